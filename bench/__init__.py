@@ -1,0 +1,1 @@
+"""Measurements beside the wheel: rivals, replays, and results named by commit. Never installed with clew."""

@@ -1,0 +1,60 @@
+"""BM25 over whole files; of each file the windows that score best are shown."""
+
+from __future__ import annotations
+
+from itertools import count, islice
+from pathlib import Path
+
+from bench.localization.arms.bm25 import VERSION, Ranking, order_of
+from bench.localization.packing import pack
+from bench.localization.source import Tree, words_of
+from bench.localization.systems import Answer, Span
+
+WINDOWS_PER_ROUND = 2  # the best of 1, 2, 3, 5 and whole files for this arm on the dev rows: bench/LOG.md
+FILES_MAX = 100  # more are never shown
+
+
+class Bm25Files:
+    """Files in order of their own score. Each round shows the next best windows of every file, in that order."""
+
+    name = "bm25-files"
+
+    def __init__(self, windows_per_round: int = WINDOWS_PER_ROUND) -> None:
+        self._per_round = windows_per_round
+
+    @property
+    def version(self) -> str:
+        return f"1-{self._per_round} {VERSION}"
+
+    def index(self, tree: Path) -> None:
+        self._tree = Tree(tree)
+        self._paths = self._tree.paths
+        self._windows = [self._tree.windows(path) for path in self._paths]
+        words = [[words_of(self._tree.text(window)) for window in windows] for windows in self._windows]
+        self._files = Ranking(
+            [words_of(path) + [word for part in parts for word in part] for path, parts in zip(self._paths, words, strict=True)]
+        )
+        self._parts = Ranking([part for parts in words for part in parts])
+
+    def query(self, text: str, budget_tokens: int) -> Answer:
+        asked = words_of(text)
+        scores = iter(self._parts.scores(asked).tolist())
+        part_scores = [list(islice(scores, len(windows))) for windows in self._windows]
+        files = order_of(self._files.scores(asked))[:FILES_MAX]
+        best = [
+            [self._windows[file][at] for at in sorted(range(len(part_scores[file])), key=lambda at: -part_scores[file][at])]
+            for file in files
+        ]
+        ranked: list[Span] = []
+        for turn in count():
+            taken = [windows[turn * self._per_round : (turn + 1) * self._per_round] for windows in best]
+            if not any(taken):
+                break
+            ranked.extend(Span(unit.path, unit.start, unit.end) for windows in taken for unit in windows)
+        return pack(ranked, self._tree, budget_tokens)
+
+
+def create(scratch: Path) -> Bm25Files:
+    """Return the arm; it keeps nothing on disk."""
+    del scratch
+    return Bm25Files()

@@ -1,0 +1,92 @@
+"""Intervals: how sure a mean is, and a difference of two means, when rows of one repository resemble each other.
+
+Bootstrap in two stages: repositories are drawn with replacement, then rows within each drawn repository. With few
+repositories the first stage alone would give intervals that jump between a handful of values; the second keeps the
+sampling of rows in them. Deterministic: the draws depend on SEED and the repositories only.
+Source   Davison, Hinkley 1997, section 3.8 (hierarchical data).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SEED = 20_240_501
+DRAWS = 4_000  # the ends of the intervals move by less than half a point from 2,000 on, on the 29 rows
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with its interval and the number of rows that it is over; all None over no rows."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Mean of the first minus mean of the second over the same rows; `p` is two-sided."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    n: int
+
+
+def draw(clusters: Sequence[str]) -> NDArray[np.int64]:
+    """Return (DRAWS, n) row numbers, padded with −1 to the longest draw; n rows in `clusters`."""
+    names = sorted(set(clusters))
+    members = [np.flatnonzero(np.array(clusters) == name) for name in names]
+    random = np.random.default_rng(SEED)
+    width = len(names) * max((len(rows) for rows in members), default=0)
+    draws = np.full((DRAWS, width), -1, dtype=np.int64)
+    for drawn in draws:
+        chosen = [members[at] for at in random.integers(0, len(names), len(names))]
+        rows = np.concatenate([rows[random.integers(0, len(rows), len(rows))] for rows in chosen])
+        drawn[: len(rows)] = rows
+    return draws
+
+
+def estimate(values: Sequence[float | None], clusters: Sequence[str]) -> Estimate:
+    """Return the mean of `values` and its interval; a None is a row that the measure does not apply to."""
+    kept, owners = _applicable(values, clusters)
+    if not kept.size:
+        return Estimate(None, None, None, 0)
+    low, high = _ends(_means(kept, draw(owners)))
+    return Estimate(float(kept.mean()), low, high, int(kept.size))
+
+
+def difference(first: Sequence[float | None], second: Sequence[float | None], clusters: Sequence[str]) -> Difference:
+    """Return the paired difference of two systems over the rows that both measures apply to."""
+    pairs = [None if a is None or b is None else a - b for a, b in zip(first, second, strict=True)]
+    kept, owners = _applicable(pairs, clusters)
+    if not kept.size:
+        return Difference(None, None, None, None, 0)
+    means = _means(kept, draw(owners))
+    low, high = _ends(means)
+    # One is added above and below: a bootstrap of DRAWS draws cannot tell a probability from 0.
+    tail = min(int((means <= 0).sum()), int((means >= 0).sum()))
+    p = min(1.0, 2 * (tail + 1) / (DRAWS + 1))
+    return Difference(float(kept.mean()), low, high, p, int(kept.size))
+
+
+def _applicable(values: Sequence[float | None], clusters: Sequence[str]) -> tuple[NDArray[np.float64], list[str]]:
+    pairs = [(value, owner) for value, owner in zip(values, clusters, strict=True) if value is not None]
+    return np.array([value for value, _ in pairs], dtype=np.float64), [owner for _, owner in pairs]
+
+
+def _means(values: NDArray[np.float64], draws: NDArray[np.int64]) -> NDArray[np.float64]:
+    is_drawn = draws >= 0
+    return np.where(is_drawn, values[draws], 0.0).sum(axis=1) / is_drawn.sum(axis=1)
+
+
+def _ends(means: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)

@@ -1,0 +1,161 @@
+"""Source: files, symbols and windows of a tree, read with Python's own `ast`.
+
+The rivals and the judge use this, never clew's parser, so that a fault in that parser cannot hide itself. A file that
+`ast` cannot read, or of another language, is known by windows only.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+WINDOW_LINES = 50  # the usual window of published BM25 baselines; about 450 tokens of Python
+SUFFIXES = (".py",)  # what the rows of this first version are written in; another suffix is read in windows
+FILE_BYTES_MAX = 2_000_000  # guess; larger "source" files are data, and no rival should drown in one
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A piece of a file that can be ranked: `kind` is function, class, module (lines outside both) or window."""
+
+    path: str
+    start: int
+    end: int
+    kind: str
+    qualname: str = ""
+
+
+class Tree:
+    """The text files of a folder, each read at most once. Paths are relative, with slashes."""
+
+    def __init__(self, root: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
+        self.root, self._suffixes = root, tuple(suffixes)
+        self._lines: dict[str, tuple[str, ...]] = {}
+        self._units: dict[str, tuple[Unit, ...] | None] = {}
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """All source files in sorted order: no links, nothing in `.git`, nothing above FILE_BYTES_MAX."""
+        found: list[str] = []
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = sorted(name for name in folders if name != ".git")
+            for name in files:
+                path = Path(folder, name)
+                if name.endswith(self._suffixes) and not path.is_symlink() and path.stat().st_size <= FILE_BYTES_MAX:
+                    found.append(path.relative_to(self.root).as_posix())
+        return tuple(sorted(found))
+
+    def lines(self, path: str) -> tuple[str, ...]:
+        """Return the file's lines as git counts them (only line feeds end one), or nothing if there is no such file."""
+        if path not in self._lines:
+            file = self.root / path
+            text = file.read_bytes().decode("utf-8", errors="replace") if file.is_file() else ""
+            parts = text.split("\n")
+            self._lines[path] = tuple(line.removesuffix("\r") for line in (parts[:-1] if parts[-1] == "" else parts))
+        return self._lines[path]
+
+    def symbols(self, path: str) -> tuple[Unit, ...] | None:
+        """Return functions, methods and classes in order of lines, or None when the file cannot be parsed.
+
+        A function inside a function belongs to the outer one. Decorators belong to what they decorate.
+        """
+        if path not in self._units:
+            self._units[path] = _parse(path, self.lines(path))
+        return self._units[path]
+
+    def functions(self, path: str) -> tuple[Unit, ...] | None:
+        """Return the functions and methods of a file, or None when it cannot be parsed."""
+        symbols = self.symbols(path)
+        return None if symbols is None else tuple(unit for unit in symbols if unit.kind == "function")
+
+    def windows(self, path: str, lines_max: int = WINDOW_LINES) -> tuple[Unit, ...]:
+        """Return the file cut into windows that touch and do not overlap."""
+        count = len(self.lines(path))
+        return tuple(
+            Unit(path, start, min(start + lines_max - 1, count), "window") for start in range(1, count + 1, lines_max)
+        )
+
+    def units(self, path: str) -> tuple[Unit, ...]:
+        """Return symbols and the lines outside them, in windows at most; or windows alone for an unparsable file."""
+        symbols = self.symbols(path)
+        if symbols is None:
+            return self.windows(path)
+        covered = {line for unit in symbols for line in range(unit.start, unit.end + 1)}
+        outside = [line for line in range(1, len(self.lines(path)) + 1) if line not in covered]
+        rest = [
+            Unit(path, start, min(start + WINDOW_LINES - 1, last), "module")
+            for first, last in runs_of(outside)
+            for start in range(first, last + 1, WINDOW_LINES)
+        ]
+        kept = (unit for unit in rest if any(line.strip() for line in self.lines(path)[unit.start - 1 : unit.end]))
+        return tuple(sorted((*symbols, *kept), key=lambda unit: (unit.start, -unit.end)))
+
+    def text(self, unit: Unit) -> str:
+        """Return the unit's lines, joined."""
+        return "\n".join(self.lines(unit.path)[unit.start - 1 : unit.end])
+
+
+def runs_of(lines: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield first and last line of each run of consecutive numbers; `lines` ascends."""
+    first = last = None
+    for line in lines:
+        if last is not None and line == last + 1:
+            last = line
+            continue
+        if first is not None and last is not None:
+            yield first, last
+        first = last = line
+    if first is not None and last is not None:
+        yield first, last
+
+
+def words_of(text: str) -> list[str]:
+    """Return the lower-case words of a text: each identifier's parts, and the identifier itself if it has several.
+
+    `getHTTPResponse_2` gives get, http, response, 2, gethttpresponse_2.
+    """
+    words: list[str] = []
+    for identifier in _IDENTIFIER.findall(text):
+        parts = [part.lower() for part in _PART.findall(identifier)]
+        words.extend(parts)
+        if len(parts) > 1:
+            words.append(identifier.lower())
+    return words
+
+
+def _parse(path: str, lines: Sequence[str]) -> tuple[Unit, ...] | None:
+    if not path.endswith(".py"):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # old code is full of stray backslashes; none of our business
+            # A lone carriage return would be a line end to Python but not to git.
+            module = ast.parse("\n".join(lines).replace("\r", " "))
+    except (SyntaxError, ValueError, RecursionError):
+        return None  # Python 2, a null byte, or nesting beyond the parser: the caller falls back to windows
+    return tuple(_symbols(path, module, ""))
+
+
+def _symbols(path: str, node: ast.AST, prefix: str) -> Iterator[Unit]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield _unit(path, child, "function", prefix)
+        elif isinstance(child, ast.ClassDef):
+            yield _unit(path, child, "class", prefix)
+            yield from _symbols(path, child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield from _symbols(path, child, prefix)  # a definition under `if` or `try` is still a definition
+
+
+def _unit(path: str, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, kind: str, prefix: str) -> Unit:
+    start = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return Unit(path, start, node.end_lineno or node.lineno, kind, prefix + node.name)

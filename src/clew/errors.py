@@ -1,0 +1,102 @@
+"""What can go wrong: one tree of errors, each holding its values and a hint.
+
+Every error that clew raises on purpose is a `ClewError`; the command line prints its text and exits
+with `exit_code`, never with a stack trace. Whatever else rises is a defect.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ClewError(Exception):
+    """Something went wrong that a person or an agent can act on."""
+
+    exit_code = 1
+
+
+class UsageError(ClewError):
+    """The words of a call do not make sense."""
+
+    exit_code = 2
+
+
+class UnknownTokenizer(UsageError):
+    """No token counter has this name."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        self.name, self.known = name, known
+        super().__init__(f"tokenizer {name!r} is not known\nhint: use one of {', '.join(known)}, or a model's full name")
+
+
+class StoreError(ClewError):
+    """The store could not do what it was asked."""
+
+    exit_code = 3
+
+
+class SchemaTooNew(StoreError):
+    """The database was written by a newer release than this one."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        self.path, self.found, self.known = path, found, known
+        super().__init__(
+            f"{path}: schema {found} is newer than {known}, the newest this release knows\n"
+            "hint: upgrade clew, or point CLEW_HOME at another folder"
+        )
+
+
+class StoreUnusable(StoreError):
+    """The database file is damaged, or is not a database of clew."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}\nhint: a backup from before each migration stands beside it")
+
+
+class StoreBusy(StoreError):
+    """Another process holds the store's write lock for longer than we wait."""
+
+    def __init__(self, path: Path, waited_s: float) -> None:
+        self.path, self.waited_s = path, waited_s
+        super().__init__(f"{path}: still locked by another writer after {waited_s:.0f} s\nhint: try again when it ends")
+
+
+class StoreUnwritable(StoreError):
+    """The disk refused a write: full, read-only, or not permitted. What was acknowledged before still stands."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{path}: cannot be written ({reason}); nothing of this call was stored\n"
+            "hint: free some space, or point CLEW_HOME at a folder that can be written"
+        )
+
+
+class UnknownHandle(ClewError):
+    """No record answers to this handle in this workspace."""
+
+    exit_code = 4
+
+    def __init__(self, handle: str, candidates: tuple[str, ...] = ()) -> None:
+        self.handle, self.candidates = handle, candidates
+        hint = f"it could mean {', '.join(candidates)}" if candidates else "handles are printed in packets; `clew retrieve` makes one"
+        super().__init__(f"handle {handle!r} is not known here\nhint: {hint}")
+
+
+class Purged(ClewError):
+    """The original behind this handle was erased on purpose; only its tombstone is left."""
+
+    exit_code = 4
+
+    def __init__(self, handle: str, reason: str) -> None:
+        self.handle, self.reason = handle, reason
+        super().__init__(f"{handle}: was purged ({reason or 'no reason given'}) and cannot be brought back")
+
+
+class NotReadable(ClewError):
+    """A path that was named cannot be read as what it should be."""
+
+    def __init__(self, path: str, reason: str, hint: str = "") -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: {reason}" + (f"\nhint: {hint}" if hint else ""))

@@ -1,0 +1,40 @@
+"""Edge: a typed, weighted coupling between two records, keyed by the content hashes of both ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EdgeKind(StrEnum):
+    """What couples two records."""
+
+    CONTAINS = "contains"
+    CALLS = "calls"
+    IMPORTS = "imports"
+    REFERENCES = "references"
+    INHERITS = "inherits"
+    TESTS = "tests"
+    CO_CHANGES = "co-changes"
+    SHARES_LITERAL = "shares-literal"
+    SEMANTIC = "semantic"
+    MENTIONS = "mentions"
+    SUPERSEDES = "supersedes"
+    FIXES = "fixes"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One coupling. It is true only while both ends still have the digests it was made from.
+
+    weight  0 to 1: the confidence that the coupling is real times how much it matters.
+    by      the producer that claims it.
+    """
+
+    kind: EdgeKind
+    tail: str
+    head: str
+    weight: float
+    tail_digest: str = ""
+    head_digest: str = ""
+    by: str = ""

@@ -1,0 +1,58 @@
+"""Packet: an assembled window, with its certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clew.records.records import Layer, Resolution
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record as a packet shows it.
+
+    start, end  1-based lines actually shown, inclusive; 0 for what has no lines. A span is never cut:
+                what stands between them is shown byte for byte.
+    tokens      of this entry's own text, its heading included.
+    why         reasons in words, strongest first.
+    is_whole    the record is shown from first to last line.
+    """
+
+    id: str
+    handle: str
+    layer: Layer
+    kind: str
+    name: str
+    resolution: Resolution
+    tokens: int
+    weight: float
+    why: tuple[str, ...]
+    text: str
+    is_whole: bool
+    path: str = ""
+    start: int = 0
+    end: int = 0
+    session: str = ""
+    uuid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """An assembled window.
+
+    entries       in order of rank.
+    text          what the reader gets, `tokens` long in `tokenizer`'s count, never above `budget_tokens`.
+    shadow_price  λ: weight per token of the last step that was bought, 0 when everything fitted.
+    gap           (LP bound − weight shown) / LP bound, 0 to 1: how far from the best possible choice.
+    skipped       stages that the deadline made it skip, and what a missing model leaves out, by name.
+    """
+
+    question: str
+    entries: tuple[Entry, ...]
+    text: str
+    tokens: int
+    budget_tokens: int
+    tokenizer: str
+    shadow_price: float
+    gap: float
+    skipped: tuple[str, ...] = ()

@@ -1,0 +1,78 @@
+"""TaskState: what the agent is doing, as far as raw observations tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """Words of the user (a goal, a constraint), verbatim, and where they stand."""
+
+    text: str
+    uuid: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingFile:
+    """A file that the agent touched. `last` is how: "read", "edit", "write", "search", "mention"."""
+
+    path: str
+    last: str
+    seq: int
+    touches: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OpenError:
+    """A failure that nothing has been seen to fix."""
+
+    text: str
+    subject: str
+    uuid: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The latest outcome of a command that checks something (tests, build, lint, types)."""
+
+    command: str
+    has_passed: bool
+    summary: str = ""
+    uuid: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadEnd:
+    """An attempt that was abandoned, and why it failed."""
+
+    text: str
+    reason: str
+    uuid: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One step of the agent's own to-do list. `status` is "pending", "in_progress" or "completed"."""
+
+    text: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """What is wanted, where the work stands, and what was just touched. Newest last in every tuple."""
+
+    question: str = ""
+    goals: tuple[Stated, ...] = ()
+    constraints: tuple[Stated, ...] = ()
+    working_set: tuple[WorkingFile, ...] = ()
+    open_errors: tuple[OpenError, ...] = ()
+    checks: tuple[Check, ...] = ()
+    dead_ends: tuple[DeadEnd, ...] = ()
+    plan: tuple[PlanStep, ...] = ()
+    recent_identifiers: tuple[str, ...] = ()

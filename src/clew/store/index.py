@@ -1,0 +1,627 @@
+"""Index: every record of a workspace, searchable by word, by name and by vector.
+
+Joins the packed postings of all sources into flat arrays. An Index is immutable. It is made of a base,
+which is written to disk and mapped back in milliseconds, and of an overlay that holds the sources which
+changed since; `updated` makes a new overlay and leaves the base alone. Scores depend on what is indexed,
+never on the order in which it came, so an updated index answers as one built anew.
+
+Names are joined here, at the time of the question: who calls `parse` is found from the names that
+sources define and use, and never stored. A coupling between two files therefore cannot outlive either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.text.postings import FIELDS, Segment, Use, term_hash, unpack
+
+PartKey: TypeAlias = tuple[str, int, str]  # source, part, digest of the packed bytes
+Floats: TypeAlias = NDArray[np.float32]
+Docs: TypeAlias = NDArray[np.int32]
+
+NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
+SCOPE_SAME_FILE = 0.95  # confidences of a name's resolution: agreement with a type checker falls in this order;
+SCOPE_IMPORTED = 0.85  # the figures themselves are guesses
+SCOPE_UNIQUE = 0.60
+SCOPE_SHARED = 0.30  # divided by the number of bearers
+USE_WEIGHT: dict[Use, float] = {Use.CALL: 1.0, Use.REFERENCE: 0.6, Use.INHERIT: 1.0, Use.MENTION: 0.5}  # guess
+
+_MAGIC = b"clewidx2"
+_ALIGN = 64
+
+
+def part_digest(data: bytes) -> str:
+    """Digest of one packed part: blake2b-128 in hex."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+class _Meta(msgspec.Struct, array_like=True):
+    parts: list[PartKey]
+    part_starts: list[int]
+    layers: list[str]
+    kinds: list[str]
+    paths: list[str]
+    model: str
+    dims: int
+    arrays: list[tuple[str, str, list[int], int]]  # name, dtype, shape, offset
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Couplings found by name: tails[i] uses a name that heads[i] defines, `kinds[i]` says how (see `Use`).
+
+    tails, heads (m,) int32 document numbers; kinds (m,) uint8; weights (m,) float32, 0 to 1.
+    """
+
+    tails: Docs
+    heads: Docs
+    kinds: NDArray[np.uint8]
+    weights: Floats
+
+
+class Shard:
+    """Joined arrays of a set of parts. n documents; sorted so that each lookup is a binary search."""
+
+    def __init__(self, meta: _Meta, arrays: dict[str, NDArray[np.generic]]) -> None:
+        self.meta = meta
+        self.arrays = arrays
+        self.ids: NDArray[np.bytes_] = arrays["ids"]  # pyright: ignore[reportAttributeAccessIssue]
+        self.size = len(self.ids)
+
+    def __getitem__(self, name: str) -> NDArray[np.generic]:
+        return self.arrays[name]
+
+    def slice_of(self, table: str, key: int) -> slice:
+        """Rows of `table` ("term", "define" or "use") that hold this hash."""
+        keys = self.arrays[f"{table}_keys"]
+        at = int(np.searchsorted(keys, np.uint64(key)))
+        if at == len(keys) or int(keys[at]) != key:  # pyright: ignore[reportArgumentType]
+            return slice(0, 0)
+        ends = self.arrays[f"{table}_ends"]
+        return slice(int(ends[at]), int(ends[at + 1]))  # pyright: ignore[reportArgumentType]
+
+    @staticmethod
+    def join(parts: Sequence[tuple[PartKey, Segment]]) -> Shard:
+        """Join unpacked parts. Cost: one sort of all postings, about 0.1 µs each."""
+        sizes = [len(segment.ids) for _, segment in parts]
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        model = next((segment.model for _, segment in parts if segment.model), "")
+        dims = next((segment.dims for _, segment in parts if segment.model), 0)
+        layers, kinds, paths = _Codes(), _Codes(), _Codes()
+        arrays: dict[str, NDArray[np.generic]] = {
+            "ids": np.array([id for _, segment in parts for id in segment.ids], "S26"),
+            "layer": np.array([layers.of(x) for _, s in parts for x in s.layers], np.uint8),
+            "kind": np.array([kinds.of(x) for _, s in parts for x in s.kinds], np.uint8),
+            "path": np.array([paths.of(x) for _, s in parts for x in s.paths], np.int32),
+        }
+        for name in ("is_test", "start_line", "lines", "lengths"):
+            arrays[name] = _concat([getattr(segment, name) for _, segment in parts], name)
+        arrays["parent"] = _concat(
+            [np.where(s.parent >= 0, s.parent + start, -1).astype(np.int32) for (_, s), start in zip(parts, starts, strict=False)], "parent"
+        )
+        _join_table(arrays, "term", parts, starts, ("terms", "docs"), ("fields", "counts"))
+        _join_table(arrays, "define", parts, starts, ("define_names", "define_docs"), ())
+        _join_table(arrays, "use", parts, starts, ("use_names", "use_docs"), ("use_kinds", "use_counts"))
+        _join_forward(arrays, int(starts[-1]))
+        arrays["scope"], arrays["scope_weight"] = _join_scopes(parts, paths)
+        if dims:
+            rows = [s.vectors if s.model == model else np.zeros((len(s.ids), dims), np.int8) for _, s in parts]
+            arrays["vectors"] = np.concatenate(rows)
+            arrays["scales"] = np.concatenate([s.scales if s.model == model else np.zeros(len(s.ids), np.float32) for _, s in parts])
+        meta = _Meta([key for key, _ in parts], [int(x) for x in starts], layers.names, kinds.names, paths.names, model, dims, [])
+        return Shard(meta, arrays)
+
+
+class Index:
+    """A searchable snapshot. Documents are numbered base first, then overlay; `alive` says which count."""
+
+    def __init__(self, base: Shard, fresh: Sequence[tuple[PartKey, Segment]] = (), gone: Collection[PartKey] = ()) -> None:
+        self._base, self._fresh, self._gone = base, tuple(fresh), frozenset(gone)
+        overlay = self._overlay = Shard.join(fresh) if fresh else None
+        self.shards: tuple[Shard, ...] = (base,) if overlay is None else (base, overlay)
+        self.offsets: tuple[int, ...] = (0,) if overlay is None else (0, base.size)
+        self.size = sum(shard.size for shard in self.shards)
+        self.alive = np.ones(self.size, np.bool_)
+        for at, key in enumerate(base.meta.parts):
+            if key in self._gone:
+                self.alive[base.meta.part_starts[at] : base.meta.part_starts[at + 1]] = False
+        self.count = int(self.alive.sum())
+
+    # -- making ---------------------------------------------------------------------------------
+
+    @staticmethod
+    def build(parts: Iterable[tuple[PartKey, bytes]]) -> Index:
+        """Join packed parts into a base without overlay."""
+        ordered = sorted(parts, key=lambda part: part[0])
+        return Index(Shard.join([(key, unpack(data)) for key, data in ordered]))
+
+    def updated(self, gone: Collection[PartKey], added: Iterable[tuple[PartKey, bytes]]) -> Index:
+        """Return an index without the parts `gone` and with the parts `added`; the base is shared.
+
+        Cost: joining what differs from the base, not what is in it.
+        """
+        dropped = frozenset(gone)
+        base_keys = set(self._base.meta.parts)
+        fresh = {key: segment for key, segment in self._fresh if key not in dropped}
+        still_gone = (self._gone | dropped) & base_keys
+        for key, data in added:
+            if key in base_keys:
+                still_gone -= {key}  # what had gone from the base and comes back lives there again
+            else:
+                fresh[key] = unpack(data)
+        return Index(self._base, sorted(fresh.items(), key=lambda part: part[0]), still_gone)
+
+    @property
+    def parts(self) -> tuple[PartKey, ...]:
+        """Keys of the parts that this index answers from, ordered."""
+        keys = [key for key in self._base.meta.parts if key not in self._gone]
+        return tuple(sorted(keys + (list(self._overlay.meta.parts) if self._overlay else [])))
+
+    @property
+    def has_overlay(self) -> bool:
+        """The base alone is no longer the truth."""
+        return self._overlay is not None or bool(self._gone)
+
+    def to_bytes(self) -> bytes:
+        """Serialise the base. Only of an index without overlay: raises ValueError otherwise."""
+        if self.has_overlay:
+            raise ValueError("an index with an overlay is not written; build it anew")
+        return _dump(self._base)
+
+    @staticmethod
+    def from_bytes(data: bytes | memoryview) -> Index:
+        """Map what `to_bytes` wrote, without copying. Raises ValueError when it is damaged."""
+        return Index(_load(data))
+
+    # -- documents ------------------------------------------------------------------------------
+
+    def id_of(self, doc: int) -> str:
+        """Record id of a document number."""
+        shard, at = self._at(doc)
+        return shard.ids[at].decode()
+
+    def path_of(self, doc: int) -> str:
+        """Path of the file that a document speaks of, "" when none."""
+        shard, at = self._at(doc)
+        return shard.meta.paths[int(shard["path"][at])]  # pyright: ignore[reportArgumentType]
+
+    def kind_of(self, doc: int) -> str:
+        """Kind of a document's record."""
+        shard, at = self._at(doc)
+        return shard.meta.kinds[int(shard["kind"][at])]  # pyright: ignore[reportArgumentType]
+
+    def layer_of(self, doc: int) -> str:
+        """Layer of a document's record."""
+        shard, at = self._at(doc)
+        return shard.meta.layers[int(shard["layer"][at])]  # pyright: ignore[reportArgumentType]
+
+    def _at(self, doc: int) -> tuple[Shard, int]:
+        return (self._base, doc) if doc < self._base.size else (self.shards[1], doc - self._base.size)
+
+    def column(self, name: str) -> NDArray[np.generic]:
+        """`is_test`, `start_line`, `lines` or `lengths` of every document."""
+        return np.concatenate([shard[name] for shard in self.shards]) if self._overlay else self._base[name]
+
+    @cached_property
+    def is_test(self) -> NDArray[np.bool_]:
+        """(n,) the record checks other code."""
+        return self.column("is_test").astype(np.bool_, copy=False)
+
+    @cached_property
+    def parent(self) -> Docs:
+        """(n,) number of the containing document, −1 for none."""
+        pieces = [np.where(s["parent"] >= 0, s["parent"] + off, -1) for s, off in zip(self.shards, self.offsets, strict=True)]  # pyright: ignore[reportOperatorIssue]
+        return np.concatenate(pieces).astype(np.int32, copy=False)
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Every path that a live or ended part names; `path_codes` points into it."""
+        return self._path_table[0]
+
+    @cached_property
+    def path_codes(self) -> Docs:
+        """(n,) number of each document's path in `paths`."""
+        return self._path_table[1]
+
+    @cached_property
+    def _path_table(self) -> tuple[list[str], Docs]:
+        base_codes = self._base["path"].astype(np.int32, copy=False)
+        if not self._overlay:
+            return self._base.meta.paths, base_codes
+        names = list(self._base.meta.paths)
+        seen = {name: at for at, name in enumerate(names)}
+        moved = np.empty(len(self._overlay.meta.paths), np.int32)
+        for at, name in enumerate(self._overlay.meta.paths):
+            if name not in seen:
+                seen[name] = len(names)
+                names.append(name)
+            moved[at] = seen[name]
+        return names, np.concatenate([base_codes, moved[self._overlay["path"].astype(np.int32)]])
+
+    @cached_property
+    def path_numbers(self) -> dict[str, int]:
+        """path → its number in `paths`."""
+        return {name: at for at, name in enumerate(self.paths)}
+
+    @cached_property
+    def _doc_by_id(self) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
+        ids = np.concatenate([shard.ids for shard in self.shards])
+        order = np.argsort(ids, kind="stable")
+        return ids[order], order
+
+    def docs_of(self, ids: Sequence[str]) -> Docs:
+        """Document numbers of the records with these ids that are alive here; unknown ones are left out."""
+        if not len(ids) or not self.size:
+            return np.empty(0, np.int32)
+        known, order = self._doc_by_id
+        wanted = np.array([id.encode() for id in ids], "S26")
+        left = np.searchsorted(known, wanted, "left")
+        right = np.searchsorted(known, wanted, "right")
+        docs = [int(order[at]) for lo, hi in zip(left, right, strict=True) for at in range(lo, hi)]
+        return np.array([doc for doc in docs if self.alive[doc]], np.int32)
+
+    # -- by word --------------------------------------------------------------------------------
+
+    @cached_property
+    def _lengths_mean(self) -> NDArray[np.float64]:
+        totals = np.zeros(FIELDS)
+        for shard, offset in zip(self.shards, self.offsets, strict=True):
+            live = self.alive[offset : offset + shard.size]
+            totals += shard["lengths"][live].sum(axis=0, dtype=np.float64)  # whole numbers: exact in any order
+        return np.maximum(totals / max(self.count, 1), 1e-9)
+
+    def _norms(self, b: Floats) -> Floats:
+        cached: tuple[bytes, Floats] | None = self.__dict__.get("_norm_cache")
+        if cached is None or cached[0] != b.tobytes():
+            lengths = self.column("lengths").astype(np.float32, copy=False)
+            norm = 1.0 / (1.0 - b + b * (lengths / self._lengths_mean.astype(np.float32)))
+            cached = (b.tobytes(), norm.astype(np.float32))
+            self.__dict__["_norm_cache"] = cached
+        return cached[1]
+
+    def frequency(self, term: str) -> int:
+        """Number of live documents that hold `term` in any field."""
+        return sum(len(np.unique(docs)) for docs, _, _ in self._postings(term_hash(term)))
+
+    def _postings(self, key: int) -> Iterable[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]]:
+        for shard, offset in zip(self.shards, self.offsets, strict=True):
+            rows = shard.slice_of("term", key)
+            if rows.stop == rows.start:
+                continue
+            docs = shard["term_docs"][rows].astype(np.int64) + offset
+            fields, counts = shard["term_fields"][rows], shard["term_counts"][rows]
+            if self._gone and offset == 0:
+                live = self.alive[docs]
+                docs, fields, counts = docs[live], fields[live], counts[live]
+            if len(docs):
+                yield docs, fields, counts  # pyright: ignore[reportReturnType]
+
+    def lexical(
+        self, terms: Sequence[tuple[str, float]], weights: Floats, *, b: Floats, k1: float, share_max: float = 1.0
+    ) -> tuple[Floats, list[tuple[str, float]]]:
+        """BM25F scores of every document for weighted terms.
+
+        terms      (term, weight ≥ 0), as `clew.text.words.terms` makes them.
+        weights    (FIELDS,) what an occurrence in each field counts.
+        b          (FIELDS,) length normalisation per field, 0 to 1; k1 > 0 saturates the weighted count.
+        share_max  terms that stand in a larger share of the live documents are left out.
+        Returns    (n,) float32, 0 for documents without any term or not alive; and (term, idf) of the terms that counted.
+        Source     Robertson, Zaragoza 2009, eq. 3.15 to 3.17.
+        """
+        scores = np.zeros(self.size, np.float32)
+        norms = self._norms(b)
+        used: list[tuple[str, float]] = []
+        for term, weight in terms:
+            pieces = list(self._postings(term_hash(term)))
+            if not pieces:
+                continue
+            summed = [_per_document(docs, weights[fields] * counts * norms[docs, fields]) for docs, fields, counts in pieces]
+            df = sum(len(docs) for docs, _ in summed)
+            if df > share_max * self.count:
+                continue
+            idf = float(np.log(1.0 + (self.count - df + 0.5) / (df + 0.5)))
+            used.append((term, idf))
+            for docs, mass in summed:
+                scores[docs] += np.float32(idf * weight) * (mass / (np.float32(k1) + mass))
+        return scores, used
+
+    # -- by name --------------------------------------------------------------------------------
+
+    def defining(self, name: str) -> Docs:
+        """Live documents that define `name`, ascending."""
+        key = term_hash(name)
+        found = [
+            shard["define_docs"][shard.slice_of("define", key)].astype(np.int32) + np.int32(offset)
+            for shard, offset in zip(self.shards, self.offsets, strict=True)
+        ]
+        docs = np.concatenate(found) if found else np.empty(0, np.int32)
+        return docs[self.alive[docs]].astype(np.int32)
+
+    def outgoing(self, docs: Docs) -> Links:
+        """What these documents use: links from each of them to the documents that define the names."""
+        names, tails, kinds, counts = self._uses_of(docs)
+        return self._resolve(names, tails, kinds, counts)
+
+    def incoming(self, docs: Docs) -> Links:
+        """Who uses these documents: links from the users to each of them."""
+        names, heads = self._defines_of(docs)
+        if not len(names):
+            return _no_links()
+        unique = np.unique(names)
+        use_names, tails, kinds, counts = self._users_of(unique)
+        links = self._resolve(use_names, tails, kinds, counts)
+        wanted = np.zeros(self.size, np.bool_)
+        wanted[docs] = True
+        keep = wanted[links.heads]
+        del heads
+        return Links(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
+
+    def _uses_of(self, docs: Docs) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
+        pieces: list[tuple[NDArray[np.generic], ...]] = []
+        for shard, offset in zip(self.shards, self.offsets, strict=True):
+            local = docs[(docs >= offset) & (docs < offset + shard.size)] - offset
+            ends = shard["forward_ends"]
+            rows, owner = _ranges(ends[local], ends[local + 1])
+            pieces.append((shard["forward_names"][rows], local[owner] + offset, shard["forward_kinds"][rows], shard["forward_counts"][rows]))
+        return _joined(pieces)
+
+    def _users_of(self, names: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
+        pieces: list[tuple[NDArray[np.generic], ...]] = []
+        for shard, offset in zip(self.shards, self.offsets, strict=True):
+            low, high, which = _lookup(shard, "use", names)
+            rows, owner = _ranges(low, high)
+            docs = shard["use_docs"][rows].astype(np.int32) + np.int32(offset)
+            live = self.alive[docs]
+            pieces.append((names[which][owner][live], docs[live], shard["use_kinds"][rows][live], shard["use_counts"][rows][live]))
+        return _joined(pieces)
+
+    def _defines_of(self, docs: Docs) -> tuple[NDArray[np.uint64], Docs]:
+        names: list[NDArray[np.generic]] = []
+        heads: list[Docs] = []
+        for shard, offset in zip(self.shards, self.offsets, strict=True):
+            local = docs[(docs >= offset) & (docs < offset + shard.size)] - offset
+            ends = shard["backward_ends"]
+            rows, owner = _ranges(ends[local], ends[local + 1])
+            names.append(shard["backward_names"][rows])
+            heads.append((local[owner] + offset).astype(np.int32))
+        return np.concatenate(names).astype(np.uint64, copy=False), np.concatenate(heads)
+
+    def _resolve(self, names: NDArray[np.uint64], tails: Docs, kinds: NDArray[np.uint8], counts: NDArray[np.uint8]) -> Links:
+        """Join used names with their bearers; the weight is use × scope, the nearest scope alone where there is one."""
+        if not len(names):
+            return _no_links()
+        use_rows: list[NDArray[np.int64]] = []
+        bearers: list[Docs] = []
+        for shard, offset in zip(self.shards, self.offsets, strict=True):
+            low, high, which = _lookup(shard, "define", names)
+            rows, owner = _ranges(low, high)
+            heads = shard["define_docs"][rows].astype(np.int32) + np.int32(offset)
+            live = self.alive[heads]
+            use_rows.append(which[owner][live])
+            bearers.append(heads[live])
+        row, head = np.concatenate(use_rows), np.concatenate(bearers)
+        tail = tails[row]
+        distinct = tail != head
+        row, head, tail = row[distinct], head[distinct], tail[distinct]
+        if not len(row):
+            return _no_links()
+        bearer_count = np.bincount(row, minlength=len(names))
+        scope = self._scope(tail, head, bearer_count[row])
+        best = np.zeros(len(names), np.float32)
+        np.maximum.at(best, row, scope)
+        is_shared = (bearer_count[row] > NAME_BEARERS_MAX) & (scope < SCOPE_IMPORTED * 0.5)
+        keep = (scope >= 0.5 * best[row]) & ~is_shared
+        row, head, tail, scope = row[keep], head[keep], tail[keep], scope[keep]
+        use = np.array([USE_WEIGHT[how] for how in Use], np.float32)[kinds[row]]
+        weight = use * scope * np.minimum(1.0, 0.5 + 0.25 * np.log2(counts[row].astype(np.float32) + 1.0))
+        return Links(tail.astype(np.int32), head.astype(np.int32), kinds[row], weight.astype(np.float32))
+
+    def _scope(self, tail: Docs, head: Docs, bearers: NDArray[np.int64]) -> Floats:
+        tail_path, head_path = self.path_codes[tail].astype(np.int64), self.path_codes[head].astype(np.int64)
+        scope = np.where(bearers == 1, SCOPE_UNIQUE, SCOPE_SHARED / bearers).astype(np.float32)
+        keys, weights = self._scopes
+        if len(keys):
+            pair = tail_path << 32 | head_path
+            at = np.minimum(np.searchsorted(keys, pair), len(keys) - 1)
+            imported = keys[at] == pair
+            scope = np.where(imported, np.maximum(scope, SCOPE_IMPORTED * weights[at]), scope)
+        return np.where(tail_path == head_path, np.float32(SCOPE_SAME_FILE), scope).astype(np.float32)
+
+    @cached_property
+    def _scopes(self) -> tuple[NDArray[np.int64], Floats]:
+        """(importing path << 32 | imported path) ascending, and the confidence of each import."""
+        keys: list[NDArray[np.int64]] = []
+        weights: list[Floats] = []
+        for shard in self.shards:
+            codes = np.array([self.path_numbers[path] for path in shard.meta.paths], np.int64)
+            pairs = shard["scope"].astype(np.int64)
+            keys.append(codes[pairs[:, 0]] << 32 | codes[pairs[:, 1]] if len(pairs) else np.empty(0, np.int64))
+            weights.append(shard["scope_weight"].astype(np.float32))
+        joined, confidence = np.concatenate(keys), np.concatenate(weights)
+        order = np.lexsort((confidence, joined))
+        return joined[order], confidence[order]
+
+    def imports(self) -> tuple[NDArray[np.int64], Floats]:
+        """Every import as (importing path << 32 | imported path), ascending, with its confidence."""
+        return self._scopes
+
+    # -- by vector ------------------------------------------------------------------------------
+
+    @property
+    def model(self) -> str:
+        """Name of the model that made the vectors, "" for none."""
+        return self._base.meta.model or (self._overlay.meta.model if self._overlay else "")
+
+    def similarity(self, query: Floats, model: str) -> Floats:
+        """Cosine of `query` (dims,) with every document, (n,) float32; 0 where there is no vector of this model."""
+        scores = np.zeros(self.size, np.float32)
+        norm = float(np.linalg.norm(query)) or 1.0
+        for shard, offset in zip(self.shards, self.offsets, strict=True):
+            if shard.meta.model != model or not shard.meta.dims or len(query) != shard.meta.dims:
+                continue
+            rows = shard["vectors"].astype(np.float32)
+            lengths = np.linalg.norm(rows, axis=1)
+            found = np.where(shard["scales"] > 0, rows @ (query / norm) / np.maximum(lengths, 1e-9), 0.0)  # pyright: ignore[reportOperatorIssue]
+            scores[offset : offset + shard.size] = found
+        scores[~self.alive] = 0.0
+        return scores
+
+
+class _Codes:
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._seen: dict[str, int] = {}
+
+    def of(self, name: str) -> int:
+        code = self._seen.get(name)
+        if code is None:
+            code = self._seen[name] = len(self.names)
+            self.names.append(name)
+        return code
+
+
+def _no_links() -> Links:
+    none = np.empty(0, np.int32)
+    return Links(none, none, np.empty(0, np.uint8), np.empty(0, np.float32))
+
+
+_DTYPES = {"is_test": np.bool_, "start_line": np.int32, "lines": np.int32, "lengths": np.float32, "parent": np.int32}
+
+
+def _concat(pieces: Sequence[NDArray[np.generic]], name: str) -> NDArray[np.generic]:
+    if pieces:
+        return np.concatenate(pieces)
+    return np.empty((0, FIELDS) if name == "lengths" else (0,), _DTYPES.get(name, np.uint8))
+
+
+def _join_table(
+    arrays: dict[str, NDArray[np.generic]],
+    table: str,
+    parts: Sequence[tuple[PartKey, Segment]],
+    starts: NDArray[np.int64],
+    names: tuple[str, str],
+    extra: tuple[str, ...],
+) -> None:
+    """Sort one table by (hash, document) and keep its unique hashes with the rows of each."""
+    hash_name, doc_name = names
+    hashes = _concat([getattr(segment, hash_name) for _, segment in parts], hash_name).astype(np.uint64, copy=False)
+    docs = _concat([getattr(s, doc_name) + np.int32(start) for (_, s), start in zip(parts, starts, strict=False)], doc_name)
+    order = np.argsort(hashes, kind="stable")  # documents come in ascending order, and stay so within a hash
+    sorted_hashes = hashes[order]
+    first = np.flatnonzero(np.concatenate([[True], sorted_hashes[1:] != sorted_hashes[:-1]])) if len(order) else np.empty(0, np.int64)
+    arrays[f"{table}_keys"] = sorted_hashes[first]
+    arrays[f"{table}_ends"] = np.concatenate([first, [len(order)]]).astype(np.int64)
+    arrays[f"{table}_docs"] = docs[order].astype(np.int32, copy=False)
+    for column in extra:
+        values = _concat([getattr(segment, column) for _, segment in parts], column)
+        arrays[f"{table}_{column.removeprefix('use_')}"] = values[order].astype(np.uint8, copy=False)
+
+
+def _join_forward(arrays: dict[str, NDArray[np.generic]], size: int) -> None:
+    """Rows of the use and define tables once more, by document."""
+    for source, target, columns in (("use", "forward", ("kinds", "counts")), ("define", "backward", ())):
+        docs = arrays[f"{source}_docs"]
+        spans = np.diff(arrays[f"{source}_ends"].astype(np.int64))
+        names = np.repeat(arrays[f"{source}_keys"], spans)
+        order = np.argsort(docs, kind="stable")
+        arrays[f"{target}_names"] = names[order]
+        arrays[f"{target}_ends"] = np.searchsorted(docs[order], np.arange(size + 1)).astype(np.int64)
+        for column in columns:
+            arrays[f"{target}_{column}"] = arrays[f"{source}_{column}"][order]
+
+
+def _join_scopes(parts: Sequence[tuple[PartKey, Segment]], paths: _Codes) -> tuple[NDArray[np.int32], Floats]:
+    rows: list[tuple[int, int]] = []
+    weights: list[float] = []
+    for _, segment in parts:
+        if segment.imports and segment.paths:
+            tail = paths.of(segment.paths[0])
+            rows.extend((tail, paths.of(path)) for path, _ in segment.imports)
+            weights.extend(weight for _, weight in segment.imports)
+    return np.array(rows, np.int32).reshape(-1, 2), np.array(weights, np.float32)
+
+
+def _per_document(docs: NDArray[np.int64], mass: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Sum the rows of one document, which stand together."""
+    first = np.flatnonzero(np.concatenate([[True], docs[1:] != docs[:-1]]))
+    return docs[first], np.add.reduceat(mass, first)
+
+
+def _ranges(low: NDArray[np.generic], high: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All row numbers of the ranges [low, high), and for each the range that it came from."""
+    start, stop = low.astype(np.int64), high.astype(np.int64)
+    sizes = stop - start
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    shift = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if len(sizes) else np.empty(0, np.int64)
+    return np.arange(int(sizes.sum())) - shift[owner] + start[owner], owner
+
+
+def _lookup(shard: Shard, table: str, names: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Row ranges of the names that stand in `table`, and the positions in `names` that they answer."""
+    keys, ends = shard[f"{table}_keys"], shard[f"{table}_ends"]
+    if not len(keys):
+        none = np.empty(0, np.int64)
+        return none, none, none
+    at = np.minimum(np.searchsorted(keys, names), len(keys) - 1)
+    which = np.flatnonzero(keys[at] == names)
+    return ends[at[which]].astype(np.int64), ends[at[which] + 1].astype(np.int64), which
+
+
+def _joined(pieces: Sequence[tuple[NDArray[np.generic], ...]]) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
+    names, docs, kinds, counts = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return names.astype(np.uint64, copy=False), docs.astype(np.int32, copy=False), kinds, counts  # pyright: ignore[reportReturnType]
+
+
+def _dump(shard: Shard) -> bytes:
+    offset = 0
+    table: list[tuple[str, str, list[int], int]] = []
+    for name, array in shard.arrays.items():
+        table.append((name, array.dtype.str, list(array.shape), offset))
+        offset += -(-array.nbytes // _ALIGN) * _ALIGN
+    meta = msgspec.structs.replace(
+        shard.meta,
+        arrays=table,
+        parts=[(_plain(source), part, digest) for source, part, digest in shard.meta.parts],
+        paths=[_plain(path) for path in shard.meta.paths],
+    )
+    head = msgspec.msgpack.encode(meta)
+    front = _MAGIC + len(head).to_bytes(8, "little") + offset.to_bytes(8, "little") + blake2b(head, digest_size=8).digest() + head
+    pieces = [front, b"\0" * (-len(front) % _ALIGN)]
+    for array in shard.arrays.values():
+        pieces += [array.tobytes(), b"\0" * (-array.nbytes % _ALIGN)]
+    return b"".join(pieces)
+
+
+def _load(data: bytes | memoryview) -> Shard:
+    view = memoryview(data)
+    if len(view) < 32 or bytes(view[:8]) != _MAGIC:
+        raise ValueError("not an index, or one of another version")
+    size, body = int.from_bytes(view[8:16], "little"), int.from_bytes(view[16:24], "little")
+    head = bytes(view[32 : 32 + size])
+    start = -(-(32 + size) // _ALIGN) * _ALIGN
+    if blake2b(head, digest_size=8).digest() != bytes(view[24:32]) or len(view) < start + body:
+        raise ValueError("the index is damaged")
+    meta = msgspec.msgpack.decode(head, type=_Meta)
+    meta.parts = [(_fancy(source), part, digest) for source, part, digest in meta.parts]
+    meta.paths = [_fancy(path) for path in meta.paths]
+    arrays = {
+        name: np.frombuffer(view, dtype, int(np.prod(shape)), start + offset).reshape(shape) for name, dtype, shape, offset in meta.arrays
+    }
+    return Shard(meta, arrays)
+
+
+def _plain(name: str) -> str:
+    """A file name that is not UTF-8 has lone surrogates, which msgpack refuses: its bytes as Latin-1 instead."""
+    return name.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _fancy(name: str) -> str:
+    return name.encode("latin-1").decode("utf-8", "surrogateescape")

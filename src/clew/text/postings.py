@@ -1,0 +1,255 @@
+"""Postings: what one source contributes to the index, packed so that a thousand of them join in milliseconds.
+
+A producer calls `pack` beside its records, in its own process; the store keeps the bytes and
+`clew.store.index` joins them. Three things are packed for each record: its words by field, the names
+that it defines, and the names that it uses. Names are joined late, when an index is built: what a name
+means can therefore never be stale, and an index kept up to date equals one built anew.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import msgspec
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+from xxhash import xxh64_intdigest
+
+from clew.text.words import raw_words, split
+
+
+class Field(IntEnum):
+    """Where in a record a word stands. Weights per field are the retriever's choice, not stored."""
+
+    NAME = 0
+    PATH = 1
+    SIGNATURE = 2
+    DOC = 3
+    BODY = 4
+
+
+class Use(IntEnum):
+    """How a record uses a name."""
+
+    CALL = 0
+    REFERENCE = 1
+    INHERIT = 2
+    MENTION = 3  # in prose or tool output; the weakest
+
+
+FIELDS = len(Field)
+BODY_CHARS_MAX = 200_000  # guess: more than any function by hand; the rest of a huge record adds no new words
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The searchable side of one record.
+
+    texts    one text per Field, in the order of the enum.
+    defines  names under which others refer to it: `bar`, and the subject `symbol:src/a.py::Foo.bar`.
+    uses     (name, how, times).
+    parent   position of the containing record among the documents packed together, −1 for none.
+    is_test  it checks other code.
+    """
+
+    id: str
+    layer: str
+    kind: str
+    path: str
+    texts: tuple[str, str, str, str, str]
+    defines: tuple[str, ...] = ()
+    uses: tuple[tuple[str, Use, int], ...] = ()
+    parent: int = -1
+    is_test: bool = False
+    start_line: int = 0
+    lines: int = 0
+
+
+class _Head(msgspec.Struct, array_like=True):
+    ids: list[str]
+    layers: list[str]
+    kinds: list[str]
+    paths: list[str]
+    imports: list[tuple[str, float]]
+    model: str = ""
+    dims: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One source's postings, unpacked. n documents, p postings, d definitions, u uses.
+
+    parent (n,) int32; is_test (n,) bool; start_line, lines (n,) int32; lengths (n, FIELDS) float32, words per field.
+    terms (p,) uint64, docs (p,) int32, fields (p,) uint8, counts (p,) uint8 (255 means 255 or more).
+    define_names (d,) uint64, define_docs (d,) int32.
+    use_names (u,) uint64, use_docs (u,) int32, use_kinds (u,) uint8, use_counts (u,) uint8.
+    imports  (path, confidence) of the files that this source's names come from.
+    vectors (n, dims) int8, scales (n,) float32: the row times its scale is the embedding that `model` gave;
+    dims is 0 and `model` is "" where nothing was embedded, and a scale of 0 marks a record without a vector.
+    """
+
+    ids: list[str]
+    layers: list[str]
+    kinds: list[str]
+    paths: list[str]
+    imports: list[tuple[str, float]]
+    model: str
+    dims: int
+    parent: NDArray[np.int32]
+    is_test: NDArray[np.bool_]
+    start_line: NDArray[np.int32]
+    lines: NDArray[np.int32]
+    lengths: NDArray[np.float32]
+    terms: NDArray[np.uint64]
+    docs: NDArray[np.int32]
+    fields: NDArray[np.uint8]
+    counts: NDArray[np.uint8]
+    define_names: NDArray[np.uint64]
+    define_docs: NDArray[np.int32]
+    use_names: NDArray[np.uint64]
+    use_docs: NDArray[np.int32]
+    use_kinds: NDArray[np.uint8]
+    use_counts: NDArray[np.uint8]
+    vectors: NDArray[np.int8]
+    scales: NDArray[np.float32]
+
+
+_ARRAYS: tuple[tuple[str, str], ...] = (
+    ("parent", "<i4"), ("is_test", "?"), ("start_line", "<i4"), ("lines", "<i4"), ("lengths", "<f4"),
+    ("terms", "<u8"), ("docs", "<i4"), ("fields", "u1"), ("counts", "u1"),
+    ("define_names", "<u8"), ("define_docs", "<i4"),
+    ("use_names", "<u8"), ("use_docs", "<i4"), ("use_kinds", "u1"), ("use_counts", "u1"),
+    ("vectors", "i1"), ("scales", "<f4"),
+)  # fmt: skip
+_MAGIC = b"clewseg1"
+
+
+def term_hash(term: str) -> int:
+    """64-bit key of a term or a name; two of a million terms share one with a chance of 3e-8."""
+    return xxh64_intdigest(term.encode("utf-8", "surrogateescape"))
+
+
+@dataclass(slots=True)
+class _Hashes:
+    """Term hashes by raw word, kept between sources: most words of a repository come again and again."""
+
+    seen: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
+
+    def of(self, word: str) -> tuple[int, ...]:
+        found = self.seen.get(word)
+        if found is None:
+            if len(self.seen) > 1 << 18:
+                self.seen.clear()
+            found = self.seen[word] = tuple(term_hash(term) for term in split(word))
+        return found
+
+
+_hashes = _Hashes()
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """Embeddings of the documents packed together: rows (n, dims) float32, not all zero where there is one."""
+
+    model: str
+    rows: NDArray[np.float32]
+
+
+def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (), vectors: Vectors | None = None) -> bytes:
+    """Return the postings of one source's records, compressed; `unpack` reads them.
+
+    Vectors are kept in int8 with a scale per row: one global scale loses much of their use.
+    Cost  about 60 ns a byte of text, most of it finding words; runs in the producer's process.
+    """
+    lengths = np.zeros((len(documents), FIELDS), np.float32)
+    term_parts: list[int] = []
+    key_parts: list[int] = []  # doc << 16 | field << 8 | count
+    defines: list[tuple[int, int]] = []
+    uses: list[tuple[int, int, int, int]] = []
+    for doc, document in enumerate(documents):
+        for place, text in enumerate(document.texts):
+            if not text:
+                continue
+            counts: Counter[int] = Counter()
+            length = 0
+            for word, times in Counter(raw_words(text[:BODY_CHARS_MAX])).items():
+                for key in _hashes.of(word):
+                    counts[key] += times
+                length += times
+            lengths[doc, place] = length
+            term_parts.extend(counts)
+            base = doc << 16 | place << 8
+            key_parts.extend([base | (times if times < 255 else 255) for times in counts.values()])
+        defines.extend((term_hash(name), doc) for name in document.defines)
+        uses.extend((term_hash(name), doc, int(how), min(times, 255)) for name, how, times in document.uses)
+    keys = np.array(key_parts, np.int64)
+    quantised, scales = quantise(vectors.rows) if vectors else (np.zeros((len(documents), 0), np.int8), np.zeros(len(documents), np.float32))
+    arrays: dict[str, NDArray[np.generic]] = {
+        "parent": np.array([document.parent for document in documents], np.int32),
+        "is_test": np.array([document.is_test for document in documents], np.bool_),
+        "start_line": np.array([document.start_line for document in documents], np.int32),
+        "lines": np.array([document.lines for document in documents], np.int32),
+        "lengths": lengths,
+        "terms": np.array(term_parts, np.uint64),
+        "docs": (keys >> 16).astype(np.int32),
+        "fields": (keys >> 8 & 255).astype(np.uint8),
+        "counts": (keys & 255).astype(np.uint8),
+        "define_names": np.array([name for name, _ in defines], np.uint64),
+        "define_docs": np.array([doc for _, doc in defines], np.int32),
+        "use_names": np.array([row[0] for row in uses], np.uint64),
+        "use_docs": np.array([row[1] for row in uses], np.int32),
+        "use_kinds": np.array([row[2] for row in uses], np.uint8),
+        "use_counts": np.array([row[3] for row in uses], np.uint8),
+        "vectors": quantised,
+        "scales": scales,
+    }
+    head = msgspec.msgpack.encode(
+        _Head(
+            [document.id for document in documents],
+            [document.layer for document in documents],
+            [document.kind for document in documents],
+            [document.path.encode("utf-8", "surrogateescape").decode("latin-1") for document in documents],
+            [(path.encode("utf-8", "surrogateescape").decode("latin-1"), weight) for path, weight in imports],
+            vectors.model if vectors else "",
+            quantised.shape[1],
+        )
+    )
+    body = b"".join(arrays[name].astype(kind, copy=False).tobytes() for name, kind in _ARRAYS)
+    sizes = struct.pack("<5I", len(head), len(documents), len(term_parts), len(defines), len(uses))
+    return _MAGIC + zstandard.ZstdCompressor(level=1).compress(sizes + head + body)
+
+
+def unpack(data: bytes) -> Segment:
+    """Read what `pack` wrote. Raises ValueError for anything else."""
+    if data[:8] != _MAGIC:
+        raise ValueError("not a segment of postings, or one of another version")
+    raw = zstandard.ZstdDecompressor().decompress(data[8:])
+    head_size, n, p, d, u = struct.unpack_from("<5I", raw)
+    at = 20 + head_size
+    head = msgspec.msgpack.decode(raw[20:at], type=_Head)
+    shapes = {"lengths": (n, FIELDS), "vectors": (n, head.dims)}
+    counts = dict.fromkeys(("parent", "is_test", "start_line", "lines"), n)
+    counts |= dict.fromkeys(("terms", "docs", "fields", "counts"), p)
+    counts |= dict.fromkeys(("define_names", "define_docs"), d)
+    counts |= dict.fromkeys(("use_names", "use_docs", "use_kinds", "use_counts"), u)
+    counts |= {"lengths": n * FIELDS, "vectors": n * head.dims, "scales": n}
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for name, kind in _ARRAYS:
+        size = counts[name]
+        arrays[name] = np.frombuffer(raw, kind, size, at).reshape(shapes.get(name, (size,)))
+        at += size * np.dtype(kind).itemsize
+    paths = [path.encode("latin-1").decode("utf-8", "surrogateescape") for path in head.paths]
+    imports = [(path.encode("latin-1").decode("utf-8", "surrogateescape"), weight) for path, weight in head.imports]
+    return Segment(head.ids, head.layers, head.kinds, paths, imports, head.model, head.dims, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+def quantise(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return int8 rows and the scale of each, so that row × scale is within half a step of the original."""
+    scales = (np.abs(rows).max(axis=1, initial=0.0) / 127.0).astype(np.float32)
+    safe = np.where(scales > 0, scales, np.float32(1.0))
+    return np.rint(rows / safe[:, None]).astype(np.int8), scales

@@ -1,0 +1,50 @@
+"""Words: what a search engine should see in a piece of text or code.
+
+Identifiers are split at underscores, at case changes and between letters and digits, stemmed, and
+kept whole as well (scripts without spaces become pairs of letters), so that `resolve_redirects` is found by "redirect" and, more strongly, by its own name.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import Stemmer
+
+_WORD = re.compile(r"\w+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts that do not put spaces between words
+_STEMMER = Stemmer.Stemmer("english", 0)  # no cache of its own: `split` caches what it returns
+WORD_CHARS_MAX = 64  # longer runs are keys, hashes and encoded data: found by their first 64 characters
+
+
+def raw_words(text: str) -> list[str]:
+    """Every identifier, number and run of other letters in `text`, in order, as it stands."""
+    return _WORD.findall(text)
+
+
+@lru_cache(maxsize=1 << 17)
+def split(word: str) -> tuple[str, ...]:
+    """The search terms of one raw word: its stemmed parts, then the whole word in lower case if it has several.
+
+    `HTTPServer2` gives ("http", "server", "2", "httpserver2"); a part of one letter is dropped unless it is all there is.
+    """
+    word = word[:WORD_CHARS_MAX]
+    if not word.isascii():
+        if _UNSPACED.search(word):
+            return tuple(word[at : at + 2] for at in range(max(1, len(word) - 1)))
+        return (word.lower(),)
+    parts = [part.lower() for part in _PART.findall(word)]
+    if len(parts) <= 1:
+        return (_stem(parts[0]),) if parts else ()
+    kept = [_stem(part) for part in parts if len(part) > 1]
+    return (*kept, word.lower().strip("_"))
+
+
+def terms(text: str) -> list[str]:
+    """The search terms of `text`, in order, with repetitions."""
+    return [term for word in _WORD.findall(text) for term in split(word)]
+
+
+def _stem(word: str) -> str:
+    return _STEMMER.stemWord(word) if len(word) > 3 else word
