@@ -73,6 +73,38 @@ class StoreUnwritable(StoreError):
         )
 
 
+class StoreClosed(StoreError):
+    """The store was closed; a closed store answers nothing."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        super().__init__(f"{path or 'the store'}: is closed\nhint: open it again")
+
+
+class UnknownWorkspace(StoreError):
+    """Nothing was ever stored under this workspace, so nothing can be written to it."""
+
+    def __init__(self, workspace: str) -> None:
+        self.workspace = workspace
+        super().__init__(f"workspace {workspace!r} does not exist in this store\nhint: open_workspace makes it")
+
+
+class InvalidDelta(StoreError):
+    """A producer proposed something that contradicts itself; nothing of the call was stored."""
+
+    def __init__(self, source: str, by: str, reason: str) -> None:
+        self.source, self.by, self.reason = source, by, reason
+        super().__init__(f"delta of {source!r} by {by!r}: {reason}\nhint: this is a defect of the producer; please report it")
+
+
+class PurgeUnfinished(StoreError):
+    """The records are erased and stay so, but their old bytes may still stand in a file beside the database."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: purged, but old bytes may remain: {reason}\nhint: end other clew processes and purge again")
+
+
 class UnknownHandle(ClewError):
     """No record answers to this handle in this workspace."""
 

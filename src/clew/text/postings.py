@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -189,7 +190,7 @@ def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (
         uses.extend((term_hash(name), doc, int(how), min(times, 255)) for name, how, times in document.uses)
     keys = np.array(key_parts, np.int64)
     quantised, scales = quantise(vectors.rows) if vectors else (np.zeros((len(documents), 0), np.int8), np.zeros(len(documents), np.float32))
-    arrays: dict[str, NDArray[np.generic]] = {
+    arrays: dict[str, NDArray[Any]] = {
         "parent": np.array([document.parent for document in documents], np.int32),
         "is_test": np.array([document.is_test for document in documents], np.bool_),
         "start_line": np.array([document.start_line for document in documents], np.int32),
@@ -208,20 +209,16 @@ def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (
         "vectors": quantised,
         "scales": scales,
     }
-    head = msgspec.msgpack.encode(
-        _Head(
-            [document.id for document in documents],
-            [document.layer for document in documents],
-            [document.kind for document in documents],
-            [document.path.encode("utf-8", "surrogateescape").decode("latin-1") for document in documents],
-            [(path.encode("utf-8", "surrogateescape").decode("latin-1"), weight) for path, weight in imports],
-            vectors.model if vectors else "",
-            quantised.shape[1],
-        )
+    head = _Head(
+        [document.id for document in documents],
+        [document.layer for document in documents],
+        [document.kind for document in documents],
+        [document.path.encode("utf-8", "surrogateescape").decode("latin-1") for document in documents],
+        [(path.encode("utf-8", "surrogateescape").decode("latin-1"), weight) for path, weight in imports],
+        vectors.model if vectors else "",
+        quantised.shape[1],
     )
-    body = b"".join(arrays[name].astype(kind, copy=False).tobytes() for name, kind in _ARRAYS)
-    sizes = struct.pack("<5I", len(head), len(documents), len(term_parts), len(defines), len(uses))
-    return _MAGIC + zstandard.ZstdCompressor(level=1).compress(sizes + head + body)
+    return _frame(head, arrays)
 
 
 def unpack(data: bytes) -> Segment:
@@ -238,14 +235,14 @@ def unpack(data: bytes) -> Segment:
     counts |= dict.fromkeys(("define_names", "define_docs"), d)
     counts |= dict.fromkeys(("use_names", "use_docs", "use_kinds", "use_counts"), u)
     counts |= {"lengths": n * FIELDS, "vectors": n * head.dims, "scales": n}
-    arrays: dict[str, NDArray[np.generic]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name, kind in _ARRAYS:
         size = counts[name]
         arrays[name] = np.frombuffer(raw, kind, size, at).reshape(shapes.get(name, (size,)))
         at += size * np.dtype(kind).itemsize
     paths = [path.encode("latin-1").decode("utf-8", "surrogateescape") for path in head.paths]
     imports = [(path.encode("latin-1").decode("utf-8", "surrogateescape"), weight) for path, weight in head.imports]
-    return Segment(head.ids, head.layers, head.kinds, paths, imports, head.model, head.dims, **arrays)  # pyright: ignore[reportArgumentType]
+    return Segment(head.ids, head.layers, head.kinds, paths, imports, head.model, head.dims, **arrays)
 
 
 def quantise(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -253,3 +250,50 @@ def quantise(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.fl
     scales = (np.abs(rows).max(axis=1, initial=0.0) / 127.0).astype(np.float32)
     safe = np.where(scales > 0, scales, np.float32(1.0))
     return np.rint(rows / safe[:, None]).astype(np.int8), scales
+
+
+def without(data: bytes, ids: Collection[str]) -> bytes:
+    """Return the packed postings less those of these records, b"" when none is left.
+
+    A record whose container was taken out has none afterwards. Raises ValueError for what `pack` did not write.
+    """
+    segment = unpack(data)
+    keep = np.array([record_id not in ids for record_id in segment.ids], np.bool_)
+    if keep.all():
+        return data
+    if not keep.any():
+        return b""
+    numbers = np.where(keep, np.cumsum(keep) - 1, -1).astype(np.int32)
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, _ in _ARRAYS:
+        table = next((table for table in ("define", "use") if name.startswith(f"{table}_")), "")
+        if table or name in ("terms", "docs", "fields", "counts"):
+            docs: NDArray[np.int32] = getattr(segment, f"{table}_docs" if table else "docs")
+            arrays[name] = getattr(segment, name)[keep[docs]]
+        else:
+            arrays[name] = getattr(segment, name)[keep]
+    for name in ("docs", "define_docs", "use_docs"):
+        arrays[name] = numbers[arrays[name]]
+    arrays["parent"] = np.where(arrays["parent"] >= 0, numbers[arrays["parent"]], -1)
+    head = _Head(
+        _kept(segment.ids, keep),
+        _kept(segment.layers, keep),
+        _kept(segment.kinds, keep),
+        _kept([path.encode("utf-8", "surrogateescape").decode("latin-1") for path in segment.paths], keep),
+        [(path.encode("utf-8", "surrogateescape").decode("latin-1"), weight) for path, weight in segment.imports],
+        segment.model,
+        segment.dims,
+    )
+    return _frame(head, arrays)
+
+
+def _kept(names: list[str], keep: NDArray[np.bool_]) -> list[str]:
+    return [name for name, is_kept in zip(names, keep, strict=True) if is_kept]
+
+
+def _frame(head: _Head, arrays: dict[str, NDArray[Any]]) -> bytes:
+    packed = msgspec.msgpack.encode(head)
+    counts = (len(head.ids), len(arrays["terms"]), len(arrays["define_names"]), len(arrays["use_names"]))
+    body = b"".join(arrays[name].astype(kind, copy=False).tobytes() for name, kind in _ARRAYS)
+    raw = struct.pack("<5I", len(packed), *counts) + packed + body
+    return _MAGIC + zstandard.ZstdCompressor(level=1).compress(raw)
