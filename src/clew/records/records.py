@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from hashlib import blake2b
 
-HANDLE_LENGTH = 10  # base-32 characters shown of an id: 50 bits, one expected clash among 47 million records
+HANDLE_LENGTH = 8  # base-32 characters shown of an id: 40 bits; among 60,000 records two share one with a chance of 0.2 %
 
 
 class Layer(StrEnum):

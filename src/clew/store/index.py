@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -67,26 +67,46 @@ class Links:
     weights: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Lexical:
+    """Scores (n,) by document and (len(paths),) by file, and the terms that counted with their idf."""
+
+    by_document: Floats
+    by_path: Floats
+    used: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What a search runs among: mask (n,), how many documents, mean words per field, words (paths,) and number of files."""
+
+    mask: NDArray[np.bool_]
+    count: int
+    mean: NDArray[np.float64]
+    path_words: NDArray[np.float64]
+    files: int
+
+
 class Shard:
     """Joined arrays of a set of parts. n documents; sorted so that each lookup is a binary search."""
 
-    def __init__(self, meta: _Meta, arrays: dict[str, NDArray[np.generic]]) -> None:
+    def __init__(self, meta: _Meta, arrays: dict[str, NDArray[Any]]) -> None:
         self.meta = meta
         self.arrays = arrays
-        self.ids: NDArray[np.bytes_] = arrays["ids"]  # pyright: ignore[reportAttributeAccessIssue]
+        self.ids: NDArray[np.bytes_] = arrays["ids"]
         self.size = len(self.ids)
 
-    def __getitem__(self, name: str) -> NDArray[np.generic]:
+    def __getitem__(self, name: str) -> NDArray[Any]:
         return self.arrays[name]
 
     def slice_of(self, table: str, key: int) -> slice:
         """Rows of `table` ("term", "define" or "use") that hold this hash."""
         keys = self.arrays[f"{table}_keys"]
         at = int(np.searchsorted(keys, np.uint64(key)))
-        if at == len(keys) or int(keys[at]) != key:  # pyright: ignore[reportArgumentType]
+        if at == len(keys) or int(keys[at]) != key:
             return slice(0, 0)
         ends = self.arrays[f"{table}_ends"]
-        return slice(int(ends[at]), int(ends[at + 1]))  # pyright: ignore[reportArgumentType]
+        return slice(int(ends[at]), int(ends[at + 1]))
 
     @staticmethod
     def join(parts: Sequence[tuple[PartKey, Segment]]) -> Shard:
@@ -96,7 +116,7 @@ class Shard:
         model = next((segment.model for _, segment in parts if segment.model), "")
         dims = next((segment.dims for _, segment in parts if segment.model), 0)
         layers, kinds, paths = _Codes(), _Codes(), _Codes()
-        arrays: dict[str, NDArray[np.generic]] = {
+        arrays: dict[str, NDArray[Any]] = {
             "ids": np.array([id for _, segment in parts for id in segment.ids], "S26"),
             "layer": np.array([layers.of(x) for _, s in parts for x in s.layers], np.uint8),
             "kind": np.array([kinds.of(x) for _, s in parts for x in s.kinds], np.uint8),
@@ -191,22 +211,22 @@ class Index:
     def path_of(self, doc: int) -> str:
         """Path of the file that a document speaks of, "" when none."""
         shard, at = self._at(doc)
-        return shard.meta.paths[int(shard["path"][at])]  # pyright: ignore[reportArgumentType]
+        return shard.meta.paths[int(shard["path"][at])]
 
     def kind_of(self, doc: int) -> str:
         """Kind of a document's record."""
         shard, at = self._at(doc)
-        return shard.meta.kinds[int(shard["kind"][at])]  # pyright: ignore[reportArgumentType]
+        return shard.meta.kinds[int(shard["kind"][at])]
 
     def layer_of(self, doc: int) -> str:
         """Layer of a document's record."""
         shard, at = self._at(doc)
-        return shard.meta.layers[int(shard["layer"][at])]  # pyright: ignore[reportArgumentType]
+        return shard.meta.layers[int(shard["layer"][at])]
 
     def _at(self, doc: int) -> tuple[Shard, int]:
         return (self._base, doc) if doc < self._base.size else (self.shards[1], doc - self._base.size)
 
-    def column(self, name: str) -> NDArray[np.generic]:
+    def column(self, name: str) -> NDArray[Any]:
         """`is_test`, `start_line`, `lines` or `lengths` of every document."""
         return np.concatenate([shard[name] for shard in self.shards]) if self._overlay else self._base[name]
 
@@ -218,7 +238,7 @@ class Index:
     @cached_property
     def parent(self) -> Docs:
         """(n,) number of the containing document, −1 for none."""
-        pieces = [np.where(s["parent"] >= 0, s["parent"] + off, -1) for s, off in zip(self.shards, self.offsets, strict=True)]  # pyright: ignore[reportOperatorIssue]
+        pieces = [np.where(s["parent"] >= 0, s["parent"] + off, -1) for s, off in zip(self.shards, self.offsets, strict=True)]
         return np.concatenate(pieces).astype(np.int32, copy=False)
 
     @cached_property
@@ -252,6 +272,34 @@ class Index:
         return {name: at for at, name in enumerate(self.paths)}
 
     @cached_property
+    def paths_by_basename(self) -> dict[str, list[str]]:
+        """Last component → the paths of code files that end in it, ordered."""
+        table: dict[str, list[str]] = {}
+        words = self.among("file:").path_words
+        for code, path in sorted(enumerate(self.paths), key=lambda pair: pair[1]):
+            if words[code]:
+                table.setdefault(path.rsplit("/", 1)[-1], []).append(path)
+        return table
+
+    @cached_property
+    def start_line(self) -> Docs:
+        """(n,) first line of each document in its file, 1-based; 0 where lines mean nothing."""
+        return self.column("start_line").astype(np.int32, copy=False)
+
+    @cached_property
+    def lines(self) -> Docs:
+        """(n,) number of lines."""
+        return self.column("lines").astype(np.int32, copy=False)
+
+    @cached_property
+    def has_children(self) -> NDArray[np.bool_]:
+        """(n,) some live document is contained in it."""
+        held = np.zeros(self.size, np.bool_)
+        parents = self.parent[self.alive]
+        held[parents[parents >= 0]] = True
+        return held
+
+    @cached_property
     def _doc_by_id(self) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
         ids = np.concatenate([shard.ids for shard in self.shards])
         order = np.argsort(ids, kind="stable")
@@ -270,68 +318,93 @@ class Index:
 
     # -- by word --------------------------------------------------------------------------------
 
-    @cached_property
-    def _lengths_mean(self) -> NDArray[np.float64]:
-        totals = np.zeros(FIELDS)
-        for shard, offset in zip(self.shards, self.offsets, strict=True):
-            live = self.alive[offset : offset + shard.size]
-            totals += shard["lengths"][live].sum(axis=0, dtype=np.float64)  # whole numbers: exact in any order
-        return np.maximum(totals / max(self.count, 1), 1e-9)
+    def among(self, prefix: str) -> Among:
+        """The live documents of the sources whose name begins with `prefix`: what a search runs among."""
+        cache: dict[str, Among] = self.__dict__.setdefault("_among", {})
+        if prefix not in cache:
+            mask = np.zeros(self.size, np.bool_)
+            for shard, offset in zip(self.shards, self.offsets, strict=True):
+                starts = shard.meta.part_starts
+                for at, (source, _, _) in enumerate(shard.meta.parts):
+                    if source.startswith(prefix):
+                        mask[offset + starts[at] : offset + starts[at + 1]] = True
+            mask &= self.alive
+            lengths = self.column("lengths")
+            count = int(mask.sum())
+            # Whole numbers, so that the sums are exact in any order and an updated index scores as a rebuilt one.
+            mean = np.maximum(lengths[mask].sum(axis=0, dtype=np.float64) / max(count, 1), 1e-9)
+            words = np.zeros(len(self.paths))
+            words += np.bincount(self.path_codes, np.where(mask, lengths.sum(axis=1, dtype=np.float64), 0.0), len(self.paths))
+            cache[prefix] = Among(mask, count, mean, words, int(np.count_nonzero(words)))
+        return cache[prefix]
 
-    def _norms(self, b: Floats) -> Floats:
-        cached: tuple[bytes, Floats] | None = self.__dict__.get("_norm_cache")
-        if cached is None or cached[0] != b.tobytes():
-            lengths = self.column("lengths").astype(np.float32, copy=False)
-            norm = 1.0 / (1.0 - b + b * (lengths / self._lengths_mean.astype(np.float32)))
-            cached = (b.tobytes(), norm.astype(np.float32))
-            self.__dict__["_norm_cache"] = cached
-        return cached[1]
-
-    def frequency(self, term: str) -> int:
-        """Number of live documents that hold `term` in any field."""
-        return sum(len(np.unique(docs)) for docs, _, _ in self._postings(term_hash(term)))
-
-    def _postings(self, key: int) -> Iterable[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]]:
+    def _postings(self, key: int, mask: NDArray[np.bool_]) -> list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]]:
+        found: list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]] = []
         for shard, offset in zip(self.shards, self.offsets, strict=True):
             rows = shard.slice_of("term", key)
-            if rows.stop == rows.start:
-                continue
             docs = shard["term_docs"][rows].astype(np.int64) + offset
-            fields, counts = shard["term_fields"][rows], shard["term_counts"][rows]
-            if self._gone and offset == 0:
-                live = self.alive[docs]
-                docs, fields, counts = docs[live], fields[live], counts[live]
-            if len(docs):
-                yield docs, fields, counts  # pyright: ignore[reportReturnType]
+            keep = mask[docs]
+            if keep.any():
+                found.append((docs[keep], shard["term_fields"][rows][keep], shard["term_counts"][rows][keep]))
+        return found
+
+    def frequency(self, term: str, prefix: str = "") -> int:
+        """Number of live documents of the sources under `prefix` that hold `term` in any field."""
+        return sum(len(np.unique(docs)) for docs, _, _ in self._postings(term_hash(term), self.among(prefix).mask))
+
+    def matching(self, terms: Sequence[str], docs: Sequence[int], limit: int = 4) -> list[list[str]]:
+        """For each document the terms that it holds, rarest first, at most `limit`."""
+        wanted = np.array(docs, np.int64)
+        order = np.argsort(wanted, kind="stable")
+        found: list[list[tuple[int, str]]] = [[] for _ in docs]
+        for term in terms:
+            pieces = self._postings(term_hash(term), self.alive)
+            df = sum(len(_firsts(piece)) for piece, _, _ in pieces)
+            for piece, _, _ in pieces:
+                at = np.searchsorted(piece, wanted[order])
+                hit = order[(at < len(piece)) & (piece[np.minimum(at, len(piece) - 1)] == wanted[order])]
+                for position in hit.tolist():
+                    found[position].append((df, term))
+        return [[term for _, term in sorted(rows)[:limit]] for rows in found]
 
     def lexical(
-        self, terms: Sequence[tuple[str, float]], weights: Floats, *, b: Floats, k1: float, share_max: float = 1.0
-    ) -> tuple[Floats, list[tuple[str, float]]]:
-        """BM25F scores of every document for weighted terms.
+        self, terms: Sequence[tuple[str, float]], weights: Floats, *, prefix: str, b: Floats, k1: float, share_max: float = 1.0
+    ) -> Lexical:
+        """BM25F scores of every document, and of every file, for weighted terms.
 
         terms      (term, weight ≥ 0), as `clew.text.words.terms` makes them.
         weights    (FIELDS,) what an occurrence in each field counts.
+        prefix     search among the sources whose name begins so; all statistics are theirs.
         b          (FIELDS,) length normalisation per field, 0 to 1; k1 > 0 saturates the weighted count.
-        share_max  terms that stand in a larger share of the live documents are left out.
-        Returns    (n,) float32, 0 for documents without any term or not alive; and (term, idf) of the terms that counted.
-        Source     Robertson, Zaragoza 2009, eq. 3.15 to 3.17.
+        share_max  terms that stand in a larger share of the documents are left out.
+        Returns    scores by document and by path; 0 for what has no term or is not searched.
+        Source     Robertson, Zaragoza 2009, eq. 3.15 to 3.17; a file's counts are the sums of its documents'.
         """
+        among = self.among(prefix)
         scores = np.zeros(self.size, np.float32)
-        norms = self._norms(b)
+        by_path = np.zeros(len(self.paths), np.float32)
+        lengths, codes = self.column("lengths"), self.path_codes
+        path_norm = (1.0 / (1.0 - b[-1] + b[-1] * among.path_words / max(among.path_words.sum() / max(among.files, 1), 1e-9))).astype(np.float32)
         used: list[tuple[str, float]] = []
         for term, weight in terms:
-            pieces = list(self._postings(term_hash(term)))
-            if not pieces:
+            pieces = self._postings(term_hash(term), among.mask)
+            firsts = [_firsts(docs) for docs, _, _ in pieces]
+            df = sum(len(first) for first in firsts)
+            if not df or df > share_max * among.count:
                 continue
-            summed = [_per_document(docs, weights[fields] * counts * norms[docs, fields]) for docs, fields, counts in pieces]
-            df = sum(len(docs) for docs, _ in summed)
-            if df > share_max * self.count:
-                continue
-            idf = float(np.log(1.0 + (self.count - df + 0.5) / (df + 0.5)))
+            idf = _idf(df, among.count)
             used.append((term, idf))
-            for docs, mass in summed:
-                scores[docs] += np.float32(idf * weight) * (mass / (np.float32(k1) + mass))
-        return scores, used
+            by_file = np.zeros(len(self.paths), np.float64)
+            for (docs, fields, counts), first in zip(pieces, firsts, strict=True):
+                raw = weights[fields] * counts
+                norm = (1.0 - b[fields] + b[fields] * lengths[docs, fields] / among.mean[fields]).astype(np.float32)
+                mass = np.add.reduceat(raw / norm, first)
+                scores[docs[first]] += np.float32(idf * weight) * (mass / (np.float32(k1) + mass))
+                by_file += np.bincount(codes[docs], raw, len(self.paths))
+            holders = np.flatnonzero(by_file)
+            mass = by_file[holders].astype(np.float32) * path_norm[holders]
+            by_path[holders] += np.float32(_idf(len(holders), among.files) * weight) * (mass / (np.float32(k1) + mass))
+        return Lexical(scores, by_path, tuple(used))
 
     # -- by name --------------------------------------------------------------------------------
 
@@ -365,7 +438,7 @@ class Index:
         return Links(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
 
     def _uses_of(self, docs: Docs) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
-        pieces: list[tuple[NDArray[np.generic], ...]] = []
+        pieces: list[tuple[NDArray[Any], ...]] = []
         for shard, offset in zip(self.shards, self.offsets, strict=True):
             local = docs[(docs >= offset) & (docs < offset + shard.size)] - offset
             ends = shard["forward_ends"]
@@ -374,7 +447,7 @@ class Index:
         return _joined(pieces)
 
     def _users_of(self, names: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
-        pieces: list[tuple[NDArray[np.generic], ...]] = []
+        pieces: list[tuple[NDArray[Any], ...]] = []
         for shard, offset in zip(self.shards, self.offsets, strict=True):
             low, high, which = _lookup(shard, "use", names)
             rows, owner = _ranges(low, high)
@@ -384,7 +457,7 @@ class Index:
         return _joined(pieces)
 
     def _defines_of(self, docs: Docs) -> tuple[NDArray[np.uint64], Docs]:
-        names: list[NDArray[np.generic]] = []
+        names: list[NDArray[Any]] = []
         heads: list[Docs] = []
         for shard, offset in zip(self.shards, self.offsets, strict=True):
             local = docs[(docs >= offset) & (docs < offset + shard.size)] - offset
@@ -469,7 +542,7 @@ class Index:
                 continue
             rows = shard["vectors"].astype(np.float32)
             lengths = np.linalg.norm(rows, axis=1)
-            found = np.where(shard["scales"] > 0, rows @ (query / norm) / np.maximum(lengths, 1e-9), 0.0)  # pyright: ignore[reportOperatorIssue]
+            found = np.where(shard["scales"] > 0, rows @ (query / norm) / np.maximum(lengths, 1e-9), 0.0)
             scores[offset : offset + shard.size] = found
         scores[~self.alive] = 0.0
         return scores
@@ -496,14 +569,14 @@ def _no_links() -> Links:
 _DTYPES = {"is_test": np.bool_, "start_line": np.int32, "lines": np.int32, "lengths": np.float32, "parent": np.int32}
 
 
-def _concat(pieces: Sequence[NDArray[np.generic]], name: str) -> NDArray[np.generic]:
+def _concat(pieces: Sequence[NDArray[Any]], name: str) -> NDArray[Any]:
     if pieces:
         return np.concatenate(pieces)
     return np.empty((0, FIELDS) if name == "lengths" else (0,), _DTYPES.get(name, np.uint8))
 
 
 def _join_table(
-    arrays: dict[str, NDArray[np.generic]],
+    arrays: dict[str, NDArray[Any]],
     table: str,
     parts: Sequence[tuple[PartKey, Segment]],
     starts: NDArray[np.int64],
@@ -525,7 +598,7 @@ def _join_table(
         arrays[f"{table}_{column.removeprefix('use_')}"] = values[order].astype(np.uint8, copy=False)
 
 
-def _join_forward(arrays: dict[str, NDArray[np.generic]], size: int) -> None:
+def _join_forward(arrays: dict[str, NDArray[Any]], size: int) -> None:
     """Rows of the use and define tables once more, by document."""
     for source, target, columns in (("use", "forward", ("kinds", "counts")), ("define", "backward", ())):
         docs = arrays[f"{source}_docs"]
@@ -549,13 +622,16 @@ def _join_scopes(parts: Sequence[tuple[PartKey, Segment]], paths: _Codes) -> tup
     return np.array(rows, np.int32).reshape(-1, 2), np.array(weights, np.float32)
 
 
-def _per_document(docs: NDArray[np.int64], mass: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Sum the rows of one document, which stand together."""
-    first = np.flatnonzero(np.concatenate([[True], docs[1:] != docs[:-1]]))
-    return docs[first], np.add.reduceat(mass, first)
+def _firsts(docs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions at which a new document begins; the rows of one document stand together."""
+    return np.flatnonzero(np.concatenate([[True], docs[1:] != docs[:-1]]))
 
 
-def _ranges(low: NDArray[np.generic], high: NDArray[np.generic]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _idf(holders: int, count: int) -> float:
+    return float(np.log(1.0 + (count - holders + 0.5) / (holders + 0.5)))
+
+
+def _ranges(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """All row numbers of the ranges [low, high), and for each the range that it came from."""
     start, stop = low.astype(np.int64), high.astype(np.int64)
     sizes = stop - start
@@ -575,9 +651,9 @@ def _lookup(shard: Shard, table: str, names: NDArray[np.uint64]) -> tuple[NDArra
     return ends[at[which]].astype(np.int64), ends[at[which] + 1].astype(np.int64), which
 
 
-def _joined(pieces: Sequence[tuple[NDArray[np.generic], ...]]) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
+def _joined(pieces: Sequence[tuple[NDArray[Any], ...]]) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
     names, docs, kinds, counts = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    return names.astype(np.uint64, copy=False), docs.astype(np.int32, copy=False), kinds, counts  # pyright: ignore[reportReturnType]
+    return names.astype(np.uint64, copy=False), docs.astype(np.int32, copy=False), kinds, counts
 
 
 def _dump(shard: Shard) -> bytes:

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Protocol
 
 import Stemmer
 
 _WORD = re.compile(r"\w+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts that do not put spaces between words
-_STEMMER = Stemmer.Stemmer("english", 0)  # no cache of its own: `split` caches what it returns
+
+class _Stems(Protocol):
+    def stemWord(self, word: str, /) -> str: ...  # noqa: N802  PyStemmer's own name
+
+
+# The library has no types. It needs no cache of its own: `split` caches what it returns.
+_STEMMER: _Stems = Stemmer.Stemmer("english", 0)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 WORD_CHARS_MAX = 64  # longer runs are keys, hashes and encoded data: found by their first 64 characters
 
 

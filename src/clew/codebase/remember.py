@@ -1,0 +1,238 @@
+"""Remember: what one file's facts become: records, postings and the file's state, in one Delta.
+
+Bytes in, Delta out. Nothing here knows the store, and nothing depends on any other file's contents: what a
+name means is joined later, so the index of a file is the same whenever and after whatever it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from bisect import bisect_right
+from hashlib import blake2b
+from pathlib import PurePosixPath
+
+import msgspec
+
+from clew.codebase.facts import FileFacts, Import, Symbol
+from clew.records import Blob, Delta, Layer, Record, Resolution, SourceState, Text, Trust, identify
+from clew.text.postings import Document, Use, pack
+
+BY = "codebase/1"
+CONTAINERS = frozenset({"module", "class", "interface", "struct", "enum", "trait", "namespace"})
+_IMPORTANCE = {"module": 0.4, "class": 0.6, "function": 0.5, "method": 0.5, "section": 0.3, "config": 0.3, "text": 0.2}
+
+
+class Note(msgspec.Struct, array_like=True):
+    """What the indexer keeps of a file between runs: its language, its imports as written and as they resolved."""
+
+    language: str = ""
+    imports: list[Import] = []
+    resolved: list[tuple[str, float]] = []
+    is_whole: bool = True
+    symbols: int = 0
+    reader: str = BY
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    start: int
+    end: int
+    start_line: int
+    end_line: int
+
+
+def source_of(path: str) -> str:
+    """The name of the source that holds a file's records."""
+    return f"file:{path}"
+
+
+def digest_of(data: bytes) -> str:
+    """Content hash of an original: blake2b-128 in hex."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def is_test_path(path: str) -> bool:
+    """The file checks other code, as far as its name and folders tell."""
+    parts = PurePosixPath(path.lower()).parts
+    stem = parts[-1].split(".")[0] if parts else ""
+    folders = {"tests", "test", "testing", "__tests__", "spec", "specs", "testdata", "fixtures"}
+    marks = parts[-1].split(".")[1:-1] if parts else []
+    return bool(folders & set(parts[:-1])) or stem.startswith("test_") or stem.endswith(("_test", "_tests", "_spec")) or stem == "conftest" or bool({"test", "spec"} & set(marks))
+
+
+def remember(path: str, data: bytes, facts: FileFacts, resolved: Sequence[tuple[str, float]], *, size: int, mtime_ns: int) -> Delta:
+    """Return everything that a parsed file has to say.
+
+    path      relative to the repository, with forward slashes.
+    data      the file's bytes; stored as the original behind every span.
+    resolved  (path, confidence) of the files that it imports.
+    mtime_ns  0 when the file changed while it was read: it is then read again next time.
+    """
+    digest = digest_of(data)
+    starts = _line_starts(data)
+    records: list[Record] = []
+    documents: list[Document] = []
+    positions: dict[int, int] = {}
+    module = next((at for at, symbol in enumerate(facts.symbols) if symbol.kind == "module"), -1)
+    seen: dict[str, int] = {}
+    is_test = is_test_path(path)
+    children = _children(facts.symbols)
+    for at, symbol in enumerate(facts.symbols):
+        is_file = at == module
+        span = _Span(0, len(data), 1, len(starts)) if is_file else _whole_lines(data, starts, symbol.start, symbol.end)
+        qualname = path if is_file else symbol.qualname
+        subject = source_of(path) if is_file else f"symbol:{path}::{symbol.qualname}"
+        times = seen[subject] = seen.get(subject, 0) + 1
+        if times > 1:
+            subject = f"{subject}#{times}"
+        content = digest if is_file else digest_of(data[span.start : span.end])
+        parent = positions.get(symbol.parent, positions.get(module, -1)) if not is_file else -1
+        record = Record(
+            id=identify("code", subject, content),
+            layer=Layer.FACT,
+            kind=symbol.kind,
+            subject=subject,
+            source=source_of(path),
+            digest=content,
+            name=qualname,
+            texts=_texts(data, starts, symbol, span, qualname, digest, is_file=is_file),
+            seq=span.start_line,
+            parent=records[parent].id if parent >= 0 else "",
+            path=path,
+            language=facts.language,
+            trust=Trust.OBSERVED,
+            importance=_IMPORTANCE.get(symbol.kind, 0.45),
+        )
+        positions[at] = len(records)
+        records.append(record)
+        documents.append(_document(record, symbol, data, facts, children.get(at, ()), parent, span, is_file=is_file, is_test=is_test))
+    note = Note(facts.language, list(facts.imports), list(resolved), is_whole=facts.is_whole, symbols=len(records))
+    return Delta(
+        by=BY,
+        source=source_of(path),
+        is_whole=True,
+        records=tuple(records),
+        blobs=(Blob(digest, data),),
+        segment=pack(documents, resolved),
+        state=SourceState(source_of(path), digest, size, mtime_ns, "indexed", _encode(note)),
+    )
+
+
+def name_only(path: str, reason: str, *, size: int, mtime_ns: int) -> Delta:
+    """Return what is said of a file whose text is not indexed: its name, size and the reason."""
+    record = Record(
+        id=identify("code", source_of(path), reason, str(size)),
+        layer=Layer.FACT,
+        kind="file",
+        subject=source_of(path),
+        source=source_of(path),
+        digest="",
+        name=path,
+        texts=(Text(Resolution.NAME, len(path), inline=f"{path} ({reason}, {size} bytes, not read)"),),
+        path=path,
+        importance=0.1,
+    )
+    document = Document(record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, source_of(path)))
+    state = SourceState(source_of(path), "", size, mtime_ns, reason, _encode(Note()))
+    return Delta(BY, source_of(path), is_whole=True, records=(record,), segment=pack([document]), state=state)
+
+
+def read_note(state: SourceState) -> Note:
+    """The note of a file's state; one with an empty `reader`, so that the file is read again, if another release wrote it."""
+    try:
+        note = msgspec.json.decode(state.note, type=Note)
+    except msgspec.DecodeError:
+        return Note(reader="")
+    note.resolved = [(path.encode("latin-1").decode("utf-8", "surrogateescape"), weight) for path, weight in note.resolved]
+    return note
+
+
+def _encode(note: Note) -> str:
+    # A file name that is not UTF-8 holds lone surrogates, which JSON refuses: its bytes as Latin-1 instead.
+    plain = [(path.encode("utf-8", "surrogateescape").decode("latin-1"), weight) for path, weight in note.resolved]
+    return msgspec.json.encode(msgspec.structs.replace(note, resolved=plain)).decode()
+
+
+def _texts(data: bytes, starts: Sequence[int], symbol: Symbol, span: _Span, name: str, digest: str, *, is_file: bool) -> tuple[Text, ...]:
+    """Name, header, head and whole; a step that shows no less than the next is left out."""
+    texts = [Text(Resolution.NAME, len(name), inline=name)]
+    whole = Text(Resolution.FULL, span.end - span.start, "", digest, span.start, span.end, span.start_line, span.end_line)
+    if not is_file and symbol.signature_start < symbol.signature_end:
+        header = _whole_lines(data, starts, symbol.signature_start, symbol.signature_end)
+        if (header.start, header.end) != (span.start, span.end):
+            texts.append(_span_text(Resolution.SIGNATURE, header, digest))
+    head = _whole_lines(data, starts, span.start, max(symbol.head_end, span.start + 1))
+    if span.start < head.end < span.end:
+        texts.append(_span_text(Resolution.FOLDED, head, digest))
+    return (*texts, whole)
+
+
+def _span_text(resolution: Resolution, span: _Span, digest: str) -> Text:
+    return Text(resolution, span.end - span.start, "", digest, span.start, span.end, span.start_line, span.end_line)
+
+
+def _document(
+    record: Record, symbol: Symbol, data: bytes, facts: FileFacts, children: Sequence[Symbol], parent: int, span: _Span, *, is_file: bool, is_test: bool
+) -> Document:
+    name = symbol.name if symbol.name == symbol.qualname else f"{symbol.name} {symbol.qualname}"
+    defines = (symbol.name, symbol.qualname, record.subject)
+    body = b"\n".join(data[start:end] for start, end in (facts.gaps if is_file else _own(symbol, children)))
+    if is_file:
+        stem = PurePosixPath(record.path).name.split(".")[0]
+        dotted = ".".join(PurePosixPath(record.path).with_suffix("").parts)
+        name, defines = stem, (record.path, record.subject, dotted.removesuffix(".__init__"))
+    uses = (
+        *((name, Use.CALL, times) for name, times in symbol.calls),
+        *((name, Use.REFERENCE, times) for name, times in symbol.references),
+        *((name, Use.INHERIT, 1) for name in symbol.bases),
+    )
+    signature = data[symbol.signature_start : symbol.signature_end].decode("utf-8", "replace")
+    return Document(
+        id=record.id,
+        layer=record.layer.value,
+        kind=record.kind,
+        path=record.path,
+        texts=(name, record.path, signature, symbol.docstring, body.decode("utf-8", "replace")),
+        defines=tuple(dict.fromkeys(define for define in defines if define)),
+        uses=uses,
+        parent=parent,
+        is_test=is_test,
+        start_line=span.start_line,
+        lines=span.end_line - span.start_line + 1,
+    )
+
+
+def _own(symbol: Symbol, children: Sequence[Symbol]) -> list[tuple[int, int]]:
+    """Byte ranges of a symbol after its header that no symbol inside it covers."""
+    at, ranges = max(symbol.signature_end, symbol.start), []
+    for child in children:
+        if child.start > at:
+            ranges.append((at, child.start))
+        at = max(at, child.end)
+    if at < symbol.end:
+        ranges.append((at, symbol.end))
+    return ranges
+
+
+def _children(symbols: Sequence[Symbol]) -> dict[int, list[Symbol]]:
+    table: dict[int, list[Symbol]] = {}
+    for symbol in symbols:
+        table.setdefault(symbol.parent, []).append(symbol)
+    return table
+
+
+def _line_starts(data: bytes) -> list[int]:
+    starts, at = [0], data.find(b"\n")
+    while at != -1 and at + 1 < len(data):
+        starts.append(at + 1)
+        at = data.find(b"\n", at + 1)
+    return starts
+
+
+def _whole_lines(data: bytes, starts: Sequence[int], start: int, end: int) -> _Span:
+    """The whole lines that hold the bytes [start, end)."""
+    first = bisect_right(starts, start) - 1
+    last = bisect_right(starts, max(end - 1, start)) - 1
+    stop = starts[last + 1] if last + 1 < len(starts) else len(data)
+    return _Span(starts[first], stop, first + 1, last + 1)

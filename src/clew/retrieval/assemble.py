@@ -1,0 +1,156 @@
+"""Assembly: choose at which resolution each candidate is shown, within a token budget.
+
+A multiple-choice knapsack: every candidate has options of growing length and worth, and at most one is shown.
+The options on a candidate's upper convex hull are steps of falling worth per token; the steps of all candidates
+are bought in that order. What does not fit is skipped and the next is tried. Knows nothing of files or
+sessions: it sees texts, worths and groups that share a heading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from clew.records import Resolution
+
+# What a resolution is worth as a share of the whole: a name tells where, a signature what, the body how. Guesses.
+WORTH: dict[Resolution, float] = {Resolution.NAME: 0.22, Resolution.SIGNATURE: 0.34, Resolution.FOLDED: 0.55, Resolution.FULL: 1.0}
+GROUP_DISCOUNT = 0.85  # each further record of one file or session is worth this much less: a second file beats a tenth symbol
+GROUP_DISCOUNT_MIN = 0.25
+WEIGHT_FLOOR = 0.004  # a candidate below this share of the best one's weight is not worth a line
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One way to show a candidate: `text` ends with a newline, `tokens` is its measured length.
+
+    start, end  lines shown, 1-based inclusive, 0 where lines mean nothing.
+    is_whole    nothing of the record is left out.
+    """
+
+    resolution: Resolution
+    text: str
+    tokens: float
+    start: int = 0
+    end: int = 0
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One record that may be shown. `options` ascend in resolution; `group` names the heading that it stands under."""
+
+    id: str
+    weight: float
+    group: str
+    options: tuple[Option, ...]
+    worth: dict[Resolution, float] | None = None
+
+
+@dataclass(slots=True)
+class Choice:
+    """What was chosen: candidate number → option number, and the certificate.
+
+    shadow_price  worth per token of the last step bought, when something was refused; else 0.
+    gap           (LP bound − worth chosen) / LP bound.
+    """
+
+    picks: dict[int, int] = field(default_factory=dict[int, int])
+    tokens: float = 0.0
+    worth: float = 0.0
+    shadow_price: float = 0.0
+    gap: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    efficiency: float
+    candidate: int
+    option: int
+    tokens: float  # more than the option before it on the hull
+    worth: float
+
+
+def assemble(
+    candidates: Sequence[Candidate], *, budget_tokens: float, heading: Callable[[str], float], price_min: float = 0.0
+) -> Choice:
+    """Choose options of most total worth within the budget.
+
+    candidates     in order of rank; ties between equal steps go to the better rank.
+    budget_tokens  for texts and headings together.
+    heading        tokens of a group's heading, paid with the first of its candidates.
+    price_min      a step of less worth per token than this is not bought even if it fits: the shadow price to stop at.
+    Returns        a Choice; its worth is within `gap` of what the linear relaxation could reach without any heading.
+    Cost           O(options · log options).
+    Source         Kellerer, Pferschy, Pisinger 2004, ch. 11.2; Sinha, Zoltners 1979.
+    """
+    steps = _steps(candidates)
+    choice = Choice()
+    opened: set[str] = set()
+    blocked: set[int] = set()
+    bound, room, is_tight = 0.0, budget_tokens, False
+    for step in steps:
+        if step.efficiency < price_min:
+            choice.shadow_price = choice.shadow_price or price_min
+            break
+        taken = min(1.0, room / step.tokens) if step.tokens > 0 else 1.0
+        bound, room = bound + taken * step.worth, room - taken * step.tokens
+        if step.candidate in blocked:
+            continue
+        group = candidates[step.candidate].group
+        cost = step.tokens + (0.0 if group in opened else heading(group))
+        if choice.tokens + cost > budget_tokens:
+            blocked.add(step.candidate)
+            is_tight = True
+            continue
+        opened.add(group)
+        choice.picks[step.candidate] = step.option
+        choice.tokens += cost
+        choice.worth += step.worth
+        last = step.efficiency
+        choice.shadow_price = last
+    if not is_tight and choice.shadow_price > price_min:
+        choice.shadow_price = 0.0
+    choice.gap = max(0.0, (bound - choice.worth) / bound) if bound > 0 else 0.0
+    return choice
+
+
+def discounted(weights: Sequence[float], groups: Sequence[str]) -> list[float]:
+    """Weights (in order of rank) with the concave discount per group applied."""
+    seen: dict[str, int] = {}
+    out: list[float] = []
+    for weight, group in zip(weights, groups, strict=True):
+        rank = seen.get(group, 0)
+        seen[group] = rank + 1
+        out.append(weight * max(GROUP_DISCOUNT**rank, GROUP_DISCOUNT_MIN))
+    return out
+
+
+def _steps(candidates: Sequence[Candidate]) -> list[_Step]:
+    steps: list[_Step] = []
+    for number, candidate in enumerate(candidates):
+        worth = candidate.worth or WORTH
+        points = [(option.tokens, candidate.weight * worth[option.resolution], at) for at, option in enumerate(candidate.options)]
+        before = (0.0, 0.0, -1)
+        for point in _hull(points):
+            tokens, gain = point[0] - before[0], point[1] - before[1]
+            steps.append(_Step(gain / max(tokens, 1e-9), number, point[2], tokens, gain))
+            before = point
+    steps.sort(key=lambda step: (-step.efficiency, step.candidate, step.option))
+    return steps
+
+
+def _hull(points: list[tuple[float, float, int]]) -> list[tuple[float, float, int]]:
+    """The points on the upper convex hull from (0, 0): growing in tokens and in worth, falling in worth per token."""
+    hull: list[tuple[float, float, int]] = [(0.0, 0.0, -1)]
+    for point in sorted(points):
+        if point[1] <= hull[-1][1]:
+            continue
+        while len(hull) > 1 and _slope(hull[-2], hull[-1]) <= _slope(hull[-2], point):
+            hull.pop()
+        hull.append(point)
+    return hull[1:]
+
+
+def _slope(left: tuple[float, float, int], right: tuple[float, float, int]) -> float:
+    return (right[1] - left[1]) / max(right[0] - left[0], 1e-9)

@@ -1,0 +1,237 @@
+"""Retrieve: which records matter now, and which fit? seed → diffuse → assemble, pure over a snapshot.
+
+Holds a Reader, so it cannot write. Both pipelines are searched with the same task state and meet only here:
+one diffusion over both, one budget for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clew.records import Entry, Layer, Packet, Record, Resolution, Standing, TaskState, Tier, handle_of
+from clew.retrieval.assemble import Candidate, Choice, Option, assemble, discounted
+from clew.retrieval.deadline import Deadline
+from clew.retrieval.diffuse import Flow, diffuse, frontier_ids, heaviest
+from clew.retrieval.options import Originals, group_of, heading_of, options_of
+from clew.retrieval.seed import Embedder, Seeds, question_terms, seed
+from clew.store.index import Index
+from clew.store.ports import Reader
+from clew.text.tokens import Counter
+
+PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 0.6))  # prefix of its sources, weight; guess
+CANDIDATES_MAX = 480  # more than a packet of 8,192 tokens can name
+FULL_MAX = 120  # candidates whose text is read; the rest are shown by name or signature
+WEIGHT_SHARE_MIN = 0.02  # of the best candidate's weight: below it a record is not worth a line
+SUPERSEDED_SHARE = 0.2  # what a record that is no longer true keeps of its weight
+FOLDED_SHARE = 0.6
+PRICE_SHARE_MIN = 0.0005  # stop at this share of the first step's worth per token; guess
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Documents in order of rank with their final weights, and what is needed to explain them."""
+
+    docs: list[int]
+    weights: list[float]
+    seeds: Seeds
+    flow: Flow | None
+
+
+def retrieve(
+    reader: Reader,
+    workspace: str,
+    state: TaskState,
+    *,
+    budget_tokens: int,
+    counter: Counter,
+    deadline: Deadline | None = None,
+    embedder: Embedder | None = None,
+) -> Packet:
+    """Return the packet for a task state (its `question` leads) within `budget_tokens`.
+
+    counter   counts for the model that will read the packet.
+    deadline  stages that would overrun it are skipped and named in the packet.
+    embedder  a local model, or None: the vector channel is then named as left out, and everything else works.
+    Returns   an empty packet when nothing speaks for any record.
+    """
+    deadline = deadline or Deadline()
+    index = reader.index(workspace)
+    ranked = rank(reader, workspace, index, state, deadline=deadline, embedder=embedder)
+    records = {record.id: record for record in reader.records(workspace, [index.id_of(doc) for doc in ranked.docs])}
+    known = [(doc, weight) for doc, weight in zip(ranked.docs, ranked.weights, strict=True) if index.id_of(doc) in records]
+    rows = [records[index.id_of(doc)] for doc, _ in known]
+    originals = Originals(reader, workspace)
+    full_max = FULL_MAX if deadline.allows("folds") else 12
+    worth = discounted([weight for _, weight in known], [group_of(record) for record in rows])
+    candidates: list[Candidate] = []
+    for at, ((doc, _), record) in enumerate(zip(known, rows, strict=True)):
+        limit = Resolution.FULL if at < full_max else Resolution.SIGNATURE
+        options = options_of(record, originals, counter.measure_many, resolution_max=limit, is_container=bool(index.has_children[doc]))
+        candidates.append(Candidate(record.id, worth[at], group_of(record), options))
+    chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter)
+    reasons = _reasons(index, state, ranked, [known[at][0] for at in sorted(choice.picks)], reader, workspace)
+    entries = tuple(
+        entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ()), counter) for at, option in sorted(chosen.items())
+    )
+    text = render([(rows[at], option) for at, option in sorted(chosen.items())])
+    skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedding model installed",))]))
+    return Packet(
+        state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap, skipped
+    )
+
+
+def rank(
+    reader: Reader, workspace: str, index: Index, state: TaskState, *, deadline: Deadline, embedder: Embedder | None = None
+) -> Ranked:
+    """Return the documents that matter for a task state, heaviest first, at most CANDIDATES_MAX."""
+    total = Seeds(np.zeros(index.size, np.float32))
+    for prefix, share in PIPELINES:
+        found = seed(index, state, prefix=prefix, deadline=deadline, embedder=embedder)
+        best = float(found.weights.max(initial=0.0))
+        if best > 0:
+            total.weights += found.weights * np.float32(share / best)
+            total.reasons.update(found.reasons)
+    flow = None
+    if total.weights.any() and deadline.allows("diffuse"):
+        edges = tuple(reader.edges(workspace, frontier_ids(index, total)))
+        flow = diffuse(index, total, edges=edges)
+    archived = _age(reader, workspace, index, total)
+    live = np.flatnonzero((total.weights > 0) & index.alive).astype(np.int32)
+    hot = np.setdiff1d(live, archived)
+    # What was archived is found when nothing else answers.
+    docs = heaviest(index, total.weights, hot if len(hot) else live, CANDIDATES_MAX).tolist()
+    weights = [float(total.weights[doc]) for doc in docs]
+    kept = [(doc, weight) for doc, weight in zip(docs, weights, strict=True) if weight >= WEIGHT_SHARE_MIN * weights[0]]
+    return Ranked([doc for doc, _ in kept], [weight for _, weight in kept], total, flow)
+
+
+def choose(
+    candidates: Sequence[Candidate], *, budget_tokens: int, counter: Counter, spent: float = 0.0
+) -> tuple[dict[int, Option], Choice]:
+    """Assemble, leave out what stands inside something else that is shown whole, and keep within the budget to the token.
+
+    spent    tokens that the window already holds (a hand-off in front).
+    Returns  candidate number → the option shown, and the certificate.
+    """
+    covered: set[int] = set()
+    numbers: list[int] = []
+    choice = Choice()
+    first = max((step for c in candidates[:1] for step in [_first_price(c)]), default=0.0)
+    for _ in range(3):
+        numbers = [at for at in range(len(candidates)) if at not in covered]
+        choice = assemble(
+            [candidates[at] for at in numbers],
+            budget_tokens=budget_tokens - spent,
+            heading=lambda group: counter.measure(heading_of(group)),
+            price_min=first * PRICE_SHARE_MIN,
+        )
+        inside = _covered({numbers[at]: candidates[numbers[at]].options[option] for at, option in choice.picks.items()}, candidates)
+        if not inside:
+            break
+        covered |= inside
+    chosen = {numbers[at]: candidates[numbers[at]].options[option] for at, option in choice.picks.items()}
+    for at in _covered(chosen, candidates):
+        del chosen[at]
+    choice.picks = {at: candidates[at].options.index(option) for at, option in chosen.items()}
+    return chosen, choice
+
+
+def entry_of(record: Record, option: Option, weight: float, why: Sequence[str], counter: Counter) -> Entry:
+    """The packet's entry for a record shown so."""
+    return Entry(
+        id=record.id,
+        handle=handle_of(record.id),
+        layer=Layer(record.layer),
+        kind=record.kind,
+        name=record.name,
+        resolution=option.resolution,
+        tokens=counter.count(option.text),
+        weight=round(weight, 6),
+        why=tuple(why),
+        text=option.text,
+        is_whole=option.is_whole,
+        path=record.path,
+        start=option.start,
+        end=option.end,
+        session=record.session,
+        uuid=record.uuid,
+    )
+
+
+def render(shown: Sequence[tuple[Record, Option]]) -> str:
+    """The packet's text: groups in order of their best entry, entries of a group in their own order."""
+    groups: dict[str, list[tuple[int, int, str, str]]] = {}
+    for record, option in shown:
+        groups.setdefault(group_of(record), []).append((option.start or record.seq, record.seq, record.id, option.text))
+    return "".join(heading_of(group) + "".join(text for *_, text in sorted(rows)) for group, rows in groups.items())
+
+
+def _first_price(candidate: Candidate) -> float:
+    return max((candidate.weight / max(option.tokens, 1.0) for option in candidate.options), default=0.0)
+
+
+def _covered(chosen: dict[int, Option], candidates: Sequence[Candidate]) -> set[int]:
+    """Chosen candidates whose lines stand within the lines that another chosen one of the same file shows in text."""
+    spans: dict[str, list[tuple[int, int, int]]] = {}
+    for at, option in chosen.items():
+        if option.start and option.resolution >= Resolution.FOLDED:
+            spans.setdefault(candidates[at].group, []).append((option.start, option.end, at))
+    inside: set[int] = set()
+    for at, option in chosen.items():
+        for start, end, other in spans.get(candidates[at].group, ()):
+            if other == at or not (option.start and start <= option.start and option.end <= end):
+                continue
+            same = chosen[other].start == option.start and chosen[other].end == option.end and option.resolution >= Resolution.FOLDED
+            if not same or other < at:
+                inside.add(at)
+    return inside
+
+
+def _age(reader: Reader, workspace: str, index: Index, total: Seeds) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """Weigh down what is no longer true or lives on a lower tier; return the archived documents."""
+    archived: list[int] = []
+    for id, standing in reader.unusual(workspace):
+        for doc in index.docs_of([id]).tolist():
+            if total.weights[doc] <= 0:
+                continue
+            total.weights[doc] *= np.float32(_share(standing))
+            total.reasons.setdefault(doc, []).append(_said(standing))
+            if standing.tier == Tier.ARCHIVED:
+                archived.append(doc)
+    return np.array(archived, np.int32)
+
+
+def _share(standing: Standing) -> float:
+    share = SUPERSEDED_SHARE if not standing.is_live else 1.0
+    return share * (FOLDED_SHARE if standing.tier == Tier.FOLDED else 1.0)
+
+
+def _said(standing: Standing) -> str:
+    if standing.is_live:
+        return f"on the {standing.tier.name.lower()} tier"
+    by = f" by ⟨{handle_of(standing.superseded_by)}⟩" if standing.superseded_by else ""
+    return f"no longer true: {standing.reason or 'superseded'}{by}"
+
+
+def _reasons(
+    index: Index, state: TaskState, ranked: Ranked, docs: Sequence[int], reader: Reader, workspace: str
+) -> dict[int, tuple[str, ...]]:
+    """Reasons in words for the chosen documents, strongest first."""
+    words = index.matching([term for term, _ in question_terms(state)], docs)
+    given = {doc: step for doc in docs if ranked.flow is not None and (step := ranked.flow.reason(index, doc)) is not None}
+    tails = list(dict.fromkeys(index.id_of(tail) for _, tail in given.values()))
+    names = {record.id: record.name for record in reader.records(workspace, tails)}
+    out: dict[int, tuple[str, ...]] = {}
+    for doc, matched in zip(docs, words, strict=True):
+        why = list(dict.fromkeys(ranked.seeds.reasons.get(doc, ())))[:3]
+        if matched:
+            why.append("words: " + ", ".join(matched))
+        if doc in given:
+            form, tail = given[doc]
+            why.append(form.format(names.get(index.id_of(tail), "another record")))
+        out[doc] = tuple(why or ["its file matches"])
+    return out
+
