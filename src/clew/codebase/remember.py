@@ -24,14 +24,12 @@ _IMPORTANCE = {"module": 0.4, "class": 0.6, "function": 0.5, "method": 0.5, "sec
 
 
 class Note(msgspec.Struct, array_like=True):
-    """What the indexer keeps of a file between runs: its language, its imports as written and as they resolved."""
+    """What the indexer keeps of a file between runs: its imports as written, and as they resolved."""
 
-    language: str = ""
     imports: list[Import] = []
     resolved: list[tuple[str, float]] = []
     is_whole: bool = True
     symbols: int = 0
-    reader: str = BY
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ def remember(path: str, data: bytes, facts: FileFacts, resolved: Sequence[tuple[
         positions[at] = len(records)
         records.append(record)
         documents.append(_document(record, symbol, data, facts, children.get(at, ()), parent, span, is_file=is_file, is_test=is_test))
-    note = Note(facts.language, list(facts.imports), list(resolved), is_whole=facts.is_whole, symbols=len(records))
+    note = Note(list(facts.imports), list(resolved), is_whole=facts.is_whole, symbols=len(records))
     return Delta(
         by=BY,
         source=source_of(path),
@@ -115,7 +113,7 @@ def remember(path: str, data: bytes, facts: FileFacts, resolved: Sequence[tuple[
         records=tuple(records),
         blobs=(Blob(digest, data),),
         segment=pack(documents, resolved),
-        state=SourceState(source_of(path), digest, size, mtime_ns, "indexed", _encode(note)),
+        state=SourceState(source_of(path), digest, size, mtime_ns, "indexed", _encode(facts.language, note)),
     )
 
 
@@ -134,24 +132,26 @@ def name_only(path: str, reason: str, *, size: int, mtime_ns: int) -> Delta:
         importance=0.1,
     )
     document = Document(record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, source_of(path)))
-    state = SourceState(source_of(path), "", size, mtime_ns, reason, _encode(Note()))
+    state = SourceState(source_of(path), "", size, mtime_ns, reason, _encode("", Note()))
     return Delta(BY, source_of(path), is_whole=True, records=(record,), segment=pack([document]), state=state)
 
 
+def language_in(state: SourceState) -> str:
+    """The language of a file's state; cheap, for reports."""
+    return state.note.partition("\n")[0]
+
+
 def read_note(state: SourceState) -> Note:
-    """The note of a file's state; one with an empty `reader`, so that the file is read again, if another release wrote it."""
-    try:
-        note = msgspec.json.decode(state.note, type=Note)
-    except msgspec.DecodeError:
-        return Note(reader="")
+    """The note of a file's state. Raises msgspec.DecodeError for one that another release wrote."""
+    note = msgspec.json.decode(state.note.partition("\n")[2], type=Note)
     note.resolved = [(path.encode("latin-1").decode("utf-8", "surrogateescape"), weight) for path, weight in note.resolved]
     return note
 
 
-def _encode(note: Note) -> str:
+def _encode(language: str, note: Note) -> str:
     # A file name that is not UTF-8 holds lone surrogates, which JSON refuses: its bytes as Latin-1 instead.
     plain = [(path.encode("utf-8", "surrogateescape").decode("latin-1"), weight) for path, weight in note.resolved]
-    return msgspec.json.encode(msgspec.structs.replace(note, resolved=plain)).decode()
+    return language + "\n" + msgspec.json.encode(msgspec.structs.replace(note, resolved=plain)).decode()
 
 
 def _texts(data: bytes, starts: Sequence[int], symbol: Symbol, span: _Span, name: str, digest: str, *, is_file: bool) -> tuple[Text, ...]:
@@ -183,9 +183,9 @@ def _document(
         dotted = ".".join(PurePosixPath(record.path).with_suffix("").parts)
         name, defines = stem, (record.path, record.subject, dotted.removesuffix(".__init__"))
     uses = (
-        *((name, Use.CALL, times) for name, times in symbol.calls),
+        *((name, Use.CALL, times) for name, _, times in symbol.calls),
         *((name, Use.REFERENCE, times) for name, times in symbol.references),
-        *((name, Use.INHERIT, 1) for name in symbol.bases),
+        *((base.rpartition(".")[2], Use.INHERIT, 1) for base in symbol.bases),
     )
     signature = data[symbol.signature_start : symbol.signature_end].decode("utf-8", "replace")
     return Document(

@@ -3,6 +3,9 @@
 Compares a scan with the states that the last run left, reads what differs on all cores, and yields one Delta
 per changed file. A file is read again when its bytes may differ, or when its imports now lead elsewhere; so
 what is kept after any series of edits equals what a first run would make.
+
+What an import leads to depends on which files there are. The set of all paths is therefore remembered as a
+source of its own, `tree:`; while it stays the same, no unchanged file's imports are looked at.
 """
 
 from __future__ import annotations
@@ -20,10 +23,11 @@ from typing import TypeAlias
 from clew.codebase.facts import Import
 from clew.codebase.imports import PathIndex
 from clew.codebase.parse import parse
-from clew.codebase.remember import BY, name_only, read_note, remember, source_of
-from clew.codebase.scan import Found, Reason, Scan, classify, language_of, scan
+from clew.codebase.remember import BY, digest_of, language_in, name_only, read_note, remember, source_of
+from clew.codebase.scan import Reason, Scan, classify, language_of, scan
 from clew.records import Delta, SourceState
 
+TREE = "tree:"  # the source that remembers the set of paths
 POOL_FILES_MIN = 48  # below it starting processes costs more than they save
 POOL_BYTES_MIN = 400_000
 BATCH_BYTES = 256_000  # handed to a process at once
@@ -68,43 +72,60 @@ def changes(
     Raises    NotReadable when `root` is not a folder.
     """
     found = scan(root)
-    _begin(report, found)
+    report.seen = len(found.files)
+    report.problems.extend(found.problems)
+    report.skipped.update(found.skipped)
     paths = PathIndex([file.path for file in found.files], root=root)
+    shape = _shape(found)
+    before = states.get(TREE)
+    is_ours = before is not None and before.note == BY
+    is_same_shape = is_ours and before is not None and before.digest == shape
     todo: list[_Job] = []
     seen: set[str] = set()
     for file in found.files:
         source = source_of(file.path)
         seen.add(source)
         state = states.get(source)
-        if state is not None and _is_unchanged(state, file, paths):
-            report.unchanged += 1
-            if state.status == "indexed":
-                report.languages[read_note(state).language or "text"] += 1
-            else:
-                report.skipped[state.status] += 1
-                report.named.append((file.path, state.status))
+        if is_ours and state is not None and (state.size, state.mtime_ns) == (file.size, file.mtime_ns) and (
+            is_same_shape or _leads_as_before(state, file.path, paths)
+        ):
+            _account(report, state, is_read=False)
         else:
             todo.append((file.path, file.size, file.mtime_ns))
     for done, (job, delta) in enumerate(_read_all(root, todo, paths, jobs), 1):
         if progress:
             progress(done, len(todo))
-        if delta is None:
-            report.problems.append(f"{_shown(job[0])}: went away or became unreadable while it was read")
+        if delta is None or delta.state is None:
+            report.problems.append(f"{shown(job[0])}: went away or became unreadable while it was read")
             seen.discard(source_of(job[0]))
             continue
-        _account(report, delta, job)
+        _account(report, delta.state, is_read=True)
         state = states.get(delta.source)
-        if state is not None and _is_same(state, delta):
-            # Touched but equal: only its time is remembered.
-            yield Delta(BY, delta.source, is_whole=False, state=delta.state)
-        else:
-            yield delta
-    for source in sorted(states.keys() - seen):
+        # A file that was touched but is equal has only its time remembered.
+        yield Delta(BY, delta.source, is_whole=False, state=delta.state) if is_ours and state and _is_same(state, delta.state) else delta
+    for source in sorted(source for source in states if source.startswith("file:") and source not in seen):
         report.removed += 1
         yield Delta(BY, source, is_whole=True, state=None)
+    if not is_same_shape:
+        yield Delta(BY, TREE, is_whole=False, state=SourceState(TREE, shape, len(found.files), 0, "indexed", BY))
 
 
-def read_file(root: Path, path: str, size: int, mtime_ns: int, paths: PathIndex) -> Delta | None:
+def named_changes(root: Path, names: Sequence[str], known: Iterable[str]) -> Iterator[Delta]:
+    """Yield a Delta for each named file, as it is now; one that is gone is retired.
+
+    known  every path that is indexed, for resolving imports. When a file comes or goes, the imports of others that
+           lead to it are found by the next whole run.
+    """
+    paths = PathIndex(sorted({*known, *names}), root=root)
+    for name in names:
+        full = root / name
+        if full.is_symlink() or not full.is_file():
+            yield Delta(BY, source_of(name), is_whole=True, state=None)
+        elif (delta := read_file(root, name, paths)) is not None:
+            yield delta
+
+
+def read_file(root: Path, path: str, paths: PathIndex) -> Delta | None:
     """Return the Delta of one file, None when it cannot be read. Reads it once; never raises on any bytes."""
     full = root / path
     try:
@@ -135,46 +156,46 @@ def resolve(paths: PathIndex, path: str, language: str, imports: Iterable[Import
     return sorted(best.items())
 
 
-def _begin(report: Report, found: Scan) -> None:
-    report.seen = len(found.files)
-    report.problems.extend(found.problems)
-    report.skipped.update(found.skipped)
+def shown(path: str) -> str:
+    """A path as it can be printed: bytes that are not UTF-8 as \\xNN."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _is_unchanged(state: SourceState, file: Found, paths: PathIndex) -> bool:
-    if state.size != file.size or state.mtime_ns != file.mtime_ns:
-        return False
+def _shape(found: Scan) -> str:
+    """Digest of the set of paths."""
+    return digest_of("\0".join(sorted(file.path for file in found.files)).encode("utf-8", "surrogateescape"))
+
+
+def _leads_as_before(state: SourceState, path: str, paths: PathIndex) -> bool:
     note = read_note(state)
-    return note.reader == BY and (not note.imports or resolve(paths, file.path, note.language, note.imports) == note.resolved)
+    return not note.imports or resolve(paths, path, language_in(state), note.imports) == note.resolved
 
 
-def _is_same(state: SourceState, delta: Delta) -> bool:
-    """The file's bytes, its verdict and its imports are as they were."""
-    new = delta.state
-    return new is not None and (state.digest, state.status, state.size, state.note) == (new.digest, new.status, new.size, new.note)
+def _is_same(old: SourceState, new: SourceState) -> bool:
+    """The file's bytes, its verdict and what its imports lead to are as they were."""
+    return (old.digest, old.status, old.size, old.note) == (new.digest, new.status, new.size, new.note)
 
 
-def _account(report: Report, delta: Delta, job: _Job) -> None:
-    state = delta.state
-    if state is None:
-        return
-    report.read += 1
+def _account(report: Report, state: SourceState, *, is_read: bool) -> None:
+    report.read += is_read
+    report.unchanged += not is_read
     if state.status != "indexed":
         report.skipped[state.status] += 1
-        report.named.append((job[0], state.status))
+        report.named.append((state.source.removeprefix("file:"), state.status))
         return
-    note = read_note(state)
-    report.read_bytes += state.size
-    report.records += note.symbols
-    report.languages[note.language or "text"] += 1
-    report.broken += not note.is_whole
+    report.languages[language_in(state) or "text"] += 1
+    if is_read:
+        note = read_note(state)
+        report.read_bytes += state.size
+        report.records += note.symbols
+        report.broken += not note.is_whole
 
 
 def _read_all(root: Path, todo: Sequence[_Job], paths: PathIndex, jobs: int) -> Iterator[tuple[_Job, Delta | None]]:
     workers = min(jobs or os.cpu_count() or 1, len(todo) // POOL_FILES_MIN + 1)
     if workers <= 1 or sum(size for _, size, _ in todo) < POOL_BYTES_MIN:
         for job in todo:
-            yield job, read_file(root, *job, paths)
+            yield job, read_file(root, job[0], paths)
         return
     batches = list(_batches(todo))
     # `spawn`, because a fork of a process that has threads (a daemon, numpy) may hang.
@@ -219,8 +240,5 @@ def _start_reader(root: Path, paths: PathIndex) -> None:
 def _read_batch(batch: list[_Job]) -> list[Delta | None]:
     assert _reading.root is not None
     assert _reading.paths is not None
-    return [read_file(_reading.root, *job, _reading.paths) for job in batch]
+    return [read_file(_reading.root, job[0], _reading.paths) for job in batch]
 
-
-def _shown(path: str) -> str:
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

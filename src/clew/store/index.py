@@ -14,16 +14,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from typing import Any, TypeAlias
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.text.postings import FIELDS, Segment, Use, term_hash, unpack
+from clew.store.shard import PartKey, Shard, dump, load, part_digest
+from clew.text.postings import Segment, Use, term_hash, unpack
 
-PartKey: TypeAlias = tuple[str, int, str]  # source, part, digest of the packed bytes
+__all__ = ["Index", "Lexical", "Links", "PartKey", "part_digest"]
+
 Floats: TypeAlias = NDArray[np.float32]
 Docs: TypeAlias = NDArray[np.int32]
 
@@ -33,25 +33,6 @@ SCOPE_IMPORTED = 0.85  # the figures themselves are guesses
 SCOPE_UNIQUE = 0.60
 SCOPE_SHARED = 0.30  # divided by the number of bearers
 USE_WEIGHT: dict[Use, float] = {Use.CALL: 1.0, Use.REFERENCE: 0.6, Use.INHERIT: 1.0, Use.MENTION: 0.5}  # guess
-
-_MAGIC = b"clewidx2"
-_ALIGN = 64
-
-
-def part_digest(data: bytes) -> str:
-    """Digest of one packed part: blake2b-128 in hex."""
-    return blake2b(data, digest_size=16).hexdigest()
-
-
-class _Meta(msgspec.Struct, array_like=True):
-    parts: list[PartKey]
-    part_starts: list[int]
-    layers: list[str]
-    kinds: list[str]
-    paths: list[str]
-    model: str
-    dims: int
-    arrays: list[tuple[str, str, list[int], int]]  # name, dtype, shape, offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,59 +66,6 @@ class Among:
     mean: NDArray[np.float64]
     path_words: NDArray[np.float64]
     files: int
-
-
-class Shard:
-    """Joined arrays of a set of parts. n documents; sorted so that each lookup is a binary search."""
-
-    def __init__(self, meta: _Meta, arrays: dict[str, NDArray[Any]]) -> None:
-        self.meta = meta
-        self.arrays = arrays
-        self.ids: NDArray[np.bytes_] = arrays["ids"]
-        self.size = len(self.ids)
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        return self.arrays[name]
-
-    def slice_of(self, table: str, key: int) -> slice:
-        """Rows of `table` ("term", "define" or "use") that hold this hash."""
-        keys = self.arrays[f"{table}_keys"]
-        at = int(np.searchsorted(keys, np.uint64(key)))
-        if at == len(keys) or int(keys[at]) != key:
-            return slice(0, 0)
-        ends = self.arrays[f"{table}_ends"]
-        return slice(int(ends[at]), int(ends[at + 1]))
-
-    @staticmethod
-    def join(parts: Sequence[tuple[PartKey, Segment]]) -> Shard:
-        """Join unpacked parts. Cost: one sort of all postings, about 0.1 µs each."""
-        sizes = [len(segment.ids) for _, segment in parts]
-        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        model = next((segment.model for _, segment in parts if segment.model), "")
-        dims = next((segment.dims for _, segment in parts if segment.model), 0)
-        layers, kinds, paths = _Codes(), _Codes(), _Codes()
-        arrays: dict[str, NDArray[Any]] = {
-            "ids": np.array([id for _, segment in parts for id in segment.ids], "S26"),
-            "layer": np.array([layers.of(x) for _, s in parts for x in s.layers], np.uint8),
-            "kind": np.array([kinds.of(x) for _, s in parts for x in s.kinds], np.uint8),
-            "path": np.array([paths.of(x) for _, s in parts for x in s.paths], np.int32),
-        }
-        for name in ("is_test", "start_line", "lines", "lengths"):
-            arrays[name] = _concat([getattr(segment, name) for _, segment in parts], name)
-        arrays["parent"] = _concat(
-            [np.where(s.parent >= 0, s.parent + start, -1).astype(np.int32) for (_, s), start in zip(parts, starts, strict=False)], "parent"
-        )
-        _join_table(arrays, "term", parts, starts, ("terms", "docs"), ("fields", "counts"))
-        _join_table(arrays, "define", parts, starts, ("define_names", "define_docs"), ())
-        _join_table(arrays, "use", parts, starts, ("use_names", "use_docs"), ("use_kinds", "use_counts"))
-        _join_forward(arrays, int(starts[-1]))
-        arrays["scope"], arrays["scope_weight"] = _join_scopes(parts, paths)
-        if dims:
-            rows = [s.vectors if s.model == model else np.zeros((len(s.ids), dims), np.int8) for _, s in parts]
-            arrays["vectors"] = np.concatenate(rows)
-            arrays["scales"] = np.concatenate([s.scales if s.model == model else np.zeros(len(s.ids), np.float32) for _, s in parts])
-        meta = _Meta([key for key, _ in parts], [int(x) for x in starts], layers.names, kinds.names, paths.names, model, dims, [])
-        return Shard(meta, arrays)
 
 
 class Index:
@@ -194,12 +122,12 @@ class Index:
         """Serialise the base. Only of an index without overlay: raises ValueError otherwise."""
         if self.has_overlay:
             raise ValueError("an index with an overlay is not written; build it anew")
-        return _dump(self._base)
+        return dump(self._base)
 
     @staticmethod
     def from_bytes(data: bytes | memoryview) -> Index:
         """Map what `to_bytes` wrote, without copying. Raises ValueError when it is damaged."""
-        return Index(_load(data))
+        return Index(load(data))
 
     # -- documents ------------------------------------------------------------------------------
 
@@ -268,7 +196,7 @@ class Index:
 
     @cached_property
     def path_numbers(self) -> dict[str, int]:
-        """path → its number in `paths`."""
+        """Path → its number in `paths`."""
         return {name: at for at, name in enumerate(self.paths)}
 
     @cached_property
@@ -310,7 +238,7 @@ class Index:
         if not len(ids) or not self.size:
             return np.empty(0, np.int32)
         known, order = self._doc_by_id
-        wanted = np.array([id.encode() for id in ids], "S26")
+        wanted = np.array([record_id.encode() for record_id in ids], "S26")
         left = np.searchsorted(known, wanted, "left")
         right = np.searchsorted(known, wanted, "right")
         docs = [int(order[at]) for lo, hi in zip(left, right, strict=True) for at in range(lo, hi)]
@@ -364,7 +292,7 @@ class Index:
                 at = np.searchsorted(piece, wanted[order])
                 hit = order[(at < len(piece)) & (piece[np.minimum(at, len(piece) - 1)] == wanted[order])]
                 for position in hit.tolist():
-                    found[position].append((df, term))
+                    found[int(position)].append((df, term))
         return [[term for _, term in sorted(rows)[:limit]] for rows in found]
 
     def lexical(
@@ -384,7 +312,8 @@ class Index:
         scores = np.zeros(self.size, np.float32)
         by_path = np.zeros(len(self.paths), np.float32)
         lengths, codes = self.column("lengths"), self.path_codes
-        path_norm = (1.0 / (1.0 - b[-1] + b[-1] * among.path_words / max(among.path_words.sum() / max(among.files, 1), 1e-9))).astype(np.float32)
+        path_mean = max(float(among.path_words.sum()) / max(among.files, 1), 1e-9)
+        path_norm = (1.0 / (1.0 - b[-1] + b[-1] * among.path_words / path_mean)).astype(np.float32)
         used: list[tuple[str, float]] = []
         for term, weight in terms:
             pieces = self._postings(term_hash(term), among.mask)
@@ -443,7 +372,9 @@ class Index:
             local = docs[(docs >= offset) & (docs < offset + shard.size)] - offset
             ends = shard["forward_ends"]
             rows, owner = _ranges(ends[local], ends[local + 1])
-            pieces.append((shard["forward_names"][rows], local[owner] + offset, shard["forward_kinds"][rows], shard["forward_counts"][rows]))
+            pieces.append(
+                (shard["forward_names"][rows], local[owner] + offset, shard["forward_kinds"][rows], shard["forward_counts"][rows])
+            )
         return _joined(pieces)
 
     def _users_of(self, names: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
@@ -548,78 +479,9 @@ class Index:
         return scores
 
 
-class _Codes:
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._seen: dict[str, int] = {}
-
-    def of(self, name: str) -> int:
-        code = self._seen.get(name)
-        if code is None:
-            code = self._seen[name] = len(self.names)
-            self.names.append(name)
-        return code
-
-
 def _no_links() -> Links:
     none = np.empty(0, np.int32)
     return Links(none, none, np.empty(0, np.uint8), np.empty(0, np.float32))
-
-
-_DTYPES = {"is_test": np.bool_, "start_line": np.int32, "lines": np.int32, "lengths": np.float32, "parent": np.int32}
-
-
-def _concat(pieces: Sequence[NDArray[Any]], name: str) -> NDArray[Any]:
-    if pieces:
-        return np.concatenate(pieces)
-    return np.empty((0, FIELDS) if name == "lengths" else (0,), _DTYPES.get(name, np.uint8))
-
-
-def _join_table(
-    arrays: dict[str, NDArray[Any]],
-    table: str,
-    parts: Sequence[tuple[PartKey, Segment]],
-    starts: NDArray[np.int64],
-    names: tuple[str, str],
-    extra: tuple[str, ...],
-) -> None:
-    """Sort one table by (hash, document) and keep its unique hashes with the rows of each."""
-    hash_name, doc_name = names
-    hashes = _concat([getattr(segment, hash_name) for _, segment in parts], hash_name).astype(np.uint64, copy=False)
-    docs = _concat([getattr(s, doc_name) + np.int32(start) for (_, s), start in zip(parts, starts, strict=False)], doc_name)
-    order = np.argsort(hashes, kind="stable")  # documents come in ascending order, and stay so within a hash
-    sorted_hashes = hashes[order]
-    first = np.flatnonzero(np.concatenate([[True], sorted_hashes[1:] != sorted_hashes[:-1]])) if len(order) else np.empty(0, np.int64)
-    arrays[f"{table}_keys"] = sorted_hashes[first]
-    arrays[f"{table}_ends"] = np.concatenate([first, [len(order)]]).astype(np.int64)
-    arrays[f"{table}_docs"] = docs[order].astype(np.int32, copy=False)
-    for column in extra:
-        values = _concat([getattr(segment, column) for _, segment in parts], column)
-        arrays[f"{table}_{column.removeprefix('use_')}"] = values[order].astype(np.uint8, copy=False)
-
-
-def _join_forward(arrays: dict[str, NDArray[Any]], size: int) -> None:
-    """Rows of the use and define tables once more, by document."""
-    for source, target, columns in (("use", "forward", ("kinds", "counts")), ("define", "backward", ())):
-        docs = arrays[f"{source}_docs"]
-        spans = np.diff(arrays[f"{source}_ends"].astype(np.int64))
-        names = np.repeat(arrays[f"{source}_keys"], spans)
-        order = np.argsort(docs, kind="stable")
-        arrays[f"{target}_names"] = names[order]
-        arrays[f"{target}_ends"] = np.searchsorted(docs[order], np.arange(size + 1)).astype(np.int64)
-        for column in columns:
-            arrays[f"{target}_{column}"] = arrays[f"{source}_{column}"][order]
-
-
-def _join_scopes(parts: Sequence[tuple[PartKey, Segment]], paths: _Codes) -> tuple[NDArray[np.int32], Floats]:
-    rows: list[tuple[int, int]] = []
-    weights: list[float] = []
-    for _, segment in parts:
-        if segment.imports and segment.paths:
-            tail = paths.of(segment.paths[0])
-            rows.extend((tail, paths.of(path)) for path, _ in segment.imports)
-            weights.extend(weight for _, weight in segment.imports)
-    return np.array(rows, np.int32).reshape(-1, 2), np.array(weights, np.float32)
 
 
 def _firsts(docs: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -654,50 +516,3 @@ def _lookup(shard: Shard, table: str, names: NDArray[np.uint64]) -> tuple[NDArra
 def _joined(pieces: Sequence[tuple[NDArray[Any], ...]]) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
     names, docs, kinds, counts = (np.concatenate(column) for column in zip(*pieces, strict=True))
     return names.astype(np.uint64, copy=False), docs.astype(np.int32, copy=False), kinds, counts
-
-
-def _dump(shard: Shard) -> bytes:
-    offset = 0
-    table: list[tuple[str, str, list[int], int]] = []
-    for name, array in shard.arrays.items():
-        table.append((name, array.dtype.str, list(array.shape), offset))
-        offset += -(-array.nbytes // _ALIGN) * _ALIGN
-    meta = msgspec.structs.replace(
-        shard.meta,
-        arrays=table,
-        parts=[(_plain(source), part, digest) for source, part, digest in shard.meta.parts],
-        paths=[_plain(path) for path in shard.meta.paths],
-    )
-    head = msgspec.msgpack.encode(meta)
-    front = _MAGIC + len(head).to_bytes(8, "little") + offset.to_bytes(8, "little") + blake2b(head, digest_size=8).digest() + head
-    pieces = [front, b"\0" * (-len(front) % _ALIGN)]
-    for array in shard.arrays.values():
-        pieces += [array.tobytes(), b"\0" * (-array.nbytes % _ALIGN)]
-    return b"".join(pieces)
-
-
-def _load(data: bytes | memoryview) -> Shard:
-    view = memoryview(data)
-    if len(view) < 32 or bytes(view[:8]) != _MAGIC:
-        raise ValueError("not an index, or one of another version")
-    size, body = int.from_bytes(view[8:16], "little"), int.from_bytes(view[16:24], "little")
-    head = bytes(view[32 : 32 + size])
-    start = -(-(32 + size) // _ALIGN) * _ALIGN
-    if blake2b(head, digest_size=8).digest() != bytes(view[24:32]) or len(view) < start + body:
-        raise ValueError("the index is damaged")
-    meta = msgspec.msgpack.decode(head, type=_Meta)
-    meta.parts = [(_fancy(source), part, digest) for source, part, digest in meta.parts]
-    meta.paths = [_fancy(path) for path in meta.paths]
-    arrays = {
-        name: np.frombuffer(view, dtype, int(np.prod(shape)), start + offset).reshape(shape) for name, dtype, shape, offset in meta.arrays
-    }
-    return Shard(meta, arrays)
-
-
-def _plain(name: str) -> str:
-    """A file name that is not UTF-8 has lone surrogates, which msgpack refuses: its bytes as Latin-1 instead."""
-    return name.encode("utf-8", "surrogateescape").decode("latin-1")
-
-
-def _fancy(name: str) -> str:
-    return name.encode("latin-1").decode("utf-8", "surrogateescape")

@@ -127,6 +127,10 @@ class Writer(Reader, Protocol):
         """
         ...
 
+    def refresh(self, workspace: str) -> None:
+        """Prepare the index of the newest generation for readers that start cold. Only a cache: called after bulk work."""
+        ...
+
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
         """Put records on a tier; returns how many moved."""
         ...

@@ -1,0 +1,1 @@
+"""What is still true, and on which tier? The only caller of the store's Writer."""

@@ -1,0 +1,103 @@
+"""Forget: move what nobody retrieved for long to cheaper tiers, and prove that it can still be recalled.
+
+Nothing is deleted here. A folded record is no longer shown in full, an archived one is found only when nothing
+else answers; both keep their original, their words and their handle. Only `purge` erases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from clew.errors import Purged
+from clew.records import Record, Tier
+from clew.store.ports import Purge, Reader, Writer
+
+DAY_NS = 86_400 * 1_000_000_000
+NEVER_FORGOTTEN = frozenset({"constraint", "decision", "plan", "pinned"})  # what is wanted does not age
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """How many records went where, and the proof: originals read back, and those that could not be."""
+
+    folded: list[str] = field(default_factory=list[str])
+    archived: list[str] = field(default_factory=list[str])
+    kept: int = 0
+    recalled: int = 0
+    lost: list[str] = field(default_factory=list[str])
+
+
+def age(writer: Writer, workspace: str, *, now_ns: int, folded_after_days: int, archived_after_days: int, dry_run: bool = False) -> Forgotten:
+    """Move the workspace's conversation records to the tier of their age since they were last retrieved.
+
+    A record that was never retrieved counts from when it was observed. Records of kinds that say what is wanted stay.
+    dry_run  says what would move and moves nothing.
+    """
+    report = Forgotten()
+    for state in writer.sources(workspace, "session:"):
+        records = writer.of_source(workspace, state.source)
+        for record, standing in zip(records, writer.standings(workspace, [record.id for record in records]), strict=True):
+            idle_days = (now_ns - max(standing.used_at_ns, record.at_ns or standing.valid_from_ns)) / DAY_NS
+            tier = Tier.ARCHIVED if idle_days >= archived_after_days else Tier.FOLDED if idle_days >= folded_after_days else Tier.HOT
+            if record.kind in NEVER_FORGOTTEN or tier <= standing.tier:
+                report.kept += 1
+            else:
+                (report.archived if tier == Tier.ARCHIVED else report.folded).append(record.id)
+    if not dry_run:
+        _move(writer, workspace, report)
+    return report
+
+
+def put_away(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier) -> Forgotten:
+    """Move these records to `tier` (back to HOT as well), and prove that each can be recalled."""
+    report = Forgotten(folded=list(ids) if tier == Tier.FOLDED else [], archived=list(ids) if tier == Tier.ARCHIVED else [])
+    if tier == Tier.HOT:
+        writer.move(workspace, ids, tier)
+        _prove(writer, workspace, ids, report)
+    else:
+        _move(writer, workspace, report)
+    return report
+
+
+def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, now_ns: int) -> Purge:
+    """Erase records and the originals that nothing else needs; a tombstone stays."""
+    return writer.purge(workspace, ids, reason, now_ns)
+
+
+def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> Purge:
+    """Erase a whole source, a session or a file, with all that it ever held."""
+    return writer.purge_source(workspace, source, reason, now_ns)
+
+
+def remember_use(writer: Writer, workspace: str, ids: Sequence[str], *, now_ns: int) -> None:
+    """Note that these records were retrieved, so that they do not age."""
+    writer.touch(workspace, ids, now_ns)
+
+
+def _move(writer: Writer, workspace: str, report: Forgotten) -> None:
+    for ids, tier in ((report.folded, Tier.FOLDED), (report.archived, Tier.ARCHIVED)):
+        if ids:
+            writer.move(workspace, ids, tier)
+            _prove(writer, workspace, ids, report)
+
+
+def _prove(reader: Reader, workspace: str, ids: Sequence[str], report: Forgotten) -> None:
+    """Read every original back and find every record by its handle."""
+    for record in reader.records(workspace, ids):
+        if _is_recalled(reader, workspace, record):
+            report.recalled += 1
+        else:
+            report.lost.append(record.id)
+
+
+def _is_recalled(reader: Reader, workspace: str, record: Record) -> bool:
+    whole = record.whole
+    if whole.blob:
+        try:
+            data = reader.blob(workspace, whole.blob)
+        except (KeyError, Purged):
+            return False
+        if len(data) < whole.end:
+            return False
+    return record.id in reader.find(workspace, record.id)

@@ -1,0 +1,96 @@
+"""Settings: which values were chosen? The only reader of the environment and of configuration files.
+
+A value comes from the command line, else from the environment (`CLEW_…`), else from `config.toml` in the data
+folder, else from the default here. Everything else is handed its values.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from clew.errors import UsageError
+from clew.records import identify
+
+DATABASE = "clew.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in force.
+
+    home           folder of the database; made with mode 0700.
+    tokenizer      name of the token counter that a call uses when it names none.
+    budget_tokens  of a packet when a call names none.
+    jobs           processes that read files; 0 for one per core.
+    folded_after_days, archived_after_days  `forget` moves records that nobody retrieved for so long.
+    """
+
+    home: Path
+    tokenizer: str = "claude"
+    budget_tokens: int = 8192
+    jobs: int = 0
+    folded_after_days: int = 30
+    archived_after_days: int = 180
+
+    @property
+    def database(self) -> Path:
+        """The file that holds everything."""
+        return self.home / DATABASE
+
+
+class BadSetting(UsageError):
+    """A setting has a value that it cannot have."""
+
+    def __init__(self, where: str, name: str, value: object, expected: str) -> None:
+        self.where, self.name, self.value = where, name, value
+        super().__init__(f"{where}: {name} = {value!r} is not {expected}\nhint: correct it, or take it out for the default")
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings in force. Raises BadSetting for a value that makes no sense, and for an unknown name in config.toml."""
+    env = os.environ if environ is None else environ
+    home = Path(env.get("CLEW_HOME") or platformdirs.user_data_dir("clew")).expanduser()
+    settings = Settings(home)
+    config = home / "config.toml"
+    if config.is_file():
+        try:
+            values = tomllib.loads(config.read_text("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadSetting(str(config), "the file", str(error), "TOML") from error
+        settings = _with(settings, str(config), values)
+    names = {field.name for field in fields(Settings)} - {"home"}
+    return _with(settings, "environment", {name: env[key] for name in sorted(names) if (key := f"CLEW_{name.upper()}") in env})
+
+
+def workspace_of(path: Path) -> tuple[str, Path]:
+    """Return the key and the root of the workspace that holds `path`: its git work tree, else the folder itself."""
+    start = path.resolve()
+    if not start.is_dir():
+        start = start.parent
+    root = next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
+    return identify("workspace", str(root))[:16], root
+
+
+def _with(settings: Settings, where: str, values: Mapping[str, Any]) -> Settings:
+    known = {field.name for field in fields(Settings)} - {"home"}
+    for name, value in values.items():
+        if name not in known:
+            raise BadSetting(where, name, value, f"a setting; known are {', '.join(sorted(known))}")
+        if name == "tokenizer":
+            settings = replace(settings, tokenizer=str(value))
+            continue
+        try:
+            number = int(value)
+        except (TypeError, ValueError):
+            raise BadSetting(where, name, value, "a whole number") from None
+        if number < 0:
+            raise BadSetting(where, name, value, "zero or more")
+        settings = replace(settings, **{name: number})
+    return settings

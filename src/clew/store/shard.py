@@ -1,0 +1,212 @@
+"""Shard: the packed postings of many parts joined into flat arrays, and back to a file that maps in milliseconds.
+
+Each table (words, definitions, uses) is sorted by hash, so that every look-up is a binary search, and is
+kept once more by document where a walk needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.text.postings import FIELDS, Segment
+
+PartKey: TypeAlias = tuple[str, int, str]  # source, part, digest of the packed bytes
+Floats: TypeAlias = NDArray[np.float32]
+
+_MAGIC = b"clewidx2"
+_ALIGN = 64
+
+
+def part_digest(data: bytes) -> str:
+    """Digest of one packed part: blake2b-128 in hex."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+class Meta(msgspec.Struct, array_like=True):
+    """What stands before the arrays of a shard: its parts and where each begins, and the names behind its codes."""
+
+    parts: list[PartKey]
+    part_starts: list[int]
+    layers: list[str]
+    kinds: list[str]
+    paths: list[str]
+    model: str
+    dims: int
+    arrays: list[tuple[str, str, list[int], int]]  # name, dtype, shape, offset
+
+
+class Shard:
+    """Joined arrays of a set of parts. n documents; sorted so that each lookup is a binary search."""
+
+    def __init__(self, meta: Meta, arrays: dict[str, NDArray[Any]]) -> None:
+        self.meta = meta
+        self.arrays = arrays
+        self.ids: NDArray[np.bytes_] = arrays["ids"]
+        self.size = len(self.ids)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.arrays[name]
+
+    def slice_of(self, table: str, key: int) -> slice:
+        """Rows of `table` ("term", "define" or "use") that hold this hash."""
+        keys = self.arrays[f"{table}_keys"]
+        at = int(np.searchsorted(keys, np.uint64(key)))
+        if at == len(keys) or int(keys[at]) != key:
+            return slice(0, 0)
+        ends = self.arrays[f"{table}_ends"]
+        return slice(int(ends[at]), int(ends[at + 1]))
+
+    @staticmethod
+    def join(parts: Sequence[tuple[PartKey, Segment]]) -> Shard:
+        """Join unpacked parts. Cost: one sort of all postings, about 0.1 µs each."""
+        sizes = [len(segment.ids) for _, segment in parts]
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        model = next((segment.model for _, segment in parts if segment.model), "")
+        dims = next((segment.dims for _, segment in parts if segment.model), 0)
+        layers, kinds, paths = _Codes(), _Codes(), _Codes()
+        arrays: dict[str, NDArray[Any]] = {
+            "ids": np.array([record_id for _, segment in parts for record_id in segment.ids], "S26"),
+            "layer": np.array([layers.of(x) for _, s in parts for x in s.layers], np.uint8),
+            "kind": np.array([kinds.of(x) for _, s in parts for x in s.kinds], np.uint8),
+            "path": np.array([paths.of(x) for _, s in parts for x in s.paths], np.int32),
+        }
+        for name in ("is_test", "start_line", "lines", "lengths"):
+            arrays[name] = _concat([getattr(segment, name) for _, segment in parts], name)
+        arrays["parent"] = _concat(
+            [np.where(s.parent >= 0, s.parent + start, -1).astype(np.int32) for (_, s), start in zip(parts, starts, strict=False)], "parent"
+        )
+        _join_table(arrays, "term", parts, starts, ("terms", "docs"), ("fields", "counts"))
+        _join_table(arrays, "define", parts, starts, ("define_names", "define_docs"), ())
+        _join_table(arrays, "use", parts, starts, ("use_names", "use_docs"), ("use_kinds", "use_counts"))
+        _join_forward(arrays, int(starts[-1]))
+        arrays["scope"], arrays["scope_weight"] = _join_scopes(parts, paths)
+        if dims:
+            rows = [s.vectors if s.model == model else np.zeros((len(s.ids), dims), np.int8) for _, s in parts]
+            arrays["vectors"] = np.concatenate(rows)
+            arrays["scales"] = np.concatenate([s.scales if s.model == model else np.zeros(len(s.ids), np.float32) for _, s in parts])
+        meta = Meta([key for key, _ in parts], [int(x) for x in starts], layers.names, kinds.names, paths.names, model, dims, [])
+        return Shard(meta, arrays)
+
+
+class _Codes:
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._seen: dict[str, int] = {}
+
+    def of(self, name: str) -> int:
+        code = self._seen.get(name)
+        if code is None:
+            code = self._seen[name] = len(self.names)
+            self.names.append(name)
+        return code
+
+
+_DTYPES = {"is_test": np.bool_, "start_line": np.int32, "lines": np.int32, "lengths": np.float32, "parent": np.int32}
+
+
+def _concat(pieces: Sequence[NDArray[Any]], name: str) -> NDArray[Any]:
+    if pieces:
+        return np.concatenate(pieces)
+    return np.empty((0, FIELDS) if name == "lengths" else (0,), _DTYPES.get(name, np.uint8))
+
+
+def _join_table(
+    arrays: dict[str, NDArray[Any]],
+    table: str,
+    parts: Sequence[tuple[PartKey, Segment]],
+    starts: NDArray[np.int64],
+    names: tuple[str, str],
+    extra: tuple[str, ...],
+) -> None:
+    """Sort one table by (hash, document) and keep its unique hashes with the rows of each."""
+    hash_name, doc_name = names
+    hashes = _concat([getattr(segment, hash_name) for _, segment in parts], hash_name).astype(np.uint64, copy=False)
+    docs = _concat([getattr(s, doc_name) + np.int32(start) for (_, s), start in zip(parts, starts, strict=False)], doc_name)
+    order = np.argsort(hashes, kind="stable")  # documents come in ascending order, and stay so within a hash
+    sorted_hashes = hashes[order]
+    first = np.flatnonzero(np.concatenate([[True], sorted_hashes[1:] != sorted_hashes[:-1]])) if len(order) else np.empty(0, np.int64)
+    arrays[f"{table}_keys"] = sorted_hashes[first]
+    arrays[f"{table}_ends"] = np.concatenate([first, [len(order)]]).astype(np.int64)
+    arrays[f"{table}_docs"] = docs[order].astype(np.int32, copy=False)
+    for column in extra:
+        values = _concat([getattr(segment, column) for _, segment in parts], column)
+        arrays[f"{table}_{column.removeprefix('use_')}"] = values[order].astype(np.uint8, copy=False)
+
+
+def _join_forward(arrays: dict[str, NDArray[Any]], size: int) -> None:
+    """Rows of the use and define tables once more, by document."""
+    for source, target, columns in (("use", "forward", ("kinds", "counts")), ("define", "backward", ())):
+        docs = arrays[f"{source}_docs"]
+        spans = np.diff(arrays[f"{source}_ends"].astype(np.int64))
+        names = np.repeat(arrays[f"{source}_keys"], spans)
+        order = np.argsort(docs, kind="stable")
+        arrays[f"{target}_names"] = names[order]
+        arrays[f"{target}_ends"] = np.searchsorted(docs[order], np.arange(size + 1)).astype(np.int64)
+        for column in columns:
+            arrays[f"{target}_{column}"] = arrays[f"{source}_{column}"][order]
+
+
+def _join_scopes(parts: Sequence[tuple[PartKey, Segment]], paths: _Codes) -> tuple[NDArray[np.int32], Floats]:
+    rows: list[tuple[int, int]] = []
+    weights: list[float] = []
+    for _, segment in parts:
+        if segment.imports and segment.paths:
+            tail = paths.of(segment.paths[0])
+            rows.extend((tail, paths.of(path)) for path, _ in segment.imports)
+            weights.extend(weight for _, weight in segment.imports)
+    return np.array(rows, np.int32).reshape(-1, 2), np.array(weights, np.float32)
+
+
+def dump(shard: Shard) -> bytes:
+    """Serialise a shard: a header with a checksum of its own, then the arrays, aligned so that they can be mapped."""
+    offset = 0
+    table: list[tuple[str, str, list[int], int]] = []
+    for name, array in shard.arrays.items():
+        table.append((name, array.dtype.str, list(array.shape), offset))
+        offset += -(-array.nbytes // _ALIGN) * _ALIGN
+    meta = msgspec.structs.replace(
+        shard.meta,
+        arrays=table,
+        parts=[(_plain(source), part, digest) for source, part, digest in shard.meta.parts],
+        paths=[_plain(path) for path in shard.meta.paths],
+    )
+    head = msgspec.msgpack.encode(meta)
+    front = _MAGIC + len(head).to_bytes(8, "little") + offset.to_bytes(8, "little") + blake2b(head, digest_size=8).digest() + head
+    pieces = [front, b"\0" * (-len(front) % _ALIGN)]
+    for array in shard.arrays.values():
+        pieces += [array.tobytes(), b"\0" * (-array.nbytes % _ALIGN)]
+    return b"".join(pieces)
+
+
+def load(data: bytes | memoryview) -> Shard:
+    """Map what `dump` wrote, without copying. Raises ValueError when it is damaged or of another version."""
+    view = memoryview(data)
+    if len(view) < 32 or bytes(view[:8]) != _MAGIC:
+        raise ValueError("not an index, or one of another version")
+    size, body = int.from_bytes(view[8:16], "little"), int.from_bytes(view[16:24], "little")
+    head = bytes(view[32 : 32 + size])
+    start = -(-(32 + size) // _ALIGN) * _ALIGN
+    if blake2b(head, digest_size=8).digest() != bytes(view[24:32]) or len(view) < start + body:
+        raise ValueError("the index is damaged")
+    meta = msgspec.msgpack.decode(head, type=Meta)
+    meta.parts = [(_fancy(source), part, digest) for source, part, digest in meta.parts]
+    meta.paths = [_fancy(path) for path in meta.paths]
+    arrays = {
+        name: np.frombuffer(view, dtype, int(np.prod(shape)), start + offset).reshape(shape) for name, dtype, shape, offset in meta.arrays
+    }
+    return Shard(meta, arrays)
+
+
+def _plain(name: str) -> str:
+    """A file name that is not UTF-8 has lone surrogates, which msgpack refuses: its bytes as Latin-1 instead."""
+    return name.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _fancy(name: str) -> str:
+    return name.encode("latin-1").decode("utf-8", "surrogateescape")

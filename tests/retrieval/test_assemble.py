@@ -1,0 +1,88 @@
+"""Assembly: a knapsack that never overflows, is near the best choice, and says how near."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clew.records import Resolution
+from clew.retrieval.assemble import WORTH, Candidate, Option, assemble, discounted
+
+
+def candidate(name: str, weight: float, *tokens: float, group: str = "one") -> Candidate:
+    """A candidate whose options, from its name up, have these lengths."""
+    options = tuple(Option(Resolution(at), "", size) for at, size in enumerate(tokens))
+    return Candidate(name, weight, group, options)
+
+
+def free(_: str) -> float:
+    return 0.0
+
+
+CANDIDATES = st.lists(
+    st.builds(
+        lambda number, weight, sizes, group: candidate(f"r{number}", weight, *sorted(sizes), group=group),
+        st.integers(0, 99),
+        st.floats(0.01, 1.0),
+        st.lists(st.integers(1, 60), min_size=1, max_size=4),
+        st.sampled_from(["one", "two"]),
+    ),
+    max_size=6,
+)
+
+
+def best_worth(candidates: list[Candidate], budget: float) -> float:
+    """Try every combination."""
+    best = 0.0
+    for picks in product(*[range(-1, len(each.options)) for each in candidates]):
+        shown = [(each, each.options[pick]) for each, pick in zip(candidates, picks, strict=True) if pick >= 0]
+        if sum(option.tokens for _, option in shown) <= budget:
+            best = max(best, sum(each.weight * WORTH[option.resolution] for each, option in shown))
+    return best
+
+
+@settings(max_examples=150, deadline=None)
+@given(CANDIDATES, st.integers(0, 150))
+def test_the_choice_fits_and_the_stated_gap_is_true(candidates: list[Candidate], budget: int) -> None:
+    """The LP bound that the gap is stated against is never below the best possible choice."""
+    choice = assemble(candidates, budget_tokens=budget, heading=free)
+    shown = [(candidates[at], candidates[at].options[pick]) for at, pick in choice.picks.items()]
+
+    assert choice.tokens == pytest.approx(sum(option.tokens for _, option in shown)) <= budget
+    assert choice.worth == pytest.approx(sum(each.weight * WORTH[option.resolution] for each, option in shown))
+    assert 0.0 <= choice.gap <= 1.0
+    assert choice.worth / (1.0 - choice.gap) >= best_worth(candidates, budget) - 1e-9 if choice.gap < 1.0 else True
+
+
+@given(CANDIDATES, st.integers(0, 150))
+def test_headings_are_paid_from_the_same_budget(candidates: list[Candidate], budget: int) -> None:
+    choice = assemble(candidates, budget_tokens=budget, heading=lambda _: 10.0)
+    groups = {candidates[at].group for at in choice.picks}
+
+    assert sum(candidates[at].options[pick].tokens for at, pick in choice.picks.items()) + 10 * len(groups) <= budget
+
+
+def test_what_does_not_fit_is_skipped_and_the_next_is_tried() -> None:
+    choice = assemble([candidate("long", 1.0, 500), candidate("short", 0.1, 5)], budget_tokens=10, heading=free)
+
+    assert choice.picks == {1: 0}
+    assert choice.shadow_price > 0
+
+
+def test_buying_stops_at_the_shadow_price() -> None:
+    """A step that is worth less than the price is left, however much room there is."""
+    candidates = [candidate("good", 1.0, 5), candidate("poor", 0.001, 50)]
+
+    assert assemble(candidates, budget_tokens=1000, heading=free, price_min=1e-4).picks == {0: 0}
+    assert assemble(candidates, budget_tokens=1000, heading=free).picks == {0: 0, 1: 0}
+
+
+def test_a_price_is_only_named_when_something_was_refused() -> None:
+    assert assemble([candidate("a", 1.0, 5, 9)], budget_tokens=100, heading=free).shadow_price == 0.0
+
+
+def test_each_further_record_of_a_group_is_worth_less() -> None:
+    assert discounted([1.0, 1.0, 1.0], ["a", "a", "b"]) == [1.0, 0.85, 1.0]

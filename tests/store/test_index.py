@@ -1,0 +1,151 @@
+"""The index: what a search and a walk by name see, and that an updated index equals one built anew."""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clew.records import identify
+from clew.store.index import Index, PartKey, part_digest
+from clew.text.postings import Document, Use, Vectors, pack
+from clew.text.words import terms
+
+WORDS = ["parse", "token", "budget", "handle", "graph", "edge", "store", "read_file", "HTTPServer", "resolve"]
+EQUAL = np.ones(5, np.float32)
+FLAT = np.full(5, 0.5, np.float32)
+
+
+def document(path: str, name: str, body: str = "", *, uses: tuple[str, ...] = (), parent: int = -1) -> Document:
+    return Document(
+        identify(path, name), "fact", "function", path, (name, path, "", "", body), (name,), tuple((use, Use.CALL, 1) for use in uses), parent
+    )
+
+
+def part(path: str, *documents: Document, imports: tuple[tuple[str, float], ...] = ()) -> tuple[PartKey, bytes]:
+    data = pack(documents, imports)
+    return (f"file:{path}", 0, part_digest(data)), data
+
+
+def scores(index: Index, question: str) -> dict[str, float]:
+    found = index.lexical([(term, 1.0) for term in terms(question)], EQUAL, prefix="file:", b=FLAT, k1=1.2).by_document
+    return {index.id_of(doc): float(found[doc]) for doc in np.flatnonzero(found).tolist()}
+
+
+def links(index: Index) -> set[tuple[str, str, float]]:
+    found = index.outgoing(np.flatnonzero(index.alive).astype(np.int32))
+    return {
+        (index.id_of(tail), index.id_of(head), round(float(weight), 5))
+        for tail, head, weight in zip(found.tails.tolist(), found.heads.tolist(), found.weights.tolist(), strict=True)
+    }
+
+
+def test_a_word_is_scored_as_the_textbook_says() -> None:
+    """BM25F with one field in use is BM25."""
+    parts = [part("a.py", document("a.py", "x", "token token budget")), part("b.py", document("b.py", "y", "budget"))]
+    index = Index.build(parts)
+    weights = np.array([0, 0, 0, 0, 1], np.float32)
+
+    found = index.lexical([("token", 1.0)], weights, prefix="file:", b=FLAT, k1=1.2).by_document
+
+    mass = 2 / (0.5 + 0.5 * 3 / 2)  # two of three words, where the mean body has two
+    assert float(found.max()) == pytest.approx(log(1 + (2 - 1 + 0.5) / 1.5) * mass / (1.2 + mass), rel=1e-5)
+    assert int(np.count_nonzero(found)) == 1
+
+
+def test_an_identifier_is_found_by_its_parts_and_more_strongly_by_itself() -> None:
+    index = Index.build([part("a.py", document("a.py", "resolve_redirects")), part("b.py", document("b.py", "resolve_names"))])
+
+    by_part, by_name = scores(index, "resolve"), scores(index, "resolve_redirects")
+
+    assert len(by_part) == 2
+    assert max(by_name, key=lambda record: by_name[record]) == identify("a.py", "resolve_redirects")
+
+
+def test_a_name_resolves_to_the_nearest_bearer() -> None:
+    """The same file before an imported one, an imported one before any other."""
+    index = Index.build([
+        part("a.py", document("a.py", "caller", uses=("helper",)), imports=(("b.py", 1.0),)),
+        part("b.py", document("b.py", "helper")),
+        part("c.py", document("c.py", "helper")),
+        part("d.py", document("d.py", "helper"), document("d.py", "near", uses=("helper",))),
+    ])
+
+    heads = {(tail, head) for tail, head, _ in links(index)}
+
+    assert (identify("a.py", "caller"), identify("b.py", "helper")) in heads
+    assert (identify("a.py", "caller"), identify("c.py", "helper")) not in heads
+    assert [head for tail, head in heads if tail == identify("d.py", "near")] == [identify("d.py", "helper")]
+
+
+def test_users_and_used_are_two_views_of_the_same_links() -> None:
+    index = Index.build([part("a.py", document("a.py", "caller", uses=("helper",))), part("b.py", document("b.py", "helper"))])
+    [helper] = index.defining("helper").tolist()
+
+    back = index.incoming(np.array([helper], np.int32))
+
+    assert [index.id_of(doc) for doc in back.tails.tolist()] == [identify("a.py", "caller")]
+    assert back.heads.tolist() == [helper]
+
+
+def test_an_index_survives_its_own_file_and_refuses_a_damaged_one() -> None:
+    index = Index.build([part("a\udcff.py", document("a\udcff.py", "token", "budget")), part("b.py", document("b.py", "y", "budget"))])
+    data = index.to_bytes()
+
+    assert scores(Index.from_bytes(data), "budget") == scores(index, "budget")
+    assert sorted(Index.from_bytes(memoryview(data)).paths) == ["a\udcff.py", "b.py"]
+    for broken in (data[:-1], b"", b"x" * 100, data[:40] + b"\xff" + data[41:]):
+        with pytest.raises(ValueError, match="index"):
+            Index.from_bytes(broken)
+
+
+def test_a_search_sees_only_the_sources_it_is_asked_for() -> None:
+    index = Index.build([part("a.py", document("a.py", "x", "budget")), (("session:1", 0, "d"), pack([document("", "y", "budget")]))])
+
+    assert set(scores(index, "budget")) == {identify("a.py", "x")}
+
+
+def test_a_vector_finds_what_points_the_same_way() -> None:
+    rows = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
+    data = pack([document("a.py", "x"), document("a.py", "y")], vectors=Vectors("toy", rows))
+    index = Index.build([(("file:a.py", 0, "d"), data)])
+
+    found = index.similarity(np.array([0.1, 2.0], np.float32), "toy")
+
+    assert found.argmax() == 1
+    assert found[1] == pytest.approx(0.99875, abs=0.01)
+    assert not index.similarity(np.array([0.1, 2.0], np.float32), "another model").any()
+
+
+BODIES = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
+FILES = st.dictionaries(st.sampled_from([f"src/{name}.py" for name in "abcdef"]), st.lists(st.tuples(st.sampled_from(WORDS), BODIES), min_size=1, max_size=3, unique_by=lambda row: row[0]))
+
+
+def parts_of(files: dict[str, list[tuple[str, str]]]) -> dict[str, tuple[PartKey, bytes]]:
+    return {
+        path: part(path, *(document(path, name, body, uses=tuple(body.split())) for name, body in rows), imports=(("src/a.py", 0.9),))
+        for path, rows in files.items()
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(FILES, min_size=2, max_size=5))
+def test_an_updated_index_equals_one_built_anew(versions: list[dict[str, list[tuple[str, str]]]]) -> None:
+    """After any series of states of the files, whatever changed between them, and whichever of them was written to disk."""
+    held = parts_of(versions[0])
+    index = Index.from_bytes(Index.build(held.values()).to_bytes())
+    for version in versions[1:]:
+        wanted = parts_of(version)
+        old, new = {key for key, _ in held.values()}, {key for key, _ in wanted.values()}
+        index = index.updated(old - new, [(key, data) for key, data in wanted.values() if key not in old])
+        held = wanted
+        rebuilt = Index.build(wanted.values())
+
+        assert index.parts == rebuilt.parts
+        assert index.count == rebuilt.count
+        assert links(index) == links(rebuilt)
+        for word in WORDS:
+            assert scores(index, word) == scores(rebuilt, word)
