@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clew.task.frames import Frame, frames, installed_path
+from clew.task.vocabulary import BRANDS, COMMON_CALLS, EXTENSIONS, FILE_NAMES, FOLDERS
 
 TOKEN_CHARS_MAX = 200  # guess: longer runs are data, not names
 KEPT_MAX = 256  # guess: of each kind; a question that names more places names none
@@ -43,24 +44,13 @@ class Clues:
     frames: tuple[Frame, ...] = ()
 
 
-_EXTENSIONS = frozenset(
-    """py pyi pyx pxd ipynb js jsx mjs cjs ts tsx mts cts vue svelte astro go rs java kt kts scala groovy gradle clj cljs c h cc cpp cxx
-    hpp hh hxx inl m mm swift cs fs vb rb rake erb php phtml pl pm lua r jl ex exs erl hrl hs ml mli elm dart nim zig sol sql graphql gql
-    proto thrift sh bash zsh fish ps1 bat cmd html htm css scss sass less xml xsl svg json jsonc json5 jsonl yaml yml toml ini cfg conf
-    env properties md mdx rst adoc txt tex csv tsv lock mod sum tf hcl cmake mk am ac in po pot bzl bazel nix jq y l patch diff log
-    snap golden pen j2 jinja tpl tmpl hbs ejs d s asm f90 plist csproj sln""".split()
-)
-_FILE_NAMES = frozenset(
-    "Makefile Dockerfile Jenkinsfile Rakefile Gemfile Procfile Vagrantfile CMakeLists.txt LICENSE README CHANGELOG CODEOWNERS justfile".split()
-)
-_FOLDERS = frozenset(
-    "src lib libs tests test testing docs doc pkg cmd internal app apps packages include scripts tools bin crates examples core api web".split()
-)
-_BRANDS = frozenset("node.js vue.js next.js nuxt.js react.js three.js d3.js express.js ember.js asp.net socket.io e.g i.e a.k.a".split())
 _DOMAINS = (".com", ".org", ".net", ".io", ".dev", ".edu", ".gov")
 
 _URL = re.compile(r"(?:https?|ftp)://[^\s<>\"'`)\]}|]{1,2000}")
-_HOSTED = re.compile(r"[^/]{1,100}/[^/]{1,100}/[^/]{1,100}/(?:-/)?(?:blob|blame|tree|raw|edit|src)/[^/]{1,200}/([^#?]{1,500})(?:\?[^#]{0,200})?(?:#L?(\d{1,7}))?")
+_HOSTED = re.compile(
+    r"[^/]{1,100}/[^/]{1,100}/[^/]{1,100}/(?:-/)?(?:blob|blame|tree|raw|edit"
+    r"|src)/[^/]{1,200}/([^#?]{1,500})(?:\?[^#]{0,200})?(?:#L?(\d{1,7}))?"
+)
 _HOSTED_RAW = re.compile(r"raw\.githubusercontent\.com/[^/]{1,100}/[^/]{1,100}/[^/]{1,200}/([^#?]{1,500})")
 _CHUNK = re.compile(r"[^\s\"'`<>|,;=!?&*{}\[\]\u201c\u201d\u2018\u2019]+")
 _PLACE = re.compile(r"(?::(\d{1,7})(?:[:.-]\d{1,7})?|#L(\d{1,7})(?:-L?\d{1,7})?|\((\d{1,7})(?:,\d{1,7})?\)?):?$")
@@ -74,19 +64,14 @@ _BACKTICKS = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,160})\1(?!`)")
 _DOUBLE = re.compile(r"(?<!File )[\"\u201c]([^\"\u201c\u201d\n]{2,120})[\"\u201d]")
 _SINGLE = re.compile(r"(?<![\w'])'([^'\n]{2,80})'(?![\w'])|\u2018([^\u2018\u2019\n]{2,80})\u2019")
 _ERROR = re.compile(
-    r"^(?:[\w.$]{0,120}(?:Error|Exception|Warning|Failure|Panic|Fault)(?:\(\d{1,6}\))?(?:$|[: \[(])"
-    r"|Caused by: |Exception in thread |(?:fatal|panic|error|ERROR|FATAL)(?:\[\w{1,12}\])?: |FAILED |ERROR |thread '[^'\n]{0,80}' panicked at "
+    r"^(?:[\w.$]{0,120}(?:Error|Exception|(?<=[A-Za-z])Warning|Failure|Panic|Fault)(?:\(\d{1,6}\))?(?:$|[: \[(])"
+    r"|Caused by: |Exception in thread |(?:fatal|panic|error|ERROR|FATAL)(?:\[\w{1,12}\])?: |FAILED |ERROR "
+    r"|thread '[^'\n]{0,80}' panicked at "
     r"|AssertionError$|KeyboardInterrupt$|Segmentation fault|Unhandled |Uncaught )"
 )
 _COMPILER = re.compile(r"^[^\s:(]{1,300}(?::\d{1,7}(?::\d{1,7})?|\(\d{1,7},\d{1,7}\)): (?:fatal )?(?:error|Error|ERROR)\b")
 _CODE = re.compile(r"\b(?:[A-Z]{1,6}\d{3,5}|E[A-Z]{4,12}|errno[ =]?\d{1,4})\b")
 _LABEL = re.compile(r"^[ \t>|*#]{0,12}E?[ \t]{0,8}")
-# Words that every program calls; as clues they lead everywhere.
-_COMMON_CALLS = frozenset(
-    """if for while switch return and or not in is print printf println len range str int float bool list dict set tuple type super function
-    catch assert raise throw new typeof sizeof open input lambda def class with elif else echo log require import main func fn match
-    """.split()
-)
 
 
 def clues(text: str) -> Clues:
@@ -180,7 +165,7 @@ def _urls(text: str) -> tuple[list[tuple[str, int]], list[str], str]:
 def _paths(text: str) -> dict[tuple[str, int], None]:
     found: dict[tuple[str, int], None] = {}
     for chunk in dict.fromkeys(_CHUNK.findall(text)):
-        if len(chunk) <= TOKEN_CHARS_MAX and ("." in chunk or "/" in chunk or "\\" in chunk or chunk in _FILE_NAMES):
+        if len(chunk) <= TOKEN_CHARS_MAX and ("." in chunk or "/" in chunk or "\\" in chunk or chunk in FILE_NAMES):
             path, line = _place(chunk)
             if path and _is_path(path):
                 found.setdefault((_clean(path), line))
@@ -208,26 +193,26 @@ def _place(chunk: str) -> tuple[str, int]:
 
 
 def _is_path(path: str) -> bool:
-    if path.lower() in _BRANDS or "(" in path or path.endswith("://") or not any(char.isalpha() for char in path):
+    if path.lower() in BRANDS or "(" in path or path.endswith("://") or not any(char.isalpha() for char in path):
         return False
     unix = path.replace("\\", "/")
     name = unix.rpartition("/")[2]
-    if name in _FILE_NAMES or _has_extension(name):
+    if name in FILE_NAMES or _has_extension(name):
         stem, _, extension = name.rpartition(".")
         # `x.c`, `self.h`: attributes of one letter are no files unless a folder stands before them.
-        return len(extension) > 1 or "/" in unix or len(stem) > 3 or name in _FILE_NAMES
+        return len(extension) > 1 or "/" in unix or len(stem) > 3 or name in FILE_NAMES
     parts = [part for part in unix.split("/") if part not in ("", ".", "..", "~")]
     if any(":" in part or not (part[0].isalnum() or part[0] in "._@") for part in parts) or "\\" in path:
         return False
     if any(parts[0].endswith(domain) for domain in _DOMAINS) if parts else True:
         return False
     slashes = unix.count("/")
-    return slashes >= 2 and len(parts) >= 2 or (slashes == 1 and len(parts) == 2 and parts[0] in _FOLDERS) or unix.startswith("./")
+    return (slashes >= 2 and len(parts) >= 2) or (slashes == 1 and len(parts) == 2 and parts[0] in FOLDERS) or unix.startswith("./")
 
 
 def _has_extension(name: str) -> bool:
     stem, dot, extension = name.rpartition(".")
-    return bool(dot and extension.lower() in _EXTENSIONS and (stem or extension in ("env",)) and not stem.endswith("."))
+    return bool(dot and extension.lower() in EXTENSIONS and (stem or extension == "env") and not stem.endswith("."))
 
 
 def _clean(path: str) -> str:
@@ -264,7 +249,7 @@ def _names(text: str, quoted: dict[str, None]) -> tuple[dict[str, None], dict[st
         if "." in name or ":" in name or ">" in name:
             for part in _dotted(name, is_call=is_call, into=dotted):
                 single.setdefault(part)
-        elif looks_rare(name) or name in ticked or (is_call and len(name) > 2 and name not in _COMMON_CALLS):
+        elif looks_rare(name) or name in ticked or (is_call and len(name) > 2 and name not in COMMON_CALLS):
             single.setdefault(name)
     if "import" in text:
         for module, names in _IMPORT.findall(text):
@@ -282,15 +267,17 @@ def _dotted(name: str, *, is_call: bool, into: dict[str, None]) -> Iterator[str]
     parts = [part for part in _JOINT.split(name) if part]
     joined = ".".join(parts)
     last = parts[-1]
-    if joined.lower() in _BRANDS or f".{last}" in _DOMAINS:
+    if joined.lower() in BRANDS or f".{last}" in _DOMAINS:
         return
     if _has_extension(joined) and not is_call and "::" not in name:
         # A file's name: its stem is a clue, its extension is not.
         if looks_rare(stem := parts[-2]):
             yield stem
         return
-    if len(last) > 1 and (len(parts) > 2 or not (last[0].isupper() and parts[0][:1].islower() and parts[0].isalpha() and not is_call) or looks_rare(last)):
+    if len(last) > 1 and (
+        len(parts) > 2 or not (last[0].isupper() and parts[0][:1].islower() and parts[0].isalpha() and not is_call) or looks_rare(last)
+    ):
         into.setdefault(joined)
     for part in parts:
-        if looks_rare(part) or (part is last and len(part) > 2 and part not in _COMMON_CALLS):
+        if looks_rare(part) or (part is last and len(part) > 2 and part not in COMMON_CALLS):
             yield part

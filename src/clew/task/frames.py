@@ -31,8 +31,12 @@ _IPYTHON_OLD = re.compile(r"^((?:[~/.]|[A-Za-z]:)[^\s:*?<>|]{1,400}\.pyx?) in ([
 _IPYTHON_NEW = re.compile(r"^File ([^\s:<>|]{1,400}):(\d{1,7}), in ([\w.<>]{1,200})")
 _IPYTHON_HERE = re.compile(r"^-{1,8}> ?(\d{1,7}) ")
 _PYTEST = re.compile(r"^([\w./\\~+@-]{1,400}\.pyx?):(\d{1,7}): (?:in ([\w.<>]{1,200})$|[A-Z]\w{0,100}$)")
-_JAVASCRIPT = re.compile(r"^[ \t]{0,40}at (?:(?:async |new )?([^\s()]{1,200})(?: \[as [^\]\n]{1,80}\])? \()?([^\s()]{1,400}?):(\d{1,7}):\d{1,7}\)?$")
-_JAVA = re.compile(r"^[ \t]{0,40}(?:at )([\w$.<>/@-]{1,300})\.([\w$<>-]{1,200})\(([\w$.-]{1,120}\.(?:java|kt|kts|scala|groovy|clj)):(\d{1,7})\)")
+_JAVASCRIPT = re.compile(
+    r"^[ \t]{0,40}at (?:(?:async |new )?([^\s()]{1,200})(?: \[as [^\]\n]{1,80}\])? \()?([^\s()]{1,400}?):(\d{1,7}):\d{1,7}\)?$"
+)
+_JAVA = re.compile(
+    r"^[ \t]{0,40}(?:at )([\w$.<>/@-]{1,300})\.([\w$<>-]{1,200})\(([\w$.-]{1,120}\.(?:java|kt|kts|scala|groovy|clj)):(\d{1,7})\)"
+)
 _CSHARP = re.compile(r"^[ \t]{0,40}at ([^\s(]{1,300})\([^)\n]{0,300}\) in ([^\n]{1,400}?):line (\d{1,7})")
 _GO_PLACE = re.compile(r"^[ \t]{1,8}([^\s:]{1,400}\.go):(\d{1,7})(?: \+0x[0-9a-f]{1,16})?$")
 _GO_FUNCTION = re.compile(r"^(?:created by )?([\w./*()\[\]{}-]{1,300}?)(?:\([^)\n]{0,300}\))?(?: in goroutine \d{1,9})?$")
@@ -42,7 +46,10 @@ _RUST_PANIC = re.compile(r"panicked at (?:'[^'\n]{0,300}', )?([^\s:,']{1,400}\.r
 _RUST_ERROR = re.compile(r"^[ \t]{0,16}--> ([^\s:]{1,400}):(\d{1,7}):\d{1,7}$")
 _RUBY = re.compile(r"^[ \t]{0,40}(?:from |\d{1,4}: (?:from )?)?([^\s:]{1,400}\.rb):(\d{1,7}):in [`'‘]([^'’\n]{1,200})")
 _PHP = re.compile(r"^#\d{1,4} ([^\s(]{1,400}\.php)\((\d{1,7})\): ([^\s(]{1,200})")
-_NATIVE = re.compile(r"^[ \t]{0,8}#\d{1,4} +(?:0x[0-9a-f]{1,16} )?in ([^\s(]{1,200})[^\n]{0,300}? (?:at )?([^\s:]{1,400}\.(?:c|cc|cpp|cxx|h|hpp|hh|m|mm|swift)):(\d{1,7})")
+_NATIVE = re.compile(
+    r"^[ \t]{0,8}#\d{1,4} +(?:0x[0-9a-f]{1,16} )?in ([^\s(]{1,200})[^\n]{0,300}? (?:at )?([^\s:]{1,400}\.(?:c|cc|cpp|cxx|h|hpp"
+    r"|hh|m|mm|swift)):(\d{1,7})"
+)
 
 
 def frames(text: str) -> tuple[Frame, ...]:
