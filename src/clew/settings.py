@@ -69,6 +69,18 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return _with(settings, "environment", {name: env[key] for name in sorted(names) if (key := f"CLEW_{name.upper()}") in env})
 
 
+def claude_code_home(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder in which Claude Code keeps its transcripts: where its own variable moved it, else `~/.claude`."""
+    env = os.environ if environ is None else environ
+    return Path(env.get("CLAUDE_CONFIG_DIR") or "~/.claude").expanduser()
+
+
+def shows_traceback(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether whoever runs clew wants to see where an error rose (`CLEW_TRACEBACK=1`). Works when the settings are broken."""
+    env = os.environ if environ is None else environ
+    return env.get("CLEW_TRACEBACK", "") not in ("", "0")
+
+
 def workspace_of(path: Path) -> tuple[str, Path]:
     """Return the key and the root of the workspace that holds `path`: its git work tree, else the folder itself."""
     start = path.resolve()
