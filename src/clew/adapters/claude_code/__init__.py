@@ -1,0 +1,1 @@
+"""Claude Code, the one client that clew is validated against."""

@@ -1,0 +1,55 @@
+"""The command `clew`: a group whose commands are loaded when they are called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from clew import __version__
+
+COMMANDS: dict[str, str] = {
+    "index": "clew.cli.commands.index",
+    "ingest": "clew.cli.commands.ingest",
+    "retrieve": "clew.cli.commands.retrieve",
+    "compact": "clew.cli.commands.compact",
+    "unfold": "clew.cli.commands.unfold",
+    "explain": "clew.cli.commands.explain",
+    "status": "clew.cli.commands.status",
+    "forget": "clew.cli.commands.forget",
+    "purge": "clew.cli.commands.purge",
+}
+"""In the order in which a person meets them. Each module has a function `command`."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is called, or when help lists it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names, in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return the command, None if there is none of this name."""
+        module = COMMANDS.get(cmd_name)
+        return importlib.import_module(module).command if module else None
+
+
+EPILOG = """\b
+Examples:
+  clew index
+  clew ingest
+  clew retrieve "where are ties in the ranking broken?" --budget 4000
+  clew unfold 3k7q2m9x
+
+\b
+Exit codes: 0 done, 1 something cannot be read or written, 2 wrong usage or
+setting, 3 the store refused, 4 unknown or purged handle, 70 a defect of clew,
+130 interrupted, 141 the reader of the answer went away.
+"""
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def app() -> None:
+    """Keep everything that a coding agent saw, and put what matters now into one packet within a token budget."""

@@ -1,0 +1,46 @@
+"""`clew compact`: what of a session should stand in the window after it was cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clew.cli.open import folder, opened
+from clew.cli.options import budget_option, example, json_option, quiet_option, repo_option, table_option, tokenizer_option
+from clew.cli.packets import show
+from clew.settings import workspace_of
+
+
+@click.command(
+    short_help="What of a session should stay in the window.",
+    epilog=example("clew compact ~/.claude/projects/-home-me-src-app/5f0c….jsonl --budget 8000"),
+)
+@click.argument("session")
+@click.option("--at", metavar="RECORD", help="Cut before this record: its uuid or its 0-based line. Default: at the end.")
+@budget_option(is_required=True)
+@tokenizer_option
+@repo_option
+@table_option
+@json_option
+@quiet_option
+def command(
+    session: str,
+    *,
+    at: str | None,
+    budget_tokens: int,
+    tokenizer: str | None,
+    repo: Path,
+    shows_table: bool | None,
+    is_json: bool,
+    is_quiet: bool,
+) -> None:
+    """Compact SESSION (a transcript, or the id of an ingested session) into one packet that fits the token budget.
+
+    What was wanted, what is still true and what was just done stand first; whatever is folded carries a handle.
+    """
+    folder(repo)
+    key, root = workspace_of(repo)
+    with opened() as engine:
+        packet = engine.compact(session, at=at, budget_tokens=budget_tokens, tokenizer=tokenizer or engine.settings.tokenizer, path=repo)
+    show(packet, workspace=key, root=root, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)

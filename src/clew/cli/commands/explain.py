@@ -1,0 +1,72 @@
+"""`clew explain`: why a record is what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clew.cli import output
+from clew.cli.open import folder, opened
+from clew.cli.options import example, json_option, repo_option
+from clew.cli.standing import record_json, standing_json, standing_text
+from clew.records import handle_of
+
+if TYPE_CHECKING:
+    from clew.engine import Explained
+
+LINKS_SHOWN = 20
+
+
+@click.command(short_help="What a handle stands for, and what it hangs on.", epilog=example("clew explain 3k7q2m9x"))
+@click.argument("handle")
+@repo_option
+@json_option
+def command(handle: str, *, repo: Path, is_json: bool) -> None:
+    """Say what HANDLE stands for: whether it is still true, its versions, what it hangs on and what hangs on it."""
+    folder(repo)
+    with opened() as engine:
+        explained = engine.explain(repo, handle)
+    if is_json:
+        output.write_json(as_json(explained))
+    else:
+        output.write_text(as_text(explained))
+
+
+def as_json(explained: Explained) -> dict[str, Any]:
+    """All that the store knows of a record, for machines."""
+    return {
+        **record_json(explained.record),
+        **standing_json(explained.standing),
+        "resolutions": [{"resolution": text.resolution.label, "chars": text.chars} for text in explained.record.texts],
+        "versions": [
+            {"id": version.id, "handle": handle_of(version.id), **standing_json(standing)} for version, standing in explained.versions
+        ],
+        "links": [{"how": how, "name": name, "handle": handle, "weight": weight} for how, name, handle, weight in explained.links],
+    }
+
+
+def as_text(explained: Explained) -> str:
+    """All that the store knows of a record, in lines of `what: value`."""
+    record = explained.record
+    whole = record.whole
+    rows = [(f"[{handle_of(record.id)}]", f"{record.kind} {record.name}"), ("layer", record.layer.value)]
+    if record.path:
+        rows.append(("where", f"{record.path}:{whole.start_line}-{whole.end_line}" if whole.start_line else record.path))
+    if record.session:
+        rows.append(("session", f"{record.session}, record {record.uuid}"))
+    rows += [
+        ("stands", standing_text(explained.standing)),
+        ("trust", record.trust.name.lower()),
+        ("importance", f"{record.importance:.2f}"),
+        ("derived from", f"{record.source}, content {record.digest[:12] or 'unknown'}"),
+        ("can be shown", ", ".join(f"{text.resolution.label} ({text.chars:,})" for text in record.texts)),
+    ]
+    if len(explained.versions) > 1:
+        rows += [("version", f"[{handle_of(version.id)}] {standing_text(standing)}") for version, standing in explained.versions]
+    rows += [(how, f"{name} [{handle}]" if handle else name) for how, name, handle, _ in explained.links[:LINKS_SHOWN]]
+    if len(explained.links) > LINKS_SHOWN:
+        rows.append(("…", f"{len(explained.links) - LINKS_SHOWN:,} more links; --json lists them all"))
+    width = max(len(label) for label, _ in rows)
+    return "".join(f"{label:<{width}}  {output.visible(' '.join(value.split()))}\n" for label, value in rows)

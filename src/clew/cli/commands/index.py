@@ -1,0 +1,79 @@
+"""`clew index`: bring the index of a repository up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clew.cli import output
+from clew.cli.open import opened
+from clew.cli.options import FOLDER, example, json_option, quiet_option
+from clew.cli.progress import progress
+
+if TYPE_CHECKING:
+    from clew.engine import Indexed
+
+
+@click.command(short_help="Read what changed in a repository.", epilog=example("clew index ~/src/app"))
+@click.argument("path", type=FOLDER, default=".")
+@json_option
+@quiet_option
+def command(path: Path, *, is_json: bool, is_quiet: bool) -> None:
+    """Index the repository that holds PATH (default: the current folder).
+
+    Only files that changed since the last run are read, on all cores. What git ignores is left out; binary,
+    generated, minified, vendored and huge files are named but not read.
+    """
+    with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
+        indexed = engine.index(path, progress=show)
+    if is_json:
+        output.write_json(as_json(indexed))
+        return
+    output.write_text(as_text(indexed))
+    if not is_quiet:
+        for problem in indexed.report.problems:
+            output.say(f"clew: {problem}")
+
+
+def as_json(indexed: Indexed) -> dict[str, Any]:
+    """What an index run did, for machines. `named` lists each file that was not read, with the reason."""
+    report, totals = indexed.report, indexed.totals
+    return {
+        "workspace": indexed.workspace,
+        "root": str(indexed.root),
+        "files": report.seen,
+        "read": report.read,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "read_bytes": report.read_bytes,
+        "records": report.records,
+        "added": totals.added,
+        "kept": totals.kept,
+        "superseded": totals.superseded,
+        "retired": totals.retired,
+        "generation": totals.generation,
+        "broken": report.broken,
+        "languages": dict(sorted(report.languages.items())),
+        "skipped": dict(sorted(report.skipped.items())),
+        "named": [{"path": path, "reason": reason} for path, reason in sorted(report.named)],
+        "problems": list(report.problems),
+        "seconds": round(indexed.seconds, 3),
+    }
+
+
+def as_text(indexed: Indexed) -> str:
+    """What an index run did, in a few lines."""
+    report = indexed.report
+    lines = [
+        f"{indexed.root}: {output.counted(report.seen, 'file')} in {indexed.seconds:.2f} s",
+        f"{report.read:,} read ({report.read_bytes / 1e6:.1f} MB), {report.unchanged:,} unchanged, {report.removed:,} gone",
+    ]
+    if report.languages:
+        lines.append("read as: " + ", ".join(f"{name} {count:,}" for name, count in report.languages.most_common()))
+    if report.skipped:
+        lines.append("only named: " + ", ".join(f"{count:,} {reason}" for reason, count in sorted(report.skipped.items())))
+    if report.broken:
+        lines.append(f"did not parse whole, but can be searched: {output.counted(report.broken, 'file')}")
+    return "".join(output.visible(line) + "\n" for line in lines)

@@ -1,0 +1,98 @@
+"""`clew ingest`: remember what happened in sessions of a coding agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clew.cli import output
+from clew.cli.open import folder, opened
+from clew.cli.options import FOLDER, example, json_option, quiet_option
+from clew.cli.progress import progress
+
+if TYPE_CHECKING:
+    from clew.engine import Ingested
+
+PROBLEMS_SHOWN = 20
+
+
+EXAMPLE = """
+clew ingest ~/.claude/projects/-home-me-src-app
+clew ingest session.jsonl --repo ~/src/app
+"""
+
+
+@click.command(short_help="Remember what happened in sessions.", epilog=example(EXAMPLE))
+@click.argument("sessions", type=click.Path(path_type=Path), nargs=-1, metavar="[SESSION]...")
+@click.option("--repo", type=FOLDER, metavar="PATH", help="Repository that the sessions belong to. Default: the one that each was held in.")
+@json_option
+@quiet_option
+def command(sessions: tuple[Path, ...], *, repo: Path | None, is_json: bool, is_quiet: bool) -> None:
+    """Ingest transcripts: files, or folders of them (Claude Code, Codex; plain, .xz or .gz).
+
+    Without SESSION: Claude Code's own transcripts of this repository. What was ingested before is resumed
+    where it ended; a line that cannot be read is counted and reported.
+    """
+    if repo is not None:
+        folder(repo)
+    if not sessions:
+        sessions = (_own_sessions(repo or Path()),)
+        repo = repo or Path()
+    with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
+        ingested = engine.ingest(sessions, repo=repo, progress=show)
+    if is_json:
+        output.write_json(as_json(ingested))
+    else:
+        output.write_text(as_text(ingested))
+        if not is_quiet:
+            for problem in ingested.problems[:PROBLEMS_SHOWN]:
+                output.say(f"clew: {problem}")
+            if len(ingested.problems) > PROBLEMS_SHOWN:
+                output.say(f"clew: and {len(ingested.problems) - PROBLEMS_SHOWN:,} more; --json lists them all")
+    if ingested.problems and not ingested.sessions and not ingested.unchanged:
+        raise click.exceptions.Exit(1)
+
+
+def _own_sessions(repo: Path) -> Path:
+    from clew.adapters.claude_code.transcripts import transcripts_of
+    from clew.settings import claude_code_home, workspace_of
+
+    home = claude_code_home()
+    _, root = workspace_of(folder(repo))
+    found = transcripts_of(home, root)
+    if found is None:
+        raise click.UsageError(f"no SESSION was named, and Claude Code has no transcripts of {root} under {home / 'projects'}")
+    return found
+
+
+def as_json(ingested: Ingested) -> dict[str, Any]:
+    """What an ingest run did, for machines."""
+    return {
+        "sessions": ingested.sessions,
+        "unchanged": ingested.unchanged,
+        "records": ingested.records,
+        "raw_bytes": ingested.raw_bytes,
+        "broken_lines": ingested.broken_lines,
+        "unknown": dict(sorted(ingested.unknown.items())),
+        "workspaces": [
+            {"workspace": key, "root": root, "sessions": list(names)} for key, (root, names) in sorted(ingested.workspaces.items())
+        ],
+        "problems": list(ingested.problems),
+        "seconds": round(ingested.seconds, 3),
+    }
+
+
+def as_text(ingested: Ingested) -> str:
+    """What an ingest run did, in a few lines."""
+    lines = [
+        f"{output.counted(ingested.sessions, 'session')} read in {ingested.seconds:.2f} s, {ingested.unchanged:,} unchanged",
+        f"{output.counted(ingested.records, 'record')} from {ingested.raw_bytes / 1e6:.1f} MB",
+    ]
+    lines.extend(f"{root}: {', '.join(names)}" for _, (root, names) in sorted(ingested.workspaces.items()) if names)
+    if ingested.broken_lines:
+        lines.append(f"lines that could not be read: {ingested.broken_lines:,}")
+    if ingested.unknown:
+        lines.append("record types that clew does not know: " + ", ".join(f"{name} {n:,}" for name, n in sorted(ingested.unknown.items())))
+    return "".join(output.visible(line) + "\n" for line in lines)

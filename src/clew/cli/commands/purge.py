@@ -1,0 +1,65 @@
+"""`clew purge`: erase for good. The one command that cannot be undone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clew.cli import output
+from clew.cli.open import folder, opened
+from clew.cli.options import example, json_option, repo_option
+
+if TYPE_CHECKING:
+    from clew.store.ports import Purge
+
+
+EXAMPLE = """
+clew purge 3k7q2m9x --reason "held a password"
+clew purge --path config/secrets.toml --reason "should not have been read" --yes
+"""
+
+
+@click.command(short_help="Erase for good: the one thing that cannot be undone.", epilog=example(EXAMPLE))
+@click.argument("handles", nargs=-1, metavar="[HANDLE]...")
+@click.option("--session", metavar="ID", help="Erase a whole session, with all that was ever stored of it.")
+@click.option("--path", "file", metavar="FILE", help="Erase a file, as the index names it, with all its stored versions.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why: it stays behind as a tombstone.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
+@repo_option
+@json_option
+def command(
+    handles: tuple[str, ...], *, session: str | None, file: str | None, reason: str, is_sure: bool, repo: Path, is_json: bool
+) -> None:
+    """Erase what stands behind each HANDLE, or a whole session or file, from the database itself.
+
+    For secrets and privacy. Nothing brings it back; a tombstone with the reason stays. A file that is still
+    there is read again by the next index: take the secret out of it, or ignore it, first.
+    """
+    folder(repo)
+    if sum(map(bool, (handles, session, file))) != 1:
+        raise click.UsageError("name what to erase: HANDLE..., or --session ID, or --path FILE, and only one of the three")
+    source = f"session:{session}" if session else f"file:{file}" if file else ""
+    what = source or " ".join(handles)
+    if not is_sure:
+        _ask(what)
+    with opened() as engine:
+        purged = engine.purge(repo, handles=handles, source=source, reason=reason)
+    if is_json:
+        output.write_json(as_json(purged))
+    else:
+        originals = output.counted(purged.blobs, "original")
+        output.write_text(f"erased {output.counted(purged.records, 'record')} and {originals} of {purged.size:,} bytes\n")
+
+
+def as_json(purged: Purge) -> dict[str, Any]:
+    """What was erased, for machines."""
+    return {"records": purged.records, "originals": purged.blobs, "bytes": purged.size}
+
+
+def _ask(what: str) -> None:
+    if not output.is_terminal(sys.stdin):
+        raise click.UsageError("this cannot be undone, and nobody is here to be asked; --yes says that you are sure")
+    click.confirm(f"Erase {output.visible(what)} for good?", abort=True, err=True)

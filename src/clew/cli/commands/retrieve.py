@@ -1,0 +1,99 @@
+"""`clew retrieve`: the packet for a question."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from clew.cli import output
+from clew.cli.open import folder, is_indexed, opened
+from clew.cli.options import Milliseconds, budget_option, example, json_option, quiet_option, repo_option, table_option, tokenizer_option
+from clew.cli.packets import show
+from clew.cli.progress import progress
+from clew.errors import UsageError
+from clew.settings import workspace_of
+
+QUESTION_BYTES_MAX = 1 << 20  # guess: the longest issue text of the benchmarks has 60 kB; more is a file, not a question
+
+
+class NoQuestion(UsageError):
+    """There is nothing to look for."""
+
+    def __init__(self) -> None:
+        super().__init__("the question is empty\nhint: say in words, names or an error text what you look for")
+
+
+class QuestionTooLong(UsageError):
+    """What stands on standard input is no question."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the question is longer than {QUESTION_BYTES_MAX >> 20} MB\nhint: quote the part that matters")
+
+
+EXAMPLE = """
+clew retrieve "where are ties in the ranking broken?" --budget 4000
+pytest 2>&1 | clew retrieve - --repo ~/src/app --json
+"""
+
+
+@click.command(short_help="One packet of code and memory for a question.", epilog=example(EXAMPLE))
+@click.argument("question")
+@repo_option
+@budget_option(is_required=False)
+@click.option("--deadline-ms", type=Milliseconds(), metavar="N", help="Leave out stages that would take longer, and name them.")
+@tokenizer_option
+@table_option
+@json_option
+@quiet_option
+def command(
+    question: str,
+    *,
+    repo: Path,
+    budget_tokens: int | None,
+    deadline_ms: float | None,
+    tokenizer: str | None,
+    shows_table: bool | None,
+    is_json: bool,
+    is_quiet: bool,
+) -> None:
+    """Answer QUESTION with one packet of code and memory that fits the token budget.
+
+    `-` reads the question from standard input: an issue, a stack trace, a failing test. A repository that was
+    never indexed is indexed first. Standard output is the packet's text and nothing else.
+    """
+    words = asked(question)
+    folder(repo)
+    key, root = workspace_of(repo)
+    with opened() as engine:
+        if not is_indexed(engine, repo):
+            if not is_quiet:
+                output.say(f"clew: {root} was never indexed; indexing it first")
+            with progress(is_quiet=is_quiet) as bar:
+                engine.index(repo, progress=bar)
+        packet = engine.retrieve(
+            repo,
+            words,
+            budget_tokens=engine.settings.budget_tokens if budget_tokens is None else budget_tokens,
+            tokenizer=tokenizer or engine.settings.tokenizer,
+            deadline_ms=deadline_ms,
+        )
+    show(packet, workspace=key, root=root, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)
+
+
+def asked(question: str) -> str:
+    """The words of the question; `-` stands for standard input. Raises NoQuestion, QuestionTooLong."""
+    if question == "-":
+        if sys.stdin is None:
+            raise NoQuestion
+        data = sys.stdin.buffer.read(QUESTION_BYTES_MAX + 1)
+        if len(data) > QUESTION_BYTES_MAX:
+            raise QuestionTooLong
+        # Anything may be piped in; what is no text is replaced, so that the words around it still count.
+        words = data.decode("utf-8", "replace").replace("\0", " ")
+    else:
+        words = output.printable(question)
+    if not words.strip():
+        raise NoQuestion
+    return words

@@ -1,0 +1,80 @@
+"""`clew status`: the store at a glance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clew.cli import output
+from clew.cli.open import folder, opened
+from clew.cli.options import example, json_option, repo_option
+
+if TYPE_CHECKING:
+    from clew.engine import Status
+    from clew.store.ports import Workspace
+
+
+@click.command(short_help="Where the data lives, and how much there is.", epilog=example("clew status --json"))
+@repo_option
+@json_option
+def command(*, repo: Path, is_json: bool) -> None:
+    """Say where the data lives, how much there is, and what is known of this repository."""
+    folder(repo)
+    with opened() as engine:
+        status = engine.status(repo)
+    if is_json:
+        output.write_json(as_json(status))
+    else:
+        output.write_text(as_text(status))
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """The store at a glance, for machines."""
+    return {
+        "database": str(status.database),
+        "database_bytes": status.database_bytes,
+        "schema": status.schema,
+        "here": _workspace_json(status.here) if status.here else None,
+        "files": status.files,
+        "sessions": status.sessions,
+        "layers": dict(sorted(status.layers.items())),
+        "kinds": dict(sorted(status.kinds.items())),
+        "tiers": dict(sorted(status.tiers.items())),
+        "skipped": dict(sorted(status.skipped.items())),
+        "workspaces": [_workspace_json(workspace) for workspace in status.workspaces],
+    }
+
+
+def as_text(status: Status) -> str:
+    """The store at a glance, in lines."""
+    lines = [f"database {status.database}, {status.database_bytes / 1e6:.1f} MB, schema {status.schema}"]
+    here = status.here
+    if here is None:
+        lines.append("nothing is stored of this repository yet: `clew index` reads its code, `clew ingest` its sessions")
+    else:
+        lines.append(
+            f"here     {here.root}: {output.counted(status.files, 'file')}, {output.counted(status.sessions, 'session')}, "
+            f"{here.live:,} of {output.counted(here.records, 'record')} true now"
+        )
+        for label, counts in (("layers", status.layers), ("kinds", status.kinds), ("tiers", status.tiers), ("named", status.skipped)):
+            if counts:
+                shown = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+                lines.append(f"{label:<8} {shown}")
+    others = [workspace for workspace in status.workspaces if here is None or workspace.key != here.key]
+    lines.extend(f"also     {workspace.root}: {output.counted(workspace.records, 'record')}" for workspace in others)
+    return "".join(output.visible(line) + "\n" for line in lines)
+
+
+def _workspace_json(workspace: Workspace) -> dict[str, Any]:
+    return {
+        "workspace": workspace.key,
+        "root": workspace.root,
+        "generation": workspace.generation,
+        "records": workspace.records,
+        "live": workspace.live,
+        "sources": workspace.sources,
+        "blob_bytes": workspace.blob_bytes,
+        "stored_bytes": workspace.stored_bytes,
+    }

@@ -1,0 +1,39 @@
+"""`clew unfold`: the exact bytes behind a handle."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clew.cli import output
+from clew.cli.open import folder, opened
+from clew.cli.options import example, json_option, repo_option
+from clew.cli.standing import record_json, standing_json
+
+
+@click.command(
+    short_help="The exact bytes behind a handle.", epilog=example("clew unfold 3k7q2m9x\nclew unfold 3k7q2m9x --repo ~/src/app > original")
+)
+@click.argument("handle")
+@repo_option
+@json_option
+def command(handle: str, *, repo: Path, is_json: bool) -> None:
+    """Write the whole of what stands behind HANDLE, byte for byte as it was seen.
+
+    With --json, bytes that are UTF-8 stand in `text`, others in `base64`.
+    """
+    folder(repo)
+    with opened() as engine:
+        unfolded = engine.unfold(repo, handle)
+    if not is_json:
+        output.write(unfolded.data)
+        return
+    value: dict[str, Any] = {**record_json(unfolded.record), **standing_json(unfolded.standing), "bytes": len(unfolded.data)}
+    try:
+        value["text"] = unfolded.data.decode()
+    except UnicodeDecodeError:
+        value["base64"] = base64.b64encode(unfolded.data).decode()
+    output.write_json(value)

@@ -1,0 +1,46 @@
+"""Opening: the one place that makes an Engine from the settings in force."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the engine is imported when a command runs, not when its help is shown
+    from clew.engine import Engine
+
+
+@contextmanager
+def opened() -> Generator[Engine]:
+    """Give the engine over the user's store, and close it again. Raises BadSetting and every StoreError."""
+    from clew.engine import Engine
+    from clew.settings import load
+    from clew.store.sqlite import SqliteStore
+
+    settings = load()
+    store = SqliteStore(settings.database)
+    try:
+        yield Engine(store, settings)
+    finally:
+        store.close()
+
+
+def folder(path: Path) -> Path:
+    """The path, if it is a folder. Raises NotReadable otherwise."""
+    from clew.errors import NotReadable
+
+    if not path.exists():
+        raise NotReadable(str(path), "does not exist", "--repo takes a folder, by default the current one")
+    if not path.is_dir():
+        raise NotReadable(str(path), "is a file", "name the folder of a repository")
+    return path
+
+
+def is_indexed(engine: Engine, path: Path) -> bool:
+    """Whether the repository that holds `path` was ever indexed."""
+    from clew.codebase.tree import TREE
+    from clew.settings import workspace_of
+
+    key, _ = workspace_of(path)
+    return engine.store.source(key, TREE) is not None

@@ -1,0 +1,96 @@
+"""Options that several commands share, so that the same word means the same thing everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BUDGET_MAX = 1_000_000_000  # no window is larger; beyond it a number is a slip
+
+
+class Tokens(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  generic only since click 8.4
+    """A whole number of tokens, 0 to BUDGET_MAX."""
+
+    name = "tokens"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read `8192`, `8_192` or `8,192`."""
+        try:
+            number = int(str(value).replace(",", ""))
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number of tokens", param, ctx)
+        if not 0 <= number <= BUDGET_MAX:
+            self.fail(f"{number} is not between 0 and {BUDGET_MAX:,} tokens", param, ctx)
+        return number
+
+
+class Milliseconds(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """A time of 0 ms or more."""
+
+    name = "milliseconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read `80` or `12.5`."""
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number of milliseconds", param, ctx)
+        if not 0 <= number < float("inf"):
+            self.fail(f"{value} is not a time of 0 ms or more", param, ctx)
+        return number
+
+
+FOLDER = click.Path(path_type=Path)
+
+
+def repo_option(function: F) -> F:
+    """Add `--repo PATH`."""
+    return click.option(
+        "--repo", type=FOLDER, default=".", metavar="PATH", help="Repository that is meant: any folder in it. Default: the current one."
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Add `--json`."""
+    return click.option("--json", "is_json", is_flag=True, help="Answer in JSON.")(function)
+
+
+def quiet_option(function: F) -> F:
+    """Add `--quiet`."""
+    return click.option("--quiet", "-q", "is_quiet", is_flag=True, help="Say nothing on standard error but errors.")(function)
+
+
+def tokenizer_option(function: F) -> F:
+    """Add `--tokenizer NAME`."""
+    return click.option(
+        "--tokenizer",
+        metavar="NAME",
+        help="Whose tokens are counted: a Claude family or model, o200k, or chars4 (characters / 4). Default: the setting.",
+    )(function)
+
+
+def budget_option(*, is_required: bool) -> Callable[[F], F]:
+    """Add `--budget N`."""
+    shown = "Tokens that the packet may have." + ("" if is_required else " Default: the setting, 8,192 as delivered.")
+    return click.option("--budget", "budget_tokens", type=Tokens(), metavar="N", required=is_required, help=shown)
+
+
+def table_option(function: F) -> F:
+    """Add `--table/--no-table`."""
+    return click.option(
+        "--table/--no-table",
+        "shows_table",
+        default=None,
+        help="Show what was chosen and why above the text. Default: on a terminal.",
+    )(function)
+
+
+def example(text: str) -> str:
+    """An epilog that click does not wrap."""
+    lines = text.strip().splitlines()
+    return "\b\n" + "\n".join(["Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)]) + "\n"

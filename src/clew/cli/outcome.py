@@ -1,0 +1,79 @@
+"""Outcomes: how a call ends. Every error becomes one sentence on standard error and an exit code, never a stack trace.
+
+0  done
+1  something that was named cannot be read, or the answer could not be written
+2  the words of the call, or a setting, make no sense
+3  the store refused: busy, damaged, full, read-only, or written by a newer clew
+4  no record answers to this handle, or it was purged
+70  a defect of clew; `CLEW_TRACEBACK=1` shows where
+130  interrupted
+141  whoever read the answer stopped reading
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from clew.cli import output
+from clew.cli.app import app
+from clew.errors import ClewError
+
+DEFECT = 70  # EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one call and return its exit code. Prints, never raises."""
+    try:
+        code = app.main(args=list(arguments), prog_name="clew", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        output.say(_usage(error))
+        return error.exit_code
+    except output.ReaderGone as error:  # nobody is left to be told
+        return error.exit_code
+    except ClewError as error:
+        _trace()
+        output.say(f"clew: {error}")
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _trace()
+        output.say("clew: interrupted; what was stored before stands")
+        return INTERRUPTED
+    except OSError as error:
+        _trace()
+        output.say(f"clew: {_system_error(error)}")
+        return 1
+    except Exception as error:  # noqa: BLE001  the person at the terminal sees it, in one line, with where to report it
+        _trace()
+        output.say(
+            f"clew: a defect of clew: {type(error).__name__}: {' '.join(str(error).split())[:300]}\n"
+            "hint: please report this line, as README says under 'Reporting a defect'; CLEW_TRACEBACK=1 shows where it happened"
+        )
+        return DEFECT
+
+
+def _usage(error: click.ClickException) -> str:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return error.format_message()
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    where = f"\nhint: see `{context.command_path} --help`" if context else ""
+    return f"clew: {error.format_message()}{where}"
+
+
+def _system_error(error: OSError) -> str:
+    what = (error.strerror or str(error)).lower()
+    return f"{os.fsdecode(error.filename)}: {what}" if isinstance(error.filename, (str, bytes)) else what
+
+
+def _trace() -> None:
+    """Print the trace of the error at hand for whoever asked for it."""
+    from clew.settings import shows_traceback
+
+    if shows_traceback() and sys.stderr is not None:
+        traceback.print_exc()

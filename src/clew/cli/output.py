@@ -1,0 +1,107 @@
+"""Output: standard output holds the answer and nothing else; everything that is said about it goes to standard error.
+
+The answer is written as UTF-8 bytes whatever the locale says, so that it can be piped, hashed and compared.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from typing import Any
+
+from clew.errors import ClewError
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line end
+
+
+class OutputClosed(ClewError):
+    """There is no standard output to write the answer to."""
+
+    def __init__(self) -> None:
+        super().__init__("standard output is closed, so the answer has nowhere to go\nhint: redirect it to a file or to /dev/null")
+
+
+class ReaderGone(ClewError):
+    """Whoever read the answer has stopped reading."""
+
+    exit_code = 141  # 128 + SIGPIPE, as a shell reports it
+
+
+def write(data: bytes) -> None:
+    """Write bytes of the answer. Raises OutputClosed, ReaderGone, or OSError as the system gives it."""
+    if sys.stdout is None:
+        raise OutputClosed
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        give_up()
+        raise ReaderGone from error
+    except OSError:
+        give_up()
+        raise
+
+
+def write_text(text: str) -> None:
+    """Write text of the answer."""
+    write(printable(text).encode())
+
+
+def write_json(value: Any) -> None:
+    """Write one JSON document, its keys in the order in which they were made, with a line end."""
+    write_text(json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def say(text: str) -> None:
+    """Write a line for the person who waits. Standard error may be closed: then nobody waits."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(visible(text) + "\n")
+        sys.stderr.flush()
+    except OSError:
+        give_up(sys.stderr.fileno())
+
+
+def give_up(descriptor: int = 1) -> None:
+    """Let what is still buffered go to nobody, so that the interpreter's last flush does not complain."""
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  a path object has nothing to add to /dev/null
+        os.dup2(nowhere.fileno(), descriptor)
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a person looks at this stream."""
+    return stream is not None and stream.isatty()
+
+
+def printable(text: str) -> str:
+    r"""The text without lone surrogates, which neither UTF-8 nor JSON can hold: a byte of a file name becomes \xNN."""
+    return _SURROGATE.sub(_escaped, text)
+
+
+def visible(text: str) -> str:
+    r"""The text as it may be shown on a terminal: control characters, which could steer it, become \xNN."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", printable(text))
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `1,500 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    # U+DC80..U+DCFF is how Python carries a byte that is not UTF-8 (PEP 383).
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
