@@ -1,0 +1,372 @@
+"""MemoryStore: the whole contract of the ports in plain dicts.
+
+The reference that other stores are compared with, the double that tests use, and the store of choice
+where records need not outlive the process, such as a compaction over the prefix of a session. Nothing
+is optimised and nothing is durable. For one thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from clew.errors import Purged, StoreClosed, UnknownWorkspace
+from clew.records import Delta, Edge, EdgeKind, Record, SourceState, Standing, Tier
+from clew.store import rules
+from clew.store.index import Index, PartKey, part_digest
+from clew.store.ports import Applied, Purge, Workspace
+from clew.text import postings
+
+
+@dataclass(slots=True)
+class _Holding:
+    """A record as one source holds, or held, it. `born` orders holdings by when they first came."""
+
+    record: Record
+    standing: Standing
+    is_indexed: bool
+    born: int
+
+
+@dataclass(slots=True)
+class _Tombstone:
+    reason: str
+    at_ns: int
+
+
+@dataclass(slots=True)
+class _Space:
+    """One workspace. `holdings` is keyed by record id, then by source.
+
+    ids_of_subject only grows: what stands in it is looked up again. originals_of keeps what a source ever named.
+    """
+
+    root: str
+    generation: int = 0
+    births: int = 0
+    holdings: dict[str, dict[str, _Holding]] = field(default_factory=dict[str, dict[str, _Holding]])
+    ids_of: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    ids_of_subject: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    states: dict[str, SourceState] = field(default_factory=dict[str, SourceState])
+    segments: dict[str, dict[int, bytes]] = field(default_factory=dict[str, dict[int, bytes]])
+    edges: dict[str, dict[tuple[str, str, EdgeKind], Edge]] = field(default_factory=dict[str, dict[tuple[str, str, EdgeKind], Edge]])
+    originals: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    originals_of: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    purged_records: dict[str, _Tombstone] = field(default_factory=dict[str, _Tombstone])
+    purged_originals: dict[str, _Tombstone] = field(default_factory=dict[str, _Tombstone])
+    index: tuple[int, Index] | None = None
+
+    def chosen(self, record_id: str) -> _Holding | None:
+        holders = self.holdings.get(record_id, {})
+        return rules.chosen((holding.standing.is_live, source, holding) for source, holding in holders.items())
+
+
+class MemoryStore:
+    """A Writer in memory."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, _Space] | None = {}
+
+    # -- Reader ---------------------------------------------------------------------------------
+
+    def workspaces(self) -> list[Workspace]:
+        """See `Reader`. Originals are not packed here, so `stored_bytes` equals `blob_bytes`."""
+        return [_describe(key, space) for key, space in sorted(self._spaces.items())]
+
+    def generation(self, workspace: str) -> int:
+        """See `Reader`."""
+        return self._space(workspace).generation
+
+    def index(self, workspace: str) -> Index:
+        """See `Reader`. Built anew for each generation that is asked for."""
+        space = self._space(workspace)
+        if space.index is None or space.index[0] != space.generation:
+            parts: list[tuple[PartKey, bytes]] = [
+                ((source, part, part_digest(data)), data) for source, held in space.segments.items() for part, data in held.items()
+            ]
+            space.index = (space.generation, Index.build(parts))
+        return space.index[1]
+
+    def records(self, workspace: str, ids: Sequence[str]) -> list[Record]:
+        """See `Reader`."""
+        space = self._space(workspace)
+        found = [space.chosen(record_id) for record_id in ids]
+        return [holding.record for holding in found if holding is not None]
+
+    def standings(self, workspace: str, ids: Sequence[str]) -> list[Standing]:
+        """See `Reader`. A purged id says so in its reason."""
+        return [self._standing(self._space(workspace), record_id) for record_id in ids]
+
+    def unusual(self, workspace: str) -> list[tuple[str, Standing]]:
+        """See `Reader`."""
+        space = self._space(workspace)
+        indexed = sorted(record_id for record_id, held in space.holdings.items() if any(holding.is_indexed for holding in held.values()))
+        pairs = [(record_id, self._standing(space, record_id)) for record_id in indexed]
+        return [(record_id, standing) for record_id, standing in pairs if not standing.is_live or standing.tier != Tier.HOT]
+
+    def find(self, workspace: str, prefix: str, limit: int = 8) -> list[str]:
+        """See `Reader`. Purged ids are found too, so that their handles can say what became of them."""
+        space = self._space(workspace)
+        known = space.holdings.keys() | space.purged_records.keys()
+        return sorted(record_id for record_id in known if record_id.startswith(prefix))[:limit]
+
+    def of_subject(self, workspace: str, subject: str) -> list[Record]:
+        """See `Reader`. Oldest by its own time first; without one, in the order in which they first came."""
+        space = self._space(workspace)
+        ids = space.ids_of_subject.get(subject, ())
+        versions = [holding for record_id in ids if (holding := space.chosen(record_id)) and holding.record.subject == subject]
+        return [holding.record for holding in sorted(versions, key=lambda holding: (holding.record.at_ns, holding.born))]
+
+    def of_source(self, workspace: str, source: str) -> list[Record]:
+        """See `Reader`."""
+        space = self._space(workspace)
+        held = [space.holdings[record_id][source] for record_id in space.ids_of.get(source, ())]
+        live = [holding.record for holding in held if holding.standing.is_live]
+        return sorted(live, key=lambda record: (record.seq, record.id))
+
+    def sources(self, workspace: str, prefix: str = "") -> list[SourceState]:
+        """See `Reader`."""
+        states = self._space(workspace).states
+        return [state for source, state in sorted(states.items()) if source.startswith(prefix)]
+
+    def source(self, workspace: str, source: str) -> SourceState | None:
+        """See `Reader`."""
+        return self._space(workspace).states.get(source)
+
+    def edges(self, workspace: str, ids: Sequence[str]) -> list[Edge]:
+        """See `Reader`. An edge is hidden while the store knows no record at one of its ends."""
+        space = self._space(workspace)
+        wanted = set(ids)
+        touching = [
+            (edge, source)
+            for source, edges in space.edges.items()
+            for edge in edges.values()
+            if (edge.tail in wanted or edge.head in wanted)
+            and _has_digest(space, edge.tail, edge.tail_digest)
+            and _has_digest(space, edge.head, edge.head_digest)
+        ]
+        touching.sort(key=lambda pair: (pair[0].tail, pair[0].head, pair[0].kind, pair[0].by, pair[1]))
+        return [edge for edge, _ in touching]
+
+    def blob(self, workspace: str, digest: str) -> bytes:
+        """See `Reader`."""
+        space = self._space(workspace)
+        tombstone = space.purged_originals.get(digest)
+        if tombstone is not None:
+            raise Purged(digest, tombstone.reason)
+        return space.originals[digest]
+
+    def close(self) -> None:
+        """See `Reader`. What it held is gone."""
+        self._contents = None
+
+    # -- Writer ---------------------------------------------------------------------------------
+
+    def open_workspace(self, key: str, root: str) -> None:
+        """See `Writer`."""
+        self._spaces.setdefault(key, _Space(root)).root = root
+
+    def apply(self, workspace: str, deltas: Sequence[Delta]) -> Applied:
+        """See `Writer`. All that can fail is checked before the first change. Raises InvalidDelta, UnknownWorkspace."""
+        space = self._written(workspace)
+        rules.check(deltas, lambda digests: set(digests) - space.originals.keys() - space.purged_originals.keys())
+        if not deltas:
+            return Applied(space.generation)
+        refusals = rules.Refusals(space.purged_records.keys(), space.purged_originals.keys())
+        space.generation += 1
+        total = Applied(space.generation)
+        for delta in deltas:
+            total = _apply(space, rules.admit(delta, refusals), total)
+        return total
+
+    def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
+        """See `Writer`. A record that stands there already has not moved."""
+        space = self._written(workspace)
+        moved = 0
+        for record_id in dict.fromkeys(ids):
+            elsewhere = [holding for holding in space.holdings.get(record_id, {}).values() if holding.standing.tier != tier]
+            for holding in elsewhere:
+                holding.standing = replace(holding.standing, tier=tier)
+            moved += bool(elsewhere)
+        space.generation += bool(moved)
+        return moved
+
+    def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
+        """See `Writer`."""
+        space = self._written(workspace)
+        for record_id in dict.fromkeys(ids):
+            for holding in space.holdings.get(record_id, {}).values():
+                holding.standing = replace(holding.standing, uses=holding.standing.uses + 1, used_at_ns=at_ns)
+
+    def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
+        """See `Writer`. Unknown ids leave no tombstone."""
+        space = self._written(workspace)
+        known = {record_id for record_id in ids if record_id in space.holdings}
+        touched = {source for record_id in known for source in space.holdings[record_id]}
+        for record_id in known:
+            for source in space.holdings.pop(record_id):
+                space.ids_of[source].discard(record_id)
+        return _bury(space, known, touched, _Tombstone(reason, at_ns), is_done=bool(known))
+
+    def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> Purge:
+        """See `Writer`. What another source holds too stays there."""
+        space = self._written(workspace)
+        is_known = source in space.ids_of
+        gone: set[str] = set()
+        for record_id in space.ids_of.pop(source, set()):
+            held = space.holdings[record_id]
+            del held[source]
+            if not held:
+                del space.holdings[record_id]
+                gone.add(record_id)
+        for table in (space.states, space.segments, space.edges):
+            table.pop(source, None)
+        purge = _bury(space, gone, {source}, _Tombstone(reason, at_ns), is_done=is_known)
+        space.originals_of.pop(source, None)
+        return purge
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    @property
+    def _spaces(self) -> dict[str, _Space]:
+        if self._contents is None:
+            raise StoreClosed
+        return self._contents
+
+    def _space(self, workspace: str) -> _Space:
+        return self._spaces.get(workspace) or _Space("")
+
+    def _written(self, workspace: str) -> _Space:
+        if workspace not in self._spaces:
+            raise UnknownWorkspace(workspace)
+        return self._spaces[workspace]
+
+    @staticmethod
+    def _standing(space: _Space, record_id: str) -> Standing:
+        holding = space.chosen(record_id)
+        if holding is not None:
+            return holding.standing
+        tombstone = space.purged_records.get(record_id)
+        return rules.purged_standing(tombstone.reason, tombstone.at_ns) if tombstone else rules.UNKNOWN
+
+
+def _describe(key: str, space: _Space) -> Workspace:
+    holdings = [holding for held in space.holdings.values() for holding in held.values()]
+    size = sum(map(len, space.originals.values()))
+    live = sum(holding.standing.is_live for holding in holdings)
+    return Workspace(key, space.root, space.generation, len(holdings), live, len(space.states), size, size)
+
+
+def _has_digest(space: _Space, record_id: str, digest: str) -> bool:
+    return any(not digest or holding.record.digest == digest for holding in space.holdings.get(record_id, {}).values())
+
+
+def _apply(space: _Space, delta: Delta, total: Applied) -> Applied:
+    """Apply one delta that was checked; nothing here can fail."""
+    source = delta.source
+    held = space.ids_of.setdefault(source, set())
+    before = {record_id: space.holdings[record_id][source] for record_id in held}
+    added = kept = 0
+    for record in delta.records:
+        space.ids_of_subject.setdefault(record.subject, set()).add(record.id)
+        holding = before.get(record.id)
+        if holding is None:
+            space.births += 1
+            holding = _Holding(record, Standing(valid_from_ns=record.at_ns), bool(delta.segment), space.births)
+            space.holdings.setdefault(record.id, {})[source] = holding
+            held.add(record.id)
+            added += 1
+            continue
+        added += not holding.standing.is_live
+        kept += holding.standing.is_live
+        holding.record = record
+        holding.is_indexed = bool(delta.segment) or (holding.is_indexed and not delta.is_whole)
+        old = holding.standing
+        holding.standing = Standing(valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
+    superseded = retired = 0
+    if delta.is_whole or delta.state is None:
+        staying = {record.id for record in delta.records}
+        superseded, retired = _end(space, delta, [holding for record_id, holding in before.items() if record_id not in staying])
+    for supersession in delta.superseded:
+        said = rules.said_ending(supersession)
+        for holding in space.holdings.get(supersession.old, {}).values():
+            old = holding.standing
+            holding.standing = replace(said, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
+        superseded += supersession.old in space.holdings
+    _replace_parts(space, delta)
+    return replace(
+        total,
+        added=total.added + added,
+        kept=total.kept + kept,
+        superseded=total.superseded + superseded,
+        retired=total.retired + retired,
+    )
+
+
+def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding]) -> tuple[int, int]:
+    """End what the source no longer holds; returns how many have a successor, and how many have none."""
+    superseded = retired = 0
+    ending = [holding for holding in leaving if holding.standing.is_live]
+    for holding in leaving:
+        holding.is_indexed = False
+    for holding in ending:
+        holding.standing = replace(holding.standing, is_live=False)
+    for holding in ending:
+        heir = rules.successor(delta.source, _live_of(space, holding.record.subject))
+        superseded += heir is not None
+        retired += heir is None
+        holding.standing = rules.left_standing(holding.standing, heir, is_source_gone=delta.state is None)
+    return superseded, retired
+
+
+def _live_of(space: _Space, subject: str) -> list[rules.Heir]:
+    return [
+        rules.Heir(other.record.id, source, other.record.seq, other.record.at_ns)
+        for record_id in space.ids_of_subject.get(subject, ())
+        for source, other in space.holdings.get(record_id, {}).items()
+        if other.standing.is_live and other.record.subject == subject
+    ]
+
+
+def _replace_parts(space: _Space, delta: Delta) -> None:
+    """Replace, or add to, the source's segment, edges, originals and state."""
+    source = delta.source
+    if delta.is_whole or delta.state is None:
+        space.segments.pop(source, None)
+        space.edges.pop(source, None)
+    if delta.segment:
+        parts = space.segments.setdefault(source, {})
+        parts[max(parts, default=-1) + 1] = delta.segment
+    edges = space.edges.setdefault(source, {})
+    for edge in delta.edges:
+        edges[edge.tail, edge.head, edge.kind] = edge
+    for blob in delta.blobs:
+        space.originals[blob.digest] = blob.data
+        space.purged_originals.pop(blob.digest, None)
+    space.originals_of.setdefault(source, set()).update(rules.originals_of(delta))
+    if delta.state is None:
+        space.states.pop(source, None)
+    else:
+        space.states[source] = delta.state
+
+
+def _bury(space: _Space, gone: Collection[str], touched: Collection[str], tombstone: _Tombstone, *, is_done: bool) -> Purge:
+    """Erase what is left of these records and the originals that only the touched sources named and nobody needs now."""
+    for record_id in gone:
+        space.purged_records[record_id] = tombstone
+    for source in touched:
+        parts = {part: postings.without(data, gone) for part, data in space.segments.get(source, {}).items()}
+        space.segments[source] = {part: data for part, data in parts.items() if data}
+    for source, edges in space.edges.items():
+        space.edges[source] = {key: edge for key, edge in edges.items() if edge.tail not in gone and edge.head not in gone}
+    needed = {text.blob for held in space.holdings.values() for holding in held.values() for text in holding.record.texts}
+    for source, named in space.originals_of.items():
+        if source not in touched:
+            needed |= named
+    erased = {digest for source in touched for digest in space.originals_of.get(source, ())} - needed
+    sizes = [len(space.originals.pop(digest)) for digest in erased & space.originals.keys()]
+    space.purged_originals.update(dict.fromkeys(erased, tombstone))
+    for named in space.originals_of.values():
+        named.difference_update(erased)
+    space.generation += is_done
+    return Purge(len(gone), len(sizes), sum(sizes))

@@ -1,0 +1,53 @@
+"""Originals: the exact bytes that were seen, named by their content and kept small.
+
+A digest is blake2b-128 in hex over the bytes as they were seen, never over their packed form, so that
+how an original is packed can change without renaming it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from hashlib import blake2b
+
+import zstandard
+
+LEVEL = 3  # on Python source 4.1 : 1 at 190 MB/s; level 6 gives 4.4 : 1 at 70 MB/s, level 1 gives 3.8 : 1 at 260 MB/s
+PACKABLE_BYTES_MIN = 48  # below, the 17 bytes of a frame's head and checksum eat what packing could win
+
+
+class Packing(IntEnum):
+    """How the stored bytes become the original again. Stored as a number: never renumber."""
+
+    RAW = 0
+    ZSTD = 1
+
+
+def digest_of(data: bytes) -> str:
+    """Return the name of these bytes: blake2b-128, 32 hex digits. Cost: about 1 ns a byte."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+class Packer:
+    """Packs one original after the other. Not for two threads at once."""
+
+    def __init__(self) -> None:
+        self._compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True, write_checksum=True)
+
+    def pack(self, data: bytes) -> tuple[Packing, bytes]:
+        """Return the smaller of the bytes themselves and their zstd frame, and which it is."""
+        if len(data) < PACKABLE_BYTES_MIN:
+            return Packing.RAW, data
+        packed = self._compressor.compress(data)
+        return (Packing.ZSTD, packed) if len(packed) < len(data) else (Packing.RAW, data)
+
+
+def unpack(packing: int, data: bytes) -> bytes:
+    """Return the original. Raises ValueError when the frame is damaged (its checksum says so) or unknown."""
+    if packing == Packing.RAW:
+        return data
+    if packing != Packing.ZSTD:
+        raise ValueError(f"packing {packing} is not known")
+    try:
+        return zstandard.ZstdDecompressor().decompress(data)
+    except zstandard.ZstdError as error:
+        raise ValueError(str(error)) from error

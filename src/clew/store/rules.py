@@ -1,0 +1,164 @@
+"""Rules: what every store agrees on, whatever it is made of.
+
+A delta is judged here before the first byte of it is stored, and reasons, order and choice between
+several holders of one record are said once. Nothing here knows where records live.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypeVar
+
+import msgspec
+import zstandard
+
+from clew.errors import InvalidDelta
+from clew.records import Delta, Standing, Supersession
+from clew.store.originals import digest_of
+from clew.text import postings
+
+ENDED_REPLACED = "a newer version replaced it"
+ENDED_LEFT = "its source no longer holds it"
+ENDED_WITH_SOURCE = "its source is gone"
+ENDED_SAID = "said to be no longer true"
+UNKNOWN = Standing(is_live=False, reason="unknown")
+
+T = TypeVar("T")
+
+ID_LENGTH_MAX = 26  # what `records.identify` makes, and the width of an index's id column
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What was purged and therefore stays out: record ids, and digests of originals."""
+
+    records: Collection[str] = frozenset()
+    originals: Collection[str] = frozenset()
+
+
+def purged_standing(reason: str, at_ns: int) -> Standing:
+    """What a store answers for a record that was erased on purpose."""
+    return Standing(is_live=False, reason=f"purged: {reason}" if reason else "purged", valid_to_ns=at_ns)
+
+
+def check(deltas: Sequence[Delta], missing: Callable[[Collection[str]], Collection[str]]) -> None:
+    """Raise InvalidDelta if any of these deltas contradicts itself or points at what nobody stored.
+
+    missing  returns those of the given digests of originals that the store neither holds nor has purged.
+    Cost     hashes every original (about 1 ns a byte) and unpacks every segment.
+    """
+    known: set[str] = set()
+    for delta in deltas:
+        _check_shape(delta)
+        for blob in delta.blobs:
+            if blob.digest not in known and digest_of(blob.data) != blob.digest:
+                raise InvalidDelta(delta.source, delta.by, f"original {blob.digest!r} does not have this digest")
+            known.add(blob.digest)
+        wanted = {text.blob for record in delta.records for text in record.texts if text.blob} - known
+        absent = sorted(missing(wanted)) if wanted else ()
+        if absent:
+            raise InvalidDelta(delta.source, delta.by, f"a text points into original {absent[0]}, which nobody stored")
+        known |= wanted
+
+
+def _check_shape(delta: Delta) -> None:
+    def refuse(reason: str) -> InvalidDelta:
+        return InvalidDelta(delta.source, delta.by, reason)
+
+    seen: set[str] = set()
+    for record in delta.records:
+        if not 0 < len(record.id) <= ID_LENGTH_MAX or not record.id.isascii() or not record.id.isprintable():
+            raise refuse(f"record id {record.id!r} is not made of 1 to {ID_LENGTH_MAX} ASCII characters")
+        if record.id in seen:
+            raise refuse(f"record {record.id} stands in it twice")
+        seen.add(record.id)
+        if record.source != delta.source:
+            raise refuse(f"record {record.id} belongs to {record.source!r}")
+        steps = [text.resolution for text in record.texts]
+        if not steps or any(low >= high for low, high in pairwise(steps)):
+            raise refuse(f"the texts of record {record.id} are not in ascending resolution")
+    if delta.state is None and (delta.records or delta.edges or delta.segment):
+        raise refuse("it retires its source and adds to it")
+    if delta.state is not None and delta.state.source != delta.source:
+        raise refuse(f"its state belongs to {delta.state.source!r}")
+    if delta.segment:
+        _check_segment(delta)
+
+
+def _check_segment(delta: Delta) -> None:
+    try:
+        ids = postings.unpack(delta.segment).ids
+    except (ValueError, struct.error, zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise InvalidDelta(delta.source, delta.by, f"its postings cannot be read ({type(error).__name__}: {error})") from error
+    if ids != [record.id for record in delta.records]:
+        raise InvalidDelta(delta.source, delta.by, "its postings are not those of its records, in their order")
+
+
+def admit(delta: Delta, refusals: Refusals) -> Delta:
+    """Return the delta less what was purged: those records, their postings, and originals that only they need."""
+    if not refusals.records and not refusals.originals:
+        return delta
+    records = tuple(record for record in delta.records if record.id not in refusals.records)
+    needed = {text.blob for record in records for text in record.texts}
+    blobs = tuple(blob for blob in delta.blobs if blob.digest not in refusals.originals or blob.digest in needed)
+    segment = delta.segment
+    if segment and len(records) < len(delta.records):
+        segment = postings.without(segment, frozenset(refusals.records))
+    return replace(delta, records=records, blobs=blobs, segment=segment)
+
+
+def originals_of(delta: Delta) -> set[str]:
+    """Digests of every original that this delta brings or points into."""
+    named = {text.blob for record in delta.records for text in record.texts if text.blob}
+    return named | {blob.digest for blob in delta.blobs}
+
+
+def chosen(holders: Iterable[tuple[bool, str, T]]) -> T | None:
+    """Of the (is_live, source, holder) that share one id, return the one that speaks for it: live first, then by source."""
+    best = min(holders, key=lambda holder: (not holder[0], holder[1]), default=None)
+    return best[2] if best is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """A live record that could replace an ended one of the same subject."""
+
+    id: str
+    source: str
+    seq: int
+    at_ns: int
+
+
+def successor(source: str, candidates: Iterable[Heir]) -> Heir | None:
+    """Return the live record of the same subject that replaces an ended one of `source`, or None.
+
+    One of the same source goes first, then the newest (at_ns, then seq); ties break by id.
+    """
+    return min(candidates, key=lambda heir: (heir.source != source, -heir.at_ns, -heir.seq, heir.id, heir.source), default=None)
+
+
+def said_ending(supersession: Supersession) -> Standing:
+    """The standing of a record that a producer says has ended; tier and uses are not its to say."""
+    return Standing(
+        is_live=False,
+        superseded_by=supersession.new,
+        reason=supersession.reason or (ENDED_REPLACED if supersession.new else ENDED_SAID),
+        ended_seq=supersession.seq,
+        valid_to_ns=supersession.at_ns,
+    )
+
+
+def left_standing(old: Standing, heir: Heir | None, *, is_source_gone: bool) -> Standing:
+    """The standing of a record that its source no longer holds. Without an heir nobody knows when it ended: 0."""
+    reason = ENDED_REPLACED if heir else ENDED_WITH_SOURCE if is_source_gone else ENDED_LEFT
+    return replace(
+        old,
+        is_live=False,
+        superseded_by=heir.id if heir else "",
+        reason=reason,
+        ended_seq=0,
+        valid_to_ns=heir.at_ns if heir else 0,
+    )

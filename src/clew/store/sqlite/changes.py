@@ -1,0 +1,190 @@
+"""Changes: write deltas, inside a transaction that somebody else opens and ends.
+
+A new source costs no question at all; for a whole delta of a known one, what the source holds is read
+once and compared here. Rows go in many at a time, originals are packed in the caller's thread.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from clew.records import Delta, Standing
+from clew.store import rules
+from clew.store.index import part_digest
+from clew.store.originals import Packer
+from clew.store.sqlite.codec import edge_to_row, from_stored, record_to_row, state_to_row, to_stored
+from clew.store.sqlite.connections import Connection
+
+_Held: TypeAlias = dict[str, tuple[int, bool, bool]]  # id → row, is_live, is_indexed
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was changed so far; the fields of `Applied`."""
+
+    added: int = 0
+    kept: int = 0
+    superseded: int = 0
+    retired: int = 0
+
+
+@dataclass(slots=True)
+class _Change:
+    """One call of apply: where it writes, and what it has counted."""
+
+    connection: Connection
+    workspace: int
+    packer: Packer = field(default_factory=Packer)
+    counts: Counts = field(default_factory=Counts)
+    blob_bytes: int = 0
+    stored_bytes: int = 0
+
+
+def apply(connection: Connection, workspace: int, deltas: Sequence[Delta]) -> Counts:
+    """Check all deltas, then write them one after the other. Raises InvalidDelta, and what SQLite raises.
+
+    Cost  about 12 µs a record and 5 ns a byte of originals.
+    """
+    has_tombstones = connection.row("tombstones.any", workspace) is not None
+    rules.check(deltas, lambda digests: _missing(connection, workspace, digests))
+    change = _Change(connection, workspace)
+    for delta in deltas:
+        _write(change, rules.admit(delta, _refusals(change, delta)) if has_tombstones else delta, has_tombstones=has_tombstones)
+    if change.blob_bytes or change.stored_bytes:
+        connection.write("workspaces.weigh", change.blob_bytes, change.stored_bytes, workspace)
+    return change.counts
+
+
+def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
+    source, is_new = _source(change, delta.source)
+    is_replaced = not is_new and (delta.is_whole or delta.state is None)
+    held: _Held = {} if is_new else _held(change, source, delta, is_replaced=is_replaced)
+    _write_records(change, source, delta, held)
+    if is_replaced:
+        _end(change, delta, held)
+        change.connection.write("edges.delete_of_source", change.workspace, source)
+    if delta.superseded:
+        _supersede(change, delta)
+    _write_segment(change, source, delta, is_new=is_new, is_replaced=is_replaced)
+    if delta.edges:
+        change.connection.write_each("edges.upsert", [edge_to_row(edge, change.workspace, source) for edge in delta.edges])
+    _write_originals(change, source, delta, has_tombstones=has_tombstones)
+    if delta.state is None:
+        change.connection.write("sources.retire", source)
+    else:
+        change.connection.write("sources.set_state", *state_to_row(delta.state, source))
+
+
+def _source(change: _Change, name: str) -> tuple[int, bool]:
+    """The number of a source, and whether it was made for this."""
+    found = change.connection.row("sources.by_name", change.workspace, to_stored(name))
+    if found is not None:
+        return found[0], False
+    ((source,),) = change.connection.rows("sources.add", change.workspace, to_stored(name))
+    return source, True
+
+
+def _held(change: _Change, source: int, delta: Delta, *, is_replaced: bool) -> _Held:
+    if is_replaced:
+        rows = change.connection.rows("records.held", change.workspace, source)
+    else:  # a session grows by few records at a time, and may hold very many
+        keys = [(change.workspace, record.id, source) for record in delta.records]
+        rows = change.connection.rows_for("records.held_one", keys)
+    return {record_id: (row, bool(is_live), bool(is_indexed)) for row, record_id, is_live, is_indexed in rows}
+
+
+def _write_records(change: _Change, source: int, delta: Delta, held: _Held) -> None:
+    has_postings = bool(delta.segment)
+    known = held.keys() & {record.id for record in delta.records} if held else ()
+    stay_indexed = () if has_postings or delta.is_whole else {record_id for record_id in known if held[record_id][2]}
+    kept = sum(held[record_id][1] for record_id in known)
+    change.counts.kept += kept
+    change.counts.added += len(delta.records) - kept
+    rows = [
+        record_to_row(record, change.workspace, source, is_indexed=has_postings or record.id in stay_indexed) for record in delta.records
+    ]
+    if rows:
+        change.connection.write_each("records.upsert", rows)
+
+
+def _end(change: _Change, delta: Delta, held: _Held) -> None:
+    """End what the source no longer holds, first all of it, then with the heir of each."""
+    staying = {record.id for record in delta.records}
+    others = [held[record_id] for record_id in held.keys() - staying]
+    leaving = [(row, is_live) for row, is_live, is_indexed in sorted(others) if is_live or is_indexed]
+    change.connection.write_each("records.leave", [(row,) for row, _ in leaving])
+    endings: list[tuple[str, str, int, int, int]] = []
+    for row, is_live in leaving:
+        if not is_live:
+            continue
+        ((subject,),) = change.connection.rows("records.subject", row)
+        alive = change.connection.rows("records.heirs", change.workspace, subject)
+        heirs = [rules.Heir(heir_id, from_stored(name), seq, at_ns) for heir_id, name, seq, at_ns in alive]
+        heir = rules.successor(delta.source, heirs)
+        change.counts.superseded += heir is not None
+        change.counts.retired += heir is None
+        ended = rules.left_standing(Standing(), heir, is_source_gone=delta.state is None)
+        endings.append((ended.superseded_by, ended.reason, ended.ended_seq, ended.valid_to_ns, row))
+    change.connection.write_each("records.set_ending", endings)
+
+
+def _supersede(change: _Change, delta: Delta) -> None:
+    for supersession in delta.superseded:
+        said = rules.said_ending(supersession)
+        ending = (to_stored(said.superseded_by), to_stored(said.reason), said.ended_seq, said.valid_to_ns)
+        changed = change.connection.write("records.supersede", *ending, change.workspace, to_stored(supersession.old))
+        change.counts.superseded += changed > 0
+
+
+def _write_segment(change: _Change, source: int, delta: Delta, *, is_new: bool, is_replaced: bool) -> None:
+    before = [] if is_new else change.connection.rows("segments.of_source", change.workspace, source)
+    digest = part_digest(delta.segment) if delta.segment else ""
+    if is_replaced:
+        if digest and [(part, known) for _, part, known in before] == [(0, digest)]:
+            return
+        change.connection.write_each("segments.delete", [(row,) for row, _, _ in before])
+        before = []
+    if digest:
+        part = before[-1][1] + 1 if before else 0
+        change.connection.write("segments.add", change.workspace, source, part, digest, delta.segment)
+
+
+def _write_originals(change: _Change, source: int, delta: Delta, *, has_tombstones: bool) -> None:
+    connection, workspace = change.connection, change.workspace
+    stored = _found(connection, "originals.exists", [(workspace, blob.digest) for blob in delta.blobs])
+    rows: list[tuple[int, str, int, int, bytes]] = []
+    for blob in delta.blobs:
+        if blob.digest not in stored:
+            stored.add(blob.digest)
+            packing, data = change.packer.pack(blob.data)
+            rows.append((workspace, blob.digest, len(blob.data), int(packing), data))
+            change.blob_bytes += len(blob.data)
+            change.stored_bytes += len(data)
+    if rows:
+        connection.write_each("originals.add", rows)
+        if has_tombstones:
+            connection.write_each("tombstones.lift", [row[:2] for row in rows])
+    named = rules.originals_of(delta)
+    if named:
+        connection.write_each("originals.name", [(workspace, source, digest) for digest in sorted(named)])
+
+
+def _refusals(change: _Change, delta: Delta) -> rules.Refusals:
+    """What of this delta was purged before."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for kind, ids in (("record", [record.id for record in delta.records]), ("original", [blob.digest for blob in delta.blobs])):
+        found[kind] = _found(change.connection, "tombstones.get", [(change.workspace, kind, name) for name in ids])
+    return rules.Refusals(found["record"], found["original"])
+
+
+def _missing(connection: Connection, workspace: int, digests: Collection[str]) -> set[str]:
+    missing = set(digests) - _found(connection, "originals.exists", [(workspace, digest) for digest in sorted(digests)])
+    return missing - _found(connection, "tombstones.get", [(workspace, "original", digest) for digest in sorted(missing)])
+
+
+def _found(connection: Connection, name: str, keys: Sequence[tuple[int | str, ...]]) -> set[str]:
+    """The first columns of the rows that a statement answers for these keys."""
+    return {row[0] for row in connection.rows_for(name, keys)} if keys else set()

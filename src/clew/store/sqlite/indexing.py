@@ -1,0 +1,154 @@
+"""Indexing: keep one index per workspace, and lay what changed over it instead of joining all anew.
+
+An index is taken from memory, else from the snapshot file, else joined from every segment. What the
+database holds now is compared by (source, part, digest), so neither a stale snapshot nor a missed
+write can make an index wrong, only slower to come by.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clew.store.index import Index, PartKey
+from clew.store.sqlite import snapshots
+from clew.store.sqlite.codec import from_stored, to_stored
+from clew.store.sqlite.connections import Connection
+
+OVERLAY_PARTS_MAX = 64  # guess: an overlay of so many small sources joins in a few milliseconds
+OVERLAY_SHARE_MAX = 0.10  # guess: above, laying it over at each start costs soon more than a new snapshot costs once
+REUSE_SHARE_MAX = 0.50  # guess: above, joining all anew is about as fast as laying the rest over an old snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A workspace's number and counters; all 0 for one that does not exist."""
+
+    key: str
+    number: int = 0
+    generation: int = 0
+    purges: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What `SqliteStore.refresh` did. `reason` says why a snapshot that was due could not be written; "" otherwise."""
+
+    is_written: bool
+    parts_changed: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    """An index, the generation that it answers for, the parts of its base, and where it came from, in words."""
+
+    index: Index
+    generation: int
+    base_parts: frozenset[PartKey]
+    origin: str
+
+
+@dataclass(slots=True)
+class Indexes:
+    """The indexes of one database. `lock` is held while one is made, so that two threads never make the same one twice."""
+
+    folder: Path
+    identity: bytes = b""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    _cached: dict[str, _Cached] = field(default_factory=dict[str, _Cached])
+
+    def get(self, connection: Connection, space: Space) -> Index:
+        """The index of the generation that `connection` sees."""
+        cached = self._cached.get(space.key)
+        if cached is None or cached.generation != space.generation:
+            cached = self._cached[space.key] = self._make(connection, space, cached)
+        return cached.index
+
+    def origin(self, workspace: str) -> str:
+        """Where the newest index came from, in words; "" when none was asked for."""
+        cached = self._cached.get(workspace)
+        return cached.origin if cached else ""
+
+    def drop(self, workspace: str) -> None:
+        """Forget the index in memory and erase its snapshot. Raises OSError."""
+        self._cached.pop(workspace, None)
+        snapshots.erase(self._place(workspace))
+
+    def clear(self) -> None:
+        """Forget every index in memory."""
+        self._cached.clear()
+
+    def write_due(self, connection: Connection, space: Space) -> tuple[int, Path | None]:
+        """Write a new snapshot where one is due, for `settle` to put in place. Raises OSError.
+
+        Returns how many parts have changed since the present snapshot, and the new one's file, or None.
+        """
+        now = _keys(connection, space)
+        loaded = self._load(space.key)
+        changed = len(now) if isinstance(loaded, str) else len(loaded.base_parts ^ now)
+        if not changed or (not isinstance(loaded, str) and changed <= _overlay_max(len(now))):
+            return changed, None
+        cached = self._cached.get(space.key)
+        is_ready = cached is not None and not cached.index.has_overlay and cached.base_parts == now
+        index = cached.index if cached is not None and is_ready else Index.build(_all(connection, space))
+        return changed, snapshots.write(self._place(space.key), space.generation, index.to_bytes())
+
+    def settle(self, space: Space, fresh: Path) -> None:
+        """Put a written snapshot in place, and answer from it from now on. Raises OSError."""
+        snapshots.settle(self._place(space.key), fresh)
+        loaded = self._load(space.key)
+        if not isinstance(loaded, str):
+            self._cached[space.key] = loaded
+
+    def _make(self, connection: Connection, space: Space, old: _Cached | None) -> _Cached:
+        loaded = self._load(space.key) if old is None else "the index in memory is too old"
+        if not isinstance(loaded, str) and loaded.generation == space.generation:
+            return loaded
+        now = _keys(connection, space)
+        base = old
+        if base is not None and len(base.base_parts ^ now) > _overlay_max(len(now)):
+            base, loaded = None, self._load(space.key)
+        if not isinstance(loaded, str) and len(loaded.base_parts ^ now) <= max(OVERLAY_PARTS_MAX, len(now) * REUSE_SHARE_MAX):
+            base = loaded
+        if base is None:
+            why = loaded if isinstance(loaded, str) else "the snapshot is too old"
+            return _Cached(Index.build(_all(connection, space)), space.generation, now, f"built from {len(now)} parts: {why}")
+        before = frozenset(base.index.parts)
+        index = base.index if before == now else base.index.updated(before - now, _some(connection, space, sorted(now - before)))
+        return _Cached(index, space.generation, base.base_parts, f"snapshot or memory, {len(base.base_parts ^ now)} parts changed")
+
+    def _load(self, workspace: str) -> _Cached | str:
+        snapshot = snapshots.read(self._place(workspace))
+        if isinstance(snapshot, str):
+            return snapshot
+        try:
+            index = Index.from_bytes(snapshot.data)
+        except ValueError as error:
+            return f"the snapshot cannot be read ({error})"
+        return _Cached(index, snapshot.generation, frozenset(index.parts), "snapshot")
+
+    def _place(self, workspace: str) -> snapshots.Place:
+        return snapshots.Place(self.folder, self.identity, workspace)
+
+
+def _overlay_max(parts: int) -> float:
+    return max(OVERLAY_PARTS_MAX, parts * OVERLAY_SHARE_MAX)
+
+
+def _keys(connection: Connection, space: Space) -> frozenset[PartKey]:
+    rows = connection.rows("segments.keys", space.number)
+    return frozenset((from_stored(source), part, digest) for source, part, digest in rows)
+
+
+def _all(connection: Connection, space: Space) -> Iterator[tuple[PartKey, bytes]]:
+    for source, part, digest, data in connection.stream("segments.all", space.number):
+        yield (from_stored(source), part, digest), data
+
+
+def _some(connection: Connection, space: Space, keys: Collection[PartKey]) -> Iterable[tuple[PartKey, bytes]]:
+    for key in keys:
+        ((data,),) = connection.rows("segments.one", space.number, to_stored(key[0]), key[1])
+        yield key, data

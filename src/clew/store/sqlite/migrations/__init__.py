@@ -1,0 +1,132 @@
+"""Migrations: bring a database of an earlier release up to date, one numbered step at a time.
+
+A step is a file `0002_name.sql` that opens with a paragraph of why. Before each step of a database that
+exists a backup is written beside it, `<database>.bak-<schema>`; the step and the new number are one
+transaction, so a step that fails leaves the schema that stood before. The write lock is held from the
+question "which schema is it?" on, so two processes that open an old database migrate it once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import apsw
+
+from clew.errors import StoreUnusable, StoreUnwritable
+from clew.store.sqlite.connections import APPLICATION_ID, Connection, check_owner, connect_reading, header_of, translated
+
+_FILE = re.compile(r"(\d{4})_(\w+)\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step from schema `number` − 1 to `number`."""
+
+    number: int
+    name: str
+    why: str
+    sql: str
+
+
+def load() -> tuple[Migration, ...]:
+    """Read the steps that ship. Raises ValueError when one lacks its paragraph, or the numbers have gaps."""
+    steps: list[Migration] = []
+    for file in sorted(resources.files("clew.store.sqlite.migrations").iterdir(), key=lambda entry: entry.name):
+        named = _FILE.fullmatch(file.name)
+        if named:
+            sql = file.read_text("utf-8")
+            why = " ".join(line[2:].strip() for line in sql.partition("\n\n")[0].splitlines() if line.startswith("--"))
+            steps.append(Migration(int(named[1]), named[2], why, sql))
+    check(steps)
+    return tuple(steps)
+
+
+def check(steps: Sequence[Migration]) -> None:
+    """Raise ValueError unless the steps are numbered 1, 2, 3 … and each says why."""
+    for number, step in enumerate(steps, 1):
+        if step.number != number or not step.why:
+            raise ValueError(f"migration {step.number} {step.name}: step {number} with a paragraph of why is needed here")
+
+
+def inspect(connection: Connection, path: Path, known: int, busy_timeout_s: float) -> int:
+    """Return the schema that the database is at, 0 for an empty one, without changing it.
+
+    Raises SchemaTooNew, StoreUnusable (another program's, or damaged), StoreBusy.
+    """
+    with translated(path, busy_timeout_s, is_writing=True):
+        return _schema(connection, path, known)
+
+
+def migrate(connection: Connection, path: Path, steps: Sequence[Migration], busy_timeout_s: float) -> int:
+    """Bring the database to the newest schema; returns how many steps that took, usually 0.
+
+    Raises SchemaTooNew, StoreUnusable (not ours, or a step failed), StoreBusy, StoreUnwritable (no room for the backup).
+    """
+    done = 0
+    with translated(path, busy_timeout_s, is_writing=True):
+        while _schema(connection, path, len(steps)) < len(steps):
+            with connection.transaction("IMMEDIATE"):
+                schema = _schema(connection, path, len(steps))  # another process may have been first
+                if schema < len(steps):
+                    if schema:
+                        back_up(path, schema, busy_timeout_s)
+                    _take(connection, path, steps[schema])
+                    done += 1
+    return done
+
+
+def back_up(path: Path, schema: int, busy_timeout_s: float) -> Path:
+    """Copy the database to `<database>.bak-<schema>`, mode 0600, and wait for the disk. Raises StoreUnwritable."""
+    target = path.with_name(f"{path.name}.bak-{schema}")
+    fresh = path.with_name(f"{path.name}.bak-{schema}.part")
+    try:
+        fresh.unlink(missing_ok=True)
+        os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with translated(path, busy_timeout_s, is_writing=True), contextlib.closing(connect_reading(path, busy_timeout_s)) as source:
+            copy = apsw.Connection(str(fresh), flags=apsw.SQLITE_OPEN_READWRITE)
+            with contextlib.closing(copy), copy.backup("main", source.raw, "main") as backup:
+                backup.step()
+        _sync(fresh)
+        fresh.replace(target)
+        _sync(path.parent)
+    except OSError as error:
+        raise StoreUnwritable(target, error.strerror or str(error)) from error
+    finally:
+        with contextlib.suppress(OSError):  # whatever failed above is what the caller hears of
+            fresh.unlink(missing_ok=True)
+    return target
+
+
+def _schema(connection: Connection, path: Path, known: int) -> int:
+    header = header_of(connection)
+    check_owner(path, header, known)
+    if not header.application and connection.row("meta.any_table"):
+        raise StoreUnusable(path, "is a database of another program")
+    return header.schema
+
+
+def _take(connection: Connection, path: Path, step: Migration) -> None:
+    try:
+        for _ in connection.raw.execute(step.sql):
+            pass  # a statement that answers rows must be stepped to its end, or those after it are not run
+    except (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError) as error:
+        raise StoreUnusable(path, f"migration {step.number} ({step.name}) failed and was undone: {error}") from error
+    connection.pragma("application_id", APPLICATION_ID)
+    connection.pragma("user_version", step.number)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+MIGRATIONS = load()

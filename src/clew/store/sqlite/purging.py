@@ -1,0 +1,89 @@
+"""Purging: erase records and originals for good, inside a transaction that somebody else opens and ends.
+
+Rows are deleted with secure_delete, which zeroes what they occupied. The log, the snapshot and the
+backups are the caller's to clear, once the transaction stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from clew.store.index import part_digest
+from clew.store.ports import Purge
+from clew.store.sqlite.codec import blobs_in, to_stored
+from clew.store.sqlite.connections import Connection
+from clew.text import postings
+
+
+def purge_records(connection: Connection, workspace: int, ids: Sequence[str], reason: str, at_ns: int) -> Purge | None:
+    """Erase records by id, from every source that holds or held them; None when there are none. Unknown ids leave no tombstone."""
+    keys = [(workspace, to_stored(record_id)) for record_id in dict.fromkeys(ids)]
+    rows = connection.rows_for("records.sources_of", keys)
+    if not rows:
+        return None
+    connection.write_each("records.delete", [(row,) for row, _, _ in rows])
+    gone = sorted({record_id for _, record_id, _ in rows})
+    touched = sorted({source for _, _, source in rows})
+    return _bury(connection, workspace, gone, touched, (reason, at_ns))
+
+
+def purge_source(connection: Connection, workspace: int, name: str, reason: str, at_ns: int) -> Purge | None:
+    """Erase a source and all that it ever held, except what another source holds too; None when there is no such source."""
+    found = connection.row("sources.by_name", workspace, to_stored(name))
+    if found is None:
+        return None
+    source: int = found[0]
+    held = connection.rows("records.held", workspace, source)
+    connection.write_each("records.delete", [(row[0],) for row in held])
+    gone = [record_id for _, record_id, _, _ in held if connection.row("records.sources_of", workspace, record_id) is None]
+    segments = connection.rows("segments.of_source", workspace, source)
+    connection.write_each("segments.delete", [(row,) for row, _, _ in segments])
+    connection.write("edges.delete_of_source", workspace, source)
+    purge = _bury(connection, workspace, sorted(gone), [source], (reason, at_ns))
+    connection.write("originals.unname_source", workspace, source)
+    connection.write("sources.delete", source)
+    return purge
+
+
+def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: Sequence[int], said: tuple[str, int]) -> Purge:
+    """Erase what is left of these records: postings, edges, and originals that nobody needs; leave tombstones."""
+    reason, at_ns = to_stored(said[0]), said[1]
+    connection.write_each("tombstones.raise", [(workspace, "record", record_id, reason, at_ns) for record_id in gone])
+    connection.write_each("edges.delete_touching", [(workspace, record_id) for record_id in gone])
+    for source in touched:
+        _erase_postings(connection, workspace, source, frozenset(gone))
+    erased = _unneeded(connection, workspace, touched)
+    weights: list[tuple[int, int]] = []
+    for digest in erased:
+        weights += connection.rows("originals.delete", workspace, digest)
+        connection.write("originals.unname", workspace, digest)
+        connection.write("tombstones.raise", workspace, "original", digest, reason, at_ns)
+    size = sum(weight[0] for weight in weights)
+    connection.write("workspaces.weigh", -size, -sum(weight[1] for weight in weights), workspace)
+    return Purge(len(gone), len(weights), size)
+
+
+def _erase_postings(connection: Connection, workspace: int, source: int, gone: Collection[str]) -> None:
+    for row, _, _ in connection.rows("segments.of_source", workspace, source):
+        ((data,),) = connection.rows("segments.data", row)
+        rest = postings.without(data, gone)
+        if not rest:
+            connection.write("segments.delete", row)
+        elif rest is not data:
+            connection.write("segments.replace", part_digest(rest), rest, row)
+
+
+def _unneeded(connection: Connection, workspace: int, touched: Sequence[int]) -> list[str]:
+    """Originals that the touched sources named, that no other source named, and into which none of their records points."""
+    named: set[str] = set()
+    needed: set[str] = set()
+    for source in touched:
+        named |= {digest for (digest,) in connection.rows("originals.of_source", workspace, source)}
+        for (texts,) in connection.rows("records.texts_of_source", workspace, source):
+            needed |= blobs_in(texts)
+    alone = [
+        digest
+        for digest in named - needed
+        if all(source in touched for (source,) in connection.rows("originals.sources", workspace, digest))
+    ]
+    return sorted(alone)

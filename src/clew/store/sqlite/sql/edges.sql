@@ -1,0 +1,23 @@
+-- name: upsert
+-- Add an edge; what a source said before of the same two ends and kind is replaced.
+INSERT INTO edges (workspace, source, tail, head, kind, weight, tail_digest, head_digest, by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (workspace, tail, head, kind, source) DO UPDATE SET
+  weight = excluded.weight, tail_digest = excluded.tail_digest, head_digest = excluded.head_digest, by = excluded.by;
+
+-- name: touching
+-- Edges that begin or end at a record, as long as both ends are known and have the digests they were made from.
+SELECT e.row, e.kind, e.tail, e.head, e.weight, e.tail_digest, e.head_digest, e.by, s.name
+  FROM (SELECT row FROM edges WHERE workspace = ?1 AND tail = ?2 UNION SELECT row FROM edges WHERE workspace = ?1 AND head = ?2) t
+  JOIN edges e ON e.row = t.row
+  JOIN sources s ON s.source = e.source
+ WHERE EXISTS (SELECT 1 FROM records r WHERE r.workspace = ?1 AND r.id = e.tail AND e.tail_digest IN ('', r.digest))
+   AND EXISTS (SELECT 1 FROM records r WHERE r.workspace = ?1 AND r.id = e.head AND e.head_digest IN ('', r.digest));
+
+-- name: delete_of_source
+-- Drop what a source said of couplings.
+DELETE FROM edges WHERE workspace = ? AND source = ?;
+
+-- name: delete_touching
+-- Erase every edge that begins or ends at a record.
+DELETE FROM edges WHERE row IN (SELECT row FROM edges WHERE workspace = ?1 AND tail = ?2
+                                UNION SELECT row FROM edges WHERE workspace = ?1 AND head = ?2);

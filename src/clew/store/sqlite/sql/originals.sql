@@ -1,0 +1,35 @@
+-- name: exists
+-- Whether an original is stored.
+SELECT digest FROM originals WHERE workspace = ? AND digest = ?;
+
+-- name: get
+-- An original as it is packed.
+SELECT packing, data FROM originals WHERE workspace = ? AND digest = ?;
+
+-- name: add
+-- Store an original.
+INSERT INTO originals (workspace, digest, size, packing, data) VALUES (?, ?, ?, ?, ?);
+
+-- name: name
+-- Note that a source brought, or points into, an original.
+INSERT INTO original_sources (workspace, source, digest) VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
+
+-- name: of_source
+-- Every original that a source ever named.
+SELECT digest FROM original_sources WHERE workspace = ? AND source = ?;
+
+-- name: sources
+-- The sources that ever named an original.
+SELECT source FROM original_sources WHERE workspace = ? AND digest = ?;
+
+-- name: delete
+-- Erase an original; answers the bytes that it had, and those that it took.
+DELETE FROM originals WHERE workspace = ? AND digest = ? RETURNING size, length(data);
+
+-- name: unname
+-- Forget which sources named an original.
+DELETE FROM original_sources WHERE workspace = ? AND digest = ?;
+
+-- name: unname_source
+-- Forget which originals a source named.
+DELETE FROM original_sources WHERE workspace = ? AND source = ?;

@@ -1,0 +1,99 @@
+-- name: upsert
+-- Add a record, or bring one that the source held before to its new position and back to life.
+-- What it was used for, its tier, and since when it is true stay.
+INSERT INTO records (workspace, id, source, is_indexed, subject, digest, seq, at_ns, valid_from_ns, layer, kind, name,
+                     parent, path, language, session, uuid, agent, trust, importance, texts)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+ON CONFLICT (workspace, id, source) DO UPDATE SET
+  is_live = 1, superseded_by = '', reason = '', ended_seq = 0, valid_to_ns = 0,
+  is_indexed = excluded.is_indexed, subject = excluded.subject, digest = excluded.digest, seq = excluded.seq,
+  at_ns = excluded.at_ns, layer = excluded.layer, kind = excluded.kind, name = excluded.name, parent = excluded.parent,
+  path = excluded.path, language = excluded.language, session = excluded.session, uuid = excluded.uuid,
+  agent = excluded.agent, trust = excluded.trust, importance = excluded.importance, texts = excluded.texts;
+
+-- name: held
+-- What a source holds and held: the rows that a whole delta is compared with.
+SELECT row, id, is_live, is_indexed FROM records WHERE workspace = ? AND source = ?;
+
+-- name: held_one
+-- The same for one record.
+SELECT row, id, is_live, is_indexed FROM records WHERE workspace = ? AND id = ? AND source = ?;
+
+-- name: leave
+-- End a record for now, and take it out of the index; its heir is found when all have ended.
+UPDATE records SET is_live = 0, is_indexed = 0 WHERE row = ?;
+
+-- name: subject
+-- The subject of a record.
+SELECT subject FROM records WHERE row = ?;
+
+-- name: heirs
+-- The live records of a subject.
+SELECT r.id, s.name, r.seq, r.at_ns FROM records r JOIN sources s ON s.source = r.source
+ WHERE r.workspace = ? AND r.subject = ? AND r.is_live = 1;
+
+-- name: set_ending
+-- Say why a record ended, when, and what replaced it.
+UPDATE records SET superseded_by = ?, reason = ?, ended_seq = ?, valid_to_ns = ? WHERE row = ?;
+
+-- name: supersede
+-- End a record wherever it is held, because a producer says so.
+UPDATE records SET is_live = 0, superseded_by = ?, reason = ?, ended_seq = ?, valid_to_ns = ? WHERE workspace = ? AND id = ?;
+
+-- name: move
+-- Put a record on a tier.
+UPDATE records SET tier = ?1 WHERE workspace = ?2 AND id = ?3 AND tier <> ?1;
+
+-- name: touch
+-- Remember that a record was retrieved.
+UPDATE records SET uses = uses + 1, used_at_ns = ? WHERE workspace = ? AND id = ?;
+
+-- name: by_id
+-- One record, once per source that holds or held it.
+SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
+       r.language, r.session, r.uuid, r.agent, r.trust, r.importance, r.at_ns
+  FROM records r JOIN sources s ON s.source = r.source
+ WHERE r.workspace = ? AND r.id = ?;
+
+-- name: by_subject
+-- Every version of a subject, once per source that holds or held it.
+SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
+       r.language, r.session, r.uuid, r.agent, r.trust, r.importance, r.at_ns
+  FROM records r JOIN sources s ON s.source = r.source
+ WHERE r.workspace = ? AND r.subject = ?;
+
+-- name: by_source
+-- The live records of a source.
+SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
+       r.language, r.session, r.uuid, r.agent, r.trust, r.importance, r.at_ns
+  FROM records r JOIN sources s ON s.source = r.source
+ WHERE r.workspace = ? AND r.source = ? AND r.is_live = 1;
+
+-- name: standing
+-- What is known of one record beyond its words, once per source that holds or held it.
+SELECT r.id, s.name, r.is_live, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns
+  FROM records r JOIN sources s ON s.source = r.source
+ WHERE r.workspace = ? AND r.id = ?;
+
+-- name: unusual
+-- Ids of records that stand in the index in at least one source and are ended there, or not on the hot tier.
+SELECT DISTINCT id FROM records WHERE workspace = ? AND is_indexed = 1 AND (is_live = 0 OR tier <> 0) ORDER BY id;
+
+-- name: find
+-- Ids in a range, of records that are held, were held, or were purged.
+SELECT id FROM (SELECT id FROM records WHERE workspace = ?1 AND id >= ?2 AND id < ?3
+                 UNION
+                SELECT id FROM tombstones WHERE workspace = ?1 AND kind = 'record' AND id >= ?2 AND id < ?3)
+ ORDER BY id LIMIT ?4;
+
+-- name: sources_of
+-- The rows of a record and the sources that hold or held it.
+SELECT row, id, source FROM records WHERE workspace = ? AND id = ?;
+
+-- name: texts_of_source
+-- The texts of everything that a source holds and held.
+SELECT texts FROM records WHERE workspace = ? AND source = ?;
+
+-- name: delete
+-- Erase a record as one source holds it.
+DELETE FROM records WHERE row = ?;

@@ -1,0 +1,31 @@
+-- name: keys
+-- Which segments there are; answered from an index alone.
+SELECT s.name, g.part, g.digest FROM segments g JOIN sources s ON s.source = g.source WHERE g.workspace = ?;
+
+-- name: all
+-- Every segment with its packed postings.
+SELECT s.name, g.part, g.digest, g.data FROM segments g JOIN sources s ON s.source = g.source WHERE g.workspace = ?;
+
+-- name: one
+-- The packed postings of one segment.
+SELECT g.data FROM segments g JOIN sources s ON s.source = g.source WHERE g.workspace = ?1 AND s.workspace = ?1 AND s.name = ?2 AND g.part = ?3;
+
+-- name: of_source
+-- The segments of one source, in the order in which they were added.
+SELECT row, part, digest FROM segments WHERE workspace = ? AND source = ? ORDER BY part;
+
+-- name: data
+-- The packed postings of a row.
+SELECT data FROM segments WHERE row = ?;
+
+-- name: add
+-- Add a segment.
+INSERT INTO segments (workspace, source, part, digest, data) VALUES (?, ?, ?, ?, ?);
+
+-- name: replace
+-- Put other postings in the place of a segment's.
+UPDATE segments SET digest = ?, data = ? WHERE row = ?;
+
+-- name: delete
+-- Erase a segment.
+DELETE FROM segments WHERE row = ?;

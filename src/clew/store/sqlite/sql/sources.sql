@@ -1,0 +1,31 @@
+-- name: by_name
+-- The number of a source.
+SELECT source FROM sources WHERE workspace = ? AND name = ?;
+
+-- name: add
+-- Make a source that has no state yet.
+INSERT INTO sources (workspace, name) VALUES (?, ?) RETURNING source;
+
+-- name: set_state
+-- Note what its producer must remember of a source.
+UPDATE sources SET is_present = 1, digest = ?, size = ?, mtime_ns = ?, status = ?, note = ? WHERE source = ?;
+
+-- name: retire
+-- Forget the state of a source; its ended records keep naming it.
+UPDATE sources SET is_present = 0, digest = '', size = 0, mtime_ns = 0, status = '', note = '' WHERE source = ?;
+
+-- name: delete
+-- Erase a source.
+DELETE FROM sources WHERE source = ?;
+
+-- name: state
+-- The state of one source.
+SELECT name, digest, size, mtime_ns, status, note FROM sources WHERE workspace = ? AND name = ? AND is_present = 1;
+
+-- name: states
+-- The states of all sources whose name lies in a range of texts, or in one of bytes.
+SELECT name, digest, size, mtime_ns, status, note FROM sources
+ WHERE workspace = ?1 AND is_present = 1 AND name >= ?2 AND name < ?3
+ UNION ALL
+SELECT name, digest, size, mtime_ns, status, note FROM sources
+ WHERE workspace = ?1 AND is_present = 1 AND name >= ?4 AND name < ?5;

@@ -1,0 +1,16 @@
+-- name: any
+-- Whether anything was ever purged from a workspace.
+SELECT 1 FROM tombstones WHERE workspace = ? LIMIT 1;
+
+-- name: get
+-- Why and when a record or an original was purged.
+SELECT id, reason, at_ns FROM tombstones WHERE workspace = ? AND kind = ? AND id = ?;
+
+-- name: raise
+-- Leave a mark for what was purged.
+INSERT INTO tombstones (workspace, kind, id, reason, at_ns) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (workspace, kind, id) DO UPDATE SET reason = excluded.reason, at_ns = excluded.at_ns;
+
+-- name: lift
+-- An original has come back with a record that was not purged.
+DELETE FROM tombstones WHERE workspace = ? AND kind = 'original' AND id = ?;

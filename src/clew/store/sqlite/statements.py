@@ -1,0 +1,55 @@
+"""Statements: every SQL statement that is sent, under its name and with the sentence that describes it.
+
+A file `sql/records.sql` holds statements that each begin with `-- name: upsert` and a comment of at
+least one sentence; it is found here as `SQL["records.upsert"]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from types import MappingProxyType
+
+_MARK = "-- name: "
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One described SQL statement."""
+
+    name: str
+    about: str
+    sql: str
+
+
+def parse(room: str, text: str) -> Iterator[Statement]:
+    """Yield the statements of one file. Raises ValueError for one that has no name, no sentence or no SQL."""
+    front, *sections = text.split(_MARK)
+    if front.strip():
+        raise ValueError(f"{room}: SQL before the first name")
+    for section in sections:
+        name, _, rest = section.partition("\n")
+        lines = rest.splitlines()
+        about = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
+        sql = "\n".join(line for line in lines if not line.startswith("--")).strip().removesuffix(";")
+        if not name.strip() or not about or not sql:
+            raise ValueError(f"{room}.{name.strip()}: a name, a sentence and a statement are needed")
+        yield Statement(f"{room}.{name.strip()}", " ".join(about), sql)
+
+
+def load() -> dict[str, Statement]:
+    """Read every file of `sql/`. Raises ValueError when a name stands twice."""
+    found: dict[str, Statement] = {}
+    folder = resources.files("clew.store.sqlite") / "sql"
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".sql"):
+            for statement in parse(file.name.removesuffix(".sql"), file.read_text("utf-8")):
+                if statement.name in found:
+                    raise ValueError(f"{statement.name}: stands twice")
+                found[statement.name] = statement
+    return found
+
+
+STATEMENTS = MappingProxyType(load())
+SQL = MappingProxyType({name: statement.sql for name, statement in STATEMENTS.items()})

@@ -1,0 +1,427 @@
+"""SqliteStore: the contract of the ports over one database file.
+
+Several processes may read while one writes, and several threads may use one object: reads borrow a
+connection each from a pool and see one state per call; writes go one at a time through one connection,
+behind a lock here and SQLite's own between processes. A store must not be carried over a fork.
+
+The index is cached by generation. What is not cached is mapped from the snapshot file beside the
+database, with what changed since laid over it; `refresh` writes a new snapshot when too much has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Generator, Iterable, Sequence
+from glob import escape
+from pathlib import Path
+
+import apsw
+
+from clew.errors import (
+    Purged,
+    PurgeUnfinished,
+    SchemaTooNew,
+    StoreBusy,
+    StoreClosed,
+    StoreUnusable,
+    StoreUnwritable,
+    UnknownWorkspace,
+)
+from clew.records import Delta, Edge, Record, SourceState, Standing, Tier
+from clew.store import originals, rules
+from clew.store.index import Index
+from clew.store.ports import Applied, Purge, Workspace
+from clew.store.sqlite import changes, migrations, purging
+from clew.store.sqlite.codec import edge_from_row, from_stored, prefix_ranges, record_from_row, standing_from_row, state_from_row, to_stored
+from clew.store.sqlite.connections import (
+    BUSY_TIMEOUT_S,
+    Connection,
+    Row,
+    check_owner,
+    connect,
+    connect_reading,
+    enter_wal,
+    header_of,
+    make_private,
+    peek,
+    translated,
+)
+from clew.store.sqlite.indexing import Indexes, Refreshed, Space
+
+_POOL_MAX = 8  # guess: connections kept open for reading; more readers at once open their own for the call
+
+
+class SqliteStore:
+    """A Writer over one SQLite database. See the module for threads, processes and the index."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        is_read_only: bool = False,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        steps: Sequence[migrations.Migration] = migrations.MIGRATIONS,
+    ) -> None:
+        """Open the database, making or migrating it as needed.
+
+        is_read_only    every call of the Writer raises StoreUnwritable; works on a read-only disk where `connections` says so.
+        busy_timeout_s  how long to wait for another writer.
+        steps           the migrations that lead to the newest schema.
+        Raises StoreUnwritable, StoreBusy, StoreUnusable, SchemaTooNew; a file that is refused is left as it is.
+        """
+        migrations.check(steps)
+        self.path, self.busy_timeout_s, self.is_read_only = path, busy_timeout_s, is_read_only
+        self._is_closed = False
+        self._write_lock = threading.Lock()
+        self._pool_lock = threading.Lock()
+        self._idle: list[Connection] = []
+        self._write_connection: Connection | None = None
+        self._indexes = Indexes(path.with_name(f"{path.name}.snapshots"))
+        header = peek(path)
+        if header is not None:
+            check_owner(path, header, len(steps))
+        try:
+            if is_read_only:
+                self._open_reading(len(steps), is_missing=header is None)
+            else:
+                self._open_writing(steps)
+            with self._reading() as connection:
+                ((self._indexes.identity,),) = connection.rows("meta.identity")
+        except BaseException:
+            self.close()
+            raise
+
+    # -- Reader ---------------------------------------------------------------------------------
+
+    def workspaces(self) -> list[Workspace]:
+        """See `Reader`. `stored_bytes` is what the originals take packed; `records` counts one per source that holds it."""
+        with self._reading() as connection:
+            rows = connection.rows("workspaces.list")
+        described = [Workspace(from_stored(row[0]), from_stored(row[1]), *row[2:]) for row in rows]
+        return sorted(described, key=lambda workspace: workspace.key)
+
+    def generation(self, workspace: str) -> int:
+        """See `Reader`."""
+        with self._reading() as connection:
+            return _space(connection, workspace).generation
+
+    def index(self, workspace: str) -> Index:
+        """See `Reader`. `index_origin` says how it was made."""
+        with self._indexes.lock, self._reading() as connection:
+            return self._indexes.get(connection, _space(connection, workspace))
+
+    def index_origin(self, workspace: str) -> str:
+        """Where the index of the last call of `index` came from, in words, such as "snapshot"; "" before."""
+        return self._indexes.origin(workspace)
+
+    def records(self, workspace: str, ids: Sequence[str]) -> list[Record]:
+        """See `Reader`. Cost: about 15 µs a record."""
+        found = self._by_id(workspace, ids)
+        return [record_from_row(found[record_id]) for record_id in ids if record_id in found]
+
+    def standings(self, workspace: str, ids: Sequence[str]) -> list[Standing]:
+        """See `Reader`. A purged id says so in its reason."""
+        with self._reading() as connection:
+            return _standings(connection, _space(connection, workspace).number, ids)
+
+    def unusual(self, workspace: str) -> list[tuple[str, Standing]]:
+        """See `Reader`."""
+        with self._reading() as connection:
+            number = _space(connection, workspace).number
+            ids = [record_id for (record_id,) in connection.rows("records.unusual", number)]
+            pairs = list(zip(ids, _standings(connection, number, ids), strict=True))
+        return [(record_id, standing) for record_id, standing in pairs if not standing.is_live or standing.tier != Tier.HOT]
+
+    def find(self, workspace: str, prefix: str, limit: int = 8) -> list[str]:
+        """See `Reader`. Purged ids are found too, so that their handles can say what became of them."""
+        if not prefix.isascii():
+            return []
+        with self._reading() as connection:
+            rows = connection.rows("records.find", _space(connection, workspace).number, prefix, prefix + "\x7f", limit)
+        return [record_id for (record_id,) in rows]
+
+    def of_subject(self, workspace: str, subject: str) -> list[Record]:
+        """See `Reader`. Oldest by its own time first; without one, in the order in which they first came."""
+        with self._reading() as connection:
+            rows = connection.rows("records.by_subject", _space(connection, workspace).number, to_stored(subject))
+        versions = sorted(_spokesmen(rows).values(), key=lambda row: (row[-1], row[2]))
+        return [record_from_row(row) for row in versions]
+
+    def of_source(self, workspace: str, source: str) -> list[Record]:
+        """See `Reader`."""
+        with self._reading() as connection:
+            number = _space(connection, workspace).number
+            found = connection.row("sources.by_name", number, to_stored(source))
+            rows = connection.rows("records.by_source", number, found[0]) if found else []
+        return sorted(map(record_from_row, rows), key=lambda record: (record.seq, record.id))
+
+    def sources(self, workspace: str, prefix: str = "") -> list[SourceState]:
+        """See `Reader`."""
+        with self._reading() as connection:
+            rows = connection.rows("sources.states", _space(connection, workspace).number, *prefix_ranges(prefix))
+        return sorted(map(state_from_row, rows), key=lambda state: state.source)
+
+    def source(self, workspace: str, source: str) -> SourceState | None:
+        """See `Reader`."""
+        with self._reading() as connection:
+            row = connection.row("sources.state", _space(connection, workspace).number, to_stored(source))
+        return state_from_row(row) if row else None
+
+    def edges(self, workspace: str, ids: Sequence[str]) -> list[Edge]:
+        """See `Reader`. An edge is hidden while the store knows no record at one of its ends."""
+        with self._reading() as connection:
+            number = _space(connection, workspace).number
+            keys = [(number, to_stored(record_id)) for record_id in dict.fromkeys(ids)]
+            rows = {row[0]: row for row in connection.rows_for("edges.touching", keys)}
+        pairs = [(edge_from_row(row), from_stored(row[8])) for row in rows.values()]
+        pairs.sort(key=lambda pair: (pair[0].tail, pair[0].head, pair[0].kind, pair[0].by, pair[1]))
+        return [edge for edge, _ in pairs]
+
+    def blob(self, workspace: str, digest: str) -> bytes:
+        """See `Reader`. Raises StoreUnusable too, when what is stored is damaged."""
+        with self._reading() as connection:
+            number = _space(connection, workspace).number
+            row = connection.row("originals.get", number, to_stored(digest))
+            if row is None:
+                tombstone = connection.row("tombstones.get", number, "original", to_stored(digest))
+                if tombstone is None:
+                    raise KeyError(digest)
+                raise Purged(digest, from_stored(tombstone[1]))
+        try:
+            return originals.unpack(*row)
+        except ValueError as error:
+            raise StoreUnusable(self.path, f"original {digest} is damaged ({error})") from error
+
+    def close(self) -> None:
+        """See `Reader`. Waits for a write that is under way; indexes that were handed out stay usable."""
+        with self._write_lock, self._pool_lock:
+            self._is_closed = True
+            connections = [*self._idle, *([self._write_connection] if self._write_connection else [])]
+            self._idle, self._write_connection = [], None
+            self._indexes.clear()
+            for connection in connections:
+                connection.close()
+
+    # -- Writer ---------------------------------------------------------------------------------
+
+    def open_workspace(self, key: str, root: str) -> None:
+        """See `Writer`."""
+        with self._writing() as connection:
+            connection.write("workspaces.open", to_stored(key), to_stored(root))
+
+    def apply(self, workspace: str, deltas: Sequence[Delta]) -> Applied:
+        """See `Writer`. Raises InvalidDelta and UnknownWorkspace too.
+
+        Many deltas in one call are much cheaper than many calls: see `changes.apply`. Never writes a
+        snapshot; call `refresh` when a series of calls has ended.
+        """
+        with self._writing() as connection:
+            space = _written(connection, workspace)
+            if not deltas:
+                return Applied(space.generation)
+            counts = changes.apply(connection, space.number, deltas)
+            return Applied(_advance(connection, space), counts.added, counts.kept, counts.superseded, counts.retired)
+
+    def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
+        """See `Writer`. A record that stands there already has not moved."""
+        with self._writing() as connection:
+            space = _written(connection, workspace)
+            moved = 0
+            for record_id in dict.fromkeys(ids):
+                moved += connection.write("records.move", int(tier), space.number, to_stored(record_id)) > 0
+            if moved:
+                _advance(connection, space)
+            return moved
+
+    def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
+        """See `Writer`."""
+        with self._writing() as connection:
+            number = _written(connection, workspace).number
+            connection.write_each("records.touch", [(at_ns, number, to_stored(record_id)) for record_id in dict.fromkeys(ids)])
+
+    def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
+        """See `Writer`. Erases the snapshot and all backups beside the database too, because they hold copies.
+
+        Raises PurgeUnfinished when the records are erased, and another process keeps the log from being cleared.
+        """
+        return self._purge(workspace, lambda connection, number: purging.purge_records(connection, number, ids, reason, at_ns))
+
+    def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> Purge:
+        """See `Writer`; what another source holds too stays there. Erases copies, and raises, as `purge` does."""
+        return self._purge(workspace, lambda connection, number: purging.purge_source(connection, number, source, reason, at_ns))
+
+    def refresh(self, workspace: str) -> Refreshed:
+        """Write a new snapshot of the index if there is none, or if too much has changed since it was written.
+
+        Call it when a bulk operation ends. A snapshot is only a cache: one that cannot be written fails
+        nothing, and the answer says why.
+        Cost  0 to a second per 100,000 records when one is due; a few milliseconds otherwise.
+        """
+        try:
+            with self._indexes.lock:
+                with self._reading() as connection:
+                    space = _space(connection, workspace)
+                    changed, fresh = self._indexes.write_due(connection, space)
+                if fresh is None:
+                    return Refreshed(is_written=False, parts_changed=changed)
+                with self._writing() as connection:
+                    if _space(connection, workspace).purges != space.purges:
+                        fresh.unlink()  # it holds what was purged while it was written
+                        return Refreshed(is_written=False, parts_changed=changed, reason="a purge came between")
+                    self._indexes.settle(space, fresh)
+                return Refreshed(is_written=True, parts_changed=changed)
+        except (OSError, StoreBusy, StoreUnwritable) as error:
+            return Refreshed(is_written=False, parts_changed=0, reason=str(error))
+
+    # -- opening --------------------------------------------------------------------------------
+
+    def _open_writing(self, steps: Sequence[migrations.Migration]) -> None:
+        make_private(self.path)
+        connection = connect(self.path, self.busy_timeout_s)
+        try:
+            migrations.inspect(connection, self.path, len(steps), self.busy_timeout_s)
+            enter_wal(connection, self.path, self.busy_timeout_s)
+            migrations.migrate(connection, self.path, steps, self.busy_timeout_s)
+        except SchemaTooNew:
+            # Its log may hold what only the newer release may move into the file.
+            connection.raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.close()
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        self._write_connection = connection
+
+    def _open_reading(self, known: int, *, is_missing: bool) -> None:
+        if is_missing:
+            raise StoreUnusable(self.path, "does not exist, and cannot be made by a reader")
+        with self._reading() as connection:
+            header = header_of(connection)
+        check_owner(self.path, header, known)
+        if header.schema != known:
+            raise StoreUnwritable(self.path, f"schema {header.schema} must be migrated to {known}, and it was opened for reading only")
+
+    # -- transactions ---------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _reading(self) -> Generator[Connection]:
+        """Lend a connection on which one state stands still."""
+        with self._pool_lock:
+            if self._is_closed:
+                raise StoreClosed(self.path)
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = connect_reading(self.path, self.busy_timeout_s)
+        try:
+            with translated(self.path, self.busy_timeout_s, is_writing=False), connection.transaction("DEFERRED"):
+                yield connection
+        finally:
+            with self._pool_lock:
+                is_kept = not self._is_closed and len(self._idle) < _POOL_MAX
+                if is_kept:
+                    self._idle.append(connection)
+            if not is_kept:
+                connection.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Generator[Connection]:
+        """Lend the connection that writes, in a transaction that is committed, or undone by any exception."""
+        if self.is_read_only:
+            raise StoreUnwritable(self.path, "it was opened for reading only")
+        if not self._write_lock.acquire(timeout=self.busy_timeout_s):
+            raise StoreBusy(self.path, self.busy_timeout_s)
+        try:
+            connection = self._write_connection
+            if connection is None:
+                raise StoreClosed(self.path)
+            with translated(self.path, self.busy_timeout_s, is_writing=True), connection.transaction("IMMEDIATE"):
+                yield connection
+        finally:
+            self._write_lock.release()
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _by_id(self, workspace: str, ids: Sequence[str]) -> dict[str, Row]:
+        with self._reading() as connection:
+            number = _space(connection, workspace).number
+            rows = connection.rows_for("records.by_id", [(number, to_stored(record_id)) for record_id in dict.fromkeys(ids)])
+        return _spokesmen(rows)
+
+    def _purge(self, workspace: str, erase: Callable[[Connection, int], Purge | None]) -> Purge:
+        with self._writing() as connection:
+            space = _written(connection, workspace)
+            try:
+                self._indexes.drop(workspace)
+                purge = erase(connection, space.number)
+                if purge is not None:
+                    connection.write("workspaces.count_purge", space.number)
+                    _advance(connection, space)
+            except OSError as error:
+                raise StoreUnwritable(self.path, f"the snapshot cannot be erased: {error.strerror}") from error
+        # The rows are erased for good from here on; their copies follow, also when an earlier call could not clear them.
+        with self._write_lock:
+            self._scrub()
+        return purge or Purge(0, 0, 0)
+
+    def _scrub(self) -> None:
+        """Move the log into the file and cut it, and remove the backups. Raises PurgeUnfinished."""
+        try:
+            for backup in sorted(self.path.parent.glob(f"{escape(self.path.name)}.bak-*")):
+                backup.unlink()
+        except OSError as error:
+            raise PurgeUnfinished(self.path, f"a backup cannot be removed ({error.strerror})") from error
+        connection = self._write_connection
+        if connection is None:
+            raise StoreClosed(self.path)
+        try:
+            connection.raw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except (apsw.BusyError, apsw.LockedError) as error:
+            raise PurgeUnfinished(self.path, "another process still reads the state before the purge") from error
+        except apsw.Error as error:
+            raise PurgeUnfinished(self.path, f"the log cannot be cleared ({error})") from error
+
+
+def _space(connection: Connection, workspace: str) -> Space:
+    row = connection.row("workspaces.by_key", to_stored(workspace))
+    return Space(workspace, *row) if row else Space(workspace)
+
+
+def _written(connection: Connection, workspace: str) -> Space:
+    space = _space(connection, workspace)
+    if not space.number:
+        raise UnknownWorkspace(workspace)
+    return space
+
+
+def _advance(connection: Connection, space: Space) -> int:
+    ((generation,),) = connection.rows("workspaces.advance", space.number)
+    return generation
+
+
+def _spokesmen(rows: Iterable[Row]) -> dict[str, Row]:
+    """By record id, the row of the source that speaks for it. Rows begin as those of `records.by_id` do."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        other = found.get(row[3])
+        found[row[3]] = row if other is None else _spokesman(row, other)
+    return found
+
+
+def _spokesman(*rows: Row) -> Row:
+    best = rules.chosen((bool(row[0]), from_stored(row[1]), row) for row in rows)
+    assert best is not None
+    return best
+
+
+def _standings(connection: Connection, number: int, ids: Sequence[str]) -> list[Standing]:
+    keys = [(number, to_stored(record_id)) for record_id in dict.fromkeys(ids)]
+    holders: dict[str, list[tuple[bool, str, Standing]]] = {}
+    for row in connection.rows_for("records.standing", keys):
+        holders.setdefault(row[0], []).append((bool(row[2]), from_stored(row[1]), standing_from_row(row)))
+    absent = [(number, "record", to_stored(record_id)) for record_id in dict.fromkeys(ids) if record_id not in holders]
+    graves = {
+        record_id: rules.purged_standing(from_stored(reason), at_ns)
+        for record_id, reason, at_ns in connection.rows_for("tombstones.get", absent)
+    }
+    return [rules.chosen(holders.get(record_id, ())) or graves.get(record_id, rules.UNKNOWN) for record_id in ids]
