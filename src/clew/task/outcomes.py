@@ -115,7 +115,7 @@ def telling(text: str) -> tuple[str, ...]:
         elif _REASON.match(line) or any(line.endswith(error) for error in stated if error in line):
             reasons.append(at)
     chosen = _first_and_last(named, LINES_TELLING_MAX // 2)
-    chosen += _first_and_last(reasons, LINES_TELLING_MAX - len(chosen))
+    chosen += _nearest(reasons, chosen, LINES_TELLING_MAX - len(chosen))
     if not chosen:
         chosen = [at for at, line in enumerate(lines) if line and not _BLAND.match(line)][-1:]
     kept = dict.fromkeys(lines[at] for at in sorted(chosen))
@@ -135,6 +135,13 @@ def summary(text: str, *, has_passed: bool) -> str:
     if packages:
         return f"{packages} packages ok" if packages > 1 else next(line for line in lines if _GO_OK.match(line))
     return ""
+
+
+def _nearest(reasons: list[int], named: list[int], count: int) -> list[int]:
+    """At most `count` of the reasons: those beside what failed; without names, the first ones and the last."""
+    if not named:
+        return _first_and_last(reasons, count)
+    return sorted(reasons, key=lambda reason: (min(abs(reason - name) for name in named), reason))[:count]
 
 
 def _first_and_last(places: list[int], count: int) -> list[int]:

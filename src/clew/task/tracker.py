@@ -252,6 +252,11 @@ class TaskTracker:
         path = relative(path, workdir or observation.cwd, self.root)
         if not path or path == ".":
             return
+        if how == "mention" and path not in self._files:
+            # "fix explain.go": people name files by their ends.
+            path = next((known for known in reversed(self._files) if known.endswith(f"/{path}")), path)
+        elif "/" in path and (named := self._files.get(path.rpartition("/")[2])) and named.last == "mention":
+            del self._files[named.path]
         known = self._files.pop(path, None)
         if how == "mention" and known:
             how = known.last
@@ -353,14 +358,20 @@ def _identifiers_of(observation: Observation, root: str) -> tuple[str, ...]:
         text = spoken(text)
     elif observation.kind is ObservationKind.RESULT and observation.is_error:
         text = "\n".join(telling(text))
-    if len(text) > WINDOW_CHARS:
-        text = f"{text[: WINDOW_CHARS // 2]}\n{text[-WINDOW_CHARS // 2 :]}"
-    found = clues(text)
+    found = clues(_ends(text))
     paths = (relative(path, "", root) for path, _ in found.paths)
     dotted = (name for name in found.dotted if any(looks_rare(part) for part in name.split(".")))
     single = (name for name in found.identifiers if looks_rare(name))
     names = tuple(dict.fromkeys(name for name in (*paths, *dotted, *single) if name))
     return names[:RESULT_IDENTIFIERS_MAX] if observation.kind is ObservationKind.RESULT else names[:IDENTIFIERS_MAX]
+
+
+def _ends(text: str) -> str:
+    """The two ends of a long text, cut between words: half an identifier names nothing."""
+    if len(text) <= WINDOW_CHARS:
+        return text
+    half = WINDOW_CHARS // 2
+    return f"{text[:half].rsplit(None, 1)[0]}\n{text[-half:].split(None, 1)[-1]}"
 
 
 def _strings(value: object) -> Iterable[str]:

@@ -1,0 +1,230 @@
+"""Hand-off: the state of the work as Markdown, for whoever goes on after a compaction.
+
+Rendered from a TaskState and the Work, without a model, the same bytes for the same input. It says what is
+wanted in the user's own words, what binds, where the work stands, and what must not be tried again; it
+never says more than its budget of tokens.
+
+What is bought first, until the budget is spent: the last request (whole, unless that leaves less than a
+quarter for what else there is to say; then as many of its lines as fit), open errors, constraints, the latest
+checks, files changed, open steps of the plan, the first goal, dead ends, files read, what the agent last
+said, earlier requests, commands that worked, finished steps, names. So a small budget drops them from the end of that list, and of
+each list the oldest lines first. They are shown in another order, the one in which they are best read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from clew.records import Stated, TaskState
+from clew.task.prompts import is_assent
+from clew.transcript.work import Changed, Work
+
+LINE_CHARS_MAX = 320  # guess: of one entry of a list; the whole stands in the record
+PARAGRAPH_CHARS_MAX = 1200  # of the first goal, and of what the agent said; guess
+REQUEST_LINE_CHARS_MAX = 200  # of an earlier request, which is only named; guess
+REST_SHARE = 0.25  # of the budget, kept for all else beside a last request that is longer than the rest; guess
+
+Count = Callable[[str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line of a section. `rank` is the place in the order of buying, small first; `at` the place in the section."""
+
+    section: int
+    at: int
+    rank: tuple[int, int]
+    text: str
+
+
+_TITLE = "# Where the work stands"
+_SECTIONS = (
+    "## Goal, as the user stated it",
+    "## Last request, verbatim",
+    "## What the agent had just said",
+    "## Constraints, in the user's words",
+    "## Earlier requests, oldest first",
+    "## Plan",
+    "## Files changed",
+    "## Files read or named, latest first",
+    "## Latest checks",
+    "## Open errors",
+    "## Dead ends: do not try again",
+    "## Commands that worked",
+    "## Names in play",
+)
+_GOAL, _REQUEST, _SAID, _BINDING, _EARLIER, _PLAN, _CHANGED, _READ, _CHECKS, _ERRORS, _DEAD, _COMMANDS, _NAMES = range(len(_SECTIONS))
+_BOUGHT = (_REQUEST, _ERRORS, _BINDING, _CHECKS, _CHANGED, _PLAN, _GOAL, _DEAD, _READ, _SAID, _EARLIER, _COMMANDS, _NAMES)
+_DONE_RANK = _BOUGHT.index(_COMMANDS)  # finished steps of the plan come with the commands
+_MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
+
+
+def handoff(state: TaskState, done: Work, count: Count, budget_tokens: int, handles: Mapping[str, str] | None = None) -> str:
+    """Return the hand-off, at most `budget_tokens` long by `count`; "" where not even a title fits.
+
+    count    tokens of a text in the count of its reader.
+    handles  what `clew unfold` takes, by a prompt's uuid; the uuid itself where it is not given.
+    Cost     about one count of each line, and a few of the whole.
+    """
+    entries = sorted(_entries(state, done), key=lambda entry: entry.rank)
+    request = _request(state)
+    shown: list[_Entry] = []
+    room = budget_tokens - count(_TITLE + "\n")
+    prices = [count(entry.text + "\n") for entry in entries]
+    if request is not None:
+        kept = min(sum(prices), int(room * REST_SHARE))
+        text = _fitted(request, _after(state), count, room - kept - count(f"{_SECTIONS[_REQUEST]}\n\n"), handles or {})
+        if text:
+            shown.append(_Entry(_REQUEST, 0, (0, 0), text))
+            room -= count(f"\n{_SECTIONS[_REQUEST]}\n{text}\n")
+    opened = {_REQUEST} if shown else set[int]()
+    for entry, own in zip(entries, prices, strict=True):
+        price = own + (0 if entry.section in opened else count(f"\n{_SECTIONS[entry.section]}\n"))
+        if price <= room:
+            shown.append(entry)
+            opened.add(entry.section)
+            room -= price
+    # A tokenizer may count the whole higher than its lines; what was bought last goes first.
+    while shown and count(_rendered(shown)) > budget_tokens:
+        shown.pop()
+    return _rendered(shown) if shown else ""
+
+
+def _entries(state: TaskState, done: Work) -> Iterator[_Entry]:
+    """Every line but the last request, each with its place and its rank."""
+    goals = [goal for goal in state.goals if not is_assent(goal.text)]
+    if len(goals) > 1:
+        yield _entry(_GOAL, 0, 0, _paragraph(goals[0].text))
+    said = done.answered if _after(state) else ""
+    for at, words in enumerate(dict.fromkeys((said, done.last_message))):
+        if words.strip():
+            quoted = "\n".join(f"> {line}".rstrip() for line in _paragraph(words.strip()).split("\n"))
+            yield _entry(_SAID, at, at, quoted)
+    earlier = goals[1:-1]
+    yield from _listed(_EARLIER, [f"- {_clipped(' '.join(goal.text.split()), REQUEST_LINE_CHARS_MAX)}" for goal in earlier])
+    yield from _listed(_BINDING, [f"- {' '.join(stated.text.split())}" for stated in state.constraints])
+    for at, step in enumerate(state.plan):
+        line = f"- [{_MARKS[step.status]}] {_clipped(step.text)}"
+        if step.status == "completed":
+            yield _Entry(_PLAN, at, (_DONE_RANK, len(state.plan) - at), line)
+        else:
+            yield _entry(_PLAN, at, at, line)
+    yield from _listed(_CHANGED, [_changed(changed) for changed in done.files_changed])
+    changed_paths = {changed.path for changed in done.files_changed}
+    seen = [file for file in state.working_set if file.path not in changed_paths]
+    # What was read before what was only found or named, the newest first; what lies outside the work last.
+    ordered = sorted(seen, key=lambda file: (file.path.startswith(("/", "~")), file.last in ("search", "mention"), -file.seq))
+    for at, file in enumerate(ordered):
+        yield _entry(_READ, at, at, f"- {file.path}")
+    yield from _listed(_CHECKS, [_check_line(check.command, check.summary, has_passed=check.has_passed) for check in state.checks])
+    yield from _listed(
+        _ERRORS,
+        [f"- `{error.subject.partition(':')[2]}`: {_clipped(_joined(error.text), 2 * LINE_CHARS_MAX)}" for error in state.open_errors],
+    )
+    ends = [f"- {_clipped(end.text)}" + (f" — {_clipped(_joined(end.reason))}" if end.reason else "") for end in state.dead_ends]
+    yield from _listed(_DEAD, ends)
+    known = {check.command for check in state.checks}
+    yield from _listed(_COMMANDS, [f"- `{command}`" for command in done.commands_ok if command not in known])
+    names = [name for name in state.recent_identifiers if "/" not in name]
+    if names:
+        yield _entry(_NAMES, 0, 0, ", ".join(names))
+
+
+def _listed(section: int, lines: list[str]) -> Iterator[_Entry]:
+    """A section's lines as they stand; the last one is bought first."""
+    for at, line in enumerate(lines):
+        yield _entry(section, at, len(lines) - at, line)
+
+
+def _entry(section: int, at: int, order: int, text: str) -> _Entry:
+    return _Entry(section, at, (_BOUGHT.index(section), order), text)
+
+
+def _request(state: TaskState) -> Stated | None:
+    """The last prompt that asks for something; an assent only where nothing else was said."""
+    asked = [goal for goal in state.goals if not is_assent(goal.text)]
+    return asked[-1] if asked else (state.goals[-1] if state.goals else None)
+
+
+def _after(state: TaskState) -> str:
+    """The assent that came after the last request."""
+    last = state.goals[-1].text if state.goals else ""
+    return f"\n(then, to what the agent proposed: {last})" if len(state.goals) > 1 and is_assent(last) else ""
+
+
+def _fitted(request: Stated, after: str, count: Count, room: int, handles: Mapping[str, str]) -> str:
+    """The request whole; or as many of its lines as fit, with a word on where the rest is; or ""."""
+    if count(request.text + after) <= room:
+        return request.text + after
+    lines = request.text.split("\n")
+    name = handles.get(request.uuid, request.uuid)
+
+    def cut(kept: int) -> str:
+        rest = f"[… {len(lines) - kept} more lines: clew unfold {name}]"
+        return "\n".join([_closed("\n".join(lines[:kept])), rest]) + after
+
+    low = _most(lambda kept: count(cut(kept)) <= room, len(lines) - 1)
+    if low > 0:
+        return cut(low)
+    first = lines[0]  # one line that is too long by itself: cut between words
+    words = first.split(" ")
+
+    def cut_words(kept: int) -> str:
+        return f"{' '.join(words[:kept])} [… whole: clew unfold {name}]{after}"
+
+    kept = _most(lambda kept: count(cut_words(kept)) <= room, len(words) - 1)
+    return cut_words(kept) if kept > 0 else ""
+
+
+def _most(fits: Callable[[int], bool], most: int) -> int:
+    """The largest number up to `most` that fits, by halving; 0 if none does."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _rendered(shown: list[_Entry]) -> str:
+    parts = [_TITLE]
+    for section, heading in enumerate(_SECTIONS):
+        lines = [entry.text for entry in sorted(shown, key=lambda entry: entry.at) if entry.section == section]
+        if lines:
+            parts.append("\n".join([heading, *lines]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _changed(changed: Changed) -> str:
+    what = "written" if changed.how == "write" else "edited"
+    times = f" ({changed.edits} changes)" if changed.edits > 1 else ""
+    since = ["checks passed since" if changed.is_checked_after else "not checked since", *(["committed"] if changed.is_committed else [])]
+    return f"- {changed.path}: {what}{times}, {', '.join(since)}"
+
+
+def _check_line(command: str, summary: str, *, has_passed: bool) -> str:
+    return f"- {'passed' if has_passed else 'FAILED'}: `{command}`" + (f" — {_clipped(summary)}" if summary else "")
+
+
+def _joined(text: str) -> str:
+    return " | ".join(line.strip() for line in text.split("\n") if line.strip())
+
+
+def _paragraph(text: str) -> str:
+    """A longer text by its first lines; fences that the cut opened are closed."""
+    if len(text) <= PARAGRAPH_CHARS_MAX:
+        return text
+    whole, _, _ = text[:PARAGRAPH_CHARS_MAX].rpartition("\n")
+    return f"{_closed(whole)}\n…" if whole else _clipped(text, PARAGRAPH_CHARS_MAX)
+
+
+def _closed(text: str) -> str:
+    is_open = sum(line.lstrip().startswith("```") for line in text.split("\n")) % 2
+    return f"{text}\n```" if is_open else text
+
+
+def _clipped(text: str, most: int = LINE_CHARS_MAX) -> str:
+    return text if len(text) <= most else f"{text[:most].rstrip()} …"
