@@ -1,0 +1,1 @@
+"""What happened in this session? Transcripts in, observations and Deltas out."""

@@ -1,0 +1,306 @@
+"""Codex rollouts: the model's items one a line, in an envelope (`type`, `payload`) or, in older releases, bare.
+
+`response_item` records are the conversation. `event_msg` records mostly repeat them for the screen; taken from them are
+exit codes, the hunks of applied patches and the tokens billed. Instructions and environment that the client puts into the
+user's mouth are attachments, not prompts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from clew.records import Observation, ObservationKind, Usage
+from clew.transcript.dialects.dialect import LineParser, Origin
+from clew.transcript.dialects.values import compact, content_text, count_of, diff_hunks, list_of, mapping_of, text_of, time_ns
+from clew.transcript.events import Change, Detail, Event, Hunk
+
+MEMORY_MAX = 512  # calls under way; guess
+_ENVELOPES = frozenset(("session_meta", "response_item", "event_msg", "turn_context", "compacted"))
+_SILENT_EVENTS = frozenset(
+    """user_message agent_message agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break task_started task_complete
+    turn_started turn_complete context_compacted web_search_begin web_search_end exec_command_begin exec_command_output_delta
+    patch_apply_begin mcp_tool_call_begin mcp_tool_call_end item_started item_completed turn_diff plan_update session_configured
+    background_event view_image_tool_call thread_name_updated shutdown_complete thread_rolled_back user_input stream_error undo_completed
+    entered_review_mode exited_review_mode""".split()
+)
+_SILENT_ITEMS = frozenset(("ghost_snapshot", "compaction", "compaction_summary", "other", "image_generation_call"))
+_CLIENT_PROMPTS = ("<environment_context>", "<user_instructions>", "# AGENTS.md instructions", "<INSTRUCTIONS>", "<turn_aborted>", "<skill>",
+                   "<permissions instructions>", "<subagent_notification>", "<user_shell_command>")  # fmt: skip
+_IMAGE_TAG = re.compile(r"</?image(?: name=\[[^\]\n]{0,80}\])?>\n?")
+_EXIT = re.compile(r"(?:^|\n)(?:Exit code: |Process exited with code |exit_code: )(-?\d{1,6})\n")
+_HEAD_CHARS = 2048  # headers before the output: command, wall time, exit code
+
+
+class _Line(msgspec.Struct):
+    type: object = None
+    timestamp: object = None
+    record_type: object = None
+    payload: msgspec.Raw = msgspec.Raw()
+
+
+class _EventMessage(msgspec.Struct):
+    type: object = None
+    call_id: object = None
+    exit_code: object = None
+    success: object = None
+    changes: msgspec.Raw = msgspec.Raw()
+    info: object = None
+    message: object = None
+    reason: object = None
+
+
+class _Memory(msgspec.Struct):
+    seq: int = 0
+    session: str = ""
+    cwd: str = ""
+    branch: str = ""
+    model: str = ""
+    version: str = ""
+    billed: int = 0  # total tokens of the last usage report, to skip its repetitions
+    calls: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    exits: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+    patches: dict[str, list[tuple[str, list[tuple[int, int, int]]]]] = msgspec.field(
+        default_factory=dict[str, list[tuple[str, list[tuple[int, int, int]]]]]
+    )
+    unknown: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+
+
+_LINES = msgspec.json.Decoder(_Line)
+_EVENTS = msgspec.json.Decoder(_EventMessage)
+
+
+class Codex:
+    """Rollouts under `~/.codex/sessions`."""
+
+    name = "codex"
+
+    def recognises(self, record: Mapping[str, object]) -> bool:
+        """An envelope with a payload; in older releases a head with id and instructions, or a state record."""
+        if record.get("type") in _ENVELOPES and isinstance(record.get("payload"), dict):
+            return True
+        if record.get("record_type") == "state":
+            return True
+        return "type" not in record and isinstance(record.get("id"), str) and "timestamp" in record and ("instructions" in record or "git" in record)
+
+    def parser(self, origin: Origin, memory: bytes = b"") -> LineParser:
+        """Return a parser at the first line, or where `memory` was taken."""
+        return _Parser(origin, msgspec.json.decode(memory, type=_Memory) if memory else _Memory(session=origin.session))
+
+
+class _Parser:
+    def __init__(self, origin: Origin, memory: _Memory) -> None:
+        self._agent = origin.agent
+        self._memory = memory
+
+    @property
+    def session(self) -> str:
+        return self._memory.session
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        return self._memory.unknown
+
+    def memory(self) -> bytes:
+        return msgspec.json.encode(self._memory)
+
+    def parse(self, line: bytes, record_index: int) -> Sequence[Event]:
+        record = _LINES.decode(line)
+        at_ns = time_ns(record.timestamp)
+        kind = text_of(record.type)
+        if kind not in _ENVELOPES:
+            return self._bare(record, kind, line, record_index, at_ns)
+        if kind == "event_msg":
+            return self._message(record.payload, record_index, at_ns)
+        payload = mapping_of(msgspec.json.decode(record.payload)) if bytes(record.payload) else {}
+        if kind == "response_item":
+            return self._item(payload, record_index, at_ns)
+        if kind == "compacted":
+            return self._compacted(payload, record_index, at_ns)
+        self._context(payload, is_head=kind == "session_meta")
+        return ()
+
+    def _bare(self, record: _Line, kind: str, line: bytes, index: int, at_ns: int) -> Sequence[Event]:
+        if record.record_type == "state":
+            return ()
+        value = mapping_of(msgspec.json.decode(line))
+        if not kind:
+            if isinstance(value.get("id"), str):
+                self._context(value, is_head=True)
+                return ()
+            self._count("(no type)")
+            return ()
+        return self._item(value, index, at_ns)
+
+    def _context(self, payload: Mapping[str, object], *, is_head: bool) -> None:
+        memory = self._memory
+        if is_head:
+            memory.session = memory.session or text_of(payload.get("id"))
+            memory.version = text_of(payload.get("cli_version")) or memory.version
+            memory.branch = text_of(mapping_of(payload.get("git")).get("branch")) or memory.branch
+        memory.cwd = text_of(payload.get("cwd")) or memory.cwd
+        memory.model = text_of(payload.get("model")) or memory.model
+
+    def _count(self, kind: str) -> None:
+        unknown = self._memory.unknown
+        if kind in unknown or len(unknown) < MEMORY_MAX:
+            unknown[kind] = unknown.get(kind, 0) + 1
+
+    def _event(  # noqa: PLR0917
+        self,
+        index: int,
+        at_ns: int,
+        kind: ObservationKind,
+        text: str,
+        *,
+        tool: str = "",
+        call_id: str = "",
+        arguments: str = "",
+        is_error: bool | None = None,
+        exit_code: int | None = None,
+        usage: Usage | None = None,
+        is_meta: bool = False,
+        detail: Detail | None = None,
+    ) -> Event:
+        memory = self._memory
+        observation = Observation(
+            memory.session, memory.seq, index, f"{memory.session}:{index}", kind, text, "", tool, call_id, arguments, is_error, exit_code,
+            self._agent, memory.cwd, memory.branch, memory.model, memory.version, at_ns, usage, is_meta,
+        )  # fmt: skip
+        memory.seq += 1
+        return Event(observation, detail)
+
+    def _item(self, item: Mapping[str, object], index: int, at_ns: int) -> list[Event]:
+        kind = text_of(item.get("type"))
+        if kind == "message":
+            return self._said(item, index, at_ns)
+        if kind == "reasoning":
+            text = content_text(item.get("summary")) or content_text(item.get("content"))
+            return [self._event(index, at_ns, ObservationKind.THINKING, text)] if text else []
+        if kind in ("function_call", "custom_tool_call", "local_shell_call", "tool_search_call", "mcp_call"):
+            return [self._call(kind, item, index, at_ns)]
+        if kind in ("function_call_output", "custom_tool_call_output", "local_shell_call_output", "tool_search_output", "mcp_tool_call_output"):
+            return [self._output(item, index, at_ns)]
+        if kind == "web_search_call":
+            action = compact(item.get("action") or {})
+            return [self._event(index, at_ns, ObservationKind.CALL, action, tool="web_search", arguments=action)]
+        if kind not in _SILENT_ITEMS:
+            self._count(f"response_item/{kind}")
+        return []
+
+    def _said(self, item: Mapping[str, object], index: int, at_ns: int) -> list[Event]:
+        text = content_text(item.get("content"))
+        role = text_of(item.get("role"))
+        if role == "assistant":
+            return [self._event(index, at_ns, ObservationKind.MESSAGE, text)]
+        if role in ("developer", "system") or text.startswith(_CLIENT_PROMPTS):
+            return [self._event(index, at_ns, ObservationKind.ATTACHMENT, text, tool="instructions", is_meta=True)]
+        return [self._event(index, at_ns, ObservationKind.PROMPT, _IMAGE_TAG.sub("", text))]
+
+    def _call(self, kind: str, item: Mapping[str, object], index: int, at_ns: int) -> Event:
+        tool = text_of(item.get("name"))
+        call_id = text_of(item.get("call_id")) or text_of(item.get("id"))
+        if kind == "local_shell_call":
+            tool, arguments = "local_shell", compact(item.get("action") or {})
+        elif kind == "custom_tool_call":
+            arguments = compact({"input": text_of(item.get("input"))})
+        else:
+            arguments = _sorted(item.get("arguments"))
+        calls = self._memory.calls
+        calls[call_id] = tool or kind
+        if len(calls) > MEMORY_MAX:
+            del calls[next(iter(calls))]
+        return self._event(index, at_ns, ObservationKind.CALL, arguments, tool=tool or kind, call_id=call_id, arguments=arguments)
+
+    def _output(self, item: Mapping[str, object], index: int, at_ns: int) -> Event:
+        memory = self._memory
+        call_id = text_of(item.get("call_id"))
+        text, exit_code, is_error = _unwrapped(item.get("output"))
+        exit_code = memory.exits.pop(call_id, exit_code)
+        if exit_code is None and (found := _EXIT.search(text, 0, _HEAD_CHARS)):
+            exit_code = int(found[1])
+        if is_error is None and exit_code is not None:
+            is_error = exit_code != 0
+        tool = memory.calls.pop(call_id, "")
+        if tool == "apply_patch" and exit_code is None and is_error is None:
+            is_error = not text.startswith("Success")
+        changes = tuple(
+            Change(path, tuple(Hunk(*hunk) for hunk in hunks)) for path, hunks in memory.patches.pop(call_id, [])
+        )
+        detail = Detail(changes[0].path, changes=changes) if changes else None
+        return self._event(
+            index, at_ns, ObservationKind.RESULT, text, tool=tool, call_id=call_id, is_error=is_error, exit_code=exit_code, detail=detail
+        )
+
+    def _message(self, payload: msgspec.Raw, index: int, at_ns: int) -> list[Event]:
+        message = _EVENTS.decode(payload)
+        memory = self._memory
+        kind, call_id = text_of(message.type), text_of(message.call_id)
+        if kind == "exec_command_end":
+            if isinstance(message.exit_code, int) and call_id in memory.calls:
+                memory.exits[call_id] = count_of(message.exit_code)
+        elif kind == "patch_apply_end":
+            if call_id in memory.calls and message.success and bytes(message.changes)[:1] == b"{":
+                changes = mapping_of(msgspec.json.decode(message.changes))
+                memory.patches[call_id] = [
+                    (path, [(hunk.old_start, hunk.old_lines, hunk.new_lines) for hunk in diff_hunks(text_of(mapping_of(change).get("unified_diff")))])
+                    for path, change in changes.items()
+                ]
+        elif kind == "token_count":
+            return self._billed(mapping_of(message.info), index, at_ns)
+        elif kind == "error":
+            return [self._event(index, at_ns, ObservationKind.NOTE, text_of(message.message), tool="api_error", is_error=True)]
+        elif kind == "turn_aborted":
+            return [self._event(index, at_ns, ObservationKind.NOTE, f"[turn aborted: {text_of(message.reason)}]", tool="client")]
+        elif kind not in _SILENT_EVENTS:
+            self._count(f"event_msg/{kind}")
+        return []
+
+    def _billed(self, info: Mapping[str, object], index: int, at_ns: int) -> list[Event]:
+        total = count_of(mapping_of(info.get("total_token_usage")).get("total_tokens"))
+        last = mapping_of(info.get("last_token_usage"))
+        if not last or total == self._memory.billed:
+            return []
+        self._memory.billed = total
+        cached = count_of(last.get("cached_input_tokens"))
+        usage = Usage(max(0, count_of(last.get("input_tokens")) - cached), count_of(last.get("output_tokens")), cached)
+        return [self._event(index, at_ns, ObservationKind.NOTE, "", tool="token_count", usage=usage)]
+
+    def _compacted(self, payload: Mapping[str, object], index: int, at_ns: int) -> list[Event]:
+        summary = text_of(payload.get("message"))
+        if not summary:
+            kept = [mapping_of(item) for item in list_of(payload.get("replacement_history"))]
+            spoken = [(text_of(item.get("role")), content_text(item.get("content"))) for item in kept if item.get("type") == "message"]
+            summary = "\n\n".join(f"{role}: {text}" for role, text in spoken if text)
+        events = [self._event(index, at_ns, ObservationKind.BOUNDARY, "Conversation compacted", tool="compacted")]
+        if summary:
+            events.append(self._event(index, at_ns, ObservationKind.SUMMARY, summary))
+        return events
+
+
+def _sorted(arguments: object) -> str:
+    """The arguments of a call, which come as JSON in a string, with sorted keys; as they are where they are no JSON."""
+    if not isinstance(arguments, str):
+        return compact(arguments)
+    try:
+        return compact(msgspec.json.decode(arguments))
+    except (msgspec.DecodeError, RecursionError):
+        return arguments
+
+
+def _unwrapped(output: object) -> tuple[str, int | None, bool | None]:
+    """Text, exit code and failure of an output: a string, blocks, or older envelopes around a string."""
+    if isinstance(output, str) and output.startswith('{"output":'):
+        try:
+            output = msgspec.json.decode(output)
+        except (msgspec.DecodeError, RecursionError):
+            return text_of(output), None, None
+    if not isinstance(output, dict):
+        return content_text(output), None, None
+    envelope = mapping_of(output)
+    text = content_text(envelope.get("output") if "output" in envelope else envelope.get("content"))
+    exit_code = mapping_of(envelope.get("metadata")).get("exit_code")
+    is_error = None if envelope.get("success") is None else not envelope.get("success")
+    return text, exit_code if isinstance(exit_code, int) else None, is_error

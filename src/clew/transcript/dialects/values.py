@@ -1,0 +1,120 @@
+"""Values: JSON that nobody promised us, made safe to use.
+
+Clients change the shape of their records from release to release. A field of an unexpected type is read as
+if it were absent; it never costs the record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import msgspec
+
+from clew.transcript.events import Hunk
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_HUNK_HEAD = re.compile(r"^@@ -(\d{1,9})(?:,\d{1,9})? \+\d{1,9}(?:,\d{1,9})? @@", re.MULTILINE)
+_NOTHING: Mapping[str, object] = {}
+
+
+def text_of(value: object) -> str:
+    """The value if it is a string, else ""."""
+    return value if isinstance(value, str) else ""
+
+
+def count_of(value: object) -> int:
+    """The value if it is a whole number that fits a database column, else 0."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and -(1 << 62) < value < 1 << 62 else 0
+
+
+def mapping_of(value: object) -> Mapping[str, object]:
+    """The value if it is an object, else an empty one."""
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else _NOTHING
+
+
+def list_of(value: object) -> list[object]:
+    """The value if it is an array, else an empty one."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def time_ns(value: object) -> int:
+    """Nanoseconds since 1970 of an ISO time, 0 for anything else."""
+    if not isinstance(value, str) or len(value) < 19:
+        return 0
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return 0
+    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).__sub__(_EPOCH) // _MICROSECOND * 1000
+
+
+def compact(value: object) -> str:
+    """JSON without spaces, keys sorted."""
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def content_text(content: object) -> str:
+    """What a reader of the conversation saw: text as it is, a placeholder for each block that is no text.
+
+    content  a string, or a list of blocks; blocks are joined by a line break.
+    """
+    if isinstance(content, str):
+        return content
+    return "\n".join(_block_text(mapping_of(block)) if isinstance(block, dict) else text_of(block) for block in list_of(content))
+
+
+def _block_text(block: Mapping[str, object]) -> str:
+    kind = text_of(block.get("type"))
+    if kind in ("text", "input_text", "output_text", "summary_text", "reasoning_text"):
+        return text_of(block.get("text"))
+    if kind in ("image", "input_image", "document", "input_file", "audio", "input_audio"):
+        media = text_of(mapping_of(block.get("source")).get("media_type")) or text_of(block.get("filename"))
+        return f"[{kind.removeprefix('input_')}{': ' + media if media else ''}]"
+    if kind == "tool_reference":
+        return f"[tool: {text_of(block.get('tool_name'))}]"
+    if kind == "resource":
+        return text_of(mapping_of(block.get("resource")).get("text")) or "[resource]"
+    if kind in ("web_search_result", "search_result", "resource_link"):
+        return f"{text_of(block.get('title')) or text_of(block.get('name'))} {text_of(block.get('url')) or text_of(block.get('uri'))}".strip()
+    return text_of(block.get("text")) or (f"[{kind}]" if kind else "")
+
+
+def patch_hunks(patch: Iterable[object]) -> tuple[Hunk, ...]:
+    """Hunks of a structured patch: objects with `oldStart` and `lines`, each line with its mark (` `, `-`, `+`)."""
+    found: list[Hunk] = []
+    for item in patch:
+        hunk = mapping_of(item)
+        found.extend(_tight(count_of(hunk.get("oldStart")), [text_of(line)[:1] for line in list_of(hunk.get("lines"))]))
+    return tuple(found)
+
+
+def diff_hunks(diff: str) -> tuple[Hunk, ...]:
+    """Hunks of a unified diff of one file."""
+    found: list[Hunk] = []
+    heads = list(_HUNK_HEAD.finditer(diff))
+    ends = [head.start() for head in heads[1:]] + [len(diff)]
+    for head, end in zip(heads, ends[: len(heads)], strict=True):
+        body = diff[head.end() : end].split("\n")[1:]
+        found.extend(_tight(int(head[1]), [line[:1] for line in body]))
+    return tuple(found)
+
+
+def _tight(old_start: int, marks: list[str]) -> Iterable[Hunk]:
+    """Cut a hunk into the runs of lines that it changes."""
+    at = max(old_start, 1)
+    removed = added = 0
+    for mark in [*marks, " "]:
+        if mark == "-":
+            removed += 1
+        elif mark == "+":
+            added += 1
+        elif mark != "\\":  # "\ No newline at end of file" is no line
+            if removed or added:
+                yield Hunk(at, removed, added)
+                at += removed
+                removed = added = 0
+            at += 1

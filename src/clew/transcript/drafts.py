@@ -1,0 +1,318 @@
+"""Drafts: how a deed reads as a record. Its name, its whole text, its most telling line, and what it is.
+
+The text of a draft holds every byte that the tool answered, behind the line that says what was asked. Nothing here
+knows of ids, blobs or the ledger.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from clew.records import Layer, Trust
+from clew.transcript.commands import Command, command_line
+from clew.transcript.deeds import Deed, Verb
+from clew.transcript.dialects.values import compact, count_of, list_of, mapping_of, text_of
+from clew.transcript.statements import first_sentence
+
+NAME_CHARS_MAX = 140
+LINE_CHARS_MAX = 300  # a longer line is shown cut; it is data
+REJECTED = "The user doesn't want to proceed with this tool use"
+SUBAGENT = 0.7  # guess: what a subagent saw matters through its report
+
+# How much the loss of each kind would hurt before any question is asked. Guesses, in the order of the evidence that
+# folded histories miss most: the user's words, then what was changed, then what failed, then what was seen.
+IMPORTANCE: dict[str, float] = {
+    "constraint": 0.95, "prompt": 0.9, "rejection": 0.85, "answer": 0.85, "plan": 0.75, "decision": 0.7, "error": 0.7, "edit": 0.65, "write": 0.65,
+    "agent": 0.6, "todo": 0.6, "check": 0.6, "message": 0.4, "fetch": 0.4, "read": 0.35, "command": 0.35, "summary": 0.3, "tool": 0.3,
+    "brief": 0.3, "search": 0.25, "note": 0.2, "attachment": 0.2, "thinking": 0.15, "boundary": 0.1, "transcript": 0.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record before it has an id.
+
+    text         the whole, as it is unfolded.
+    signature    its most telling line.
+    is_tail      its end says more than its beginning.
+    start, end   1-based lines of `path` that `text` shows below its first line; 0 for none.
+    """
+
+    layer: Layer
+    kind: str
+    subject: str
+    name: str
+    text: str
+    signature: str = ""
+    importance: float = 0.3
+    trust: Trust = Trust.OBSERVED
+    path: str = ""
+    is_tail: bool = False
+    start: int = 0
+    end: int = 0
+
+
+_DEFINITION = re.compile(
+    r"^ *(?:\d+[→\t])?[ \t]*(?:export |default |pub(?:\(\w+\))? |public |private |protected |internal |abstract |final |async |static |unsafe |open |override )*"
+    r"(?:def|class|func|fn|function|interface|type|struct|impl|trait|enum|module|namespace|object|record|package|#{1,3}) \S.*$",
+    re.MULTILINE,
+)
+_TELLING = re.compile(
+    r"^(?:=+ .*\b(?:passed|failed|error)\b.*=+|E {3}.*|.*\b\w*(?:Error|Exception)\b: .*|Tests?:? .*\b(?:passed|failed)\b.*|.*\b\d+ (?:passed|failed|passing|failing)\b.*"
+    r"|--- FAIL.*|FAIL\b.*|panic: .*|fatal: .*|.*\berror(?:\[\w+\]| TS\d+)?: .*|error\b.*|ERROR\b.*|.*\b\d+ (?:errors?|problems?|issues?)\b.*|ok\b.*|.*: command not found.*"
+    r"|.*[Nn]o such file or directory.*|.*\bCommand failed with exit code.*|make: \*\*\*.*)$",
+    re.MULTILINE,
+)
+_STRONG = re.compile(r"^(?:E {3}|.*(?:Error|Exception)\b: |panic: |--- FAIL|fatal: |.*\berror(?:\[\w+\]| TS\d+)?: )", re.MULTILINE)
+_NOTHING_FOUND = ("No matches found", "No files found", "No files matched")
+_CODEX_HEAD = re.compile(r"^(?:(?:Exit code|Wall time|Total output lines|Command|Chunk ID|Process|Original token count|Warning)[^\n]*\n)+Output:\n")
+
+
+def one_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
+    """The text on one line, cut at `chars_max` with an ellipsis."""
+    head = text[: chars_max * 2]
+    line = " ".join(head.split())
+    return line if len(line) <= chars_max and len(head) == len(text) else line[: chars_max - 1].rstrip() + "…"
+
+
+def output_of(deed: Deed) -> str:
+    """What a command printed, without the lines that a client puts in front of it."""
+    text = deed.text
+    if text.startswith(("Exit code", "Command: ", "Chunk ID", "Wall time", "Warning")) and (head := _CODEX_HEAD.match(text)):
+        return text[head.end() :]
+    return text
+
+
+def telling_line(text: str, *, is_failure: bool) -> str:
+    """The line that says how a command went: its last summary or error, else its last line that is not blank."""
+    tail = text[-12_000:]
+    found = list(_TELLING.finditer(tail))
+    if is_failure and (strong := [line for line in found if _STRONG.match(line[0])]):
+        return one_line(strong[-1][0])
+    if found:
+        return one_line(found[-1][0])
+    for line in reversed(tail.split("\n")):
+        if line.strip():
+            return one_line(line)
+    return ""
+
+
+def defining_line(text: str) -> str:
+    """The first definition or heading in a piece of a file, else its first line that is not blank."""
+    head = text[:20_000]
+    if found := _DEFINITION.search(head):
+        return one_line(found[0])
+    return first_sentence(head, LINE_CHARS_MAX)
+
+
+def read(deed: Deed, path: str, start: int, end: int, total: int) -> Draft:
+    """A file that a tool showed. Lines are 1-based; 0 where nobody told."""
+    where = f"{path}:{start}-{end}" if end else path
+    name = f"Read {where}{f' of {total}' if total > end > 0 else ''}"
+    subject = f"file:{path}@{start}-{end}" if end else f"file:{path}@"
+    text = f"{name}\n{deed.text}"
+    return Draft(Layer.FACT, "read", subject, name, text, defining_line(deed.text), IMPORTANCE["read"], path=path, start=start, end=end)
+
+
+def search(deed: Deed, path: str) -> Draft:
+    """A search by pattern, by name or by symbol."""
+    inputs = deed.inputs
+    what = text_of(inputs.get("pattern")) or text_of(inputs.get("query")) or text_of(inputs.get("operation")) or ""
+    scope = " ".join(text for key in ("path", "glob", "filePath", "type") if (text := text_of(inputs.get(key))))
+    lines = deed.text.count("\n") + 1 if deed.text and not deed.text.startswith(_NOTHING_FOUND) else 0
+    asked = f"{deed.tool} {what!r}{f' in {path or scope}' if scope else ''}"
+    name = f"{one_line(asked, NAME_CHARS_MAX)} → {f'{lines} lines' if lines else 'nothing'}"
+    more = {key: value for key, value in inputs.items() if key not in ("pattern", "query", "path")}
+    text = f"{asked}{' ' + compact(more) if more else ''}\n{deed.text}"
+    subject = f"search:{deed.tool} {deed.call.arguments if deed.call else ''}"
+    return Draft(Layer.FACT, "search", subject, name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["search"], path=path)
+
+
+def command(deed: Deed, line: str, meant: Command, *, has_passed: bool | None) -> Draft:
+    """A shell command with its outcome; a check where it tests, builds or lints."""
+    output = output_of(deed)
+    exit_code = deed.result.exit_code if deed.result else None
+    has_failed = deed.has_failed or has_passed is False
+    ending = "" if deed.result else " → no answer"
+    if exit_code is not None:
+        ending = f" → exit {exit_code}"
+    elif deed.result and deed.result.is_error:
+        ending = " → failed"
+    if meant.checks and has_passed is not None:
+        ending += ", failed" if has_passed is False and not exit_code else ", passed" if has_passed and exit_code is None else ""
+    first = line.strip().split("\n", 1)[0]
+    name = f"$ {one_line(first, NAME_CHARS_MAX)}{ending}"
+    if meant.checks:
+        layer, kind, subject, importance = Layer.STATE, "command", f"check:{meant.checks}", IMPORTANCE["check"]
+    elif meant.is_look:
+        layer, kind, subject = Layer.FACT, "search" if meant.is_search else "command", f"command:{line.strip()}"
+        importance = IMPORTANCE[kind]
+    else:
+        layer, kind, subject, importance = Layer.ACTION, "command", f"command:{line.strip()}", IMPORTANCE["command"]
+    if has_failed:
+        kind, importance = "error", IMPORTANCE["error"] if meant.checks else 0.5
+        layer = layer if meant.checks else Layer.FACT
+    signature = telling_line(output, is_failure=has_failed)
+    trust = Trust.QUOTED if meant.is_web else Trust.OBSERVED
+    return Draft(layer, kind, subject, name, f"$ {line}\n{deed.text}", signature, importance, trust, is_tail=not meant.is_search)
+
+
+def edit(deed: Deed, path: str, others: Sequence[str], start: int, end: int) -> Draft:
+    """A change of one or several files, with the text that it replaced and the text that it put there."""
+    inputs = deed.inputs
+    where = f"{path}:{start}-{end}" if end else path
+    name = f"Edit {where}{f' and {len(others)} more' if others else ''}{_failed(deed)}"
+    parts: list[str] = []
+    new = ""
+    for change in [inputs, *map(mapping_of, list_of(inputs.get("edits")))]:
+        if "new_string" in change or "old_string" in change:
+            new = new or _first_new(text_of(change.get("old_string")), text_of(change.get("new_string")))
+            parts.append(f"<<<<<<< old\n{text_of(change.get('old_string'))}\n=======\n{text_of(change.get('new_string'))}\n>>>>>>> new")
+    for key in ("new_source", "input", "patch"):
+        if text := text_of(inputs.get(key)):
+            new = new or next((line[1:] for line in text.split("\n") if line[:1] == "+" and line[1:].strip() and line[:3] != "+++"), "")
+            parts.append(text)
+    if not parts:
+        parts.append(command_line(inputs.get("command")) or (deed.call.arguments if deed.call else ""))
+    text = "\n".join([f"Edit {path}", *parts, deed.text])
+    return _changing(deed, "edit", name, text, one_line(new), path)
+
+
+def write(deed: Deed, path: str) -> Draft:
+    """A file written as a whole."""
+    content = text_of(deed.inputs.get("content"))
+    lines = content.count("\n") + (not content.endswith("\n")) if content else 0
+    name = f"Write {path} ({lines} lines){_failed(deed)}"
+    return _changing(deed, "write", name, f"Write {path}\n{content}\n{deed.text}", defining_line(content), path)
+
+
+def _changing(deed: Deed, kind: str, name: str, text: str, signature: str, path: str) -> Draft:
+    subject = f"{kind}:{path}"
+    if deed.has_failed:
+        importance = 0.1 if "Sibling tool call" in deed.text[:100] else 0.4
+        return Draft(Layer.FACT, "error", subject, name, text, first_sentence(_plain_error(deed.text), LINE_CHARS_MAX), importance, path=path)
+    return Draft(Layer.ACTION, kind, subject, name, text, signature, IMPORTANCE[kind], path=path)
+
+
+def failure(deed: Deed, what: str, path: str) -> Draft:
+    """A call that failed and changed nothing: a missing file, a broken pattern, a server that is down."""
+    message = _plain_error(deed.text)
+    name = f"{one_line(what, NAME_CHARS_MAX)} → failed"
+    importance = 0.1 if "Sibling tool call" in message[:100] else 0.35
+    trust = Trust.QUOTED if _is_foreign(deed) else Trust.OBSERVED
+    text = f"{what}\n{deed.text}"
+    return Draft(Layer.FACT, "error", f"{deed.verb}:{what}", name, text, first_sentence(message, LINE_CHARS_MAX), importance, trust, path)
+
+
+def rejection(deed: Deed, what: str, path: str) -> Draft:
+    """A call that the user did not allow."""
+    words = rejected_with(deed.text)
+    name = f"User rejected: {one_line(what, NAME_CHARS_MAX)}"
+    arguments = deed.call.arguments if deed.call else ""
+    text = f"{name}\n{arguments}\n{deed.text}"
+    signature = one_line(words) or "no reason given"
+    return Draft(Layer.INTENT, "rejection", f"{deed.verb}:{what}", name, text, signature, IMPORTANCE["rejection" if words else "note"], path=path, is_tail=True)
+
+
+def rejected_with(text: str) -> str:
+    """What the user said when rejecting a call, "" for nothing."""
+    _, found, words = text.partition("the user said:\n")
+    return words.partition("\n\nNote: The user's next message")[0].strip() if found else ""
+
+
+def fetch(deed: Deed) -> Draft:
+    """Words from outside the repository."""
+    what = text_of(deed.inputs.get("url")) or text_of(deed.inputs.get("query")) or (deed.call.arguments if deed.call else "")
+    name = f"Fetched {one_line(what, NAME_CHARS_MAX)}"
+    asked = text_of(deed.inputs.get("prompt"))
+    text = f"{deed.tool} {what}\n{asked + chr(10) if asked else ''}{deed.text}"
+    return Draft(Layer.FACT, "fetch", f"fetch:{what}", name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["fetch"], Trust.QUOTED)
+
+
+def agent(deed: Deed) -> Draft:
+    """A subagent's task and report."""
+    inputs = deed.inputs
+    what = text_of(inputs.get("description")) or text_of(inputs.get("task_id")) or first_sentence(text_of(inputs.get("prompt")), 80) or deed.tool
+    kind = text_of(inputs.get("subagent_type"))
+    name = f"Agent{f' ({kind})' if kind else ''}: {one_line(what, NAME_CHARS_MAX)}"
+    prompt = text_of(inputs.get("prompt")) or text_of(inputs.get("message"))
+    text = f"{name}\n{prompt + chr(10) if prompt else ''}{deed.text}"
+    return Draft(Layer.FACT, "agent", f"agent:{what}", name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["agent"])
+
+
+def answer(deed: Deed) -> Draft:
+    """A question that the agent asked the user, and the answer."""
+    questions = [text_of(mapping_of(item).get("question")) for item in list_of(deed.inputs.get("questions"))]
+    asked = " / ".join(question for question in questions if question) or text_of(deed.inputs.get("question"))
+    name = f"Asked: {one_line(asked, NAME_CHARS_MAX)}"
+    text = f"{name}\n{deed.call.arguments if deed.call else ''}\n{deed.text}"
+    return Draft(Layer.INTENT, "answer", f"answer:{asked}", name, text, one_line(deed.text), IMPORTANCE["answer"], is_tail=True)
+
+
+def plan(deed: Deed, agent_id: str) -> Draft:
+    """A plan that the user has approved."""
+    words = text_of(deed.inputs.get("plan")) or deed.text.partition("## Approved Plan:\n")[2]
+    name = f"Plan: {first_sentence(words, NAME_CHARS_MAX)}"
+    text = f"{name}\n{words if words not in deed.text else ''}\n{deed.text}"
+    return Draft(Layer.INTENT, "plan", f"plan:{agent_id or 'main'}", name, text, first_sentence(words, LINE_CHARS_MAX), IMPORTANCE["plan"])
+
+
+def todo(deed: Deed, agent_id: str, steps: Sequence[tuple[str, str]]) -> Draft:
+    """The agent's own list as it stands after this call: (step, status) in order."""
+    done = sum(status == "completed" for _, status in steps)
+    current = next((step for step, status in steps if status == "in_progress"), "")
+    name = f"Todo: {done} of {len(steps)} done" + (f", now: {one_line(current, NAME_CHARS_MAX)}" if current else "")
+    marks = {"completed": "x", "in_progress": ">"}
+    lines = [f"[{marks.get(status, ' ')}] {step}" for step, status in steps]
+    text = "\n".join([name, *lines, f"{deed.tool} {deed.call.arguments if deed.call else ''}", deed.text])
+    return Draft(Layer.STATE, "todo", f"todo:{agent_id or 'main'}", name, text, one_line(current), IMPORTANCE["todo"])
+
+
+def other(deed: Deed) -> Draft:
+    """Any other tool, named with its input."""
+    arguments = deed.call.arguments if deed.call else ""
+    name = f"{deed.tool or 'a tool'} {one_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
+    trust = Trust.QUOTED if _is_foreign(deed) else Trust.OBSERVED
+    text = f"{deed.tool} {arguments}\n{deed.text}"
+    return Draft(Layer.FACT, "tool", f"tool:{name}", name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["tool"], trust)
+
+
+def naming(deed: Deed, path: str) -> str:
+    """What a call asked for, on one line."""
+    if deed.verb is Verb.COMMAND:
+        return f"$ {command_line(deed.inputs.get('command') or deed.inputs.get('cmd'))}"
+    if path:
+        return f"{deed.tool} {path}"
+    arguments: Mapping[str, object] = deed.inputs
+    what = next((text for key in ("description", "pattern", "url", "query", "skill", "plan") if (text := text_of(arguments.get(key)))), "")
+    return f"{deed.tool} {first_sentence(what, NAME_CHARS_MAX)}" if what else f"{deed.tool} {one_line(deed.call.arguments, NAME_CHARS_MAX) if deed.call else ''}"
+
+
+def line_count(value: object) -> int:
+    """A line number of a call's input, 0 where there is none."""
+    return max(0, count_of(value))
+
+
+def _failed(deed: Deed) -> str:
+    return " → failed" if deed.has_failed else "" if deed.result else " → no answer"
+
+
+def _is_foreign(deed: Deed) -> bool:
+    return deed.tool.startswith("mcp__") or "__" in deed.tool
+
+
+def _plain_error(text: str) -> str:
+    return text.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>").removeprefix("Error: ")
+
+
+def _first_new(old: str, new: str) -> str:
+    """The first line of `new` that `old` does not have, else the first line of `old` that is gone."""
+    before, after = old.split("\n"), new.split("\n")
+    have = set(before)
+    for line in after:
+        if line not in have and line.strip():
+            return line
+    kept = set(after)
+    return next((line for line in before if line not in kept and line.strip()), "")

@@ -1,0 +1,213 @@
+"""Following: a transcript, from where it was last read to where it ends now, as Deltas of bounded size.
+
+All that the next call must know travels in `SourceState.note`: where the file ended, the calls under way, the ledger.
+A file that shrank, or begins with other bytes than before, is read anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from clew.errors import NotReadable
+from clew.records import Delta, Observation, SourceState
+from clew.text.postings import pack
+from clew.transcript.dialects import DIALECTS
+from clew.transcript.dialects.dialect import Origin
+from clew.transcript.parse import Carry, Reading, open_transcript
+from clew.transcript.remember import BY, Harvest, Remembering
+from clew.transcript.sessions import Session, origin_of, session_at, spilled
+
+BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, memory about 10 times this
+HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
+NOTE_VERSION = 1
+UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is worth telling about a transcript that was read.
+
+    lines         lines consumed.
+    broken        (1-based line, reason) of the first broken lines; `broken_count` counts all of them.
+    unknown       record types that nobody has told us about: how often they came. Their originals are kept.
+    is_cut        the file ends within a line; it is read once it has been completed.
+    """
+
+    client: str
+    session: str
+    lines: int
+    broken_count: int
+    broken: tuple[tuple[int, str], ...]
+    unknown: tuple[tuple[str, int], ...]
+    is_cut: bool
+
+
+class _Note(msgspec.Struct):
+    version: int
+    session: str
+    head: str
+    head_bytes: int
+    carry: Carry
+    unknown: dict[str, int]
+    is_cut: bool
+    remembering: msgspec.Raw
+
+
+def observe(source: Path | Iterable[bytes]) -> Iterator[Observation]:
+    """Yield every observation of a transcript, in order, without keeping any. Subagents' own files are left out.
+
+    Raises NotReadable for a path that cannot be opened.
+    """
+    origin = origin_of(session_at(source)) if isinstance(source, Path) else Origin()
+    for batch in Reading(source, origin=origin).batches():
+        for event in batch.events:
+            yield event.observation
+
+
+def source_of(session: Session) -> str:
+    """The name under which a transcript's records are kept; a subagent's own file is a source of its own."""
+    return f"session:{session.id}/{session.agent}" if session.agent else f"session:{session.id}"
+
+
+def deltas(
+    source: Path | Iterable[bytes],
+    *,
+    session: Session | None = None,
+    state: SourceState | None = None,
+    root: str | None = None,
+    batch_bytes: int = BATCH_BYTES,
+) -> Iterator[Delta]:
+    """Yield what a transcript has to say since `state`, in Deltas of about `batch_bytes` of raw lines each.
+
+    source   a transcript, or the bytes that follow what `state` has seen, in pieces of any size.
+    session  whose it is; found from the path or from the records if not given. Needed for bytes without a session id.
+    state    of the last Delta that was stored; None reads from the start, and the first Delta is then whole.
+    root     the repository's root, to name its files as it does; the folder that the session began in if not given.
+    Yields   nothing if nothing was added. A file that no client wrote gives one empty whole Delta, status UNRECOGNISED.
+    Raises   NotReadable for a path that cannot be opened.
+    """
+    if isinstance(source, Path) and session is None:
+        session = session_at(source)
+    note = _note(state)
+    head, head_bytes = _head(source, note) if isinstance(source, Path) else ("", 0)
+    is_anew = note is None or (isinstance(source, Path) and _has_changed(source, note, head, head_bytes))
+    if is_anew:
+        note = None
+    origin = origin_of(session) if session else Origin(note.session if note else "")
+    following = _Following(source, session, origin, note, head, head_bytes, root or "")
+    yield from following.run(batch_bytes, is_anew=is_anew)
+
+
+class _Following:
+    def __init__(  # noqa: PLR0917
+        self, source: Path | Iterable[bytes], session: Session | None, origin: Origin, note: _Note | None, head: str, head_bytes: int, root: str
+    ) -> None:
+        self._source = source
+        self._session = session
+        self._root = root
+        self._head, self._head_bytes = head, head_bytes
+        self._note = note
+        self._mtime_ns = source.stat().st_mtime_ns if isinstance(source, Path) else 0
+        self._reading = Reading(source, origin=origin, carry=note.carry if note else None)
+        self._remembering: Remembering | None = None
+
+    def run(self, batch_bytes: int, *, is_anew: bool) -> Iterator[Delta]:
+        is_whole, held = is_anew, 0
+        early: list[tuple[bytes, int]] = []
+        for batch in self._reading.batches():
+            if not self._reading.session and not self._session:
+                if self._reading.is_hopeless:
+                    break
+                early.append((batch.raw, batch.first_line))  # lines before anybody said whose they are
+                held += len(batch.raw)
+                if held <= batch_bytes:
+                    continue
+            remembering = self._open()
+            first = batch.events[0].observation if batch.events else None
+            for raw, line in [*early, (batch.raw, batch.first_line)]:
+                remembering.keep(raw, line, first.seq if first else 0, first.at_ns if first else 0, self._id)
+            early = []
+            remembering.take(batch.events)
+            held += len(batch.raw)
+            if held >= batch_bytes:
+                yield self._delta(remembering.drain(), is_whole=is_whole)
+                is_whole, held = False, 0
+        if self._reading.carry().dialect == "" and is_anew:
+            yield self._unrecognised()
+        elif held or is_whole:
+            remembering = self._open()
+            for raw, line in early:
+                remembering.keep(raw, line, 0, 0, self._id)
+            yield self._delta(remembering.drain(), is_whole=is_whole)
+
+    @property
+    def _id(self) -> str:
+        return self._session.id if self._session else self._reading.session
+
+    def _open(self) -> Remembering:
+        if self._remembering is None:
+            source = source_of(self._session) if self._session else f"session:{self._id}"
+            memory = bytes(self._note.remembering) if self._note else b""
+            load = partial(spilled, self._session) if self._session else None
+            self._remembering = Remembering(source, root=self._root, spilled=load, memory=memory)
+        return self._remembering
+
+    def _delta(self, harvest: Harvest, *, is_whole: bool) -> Delta:
+        carry = self._reading.carry()
+        remembering = self._open()
+        note = _Note(
+            NOTE_VERSION, self._id, self._head, self._head_bytes, carry, self._reading.unknown, self._reading.is_cut, msgspec.Raw(remembering.memory())
+        )
+        source = source_of(self._session) if self._session else f"session:{self._id}"
+        state = SourceState(source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode())
+        return Delta(
+            BY, source, is_whole, tuple(harvest.records), tuple(harvest.edges), tuple(harvest.superseded),
+            harvest.originals(), pack(harvest.documents) if harvest.documents else b"", state,
+        )  # fmt: skip
+
+    def _unrecognised(self) -> Delta:
+        source = source_of(self._session) if self._session else "session:"
+        return Delta(BY, source, is_whole=True, state=SourceState(source, status=UNRECOGNISED))
+
+
+def report(state: SourceState) -> Report:
+    """What is worth telling about a transcript, from the state of its last Delta."""
+    note = _note(state)
+    if note is None:
+        return Report("", "", 0, 0, (), (), is_cut=False)
+    carry = note.carry
+    unknown = tuple(sorted(note.unknown.items()))
+    return Report(carry.dialect, note.session, carry.line, carry.broken_count, tuple(carry.broken), unknown, note.is_cut)
+
+
+def _note(state: SourceState | None) -> _Note | None:
+    """The note of a state; None if there is none, or if another release wrote it: then the transcript is read anew."""
+    if state is None or not state.note:
+        return None
+    try:
+        note = msgspec.json.decode(state.note, type=_Note)
+    except msgspec.DecodeError:
+        return None
+    return note if note.version == NOTE_VERSION and note.carry.dialect in ("", *(dialect.name for dialect in DIALECTS)) else None
+
+
+def _head(path: Path, note: _Note | None) -> tuple[str, int]:
+    """Digest and length of the beginning: of as many bytes as `note` has seen of it, else of HEAD_BYTES at most."""
+    with open_transcript(path) as stream:
+        try:
+            head = stream.read(note.head_bytes if note and note.head_bytes else HEAD_BYTES)
+        except (OSError, EOFError, ValueError) as problem:
+            raise NotReadable(str(path), str(problem) or "cannot be read") from problem
+    return blake2b(head, digest_size=16).hexdigest(), len(head)
+
+
+def _has_changed(path: Path, note: _Note, head: str, head_bytes: int) -> bool:
+    if head != note.head or head_bytes != note.head_bytes:
+        return True
+    return path.suffix not in (".xz", ".gz") and path.stat().st_size < note.carry.offset

@@ -1,0 +1,272 @@
+"""Parsing: a transcript's bytes become events, a block of whole lines at a time.
+
+Reads plain, xz and gzip files or any pieces of bytes, from the start or from where an earlier reading ended. A broken
+line is counted with its number and its reason, and reading goes on. A last line without its line break is read if it
+parses and left for the next time if it does not. Memory is one block, or one line where a line is longer than that.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+
+from clew.errors import NotReadable
+from clew.transcript.dialects import DIALECTS, LineParser
+from clew.transcript.dialects.dialect import Origin
+from clew.transcript.events import Event
+
+BLOCK_BYTES = 1 << 20  # 256 kB to 4 MB read equally fast; memory is a few times this
+LINE_BYTES_MAX = 256 << 20  # guess: 8 times the longest result that a client is known to write
+BROKEN_MAX = 100  # broken lines listed one by one; more are only counted
+DIALECT_LINES_MAX = 2000  # lines without a known record before a file counts as no transcript
+
+
+class Carry(msgspec.Struct):
+    """Where a reading ended, and all that the next one must know.
+
+    offset        bytes consumed (of the uncompressed stream).
+    line          0-based number of the next line.
+    is_mid_line   the last line was consumed without its line break, which may still come.
+    is_skipping   inside a line that is too long to be parsed.
+    dialect       name of the dialect, "" while no record has told.
+    memory        the dialect's own.
+    broken        (1-based line, reason) of the first broken lines; broken_count of all.
+    unknown       lines before the dialect was known.
+    """
+
+    offset: int = 0
+    line: int = 0
+    is_mid_line: bool = False
+    is_skipping: bool = False
+    dialect: str = ""
+    memory: msgspec.Raw = msgspec.Raw(b"null")
+    broken: list[tuple[int, str]] = msgspec.field(default_factory=list[tuple[int, str]])
+    broken_count: int = 0
+    unplaced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consumed bytes and the events that they hold. `first_line` is 0-based; `lines` counts line ends and a last open line."""
+
+    raw: bytes
+    first_line: int
+    lines: int
+    events: list[Event]
+
+
+class Reading:
+    """One pass over a transcript. Iterate over `batches`; between two of them `carry` says how to go on from there."""
+
+    def __init__(self, source: Path | Iterable[bytes], *, origin: Origin | None = None, carry: Carry | None = None) -> None:
+        self._source = source
+        self._origin = origin or Origin()
+        self._carry = msgspec.structs.replace(carry, broken=list(carry.broken)) if carry else Carry()
+        self._parser: LineParser | None = None
+        if carry and carry.dialect:
+            dialect = next(dialect for dialect in DIALECTS if dialect.name == carry.dialect)
+            self._parser = dialect.parser(self._origin, bytes(carry.memory))
+        self.is_cut = False  # bytes follow that are no whole line yet
+
+    @property
+    def session(self) -> str:
+        """The session's id, "" until a record has told it."""
+        return self._parser.session if self._parser else self._origin.session
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        """Record types that the dialect does not know, and how often they came."""
+        return self._parser.unknown if self._parser else {}
+
+    @property
+    def is_hopeless(self) -> bool:
+        """So many lines, and none that a known client wrote."""
+        return self._parser is None and self._carry.unplaced + self._carry.broken_count >= DIALECT_LINES_MAX
+
+    def carry(self) -> Carry:
+        """Where this reading stands, for a later one."""
+        memory = self._parser.memory() if self._parser else b"null"
+        return msgspec.structs.replace(self._carry, memory=msgspec.Raw(memory), broken=list(self._carry.broken))
+
+    def batches(self) -> Iterator[Batch]:
+        """Read to the end. Raises NotReadable for a file that cannot be opened."""
+        with closing(open_transcript(self._source)) if isinstance(self._source, Path) else nullcontext() as stream:
+            if stream is not None:
+                stream.seek(self._carry.offset)
+                pieces: Iterator[bytes] = iter(lambda: stream.read(BLOCK_BYTES), b"")
+            else:
+                pieces = (piece for piece in cast("Iterable[bytes]", self._source) if piece)
+            yield from self._blocks(pieces)
+
+    def _blocks(self, pieces: Iterator[bytes]) -> Iterator[Batch]:
+        held: list[bytes] = []
+        held_bytes = 0
+        while True:
+            try:
+                piece = next(pieces, b"")
+            except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as problem:
+                # The report names it; what was decompressed before is whole and is kept.
+                self._break(self._carry.line, f"compressed data ends or is damaged: {problem}")
+                piece = b""
+            if not piece:
+                break
+            if self._carry.is_skipping:
+                end = piece.find(b"\n") + 1
+                yield self._skipped(piece[: end or len(piece)], is_end=end > 0)
+                piece = piece[end:] if end else b""
+            end = piece.rfind(b"\n") + 1
+            if end:
+                yield self._lines(b"".join([*held, piece[:end]]))
+                held, held_bytes = [], 0
+            if end < len(piece):
+                held.append(piece[end:])
+                held_bytes += len(piece) - end
+            if held_bytes > LINE_BYTES_MAX:
+                self._break(self._carry.line, f"longer than {LINE_BYTES_MAX >> 20} MB")
+                self._carry.is_skipping = True
+                for part in held:
+                    yield self._skipped(part, is_end=False)
+                held, held_bytes = [], 0
+        if held:
+            rest = b"".join(held)
+            if batch := self._rest(rest):
+                yield batch
+            else:
+                self.is_cut = True
+
+    def _skipped(self, part: bytes, *, is_end: bool) -> Batch:
+        carry = self._carry
+        carry.offset += len(part)
+        batch = Batch(part, carry.line, int(is_end), [])
+        carry.line += is_end
+        carry.is_skipping = not is_end
+        return batch
+
+    def _lines(self, raw: bytes) -> Batch:
+        carry = self._carry
+        first = carry.line
+        events: list[Event] = []
+        lines = raw.split(b"\n")
+        lines.pop()
+        if carry.is_mid_line:
+            carry.is_mid_line = False
+            if not lines[0].strip():  # the line break of a line that was consumed without it
+                lines.pop(0)
+        is_clean = _is_utf8(raw)
+        for line in lines:
+            self._line(line, events, is_clean=is_clean)
+            carry.line += 1
+        carry.offset += len(raw)
+        return Batch(raw, first, carry.line - first, events)
+
+    def _line(self, line: bytes, events: list[Event], *, is_clean: bool) -> None:
+        carry = self._carry
+        if carry.line == 0:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if not line or line.isspace():
+            return
+        if not is_clean and not _is_utf8(line):
+            self._break(carry.line, "not UTF-8")
+            return
+        try:
+            events.extend(self._parse(line))
+        except msgspec.DecodeError as problem:
+            try:
+                events.extend(self._parse(_mended(line)))
+            except (ValueError, RecursionError):
+                self._break(carry.line, str(problem))
+        except RecursionError:
+            self._break(carry.line, "nested too deeply")
+
+    def _parse(self, line: bytes) -> Iterable[Event]:
+        if self._parser is None:
+            record = msgspec.json.decode(line)
+            if not isinstance(record, dict):
+                raise msgspec.DecodeError("not a JSON object")
+            dialect = next((dialect for dialect in DIALECTS if dialect.recognises(cast("Mapping[str, object]", record))), None)
+            if dialect is None:
+                self._carry.unplaced += 1
+                return ()
+            self._carry.dialect = dialect.name
+            self._parser = dialect.parser(self._origin)
+        return self._parser.parse(line, self._carry.line)
+
+    def _rest(self, rest: bytes) -> Batch | None:
+        """The last line without its line break: consumed if it is a whole record."""
+        carry = self._carry
+        if carry.is_mid_line and rest.isspace():
+            return None
+        text = rest.removeprefix(b"\xef\xbb\xbf") if carry.line == 0 else rest
+        events: list[Event] = []
+        if _is_utf8(text):
+            try:
+                record = json.loads(text) if not text.isspace() else None
+            except (ValueError, RecursionError):
+                record = None
+            if isinstance(record, dict):
+                self._line(rest, events, is_clean=True)
+                first = carry.line
+                carry.line += 1
+                carry.offset += len(rest)
+                carry.is_mid_line = True
+                return Batch(rest, first, 1, events)
+        return None
+
+    def _break(self, line: int, reason: str) -> None:
+        self._carry.broken_count += 1
+        if len(self._carry.broken) < BROKEN_MAX:
+            self._carry.broken.append((line + 1, reason[:200]))
+
+
+def open_transcript(path: Path) -> BinaryIO:
+    """Open a transcript for reading bytes, decompressing `.xz` and `.gz`. Raises NotReadable."""
+    try:
+        if path.suffix == ".xz":
+            return cast("BinaryIO", lzma.open(path))
+        if path.suffix == ".gz":
+            return cast("BinaryIO", gzip.open(path))
+        return path.open("rb")
+    except OSError as problem:
+        raise NotReadable(str(path), problem.strerror or str(problem)) from problem
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _mended(line: bytes) -> bytes:
+    """JSON that the standard library accepts and msgspec does not (half a surrogate pair, NaN), in a form that both accept.
+
+    Raises ValueError for what is no JSON object.
+    """
+    record: object = json.loads(line)
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    return json.dumps(_whole(cast("object", record)), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, list):
+        return [_whole(item) for item in cast("list[object]", value)]
+    if isinstance(value, dict):
+        return {cast("str", _whole(key)): _whole(item) for key, item in cast("dict[str, object]", value).items()}
+    return value

@@ -1,0 +1,556 @@
+"""Remembering: events become records, with their originals, their words for the index, and what they end.
+
+A call and its result are one record, whose text is what was asked and, byte for byte, what the model saw. What the user
+rules and what the agent decides are records of their own beside the message that holds them. The lines of the transcript
+are kept too, as they stand, in pieces: a record of kind `transcript` for each, found by handle but never by its words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+
+import msgspec
+
+from clew.records import Blob, Edge, EdgeKind, Layer, Observation, ObservationKind, Record, Resolution, Supersession, Text, Trust, identify
+from clew.text.postings import Document, Use
+from clew.transcript import drafts
+from clew.transcript.commands import Command, command_line, outcome, understand
+from clew.transcript.deeds import Deed, Joining, Verb
+from clew.transcript.dialects.values import count_of, list_of, mapping_of, text_of
+from clew.transcript.drafts import IMPORTANCE, Draft
+from clew.transcript.events import Change, Event
+from clew.transcript.ledger import Ended, Fixed, Ledger, View
+from clew.transcript.mentions import Places, bases_of, names, paths
+from clew.transcript.statements import constraints, decisions, first_sentence
+
+BY = "transcript/1"
+INLINE_BYTES_MAX = 1000  # a longer text is a blob of its own; a shorter one costs less beside its record
+FOLDED_BYTES_MAX = 600  # about 200 tokens: one screen of a file, or the end of a test run with its summary
+RAW_BYTES = 256 << 10  # original lines per blob: zstd gains little beyond, and one unfold stays cheap
+# Words of a text that the index gets: a longer middle is generated, listed or logged, and repeats the words of its ends.
+# The cap keeps a 30 MB result as cheap as a 30 kB one; of 174 real sessions it cuts 1 % of the texts.
+BODY_HEAD_CHARS, BODY_TAIL_CHARS = 20_000, 10_000
+MENTION_HEAD_CHARS, MENTION_TAIL_CHARS = 6_000, 2_000  # names of a longer text are found by their words alone
+TASKS_MAX = 200
+_NUMBERED = re.compile(r"[ \t]*(\d{1,9})[→\t]")
+_TRUNCATED = re.compile(r"\.\.\. ?\[?\d[\d,]* (?:lines?|characters?|chars?|tokens?) (?:truncated|omitted)|…\d+ tokens truncated…|\[Output truncated|\[\d+ lines? truncated")
+_SLASH = re.compile(r"<command-name>/?([^<\n]{1,100})</command-name>")
+_SLASH_ARGS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+_CREATED = re.compile(r"Task #(\w{1,20}) created")
+_PATCHED = re.compile(r"^\*\*\* (?:Update|Add|Delete) File: (.+?)\s*$|^\*\*\* Move to: (.+?)\s*$", re.MULTILINE)
+_STATUSES = {"done": "completed", "complete": "completed", "deleted": "completed"}
+# Attachments that repeat what the client says in every session; their originals are kept with the lines.
+_DROPPED_ATTACHMENTS = frozenset(
+    """skill_listing deferred_tools_delta deferred_tools_record mcp_instructions_delta task_reminder todo_reminder todo plan_mode plan_mode_exit
+    plan_mode_reentry auto_mode auto_mode_exit date date_change command_permissions prompt_snapshot environment total_tokens_reminder
+    agent_listing_delta hook_success hook_system_message model context_sections silent_turn_reminder critical_system_reminder session_context
+    async_hook_response hook_cancelled hook_permission_decision invoked_skills dynamic_skill output_style token_usage budget_usd
+    verify_plan_reminder compaction_reminder remote_session_change""".split()
+)
+
+
+class _Memory(msgspec.Struct):
+    prompt: str = ""  # id of the newest prompt, parent of what is done for it
+    bases: list[str] = msgspec.field(default_factory=list[str])
+    tasks: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict[str, tuple[str, str]])
+    joining: msgspec.Raw = msgspec.Raw(b"[]")
+    ledger: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+@dataclass(slots=True)
+class Harvest:
+    """What a batch of events gave."""
+
+    records: list[Record] = field(default_factory=list[Record])
+    documents: list[Document] = field(default_factory=list[Document])
+    edges: list[Edge] = field(default_factory=list[Edge])
+    superseded: list[Supersession] = field(default_factory=list[Supersession])
+    blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    ids: set[str] = field(default_factory=set[str])
+
+    def originals(self) -> tuple[Blob, ...]:
+        """The blobs, each once, in the order of their first use."""
+        return tuple(Blob(digest, data) for digest, data in self.blobs.items())
+
+
+class Remembering:
+    """Turns the events of one transcript into records, batch by batch.
+
+    source     whose records these are, such as `session:<id>`.
+    root       the repository's root; "" takes the folder that the session began in.
+    spilled    gives the bytes of an output that the client wrote beside the transcript, None if they are gone.
+    """
+
+    def __init__(
+        self, source: str, *, root: str = "", spilled: Callable[[str], bytes | None] | None = None, memory: bytes = b""
+    ) -> None:
+        self._source = source
+        self._spilled = spilled
+        self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
+        self._joining = Joining.start(bytes(self._memory.joining) if memory else b"")
+        self._ledger = Ledger(bytes(self._memory.ledger) if memory else b"")
+        self._root = bases_of([root])
+        self._places = Places([*self._root, *self._memory.bases])
+        self._harvest = Harvest()
+        self._verbs: dict[Verb, Callable[[Deed], None]] = {
+            Verb.READ: self._read, Verb.SEARCH: self._search, Verb.COMMAND: self._command, Verb.EDIT: self._edit, Verb.WRITE: self._write,
+            Verb.FETCH: self._fetch, Verb.AGENT: self._agent, Verb.TODO: self._todo, Verb.PLAN: self._plan, Verb.ASK: self._ask, Verb.TOOL: self._tool,
+        }  # fmt: skip
+        self._others: dict[ObservationKind, Callable[[Event], None]] = {
+            ObservationKind.PROMPT: self._prompt, ObservationKind.MESSAGE: self._message, ObservationKind.THINKING: self._thinking,
+            ObservationKind.ATTACHMENT: self._attachment, ObservationKind.BOUNDARY: self._boundary, ObservationKind.SUMMARY: self._summary,
+            ObservationKind.NOTE: self._note,
+        }  # fmt: skip
+
+    def memory(self) -> bytes:
+        """What the constructor needs to go on, as JSON."""
+        self._memory.joining = msgspec.Raw(self._joining.memory())
+        self._memory.ledger = msgspec.Raw(self._ledger.memory())
+        return msgspec.json.encode(self._memory)
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Remember these events, the next ones of the transcript."""
+        for event in events:
+            if not self._memory.bases and event.observation.cwd:
+                self._memory.bases = bases_of([event.observation.cwd])
+                self._places = Places([*self._root, *self._memory.bases])
+            for done in self._joining.join(event):
+                if isinstance(done, Deed):
+                    self._verbs[done.verb](done) if not done.text.startswith(drafts.REJECTED) else self._rejected(done)
+                else:
+                    self._others[done.observation.kind](done)
+
+    def keep(self, raw: bytes, first_line: int, seq: int, at_ns: int, session: str) -> None:
+        """Keep consumed lines as they stand; `first_line` is 0-based."""
+        start, line = 0, first_line + 1
+        while start < len(raw):
+            end = raw.find(b"\n", min(start + RAW_BYTES, len(raw)) - 1) + 1 or len(raw)
+            piece = raw[start:end]
+            digest = self._blob(piece)
+            last = line + piece.count(b"\n") - (piece.endswith(b"\n"))
+            name = f"Transcript lines {line}-{last}"
+            text = Text(Resolution.FULL, len(piece), blob=digest, end=len(piece), start_line=line, end_line=last)
+            record_id = identify("transcript", self._source, str(line), digest)
+            record = Record(
+                record_id, Layer.ACTION, "transcript", f"transcript:{self._source}@{line}", self._source, digest, name,
+                (Text(Resolution.NAME, len(name), name), text), seq, session=session, importance=0.0, at_ns=at_ns,
+            )  # fmt: skip
+            self._harvest.records.append(record)
+            self._harvest.documents.append(Document(record_id, Layer.ACTION, "transcript", "", ("", "", "", "", "")))
+            start, line = end, last + 1
+
+    def drain(self) -> Harvest:
+        """Give what was remembered since the last call."""
+        harvest, self._harvest = self._harvest, Harvest()
+        return harvest
+
+    # Deeds.
+
+    def _read(self, deed: Deed) -> None:
+        path = self._path_of(deed)
+        shown = self._places.relative(path)
+        if deed.has_failed:
+            self._failed(deed, f"{deed.tool} {shown}", shown)
+            return
+        detail = deed.detail
+        view = None
+        start = detail.start if detail else 0
+        end = total = 0
+        if deed.text:
+            lines, numbered_from = _numbered(deed.text)
+            start = start or numbered_from
+            if lines:
+                view = View(path, start or 1, lines)
+                end = view.end
+        if detail and detail.total:
+            total, end = detail.total, end or detail.start + detail.lines - 1
+        record_id = self._enter(drafts.read(deed, shown, start, end, total), deed.last, spill=detail.spilled if detail else "")
+        self._end(self._ledger.succeed(f"read:{deed.tool} {shown}"), record_id, deed.last)
+        if view:
+            self._end(self._ledger.see(record_id, view, deed.last.agent), record_id, deed.last)
+
+    def _search(self, deed: Deed) -> None:
+        given = text_of(deed.inputs.get("path")) or text_of(deed.inputs.get("filePath"))
+        path = self._places.absolute(given, deed.last.cwd) if given and "." in given.rpartition("/")[2] else ""
+        shown = self._places.relative(path) if path else ""
+        if deed.has_failed:
+            self._failed(deed, drafts.naming(deed, ""), shown)
+            return
+        draft = drafts.search(deed, shown)
+        self._again(deed, draft, deed.text, has_passed=None)
+
+    def _command(self, deed: Deed) -> None:
+        inputs = deed.inputs
+        line = command_line(inputs.get("command") or inputs.get("cmd") or inputs.get("chars") or inputs.get("input"))
+        meant = understand(line)
+        has_passed: bool | None = None
+        if deed.result is not None and meant.checks:
+            result = deed.result
+            has_passed = outcome(drafts.output_of(deed), is_piped=meant.is_piped, exit_code=result.exit_code, is_error=result.is_error)
+        elif deed.result is not None:
+            has_passed = not deed.has_failed if deed.result.is_error is not None or deed.result.exit_code is not None else None
+        if meant.sight is not None and deed.result is not None and not deed.has_failed:
+            self._shown(deed, line, meant)
+            return
+        draft = drafts.command(deed, line, meant, has_passed=has_passed)
+        if meant.checks or meant.is_look:
+            record_id = self._again(deed, draft, drafts.output_of(deed), has_passed=has_passed if meant.checks or has_passed is False else None)
+        else:
+            record_id = self._enter(draft, deed.last, spill=_spill(deed))
+            ended = self._ledger.fail(record_id, draft.subject) if has_passed is False else self._ledger.succeed(draft.subject)
+            self._end(ended, record_id, deed.last)
+        if meant.changes and not deed.has_failed:
+            folder = self._folder(deed, meant)
+            self._end(self._ledger.disturb(record_id, [self._places.absolute(path, folder) for path in meant.changes]), record_id, deed.last)
+
+    def _shown(self, deed: Deed, line: str, meant: Command) -> None:
+        """A command that only shows one file is a read of it."""
+        sight = meant.sight
+        assert sight is not None  # noqa: S101 - the caller has seen it
+        path = self._places.absolute(sight.path, self._folder(deed, meant))
+        shown = self._places.relative(path)
+        output = drafts.output_of(deed)
+        lines = output.removesuffix("\n").split("\n") if output.strip() and not _TRUNCATED.search(output) else []
+        is_placed = sight.start > 0 and bool(lines) and not _spill(deed)
+        end = sight.start + len(lines) - 1 if is_placed else 0
+        is_placed = is_placed and not (sight.end and end > sight.end)
+        draft = drafts.read(deed, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
+        record_id = self._enter(replace(draft, text=f"$ {line}\n{deed.text}"), deed.last, spill=_spill(deed))
+        if is_placed:
+            self._end(self._ledger.see(record_id, View(path, sight.start, lines), deed.last.agent), record_id, deed.last)
+
+    def _edit(self, deed: Deed) -> None:
+        inputs = deed.inputs
+        if deed.detail and deed.detail.changes:
+            changes = [Change(self._places.absolute(change.path, deed.last.cwd), change.hunks) for change in deed.detail.changes]
+        else:
+            patch = text_of(inputs.get("input")) or text_of(inputs.get("patch")) or command_line(inputs.get("command"))
+            found = [update or move for update, move in _PATCHED.findall(patch)]
+            given = found or [text_of(inputs.get("file_path")) or text_of(inputs.get("notebook_path")) or text_of(inputs.get("path"))]
+            changes = [Change(self._places.absolute(path, deed.last.cwd)) for path in given if path]
+        path = changes[0].path if changes else ""
+        shown = self._places.relative(path) if path else deed.tool
+        hunks = changes[0].hunks if changes else ()
+        start = hunks[0].old_start if hunks else 0
+        end = max((hunk.old_start + max(hunk.old_lines, hunk.new_lines, 1) - 1 for hunk in hunks), default=0)
+        draft = drafts.edit(deed, shown, [change.path for change in changes[1:]], start, end)
+        record_id = self._enter(draft, deed.last)
+        if deed.has_failed:
+            self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
+        elif deed.result is not None:
+            self._end(self._ledger.succeed(draft.subject), record_id, deed.last)
+            self._end(self._ledger.change(record_id, changes), record_id, deed.last)
+
+    def _write(self, deed: Deed) -> None:
+        path = self._path_of(deed)
+        draft = drafts.write(deed, self._places.relative(path))
+        record_id = self._enter(draft, deed.last)
+        if deed.has_failed:
+            self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
+        elif deed.result is not None:
+            self._end(self._ledger.succeed(draft.subject), record_id, deed.last)
+            self._end(self._ledger.write(record_id, path), record_id, deed.last)
+
+    def _fetch(self, deed: Deed) -> None:
+        if deed.has_failed:
+            self._failed(deed, drafts.naming(deed, ""), "")
+        else:
+            self._again(deed, drafts.fetch(deed), deed.text, has_passed=None)
+
+    def _agent(self, deed: Deed) -> None:
+        if deed.has_failed:
+            self._failed(deed, drafts.naming(deed, ""), "")
+        else:
+            self._enter(drafts.agent(deed), deed.last, spill=_spill(deed))
+
+    def _todo(self, deed: Deed) -> None:
+        agent = deed.last.agent
+        if not agent:
+            self._replan(deed)
+        steps = list(self._memory.tasks.values()) if not agent else _steps(deed)
+        draft = drafts.todo(deed, agent, steps)
+        self._again(deed, draft, draft.text, has_passed=None, reason="the list moved on")
+
+    def _replan(self, deed: Deed) -> None:
+        """Bring the agent's own list up to date with a call that replaces it, adds to it or changes one step."""
+        tasks, inputs = self._memory.tasks, deed.inputs
+        if deed.tool in ("TodoWrite", "update_plan"):
+            self._memory.tasks = {str(at): step for at, step in enumerate(_steps(deed)[:TASKS_MAX])}
+        elif deed.tool == "TaskCreate" and not deed.has_failed:
+            made = _CREATED.search(deed.text)
+            tasks[made[1] if made else f"?{len(tasks)}"] = (text_of(inputs.get("subject")), "pending")
+        elif deed.tool == "TaskUpdate" and not deed.has_failed:
+            key = text_of(inputs.get("taskId")) or str(inputs.get("taskId") or "")
+            step, status = tasks.get(key, (f"#{key}", "pending"))
+            if text_of(inputs.get("status")) == "deleted":
+                tasks.pop(key, None)
+            else:
+                tasks[key] = (text_of(inputs.get("subject")) or step, _STATUSES.get(text_of(inputs.get("status")), text_of(inputs.get("status")) or status))
+        while len(tasks) > TASKS_MAX:
+            del tasks[next(iter(tasks))]
+
+    def _plan(self, deed: Deed) -> None:
+        draft = drafts.plan(deed, deed.last.agent)
+        self._again(deed, draft, draft.text, has_passed=None, reason="replaced by a later plan")
+
+    def _ask(self, deed: Deed) -> None:
+        if deed.has_failed:
+            self._failed(deed, drafts.naming(deed, ""), "")
+        else:
+            self._enter(drafts.answer(deed), deed.last)
+
+    def _tool(self, deed: Deed) -> None:
+        if deed.has_failed:
+            self._failed(deed, drafts.naming(deed, ""), "")
+        else:
+            self._enter(drafts.other(deed), deed.last, spill=_spill(deed))
+
+    def _failed(self, deed: Deed, what: str, path: str) -> None:
+        draft = drafts.failure(deed, what, path)
+        record_id = self._enter(draft, deed.last)
+        self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
+
+    def _rejected(self, deed: Deed) -> None:
+        path = self._path_of(deed) if deed.verb in (Verb.READ, Verb.EDIT, Verb.WRITE) else ""
+        shown = self._places.relative(path) if path else ""
+        self._enter(drafts.rejection(deed, drafts.naming(deed, shown), shown), deed.last)
+        if words := drafts.rejected_with(deed.text):
+            self._said(words, deed.last)
+
+    def _again(self, deed: Deed, draft: Draft, text: str, *, has_passed: bool | None, reason: str = "") -> str:
+        """Enter something that can be done again, and end what it said before."""
+        record_id = self._enter(draft, deed.last, spill=_spill(deed))
+        subject = f"{deed.last.agent}:{draft.subject}" if deed.last.agent else draft.subject
+        ended, fixed = self._ledger.run(record_id, subject, text, has_passed=has_passed)
+        self._end([Ended(item.id, reason or item.reason) for item in ended], record_id, deed.last)
+        self._fix(fixed, record_id)
+        return record_id
+
+    # Everything else.
+
+    def _prompt(self, event: Event) -> None:
+        seen = event.observation
+        if not seen.text.strip():
+            return
+        if seen.agent:
+            name = f"Brief: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
+            self._enter(Draft(Layer.ACTION, "brief", f"brief:{seen.uuid}", name, seen.text, "", IMPORTANCE["brief"]), seen)
+        elif seen.is_meta:
+            name = f"Client: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
+            self._enter(Draft(Layer.ACTION, "attachment", f"prompt:{seen.uuid}", name, seen.text, "", IMPORTANCE["attachment"]), seen)
+        else:
+            self._said(seen.text, seen)
+
+    def _said(self, text: str, seen: Observation) -> None:
+        """The user's own words, and the sentences among them that rule something in or out."""
+        importance = IMPORTANCE["prompt"]
+        name = f"User: {first_sentence(text, drafts.NAME_CHARS_MAX)}"
+        words = text
+        if (slash := _SLASH.search(text)) and text.lstrip().startswith("<command-"):
+            given = _SLASH_ARGS.search(text)
+            words = given[1].strip() if given else ""
+            name = f"User: /{slash[1].strip()} {drafts.one_line(words, drafts.NAME_CHARS_MAX) if words else ''}".rstrip()
+            importance = importance if words else 0.2
+        draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), importance, Trust.USER)
+        prompt_id = self._memory.prompt = self._enter(draft, seen, parent="")
+        for sentence in constraints(words):
+            subject = f"constraint:{' '.join(sentence.lower().split())}"
+            draft = Draft(Layer.INTENT, "constraint", subject, drafts.one_line(sentence, drafts.NAME_CHARS_MAX), sentence, "", IMPORTANCE["constraint"], Trust.USER)
+            self._enter(draft, seen, parent=prompt_id)
+
+    def _message(self, event: Event) -> None:
+        seen = event.observation
+        text = seen.text
+        if not text.strip() or text == "(no content)":
+            return
+        name = f"Agent: {first_sentence(text, drafts.NAME_CHARS_MAX)}"
+        message_id = self._enter(Draft(Layer.ACTION, "message", f"message:{seen.uuid}", name, text, "", IMPORTANCE["message"], is_tail=False), seen)
+        for sentence in decisions(text):
+            subject = f"decision:{' '.join(sentence.lower().split())}"
+            draft = Draft(Layer.INTENT, "decision", subject, drafts.one_line(sentence, drafts.NAME_CHARS_MAX), sentence, "", IMPORTANCE["decision"])
+            self._enter(draft, seen, parent=message_id)
+
+    def _thinking(self, event: Event) -> None:
+        seen = event.observation
+        if seen.text.strip():
+            name = f"Thought: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
+            self._enter(Draft(Layer.ACTION, "thinking", f"thinking:{seen.uuid}", name, seen.text, "", IMPORTANCE["thinking"], is_tail=True), seen)
+
+    def _attachment(self, event: Event) -> None:
+        seen = event.observation
+        if seen.tool in _DROPPED_ATTACHMENTS or not seen.text.strip():
+            return
+        detail = event.detail
+        path = self._places.absolute(detail.path, seen.cwd) if detail and detail.path else ""
+        shown = self._places.relative(path) if path else ""
+        if not path:
+            name = f"Attached {seen.tool}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
+            self._enter(Draft(Layer.FACT, "attachment", f"attachment:{seen.uuid}", name, seen.text, "", IMPORTANCE["attachment"]), seen)
+            return
+        lines, start = _numbered(seen.text)
+        if not lines and detail and detail.start:
+            lines, start = seen.text.removesuffix("\n").split("\n"), detail.start
+        end = start + len(lines) - 1 if lines else 0
+        verb = "Changed outside" if seen.tool == "edited_text_file" else "Attached"
+        where = f"{shown}:{start}-{end}" if end else shown
+        draft = Draft(
+            Layer.FACT, "read", f"file:{shown}@{start}-{end}", f"{verb} {where}", f"{verb} {where}\n{seen.text}", drafts.defining_line(seen.text),
+            IMPORTANCE["read"], path=shown, start=start if end else 0, end=end,
+        )  # fmt: skip
+        record_id = self._enter(draft, seen)
+        if seen.tool == "edited_text_file":
+            self._end(self._ledger.disturb(record_id, [path]), record_id, seen)
+        if lines:
+            self._end(self._ledger.see(record_id, View(path, start or 1, lines), seen.agent), record_id, seen)
+
+    def _boundary(self, event: Event) -> None:
+        seen = event.observation
+        about = mapping_of(msgspec.json.decode(seen.arguments)) if seen.arguments else {}
+        tokens = count_of(about.get("preTokens"))
+        name = f"Compacted here{f' ({tokens:,} tokens before)' if tokens else ''}"
+        text = f"{seen.text}\n{seen.arguments}".strip()
+        self._enter(Draft(Layer.ACTION, "boundary", f"boundary:{seen.uuid}", name, text, "", IMPORTANCE["boundary"]), seen)
+
+    def _summary(self, event: Event) -> None:
+        seen = event.observation
+        if seen.text.strip():
+            kind = "Title" if seen.tool == "title" else "Client's own summary"
+            name = f"{kind}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
+            self._enter(Draft(Layer.FACT, "summary", f"summary:{seen.uuid}", name, seen.text, "", IMPORTANCE["summary"]), seen)
+
+    def _note(self, event: Event) -> None:
+        seen = event.observation
+        if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
+            name = f"Note: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
+            importance = 0.5 if seen.tool == "pr-link" else IMPORTANCE["note"]
+            self._enter(Draft(Layer.FACT, "note", f"note:{seen.uuid}", name, seen.text, "", importance), seen)
+
+    # Records.
+
+    def _enter(self, draft: Draft, seen: Observation, *, spill: str = "", parent: str | None = None) -> str:
+        """Make the record of a draft, with its texts, its originals and its words; return its id."""
+        data = draft.text.encode()
+        digest = _digest(data)
+        record_id = identify("said", self._source, seen.uuid, seen.call_id, draft.kind, digest)
+        harvest = self._harvest
+        if record_id in harvest.ids:  # the client wrote the same line twice
+            return record_id
+        harvest.ids.add(record_id)
+        words, original = draft.text, data
+        if spill and self._spilled and (whole := self._spilled(spill)):
+            original, words = whole, f"{draft.text}\n{whole.decode('utf-8', 'replace')}"
+        record = Record(
+            record_id, draft.layer, draft.kind, draft.subject, self._source, digest, draft.name, self._texts(draft, original, digest, is_spilled=original is not data),
+            seen.seq, self._memory.prompt if parent is None else parent, draft.path, "", seen.session, seen.uuid, seen.agent, draft.trust,
+            draft.importance * drafts.SUBAGENT if seen.agent else draft.importance, seen.at_ns,
+        )  # fmt: skip
+        harvest.records.append(record)
+        harvest.documents.append(self._document(record, draft, words, seen.cwd))
+        return record_id
+
+    def _texts(self, draft: Draft, data: bytes, digest: str, *, is_spilled: bool) -> tuple[Text, ...]:
+        texts = [Text(Resolution.NAME, len(draft.name), draft.name)]
+        signature = draft.signature
+        if signature and signature not in draft.name:
+            texts.append(Text(Resolution.SIGNATURE, len(signature), signature))
+        if len(data) <= INLINE_BYTES_MAX and not is_spilled:
+            texts.append(Text(Resolution.FULL, len(draft.text), draft.text, start_line=draft.start, end_line=draft.end))
+            return tuple(texts)
+        digest = self._blob(data, "" if is_spilled else digest)
+        start, end = _fold(data, is_tail=draft.is_tail)
+        if end > start:
+            first = draft.start if draft.end and not draft.is_tail else 0
+            last = min(draft.end, first + data.count(b"\n", start, end) - 1) if first else 0  # the first line is the question
+            if last >= first > 0 or not first:
+                texts.append(Text(Resolution.FOLDED, end - start, blob=digest, start=start, end=end, start_line=first, end_line=last))
+        texts.append(Text(Resolution.FULL, len(data), blob=digest, end=len(data), start_line=draft.start, end_line=draft.end))
+        return tuple(texts)
+
+    def _document(self, record: Record, draft: Draft, words: str, cwd: str) -> Document:
+        if len(words) > BODY_HEAD_CHARS + BODY_TAIL_CHARS:
+            words = f"{words[:BODY_HEAD_CHARS]}\n{words[-BODY_TAIL_CHARS:]}"
+        near = words if len(words) <= MENTION_HEAD_CHARS + MENTION_TAIL_CHARS else f"{words[:MENTION_HEAD_CHARS]}\n{words[-MENTION_TAIL_CHARS:]}"
+        uses: list[tuple[str, Use, int]] = []
+        if draft.path:
+            uses.append((f"file:{draft.path}", Use.REFERENCE, 1))
+        for path in paths(near):
+            named = self._places.relative(self._places.absolute(path, cwd)) if path.startswith(("/", ".")) else path
+            uses.append((f"file:{named}", Use.MENTION, 1))
+        uses.extend((name, Use.MENTION, times) for name, times in names(near))
+        return Document(
+            record.id, record.layer, record.kind, record.path, (draft.name, draft.path, draft.signature, "", words), uses=tuple(uses), lines=words.count("\n") + 1
+        )
+
+    def _blob(self, data: bytes, digest: str = "") -> str:
+        digest = digest or _digest(data)
+        self._harvest.blobs.setdefault(digest, data)
+        return digest
+
+    def _end(self, ended: Iterable[Ended], record_id: str, seen: Observation) -> None:
+        self._harvest.superseded.extend(Supersession(item.id, record_id, item.reason, seen.seq, seen.at_ns) for item in ended if item.id != record_id)
+
+    def _fix(self, fixed: Iterable[Fixed], record_id: str) -> None:
+        for item in fixed:
+            self._harvest.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
+            share = 1 / len(item.by) if item.by else 0.0
+            # Any of the edits between may be the one; the failure's own command is not among them.
+            self._harvest.edges.extend(Edge(EdgeKind.FIXES, culprit, item.id, share, by=BY) for culprit in item.by if culprit != item.id)
+
+    def _path_of(self, deed: Deed) -> str:
+        given = (deed.detail.path if deed.detail else "") or next(
+            (text for key in ("file_path", "path", "notebook_path", "filePath", "uri") if (text := text_of(deed.inputs.get(key)))), ""
+        )
+        return self._places.absolute(given, deed.last.cwd) if given else deed.tool
+
+    def _folder(self, deed: Deed, meant: Command) -> str:
+        base = text_of(deed.inputs.get("workdir")) or (deed.call.cwd if deed.call else "") or deed.last.cwd
+        return self._places.absolute(meant.folder, base) if meant.folder else base
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def _spill(deed: Deed) -> str:
+    return deed.detail.spilled if deed.detail else ""
+
+
+def _numbered(text: str) -> tuple[list[str], int]:
+    """The lines of a numbered listing without their numbers, and the first number; ([], 0) for any other text."""
+    first = _NUMBERED.match(text)
+    if first is None:
+        return [], 0
+    mark = text[first.end() - 1]
+    lines: list[str] = []
+    for line in text.split("\n"):
+        number, found, rest = line.partition(mark)
+        if not found or not number.strip().isdigit():
+            break  # a reminder that the client put behind the file
+        lines.append(rest)
+    return lines, int(first[1])
+
+
+def _steps(deed: Deed) -> list[tuple[str, str]]:
+    """The steps of a list that a call gives as a whole."""
+    found: list[tuple[str, str]] = []
+    for item in list_of(deed.inputs.get("todos")) or list_of(deed.inputs.get("plan")):
+        step = mapping_of(item)
+        status = text_of(step.get("status"))
+        found.append((text_of(step.get("content")) or text_of(step.get("step")), _STATUSES.get(status, status or "pending")))
+    return found
+
+
+def _fold(data: bytes, *, is_tail: bool) -> tuple[int, int]:
+    """The byte span of the whole lines that fit a folded text, at the end of `data` or at its beginning; (0, 0) for none."""
+    if is_tail:
+        end = len(data)
+        while end and data[end - 1] in b"\n\r \t":
+            end -= 1
+        start = data.find(b"\n", max(0, end - FOLDED_BYTES_MAX - 1), end) + 1
+        return (start, end) if 0 < start < end else (0, 0)
+    end = data.rfind(b"\n", 0, FOLDED_BYTES_MAX + 1)
+    # A first line alone is the name over again.
+    return (0, end) if end > 0 and data.count(b"\n", 0, end) else (0, 0)

@@ -1,0 +1,180 @@
+"""Sessions: where transcripts lie, and whose they are.
+
+Finds session files under a path, each with its subagents' own files, and tells a session's id, client and folder without
+reading it whole. Also the one place that reads what a client wrote beside a transcript.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+import msgspec
+
+from clew.errors import NotReadable
+from clew.transcript.dialects import DIALECTS
+from clew.transcript.dialects.dialect import Origin
+from clew.transcript.dialects.values import mapping_of, text_of
+from clew.transcript.parse import open_transcript
+
+HEAD_BYTES = 4 << 20  # real sessions name their folder in the first 100 kB; instructions before it may be longer
+HEAD_LINES = 200
+SPILL_BYTES_MAX = 64 << 20  # guess: twice the longest output that a client is known to write
+_SUFFIXES = (".jsonl", ".jsonl.xz", ".jsonl.gz")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_SUBAGENTS, _SPILLS = "subagents", "tool-results"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session on disk.
+
+    path      its transcript; of a subagent whose session is gone, the subagent's.
+    id        the session's id.
+    client    name of the dialect, "" for a file that no known client wrote.
+    cwd       the folder that it began in, "" when unknown.
+    agent     the subagent, if `path` is a subagent's.
+    agents    files of its subagents, ordered by name.
+    """
+
+    path: Path
+    id: str
+    client: str = ""
+    cwd: str = ""
+    agent: str = ""
+    agents: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    client: str
+    session: str
+    cwd: str
+
+
+def find(path: Path) -> Iterator[Session]:
+    """Yield the sessions at `path`: a transcript, or a folder that is searched with all below it, ordered by name.
+
+    In a folder, files that no known client wrote are left out. Links to folders are not followed.
+    Raises NotReadable if there is nothing at `path`.
+    """
+    if path.is_dir():
+        own: list[Path] = []
+        helpers: list[Path] = []
+        for folder, folders, files in os.walk(path):
+            folders[:] = sorted(name for name in folders if name != _SPILLS)
+            for name in sorted(files):
+                if name.endswith(_SUFFIXES):
+                    (helpers if _is_agent(Path(folder, name)) else own).append(Path(folder, name))
+        claimed: set[Path] = set()
+        for file in own:
+            session = session_at(file)
+            if session.client:
+                claimed.update(session.agents)
+                yield session
+        for file in helpers:
+            if file not in claimed and (session := session_at(file)).client:
+                yield session
+    else:
+        yield session_at(path)
+
+
+def session_at(path: Path) -> Session:
+    """What a transcript's place and its first lines tell. Raises NotReadable."""
+    head = _head(path)
+    if _is_agent(path):
+        session = path.parent.parent.name if path.parent.name == _SUBAGENTS else head.session
+        return Session(path, session or head.session or _stem(path), head.client, head.cwd, _stem(path).removeprefix("agent-"))
+    named = _UUID.findall(path.name)
+    session = named[-1] if named else head.session or _stem(path)
+    return Session(path, session, head.client, head.cwd, "", _agents_of(path, session))
+
+
+def origin_of(session: Session) -> Origin:
+    """What a parser must know of where a transcript lies."""
+    apart = frozenset(_stem(path).removeprefix("agent-") for path in session.agents)
+    return Origin(session.id, session.agent, apart)
+
+
+def spilled(session: Session, name: str) -> bytes | None:
+    """The output that a client wrote to a file because it was too long; None if it is gone or is not such a file.
+
+    A transcript quotes words from anywhere, so a path in it is believed only if it lies in a folder of spilled results:
+    first the one beside the transcript, which may have been moved with it, then the one that was named.
+    """
+    place = name.replace("\\", "/")
+    base = place.rpartition("/")[2]
+    if base in ("", ".", "..") or "\0" in base:
+        return None
+    home = session.path.parent.parent if session.agent else session.path.parent / session.id
+    candidates = [home / _SPILLS / base]
+    if place.split("/")[-2:-1] == [_SPILLS]:
+        candidates.append(Path(name))
+    for candidate in candidates:
+        try:
+            about = candidate.lstat()
+            if stat.S_ISREG(about.st_mode) and about.st_size <= SPILL_BYTES_MAX and not candidate.parent.is_symlink():
+                return candidate.read_bytes()
+        except (OSError, ValueError):  # gone, or never there: the preview in the conversation is what is left of it
+            continue
+    return None
+
+
+def agent_label(path: Path) -> str:
+    """What the client noted of a subagent beside its transcript: its type and its task; "" for nothing."""
+    about = path.with_name(_stem(path) + ".meta.json")
+    try:
+        noted = mapping_of(msgspec.json.decode(about.read_bytes())) if about.is_file() and about.stat().st_size < 1 << 16 else {}
+    except (OSError, msgspec.DecodeError, RecursionError):  # a label is all that is lost
+        return ""
+    return ": ".join(part for key in ("agentType", "description") if (part := text_of(noted.get(key))))
+
+
+def _is_agent(path: Path) -> bool:
+    return path.parent.name == _SUBAGENTS or path.name.startswith("agent-")
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    for suffix in sorted(_SUFFIXES, key=len, reverse=True):
+        if name.endswith(suffix):
+            return name[: -len(suffix)]
+    return name
+
+
+def _agents_of(path: Path, session: str) -> tuple[Path, ...]:
+    folder = path.parent / session / _SUBAGENTS
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(file for file in folder.iterdir() if file.name.startswith("agent-") and file.name.endswith(_SUFFIXES)))
+
+
+def _head(path: Path) -> _Head:
+    client = session = cwd = ""
+    with open_transcript(path) as stream:
+        try:
+            lines = stream.read(HEAD_BYTES).split(b"\n")
+        except (OSError, EOFError, ValueError) as problem:
+            raise NotReadable(str(path), str(problem) or "cannot be read") from problem
+    for line in islice(lines, HEAD_LINES):
+        try:
+            record: object = msgspec.json.decode(line) if line else None
+        except (msgspec.DecodeError, RecursionError):  # counted and named when the session is read
+            continue
+        if not isinstance(record, dict):
+            continue
+        known = cast("Mapping[str, object]", record)
+        client = client or next((dialect.name for dialect in DIALECTS if dialect.recognises(known)), "")
+        payload = mapping_of(known.get("payload"))
+        session = session or text_of(known.get("sessionId")) or (text_of(payload.get("id")) if known.get("type") == "session_meta" else "")
+        session = session or (text_of(known.get("id")) if client == "codex" and "type" not in known else "")
+        cwd = cwd or text_of(known.get("cwd")) or text_of(payload.get("cwd"))
+        if client and session and cwd:
+            break
+    return _Head(client, session, cwd)
