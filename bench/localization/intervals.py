@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,16 +41,16 @@ class Difference:
     n: int
 
 
-def draw(clusters: Sequence[str]) -> NDArray[np.int64]:
+@lru_cache(maxsize=16)  # every measure over the same rows uses the same draws
+def draw(clusters: tuple[str, ...]) -> NDArray[np.int64]:
     """Return (DRAWS, n) row numbers, padded with −1 to the longest draw; n rows in `clusters`."""
     names = sorted(set(clusters))
-    members = [np.flatnonzero(np.array(clusters) == name) for name in names]
+    members = [[row for row, owner in enumerate(clusters) if owner == name] for name in names]
     random = np.random.default_rng(SEED)
-    width = len(names) * max((len(rows) for rows in members), default=0)
-    draws = np.full((DRAWS, width), -1, dtype=np.int64)
+    draws = np.full((DRAWS, len(names) * max(map(len, members), default=0)), -1, dtype=np.int64)
     for drawn in draws:
-        chosen = [members[at] for at in random.integers(0, len(names), len(names))]
-        rows = np.concatenate([rows[random.integers(0, len(rows), len(rows))] for rows in chosen])
+        chosen = [members[int(at)] for at in random.integers(0, len(names), len(names))]
+        rows = [rows[int(at)] for rows in chosen for at in random.integers(0, len(rows), len(rows))]
         drawn[: len(rows)] = rows
     return draws
 
@@ -77,9 +78,9 @@ def difference(first: Sequence[float | None], second: Sequence[float | None], cl
     return Difference(float(kept.mean()), low, high, p, int(kept.size))
 
 
-def _applicable(values: Sequence[float | None], clusters: Sequence[str]) -> tuple[NDArray[np.float64], list[str]]:
+def _applicable(values: Sequence[float | None], clusters: Sequence[str]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     pairs = [(value, owner) for value, owner in zip(values, clusters, strict=True) if value is not None]
-    return np.array([value for value, _ in pairs], dtype=np.float64), [owner for _, owner in pairs]
+    return np.array([value for value, _ in pairs], dtype=np.float64), tuple(owner for _, owner in pairs)
 
 
 def _means(values: NDArray[np.float64], draws: NDArray[np.int64]) -> NDArray[np.float64]:

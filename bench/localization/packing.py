@@ -43,8 +43,7 @@ def render(tree: Tree, path: str, lines: Iterable[int]) -> str:
     """Return the runs of `lines` of one file, each under a header line; every line ends in a line feed."""
     text = tree.lines(path)
     return "".join(
-        f"{path}:{start}-{end}\n" + "".join(line + "\n" for line in text[start - 1 : end])
-        for start, end in runs_of(sorted(lines))
+        f"{path}:{start}-{end}\n" + "".join(line + "\n" for line in text[start - 1 : end]) for start, end in runs_of(sorted(lines))
     )
 
 
@@ -90,10 +89,7 @@ def measure(answer: Answer, tree: Tree, budget_tokens: int) -> Shown:
             unfounded += 1
             continue
         lines.setdefault(span.path, set()).update(numbers)
-    if answer.text is None:
-        chars = sum(len(render(tree, path, numbers)) for path, numbers in lines.items())
-    else:
-        chars = len(answer.text)
+    chars = sum(len(render(tree, path, numbers)) for path, numbers in lines.items()) if answer.text is None else len(answer.text)
     if tokens_of(chars) > budget_tokens:
         raise OverBudget(tokens_of(chars), budget_tokens)
     return Shown({path: frozenset(numbers) for path, numbers in sorted(lines.items())}, tokens_of(chars), unfounded)
@@ -113,14 +109,17 @@ def _chars(tree: Tree, path: str, numbers: set[int], limit: int) -> int:
 
 
 def _stands_in(packet: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Say whether `wanted` follow one another in `packet`, each at the end of a line."""
-    first = next((offset for offset, line in enumerate(wanted) if line), None)
-    if first is None:
-        return True  # blank lines only: nothing to prove, and nothing gained by the claim
-    for at, line in enumerate(packet):
-        begin = at - first
-        if not line.endswith(wanted[first]) or begin < 0 or begin + len(wanted) > len(packet):
-            continue
-        if all(packet[begin + offset].endswith(expected) for offset, expected in enumerate(wanted)):
-            return True
-    return False
+    """Say whether `wanted` follow one another in `packet`, each at the end of a line; blank lines around them need not.
+
+    Of the first line the indent may be missing: a symbol begins behind it.
+    """
+    filled = [offset for offset, line in enumerate(wanted) if line]
+    if not filled:
+        return True  # nothing to prove, and nothing gained by the claim
+    first, *rest = wanted[filled[0] : filled[-1] + 1]
+    return any(
+        line.endswith(first.lstrip())
+        and len(packet) - at > len(rest)
+        and all(packet[at + offset].endswith(expected) for offset, expected in enumerate(rest, start=1))
+        for at, line in enumerate(packet)
+    )

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 WINDOW_LINES = 50  # the usual window of published BM25 baselines; about 450 tokens of Python
@@ -25,7 +26,7 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A piece of a file that can be ranked: `kind` is function, class, module (lines outside both) or window."""
+    """A piece of a file that can be ranked: `kind` is function, class, rest (lines outside functions) or window."""
 
     path: str
     start: int
@@ -80,24 +81,30 @@ class Tree:
     def windows(self, path: str, lines_max: int = WINDOW_LINES) -> tuple[Unit, ...]:
         """Return the file cut into windows that touch and do not overlap."""
         count = len(self.lines(path))
-        return tuple(
-            Unit(path, start, min(start + lines_max - 1, count), "window") for start in range(1, count + 1, lines_max)
-        )
+        return tuple(Unit(path, start, min(start + lines_max - 1, count), "window") for start in range(1, count + 1, lines_max))
 
     def units(self, path: str) -> tuple[Unit, ...]:
-        """Return symbols and the lines outside them, in windows at most; or windows alone for an unparsable file."""
+        """Return functions whole and the lines outside them, which a class begins anew; windows for an unparsable file.
+
+        A class is not a unit of its own: it would stand in an answer beside its methods and be too large to be shown.
+        """
         symbols = self.symbols(path)
         if symbols is None:
             return self.windows(path)
-        covered = {line for unit in symbols for line in range(unit.start, unit.end + 1)}
+        functions = [unit for unit in symbols if unit.kind == "function"]
+        classes = {unit.start: unit.qualname for unit in symbols if unit.kind == "class"}
+        covered = {line for unit in functions for line in range(unit.start, unit.end + 1)}
         outside = [line for line in range(1, len(self.lines(path)) + 1) if line not in covered]
-        rest = [
-            Unit(path, start, min(start + WINDOW_LINES - 1, last), "module")
-            for first, last in runs_of(outside)
-            for start in range(first, last + 1, WINDOW_LINES)
-        ]
-        kept = (unit for unit in rest if any(line.strip() for line in self.lines(path)[unit.start - 1 : unit.end]))
-        return tuple(sorted((*symbols, *kept), key=lambda unit: (unit.start, -unit.end)))
+        rest: list[Unit] = []
+        for first, last in runs_of(outside):
+            cuts = [first, *(start for start in classes if first < start <= last), last + 1]
+            for begin, end in pairwise(sorted(cuts)):
+                rest += [
+                    Unit(path, start, min(start + WINDOW_LINES, end) - 1, "rest", classes.get(begin, ""))
+                    for start in range(begin, end, WINDOW_LINES)
+                    if any(line.strip() for line in self.lines(path)[start - 1 : min(start + WINDOW_LINES, end) - 1])
+                ]
+        return tuple(sorted((*functions, *rest), key=lambda unit: unit.start))
 
     def text(self, unit: Unit) -> str:
         """Return the unit's lines, joined."""

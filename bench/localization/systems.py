@@ -41,23 +41,40 @@ class System(Protocol):
     """One arm. A new object for each tree, so that nothing is carried from one question to the next."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name that tables print."""
+        ...
 
     @property
     def version(self) -> str:
         """Changes whenever an answer could: rows measured with another version are measured again."""
         ...
 
-    def index(self, tree: Path) -> None: ...
+    def index(self, tree: Path) -> None:
+        """Read the tree; asked once."""
+        ...
 
-    def query(self, text: str, budget_tokens: int) -> Answer: ...
+    def query(self, text: str, budget_tokens: int) -> Answer:
+        """Answer an issue's text; asked once for each budget, smallest first."""
+        ...
 
 
 @runtime_checkable
 class SeesGold(Protocol):
     """The oracle's privilege: it is shown the row before it is asked."""
 
-    def reveal(self, row: Row) -> None: ...
+    def reveal(self, row: Row) -> None:
+        """Take the row."""
+        ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A system that holds something open until it has answered everything."""
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
 
 
 class UnknownSystem(Exception):

@@ -24,9 +24,11 @@ class Bm25Files:
 
     @property
     def version(self) -> str:
+        """Package and parameters."""
         return f"1-{self._per_round} {VERSION}"
 
     def index(self, tree: Path) -> None:
+        """Read the tree."""
         self._tree = Tree(tree)
         self._paths = self._tree.paths
         self._windows = [self._tree.windows(path) for path in self._paths]
@@ -37,8 +39,9 @@ class Bm25Files:
         self._parts = Ranking([part for parts in words for part in parts])
 
     def query(self, text: str, budget_tokens: int) -> Answer:
+        """Answer with ranked spans, packed."""
         asked = words_of(text)
-        scores = iter(self._parts.scores(asked).tolist())
+        scores = iter([float(score) for score in self._parts.scores(asked)])
         part_scores = [list(islice(scores, len(windows))) for windows in self._windows]
         files = order_of(self._files.scores(asked))[:FILES_MAX]
         best = [

@@ -28,12 +28,16 @@ class Oracle:
         self._row: Row | None = None
 
     def reveal(self, row: Row) -> None:
+        """Take the row."""
         self._row = row
 
     def index(self, tree: Path) -> None:
+        """Read the tree."""
         self._tree = Tree(tree)
 
     def query(self, text: str, budget_tokens: int) -> Answer:
+        """Answer with ranked spans, packed."""
+        del text
         if self._row is None:
             raise NotRevealed
         spans = [Span(gold.path, gold.start, gold.end) for gold in self._row.lines]

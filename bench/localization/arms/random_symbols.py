@@ -15,7 +15,7 @@ RANKED_MAX = 1_000  # more are never shown, and a rank beyond is no rank
 
 
 class RandomSymbols:
-    """Functions, classes and the lines outside them, shuffled."""
+    """Functions and the pieces of lines outside them, shuffled."""
 
     name = "random"
     version = f"1-seed{SEED}"
@@ -24,10 +24,12 @@ class RandomSymbols:
         self._seed = seed
 
     def index(self, tree: Path) -> None:
+        """Read the tree."""
         self._tree = Tree(tree)
         self._units = [unit for path in self._tree.paths for unit in self._tree.units(path)]
 
     def query(self, text: str, budget_tokens: int) -> Answer:
+        """Answer with ranked spans, packed."""
         seed = hashlib.sha256(f"{self._seed}\0{text}".encode()).digest()
         order = random.Random(seed).sample(self._units, min(RANKED_MAX, len(self._units)))
         return pack([Span(unit.path, unit.start, unit.end) for unit in order], self._tree, budget_tokens)

@@ -1,0 +1,1 @@
+"""Ingest: megabytes of sessions per second, failures and memory."""
