@@ -1,11 +1,11 @@
 """Memory: the highest resident memory of a process and all its children, watched from outside.
 
 Read from /proc while the command runs. `getrusage` is not enough: its maximum over children is the largest single
-child, and says nothing about several workers at once. Two figures are taken. The *sum of RSS* counts a page once for
-each process that maps it, so it is an upper bound, and it is what budgets are compared with. The *sum of PSS* divides
-a shared page among those that share it: what the machine has really given away. A peak shorter than the time between
-two looks can be missed, so each process's own high-water mark, which the kernel keeps, is taken as well: the result is
-never below the largest of those.
+child, which says nothing about several workers at once, and Linux starts it at the peak of the process that spawned
+it. Two figures are taken. The *sum of RSS* counts a page once for each process that maps it, so it is an upper bound,
+and it is what budgets are compared with. The *sum of PSS* divides a shared page among those that share it: what the
+machine has really given away. A peak between two looks is not lost where one process alone made it, because the
+kernel keeps each process's high-water mark, and the result is never below the largest of those.
 """
 
 from __future__ import annotations

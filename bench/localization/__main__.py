@@ -8,12 +8,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from bench.localization.report import summarise, table
 from bench.localization.rows import DataMissing, load_rows
-from bench.localization.run import BUDGETS, Plan, run
+from bench.localization.run import BUDGETS, Measured, Plan, run
 from bench.localization.systems import UnknownSystem
 from bench.machine import REPOSITORY, provenance, write_result
 from bench.trees import TreeError
@@ -49,13 +50,22 @@ def _measure(given: argparse.Namespace) -> int:
     lines = run(rows, plan, given.work, jobs=given.jobs, say=lambda text: print(text, file=sys.stderr, flush=True))
     has_clew = any(name.startswith("clew") for name in given.systems)
     name = source.name if has_clew else f"{source.name}-without-clew"
-    plain = [msgspec.to_builtins(line) for line in lines]
+    plain = [_plain(line, is_widest=line.budget == max(given.budgets)) for line in lines]
     result: dict[str, object] = {"name": name, **source.as_json(), "jobs": given.jobs, "summary": summarise(lines), "rows": plain}
     write_result(given.results / f"{name}.json", result)
     text = table(result)
     (given.results / f"{name}.md").write_text(text, encoding="utf-8")
     print(text)
     return 0
+
+
+def _plain(line: Measured, *, is_widest: bool) -> dict[str, Any]:
+    """Return a line as the result keeps it: what is missing only at the largest budget, versions once at the head."""
+    kept = msgspec.to_builtins(line)
+    del kept["version"], kept["is_final"]
+    if not is_widest:
+        kept["missing"] = []
+    return kept
 
 
 def _repeatable(given: argparse.Namespace) -> list[str]:
