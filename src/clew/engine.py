@@ -7,27 +7,36 @@ for what a packet printed. The clock is read here and handed down, so that no pa
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from clew.codebase import tree
-from clew.errors import NotReadable, UnknownHandle, UsageError
+import msgspec
+import numpy as np
+
+from clew.codebase import TREE
+from clew.errors import NotReadable, UnknownHandle, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
-from clew.records import Packet, Record, Standing, Tier
-from clew.retrieval import compact as compaction
-from clew.retrieval import retrieve as retrieval
+from clew.records import Delta, Packet, Record, Standing, TaskState, Tier, handle_of, identify
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
+from clew.retrieval.retrieve import retrieve as assemble_packet
 from clew.settings import Settings, workspace_of
-from clew.store.memory import MemoryStore
 from clew.store.ports import Purge, Workspace, Writer
+from clew.task.tracker import observe_task, question_state
 from clew.text.tokens import counter as counter_of
+
+if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls that read them, so that a question starts fast
+    from clew.codebase.tree import Report
+    from clew.transcript.sessions import Session
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
+HANDOFF_SHARE_MAX = 0.5  # of a compaction's budget: the rest is for what was said and seen itself; guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class Indexed:
 
     workspace: str
     root: Path
-    report: tree.Report
+    report: Report
     totals: Totals
     seconds: float
 
@@ -105,6 +114,8 @@ class Engine:
 
     def index(self, path: Path, *, progress: Progress | None = None) -> Indexed:
         """Bring the index of the repository that holds `path` up to date. Raises NotReadable for what is no folder."""
+        from clew.codebase import tree  # lazy: a question needs no parser
+
         started = time.perf_counter()
         if not path.exists():
             raise NotReadable(str(path), "does not exist")
@@ -112,7 +123,7 @@ class Engine:
             raise NotReadable(str(path), "is a file", "name the folder of a repository")
         key, root = workspace_of(path)
         self.store.open_workspace(key, str(root))
-        states = {state.source: state for prefix in ("file:", tree.TREE) for state in self.store.sources(key, prefix)}
+        states = {state.source: state for prefix in ("file:", TREE) for state in self.store.sources(key, prefix)}
         report = tree.Report()
         told = (lambda done, total: progress("reading", done, total)) if progress else None
         totals = accept(self.store, key, tree.changes(root, states, report, jobs=self.settings.jobs, progress=told))
@@ -124,10 +135,73 @@ class Engine:
 
         names  relative to the repository's root; a file that is gone is retired.
         """
+        from clew.codebase import tree  # lazy: a question needs no parser
+
         key, root = workspace_of(path)
         self.store.open_workspace(key, str(root))
         known = [state.source.removeprefix("file:") for state in self.store.sources(key, "file:")]
         return accept(self.store, key, tree.named_changes(root, list(names), known))
+
+    def ingest(self, paths: Sequence[Path], *, repo: Path | None = None, progress: Progress | None = None) -> Ingested:
+        """Read transcripts from where they were last read: files, or folders of them.
+
+        repo   the repository that they belong to; None puts each where it was held.
+        A session that cannot be read is a problem in the answer, and the others are read all the same.
+        """
+        from clew.transcript.follow import source_of  # lazy: a question needs no transcript
+        from clew.transcript.many import Job, follow_all  # lazy: likewise
+        from clew.transcript.sessions import find, session_at  # lazy: likewise
+
+        started = time.perf_counter()
+        done = Ingested()
+        jobs: list[tuple[str, Job]] = []
+        for path in paths:
+            try:
+                found = [each for session in find(path) for each in (session, *(session_at(agent) for agent in session.agents))]
+            except (NotReadable, OSError) as problem:
+                done.problems.append(str(problem))
+                continue
+            if not found:
+                done.problems.append(f"{path}: holds no transcript of a known client")
+            for session in found:
+                key, root = workspace_of(repo) if repo else _workspace_of_session(session)
+                self.store.open_workspace(key, str(root))
+                done.workspaces.setdefault(key, (str(root), []))
+                jobs.append((key, Job(session, self.store.source(key, source_of(session)), str(root))))
+        workers = self.settings.jobs or os.cpu_count() or 1
+        for at, ((key, _), (job, said)) in enumerate(zip(jobs, follow_all([job for _, job in jobs], workers), strict=True), 1):
+            if progress:
+                progress("ingesting", at, len(jobs))
+            if isinstance(said, str):
+                done.problems.append(said)
+                continue
+            self._take_session(key, job.session, source_of(job.session), said, done, before=job.state.size if job.state else 0)
+        for key, (_, names) in done.workspaces.items():
+            if names:
+                self.store.refresh(key)
+        done.seconds = time.perf_counter() - started
+        return done
+
+    def _take_session(self, key: str, session: Session, source: str, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
+        from clew.transcript.follow import UNRECOGNISED, report  # lazy: only called where transcripts are read
+
+        totals = accept(self.store, key, deltas)
+        state = self.store.source(key, source)
+        if state is None or state.status == UNRECOGNISED:
+            done.problems.append(f"{session.path}: no known client wrote this")
+            return
+        if not totals.deltas:
+            done.unchanged += 1
+            return
+        told = report(state)
+        done.sessions += 1
+        done.records += totals.added
+        done.raw_bytes += max(0, state.size - (before if before <= state.size else 0))
+        done.broken_lines += told.broken_count
+        done.workspaces[key][1].append(session.id)
+        for kind, times in told.unknown:
+            done.unknown[kind] = done.unknown.get(kind, 0) + times
+        done.problems.extend(f"{session.path}: line {line} is broken ({reason}); it was kept and passed over" for line, reason in told.broken)
 
     # -- retrieve -------------------------------------------------------------------------------
 
@@ -137,7 +211,7 @@ class Engine:
         Writes no record; only that its entries were used, so that they do not age, and never at the price of the answer.
         """
         key, _ = workspace_of(path)
-        return retrieval.retrieve(
+        return assemble_packet(
             self.store,
             key,
             question_state(question),
@@ -155,13 +229,102 @@ class Engine:
 
     def explain(self, path: Path, handle: str) -> Explained:
         """Return all that the store knows of a record. Raises UnknownHandle."""
+        from clew.retrieval.explain import links_of  # lazy: only here
+
         key, _ = workspace_of(path)
         record = self._record(key, handle)
         [standing] = self.store.standings(key, [record.id])
         versions = self.store.of_subject(key, record.subject)
         standings = self.store.standings(key, [version.id for version in versions])
-        links = explain_links(self.store, key, record)
+        links = links_of(self.store, key, record)
         return Explained(record, standing, tuple(zip(versions, standings, strict=True)), links)
+
+    def compact(self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path) -> Packet:
+        """Return what of a session should stand in the window after it was cut.
+
+        session  path of a transcript, which is ingested first so that every handle can be unfolded; or the id of an ingested one.
+        at       the record before which it is cut: its uuid or its 0-based line; None cuts at the end.
+        path     the repository that it belongs to.
+        Nothing after the cut is looked at: the records are made anew from the lines before it.
+        """
+        from clew.retrieval.compact import compact  # lazy: only here
+        from clew.store.memory import MemoryStore  # lazy: only here
+        from clew.transcript.follow import deltas, observe, source_of  # lazy: a question needs no transcript
+        from clew.transcript.handoff import handoff  # lazy: likewise
+        from clew.transcript.work import work  # lazy: likewise
+
+        key, root = workspace_of(path)
+        counter = counter_of(tokenizer)
+        budget_tokens = _budget(budget_tokens)
+        found, lines = self._transcript(key, session, path)
+        kept = lines[: _cut(lines, at)]
+        observations = list(observe(kept))
+        base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
+        state = _asked(observe_task(observations, root=base))
+        prefix = MemoryStore()
+        prefix.open_workspace(key, str(root))
+        accept(prefix, key, deltas(kept, session=found, root=str(root)))
+        source = source_of(found)
+        prompts = {record.uuid: handle_of(record.id) for record in prefix.of_source(key, source) if record.kind == "prompt"}
+        front = handoff(state, work(observations, root=base), counter.count, int(budget_tokens * HANDOFF_SHARE_MAX), prompts)
+        front = front + "\n" if front and not front.endswith("\n") else front
+        return compact(prefix, key, source, state, front=front, budget_tokens=budget_tokens, counter=counter)
+
+    def _transcript(self, key: str, session: str, path: Path) -> tuple[Session, list[bytes]]:
+        """The session, and its lines as they stand in its file or in the store."""
+        from clew.transcript.parse import open_transcript  # lazy: a question needs no transcript
+        from clew.transcript.sessions import Session, session_at  # lazy: likewise
+
+        file = Path(session)
+        if file.exists():
+            if file.is_dir():
+                raise NotReadable(session, "is a folder", "name one transcript")
+            self.ingest([file], repo=path)
+            found = session_at(file)
+            if not found.client:
+                raise NotReadable(session, "no known client wrote this", "transcripts of Claude Code and Codex are understood")
+            with open_transcript(file) as stream:
+                return found, stream.readlines()
+        states = [state for state in self.store.sources(key, f"session:{session}") if "/" not in state.source]
+        if len(states) != 1:
+            raise UnknownHandle(session, tuple(state.source.removeprefix("session:") for state in states))
+        source = states[0].source
+        pieces = [record for record in self.store.of_source(key, source) if record.kind == "transcript"]
+        pieces.sort(key=lambda record: record.whole.start_line)
+        originals = Originals(self.store, key)
+        raw = b"".join(originals.bytes_of(record.whole) for record in pieces)
+        return Session(file, source.removeprefix("session:")), raw.splitlines(keepends=True)
+
+    def status(self, path: Path) -> Status:
+        """Return the store at a glance, and what it holds of the repository at `path`."""
+        from clew.store.sqlite.migrations import MIGRATIONS  # lazy: only here
+
+        key, _ = workspace_of(path)
+        workspaces = tuple(self.store.workspaces())
+        here = next((workspace for workspace in workspaces if workspace.key == key), None)
+        layers: dict[str, int] = {}
+        kinds: dict[str, int] = {}
+        tiers: dict[str, int] = {}
+        skipped: dict[str, int] = {}
+        files = sessions = 0
+        if here is not None:
+            index = self.store.index(key)
+            docs = np.flatnonzero(index.alive).tolist()
+            for doc in docs:
+                layer, kind = index.layer_of(doc), index.kind_of(doc)
+                layers[layer] = layers.get(layer, 0) + 1
+                kinds[kind] = kinds.get(kind, 0) + 1
+            moved = [standing.tier for _, standing in self.store.unusual(key) if standing.tier != Tier.HOT]
+            tiers = {tier.name.lower(): moved.count(tier) for tier in (Tier.FOLDED, Tier.ARCHIVED)}
+            tiers["hot"] = len(docs) - len(moved)
+            for state in self.store.sources(key):
+                files += state.source.startswith("file:")
+                sessions += state.source.startswith("session:") and "/" not in state.source
+                if state.source.startswith("file:") and state.status != "indexed":
+                    skipped[state.status] = skipped.get(state.status, 0) + 1
+        database = self.settings.database
+        size = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*") if file.is_file())
+        return Status(database, size, len(MIGRATIONS), here, workspaces, layers, kinds, tiers, sessions, files, skipped)
 
     # -- forget ---------------------------------------------------------------------------------
 
@@ -205,3 +368,40 @@ def _budget(tokens: int) -> int:
     if tokens < 0:
         raise UsageError(f"budget {tokens} is negative\nhint: a budget is a number of tokens, 0 or more")
     return tokens
+
+
+def _workspace_of_session(session: Session) -> tuple[str, Path]:
+    """Where a session was held; a folder that is not on this machine is a workspace by its name."""
+    folder = Path(session.cwd) if session.cwd else session.path.parent
+    if folder.is_dir():
+        return workspace_of(folder)
+    return identify("workspace", str(folder))[:16], folder
+
+
+def _asked(state: TaskState) -> TaskState:
+    """The state with its last request as the question, and without a question if there was no request."""
+    return replace(state, question=state.goals[-1].text if state.goals else "")
+
+
+def _cut(lines: Sequence[bytes], at: str | None) -> int:
+    """Number of lines before the record `at`. Raises UnknownRecord."""
+    if at is None:
+        return len(lines)
+    if at.isdecimal():
+        return min(int(at), len(lines))
+    wanted = at.encode()
+    for number, line in enumerate(lines):
+        if wanted in line and _uuid_of(line) == at:
+            return number
+    raise UnknownRecord(at, len(lines))
+
+
+def _uuid_of(line: bytes) -> str:
+    try:
+        return msgspec.json.decode(line, type=_Named).uuid
+    except msgspec.DecodeError:  # a broken line has no uuid that could be meant
+        return ""
+
+
+class _Named(msgspec.Struct):
+    uuid: str = ""

@@ -126,6 +126,14 @@ class Purged(ClewError):
         super().__init__(f"{handle}: was purged ({reason or 'no reason given'}) and cannot be brought back")
 
 
+class UnknownRecord(UsageError):
+    """A transcript has no record of this id."""
+
+    def __init__(self, record: str, lines: int) -> None:
+        self.record, self.lines = record, lines
+        super().__init__(f"record {record!r} is not in this transcript\nhint: name a record's uuid, or a line from 0 to {lines}")
+
+
 class NotReadable(ClewError):
     """A path that was named cannot be read as what it should be."""
 

@@ -19,7 +19,7 @@ from clew.records import Blob, Delta, Layer, Record, Resolution, SourceState, Te
 from clew.text.postings import Document, Use, pack
 
 BY = "codebase/1"
-CONTAINERS = frozenset({"module", "class", "interface", "struct", "enum", "trait", "namespace"})
+SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature
 _IMPORTANCE = {"module": 0.4, "class": 0.6, "function": 0.5, "method": 0.5, "section": 0.3, "config": 0.3, "text": 0.2}
 
 
@@ -156,12 +156,15 @@ def _encode(language: str, note: Note) -> str:
 
 def _texts(data: bytes, starts: Sequence[int], symbol: Symbol, span: _Span, name: str, digest: str, *, is_file: bool) -> tuple[Text, ...]:
     """Name, header, head and whole; a step that shows no less than the next is left out."""
-    texts = [Text(Resolution.NAME, len(name), inline=name)]
+    line = bisect_right(starts, symbol.signature_start)
+    texts = [Text(Resolution.NAME, len(name), inline=name, start_line=line, end_line=line)]
     whole = Text(Resolution.FULL, span.end - span.start, "", digest, span.start, span.end, span.start_line, span.end_line)
     if not is_file and symbol.signature_start < symbol.signature_end:
         header = _whole_lines(data, starts, symbol.signature_start, symbol.signature_end)
-        if (header.start, header.end) != (span.start, span.end):
-            texts.append(_span_text(Resolution.SIGNATURE, header, digest))
+        if (header.start, header.end) != (span.start, span.end) and header.end - header.start <= SIGNATURE_BYTES_MAX:
+            # Inline, because hundreds of headers are shown in a packet, and their originals need not be opened for that.
+            inline = data[header.start : header.end].decode("utf-8", "replace")
+            texts.append(Text(Resolution.SIGNATURE, len(inline), inline, start_line=header.start_line, end_line=header.end_line))
     head = _whole_lines(data, starts, span.start, max(symbol.head_end, span.start + 1))
     if span.start < head.end < span.end:
         texts.append(_span_text(Resolution.FOLDED, head, digest))

@@ -10,24 +10,23 @@ source of its own, `tree:`; while it stays the same, no unchanged file's imports
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from clew.codebase import TREE
 from clew.codebase.facts import Import
 from clew.codebase.imports import PathIndex
 from clew.codebase.parse import parse
 from clew.codebase.remember import BY, digest_of, language_in, name_only, read_note, remember, source_of
 from clew.codebase.scan import Reason, Scan, classify, language_of, scan
+from clew.pool import spread
 from clew.records import Delta, SourceState
 
-TREE = "tree:"  # the source that remembers the set of paths
 POOL_FILES_MIN = 48  # below it starting processes costs more than they save
 POOL_BYTES_MIN = 400_000
 BATCH_BYTES = 256_000  # handed to a process at once
@@ -192,21 +191,11 @@ def _account(report: Report, state: SourceState, *, is_read: bool) -> None:
 
 
 def _read_all(root: Path, todo: Sequence[_Job], paths: PathIndex, jobs: int) -> Iterator[tuple[_Job, Delta | None]]:
-    workers = min(jobs or os.cpu_count() or 1, len(todo) // POOL_FILES_MIN + 1)
-    if workers <= 1 or sum(size for _, size, _ in todo) < POOL_BYTES_MIN:
-        for job in todo:
-            yield job, read_file(root, job[0], paths)
-        return
+    is_small = len(todo) < POOL_FILES_MIN or sum(size for _, size, _ in todo) < POOL_BYTES_MIN
+    workers = 1 if is_small else jobs or os.cpu_count() or 1
     batches = list(_batches(todo))
-    # `spawn`, because a fork of a process that has threads (a daemon, numpy) may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_start_reader, initargs=(root, paths)) as pool:
-        pending = deque(pool.submit(_read_batch, batch) for batch in batches[: workers * 3])
-        for at, batch in enumerate(batches):
-            deltas = pending.popleft().result()
-            if at + workers * 3 < len(batches):
-                pending.append(pool.submit(_read_batch, batches[at + workers * 3]))
-            yield from zip(batch, deltas, strict=True)
+    for batch, deltas in zip(batches, spread(_read_batch, batches, workers, start=_start_reader, given=(root, paths)), strict=True):
+        yield from zip(batch, deltas, strict=True)
 
 
 def _batches(todo: Sequence[_Job]) -> Iterator[list[_Job]]:

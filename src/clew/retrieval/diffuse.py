@@ -6,6 +6,7 @@ budgets or text; `assemble` decides what is shown. Never writes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -38,13 +39,19 @@ class Flow:
     words: NDArray[np.int32]
     forms: tuple[str, ...]
 
-    def reason(self, index: Index, doc: int) -> tuple[str, int] | None:
-        """The words and the tail of the step that gave `doc` most, None if nothing did; ties by record id."""
-        rows = np.flatnonzero((self.heads == doc) & (self.mass > 0))
-        if not len(rows):
-            return None
-        best = min(rows.tolist(), key=lambda row: (-float(self.mass[row]), index.id_of(int(self.tails[row])), int(self.words[row])))
-        return self.forms[int(self.words[best])], int(self.tails[best])
+    def reasons(self, index: Index, docs: Sequence[int]) -> dict[int, tuple[str, int]]:
+        """For each of `docs` that was given anything: the words and the tail of the step that gave most; ties by record id."""
+        order = np.argsort(self.heads, kind="stable")
+        heads = self.heads[order]
+        found: dict[int, tuple[str, int]] = {}
+        for doc, low, high in zip(docs, np.searchsorted(heads, docs, "left"), np.searchsorted(heads, docs, "right"), strict=True):
+            rows = order[low:high]
+            if not len(rows) or self.mass[rows].max() <= 0:
+                continue
+            rows = rows[self.mass[rows] == self.mass[rows].max()]
+            best = min(rows.tolist(), key=lambda row: (index.id_of(int(self.tails[row])), int(self.words[row])))
+            found[doc] = (self.forms[int(self.words[best])], int(self.tails[best]))
+        return found
 
 
 def diffuse(index: Index, seeds: Seeds, *, edges: tuple[Edge, ...] = (), prefix: str = "") -> Flow:
@@ -109,5 +116,10 @@ def _steps(
                 forms.append(form)
             weight, word = np.array([edge.weight], np.float32), np.array([forms.index(form)], np.int32)
             pieces += [(tail, head, weight, word), (head, tail, weight, word)]
-    tails, heads, weights, words = (np.concatenate([piece[at] for piece in pieces]) for at in range(4))
-    return tails, heads, weights, words, tuple(forms)
+    return (
+        np.concatenate([piece[0] for piece in pieces]),
+        np.concatenate([piece[1] for piece in pieces]),
+        np.concatenate([piece[2] for piece in pieces]),
+        np.concatenate([piece[3] for piece in pieces]),
+        tuple(forms),
+    )

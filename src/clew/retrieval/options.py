@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from clew.records import Record, Resolution, Text, Trust, handle_of
 from clew.retrieval.assemble import Option
 from clew.store.ports import Reader
 
-SIGNATURE_CHARS_MAX = 400  # a longer header is data, not a signature
 LINE_CHARS_MAX = 240  # of a one-line form in a conversation
+
+_Draft: TypeAlias = tuple[Resolution, str, int, int, bool]  # resolution, text, first line, last line, whole
 
 
 @dataclass(slots=True)
@@ -38,23 +40,28 @@ class Originals:
         return text.inline if not text.blob else self.bytes_of(text).decode("utf-8", "replace")
 
 
-def options_of(
-    record: Record, originals: Originals, measure: Callable[[Sequence[str]], Sequence[float]], *, resolution_max: Resolution, is_container: bool
-) -> tuple[Option, ...]:
-    """Return the options of a record up to `resolution_max`, ascending.
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """How one record may be shown: up to `resolution_max`, and no further than its head where others stand inside it."""
 
-    measure       token counts of many texts at once.
-    is_container  other records stand inside it: its whole is theirs to show, so it stops at its head.
+    record: Record
+    resolution_max: Resolution = Resolution.FULL
+    is_container: bool = False
+
+
+def options_of(showings: Sequence[Showing], originals: Originals, measure: Callable[[Sequence[str]], Sequence[float]]) -> list[tuple[Option, ...]]:
+    """Return the options of each record, ascending in resolution.
+
+    measure  token counts of many texts at once.
     """
-    limit = min(resolution_max, Resolution.FOLDED) if is_container else resolution_max
-    show = _conversation if record.session else _code
-    shown = [option for text in record.texts if text.resolution <= limit and (option := show(record, text, originals)) is not None]
-    counts = measure([option.text for option in shown])
-    sized = [
-        Option(option.resolution, option.text, tokens, option.start, option.end, is_whole=option.is_whole)
-        for option, tokens in zip(shown, counts, strict=True)
-    ]
-    return tuple(sized)
+    drafts: list[list[_Draft]] = []
+    for showing in showings:
+        limit = min(showing.resolution_max, Resolution.FOLDED) if showing.is_container else showing.resolution_max
+        show = _conversation if showing.record.session else _code
+        texts = [text for text in showing.record.texts if text.resolution <= limit]
+        drafts.append([draft for text in texts if (draft := show(showing.record, text, originals)) is not None])
+    counts = iter(measure([draft[1] for row in drafts for draft in row]))
+    return [tuple(Option(resolution, text, next(counts), start, end, is_whole) for resolution, text, start, end, is_whole in row) for row in drafts]
 
 
 def heading_of(group: str) -> str:
@@ -67,44 +74,39 @@ def group_of(record: Record) -> str:
     return f"session {record.session}" if record.session else _printable(record.path)
 
 
-def _code(record: Record, text: Text, originals: Originals) -> Option | None:
+def _code(record: Record, text: Text, originals: Originals) -> _Draft | None:
     handle, name = handle_of(record.id), _printable(record.name)
     whole = record.whole
     if text.resolution == Resolution.NAME:
-        line = whole.start_line
-        header = record.text(Resolution.SIGNATURE)
-        if header is not None and header.start_line:
-            line = header.start_line
-        return Option(text.resolution, f"{line} [{handle}] {name}\n", 0.0, line, line)
+        line = text.start_line or whole.start_line
+        return text.resolution, f"{line} [{handle}] {name}\n", line, line, False
     body = originals.text_of(text).rstrip("\n")
     if text.resolution == Resolution.SIGNATURE:
-        if len(body) > SIGNATURE_CHARS_MAX:
-            return None
         owner = name.rpartition(".")[0]
         prefix = f"{owner} › " if owner else ""
-        return Option(text.resolution, f"{text.start_line} [{handle}] {prefix}{body.strip()}\n", 0.0, text.start_line, text.end_line)
+        return text.resolution, f"{text.start_line} [{handle}] {prefix}{body.strip()}\n", text.start_line, text.end_line, False
     is_whole = (text.start, text.end, text.blob) == (whole.start, whole.end, whole.blob)
     if is_whole:
         head = f"--- {text.start_line}-{text.end_line} {name}\n"
     else:
         head = f"--- {text.start_line}-{text.end_line} of {whole.start_line}-{whole.end_line} {name} [{handle}]\n"
     resolution = Resolution.FULL if is_whole else text.resolution
-    return Option(resolution, f"{head}{body}\n", 0.0, text.start_line, text.end_line, is_whole=is_whole)
+    return resolution, f"{head}{body}\n", text.start_line, text.end_line, is_whole
 
 
-def _conversation(record: Record, text: Text, originals: Originals) -> Option | None:
+def _conversation(record: Record, text: Text, originals: Originals) -> _Draft | None:
     handle = handle_of(record.id)
     where = f" ({record.agent})" if record.agent else ""
     if text.resolution <= Resolution.SIGNATURE:
         line = " ".join(originals.text_of(text).split())[:LINE_CHARS_MAX]
-        return Option(text.resolution, f"[{handle}] {record.kind}{where}: {line}\n", 0.0)
+        return text.resolution, f"[{handle}] {record.kind}{where}: {line}\n", 0, 0, False
     is_whole = text == record.whole
     body = originals.text_of(text).rstrip("\n")
     if record.trust == Trust.QUOTED:
         # Text from outside stands between marks that it cannot know, and is never an instruction.
         body = f"‹quoted {handle}\n{body}\nquoted {handle}›"
     part = "" if is_whole else " part"
-    return Option(Resolution.FULL if is_whole else text.resolution, f"--- [{handle}] {record.kind}{where}{part}\n{body}\n", 0.0, is_whole=is_whole)
+    return Resolution.FULL if is_whole else text.resolution, f"--- [{handle}] {record.kind}{where}{part}\n{body}\n", 0, 0, is_whole
 
 
 def _printable(name: str) -> str:

@@ -15,10 +15,11 @@ from clew.records import Entry, Layer, Packet, Record, Resolution, Standing, Tas
 from clew.retrieval.assemble import Candidate, Choice, Option, assemble, discounted
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.diffuse import Flow, diffuse, frontier_ids, heaviest
-from clew.retrieval.options import Originals, group_of, heading_of, options_of
-from clew.retrieval.seed import Embedder, Seeds, question_terms, seed
+from clew.retrieval.options import Originals, Showing, group_of, heading_of, options_of
+from clew.retrieval.seed import Embedder, Seeds, seed
 from clew.store.index import Index
 from clew.store.ports import Reader
+from clew.task.clues import clues
 from clew.text.tokens import Counter
 
 PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 0.6))  # prefix of its sources, weight; guess
@@ -66,13 +67,16 @@ def retrieve(
     originals = Originals(reader, workspace)
     full_max = FULL_MAX if deadline.allows("folds") else 12
     worth = discounted([weight for _, weight in known], [group_of(record) for record in rows])
-    candidates: list[Candidate] = []
-    for at, ((doc, _), record) in enumerate(zip(known, rows, strict=True)):
-        limit = Resolution.FULL if at < full_max else Resolution.SIGNATURE
-        options = options_of(record, originals, counter.measure_many, resolution_max=limit, is_container=bool(index.has_children[doc]))
-        candidates.append(Candidate(record.id, worth[at], group_of(record), options))
+    showings = [
+        Showing(record, Resolution.FULL if at < full_max else Resolution.SIGNATURE, is_container=bool(index.has_children[doc]))
+        for at, ((doc, _), record) in enumerate(zip(known, rows, strict=True))
+    ]
+    candidates = [
+        Candidate(record.id, worth[at], group_of(record), options)
+        for at, (record, options) in enumerate(zip(rows, options_of(showings, originals, counter.measure_many), strict=True))
+    ]
     chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter)
-    reasons = _reasons(index, state, ranked, [known[at][0] for at in sorted(choice.picks)], reader, workspace)
+    reasons = _reasons(index, ranked, [known[at][0] for at in sorted(choice.picks)], reader, workspace)
     entries = tuple(
         entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ()), counter) for at, option in sorted(chosen.items())
     )
@@ -88,8 +92,10 @@ def rank(
 ) -> Ranked:
     """Return the documents that matter for a task state, heaviest first, at most CANDIDATES_MAX."""
     total = Seeds(np.zeros(index.size, np.float32))
+    read = clues(state.question)
     for prefix, share in PIPELINES:
-        found = seed(index, state, prefix=prefix, deadline=deadline, embedder=embedder)
+        found = seed(index, state, prefix=prefix, deadline=deadline, found=read, embedder=embedder)
+        total.lexical.extend(found.lexical)
         best = float(found.weights.max(initial=0.0))
         if best > 0:
             total.weights += found.weights * np.float32(share / best)
@@ -216,12 +222,11 @@ def _said(standing: Standing) -> str:
     return f"no longer true: {standing.reason or 'superseded'}{by}"
 
 
-def _reasons(
-    index: Index, state: TaskState, ranked: Ranked, docs: Sequence[int], reader: Reader, workspace: str
-) -> dict[int, tuple[str, ...]]:
+def _reasons(index: Index, ranked: Ranked, docs: Sequence[int], reader: Reader, workspace: str) -> dict[int, tuple[str, ...]]:
     """Reasons in words for the chosen documents, strongest first."""
-    words = index.matching([term for term, _ in question_terms(state)], docs)
-    given = {doc: step for doc in docs if ranked.flow is not None and (step := ranked.flow.reason(index, doc)) is not None}
+    matches = [found.matching(docs) for found in ranked.seeds.lexical]
+    words = [[term for match in matches for term in match[at]] for at in range(len(docs))]
+    given = ranked.flow.reasons(index, docs) if ranked.flow else {}
     tails = list(dict.fromkeys(index.id_of(tail) for _, tail in given.values()))
     names = {record.id: record.name for record in reader.records(workspace, tails)}
     out: dict[int, tuple[str, ...]] = {}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from clew.records import TaskState
 from clew.retrieval.deadline import Deadline
-from clew.store.index import NAME_BEARERS_MAX, Index
+from clew.store.index import NAME_BEARERS_MAX, Index, Lexical
 from clew.task.clues import Clues, clues
 from clew.text.words import raw_words, split
 
@@ -51,10 +51,11 @@ class Embedder(Protocol):
 
 @dataclass(slots=True)
 class Seeds:
-    """Weights (n,) float32 ≥ 0 of all documents, and for some of them the reasons, strongest first."""
+    """Weights (n,) float32 ≥ 0 of all documents, for some of them the reasons, strongest first, and which words matched."""
 
     weights: Floats
     reasons: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    lexical: list[Lexical] = field(default_factory=list[Lexical])
 
     def add(self, docs: NDArray[np.int32], mass: float | Floats, reason: str) -> None:
         """Give documents more weight, and say why."""
@@ -63,16 +64,17 @@ class Seeds:
             self.reasons.setdefault(doc, []).append(reason)
 
 
-def seed(index: Index, state: TaskState, *, prefix: str, deadline: Deadline, embedder: Embedder | None = None) -> Seeds:
+def seed(index: Index, state: TaskState, *, prefix: str, deadline: Deadline, found: Clues | None = None, embedder: Embedder | None = None) -> Seeds:
     """Return the seeds of `state` among the sources whose name begins with `prefix`.
 
-    The best document weighs about 1 to 3; 0 means that no channel speaks for it.
+    found    the clues of its question, when they have been read already.
+    Returns  weights of which the best is about 1 to 3; 0 means that no channel speaks for it.
     """
     among = index.among(prefix)
     seeds = Seeds(np.zeros(index.size, np.float32))
     if not among.count:
         return seeds
-    found = clues(state.question)
+    found = found or clues(state.question)
     _by_words(index, state, seeds, prefix=prefix, deadline=deadline)
     if deadline.allows("names"):
         _by_names(index, found, state, seeds)
@@ -90,7 +92,7 @@ def seed(index: Index, state: TaskState, *, prefix: str, deadline: Deadline, emb
 
 
 def question_terms(state: TaskState) -> list[tuple[str, float]]:
-    """Weighted search terms of a question and its task state, heaviest first, at most TERMS_MAX.
+    """Weighted search terms of a question and its task state, heaviest first.
 
     A term weighs 1 + ln(times), more in the first line, less when only the task state speaks of it.
     """
@@ -106,7 +108,7 @@ def question_terms(state: TaskState) -> list[tuple[str, float]]:
     for name in state.recent_identifiers:
         for term in (t for word in raw_words(name) for t in split(word)):
             terms.setdefault(term, STATE_WEIGHT)
-    return sorted(terms.items(), key=lambda pair: (-pair[1], pair[0]))[: TERMS_MAX * 4]
+    return sorted(terms.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def asks_for_tests(question: str) -> bool:
@@ -117,23 +119,17 @@ def asks_for_tests(question: str) -> bool:
 
 def _by_words(index: Index, state: TaskState, seeds: Seeds, *, prefix: str, deadline: Deadline) -> None:
     terms = question_terms(state)
-    if len(terms) > TERMS_MAX:
-        rarity = {term: index.frequency(term, prefix) for term, _ in terms}
-        known = [(term, weight) for term, weight in terms if rarity[term]]
-        count = index.among(prefix).count
-        known.sort(key=lambda pair: (-pair[1] * log(1 + count / rarity[pair[0]]), pair[0]))
-        terms = known[:TERMS_MAX]
     share_max = TERM_SHARE_MAX if len(terms) >= 6 else 1.0
-    found = index.lexical(terms, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, share_max=share_max)
+    found = index.lexical(terms, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, share_max=share_max, terms_max=TERMS_MAX)
+    seeds.lexical.append(found)
     best = float(found.by_document.max(initial=0.0))
     if best > 0:
         seeds.weights += found.by_document / np.float32(best)
-    if prefix.startswith("file:") and deadline.allows("files"):
-        best_file = float(found.by_path.max(initial=0.0))
-        if best_file > 0:
-            # A file's own words carry a symbol only as far as the symbol has a word of the question itself, or is the file's head.
-            share = found.by_path / np.float32(best_file)
-            seeds.weights += np.float32(FILE_WEIGHT) * share[index.path_codes] * (0.35 + 0.65 * np.minimum(1.0, seeds.weights * 2.0))
+    best_file = float(found.by_path.max(initial=0.0))
+    if best_file > 0 and prefix.startswith("file:") and deadline.allows("files"):
+        # A file's own words carry a symbol only as far as the symbol has a word of the question itself, or is the file's head.
+        share = found.by_path / np.float32(best_file)
+        seeds.weights += np.float32(FILE_WEIGHT) * share[index.path_codes] * (0.35 + 0.65 * np.minimum(1.0, seeds.weights * 2.0))
 
 
 def _by_names(index: Index, found: Clues, state: TaskState, seeds: Seeds) -> None:

@@ -50,11 +50,33 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Lexical:
-    """Scores (n,) by document and (len(paths),) by file, and the terms that counted with their idf."""
+    """Scores (n,) by document and (len(paths),) by file, and the terms that counted: (term, idf, documents that hold it)."""
 
     by_document: Floats
     by_path: Floats
-    used: tuple[tuple[str, float], ...]
+    used: tuple[tuple[str, float, tuple[NDArray[np.int64], ...]], ...]
+
+    def matching(self, docs: Sequence[int], limit: int = 4) -> list[list[str]]:
+        """For each document the terms that it holds, rarest first, at most `limit`."""
+        wanted = np.array(docs, np.int64)
+        order = np.argsort(wanted, kind="stable")
+        found: list[list[tuple[float, str]]] = [[] for _ in docs]
+        for term, idf, pieces in self.used:
+            for piece in pieces:
+                at = np.minimum(np.searchsorted(piece, wanted[order]), len(piece) - 1)
+                for position in order[piece[at] == wanted[order]].tolist():
+                    found[int(position)].append((-idf, term))
+        return [[term for _, term in sorted(rows)[:limit]] for rows in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A term that counts, and its postings per shard: documents, fields, counts, and where each document begins."""
+
+    term: str
+    weight: float
+    idf: float
+    pieces: list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,27 +298,16 @@ class Index:
                 found.append((docs[keep], shard["term_fields"][rows][keep], shard["term_counts"][rows][keep]))
         return found
 
-    def frequency(self, term: str, prefix: str = "") -> int:
-        """Number of live documents of the sources under `prefix` that hold `term` in any field."""
-        return sum(len(np.unique(docs)) for docs, _, _ in self._postings(term_hash(term), self.among(prefix).mask))
-
-    def matching(self, terms: Sequence[str], docs: Sequence[int], limit: int = 4) -> list[list[str]]:
-        """For each document the terms that it holds, rarest first, at most `limit`."""
-        wanted = np.array(docs, np.int64)
-        order = np.argsort(wanted, kind="stable")
-        found: list[list[tuple[int, str]]] = [[] for _ in docs]
-        for term in terms:
-            pieces = self._postings(term_hash(term), self.alive)
-            df = sum(len(_firsts(piece)) for piece, _, _ in pieces)
-            for piece, _, _ in pieces:
-                at = np.searchsorted(piece, wanted[order])
-                hit = order[(at < len(piece)) & (piece[np.minimum(at, len(piece) - 1)] == wanted[order])]
-                for position in hit.tolist():
-                    found[int(position)].append((df, term))
-        return [[term for _, term in sorted(rows)[:limit]] for rows in found]
-
     def lexical(
-        self, terms: Sequence[tuple[str, float]], weights: Floats, *, prefix: str, b: Floats, k1: float, share_max: float = 1.0
+        self,
+        terms: Sequence[tuple[str, float]],
+        weights: Floats,
+        *,
+        prefix: str,
+        b: Floats,
+        k1: float,
+        share_max: float = 1.0,
+        terms_max: int = 1 << 16,
     ) -> Lexical:
         """BM25F scores of every document, and of every file, for weighted terms.
 
@@ -305,6 +316,7 @@ class Index:
         prefix     search among the sources whose name begins so; all statistics are theirs.
         b          (FIELDS,) length normalisation per field, 0 to 1; k1 > 0 saturates the weighted count.
         share_max  terms that stand in a larger share of the documents are left out.
+        terms_max  of the rest, those of most weight × idf count.
         Returns    scores by document and by path; 0 for what has no term or is not searched.
         Source     Robertson, Zaragoza 2009, eq. 3.15 to 3.17; a file's counts are the sums of its documents'.
         """
@@ -314,26 +326,29 @@ class Index:
         lengths, codes = self.column("lengths"), self.path_codes
         path_mean = max(float(among.path_words.sum()) / max(among.files, 1), 1e-9)
         path_norm = (1.0 / (1.0 - b[-1] + b[-1] * among.path_words / path_mean)).astype(np.float32)
-        used: list[tuple[str, float]] = []
-        for term, weight in terms:
-            pieces = self._postings(term_hash(term), among.mask)
-            firsts = [_firsts(docs) for docs, _, _ in pieces]
-            df = sum(len(first) for first in firsts)
-            if not df or df > share_max * among.count:
-                continue
-            idf = _idf(df, among.count)
-            used.append((term, idf))
+        used = sorted(self._known(terms, among, share_max), key=lambda known: (-known.idf * known.weight, known.term))[:terms_max]
+        for known in used:
             by_file = np.zeros(len(self.paths), np.float64)
-            for (docs, fields, counts), first in zip(pieces, firsts, strict=True):
+            for docs, fields, counts, first in known.pieces:
                 raw = weights[fields] * counts
                 norm = (1.0 - b[fields] + b[fields] * lengths[docs, fields] / among.mean[fields]).astype(np.float32)
                 mass = np.add.reduceat(raw / norm, first)
-                scores[docs[first]] += np.float32(idf * weight) * (mass / (np.float32(k1) + mass))
+                scores[docs[first]] += np.float32(known.idf * known.weight) * (mass / (np.float32(k1) + mass))
                 by_file += np.bincount(codes[docs], raw, len(self.paths))
             holders = np.flatnonzero(by_file)
             mass = by_file[holders].astype(np.float32) * path_norm[holders]
-            by_path[holders] += np.float32(_idf(len(holders), among.files) * weight) * (mass / (np.float32(k1) + mass))
-        return Lexical(scores, by_path, tuple(used))
+            by_path[holders] += np.float32(_idf(len(holders), among.files) * known.weight) * (mass / (np.float32(k1) + mass))
+        holders_of = tuple((known.term, known.idf, tuple(docs[first] for docs, _, _, first in known.pieces)) for known in used)
+        return Lexical(scores, by_path, holders_of)
+
+    def _known(self, terms: Sequence[tuple[str, float]], among: Among, share_max: float) -> list[_Known]:
+        found: list[_Known] = []
+        for term, weight in terms:
+            pieces = [(docs, fields, counts, _firsts(docs)) for docs, fields, counts in self._postings(term_hash(term), among.mask)]
+            df = sum(len(first) for *_, first in pieces)
+            if 0 < df <= share_max * among.count:
+                found.append(_Known(term, weight, _idf(df, among.count), pieces))
+        return found
 
     # -- by name --------------------------------------------------------------------------------
 

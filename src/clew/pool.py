@@ -1,0 +1,44 @@
+"""Pool: the same work on many batches, on all cores, in order, with a bound on what waits.
+
+Used by both pipelines; knows neither. Processes are spawned, because a fork of a process that has threads
+(a daemon, numpy) may hang.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, TypeVar
+
+Batch = TypeVar("Batch")
+Result = TypeVar("Result")
+AHEAD = 3  # batches per worker under way at once: enough to keep it busy, few enough to bound memory
+
+
+def spread(
+    work: Callable[[Batch], Result], batches: Sequence[Batch], workers: int, *, start: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
+) -> Iterator[Result]:
+    """Yield work(batch) for each batch, in order; in this process when one worker is enough.
+
+    work, start  module-level functions, since they are sent by name; `start(*given)` runs once in each process.
+    Raises       what `work` raises; BrokenProcessPool when a worker was killed.
+    """
+    if workers <= 1 or len(batches) <= 1:
+        if start:
+            start(*given)
+        for batch in batches:
+            yield work(batch)
+        return
+    with ProcessPoolExecutor(min(workers, len(batches)), multiprocessing.get_context("spawn"), start, given) as pool:
+        pending = deque(pool.submit(work, batch) for batch in batches[: workers * AHEAD])
+        try:
+            for at in range(len(batches)):
+                result = pending.popleft().result()
+                if at + workers * AHEAD < len(batches):
+                    pending.append(pool.submit(work, batches[at + workers * AHEAD]))
+                yield result
+        finally:
+            for left in pending:
+                left.cancel()
