@@ -14,7 +14,7 @@ from clew.errors import Purged, StoreClosed, UnknownWorkspace
 from clew.records import Delta, Edge, EdgeKind, Record, SourceState, Standing, Tier
 from clew.store import rules
 from clew.store.index import Index, PartKey, part_digest
-from clew.store.ports import Applied, Purge, Workspace
+from clew.store.ports import Applied, Purge, Refreshed, Workspace
 from clew.text import postings
 
 
@@ -178,6 +178,11 @@ class MemoryStore:
         for delta in deltas:
             total = _apply(space, rules.admit(delta, refusals), total)
         return total
+
+    def refresh(self, workspace: str) -> Refreshed:
+        """See `Writer`. There is nothing to prepare: nobody starts cold."""
+        self._space(workspace)
+        return Refreshed(is_written=False)
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
         """See `Writer`. A record that stands there already has not moved."""
@@ -351,7 +356,7 @@ def _replace_parts(space: _Space, delta: Delta) -> None:
 
 
 def _bury(space: _Space, gone: Collection[str], touched: Collection[str], tombstone: _Tombstone, *, is_done: bool) -> Purge:
-    """Erase what is left of these records and the originals that only the touched sources named and nobody needs now."""
+    """Erase what is left of these records, and the originals into which neither they nor another source point now."""
     for record_id in gone:
         space.purged_records[record_id] = tombstone
     for source in touched:
@@ -359,14 +364,14 @@ def _bury(space: _Space, gone: Collection[str], touched: Collection[str], tombst
         space.segments[source] = {part: data for part, data in parts.items() if data}
     for source, edges in space.edges.items():
         space.edges[source] = {key: edge for key, edge in edges.items() if edge.tail not in gone and edge.head not in gone}
-    needed = {text.blob for held in space.holdings.values() for holding in held.values() for text in holding.record.texts}
-    for source, named in space.originals_of.items():
-        if source not in touched:
-            needed |= named
-    erased = {digest for source in touched for digest in space.originals_of.get(source, ())} - needed
+    dropped: set[str] = set()
+    for source in touched:
+        held = [space.holdings[record_id][source] for record_id in space.ids_of.get(source, ())]
+        needed = {text.blob for holding in held for text in holding.record.texts}
+        dropped |= space.originals_of.get(source, set()) - needed
+        space.originals_of[source] = space.originals_of.get(source, set()) & needed
+    erased = dropped.difference(*space.originals_of.values())
     sizes = [len(space.originals.pop(digest)) for digest in erased & space.originals.keys()]
     space.purged_originals.update(dict.fromkeys(erased, tombstone))
-    for named in space.originals_of.values():
-        named.difference_update(erased)
     space.generation += is_done
     return Purge(len(gone), len(sizes), sum(sizes))

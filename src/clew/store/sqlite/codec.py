@@ -25,6 +25,7 @@ _TIERS = {tier.value: tier for tier in Tier}
 _TRUSTS = {trust.value: trust for trust in Trust}
 
 _encoder = msgspec.msgpack.Encoder()
+_json_encoder = msgspec.json.Encoder()
 _texts_decoder = msgspec.msgpack.Decoder(list[_PackedText])
 
 
@@ -44,13 +45,22 @@ def from_stored(value: Stored) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "surrogatepass")
 
 
-def prefix_ranges(prefix: str) -> tuple[str, str, bytes, bytes]:
+def ids_to_json(ids: Sequence[str]) -> str:
+    """Return distinct ids as a JSON list. What is not ASCII is left out: it is no record's id."""
+    return _json_encoder.encode([record_id for record_id in dict.fromkeys(ids) if record_id.isascii()]).decode()
+
+
+def prefix_ranges(prefix: str) -> tuple[str, Stored, bytes, bytes]:
     """Two ranges, low inclusive and high exclusive, of texts and of bytes: the stored forms of what begins with `prefix`."""
     data = prefix.encode("utf-8", "surrogatepass")
     above = data + b"\xff"  # a byte that stands in no UTF-8
     if isinstance(to_stored(prefix), bytes):
         return "", "", data, above  # no valid text begins so
-    return prefix, prefix + "\U0010ffff", data, above
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return prefix, b"", data, above  # SQLite sorts every text before any bytes
+    after = 0xE000 if stem[-1] == "\ud7ff" else ord(stem[-1]) + 1  # what lies between them are surrogates
+    return prefix, stem[:-1] + chr(after), data, above
 
 
 def texts_to_bytes(texts: Sequence[Text]) -> bytes:

@@ -33,15 +33,6 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
-    """What `SqliteStore.refresh` did. `reason` says why a snapshot that was due could not be written; "" otherwise."""
-
-    is_written: bool
-    parts_changed: int
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class _Cached:
     """An index, the generation that it answers for, the parts of its base, and where it came from, in words."""
 

@@ -40,7 +40,6 @@ def purge_source(connection: Connection, workspace: int, name: str, reason: str,
     connection.write_each("segments.delete", [(row,) for row, _, _ in segments])
     connection.write("edges.delete_of_source", workspace, source)
     purge = _bury(connection, workspace, sorted(gone), [source], (reason, at_ns))
-    connection.write("originals.unname_source", workspace, source)
     connection.write("sources.delete", source)
     return purge
 
@@ -52,11 +51,9 @@ def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: 
     connection.write_each("edges.delete_touching", [(workspace, record_id) for record_id in gone])
     for source in touched:
         _erase_postings(connection, workspace, source, frozenset(gone))
-    erased = _unneeded(connection, workspace, touched)
     weights: list[tuple[int, int]] = []
-    for digest in erased:
+    for digest in _unname(connection, workspace, touched):
         weights += connection.rows("originals.delete", workspace, digest)
-        connection.write("originals.unname", workspace, digest)
         connection.write("tombstones.raise", workspace, "original", digest, reason, at_ns)
     size = sum(weight[0] for weight in weights)
     connection.write("workspaces.weigh", -size, -sum(weight[1] for weight in weights), workspace)
@@ -73,17 +70,14 @@ def _erase_postings(connection: Connection, workspace: int, source: int, gone: C
             connection.write("segments.replace", part_digest(rest), rest, row)
 
 
-def _unneeded(connection: Connection, workspace: int, touched: Sequence[int]) -> list[str]:
-    """Originals that the touched sources named, that no other source named, and into which none of their records points."""
-    named: set[str] = set()
-    needed: set[str] = set()
+def _unname(connection: Connection, workspace: int, touched: Sequence[int]) -> list[str]:
+    """Take from the touched sources what none of their records points into; returns what no source names any more."""
+    dropped: set[str] = set()
     for source in touched:
-        named |= {digest for (digest,) in connection.rows("originals.of_source", workspace, source)}
-        for (texts,) in connection.rows("records.texts_of_source", workspace, source):
+        needed: set[str] = set()
+        for (texts,) in connection.stream("records.texts_of_source", workspace, source):
             needed |= blobs_in(texts)
-    alone = [
-        digest
-        for digest in named - needed
-        if all(source in touched for (source,) in connection.rows("originals.sources", workspace, digest))
-    ]
-    return sorted(alone)
+        named = {digest for (digest,) in connection.rows("originals.of_source", workspace, source)}
+        connection.write_each("originals.unname", [(workspace, source, digest) for digest in sorted(named - needed)])
+        dropped |= named - needed
+    return [digest for digest in sorted(dropped) if connection.row("originals.sources", workspace, digest) is None]

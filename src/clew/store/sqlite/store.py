@@ -31,9 +31,18 @@ from clew.errors import (
 from clew.records import Delta, Edge, Record, SourceState, Standing, Tier
 from clew.store import originals, rules
 from clew.store.index import Index
-from clew.store.ports import Applied, Purge, Workspace
+from clew.store.ports import Applied, Purge, Refreshed, Workspace
 from clew.store.sqlite import changes, migrations, purging
-from clew.store.sqlite.codec import edge_from_row, from_stored, prefix_ranges, record_from_row, standing_from_row, state_from_row, to_stored
+from clew.store.sqlite.codec import (
+    edge_from_row,
+    from_stored,
+    ids_to_json,
+    prefix_ranges,
+    record_from_row,
+    standing_from_row,
+    state_from_row,
+    to_stored,
+)
 from clew.store.sqlite.connections import (
     BUSY_TIMEOUT_S,
     Connection,
@@ -47,7 +56,7 @@ from clew.store.sqlite.connections import (
     peek,
     translated,
 )
-from clew.store.sqlite.indexing import Indexes, Refreshed, Space
+from clew.store.sqlite.indexing import Indexes, Space
 
 _POOL_MAX = 8  # guess: connections kept open for reading; more readers at once open their own for the call
 
@@ -172,9 +181,8 @@ class SqliteStore:
         """See `Reader`. An edge is hidden while the store knows no record at one of its ends."""
         with self._reading() as connection:
             number = _space(connection, workspace).number
-            keys = [(number, to_stored(record_id)) for record_id in dict.fromkeys(ids)]
-            rows = {row[0]: row for row in connection.rows_for("edges.touching", keys)}
-        pairs = [(edge_from_row(row), from_stored(row[8])) for row in rows.values()]
+            rows = connection.rows("edges.touching", number, ids_to_json(ids))
+        pairs = [(edge_from_row(row), from_stored(row[8])) for row in rows]
         pairs.sort(key=lambda pair: (pair[0].tail, pair[0].head, pair[0].kind, pair[0].by, pair[1]))
         return [edge for edge, _ in pairs]
 
@@ -345,7 +353,7 @@ class SqliteStore:
     def _by_id(self, workspace: str, ids: Sequence[str]) -> dict[str, Row]:
         with self._reading() as connection:
             number = _space(connection, workspace).number
-            rows = connection.rows_for("records.by_id", [(number, to_stored(record_id)) for record_id in dict.fromkeys(ids)])
+            rows = connection.rows("records.by_id", number, ids_to_json(ids))
         return _spokesmen(rows)
 
     def _purge(self, workspace: str, erase: Callable[[Connection, int], Purge | None]) -> Purge:
@@ -415,9 +423,8 @@ def _spokesman(*rows: Row) -> Row:
 
 
 def _standings(connection: Connection, number: int, ids: Sequence[str]) -> list[Standing]:
-    keys = [(number, to_stored(record_id)) for record_id in dict.fromkeys(ids)]
     holders: dict[str, list[tuple[bool, str, Standing]]] = {}
-    for row in connection.rows_for("records.standing", keys):
+    for row in connection.rows("records.standing", number, ids_to_json(ids)):
         holders.setdefault(row[0], []).append((bool(row[2]), from_stored(row[1]), standing_from_row(row)))
     absent = [(number, "record", to_stored(record_id)) for record_id in dict.fromkeys(ids) if record_id not in holders]
     graves = {

@@ -5,10 +5,12 @@ ON CONFLICT (workspace, tail, head, kind, source) DO UPDATE SET
   weight = excluded.weight, tail_digest = excluded.tail_digest, head_digest = excluded.head_digest, by = excluded.by;
 
 -- name: touching
--- Edges that begin or end at a record, as long as both ends are known and have the digests they were made from.
+-- Edges that begin or end at one of the ids of a JSON list, as long as both ends are known and have the digests they were made from.
 SELECT e.row, e.kind, e.tail, e.head, e.weight, e.tail_digest, e.head_digest, e.by, s.name
-  FROM (SELECT row FROM edges WHERE workspace = ?1 AND tail = ?2 UNION SELECT row FROM edges WHERE workspace = ?1 AND head = ?2) t
-  JOIN edges e ON e.row = t.row
+  FROM (SELECT b.row FROM json_each(?2) asked CROSS JOIN edges b WHERE b.workspace = ?1 AND b.tail = asked.value
+         UNION
+        SELECT b.row FROM json_each(?2) asked CROSS JOIN edges b WHERE b.workspace = ?1 AND b.head = asked.value) found
+  JOIN edges e ON e.row = found.row
   JOIN sources s ON s.source = e.source
  WHERE EXISTS (SELECT 1 FROM records r WHERE r.workspace = ?1 AND r.id = e.tail AND e.tail_digest IN ('', r.digest))
    AND EXISTS (SELECT 1 FROM records r WHERE r.workspace = ?1 AND r.id = e.head AND e.head_digest IN ('', r.digest));

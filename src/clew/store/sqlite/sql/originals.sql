@@ -27,9 +27,5 @@ SELECT source FROM original_sources WHERE workspace = ? AND digest = ?;
 DELETE FROM originals WHERE workspace = ? AND digest = ? RETURNING size, length(data);
 
 -- name: unname
--- Forget which sources named an original.
-DELETE FROM original_sources WHERE workspace = ? AND digest = ?;
-
--- name: unname_source
--- Forget which originals a source named.
-DELETE FROM original_sources WHERE workspace = ? AND source = ?;
+-- Forget that a source named an original.
+DELETE FROM original_sources WHERE workspace = ? AND source = ? AND digest = ?;

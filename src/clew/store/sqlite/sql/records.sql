@@ -29,7 +29,7 @@ SELECT subject FROM records WHERE row = ?;
 
 -- name: heirs
 -- The live records of a subject.
-SELECT r.id, s.name, r.seq, r.at_ns FROM records r JOIN sources s ON s.source = r.source
+SELECT r.id, (SELECT s.name FROM sources s WHERE s.source = r.source), r.seq, r.at_ns FROM records r
  WHERE r.workspace = ? AND r.subject = ? AND r.is_live = 1;
 
 -- name: set_ending
@@ -49,11 +49,12 @@ UPDATE records SET tier = ?1 WHERE workspace = ?2 AND id = ?3 AND tier <> ?1;
 UPDATE records SET uses = uses + 1, used_at_ns = ? WHERE workspace = ? AND id = ?;
 
 -- name: by_id
--- One record, once per source that holds or held it.
+-- The records with the ids of a JSON list, once per source that holds or held them.
+-- One statement for all: with STAT4, SQLite plans a join anew for each binding, which took eight times as long.
 SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
        r.language, r.session, r.uuid, r.agent, r.trust, r.importance, r.at_ns
-  FROM records r JOIN sources s ON s.source = r.source
- WHERE r.workspace = ? AND r.id = ?;
+  FROM json_each(?2) asked CROSS JOIN records r JOIN sources s ON s.source = r.source
+ WHERE r.workspace = ?1 AND r.id = asked.value;
 
 -- name: by_subject
 -- Every version of a subject, once per source that holds or held it.
@@ -70,10 +71,10 @@ SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.n
  WHERE r.workspace = ? AND r.source = ? AND r.is_live = 1;
 
 -- name: standing
--- What is known of one record beyond its words, once per source that holds or held it.
+-- What is known beyond their words of the records with the ids of a JSON list, once per source that holds or held them.
 SELECT r.id, s.name, r.is_live, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns
-  FROM records r JOIN sources s ON s.source = r.source
- WHERE r.workspace = ? AND r.id = ?;
+  FROM json_each(?2) asked CROSS JOIN records r JOIN sources s ON s.source = r.source
+ WHERE r.workspace = ?1 AND r.id = asked.value;
 
 -- name: unusual
 -- Ids of records that stand in the index in at least one source and are ended there, or not on the hot tier.
