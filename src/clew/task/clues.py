@@ -200,7 +200,7 @@ def _is_path(path: str) -> bool:
     if name in FILE_NAMES or _has_extension(name):
         stem, _, extension = name.rpartition(".")
         # `x.c`, `self.h`: attributes of one letter are no files unless a folder stands before them.
-        return len(extension) > 1 or "/" in unix or len(stem) > 3 or name in FILE_NAMES
+        return len(extension) > 1 or "/" in unix or (len(stem) > 3 and stem not in ("self", "this")) or name in FILE_NAMES
     parts = [part for part in unix.split("/") if part not in ("", ".", "..", "~")]
     if any(":" in part or not (part[0].isalnum() or part[0] in "._@") for part in parts) or "\\" in path:
         return False
@@ -221,7 +221,7 @@ def _clean(path: str) -> str:
         path = path[2:]
     if path.startswith(("a/", "b/")) and path.count("/") > 1:  # a diff's two sides
         path = path[2:]
-    return path
+    return path.rstrip("/")
 
 
 def _quoted(text: str) -> dict[str, None]:

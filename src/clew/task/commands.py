@@ -103,7 +103,6 @@ _TASK = re.compile(
     r"(?:^|[:_\-./])(?:test|tests|spec|e2e|ci|lint|check|checks|type|types|typecheck|tsc|build|compile|verify|vet|clippy|coverage)(?:$|[:_\-.])"
 )
 _SCRIPT = re.compile(r"(?:^|[/_-])(?:test|tests|check|lint|ci|verify)(?:[_\-][\w-]{0,40})?(?:\.sh|\.bash|\.py|\.mjs|\.js|\.ts)?$")
-_SED_SCRIPT = re.compile(r"^-?[\d,$+~/]{0,24}[pdq]?$|^s.\S|^/")
 _PATH = re.compile(r"[\w.@~/+-][\w.@~/+=,\[\]-]{0,300}$")
 
 
@@ -159,7 +158,7 @@ def kind_of(simple: Simple) -> str:
         if len(kept) >= depth:
             break
         if not word.startswith("-"):
-            if kept[0] in FILTERS or kept[0] in READERS:
+            if kept[0] in FILTERS or kept[0] in READERS or " " in word or "\n" in word:
                 break
             kept.append(word)
     return " ".join(kept)[:FORM_CHARS_MAX]
@@ -200,7 +199,7 @@ def files_read(simple: Simple) -> tuple[str, ...]:
     """Paths that a simple command shows: `cat a b`, `sed -n 1,9p a`, `head -5 a`, `vim a`; as written."""
     program = simple.words[0].rpartition("/")[2]
     if program == "sed" and not any(word.startswith(("-i", "--in-place")) for word in simple.words[1:]):
-        return _paths_of([word for word in simple.words[1:] if not _SED_SCRIPT.match(word)])
+        return _paths_of(_files_of_sed(simple.words[1:]))
     if program in READERS:
         return _paths_of([word for word in simple.words[1:] if not word.isdigit()])
     return ()
@@ -211,10 +210,26 @@ def files_written(simple: Simple) -> tuple[str, ...]:
     program = simple.words[0].rpartition("/")[2]
     named: tuple[str, ...] = ()
     if program == "sed" and any(word.startswith(("-i", "--in-place")) for word in simple.words[1:]):
-        named = _paths_of([word for word in simple.words[1:] if not _SED_SCRIPT.match(word)][-8:])
+        named = _paths_of(_files_of_sed(simple.words[1:]))
     elif program in ("tee", "touch"):
         named = _paths_of(simple.words[1:])
     return (*_paths_of(simple.writes), *named)
+
+
+def _files_of_sed(words: tuple[str, ...]) -> list[str]:
+    """What stands behind sed's options and its script."""
+    found: list[str] = []
+    has_script = False
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if word in ("-e", "-f", "--expression", "--file"):
+            has_script = True
+            at += 1
+        elif not word.startswith("-"):
+            found.append(word)
+        at += 1
+    return found if has_script else found[1:]
 
 
 def _paths_of(words: tuple[str, ...] | list[str]) -> tuple[str, ...]:

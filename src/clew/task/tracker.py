@@ -82,20 +82,25 @@ class TaskTracker:
 
     question: str = ""
     root: str = ""
-    _goals: list[Stated] = field(default_factory=list[Stated], repr=False)
-    _assent: Stated | None = field(default=None, repr=False)
-    _constraints: dict[str, Stated] = field(default_factory=dict[str, Stated], repr=False)
-    _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], repr=False)
-    _errors: dict[str, _Failed] = field(default_factory=dict[str, _Failed], repr=False)
-    _checks: dict[str, _Checked] = field(default_factory=dict[str, _Checked], repr=False)
-    _attempts: Attempts = field(default_factory=Attempts, repr=False)
-    _plan: dict[str, PlanStep] = field(default_factory=dict[str, PlanStep], repr=False)
-    _pending: dict[str, _Call] = field(default_factory=dict[str, _Call], repr=False)
-    _window: deque[_Recent] = field(default_factory=lambda: deque[_Recent](maxlen=WINDOW), repr=False)
-    _seq: int = field(default=0, repr=False)
+    _goals: list[Stated] = field(default_factory=list[Stated], init=False, repr=False)
+    _assent: Stated | None = field(default=None, init=False, repr=False)
+    _constraints: dict[str, Stated] = field(default_factory=dict[str, Stated], init=False, repr=False)
+    _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], init=False, repr=False)
+    _errors: dict[str, _Failed] = field(default_factory=dict[str, _Failed], init=False, repr=False)
+    _checks: dict[str, _Checked] = field(default_factory=dict[str, _Checked], init=False, repr=False)
+    _attempts: Attempts = field(default_factory=Attempts, init=False, repr=False)
+    _plan: dict[str, PlanStep] = field(default_factory=dict[str, PlanStep], init=False, repr=False)
+    _pending: dict[str, _Call] = field(default_factory=dict[str, _Call], init=False, repr=False)
+    _window: deque[_Recent] = field(default_factory=lambda: deque[_Recent](maxlen=WINDOW), init=False, repr=False)
+    _seq: int = field(default=0, init=False, repr=False)
 
     def see(self, observation: Observation) -> None:
-        """Take one more observation into account; they come in the order in which they happened."""
+        """Take one more observation into account; they come in the order in which they happened.
+
+        Raises TypeError for anything else: no record, packet or state may pass for something that happened.
+        """
+        if not isinstance(observation, Observation):
+            raise TypeError(f"a task is told from observations only, not from a {type(observation).__name__}")
         self.root = self.root or observation.cwd
         self._seq = observation.seq
         if observation.agent:

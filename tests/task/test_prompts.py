@@ -1,0 +1,124 @@
+"""What the user said, and which of their sentences bind."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clew.task.prompts import answers, binding_sentences, is_assent, spoken, spoken_in_refusal
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<task-notification>\n<task-id>b1</task-id>\n</task-notification>\nRead the output file.",
+        "<local-command-stdout>Bye!</local-command-stdout>",
+        "<system-reminder>Do not mention this.</system-reminder>",
+        "<command-name>/clear</command-name>\n<command-message>clear</command-message>\n<command-args></command-args>",
+        "[Request interrupted by user for tool use]",
+        "This session is being continued from a previous conversation that ran out of context.",
+        "<bash-input>git status</bash-input>",
+        "# AGENTS.md instructions for /home/ada/shop\n<INSTRUCTIONS>Never push.</INSTRUCTIONS>",
+        "<environment_context><cwd>/x</cwd></environment_context>",
+        "  ",
+    ],
+)
+def test_machine_prompts_say_nothing(text: str) -> None:
+    assert spoken(text) == ""
+
+
+def test_the_users_words_stay_as_they_are_around_a_machines_block() -> None:
+    assert spoken("fix  the cart\n<system-reminder>no</system-reminder>\nand the tax") == "fix  the cart\n\nand the tax"
+
+
+def test_a_slash_command_with_words_is_a_request() -> None:
+    text = "<command-message>review</command-message>\n<command-name>/review</command-name>\n<command-args>the cart</command-args>"
+
+    assert spoken(text) == "/review the cart"
+
+
+@pytest.mark.parametrize("text", ["yes", "Ok, continue", "2", "b)", "yes please", "yeah let's do it", "go ahead!"])
+def test_assent_is_no_request(text: str) -> None:
+    assert is_assent(text)
+
+
+@pytest.mark.parametrize("text", ["yes, but only in the cart", "commit", "why?", "option 3 without the tests", "push it"])
+def test_a_request_is_no_assent(text: str) -> None:
+    assert not is_assent(text)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Never push to main.",
+        "please don't touch the migrations",
+        "do not stash anything, read the files you need",
+        "Make sure the docs are consistent.",
+        "I don't want the token in the log.",
+        "The name must not change.",
+        "Use a map instead of a list.",
+        "only change the cart",
+        "no, use the tax table",
+        "and always run the tests first",
+        "Errors should never be swallowed.",
+    ],
+)
+def test_sentences_that_bind_are_kept_verbatim(sentence: str) -> None:
+    assert binding_sentences(f"Here is the thing. {sentence}\nThanks.") == (sentence,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't think that is right.",
+        "Why does it never stop?",
+        "they always come late",
+        "It must have been the cache.",
+        "we have only one shop",
+        "```\nnever do this\n```",
+        "> you must never do this",
+        "2024-01-02 10:00 WARN you must not do this",
+        "    never = always(must)",
+        "cart.go:1:2: avoid this name",
+        "no problem",
+    ],
+)
+def test_reports_questions_code_and_logs_bind_nobody(text: str) -> None:
+    assert binding_sentences(text) == ()
+
+
+def test_of_a_document_only_orders_bind() -> None:
+    text = "# Plan\n\n## Cart\nThe total must be rounded.\n- Do not rename `Cart`.\n\n## Tax\nRates should never be cached."
+
+    assert binding_sentences(text) == ("Do not rename `Cart`.",)
+
+
+def test_of_a_pasted_log_only_the_users_ends_are_read() -> None:
+    log = "\n".join(f"line {at}: you must not worry about {at}." for at in range(2000))
+
+    found = binding_sentences(f"Never retry.\n\n\n{log}\n\n\nAlways log it.")
+
+    assert found[0] == "Never retry."
+    assert found[-1] == "Always log it."
+    assert not any("1000" in sentence for sentence in found)
+
+
+def test_words_in_a_refusal_are_the_users() -> None:
+    refused = "The user doesn't want to proceed with this tool use. To tell you how to proceed, the user said:\n"
+
+    assert spoken_in_refusal(f"{refused}use the other table\n\nNote: The user's next message may contain a correction") == "use the other table"
+    assert spoken_in_refusal("The user doesn't want to proceed with this tool use. STOP what you are doing.") == ""
+    assert spoken_in_refusal("the user said:\nrm it") == ""
+
+
+def test_answers_to_questions_are_kept_as_pairs() -> None:
+    text = 'User has answered your questions: "Which table?"="tax", "Why?"="faster". You can now continue.'
+
+    assert answers(text) == ('"Which table?"="tax"', '"Why?"="faster"')
+    assert answers('"a"="b"') == ()
+
+
+@given(st.text(max_size=600))
+def test_what_binds_stands_in_the_prompt(text: str) -> None:
+    assert all(sentence in text for sentence in binding_sentences(text))
