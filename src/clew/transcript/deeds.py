@@ -77,7 +77,7 @@ class Deed:
     def last(self) -> Observation:
         """The observation that completed it: the result, or the call that has none."""
         observation = self.result or self.call
-        assert observation is not None  # noqa: S101 - one of the two is always there
+        assert observation is not None
         return observation
 
     @property

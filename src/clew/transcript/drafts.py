@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clew.records import Layer, Trust
+from clew.task.outcomes import summary, telling
+from clew.task.prompts import spoken_in_refusal
 from clew.transcript.commands import Command, command_line
 from clew.transcript.deeds import Deed, Verb
-from clew.transcript.dialects.values import compact, count_of, list_of, mapping_of, text_of
+from clew.transcript.dialects.values import compact, list_of, mapping_of, text_of
 from clew.transcript.statements import first_sentence
 
 NAME_CHARS_MAX = 140
@@ -24,10 +26,32 @@ SUBAGENT = 0.7  # guess: what a subagent saw matters through its report
 # How much the loss of each kind would hurt before any question is asked. Guesses, in the order of the evidence that
 # folded histories miss most: the user's words, then what was changed, then what failed, then what was seen.
 IMPORTANCE: dict[str, float] = {
-    "constraint": 0.95, "prompt": 0.9, "rejection": 0.85, "answer": 0.85, "plan": 0.75, "decision": 0.7, "error": 0.7, "edit": 0.65, "write": 0.65,
-    "agent": 0.6, "todo": 0.6, "check": 0.6, "message": 0.4, "fetch": 0.4, "read": 0.35, "command": 0.35, "summary": 0.3, "tool": 0.3,
-    "brief": 0.3, "search": 0.25, "note": 0.2, "attachment": 0.2, "thinking": 0.15, "boundary": 0.1, "transcript": 0.0,
-}  # fmt: skip
+    "constraint": 0.95,
+    "prompt": 0.9,
+    "rejection": 0.85,
+    "answer": 0.85,
+    "plan": 0.75,
+    "decision": 0.7,
+    "error": 0.7,
+    "edit": 0.65,
+    "write": 0.65,
+    "agent": 0.6,
+    "todo": 0.6,
+    "check": 0.6,
+    "message": 0.4,
+    "fetch": 0.4,
+    "read": 0.35,
+    "command": 0.35,
+    "summary": 0.3,
+    "tool": 0.3,
+    "brief": 0.3,
+    "search": 0.25,
+    "note": 0.2,
+    "attachment": 0.2,
+    "thinking": 0.15,
+    "boundary": 0.1,
+    "transcript": 0.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +79,16 @@ class Draft:
 
 
 _DEFINITION = re.compile(
-    r"^ *(?:\d+[→\t])?[ \t]*(?:export |default |pub(?:\(\w+\))? |public |private |protected |internal |abstract |final |async |static |unsafe |open |override )*"
+    r"^ *(?:\d+[→\t])?[ \t]*(?:export |default |pub(?:\(\w+\))? |public |private |protected |internal |abstract |final |async "
+    r"|static |unsafe |open |override )*"
     r"(?:def|class|func|fn|function|interface|type|struct|impl|trait|enum|module|namespace|object|record|package|#{1,3}) \S.*$",
     re.MULTILINE,
 )
-_TELLING = re.compile(
-    r"^(?:=+ .*\b(?:passed|failed|error)\b.*=+|E {3}.*|.*\b\w*(?:Error|Exception)\b: .*|Tests?:? .*\b(?:passed|failed)\b.*|.*\b\d+ (?:passed|failed|passing|failing)\b.*"
-    r"|--- FAIL.*|FAIL\b.*|panic: .*|fatal: .*|.*\berror(?:\[\w+\]| TS\d+)?: .*|error\b.*|ERROR\b.*|.*\b\d+ (?:errors?|problems?|issues?)\b.*|ok\b.*|.*: command not found.*"
-    r"|.*[Nn]o such file or directory.*|.*\bCommand failed with exit code.*|make: \*\*\*.*)$",
-    re.MULTILINE,
-)
-_STRONG = re.compile(r"^(?:E {3}|.*(?:Error|Exception)\b: |panic: |--- FAIL|fatal: |.*\berror(?:\[\w+\]| TS\d+)?: )", re.MULTILINE)
+_DOCUMENT = re.compile(r"\$\(cat <<-?[ \t]*(['\"]?)(\w{1,40})\1\n[ \t]*([^\n]{0,400})")
 _NOTHING_FOUND = ("No matches found", "No files found", "No files matched")
-_CODEX_HEAD = re.compile(r"^(?:(?:Exit code|Wall time|Total output lines|Command|Chunk ID|Process|Original token count|Warning)[^\n]*\n)+Output:\n")
+_CODEX_HEAD = re.compile(
+    r"^(?:(?:Exit code|Wall time|Total output lines|Command|Chunk ID|Process|Original token count|Warning)[^\n]*\n)+Output:\n"
+)
 
 
 def one_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
@@ -85,26 +106,27 @@ def output_of(deed: Deed) -> str:
     return text
 
 
-def telling_line(text: str, *, is_failure: bool) -> str:
-    """The line that says how a command went: its last summary or error, else its last line that is not blank."""
-    tail = text[-12_000:]
-    found = list(_TELLING.finditer(tail))
-    if is_failure and (strong := [line for line in found if _STRONG.match(line[0])]):
-        return one_line(strong[-1][0])
-    if found:
-        return one_line(found[-1][0])
-    for line in reversed(tail.split("\n")):
-        if line.strip():
+def telling_line(text: str, *, is_check: bool, has_failed: bool) -> str:
+    """The line that says how a command went: the reason of a failure, the summary of a check, else the last that is not blank."""
+    if has_failed or is_check:
+        line = summary(text, has_passed=not has_failed) if is_check else next(iter(telling(text)), "")
+        if line:
+            return one_line(line)
+    for line in reversed(text[-4000:].split("\n")):
+        if line.strip() and not line.startswith("</"):
             return one_line(line)
     return ""
+
+
+def _message_of(document: re.Match[str]) -> str:
+    return document[3]
 
 
 def defining_line(text: str) -> str:
     """The first definition or heading in a piece of a file, else its first line that is not blank."""
     head = text[:20_000]
-    if found := _DEFINITION.search(head):
-        return one_line(found[0])
-    return first_sentence(head, LINE_CHARS_MAX)
+    found = _DEFINITION.search(head)
+    return one_line(found[0]) if found else first_sentence(head, LINE_CHARS_MAX)
 
 
 def read(deed: Deed, path: str, start: int, end: int, total: int) -> Draft:
@@ -130,8 +152,8 @@ def search(deed: Deed, path: str) -> Draft:
     return Draft(Layer.FACT, "search", subject, name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["search"], path=path)
 
 
-def command(deed: Deed, line: str, meant: Command, *, has_passed: bool | None) -> Draft:
-    """A shell command with its outcome; a check where it tests, builds or lints."""
+def command(deed: Deed, line: str, meant: Command, check: str, *, has_passed: bool | None) -> Draft:
+    """A shell command with its outcome; `check` is the name of what it checks, "" for nothing."""
     output = output_of(deed)
     exit_code = deed.result.exit_code if deed.result else None
     has_failed = deed.has_failed or has_passed is False
@@ -140,21 +162,21 @@ def command(deed: Deed, line: str, meant: Command, *, has_passed: bool | None) -
         ending = f" → exit {exit_code}"
     elif deed.result and deed.result.is_error:
         ending = " → failed"
-    if meant.checks and has_passed is not None:
-        ending += ", failed" if has_passed is False and not exit_code else ", passed" if has_passed and exit_code is None else ""
-    first = line.strip().split("\n", 1)[0]
-    name = f"$ {one_line(first, NAME_CHARS_MAX)}{ending}"
-    if meant.checks:
-        layer, kind, subject, importance = Layer.STATE, "command", f"check:{meant.checks}", IMPORTANCE["check"]
+    if check and has_passed is not None and has_passed is not (exit_code == 0):
+        ending += " (passed)" if has_passed else " (failed)" if not exit_code else ""
+    name = f"$ {first_sentence(_DOCUMENT.sub(_message_of, line), NAME_CHARS_MAX)}{ending}"
+    kind, importance = "command", IMPORTANCE["command"]
+    if check:
+        layer, subject, importance = Layer.STATE, check, IMPORTANCE["check"]
     elif meant.is_look:
-        layer, kind, subject = Layer.FACT, "search" if meant.is_search else "command", f"command:{line.strip()}"
+        layer, subject, kind = Layer.FACT, f"command:{line.strip()}", "search" if meant.is_search else "command"
         importance = IMPORTANCE[kind]
     else:
-        layer, kind, subject, importance = Layer.ACTION, "command", f"command:{line.strip()}", IMPORTANCE["command"]
+        layer, subject = Layer.ACTION, f"command:{line.strip()}"
     if has_failed:
-        kind, importance = "error", IMPORTANCE["error"] if meant.checks else 0.5
-        layer = layer if meant.checks else Layer.FACT
-    signature = telling_line(output, is_failure=has_failed)
+        kind, importance = "error", IMPORTANCE["error"] if check else 0.5
+        layer = layer if check else Layer.FACT
+    signature = telling_line(output, is_check=bool(check), has_failed=has_failed)
     trust = Trust.QUOTED if meant.is_web else Trust.OBSERVED
     return Draft(layer, kind, subject, name, f"$ {line}\n{deed.text}", signature, importance, trust, is_tail=not meant.is_search)
 
@@ -192,7 +214,9 @@ def _changing(deed: Deed, kind: str, name: str, text: str, signature: str, path:
     subject = f"{kind}:{path}"
     if deed.has_failed:
         importance = 0.1 if "Sibling tool call" in deed.text[:100] else 0.4
-        return Draft(Layer.FACT, "error", subject, name, text, first_sentence(_plain_error(deed.text), LINE_CHARS_MAX), importance, path=path)
+        return Draft(
+            Layer.FACT, "error", subject, name, text, first_sentence(_plain_error(deed.text), LINE_CHARS_MAX), importance, path=path
+        )
     return Draft(Layer.ACTION, kind, subject, name, text, signature, IMPORTANCE[kind], path=path)
 
 
@@ -208,18 +232,22 @@ def failure(deed: Deed, what: str, path: str) -> Draft:
 
 def rejection(deed: Deed, what: str, path: str) -> Draft:
     """A call that the user did not allow."""
-    words = rejected_with(deed.text)
+    words = spoken_in_refusal(deed.text)
     name = f"User rejected: {one_line(what, NAME_CHARS_MAX)}"
     arguments = deed.call.arguments if deed.call else ""
     text = f"{name}\n{arguments}\n{deed.text}"
     signature = one_line(words) or "no reason given"
-    return Draft(Layer.INTENT, "rejection", f"{deed.verb}:{what}", name, text, signature, IMPORTANCE["rejection" if words else "note"], path=path, is_tail=True)
-
-
-def rejected_with(text: str) -> str:
-    """What the user said when rejecting a call, "" for nothing."""
-    _, found, words = text.partition("the user said:\n")
-    return words.partition("\n\nNote: The user's next message")[0].strip() if found else ""
+    return Draft(
+        Layer.INTENT,
+        "rejection",
+        f"{deed.verb}:{what}",
+        name,
+        text,
+        signature,
+        IMPORTANCE["rejection" if words else "note"],
+        path=path,
+        is_tail=True,
+    )
 
 
 def fetch(deed: Deed) -> Draft:
@@ -228,13 +256,16 @@ def fetch(deed: Deed) -> Draft:
     name = f"Fetched {one_line(what, NAME_CHARS_MAX)}"
     asked = text_of(deed.inputs.get("prompt"))
     text = f"{deed.tool} {what}\n{asked + chr(10) if asked else ''}{deed.text}"
-    return Draft(Layer.FACT, "fetch", f"fetch:{what}", name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["fetch"], Trust.QUOTED)
+    return Draft(
+        Layer.FACT, "fetch", f"fetch:{what}", name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["fetch"], Trust.QUOTED
+    )
 
 
 def agent(deed: Deed) -> Draft:
     """A subagent's task and report."""
     inputs = deed.inputs
-    what = text_of(inputs.get("description")) or text_of(inputs.get("task_id")) or first_sentence(text_of(inputs.get("prompt")), 80) or deed.tool
+    what = text_of(inputs.get("description")) or first_sentence(text_of(inputs.get("prompt")), 80)
+    what = what or f"output of {text_of(inputs.get('task_id')) or text_of(inputs.get('agent_id')) or deed.tool}"
     kind = text_of(inputs.get("subagent_type"))
     name = f"Agent{f' ({kind})' if kind else ''}: {one_line(what, NAME_CHARS_MAX)}"
     prompt = text_of(inputs.get("prompt")) or text_of(inputs.get("message"))
@@ -287,12 +318,11 @@ def naming(deed: Deed, path: str) -> str:
         return f"{deed.tool} {path}"
     arguments: Mapping[str, object] = deed.inputs
     what = next((text for key in ("description", "pattern", "url", "query", "skill", "plan") if (text := text_of(arguments.get(key)))), "")
-    return f"{deed.tool} {first_sentence(what, NAME_CHARS_MAX)}" if what else f"{deed.tool} {one_line(deed.call.arguments, NAME_CHARS_MAX) if deed.call else ''}"
-
-
-def line_count(value: object) -> int:
-    """A line number of a call's input, 0 where there is none."""
-    return max(0, count_of(value))
+    return (
+        f"{deed.tool} {first_sentence(what, NAME_CHARS_MAX)}"
+        if what
+        else f"{deed.tool} {one_line(deed.call.arguments, NAME_CHARS_MAX) if deed.call else ''}"
+    )
 
 
 def _failed(deed: Deed) -> str:

@@ -19,12 +19,13 @@ from clew.records import Delta, Observation, SourceState
 from clew.text.postings import pack
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import Origin
-from clew.transcript.parse import Carry, Reading, open_transcript
-from clew.transcript.remember import BY, Harvest, Remembering
-from clew.transcript.sessions import Session, origin_of, session_at, spilled
+from clew.transcript.parse import Batch, Carry, Reading, open_transcript
+from clew.transcript.remember import BY, Remembering
+from clew.transcript.sessions import Session, agent_label, origin_of, session_at, spilled
 
 BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, memory about 10 times this
 HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
+EARLY_BYTES_MAX = 8 << 20  # of a file without a known record before it counts as no transcript
 NOTE_VERSION = 1
 UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
 
@@ -105,8 +106,15 @@ def deltas(
 
 
 class _Following:
-    def __init__(  # noqa: PLR0917
-        self, source: Path | Iterable[bytes], session: Session | None, origin: Origin, note: _Note | None, head: str, head_bytes: int, root: str
+    def __init__(
+        self,
+        source: Path | Iterable[bytes],
+        session: Session | None,
+        origin: Origin,
+        note: _Note | None,
+        head: str,
+        head_bytes: int,
+        root: str,
     ) -> None:
         self._source = source
         self._session = session
@@ -119,32 +127,34 @@ class _Following:
 
     def run(self, batch_bytes: int, *, is_anew: bool) -> Iterator[Delta]:
         is_whole, held = is_anew, 0
-        early: list[tuple[bytes, int]] = []
+        early: list[Batch] = []  # lines before anybody said what this is and whose it is
         for batch in self._reading.batches():
-            if not self._reading.session and not self._session:
-                if self._reading.is_hopeless:
-                    break
-                early.append((batch.raw, batch.first_line))  # lines before anybody said whose they are
-                held += len(batch.raw)
-                if held <= batch_bytes:
-                    continue
-            remembering = self._open()
-            first = batch.events[0].observation if batch.events else None
-            for raw, line in [*early, (batch.raw, batch.first_line)]:
-                remembering.keep(raw, line, first.seq if first else 0, first.at_ns if first else 0, self._id)
-            early = []
-            remembering.take(batch.events)
             held += len(batch.raw)
+            early.append(batch)
+            if not self._reading.client:
+                if self._reading.is_hopeless or held > EARLY_BYTES_MAX:
+                    break
+                continue
+            if not self._id and held < batch_bytes:
+                continue
+            self._take(early)
+            early = []
             if held >= batch_bytes:
-                yield self._delta(remembering.drain(), is_whole=is_whole)
+                yield self._delta(is_whole=is_whole)
                 is_whole, held = False, 0
-        if self._reading.carry().dialect == "" and is_anew:
-            yield self._unrecognised()
+        if not self._reading.client:
+            if is_anew:
+                yield self._unrecognised()
         elif held or is_whole:
-            remembering = self._open()
-            for raw, line in early:
-                remembering.keep(raw, line, 0, 0, self._id)
-            yield self._delta(remembering.drain(), is_whole=is_whole)
+            self._take(early)
+            yield self._delta(is_whole=is_whole)
+
+    def _take(self, batches: Iterable[Batch]) -> None:
+        remembering = self._open()
+        for batch in batches:
+            first = batch.events[0].observation if batch.events else None
+            remembering.keep(batch.raw, batch.first_line, first.seq if first else 0, first.at_ns if first else 0, self._id)
+            remembering.take(batch.events)
 
     @property
     def _id(self) -> str:
@@ -155,25 +165,40 @@ class _Following:
             source = source_of(self._session) if self._session else f"session:{self._id}"
             memory = bytes(self._note.remembering) if self._note else b""
             load = partial(spilled, self._session) if self._session else None
-            self._remembering = Remembering(source, root=self._root, spilled=load, memory=memory)
+            label = agent_label(self._session.path) if self._session and self._session.agent else ""
+            self._remembering = Remembering(source, root=self._root, spilled=load, label=label, memory=memory)
         return self._remembering
 
-    def _delta(self, harvest: Harvest, *, is_whole: bool) -> Delta:
+    def _delta(self, *, is_whole: bool) -> Delta:
         carry = self._reading.carry()
         remembering = self._open()
+        harvest = remembering.drain()
         note = _Note(
-            NOTE_VERSION, self._id, self._head, self._head_bytes, carry, self._reading.unknown, self._reading.is_cut, msgspec.Raw(remembering.memory())
+            version=NOTE_VERSION,
+            session=self._id,
+            head=self._head,
+            head_bytes=self._head_bytes,
+            carry=carry,
+            unknown=self._reading.unknown,
+            is_cut=self._reading.is_cut,
+            remembering=msgspec.Raw(remembering.memory()),
         )
         source = source_of(self._session) if self._session else f"session:{self._id}"
-        state = SourceState(source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode())
         return Delta(
-            BY, source, is_whole, tuple(harvest.records), tuple(harvest.edges), tuple(harvest.superseded),
-            harvest.originals(), pack(harvest.documents) if harvest.documents else b"", state,
-        )  # fmt: skip
+            by=BY,
+            source=source,
+            is_whole=is_whole,
+            records=tuple(harvest.records),
+            edges=tuple(harvest.edges),
+            superseded=tuple(harvest.superseded),
+            blobs=harvest.originals(),
+            segment=pack(harvest.documents) if harvest.documents else b"",
+            state=SourceState(source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode()),
+        )
 
     def _unrecognised(self) -> Delta:
-        source = source_of(self._session) if self._session else "session:"
-        return Delta(BY, source, is_whole=True, state=SourceState(source, status=UNRECOGNISED))
+        source = source_of(self._session) if self._session else f"session:{self._id}"
+        return Delta(BY, source, is_whole=True, state=SourceState(source, mtime_ns=self._mtime_ns, status=UNRECOGNISED))
 
 
 def report(state: SourceState) -> Report:

@@ -3,7 +3,8 @@
 For each deed: which lines of which file it showed, in which version; which command ended how; and which earlier
 records are no longer true because of it. A read ends an earlier one that it repeats or contains, if the lines are
 the same, and contradicts it if they are not. An edit ends the reads of the lines that it touched and moves the
-others along. A check that runs again ends its earlier outcome, and fixes it if that had failed.
+others along. A check that runs again ends its earlier outcome, and fixes it if that had failed; so does a wider
+check that passes.
 
 Knows records by their ids only. What it must remember is bounded, and survives in a few bytes per live view.
 """
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
+from clew.task.commands import Scope
 from clew.transcript.events import Change, Hunk
 
 FILES_MAX = 1500  # guess: files with live views; the oldest are forgotten beyond it, their reads then stay live
@@ -66,6 +68,7 @@ class _Run(msgspec.Struct, array_like=True):
     id: str
     mark: str
     has_passed: bool | None = None
+    scopes: list[Scope] = msgspec.field(default_factory=list[Scope])
     culprits: list[str] = msgspec.field(default_factory=list[str])
 
 
@@ -138,27 +141,32 @@ class Ledger:
         self._credit(record_id)
         return ended
 
-    def run(self, record_id: str, subject: str, text: str, *, has_passed: bool | None) -> tuple[list[Ended], list[Fixed]]:
-        """Enter the newest outcome of something that can be done again: a check, a look, a search, a plan."""
+    def run(
+        self, record_id: str, subject: str, text: str, *, has_passed: bool | None, scopes: Sequence[Scope] = ()
+    ) -> tuple[list[Ended], list[Fixed]]:
+        """Enter the newest outcome of something that can be done again: a check, a look, a search, a plan.
+
+        scopes  of a check: what it covers. When it passes, narrower outcomes end too.
+        """
         runs = self._memory.runs
-        mark = xxh3_64_hexdigest(text.encode())
         before = runs.pop(subject, None)
-        runs[subject] = _Run(record_id, mark, has_passed)
+        runs[subject] = _Run(record_id, xxh3_64_hexdigest(text.encode()), has_passed, list(scopes))
         _trim(runs, RUNS_MAX)
-        if has_passed is False:
-            if subject not in self._memory.failing:
-                self._memory.failing.append(subject)
-                del self._memory.failing[:-RUNS_MAX]
-        elif subject in self._memory.failing:
-            self._memory.failing.remove(subject)
-        if before is None:
-            return [], []
-        if has_passed and before.has_passed is False:
-            return [Ended(before.id, "fixed")], [Fixed(before.id, tuple(before.culprits))]
-        if has_passed is False and before.has_passed:
-            return [Ended(before.id, "broken since")], []
-        same = "with the same output" if before.mark == mark else "with another output"
-        return [Ended(before.id, f"run again {same}")], []
+        self._note_failure(subject, has_failed=has_passed is False)
+        ended: list[Ended] = []
+        fixed: list[Fixed] = []
+        if before is not None:
+            ended.append(Ended(before.id, _reason(before, runs[subject])))
+            if has_passed and before.has_passed is False:
+                fixed.append(Fixed(before.id, tuple(before.culprits)))
+        if has_passed and scopes:
+            for other in [other for other in runs if other != subject and _is_covered(runs[other].scopes, scopes)]:
+                narrower = runs.pop(other)
+                self._note_failure(other, has_failed=False)
+                if narrower.has_passed is False:
+                    fixed.append(Fixed(narrower.id, tuple(narrower.culprits)))
+                ended.append(Ended(narrower.id, "fixed" if narrower.has_passed is False else "covered by a later check"))
+        return ended, fixed
 
     def fail(self, record_id: str, subject: str) -> list[Ended]:
         """Enter a call that failed, so that a later success of the same subject can end it."""
@@ -171,6 +179,14 @@ class Ledger:
         self._memory.failing.remove(subject)
         before = self._memory.runs.pop(subject, None)
         return [Ended(before.id, "worked later")] if before else []
+
+    def _note_failure(self, subject: str, *, has_failed: bool) -> None:
+        failing = self._memory.failing
+        if has_failed and subject not in failing:
+            failing.append(subject)
+            del failing[:-RUNS_MAX]
+        elif not has_failed and subject in failing:
+            failing.remove(subject)
 
     def _keep(self, path: str, kept: list[_Seen]) -> None:
         views = self._memory.views
@@ -189,6 +205,18 @@ class Ledger:
 def mark_of(lines: Sequence[str]) -> str:
     """The version of some lines: equal marks mean equal lines (two of a million share one with a chance of 3e-8)."""
     return xxh3_64_hexdigest("\n".join(lines).encode())
+
+
+def _reason(before: _Run, now: _Run) -> str:
+    if now.has_passed and before.has_passed is False:
+        return "fixed"
+    if now.has_passed is False and before.has_passed:
+        return "broken since"
+    return "run again with the same output" if before.mark == now.mark else "run again with another output"
+
+
+def _is_covered(old: Sequence[Scope], new: Sequence[Scope]) -> bool:
+    return bool(old) and all(any(wide.covers(narrow) for wide in new) for narrow in old)
 
 
 def _moved(seen: _Seen, hunks: Sequence[Hunk]) -> _Seen | None:

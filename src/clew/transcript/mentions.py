@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from clew.task.vocabulary import EXTENSIONS
+
 NAMES_MAX = 32  # more would make a long listing a neighbour of everything
 PATHS_MAX = 24
 PATH_CHARS_MAX = 200
@@ -15,12 +17,6 @@ _EXTENSION = re.compile(r"\.([A-Za-z][A-Za-z0-9]{0,9})(?![\w/])")  # begins with
 _BEFORE = re.compile(r"[\w@.+~/\\-]+")  # matched backwards, over the reversed text before the dot
 _CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]{2}")
 _CODE = re.compile(r"[A-Z]{1,6}\d{2,6}")
-_EXTENSIONS = frozenset(
-    """py pyi pyx ipynb js jsx mjs cjs ts tsx mts cts vue svelte astro go rs java kt kts scala groovy gradle clj c h cc cpp cxx hpp hh m mm swift
-    cs fs vb rb php pl pm lua r jl ex exs erl hs ml elm dart nim zig sol sql graphql proto thrift sh bash zsh fish ps1 html htm css scss sass less
-    xml svg json jsonc json5 jsonl yaml yml toml ini cfg conf env properties md mdx rst txt tex csv lock mod sum tf hcl mk cmake bzl nix diff patch
-    snap xsl po adoc d s asm plist""".split()
-)
 
 
 @dataclass(slots=True)
@@ -76,7 +72,7 @@ def paths(text: str) -> list[str]:
         return []
     found: dict[str, None] = {}
     for dot in _EXTENSION.finditer(text):
-        if dot[1] in _EXTENSIONS and (stem := _BEFORE.match(text[max(0, dot.start() - PATH_CHARS_MAX) : dot.start()][::-1])):
+        if dot[1] in EXTENSIONS and (stem := _BEFORE.match(text[max(0, dot.start() - PATH_CHARS_MAX) : dot.start()][::-1])):
             path = stem[0][::-1] + dot[0]
             if "//" not in path and len(path) > 4:
                 found.setdefault(path)
@@ -108,6 +104,10 @@ class Places:
                 inner = path[len(base) + 1 :]
                 return inner if not inner.startswith(_WORKTREES) else _in_worktree(inner)
         return path
+
+    def folder(self, path: str) -> str:
+        """An absolute folder relative to the first base that holds it, "" for a base itself."""
+        return self.relative(f"{path}/.")[:-2] if path else ""
 
 
 _WORKTREES = (".worktrees/", ".claude/worktrees/", "worktrees/")

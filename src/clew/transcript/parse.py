@@ -78,6 +78,11 @@ class Reading:
         self.is_cut = False  # bytes follow that are no whole line yet
 
     @property
+    def client(self) -> str:
+        """Name of the dialect, "" until a record has told it."""
+        return self._carry.dialect
+
+    @property
     def session(self) -> str:
         """The session's id, "" until a record has told it."""
         return self._parser.session if self._parser else self._origin.session

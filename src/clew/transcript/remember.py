@@ -15,16 +15,20 @@ from hashlib import blake2b
 import msgspec
 
 from clew.records import Blob, Edge, EdgeKind, Layer, Observation, ObservationKind, Record, Resolution, Supersession, Text, Trust, identify
+from clew.task.commands import Scope, scope_of
+from clew.task.outcomes import has_check_failed, has_failed
+from clew.task.prompts import answers, binding_sentences, spoken, spoken_in_refusal
 from clew.text.postings import Document, Use
 from clew.transcript import drafts
-from clew.transcript.commands import Command, command_line, outcome, understand
+from clew.transcript.commands import Command, check_of, command_line, understand
 from clew.transcript.deeds import Deed, Joining, Verb
 from clew.transcript.dialects.values import count_of, list_of, mapping_of, text_of
 from clew.transcript.drafts import IMPORTANCE, Draft
 from clew.transcript.events import Change, Event
 from clew.transcript.ledger import Ended, Fixed, Ledger, View
 from clew.transcript.mentions import Places, bases_of, names, paths
-from clew.transcript.statements import constraints, decisions, first_sentence
+from clew.transcript.statements import decisions, first_sentence
+from clew.transcript.vocabulary import listed
 
 BY = "transcript/1"
 INLINE_BYTES_MAX = 1000  # a longer text is a blob of its own; a shorter one costs less beside its record
@@ -36,20 +40,21 @@ BODY_HEAD_CHARS, BODY_TAIL_CHARS = 20_000, 10_000
 MENTION_HEAD_CHARS, MENTION_TAIL_CHARS = 6_000, 2_000  # names of a longer text are found by their words alone
 TASKS_MAX = 200
 _NUMBERED = re.compile(r"[ \t]*(\d{1,9})[→\t]")
-_TRUNCATED = re.compile(r"\.\.\. ?\[?\d[\d,]* (?:lines?|characters?|chars?|tokens?) (?:truncated|omitted)|…\d+ tokens truncated…|\[Output truncated|\[\d+ lines? truncated")
-_SLASH = re.compile(r"<command-name>/?([^<\n]{1,100})</command-name>")
-_SLASH_ARGS = re.compile(r"<command-args>(.*?)</command-args>", re.DOTALL)
+_TRUNCATED = re.compile(
+    r"\.\.\. ?\[?\d[\d,]* (?:lines?|characters?|chars?|tokens?) (?:truncated|omitted)|…\d+ tokens truncated…"
+    r"|\[Output truncated|\[\d+ lines? truncated"
+)
 _CREATED = re.compile(r"Task #(\w{1,20}) created")
 _PATCHED = re.compile(r"^\*\*\* (?:Update|Add|Delete) File: (.+?)\s*$|^\*\*\* Move to: (.+?)\s*$", re.MULTILINE)
 _STATUSES = {"done": "completed", "complete": "completed", "deleted": "completed"}
 # Attachments that repeat what the client says in every session; their originals are kept with the lines.
-_DROPPED_ATTACHMENTS = frozenset(
-    """skill_listing deferred_tools_delta deferred_tools_record mcp_instructions_delta task_reminder todo_reminder todo plan_mode plan_mode_exit
-    plan_mode_reentry auto_mode auto_mode_exit date date_change command_permissions prompt_snapshot environment total_tokens_reminder
-    agent_listing_delta hook_success hook_system_message model context_sections silent_turn_reminder critical_system_reminder session_context
-    async_hook_response hook_cancelled hook_permission_decision invoked_skills dynamic_skill output_style token_usage budget_usd
-    verify_plan_reminder compaction_reminder remote_session_change""".split()
-)
+_DROPPED_ATTACHMENTS = listed("""
+    skill_listing deferred_tools_delta deferred_tools_record mcp_instructions_delta task_reminder todo_reminder todo plan_mode
+    plan_mode_exit plan_mode_reentry auto_mode auto_mode_exit date date_change command_permissions prompt_snapshot environment
+    total_tokens_reminder agent_listing_delta hook_success hook_system_message model context_sections silent_turn_reminder
+    critical_system_reminder session_context async_hook_response hook_cancelled hook_permission_decision invoked_skills dynamic_skill
+    output_style token_usage budget_usd developer verify_plan_reminder compaction_reminder remote_session_change
+""")
 
 
 class _Memory(msgspec.Struct):
@@ -81,14 +86,16 @@ class Remembering:
 
     source     whose records these are, such as `session:<id>`.
     root       the repository's root; "" takes the folder that the session began in.
+    label      of a subagent's own transcript: what the client noted of it.
     spilled    gives the bytes of an output that the client wrote beside the transcript, None if they are gone.
     """
 
     def __init__(
-        self, source: str, *, root: str = "", spilled: Callable[[str], bytes | None] | None = None, memory: bytes = b""
+        self, source: str, *, root: str = "", spilled: Callable[[str], bytes | None] | None = None, label: str = "", memory: bytes = b""
     ) -> None:
         self._source = source
         self._spilled = spilled
+        self._label = label
         self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
         self._joining = Joining.start(bytes(self._memory.joining) if memory else b"")
         self._ledger = Ledger(bytes(self._memory.ledger) if memory else b"")
@@ -96,14 +103,27 @@ class Remembering:
         self._places = Places([*self._root, *self._memory.bases])
         self._harvest = Harvest()
         self._verbs: dict[Verb, Callable[[Deed], None]] = {
-            Verb.READ: self._read, Verb.SEARCH: self._search, Verb.COMMAND: self._command, Verb.EDIT: self._edit, Verb.WRITE: self._write,
-            Verb.FETCH: self._fetch, Verb.AGENT: self._agent, Verb.TODO: self._todo, Verb.PLAN: self._plan, Verb.ASK: self._ask, Verb.TOOL: self._tool,
-        }  # fmt: skip
+            Verb.READ: self._read,
+            Verb.SEARCH: self._search,
+            Verb.COMMAND: self._command,
+            Verb.EDIT: self._edit,
+            Verb.WRITE: self._write,
+            Verb.FETCH: self._fetch,
+            Verb.AGENT: self._agent,
+            Verb.TODO: self._todo,
+            Verb.PLAN: self._plan,
+            Verb.ASK: self._ask,
+            Verb.TOOL: self._tool,
+        }
         self._others: dict[ObservationKind, Callable[[Event], None]] = {
-            ObservationKind.PROMPT: self._prompt, ObservationKind.MESSAGE: self._message, ObservationKind.THINKING: self._thinking,
-            ObservationKind.ATTACHMENT: self._attachment, ObservationKind.BOUNDARY: self._boundary, ObservationKind.SUMMARY: self._summary,
+            ObservationKind.PROMPT: self._prompt,
+            ObservationKind.MESSAGE: self._message,
+            ObservationKind.THINKING: self._thinking,
+            ObservationKind.ATTACHMENT: self._attachment,
+            ObservationKind.BOUNDARY: self._boundary,
+            ObservationKind.SUMMARY: self._summary,
             ObservationKind.NOTE: self._note,
-        }  # fmt: skip
+        }
 
     def memory(self) -> bytes:
         """What the constructor needs to go on, as JSON."""
@@ -135,9 +155,19 @@ class Remembering:
             text = Text(Resolution.FULL, len(piece), blob=digest, end=len(piece), start_line=line, end_line=last)
             record_id = identify("transcript", self._source, str(line), digest)
             record = Record(
-                record_id, Layer.ACTION, "transcript", f"transcript:{self._source}@{line}", self._source, digest, name,
-                (Text(Resolution.NAME, len(name), name), text), seq, session=session, importance=0.0, at_ns=at_ns,
-            )  # fmt: skip
+                record_id,
+                Layer.ACTION,
+                "transcript",
+                f"transcript:{self._source}@{line}",
+                self._source,
+                digest,
+                name,
+                (Text(Resolution.NAME, len(name), name), text),
+                seq,
+                session=session,
+                importance=0.0,
+                at_ns=at_ns,
+            )
             self._harvest.records.append(record)
             self._harvest.documents.append(Document(record_id, Layer.ACTION, "transcript", "", ("", "", "", "", "")))
             start, line = end, last + 1
@@ -186,30 +216,35 @@ class Remembering:
         inputs = deed.inputs
         line = command_line(inputs.get("command") or inputs.get("cmd") or inputs.get("chars") or inputs.get("input"))
         meant = understand(line)
-        has_passed: bool | None = None
-        if deed.result is not None and meant.checks:
-            result = deed.result
-            has_passed = outcome(drafts.output_of(deed), is_piped=meant.is_piped, exit_code=result.exit_code, is_error=result.is_error)
-        elif deed.result is not None:
-            has_passed = not deed.has_failed if deed.result.is_error is not None or deed.result.exit_code is not None else None
+        if deed.text.startswith("<tool_use_error>"):  # it never ran
+            self._failed(deed, drafts.naming(deed, ""), "")
+            return
         if meant.sight is not None and deed.result is not None and not deed.has_failed:
             self._shown(deed, line, meant)
             return
-        draft = drafts.command(deed, line, meant, has_passed=has_passed)
-        if meant.checks or meant.is_look:
-            record_id = self._again(deed, draft, drafts.output_of(deed), has_passed=has_passed if meant.checks or has_passed is False else None)
+        folder = self._folder(deed, meant)
+        failed = None
+        if deed.result is not None:
+            failed = has_check_failed(meant.line, deed.result) if meant.line.checks else has_failed(deed.result)
+        has_passed = None if failed is None else not failed
+        check = check_of(meant.line, self._places.folder(folder)) if meant.line.checks else ""
+        draft = drafts.command(deed, line, meant, check, has_passed=has_passed)
+        if check or meant.is_look:
+            scopes = [scope_of(simple, self._places.folder(folder)) for simple in meant.line.checks]
+            record_id = self._again(deed, draft, drafts.output_of(deed), has_passed=has_passed if check or failed else None, scopes=scopes)
         else:
             record_id = self._enter(draft, deed.last, spill=_spill(deed))
-            ended = self._ledger.fail(record_id, draft.subject) if has_passed is False else self._ledger.succeed(draft.subject)
+            ended = self._ledger.fail(record_id, draft.subject) if failed else self._ledger.succeed(draft.subject)
             self._end(ended, record_id, deed.last)
-        if meant.changes and not deed.has_failed:
-            folder = self._folder(deed, meant)
-            self._end(self._ledger.disturb(record_id, [self._places.absolute(path, folder) for path in meant.changes]), record_id, deed.last)
+        if meant.changes and not failed:
+            self._end(
+                self._ledger.disturb(record_id, [self._places.absolute(path, folder) for path in meant.changes]), record_id, deed.last
+            )
 
     def _shown(self, deed: Deed, line: str, meant: Command) -> None:
         """A command that only shows one file is a read of it."""
         sight = meant.sight
-        assert sight is not None  # noqa: S101 - the caller has seen it
+        assert sight is not None
         path = self._places.absolute(sight.path, self._folder(deed, meant))
         shown = self._places.relative(path)
         output = drafts.output_of(deed)
@@ -288,7 +323,10 @@ class Remembering:
             if text_of(inputs.get("status")) == "deleted":
                 tasks.pop(key, None)
             else:
-                tasks[key] = (text_of(inputs.get("subject")) or step, _STATUSES.get(text_of(inputs.get("status")), text_of(inputs.get("status")) or status))
+                tasks[key] = (
+                    text_of(inputs.get("subject")) or step,
+                    _STATUSES.get(text_of(inputs.get("status")), text_of(inputs.get("status")) or status),
+                )
         while len(tasks) > TASKS_MAX:
             del tasks[next(iter(tasks))]
 
@@ -300,7 +338,9 @@ class Remembering:
         if deed.has_failed:
             self._failed(deed, drafts.naming(deed, ""), "")
         else:
-            self._enter(drafts.answer(deed), deed.last)
+            answer_id = self._enter(drafts.answer(deed), deed.last)
+            for pair in answers(deed.text):
+                self._rule(pair, deed.last, answer_id, Trust.OBSERVED)  # the question in it is the agent's
 
     def _tool(self, deed: Deed) -> None:
         if deed.has_failed:
@@ -317,14 +357,16 @@ class Remembering:
         path = self._path_of(deed) if deed.verb in (Verb.READ, Verb.EDIT, Verb.WRITE) else ""
         shown = self._places.relative(path) if path else ""
         self._enter(drafts.rejection(deed, drafts.naming(deed, shown), shown), deed.last)
-        if words := drafts.rejected_with(deed.text):
+        if words := spoken_in_refusal(deed.text):
             self._said(words, deed.last)
 
-    def _again(self, deed: Deed, draft: Draft, text: str, *, has_passed: bool | None, reason: str = "") -> str:
+    def _again(
+        self, deed: Deed, draft: Draft, text: str, *, has_passed: bool | None, scopes: Sequence[Scope] = (), reason: str = ""
+    ) -> str:
         """Enter something that can be done again, and end what it said before."""
         record_id = self._enter(draft, deed.last, spill=_spill(deed))
         subject = f"{deed.last.agent}:{draft.subject}" if deed.last.agent else draft.subject
-        ended, fixed = self._ledger.run(record_id, subject, text, has_passed=has_passed)
+        ended, fixed = self._ledger.run(record_id, subject, text, has_passed=has_passed, scopes=scopes)
         self._end([Ended(item.id, reason or item.reason) for item in ended], record_id, deed.last)
         self._fix(fixed, record_id)
         return record_id
@@ -335,31 +377,29 @@ class Remembering:
         seen = event.observation
         if not seen.text.strip():
             return
-        if seen.agent:
-            name = f"Brief: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
+        words = "" if seen.is_meta or seen.agent else spoken(seen.text)
+        if words:
+            self._said(words, seen)
+        elif seen.agent:
+            name = f"Brief{f' ({self._label})' if self._label else ''}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
             self._enter(Draft(Layer.ACTION, "brief", f"brief:{seen.uuid}", name, seen.text, "", IMPORTANCE["brief"]), seen)
-        elif seen.is_meta:
+        else:
             name = f"Client: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
             self._enter(Draft(Layer.ACTION, "attachment", f"prompt:{seen.uuid}", name, seen.text, "", IMPORTANCE["attachment"]), seen)
-        else:
-            self._said(seen.text, seen)
 
-    def _said(self, text: str, seen: Observation) -> None:
+    def _said(self, words: str, seen: Observation) -> None:
         """The user's own words, and the sentences among them that rule something in or out."""
-        importance = IMPORTANCE["prompt"]
-        name = f"User: {first_sentence(text, drafts.NAME_CHARS_MAX)}"
-        words = text
-        if (slash := _SLASH.search(text)) and text.lstrip().startswith("<command-"):
-            given = _SLASH_ARGS.search(text)
-            words = given[1].strip() if given else ""
-            name = f"User: /{slash[1].strip()} {drafts.one_line(words, drafts.NAME_CHARS_MAX) if words else ''}".rstrip()
-            importance = importance if words else 0.2
-        draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), importance, Trust.USER)
+        text = words if seen.kind is ObservationKind.RESULT else seen.text
+        name = f"User: {first_sentence(words, drafts.NAME_CHARS_MAX)}"
+        draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), IMPORTANCE["prompt"], Trust.USER)
         prompt_id = self._memory.prompt = self._enter(draft, seen, parent="")
-        for sentence in constraints(words):
-            subject = f"constraint:{' '.join(sentence.lower().split())}"
-            draft = Draft(Layer.INTENT, "constraint", subject, drafts.one_line(sentence, drafts.NAME_CHARS_MAX), sentence, "", IMPORTANCE["constraint"], Trust.USER)
-            self._enter(draft, seen, parent=prompt_id)
+        for sentence in binding_sentences(words):
+            self._rule(sentence, seen, prompt_id, Trust.USER)
+
+    def _rule(self, sentence: str, seen: Observation, parent: str, trust: Trust) -> None:
+        subject = f"constraint:{' '.join(sentence.lower().split())}"
+        name = drafts.one_line(sentence, drafts.NAME_CHARS_MAX)
+        self._enter(Draft(Layer.INTENT, "constraint", subject, name, sentence, "", IMPORTANCE["constraint"], trust), seen, parent=parent)
 
     def _message(self, event: Event) -> None:
         seen = event.observation
@@ -367,17 +407,23 @@ class Remembering:
         if not text.strip() or text == "(no content)":
             return
         name = f"Agent: {first_sentence(text, drafts.NAME_CHARS_MAX)}"
-        message_id = self._enter(Draft(Layer.ACTION, "message", f"message:{seen.uuid}", name, text, "", IMPORTANCE["message"], is_tail=False), seen)
+        message_id = self._enter(
+            Draft(Layer.ACTION, "message", f"message:{seen.uuid}", name, text, "", IMPORTANCE["message"], is_tail=False), seen
+        )
         for sentence in decisions(text):
             subject = f"decision:{' '.join(sentence.lower().split())}"
-            draft = Draft(Layer.INTENT, "decision", subject, drafts.one_line(sentence, drafts.NAME_CHARS_MAX), sentence, "", IMPORTANCE["decision"])
+            draft = Draft(
+                Layer.INTENT, "decision", subject, drafts.one_line(sentence, drafts.NAME_CHARS_MAX), sentence, "", IMPORTANCE["decision"]
+            )
             self._enter(draft, seen, parent=message_id)
 
     def _thinking(self, event: Event) -> None:
         seen = event.observation
         if seen.text.strip():
             name = f"Thought: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
-            self._enter(Draft(Layer.ACTION, "thinking", f"thinking:{seen.uuid}", name, seen.text, "", IMPORTANCE["thinking"], is_tail=True), seen)
+            self._enter(
+                Draft(Layer.ACTION, "thinking", f"thinking:{seen.uuid}", name, seen.text, "", IMPORTANCE["thinking"], is_tail=True), seen
+            )
 
     def _attachment(self, event: Event) -> None:
         seen = event.observation
@@ -397,9 +443,17 @@ class Remembering:
         verb = "Changed outside" if seen.tool == "edited_text_file" else "Attached"
         where = f"{shown}:{start}-{end}" if end else shown
         draft = Draft(
-            Layer.FACT, "read", f"file:{shown}@{start}-{end}", f"{verb} {where}", f"{verb} {where}\n{seen.text}", drafts.defining_line(seen.text),
-            IMPORTANCE["read"], path=shown, start=start if end else 0, end=end,
-        )  # fmt: skip
+            Layer.FACT,
+            "read",
+            f"file:{shown}@{start}-{end}",
+            f"{verb} {where}",
+            f"{verb} {where}\n{seen.text}",
+            drafts.defining_line(seen.text),
+            IMPORTANCE["read"],
+            path=shown,
+            start=start if end else 0,
+            end=end,
+        )
         record_id = self._enter(draft, seen)
         if seen.tool == "edited_text_file":
             self._end(self._ledger.disturb(record_id, [path]), record_id, seen)
@@ -408,7 +462,7 @@ class Remembering:
 
     def _boundary(self, event: Event) -> None:
         seen = event.observation
-        about = mapping_of(msgspec.json.decode(seen.arguments)) if seen.arguments else {}
+        about = mapping_of(msgspec.json.decode(seen.arguments) if seen.arguments else None)
         tokens = count_of(about.get("preTokens"))
         name = f"Compacted here{f' ({tokens:,} tokens before)' if tokens else ''}"
         text = f"{seen.text}\n{seen.arguments}".strip()
@@ -443,10 +497,25 @@ class Remembering:
         if spill and self._spilled and (whole := self._spilled(spill)):
             original, words = whole, f"{draft.text}\n{whole.decode('utf-8', 'replace')}"
         record = Record(
-            record_id, draft.layer, draft.kind, draft.subject, self._source, digest, draft.name, self._texts(draft, original, digest, is_spilled=original is not data),
-            seen.seq, self._memory.prompt if parent is None else parent, draft.path, "", seen.session, seen.uuid, seen.agent, draft.trust,
-            draft.importance * drafts.SUBAGENT if seen.agent else draft.importance, seen.at_ns,
-        )  # fmt: skip
+            record_id,
+            draft.layer,
+            draft.kind,
+            draft.subject,
+            self._source,
+            digest,
+            draft.name,
+            self._texts(draft, original, digest, is_spilled=original is not data),
+            seen.seq,
+            self._memory.prompt if parent is None else parent,
+            draft.path,
+            "",
+            seen.session,
+            seen.uuid,
+            seen.agent,
+            draft.trust,
+            draft.importance * drafts.SUBAGENT if seen.agent else draft.importance,
+            seen.at_ns,
+        )
         harvest.records.append(record)
         harvest.documents.append(self._document(record, draft, words, seen.cwd))
         return record_id
@@ -472,7 +541,11 @@ class Remembering:
     def _document(self, record: Record, draft: Draft, words: str, cwd: str) -> Document:
         if len(words) > BODY_HEAD_CHARS + BODY_TAIL_CHARS:
             words = f"{words[:BODY_HEAD_CHARS]}\n{words[-BODY_TAIL_CHARS:]}"
-        near = words if len(words) <= MENTION_HEAD_CHARS + MENTION_TAIL_CHARS else f"{words[:MENTION_HEAD_CHARS]}\n{words[-MENTION_TAIL_CHARS:]}"
+        near = (
+            words
+            if len(words) <= MENTION_HEAD_CHARS + MENTION_TAIL_CHARS
+            else f"{words[:MENTION_HEAD_CHARS]}\n{words[-MENTION_TAIL_CHARS:]}"
+        )
         uses: list[tuple[str, Use, int]] = []
         if draft.path:
             uses.append((f"file:{draft.path}", Use.REFERENCE, 1))
@@ -481,7 +554,13 @@ class Remembering:
             uses.append((f"file:{named}", Use.MENTION, 1))
         uses.extend((name, Use.MENTION, times) for name, times in names(near))
         return Document(
-            record.id, record.layer, record.kind, record.path, (draft.name, draft.path, draft.signature, "", words), uses=tuple(uses), lines=words.count("\n") + 1
+            record.id,
+            record.layer,
+            record.kind,
+            record.path,
+            (draft.name, draft.path, draft.signature, "", words),
+            uses=tuple(uses),
+            lines=words.count("\n") + 1,
         )
 
     def _blob(self, data: bytes, digest: str = "") -> str:
@@ -490,7 +569,9 @@ class Remembering:
         return digest
 
     def _end(self, ended: Iterable[Ended], record_id: str, seen: Observation) -> None:
-        self._harvest.superseded.extend(Supersession(item.id, record_id, item.reason, seen.seq, seen.at_ns) for item in ended if item.id != record_id)
+        self._harvest.superseded.extend(
+            Supersession(item.id, record_id, item.reason, seen.seq, seen.at_ns) for item in ended if item.id != record_id
+        )
 
     def _fix(self, fixed: Iterable[Fixed], record_id: str) -> None:
         for item in fixed:
@@ -507,7 +588,7 @@ class Remembering:
 
     def _folder(self, deed: Deed, meant: Command) -> str:
         base = text_of(deed.inputs.get("workdir")) or (deed.call.cwd if deed.call else "") or deed.last.cwd
-        return self._places.absolute(meant.folder, base) if meant.folder else base
+        return self._places.absolute(meant.line.place, base) if meant.line.place else base
 
 
 def _digest(data: bytes) -> str:

@@ -96,6 +96,13 @@ def session_at(path: Path) -> Session:
     return Session(path, session, head.client, head.cwd, "", _agents_of(path, session))
 
 
+def parts(session: Session) -> Iterator[Session]:
+    """Yield the transcripts of a session: its own, then each subagent's, in the order of their names."""
+    yield session
+    for path in session.agents:
+        yield session_at(path)
+
+
 def origin_of(session: Session) -> Origin:
     """What a parser must know of where a transcript lies."""
     apart = frozenset(_stem(path).removeprefix("agent-") for path in session.agents)
@@ -130,7 +137,7 @@ def agent_label(path: Path) -> str:
     """What the client noted of a subagent beside its transcript: its type and its task; "" for nothing."""
     about = path.with_name(_stem(path) + ".meta.json")
     try:
-        noted = mapping_of(msgspec.json.decode(about.read_bytes())) if about.is_file() and about.stat().st_size < 1 << 16 else {}
+        noted = mapping_of(msgspec.json.decode(about.read_bytes()) if about.is_file() and about.stat().st_size < 1 << 16 else None)
     except (OSError, msgspec.DecodeError, RecursionError):  # a label is all that is lost
         return ""
     return ": ".join(part for key in ("agentType", "description") if (part := text_of(noted.get(key))))

@@ -17,21 +17,29 @@ from clew.records import Observation, ObservationKind, Usage
 from clew.transcript.dialects.dialect import LineParser, Origin
 from clew.transcript.dialects.values import compact, content_text, count_of, list_of, mapping_of, patch_hunks, text_of, time_ns
 from clew.transcript.events import Change, Detail, Event
+from clew.transcript.vocabulary import listed
 
 MEMORY_MAX = 512  # calls, sidechain links and queued prompts kept between lines; the widest real session had 40 calls under way
-_SILENT = frozenset(
-    """file-history-snapshot file-history-delta permission-mode mode last-prompt agent-name agent-color agent-setting custom-title ai-title
-    api-request api-request-shape api-request-blob cost-state tools-used atis-latch worktree-state relocated content-replacement
-    marble-origami-commit marble-origami-snapshot speculation-accept task-summary tag""".split()
-)
-_SILENT_SYSTEM = frozenset("turn_duration bridge_status memory_saved agents_killed scheduled_task_fire task_progress".split())
-_SPOKEN_SYSTEM = frozenset(
-    "api_error informational local_command away_summary microcompact_boundary stop_hook_summary permission_retry model_refusal_fallback".split()
-)
+_SILENT = listed("""
+    file-history-snapshot file-history-delta permission-mode mode last-prompt agent-name agent-color agent-setting custom-title ai-
+    title api-request api-request-shape api-request-blob cost-state tools-used atis-latch worktree-state relocated content-replacement
+    marble-origami-commit marble-origami-snapshot speculation-accept task-summary tag
+""")
+_SILENT_SYSTEM = listed("""
+    turn_duration bridge_status memory_saved agents_killed scheduled_task_fire task_progress
+""")
+_SPOKEN_SYSTEM = listed("""
+    api_error informational local_command away_summary microcompact_boundary stop_hook_summary permission_retry model_refusal_fallback
+""")
 # Text that the client writes in the user's name, without the user's wish behind it.
 _CLIENT_NOTES = (
-    "<local-command-", "[Request interrupted", "Caveat: The messages below were generated", "<bash-stdout>", "<bash-stderr>", "<bash-input>",
-)  # fmt: skip
+    "<local-command-",
+    "[Request interrupted",
+    "Caveat: The messages below were generated",
+    "<bash-stdout>",
+    "<bash-stderr>",
+    "<bash-input>",
+)
 _CLIENT_PROMPTS = ("<task-notification>", "<system-reminder>", "<agent-notification>", "<teammate-message", "<ide_", "<tick>")
 _EXIT = re.compile(r"(?:Error: )?Exit code (-?\d{1,6})(?:\n|$)")
 _SPILLED = re.compile(r"(?:[Ff]ull (?:output|result) saved to|Output has been saved to|saved to file):? ?([^\n]{1,4096}?)\.?\n")
@@ -147,16 +155,20 @@ class _Parser:
 
     @property
     def session(self) -> str:
+        """The session's id, "" until a record has told it."""
         return self._memory.session
 
     @property
     def unknown(self) -> dict[str, int]:
+        """Record types that it does not know, and how often they came."""
         return self._memory.unknown
 
     def memory(self) -> bytes:
+        """What is needed to go on at the next line, as JSON."""
         return msgspec.json.encode(self._memory)
 
     def parse(self, line: bytes, record_index: int) -> Sequence[Event]:
+        """The events of one record."""
         record = _LINES.decode(line)
         if not self._memory.session:
             self._memory.session = text_of(record.session_id)
@@ -173,7 +185,7 @@ class _Parser:
         if kind in unknown or len(unknown) < MEMORY_MAX:
             unknown[kind] = unknown.get(kind, 0) + 1
 
-    def _event(  # noqa: PLR0917
+    def _event(
         self,
         record: _Line,
         index: int,
@@ -265,9 +277,17 @@ class _Parser:
             exit_code = int(code[1])
         tool = self._memory.calls.pop(call_id, "")
         return self._event(
-            record, index, ObservationKind.RESULT, text, agent,
-            tool=tool, call_id=call_id, is_error=is_error, exit_code=exit_code, detail=detail,
-        )  # fmt: skip
+            record,
+            index,
+            ObservationKind.RESULT,
+            text,
+            agent,
+            tool=tool,
+            call_id=call_id,
+            is_error=is_error,
+            exit_code=exit_code,
+            detail=detail,
+        )
 
     def _detail(self, record: _Line, text: str) -> tuple[Detail | None, int | None]:
         """What `toolUseResult` says beyond the text, and the exit code of a command that it calls successful."""
@@ -286,7 +306,7 @@ class _Parser:
         if view is not None and isinstance(view.file_path, str):
             lines, total = count_of(view.num_lines), count_of(view.total_lines)
             return Detail(view.file_path, count_of(view.start_line), lines, total, spilled=spilled), None
-        if isinstance(result.structured_patch, list) and isinstance(result.file_path, str):
+        if result.structured_patch is not None and isinstance(result.file_path, str):
             change = Change(result.file_path, patch_hunks(list_of(result.structured_patch)))
             return Detail(result.file_path, changes=(change,), spilled=spilled), None
         exit_code = None
@@ -320,7 +340,7 @@ class _Parser:
             usage = None
         return events
 
-    def _call(self, record: _Line, index: int, block: Mapping[str, object], agent: str, model: str, usage: Usage | None) -> Event:  # noqa: PLR0917
+    def _call(self, record: _Line, index: int, block: Mapping[str, object], agent: str, model: str, usage: Usage | None) -> Event:
         tool, call_id = text_of(block.get("name")), text_of(block.get("id"))
         calls = self._memory.calls
         calls[call_id] = tool
@@ -328,9 +348,17 @@ class _Parser:
             del calls[next(iter(calls))]
         arguments = compact(block.get("input"))
         return self._event(
-            record, index, ObservationKind.CALL, arguments, agent,
-            tool=tool, call_id=call_id, arguments=arguments, model=model, usage=usage,
-        )  # fmt: skip
+            record,
+            index,
+            ObservationKind.CALL,
+            arguments,
+            agent,
+            tool=tool,
+            call_id=call_id,
+            arguments=arguments,
+            model=model,
+            usage=usage,
+        )
 
     def _usage(self, message: Mapping[str, object]) -> Usage | None:
         """Usage once per message: each block repeats it, and only the last of them may know all output tokens."""
@@ -439,7 +467,7 @@ class _Parser:
                 return self._steer(record, index, text, self._origin.agent, memory.handed, memory.attached)
         return []
 
-    def _steer(self, record: _Line, index: int, text: str, agent: str, here: list[str], there: list[str]) -> list[Event]:  # noqa: PLR0917
+    def _steer(self, record: _Line, index: int, text: str, agent: str, here: list[str], there: list[str]) -> list[Event]:
         """A prompt in mid-turn, once: newer releases write it both ways, in either order."""
         if text in there:
             there.remove(text)

@@ -16,19 +16,29 @@ from clew.records import Observation, ObservationKind, Usage
 from clew.transcript.dialects.dialect import LineParser, Origin
 from clew.transcript.dialects.values import compact, content_text, count_of, diff_hunks, list_of, mapping_of, text_of, time_ns
 from clew.transcript.events import Change, Detail, Event, Hunk
+from clew.transcript.vocabulary import listed
 
 MEMORY_MAX = 512  # calls under way; guess
 _ENVELOPES = frozenset(("session_meta", "response_item", "event_msg", "turn_context", "compacted"))
-_SILENT_EVENTS = frozenset(
-    """user_message agent_message agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break task_started task_complete
+_SILENT_EVENTS = listed("""
+    user_message agent_message agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break task_started task_complete
     turn_started turn_complete context_compacted web_search_begin web_search_end exec_command_begin exec_command_output_delta
     patch_apply_begin mcp_tool_call_begin mcp_tool_call_end item_started item_completed turn_diff plan_update session_configured
-    background_event view_image_tool_call thread_name_updated shutdown_complete thread_rolled_back user_input stream_error undo_completed
-    entered_review_mode exited_review_mode""".split()
-)
+    background_event view_image_tool_call thread_name_updated shutdown_complete thread_rolled_back user_input stream_error
+    undo_completed entered_review_mode exited_review_mode
+""")
 _SILENT_ITEMS = frozenset(("ghost_snapshot", "compaction", "compaction_summary", "other", "image_generation_call"))
-_CLIENT_PROMPTS = ("<environment_context>", "<user_instructions>", "# AGENTS.md instructions", "<INSTRUCTIONS>", "<turn_aborted>", "<skill>",
-                   "<permissions instructions>", "<subagent_notification>", "<user_shell_command>")  # fmt: skip
+_CLIENT_PROMPTS = (
+    "<environment_context>",
+    "<user_instructions>",
+    "# AGENTS.md instructions",
+    "<INSTRUCTIONS>",
+    "<turn_aborted>",
+    "<skill>",
+    "<permissions instructions>",
+    "<subagent_notification>",
+    "<user_shell_command>",
+)
 _IMAGE_TAG = re.compile(r"</?image(?: name=\[[^\]\n]{0,80}\])?>\n?")
 _EXIT = re.compile(r"(?:^|\n)(?:Exit code: |Process exited with code |exit_code: )(-?\d{1,6})\n")
 _HEAD_CHARS = 2048  # headers before the output: command, wall time, exit code
@@ -83,7 +93,12 @@ class Codex:
             return True
         if record.get("record_type") == "state":
             return True
-        return "type" not in record and isinstance(record.get("id"), str) and "timestamp" in record and ("instructions" in record or "git" in record)
+        return (
+            "type" not in record
+            and isinstance(record.get("id"), str)
+            and "timestamp" in record
+            and ("instructions" in record or "git" in record)
+        )
 
     def parser(self, origin: Origin, memory: bytes = b"") -> LineParser:
         """Return a parser at the first line, or where `memory` was taken."""
@@ -97,16 +112,20 @@ class _Parser:
 
     @property
     def session(self) -> str:
+        """The session's id, "" until a record has told it."""
         return self._memory.session
 
     @property
     def unknown(self) -> dict[str, int]:
+        """Record types that it does not know, and how often they came."""
         return self._memory.unknown
 
     def memory(self) -> bytes:
+        """What is needed to go on at the next line, as JSON."""
         return msgspec.json.encode(self._memory)
 
     def parse(self, line: bytes, record_index: int) -> Sequence[Event]:
+        """The events of one record."""
         record = _LINES.decode(line)
         at_ns = time_ns(record.timestamp)
         kind = text_of(record.type)
@@ -114,7 +133,7 @@ class _Parser:
             return self._bare(record, kind, line, record_index, at_ns)
         if kind == "event_msg":
             return self._message(record.payload, record_index, at_ns)
-        payload = mapping_of(msgspec.json.decode(record.payload)) if bytes(record.payload) else {}
+        payload = mapping_of(msgspec.json.decode(record.payload) if bytes(record.payload) else None)
         if kind == "response_item":
             return self._item(payload, record_index, at_ns)
         if kind == "compacted":
@@ -148,7 +167,7 @@ class _Parser:
         if kind in unknown or len(unknown) < MEMORY_MAX:
             unknown[kind] = unknown.get(kind, 0) + 1
 
-    def _event(  # noqa: PLR0917
+    def _event(
         self,
         index: int,
         at_ns: int,
@@ -166,9 +185,27 @@ class _Parser:
     ) -> Event:
         memory = self._memory
         observation = Observation(
-            memory.session, memory.seq, index, f"{memory.session}:{index}", kind, text, "", tool, call_id, arguments, is_error, exit_code,
-            self._agent, memory.cwd, memory.branch, memory.model, memory.version, at_ns, usage, is_meta,
-        )  # fmt: skip
+            memory.session,
+            memory.seq,
+            index,
+            f"{memory.session}:{index}",
+            kind,
+            text,
+            "",
+            tool,
+            call_id,
+            arguments,
+            is_error,
+            exit_code,
+            self._agent,
+            memory.cwd,
+            memory.branch,
+            memory.model,
+            memory.version,
+            at_ns,
+            usage,
+            is_meta,
+        )
         memory.seq += 1
         return Event(observation, detail)
 
@@ -181,7 +218,13 @@ class _Parser:
             return [self._event(index, at_ns, ObservationKind.THINKING, text)] if text else []
         if kind in ("function_call", "custom_tool_call", "local_shell_call", "tool_search_call", "mcp_call"):
             return [self._call(kind, item, index, at_ns)]
-        if kind in ("function_call_output", "custom_tool_call_output", "local_shell_call_output", "tool_search_output", "mcp_tool_call_output"):
+        if kind in (
+            "function_call_output",
+            "custom_tool_call_output",
+            "local_shell_call_output",
+            "tool_search_output",
+            "mcp_tool_call_output",
+        ):
             return [self._output(item, index, at_ns)]
         if kind == "web_search_call":
             action = compact(item.get("action") or {})
@@ -195,8 +238,11 @@ class _Parser:
         role = text_of(item.get("role"))
         if role == "assistant":
             return [self._event(index, at_ns, ObservationKind.MESSAGE, text)]
-        if role in ("developer", "system") or text.startswith(_CLIENT_PROMPTS):
-            return [self._event(index, at_ns, ObservationKind.ATTACHMENT, text, tool="instructions", is_meta=True)]
+        if role in ("developer", "system"):
+            return [self._event(index, at_ns, ObservationKind.ATTACHMENT, text, tool="developer", is_meta=True)]
+        if text.startswith(_CLIENT_PROMPTS):
+            kind = "environment" if text.startswith("<environment_context>") else "instructions"
+            return [self._event(index, at_ns, ObservationKind.ATTACHMENT, text, tool=kind, is_meta=True)]
         return [self._event(index, at_ns, ObservationKind.PROMPT, _IMAGE_TAG.sub("", text))]
 
     def _call(self, kind: str, item: Mapping[str, object], index: int, at_ns: int) -> Event:
@@ -226,9 +272,7 @@ class _Parser:
         tool = memory.calls.pop(call_id, "")
         if tool == "apply_patch" and exit_code is None and is_error is None:
             is_error = not text.startswith("Success")
-        changes = tuple(
-            Change(path, tuple(Hunk(*hunk) for hunk in hunks)) for path, hunks in memory.patches.pop(call_id, [])
-        )
+        changes = tuple(Change(path, tuple(Hunk(*hunk) for hunk in hunks)) for path, hunks in memory.patches.pop(call_id, []))
         detail = Detail(changes[0].path, changes=changes) if changes else None
         return self._event(
             index, at_ns, ObservationKind.RESULT, text, tool=tool, call_id=call_id, is_error=is_error, exit_code=exit_code, detail=detail
@@ -245,7 +289,13 @@ class _Parser:
             if call_id in memory.calls and message.success and bytes(message.changes)[:1] == b"{":
                 changes = mapping_of(msgspec.json.decode(message.changes))
                 memory.patches[call_id] = [
-                    (path, [(hunk.old_start, hunk.old_lines, hunk.new_lines) for hunk in diff_hunks(text_of(mapping_of(change).get("unified_diff")))])
+                    (
+                        path,
+                        [
+                            (hunk.old_start, hunk.old_lines, hunk.new_lines)
+                            for hunk in diff_hunks(text_of(mapping_of(change).get("unified_diff")))
+                        ],
+                    )
                     for path, change in changes.items()
                 ]
         elif kind == "token_count":
@@ -297,9 +347,9 @@ def _unwrapped(output: object) -> tuple[str, int | None, bool | None]:
             output = msgspec.json.decode(output)
         except (msgspec.DecodeError, RecursionError):
             return text_of(output), None, None
-    if not isinstance(output, dict):
-        return content_text(output), None, None
     envelope = mapping_of(output)
+    if not envelope:
+        return content_text(output), None, None
     text = content_text(envelope.get("output") if "output" in envelope else envelope.get("content"))
     exit_code = mapping_of(envelope.get("metadata")).get("exit_code")
     is_error = None if envelope.get("success") is None else not envelope.get("success")

@@ -26,8 +26,15 @@ class Origin:
 class LineParser(Protocol):
     """Reads one transcript line by line. Everything it must remember between lines survives in `memory`."""
 
-    session: str
-    unknown: dict[str, int]  # record types that it does not know: how often
+    @property
+    def session(self) -> str:
+        """The session's id, "" until a record has told it."""
+        ...
+
+    @property
+    def unknown(self) -> dict[str, int]:
+        """Record types that it does not know, and how often they came."""
+        ...
 
     def parse(self, line: bytes, record_index: int) -> Sequence[Event]:
         """Return the events that one record holds. Raises msgspec.DecodeError for what is no JSON object."""

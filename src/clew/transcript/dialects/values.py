@@ -49,7 +49,9 @@ def time_ns(value: object) -> int:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return 0
-    return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).__sub__(_EPOCH) // _MICROSECOND * 1000
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MICROSECOND * 1000
 
 
 def compact(value: object) -> str:
@@ -64,7 +66,7 @@ def content_text(content: object) -> str:
     """
     if isinstance(content, str):
         return content
-    return "\n".join(_block_text(mapping_of(block)) if isinstance(block, dict) else text_of(block) for block in list_of(content))
+    return "\n".join(block if isinstance(block, str) else _block_text(mapping_of(block)) for block in list_of(content))
 
 
 def _block_text(block: Mapping[str, object]) -> str:
@@ -79,7 +81,9 @@ def _block_text(block: Mapping[str, object]) -> str:
     if kind == "resource":
         return text_of(mapping_of(block.get("resource")).get("text")) or "[resource]"
     if kind in ("web_search_result", "search_result", "resource_link"):
-        return f"{text_of(block.get('title')) or text_of(block.get('name'))} {text_of(block.get('url')) or text_of(block.get('uri'))}".strip()
+        return (
+            f"{text_of(block.get('title')) or text_of(block.get('name'))} {text_of(block.get('url')) or text_of(block.get('uri'))}".strip()
+        )
     return text_of(block.get("text")) or (f"[{kind}]" if kind else "")
 
 
