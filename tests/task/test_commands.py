@@ -45,9 +45,16 @@ def test_what_only_speaks_of_checks_is_none(command: str) -> None:
 
 @pytest.mark.parametrize(
     ("command", "is_hidden"),
-    [("pytest", False), ("pytest 2>&1", False), ("pytest | tail -5", True), ("pytest; echo done", True), ("pytest || true", True), ("cd a && pytest", False)],
+    [
+        ("pytest", False),
+        ("pytest 2>&1", False),
+        ("pytest | tail -5", True),
+        ("pytest; echo done", True),
+        ("pytest || true", True),
+        ("cd a && pytest", False),
+    ],
 )
-def test_a_pipe_hides_the_exit_status_of_a_check(command: str, is_hidden: bool) -> None:
+def test_a_pipe_hides_the_exit_status_of_a_check(command: str, *, is_hidden: bool) -> None:
     assert read_line(command).is_status_hidden is is_hidden
 
 
@@ -67,7 +74,7 @@ def test_a_pipe_hides_the_exit_status_of_a_check(command: str, is_hidden: bool) 
         ("npx jest", "jest cart", True),
     ],
 )
-def test_a_broader_run_tells_what_a_narrower_one_told(new: str, old: str, covers: bool) -> None:
+def test_a_broader_run_tells_what_a_narrower_one_told(new: str, old: str, *, covers: bool) -> None:
     assert scope_of(read_line(new).checks[0]).covers(scope_of(read_line(old).checks[0])) is covers
 
 

@@ -73,7 +73,7 @@ def test_a_passed_check_is_summed_up_in_its_own_line(text: str, sum_up: str) -> 
         ("Command running in background with ID: b1", {}, None),
     ],
 )
-def test_a_result_tells_how_it_ended_or_nothing(text: str, more: dict[str, object], failed: bool | None) -> None:
+def test_a_result_tells_how_it_ended_or_nothing(text: str, more: dict[str, object], *, failed: bool | None) -> None:
     assert has_failed(result(text, **more)) is failed
 
 
@@ -88,5 +88,5 @@ def test_a_result_tells_how_it_ended_or_nothing(text: str, more: dict[str, objec
         ("mise run lint | tail -3", "2 issues:\n* unused: 2", False, True),
     ],
 )
-def test_behind_a_pipe_the_output_decides(command: str, text: str, is_error: bool, failed: bool | None) -> None:
+def test_behind_a_pipe_the_output_decides(command: str, text: str, *, is_error: bool, failed: bool | None) -> None:
     assert has_check_failed(read_line(command), result(text, is_error=is_error)) is failed

@@ -107,7 +107,10 @@ def test_of_a_pasted_log_only_the_users_ends_are_read() -> None:
 def test_words_in_a_refusal_are_the_users() -> None:
     refused = "The user doesn't want to proceed with this tool use. To tell you how to proceed, the user said:\n"
 
-    assert spoken_in_refusal(f"{refused}use the other table\n\nNote: The user's next message may contain a correction") == "use the other table"
+    assert (
+        spoken_in_refusal(f"{refused}use the other table\n\nNote: The user's next message may contain a correction")
+        == "use the other table"
+    )
     assert spoken_in_refusal("The user doesn't want to proceed with this tool use. STOP what you are doing.") == ""
     assert spoken_in_refusal("the user said:\nrm it") == ""
 

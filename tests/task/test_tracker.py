@@ -39,7 +39,12 @@ def test_an_assent_stands_last_until_the_next_request(script) -> None:
 
 def test_constraints_come_from_prompts_refusals_and_answers(script) -> None:
     script.user("Fix the total. Never touch the migrations.")
-    script.call("Bash", {"command": "git push"}, "The user doesn't want to proceed with this tool use. the user said:\ndon't push yet, please", is_error=True)
+    script.call(
+        "Bash",
+        {"command": "git push"},
+        "The user doesn't want to proceed with this tool use. the user said:\ndon't push yet, please",
+        is_error=True,
+    )
     script.call("AskUserQuestion", {"questions": []}, 'User has answered your questions: "Which?"="tax". You can now continue.')
     script.agent("I will never do that.")
 
@@ -72,7 +77,12 @@ def test_the_working_set_says_how_each_file_was_last_touched(script) -> None:
 
 
 def test_an_edit_that_failed_changed_nothing(script) -> None:
-    script.call("Edit", {"file_path": "/home/ada/shop/a.py", "old_string": "a", "new_string": "b"}, "<tool_use_error>not found</tool_use_error>", is_error=True)
+    script.call(
+        "Edit",
+        {"file_path": "/home/ada/shop/a.py", "old_string": "a", "new_string": "b"},
+        "<tool_use_error>not found</tool_use_error>",
+        is_error=True,
+    )
 
     assert [(file.path, file.last) for file in observe_task(script.observations).working_set] == [("a.py", "mention")]
 
@@ -82,7 +92,10 @@ def test_a_file_named_by_its_end_is_the_file_that_is_known(script) -> None:
     script.user("look at cart.py and tax.py again")
     script.call("Read", {"file_path": "/home/ada/shop/src/tax.py"})
 
-    assert [(file.path, file.last) for file in observe_task(script.observations).working_set] == [("src/cart.py", "read"), ("src/tax.py", "read")]
+    assert [(file.path, file.last) for file in observe_task(script.observations).working_set] == [
+        ("src/cart.py", "read"),
+        ("src/tax.py", "read"),
+    ]
 
 
 def test_an_error_is_open_until_the_same_command_passes(script) -> None:
@@ -91,7 +104,9 @@ def test_an_error_is_open_until_the_same_command_passes(script) -> None:
     assert [(error.subject, error.text) for error in state.open_errors] == [
         ("check:pytest tests/test_cart.py", "FAILED tests/test_cart.py::test_total - assert 3 == 4")
     ]
-    assert [(check.command, check.has_passed, check.summary) for check in state.checks] == [("pytest tests/test_cart.py", False, "1 failed in 0.1s")]
+    assert [(check.command, check.has_passed, check.summary) for check in state.checks] == [
+        ("pytest tests/test_cart.py", False, "1 failed in 0.1s")
+    ]
 
     script.run("FOO=1 pytest tests/test_cart.py", "13 passed in 0.1s")
     state = observe_task(script.observations)
@@ -131,7 +146,9 @@ def test_a_search_that_found_nothing_is_no_error_and_a_failed_push_is_one(script
     script.run("ls nowhere", "Exit code 2\nls: nowhere: No such file", fails=True)
     script.run("git status", "Exit code 128\nfatal: not a git repository", fails=True)
     script.run("cd x && git push origin main", "Exit code 1\nfatal: no upstream", fails=True)
-    assert [(error.subject, error.text) for error in observe_task(script.observations).open_errors] == [("command:git push", "fatal: no upstream")]
+    assert [(error.subject, error.text) for error in observe_task(script.observations).open_errors] == [
+        ("command:git push", "fatal: no upstream")
+    ]
 
     script.run("git push -u origin fix", "done")
     assert observe_task(script.observations).open_errors == ()
@@ -162,7 +179,9 @@ def test_prints_for_debugging_that_are_taken_out_again_are_no_dead_end(script) -
     assert observe_task(script.observations).dead_ends == ()
 
 
-@pytest.mark.parametrize("command", ["git checkout -- src/cart.py", "git restore src/cart.py", "git checkout .", "git reset --hard", "git stash"])
+@pytest.mark.parametrize(
+    "command", ["git checkout -- src/cart.py", "git restore src/cart.py", "git checkout .", "git reset --hard", "git stash"]
+)
 def test_files_put_back_by_git_after_edits_are_a_dead_end(script, command: str) -> None:
     script.edit("src/cart.py", "a", "b")
     script.run("pytest", FAILED, fails=True)
@@ -224,7 +243,8 @@ def test_tasks_are_updated_by_their_number(script) -> None:
 
 
 def test_a_patch_counts_as_edits_of_its_files(script) -> None:
-    patch = "*** Begin Patch\n*** Update File: src/cart.py\n@@\n-return total\n+return round(total)\n*** Add File: src/tax.py\n+x = 1\n*** End Patch"
+    update = "*** Update File: src/cart.py\n@@\n-return total\n+return round(total)\n"
+    patch = f"*** Begin Patch\n{update}*** Add File: src/tax.py\n+x = 1\n*** End Patch"
     back = "*** Begin Patch\n*** Update File: src/cart.py\n@@\n-return round(total)\n+return total\n*** End Patch"
     script.call("apply_patch", patch)
     script.call("apply_patch", json.dumps({"input": back}))
@@ -319,7 +339,11 @@ def sessions(draw: st.DrawFn) -> list[Observation]:
     for seq, (kind, tool, text) in enumerate(draw(st.lists(PIECES, max_size=40))):
         fails = draw(st.sampled_from([None, True, False])) if kind is ObservationKind.RESULT else None
         call = f"c{seq - (kind is ObservationKind.RESULT)}"
-        made.append(Observation("s", seq, seq, f"u{seq}", kind, text, tool=tool, call_id=call, arguments=text if tool else "", is_error=fails, cwd="/w"))
+        made.append(
+            Observation(
+                "s", seq, seq, f"u{seq}", kind, text, tool=tool, call_id=call, arguments=text if tool else "", is_error=fails, cwd="/w"
+            )
+        )
     return made
 
 

@@ -98,7 +98,7 @@ def _run(files: dict[str, Changed], commands: dict[str, None], command: str, lin
     elif any(simple.words[:2] == ("git", "commit") for simple in line.simples):
         for path, changed in files.items():
             files[path] = replace(changed, is_committed=True)
-    elif line.main and line.main.words[0].rpartition("/")[2] not in _OCCASIONAL:
+    elif line.main and "<<" not in command and line.main.words[0].rpartition("/")[2] not in _OCCASIONAL:
         short = command.strip()
         if len(short) > COMMAND_CHARS_MAX or "\n" in short:
             short = line.form

@@ -1,0 +1,310 @@
+"""What is handed over at a compaction: within its budget, the most needed first, the user's words as they were."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clew.records import Check, DeadEnd, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile
+from clew.transcript.handoff import handoff
+from clew.transcript.work import Changed, Work, work
+
+REQUEST = "Round the total half up,\nand say so in the invoice.\n\nDon't touch the tax."
+STATE = TaskState(
+    goals=(Stated("Fix the cart.", "u0"), Stated("What is round_half_up?", "u1", 1), Stated(REQUEST, "u2", 2)),
+    constraints=(Stated("Never push to main.", "u0"), Stated("Don't touch the tax.", "u2", 2)),
+    working_set=(
+        WorkingFile("/home/ada/.notes/a.md", "read", 9),
+        WorkingFile("src/found.py", "search", 8),
+        WorkingFile("src/old.py", "read", 3),
+        WorkingFile("src/new.py", "read", 7),
+        WorkingFile("src/cart.py", "edit", 6),
+    ),
+    open_errors=(OpenError("FAILED tests/test_cart.py::test_total - assert 3 == 4\nE   assert 3 == 4", "check:pytest", "u5", 5),),
+    checks=(
+        Check("ruff check src", has_passed=True, summary="All checks passed!"),
+        Check("pytest", has_passed=False, summary="1 failed in 0.1s"),
+    ),
+    dead_ends=(DeadEnd("src/cart.py: `a` became `b`, put back", "assert 3 == 4", "u4", 4),),
+    plan=(PlanStep("read", "completed"), PlanStep("fix", "in_progress"), PlanStep("test", "pending")),
+    recent_identifiers=("round_half_up", "src/cart.py", "E0308"),
+)
+DONE = Work(
+    files_changed=(Changed("src/tax.py", "write", 1, is_checked_after=True, is_committed=True), Changed("src/cart.py", "edit", 3)),
+    commands_ok=("npm run dev", "pytest"),
+    last_message="I shall run the tests.",
+)
+GOLDEN = """\
+# Where the work stands
+
+## Goal, as the user stated it
+Fix the cart.
+
+## Last request, verbatim
+Round the total half up,
+and say so in the invoice.
+
+Don't touch the tax.
+
+## What the agent had just said
+> I shall run the tests.
+
+## Constraints, in the user's words
+- Never push to main.
+- Don't touch the tax.
+
+## Earlier requests, oldest first
+- What is round_half_up?
+
+## Plan
+- [x] read
+- [>] fix
+- [ ] test
+
+## Files changed
+- src/tax.py: written, checks passed since, committed
+- src/cart.py: edited (3 changes), not checked since
+
+## Files read or named, latest first
+- src/new.py
+- src/old.py
+- src/found.py
+- /home/ada/.notes/a.md
+
+## Latest checks
+- passed: `ruff check src` — All checks passed!
+- FAILED: `pytest` — 1 failed in 0.1s
+
+## Open errors
+- `pytest`: FAILED tests/test_cart.py::test_total - assert 3 == 4 | E   assert 3 == 4
+
+## Dead ends: do not try again
+- src/cart.py: `a` became `b`, put back — assert 3 == 4
+
+## Commands that worked
+- `npm run dev`
+
+## Names in play
+round_half_up, E0308
+"""
+IN_ORDER_OF_NEED = (  # one line of each section, the most needed first
+    "Round the total half up,",
+    "- `pytest`: FAILED",
+    "- Don't touch the tax.",
+    "- FAILED: `pytest`",
+    "- src/cart.py: edited",
+    "- [>] fix",
+    "Fix the cart.",
+    "- src/cart.py: `a` became `b`, put back",
+    "- src/new.py",
+    "> I shall run the tests.",
+    "- What is round_half_up?",
+    "- `npm run dev`",
+    "- [x] read",
+    "round_half_up, E0308",
+)
+
+
+def quarter(text: str) -> int:
+    return (len(text) + 3) // 4
+
+
+def test_a_hand_off_that_fits_says_everything() -> None:
+    assert handoff(STATE, DONE, quarter, 10_000) == GOLDEN
+
+
+@pytest.mark.parametrize("budget_tokens", [-1, 0, 1, 7, 20, 40, 80, 120, 160, 200, 240, 280, 10_000])
+def test_the_budget_is_never_exceeded(budget_tokens: int) -> None:
+    assert quarter(handoff(STATE, DONE, quarter, budget_tokens)) <= max(budget_tokens, 0)
+
+
+def test_a_smaller_budget_drops_sections_in_the_documented_order() -> None:
+    """Counted in lines, with one line a section, so that every section costs the same."""
+    state = replace(
+        STATE,
+        goals=(*STATE.goals[:2], Stated("Round the total half up,", "u2", 2)),
+        constraints=STATE.constraints[1:],
+        working_set=STATE.working_set[3:],
+        checks=STATE.checks[1:],
+        plan=STATE.plan[1:2],
+    )
+    done = replace(DONE, files_changed=DONE.files_changed[1:])
+
+    def lines(text: str) -> int:
+        return text.count("\n")
+
+    needed = [line for line in IN_ORDER_OF_NEED if line != "- [x] read"]
+    shown_at = [next(budget for budget in range(99) if line in handoff(state, done, lines, budget)) for line in needed]
+
+    assert shown_at == sorted(set(shown_at))
+
+
+def test_finished_steps_go_before_open_ones() -> None:
+    shown_at = [min(budget for budget in range(400) if line in handoff(STATE, DONE, quarter, budget)) for line in ("[ ] test", "[x] read")]
+
+    assert shown_at == sorted(shown_at)
+
+
+@pytest.mark.parametrize("budget_tokens", [120, 400])
+def test_the_last_request_stays_whole_when_it_fits(budget_tokens: int) -> None:
+    assert REQUEST in handoff(STATE, DONE, quarter, budget_tokens)
+
+
+def test_a_request_that_does_not_fit_is_cut_between_lines_and_names_where_the_rest_is() -> None:
+    long = "\n".join(f"Step {at}: do the thing number {at}." for at in range(200))
+    state = replace(STATE, goals=(Stated("Fix the cart.", "u0"), Stated(long, "u9", 9)))
+
+    text = handoff(state, DONE, quarter, 600, handles={"u9": "3k9"})
+
+    kept = [line for line in text.split("\n") if line.startswith("Step ")]
+    assert kept == long.split("\n")[: len(kept)]
+    assert len(kept) > 20
+    assert f"[… {200 - len(kept)} more lines: clew unfold 3k9]" in text
+    assert "- `pytest`: FAILED" in text
+
+
+def test_a_request_of_one_long_line_is_cut_between_words() -> None:
+    long = " ".join(f"word{at}" for at in range(3000))
+
+    text = handoff(TaskState(goals=(Stated(long, "u9"),)), Work(), quarter, 200)
+
+    shown = text.split("## Last request, verbatim\n")[1].split(" [… whole: clew unfold u9]")[0]
+    assert long.startswith(shown + " ")
+    assert quarter(text) > 150
+
+
+def test_a_fence_that_the_cut_opened_is_closed() -> None:
+    long = "Do this:\n```\n" + "\n".join(f"line {at}" for at in range(500)) + "\n```"
+
+    text = handoff(TaskState(goals=(Stated(long, "u9"),)), Work(), quarter, 200)
+
+    assert sum(line == "```" for line in text.split("\n")) == 2
+
+
+def test_an_assent_is_shown_with_what_it_assents_to() -> None:
+    state = TaskState(goals=(Stated("Fix the cart.", "u0"), Stated("yes", "u2", 2)))
+
+    text = handoff(state, Work(last_message="Done.", answered="Shall I round half up?"), quarter, 500)
+
+    assert "Fix the cart.\n(then, to what the agent proposed: yes)" in text
+    assert "> Shall I round half up?" in text
+    assert "> Done." in text
+
+
+def test_an_empty_session_hands_nothing_over() -> None:
+    assert handoff(TaskState(), Work(), quarter, 1000) == ""
+
+
+words = st.text(alphabet="ab `\n#_-./é日", max_size=60)
+
+
+@given(
+    st.lists(words, max_size=5),
+    st.lists(words, max_size=5),
+    st.lists(words, max_size=8),
+    words,
+    st.integers(-3, 300),
+    st.sampled_from([quarter, len, lambda text: len(text.split()), lambda text: len(text.encode()) // 2 + text.count("\n") * 3]),
+)
+def test_no_state_and_no_tokenizer_exceeds_the_budget(goals, constraints, paths, message, budget_tokens, count) -> None:
+    state = TaskState(
+        goals=tuple(Stated(goal, f"u{at}", at) for at, goal in enumerate(goals)),
+        constraints=tuple(Stated(constraint) for constraint in constraints),
+        working_set=tuple(WorkingFile(path, "read", at) for at, path in enumerate(paths)),
+        plan=tuple(PlanStep(path, "pending") for path in paths),
+    )
+    done = Work(tuple(Changed(path, "edit", 1) for path in paths), tuple(paths), message)
+
+    text = handoff(state, done, count, budget_tokens)
+
+    assert text == "" or count(text) <= budget_tokens
+    assert text == handoff(state, done, count, budget_tokens)
+
+
+def test_the_bytes_are_the_same_in_every_process() -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_handoff as t;"
+        "sys.stdout.buffer.write(t.handoff(t.STATE, t.DONE, t.quarter, 200).encode())"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program, str(Path(__file__).parent)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert outputs == {handoff(STATE, DONE, quarter, 200).encode()}
+
+
+def session(*steps: tuple[str, str, str] | str) -> list[Observation]:
+    """Calls as (tool, input, output), the agent's words as strings, the user's as strings that begin with "user: "."""
+    made: list[Observation] = []
+
+    def add(kind: ObservationKind, text: str, **more: object) -> None:
+        seq = len(made)
+        made.append(Observation("s", seq, seq, f"u{seq}", kind, text, cwd="/w", **more))  # type: ignore[arg-type]
+
+    for step in steps:
+        if isinstance(step, str):
+            add(ObservationKind.PROMPT if step.startswith("user: ") else ObservationKind.MESSAGE, step.removeprefix("user: "))
+            continue
+        tool, given, output = step
+        arguments = json.dumps({"command": given} if tool == "Bash" else {"file_path": given, "old_string": "a", "new_string": "b"})
+        call = f"c{len(made)}"
+        add(ObservationKind.CALL, arguments, tool=tool, call_id=call, arguments=arguments)
+        add(ObservationKind.RESULT, output, tool=tool, call_id=call, is_error=output.startswith("Exit code"))
+    return made
+
+
+def test_work_says_what_changed_and_whether_it_was_checked_and_committed() -> None:
+    done = work(
+        session(
+            ("Write", "/w/src/tax.py", "ok"),
+            ("Edit", "/w/src/tax.py", "ok"),
+            ("Edit", "/w/src/cart.py", "ok"),
+            ("Bash", "pytest", "3 passed in 0.1s"),
+            ("Bash", "git commit -am x", "ok"),
+            ("Edit", "/w/src/cart.py", "ok"),
+            ("Bash", "pytest", "Exit code 1\n1 failed"),
+            ("Edit", "/w/src/no.py", "Exit code 1"),
+            ("Read", "/w/src/read.py", "ok"),
+        )
+    )
+
+    assert done.files_changed == (
+        Changed("src/tax.py", "write", 2, is_checked_after=True, is_committed=True),
+        Changed("src/cart.py", "edit", 2),
+    )
+
+
+def test_work_keeps_commands_that_worked_and_may_be_needed_again() -> None:
+    done = work(
+        session(
+            ("Bash", "npm install", "ok"),
+            ("Bash", "docker compose up -d", "ok"),
+            ("Bash", "npm install", "ok"),
+            ("Bash", "npm run dev", "Exit code 1\nno"),
+            ("Bash", "ls src", "a.py"),
+            ("Bash", "git push", "ok"),
+            ("Bash", "python - <<'EOF'\nprint(1)\nEOF", "1"),
+        )
+    )
+
+    assert done.commands_ok == ("docker compose up -d", "npm install")
+
+
+def test_work_remembers_the_agents_last_words_and_those_that_a_prompt_answered() -> None:
+    done = work(session("user: fix it", "Shall I?", "user: yes", "Done.", "user: <task-notification>x</task-notification>"))
+
+    assert (done.answered, done.last_message) == ("Shall I?", "Done.")
