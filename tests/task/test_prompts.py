@@ -73,6 +73,7 @@ def test_sentences_that_bind_are_kept_verbatim(sentence: str) -> None:
     [
         "I don't think that is right.",
         "Why does it never stop?",
+        "would it be easier to use a map instead of a list",
         "they always come late",
         "It must have been the cache.",
         "we have only one shop",

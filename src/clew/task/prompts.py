@@ -77,6 +77,7 @@ _REPORT = re.compile(
     r"|\b(?:never|always) (?!pass|bypass|process|access|express|suppress|discuss|cross|address|guess|miss|use )\w+s\b",
     re.IGNORECASE,
 )
+_QUESTION = re.compile(r"(?:would|could|should|is|are|do(?! not\b|n'?t\b)|does|did|what|how|why|who)\b", re.IGNORECASE)
 _ORDER_AT_START = re.compile(
     r"^(?:please |so |and |but |also |just |ok,? |can you |could you )*(?:never|always|do not|don'?t|only|make sure|ensure"
     r"|avoid|use|keep|stop)\b",
@@ -153,7 +154,7 @@ def _is_binding(sentence: str) -> bool:
         return True
     if not _BINDING.search(sentence):
         return False
-    if sentence.endswith("?") and not _ORDER_AT_START.match(sentence):
+    if (sentence.endswith("?") or _QUESTION.match(sentence)) and not _ORDER_AT_START.match(sentence):
         return False
     return not _REPORT.search(sentence) or _ORDER_AT_START.match(sentence) is not None
 
