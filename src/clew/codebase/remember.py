@@ -56,7 +56,13 @@ def is_test_path(path: str) -> bool:
     stem = parts[-1].split(".")[0] if parts else ""
     folders = {"tests", "test", "testing", "__tests__", "spec", "specs", "testdata", "fixtures"}
     marks = parts[-1].split(".")[1:-1] if parts else []
-    return bool(folders & set(parts[:-1])) or stem.startswith("test_") or stem.endswith(("_test", "_tests", "_spec")) or stem == "conftest" or bool({"test", "spec"} & set(marks))
+    return (
+        bool(folders & set(parts[:-1]))
+        or stem.startswith("test_")
+        or stem.endswith(("_test", "_tests", "_spec"))
+        or stem == "conftest"
+        or bool({"test", "spec"} & set(marks))
+    )
 
 
 def remember(path: str, data: bytes, facts: FileFacts, resolved: Sequence[tuple[str, float]], *, size: int, mtime_ns: int) -> Delta:
@@ -131,8 +137,12 @@ def name_only(path: str, reason: str, *, size: int, mtime_ns: int) -> Delta:
         path=path,
         importance=0.1,
     )
-    document = Document(record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, source_of(path)))
+    document = Document(
+        record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, source_of(path))
+    )
     state = SourceState(source_of(path), "", size, mtime_ns, reason, _encode("", Note()))
+    if reason == "vendored":  # others' code by the ten thousand: the report counts it, and no search should meet it
+        return Delta(BY, source_of(path), is_whole=True, state=state)
     return Delta(BY, source_of(path), is_whole=True, records=(record,), segment=pack([document]), state=state)
 
 
@@ -176,7 +186,16 @@ def _span_text(resolution: Resolution, span: _Span, digest: str) -> Text:
 
 
 def _document(
-    record: Record, symbol: Symbol, data: bytes, facts: FileFacts, children: Sequence[Symbol], parent: int, span: _Span, *, is_file: bool, is_test: bool
+    record: Record,
+    symbol: Symbol,
+    data: bytes,
+    facts: FileFacts,
+    children: Sequence[Symbol],
+    parent: int,
+    span: _Span,
+    *,
+    is_file: bool,
+    is_test: bool,
 ) -> Document:
     name = symbol.name if symbol.name == symbol.qualname else f"{symbol.name} {symbol.qualname}"
     defines = (symbol.name, symbol.qualname, record.subject)
@@ -208,7 +227,8 @@ def _document(
 
 def _own(symbol: Symbol, children: Sequence[Symbol]) -> list[tuple[int, int]]:
     """Byte ranges of a symbol after its header that no symbol inside it covers."""
-    at, ranges = max(symbol.signature_end, symbol.start), []
+    at = max(symbol.signature_end, symbol.start)
+    ranges: list[tuple[int, int]] = []
     for child in children:
         if child.start > at:
             ranges.append((at, child.start))

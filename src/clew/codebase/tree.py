@@ -20,17 +20,19 @@ from typing import TypeAlias
 
 from clew.codebase import TREE
 from clew.codebase.facts import Import
-from clew.codebase.imports import PathIndex
+from clew.codebase.imports import PathIndex, roots_of
 from clew.codebase.parse import parse
 from clew.codebase.remember import BY, digest_of, language_in, name_only, read_note, remember, source_of
-from clew.codebase.scan import Reason, Scan, classify, language_of, scan
+from clew.codebase.scan import HEAD_BYTES, Reason, classify, scan
 from clew.pool import spread
 from clew.records import Delta, SourceState
 
 POOL_FILES_MIN = 48  # below it starting processes costs more than they save
 POOL_BYTES_MIN = 400_000
 BATCH_BYTES = 256_000  # handed to a process at once
-HEAD_BYTES = 8192
+MANIFESTS = frozenset({"go.mod", "package.json", "Cargo.toml", "composer.json"})  # what `roots_of` reads
+MANIFESTS_MAX = 2000
+MANIFEST_BYTES_MAX = 1_000_000
 RACY_NS = 1_000_000_000  # a file changed within this time before it was read may change again within its mtime's resolution
 
 
@@ -68,14 +70,16 @@ def changes(
     report    is filled while the iterator runs.
     jobs      processes; 0 for one per core. Few changes are read in this process.
     progress  is told (files done, files to read).
-    Raises    NotReadable when `root` is not a folder.
+    Raises    NotReadable when `root` is not a folder that can be read.
     """
     found = scan(root)
     report.seen = len(found.files)
     report.problems.extend(found.problems)
-    report.skipped.update(found.skipped)
-    paths = PathIndex([file.path for file in found.files], root=root)
-    shape = _shape(found)
+    report.skipped.update({str(reason): count for reason, count in found.skipped.items()})
+    names = [file.path for file in found.files]
+    roots = _roots(root, names)
+    paths = PathIndex(names, roots)
+    shape = _shape(names, roots)
     before = states.get(TREE)
     is_ours = before is not None and before.note == BY
     is_same_shape = is_ours and before is not None and before.digest == shape
@@ -85,8 +89,11 @@ def changes(
         source = source_of(file.path)
         seen.add(source)
         state = states.get(source)
-        if is_ours and state is not None and (state.size, state.mtime_ns) == (file.size, file.mtime_ns) and (
-            is_same_shape or _leads_as_before(state, file.path, paths)
+        if (
+            is_ours
+            and state is not None
+            and (state.size, state.mtime_ns) == (file.size, file.mtime_ns)
+            and (is_same_shape or _leads_as_before(state, file.path, paths))
         ):
             _account(report, state, is_read=False)
         else:
@@ -115,7 +122,8 @@ def named_changes(root: Path, names: Sequence[str], known: Iterable[str]) -> Ite
     known  every path that is indexed, for resolving imports. When a file comes or goes, the imports of others that
            lead to it are found by the next whole run.
     """
-    paths = PathIndex(sorted({*known, *names}), root=root)
+    everything = sorted({*known, *names})
+    paths = PathIndex(everything, _roots(root, everything))
     for name in names:
         full = root / name
         if full.is_symlink() or not full.is_file():
@@ -131,16 +139,16 @@ def read_file(root: Path, path: str, paths: PathIndex) -> Delta | None:
         with full.open("rb") as stream:
             before = os.fstat(stream.fileno())
             head = stream.read(HEAD_BYTES)
-            reason = classify(path, before.st_size, head)
-            if reason is not Reason.TEXT:
-                return name_only(path, reason.value, size=before.st_size, mtime_ns=before.st_mtime_ns)
+            verdict = classify(path, before.st_size, head)
+            if verdict.reason is not Reason.TEXT:
+                return name_only(path, verdict.reason.value, size=before.st_size, mtime_ns=before.st_mtime_ns)
             data = head + stream.read()
             after = os.fstat(stream.fileno())
     except OSError:
         return None
     has_changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size
     is_racy = has_changed or after.st_mtime_ns > time.time_ns() - RACY_NS
-    facts = parse(path, data, language_of(path, head))
+    facts = parse(path, data, verdict.language)
     resolved = resolve(paths, path, facts.language, facts.imports)
     return remember(path, data, facts, resolved, size=len(data), mtime_ns=0 if is_racy else after.st_mtime_ns)
 
@@ -149,9 +157,8 @@ def resolve(paths: PathIndex, path: str, language: str, imports: Iterable[Import
     """(path, confidence) of the files that the imports of `path` lead to, each once with its best confidence; ordered."""
     best: dict[str, float] = {}
     for each in imports:
-        for target, confidence in paths.resolve(path, language, each):
-            if target != path:
-                best[target] = max(best.get(target, 0.0), round(confidence, 3))
+        for found in paths.resolve(path, language, each):
+            best[found.target] = max(best.get(found.target, 0.0), round(found.confidence, 3))
     return sorted(best.items())
 
 
@@ -160,9 +167,25 @@ def shown(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _shape(found: Scan) -> str:
-    """Digest of the set of paths."""
-    return digest_of("\0".join(sorted(file.path for file in found.files)).encode("utf-8", "surrogateescape"))
+def _shape(names: Sequence[str], roots: Mapping[str, str]) -> str:
+    """Digest of all that decides where an import leads besides the import: the paths, and what manifests call them."""
+    words = [*names, "", *(f"{name}={folder}" for name, folder in sorted(roots.items()))]
+    return digest_of("\0".join(words).encode("utf-8", "surrogateescape"))
+
+
+def _roots(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """The names that manifests give to folders; of two manifests that claim one name the first path has it."""
+    roots: dict[str, str] = {}
+    manifests = [name for name in names if name.rpartition("/")[2] in MANIFESTS][:MANIFESTS_MAX]
+    for name in manifests:
+        try:
+            with (root / name).open("rb") as stream:
+                data = stream.read(MANIFEST_BYTES_MAX)
+        except OSError:  # the file itself is reported as unreadable when its turn comes
+            continue
+        for claimed, folder in roots_of(name, data).items():
+            roots.setdefault(claimed, folder)
+    return roots
 
 
 def _leads_as_before(state: SourceState, path: str, paths: PathIndex) -> bool:
@@ -230,4 +253,3 @@ def _read_batch(batch: list[_Job]) -> list[Delta | None]:
     assert _reading.root is not None
     assert _reading.paths is not None
     return [read_file(_reading.root, job[0], _reading.paths) for job in batch]
-
