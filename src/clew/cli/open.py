@@ -39,7 +39,7 @@ def folder(path: Path) -> Path:
 
 def is_indexed(engine: Engine, path: Path) -> bool:
     """Whether the repository that holds `path` was ever indexed."""
-    from clew.codebase.tree import TREE
+    from clew.codebase import TREE
     from clew.settings import workspace_of
 
     key, _ = workspace_of(path)

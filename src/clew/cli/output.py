@@ -53,7 +53,7 @@ def write_text(text: str) -> None:
 
 def write_json(value: Any) -> None:
     """Write one JSON document, its keys in the order in which they were made, with a line end."""
-    write_text(json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    write((json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
 
 
 def say(text: str) -> None:
@@ -100,8 +100,10 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+        return {printable(str(key)): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return value

@@ -90,7 +90,7 @@ def as_text(ingested: Ingested) -> str:
         f"{output.counted(ingested.sessions, 'session')} read in {ingested.seconds:.2f} s, {ingested.unchanged:,} unchanged",
         f"{output.counted(ingested.records, 'record')} from {ingested.raw_bytes / 1e6:.1f} MB",
     ]
-    lines.extend(f"{root}: {', '.join(names)}" for _, (root, names) in sorted(ingested.workspaces.items()) if names)
+    lines.extend(f"{root}: {output.counted(len(names), 'session')}" for _, (root, names) in sorted(ingested.workspaces.items()) if names)
     if ingested.broken_lines:
         lines.append(f"lines that could not be read: {ingested.broken_lines:,}")
     if ingested.unknown:

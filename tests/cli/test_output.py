@@ -1,0 +1,95 @@
+"""Standard output holds the answer and nothing else, whatever bytes it is made of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from clew.cli.output import printable, visible, write_json
+from clew.cli.packets import as_json, certificate, show
+from clew.records import Entry, Layer, Packet, Resolution
+
+CODE = Entry(
+    id="3k7q2m9xabcdefghjkmnpqrstv", handle="3k7q2m9x", layer=Layer.FACT, kind="function", name="tie_bowline", resolution=Resolution.FULL,
+    tokens=31, weight=0.91, why=("names: tie_bowline", "words: bowline, loop"), text="def tie_bowline(): ...\n", is_whole=True,
+    path="src/kn\udcffots.py", start=11, end=13,
+)  # fmt: skip
+SAID = Entry(
+    id="9x2m7k3qabcdefghjkmnpqrstv", handle="9x2m7k3q", layer=Layer.INTENT, kind="constraint", name="never by number",
+    resolution=Resolution.SIGNATURE, tokens=9, weight=0.5, why=("words: number",), text="[9x2m7k3q] never by number\n", is_whole=False,
+    session="s-1", uuid="u-1",
+)  # fmt: skip
+PACKET = Packet(
+    "why \x1b[31mred?",
+    (CODE, SAID),
+    "=== src\ndef tie_bowline(): ...\n\x1b[2Jtext\n",
+    40,
+    100,
+    "chars4",
+    0.0123,
+    0.02,
+    ("vector: no model",),
+)
+
+
+def test_json_of_a_packet_has_every_promised_field_in_a_fixed_order() -> None:
+    value = as_json(PACKET, workspace="key", root=Path("/r"))
+
+    assert list(value) == [
+        "question", "workspace", "root", "tokenizer", "tokens", "budget", "shadow_price", "gap", "skipped", "entries", "text",
+    ]  # fmt: skip
+    code, said = value["entries"]
+    shared = ["id", "handle", "layer", "kind", "name", "resolution", "tokens", "weight", "why", "is_whole"]
+    assert list(code) == [*shared, "path", "start", "end"]
+    assert list(said) == [*shared, "session", "uuid"]
+    assert (code["resolution"], said["resolution"], said["layer"]) == ("full", "signature", "intent")
+
+
+def test_names_that_are_not_utf8_have_their_bytes_escaped_in_json(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    write_json(as_json(PACKET, workspace="key", root=Path("/r\udce9")))
+    value = json.loads(capfdbinary.readouterr().out)
+
+    assert value["entries"][0]["path"] == r"src/kn\xffots.py"
+    assert value["root"] == r"/r\xe9"
+
+
+def test_without_a_terminal_the_answer_is_exactly_the_text(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    show(PACKET, workspace="key", root=Path("/r"), is_json=False, is_quiet=False, shows_table=None)
+    out, err = capfdbinary.readouterr()
+
+    assert out.decode() == PACKET.text
+    assert "40 of 100 tokens (chars4)" in err.decode()
+
+
+def test_quiet_says_nothing(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    show(PACKET, workspace="key", root=Path("/r"), is_json=False, is_quiet=True, shows_table=None)
+
+    assert capfdbinary.readouterr().err == b""
+
+
+def test_the_table_says_what_was_chosen_and_why_and_cannot_steer_the_terminal(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    show(PACKET, workspace="key", root=Path("/r"), is_json=False, is_quiet=False, shows_table=True)
+    shown = capfdbinary.readouterr().out.decode()
+
+    for part in ("3k7q2m9x", "9x2m7k3q", "names: tie_bowline", "constraint", "shadow price 0.0123", "2.0% below the LP bound"):
+        assert part in shown
+    assert "\x1b[2J" not in shown
+    assert r"\x1b[2Jtext" in shown
+
+
+def test_the_certificate_names_what_was_left_out() -> None:
+    assert certificate(PACKET).endswith("left out: vector: no model")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("a\udcffb", r"a\xffb"), ("\ud83d", r"\ud83d"), ("naïve 😀\n\t", "naïve 😀\n\t"), ("\x1b[0m", "\x1b[0m")]
+)
+def test_printable_can_always_be_encoded(text: str, expected: str) -> None:
+    assert printable(text) == expected
+    printable(text).encode()
+
+
+def test_visible_leaves_no_control_character_but_tab_and_line_end() -> None:
+    assert visible("a\tb\n\x1b]0;title\x07\x9b1m\r") == "a\tb\n\\x1b]0;title\\x07\\x9b1m\\x0d"
