@@ -272,7 +272,8 @@ class Engine:
 
     def _transcript(self, key: str, session: str, path: Path) -> tuple[Session, list[bytes]]:
         """The session, and its lines as they stand in its file or in the store."""
-        from clew.transcript.parse import open_transcript  # lazy: a question needs no transcript
+        from clew.transcript.follow import observe  # lazy: a question needs no transcript
+        from clew.transcript.parse import open_transcript  # lazy: likewise
         from clew.transcript.sessions import Session, session_at  # lazy: likewise
 
         file = Path(session)
@@ -293,7 +294,9 @@ class Engine:
         pieces.sort(key=lambda record: record.whole.start_line)
         originals = Originals(self.store, key)
         raw = b"".join(originals.bytes_of(record.whole) for record in pieces)
-        return Session(file, source.removeprefix("session:")), raw.splitlines(keepends=True)
+        lines = raw.splitlines(keepends=True)
+        held_in = next((each.cwd for each in observe(lines) if each.cwd), "")
+        return Session(file, source.removeprefix("session:"), cwd=held_in), lines
 
     def status(self, path: Path) -> Status:
         """Return the store at a glance, and what it holds of the repository at `path`."""
@@ -333,7 +336,7 @@ class Engine:
         key, _ = workspace_of(path)
         if handles:
             ids = [self._record(key, handle).id for handle in handles]
-            return forgetting.put_away(self.store, key, ids, Tier.ARCHIVED if tier is None else tier)
+            return forgetting.put_away(self.store, key, ids, Tier.ARCHIVED if tier is None else tier, dry_run=dry_run)
         return forgetting.age(
             self.store,
             key,

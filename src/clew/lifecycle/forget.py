@@ -49,9 +49,14 @@ def age(writer: Writer, workspace: str, *, now_ns: int, folded_after_days: int, 
     return report
 
 
-def put_away(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier) -> Forgotten:
-    """Move these records to `tier` (back to HOT as well), and prove that each can be recalled."""
+def put_away(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier, *, dry_run: bool = False) -> Forgotten:
+    """Move these records to `tier` (back to HOT as well), and prove that each can be recalled.
+
+    dry_run  says what would move and moves nothing.
+    """
     report = Forgotten(folded=list(ids) if tier == Tier.FOLDED else [], archived=list(ids) if tier == Tier.ARCHIVED else [])
+    if dry_run:
+        return report
     if tier == Tier.HOT:
         writer.move(workspace, ids, tier)
         _prove(writer, workspace, ids, report)
