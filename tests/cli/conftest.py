@@ -90,4 +90,6 @@ def repository(tmp_path: Path) -> Path:
         '    """Hoist the sail on a bowline."""\n    return tie_bowline(rope)\n'
     )
     (folder / "README.md").write_text("# Rigging\n\nHow ropes, knots and sails hang together.\n")
+    for file in folder.rglob("*.*"):
+        os.utime(file, (1_700_000_000, 1_700_000_000))  # what was written within the last second is read again, to be sure
     return folder
