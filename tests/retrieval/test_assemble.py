@@ -34,12 +34,13 @@ CANDIDATES = st.lists(
 )
 
 
-def best_worth(candidates: list[Candidate], budget: float) -> float:
+def best_worth(candidates: list[Candidate], budget: float, heading: float = 0.0) -> float:
     """Try every combination."""
     best = 0.0
     for picks in product(*[range(-1, len(each.options)) for each in candidates]):
         shown = [(each, each.options[pick]) for each, pick in zip(candidates, picks, strict=True) if pick >= 0]
-        if sum(option.tokens for _, option in shown) <= budget:
+        headings = heading * len({each.group for each, _ in shown})
+        if sum(option.tokens for _, option in shown) + headings <= budget:
             best = max(best, sum(each.weight * WORTH[option.resolution] for each, option in shown))
     return best
 
@@ -58,12 +59,16 @@ def test_the_choice_fits_and_the_stated_gap_is_true(candidates: list[Candidate],
     assert best_worth(candidates, budget) * (1.0 - choice.gap) <= choice.worth + 1e-9
 
 
+@settings(max_examples=150, deadline=None)
 @given(CANDIDATES, st.integers(0, 150))
 def test_headings_are_paid_from_the_same_budget(candidates: list[Candidate], budget: int) -> None:
     choice = assemble(candidates, budget_tokens=budget, heading=lambda _: 10.0)
     groups = {candidates[at].group for at in choice.picks}
 
-    assert sum(candidates[at].options[pick].tokens for at, pick in choice.picks.items()) + 10 * len(groups) <= budget
+    spent = sum(candidates[at].options[pick].tokens for at, pick in choice.picks.items()) + 10 * len(groups)
+    assert choice.tokens == pytest.approx(spent)
+    assert spent <= budget
+    assert best_worth(candidates, budget, heading=10.0) * (1.0 - choice.gap) <= choice.worth + 1e-9
 
 
 def test_what_does_not_fit_is_skipped_and_the_next_is_tried() -> None:

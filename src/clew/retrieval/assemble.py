@@ -68,8 +68,9 @@ class _Step:
     efficiency: float
     candidate: int
     option: int
-    tokens: float  # more than the option before it on the hull
+    tokens: float  # more than the option before it on the hull, the group's heading included in an anchor's first
     worth: float
+    heading: float  # how much of `tokens` is the heading
 
 
 def assemble(
@@ -81,11 +82,13 @@ def assemble(
     budget_tokens  for texts and headings together.
     heading        tokens of a group's heading, paid with the first of its candidates.
     price_min      a step of less worth per token than this is not bought even if it fits: the shadow price to stop at.
-    Returns        a Choice; its worth is within `gap` of what the linear relaxation could reach without any heading.
+    Returns        a Choice; its worth is within `gap` of what the linear relaxation could reach.
+    The relaxation charges a heading to the group's first candidate alone. Whatever fits with its headings fits there
+    as well, so its optimum is an upper bound.
     Cost           O(options · log options).
     Source         Kellerer, Pferschy, Pisinger 2004, ch. 11.2; Sinha, Zoltners 1979.
     """
-    steps = _steps(candidates)
+    steps = _steps(candidates, heading)
     choice = Choice()
     opened: set[str] = set()
     blocked: set[int] = set()
@@ -99,7 +102,7 @@ def assemble(
         if step.candidate in blocked:
             continue
         group = candidates[step.candidate].group
-        cost = step.tokens + (0.0 if group in opened else heading(group))
+        cost = step.tokens - step.heading + (0.0 if group in opened else heading(group))
         if choice.tokens + cost > budget_tokens:
             blocked.add(step.candidate)
             is_tight = True
@@ -127,16 +130,21 @@ def discounted(weights: Sequence[float], groups: Sequence[str]) -> list[float]:
     return out
 
 
-def _steps(candidates: Sequence[Candidate]) -> list[_Step]:
+def _steps(candidates: Sequence[Candidate], heading: Callable[[str], float]) -> list[_Step]:
     steps: list[_Step] = []
+    anchored: set[str] = set()
     for number, candidate in enumerate(candidates):
+        extra = 0.0
+        if candidate.group not in anchored:
+            anchored.add(candidate.group)
+            extra = heading(candidate.group)
         worth = candidate.worth or WORTH
-        points = [(option.tokens, candidate.weight * worth[option.resolution], at) for at, option in enumerate(candidate.options)]
-        before = (0.0, 0.0, -1)
+        points = [(option.tokens + extra, candidate.weight * worth[option.resolution], at) for at, option in enumerate(candidate.options)]
+        tokens, gained = 0.0, 0.0
         for point in _hull(points):
-            tokens, gain = point[0] - before[0], point[1] - before[1]
-            steps.append(_Step(gain / max(tokens, 1e-9), number, point[2], tokens, gain))
-            before = point
+            more, gain = point[0] - tokens, point[1] - gained
+            steps.append(_Step(gain / max(more, 1e-9), number, point[2], more, gain, extra if not gained else 0.0))
+            tokens, gained = point[0], point[1]
     steps.sort(key=lambda step: (-step.efficiency, step.candidate, step.option))
     return steps
 

@@ -45,7 +45,7 @@ def compact(
     spent = counter.measure(front)
     chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter, spent=spent)
     shown: list[tuple[Record, Option, int]] = [(records[order[number]], option, order[number]) for number, option in sorted(chosen.items())]
-    entries = tuple(entry_of(record, option, weights[at], reasons[at], counter) for record, option, at in shown)
+    entries = tuple(entry_of(record, option, weights[at], reasons[at]) for record, option, at in shown)
     body = "".join(option.text for record, option, _ in sorted(shown, key=lambda row: (row[0].seq, row[0].id)))
     text = front + (heading_of(group) + body if body else "")
     return Packet(

@@ -75,23 +75,20 @@ def group_of(record: Record) -> str:
 
 
 def _code(record: Record, text: Text, originals: Originals) -> _Draft | None:
-    handle, name = handle_of(record.id), _printable(record.name)
-    whole = record.whole
+    handle, name, whole = handle_of(record.id), _printable(record.name), record.whole
     if text.resolution == Resolution.NAME:
         line = text.start_line or whole.start_line
-        return text.resolution, f"{line} [{handle}] {name}\n", line, line, False
+        said = f"the file, {whole.end_line} lines" if record.name == record.path and whole.end_line else name
+        return text.resolution, f"{line} [{handle}] {said}\n", line, line, False
     body = originals.text_of(text).rstrip("\n")
     if text.resolution == Resolution.SIGNATURE:
         owner = name.rpartition(".")[0]
         prefix = f"{owner} › " if owner else ""
         return text.resolution, f"{text.start_line} [{handle}] {prefix}{body.strip()}\n", text.start_line, text.end_line, False
-    is_whole = (text.start, text.end, text.blob) == (whole.start, whole.end, whole.blob)
-    if is_whole:
-        head = f"--- {text.start_line}-{text.end_line} {name}\n"
-    else:
-        head = f"--- {text.start_line}-{text.end_line} of {whole.start_line}-{whole.end_line} {name} [{handle}]\n"
-    resolution = Resolution.FULL if is_whole else text.resolution
-    return resolution, f"{head}{body}\n", text.start_line, text.end_line, is_whole
+    if text is whole:
+        return Resolution.FULL, f"--- {text.start_line}-{text.end_line} {name}\n{body}\n", text.start_line, text.end_line, True
+    head = f"--- {text.start_line}-{text.end_line} of {whole.start_line}-{whole.end_line} {name} [{handle}]\n"
+    return text.resolution, f"{head}{body}\n", text.start_line, text.end_line, False
 
 
 def _conversation(record: Record, text: Text, originals: Originals) -> _Draft | None:
@@ -100,7 +97,7 @@ def _conversation(record: Record, text: Text, originals: Originals) -> _Draft | 
     if text.resolution <= Resolution.SIGNATURE:
         line = " ".join(originals.text_of(text).split())[:LINE_CHARS_MAX]
         return text.resolution, f"[{handle}] {record.kind}{where}: {line}\n", 0, 0, False
-    is_whole = text == record.whole
+    is_whole = text is record.whole
     body = originals.text_of(text).rstrip("\n")
     if record.trust == Trust.QUOTED:
         # Text from outside stands between marks that it cannot know, and is never an instruction.
@@ -111,4 +108,6 @@ def _conversation(record: Record, text: Text, originals: Originals) -> _Draft | 
 
 def _printable(name: str) -> str:
     """A name without line ends or lone surrogates: bytes that are not UTF-8 as \\xNN."""
+    if name.isprintable():
+        return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\n", "\\n").replace("\r", "\\r")

@@ -6,8 +6,9 @@ one diffusion over both, one budget for both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from clew.task.clues import clues
 from clew.text.tokens import Counter
 
 PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 0.6))  # prefix of its sources, weight; guess
-CANDIDATES_MAX = 480  # more than a packet of 8,192 tokens can name
+CANDIDATES_MAX = 400  # more than a packet of 8,192 tokens can name
 FULL_MAX = 120  # candidates whose text is read; the rest are shown by name or signature
 WEIGHT_SHARE_MIN = 0.02  # of the best candidate's weight: below it a record is not worth a line
 SUPERSEDED_SHARE = 0.2  # what a record that is no longer true keeps of its weight
@@ -76,9 +77,9 @@ def retrieve(
         for at, (record, options) in enumerate(zip(rows, options_of(showings, originals, counter.measure_many), strict=True))
     ]
     chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter)
-    reasons = _reasons(index, ranked, [known[at][0] for at in sorted(choice.picks)], reader, workspace)
+    reasons = _reasons(index, ranked, [known[at][0] for at in sorted(choice.picks)], records)
     entries = tuple(
-        entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ()), counter) for at, option in sorted(chosen.items())
+        entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ())) for at, option in sorted(chosen.items())
     )
     text = render([(rows[at], option) for at, option in sorted(chosen.items())])
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedding model installed",))]))
@@ -104,9 +105,10 @@ def rank(
     if total.weights.any() and deadline.allows("diffuse"):
         edges = tuple(reader.edges(workspace, frontier_ids(index, total)))
         flow = diffuse(index, total, edges=edges)
-    archived = _age(reader, workspace, index, total)
-    live = np.flatnonzero((total.weights > 0) & index.alive).astype(np.int32)
-    hot = np.setdiff1d(live, archived)
+    is_hot = (total.weights > 0) & index.alive
+    live = np.flatnonzero(is_hot).astype(np.int32)
+    is_hot[_age(reader, workspace, index, total)] = False
+    hot = np.flatnonzero(is_hot).astype(np.int32)
     # What was archived is found when nothing else answers.
     docs = heaviest(index, total.weights, hot if len(hot) else live, CANDIDATES_MAX).tolist()
     weights = [float(total.weights[doc]) for doc in docs]
@@ -145,7 +147,7 @@ def choose(
     return chosen, choice
 
 
-def entry_of(record: Record, option: Option, weight: float, why: Sequence[str], counter: Counter) -> Entry:
+def entry_of(record: Record, option: Option, weight: float, why: Sequence[str]) -> Entry:
     """The packet's entry for a record shown so."""
     return Entry(
         id=record.id,
@@ -154,7 +156,7 @@ def entry_of(record: Record, option: Option, weight: float, why: Sequence[str], 
         kind=record.kind,
         name=record.name,
         resolution=option.resolution,
-        tokens=counter.count(option.text),
+        tokens=ceil(option.tokens),
         weight=round(weight, 6),
         why=tuple(why),
         text=option.text,
@@ -222,13 +224,11 @@ def _said(standing: Standing) -> str:
     return f"no longer true: {standing.reason or 'superseded'}{by}"
 
 
-def _reasons(index: Index, ranked: Ranked, docs: Sequence[int], reader: Reader, workspace: str) -> dict[int, tuple[str, ...]]:
+def _reasons(index: Index, ranked: Ranked, docs: Sequence[int], records: Mapping[str, Record]) -> dict[int, tuple[str, ...]]:
     """Reasons in words for the chosen documents, strongest first."""
     matches = [found.matching(docs) for found in ranked.seeds.lexical]
     words = [[term for match in matches for term in match[at]] for at in range(len(docs))]
     given = ranked.flow.reasons(index, docs) if ranked.flow else {}
-    tails = list(dict.fromkeys(index.id_of(tail) for _, tail in given.values()))
-    names = {record.id: record.name for record in reader.records(workspace, tails)}
     out: dict[int, tuple[str, ...]] = {}
     for doc, matched in zip(docs, words, strict=True):
         why = list(dict.fromkeys(ranked.seeds.reasons.get(doc, ())))[:3]
@@ -236,7 +236,8 @@ def _reasons(index: Index, ranked: Ranked, docs: Sequence[int], reader: Reader, 
             why.append("words: " + ", ".join(matched))
         if doc in given:
             form, tail = given[doc]
-            why.append(form.format(names.get(index.id_of(tail), "another record")))
+            told = records.get(index.id_of(tail))
+            why.append(form.format(told.name if told else "another record"))
         out[doc] = tuple(why or ["its file matches"])
     return out
 

@@ -28,6 +28,7 @@ FIELD_WEIGHTS = np.array([4.0, 2.0, 2.0, 1.5, 1.0], np.float32)  # name, path, s
 FIELD_B = np.array([0.3, 0.3, 0.4, 0.5, 0.6], np.float32)
 K1 = 1.6
 TERM_SHARE_MAX = 0.12  # a term in more than 12 % of the records ranks nothing and costs most of the time
+TERM_RECORDS_FREE = 400  # guess: a term in fewer records is scored whatever its share, or a small repository would have no terms
 TERMS_MAX = 96  # the heaviest terms of a long question
 TITLE_WEIGHT = 1.6  # words of the first line
 FILE_WEIGHT = 0.55  # of the file's own score, against its best symbol's
@@ -91,6 +92,15 @@ def seed(index: Index, state: TaskState, *, prefix: str, deadline: Deadline, fou
     return seeds
 
 
+# Words of a question that say nothing of what it is about; only those that code and prose both have in numbers.
+STOP_WORDS = frozenset(
+    """a about after all also am an and any are as at be because been before being but by can could did do does doing don for from
+    get got had has have he her here him his how i if in into is isn it its just like me more my no not of on only or other our out
+    please same seem seems she should so some such than that the their them then there these they this those to too up us use used
+    using very was we were what when where which while who why will with would you your""".split()
+)
+
+
 def question_terms(state: TaskState) -> list[tuple[str, float]]:
     """Weighted search terms of a question and its task state, heaviest first.
 
@@ -99,11 +109,11 @@ def question_terms(state: TaskState) -> list[tuple[str, float]]:
     title, _, rest = state.question.strip().partition("\n")
     weights: Counter[str] = Counter()
     for word, times in Counter(raw_words(rest)).items():
-        for term in split(word):
+        for term in () if word.lower() in STOP_WORDS else split(word):
             weights[term] += times
     terms = {term: 1.0 + log(times) for term, times in weights.items()}
     for word in raw_words(title):
-        for term in split(word):
+        for term in () if word.lower() in STOP_WORDS else split(word):
             terms[term] = terms.get(term, 0.5) + (TITLE_WEIGHT - 0.5 if term not in weights else TITLE_WEIGHT - 1.0)
     for name in state.recent_identifiers:
         for term in (t for word in raw_words(name) for t in split(word)):
@@ -119,7 +129,7 @@ def asks_for_tests(question: str) -> bool:
 
 def _by_words(index: Index, state: TaskState, seeds: Seeds, *, prefix: str, deadline: Deadline) -> None:
     terms = question_terms(state)
-    share_max = TERM_SHARE_MAX if len(terms) >= 6 else 1.0
+    share_max = max(TERM_SHARE_MAX, TERM_RECORDS_FREE / max(index.among(prefix).count, 1)) if len(terms) >= 6 else 1.0
     found = index.lexical(terms, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, share_max=share_max, terms_max=TERMS_MAX)
     seeds.lexical.append(found)
     best = float(found.by_document.max(initial=0.0))

@@ -28,6 +28,7 @@ Floats: TypeAlias = NDArray[np.float32]
 Docs: TypeAlias = NDArray[np.int32]
 
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
+NAME_USERS_MAX = 300  # likewise for a name that more records use; guess
 SCOPE_SAME_FILE = 0.95  # confidences of a name's resolution: agreement with a type checker falls in this order;
 SCOPE_IMPORTED = 0.85  # the figures themselves are guesses
 SCOPE_UNIQUE = 0.60
@@ -372,8 +373,12 @@ class Index:
         names, heads = self._defines_of(docs)
         if not len(names):
             return _no_links()
-        unique = np.unique(names)
+        unique = np.array(sorted(set(names.tolist())), np.uint64)
         use_names, tails, kinds, counts = self._users_of(unique)
+        # A name that half the repository uses tells nothing of any user: a hub neither collects nor spreads.
+        users = np.bincount(np.searchsorted(unique, use_names), minlength=len(unique))
+        told = users[np.searchsorted(unique, use_names)] <= NAME_USERS_MAX
+        use_names, tails, kinds, counts = use_names[told], tails[told], kinds[told], counts[told]
         links = self._resolve(use_names, tails, kinds, counts)
         wanted = np.zeros(self.size, np.bool_)
         wanted[docs] = True

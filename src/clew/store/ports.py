@@ -26,6 +26,15 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What `Writer.refresh` did. `reason` says why a snapshot that was due could not be written; "" otherwise."""
+
+    is_written: bool
+    parts_changed: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Purge:
     """What `Writer.purge` erased: records, originals, and the bytes that those held."""
 
@@ -127,7 +136,7 @@ class Writer(Reader, Protocol):
         """
         ...
 
-    def refresh(self, workspace: str) -> None:
+    def refresh(self, workspace: str) -> Refreshed:
         """Prepare the index of the newest generation for readers that start cold. Only a cache: called after bulk work."""
         ...
 

@@ -165,31 +165,31 @@ def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (
     """Return the postings of one source's records, compressed; `unpack` reads them.
 
     Vectors are kept in int8 with a scale per row: one global scale loses much of their use.
-    Cost  about 60 ns a byte of text, most of it finding words; runs in the producer's process.
+    Cost  about 120 ns a byte of text, most of it finding words; runs in the producer's process.
     """
     lengths = np.zeros((len(documents), FIELDS), np.float32)
     term_parts: list[int] = []
     key_parts: list[int] = []  # doc << 16 | field << 8 | count
     defines: list[tuple[int, int]] = []
     uses: list[tuple[int, int, int, int]] = []
+    seen = _hashes.seen
     for doc, document in enumerate(documents):
         for place, text in enumerate(document.texts):
             if not text:
                 continue
-            counts: Counter[int] = Counter()
-            length = 0
-            for word, times in Counter(raw_words(text[:BODY_CHARS_MAX])).items():
-                for key in _hashes.of(word):
-                    counts[key] += times
-                length += times
-            lengths[doc, place] = length
+            words = raw_words(text[:BODY_CHARS_MAX])
+            counts: dict[int, int] = {}
+            for word, times in Counter(words).items():
+                for key in seen.get(word) or _hashes.of(word):
+                    counts[key] = counts.get(key, 0) + times
+            lengths[doc, place] = len(words)
             term_parts.extend(counts)
             base = doc << 16 | place << 8
-            key_parts.extend([base | (times if times < 255 else 255) for times in counts.values()])
+            key_parts.extend([base | min(times, 255) if times > 1 else base | 1 for times in counts.values()])
         defines.extend((term_hash(name), doc) for name in document.defines)
         uses.extend((term_hash(name), doc, int(how), min(times, 255)) for name, how, times in document.uses)
     keys = np.array(key_parts, np.int64)
-    quantised, scales = quantise(vectors.rows) if vectors else (np.zeros((len(documents), 0), np.int8), np.zeros(len(documents), np.float32))
+    quantised, scales = quantise(vectors.rows if vectors else np.zeros((len(documents), 0), np.float32))
     arrays: dict[str, NDArray[Any]] = {
         "parent": np.array([document.parent for document in documents], np.int32),
         "is_test": np.array([document.is_test for document in documents], np.bool_),
