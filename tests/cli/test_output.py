@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.cli.output import printable, visible, write_json
+from clew.cli.output import printable, sized, visible, write_json
 from clew.cli.packets import as_json, certificate, show
 from clew.records import Entry, Layer, Packet, Resolution
 
@@ -93,3 +93,19 @@ def test_printable_can_always_be_encoded(text: str, expected: str) -> None:
 
 def test_visible_leaves_no_control_character_but_tab_and_line_end() -> None:
     assert visible("a\tb\n\x1b]0;title\x07\x9b1m\r") == "a\tb\n\\x1b]0;title\\x07\\x9b1m\\x0d"
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (999_949, "999.9 kB"),
+        (999_950, "1.0 MB"),
+        (25_100_000, "25.1 MB"),
+        (10**12, "1000.0 GB"),
+    ],
+)
+def test_sizes_are_told_in_three_or_four_digits(size: int, expected: str) -> None:
+    assert sized(size) == expected

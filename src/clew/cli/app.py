@@ -39,7 +39,7 @@ EPILOG = """\b
 Examples:
   clew index
   clew ingest
-  clew retrieve "where are ties in the ranking broken?" --budget 4000
+  clew retrieve "where is a growing transcript resumed?" --budget 4000
   clew unfold 3k7q2m9x
 
 \b

@@ -93,6 +93,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def sized(size: int) -> str:
+    """`812 B`, `45.3 kB`, `25.1 MB`: bytes as a person reads them, in powers of ten."""
+    if size < 1000:
+        return f"{size} B"
+    for unit in ("kB", "MB"):
+        size_in = size / (1e3 if unit == "kB" else 1e6)
+        if size_in < 999.95:
+            return f"{size_in:.1f} {unit}"
+    return f"{size / 1e9:.1f} GB"
+
+
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match[0])
     # U+DC80..U+DCFF is how Python carries a byte that is not UTF-8 (PEP 383).

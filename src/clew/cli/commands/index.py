@@ -68,7 +68,7 @@ def as_text(indexed: Indexed) -> str:
     report = indexed.report
     lines = [
         f"{indexed.root}: {output.counted(report.seen, 'file')} in {indexed.seconds:.2f} s",
-        f"{report.read:,} read ({report.read_bytes / 1e6:.1f} MB), {report.unchanged:,} unchanged, {report.removed:,} gone",
+        f"{report.read:,} read ({output.sized(report.read_bytes)}), {report.unchanged:,} unchanged, {report.removed:,} gone",
     ]
     if report.languages:
         lines.append("read as: " + ", ".join(f"{name} {count:,}" for name, count in report.languages.most_common()))

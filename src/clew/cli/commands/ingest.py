@@ -88,7 +88,7 @@ def as_text(ingested: Ingested) -> str:
     """What an ingest run did, in a few lines."""
     lines = [
         f"{output.counted(ingested.sessions, 'session')} read in {ingested.seconds:.2f} s, {ingested.unchanged:,} unchanged",
-        f"{output.counted(ingested.records, 'record')} from {ingested.raw_bytes / 1e6:.1f} MB",
+        f"{output.counted(ingested.records, 'record')} from {output.sized(ingested.raw_bytes)}",
     ]
     lines.extend(f"{root}: {output.counted(len(names), 'session')}" for _, (root, names) in sorted(ingested.workspaces.items()) if names)
     if ingested.broken_lines:

@@ -33,7 +33,7 @@ class QuestionTooLong(UsageError):
 
 
 EXAMPLE = """
-clew retrieve "where are ties in the ranking broken?" --budget 4000
+clew retrieve "where is a growing transcript resumed?" --budget 4000
 pytest 2>&1 | clew retrieve - --repo ~/src/app --json
 """
 

@@ -49,7 +49,7 @@ def as_json(status: Status) -> dict[str, Any]:
 
 def as_text(status: Status) -> str:
     """The store at a glance, in lines."""
-    lines = [f"database {status.database}, {status.database_bytes / 1e6:.1f} MB, schema {status.schema}"]
+    lines = [f"database {status.database}, {output.sized(status.database_bytes)}, schema {status.schema}"]
     here = status.here
     if here is None:
         lines.append("nothing is stored of this repository yet: `clew index` reads its code, `clew ingest` its sessions")
