@@ -7,9 +7,11 @@ Used by both pipelines; knows neither. Processes are spawned, because a fork of 
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 Batch = TypeVar("Batch")
@@ -18,7 +20,12 @@ AHEAD = 3  # batches per worker under way at once: enough to keep it busy, few e
 
 
 def spread(
-    work: Callable[[Batch], Result], batches: Sequence[Batch], workers: int, *, start: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
+    work: Callable[[Batch], Result],
+    batches: Sequence[Batch],
+    workers: int,
+    *,
+    start: Callable[..., None] | None = None,
+    given: tuple[Any, ...] = (),
 ) -> Iterator[Result]:
     """Yield work(batch) for each batch, in order; in this process when one worker is enough.
 
@@ -32,7 +39,8 @@ def spread(
             yield work(batch)
         return
     with ProcessPoolExecutor(min(workers, len(batches)), multiprocessing.get_context("spawn"), start, given) as pool:
-        pending = deque(pool.submit(work, batch) for batch in batches[: workers * AHEAD])
+        with _deaf_to_interrupts():
+            pending = deque(pool.submit(work, batch) for batch in batches[: workers * AHEAD])
         try:
             for at in range(len(batches)):
                 result = pending.popleft().result()
@@ -42,3 +50,19 @@ def spread(
         finally:
             for left in pending:
                 left.cancel()
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Generator[None]:
+    """Processes started meanwhile never see the terminal's interrupt; this one sees it when the block ends.
+
+    A terminal sends it to all of them: the parent answers for it, and its children would each print a stack trace.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
