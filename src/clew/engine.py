@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from clew.retrieval.retrieve import retrieve as assemble_packet
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Purge, Workspace, Writer
 from clew.task.tracker import observe_task, question_state
+from clew.text.embed import load
 from clew.text.tokens import counter as counter_of
 
 if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls that read them, so that a question starts fast
@@ -125,8 +127,10 @@ class Engine:
         self.store.open_workspace(key, str(root))
         states = {state.source: state for prefix in ("file:", TREE) for state in self.store.sources(key, prefix)}
         report = tree.Report()
-        told = (lambda done, total: progress("reading", done, total)) if progress else None
-        totals = accept(self.store, key, tree.changes(root, states, report, jobs=self.settings.jobs, progress=told))
+        told = partial(progress, "reading") if progress else None
+        totals = accept(
+            self.store, key, tree.changes(root, states, report, jobs=self.settings.jobs, embedder=self.settings.embedder, progress=told)
+        )
         self.store.refresh(key)
         return Indexed(key, root, report, totals, time.perf_counter() - started)
 
@@ -140,7 +144,7 @@ class Engine:
         key, root = workspace_of(path)
         self.store.open_workspace(key, str(root))
         known = [state.source.removeprefix("file:") for state in self.store.sources(key, "file:")]
-        return accept(self.store, key, tree.named_changes(root, list(names), known))
+        return accept(self.store, key, tree.named_changes(root, list(names), known, embedder=self.settings.embedder))
 
     def ingest(self, paths: Sequence[Path], *, repo: Path | None = None, progress: Progress | None = None) -> Ingested:
         """Read transcripts from where they were last read: files, or folders of them.
@@ -167,7 +171,7 @@ class Engine:
                 key, root = workspace_of(repo) if repo else _workspace_of_session(session)
                 self.store.open_workspace(key, str(root))
                 done.workspaces.setdefault(key, (str(root), []))
-                jobs.append((key, Job(session, self.store.source(key, source_of(session)), str(root))))
+                jobs.append((key, Job(session, self.store.source(key, source_of(session)), str(root), self.settings.embedder)))
         workers = self.settings.jobs or os.cpu_count() or 1
         for at, ((key, _), (job, said)) in enumerate(zip(jobs, follow_all([job for _, job in jobs], workers), strict=True), 1):
             if progress:
@@ -201,7 +205,9 @@ class Engine:
         done.workspaces[key][1].append(session.id)
         for kind, times in told.unknown:
             done.unknown[kind] = done.unknown.get(kind, 0) + times
-        done.problems.extend(f"{session.path}: line {line} is broken ({reason}); it was kept and passed over" for line, reason in told.broken)
+        done.problems.extend(
+            f"{session.path}: line {line} is broken ({reason}); it was kept and passed over" for line, reason in told.broken
+        )
 
     # -- retrieve -------------------------------------------------------------------------------
 
@@ -218,6 +224,7 @@ class Engine:
             budget_tokens=_budget(budget_tokens),
             counter=counter_of(tokenizer),
             deadline=Deadline(deadline_ms),
+            embedder=load(self.settings.embedder) if self.settings.embedder else None,
         )
 
     def unfold(self, path: Path, handle: str) -> Unfolded:

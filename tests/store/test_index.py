@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from clew.records import identify
 from clew.store.index import Index, PartKey, part_digest
-from clew.text.postings import Document, Use, Vectors, pack
+from clew.text.postings import Document, Use, pack
 from clew.text.words import terms
+
+
+
+class Toy:
+    """A model of two words."""
+
+    name = "toy"
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.array([[text.count("x"), text.count("y")] for text in texts], np.float32)
+
 
 WORDS = ["parse", "token", "budget", "handle", "graph", "edge", "store", "read_file", "HTTPServer", "resolve"]
 EQUAL = np.ones(5, np.float32)
@@ -21,7 +34,14 @@ FLAT = np.full(5, 0.5, np.float32)
 
 def document(path: str, name: str, body: str = "", *, uses: tuple[str, ...] = (), parent: int = -1) -> Document:
     return Document(
-        identify(path, name), "fact", "function", path, (name, path, "", "", body), (name,), tuple((use, Use.CALL, 1) for use in uses), parent
+        identify(path, name),
+        "fact",
+        "function",
+        path,
+        (name, path, "", "", body),
+        (name,),
+        tuple((use, Use.CALL, 1) for use in uses),
+        parent,
     )
 
 
@@ -67,12 +87,14 @@ def test_an_identifier_is_found_by_its_parts_and_more_strongly_by_itself() -> No
 
 def test_a_name_resolves_to_the_nearest_bearer() -> None:
     """The same file before an imported one, an imported one before any other."""
-    index = Index.build([
-        part("a.py", document("a.py", "caller", uses=("helper",)), imports=(("b.py", 1.0),)),
-        part("b.py", document("b.py", "helper")),
-        part("c.py", document("c.py", "helper")),
-        part("d.py", document("d.py", "helper"), document("d.py", "near", uses=("helper",))),
-    ])
+    index = Index.build(
+        [
+            part("a.py", document("a.py", "caller", uses=("helper",)), imports=(("b.py", 1.0),)),
+            part("b.py", document("b.py", "helper")),
+            part("c.py", document("c.py", "helper")),
+            part("d.py", document("d.py", "helper"), document("d.py", "near", uses=("helper",))),
+        ]
+    )
 
     heads = {(tail, head) for tail, head, _ in links(index)}
 
@@ -109,8 +131,7 @@ def test_a_search_sees_only_the_sources_it_is_asked_for() -> None:
 
 
 def test_a_vector_finds_what_points_the_same_way() -> None:
-    rows = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
-    data = pack([document("a.py", "x"), document("a.py", "y")], vectors=Vectors("toy", rows))
+    data = pack([document("a.py", "x"), document("a.py", "y")], embedder=Toy())
     index = Index.build([(("file:a.py", 0, "d"), data)])
 
     found = index.similarity(np.array([0.1, 2.0], np.float32), "toy")
@@ -121,7 +142,10 @@ def test_a_vector_finds_what_points_the_same_way() -> None:
 
 
 BODIES = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
-FILES = st.dictionaries(st.sampled_from([f"src/{name}.py" for name in "abcdef"]), st.lists(st.tuples(st.sampled_from(WORDS), BODIES), min_size=1, max_size=3, unique_by=lambda row: row[0]))
+FILES = st.dictionaries(
+    st.sampled_from([f"src/{name}.py" for name in "abcdef"]),
+    st.lists(st.tuples(st.sampled_from(WORDS), BODIES), min_size=1, max_size=3, unique_by=lambda row: row[0]),
+)
 
 
 def parts_of(files: dict[str, list[tuple[str, str]]]) -> dict[str, tuple[PartKey, bytes]]:

@@ -16,6 +16,7 @@ import msgspec
 
 from clew.codebase.facts import FileFacts, Import, Symbol
 from clew.records import Blob, Delta, Layer, Record, Resolution, SourceState, Text, Trust, identify
+from clew.text.embed import Embedder
 from clew.text.postings import Document, Use, pack
 
 BY = "codebase/1"
@@ -65,12 +66,22 @@ def is_test_path(path: str) -> bool:
     )
 
 
-def remember(path: str, data: bytes, facts: FileFacts, resolved: Sequence[tuple[str, float]], *, size: int, mtime_ns: int) -> Delta:
+def remember(
+    path: str,
+    data: bytes,
+    facts: FileFacts,
+    resolved: Sequence[tuple[str, float]],
+    *,
+    size: int,
+    mtime_ns: int,
+    embedder: Embedder | None = None,
+) -> Delta:
     """Return everything that a parsed file has to say.
 
     path      relative to the repository, with forward slashes.
     data      the file's bytes; stored as the original behind every span.
     resolved  (path, confidence) of the files that it imports.
+    embedder  gives each record a vector as well, when there is a model.
     mtime_ns  0 when the file changed while it was read: it is then read again next time.
     """
     digest = digest_of(data)
@@ -118,7 +129,7 @@ def remember(path: str, data: bytes, facts: FileFacts, resolved: Sequence[tuple[
         is_whole=True,
         records=tuple(records),
         blobs=(Blob(digest, data),),
-        segment=pack(documents, resolved),
+        segment=pack(documents, resolved, embedder),
         state=SourceState(source_of(path), digest, size, mtime_ns, "indexed", _encode(facts.language, note)),
     )
 

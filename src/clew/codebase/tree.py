@@ -26,6 +26,7 @@ from clew.codebase.remember import BY, digest_of, language_in, name_only, read_n
 from clew.codebase.scan import HEAD_BYTES, Reason, classify, scan
 from clew.pool import spread
 from clew.records import Delta, SourceState
+from clew.text.embed import Embedder, load
 
 POOL_FILES_MIN = 48  # below it starting processes costs more than they save
 POOL_BYTES_MIN = 400_000
@@ -62,12 +63,14 @@ def changes(
     report: Report,
     *,
     jobs: int = 0,
+    embedder: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Delta]:
     """Yield a Delta for every file of `root` that differs from its state, and one for each that is gone.
 
     states    what earlier runs left, by source name.
     report    is filled while the iterator runs.
+    embedder  folder of a model that gives each record a vector; "" for none. With another one every file is read again.
     jobs      processes; 0 for one per core. Few changes are read in this process.
     progress  is told (files done, files to read).
     Raises    NotReadable when `root` is not a folder that can be read.
@@ -81,7 +84,8 @@ def changes(
     paths = PathIndex(names, roots)
     shape = _shape(names, roots)
     before = states.get(TREE)
-    is_ours = before is not None and before.note == BY
+    made_by = _maker(embedder)
+    is_ours = before is not None and before.note == made_by
     is_same_shape = is_ours and before is not None and before.digest == shape
     todo: list[_Job] = []
     seen: set[str] = set()
@@ -98,7 +102,7 @@ def changes(
             _account(report, state, is_read=False)
         else:
             todo.append((file.path, file.size, file.mtime_ns))
-    for done, (job, delta) in enumerate(_read_all(root, todo, paths, jobs), 1):
+    for done, (job, delta) in enumerate(_read_all(root, todo, paths, jobs, embedder), 1):
         if progress:
             progress(done, len(todo))
         if delta is None or delta.state is None:
@@ -113,10 +117,10 @@ def changes(
         report.removed += 1
         yield Delta(BY, source, is_whole=True, state=None)
     if not is_same_shape:
-        yield Delta(BY, TREE, is_whole=False, state=SourceState(TREE, shape, len(found.files), 0, "indexed", BY))
+        yield Delta(BY, TREE, is_whole=False, state=SourceState(TREE, shape, len(found.files), 0, "indexed", made_by))
 
 
-def named_changes(root: Path, names: Sequence[str], known: Iterable[str]) -> Iterator[Delta]:
+def named_changes(root: Path, names: Sequence[str], known: Iterable[str], *, embedder: str = "") -> Iterator[Delta]:
     """Yield a Delta for each named file, as it is now; one that is gone is retired.
 
     known  every path that is indexed, for resolving imports. When a file comes or goes, the imports of others that
@@ -128,11 +132,11 @@ def named_changes(root: Path, names: Sequence[str], known: Iterable[str]) -> Ite
         full = root / name
         if full.is_symlink() or not full.is_file():
             yield Delta(BY, source_of(name), is_whole=True, state=None)
-        elif (delta := read_file(root, name, paths)) is not None:
+        elif (delta := read_file(root, name, paths, load(embedder) if embedder else None)) is not None:
             yield delta
 
 
-def read_file(root: Path, path: str, paths: PathIndex) -> Delta | None:
+def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None = None) -> Delta | None:
     """Return the Delta of one file, None when it cannot be read. Reads it once; never raises on any bytes."""
     full = root / path
     try:
@@ -150,7 +154,7 @@ def read_file(root: Path, path: str, paths: PathIndex) -> Delta | None:
     is_racy = has_changed or after.st_mtime_ns > time.time_ns() - RACY_NS
     facts = parse(path, data, verdict.language)
     resolved = resolve(paths, path, facts.language, facts.imports)
-    return remember(path, data, facts, resolved, size=len(data), mtime_ns=0 if is_racy else after.st_mtime_ns)
+    return remember(path, data, facts, resolved, size=len(data), mtime_ns=0 if is_racy else after.st_mtime_ns, embedder=embedder)
 
 
 def resolve(paths: PathIndex, path: str, language: str, imports: Iterable[Import]) -> list[tuple[str, float]]:
@@ -165,6 +169,11 @@ def resolve(paths: PathIndex, path: str, language: str, imports: Iterable[Import
 def shown(path: str) -> str:
     """A path as it can be printed: bytes that are not UTF-8 as \\xNN."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _maker(embedder: str) -> str:
+    """Who makes the records: this release, with this model."""
+    return f"{BY} {load(embedder).name}" if embedder else BY
 
 
 def _shape(names: Sequence[str], roots: Mapping[str, str]) -> str:
@@ -213,11 +222,13 @@ def _account(report: Report, state: SourceState, *, is_read: bool) -> None:
         report.broken += not note.is_whole
 
 
-def _read_all(root: Path, todo: Sequence[_Job], paths: PathIndex, jobs: int) -> Iterator[tuple[_Job, Delta | None]]:
+def _read_all(root: Path, todo: Sequence[_Job], paths: PathIndex, jobs: int, embedder: str) -> Iterator[tuple[_Job, Delta | None]]:
     is_small = len(todo) < POOL_FILES_MIN or sum(size for _, size, _ in todo) < POOL_BYTES_MIN
     workers = 1 if is_small else jobs or os.cpu_count() or 1
     batches = list(_batches(todo))
-    for batch, deltas in zip(batches, spread(_read_batch, batches, workers, start=_start_reader, given=(root, paths)), strict=True):
+    for batch, deltas in zip(
+        batches, spread(_read_batch, batches, workers, start=_start_reader, given=(root, paths, embedder)), strict=True
+    ):
         yield from zip(batch, deltas, strict=True)
 
 
@@ -240,16 +251,17 @@ class _Reading:
 
     root: Path | None = None
     paths: PathIndex | None = None
+    embedder: Embedder | None = None
 
 
 _reading = _Reading()
 
 
-def _start_reader(root: Path, paths: PathIndex) -> None:
-    _reading.root, _reading.paths = root, paths
+def _start_reader(root: Path, paths: PathIndex, embedder: str) -> None:
+    _reading.root, _reading.paths, _reading.embedder = root, paths, load(embedder) if embedder else None
 
 
 def _read_batch(batch: list[_Job]) -> list[Delta | None]:
     assert _reading.root is not None
     assert _reading.paths is not None
-    return [read_file(_reading.root, job[0], _reading.paths) for job in batch]
+    return [read_file(_reading.root, job[0], _reading.paths, _reading.embedder) for job in batch]

@@ -28,7 +28,9 @@ class Forgotten:
     lost: list[str] = field(default_factory=list[str])
 
 
-def age(writer: Writer, workspace: str, *, now_ns: int, folded_after_days: int, archived_after_days: int, dry_run: bool = False) -> Forgotten:
+def age(
+    writer: Writer, workspace: str, *, now_ns: int, folded_after_days: int, archived_after_days: int, dry_run: bool = False
+) -> Forgotten:
     """Move the workspace's conversation records to the tier of their age since they were last retrieved.
 
     A record that was never retrieved counts from when it was observed. Records of kinds that say what is wanted stay.

@@ -73,9 +73,7 @@ class _Step:
     heading: float  # how much of `tokens` is the heading
 
 
-def assemble(
-    candidates: Sequence[Candidate], *, budget_tokens: float, heading: Callable[[str], float], price_min: float = 0.0
-) -> Choice:
+def assemble(candidates: Sequence[Candidate], *, budget_tokens: float, heading: Callable[[str], float], price_min: float = 0.0) -> Choice:
     """Choose options of most total worth within the budget.
 
     candidates     in order of rank; ties between equal steps go to the better rank.

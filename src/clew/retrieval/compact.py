@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from clew.records import Packet, Record, Resolution, Standing, TaskState
-from clew.retrieval.assemble import Candidate, Option
+from clew.retrieval.assemble import Candidate
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals, Showing, heading_of, options_of
 from clew.retrieval.retrieve import SUPERSEDED_SHARE, choose, entry_of
@@ -26,9 +26,7 @@ RELEVANCE = 1.5  # what full agreement with the task state adds to a record's ow
 WORTH = {Resolution.NAME: 0.25, Resolution.SIGNATURE: 0.45, Resolution.FOLDED: 0.7, Resolution.FULL: 1.0}
 
 
-def compact(
-    reader: Reader, workspace: str, source: str, state: TaskState, *, front: str, budget_tokens: int, counter: Counter
-) -> Packet:
+def compact(reader: Reader, workspace: str, source: str, state: TaskState, *, front: str, budget_tokens: int, counter: Counter) -> Packet:
     """Return a packet of one session's records within the budget, `front` (the hand-off) leading it.
 
     source  `session:<id>`, whose records the reader holds up to the cut and no further.
@@ -44,9 +42,9 @@ def compact(
     candidates = [Candidate(records[at].id, weights[at], group, each, WORTH) for at, each in zip(order, options, strict=True)]
     spent = counter.measure(front)
     chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter, spent=spent)
-    shown: list[tuple[Record, Option, int]] = [(records[order[number]], option, order[number]) for number, option in sorted(chosen.items())]
-    entries = tuple(entry_of(record, option, weights[at], reasons[at]) for record, option, at in shown)
-    body = "".join(option.text for record, option, _ in sorted(shown, key=lambda row: (row[0].seq, row[0].id)))
+    shown = [(order[number], option) for number, option in sorted(chosen.items())]
+    entries = tuple(entry_of(records[at], option, weights[at], reasons[at]) for at, option in shown)
+    body = "".join(option.text for _, option in sorted(shown, key=lambda row: (records[row[0]].seq, records[row[0]].id)))
     text = front + (heading_of(group) + body if body else "")
     return Packet(
         state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap,

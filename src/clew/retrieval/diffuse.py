@@ -106,7 +106,12 @@ def _steps(
     pieces = [
         (out.tails, out.heads, out.weights, out.kinds.astype(np.int32)),
         (back.heads, back.tails, back.weights * np.float32(REVERSE), back.kinds.astype(np.int32) + uses),
-        (frontier[held], parents[held], np.full(int(held.sum()), CONTAINS_WEIGHT, np.float32), np.full(int(held.sum()), 2 * uses, np.int32)),
+        (
+            frontier[held],
+            parents[held],
+            np.full(int(held.sum()), CONTAINS_WEIGHT, np.float32),
+            np.full(int(held.sum()), 2 * uses, np.int32),
+        ),
     ]
     for edge in edges:
         tail, head = index.docs_of([edge.tail])[:1], index.docs_of([edge.head])[:1]

@@ -49,7 +49,9 @@ class Showing:
     is_container: bool = False
 
 
-def options_of(showings: Sequence[Showing], originals: Originals, measure: Callable[[Sequence[str]], Sequence[float]]) -> list[tuple[Option, ...]]:
+def options_of(
+    showings: Sequence[Showing], originals: Originals, measure: Callable[[Sequence[str]], Sequence[float]]
+) -> list[tuple[Option, ...]]:
     """Return the options of each record, ascending in resolution.
 
     measure  token counts of many texts at once.
@@ -61,7 +63,10 @@ def options_of(showings: Sequence[Showing], originals: Originals, measure: Calla
         texts = [text for text in showing.record.texts if text.resolution <= limit]
         drafts.append([draft for text in texts if (draft := show(showing.record, text, originals)) is not None])
     counts = iter(measure([draft[1] for row in drafts for draft in row]))
-    return [tuple(Option(resolution, text, next(counts), start, end, is_whole) for resolution, text, start, end, is_whole in row) for row in drafts]
+    return [
+        tuple(Option(resolution, text, next(counts), start, end, is_whole) for resolution, text, start, end, is_whole in row)
+        for row in drafts
+    ]
 
 
 def heading_of(group: str) -> str:

@@ -17,10 +17,11 @@ from clew.retrieval.assemble import Candidate, Choice, Option, assemble, discoun
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.diffuse import Flow, diffuse, frontier_ids, heaviest
 from clew.retrieval.options import Originals, Showing, group_of, heading_of, options_of
-from clew.retrieval.seed import Embedder, Seeds, seed
+from clew.retrieval.seed import Seeds, seed
 from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.task.clues import clues
+from clew.text.embed import Embedder
 from clew.text.tokens import Counter
 
 PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 0.6))  # prefix of its sources, weight; guess
@@ -78,19 +79,13 @@ def retrieve(
     ]
     chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter)
     reasons = _reasons(index, ranked, [known[at][0] for at in sorted(choice.picks)], records)
-    entries = tuple(
-        entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ())) for at, option in sorted(chosen.items())
-    )
+    entries = tuple(entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ())) for at, option in sorted(chosen.items()))
     text = render([(rows[at], option) for at, option in sorted(chosen.items())])
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedding model installed",))]))
-    return Packet(
-        state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap, skipped
-    )
+    return Packet(state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap, skipped)
 
 
-def rank(
-    reader: Reader, workspace: str, index: Index, state: TaskState, *, deadline: Deadline, embedder: Embedder | None = None
-) -> Ranked:
+def rank(reader: Reader, workspace: str, index: Index, state: TaskState, *, deadline: Deadline, embedder: Embedder | None = None) -> Ranked:
     """Return the documents that matter for a task state, heaviest first, at most CANDIDATES_MAX."""
     total = Seeds(np.zeros(index.size, np.float32))
     read = clues(state.question)
@@ -240,4 +235,3 @@ def _reasons(index: Index, ranked: Ranked, docs: Sequence[int], records: Mapping
             why.append(form.format(told.name if told else "another record"))
         out[doc] = tuple(why or ["its file matches"])
     return out
-

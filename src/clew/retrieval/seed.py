@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from math import log
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from clew.records import TaskState
 from clew.retrieval.deadline import Deadline
 from clew.store.index import NAME_BEARERS_MAX, Index, Lexical
 from clew.task.clues import Clues, clues
+from clew.text.embed import Embedder
 from clew.text.words import raw_words, split
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -40,16 +41,6 @@ TEST_SHARE = 0.35  # what a test keeps of its score unless the question speaks o
 STATE_WEIGHT = 0.35  # what the task state's identifiers and files count beside the question's own
 
 
-class Embedder(Protocol):
-    """A model that turns text into a vector, on this machine, in about a millisecond."""
-
-    name: str
-
-    def embed(self, texts: list[str]) -> Floats:
-        """(len(texts), dims) float32."""
-        ...
-
-
 @dataclass(slots=True)
 class Seeds:
     """Weights (n,) float32 ≥ 0 of all documents, for some of them the reasons, strongest first, and which words matched."""
@@ -65,7 +56,9 @@ class Seeds:
             self.reasons.setdefault(doc, []).append(reason)
 
 
-def seed(index: Index, state: TaskState, *, prefix: str, deadline: Deadline, found: Clues | None = None, embedder: Embedder | None = None) -> Seeds:
+def seed(
+    index: Index, state: TaskState, *, prefix: str, deadline: Deadline, found: Clues | None = None, embedder: Embedder | None = None
+) -> Seeds:
     """Return the seeds of `state` among the sources whose name begins with `prefix`.
 
     found    the clues of its question, when they have been read already.
@@ -151,7 +144,11 @@ def _by_names(index: Index, found: Clues, state: TaskState, seeds: Seeds) -> Non
                 if bearer in seen:
                     continue
                 seen.add(bearer)
-                seeds.add(docs, weight / len(docs) ** 0.5, f"named in the question: {bearer}" if weight == NAME_WEIGHT else f"recently named: {bearer}")
+                seeds.add(
+                    docs,
+                    weight / len(docs) ** 0.5,
+                    f"named in the question: {bearer}" if weight == NAME_WEIGHT else f"recently named: {bearer}",
+                )
 
 
 def _bearers(index: Index, name: str) -> list[tuple[NDArray[np.int32], str]]:

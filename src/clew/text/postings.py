@@ -21,6 +21,7 @@ import zstandard
 from numpy.typing import NDArray
 from xxhash import xxh64_intdigest
 
+from clew.text.embed import Embedder
 from clew.text.words import raw_words, split
 
 
@@ -44,6 +45,7 @@ class Use(IntEnum):
 
 
 FIELDS = len(Field)
+EMBEDDED_CHARS_MAX = 1500  # guess: a mean over more tokens says less of each
 BODY_CHARS_MAX = 200_000  # guess: more than any function by hand; the rest of a huge record adds no new words
 
 
@@ -153,15 +155,7 @@ class _Hashes:
 _hashes = _Hashes()
 
 
-@dataclass(frozen=True, slots=True)
-class Vectors:
-    """Embeddings of the documents packed together: rows (n, dims) float32, not all zero where there is one."""
-
-    model: str
-    rows: NDArray[np.float32]
-
-
-def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (), vectors: Vectors | None = None) -> bytes:
+def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (), embedder: Embedder | None = None) -> bytes:
     """Return the postings of one source's records, compressed; `unpack` reads them.
 
     Vectors are kept in int8 with a scale per row: one global scale loses much of their use.
@@ -189,7 +183,8 @@ def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (
         defines.extend((term_hash(name), doc) for name in document.defines)
         uses.extend((term_hash(name), doc, int(how), min(times, 255)) for name, how, times in document.uses)
     keys = np.array(key_parts, np.int64)
-    quantised, scales = quantise(vectors.rows if vectors else np.zeros((len(documents), 0), np.float32))
+    rows = embedder.embed([_embedded(document) for document in documents]) if embedder else np.zeros((len(documents), 0), np.float32)
+    quantised, scales = quantise(rows)
     arrays: dict[str, NDArray[Any]] = {
         "parent": np.array([document.parent for document in documents], np.int32),
         "is_test": np.array([document.is_test for document in documents], np.bool_),
@@ -215,7 +210,7 @@ def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (
         [document.kind for document in documents],
         [document.path.encode("utf-8", "surrogateescape").decode("latin-1") for document in documents],
         [(path.encode("utf-8", "surrogateescape").decode("latin-1"), weight) for path, weight in imports],
-        vectors.model if vectors else "",
+        embedder.name if embedder else "",
         quantised.shape[1],
     )
     return _frame(head, arrays)
@@ -243,6 +238,12 @@ def unpack(data: bytes) -> Segment:
     paths = [path.encode("latin-1").decode("utf-8", "surrogateescape") for path in head.paths]
     imports = [(path.encode("latin-1").decode("utf-8", "surrogateescape"), weight) for path, weight in head.imports]
     return Segment(head.ids, head.layers, head.kinds, paths, imports, head.model, head.dims, **arrays)
+
+
+def _embedded(document: Document) -> str:
+    """What a vector is made of: the name, the header and the docstring, then as much of the body as still matters to a mean."""
+    name, _, signature, docstring, body = document.texts
+    return "\n".join(part for part in (name, signature, docstring, body[:EMBEDDED_CHARS_MAX]) if part)[:EMBEDDED_CHARS_MAX]
 
 
 def quantise(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -16,6 +16,7 @@ _WORD = re.compile(r"\w+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # scripts that do not put spaces between words
 
+
 class _Stems(Protocol):
     def stemWord(self, word: str, /) -> str: ...  # noqa: N802  PyStemmer's own name
 

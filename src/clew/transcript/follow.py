@@ -14,12 +14,12 @@ from pathlib import Path
 
 import msgspec
 
-from clew.errors import NotReadable
 from clew.records import Delta, Observation, SourceState
+from clew.text.embed import Embedder
 from clew.text.postings import pack
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import Origin
-from clew.transcript.parse import Batch, Carry, Reading, open_transcript
+from clew.transcript.parse import Batch, Carry, Reading, read_head
 from clew.transcript.remember import BY, Remembering
 from clew.transcript.sessions import Session, agent_label, origin_of, session_at, spilled
 
@@ -83,6 +83,7 @@ def deltas(
     state: SourceState | None = None,
     root: str | None = None,
     batch_bytes: int = BATCH_BYTES,
+    embedder: Embedder | None = None,
 ) -> Iterator[Delta]:
     """Yield what a transcript has to say since `state`, in Deltas of about `batch_bytes` of raw lines each.
 
@@ -90,6 +91,7 @@ def deltas(
     session  whose it is; found from the path or from the records if not given. Needed for bytes without a session id.
     state    of the last Delta that was stored; None reads from the start, and the first Delta is then whole.
     root     the repository's root, to name its files as it does; the folder that the session began in if not given.
+    embedder gives each record a vector as well, when there is a model.
     Yields   nothing if nothing was added. A file that no client wrote gives one empty whole Delta, status UNRECOGNISED.
     Raises   NotReadable for a path that cannot be opened.
     """
@@ -101,7 +103,7 @@ def deltas(
     if is_anew:
         note = None
     origin = origin_of(session) if session else Origin(note.session if note else "")
-    following = _Following(source, session, origin, note, head, head_bytes, root or "")
+    following = _Following(source, session, origin, note, head, head_bytes, root or "", embedder)
     yield from following.run(batch_bytes, is_anew=is_anew)
 
 
@@ -115,10 +117,12 @@ class _Following:
         head: str,
         head_bytes: int,
         root: str,
+        embedder: Embedder | None,
     ) -> None:
         self._source = source
         self._session = session
         self._root = root
+        self._embedder = embedder
         self._head, self._head_bytes = head, head_bytes
         self._note = note
         self._mtime_ns = source.stat().st_mtime_ns if isinstance(source, Path) else 0
@@ -192,7 +196,7 @@ class _Following:
             edges=tuple(harvest.edges),
             superseded=tuple(harvest.superseded),
             blobs=harvest.originals(),
-            segment=pack(harvest.documents) if harvest.documents else b"",
+            segment=pack(harvest.documents, embedder=self._embedder) if harvest.documents else b"",
             state=SourceState(source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode()),
         )
 
@@ -224,11 +228,7 @@ def _note(state: SourceState | None) -> _Note | None:
 
 def _head(path: Path, note: _Note | None) -> tuple[str, int]:
     """Digest and length of the beginning: of as many bytes as `note` has seen of it, else of HEAD_BYTES at most."""
-    with open_transcript(path) as stream:
-        try:
-            head = stream.read(note.head_bytes if note and note.head_bytes else HEAD_BYTES)
-        except (OSError, EOFError, ValueError) as problem:
-            raise NotReadable(str(path), str(problem) or "cannot be read") from problem
+    head = read_head(path, note.head_bytes if note and note.head_bytes else HEAD_BYTES)
     return blake2b(head, digest_size=16).hexdigest(), len(head)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from clew.errors import NotReadable
 from clew.pool import spread
 from clew.records import Delta, SourceState
+from clew.text.embed import load
 from clew.transcript.follow import deltas
 from clew.transcript.sessions import Session
 
@@ -17,11 +18,12 @@ PARALLEL_BYTES_MAX = 64 << 20  # a longer file is read in this process, a batch 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One transcript to follow from `state`; `root` names its files."""
+    """One transcript to follow from `state`; `root` names its files, `embedder` is the folder of a model or ""."""
 
     session: Session
     state: SourceState | None
     root: str
+    embedder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,19 @@ def follow_all(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Iterato
             followed = next(done)
             yield job, followed.problem or iter(followed.deltas)
         else:
-            yield job, deltas(job.session.path, session=job.session, state=job.state, root=job.root)
+            yield job, _deltas(job)
 
 
 def _follow(job: Job) -> Followed:
     try:
-        return Followed(job, tuple(deltas(job.session.path, session=job.session, state=job.state, root=job.root)))
+        return Followed(job, tuple(_deltas(job)))
     except (NotReadable, OSError) as problem:
         return Followed(job, problem=str(problem))
+
+
+def _deltas(job: Job) -> Iterator[Delta]:
+    embedder = load(job.embedder) if job.embedder else None
+    return deltas(job.session.path, session=job.session, state=job.state, root=job.root, embedder=embedder)
 
 
 def _size(path: Path) -> int:

@@ -1,0 +1,428 @@
+"""The engine, through the doors that a user has: code and sessions in, packets out, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clew.engine import Engine
+from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, UsageError
+from clew.records import Record, Tier
+from clew.settings import Settings, workspace_of
+from clew.store.memory import MemoryStore
+from clew.store.sqlite import SqliteStore
+
+CALC = '''"""Arithmetic on ledgers."""
+
+from pkg.tax import rate_of
+
+
+class Ledger:
+    """Rows of money."""
+
+    def total(self, country: str) -> float:
+        """Add the rows up and apply the tax."""
+        return sum(self.rows) * rate_of(country)
+'''
+TAX = '''RATES = {"de": 1.19}
+
+
+def rate_of(country: str) -> float:
+    """Look the tax rate up."""
+    return RATES.get(country, 1.0)
+'''
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    root = tmp_path / "repo"
+    (root / "pkg").mkdir(parents=True)
+    (root / "pkg/__init__.py").write_text("")
+    (root / "pkg/calc.py").write_text(CALC)
+    (root / "pkg/tax.py").write_text(TAX)
+    (root / "tests").mkdir()
+    (root / "tests/test_calc.py").write_text("from pkg.calc import Ledger\n\n\ndef test_total():\n    assert Ledger().total('de') == 0\n")
+    (root / "README.md").write_text("# Money\n\nA ledger applies the tax rate of a country.\n")
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    return root
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    values = Settings(tmp_path / "home", jobs=1)
+    store = SqliteStore(values.database)
+    yield Engine(store, values)
+    store.close()
+
+
+def record_line(uuid: str, kind: str, content: object, **more: object) -> str:
+    role = {"role": kind, "content": content}
+    return json.dumps({"type": kind, "uuid": uuid, "sessionId": "s1", "cwd": "/w", "timestamp": "2026-01-01T00:00:00Z", "version": "2.1.0", "message": role, **more})
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    lines = [
+        record_line("u1", "user", "Fix the tax rate of Austria. Never change the public signature of rate_of."),
+        record_line("a1", "assistant", [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "pytest tests"}}]),
+        record_line("r1", "user", [{"type": "tool_result", "tool_use_id": "t1", "content": "E  KeyError: 'at'\n1 failed", "is_error": True}]),
+        record_line("a2", "assistant", [{"type": "text", "text": "The table RATES lacks an entry for Austria, so I add ZEBRA_RATE."}]),
+        record_line("u2", "user", "Good. And write a changelog entry about the zebra."),
+    ]
+    path = tmp_path / "s1.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def ask(engine: Engine, repo: Path, question: str = "where is the tax rate of a country looked up?", budget_tokens: int = 2000):
+    return engine.retrieve(repo, question, budget_tokens=budget_tokens, tokenizer="chars4")
+
+
+def test_a_question_finds_the_code_and_says_why(engine: Engine, repo: Path) -> None:
+    engine.index(repo)
+
+    packet = ask(engine, repo)
+    best = packet.entries[0]
+
+    assert (best.path, best.name, best.start, best.end) == ("pkg/tax.py", "rate_of", 4, 6)
+    assert best.is_whole
+    assert best.text.endswith(TAX[TAX.index("def ") :])
+    assert any("words: " in reason for reason in best.why)
+
+
+@pytest.mark.parametrize("budget_tokens", [0, 1, 10, 60, 127, 500, 10_000_000])
+def test_a_packet_fits_and_no_span_is_cut(engine: Engine, repo: Path, session: Path, budget_tokens: int) -> None:
+    """What does not fit is left out whole, and what is shown stands in the file byte for byte."""
+    engine.index(repo)
+    engine.ingest([session], repo=repo)
+
+    packet = ask(engine, repo, budget_tokens=budget_tokens)
+
+    assert packet.tokens == -(-len(packet.text) // 4) <= budget_tokens
+    for entry in packet.entries:
+        if entry.path and entry.resolution.label in {"full", "folded"}:
+            lines = (repo / entry.path).read_text().splitlines()[entry.start - 1 : entry.end]
+            assert "\n".join(lines).rstrip("\n") in entry.text
+    if budget_tokens > 1000:
+        assert packet.shadow_price == 0.0
+
+
+def test_every_handle_in_a_packet_unfolds_to_exact_bytes(engine: Engine, repo: Path, session: Path) -> None:
+    engine.index(repo)
+    engine.ingest([session], repo=repo)
+
+    for entry in ask(engine, repo).entries:
+        unfolded = engine.unfold(repo, entry.handle)
+        if entry.path and not entry.session:
+            assert unfolded.data in (repo / entry.path).read_bytes()
+        if entry.is_whole:
+            assert unfolded.data.decode().rstrip("\n") in entry.text
+
+
+def test_a_handle_still_unfolds_after_its_file_has_changed(engine: Engine, repo: Path) -> None:
+    """An old version is superseded, never overwritten."""
+    engine.index(repo)
+    handle = ask(engine, repo).entries[0].handle
+    before = engine.unfold(repo, handle).data
+    (repo / "pkg/tax.py").write_text(TAX.replace("1.0)", "2.0)"))
+
+    engine.index(repo)
+
+    assert engine.unfold(repo, handle).data == before
+    assert not engine.explain(repo, handle).standing.is_live
+    assert len(engine.explain(repo, handle).versions) == 2
+    assert "2.0)" in ask(engine, repo).text
+
+
+def test_code_and_memory_stand_in_one_packet(engine: Engine, repo: Path, session: Path) -> None:
+    engine.index(repo)
+    engine.ingest([session], repo=repo)
+
+    packet = ask(engine, repo, "the tax rate of Austria in rate_of")
+
+    assert any(entry.path == "pkg/tax.py" for entry in packet.entries)
+    assert any(entry.uuid == "u1" and entry.session == "s1" for entry in packet.entries)
+
+
+def test_a_deadline_that_cannot_be_met_names_what_it_skipped(engine: Engine, repo: Path) -> None:
+    engine.index(repo)
+
+    packet = engine.retrieve(repo, "tax rate", budget_tokens=500, tokenizer="chars4", deadline_ms=0.0)
+
+    assert {"files", "names", "paths", "diffuse"} <= set(packet.skipped)
+    assert packet.entries
+
+
+def test_nothing_relevant_gives_an_empty_packet(engine: Engine, repo: Path) -> None:
+    engine.index(repo)
+
+    packet = ask(engine, repo, "xylophone quetzal")
+
+    assert (packet.entries, packet.text, packet.tokens) == ((), "", 0)
+
+
+def test_a_local_model_adds_a_channel(tmp_path: Path, repo: Path) -> None:
+    """A static model in a folder is used, at index time and for the question, and nothing is fetched."""
+    model2vec = pytest.importorskip("model2vec", reason="the extra clew[vectors] is not installed")
+    tokenizers = pytest.importorskip("tokenizers")
+    words = ["[UNK]", "levy", "tax", "rate", "money"]
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    vectors = np.array([[0, 0], [1, 0], [1, 0.1], [0.9, 0], [0, 1]], np.float32)
+    model2vec.StaticModel(vectors, tokenizer, normalize=True).save_pretrained(tmp_path / "model")
+    values = Settings(tmp_path / "home", jobs=1, embedder=str(tmp_path / "model"))
+    with_model = Engine(SqliteStore(values.database), values)
+    with_model.index(repo)
+
+    packet = ask(with_model, repo, "levy")
+
+    assert "pkg/tax.py" in {entry.path for entry in packet.entries}
+    assert packet.skipped == ()
+    with_model.store.close()
+
+
+def test_a_model_that_is_not_there_is_a_clear_error(tmp_path: Path, repo: Path) -> None:
+    values = Settings(tmp_path / "home", jobs=1, embedder=str(tmp_path / "nowhere"))
+    with pytest.raises(NotReadable, match="embedder"):
+        Engine(MemoryStore(), values).index(repo)
+
+
+# -- incremental equals rebuild -------------------------------------------------------------------
+
+NAMES = ["pkg/a.py", "pkg/b.py", "lib/a.py", "go.mod", "web/x.ts", "web/y.ts", "notes.md"]
+TEXTS = [
+    "def one():\n    return two()\n",
+    "from pkg.a import one\n\n\ndef two():\n    return one()\n",
+    "class Thing:\n    def go(self):\n        pass\n",
+    "module example.org/x\n",
+    'import { y } from "./y";\nexport function x() { return y(); }\n',
+    "export const y = () => 1;\n",
+    "# Head\n\nsome words\n",
+    "",
+]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("write"), st.sampled_from(NAMES), st.sampled_from(TEXTS)),
+        st.tuples(st.just("remove"), st.sampled_from(NAMES), st.just("")),
+        st.tuples(st.just("rename"), st.sampled_from(NAMES), st.sampled_from(NAMES)),
+        st.tuples(st.just("index"), st.just(""), st.just("")),
+    ),
+    min_size=2,
+    max_size=12,
+)
+
+
+def step(root: Path, verb: str, name: str, what: str) -> None:
+    path = root / name
+    if verb == "write":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(what)
+    elif verb == "remove" and path.exists():
+        path.unlink()
+    elif verb == "rename" and path.exists():
+        (root / what).parent.mkdir(parents=True, exist_ok=True)
+        path.replace(root / what)
+
+
+def contents(engine: Engine, root: Path) -> object:
+    """All that an index says: live records, and every link between them."""
+    key, _ = workspace_of(root)
+    index = engine.store.index(key)
+    docs = np.flatnonzero(index.alive).astype(np.int32)
+    links = index.outgoing(docs)
+    records: list[Record] = [
+        record for state in engine.store.sources(key, "file:") for record in engine.store.of_source(key, state.source)
+    ]
+    named = sorted(
+        (index.id_of(tail), index.id_of(head), kind, round(weight, 6))
+        for tail, head, kind, weight in zip(links.tails.tolist(), links.heads.tolist(), links.kinds.tolist(), links.weights.tolist(), strict=True)
+    )
+    return sorted(records, key=lambda record: record.id), named, sorted(index.id_of(int(doc)) for doc in docs)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_an_index_kept_up_to_date_equals_a_rebuild(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str]]) -> None:
+    """After any series of edits, renames and deletions, and answers with the same bytes."""
+    base = tmp_path_factory.mktemp("series")
+    root = base / "repo"
+    root.mkdir()
+    kept = Engine(SqliteStore(base / "kept" / "clew.db"), Settings(base / "kept", jobs=1))
+    for verb, name, what in steps:
+        if verb == "index":
+            kept.index(root)
+        else:
+            step(root, verb, name, what)
+    kept.index(root)
+    fresh = Engine(MemoryStore(), Settings(base / "fresh", jobs=1))
+    fresh.index(root)
+
+    assert contents(kept, root) == contents(fresh, root)
+    assert ask(kept, root, "one two Thing words") == ask(fresh, root, "one two Thing words")
+    kept.store.close()
+
+
+def test_branch_switches_bring_back_what_became_true_again(engine: Engine, repo: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", str(repo), "-c", "user.name=t", "-c", "user.email=t@example.org", *words], check=True, capture_output=True)
+
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    engine.index(repo)
+    before = contents(engine, repo)
+    git("switch", "-qc", "other")
+    (repo / "pkg/tax.py").write_text("def rate_of(country):\n    return 3\n")
+    (repo / "pkg/new.py").write_text("from pkg.tax import rate_of\n")
+    git("add", "-A")
+    git("commit", "-qm", "two")
+    engine.index(repo)
+    assert contents(engine, repo) != before
+
+    git("switch", "-q", "-")
+    engine.index(repo)
+
+    assert contents(engine, repo) == before
+
+
+def test_a_change_within_the_clock_s_resolution_is_seen(engine: Engine, repo: Path) -> None:
+    """Same size and same time do not hide an edit that follows at once."""
+    engine.index(repo)
+    path = repo / "pkg/tax.py"
+    times = path.stat()
+    path.write_text(TAX.replace("1.19", "1.20"))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    engine.index(repo)
+
+    assert "1.20" in ask(engine, repo, "RATES").text
+
+
+def test_named_files_can_be_brought_up_to_date_alone(engine: Engine, repo: Path) -> None:
+    engine.index(repo)
+    (repo / "pkg/tax.py").write_text(TAX.replace("rate_of", "levy_of"))
+
+    engine.update(repo, ["pkg/tax.py"])
+
+    assert "levy_of" in ask(engine, repo, "levy_of").text
+
+
+# -- sessions -------------------------------------------------------------------------------------
+
+
+def test_ingesting_twice_adds_nothing_and_growth_is_resumed(engine: Engine, repo: Path, session: Path) -> None:
+    first = engine.ingest([session], repo=repo)
+    again = engine.ingest([session], repo=repo)
+    with session.open("a") as stream:
+        stream.write(record_line("a3", "assistant", [{"type": "text", "text": "Done."}]) + "\n")
+    grown = engine.ingest([session], repo=repo)
+
+    assert (first.sessions, again.sessions, again.unchanged, grown.sessions) == (1, 0, 1, 1)
+    assert again.records == 0
+    assert 0 < grown.raw_bytes < 300
+
+
+def test_compaction_looks_at_nothing_after_the_cut(engine: Engine, repo: Path, session: Path, tmp_path: Path) -> None:
+    """Cutting a session before a record gives the packet of the session that ended there."""
+    cut = engine.compact(str(session), at="a2", budget_tokens=600, tokenizer="chars4", path=repo)
+    shorter = tmp_path / "short" / "s1.jsonl"
+    shorter.parent.mkdir()
+    shorter.write_text("".join(session.read_text().splitlines(keepends=True)[:3]))
+    short = engine.compact(str(shorter), at=None, budget_tokens=600, tokenizer="chars4", path=repo)
+
+    assert cut.text == short.text
+    assert "ZEBRA" not in cut.text
+    assert "Never change the public signature of rate_of." in cut.text
+    assert cut.tokens <= 600
+
+
+def test_a_session_is_compacted_by_its_id_as_from_its_file(engine: Engine, repo: Path, session: Path) -> None:
+    by_path = engine.compact(str(session), at="4", budget_tokens=500, tokenizer="chars4", path=repo)
+    by_id = engine.compact("s1", at="4", budget_tokens=500, tokenizer="chars4", path=repo)
+
+    assert by_id.text == by_path.text
+
+
+@pytest.mark.parametrize("budget_tokens", [0, 5, 50, 10_000_000])
+def test_a_compaction_fits(engine: Engine, repo: Path, session: Path, budget_tokens: int) -> None:
+    packet = engine.compact(str(session), at=None, budget_tokens=budget_tokens, tokenizer="chars4", path=repo)
+
+    assert packet.tokens <= budget_tokens
+
+
+def test_every_record_of_a_compaction_can_be_unfolded(engine: Engine, repo: Path, session: Path) -> None:
+    for entry in engine.compact(str(session), at=None, budget_tokens=1000, tokenizer="chars4", path=repo).entries:
+        assert engine.unfold(repo, entry.handle).data
+
+
+def test_a_cut_that_is_not_there_is_said(engine: Engine, repo: Path, session: Path) -> None:
+    with pytest.raises(UnknownRecord):
+        engine.compact(str(session), at="nobody", budget_tokens=100, tokenizer="chars4", path=repo)
+    with pytest.raises(UnknownHandle):
+        engine.compact("no-such-session", at=None, budget_tokens=100, tokenizer="chars4", path=repo)
+    with pytest.raises(UsageError):
+        engine.compact(str(session), at=None, budget_tokens=-1, tokenizer="chars4", path=repo)
+
+
+# -- forget and purge -----------------------------------------------------------------------------
+
+
+def test_forgetting_moves_and_proves_that_it_can_recall(engine: Engine, repo: Path, session: Path) -> None:
+    """What nobody asked for since January is archived by now, still unfolds, and is found when nothing else answers."""
+    engine.ingest([session], repo=repo)
+    dry = engine.forget(repo, dry_run=True)
+    moved = engine.forget(repo)
+
+    assert len(moved.archived) + len(moved.folded) == len(dry.archived) + len(dry.folded) > 0
+    assert (moved.recalled, moved.lost) == (len(moved.archived) + len(moved.folded), [])
+    assert all(engine.unfold(repo, handle).data for handle in moved.archived)
+    assert "zebra" in ask(engine, repo, "changelog entry about the zebra").text
+    assert engine.forget(repo).archived == []
+
+
+def test_a_named_record_goes_to_a_tier_and_back(engine: Engine, repo: Path, session: Path) -> None:
+    engine.ingest([session], repo=repo)
+    handle = ask(engine, repo, "zebra changelog").entries[0].handle
+
+    engine.forget(repo, handles=[handle], tier=Tier.ARCHIVED)
+    assert engine.explain(repo, handle).standing.tier == Tier.ARCHIVED
+    engine.forget(repo, handles=[handle], tier=Tier.HOT)
+    assert engine.explain(repo, handle).standing.tier == Tier.HOT
+
+
+def test_only_purge_erases_and_it_leaves_a_tombstone(engine: Engine, repo: Path, session: Path) -> None:
+    engine.ingest([session], repo=repo)
+    handle = next(entry.handle for entry in ask(engine, repo, "ZEBRA_RATE Austria").entries if entry.uuid == "a2")
+
+    engine.purge(repo, source="session:s1", reason="a key was in it")
+
+    with pytest.raises((Purged, UnknownHandle)):
+        engine.unfold(repo, handle)
+    assert ask(engine, repo, "ZEBRA_RATE").entries == ()
+    assert all(b"ZEBRA_RATE" not in file.read_bytes() for file in engine.settings.home.rglob("*") if file.is_file())
+
+
+# -- the same bytes -------------------------------------------------------------------------------
+
+
+def test_two_processes_with_other_hash_seeds_print_the_same_bytes(repo: Path, session: Path, tmp_path: Path) -> None:
+    def run(seed: str) -> bytes:
+        env = {**os.environ, "PYTHONHASHSEED": seed, "CLEW_HOME": str(tmp_path / f"home{seed}")}
+        base = [sys.executable, "-m", "clew"]
+        subprocess.run([*base, "index", str(repo), "--json"], env=env, check=True, capture_output=True)
+        subprocess.run([*base, "ingest", str(session), "--repo", str(repo), "--json"], env=env, check=True, capture_output=True)
+        words = ["retrieve", "tax rate of Austria", "--repo", str(repo), "--budget", "700", "--json"]
+        return subprocess.run([*base, *words], env=env, check=True, capture_output=True).stdout
+
+    first, second = run("1"), run("2")
+
+    assert json.loads(first)["entries"]
+    assert first == second
