@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import cast
 
 from clew.task.commands import Line, read_line
+from clew.task.vocabulary import EXTENSIONS
 from clew.transcript.vocabulary import listed
 
 COMMAND_CHARS_MAX = 4000  # of a longer command (a script on standard input) only the beginning is understood
@@ -245,7 +246,7 @@ def _changes(program: str, words: Sequence[str]) -> list[str]:
     if program == "sed":
         if not _edits_in_place(words):
             return []
-        every = every[0 if "-e" in words or "-f" in words else 1 :]
+        every = every[max(1, words.count("-e") + words.count("-f")) :]  # the scripts stand before the files
     files = [word for word in every if not _is_glob(word)]
     if program in ("sed", "rm", "mv", "tee", "truncate", "unlink", "shred"):
         return files
@@ -254,7 +255,8 @@ def _changes(program: str, words: Sequence[str]) -> list[str]:
     if program == "git" and files and files[0] in ("checkout", "restore", "rm", "mv"):
         if "--" in words:
             return list(words[words.index("--") + 1 :])
-        return files[1:] if files[0] != "checkout" else []
+        # A checkout of a branch changes files too, but nobody says which.
+        return [word for word in files[1:] if files[0] != "checkout" or (word.rpartition(".")[2] in EXTENSIONS and "." in word)]
     if program in _FORMATTERS and any(word in ("-w", "--write", "--fix") for word in words):
         return [word for word in files if "." in word.rpartition("/")[2].strip(".")]
     return []

@@ -27,6 +27,8 @@ from clew.transcript.events import Event
 BLOCK_BYTES = 1 << 20  # 256 kB to 4 MB read equally fast; memory is a few times this
 LINE_BYTES_MAX = 256 << 20  # guess: 8 times the longest result that a client is known to write
 BROKEN_MAX = 100  # broken lines listed one by one; more are only counted
+_HEAD_STEP_BYTES = 16 << 10  # what stands before damage is given in steps of this
+_DAMAGE = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
 DIALECT_LINES_MAX = 2000  # lines without a known record before a file counts as no transcript
 
 
@@ -67,8 +69,16 @@ class Batch:
 class Reading:
     """One pass over a transcript. Iterate over `batches`; between two of them `carry` says how to go on from there."""
 
-    def __init__(self, source: Path | Iterable[bytes], *, origin: Origin | None = None, carry: Carry | None = None) -> None:
+    def __init__(
+        self,
+        source: Path | Iterable[bytes],
+        *,
+        origin: Origin | None = None,
+        carry: Carry | None = None,
+        line_bytes_max: int = LINE_BYTES_MAX,
+    ) -> None:
         self._source = source
+        self._line_bytes_max = line_bytes_max
         self._origin = origin or Origin()
         self._carry = msgspec.structs.replace(carry, broken=list(carry.broken)) if carry else Carry()
         self._parser: LineParser | None = None
@@ -118,7 +128,7 @@ class Reading:
         while True:
             try:
                 piece = next(pieces, b"")
-            except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as problem:
+            except _DAMAGE as problem:
                 # The report names it; what was decompressed before is whole and is kept.
                 self._break(self._carry.line, f"compressed data ends or is damaged: {problem}")
                 piece = b""
@@ -135,8 +145,8 @@ class Reading:
             if end < len(piece):
                 held.append(piece[end:])
                 held_bytes += len(piece) - end
-            if held_bytes > LINE_BYTES_MAX:
-                self._break(self._carry.line, f"longer than {LINE_BYTES_MAX >> 20} MB")
+            if held_bytes > self._line_bytes_max:
+                self._break(self._carry.line, f"longer than {self._line_bytes_max:,} bytes")
                 self._carry.is_skipping = True
                 for part in held:
                     yield self._skipped(part, is_end=False)
@@ -242,6 +252,21 @@ def open_transcript(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as problem:
         raise NotReadable(str(path), problem.strerror or str(problem)) from problem
+
+
+def read_head(path: Path, size: int) -> bytes:
+    """The first `size` bytes of a transcript, less where a damaged file gives less. Raises NotReadable where it gives none."""
+    head: list[bytes] = []
+    left = size
+    with open_transcript(path) as stream:
+        try:
+            while left > 0 and (piece := stream.read(min(left, _HEAD_STEP_BYTES))):
+                head.append(piece)
+                left -= len(piece)
+        except (OSError, *_DAMAGE) as problem:
+            if not head:
+                raise NotReadable(str(path), f"cannot be read: {problem}") from problem
+    return b"".join(head)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -9,21 +9,20 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import cast
 
 import msgspec
 
-from clew.errors import NotReadable
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import Origin
 from clew.transcript.dialects.values import mapping_of, text_of
-from clew.transcript.parse import open_transcript
+from clew.transcript.parse import read_head
 
-HEAD_BYTES = 4 << 20  # real sessions name their folder in the first 100 kB; instructions before it may be longer
+HEAD_BYTES = 128 << 10  # real sessions name their folder in the first 100 kB
+HEAD_BYTES_MAX = 4 << 20  # but instructions before it may be longer
 HEAD_LINES = 200
 SPILL_BYTES_MAX = 64 << 20  # guess: twice the longest output that a client is known to write
 _SUFFIXES = (".jsonl", ".jsonl.xz", ".jsonl.gz")
@@ -163,13 +162,17 @@ def _agents_of(path: Path, session: str) -> tuple[Path, ...]:
 
 
 def _head(path: Path) -> _Head:
+    lines = read_head(path, HEAD_BYTES).split(b"\n")
+    head = _told(lines[:HEAD_LINES])
+    if (head.client and head.session and head.cwd) or len(lines) > HEAD_LINES:
+        return head
+    return _told(read_head(path, HEAD_BYTES_MAX).split(b"\n")[:HEAD_LINES])
+
+
+def _told(lines: Iterable[bytes]) -> _Head:
+    """What the first lines say of a transcript."""
     client = session = cwd = ""
-    with open_transcript(path) as stream:
-        try:
-            lines = stream.read(HEAD_BYTES).split(b"\n")
-        except (OSError, EOFError, ValueError) as problem:
-            raise NotReadable(str(path), str(problem) or "cannot be read") from problem
-    for line in islice(lines, HEAD_LINES):
+    for line in lines:
         try:
             record: object = msgspec.json.decode(line) if line else None
         except (msgspec.DecodeError, RecursionError):  # counted and named when the session is read

@@ -14,7 +14,10 @@ MESSAGE_CHARS_MAX = 12_000  # guess: a longer message is a report whose choices 
 DECISIONS_MAX = 3  # guess: of one message
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<=[.!?;])[\"')\]]?\s+(?=[A-Z\"'`(\u2018\u201c*_-]|so\b|but\b|and\b|also\b)|\n")
-_MARKS = re.compile(r"^[ \t]*(?:\d{1,7}[→\t][ \t]*)?(?:[#>*_=`/-]{1,80}[ \t]*)*")
+_MARKS = re.compile(
+    r"[ \t]*(?:\d{1,7}[→\t][ \t]*)?(?:(?:[#>*=+-]{1,80}|//+|/\*+)(?:[ \t]+|$)|\*\*)*"
+)  # of a listing, of Markdown, of comments
+_WORD = re.compile(r"\w\w")
 _TAG = re.compile(r"</?[\w-]{1,60}>(?:success</[\w-]{1,60}>)?")
 _CHOICE = re.compile(
     r"\b(?:I(?:['’]ll| will|['’]m going to|['’]ve decided| decided to| chose| am going to) |let['’]s "
@@ -44,8 +47,9 @@ def decisions(message: str) -> list[str]:
 def first_sentence(text: str, chars_max: int) -> str:
     """The first line that says something, without its Markdown, cut at `chars_max` with an ellipsis."""
     for line in text[:4000].split("\n"):
-        clean = _MARKS.sub("", line).rstrip(" \t\r*_`")
-        if len(clean) > 2 and not _TAG.fullmatch(clean):
+        marks = _MARKS.match(line)
+        clean = line[marks.end() if marks else 0 :].rstrip(" \t\r*")
+        if _WORD.search(clean) and not _TAG.fullmatch(clean):
             return clean if len(clean) <= chars_max else clean[: chars_max - 1].rstrip() + "…"
     return text[:chars_max].strip()
 

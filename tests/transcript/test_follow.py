@@ -1,0 +1,194 @@
+"""A transcript grows, shrinks, is read twice and cut anywhere."""
+
+from __future__ import annotations
+
+import lzma
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clew.records import Delta, SourceState
+from clew.store.memory import MemoryStore
+from clew.transcript.follow import UNRECOGNISED, deltas, observe, report
+from clew.transcript.parse import Reading
+
+if TYPE_CHECKING:
+    from conftest import ClaudeScript
+
+SOURCE = "session:11111111-2222-4333-8444-555555555555"
+
+
+def state_of(found: list[Delta]) -> SourceState:
+    state = found[-1].state
+    assert state
+    return state
+
+
+def told(found: list[Delta]) -> tuple[list[object], list[object], list[object]]:
+    """Records but the kept lines (whose pieces depend on where reading stopped), what they ended, and their edges."""
+    records = [record for delta in found for record in delta.records if record.kind != "transcript"]
+    return records, [item for delta in found for item in delta.superseded], [edge for delta in found for edge in delta.edges]
+
+
+def test_the_first_delta_is_whole_and_what_is_added_later_is_not(claude: ClaudeScript, tmp_path: Path) -> None:
+    claude.prompt("one")
+    path = claude.save(tmp_path)
+    first = list(deltas(path))
+    claude.prompt("two")
+    claude.save(tmp_path)
+    later = list(deltas(path, state=state_of(first)))
+
+    assert [delta.is_whole for delta in first + later] == [True, False]
+    assert {delta.source for delta in first + later} == {SOURCE}
+    assert [record.name for record in later[0].records] == ["Transcript lines 2-2", "User: two"]
+
+
+def test_reading_twice_gives_nothing_new(busy_session: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"{SOURCE[8:]}.jsonl"
+    path.write_bytes(busy_session)
+    first = list(deltas(path))
+
+    assert list(deltas(path, state=state_of(first))) == []
+    assert told(list(deltas(path))) == told(first)
+
+
+def test_ingesting_twice_adds_no_record_to_a_store(busy_session: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"{SOURCE[8:]}.jsonl"
+    path.write_bytes(busy_session)
+    store = MemoryStore()
+    store.open_workspace("w", str(tmp_path))
+
+    def ingest() -> tuple[set[str], list[str]]:
+        store.apply("w", list(deltas(path)))
+        live = store.of_source("w", SOURCE)
+        return {record.id for record in live}, store.find("w", "", 10_000)
+
+    first = ingest()
+
+    assert len(first[0]) > 10
+    assert ingest() == first
+
+
+def test_small_batches_say_the_same_as_large_ones(busy_session: bytes) -> None:
+    whole = list(deltas([busy_session]))
+    pieces = [busy_session[at : at + 700] for at in range(0, len(busy_session), 700)]
+    small = list(deltas(pieces, batch_bytes=1))
+
+    assert len(small) > 5
+    assert [delta.is_whole for delta in small] == [True] + [False] * (len(small) - 1)
+    assert told(small) == told(whole)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_transcript_that_grows_by_any_bytes_gives_the_same_records(busy_session: bytes, tmp_path: Path, data: st.DataObject) -> None:
+    path = tmp_path / f"{SOURCE[8:]}.jsonl"
+    path.write_bytes(busy_session)
+    whole = told(list(deltas(path)))
+    cuts = sorted(data.draw(st.lists(st.integers(1, len(busy_session)), max_size=3)))
+    found: list[Delta] = []
+    state = None
+    for end in [*cuts, len(busy_session)]:
+        path.write_bytes(busy_session[:end])
+        found.extend(deltas(path, state=state))
+        state = state_of(found)
+
+    assert told(found) == whole
+    kept = [record for delta in found for record in delta.records if record.kind == "transcript"]
+    blobs = {blob.digest: blob.data for delta in found for blob in delta.blobs}
+    assert b"".join(blobs[record.digest] for record in kept) == busy_session
+
+
+@pytest.mark.parametrize("change", ["shrunk", "another head"])
+def test_a_transcript_that_is_not_the_same_any_more_is_read_anew(busy_session: bytes, tmp_path: Path, change: str) -> None:
+    path = tmp_path / f"{SOURCE[8:]}.jsonl"
+    path.write_bytes(busy_session)
+    state = state_of(list(deltas(path)))
+    lines = busy_session.splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-3]) if change == "shrunk" else b"".join([lines[1], *lines]))
+
+    assert [delta.is_whole for delta in deltas(path, state=state)] == [True]
+
+
+def test_a_note_of_another_release_is_read_anew(busy_session: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"{SOURCE[8:]}.jsonl"
+    path.write_bytes(busy_session)
+
+    for note in ("", "{", '{"version":99}', '{"carry":{"dialect":"other"}}'):
+        assert [delta.is_whole for delta in deltas(path, state=SourceState(SOURCE, note=note))] == [True]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"hello\nworld\n", b'{"a":1}\n{"b":2}\n', b"\x00" * 5000])
+def test_a_file_that_no_client_wrote_gives_an_empty_delta_that_says_so(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(content)
+
+    (delta,) = deltas(path)
+
+    assert delta.is_whole
+    assert not delta.records
+    assert not delta.blobs
+    assert delta.state
+    assert delta.state.status == UNRECOGNISED
+
+
+def test_a_large_file_that_no_client_wrote_is_given_up_early(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"a":1}\n' * 3_000_000)
+
+    (delta,) = deltas(path)
+
+    assert delta.state
+    assert delta.state.status == UNRECOGNISED
+    reading = Reading([b'{"a":1}\n' * 3000])
+    list(reading.batches())
+    assert reading.is_hopeless
+
+
+def test_the_report_tells_what_was_not_understood(busy_session: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"{SOURCE[8:]}.jsonl.xz"
+    path.write_bytes(lzma.compress(busy_session + b'{"type":"us'))
+    found = report(state_of(list(deltas(path))))
+
+    assert (found.client, found.session) == ("claude-code", SOURCE[8:])
+    assert found.broken_count == 1
+    assert found.broken[0][0] == busy_session[: busy_session.index(b'{"type":"user","message":{"ro\n')].count(b"\n") + 1
+    assert found.unknown == (("from-the-future", 1),)
+    assert found.is_cut
+    assert found.lines == busy_session.count(b"\n")
+
+
+def test_bytes_of_a_session_are_followed_without_a_file(busy_session: bytes) -> None:
+    half = busy_session.index(b"\n", len(busy_session) // 2) + 1
+    first = list(deltas([busy_session[:half]]))
+    later = list(deltas([busy_session[half:]], state=state_of(first)))
+
+    assert told(first + later) == told(list(deltas([busy_session])))
+    assert first[0].source == SOURCE
+
+
+def test_observations_are_those_of_the_records_without_the_rest(busy_session: bytes, tmp_path: Path) -> None:
+    path = tmp_path / f"{SOURCE[8:]}.jsonl"
+    path.write_bytes(busy_session)
+
+    found = list(observe(path))
+
+    assert [observation.seq for observation in found] == list(range(len(found)))
+    assert {observation.session for observation in found} == {SOURCE[8:]}
+
+
+def test_a_result_of_30_megabytes_costs_the_index_no_more_than_a_small_one(claude: ClaudeScript, tmp_path: Path) -> None:
+    line = "a line of a long log that says little: value_%07d\n"
+    text = "".join(line % number for number in range(600_000))
+    claude.run("cat big.log", text)
+    path = claude.save(tmp_path)
+
+    (delta,) = deltas(path)
+    record = next(record for record in delta.records if record.kind == "read")
+
+    assert record.whole.chars > 30_000_000
+    assert len(delta.segment) < 40_000
+    assert any(blob.data == f"$ cat big.log\n{text}".encode() for blob in delta.blobs)

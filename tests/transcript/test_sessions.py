@@ -1,0 +1,114 @@
+"""Where transcripts lie, whose they are, and which files beside them may be read."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from clew.errors import NotReadable
+from clew.transcript.follow import deltas, source_of
+from clew.transcript.sessions import find, parts, session_at, spilled
+
+if TYPE_CHECKING:
+    from conftest import ClaudeScript, CodexScript
+
+SESSION = "11111111-2222-4333-8444-555555555555"
+
+
+@pytest.fixture
+def project(claude: ClaudeScript, codex: CodexScript, tmp_path: Path) -> Path:
+    """A folder with a session and its subagent, a rollout below it, a stray subagent, and files of other kinds."""
+    claude.prompt("hello")
+    claude.save(tmp_path)
+    helper = type(claude)(SESSION)
+    helper.prompt("find it", isSidechain=True, agentId="a1b2")
+    helper.tell("found", isSidechain=True, agentId="a1b2")
+    helper.save(tmp_path / SESSION / "subagents", "agent-a1b2.jsonl")
+    (tmp_path / SESSION / "subagents" / "agent-a1b2.meta.json").write_text(
+        json.dumps({"agentType": "Explore", "description": "Find callers"})
+    )
+    helper.save(tmp_path, "agent-c3d4.jsonl")
+    (tmp_path / SESSION / "tool-results").mkdir()
+    (tmp_path / SESSION / "tool-results" / "log.jsonl").write_bytes(claude.bytes())
+    (tmp_path / "2026").mkdir()
+    codex.said("user", "hi")
+    codex.save(tmp_path / "2026")
+    (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    return tmp_path
+
+
+def test_a_folder_gives_its_sessions_with_their_subagents(project: Path) -> None:
+    found = [(session.path.name, session.client, session.id, session.agent, len(session.agents)) for session in find(project)]
+
+    assert found == [
+        (f"{SESSION}.jsonl", "claude-code", SESSION, "", 1),
+        (f"rollout-2026-03-01T10-00-00-{SESSION}.jsonl", "codex", SESSION, "", 0),
+        ("agent-c3d4.jsonl", "claude-code", SESSION, "c3d4", 0),
+    ]
+
+
+def test_a_session_tells_the_folder_that_it_began_in(project: Path) -> None:
+    assert {session.cwd for session in find(project)} == {"/home/dev/shop"}
+
+
+def test_a_subagents_file_is_a_source_of_its_own_under_its_session(project: Path) -> None:
+    session = session_at(project / f"{SESSION}.jsonl")
+    main, helper = parts(session)
+
+    assert [source_of(main), source_of(helper)] == [f"session:{SESSION}", f"session:{SESSION}/a1b2"]
+    (delta,) = deltas(helper.path)
+    assert delta.source == f"session:{SESSION}/a1b2"
+    assert {(record.session, record.agent) for record in delta.records if record.kind != "transcript"} == {(SESSION, "a1b2")}
+    assert [record.name for record in delta.records if record.kind == "brief"] == ["Brief (Explore: Find callers): find it"]
+
+
+@pytest.mark.parametrize("name", [f"cc_{SESSION}.jsonl", f"{SESSION}.jsonl.xz", "talk.jsonl"])
+def test_the_id_is_in_the_name_or_in_the_records(claude: ClaudeScript, tmp_path: Path, name: str) -> None:
+    claude.prompt("hello")
+    path = tmp_path / name
+    path.write_bytes(lzma.compress(claude.bytes()) if name.endswith("xz") else claude.bytes())
+
+    assert session_at(path).id == SESSION
+
+
+def test_nothing_at_a_path_says_so(tmp_path: Path) -> None:
+    with pytest.raises(NotReadable):
+        list(find(tmp_path / "none"))
+
+
+def test_a_damaged_archive_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl.xz"
+    path.write_bytes(b"not xz at all")
+
+    with pytest.raises(NotReadable):
+        session_at(path)
+
+
+def test_only_spilled_results_are_read_whatever_a_transcript_says(project: Path) -> None:
+    session = session_at(project / f"{SESSION}.jsonl")
+    home = project / SESSION / "tool-results"
+    (home / "b.txt").write_text("spilled")
+    (home / "link.txt").symlink_to(project / "notes.txt")
+    elsewhere = project / "moved" / "tool-results"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "c.txt").write_text("old place")
+
+    assert spilled(session, "/gone/tool-results/b.txt") == b"spilled"
+    assert spilled(session, str(elsewhere / "c.txt")) == b"old place"
+    for name in [
+        str(project / "notes.txt"),
+        "../notes.txt",
+        "/etc/passwd",
+        "tool-results/..",
+        "",
+        "x\0y",
+        str(home / "link.txt"),
+        str(home),
+    ]:
+        assert spilled(session, name) is None
