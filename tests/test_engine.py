@@ -65,8 +65,8 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def record_line(uuid: str, kind: str, content: object, **more: object) -> str:
-    role = {"role": kind, "content": content}
-    return json.dumps({"type": kind, "uuid": uuid, "sessionId": "s1", "cwd": "/w", "timestamp": "2026-01-01T00:00:00Z", "version": "2.1.0", "message": role, **more})
+    common = {"type": kind, "uuid": uuid, "sessionId": "s1", "cwd": "/w", "timestamp": "2026-01-01T00:00:00Z", "version": "2.1.0"}
+    return json.dumps({**common, "message": {"role": kind, "content": content}, **more})
 
 
 @pytest.fixture
@@ -74,7 +74,9 @@ def session(tmp_path: Path) -> Path:
     lines = [
         record_line("u1", "user", "Fix the tax rate of Austria. Never change the public signature of rate_of."),
         record_line("a1", "assistant", [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "pytest tests"}}]),
-        record_line("r1", "user", [{"type": "tool_result", "tool_use_id": "t1", "content": "E  KeyError: 'at'\n1 failed", "is_error": True}]),
+        record_line(
+            "r1", "user", [{"type": "tool_result", "tool_use_id": "t1", "content": "E  KeyError: 'at'\n1 failed", "is_error": True}]
+        ),
         record_line("a2", "assistant", [{"type": "text", "text": "The table RATES lacks an entry for Austria, so I add ZEBRA_RATE."}]),
         record_line("u2", "user", "Good. And write a changelog entry about the zebra."),
     ]
@@ -239,12 +241,11 @@ def contents(engine: Engine, root: Path) -> object:
     index = engine.store.index(key)
     docs = np.flatnonzero(index.alive).astype(np.int32)
     links = index.outgoing(docs)
-    records: list[Record] = [
-        record for state in engine.store.sources(key, "file:") for record in engine.store.of_source(key, state.source)
-    ]
+    records: list[Record] = [record for state in engine.store.sources(key, "file:") for record in engine.store.of_source(key, state.source)]
+    columns = (links.tails, links.heads, links.kinds, links.weights)
     named = sorted(
         (index.id_of(tail), index.id_of(head), kind, round(weight, 6))
-        for tail, head, kind, weight in zip(links.tails.tolist(), links.heads.tolist(), links.kinds.tolist(), links.weights.tolist(), strict=True)
+        for tail, head, kind, weight in zip(*(column.tolist() for column in columns), strict=True)
     )
     return sorted(records, key=lambda record: record.id), named, sorted(index.id_of(int(doc)) for doc in docs)
 
@@ -273,7 +274,8 @@ def test_an_index_kept_up_to_date_equals_a_rebuild(tmp_path_factory: pytest.Temp
 
 def test_branch_switches_bring_back_what_became_true_again(engine: Engine, repo: Path) -> None:
     def git(*words: str) -> None:
-        subprocess.run(["git", "-C", str(repo), "-c", "user.name=t", "-c", "user.email=t@example.org", *words], check=True, capture_output=True)
+        who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", "-C", str(repo), *who, *words], check=True, capture_output=True)
 
     git("add", "-A")
     git("commit", "-qm", "one")

@@ -17,7 +17,6 @@ from clew.text.postings import Document, Use, pack
 from clew.text.words import terms
 
 
-
 class Toy:
     """A model of two words."""
 

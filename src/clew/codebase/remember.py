@@ -6,9 +6,9 @@ name means is joined later, so the index of a file is the same whenever and afte
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from bisect import bisect_right
 from hashlib import blake2b
 from pathlib import PurePosixPath
 

@@ -167,7 +167,7 @@ def resolve(paths: PathIndex, path: str, language: str, imports: Iterable[Import
 
 
 def shown(path: str) -> str:
-    """A path as it can be printed: bytes that are not UTF-8 as \\xNN."""
+    """A path as it can be printed: bytes that are not UTF-8 escaped."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

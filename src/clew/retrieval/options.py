@@ -112,7 +112,7 @@ def _conversation(record: Record, text: Text, originals: Originals) -> _Draft | 
 
 
 def _printable(name: str) -> str:
-    """A name without line ends or lone surrogates: bytes that are not UTF-8 as \\xNN."""
+    """A name without line ends or lone surrogates: bytes that are not UTF-8 escaped."""
     if name.isprintable():
         return name
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\n", "\\n").replace("\r", "\\r")

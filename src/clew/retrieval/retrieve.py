@@ -196,8 +196,8 @@ def _covered(chosen: dict[int, Option], candidates: Sequence[Candidate]) -> set[
 def _age(reader: Reader, workspace: str, index: Index, total: Seeds) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     """Weigh down what is no longer true or lives on a lower tier; return the archived documents."""
     archived: list[int] = []
-    for id, standing in reader.unusual(workspace):
-        for doc in index.docs_of([id]).tolist():
+    for record_id, standing in reader.unusual(workspace):
+        for doc in index.docs_of([record_id]).tolist():
             if total.weights[doc] <= 0:
                 continue
             total.weights[doc] *= np.float32(_share(standing))

@@ -86,12 +86,14 @@ def seed(
 
 
 # Words of a question that say nothing of what it is about; only those that code and prose both have in numbers.
-STOP_WORDS = frozenset(
-    """a about after all also am an and any are as at be because been before being but by can could did do does doing don for from
-    get got had has have he her here him his how i if in into is isn it its just like me more my no not of on only or other our out
-    please same seem seems she should so some such than that the their them then there these they this those to too up us use used
-    using very was we were what when where which while who why will with would you your""".split()
-)
+STOP_WORDS = frozenset((
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been", "before", "being", "but",
+    "by", "can", "could", "did", "do", "does", "doing", "don", "for", "from", "get", "got", "had", "has", "have", "he", "her", "here",
+    "him", "his", "how", "i", "if", "in", "into", "is", "isn", "it", "its", "just", "like", "me", "more", "my", "no", "not", "of", "on",
+    "only", "or", "other", "our", "out", "please", "same", "seem", "seems", "she", "should", "so", "some", "such", "than", "that", "the",
+    "their", "them", "then", "there", "these", "they", "this", "those", "to", "too", "up", "us", "use", "used", "using", "very", "was",
+    "we", "were", "what", "when", "where", "which", "while", "who", "why", "will", "with", "would", "you", "your",
+))  # fmt: skip
 
 
 def question_terms(state: TaskState) -> list[tuple[str, float]]:

@@ -1,7 +1,8 @@
 """Words: what a search engine should see in a piece of text or code.
 
-Identifiers are split at underscores, at case changes and between letters and digits, stemmed, and
-kept whole as well (scripts without spaces become pairs of letters), so that `resolve_redirects` is found by "redirect" and, more strongly, by its own name.
+Identifiers are split at underscores, at case changes and between letters and digits, stemmed, and kept
+whole as well, so that `resolve_redirects` is found by "redirect" and, more strongly, by its own name.
+Scripts that put no spaces between words become pairs of letters.
 """
 
 from __future__ import annotations
