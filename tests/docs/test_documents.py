@@ -1,0 +1,88 @@
+"""What the documents say of the code is true of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import clew
+from clew.settings import Settings
+
+CLONE = Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "docs/decisions.md", "docs/commands.md")
+SYMBOL = re.compile(r"`(clew(?:\.\w+)+)`")
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+
+
+def read(name: str) -> str:
+    return (CLONE / name).read_text(encoding="utf-8")
+
+
+def resolves(symbol: str) -> bool:
+    """Whether a dotted name is a module, or a name in one, or an attribute of that."""
+    parts = symbol.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            if not hasattr(found, part):
+                return False
+            found = getattr(found, part)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_symbol_that_a_document_cites_exists(name: str) -> None:
+    text = read(name).replace("`clew.db`", "")
+    missing = [symbol for symbol in dict.fromkeys(SYMBOL.findall(text)) if not resolves(symbol)]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_within_the_clone_leads_somewhere(name: str) -> None:
+    assert [link for link in LINK.findall(read(name)) if not ((CLONE / name).parent / link).exists()] == []
+
+
+def test_every_room_stands_in_the_architecture_with_its_question() -> None:
+    package = Path(clew.__file__).parent
+    rooms = {path.stem for path in package.iterdir() if path.is_dir() or path.suffix == ".py"} - {
+        "__init__",
+        "__main__",
+        "__pycache__",
+        "py",
+    }
+    told = dict(re.findall(r"^\| [\d–] \| `clew\.(\w+)` \| (.+) \|$", read("ARCHITECTURE.md"), re.MULTILINE))
+
+    assert set(told) == rooms
+
+
+def test_the_levels_told_are_the_levels_enforced() -> None:
+    contract = re.search(r"^layers =\n((?: {4}.+\n)+)", read(".importlinter"), re.MULTILINE)
+    assert contract is not None
+    enforced = [room for line in contract[1].split("\n") for room in re.findall(r"\w+", line)]
+    told = re.findall(r"^\| \d \| `clew\.(\w+)`", read("ARCHITECTURE.md"), re.MULTILINE)
+
+    assert [room for room in enforced if room in told] == told
+
+
+def test_the_readme_names_every_setting() -> None:
+    for field in dataclasses.fields(Settings):
+        if field.name != "home":
+            assert f"`{field.name}`" in read("README.md")
+
+
+def test_the_readme_opens_with_what_clew_does_in_five_lines_and_then_the_two_commands() -> None:
+    opening, _, rest = read("README.md").partition("\n## ")
+
+    assert len([line for line in opening.splitlines()[1:] if line]) == 5
+    assert rest.startswith("Two commands\n")
+    assert "./demo" in rest[:400]
+    assert "./check" in rest[:400]
