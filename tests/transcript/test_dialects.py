@@ -48,12 +48,12 @@ def test_what_the_client_says_in_the_users_name_is_no_prompt(claude: ClaudeScrip
     claude.prompt("<local-command-stdout>ok</local-command-stdout>")
     claude.prompt("<task-notification>done</task-notification>")
     claude.prompt("Base directory for this skill: /x", isMeta=True)
+    claude.prompt("the task has ended", origin={"kind": "task-notification"})
 
     assert [(observation.kind, observation.is_meta) for observation in seen(claude)] == [
         (ObservationKind.NOTE, False),
         (ObservationKind.NOTE, False),
-        (ObservationKind.PROMPT, True),
-        (ObservationKind.PROMPT, True),
+        *[(ObservationKind.PROMPT, True)] * 3,
     ]
 
 
@@ -251,7 +251,7 @@ def test_codex_speaks_in_envelopes_and_bare(codex: CodexScript, old_codex: Codex
     [
         ("Exit code: 3\nWall time: 0.1 seconds\nOutput:\n", 3),
         (
-            "Command: /bin/zsh -lc ls\nChunk ID: c1\nWall time: 0.0 seconds\nProcess exited with code 0\nOriginal token count: 0\nOutput:\n",
+            "Command: zsh -lc ls\nChunk ID: c1\nWall time: 0.0 seconds\nProcess exited with code 0\nOriginal token count: 0\nOutput:\n",
             0,
         ),
         ("plain\n", None),

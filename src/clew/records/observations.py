@@ -40,8 +40,10 @@ class Observation:
     uuid          the record's own id; made from session and line where the dialect has none.
     text          what a reader of the conversation saw: the prompt, the words, the tool's output; for a
                   call the tool's input as compact JSON with sorted keys.
-    tool, call_id the tool's name and the id that joins a call with its result; "" elsewhere.
-    arguments     the call's input: JSON text again, so that the noun stays frozen; "" elsewhere.
+    tool, call_id the tool's name and the id that joins a call with its result; of an attachment, a boundary
+                  or a note `tool` is its type; "" elsewhere.
+    arguments     the call's input, or what the client noted of a boundary: JSON text again, so that the noun
+                  stays frozen; "" elsewhere.
     is_error      the result says that the tool failed; None where it does not say.
     exit_code     of a command, where the dialect tells; None elsewhere.
     agent         "" for the main thread, the subagent's id in a sidechain.

@@ -38,6 +38,7 @@ RAW_BYTES = 256 << 10  # original lines per blob: zstd gains little beyond, and 
 # The cap keeps a 30 MB result as cheap as a 30 kB one; of 174 real sessions it cuts 1 % of the texts.
 BODY_HEAD_CHARS, BODY_TAIL_CHARS = 20_000, 10_000
 MENTION_HEAD_CHARS, MENTION_TAIL_CHARS = 6_000, 2_000  # names of a longer text are found by their words alone
+VIEW_CHARS_MAX = 2_000_000  # guess: what is longer is a log, and is not read again to be compared
 TASKS_MAX = 200
 _NUMBERED = re.compile(r"[ \t]*(\d{1,9})[→\t]")
 _TRUNCATED = re.compile(
@@ -251,7 +252,7 @@ class Remembering:
         lines = output.removesuffix("\n").split("\n") if output.strip() and not _TRUNCATED.search(output) else []
         is_placed = sight.start > 0 and bool(lines) and not _spill(deed)
         end = sight.start + len(lines) - 1 if is_placed else 0
-        is_placed = is_placed and not (sight.end and end > sight.end)
+        is_placed = is_placed and not (sight.end and end > sight.end) and len(output) <= VIEW_CHARS_MAX
         draft = drafts.read(deed, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
         record_id = self._enter(replace(draft, text=f"$ {line}\n{deed.text}"), deed.last, spill=_spill(deed))
         if is_placed:

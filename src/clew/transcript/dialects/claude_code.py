@@ -62,6 +62,7 @@ class _Line(msgspec.Struct, rename="camel"):
     is_meta: object = None
     is_compact_summary: object = None
     is_api_error_message: object = None
+    origin: object = None
     message: object = None
     tool_use_result: msgspec.Raw = msgspec.Raw()
     data: msgspec.Raw = msgspec.Raw()
@@ -265,7 +266,8 @@ class _Parser:
     def _prompt(self, record: _Line, index: int, text: str, agent: str) -> Event:
         if text.startswith(_CLIENT_NOTES):
             return self._event(record, index, ObservationKind.NOTE, text, agent, tool="client")
-        is_meta = bool(record.is_meta) or text.startswith(_CLIENT_PROMPTS)
+        spoken_by = text_of(mapping_of(record.origin).get("kind"))
+        is_meta = bool(record.is_meta) or text.startswith(_CLIENT_PROMPTS) or spoken_by not in ("", "human", "user")
         return self._event(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta)
 
     def _result(self, record: _Line, index: int, block: Mapping[str, object], agent: str) -> Event:
