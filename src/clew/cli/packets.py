@@ -10,6 +10,7 @@ from clew.cli import output
 from clew.records import Entry, Packet
 
 WHY_SHOWN = 3
+QUESTION_SHOWN = 400  # characters: an issue on standard input may have thousands
 
 
 def show(packet: Packet, *, workspace: str, root: Path, is_json: bool, is_quiet: bool, shows_table: bool | None) -> None:
@@ -105,8 +106,8 @@ def _table(packet: Packet) -> str:
         cells = (str(rank), _what(entry), entry.handle, shown, f"{entry.tokens:,}", why)
         table.add_row(*(Text(output.visible(cell)) for cell in cells))
     with console.capture() as captured:
-        console.print(Text(output.visible(packet.question.strip()[:400]), style="bold"))
-        console.print(Text(certificate(packet)))
+        console.print(Text(output.visible(packet.question.strip()[:QUESTION_SHOWN]), style="bold"), soft_wrap=True)
+        console.print(Text(certificate(packet)), soft_wrap=True)
         if packet.entries:
             console.print(table)
     return captured.get()
