@@ -154,6 +154,12 @@ def claude() -> ClaudeScript:
     return ClaudeScript()
 
 
+@pytest.fixture(scope="session")
+def another_claude() -> type[ClaudeScript]:
+    """For tests that write many transcripts."""
+    return ClaudeScript
+
+
 @pytest.fixture
 def codex() -> CodexScript:
     return CodexScript()

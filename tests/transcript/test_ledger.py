@@ -101,7 +101,7 @@ def test_a_file_written_again_or_removed_ends_what_was_known_of_it() -> None:
         (False, True, "fixed"),
         (True, False, "broken since"),
         (True, True, "run again with another output"),
-        (False, False, "run again with another output"),
+        (False, False, "failed again"),
         (None, None, "run again with another output"),
     ],
 )

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clew.records import Delta, Layer, Record, Resolution, Text, Trust
 from clew.text.postings import Use, term_hash, unpack
@@ -334,3 +336,97 @@ def test_ids_are_distinct_and_each_subject_of_a_state_has_one_live_record(busy_s
     assert ended <= set(ids)
     live: Iterable[str] = [record.subject for record in result.records if record.layer is Layer.STATE and record.id not in ended]
     assert len(list(live)) == len(set(live))
+
+
+def test_a_file_that_somebody_else_edited_ends_what_was_read_of_it(claude: ClaudeScript) -> None:
+    claude.read(f"{FOLDER}/a.py", ["x"])
+    claude.add("attachment", attachment={"type": "edited_text_file", "filename": f"{FOLDER}/a.py", "snippet": "1\ty"})
+    result = told(claude)
+
+    assert result.ended == {"Read a.py:1-1": "changed outside the session"}
+    assert result.of("read")[-1].name == "Changed outside a.py:1-1"
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=30)
+    | st.sampled_from(["/a.py", "cat a.py", "pytest", "../b.ts", "\n"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+INPUTS = st.dictionaries(
+    st.sampled_from(
+        [
+            "file_path",
+            "path",
+            "command",
+            "cmd",
+            "pattern",
+            "old_string",
+            "new_string",
+            "edits",
+            "content",
+            "todos",
+            "plan",
+            "taskId",
+            "status",
+            "questions",
+            "url",
+            "prompt",
+            "description",
+            "input",
+            "offset",
+            "workdir",
+            "notebook_path",
+        ]
+    ),
+    VALUES,
+    max_size=5,
+)
+TOLD = st.dictionaries(
+    st.sampled_from(["file", "filePath", "structuredPatch", "stdout", "interrupted", "persistedOutputPath", "backgroundTaskId"]),
+    VALUES,
+    max_size=4,
+)
+TOOLS = st.sampled_from(
+    [
+        "Read",
+        "Grep",
+        "Bash",
+        "Edit",
+        "MultiEdit",
+        "Write",
+        "NotebookEdit",
+        "WebFetch",
+        "Task",
+        "TodoWrite",
+        "TaskCreate",
+        "TaskUpdate",
+        "ExitPlanMode",
+        "AskUserQuestion",
+        "mcp__a__b",
+        "apply_patch",
+        "shell",
+        "",
+    ]
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(st.tuples(TOOLS, INPUTS, VALUES, st.sampled_from([None, True, False]), TOLD | VALUES), max_size=6))
+def test_tools_with_any_inputs_and_results_are_remembered_without_raising(
+    another_claude: type[ClaudeScript],
+    steps: list[tuple[str, dict[str, object], object, bool | None, object]],
+) -> None:
+    script = another_claude()
+    for tool, inputs, content, is_error, detail in steps:
+        call_id = script.call(tool, **{f"{key}": value for key, value in inputs.items() if key != "tool"})
+        script.answer(call_id, content, is_error=is_error, told=detail)
+    result = told(script)
+
+    deeds = [record for record in result.records if record.kind not in ("prompt", "constraint", "decision")]
+    assert len(deeds) == len(steps)
+    assert all(record.name and record.texts for record in deeds)

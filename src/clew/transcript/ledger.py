@@ -131,13 +131,13 @@ class Ledger:
         self._credit(record_id)
         return ended
 
-    def disturb(self, record_id: str, paths: Iterable[str]) -> list[Ended]:
-        """Enter files that a command changed nobody knows where, deleted or brought back."""
+    def disturb(self, record_id: str, paths: Iterable[str], reason: str = "changed by a later command") -> list[Ended]:
+        """Enter files that a command, or somebody else, changed nobody knows where, deleted or brought back."""
         ended: list[Ended] = []
         for path in paths:
-            ended.extend(Ended(seen.id, "changed by a later command") for seen in self._memory.views.pop(path, ()))
+            ended.extend(Ended(seen.id, reason) for seen in self._memory.views.pop(path, ()))
             if before := self._memory.written.pop(path, ""):
-                ended.append(Ended(before, "changed by a later command"))
+                ended.append(Ended(before, reason))
         self._credit(record_id)
         return ended
 
@@ -210,8 +210,8 @@ def mark_of(lines: Sequence[str]) -> str:
 def _reason(before: _Run, now: _Run) -> str:
     if now.has_passed and before.has_passed is False:
         return "fixed"
-    if now.has_passed is False and before.has_passed:
-        return "broken since"
+    if now.has_passed is False and before.has_passed is not None:
+        return "broken since" if before.has_passed else "failed again"
     return "run again with the same output" if before.mark == now.mark else "run again with another output"
 
 

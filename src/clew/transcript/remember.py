@@ -457,7 +457,7 @@ class Remembering:
         )
         record_id = self._enter(draft, seen)
         if seen.tool == "edited_text_file":
-            self._end(self._ledger.disturb(record_id, [path]), record_id, seen)
+            self._end(self._ledger.disturb(record_id, [path], "changed outside the session"), record_id, seen)
         if lines:
             self._end(self._ledger.see(record_id, View(path, start or 1, lines), seen.agent), record_id, seen)
 
