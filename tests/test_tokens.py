@@ -1,0 +1,218 @@
+"""Token counts: exact where they are a definition, near the reference where they are an estimate, and safe to add up."""
+
+from __future__ import annotations
+
+import json
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clew.errors import UnknownTokenizer
+from clew.text.tokens import (
+    CORRECTION_MAX,
+    CORRECTION_MIN,
+    FAMILIES,
+    NEWEST,
+    Counter,
+    corrected,
+    counter,
+    error,
+    family_of,
+)
+
+SNIPPETS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("token_snippets.json").read_text(encoding="utf-8"))["snippets"]
+ESTIMATED = [family for family in FAMILIES if family != "chars4"]
+COUNTERS = [*(counter(family) for family in FAMILIES), counter(NEWEST, 1.23)]
+SLACK = 1.5  # the fixture is 46 snippets of one author, the stated error thousands of forty projects
+
+texts = st.text(alphabet=st.one_of(st.characters(), st.sampled_from(" \n\tabcdeXYZ019.,(){}_\"'é中\U0001f680\ud800")), max_size=200)
+counters = st.sampled_from(COUNTERS)
+
+
+@given(texts)
+def test_chars4_is_characters_divided_by_four_rounded_up(text: str) -> None:
+    assert counter("chars4").count(text) == ceil(len(text) / 4)
+    assert counter("chars4").measure(text) == len(text) / 4
+
+
+@pytest.mark.parametrize("family", ESTIMATED)
+def test_the_stated_error_holds_on_snippets_with_reference_counts(family: str) -> None:
+    reference = np.array([snippet["counts"][family] for snippet in SNIPPETS])
+    estimate = np.array(counter(family).count_many([snippet["text"] for snippet in SNIPPETS]))
+    off, stated = estimate / reference - 1, error(family)
+
+    assert np.median(abs(off)) <= SLACK * stated.median
+    assert np.quantile(abs(off), 0.9) <= SLACK * stated.p90
+    assert abs(np.median(off) - stated.bias) <= 0.02
+    assert abs(estimate.sum() / reference.sum() - 1) <= 0.03
+
+
+@pytest.mark.parametrize("family", ESTIMATED)
+def test_the_stated_error_is_within_three_and_eight_percent(family: str) -> None:
+    stated = error(family)
+
+    assert stated.median <= 0.03
+    assert stated.p90 <= 0.08
+    assert abs(stated.bias) <= 0.005
+
+
+def test_the_newest_claude_needs_more_tokens_than_characters_over_four_for_every_kind_of_code() -> None:
+    code = [snippet["text"] for snippet in SNIPPETS if snippet["kind"] in {"python", "typescript", "go", "rust", "java", "c"}]
+
+    assert all(new > 1.2 * plain for new, plain in zip(counter(NEWEST).count_many(code), counter("chars4").count_many(code), strict=True))
+
+
+def test_counts_are_the_same_on_every_machine() -> None:
+    """Sums of integers: what this machine counts is what the one that wrote these numbers counted."""
+    text = "".join(snippet["text"] for snippet in SNIPPETS)
+
+    assert [counter(family).count(text) for family in FAMILIES] == [7396, 6070, 4980, 4056]
+
+
+@given(counters)
+def test_nothing_is_no_tokens(count: Counter) -> None:
+    assert count.count("") == 0
+    assert count.measure("") == 0.0
+    assert count.count_bytes(b"") == 0
+    assert count.count_many([]) == []
+
+
+@given(counters, texts, texts)
+def test_a_text_that_goes_on_never_gets_shorter(count: Counter, text: str, more: str) -> None:
+    assert count.count(text) <= count.count(text + more)
+
+
+@given(counters, texts, texts)
+def test_pieces_bound_the_whole(count: Counter, first: str, second: str) -> None:
+    whole = count.measure(first + second)
+
+    assert whole <= (count.measure(first) + count.measure(second) + count.seam) * (1 + 1e-12)
+    assert count.count(first + second) <= count.count(first) + count.count(second) + ceil(count.seam)
+
+
+@given(st.sampled_from([counter(family) for family in FAMILIES]), st.lists(texts.map(lambda text: text + "\n"), max_size=8), texts)
+def test_pieces_that_end_in_a_newline_add_up_exactly(count: Counter, lines: list[str], last: str) -> None:
+    assert sum(count.measure_many([*lines, last])) == count.measure("".join(lines) + last)
+
+
+@given(counters, st.lists(texts, max_size=12))
+def test_many_at_once_are_counted_as_one_by_one(count: Counter, many: list[str]) -> None:
+    assert count.count_many(many) == [count.count(text) for text in many]
+    assert count.measure_many(many) == [count.measure(text) for text in many]
+
+
+@given(counters, texts)
+def test_bytes_are_counted_as_the_text_that_they_encode(count: Counter, text: str) -> None:
+    whole = text.encode("utf-8", "replace").decode()
+
+    assert count.count_bytes(whole.encode()) == count.count(whole)
+
+
+@given(counters, st.binary(max_size=200))
+def test_bytes_that_are_no_text_are_counted_too(count: Counter, data: bytes) -> None:
+    assert count.count_bytes(data) >= (1 if data else 0) * (count.name == "chars4")
+
+
+@pytest.mark.parametrize("count", COUNTERS, ids=str)
+@pytest.mark.parametrize("size", [32_766, 32_767, 32_768, 32_769, 65_536, 200_001])
+def test_long_texts_are_counted_across_blocks_without_a_seam(count: Counter, size: int) -> None:
+    text = ("for name, value in rows.items():\n    total += value  # é中\n" * 4000)[:size]
+    lines = text.splitlines(keepends=True)
+
+    assert count.count_many([text, "a", text]) == [count.count(text), count.count("a"), count.count(text)]
+    assert count.measure(text) == pytest.approx(sum(count.measure_many(lines)), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        *((family, family) for family in FAMILIES),
+        ("claude", NEWEST),
+        ("opus", NEWEST),
+        ("sonnet[1m]", NEWEST),
+        ("claude-3-haiku-20240307", "claude-3"),
+        ("claude-3-5-sonnet-latest", "claude-3"),
+        ("claude-3.7-sonnet", "claude-3"),
+        ("claude-sonnet-4-20250514", "claude-3"),
+        ("claude-opus-4@20250514", "claude-3"),
+        ("claude-opus-4-1-20250805", "claude-3"),
+        ("claude-haiku-4-5", "claude-3"),
+        ("claude-opus-4-5-20251101", "claude-3"),
+        ("claude-sonnet-4-6", "claude-3"),
+        ("claude-opus-4-6[1m]", "claude-3"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "claude-3"),
+        ("anthropic/claude-sonnet-4.5", "claude-3"),
+        ("claude-opus-4-7", "claude-4.7"),
+        ("claude-opus-4-8-20260501", "claude-4.7"),
+        ("claude-opus-4-10", "claude-4.7"),
+        ("claude-sonnet-5", "claude-4.7"),
+        ("claude-opus-5-5", "claude-4.7"),
+        ("anthropic.claude-opus-4-7-v1:0", "claude-4.7"),
+        ("Claude-Opus-5", "claude-4.7"),
+        ("gpt-4o-mini", "o200k"),
+        ("gpt-4.1", "o200k"),
+        ("gpt-5.1-codex-max", "o200k"),
+        ("openai/gpt-5", "o200k"),
+        ("o3", "o200k"),
+        ("o4-mini", "o200k"),
+        ("codex-mini-latest", "o200k"),
+    ],
+)
+def test_a_model_is_counted_by_its_family(model: str, family: str) -> None:
+    assert family_of(model) == family
+    assert counter(model).name == family
+
+
+@pytest.mark.parametrize(
+    "name", ["", "claude-2.1", "claude-v2:1", "claude-instant-1.2", "gpt-4-turbo", "gpt-3.5-turbo", "<synthetic>", "ollama"]
+)
+def test_an_unknown_name_is_answered_with_the_known_ones(name: str) -> None:
+    with pytest.raises(UnknownTokenizer) as caught:
+        counter(name)
+
+    assert caught.value.name == name
+    assert all(family in str(caught.value) for family in FAMILIES)
+
+
+def test_real_usage_corrects_the_counter() -> None:
+    plain = counter(NEWEST)
+    once = corrected(plain, [(1000, 1100)])
+    often = corrected(plain, [(1000, 1100)] * 50)
+
+    assert 1.0 < once.correction < often.correction <= 1.1
+    assert often.correction == pytest.approx(1.1, rel=0.01)
+    assert often.count("a text of some length, as they are") >= plain.count("a text of some length, as they are")
+
+
+def test_one_odd_reply_moves_a_correction_no_further_than_its_neighbours_allow() -> None:
+    calm = [(1000, 1010)] * 9
+    odd = corrected(counter(NEWEST), [*calm, (10, 90_000)])
+
+    assert odd.correction <= 1.01
+
+
+def test_corrections_go_on_from_each_other() -> None:
+    """What is asked of a corrected counter is measured against its own counts."""
+    first = corrected(counter("o200k"), [(1000, 1200)] * 40)
+
+    assert corrected(first, [(1200, 1200)] * 40) == first
+
+
+@given(st.sampled_from(FAMILIES), st.lists(st.tuples(st.integers(-5, 10**7), st.integers(-5, 10**7)), max_size=30))
+def test_a_correction_stays_within_its_bounds(family: str, seen: list[tuple[int, int]]) -> None:
+    new = corrected(counter(family), seen)
+
+    assert CORRECTION_MIN <= new.correction <= CORRECTION_MAX
+    assert corrected(counter(family), sorted(seen)) == new
+    assert family != "chars4" or new.correction == 1.0
+
+
+@pytest.mark.parametrize("correction", [0.0, 0.66, 1.51, float("nan"), float("inf")])
+def test_a_correction_that_nothing_could_have_measured_is_refused(correction: float) -> None:
+    with pytest.raises(ValueError, match="correction"):
+        counter(NEWEST, correction)
