@@ -764,6 +764,9 @@ def an_original_that_another_record_needs_is_not_purged(store: Writer) -> None:
         _expect(store.blob(SPACE, digest), b"same", "the original while somebody needs it")
         _expect(store.purge(SPACE, [record_id], "", 1).blobs, blobs, "originals erased")
     _expect_raise(Purged, lambda: store.blob(SPACE, digest), "the original when nobody needs it")
+    alone = make_delta("file:c", [("v", "again"), ("w", "again")])
+    store.apply(SPACE, [alone])
+    _expect([store.purge(SPACE, [record_id], "", 1).blobs for record_id in _ids(alone)], [0, 1], "originals erased, within one source")
 
 
 @_behaviour

@@ -68,14 +68,15 @@ def migrate(connection: Connection, path: Path, steps: Sequence[Migration], busy
 
     Raises SchemaTooNew, StoreUnusable (not ours, or a step failed), StoreBusy, StoreUnwritable (no room for the backup).
     """
-    done = 0
+    done, is_new = 0, False
     with translated(path, busy_timeout_s, is_writing=True):
         while _schema(connection, path, len(steps)) < len(steps):
             with connection.transaction("IMMEDIATE"):
                 schema = _schema(connection, path, len(steps))  # another process may have been first
                 if schema < len(steps):
-                    if schema:
+                    if schema and not is_new:
                         back_up(path, schema, busy_timeout_s)
+                    is_new |= not schema
                     _take(connection, path, steps[schema])
                     done += 1
     return done
