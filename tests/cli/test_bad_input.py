@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -167,18 +169,55 @@ def test_a_home_that_cannot_be_made(clew: Call, repository: Path, monkeypatch: p
     said(called, 3, "README.md", "hint:")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_home_that_is_read_only_can_still_be_asked(clew: Call, repository: Path, home: Path) -> None:
-    clew("index", repository)
-    before = clew("retrieve", "bowline", "--repo", repository).out
-    home.chmod(0o500)
-    (home / "clew.db").chmod(0o400)
-    try:
-        assert clew("retrieve", "bowline", "--repo", repository).out == before
-        (repository / "new.py").write_text("def reef():\n    return 1\n")
-        said(clew("index", repository), 3, "cannot be written", "hint:")
-    finally:
+ON_A_READ_ONLY_HOME = """
+import os, pathlib, sys
+from clew.cli.outcome import run
+
+home, repository = map(pathlib.Path, sys.argv[1:])
+words = ["retrieve", "bowline", "--repo", str(repository), "--quiet"]
+print(run(["index", str(repository), "--json"]), run(words), run(["status", "--repo", str(repository)]), file=sys.stderr)
+for path in [*home.rglob("*"), home]:
+    path.chmod(0o555 if path.is_dir() else 0o444)
+if os.geteuid() == 0:
+    os.setuid(65534)  # root may write everywhere
+print("--- read-only")
+print("---", file=sys.stderr)
+codes = run(words), run(["status", "--repo", str(repository)]), run(["index", str(repository)])
+print(codes, file=sys.stderr)
+"""
+
+
+def test_a_home_that_is_read_only_can_still_be_asked(repository: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # pytest's own folders are closed to other users
+        Path(folder).chmod(0o755)
+        shutil.copytree(repository, Path(folder) / "repository")
+        home = Path(folder) / "home"
+        command = [sys.executable, "-c", ON_A_READ_ONLY_HOME, home, Path(folder) / "repository"]
+        done = subprocess.run(command, env=_environment(home), capture_output=True, text=True, check=False)
         home.chmod(0o700)
+
+    before, after = done.stdout.split("--- read-only\n")
+    assert "tie_bowline" in after, done.stderr
+    assert before[before.index("=== src") :].splitlines()[:5] == after.splitlines()[:5]
+    assert "(0, 0, 3)" in done.stderr
+    assert "cannot be written" in done.stderr.split("---")[1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_is_full_loses_nothing_that_was_stored(clew: Call, repository: Path, home: Path) -> None:
+    """A limit on the size of files stands for the disk: what does not fit is refused, whatever the limit is called."""
+    clew("index", repository)
+    noise = random.Random(1)
+    for number in range(8):
+        (repository / f"noise_{number}.txt").write_text("".join(f"{noise.getrandbits(4000):x}\n" for _ in range(200)))
+    command = f'ulimit -f 1000; exec "{sys.executable}" -m clew index "{repository}"'
+    done = subprocess.run(["sh", "-c", command], env=_environment(home), capture_output=True, text=True, check=False)
+
+    assert done.returncode == 3, done.stderr
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "tie_bowline" in clew("retrieve", "bowline", "--repo", repository).text
+    assert clew("index", repository, "--json").json["files"] == 11
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,22 @@ if TYPE_CHECKING:  # the engine is imported when a command runs, not when its he
 
 @contextmanager
 def opened() -> Generator[Engine]:
-    """Give the engine over the user's store, and close it again. Raises BadSetting and every StoreError."""
+    """Give the engine over the user's store, and close it again. Raises BadSetting and every StoreError.
+
+    A store that cannot be written can still be asked: whatever writes then raises StoreUnwritable.
+    """
     from clew.engine import Engine
+    from clew.errors import StoreUnwritable
     from clew.settings import load
     from clew.store.sqlite import SqliteStore
 
     settings = load()
-    store = SqliteStore(settings.database)
+    try:
+        store = SqliteStore(settings.database)
+    except StoreUnwritable:
+        if not settings.database.is_file():
+            raise
+        store = SqliteStore(settings.database, is_read_only=True)
     try:
         yield Engine(store, settings)
     finally:
