@@ -63,3 +63,25 @@ def test_the_demo_refuses_a_path_that_is_no_folder(fresh: Path) -> None:
 @pytest.mark.parametrize("script", ["check", "demo", "tools/venv", ".ci/run"])
 def test_the_scripts_can_be_executed(script: str) -> None:
     assert os.access(CLONE / script, os.X_OK)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (CLONE / ".venv" / "clew-run.stamp").exists(), reason="this clone was not set up by its own scripts")
+def test_the_demo_shows_code_and_memory_in_one_packet_and_brings_an_original_back(tmp_path: Path) -> None:
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data")}
+    done = subprocess.run(["sh", CLONE / "demo"], env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout
+    for part in (
+        "$ clew index",
+        "$ clew ingest",
+        "$ clew retrieve",
+        "heaviest",
+        "constraint:",
+        "below the LP bound",
+        "$ clew unfold",
+        "$ clew explain",
+    ):
+        assert part in shown
+    assert list(tmp_path.rglob("clew.db")) == []
