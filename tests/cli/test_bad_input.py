@@ -368,6 +368,22 @@ def test_a_tool_result_of_30_megabytes(clew: Call, repository: Path, tmp_path: P
     assert packet["entries"]
 
 
+def test_two_indexers_at_once_leave_one_whole_index(clew: Call, repository: Path, home: Path, tmp_path: Path) -> None:
+    for number in range(60):
+        (repository / f"part_{number}.py").write_text(f"def splice_{number}(rope):\n    return rope.splice({number})\n")
+    command = [sys.executable, "-m", "clew", "index", str(repository), "--json"]
+    both = [subprocess.Popen(command, env=_environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    ended = [(process.communicate(), process.returncode) for process in both]
+    assert [code for _, code in ended] == [0, 0], [err for (_, err), _ in ended]
+
+    together = clew("retrieve", "splice_41 rope", "--repo", repository, "--json").json
+    (tmp_path / "home" / "clew.db").rename(tmp_path / "set-aside.db")
+    for beside in (tmp_path / "home").glob("clew.db-*"):
+        beside.unlink()
+    alone = clew("retrieve", "splice_41 rope", "--repo", repository, "--json").json
+    assert together == alone
+
+
 def _environment(home: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(SOURCE), "CLEW_HOME": str(home)}
 
