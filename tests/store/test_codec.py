@@ -1,0 +1,79 @@
+"""Rows come back as the nouns that they were made from, whatever stands in their texts."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clew.records import Layer, Record, Resolution, Text
+from clew.store.originals import LEVEL, Packer, Packing, unpack
+from clew.store.sqlite.codec import from_stored, prefix_ranges, texts_from_bytes, texts_to_bytes, to_stored
+
+# Every code point, lone surrogates included: file names are not always UTF-8, and transcripts hold halves of emoji.
+any_text = st.text(st.characters(codec=None, exclude_categories=[]), max_size=12) | st.sampled_from(
+    ["\ud7ff", "\ud83d\ude00", "\U0001f600", "\udcff", "\x00", "\U0010ffff", "a\U0010ffff", "\ue000"]
+)
+
+
+def sort_key(value: str | bytes) -> tuple[bool, bytes]:
+    """How SQLite orders: texts before bytes, each by their bytes."""
+    return isinstance(value, bytes), value.encode() if isinstance(value, str) else value
+
+
+@given(any_text, any_text)
+@settings(derandomize=True)
+def test_each_str_has_one_stored_form(one: str, two: str) -> None:
+    assert from_stored(to_stored(one)) == one
+    assert (to_stored(one) == to_stored(two)) == (one == two)
+    if isinstance(to_stored(one), str):
+        assert to_stored(one).encode().decode() == one
+
+
+@given(any_text, any_text)
+@settings(derandomize=True, max_examples=300)
+def test_prefix_ranges_hold_what_begins_with_the_prefix_and_nothing_else(prefix: str, text: str) -> None:
+    text_low, text_high, bytes_low, bytes_high = prefix_ranges(prefix)
+    for candidate in (text, prefix + text, text + prefix):
+        stored = to_stored(candidate)
+        in_texts = isinstance(stored, str) and sort_key(text_low) <= sort_key(stored) < sort_key(text_high)
+        in_bytes = isinstance(stored, bytes) and bytes_low <= stored < bytes_high
+        assert (in_texts or in_bytes) == candidate.startswith(prefix)
+
+
+@given(st.lists(st.builds(Text, st.sampled_from(Resolution), st.integers(0, 2**40), any_text, st.just("ab" * 16)), max_size=4))
+@settings(derandomize=True)
+def test_texts_come_back(texts: list[Text]) -> None:
+    assert texts_from_bytes(texts_to_bytes(texts)) == tuple(texts)
+
+
+@given(st.binary(max_size=300) | st.binary(max_size=20).map(lambda data: data * 200))
+@settings(derandomize=True)
+def test_originals_come_back_and_never_grow(data: bytes) -> None:
+    packing, packed = Packer().pack(data)
+
+    assert unpack(packing, packed) == data
+    assert len(packed) <= len(data)
+    assert (packing is Packing.RAW) == (packed == data)
+
+
+def test_a_damaged_original_is_noticed() -> None:
+    _, packed = Packer().pack(b"some line of text\n" * 1000)
+    for damaged in (packed[:-1], packed[:-1] + bytes([packed[-1] ^ 1]), b"\0" * 20):
+        try:
+            found = unpack(Packing.ZSTD, damaged)
+        except ValueError:
+            continue
+        raise AssertionError(found[:20])
+    assert LEVEL == 3
+
+
+def test_a_record_needs_nothing_but_its_row(tmp_path) -> None:
+    """Defaults of the noun are stored, not assumed: a later release may have others."""
+    from clew.store.sqlite.codec import record_from_row, record_to_row
+
+    record = Record("id", Layer.FACT, "k", "s", "src", "d", "n", (Text(Resolution.NAME, 1, "n"),))
+    row = record_to_row(record, 1, 2, is_indexed=True)
+    _, record_id, _, _, subject, digest, seq, at_ns, layer, kind, name, parent, path, language, session, uuid, agent, trust, importance, texts = row
+    shown = (1, "src", 9, record_id, layer, kind, subject, digest, name, texts, seq, parent, path, language, session, uuid, agent, trust, importance)
+
+    assert record_from_row((*shown, at_ns)) == record

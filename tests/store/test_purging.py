@@ -1,0 +1,204 @@
+"""What was purged stands in no file of ours any more, not in the database and not beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import apsw
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from clew.errors import PurgeUnfinished
+from clew.records import Blob, Edge, EdgeKind, Record, Resolution, SourceState, Text, identify
+from clew.store.conformance import make_delta
+from clew.store.originals import Packer, Packing, digest_of
+from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
+from clew.store.sqlite.indexing import Space
+from clew.text.postings import Document, Use, pack, unpack, without
+
+MARKER = b"correct-horse-battery-staple"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "clew.db")
+    store.open_workspace("w", "/w")
+    yield store
+    store.close()
+
+
+def files_with(folder: Path, needle: bytes) -> list[str]:
+    """Names of the files below `folder` whose raw bytes hold the needle."""
+    return sorted(file.name for file in folder.rglob("*") if file.is_file() and needle in file.read_bytes())
+
+
+def secret_record(source: str, number: int, version: int) -> tuple[Record, Blob, Document]:
+    """A record whose every text names the marker, in an original that zstd cannot shrink, so that its bytes stay readable."""
+    marker = MARKER.decode()
+    data = os.urandom(300) + MARKER + os.urandom(3000 * (number % 3))
+    (record,) = make_delta(source, [(f"symbol:{marker}{number}", f"{number}")]).records
+    texts = (
+        Text(Resolution.NAME, 30, f"{marker} {version}"),
+        Text(Resolution.SIGNATURE, 0, marker * (number % 200)),
+        Text(Resolution.FULL, len(data), blob=digest_of(data), end=len(data)),
+    )
+    record = replace(record, texts=texts, name=marker, path=f"{marker}/{number}.py", digest=digest_of(data), seq=version)
+    document = Document(record.id, record.layer, record.kind, record.path, (marker, record.path, "", "", marker), (record.subject,))
+    return record, Blob(digest_of(data), data), document
+
+
+def write_secrets(store: SqliteStore, source: str, version: int, count: int = 60) -> list[str]:
+    made = [secret_record(source, number, version) for number in range(count)]
+    records = tuple(record for record, _, _ in made)
+    edges = tuple(Edge(EdgeKind.MENTIONS, record.id, records[0].id, 0.5, by=MARKER.decode()) for record in records)
+    blobs = tuple(blob for _, blob, _ in made)
+    state = SourceState(source, note=MARKER.decode())
+    store.apply("w", [make_delta(f"file:between{version}", [(f"b{number}", f"{version} {number} " * 90) for number in range(40)])])
+    segment = pack([document for _, _, document in made])
+    store.apply("w", [replace(make_delta(source, []), records=records, edges=edges, blobs=blobs, segment=segment, state=state)])
+    return [record.id for record in records]
+
+
+def test_no_byte_of_a_purged_source_is_left_in_any_file(store: SqliteStore, tmp_path: Path) -> None:
+    """Old versions, rows that moved between pages, the log, the snapshot and a backup of an earlier schema included."""
+    source = f"file:{MARKER.decode()}.py"
+    for version in range(3):
+        write_secrets(store, source, version)
+        assert store.refresh("w").is_written or version
+    store.close()
+    second = Migration(2, "second", "For the test.", "ALTER TABLE records ADD COLUMN mood TEXT NOT NULL DEFAULT ''")
+    reopened = SqliteStore(tmp_path / "clew.db", steps=[*MIGRATIONS, second])
+    write_secrets(reopened, source, 3)
+    assert [name for name in files_with(tmp_path, MARKER) if not name.endswith(".idx")] == ["clew.db", "clew.db-wal", "clew.db.bak-1"]
+    assert [name for name in files_with(tmp_path, MARKER) if name.endswith(".idx")] != []
+
+    purge = reopened.purge_source("w", source, "a password", 1)
+
+    assert purge.records == 60
+    assert purge.blobs == 240
+    assert files_with(tmp_path, MARKER) == []
+    assert reopened.index("w").count == 40 * 4
+    reopened.refresh("w")
+    reopened.close()
+    assert files_with(tmp_path, MARKER) == []
+    with contextlib.closing(apsw.Connection(str(tmp_path / "clew.db"))) as connection:
+        assert connection.pragma("integrity_check") == "ok"
+
+
+def test_no_byte_of_a_purged_record_is_left_in_any_file(store: SqliteStore, tmp_path: Path) -> None:
+    """Only some records of the source are purged; the others stay, with their originals, edges and postings."""
+    plain = make_delta("file:a", [("s", "harmless"), ("t", "too")])
+    secret, blob, document = secret_record("file:a", 7, 0)
+    documents = [Document(record.id, record.layer, record.kind, "a.py", (record.name, "", "", "", "")) for record in plain.records]
+    edges = (Edge(EdgeKind.CALLS, secret.id, plain.records[0].id, 1.0), Edge(EdgeKind.CALLS, plain.records[1].id, plain.records[0].id, 1.0))
+    delta = replace(
+        plain,
+        records=(*plain.records, secret),
+        blobs=(*plain.blobs, blob),
+        edges=edges,
+        segment=pack([*documents, document]),
+    )
+    store.apply("w", [delta])
+    store.refresh("w")
+    assert len(files_with(tmp_path, MARKER)) >= 2
+
+    purge = store.purge("w", [secret.id], "a password", 1)
+
+    assert (purge.records, purge.blobs, purge.size) == (1, 1, len(blob.data))
+    assert files_with(tmp_path, MARKER) == []
+    assert files_with(tmp_path, blob.data[:64]) == []
+    assert store.edges("w", [plain.records[0].id]) == [edges[1]]
+    assert store.index("w").count == 2
+    with store._reading() as connection:
+        assert connection.raw.execute("SELECT count(*) FROM edges").fetchone() == (1,)
+
+
+def test_no_packed_byte_of_a_purged_original_is_left(store: SqliteStore, tmp_path: Path) -> None:
+    """An original that was compressed is looked for as it was stored."""
+    delta = make_delta("file:a", [("s", "".join(f"line {number}: {number**3}\n" for number in range(3000)))])
+    packing, packed = Packer().pack(delta.blobs[0].data)
+    assert packing is Packing.ZSTD
+    store.apply("w", [delta])
+    assert files_with(tmp_path, packed[1000:1040]) == ["clew.db-wal"]
+
+    store.purge("w", [delta.records[0].id], "", 1)
+
+    assert files_with(tmp_path, packed[1000:1040]) == []
+
+
+def test_a_reader_that_holds_the_old_state_delays_the_end_of_a_purge(store: SqliteStore, tmp_path: Path) -> None:
+    """The records are gone at once; the call says that bytes may remain, and a second call ends it."""
+    store.busy_timeout_s = 0.2
+    connection = store._write_connection
+    assert connection is not None
+    connection.raw.set_busy_timeout(200)
+    write_secrets(store, "file:a", 0, count=3)
+    reader = apsw.Connection(str(tmp_path / "clew.db"))
+    reader.execute("BEGIN")
+    assert next(reader.execute("SELECT count(*) FROM records"))
+    with pytest.raises(PurgeUnfinished, match="another process still reads"):
+        store.purge_source("w", "file:a", "", 1)
+    assert store.of_source("w", "file:a") == []
+    reader.close()
+
+    assert store.purge_source("w", "file:a", "", 1).records == 0
+
+    assert files_with(tmp_path, MARKER) == []
+
+
+def test_an_index_that_was_built_before_a_purge_is_not_written_after_it(store: SqliteStore, tmp_path: Path) -> None:
+    """Another process writes its snapshot while the purge happens: it is thrown away."""
+    write_secrets(store, "file:a", 0, count=3)
+    with contextlib.closing(SqliteStore(tmp_path / "clew.db")) as other:
+        with other._reading() as connection:
+            number, generation, purges = connection.rows("workspaces.by_key", "w")[0]
+            space = Space("w", number, generation, purges)
+            _, fresh = other._indexes.write_due(connection, space)
+        assert fresh is not None
+        assert files_with(tmp_path, MARKER) != []
+
+        store.purge_source("w", "file:a", "", 1)
+
+        assert files_with(tmp_path, MARKER) == []
+        assert not fresh.exists()
+        assert not other.refresh("w").reason
+        assert files_with(tmp_path, MARKER) == []
+
+
+class LengthEmbedder:
+    """A model of four dimensions that knows nothing but how long a text is."""
+
+    name = "length"
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.array([[len(text), 1, len(text) % 7, -1] for text in texts], np.float32).reshape(-1, 4)
+
+
+def test_postings_without_some_records_equal_those_that_never_had_them() -> None:
+    """Words, names, uses, containers and vectors are those of the records that stay."""
+    ids = [identify("p", str(number)) for number in range(6)]
+    documents = [
+        Document(
+            ids[number], "fact", "function", f"{number}.py", (f"name{number}", "path", "", f"doc {number}", "shared words " * number),
+            (f"name{number}",), ((f"name{(number + 1) % 6}", Use.CALL, number + 1),), parent=number - 1, is_test=number % 2 == 0,
+            start_line=number, lines=10 * number,
+        )
+        for number in range(6)
+    ]  # fmt: skip
+    packed = pack(documents, [("other.py", 0.5)], LengthEmbedder())
+    kept = [0, 2, 3, 5]
+    parents = {0: -1, 2: -1, 3: 1, 5: -1}
+
+    found = unpack(without(packed, {ids[1], ids[4], "nobody"}))
+
+    wanted = unpack(pack([replace(documents[number], parent=parents[number]) for number in kept], [("other.py", 0.5)], LengthEmbedder()))
+    assert found.dims == 4
+    for name in found.__slots__:
+        assert np.array_equal(getattr(found, name), getattr(wanted, name)), name
+    assert without(packed, {"nobody"}) is packed
+    assert without(packed, set(ids)) == b""
