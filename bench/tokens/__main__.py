@@ -1,6 +1,6 @@
 """Command: `python -m bench.tokens --work DIR`. Measures the error of the shipped token weights, and their speed.
 
-Reads `snippets.jsonl` and `counts.npz` as `train/tokens` writes them, uses the held-out projects only, and counts through
+Reads `snippets.jsonl`, `counts.npz` and `counted_by.json` as `train/tokens` writes them, uses the held-out projects only, and counts through
 `clew.text.tokens`, rounding included. `--state` writes the error beside the weights, where `clew.text.tokens.error` reads it.
 Characters / 4 stands beside the estimate as the usual guess.
 """
@@ -45,8 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.outside:
         figures["outside"] = errors(*load(given.outside, split=None))
     figures["speed"] = speed([snippet["text"] for snippet in snippets])
-    source = provenance(("python", "-m", "bench.tokens", "--work", "DIR"), ("numpy", "ctok", "quicktok-v1"))
-    result: dict[str, object] = {"name": source.name, **source.as_json(), "figures": figures}
+    command = ("python", "-m", "bench.tokens", "--work", given.work.name, *(("--outside", given.outside.name) if given.outside else ()))
+    source = provenance(command, ("numpy",))
+    counted_by: dict[str, str] = json.loads((given.work / "counted_by.json").read_text(encoding="utf-8"))
+    result: dict[str, object] = {"name": source.name, **source.as_json(), "counted_by": counted_by, "figures": figures}
     write_result(given.results / f"{source.name}.json", result)
     print(table(figures))
     return 0

@@ -1,6 +1,7 @@
 """Reference: count the tokens of every snippet with the tokenizers that the estimate imitates.
 
-Reads `snippets.jsonl`, writes `counts.npz`: one int32 array per family, in the order of the snippets.
+Reads `snippets.jsonl`, writes `counts.npz`: one int32 array per family, in the order of the snippets; and
+`counted_by.json`: the versions of what counted.
 `ctok` stands for Claude's two families, `quicktok` for o200k. Needed to train and to measure only.
 """
 
@@ -48,10 +49,15 @@ def references() -> dict[str, Callable[[str], int]]:
     return {**{family: claude(family) for family in CTOK_VERSIONS}, "o200k": o200k()}
 
 
+def versions() -> dict[str, str]:
+    """What counts: part of every result that leans on the counts."""
+    return {name: metadata.version(name) for name in ("ctok", "quicktok-v1")}
+
+
 def recount(path: Path) -> None:
     """Write the reference counts into a file of snippets: `{"snippets": [{"kind", "text", "counts"}]}`."""
     held = json.loads(path.read_text(encoding="utf-8"))
-    held["counted_by"] = {name: metadata.version(name) for name in ("ctok", "quicktok-v1")}
+    held["counted_by"] = versions()
     for snippet in held["snippets"]:
         snippet["counts"] = {family: count(snippet["text"]) for family, count in references().items()}
     rows = ",\n".join(json.dumps(snippet, ensure_ascii=False) for snippet in held["snippets"])
@@ -71,6 +77,7 @@ def main() -> None:
         texts = [json.loads(line)["text"] for line in lines]
     counts = {family: np.array([count(text) for text in texts], np.int32) for family, count in references().items()}
     np.savez(options.work / "counts.npz", **counts)
+    (options.work / "counted_by.json").write_text(json.dumps(versions()) + "\n", encoding="utf-8")
     for family, array in counts.items():
         sys.stdout.write(f"{family:11} {int(array.sum()):>10} tokens in {len(texts)} snippets\n")
 
