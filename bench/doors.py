@@ -20,7 +20,7 @@ from clew.settings import Settings
 from clew.store.sqlite import SqliteStore
 
 TOKENIZER = "chars4"  # four characters a token, as all comparisons with other systems count
-SHOWN = frozenset({"folded", "full"})  # resolutions whose lines stand in the packet; a name or a signature only points
+SHOWN = frozenset({"signature", "folded", "full"})  # resolutions whose lines stand in the packet byte for byte; a name only points
 
 
 class CommandFailed(Exception):

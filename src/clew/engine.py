@@ -364,7 +364,7 @@ class Engine:
         return forgetting.purge(self.store, key, ids, reason=reason, now_ns=time.time_ns())
 
     def _record(self, key: str, handle: str) -> Record:
-        wanted = handle.strip().strip("[]⟨⟩").lower()
+        wanted = handle.strip().strip("[]⟨⟩").partition(":")[0].lower()  # packets print [handle:line]
         ids = self.store.find(key, wanted) if wanted else []
         if len(ids) != 1:
             raise UnknownHandle(handle, tuple(ids))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.records import Resolution
-from clew.retrieval.assemble import WORTH, Candidate, Option, assemble, discounted
+from clew.retrieval.assemble import WORTH, Candidate, Option, assemble, discounted, scale
 
 
 def candidate(name: str, weight: float, *tokens: float, group: str = "one") -> Candidate:
@@ -41,7 +41,7 @@ def best_worth(candidates: list[Candidate], budget: float, heading: float = 0.0)
         shown = [(each, each.options[pick]) for each, pick in zip(candidates, picks, strict=True) if pick >= 0]
         headings = heading * len({each.group for each, _ in shown})
         if sum(option.tokens for _, option in shown) + headings <= budget:
-            best = max(best, sum(each.weight * WORTH[option.resolution] for each, option in shown))
+            best = max(best, sum(each.weight * WORTH[option.resolution] * scale(option) for each, option in shown))
     return best
 
 
@@ -54,7 +54,7 @@ def test_the_choice_fits_and_the_stated_gap_is_true(candidates: list[Candidate],
 
     assert choice.tokens == pytest.approx(sum(option.tokens for _, option in shown))
     assert choice.tokens <= budget
-    assert choice.worth == pytest.approx(sum(each.weight * WORTH[option.resolution] for each, option in shown))
+    assert choice.worth == pytest.approx(sum(each.weight * WORTH[option.resolution] * scale(option) for each, option in shown))
     assert 0.0 <= choice.gap <= 1.0
     assert best_worth(candidates, budget) * (1.0 - choice.gap) <= choice.worth + 1e-9
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 
 from clew.records import Resolution
 
-# What a resolution is worth as a share of the whole: a name tells where, a signature what, the body how. Lower shares show
-# more bodies and fewer names: at 8,192 tokens .22/.34/.55 gave FUNCTION 76, LINE 27 %, these give 69 and 37 (62 dev rows).
-WORTH: dict[Resolution, float] = {Resolution.NAME: 0.06, Resolution.SIGNATURE: 0.12, Resolution.FOLDED: 0.25, Resolution.FULL: 1.0}
+# What a resolution is worth as a share of the whole: a name tells where, a signature what, the body how. Chosen with the
+# two constants below on 62 dev rows (bench/LOG.md); lower shares show more bodies and fewer names.
+WORTH: dict[Resolution, float] = {Resolution.NAME: 0.03, Resolution.SIGNATURE: 0.25, Resolution.FOLDED: 0.35, Resolution.FULL: 1.0}
+# What is looked for stands in a long text more often than in a short one: worth grows with this power of its length.
+LENGTH_EXPONENT = 0.3
+LENGTH_UNIT_TOKENS = 80.0  # about the median function's
 GROUP_DISCOUNT = 0.85  # each further record of one file or session is worth this much less: a second file beats a tenth symbol
 GROUP_DISCOUNT_MIN = 0.25
-WEIGHT_FLOOR = 0.004  # a candidate below this share of the best one's weight is not worth a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,10 @@ def _steps(candidates: Sequence[Candidate], heading: Callable[[str], float]) -> 
             anchored.add(candidate.group)
             extra = heading(candidate.group)
         worth = candidate.worth or WORTH
-        points = [(option.tokens + extra, candidate.weight * worth[option.resolution], at) for at, option in enumerate(candidate.options)]
+        points = [
+            (option.tokens + extra, candidate.weight * worth[option.resolution] * scale(option), at)
+            for at, option in enumerate(candidate.options)
+        ]
         tokens, gained = 0.0, 0.0
         for point in _hull(points):
             more, gain = point[0] - tokens, point[1] - gained
@@ -145,6 +150,11 @@ def _steps(candidates: Sequence[Candidate], heading: Callable[[str], float]) -> 
             tokens, gained = point[0], point[1]
     steps.sort(key=lambda step: (-step.efficiency, step.candidate, step.option))
     return steps
+
+
+def scale(option: Option) -> float:
+    """How much more than a text of usual length an option of shown lines is worth."""
+    return (option.tokens / LENGTH_UNIT_TOKENS) ** LENGTH_EXPONENT if option.resolution >= Resolution.FOLDED else 1.0
 
 
 def _hull(points: list[tuple[float, float, int]]) -> list[tuple[float, float, int]]:

@@ -84,12 +84,11 @@ def _code(record: Record, text: Text, originals: Originals) -> _Draft | None:
     if text.resolution == Resolution.NAME:
         line = text.start_line or whole.start_line
         said = f"the file, {whole.end_line} lines" if record.name == record.path and whole.end_line else name
-        return text.resolution, f"{line} [{handle}] {said}\n", line, line, False
+        return text.resolution, f"[{handle}:{line}] {said}\n", line, line, False
     body = originals.text_of(text).rstrip("\n")
     if text.resolution == Resolution.SIGNATURE:
-        owner = name.rpartition(".")[0]
-        prefix = f"{owner} › " if owner else ""
-        return text.resolution, f"{text.start_line} [{handle}] {prefix}{body.strip()}\n", text.start_line, text.end_line, False
+        # The header's lines as they stand, with where they stand behind them.
+        return text.resolution, f"{body}  [{handle}:{text.start_line}]\n", text.start_line, text.end_line, False
     if text is whole:
         return Resolution.FULL, f"--- {text.start_line}-{text.end_line} {name}\n{body}\n", text.start_line, text.end_line, True
     head = f"--- {text.start_line}-{text.end_line} of {whole.start_line}-{whole.end_line} {name} [{handle}]\n"

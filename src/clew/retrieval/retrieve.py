@@ -26,8 +26,9 @@ from clew.text.tokens import Counter
 
 PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 0.6))  # prefix of its sources, weight; guess
 CANDIDATES_MAX = 400  # more than a packet of 8,192 tokens can name
-FULL_MAX = 120  # candidates whose text is read; the rest are shown by name or signature
+FULL_MAX = 60  # candidates whose text is read; the rest are shown by name or signature
 WEIGHT_SHARE_MIN = 0.02  # of the best candidate's weight: below it a record is not worth a line
+SHARPNESS = 2.0  # channel scores fall slowly with rank, the chance of being what is looked for fast: worth is this power
 SUPERSEDED_SHARE = 0.2  # what a record that is no longer true keeps of its weight
 FOLDED_SHARE = 0.6
 PRICE_SHARE_MIN = 0.0005  # stop at this share of the first step's worth per token; guess
@@ -68,7 +69,8 @@ def retrieve(
     rows = [records[index.id_of(doc)] for doc, _ in known]
     originals = Originals(reader, workspace)
     full_max = FULL_MAX if deadline.allows("folds") else 12
-    worth = discounted([weight for _, weight in known], [group_of(record) for record in rows])
+    best = known[0][1] if known else 1.0
+    worth = discounted([(weight / best) ** SHARPNESS for _, weight in known], [group_of(record) for record in rows])
     showings = [
         Showing(record, Resolution.FULL if at < full_max else Resolution.SIGNATURE, is_container=bool(index.has_children[doc]))
         for at, ((doc, _), record) in enumerate(zip(known, rows, strict=True))
