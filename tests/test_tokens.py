@@ -19,6 +19,7 @@ from clew.text.tokens import (
     FAMILIES,
     NEWEST,
     Counter,
+    TokenError,
     corrected,
     counter,
     error,
@@ -59,6 +60,14 @@ def test_the_stated_error_is_within_three_and_eight_percent(family: str) -> None
     assert stated.median <= 0.03
     assert stated.p90 <= 0.08
     assert abs(stated.bias) <= 0.005
+
+
+@pytest.mark.parametrize("family", ESTIMATED)
+def test_the_stated_error_is_one_that_the_benchmark_measured(family: str) -> None:
+    results = Path(__file__).parent.with_name("bench").glob("tokens/results/*.json")
+    measured = [json.loads(path.read_text(encoding="utf-8"))["figures"][family]["all"] for path in results]
+
+    assert error(family) in [TokenError(one["median"], one["p90"], one["bias"]) for one in measured]
 
 
 def test_the_newest_claude_needs_more_tokens_than_characters_over_four_for_every_kind_of_code() -> None:
