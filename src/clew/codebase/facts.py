@@ -1,0 +1,154 @@
+"""Facts: what the parser says about one file, and nothing that it does not say.
+
+All offsets are bytes into the file, half-open; all lines are 1-based and inclusive. The symbols of a
+file form a tree that is stored flat, in order of start, parents before children: `symbols[0]` is
+always the file itself (kind `module`), every other symbol lies inside its parent, and siblings do
+not overlap. A symbol's *own text* is its span less the spans of its children; calls and references
+are counted in own text, so summing over a file counts nothing twice.
+
+Kinds, and what each means in every language:
+
+| kind | meaning |
+|---|---|
+| module | the file itself; its own text is `FileFacts.gaps` |
+| namespace | a named block of definitions: C++ and TypeScript `namespace`, Rust `mod`, Ruby `module`, Kotlin's companion |
+| class, interface, struct, enum, trait | as the language says; Swift `protocol` is an interface, unions are structs, records are classes |
+| extension | members added to a type defined elsewhere: Rust `impl`, Swift `extension`, C++ and Go need none |
+| function, method | with or without a body; a method's parent (or receiver) is a type |
+| test | a test block that has a sentence for a name: `it("…", …)`, RSpec's `describe "…" do` |
+| constant, variable | at file or namespace level only; fields stay in the head of their class |
+| type | an alias |
+| macro | `#define`, `macro_rules!` |
+| section | a heading of a document with what stands below it |
+| config | a table, a key or a block of a configuration file |
+| text | a block of lines with no better name: plain text, and long stretches of code outside every definition |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "module",
+    "namespace",
+    "class",
+    "interface",
+    "struct",
+    "enum",
+    "trait",
+    "extension",
+    "function",
+    "method",
+    "test",
+    "constant",
+    "variable",
+    "type",
+    "macro",
+    "section",
+    "config",
+    "text",
+]
+
+TYPE_KINDS: frozenset[Kind] = frozenset(("class", "interface", "struct", "enum", "trait", "extension"))
+FUNCTION_KINDS: frozenset[Kind] = frozenset(("function", "method", "test"))
+
+MODULE_QUALNAME = "<module>"  # of symbols[0]; no other symbol can be called so
+
+Call = tuple[str, str, int]
+"""Name, receiver as written with dots ("" if none, or if it is not a plain path), times called."""
+
+Reference = tuple[str, int]
+"""Name, times it stands in own text other than as a callee."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """One definition or section.
+
+    qualname       parts joined by dots, in every language: `outer.inner`, Go and Rust methods `Type.name`;
+                   headings of documents are joined by " > ". It may repeat in a file (overloads, property
+                   setters, a struct and its impl): position tells them apart.
+    parent         index into the file's symbols; -1 for the module alone.
+    start, end     the span, with decorators and attributes, and with the comment above where docs stand above.
+    signature_start, signature_end   the header: `def f(a) -> int:`, `func (r *T) X() error {`; without decorators
+                   and docs. Definitions without a body end at their own end, values at their first line's end.
+    head_end       end of the contiguous head that a fold can show: signature and docstring; for a type and a
+                   namespace everything before the first member that has a body.
+    docstring      without its quotes, comment marks and common indentation; "" if none.
+    bases          names inherited from or implemented, as written, with dots and without type arguments.
+    """
+
+    kind: Kind
+    name: str
+    qualname: str
+    parent: int
+    start: int
+    end: int
+    start_line: int
+    end_line: int
+    signature_start: int
+    signature_end: int
+    head_end: int
+    docstring: str
+    calls: tuple[Call, ...]
+    references: tuple[Reference, ...]
+    bases: tuple[str, ...]
+
+    def __reduce__(self) -> tuple[type[Symbol], tuple[object, ...]]:
+        # A third of the time of the state that frozen dataclasses with slots pickle by themselves.
+        return Symbol, (
+            self.kind,
+            self.name,
+            self.qualname,
+            self.parent,
+            self.start,
+            self.end,
+            self.start_line,
+            self.end_line,
+            self.signature_start,
+            self.signature_end,
+            self.head_end,
+            self.docstring,
+            self.calls,
+            self.references,
+            self.bases,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import, include, use or require, as written.
+
+    module       `a.b`, `./x`, `std::fmt`, `net/http`, `sys/types.h`; relative Python imports keep their dots (`..a`).
+    names        (name there, name here) of what is taken out of the module; ("*", "*") for everything.
+    alias        the name that stands for the whole module here; "" if none.
+    line         1-based.
+    is_relative  the path starts from this file: leading dots, `#include "…"`, `require_relative`, `mod x;`.
+    """
+
+    module: str
+    names: tuple[tuple[str, str], ...]
+    alias: str
+    line: int
+    is_relative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What one file holds.
+
+    package    the package or namespace that the file says it belongs to, with dots; "" if it says none.
+    is_whole   every byte was parsed by the language's grammar; for sections always true.
+    gaps       the module's own text: (start, end) in order, together with the top-level symbols every byte.
+    """
+
+    path: str
+    language: str
+    package: str
+    symbols: tuple[Symbol, ...]
+    imports: tuple[Import, ...]
+    gaps: tuple[tuple[int, int], ...]
+    is_whole: bool
+    line_count: int
+    size: int

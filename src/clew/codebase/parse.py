@@ -1,0 +1,454 @@
+"""Parse: bytes of one file in, the facts about them out.
+
+Code is read by a grammar and one query per language, everything else by `sections`. The steps are the
+same for every language: captured nodes become drafts, drafts get their docs and wrappers and are
+nested by their spans, and one sweep over the file gives every call and every name to the innermost
+symbol that it stands in. Pure: no file is opened, nothing is remembered between calls but grammars.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from sys import intern
+from time import thread_time
+
+import numpy as np
+from tree_sitter import Node, Parser, QueryCursor, Tree
+
+from clew.codebase.comments import Comments, docstring_from
+from clew.codebase.facts import FUNCTION_KINDS, MODULE_QUALNAME, TYPE_KINDS, Call, FileFacts, Import, Kind, Reference, Symbol
+from clew.codebase.languages import LANGUAGES, grammar_of, language_of
+from clew.codebase.languages.drafts import Draft, Language, Source
+from clew.codebase.languages.python import clean, docstring_of
+from clew.codebase.sections import BLOCK_LINES_MAX, cut_lines, mentions, sections
+
+HEAD_BYTES = 8_192  # enough for a `#!` line and for the includes of a header
+SOURCE_BYTES_MAX = 2_000_000  # guess: a larger source is data or generated; a tree takes about 60 times its bytes
+
+# A grammar calls back every 100 operations. Real code needs a call per 20 to 150 bytes; what needs several
+# per byte is an ambiguity that multiplies. A count before a clock, so that the same bytes give the same facts.
+STEPS_PER_BYTE_MAX = 0.25
+STEPS_MIN = 20_000
+PARSE_CPU_S_MAX = 10.0  # the last resort, for what makes each operation slow: 100 times what 400 kB of prose needs in any grammar
+
+# All grammars take memory quadratic in the length of some broken expressions, 1 GB for 20 kB of `a<a<a<…` or `[[[…`, and
+# their allocator aborts the process. Three measures that real code keeps far below: brackets left open, bytes without
+# anything that ends an expression (by language), bytes without a letter.
+OPEN_BRACKETS_MAX = 500
+WORDLESS_BYTES_MAX = 2_048
+_END = re.compile(rb"[;,{}()\[\]]|\n[ \t]*#")
+_LIST_END = re.compile(rb"[;{}()\[\]]")
+_STATEMENT_END = re.compile(rb"[;{}]")
+_WORD = re.compile(rb"[\w\x80-\xff]")
+_IN_WORDS = bytes(code for code in range(256) if code > 127 or chr(code).isalnum() or chr(code) in "_+/")
+_DEPTH = np.zeros(256, np.int8)
+_DEPTH[list(b"([{")] = 1
+_DEPTH[list(b")]}")] = -1
+
+_NAME = re.compile(rb"[.$@]?[A-Za-z_\x80-\xff][\w\x80-\xff]*")
+_DOT, _MARKS = ord("."), frozenset(b".$@")
+# Matched against the bytes before a name, backwards: `self.a?.` is `.?a.fles`.
+_RECEIVER_BACKWARDS = re.compile(rb"(?:(?:\.[?!]{0,2}|::|>-\??|\\)[\w$@\x80-\xff]+)+")
+_ARROWS = re.compile(r"::|\?->|->|\?\.|!!?\.|\\")
+_JOINTS = frozenset(b".:>\\")
+RECEIVER_BYTES_MAX = 48  # a longer receiver is an expression, not a name to look up
+
+_VALUE_KINDS: frozenset[Kind] = frozenset(("constant", "variable"))
+_HOME_OF_VALUES: frozenset[Kind] = frozenset(("module", "namespace"))
+_CUT_KINDS: frozenset[Kind] = frozenset(("module", "section", "config"))
+
+Span = tuple[int, int]
+
+
+def parse(path: str, data: bytes, language: str | None = None) -> FileFacts:
+    """Return what the bytes of one file hold; the same bytes give the same facts, and no bytes raise.
+
+    path      relative to its repository, with "/"; tells the language, and names the module.
+    language  as `language_of` names it, where it is known already; an unknown one is read as plain text.
+    Cost      about 4 MB of Python in a second; memory about 60 bytes per byte while a tree is alive.
+    """
+    name = language or language_of(path, data[:HEAD_BYTES]) or "text"
+    known = LANGUAGES.get(name)
+    if known is None:
+        reading = _Reading(sections(name, data))
+        return _facts(path, name, data, reading, None)
+    tree = _tree(known, data)
+    reading = _read(known, Source(data), tree) if tree is not None else _Reading([], is_whole=False)
+    return _facts(path, name, data, reading, known if tree is not None else None)
+
+
+def is_runaway(language: Language, data: bytes) -> bool:
+    """Say whether a language's grammar may need absurd memory for these bytes: see the constants above."""
+    if _has_block_without(_WORD, data, WORDLESS_BYTES_MAX):
+        return True
+    if _has_block_without(_END, data, language.unended_bytes_max) or _has_block_without(_LIST_END, data, language.list_bytes_max):
+        return True
+    if max(map(data.count, (b"(", b"[", b"{", b")", b"]", b"}"))) > OPEN_BRACKETS_MAX // 3:
+        depth = np.cumsum(_DEPTH[np.frombuffer(data, np.uint8)], dtype=np.int32)
+        lowest = np.minimum.accumulate(depth)
+        if int((depth - lowest).max()) > OPEN_BRACKETS_MAX or int(lowest[-1]) < -OPEN_BRACKETS_MAX:
+            return True
+    if data.count(b"/*") - data.count(b"*/") > OPEN_BRACKETS_MAX:
+        return True
+    if not language.explosive_angles or data.count(b"<") < OPEN_BRACKETS_MAX:
+        return False
+    return any(part.count(b"<") - part.count(b">") > OPEN_BRACKETS_MAX for part in _STATEMENT_END.split(data))
+
+
+def _has_block_without(pattern: re.Pattern[bytes], data: bytes, size: int) -> bool:
+    """Say whether a whole block of a size has no match and is not one long token such as base64; never for size 0.
+
+    A stretch of twice the size is sure to fill a block; looking at blocks costs one short search each.
+    """
+    if not size:
+        return False
+    blocks = (at for at in range(0, len(data) - size + 1, size) if pattern.search(data, at, at + size) is None)
+    return any(len(data[at : at + size].translate(None, _IN_WORDS)) * 16 > size for at in blocks)
+
+
+def _tree(language: Language, data: bytes) -> Tree | None:
+    """Return the syntax tree, None if the file is too large or too hard to read."""
+    if len(data) > SOURCE_BYTES_MAX or is_runaway(language, data):
+        return None
+    steps, steps_max = 0, STEPS_MIN + int(len(data) * STEPS_PER_BYTE_MAX)
+    cpu_s_max = thread_time() + PARSE_CPU_S_MAX
+
+    def is_too_long(_offset: int, _has_error: bool) -> bool:  # noqa: FBT001 - the grammar's own signature
+        nonlocal steps
+        steps += 1
+        return steps > steps_max or (not steps & 63 and thread_time() > cpu_s_max)
+
+    parser = Parser(grammar_of(language.name)[0])
+    try:
+        return parser.parse(lambda offset, _point: data[offset : offset + 65_536], progress_callback=is_too_long)
+    except ValueError:  # what it raises when the callback stopped it; the caller sees None and reads lines
+        return None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What a reader found in a file before anything is nested."""
+
+    drafts: list[Draft]
+    calls: list[Span] = field(default_factory=list[Span])
+    bindings: list[Span] = field(default_factory=list[Span])
+    imports: tuple[Import, ...] = ()
+    masked: bytes | bytearray = b""
+    package: str = ""
+    docstring: str = ""
+    doc_end: int = 0
+    is_whole: bool = True
+
+
+def _spans_of(nodes: Iterable[Node]) -> list[Span]:
+    """Return the places of some nodes in order, without the empty ones that the grammar made up where it missed something."""
+    return sorted([(start, end) for start, end in [(node.start_byte, node.end_byte) for node in nodes] if end > start])
+
+
+def _read(language: Language, source: Source, tree: Tree) -> _Reading:
+    """Run a language's query over a tree and collect what it captures."""
+    root = tree.root_node
+    captures = QueryCursor(grammar_of(language.name)[1]).captures(root)
+    drafts: list[Draft] = []
+    seen: set[tuple[int, int, str, str]] = set()
+    for node in captures.get("def", ()):
+        for draft in language.define[node.type](source, node):
+            key = (draft.start, draft.end, draft.kind, draft.name)
+            if draft.name and draft.end > draft.start and key not in seen:
+                seen.add(key)
+                drafts.append(draft)
+    comments = _spans_of(captures.get("comment", ()))
+    _wrap(language, drafts, captures.get("wrap", ()))
+    reading = _Reading(drafts, _spans_of(captures.get("call", ())), _spans_of(captures.get("local", ())), is_whole=not root.has_error)
+    _document(language, source, root, reading, Comments(source.data, comments, _spans_of(captures.get("lead", ()))))
+    imports = captures.get("import", ())
+    if imports and reading.calls:
+        starts = {node.start_byte for node in imports}  # `require(…)` is an import, no call
+        reading.calls = [call for call in reading.calls if call[0] not in starts]
+    masked = bytearray(source.data)
+    for start, end in comments + _spans_of([*captures.get("mask", ()), *captures.get("package", ()), *imports]):
+        masked[start:end] = b" " * (end - start)
+    reading.masked = masked
+    reading.imports = tuple(found for node in sorted(imports, key=_start_of) for found in language.imports(source, node))
+    packages = captures.get("package")
+    if packages:
+        reading.package = _ARROWS.sub(".", source.text(min(packages, key=_start_of)))
+    return reading
+
+
+def _start_of(node: Node) -> int:
+    return node.start_byte
+
+
+def _wrap(language: Language, drafts: list[Draft], wraps: Iterable[Node]) -> None:
+    """Widen drafts by the wrappers right around them, and their signatures where the wrapper is a part of these."""
+    outer: dict[Span, tuple[int, int, int]] = {}
+    for node in wraps:
+        inner = node.child_by_field_name("definition") or node.child_by_field_name("declaration") or node.child_by_field_name("value")
+        if inner is None and node.named_child_count:
+            inner = node.named_child(node.named_child_count - 1)
+        if inner is not None:
+            header = next((child.start_byte for child in node.children if child.type != "decorator"), node.start_byte)
+            outer[inner.start_byte, inner.end_byte] = (node.start_byte, node.end_byte, header)
+    if not outer:
+        return
+    for draft in drafts:
+        span = (draft.start, draft.end)
+        while (wider := outer.get(span)) is not None and wider[:2] != span:
+            span = wider[:2]
+            if language.wrap_is_header:
+                draft.signature_start = wider[2]
+        draft.start, draft.end = span
+
+
+def _document(language: Language, source: Source, root: Node, reading: _Reading, comments: Comments) -> None:
+    """Give drafts the docs that stand above them, and the file its own."""
+    if not language.docs_above:
+        string = docstring_of(root)
+        if string is not None:
+            reading.docstring = clean(source.data[string.start_byte : string.end_byte])
+            reading.doc_end = string.end_byte
+        return
+    first = len(source.data)
+    for draft in reading.drafts:
+        start, spans = comments.above(draft.start)
+        if spans and not draft.docstring:
+            draft.docstring = docstring_from(source.data, spans)
+        draft.start = start
+        first = min(first, start)
+    reading.docstring = comments.at_top(first)
+
+
+def _nest(drafts: list[Draft], module: Draft) -> tuple[list[Draft], list[int]]:
+    """Return the drafts in order with the file first, and each one's parent as an index into them.
+
+    Values are kept at file and namespace level only, once a name; functions in types become methods.
+    A draft that overlaps another without lying in it, as broken trees may give, is left out.
+    """
+    kept, parents, stack = [module], [-1], [0]
+    values: set[tuple[int, str]] = set()
+    for draft in sorted(drafts, key=lambda draft: (draft.start, -draft.end)):
+        while draft.start >= kept[stack[-1]].end and len(stack) > 1:
+            stack.pop()
+        parent = stack[-1]
+        around = kept[parent]
+        if draft.end > around.end:
+            continue
+        if draft.kind in _VALUE_KINDS:
+            if around.kind not in _HOME_OF_VALUES or (parent, draft.name) in values:
+                continue
+            values.add((parent, draft.name))
+        if draft.kind == "function" and around.kind in TYPE_KINDS:
+            draft.kind = "method"
+        if not draft.has_body and draft.kind == "function" and around.kind in FUNCTION_KINDS:
+            continue  # `Type name(argument);` in C++ reads like a prototype
+        stack.append(len(kept))
+        kept.append(draft)
+        parents.append(parent)
+    return kept, parents
+
+
+def _own_spans(kept: Sequence[Draft]) -> list[tuple[int, int, int]]:
+    """Return (start, end, index of the innermost draft) for every byte, in order, without empty ones."""
+    spans: list[tuple[int, int, int]] = []
+    stack: list[int] = []
+    at = 0
+    for index, draft in enumerate(kept):
+        while stack and kept[stack[-1]].end <= draft.start:
+            top = stack.pop()
+            if kept[top].end > at:
+                spans.append((at, kept[top].end, top))
+                at = kept[top].end
+        if draft.start > at:
+            spans.append((at, draft.start, stack[-1]))
+            at = draft.start
+        stack.append(index)
+    while stack:
+        top = stack.pop()
+        if kept[top].end > at:
+            spans.append((at, kept[top].end, top))
+            at = kept[top].end
+    return spans
+
+
+def _cut_long(data: bytes, kept: Sequence[Draft]) -> list[Draft]:
+    """Return blocks for the stretches that are too long and have no better name: of the file, of a section, of a table."""
+    blocks: list[Draft] = []
+    for start, end, owner in _own_spans(kept):
+        if kept[owner].kind not in _CUT_KINDS or data.count(b"\n", start, end) <= BLOCK_LINES_MAX:
+            continue
+        is_headed = owner > 0 and start == kept[owner].start  # a section keeps its heading
+        blocks.extend(cut_lines(data, kept[owner].signature_end if is_headed else start, end))
+    return blocks
+
+
+def _facts(path: str, name: str, data: bytes, reading: _Reading, language: Language | None) -> FileFacts:
+    """Nest the drafts of a file, count what they mention, and freeze all of it."""
+    size = len(data)
+    module = Draft("module", _module_name(path), 0, size, 0, 0, docstring=reading.docstring, doc_end=reading.doc_end)
+    kept, parents = _nest(reading.drafts, module)
+    blocks = _cut_long(data, kept)
+    if blocks:
+        kept, parents = _nest([*kept[1:], *blocks], module)
+    spans = _own_spans(kept)
+    if language is None:
+        calls, references = _mentions(data, kept, spans)
+    else:
+        calls, references = _count(language, data, reading, kept, parents, spans)
+    line_starts = [0, *accumulate(len(line) + 1 for line in data.split(b"\n"))]
+    heads = _heads(data, kept, parents)
+    qualnames = _qualnames(kept, parents)
+    symbols = tuple(
+        Symbol(
+            draft.kind,
+            draft.name,
+            qualnames[index],
+            parents[index],
+            draft.start,
+            draft.end,
+            bisect_right(line_starts, draft.start),
+            bisect_right(line_starts, max(draft.start, draft.end - 1)),
+            draft.signature_start,
+            draft.signature_end,
+            heads[index],
+            draft.docstring,
+            calls[index],
+            references[index],
+            draft.bases,
+        )
+        for index, draft in enumerate(kept)
+    )
+    gaps = tuple((start, end) for start, end, owner in spans if owner == 0)
+    lines = len(line_starts) - 2 + (1 if size and not data.endswith(b"\n") else 0)
+    return FileFacts(path, name, reading.package, symbols, reading.imports, gaps, reading.is_whole, lines, size)
+
+
+def _module_name(path: str) -> str:
+    """Return what a file is called by those who import it: its stem, or its folder's name for an index file."""
+    folder, _, name = path.rpartition("/")
+    stem = name.split(".")[0] or name
+    if stem in ("__init__", "index", "mod") and folder:
+        return folder.rpartition("/")[2]
+    return stem or path or "?"
+
+
+def _qualnames(kept: Sequence[Draft], parents: Sequence[int]) -> list[str]:
+    qualnames = [MODULE_QUALNAME]
+    for draft, parent in zip(kept[1:], parents[1:], strict=True):
+        own = f"{draft.qualifier}.{draft.name}" if draft.qualifier else draft.name
+        joint = " > " if draft.kind in ("section", "text") else "."
+        qualnames.append(intern(qualnames[parent] + joint + own if parent else own))
+    return qualnames
+
+
+def _heads(data: bytes, kept: Sequence[Draft], parents: Sequence[int]) -> list[int]:
+    """Return where each draft's head ends: see `Symbol.head_end`."""
+    heads = [draft.end if draft.kind in _HEAD_IS_ALL else max(draft.signature_end, draft.doc_end) for draft in kept]
+    heads[0] = kept[0].end
+    is_cut: set[int] = set()
+    for index in range(1, len(kept)):
+        parent, draft = parents[index], kept[index]
+        if not draft.has_body or parent in is_cut or (kept[parent].kind not in _HEAD_IS_ALL and parent):
+            continue
+        is_cut.add(parent)
+        floor = max(kept[parent].signature_end, kept[parent].doc_end)
+        end = draft.start
+        while end > floor and data[end - 1 : end].isspace():
+            end -= 1
+        heads[parent] = max(end, floor)
+    return heads
+
+
+_HEAD_IS_ALL: frozenset[Kind] = TYPE_KINDS | frozenset(("namespace", "type"))
+
+
+def _mentions(
+    data: bytes, kept: Sequence[Draft], spans: Sequence[tuple[int, int, int]]
+) -> tuple[list[tuple[Call, ...]], list[tuple[Reference, ...]]]:
+    """Return no calls, and the code-like words of each section."""
+    counts = [Counter[str]() for _ in kept]
+    for start, end, owner in spans:
+        counts[owner].update(mentions(data[start:end].decode("utf-8", "replace")))
+    return [()] * len(kept), [tuple((intern(name), times) for name, times in count.items()) for count in counts]
+
+
+def _count(
+    language: Language,
+    data: bytes,
+    reading: _Reading,
+    kept: Sequence[Draft],
+    parents: Sequence[int],
+    spans: Sequence[tuple[int, int, int]],
+) -> tuple[list[tuple[Call, ...]], list[tuple[Reference, ...]]]:
+    """Return the calls and the references in each draft's own text."""
+    bound = _bound_names(data, reading.bindings, kept, parents, spans)
+    defined = {draft.name for draft in kept}
+    calls = _calls(data, reading.calls, len(kept), spans)
+    texts: list[list[bytes | bytearray]] = [[] for _ in kept]
+    for start, end, owner in spans:
+        texts[owner].append(reading.masked[start:end])
+    all_calls: list[tuple[Call, ...]] = []
+    all_references: list[tuple[Reference, ...]] = []
+    keywords, sigil, nothing = language.keywords, ord(language.sigil or " "), frozenset[str]()
+    for index, draft in enumerate(kept):
+        own_bound = bound.get(index, nothing)
+        names: dict[str, int] = {}
+        for token, times in Counter(_NAME.findall(b" ".join(texts[index]))).items():
+            first = token[0]
+            if first == sigil:
+                continue
+            name = (token[1:] if first in _MARKS else token).decode("utf-8", "replace")
+            if (first == _DOT or name not in own_bound) and name not in keywords and (len(name) > 1 or name.isupper()):
+                names[name] = names.get(name, 0) + times
+        kept_calls: list[Call] = []
+        for (name, receiver), times in calls[index].items():
+            if name in names:
+                names[name] -= times
+            if receiver or name not in own_bound or name in defined:
+                kept_calls.append((intern(name), intern(receiver), times))
+        if draft.name in names:
+            names[draft.name] -= 1  # its own header
+        all_calls.append(tuple(kept_calls))
+        all_references.append(tuple([(intern(name), times) for name, times in names.items() if times > 0]))
+    return all_calls, all_references
+
+
+def _bound_names(
+    data: bytes, bindings: Sequence[Span], kept: Sequence[Draft], parents: Sequence[int], spans: Sequence[tuple[int, int, int]]
+) -> Mapping[int, set[str]]:
+    """Return, for functions, the names that they or the functions around them bind."""
+    bound: dict[int, set[str]] = {}
+    at = 0
+    for start, end in bindings:
+        while spans[at][1] <= start:
+            at += 1
+        owner = spans[at][2]
+        if kept[owner].kind in FUNCTION_KINDS:
+            bound.setdefault(owner, set()).add(data[start:end].decode("utf-8", "replace"))
+    for index in range(1, len(kept)):
+        if kept[index].kind in FUNCTION_KINDS and parents[index] in bound:
+            bound[index] = bound[parents[index]] | bound.get(index, set())
+    return bound
+
+
+def _calls(data: bytes, names: Sequence[Span], count: int, spans: Sequence[tuple[int, int, int]]) -> list[dict[tuple[str, str], int]]:
+    """Return, for each draft, how often it calls which name on which receiver, in order of the first call."""
+    calls: list[dict[tuple[str, str], int]] = [{} for _ in range(count)]
+    at = 0
+    for start, end in names:
+        while spans[at][1] <= start:
+            at += 1
+        receiver = ""
+        if start and data[start - 1] in _JOINTS:
+            found = _RECEIVER_BACKWARDS.match(data[max(0, start - RECEIVER_BYTES_MAX) : start][::-1])
+            if found is not None:
+                receiver = _ARROWS.sub(".", found.group()[::-1].decode("utf-8", "replace")).rstrip(".")
+        key = (data[start:end].decode("utf-8", "replace"), receiver)
+        own = calls[spans[at][2]]
+        own[key] = own.get(key, 0) + 1
+    return calls

@@ -1,0 +1,267 @@
+"""Sections: what stands under which heading, for everything that no grammar reads.
+
+Documents are cut at their headings, configuration at its tables and keys, and whatever is left at
+blank lines, in blocks that a person would still read at one go. A key on a single line gets no
+section of its own: it stays in the text of what holds it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from clew.codebase.facts import Kind
+from clew.codebase.languages.drafts import Draft
+
+BLOCK_LINES_MAX = 60  # one screen; guess
+BLOCK_LINES_GOOD = 30  # a blank line from here on may end a block; guess
+TITLE_CHARS_MAX = 80
+INDENT_LEVELS_MAX = 3  # keys of keys of keys: the steps of a workflow's job
+LEAD_BYTES_MAX = 4_000  # of a section's first paragraph; a longer one is no summary
+
+Cut = tuple[int, int, int, str]
+"""Start, end of the heading, level (1 is the highest), title; a cut without a title only ends what came before."""
+
+
+def sections(language: str, data: bytes) -> list[Draft]:
+    """Return the sections of a file, in order, each reaching to the next of its level or higher.
+
+    language  a name that `language_of` returns; one without a way to cut gives no sections.
+    """
+    if language in _KEYED:
+        return list(_keyed(data, _KEYED[language]))
+    kind, cutter = _CUTTERS.get(language, ("text", None))
+    return _spans(kind, list(cutter(data)), data) if cutter is not None else []
+
+
+def mentions(text: str) -> Counter[str]:
+    """Return the words of prose that look like names from code, with how often they stand there.
+
+    A word looks so if it has an underscore or a hump inside, is called, or is a part of a dotted path.
+    """
+    found: Counter[str] = Counter()
+    for match in _MENTION.finditer(text):
+        path, called = match.groups()
+        if called or "." in path or "_" in path or _HUMP.search(path):
+            found.update(part for part in path.split(".") if len(part) > 2)
+    return found
+
+
+_MENTION = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(\(?)")
+_HUMP = re.compile(r"[a-z0-9][A-Z]")
+
+
+def cut_lines(data: bytes, start: int, end: int) -> list[Draft]:
+    """Return blocks of at most `BLOCK_LINES_MAX` lines that cover every line of [start, end) that is not blank.
+
+    A block ends at the last blank line between `BLOCK_LINES_GOOD` and the maximum, else at the maximum.
+    """
+    lines = [found.span() for found in _LINE.finditer(data, start, end)]
+    is_blank = [not data[first:last].strip() for first, last in lines]
+    drafts: list[Draft] = []
+    index, count = 0, len(lines)
+    while index < count:
+        if is_blank[index]:
+            index += 1
+            continue
+        stop = min(index + BLOCK_LINES_MAX, count)
+        if stop < count:
+            stop = next((at for at in range(stop, index + BLOCK_LINES_GOOD, -1) if is_blank[at]), stop)
+        last = stop
+        while is_blank[last - 1]:
+            last -= 1
+        block_start, block_end = lines[index][0], lines[last - 1][1]
+        heading_end = lines[index][1]
+        drafts.append(Draft("text", _first_words(data, lines[index:last]), block_start, block_end, block_start, heading_end))
+        index = stop
+    return drafts
+
+
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
+
+
+def _first_words(data: bytes, lines: list[tuple[int, int]]) -> str:
+    """Return the first line that says something as a block's name: not a brace, not a rule."""
+    telling = (data[start:end] for start, end in lines if _WORD.search(data, start, end))
+    return _title(next(telling, data[lines[0][0] : lines[0][1]]))
+
+
+_WORD = re.compile(rb"[\w\x80-\xff]{3}")
+
+
+def _title(raw: bytes) -> str:
+    """Return a line as a name: one line, no marks around it, not too long."""
+    return " ".join(raw[: 4 * TITLE_CHARS_MAX].decode("utf-8", "replace").split())[:TITLE_CHARS_MAX].strip() or "…"
+
+
+def _spans(kind: Kind, cuts: list[Cut], data: bytes) -> list[Draft]:
+    """Turn headings into spans: each ends where the next heading of its level or higher starts."""
+    ends = [len(data)] * len(cuts)
+    above: list[int] = []
+    for index, (start, _, level, _) in enumerate(cuts):
+        while above and cuts[above[-1]][2] >= level:
+            ends[above.pop()] = start
+        above.append(index)
+    starts = [*(cut[0] for cut in cuts[1:]), len(data)]
+
+    drafts: list[Draft] = []
+    for (start, heading_end, _, title), end, next_start in zip(cuts, ends, starts, strict=False):
+        if not title:
+            continue
+        draft = Draft(kind, title, start, end, start, min(heading_end, end))
+        if kind == "section":
+            _summarise(draft, data, min(next_start, end))
+        drafts.append(draft)
+    return drafts
+
+
+_PARAGRAPH = re.compile(rb"\s*(\S.*?)(?=\n[ \t\r]*\n|\Z)", re.DOTALL)
+
+
+def _summarise(draft: Draft, data: bytes, stop: int) -> None:
+    """Take a section's first paragraph as its docstring."""
+    found = _PARAGRAPH.match(data[draft.signature_end : min(stop, draft.signature_end + LEAD_BYTES_MAX)])
+    if found is not None:
+        draft.docstring = " ".join(found.group(1).decode("utf-8", "replace").split())
+        draft.doc_end = draft.signature_end + found.end()
+
+
+_FENCE = re.compile(rb"[ ]{0,3}(```+|~~~+)")
+_ATX = re.compile(rb"[ ]{0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t\r]*$")
+_SETEXT = re.compile(rb"[ ]{0,3}(=+|-{2,})[ \t\r]*$")
+_NOT_PROSE = re.compile(rb"[ ]{0,3}(?:[-*+>|#<]|\d+[.)])[ \t|]|[ ]{4}|\t")
+
+
+def _markdown(data: bytes) -> Iterator[Cut]:
+    """Cut at `# …` and at underlined headings, not inside fences or front matter."""
+    fence = b""
+    before: tuple[int, bytes] | None = None
+    is_front = data.startswith((b"---\n", b"---\r\n"))
+    for found in _LINE.finditer(data):
+        line, start = found.group().rstrip(b"\r\n"), found.start()
+        if is_front:
+            is_front = start == 0 or line not in (b"---", b"...")
+            continue
+        marks = _FENCE.match(line)
+        if fence:
+            if marks and marks.group(1).startswith(fence) and not line[marks.end() :].strip():
+                fence = b""
+            continue
+        if marks:
+            fence, before = marks.group(1), None
+            continue
+        heading = _ATX.match(line)
+        if heading:
+            yield start, found.end(), len(heading.group(1)), _title(heading.group(2) or b"")
+            before = None
+            continue
+        under = _SETEXT.match(line)
+        if under and before is not None:
+            yield before[0], found.end(), 1 if under.group(1).startswith(b"=") else 2, _title(before[1])
+            before = None
+            continue
+        before = (start, line) if line.strip() and not _NOT_PROSE.match(line) else None
+
+
+_ADORNMENT = re.compile(rb"([=\-`:.'\"~^_*+#<>!$%&(),/;?@\[\\\]{|}])\1{2,}[ \t\r]*$")
+
+
+def _rst(data: bytes) -> Iterator[Cut]:
+    """Cut at lines that are underlined, or framed, with one repeated mark; levels by order of appearance."""
+    levels: dict[tuple[bytes, bool], int] = {}
+    rows = [(found.start(), found.end(), found.group().rstrip()) for found in _LINE.finditer(data)]
+    for index in range(len(rows) - 1):
+        title = rows[index][2]
+        under = _ADORNMENT.match(rows[index + 1][2])
+        if not under or not title or _ADORNMENT.match(title) or len(rows[index + 1][2]) < len(title.strip()):
+            continue
+        over = _ADORNMENT.match(rows[index - 1][2]) if index else None
+        is_framed = over is not None and over.group(1) == under.group(1)
+        if not is_framed and (title[:1].isspace() or (index and rows[index - 1][2])):
+            continue  # a table, or a transition below a paragraph
+        level = levels.setdefault((under.group(1), is_framed), len(levels) + 1)
+        yield rows[index - 1 if is_framed else index][0], rows[index + 1][1], level, _title(title)
+
+
+def _at(pattern: bytes) -> Callable[[bytes], Iterator[Cut]]:
+    """Return a cutter that cuts at every match; the first group that matched is the title, none only ends a section."""
+    compiled = re.compile(pattern, re.MULTILINE)
+
+    def cut(data: bytes) -> Iterator[Cut]:
+        for found in compiled.finditer(data):
+            end = data.find(b"\n", found.end())
+            title = next((group for group in found.groups() if group), b"")
+            yield found.start(), len(data) if end < 0 else end + 1, 1, _title(title) if title else ""
+
+    return cut
+
+
+_CUTTERS: dict[str, tuple[Kind, Callable[[bytes], Iterator[Cut]]]] = {
+    "markdown": ("section", _markdown),
+    "rst": ("section", _rst),
+    "asciidoc": ("section", _at(rb"^={1,6}[ \t]+(\S.*?)[ \t\r]*$")),
+    "tex": ("section", _at(rb"^\\(?:chapter|section|subsection)\*?\{([^}\n]*)\}")),
+    "toml": ("config", _at(rb"^\[\[?[ \t]*([^\]\n]+?)[ \t]*\]\]?[ \t\r]*(?:#.*)?$")),
+    "ini": ("config", _at(rb"^\[([^\]\n]+)\]")),
+    "dockerfile": ("config", _at(rb"^(?i:FROM)[ \t]+(?:.*?[ \t](?i:AS)[ \t]+(\S+)[ \t\r]*$|(\S+))")),
+    "makefile": ("config", _at(rb"^([A-Za-z0-9_./%$(){}-][^:=#\n\t]*?)[ \t]*::?(?!=)(?:[^=\n]*)$")),
+    "cmake": ("config", _at(rb"^[ \t]*(?i:function|macro|add_executable|add_library|project)[ \t]*\([ \t]*([^\s)]+)")),
+    "terraform": ("config", _at(rb"^(?:resource|data|module|variable|output|provider)[ \t]+([^{\n]+?)[ \t]*\{")),
+    "sql": (
+        "config",
+        _at(rb"^(?i:create)[ \t]+(?i:or[ \t]+replace[ \t]+)?((?i:table|view|function|procedure|index|trigger|type)[^(;\n]*)"),
+    ),
+    "protobuf": ("config", _at(rb"^((?:message|service|enum)[ \t]+\w+)")),
+    "graphql": ("config", _at(rb"^((?:type|interface|enum|input|union|query|mutation|fragment)[ \t]+\w+)")),
+}
+
+_KEYED = {
+    "yaml": re.compile(rb"([ ]*)(?:- )?[\"']?([^\s\"'#:&*!{}\[\],-][^:\n]*?|[^\s#]+?)[\"']?[ \t]*:(?:[ \t\r]|$)"),
+    "json": re.compile(rb"([ \t]*)\"((?:[^\"\\\n]|\\.){1,80})\"[ \t]*:"),
+}
+
+
+def _keyed(data: bytes, key: re.Pattern[bytes]) -> Iterator[Draft]:
+    """Give the sections of a file whose nesting is written as indentation.
+
+    A key whose value fills further lines is a section; the keys within it are too, where it has more
+    than `BLOCK_LINES_MAX` lines, down to `INDENT_LEVELS_MAX` levels. Keys of one file's lists stay text.
+    """
+    rows = [(found.start(), found.end(), found.group()) for found in _LINE.finditer(data)]
+    indents = [_indent(line) for _, _, line in rows]
+    todo = [(0, len(rows), 1)]
+    while todo:
+        first, stop, level = todo.pop()
+        found = [(at, match) for at in range(first, stop) if (match := key.match(rows[at][2])) and indents[at] == len(match.group(1))]
+        if not found:
+            continue
+        indent = min(indents[at] for at, _ in found)
+        heads = [(at, match) for at, match in found if indents[at] == indent]
+        for number, (at, match) in enumerate(heads):
+            limit = heads[number + 1][0] if number + 1 < len(heads) else stop
+            last = next((row for row in range(at + 1, limit) if indents[row] < indent and indents[row] != BLANK), limit) - 1
+            while last > at and (indents[last] == BLANK or _is_remark(rows[last][2], indents[last], indent)):
+                last -= 1
+            if last == at:
+                continue
+            start, end = rows[at][0], rows[last][1]
+            yield Draft("config", _title(match.group(2)), start, end, start, rows[at][1])
+            if last - at >= BLOCK_LINES_MAX and level < INDENT_LEVELS_MAX:
+                todo.append((at + 1, last + 1, level + 1))
+
+
+BLANK = -1
+BREAK = -2  # `---` between two documents of one file ends every key
+
+
+def _indent(line: bytes) -> int:
+    if line.startswith(b"---"):
+        return BREAK
+    stripped = line.lstrip(b" \t\r\n")
+    return len(line) - len(stripped) if stripped else BLANK
+
+
+def _is_remark(line: bytes, indent: int, key_indent: int) -> bool:
+    """Say whether a line is a comment that belongs to the key below it."""
+    return indent <= key_indent and line.lstrip().startswith((b"#", b"//"))
