@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import cache
 from math import ceil, exp, floor, log
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -173,7 +172,7 @@ def corrected(counter: Counter, seen: Iterable[tuple[int, int]]) -> Counter:
     ratios = [real / estimated for estimated, real in seen if estimated > 0 and real > 0]
     if not ratios or counter.name == "chars4":
         return counter
-    drawn = exp(log(median(ratios)) * len(ratios) / (len(ratios) + SEEN_WEIGHT))
+    drawn = exp(log(float(np.median(ratios))) * len(ratios) / (len(ratios) + SEEN_WEIGHT))
     return Counter(counter.name, _clipped(counter.correction * drawn))
 
 
