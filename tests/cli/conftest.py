@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from calling import SOURCE, Call, Called
 
 from clew.cli.outcome import run
-
-SOURCE = Path(__file__).parents[2] / "src"
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """How a call ended."""
-
-    code: int
-    out: bytes
-    err: str
-
-    @property
-    def text(self) -> str:
-        return self.out.decode()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Call = Callable[..., Called]
 
 
 @pytest.fixture

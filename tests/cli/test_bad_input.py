@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import SOURCE, Call, Called
+from calling import SOURCE, Call, Called
 
 from clew.samples import TIES
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Call
+from calling import Call
 
 from clew.samples import TIES
 
