@@ -73,7 +73,48 @@ def test_a_record_needs_nothing_but_its_row(tmp_path) -> None:
 
     record = Record("id", Layer.FACT, "k", "s", "src", "d", "n", (Text(Resolution.NAME, 1, "n"),))
     row = record_to_row(record, 1, 2, is_indexed=True)
-    _, record_id, _, _, subject, digest, seq, at_ns, layer, kind, name, parent, path, language, session, uuid, agent, trust, importance, texts = row
-    shown = (1, "src", 9, record_id, layer, kind, subject, digest, name, texts, seq, parent, path, language, session, uuid, agent, trust, importance)
+    (
+        _,
+        record_id,
+        _,
+        _,
+        subject,
+        digest,
+        seq,
+        at_ns,
+        layer,
+        kind,
+        name,
+        parent,
+        path,
+        language,
+        session,
+        uuid,
+        agent,
+        trust,
+        importance,
+        texts,
+    ) = row
+    shown = (
+        1,
+        "src",
+        9,
+        record_id,
+        layer,
+        kind,
+        subject,
+        digest,
+        name,
+        texts,
+        seq,
+        parent,
+        path,
+        language,
+        session,
+        uuid,
+        agent,
+        trust,
+        importance,
+    )
 
     assert record_from_row((*shown, at_ns)) == record

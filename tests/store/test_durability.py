@@ -64,7 +64,8 @@ def nursery_of(path: Path) -> Iterator[subprocess.Popen]:
     try:
         yield process
     finally:
-        assert process.stdin and process.stdout
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
         process.wait(10)
         process.stdout.close()
@@ -72,7 +73,8 @@ def nursery_of(path: Path) -> Iterator[subprocess.Popen]:
 
 def kill_after(nursery: subprocess.Popen, first: int, delay_s: float) -> list[int]:
     """Let a writer run from delta `first` on, kill it, and return the numbers that it acknowledged."""
-    assert nursery.stdin and nursery.stdout
+    assert nursery.stdin is not None
+    assert nursery.stdout is not None
     nursery.stdin.write(f"{first}\n")
     nursery.stdin.flush()
     acknowledged: list[int] = []
@@ -149,6 +151,12 @@ def test_two_processes_that_write_at_once_both_succeed(tmp_path: Path) -> None:
         assert (store.generation("w"), len(store.sources("w")), store.index("w").count) == (50, 50, 50)
 
 
+def fail_half_way(store: SqliteStore) -> None:
+    with store._writing() as connection:
+        connection.write("workspaces.advance", 1)
+        raise ZeroDivisionError
+
+
 @pytest.mark.parametrize("how", ["raise", "kill"])
 def test_a_write_that_does_not_end_leaves_nothing(tmp_path: Path, how: str) -> None:
     """Half of a call is never seen, whether it fails or its process dies in the middle."""
@@ -157,9 +165,8 @@ def test_a_write_that_does_not_end_leaves_nothing(tmp_path: Path, how: str) -> N
     store.open_workspace("w", "/w")
     store.apply("w", [make_delta("file:a", [("s", "body")])])
     if how == "raise":
-        with pytest.raises(ZeroDivisionError), store._writing() as connection:
-            connection.write("workspaces.advance", 1)
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            fail_half_way(store)
     else:
         script = (
             "import os, sys; from pathlib import Path; from clew.store.sqlite import SqliteStore; s = SqliteStore(Path(sys.argv[1]))\n"

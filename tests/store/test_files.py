@@ -139,6 +139,16 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path: Path, con
     assert path.read_bytes() == content
 
 
+def read_and_write(path: Path) -> None:
+    with contextlib.closing(SqliteStore(path)) as store:
+        assert store.generation("w") == 1
+        (record,) = store.of_source("w", "file:a")
+        assert store.blob("w", record.digest) == b"body"
+        assert store.find("w", "") == [record.id]
+        assert store.index("w").count == 1
+        store.apply("w", [make_delta("file:b", [(str(number), "body") for number in range(50)])])
+
+
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.99])
 def test_a_truncated_database_is_named_and_never_silently_empty(filled: Path, share: float) -> None:
     """Whatever is asked of it, the answer is right, or a StoreError that names the file."""
@@ -147,13 +157,7 @@ def test_a_truncated_database_is_named_and_never_silently_empty(filled: Path, sh
     shutil.rmtree(filled.with_name("clew.db.snapshots"))
 
     with pytest.raises(StoreUnusable) as refused:
-        with contextlib.closing(SqliteStore(filled)) as store:
-            assert store.generation("w") == 1
-            (record,) = store.of_source("w", "file:a")
-            assert store.blob("w", record.digest) == b"body"
-            assert store.find("w", "") == [record.id]
-            assert store.index("w").count == 1
-            store.apply("w", [make_delta("file:b", [(str(number), "body") for number in range(50)])])
+        read_and_write(filled)
 
     assert "clew.db" in str(refused.value)
 
@@ -235,14 +239,14 @@ def test_a_read_only_disk_can_be_read(filled: Path) -> None:
 def test_a_log_that_must_be_replayed_on_a_read_only_disk_is_not_ignored(filled: Path) -> None:
     """Opening without it would answer from an older state; the error says what to do."""
     script = (
-        "import os, sys; from pathlib import Path; from clew.store.sqlite import SqliteStore; from clew.store.conformance import make_delta;"
+        "import os, sys; from pathlib import Path;"
+        "from clew.store.conformance import make_delta; from clew.store.sqlite import SqliteStore;"
         "s = SqliteStore(Path(sys.argv[1])); s.apply('w', [make_delta('file:b', [('t', 'more')])]); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", script, str(filled)], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     filled.with_name("clew.db-shm").unlink()
-    with mounted_read_only(filled.parent):
-        with pytest.raises(StoreUnusable, match="copy its folder"):
-            SqliteStore(filled, is_read_only=True)
+    with mounted_read_only(filled.parent), pytest.raises(StoreUnusable, match="copy its folder"):
+        SqliteStore(filled, is_read_only=True)
 
     with contextlib.closing(SqliteStore(filled, is_read_only=True)) as store:
         assert store.generation("w") == 2
@@ -293,6 +297,16 @@ def test_a_full_disk_stores_nothing_of_the_call_and_goes_on_when_there_is_room(p
         assert store.apply("w", [make_delta("file:c", noise)]).added == 1
 
 
+def write_until_refused(store: SqliteStore) -> int:
+    """Returns how many calls were acknowledged."""
+    for number in range(1000):
+        try:
+            store.apply("w", [make_delta(f"file:{number:03}", [("s", os.urandom(8000).hex())])])
+        except StoreUnwritable:
+            return number
+    raise AssertionError("nothing was refused")
+
+
 @pytest.mark.skipif(not shutil.which("mount") or os.getuid() != 0, reason="needs the right to mount")
 def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """A real file system of two megabytes: writes until it is full, then reads everything back."""
@@ -304,11 +318,7 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(tmp_path: Path
     try:
         store = SqliteStore(folder / "clew.db")
         store.open_workspace("w", "/w")
-        acknowledged = 0
-        with pytest.raises(StoreUnwritable):
-            for number in range(1000):
-                store.apply("w", [make_delta(f"file:{number:03}", [("s", os.urandom(8000).hex())])])
-                acknowledged += 1
+        acknowledged = write_until_refused(store)
         assert acknowledged > 20
         refreshed = store.refresh("w")
         assert not refreshed.is_written

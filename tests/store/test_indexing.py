@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -163,7 +162,7 @@ def test_the_snapshot_of_another_database_is_left_out(store: SqliteStore, path: 
         other.open_workspace("w", "/w")
         other.apply("w", files(range(2)))
         other.refresh("w")
-        os.replace(snapshot_of(path), snapshot_of(other.path))
+        snapshot_of(path).replace(snapshot_of(other.path))
 
         assert other.index("w").count == 4
 

@@ -110,7 +110,7 @@ def test_opening_again_migrates_nothing(old: Path) -> None:
 
 def test_a_step_that_fails_half_way_is_undone(old: Path) -> None:
     """The steps before it stand, the database opens at their schema, and the backup is there."""
-    with pytest.raises(StoreUnusable, match="migration 3 .broken. failed and was undone: .*nowhere"):
+    with pytest.raises(StoreUnusable, match=r"migration 3 \(broken\) failed and was undone: .*nowhere"):
         SqliteStore(old, steps=[*MIGRATIONS, SECOND, BROKEN])
 
     assert schema_of(old) == 2
@@ -168,7 +168,7 @@ def open_and_report(path: Path, barrier: Barrier, results: multiprocessing.Queue
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_processes_that_open_a_database_at_once_migrate_it_once(old: Path, tmp_path: Path, is_new: bool) -> None:
+def test_processes_that_open_a_database_at_once_migrate_it_once(old: Path, tmp_path: Path, *, is_new: bool) -> None:
     """A second run of these steps would fail: the column and the table are there."""
     path = tmp_path / "fresh" / "clew.db" if is_new else old
     context = multiprocessing.get_context("spawn")

@@ -25,7 +25,9 @@ DIGESTS = [digest_of(body.encode()) for body in (*BODIES, "raw")]
 
 pairs = st.lists(st.tuples(st.sampled_from(SUBJECTS), st.sampled_from(BODIES)), unique=True, max_size=4)
 ids = st.lists(st.sampled_from(IDS), max_size=4)
-some_edges = st.lists(st.builds(Edge, st.sampled_from(list(EdgeKind)[:2]), st.sampled_from(IDS), st.sampled_from(IDS), st.just(0.5)), max_size=2)
+some_edges = st.lists(
+    st.builds(Edge, st.sampled_from(list(EdgeKind)[:2]), st.sampled_from(IDS), st.sampled_from(IDS), st.just(0.5)), max_size=2
+)
 some_endings = st.lists(st.builds(Supersession, st.sampled_from(IDS), st.sampled_from(["", *IDS]), seq=st.integers(0, 3)), max_size=2)
 
 

@@ -52,7 +52,9 @@ def test_every_statement_that_is_sent_exists() -> None:
     assert sorted(sent - SQL.keys()) == []
 
 
-@pytest.mark.parametrize("text", ["SELECT 1;", "-- name: a\nSELECT 1;", "-- name: a\n-- Says nothing.\n", "-- name: \n-- A sentence.\nSELECT 1;"])
+@pytest.mark.parametrize(
+    "text", ["SELECT 1;", "-- name: a\nSELECT 1;", "-- name: a\n-- Says nothing.\n", "-- name: \n-- A sentence.\nSELECT 1;"]
+)
 def test_a_statement_without_name_sentence_or_sql_is_a_defect(text: str) -> None:
     with pytest.raises(ValueError, match="room"):
         list(parse("room", text))

@@ -579,6 +579,19 @@ def a_source_without_postings_is_not_in_the_index(store: Writer) -> None:
     _expect((store.unusual(SPACE), _indexed(store)), (_NONE, _NONE), "unusual after a whole delta without postings")
 
 
+@_behaviour
+def refreshing_prepares_and_changes_nothing(store: Writer) -> None:
+    """What a reader is told stays the same, as does the generation; an unknown workspace is no error."""
+    delta = make_delta("file:a", [("s", "x"), ("t", "y")])
+    store.apply(SPACE, [delta])
+    before = contents(store, SPACE, _ids(delta))
+    for workspace in (SPACE, SPACE, "elsewhere"):
+        _expect(store.refresh(workspace).reason, "", "reason")
+    _expect(contents(store, SPACE, _ids(delta)), before, "contents")
+    store.apply(SPACE, [make_delta("file:a", [("s", "x")])])
+    _expect(_indexed(store), _ids(delta)[:1], "documents after a change")
+
+
 # -- reading --------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 import zstandard
 
-LEVEL = 3  # on Python source 4.1 : 1 at 190 MB/s; level 6 gives 4.4 : 1 at 70 MB/s, level 1 gives 3.8 : 1 at 260 MB/s
+LEVEL = 3  # 1,600 files of Python's library: 4.0 : 1 at 330 MB/s; level 1 gives 3.9 : 1 at 390, level 6 gives 4.4 : 1 at 110
 PACKABLE_BYTES_MIN = 48  # below, the 17 bytes of a frame's head and checksum eat what packing could win
 
 

@@ -2,9 +2,9 @@
 
 A connection that writes runs in WAL mode with synchronous=FULL: what was acknowledged survives kill −9
 and a loss of power. FULL costs one fsync per acknowledged call: 0.17 ms against 0.05 ms with NORMAL on an
-SSD, and nothing that can be measured when a call brings a thousand records; NORMAL would survive kill −9 too, but
-not the loss of power. secure_delete stays on for good (no measurable cost either), so that what a purge
-leaves behind was zeroed when it was freed, not only what the purge itself frees.
+SSD for a call with one row, and nothing that can be measured when a call brings a thousand; NORMAL would survive
+kill −9 too, but not the loss of power. secure_delete stays on for good, also without a cost that can be measured,
+because a purge can zero only what it frees itself, and not what an earlier update left behind.
 
 A read-only disk: SQLite reads a WAL database only if it can make the files `-wal` and `-shm` beside it, or
 finds them there. Where it can do neither, and no log is left to replay, the file is opened as immutable,
@@ -33,7 +33,6 @@ Value: TypeAlias = int | float | str | bytes
 
 APPLICATION_ID = 0x636C6577  # "clew", so that `file` and SQLite tell our databases from others
 BUSY_TIMEOUT_S = 10.0
-CHECKPOINT_PAGES = 4000  # 16 MB of log: bulk writes took 15 % less CPU than with SQLite's 1,000, more pages brought nothing
 LOG_BYTES_KEPT = 64 << 20  # guess: the log is cut back to this after a bulk operation
 CACHE_KIB = 32 << 10  # guess: holds the inner pages of every index of a million records
 _RETRY_S = 0.01
@@ -165,7 +164,6 @@ def connect(path: Path, busy_timeout_s: float) -> Connection:
         connection = _open(_name(path), apsw.SQLITE_OPEN_READWRITE, busy_timeout_s)
         connection.pragma("synchronous", "full")
         connection.pragma("secure_delete", True)
-        connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         return connection
 
 

@@ -72,7 +72,7 @@ CREATE TABLE records (
   texts BLOB NOT NULL
 );
 CREATE UNIQUE INDEX records_by_id ON records (workspace, id, source);
-CREATE INDEX records_by_subject ON records (workspace, subject);
+CREATE INDEX records_by_subject ON records (workspace, subject, is_live);
 CREATE INDEX records_by_source ON records (workspace, source, is_live);
 CREATE INDEX records_unusual ON records (workspace, id) WHERE is_indexed = 1 AND (is_live = 0 OR tier <> 0);
 
