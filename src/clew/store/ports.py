@@ -106,7 +106,8 @@ class Reader(Protocol):
 
     def edges(self, workspace: str, ids: Sequence[str]) -> list[Edge]:
         """Stored edges that touch any of these ids and whose ends still have the digests they were made from;
-        ordered by (tail, head, kind)."""
+        ordered by (tail, head, kind).
+        """
         ...
 
     def blob(self, workspace: str, digest: str) -> bytes:
@@ -150,7 +151,8 @@ class Writer(Reader, Protocol):
 
     def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
         """Erase these records, their postings, vectors and edges, and every original that no other record needs,
-        from the file itself (secure_delete, WAL truncated); leave a tombstone (id, reason, time) for each."""
+        from the file itself (secure_delete, WAL truncated); leave a tombstone (id, reason, time) for each.
+        """
         ...
 
     def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> Purge:
