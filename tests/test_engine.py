@@ -412,6 +412,20 @@ def test_only_purge_erases_and_it_leaves_a_tombstone(engine: Engine, repo: Path,
     assert all(b"ZEBRA_RATE" not in file.read_bytes() for file in engine.settings.home.rglob("*") if file.is_file())
 
 
+def test_a_purged_record_lives_on_in_no_file(engine: Engine, repo: Path, session: Path) -> None:
+    """Neither in its own text, nor in the transcript's lines, nor in the index; its neighbours do."""
+    engine.ingest([session], repo=repo)
+    handle = next(entry.handle for entry in ask(engine, repo, "ZEBRA_RATE Austria").entries if entry.uuid == "a2")
+
+    engine.purge(repo, handles=[handle], reason="a key was in it")
+
+    assert all(b"ZEBRA_RATE" not in file.read_bytes() for file in engine.settings.home.rglob("*") if file.is_file())
+    assert "changelog" in ask(engine, repo, "changelog entry").text
+    packet = engine.compact("s1", at=None, budget_tokens=2000, tokenizer="chars4", path=repo)
+    assert "ZEBRA_RATE" not in packet.text
+    assert "KeyError: 'at'" in packet.text
+
+
 # -- the same bytes -------------------------------------------------------------------------------
 
 

@@ -7,12 +7,17 @@ else answers; both keep their original, their words and their handle. Only `purg
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 
 from clew.errors import Purged
-from clew.records import Record, Tier
+from clew.records import Blob, Delta, Record, Tier, identify
 from clew.store.ports import Purge, Reader, Writer
+from clew.text.postings import Document, pack
+from clew.transcript.redact import redact
 
+BY = "lifecycle/1"
+TRANSCRIPT = "transcript"  # the kind of the records that hold a transcript's own lines
 DAY_NS = 86_400 * 1_000_000_000
 NEVER_FORGOTTEN = frozenset({"constraint", "decision", "plan", "pinned"})  # what is wanted does not age
 
@@ -68,8 +73,12 @@ def put_away(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier, *, 
 
 
 def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, now_ns: int) -> Purge:
-    """Erase records and the originals that nothing else needs; a tombstone stays."""
-    return writer.purge(workspace, ids, reason, now_ns)
+    """Erase records and the originals that nothing else needs, the lines of the transcript too; a tombstone stays."""
+    doomed = list(ids)
+    for record in writer.records(workspace, ids):
+        if record.session and record.kind != TRANSCRIPT:
+            doomed += _redact_lines(writer, workspace, record)
+    return writer.purge(workspace, list(dict.fromkeys(doomed)), reason, now_ns)
 
 
 def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> Purge:
@@ -80,6 +89,30 @@ def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, no
 def remember_use(writer: Writer, workspace: str, ids: Sequence[str], *, now_ns: int) -> None:
     """Note that these records were retrieved, so that they do not age."""
     writer.touch(workspace, ids, now_ns)
+
+
+def _redact_lines(writer: Writer, workspace: str, record: Record) -> list[str]:
+    """Put pieces of the transcript without the record's lines in the place of those that have them; return the ids of the latter."""
+    whole = record.whole
+    data = writer.blob(workspace, whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode("utf-8", "surrogateescape")
+    replaced: list[str] = []
+    for piece in writer.of_source(workspace, record.source):
+        if piece.kind != TRANSCRIPT:
+            continue
+        rest = redact(writer.blob(workspace, piece.whole.blob), record, data.decode("utf-8", "replace"))
+        if rest is None:
+            continue
+        digest = blake2b(rest, digest_size=16).hexdigest()
+        text = replace(piece.whole, blob=digest, chars=len(rest), start=0, end=len(rest))
+        fresh = replace(piece, id=identify(piece.subject, digest), digest=digest, texts=(*piece.texts[:-1], text))
+        document = Document(fresh.id, fresh.layer, fresh.kind, "", ("", "", "", "", ""))
+        state = writer.source(workspace, piece.source)
+        blobs = (Blob(digest, rest),)
+        writer.apply(
+            workspace, [Delta(BY, piece.source, is_whole=False, records=(fresh,), blobs=blobs, segment=pack([document]), state=state)]
+        )
+        replaced.append(piece.id)
+    return replaced
 
 
 def _move(writer: Writer, workspace: str, report: Forgotten) -> None:

@@ -1,0 +1,40 @@
+"""Redaction: the lines of a transcript without those that hold one record.
+
+A purged record must not live on in the lines that it was made from. A line that holds it is replaced by one that says
+so, so that line numbers stay true.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from clew.records import Record
+
+_TOOL_ID = re.compile(rb'"(?:tool_use_id|toolUseID|call_id)":\s*"([^"]{4,200})"|"type":\s*"tool_use",\s*"id":\s*"([^"]{4,200})"')
+_TEXT_CHARS = 160  # of a record's text that a line is recognised by, where the dialect gives its records no id
+
+
+def redact(raw: bytes, record: Record, text: str) -> bytes | None:
+    """Return `raw` without the lines that hold `record`, or None if no line does.
+
+    text  the record's whole text. A line holds the record if it has its uuid, if it speaks of the same tool call, or if
+          it has the beginning or the end of the text in it.
+    """
+    lines = raw.splitlines(keepends=True)
+    own = re.compile(rb'"uuid":\s*"' + re.escape(record.uuid.encode()) + rb'"') if record.uuid else None
+    parts = {_in_json(part) for part in (text[:_TEXT_CHARS], text[-_TEXT_CHARS:]) if part.strip()}
+    # A call's line comes first in the text of its record; what follows is the result.
+    parts |= {_in_json(line[:_TEXT_CHARS]) for line in text.split("\n")[1:2] if len(line) > 20}
+    hit = {at for at, line in enumerate(lines) if (own and own.search(line)) or any(part in line for part in parts)}
+    calls = {found for at in hit for match in _TOOL_ID.finditer(lines[at]) for found in match.groups() if found}
+    hit |= {at for at, line in enumerate(lines) if any(call in line for call in calls)}
+    if not hit:
+        return None
+    tombstone = msgspec.json.encode({"type": "purged", "record": record.id})
+    return b"".join(tombstone + b"\n" * line.endswith(b"\n") if at in hit else line for at, line in enumerate(lines))
+
+
+def _in_json(text: str) -> bytes:
+    return msgspec.json.encode(text.encode("utf-8", "replace").decode())[1:-1]
