@@ -22,7 +22,7 @@ BENCH = REPOSITORY / "bench"
 README = REPOSITORY / "README.md"
 BEGIN, END = "<!-- figures:begin -->\n", "<!-- figures:end -->"
 NOTHING = "No results yet: `python -m bench.figures` fills this in from `bench/*/results`.\n"
-KINDS = ("speed", "ingest", "localization")
+KINDS = ("speed", "ingest", "localization", "tokens")
 LEVELS = (("file", "every gold file"), ("function", "every gold function"), ("line", "every gold line"))
 SUBSETS = (("all", "all rows"), ("path_not_in_text", "rows whose text does not name the path"))
 
@@ -127,7 +127,29 @@ def _localization(result: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
-_SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {"speed": _speed, "ingest": _ingest, "localization": _localization}
+def _tokens(result: Mapping[str, Any]) -> str:
+    figures = result["figures"]
+    outside = figures.get("outside", {})
+    heads = ["family", "median error", "nine in ten within", "characters / 4, median"]
+    rows = [
+        [name, f"{family['all']['median']:.1%}", f"{family['all']['p90']:.1%}", f"{family['chars4']['median']:.1%}"]
+        for name, family in figures.items()
+        if isinstance(family, dict) and "all" in family
+    ]
+    if outside:
+        heads.append("real sessions, median")
+        for row in rows:
+            row.append(f"{outside[row[0]]['all']['median']:.1%}")
+    head = f"**Token counts** of {figures['snippets']:,} texts from projects that nothing was fitted to, against reference counts:\n\n"
+    return head + _table(heads, rows)
+
+
+_SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "speed": _speed,
+    "ingest": _ingest,
+    "localization": _localization,
+    "tokens": _tokens,
+}
 
 
 def _source(kind: str, result: Mapping[str, Any]) -> str:
