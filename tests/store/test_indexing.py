@@ -179,6 +179,17 @@ def test_a_snapshot_that_cannot_be_written_fails_nothing(store: SqliteStore, pat
     assert store.index("w").count == 40
 
 
+def test_a_snapshot_that_cannot_be_put_in_place_leaves_nothing(store: SqliteStore, path: Path) -> None:
+    """Another process holds the write lock, or this one may not write at all."""
+    with contextlib.closing(SqliteStore(path, busy_timeout_s=0.1)) as other, store._writing():
+        assert "locked" in other.refresh("w").reason
+    with contextlib.closing(SqliteStore(path, is_read_only=True)) as reader:
+        assert "reading only" in reader.refresh("w").reason
+
+    assert not list(path.parent.rglob("*.part"))
+    assert not list(path.parent.rglob("*.idx"))
+
+
 def test_half_written_snapshots_of_killed_processes_are_cleared_away(store: SqliteStore, path: Path) -> None:
     store.refresh("w")
     file = snapshot_of(path)

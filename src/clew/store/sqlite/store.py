@@ -266,21 +266,13 @@ class SqliteStore:
         nothing, and the answer says why.
         Cost  0 to a second per 100,000 records when one is due; a few milliseconds otherwise.
         """
+        if self.is_read_only:
+            return Refreshed(is_written=False, reason="the store was opened for reading only")
         try:
             with self._indexes.lock:
-                with self._reading() as connection:
-                    space = _space(connection, workspace)
-                    changed, fresh = self._indexes.write_due(connection, space)
-                if fresh is None:
-                    return Refreshed(is_written=False, parts_changed=changed)
-                with self._writing() as connection:
-                    if _space(connection, workspace).purges != space.purges:
-                        fresh.unlink()  # it holds what was purged while it was written
-                        return Refreshed(is_written=False, parts_changed=changed, reason="a purge came between")
-                    self._indexes.settle(space, fresh)
-                return Refreshed(is_written=True, parts_changed=changed)
+                return self._refresh(workspace)
         except (OSError, StoreBusy, StoreUnwritable) as error:
-            return Refreshed(is_written=False, parts_changed=0, reason=str(error))
+            return Refreshed(is_written=False, reason=str(error))
 
     # -- opening --------------------------------------------------------------------------------
 
@@ -355,6 +347,21 @@ class SqliteStore:
             number = _space(connection, workspace).number
             rows = connection.rows("records.by_id", number, ids_to_json(ids))
         return _spokesmen(rows)
+
+    def _refresh(self, workspace: str) -> Refreshed:
+        with self._reading() as connection:
+            space = _space(connection, workspace)
+            changed, fresh = self._indexes.write_due(connection, space)
+        if fresh is None:
+            return Refreshed(is_written=False, parts_changed=changed)
+        try:
+            with self._writing() as connection:
+                if _space(connection, workspace).purges != space.purges:  # it holds what was purged while it was written
+                    return Refreshed(is_written=False, parts_changed=changed, reason="a purge came between")
+                self._indexes.settle(space, fresh)
+        finally:
+            fresh.unlink(missing_ok=True)
+        return Refreshed(is_written=True, parts_changed=changed)
 
     def _purge(self, workspace: str, erase: Callable[[Connection, int], Purge | None]) -> Purge:
         with self._writing() as connection:
