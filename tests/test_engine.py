@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from clew.engine import Engine
 from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, UsageError
-from clew.records import Record, Tier
+from clew.records import Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
 from clew.settings import Settings, workspace_of
 from clew.store.memory import MemoryStore
 from clew.store.sqlite import SqliteStore
@@ -372,6 +372,25 @@ def test_a_cut_that_is_not_there_is_said(engine: Engine, repo: Path, session: Pa
         engine.compact("no-such-session", at=None, budget_tokens=100, tokenizer="chars4", path=repo)
     with pytest.raises(UsageError):
         engine.compact(str(session), at=None, budget_tokens=-1, tokenizer="chars4", path=repo)
+
+
+def test_what_is_written_live_is_durable_first_and_folded_then(engine: Engine, repo: Path, session: Path) -> None:
+    """Long output comes back as its fold with a handle; a file that is being edited comes back whole; the transcript takes over."""
+    long = "".join(f"line {number}\n" for number in range(2000))
+
+    def seen(call_id: str, path: str) -> list[Observation]:
+        arguments = json.dumps({"file_path": str(repo / path)})
+        call = Observation("s1", 0, 0, f"c{call_id}", ObservationKind.CALL, arguments, tool="Read", call_id=call_id, arguments=arguments)
+        return [call, Observation("s1", 1, 1, f"r{call_id}", ObservationKind.RESULT, long, tool="Read", call_id=call_id)]
+
+    reduced = engine.write(repo, seen("1", "pkg/log.txt"))
+    whole = engine.write(repo, seen("2", "pkg/tax.py"), task=TaskState(working_set=(WorkingFile("pkg/tax.py", "edit", 0),)))
+
+    assert len(reduced.text) < 1000 < len(long) <= len(whole.text)
+    assert reduced.handles[0] in reduced.text
+    assert long.encode() in engine.unfold(repo, reduced.handles[0]).data
+    engine.ingest([session], repo=repo)
+    assert not engine.explain(repo, reduced.handles[0]).standing.is_live
 
 
 # -- forget and purge -----------------------------------------------------------------------------

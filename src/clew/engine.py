@@ -22,7 +22,7 @@ from clew.codebase import TREE
 from clew.errors import NotReadable, UnknownHandle, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
-from clew.records import Delta, Packet, Record, Standing, TaskState, Tier, handle_of, identify
+from clew.records import Delta, Observation, Packet, Record, Resolution, Standing, TaskState, Tier, handle_of, identify
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
 from clew.retrieval.retrieve import retrieve as assemble_packet
@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls th
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
+WRITTEN_CHARS_MAX = 4000  # shorter output is returned as it is: folding it would save less than a later unfold costs; guess
 HANDOFF_SHARE_MAX = 0.5  # of a compaction's budget: the rest is for what was said and seen itself; guess
 
 
@@ -65,6 +66,14 @@ class Ingested:
     workspaces: dict[str, tuple[str, list[str]]] = field(default_factory=dict[str, tuple[str, list[str]]])
     problems: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the agent should read of what was just written, and the handles of its records."""
+
+    text: str
+    handles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +155,27 @@ class Engine:
         known = [state.source.removeprefix("file:") for state in self.store.sources(key, "file:")]
         return accept(self.store, key, tree.named_changes(root, list(names), known, embedder=self.settings.embedder))
 
+    def write(self, path: Path, observations: Sequence[Observation], *, task: TaskState | None = None) -> Written:
+        """Remember observations of one session as they happen, and return what the agent should read of them.
+
+        task  what the agent is doing: text of a file that it is editing is returned whole.
+        The originals are durable before the reduced text is returned; every part that is folded names its handle.
+        """
+        from clew.transcript.live import live_source, remember_live  # lazy: a question needs no transcript
+
+        if not observations:
+            return Written("", ())
+        key, root = workspace_of(path)
+        self.store.open_workspace(key, str(root))
+        state = self.store.source(key, live_source(observations[0].session))
+        embedder = load(self.settings.embedder) if self.settings.embedder else None
+        delta = remember_live(observations, state=state, root=str(root), embedder=embedder)
+        accept(self.store, key, [delta])
+        edited = {file.path for file in task.working_set if file.last in {"edit", "write"}} if task else set[str]()
+        originals = Originals(self.store, key)
+        parts = [_reduced(record, originals, is_whole=record.path in edited) for record in delta.records]
+        return Written("".join(parts), tuple(handle_of(record.id) for record in delta.records))
+
     def ingest(self, paths: Sequence[Path], *, repo: Path | None = None, progress: Progress | None = None) -> Ingested:
         """Read transcripts from where they were last read: files, or folders of them.
 
@@ -188,6 +218,7 @@ class Engine:
 
     def _take_session(self, key: str, session: Session, source: str, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
         from clew.transcript.follow import UNRECOGNISED, report  # lazy: only called where transcripts are read
+        from clew.transcript.live import live_source  # lazy: likewise
 
         totals = accept(self.store, key, deltas)
         state = self.store.source(key, source)
@@ -197,6 +228,8 @@ class Engine:
         if not totals.deltas:
             done.unchanged += 1
             return
+        if self.store.source(key, live_source(session.id)) is not None:  # the transcript now holds what was written live
+            accept(self.store, key, [Delta("engine/1", live_source(session.id), is_whole=True)])
         told = report(state)
         done.sessions += 1
         done.records += totals.added
@@ -372,6 +405,17 @@ class Engine:
         if not records:
             raise UnknownHandle(handle)
         return records[0]
+
+
+def _reduced(record: Record, originals: Originals, *, is_whole: bool) -> str:
+    """A record's text as the agent reads it: whole while it is short or at an edit site, else its fold and a handle."""
+    fold = record.text(Resolution.FOLDED)
+    whole = originals.text_of(record.whole)
+    if is_whole or fold is None or len(whole) <= WRITTEN_CHARS_MAX:
+        return whole + "\n"
+    shown = originals.text_of(fold).strip("\n")
+    left = whole.count("\n") - shown.count("\n")
+    return f"{shown}\n[{handle_of(record.id)}: {left} more lines]\n"
 
 
 def _budget(tokens: int) -> int:
