@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ import msgspec
 import numpy as np
 
 from clew.codebase import TREE
-from clew.errors import NotReadable, UnknownHandle, UnknownRecord, UsageError
+from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
 from clew.records import Delta, Observation, Packet, Record, Resolution, Standing, TaskState, Tier, handle_of, identify
@@ -250,7 +251,7 @@ class Engine:
         Writes no record; only that its entries were used, so that they do not age, and never at the price of the answer.
         """
         key, _ = workspace_of(path)
-        return assemble_packet(
+        packet = assemble_packet(
             self.store,
             key,
             question_state(question),
@@ -259,6 +260,12 @@ class Engine:
             deadline=Deadline(deadline_ms),
             embedder=load(self.settings.embedder) if self.settings.embedder else None,
         )
+        used = [entry.id for entry in packet.entries if entry.session]
+        # Who cannot write (a full or read-only disk, another writer) still gets the answer; these records merely age as if unused.
+        with suppress(StoreBusy, StoreUnwritable):
+            if used:
+                forgetting.remember_use(self.store, key, used, now_ns=time.time_ns())
+        return packet
 
     def unfold(self, path: Path, handle: str) -> Unfolded:
         """Return the exact bytes behind a handle. Raises UnknownHandle or Purged."""

@@ -172,3 +172,11 @@ def test_an_updated_index_equals_one_built_anew(versions: list[dict[str, list[tu
         assert links(index) == links(rebuilt)
         for word in WORDS:
             assert scores(index, word) == scores(rebuilt, word)
+
+
+def test_half_a_surrogate_pair_and_bytes_that_are_not_utf_8_are_words_like_others() -> None:
+    """A transcript may hold the first, a file name the second."""
+    index = Index.build([part("a\udcff.py", document("a\udcff.py", "caller\ud83d", "budget \ud83d", uses=("x\ud83d",)))])
+
+    assert Index.from_bytes(index.to_bytes()).paths == ["a\udcff.py"]
+    assert scores(index, "budget")

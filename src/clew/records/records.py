@@ -138,7 +138,7 @@ def identify(*parts: str) -> str:
     """Return the id of what these parts name: 26 base-32 characters (128 bits), the same in every process."""
     state = blake2b(digest_size=16)
     for part in parts:
-        data = part.encode("utf-8", "surrogateescape")
+        data = part.encode("utf-8", "surrogatepass")
         state.update(len(data).to_bytes(4, "big"))
         state.update(data)
     return _base32(state.digest())

@@ -205,8 +205,8 @@ def load(data: bytes | memoryview) -> Shard:
 
 def _plain(name: str) -> str:
     """A file name that is not UTF-8 has lone surrogates, which msgpack refuses: its bytes as Latin-1 instead."""
-    return name.encode("utf-8", "surrogateescape").decode("latin-1")
+    return name.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
 def _fancy(name: str) -> str:
-    return name.encode("latin-1").decode("utf-8", "surrogateescape")
+    return name.encode("latin-1").decode("utf-8", "surrogatepass")

@@ -134,7 +134,7 @@ _MAGIC = b"clewseg1"
 
 def term_hash(term: str) -> int:
     """64-bit key of a term or a name; two of a million terms share one with a chance of 3e-8."""
-    return xxh64_intdigest(term.encode("utf-8", "surrogateescape"))
+    return xxh64_intdigest(term.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(slots=True)
@@ -208,8 +208,8 @@ def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (
         [document.id for document in documents],
         [document.layer for document in documents],
         [document.kind for document in documents],
-        [document.path.encode("utf-8", "surrogateescape").decode("latin-1") for document in documents],
-        [(path.encode("utf-8", "surrogateescape").decode("latin-1"), weight) for path, weight in imports],
+        [document.path.encode("utf-8", "surrogatepass").decode("latin-1") for document in documents],
+        [(path.encode("utf-8", "surrogatepass").decode("latin-1"), weight) for path, weight in imports],
         embedder.name if embedder else "",
         quantised.shape[1],
     )
@@ -235,8 +235,8 @@ def unpack(data: bytes) -> Segment:
         size = counts[name]
         arrays[name] = np.frombuffer(raw, kind, size, at).reshape(shapes.get(name, (size,)))
         at += size * np.dtype(kind).itemsize
-    paths = [path.encode("latin-1").decode("utf-8", "surrogateescape") for path in head.paths]
-    imports = [(path.encode("latin-1").decode("utf-8", "surrogateescape"), weight) for path, weight in head.imports]
+    paths = [path.encode("latin-1").decode("utf-8", "surrogatepass") for path in head.paths]
+    imports = [(path.encode("latin-1").decode("utf-8", "surrogatepass"), weight) for path, weight in head.imports]
     return Segment(head.ids, head.layers, head.kinds, paths, imports, head.model, head.dims, **arrays)
 
 
@@ -280,8 +280,8 @@ def without(data: bytes, ids: Collection[str]) -> bytes:
         _kept(segment.ids, keep),
         _kept(segment.layers, keep),
         _kept(segment.kinds, keep),
-        _kept([path.encode("utf-8", "surrogateescape").decode("latin-1") for path in segment.paths], keep),
-        [(path.encode("utf-8", "surrogateescape").decode("latin-1"), weight) for path, weight in segment.imports],
+        _kept([path.encode("utf-8", "surrogatepass").decode("latin-1") for path in segment.paths], keep),
+        [(path.encode("utf-8", "surrogatepass").decode("latin-1"), weight) for path, weight in segment.imports],
         segment.model,
         segment.dims,
     )

@@ -79,6 +79,10 @@ class Connection:
         """Run a statement that changes rows, once for each of these."""
         self.raw.executemany(SQL[name], rows)
 
+    def wait(self, seconds: float) -> None:
+        """Wait so long for another writer from now on."""
+        self.raw.set_busy_timeout(int(seconds * 1000))
+
     def pragma(self, name: str, value: Value | None = None) -> Any:
         """Set or ask a pragma."""
         return self.raw.pragma(name, value) if value is not None else self.raw.pragma(name)

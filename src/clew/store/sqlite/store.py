@@ -58,6 +58,7 @@ from clew.store.sqlite.connections import (
 )
 from clew.store.sqlite.indexing import Indexes, Space
 
+TOUCH_WAIT_S = 0.02  # for another writer: that a record was used is worth no more, and an answer waits for it
 _POOL_MAX = 8  # guess: connections kept open for reading; more readers at once open their own for the call
 
 
@@ -244,7 +245,7 @@ class SqliteStore:
 
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
         """See `Writer`."""
-        with self._writing() as connection:
+        with self._writing(TOUCH_WAIT_S) as connection:
             number = _written(connection, workspace).number
             connection.write_each("records.touch", [(at_ns, number, to_stored(record_id)) for record_id in dict.fromkeys(ids)])
 
@@ -325,17 +326,19 @@ class SqliteStore:
                 connection.close()
 
     @contextlib.contextmanager
-    def _writing(self) -> Generator[Connection]:
+    def _writing(self, wait_s: float | None = None) -> Generator[Connection]:
         """Lend the connection that writes, in a transaction that is committed, or undone by any exception."""
+        wait_s = self.busy_timeout_s if wait_s is None else min(wait_s, self.busy_timeout_s)
         if self.is_read_only:
             raise StoreUnwritable(self.path, "it was opened for reading only")
-        if not self._write_lock.acquire(timeout=self.busy_timeout_s):
-            raise StoreBusy(self.path, self.busy_timeout_s)
+        if not self._write_lock.acquire(timeout=wait_s):
+            raise StoreBusy(self.path, wait_s)
         try:
             connection = self._write_connection
             if connection is None:
                 raise StoreClosed(self.path)
-            with translated(self.path, self.busy_timeout_s, is_writing=True), connection.transaction("IMMEDIATE"):
+            connection.wait(wait_s)
+            with translated(self.path, wait_s, is_writing=True), connection.transaction("IMMEDIATE"):
                 yield connection
         finally:
             self._write_lock.release()
