@@ -244,11 +244,11 @@ def test_ingest_without_a_name_takes_the_transcripts_of_this_repository(
         (("--help",), ("numpy", "apsw", "rich", "tree_sitter", "clew.engine")),
         (
             ("retrieve", "bowline", "--quiet"),
-            ("rich", "tree_sitter", "pathspec", "multiprocessing", "clew.transcript", "clew.codebase.parse"),
+            ("rich", "tree_sitter", "pathspec", "multiprocessing", "clew.transcript.parse", "clew.codebase.parse"),
         ),
         (
             ("retrieve", "bowline", "--json"),
-            ("rich", "tree_sitter", "pathspec", "multiprocessing", "clew.transcript", "clew.codebase.parse"),
+            ("rich", "tree_sitter", "pathspec", "multiprocessing", "clew.transcript.parse", "clew.codebase.parse"),
         ),
     ],
 )
