@@ -147,7 +147,8 @@ class Writer(Reader, Protocol):
 
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
         """Remember that these records were retrieved. Does not change the generation. Raises StoreBusy almost at once
-        when another writer is at work: the caller goes on without."""
+        when another writer is at work: the caller goes on without.
+        """
         ...
 
     def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
