@@ -29,7 +29,7 @@ class Originals:
     def bytes_of(self, text: Text) -> bytes:
         """The bytes of a text. Raises KeyError or Purged when its original is gone."""
         if not text.blob:
-            return text.inline.encode("utf-8", "surrogateescape")
+            return text.inline.encode("utf-8", "surrogatepass")
         data = self._seen.get(text.blob)
         if data is None:
             data = self._seen[text.blob] = self.reader.blob(self.workspace, text.blob)

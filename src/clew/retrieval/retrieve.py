@@ -25,7 +25,7 @@ from clew.text.embed import Embedder
 from clew.text.tokens import Counter
 
 PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 0.6))  # prefix of its sources, weight; guess
-CANDIDATES_MAX = 400  # more than a packet of 8,192 tokens can name
+CANDIDATES_MAX = 320  # more than a packet of 8,192 tokens can name
 FULL_MAX = 60  # candidates whose text is read; the rest are shown by name or signature
 WEIGHT_SHARE_MIN = 0.02  # of the best candidate's weight: below it a record is not worth a line
 SHARPNESS = 2.0  # channel scores fall slowly with rank, the chance of being what is looked for fast: worth is this power

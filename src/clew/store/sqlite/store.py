@@ -58,6 +58,7 @@ from clew.store.sqlite.connections import (
 )
 from clew.store.sqlite.indexing import Indexes, Space
 
+RECENT_MAX = 8_000  # records kept decoded, about 1.5 kB each
 TOUCH_WAIT_S = 0.02  # for another writer: that a record was used is worth no more, and an answer waits for it
 _POOL_MAX = 8  # guess: connections kept open for reading; more readers at once open their own for the call
 
@@ -86,6 +87,7 @@ class SqliteStore:
         self._write_lock = threading.Lock()
         self._pool_lock = threading.Lock()
         self._idle: list[Connection] = []
+        self._recent: dict[tuple[str, int], dict[str, Record]] = {}  # records of one generation that were read, by id
         self._write_connection: Connection | None = None
         self._indexes = Indexes(path.with_name(f"{path.name}.snapshots"))
         header = peek(path)
@@ -126,9 +128,18 @@ class SqliteStore:
         return self._indexes.origin(workspace)
 
     def records(self, workspace: str, ids: Sequence[str]) -> list[Record]:
-        """See `Reader`. Cost: about 20 µs a record."""
-        found = self._by_id(workspace, ids)
-        return [record_from_row(found[record_id]) for record_id in ids if record_id in found]
+        """See `Reader`. Cost: about 20 µs a record, 1 µs for one that was read before in this generation."""
+        with self._reading() as connection:
+            space = _space(connection, workspace)
+            key = (workspace, space.generation)
+            known = self._recent.get(key) or {}
+            missing = [record_id for record_id in ids if record_id not in known]
+            rows = _spokesmen(connection.rows("records.by_id", space.number, ids_to_json(missing))) if missing else {}
+        fresh = {record_id: record_from_row(row) for record_id, row in rows.items()}
+        # A new dict each time: another thread may be reading the old one.
+        merged = {**known, **fresh} if len(known) + len(fresh) <= RECENT_MAX else fresh
+        self._recent = {key: merged}
+        return [record for record_id in ids if (record := known.get(record_id) or fresh.get(record_id)) is not None]
 
     def standings(self, workspace: str, ids: Sequence[str]) -> list[Standing]:
         """See `Reader`. A purged id says so in its reason."""
@@ -344,12 +355,6 @@ class SqliteStore:
             self._write_lock.release()
 
     # -- inside ---------------------------------------------------------------------------------
-
-    def _by_id(self, workspace: str, ids: Sequence[str]) -> dict[str, Row]:
-        with self._reading() as connection:
-            number = _space(connection, workspace).number
-            rows = connection.rows("records.by_id", number, ids_to_json(ids))
-        return _spokesmen(rows)
 
     def _refresh(self, workspace: str) -> Refreshed:
         with self._reading() as connection:
