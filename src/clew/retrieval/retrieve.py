@@ -17,7 +17,7 @@ from clew.retrieval.assemble import Candidate, Choice, Option, assemble, discoun
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.diffuse import Flow, diffuse, frontier_ids, heaviest
 from clew.retrieval.options import Originals, Showing, group_of, heading_of, options_of
-from clew.retrieval.seed import Seeds, seed
+from clew.retrieval.seed import Seeds, seed, words_of
 from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.task.clues import clues
@@ -80,7 +80,7 @@ def retrieve(
         for at, (record, options) in enumerate(zip(rows, options_of(showings, originals, counter.measure_many), strict=True))
     ]
     chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter)
-    reasons = _reasons(index, ranked, [known[at][0] for at in sorted(choice.picks)], records)
+    reasons = _reasons(index, ranked, [known[at][0] for at in sorted(choice.picks)], records, state.question)
     entries = tuple(entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ())) for at, option in sorted(chosen.items()))
     text = render([(rows[at], option) for at, option in sorted(chosen.items())])
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedding model installed",))]))
@@ -221,16 +221,19 @@ def _said(standing: Standing) -> str:
     return f"no longer true: {standing.reason or 'superseded'}{by}"
 
 
-def _reasons(index: Index, ranked: Ranked, docs: Sequence[int], records: Mapping[str, Record]) -> dict[int, tuple[str, ...]]:
+def _reasons(
+    index: Index, ranked: Ranked, docs: Sequence[int], records: Mapping[str, Record], question: str
+) -> dict[int, tuple[str, ...]]:
     """Reasons in words for the chosen documents, strongest first."""
     matches = [found.matching(docs) for found in ranked.seeds.lexical]
-    words = [[term for match in matches for term in match[at]] for at in range(len(docs))]
+    said = words_of(question)
+    words = [[said.get(term, term) for match in matches for term in match[at]] for at in range(len(docs))]
     given = ranked.flow.reasons(index, docs) if ranked.flow else {}
     out: dict[int, tuple[str, ...]] = {}
     for doc, matched in zip(docs, words, strict=True):
         why = list(dict.fromkeys(ranked.seeds.reasons.get(doc, ())))[:3]
         if matched:
-            why.append("words: " + ", ".join(matched))
+            why.append("words: " + ", ".join(dict.fromkeys(matched)))
         if doc in given:
             form, tail = given[doc]
             told = records.get(index.id_of(tail))

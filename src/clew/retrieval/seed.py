@@ -116,6 +116,16 @@ def question_terms(state: TaskState) -> list[tuple[str, float]]:
     return sorted(terms.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
+def words_of(question: str) -> dict[str, str]:
+    """Search term → the word of the question that it stands for, as the question writes it."""
+    said: dict[str, str] = {}
+    for word in raw_words(question):
+        for term in split(word):
+            if term not in said or len(word) < len(said[term]):
+                said[term] = word
+    return said
+
+
 def asks_for_tests(question: str) -> bool:
     """The question is about tests themselves, so they are not put behind the code that they check."""
     words = {word.lower() for word in raw_words(question[:2000])}
