@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from clew.codebase.languages.python import dedent
+from clew.codebase.languages.drafts import dedent
 
 _BLOCK = re.compile(r"^/\*+!?|\*+/$")
 _STAR = re.compile(r"^[ \t]*\*+(?!/)[ \t]?", re.MULTILINE)

@@ -11,9 +11,9 @@ Kinds, and what each means in every language:
 | kind | meaning |
 |---|---|
 | module | the file itself; its own text is `FileFacts.gaps` |
-| namespace | a named block of definitions: C++ and TypeScript `namespace`, Rust `mod`, Ruby `module`, Kotlin's companion |
+| namespace | a named block of definitions: C++ and TypeScript `namespace`, Rust `mod`, Ruby `module` |
 | class, interface, struct, enum, trait | as the language says; Swift `protocol` is an interface, unions are structs, records are classes |
-| extension | members added to a type defined elsewhere: Rust `impl`, Swift `extension`, C++ and Go need none |
+| extension | members added to a type that is defined elsewhere: Rust `impl`, Swift `extension` |
 | function, method | with or without a body; a method's parent (or receiver) is a type |
 | test | a test block that has a sentence for a name: `it("…", …)`, RSpec's `describe "…" do` |
 | constant, variable | at file or namespace level only; fields stay in the head of their class |

@@ -14,6 +14,7 @@ from clew.codebase.languages.drafts import (
     after_annotations,
     child_of_type,
     declared,
+    header_end,
     line_of,
     plain_bases,
     valued,
@@ -108,7 +109,7 @@ def _member(source: Source, node: Node) -> Iterable[Draft]:
     body = node.child_by_field_name("accessors") or node.child_by_field_name("value")
     for draft in drafts:
         if body is not None and body.type in ("accessor_list", "arrow_expression_clause"):
-            draft.has_body, draft.signature_end = True, body.start_byte + (body.type == "accessor_list")
+            draft.has_body, draft.signature_end = True, header_end(source, node, body)
     return drafts
 
 

@@ -32,6 +32,7 @@ from clew.codebase.facts import Import, Kind
 NAME_BYTES_MAX = 200  # a longer "name" comes from a broken tree; nobody looks one up
 
 _SPACE = re.compile(rb"\s+")
+_INDENT = re.compile(r"\n([ \t]*)[^\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,13 @@ class Language:
     explosive_angles: bool = False
     list_bytes_max: int = 0
     unended_bytes_max: int = 32_768
+
+
+def dedent(text: str) -> str:
+    """Return a docstring without the indentation that its lines after the first share."""
+    text = text.expandtabs() if "\t" in text else text
+    shared = min(_INDENT.findall(text), key=len, default="")
+    return (text.replace("\n" + shared, "\n") if shared else text).strip()
 
 
 def words(text: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import
-from clew.codebase.languages.drafts import Draft, Language, Source, line_of, plain_bases, words
+from clew.codebase.languages.drafts import Draft, Language, Source, dedent, line_of, plain_bases, words
 
 QUERY = """
 (function_definition) @def
@@ -63,28 +63,17 @@ def clean(raw: bytes) -> str:
     return dedent(text)
 
 
-_INDENT = re.compile(r"\n([ \t]*)[^\s]")
-
-
-def dedent(text: str) -> str:
-    """Return a docstring without the indentation that its lines after the first share."""
-    text = text.expandtabs() if "\t" in text else text
-    shared = min(_INDENT.findall(text), key=len, default="")
-    return (text.replace("\n" + shared, "\n") if shared else text).strip()
-
-
 def docstring_of(body: Node | None) -> Node | None:
     """Return the string node that documents a module, class or function, if its first statement is one."""
-    if body is None:
+    if body is None or not body.named_child_count:
         return None
-    for child in body.named_children[:8]:
-        if child.type == "comment":
-            continue
-        if child.type != "expression_statement" or child.child_count != 1:
-            return None
-        string = child.child(0)
-        return string if string.type in ("string", "concatenated_string") else None
-    return None
+    first: Node | None = body.named_child(0)
+    if first.type == "comment":  # a licence may have many lines
+        first = next((child for child in body.named_children if child.type != "comment"), None)
+    if first is None or first.type != "expression_statement" or first.child_count != 1:
+        return None
+    string = first.child(0)
+    return string if string.type in ("string", "concatenated_string") else None
 
 
 def _documented(source: Source, draft: Draft, body: Node | None) -> Draft:

@@ -1,0 +1,201 @@
+"""Which file an import means, by the names of the files alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from clew.codebase.facts import Import
+from clew.codebase.imports import CANDIDATES_MAX, PathIndex, roots_of
+from clew.codebase.parse import parse
+
+
+def found(paths: list[str], path: str, source: str, roots: dict[str, str] | None = None) -> list[tuple[str, float]]:
+    """Parse a source as the file `path` and return what its imports mean."""
+    facts = parse(path, source.encode())
+    return [(each.target, each.confidence) for each in PathIndex([*paths, path], roots).resolve_all(facts)]
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "expected"),
+    [
+        ("pkg/sub/a.py", "from .b import x", [("pkg/sub/b.py", 1.0)]),
+        ("pkg/sub/a.py", "from . import b, c", [("pkg/sub/__init__.py", 1.0), ("pkg/sub/b.py", 1.0)]),
+        ("pkg/sub/a.py", "from ..top import x", [("pkg/top.py", 1.0)]),
+        ("pkg/sub/a.py", "from .. import top", [("pkg/top.py", 1.0)]),
+        ("pkg/sub/a.py", "from ....nowhere import x", []),
+        ("pkg/sub/a.py", "import pkg.top", [("pkg/top.py", 0.9)]),
+        ("pkg/sub/a.py", "from pkg.sub import b, thing", [("pkg/sub/__init__.py", 0.9), ("pkg/sub/b.py", 0.9)]),
+        ("pkg/sub/a.py", "from pkg.sub import *", [("pkg/sub/__init__.py", 0.9)]),
+        ("tests/test_a.py", "from other.deep import x", [("src/other/deep.py", 0.9)]),
+        ("tests/test_a.py", "import json, os.path, types", []),
+        ("scripts/run.py", "import helper", [("scripts/helper.py", 0.9)]),
+        ("pkg/sub/a.py", "import b", [("pkg/sub/b.py", 0.6)]),
+        ("pkg/sub/a.py", "import numpy", []),
+    ],
+)
+def test_python(path: str, source: str, expected: list[tuple[str, float]]) -> None:
+    """Relative imports are certain; absolute ones are looked for below roots; the standard library is not shadowed by accident."""
+    paths = [
+        "pkg/__init__.py",
+        "pkg/top.py",
+        "pkg/types.py",
+        "pkg/sub/__init__.py",
+        "pkg/sub/a.py",
+        "pkg/sub/b.py",
+        "src/other/__init__.py",
+        "src/other/deep.py",
+        "scripts/helper.py",
+        "scripts/json.py",
+    ]
+    assert found(paths, path, source) == expected
+
+
+def test_names_say_which_part_goes_where() -> None:
+    """Each resolved import carries the names that are taken from its file."""
+    facts = parse("pkg/a.py", b"from pkg import b as c, thing\nimport pkg.b as whole\n")
+    resolved = PathIndex(["pkg/__init__.py", "pkg/a.py", "pkg/b.py"]).resolve_all(facts)
+
+    assert [(each.target, each.names, each.alias, each.line) for each in resolved] == [
+        ("pkg/__init__.py", (("thing", "thing"),), "", 1),
+        ("pkg/b.py", (("b", "c"),), "", 1),
+        ("pkg/b.py", (), "whole", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import a from './util'", [("web/src/util.ts", 1.0)]),
+        ("import a from './util.js'", [("web/src/util.ts", 1.0)]),
+        ("import a from './parts'", [("web/src/parts/index.tsx", 1.0)]),
+        ("export * from '../data.json'", [("web/data.json", 1.0)]),
+        ("import a from '@/parts/button'", [("web/src/parts/button.tsx", 0.9)]),
+        ("import a from 'parts/button'", [("web/src/parts/button.tsx", 0.9)]),
+        ("import a from 'path'; import b from 'node:fs'; import c from 'react'", []),
+        ("import a from '@scope/kit'", [("packages/kit/src/index.ts", 0.6)]),
+        ("import a from '../../../out'", []),
+    ],
+)
+def test_scripts(source: str, expected: list[tuple[str, float]]) -> None:
+    """Endings and index files are tried as bundlers do; packages of the same repository are found by their folder."""
+    paths = [
+        "web/src/util.ts",
+        "web/src/parts/index.tsx",
+        "web/src/parts/button.tsx",
+        "web/data.json",
+        "packages/kit/package.json",
+        "packages/kit/src/index.ts",
+        "web/path/package.json",
+        "web/path/index.ts",
+    ]
+    assert found(paths, "web/src/app.ts", source) == expected
+
+
+def test_a_package_is_found_by_the_name_in_its_manifest() -> None:
+    """Tests of a library import it by name."""
+    roots = roots_of("package.json", b'{"name": "kit"}')
+
+    assert roots == {"kit": ""}
+    assert found(["src/store.ts", "src/index.ts"], "tests/a.ts", "import 'kit/store'; import 'kit'", roots) == [
+        ("src/store.ts", 0.9),
+        ("src/index.ts", 0.9),
+    ]
+
+
+def test_go_packages_are_folders() -> None:
+    """All files of the package are meant; the standard library and tests are not."""
+    paths = ["go.mod", "main.go", "internal/tree/a.go", "internal/tree/b.go", "internal/tree/a_test.go", "fmt/x.go"]
+    source = 'package cmd\nimport (\n"fmt"\n"example.org/x/internal/tree"\n"example.org/x"\n)'
+
+    assert found(paths, "cmd/run.go", source) == [("internal/tree/a.go", 0.9), ("internal/tree/b.go", 0.9)]
+    assert found(paths, "cmd/run.go", source, roots_of("go.mod", b"module example.org/x\n\ngo 1.22\n")) == [
+        ("internal/tree/a.go", 1.0),
+        ("internal/tree/b.go", 1.0),
+        ("main.go", 1.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "expected"),
+    [
+        ("src/lib.rs", "mod parts; mod engine;", [("src/parts.rs", 1.0), ("src/engine/mod.rs", 1.0)]),
+        ("src/engine/mod.rs", "mod piston;", [("src/engine/piston.rs", 1.0)]),
+        ("src/parts.rs", "use crate::engine::piston::{Ring, Rod};", [("src/engine/piston.rs", 1.0)]),
+        ("src/parts.rs", "use super::engine::Engine;", [("src/engine/mod.rs", 1.0)]),
+        ("src/engine/piston.rs", "use crate::parts;", [("src/parts.rs", 1.0)]),
+        ("src/parts.rs", "use std::fmt; use serde::Serialize;", []),
+        ("src/parts.rs", "use other_crate::thing::T;", [("crates/other-crate/src/thing.rs", 0.6)]),
+    ],
+)
+def test_rust(path: str, source: str, expected: list[tuple[str, float]]) -> None:
+    """The longest part of a path that is a file; `crate` is the nearest root."""
+    paths = ["src/lib.rs", "src/parts.rs", "src/engine/mod.rs", "src/engine/piston.rs"]
+    paths += ["crates/other-crate/src/lib.rs", "crates/other-crate/src/thing.rs"]
+
+    assert found(paths, path, source) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "expected"),
+    [
+        ("A.java", "import com.x.Cart;", [("src/main/java/com/x/Cart.java", 0.9)]),
+        ("A.java", "import static com.x.Cart.add;", [("src/main/java/com/x/Cart.java", 0.9)]),
+        ("A.java", "import com.x.*;", [("src/main/java/com/x/Cart.java", 0.6), ("src/main/java/com/x/Tools.kt", 0.6)]),
+        ("A.kt", "import com.x.helper", [("src/main/java/com/x/Tools.kt", 0.9)]),
+        ("A.java", "import java.util.List;", []),
+        ("A.cs", "using Shop.Core;", [("src/Shop/Core/Item.cs", 0.6)]),
+        ("A.cs", "using It = Shop.Core.Item;", [("src/Shop/Core/Item.cs", 0.9)]),
+        ("A.cs", "using System.Text;", []),
+        ("A.php", "<?php use App\\Cart\\Line;", [("src/Cart/Line.php", 0.9)]),
+        ("src/A.php", "<?php require __DIR__ . '/Cart/Line.php';", [("src/Cart/Line.php", 1.0)]),
+        ("A.rb", "require_relative 'lib/tools/json'", [("lib/tools/json.rb", 1.0)]),
+        ("A.rb", "require 'tools/json'", [("lib/tools/json.rb", 0.9)]),
+        ("A.rb", "require 'json'", []),
+        ("src/a.c", '#include "net.h"\n#include <stdio.h>\n', [("src/net.h", 1.0)]),
+        ("src/a.c", '#include "lib/io.h"\n', [("include/lib/io.h", 0.9)]),
+        ("src/a.c", "#include <lib/io.h>\n", [("include/lib/io.h", 0.9)]),
+        ("other/a.c", '#include "net.h"\n', [("lib/net.h", 0.45), ("src/net.h", 0.45)]),
+    ],
+)
+def test_namespaces_and_includes(path: str, source: str, expected: list[tuple[str, float]]) -> None:
+    """A namespace is matched with the end of a folder; what could be several files is shared among them."""
+    paths = [
+        "src/main/java/com/x/Cart.java",
+        "src/main/java/com/x/Tools.kt",
+        "src/Shop/Core/Item.cs",
+        "src/Cart/Line.php",
+        "lib/tools/json.rb",
+        "src/net.h",
+        "lib/net.h",
+        "include/lib/io.h",
+    ]
+    assert found(paths, path, source) == expected
+
+
+def test_composer_maps_namespaces_to_folders() -> None:
+    roots = roots_of("composer.json", rb'{"autoload": {"psr-4": {"Shop\\": "src/"}}}')
+
+    assert found(["src/Line.php", "lib/Line.php"], "A.php", "<?php use Shop\\Line;", roots) == [("src/Line.php", 1.0)]
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"name": 1}', b"\xff", b"[" * 100_000, b'{"autoload": {"psr-4": []}}'])
+@pytest.mark.parametrize("name", ["go.mod", "package.json", "Cargo.toml", "composer.json", "other.txt"])
+def test_a_broken_manifest_names_nothing(name: str, data: bytes) -> None:
+    assert roots_of(f"deep/{name}", data) == {}
+
+
+def test_too_many_candidates_say_nothing() -> None:
+    """An include that ends like nine files means none of them."""
+    names = [f"d{number}/x/util.h" for number in range(CANDIDATES_MAX + 1)]
+    imported = Import("util.h", (("*", "*"),), "", 1, is_relative=True)
+
+    assert PathIndex(names).resolve("a.c", "c", imported) == ()
+    assert len(PathIndex(names[:-1]).resolve("a.c", "c", imported)) == CANDIDATES_MAX
+
+
+def test_the_order_of_paths_does_not_matter() -> None:
+    paths = ["b/x/util.py", "a/x/util.py", "c.py", "a/x/__init__.py", "b/x/__init__.py"]
+    imported = Import("x.util", (), "x.util", 1, is_relative=False)
+
+    assert PathIndex(paths).resolve("c.py", "python", imported) == PathIndex(paths[::-1]).resolve("c.py", "python", imported)
+    assert [each.target for each in PathIndex(paths).resolve("c.py", "python", imported)] == ["a/x/util.py", "b/x/util.py"]
