@@ -455,3 +455,11 @@ def test_equal_names_are_kept_in_order(read: Read) -> None:
     facts = read("x.py", "X = 1\nX = 2\ndef f(): pass\ndef f(): pass\n")
 
     assert [(symbol.qualname, symbol.start_line) for symbol in facts.symbols[1:]] == [("X", 1), ("f", 3), ("f", 4)]
+
+
+def test_names_in_any_script_are_references_and_parts_of_numbers_are_not(read: Read) -> None:
+    """`0x1f` and `10L` hold no names."""
+    facts = read("x.py", "def f():\n    return größe + Ærø.größe + 0x1f + 1_000 + 1e5 + été()\n")
+
+    assert facts.symbols[1].references == (("größe", 2), ("Ærø", 1))
+    assert facts.symbols[1].calls == (("été", "", 1),)

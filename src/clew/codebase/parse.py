@@ -50,7 +50,7 @@ _DEPTH = np.zeros(256, np.int8)
 _DEPTH[list(b"([{")] = 1
 _DEPTH[list(b")]}")] = -1
 
-_NAME = re.compile(rb"[.$@]?[A-Za-z_\x80-\xff][\w\x80-\xff]*")
+_NAME = re.compile(rb"[.$@]?(?:\b[A-Za-z_]|[\x80-\xff])[\w\x80-\xff]*")  # the boundary keeps `x1f` out of `0x1f`
 _DOT, _MARKS = ord("."), frozenset(b".$@")
 # Matched against the bytes before a name, backwards: `self.a?.` is `.?a.fles`.
 _RECEIVER_BACKWARDS = re.compile(rb"(?:(?:\.[?!]{0,2}|::|>-\??|\\)[\w$@\x80-\xff]+)+")
