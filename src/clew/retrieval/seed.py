@@ -149,8 +149,8 @@ def _by_words(index: Index, state: TaskState, seeds: Seeds, *, prefix: str, dead
 
 def _by_names(index: Index, found: Clues, state: TaskState, seeds: Seeds) -> None:
     own = [*found.dotted, *found.identifiers, *found.quoted]
+    seen: set[str] = set()
     for names, weight in ((own, NAME_WEIGHT), (state.recent_identifiers, NAME_WEIGHT * STATE_WEIGHT)):
-        seen: set[str] = set()
         for name in names:
             for docs, bearer in _bearers(index, name):
                 if bearer in seen:
@@ -194,7 +194,7 @@ def _by_paths(index: Index, found: Clues, state: TaskState, seeds: Seeds) -> Non
                 seeds.add(docs[(first <= line) & (line < first + lines)][-1:], FRAME_WEIGHT, f"line {line} is quoted")
     for touched in state.working_set[-12:]:
         code = index.path_numbers.get(touched.path)
-        if code is not None:
+        if code is not None and touched.last != "mention":  # what the question itself mentions was read above
             docs = np.flatnonzero((codes == code) & index.alive & (seeds.weights > 0)).astype(np.int32)
             seeds.add(docs, PATH_WEIGHT * STATE_WEIGHT, f"its file was just touched ({touched.last})")
 
