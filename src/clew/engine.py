@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,7 +23,7 @@ from clew.codebase import TREE
 from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
-from clew.records import Delta, Observation, Packet, Record, Resolution, Standing, TaskState, Tier, handle_of, identify
+from clew.records import Delta, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
 from clew.retrieval.retrieve import retrieve as assemble_packet
@@ -31,7 +31,9 @@ from clew.settings import Settings, workspace_of
 from clew.store.ports import Purge, Workspace, Writer
 from clew.task.tracker import observe_task, question_state
 from clew.text.embed import load
+from clew.text.tokens import FAMILIES, Counter
 from clew.text.tokens import counter as counter_of
+from clew.transcript import usage
 
 if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls that read them, so that a question starts fast
     from clew.codebase.tree import Report
@@ -101,7 +103,10 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The store at a glance. `here` is the workspace that was asked about, None when nothing is stored of it."""
+    """The store at a glance. `here` is the workspace that was asked about, None when nothing is stored of it.
+
+    corrections  by tokenizer family: the factor on its counts that usage asked for here; families without one are left out.
+    """
 
     database: Path
     database_bytes: int
@@ -114,6 +119,7 @@ class Status:
     sessions: int
     files: int
     skipped: dict[str, int]
+    corrections: dict[str, float]
 
 
 class Engine:
@@ -221,7 +227,7 @@ class Engine:
         from clew.transcript.follow import UNRECOGNISED, report  # lazy: only called where transcripts are read
         from clew.transcript.live import live_source  # lazy: likewise
 
-        totals = accept(self.store, key, deltas)
+        totals = accept(self.store, key, self._with_usage(key, session, deltas))
         state = self.store.source(key, source)
         if state is None or state.status == UNRECOGNISED:
             done.problems.append(f"{session.path}: no known client wrote this")
@@ -243,6 +249,19 @@ class Engine:
             f"{session.path}: line {line} is broken ({reason}); it was kept and passed over" for line, reason in told.broken
         )
 
+    def _with_usage(self, key: str, session: Session, deltas: Iterable[Delta]) -> Iterator[Delta]:
+        """The Deltas, and after the last of them what the session's usage says of our counts: one transaction, if they are short."""
+        from clew.transcript.follow import seen  # lazy: only called where transcripts are read
+
+        last = None
+        for delta in deltas:
+            yield delta
+            last = delta.state
+        if last is not None and not session.agent:
+            told = usage.proposed(self.store.source(key, usage.TOKENS), session.id, seen(last))
+            if told is not None:
+                yield told
+
     # -- retrieve -------------------------------------------------------------------------------
 
     def retrieve(self, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None) -> Packet:
@@ -256,7 +275,7 @@ class Engine:
             key,
             question_state(question),
             budget_tokens=_budget(budget_tokens),
-            counter=counter_of(tokenizer),
+            counter=_corrected(counter_of(tokenizer), self.store.source(key, usage.TOKENS)),
             deadline=Deadline(deadline_ms),
             embedder=load(self.settings.embedder) if self.settings.embedder else None,
         )
@@ -306,6 +325,9 @@ class Engine:
         found, lines = self._transcript(key, session, path)
         kept = lines[: _cut(lines, at)]
         observations = list(observe(kept))
+        # Of this session only what was billed before the cut; of the others all.
+        billed = usage.merged(self.store.source(key, usage.TOKENS), found.id, usage.watched(observations))
+        counter = _corrected(counter, billed)
         base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
         state = _asked(observe_task(observations, root=base))
         prefix = MemoryStore()
@@ -372,9 +394,11 @@ class Engine:
                 sessions += state.source.startswith("session:") and "/" not in state.source
                 if state.source.startswith("file:") and state.status != "indexed":
                     skipped[state.status] = skipped.get(state.status, 0) + 1
+        counters = [_corrected(counter_of(family), self.store.source(key, usage.TOKENS)) for family in FAMILIES]
+        corrections = {counter.name: counter.correction for counter in counters if counter.correction != 1.0}
         database = self.settings.database
         size = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*") if file.is_file())
-        return Status(database, size, len(MIGRATIONS), here, workspaces, layers, kinds, tiers, sessions, files, skipped)
+        return Status(database, size, len(MIGRATIONS), here, workspaces, layers, kinds, tiers, sessions, files, skipped, corrections)
 
     # -- forget ---------------------------------------------------------------------------------
 
@@ -423,6 +447,11 @@ def _reduced(record: Record, originals: Originals, *, is_whole: bool) -> str:
     shown = originals.text_of(fold).strip("\n")
     left = whole.count("\n") - shown.count("\n")
     return f"{shown}\n[{handle_of(record.id)}: {left} more lines]\n"
+
+
+def _corrected(counter: Counter, state: SourceState | None) -> Counter:
+    """The counter that the usage seen in a workspace asks for. `chars4` stays as it is."""
+    return usage.fitted(counter, usage.pairs_of(state, counter.name)) if state else counter
 
 
 def _budget(tokens: int) -> int:

@@ -22,6 +22,7 @@ from clew.transcript.dialects.dialect import Origin
 from clew.transcript.parse import Batch, Carry, Reading, read_head
 from clew.transcript.remember import BY, Remembering
 from clew.transcript.sessions import Session, agent_label, origin_of, session_at, spilled
+from clew.transcript.usage import Seen, Watching
 
 BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, memory about 10 times this
 HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
@@ -58,6 +59,7 @@ class _Note(msgspec.Struct):
     unknown: dict[str, int]
     is_cut: bool
     remembering: msgspec.Raw
+    usage: msgspec.Raw = msgspec.Raw()
 
 
 def observe(source: Path | Iterable[bytes]) -> Iterator[Observation]:
@@ -128,6 +130,7 @@ class _Following:
         self._mtime_ns = source.stat().st_mtime_ns if isinstance(source, Path) else 0
         self._reading = Reading(source, origin=origin, carry=note.carry if note else None)
         self._remembering: Remembering | None = None
+        self._watching = Watching(bytes(note.usage) if note else b"")
 
     def run(self, batch_bytes: int, *, is_anew: bool) -> Iterator[Delta]:
         is_whole, held = is_anew, 0
@@ -159,6 +162,8 @@ class _Following:
             first = batch.events[0].observation if batch.events else None
             remembering.keep(batch.raw, batch.first_line, first.seq if first else 0, first.at_ns if first else 0, self._id)
             remembering.take(batch.events)
+            for event in batch.events:
+                self._watching.take(event.observation)
 
     @property
     def _id(self) -> str:
@@ -186,6 +191,7 @@ class _Following:
             unknown=self._reading.unknown,
             is_cut=self._reading.is_cut,
             remembering=msgspec.Raw(remembering.memory()),
+            usage=msgspec.Raw(self._watching.memory()),
         )
         source = source_of(self._session) if self._session else f"session:{self._id}"
         return Delta(
@@ -213,6 +219,12 @@ def report(state: SourceState) -> Report:
     carry = note.carry
     unknown = tuple(sorted(note.unknown.items()))
     return Report(carry.dialect, note.session, carry.line, carry.broken_count, tuple(carry.broken), unknown, note.is_cut)
+
+
+def seen(state: SourceState) -> Seen:
+    """What usage said of our counts, from the state of a transcript's last Delta."""
+    note = _note(state)
+    return Watching(bytes(note.usage)).seen() if note else Seen()
 
 
 def _note(state: SourceState | None) -> _Note | None:
