@@ -52,6 +52,16 @@ def spread(
                 left.cancel()
 
 
+def isolated(
+    work: Callable[[Batch], Result], batch: Batch, *, start: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
+) -> Result:
+    """Return work(batch), done in a process of its own. Raises BrokenProcessPool when that process died."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), start, given) as pool:
+        with _deaf_to_interrupts():
+            pending = pool.submit(work, batch)
+        return pending.result()
+
+
 @contextmanager
 def _deaf_to_interrupts() -> Generator[None]:
     """Processes started meanwhile never see the terminal's interrupt; this one sees it when the block ends.

@@ -14,6 +14,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -24,7 +25,7 @@ from clew.codebase.imports import PathIndex, roots_of
 from clew.codebase.parse import parse
 from clew.codebase.remember import BY, digest_of, language_in, name_only, read_note, remember, source_of
 from clew.codebase.scan import HEAD_BYTES, Reason, classify, scan
-from clew.pool import spread
+from clew.pool import isolated, spread
 from clew.records import Delta, SourceState
 from clew.text.embed import Embedder, load
 
@@ -136,8 +137,11 @@ def named_changes(root: Path, names: Sequence[str], known: Iterable[str], *, emb
             yield delta
 
 
-def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None = None) -> Delta | None:
-    """Return the Delta of one file, None when it cannot be read. Reads it once; never raises on any bytes."""
+def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None = None, *, is_plain: bool = False) -> Delta | None:
+    """Return the Delta of one file, None when it cannot be read. Reads it once; never raises on any bytes.
+
+    is_plain  cut it by lines instead of parsing it.
+    """
     full = root / path
     try:
         with full.open("rb") as stream:
@@ -152,7 +156,7 @@ def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None
         return None
     has_changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size
     is_racy = has_changed or after.st_mtime_ns > time.time_ns() - RACY_NS
-    facts = parse(path, data, verdict.language)
+    facts = parse(path, data, "text" if is_plain else verdict.language)
     resolved = resolve(paths, path, facts.language, facts.imports)
     return remember(path, data, facts, resolved, size=len(data), mtime_ns=0 if is_racy else after.st_mtime_ns, embedder=embedder)
 
@@ -222,14 +226,37 @@ def _account(report: Report, state: SourceState, *, is_read: bool) -> None:
         report.broken += not note.is_whole
 
 
-def _read_all(root: Path, todo: Sequence[_Job], paths: PathIndex, jobs: int, embedder: str) -> Iterator[tuple[_Job, Delta | None]]:
+_Work: TypeAlias = Callable[[list[_Job]], list[Delta | None]]
+
+
+def _read_all(
+    root: Path, todo: Sequence[_Job], paths: PathIndex, jobs: int, embedder: str, work: _Work | None = None
+) -> Iterator[tuple[_Job, Delta | None]]:
+    """Yield each file with its Delta, in order. A process that a file killed is replaced, and that file read as plain text."""
     is_small = len(todo) < POOL_FILES_MIN or sum(size for _, size, _ in todo) < POOL_BYTES_MIN
     workers = 1 if is_small else jobs or os.cpu_count() or 1
-    batches = list(_batches(todo))
-    for batch, deltas in zip(
-        batches, spread(_read_batch, batches, workers, start=_start_reader, given=(root, paths, embedder)), strict=True
-    ):
-        yield from zip(batch, deltas, strict=True)
+    batches, given = list(_batches(todo)), (root, paths, embedder)
+    read = work or _read_batch
+    at = 0
+    while at < len(batches):
+        done = spread(read, batches[at:], workers, start=_start_reader, given=given)
+        try:
+            for deltas in done:
+                yield from zip(batches[at], deltas, strict=True)
+                at += 1
+        except BrokenProcessPool:
+            # Some batch under way killed its process, not always the oldest: that one is read apart, then all go on.
+            for job in batches[at]:
+                yield job, _read_apart(read, job, given)
+            at += 1
+
+
+def _read_apart(read: _Work, job: _Job, given: tuple[Path, PathIndex, str]) -> Delta | None:
+    try:
+        return isolated(read, [job], start=_start_reader, given=given)[0]
+    except BrokenProcessPool:
+        root, paths, embedder = given
+        return read_file(root, job[0], paths, load(embedder) if embedder else None, is_plain=True)
 
 
 def _batches(todo: Sequence[_Job]) -> Iterator[list[_Job]]:
