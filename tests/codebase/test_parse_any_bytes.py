@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import clew
 from clew.codebase.languages import LANGUAGES
 from clew.codebase.parse import SOURCE_BYTES_MAX, is_runaway, parse
+from clew.codebase.sections import _CUTTERS, _KEYED  # pyright: ignore[reportPrivateUsage]
 from tests.codebase.samples import SAMPLES
 from tests.codebase.soundness import assert_sound
 
@@ -33,6 +34,31 @@ def test_every_language_has_a_sample() -> None:
 def test_any_bytes(language: str, data: bytes) -> None:
     """No bytes raise, in any language."""
     assert_sound(parse("x", data, language), data)
+
+
+LINE = 40_000
+LONG_LINES = {
+    "a heading, then spaces": b"# x" + b" " * LINE + b"y",
+    "a heading of a document, then spaces": b"= x" + b" " * LINE + b"y",
+    "a table, then spaces": b"[" + b" " * LINE + b"x",
+    "a name, then spaces": b"x" + b" " * LINE + b"x",
+    "an image, then spaces": b"FROM" + b" " * LINE + b"\n",
+    "a stage, then spaces": b"FROM x AS" + b" " * LINE + b"y z",
+    "a resource, then spaces": b"resource" + b" " * LINE + b"x",
+    "a quote, then spaces": b'"x' + b" " * LINE + b"y",
+    "words": b"a " * (LINE // 2),
+    "colons": b"a" + b":" * LINE + b"=",
+}
+
+
+@pytest.mark.parametrize("line", LONG_LINES.values(), ids=LONG_LINES.keys())
+def test_a_long_line_costs_no_more_than_its_length(line: bytes) -> None:
+    """Patterns that try every split of a run of spaces would take seconds for each of these, and hours for 500 kB."""
+    started = time.thread_time()
+    for language in (*_CUTTERS, *_KEYED):
+        parse("x", line, language)
+
+    assert time.thread_time() - started < 1.0
 
 
 WORDS = """

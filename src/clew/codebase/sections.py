@@ -128,7 +128,7 @@ def _summarise(draft: Draft, data: bytes, stop: int) -> None:
 
 
 _FENCE = re.compile(rb"[ ]{0,3}(```+|~~~+)")
-_ATX = re.compile(rb"[ ]{0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t\r]*$")
+_ATX = re.compile(rb"[ ]{0,3}(#{1,6})(?:[ \t](.*))?$")
 _SETEXT = re.compile(rb"[ ]{0,3}(=+|-{2,})[ \t\r]*$")
 _NOT_PROSE = re.compile(rb"[ ]{0,3}(?:[-*+>|#<]|\d+[.)])[ \t|]|[ ]{4}|\t")
 
@@ -151,9 +151,9 @@ def _markdown(data: bytes) -> Iterator[Cut]:
         if marks:
             fence, before = marks.group(1), None
             continue
-        heading = _ATX.match(line)
+        heading = _ATX.match(line.rstrip(b" \t\r"))
         if heading:
-            yield start, found.end(), len(heading.group(1)), _title(heading.group(2) or b"")
+            yield start, found.end(), len(heading.group(1)), _title(_without_closing(heading.group(2) or b""))
             before = None
             continue
         under = _SETEXT.match(line)
@@ -162,6 +162,12 @@ def _markdown(data: bytes) -> Iterator[Cut]:
             before = None
             continue
         before = (start, line) if line.strip() and not _NOT_PROSE.match(line) else None
+
+
+def _without_closing(title: bytes) -> bytes:
+    """Return a heading's words without the marks that may close it: `# words ##`."""
+    words = title.rstrip(b"#")
+    return words if words[-1:] in (b"", b" ", b"\t") else title
 
 
 _ADORNMENT = re.compile(rb"([=\-`:.'\"~^_*+#<>!$%&(),/;?@\[\\\]{|}])\1{2,}[ \t\r]*$")
@@ -186,7 +192,7 @@ def _rst(data: bytes) -> Iterator[Cut]:
 
 def _at(pattern: bytes) -> Callable[[bytes], Iterator[Cut]]:
     """Return a cutter that cuts at every match; the first group that matched is the title, none only ends a section."""
-    compiled = re.compile(pattern, re.MULTILINE)
+    compiled = re.compile(pattern, re.MULTILINE)  # no two repetitions in a row that can match the same bytes: it must stay linear
 
     def cut(data: bytes) -> Iterator[Cut]:
         for found in compiled.finditer(data):
@@ -200,14 +206,14 @@ def _at(pattern: bytes) -> Callable[[bytes], Iterator[Cut]]:
 _CUTTERS: dict[str, tuple[Kind, Callable[[bytes], Iterator[Cut]]]] = {
     "markdown": ("section", _markdown),
     "rst": ("section", _rst),
-    "asciidoc": ("section", _at(rb"^={1,6}[ \t]+(\S.*?)[ \t\r]*$")),
+    "asciidoc": ("section", _at(rb"^={1,6}[ \t]+(\S.*)$")),
     "tex": ("section", _at(rb"^\\(?:chapter|section|subsection)\*?\{([^}\n]*)\}")),
-    "toml": ("config", _at(rb"^\[\[?[ \t]*([^\]\n]+?)[ \t]*\]\]?[ \t\r]*(?:#.*)?$")),
+    "toml": ("config", _at(rb"^\[\[?([^\]\n]+)\]\]?[ \t\r]*(?:#.*)?$")),
     "ini": ("config", _at(rb"^\[([^\]\n]+)\]")),
-    "dockerfile": ("config", _at(rb"^(?i:FROM)[ \t]+(?:.*?[ \t](?i:AS)[ \t]+(\S+)[ \t\r]*$|(\S+))")),
-    "makefile": ("config", _at(rb"^([A-Za-z0-9_./%$(){}-][^:=#\n\t]*?)[ \t]*::?(?!=)(?:[^=\n]*)$")),
+    "dockerfile": ("config", _at(rb"^(?i:FROM)[ \t]+(?=\S)(?:.*[ \t](?i:AS)[ \t]+(\S+)[ \t\r]*$|(\S+))")),
+    "makefile": ("config", _at(rb"^([A-Za-z0-9_./%$(){}-][^:=#\n\t]*)(?:\t[ \t]*)?::?(?!=)(?:[^=\n]*)$")),
     "cmake": ("config", _at(rb"^[ \t]*(?i:function|macro|add_executable|add_library|project)[ \t]*\([ \t]*([^\s)]+)")),
-    "terraform": ("config", _at(rb"^(?:resource|data|module|variable|output|provider)[ \t]+([^{\n]+?)[ \t]*\{")),
+    "terraform": ("config", _at(rb"^(?:resource|data|module|variable|output|provider)[ \t]([^{\n]+)\{")),
     "sql": (
         "config",
         _at(rb"^(?i:create)[ \t]+(?i:or[ \t]+replace[ \t]+)?((?i:table|view|function|procedure|index|trigger|type)[^(;\n]*)"),
@@ -217,7 +223,7 @@ _CUTTERS: dict[str, tuple[Kind, Callable[[bytes], Iterator[Cut]]]] = {
 }
 
 _KEYED = {
-    "yaml": re.compile(rb"([ ]*)(?:- )?[\"']?([^\s\"'#:&*!{}\[\],-][^:\n]*?|[^\s#]+?)[\"']?[ \t]*:(?:[ \t\r]|$)"),
+    "yaml": re.compile(rb"([ ]*)(?:- )?[\"']?(?:([^\s\"'#:&*!{}\[\],-][^:\n]*)|([^\s#]+?)[\"']?[ \t]*):(?:[ \t\r]|$)"),
     "json": re.compile(rb"([ \t]*)\"((?:[^\"\\\n]|\\.){1,80})\"[ \t]*:"),
 }
 
@@ -246,7 +252,7 @@ def _keyed(data: bytes, key: re.Pattern[bytes]) -> Iterator[Draft]:
             if last == at:
                 continue
             start, end = rows[at][0], rows[last][1]
-            yield Draft("config", _title(match.group(2)), start, end, start, rows[at][1])
+            yield Draft("config", _title(match[match.lastindex or 0].rstrip(b" \t\"'")), start, end, start, rows[at][1])
             if last - at >= BLOCK_LINES_MAX and level < INDENT_LEVELS_MAX:
                 todo.append((at + 1, last + 1, level + 1))
 
