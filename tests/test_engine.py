@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clew.cli.commands.status import as_text
 from clew.engine import Engine
 from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, UsageError
 from clew.records import Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
@@ -484,6 +485,7 @@ def test_usage_that_says_more_corrects_the_count(engine: Engine, repo: Path, tmp
     factor = engine.status(repo).corrections["claude-3"]
     assert engine.status(repo).corrections == {"claude-3": factor}
     assert 1.2 < factor < 1.3
+    assert f"tokens   claude-3 × {factor:.3f}" in as_text(engine.status(repo))
     assert after["claude-3"].tokenizer == before["claude-3"].tokenizer == "claude-3"
     assert after["claude-3"].tokens == counter("claude-3", factor).count(after["claude-3"].text)
     assert {name: after[name] for name in FAMILIES if name != "claude-3"} == {name: before[name] for name in FAMILIES if name != "claude-3"}
