@@ -87,8 +87,8 @@ def _code(record: Record, text: Text, originals: Originals) -> _Draft | None:
         return text.resolution, f"[{handle}:{line}] {said}\n", line, line, False
     body = originals.text_of(text).rstrip("\n")
     if text.resolution == Resolution.SIGNATURE:
-        # The header's lines as they stand, with where they stand behind them.
-        return text.resolution, f"{body}  [{handle}:{text.start_line}]\n", text.start_line, text.end_line, False
+        # The header's lines as they stand, with where they stand before the first.
+        return text.resolution, f"[{handle}:{text.start_line}] {body.lstrip()}\n", text.start_line, text.end_line, False
     if text is whole:
         return Resolution.FULL, f"--- {text.start_line}-{text.end_line} {name}\n{body}\n", text.start_line, text.end_line, True
     head = f"--- {text.start_line}-{text.end_line} of {whole.start_line}-{whole.end_line} {name} [{handle}]\n"

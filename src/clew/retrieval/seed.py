@@ -38,6 +38,7 @@ PATH_WEIGHT = 0.8
 FRAME_WEIGHT = 1.2
 VECTOR_WEIGHT = 0.5
 TEST_SHARE = 0.35  # what a test keeps of its score unless the question speaks of tests
+PROSE_SHARE = 0.5  # what a document or a configuration file keeps, likewise
 STATE_WEIGHT = 0.35  # what the task state's identifiers and files count beside the question's own
 
 
@@ -80,8 +81,11 @@ def seed(
         if best > 0:
             seeds.weights += np.float32(VECTOR_WEIGHT / best) * np.maximum(similarity, 0)
     seeds.weights[~among.mask] = 0.0
-    if not asks_for_tests(state.question):
-        seeds.weights[index.is_test] *= np.float32(TEST_SHARE)
+    if prefix.startswith("file:"):
+        if not asks_for_tests(state.question):
+            seeds.weights[index.is_test] *= np.float32(TEST_SHARE)
+        if not asks_for_prose(state.question):
+            seeds.weights[index.is_prose] *= np.float32(PROSE_SHARE)
     return seeds
 
 
@@ -93,6 +97,12 @@ STOP_WORDS = frozenset((
     "only", "or", "other", "our", "out", "please", "same", "seem", "seems", "she", "should", "so", "some", "such", "than", "that", "the",
     "their", "them", "then", "there", "these", "they", "this", "those", "to", "too", "up", "us", "use", "used", "using", "very", "was",
     "we", "were", "what", "when", "where", "which", "while", "who", "why", "will", "with", "would", "you", "your",
+))  # fmt: skip
+
+
+PROSE_WORDS = frozenset((
+    "readme", "changelog", "documentation", "documented", "docs", "licence", "license", "configuration", "config", "configured", "settings",
+    "toml", "yaml", "ini", "json", "markdown", "section", "chapter", "install", "installation", "ci", "workflow", "dockerfile", "makefile",
 ))  # fmt: skip
 
 
@@ -130,6 +140,12 @@ def asks_for_tests(question: str) -> bool:
     """The question is about tests themselves, so they are not put behind the code that they check."""
     words = {word.lower() for word in raw_words(question[:2000])}
     return bool(words & {"tests", "testing", "pytest", "unittest", "fixture", "fixtures", "testcase"}) and "test" in question[:120].lower()
+
+
+def asks_for_prose(question: str) -> bool:
+    """The question is about documents or configuration, so they are not put behind the code."""
+    words = {word.lower() for word in raw_words(question[:300])}
+    return bool(words & PROSE_WORDS)
 
 
 def _by_words(index: Index, state: TaskState, seeds: Seeds, *, prefix: str, deadline: Deadline) -> None:

@@ -28,6 +28,7 @@ Floats: TypeAlias = NDArray[np.float32]
 Docs: TypeAlias = NDArray[np.int32]
 
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
+PROSE_KINDS = frozenset({"section", "config", "text"})
 NAME_USERS_MAX = 300  # likewise for a name that more records use; guess
 SCOPE_SAME_FILE = 0.95  # confidences of a name's resolution: agreement with a type checker falls in this order;
 SCOPE_IMPORTED = 0.85  # the figures themselves are guesses
@@ -185,6 +186,20 @@ class Index:
     def is_test(self) -> NDArray[np.bool_]:
         """(n,) the record checks other code."""
         return self.column("is_test").astype(np.bool_, copy=False)
+
+    @cached_property
+    def is_prose(self) -> NDArray[np.bool_]:
+        """(n,) a part of a document, of a configuration file or of plain text, and not of code."""
+        pieces: list[NDArray[np.bool_]] = []
+        for shard in self.shards:
+            prose = np.array([kind in PROSE_KINDS for kind in shard.meta.kinds], np.bool_)
+            pieces.append(prose[shard["kind"]] if shard.size else np.zeros(0, np.bool_))
+        of_kind = np.concatenate(pieces)
+        # A file is prose if all that stands in it is.
+        has_code = np.zeros(len(self.paths), np.bool_)
+        is_file = self.parent < 0
+        has_code[self.path_codes[~of_kind & ~is_file & self.alive]] = True
+        return np.where(is_file, ~has_code[self.path_codes], of_kind)
 
     @cached_property
     def parent(self) -> Docs:
