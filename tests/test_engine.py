@@ -517,6 +517,15 @@ def test_a_workspace_corrects_only_itself(engine: Engine, repo: Path, tmp_path: 
     assert engine.status(repo).corrections == {}
 
 
+def test_a_purged_session_corrects_nothing(engine: Engine, repo: Path, tmp_path: Path) -> None:
+    engine.ingest([billed(tmp_path / "t", 1.3)], repo=repo)
+    assert engine.status(repo).corrections
+
+    engine.purge(repo, source="session:s9", reason="it was not ours")
+
+    assert engine.status(repo).corrections == {}
+
+
 def test_a_compaction_believes_only_what_was_billed_before_the_cut(engine: Engine, repo: Path, tmp_path: Path) -> None:
     session = str(billed(tmp_path / "t", 1.3))
     early = engine.compact(session, at="7", budget_tokens=10_000_000, tokenizer="claude-3", path=repo)

@@ -423,7 +423,11 @@ class Engine:
         if source:
             if self.store.source(key, source) is None:
                 raise UnknownHandle(source)
-            return forgetting.purge_source(self.store, key, source, reason=reason, now_ns=time.time_ns())
+            gone = forgetting.purge_source(self.store, key, source, reason=reason, now_ns=time.time_ns())
+            told = usage.proposed(self.store.source(key, usage.TOKENS), source.removeprefix("session:"), usage.Seen())
+            if told is not None:
+                accept(self.store, key, [told])
+            return gone
         ids = [self._record(key, handle).id for handle in handles]
         return forgetting.purge(self.store, key, ids, reason=reason, now_ns=time.time_ns())
 
