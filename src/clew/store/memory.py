@@ -271,6 +271,8 @@ def _apply(space: _Space, delta: Delta, total: Applied) -> Applied:
     source = delta.source
     held = space.ids_of.setdefault(source, set())
     before = {record_id: space.holdings[record_id][source] for record_id in held}
+    is_replaced = delta.is_whole or delta.state is None
+    again = () if is_replaced else {record.id for record in delta.records if record.id in before and before[record.id].is_indexed}
     added = kept = 0
     for record in delta.records:
         space.ids_of_subject.setdefault(record.subject, set()).add(record.id)
@@ -289,7 +291,7 @@ def _apply(space: _Space, delta: Delta, total: Applied) -> Applied:
         old = holding.standing
         holding.standing = Standing(valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
     superseded = retired = 0
-    if delta.is_whole or delta.state is None:
+    if is_replaced:
         staying = {record.id for record in delta.records}
         superseded, retired = _end(space, delta, [holding for record_id, holding in before.items() if record_id not in staying])
     for supersession in delta.superseded:
@@ -298,7 +300,7 @@ def _apply(space: _Space, delta: Delta, total: Applied) -> Applied:
             old = holding.standing
             holding.standing = replace(said, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
         superseded += supersession.old in space.holdings
-    _replace_parts(space, delta)
+    _replace_parts(space, replace(delta, segment=rules.appended(delta.segment, again)))
     return replace(
         total,
         added=total.added + added,

@@ -110,6 +110,14 @@ def admit(delta: Delta, refusals: Refusals) -> Delta:
     return replace(delta, records=records, blobs=blobs, segment=segment)
 
 
+def appended(segment: bytes, indexed: Collection[str]) -> bytes:
+    """Return the postings of an appended delta, less those of records that an earlier part of its source has indexed.
+
+    Two processes may read one growing file at once, and a client may write one line twice: a record is counted once all the same.
+    """
+    return postings.without(segment, indexed) if segment and indexed else segment
+
+
 def originals_of(delta: Delta) -> set[str]:
     """Digests of every original that this delta brings or points into."""
     named = {text.blob for record in delta.records for text in record.texts if text.blob}

@@ -68,7 +68,8 @@ def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
         change.connection.write("edges.delete_of_source", change.workspace, source)
     if delta.superseded:
         _supersede(change, delta)
-    _write_segment(change, source, delta, is_new=is_new, is_replaced=is_replaced)
+    again = () if is_replaced else {record_id for record_id, (_, _, is_indexed) in held.items() if is_indexed}
+    _write_segment(change, source, rules.appended(delta.segment, again), is_new=is_new, is_replaced=is_replaced)
     if delta.edges:
         change.connection.write_each("edges.upsert", [edge_to_row(edge, change.workspace, source) for edge in delta.edges])
     _write_originals(change, source, delta, has_tombstones=has_tombstones)
@@ -139,9 +140,9 @@ def _supersede(change: _Change, delta: Delta) -> None:
         change.counts.superseded += changed > 0
 
 
-def _write_segment(change: _Change, source: int, delta: Delta, *, is_new: bool, is_replaced: bool) -> None:
+def _write_segment(change: _Change, source: int, segment: bytes, *, is_new: bool, is_replaced: bool) -> None:
     before = [] if is_new else change.connection.rows("segments.of_source", change.workspace, source)
-    digest = part_digest(delta.segment) if delta.segment else ""
+    digest = part_digest(segment) if segment else ""
     if is_replaced:
         if digest and [(part, known) for _, part, known in before] == [(0, digest)]:
             return
@@ -149,7 +150,7 @@ def _write_segment(change: _Change, source: int, delta: Delta, *, is_new: bool, 
         before = []
     if digest:
         part = before[-1][1] + 1 if before else 0
-        change.connection.write("segments.add", change.workspace, source, part, digest, delta.segment)
+        change.connection.write("segments.add", change.workspace, source, part, digest, segment)
 
 
 def _write_originals(change: _Change, source: int, delta: Delta, *, has_tombstones: bool) -> None:
