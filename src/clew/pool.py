@@ -7,11 +7,14 @@ Used by both pipelines; knows neither. Processes are spawned, because a fork of 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 Batch = TypeVar("Batch")
@@ -38,7 +41,7 @@ def spread(
         for batch in batches:
             yield work(batch)
         return
-    with ProcessPoolExecutor(min(workers, len(batches)), multiprocessing.get_context("spawn"), start, given) as pool:
+    with _pool(min(workers, len(batches)), start, given) as pool:
         with _deaf_to_interrupts():
             pending = deque(pool.submit(work, batch) for batch in batches[: workers * AHEAD])
         try:
@@ -56,10 +59,28 @@ def isolated(
     work: Callable[[Batch], Result], batch: Batch, *, start: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
 ) -> Result:
     """Return work(batch), done in a process of its own. Raises BrokenProcessPool when that process died."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), start, given) as pool:
+    with _pool(1, start, given) as pool:
         with _deaf_to_interrupts():
             pending = pool.submit(work, batch)
         return pending.result()
+
+
+def _pool(workers: int, start: Callable[..., None] | None, given: tuple[Any, ...]) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (start, given))
+
+
+def _begin(start: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+    """What each process does first: see to it that it ends with the one that started it, which may be killed without a word."""
+    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+    if start:
+        start(*given)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 @contextmanager
