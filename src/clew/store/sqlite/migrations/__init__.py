@@ -105,9 +105,12 @@ def back_up(path: Path, schema: int, busy_timeout_s: float) -> Path:
 
 
 def _schema(connection: Connection, path: Path, known: int) -> int:
+    # In this order: whoever makes the database now commits its tables and its name at once, so tables that were seen
+    # before the header was read are another program's if the header still has no name.
+    has_tables = connection.row("meta.any_table") is not None
     header = header_of(connection)
     check_owner(path, header, known)
-    if not header.application and connection.row("meta.any_table"):
+    if not header.application and has_tables:
         raise StoreUnusable(path, "is a database of another program")
     return header.schema
 
