@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.codebase.scan import Scan, scan
+from clew.codebase.scan import Scan, scan, stamp_of
 from clew.errors import NotReadable
 
 Git = Callable[..., str]
@@ -61,14 +61,28 @@ def test_ignored_files_are_left_out(folder: Path) -> None:
     assert found.problems == ()
 
 
-def test_sizes_and_times_are_those_of_the_file(folder: Path) -> None:
+def test_the_size_and_the_stamp_are_those_of_the_file(folder: Path) -> None:
     """They are what a later run compares."""
     write(folder, "a.py")
-    os.utime(folder / "a.py", ns=(5, 1_234_567_891))
 
     (file,) = scan(folder).files
 
-    assert (file.size, file.mtime_ns) == ((folder / "a.py").stat().st_size, 1_234_567_891)
+    assert (file.size, file.stamp) == ((folder / "a.py").stat().st_size, stamp_of((folder / "a.py").stat()))
+    assert 0 < file.stamp < 1 << 63
+
+
+def test_the_stamp_tells_files_of_one_time_apart(folder: Path) -> None:
+    """Of two files that are as old and as long, one may be renamed over the other."""
+    for name in ("a.py", "b.py"):
+        write(folder, name)
+        os.utime(folder / name, ns=(5, 1_234_567_891))
+    before = {file.path: file.stamp for file in scan(folder).files}
+
+    (folder / "b.py").replace(folder / "a.py")
+    (after,) = scan(folder).files
+
+    assert before["a.py"] != before["b.py"]
+    assert after.stamp != before["a.py"]
 
 
 def test_links_are_never_followed(folder: Path, tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 
 from clew.codebase import tree
 from clew.codebase.imports import PathIndex
-from clew.records import Delta
+from clew.records import Delta, SourceState
 
 
 def read_or_die(batch: list[tuple[str, int, int]]) -> list[Delta | None]:
@@ -32,3 +33,62 @@ def test_a_file_that_kills_its_reader_is_read_as_plain_text(tmp_path: Path) -> N
     assert "function" in kinds["m00.py"]
     assert "function" not in kinds["killer.py"]
     assert any(record.kind == "text" for record in deltas["killer.py"].records)  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def run(root: Path, states: dict[str, SourceState], most: int | None = None) -> dict[str, SourceState]:
+    """The states after a run over `root`, which is cut off behind `most` Deltas."""
+    after = dict(states)
+    for delta in islice(tree.changes(root, states, tree.Report()), most):
+        if delta.state is None:
+            del after[delta.source]
+        else:
+            after[delta.source] = delta.state
+    return after
+
+
+def facts(states: dict[str, SourceState]) -> dict[str, tuple[str, str, str]]:
+    return {source: (state.digest, state.status, state.note) for source, state in states.items()}
+
+
+def written(root: Path, **files: str) -> None:
+    for name, text in files.items():
+        path = root / f"{name}.py"
+        path.write_text(text)
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+
+
+def test_files_of_one_age_and_size_that_change_places_are_read_again(tmp_path: Path) -> None:
+    written(tmp_path, a="def one(): ...\n", b="def two(): ...\n")
+    before = run(tmp_path, {})
+
+    (tmp_path / "a.py").rename(tmp_path / "c")
+    (tmp_path / "b.py").rename(tmp_path / "a.py")
+    (tmp_path / "c").rename(tmp_path / "b.py")
+
+    assert facts(run(tmp_path, before)) == facts(run(tmp_path, {}))
+    assert facts(run(tmp_path, before)) != facts(before)
+
+
+def test_a_run_that_was_cut_off_leaves_no_import_that_leads_nowhere(tmp_path: Path) -> None:
+    """A file comes, a run sees it and is killed, the file goes: the paths are again those of the last whole run."""
+    written(tmp_path, a="import z\n", b="import z\n")
+    before = run(tmp_path, {})
+    written(tmp_path, z="x = 1\n")
+    killed = run(tmp_path, before, 2)
+    assert killed["file:a.py"].note != before["file:a.py"].note
+    (tmp_path / "z.py").unlink()
+
+    assert facts(run(tmp_path, killed)) == facts(run(tmp_path, {}))
+
+
+def test_a_file_that_was_named_is_looked_at_again_by_a_whole_run(tmp_path: Path) -> None:
+    """It was read while a file that it imports was away; when that is back, the paths are those of the last whole run."""
+    written(tmp_path, a="import z\n", z="x = 1\n")
+    states = run(tmp_path, {})
+    (tmp_path / "z.py").rename(tmp_path / "away")
+    for delta in tree.named_changes(tmp_path, ["a.py"], ["a.py"]):
+        assert delta.state is not None
+        states[delta.source] = delta.state
+    (tmp_path / "away").rename(tmp_path / "z.py")
+
+    assert facts(run(tmp_path, states)) == facts(run(tmp_path, {}))

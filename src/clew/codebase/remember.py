@@ -73,7 +73,7 @@ def remember(
     resolved: Sequence[tuple[str, float]],
     *,
     size: int,
-    mtime_ns: int,
+    stamp: int,
     embedder: Embedder | None = None,
 ) -> Delta:
     """Return everything that a parsed file has to say.
@@ -82,7 +82,7 @@ def remember(
     data      the file's bytes; stored as the original behind every span.
     resolved  (path, confidence) of the files that it imports.
     embedder  gives each record a vector as well, when there is a model.
-    mtime_ns  0 when the file changed while it was read: it is then read again next time.
+    stamp     what `scan` says of the file, 0 when it changed while it was read: it is then read again next time.
     """
     digest = digest_of(data)
     starts = _line_starts(data)
@@ -130,11 +130,11 @@ def remember(
         records=tuple(records),
         blobs=(Blob(digest, data),),
         segment=pack(documents, resolved, embedder),
-        state=SourceState(source_of(path), digest, size, mtime_ns, "indexed", _encode(facts.language, note)),
+        state=SourceState(source_of(path), digest, size, stamp, "indexed", _encode(facts.language, note)),
     )
 
 
-def name_only(path: str, reason: str, *, size: int, mtime_ns: int) -> Delta:
+def name_only(path: str, reason: str, *, size: int, stamp: int) -> Delta:
     """Return what is said of a file whose text is not indexed: its name, size and the reason."""
     record = Record(
         id=identify("code", source_of(path), reason, str(size)),
@@ -151,7 +151,7 @@ def name_only(path: str, reason: str, *, size: int, mtime_ns: int) -> Delta:
     document = Document(
         record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, source_of(path))
     )
-    state = SourceState(source_of(path), "", size, mtime_ns, reason, _encode("", Note()))
+    state = SourceState(source_of(path), "", size, stamp, reason, _encode("", Note()))
     if reason == "vendored":  # others' code by the ten thousand: the report counts it, and no search should meet it
         return Delta(BY, source_of(path), is_whole=True, state=state)
     return Delta(BY, source_of(path), is_whole=True, records=(record,), segment=pack([document]), state=state)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from pathspec import GitIgnoreSpec
+from xxhash import xxh3_64_intdigest
 
 from clew.codebase.languages import LANGUAGES, language_of
 from clew.codebase.languages.drafts import words
@@ -69,11 +70,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One regular file: its path relative to the scanned folder with "/", size in bytes, time of change in ns."""
+    """One regular file: its path relative to the scanned folder with "/", size in bytes, and `stamp_of` its status."""
 
     path: str
     size: int
-    mtime_ns: int
+    stamp: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,15 @@ def scan(root: Path) -> Scan:
     found = _walked(root, skipped, problems) if names is None else _statused(os.fsencode(root), names, skipped, problems)
     files = sorted(found, key=lambda file: file.path)
     return Scan(tuple(files), dict(sorted(skipped.items())), tuple(sorted(problems)), names is not None)
+
+
+def stamp_of(status: os.stat_result) -> int:
+    """Return a number that differs, all but surely, once a path may hold other bytes; never 0, and it fits a database column.
+
+    The time of change alone does not tell: a file may be renamed over another that is as old and as long, and tools set
+    times back. As git does, the inode and the time of the status are asked too.
+    """
+    return xxh3_64_intdigest(f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}".encode()) >> 1 | 1
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -170,7 +180,7 @@ def _statused(root: bytes, names: Iterable[bytes], skipped: Counter[Skip], probl
             continue
         mode = status.st_mode
         if stat.S_ISREG(mode):
-            yield File(_path(name), status.st_size, status.st_mtime_ns)
+            yield File(_path(name), status.st_size, stamp_of(status))
         elif stat.S_ISLNK(mode):
             skipped["symlink"] += 1
         elif stat.S_ISDIR(mode):
@@ -246,7 +256,7 @@ def _file_of(child: os.DirEntry[bytes], name: bytes, skipped: Counter[Skip]) -> 
     except OSError:  # deleted since the folder was listed
         skipped["missing"] += 1
         return
-    yield File(_path(name), status.st_size, status.st_mtime_ns)
+    yield File(_path(name), status.st_size, stamp_of(status))
 
 
 def _ignore_rules(folder: bytes) -> GitIgnoreSpec | None:

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,7 +24,7 @@ from clew.codebase.facts import Import
 from clew.codebase.imports import PathIndex, roots_of
 from clew.codebase.parse import parse
 from clew.codebase.remember import BY, digest_of, language_in, name_only, read_note, remember, source_of
-from clew.codebase.scan import HEAD_BYTES, Reason, classify, scan
+from clew.codebase.scan import HEAD_BYTES, Reason, classify, scan, stamp_of
 from clew.pool import isolated, spread
 from clew.records import Delta, SourceState
 from clew.text.embed import Embedder, load
@@ -32,6 +32,7 @@ from clew.text.embed import Embedder, load
 POOL_FILES_MIN = 48  # below it starting processes costs more than they save
 POOL_BYTES_MIN = 400_000
 BATCH_BYTES = 256_000  # handed to a process at once
+BATCH_FILES = 256  # more, if they are small, take more memory than their bytes tell: each has its record, postings and state
 MANIFESTS = frozenset({"go.mod", "package.json", "Cargo.toml", "composer.json"})  # what `roots_of` reads
 MANIFESTS_MAX = 2000
 MANIFEST_BYTES_MAX = 1_000_000
@@ -55,7 +56,7 @@ class Report:
     problems: list[str] = field(default_factory=list[str])
 
 
-_Job: TypeAlias = tuple[str, int, int]  # path, size, mtime_ns
+_Job: TypeAlias = tuple[str, int, int]  # path, size, stamp
 
 
 def changes(
@@ -88,6 +89,9 @@ def changes(
     made_by = _maker(embedder)
     is_ours = before is not None and before.note == made_by
     is_same_shape = is_ours and before is not None and before.digest == shape
+    if before is not None and not is_same_shape:
+        # Until the end nobody may believe the old shape: a run that is killed leaves imports behind that lead elsewhere.
+        yield Delta(BY, TREE, is_whole=False, state=SourceState(TREE, note=made_by if is_ours else ""))
     todo: list[_Job] = []
     seen: set[str] = set()
     for file in found.files:
@@ -97,12 +101,12 @@ def changes(
         if (
             is_ours
             and state is not None
-            and (state.size, state.mtime_ns) == (file.size, file.mtime_ns)
+            and (state.size, state.mtime_ns) == (file.size, file.stamp)
             and (is_same_shape or _leads_as_before(state, file.path, paths))
         ):
             _account(report, state, is_read=False)
         else:
-            todo.append((file.path, file.size, file.mtime_ns))
+            todo.append((file.path, file.size, file.stamp))
     for done, (job, delta) in enumerate(_read_all(root, todo, paths, jobs, embedder), 1):
         if progress:
             progress(done, len(todo))
@@ -133,8 +137,9 @@ def named_changes(root: Path, names: Sequence[str], known: Iterable[str], *, emb
         full = root / name
         if full.is_symlink() or not full.is_file():
             yield Delta(BY, source_of(name), is_whole=True, state=None)
-        elif (delta := read_file(root, name, paths, load(embedder) if embedder else None)) is not None:
-            yield delta
+        elif (delta := read_file(root, name, paths, load(embedder) if embedder else None)) is not None and delta.state is not None:
+            # Its imports were resolved among paths that no `tree:` remembers: the next whole run asks again.
+            yield replace(delta, state=replace(delta.state, mtime_ns=0))
 
 
 def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None = None, *, is_plain: bool = False) -> Delta | None:
@@ -149,16 +154,22 @@ def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None
             head = stream.read(HEAD_BYTES)
             verdict = classify(path, before.st_size, head)
             if verdict.reason is not Reason.TEXT:
-                return name_only(path, verdict.reason.value, size=before.st_size, mtime_ns=before.st_mtime_ns)
+                return name_only(path, verdict.reason.value, size=before.st_size, stamp=_settled(before, before))
             data = head + stream.read()
             after = os.fstat(stream.fileno())
     except OSError:
         return None
-    has_changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size
-    is_racy = has_changed or after.st_mtime_ns > time.time_ns() - RACY_NS
     facts = parse(path, data, "text" if is_plain else verdict.language)
     resolved = resolve(paths, path, facts.language, facts.imports)
-    return remember(path, data, facts, resolved, size=len(data), mtime_ns=0 if is_racy else after.st_mtime_ns, embedder=embedder)
+    return remember(
+        path, data, facts, resolved, size=len(data), stamp=_settled(before, after) if len(data) == after.st_size else 0, embedder=embedder
+    )
+
+
+def _settled(before: os.stat_result, after: os.stat_result) -> int:
+    """The stamp of a file that was read between two looks at it; 0 if it changed meanwhile, or may do so within its time."""
+    is_racy = after.st_mtime_ns > time.time_ns() - RACY_NS
+    return 0 if is_racy or (before.st_size, stamp_of(before)) != (after.st_size, stamp_of(after)) else stamp_of(after)
 
 
 def resolve(paths: PathIndex, path: str, language: str, imports: Iterable[Import]) -> list[tuple[str, float]]:
@@ -265,7 +276,7 @@ def _batches(todo: Sequence[_Job]) -> Iterator[list[_Job]]:
     for job in todo:
         batch.append(job)
         size += job[1]
-        if size >= BATCH_BYTES:
+        if size >= BATCH_BYTES or len(batch) >= BATCH_FILES:
             yield batch
             batch, size = [], 0
     if batch:

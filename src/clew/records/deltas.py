@@ -22,7 +22,7 @@ class SourceState:
 
     digest    content hash of what was read ("" when nothing was).
     size      bytes read so far (the whole file, or the offset at which a growing one is resumed).
-    mtime_ns  the file's own time when it was read.
+    mtime_ns  the file's own time when it was read, or a number that stands for all that its status says.
     status    "indexed", or the reason why it was only named: "binary", "generated", "minified", …
     note      the producer's own JSON, unread by the store.
     """
