@@ -180,3 +180,30 @@ def test_half_a_surrogate_pair_and_bytes_that_are_not_utf_8_are_words_like_other
 
     assert Index.from_bytes(index.to_bytes()).paths == ["a\udcff.py"]
     assert scores(index, "budget")
+
+
+class Random:
+    """A model of 64 dimensions that knows nothing but where it stands."""
+
+    name = "random"
+
+    def __init__(self, seed: int) -> None:
+        self._numbers = np.random.default_rng(seed)
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self._numbers.standard_normal((len(texts), 64)).astype(np.float32)
+
+
+def test_the_nearest_of_many_are_found_by_their_signs() -> None:
+    """Sign bits leave out most documents, and not the nearest ones."""
+    names = [f"f{number}" for number in range(3000)]
+    index = Index.build([(("file:a.py", 0, "d"), pack([document("a.py", name) for name in names], embedder=Random(1)))])
+    rows = Random(1).embed(names)
+    query = rows[7] + 0.5 * rows[8]
+
+    found = index.similarity(query, "random", prefix="file:")
+
+    exact = rows @ query / (np.linalg.norm(rows, axis=1) * np.linalg.norm(query))
+    assert found.argsort()[::-1][:2].tolist() == exact.argsort()[::-1][:2].tolist() == [7, 8]
+    assert 400 <= np.count_nonzero(found) < 1000
+    assert found[7] == pytest.approx(exact[7], abs=0.02)

@@ -76,7 +76,7 @@ def seed(
     if prefix.startswith("file:") and deadline.allows("paths"):
         _by_paths(index, found, state, seeds)
     if embedder is not None and index.model == embedder.name and deadline.allows("vector"):
-        similarity = index.similarity(embedder.embed([state.question])[0], embedder.name)
+        similarity = index.similarity(embedder.embed([state.question])[0], embedder.name, prefix=prefix)
         best = float(similarity.max(initial=0.0))
         if best > 0:
             seeds.weights += np.float32(VECTOR_WEIGHT / best) * np.maximum(similarity, 0)

@@ -28,6 +28,7 @@ Floats: TypeAlias = NDArray[np.float32]
 Docs: TypeAlias = NDArray[np.int32]
 
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
+RESCORED = 400  # documents whose cosine is computed: 200 of 100,000 found .999 of the nearest ten with 256 dimensions
 PROSE_KINDS = frozenset({"section", "config", "text"})
 NAME_USERS_MAX = 300  # likewise for a name that more records use; guess
 SCOPE_SAME_FILE = 0.95  # confidences of a name's resolution: agreement with a type checker falls in this order;
@@ -499,19 +500,35 @@ class Index:
         """Name of the model that made the vectors, "" for none."""
         return self._base.meta.model or (self._overlay.meta.model if self._overlay else "")
 
-    def similarity(self, query: Floats, model: str) -> Floats:
-        """Cosine of `query` (dims,) with every document, (n,) float32; 0 where there is no vector of this model."""
+    def similarity(self, query: Floats, model: str, *, prefix: str = "") -> Floats:
+        """Cosine of `query` (dims,) with the nearest documents, (n,) float32; 0 for all others.
+
+        prefix   search among the sources whose name begins so.
+        Returns  0 as well where there is no vector of this model.
+        Cost     one pass over the sign bits (dims / 8 bytes a document), then RESCORED cosines.
+        """
         scores = np.zeros(self.size, np.float32)
+        mask = self.among(prefix).mask
         norm = float(np.linalg.norm(query)) or 1.0
-        for shard, offset in zip(self.shards, self.offsets, strict=True):
+        signs = np.packbits(query > 0)
+        for shard, offset, bits in zip(self.shards, self.offsets, self._sign_bits, strict=True):
             if shard.meta.model != model or not shard.meta.dims or len(query) != shard.meta.dims:
                 continue
-            rows = shard["vectors"].astype(np.float32)
-            lengths = np.linalg.norm(rows, axis=1)
-            found = np.where(shard["scales"] > 0, rows @ (query / norm) / np.maximum(lengths, 1e-9), 0.0)
-            scores[offset : offset + shard.size] = found
-        scores[~self.alive] = 0.0
+            known = np.flatnonzero(mask[offset : offset + shard.size] & (shard["scales"] > 0))
+            apart = np.bitwise_count(bits[known] ^ signs).sum(axis=1, dtype=np.int32)
+            if len(known) > RESCORED:
+                # Whoever is as near as the last one stays, so that numbering decides nothing.
+                known = known[apart <= np.partition(apart, RESCORED - 1)[RESCORED - 1]]
+            rows = shard["vectors"][known].astype(np.float32)
+            lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-9)
+            scores[offset + known] = (rows * (query / norm)).sum(axis=1) / lengths
         return scores
+
+    @cached_property
+    def _sign_bits(self) -> tuple[NDArray[np.uint8], ...]:
+        return tuple(
+            np.packbits(shard["vectors"] > 0, axis=1) if shard.meta.dims else np.zeros((shard.size, 0), np.uint8) for shard in self.shards
+        )
 
 
 def _no_links() -> Links:
