@@ -139,6 +139,16 @@ def test_half_a_surrogate_pair_costs_one_character_not_the_line(claude: ClaudeSc
     assert reading.carry().broken_count == 0
 
 
+@pytest.mark.parametrize(("said", "at_ns"), [("9999-12-31T23:59:59Z", 0), ("2026-01-01T00:00:00Z", 1_767_225_600_000_000_000), ("soon", 0)])
+def test_a_time_that_no_store_can_hold_is_unknown(said: str, at_ns: int) -> None:
+    """A clock that was wrong must not cost the session: nanoseconds fit 64 bits until the year 2262."""
+    line = {"type": "user", "uuid": "u", "sessionId": "s", "timestamp": said, "message": {"role": "user", "content": "words"}}
+
+    events, _, _ = read([json.dumps(line).encode() + b"\n"])
+
+    assert [event.observation.at_ns for event in events] == [at_ns]
+
+
 def test_a_byte_order_mark_is_no_text(claude: ClaudeScript) -> None:
     claude.prompt("hello")
 

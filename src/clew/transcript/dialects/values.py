@@ -42,7 +42,7 @@ def list_of(value: object) -> list[object]:
 
 
 def time_ns(value: object) -> int:
-    """Nanoseconds since 1970 of an ISO time, 0 for anything else."""
+    """Nanoseconds since 1970 of an ISO time, 0 for anything else, and for a year that no database column holds."""
     if not isinstance(value, str) or len(value) < 19:
         return 0
     try:
@@ -51,7 +51,7 @@ def time_ns(value: object) -> int:
         return 0
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MICROSECOND * 1000
+    return count_of((moment - _EPOCH) // _MICROSECOND * 1000)
 
 
 def compact(value: object) -> str:
