@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from clew.records import identify
 from clew.store.index import Index, PartKey, part_digest
 from clew.text.postings import Document, Use, pack
-from clew.text.words import terms
+from clew.text.words import WORD_CHARS_MAX, split, terms
 
 
 class Toy:
@@ -207,3 +207,8 @@ def test_the_nearest_of_many_are_found_by_their_signs() -> None:
     assert found.argsort()[::-1][:2].tolist() == exact.argsort()[::-1][:2].tolist() == [7, 8]
     assert 400 <= np.count_nonzero(found) < 1000
     assert found[7] == pytest.approx(exact[7], abs=0.02)
+
+
+def test_of_a_run_of_digits_without_end_only_the_beginning_is_kept() -> None:
+    """Words are remembered, because most come again; runs of encoded data must not stay in memory whole."""
+    assert split("a1" * WORD_CHARS_MAX) is split("a1" * 2 * WORD_CHARS_MAX)

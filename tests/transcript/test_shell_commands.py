@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.transcript.commands import Sight, command_line, understand
+from clew.transcript.commands import COMMAND_CHARS_MAX, Sight, command_line, understand
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,8 @@ def test_a_shells_own_arguments_are_unwrapped() -> None:
 @given(st.text(max_size=200))
 def test_no_command_is_too_odd(command: str) -> None:
     understand(command)
+
+
+def test_of_a_command_that_holds_a_document_only_its_beginning_is_kept() -> None:
+    """What was understood is remembered: a thousand such commands must not stay in memory whole."""
+    assert understand("cat > a.py <<'E'\n" + "x" * COMMAND_CHARS_MAX) is understand("cat > a.py <<'E'\n" + "x" * 2 * COMMAND_CHARS_MAX)

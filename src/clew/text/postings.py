@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from xxhash import xxh64_intdigest
 
 from clew.text.embed import Embedder
-from clew.text.words import raw_words, split
+from clew.text.words import WORD_CHARS_MAX, raw_words, split
 
 
 class Field(IntEnum):
@@ -144,6 +144,7 @@ class _Hashes:
     seen: dict[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
 
     def of(self, word: str) -> tuple[int, ...]:
+        word = word[:WORD_CHARS_MAX]  # no more of it counts, and runs of 200,000 digits must not be kept
         found = self.seen.get(word)
         if found is None:
             if len(self.seen) > 1 << 18:

@@ -32,13 +32,16 @@ def raw_words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-@lru_cache(maxsize=1 << 17)
 def split(word: str) -> tuple[str, ...]:
     """The search terms of one raw word: its stemmed parts, then the whole word in lower case if it has several.
 
     `HTTPServer2` gives ("http", "server", "2", "httpserver2"); a part of one letter is dropped unless it is all there is.
     """
-    word = word[:WORD_CHARS_MAX]
+    return _split(word[:WORD_CHARS_MAX])  # cut first, because what was asked is kept
+
+
+@lru_cache(maxsize=1 << 17)
+def _split(word: str) -> tuple[str, ...]:
     if not word.isascii():
         if _UNSPACED.search(word):
             return tuple(word[at : at + 2] for at in range(max(1, len(word) - 1)))

@@ -88,10 +88,14 @@ _FORMATTERS = listed("""
 """)
 
 
-@lru_cache(maxsize=1 << 12)
 def understand(command: str) -> Command:
     """Return what a command line does. Cost: about 50 µs for a line of 150 characters, linear."""
-    line = read_line(command[:COMMAND_CHARS_MAX])
+    return _understood(command[:COMMAND_CHARS_MAX])  # cut first, because what was asked is kept
+
+
+@lru_cache(maxsize=1 << 12)
+def _understood(command: str) -> Command:
+    line = read_line(command)
     changes: list[str] = []
     sights: list[Sight | None] = []
     is_look, is_search, is_web = bool(line.simples), False, False
