@@ -102,15 +102,32 @@ def test_a_transcript_that_grows_by_any_bytes_gives_the_same_records(busy_sessio
     assert b"".join(blobs[record.digest] for record in kept) == busy_session
 
 
-@pytest.mark.parametrize("change", ["shrunk", "another head"])
+@pytest.mark.parametrize("change", ["shrunk", "another head", "another end"])
 def test_a_transcript_that_is_not_the_same_any_more_is_read_anew(busy_session: bytes, tmp_path: Path, change: str) -> None:
     path = tmp_path / f"{SOURCE[8:]}.jsonl"
     path.write_bytes(busy_session)
     state = state_of(list(deltas(path)))
     lines = busy_session.splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:-3]) if change == "shrunk" else b"".join([lines[1], *lines]))
+    changed = {
+        "shrunk": lines[:-3],
+        "another head": [lines[1], *lines],
+        "another end": [*lines[:-1], lines[-1].replace(b"2", b"3"), lines[1]],
+    }
+    path.write_bytes(b"".join(changed[change]))
 
     assert [delta.is_whole for delta in deltas(path, state=state)] == [True]
+
+
+def test_what_is_resumed_behind_any_delta_is_cut_as_in_one_go(claude: ClaudeScript, tmp_path: Path) -> None:
+    """A process that was killed, or two that read at once, leave the same pieces of the transcript."""
+    for number in range(100):
+        claude.prompt(f"{number} " + "words " * 12_000)
+    path = claude.save(tmp_path)
+    once = list(deltas(path))
+    assert len(once) > 2
+
+    for at, delta in enumerate(once[:-1]):
+        assert [later.records for later in deltas(path, state=delta.state)] == [later.records for later in once[at + 1 :]]
 
 
 def test_a_note_of_another_release_is_read_anew(busy_session: bytes, tmp_path: Path) -> None:

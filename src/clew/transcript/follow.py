@@ -1,7 +1,7 @@
 """Following: a transcript, from where it was last read to where it ends now, as Deltas of bounded size.
 
 All that the next call must know travels in `SourceState.note`: where the file ended, the calls under way, the ledger.
-A file that shrank, or begins with other bytes than before, is read anew.
+A file that shrank, or begins with other bytes than before, or has others right before that place, is read anew.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from clew.transcript.usage import Seen, Watching
 
 BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, memory about 10 times this
 HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
+TAIL_BYTES = 4 << 10  # enough to tell the same session apart after its client wrote it anew: it holds the last records' ids
 EARLY_BYTES_MAX = 8 << 20  # of a file without a known record before it counts as no transcript
 NOTE_VERSION = 1
 UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
@@ -60,6 +61,8 @@ class _Note(msgspec.Struct):
     is_cut: bool
     remembering: msgspec.Raw
     usage: msgspec.Raw = msgspec.Raw()
+    tail: str = ""
+    tail_bytes: int = 0
 
 
 def observe(source: Path | Iterable[bytes]) -> Iterator[Observation]:
@@ -131,6 +134,7 @@ class _Following:
         self._reading = Reading(source, origin=origin, carry=note.carry if note else None)
         self._remembering: Remembering | None = None
         self._watching = Watching(bytes(note.usage) if note else b"")
+        self._tail = b""
 
     def run(self, batch_bytes: int, *, is_anew: bool) -> Iterator[Delta]:
         is_whole, held = is_anew, 0
@@ -164,6 +168,7 @@ class _Following:
             remembering.take(batch.events)
             for event in batch.events:
                 self._watching.take(event.observation)
+            self._tail = batch.raw[-TAIL_BYTES:]
 
     @property
     def _id(self) -> str:
@@ -192,6 +197,8 @@ class _Following:
             is_cut=self._reading.is_cut,
             remembering=msgspec.Raw(remembering.memory()),
             usage=msgspec.Raw(self._watching.memory()),
+            tail=_digest(self._tail),
+            tail_bytes=len(self._tail),
         )
         source = source_of(self._session) if self._session else f"session:{self._id}"
         return Delta(
@@ -241,10 +248,19 @@ def _note(state: SourceState | None) -> _Note | None:
 def _head(path: Path, note: _Note | None) -> tuple[str, int]:
     """Digest and length of the beginning: of as many bytes as `note` has seen of it, else of HEAD_BYTES at most."""
     head = read_head(path, note.head_bytes if note and note.head_bytes else HEAD_BYTES)
-    return blake2b(head, digest_size=16).hexdigest(), len(head)
+    return _digest(head), len(head)
 
 
 def _has_changed(path: Path, note: _Note, head: str, head_bytes: int) -> bool:
     if head != note.head or head_bytes != note.head_bytes:
         return True
-    return path.suffix not in (".xz", ".gz") and path.stat().st_size < note.carry.offset
+    if path.suffix in (".xz", ".gz"):  # written once, by whoever archived it
+        return False
+    with path.open("rb") as file:
+        file.seek(note.carry.offset - note.tail_bytes)
+        tail = file.read(note.tail_bytes)
+    return path.stat().st_size < note.carry.offset or (bool(note.tail) and _digest(tail) != note.tail)
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()

@@ -117,7 +117,7 @@ class Reading:
         with closing(open_transcript(self._source)) if isinstance(self._source, Path) else nullcontext() as stream:
             if stream is not None:
                 stream.seek(self._carry.offset)
-                pieces: Iterator[bytes] = iter(lambda: stream.read(BLOCK_BYTES), b"")
+                pieces: Iterator[bytes] = _aligned(stream, self._carry.offset)
             else:
                 pieces = (piece for piece in cast("Iterable[bytes]", self._source) if piece)
             yield from self._blocks(pieces)
@@ -240,6 +240,14 @@ class Reading:
         self._carry.broken_count += 1
         if len(self._carry.broken) < BROKEN_MAX:
             self._carry.broken.append((line + 1, reason[:200]))
+
+
+def _aligned(stream: BinaryIO, offset: int) -> Iterator[bytes]:
+    """Blocks that end at multiples of BLOCK_BYTES, so that a reading that goes on cuts where one in a single pass does."""
+    size = BLOCK_BYTES - offset % BLOCK_BYTES
+    while piece := stream.read(size):
+        yield piece
+        size = BLOCK_BYTES
 
 
 def open_transcript(path: Path) -> BinaryIO:
