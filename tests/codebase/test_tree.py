@@ -6,7 +6,7 @@ import os
 from itertools import islice
 from pathlib import Path
 
-from clew.codebase import tree
+from clew.codebase import TREE, tree
 from clew.codebase.imports import PathIndex
 from clew.records import Delta, SourceState
 
@@ -79,6 +79,19 @@ def test_a_run_that_was_cut_off_leaves_no_import_that_leads_nowhere(tmp_path: Pa
     (tmp_path / "z.py").unlink()
 
     assert facts(run(tmp_path, killed)) == facts(run(tmp_path, {}))
+
+
+def test_a_first_run_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    """And until one has ended, nobody takes the workspace for indexed."""
+    written(tmp_path, a="import b\n", b="x = 1\n", c="y = 2\n")
+    killed = run(tmp_path, {}, 3)
+    assert TREE not in killed
+    report = tree.Report()
+
+    list(tree.changes(tmp_path, killed, report))
+
+    assert (report.read, report.unchanged) == (1, 2)
+    assert run(tmp_path, killed) == run(tmp_path, {})
 
 
 def test_a_file_that_was_named_is_looked_at_again_by_a_whole_run(tmp_path: Path) -> None:

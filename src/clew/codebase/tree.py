@@ -36,6 +36,7 @@ BATCH_FILES = 256  # more, if they are small, take more memory than their bytes 
 MANIFESTS = frozenset({"go.mod", "package.json", "Cargo.toml", "composer.json"})  # what `roots_of` reads
 MANIFESTS_MAX = 2000
 MANIFEST_BYTES_MAX = 1_000_000
+BEGUN = f"{TREE}begun"  # the source that says, until a first run has ended, who makes the records: what was killed goes on
 RACY_NS = 1_000_000_000  # a file changed within this time before it was read may change again within its mtime's resolution
 
 
@@ -85,13 +86,16 @@ def changes(
     roots = _roots(root, names)
     paths = PathIndex(names, roots)
     shape = _shape(names, roots)
-    before = states.get(TREE)
+    before, begun = states.get(TREE), states.get(BEGUN)
     made_by = _maker(embedder)
-    is_ours = before is not None and before.note == made_by
+    known = before or begun
+    is_ours = known is not None and known.note == made_by
     is_same_shape = is_ours and before is not None and before.digest == shape
     if before is not None and not is_same_shape:
         # Until the end nobody may believe the old shape: a run that is killed leaves imports behind that lead elsewhere.
         yield Delta(BY, TREE, is_whole=False, state=SourceState(TREE, note=made_by if is_ours else ""))
+    if before is None and not is_ours:
+        yield Delta(BY, BEGUN, is_whole=False, state=SourceState(BEGUN, note=made_by))
     todo: list[_Job] = []
     seen: set[str] = set()
     for file in found.files:
@@ -123,6 +127,8 @@ def changes(
         yield Delta(BY, source, is_whole=True, state=None)
     if not is_same_shape:
         yield Delta(BY, TREE, is_whole=False, state=SourceState(TREE, shape, len(found.files), 0, "indexed", made_by))
+    if before is None or begun is not None:
+        yield Delta(BY, BEGUN, is_whole=True, state=None)
 
 
 def named_changes(root: Path, names: Sequence[str], known: Iterable[str], *, embedder: str = "") -> Iterator[Delta]:
@@ -257,17 +263,19 @@ def _read_all(
                 at += 1
         except BrokenProcessPool:
             # Some batch under way killed its process, not always the oldest: that one is read apart, then all go on.
-            for job in batches[at]:
-                yield job, _read_apart(read, job, given)
+            yield from zip(batches[at], _read_apart(read, batches[at], given), strict=True)
             at += 1
 
 
-def _read_apart(read: _Work, job: _Job, given: tuple[Path, PathIndex, str]) -> Delta | None:
+def _read_apart(read: _Work, batch: list[_Job], given: tuple[Path, PathIndex, str]) -> list[Delta | None]:
+    """Read a batch in processes of its own: halves of halves, until the file that kills stands alone."""
     try:
-        return isolated(read, [job], start=_start_reader, given=given)[0]
+        return isolated(read, batch, start=_start_reader, given=given)
     except BrokenProcessPool:
+        if half := len(batch) // 2:
+            return [*_read_apart(read, batch[:half], given), *_read_apart(read, batch[half:], given)]
         root, paths, embedder = given
-        return read_file(root, job[0], paths, load(embedder) if embedder else None, is_plain=True)
+        return [read_file(root, batch[0][0], paths, load(embedder) if embedder else None, is_plain=True)]
 
 
 def _batches(todo: Sequence[_Job]) -> Iterator[list[_Job]]:
