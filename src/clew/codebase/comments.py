@@ -7,7 +7,7 @@ from bisect import bisect_left
 
 from clew.codebase.languages.drafts import dedent
 
-_BLOCK = re.compile(r"^/\*+!?|\*+/$")
+_BLOCK = re.compile(r"^/\*+!?|(?<!\*)\*+/$")
 _STAR = re.compile(r"^[ \t]*\*+(?!/)[ \t]?", re.MULTILINE)
 _LINE_MARK = re.compile(r"^[ \t]*(?://[/!]*|#+|--+)[ \t]?", re.MULTILINE)
 _DOC_TAG = re.compile(r"</?(?:summary|remarks|returns|param|typeparam|para|exception|value|example|code|inheritdoc)\b[^>]*>")

@@ -79,7 +79,7 @@ class Draft:
 
 
 _DEFINITION = re.compile(
-    r"^ *(?:\d+[→\t])?[ \t]*(?:export |default |pub(?:\(\w+\))? |public |private |protected |internal |abstract |final |async "
+    r"^[ \t]*(?:\d+[→\t][ \t]*)?(?:export |default |pub(?:\(\w+\))? |public |private |protected |internal |abstract |final |async "
     r"|static |unsafe |open |override )*"
     r"(?:def|class|func|fn|function|interface|type|struct|impl|trait|enum|module|namespace|object|record|package|#{1,3}) \S.*$",
     re.MULTILINE,

@@ -46,7 +46,7 @@ _TRUNCATED = re.compile(
     r"|\[Output truncated|\[\d+ lines? truncated"
 )
 _CREATED = re.compile(r"Task #(\w{1,20}) created")
-_PATCHED = re.compile(r"^\*\*\* (?:Update|Add|Delete) File: (.+?)\s*$|^\*\*\* Move to: (.+?)\s*$", re.MULTILINE)
+_PATCHED = re.compile(r"^\*\*\* (?:Update|Add|Delete) File: (.+)$|^\*\*\* Move to: (.+)$", re.MULTILINE)
 _STATUSES = {"done": "completed", "complete": "completed", "deleted": "completed"}
 # Attachments that repeat what the client says in every session; their originals are kept with the lines.
 _DROPPED_ATTACHMENTS = listed("""
@@ -264,7 +264,7 @@ class Remembering:
             changes = [Change(self._places.absolute(change.path, deed.last.cwd), change.hunks) for change in deed.detail.changes]
         else:
             patch = text_of(inputs.get("input")) or text_of(inputs.get("patch")) or command_line(inputs.get("command"))
-            found = [update or move for update, move in _PATCHED.findall(patch)]
+            found = [(update or move).strip() for update, move in _PATCHED.findall(patch)]
             given = found or [text_of(inputs.get("file_path")) or text_of(inputs.get("notebook_path")) or text_of(inputs.get("path"))]
             changes = [Change(self._places.absolute(path, deed.last.cwd)) for path in given if path]
         path = changes[0].path if changes else ""
