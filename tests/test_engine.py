@@ -148,6 +148,19 @@ def test_a_handle_still_unfolds_after_its_file_has_changed(engine: Engine, repo:
     assert "2.0)" in ask(engine, repo).text
 
 
+def test_a_packet_never_shows_lines_that_are_no_longer_there(engine: Engine, repo: Path) -> None:
+    """A file that it would show is read again if it has changed, or left out if it is gone; the index need not be run."""
+    engine.index(repo)
+    (repo / "pkg/tax.py").write_text("# moved down\n\n" + TAX.replace("1.0)", "2.0)"))
+    changed = ask(engine, repo)
+    (repo / "pkg/tax.py").unlink()
+    gone = ask(engine, repo)
+
+    assert (changed.entries[0].start, changed.entries[0].end) == (6, 8)
+    assert "2.0)" in changed.text
+    assert "pkg/tax.py" not in {entry.path for entry in gone.entries}
+
+
 def test_code_and_memory_stand_in_one_packet(engine: Engine, repo: Path, session: Path) -> None:
     engine.index(repo)
     engine.ingest([session], repo=repo)
@@ -163,7 +176,7 @@ def test_a_deadline_that_cannot_be_met_names_what_it_skipped(engine: Engine, rep
 
     packet = engine.retrieve(repo, "tax rate", budget_tokens=500, tokenizer="chars4", deadline_ms=0.0)
 
-    assert {"files", "names", "paths", "diffuse"} <= set(packet.skipped)
+    assert {"files", "names", "paths", "diffuse", "fresh"} <= set(packet.skipped)
     assert packet.entries
 
 

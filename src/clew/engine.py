@@ -28,6 +28,7 @@ from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
 from clew.retrieval.retrieve import retrieve as assemble_packet
 from clew.settings import Settings, workspace_of
+from clew.store.originals import digest_of
 from clew.store.ports import Purge, Workspace, Writer
 from clew.task.tracker import observe_task, question_state
 from clew.text.embed import load
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls th
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
+FRESH_ROUNDS = 3  # packets made anew because a file in them had changed; an editor that saves faster wins
 WRITTEN_CHARS_MAX = 4000  # shorter output is returned as it is: folding it would save less than a later unfold costs; guess
 HANDOFF_SHARE_MAX = 0.5  # of a compaction's budget: the rest is for what was said and seen itself; guess
 
@@ -267,24 +269,56 @@ class Engine:
     def retrieve(self, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None) -> Packet:
         """Return the packet for a question to the repository at `path`.
 
-        Writes no record; only that its entries were used, so that they do not age, and never at the price of the answer.
+        Files that it would show and that have changed since they were indexed are read again first: what is shown is what
+        stands there now. Else it writes only that its entries were used, so that they do not age, never at the price of the answer.
         """
-        key, _ = workspace_of(path)
-        packet = assemble_packet(
+        key, root = workspace_of(path)
+        deadline = Deadline(deadline_ms)
+        make = partial(
+            assemble_packet,
             self.store,
             key,
             question_state(question),
             budget_tokens=_budget(budget_tokens),
             counter=_corrected(counter_of(tokenizer), self.store.source(key, usage.TOKENS)),
-            deadline=Deadline(deadline_ms),
+            deadline=deadline,
             embedder=load(self.settings.embedder) if self.settings.embedder else None,
         )
+        packet = make()
+        rounds = FRESH_ROUNDS if root.is_dir() and deadline.allows("fresh") else 0
+        while rounds and (stale := self._changed(key, root, packet)):
+            rounds -= 1
+            try:
+                self.update(path, stale)
+            except (StoreBusy, StoreUnwritable):  # who asks gets the answer all the same, and is told
+                deadline.skipped.append(f"fresh: {len(stale)} files shown have changed since they were indexed")
+                break
+            packet = make()
+        packet = replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped])))
         used = [entry.id for entry in packet.entries if entry.session]
         # Who cannot write (a full or read-only disk, another writer) still gets the answer; these records merely age as if unused.
         with suppress(StoreBusy, StoreUnwritable):
             if used:
                 forgetting.remember_use(self.store, key, used, now_ns=time.time_ns())
         return packet
+
+    def _changed(self, key: str, root: Path, packet: Packet) -> list[str]:
+        """The files of a packet that are no longer as they were indexed. Cost: one status each, and its bytes where that differs."""
+        changed: list[str] = []
+        for name in dict.fromkeys(entry.path for entry in packet.entries if entry.path and not entry.session):
+            state = self.store.source(key, f"file:{name}")
+            if state is None:
+                continue
+            try:
+                about = (root / name).stat()
+                if (about.st_size, about.st_mtime_ns) == (state.size, state.mtime_ns):
+                    continue
+                is_equal = about.st_size == state.size and (not state.digest or digest_of((root / name).read_bytes()) == state.digest)
+            except OSError:  # gone, or no longer readable: its records are retired
+                is_equal = False
+            if not is_equal:
+                changed.append(name)
+        return changed
 
     def unfold(self, path: Path, handle: str) -> Unfolded:
         """Return the exact bytes behind a handle. Raises UnknownHandle or Purged."""
