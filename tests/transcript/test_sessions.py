@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,25 @@ def test_a_damaged_archive_says_so(tmp_path: Path) -> None:
 
     with pytest.raises(NotReadable):
         session_at(path)
+
+
+def test_what_cannot_be_read_hides_no_session(project: Path) -> None:
+    """A damaged archive is given, so that its reader can say why; links that lead nowhere and pipes are no transcripts."""
+    before = [session.path for session in find(project)]
+    (project / "damaged.jsonl.xz").write_bytes(b"no archive")
+    (project / "loop.jsonl").symlink_to("loop.jsonl")
+    os.mkfifo(project / "pipe.jsonl")
+
+    assert sorted(session.path for session in find(project)) == sorted([*before, project / "damaged.jsonl.xz"])
+    with pytest.raises(NotReadable):
+        list(deltas(project / "damaged.jsonl.xz"))
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+
+    with pytest.raises(NotReadable, match="no regular file"):
+        list(find(tmp_path / "pipe.jsonl"))
 
 
 def test_only_spilled_results_are_read_whatever_a_transcript_says(project: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+import stat
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
@@ -253,6 +254,8 @@ def _aligned(stream: BinaryIO, offset: int) -> Iterator[bytes]:
 def open_transcript(path: Path) -> BinaryIO:
     """Open a transcript for reading bytes, decompressing `.xz` and `.gz`. Raises NotReadable."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, and cannot be read from its beginning again
+            raise NotReadable(str(path), "is no regular file")
         if path.suffix == ".xz":
             return cast("BinaryIO", lzma.open(path))
         if path.suffix == ".gz":

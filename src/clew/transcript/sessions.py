@@ -16,6 +16,7 @@ from typing import cast
 
 import msgspec
 
+from clew.errors import NotReadable
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import Origin
 from clew.transcript.dialects.values import mapping_of, text_of
@@ -60,7 +61,8 @@ class _Head:
 def find(path: Path) -> Iterator[Session]:
     """Yield the sessions at `path`: a transcript, or a folder that is searched with all below it, ordered by name.
 
-    In a folder, files that no known client wrote are left out. Links to folders are not followed.
+    In a folder, files that no known client wrote are left out, and what is no file: links that lead nowhere, pipes.
+    One that cannot be read is given all the same, so that whoever reads it can say why. Links to folders are not followed.
     Raises NotReadable if there is nothing at `path`.
     """
     if path.is_dir():
@@ -73,15 +75,26 @@ def find(path: Path) -> Iterator[Session]:
                     (helpers if _is_agent(Path(folder, name)) else own).append(Path(folder, name))
         claimed: set[Path] = set()
         for file in own:
-            session = session_at(file)
-            if session.client:
+            session = _found(file)
+            if session:
                 claimed.update(session.agents)
                 yield session
         for file in helpers:
-            if file not in claimed and (session := session_at(file)).client:
+            if file not in claimed and (session := _found(file)):
                 yield session
     else:
         yield session_at(path)
+
+
+def _found(path: Path) -> Session | None:
+    """The session of a file that was met in a folder, None for something else."""
+    if not path.is_file():
+        return None
+    try:
+        session = session_at(path)
+    except (NotReadable, OSError):  # it must not hide the others; reading it raises again, and that is reported
+        return Session(path, _stem(path))
+    return session if session.client else None
 
 
 def session_at(path: Path) -> Session:
