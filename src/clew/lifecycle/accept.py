@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from clew.lifecycle.lines import admitted
 from clew.records import Delta
 from clew.store.ports import Writer
 
@@ -30,7 +31,7 @@ def accept(writer: Writer, workspace: str, deltas: Iterable[Delta]) -> Totals:
     batch: list[Delta] = []
     size = 0
     for delta in deltas:
-        batch.append(delta)
+        batch += admitted(writer, workspace, delta)
         size += sum(len(blob.data) for blob in delta.blobs) + len(delta.segment)
         if size >= BATCH_BYTES or len(batch) >= BATCH_DELTAS:
             _apply(writer, workspace, batch, totals)

@@ -7,17 +7,15 @@ else answers; both keep their original, their words and their handle. Only `purg
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from hashlib import blake2b
+from dataclasses import dataclass, field
 
 from clew.errors import Purged
-from clew.records import Blob, Delta, Record, Tier, identify
+from clew.lifecycle.lines import TRANSCRIPT, with_lines
+from clew.records import Delta, Record, Tier
 from clew.store.ports import Purge, Reader, Writer
-from clew.text.postings import Document, pack
 from clew.transcript.redact import redact
 
 BY = "lifecycle/1"
-TRANSCRIPT = "transcript"  # the kind of the records that hold a transcript's own lines
 DAY_NS = 86_400 * 1_000_000_000
 NEVER_FORGOTTEN = frozenset({"constraint", "decision", "plan", "pinned"})  # what is wanted does not age
 
@@ -102,15 +100,8 @@ def _redact_lines(writer: Writer, workspace: str, record: Record) -> list[str]:
         rest = redact(writer.blob(workspace, piece.whole.blob), record, data.decode("utf-8", "replace"))
         if rest is None:
             continue
-        digest = blake2b(rest, digest_size=16).hexdigest()
-        text = replace(piece.whole, blob=digest, chars=len(rest), start=0, end=len(rest))
-        fresh = replace(piece, id=identify(piece.subject, digest), digest=digest, texts=(*piece.texts[:-1], text))
-        document = Document(fresh.id, fresh.layer, fresh.kind, "", ("", "", "", "", ""))
-        state = writer.source(workspace, piece.source)
-        blobs = (Blob(digest, rest),)
-        writer.apply(
-            workspace, [Delta(BY, piece.source, is_whole=False, records=(fresh,), blobs=blobs, segment=pack([document]), state=state)]
-        )
+        like = Delta(BY, piece.source, is_whole=False, state=writer.source(workspace, piece.source))
+        writer.apply(workspace, [with_lines(piece, rest, like)])
         replaced.append(piece.id)
     return replaced
 

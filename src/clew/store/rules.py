@@ -24,6 +24,7 @@ ENDED_REPLACED = "a newer version replaced it"
 ENDED_LEFT = "its source no longer holds it"
 ENDED_WITH_SOURCE = "its source is gone"
 ENDED_SAID = "said to be no longer true"
+PURGED = "purged"
 UNKNOWN = Standing(is_live=False, reason="unknown")
 
 T = TypeVar("T")
@@ -41,7 +42,12 @@ class Refusals:
 
 def purged_standing(reason: str, at_ns: int) -> Standing:
     """What a store answers for a record that was erased on purpose."""
-    return Standing(is_live=False, reason=f"purged: {reason}" if reason else "purged", valid_to_ns=at_ns)
+    return Standing(is_live=False, reason=f"{PURGED}: {reason}" if reason else PURGED, valid_to_ns=at_ns)
+
+
+def is_purged(standing: Standing) -> bool:
+    """Say whether a standing is that of a record that was erased on purpose."""
+    return not standing.is_live and standing.reason.partition(":")[0] == PURGED
 
 
 def check(deltas: Sequence[Delta], missing: Callable[[Collection[str]], Collection[str]]) -> None:

@@ -1,0 +1,76 @@
+"""What was purged stays away, also when a session is read anew and its lines are kept in other pieces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clew.lifecycle import forget
+from clew.lifecycle.accept import accept
+from clew.store.memory import MemoryStore
+from clew.store.ports import Writer
+from clew.store.sqlite.store import SqliteStore
+from clew.transcript.follow import deltas
+
+SESSION = "11111111-2222-4333-8444-555555555555"
+SOURCE = f"session:{SESSION}"
+SECRET = "the password is correct-horse-battery"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Writer]:
+    writer = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "clew.db")
+    writer.open_workspace("w", "/r")
+    yield writer
+    writer.close()
+
+
+def transcript(folder: Path, *prompts: str) -> Path:
+    path = folder / f"{SESSION}.jsonl"
+    lines = [
+        {"type": "user", "uuid": f"u{at}", "sessionId": SESSION, "cwd": "/r", "message": {"role": "user", "content": text}}
+        for at, text in enumerate(prompts)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def told(store: Writer) -> bytes:
+    """All that the store holds of the session, and what its index finds."""
+    found: list[bytes] = []
+    for record in store.of_source("w", SOURCE):
+        whole = record.whole
+        found.append(store.blob("w", whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode())
+    return b"\n".join(found)
+
+
+@pytest.mark.parametrize("what", ["record", "source"])
+def test_a_session_that_is_read_anew_does_not_bring_back_what_was_purged(store: Writer, tmp_path: Path, what: str) -> None:
+    """Neither as a record nor in the lines of the transcript; what is new is there."""
+    accept(store, "w", deltas(transcript(tmp_path, "first", SECRET)))
+    if what == "record":
+        (record,) = [record for record in store.of_source("w", SOURCE) if record.uuid == "u1" and record.kind == "prompt"]
+        forget.purge(store, "w", [record.id], reason="", now_ns=1)
+    else:
+        forget.purge_source(store, "w", SOURCE, reason="", now_ns=1)
+
+    accept(store, "w", deltas(transcript(tmp_path, "first", SECRET, "third")))
+
+    assert SECRET.encode() not in told(store)
+    assert b"third" in told(store)
+    assert (b"first" in told(store)) == (what == "record")
+    index = store.index("w")
+    live = [index.id_of(doc) for doc in range(index.size) if index.alive[doc]]
+    assert sorted(live) == sorted(record.id for record in store.of_source("w", SOURCE))
+
+
+def test_lines_of_a_session_without_anything_purged_are_kept_as_they_stand(store: Writer, tmp_path: Path) -> None:
+    path = transcript(tmp_path, "first", SECRET)
+    accept(store, "w", deltas(path))
+
+    (piece,) = [record for record in store.of_source("w", SOURCE) if record.kind == "transcript"]
+
+    assert store.blob("w", piece.whole.blob) == path.read_bytes()
