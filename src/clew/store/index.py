@@ -161,11 +161,6 @@ class Index:
         shard, at = self._at(doc)
         return shard.ids[at].decode()
 
-    def path_of(self, doc: int) -> str:
-        """Path of the file that a document speaks of, "" when none."""
-        shard, at = self._at(doc)
-        return shard.meta.paths[int(shard["path"][at])]
-
     def kind_of(self, doc: int) -> str:
         """Kind of a document's record."""
         shard, at = self._at(doc)
