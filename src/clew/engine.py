@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from clew.codebase import TREE
+from clew.codebase import TREE, stamp_of
 from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
@@ -218,7 +218,10 @@ class Engine:
             if isinstance(said, str):
                 done.problems.append(said)
                 continue
-            self._take_session(key, job.session, source_of(job.session), said, done, before=job.state.size if job.state else 0)
+            try:
+                self._take_session(key, job.session, source_of(job.session), said, done, before=job.state.size if job.state else 0)
+            except (NotReadable, OSError) as problem:  # it became unreadable while it was read; what came before stands
+                done.problems.append(str(problem))
         for key, (_, names) in done.workspaces.items():
             if names:
                 self.store.refresh(key)
@@ -311,7 +314,7 @@ class Engine:
                 continue
             try:
                 about = (root / name).stat()
-                if (about.st_size, about.st_mtime_ns) == (state.size, state.mtime_ns):
+                if (about.st_size, stamp_of(about)) == (state.size, state.mtime_ns):
                     continue
                 is_equal = about.st_size == state.size and (not state.digest or digest_of((root / name).read_bytes()) == state.digest)
             except OSError:  # gone, or no longer readable: its records are retired

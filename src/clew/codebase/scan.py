@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Literal
 
 from pathspec import GitIgnoreSpec
-from xxhash import xxh3_64_intdigest
 
+from clew.codebase import stamp_of
 from clew.codebase.languages import LANGUAGES, language_of
 from clew.codebase.languages.drafts import words
 from clew.errors import NotReadable
@@ -111,15 +111,6 @@ def scan(root: Path) -> Scan:
     found = _walked(root, skipped, problems) if names is None else _statused(os.fsencode(root), names, skipped, problems)
     files = sorted(found, key=lambda file: file.path)
     return Scan(tuple(files), dict(sorted(skipped.items())), tuple(sorted(problems)), names is not None)
-
-
-def stamp_of(status: os.stat_result) -> int:
-    """Return a number that differs, all but surely, once a path may hold other bytes; never 0, and it fits a database column.
-
-    The time of change alone does not tell: a file may be renamed over another that is as old and as long, and tools set
-    times back. As git does, the inode and the time of the status are asked too.
-    """
-    return xxh3_64_intdigest(f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}".encode()) >> 1 | 1
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

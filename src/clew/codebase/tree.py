@@ -19,12 +19,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from clew.codebase import TREE
+from clew.codebase import TREE, stamp_of
 from clew.codebase.facts import Import
 from clew.codebase.imports import PathIndex, roots_of
 from clew.codebase.parse import parse
 from clew.codebase.remember import BY, digest_of, language_in, name_only, read_note, remember, source_of
-from clew.codebase.scan import HEAD_BYTES, Reason, classify, scan, stamp_of
+from clew.codebase.scan import HEAD_BYTES, Reason, classify, scan
 from clew.pool import isolated, spread
 from clew.records import Delta, SourceState
 from clew.text.embed import Embedder, load
