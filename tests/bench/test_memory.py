@@ -26,7 +26,7 @@ def test_the_memory_of_a_child_is_added_to_its_parent() -> None:
     assert watched.code == 0
     assert watched.processes_max == 2
     assert 120 <= watched.peak_rss_mb < 300
-    assert watched.peak_pss_mb <= watched.peak_rss_mb
+    assert 60 <= watched.peak_pss_mb < 300  # sampled apart from the other, so neither bounds it
 
 
 def test_a_command_that_fails_is_told_with_what_it_said() -> None:

@@ -21,7 +21,7 @@ from clew.text.postings import Use
 Floats: TypeAlias = NDArray[np.float32]
 
 SPREAD = 0.25  # share of its neighbours' mass that a record takes on; guess, kept small: what is reachable is not what is relevant
-FRONTIER = 48  # records whose neighbours are looked up: the heaviest
+FRONTIER = 32  # records whose neighbours are looked up: the heaviest
 FAN_MAX = 400  # a frontier record with more neighbours than this is a hub and passes nothing on
 CONTAINS_WEIGHT = 0.5  # between a record and what contains it
 REVERSE = 0.6  # of a link's weight when followed from the used to the user

@@ -25,8 +25,10 @@ from clew.text.embed import Embedder
 from clew.text.tokens import Counter
 
 PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 0.6))  # prefix of its sources, weight; guess
-CANDIDATES_MAX = 320  # more than a packet of 8,192 tokens can name
-FULL_MAX = 60  # candidates whose text is read; the rest are shown by name or signature
+TOKENS_PER_CANDIDATE = 40  # a candidate for so many tokens of budget, and one whose text is read for three times as many:
+TOKENS_PER_TEXT = 128  # at 8,192 tokens half and twice as many gave the same packets on 62 dev rows
+CANDIDATES_MIN, CANDIDATES_MAX = 160, 2000
+TEXTS_MIN, TEXTS_MAX = 24, 600
 WEIGHT_SHARE_MIN = 0.02  # of the best candidate's weight: below it a record is not worth a line
 SHARPNESS = 2.0  # channel scores fall slowly with rank, the chance of being what is looked for fast: worth is this power
 SUPERSEDED_SHARE = 0.2  # what a record that is no longer true keeps of its weight
@@ -63,16 +65,17 @@ def retrieve(
     """
     deadline = deadline or Deadline()
     index = reader.index(workspace)
-    ranked = rank(reader, workspace, index, state, deadline=deadline, embedder=embedder)
+    candidates_max = min(max(budget_tokens // TOKENS_PER_CANDIDATE, CANDIDATES_MIN), CANDIDATES_MAX)
+    ranked = rank(reader, workspace, index, state, candidates_max=candidates_max, deadline=deadline, embedder=embedder)
     records = {record.id: record for record in reader.records(workspace, [index.id_of(doc) for doc in ranked.docs])}
     known = [(doc, weight) for doc, weight in zip(ranked.docs, ranked.weights, strict=True) if index.id_of(doc) in records]
     rows = [records[index.id_of(doc)] for doc, _ in known]
     originals = Originals(reader, workspace)
-    full_max = FULL_MAX if deadline.allows("folds") else 12
+    texts_max = min(max(budget_tokens // TOKENS_PER_TEXT, TEXTS_MIN), TEXTS_MAX) if deadline.allows("folds") else TEXTS_MIN // 2
     best = known[0][1] if known else 1.0
     worth = discounted([(weight / best) ** SHARPNESS for _, weight in known], [group_of(record) for record in rows])
     showings = [
-        Showing(record, Resolution.FULL if at < full_max else Resolution.SIGNATURE, is_container=bool(index.has_children[doc]))
+        Showing(record, Resolution.FULL if at < texts_max else Resolution.SIGNATURE, is_container=bool(index.has_children[doc]))
         for at, ((doc, _), record) in enumerate(zip(known, rows, strict=True))
     ]
     candidates = [
@@ -87,8 +90,17 @@ def retrieve(
     return Packet(state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap, skipped)
 
 
-def rank(reader: Reader, workspace: str, index: Index, state: TaskState, *, deadline: Deadline, embedder: Embedder | None = None) -> Ranked:
-    """Return the documents that matter for a task state, heaviest first, at most CANDIDATES_MAX."""
+def rank(
+    reader: Reader,
+    workspace: str,
+    index: Index,
+    state: TaskState,
+    *,
+    candidates_max: int,
+    deadline: Deadline,
+    embedder: Embedder | None = None,
+) -> Ranked:
+    """Return the documents that matter for a task state, heaviest first, at most `candidates_max`."""
     total = Seeds(np.zeros(index.size, np.float32))
     read = clues(state.question)
     for prefix, share in PIPELINES:
@@ -107,7 +119,7 @@ def rank(reader: Reader, workspace: str, index: Index, state: TaskState, *, dead
     is_hot[_age(reader, workspace, index, total)] = False
     hot = np.flatnonzero(is_hot).astype(np.int32)
     # What was archived is found when nothing else answers.
-    docs = heaviest(index, total.weights, hot if len(hot) else live, CANDIDATES_MAX).tolist()
+    docs = heaviest(index, total.weights, hot if len(hot) else live, candidates_max).tolist()
     weights = [float(total.weights[doc]) for doc in docs]
     kept = [(doc, weight) for doc, weight in zip(docs, weights, strict=True) if weight >= WEIGHT_SHARE_MIN * weights[0]]
     return Ranked([doc for doc, _ in kept], [weight for _, weight in kept], total, flow)
@@ -221,9 +233,7 @@ def _said(standing: Standing) -> str:
     return f"no longer true: {standing.reason or 'superseded'}{by}"
 
 
-def _reasons(
-    index: Index, ranked: Ranked, docs: Sequence[int], records: Mapping[str, Record], question: str
-) -> dict[int, tuple[str, ...]]:
+def _reasons(index: Index, ranked: Ranked, docs: Sequence[int], records: Mapping[str, Record], question: str) -> dict[int, tuple[str, ...]]:
     """Reasons in words for the chosen documents, strongest first."""
     matches = [found.matching(docs) for found in ranked.seeds.lexical]
     said = words_of(question)

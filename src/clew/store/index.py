@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.shard import PartKey, Shard, dump, load, part_digest
-from clew.text.postings import Segment, Use, term_hash, unpack
+from clew.text.postings import FIELDS, Segment, Use, term_hash, unpack
 
 __all__ = ["Index", "Lexical", "Links", "PartKey", "part_digest"]
 
@@ -300,13 +300,22 @@ class Index:
             cache[prefix] = Among(mask, count, mean, words, int(np.count_nonzero(words)))
         return cache[prefix]
 
+    def _rows_of(self, key: int) -> int:
+        spans = (shard.slice_of("term", key) for shard in self.shards)
+        return sum(span.stop - span.start for span in spans)
+
     def _postings(self, key: int, mask: NDArray[np.bool_]) -> list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]]:
         found: list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]] = []
         for shard, offset in zip(self.shards, self.offsets, strict=True):
             rows = shard.slice_of("term", key)
-            docs = shard["term_docs"][rows].astype(np.int64) + offset
+            if rows.start == rows.stop:
+                continue
+            docs = shard["term_docs"][rows].astype(np.int64)
+            docs += offset
             keep = mask[docs]
-            if keep.any():
+            if keep.all():
+                found.append((docs, shard["term_fields"][rows], shard["term_counts"][rows]))
+            elif keep.any():
                 found.append((docs[keep], shard["term_fields"][rows][keep], shard["term_counts"][rows][keep]))
         return found
 
@@ -355,7 +364,11 @@ class Index:
 
     def _known(self, terms: Sequence[tuple[str, float]], among: Among, share_max: float) -> list[_Known]:
         found: list[_Known] = []
+        # A document holds a term in at most FIELDS rows: with more rows than these, too many live documents hold it.
+        rows_max = FIELDS * (share_max * among.count) + FIELDS * (self.size - among.count)
         for term, weight in terms:
+            if self._rows_of(term_hash(term)) > rows_max:
+                continue
             pieces = [(docs, fields, counts, _firsts(docs)) for docs, fields, counts in self._postings(term_hash(term), among.mask)]
             df = sum(len(first) for *_, first in pieces)
             if 0 < df <= share_max * among.count:

@@ -58,6 +58,7 @@ from clew.store.sqlite.connections import (
 )
 from clew.store.sqlite.indexing import Indexes, Space
 
+OPENED_BYTES_MAX = 24_000_000  # of originals kept unpacked; a change of generation, such as a purge, lets go of them
 RECENT_MAX = 8_000  # records kept decoded, about 1.5 kB each
 TOUCH_WAIT_S = 0.02  # for another writer: that a record was used is worth no more, and an answer waits for it
 _POOL_MAX = 8  # guess: connections kept open for reading; more readers at once open their own for the call
@@ -87,6 +88,7 @@ class SqliteStore:
         self._write_lock = threading.Lock()
         self._pool_lock = threading.Lock()
         self._idle: list[Connection] = []
+        self._opened: dict[tuple[str, int], dict[str, bytes]] = {}  # originals of one generation that were read, by digest
         self._recent: dict[tuple[str, int], dict[str, Record]] = {}  # records of one generation that were read, by id
         self._write_connection: Connection | None = None
         self._indexes = Indexes(path.with_name(f"{path.name}.snapshots"))
@@ -201,7 +203,11 @@ class SqliteStore:
     def blob(self, workspace: str, digest: str) -> bytes:
         """See `Reader`. Raises StoreUnusable too, when what is stored is damaged."""
         with self._reading() as connection:
-            number = _space(connection, workspace).number
+            space = _space(connection, workspace)
+            number, key = space.number, (workspace, space.generation)
+            opened = self._opened.get(key) or {}
+            if digest in opened:
+                return opened[digest]
             row = connection.row("originals.get", number, to_stored(digest))
             if row is None:
                 tombstone = connection.row("tombstones.get", number, "original", to_stored(digest))
@@ -209,9 +215,13 @@ class SqliteStore:
                     raise KeyError(digest)
                 raise Purged(digest, from_stored(tombstone[1]))
         try:
-            return originals.unpack(*row)
+            data = originals.unpack(*row)
         except ValueError as error:
             raise StoreUnusable(self.path, f"original {digest} is damaged ({error})") from error
+        if len(data) <= OPENED_BYTES_MAX // 8:
+            room = sum(map(len, opened.values())) + len(data) <= OPENED_BYTES_MAX
+            self._opened = {key: {**opened, digest: data} if room else {digest: data}}
+        return data
 
     def close(self) -> None:
         """See `Reader`. Waits for a write that is under way; indexes that were handed out stay usable."""
