@@ -30,6 +30,7 @@ TOKENS_PER_TEXT = 128  # at 8,192 tokens half and twice as many gave the same pa
 CANDIDATES_MIN, CANDIDATES_MAX = 160, 2000
 TEXTS_MIN, TEXTS_MAX = 24, 600
 WEIGHT_SHARE_MIN = 0.02  # of the best candidate's weight: below it a record is not worth a line
+NAME_CHARS_MAX = 60  # of another record's name in a reason
 SHARPNESS = 2.0  # channel scores fall slowly with rank, the chance of being what is looked for fast: worth is this power
 SUPERSEDED_SHARE = 0.2  # what a record that is no longer true keeps of its weight
 FOLDED_SHARE = 0.6
@@ -247,6 +248,7 @@ def _reasons(index: Index, ranked: Ranked, docs: Sequence[int], records: Mapping
         if doc in given:
             form, tail = given[doc]
             told = records.get(index.id_of(tail))
-            why.append(form.format(told.name if told else "another record"))
+            name = told.name if told else "another record"
+            why.append(form.format(name if len(name) <= NAME_CHARS_MAX else name[: NAME_CHARS_MAX - 1] + "…"))
         out[doc] = tuple(why or ["its file matches"])
     return out
