@@ -100,10 +100,15 @@ STOP_WORDS = frozenset((
 ))  # fmt: skip
 
 
-PROSE_WORDS = frozenset((
-    "readme", "changelog", "documentation", "documented", "docs", "licence", "license", "configuration", "config", "configured", "settings",
-    "toml", "yaml", "ini", "json", "markdown", "section", "chapter", "install", "installation", "ci", "workflow", "dockerfile", "makefile",
+PROSE_WORDS = frozenset(
+    ("readme", "changelog", "documentation", "docs", "licence", "license", "dockerfile", "makefile", "workflow", "workflows")
+)
+# In a short question these mean the files of that kind as well; in an issue's text they are everywhere.
+CONFIGURATION_WORDS = frozenset((
+    "configuration", "config", "configured", "settings", "toml", "yaml", "ini", "json", "markdown", "section", "chapter", "documented",
+    "install", "installation", "ci",
 ))  # fmt: skip
+SHORT_CHARS = 200  # guess: what a person types in one line
 
 
 def question_terms(state: TaskState) -> list[tuple[str, float]]:
@@ -144,8 +149,10 @@ def asks_for_tests(question: str) -> bool:
 
 def asks_for_prose(question: str) -> bool:
     """The question is about documents or configuration, so they are not put behind the code."""
-    words = {word.lower() for word in raw_words(question[:300])}
-    return bool(words & PROSE_WORDS)
+    title, _, rest = question.strip().partition("\n")
+    words = {word.lower() for word in raw_words(title[:SHORT_CHARS])}
+    is_short = not rest and len(title) <= SHORT_CHARS
+    return bool(words & PROSE_WORDS) or (is_short and bool(words & CONFIGURATION_WORDS))
 
 
 def _by_words(index: Index, state: TaskState, seeds: Seeds, *, prefix: str, deadline: Deadline) -> None:
