@@ -108,6 +108,7 @@ CONFIGURATION_WORDS = frozenset((
     "configuration", "config", "configured", "settings", "toml", "yaml", "ini", "json", "markdown", "section", "chapter", "documented",
     "install", "installation", "ci",
 ))  # fmt: skip
+TEST_WORDS = frozenset(("test", "tests", "testing", "tested", "unittest", "fixture", "fixtures", "testcase", "spec", "specs"))
 SHORT_CHARS = 200  # guess: what a person types in one line
 
 
@@ -142,17 +143,21 @@ def words_of(question: str) -> dict[str, str]:
 
 
 def asks_for_tests(question: str) -> bool:
-    """The question is about tests themselves, so they are not put behind the code that they check."""
-    words = {word.lower() for word in raw_words(question[:2000])}
-    return bool(words & {"tests", "testing", "pytest", "unittest", "fixture", "fixtures", "testcase"}) and "test" in question[:120].lower()
+    """A short question is about tests themselves, so they are not put behind the code that they check.
+
+    An issue's text is not: it speaks of tests that fail, and what is wanted is what they check.
+    """
+    return _is_short(question) and bool({word.lower() for word in raw_words(question)} & TEST_WORDS)
 
 
 def asks_for_prose(question: str) -> bool:
     """The question is about documents or configuration, so they are not put behind the code."""
-    title, _, rest = question.strip().partition("\n")
-    words = {word.lower() for word in raw_words(title[:SHORT_CHARS])}
-    is_short = not rest and len(title) <= SHORT_CHARS
-    return bool(words & PROSE_WORDS) or (is_short and bool(words & CONFIGURATION_WORDS))
+    words = {word.lower() for word in raw_words(question.strip().partition("\n")[0][:SHORT_CHARS])}
+    return bool(words & PROSE_WORDS) or (_is_short(question) and bool(words & CONFIGURATION_WORDS))
+
+
+def _is_short(question: str) -> bool:
+    return len(question) <= SHORT_CHARS and "\n" not in question.strip()
 
 
 def _by_words(index: Index, state: TaskState, seeds: Seeds, *, prefix: str, deadline: Deadline) -> None:
