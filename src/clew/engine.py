@@ -369,12 +369,13 @@ class Engine:
         state = _asked(observe_task(observations, root=base))
         prefix = MemoryStore()
         prefix.open_workspace(key, str(root))
-        accept(prefix, key, deltas(kept, session=found, root=str(root)))
+        embedder = load(self.settings.embedder) if self.settings.embedder else None
+        accept(prefix, key, deltas(kept, session=found, root=str(root), embedder=embedder))
         source = source_of(found)
         prompts = {record.uuid: handle_of(record.id) for record in prefix.of_source(key, source) if record.kind == "prompt"}
         front = handoff(state, work(observations, root=base), counter.count, int(budget_tokens * HANDOFF_SHARE_MAX), prompts)
         front = front + "\n" if front and not front.endswith("\n") else front
-        return compact(prefix, key, source, state, front=front, budget_tokens=budget_tokens, counter=counter)
+        return compact(prefix, key, source, state, front=front, budget_tokens=budget_tokens, counter=counter, embedder=embedder)
 
     def _transcript(self, key: str, session: str, path: Path) -> tuple[Session, list[bytes]]:
         """The session, and its lines as they stand in its file or in the store."""

@@ -2,20 +2,21 @@
 
 The same packet and the same knapsack as for a question, over the records of one session. What is wanted, what
 went wrong and what was just done keep their weight; exploration fades with its distance from the cut; what was
-superseded is shown last. The hand-off that somebody else rendered stands in front and is paid for first.
+superseded before the cut is left out. The hand-off that somebody else rendered stands in front and is paid for first.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from clew.records import Packet, Record, Resolution, Standing, TaskState
+from clew.records import Packet, Record, Resolution, TaskState
 from clew.retrieval.assemble import Candidate
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals, Showing, heading_of, options_of
-from clew.retrieval.retrieve import SUPERSEDED_SHARE, choose, entry_of
+from clew.retrieval.retrieve import choose, entry_of
 from clew.retrieval.seed import seed
 from clew.store.ports import Reader
+from clew.text.embed import Embedder
 from clew.text.tokens import Counter
 
 LASTING = frozenset({"prompt", "constraint", "decision", "plan", "error"})  # kinds that time does not make less true
@@ -26,15 +27,25 @@ RELEVANCE = 1.5  # what full agreement with the task state adds to a record's ow
 WORTH = {Resolution.NAME: 0.25, Resolution.SIGNATURE: 0.45, Resolution.FOLDED: 0.7, Resolution.FULL: 1.0}
 
 
-def compact(reader: Reader, workspace: str, source: str, state: TaskState, *, front: str, budget_tokens: int, counter: Counter) -> Packet:
+def compact(
+    reader: Reader,
+    workspace: str,
+    source: str,
+    state: TaskState,
+    *,
+    front: str,
+    budget_tokens: int,
+    counter: Counter,
+    embedder: Embedder | None = None,
+) -> Packet:
     """Return a packet of one session's records within the budget, `front` (the hand-off) leading it.
 
-    source  `session:<id>`, whose records the reader holds up to the cut and no further.
-    front   text that stands first; the caller keeps it within the budget.
+    source    `session:<id>`, whose records the reader holds up to the cut and no further; those that ended are left out.
+    front     text that stands first; the caller keeps it within the budget.
+    embedder  a local model that made the records' vectors, or None: the channel is then named as left out.
     """
     records = [record for record in reader.of_source(workspace, source) if record.importance > 0]
-    standings = reader.standings(workspace, [record.id for record in records])
-    weights, reasons = _weights(reader, workspace, records, standings, state)
+    weights, reasons = _weights(reader, workspace, records, state, embedder)
     order = sorted(range(len(records)), key=lambda at: (-weights[at], records[at].id))
     originals = Originals(reader, workspace)
     group = f"session {source.removeprefix('session:')}, in order of time; [handle] unfolds the rest"
@@ -48,15 +59,15 @@ def compact(reader: Reader, workspace: str, source: str, state: TaskState, *, fr
     text = front + (heading_of(group) + body if body else "")
     return Packet(
         state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap,
-        ("vector: no embedding model installed",),
+        () if embedder else ("vector: no embedding model installed",),
     )  # fmt: skip
 
 
 def _weights(
-    reader: Reader, workspace: str, records: list[Record], standings: list[Standing], state: TaskState
+    reader: Reader, workspace: str, records: list[Record], state: TaskState, embedder: Embedder | None
 ) -> tuple[list[float], list[tuple[str, ...]]]:
     index = reader.index(workspace)
-    found = seed(index, state, prefix="session:", deadline=Deadline())
+    found = seed(index, state, prefix="session:", deadline=Deadline(), embedder=embedder)
     best = float(found.weights.max(initial=0.0)) or 1.0
     docs = {index.id_of(int(doc)): int(doc) for doc in np.flatnonzero(found.weights > 0)}
     touched = {file.path for file in state.working_set}
@@ -64,7 +75,7 @@ def _weights(
     newest = sorted(record.seq for record in records)[-NEWEST:]
     weights: list[float] = []
     reasons: list[tuple[str, ...]] = []
-    for record, standing in zip(records, standings, strict=True):
+    for record in records:
         why = [f"{record.kind}, importance {record.importance:.2f}"]
         weight = record.importance
         doc = docs.get(record.id)
@@ -80,9 +91,6 @@ def _weights(
         elif record.kind not in LASTING:
             distance = (last - record.seq) / max(last, 1)
             weight *= max(DECAY_MIN, 0.5 ** (distance / HALF_LIFE_SHARE))
-        if not standing.is_live:
-            weight *= SUPERSEDED_SHARE
-            why.append(f"no longer true: {standing.reason or 'superseded'}")
         weights.append(weight)
         reasons.append(tuple(why))
     return weights, reasons

@@ -26,14 +26,14 @@ from clew.text.tokens import Counter
 
 PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 0.6))  # prefix of its sources, weight; guess
 TOKENS_PER_CANDIDATE = 40  # a candidate for so many tokens of budget, and one whose text is read for three times as many:
-TOKENS_PER_TEXT = 128  # at 8,192 tokens half and twice as many gave the same packets on 62 dev rows
+TOKENS_PER_TEXT = 128  # at 8,192 tokens 200, 256 and 320 candidates gave the same shares on 62 dev rows
 CANDIDATES_MIN, CANDIDATES_MAX = 160, 2000
 TEXTS_MIN, TEXTS_MAX = 24, 600
 WEIGHT_SHARE_MIN = 0.02  # of the best candidate's weight: below it a record is not worth a line
 NAME_CHARS_MAX = 60  # of another record's name in a reason
 SHARPNESS = 2.0  # channel scores fall slowly with rank, the chance of being what is looked for fast: worth is this power
-SUPERSEDED_SHARE = 0.2  # what a record that is no longer true keeps of its weight
-FOLDED_SHARE = 0.6
+SUPERSEDED_SHARE = 0.2  # what a record that is no longer true keeps of its weight; guess
+FOLDED_SHARE = 0.6  # likewise one on the folded tier; guess
 PRICE_SHARE_MIN = 0.0005  # stop at this share of the first step's worth per token; guess
 
 

@@ -28,7 +28,7 @@ Floats: TypeAlias = NDArray[np.float32]
 Docs: TypeAlias = NDArray[np.int32]
 
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
-RESCORED = 400  # documents whose cosine is computed: 200 of 100,000 found .999 of the nearest ten with 256 dimensions
+RESCORED = 400  # documents whose cosine is computed; guess, a few times what a packet shows of one channel
 PROSE_KINDS = frozenset({"section", "config", "text"})
 NAME_USERS_MAX = 300  # likewise for a name that more records use; guess
 SCOPE_SAME_FILE = 0.95  # confidences of a name's resolution: agreement with a type checker falls in this order;
@@ -496,10 +496,6 @@ class Index:
         joined, confidence = np.concatenate(keys), np.concatenate(weights)
         order = np.lexsort((confidence, joined))
         return joined[order], confidence[order]
-
-    def imports(self) -> tuple[NDArray[np.int64], Floats]:
-        """Every import as (importing path << 32 | imported path), ascending, with its confidence."""
-        return self._scopes
 
     # -- by vector ------------------------------------------------------------------------------
 

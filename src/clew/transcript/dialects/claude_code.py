@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from clew.records import Observation, ObservationKind, Usage
-from clew.transcript.dialects.dialect import LineParser, Origin
+from clew.transcript.dialects.dialect import LineParser, Origin, count_unknown
 from clew.transcript.dialects.values import compact, content_text, count_of, list_of, mapping_of, patch_hunks, text_of, time_ns
 from clew.transcript.events import Change, Detail, Event
 from clew.transcript.vocabulary import listed
@@ -182,9 +182,7 @@ class _Parser:
         return ()
 
     def _count(self, kind: str) -> None:
-        unknown = self._memory.unknown
-        if kind in unknown or len(unknown) < MEMORY_MAX:
-            unknown[kind] = unknown.get(kind, 0) + 1
+        count_unknown(self._memory.unknown, kind, MEMORY_MAX)
 
     def _event(
         self,

@@ -57,3 +57,9 @@ class Dialect(Protocol):
     def parser(self, origin: Origin, memory: bytes = b"") -> LineParser:
         """Return a parser at the first line, or where `memory` was taken. Raises msgspec.DecodeError for a foreign memory."""
         ...
+
+
+def count_unknown(unknown: dict[str, int], kind: str, kinds_max: int) -> None:
+    """Count a record type that nobody has told us about; of more than `kinds_max` types the later ones are not counted."""
+    if kind in unknown or len(unknown) < kinds_max:
+        unknown[kind] = unknown.get(kind, 0) + 1
