@@ -188,7 +188,7 @@ def test_nothing_relevant_gives_an_empty_packet(engine: Engine, repo: Path) -> N
     assert (packet.entries, packet.text, packet.tokens) == ((), "", 0)
 
 
-def test_a_local_model_adds_a_channel(tmp_path: Path, repo: Path) -> None:
+def test_a_local_model_adds_a_channel(tmp_path: Path, repo: Path, session: Path) -> None:
     """A static model in a folder is used, at index time and for the question, and nothing is fetched."""
     model2vec = pytest.importorskip("model2vec", reason="the extra clew[vectors] is not installed")
     tokenizers = pytest.importorskip("tokenizers")
@@ -205,6 +205,7 @@ def test_a_local_model_adds_a_channel(tmp_path: Path, repo: Path) -> None:
 
     assert "pkg/tax.py" in {entry.path for entry in packet.entries}
     assert packet.skipped == ()
+    assert with_model.compact(str(session), at=None, budget_tokens=500, tokenizer="chars4", path=repo).skipped == ()
     with_model.store.close()
 
 
