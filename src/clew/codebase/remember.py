@@ -21,6 +21,7 @@ from clew.text.postings import Document, Use, pack
 
 BY = "codebase/1"
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature
+IMPORT_LINES_MAX = 80  # guess: more is a list of names, not what a reader looks for
 _IMPORTANCE = {"module": 0.4, "class": 0.6, "function": 0.5, "method": 0.5, "section": 0.3, "config": 0.3, "text": 0.2}
 
 
@@ -111,7 +112,7 @@ def remember(
             source=source_of(path),
             digest=content,
             name=qualname,
-            texts=_texts(data, starts, symbol, span, qualname, digest, is_file=is_file),
+            texts=_texts(data, starts, symbol, span, qualname, digest, _imports(data, starts, facts) if is_file else None, is_file=is_file),
             seq=span.start_line,
             parent=records[parent].id if parent >= 0 else "",
             path=path,
@@ -175,8 +176,31 @@ def _encode(language: str, note: Note) -> str:
     return language + "\n" + msgspec.json.encode(msgspec.structs.replace(note, resolved=plain)).decode()
 
 
-def _texts(data: bytes, starts: Sequence[int], symbol: Symbol, span: _Span, name: str, digest: str, *, is_file: bool) -> tuple[Text, ...]:
-    """Name, header, head and whole; a step that shows no less than the next is left out."""
+def _imports(data: bytes, starts: Sequence[int], facts: FileFacts) -> _Span | None:
+    """The lines from a file's first import to its last before anything else is defined, None where there is none.
+
+    An edit brings its imports with it, and what stands above them (a licence, a docstring) seldom changes.
+    """
+    lines = sorted(each.line for each in facts.imports)
+    if not lines:
+        return None
+    defined = sorted(symbol.start_line for symbol in facts.symbols[1:] if symbol.start_line > lines[0])
+    limit = defined[0] - 1 if defined else len(starts)
+    last = max(line for line in lines if line <= max(limit, lines[0]))
+    while (
+        last < limit
+        and last - lines[0] < IMPORT_LINES_MAX
+        and data[starts[last] : starts[last + 1] if last + 1 < len(starts) else None].strip()
+    ):
+        last += 1  # an import over several lines ends where a blank line follows it
+    last = min(last, lines[0] + IMPORT_LINES_MAX - 1)
+    return _Span(starts[lines[0] - 1], starts[last] if last < len(starts) else len(data), lines[0], last)
+
+
+def _texts(
+    data: bytes, starts: Sequence[int], symbol: Symbol, span: _Span, name: str, digest: str, imports: _Span | None, *, is_file: bool
+) -> tuple[Text, ...]:
+    """Name, header, head (of a file its imports) and whole; a step that shows no less than the next is left out."""
     line = bisect_right(starts, symbol.signature_start)
     texts = [Text(Resolution.NAME, len(name), inline=name, start_line=line, end_line=line)]
     whole = Text(Resolution.FULL, span.end - span.start, "", digest, span.start, span.end, span.start_line, span.end_line)
@@ -186,7 +210,7 @@ def _texts(data: bytes, starts: Sequence[int], symbol: Symbol, span: _Span, name
             # Inline, because hundreds of headers are shown in a packet, and their originals need not be opened for that.
             inline = data[header.start : header.end].decode("utf-8", "replace")
             texts.append(Text(Resolution.SIGNATURE, len(inline), inline, start_line=header.start_line, end_line=header.end_line))
-    head = _whole_lines(data, starts, span.start, max(symbol.head_end, span.start + 1))
+    head = imports or _whole_lines(data, starts, span.start, max(symbol.head_end, span.start + 1))
     if span.start < head.end < span.end:
         texts.append(_span_text(Resolution.FOLDED, head, digest))
     return (*texts, whole)

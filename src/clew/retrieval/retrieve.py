@@ -18,22 +18,26 @@ from clew.retrieval.deadline import Deadline
 from clew.retrieval.diffuse import Flow, diffuse, frontier_ids, heaviest
 from clew.retrieval.options import Originals, Showing, group_of, heading_of, options_of
 from clew.retrieval.seed import Seeds, seed, words_of
+from clew.retrieval.weights import DEFAULT, Weights
 from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.task.clues import clues
 from clew.text.embed import Embedder
 from clew.text.tokens import Counter
 
-PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 0.6))  # prefix of its sources, weight; guess
+# Prefix of its sources, what its best record is worth against the other's, and the power that makes a worth of its weights:
+# those of code are worths already, those of sessions fall slowly with rank, the chance of being what is looked for fast. Guesses.
+PIPELINES: tuple[tuple[str, float, float], ...] = (("file:", 1.0, 1.0), ("session:", 0.36, 2.0))
 TOKENS_PER_CANDIDATE = 40  # a candidate for so many tokens of budget, and one whose text is read for three times as many:
 TOKENS_PER_TEXT = 128  # at 8,192 tokens 200, 256 and 320 candidates gave the same shares on 62 dev rows
 CANDIDATES_MIN, CANDIDATES_MAX = 160, 2000
 TEXTS_MIN, TEXTS_MAX = 24, 600
-WEIGHT_SHARE_MIN = 0.02  # of the best candidate's weight: below it a record is not worth a line
+WEIGHT_SHARE_MIN = 0.0004  # of the best candidate's weight: below it a record is not worth a line
 NAME_CHARS_MAX = 60  # of another record's name in a reason
-SHARPNESS = 2.0  # channel scores fall slowly with rank, the chance of being what is looked for fast: worth is this power
-SUPERSEDED_SHARE = 0.2  # what a record that is no longer true keeps of its weight; guess
-FOLDED_SHARE = 0.6  # likewise one on the folded tier; guess
+HEADS_MAX = 6
+HEAD_SHARE = 0.7
+SUPERSEDED_SHARE = 0.04  # what a record that is no longer true keeps of its weight; guess
+FOLDED_SHARE = 0.36  # likewise one on the folded tier; guess
 PRICE_SHARE_MIN = 0.0005  # stop at this share of the first step's worth per token; guess
 
 
@@ -56,6 +60,7 @@ def retrieve(
     counter: Counter,
     deadline: Deadline | None = None,
     embedder: Embedder | None = None,
+    weights: Weights = DEFAULT,
 ) -> Packet:
     """Return the packet for a task state (its `question` leads) within `budget_tokens`.
 
@@ -67,14 +72,15 @@ def retrieve(
     deadline = deadline or Deadline()
     index = reader.index(workspace)
     candidates_max = min(max(budget_tokens // TOKENS_PER_CANDIDATE, CANDIDATES_MIN), CANDIDATES_MAX)
-    ranked = rank(reader, workspace, index, state, candidates_max=candidates_max, deadline=deadline, embedder=embedder)
-    records = {record.id: record for record in reader.records(workspace, [index.id_of(doc) for doc in ranked.docs])}
-    known = [(doc, weight) for doc, weight in zip(ranked.docs, ranked.weights, strict=True) if index.id_of(doc) in records]
+    ranked = rank(reader, workspace, index, state, candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights)
+    ordered = _with_heads(index, ranked)
+    records = {record.id: record for record in reader.records(workspace, [index.id_of(doc) for doc, _ in ordered])}
+    known = [(doc, weight) for doc, weight in ordered if index.id_of(doc) in records]
     rows = [records[index.id_of(doc)] for doc, _ in known]
     originals = Originals(reader, workspace)
     texts_max = min(max(budget_tokens // TOKENS_PER_TEXT, TEXTS_MIN), TEXTS_MAX) if deadline.allows("folds") else TEXTS_MIN // 2
     best = known[0][1] if known else 1.0
-    worth = discounted([(weight / best) ** SHARPNESS for _, weight in known], [group_of(record) for record in rows])
+    worth = discounted([weight / best for _, weight in known], [group_of(record) for record in rows])
     showings = [
         Showing(record, Resolution.FULL if at < texts_max else Resolution.SIGNATURE, is_container=bool(index.has_children[doc]))
         for at, ((doc, _), record) in enumerate(zip(known, rows, strict=True))
@@ -100,17 +106,16 @@ def rank(
     candidates_max: int,
     deadline: Deadline,
     embedder: Embedder | None = None,
+    weights: Weights = DEFAULT,
 ) -> Ranked:
     """Return the documents that matter for a task state, heaviest first, at most `candidates_max`."""
     total = Seeds(np.zeros(index.size, np.float32))
     read = clues(state.question)
-    for prefix, share in PIPELINES:
-        found = seed(index, state, prefix=prefix, deadline=deadline, found=read, embedder=embedder)
+    for prefix, share, power in PIPELINES:
+        found = seed(index, state, prefix=prefix, deadline=deadline, found=read, embedder=embedder, weights=weights)
         total.lexical.extend(found.lexical)
-        best = float(found.weights.max(initial=0.0))
-        if best > 0:
-            total.weights += found.weights * np.float32(share / best)
-            total.reasons.update(found.reasons)
+        total.weights += np.float32(share) * (found.weights if power == 1.0 else found.weights ** np.float32(power))
+        total.reasons.update(found.reasons)
     flow = None
     if total.weights.any() and deadline.allows("diffuse"):
         edges = tuple(reader.edges(workspace, frontier_ids(index, total)))
@@ -121,9 +126,22 @@ def rank(
     hot = np.flatnonzero(is_hot).astype(np.int32)
     # What was archived is found when nothing else answers.
     docs = heaviest(index, total.weights, hot if len(hot) else live, candidates_max).tolist()
-    weights = [float(total.weights[doc]) for doc in docs]
-    kept = [(doc, weight) for doc, weight in zip(docs, weights, strict=True) if weight >= WEIGHT_SHARE_MIN * weights[0]]
+    worths = [float(total.weights[doc]) for doc in docs]
+    kept = [(doc, worth) for doc, worth in zip(docs, worths, strict=True) if worth >= WEIGHT_SHARE_MIN * worths[0]]
     return Ranked([doc for doc, _ in kept], [weight for _, weight in kept], total, flow)
+
+
+def _with_heads(index: Index, ranked: Ranked) -> list[tuple[int, float]]:
+    """The ranked documents and the heads of the first files among them, in order of weight: an edit needs what its file imports."""
+    worths = dict(zip(ranked.docs, ranked.weights, strict=True))
+    best: dict[int, float] = {}
+    for doc, worth in worths.items():
+        best.setdefault(int(index.path_codes[doc]), worth)
+    for code, worth in list(best.items())[:HEADS_MAX]:
+        head = int(index.heads[code])
+        if head >= 0:
+            worths[head] = max(worths.get(head, 0.0), HEAD_SHARE * worth)
+    return sorted(worths.items(), key=lambda pair: (-pair[1], index.id_of(pair[0])))
 
 
 def choose(

@@ -1,12 +1,13 @@
 """Seeds: which records a question points at, before anything is known of how records hang together.
 
-Several cheap channels are read, each in its own unit, scaled to its own best, and added: words (BM25F over
-fields), whole files by words, names that the question spells out, paths and stack frames that it quotes, and
-vectors where a model is installed. Every channel that speaks for a record leaves its reason.
+Several cheap channels are read: words by field, of the whole question and of its parts; names that it spells out, paths
+and stack frames that it quotes, commits that speak of it, and vectors where a model is installed. Each is scaled to its own
+best, and `clew.retrieval.weights` says what it counts. Every channel that speaks for a record leaves its reason.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from math import log
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from clew.records import TaskState
 from clew.retrieval.deadline import Deadline
-from clew.store.index import NAME_BEARERS_MAX, Index, Lexical
+from clew.retrieval.weights import DEFAULT, Weights
+from clew.store.index import NAME_BEARERS_MAX, Asked, Index, Lexical
 from clew.task.clues import Clues, clues
 from clew.text.embed import Embedder
 from clew.text.words import raw_words, split
@@ -32,23 +34,28 @@ TERM_SHARE_MAX = 0.12  # a term in more than 12 % of the records ranks nothing a
 TERM_RECORDS_FREE = 400  # guess: a term in fewer records is scored whatever its share, or a small repository would have no terms
 TERMS_MAX = 80  # the heaviest terms of a long question
 TITLE_WEIGHT = 1.6  # words of the first line
-FILE_WEIGHT = 0.55  # of the file's own score, against its best symbol's
-NAME_WEIGHT = 0.9
-PATH_WEIGHT = 0.8
-FRAME_WEIGHT = 1.2
-VECTOR_WEIGHT = 0.5
-TEST_SHARE = 0.35  # what a test keeps of its score unless the question speaks of tests
-PROSE_SHARE = 0.5  # what a document or a configuration file keeps, likewise
 STATE_WEIGHT = 0.35  # what the task state's identifiers and files count beside the question's own
+LINE_VALUE = 1.5  # of a quoted line or a stack frame, against 1 for a quoted path
+FRAME_FILE_VALUE = 0.25  # of other records in a file that a stack trace leads to
+CROWD = 5  # records of a file that are added up
+CROWD_RECORDS_MAX = 3000  # of the best by words: what stands behind them adds nothing
+CROWD_TEST_SHARE = 0.35  # a test speaks for its file so much less than the code
+COMMITS = 30  # the best commits that are read for the files that they changed
+SESSION_NAME_WEIGHT = 0.9  # of a name that a session's record bears, against its words
+SESSION_VECTOR_WEIGHT = 0.5  # likewise of its vector; guess
 
 
 @dataclass(slots=True)
 class Seeds:
-    """Weights (n,) float32 ≥ 0 of all documents, for some of them the reasons, strongest first, and which words matched."""
+    """Weights (n,) float32 in 0..1 of all documents, for some of them the reasons, strongest first, and which words matched.
+
+    channels  what each channel said, by its name in `Weights`, for those that fit them.
+    """
 
     weights: Floats
     reasons: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
     lexical: list[Lexical] = field(default_factory=list[Lexical])
+    channels: dict[str, Floats] = field(default_factory=dict[str, Floats])
 
     def add(self, docs: NDArray[np.int32], mass: float | Floats, reason: str) -> None:
         """Give documents more weight, and say why."""
@@ -58,35 +65,169 @@ class Seeds:
 
 
 def seed(
-    index: Index, state: TaskState, *, prefix: str, deadline: Deadline, found: Clues | None = None, embedder: Embedder | None = None
+    index: Index,
+    state: TaskState,
+    *,
+    prefix: str,
+    deadline: Deadline,
+    found: Clues | None = None,
+    embedder: Embedder | None = None,
+    weights: Weights = DEFAULT,
 ) -> Seeds:
     """Return the seeds of `state` among the sources whose name begins with `prefix`.
 
     found    the clues of its question, when they have been read already.
-    Returns  weights of which the best is about 1 to 3; 0 means that no channel speaks for it.
+    weights  what the channels count; for code alone, sessions have words, names and vectors only.
+    Returns  weights of which the best is 1; 0 means that no channel speaks for it.
     """
-    among = index.among(prefix)
-    seeds = Seeds(np.zeros(index.size, np.float32))
-    if not among.count:
-        return seeds
+    if not index.among(prefix).count:
+        return Seeds(np.zeros(index.size, np.float32))
     found = found or clues(state.question)
-    _by_words(index, state, seeds, prefix=prefix, deadline=deadline)
-    if deadline.allows("names"):
-        _by_names(index, found, state, seeds)
-    if prefix.startswith("file:") and deadline.allows("paths"):
-        _by_paths(index, found, state, seeds)
-    if embedder is not None and index.model == embedder.name and deadline.allows("vector"):
-        similarity = index.similarity(embedder.embed([state.question])[0], embedder.name, prefix=prefix)
-        best = float(similarity.max(initial=0.0))
-        if best > 0:
-            seeds.weights += np.float32(VECTOR_WEIGHT / best) * np.maximum(similarity, 0)
-    seeds.weights[~among.mask] = 0.0
     if prefix.startswith("file:"):
-        if not asks_for_tests(state.question):
-            seeds.weights[index.is_test] *= np.float32(TEST_SHARE)
-        if not asks_for_prose(state.question):
-            seeds.weights[index.is_prose] *= np.float32(PROSE_SHARE)
+        return _of_code(index, state, found, prefix, deadline, embedder, weights)
+    return _of_sessions(index, state, found, prefix, deadline, embedder)
+
+
+def _of_code(
+    index: Index, state: TaskState, found: Clues, prefix: str, deadline: Deadline, embedder: Embedder | None, weights: Weights
+) -> Seeds:
+    among = index.among(prefix)
+    names, places, frames = (Seeds(np.zeros(index.size, np.float32)) for _ in range(3))
+    whole, title, code = _lexical(index, state, found, prefix)
+    word = _scaled(whole.by_document)
+    channels: dict[str, Floats] = {"word": word, "title": _scaled(title.by_document), "code": _scaled(code.by_document)}
+    channels["parent"] = np.where(index.parent >= 0, word[np.maximum(index.parent, 0)], np.float32(0))
+    if deadline.allows("files"):
+        channels["title_file"] = _scaled(title.by_path)[index.path_codes]
+        channels["crowd"] = _scaled(_crowd(index, word))[index.path_codes]
+    if deadline.allows("names"):
+        _by_names(index, found, state, names)
+        channels["name"] = names.weights
+    if deadline.allows("paths"):
+        _by_paths(index, found, state, places, frames)
+        channels["path"], channels["frame"] = places.weights, frames.weights
+    spoken = np.zeros(index.size, np.float32)
+    for values in (word, channels.get("name"), channels.get("path"), channels.get("frame")):
+        if values is not None:
+            spoken += values
+    _by_vectors(index, state, prefix, deadline, embedder, channels)
+    spoken += channels.get("vector", np.float32(0))
+    told: dict[int, str] = {}
+    if deadline.allows("history"):
+        channels["history"] = _by_commits(index, state, told)[index.path_codes]
+    channels["lines"] = np.log1p(index.lines.astype(np.float32))
+    channels["is_file"] = (index.parent < 0).astype(np.float32)
+    if not asks_for_tests(state.question):
+        channels["is_test"] = index.is_test.astype(np.float32)
+    if not asks_for_prose(state.question):
+        channels["is_prose"] = index.is_prose.astype(np.float32)
+    seeds = Seeds(np.zeros(index.size, np.float32), lexical=[whole], channels=channels)
+    docs = np.flatnonzero(among.mask & (spoken > 0)).astype(np.int32)
+    if len(docs):
+        score = np.zeros(len(docs), np.float32)
+        for name, values in channels.items():
+            score += np.float32(getattr(weights, name)) * values[docs]
+        seeds.weights[docs] = np.exp(score - score.max())
+    for source in (frames, places, names):
+        for doc, reasons in source.reasons.items():
+            seeds.reasons.setdefault(doc, []).extend(reasons)
+    for code_of_path, reason in told.items():
+        for doc in docs[index.path_codes[docs] == code_of_path].tolist():
+            seeds.reasons.setdefault(doc, []).append(reason)
     return seeds
+
+
+def _of_sessions(index: Index, state: TaskState, found: Clues, prefix: str, deadline: Deadline, embedder: Embedder | None) -> Seeds:
+    terms = question_terms(state)
+    asked = [Asked(tuple(terms), _share_max(index, prefix, len(terms)))]
+    [whole] = index.lexical_many(asked, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
+    seeds = Seeds(_scaled(whole.by_document), lexical=[whole])
+    if deadline.allows("names"):
+        names = Seeds(np.zeros(index.size, np.float32))
+        _by_names(index, found, state, names)
+        seeds.weights += np.float32(SESSION_NAME_WEIGHT) * names.weights
+        seeds.reasons = names.reasons
+    channels: dict[str, Floats] = {}
+    _by_vectors(index, state, prefix, deadline, embedder, channels)
+    if "vector" in channels:
+        seeds.weights += np.float32(SESSION_VECTOR_WEIGHT) * channels["vector"]
+    seeds.weights[~index.among(prefix).mask] = 0.0
+    seeds.weights = _scaled(seeds.weights)
+    return seeds
+
+
+_TICKS = re.compile(r"`([^`\n]+)`")
+
+
+def _ticks(text: str) -> list[str]:
+    """What stands in backticks."""
+    return _TICKS.findall(text) if "`" in text else []
+
+
+def _lexical(index: Index, state: TaskState, found: Clues, prefix: str) -> tuple[Lexical, Lexical, Lexical]:
+    """The scores of the whole question, of its first line, and of its backticks and last errors."""
+    title, _, rest = state.question.strip().partition("\n")
+    lists = (question_terms(state), plain_terms(title), plain_terms(" ".join((*_ticks(rest), *found.errors[-2:]))))
+    asked = [Asked(tuple(terms), _share_max(index, prefix, len(terms)), with_paths=at == 1) for at, terms in enumerate(lists)]
+    whole, first, code = index.lexical_many(asked, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
+    return whole, first, code
+
+
+def _share_max(index: Index, prefix: str, terms: int) -> float:
+    return max(TERM_SHARE_MAX, TERM_RECORDS_FREE / max(index.among(prefix).count, 1)) if terms >= 6 else 1.0
+
+
+def _scaled(values: Floats) -> Floats:
+    best = float(values.max(initial=0.0))
+    return values / np.float32(best) if best > 0 else values
+
+
+def _crowd(index: Index, word: Floats) -> Floats:
+    """(paths,) the best records of each file, added up."""
+    value = word * np.where(index.is_test, np.float32(CROWD_TEST_SHARE), np.float32(1))
+    if np.count_nonzero(value) > CROWD_RECORDS_MAX:
+        floor = np.partition(value, len(value) - CROWD_RECORDS_MAX)[len(value) - CROWD_RECORDS_MAX]
+        docs = np.flatnonzero(value >= max(float(floor), 1e-9))
+    else:
+        docs = np.flatnonzero(value > 0)
+    codes = index.path_codes[docs]
+    order = np.lexsort((-value[docs], codes))
+    docs, codes = docs[order], codes[order]
+    first = np.searchsorted(codes, codes, "left")
+    best = np.arange(len(docs)) - first < CROWD
+    return np.bincount(codes[best], value[docs[best]], len(index.paths)).astype(np.float32)
+
+
+def _by_vectors(
+    index: Index, state: TaskState, prefix: str, deadline: Deadline, embedder: Embedder | None, channels: dict[str, Floats]
+) -> None:
+    if embedder is None or index.model != embedder.name or not deadline.allows("vector"):
+        return
+    similarity = index.similarity(embedder.embed([state.question])[0], embedder.name, prefix=prefix)
+    channels["vector"] = _scaled(np.maximum(similarity, np.float32(0)))
+
+
+def _by_commits(index: Index, state: TaskState, told: dict[int, str]) -> Floats:
+    """(paths,) what the commits that speak of the question changed; `told` gets the reason of each file's best commit."""
+    out = np.zeros(len(index.paths), np.float32)
+    if not index.among("history:").count:
+        return out
+    terms = question_terms(state)
+    asked = [Asked(tuple(terms), max(0.1, 20 / index.among("history:").count))]
+    [found] = index.lexical_many(asked, np.ones(len(FIELD_B), np.float32), prefix="history:", b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
+    docs = np.flatnonzero(found.by_document > 0).astype(np.int32)
+    order = sorted(docs.tolist(), key=lambda doc: (-float(found.by_document[doc]), index.id_of(doc)))[:COMMITS]
+    if not order:
+        return out
+    links = index.outgoing(np.array(order, np.int32))
+    codes = index.path_codes[links.heads]
+    files = index.among("file:").mask[links.heads] & (index.parent[links.heads] < 0)
+    pairs = sorted({(int(tail), int(code)) for tail, code in zip(links.tails[files].tolist(), codes[files].tolist(), strict=True)})
+    changed = Counter(tail for tail, _ in pairs)
+    for tail, code in pairs:
+        out[code] += found.by_document[tail] / np.float32(changed[tail] ** 0.5)
+        told.setdefault(code, "a commit that changed its file speaks of it")
+    return _scaled(out)
 
 
 # Words of a question that say nothing of what it is about; only those that code and prose both have in numbers.
@@ -132,6 +273,12 @@ def question_terms(state: TaskState) -> list[tuple[str, float]]:
     return sorted(terms.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
+def plain_terms(text: str) -> list[tuple[str, float]]:
+    """Weighted search terms of a piece of a question, in order of the alphabet: 1 + ln(times) each."""
+    times = Counter(term for word in raw_words(text) if word.lower() not in STOP_WORDS for term in split(word))
+    return [(term, 1.0 + log(count)) for term, count in sorted(times.items())]
+
+
 def words_of(question: str) -> dict[str, str]:
     """Search term → the word of the question that it stands for, as the question writes it."""
     said: dict[str, str] = {}
@@ -160,25 +307,10 @@ def _is_short(question: str) -> bool:
     return len(question) <= SHORT_CHARS and "\n" not in question.strip()
 
 
-def _by_words(index: Index, state: TaskState, seeds: Seeds, *, prefix: str, deadline: Deadline) -> None:
-    terms = question_terms(state)
-    share_max = max(TERM_SHARE_MAX, TERM_RECORDS_FREE / max(index.among(prefix).count, 1)) if len(terms) >= 6 else 1.0
-    found = index.lexical(terms, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, share_max=share_max, terms_max=TERMS_MAX)
-    seeds.lexical.append(found)
-    best = float(found.by_document.max(initial=0.0))
-    if best > 0:
-        seeds.weights += found.by_document / np.float32(best)
-    best_file = float(found.by_path.max(initial=0.0))
-    if best_file > 0 and prefix.startswith("file:") and deadline.allows("files"):
-        # A file's own words carry a symbol only as far as the symbol has a word of the question itself, or is the file's head.
-        share = found.by_path / np.float32(best_file)
-        seeds.weights += np.float32(FILE_WEIGHT) * share[index.path_codes] * (0.35 + 0.65 * np.minimum(1.0, seeds.weights * 2.0))
-
-
 def _by_names(index: Index, found: Clues, state: TaskState, seeds: Seeds) -> None:
     own = [*found.dotted, *found.identifiers, *found.quoted]
     seen: set[str] = set()
-    for names, weight in ((own, NAME_WEIGHT), (state.recent_identifiers, NAME_WEIGHT * STATE_WEIGHT)):
+    for names, weight in ((own, 1.0), (state.recent_identifiers, STATE_WEIGHT)):
         for name in names:
             for docs, bearer in _bearers(index, name):
                 if bearer in seen:
@@ -187,7 +319,7 @@ def _by_names(index: Index, found: Clues, state: TaskState, seeds: Seeds) -> Non
                 seeds.add(
                     docs,
                     weight / len(docs) ** 0.5,
-                    f"named in the question: {bearer}" if weight == NAME_WEIGHT else f"recently named: {bearer}",
+                    f"named in the question: {bearer}" if weight == 1.0 else f"recently named: {bearer}",
                 )
 
 
@@ -204,27 +336,27 @@ def _bearers(index: Index, name: str) -> list[tuple[NDArray[np.int32], str]]:
     return []
 
 
-def _by_paths(index: Index, found: Clues, state: TaskState, seeds: Seeds) -> None:
+def _by_paths(index: Index, found: Clues, state: TaskState, places: Seeds, frames: Seeds) -> None:
     codes = index.path_codes
     for frame in found.frames:
         for code in paths_like(index, frame.path):
             docs = np.flatnonzero((codes == code) & index.alive).astype(np.int32)
             first, lines = index.start_line[docs], index.lines[docs]
             hit = docs[(first <= frame.line) & (frame.line < first + lines) & (index.parent[docs] >= 0)]
-            seeds.add(hit[-1:], FRAME_WEIGHT, f"in the stack trace, line {frame.line}")
-            seeds.add(np.setdiff1d(docs, hit[-1:]), PATH_WEIGHT * 0.25, "its file is in the stack trace")
+            frames.add(hit[-1:], LINE_VALUE, f"in the stack trace, line {frame.line}")
+            frames.add(np.setdiff1d(docs, hit[-1:]), FRAME_FILE_VALUE, "its file is in the stack trace")
     for path, line in found.paths:
         for code in paths_like(index, path):
             docs = np.flatnonzero((codes == code) & index.alive).astype(np.int32)
-            seeds.add(docs, PATH_WEIGHT, f"its path is quoted: {path}")
+            places.add(docs, 1.0, f"its path is quoted: {path}")
             if line:
                 first, lines = index.start_line[docs], index.lines[docs]
-                seeds.add(docs[(first <= line) & (line < first + lines)][-1:], FRAME_WEIGHT, f"line {line} is quoted")
+                places.add(docs[(first <= line) & (line < first + lines)][-1:], LINE_VALUE, f"line {line} is quoted")
     for touched in state.working_set[-12:]:
         code = index.path_numbers.get(touched.path)
         if code is not None and touched.last != "mention":  # what the question itself mentions was read above
-            docs = np.flatnonzero((codes == code) & index.alive & (seeds.weights > 0)).astype(np.int32)
-            seeds.add(docs, PATH_WEIGHT * STATE_WEIGHT, f"its file was just touched ({touched.last})")
+            docs = np.flatnonzero((codes == code) & index.alive).astype(np.int32)
+            places.add(docs, STATE_WEIGHT, f"its file was just touched ({touched.last})")
 
 
 def paths_like(index: Index, quoted: str) -> list[int]:

@@ -11,7 +11,7 @@ sources define and use, and never stored. A coupling between two files therefore
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from clew.store.shard import PartKey, Shard, dump, load, part_digest
 from clew.text.postings import FIELDS, Segment, Use, term_hash, unpack
 
-__all__ = ["Index", "Lexical", "Links", "PartKey", "part_digest"]
+__all__ = ["Asked", "Index", "Lexical", "Links", "PartKey", "part_digest"]
 
 Floats: TypeAlias = NDArray[np.float32]
 Docs: TypeAlias = NDArray[np.int32]
@@ -73,11 +73,25 @@ class Lexical:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Weighted terms that are scored together.
+
+    terms       (term, weight ≥ 0), as `clew.text.words.terms` makes them.
+    share_max   terms that stand in a larger share of the documents are left out.
+    with_paths  files are scored as well.
+    """
+
+    terms: tuple[tuple[str, float], ...]
+    share_max: float = 1.0
+    with_paths: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
-    """A term that counts, and its postings per shard: documents, fields, counts, and where each document begins."""
+    """A term, how many documents hold it, and its postings per shard: documents, fields, counts, where each document begins."""
 
     term: str
-    weight: float
+    df: int
     idf: float
     pieces: list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]]
 
@@ -244,6 +258,14 @@ class Index:
         return table
 
     @cached_property
+    def heads(self) -> Docs:
+        """(len(paths),) the live document that stands for each code file as a whole, −1 for none."""
+        heads = np.full(len(self.paths), -1, np.int32)
+        docs = np.flatnonzero(self.among("file:").mask & (self.parent < 0) & ~self.is_prose).astype(np.int32)
+        heads[self.path_codes[docs]] = docs
+        return heads
+
+    @cached_property
     def start_line(self) -> Docs:
         """(n,) first line of each document in its file, 1-based; 0 where lines mean nothing."""
         return self.column("start_line").astype(np.int32, copy=False)
@@ -330,49 +352,78 @@ class Index:
         share_max: float = 1.0,
         terms_max: int = 1 << 16,
     ) -> Lexical:
-        """BM25F scores of every document, and of every file, for weighted terms.
+        """BM25F scores of every document, and of every file, for weighted terms: `lexical_many` for one list of terms."""
+        asked = [Asked(tuple(terms), share_max, with_paths=True)]
+        return self.lexical_many(asked, weights, prefix=prefix, b=b, k1=k1, terms_max=terms_max)[0]
 
-        terms      (term, weight ≥ 0), as `clew.text.words.terms` makes them.
+    def lexical_many(
+        self, asked: Sequence[Asked], weights: Floats, *, prefix: str, b: Floats, k1: float, terms_max: int = 1 << 16
+    ) -> list[Lexical]:
+        """BM25F scores of every document, and of every file where asked for, for each of several lists of terms.
+
+        asked      lists of terms; a term that stands in several is looked up once.
         weights    (FIELDS,) what an occurrence in each field counts.
         prefix     search among the sources whose name begins so; all statistics are theirs.
         b          (FIELDS,) length normalisation per field, 0 to 1; k1 > 0 saturates the weighted count.
-        share_max  terms that stand in a larger share of the documents are left out.
-        terms_max  of the rest, those of most weight × idf count.
+        terms_max  of each list, the terms of most weight × idf count.
         Returns    scores by document and by path; 0 for what has no term or is not searched.
         Source     Robertson, Zaragoza 2009, eq. 3.15 to 3.17; a file's counts are the sums of its documents'.
         """
         among = self.among(prefix)
-        scores = np.zeros(self.size, np.float32)
-        by_path = np.zeros(len(self.paths), np.float32)
         lengths, codes = self.column("lengths"), self.path_codes
         path_mean = max(float(among.path_words.sum()) / max(among.files, 1), 1e-9)
         path_norm = (1.0 / (1.0 - b[-1] + b[-1] * among.path_words / path_mean)).astype(np.float32)
-        used = sorted(self._known(terms, among, share_max), key=lambda known: (-known.idf * known.weight, known.term))[:terms_max]
-        for known in used:
+        found = {known.term: known for known in self._known(asked, among)}
+        lists = [_counting(each, found, among, terms_max) for each in asked]
+        scores = [np.zeros(self.size, np.float32) for _ in asked]
+        by_path = [np.zeros(len(self.paths), np.float32) for _ in asked]
+        owners: dict[str, list[tuple[int, float]]] = {}
+        for at, counting in enumerate(lists):
+            for term, weight in counting:
+                owners.setdefault(term, []).append((at, weight))
+        for term, owned in owners.items():
+            known = found[term]
+            with_paths = [(at, weight) for at, weight in owned if asked[at].with_paths]
             by_file = np.zeros(len(self.paths), np.float64)
             for docs, fields, counts, first in known.pieces:
                 raw = weights[fields] * counts
                 norm = (1.0 - b[fields] + b[fields] * lengths[docs, fields] / among.mean[fields]).astype(np.float32)
                 mass = np.add.reduceat(raw / norm, first)
-                scores[docs[first]] += np.float32(known.idf * known.weight) * (mass / (np.float32(k1) + mass))
-                by_file += np.bincount(codes[docs], raw, len(self.paths))
-            holders = np.flatnonzero(by_file)
-            mass = by_file[holders].astype(np.float32) * path_norm[holders]
-            by_path[holders] += np.float32(_idf(len(holders), among.files) * known.weight) * (mass / (np.float32(k1) + mass))
-        holders_of = tuple((known.term, known.idf, tuple(docs[first] for docs, _, _, first in known.pieces)) for known in used)
-        return Lexical(scores, by_path, holders_of)
+                gain, heads = mass / (np.float32(k1) + mass), docs[first]
+                for at, weight in owned:
+                    scores[at][heads] += np.float32(known.idf * weight) * gain
+                if with_paths:
+                    by_file += np.bincount(codes[docs], raw, len(self.paths))
+            if with_paths:
+                holders = np.flatnonzero(by_file)
+                mass = by_file[holders].astype(np.float32) * path_norm[holders]
+                for at, weight in with_paths:
+                    by_path[at][holders] += np.float32(_idf(len(holders), among.files) * weight) * (mass / (np.float32(k1) + mass))
+        return [
+            Lexical(
+                scores[at],
+                by_path[at],
+                tuple((term, found[term].idf, tuple(docs[first] for docs, _, _, first in found[term].pieces)) for term, _ in counting),
+            )
+            for at, counting in enumerate(lists)
+        ]
 
-    def _known(self, terms: Sequence[tuple[str, float]], among: Among, share_max: float) -> list[_Known]:
+    def _known(self, asked: Sequence[Asked], among: Among) -> list[_Known]:
+        """The postings of every term that some list may count."""
+        shares: dict[str, float] = {}
+        for each in asked:
+            for term, _ in each.terms:
+                shares[term] = max(shares.get(term, 0.0), each.share_max)
         found: list[_Known] = []
-        # A document holds a term in at most FIELDS rows: with more rows than these, too many live documents hold it.
-        rows_max = FIELDS * (share_max * among.count) + FIELDS * (self.size - among.count)
-        for term, weight in terms:
+        for term, share_max in shares.items():
+            # A document holds a term in at most FIELDS rows: with more rows than these, too many live documents hold it.
+            rows_max = FIELDS * (share_max * among.count) + FIELDS * (self.size - among.count)
             if self._rows_of(term_hash(term)) > rows_max:
                 continue
             pieces = [(docs, fields, counts, _firsts(docs)) for docs, fields, counts in self._postings(term_hash(term), among.mask)]
             df = sum(len(first) for *_, first in pieces)
             if 0 < df <= share_max * among.count:
-                found.append(_Known(term, weight, _idf(df, among.count), pieces))
+                found.append(_Known(term, df, _idf(df, among.count), pieces))
         return found
 
     # -- by name --------------------------------------------------------------------------------
@@ -543,6 +594,12 @@ def _no_links() -> Links:
 def _firsts(docs: NDArray[np.int64]) -> NDArray[np.int64]:
     """Positions at which a new document begins; the rows of one document stand together."""
     return np.flatnonzero(np.concatenate([[True], docs[1:] != docs[:-1]]))
+
+
+def _counting(asked: Asked, found: Mapping[str, _Known], among: Among, terms_max: int) -> list[tuple[str, float]]:
+    """The terms of a list that count, heaviest first; ties by term."""
+    kept = [(term, weight) for term, weight in asked.terms if term in found and found[term].df <= asked.share_max * among.count]
+    return sorted(kept, key=lambda pair: (-found[pair[0]].idf * pair[1], pair[0]))[:terms_max]
 
 
 def _idf(holders: int, count: int) -> float:
