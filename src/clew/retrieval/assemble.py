@@ -17,7 +17,7 @@ from clew.records import Resolution
 # two constants below on 62 dev rows (bench/LOG.md); lower shares show more bodies and fewer names.
 WORTH: dict[Resolution, float] = {Resolution.NAME: 0.03, Resolution.SIGNATURE: 0.25, Resolution.FOLDED: 0.35, Resolution.FULL: 1.0}
 # What is looked for stands in a long text more often than in a short one: worth grows with this power of its length.
-LENGTH_EXPONENT = 0.5
+LENGTH_EXPONENT = 0.45
 LENGTH_UNIT_TOKENS = 80.0  # about the median function's
 GROUP_DISCOUNT = 0.95  # each further record of one file or session is worth this much less: a second file beats a tenth symbol
 GROUP_DISCOUNT_MIN = 0.25

@@ -33,21 +33,21 @@ class Weights:
     is_prose    it is a document or configuration, and the question does not ask for those.
     """
 
-    word: float = 2.83
-    title: float = 2.30
-    code: float = 1.26
-    title_file: float = 2.53
-    parent: float = 1.99
-    crowd: float = 0.57
-    name: float = 1.00
-    path: float = 0.43
-    frame: float = 0.43
+    word: float = 3.2
+    title: float = 2.5
+    code: float = 1.3
+    title_file: float = 2.2
+    parent: float = 1.85
+    crowd: float = 0.8
+    name: float = 0.8
+    path: float = 0.44
+    frame: float = 0.47
     vector: float = 0.0
-    history: float = 0.71
-    lines: float = 0.36
-    is_file: float = -1.46
-    is_test: float = -4.57
-    is_prose: float = -4.14
+    history: float = 0.8
+    lines: float = 0.24
+    is_file: float = -1.57
+    is_test: float = -4.24
+    is_prose: float = -3.96
 
 
 DEFAULT = Weights()
