@@ -265,7 +265,6 @@ def test_random_repeats_itself_and_follows_its_seed(tree: Tree) -> None:
 
 @pytest.mark.parametrize("name", ["bm25-files", "bm25-symbols"])
 def test_bm25_ranks_the_file_that_holds_the_words_first(world: World, tree: Tree, tmp_path: Path, name: str) -> None:
-    pytest.importorskip("bm25s", reason="bench/requirements.txt is not installed: the BM25 arms are not tested")
     system = create(name, tmp_path)
     system.index(tree.root)
 
@@ -299,9 +298,9 @@ def test_a_second_run_asks_nothing_and_a_cut_line_again(world: World, tmp_path: 
     work, said = tmp_path / "work.jsonl", list[str]()
     plan = Plan(world.mirrors, ("random", "oracle"), (50, 200))
 
-    first = run(world.rows, plan, work, jobs=1, say=said.append)
+    first = run(world.rows, plan, work, jobs=1, say=said.append).lines
     written = work.read_bytes()
-    second = run(world.rows, plan, work, jobs=1, say=said.append)
+    second = run(world.rows, plan, work, jobs=1, say=said.append).lines
 
     assert [(line.system, line.id, line.budget) for line in first] == [
         (system, row, budget) for system in ("random", "oracle") for row in ("tiny-1", "tiny-2") for budget in (50, 200)
@@ -311,20 +310,18 @@ def test_a_second_run_asks_nothing_and_a_cut_line_again(world: World, tmp_path: 
     assert "2 rows already measured" in said[-1]
 
     work.write_bytes(written[:-20])
-    third = run(world.rows, plan, work, jobs=1, say=said.append)
+    third = run(world.rows, plan, work, jobs=1, say=said.append).lines
 
     assert len(list(read_work(work))) == len(first)
     assert [(line.id, line.file, line.line) for line in third] == [(line.id, line.file, line.line) for line in first]
 
 
-def test_the_trees_are_deleted_unless_kept(world: World, tmp_path: Path) -> None:
+def test_the_trees_are_deleted(world: World, tmp_path: Path) -> None:
     trees = tmp_path / "trees"
 
     run(world.rows, Plan(world.mirrors, ("random",), (50,), trees), tmp_path / "a.jsonl", jobs=1, say=print)
-    assert list(trees.iterdir()) == []
 
-    run(world.rows, Plan(world.mirrors, ("random",), (50,), trees, are_trees_kept=True), tmp_path / "b.jsonl", jobs=1, say=print)
-    assert sorted(path.name for path in trees.iterdir()) == ["tiny-1", "tiny-2"]
+    assert list(trees.iterdir()) == []
 
 
 def test_the_command_writes_a_result_whose_table_can_be_printed_again(
@@ -391,7 +388,7 @@ def test_the_oracle_is_perfect_on_real_rows(tmp_path: Path) -> None:
         pytest.skip("CLEW_BENCH_DATA and CLEW_BENCH_MIRRORS are not set: the oracle is not tried on real rows")
     rows = load_rows(Path(data), ["swebench_lite"], ["psf/requests"])
 
-    lines = run(rows, Plan(Path(mirrors), ("oracle",), (8192,)), tmp_path / "work.jsonl", jobs=1, say=print)
+    lines = run(rows, Plan(Path(mirrors), ("oracle",), (8192,)), tmp_path / "work.jsonl", jobs=1, say=print).lines
 
     assert rows
     assert all(line.file and line.line and line.whole is not False for line in lines)
