@@ -56,6 +56,7 @@ def switch_tree(git_dir: Path, commit: str, tree: Path) -> None:
     _git(tree, git_dir, commit, "update-ref", "--no-deref", "HEAD", f"{commit}^{{commit}}")
     _git(tree, git_dir, commit, "read-tree", "--reset", "-u", "HEAD")
     if changed:  # they decide how bytes are written, also of files whose blob is the same
+        _git(tree, git_dir, commit, "read-tree", "HEAD")  # forgets that any file was up to date
         _git(tree, git_dir, commit, "checkout-index", "--all", "--quiet", "--index", "--force")
 
 

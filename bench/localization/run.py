@@ -325,7 +325,8 @@ def _times(rows: Sequence[Row], mirrors: Path) -> tuple[dict[tuple[str, str], in
             continue
         times |= {(mirror, commit): time for commit, time in found.items()}
         skipped |= {f"{row.dataset} {row.id}": f"{mirror} lacks its commit" for row in group if row.base_commit not in found}
-    return times, skipped
+    names = [f"{row.dataset} {row.id}" for row in rows]
+    return times, {name: skipped[name] for name in names if name in skipped}
 
 
 def _tasks(

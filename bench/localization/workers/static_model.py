@@ -45,7 +45,7 @@ def main(into):
     ranks = np.arange(2, count + 2)
     chance = (1 / ranks) / np.sum(1 / ranks)
     table *= (SIF / (SIF + chance))[:, None]
-    StaticModel(table.astype(np.float32), tokenizer, config={"normalize": True}).save_pretrained(into)
+    StaticModel(table.astype(np.float32), tokenizer, normalize=True).save_pretrained(into)
 
 
 def _find(package, pattern):
