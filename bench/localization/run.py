@@ -27,7 +27,7 @@ import msgspec
 from bench.localization.metrics import Missing, Score, judge, names_gold
 from bench.localization.packing import OverBudget, Shown, measure
 from bench.localization.rows import DataMissing, Row, git_dir_of
-from bench.localization.source import Tree
+from bench.localization.source import Tree, Unit
 from bench.localization.systems import ARMS, Answer, Closes, Follows, SeesGold, System, Unavailable, create
 from bench.trees import clean_tree, commit_times, switch_tree, write_tree
 
@@ -164,12 +164,14 @@ def measure_repository(task: Task, plan: Plan, versions: Mapping[str, str]) -> I
     with tempfile.TemporaryDirectory(prefix="clew-bench-", dir=plan.trees) as folder, ExitStack() as closing:
         closing.callback(lambda: [_close(system) for system in followers.values()])
         tree, commit = Path(folder, "tree"), ""
+        parsed: dict[tuple[str, bytes], tuple[Unit, ...] | None] = {}
         answers: dict[tuple[str, str, int], _Answered] = {}
         for row, todo in asked:
             if commit != row.base_commit:
                 (switch_tree if commit else write_tree)(git_dir, row.base_commit, tree)
                 commit, answers = row.base_commit, {}
             lines: list[Measured] = []
+            judged = Tree(tree, parsed=parsed)
             for name, budgets in todo:
                 scratch = Path(folder, f"scratch-{name}")
                 scratch.mkdir(exist_ok=True)
@@ -177,7 +179,7 @@ def measure_repository(task: Task, plan: Plan, versions: Mapping[str, str]) -> I
                 system = create(name, scratch) if is_first else followers[name]
                 asking = _Asking(system, name, row, tree, is_first)
                 try:
-                    lines += [_line(asking, budget, versions[name], answers) for budget in sorted(budgets)]
+                    lines += [_line(asking, judged, budget, versions[name], answers) for budget in sorted(budgets)]
                 finally:
                     if isinstance(system, Follows) and not asking.has_failed:
                         followers[name] = system
@@ -210,7 +212,7 @@ class _Asking:
     """One system before one row: the index is brought up to date when the first budget asks for it, and once."""
 
     def __init__(self, system: System, name: str, row: Row, tree: Path, is_first: bool) -> None:  # noqa: FBT001
-        self.name, self.row, self.tree = name, row, tree
+        self.name, self.row, self._tree = name, row, tree
         self._system, self._is_first = system, is_first
         self._index_s: float | None = None
         self._failure = ""
@@ -234,9 +236,9 @@ class _Asking:
                 if isinstance(self._system, SeesGold):
                     self._system.reveal(self.row)
                 if isinstance(self._system, Follows) and not self._is_first:
-                    self._system.follow(self.tree)
+                    self._system.follow(self._tree)
                 else:
-                    self._system.index(self.tree)
+                    self._system.index(self._tree)
                 self._index_s = perf_counter() - started
             started = perf_counter()
             answer = self._system.query(self.row.query, budget)
@@ -247,9 +249,9 @@ class _Asking:
         return _Answered(answer, self._index_s, self._is_first, query_s)
 
 
-def _line(asking: _Asking, budget: int, version: str, answers: dict[tuple[str, str, int], _Answered]) -> Measured:
+def _line(asking: _Asking, tree: Tree, budget: int, version: str, answers: dict[tuple[str, str, int], _Answered]) -> Measured:
     """Return one line. Rows of two data sets with one commit and one text share their answer, and are judged apart."""
-    row, tree = asking.row, Tree(asking.tree)
+    row = asking.row
     key = (asking.name, row.query, budget)
     answered = answers.get(key)
     if answered is None:

@@ -44,8 +44,11 @@ class Unit:
 class Tree:
     """The text files of a folder, each read at most once. Paths are relative, with slashes."""
 
-    def __init__(self, root: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
+    def __init__(
+        self, root: Path, suffixes: Sequence[str] = SUFFIXES, parsed: dict[tuple[str, bytes], tuple[Unit, ...] | None] | None = None
+    ) -> None:
         self.root, self._suffixes = root, tuple(suffixes)
+        self._parsed = {} if parsed is None else parsed  # by path and bytes: shared by the trees of one repository
         self._lines: dict[str, tuple[str, ...]] = {}
         self._units: dict[str, tuple[Unit, ...] | None] = {}
 
@@ -62,8 +65,9 @@ class Tree:
         return tuple(sorted(found))
 
     def digest(self, path: str) -> bytes:
-        """Return a digest of the file's bytes."""
-        return hashlib.sha256((self.root / path).read_bytes()).digest()
+        """Return a digest of the file's bytes, of nothing where there is no file."""
+        file = self.root / path
+        return hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest()
 
     def lines(self, path: str) -> tuple[str, ...]:
         """Return the file's lines as git counts them (only line feeds end one), or nothing if there is no such file."""
@@ -80,7 +84,10 @@ class Tree:
         A function inside a function belongs to the outer one. Decorators belong to what they decorate.
         """
         if path not in self._units:
-            self._units[path] = _parse(path, self.lines(path))
+            key = (path, self.digest(path)) if path.endswith(".py") else (path, b"")
+            if key not in self._parsed:
+                self._parsed[key] = _parse(path, self.lines(path))
+            self._units[path] = self._parsed[key]
         return self._units[path]
 
     def functions(self, path: str) -> tuple[Unit, ...] | None:
