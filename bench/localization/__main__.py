@@ -62,7 +62,7 @@ def _measure(given: argparse.Namespace) -> int:
         "name": name,
         **source.as_json(),
         "jobs": given.jobs,
-        "skipped": outcome.skipped,
+        "skipped": {left: "could not be set up" if left in given.systems else reason for left, reason in outcome.skipped.items()},
         "summary": summary,
         "rows_file": rows_path(Path(name)).name,
     }

@@ -1,20 +1,25 @@
 """Kept: the scores of all rows in a file small enough to lie in the repository, `NAME.rows.jsonl.xz` beside `NAME.json`.
 
 One line for each system and row, all budgets in it: verdicts are strings of 1, 0 and - (no such gold), one sign for a
-budget; ranks are of the largest budget; what is missing there is kept with its cause for the reference system alone.
+budget; ranks are of the largest budget; what is missing there, and why the row fails, is kept for the reference system
+alone. Of a problem the first line is kept, without paths: they are this machine's.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.localization.metrics import LEVELS
+from bench.localization.report import cause_of_row
 from bench.localization.run import Measured
 
+PROBLEM_CHARS = 120
+_PATH = re.compile(r"(?:/[^\s/:'\"]+)+")
 _SIGNS = {True: "1", False: "0", None: "-"}
 
 
@@ -54,9 +59,16 @@ def _compact(group: Sequence[Measured], reference: str) -> dict[str, Any]:
     kept |= {"file_ranks": widest.file_ranks, "function_ranks": widest.function_ranks}
     kept |= {"index_s": round(widest.index_s, 2), "is_cold": widest.is_cold, "query_s": [round(line.query_s, 3) for line in ordered]}
     if widest.system == reference and widest.missing:
+        kept["cause"] = cause_of_row(widest)
         kept["missing"] = [[missing.level, missing.what, missing.rank, missing.cause] for missing in widest.missing]
     if any(line.unfounded for line in ordered):
         kept["unfounded"] = [line.unfounded for line in ordered]
-    if problems := sorted({line.problem for line in ordered if line.problem}):
+    if problems := sorted({plain(line.problem) for line in ordered if line.problem}):
         kept["problems"] = problems
     return kept
+
+
+def plain(problem: str) -> str:
+    """Return the first line of a problem, short, with the last part of each path alone."""
+    first = problem.splitlines()[0] if problem else ""
+    return _PATH.sub(lambda match: match[0].rsplit("/", 1)[-1], first)[:PROBLEM_CHARS]

@@ -109,6 +109,14 @@ def area(budgets: Sequence[int], shares: Values) -> float | None:
     return sum((right - left) * (low + high) / 2 for (left, right), (low, high) in steps) / (places[-1] - places[0])
 
 
+def cause_of_row(line: Measured) -> str:
+    """Return why a row misses FUNCTION or LINE: of all that it misses, the cause farthest from being shown; "" where it does not."""
+    if line.function is not False and line.line is not False:
+        return ""
+    causes = {missing.cause for missing in line.missing if missing.level in FAILURE_LEVELS}
+    return next((cause for cause in CAUSES if cause in causes), "no answer" if line.problem else "unknown")
+
+
 def _subsets(lines: Sequence[Measured]) -> dict[str, Callable[[Measured], bool]]:
     datasets = [*dict.fromkeys(line.dataset for line in lines)]
     languages = sorted({line.language for line in lines if line.kind != CONTEXT})
@@ -188,18 +196,10 @@ def _failures(lines: Sequence[Measured]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for dataset in dict.fromkeys(line.dataset for line in lines if line.kind != CONTEXT):
         rows = [line for line in lines if line.dataset == dataset]
-        causes = [cause for line in rows if (cause := _cause(line))]
-        nameless = sum(bool(_cause(line)) and not line.is_named for line in rows)
+        causes = [cause for line in rows if (cause := cause_of_row(line))]
+        nameless = sum(bool(cause_of_row(line)) and not line.is_named for line in rows)
         found[dataset] = {"rows": len(rows), "missed": len(causes), "causes": dict(Counter(causes).most_common()), "nameless": nameless}
     return found
-
-
-def _cause(line: Measured) -> str:
-    """Return why a row misses FUNCTION or LINE: of all that it misses, the cause farthest from being shown."""
-    if line.function is not False and line.line is not False:
-        return ""
-    causes = {missing.cause for missing in line.missing if missing.level in FAILURE_LEVELS}
-    return next((cause for cause in CAUSES if cause in causes), "no answer" if line.problem else "unknown")
 
 
 def _plain(value: Estimate | Difference) -> dict[str, Any]:

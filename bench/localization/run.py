@@ -322,8 +322,8 @@ def _times(rows: Sequence[Row], mirrors: Path) -> tuple[dict[tuple[str, str], in
     for mirror, group in by_mirror.items():
         try:
             found = commit_times(git_dir_of(mirrors, group[0]), [row.base_commit for row in group])
-        except DataMissing as problem:
-            skipped |= {f"{row.dataset} {row.id}": str(problem).splitlines()[0] for row in group}
+        except DataMissing:
+            skipped |= {f"{row.dataset} {row.id}": f"no git directory of {mirror}" for row in group}
             continue
         times |= {(mirror, commit): time for commit, time in found.items()}
         skipped |= {f"{row.dataset} {row.id}": f"{mirror} lacks its commit" for row in group if row.base_commit not in found}

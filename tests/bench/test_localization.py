@@ -20,7 +20,7 @@ from bench.localization.arms.oracle import Oracle
 from bench.localization.arms.random_symbols import RandomSymbols
 from bench.localization.arms.worker import RivalFailed, WorkerSystem
 from bench.localization.intervals import difference, estimate
-from bench.localization.kept import read_rows, rows_path
+from bench.localization.kept import plain, read_rows, rows_path
 from bench.localization.metrics import (
     FAR,
     FILE_NOT_RANKED,
@@ -555,6 +555,13 @@ def test_a_rival_that_cannot_be_installed_is_left_out_by_name(world: World, tmp_
 
     assert outcome.lines == []
     assert [*outcome.skipped] == ["codegraph"]
+
+
+def test_a_problem_is_kept_without_the_paths_of_a_machine() -> None:
+    assert (
+        plain("RivalFailed: no answer: File '/home/someone/x/rival.py', line 3\nmore") == "RivalFailed: no answer: File 'rival.py', line 3"
+    )
+    assert plain("") == ""
 
 
 def test_an_installation_is_done_once_and_again_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
