@@ -1,8 +1,9 @@
 """Trees: the files of one commit as a work tree of its own, from a git directory that is only read.
 
-The new work tree borrows the objects of that git directory and its HEAD is the commit, detached, without any branch
-or tag: a system that reads history sees what a developer had at that commit, and nothing later. (`git archive` would
-leave out and rewrite what `.gitattributes` says, and would give a folder that is no repository.)
+The work tree borrows the objects of that git directory and its HEAD is the commit, detached, without any branch, tag
+or reflog: a system that reads history sees what a developer had at that commit, and nothing later. `switch_tree` takes
+the same work tree to another commit and writes only the files that differ. (`git archive` would leave out and rewrite
+what `.gitattributes` says, and would give a folder that is no repository.)
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -31,21 +33,57 @@ def write_tree(git_dir: Path, commit: str, into: Path) -> None:
     Cost   about 1 s for 2,000 files.
     """
     into.mkdir(parents=True, exist_ok=True)
-    # A user's configuration could change line ends or run filters, and GIT_DIR would lead into another repository.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
-
-    def git(*arguments: str) -> None:
-        done = subprocess.run(["git", *arguments], env=environment, cwd=into, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise TreeError(git_dir, commit, done.stderr.strip())
-
-    git("init", "--quiet", "--template=", "--initial-branch=none")
+    _git(into, git_dir, commit, "init", "--quiet", "--template=", "--initial-branch=none")
+    _git(into, git_dir, commit, "config", "core.logAllRefUpdates", "false")  # a reflog would tell of the other commits
     borrowed = into / ".git" / "objects" / "info" / "alternates"
     borrowed.parent.mkdir(parents=True, exist_ok=True)
     borrowed.write_text(f"{(git_dir / 'objects').resolve()}\n", encoding="utf-8")
     if (git_dir / "shallow").is_file():
         shutil.copyfile(git_dir / "shallow", into / ".git" / "shallow")
-    git("update-ref", "--no-deref", "HEAD", f"{commit}^{{commit}}")
-    git("read-tree", "HEAD")
-    git("checkout-index", "--all", "--quiet", "--index")
+    _git(into, git_dir, commit, "update-ref", "--no-deref", "HEAD", f"{commit}^{{commit}}")
+    _git(into, git_dir, commit, "read-tree", "HEAD")
+    _git(into, git_dir, commit, "checkout-index", "--all", "--quiet", "--index")
+
+
+def switch_tree(git_dir: Path, commit: str, tree: Path) -> None:
+    """Take `tree`, which `write_tree` made, to another commit: what others left there goes, what is the same stays.
+
+    Raises TreeError when git does not know the commit; the tree is then as it was.
+    Cost   that of the files that differ, and one look at each file.
+    """
+    clean_tree(tree)
+    changed = _git(tree, git_dir, commit, "diff", "--name-only", "HEAD", f"{commit}^{{commit}}", "--", ":(glob)**/.gitattributes")
+    _git(tree, git_dir, commit, "update-ref", "--no-deref", "HEAD", f"{commit}^{{commit}}")
+    _git(tree, git_dir, commit, "read-tree", "--reset", "-u", "HEAD")
+    if changed:  # they decide how bytes are written, also of files whose blob is the same
+        _git(tree, git_dir, commit, "read-tree", "HEAD")  # forgets that any file was up to date
+        _git(tree, git_dir, commit, "checkout-index", "--all", "--quiet", "--index", "--force")
+
+
+def clean_tree(tree: Path) -> None:
+    """Take away what somebody left in `tree`, ignored or not, and write anew what somebody changed."""
+    _git(tree, tree, "HEAD", "clean", "-ffdxq")
+    _git(tree, tree, "HEAD", "read-tree", "--reset", "-u", "HEAD")
+
+
+def commit_times(git_dir: Path, commits: Iterable[str]) -> dict[str, int]:
+    """Return the committer's time of each commit, in seconds; commits that the git directory lacks are not in it."""
+    asked = "".join(f"{commit}\n" for commit in dict.fromkeys(commits))
+    found = _git(git_dir, git_dir, "--", "cat-file", "--batch-check=%(objectname) %(objecttype)", given=asked)
+    known = [line.split()[0] for line in found.splitlines() if line.endswith(" commit")]
+    if not known:
+        return {}
+    told = _git(git_dir, git_dir, "--", "log", "--no-walk=unsorted", "--format=%H %ct", "--stdin", given="\n".join(known) + "\n")
+    return {commit: int(time) for commit, time in (line.split() for line in told.splitlines())}
+
+
+def _git(folder: Path, git_dir: Path, commit: str, *arguments: str, given: str | None = None) -> str:
+    # A user's configuration could change line ends or run filters, and GIT_DIR would lead into another repository.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_COUNT": "1"}
+    environment |= {"GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}  # another user may own the mirrors
+    command = ["git", *arguments]
+    done = subprocess.run(command, env=environment, cwd=folder, input=given, capture_output=True, encoding="utf-8", check=False)
+    if done.returncode != 0:
+        raise TreeError(git_dir, commit, done.stderr.strip())
+    return done.stdout.strip()

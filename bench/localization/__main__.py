@@ -8,27 +8,29 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from bench.localization.report import summarise, table
-from bench.localization.rows import DataMissing, load_rows
-from bench.localization.run import BUDGETS, Measured, Plan, run
+from bench.localization.kept import rows_path, write_rows
+from bench.localization.report import reference_of, summarise, table
+from bench.localization.rows import DataMissing, load_rows, sampled
+from bench.localization.run import BUDGETS, Plan, run
 from bench.localization.systems import UnknownSystem
 from bench.machine import REPOSITORY, provenance, write_result
 from bench.trees import TreeError
 
 RESULTS = Path(__file__).parent / "results"
 WORK = REPOSITORY / "build" / "bench" / "localization.jsonl"
-PACKAGES = ("apsw", "bm25s", "numpy", "tree-sitter")
+PACKAGES = ("apsw", "numpy", "tree-sitter")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 for input that cannot be used."""
     given = _parser().parse_args(arguments)
     if given.table is not None:
-        print(table(json.loads(given.table.read_text(encoding="utf-8"))))
+        try:
+            print(table(json.loads(given.table.read_text(encoding="utf-8"))))
+        except KeyError:
+            print(f"error: {given.table}: a result of another form\nhint: its own table lies beside it, as .md", file=sys.stderr)
+            return 2
         return 0
     if given.data is None or given.mirrors is None:
         print("error: --data and --mirrors are needed, or CLEW_BENCH_DATA and CLEW_BENCH_MIRRORS", file=sys.stderr)
@@ -42,30 +44,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(given: argparse.Namespace) -> int:
     rows = load_rows(given.data, given.rows, given.repos, given.ids)
+    if given.sample:
+        rows = sampled(rows, given.sample)
     if not rows:
         print("error: no row is left\nhint: --repos and --ids narrow --rows", file=sys.stderr)
         return 2
-    plan = Plan(given.mirrors.resolve(), tuple(given.systems), tuple(given.budgets), given.trees, given.keep_trees)
+    plan = Plan(given.mirrors.resolve(), tuple(given.systems), tuple(given.budgets), given.trees)
     source = provenance(("python", "-m", "bench.localization", *_repeatable(given)), PACKAGES)
-    lines = run(rows, plan, given.work, jobs=given.jobs, say=lambda text: print(text, file=sys.stderr, flush=True))
+    outcome = run(rows, plan, given.work, jobs=given.jobs, say=lambda text: print(text, file=sys.stderr, flush=True))
+    if not outcome.lines:
+        print("error: nothing could be measured; what was left out is named above", file=sys.stderr)
+        return 2
     has_clew = any(name.startswith("clew") for name in given.systems)
     name = source.name if has_clew else f"{source.name}-without-clew"
-    plain = [_plain(line, is_widest=line.budget == max(given.budgets)) for line in lines]
-    result: dict[str, object] = {"name": name, **source.as_json(), "jobs": given.jobs, "summary": summarise(lines), "rows": plain}
-    write_result(given.results / f"{name}.json", result)
+    summary = summarise(outcome.lines)
+    result: dict[str, object] = {
+        "name": name,
+        **source.as_json(),
+        "jobs": given.jobs,
+        "skipped": {left: "could not be set up" if left in given.systems else reason for left, reason in outcome.skipped.items()},
+        "summary": summary,
+        "rows_file": rows_path(Path(name)).name,
+    }
+    path = given.results / f"{name}.json"
+    write_result(path, result)
+    write_rows(rows_path(path), outcome.lines, reference_of(summary["systems"]))
     text = table(result)
-    (given.results / f"{name}.md").write_text(text, encoding="utf-8")
+    path.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
     return 0
-
-
-def _plain(line: Measured, *, is_widest: bool) -> dict[str, Any]:
-    """Return a line as the result keeps it: what is missing only at the largest budget, versions once at the head."""
-    kept = msgspec.to_builtins(line)
-    del kept["version"], kept["is_final"]
-    if not is_widest:
-        kept["missing"] = []
-    return kept
 
 
 def _repeatable(given: argparse.Namespace) -> list[str]:
@@ -74,6 +81,8 @@ def _repeatable(given: argparse.Namespace) -> list[str]:
     for option in ("repos", "ids"):
         if getattr(given, option):
             words += [f"--{option}", ",".join(getattr(given, option))]
+    if given.sample:
+        words += ["--sample", str(given.sample)]
     return [*words, "--jobs", str(given.jobs)]
 
 
@@ -89,11 +98,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=_words, default=["swebench_lite"], metavar="NAME,…", help="data sets (swebench_lite)")
     parser.add_argument("--repos", type=_words, default=[], metavar="OWNER/NAME,…", help="only rows of these repositories")
     parser.add_argument("--ids", type=_words, default=[], metavar="ID,…", help="only these rows")
+    parser.add_argument(
+        "--sample", type=int, default=0, metavar="N", help="only N of the rows, the same at each run, spread over repositories"
+    )
     parser.add_argument("--systems", type=_words, default=["random", "bm25-files", "bm25-symbols", "oracle", "clew"], metavar="NAME,…")
     parser.add_argument("--budgets", type=_numbers, default=[*BUDGETS], metavar="TOKENS,…")
-    parser.add_argument("--jobs", type=int, default=2, help="rows measured at once (2); seconds are honest only with a core for each")
+    parser.add_argument("--jobs", type=int, default=2, help="repositories measured at once (2); seconds are honest only with a core each")
     parser.add_argument("--trees", type=Path, default=None, help="folder for the trees (a temporary one)")
-    parser.add_argument("--keep-trees", action="store_true", help="keep them there for the next run")
     parser.add_argument("--work", type=Path, default=WORK, help="file of finished answers, used again by the next run")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the result")
     parser.add_argument("--table", type=Path, default=None, metavar="FILE", help="print the table of an existing result and stop")

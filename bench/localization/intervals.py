@@ -41,18 +41,20 @@ class Difference:
     n: int
 
 
-@lru_cache(maxsize=16)  # every measure over the same rows uses the same draws
-def draw(clusters: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return (DRAWS, n) row numbers, padded with −1 to the longest draw; n rows in `clusters`."""
+@lru_cache(maxsize=8)  # every measure over the same rows uses the same draws
+def draw(clusters: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return (DRAWS, n): how often each row of `clusters` is in each draw, whole numbers.
+
+    A repository that is drawn t times gives t · (its rows) draws from its rows: one multinomial.
+    """
     names = sorted(set(clusters))
-    members = [[row for row, owner in enumerate(clusters) if owner == name] for name in names]
     random = np.random.default_rng(SEED)
-    draws = np.full((DRAWS, len(names) * max(map(len, members), default=0)), -1, dtype=np.int64)
-    for drawn in draws:
-        chosen = [members[int(at)] for at in random.integers(0, len(names), len(names))]
-        rows = [rows[int(at)] for rows in chosen for at in random.integers(0, len(rows), len(rows))]
-        drawn[: len(rows)] = rows
-    return draws
+    times = random.multinomial(len(names), [1 / len(names)] * len(names), size=DRAWS)
+    counts = np.zeros((DRAWS, len(clusters)))
+    for column, name in enumerate(names):
+        members = [row for row, owner in enumerate(clusters) if owner == name]
+        counts[:, members] = random.multinomial(times[:, column] * len(members), [1 / len(members)] * len(members))
+    return counts
 
 
 def estimate(values: Sequence[float | None], clusters: Sequence[str]) -> Estimate:
@@ -83,9 +85,8 @@ def _applicable(values: Sequence[float | None], clusters: Sequence[str]) -> tupl
     return np.array([value for value, _ in pairs], dtype=np.float64), tuple(owner for _, owner in pairs)
 
 
-def _means(values: NDArray[np.float64], draws: NDArray[np.int64]) -> NDArray[np.float64]:
-    is_drawn = draws >= 0
-    return np.where(is_drawn, values[draws], 0.0).sum(axis=1) / is_drawn.sum(axis=1)
+def _means(values: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (counts @ values) / counts.sum(axis=1)
 
 
 def _ends(means: NDArray[np.float64]) -> tuple[float, float]:

@@ -1,27 +1,33 @@
-"""Source: files, symbols and windows of a tree, read with Python's own `ast`.
+"""Source: files, symbols and windows of a tree: Python read with its own `ast`, other languages by their `outline`.
 
-The rivals and the judge use this, never clew's parser, so that a fault in that parser cannot hide itself. A file that
-`ast` cannot read, or of another language, is known by windows only.
+The rivals and the judge use this, never clew's parser, so that a fault in that parser cannot hide itself. The judge
+counts functions by `ast` alone; the outline serves the rivals' units. What neither reads is known by windows.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Generic, TypeVar
+
+from bench.localization.outline import LANGUAGES, outline
 
 WINDOW_LINES = 50  # the usual window of published BM25 baselines; about 450 tokens of Python
-SUFFIXES = (".py",)  # what the rows of this first version are written in; another suffix is read in windows
+SUFFIXES = (".py", ".pyi", ".pyx", *LANGUAGES)  # source code of the rows' languages and their neighbours; no prose, no data
 FILE_BYTES_MAX = 2_000_000  # guess; larger "source" files are data, and no rival should drown in one
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,11 @@ class Unit:
 class Tree:
     """The text files of a folder, each read at most once. Paths are relative, with slashes."""
 
-    def __init__(self, root: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
+    def __init__(
+        self, root: Path, suffixes: Sequence[str] = SUFFIXES, parsed: dict[tuple[str, bytes], tuple[Unit, ...] | None] | None = None
+    ) -> None:
         self.root, self._suffixes = root, tuple(suffixes)
+        self._parsed = {} if parsed is None else parsed  # by path and bytes: shared by the trees of one repository
         self._lines: dict[str, tuple[str, ...]] = {}
         self._units: dict[str, tuple[Unit, ...] | None] = {}
 
@@ -54,6 +63,11 @@ class Tree:
                 if name.endswith(self._suffixes) and not path.is_symlink() and path.stat().st_size <= FILE_BYTES_MAX:
                     found.append(path.relative_to(self.root).as_posix())
         return tuple(sorted(found))
+
+    def digest(self, path: str) -> bytes:
+        """Return a digest of the file's bytes, of nothing where there is no file."""
+        file = self.root / path
+        return hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest()
 
     def lines(self, path: str) -> tuple[str, ...]:
         """Return the file's lines as git counts them (only line feeds end one), or nothing if there is no such file."""
@@ -70,7 +84,10 @@ class Tree:
         A function inside a function belongs to the outer one. Decorators belong to what they decorate.
         """
         if path not in self._units:
-            self._units[path] = _parse(path, self.lines(path))
+            key = (path, self.digest(path)) if path.endswith(".py") else (path, b"")
+            if key not in self._parsed:
+                self._parsed[key] = _parse(path, self.lines(path))
+            self._units[path] = self._parsed[key]
         return self._units[path]
 
     def functions(self, path: str) -> tuple[Unit, ...] | None:
@@ -84,14 +101,17 @@ class Tree:
         return tuple(Unit(path, start, min(start + lines_max - 1, count), "window") for start in range(1, count + 1, lines_max))
 
     def units(self, path: str) -> tuple[Unit, ...]:
-        """Return functions whole and the lines outside them, which a class begins anew; windows for an unparsable file.
+        """Return functions whole and the lines outside them, which a class begins anew; windows for an unreadable file.
 
         A class is not a unit of its own: it would stand in an answer beside its methods and be too large to be shown.
         """
         symbols = self.symbols(path)
         if symbols is None:
+            blocks = outline(path, self.lines(path))
+            symbols = None if blocks is None else tuple(Unit(path, block.start, block.end, block.kind, block.qualname) for block in blocks)
+        if symbols is None:
             return self.windows(path)
-        functions = [unit for unit in symbols if unit.kind == "function"]
+        functions = _apart([unit for unit in symbols if unit.kind == "function"])
         classes = {unit.start: unit.qualname for unit in symbols if unit.kind == "class"}
         covered = {line for unit in functions for line in range(unit.start, unit.end + 1)}
         outside = [line for line in range(1, len(self.lines(path)) + 1) if line not in covered]
@@ -109,6 +129,23 @@ class Tree:
     def text(self, unit: Unit) -> str:
         """Return the unit's lines, joined."""
         return "\n".join(self.lines(unit.path)[unit.start - 1 : unit.end])
+
+
+class Kept(Generic[T]):
+    """What `make` says of each file of a tree, asked again only where a file's path or bytes are new since the last tree."""
+
+    def __init__(self, make: Callable[[Tree, str], T]) -> None:
+        self._make = make
+        self._known: dict[str, tuple[bytes, T]] = {}
+
+    def of(self, tree: Tree) -> list[T]:
+        """Return it for all paths of the tree, in their order; what is kept is of this tree alone."""
+        known: dict[str, tuple[bytes, T]] = {}
+        for path in tree.paths:
+            digest, before = tree.digest(path), self._known.get(path)
+            known[path] = before if before and before[0] == digest else (digest, self._make(tree, path))
+        self._known = known
+        return [made for _, made in known.values()]
 
 
 def runs_of(lines: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -132,11 +169,23 @@ def words_of(text: str) -> list[str]:
     """
     words: list[str] = []
     for identifier in _IDENTIFIER.findall(text):
-        parts = [part.lower() for part in _PART.findall(identifier)]
-        words.extend(parts)
-        if len(parts) > 1:
-            words.append(identifier.lower())
+        words.extend(_words_of_one(identifier))
     return words
+
+
+@lru_cache(maxsize=200_000)  # a tree repeats its identifiers; this holds all of a large one
+def _words_of_one(identifier: str) -> tuple[str, ...]:
+    parts = [part.lower() for part in _PART.findall(identifier)]
+    return (*parts, identifier.lower()) if len(parts) > 1 else tuple(parts)
+
+
+def _apart(functions: Sequence[Unit]) -> list[Unit]:
+    """Return the functions without those that begin inside an earlier one: each line belongs to one unit."""
+    kept: list[Unit] = []
+    for unit in sorted(functions, key=lambda unit: (unit.start, -unit.end)):
+        if not kept or unit.start > kept[-1].end:
+            kept.append(unit)
+    return kept
 
 
 def _parse(path: str, lines: Sequence[str]) -> tuple[Unit, ...] | None:

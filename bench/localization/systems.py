@@ -38,7 +38,7 @@ class Answer:
 
 
 class System(Protocol):
-    """One arm. A new object for each tree, so that nothing is carried from one question to the next."""
+    """One arm. A new object for each row, so that nothing is carried over, unless it is one that `Follows`."""
 
     @property
     def name(self) -> str:
@@ -70,11 +70,24 @@ class SeesGold(Protocol):
 
 @runtime_checkable
 class Closes(Protocol):
-    """A system that holds something open until it has answered everything."""
+    """A system that holds something open, or has left something in the tree, until it has answered everything."""
 
     def close(self) -> None:
         """Let go of it."""
         ...
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """A system that is kept for all commits of a repository; its answers are those of a new one at each of them."""
+
+    def follow(self, tree: Path) -> None:
+        """Bring the index up to date: the tree, at the same place, was switched to another commit."""
+        ...
+
+
+class Unavailable(Exception):
+    """A rival cannot be set up on this machine; it is left out, and the run says so."""
 
 
 class UnknownSystem(Exception):
@@ -92,6 +105,11 @@ ARMS = {
     "oracle": "oracle",
     "clew": "clew_command",
     "clew-lib": "clew_library",
+    "semble-local-model": "semble_arm",
+    "aider-map": "aider_map",
+    "codegraph": "codegraph",
+    "code-review-graph": "code_review_graph",
+    "graphify": "graphify",
 }
 
 

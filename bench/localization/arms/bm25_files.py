@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import count, islice
 from pathlib import Path
 
-from bench.localization.arms.bm25 import VERSION, Ranking, order_of
+from bench.localization.arms.bm25 import VERSION, Packed, Ranking, Vocabulary, order_of
 from bench.localization.packing import pack
-from bench.localization.source import Tree, words_of
+from bench.localization.source import Kept, Tree, Unit, words_of
 from bench.localization.systems import Answer, Span
 
 WINDOWS_PER_ROUND = 2  # the best of 1, 2, 3, 5 and whole files for this arm on the dev rows: bench/LOG.md
@@ -21,22 +21,25 @@ class Bm25Files:
 
     def __init__(self, windows_per_round: int = WINDOWS_PER_ROUND) -> None:
         self._per_round = windows_per_round
+        self._vocabulary = Vocabulary()
+        self._kept = Kept(self._read)
 
     @property
     def version(self) -> str:
         """Package and parameters."""
-        return f"1-{self._per_round} {VERSION}"
+        return f"2-{self._per_round} {VERSION}"
 
     def index(self, tree: Path) -> None:
         """Read the tree."""
         self._tree = Tree(tree)
-        self._paths = self._tree.paths
-        self._windows = [self._tree.windows(path) for path in self._paths]
-        words = [[words_of(self._tree.text(window)) for window in windows] for windows in self._windows]
-        self._files = Ranking(
-            [words_of(path) + [word for part in parts for word in part] for path, parts in zip(self._paths, words, strict=True)]
-        )
-        self._parts = Ranking([part for parts in words for part in parts])
+        parts = self._kept.of(self._tree)
+        self._windows = [windows for windows, _, _ in parts]
+        self._files = Ranking(self._vocabulary, [file for _, file, _ in parts])
+        self._parts = Ranking(self._vocabulary, [pieces for _, _, pieces in parts])
+
+    def follow(self, tree: Path) -> None:
+        """Read what is new in the tree."""
+        self.index(tree)
 
     def query(self, text: str, budget_tokens: int) -> Answer:
         """Answer with ranked spans, packed."""
@@ -55,6 +58,12 @@ class Bm25Files:
                 break
             ranked.extend(Span(unit.path, unit.start, unit.end) for windows in taken for unit in windows)
         return pack(ranked, self._tree, budget_tokens)
+
+    def _read(self, tree: Tree, path: str) -> tuple[tuple[Unit, ...], Packed, Packed]:
+        windows = tree.windows(path)
+        words = [words_of(tree.text(window)) for window in windows]
+        whole = words_of(path) + [word for part in words for word in part]
+        return windows, self._vocabulary.pack([whole]), self._vocabulary.pack(words)
 
 
 def create(scratch: Path) -> Bm25Files:

@@ -1,4 +1,7 @@
-"""clew, in this process: the engine is opened once for each tree. The same packets as `clew`, without its start-up."""
+"""clew, in this process: one engine and one store for all commits of a repository, indexed incrementally.
+
+The same packets as `clew`, without its start-up: an index that was brought up to date answers as one that was built anew.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from bench.machine import SOURCE, digest_of_tree
 
 
 class ClewLibrary:
-    """One home for each tree; closed by the runner."""
+    """One home for each repository; closed by the runner."""
 
     name = "clew-lib"
 
@@ -28,6 +31,10 @@ class ClewLibrary:
         """Open the engine and index the tree."""
         self._tree = tree
         self._engine = self._open.enter_context(opened(self._home))
+        index(self._engine, tree)
+
+    def follow(self, tree: Path) -> None:
+        """Bring the index up to date with the commit that the tree was switched to."""
         index(self._engine, tree)
 
     def query(self, text: str, budget_tokens: int) -> Answer:

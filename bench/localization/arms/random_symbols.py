@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 from bench.localization.packing import pack
-from bench.localization.source import Tree
+from bench.localization.source import Kept, Tree
 from bench.localization.systems import Answer, Span
 
 SEED = 7
@@ -18,15 +18,20 @@ class RandomSymbols:
     """Functions and the pieces of lines outside them, shuffled."""
 
     name = "random"
-    version = f"1-seed{SEED}"
+    version = f"2-seed{SEED}"
 
     def __init__(self, seed: int = SEED) -> None:
         self._seed = seed
+        self._kept = Kept(Tree.units)
 
     def index(self, tree: Path) -> None:
         """Read the tree."""
         self._tree = Tree(tree)
-        self._units = [unit for path in self._tree.paths for unit in self._tree.units(path)]
+        self._units = [unit for units in self._kept.of(self._tree) for unit in units]
+
+    def follow(self, tree: Path) -> None:
+        """Read what is new in the tree."""
+        self.index(tree)
 
     def query(self, text: str, budget_tokens: int) -> Answer:
         """Answer with ranked spans, packed."""
