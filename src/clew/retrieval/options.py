@@ -14,7 +14,7 @@ from clew.retrieval.assemble import Option
 from clew.store.ports import Reader
 
 LINE_CHARS_MAX = 240  # of a one-line form in a conversation
-# Blank lines around shown code are shown with it: a new function or field is written there. In a quarter of the dev rows the
+# Blank lines below shown code are shown with it: a new function or field is written there. In a quarter of the dev rows the
 # fix begins on such a line (bench/LOG.md), and each costs one character.
 BLANK_LINES_MAX = 2
 
@@ -42,20 +42,15 @@ class Originals:
         """The text itself, bytes that are not UTF-8 replaced."""
         return text.inline if not text.blob else self.bytes_of(text).decode("utf-8", "replace")
 
-    def around(self, text: Text) -> tuple[str, int, int]:
-        """The text without its last line end, with up to BLANK_LINES_MAX blank lines on either side; its first and last line."""
+    def to_next(self, text: Text) -> tuple[str, int]:
+        """The text without its last line end, and up to BLANK_LINES_MAX blank lines that follow it; the last line of both."""
         if not text.blob or not text.start_line:
-            return self.text_of(text).removesuffix("\n"), text.start_line, text.end_line
+            return self.text_of(text).removesuffix("\n"), text.end_line
         self.bytes_of(text)
-        data = self._seen[text.blob]
-        start, end = text.start, text.end
-        before = after = 0
-        while before < BLANK_LINES_MAX and start and not data[(line := data.rfind(b"\n", 0, start - 1) + 1) : start].strip():
-            start, before = line, before + 1
-        while after < BLANK_LINES_MAX and end < len(data) and not data[end : (stop := data.find(b"\n", end) + 1 or len(data))].strip():
-            end, after = stop, after + 1
-        shown = data[start:end].decode("utf-8", "replace").removesuffix("\n")
-        return shown, text.start_line - before, text.end_line + after
+        data, end, more = self._seen[text.blob], text.end, 0
+        while more < BLANK_LINES_MAX and end < len(data) and not data[end : (stop := data.find(b"\n", end) + 1 or len(data))].strip():
+            end, more = stop, more + 1
+        return data[text.start : end].decode("utf-8", "replace").removesuffix("\n"), text.end_line + more
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +102,11 @@ def _code(record: Record, text: Text, originals: Originals) -> _Draft | None:
         # The header's lines as they stand, with where they stand before the first.
         body = originals.text_of(text).rstrip("\n")
         return text.resolution, f"[{handle}:{text.start_line}] {body.lstrip()}\n", text.start_line, text.end_line, False
-    body, start, end = originals.around(text)
+    body, end = originals.to_next(text)
     if text is whole:
-        return Resolution.FULL, f"--- {start}-{end} {name}\n{body}\n", start, end, True
-    head = f"--- {start}-{end} of {whole.start_line}-{whole.end_line} {name} [{handle}]\n"
-    return text.resolution, f"{head}{body}\n", start, end, False
+        return Resolution.FULL, f"--- {text.start_line}-{end} {name}\n{body}\n", text.start_line, end, True
+    head = f"--- {text.start_line}-{end} of {whole.start_line}-{whole.end_line} {name} [{handle}]\n"
+    return text.resolution, f"{head}{body}\n", text.start_line, end, False
 
 
 def _conversation(record: Record, text: Text, originals: Originals) -> _Draft | None:
