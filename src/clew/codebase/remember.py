@@ -211,7 +211,8 @@ def _texts(
             inline = data[header.start : header.end].decode("utf-8", "replace")
             texts.append(Text(Resolution.SIGNATURE, len(inline), inline, start_line=header.start_line, end_line=header.end_line))
     head = imports or _whole_lines(data, starts, span.start, max(symbol.head_end, span.start + 1))
-    if span.start < head.end < span.end:
+    is_headed = imports is not None or not is_file or symbol.head_end > span.start  # a file may begin with its first symbol
+    if is_headed and span.start < head.end < span.end:
         texts.append(_span_text(Resolution.FOLDED, head, digest))
     return (*texts, whole)
 
