@@ -27,7 +27,7 @@ class Settings:
 
     home           folder of the database; made with mode 0700.
     tokenizer      name of the token counter that a call uses when it names none.
-    embedder       folder of a static embedding model in Model2Vec's form; "" for none.
+    embedder       `builtin` for the embedding that clew ships, or the folder of one in Model2Vec's form; "" for none.
     budget_tokens  of a packet when a call names none.
     jobs           processes that read files; 0 for one per core.
     folded_after_days, archived_after_days  `forget` moves records that nobody retrieved for so long.
