@@ -38,6 +38,8 @@ from clew.transcript import usage
 
 if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls that read them, so that a question starts fast
     from clew.codebase.tree import Report
+    from clew.enrich.couple import Coupled
+    from clew.enrich.history import Told
     from clew.transcript.sessions import Session
 
 Progress = Callable[[str, int, int], None]
@@ -49,12 +51,14 @@ HANDOFF_SHARE_MAX = 0.5  # of a compaction's budget: the rest is for what was sa
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What `index` did. Seconds are wall time of the whole call."""
+    """What `index` did. `commits` is how many of the history are known. Seconds are wall time of the whole call."""
 
     workspace: str
     root: Path
     report: Report
     totals: Totals
+    coupled: Coupled
+    commits: int
     seconds: float
 
 
@@ -149,8 +153,49 @@ class Engine:
         totals = accept(
             self.store, key, tree.changes(root, states, report, jobs=self.settings.jobs, embedder=self.settings.embedder, progress=told)
         )
+        told = self._read_history(key, root)
+        report.problems.extend(told.problems)
+        coupled = self._couple(key, list(states.values()) if not totals.deltas else None)
         self.store.refresh(key)
-        return Indexed(key, root, report, totals, time.perf_counter() - started)
+        return Indexed(key, root, report, totals, coupled, told.commits, time.perf_counter() - started)
+
+    def _read_history(self, key: str, root: Path) -> Told:
+        """Bring the commits of a work tree up to date, and what they say of files that change together."""
+        from clew.enrich import cochange, history  # lazy: only where something is indexed
+
+        told = history.Told()
+        before = self.store.source(key, history.HISTORY)
+        accept(self.store, key, history.changes(root, before, partial(self.store.sources, key, history.HISTORY), told))
+        now, counted = self.store.source(key, history.HISTORY), self.store.source(key, cochange.COCHANGE)
+        if now is not None and now.digest and not cochange.is_of(counted, now.digest):
+            commits = history.commits_of(self.store.sources(key, history.HISTORY))
+            accept(self.store, key, [cochange.kept(now.digest, cochange.co_changes(commits))])
+        elif now is None and counted is not None:
+            accept(self.store, key, [Delta(cochange.BY, cochange.COCHANGE, is_whole=True, state=None)])
+        return told
+
+    def _couple(self, key: str, states: Sequence[SourceState] | None = None) -> Coupled:
+        """Propose the edges of files whose content, or whose couplings, have changed.
+
+        states  of the files, where the caller has them.
+        """
+        from clew.enrich import cochange, couple, together  # lazy: likewise
+
+        known = self.store.sources(key, "file:") if states is None else states
+        files = {
+            state.source.removeprefix("file:"): state.digest
+            for state in known
+            if state.source.startswith("file:") and state.digest and state.status == "indexed"
+        }
+        deltas = couple.changes(
+            files,
+            history=self.store.source(key, cochange.COCHANGE),
+            sessions=self.store.source(key, together.TOGETHER),
+            before=self.store.source(key, couple.COUPLING),
+            states=partial(self.store.sources, key, couple.COUPLING),
+        )
+        accept(self.store, key, deltas)
+        return couple.coupled_in(self.store.source(key, couple.COUPLING))
 
     def update(self, path: Path, names: Iterable[str]) -> Totals:
         """Read these files of the repository at `path` again, and nothing else: what an editor or a hook calls.
@@ -224,9 +269,25 @@ class Engine:
                 done.problems.append(str(problem))
         for key, (_, names) in done.workspaces.items():
             if names:
+                self._remember_edits(key, names)
                 self.store.refresh(key)
         done.seconds = time.perf_counter() - started
         return done
+
+    def _remember_edits(self, key: str, names: Iterable[str]) -> None:
+        """Note which files these sessions edited, a subagent's with its session's, and couple them."""
+        from clew.enrich import together  # lazy: only where something is ingested
+
+        before = self.store.source(key, together.TOGETHER)
+        known = together.sessions_in(before)
+        for name in dict.fromkeys(name.partition("/")[0] for name in names):
+            sources = [state.source for state in self.store.sources(key, f"session:{name}")]
+            mine = [source for source in sources if source.removeprefix("session:").partition("/")[0] == name]
+            known[name] = together.edited(record for source in mine for record in self.store.of_source(key, source))
+        delta = together.kept(known)
+        if delta.state is not None and (before.digest if before else "") != delta.state.digest:
+            accept(self.store, key, [delta])
+            self._couple(key)
 
     def _take_session(self, key: str, session: Session, source: str, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
         from clew.transcript.follow import UNRECOGNISED, report  # lazy: only called where transcripts are read

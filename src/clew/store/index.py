@@ -30,6 +30,7 @@ Docs: TypeAlias = NDArray[np.int32]
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
 RESCORED = 400  # documents whose cosine is computed; guess, a few times what a packet shows of one channel
 PROSE_KINDS = frozenset({"section", "config", "text"})
+COMMIT_KIND = "commit"
 NAME_USERS_MAX = 300  # likewise for a name that more records use; guess
 SCOPE_SAME_FILE = 0.95  # confidences of a name's resolution: agreement with a type checker falls in this order;
 SCOPE_IMPORTED = 0.85  # the figures themselves are guesses
@@ -196,6 +197,15 @@ class Index:
         is_file = self.parent < 0
         has_code[self.path_codes[~of_kind & ~is_file & self.alive]] = True
         return np.where(is_file, ~has_code[self.path_codes], of_kind)
+
+    @cached_property
+    def is_commit(self) -> NDArray[np.bool_]:
+        """(n,) a commit of the repository's history."""
+        pieces: list[NDArray[np.bool_]] = []
+        for shard in self.shards:
+            commit = np.array([kind == COMMIT_KIND for kind in shard.meta.kinds], np.bool_)
+            pieces.append(commit[shard["kind"]] if shard.size else np.zeros(0, np.bool_))
+        return np.concatenate(pieces)
 
     @cached_property
     def parent(self) -> Docs:
@@ -399,6 +409,9 @@ class Index:
             return _no_links()
         unique = np.array(sorted(set(names.tolist())), np.uint64)
         use_names, tails, kinds, counts = self._users_of(unique)
+        # A commit that changed a file does not use it; `changing` answers for those.
+        is_user = ~self.is_commit[tails]
+        use_names, tails, kinds, counts = use_names[is_user], tails[is_user], kinds[is_user], counts[is_user]
         # A name that half the repository uses tells nothing of any user: a hub neither collects nor spreads.
         users = np.bincount(np.searchsorted(unique, use_names), minlength=len(unique))
         told = users[np.searchsorted(unique, use_names)] <= NAME_USERS_MAX
@@ -409,6 +422,19 @@ class Index:
         keep = wanted[links.heads]
         del heads
         return Links(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
+
+    def changing(self, docs: Docs) -> tuple[Docs, Docs]:
+        """Commits that changed these files under the names that they have now: (m,) commits, and (m,) which of `docs` each changed."""
+        names, heads = self._defines_of(docs)
+        if not len(names):
+            return np.empty(0, np.int32), np.empty(0, np.int32)
+        order = np.argsort(names, kind="stable")
+        use_names, tails, _, _ = self._users_of(np.unique(names))
+        keep = self.is_commit[tails]
+        use_names, tails = use_names[keep], tails[keep]
+        low, high = np.searchsorted(names[order], use_names, "left"), np.searchsorted(names[order], use_names, "right")
+        rows, owner = _ranges(low, high)
+        return tails[owner].astype(np.int32), heads[order][rows].astype(np.int32)
 
     def _uses_of(self, docs: Docs) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
         pieces: list[tuple[NDArray[Any], ...]] = []
