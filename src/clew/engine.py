@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 
 from clew.codebase import TREE, stamp_of
-from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownRecord, UsageError
+from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
 from clew.records import Delta, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
@@ -40,6 +40,8 @@ if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls th
     from clew.codebase.tree import Report
     from clew.enrich.couple import Coupled
     from clew.enrich.history import Told
+    from clew.retrieval.impact import Impacted
+    from clew.store.index import Index
     from clew.transcript.sessions import Session
 
 Progress = Callable[[str, int, int], None]
@@ -402,6 +404,38 @@ class Engine:
         standings = self.store.standings(key, [version.id for version in versions])
         links = links_of(self.store, key, record)
         return Explained(record, standing, tuple(zip(versions, standings, strict=True)), links)
+
+    def impact(self, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[Impacted]]:
+        """Return what was meant by `names`, and the files that will most probably change with it, the surest first.
+
+        names  each a path, from the current folder or from the repository's root; `path::symbol`; or a handle.
+        Raises UnknownPath for a path that is not indexed, UnknownHandle for what is neither.
+        """
+        from clew.retrieval.couplings import given_of  # lazy: only here
+        from clew.retrieval.impact import impact  # lazy: likewise
+
+        key, root = workspace_of(path)
+        index = self.store.index(key)
+        meant: list[tuple[str, str]] = [self._meant(key, root, index, name) for name in names]
+        given = [given_of(self.store, key, index, file, symbol) for file, symbol in meant]
+        for name, each in zip(names, given, strict=True):
+            if each is None:
+                raise UnknownPath(name)
+        found = impact(self.store, key, [each for each in given if each is not None], limit=limit)
+        return [f"{file}::{symbol}" if symbol else file for file, symbol in meant], found
+
+    def _meant(self, key: str, root: Path, index: Index, name: str) -> tuple[str, str]:
+        """The file and the symbol ("" for all of it) that a name means."""
+        file, _, symbol = name.partition("::")
+        for base in (Path.cwd(), root):
+            full = Path(os.path.normpath(base / file))  # links are not followed: a path is what git calls it
+            if full.is_relative_to(root) and (inside := full.relative_to(root).as_posix()) in index.path_numbers:
+                return inside, symbol
+        looks_like_path = symbol or "/" in file or "." in file or (Path.cwd() / file).exists()
+        if looks_like_path:
+            raise UnknownPath(name)
+        record = self._record(key, name)
+        return record.path, "" if record.subject.startswith("file:") else record.subject.partition("::")[2]
 
     def compact(self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path) -> Packet:
         """Return what of a session should stand in the window after it was cut.

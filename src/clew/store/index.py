@@ -436,6 +436,33 @@ class Index:
         rows, owner = _ranges(low, high)
         return tails[owner].astype(np.int32), heads[order][rows].astype(np.int32)
 
+    def sharing(self, docs: Docs, *, files_max: int) -> tuple[NDArray[np.uint64], Docs, NDArray[np.int64]]:
+        """Names that these documents use and that stand in few files of code: (m,) keys, users elsewhere, and in how many files.
+
+        files_max  names that stand in more files are left out, as are those that only one file uses.
+        Each key is `clew.text.postings.term_hash` of the name; a user that uses a name twice stands there once.
+        """
+        names, _, _, _ = self._uses_of(docs)
+        none = np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int64)
+        if not len(names):
+            return none
+        keys, users, _, _ = self._users_of(np.unique(names))
+        keep = self.among("file:").mask[users]
+        keys, users = keys[keep], users[keep]
+        pairs = np.unique(np.stack([keys, self.path_codes[users].astype(np.uint64)]), axis=1)
+        shared, files = np.unique(pairs[0], return_counts=True)
+        own = np.unique(self.path_codes[docs])
+        at = np.searchsorted(shared, keys)
+        keep = (files[at] <= files_max) & (files[at] > 1) & ~np.isin(self.path_codes[users], own)
+        return keys[keep], users[keep], files[at][keep]
+
+    def imports(self, codes: Docs) -> tuple[Docs, Docs, Floats]:
+        """Imports from and to these files: (m,) numbers of the importing and of the imported path, and the confidence."""
+        keys, weights = self._scopes
+        tails, heads = (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)
+        keep = (np.isin(tails, codes) | np.isin(heads, codes)) & (tails != heads)
+        return tails[keep], heads[keep], weights[keep]
+
     def _uses_of(self, docs: Docs) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
         pieces: list[tuple[NDArray[Any], ...]] = []
         for shard, offset in zip(self.shards, self.offsets, strict=True):
@@ -514,11 +541,15 @@ class Index:
         """(importing path << 32 | imported path) ascending, and the confidence of each import."""
         keys: list[NDArray[np.int64]] = []
         weights: list[Floats] = []
-        for shard in self.shards:
+        for shard, offset in zip(self.shards, self.offsets, strict=True):
             codes = np.array([self.path_numbers[path] for path in shard.meta.paths], np.int64)
+            is_here = np.zeros(len(codes), np.bool_)  # what a file imported before it was changed no longer counts
+            is_here[shard["path"][self.alive[offset : offset + shard.size]].astype(np.int64)] = True
             pairs = shard["scope"].astype(np.int64)
+            held = is_here[pairs[:, 0]] if len(pairs) else np.empty(0, np.bool_)
+            pairs = pairs[held]
             keys.append(codes[pairs[:, 0]] << 32 | codes[pairs[:, 1]] if len(pairs) else np.empty(0, np.int64))
-            weights.append(shard["scope_weight"].astype(np.float32))
+            weights.append(shard["scope_weight"][held].astype(np.float32))
         joined, confidence = np.concatenate(keys), np.concatenate(weights)
         order = np.lexsort((confidence, joined))
         return joined[order], confidence[order]
