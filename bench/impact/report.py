@@ -12,7 +12,7 @@ from bench.localization.intervals import difference, estimate
 
 MEASURES = ("recall@5", "recall@10", "mrr")
 CHOSEN_ON = ("psf/requests", "google/gson", "fluent/fluentd", "py-pdf/pypdf", "tokio-rs/tokio", "yt-dlp/yt-dlp", "dask/dask")
-"""Repositories on which weights may be chosen; all others are held out. So far the first two were, and four changes of the third."""
+"""Repositories on which weights may be chosen; all others are held out. So far the first three were used."""
 HEAD = (
     "One file of a change is given; which others are among the first ten? Means over changes, in % [95 % interval, changes drawn "
     "within drawn repositories]; the last column is clew minus the arm at recall@10.\n"
