@@ -161,6 +161,45 @@ def test_a_packet_never_shows_lines_that_are_no_longer_there(engine: Engine, rep
     assert "pkg/tax.py" not in {entry.path for entry in gone.entries}
 
 
+def test_every_file_of_a_packet_is_looked_at_however_many_have_changed(engine: Engine, tmp_path: Path) -> None:
+    """What is read again may bring other files into the packet: these are looked at as well, round after round."""
+    root = tmp_path / "many"
+    root.mkdir()
+    for number in range(8):
+        (root / f"part{number}.py").write_text(f"def rate_{number}():\n    return {'rate ' * (9 - number)!r}\n")
+    engine.index(root)
+    for number in range(8):
+        (root / f"part{number}.py").write_text(f"# nothing of that any more\ndef other_{number}():\n    return 'rate'\n")
+
+    packet = engine.retrieve(root, "rate", budget_tokens=40, tokenizer="chars4")
+
+    assert packet.entries
+    assert "def rate_" not in packet.text
+
+
+def test_the_files_of_a_question_come_from_the_same_ranking(engine: Engine, repo: Path) -> None:
+    engine.index(repo)
+
+    found = engine.files(repo, "where is the tax rate of a country looked up?", limit=3)
+    best, packet = found.files[0], ask(engine, repo)
+
+    assert (best.path, best.name, best.line, best.score) == ("pkg/tax.py", "rate_of", 4, 1.0)
+    assert best.handle == packet.entries[0].handle
+    assert best.why == packet.entries[0].why
+    assert len(found.files) == 3
+    assert [file.score for file in found.files] == sorted((file.score for file in found.files), reverse=True)
+
+
+def test_a_list_of_files_holds_none_that_is_gone(engine: Engine, repo: Path) -> None:
+    engine.index(repo)
+    (repo / "pkg/tax.py").unlink()
+
+    found = engine.files(repo, "where is the tax rate of a country looked up?", limit=20)
+
+    assert "pkg/tax.py" not in {file.path for file in found.files}
+    assert found.files
+
+
 def test_code_and_memory_stand_in_one_packet(engine: Engine, repo: Path, session: Path) -> None:
     engine.index(repo)
     engine.ingest([session], repo=repo)
