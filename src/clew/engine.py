@@ -310,6 +310,25 @@ class Engine:
         found = self._settled(path, make, lambda found: [file.path for file in found.files], deadline)
         return replace(found, skipped=tuple(dict.fromkeys([*deadline.skipped, *found.skipped])))
 
+    def map(self, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
+        """Return the map of the repository that holds `path`, or of the folder or file in it that `path` names.
+
+        Raises NotReadable for what does not exist.
+        """
+        from clew.retrieval.map import survey  # lazy: only here
+
+        if not path.exists():
+            raise NotReadable(str(path), "does not exist")
+        key, root = workspace_of(path)
+        folder = path.resolve().relative_to(root).as_posix()
+        counter = _corrected(counter_of(tokenizer), self.store.source(key, usage.TOKENS))
+        make = partial(
+            survey, self.store, key, folder="" if folder == "." else folder, budget_tokens=_budget(budget_tokens), counter=counter
+        )
+        deadline = Deadline()
+        packet = self._settled(path, make, _files_of, deadline)
+        return replace(packet, skipped=tuple(deadline.skipped))
+
     def _settled(self, path: Path, make: Callable[[], T], shown: Callable[[T], Iterable[str]], deadline: Deadline) -> T:
         """What `make` gives when the files that it shows are as they were indexed: those that are not are read, and it is made anew.
 

@@ -87,6 +87,20 @@ def test_the_tokenizer_is_the_readers_choice(clew: Call, filled: Path, tokenizer
     assert packet["tokens"] <= 700
 
 
+def test_a_map_needs_no_question_and_no_index(clew: Call, repository: Path) -> None:
+    plain = clew("map", repository, "--budget", "300")
+    packet, table = clew("map", repository, "--budget", "300", "--json").json, clew("map", repository / "src", "--table")
+
+    assert plain.text == packet["text"]
+    assert "was never indexed" in plain.err
+    assert packet["question"] == ""
+    assert packet["tokens"] <= 300
+    assert "def tie_bowline(rope: Rope) -> str:" in plain.text
+    assert f"map of {repository / 'src'}" in table.text
+    assert "README" not in table.text
+    assert clew("map", repository / "nowhere").code == 1
+
+
 def test_a_question_may_come_on_standard_input(clew: Call, filled: Path) -> None:
     told = clew("retrieve", QUESTION, "--repo", filled, "--json")
     piped = clew("retrieve", "-", "--repo", filled, "--json", stdin=QUESTION.encode())

@@ -14,12 +14,15 @@ WHY_SHOWN = 3
 QUESTION_SHOWN = 400  # characters: an issue on standard input may have thousands
 
 
-def show(packet: Packet, *, workspace: str, root: Path, is_json: bool, is_quiet: bool, shows_table: bool | None) -> None:
-    """Write a packet: JSON, or what was chosen and why above the text, or the text alone with its certificate beside it."""
+def show(packet: Packet, *, workspace: str, root: Path, is_json: bool, is_quiet: bool, shows_table: bool | None, title: str = "") -> None:
+    """Write a packet: JSON, or what was chosen and why above the text, or the text alone with its certificate beside it.
+
+    title  stands above the table; by default the question.
+    """
     if is_json:
         output.write_json(as_json(packet, workspace=workspace, root=root))
     elif shows_table or (shows_table is None and output.is_terminal(sys.stdout)):
-        output.write_text(_table(packet) + "\n" + output.visible(packet.text))
+        output.write_text(_table(packet, title or packet.question) + "\n" + output.visible(packet.text))
     else:
         output.write_text(packet.text)
         if not is_quiet:
@@ -85,7 +88,7 @@ def _what(entry: Entry) -> str:
     return f"{entry.path}{lines} {entry.name}" if entry.name != entry.path else f"{entry.path}{lines}"
 
 
-def _table(packet: Packet) -> str:
+def _table(packet: Packet, title: str) -> str:
     columns = (
         Column("", is_number=True, style="dim"),
         Column("chosen", ratio=5),
@@ -98,7 +101,7 @@ def _table(packet: Packet) -> str:
         (str(rank), _what(entry), entry.handle, "whole" if entry.is_whole else entry.resolution.label, f"{entry.tokens:,}", _why(entry))
         for rank, entry in enumerate(packet.entries, 1)
     ]
-    return table([packet.question.strip()[:QUESTION_SHOWN], certificate(packet)], columns, rows)
+    return table([title.strip()[:QUESTION_SHOWN], certificate(packet)], columns, rows)
 
 
 def _why(entry: Entry) -> str:
