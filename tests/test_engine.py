@@ -177,6 +177,37 @@ def test_every_file_of_a_packet_is_looked_at_however_many_have_changed(engine: E
     assert "def rate_" not in packet.text
 
 
+def test_a_memory_of_a_file_that_has_changed_since_says_so(engine: Engine, repo: Path, tmp_path: Path) -> None:
+    """The session read the file in January; it was written since, and then removed."""
+    call = {"type": "tool_use", "id": "t1", "name": "Read", "input": {"file_path": str(repo / "pkg/tax.py")}}
+    result = {
+        "type": "tool_result",
+        "tool_use_id": "t1",
+        "content": "".join(f"{n}\u2192{line}\n" for n, line in enumerate(TAX.split("\n"), 1)),
+    }
+    lines = [record_line("u1", "user", "Read the tax."), record_line("a1", "assistant", [call]), record_line("r1", "user", [result])]
+    path = tmp_path / "s1.jsonl"
+    path.write_text("".join(line.replace('"/w"', f'"{repo}"') + "\n" for line in lines))
+    long_ago = 1_700_000_000
+    os.utime(repo / "pkg/tax.py", (long_ago, long_ago))
+    engine.index(repo)
+    engine.ingest([path], repo=repo)
+
+    def words() -> list[str]:
+        return [entry.why[0] for entry in ask(engine, repo, "tax rate").entries if entry.session and entry.path == "pkg/tax.py"]
+
+    before = words()
+    (repo / "pkg/tax.py").write_text(TAX + "\n# more\n")
+    changed = words()
+    (repo / "pkg/tax.py").unlink()
+    gone = words()
+
+    assert before
+    assert not any("its file" in word for word in before)
+    assert set(changed) == {"its file has changed since"}
+    assert set(gone) == {"its file is no longer there"}
+
+
 def test_the_files_of_a_question_come_from_the_same_ranking(engine: Engine, repo: Path) -> None:
     engine.index(repo)
 

@@ -24,7 +24,7 @@ from clew.codebase import TREE, stamp_of
 from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
-from clew.records import Delta, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
+from clew.records import Delta, Entry, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
 from clew.retrieval.retrieve import retrieve as assemble_packet
@@ -46,6 +46,7 @@ T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 FRESH_ROUNDS = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
+WRITTEN_WITHIN_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
 WRITTEN_CHARS_MAX = 4000  # shorter output is returned as it is: folding it would save less than a later unfold costs; guess
 HANDOFF_SHARE_MAX = 0.5  # of a compaction's budget: the rest is for what was said and seen itself; guess
 
@@ -291,7 +292,7 @@ class Engine:
             embedder=load(self.settings.embedder) if self.settings.embedder else None,
         )
         packet = self._settled(path, make, _files_of, deadline)
-        packet = replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped])))
+        packet = self._marked(key, path, replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped]))))
         used = [entry.id for entry in packet.entries if entry.session]
         # Who cannot write (a full or read-only disk, another writer) still gets the answer; these records merely age as if unused.
         with suppress(StoreBusy, StoreUnwritable):
@@ -350,6 +351,27 @@ class Engine:
             times.update(stale)
             answer = make()
         return answer
+
+    def _marked(self, key: str, path: Path, packet: Packet) -> Packet:
+        """The packet with a word at each memory of a file that was written after it, or is gone: it may no longer be so."""
+        cited = [entry.id for entry in packet.entries if entry.session and entry.path]
+        _, root = workspace_of(path)
+        if not cited or not root.is_dir():
+            return packet
+        seen_ns = {record.id: record.at_ns for record in self.store.records(key, cited)}
+        entries: list[Entry] = []
+        for entry in packet.entries:
+            at_ns = seen_ns.get(entry.id, 0)
+            if entry.session and entry.path and at_ns:
+                try:
+                    is_newer = (root / entry.path).stat().st_mtime_ns > at_ns + WRITTEN_WITHIN_NS
+                    word = "its file has changed since" if is_newer else ""
+                except OSError:
+                    word = "its file is no longer there"
+                entries.append(replace(entry, why=(word, *entry.why)) if word else entry)
+            else:
+                entries.append(entry)
+        return replace(packet, entries=tuple(entries))
 
     def _changed(self, key: str, root: Path, names: Iterable[str]) -> list[str]:
         """Those of the files that are no longer as they were indexed. Cost: one status each, and its bytes where that differs."""
