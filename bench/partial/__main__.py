@@ -78,7 +78,7 @@ def measured(row: Row, mirrors: Path, folder: Path, budget_tokens: int) -> Itera
     for share in SHARES:
         home = folder / f"home-{share}"
         with opened(home) as engine:
-            plain = _plain(order, share)
+            plain = volatile(order, share)
             started = process_time()
             key = _index(engine, tree, plain)
             index_s = process_time() - started
@@ -166,7 +166,7 @@ def _by_stability(engine: Engine, key: str, tree: Path) -> list[tuple[str, int]]
     return [(path, (tree / path).stat().st_size) for _, path in sorted(scored, key=lambda pair: (-pair[0], pair[1]))]
 
 
-def _plain(order: Sequence[tuple[str, int]], share: int) -> frozenset[str]:
+def volatile(order: Sequence[tuple[str, int]], share: int) -> frozenset[str]:
     """The files beyond the share of the bytes."""
     room = sum(size for _, size in order) * share / 100
     plain: set[str] = set()
