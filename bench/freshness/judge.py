@@ -10,6 +10,7 @@ from pathlib import Path
 from clew.records import Entry, Packet
 
 CAUSES = ("gone", "lines", "symbol", "memory")
+HEADER_LINES = 3  # C writes `struct`, and the name below it
 MARKS = ("changed since", "no longer")  # what a memory of a file must carry once the file is another
 
 
@@ -18,7 +19,7 @@ def stale(packet: Packet, tree: Path, touched: Collection[str]) -> Counter[str]:
 
     gone    its file is not there.
     lines   its text is not what stands in the file at its lines, or a file has another number of lines than it says.
-    symbol  it only names a symbol, and the line does not.
+    symbol  it only names a symbol, and the header that begins at its line does not.
     memory  it is an entry of a session that speaks of a file which a commit since has touched, and does not say so.
     """
     found: Counter[str] = Counter()
@@ -52,6 +53,7 @@ def _cause(entry: Entry, lines: list[str] | None) -> str:
         return "" if int(counted[1]) in {count, len(lines)} else "lines"
     if entry.resolution.label == "name":
         last = re.split(r"\W+", entry.name.strip())[-1]
-        return "" if last in there or entry.name == entry.path else "symbol"
+        near = "\n".join(lines[entry.start - 1 : entry.start - 1 + HEADER_LINES])
+        return "" if last in near or entry.name == entry.path else "symbol"
     text = entry.text.partition("] ")[2]
     return "" if text.strip() == there.strip() else "lines"
