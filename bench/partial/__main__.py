@@ -159,10 +159,11 @@ def _by_stability(engine: Engine, key: str, tree: Path) -> list[tuple[str, int]]
     )
     changes = Counter(log.stdout.split("\n"))
     files = np.flatnonzero(index.alive & (index.parent < 0) & ~index.is_prose)
-    scored = [
-        ((1 + int(known.users[code])) / (1 + changes[path]), path)
-        for code, path in ((code, index.paths[code]) for code in index.path_codes[files].tolist())
-    ]
+    scored: list[tuple[float, str]] = []
+    for doc in files.tolist():
+        code = int(index.path_codes[doc])
+        path = index.paths[code]
+        scored.append(((1 + int(known.users[code])) / (1 + changes[path]), path))
     return [(path, (tree / path).stat().st_size) for _, path in sorted(scored, key=lambda pair: (-pair[0], pair[1]))]
 
 

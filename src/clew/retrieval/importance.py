@@ -86,7 +86,7 @@ def importance(index: Index) -> Importance:
     # Whoever brings others together is looked for among code alone: a changelog names everything.
     among_code = is_code[tails] & is_code[tops]
     gathers = _scaled(_rank(tops[among_code], tails[among_code], mass[among_code], is_code.astype(np.float64)))
-    is_entry = np.array([PurePosixPath(index.paths[code]).name in ENTRIES for code in order.tolist()], np.bool_) & is_code
+    is_entry = np.array([PurePosixPath(path).name in ENTRIES for path in sorted(index.paths)], np.bool_) & is_code
     total = _scaled(weight * (np.sqrt(leaned) + GATHERING_SHARE * np.sqrt(gathers) + ENTRY_SHARE * is_entry))
     sure = is_code[users] & across.is_imported
     links = np.unique(
@@ -94,12 +94,14 @@ def importance(index: Index) -> Importance:
     )
     links = links[links // count != links % count]
     uses = np.unique(users[sure] * size + across.heads[sure])
+    symbols = np.zeros(index.size)
+    symbols += np.bincount(across.heads, across.weights * weight[users], index.size)
     return Importance(
         files=np.round(total, 6)[place],
         is_entry=is_entry[place],
         users=np.bincount(links % count, minlength=len(order))[place],
         uses=np.bincount(links // count, minlength=len(order))[place],
-        symbols=np.round(np.bincount(across.heads, across.weights * weight[users], index.size), 6),
+        symbols=np.round(symbols, 6),
         used_by=np.bincount(uses % size, minlength=index.size),
     )
 
