@@ -16,8 +16,11 @@ from pathlib import Path
 from bench.machine import REPOSITORY
 from clew.engine import Engine
 from clew.records import Packet
-from clew.settings import Settings
+from clew.retrieval.retrieve import retrieve as packet_of
+from clew.settings import Settings, workspace_of
 from clew.store.sqlite import SqliteStore
+from clew.task.tracker import question_state
+from clew.text.tokens import counter
 
 TOKENIZER = "chars4"  # four characters a token, as all comparisons with other systems count
 SHOWN = frozenset({"signature", "folded", "full"})  # resolutions whose lines stand in the packet byte for byte; a name only points
@@ -87,3 +90,19 @@ def update(engine: Engine, tree: Path, name: str) -> None:
 def retrieve(engine: Engine, tree: Path, question: str, budget_tokens: int) -> Packet:
     """Answer a question in this process."""
     return engine.retrieve(tree, question, budget_tokens=budget_tokens, tokenizer=TOKENIZER)
+
+
+def update_all(engine: Engine, tree: Path, names: Sequence[str]) -> None:
+    """Tell the engine that these files have changed."""
+    engine.update(tree, names)
+
+
+def retrieve_unchecked(engine: Engine, tree: Path, question: str, budget_tokens: int) -> Packet:
+    """Answer from the index as it is, past the engine's look at the files that it shows: what an index that nobody refreshes says."""
+    key, _ = workspace_of(tree)
+    return packet_of(engine.store, key, question_state(question), budget_tokens=budget_tokens, counter=counter(TOKENIZER))
+
+
+def ingest_into(engine: Engine, tree: Path, session: Path) -> None:
+    """Remember a session of the repository at `tree`."""
+    engine.ingest([session], repo=tree)

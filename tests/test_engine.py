@@ -161,6 +161,76 @@ def test_a_packet_never_shows_lines_that_are_no_longer_there(engine: Engine, rep
     assert "pkg/tax.py" not in {entry.path for entry in gone.entries}
 
 
+def test_every_file_of_a_packet_is_looked_at_however_many_have_changed(engine: Engine, tmp_path: Path) -> None:
+    """What is read again may bring other files into the packet: these are looked at as well, round after round."""
+    root = tmp_path / "many"
+    root.mkdir()
+    for number in range(8):
+        (root / f"part{number}.py").write_text(f"def rate_{number}():\n    return {'rate ' * (9 - number)!r}\n")
+    engine.index(root)
+    for number in range(8):
+        (root / f"part{number}.py").write_text(f"# nothing of that any more\ndef other_{number}():\n    return 'rate'\n")
+
+    packet = engine.retrieve(root, "rate", budget_tokens=40, tokenizer="chars4")
+
+    assert packet.entries
+    assert "def rate_" not in packet.text
+
+
+def test_a_memory_of_a_file_that_has_changed_since_says_so(engine: Engine, repo: Path, tmp_path: Path) -> None:
+    """The session read the file in January; it was written since, and then removed."""
+    call = {"type": "tool_use", "id": "t1", "name": "Read", "input": {"file_path": str(repo / "pkg/tax.py")}}
+    result = {
+        "type": "tool_result",
+        "tool_use_id": "t1",
+        "content": "".join(f"{n}\u2192{line}\n" for n, line in enumerate(TAX.split("\n"), 1)),
+    }
+    lines = [record_line("u1", "user", "Read the tax."), record_line("a1", "assistant", [call]), record_line("r1", "user", [result])]
+    path = tmp_path / "s1.jsonl"
+    path.write_text("".join(line.replace('"/w"', f'"{repo}"') + "\n" for line in lines))
+    long_ago = 1_700_000_000
+    os.utime(repo / "pkg/tax.py", (long_ago, long_ago))
+    engine.index(repo)
+    engine.ingest([path], repo=repo)
+
+    def words() -> list[str]:
+        return [entry.why[0] for entry in ask(engine, repo, "tax rate").entries if entry.session and entry.path == "pkg/tax.py"]
+
+    before = words()
+    (repo / "pkg/tax.py").write_text(TAX + "\n# more\n")
+    changed = words()
+    (repo / "pkg/tax.py").unlink()
+    gone = words()
+
+    assert before
+    assert not any("its file" in word for word in before)
+    assert set(changed) == {"its file has changed since"}
+    assert set(gone) == {"its file is no longer there"}
+
+
+def test_the_files_of_a_question_come_from_the_same_ranking(engine: Engine, repo: Path) -> None:
+    engine.index(repo)
+
+    found = engine.files(repo, "where is the tax rate of a country looked up?", limit=3)
+    best, packet = found.files[0], ask(engine, repo)
+
+    assert (best.path, best.name, best.line, best.score) == ("pkg/tax.py", "rate_of", 4, 1.0)
+    assert best.handle == packet.entries[0].handle
+    assert best.why == packet.entries[0].why
+    assert len(found.files) == 3
+    assert [file.score for file in found.files] == sorted((file.score for file in found.files), reverse=True)
+
+
+def test_a_list_of_files_holds_none_that_is_gone(engine: Engine, repo: Path) -> None:
+    engine.index(repo)
+    (repo / "pkg/tax.py").unlink()
+
+    found = engine.files(repo, "where is the tax rate of a country looked up?", limit=20)
+
+    assert "pkg/tax.py" not in {file.path for file in found.files}
+    assert found.files
+
+
 def test_code_and_memory_stand_in_one_packet(engine: Engine, repo: Path, session: Path) -> None:
     engine.index(repo)
     engine.ingest([session], repo=repo)

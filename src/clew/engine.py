@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter as CountOf
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,7 +24,7 @@ from clew.codebase import TREE, stamp_of
 from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
-from clew.records import Delta, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
+from clew.records import Delta, Entry, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
 from clew.retrieval.retrieve import retrieve as assemble_packet
@@ -40,13 +41,16 @@ if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls th
     from clew.codebase.tree import Report
     from clew.enrich.couple import Coupled
     from clew.enrich.history import Told
+    from clew.retrieval.files import FileList
     from clew.retrieval.impact import Impacted
     from clew.store.index import Index
     from clew.transcript.sessions import Session
 
+T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
-FRESH_ROUNDS = 3  # packets made anew because a file in them had changed; an editor that saves faster wins
+FRESH_ROUNDS = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
+WRITTEN_WITHIN_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
 WRITTEN_CHARS_MAX = 4000  # shorter output is returned as it is: folding it would save less than a later unfold costs; guess
 HANDOFF_SHARE_MAX = 0.5  # of a compaction's budget: the rest is for what was said and seen itself; guess
 
@@ -338,7 +342,7 @@ class Engine:
         Files that it would show and that have changed since they were indexed are read again first: what is shown is what
         stands there now. Else it writes only that its entries were used, so that they do not age, never at the price of the answer.
         """
-        key, root = workspace_of(path)
+        key, _ = workspace_of(path)
         deadline = Deadline(deadline_ms)
         make = partial(
             assemble_packet,
@@ -350,17 +354,8 @@ class Engine:
             deadline=deadline,
             embedder=load(self.settings.embedder) if self.settings.embedder else None,
         )
-        packet = make()
-        rounds = FRESH_ROUNDS if root.is_dir() and deadline.allows("fresh") else 0
-        while rounds and (stale := self._changed(key, root, packet)):
-            rounds -= 1
-            try:
-                self.update(path, stale)
-            except (StoreBusy, StoreUnwritable):  # who asks gets the answer all the same, and is told
-                deadline.skipped.append(f"fresh: {len(stale)} files shown have changed since they were indexed")
-                break
-            packet = make()
-        packet = replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped])))
+        packet = self._settled(path, make, _files_of, deadline)
+        packet = self._marked(key, path, replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped]))))
         used = [entry.id for entry in packet.entries if entry.session]
         # Who cannot write (a full or read-only disk, another writer) still gets the answer; these records merely age as if unused.
         with suppress(StoreBusy, StoreUnwritable):
@@ -368,10 +363,83 @@ class Engine:
                 forgetting.remember_use(self.store, key, used, now_ns=time.time_ns())
         return packet
 
-    def _changed(self, key: str, root: Path, packet: Packet) -> list[str]:
-        """The files of a packet that are no longer as they were indexed. Cost: one status each, and its bytes where that differs."""
+    def files(self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
+        """Return the files that matter for a question, at most `limit`, in order of rank. Those that have changed are read again first."""
+        from clew.retrieval.files import files  # lazy: only here
+
+        key, _ = workspace_of(path)
+        deadline = Deadline(deadline_ms)
+        embedder = load(self.settings.embedder) if self.settings.embedder else None
+        make = partial(files, self.store, key, question_state(question), limit=limit, deadline=deadline, embedder=embedder)
+        found = self._settled(path, make, lambda found: [file.path for file in found.files], deadline)
+        return replace(found, skipped=tuple(dict.fromkeys([*deadline.skipped, *found.skipped])))
+
+    def map(self, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
+        """Return the map of the repository that holds `path`, or of the folder or file in it that `path` names.
+
+        Raises NotReadable for what does not exist.
+        """
+        from clew.retrieval.map import survey  # lazy: only here
+
+        if not path.exists():
+            raise NotReadable(str(path), "does not exist")
+        key, root = workspace_of(path)
+        folder = path.resolve().relative_to(root).as_posix()
+        counter = _corrected(counter_of(tokenizer), self.store.source(key, usage.TOKENS))
+        make = partial(
+            survey, self.store, key, folder="" if folder == "." else folder, budget_tokens=_budget(budget_tokens), counter=counter
+        )
+        deadline = Deadline()
+        packet = self._settled(path, make, _files_of, deadline)
+        return replace(packet, skipped=tuple(deadline.skipped))
+
+    def _settled(self, path: Path, make: Callable[[], T], shown: Callable[[T], Iterable[str]], deadline: Deadline) -> T:
+        """What `make` gives when the files that it shows are as they were indexed: those that are not are read, and it is made anew.
+
+        What is made anew may show other files, which are looked at in their turn; one that changes again and again is
+        read FRESH_ROUNDS times.
+        """
+        key, root = workspace_of(path)
+        answer = make()
+        times: CountOf[str] = CountOf()
+        while root.is_dir() and deadline.allows("fresh"):
+            stale = [name for name in self._changed(key, root, shown(answer)) if times[name] < FRESH_ROUNDS]
+            if not stale:
+                break
+            try:
+                self.update(path, stale)
+            except (StoreBusy, StoreUnwritable):  # who asks gets the answer all the same, and is told
+                deadline.skipped.append(f"fresh: {len(stale)} files shown have changed since they were indexed")
+                break
+            times.update(stale)
+            answer = make()
+        return answer
+
+    def _marked(self, key: str, path: Path, packet: Packet) -> Packet:
+        """The packet with a word at each memory of a file that was written after it, or is gone: it may no longer be so."""
+        cited = [entry.id for entry in packet.entries if entry.session and entry.path]
+        _, root = workspace_of(path)
+        if not cited or not root.is_dir():
+            return packet
+        seen_ns = {record.id: record.at_ns for record in self.store.records(key, cited)}
+        entries: list[Entry] = []
+        for entry in packet.entries:
+            at_ns = seen_ns.get(entry.id, 0)
+            if entry.session and entry.path and at_ns:
+                try:
+                    is_newer = (root / entry.path).stat().st_mtime_ns > at_ns + WRITTEN_WITHIN_NS
+                    word = "its file has changed since" if is_newer else ""
+                except OSError:
+                    word = "its file is no longer there"
+                entries.append(replace(entry, why=(word, *entry.why)) if word else entry)
+            else:
+                entries.append(entry)
+        return replace(packet, entries=tuple(entries))
+
+    def _changed(self, key: str, root: Path, names: Iterable[str]) -> list[str]:
+        """Those of the files that are no longer as they were indexed. Cost: one status each, and its bytes where that differs."""
         changed: list[str] = []
-        for name in dict.fromkeys(entry.path for entry in packet.entries if entry.path and not entry.session):
+        for name in dict.fromkeys(names):
             state = self.store.source(key, f"file:{name}")
             if state is None:
                 continue
@@ -591,6 +659,11 @@ def _reduced(record: Record, originals: Originals, *, is_whole: bool) -> str:
 def _corrected(counter: Counter, state: SourceState | None) -> Counter:
     """The counter that the usage seen in a workspace asks for. `chars4` stays as it is."""
     return usage.fitted(counter, usage.pairs_of(state, counter.name)) if state else counter
+
+
+def _files_of(packet: Packet) -> list[str]:
+    """The files whose lines a packet shows."""
+    return [entry.path for entry in packet.entries if entry.path and not entry.session]
 
 
 def _budget(tokens: int) -> int:

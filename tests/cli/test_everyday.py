@@ -67,12 +67,38 @@ def test_standard_output_is_the_text_of_the_packet(clew: Call, filled: Path) -> 
     assert f"{packet['tokens']:,} of 800 tokens" in plain.err
 
 
+def test_files_alone_are_one_path_a_line_and_the_reasons_on_demand(clew: Call, filled: Path) -> None:
+    words = ("retrieve", QUESTION, "--repo", filled, "--files", "--limit", "2")
+    plain, table, listed = clew(*words), clew(*words, "--table"), clew(*words, "--json").json["files"]
+
+    assert plain.text.splitlines() == [file["path"] for file in listed]
+    assert (listed[0]["path"], listed[0]["name"], listed[0]["line"]) == ("src/knots.py", "tie_bowline", 11)
+    assert len(listed) == 2
+    assert "best symbol" in table.text
+    assert "words: " in table.text
+    assert clew("retrieve", QUESTION, "--repo", filled, "--limit", "2").code == 2
+
+
 @pytest.mark.parametrize("tokenizer", ["chars4", "o200k"])
 def test_the_tokenizer_is_the_readers_choice(clew: Call, filled: Path, tokenizer: str) -> None:
     packet = clew("retrieve", QUESTION, "--repo", filled, "--tokenizer", tokenizer, "--budget", "700", "--json").json
 
     assert packet["tokenizer"] == tokenizer
     assert packet["tokens"] <= 700
+
+
+def test_a_map_needs_no_question_and_no_index(clew: Call, repository: Path) -> None:
+    plain = clew("map", repository, "--budget", "300")
+    packet, table = clew("map", repository, "--budget", "300", "--json").json, clew("map", repository / "src", "--table")
+
+    assert plain.text == packet["text"]
+    assert "was never indexed" in plain.err
+    assert packet["question"] == ""
+    assert packet["tokens"] <= 300
+    assert "def tie_bowline(rope: Rope) -> str:" in plain.text
+    assert f"map of {repository / 'src'}" in table.text
+    assert "README" not in table.text
+    assert clew("map", repository / "nowhere").code == 1
 
 
 def test_a_question_may_come_on_standard_input(clew: Call, filled: Path) -> None:

@@ -164,3 +164,23 @@ def test_the_packet_is_as_reviewed(tmp_path: Path, name: str, files: dict[str, s
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(shown)
     assert shown == golden.read_text()
+
+
+def test_the_map_is_as_reviewed(tmp_path: Path) -> None:
+    for path, text in SHOP.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    engine = Engine(MemoryStore(), Settings(tmp_path / "home", jobs=1))
+    engine.index(tmp_path)
+
+    packet = engine.map(tmp_path, budget_tokens=300, tokenizer="chars4")
+
+    why = "".join(
+        f"{entry.resolution.label:9} {entry.path}:{entry.start}-{entry.end} {entry.name}: {'; '.join(entry.why)}\n"
+        for entry in packet.entries
+    )
+    shown = f"{packet.text}\n{packet.tokens} of 300 tokens\n{why}"
+    golden = HERE / "shop-map.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(shown)
+    assert shown == golden.read_text()

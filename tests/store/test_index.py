@@ -212,3 +212,27 @@ def test_the_nearest_of_many_are_found_by_their_signs() -> None:
 def test_of_a_run_of_digits_without_end_only_the_beginning_is_kept() -> None:
     """Words are remembered, because most come again; runs of encoded data must not stay in memory whole."""
     assert split("a1" * WORD_CHARS_MAX) is split("a1" * 2 * WORD_CHARS_MAX)
+
+
+def test_what_a_file_no_longer_imports_is_forgotten_with_its_old_version() -> None:
+    """The base still holds the old version's imports; an index that is built anew does not."""
+    two = [part("b.py", document("b.py", "helper")), part("c.py", document("c.py", "helper"))]
+    old = part("a.py", document("a.py", "caller", "old", uses=("helper",)), imports=(("b.py", 1.0),))
+    new = part("a.py", document("a.py", "caller", "new", uses=("helper",)))
+
+    updated = Index.build([old, *two]).updated([old[0]], [new])
+
+    assert links(updated) == links(Index.build([new, *two]))
+
+
+def test_uses_across_files_leave_out_what_a_file_defines_itself() -> None:
+    index = Index.build([
+        part("a.py", document("a.py", "run", uses=("helper", "own")), document("a.py", "own"), imports=(("b.py", 1.0),)),
+        part("b.py", document("b.py", "helper"), document("b.py", "own")),
+        part("c.py", document("c.py", "helper", uses=("helper",))),
+    ])  # fmt: skip
+    across = index.across("file:")
+
+    found = [(index.paths[user], index.id_of(head)) for user, head in zip(across.users, across.heads, strict=True)]
+    assert found == [("a.py", identify("b.py", "helper"))]
+    assert across.is_imported.all()

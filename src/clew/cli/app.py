@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "ingest": "clew.cli.commands.ingest",
     "retrieve": "clew.cli.commands.retrieve",
     "impact": "clew.cli.commands.impact",
+    "map": "clew.cli.commands.map",
     "compact": "clew.cli.commands.compact",
     "unfold": "clew.cli.commands.unfold",
     "explain": "clew.cli.commands.explain",

@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from clew.cli import output
+from clew.cli.tables import Column, table
 from clew.records import Entry, Packet
 
 WHY_SHOWN = 3
 QUESTION_SHOWN = 400  # characters: an issue on standard input may have thousands
 
 
-def show(packet: Packet, *, workspace: str, root: Path, is_json: bool, is_quiet: bool, shows_table: bool | None) -> None:
-    """Write a packet: JSON, or what was chosen and why above the text, or the text alone with its certificate beside it."""
+def show(packet: Packet, *, workspace: str, root: Path, is_json: bool, is_quiet: bool, shows_table: bool | None, title: str = "") -> None:
+    """Write a packet: JSON, or what was chosen and why above the text, or the text alone with its certificate beside it.
+
+    title  stands above the table; by default the question.
+    """
     if is_json:
         output.write_json(as_json(packet, workspace=workspace, root=root))
     elif shows_table or (shows_table is None and output.is_terminal(sys.stdout)):
-        output.write_text(_table(packet) + "\n" + output.visible(packet.text))
+        output.write_text(_table(packet, title or packet.question) + "\n" + output.visible(packet.text))
     else:
         output.write_text(packet.text)
         if not is_quiet:
@@ -84,30 +88,21 @@ def _what(entry: Entry) -> str:
     return f"{entry.path}{lines} {entry.name}" if entry.name != entry.path else f"{entry.path}{lines}"
 
 
-def _table(packet: Packet) -> str:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _table(packet: Packet, title: str) -> str:
+    columns = (
+        Column("", is_number=True, style="dim"),
+        Column("chosen", ratio=5),
+        Column("handle", style="cyan"),
+        Column("shown"),
+        Column("tokens", is_number=True),
+        Column("why", ratio=5),
+    )
+    rows = [
+        (str(rank), _what(entry), entry.handle, "whole" if entry.is_whole else entry.resolution.label, f"{entry.tokens:,}", _why(entry))
+        for rank, entry in enumerate(packet.entries, 1)
+    ]
+    return table([title.strip()[:QUESTION_SHOWN], certificate(packet)], columns, rows)
 
-    is_terminal = output.is_terminal(sys.stdout)
-    # Rendered into a string, so that it reaches standard output through the same door as everything else.
-    console = Console(force_terminal=is_terminal, width=None if is_terminal else 120, markup=False, highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", justify="right", style="dim")
-    table.add_column("chosen", overflow="fold", ratio=5)
-    table.add_column("handle", no_wrap=True, style="cyan")
-    table.add_column("shown", no_wrap=True)
-    table.add_column("tokens", justify="right", no_wrap=True)
-    table.add_column("why", overflow="fold", ratio=5)
-    for rank, entry in enumerate(packet.entries, 1):
-        shown = entry.resolution.label if not entry.is_whole else "whole"
-        why = "; ".join(entry.why[:WHY_SHOWN])
-        cells = (str(rank), _what(entry), entry.handle, shown, f"{entry.tokens:,}", why)
-        table.add_row(*(Text(output.visible(cell)) for cell in cells))
-    with console.capture() as captured:
-        console.print(Text(output.visible(packet.question.strip()[:QUESTION_SHOWN]), style="bold"), soft_wrap=True)
-        console.print(Text(certificate(packet)), soft_wrap=True)
-        if packet.entries:
-            console.print(table)
-    return captured.get()
+
+def _why(entry: Entry) -> str:
+    return "; ".join(entry.why[:WHY_SHOWN])

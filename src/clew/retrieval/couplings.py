@@ -123,7 +123,7 @@ def _commits(index: Index, given: Given, paths: Mapping[str, str]) -> dict[str, 
 
 
 def _by_imports(index: Index, given: Given, found: dict[str, Counted]) -> None:
-    tails, heads, weights = index.imports(np.array([given.code], np.int32))
+    tails, heads, weights = index.imports_of(np.array([given.code], np.int32))
     for tail, head, weight in zip(tails.tolist(), heads.tolist(), weights.tolist(), strict=True):
         other, reason = (head, "is imported by it") if tail == given.code else (tail, "imports it")
         _take(found, index.paths[int(other)], float(weight), reason)

@@ -93,7 +93,7 @@ def retrieve(
         for at, (record, options) in enumerate(zip(rows, options_of(showings, originals, counter.measure_many), strict=True))
     ]
     chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter)
-    reasons = _reasons(index, ranked, [known[at][0] for at in sorted(choice.picks)], records, state.question)
+    reasons = reasons_of(index, ranked, [known[at][0] for at in sorted(choice.picks)], records, state.question)
     entries = tuple(entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ())) for at, option in sorted(chosen.items()))
     text = render([(rows[at], option) for at, option in sorted(chosen.items())])
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedding model installed",))]))
@@ -255,7 +255,9 @@ def _said(standing: Standing) -> str:
     return f"no longer true: {standing.reason or 'superseded'}{by}"
 
 
-def _reasons(index: Index, ranked: Ranked, docs: Sequence[int], records: Mapping[str, Record], question: str) -> dict[int, tuple[str, ...]]:
+def reasons_of(
+    index: Index, ranked: Ranked, docs: Sequence[int], records: Mapping[str, Record], question: str
+) -> dict[int, tuple[str, ...]]:
     """Reasons in words for the chosen documents, strongest first."""
     matches = [found.matching(docs) for found in ranked.seeds.lexical]
     said = words_of(question)

@@ -53,6 +53,21 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
+class Across:
+    """Uses between files: file users[i] uses what document heads[i] of another file defines; each pair once per name.
+
+    users (m,) int64 positions in `Index.paths`; heads (m,) int64 document numbers; kinds (m,) uint8, the strongest `Use`;
+    weights (m,) float32, 0 to 1: confidence that this bearer of the name is meant; is_imported (m,) an import says so.
+    """
+
+    users: NDArray[np.int64]
+    heads: NDArray[np.int64]
+    kinds: NDArray[np.uint8]
+    weights: Floats
+    is_imported: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
 class Lexical:
     """Scores (n,) by document and (len(paths),) by file, and the terms that counted: (term, idf, documents that hold it)."""
 
@@ -507,12 +522,60 @@ class Index:
         keep = (files[at] <= files_max) & (files[at] > 1) & ~np.isin(self.path_codes[users], own)
         return keys[keep], users[keep], files[at][keep]
 
-    def imports(self, codes: Docs) -> tuple[Docs, Docs, Floats]:
+    def imports_of(self, codes: Docs) -> tuple[Docs, Docs, Floats]:
         """Imports from and to these files: (m,) numbers of the importing and of the imported path, and the confidence."""
         keys, weights = self._scopes
         tails, heads = (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)
         keep = (np.isin(tails, codes) | np.isin(heads, codes)) & (tails != heads)
         return tails[keep], heads[keep], weights[keep]
+
+    def across(self, prefix: str) -> Across:
+        """Which files use what other files define, among the sources whose name begins with `prefix`.
+
+        As `outgoing` of every document, but counted by file and without what a file uses of itself: a file that defines a
+        name means its own. Names that more than NAME_BEARERS_MAX records define tell nothing.
+        Cost  one pass over the tables of uses and definitions, and one sort of the distinct (name, file) pairs.
+        """
+        mask, codes = self.among(prefix).mask, self.path_codes.astype(np.int64)
+        names, definers, _ = self._rows_in("define", mask)
+        known, number = np.unique(names, return_inverse=True)
+        bearers = np.bincount(number, minlength=len(known))
+        order = np.argsort(number, kind="stable")
+        ends = np.concatenate([[0], np.cumsum(bearers)])
+        used, users, kinds = self._rows_in("use", mask)
+        at = np.minimum(np.searchsorted(known, used), max(len(known) - 1, 0))
+        told = np.flatnonzero(known[at] == used) if len(known) else np.empty(0, np.int64)
+        told = told[bearers[at[told]] <= NAME_BEARERS_MAX]
+        rows = np.unique((at[told] * len(self.paths) + codes[users[told]]) * len(Use) + kinds[told])
+        pairs, first = np.unique(rows // len(Use), return_index=True)  # kinds are numbered from the strongest
+        how = (rows[first] % len(Use)).astype(np.uint8)
+        name, user = pairs // max(len(self.paths), 1), pairs % max(len(self.paths), 1)
+        rows, owner = _ranges(ends[name], ends[name + 1])
+        heads = definers[order[rows]]
+        means_own = np.zeros(len(pairs), np.bool_)
+        means_own[owner[codes[heads] == user[owner]]] = True
+        scope = self._between(user[owner], codes[heads], bearers[name][owner])
+        best = np.zeros(len(pairs), np.float32)
+        np.maximum.at(best, owner, scope)
+        keep = ~means_own[owner] & (scope >= 0.5 * best[owner])
+        owner = owner[keep]
+        keys, _ = self._scopes
+        pair = user[owner] << 32 | codes[heads[keep]]
+        is_imported = np.isin(pair, keys)
+        return Across(user[owner], heads[keep], how[owner], scope[keep], is_imported)
+
+    def _rows_in(self, table: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint8]]:
+        """Names, documents and, in the table of uses, kinds of the rows whose document is in the mask."""
+        names: list[NDArray[Any]] = []
+        docs: list[NDArray[np.int64]] = []
+        kinds: list[NDArray[np.uint8]] = []
+        for shard, offset in zip(self.shards, self.offsets, strict=True):
+            found = shard[f"{table}_docs"].astype(np.int64) + offset
+            keep = mask[found]
+            docs.append(found[keep])
+            names.append(np.repeat(shard[f"{table}_keys"], np.diff(shard[f"{table}_ends"].astype(np.int64)))[keep])
+            kinds.append(shard["use_kinds"][keep] if table == "use" else np.empty(0, np.uint8))
+        return np.concatenate(names).astype(np.uint64, copy=False), np.concatenate(docs), np.concatenate(kinds)
 
     def _uses_of(self, docs: Docs) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
         pieces: list[tuple[NDArray[Any], ...]] = []
@@ -577,7 +640,10 @@ class Index:
         return Links(tail.astype(np.int32), head.astype(np.int32), kinds[row], weight.astype(np.float32))
 
     def _scope(self, tail: Docs, head: Docs, bearers: NDArray[np.int64]) -> Floats:
-        tail_path, head_path = self.path_codes[tail].astype(np.int64), self.path_codes[head].astype(np.int64)
+        return self._between(self.path_codes[tail].astype(np.int64), self.path_codes[head].astype(np.int64), bearers)
+
+    def _between(self, tail_path: NDArray[np.int64], head_path: NDArray[np.int64], bearers: NDArray[np.int64]) -> Floats:
+        """Confidence that a name used in one file means its bearer in another, of so many bearers."""
         scope = np.where(bearers == 1, SCOPE_UNIQUE, SCOPE_SHARED / bearers).astype(np.float32)
         keys, weights = self._scopes
         if len(keys):
@@ -589,7 +655,7 @@ class Index:
 
     @cached_property
     def _scopes(self) -> tuple[NDArray[np.int64], Floats]:
-        """(importing path << 32 | imported path) ascending, and the confidence of each import."""
+        """(importing path << 32 | imported path) ascending, and the confidence of each import, of the files that are alive here."""
         keys: list[NDArray[np.int64]] = []
         weights: list[Floats] = []
         for shard, offset in zip(self.shards, self.offsets, strict=True):
@@ -604,6 +670,12 @@ class Index:
         joined, confidence = np.concatenate(keys), np.concatenate(weights)
         order = np.lexsort((confidence, joined))
         return joined[order], confidence[order]
+
+    @property
+    def imports(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+        """Positions in `paths` of the importing and the imported file, and the confidence, of every import."""
+        keys, weights = self._scopes
+        return keys >> 32, keys & 0xFFFFFFFF, weights
 
     # -- by vector ------------------------------------------------------------------------------
 

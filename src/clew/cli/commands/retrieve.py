@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from clew.cli import output
+from clew.cli.files import show_files
 from clew.cli.open import folder, is_indexed, opened
 from clew.cli.options import Milliseconds, budget_option, example, json_option, quiet_option, repo_option, table_option, tokenizer_option
 from clew.cli.packets import show
@@ -16,6 +17,8 @@ from clew.errors import UsageError
 from clew.settings import workspace_of
 
 QUESTION_BYTES_MAX = 1 << 20  # guess: the longest issue text of the benchmarks has 60 kB; more is a file, not a question
+FILES_SHOWN = 20
+FILES_MAX = 1000
 
 
 class NoQuestion(UsageError):
@@ -23,6 +26,13 @@ class NoQuestion(UsageError):
 
     def __init__(self) -> None:
         super().__init__("the question is empty\nhint: say in words, names or an error text what you look for")
+
+
+class LimitWithoutFiles(UsageError):
+    """A packet has a budget, and no number of files."""
+
+    def __init__(self) -> None:
+        super().__init__("--limit is for --files\nhint: a packet is limited by --budget")
 
 
 class QuestionTooLong(UsageError):
@@ -35,6 +45,7 @@ class QuestionTooLong(UsageError):
 EXAMPLE = """
 clew retrieve "where is a growing transcript resumed?" --budget 4000
 pytest 2>&1 | clew retrieve - --repo ~/src/app --json
+clew retrieve "who resumes a transcript?" --files --limit 5
 """
 
 
@@ -44,6 +55,8 @@ pytest 2>&1 | clew retrieve - --repo ~/src/app --json
 @budget_option(is_required=False)
 @click.option("--deadline-ms", type=Milliseconds(), metavar="N", help="Leave out stages that would take longer, and name them.")
 @tokenizer_option
+@click.option("--files", "is_files", is_flag=True, help="Answer with the ranked list of files alone, without their text.")
+@click.option("--limit", type=click.IntRange(1, FILES_MAX), metavar="N", help=f"Files that --files lists. Default: {FILES_SHOWN}.")
 @table_option
 @json_option
 @quiet_option
@@ -54,6 +67,8 @@ def command(
     budget_tokens: int | None,
     deadline_ms: float | None,
     tokenizer: str | None,
+    is_files: bool,
+    limit: int | None,
     shows_table: bool | None,
     is_json: bool,
     is_quiet: bool,
@@ -61,8 +76,10 @@ def command(
     """Answer QUESTION with one packet of code and memory that fits the token budget.
 
     `-` reads the question from standard input: an issue, a stack trace, a failing test. A repository that was
-    never indexed is indexed first. Standard output is the packet's text and nothing else.
+    never indexed is indexed first. Standard output is the packet's text and nothing else; with --files, one path a line.
     """
+    if limit is not None and not is_files:
+        raise LimitWithoutFiles
     words = asked(question)
     folder(repo)
     key, root = workspace_of(repo)
@@ -72,6 +89,10 @@ def command(
                 output.say(f"clew: {root} was never indexed; indexing it first")
             with progress(is_quiet=is_quiet) as bar:
                 engine.index(repo, progress=bar)
+        if is_files:
+            found = engine.files(repo, words, limit=limit or FILES_SHOWN, deadline_ms=deadline_ms)
+            show_files(found, workspace=key, root=root, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)
+            return
         packet = engine.retrieve(
             repo,
             words,

@@ -1,0 +1,1 @@
+"""Freshness: after replayed commits, does any shown entry say what is no longer so?"""

@@ -1,0 +1,78 @@
+"""A ranked list of files as a machine reads it, and as a person does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clew.cli import output
+from clew.cli.tables import Column, table
+
+if TYPE_CHECKING:
+    from clew.retrieval.files import FileList, RankedFile
+
+WHY_SHOWN = 3
+QUESTION_SHOWN = 400  # characters: an issue on standard input may have thousands
+
+
+def show_files(found: FileList, *, workspace: str, root: Path, is_json: bool, is_quiet: bool, shows_table: bool | None) -> None:
+    """Write a list of files: JSON, or a table with reasons, or one path a line."""
+    if is_json:
+        output.write_json(as_json(found, workspace=workspace, root=root))
+    elif shows_table or (shows_table is None and output.is_terminal(sys.stdout)):
+        output.write_text(_table(found))
+    else:
+        output.write_text("".join(output.visible(file.path) + "\n" for file in found.files))
+        if not is_quiet:
+            output.say(f"clew: {_told(found)}")
+
+
+def as_json(found: FileList, *, workspace: str, root: Path) -> dict[str, Any]:
+    """The list with fixed keys and no times: the same contents give the same bytes."""
+    return {
+        "question": found.question,
+        "workspace": workspace,
+        "root": str(root),
+        "skipped": list(found.skipped),
+        "files": [_file_json(file) for file in found.files],
+    }
+
+
+def _file_json(file: RankedFile) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "score": file.score,
+        "name": file.name,
+        "handle": file.handle,
+        "line": file.line,
+        "records": file.records,
+        "why": list(file.why),
+    }
+
+
+def _told(found: FileList) -> str:
+    parts = [output.counted(len(found.files), "file")]
+    if found.skipped:
+        parts.append("left out: " + ", ".join(found.skipped))
+    return " · ".join(parts)
+
+
+def _table(found: FileList) -> str:
+    columns = (
+        Column("", is_number=True, style="dim"),
+        Column("file", ratio=5),
+        Column("score", is_number=True),
+        Column("best symbol", ratio=3),
+        Column("handle", style="cyan"),
+        Column("why", ratio=5),
+    )
+    rows = [
+        (str(rank), _where(file), f"{file.score:.2f}", file.name, file.handle, "; ".join(file.why[:WHY_SHOWN]))
+        for rank, file in enumerate(found.files, 1)
+    ]
+    return table([found.question.strip()[:QUESTION_SHOWN], _told(found)], columns, rows)
+
+
+def _where(file: RankedFile) -> str:
+    return f"{file.path}:{file.line}" if file.line > 1 else file.path

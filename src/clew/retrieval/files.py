@@ -1,0 +1,99 @@
+"""Files: which files matter for a task state, in order, when nothing of their text is wanted yet.
+
+The ranking is the packet's own (`clew.retrieval.retrieve.rank`); only what is made of it differs. Holds a Reader,
+so it cannot write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clew.records import TaskState, handle_of
+from clew.retrieval.deadline import Deadline
+from clew.retrieval.retrieve import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, rank, reasons_of
+from clew.store.index import Index
+from clew.store.ports import Reader
+from clew.text.embed import Embedder
+
+CANDIDATES_PER_FILE = 40  # guess: records that are ranked for each file of the list
+FURTHER_SHARE = 0.1  # a file's second record counts this share of its weight, its third this share squared, and so on; guess
+
+
+@dataclass(frozen=True, slots=True)
+class RankedFile:
+    """One file of the list.
+
+    score    relative to the best file's, which is 1.
+    name     of its best symbol, "" where only the file as a whole speaks for it; `handle` and `line` are that record's.
+    records  how many of its records were ranked.
+    why      reasons in words of its heaviest record, strongest first.
+    """
+
+    path: str
+    score: float
+    name: str
+    handle: str
+    line: int
+    records: int
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileList:
+    """Files in order of rank, and the stages that were left out."""
+
+    question: str
+    files: tuple[RankedFile, ...]
+    skipped: tuple[str, ...] = ()
+
+
+def files(
+    reader: Reader,
+    workspace: str,
+    state: TaskState,
+    *,
+    limit: int,
+    deadline: Deadline | None = None,
+    embedder: Embedder | None = None,
+) -> FileList:
+    """Return at most `limit` files for a task state, the one that matters most first; ties break by path.
+
+    deadline, embedder  as for `retrieve`.
+    """
+    deadline = deadline or Deadline()
+    index = reader.index(workspace)
+    candidates_max = min(max(limit * CANDIDATES_PER_FILE, CANDIDATES_MIN), CANDIDATES_MAX)
+    ranked = rank(reader, workspace, index, state, candidates_max=candidates_max, deadline=deadline, embedder=embedder)
+    found = by_file(index, ranked)[:limit]
+    # Reasons are the heaviest record's; the name is that of the heaviest symbol, which is mostly the same record.
+    heads = [docs[0] for _, _, docs in found]
+    best = [next((doc for doc in docs if index.parent[doc] >= 0), docs[0]) for _, _, docs in found]
+    told = [tail for _, tail in ranked.flow.reasons(index, heads).values()] if ranked.flow else []
+    ids = [index.id_of(doc) for doc in dict.fromkeys([*heads, *best, *told])]
+    records = {record.id: record for record in reader.records(workspace, ids)}
+    reasons = reasons_of(index, ranked, heads, records, state.question)
+    rows: list[RankedFile] = []
+    for (path, score, docs), head, doc in zip(found, heads, best, strict=True):
+        record = records.get(index.id_of(doc))
+        if record is None:  # purged while the question was answered
+            continue
+        name = "" if record.name == path else record.name
+        line = record.texts[0].start_line or record.whole.start_line
+        rows.append(RankedFile(path, round(score / found[0][1], 6), name, handle_of(record.id), line, len(docs), reasons.get(head, ())))
+    skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedding model installed",))]))
+    return FileList(state.question, tuple(rows), skipped)
+
+
+def by_file(index: Index, ranked: Ranked) -> list[tuple[str, float, Sequence[int]]]:
+    """(path, score, its documents heaviest first) of every file that was ranked, heaviest first; sessions are left out."""
+    mask = index.among("file:").mask
+    held: dict[str, tuple[float, float, list[int]]] = {}
+    for doc, weight in zip(ranked.docs, ranked.weights, strict=True):
+        if not mask[doc]:
+            continue
+        path = index.paths[int(index.path_codes[doc])]
+        score, share, docs = held.get(path, (0.0, 1.0, []))
+        docs.append(doc)
+        held[path] = (score + share * weight, share * FURTHER_SHARE, docs)
+    return sorted(((path, score, docs) for path, (score, _, docs) in held.items()), key=lambda row: (-row[1], row[0]))
