@@ -3,7 +3,8 @@
 The work tree borrows the objects of that git directory and its HEAD is the commit, detached, without any branch, tag
 or reflog: a system that reads history sees what a developer had at that commit, and nothing later. `switch_tree` takes
 the same work tree to another commit and writes only the files that differ. (`git archive` would leave out and rewrite
-what `.gitattributes` says, and would give a folder that is no repository.)
+what `.gitattributes` says, and would give a folder that is no repository.) Files whose bytes the git directory lacks
+are left out.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def write_tree(git_dir: Path, commit: str, into: Path) -> None:
     if (git_dir / "shallow").is_file():
         shutil.copyfile(git_dir / "shallow", into / ".git" / "shallow")
     _git(into, git_dir, commit, "update-ref", "--no-deref", "HEAD", f"{commit}^{{commit}}")
-    _git(into, git_dir, commit, "read-tree", "HEAD")
+    _git(into, git_dir, commit, "read-tree", _whole_tree(into, git_dir, commit))
     _git(into, git_dir, commit, "checkout-index", "--all", "--quiet", "--index")
 
 
@@ -54,16 +55,17 @@ def switch_tree(git_dir: Path, commit: str, tree: Path) -> None:
     clean_tree(tree)
     changed = _git(tree, git_dir, commit, "diff", "--name-only", "HEAD", f"{commit}^{{commit}}", "--", ":(glob)**/.gitattributes")
     _git(tree, git_dir, commit, "update-ref", "--no-deref", "HEAD", f"{commit}^{{commit}}")
-    _git(tree, git_dir, commit, "read-tree", "--reset", "-u", "HEAD")
+    there = _whole_tree(tree, git_dir, commit)
+    _git(tree, git_dir, commit, "read-tree", "--reset", "-u", there)
     if changed:  # they decide how bytes are written, also of files whose blob is the same
-        _git(tree, git_dir, commit, "read-tree", "HEAD")  # forgets that any file was up to date
+        _git(tree, git_dir, commit, "read-tree", there)  # forgets that any file was up to date
         _git(tree, git_dir, commit, "checkout-index", "--all", "--quiet", "--index", "--force")
 
 
 def clean_tree(tree: Path) -> None:
     """Take away what somebody left in `tree`, ignored or not, and write anew what somebody changed."""
     _git(tree, tree, "HEAD", "clean", "-ffdxq")
-    _git(tree, tree, "HEAD", "read-tree", "--reset", "-u", "HEAD")
+    _git(tree, tree, "HEAD", "read-tree", "--reset", "-u", _whole_tree(tree, tree, "HEAD"))
 
 
 def commit_times(git_dir: Path, commits: Iterable[str]) -> dict[str, int]:
@@ -77,13 +79,31 @@ def commit_times(git_dir: Path, commits: Iterable[str]) -> dict[str, int]:
     return {commit: int(time) for commit, time in (line.split() for line in told.splitlines())}
 
 
-def _git(folder: Path, git_dir: Path, commit: str, *arguments: str, given: str | None = None) -> str:
+def _whole_tree(tree: Path, git_dir: Path, commit: str) -> str:
+    """Return the commit's tree, or one without the files whose bytes the git directory lacks: copies may leave out large files."""
+    listed = _git(tree, git_dir, commit, "ls-tree", "-r", "-z", f"{commit}^{{tree}}").split("\0")
+    blobs = {entry.split()[2]: entry for entry in listed if entry and entry.split()[1] == "blob"}
+    said = _git(tree, git_dir, commit, "cat-file", "--batch-check=%(objectname)", given="".join(f"{blob}\n" for blob in blobs))
+    missing = {line.split()[0] for line in said.splitlines() if line.endswith(" missing")}
+    if not missing:
+        return f"{commit}^{{tree}}"
+    kept = "".join(f"{entry}\0" for entry in listed if entry and entry.split()[2] not in missing)
+    index = {"GIT_INDEX_FILE": str(tree / ".git" / "whole-index")}
+    _git(tree, git_dir, commit, "read-tree", "--empty", more=index)
+    _git(tree, git_dir, commit, "update-index", "-z", "--index-info", given=kept, more=index)
+    return _git(tree, git_dir, commit, "write-tree", more=index)
+
+
+def _git(folder: Path, git_dir: Path, commit: str, *arguments: str, given: str | None = None, more: dict[str, str] | None = None) -> str:
     # A user's configuration could change line ends or run filters, and GIT_DIR would lead into another repository.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_COUNT": "1"}
     environment |= {"GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}  # another user may own the mirrors
+    environment |= more or {}
     command = ["git", *arguments]
-    done = subprocess.run(command, env=environment, cwd=folder, input=given, capture_output=True, encoding="utf-8", check=False)
+    done = subprocess.run(
+        command, env=environment, cwd=folder, input=given, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False
+    )
     if done.returncode != 0:
         raise TreeError(git_dir, commit, done.stderr.strip())
     return done.stdout.strip()

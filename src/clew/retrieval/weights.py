@@ -42,7 +42,7 @@ class Weights:
     name: float = 0.8
     path: float = 0.44
     frame: float = 0.47
-    vector: float = 0.0
+    vector: float = 0.5
     history: float = 0.8
     lines: float = 0.24
     is_file: float = -1.57
