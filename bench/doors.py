@@ -63,10 +63,10 @@ def ingest_command(sessions: Path) -> list[str]:
 
 
 @contextmanager
-def opened(home: Path) -> Generator[Engine]:
-    """Give an engine over a store in `home`, and close it again."""
+def opened(home: Path, *, jobs: int = 0) -> Generator[Engine]:
+    """Give an engine over a store in `home`, and close it again. jobs: processes that read files, 0 for one per core."""
     home.mkdir(parents=True, exist_ok=True)
-    settings = Settings(home)
+    settings = Settings(home, jobs=jobs)
     store = SqliteStore(settings.database)
     try:
         yield Engine(store, settings)

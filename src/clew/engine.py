@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 
 from clew.codebase import TREE, stamp_of
-from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownRecord, UsageError
+from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
 from clew.records import Delta, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
@@ -38,6 +38,10 @@ from clew.transcript import usage
 
 if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls that read them, so that a question starts fast
     from clew.codebase.tree import Report
+    from clew.enrich.couple import Coupled
+    from clew.enrich.history import Told
+    from clew.retrieval.impact import Impacted
+    from clew.store.index import Index
     from clew.transcript.sessions import Session
 
 Progress = Callable[[str, int, int], None]
@@ -49,12 +53,14 @@ HANDOFF_SHARE_MAX = 0.5  # of a compaction's budget: the rest is for what was sa
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What `index` did. Seconds are wall time of the whole call."""
+    """What `index` did. `commits` is how many of the history are known. Seconds are wall time of the whole call."""
 
     workspace: str
     root: Path
     report: Report
     totals: Totals
+    coupled: Coupled
+    commits: int
     seconds: float
 
 
@@ -149,8 +155,49 @@ class Engine:
         totals = accept(
             self.store, key, tree.changes(root, states, report, jobs=self.settings.jobs, embedder=self.settings.embedder, progress=told)
         )
+        told = self._read_history(key, root)
+        report.problems.extend(told.problems)
+        coupled = self._couple(key, list(states.values()) if not totals.deltas else None)
         self.store.refresh(key)
-        return Indexed(key, root, report, totals, time.perf_counter() - started)
+        return Indexed(key, root, report, totals, coupled, told.commits, time.perf_counter() - started)
+
+    def _read_history(self, key: str, root: Path) -> Told:
+        """Bring the commits of a work tree up to date, and what they say of files that change together."""
+        from clew.enrich import cochange, history  # lazy: only where something is indexed
+
+        told = history.Told()
+        before = self.store.source(key, history.HISTORY)
+        accept(self.store, key, history.changes(root, before, partial(self.store.sources, key, history.HISTORY), told))
+        now, counted = self.store.source(key, history.HISTORY), self.store.source(key, cochange.COCHANGE)
+        if now is not None and now.digest and not cochange.is_of(counted, now.digest):
+            commits = history.commits_of(self.store.sources(key, history.HISTORY))
+            accept(self.store, key, [cochange.kept(now.digest, cochange.co_changes(commits))])
+        elif now is None and counted is not None:
+            accept(self.store, key, [Delta(cochange.BY, cochange.COCHANGE, is_whole=True, state=None)])
+        return told
+
+    def _couple(self, key: str, states: Sequence[SourceState] | None = None) -> Coupled:
+        """Propose the edges of files whose content, or whose couplings, have changed.
+
+        states  of the files, where the caller has them.
+        """
+        from clew.enrich import cochange, couple, together  # lazy: likewise
+
+        known = self.store.sources(key, "file:") if states is None else states
+        files = {
+            state.source.removeprefix("file:"): state.digest
+            for state in known
+            if state.source.startswith("file:") and state.digest and state.status == "indexed"
+        }
+        deltas = couple.changes(
+            files,
+            history=self.store.source(key, cochange.COCHANGE),
+            sessions=self.store.source(key, together.TOGETHER),
+            before=self.store.source(key, couple.COUPLING),
+            states=partial(self.store.sources, key, couple.COUPLING),
+        )
+        accept(self.store, key, deltas)
+        return couple.coupled_in(self.store.source(key, couple.COUPLING))
 
     def update(self, path: Path, names: Iterable[str]) -> Totals:
         """Read these files of the repository at `path` again, and nothing else: what an editor or a hook calls.
@@ -224,9 +271,25 @@ class Engine:
                 done.problems.append(str(problem))
         for key, (_, names) in done.workspaces.items():
             if names:
+                self._remember_edits(key, names)
                 self.store.refresh(key)
         done.seconds = time.perf_counter() - started
         return done
+
+    def _remember_edits(self, key: str, names: Iterable[str]) -> None:
+        """Note which files these sessions edited, a subagent's with its session's, and couple them."""
+        from clew.enrich import together  # lazy: only where something is ingested
+
+        before = self.store.source(key, together.TOGETHER)
+        known = together.sessions_in(before)
+        for name in dict.fromkeys(name.partition("/")[0] for name in names):
+            sources = [state.source for state in self.store.sources(key, f"session:{name}")]
+            mine = [source for source in sources if source.removeprefix("session:").partition("/")[0] == name]
+            known[name] = together.edited(record for source in mine for record in self.store.of_source(key, source))
+        delta = together.kept(known)
+        if delta.state is not None and (before.digest if before else "") != delta.state.digest:
+            accept(self.store, key, [delta])
+            self._couple(key)
 
     def _take_session(self, key: str, session: Session, source: str, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
         from clew.transcript.follow import UNRECOGNISED, report  # lazy: only called where transcripts are read
@@ -341,6 +404,38 @@ class Engine:
         standings = self.store.standings(key, [version.id for version in versions])
         links = links_of(self.store, key, record)
         return Explained(record, standing, tuple(zip(versions, standings, strict=True)), links)
+
+    def impact(self, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[Impacted]]:
+        """Return what was meant by `names`, and the files that will most probably change with it, the surest first.
+
+        names  each a path, from the current folder or from the repository's root; `path::symbol`; or a handle.
+        Raises UnknownPath for a path that is not indexed, UnknownHandle for what is neither.
+        """
+        from clew.retrieval.couplings import given_of  # lazy: only here
+        from clew.retrieval.impact import impact  # lazy: likewise
+
+        key, root = workspace_of(path)
+        index = self.store.index(key)
+        meant: list[tuple[str, str]] = [self._meant(key, root, index, name) for name in names]
+        given = [given_of(self.store, key, index, file, symbol) for file, symbol in meant]
+        for name, each in zip(names, given, strict=True):
+            if each is None:
+                raise UnknownPath(name)
+        found = impact(self.store, key, [each for each in given if each is not None], limit=limit)
+        return [f"{file}::{symbol}" if symbol else file for file, symbol in meant], found
+
+    def _meant(self, key: str, root: Path, index: Index, name: str) -> tuple[str, str]:
+        """The file and the symbol ("" for all of it) that a name means."""
+        file, _, symbol = name.partition("::")
+        for base in (Path.cwd(), root):
+            full = Path(os.path.normpath(base / file))  # links are not followed: a path is what git calls it
+            if full.is_relative_to(root) and (inside := full.relative_to(root).as_posix()) in index.path_numbers:
+                return inside, symbol
+        looks_like_path = symbol or "/" in file or "." in file or (Path.cwd() / file).exists()
+        if looks_like_path:
+            raise UnknownPath(name)
+        record = self._record(key, name)
+        return record.path, "" if record.subject.startswith("file:") else record.subject.partition("::")[2]
 
     def compact(self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path) -> Packet:
         """Return what of a session should stand in the window after it was cut.

@@ -116,6 +116,18 @@ class UnknownHandle(ClewError):
         super().__init__(f"handle {handle!r} is not known here\nhint: {hint}")
 
 
+class UnknownPath(ClewError):
+    """No indexed file of this repository has this path, or the file has no such symbol."""
+
+    exit_code = 4
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"{name!r} is not indexed here\nhint: name a file of the repository, or path::symbol; `clew index` reads new files"
+        )
+
+
 class Purged(ClewError):
     """The original behind this handle was erased on purpose; only its tombstone is left."""
 

@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "index": "clew.cli.commands.index",
     "ingest": "clew.cli.commands.ingest",
     "retrieve": "clew.cli.commands.retrieve",
+    "impact": "clew.cli.commands.impact",
     "compact": "clew.cli.commands.compact",
     "unfold": "clew.cli.commands.unfold",
     "explain": "clew.cli.commands.explain",

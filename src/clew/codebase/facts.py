@@ -139,6 +139,7 @@ class FileFacts:
     """What one file holds.
 
     package    the package or namespace that the file says it belongs to, with dots; "" if it says none.
+    literals   strings that read like names, each once: no space, some letters.
     is_whole   every byte was parsed by the language's grammar; for sections always true.
     gaps       the module's own text: (start, end) in order, together with the top-level symbols every byte.
     """
@@ -152,3 +153,4 @@ class FileFacts:
     is_whole: bool
     line_count: int
     size: int
+    literals: tuple[str, ...] = ()

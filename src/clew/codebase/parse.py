@@ -56,6 +56,10 @@ _DOT, _MARKS = ord("."), frozenset(b".$@")
 _RECEIVER_BACKWARDS = re.compile(rb"(?:(?:\.[?!]{0,2}|::|>-\??|\\)[\w$@\x80-\xff]+)+")
 _ARROWS = re.compile(r"::|\?->|->|\?\.|!!?\.|\\")
 _JOINTS = frozenset(b".:>\\")
+_QUOTES = frozenset(b"\"'`")
+_LITERAL = re.compile(rb"[^\s\"'`\x80-\xff]*[A-Za-z][^\s\"'`\x80-\xff]*[A-Za-z0-9][^\s\"'`\x80-\xff]*")
+LITERAL_BYTES_MIN, LITERAL_BYTES_MAX = 4, 64  # shorter ones are everywhere, longer ones are data; guess
+LITERALS_MAX = 400  # of one file: with more it is a table of data; guess
 RECEIVER_BYTES_MAX = 48  # a longer receiver is an expression, not a name to look up
 
 _VALUE_KINDS: frozenset[Kind] = frozenset(("constant", "variable"))
@@ -139,6 +143,7 @@ class _Reading:
     bindings: list[Span] = field(default_factory=list[Span])
     imports: tuple[Import, ...] = ()
     masked: bytes | bytearray = b""
+    literals: tuple[str, ...] = ()
     package: str = ""
     docstring: str = ""
     doc_end: int = 0
@@ -171,7 +176,9 @@ def _read(language: Language, source: Source, tree: Tree) -> _Reading:
         starts = {node.start_byte for node in imports}  # `require(…)` is an import, no call
         reading.calls = [call for call in reading.calls if call[0] not in starts]
     masked = bytearray(source.data)
-    for start, end in comments + _spans_of([*captures.get("mask", ()), *captures.get("package", ()), *imports]):
+    strings = _spans_of(captures.get("mask", ()))
+    reading.literals = _literals(source.data, strings)
+    for start, end in comments + strings + _spans_of([*captures.get("package", ()), *imports]):
         masked[start:end] = b" " * (end - start)
     reading.masked = masked
     reading.imports = tuple(found for node in sorted(imports, key=_start_of) for found in language.imports(source, node))
@@ -179,6 +186,19 @@ def _read(language: Language, source: Source, tree: Tree) -> _Reading:
     if packages:
         reading.package = _ARROWS.sub(".", source.text(min(packages, key=_start_of)))
     return reading
+
+
+def _literals(data: bytes, spans: Iterable[Span]) -> tuple[str, ...]:
+    """Return the strings that read like names (events, routes, keys, tables, flags), each once, in order of their first place."""
+    found: dict[str, None] = {}
+    for start, end in spans:
+        if LITERAL_BYTES_MIN <= end - start <= LITERAL_BYTES_MAX and start and data[start - 1] in _QUOTES:
+            text = data[start:end]
+            if _LITERAL.fullmatch(text):
+                found[text.decode("ascii")] = None
+                if len(found) >= LITERALS_MAX:
+                    break
+    return tuple(found)
 
 
 def _start_of(node: Node) -> int:
@@ -325,7 +345,7 @@ def _facts(path: str, name: str, data: bytes, reading: _Reading, language: Langu
     )
     gaps = tuple((start, end) for start, end, owner in spans if owner == 0)
     lines = len(line_starts) - 2 + (1 if size and not data.endswith(b"\n") else 0)
-    return FileFacts(path, name, reading.package, symbols, reading.imports, gaps, reading.is_whole, lines, size)
+    return FileFacts(path, name, reading.package, symbols, reading.imports, gaps, reading.is_whole, lines, size, reading.literals)
 
 
 def _module_name(path: str) -> str:

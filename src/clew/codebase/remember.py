@@ -17,9 +17,9 @@ import msgspec
 from clew.codebase.facts import FileFacts, Import, Symbol
 from clew.records import Blob, Delta, Layer, Record, Resolution, SourceState, Text, Trust, identify
 from clew.text.embed import Embedder
-from clew.text.postings import Document, Use, pack
+from clew.text.postings import Document, Use, literal_name, pack
 
-BY = "codebase/1"
+BY = "codebase/2"
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature
 IMPORT_LINES_MAX = 80  # guess: more is a list of names, not what a reader looks for
 _IMPORTANCE = {"module": 0.4, "class": 0.6, "function": 0.5, "method": 0.5, "section": 0.3, "config": 0.3, "text": 0.2}
@@ -244,6 +244,8 @@ def _document(
         *((name, Use.REFERENCE, times) for name, times in symbol.references),
         *((base.rpartition(".")[2], Use.INHERIT, 1) for base in symbol.bases),
     )
+    if is_file:  # nobody defines these names: who shares one is asked of the index, and a question's links never meet them
+        uses += tuple((literal_name(literal), Use.MENTION, 1) for literal in facts.literals)
     signature = data[symbol.signature_start : symbol.signature_end].decode("utf-8", "replace")
     return Document(
         id=record.id,

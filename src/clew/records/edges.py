@@ -16,6 +16,7 @@ class EdgeKind(StrEnum):
     INHERITS = "inherits"
     TESTS = "tests"
     CO_CHANGES = "co-changes"
+    EDITED_TOGETHER = "edited-together"
     SHARES_LITERAL = "shares-literal"
     SEMANTIC = "semantic"
     MENTIONS = "mentions"

@@ -30,6 +30,7 @@ Docs: TypeAlias = NDArray[np.int32]
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
 RESCORED = 400  # documents whose cosine is computed; guess, a few times what a packet shows of one channel
 PROSE_KINDS = frozenset({"section", "config", "text"})
+COMMIT_KIND = "commit"
 NAME_USERS_MAX = 300  # likewise for a name that more records use; guess
 SCOPE_SAME_FILE = 0.95  # confidences of a name's resolution: agreement with a type checker falls in this order;
 SCOPE_IMPORTED = 0.85  # the figures themselves are guesses
@@ -210,6 +211,15 @@ class Index:
         is_file = self.parent < 0
         has_code[self.path_codes[~of_kind & ~is_file & self.alive]] = True
         return np.where(is_file, ~has_code[self.path_codes], of_kind)
+
+    @cached_property
+    def is_commit(self) -> NDArray[np.bool_]:
+        """(n,) a commit of the repository's history."""
+        pieces: list[NDArray[np.bool_]] = []
+        for shard in self.shards:
+            commit = np.array([kind == COMMIT_KIND for kind in shard.meta.kinds], np.bool_)
+            pieces.append(commit[shard["kind"]] if shard.size else np.zeros(0, np.bool_))
+        return np.concatenate(pieces)
 
     @cached_property
     def parent(self) -> Docs:
@@ -450,6 +460,9 @@ class Index:
             return _no_links()
         unique = np.array(sorted(set(names.tolist())), np.uint64)
         use_names, tails, kinds, counts = self._users_of(unique)
+        # A commit that changed a file does not use it; `changing` answers for those.
+        is_user = ~self.is_commit[tails]
+        use_names, tails, kinds, counts = use_names[is_user], tails[is_user], kinds[is_user], counts[is_user]
         # A name that half the repository uses tells nothing of any user: a hub neither collects nor spreads.
         users = np.bincount(np.searchsorted(unique, use_names), minlength=len(unique))
         told = users[np.searchsorted(unique, use_names)] <= NAME_USERS_MAX
@@ -460,6 +473,46 @@ class Index:
         keep = wanted[links.heads]
         del heads
         return Links(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
+
+    def changing(self, docs: Docs) -> tuple[Docs, Docs]:
+        """Commits that changed these files under the names that they have now: (m,) commits, and (m,) which of `docs` each changed."""
+        names, heads = self._defines_of(docs)
+        if not len(names):
+            return np.empty(0, np.int32), np.empty(0, np.int32)
+        order = np.argsort(names, kind="stable")
+        use_names, tails, _, _ = self._users_of(np.unique(names))
+        keep = self.is_commit[tails]
+        use_names, tails = use_names[keep], tails[keep]
+        low, high = np.searchsorted(names[order], use_names, "left"), np.searchsorted(names[order], use_names, "right")
+        rows, owner = _ranges(low, high)
+        return tails[owner].astype(np.int32), heads[order][rows].astype(np.int32)
+
+    def sharing(self, docs: Docs, *, files_max: int) -> tuple[NDArray[np.uint64], Docs, NDArray[np.int64]]:
+        """Names that these documents use and that stand in few files of code: (m,) keys, users elsewhere, and in how many files.
+
+        files_max  names that stand in more files are left out, as are those that only one file uses.
+        Each key is `clew.text.postings.term_hash` of the name; a user that uses a name twice stands there once.
+        """
+        names, _, _, _ = self._uses_of(docs)
+        none = np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int64)
+        if not len(names):
+            return none
+        keys, users, _, _ = self._users_of(np.unique(names))
+        keep = self.among("file:").mask[users]
+        keys, users = keys[keep], users[keep]
+        pairs = np.unique(np.stack([keys, self.path_codes[users].astype(np.uint64)]), axis=1)
+        shared, files = np.unique(pairs[0], return_counts=True)
+        own = np.unique(self.path_codes[docs])
+        at = np.searchsorted(shared, keys)
+        keep = (files[at] <= files_max) & (files[at] > 1) & ~np.isin(self.path_codes[users], own)
+        return keys[keep], users[keep], files[at][keep]
+
+    def imports(self, codes: Docs) -> tuple[Docs, Docs, Floats]:
+        """Imports from and to these files: (m,) numbers of the importing and of the imported path, and the confidence."""
+        keys, weights = self._scopes
+        tails, heads = (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)
+        keep = (np.isin(tails, codes) | np.isin(heads, codes)) & (tails != heads)
+        return tails[keep], heads[keep], weights[keep]
 
     def _uses_of(self, docs: Docs) -> tuple[NDArray[np.uint64], Docs, NDArray[np.uint8], NDArray[np.uint8]]:
         pieces: list[tuple[NDArray[Any], ...]] = []
@@ -539,11 +592,15 @@ class Index:
         """(importing path << 32 | imported path) ascending, and the confidence of each import."""
         keys: list[NDArray[np.int64]] = []
         weights: list[Floats] = []
-        for shard in self.shards:
+        for shard, offset in zip(self.shards, self.offsets, strict=True):
             codes = np.array([self.path_numbers[path] for path in shard.meta.paths], np.int64)
+            is_here = np.zeros(len(codes), np.bool_)  # what a file imported before it was changed no longer counts
+            is_here[shard["path"][self.alive[offset : offset + shard.size]].astype(np.int64)] = True
             pairs = shard["scope"].astype(np.int64)
+            held = is_here[pairs[:, 0]] if len(pairs) else np.empty(0, np.bool_)
+            pairs = pairs[held]
             keys.append(codes[pairs[:, 0]] << 32 | codes[pairs[:, 1]] if len(pairs) else np.empty(0, np.int64))
-            weights.append(shard["scope_weight"].astype(np.float32))
+            weights.append(shard["scope_weight"][held].astype(np.float32))
         joined, confidence = np.concatenate(keys), np.concatenate(weights)
         order = np.lexsort((confidence, joined))
         return joined[order], confidence[order]

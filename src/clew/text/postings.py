@@ -132,6 +132,11 @@ _ARRAYS: tuple[tuple[str, str], ...] = (
 _MAGIC = b"clewseg1"
 
 
+def literal_name(literal: str) -> str:
+    """The name under which files share a string literal; no definition can be called so."""
+    return f"'literal:{literal}"
+
+
 def term_hash(term: str) -> int:
     """64-bit key of a term or a name; two of a million terms share one with a chance of 3e-8."""
     return xxh64_intdigest(term.encode("utf-8", "surrogatepass"))

@@ -24,7 +24,8 @@ def command(path: Path, *, is_json: bool, is_quiet: bool) -> None:
     """Index the repository that holds PATH (default: the current folder).
 
     Only files that changed since the last run are read, on all cores. What git ignores is left out; binary,
-    generated, minified, vendored and huge files are named but not read.
+    generated, minified, vendored and huge files are named but not read. The newest commits are read too, where the folder
+    is a git work tree: files that changed together, or that are called after one another, are coupled.
     """
     with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
         indexed = engine.index(path, progress=show)
@@ -57,6 +58,13 @@ def as_json(indexed: Indexed) -> dict[str, Any]:
         "broken": report.broken,
         "languages": dict(sorted(report.languages.items())),
         "skipped": dict(sorted(report.skipped.items())),
+        "commits": indexed.commits,
+        "coupled": {
+            "files": indexed.coupled.files,
+            "co_changes": indexed.coupled.co_changes,
+            "tests": indexed.coupled.tests,
+            "together": indexed.coupled.together,
+        },
         "named": [{"path": path, "reason": reason} for path, reason in sorted(report.named)],
         "problems": list(report.problems),
         "seconds": round(indexed.seconds, 3),
@@ -76,4 +84,12 @@ def as_text(indexed: Indexed) -> str:
         lines.append("only named: " + ", ".join(f"{count:,} {reason}" for reason, count in sorted(report.skipped.items())))
     if report.broken:
         lines.append(f"did not parse whole, but can be searched: {output.counted(report.broken, 'file')}")
+    coupled = indexed.coupled
+    if coupled.files:
+        kinds = (
+            (coupled.co_changes, f"{coupled.co_changes:,} by {output.counted(indexed.commits, 'commit')}"),
+            (coupled.tests, f"{coupled.tests:,} of tests by name"),
+            (coupled.together, f"{coupled.together:,} by sessions"),
+        )
+        lines.append(f"coupled: {output.counted(coupled.files, 'file')}, " + ", ".join(words for count, words in kinds if count))
     return "".join(output.visible(line) + "\n" for line in lines)

@@ -1,0 +1,1 @@
+"""Impact: one file of a change is known; which are the others?"""

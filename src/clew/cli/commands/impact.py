@@ -1,0 +1,77 @@
+"""`clew impact`: what else will have to change?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clew.cli import output
+from clew.cli.open import folder, is_indexed, opened
+from clew.cli.options import example, json_option, quiet_option, repo_option
+from clew.cli.progress import progress
+from clew.settings import workspace_of
+
+if TYPE_CHECKING:
+    from clew.retrieval.impact import Impacted
+
+LIMIT = 20
+
+EXAMPLE = """
+clew impact src/clew/store/ports.py
+clew impact src/clew/engine.py::Engine.index --limit 5 --json
+"""
+
+
+@click.command(short_help="What else will have to change with these files.", epilog=example(EXAMPLE))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--limit", type=click.IntRange(1, 1000), default=LIMIT, show_default=True, metavar="N", help="Files that are listed at most.")
+@repo_option
+@json_option
+@quiet_option
+def command(paths: tuple[str, ...], *, limit: int, repo: Path, is_json: bool, is_quiet: bool) -> None:
+    """List the files that will most probably have to change when PATH does, with the reasons.
+
+    PATH is a file, `path::symbol`, or a handle; several count together. What is known comes from commits, imports, calls,
+    shared names and literals, tests and sessions. A repository that was never indexed is indexed first.
+    """
+    folder(repo)
+    _, root = workspace_of(repo)
+    with opened() as engine:
+        if not is_indexed(engine, repo):
+            if not is_quiet:
+                output.say(f"clew: {root} was never indexed; indexing it first")
+            with progress(is_quiet=is_quiet) as bar:
+                engine.index(repo, progress=bar)
+        given, found = engine.impact(repo, paths, limit=limit)
+    if is_json:
+        output.write_json(as_json(given, found, root=root))
+        return
+    output.write_text(as_text(found))
+    if not found and not is_quiet:
+        output.say(f"clew: nothing is known to change with {', '.join(given)}")
+
+
+def as_json(given: Sequence[str], found: Sequence[Impacted], *, root: Path) -> dict[str, Any]:
+    """The files with their scores, shares by kind and reasons, for machines."""
+    return {
+        "given": list(given),
+        "root": str(root),
+        "files": [
+            {
+                "path": one.path,
+                "score": round(one.score, 4),
+                "why": list(one.reasons),
+                "shares": {kind: round(share, 4) for kind, share in one.shares.items()},
+            }
+            for one in found
+        ],
+    }
+
+
+def as_text(found: Sequence[Impacted]) -> str:
+    """One line for each file: score, path, reasons."""
+    width = max((len(output.visible(one.path)) for one in found), default=0)
+    return "".join(f"{one.score:5.2f}  {output.visible(one.path):<{width}}  {output.visible('; '.join(one.reasons))}\n" for one in found)

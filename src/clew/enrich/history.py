@@ -1,0 +1,222 @@
+"""History: the newest commits of a work tree, as records that can be found by their words.
+
+Reads what leads to HEAD and nothing else, so whoever stands at an old commit sees what was known then. A commit becomes
+a searchable record: its message, and the names of the files that it changed, which are joined with the files that
+exist when somebody asks. Merges are left out; what they bring is there already.
+
+Commits are kept in blocks, each a source of its own. A block ends at a commit whose hash says so, as in content-defined
+chunking: new commits change the newest block only, and which commits are in which block depends on the history alone.
+What is kept after any series of commits, amendments and rebases therefore equals what a first run would make.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+from clew.enrich.git import GitFailed, ask, has_history
+from clew.records import Delta, Layer, Record, Resolution, SourceState, Text, Trust, identify
+from clew.text.postings import Document, Use, pack
+
+BY = "history/1"
+HISTORY = "history:"  # the source that remembers which commit was HEAD; blocks are `history:<their oldest commit>`
+COMMITS_MAX = 3000  # sympy: 0.3 s of git, about two years; older commits tell of files that have since changed their company
+BLOCK_COMMITS = 128  # on average; the newest block, half of it on average, is read again with each new commit
+BLOCK_COMMITS_MAX = 1024  # one block in 3,000 would be longer, and is cut where the list ends
+FILES_MAX = 20  # a commit that changes more is a sweep (formatting, a move, a licence) and couples nothing; bench/LOG.md
+IMPORTANCE = 0.2  # guess: below any code, whose history it is
+BODY_CHARS_MAX = 1000  # of a message below its first line: the reasons come first, then trailers and lists
+SUBJECT_CHARS_MAX = 200
+_HEADER = re.compile(rb"\x01[0-9a-f]{40,64}")
+_STATUS = re.compile(rb"\n?([ACDMRTUXB])\d*")
+
+
+class Commit(msgspec.Struct, array_like=True, frozen=True):
+    """What is kept of a commit for counting. `files` are the paths that it left changed, `moved` (old, new) of pure renames.
+
+    A commit without parents, or at the edge of a shallow clone, shows every file as new: it has no files here.
+    """
+
+    id: str
+    at_s: int
+    files: list[str] = []
+    moved: list[tuple[str, str]] = []
+
+
+@dataclass(slots=True)
+class Told:
+    """What a run saw. `problems` are sentences; `commits` is how many are known now."""
+
+    commits: int = 0
+    read: int = 0
+    problems: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    commit: Commit
+    message: str
+
+
+def changes(root: Path, before: SourceState | None, states: Callable[[], Sequence[SourceState]], told: Told) -> Iterator[Delta]:
+    """Yield a Delta for every block of commits that differs from its state, and one for each that is gone.
+
+    before  the state of HISTORY that an earlier run left.
+    states  gives those of all sources whose name begins with HISTORY; asked only when HEAD has moved.
+    told    is filled while the iterator runs. Nothing raises: what git cannot tell is a problem in it.
+    Cost    one call of git, about 5 ms, when HEAD is where it was.
+    """
+    told.commits = before.size if before else 0
+    if not has_history(root):
+        told.commits = 0
+        if before is not None:
+            yield from (Delta(BY, state.source, is_whole=True, state=None) for state in states())
+        return
+    made_by = _maker(root)
+    try:
+        head = ask(root, "rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
+    except GitFailed as failure:
+        if str(failure):  # without a word there is no commit yet
+            told.problems.append(f"history: {failure}")
+        return
+    if before is not None and (before.digest, before.note) == (head, made_by):
+        return
+    try:
+        wanted = _blocks(_list(root, head))
+        known = {state.source: state.digest if before and before.note == made_by else "" for state in states()}
+        stale = {source: ids for source, ids in wanted.items() if known.get(source) != _digest(ids)}
+        read = _read(root, [commit for ids in stale.values() for commit in ids])
+        is_shallow = ask(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
+    except GitFailed as failure:
+        told.problems.append(f"history: {failure or 'git gave no answer'}")
+        return
+    told.commits, told.read = sum(map(len, wanted.values())), len(read)
+    if is_shallow:
+        told.problems.append(f"history: the clone is shallow; what changes together is known from {told.commits} commits only")
+    if before is not None:  # a run that is killed here leaves blocks of two histories, and nobody may believe them
+        yield Delta(BY, HISTORY, is_whole=False, state=SourceState(HISTORY, note=made_by))
+    for source, ids in stale.items():
+        yield _delta(source, [read[commit] for commit in ids if commit in read], _digest(ids))
+    for source in sorted(known.keys() - wanted.keys() - {HISTORY}):
+        yield Delta(BY, source, is_whole=True, state=None)
+    yield Delta(BY, HISTORY, is_whole=False, state=SourceState(HISTORY, head, told.commits, 0, "indexed", made_by))
+
+
+def commits_of(states: Iterable[SourceState]) -> list[Commit]:
+    """The commits in these states, newest first: by time, then by hash."""
+    found: list[Commit] = []
+    for state in states:
+        if state.source != HISTORY:
+            found += msgspec.json.decode(state.note, type=list[Commit])
+    return sorted(found, key=lambda commit: (-commit.at_s, commit.id))
+
+
+def _maker(root: Path) -> str:
+    """Who makes the records: this release, from a history that begins where it begins now."""
+    edge = root / ".git" / "shallow"
+    return f"{BY} {blake2b(edge.read_bytes(), digest_size=16).hexdigest()}" if edge.is_file() else BY
+
+
+def _list(root: Path, head: str) -> list[str]:
+    """Hashes of the newest commits that lead to `head`, newest first."""
+    said = ask(root, "rev-list", "--no-merges", f"--max-count={COMMITS_MAX + BLOCK_COMMITS_MAX}", head)
+    return said.decode().split()
+
+
+def _blocks(ids: Sequence[str]) -> dict[str, list[str]]:
+    """Source name → its commits, for the blocks that begin among the newest COMMITS_MAX; the first block is the newest."""
+    blocks: dict[str, list[str]] = {}
+    block: list[str] = []
+    for at, commit in enumerate(ids):
+        block.append(commit)
+        if int(commit[:8], 16) % BLOCK_COMMITS == 0 or at + 1 == len(ids):
+            blocks[HISTORY + commit[:16]] = block
+            block = []
+            if at + 1 >= COMMITS_MAX:
+                break
+    return blocks
+
+
+def _digest(ids: Sequence[str]) -> str:
+    return blake2b("\n".join(ids).encode(), digest_size=16).hexdigest()
+
+
+def _read(root: Path, ids: Sequence[str]) -> dict[str, _Read]:
+    """Read these commits: what they say and which files they changed. Pure renames only are told: others need the files' bytes."""
+    if not ids:
+        return {}
+    form = "--format=%x01%H%x00%P%x00%ct%x00%B"
+    said = ask(
+        root, "log", "--no-walk=unsorted", "--stdin", "-z", form, "--name-status", "-M100%", "--no-ext-diff", "--no-textconv",
+        "--no-notes", "--no-color", given="\n".join(ids).encode() + b"\n",
+    )  # fmt: skip
+    tokens = said.split(b"\0")
+    found: dict[str, _Read] = {}
+    at = 0
+    while at + 3 < len(tokens):
+        if not _HEADER.fullmatch(tokens[at]):
+            raise GitFailed("git's log has a form that is not known")
+        commit, parents, at_s, message = tokens[at][1:].decode(), tokens[at + 1], int(tokens[at + 2]), tokens[at + 3]
+        at += 4
+        files: list[bytes] = []
+        moved: list[tuple[bytes, bytes]] = []
+        while at < len(tokens) and (status := _STATUS.fullmatch(tokens[at])):
+            if status[1] in b"RC":
+                files.append(tokens[at + 2])
+                if status[1] == b"R":
+                    moved.append((tokens[at + 1], tokens[at + 2]))
+                at += 3
+            else:
+                files.append(tokens[at + 1])
+                at += 2
+        if not parents:
+            files, moved = [], []
+        pairs = [names for pair in moved if len(names := _names(pair)) == 2]
+        kept = Commit(commit, at_s, _names(files) if len(files) <= FILES_MAX else [], [(old, new) for old, new in pairs])
+        found[commit] = _Read(kept, message.decode("utf-8", "replace"))
+    return found
+
+
+def _names(paths: Sequence[bytes]) -> list[str]:
+    """The paths that are UTF-8; a state's note cannot hold others."""
+    names: list[str] = []
+    for path in paths:
+        with suppress(UnicodeDecodeError):
+            names.append(path.decode())
+    return names
+
+
+def _delta(source: str, reads: Sequence[_Read], digest: str) -> Delta:
+    records: list[Record] = []
+    documents: list[Document] = []
+    for at, (commit, message) in enumerate((read.commit, read.message) for read in reversed(reads)):
+        subject, _, body = message.strip().partition("\n")
+        subject, body = subject.strip()[:SUBJECT_CHARS_MAX], body.strip()[:BODY_CHARS_MAX]
+        name = f"{commit.id[:12]} {subject}"
+        whole = "\n".join(part for part in (subject, f"\n{body}" if body else "", "", *commit.files) if part) + "\n"
+        record = Record(
+            id=identify("history", commit.id),
+            layer=Layer.ACTION,
+            kind="commit",
+            subject=f"commit:{commit.id}",
+            source=source,
+            digest=commit.id,
+            name=name,
+            texts=(Text(Resolution.NAME, len(name), inline=name), Text(Resolution.FULL, len(whole), inline=whole)),
+            seq=at,
+            trust=Trust.OBSERVED,
+            importance=IMPORTANCE,
+            at_ns=commit.at_s * 1_000_000_000,
+        )
+        records.append(record)
+        uses = tuple((f"file:{path}", Use.MENTION, 1) for path in commit.files)
+        documents.append(Document(record.id, record.layer.value, record.kind, "", (subject, "", "", body, ""), (commit.id,), uses))
+    note = msgspec.json.encode([read.commit for read in reads]).decode()
+    state = SourceState(source, digest, len(reads), 0, "indexed", note)
+    return Delta(BY, source, is_whole=True, records=tuple(records), segment=pack(documents), state=state)

@@ -1,0 +1,68 @@
+"""Namesakes: which file does a test check, as far as their names tell?
+
+`test_parser.py`, `parser_test.go`, `parser.spec.ts` and `ParserTest.java` check a file called `parser`. Of several files
+of that name those count that share most of the test's folders. Pure: paths in, pairs out; imports and calls say the
+same from within, and are joined when somebody asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from clew.codebase.remember import is_test_path
+from clew.enrich.partners import Partner, Table
+
+CANDIDATES_MAX = 3  # of one test: with more the name is a common word
+SURE = 0.8  # of a pair that is alone in its name; shared evenly among several; guess
+_PREFIX = re.compile(r"^(?:tests?[_-]+|Tests?(?=[A-Z]))")
+_SUFFIX = re.compile(r"(?:[_-]+(?:tests?|specs?|unittests?)|(?<=[a-z0-9])(?:Tests?|Specs?|TestCase|IT))$")
+_MARKS = frozenset({"test", "tests", "spec", "specs", "cy"})
+_FAMILIES = {
+    ending: family for family, endings in (("js", "ts tsx jsx mjs cjs mts"), ("c", "h cc cpp cxx hpp")) for ending in endings.split()
+}
+
+
+def namesakes(paths: Iterable[str]) -> Table:
+    """Return, for each test, what it checks, by name alone."""
+    by_name: dict[tuple[str, str], list[str]] = {}
+    tests: list[tuple[str, tuple[str, str]]] = []
+    for path in sorted(paths):
+        stem, family = _named(path)
+        plain = _checked(stem)
+        if is_test_path(path) or plain != stem:
+            if plain != stem or "." in PurePosixPath(path).stem:
+                tests.append((path, (plain.partition(".")[0].lower(), family)))
+        else:
+            by_name.setdefault((stem.lower(), family), []).append(path)
+    pairs: dict[str, list[Partner]] = {}
+    for test, key in tests:
+        found = by_name.get(key, [])
+        nearest = max((_shared(test, path) for path in found), default=0)
+        kept = [path for path in found if _shared(test, path) == nearest]
+        if kept and len(kept) <= CANDIDATES_MAX:
+            pairs[test] = [Partner(path, round(SURE / len(kept), 3)) for path in kept]
+    return pairs
+
+
+def _named(path: str) -> tuple[str, str]:
+    """The file's name without its ending, and the family of languages that the ending means."""
+    name = path.rpartition("/")[2]
+    stem, _, ending = name.rpartition(".")
+    ending = ending.lower()
+    return (stem or name), _FAMILIES.get(ending, ending)
+
+
+def _checked(stem: str) -> str:
+    """The stem of what a test of this stem checks; the stem itself where it is no test's."""
+    first, _, mark = stem.rpartition(".")
+    if first and mark.lower() in _MARKS:
+        return first
+    plain = _SUFFIX.sub("", _PREFIX.sub("", stem))
+    return plain or stem
+
+
+def _shared(a: str, b: str) -> int:
+    """Folders that both paths have, wherever they stand: `tests/net/test_io.py` is nearer to `src/net/io.py`."""
+    return len(set(a.split("/")[:-1]) & set(b.split("/")[:-1]))

@@ -1,0 +1,229 @@
+"""Couplings: what hangs together with a file, by kind?
+
+Each kind gives other files a share between 0 and 1 and says why. What was counted in history and sessions comes as stored
+edges, everything else is joined from the index. Knows nothing of what a kind is worth; `impact` does. Pure over a Reader.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import log2
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.records import EdgeKind, identify
+from clew.store.index import Index
+from clew.store.ports import Reader
+from clew.text.postings import Use, literal_name, term_hash
+
+KINDS: tuple[str, ...] = ("co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder")
+"""Every kind of coupling, in the order in which they are counted."""
+
+SHARED_FILES_MAX = 6  # a name or a literal that stands in more files couples none of them; guess
+_WORD = re.compile(r"[A-Za-z][a-z]*|[0-9]+")
+_TEST_WORDS = frozenset({"test", "tests", "spec", "specs"})
+_LITERAL = re.compile(rb"[\"'`]([^\s\"'`]{4,64})[\"'`]")
+_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{2,}")
+
+Codes = NDArray[np.int32]
+Counted = tuple[float, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What will change: a file, or some lines of it. docs (k,) are its records, `module` that of the whole file."""
+
+    path: str
+    code: int
+    docs: Codes
+    module: str
+    digest: str
+
+
+def given_of(reader: Reader, workspace: str, index: Index, path: str, symbol: str = "") -> Given | None:
+    """What stands in the index under this path, or of it under this symbol; None when it is not there.
+
+    symbol  a name, or a qualified name as packets print it; what it contains belongs to it.
+    """
+    state = reader.source(workspace, f"file:{path}")
+    code = index.path_numbers.get(path)
+    if state is None or code is None:
+        return None
+    mask = index.among("file:").mask & (index.path_codes == code)
+    docs = np.flatnonzero(mask).astype(np.int32)
+    if symbol:
+        named = {int(doc) for name in (f"symbol:{path}::{symbol}", symbol) for doc in index.defining(name).tolist() if mask[doc]}
+        kept = set(named)
+        for doc in docs.tolist():  # parents stand before children
+            if int(index.parent[doc]) in kept:
+                kept.add(doc)
+        docs = np.array(sorted(kept), np.int32)
+    return Given(path, code, docs, identify("code", f"file:{path}", state.digest), state.digest) if len(docs) else None
+
+
+def signals(reader: Reader, workspace: str, index: Index, given: Given) -> dict[str, dict[str, Counted]]:
+    """For each kind of KINDS: path of another file → its share, 0 to 1, and a reason in words."""
+    found: dict[str, dict[str, Counted]] = {kind: {} for kind in KINDS}
+    _by_edges(reader, workspace, index, given, found)
+    _by_imports(index, given, found["imports"])
+    _by_uses(index, given, found)
+    _by_shared_names(reader, workspace, index, given, found)
+    _by_path(index, given, found)
+    for shares in found.values():
+        shares.pop(given.path, None)
+        for path in [path for path, (share, _) in shares.items() if share <= 0]:
+            del shares[path]
+    return found
+
+
+def _by_edges(reader: Reader, workspace: str, index: Index, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+    edges = [edge for edge in reader.edges(workspace, [given.module]) if edge.kind in _STORED]
+    others = {edge.head if edge.tail == given.module else edge.tail for edge in edges}
+    paths = {index.id_of(int(doc)): index.paths[index.path_codes[doc]] for doc in index.docs_of(sorted(others)).tolist()}
+    commits = _commits(index, given, paths)
+    for edge in edges:
+        is_from = edge.tail == given.module
+        path = paths.get(edge.head if is_from else edge.tail)
+        if path is None:
+            continue
+        kind, forth, back = _STORED[edge.kind]
+        if edge.kind is EdgeKind.CO_CHANGES:
+            if not is_from:  # how often the given file changes with the other says less of the other
+                continue
+            both, times = commits.get(path, 0), commits[""]
+            reason = f"changed together in {both} of {times} commits" if both else "changed together under an earlier name"
+        else:
+            reason = forth if is_from else back
+        _take(found[kind], path, edge.weight, reason)
+
+
+_STORED: dict[EdgeKind, tuple[str, str, str]] = {
+    EdgeKind.CO_CHANGES: ("co-change", "", ""),
+    EdgeKind.TESTS: ("tests", "is tested by it", "tests it, by its name"),
+    EdgeKind.EDITED_TOGETHER: ("sessions", "edited together in sessions", "edited together in sessions"),
+}
+
+
+def _commits(index: Index, given: Given, paths: Mapping[str, str]) -> dict[str, int]:
+    """How many commits changed the given file ("") and each of `paths` with it."""
+    commits, _ = index.changing(index.docs_of([given.module]))
+    mine = np.unique(commits)
+    counts = {"": len(mine)}
+    docs = index.docs_of(sorted(paths))
+    theirs, heads = index.changing(docs)
+    keep = np.isin(theirs, mine)
+    pairs = np.unique(np.stack([theirs[keep], heads[keep]]), axis=1)
+    known, times = np.unique(pairs[1], return_counts=True)
+    for head, count in zip(known.tolist(), times.tolist(), strict=True):
+        counts[index.paths[int(index.path_codes[head])]] = count
+    return counts
+
+
+def _by_imports(index: Index, given: Given, found: dict[str, Counted]) -> None:
+    tails, heads, weights = index.imports(np.array([given.code], np.int32))
+    for tail, head, weight in zip(tails.tolist(), heads.tolist(), weights.tolist(), strict=True):
+        other, reason = (head, "is imported by it") if tail == given.code else (tail, "imports it")
+        _take(found, index.paths[int(other)], float(weight), reason)
+
+
+_OUT = {Use.CALL: "is called by it", Use.REFERENCE: "is referred to by it", Use.INHERIT: "is inherited by it", Use.MENTION: ""}
+_IN = {Use.CALL: "calls", Use.REFERENCE: "refers to", Use.INHERIT: "inherits from", Use.MENTION: ""}
+
+
+def _by_uses(index: Index, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+    """Calls, references and bases between the files, either way: each file's links are added up and saturate."""
+    out, back = index.outgoing(given.docs), index.incoming(given.docs)
+    sums: dict[tuple[str, str], float] = {}
+    best: dict[tuple[str, str], tuple[float, str]] = {}
+    mask = index.among("file:").mask
+    for links, is_out in ((out, True), (back, False)):
+        others, mine = (links.heads, links.tails) if is_out else (links.tails, links.heads)
+        for other, own, use, weight in zip(others.tolist(), mine.tolist(), links.kinds.tolist(), links.weights.tolist(), strict=True):
+            code = int(index.path_codes[other])
+            if code == given.code or not mask[other]:
+                continue
+            key = ("inherits" if use == Use.INHERIT else "calls", index.paths[code])
+            sums[key] = sums.get(key, 0.0) + weight
+            if weight > best.get(key, (0.0, ""))[0]:
+                best[key] = (weight, f"{_OUT[Use(use)]}" if is_out else f"{_IN[Use(use)]} it")
+            del own
+    for (kind, path), total in sums.items():
+        _take(found[kind], path, total / (total + 1.0), best[kind, path][1])
+
+
+def _by_shared_names(reader: Reader, workspace: str, index: Index, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+    """Names and string literals that stand here and in few other files."""
+    keys, users, files = index.sharing(given.docs, files_max=SHARED_FILES_MAX)
+    if not len(keys):
+        return
+    text = _text_of(reader, workspace, given)
+    literals = {term_hash(literal_name(word)): word for word in _words(_LITERAL, text)}
+    names = {term_hash(word): word for word in _words(_NAME, text)}
+    sums: dict[tuple[str, str], float] = {}
+    best: dict[tuple[str, str], tuple[float, str]] = {}
+    seen: set[tuple[int, int]] = set()
+    for key, user, count in zip(keys.tolist(), users.tolist(), files.tolist(), strict=True):
+        code = int(index.path_codes[user])
+        if (key, code) in seen:
+            continue
+        seen.add((key, code))
+        kind = "literals" if key in literals else "names"
+        word = literals.get(key) or names.get(key, "")
+        weight = 1.0 / (count - 1)
+        at = (kind, index.paths[code])
+        sums[at] = sums.get(at, 0.0) + weight
+        rank = (weight, word)
+        if word and rank > best.get(at, (0.0, "")):
+            best[at] = rank
+    for at, total in sums.items():
+        kind, path = at
+        word = best.get(at, (0.0, ""))[1]
+        what = f"the literal {word!r}" if kind == "literals" else f"the rare name {word}"
+        _take(found[kind], path, total / (total + 2.0), f"shares {what}" if word else "")
+
+
+def _text_of(reader: Reader, workspace: str, given: Given) -> bytes:
+    try:
+        return reader.blob(workspace, given.digest)
+    except KeyError:  # only named, not read
+        return b""
+
+
+def _words(pattern: re.Pattern[bytes], text: bytes) -> Iterable[str]:
+    return sorted({word.decode("ascii", "replace") for word in pattern.findall(text)})
+
+
+def _by_path(index: Index, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+    """Files of a like name, and files of the same folder."""
+    folder, _, name = given.path.rpartition("/")
+    mine = _name_words(name)
+    words = index.among("file:").path_words
+    beside: list[str] = []
+    for code in np.flatnonzero(words).tolist():
+        path = index.paths[code]
+        if path == given.path:
+            continue
+        their_folder, _, their_name = path.rpartition("/")
+        theirs = _name_words(their_name)
+        if mine and theirs and (common := len(mine & theirs)):
+            share = common / len(mine | theirs)
+            if share >= 0.5:
+                _take(found["name"], path, share, "has a like name" if share < 1 else "has the same name")
+        if their_folder == folder:
+            beside.append(path)
+    for path in beside:
+        _take(found["folder"], path, 1.0 / (1.0 + log2(max(len(beside), 1)) / 4.0), "stands in the same folder")
+
+
+def _name_words(name: str) -> frozenset[str]:
+    """The words of a file's name without its ending and without what marks a test."""
+    stem = name.partition(".")[0] or name
+    return frozenset(word.lower() for word in _WORD.findall(stem)) - _TEST_WORDS
+
+
+def _take(found: dict[str, Counted], path: str, share: float, reason: str) -> None:
+    if share > found.get(path, (0.0, ""))[0]:
+        found[path] = (min(share, 1.0), reason)

@@ -1,0 +1,61 @@
+"""Impact: if these files change, what else will have to?
+
+A weighted sum of what couples other files with the given ones (`clew.retrieval.couplings`) ranks them. Pure over a Reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from clew.retrieval.couplings import KINDS, Given, signals
+from clew.store.ports import Reader
+
+WEIGHTS: Mapping[str, float] = {
+    "co-change": 1.0,
+    "sessions": 0.5,
+    "tests": 0.5,
+    "imports": 0.3,
+    "calls": 0.4,
+    "inherits": 0.3,
+    "names": 0.3,
+    "literals": 0.2,
+    "name": 0.3,
+    "folder": 0.15,
+}
+REASONS_MAX = 3
+
+
+@dataclass(slots=True)
+class Impacted:
+    """A file that may have to change as well. shares: kind → 0 to 1; reasons: strongest first."""
+
+    path: str
+    score: float = 0.0
+    shares: dict[str, float] = field(default_factory=dict[str, float])
+    reasons: tuple[str, ...] = ()
+
+
+def impact(reader: Reader, workspace: str, given: Sequence[Given], *, limit: int, weights: Mapping[str, float] = WEIGHTS) -> list[Impacted]:
+    """Return the files that most probably change with the given ones, first the surest; ties by path.
+
+    weights  what a share of 1 of each kind is worth; a kind that is not in it is not counted.
+    Cost     about 10 ms for a file of 2,000.
+    """
+    index = reader.index(workspace)
+    found: dict[str, Impacted] = {}
+    told: dict[str, list[tuple[float, int, str]]] = {}
+    own = {each.path for each in given}
+    for each in given:
+        for order, (kind, shares) in enumerate(signals(reader, workspace, index, each).items()):
+            for path, (share, reason) in shares.items():
+                if path in own or kind not in weights:
+                    continue
+                one = found.setdefault(path, Impacted(path))
+                one.shares[kind] = max(one.shares.get(kind, 0.0), share)
+                if reason:
+                    told.setdefault(path, []).append((-weights[kind] * share, order, reason))
+    for path, one in found.items():
+        one.score = round(sum(weights[kind] * one.shares[kind] for kind in KINDS if kind in one.shares), 6)
+        one.reasons = tuple(dict.fromkeys(reason for _, _, reason in sorted(told.get(path, []))))[:REASONS_MAX]
+    return sorted((one for one in found.values() if one.score > 0), key=lambda one: (-one.score, one.path))[:limit]
