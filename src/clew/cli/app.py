@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "ingest": "clew.cli.commands.ingest",
     "retrieve": "clew.cli.commands.retrieve",
     "impact": "clew.cli.commands.impact",
+    "calibrate": "clew.cli.commands.calibrate",
     "compact": "clew.cli.commands.compact",
     "unfold": "clew.cli.commands.unfold",
     "explain": "clew.cli.commands.explain",
