@@ -33,7 +33,6 @@ from clew.store.index import Index
 from clew.task.tracker import question_state
 from clew.text.tokens import counter
 
-COMMITS = 120  # more takes longer and tells of code that is gone; bench/calibrate
 USABLE_MIN = 40  # with fewer, 12 or less would judge; guess
 FIT_SHARE = 0.7  # of the commits, the older ones
 BUDGET_TOKENS = 8192
@@ -77,7 +76,7 @@ class _Gold:
     files: NDArray[np.int32]
 
 
-def calibrate(root: Path, *, commits: int = COMMITS, progress: Progress | None = None) -> Calibrated:
+def calibrate(root: Path, *, commits: int, progress: Progress | None = None) -> Calibrated:
     """Replay the newest commits of the work tree at `root`, and return what they say of the weights. Writes nothing.
 
     Cost  the tree of the oldest commit is parsed once, in this process; then about 0.2 s a commit that is fitted to, and
@@ -114,7 +113,7 @@ def _judge(root: Path, head: str, told: Replay, found: Calibrated, progress: Pro
             weights, pull = fitted(learned)
         past.tell(tuple(reversed(told.reads[at : order[one.id]])))
         at = order[one.id]
-        past.move(one.parent)
+        past.stand_at(one.parent)
         index = past.index("")
         gold = _gold(index, one)
         if not len(gold.records):
@@ -132,22 +131,21 @@ def _judge(root: Path, head: str, told: Replay, found: Calibrated, progress: Pro
         found.reason = "no commit can be asked: none changes code that was there, with a message that tells what"
         return
     table = np.array(scores)
-    gains = likelihood(judged, weights) - likelihood(judged, DEFAULT)
     found.note = Note(
         maker(), head, len(learned) + len(judged), len(learned), len(judged), pull,
         {name: float(getattr(weights, name)) for name in CHANNELS},
         [_measure(name, table[:, 0, column], table[:, 1, column]) for column, name in enumerate(MEASURES)],
         round(float(likelihood(judged, DEFAULT).mean()), 4), round(float(likelihood(judged, weights).mean()), 4),
     )  # fmt: skip
-    found.reason = _refusal(found.note, float(gains.mean()), is_enough=is_enough and bool(learned))
+    found.reason = _refusal(found.note, is_enough=is_enough and bool(learned))
     found.weights = None if found.reason else weights
 
 
-def _refusal(note: Note, gain: float, *, is_enough: bool) -> str:
+def _refusal(note: Note, *, is_enough: bool) -> str:
     """Why the fitted weights are not adopted; "" if they are."""
     if not is_enough:
-        return f"{note.commits} commits can be asked, and {USABLE_MIN} are needed to fit and to judge"
-    if gain <= 0:
+        return f"{note.commits} commit{'' if note.commits == 1 else 's'} can be asked, and {USABLE_MIN} are needed to fit and to judge"
+    if note.likelihood_fitted <= note.likelihood_default:
         return "what the held-out commits changed did not become more likely"
     fallen = [measure.name for measure in note.measures if measure.gain < 0]
     if fallen:
@@ -210,7 +208,8 @@ def _found(past: Past, index: Index, question: str, gold: _Gold, weights: Weight
         first = int(index.start_line[doc])
         last = first + int(index.lines[doc]) - 1
         symbols += any(start <= last and first <= end for start, end in spans.get(index.paths[int(index.path_codes[doc])], ()))
-    paths = [index.paths[code] for code in gold.files.tolist()]
+    codes: list[int] = gold.files.tolist()
+    paths = [index.paths[code] for code in codes]
     leading = list(dict.fromkeys(entry.path for entry in packet.entries))[:FILES_FIRST]
     return [
         symbols / len(gold.records),

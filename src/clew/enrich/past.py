@@ -54,7 +54,7 @@ class Past(MemoryStore):
         self._told: dict[str, tuple[PartKey, bytes]] = {}
         self._index: Index | None = None
 
-    def move(self, commit: str) -> None:
+    def stand_at(self, commit: str) -> None:
         """Stand at this commit. Raises GitFailed; then nothing has moved. Cost: one call of git, and what differs."""
         files = dict(self._files)
         blobs = {path: file.blob for path, file in files.items()}
@@ -94,7 +94,8 @@ class Past(MemoryStore):
     def records(self, workspace: str, ids: Sequence[str]) -> list[Record]:
         """See `Reader`."""
         index = self.index(workspace)
-        paths = {index.paths[code] for code in index.path_codes[index.docs_of(ids)].tolist()}
+        codes: list[int] = index.path_codes[index.docs_of(ids)].tolist()
+        paths = {index.paths[code] for code in codes}
         known = {record.id: record for path in sorted(paths & self._files.keys()) for record in self._files[path].records}
         return [known[record_id] for record_id in ids if record_id in known]
 

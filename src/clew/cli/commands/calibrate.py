@@ -16,7 +16,7 @@ from clew.cli.progress import progress
 if TYPE_CHECKING:
     from clew.enrich.calibrate import Calibrated
 
-COMMITS = 120
+COMMITS = 120  # guess: more takes longer, and tells of code that is gone
 
 EXAMPLE = """
 clew calibrate
