@@ -47,9 +47,10 @@ def _measure(given: argparse.Namespace) -> int:
     source = provenance(("python", "-m", "bench.impact", *_repeatable(given)), PACKAGES)
     work, mirrors = Work(given.work), given.mirrors.resolve()
     replayed: list[Replayed] = []
-    for repo in given.repos:
+    for named in given.repos:
+        repo, _, count = named.partition(":")
         git_dir = git_dir_of(mirrors, repo)
-        changes = newest(git_dir, repo, given.commits)
+        changes = newest(git_dir, repo, int(count or given.commits))
         if given.rows:
             changes += of_rows(given.data, given.rows, [repo])
         replayed += replay(git_dir, changes, work, lambda text: print(text, file=sys.stderr, flush=True))
@@ -85,8 +86,10 @@ def _folder(name: str) -> Path | None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.impact", description=__doc__)
     parser.add_argument("--mirrors", type=Path, default=_folder("CLEW_BENCH_MIRRORS"), help="folder of OWNER+NAME/repo git directories")
-    parser.add_argument("--repos", type=_names, default=_names(REPOS), metavar="OWNER/NAME,…", help="repositories that are replayed")
-    parser.add_argument("--commits", type=int, default=COMMITS, help="commits of each repository")
+    parser.add_argument(
+        "--repos", type=_names, default=_names(REPOS), metavar="OWNER/NAME[:N],…", help="repositories, and how many commits of each"
+    )
+    parser.add_argument("--commits", type=int, default=COMMITS, help="commits of a repository that names no number")
     parser.add_argument("--data", type=Path, default=_folder("CLEW_BENCH_DATA"), help="folder of data sets, for --rows")
     parser.add_argument("--rows", type=_names, default=[], metavar="NAME,…", help="data sets of issues whose fix changed several files")
     parser.add_argument("--work", type=Path, default=WORK, help="file of finished changes")

@@ -23,7 +23,7 @@ import msgspec
 from bench.doors import opened
 from bench.impact.changes import Change, is_code
 from bench.machine import SOURCE, digest_of_tree
-from bench.trees import write_tree
+from bench.trees import TreeError, write_tree
 from clew.enrich.history import HISTORY, commits_of
 from clew.retrieval.couplings import given_of, signals
 from clew.settings import workspace_of
@@ -83,7 +83,7 @@ def version_of_clew() -> str:
 
 
 def replay(git_dir: Path, changes: Sequence[Change], work: Work, say: Callable[[str], None]) -> list[Replayed]:
-    """Measure these changes of one repository, in their order, and return them."""
+    """Measure these changes of one repository, in their order, and return them. One whose tree cannot be written is said and left out."""
     known = work.read()
     version = version_of_clew()
     done = [known[change.repo, change.id] for change in changes if (change.repo, change.id) in known]
@@ -92,11 +92,17 @@ def replay(git_dir: Path, changes: Sequence[Change], work: Work, say: Callable[[
         return done
     with tempfile.TemporaryDirectory(prefix="clew-bench-") as folder:
         tree = Path(folder, "tree")
-        write_tree(git_dir, left[0].parent, tree)
+        try:
+            write_tree(git_dir, left[0].parent, tree)
+        except TreeError as problem:
+            say(f"{left[0].repo} {left[0].id[:12]} is left out: {problem}")
+            return done + replay(git_dir, left[1:], work, say)
         with opened(Path(folder, "home"), jobs=1) as engine:
             key, _ = workspace_of(tree)
             for number, change in enumerate(left, 1):
-                _switch(tree, change.parent)
+                if not _switch(tree, change.parent):
+                    say(f"{change.repo} {number}/{len(left)} {change.id[:12]} is left out: its tree cannot be written")
+                    continue
                 started = time.perf_counter()
                 engine.index(tree)
                 replayed = Replayed(change.id, change.repo, change.kind, version, list(change.files), index_s=time.perf_counter() - started)
@@ -129,8 +135,11 @@ def replay(git_dir: Path, changes: Sequence[Change], work: Work, say: Callable[[
     return done
 
 
-def _switch(tree: Path, commit: str) -> None:
+def _switch(tree: Path, commit: str) -> bool:
+    """Bring the work tree to a commit; say whether that went well."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
-    for words in (["update-ref", "--no-deref", "HEAD", commit], ["read-tree", "--reset", "-u", commit]):
-        subprocess.run(["git", *words], cwd=tree, env=environment, check=True, capture_output=True)
+    steps = (["update-ref", "--no-deref", "HEAD", commit], ["read-tree", "--reset", "-u", commit])
+    return all(
+        subprocess.run(["git", *step], cwd=tree, env=environment, check=False, capture_output=True).returncode == 0 for step in steps
+    )

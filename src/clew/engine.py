@@ -597,6 +597,8 @@ class Engine:
             told = usage.proposed(self.store.source(key, usage.TOKENS), source.removeprefix("session:"), usage.Seen())
             if told is not None:
                 accept(self.store, key, [told])
+            if source.startswith("session:"):
+                self._remember_edits(key, [source.removeprefix("session:")])
             return gone
         ids = [self._record(key, handle).id for handle in handles]
         return forgetting.purge(self.store, key, ids, reason=reason, now_ns=time.time_ns())

@@ -463,3 +463,20 @@ def test_names_in_any_script_are_references_and_parts_of_numbers_are_not(read: R
 
     assert facts.symbols[1].references == (("größe", 2), ("Ærø", 1))
     assert facts.symbols[1].calls == (("été", "", 1),)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("x.py", "def f(user_id=1):\n    '''Says harbour.'''\n    emit('user.created', key=\"a b c d\", ok='x', n='12345')\n"),
+        ("x.ts", "export const f = () => { emit('user.created', `a b c d`, 'x', '12345'); };\n"),
+        ("x.go", 'package x\n\nfunc f() { emit("user.created", "a b c d", "x", "12345") }\n'),
+        ("x.rs", 'fn f() { emit("user.created", "a b c d", "x", "12345"); }\n'),
+        ("X.java", 'class X { void f() { emit("user.created", "a b c d", "x", "12345"); } }\n'),
+        ("x.rb", "def f\n  emit('user.created', 'a b c d', 'x', '12345')\nend\n"),
+        ("x.c", 'void f(void) { emit("user.created", "a b c d", "x", "12345"); }\n'),
+    ],
+)
+def test_literals_are_strings_that_read_like_names(read: Read, path: str, text: str) -> None:
+    """No prose, nothing too short, no bare numbers, and no names of arguments."""
+    assert read(path, text).literals == ("user.created",)

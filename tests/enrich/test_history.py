@@ -337,6 +337,22 @@ def test_files_that_a_session_edited_are_coupled(engine: Engine, root: Path, tmp
     assert set(pairs(engine, root, EdgeKind.EDITED_TOGETHER)) == {("knots.py", "sails.py"), ("sails.py", "knots.py")}
 
 
+def test_a_purged_session_couples_nothing(engine: Engine, root: Path, tmp_path: Path) -> None:
+    """What only it knew is gone with it."""
+    for name in ("knots.py", "sails.py"):
+        (root / name).write_text("x = 1\n", encoding="utf-8")
+    engine.index(root)
+    transcript = tmp_path / "s1.jsonl"
+    transcript.write_text("".join(session(root, "s1", edits=("knots.py", "sails.py"), reads=())), encoding="utf-8")
+    engine.ingest([transcript], repo=root)
+    before = pairs(engine, root, EdgeKind.EDITED_TOGETHER)
+
+    engine.purge(root, source="session:s1", reason="private")
+
+    assert before
+    assert pairs(engine, root, EdgeKind.EDITED_TOGETHER) == {}
+
+
 def session(root: Path, name: str, *, edits: Sequence[str], reads: Sequence[str]) -> Iterator[str]:
     """Lines of a transcript in which files are edited and read."""
     common = {"sessionId": name, "cwd": str(root), "timestamp": "2026-01-01T00:00:00Z", "version": "2.1.0"}

@@ -1,8 +1,7 @@
 """Co-change: which files change together, and how sure is that?
 
 Counts commits and gives each file the partners of which the lower end of Wilson's interval says that they change when
-it does. A commit counts less the older it is, and for each pair the less the more files it changed. Pure: commits in, a
-table out.
+it does. Pure: commits in, a table out.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from clew.records import Delta, SourceState
 COCHANGE = "cochange:"  # the source that keeps the table; its digest is the commit that was HEAD
 BY = "cochange/1"
 PARTNERS_MAX = 24  # kept of a file: some of them are gone, or are not read
-HALF_LIFE = 500.0  # commits after which one counts half; 250 to 2,000 and no decay are compared in bench/LOG.md
-SIZE_POWER = 0.5  # a pair counts 1 / (files − 1) to this power; 0 and 1 are compared there
 WEIGHT_MIN = 0.02  # below it a partner is chance; guess
 
 
@@ -30,20 +27,18 @@ def co_changes(commits: Sequence[Commit]) -> Table:
     now: dict[str, str] = {}
     times: dict[str, float] = {}
     both: dict[str, dict[str, float]] = {}
-    for age, commit in enumerate(commits):
+    for commit in commits:
         files = list(dict.fromkeys(now.get(path, path) for path in commit.files))
         for old, new in commit.moved:
             now[old] = now.get(new, new)
         if len(files) > FILES_MAX:
             continue
-        counted = 0.5 ** (age / HALF_LIFE)
-        shared = counted / max(len(files) - 1, 1) ** SIZE_POWER
         for path in files:
-            times[path] = times.get(path, 0.0) + counted
+            times[path] = times.get(path, 0.0) + 1.0
             beside = both.setdefault(path, {})
             for other in files:
                 if other != path:
-                    beside[other] = beside.get(other, 0.0) + shared
+                    beside[other] = beside.get(other, 0.0) + 1.0
     table: dict[str, list[Partner]] = {}
     for path, beside in both.items():
         found = [Partner(other, round(lower_bound(count, times[path]), 3)) for other, count in beside.items()]
