@@ -25,6 +25,7 @@ from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, 
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
 from clew.records import Delta, Entry, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
+from clew.retrieval import calibration
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
 from clew.retrieval.retrieve import retrieve as assemble_packet
@@ -39,6 +40,7 @@ from clew.transcript import usage
 
 if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls that read them, so that a question starts fast
     from clew.codebase.tree import Report
+    from clew.enrich.calibrate import Calibrated
     from clew.enrich.couple import Coupled
     from clew.enrich.history import Told
     from clew.retrieval.files import FileList
@@ -118,6 +120,7 @@ class Status:
     """The store at a glance. `here` is the workspace that was asked about, None when nothing is stored of it.
 
     corrections  by tokenizer family: the factor on its counts that usage asked for here; families without one are left out.
+    calibration  the figures of the weights that this repository's own history asked for, None where the default ones hold.
     """
 
     database: Path
@@ -132,6 +135,7 @@ class Status:
     files: int
     skipped: dict[str, int]
     corrections: dict[str, float]
+    calibration: calibration.Note | None = None
 
 
 class Engine:
@@ -164,6 +168,37 @@ class Engine:
         coupled = self._couple(key, list(states.values()) if not totals.deltas else None)
         self.store.refresh(key)
         return Indexed(key, root, report, totals, coupled, told.commits, time.perf_counter() - started)
+
+    def calibrate(self, path: Path, *, commits: int, dry_run: bool = False, progress: Progress | None = None) -> Calibrated:
+        """Replay the newest commits of the repository at `path`, and keep the weights that did better there, if any did.
+
+        What an earlier calibration kept is forgotten when this one finds the fitted weights no better than the default.
+        dry_run  keep and forget nothing.
+        """
+        from clew.enrich.calibrate import calibrate  # lazy: only here
+
+        key, root = workspace_of(path)
+        found = calibrate(root, commits=commits, progress=progress)
+        if not dry_run and found.note is not None:  # without figures there is no verdict
+            self._keep_calibration(key, root, found.note if found.weights else None)
+        return found
+
+    def reset_calibration(self, path: Path) -> bool:
+        """Return to the default weights; whether there were others."""
+        key, root = workspace_of(path)
+        had = self.store.source(key, calibration.CALIBRATION) is not None
+        self._keep_calibration(key, root, None)
+        return had
+
+    def _keep_calibration(self, key: str, root: Path, note: calibration.Note | None) -> None:
+        if note is not None:
+            self.store.open_workspace(key, str(root))
+            accept(self.store, key, [calibration.kept(note)])
+        elif self.store.source(key, calibration.CALIBRATION) is not None:
+            accept(self.store, key, [calibration.dropped()])
+        else:
+            return
+        self.store.refresh(key)
 
     def _read_history(self, key: str, root: Path) -> Told:
         """Bring the commits of a work tree up to date, and what they say of files that change together."""
@@ -353,6 +388,7 @@ class Engine:
             counter=_corrected(counter_of(tokenizer), self.store.source(key, usage.TOKENS)),
             deadline=deadline,
             embedder=load(self.settings.embedder) if self.settings.embedder else None,
+            weights=calibration.weights_in(self.store.source(key, calibration.CALIBRATION)),
         )
         packet = self._settled(path, make, _files_of, deadline)
         packet = self._marked(key, path, replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped]))))
@@ -370,7 +406,8 @@ class Engine:
         key, _ = workspace_of(path)
         deadline = Deadline(deadline_ms)
         embedder = load(self.settings.embedder) if self.settings.embedder else None
-        make = partial(files, self.store, key, question_state(question), limit=limit, deadline=deadline, embedder=embedder)
+        weights = calibration.weights_in(self.store.source(key, calibration.CALIBRATION))
+        make = partial(files, self.store, key, question_state(question), limit=limit, deadline=deadline, embedder=embedder, weights=weights)
         found = self._settled(path, make, lambda found: [file.path for file in found.files], deadline)
         return replace(found, skipped=tuple(dict.fromkeys([*deadline.skipped, *found.skipped])))
 
@@ -599,7 +636,8 @@ class Engine:
         corrections = {counter.name: counter.correction for counter in counters if counter.correction != 1.0}
         database = self.settings.database
         size = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*") if file.is_file())
-        return Status(database, size, len(MIGRATIONS), here, workspaces, layers, kinds, tiers, sessions, files, skipped, corrections)
+        note = calibration.note_in(self.store.source(key, calibration.CALIBRATION))
+        return Status(database, size, len(MIGRATIONS), here, workspaces, layers, kinds, tiers, sessions, files, skipped, corrections, note)
 
     # -- forget ---------------------------------------------------------------------------------
 

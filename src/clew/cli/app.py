@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "retrieve": "clew.cli.commands.retrieve",
     "map": "clew.cli.commands.map",
     "impact": "clew.cli.commands.impact",
+    "calibrate": "clew.cli.commands.calibrate",
     "compact": "clew.cli.commands.compact",
     "unfold": "clew.cli.commands.unfold",
     "explain": "clew.cli.commands.explain",

@@ -172,6 +172,15 @@ def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None
     )
 
 
+def read_bytes(path: str, data: bytes, paths: PathIndex) -> Delta:
+    """Return the Delta of a file whose bytes are at hand, such as a file of an old commit."""
+    verdict = classify(path, len(data), data[:HEAD_BYTES])
+    if verdict.reason is not Reason.TEXT:
+        return name_only(path, verdict.reason.value, size=len(data), stamp=0)
+    facts = parse(path, data, verdict.language)
+    return remember(path, data, facts, resolve(paths, path, facts.language, facts.imports), size=len(data), stamp=0)
+
+
 def _settled(before: os.stat_result, after: os.stat_result) -> int:
     """The stamp of a file that was read between two looks at it; 0 if it changed meanwhile, or may do so within its time."""
     is_racy = after.st_mtime_ns > time.time_ns() - RACY_NS

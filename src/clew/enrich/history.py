@@ -59,7 +59,9 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
+    """A commit and all that its author wrote."""
+
     commit: Commit
     message: str
 
@@ -91,7 +93,7 @@ def changes(root: Path, before: SourceState | None, states: Callable[[], Sequenc
         wanted = _blocks(_list(root, head))
         known = {state.source: state.digest if before and before.note == made_by else "" for state in states()}
         stale = {source: ids for source, ids in wanted.items() if known.get(source) != _digest(ids)}
-        read = _read(root, [commit for ids in stale.values() for commit in ids])
+        read = read_commits(root, [commit for ids in stale.values() for commit in ids])
         is_shallow = ask(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
     except GitFailed as failure:
         told.problems.append(f"history: {failure or 'git gave no answer'}")
@@ -102,7 +104,7 @@ def changes(root: Path, before: SourceState | None, states: Callable[[], Sequenc
     if before is not None:  # a run that is killed here leaves blocks of two histories, and nobody may believe them
         yield Delta(BY, HISTORY, is_whole=False, state=SourceState(HISTORY, note=made_by))
     for source, ids in stale.items():
-        yield _delta(source, [read[commit] for commit in ids if commit in read], _digest(ids))
+        yield block_of(source, [read[commit] for commit in ids if commit in read], _digest(ids))
     for source in sorted(known.keys() - wanted.keys() - {HISTORY}):
         yield Delta(BY, source, is_whole=True, state=None)
     yield Delta(BY, HISTORY, is_whole=False, state=SourceState(HISTORY, head, told.commits, 0, "indexed", made_by))
@@ -147,7 +149,7 @@ def _digest(ids: Sequence[str]) -> str:
     return blake2b("\n".join(ids).encode(), digest_size=16).hexdigest()
 
 
-def _read(root: Path, ids: Sequence[str]) -> dict[str, _Read]:
+def read_commits(root: Path, ids: Sequence[str]) -> dict[str, Read]:
     """Read these commits: what they say and which files they changed. Pure renames only are told: others need the files' bytes."""
     if not ids:
         return {}
@@ -157,7 +159,7 @@ def _read(root: Path, ids: Sequence[str]) -> dict[str, _Read]:
         "--no-notes", "--no-color", given="\n".join(ids).encode() + b"\n",
     )  # fmt: skip
     tokens = said.split(b"\0")
-    found: dict[str, _Read] = {}
+    found: dict[str, Read] = {}
     at = 0
     while at + 3 < len(tokens):
         if not _HEADER.fullmatch(tokens[at]):
@@ -179,7 +181,7 @@ def _read(root: Path, ids: Sequence[str]) -> dict[str, _Read]:
             files, moved = [], []
         pairs = [names for pair in moved if len(names := _names(pair)) == 2]
         kept = Commit(commit, at_s, _names(files) if len(files) <= FILES_MAX else [], [(old, new) for old, new in pairs])
-        found[commit] = _Read(kept, message.decode("utf-8", "replace"))
+        found[commit] = Read(kept, message.decode("utf-8", "replace"))
     return found
 
 
@@ -192,7 +194,8 @@ def _names(paths: Sequence[bytes]) -> list[str]:
     return names
 
 
-def _delta(source: str, reads: Sequence[_Read], digest: str) -> Delta:
+def block_of(source: str, reads: Sequence[Read], digest: str) -> Delta:
+    """The commits (newest first) as the records of one source."""
     records: list[Record] = []
     documents: list[Document] = []
     for at, (commit, message) in enumerate((read.commit, read.message) for read in reversed(reads)):

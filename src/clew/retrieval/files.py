@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from clew.records import TaskState, handle_of
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.retrieve import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, rank, reasons_of
+from clew.retrieval.weights import DEFAULT, Weights
 from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.text.embed import Embedder
@@ -56,15 +57,16 @@ def files(
     limit: int,
     deadline: Deadline | None = None,
     embedder: Embedder | None = None,
+    weights: Weights = DEFAULT,
 ) -> FileList:
     """Return at most `limit` files for a task state, the one that matters most first; ties break by path.
 
-    deadline, embedder  as for `retrieve`.
+    deadline, embedder, weights  as for `retrieve`.
     """
     deadline = deadline or Deadline()
     index = reader.index(workspace)
     candidates_max = min(max(limit * CANDIDATES_PER_FILE, CANDIDATES_MIN), CANDIDATES_MAX)
-    ranked = rank(reader, workspace, index, state, candidates_max=candidates_max, deadline=deadline, embedder=embedder)
+    ranked = rank(reader, workspace, index, state, candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights)
     found = by_file(index, ranked)[:limit]
     # Reasons are the heaviest record's; the name is that of the heaviest symbol, which is mostly the same record.
     heads = [docs[0] for _, _, docs in found]

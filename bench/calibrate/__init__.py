@@ -1,0 +1,1 @@
+"""Does a repository's own history make a better retriever of it?"""
