@@ -11,6 +11,7 @@ from clew import __version__
 COMMANDS: dict[str, str] = {
     "index": "clew.cli.commands.index",
     "ingest": "clew.cli.commands.ingest",
+    "warm": "clew.cli.commands.warm",
     "retrieve": "clew.cli.commands.retrieve",
     "compact": "clew.cli.commands.compact",
     "unfold": "clew.cli.commands.unfold",
