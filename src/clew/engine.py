@@ -24,6 +24,8 @@ from clew.codebase import TREE, stamp_of
 from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
+from clew.lifecycle.warm import Warmed
+from clew.lifecycle.warm import warm as make_vectors
 from clew.records import Delta, Entry, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
 from clew.retrieval import calibration
 from clew.retrieval.deadline import Deadline
@@ -33,7 +35,8 @@ from clew.settings import Settings, workspace_of
 from clew.store.originals import digest_of
 from clew.store.ports import Purge, Workspace, Writer
 from clew.task.tracker import observe_task, question_state
-from clew.text.embed import load
+from clew.text import rerank
+from clew.text.embed import Embedder, load
 from clew.text.tokens import FAMILIES, Counter
 from clew.text.tokens import counter as counter_of
 from clew.transcript import usage
@@ -369,6 +372,25 @@ class Engine:
             if told is not None:
                 yield told
 
+    def warm(self, path: Path, *, seconds: float | None = None) -> Warmed:
+        """Make vectors of the repository at `path` for the setting `reorder`, for at most about `seconds`. For idle time.
+
+        Raises UsageError where the setting is off, NotReadable where the model cannot be run.
+        """
+        if not path.exists():
+            raise NotReadable(str(path), "does not exist")
+        model = self._reorderer()
+        if model is None:
+            raise UsageError(
+                "the setting `reorder` is off, so no vectors are needed\nhint: pip install 'clew[reorder]', then CLEW_REORDER=minilm"
+            )
+        key, root = workspace_of(path)
+        self.store.open_workspace(key, str(root))
+        started = time.perf_counter()
+        warmed = make_vectors(self.store, key, model, is_over=lambda: seconds is not None and time.perf_counter() - started >= seconds)
+        warmed.seconds = time.perf_counter() - started
+        return warmed
+
     # -- retrieve -------------------------------------------------------------------------------
 
     def retrieve(self, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None) -> Packet:
@@ -389,6 +411,7 @@ class Engine:
             deadline=deadline,
             embedder=load(self.settings.embedder) if self.settings.embedder else None,
             weights=calibration.weights_in(self.store.source(key, calibration.CALIBRATION)),
+            reorderer=self._reorderer(),
         )
         packet = self._settled(path, make, _files_of, deadline)
         packet = self._marked(key, path, replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped]))))
@@ -490,6 +513,9 @@ class Engine:
             if not is_equal:
                 changed.append(name)
         return changed
+
+    def _reorderer(self) -> Embedder | None:
+        return rerank.load(self.settings.reorder) if self.settings.reorder else None
 
     def unfold(self, path: Path, handle: str) -> Unfolded:
         """Return the exact bytes behind a handle. Raises UnknownHandle or Purged."""

@@ -28,6 +28,7 @@ class Settings:
     home           folder of the database; made with mode 0700.
     tokenizer      name of the token counter that a call uses when it names none.
     embedder       `builtin` for the embedding that clew ships, or the folder of one in Model2Vec's form; "" for none.
+    reorder        "" or "off"; "minilm", which the extra `clew[reorder]` brings; or a folder with model.onnx and tokenizer.json.
     budget_tokens  of a packet when a call names none.
     jobs           processes that read files; 0 for one per core.
     folded_after_days, archived_after_days  `forget` moves records that nobody retrieved for so long.
@@ -36,6 +37,7 @@ class Settings:
     home: Path
     tokenizer: str = "claude"
     embedder: str = ""
+    reorder: str = ""
     budget_tokens: int = 8192
     jobs: int = 0
     folded_after_days: int = 30
@@ -97,8 +99,9 @@ def _with(settings: Settings, where: str, values: Mapping[str, Any]) -> Settings
     for name, value in values.items():
         if name not in known:
             raise BadSetting(where, name, value, f"a setting; known are {', '.join(sorted(known))}")
-        if name in {"tokenizer", "embedder"}:
-            settings = replace(settings, **{name: str(value)})
+        if name in {"tokenizer", "embedder", "reorder"}:
+            chosen = str(value)
+            settings = replace(settings, **{name: "" if (name, chosen) == ("reorder", "off") else chosen})
             continue
         try:
             number = int(value)

@@ -15,15 +15,16 @@ from clew.errors import SchemaTooNew, StoreUnusable, StoreUnwritable
 from clew.store.conformance import make_delta
 from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
 
-SECOND = Migration(2, "second", "A column for the tests.", "ALTER TABLE records ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm';")
+NEWEST = len(MIGRATIONS)
+SECOND = Migration(NEWEST + 1, "second", "A column for the tests.", "ALTER TABLE records ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm';")
 THIRD = Migration(
-    3,
+    NEWEST + 2,
     "third",
     "A table for the tests, filled from what stands there.",
     "CREATE TABLE moods (mood TEXT NOT NULL); INSERT INTO moods SELECT mood FROM records; UPDATE records SET mood = 'bold';",
 )
 BROKEN = Migration(
-    3,
+    NEWEST + 2,
     "broken",
     "Changes much, and then fails.",
     "CREATE TABLE moods (mood TEXT NOT NULL); UPDATE records SET mood = 'lost'; DELETE FROM workspaces; INSERT INTO nowhere VALUES (1);",
@@ -32,7 +33,7 @@ BROKEN = Migration(
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A database at schema 1 with one record, in a folder of its own."""
+    """A database at the newest schema that ships, with one record, in a folder of its own."""
     path = tmp_path / "clew.db"
     store = SqliteStore(path)
     store.open_workspace("w", "/w")
@@ -61,7 +62,7 @@ def test_the_steps_that_ship_are_dense_and_say_why() -> None:
     assert all(step.why.endswith(".") and len(step.why) > 100 for step in MIGRATIONS)
 
 
-@pytest.mark.parametrize("steps", [[SECOND], [*MIGRATIONS, THIRD], [*MIGRATIONS, Migration(2, "silent", "", "SELECT 1")]])
+@pytest.mark.parametrize("steps", [[SECOND], [*MIGRATIONS, THIRD], [*MIGRATIONS, Migration(NEWEST + 1, "silent", "", "SELECT 1")]])
 def test_steps_with_gaps_or_without_a_reason_are_a_defect(steps: list[Migration], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="paragraph of why"):
         SqliteStore(tmp_path / "clew.db", steps=steps)
@@ -72,7 +73,7 @@ def test_a_new_database_goes_through_every_step_without_a_backup(tmp_path: Path)
 
     SqliteStore(path, steps=[*MIGRATIONS, SECOND, THIRD]).close()
 
-    assert (schema_of(path), backups_of(path)) == (3, [])
+    assert (schema_of(path), backups_of(path)) == (NEWEST + 2, [])
 
 
 def test_an_old_database_is_backed_up_before_each_step(old: Path) -> None:
@@ -80,10 +81,10 @@ def test_an_old_database_is_backed_up_before_each_step(old: Path) -> None:
         (record,) = store.of_source("w", "file:a")
         assert store.blob("w", record.digest) == b"body"
 
-    assert schema_of(old) == 3
+    assert schema_of(old) == NEWEST + 2
     assert rows_of(old, "SELECT mood FROM records UNION ALL SELECT mood FROM moods") == [("bold",), ("calm",)]
-    assert backups_of(old) == ["clew.db.bak-1", "clew.db.bak-2"]
-    for number in (1, 2):
+    assert backups_of(old) == [f"clew.db.bak-{NEWEST}", f"clew.db.bak-{NEWEST + 1}"]
+    for number in (NEWEST, NEWEST + 1):
         backup = old.with_name(f"clew.db.bak-{number}")
         assert schema_of(backup) == number
         assert stat.S_IMODE(backup.stat().st_mode) == 0o600
@@ -92,7 +93,7 @@ def test_an_old_database_is_backed_up_before_each_step(old: Path) -> None:
 
 def test_a_backup_can_be_used_in_the_place_of_the_database(old: Path) -> None:
     SqliteStore(old, steps=[*MIGRATIONS, SECOND]).close()
-    old.with_name("clew.db.bak-1").replace(old)
+    old.with_name(f"clew.db.bak-{NEWEST}").replace(old)
 
     with contextlib.closing(SqliteStore(old)) as store:
         assert len(store.of_source("w", "file:a")) == 1
@@ -101,7 +102,7 @@ def test_a_backup_can_be_used_in_the_place_of_the_database(old: Path) -> None:
 def test_opening_again_migrates_nothing(old: Path) -> None:
     steps = [*MIGRATIONS, SECOND]
     SqliteStore(old, steps=steps).close()
-    old.with_name("clew.db.bak-1").unlink()
+    old.with_name(f"clew.db.bak-{NEWEST}").unlink()
 
     SqliteStore(old, steps=steps).close()
 
@@ -110,11 +111,11 @@ def test_opening_again_migrates_nothing(old: Path) -> None:
 
 def test_a_step_that_fails_half_way_is_undone(old: Path) -> None:
     """The steps before it stand, the database opens at their schema, and the backup is there."""
-    with pytest.raises(StoreUnusable, match=r"migration 3 \(broken\) failed and was undone: .*nowhere"):
+    with pytest.raises(StoreUnusable, match=rf"migration {NEWEST + 2} \(broken\) failed and was undone: .*nowhere"):
         SqliteStore(old, steps=[*MIGRATIONS, SECOND, BROKEN])
 
-    assert schema_of(old) == 2
-    assert backups_of(old) == ["clew.db.bak-1", "clew.db.bak-2"]
+    assert schema_of(old) == NEWEST + 1
+    assert backups_of(old) == [f"clew.db.bak-{NEWEST}", f"clew.db.bak-{NEWEST + 1}"]
     assert rows_of(old, "SELECT mood FROM records") == [("calm",)]
     assert rows_of(old, "SELECT count(*) FROM sqlite_schema WHERE name = 'moods'") == [(0,)]
     with contextlib.closing(SqliteStore(old, steps=[*MIGRATIONS, SECOND])) as store:
@@ -142,21 +143,21 @@ def test_the_older_release_refuses_what_the_newer_one_migrated(old: Path) -> Non
 
 
 def test_a_reader_does_not_migrate(old: Path) -> None:
-    with pytest.raises(StoreUnwritable, match="must be migrated to 2"):
+    with pytest.raises(StoreUnwritable, match=f"must be migrated to {NEWEST + 1}"):
         SqliteStore(old, is_read_only=True, steps=[*MIGRATIONS, SECOND])
-    assert (schema_of(old), backups_of(old)) == (1, [])
+    assert (schema_of(old), backups_of(old)) == (NEWEST, [])
 
 
 def test_without_room_for_the_backup_nothing_is_migrated(old: Path) -> None:
     """A folder stands where the backup has to go."""
-    blocked = old.with_name("clew.db.bak-1")
+    blocked = old.with_name(f"clew.db.bak-{NEWEST}")
     blocked.mkdir()
     (blocked / "file").touch()
 
-    with pytest.raises(StoreUnwritable, match="bak-1"):
+    with pytest.raises(StoreUnwritable, match=f"bak-{NEWEST}"):
         SqliteStore(old, steps=[*MIGRATIONS, SECOND])
 
-    assert schema_of(old) == 1
+    assert schema_of(old) == NEWEST
     assert not list(old.parent.glob("*.part"))
 
 

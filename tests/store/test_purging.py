@@ -71,10 +71,14 @@ def test_no_byte_of_a_purged_source_is_left_in_any_file(store: SqliteStore, tmp_
         write_secrets(store, source, version)
         assert store.refresh("w").is_written or version
     store.close()
-    second = Migration(2, "second", "For the test.", "ALTER TABLE records ADD COLUMN mood TEXT NOT NULL DEFAULT ''")
+    second = Migration(len(MIGRATIONS) + 1, "second", "For the test.", "ALTER TABLE records ADD COLUMN mood TEXT NOT NULL DEFAULT ''")
     reopened = SqliteStore(tmp_path / "clew.db", steps=[*MIGRATIONS, second])
     write_secrets(reopened, source, 3)
-    assert [name for name in files_with(tmp_path, MARKER) if not name.endswith(".idx")] == ["clew.db", "clew.db-wal", "clew.db.bak-1"]
+    assert [name for name in files_with(tmp_path, MARKER) if not name.endswith(".idx")] == [
+        "clew.db",
+        "clew.db-wal",
+        f"clew.db.bak-{len(MIGRATIONS)}",
+    ]
     assert [name for name in files_with(tmp_path, MARKER) if name.endswith(".idx")] != []
 
     purge = reopened.purge_source("w", source, "a password", 1)

@@ -11,6 +11,7 @@ from clew import __version__
 COMMANDS: dict[str, str] = {
     "index": "clew.cli.commands.index",
     "ingest": "clew.cli.commands.ingest",
+    "warm": "clew.cli.commands.warm",
     "retrieve": "clew.cli.commands.retrieve",
     "map": "clew.cli.commands.map",
     "impact": "clew.cli.commands.impact",

@@ -45,6 +45,22 @@ class Milliseconds(click.ParamType):  # pyright: ignore[reportMissingTypeArgumen
         return number
 
 
+class Seconds(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
+    """A time of 0 s or more."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read `60` or `0.5`."""
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        if not 0 <= number < float("inf"):
+            self.fail(f"{value} is not a time of 0 s or more", param, ctx)
+        return number
+
+
 FOLDER = click.Path(path_type=Path)
 
 

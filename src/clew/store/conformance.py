@@ -866,6 +866,41 @@ def a_closed_store_answers_nothing(store: Writer) -> None:
         _expect_raise(StoreClosed, call, "a question to a closed store")
 
 
+@_behaviour
+def a_vector_is_kept_for_a_live_record_and_the_model_that_made_it(store: Writer) -> None:
+    """Unknown ids are passed over, another model's vectors are not answered, and the generation stands."""
+    delta = make_delta("file:a", [("s", "one"), ("t", "two")])
+    store.apply(SPACE, [delta])
+    generation, (one, two) = store.generation(SPACE), _ids(delta)
+    _expect(store.vectors(SPACE, "m", [one, two]), [b"", b""], "vectors before any were kept")
+    _expect(store.keep_vectors(SPACE, "m", [(one, b"1"), ("nobody", b"2")]), 1, "vectors that were kept")
+    _expect(store.keep_vectors(SPACE, "m", [(one, b"3"), (two, b"4")]), 2, "vectors that were kept anew")
+    _expect(store.vectors(SPACE, "m", [two, "nobody", one, two]), [b"4", b"", b"3", b"4"], "vectors in the order asked")
+    _expect(store.vectors(SPACE, "other", [one]), [b""], "vectors of another model")
+    _expect(store.vectors("nowhere", "m", [one]), [b""], "vectors of an unknown workspace")
+    _expect(store.generation(SPACE), generation, "generation after vectors were kept")
+    store.keep_vectors(SPACE, "other", [(one, b"5")])
+    _expect(store.vectors(SPACE, "m", [one, two]), [b"", b""], "the first model's vectors after another's were kept")
+    _expect_raise(UnknownWorkspace, lambda: store.keep_vectors("nowhere", "m", [(one, b"1")]), "vectors for an unknown workspace")
+
+
+@_behaviour
+def a_vector_goes_with_its_record(store: Writer) -> None:
+    """That of a record that ended is let go when more are kept; that of a purged one at once, and it does not come back."""
+    delta = make_delta("file:a", [("s", "one"), ("t", "two"), ("u", "three")])
+    store.apply(SPACE, [delta])
+    one, two, three = _ids(delta)
+    store.keep_vectors(SPACE, "m", [(one, b"1"), (two, b"2"), (three, b"3")])
+    store.apply(SPACE, [make_delta("file:a", [("s", "changed"), ("t", "two"), ("u", "three")])])
+    store.keep_vectors(SPACE, "m", [])
+    _expect(store.vectors(SPACE, "m", [one, two]), [b"", b"2"], "vectors after a record changed")
+    store.purge(SPACE, [two], "secret", 3)
+    store.keep_vectors(SPACE, "m", [(two, b"2")])
+    _expect(store.vectors(SPACE, "m", [two, three]), [b"", b"3"], "vectors after a purge")
+    store.purge_source(SPACE, "file:a", "secret", 4)
+    _expect(store.vectors(SPACE, "m", [three]), [b""], "vectors after the source was purged")
+
+
 # -- lasting --------------------------------------------------------------------------------------
 
 
@@ -881,6 +916,7 @@ def what_was_acknowledged_is_there_after_closing(open_store: Open) -> None:
     store.apply(SPACE, [make_delta("file:b", [("u", "five")]), retirement("file:b")])
     store.move(SPACE, _ids(second)[:1], Tier.FOLDED)
     store.touch(SPACE, _ids(first), 9)
+    store.keep_vectors(SPACE, "m", [(_ids(first)[0], b"1")])
     store.purge(SPACE, _ids(second)[1:], "secret", 3)
     ids = [*_ids(first), *_ids(second), identify("u", "five")]
     digests = [blob.digest for delta in (first, second) for blob in delta.blobs]
@@ -892,6 +928,7 @@ def what_was_acknowledged_is_there_after_closing(open_store: Open) -> None:
     again.close()
     last = open_store()
     _expect(last.generation(SPACE), generation + 1, "generation after one more write")
+    _expect(last.vectors(SPACE, "m", _ids(first)), [b"1", b""], "vectors after closing and opening")
     last.close()
 
 

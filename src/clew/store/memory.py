@@ -54,6 +54,7 @@ class _Space:
     originals_of: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     purged_records: dict[str, _Tombstone] = field(default_factory=dict[str, _Tombstone])
     purged_originals: dict[str, _Tombstone] = field(default_factory=dict[str, _Tombstone])
+    vectors: dict[str, tuple[str, bytes]] = field(default_factory=dict[str, tuple[str, bytes]])
     index: tuple[int, Index] | None = None
 
     def chosen(self, record_id: str) -> _Holding | None:
@@ -156,6 +157,11 @@ class MemoryStore:
             raise Purged(digest, tombstone.reason)
         return space.originals[digest]
 
+    def vectors(self, workspace: str, model: str, ids: Sequence[str]) -> list[bytes]:
+        """See `Reader`."""
+        kept = self._space(workspace).vectors
+        return [kept[record_id][1] if record_id in kept and kept[record_id][0] == model else b"" for record_id in ids]
+
     def close(self) -> None:
         """See `Reader`. What it held is gone."""
         self._contents = None
@@ -202,6 +208,19 @@ class MemoryStore:
         for record_id in dict.fromkeys(ids):
             for holding in space.holdings.get(record_id, {}).values():
                 holding.standing = replace(holding.standing, uses=holding.standing.uses + 1, used_at_ns=at_ns)
+
+    def keep_vectors(self, workspace: str, model: str, vectors: Sequence[tuple[str, bytes]]) -> int:
+        """See `Writer`."""
+        space = self._written(workspace)
+
+        def is_live(record_id: str) -> bool:
+            holding = space.chosen(record_id)
+            return holding is not None and holding.standing.is_live
+
+        space.vectors = {record_id: pair for record_id, pair in space.vectors.items() if pair[0] == model and is_live(record_id)}
+        fresh = {record_id: (model, data) for record_id, data in vectors if is_live(record_id)}
+        space.vectors |= fresh
+        return len(fresh)
 
     def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
         """See `Writer`. Unknown ids leave no tombstone."""
@@ -361,6 +380,7 @@ def _bury(space: _Space, gone: Collection[str], touched: Collection[str], tombst
     """Erase what is left of these records, and the originals into which neither they nor another source point now."""
     for record_id in gone:
         space.purged_records[record_id] = tombstone
+        space.vectors.pop(record_id, None)
     for source in touched:
         parts = {part: postings.without(data, gone) for part, data in space.segments.get(source, {}).items()}
         space.segments[source] = {part: data for part, data in parts.items() if data}

@@ -114,6 +114,10 @@ class Reader(Protocol):
         """The original bytes. Raises KeyError for an unknown digest, Purged for an erased one."""
         ...
 
+    def vectors(self, workspace: str, model: str, ids: Sequence[str]) -> list[bytes]:
+        """What `keep_vectors` was given for these ids and this model, in the order asked; b"" where nothing is kept."""
+        ...
+
     def close(self) -> None:
         """Give back files and locks. A closed store answers nothing."""
         ...
@@ -148,6 +152,14 @@ class Writer(Reader, Protocol):
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
         """Remember that these records were retrieved. Does not change the generation. Raises StoreBusy almost at once
         when another writer is at work: the caller goes on without.
+        """
+        ...
+
+    def keep_vectors(self, workspace: str, model: str, vectors: Sequence[tuple[str, bytes]]) -> int:
+        """Keep a model's (id, packed vector) beside live records, for `vectors`; returns how many were kept.
+
+        An id names content, so a record that changes has none. What another model made, and what belongs to no live record, is
+        let go. Only a cache: it does not change the generation.
         """
         ...
 

@@ -223,6 +223,13 @@ class SqliteStore:
             self._opened = {key: {**opened, digest: data} if room else {digest: data}}
         return data
 
+    def vectors(self, workspace: str, model: str, ids: Sequence[str]) -> list[bytes]:
+        """See `Reader`. Cost: about 5 µs an id."""
+        with self._reading() as connection:
+            number = _space(connection, workspace).number
+            found: dict[str, bytes] = dict(connection.rows("vectors.by_id", number, to_stored(model), ids_to_json(ids)))
+        return [found.get(record_id, b"") for record_id in ids]
+
     def close(self) -> None:
         """See `Reader`. Waits for a write that is under way; indexes that were handed out stay usable."""
         with self._write_lock, self._pool_lock:
@@ -269,6 +276,14 @@ class SqliteStore:
         with self._writing(TOUCH_WAIT_S) as connection:
             number = _written(connection, workspace).number
             connection.write_each("records.touch", [(at_ns, number, to_stored(record_id)) for record_id in dict.fromkeys(ids)])
+
+    def keep_vectors(self, workspace: str, model: str, vectors: Sequence[tuple[str, bytes]]) -> int:
+        """See `Writer`. Cost: letting go looks at each vector that is kept, about 2 µs each."""
+        with self._writing() as connection:
+            number = _written(connection, workspace).number
+            connection.write("vectors.let_go", number, to_stored(model))
+            rows = [(number, to_stored(record_id), to_stored(model), data) for record_id, data in dict(vectors).items()]
+            return sum(connection.write("vectors.keep", *row) for row in rows)
 
     def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
         """See `Writer`. Erases the snapshot and all backups beside the database too, because they hold copies.
