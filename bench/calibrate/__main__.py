@@ -44,7 +44,9 @@ LEVELS = ("FILE", "FUNCTION", "LINE", "file@5")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0."""
     given = _parser().parse_args(arguments)
-    source = provenance(("python", "-m", "bench.calibrate", "--repos", ",".join(given.repos), "--commits", str(given.commits)), ("numpy",))
+    words = ("--repos", ",".join(given.repos), "--datasets", ",".join(given.datasets))
+    counts = ("--commits", str(given.commits), "--rows", str(given.rows))
+    source = provenance(("python", "-m", "bench.calibrate", *words, *counts), ("numpy",))
     given.work.parent.mkdir(parents=True, exist_ok=True)
     known = {
         one["repo"]: one
