@@ -121,11 +121,14 @@ def translated(path: Path, waited_s: float, *, is_writing: bool) -> Generator[No
 def peek(path: Path) -> Header | None:
     """Read the header without opening the database; None for a file that is missing or empty.
 
-    Raises StoreUnusable for a file that is no database, or cannot be read.
+    Raises StoreUnusable for a file that is no database, is shorter than its header says, or cannot be read.
     """
+    log = path.with_name(path.name + "-wal")
     try:
+        is_logged = log.exists() and log.stat().st_size > 0  # a log may hold the pages that the file still lacks
         with path.open("rb") as file:
             head = file.read(100)
+            size = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -134,6 +137,9 @@ def peek(path: Path) -> Header | None:
         return None
     if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
         raise StoreUnusable(path, "is not a database")
+    pages, page = int.from_bytes(head[28:32], "big"), int.from_bytes(head[16:18], "big")
+    if not is_logged and head[24:28] == head[92:96] and size < pages * (page if page > 1 else 65_536):
+        raise StoreUnusable(path, f"is cut off: {size:,} bytes are left of {pages * (page if page > 1 else 65_536):,}")
     return Header(int.from_bytes(head[68:72], "big"), int.from_bytes(head[60:64], "big"))
 
 
