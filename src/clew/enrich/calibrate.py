@@ -69,7 +69,7 @@ class Calibrated:
 
 
 @dataclass(frozen=True, slots=True)
-class _Gold:
+class Gold:
     """The documents that a commit changed, and their files."""
 
     records: NDArray[np.int32]
@@ -115,10 +115,10 @@ def _judge(root: Path, head: str, told: Replay, found: Calibrated, progress: Pro
         at = order[one.id]
         past.stand_at(one.parent)
         index = past.index("")
-        gold = _gold(index, one)
+        gold = gold_of(index, one)
         if not len(gold.records):
             continue
-        question = _labelled(index, one.question, gold)
+        question = labelled(index, one.question, gold)
         if number < older:
             learned.append(question)
         else:
@@ -158,7 +158,7 @@ def _refusal(note: Note, *, is_enough: bool) -> str:
 # -- one commit ---------------------------------------------------------------------------------
 
 
-def _gold(index: Index, one: Asked) -> _Gold:
+def gold_of(index: Index, one: Asked) -> Gold:
     """The innermost records of the parent's tree that hold what changed; a file as a whole only where nothing in it does."""
     mask = index.among(PREFIX).mask & ~index.is_prose & ~index.is_test
     found: set[int] = set()
@@ -177,10 +177,10 @@ def _gold(index: Index, one: Asked) -> _Gold:
             if len(held):
                 found.add(int(docs[min(held.tolist(), key=lambda row: (int(index.lines[docs[row]]), -int(row)))]))
     inner = {doc for doc in found if index.parent[doc] >= 0}
-    return _Gold(np.array(sorted(inner or found), np.int32), np.array(sorted(files), np.int32))
+    return Gold(np.array(sorted(inner or found), np.int32), np.array(sorted(files), np.int32))
 
 
-def _labelled(index: Index, question: str, gold: _Gold) -> Labelled:
+def labelled(index: Index, question: str, gold: Gold) -> Labelled:
     """What the channels say of a question's candidates, and which of them were changed."""
     seeds = seed(index, question_state(question), prefix=PREFIX, deadline=Deadline())
     docs = set(heaviest(index, seeds.weights, np.flatnonzero(seeds.weights > 0).astype(np.int32), TOTAL_CANDIDATES).tolist())
@@ -195,7 +195,7 @@ def _labelled(index: Index, question: str, gold: _Gold) -> Labelled:
     return Labelled(values, np.isin(rows, gold.records), np.isin(index.path_codes[rows], gold.files))
 
 
-def _found(past: Past, index: Index, question: str, gold: _Gold, weights: Weights) -> list[float]:
+def _found(past: Past, index: Index, question: str, gold: Gold, weights: Weights) -> list[float]:
     """Shares of what a commit changed that a packet shows, in the order of MEASURES."""
     state = question_state(question)
     packet = retrieve(past, "", state, budget_tokens=BUDGET_TOKENS, counter=counter(TOKENIZER), weights=weights)
