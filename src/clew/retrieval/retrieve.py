@@ -26,9 +26,9 @@ from clew.task.clues import clues
 from clew.text.embed import Embedder
 from clew.text.tokens import Counter
 
-# Prefix of its sources, what its best record is worth against the other's, and the power that makes a worth of its weights:
-# those of code are worths already, those of sessions fall slowly with rank, the chance of being what is looked for fast. Guesses.
-PIPELINES: tuple[tuple[str, float, float], ...] = (("file:", 1.0, 1.0), ("session:", 0.36, 2.0))
+# Prefix of its sources, and the power that makes a worth of its weights: those of code are worths already, those of sessions
+# say how much of the question is held, and half of it is worth a tenth. Guess; after SHARPNESS it is the square.
+PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 3.3))
 TOKENS_PER_CANDIDATE = 40  # a candidate for so many tokens of budget, and one whose text is read for three times as many:
 TOKENS_PER_TEXT = 128  # at 8,192 tokens 200, 256 and 320 candidates gave the same shares on 62 dev rows
 CANDIDATES_MIN, CANDIDATES_MAX = 160, 2000
@@ -130,10 +130,10 @@ def rank(
     """Return the documents that matter for a task state, heaviest first, at most `candidates_max`."""
     total = Seeds(np.zeros(index.size, np.float32))
     read = clues(state.question)
-    for prefix, share, power in PIPELINES:
+    for prefix, power in PIPELINES:
         found = seed(index, state, prefix=prefix, deadline=deadline, found=read, embedder=embedder, weights=weights)
         total.lexical.extend(found.lexical)
-        total.weights += np.float32(share) * (found.weights if power == 1.0 else found.weights ** np.float32(power))
+        total.weights += found.weights if power == 1.0 else found.weights ** np.float32(power)
         total.reasons.update(found.reasons)
     flow = None
     if total.weights.any() and deadline.allows("diffuse"):

@@ -41,6 +41,7 @@ CROWD = 5  # records of a file that are added up
 CROWD_RECORDS_MAX = 3000  # of the best by words: what stands behind them adds nothing
 CROWD_TEST_SHARE = 0.35  # a test speaks for its file so much less than the code
 COMMITS = 30  # the best commits that are read for the files that they changed
+FULL_SHARE = 0.6  # of the sum of its terms' idf: what a text that holds all of a question scores, since counts saturate; guess
 SESSION_NAME_WEIGHT = 0.9  # of a name that a session's record bears, against its words
 SESSION_VECTOR_WEIGHT = 0.5  # likewise of its vector; guess
 
@@ -78,7 +79,7 @@ def seed(
 
     found    the clues of its question, when they have been read already.
     weights  what the channels count; for code alone, sessions have words, names and vectors only.
-    Returns  weights of which the best is 1; 0 means that no channel speaks for it.
+    Returns  weights of which the best is 1 (of sessions: 1 holds all of the question); 0 means that no channel speaks for it.
     """
     if not index.among(prefix).count:
         return Seeds(np.zeros(index.size, np.float32))
@@ -141,7 +142,7 @@ def _of_sessions(index: Index, state: TaskState, found: Clues, prefix: str, dead
     terms = question_terms(state)
     asked = [Asked(tuple(terms), _share_max(index, prefix, len(terms)))]
     [whole] = index.lexical_many(asked, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
-    seeds = Seeds(_scaled(whole.by_document), lexical=[whole])
+    seeds = Seeds(_covered(whole, terms), lexical=[whole])
     if deadline.allows("names"):
         names = Seeds(np.zeros(index.size, np.float32))
         _by_names(index, found, state, names)
@@ -152,8 +153,18 @@ def _of_sessions(index: Index, state: TaskState, found: Clues, prefix: str, dead
     if "vector" in channels:
         seeds.weights += np.float32(SESSION_VECTOR_WEIGHT) * channels["vector"]
     seeds.weights[~index.among(prefix).mask] = 0.0
-    seeds.weights = _scaled(seeds.weights)
+    seeds.weights = np.minimum(seeds.weights, np.float32(1))
     return seeds
+
+
+def _covered(found: Lexical, terms: list[tuple[str, float]]) -> Floats:
+    """How much of the question each document holds, 0 to 1: a single word of a long question says little, however rare it is."""
+    weights = dict(terms)
+    known = sum(weights[term] for term, _, _ in found.used)
+    if not known:
+        return found.by_document
+    bound = sum(weights[term] * idf for term, idf, _ in found.used) * sum(weights.values()) / known
+    return np.minimum(found.by_document * np.float32(1 / (FULL_SHARE * bound)), np.float32(1))
 
 
 _TICKS = re.compile(r"`([^`\n]+)`")
