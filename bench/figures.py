@@ -116,7 +116,7 @@ def _ingest(result: Mapping[str, Any]) -> str:
 
 def _localization(result: Mapping[str, Any]) -> str:
     summary = result["summary"]
-    budget, reference = summary["budgets"][-1], summary["reference"]
+    budget, reference = summary["budgets"][-1], summary.get("reference", "clew")
     head = (
         f"**Localization**: the text of a real issue is the question; the share of issues for which a packet of {budget:,} tokens "
         "(of four characters) holds all that the fix touched, with its 95 % interval. clew's weights were fitted to issues of these "
