@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from clew.records import identify
-from clew.store.index import Index, PartKey, part_digest
+from clew.store.index import Asked, Index, PartKey, part_digest
 from clew.text.postings import Document, Use, pack
 from clew.text.words import WORD_CHARS_MAX, split, terms
 
@@ -236,3 +236,17 @@ def test_uses_across_files_leave_out_what_a_file_defines_itself() -> None:
     found = [(index.paths[user], index.id_of(head)) for user, head in zip(across.users, across.heads, strict=True)]
     assert found == [("a.py", identify("b.py", "helper"))]
     assert across.is_imported.all()
+
+
+def test_several_lists_of_terms_score_as_each_alone() -> None:
+    index = Index.build([part("a.py", document("a.py", "parse_token", "budget budget")), part("b.py", document("b.py", "graph", "token"))])
+    lists = [Asked((("token", 1.0), ("budget", 2.0)), with_paths=True), Asked((("token", 0.5),), share_max=0.5), Asked(())]
+
+    together = index.lexical_many(lists, EQUAL, prefix="file:", b=FLAT, k1=1.2)
+
+    for asked, found in zip(lists, together, strict=True):
+        [alone] = index.lexical_many([asked], EQUAL, prefix="file:", b=FLAT, k1=1.2)
+        assert np.array_equal(found.by_document, alone.by_document)
+        assert np.array_equal(found.by_path, alone.by_path)
+        assert [term for term, _, _ in found.used] == [term for term, _, _ in alone.used]
+    assert not together[1].by_document.any()  # it stands in more than half of the documents
