@@ -124,8 +124,17 @@ def test_a_repository_that_was_never_indexed_is_indexed_first(clew: Call, reposi
     assert "never indexed" not in clew("retrieve", "bowline", "--repo", repository).err
 
 
-def test_the_same_call_gives_the_same_bytes_under_any_hash_seed(process: Call, filled: Path) -> None:
-    words = ("retrieve", QUESTION, "--repo", str(filled), "--json")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("retrieve", QUESTION, "--json"),
+        ("retrieve", QUESTION, "--files", "--json"),
+        ("impact", "src/knots.py", "--json"),
+        ("map", "--json"),
+    ],
+)
+def test_the_same_call_gives_the_same_bytes_under_any_hash_seed(process: Call, filled: Path, words: tuple[str, ...]) -> None:
+    words = (*words, "--repo", str(filled)) if words[0] != "map" else (words[0], str(filled), words[1])
     first, second = (process(*words, PYTHONHASHSEED=seed) for seed in ("1", "2"))
 
     assert first.code == 0, first.err
