@@ -59,7 +59,7 @@ def compact(
     text = front + (heading_of(group) + body if body else "")
     return Packet(
         state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap,
-        () if embedder else ("vector: no embedding model installed",),
+        () if embedder else ("vector: no embedder is chosen",),
     )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def files(
         name = "" if record.name == path else record.name
         line = record.texts[0].start_line or record.whole.start_line
         rows.append(RankedFile(path, round(score / found[0][1], 6), name, handle_of(record.id), line, len(docs), reasons.get(head, ())))
-    skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedding model installed",))]))
+    skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
     return FileList(state.question, tuple(rows), skipped)
 
 

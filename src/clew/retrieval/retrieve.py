@@ -111,7 +111,7 @@ def retrieve(
     reasons = reasons_of(index, ranked, [known[at][0] for at in sorted(choice.picks)], records, state.question)
     entries = tuple(entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ())) for at, option in sorted(chosen.items()))
     text = render([(rows[at], option) for at, option in sorted(chosen.items())])
-    skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedding model installed",))]))
+    skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
     return Packet(state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap, skipped)
 
 
