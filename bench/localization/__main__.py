@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench.localization.kept import rows_path, write_rows
 from bench.localization.report import reference_of, summarise, table
-from bench.localization.rows import DataMissing, load_rows, sampled
-from bench.localization.run import BUDGETS, Plan, run
+from bench.localization.rows import DataMissing, Row, load_rows, sampled
+from bench.localization.run import BUDGETS, Measured, Outcome, Plan, read_work, run, version_of
 from bench.localization.systems import UnknownSystem
 from bench.machine import REPOSITORY, provenance, write_result
 from bench.trees import TreeError
@@ -51,7 +51,11 @@ def _measure(given: argparse.Namespace) -> int:
         return 2
     plan = Plan(given.mirrors.resolve(), tuple(given.systems), tuple(given.budgets), given.trees)
     source = provenance(("python", "-m", "bench.localization", *_repeatable(given)), PACKAGES)
-    outcome = run(rows, plan, given.work, jobs=given.jobs, say=lambda text: print(text, file=sys.stderr, flush=True))
+    outcome = (
+        Outcome(_measured(rows, plan, given.work), {})
+        if given.measured
+        else run(rows, plan, given.work, jobs=given.jobs, say=lambda text: print(text, file=sys.stderr, flush=True))
+    )
     if not outcome.lines:
         print("error: nothing could be measured; what was left out is named above", file=sys.stderr)
         return 2
@@ -75,6 +79,16 @@ def _measure(given: argparse.Namespace) -> int:
     return 0
 
 
+def _measured(rows: Sequence[Row], plan: Plan, work: Path) -> list[Measured]:
+    """What the work file holds of these rows and systems at the budgets of the plan, in the order of a run; nothing is measured."""
+    versions = {name: version_of(name) for name in plan.systems}
+    held = {
+        (line.system, line.dataset, line.id, line.budget): line for line in read_work(work) if versions.get(line.system) == line.version
+    }
+    keys = ((name, row.dataset, row.id, budget) for name in plan.systems for row in rows for budget in plan.budgets)
+    return [held[key] for key in keys if key in held]
+
+
 def _repeatable(given: argparse.Namespace) -> list[str]:
     """Return the arguments that decide the figures, without the folders of this machine."""
     words = ["--rows", ",".join(given.rows), "--systems", ",".join(given.systems), "--budgets", ",".join(map(str, given.budgets))]
@@ -83,6 +97,8 @@ def _repeatable(given: argparse.Namespace) -> list[str]:
             words += [f"--{option}", ",".join(getattr(given, option))]
     if given.sample:
         words += ["--sample", str(given.sample)]
+    if given.measured:
+        words += ["--measured"]
     return [*words, "--jobs", str(given.jobs)]
 
 
@@ -98,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=_words, default=["swebench_lite"], metavar="NAME,…", help="data sets (swebench_lite)")
     parser.add_argument("--repos", type=_words, default=[], metavar="OWNER/NAME,…", help="only rows of these repositories")
     parser.add_argument("--ids", type=_words, default=[], metavar="ID,…", help="only these rows")
+    parser.add_argument(
+        "--measured", action="store_true", help="measure nothing: tell of what the work file holds, each system over its own rows"
+    )
     parser.add_argument(
         "--sample", type=int, default=0, metavar="N", help="only N of the rows, the same at each run, spread over repositories"
     )
