@@ -135,6 +135,7 @@ def rank(
         total.lexical.extend(found.lexical)
         total.weights += found.weights if power == 1.0 else found.weights ** np.float32(power)
         total.reasons.update(found.reasons)
+        total.by_path.update(found.by_path)
     flow = None
     if total.weights.any() and deadline.allows("diffuse"):
         edges = tuple(edge for edge in reader.edges(workspace, frontier_ids(index, total)) if edge.kind not in OF_IMPACT)
@@ -283,7 +284,8 @@ def reasons_of(
     given = ranked.flow.reasons(index, docs) if ranked.flow else {}
     out: dict[int, tuple[str, ...]] = {}
     for doc, matched in zip(docs, words, strict=True):
-        why = list(dict.fromkeys(ranked.seeds.reasons.get(doc, ())))[:3]
+        of_file = ranked.seeds.by_path.get(int(index.path_codes[doc]), "")
+        why = list(dict.fromkeys((*ranked.seeds.reasons.get(doc, ()), *((of_file,) if of_file else ()))))[:3]
         if matched:
             why.append("words: " + ", ".join(dict.fromkeys(matched)))
         if doc in given:

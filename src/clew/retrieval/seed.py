@@ -50,11 +50,13 @@ SESSION_VECTOR_WEIGHT = 0.5  # likewise of its vector; guess
 class Seeds:
     """Weights (n,) float32 in 0..1 of all documents, for some of them the reasons, strongest first, and which words matched.
 
+    by_path   reasons that hold for all of a file, by the number of its path.
     channels  what each channel said, by its name in `Weights`, for those that fit them.
     """
 
     weights: Floats
     reasons: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    by_path: dict[int, str] = field(default_factory=dict[int, str])
     lexical: list[Lexical] = field(default_factory=list[Lexical])
     channels: dict[str, Floats] = field(default_factory=dict[str, Floats])
 
@@ -125,16 +127,15 @@ def _of_code(
     seeds = Seeds(np.zeros(index.size, np.float32), lexical=[whole], channels=channels)
     docs = np.flatnonzero(among.mask & (spoken > 0)).astype(np.int32)
     if len(docs):
-        score = np.zeros(len(docs), np.float32)
+        score = np.zeros(index.size, np.float32)
         for name, values in channels.items():
-            score += np.float32(getattr(weights, name)) * values[docs]
+            score += np.float32(getattr(weights, name)) * values
+        score = score[docs]
         seeds.weights[docs] = np.exp(score - score.max())
     for source in (frames, places, names):
         for doc, reasons in source.reasons.items():
             seeds.reasons.setdefault(doc, []).extend(reasons)
-    for code_of_path, reason in told.items():
-        for doc in docs[index.path_codes[docs] == code_of_path].tolist():
-            seeds.reasons.setdefault(doc, []).append(reason)
+    seeds.by_path = told
     return seeds
 
 
@@ -226,7 +227,8 @@ def _by_commits(index: Index, state: TaskState, told: dict[int, str]) -> Floats:
     terms = question_terms(state)
     asked = [Asked(tuple(terms), max(0.1, 20 / index.among("history:").count))]
     [found] = index.lexical_many(asked, np.ones(len(FIELD_B), np.float32), prefix="history:", b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
-    docs = np.flatnonzero(found.by_document > 0).astype(np.int32)
+    floor = np.partition(found.by_document, -COMMITS)[-COMMITS] if len(found.by_document) > COMMITS else np.float32(0)
+    docs = np.flatnonzero((found.by_document > 0) & (found.by_document >= floor)).astype(np.int32)
     order = sorted(docs.tolist(), key=lambda doc: (-float(found.by_document[doc]), index.id_of(doc)))[:COMMITS]
     if not order:
         return out
