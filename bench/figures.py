@@ -129,9 +129,11 @@ def _localization(result: Mapping[str, Any]) -> str:
         if not subset["rows"]:
             continue
         rows = [
-            (name, *(_share(system["budgets"][str(budget)][level]) for level, _ in LEVELS)) for name, system in subset["systems"].items()
+            (name, f"{at['file']['n']}", *(_share(at[level]) for level, _ in LEVELS))
+            for name, system in subset["systems"].items()
+            for at in [system["budgets"][str(budget)]]
         ]
-        parts.append(f"{title.capitalize()}, {subset['rows']}:\n\n" + _table(("system", *(label for _, label in LEVELS)), rows))
+        parts.append(f"{title.capitalize()}, {subset['rows']}:\n\n" + _table(("system", "rows", *(label for _, label in LEVELS)), rows))
     kept = {name: subset["systems"] for name, subset in summary["subsets"].items() if _DATASET.fullmatch(name)}
     for system in (reference, "bm25-symbols"):
         rows = [

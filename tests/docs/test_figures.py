@@ -19,7 +19,7 @@ def result_of(kind: str, name: str) -> dict[str, Any]:
             "figures": {"mb_per_s": 21.5, "failures": 0, "peak_rss_mb": 120.0, "again_seconds": 1.5, "sessions": 3, "raw_mb": 9.0},
         }
     share = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 4}
-    systems = {"clew": {"budgets": {"8192": {"file": share, "function": share, "line": {**share, "mean": None}}}}}
+    systems = {"clew": {"budgets": {"8192": {"file": share, "function": share, "whole": share, "line": {**share, "mean": None}}}}}
     subsets = {"all": {"rows": 4, "systems": systems}, "path_not_in_text": {"rows": 0, "systems": {}}}
     return {**head, "summary": {"budgets": [8192], "subsets": subsets}}
 
