@@ -8,18 +8,23 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from clew.engine import Engine
-from clew.records import Edge, EdgeKind, identify
+from clew.enrich.history import Commit, commits_of
+from clew.records import Edge, EdgeKind, SourceState, identify
 from clew.settings import Settings, workspace_of
 from clew.store.sqlite import SqliteStore
 from clew.text.postings import FIELDS
 
 Open = Callable[[str], Engine]
+SECONDS = count(1_700_000_000)
 
 
 @pytest.fixture
@@ -50,7 +55,8 @@ def engine(opened: Open) -> Engine:
 
 def git(root: Path, *words: str) -> str:
     who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "n"), ("EMAIL", "n@example.org"))}
-    environment = {**os.environ, **who, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    dates = {f"GIT_{role}_DATE": f"{next(SECONDS)} +0000" for role in ("AUTHOR", "COMMITTER")}  # no two commits in one second
+    environment = {**os.environ, **who, **dates, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     done = subprocess.run(["git", "-C", str(root), *words], env=environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -364,3 +370,12 @@ def session(root: Path, name: str, *, edits: Sequence[str], reads: Sequence[str]
         for role, part in (("assistant", use), ("user", answer)):
             line = {**common, "type": role, "uuid": f"{role}{at}", "message": {"role": role, "content": [part]}}
             yield json.dumps(line) + "\n"
+
+
+def test_commits_of_one_second_stand_as_git_lists_them() -> None:
+    """A rename that was committed in the second of what it renames still comes after it."""
+    older, newer = Commit("f" * 40, 7, ["a.py", "b.py"]), Commit("0" * 40, 7, ["c.py"], [("a.py", "c.py")])
+    state = SourceState("history:0", "", 2, 0, "indexed", msgspec.json.encode([newer, older]).decode())
+
+    assert commits_of([state]) == [newer, older]
+    assert commits_of([replace(state, note=msgspec.json.encode([older, newer]).decode())]) == [older, newer]

@@ -111,12 +111,10 @@ def changes(root: Path, before: SourceState | None, states: Callable[[], Sequenc
 
 
 def commits_of(states: Iterable[SourceState]) -> list[Commit]:
-    """The commits in these states, newest first: by time, then by hash."""
-    found: list[Commit] = []
-    for state in states:
-        if state.source != HISTORY:
-            found += msgspec.json.decode(state.note, type=list[Commit])
-    return sorted(found, key=lambda commit: (-commit.at_s, commit.id))
+    """The commits in these states, newest first: by time, and within a second as git listed them, children before parents."""
+    blocks = [msgspec.json.decode(state.note, type=list[Commit]) for state in states if state.source != HISTORY]
+    blocks.sort(key=lambda block: (-max((commit.at_s for commit in block), default=0), block[0].id if block else ""))
+    return sorted((commit for block in blocks for commit in block), key=lambda commit: -commit.at_s)
 
 
 def _maker(root: Path) -> str:
