@@ -24,8 +24,6 @@ from clew.codebase import TREE, stamp_of
 from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
-from clew.lifecycle.warm import Warmed
-from clew.lifecycle.warm import warm as make_vectors
 from clew.records import Delta, Entry, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
 from clew.retrieval import calibration
 from clew.retrieval.deadline import Deadline
@@ -46,6 +44,7 @@ if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls th
     from clew.enrich.calibrate import Calibrated
     from clew.enrich.couple import Coupled
     from clew.enrich.history import Told
+    from clew.lifecycle.warm import Warmed
     from clew.retrieval.files import FileList
     from clew.retrieval.impact import Impacted
     from clew.store.index import Index
@@ -377,6 +376,8 @@ class Engine:
 
         Raises UsageError where the setting is off, NotReadable where the model cannot be run.
         """
+        from clew.lifecycle.warm import warm as make_vectors  # lazy: a question makes no vectors
+
         if not path.exists():
             raise NotReadable(str(path), "does not exist")
         model = self._reorderer()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 # What a stage takes at the 99th percentile of 77 issue texts over sympy's 47,900 records, milliseconds on two busy cores;
-# `vector` is a guess, `reorder` a question of 160 tokens through the model on one core. A stage that has
+# `vector` and `history` are guesses, `reorder` a question of 160 tokens through the model on one core. A stage that has
 # less than this left is skipped. Assembly cannot be, so its share is kept free.
 STAGE_MS: dict[str, float] = {
     "paths": 2.0,

@@ -54,7 +54,7 @@ class Flow:
         return found
 
 
-def diffuse(index: Index, seeds: Seeds, *, edges: tuple[Edge, ...] = (), prefix: str = "") -> Flow:
+def diffuse(index: Index, seeds: Seeds, *, edges: tuple[Edge, ...] = ()) -> Flow:
     """Add to `seeds` one step of a weighted walk from its heaviest records, and return who gave what.
 
     Each frontier record shares SPREAD of its mass among its neighbours in proportion to weight / sqrt(degree of the
@@ -66,10 +66,9 @@ def diffuse(index: Index, seeds: Seeds, *, edges: tuple[Edge, ...] = (), prefix:
     live = np.flatnonzero(seeds.weights > 0).astype(np.int32)
     frontier = heaviest(index, seeds.weights, live, FRONTIER)
     tails, heads, weights, words, forms = _steps(index, frontier, edges)
-    mask = index.among(prefix).mask if prefix else index.alive
     fan = np.bincount(tails, minlength=index.size)
     popularity = np.bincount(heads, minlength=index.size)
-    keep = mask[heads] & (fan[tails] <= FAN_MAX)
+    keep = index.alive[heads] & (fan[tails] <= FAN_MAX)
     share = np.where(keep, weights / np.sqrt(np.maximum(popularity[heads], 1)), 0.0)
     outgoing = np.zeros(index.size)
     outgoing += np.bincount(tails, share, index.size)
