@@ -49,6 +49,7 @@ if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls th
     from clew.retrieval.impact import Impacted
     from clew.store.index import Index
     from clew.transcript.sessions import Session
+    from clew.transcript.work import Work
 
 T = TypeVar("T")
 Progress = Callable[[str, int, int], None]
@@ -138,6 +139,34 @@ class Status:
     skipped: dict[str, int]
     corrections: dict[str, float]
     calibration: calibration.Note | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compacting:
+    """A session up to a cut: its records in a store of their own, the task state and what was done."""
+
+    store: Writer
+    workspace: str
+    source: str
+    state: TaskState
+    done: Work
+    counter: Counter
+    embedder: Embedder | None
+
+    def packet(self, budget_tokens: int) -> Packet:
+        """Return the window after the cut, at most `budget_tokens` long."""
+        from clew.retrieval.compact import compact  # lazy: only here
+        from clew.transcript.handoff import handoff  # lazy: a question needs no transcript
+
+        prompts = {
+            record.uuid: handle_of(record.id) for record in self.store.of_source(self.workspace, self.source) if record.kind == "prompt"
+        }
+        front = handoff(self.state, self.done, self.counter.count, int(budget_tokens * HANDOFF_SHARE_MAX), prompts)
+        front = front + "\n" if front and not front.endswith("\n") else front
+        return compact(
+            self.store, self.workspace, self.source, self.state,
+            front=front, budget_tokens=budget_tokens, counter=self.counter, embedder=self.embedder,
+        )  # fmt: skip
 
 
 class Engine:
@@ -577,32 +606,35 @@ class Engine:
         path     the repository that it belongs to.
         Nothing after the cut is looked at: the records are made anew from the lines before it.
         """
-        from clew.retrieval.compact import compact  # lazy: only here
+        key, _ = workspace_of(path)
+        budget_tokens = _budget(budget_tokens)
+        found, lines = self._transcript(key, session, path)
+        return self.before(found, lines[: _cut(lines, at)], tokenizer=tokenizer, path=path).packet(budget_tokens)
+
+    def before(self, session: Session, lines: Sequence[bytes], *, tokenizer: str, path: Path) -> Compacting:
+        """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget."""
         from clew.store.memory import MemoryStore  # lazy: only here
         from clew.transcript.follow import deltas, observe, source_of  # lazy: a question needs no transcript
-        from clew.transcript.handoff import handoff  # lazy: likewise
         from clew.transcript.work import work  # lazy: likewise
 
         key, root = workspace_of(path)
-        counter = counter_of(tokenizer)
-        budget_tokens = _budget(budget_tokens)
-        found, lines = self._transcript(key, session, path)
-        kept = lines[: _cut(lines, at)]
-        observations = list(observe(kept))
+        observations = list(observe(lines))
         # Of this session only what was billed before the cut; of the others all.
-        billed = usage.merged(self.store.source(key, usage.TOKENS), found.id, usage.watched(observations))
-        counter = _corrected(counter, billed)
-        base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
-        state = _asked(observe_task(observations, root=base))
+        billed = usage.merged(self.store.source(key, usage.TOKENS), session.id, usage.watched(observations))
+        base = str(root) if not session.cwd or Path(session.cwd).is_relative_to(root) else session.cwd
         prefix = MemoryStore()
         prefix.open_workspace(key, str(root))
         embedder = load(self.settings.embedder) if self.settings.embedder else None
-        accept(prefix, key, deltas(kept, session=found, root=str(root), embedder=embedder))
-        source = source_of(found)
-        prompts = {record.uuid: handle_of(record.id) for record in prefix.of_source(key, source) if record.kind == "prompt"}
-        front = handoff(state, work(observations, root=base), counter.count, int(budget_tokens * HANDOFF_SHARE_MAX), prompts)
-        front = front + "\n" if front and not front.endswith("\n") else front
-        return compact(prefix, key, source, state, front=front, budget_tokens=budget_tokens, counter=counter, embedder=embedder)
+        accept(prefix, key, deltas(lines, session=session, root=str(root), embedder=embedder))
+        return Compacting(
+            prefix,
+            key,
+            source_of(session),
+            _asked(observe_task(observations, root=base)),
+            work(observations, root=base),
+            _corrected(counter_of(tokenizer), billed),
+            embedder,
+        )
 
     def _transcript(self, key: str, session: str, path: Path) -> tuple[Session, list[bytes]]:
         """The session, and its lines as they stand in its file or in the store."""

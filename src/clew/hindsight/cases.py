@@ -1,0 +1,136 @@
+"""Cases: a session that went on after a cut, as what stood before the cut and what was done after it.
+
+A cut is a place where the client compacted, with its own summary beside it; a long session without one is cut at 60 % of its
+calls. What comes after reaches as far as CALLS_AFTER_MAX calls, or to the next compaction, where another window begins.
+Subagents' own threads are left out, as their words never stood in the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clew.records import Observation, ObservationKind
+from clew.transcript.dialects.dialect import Origin
+from clew.transcript.parse import Reading, open_transcript
+from clew.transcript.sessions import origin_of, session_at
+
+CUT_SHARE = 0.6  # of the calls of a session without a compaction
+CALLS_AFTER_MAX = 60  # what is needed later still would have been met again on the way
+CALLS_BEFORE_MIN, CALLS_AFTER_MIN = 20, 5  # fewer have nothing to forget, or nothing to need
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One thing that stood in the window: a prompt, a message, a call with its input, a tool's output.
+
+    text  as the model read it.
+    seq   of its observation; calls and results that belong together share `call_id`.
+    """
+
+    kind: ObservationKind
+    text: str
+    seq: int
+    uuid: str = ""
+    tool: str = ""
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One cut of one session.
+
+    line     0-based line of the transcript at which it is cut; what stands before it is history.
+    kind     "compaction" where the client compacted there, else "share".
+    before   the main thread's observations before the cut, in order.
+    after    those after it, to the next compaction; the client's summary is not among them.
+    summary  the client's own summary at the cut, "" for none.
+    pieces   of `before`, what stood in the window.
+    """
+
+    path: Path
+    session: str
+    line: int
+    kind: str
+    before: tuple[Observation, ...]
+    after: tuple[Observation, ...]
+    summary: str = ""
+    lines: tuple[bytes, ...] = field(default=(), repr=False)
+    pieces: tuple[Piece, ...] = field(default=(), repr=False)
+
+    @property
+    def id(self) -> str:
+        """The session and the line, which name the cut."""
+        return f"{self.session}@{self.line}"
+
+
+def cases(path: Path, at: Sequence[int] | None = None) -> Iterator[Case]:
+    """Yield the cuts of one transcript, in order.
+
+    at      lines to cut at; None takes the client's compactions, else one cut at 60 %.
+    Yields  nothing for a session too short to have forgotten anything, and for files that no known client wrote.
+    Raises  NotReadable for a path that cannot be opened.
+    """
+    session = session_at(path)
+    if not session.client:
+        return
+    with open_transcript(path) as stream:
+        lines = stream.readlines()
+    seen = [each for each in _observations(lines, origin_of(session)) if not each.agent]
+    boundaries = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY or each.kind is ObservationKind.SUMMARY]
+    compactions = [line for number, line in enumerate(boundaries) if number == 0 or line - boundaries[number - 1] > 2]
+    wanted = compactions or _share(seen)
+    for line in wanted if at is None else at:
+        case = _case(path, session.id, lines, seen, line, compactions)
+        if at is not None or (_calls(case.before) >= CALLS_BEFORE_MIN and _calls(case.after) >= CALLS_AFTER_MIN):
+            yield case
+
+
+def pieces_of(observations: Sequence[Observation]) -> tuple[Piece, ...]:
+    """What of these observations stood in the window, in order."""
+    shown = (
+        ObservationKind.PROMPT,
+        ObservationKind.MESSAGE,
+        ObservationKind.CALL,
+        ObservationKind.RESULT,
+        ObservationKind.SUMMARY,
+        ObservationKind.ATTACHMENT,
+    )
+    return tuple(
+        Piece(each.kind, each.text, each.seq, each.uuid, each.tool, each.call_id)
+        for each in observations
+        if each.kind in shown and each.text
+    )
+
+
+def _case(path: Path, session: str, lines: list[bytes], seen: Sequence[Observation], line: int, compactions: Sequence[int]) -> Case:
+    end = next((boundary for boundary in compactions if boundary > line + 2), len(lines))
+    before = tuple(each for each in seen if each.record_index < line)
+    rest = _first_calls([each for each in seen if line <= each.record_index < end])
+    summary = next((each.text for each in rest if each.kind is ObservationKind.SUMMARY), "")
+    after = tuple(each for each in rest if each.kind not in (ObservationKind.SUMMARY, ObservationKind.BOUNDARY))
+    kind = "compaction" if any(abs(line - boundary) <= 2 for boundary in compactions) else "share"
+    return Case(path, session, line, kind, before, after, summary, tuple(lines[:line]), pieces_of(before))
+
+
+def _observations(lines: list[bytes], origin: Origin) -> Iterator[Observation]:
+    for batch in Reading(lines, origin=origin).batches():
+        for event in batch.events:
+            yield event.observation
+
+
+def _share(seen: Sequence[Observation]) -> list[int]:
+    """The line of the first call behind CUT_SHARE of all, if there is any."""
+    calls = [each.record_index for each in seen if each.kind is ObservationKind.CALL]
+    return [calls[int(len(calls) * CUT_SHARE)]] if calls else []
+
+
+def _first_calls(observations: Sequence[Observation]) -> list[Observation]:
+    """The observations up to the last call that counts, with its result if that comes at once."""
+    calls = [at for at, each in enumerate(observations) if each.kind is ObservationKind.CALL]
+    return list(observations if len(calls) <= CALLS_AFTER_MAX else observations[: calls[CALLS_AFTER_MAX]])
+
+
+def _calls(observations: Sequence[Observation]) -> int:
+    return sum(each.kind is ObservationKind.CALL for each in observations)

@@ -1,0 +1,204 @@
+"""Needs: what the agent turned out to need after a cut, of what had stood before it.
+
+Computed from what it did next, without a model: the files that it went back to, the text that its edits replaced, and the rare
+identifiers, paths and error codes in its calls. What the next prompt says, or leads to by one look-up, was not needed from
+the window and does not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from clew.hindsight.cases import Case
+from clew.records import Observation, ObservationKind
+from clew.task.commands import read_line
+from clew.task.outcomes import has_failed
+from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, word_of
+from clew.task.prompts import spoken
+
+LINE_CHARS_MIN = 12  # a shorter line ("}", "return nil") stands everywhere and is evidence of nothing
+LINE_CHARS_MAX = 400  # of a longer line as much is evidence as a person would read
+TERM_PIECES_MAX = 4  # a rarer term has few places to be found again; in a session of 600 calls 4 pieces are 0.3 %
+TERM_PIECES_SHARE = 0.01
+_NUMBERED = re.compile(r"^[ \t]*\d{1,9}(?:[→\t]|[ \t]*[│|][ \t])")
+_TERM = re.compile(r"[A-Za-z0-9_./@#:+~-]{5,160}")
+_TELLING = re.compile(r"[0-9_./#:@]|[a-z][A-Z]|[A-Z]{3}|\w-\w")
+_WORDY = re.compile(r"[A-Za-z]{3}|\d{3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A later edit of text that had stood in the window. `lines` are those of the replaced text that say something."""
+
+    path: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A rare identifier that a later call used. `evidence` are the lines before the cut that hold it, squeezed."""
+
+    text: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A look that was done again with the same answer. `lines` of the answer say something."""
+
+    what: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What was needed after a cut. Paths are relative to the folder that the session began in."""
+
+    files: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    terms: tuple[Term, ...] = ()
+    repeats: tuple[Repeat, ...] = ()
+
+
+def needs(case: Case) -> Needs:
+    """Return what of the history the calls after the cut went back to. Cost: some passes over the session's text."""
+    history = [bare(piece.text) for piece in case.pieces]
+    squeezed = ["\n".join(squeeze(line) for line in text.split("\n")) for text in history]
+    root = next((each.cwd for each in case.before if each.cwd), "")
+    return Needs(
+        _files(case, root),
+        tuple(_edits(case, root, squeezed)),
+        tuple(_terms(case, squeezed)),
+        tuple(_repeats(case)),
+    )
+
+
+def bare(text: str) -> str:
+    """A tool's output without the line numbers that it put in front of its lines."""
+    if not _NUMBERED.search(text[:200].lstrip("\n")):
+        return text
+    return "\n".join(_NUMBERED.sub("", line) for line in text.split("\n"))
+
+
+def squeeze(line: str) -> str:
+    """A line without its indentation, and with one blank for each run of blanks."""
+    return " ".join(line.split())
+
+
+def telling_lines(text: str) -> tuple[str, ...]:
+    """The squeezed lines that are long enough to be evidence, each once, cut at LINE_CHARS_MAX."""
+    lines = (squeeze(line)[:LINE_CHARS_MAX] for line in text.split("\n"))
+    return tuple(dict.fromkeys(line for line in lines if len(line) >= LINE_CHARS_MIN))
+
+
+def touched(observation: Observation, root: str) -> Iterator[tuple[str, str]]:
+    """The files that a call names, as (path relative to `root`, how)."""
+    arguments = arguments_of(observation.arguments or observation.text)
+    command = command_of(observation.tool, arguments)
+    for touch in touches_of_call(observation.tool, arguments, read_line(command) if command else None):
+        if path := relative(touch.path, word_of(arguments, "workdir") or observation.cwd, root):
+            yield path, touch.how
+
+
+def _files(case: Case, root: str) -> tuple[str, ...]:
+    """The files of the work that were touched before the cut and again after it, by their first use."""
+    seen = {path for each in case.before if each.kind is ObservationKind.CALL for path, _ in touched(each, root)}
+    later = [path for each in case.after if each.kind is ObservationKind.CALL for path, how in touched(each, root) if how != "search"]
+    return tuple(dict.fromkeys(path for path in later if path in seen and not path.startswith(("/", "~"))))
+
+
+def _edits(case: Case, root: str, squeezed: Sequence[str]) -> Iterator[Edit]:
+    for each in case.after:
+        if each.kind is ObservationKind.CALL:
+            path = next((path for path, how in touched(each, root) if how == "edit"), "")
+            for old in _replaced(arguments_of(each.arguments or each.text)):
+                block = "\n".join(squeeze(line) for line in old.strip("\n").split("\n"))
+                lines = telling_lines(old)
+                if path and lines and any(block in text for text in squeezed):
+                    yield Edit(path, lines)
+
+
+def _replaced(arguments: Arguments) -> Iterator[str]:
+    """The texts that an edit replaces, as it states them."""
+    edits = arguments.get("edits")
+    for change in [arguments, *(edits if isinstance(edits, list) else [])]:  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(change, dict) and (old := word_of(change, "old_string")):  # pyright: ignore[reportUnknownArgumentType]
+            yield old
+    if "*** Begin Patch" in (patch := word_of(arguments, "input", "patch", "command")):
+        yield "\n".join(line[1:] for line in patch.split("\n") if line[:1] == "-")
+
+
+def _terms(case: Case, squeezed: Sequence[str]) -> Iterator[Term]:
+    most = max(TERM_PIECES_MAX, int(len(case.pieces) * TERM_PIECES_SHARE))
+    prompt = next((words for each in case.after if each.kind is ObservationKind.PROMPT and (words := spoken(each.text))), "")
+    asked = set(terms_of(prompt))
+    wanted = dict.fromkeys(
+        term
+        for each in case.after
+        if each.kind is ObservationKind.CALL
+        for word in _words(arguments_of(each.arguments or each.text))
+        for term in terms_of(word)
+    )
+    places: dict[str, list[int]] = {term: [] for term in wanted}
+    for at, text in enumerate(squeezed):
+        for term in set(terms_of(text)):
+            if term in places:
+                places[term].append(at)
+    rare_asked = {term for term in asked if 0 < sum(term in text for text in squeezed) <= most}
+    for term, found in places.items():
+        if not 0 < len(found) <= most or term in asked or term in prompt:
+            continue
+        lines = [line for at in found for line in squeezed[at].split("\n") if term in line]
+        if any(other in line for line in lines for other in rare_asked):
+            continue  # whoever looks the prompt's own word up finds it
+        yield Term(term, tuple(dict.fromkeys(_around(line, term) for line in lines)))
+
+
+def terms_of(text: str) -> Iterator[str]:
+    """The identifiers, paths, numbers and codes of a text: words that no prose has."""
+    for found in _TERM.findall(text):
+        term = found.strip("./:-+~@#")
+        if len(term) >= 5 and _TELLING.search(term) and _WORDY.search(term):
+            yield term
+
+
+def _around(line: str, term: str) -> str:
+    """A long line by the part that holds the term."""
+    if len(line) <= LINE_CHARS_MAX:
+        return line
+    at = line.find(term)
+    start = max(0, min(at - LINE_CHARS_MAX // 2, len(line) - LINE_CHARS_MAX))
+    return line[start : start + LINE_CHARS_MAX]
+
+
+def _words(arguments: Arguments) -> Iterator[str]:
+    """The strings of a call's input but for whole files that it writes."""
+    waiting: list[object] = [value for name, value in arguments.items() if name != "content"]
+    while waiting:
+        value = waiting.pop(0)
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting.extend(value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        elif isinstance(value, list):
+            waiting.extend(value)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _repeats(case: Case) -> Iterator[Repeat]:
+    """Looks after the cut whose question and answer both stood before it."""
+    known = {(question, answer) for question, answer in _answered(case.before)}
+    for question, answer in _answered(case.after):
+        if (question, answer) in known and (lines := telling_lines(bare(answer))):
+            known.discard((question, answer))
+            yield Repeat(question, lines)
+
+
+def _answered(observations: Iterable[Observation]) -> Iterator[tuple[str, str]]:
+    calls: dict[str, Observation] = {}
+    for each in observations:
+        if each.kind is ObservationKind.CALL:
+            calls[each.call_id] = each
+        elif each.kind is ObservationKind.RESULT and (call := calls.pop(each.call_id, None)) and has_failed(each) is not True:
+            yield f"{call.tool} {call.arguments}", each.text
