@@ -29,7 +29,8 @@ def compress(messages, budget_tokens, query):
     raw = most(0, len(talk), fits) if fits(0) else None
     if raw is None:
         pieces, ms = tried[0]
-        return newest(pieces, budget_tokens, pinned=1), ms, "compact; above the budget, its state and its newest part kept"
+        has_state = bool(pieces) and pieces[0].startswith("[system]")  # it says nothing where it tracked nothing
+        return newest(pieces, budget_tokens, pinned=int(has_state)), ms, "compact; above the budget, its state and its newest part kept"
     pieces, ms = tried[raw]
     return text_of(pieces), ms, f"compact; the newest {raw} of {len(talk)} messages as they were"
 
