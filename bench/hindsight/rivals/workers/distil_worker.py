@@ -10,10 +10,13 @@ import time
 from distil.adapters.anthropic import cold_candidates, compress_messages
 from window import is_within, most, newest, pieces_of, serve, text_of
 
+UNCACHED = 2  # of the user's messages: as many as it keeps whole itself (RECENCY_KEEP_TURNS)
+
 
 def compress(messages, budget_tokens, query):
     """Return the largest window within the budget, or the newest part of the smallest."""
     del query  # it takes what is looked for from the last messages itself
+    messages = _marked(messages)
     for is_verbatim, note in ((True, "folds without loss"), (False, "digests")):
         pieces, ms = _compressed(messages, verbatim=is_verbatim)
         if is_within(pieces, budget_tokens):
@@ -41,6 +44,16 @@ def compress(messages, budget_tokens, query):
     if is_within(pieces, budget_tokens):
         return text_of(pieces), ms, note
     return newest(pieces, budget_tokens), ms, f"{note}; above the budget, its newest part kept"
+
+
+def _marked(messages):
+    users = [index for index, message in enumerate(messages) if message["role"] == "user" and isinstance(message["content"], list)]
+    if len(users) <= UNCACHED:
+        return messages
+    index = users[-UNCACHED - 1]
+    *before, last = messages[index]["content"]
+    marked = {**messages[index], "content": [*before, {**last, "cache_control": {"type": "ephemeral"}}]}
+    return [*messages[:index], marked, *messages[index + 1 :]]
 
 
 def _compressed(messages, **chosen):

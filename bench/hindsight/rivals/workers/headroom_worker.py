@@ -48,25 +48,27 @@ _EVERYTHING = {
 
 
 def compress(messages, budget_tokens, query):
-    """Return the largest window within the budget, or the newest part of what its profile for coding agents makes."""
-    windows = _windows(json.dumps(messages), query)
+    """Return the largest window within the budget, or the newest part of what its profile for coding agents makes.
+
+    The gentler settings are tried only where the last one, which leaves the least, fits: each takes seconds.
+    """
+    told = json.dumps(messages)
+    is_hopeless = not is_within(_window(told, query, SMALLEST)[0], budget_tokens)
+    windows = {name: _window(told, query, name) for name in ([CUT] if is_hopeless else SETTINGS)}
     fitting = [name for name, (pieces, _) in windows.items() if is_within(pieces, budget_tokens)]
     if fitting:
         chosen = max(fitting, key=lambda name: len(text_of(windows[name][0])))
         pieces, ms = windows[chosen]
         return text_of(pieces), ms, chosen
     pieces, ms = windows[CUT]
-    return newest(pieces, budget_tokens), ms, f"{CUT}; every setting is above the budget, its newest part kept"
+    return newest(pieces, budget_tokens), ms, f"{CUT}; above the budget like {SMALLEST}, its newest part kept"
 
 
-@lru_cache(maxsize=1)  # budgets of one history are asked one after the other, and no setting depends on the budget
-def _windows(told, query):
-    windows = {}
-    for name, attempt in SETTINGS.items():
-        started = time.perf_counter()
-        compressed = attempt(json.loads(told), query)
-        windows[name] = pieces_of(compressed), (time.perf_counter() - started) * 1000
-    return windows
+@lru_cache(maxsize=5)  # budgets of one history are asked one after the other, and no setting depends on the budget
+def _window(told, query, name):
+    started = time.perf_counter()
+    compressed = SETTINGS[name](json.loads(told), query)
+    return pieces_of(compressed), (time.perf_counter() - started) * 1000
 
 
 def _library(**chosen):
@@ -103,6 +105,7 @@ SETTINGS = {
     "profile agent-90, everything": _proxy("agent-90", is_reads_protected=False, **_EVERYTHING),
 }
 CUT = "profile coding"  # what its wrapper for Claude Code uses
+SMALLEST = "profile agent-90, everything"
 
 if __name__ == "__main__":
     warm = [{"role": "user", "content": "list"}, {"role": "assistant", "content": [{"type": "text", "text": "line\n" * 400}]}]
