@@ -47,6 +47,7 @@ if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls th
     from clew.lifecycle.warm import Warmed
     from clew.retrieval.files import FileList
     from clew.retrieval.impact import Impacted
+    from clew.retrieval.keep import Net
     from clew.store.index import Index
     from clew.transcript.sessions import Session
     from clew.transcript.work import Work
@@ -57,7 +58,7 @@ Progress = Callable[[str, int, int], None]
 FRESH_ROUNDS = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
 WRITTEN_WITHIN_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
 WRITTEN_CHARS_MAX = 4000  # shorter output is returned as it is: folding it would save less than a later unfold costs; guess
-HANDOFF_SHARE_MAX = 0.5  # of a compaction's budget: the rest is for what was said and seen itself; guess
+HANDOFF_SHARE_MAX = 0.3  # of a compaction's budget: the rest buys lines of what was said and seen, see bench/LOG.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,8 @@ class Compacting:
     counter: Counter
     embedder: Embedder | None
 
-    def packet(self, budget_tokens: int) -> Packet:
-        """Return the window after the cut, at most `budget_tokens` long."""
+    def packet(self, budget_tokens: int, using: tuple[Net, Net] | None = None) -> Packet:
+        """Return the window after the cut, at most `budget_tokens` long; `using` other nets than the release's (see `keep`)."""
         from clew.retrieval.compact import compact  # lazy: only here
         from clew.transcript.handoff import handoff  # lazy: a question needs no transcript
 
@@ -165,7 +166,7 @@ class Compacting:
         front = front + "\n" if front and not front.endswith("\n") else front
         return compact(
             self.store, self.workspace, self.source, self.state,
-            front=front, budget_tokens=budget_tokens, counter=self.counter, embedder=self.embedder,
+            front=front, budget_tokens=budget_tokens, counter=self.counter, using=using,
         )  # fmt: skip
 
 

@@ -41,13 +41,18 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One record that may be shown. `options` ascend in resolution; `group` names the heading that it stands under."""
+    """One record, or a part of one, that may be shown. `options` ascend in resolution; `group` names the heading that it stands under.
+
+    worth   of each resolution as a share of the weight; None takes WORTH.
+    worths  of each option as it is, where the caller knows it: then neither the weight nor the length counts.
+    """
 
     id: str
     weight: float
     group: str
     options: tuple[Option, ...]
     worth: dict[Resolution, float] | None = None
+    worths: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -138,11 +143,9 @@ def _steps(candidates: Sequence[Candidate], heading: Callable[[str], float]) -> 
         if candidate.group not in anchored:
             anchored.add(candidate.group)
             extra = heading(candidate.group)
-        worth = candidate.worth or WORTH
-        points = [
-            (option.tokens + extra, candidate.weight * worth[option.resolution] * scale(option), at)
-            for at, option in enumerate(candidate.options)
-        ]
+        share = candidate.worth or WORTH
+        worths = candidate.worths or tuple(candidate.weight * share[option.resolution] * scale(option) for option in candidate.options)
+        points = [(option.tokens + extra, worths[at], at) for at, option in enumerate(candidate.options)]
         tokens, gained = 0.0, 0.0
         for point in _hull(points):
             more, gain = point[0] - tokens, point[1] - gained

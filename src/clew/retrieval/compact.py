@@ -1,30 +1,47 @@
 """Compaction: what of one session should stand in the window after it was cut?
 
-The same packet and the same knapsack as for a question, over the records of one session. What is wanted, what
-went wrong and what was just done keep their weight; exploration fades with its distance from the cut; what was
-superseded before the cut is left out. The hand-off that somebody else rendered stands in front and is paid for first.
+The same packet and the same knapsack as for a question, over the lines of one session's records: those that will probably be
+needed again, at the price of their tokens. The hand-off that somebody else rendered stands in front and is paid for first, the
+user's own words come next, and the rest buys lines. Lines that an edit has replaced are not shown, lines that stood in the
+window after an earlier cut stay in their form as long as they are true.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from clew.records import Packet, Record, Resolution, TaskState
-from clew.retrieval.assemble import Candidate
-from clew.retrieval.deadline import Deadline
-from clew.retrieval.options import Originals, Showing, heading_of, options_of
-from clew.retrieval.retrieve import choose, entry_of
-from clew.retrieval.seed import seed
+from clew.records import Entry, Layer, Packet, Record, Resolution, Standing, TaskState, Trust, handle_of
+from clew.retrieval.assemble import Candidate, Choice, Option, assemble
+from clew.retrieval.keep import MARK_CHARS, Net, worth_of
+from clew.retrieval.lines import Floats, Lines, lines_of
+from clew.retrieval.options import Originals, heading_of
 from clew.store.ports import Reader
-from clew.text.embed import Embedder
 from clew.text.tokens import Counter
 
-LASTING = frozenset({"prompt", "constraint", "decision", "plan", "error"})  # kinds that time does not make less true
-HALF_LIFE_SHARE = 0.2  # of the session's length: exploration that lies so far back counts half; guess
-DECAY_MIN = 0.15
-NEWEST = 12  # the last records of a session are the work at hand and do not fade
-RELEVANCE = 1.5  # what full agreement with the task state adds to a record's own importance; guess
-WORTH = {Resolution.NAME: 0.25, Resolution.SIGNATURE: 0.45, Resolution.FOLDED: 0.7, Resolution.FULL: 1.0}
+SEGMENT_LINES = 4  # lines that are bought together; a longer piece is several of them side by side
+CANDIDATES_MAX = 3000  # segments that are measured and offered to the knapsack; a window of 50 % of a session shows fewer
+PROMPTS_SHARE = 0.1  # of the budget, for what the user said, newest first, before any line is bought; guess
+PROMPT_SHARE_MAX = 0.06  # of the budget, for one of them; what is longer is offered by its lines
+KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
+TELLING_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
+NAME_CHARS_MAX = 160
+NUMBER = re.compile(r"[ \t]*(\d{1,9})(?:→|\t)")
+SILENT = frozenset({"transcript", "summary", "thinking", "boundary", "brief", "note", "attachment"})  # never shown again
+NUMBERED = frozenset({"read", "search"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Some lines of one record, by their numbers in its text, 0-based, the last one inclusive."""
+
+    record: int
+    first: int
+    last: int
+    worth: float
 
 
 def compact(
@@ -36,61 +53,246 @@ def compact(
     front: str,
     budget_tokens: int,
     counter: Counter,
-    embedder: Embedder | None = None,
+    kept: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+    using: tuple[Net, Net] | None = None,
 ) -> Packet:
-    """Return a packet of one session's records within the budget, `front` (the hand-off) leading it.
+    """Return a packet of one session's lines within the budget, `front` (the hand-off) leading it.
 
-    source    `session:<id>`, whose records the reader holds up to the cut and no further; those that ended are left out.
-    front     text that stands first; the caller keeps it within the budget.
-    embedder  a local model that made the records' vectors, or None: the channel is then named as left out.
+    source  `session:<id>`, whose records the reader holds up to the cut and no further.
+    front   text that stands first; the caller keeps it within the budget.
+    kept    record id → spans of lines (0-based, inclusive) that an earlier packet showed, see `spans_of`.
+    using   nets that say what a line is worth; None takes those of the release.
     """
-    records = [record for record in reader.of_source(workspace, source) if record.importance > 0]
-    weights, reasons = _weights(reader, workspace, records, state, embedder)
-    order = sorted(range(len(records)), key=lambda at: (-weights[at], records[at].id))
+    records, standings = records_of(reader, workspace, source)
     originals = Originals(reader, workspace)
+    texts = [originals.text_of(record.whole) for record in records]
+    found = lines_of(records, texts, standings, state)
+    worths = worth_of(found, using)
+    bodies = [text.split("\n") for text in texts]
     group = f"session {source.removeprefix('session:')}, in order of time; [handle] unfolds the rest"
-    options = options_of([Showing(records[at]) for at in order], originals, counter.measure_many)
-    candidates = [Candidate(records[at].id, weights[at], group, each, WORTH) for at, each in zip(order, options, strict=True)]
-    spent = counter.measure(front)
-    chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter, spent=spent)
-    shown = [(order[number], option) for number, option in sorted(chosen.items())]
-    entries = tuple(entry_of(records[at], option, weights[at], reasons[at]) for at, option in shown)
-    body = "".join(option.text for _, option in sorted(shown, key=lambda row: (records[row[0]].seq, records[row[0]].id)))
-    text = front + (heading_of(group) + body if body else "")
-    return Packet(
-        state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap,
-        () if embedder else ("vector: no embedder is chosen",),
-    )  # fmt: skip
+    spent = counter.measure(front) + counter.measure(heading_of(group))
+    said, said_tokens = _said(records, texts, front, budget_tokens, counter)
+    shown = {number: [(0, len(bodies[number]) - 1)] for number in said}
+    segments = _segments(found, worths, records, shown, kept or {})
+    options = _measured(segments, records, bodies, counter)
+    chosen, choice = _choose(segments, options, records, counter, budget_tokens - spent - said_tokens)
+    for at in sorted(chosen):
+        shown.setdefault(segments[at].record, []).append((segments[at].first, segments[at].last))
+    weights: dict[int, float] = {}
+    for at in chosen:
+        weights[segments[at].record] = weights.get(segments[at].record, 0.0) + segments[at].worth
+    return _packet(state, front, group, records, standings, bodies, shown, weights, counter, budget_tokens, choice)
 
 
-def _weights(
-    reader: Reader, workspace: str, records: list[Record], state: TaskState, embedder: Embedder | None
-) -> tuple[list[float], list[tuple[str, ...]]]:
-    index = reader.index(workspace)
-    found = seed(index, state, prefix="session:", deadline=Deadline(), embedder=embedder)
-    best = float(found.weights.max(initial=0.0)) or 1.0
-    docs = {index.id_of(int(doc)): int(doc) for doc in np.flatnonzero(found.weights > 0)}
-    touched = {file.path for file in state.working_set}
-    last = max((record.seq for record in records), default=0)
-    newest = sorted(record.seq for record in records)[-NEWEST:]
-    weights: list[float] = []
-    reasons: list[tuple[str, ...]] = []
-    for record in records:
-        why = [f"{record.kind}, importance {record.importance:.2f}"]
-        weight = record.importance
-        doc = docs.get(record.id)
-        if doc is not None:
-            relevance = float(found.weights[doc]) / best
-            weight *= 1.0 + RELEVANCE * relevance
-            why.append(f"agrees with the task at hand ({relevance:.2f})")
-        if record.path and record.path in touched:
-            weight *= 1.25
-            why.append("its file is in the working set")
-        if newest and record.seq >= newest[0]:
-            why.append("among the newest")
-        elif record.kind not in LASTING:
-            distance = (last - record.seq) / max(last, 1)
-            weight *= max(DECAY_MIN, 0.5 ** (distance / HALF_LIFE_SHARE))
-        weights.append(weight)
-        reasons.append(tuple(why))
-    return weights, reasons
+def spans_of(packet: Packet) -> dict[str, list[tuple[int, int]]]:
+    """What a packet of `compact` showed of each record, for the next one to keep."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for entry in packet.entries:
+        spans.setdefault(entry.id, []).append((entry.start, entry.end))
+    return spans
+
+
+def records_of(reader: Reader, workspace: str, source: str) -> tuple[list[Record], list[Standing]]:
+    """What stood in the main thread's window, oldest first, whether it is still true or not."""
+    live = reader.of_source(workspace, source)
+    unusual = [record_id for record_id, _ in reader.unusual(workspace)]
+    ended = [record for record in reader.records(workspace, unusual) if record.source == source]
+    found = {record.id: record for record in (*live, *ended) if record.kind not in SILENT and not record.agent}
+    records = sorted(found.values(), key=lambda record: (record.seq, record.id))
+    return records, reader.standings(workspace, [record.id for record in records])
+
+
+def _said(records: Sequence[Record], texts: Sequence[str], front: str, budget_tokens: int, counter: Counter) -> tuple[list[int], float]:
+    """Numbers of the prompts that are shown whole, and their tokens: the newest that fit, but those that the hand-off quotes."""
+    shown: list[int] = []
+    spent = 0.0
+    for number in range(len(records) - 1, -1, -1):
+        text = texts[number].strip()
+        if records[number].kind != "prompt" or not text or text in front:
+            continue
+        tokens = counter.measure(_head(records[number]) + text + "\n")
+        if tokens <= PROMPT_SHARE_MAX * budget_tokens and spent + tokens <= PROMPTS_SHARE * budget_tokens:
+            shown.append(number)
+            spent += tokens
+    return shown, spent
+
+
+def _segments(
+    found: Lines,
+    worths: Floats,
+    records: Sequence[Record],
+    shown: Mapping[int, object],
+    kept: Mapping[str, Sequence[tuple[int, int]]],
+) -> list[_Segment]:
+    """What can be bought, the most worth for its length first."""
+    worth = worths.astype(np.float64)
+    for row in np.flatnonzero(found.at == 0).tolist():  # what its heading says is not bought again
+        if found.squeezed[row] in " ".join(records[int(found.record[row])].name.split()):
+            worth[row] = 0.0
+    key = found.record * (1 << 40) + found.at // SEGMENT_LINES
+    starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
+    ends = np.r_[starts[1:], len(key)]
+    segments: list[tuple[float, _Segment]] = []
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        number = int(found.record[start])
+        if number in shown:
+            continue
+        rows = range(start, end)
+        most = max(worth[row] for row in rows)
+        telling = [row for row in rows if worth[row] >= TELLING_SHARE * most]
+        first, last = int(found.at[telling[0]]), int(found.at[telling[-1]])
+        total = float(worth[telling[0] : telling[-1] + 1].sum())
+        for low, high in kept.get(records[number].id, ()):
+            if low <= last and first <= high:
+                grid = first // SEGMENT_LINES * SEGMENT_LINES
+                first, last, total = max(low, grid), min(high, grid + SEGMENT_LINES - 1), total * KEPT_FACTOR
+                break
+        chars = sum(int(found.end[row] - found.start[row]) for row in telling) + MARK_CHARS
+        if total > 0:
+            segments.append((total / chars, _Segment(number, first, last, total)))
+    segments.sort(key=lambda pair: (-pair[0], pair[1].record, pair[1].first))
+    return [segment for _, segment in segments[:CANDIDATES_MAX]]
+
+
+def _measured(segments: Sequence[_Segment], records: Sequence[Record], bodies: Sequence[Sequence[str]], counter: Counter) -> list[Option]:
+    texts = [_run(records[each.record], bodies[each.record], each.first, each.last) for each in segments]
+    return [Option(Resolution.FOLDED, text, tokens) for text, tokens in zip(texts, counter.measure_many(texts), strict=True)]
+
+
+def _choose(
+    segments: Sequence[_Segment], options: Sequence[Option], records: Sequence[Record], counter: Counter, room: float
+) -> tuple[list[int], Choice]:
+    """Buy segments, then once more without the records whose lines together were not worth their heading."""
+    heads = {str(number): counter.measure(_head(records[number])) for number in {segment.record for segment in segments}}
+    excluded: set[int] = set()
+    choice = Choice()
+    numbers: list[int] = []
+    for _ in range(2):
+        numbers = [at for at, segment in enumerate(segments) if segment.record not in excluded]
+        candidates = [
+            Candidate(
+                f"{records[segments[at].record].id}:{segments[at].first}",
+                segments[at].worth,
+                str(segments[at].record),
+                (options[at],),
+                worths=(segments[at].worth,),
+            )
+            for at in numbers
+        ]
+        choice = assemble(candidates, budget_tokens=room, heading=heads.__getitem__)
+        gained: dict[int, float] = {}
+        for at in choice.picks:
+            segment = segments[numbers[at]]
+            gained[segment.record] = gained.get(segment.record, 0.0) + segment.worth - choice.shadow_price * options[numbers[at]].tokens
+        poor = {number for number, gain in gained.items() if gain < choice.shadow_price * heads[str(number)]}
+        if not poor:
+            break
+        excluded |= poor
+    return [numbers[at] for at in choice.picks], choice
+
+
+def _packet(
+    state: TaskState,
+    front: str,
+    group: str,
+    records: Sequence[Record],
+    standings: Sequence[Standing],
+    bodies: Sequence[Sequence[str]],
+    shown: Mapping[int, Sequence[tuple[int, int]]],
+    weights: Mapping[int, float],
+    counter: Counter,
+    budget_tokens: int,
+    choice: Choice,
+) -> Packet:
+    runs = {number: _merged(spans) for number, spans in shown.items()}
+    order = sorted(runs, key=lambda number: (-weights.get(number, float("inf")), number))
+    while True:
+        text = front + _body(group, records, standings, bodies, runs)
+        tokens = counter.count(text)
+        if tokens <= budget_tokens or not order:
+            break
+        del runs[order.pop()]  # the least worth; a tokenizer may count the whole higher than its parts
+    entries: list[Entry] = []
+    for number in order:
+        record, body = records[number], bodies[number]
+        for first, last in runs[number]:
+            is_whole = (first, last) == (0, len(body) - 1)
+            part = _run(record, body, first, last)
+            entries.append(
+                Entry(
+                    record.id,
+                    handle_of(record.id),
+                    Layer(record.layer),
+                    record.kind,
+                    record.name,
+                    Resolution.FULL if is_whole else Resolution.FOLDED,
+                    counter.count(part),
+                    round(weights.get(number, record.importance), 6),
+                    _why(record, standings[number], weights.get(number)),
+                    part,
+                    is_whole,
+                    record.path,
+                    first + 1,
+                    last + 1,
+                    record.session,
+                    record.uuid,
+                )  # fmt: skip
+            )
+    return Packet(state.question, tuple(entries), text, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap)
+
+
+def _why(record: Record, standing: Standing, worth: float | None) -> tuple[str, ...]:
+    why = ["the user's words" if worth is None else f"lines like these are needed again: {worth:.2f} expected", f"{record.kind}"]
+    if not standing.is_live:
+        why.append(f"only lines that still hold: the rest was {standing.reason}")
+    return tuple(why)
+
+
+def _body(
+    group: str,
+    records: Sequence[Record],
+    standings: Sequence[Standing],
+    bodies: Sequence[Sequence[str]],
+    runs: Mapping[int, Sequence[tuple[int, int]]],
+) -> str:
+    parts: list[str] = []
+    for number in sorted(runs):
+        record, body = records[number], bodies[number]
+        is_whole = list(runs[number]) == [(0, len(body) - 1)]
+        text = "".join(_run(record, body, first, last) for first, last in runs[number])
+        if is_whole:
+            text = text.strip("\n") + "\n"
+        if record.trust == Trust.QUOTED:
+            # Text from outside stands between marks that it cannot know, and is never an instruction.
+            text = f"‹quoted {handle_of(record.id)}\n{text}quoted {handle_of(record.id)}›\n"
+        parts.append(_head(record, is_old="edit" in standings[number].reason) + text)
+    return heading_of(group) + "".join(parts) if parts else ""
+
+
+def _head(record: Record, *, is_old: bool = False) -> str:
+    what = record.kind if record.kind in ("prompt", "message") else " ".join(record.name.split())[:NAME_CHARS_MAX]
+    return f"--- [{handle_of(record.id)}] {what}{' (edited since)' if is_old else ''}\n"
+
+
+def _run(record: Record, body: Sequence[str], first: int, last: int) -> str:
+    """Lines `first` to `last` of a record, with their numbers before them where they are not the whole."""
+    lines = list(body[first : last + 1])
+    if (first, last) == (0, len(body) - 1):
+        return "\n".join(lines) + "\n"
+    start = first + 1
+    if record.kind in NUMBERED:
+        parted = [NUMBER.match(line) for line in lines]
+        start = next((int(found[1]) - at for at, found in enumerate(parted) if found), start)
+        lines = [line[found.end() :] if found else line for line, found in zip(lines, parted, strict=True)]
+    return f"@{start}-{start + last - first}\n" + "\n".join(lines) + "\n"
+
+
+def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans in order, those that touch joined."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged

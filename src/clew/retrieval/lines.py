@@ -1,0 +1,493 @@
+"""Lines: which lines of a session's records will be needed again?
+
+Cuts what was seen and done into lines, keeps the newest of equal ones, and measures each by what is known before anybody asks:
+how old it is, what it is part of, how the work at hand speaks of it, how rare its words are. Pure over texts; decides nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.records import Record, Standing, TaskState
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+LINE_CHARS_MIN = 4  # squeezed: a shorter line is shown with its neighbours, never for itself
+RECORD_CHARS_MAX = 200_000  # of one record's text; what is longer is a log, and its ends say most
+NEWEST_RECORDS = 12
+NEWEST_EDITS = 8
+NEWEST_QUERIES = 12
+NEAR = 4  # lines on either side that speak for a line
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,60}|\d{3,20}")
+_DEFINES = re.compile(
+    r"(?:export |default |pub(?:\(\w+\))? |public |private |protected |internal |static |async |abstract |final )*"
+    r"(?:def|class|func|fn|function|interface|type|struct|impl|trait|enum|module|const|var|let)\b|#{1,4} "
+)
+_COMMENT = re.compile(r"(?://|#(?!include)|/\*|\*|--|<!--|\"\"\")")
+_IMPORT = re.compile(r"(?:import|from|use|using|require|#include|package)\b")
+_POINTER = re.compile(r"([\w./-]{1,200}\.\w{1,8})(?::|#L|, lines? |:L)(\d{1,6})")
+_NUMBERED = re.compile(r"[ \t]*(\d{1,9})(?:→|\t)")
+KINDS = ("read", "search", "command", "error", "check", "edit", "write", "prompt", "message", "agent", "todo", "plan")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The rare identifiers, paths, numbers and codes of the lines.
+
+    texts     (m,) the names, in order of their first line.
+    name, row (k,) each place: number of the name, number of the line.
+    features  (m, len(NAME_FEATURES)) float32.
+    """
+
+    texts: list[str]
+    name: Ints
+    row: Ints
+    features: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of a session's records, one row for each.
+
+    record    number of the record in the order that was given.
+    at        number of the line within the record's text, 0-based.
+    start, end  character span in the record's text, end exclusive, without the line end and the number that a tool put in front.
+    number    of the line in its file, where the tool numbered it; else 0.
+    features  (n, len(NAMES)) float32.
+    """
+
+    record: Ints
+    at: Ints
+    start: Ints
+    end: Ints
+    number: Ints
+    squeezed: list[str]
+    features: Floats
+    names: Names
+
+
+NAMES: tuple[str, ...] = (
+    "age_tokens", "age_share", "age_prompts", *(f"is_{kind}" for kind in KINDS),
+    "path_rank", "path_touches", "path_edits", "path_reads", "path_is_edited_last", "path_in_prompt", "path_in_message", "path_in_plan",
+    "record_lines", "place_in_record", "is_partial",
+    *(f"{what}_{how}" for what in ("prompt", "message", "plan", "newest", "error", "edits", "queries", "first") for how in ("own", "near", "block", "most")),
+    "chars", "indent", "defines", "is_comment", "is_import",
+    "idf_max", "idf_sum", "rare", "near_rare",
+    "seen_times", "is_of_edit", "near_edit", "block_edit", "block_lines", "is_ended", "is_edited_since", "is_pointed_at", "block_pointed_at",
+)  # fmt: skip
+
+
+_SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("has_slash", re.compile("/")),
+    ("has_dot", re.compile(r"\.")),
+    ("has_underscore", re.compile("_")),
+    ("is_camel", re.compile("[a-z][A-Z]")),
+    ("has_digit", re.compile(r"\d")),
+    ("is_number", re.compile(r"[\d.:-]+$")),
+    ("is_hash", re.compile(r"[0-9a-f]{7,40}$")),
+    ("is_upper", re.compile(r"[A-Z0-9_]+$")),
+    ("has_dash", re.compile("-")),
+    ("begins_upper", re.compile("[A-Z]")),
+    ("has_suffix", re.compile(r".*\.[a-z]{1,5}$")),
+    ("has_colon", re.compile("[:#@]")),
+)
+_OF_LINE = (
+    "is_read", "is_search", "is_command", "is_edit", "is_write", "is_prompt", "is_message", "is_agent", "is_todo", "is_plan", "is_error",
+    "path_is_edited_last", "path_in_message", "is_of_edit", "defines", "is_comment", "is_import",
+    *(f"{what}_{how}" for what in ("prompt", "message", "plan", "newest", "error", "edits", "queries", "first") for how in ("own", "near")),
+)  # fmt: skip
+NAME_FEATURES: tuple[str, ...] = (
+    "chars", "records", "rows", "age_tokens", "age_share", "age_prompts", "path_rank", "path_touches", "path_edits",
+    *(name for name, _ in _SHAPES), *(f"in_{name}" for name in ("prompt", "message", "plan", "newest", "error", "edits", "queries", "first")),
+    *(f"most_{name}" for name in _OF_LINE),
+)  # fmt: skip
+_NAME = re.compile(r"[A-Za-z0-9_./@#:+~-]{5,160}")
+_TELLING = re.compile(r"[0-9_./#:@]|[a-z][A-Z]|[A-Z]{3}|\w-\w")
+_WORDY = re.compile(r"[A-Za-z]{3}|\d{3}")
+NAME_RECORDS_MAX = 4  # what stands in more places is found again by any of them
+
+
+def lines_of(records: Sequence[Record], texts: Sequence[str], standings: Sequence[Standing], state: TaskState) -> Lines:
+    """Return the lines of `records` (oldest first) whose whole `texts` are given, the newest of equal ones, with their features."""
+    rows = _Rows()
+    replaced = _replaced(records, texts)
+    for number in range(len(records) - 1, -1, -1):  # the newest first, so that the first of equal lines is the newest
+        rows.add(number, records[number], texts[number], replaced, is_ended=not standings[number].is_live)
+    return rows.finish(records, texts, standings, state)
+
+
+@dataclass(slots=True)
+class _Rows:
+    record: list[int] = field(default_factory=list[int])
+    at: list[int] = field(default_factory=list[int])
+    start: list[int] = field(default_factory=list[int])
+    end: list[int] = field(default_factory=list[int])
+    number: list[int] = field(default_factory=list[int])
+    squeezed: list[str] = field(default_factory=list[str])
+    indent: list[int] = field(default_factory=list[int])
+    seen: dict[str, int] = field(default_factory=dict[str, int])  # squeezed line → its row
+    times: list[int] = field(default_factory=list[int])
+    last: dict[str, int] = field(default_factory=dict[str, int])
+
+    def add(self, number: int, record: Record, text: str, replaced: dict[str, dict[str, int]], *, is_ended: bool) -> None:
+        gone = replaced.get(record.path, {}) if record.path else {}
+        is_read = record.kind in ("read", "search")
+        place = 0
+        for at, line in enumerate(text[:RECORD_CHARS_MAX].split("\n")):
+            start, place = place, place + len(line) + 1
+            body, numbered = line, 0
+            if is_read and (found := _NUMBERED.match(line)):
+                body, numbered = line[found.end() :], int(found[1])
+                start += found.end()
+            squeezed = " ".join(body.split())
+            if len(squeezed) < LINE_CHARS_MIN:
+                continue
+            known = self.seen.get(squeezed)
+            if known is not None:
+                if self.last.get(squeezed) != number:
+                    self.times[known] += 1
+                    self.last[squeezed] = number
+                continue
+            if gone.get(squeezed, -1) > number:
+                continue  # an edit has replaced it since
+            self.seen[squeezed] = len(self.record)
+            self.last[squeezed] = number
+            self.times.append(1)
+            self.record.append(number)
+            self.at.append(at)
+            self.start.append(start)
+            self.end.append(place - 1)
+            self.number.append(numbered)
+            self.squeezed.append(squeezed)
+            self.indent.append(len(body) - len(body.lstrip()))
+
+    def finish(self, records: Sequence[Record], texts: Sequence[str], standings: Sequence[Standing], state: TaskState) -> Lines:
+        record = np.array(self.record, np.int64)
+        at = np.array(self.at, np.int64)
+        order = np.lexsort((at, record))
+        self.squeezed = [self.squeezed[row] for row in order.tolist()]
+        arrays = [
+            np.array(column, np.int64)[order]
+            for column in (self.record, self.at, self.start, self.end, self.number, self.indent, self.times)
+        ]
+        record, at, start, end, number, indent, times = arrays
+        features = _features(records, texts, standings, state, record, at, self.squeezed, indent, times, number)
+        names = _names(self.squeezed, record, features, _focus(records, texts, state))
+        return Lines(record, at, start, end, number, self.squeezed, features, names)
+
+
+def _replaced(records: Sequence[Record], texts: Sequence[str]) -> dict[str, dict[str, int]]:
+    """By path: squeezed lines that an edit took away, with the number of the newest record that did, unless put there again."""
+    gone: dict[str, dict[str, int]] = {}
+    for number, record in enumerate(records):
+        if record.kind != "edit" or not record.path:
+            continue
+        table = gone.setdefault(record.path, {})
+        for old, new in _changes(texts[number]):
+            put = {" ".join(line.split()) for line in new}
+            for line in old:
+                squeezed = " ".join(line.split())
+                if squeezed not in put:
+                    table[squeezed] = number
+            for squeezed in put:
+                table.pop(squeezed, None)
+    return gone
+
+
+def _changes(text: str) -> list[tuple[list[str], list[str]]]:
+    """The pairs (old lines, new lines) of an edit as its record tells them."""
+    found: list[tuple[list[str], list[str]]] = []
+    old: list[str] | None = None
+    new: list[str] | None = None
+    for line in text.split("\n"):
+        if line == "<<<<<<< old":
+            old, new = [], None
+        elif line == "=======" and old is not None and new is None:
+            new = []
+        elif line == ">>>>>>> new" and old is not None and new is not None:
+            found.append((old, new))
+            old = new = None
+        elif new is not None:
+            new.append(line)
+        elif old is not None:
+            old.append(line)
+    return found
+
+
+def _features(
+    records: Sequence[Record],
+    texts: Sequence[str],
+    standings: Sequence[Standing],
+    state: TaskState,
+    record: Ints,
+    at: Ints,
+    squeezed: list[str],
+    indent: Ints,
+    times: Ints,
+    number: Ints,
+) -> Floats:
+    n, count = len(squeezed), len(records)
+    out = np.zeros((n, len(NAMES)), np.float32)
+    column = {name: at for at, name in enumerate(NAMES)}
+    if not n:
+        return out
+
+    def put(name: str, values: object) -> None:
+        out[:, column[name]] = values
+
+    chars = np.array([len(text) for text in texts], np.float64)
+    behind = chars[::-1].cumsum()[::-1] - chars
+    put("age_tokens", np.log1p(behind[record] / 4000.0))
+    put("age_share", (count - 1 - record) / max(count, 1))
+    prompts = np.array([each.kind == "prompt" for each in records], np.float64)
+    put("age_prompts", np.log1p((prompts[::-1].cumsum()[::-1] - prompts)[record]))
+    kinds = [each.kind for each in records]
+    for kind in KINDS:
+        put(f"is_{kind}", np.array([each == kind for each in kinds], np.float32)[record])
+    vocabulary, terms, owner, idf, df = _terms(squeezed, record)
+    sums = np.bincount(owner, idf[terms], n)
+    put("idf_sum", np.log1p(sums))
+    top = np.zeros(n)
+    np.maximum.at(top, owner, idf[terms])
+    put("idf_max", top)
+    rare = np.bincount(owner, df[terms] <= 2, n)
+    put("rare", np.log1p(rare))
+    near = _Near(record)
+    block = _blocks(record, at, indent)
+    sizes = np.bincount(block)
+    put("near_rare", np.log1p(near(rare)))
+    for name, text in _focus(records, texts, state).items():
+        own = np.bincount(owner, (idf * _in_focus(text, vocabulary))[terms], n)
+        most = max(float(own.max(initial=0.0)), 1.0)
+        put(f"{name}_own", np.log1p(own))
+        put(f"{name}_near", np.log1p(near(own)))
+        put(f"{name}_block", np.log1p(np.bincount(block, own))[block])
+        put(f"{name}_most", own / most)
+    _put_paths(put, records, texts, record)
+    ends = np.flatnonzero(np.r_[record[1:] != record[:-1], True])
+    lengths = at[ends]
+    total = np.zeros(count)
+    total[record[ends]] = lengths + 1
+    put("record_lines", np.log1p(total[record]))
+    put("place_in_record", at / np.maximum(total[record], 1))
+    put("is_partial", np.array([each.kind == "read" and each.whole.start_line > 1 for each in records], np.float32)[record])
+    put("chars", np.log1p([len(line) for line in squeezed]))
+    put("indent", np.minimum(indent, 40) / 8.0)
+    put("defines", [_DEFINES.match(line) is not None for line in squeezed])
+    put("is_comment", [_COMMENT.match(line) is not None for line in squeezed])
+    put("is_import", [_IMPORT.match(line) is not None for line in squeezed])
+    put("seen_times", np.log1p(times))
+    edited = _edited(records, texts)
+    is_of_edit = np.array([line in edited for line in squeezed], np.float64)
+    put("is_of_edit", is_of_edit)
+    put("near_edit", np.log1p(near(is_of_edit)))
+    put("block_edit", np.log1p(np.bincount(block, is_of_edit))[block])
+    put("block_lines", np.log1p(sizes)[block])
+    pointed = _pointed_at(records, texts, record, number)
+    put("is_pointed_at", pointed)
+    put("block_pointed_at", np.log1p(np.bincount(block, pointed))[block])
+    put("is_ended", np.array([not each.is_live for each in standings], np.float32)[record])
+    put("is_edited_since", np.array(["edit" in each.reason or "change" in each.reason for each in standings], np.float32)[record])
+    return out
+
+
+def names_in(text: str) -> list[str]:
+    """The words of a text that no prose has: identifiers, paths, numbers and codes, each once, in order."""
+    found: dict[str, None] = {}
+    for word in _NAME.findall(text):
+        name = word.strip("./:-+~@#")
+        if len(name) >= 5 and _TELLING.search(name) and _WORDY.search(name):
+            found[name] = None
+    return list(found)
+
+
+def _names(squeezed: list[str], record: Ints, features: Floats, focus: dict[str, str]) -> Names:
+    vocabulary: dict[str, int] = {}
+    names: list[int] = []
+    rows: list[int] = []
+    is_name: dict[str, str] = {}  # word → its name, "" for what is none: most words come often
+    for row, line in enumerate(squeezed):
+        for word in _NAME.findall(line):
+            name = is_name.get(word)
+            if name is None:
+                bare = word.strip("./:-+~@#")
+                name = is_name[word] = bare if len(bare) >= 5 and _TELLING.search(bare) and _WORDY.search(bare) else ""
+            if name:
+                names.append(vocabulary.setdefault(name, len(vocabulary)))
+                rows.append(row)
+    pairs = np.unique(np.array(names, np.int64) * (len(squeezed) + 1) + np.array(rows, np.int64)) if names else np.empty(0, np.int64)
+    name, row = pairs // (len(squeezed) + 1), pairs % (len(squeezed) + 1)
+    of_record = np.unique(name * (int(record.max(initial=0)) + 1) + record[row])
+    counts = np.bincount(of_record // (int(record.max(initial=0)) + 1), minlength=len(vocabulary))
+    is_rare = counts <= NAME_RECORDS_MAX
+    kept = is_rare[name]
+    name, row = name[kept], row[kept]
+    numbers = np.cumsum(is_rare) - 1
+    name = numbers[name]
+    texts = [text for text, number in vocabulary.items() if is_rare[number]]
+    return Names(texts, name, row, _name_features(texts, name, row, counts[is_rare], features, focus))
+
+
+def _name_features(texts: list[str], name: Ints, row: Ints, records: Ints, features: Floats, focus: dict[str, str]) -> Floats:
+    m = len(texts)
+    out = np.zeros((m, len(NAME_FEATURES)), np.float32)
+    if not m:
+        return out
+    column = {feature: at for at, feature in enumerate(NAME_FEATURES)}
+    of_line = {feature: at for at, feature in enumerate(NAMES)}
+    out[:, column["chars"]] = np.log1p([len(text) for text in texts])
+    out[:, column["records"]] = records
+    out[:, column["rows"]] = np.log1p(np.bincount(name, minlength=m))
+    firsts = np.flatnonzero(np.r_[True, name[1:] != name[:-1]])  # places are ordered by name
+    for feature in ("age_tokens", "age_share", "age_prompts", "path_rank"):
+        out[:, column[feature]] = np.minimum.reduceat(features[row, of_line[feature]], firsts)
+    for feature in ("path_touches", "path_edits"):
+        out[:, column[feature]] = np.maximum.reduceat(features[row, of_line[feature]], firsts)
+    for feature in _OF_LINE:
+        out[:, column[f"most_{feature}"]] = np.maximum.reduceat(features[row, of_line[feature]], firsts)
+    for shape, pattern in _SHAPES:
+        out[:, column[shape]] = [pattern.match(text) is not None if shape in _WHOLE else pattern.search(text) is not None for text in texts]
+    for what, said in focus.items():
+        words = set(names_in(said))
+        out[:, column[f"in_{what}"]] = [text in words for text in texts]
+    return out
+
+
+_WHOLE = frozenset({"is_number", "is_hash", "is_upper", "begins_upper", "has_suffix"})
+
+
+def _terms(squeezed: list[str], record: Ints) -> tuple[dict[str, int], Ints, Ints, Floats, Floats]:
+    """(vocabulary, term of each occurrence, line of each occurrence, idf by term, number of records by term)."""
+    vocabulary: dict[str, int] = {}
+    terms: list[int] = []
+    counts: list[int] = []
+    for line in squeezed:
+        found = {vocabulary.setdefault(word, len(vocabulary)) for word in _WORD.findall(line)}
+        terms.extend(sorted(found))
+        counts.append(len(found))
+    owner = np.repeat(np.arange(len(squeezed)), counts)
+    term = np.array(terms, np.int64)
+    pairs = np.unique(term * (int(record.max()) + 1) + record[owner])
+    df = np.bincount(pairs // (int(record.max()) + 1), minlength=max(len(vocabulary), 1)).astype(np.float32)
+    idf = np.log((len(np.unique(record)) + 1) / (df + 0.5)).astype(np.float32).clip(0)
+    return vocabulary, term, owner, idf, df
+
+
+def _in_focus(text: str, vocabulary: dict[str, int]) -> Floats:
+    focus = np.zeros(max(len(vocabulary), 1), np.float32)
+    for word in set(_WORD.findall(text)):
+        if (known := vocabulary.get(word)) is not None:
+            focus[known] = 1.0
+    return focus
+
+
+def _blocks(record: Ints, at: Ints, indent: Ints) -> Ints:
+    """Number of the block of each line: a block begins where a line stands at the margin behind a blank line, or after a gap."""
+    gap = np.r_[1, np.diff(at)]
+    begins = np.r_[True, record[1:] != record[:-1]] | ((gap > 1) & (indent == 0)) | (gap > 8)
+    return np.cumsum(begins) - 1
+
+
+def _pointed_at(records: Sequence[Record], texts: Sequence[str], record: Ints, number: Ints) -> Floats:
+    """1 where a recent text names this line of this file, as `path:line`, or one close by."""
+    out = np.zeros(len(record), np.float32)
+    told = [at for at, each in enumerate(records) if each.kind in ("prompt", "message", "agent", "error", "check", "tool", "command")]
+    wanted: dict[str, set[int]] = {}
+    for at in told[-20:]:
+        for path, line in _POINTER.findall(texts[at][:20_000]):
+            wanted.setdefault(path.rpartition("/")[2], set()).add(int(line))
+    for at, each in enumerate(records):
+        if each.kind == "read" and (lines := wanted.get(each.path.rpartition("/")[2])):
+            mine = np.flatnonzero((record == at) & (number > 0))
+            for line in sorted(lines):
+                out[mine[np.abs(number[mine] - line) <= 6]] = 1.0
+    return out
+
+
+def _focus(records: Sequence[Record], texts: Sequence[str], state: TaskState) -> dict[str, str]:
+    """The texts that say what the work is about now."""
+
+    def newest(kinds: tuple[str, ...], most: int, chars: int = 6000) -> str:
+        found = [at for at, each in enumerate(records) if each.kind in kinds][-most:]
+        return "\n".join(texts[at][:chars] for at in found)
+
+    last = range(max(0, len(records) - NEWEST_RECORDS), len(records))
+    queries = [at for at, each in enumerate(records) if each.kind in ("search", "command", "check", "error")][-NEWEST_QUERIES:]
+    return {
+        "prompt": newest(("prompt",), 2),
+        "message": newest(("message",), 3),
+        "plan": newest(("plan",), 1, 20_000) + newest(("todo",), 1),
+        "newest": "\n".join(texts[at][:3000] for at in last),
+        "error": "\n".join(each.text for each in state.open_errors) + newest(("error",), 3, 2000),
+        "edits": newest(("edit", "write"), NEWEST_EDITS, 4000),
+        "queries": "\n".join(texts[at].partition("\n")[0] for at in queries),
+        "first": "\n".join(texts[at][:6000] for at, each in enumerate(records) if each.kind == "prompt")[:12000],
+    }
+
+
+def _put_paths(put: Callable[[str, object], None], records: Sequence[Record], texts: Sequence[str], record: Ints) -> None:
+    paths = [each.path for each in records]
+    touches: dict[str, list[int]] = {}
+    for at, path in enumerate(paths):
+        if path:
+            touches.setdefault(path, []).append(at)
+    order = sorted(touches, key=lambda path: -touches[path][-1])
+    rank = {path: at for at, path in enumerate(order)}
+    kinds = [each.kind for each in records]
+    said = {
+        "path_in_prompt": "\n".join(texts[at] for at, kind in enumerate(kinds) if kind == "prompt"),
+        "path_in_message": "\n".join([texts[at] for at, kind in enumerate(kinds) if kind == "message"][-6:]),
+        "path_in_plan": "\n".join([texts[at] for at, kind in enumerate(kinds) if kind in ("plan", "todo")][-3:]),
+    }
+    columns: dict[str, list[float]] = {
+        name: [] for name in ("path_rank", "path_touches", "path_edits", "path_reads", "path_is_edited_last", *said)
+    }
+    known: dict[str, tuple[float, ...]] = {}
+    for path in paths:
+        if path not in known:
+            if not path:
+                known[path] = (5.0, *(0.0,) * 7)
+            else:
+                mine = touches[path]
+                edits = sum(kinds[at] in ("edit", "write") for at in mine)
+                reads = sum(kinds[at] == "read" for at in mine)
+                name = path.rpartition("/")[2]
+                known[path] = (
+                    np.log1p(rank[path]), np.log1p(len(mine)), np.log1p(edits), np.log1p(reads),
+                    float(kinds[mine[-1]] in ("edit", "write")), *(float(name in text) for text in said.values()),
+                )  # fmt: skip
+        for name, value in zip(columns, known[path], strict=True):
+            columns[name].append(value)
+    for name, values in columns.items():
+        put(name, np.array(values, np.float32)[record])
+
+
+class _Near:
+    """Sums over the lines around each line, within its record."""
+
+    def __init__(self, record: Ints) -> None:
+        rows = np.arange(len(record))
+        first = np.r_[True, record[1:] != record[:-1]]
+        start = np.maximum.accumulate(np.where(first, rows, 0))
+        last = np.r_[record[1:] != record[:-1], True]
+        end = np.minimum.accumulate(np.where(last, rows, len(record))[::-1])[::-1]
+        self._low = np.maximum(rows - NEAR, start)
+        self._high = np.minimum(rows + NEAR, end) + 1
+        self._rows = rows
+
+    def __call__(self, values: Floats) -> Floats:
+        total = np.concatenate([[0.0], np.cumsum(values)])
+        return total[self._high] - total[self._low] - values
+
+
+def _edited(records: Sequence[Record], texts: Sequence[str]) -> set[str]:
+    """The lines that edits have put there."""
+    return {
+        " ".join(line.split()) for at, each in enumerate(records) if each.kind == "edit" for _, new in _changes(texts[at]) for line in new
+    }

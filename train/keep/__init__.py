@@ -1,0 +1,1 @@
+"""Fit what a line of a session is worth to sessions whose future is known."""

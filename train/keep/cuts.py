@@ -1,0 +1,83 @@
+"""Cuts: lines and names of cut sessions, with what became of them.
+
+Every session is cut at its client's compactions and at some shares of its calls. A line is needed where a later edit replaces
+it, a name where a later call uses it (`clew.hindsight.needs`); the features are those that compaction itself computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from clew.engine import Engine
+from clew.hindsight.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, Case, cases
+from clew.hindsight.needs import needs
+from clew.records import ObservationKind
+from clew.retrieval.compact import records_of
+from clew.retrieval.lines import Floats, Lines, lines_of
+from clew.retrieval.options import Originals
+from clew.settings import Settings
+from clew.store.memory import MemoryStore
+from clew.transcript.sessions import find, session_at
+
+SHARES = (0.4, 0.6, 0.8)  # of a session's calls: more cuts of one session say little that is new
+NOWHERE = Path("/nowhere")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One cut: `lines` (n, features) with `edited` (n,), `names` (m, features) with `used` (m,)."""
+
+    session: str
+    at: int
+    lines: Floats
+    edited: Floats
+    names: Floats
+    used: Floats
+
+
+def cuts_of(folder: Path) -> Iterator[Cut]:
+    """Yield the cuts of all sessions below `folder` that needed anything."""
+    for session in find(folder):
+        for case in _cases(session.path):
+            lines = lines_at(case)
+            wanted = needs(case)
+            edited = {line for edit in wanted.edits for line in edit.lines}
+            used = {term.text for term in wanted.terms}
+            if edited or used:
+                yield Cut(
+                    session.id,
+                    case.line,
+                    lines.features.astype(np.float16),
+                    np.array([line in edited for line in lines.squeezed], np.float32),
+                    lines.names.features.astype(np.float16),
+                    np.array([text in used for text in lines.names.texts], np.float32),
+                )
+
+
+def lines_at(case: Case) -> Lines:
+    """What compaction sees of a session at a cut."""
+    engine = Engine(MemoryStore(), Settings(NOWHERE))
+    before = engine.before(session_at(case.path), case.lines, tokenizer="claude", path=case.path.parent)
+    records, standings = records_of(before.store, before.workspace, before.source)
+    originals = Originals(before.store, before.workspace)
+    return lines_of(records, [originals.text_of(record.whole) for record in records], standings, before.state)
+
+
+def _cases(path: Path) -> Iterator[Case]:
+    whole = next(cases(path, [1 << 60]), None)
+    calls = [each.record_index for each in whole.before if each.kind is ObservationKind.CALL] if whole else []
+    if len(calls) < CALLS_BEFORE_MIN + CALLS_AFTER_MIN:
+        return
+    compactions = [case.line for case in cases(path) if case.kind == "compaction"]
+    wanted = sorted({*compactions, *(calls[int(len(calls) * share)] for share in SHARES)})
+    for case in cases(path, wanted):
+        if _count(case.before) >= CALLS_BEFORE_MIN and _count(case.after) >= CALLS_AFTER_MIN:
+            yield case
+
+
+def _count(observations: Sequence[object]) -> int:
+    return sum(getattr(each, "kind", None) is ObservationKind.CALL for each in observations)
