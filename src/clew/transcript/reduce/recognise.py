@@ -8,7 +8,7 @@ A wrong answer costs room, no failure: `evidence` does not ask for the kind.
 from __future__ import annotations
 
 from clew.task.commands import FILTERS, Simple, files_read, read_line
-from clew.transcript.commands import command_line, understand
+from clew.transcript.commands import understand
 from clew.transcript.deeds import Verb, verb_of
 from clew.transcript.reduce import (
     compilers,
@@ -154,8 +154,3 @@ def _kind_of(simple: Simple) -> Kind | None:
         if kind := PROGRAMS.get(word):
             return kind
     return None
-
-
-def command_of(arguments: dict[str, object]) -> str:
-    """The command line in a call's input, "" where there is none."""
-    return command_line(arguments.get("command") or arguments.get("cmd"))
