@@ -42,7 +42,7 @@ def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  eve
         if line[0] in "│├└|`+ ":
             folder = str(len(line) - len(line.lstrip("│├└|`+─- \u00a0")))  # a tree's names by their depth
         count = counts[folder] = counts.get(folder, 0) + 1
-        marks.worth[at] = 1 / (1 + count / FADING)
+        marks.worth[at] = (1 - at / len(lines) / 2) / (1 + count / FADING)  # what is listed first is newest, or nearest
         if _INSTALLED.search(line):
             marks.worth[at] *= 0.1
 

@@ -14,6 +14,7 @@ Every kind weighs lines, `evidence` says what stays, and here is decided what fi
 from __future__ import annotations
 
 import re
+from heapq import heapify, heappop, heappush, heapreplace
 from collections.abc import Callable, Iterable, Sequence
 
 from clew.text.tokens import Counter
@@ -38,14 +39,14 @@ BUDGETS: dict[Kind, tuple[int, float]] = {
     Kind.COMPILER: (3000, 0.25),
     Kind.PACKAGES: (2000, 0.15),
     Kind.LOG: (3500, 0.25),
-    Kind.LISTING: (3500, 0.35),
-    Kind.GIT: (4000, 0.5),
-    Kind.JSON: (4000, 0.4),
-    Kind.SEARCH: (5000, 0.5),
-    Kind.DIFF: (6000, 0.6),
-    Kind.UNKNOWN: (4000, 0.4),
+    Kind.LISTING: (3500, 0.45),
+    Kind.GIT: (4000, 0.6),
+    Kind.JSON: (5000, 0.6),
+    Kind.SEARCH: (5000, 0.6),
+    Kind.DIFF: (8000, 0.7),
+    Kind.UNKNOWN: (5000, 0.5),
 }
-BUDGET_CHARS_MAX = 12_000  # guess: beyond it an output is studied piece by piece anyway
+BUDGET_CHARS_MAX = 16_000  # guess: beyond it an output is studied piece by piece anyway
 
 _MARKS: dict[Kind, Callable[[Lines, Marks, Given], None]] = {
     Kind.TEST: test_runs.mark,
@@ -62,6 +63,9 @@ _MARKS: dict[Kind, Callable[[Lines, Marks, Given], None]] = {
 _ENTRIES: dict[Kind, Callable[[Lines, Iterable[int]], set[str]]] = {Kind.SEARCH: searches.files, Kind.LISTING: listings.folders}
 _QUOTING = frozenset((Kind.SEARCH, Kind.LISTING, Kind.JSON, Kind.READ, Kind.REPORT, Kind.DIFF))
 _PLACE = re.compile(r"(?<![\w./\\@+-])[\w./\\@+-]{1,200}\.\w{1,8}[:(]\d{1,7}")
+BASE = 1.0  # of a line that names nothing new, in names; 2 is as good (bench/LOG.md)
+ISLAND = 100  # characters that a line without a shown neighbour costs beside its own: a marker, and a reader's patience (bench/LOG.md)
+_NAME = re.compile(r"[A-Za-z_$][\w$]{3,80}")
 _OURS = re.compile(r"^\[… lines? \d[\d-]* of \d+ left out", re.MULTILINE)
 
 
@@ -169,6 +173,10 @@ def _mark_guided(lines: Lines, marks: Marks, given: Given) -> list[str]:
     return guides
 
 
+def _names(line: str) -> set[str]:
+    return set(_NAME.findall(line[:LINE_CHARS_MAX]))
+
+
 class _Selection:
     """Lines chosen one after the other, and what they take."""
 
@@ -192,16 +200,45 @@ class _Selection:
             self._keep(at)
         if most > budget and not is_over and not self._covered(budget) and len(self.lines.text) <= 2 * MUST_CHARS_MAX:
             return None
-        worth = self.marks.worth
-        near = [at for at in self.lines.near if not self.is_kept[at] and worth[at] > 0]
-        near.sort(key=lambda at: (-worth[at], at))
-        for at in near:
-            if self.chars + self.sizes[at] <= budget + MARKER_CHARS:
-                self._keep(at, budget)
+        self._fill(budget)
         self._close_gaps()
         if all(self.is_kept) or (self.kind in _ENTRIES and most > budget and not self._has_as_many()):
             return None
         return self._made(len(self.lines))
+
+    def _fill(self, budget: int) -> None:
+        """Keep what is worth most for its room until nothing fits, a name that was not shown yet before one that was.
+
+        A line's gain only falls while others are kept, so it is counted anew when its turn comes, and no sooner.
+        """
+        worth = self.marks.worth
+        near = [at for at in self.lines.near if not self.is_kept[at] and worth[at] > 0]
+        names = {at: _names(self.lines.plain[at]) for at in near}
+        seen = {name for at in range(len(self.is_kept)) if self.is_kept[at] for name in _names(self.lines.plain[at])}
+        heap = [(-self._gain(at, names[at], seen), at) for at in near]
+        heapify(heap)
+        while heap and self.chars < budget:
+            before, at = heap[0]
+            if self.is_kept[at] or self.chars + self.sizes[at] > budget + MARKER_CHARS:
+                heappop(heap)
+                continue
+            now = -self._gain(at, names[at], seen)
+            if now > before + 1e-12:
+                heapreplace(heap, (now, at))
+                continue
+            heappop(heap)
+            self._keep(at, budget)
+            if self.is_kept[at]:
+                seen |= names[at]
+                for beside in (at - 1, at + 1):  # they cost less now
+                    if beside in names and not self.is_kept[beside]:
+                        heappush(heap, (-self._gain(beside, names[beside], seen), beside))
+
+    def _gain(self, at: int, names: set[str], seen: set[str]) -> float:
+        kept = self.is_kept
+        beside = (at == 0 or kept[at - 1]) + (at + 1 >= len(kept) or kept[at + 1])
+        cost = max(4.0, self.sizes[at] + ISLAND * (1.0, 0.0, -0.5)[beside])
+        return self.marks.worth[at] * (BASE + len(names - seen)) / cost
 
     def _first_of(self, every: list[int], most: int) -> list[int]:
         """Of too many lines that stay: those of the tail of this size, then names of what failed, then the rest, from the start."""
