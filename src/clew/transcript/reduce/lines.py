@@ -7,12 +7,13 @@ themselves stay as they are. Every pass here is linear, and what costs more than
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 LINE_CHARS_MAX = 1000  # of a line that patterns read; a longer one is data
 HEAD_CHARS, TAIL_CHARS = 150_000, 350_000  # of a longer text only the ends are read line by line; a client shows 30,000
-SAMPLE = 96  # lines that tell a kind; recognising stays under a millisecond
+SAMPLE = 72  # lines that tell a kind; recognising stays under a millisecond
 STATES_CHARS_MIN = 200  # an overwritten line shorter than this is shown as it stands
 _PREFIX_SHARE = 0.6  # of the sample that must carry a runner's prefix before it is taken away; guess
 
@@ -78,37 +79,29 @@ class Lines:
         line = self.raw[at]
         return len(_last_state(line)) + 1 if "\r" in line else self.sizes[at]
 
-    def having(self, words: Iterable[str], times_max: int = 1 << 62) -> list[int]:
-        """The lines that hold any of these words, in order; of each word at most `times_max` lines."""
+    def having(self, words: Iterable[str], times_max: int = 1 << 62, *, in_any_case: bool = False) -> list[int]:
+        """The lines that hold any of these words, in order; of each word at most `times_max` lines.
+
+        in_any_case  the words are given in lower case and stand in any.
+        """
         found: set[int] = set()
         text, starts = self.text, self.starts
+        if in_any_case:
+            text = text.lower()
+            if len(text) != len(self.text):  # a letter became two, and places would be others
+                text = self.text
+                words = [variant for word in words for variant in dict.fromkeys((word, word.capitalize(), word.upper()))]
         for word in words:
             place = text.find(word)
             line = 0
             times = 0
             while place >= 0 and times < times_max:
-                line = _line_of(starts, place, line)
+                line = bisect_right(starts, place, line) - 1
                 found.add(line)
                 times += 1
                 place = text.find(word, starts[line + 1]) if line + 1 < len(starts) else -1
         count = len(self.raw)
         return sorted(at for at in found if at < count)
-
-
-def _line_of(starts: list[int], place: int, low: int) -> int:
-    """The line that holds a place, looked for from `low` on in steps that double, then halve."""
-    step = 1
-    while low + step < len(starts) and starts[low + step] <= place:
-        low += step
-        step *= 2
-    high = min(low + step, len(starts) - 1)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if starts[middle] <= place:
-            low = middle
-        else:
-            high = middle
-    return low
 
 
 def _plain(raw: list[str], *, has_colours: bool, has_returns: bool) -> list[str]:

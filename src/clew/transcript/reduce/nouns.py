@@ -8,7 +8,7 @@ from enum import StrEnum
 from clew.records import TaskState
 from clew.task.clues import clues
 
-GUIDES_MAX = 64  # names that steer one reduction: each costs one search through the text; guess
+GUIDES_MAX = 40  # names that steer one reduction: each costs one search through the text; guess
 GUIDE_CHARS_MIN = 4  # a shorter name stands in every other line
 
 

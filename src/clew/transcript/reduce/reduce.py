@@ -64,8 +64,10 @@ _ENTRIES: dict[Kind, Callable[[Lines, Iterable[int]], set[str]]] = {Kind.SEARCH:
 _QUOTING = frozenset((Kind.SEARCH, Kind.LISTING, Kind.JSON, Kind.READ, Kind.REPORT, Kind.DIFF))
 _PLACE = re.compile(r"(?<![\w./\\@+-])[\w./\\@+-]{1,200}\.\w{1,8}[:(]\d{1,7}")
 BASE = 1.0  # of a line that names nothing new, in names; 2 is as good (bench/LOG.md)
+COST_MIN = 4  # characters; a line that joins two shown ones saves a marker, and is never for nothing
 ISLAND = 100  # characters that a line without a shown neighbour costs beside its own: a marker, and a reader's patience (bench/LOG.md)
 _NAME = re.compile(r"[A-Za-z_$][\w$]{3,80}")
+_NO_FACTS: set[str] = set()
 _OURS = re.compile(r"^\[… lines? \d[\d-]* of \d+ left out", re.MULTILINE)
 
 
@@ -142,10 +144,10 @@ def _kept(lines: Lines, kind: Kind, given: Given, budget: int, *, must_chars: in
     else:
         _MARKS[kind](lines, marks, given)
     evidence.mark_evidence(lines, marks, are_diagnostics=kind not in _QUOTING, are_numbered=kind is Kind.TEST)
-    guides = _mark_guided(lines, marks, given)
+    named = _mark_guided(lines, marks, given)
     if kind not in _QUOTING:
         _mark_ends(lines, marks)
-    selection = _Selection(lines, marks, kind, guides)
+    selection = _Selection(lines, marks, kind, named)
     return selection.within(budget, must_chars)
 
 
@@ -160,29 +162,26 @@ def _mark_ends(lines: Lines, marks: Marks) -> None:
         marks.lift(first, GUIDED, "the first words")
 
 
-def _mark_guided(lines: Lines, marks: Marks, given: Given) -> list[str]:
-    """Lift the lines that name what the task is about; return those names."""
+def _mark_guided(lines: Lines, marks: Marks, given: Given) -> dict[int, set[str]]:
+    """Lift the lines that name what the task is about; return those names by line."""
     names = dict.fromkeys(name for name in (*given.errors, *reversed(given.names)) if len(name) >= GUIDE_CHARS_MIN and "\n" not in name)
-    guides = list(names)[:GUIDES_MAX]
-    for name in guides:
+    named: dict[int, set[str]] = {}
+    for name in list(names)[:GUIDES_MAX]:
         places = lines.having((name,), GUIDED_LINES_MAX + 1)
         if len(places) <= GUIDED_LINES_MAX:
             for at in places:
                 if not marks.noise[at]:
                     marks.lift(at, GUIDED, f"names {name}")
-    return guides
-
-
-def _names(line: str) -> set[str]:
-    return set(_NAME.findall(line[:LINE_CHARS_MAX]))
+                    named.setdefault(at, set()).add(name)
+    return named
 
 
 class _Selection:
     """Lines chosen one after the other, and what they take."""
 
-    def __init__(self, lines: Lines, marks: Marks, kind: Kind, guides: list[str]) -> None:
+    def __init__(self, lines: Lines, marks: Marks, kind: Kind, named: dict[int, set[str]]) -> None:
         self.lines, self.marks, self.kind = lines, marks, kind
-        self.guides = re.compile("|".join(map(re.escape, guides))) if guides else None
+        self.named = named
         self.sizes = [lines.size(at) for at in range(len(lines))] if "\r" in lines.text else lines.sizes
         self.is_kept = bytearray(len(lines))
         self.why = list(marks.why)
@@ -209,36 +208,41 @@ class _Selection:
     def _fill(self, budget: int) -> None:
         """Keep what is worth most for its room until nothing fits, a name that was not shown yet before one that was.
 
-        A line's gain only falls while others are kept, so it is counted anew when its turn comes, and no sooner.
+        A line's gain falls while others show its names, so it is counted anew when its turn comes; it rises when a neighbour
+        is kept, and then it is entered again.
         """
-        worth = self.marks.worth
-        near = [at for at in self.lines.near if not self.is_kept[at] and worth[at] > 0]
-        names = {at: _names(self.lines.plain[at]) for at in near}
-        seen = {name for at in range(len(self.is_kept)) if self.is_kept[at] for name in _names(self.lines.plain[at])}
-        heap = [(-self._gain(at, names[at], seen), at) for at in near]
+        worth, kept, sizes, plain = self.marks.worth, self.is_kept, self.sizes, self.lines.plain
+        count = len(kept)
+        find = _NAME.findall
+        seen: set[str] = set()
+        for at in range(count):
+            if kept[at]:
+                seen.update(find(plain[at][:LINE_CHARS_MAX]))
+        names = {at: set(find(plain[at][:LINE_CHARS_MAX])) for at in self.lines.near if not kept[at] and worth[at] > 0}
+
+        def gain(at: int) -> float:
+            beside = (at == 0 or kept[at - 1]) + (at + 1 == count or kept[at + 1])
+            cost = sizes[at] + (ISLAND if not beside else 0 if beside == 1 else -ISLAND // 2)
+            return worth[at] * (BASE + len(names[at] - seen)) / (cost if cost > COST_MIN else COST_MIN)
+
+        heap = [(-gain(at), at) for at in names]
         heapify(heap)
         while heap and self.chars < budget:
             before, at = heap[0]
-            if self.is_kept[at] or self.chars + self.sizes[at] > budget + MARKER_CHARS:
+            if kept[at] or self.chars + sizes[at] > budget + MARKER_CHARS:
                 heappop(heap)
                 continue
-            now = -self._gain(at, names[at], seen)
+            now = -gain(at)
             if now > before + 1e-12:
                 heapreplace(heap, (now, at))
                 continue
             heappop(heap)
             self._keep(at, budget)
-            if self.is_kept[at]:
+            if kept[at]:
                 seen |= names[at]
-                for beside in (at - 1, at + 1):  # they cost less now
-                    if beside in names and not self.is_kept[beside]:
-                        heappush(heap, (-self._gain(beside, names[beside], seen), beside))
-
-    def _gain(self, at: int, names: set[str], seen: set[str]) -> float:
-        kept = self.is_kept
-        beside = (at == 0 or kept[at - 1]) + (at + 1 >= len(kept) or kept[at + 1])
-        cost = max(4.0, self.sizes[at] + ISLAND * (1.0, 0.0, -0.5)[beside])
-        return self.marks.worth[at] * (BASE + len(names - seen)) / cost
+                for next_ in (at - 1, at + 1):
+                    if next_ in names and not kept[next_]:
+                        heappush(heap, (-gain(next_), next_))
 
     def _first_of(self, every: list[int], most: int) -> list[int]:
         """Of too many lines that stay: those of the tail of this size, then names of what failed, then the rest, from the start."""
@@ -292,13 +296,11 @@ class _Selection:
     def _facts(self, at: int) -> set[str]:
         """What a line tells beyond its words: the places that it names, and names that the task is about."""
         marks = self.marks
-        line = self.lines.plain[at][:LINE_CHARS_MAX]
-        facts: set[str] = set()
-        if not marks.noise[at]:
-            if not marks.quoted[at] and (":" in line or "(" in line):
-                facts.update(_PLACE.findall(line))
-            if self.guides:
-                facts.update(self.guides.findall(line))
+        facts = self.named.get(at) or _NO_FACTS
+        if not marks.quoted[at] and not marks.noise[at]:
+            line = self.lines.plain[at][:LINE_CHARS_MAX]
+            if "." in line and (":" in line or "(" in line) and (places := _PLACE.findall(line)):
+                facts = facts.union(places)
         return facts
 
     def _tail(self, chars: int) -> list[int]:
