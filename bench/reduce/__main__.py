@@ -146,7 +146,8 @@ def by_kind(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
             "shown of reduced": round(sum(row["shown"] for row in cut) / max(1, sum(row["tokens"] for row in cut)), 4),
             "recall": {name: interval(estimate(values, owners)) for name, values in recall.items()},
             "against": {
-                name: interval(difference(recall["clew"], recall[name], owners)) for name in ("tail", "head and tail", "random", "clew, no task")
+                name: interval(difference(recall["clew"], recall[name], owners))
+                for name in ("tail", "head and tail", "random", "clew, no task")
             },
         }
     return found
@@ -230,12 +231,21 @@ def tables(result: dict[str, Any]) -> str:
         cells = " | ".join(_cell(row["recall"][name]) for name in ("clew", "tail", "head and tail", "random", "clew, no task"))
         less = f"{_cell(row['against']['tail'])} | {_cell(row['against']['head and tail'])}"
         lines.append(f"| {kind} | {row['outputs']} | {row['reduced']} | {100 * row['shown of reduced']:.0f} % | {cells} | {less} |")
-    lines += ["", f"Reads: {result['reads']}", "", "| fold, characters, kind | n | clew | tail | head | head and tail | random | clew less tail | clew less head |", "|---|---|---|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        f"Reads: {result['reads']}",
+        "",
+        "| fold, characters, kind | n | clew | tail | head | head and tail | random | clew less tail | clew less head |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for name, row in result["folds"].items():
         cells = " | ".join(_cell(row["recall"][arm]) for arm in ("clew", "tail", "head", "head and tail", "random"))
         lines.append(f"| {name} | {row['n']} | {cells} | {_cell(row['against tail'])} | {_cell(row['against head'])} |")
     lines += ["", "| milliseconds | n | p50 | p99 | p99 at 30,000 characters |", "|---|---|---|---|---|"]
-    lines += [f"| {kind} | {row['n']} | {row['p50']} | {row['p99']} | {row['p99 at 30,000 characters']} |" for kind, row in result["milliseconds"].items()]
+    lines += [
+        f"| {kind} | {row['n']} | {row['p50']} | {row['p99']} | {row['p99 at 30,000 characters']} |"
+        for kind, row in result["milliseconds"].items()
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -82,7 +82,12 @@ def recognise(lines: Lines, given: Given) -> Kind:
 def _chosen(shares: dict[Kind, float], hints: set[Kind], lines: Lines) -> Kind:
     if shares[Kind.JSON] >= SHARES[Kind.JSON] and shares[Kind.TEST] < SHARES[Kind.TEST] and shares[Kind.LOG] < SHARES[Kind.LOG]:
         return Kind.JSON
-    if (shares[Kind.DIFF] >= SHARES[Kind.DIFF] or Kind.DIFF in hints) and lines.having(("@@ -",), 1):
+    is_diff = (
+        shares[Kind.DIFF] >= SHARES[Kind.DIFF]
+        or Kind.DIFF in hints
+        or (shares[Kind.DIFF] >= SHARE_HINTED and lines.having(("diff --git a/",), 1))
+    )
+    if is_diff and lines.having(("@@ -",), 1):
         return Kind.GIT if Kind.GIT in hints and Kind.DIFF not in hints else Kind.DIFF
     hinted = [kind for kind in SHARES if kind in hints and shares[kind] >= SHARE_HINTED]
     if hinted:

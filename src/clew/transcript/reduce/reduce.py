@@ -14,8 +14,8 @@ Every kind weighs lines, `evidence` says what stays, and here is decided what fi
 from __future__ import annotations
 
 import re
-from heapq import heapify, heappop, heappush, heapreplace
 from collections.abc import Callable, Iterable, Sequence
+from heapq import heapify, heappop, heappush, heapreplace
 
 from clew.text.tokens import Counter
 from clew.transcript.reduce import compilers, data, diffs, evidence, git, listings, logs, packages, reads, searches, test_runs
@@ -223,7 +223,7 @@ class _Selection:
         def gain(at: int) -> float:
             beside = (at == 0 or kept[at - 1]) + (at + 1 == count or kept[at + 1])
             cost = sizes[at] + (ISLAND if not beside else 0 if beside == 1 else -ISLAND // 2)
-            return worth[at] * (BASE + len(names[at] - seen)) / (cost if cost > COST_MIN else COST_MIN)
+            return worth[at] * (BASE + len(names[at] - seen)) / (max(COST_MIN, cost))
 
         heap = [(-gain(at), at) for at in names]
         heapify(heap)

@@ -67,8 +67,10 @@ def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  eve
         if heading:
             test = heading[1] or heading[3]
             is_below_verdict = bool(heading[2])
-            if heading[2] != "FAIL":
+            if not _has_failed(test, failed):
                 marks.drop(at, "lines of passed tests")
+            elif not heading[2]:
+                marks.stay(at, at + 1, "output of a failed test")
             continue
         if _PASSED.match(line):
             test = ""
