@@ -339,7 +339,8 @@ PRINTED: tuple[Printed, ...] = (
         "cargo",
         "cargo build",
         "   Compiling part-{n} v1.{m}.0",
-        'error[E0308]: mismatched types\n  --> src/ledger.rs:31:12\n   |\n31 |     total("x")\n   |           ^^^ expected `u32`, found `&str`\n',
+        "error[E0308]: mismatched types\n  --> src/ledger.rs:31:12\n   |\n"
+        '31 |     total("x")\n   |           ^^^ expected `u32`, found `&str`\n',
         "error: could not compile `ledger` (lib) due to 1 previous error\n",
     ),
     _checked(
@@ -419,7 +420,8 @@ GO_EVENTS = _text(
         for n in range(80)
         for action in ("run", "pass")
     ),
-    '{"Time":"2026-01-02T10:00:00Z","Action":"output","Package":"acme","Test":"TestCommit","Output":"    commit_test.go:88: got 1, want 0\\n"}',
+    '{"Time":"2026-01-02T10:00:00Z","Action":"output","Package":"acme","Test":"TestCommit",'
+    '"Output":"    commit_test.go:88: got 1, want 0\\n"}',
     '{"Time":"2026-01-02T10:00:00Z","Action":"fail","Package":"acme","Test":"TestCommit","Elapsed":0.03}',
     *(
         json.dumps({"Time": "2026-01-02T10:00:00Z", "Action": "pass", "Package": "acme", "Test": f"TestLater{n}"}, separators=(",", ":"))

@@ -63,7 +63,10 @@ def test_every_failure_is_whole_and_what_passed_is_not_shown(printed: Printed, *
 def test_the_lines_of_a_failed_test_stay_and_those_of_passed_ones_do_not() -> None:
     """In go's verbose output a test's own lines stand between its marks."""
     passed = "".join(f"=== RUN   TestNumber{n}\n    part_test.go:{n}: fine so far\n--- PASS: TestNumber{n} (0.01s)\n" for n in range(100))
-    failed = "=== RUN   TestBad\n    bad_test.go:7: first sign\nsome output of TestBad\n    bad_test.go:9: got 1, want 2\n--- FAIL: TestBad (0.02s)\n"
+    failed = (
+        "=== RUN   TestBad\n    bad_test.go:7: first sign\n"
+        "some output of TestBad\n    bad_test.go:9: got 1, want 2\n--- FAIL: TestBad (0.02s)\n"
+    )
     reduced = reduce(passed + failed + passed + "FAIL\n", given=Given(command="go test -v ./..."))
     shown = shown_lines(reduced)
 
@@ -138,9 +141,12 @@ def test_lines_are_whole_in_order_and_copied(name: str) -> None:
 
 SPICE = st.sampled_from(
     [
-        "FAILED tests/test_a.py::test_b - assert 1 == 2", "--- FAIL: TestX (0.01s)", "    x_test.go:12: got 1", "error: no such file", "src/a.c:3:1: error: bad",
-        "Traceback (most recent call last):", '  File "/w/a.py", line 3, in f', "ValueError: bad", "1 failed, 3 passed in 2.0s", "@@ -1,2 +1,2 @@", "diff --git a/x b/x",
-        "ok 3 - fine", "not ok 4 - bad", "\x1b[31merror\x1b[0m: red", "10%\r20%\r30%\r100% done", '{"a": 1}', "  1) a name", "=====", "", " ", "[… lines 1-2 of 3 left out]", "é ✓ fine",
+        "FAILED tests/test_a.py::test_b - assert 1 == 2", "--- FAIL: TestX (0.01s)", "    x_test.go:12: got 1",
+        "error: no such file", "src/a.c:3:1: error: bad",
+        "Traceback (most recent call last):", '  File "/w/a.py", line 3, in f', "ValueError: bad", "1 failed, 3 passed in 2.0s",
+        "@@ -1,2 +1,2 @@", "diff --git a/x b/x",
+        "ok 3 - fine", "not ok 4 - bad", "\x1b[31merror\x1b[0m: red", "10%\r20%\r30%\r100% done", '{"a": 1}', "  1) a name",
+        "=====", "", " ", "[… lines 1-2 of 3 left out]", "é ✓ fine",
     ]
 )  # fmt: skip
 LINES = st.one_of(
@@ -296,8 +302,10 @@ def test_one_long_line_is_not_cut() -> None:
 @pytest.mark.parametrize(
     "piece",
     [
-        "a" * 997, "1:" * 400, "= " * 400, "error: " * 140, "\x1b[" * 300, "/x" * 450, "(" * 900, " " * 900 + "x", '"' * 900, "at " * 300, "a.b:" * 220, "\\" * 900,
-        "_" * 500 + " " + "_" * 400, "[… " * 300, "Error" * 190, "x: " * 300, "12:34:56 " * 100, "FAILED " * 130, '{"a":' * 180, "|" * 900, "- " * 450, "panicked at '" * 70,
+        "a" * 997, "1:" * 400, "= " * 400, "error: " * 140, "\x1b[" * 300, "/x" * 450, "(" * 900,
+        " " * 900 + "x", '"' * 900, "at " * 300, "a.b:" * 220, "\\" * 900,
+        "_" * 500 + " " + "_" * 400, "[… " * 300, "Error" * 190, "x: " * 300, "12:34:56 " * 100,
+        "FAILED " * 130, '{"a":' * 180, "|" * 900, "- " * 450, "panicked at '" * 70,
     ],
 )  # fmt: skip
 def test_no_text_makes_it_slow(piece: str) -> None:

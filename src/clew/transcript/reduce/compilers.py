@@ -17,7 +17,8 @@ FORMS = re.compile(
     r"|(?:error|warning)(?:\[\w{1,20}\])?: | {1,8}--> [^\s:]{1,300}:\d|\s{1,12}\d{1,6}:\d{1,5} {1,4}(?:error|warning) "
     r"|(?:\.{0,2}/)?[^\s:]{1,300}\.go:\d{1,7}:\d{1,5}: "
     r"|# [\w./-]{1,200}$|Found \d{1,6} errors?| {2,8}\d{0,6} ?\| | {1,12}= (?:note|help): |\d{1,7} (?:errors?|warnings?)\b|✖ \d"
-    r"| {2,8}(?:/[^\s:]{1,300}|[^\s:]{1,300}\.\w{1,4}):\d{1,6}:\d{1,5} - (?:error|warning)|In file included from |\s{3,12}(?:Compiling|Checking|Finished) \S|\[\s{0,4}\d{1,3}%\] "
+    r"| {2,8}(?:/[^\s:]{1,300}|[^\s:]{1,300}\.\w{1,4}):\d{1,6}:\d{1,5} - (?:error|warning)|In file included from "
+    r"|\s{3,12}(?:Compiling|Checking|Finished) \S|\[\s{0,4}\d{1,3}%\] "
 )
 _ESLINT = re.compile(r"^\s{1,12}\d{1,6}:\d{1,5} {1,4}(error|warning) {1,4}.{0,500}?([@\w/-]{0,80})$")
 _WARNING = re.compile(r"^(?:warning(?:\[\w{1,20}\])?: |.{1,300}?[:)] ?-? ?(?:warning|note|info(?:rmation)?)\b)")

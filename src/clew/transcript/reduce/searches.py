@@ -9,7 +9,10 @@ from clew.transcript.reduce.lines import Lines
 from clew.transcript.reduce.marks import HEAD, Marks
 from clew.transcript.reduce.nouns import Given
 
-FORMS = re.compile(r"(?:[A-Za-z]:)?(?:\.{0,2}/)?[\w@.+~(\[][^\s:]{0,300}(?::\d{1,7}:|-\d{1,7}-|:(?=\S)|: )|\d{1,7}[:-]|--$")
+FORMS = re.compile(
+    r"(?:[A-Za-z]:)?(?:\.{0,2}/)?[\w@.+~(\[][^\s:]{0,300}(?::\d{1,7}:|-\d{1,7}-)"
+    r"|(?=[^\s:]{0,200}[./])[\w@.+~/][^\s:]{1,300}:(?=\S| )|\d{1,7}[:-]|--$"
+)
 FADING = 2.0  # hits of one file after which its next is worth half; guess
 CONTEXT = 0.9  # of its hit's worth: what is asked for with context is read with it; guess
 LONG_CHARS = 500  # guess: a longer hit stands in generated or minified text
