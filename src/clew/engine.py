@@ -24,7 +24,20 @@ from clew.codebase import TREE, stamp_of
 from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
-from clew.records import Delta, Entry, Observation, Packet, Record, Resolution, SourceState, Standing, TaskState, Tier, handle_of, identify
+from clew.records import (
+    Delta,
+    Entry,
+    Observation,
+    ObservationKind,
+    Packet,
+    Record,
+    SourceState,
+    Standing,
+    TaskState,
+    Tier,
+    handle_of,
+    identify,
+)
 from clew.retrieval import calibration
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
@@ -57,7 +70,6 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 FRESH_ROUNDS = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
 WRITTEN_WITHIN_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
-WRITTEN_CHARS_MAX = 4000  # shorter output is returned as it is: folding it would save less than a later unfold costs; guess
 HANDOFF_SHARE_MAX = 0.3  # of a compaction's budget: the rest buys lines of what was said and seen, see bench/LOG.md
 
 
@@ -285,8 +297,8 @@ class Engine:
     def write(self, path: Path, observations: Sequence[Observation], *, task: TaskState | None = None) -> Written:
         """Remember observations of one session as they happen, and return what the agent should read of them.
 
-        task  what the agent is doing: text of a file that it is editing is returned whole.
-        The originals are durable before the reduced text is returned; every part that is folded names its handle.
+        task  what the agent is doing: names what to keep, and text of a file that it is editing is returned whole.
+        The originals are durable before the reduced text is returned; the first marker of what was left out names its handle.
         """
         from clew.transcript.live import live_source, remember_live  # lazy: a question needs no transcript
 
@@ -298,9 +310,10 @@ class Engine:
         embedder = load(self.settings.embedder) if self.settings.embedder else None
         delta = remember_live(observations, state=state, root=str(root), embedder=embedder)
         accept(self.store, key, [delta])
-        edited = {file.path for file in task.working_set if file.last in {"edit", "write"}} if task else set[str]()
         originals = Originals(self.store, key)
-        parts = [_reduced(record, originals, is_whole=record.path in edited) for record in delta.records]
+        calls = {seen.call_id: seen for seen in observations if seen.kind is ObservationKind.CALL}
+        results = {seen.uuid: (seen, calls.get(seen.call_id)) for seen in observations if seen.kind is ObservationKind.RESULT}
+        parts = [_shown(record, originals.text_of(record.whole), results.get(record.uuid), task) for record in delta.records]
         return Written("".join(parts), tuple(handle_of(record.id) for record in delta.records))
 
     def ingest(self, paths: Sequence[Path], *, repo: Path | None = None, progress: Progress | None = None) -> Ingested:
@@ -743,15 +756,17 @@ class Engine:
         return records[0]
 
 
-def _reduced(record: Record, originals: Originals, *, is_whole: bool) -> str:
-    """A record's text as the agent reads it: whole while it is short or at an edit site, else its fold and a handle."""
-    fold = record.text(Resolution.FOLDED)
-    whole = originals.text_of(record.whole)
-    if is_whole or fold is None or len(whole) <= WRITTEN_CHARS_MAX:
+def _shown(record: Record, whole: str, seen: tuple[Observation, Observation | None] | None, task: TaskState | None) -> str:
+    """A record's text as the agent reads it: what a tool answered is reduced, everything else is whole."""
+    from clew.transcript.reduce.known import given_of  # lazy: a question reduces nothing
+    from clew.transcript.reduce.reduce import reduce  # lazy: likewise
+
+    if seen is None or not whole.endswith(seen[0].text):
         return whole + "\n"
-    shown = originals.text_of(fold).strip("\n")
-    left = whole.count("\n") - shown.count("\n")
-    return f"{shown}\n[{handle_of(record.id)}: {left} more lines]\n"
+    output = seen[0].text
+    given = given_of(seen[0], seen[1])
+    reduced = reduce(output, given=given.guided(task) if task else given)
+    return f"{whole[: len(whole) - len(output)]}{reduced.render(handle_of(record.id))}\n"
 
 
 def _corrected(counter: Counter, state: SourceState | None) -> Counter:

@@ -1,0 +1,62 @@
+"""Data: JSON by its shape. What lies shallow and what names things goes first; of a list the first elements show the shape."""
+
+from __future__ import annotations
+
+import re
+
+from clew.transcript.reduce.lines import Lines
+from clew.transcript.reduce.marks import GUIDED, KEY, Marks
+from clew.transcript.reduce.nouns import Given
+
+FORMS = re.compile(
+    r"\s{0,80}(?:[\[\]{}]{1,4},?$|\"[^\"\n]{1,200}\": ?\S|\"(?:[^\"\\]|\\.){0,400}\",?$|-?\d[\d.eE+-]{0,30},?$|(?:true|false"
+    r"|null),?$)|\{\"|\[\{|\[\""
+)
+ELEMENTS = 3  # guess: of a list this many show what the others look like
+_TELLING = re.compile(
+    r"^\s{0,80}\"(?:error|errors|message|status|state|conclusion|code|reason|detail|title|name|id|path|file|line|url|html_url"
+    r"|version|type|total\w{0,20}|count)\": ?"
+)
+_WRONG = re.compile(r"^\s{0,80}\"(?:error|errors|stderr|exception|failure|reason)\": ?(?!null|\"\"|\[\]|\{\}|false|0\b)", re.IGNORECASE)
+_OPEN, _CLOSE = ("{", "["), ("}", "]", "},", "],")
+
+
+def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+    """Weigh lines by depth, and elements of a list by their place in it."""
+    plain = lines.plain
+    if _is_a_value_a_line(lines):
+        for count, at in enumerate(lines.near):
+            marks.quoted[at] = 1
+            marks.worth[at] = 2.0 / (1 + count)
+        return
+    element: dict[int, int] = {}  # by indent: how many elements opened there
+    for at in lines.near:
+        line = plain[at]
+        bare = line.strip()
+        indent = len(line) - len(line.lstrip()) if bare else 0
+        marks.quoted[at] = 1
+        if bare.startswith(_OPEN):
+            element[indent] = element.get(indent, 0) + 1
+        if bare.startswith(_CLOSE):
+            for deeper in [depth for depth in element if depth > indent]:
+                del element[deeper]
+        surplus = max((count for depth, count in element.items() if depth <= indent), default=0)
+        worth = 2.0 / (1 + indent / 4)
+        if surplus > ELEMENTS:
+            worth /= surplus
+        if bare.rstrip(",") in ("{", "}", "[", "]"):
+            worth *= 0.3
+        marks.worth[at] = worth
+        if _TELLING.match(line[:300]):
+            marks.worth[at] *= 2
+        if _WRONG.match(line[:300]):
+            marks.lift(at, max(GUIDED, KEY / 2), "an error in the data")
+
+
+def _is_a_value_a_line(lines: Lines) -> bool:
+    opening = [lines.plain[at][:1] for at in lines.near if lines.plain[at]][:50]
+    return (
+        len(opening) > 1
+        and all(first in "{[" for first in opening)
+        and all(lines.plain[at].rstrip().endswith(("}", "]")) for at in list(lines.near)[:20] if lines.plain[at])
+    )

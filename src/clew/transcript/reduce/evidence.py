@@ -1,0 +1,214 @@
+"""Evidence: the lines that say what went wrong and where, in whatever output they stand.
+
+Knows no kind: an error is found in a list of files as in a test run, so that an output taken for the wrong kind loses no
+failure. What a kind has marked as noise (the name of a passed test) or as quoted (a line of a file) is not read here.
+
+A failure is its heading and the block below it. A short block stays whole; of a long one the lines that state a reason or
+a place stay, and the rest is worth more than other lines. An error that a program repeats with other numbers stays where it
+is first and last said; a compiler's never count as repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
+from clew.transcript.reduce.marks import KEY, NOISE, Marks
+from clew.transcript.reduce.traces import is_frame, mark_trace
+
+BLOCK_LINES_MAX = 60  # guess: a failure with its source and its traceback; what is longer prints data
+BLOCK_LINES_FAR = 400  # where a block is given up
+NOTES_LINES_MAX = 14  # guess: what a compiler says below one error
+REPEATS_MAX = 2  # of an error that differs in numbers only, and the last one
+
+# A line without one of these, in any case, is no evidence; finding words is some hundred times cheaper than reading lines.
+_WORDS = (
+    *("error", "fail", "exception", "panic", "fatal", "traceback", "assert", "critical", "unhandled", "uncaught", "killed", "abort"),
+    *("not ok ", "✕", "✘", "✗", "✖", "×", "●", "❌", "conflict", "caused by", "undefined", "cannot ", "could not", "denied", "refused"),
+    *("not found", "no such", "segmentation", "dumped", "***", "err!", "elifecycle", "timed out", "not exist", "unresolved", "unexpected"),
+    *("exit status", "exit code", "tests:", "tests run", "examples,", " passed", "ran ", "found ", "success", "with code"),
+)
+_DIAGNOSTIC = re.compile(
+    r"^[ \t]{0,4}(?:\[[\w-]{1,20}\] )?(?:[A-Za-z]:)?[^\s:()|]{1,300}?(?::\d{1,7}(?::\d{1,7}(?:-\d{1,7})?)?"
+    r"|[(\[]\d{1,7}(?:[,:]\d{1,7})?[)\]]):? ?",
+    re.MULTILINE,
+)
+_WARNS = re.compile(r"-? ?(?:warning|note|remark|info|information|hint|debug|suggestion)\b", re.IGNORECASE)
+_HEADING = re.compile(
+    r"^(?:\s{0,12}(?:FAILED \S|ERROR \S{1,300}(?:::| - )|--- FAIL: |FAIL[:\s]\s{0,4}[\w./@\[(<]|not ok \d|● \S|[✕✘✗✖×❌] {1,3}\S"
+    r"|\[FAIL(?:ED)?\]"
+    r"|test \S{1,300} \.\.\. FAILED|---- \S{1,300} stdout ----|Failed \S{1,300} \[|FAILURE: |_{3,} .{1,200} _{3,}$"
+    r"|\S{1,300}::\S{1,300} (?:FAILED|ERROR)\b)"
+    r"|.{1,300} (?:FAILED|<<< (?:FAILURE|ERROR)!|\.\.\. (?:FAIL|ERROR|failed))(?: ?\(\S{1,20}\)| \[ {0,4}\d{1,3}%\])?\s*$"
+    r"|(?:FAIL|ERROR): \S)"
+)
+_NUMBERED = re.compile(r"^\s{0,16}\d{1,4}\) \S")
+_UNDERLINED = re.compile(r"^_{3,} .{1,200} _{3,}$")
+_STATES = re.compile(
+    r"^[\s>|*#]{0,16}+(?:\[?\d[\d:T.,/Z+ -]{4,32}+\]? {0,3}+)?+(?:[\w@./ -]{1,60}?: ?)?"
+    r"(?:"
+    r"\[?(?:fatal|panic|error|FATAL|PANIC|ERROR|Error|Fatal|CRITICAL|SEVERE|critical|severe)\]?(?:\[\w{1,16}\]|\([\w@/-]{1,40}\)"
+    r"| [A-Z]{1,6}\d{2,6})?\s?(?::|!|\s|$)"
+    r"|[\w.$:]{0,160}(?:Error|Exception|Failure|Panic|Fault|Interrupt)(?:\(\d{1,6}\))?(?:$|[:!\[( ])"
+    r"|Caused by: |Exception in thread |thread '[^'\n]{0,80}' panicked at |Traceback \(most recent call last\)|[Pp]anic: |goroutine \d"
+    r"|Segmentation fault|Aborted|Killed|Unhandled |Uncaught |CONFLICT \(|Fatal error|fatal error|make(?:\[\d\])?: \*\*\* "
+    r"|npm (?:ERR!|error) |\s{0,8}ELIFECYCLE|BUILD FAIL|FAILURE: |Build FAILED|Compilation failed|Test run failed|AssertionError|assertion "
+    r"|ERR_\w|error\s|Error\s|ERR! |[eE]xit (?:code|status):? [1-9]|Process exited with code [1-9]|Exit code:? [1-9]"
+    r")"
+)
+_SAYS = re.compile(
+    r"\b(?:command not found|[Nn]o such file or directory|[Pp]ermission denied|[Cc]onnection refused|undefined reference to"
+    r"|[Cc]annot find (?:symbol|module|package|name)"
+    r"|does not exist|core dumped|timed out|[Uu]nresolved (?:import|reference)|could not (?:compile|resolve|find)|[Cc]ould not \w+"
+    r"|is not (?:defined|a function)"
+    r"|[Mm]odule not found|not recognized as|failed to \w+|Failed to \w+|[Ff]ailed with|level=(?:error|fatal)|\"level\": ?\"(?:error"
+    r"|fatal)\"|Error: |Exception: |: error |error TS\d|: fatal: )"
+)
+_SUMMARY = re.compile(
+    r"^\s{0,8}(?:=+ .{1,200} =+$|\d{1,7} (?:passed|failed|errors?|passing|failing|pending|skipped|tests?|specs?|problems?)\b.{0,160}$"
+    r"|\d{1,7} issues?[.: ].{0,40}$|(?:Tests?|Test Suites|Test Files|Snapshots|Suites|Passed|Failed|Assertions|Duration)(?: "
+    r"|:).{0,12}\d.{0,160}$"
+    r"|test result: .{1,200}$|Found \d{1,7} \w.{0,120}$|All checks passed.{0,40}$|Success: .{0,120}$|✖ \d{1,7} problems?.{0,120}$"
+    r"|BUILD (?:SUCCESSFUL|FAILED|SUCCESS|FAILURE).{0,80}$|\d{1,7} examples?, .{1,120}$|OK(?: \(.{0,120})?$|FAILED \(.{0,120}$"
+    r"|Ran \d{1,7} tests?.{0,80}$"
+    r"|\[?(?:INFO|ERROR|WARNING)?\]? ?Tests run: .{1,160}$|\d{1,7} errors?(?:,| and| in|$).{0,120}|# (?:pass|fail|tests|suites"
+    r"|skipped|todo) \d.{0,20}$|Tasks: .{1,120}$"
+    r"|(?:added|removed|changed) \d{1,7} packages?.{0,160}$|Successfully (?:installed|built|uninstalled) .{1,400}$"
+    r"|Your branch .{1,160}$|FAIL$|PASS$"
+    r"|\d{1,7} files? changed.{0,80}$|could not compile .{1,160}$|error: aborting due to .{1,120}$|\d{1,7} runs?, .{1,160}$"
+    r"|Done in .{1,60}$|✨ .{1,60}$)"
+)
+_KEYS = re.compile(
+    r"^\s{0,40}(?:E\s|>|[Ee]xpected|[Rr]eceived|[Aa]ctual|got\b|want\b|[Gg]ot:|[Ww]ant:|Error|error|at \S|left:|right:|File \"|[-+] "
+    r"|panicked|assert|message:|but |to |reason|❯|→|-->"
+    r"|.{0,120}(?:Error|Exception|Failure)\b|.{0,200}\.\w{1,6}:\d{1,7}\b|\d{1,6} ?\|)"
+)
+_ENDS = re.compile(
+    r"^(?:={5,}|-{20,}|⎯{6,}|\s{0,2}(?:PASS|ok|FAIL|---|===|# )\s|test result:|Test Suites:|Tests?:|failures:$|Finished in |Ran \d"
+    r"|\d{1,6} (?:passed|failed|passing)|Test Files|not ok |ok \d)"
+)
+_NUMBERS = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\b[0-9a-f]{7,64}\b|\d+")
+
+
+def mark_evidence(lines: Lines, marks: Marks, *, are_diagnostics: bool, are_numbered: bool) -> None:
+    """Say which lines stay because they name, state, locate or sum up a failure.
+
+    are_diagnostics  a place at a line's start is a complaint about it; False where places head every line.
+    are_numbered     failures are numbered, as mocha, rspec and PHPUnit do: what stands below `2) name` is one.
+    """
+    plain, quoted, noise = lines.plain, marks.quoted, marks.noise
+    candidates = [at for at in lines.having(_WORDS, in_any_case=True) if not quoted[at] and not noise[at]]
+    if are_diagnostics:
+        candidates = _with(candidates, _places(lines), marks)
+    if are_numbered:
+        candidates = _with(
+            candidates, [at for at in lines.near if ") " in lines.plain[at][:20] and _NUMBERED.match(lines.plain[at])], marks
+        )
+    repeats: dict[str, list[int]] = {}
+    headings: set[str] = set()
+    done = 0  # below a block that was read already
+    for at in candidates:
+        if marks.must[at] and at < done:
+            continue
+        line = plain[at][:LINE_CHARS_MAX]
+        if (found := _DIAGNOSTIC.match(line)) and not line.lstrip().startswith(("at ", "http")) and are_diagnostics:
+            if _is_complaint(line, found.end()):
+                done = _mark_complaint(lines, marks, at)
+                continue
+            if _WARNS.match(line, found.end()):
+                marks.lift(at, 2.0, "warning")
+                continue
+        if _HEADING.match(line) or (are_numbered and _NUMBERED.match(line)):
+            name = line.strip()
+            if name in headings:
+                marks.lift(at, KEY, "failure, named again")
+                continue
+            headings.add(name)
+            done = _mark_block(lines, marks, at)
+        elif _SUMMARY.match(line):
+            marks.stay(at, at + 1, "summary", grade=2)
+        elif _STATES.match(line) or (_SAYS.search(line) and not is_frame(line)):
+            repeats.setdefault(_NUMBERS.sub("#", line.strip()[:300]), []).append(at)
+    for places in repeats.values():
+        for at in _first_and_last(places):
+            if not marks.must[at] or marks.must[at] == 1:
+                marks.stay(at, at + 1, "error", grade=2)
+                mark_trace(lines, marks, at)
+        for at in places:
+            marks.lift(at, 2.0, "error, said again")
+
+
+def _with(candidates: list[int], places: Iterable[int], marks: Marks) -> list[int]:
+    merged = set(candidates)
+    merged.update(at for at in places if not marks.quoted[at] and not marks.noise[at])
+    return sorted(merged)
+
+
+def _places(lines: Lines) -> list[int]:
+    """Lines that begin with a place, of those that are near."""
+    plain = lines.plain
+    return [at for at in lines.near if ((":" in (line := plain[at][:400])) or "(" in line) and _DIAGNOSTIC.match(line)]
+
+
+def _is_complaint(line: str, end: int) -> bool:
+    """What follows a place complains: it is no warning and no frame, and it says something."""
+    rest = line[end:].lstrip()
+    return len(rest) > 3 and not _WARNS.match(rest) and not rest.startswith(("in ", "at ")) and any(char.isalpha() for char in rest[:40])
+
+
+def _mark_complaint(lines: Lines, marks: Marks, at: int) -> int:
+    """A compiler's error with the indented lines, carets and notes below it; the first line after them."""
+    end = at + 1
+    plain = lines.plain
+    while end < len(lines) and end - at < NOTES_LINES_MAX and (line := plain[end]):
+        is_note = line[0].isspace() or line[0].isdigit() or line[0] in "|^~="
+        if not is_note or _DIAGNOSTIC.match(line[:400]):
+            break
+        end += 1
+    marks.stay(at, at + 1, "error", grade=2)
+    marks.stay(at + 1, end, "what the error shows")
+    return end
+
+
+def _mark_block(lines: Lines, marks: Marks, at: int) -> int:
+    """A failure's heading and what stands below it, to the next heading, summary or divider; the first line after it."""
+    plain = lines.plain
+    # pytest and those that number failures print text without an indent below a blank line too.
+    is_loose = _UNDERLINED.match(plain[at][:LINE_CHARS_MAX]) or _NUMBERED.match(plain[at][:LINE_CHARS_MAX])
+    end = at + 1
+    blanks = 0
+    while end < len(lines) and end - at < BLOCK_LINES_FAR:
+        line = plain[end][:LINE_CHARS_MAX]
+        if not line or line.isspace():
+            blanks += 1
+        else:
+            # Without an indent a block ends at its first text after a blank line.
+            is_inside = is_loose or line[0].isspace() or not blanks or line[0] in "+-E>#|❯"
+            if _HEADING.match(line) or _ENDS.match(line) or _NUMBERED.match(line) or marks.noise[end] or not is_inside:
+                break
+            blanks = 0 if line[0].isspace() else blanks
+        end += 1
+    while end > at + 1 and (not plain[end - 1] or plain[end - 1].isspace()):
+        end -= 1
+    marks.stay(at, at + 1, "failure", grade=2)
+    if end - at <= BLOCK_LINES_MAX:
+        marks.stay(at + 1, end, "what failed, and why")
+        return end
+    for place in range(at + 1, end):
+        line = plain[place][:LINE_CHARS_MAX]
+        if place < at + 6 or place >= end - 4 or (_KEYS.match(line) and not is_frame(line)):
+            marks.stay(place, place + 1, "what failed, and why")
+        else:
+            marks.lift(place, KEY, "a failure's own lines")
+    mark_trace(lines, marks, at, end)
+    return end
+
+
+def _first_and_last(places: list[int]) -> list[int]:
+    return places if len(places) <= REPEATS_MAX + 1 else [*places[:REPEATS_MAX], places[-1]]
+
+
+def is_noise(marks: Marks, at: int) -> bool:
+    """A kind has said that a line says nothing."""
+    return bool(marks.noise[at]) and marks.worth[at] == NOISE

@@ -1,0 +1,136 @@
+"""Lines: an output as a terminal would show it, line by line, beside its bytes.
+
+Colours, overwritten progress states and what task runners put in front of each line are taken away for reading; the lines
+themselves stay as they are. Every pass here is linear, and what costs more than a search looks only at `near` lines.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+LINE_CHARS_MAX = 1000  # of a line that patterns read; a longer one is data
+HEAD_CHARS, TAIL_CHARS = 150_000, 350_000  # of a longer text only the ends are read line by line; a client shows 30,000
+SAMPLE = 72  # lines that tell a kind; recognising stays under a millisecond
+STATES_CHARS_MIN = 200  # an overwritten line shorter than this is shown as it stands
+_PREFIX_SHARE = 0.6  # of the sample that must carry a runner's prefix before it is taken away; guess
+
+_ANSI = re.compile(r"\x1b(?:\[[0-9;:?<>=]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,400}(?:\x07|\x1b\\)|[()][A-Z0-9]|[=>78cDEHMNOZ])")
+_PREFIXES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"[^\t\n]{1,120}\t[^\t\n]{1,120}\t\ufeff?\d{4}-\d\d-\d\dT[\d:.]{8,20}Z ?",  # a job's log as a code host's client prints it
+        r"\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z ",  # the same, downloaded
+        r"[\w@./-]{1,60}[:#](?:test|build|lint|check|type-?check|dev|start|compile|format)[\w:.-]{0,40}: ",  # package:task:
+        r"[\w.-]{1,60}[-_]\d{1,3} {1,30}\| ",  # service-1  |
+        r"\[(?!(?i:error|warn|info|debug|trace|notice|fatal|fail|pass|ok))[a-z@][\w:@/.-]{0,60}\] ",  # [task]
+        r"(?:[\w@.-]{1,40}/){0,6}[\w@.-]{1,40} (?:test|build|lint|check|type-?check|dev|start)(?::[\w-]{1,30})?: ",  # folder script:
+    )
+)
+
+
+class Lines:
+    """The lines of one text.
+
+    raw      without their line ends, as they stand.
+    plain    as they read; the same list where nothing had to be taken away.
+    sizes    characters of each raw line, its line end included.
+    near     the lines that passes look at one by one; all of them in a text of usual length.
+    """
+
+    __slots__ = ("near", "plain", "raw", "sizes", "starts", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.raw = text.split("\n")
+        if self.raw[-1] == "":
+            self.raw.pop()
+        self.sizes = [len(line) + 1 for line in self.raw]
+        self.starts = list(accumulate(self.sizes, initial=0))
+        self.near: Sequence[int] = range(len(self.raw))
+        if len(text) > HEAD_CHARS + TAIL_CHARS:
+            head = next(at for at, start in enumerate(self.starts) if start >= HEAD_CHARS)
+            tail = next(at for at, start in enumerate(self.starts) if start >= len(text) - TAIL_CHARS)
+            self.near = [*range(min(head, len(self.raw))), *range(max(head, tail), len(self.raw))]
+        self.plain = _plain(self.raw, has_colours="\x1b" in text, has_returns="\r" in text)
+        self.plain = _without_prefix(self.plain)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def sample(self) -> list[str]:
+        """At most SAMPLE plain lines that are not blank: the first third from the start, the rest spread to the end."""
+        lines = [line for at in self.near if (line := self.plain[at]) and not line.isspace()]
+        if len(lines) <= SAMPLE:
+            return [line[:LINE_CHARS_MAX] for line in lines]
+        head = SAMPLE // 3
+        rest = len(lines) - head
+        spread = [lines[head + at * rest // (SAMPLE - head)] for at in range(SAMPLE - head)]
+        return [line[:LINE_CHARS_MAX] for line in (*lines[:head], *spread)]
+
+    def shown(self, start: int, end: int) -> str:
+        """Lines `start` to `end`, 0-based and exclusive, as they are written."""
+        return "\n".join(_last_state(line) if "\r" in line else line for line in self.raw[start:end])
+
+    def size(self, at: int) -> int:
+        """Characters that a line takes where it is shown, its line end included."""
+        line = self.raw[at]
+        return len(_last_state(line)) + 1 if "\r" in line else self.sizes[at]
+
+    def having(self, words: Iterable[str], times_max: int = 1 << 62, *, in_any_case: bool = False) -> list[int]:
+        """The lines that hold any of these words, in order; of each word at most `times_max` lines.
+
+        in_any_case  the words are given in lower case and stand in any.
+        """
+        found: set[int] = set()
+        text, starts = self.text, self.starts
+        if in_any_case:
+            text = text.lower()
+            if len(text) != len(self.text):  # a letter became two, and places would be others
+                text = self.text
+                words = [variant for word in words for variant in dict.fromkeys((word, word.capitalize(), word.upper()))]
+        for word in words:
+            place = text.find(word)
+            line = 0
+            times = 0
+            while place >= 0 and times < times_max:
+                line = bisect_right(starts, place, line) - 1
+                found.add(line)
+                times += 1
+                place = text.find(word, starts[line + 1]) if line + 1 < len(starts) else -1
+        count = len(self.raw)
+        return sorted(at for at in found if at < count)
+
+
+def _plain(raw: list[str], *, has_colours: bool, has_returns: bool) -> list[str]:
+    lines = raw
+    if has_colours:
+        lines = [_ANSI.sub("", line) if "\x1b" in line else line for line in lines]
+    if has_returns:
+        lines = [_final(line) if "\r" in line else line for line in lines]
+    return lines
+
+
+def _final(line: str) -> str:
+    """What stays on the screen of a line that was written over."""
+    line = line.rstrip("\r")
+    return line[line.rfind("\r") + 1 :]
+
+
+def _last_state(line: str) -> str:
+    if len(line) < STATES_CHARS_MIN or line.count("\r", 0, len(line) - 1) < 2:
+        return line
+    end = len(line.rstrip("\r"))
+    return line[line.rfind("\r", 0, end) + 1 :]
+
+
+def _without_prefix(plain: list[str]) -> list[str]:
+    """The lines without what a runner puts in front of each, where most carry the same sort of it."""
+    step = max(1, len(plain) // 64)
+    sample = [line for line in plain[::step] if line]
+    for pattern in _PREFIXES:
+        if sum(pattern.match(line) is not None for line in sample) >= _PREFIX_SHARE * max(len(sample), 8):
+            return [line[found.end() :] if (found := pattern.match(line)) else line for line in plain]
+    return plain

@@ -1,0 +1,52 @@
+"""Listings: names of files, from ls, find, tree or a pattern. Every folder is represented, installed and generated ones last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from clew.transcript.reduce.lines import Lines
+from clew.transcript.reduce.marks import KEY, Marks
+from clew.transcript.reduce.nouns import Given
+
+FORMS = re.compile(
+    r"[-dlbcps][-rwxsStT]{9}[.@+]? |total \d|[│├└ |`+-]{2,60}[─-]{1,4} ?\S|(?:\.{0,2}/|~/"
+    r"|[A-Za-z]:\\)?(?:[\w.@+()\[\] ~-]{1,120}[/\\]){1,30}[\w.@+()\[\] ~-]{0,160}$|[\w.-]{1,60}:$|\d{1,12}\t\S"
+    r"|\s{0,12}\d{1,9} \S{1,300}$"
+)
+FADING = 6.0  # names of one folder after which its next is worth half; guess
+_INSTALLED = re.compile(
+    r"(?:^|[/\\])(?:node_modules|\.git|__pycache__|\.venv|venv|site-packages|dist|build|target|\.next|\.cache|vendor|coverage"
+    r"|\.turbo)(?:[/\\]|$)"
+)
+_NAME = re.compile(r"(\S[^\n]{0,400})$")
+
+
+def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+    """Weigh each name by how many of its folder stand before it."""
+    counts: dict[str, int] = {}
+    folder_above = ""
+    for at in lines.near:
+        line = lines.plain[at][:800]
+        if not line or line.isspace():
+            marks.worth[at] = 0.2
+            continue
+        if line.startswith("total ") or (line.endswith(":") and " " not in line):
+            folder_above = line
+            marks.lift(at, KEY / 2, "folder")
+            continue
+        if not FORMS.match(line):
+            continue
+        marks.quoted[at] = 1
+        folder = line.replace("\\", "/").rpartition("/")[0] or folder_above
+        if line[0] in "│├└|`+ ":
+            folder = str(len(line) - len(line.lstrip("│├└|`+─- \u00a0")))  # a tree's names by their depth
+        count = counts[folder] = counts.get(folder, 0) + 1
+        marks.worth[at] = (1 - at / len(lines) / 2) / (1 + count / FADING)  # what is listed first is newest, or nearest
+        if _INSTALLED.search(line):
+            marks.worth[at] *= 0.1
+
+
+def folders(lines: Lines, places: Iterable[int]) -> set[str]:
+    """The folders that these lines name."""
+    return {lines.plain[at][:800].replace("\\", "/").rpartition("/")[0] for at in places}

@@ -1,0 +1,135 @@
+"""Nouns of a reduction: what is known of an output, what is kept of it and why, and how that is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from clew.records import TaskState
+from clew.task.clues import clues
+
+GUIDES_MAX = 40  # names that steer one reduction: each costs one search through the text; guess
+GUIDE_CHARS_MIN = 4  # a shorter name stands in every other line
+
+
+class Kind(StrEnum):
+    """What an output was taken for."""
+
+    TEST = "test run"
+    TRACE = "traceback"
+    COMPILER = "compiler or linter"
+    DIFF = "diff"
+    GIT = "git"
+    LISTING = "listing"
+    SEARCH = "search"
+    JSON = "json"
+    PACKAGES = "package manager"
+    LOG = "log"
+    READ = "read"
+    REPORT = "report"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is known of an output before it is read.
+
+    tool, command  the tool's name and, of a shell, the command line; hints, never believed against the text.
+    exit_code      of a command, None where nobody told; `is_error` likewise of any tool.
+    path           the file that it shows, "" for none.
+    edited         files that are being edited: what shows one of them is left as it is.
+    errors         names in what the open errors say.
+    names          what was touched and named lately, newest last: files of the working set, identifiers.
+    """
+
+    tool: str = ""
+    command: str = ""
+    exit_code: int | None = None
+    is_error: bool | None = None
+    path: str = ""
+    edited: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def guided(self, task: TaskState) -> Given:
+        """The same with what the task state says."""
+        errors = dict.fromkeys(name for error in task.open_errors for name in _names_in(error.text))
+        return replace(
+            self,
+            edited=tuple(file.path for file in task.working_set if file.last in ("edit", "write")),
+            errors=tuple(errors),
+            names=(*(file.path for file in task.working_set), *task.recent_identifiers),
+        )
+
+
+def _names_in(text: str) -> list[str]:
+    found = clues(text)
+    return [*found.dotted, *found.identifiers, *(path for path, _ in found.paths)]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Lines that are kept, 1-based and inclusive, and the reason of their heaviest line."""
+
+    start: int
+    end: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Lines that are left out, 1-based and inclusive, and what they are, "" where they are of several sorts."""
+
+    start: int
+    end: int
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """An output as it should be read: which of its lines, and why.
+
+    text      the whole output.
+    shown     the kept lines as they are written, by part: the bytes as they stand, less the overwritten states of a progress bar.
+    parts, gaps  together every line once, in order; without gaps the text is whole.
+    lines     how many the text has.
+    """
+
+    text: str
+    kind: Kind
+    lines: int
+    parts: tuple[Part, ...]
+    gaps: tuple[Gap, ...] = ()
+    shown: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing is left out."""
+        return not self.gaps
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """First and last line of each part."""
+        return tuple((part.start, part.end) for part in self.parts)
+
+    def render(self, handle: str = "") -> str:
+        """The kept lines, and a marker where lines are missing; the first marker says how to get them back by `handle`."""
+        if self.is_whole:
+            return self.text
+        pieces: list[tuple[int, str]] = [(part.start, text) for part, text in zip(self.parts, self.shown, strict=True)]
+        for at, gap in enumerate(self.gaps):
+            pieces.append((gap.start, marker(gap, self.lines if at == 0 else 0, handle if at == 0 else "")))
+        pieces.sort()
+        text = "\n".join(piece for _, piece in pieces)
+        return text + "\n" if self.text.endswith("\n") else text
+
+
+def marker(gap: Gap, lines: int, handle: str = "") -> str:
+    """The line that stands for a gap; with `lines`, those of the whole text, it explains itself."""
+    where = f"{gap.start}-{gap.end}" if gap.end > gap.start else f"{gap.start}"
+    what = f": {gap.what}" if gap.what else ""
+    if not lines:
+        return f"[… {where}{what}]"
+    unit = "lines" if gap.end > gap.start else "line"
+    back = f"; clew unfold {handle}" if handle else ""
+    return f"[… {unit} {where} of {lines} left out{what}{back}]"

@@ -1,0 +1,48 @@
+"""Reads: a file's own lines. At the moment they arrive they stay whole (`reduce`); where they are folded later, definitions,
+headings and what the task names go first, and the lines around that.
+"""
+
+from __future__ import annotations
+
+import re
+
+from clew.transcript.reduce.lines import Lines
+from clew.transcript.reduce.marks import HEAD, Marks
+from clew.transcript.reduce.nouns import Given
+
+NUMBERED = re.compile(r"^ {0,12}\d{1,7}(?:→|\t| {2}|: |\| )")
+FORMS = re.compile(
+    r" {0,12}\d{1,7}(?:→|\t)|[ \t]{2,200}\S.{0,600}[;{}(),\[:]$|[ \t]{0,200}[})\]]{1,6}[;,]?$"
+    r"|[ \t]{0,200}(?:import|from|def|class|func|fn|const|let|var|pub|type|return|if|for|else|elif|struct|use|package|public|private"
+    r"|export|@\w) ?.{0,600}[\w;{}():,>\"']$"
+)
+_DEFINES = re.compile(
+    r"^(?:export |default |pub(?:\(\w{1,20}\))? |public |private |protected |internal |abstract |final |async |static |unsafe |open "
+    r"|override |inline |const |extern \S{1,10} ){0,6}"
+    r"(?:def|class|func|fn|function|interface|type|struct|impl|trait|enum|module|namespace|object|record|package|protocol|extension"
+    r"|macro_rules!|mod|const|let|var|CREATE|resource|message|service|rpc) ?\S"
+    r"|^#{1,4} \S|^@\w|^\[[\w.\"-]{1,80}\]$|^[A-Za-z_][\w-]{0,60}:(?:$| )|^\w[\w ]{0,80}\([^;]{0,200}\)(?: \w{1,20})? ?\{$"
+)
+_IMPORTS = re.compile(r"^(?:import |from \S|#include|use |require|using )")
+
+
+def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+    """Weigh definitions by their indent, and the two lines below each."""
+    below = 0
+    for at in lines.near:
+        line = lines.plain[at][:400]
+        marks.quoted[at] = 1
+        if found := NUMBERED.match(line):
+            line = line[found.end() :]
+        bare = line.lstrip()
+        if not bare:
+            marks.worth[at] = 0.1
+        elif _DEFINES.match(bare):
+            marks.worth[at], marks.why[at] = HEAD / (1 + (len(line) - len(bare)) / 8), "definition"
+            below = 2
+            continue
+        elif _IMPORTS.match(bare):
+            marks.worth[at] = 0.3
+        elif below:
+            marks.worth[at] = 1.5
+        below = max(0, below - 1)

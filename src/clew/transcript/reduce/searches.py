@@ -1,0 +1,70 @@
+"""Searches: lines of files, each with its place. Every file is represented before any is shown again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from clew.transcript.reduce.lines import Lines
+from clew.transcript.reduce.marks import HEAD, Marks
+from clew.transcript.reduce.nouns import Given
+
+FORMS = re.compile(
+    r"(?:[A-Za-z]:)?(?:\.{0,2}/)?[\w@.+~(\[][^\s:]{0,300}(?::\d{1,7}:|-\d{1,7}-)"
+    r"|(?=[^\s:]{0,200}[./])[\w@.+~/][^\s:]{1,300}:(?=\S| )|\d{1,7}[:-]|--$"
+)
+FADING = 2.0  # hits of one file after which its next is worth half; guess
+CONTEXT = 0.9  # of its hit's worth: what is asked for with context is read with it; guess
+LONG_CHARS = 500  # guess: a longer hit stands in generated or minified text
+_PLACE = re.compile(r"^((?:[A-Za-z]:)?[^\s:][^:\n]{0,300}?)(?::(\d{1,7}):|-(\d{1,7})-|:)")
+_INSIDE = re.compile(r"^(\d{1,7})([:-])")
+_FAR = re.compile(r"(?:^|/)(?:node_modules|dist|build|vendor|\.git|coverage|target|site-packages)/|\.min\.|\.lock\b|\.map\b")
+
+
+def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+    """Weigh each hit by how many of its file stand before it, and context below hits."""
+    counts: dict[str, int] = {}
+    heading = ""
+    hunk: list[int] = []  # context seen since the last hit or gap
+    worth = 0.0  # of the last hit: context is worth a part of what it surrounds, so that a hunk is shown or left out as one
+    is_below = False
+    for at in lines.near:
+        line = lines.plain[at]
+        marks.quoted[at] = 1
+        if not line or line == "--":
+            marks.worth[at] = 0.05
+            hunk, is_below = [], False
+            continue
+        head = line[:400]
+        if found := _INSIDE.match(head):  # below a line that names the file, or in one file
+            path, is_context = heading, found[2] == "-"
+        elif (found := _PLACE.match(head)) and ("/" in found[1] or "." in found[1] or found[2]):
+            path, is_context = found[1], found[3] is not None
+        elif len(line) < 300 and ("/" in line or "." in line) and " " not in line:
+            heading = line
+            marks.worth[at], marks.why[at] = HEAD, "file of a search"
+            hunk, is_below = [], False
+            continue
+        else:
+            marks.quoted[at] = 0  # a message of the program itself
+            continue
+        if is_context:
+            hunk.append(at)
+            marks.worth[at] = CONTEXT * worth if is_below else 0.1
+            continue
+        count = counts[path] = counts.get(path, 0) + 1
+        worth = 2.0 / (1 + count / FADING) * (0.3 if len(line) > LONG_CHARS else 1.0) * (0.3 if _FAR.search(path) else 1.0)
+        marks.worth[at] = worth
+        for above in hunk:
+            marks.worth[above] = max(marks.worth[above], CONTEXT * worth)
+        hunk, is_below = [], True
+
+
+def files(lines: Lines, places: Iterable[int]) -> set[str]:
+    """The files that these lines name."""
+    found: set[str] = set()
+    for at in places:
+        line = lines.plain[at][:400]
+        if not _INSIDE.match(line):
+            found.add(place[1] if (place := _PLACE.match(line)) else line)
+    return found

@@ -1,0 +1,125 @@
+"""Traces: the frames of a traceback, one's own and other people's.
+
+The exception, its causes and the frames in own code stay; of the frames in installed packages and in a language's library the
+first and the last few stay too, since they say where own code was left.
+"""
+
+from __future__ import annotations
+
+import re
+
+from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
+from clew.transcript.reduce.marks import KEY, Marks
+
+TRACE_LINES_FAR = 2000  # where a trace is given up; a recursion's is about 1000 frames
+WHOLE_LINES_MAX = 40  # guess: a trace of this length stays whole
+ENDS = 3  # foreign frames kept at each end of a run of them
+NOTES_LINES_MAX = 10  # guess: indented lines below an error that is no trace
+OWN_MAX = 40  # own frames kept of a trace at either end; a recursion repeats itself
+
+_FRAME = re.compile(
+    r"^[ \t>|+E]{0,40}(?:File \"[^\"\n]{1,400}\", line \d|at [^\n]{1,600}[:(]\S{0,400}?\d\)?|at [\w$.<>\[\]`/ ]{1,300}(?:\(|$)"
+    r"|\.{3} \d{1,5} (?:more|common frames)"
+    r"|[^\s:]{1,400}\.go:\d{1,7}(?: \+0x[0-9a-f]{1,16})?$|\d{1,4}: {1,8}(?:0x[0-9a-f]{1,16} - )?\S{1,300}$|#\d{1,4} "
+    r"|from [^\s:]{1,400}:\d{1,7}:in"
+    r"|[^\s:]{1,400}\.(?:rb|php|pyx?|ex|exs|lua|pl|dart|swift):\d{1,7}:? ?(?:in\b|$)|\(\S{1,200}\) \S{1,300}:\d{1,7}: )"
+)
+_FOREIGN = re.compile(
+    r"site-packages/|dist-packages/|node_modules/|/go/pkg/mod/|/usr/(?:local/)?(?:go|lib|share)/|/registry/src/|/rustc/|/gems/"
+    r"|/vendor/|lib/python\d|<frozen|node:"
+    r"|internal/|\bat (?:java|javax|jdk|sun|kotlin|kotlinx|scala|System|Microsoft|org\.junit|org\.gradle|org\.apache"
+    r"|org\.springframework|io\.netty|reactor)\."
+    r"|at (?:std|core|alloc|tokio)::|/runtime/|\(native|\(<anonymous>\)|: (?:std|core|alloc|tokio|rust_begin_unwind|__libc)[:\w]"
+)
+_NAMES = re.compile(
+    r"^[ \t|>E]{0,20}(?:[\w.$]{0,160}(?:Error|Exception|Failure|Panic|Interrupt|Exit|Warning)\b|Caused by: |During handling"
+    r"|The above exception|panic: |goroutine \d"
+    r"|\[?cause\]?: |note: |stack backtrace:|created by )"
+)
+
+
+def is_frame(line: str) -> bool:
+    """The line is one place in a stack trace."""
+    return _FRAME.match(line[:LINE_CHARS_MAX]) is not None
+
+
+def is_foreign(line: str) -> bool:
+    """A frame lies in an installed package or in a language's own library."""
+    return _FOREIGN.search(line[:LINE_CHARS_MAX]) is not None
+
+
+def mark_trace(lines: Lines, marks: Marks, at: int, end: int = 0) -> None:
+    """Say which lines of the trace around `at` stay: below its heading, or above the exception that ends it."""
+    start, stop = (at, end) if end else _extent(lines, at)
+    plain = lines.plain
+    if not any(is_frame(plain[place]) for place in range(start, stop)):
+        # No trace: at most a few indented lines that belong to what was said.
+        marks.stay(at, min(max(stop, at + 1), at + NOTES_LINES_MAX), "what the error shows")
+        return
+    if stop - start <= WHOLE_LINES_MAX and not end:
+        marks.stay(start, stop, "traceback")
+        return
+    run: list[int] = []  # foreign frames in a row
+    own: list[int] = []
+    for place in range(start, stop):
+        line = plain[place][:LINE_CHARS_MAX]
+        if is_frame(line):
+            if is_foreign(line):
+                run.append(place)
+                continue
+            own.append(place)
+        elif _NAMES.match(line):
+            marks.stay(place, place + 1, "exception", grade=2)
+        elif run and line[:1].isspace():
+            continue  # the source line below a foreign frame
+        elif own and line[:1].isspace():
+            own.append(place)
+        _ends_stay(lines, marks, run)
+        run = []
+    _ends_stay(lines, marks, run)
+    kept = own if len(own) <= 2 * OWN_MAX else [*own[:OWN_MAX], *own[-OWN_MAX:]]
+    for place in kept:
+        marks.stay(place, place + 1, "frame in own code")
+        if place + 1 < stop and plain[place + 1][:1].isspace() and not is_frame(plain[place + 1]):
+            marks.stay(place + 1, place + 2, "frame in own code")
+    for place in own:
+        marks.lift(place, KEY, "frame in own code")
+
+
+def _ends_stay(lines: Lines, marks: Marks, run: list[int]) -> None:
+    kept = set(run[:ENDS] + run[-ENDS:])
+    for place in run:
+        if place in kept:
+            marks.stay(place, place + 1, "frame")
+        else:
+            marks.drop(place, "frames in packages")
+            if place + 1 < len(lines) and not is_frame(lines.plain[place + 1]) and lines.plain[place + 1][:2].isspace():
+                marks.drop(place + 1, "frames in packages")
+
+
+def _extent(lines: Lines, at: int) -> tuple[int, int]:
+    """The lines of a trace that begins at a heading or ends at an exception, with that line."""
+    plain = lines.plain
+    start = at
+    while start > 0 and at - start < TRACE_LINES_FAR and _is_part(plain[start - 1]):
+        start -= 1
+    if start < at and start > 0 and "Traceback" in plain[start - 1]:
+        start -= 1
+    stop = at + 1
+    while stop < len(plain) and stop - at < TRACE_LINES_FAR and _is_part(plain[stop]):
+        stop += 1
+    if stop > at + 1 and stop < len(plain) and _NAMES.match(plain[stop][:LINE_CHARS_MAX]):
+        stop += 1
+    return start, stop
+
+
+def _is_part(line: str) -> bool:
+    line = line[:LINE_CHARS_MAX]
+    return bool(line) and (is_frame(line) or (line[:4].isspace() and len(line) > 4 and not line.isspace()) or _is_function(line))
+
+
+def _is_function(line: str) -> bool:
+    """A Go trace names a function on a line of its own above its place."""
+    return (
+        not line[0].isspace() and line.endswith(")") and "(" in line and " " not in line.partition("(")[0] and "/" in line.partition("(")[0]
+    )
