@@ -47,12 +47,18 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class DeadEnd:
-    """An attempt that was abandoned, and why it failed."""
+    """An attempt that was abandoned, and why it failed.
+
+    weight  how probable it is that somebody would try it again, 0 to 1: what a short list is cut by.
+    sign    what told it: "refused" or "corrected" by the user, "failed", "reverted", or "said" by the agent.
+    """
 
     text: str
     reason: str
     uuid: str = ""
     seq: int = 0
+    weight: float = 0.5
+    sign: str = "said"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,15 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import msgspec
+from xxhash import xxh3_64_hexdigest
 
 from clew.records import Blob, Edge, EdgeKind, Layer, Observation, ObservationKind, Record, Resolution, Supersession, Text, Trust, identify
 from clew.task.commands import Scope, scope_of
+from clew.task.dead_ends import DEAD_ENDS_MAX, Act, Attempts
 from clew.task.outcomes import has_check_failed, has_failed
+from clew.task.paths import command_of
 from clew.task.prompts import answers, binding_sentences, spoken, spoken_in_refusal
+from clew.task.rules import overruled
 from clew.text.postings import Document, Use
 from clew.transcript import drafts
 from clew.transcript.commands import Command, check_of, command_line, understand
@@ -40,6 +44,7 @@ BODY_HEAD_CHARS, BODY_TAIL_CHARS = 20_000, 10_000
 MENTION_HEAD_CHARS, MENTION_TAIL_CHARS = 6_000, 2_000  # names of a longer text are found by their words alone
 VIEW_CHARS_MAX = 2_000_000  # guess: what is longer is a log, and is not read again to be compared
 TASKS_MAX = 200
+RULES_MAX = 64  # rules that a later word may still take back; guess
 _NUMBERED = re.compile(r"[ \t]*(\d{1,9})[→\t]")
 _TRUNCATED = re.compile(
     r"\.\.\. ?\[?\d[\d,]* (?:lines?|characters?|chars?|tokens?) (?:truncated|omitted)|…\d+ tokens truncated…"
@@ -62,6 +67,9 @@ class _Memory(msgspec.Struct):
     prompt: str = ""  # id of the newest prompt, parent of what is done for it
     bases: list[str] = msgspec.field(default_factory=list[str])
     tasks: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict[str, tuple[str, str]])
+    rules: list[tuple[str, str]] = msgspec.field(default_factory=list[tuple[str, str]])  # id and words of what binds, oldest first
+    dead_ends: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # subject: id of the live record
+    attempts: msgspec.Raw = msgspec.Raw(b"{}")
     joining: msgspec.Raw = msgspec.Raw(b"[]")
     ledger: msgspec.Raw = msgspec.Raw(b"{}")
 
@@ -100,6 +108,7 @@ class Remembering:
         self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
         self._joining = Joining.start(bytes(self._memory.joining) if memory else b"")
         self._ledger = Ledger(bytes(self._memory.ledger) if memory else b"")
+        self._attempts = Attempts(bytes(self._memory.attempts) if memory else b"")
         self._root = bases_of([root])
         self._places = Places([*self._root, *self._memory.bases])
         self._harvest = Harvest()
@@ -130,6 +139,7 @@ class Remembering:
         """What the constructor needs to go on, as JSON."""
         self._memory.joining = msgspec.Raw(self._joining.memory())
         self._memory.ledger = msgspec.Raw(self._ledger.memory())
+        self._memory.attempts = msgspec.Raw(self._attempts.memory())
         return msgspec.json.encode(self._memory)
 
     def take(self, events: Iterable[Event]) -> None:
@@ -139,10 +149,13 @@ class Remembering:
                 self._memory.bases = bases_of([event.observation.cwd])
                 self._places = Places([*self._root, *self._memory.bases])
             for done in self._joining.join(event):
+                before = len(self._harvest.records)
                 if isinstance(done, Deed):
                     self._verbs[done.verb](done) if not done.text.startswith(drafts.REJECTED) else self._rejected(done)
+                    self._tried(done)
                 else:
                     self._others[done.observation.kind](done)
+                self._led_nowhere(done.last if isinstance(done, Deed) else done.observation, before)
 
     def keep(self, raw: bytes, first_line: int, seq: int, at_ns: int, session: str) -> None:
         """Keep consumed lines as they stand; `first_line` is 0-based."""
@@ -341,6 +354,7 @@ class Remembering:
         else:
             answer_id = self._enter(drafts.answer(deed), deed.last)
             for pair in answers(deed.text):
+                self._take_back(pair, answer_id, deed.last)
                 self._rule(pair, deed.last, answer_id, Trust.OBSERVED)  # the question in it is the agent's
 
     def _tool(self, deed: Deed) -> None:
@@ -360,6 +374,47 @@ class Remembering:
         self._enter(drafts.rejection(deed, drafts.naming(deed, shown), shown), deed.last)
         if words := spoken_in_refusal(deed.text):
             self._said(words, deed.last)
+
+    def _tried(self, deed: Deed) -> None:
+        """A deed may take something back, or be refused, or fail for good. What subagents try is theirs to tell."""
+        if deed.result is None or deed.last.agent:
+            return
+        command = command_of(deed.tool, deed.inputs)
+        meant = understand(command) if command else None
+        line = meant.line if meant else None
+        failed = has_failed(deed.result)
+        judged = has_check_failed(line, deed.result) if line and line.checks and failed is not None else failed
+        folder = self._folder(deed, meant) if meant else deed.last.cwd
+
+        def named(path: str) -> str:
+            name = self._places.relative(self._places.absolute(path, folder)) if path else ""
+            return "" if name.startswith(("/", "~")) else name
+
+        asked = deed.call.arguments if deed.call else ""
+        self._attempts.act(Act(deed.tool, deed.inputs, asked, line, command, deed.result, judged, named))
+
+    def _led_nowhere(self, seen: Observation, before: int) -> None:
+        """Make records of the dead ends that became known with this observation, and end those that it takes back.
+
+        before  records there were before it; the first since then is the one that told.
+        """
+        news = self._attempts.news()
+        if not (news.found or news.gone):
+            return
+        records = self._harvest.records
+        told_by = records[before].id if len(records) > before else self._memory.prompt
+        known = self._memory.dead_ends
+        for topic in news.gone:
+            if old := known.pop(_subject(topic), ""):
+                self._end([Ended(old, "worked later")], told_by, seen)
+        for topic, end in news.found:
+            subject = _subject(topic)
+            record_id = self._enter(drafts.dead_end(end, f"dead_end:{subject}"), seen, parent=told_by)
+            if old := known.pop(subject, ""):
+                self._end([Ended(old, "told again")], record_id, seen)
+            known[subject] = record_id
+            while len(known) > DEAD_ENDS_MAX:
+                del known[next(iter(known))]
 
     def _again(
         self, deed: Deed, draft: Draft, text: str, *, has_passed: bool | None, scopes: Sequence[Scope] = (), reason: str = ""
@@ -391,16 +446,31 @@ class Remembering:
     def _said(self, words: str, seen: Observation) -> None:
         """The user's own words, and the sentences among them that rule something in or out."""
         text = words if seen.kind is ObservationKind.RESULT else seen.text
+        if seen.kind is not ObservationKind.RESULT:  # of a refusal the deed tells
+            self._attempts.hear(words, seen)
         name = f"User: {first_sentence(words, drafts.NAME_CHARS_MAX)}"
         draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), IMPORTANCE["prompt"], Trust.USER)
         prompt_id = self._memory.prompt = self._enter(draft, seen, parent="")
+        self._take_back(words, prompt_id, seen)
         for sentence in binding_sentences(words):
             self._rule(sentence, seen, prompt_id, Trust.USER)
 
     def _rule(self, sentence: str, seen: Observation, parent: str, trust: Trust) -> None:
         subject = f"constraint:{' '.join(sentence.lower().split())}"
         name = drafts.one_line(sentence, drafts.NAME_CHARS_MAX)
-        self._enter(Draft(Layer.INTENT, "constraint", subject, name, sentence, "", IMPORTANCE["constraint"], trust), seen, parent=parent)
+        draft = Draft(Layer.INTENT, "constraint", subject, name, sentence, "", IMPORTANCE["constraint"], trust)
+        record_id = self._enter(draft, seen, parent=parent)
+        rules = self._memory.rules
+        self._end([Ended(old, "said again") for old, text in rules if text == sentence], record_id, seen)
+        self._memory.rules = [*((old, text) for old, text in rules if text != sentence), (record_id, sentence)][-RULES_MAX:]
+
+    def _take_back(self, words: str, by: str, seen: Observation) -> None:
+        """End the rules that these words of the user take back."""
+        rules = self._memory.rules
+        places = set(overruled(words, [text for _, text in rules]))
+        if places:
+            self._end([Ended(rules[at][0], "taken back later") for at in sorted(places)], by, seen)
+            self._memory.rules = [rule for at, rule in enumerate(rules) if at not in places]
 
     def _message(self, event: Event) -> None:
         seen = event.observation
@@ -417,6 +487,8 @@ class Remembering:
                 Layer.INTENT, "decision", subject, drafts.one_line(sentence, drafts.NAME_CHARS_MAX), sentence, "", IMPORTANCE["decision"]
             )
             self._enter(draft, seen, parent=message_id)
+        if not seen.agent:
+            self._attempts.say(text, seen)
 
     def _thinking(self, event: Event) -> None:
         seen = event.observation
@@ -478,6 +550,7 @@ class Remembering:
 
     def _note(self, event: Event) -> None:
         seen = event.observation
+        self._attempts.interrupt(seen.text)
         if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
             name = f"Note: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
             importance = 0.5 if seen.tool == "pr-link" else IMPORTANCE["note"]
@@ -594,6 +667,10 @@ class Remembering:
 
 def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
+
+
+def _subject(topic: str) -> str:
+    return xxh3_64_hexdigest(topic.encode("utf-8", "replace"))
 
 
 def _spill(deed: Deed) -> str:
