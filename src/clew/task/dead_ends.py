@@ -25,7 +25,7 @@ from clew.task.commands import Line, Simple, kind_of
 from clew.task.outcomes import telling
 from clew.task.paths import Arguments, patch_of, word_of
 from clew.task.prompts import is_assent, sentences, spoken_in_refusal
-from clew.task.setbacks import CAUSE, GAVE_UP, closed_way, setbacks, turn_round, yields
+from clew.task.setbacks import GAVE_UP, closed_way, setbacks, turn_round, yields
 from clew.task.vocabulary import LOOKING_GIT, LOOKING_PROGRAMS
 
 DEAD_ENDS_MAX = 48  # remembered
@@ -156,6 +156,9 @@ class News:
     gone: tuple[str, ...]
 
 
+_NOTHING = News((), ())
+
+
 class Attempts:
     """What has been tried and not yet settled, and the dead ends found so far."""
 
@@ -177,6 +180,8 @@ class Attempts:
 
     def news(self) -> News:
         """What changed since this was asked last."""
+        if not (self._new or self._gone):
+            return _NOTHING
         found = tuple((topic, _dead_end(self._memory.found[topic])) for topic in self._new if topic in self._memory.found)
         news = News(found, tuple(self._gone))
         self._new, self._gone = {}, {}
@@ -224,9 +229,7 @@ class Attempts:
             elif yielded == 1.0 and len(heard.words) > BRIEF_CHARS_MIN:
                 self._enter(f"corrected {heard.uuid} {heard.seq}", heard.about, heard.words, observation, 0.5, "corrected")
         age = observation.seq - memory.failure_seq if memory.failure_seq >= 0 else FAILURE_AGE_MAX + 1
-        for setback in setbacks(text):
-            if setback.weight == CAUSE and age > WAY_AGE_MAX:
-                continue
+        for setback in setbacks(text, with_causes=age <= WAY_AGE_MAX):
             told, reason = setback.text, memory.failure if age <= 4 else setback.reason
             if setback.weight == GAVE_UP:
                 is_bare = len(told) < 100 and setback.reason

@@ -226,7 +226,7 @@ def _is_binding(sentence: str) -> bool:
         if (sentence.endswith("?") or _QUESTION.match(sentence)) and not is_order and not _ASKED_POLITELY.match(sentence):
             return False
         return not _REPORT.search(sentence) or is_order
-    if sentence.endswith("?") or _QUESTION.match(sentence) or sentence.count(" ") < 2:
+    if sentence.endswith(("?", ":")) or _QUESTION.match(sentence) or sentence.count(" ") < 2:
         return False
     return is_order or ((_WANTED.search(sentence) or _CHOSEN.search(sentence)) is not None and not _PUZZLED.search(sentence))
 

@@ -50,7 +50,6 @@ _GAVE_UP = re.compile(
     r"|\bi (?:was (?:wrong|mistaken)|misread|misunderstood|misdiagnosed|overlooked|made a mistake|incorrectly|mistakenly"
     r"|wrongly|shouldn['’]?t have|should have)\b"
     r"|\b(?:was|is) (?:the wrong|a bad|not the right|a mistake|a red herring|kicking the can)\b",
-    re.IGNORECASE,
 )
 _OBSTACLE = re.compile(
     r"\b(?:can['’]?t|cannot|can not|couldn['’]?t|could not|(?:un|not )able to|no way to|impossible to|won['’]?t be able)\b"
@@ -66,7 +65,9 @@ _OBSTACLE = re.compile(
     r"|invasive|noisy|flaky|much|many)\b"
     r"|\b(?:permission denied|rate[ -]limited|timed? out|timing out|hangs|hanging|crash(?:es|ed)|clashes|collides|shadows)\b"
     r"|\b(?:clunky|fragile|overkill|wasteful|brittle|hacky|pointless)\b|\bno such\b",
-    re.IGNORECASE,
+)
+_IMPOSSIBLE = re.compile(
+    r"\bcan['’]?t\b|\bcannot\b|\bcircular\b|\bimpossible\b|\bnot (?:possible|supported|available|allowed)\b|\bno way\b"
 )
 _TURN = re.compile(
     r"\binstead\b|\brather than\b|\bworkaround\b|\balternative(?:ly)?\b|\bskip (?:that|this|it)\b|\bfall(?:ing)? back\b"
@@ -77,22 +78,19 @@ _TURN = re.compile(
     r"|pass|build|install|copy|read|see|handle|mock|replace|call|take|remove|rename|split|inline|skip|drop)\b"
     r"|\b(?:i|we) (?:need|have|should|must)(?: to)?\b|\bneeds? (?:to|a|an)\b|\bthe (?:simplest|best|right|safe|only"
     r"|proper|correct|cleanest) ",
-    re.IGNORECASE,
 )
 _PIVOT = re.compile(
-    r"^(?:wait|hmm+|hold on|oh|ah|actually|oops|unfortunately|turns out|it turns out|interesting|however|ugh|damn)\b", re.IGNORECASE
+    r"^(?:wait|hmm+|hold on|oh|ah|actually|oops|unfortunately|turns out|it turns out|interesting|however|ugh|damn)\b",
 )
 _CAUSE = re.compile(
     r"\b(?:root cause|culprit)\b|\bthe (?:real |actual |underlying |main )?(?:issue|problem|bug|cause"
     r"|reason)(?: here)? (?:is|was|turned out)\b"
     r"|\bfound (?:the|it|a) ?(?:bug|issue|problem|cause|culprit|root cause)?\b.{0,40}(?:[:!—–-])|\b(?:that|this"
     r"|which)['’]?s? (?:is )?(?:why|because)\b",
-    re.IGNORECASE,
 )
 _ABOUT_OTHERS = re.compile(
     r"\b(?:why|if|when|whenever|whether|what if|in case|unless|users?|you can|you could|should we|shall we|do you"
     r"|ensures?|verif(?:y|ies)|tests? that)\b.{0,80}$",
-    re.IGNORECASE,
 )
 _OF_A_LIST = re.compile(r"^\s{0,12}(?:[-*•|>]|\d{1,2}[.)]|#{1,6} )")
 
@@ -173,10 +171,11 @@ class Setback:
     weight: float
 
 
-def setbacks(message: str) -> list[Setback]:
+def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
     """What the agent says it gave up or cannot do, verbatim, the weightiest first, at most STATEMENTS_MAX.
 
     An obstacle counts beside a turn ("… does not exist, so I'll …", "Let me use … instead"): alone it describes something.
+    with_causes  also causes that it says it found: worth something after a failure.
     """
     is_report = len(message) > REPORT_CHARS
     found: list[tuple[float, int, Setback]] = []
@@ -191,17 +190,20 @@ def setbacks(message: str) -> list[Setback]:
             continue
         before = every[at - 1][0] if at and len(every[at - 1][0]) <= SENTENCE_CHARS_MAX else ""
         after = every[at + 1][0] if at + 1 < len(every) and len(every[at + 1][0]) <= SENTENCE_CHARS_MAX else ""
-        said = _GAVE_UP.search(sentence)
-        if said and not _ABOUT_OTHERS.search(sentence[: said.start()]) and not (is_report and is_listed):
+        plain = sentence.lower()  # searching lower case by itself is twice as fast as ignoring case
+        said = _GAVE_UP.search(plain)
+        if said and not _ABOUT_OTHERS.search(plain[: said.start()]) and not (is_report and is_listed):
             context = before if len(before) >= BEFORE_CHARS_MIN else ""
             found.append((GAVE_UP, at, Setback(sentence, context, GAVE_UP)))
         elif is_report or is_listed:
             continue
-        elif (met := _OBSTACLE.search(sentence)) and not _ABOUT_OTHERS.search(sentence[: met.start()]):
-            if _TURN.search(sentence) or _TURN.search(after) or _PIVOT.match(sentence):
-                weight = OBSTACLE + 0.1 * bool(_PIVOT.match(sentence)) - 0.1 * (not _TURN.search(sentence) and "instead" not in after)
+        elif (met := _OBSTACLE.search(plain)) and not _ABOUT_OTHERS.search(plain[: met.start()]):
+            is_turn, is_pivot = _TURN.search(plain) is not None, _PIVOT.match(plain) is not None
+            if is_turn or is_pivot or _TURN.search(after.lower()):
+                is_plain = _IMPOSSIBLE.search(plain) is not None
+                weight = round(OBSTACLE + 0.1 * is_pivot + 0.05 * is_plain - 0.1 * (not (is_turn or is_plain or "instead" in after)), 2)
                 found.append((weight, at, Setback(sentence, after, weight)))
-        elif _CAUSE.search(sentence) and len(sentence) >= CAUSE_CHARS_MIN:
+        elif with_causes and len(sentence) >= CAUSE_CHARS_MIN and _CAUSE.search(plain):
             found.append((CAUSE, at, Setback(sentence, after, CAUSE)))
     found.sort(key=lambda row: (-row[0], row[1]))
     kept: list[Setback] = []
