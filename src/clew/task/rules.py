@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from clew.task.prompts import sentences
 
-PROMPT_CHARS_MAX = 2_000  # of a longer prompt only the beginning withdraws anything; guess
+PROMPT_CHARS_MAX = 1_000  # of a longer prompt only the beginning withdraws anything; guess
 SHARE_MIN = 0.5  # of the earlier rule's own words that the later one must name; guess
 
 

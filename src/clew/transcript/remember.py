@@ -112,6 +112,7 @@ class Remembering:
         self._root = bases_of([root])
         self._places = Places([*self._root, *self._memory.bases])
         self._harvest = Harvest()
+        self._verdict: bool | None = None  # of the command that is being remembered
         self._verbs: dict[Verb, Callable[[Deed], None]] = {
             Verb.READ: self._read,
             Verb.SEARCH: self._search,
@@ -240,6 +241,7 @@ class Remembering:
         failed = None
         if deed.result is not None:
             failed = has_check_failed(meant.line, deed.result) if meant.line.checks else has_failed(deed.result)
+        self._verdict = failed
         has_passed = None if failed is None else not failed
         check = check_of(meant.line, self._places.folder(folder)) if meant.line.checks else ""
         draft = drafts.command(deed, line, meant, check, has_passed=has_passed)
@@ -382,8 +384,8 @@ class Remembering:
         command = command_of(deed.tool, deed.inputs)
         meant = understand(command) if command else None
         line = meant.line if meant else None
-        failed = has_failed(deed.result)
-        judged = has_check_failed(line, deed.result) if line and line.checks and failed is not None else failed
+        judged = self._verdict if deed.verb is Verb.COMMAND and self._verdict is not None else has_failed(deed.result)
+        self._verdict = None
         folder = self._folder(deed, meant) if meant else deed.last.cwd
 
         def named(path: str) -> str:
