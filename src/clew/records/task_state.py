@@ -36,13 +36,17 @@ class OpenError:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The latest outcome of a command that checks something (tests, build, lint, types)."""
+    """The latest outcome of a command that checks something (tests, build, lint, types).
+
+    is_stale  a file that it concerns was changed since.
+    """
 
     command: str
     has_passed: bool
     summary: str = ""
     uuid: str = ""
     seq: int = 0
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

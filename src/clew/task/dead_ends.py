@@ -362,7 +362,7 @@ class Attempts:
             return
         memory = self._memory
         self._change(path)
-        gone, come = _core(old, new)
+        gone, come = core_of(old, new)
         before, after = xxh3_64_hexdigest(gone.encode("utf-8", "replace")), xxh3_64_hexdigest(come.encode("utf-8", "replace"))
         edits = memory.edits.pop(path, [])
         for earlier in reversed(edits):
@@ -571,7 +571,7 @@ def _excerpt(old: str, new: str) -> str:
     return f"added `{come[:shorten]}`" if come else f"removed `{gone[:shorten]}`"
 
 
-def _core(old: str, new: str) -> tuple[str, str]:
+def core_of(old: str, new: str) -> tuple[str, str]:
     """Both sides of an edit without the lines that they share at their ends."""
     before, after = old.split("\n"), new.split("\n")
     start = 0

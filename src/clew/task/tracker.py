@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clew.records import Check, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile
 from clew.task.clues import Clues, clues, looks_rare
@@ -207,6 +207,7 @@ class TaskTracker:
         for touch in touches_of_call(tool, call.arguments, call.line):
             if touch.how in ("edit", "write"):
                 self._touch(touch.path, touch.how, observation, workdir, is_new=False)
+                self._stale(relative(touch.path, workdir or observation.cwd, self.root), before=observation.seq)
         for touch in touches_of_result(tool, observation.text, call.line):
             self._touch(touch.path, touch.how, observation, workdir)
 
@@ -252,6 +253,12 @@ class TaskTracker:
         while len(self._errors) > 2 * ERRORS_MAX:
             del self._errors[next(iter(self._errors))]
 
+    def _stale(self, path: str, *, before: int) -> None:
+        """Note that checks of before concern a file that was changed."""
+        for checked in self._checks.values() if path else ():
+            if not checked.check.is_stale and checked.check.seq < before and any(scope.concerns(path) for scope in checked.parts):
+                checked.check = replace(checked.check, is_stale=True)
+
     @staticmethod
     def _outdate(known: dict[str, _Checked] | dict[str, _Failed], parts: list[Scope]) -> None:
         """Strike out what these scopes tell anew; what has nothing left goes."""
@@ -292,6 +299,7 @@ class TaskTracker:
         for touch in touches_of_call(observation.tool, arguments, None):
             if touch.how in ("edit", "write"):
                 self._touch(touch.path, touch.how, observation)
+                self._stale(relative(touch.path, observation.cwd, self.root), before=observation.seq)
 
     def _plan_call(self, observation: Observation, arguments: Arguments) -> None:
         if observation.tool in ("TodoWrite", "update_plan"):

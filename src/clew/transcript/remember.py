@@ -8,7 +8,7 @@ are kept too, as they stand, in pieces: a record of kind `transcript` for each, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -17,7 +17,7 @@ from xxhash import xxh3_64_hexdigest
 
 from clew.records import Blob, Edge, EdgeKind, Layer, Observation, ObservationKind, Record, Resolution, Supersession, Text, Trust, identify
 from clew.task.commands import Scope, scope_of
-from clew.task.dead_ends import DEAD_ENDS_MAX, Act, Attempts
+from clew.task.dead_ends import DEAD_ENDS_MAX, Act, Attempts, core_of
 from clew.task.outcomes import has_check_failed, has_failed
 from clew.task.paths import command_of
 from clew.task.prompts import answers, binding_sentences, spoken, spoken_in_refusal
@@ -29,7 +29,8 @@ from clew.transcript.deeds import Deed, Joining, Verb
 from clew.transcript.dialects.values import count_of, list_of, mapping_of, text_of
 from clew.transcript.drafts import IMPORTANCE, Draft
 from clew.transcript.events import Change, Event
-from clew.transcript.ledger import Ended, Fixed, Ledger, View
+from clew.transcript.gitting import apply_git
+from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 from clew.transcript.mentions import Places, bases_of, names, paths
 from clew.transcript.statements import decisions, first_sentence
 from clew.transcript.vocabulary import listed
@@ -112,6 +113,7 @@ class Remembering:
         self._root = bases_of([root])
         self._places = Places([*self._root, *self._memory.bases])
         self._harvest = Harvest()
+        self._stood = ("", "")  # folder and branch of the newest observation
         self._verdict: bool | None = None  # of the command that is being remembered
         self._verbs: dict[Verb, Callable[[Deed], None]] = {
             Verb.READ: self._read,
@@ -146,8 +148,9 @@ class Remembering:
     def take(self, events: Iterable[Event]) -> None:
         """Remember these events, the next ones of the transcript."""
         for event in events:
-            if not self._memory.bases and event.observation.cwd:
-                self._memory.bases = bases_of([event.observation.cwd])
+            seen = event.observation
+            if not self._memory.bases and seen.cwd:
+                self._memory.bases = bases_of([seen.cwd])
                 self._places = Places([*self._root, *self._memory.bases])
             for done in self._joining.join(event):
                 before = len(self._harvest.records)
@@ -157,6 +160,9 @@ class Remembering:
                 else:
                     self._others[done.observation.kind](done)
                 self._led_nowhere(done.last if isinstance(done, Deed) else done.observation, before)
+            if seen.branch and (seen.cwd, seen.branch) != self._stood:  # after the command that changed it, which knows more
+                self._stood = (seen.cwd, seen.branch)
+                self._end(self._ledger.switch("", self._places.root(seen.cwd), seen.branch, is_known=False), "", seen)
 
     def keep(self, raw: bytes, first_line: int, seq: int, at_ns: int, session: str) -> None:
         """Keep consumed lines as they stand; `first_line` is 0-based."""
@@ -213,9 +219,9 @@ class Remembering:
         if detail and detail.total:
             total, end = detail.total, end or detail.start + detail.lines - 1
         record_id = self._enter(drafts.read(deed, shown, start, end, total), deed.last, spill=detail.spilled if detail else "")
-        self._end(self._ledger.succeed(f"read:{deed.tool} {shown}"), record_id, deed.last)
+        self._worked(self._ledger.succeed(f"read:{deed.tool} {shown}"), record_id, deed.last)
         if view:
-            self._end(self._ledger.see(record_id, view, deed.last.agent), record_id, deed.last)
+            self._see(record_id, view, deed.last)
 
     def _search(self, deed: Deed) -> None:
         given = text_of(deed.inputs.get("path")) or text_of(deed.inputs.get("filePath"))
@@ -250,12 +256,41 @@ class Remembering:
             record_id = self._again(deed, draft, drafts.output_of(deed), has_passed=has_passed if check or failed else None, scopes=scopes)
         else:
             record_id = self._enter(draft, deed.last, spill=_spill(deed))
-            ended = self._ledger.fail(record_id, draft.subject) if failed else self._ledger.succeed(draft.subject)
-            self._end(ended, record_id, deed.last)
-        if meant.changes and not failed:
-            self._end(
-                self._ledger.disturb(record_id, [self._places.absolute(path, folder) for path in meant.changes]), record_id, deed.last
-            )
+            if failed:
+                self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
+            else:
+                self._worked(self._ledger.succeed(draft.subject), record_id, deed.last)
+        if not failed:
+            self._changed(deed, meant, folder, record_id)
+
+    def _changed(self, deed: Deed, meant: Command, folder: str, record_id: str) -> None:
+        """What a command that worked did to files: those that git brings back, those that are gone, all others that it changed."""
+        done: set[str] = set()
+        for simple in meant.line.simples:
+            if simple.words[0] == "git" and len(simple.words) > 1:
+                root = self._places.root(folder)
+                ended = apply_git(
+                    self._ledger, simple.words, deed.text, record_id, root, lambda path: self._places.absolute(path, folder), done
+                )
+                self._end(ended, record_id, deed.last)
+        gone = [self._places.absolute(path, folder) for path in meant.removes]
+        if gone:
+            self._end(self._ledger.remove(record_id, gone), record_id, deed.last)
+        changed = [path for name in meant.changes if (path := self._places.absolute(name, folder)) not in done and path not in gone]
+        if changed:
+            self._end(self._ledger.disturb(record_id, changed), record_id, deed.last)
+
+    def _see(self, record_id: str, view: View, seen: Observation) -> None:
+        """Enter lines that were shown; where an earlier view shows them all, that one holds this one."""
+        self._end(self._ledger.see(record_id, view, seen.agent), record_id, seen)
+        if holder := self._ledger.holder(record_id, view.path):
+            self._harvest.edges.append(Edge(EdgeKind.CONTAINS, holder, record_id, 1.0, by=BY))
+
+    def _worked(self, ended: Iterable[Ended], record_id: str, seen: Observation) -> None:
+        """What had failed has worked: it is no longer open, and this is its fix."""
+        for item in ended:
+            self._end([item], record_id, seen)
+            self._harvest.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
 
     def _shown(self, deed: Deed, line: str, meant: Command) -> None:
         """A command that only shows one file is a read of it."""
@@ -271,7 +306,7 @@ class Remembering:
         draft = drafts.read(deed, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
         record_id = self._enter(replace(draft, text=f"$ {line}\n{deed.text}"), deed.last, spill=_spill(deed))
         if is_placed:
-            self._end(self._ledger.see(record_id, View(path, sight.start, lines), deed.last.agent), record_id, deed.last)
+            self._see(record_id, View(path, sight.start, lines), deed.last)
 
     def _edit(self, deed: Deed) -> None:
         inputs = deed.inputs
@@ -292,8 +327,8 @@ class Remembering:
         if deed.has_failed:
             self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
         elif deed.result is not None:
-            self._end(self._ledger.succeed(draft.subject), record_id, deed.last)
-            self._end(self._ledger.change(record_id, changes), record_id, deed.last)
+            self._worked(self._ledger.succeed(draft.subject), record_id, deed.last)
+            self._end(self._ledger.change(record_id, changes, _swap(inputs)), record_id, deed.last)
 
     def _write(self, deed: Deed) -> None:
         path = self._path_of(deed)
@@ -302,7 +337,7 @@ class Remembering:
         if deed.has_failed:
             self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
         elif deed.result is not None:
-            self._end(self._ledger.succeed(draft.subject), record_id, deed.last)
+            self._worked(self._ledger.succeed(draft.subject), record_id, deed.last)
             self._end(self._ledger.write(record_id, path), record_id, deed.last)
 
     def _fetch(self, deed: Deed) -> None:
@@ -533,7 +568,7 @@ class Remembering:
         if seen.tool == "edited_text_file":
             self._end(self._ledger.disturb(record_id, [path], "changed outside the session"), record_id, seen)
         if lines:
-            self._end(self._ledger.see(record_id, View(path, start or 1, lines), seen.agent), record_id, seen)
+            self._see(record_id, View(path, start or 1, lines), seen)
 
     def _boundary(self, event: Event) -> None:
         seen = event.observation
@@ -648,13 +683,17 @@ class Remembering:
         self._harvest.superseded.extend(
             Supersession(item.id, record_id, item.reason, seen.seq, seen.at_ns) for item in ended if item.id != record_id
         )
+        self._harvest.superseded.extend(
+            Supersession(old, record_id, "true again", seen.seq, seen.at_ns, is_undone=True) for old in self._ledger.returned()
+        )
 
     def _fix(self, fixed: Iterable[Fixed], record_id: str) -> None:
         for item in fixed:
             self._harvest.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
-            share = 1 / len(item.by) if item.by else 0.0
             # Any of the edits between may be the one; the failure's own command is not among them.
-            self._harvest.edges.extend(Edge(EdgeKind.FIXES, culprit, item.id, share, by=BY) for culprit in item.by if culprit != item.id)
+            self._harvest.edges.extend(
+                Edge(EdgeKind.FIXES, culprit, item.id, share, by=BY) for culprit, share in item.by if culprit != item.id
+            )
 
     def _path_of(self, deed: Deed) -> str:
         given = (deed.detail.path if deed.detail else "") or next(
@@ -669,6 +708,15 @@ class Remembering:
 
 def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
+
+
+def _swap(inputs: Mapping[str, object]) -> tuple[str, str]:
+    """Marks of what an edit replaced and of what replaced it; two empty ones where it made several changes."""
+    old, new = inputs.get("old_string"), inputs.get("new_string")
+    if not isinstance(old, str) or not isinstance(new, str):
+        return "", ""
+    gone, come = core_of(old, new)
+    return mark_of([gone]), mark_of([come])
 
 
 def _subject(topic: str) -> str:
