@@ -62,6 +62,22 @@ def test_a_request_is_no_assent(text: str) -> None:
         "no, use the tax table",
         "and always run the tests first",
         "Errors should never be swallowed.",
+        "keep each commit with working code please (no half-done states)",
+        "let's not leave the tests to the very end...",
+        "I want the notice only the first time.",
+        "I'd like one client id for all environments",
+        "we should use the strong types wherever we can",
+        "let's go with B",
+        "3 but apply the changes to this branch",
+        "yes, but leave the docs alone",
+        "put it in the session handler",
+        "That is not correct, the stop hook fires at the end of a turn.",
+        "let's do this as a separate PR",
+        "it doesn’t make sense to commit in a broken state",
+        "don’t amend commits",
+        "before you do that, pull in latest",
+        "Always run `fmt && lint` first.",
+        "Important: the API stays as it is.",
     ],
 )
 def test_sentences_that_bind_are_kept_verbatim(sentence: str) -> None:
@@ -83,6 +99,11 @@ def test_sentences_that_bind_are_kept_verbatim(sentence: str) -> None:
         "    never = always(must)",
         "cart.go:1:2: avoid this name",
         "no problem",
+        "yeah let's do it",
+        "I wanted to ask about the cart.",
+        "what should the name be?",
+        "push it",
+        "a) why we are not passing the type",
     ],
 )
 def test_reports_questions_code_and_logs_bind_nobody(text: str) -> None:
@@ -93,6 +114,23 @@ def test_of_a_document_only_orders_bind() -> None:
     text = "# Plan\n\n## Cart\nThe total must be rounded.\n- Do not rename `Cart`.\n\n## Tax\nRates should never be cached."
 
     assert binding_sentences(text) == ("Do not rename `Cart`.",)
+
+
+def test_what_stands_under_a_heading_of_rules_binds_in_a_document_too() -> None:
+    rules = "## Constraints\n- Public names stay.\n- Python 3.9 is the oldest."
+    text = f"# Plan\n\n## Cart\n- Round the total.\n\n{rules}\n\n## Tax\n- Add a table."
+
+    assert binding_sentences(text) == ("Public names stay.", "Python 3.9 is the oldest.")
+
+
+def test_a_list_of_rules_binds_line_by_line_however_deep() -> None:
+    text = "Please follow these rules:\n- tabs, four wide\n- tests beside the code\n    - never skip one\n\nThen fix the cart.\n- the total"
+
+    assert binding_sentences(text) == ("tabs, four wide", "tests beside the code", "never skip one")
+
+
+def test_of_a_slash_command_the_words_bind() -> None:
+    assert binding_sentences("/run-plan keep each commit working, please") == ("keep each commit working, please",)
 
 
 def test_of_a_pasted_log_only_the_users_ends_are_read() -> None:

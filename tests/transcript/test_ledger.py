@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.commands import read_line, scope_of
+from clew.task.commands import Scope, read_line, scope_of
 from clew.transcript.events import Change, Hunk
-from clew.transcript.ledger import Ended, Fixed, Ledger, View
+from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 
 FILE = [f"line {number}" for number in range(1, 101)]
 
@@ -122,7 +122,7 @@ def test_edits_between_a_failure_and_its_fix_share_the_credit() -> None:
     ledger.change("edit", [Change("/a.py")])
     ledger.write("write", "/b.py")
 
-    assert ledger.run("pass", "check:pytest", "2", has_passed=True)[1] == [Fixed("failure", ("edit", "write"))]
+    assert ledger.run("pass", "check:pytest", "2", has_passed=True)[1] == [Fixed("failure", (("edit", 0.5), ("write", 0.5)))]
     ledger.change("too late", [Change("/a.py")])
     assert ledger.run("again", "check:pytest", "2", has_passed=True)[1] == []
 
@@ -148,6 +148,197 @@ def test_a_call_that_failed_ends_when_the_same_works() -> None:
     assert ledger.succeed("edit:b.py") == []
     assert ledger.succeed("edit:a.py") == [Ended("failed", "worked later")]
     assert ledger.succeed("edit:a.py") == []
+
+
+def scopes_of(command: str) -> list[Scope]:
+    return [scope_of(check) for check in read_line(command).checks]
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "is_stale"),
+    [
+        ("pytest tests/a.py", "/shop/src/cart.py", True),
+        ("go test ./...", "/shop/cart.go", True),
+        ("pytest", "/shop/README.md", False),
+        ("ruff check src/tax.py", "/shop/src/cart.py", False),
+        ("ruff check src", "/shop/src/cart.py", True),
+    ],
+)
+def test_a_check_that_passed_is_not_checked_since_an_edit_that_it_concerns(command: str, path: str, *, is_stale: bool) -> None:
+    ledger = Ledger()
+    ledger.run("pass", f"check:{command}", "ok", has_passed=True, scopes=scopes_of(command))
+
+    assert ledger.change("edit", [Change(path, (Hunk(1, 1, 1),))]) == ([Ended("pass", "not checked since")] if is_stale else [])
+    assert ledger.change("edit again", [Change(path, (Hunk(1, 1, 1),))]) == []
+    again = ledger.run("pass again", f"check:{command}", "ok", has_passed=True, scopes=scopes_of(command))[0]
+    assert again == ([] if is_stale else [Ended("pass", "run again with the same output")])
+
+
+def test_a_failed_check_stays_open_until_what_it_checks_is_deleted() -> None:
+    ledger = Ledger()
+    ledger.run("fail", "check:pytest tests/a.py", "red", has_passed=False, scopes=scopes_of("pytest tests/a.py"))
+
+    assert ledger.change("edit", [Change("/shop/tests/a.py")]) == []
+    assert ledger.remove("rm", ["/shop/tests/b.py"]) == []
+    assert ledger.remove("rm", ["/shop/tests/a.py"]) == [Ended("fail", "what it checked was deleted")]
+
+
+def test_edits_of_files_that_a_failure_names_have_the_larger_share_of_its_fix() -> None:
+    ledger = Ledger()
+    ledger.run("failure", "check:pytest", "src/cart.py:3: assert 1 == 2", has_passed=False)
+    ledger.change("docs", [Change("/shop/guide.py")])
+    ledger.change("cart", [Change("/shop/src/cart.py")])
+
+    assert ledger.run("pass", "check:pytest", "ok", has_passed=True)[1] == [Fixed("failure", (("docs", 0.3), ("cart", 0.7)))]
+
+
+def test_a_view_inside_a_live_one_knows_its_holder() -> None:
+    ledger = Ledger()
+    ledger.see("whole", view(1, 50), "")
+    ledger.see("part", view(10, 20), "")
+    assert ledger.holder("part", "/a.py") == "whole"
+    assert ledger.holder("whole", "/a.py") == ""
+
+    ledger.change("edit", [Change("/a.py", (Hunk(30, 1, 1),))])
+    assert ledger.holder("part", "/a.py") == ""
+
+
+def test_an_edit_that_is_taken_back_brings_back_what_it_ended_and_ends_what_was_seen_between() -> None:
+    ledger = Ledger()
+    ledger.see("before", view(1, 50), "")
+    ledger.see("apart", view(60, 70), "")
+    assert ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 2),))], ("a", "b")) == [Ended("before", "edited later")]
+    ledger.see("between", View("/a.py", 1, [*FILE[:9], "x", "y", *FILE[10:49]]), "")
+
+    assert ledger.change("back", [Change("/a.py", (Hunk(10, 2, 1),))], ("b", "a")) == [Ended("between", "edited later")]
+    assert ledger.returned() == ["before"]
+    assert ledger.returned() == []
+    assert ledger.see("later", view(1, 80), "") == [
+        Ended("before", "contained in a later read"),
+        Ended("apart", "contained in a later read"),
+    ]
+
+
+def test_a_view_that_two_edits_touched_returns_when_both_are_taken_back() -> None:
+    ledger = Ledger()
+    ledger.see("before", view(1, 50), "")
+    ledger.change("one", [Change("/a.py", (Hunk(10, 1, 1),))], ("a", "b"))
+    ledger.change("two", [Change("/a.py", (Hunk(20, 1, 1),))], ("c", "d"))
+    ledger.change("two back", [Change("/a.py", (Hunk(20, 1, 1),))], ("d", "c"))
+    assert ledger.returned() == []
+
+    ledger.change("one back", [Change("/a.py", (Hunk(10, 1, 1),))], ("b", "a"))
+    assert ledger.returned() == ["before"]
+
+
+def test_git_puts_a_file_back() -> None:
+    ledger = Ledger()
+    ledger.see("before", view(1, 50), "")
+    ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 1),))])
+    ledger.see("after", view(1, 9), "")
+
+    assert ledger.put_back("checkout", ["/a.py"]) == [Ended("after", "put back later")]
+    assert ledger.returned() == ["before"]
+
+
+def test_a_commit_keeps_its_edits_until_it_is_undone() -> None:
+    ledger = Ledger()
+    ledger.see("before", view(1, 50), "")
+    ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 1),))])
+    ledger.commit()
+    assert ledger.put_back("reset") == []
+    assert ledger.returned() == []
+
+    ledger.drop_commit("reset hard", with_edits=True)
+    assert ledger.returned() == ["before"]
+
+
+def test_a_stash_lays_edits_aside_and_brings_them_back() -> None:
+    ledger = Ledger()
+    ledger.see("before", view(1, 50), "")
+    ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 1),))])
+    ledger.see("after", view(1, 20), "")
+    assert ledger.stash("stash") == [Ended("after", "laid aside by git stash")]
+    assert ledger.returned() == ["before"]
+
+    assert ledger.unstash("pop") == [Ended("before", "edited by what came back from the stash")]
+    assert ledger.returned() == ["after"]
+
+
+def test_views_wait_on_their_branch_for_a_return() -> None:
+    ledger = Ledger()
+    ledger.switch("", "/", "main", is_known=False)
+    ledger.see("on main", view(1, 50), "")
+    assert ledger.switch("make", "/", "fix", is_known=False) == []
+    ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 1),))])
+    ledger.commit()
+    ledger.see("on fix", view(1, 20), "")
+
+    assert ledger.switch("away", "/", "main", is_known=True) == [Ended("on fix", "seen on branch fix; main was checked out")]
+    assert ledger.returned() == ["on main"]
+    assert ledger.switch("back", "/", "fix", is_known=True) == [Ended("on main", "seen on branch main; fix was checked out")]
+    assert ledger.returned() == ["on fix"]
+
+
+def test_what_no_commit_holds_travels_to_the_other_branch() -> None:
+    ledger = Ledger()
+    ledger.switch("", "/", "main", is_known=False)
+    ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 1),))])
+    ledger.see("edited", view(1, 50), "")
+
+    assert ledger.switch("away", "/", "old", is_known=True) == []
+
+
+OPERATIONS = st.lists(
+    st.tuples(st.sampled_from(["see", "see", "edit", "edit", "undo", "restore", "commit", "stash", "pop", "switch"]), st.integers(0, 11)),
+    max_size=24,
+)
+
+
+@given(OPERATIONS, st.integers(0, 24))
+def test_whatever_happens_to_a_file_a_live_view_shows_what_stands_there(operations: list[tuple[str, int]], cut: int) -> None:
+    """A model beside it holds the file's lines on each branch; putting the ledger down and taking it up changes nothing."""
+    ledger = Ledger()
+    ledger.switch("", "/", "main", is_known=False)
+    committed = {"main": [f"main {at}" for at in range(12)], "old": [f"old {at}" for at in range(12)]}
+    branch, lines = "main", list(committed["main"])
+    aside: list[str] | None = None
+    undoable: list[tuple[int, str, str]] = []
+    shown: dict[str, tuple[int, list[str]]] = {}
+    live: set[str] = set()
+    for number, (what, at) in enumerate(operations):
+        if number == cut:
+            ledger = Ledger(ledger.memory())
+        name, ended = f"r{number}", []
+        if what == "see":
+            shown[name] = (at, lines[at : at + 4])
+            ended = ledger.see(name, View("/a.py", at + 1, lines[at : at + 4]), "")
+            live.add(name)
+        elif what == "edit":
+            undoable.append((at, lines[at], name))
+            ended = ledger.change(name, [Change("/a.py", (Hunk(at + 1, 1, 1),))], (mark_of([lines[at]]), mark_of([name])))
+            lines[at] = name
+        elif what == "undo" and undoable:
+            place, old, new = undoable.pop()
+            ended = ledger.change(name, [Change("/a.py", (Hunk(place + 1, 1, 1),))], (mark_of([new]), mark_of([old])))
+            lines[place] = old
+        elif what == "restore" and lines != committed[branch]:
+            ended, lines, undoable = ledger.put_back(name, ["/a.py"]), list(committed[branch]), []
+        elif what == "commit":
+            ledger.commit()
+            committed[branch] = list(lines)
+        elif what == "stash" and aside is None and lines != committed[branch]:
+            ended, aside, lines, undoable = ledger.stash(name), lines, list(committed[branch]), []
+        elif what == "pop" and aside is not None and lines == committed[branch]:
+            ended, lines, aside, undoable = ledger.unstash(name), aside, None, []
+        elif what == "switch" and lines == committed[branch] and aside is None:
+            branch = "old" if branch == "main" else "main"
+            ended, lines, undoable = ledger.switch(name, "/", branch, is_known=True), list(committed[branch]), []
+        live -= {item.id for item in ended}
+        live |= set(ledger.returned())
+        for each in live:
+            start, texts = shown[each]
+            assert lines[start : start + 4] == texts, (each, what)
 
 
 STEPS = st.lists(

@@ -37,13 +37,17 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Supersession:
-    """`old` is no longer true since `at_ns`/`seq`: `new` replaced it, or nothing did."""
+    """`old` is no longer true since `at_ns`/`seq`: `new` replaced it, or nothing did.
+
+    is_undone  the opposite: `old` had ended and is true again, because what ended it was taken back.
+    """
 
     old: str
     new: str = ""
     reason: str = ""
     seq: int = 0
     at_ns: int = 0
+    is_undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,23 +36,33 @@ class OpenError:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The latest outcome of a command that checks something (tests, build, lint, types)."""
+    """The latest outcome of a command that checks something (tests, build, lint, types).
+
+    is_stale  a file that it concerns was changed since.
+    """
 
     command: str
     has_passed: bool
     summary: str = ""
     uuid: str = ""
     seq: int = 0
+    is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DeadEnd:
-    """An attempt that was abandoned, and why it failed."""
+    """An attempt that was abandoned, and why it failed.
+
+    weight  how probable it is that somebody would try it again, 0 to 1: what a short list is cut by.
+    sign    what told it: "refused" or "corrected" by the user, "failed", "reverted", or "said" by the agent.
+    """
 
     text: str
     reason: str
     uuid: str = ""
     seq: int = 0
+    weight: float = 0.5
+    sign: str = "said"
 
 
 @dataclass(frozen=True, slots=True)

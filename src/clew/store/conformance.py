@@ -522,6 +522,26 @@ def what_a_producer_says_has_ended_has_ended(store: Writer) -> None:
 
 
 @_behaviour
+def what_ended_is_true_again_when_a_producer_says_so(store: Writer) -> None:
+    """A supersession that is undone brings its record back, and the last word of one delta holds; unknown ids change nothing."""
+    delta = make_delta("session:1", [("a", "one"), ("b", "two")], is_whole=False, at_ns=2)
+    one, two = _ids(delta)
+    store.apply(SPACE, [delta])
+    more = make_delta("session:1", [("c", "three")], is_whole=False)
+    store.apply(SPACE, [replace(more, superseded=(Supersession(one, two, "edited", 3, 4), Supersession(two, "", "edited", 3, 4)))])
+    back = (Supersession(one, two, "put back", 5, 6, is_undone=True), Supersession("unknown", is_undone=True))
+    applied = store.apply(SPACE, [replace(more, superseded=back)])
+    _expect(applied.superseded, 0, "superseded")
+    _expect(store.standings(SPACE, [one])[0], Standing(valid_from_ns=2), "standing of what came back")
+    _expect(_live(store, [one, two]), [True, False], "is_live")
+    _expect(one in [record.id for record in store.of_source(SPACE, "session:1")], True, "of_source")
+    _expect([record_id for record_id, _ in store.unusual(SPACE)], [two], "unusual")
+    both = (Supersession(two, is_undone=True), Supersession(two, one, "edited again", 7, 8))
+    store.apply(SPACE, [replace(more, superseded=both)])
+    _expect(_live(store, [two]), [False], "the last word of one delta")
+
+
+@_behaviour
 def an_original_is_stored_once_and_comes_back_exactly(store: Writer) -> None:
     """Empty, small, repetitive and random bytes; a later delta need not bring what is stored already."""
     noise = b"".join(bytes.fromhex(digest_of(str(number).encode())) for number in range(4096))

@@ -155,7 +155,9 @@ def successor(source: str, candidates: Iterable[Heir]) -> Heir | None:
 
 
 def said_ending(supersession: Supersession) -> Standing:
-    """The standing of a record that a producer says has ended; tier and uses are not its to say."""
+    """The standing of a record that a producer says has ended, or is true again; tier and uses are not its to say."""
+    if supersession.is_undone:
+        return Standing()
     return Standing(
         is_live=False,
         superseded_by=supersession.new,

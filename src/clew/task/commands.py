@@ -16,7 +16,9 @@ from clew.task.vocabulary import (
     FILTERS,
     LAUNCHERS,
     PREPARATIONS,
+    PROSE_EXTENSIONS,
     READERS,
+    READING_CHECKERS,
     RUNNERS,
     SCOPE_OPTIONS,
     SUBCOMMANDS,
@@ -64,6 +66,21 @@ class Scope:
         if not self.targets or self.targets == other.targets:
             return True
         return bool(other.targets) and all(any(_is_under(target, base) for base in self.targets) for target in other.targets)
+
+    def concerns(self, path: str) -> bool:
+        """Say whether a change of this file may change the verdict.
+
+        path  as the session calls it, relative or absolute.
+        A test or a build with targets still runs code beside them; what only reads files concerns those that it is given.
+        """
+        if path.rpartition(".")[2].lower() in PROSE_EXTENSIONS:
+            return False
+        place = next((option[3:] for option in self.options if option.startswith("in ")), "").strip("/")
+        if place and not f"/{path}".endswith(f"/{place}") and f"/{place}/" not in f"/{path}":
+            return False
+        if self.runner.split(" ", 1)[0] not in READING_CHECKERS or not self.targets:
+            return True
+        return any(_is_under(path, target) or f"/{target.removeprefix('./').rstrip('/')}" in f"/{path}" for target in self.targets)
 
 
 @dataclass(frozen=True, slots=True)

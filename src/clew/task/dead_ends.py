@@ -1,152 +1,561 @@
-"""Dead ends: attempts that the agent itself gave up.
+"""Dead ends: attempts that led nowhere, so that nobody makes them again.
 
-Three signs count, each of them an act or a plain word of the agent: an edit that a later edit undoes, files
-that are put back by git after edits, and a sentence that says so. The reason is the failure seen just
-before. What merely failed is no dead end: it may still be on its way.
+Five signs count. The user refuses a call, or turns the agent round after it has done something. A tool says that
+the way is closed (no such program, no such option, not allowed), or a command that failed is replaced by another one
+that works. Edits, commits and packages are taken back. The agent says that it gave something up, or met an obstacle and
+turned. What merely failed is no dead end: it may still be on its way, and a red test that turns green never was one.
+
+Each has a weight, a guess at how probable it is that somebody would try it again; a short list is cut by it. Whoever
+does later what was said not to work (the same command, the same call, the stash popped) takes it back. Memory is
+bounded: texts are kept as excerpts, edits as hashes.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+from xxhash import xxh3_64_hexdigest
 
 from clew.records import DeadEnd, Observation
-from clew.task.commands import Line, Simple
-from clew.task.prompts import sentences
+from clew.task.commands import Line, Simple, kind_of
+from clew.task.outcomes import telling
+from clew.task.paths import Arguments, patch_of, word_of
+from clew.task.prompts import is_assent, sentences, spoken_in_refusal
+from clew.task.setbacks import GAVE_UP, closed_way, setbacks, turn_round, yields
+from clew.task.vocabulary import LOOKING_GIT, LOOKING_PROGRAMS
 
-DEAD_ENDS_MAX = 24  # guess: more than a hand-off ever shows
+DEAD_ENDS_MAX = 48  # remembered
+SHOWN_MAX = 15  # of a state: what a hand-off has room for
+SHOWN_MIN, WEIGHT_MIN = 8, 0.45  # guess: beyond eight lines a doubtful one costs more than it saves
 EDITS_OF_FILE_MAX = 12  # guess: an edit is undone soon or not at all
+FILES_MAX = 200
 FAILURE_AGE_MAX = 40  # observations between a failure and the sentence that it explains; guess
-SENTENCE_CHARS_MAX = 400
-BEFORE_CHARS_MIN = 24  # shorter sentences ("Fair point.") give no reason
+WAY_AGE_MAX = 14  # observations within which another command replaces one that failed; guess
+WAYS_MAX = 12
+KEYS_MAX = 64
 EXCERPT_CHARS_MAX = 120
+COMMAND_CHARS_MAX = 200
+WORDS_CHARS_MAX = 400
+GIST_CHARS_MAX = 200
+BRIEF_CHARS_MIN = 20  # a shorter sentence ("Done.") says nothing of what was done
 
-_SAID = re.compile(
-    r"\b(?:(?:that|this|it|which|approach|fix|change)(?: approach| fix| change)?(?: still)? (?:did not|didn'?t|does not"
-    r"|doesn'?t|won'?t|will not|is not|isn'?t)"
-    r" (?:actually )?(?:work|help|working|helping)\b(?! (?:for|on|with|in|reliably|well)\b)"
-    r"|(?:try|take|use|need) (?:a|an|some) (?:completely |totally |slightly )?(?:different|another|alternative|new) (?:approach"
-    r"|way|strategy|tack)"
-    r"|try another (?:approach|way)|let me revert|i'?ll revert|i will revert|(?:^|\bi'?m |\bi am )reverting (?:this|that|my"
-    r"|the)|dead end|back to square one"
-    r"|abandon(?:ing)? (?:this|that) (?:approach|attempt|idea))\b",
-    re.IGNORECASE,
-)
-_ABOUT_OTHERS = re.compile(
-    r"\b(?:why|if|when|whether|what if|in case|unless|because|users?|you can|you could|would)\b.{0,80}$", re.IGNORECASE
-)
+T = TypeVar("T")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_REFUSAL = "The user doesn't want to proceed with this tool use"
+_PLAN_TAKEN = "Implement the following plan:"  # the client's own words when a plan is taken up in a fresh session
+_INTERRUPTED = "[Request interrupted"
 # Edits that are meant to be taken back: prints for debugging, imports that follow other edits.
 _IN_PASSING = re.compile(
-    r"debug|print|console\.|\blog\b|\bdbg!|^(?:added|removed) `(?:import|from|use|using|#include|require|\"|')", re.IGNORECASE
+    r"debug|print|console\.|\blog\b|\bdbg!|^(?:added|removed) `(?:import|from|use|using|#include|require|\"|')"
+    r"|^`(?:import|from|use|using|#include) ",
+    re.IGNORECASE,
 )
+_COMMITTED = re.compile(r"^\[[^\]\n]{1,200} ([0-9a-f]{7,40})\] ([^\n]{1,200})$", re.MULTILINE)
+_NOT_FOUND = re.compile(
+    r"^(?:[\w./-]{1,60}: (?:line \d+: |\d+: )?)?(?:([\w./+-]{1,60}): (?:command )?not found$|command not found: (\S{1,60})$)", re.MULTILINE
+)
+_INSTALLERS = _words("pip pip3 npm pnpm yarn bun cargo brew apt apt-get uv poetry gem composer conda dnf apk")
+_INSTALLS, _REMOVES = frozenset(("install", "add", "i")), frozenset(("uninstall", "remove", "rm", "un", "purge"))
+_VARYING = re.compile(r"[\w.~-]*/[\w./~-]+|\d+|'[^'\n]{1,80}'|\"[^\"\n]{1,80}\"")  # paths, numbers and quoted names in an error
+_ALL_WELL = re.compile(r"(?:all|everything|done|good|great|perfect|now i|i now)\b", re.IGNORECASE)
+_BACK = re.compile(r"HEAD(?:[~^]\d{0,3})+$")
+# Tools of a client whose failures say something of the moment (a stale read, a wrong path), not of a way that is closed.
+_FILE_TOOLS = _words("Read Edit Write MultiEdit NotebookEdit NotebookRead Grep Glob LS TodoWrite TaskUpdate TaskCreate TaskGet TaskList")
+_ASKING_TOOLS = frozenset(("AskUserQuestion", "request_user_input"))
+_PLAN_TOOLS = frozenset(("ExitPlanMode", "exit_plan_mode"))
+_NAMING = ("description", "url", "query", "pattern", "skill", "subject", "prompt", "input", "plan")
 
 
-@dataclass(frozen=True, slots=True)
-class _Edit:
+class _Edit(msgspec.Struct, array_like=True):
     old: str
     new: str
+    excerpt: str
     seq: int
 
 
-@dataclass(slots=True)
-class Attempts:
-    """What has been tried and not yet settled: edits by file, and the newest failure."""
+class _Way(msgspec.Struct, array_like=True):
+    kind: str
+    text: str
+    reason: str
+    uuid: str
+    seq: int
 
-    edits: dict[str, deque[_Edit]] = field(default_factory=dict[str, "deque[_Edit]"])
+
+class _Found(msgspec.Struct, array_like=True):
+    text: str
+    reason: str
+    uuid: str
+    seq: int
+    weight: float
+    sign: str
+
+
+class _Heard(msgspec.Struct, array_like=True):
+    words: str
+    about: str
+    uuid: str
+    seq: int
+    topic: str
+
+
+class _Memory(msgspec.Struct, omit_defaults=True):
+    edits: dict[str, list[_Edit]] = msgspec.field(default_factory=dict[str, list[_Edit]])
+    written: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+    commits: list[tuple[str, str]] = msgspec.field(default_factory=list[tuple[str, str]])
+    packages: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+    ways: dict[str, _Way] = msgspec.field(default_factory=dict[str, _Way])
+    keys: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # what would take a dead end back: its topic
+    found: dict[str, _Found] = msgspec.field(default_factory=dict[str, _Found])
     failure: str = ""
     failure_seq: int = -1
-    found: dict[str, DeadEnd] = field(default_factory=dict[str, DeadEnd])
+    gave_up: str = ""  # the agent's latest sentence that gives something up: it explains what is taken back next
+    gave_up_seq: int = -1
+    said: str = ""  # what the agent said last since the user spoke
+    changed: list[str] = msgspec.field(default_factory=list[str])  # files that it changed since then
+    done: int = 0  # calls since then
+    heard: _Heard | None = None
+    refused: str = ""  # topic of a refusal without words: the next prompt explains it
+    is_interrupted: bool = False
     stashed: str = ""
 
-    def fail(self, reason: str, seq: int) -> None:
-        """Remember a failure: it explains what is given up after it."""
-        self.failure, self.failure_seq = reason, seq
 
-    def edit(self, path: str, old: str, new: str, observation: Observation) -> None:
-        """See a successful edit; one that puts back what an earlier one replaced ends that attempt."""
-        edits = self.edits.setdefault(path, deque(maxlen=EDITS_OF_FILE_MAX))
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A call that has ended, as the task sees it.
+
+    asked     its arguments as one text: two calls are the same if tool and text are.
+    line      its command line where it runs one.
+    failed    did it fail, its checks judged by their output; None where nothing tells.
+    named     gives a path, as the call writes it, the name that this room uses for the file.
+    """
+
+    tool: str
+    arguments: Arguments
+    asked: str
+    line: Line | None
+    command: str
+    result: Observation
+    failed: bool | None
+    named: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the last observations added, by topic, and topics of what was taken back."""
+
+    found: tuple[tuple[str, DeadEnd], ...]
+    gone: tuple[str, ...]
+
+
+_NOTHING = News((), ())
+
+
+class Attempts:
+    """What has been tried and not yet settled, and the dead ends found so far."""
+
+    def __init__(self, memory: bytes = b"") -> None:
+        self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
+        self._new: dict[str, None] = {}
+        self._gone: dict[str, None] = {}
+
+    def memory(self) -> bytes:
+        """What the constructor needs to go on, as JSON."""
+        return msgspec.json.encode(self._memory)
+
+    def dead_ends(self) -> tuple[DeadEnd, ...]:
+        """The weightiest, at most SHOWN_MAX, and of the light ones no more than fill SHOWN_MIN; the newest last."""
+        known = list(self._memory.found.values())
+        order = sorted(range(len(known)), key=lambda at: (-known[at].weight, -known[at].seq, -at))[:SHOWN_MAX]
+        order = [at for place, at in enumerate(order) if place < SHOWN_MIN or known[at].weight >= WEIGHT_MIN]
+        return tuple(_dead_end(known[at]) for at in sorted(order, key=lambda at: (known[at].seq, at)))
+
+    def news(self) -> News:
+        """What changed since this was asked last."""
+        if not (self._new or self._gone):
+            return _NOTHING
+        found = tuple((topic, _dead_end(self._memory.found[topic])) for topic in self._new if topic in self._memory.found)
+        news = News(found, tuple(self._gone))
+        self._new, self._gone = {}, {}
+        return news
+
+    # What was said.
+
+    def hear(self, words: str, observation: Observation) -> None:
+        """See the user's own words; those that turn the agent round end what it was doing."""
+        memory = self._memory
+        about = self._doings()
+        is_interrupted, memory.is_interrupted = memory.is_interrupted, False
+        refused, memory.refused = memory.refused, ""
+        topic = ""
+        if refused and (known := memory.found.get(refused)) and not is_assent(words):
+            if words.startswith(_PLAN_TAKEN):  # a new session with the same plan: it was refused only to begin anew
+                self._drop(refused)
+            else:
+                weight = 0.7 if turn_round(words) else known.weight
+                self._enter(refused, known.text, _clip(words), observation, weight, "refused")
+        elif about and not is_assent(words):
+            weight = turn_round(words)
+            weight = max(weight, 0.65) if is_interrupted else weight
+            if weight:
+                topic = f"corrected {observation.uuid} {observation.seq}"
+                self._enter(topic, about, _clip(words), observation, weight, "corrected")
+        memory.heard = _Heard(_clip(words), about, observation.uuid, observation.seq, topic)
+        memory.said, memory.changed, memory.done = "", [], 0
+
+    def interrupt(self, text: str) -> None:
+        """See a note of the client; one that says that the user interrupted makes the next prompt a correction."""
+        if text.startswith(_INTERRUPTED):
+            self._memory.is_interrupted = True
+
+    def say(self, text: str, observation: Observation) -> None:
+        """See what the agent said: it gives in to the user, gives an attempt up, or meets an obstacle and turns."""
+        memory = self._memory
+        heard, memory.heard = memory.heard, None
+        yielded = yields(text) if heard is not None else 0.0
+        if heard is not None and heard.about and yielded:
+            known = memory.found.get(heard.topic)
+            if known is not None:
+                known.weight = min(0.9, round(known.weight + 0.25 * yielded, 3))
+                self._new[heard.topic] = None
+            elif yielded == 1.0 and len(heard.words) > BRIEF_CHARS_MIN:
+                self._enter(f"corrected {heard.uuid} {heard.seq}", heard.about, heard.words, observation, 0.5, "corrected")
+        age = observation.seq - memory.failure_seq if memory.failure_seq >= 0 else FAILURE_AGE_MAX + 1
+        for setback in setbacks(text, with_causes=age <= WAY_AGE_MAX):
+            told, reason = setback.text, memory.failure if age <= 4 else setback.reason
+            if setback.weight == GAVE_UP:
+                is_bare = len(told) < 100 and setback.reason
+                told = f"{setback.reason} {told}" if is_bare else told
+                reason = memory.failure if age <= (10 if is_bare else FAILURE_AGE_MAX) else "" if is_bare else setback.reason
+                reason = heard.words if yielded and heard else reason
+                memory.gave_up, memory.gave_up_seq = _clip(f"{setback.text} {setback.reason}", GIST_CHARS_MAX), observation.seq
+            self._enter(f"said {' '.join(setback.text.lower().split())}", told, reason, observation, setback.weight, "said")
+        if text.strip():
+            memory.said = _gist(text) or memory.said
+
+    # What was done.
+
+    def act(self, act: Act) -> None:
+        """See a call with its outcome."""
+        memory, result = self._memory, act.result
+        key = xxh3_64_hexdigest(f"{act.tool}\n{act.asked}".encode("utf-8", "replace"))
+        if result.text.startswith(_REFUSAL):
+            self._refuse(act, key)
+            return
+        memory.done += 1
+        if act.failed or act.failed is None:
+            self._fail(act, key)
+            return
+        if topic := memory.keys.pop(key, ""):
+            self._drop(topic)
+        for path, old, new in _replacements(act.tool, act.arguments):
+            self._edit(act.named(path), old, new, result)
+        if act.tool in ("Write", "write_file", "create_file") and (path := act.named(word_of(act.arguments, "file_path", "path"))):
+            _put(memory.written, path, result.seq, FILES_MAX)
+            self._change(path)
+        if act.tool == "TaskUpdate" and word_of(act.arguments, "status") == "deleted" and (step := word_of(act.arguments, "subject")):
+            self._enter(f"plan {step}", f"step of the plan, given up: {step}", "", result, 0.4, "said")
+        if act.line:
+            self._ran(act, act.line, key)
+
+    def _refuse(self, act: Act, key: str) -> None:
+        if act.tool in _ASKING_TOOLS:
+            return
+        words, result = spoken_in_refusal(act.result.text), act.result
+        is_plan = act.tool in _PLAN_TOOLS
+        what = self._naming(act)
+        topic = f"refused {what if is_plan else key}"
+        known = self._memory.found.get(topic)
+        weight = max(0.6, turn_round(words) + (0.3 if is_plan else 0.2)) if words else 0.5
+        reason = words if known is None or not known.reason or not words else f"{known.reason} / {words}"
+        self._enter(topic, f"{what} (refused)", _clip(reason), result, weight, "refused")
+        _put(self._memory.keys, key, topic, KEYS_MAX)
+        self._memory.refused = "" if words else topic
+        if words:
+            self._memory.heard = _Heard(_clip(words), what, result.uuid, result.seq, topic)
+
+    def _fail(self, act: Act, key: str) -> None:
+        """A call that failed: the way is closed, or waits for another one to replace it."""
+        memory, result, line = self._memory, act.result, act.line
+        is_unknown_tool = "No such tool available" in result.text[:200]
+        if act.failed is None and not is_unknown_tool:
+            return
+        if act.tool in _FILE_TOOLS and not is_unknown_tool:
+            return
+        is_check = bool(line and line.checks)
+        only_looks = line is not None and not is_check and (line.main is None or is_looking(line.main))
+        lines = telling(result.text) if line and not only_looks else ()
+        if lines:
+            memory.failure, memory.failure_seq = lines[0], result.seq
+        weight, why = closed_way(result.text)
+        if is_check and (weight < 0.6 or len(result.text) > 1500):  # what a test prints of its subject is no refusal of the tool
+            weight = 0.0
+        naming = self._naming(act)
+        if weight:
+            self._close(act, key, naming, why, weight)
+        elif line is None:
+            why = next((text for text in result.text.split("\n") if text.strip()), "")
+            if why:
+                self._close(act, key, naming, _clip(why.strip()), 0.4)
+        elif not is_check and not only_looks and line.main:
+            reason = lines[0] if lines else ""
+            memory.ways.pop(key, None)
+            _put(memory.ways, key, _Way(kind_of(line.main), naming, reason, result.uuid, result.seq), WAYS_MAX)
+
+    def _close(self, act: Act, key: str, naming: str, why: str, weight: float) -> None:
+        missing = _NOT_FOUND.search(act.result.text[:2000])
+        program = (missing[1] or missing[2]) if missing else ""
+        topic = f"closed {program}" if program else f"closed {act.tool} {_VARYING.sub('#', why.lower())[:80]}"
+        self._enter(topic, f"{naming} (failed)", why, act.result, weight, "failed")
+        _put(self._memory.keys, f"program {program}" if program else key, topic, KEYS_MAX)
+
+    def _ran(self, act: Act, line: Line, key: str) -> None:
+        """A command that succeeded: it may take something back, or replace a way that failed."""
+        memory, result = self._memory, act.result
+        if "not found" in result.text[:2000] and (missing := _NOT_FOUND.search(result.text[:2000])):
+            self._close(act, key, self._naming(act), missing[0].strip(), 0.6)  # behind a pipe, or followed by `;`
+            return
+        for simple in line.simples:
+            if topic := memory.keys.pop(f"program {simple.words[0].rpartition('/')[2]}", ""):
+                self._drop(topic)
+        if memory.ways and line.main and not line.checks:
+            memory.ways.pop(key, None)
+            kind = kind_of(line.main)
+            for old, way in list(memory.ways.items()):
+                if result.seq - way.seq > WAY_AGE_MAX:
+                    del memory.ways[old]
+                elif way.kind == kind:
+                    del memory.ways[old]
+                    text = f"{way.text} (failed; `{_short(act.command)}` worked)"
+                    self._enter(f"way {old}", text, way.reason, result, 0.4, "failed")
+                    _put(memory.keys, old, f"way {old}", KEYS_MAX)
+        for simple in line.simples:
+            self._packages(simple, result)
+        self._git(line, act)
+
+    def _packages(self, simple: Simple, result: Observation) -> None:
+        words = simple.words
+        if words[0] not in _INSTALLERS or len(words) < 3:
+            return
+        at = next((at for at, word in enumerate(words[1:4], 1) if word in _INSTALLS or word in _REMOVES), 0)
+        for name in words[at + 1 :] if at else ():
+            if name.startswith("-"):
+                continue
+            if words[at] in _INSTALLS:
+                _put(self._memory.packages, name, result.seq, KEYS_MAX)
+            elif self._memory.packages.pop(name, None) is not None:
+                self._enter(
+                    f"package {name}", f"package {name}, installed and removed again", self._recent(result), result, 0.6, "reverted"
+                )
+
+    def _edit(self, path: str, old: str, new: str, result: Observation) -> None:
+        """A successful edit; one that puts back what an earlier one replaced ends that attempt."""
+        if not path or old == new:
+            return
+        memory = self._memory
+        self._change(path)
+        gone, come = core_of(old, new)
+        before, after = xxh3_64_hexdigest(gone.encode("utf-8", "replace")), xxh3_64_hexdigest(come.encode("utf-8", "replace"))
+        edits = memory.edits.pop(path, [])
         for earlier in reversed(edits):
-            if earlier.old == new and earlier.new == old and old != new:
+            if earlier.old == after and earlier.new == before:
                 edits.remove(earlier)
-                if not edits:
-                    del self.edits[path]
-                excerpt = _excerpt(earlier.old, earlier.new)
-                if excerpt and not _IN_PASSING.search(excerpt):
+                if earlier.excerpt and not _IN_PASSING.search(earlier.excerpt):
                     reason = self._reason_since(earlier.seq)
-                    self._end(f"{path}: {excerpt}, put back", reason, observation, topic=f"{path}\n{reason}")
-                return
-        edits.append(_Edit(old, new, observation.seq))
+                    topic = f"put back {path}\n{reason}"
+                    self._enter(topic, f"{path}: {earlier.excerpt}, put back", reason, result, 0.8 if reason else 0.55, "reverted")
+                break
+        else:
+            edits.append(_Edit(before, after, _excerpt(old, new), result.seq))
+        if edits:
+            _put(memory.edits, path, edits[-EDITS_OF_FILE_MAX:], FILES_MAX)
 
-    def command(self, line: Line, paths: dict[str, str], observation: Observation) -> None:
-        """See a successful command. `paths` gives the words of the line that name files, as this room spells them."""
+    def _git(self, line: Line, act: Act) -> None:
+        """What git, or `rm`, takes back."""
+        memory, result = self._memory, act.result
         stashes = [simple for simple in line.simples if simple.words[:2] == ("git", "stash")]
         is_popped = any(stash.words[2:3] in (("pop",), ("apply",)) for stash in stashes)
-        if is_popped and self.stashed:
-            self.found.pop(self.stashed, None)
-            self.stashed = ""
+        if is_popped and memory.stashed:
+            self._drop(memory.stashed)
+            memory.stashed = ""
         is_moving = any(
             simple.words[:2] in (("git", "pull"), ("git", "rebase"), ("git", "merge"), ("git", "switch")) for simple in line.simples
         )
         for simple in line.simples:
-            if simple.words[:2] == ("git", "commit"):
-                self.edits.clear()
+            if simple.words[0] == "rm":
+                self._remove(simple, act)
+            if simple.words[0] != "git" or len(simple.words) < 2:
+                continue
+            if simple.words[1] == "commit":
+                memory.edits, memory.written = {}, {}
+                memory.commits = [*memory.commits, *_COMMITTED.findall(result.text[:4000])][-8:]
             elif stashes and (is_popped or is_moving or len(line.simples) > 1):
                 continue
-            elif undone := self._undone_by(simple, paths):
-                self._give_up(simple, undone, observation)
+            else:
+                self._undo(simple, act)
 
-    def say(self, text: str, observation: Observation) -> None:
-        """See what the agent said; a sentence that gives an attempt up ends it."""
-        if not _SAID.search(text):
+    def _undo(self, simple: Simple, act: Act) -> None:
+        memory, result, words = self._memory, act.result, simple.words
+        if words[1] in ("merge", "rebase", "cherry-pick", "am") and "--abort" in words:
+            self._enter(
+                f"aborted {words[1]}", f"git {words[1]}, given up with `{' '.join(words)}`", memory.failure, result, 0.6, "reverted"
+            )
             return
-        before = ""
-        for sentence in (part.strip(" *_#>-") for line in text[:20_000].split("\n") for part in sentences(line)):
-            said = _SAID.search(sentence)
-            if said and len(sentence) <= SENTENCE_CHARS_MAX and not _ABOUT_OTHERS.search(sentence[: said.start()]):
-                is_recent = self.failure_seq >= 0 and observation.seq - self.failure_seq <= FAILURE_AGE_MAX
-                self._end(sentence, self.failure if is_recent else before, observation, topic=sentence)
-                return
-            before = sentence if BEFORE_CHARS_MIN <= len(sentence) <= SENTENCE_CHARS_MAX else ""
+        if words[1] == "revert" and not {"--abort", "--continue", "--quit"} & set(words):
+            given = next((word for word in words[2:] if not word.startswith("-")), "HEAD")
+            subject = next((subject for digest, subject in memory.commits if digest.startswith(given[:7])), "")
+            subject = subject or (memory.commits[-1][1] if given == "HEAD" and memory.commits else given)
+            self._enter(f"revert {subject}", f"commit {subject}, reverted", self._recent(result), result, 0.75, "reverted")
+            return
+        is_back = words[1] == "reset" and "--hard" in words and any(_BACK.match(word) for word in words[2:])
+        undone = self._undone_by(simple, act.named, is_back=is_back)
+        if is_back and memory.commits:
+            _, subject = memory.commits.pop()
+            self._enter(
+                f"reset {subject}", f"commit {subject}, undone by `{' '.join(words)}`", self._recent(result), result, 0.75, "reverted"
+            )
+        if undone:
+            first = min(edit.seq for path in undone for edit in memory.edits[path])
+            edits = sum(len(memory.edits.pop(path)) for path in undone)
+            shown = ", ".join(undone[:4]) + (f" and {len(undone) - 4} more" if len(undone) > 4 else "")
+            text = f"{edits} edit{'s' if edits > 1 else ''} of {shown}, undone by `{' '.join(words)[:EXCERPT_CHARS_MAX]}`"
+            reason = self._reason_since(first)
+            self._enter(text, text, reason, result, 0.85 if reason else 0.7, "reverted")
+            if words[1] == "stash":
+                memory.stashed = text
 
-    def _undone_by(self, simple: Simple, paths: dict[str, str]) -> list[str]:
+    def _undone_by(self, simple: Simple, named: Callable[[str], str], *, is_back: bool) -> list[str]:
         """The edited files that this git command puts back."""
-        words = simple.words
-        if words[0] != "git" or len(words) < 2 or not self.edits:
+        words, edits = simple.words, self._memory.edits
+        if not edits:
             return []
-        named = [paths.get(word, word) for word in words[2:] if not word.startswith("-")]
+        given = [word for word in words[2:] if not word.startswith("-")]
         if words[1] == "stash":
             is_push = words[2:3] in ((), ("push",), ("-u",), ("--include-untracked",), ("save",))
-            return sorted(self.edits) if is_push and self.failure_seq > self._first_seq() else []
+            return sorted(edits) if is_push and self._memory.failure_seq > self._first_seq() else []
         if words[1] == "reset":
-            return sorted(self.edits) if "--hard" in words and (not named or named == ["HEAD"]) else []
-        if (words[1] == "restore" and not ("--staged" in words and "--worktree" not in words)) or words[1] == "checkout":
-            if "." in named:
-                return sorted(self.edits)
-            return [path for path in sorted(self.edits) if path in named]
+            return sorted(edits) if is_back or ("--hard" in words and given in ([], ["HEAD"])) else []
+        is_side = "--ours" in words or "--theirs" in words  # one side of a conflict: nobody's attempt
+        if (words[1] == "restore" and not ("--staged" in words and "--worktree" not in words)) or (words[1] == "checkout" and not is_side):
+            if "." in given:
+                return sorted(edits)
+            paths = {named(word) for word in given}
+            return [path for path in sorted(edits) if path in paths]
         return []
 
-    def _give_up(self, simple: Simple, undone: list[str], observation: Observation) -> None:
-        first = min(edit.seq for path in undone for edit in self.edits[path])
-        edits = sum(len(self.edits.pop(path)) for path in undone)
-        shown = ", ".join(undone[:4]) + (f" and {len(undone) - 4} more" if len(undone) > 4 else "")
-        text = f"{edits} edit{'s' if edits > 1 else ''} of {shown}, undone by `{' '.join(simple.words)[:EXCERPT_CHARS_MAX]}`"
-        self._end(text, self._reason_since(first), observation, topic=text)
-        if simple.words[1] == "stash":
-            self.stashed = text
+    def _remove(self, simple: Simple, act: Act) -> None:
+        for word in simple.words[1:]:
+            path = act.named(word) if not word.startswith("-") else ""
+            if path and self._memory.written.pop(path, None) is not None and not _IN_PASSING.search(path):
+                self._enter(f"removed {path}", f"{path}, written and removed again", self._recent(act.result), act.result, 0.5, "reverted")
+
+    # Helpers.
+
+    def _doings(self) -> str:
+        """What the agent did since the user spoke, in one line; "" for nothing."""
+        memory = self._memory
+        files = ", ".join(memory.changed[-3:])
+        if not memory.said and not files:
+            return ""
+        changed = f"{' ' if memory.said else ''}(changed {files})" if files else ""
+        return f"{memory.said}{changed}"
+
+    def _naming(self, act: Act) -> str:
+        if act.command:
+            return f"$ {_short(act.command)}"
+        if act.tool in _PLAN_TOOLS:
+            title = next((line.strip("# ") for line in word_of(act.arguments, "plan").split("\n") if line.strip("# ")), "")
+            return f"the plan “{_clip(title, EXCERPT_CHARS_MAX)}”" if title else "the plan that was proposed"
+        path = word_of(act.arguments, "file_path", "path", "notebook_path")
+        if path:
+            changes = [_excerpt(old, new) for _, old, new in _replacements(act.tool, act.arguments)]
+            excerpt = next((change for change in changes if change), "")
+            return f"{act.tool} {act.named(path) or path}{f': {excerpt}' if excerpt else ''}"
+        what = next((text for key in _NAMING if (text := word_of(act.arguments, key))), "")
+        return f"{act.tool} {_clip(' '.join(what.lstrip('# ').split()), GIST_CHARS_MAX)}".strip()
+
+    def _change(self, path: str) -> None:
+        changed = self._memory.changed
+        if path in changed:
+            changed.remove(path)
+        changed.append(path)
+        del changed[:-8]
 
     def _first_seq(self) -> int:
-        return min((edit.seq for edits in self.edits.values() for edit in edits), default=-1)
+        return min((edit.seq for edits in self._memory.edits.values() for edit in edits), default=-1)
 
     def _reason_since(self, seq: int) -> str:
-        return self.failure if self.failure_seq > seq else ""
+        memory = self._memory
+        if memory.failure_seq > seq:
+            return memory.failure
+        return memory.gave_up if memory.gave_up_seq > seq else ""
 
-    def _end(self, text: str, reason: str, observation: Observation, *, topic: str) -> None:
+    def _recent(self, result: Observation) -> str:
+        return self._reason_since(result.seq - FAILURE_AGE_MAX)
+
+    def _enter(self, topic: str, text: str, reason: str, observation: Observation, weight: float, sign: str) -> None:
         """Enter a dead end; what is given up twice, or edit by edit for one reason, is one."""
-        known = self.found.pop(topic, None)
-        self.found[topic] = DeadEnd(known.text if known else text, reason, observation.uuid, observation.seq)
-        while len(self.found) > DEAD_ENDS_MAX:
-            del self.found[next(iter(self.found))]
+        found = self._memory.found
+        known = found.pop(topic, None)
+        if known and sign == "reverted" and text not in known.text:
+            text = known.text if len(known.text) > WORDS_CHARS_MAX // 2 else f"{known.text}; {text}"
+        found[topic] = _Found(text, reason, observation.uuid, observation.seq, round(max(weight, known.weight if known else 0.0), 3), sign)
+        self._new[topic] = None
+        self._gone.pop(topic, None)
+        if len(found) > DEAD_ENDS_MAX:
+            lightest = min(found, key=lambda each: found[each].weight)  # the oldest of equals: order of entry
+            del found[lightest]
+
+    def _drop(self, topic: str) -> None:
+        if self._memory.found.pop(topic, None) is not None:
+            self._new.pop(topic, None)
+            self._gone[topic] = None
+
+
+def _dead_end(found: _Found) -> DeadEnd:
+    return DeadEnd(found.text, found.reason, found.uuid, found.seq, found.weight, found.sign)
+
+
+def _put(table: dict[str, T], key: str, value: T, most: int) -> None:
+    table[key] = value
+    while len(table) > most:
+        del table[next(iter(table))]
+
+
+def _clip(text: str, most: int = WORDS_CHARS_MAX) -> str:
+    clean = text.strip()
+    return clean if len(clean) <= most else f"{clean[: most - 1].rstrip()}…"
+
+
+def _short(command: str) -> str:
+    return _clip(" ".join(command[: 3 * COMMAND_CHARS_MAX].split()), COMMAND_CHARS_MAX)
+
+
+def _gist(message: str) -> str:
+    """The first sentence of a message that says something of the work; one that only announces what follows comes second."""
+    second = ""
+    for line in message[:4000].split("\n"):
+        if line.lstrip().startswith(("```", "|", "#", "<")):
+            continue
+        for sentence in sentences(line):
+            clean = sentence.strip(" *_>-`")
+            if len(clean) >= BRIEF_CHARS_MIN and clean.count(" ") >= 3 and not _is_bow(clean):
+                if not clean.endswith(":") and not _ALL_WELL.match(clean):
+                    return _clip(clean, GIST_CHARS_MAX)
+                second = second or _clip(clean, GIST_CHARS_MAX)
+    return second
+
+
+def _is_bow(sentence: str) -> bool:
+    return bool(yields(sentence)) and len(sentence) < 2 * BRIEF_CHARS_MIN
 
 
 def _excerpt(old: str, new: str) -> str:
@@ -160,3 +569,53 @@ def _excerpt(old: str, new: str) -> str:
     if not come and not gone:
         return ""
     return f"added `{come[:shorten]}`" if come else f"removed `{gone[:shorten]}`"
+
+
+def core_of(old: str, new: str) -> tuple[str, str]:
+    """Both sides of an edit without the lines that they share at their ends."""
+    before, after = old.split("\n"), new.split("\n")
+    start = 0
+    while start < min(len(before), len(after)) and before[start] == after[start]:
+        start += 1
+    end = 0
+    while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
+        end += 1
+    return "\n".join(before[start : len(before) - end]), "\n".join(after[start : len(after) - end])
+
+
+def is_looking(simple: Simple) -> bool:
+    """Say whether a command only looks: that it found nothing is no failure."""
+    if simple.words[0] == "git":
+        return simple.words[1:2] != () and simple.words[1] in LOOKING_GIT
+    return simple.words[0].rpartition("/")[2] in LOOKING_PROGRAMS
+
+
+def _replacements(tool: str, arguments: Arguments) -> Iterable[tuple[str, str, str]]:
+    """(path, old, new) of each replacement that a call makes."""
+    path = word_of(arguments, "file_path", "path")
+    if tool in ("Edit", "str_replace", "edit_file"):
+        yield path, word_of(arguments, "old_string", "old_str"), word_of(arguments, "new_string", "new_str")
+    elif tool == "MultiEdit" and isinstance(edits := arguments.get("edits"), list):
+        for edit in edits:  # pyright: ignore[reportUnknownVariableType]
+            if isinstance(edit, dict):
+                yield path, word_of(edit, "old_string"), word_of(edit, "new_string")  # pyright: ignore[reportUnknownArgumentType]
+    elif patch := patch_of(tool, arguments):
+        yield from _hunks(patch)
+
+
+def _hunks(patch: str) -> Iterable[tuple[str, str, str]]:
+    """(path, old lines, new lines) of each hunk of a patch in the `*** Update File:` format."""
+    path = ""
+    old: list[str] = []
+    new: list[str] = []
+    for line in [*patch.split("\n"), "*** End"]:
+        if line.startswith(("***", "@@")):
+            if path and (old or new):
+                yield path, "\n".join(old), "\n".join(new)
+            old, new = [], []
+            if line.startswith("***"):
+                path = line.partition("File: ")[2].strip()
+        elif line.startswith("-"):
+            old.append(line[1:])
+        elif line.startswith("+"):
+            new.append(line[1:])

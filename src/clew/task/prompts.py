@@ -43,11 +43,14 @@ _ACK = re.compile(
 
 _FENCE = re.compile(r"^\s{0,12}(?:```|~~~)")
 _NOT_PROSE = re.compile(
-    r"^\s{0,40}(?:[>|$#{}\[\]<]|\d{4}-\d\d-\d\d|\d\d:\d\d|[+@-]{3}|\+ ?\w|at \S{1,200}[(:]|File \"|(?:import|from|def|class"
+    r"^\s{0,40}(?:[>|$#{}\[\]<]|\d{4}-\d\d-\d\d|\d\d:\d\d|[+@-]{3}|\+ ?\w|at \S{1,200}[(:]|File \"|(?:import"
+    r"|from(?! now on)|def|class"
     r"|func|const|let|var|return)\b.{0,200}[(={:;]|//|/\*)"
     r"|[;{}]$|^\s{0,8}\"[\w.-]{1,60}\":|^\S{1,60}=\S|\w\(\)?;|=>|:=|&&"
 )
+_CODE = re.compile(r"`[^`\n]{1,300}`")
 _BULLET = re.compile(r"^\s{0,24}(?:[-*•]|\d{1,2}[.)]|Q:|A:)\s{1,4}(?:\[[ xX]\]\s)?")
+_SLASH = re.compile(r"^/[\w:.-]{1,100} ")
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?![\s\"')]|$)[^.!?\n]*)*[.!?]*[\"')]*")
 _START = (
     r"(?:^|[,;:–—(-]\s{0,3}|\b(?:and|but|so|please|then|should|must|to|just|also|can you|could you|you|we|will|would|can"
@@ -59,14 +62,65 @@ _BINDING = re.compile(
     r"|\b(?:must(?:n'?t| not)|should(?:n'?t| not| only| always| never)|may not|has to|have to|no longer|under no circumstances"
     r"|at all costs|without exception)\b"
     r"|\b(?:i|we)(?:'d| would)? (?:prefer|like to keep)\b|\b(?:i|we) (?:do not|don'?t) (?:want|like|need)\b|\bmust\b"
-    r"|\binstead of\b|\brather than\b|\buse .{1,60} instead\b|\bnot .{1,40}, but\b|\bplease (?:do not|don'?t|keep|use|only|never|always)\b"
-    r"|\bfrom now on\b|\bremember (?:to|that)\b|\bkeep in mind\b",
+    r"|\binstead of\b|\brather than\b|\buse .{1,60} instead\b|\bnot .{1,40}, but\b|\bplease (?:do not|don'?t|keep|use"
+    r"|only|never|always)\b"
+    r"|\bfrom now on\b|\bremember (?:to|that)\b|\bkeep in mind\b|\b(?:let'?s|let us) not\b|\bno need (?:to|for)\b"
+    r"|\bdoesn'?t make sense to\b"
+    r"|^no [a-z-]+(?:ing|s)\b|\(no [a-z-]+",
+    re.IGNORECASE,
+)
+# What is wanted, chosen or bounded without a word of command: "I'd like …", "let's go with 2", "3 but on this branch".
+_WANTED = re.compile(
+    r"\b(?:(?:i|we)(?:'d| would) (?:like|love|rather|prefer|want)|(?:i|we) (?:want|need|prefer))\b"
+    r"(?! (?:to (?:know|see|understand|ask|check|discuss|talk|hear|find out|look)|you to (?:look|check|explain|tell)"
+    r"|the idea|how|what|that)\b)"
+    r"|\bi would (?:replace|suggest|use|go|keep|put|add|make|do|leave|move|rename|split|call|avoid|not)\b|\b(?:i(?:'d"
+    r"| would)|my) (?:vote|preference)\b"
+    r"|\b(?:it|this|that|these|they|we|you|everything|each|all|which|the [\w`/.-]+(?: [\w`/.-]+){0,3}"
+    r"|[\w`/.-]+s?) (?:should|ought to|needs? to|shall|is supposed to|are supposed to)\b"
+    r"(?! (?:have (?:been|added|fixed|worked|done)|be (?:fine|ok|okay|good|working|able|possible|enough|obvious)|work|know)\b)"
+    r"|\blet(?:'?s| us) (?:just |also |maybe |only |rather |instead )?(?:keep|use|go|do|stick|leave|drop|limit|separate"
+    r"|avoid|skip|make|put|call|rename|define"
+    r"|start with|focus|defer|move|name|split|merge|wait|have|add|roll|write|implement|create|set|base|target"
+    r"|remove)\b(?! (?:over|through|a look|back to main|ahead)\b)"
+    r"|\b(?:without \w+ing|(?:as|in|on|via|off|with) (?:a |an |one |two |three |its own |this |the )?(?:separate|single"
+    r"|different|new|fresh|current|own) "
+    r"(?:prs?|pull requests?|commits?|branch(?:es)?|files?|steps?|changes?|phase|package|test|type|worktree))\b"
+    r"|\bin (?:one|two|three|\d) (?:prs?|commits?|steps|parts|files)\b|\bbranch(?:es)? off\b|\boff (?:of )?(?:main"
+    r"|master|the)\b|\bfor now\b|\bby default\b"
+    r"|\bat (?:most|least) \S|\bno more than\b|\blimit\w* (?:it |this |that |them )?to\b|\b(?:go|push|bump|set|change"
+    r"|raise|lower|increase|reduce) (?:it|that|this|them) to \S"
+    r"|\bbefore (?:you|we|doing|going|commit\w*|push\w*|merg\w*|start\w*|chang\w*|continu\w*|anything)\b"
+    r"|\bthe only way\b|\bonly (?:the|for|in|on|via|by|first)\b"
+    r"|\bis acceptable\b|\bas long as\b|\bit'?s (?:ok|okay|fine) (?:to|if)\b|\bfeel free to\b|\b(?:you|i) can (?:ignore"
+    r"|skip|assume|safely|be safely)\b|\bsafely ignored\b|\bignore (?:the|that|this|any|all)\b",
+    re.IGNORECASE,
+)
+_CHOSEN = re.compile(
+    r"^(?:(?:ok|okay|yes|yeah|yep|sure|so|and|hmm+)[, ]+)?(?:(?:i'?(?:d|ll)(?: say)?|i would|we|let'?s)? ?(?:go|going"
+    r"|went) (?:with|for) |(?:do |option |options |approach |number |#)"
+    r"?(?:[a-d]|\d{1,2})(?:[).:]? | (?:and|but|please|seems|is|sounds|looks)\b)(?=\D))"
+    r"|^(?:yes|yeah|yep|ok|okay|sure|good|cool|nice|all good|perfect|great|right|no|nah)\b.{0,60}\b(?:but|except|just"
+    r"|only|without|unless|as long as|first)\b"
+    r"|\b(?:option|approach|choice|solution) (?:[a-d]|\d)\b",
     re.IGNORECASE,
 )
 _CORRECTION = re.compile(
-    r"^(?:no|nope|nah|wait|actually|hmm+,? no|wrong)\b[,.:!–—-]?\s{0,3}(?!(?:worries|problem|need|idea|rush|thanks|longer)\b)\w",
+    r"^(?:no|nope|nah|wait|actually|hmm+,? no|wrong)\b[,.:!–—-]?\s{0,3}(?!(?:worries|problem|need|idea|rush|thanks|longer)\b)\w"
+    r"|\b(?:is|are|was|were|that's|it's) (?:not (?:correct|right|true|what|how|needed|necessary)|wrong|incorrect)\b",
     re.IGNORECASE,
 )
+_LETS_GO = re.compile(
+    r"(?:\w+[,.!]? ){0,3}let'?s (?:do (?:it|this|that|both)|go|have a look)(?: (?:please|then|now|ahead))*[.!]*", re.IGNORECASE
+)
+_LABEL = re.compile(r"^(?:important|note|nb|n\.b\.|rules?|constraints?|reminder|warning|caveat|requirements?)\b.{0,20}?:", re.IGNORECASE)
+_RULES_HEADING = re.compile(
+    r"\b(?:constraints?|rules?|requirements?|conventions?|guidelines?|guardrails?|important|non-?goals?|out of scope"
+    r"|do(?:n'?t| not)|don'?ts"
+    r"|must(?: not)?|never|always|principles|restrictions|acceptance criteria|ground rules|preferences|instructions)\b",
+    re.IGNORECASE,
+)
+RULES_OF_SECTION_MAX = 16  # guess: a longer list is a specification, and stands in the prompt itself
 # A negation that reports or asks, and binds nobody: "I don't think so", "it must have been".
 _REPORT = re.compile(
     r"\b(?:i|we|they|it|you|he|she|that|this|which|who|users?|people|there|why|these|those|\w+s)\s+(?:just |really |still "
@@ -77,10 +131,19 @@ _REPORT = re.compile(
     r"|\b(?:never|always) (?!pass|bypass|process|access|express|suppress|discuss|cross|address|guess|miss|use )\w+s\b",
     re.IGNORECASE,
 )
+_PUZZLED = re.compile(r"\b(?:why|not sure|wonder\w*|what if|how come|looks like)\b", re.IGNORECASE)
 _QUESTION = re.compile(r"(?:would|could|should|is|are|do(?! not\b|n'?t\b)|does|did|what|how|why|who)\b", re.IGNORECASE)
+_ASKED_POLITELY = re.compile(r"^(?:(?:ok|okay|and|so|also|please),? )*(?:can|could|would|will) you\b", re.IGNORECASE)
 _ORDER_AT_START = re.compile(
     r"^(?:please |so |and |but |also |just |ok,? |can you |could you )*(?:never|always|do not|don'?t|only|make sure|ensure"
     r"|avoid|use|keep|stop)\b",
+    re.IGNORECASE,
+)
+_ORDER = re.compile(
+    r"^(?:please |so |and |but |also |just |then |ok,? |okay,? |yes,? |yeah,? |can you |could you |maybe )*(?:keep|use"
+    r"|leave|put|stick|limit|name|call|prefer|follow"
+    r"|respect|preserve|skip|ignore|treat|base|branch off|split|wait for|ask me|tell me before|try not|be (?:careful"
+    r"|brief|concise|sure|strict)|hold off|hold on|stay)\b",
     re.IGNORECASE,
 )
 
@@ -129,47 +192,81 @@ def is_assent(text: str) -> bool:
 
 
 def binding_sentences(text: str) -> tuple[str, ...]:
-    """Return the sentences of a prompt that forbid, demand or correct something, verbatim, in order, each once.
+    """Return the sentences of a prompt that forbid, demand, choose, bound or correct something, verbatim, in order, each once.
 
     Only prose is read: no fences, quotes, tables, log lines or code; of a pasted text only its two ends. In a
-    document (a prompt with headings) only orders at the start of a sentence count, as its "must" describes the product.
+    document (a prompt with headings) only orders at the start of a sentence count, as its "must" describes the product,
+    and what stands under a heading that announces rules.
     """
     is_document = len(re.findall(r"^#{1,4} ", text, re.MULTILINE)) >= 2
+    ruled = _under_rules(text) if len(text) <= 4 * PASTE_CHARS_MIN else []
     if len(text) > PASTE_CHARS_MIN:
         text = f"{text[:PASTE_END_CHARS]}\n\n{text[-PASTE_END_CHARS:]}"
     found: dict[str, None] = {}
     for sentence in _prose(text):
         if len(sentence) > SENTENCE_CHARS_MAX or " " not in sentence:
             continue
-        if is_document:
-            if _ORDER_AT_START.match(sentence):
-                found.setdefault(sentence)
-        elif _is_binding(sentence):
+        plain = sentence.replace("’", "'")
+        if sentence in ruled or (_ORDER_AT_START.match(plain) if is_document else _is_binding(plain)):
             found.setdefault(sentence)
+    for sentence in ruled:
+        found.setdefault(sentence)
     return tuple(found)
 
 
 def _is_binding(sentence: str) -> bool:
-    if _CORRECTION.match(sentence) and sentence.count(" ") >= 2 and not sentence.endswith("?"):
+    if is_assent(sentence) or _LETS_GO.fullmatch(sentence):
+        return False
+    if _CORRECTION.search(sentence) and sentence.count(" ") >= 2 and not sentence.endswith("?"):
         return True
-    if not _BINDING.search(sentence):
+    if _LABEL.match(sentence) and sentence.count(" ") >= 3:
+        return True
+    is_order = _ORDER_AT_START.match(sentence) is not None or _ORDER.match(sentence) is not None
+    if _BINDING.search(sentence):
+        if (sentence.endswith("?") or _QUESTION.match(sentence)) and not is_order and not _ASKED_POLITELY.match(sentence):
+            return False
+        return not _REPORT.search(sentence) or is_order
+    if sentence.endswith(("?", ":")) or _QUESTION.match(sentence) or sentence.count(" ") < 2:
         return False
-    if (sentence.endswith("?") or _QUESTION.match(sentence)) and not _ORDER_AT_START.match(sentence):
-        return False
-    return not _REPORT.search(sentence) or _ORDER_AT_START.match(sentence) is not None
+    return is_order or ((_WANTED.search(sentence) or _CHOSEN.search(sentence)) is not None and not _PUZZLED.search(sentence))
+
+
+def _under_rules(text: str) -> list[str]:
+    """The first sentence of each line that stands under a heading, or a line with a colon, that announces rules."""
+    found: list[str] = []
+    is_ruled = is_headed = is_fenced = False
+    for line in text.split("\n"):
+        bare = line.strip()
+        is_fenced ^= _FENCE.match(line) is not None
+        if is_fenced:
+            continue
+        if bare.startswith("#"):
+            is_headed = is_ruled = len(bare) < 80 and _RULES_HEADING.search(bare.replace("’", "'")) is not None
+        elif bare.endswith(":") and len(bare) < 80 and not _BULLET.match(line):
+            is_ruled = is_headed or _RULES_HEADING.search(bare.replace("’", "'")) is not None
+        elif not bare:
+            is_ruled = is_ruled if is_headed or not found else is_headed
+        elif is_ruled and _BULLET.match(line):
+            found.extend(_sentences_of(line)[:1])
+    return [sentence for sentence in found if " " in sentence and len(sentence) <= SENTENCE_CHARS_MAX][:RULES_OF_SECTION_MAX]
 
 
 def _prose(text: str) -> list[str]:
     found: list[str] = []
     is_fenced = False
     for line in text.split("\n"):
-        if _FENCE.match(line):
-            is_fenced = not is_fenced
-        elif not is_fenced and line.strip() and not line.startswith(("    ", "\t")) and len(line) < 4 * SENTENCE_CHARS_MAX:
-            bare = _BULLET.sub("", line).strip()
-            if bare and not _NOT_PROSE.search(bare):
-                found.extend(sentences(bare))
+        is_mark = _FENCE.match(line) is not None
+        is_fenced ^= is_mark
+        if is_mark or is_fenced or len(line) >= 4 * SENTENCE_CHARS_MAX:
+            continue
+        if not line.startswith(("    ", "\t")) or _BULLET.match(line):
+            found.extend(_sentences_of(line))
     return found
+
+
+def _sentences_of(line: str) -> list[str]:
+    bare = _SLASH.sub("", _BULLET.sub("", line)).strip()
+    return sentences(bare) if bare and not _NOT_PROSE.search(_CODE.sub("`x`", bare)) else []
 
 
 def _without(text: str, opening: str, closing: str) -> str:

@@ -12,16 +12,16 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clew.records import Check, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile
 from clew.task.clues import Clues, clues, looks_rare
-from clew.task.commands import Line, Scope, Simple, read_line, scope_of
-from clew.task.dead_ends import Attempts
+from clew.task.commands import Line, Scope, read_line, scope_of
+from clew.task.dead_ends import Act, Attempts, is_looking
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
-from clew.task.paths import Arguments, arguments_of, command_of, patch_of, relative, touches_of_call, touches_of_result, word_of
+from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, touches_of_result, word_of
 from clew.task.prompts import answers, binding_sentences, is_assent, spoken, spoken_in_refusal
-from clew.task.vocabulary import LOOKING_GIT, LOOKING_PROGRAMS
+from clew.task.rules import overruled
 
 GOALS_MAX = 64  # guess: the first and the newest 63
 CONSTRAINTS_MAX = 64  # guess; the newest are kept: a later word corrects an earlier one
@@ -109,6 +109,7 @@ class TaskTracker:
         kind = observation.kind
         if kind is ObservationKind.PROMPT:
             if not observation.is_meta and (words := spoken(observation.text)):
+                self._attempts.hear(words, observation)
                 self._hear(words, observation)
         elif kind is ObservationKind.MESSAGE:
             self._attempts.say(observation.text, observation)
@@ -117,6 +118,8 @@ class TaskTracker:
         elif kind is ObservationKind.RESULT:
             self._see_result(observation)
         else:
+            if kind is ObservationKind.NOTE:
+                self._attempts.interrupt(observation.text)
             return
         self._window.append(_Recent(observation))
 
@@ -131,7 +134,7 @@ class TaskTracker:
             working_set=tuple(self._files.values())[-WORKING_FILES_MAX:],
             open_errors=tuple(errors)[-ERRORS_MAX:],
             checks=tuple(checked.check for checked in self._checks.values())[-CHECKS_MAX:],
-            dead_ends=tuple(self._attempts.found.values()),
+            dead_ends=self._attempts.dead_ends(),
             plan=tuple(self._plan.values())[-PLAN_MAX:],
             recent_identifiers=self._identifiers(),
         )
@@ -147,10 +150,17 @@ class TaskTracker:
             self._goals.append(stated)
             if len(self._goals) > GOALS_MAX:
                 del self._goals[1]
+        self._unbind(words)
         for sentence in binding_sentences(words):
             self._bind(sentence, observation)
         for path, _ in clues(words[:20_000]).paths if "/" in words or "." in words else ():
             self._touch(path, "mention", observation)
+
+    def _unbind(self, words: str) -> None:
+        """Let go of what these words take back."""
+        rules = list(self._constraints)
+        for at in overruled(words, rules):
+            del self._constraints[rules[at]]
 
     def _bind(self, sentence: str, observation: Observation) -> None:
         self._constraints.pop(sentence, None)
@@ -176,6 +186,7 @@ class TaskTracker:
         if call is None:
             return
         for answer in answers(observation.text):
+            self._unbind(answer)
             self._bind(answer, observation)
         if words := spoken_in_refusal(observation.text):
             self._hear(words, observation)
@@ -186,6 +197,8 @@ class TaskTracker:
             self._judge(call, call.line, observation)
         if not failed and failed is not None:
             self._succeed(call, observation)
+        self._attempts.act(self._act(call, observation, failed=failed))
+        self._attempts.news()  # whoever keeps records asks for them; here the whole is enough
 
     def _succeed(self, call: _Call, observation: Observation) -> None:
         """A tool did what it was called for: files are changed or found, attempts are made or given up."""
@@ -194,14 +207,18 @@ class TaskTracker:
         for touch in touches_of_call(tool, call.arguments, call.line):
             if touch.how in ("edit", "write"):
                 self._touch(touch.path, touch.how, observation, workdir, is_new=False)
+                self._stale(relative(touch.path, workdir or observation.cwd, self.root), before=observation.seq)
         for touch in touches_of_result(tool, observation.text, call.line):
             self._touch(touch.path, touch.how, observation, workdir)
-        for path, old, new in _replacements(tool, call.arguments):
-            self._attempts.edit(relative(path, observation.cwd, self.root), old, new, observation)
-        if call.line:
-            place = self._place(call)
-            words = {word for simple in call.line.simples if simple.words[0] == "git" for word in simple.words[2:]}
-            self._attempts.command(call.line, {word: relative(word, place, self.root) for word in words if word != "."}, observation)
+
+    def _act(self, call: _Call, observation: Observation, *, failed: bool | None) -> Act:
+        """The call as one that may have led nowhere."""
+        line = call.line
+        place = self._place(call) if line else observation.cwd
+        judged = has_check_failed(line, observation) if line and line.checks and failed is not None else failed
+        tool, asked = call.observation.tool, call.observation.arguments or call.observation.text
+        command = command_of(tool, call.arguments)
+        return Act(tool, call.arguments, asked, line, command, observation, judged, lambda path: relative(path, place, self.root))
 
     def _judge(self, call: _Call, line: Line, observation: Observation) -> None:
         """A command has ended: checks get their outcome, errors open or close."""
@@ -226,16 +243,21 @@ class TaskTracker:
                 for merging in _MERGING:
                     self._errors.pop(f"command:git {merging}", None)
             return
-        if not parts and (line.main is None or _is_looking(line.main)):
+        if not parts and (line.main is None or is_looking(line.main)):
             return
         lines = telling(observation.text)
-        self._attempts.fail(lines[0] if lines else "", observation.seq)
         self._errors.pop(subject, None)
         self._errors[subject] = _Failed(
             OpenError("\n".join(lines) or "failed without output", subject, observation.uuid, observation.seq), parts
         )
         while len(self._errors) > 2 * ERRORS_MAX:
             del self._errors[next(iter(self._errors))]
+
+    def _stale(self, path: str, *, before: int) -> None:
+        """Note that checks of before concern a file that was changed."""
+        for checked in self._checks.values() if path else ():
+            if not checked.check.is_stale and checked.check.seq < before and any(scope.concerns(path) for scope in checked.parts):
+                checked.check = replace(checked.check, is_stale=True)
 
     @staticmethod
     def _outdate(known: dict[str, _Checked] | dict[str, _Failed], parts: list[Scope]) -> None:
@@ -277,6 +299,7 @@ class TaskTracker:
         for touch in touches_of_call(observation.tool, arguments, None):
             if touch.how in ("edit", "write"):
                 self._touch(touch.path, touch.how, observation)
+                self._stale(relative(touch.path, observation.cwd, self.root), before=observation.seq)
 
     def _plan_call(self, observation: Observation, arguments: Arguments) -> None:
         if observation.tool in ("TodoWrite", "update_plan"):
@@ -391,45 +414,7 @@ def _strings(value: object) -> Iterable[str]:
             yield from _strings(part)  # pyright: ignore[reportUnknownArgumentType]
 
 
-def _replacements(tool: str, arguments: Arguments) -> Iterable[tuple[str, str, str]]:
-    """(path, old, new) of each replacement that a call makes."""
-    path = word_of(arguments, "file_path", "path")
-    if tool in ("Edit", "str_replace", "edit_file"):
-        yield path, word_of(arguments, "old_string", "old_str"), word_of(arguments, "new_string", "new_str")
-    elif tool == "MultiEdit" and isinstance(edits := arguments.get("edits"), list):
-        for edit in edits:  # pyright: ignore[reportUnknownVariableType]
-            if isinstance(edit, dict):
-                yield path, word_of(edit, "old_string"), word_of(edit, "new_string")  # pyright: ignore[reportUnknownArgumentType]
-    elif patch := patch_of(tool, arguments):
-        yield from _hunks(patch)
-
-
-def _hunks(patch: str) -> Iterable[tuple[str, str, str]]:
-    """(path, old lines, new lines) of each hunk of a patch in the `*** Update File:` format."""
-    path = ""
-    old: list[str] = []
-    new: list[str] = []
-    for line in [*patch.split("\n"), "*** End"]:
-        if line.startswith(("***", "@@")):
-            if path and (old or new):
-                yield path, "\n".join(old), "\n".join(new)
-            old, new = [], []
-            if line.startswith("***"):
-                path = line.partition("File: ")[2].strip()
-        elif line.startswith("-"):
-            old.append(line[1:])
-        elif line.startswith("+"):
-            new.append(line[1:])
-
-
 def _steps(steps: Iterable[object]) -> Iterable[PlanStep]:
     for step in steps:
         if isinstance(step, dict) and (text := word_of(step, "content", "step", "text")):  # pyright: ignore[reportUnknownArgumentType]
             yield PlanStep(text, _STATUSES.get(word_of(step, "status"), "pending"))  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _is_looking(simple: Simple) -> bool:
-    """Say whether a command only looks: that it found nothing is no error."""
-    if simple.words[0] == "git":
-        return simple.words[1:2] != () and simple.words[1] in LOOKING_GIT
-    return simple.words[0].rpartition("/")[2] in LOOKING_PROGRAMS

@@ -40,6 +40,13 @@ CHECKERS = _words("""
     actionlint rspec rubocop phpunit phpstan psalm ctest ninja lint-imports xcodebuild swiftlint ktlint detekt clippy-driver
     cargo-nextest bats busted
 """)
+# Those among them that only read the files they are given; what else is changed cannot change their verdict.
+READING_CHECKERS = _words("""
+    eslint biome oxlint stylelint markdownlint markdownlint-cli2 ruff flake8 pylint shellcheck hadolint actionlint rubocop swiftlint ktlint
+    black isort prettier gofmt
+""")
+# Files that no test reads.
+PROSE_EXTENSIONS = _words("md mdx rst adoc txt png jpg jpeg gif svg pdf po")
 # Programs that check something with these subcommands or options.
 SUBCOMMANDS: dict[str, frozenset[str]] = {
     "go": _words("test build vet"),

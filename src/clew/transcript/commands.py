@@ -36,6 +36,7 @@ class Command:
     line      its words, its checks and its normal form.
     sight     the one file that it shows and does nothing else.
     changes   files that it surely changes, deletes or brings back; relative ones are relative to `line.place`.
+    removes   those of them that it deletes.
     is_look   it changes nothing: the same command can be run again for a newer answer.
     is_search it looks for something among files.
     is_web    it brings words from outside.
@@ -47,6 +48,7 @@ class Command:
     is_look: bool = False
     is_search: bool = False
     is_web: bool = False
+    removes: tuple[str, ...] = ()
 
 
 _RANGE = re.compile(r"(\d{1,9})(?:,(\d{1,9}|\$))?p")
@@ -97,13 +99,17 @@ def understand(command: str) -> Command:
 def _understood(command: str) -> Command:
     line = read_line(command)
     changes: list[str] = []
+    removes: list[str] = []
     sights: list[Sight | None] = []
     is_look, is_search, is_web = bool(line.simples), False, False
     for simple in line.simples:
         words = simple.words
         program = words[0].rpartition("/")[2]
         changes.extend(path for path in simple.writes if not path.startswith(("/dev/", "&")) and not path.isdigit())
-        changes.extend(_changes(program, words))
+        changed = _changes(program, words)
+        changes.extend(changed)
+        if program in ("rm", "unlink") or words[:2] == ("git", "rm"):
+            removes.extend(changed)
         if program in ("cd", "pushd", "set", "export"):
             continue
         is_look = is_look and _looks(program, words)
@@ -115,7 +121,7 @@ def _understood(command: str) -> Command:
             sights.append(_sight(program, words))
     is_look = is_look and not changes and not line.checks
     sight = sights[0] if len(sights) == 1 and is_look else None
-    return Command(line, sight, tuple(changes), is_look, is_search and not line.checks, is_web)
+    return Command(line, sight, tuple(changes), is_look, is_search and not line.checks, is_web, tuple(removes))
 
 
 def command_line(value: object) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clew.records import Layer, Trust
+from clew.records import DeadEnd, Layer, Trust
 from clew.task.outcomes import summary, telling
 from clew.task.prompts import spoken_in_refusal
 from clew.transcript.commands import Command, command_line
@@ -28,6 +28,7 @@ SUBAGENT = 0.7  # guess: what a subagent saw matters through its report
 IMPORTANCE: dict[str, float] = {
     "constraint": 0.95,
     "prompt": 0.9,
+    "dead_end": 0.8,
     "rejection": 0.85,
     "answer": 0.85,
     "plan": 0.75,
@@ -248,6 +249,15 @@ def rejection(deed: Deed, what: str, path: str) -> Draft:
         path=path,
         is_tail=True,
     )
+
+
+def dead_end(end: DeadEnd, subject: str) -> Draft:
+    """What was tried and led nowhere, and why."""
+    layer = Layer.INTENT if end.sign in ("refused", "corrected") else Layer.FACT
+    name = f"Dead end: {one_line(end.text, NAME_CHARS_MAX)}"
+    text = f"Dead end ({end.sign}): {end.text}" + (f"\nWhy: {end.reason}" if end.reason else "")
+    importance = round(IMPORTANCE["dead_end"] * (0.5 + end.weight / 2), 3)
+    return Draft(layer, "dead_end", subject, name, text, one_line(end.reason), importance)
 
 
 def fetch(deed: Deed) -> Draft:

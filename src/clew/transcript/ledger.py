@@ -3,8 +3,14 @@
 For each deed: which lines of which file it showed, in which version; which command ended how; and which earlier
 records are no longer true because of it. A read ends an earlier one that it repeats or contains, if the lines are
 the same, and contradicts it if they are not. An edit ends the reads of the lines that it touched and moves the
-others along. A check that runs again ends its earlier outcome, and fixes it if that had failed; so does a wider
-check that passes.
+others along; it also ends the passing checks that it concerns: they were "not checked since". A check that runs again
+ends its earlier outcome, and fixes it if that had failed; so does a wider check that passes. A failed check stays open
+until it passes or what it checks is deleted.
+
+What is undone brings back what became true again. Every view remembers the edits that touched it; when the last of
+them is taken back (an edit with both sides swapped, git putting files or commits back, a stash), its lines are the
+ones that were shown. Whoever leaves a branch leaves its views there, and finds them again on return, save those of files
+with changes that no commit holds, which travel along.
 
 Knows records by their ids only. What it must remember is bounded, and survives in a few bytes per live view.
 """
@@ -13,17 +19,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
 from clew.task.commands import Scope
 from clew.transcript.events import Change, Hunk
+from clew.transcript.mentions import paths as paths_in
+
+T = TypeVar("T")
 
 FILES_MAX = 1500  # guess: files with live views; the oldest are forgotten beyond it, their reads then stay live
 VIEWS_MAX = 48  # guess: live views of one file
 RUNS_MAX = 1000  # guess: commands, searches and checks whose latest outcome is remembered
 CULPRITS_MAX = 6  # edits since a failure that may be credited with its fix
+FAILURE_CHARS = 6_000  # of a failure's end, where it names files; guess
+NAMED_MAX = 8  # files that a failure names; an edit of one of them is the likelier fix
+NAMED_SHARE = 0.7  # of the credit, for edits of files that the failure named; guess
+SHELF_MAX = 12  # ended views of one file that an undone edit may bring back; guess
+EDITS_MAX = 12  # edits of one file that may still be undone; guess
+COMMITS_MAX = 4  # commits of the session that may still be undone; guess
+BRANCHES_MAX = 3  # branches whose views wait for a return; guess
+PARKED_MAX = 300  # views that wait on one of them; guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +71,7 @@ class Fixed:
     """A failure that this deed has seen gone, and the edits between, oldest first."""
 
     id: str
-    by: tuple[str, ...]
+    by: tuple[tuple[str, float], ...]
 
 
 class _Seen(msgspec.Struct, array_like=True):
@@ -62,6 +80,20 @@ class _Seen(msgspec.Struct, array_like=True):
     start: int
     end: int
     mark: str
+    since: int = 0  # edits of the file that could still be undone when it was seen
+    by: list[str] = msgspec.field(default_factory=list[str])  # what ended it; empty while it is true
+
+
+class _Edit(msgspec.Struct, array_like=True):
+    id: str
+    old: str = ""
+    new: str = ""
+
+
+class _Stash(msgspec.Struct, array_like=True):
+    by: str
+    edits: dict[str, list[_Edit]]
+    returned: list[str]
 
 
 class _Run(msgspec.Struct, array_like=True):
@@ -69,14 +101,21 @@ class _Run(msgspec.Struct, array_like=True):
     mark: str
     has_passed: bool | None = None
     scopes: list[Scope] = msgspec.field(default_factory=list[Scope])
-    culprits: list[str] = msgspec.field(default_factory=list[str])
+    culprits: list[tuple[str, str]] = msgspec.field(default_factory=list[tuple[str, str]])  # edit, and the file that it changed
+    named: list[str] = msgspec.field(default_factory=list[str])  # last parts of the files that a failure names
+    is_stale: bool = False
 
 
-class _Memory(msgspec.Struct):
+class _Memory(msgspec.Struct, omit_defaults=True):
     views: dict[str, list[_Seen]] = msgspec.field(default_factory=dict[str, list[_Seen]])
     written: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     runs: dict[str, _Run] = msgspec.field(default_factory=dict[str, _Run])
     failing: list[str] = msgspec.field(default_factory=list[str])  # subjects of `runs` that last failed
+    edits: dict[str, list[_Edit]] = msgspec.field(default_factory=dict[str, list[_Edit]])  # since the last commit
+    commits: list[dict[str, list[_Edit]]] = msgspec.field(default_factory=list[dict[str, list[_Edit]]])
+    stash: _Stash | None = None
+    branches: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # root: what is checked out there
+    parked: dict[str, dict[str, list[_Seen]]] = msgspec.field(default_factory=dict[str, dict[str, list[_Seen]]])
 
 
 class Ledger:
@@ -84,10 +123,16 @@ class Ledger:
 
     def __init__(self, memory: bytes = b"") -> None:
         self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
+        self._returned: list[str] = []
 
     def memory(self) -> bytes:
         """What the constructor needs to go on, as JSON."""
         return msgspec.json.encode(self._memory)
+
+    def returned(self) -> list[str]:
+        """Records that became true again since this was asked last."""
+        returned, self._returned = self._returned, []
+        return returned
 
     def see(self, record_id: str, view: View, agent: str) -> list[Ended]:
         """Enter lines that a tool showed. Cost: one hash of the lines, and of each part that an earlier view had shown."""
@@ -96,49 +141,238 @@ class Ledger:
             return ended
         kept: list[_Seen] = []
         for seen in self._memory.views.get(view.path, ()):
-            if seen.agent != agent or seen.start < view.start or seen.end > view.end:
+            if seen.by or seen.agent != agent or seen.start < view.start or seen.end > view.end:
                 kept.append(seen)
                 continue
             is_same = seen.mark == mark_of(view.lines[seen.start - view.start : seen.end - view.start + 1])
             is_equal = (seen.start, seen.end) == (view.start, view.end)
             ended.append(Ended(seen.id, ("read again" if is_equal else "contained in a later read") if is_same else "changed since"))
-        kept.append(_Seen(record_id, agent, view.start, view.end, mark_of(view.lines)))
-        self._keep(view.path, kept[-VIEWS_MAX:])
+        since = len(self._memory.edits.get(view.path, ()))
+        kept.append(_Seen(record_id, agent, view.start, view.end, mark_of(view.lines), since))
+        self._keep(view.path, kept)
         return ended
 
-    def change(self, record_id: str, changes: Iterable[Change]) -> list[Ended]:
-        """Enter edits. Views of touched lines end; views below them move with their lines."""
+    def holder(self, record_id: str, path: str) -> str:
+        """The live view of the same agent that shows all lines of this one, "" for none; neither has been touched since."""
+        views = [seen for seen in self._memory.views.get(path, ()) if not seen.by]
+        own = next((seen for seen in views if seen.id == record_id), None)
+        if own is None:
+            return ""
+        wider = (seen for seen in views if seen.id != record_id and seen.agent == own.agent and seen.start <= own.start)
+        return next((seen.id for seen in wider if seen.end >= own.end), "")
+
+    def change(self, record_id: str, changes: Iterable[Change], swap: tuple[str, str] = ("", "")) -> list[Ended]:
+        """Enter edits. Views of touched lines end; views below them move with their lines.
+
+        swap  marks of what was replaced and of what replaced it, where one text did: the opposite swap undoes it.
+        """
         ended: list[Ended] = []
         for change in changes:
+            undone = self._undone(change.path, swap)
             kept: list[_Seen] = []
             for seen in self._memory.views.get(change.path, ()):
+                if undone and undone in seen.by:
+                    seen.by.remove(undone)
+                    if not seen.by:
+                        self._returned.append(seen.id)
+                    kept.append(seen)
+                    continue
                 moved = _moved(seen, change.hunks)
                 if moved is None:
-                    ended.append(Ended(seen.id, "edited later"))
-                else:
-                    kept.append(moved)
+                    if not seen.by:
+                        ended.append(Ended(seen.id, "edited later"))
+                    seen.by.append(record_id)
+                kept.append(moved or seen)
             self._keep(change.path, kept)
-        self._credit(record_id)
+            self._enter_edit(change.path, _Edit(record_id, *swap))
+            ended.extend(self._concern(record_id, change.path))
         return ended
 
     def write(self, record_id: str, path: str) -> list[Ended]:
         """Enter a file that was written as a whole: every view of it ends, and so does what was written before."""
-        ended = [Ended(seen.id, "rewritten later") for seen in self._memory.views.pop(path, ())]
+        ended = self._touch_all(record_id, path, "rewritten later")
         if before := self._memory.written.pop(path, ""):
             ended.append(Ended(before, "rewritten later"))
         self._memory.written[path] = record_id
         _trim(self._memory.written, FILES_MAX)
-        self._credit(record_id)
-        return ended
+        self._enter_edit(path, _Edit(record_id))
+        return [*ended, *self._concern(record_id, path)]
 
     def disturb(self, record_id: str, paths: Iterable[str], reason: str = "changed by a later command") -> list[Ended]:
         """Enter files that a command, or somebody else, changed nobody knows where, deleted or brought back."""
         ended: list[Ended] = []
         for path in paths:
-            ended.extend(Ended(seen.id, reason) for seen in self._memory.views.pop(path, ()))
+            ended.extend(self._touch_all(record_id, path, reason))
             if before := self._memory.written.pop(path, ""):
                 ended.append(Ended(before, reason))
-        self._credit(record_id)
+            self._enter_edit(path, _Edit(record_id))
+            ended.extend(self._concern(record_id, path))
+        return ended
+
+    def remove(self, record_id: str, paths: Sequence[str]) -> list[Ended]:
+        """Enter files that were deleted: what failed in nothing but them is no longer open."""
+        ended = self.disturb(record_id, paths, "deleted later")
+        for subject in list(self._memory.failing):
+            run = self._memory.runs[subject]
+            targets = [target for scope in run.scopes for target in scope.targets]
+            if targets and all(any(_is_file(path, target) for path in paths) for target in targets):
+                self._note_failure(subject, has_failed=False)
+                ended.append(Ended(self._memory.runs.pop(subject).id, "what it checked was deleted"))
+        return ended
+
+    def has_edited(self, path: str) -> bool:
+        """Say whether edits of this file are known that no commit holds."""
+        return path in self._memory.edits
+
+    # What git does to all of it.
+
+    def commit(self) -> None:
+        """Enter a commit: from now on the edits so far are undone only with it."""
+        if self._memory.edits:
+            self._memory.commits = [*self._memory.commits, self._memory.edits][-COMMITS_MAX:]
+            self._memory.edits = {}
+
+    def put_back(self, record_id: str, paths: Iterable[str] | None = None, reason: str = "put back later") -> list[Ended]:
+        """Enter that files stand again as the last commit holds them; None for all that were edited since."""
+        known = self._memory.edits
+        ended: list[Ended] = []
+        for path in list(known) if paths is None else list(paths):
+            edits = known.pop(path, [])
+            ended.extend(self._undo(record_id, path, edits, reason) if edits else self.disturb(record_id, [path]))
+            known.pop(path, None)  # there is nothing left that could be undone
+        return ended
+
+    def drop_commit(self, record_id: str, *, with_edits: bool) -> list[Ended]:
+        """Enter that the newest commit was undone; `with_edits`: and all that was edited since."""
+        ended = self.put_back(record_id) if with_edits else []
+        frame = self._memory.commits.pop() if self._memory.commits else {}
+        for path, edits in frame.items():
+            ended.extend(self._undo(record_id, path, edits, "its commit was undone"))
+        return ended
+
+    def stash(self, record_id: str) -> list[Ended]:
+        """Enter that all edits since the last commit were laid aside."""
+        edits = dict(self._memory.edits)
+        before = len(self._returned)
+        ended = self.put_back(record_id, reason="laid aside by git stash")
+        self._memory.stash = _Stash(record_id, edits, self._returned[before:])
+        return ended
+
+    def unstash(self, record_id: str) -> list[Ended]:
+        """Enter that what was laid aside is back."""
+        stash, self._memory.stash = self._memory.stash, None
+        ended: list[Ended] = []
+        for path, edits in stash.edits.items() if stash else ():
+            for seen in self._memory.views.get(path, ()):
+                if stash and stash.by in seen.by:
+                    seen.by.remove(stash.by)
+                    if not seen.by:
+                        self._returned.append(seen.id)
+                elif stash and seen.id in stash.returned and not seen.by:
+                    seen.by.extend(edit.id for edit in edits)
+                    ended.append(Ended(seen.id, "edited by what came back from the stash"))
+            for edit in edits:
+                self._enter_edit(path, edit)
+            ended.extend(self._concern(record_id, path))
+        return ended
+
+    def switch(self, record_id: str, root: str, branch: str, *, is_known: bool) -> list[Ended]:
+        """Enter what is checked out below `root`.
+
+        is_known  another branch was checked out, so its files may differ; False where it may have been made or renamed here.
+        """
+        memory = self._memory
+        before = memory.branches.get(root, "")
+        memory.branches[root] = branch
+        _trim(memory.branches, 4 * BRANCHES_MAX)
+        if not before or before == branch:
+            return []
+        inside = f"{root.rstrip('/')}/"
+        live = {
+            path: [seen for seen in views if not seen.by]
+            for path, views in memory.views.items()
+            if path.startswith(inside) and path not in memory.edits
+        }
+        waiting = memory.parked.pop(f"{root}\n{branch}", None)
+        self._park(f"{root}\n{before}", live)
+        if waiting is None and not is_known:
+            return []
+        waiting = waiting or {}
+        back = {seen.id for views in waiting.values() for seen in views}
+        ended = [
+            Ended(seen.id, f"seen on branch {before}; {branch} was checked out")
+            for views in live.values()
+            for seen in views
+            if seen.id not in back
+        ]
+        standing = {seen.id for views in live.values() for seen in views}
+        for path in [*live, *(path for path in waiting if path not in live)]:
+            if path in memory.edits:
+                continue
+            self._returned.extend(seen.id for seen in waiting.get(path, ()) if seen.id not in standing)
+            self._keep(path, waiting.get(path, []))
+        memory.commits = []
+        return [*ended, *self._concern(record_id, "", f"not checked on branch {branch}")]
+
+    def _park(self, key: str, views: dict[str, list[_Seen]]) -> None:
+        held: dict[str, list[_Seen]] = {}
+        room = PARKED_MAX
+        for path in reversed(views):
+            if views[path] and room > 0:
+                held[path] = [_Seen(seen.id, seen.agent, seen.start, seen.end, seen.mark) for seen in views[path][-room:]]
+                room -= len(held[path])
+        self._memory.parked.pop(key, None)
+        self._memory.parked[key] = dict(reversed(held.items()))
+        _trim(self._memory.parked, BRANCHES_MAX)
+
+    def _undone(self, path: str, swap: tuple[str, str]) -> str:
+        """The edit that this swap takes back, "" for none."""
+        old, new = swap
+        edits = self._memory.edits.get(path, [])
+        for at in range(len(edits) - 1, -1, -1):
+            if old and new and (edits[at].old, edits[at].new) == (new, old):
+                return edits.pop(at).id
+        return ""
+
+    def _undo(self, record_id: str, path: str, edits: Sequence[_Edit], reason: str) -> list[Ended]:
+        """Take edits of a file back: what they ended returns, what was seen after them ends."""
+        gone = {edit.id for edit in edits}
+        ended: list[Ended] = []
+        for seen in self._memory.views.get(path, ()):
+            if gone & set(seen.by):
+                seen.by = [edit for edit in seen.by if edit not in gone]
+                if not seen.by:
+                    self._returned.append(seen.id)
+            elif seen.since and not seen.by:
+                seen.by.append(record_id)
+                ended.append(Ended(seen.id, reason))
+        if (before := self._memory.written.get(path, "")) in gone and before:
+            del self._memory.written[path]
+            ended.append(Ended(before, reason))
+        return [*ended, *self._concern(record_id, path)]
+
+    def _touch_all(self, record_id: str, path: str, reason: str) -> list[Ended]:
+        views = self._memory.views.get(path, [])
+        ended = [Ended(seen.id, reason) for seen in views if not seen.by]
+        for seen in views:
+            seen.by.append(record_id)
+        self._keep(path, views)
+        return ended
+
+    def _enter_edit(self, path: str, edit: _Edit) -> None:
+        edits = self._memory.edits.pop(path, [])
+        self._memory.edits[path] = [*edits, edit][-EDITS_MAX:]
+        _trim(self._memory.edits, FILES_MAX)
+
+    def _concern(self, record_id: str, path: str, reason: str = "not checked since") -> list[Ended]:
+        """End the passing checks that a change concerns, and note it as a possible fix of the failing ones; no path is every file."""
+        ended: list[Ended] = []
+        for run in self._memory.runs.values():
+            if run.has_passed and not run.is_stale and any(not path or scope.concerns(path) for scope in run.scopes):
+                run.is_stale = True
+                ended.append(Ended(run.id, reason))
+        if path:
+            self._credit(record_id, path)
         return ended
 
     def run(
@@ -150,22 +384,29 @@ class Ledger:
         """
         runs = self._memory.runs
         before = runs.pop(subject, None)
-        runs[subject] = _Run(record_id, xxh3_64_hexdigest(text.encode()), has_passed, list(scopes))
+        named = (
+            list(dict.fromkeys(path.rpartition("/")[2] for path in paths_in(text[-FAILURE_CHARS:])))[:NAMED_MAX]
+            if has_passed is False
+            else []
+        )
+        runs[subject] = _Run(record_id, xxh3_64_hexdigest(text.encode()), has_passed, list(scopes), named=named)
         _trim(runs, RUNS_MAX)
         self._note_failure(subject, has_failed=has_passed is False)
         ended: list[Ended] = []
         fixed: list[Fixed] = []
         if before is not None:
-            ended.append(Ended(before.id, _reason(before, runs[subject])))
+            if not before.is_stale:
+                ended.append(Ended(before.id, _reason(before, runs[subject])))
             if has_passed and before.has_passed is False:
-                fixed.append(Fixed(before.id, tuple(before.culprits)))
+                fixed.append(Fixed(before.id, _shares(before)))
         if has_passed and scopes:
             for other in [other for other in runs if other != subject and _is_covered(runs[other].scopes, scopes)]:
                 narrower = runs.pop(other)
                 self._note_failure(other, has_failed=False)
                 if narrower.has_passed is False:
-                    fixed.append(Fixed(narrower.id, tuple(narrower.culprits)))
-                ended.append(Ended(narrower.id, "fixed" if narrower.has_passed is False else "covered by a later check"))
+                    fixed.append(Fixed(narrower.id, _shares(narrower)))
+                if not narrower.is_stale:
+                    ended.append(Ended(narrower.id, "fixed" if narrower.has_passed is False else "covered by a later check"))
         return ended, fixed
 
     def fail(self, record_id: str, subject: str) -> list[Ended]:
@@ -190,15 +431,20 @@ class Ledger:
 
     def _keep(self, path: str, kept: list[_Seen]) -> None:
         views = self._memory.views
+        kept = kept[-VIEWS_MAX - SHELF_MAX :]
         views.pop(path, None)  # so that the file moves to the end: the first one is the one longest unseen
+        if len(kept) > SHELF_MAX:
+            shelf = [seen for seen in kept if seen.by]
+            dropped = {id(seen) for seen in shelf[:-SHELF_MAX]}
+            kept = [seen for seen in kept if id(seen) not in dropped]
         if kept:
             views[path] = kept
             _trim(views, FILES_MAX)
 
-    def _credit(self, record_id: str) -> None:
+    def _credit(self, record_id: str, path: str) -> None:
         for subject in self._memory.failing:
             if run := self._memory.runs.get(subject):
-                run.culprits.append(record_id)
+                run.culprits.append((record_id, path.rpartition("/")[2]))
                 del run.culprits[:-CULPRITS_MAX]
 
 
@@ -213,6 +459,20 @@ def _reason(before: _Run, now: _Run) -> str:
     if now.has_passed is False and before.has_passed is not None:
         return "broken since" if before.has_passed else "failed again"
     return "run again with the same output" if before.mark == now.mark else "run again with another output"
+
+
+def _shares(failure: _Run) -> tuple[tuple[str, float], ...]:
+    """The edits since a failure, oldest first, with their shares of the credit: files that it names have the larger one."""
+    edits = dict(failure.culprits)
+    likely = [edit for edit, name in edits.items() if name in failure.named]
+    others = [edit for edit in edits if edit not in likely]
+    part = NAMED_SHARE if likely and others else 1.0
+    shares = {edit: part / len(likely) for edit in likely} | {edit: (1.0 - part if likely else 1.0) / len(others) for edit in others}
+    return tuple((edit, round(shares[edit], 3)) for edit in edits)
+
+
+def _is_file(path: str, target: str) -> bool:
+    return f"/{path}".endswith(f"/{target.partition('::')[0].removeprefix('./')}")
 
 
 def _is_covered(old: Sequence[Scope], new: Sequence[Scope]) -> bool:
@@ -232,9 +492,9 @@ def _moved(seen: _Seen, hunks: Sequence[Hunk]) -> _Seen | None:
             by += hunk.new_lines - hunk.old_lines
         elif hunk.old_start <= seen.end:
             return None
-    return _Seen(seen.id, seen.agent, seen.start + by, seen.end + by, seen.mark) if by else seen
+    return _Seen(seen.id, seen.agent, seen.start + by, seen.end + by, seen.mark, seen.since, seen.by) if by else seen
 
 
-def _trim(table: dict[str, object] | dict[str, str] | dict[str, _Run] | dict[str, list[_Seen]], most: int) -> None:
+def _trim(table: dict[str, T], most: int) -> None:
     while len(table) > most:
         del table[next(iter(table))]

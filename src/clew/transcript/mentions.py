@@ -105,6 +105,16 @@ class Places:
                 return inner if not inner.startswith(_WORKTREES) else _in_worktree(inner)
         return path
 
+    def root(self, folder: str) -> str:
+        """The work tree that holds a folder: its worktree, else the first base that holds it, else itself."""
+        folder = folder.replace("\\", "/") if "\\" in folder else folder
+        for base in self.bases:
+            if folder == base or folder.startswith(f"{base}/"):
+                inner = folder[len(base) + 1 :]
+                prefix = next((prefix for prefix in _WORKTREES if inner.startswith(prefix)), "")
+                return f"{base}/{prefix}{inner[len(prefix) :].partition('/')[0]}" if prefix else base
+        return folder
+
     def folder(self, path: str) -> str:
         """An absolute folder relative to the first base that holds it, "" for a base itself."""
         return self.relative(f"{path}/.")[:-2] if path else ""

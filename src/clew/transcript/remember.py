@@ -8,16 +8,20 @@ are kept too, as they stand, in pieces: a record of kind `transcript` for each, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import msgspec
+from xxhash import xxh3_64_hexdigest
 
 from clew.records import Blob, Edge, EdgeKind, Layer, Observation, ObservationKind, Record, Resolution, Supersession, Text, Trust, identify
 from clew.task.commands import Scope, scope_of
+from clew.task.dead_ends import DEAD_ENDS_MAX, Act, Attempts, core_of
 from clew.task.outcomes import has_check_failed, has_failed
+from clew.task.paths import command_of
 from clew.task.prompts import answers, binding_sentences, spoken, spoken_in_refusal
+from clew.task.rules import overruled
 from clew.text.postings import Document, Use
 from clew.transcript import drafts
 from clew.transcript.commands import Command, check_of, command_line, understand
@@ -25,7 +29,8 @@ from clew.transcript.deeds import Deed, Joining, Verb
 from clew.transcript.dialects.values import count_of, list_of, mapping_of, text_of
 from clew.transcript.drafts import IMPORTANCE, Draft
 from clew.transcript.events import Change, Event
-from clew.transcript.ledger import Ended, Fixed, Ledger, View
+from clew.transcript.gitting import apply_git
+from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 from clew.transcript.mentions import Places, bases_of, names, paths
 from clew.transcript.statements import decisions, first_sentence
 from clew.transcript.vocabulary import listed
@@ -40,6 +45,7 @@ BODY_HEAD_CHARS, BODY_TAIL_CHARS = 20_000, 10_000
 MENTION_HEAD_CHARS, MENTION_TAIL_CHARS = 6_000, 2_000  # names of a longer text are found by their words alone
 VIEW_CHARS_MAX = 2_000_000  # guess: what is longer is a log, and is not read again to be compared
 TASKS_MAX = 200
+RULES_MAX = 64  # rules that a later word may still take back; guess
 _NUMBERED = re.compile(r"[ \t]*(\d{1,9})[→\t]")
 _TRUNCATED = re.compile(
     r"\.\.\. ?\[?\d[\d,]* (?:lines?|characters?|chars?|tokens?) (?:truncated|omitted)|…\d+ tokens truncated…"
@@ -62,6 +68,9 @@ class _Memory(msgspec.Struct):
     prompt: str = ""  # id of the newest prompt, parent of what is done for it
     bases: list[str] = msgspec.field(default_factory=list[str])
     tasks: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict[str, tuple[str, str]])
+    rules: list[tuple[str, str]] = msgspec.field(default_factory=list[tuple[str, str]])  # id and words of what binds, oldest first
+    dead_ends: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # subject: id of the live record
+    attempts: msgspec.Raw = msgspec.Raw(b"{}")
     joining: msgspec.Raw = msgspec.Raw(b"[]")
     ledger: msgspec.Raw = msgspec.Raw(b"{}")
 
@@ -100,9 +109,12 @@ class Remembering:
         self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
         self._joining = Joining.start(bytes(self._memory.joining) if memory else b"")
         self._ledger = Ledger(bytes(self._memory.ledger) if memory else b"")
+        self._attempts = Attempts(bytes(self._memory.attempts) if memory else b"")
         self._root = bases_of([root])
         self._places = Places([*self._root, *self._memory.bases])
         self._harvest = Harvest()
+        self._stood = ("", "")  # folder and branch of the newest observation
+        self._verdict: bool | None = None  # of the command that is being remembered
         self._verbs: dict[Verb, Callable[[Deed], None]] = {
             Verb.READ: self._read,
             Verb.SEARCH: self._search,
@@ -130,19 +142,27 @@ class Remembering:
         """What the constructor needs to go on, as JSON."""
         self._memory.joining = msgspec.Raw(self._joining.memory())
         self._memory.ledger = msgspec.Raw(self._ledger.memory())
+        self._memory.attempts = msgspec.Raw(self._attempts.memory())
         return msgspec.json.encode(self._memory)
 
     def take(self, events: Iterable[Event]) -> None:
         """Remember these events, the next ones of the transcript."""
         for event in events:
-            if not self._memory.bases and event.observation.cwd:
-                self._memory.bases = bases_of([event.observation.cwd])
+            seen = event.observation
+            if not self._memory.bases and seen.cwd:
+                self._memory.bases = bases_of([seen.cwd])
                 self._places = Places([*self._root, *self._memory.bases])
             for done in self._joining.join(event):
+                before = len(self._harvest.records)
                 if isinstance(done, Deed):
                     self._verbs[done.verb](done) if not done.text.startswith(drafts.REJECTED) else self._rejected(done)
+                    self._tried(done)
                 else:
                     self._others[done.observation.kind](done)
+                self._led_nowhere(done.last if isinstance(done, Deed) else done.observation, before)
+            if seen.branch and (seen.cwd, seen.branch) != self._stood:  # after the command that changed it, which knows more
+                self._stood = (seen.cwd, seen.branch)
+                self._end(self._ledger.switch("", self._places.root(seen.cwd), seen.branch, is_known=False), "", seen)
 
     def keep(self, raw: bytes, first_line: int, seq: int, at_ns: int, session: str) -> None:
         """Keep consumed lines as they stand; `first_line` is 0-based."""
@@ -199,9 +219,9 @@ class Remembering:
         if detail and detail.total:
             total, end = detail.total, end or detail.start + detail.lines - 1
         record_id = self._enter(drafts.read(deed, shown, start, end, total), deed.last, spill=detail.spilled if detail else "")
-        self._end(self._ledger.succeed(f"read:{deed.tool} {shown}"), record_id, deed.last)
+        self._worked(self._ledger.succeed(f"read:{deed.tool} {shown}"), record_id, deed.last)
         if view:
-            self._end(self._ledger.see(record_id, view, deed.last.agent), record_id, deed.last)
+            self._see(record_id, view, deed.last)
 
     def _search(self, deed: Deed) -> None:
         given = text_of(deed.inputs.get("path")) or text_of(deed.inputs.get("filePath"))
@@ -227,6 +247,7 @@ class Remembering:
         failed = None
         if deed.result is not None:
             failed = has_check_failed(meant.line, deed.result) if meant.line.checks else has_failed(deed.result)
+        self._verdict = failed
         has_passed = None if failed is None else not failed
         check = check_of(meant.line, self._places.folder(folder)) if meant.line.checks else ""
         draft = drafts.command(deed, line, meant, check, has_passed=has_passed)
@@ -235,12 +256,41 @@ class Remembering:
             record_id = self._again(deed, draft, drafts.output_of(deed), has_passed=has_passed if check or failed else None, scopes=scopes)
         else:
             record_id = self._enter(draft, deed.last, spill=_spill(deed))
-            ended = self._ledger.fail(record_id, draft.subject) if failed else self._ledger.succeed(draft.subject)
-            self._end(ended, record_id, deed.last)
-        if meant.changes and not failed:
-            self._end(
-                self._ledger.disturb(record_id, [self._places.absolute(path, folder) for path in meant.changes]), record_id, deed.last
-            )
+            if failed:
+                self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
+            else:
+                self._worked(self._ledger.succeed(draft.subject), record_id, deed.last)
+        if not failed:
+            self._changed(deed, meant, folder, record_id)
+
+    def _changed(self, deed: Deed, meant: Command, folder: str, record_id: str) -> None:
+        """What a command that worked did to files: those that git brings back, those that are gone, all others that it changed."""
+        done: set[str] = set()
+        for simple in meant.line.simples:
+            if simple.words[0] == "git" and len(simple.words) > 1:
+                root = self._places.root(folder)
+                ended = apply_git(
+                    self._ledger, simple.words, deed.text, record_id, root, lambda path: self._places.absolute(path, folder), done
+                )
+                self._end(ended, record_id, deed.last)
+        gone = [self._places.absolute(path, folder) for path in meant.removes]
+        if gone:
+            self._end(self._ledger.remove(record_id, gone), record_id, deed.last)
+        changed = [path for name in meant.changes if (path := self._places.absolute(name, folder)) not in done and path not in gone]
+        if changed:
+            self._end(self._ledger.disturb(record_id, changed), record_id, deed.last)
+
+    def _see(self, record_id: str, view: View, seen: Observation) -> None:
+        """Enter lines that were shown; where an earlier view shows them all, that one holds this one."""
+        self._end(self._ledger.see(record_id, view, seen.agent), record_id, seen)
+        if holder := self._ledger.holder(record_id, view.path):
+            self._harvest.edges.append(Edge(EdgeKind.CONTAINS, holder, record_id, 1.0, by=BY))
+
+    def _worked(self, ended: Iterable[Ended], record_id: str, seen: Observation) -> None:
+        """What had failed has worked: it is no longer open, and this is its fix."""
+        for item in ended:
+            self._end([item], record_id, seen)
+            self._harvest.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
 
     def _shown(self, deed: Deed, line: str, meant: Command) -> None:
         """A command that only shows one file is a read of it."""
@@ -256,7 +306,7 @@ class Remembering:
         draft = drafts.read(deed, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
         record_id = self._enter(replace(draft, text=f"$ {line}\n{deed.text}"), deed.last, spill=_spill(deed))
         if is_placed:
-            self._end(self._ledger.see(record_id, View(path, sight.start, lines), deed.last.agent), record_id, deed.last)
+            self._see(record_id, View(path, sight.start, lines), deed.last)
 
     def _edit(self, deed: Deed) -> None:
         inputs = deed.inputs
@@ -277,8 +327,8 @@ class Remembering:
         if deed.has_failed:
             self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
         elif deed.result is not None:
-            self._end(self._ledger.succeed(draft.subject), record_id, deed.last)
-            self._end(self._ledger.change(record_id, changes), record_id, deed.last)
+            self._worked(self._ledger.succeed(draft.subject), record_id, deed.last)
+            self._end(self._ledger.change(record_id, changes, _swap(inputs)), record_id, deed.last)
 
     def _write(self, deed: Deed) -> None:
         path = self._path_of(deed)
@@ -287,7 +337,7 @@ class Remembering:
         if deed.has_failed:
             self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
         elif deed.result is not None:
-            self._end(self._ledger.succeed(draft.subject), record_id, deed.last)
+            self._worked(self._ledger.succeed(draft.subject), record_id, deed.last)
             self._end(self._ledger.write(record_id, path), record_id, deed.last)
 
     def _fetch(self, deed: Deed) -> None:
@@ -341,6 +391,7 @@ class Remembering:
         else:
             answer_id = self._enter(drafts.answer(deed), deed.last)
             for pair in answers(deed.text):
+                self._take_back(pair, answer_id, deed.last)
                 self._rule(pair, deed.last, answer_id, Trust.OBSERVED)  # the question in it is the agent's
 
     def _tool(self, deed: Deed) -> None:
@@ -360,6 +411,47 @@ class Remembering:
         self._enter(drafts.rejection(deed, drafts.naming(deed, shown), shown), deed.last)
         if words := spoken_in_refusal(deed.text):
             self._said(words, deed.last)
+
+    def _tried(self, deed: Deed) -> None:
+        """A deed may take something back, or be refused, or fail for good. What subagents try is theirs to tell."""
+        if deed.result is None or deed.last.agent:
+            return
+        command = command_of(deed.tool, deed.inputs)
+        meant = understand(command) if command else None
+        line = meant.line if meant else None
+        judged = self._verdict if deed.verb is Verb.COMMAND and self._verdict is not None else has_failed(deed.result)
+        self._verdict = None
+        folder = self._folder(deed, meant) if meant else deed.last.cwd
+
+        def named(path: str) -> str:
+            name = self._places.relative(self._places.absolute(path, folder)) if path else ""
+            return "" if name.startswith(("/", "~")) else name
+
+        asked = deed.call.arguments if deed.call else ""
+        self._attempts.act(Act(deed.tool, deed.inputs, asked, line, command, deed.result, judged, named))
+
+    def _led_nowhere(self, seen: Observation, before: int) -> None:
+        """Make records of the dead ends that became known with this observation, and end those that it takes back.
+
+        before  records there were before it; the first since then is the one that told.
+        """
+        news = self._attempts.news()
+        if not (news.found or news.gone):
+            return
+        records = self._harvest.records
+        told_by = records[before].id if len(records) > before else self._memory.prompt
+        known = self._memory.dead_ends
+        for topic in news.gone:
+            if old := known.pop(_subject(topic), ""):
+                self._end([Ended(old, "worked later")], told_by, seen)
+        for topic, end in news.found:
+            subject = _subject(topic)
+            record_id = self._enter(drafts.dead_end(end, f"dead_end:{subject}"), seen, parent=told_by)
+            if old := known.pop(subject, ""):
+                self._end([Ended(old, "told again")], record_id, seen)
+            known[subject] = record_id
+            while len(known) > DEAD_ENDS_MAX:
+                del known[next(iter(known))]
 
     def _again(
         self, deed: Deed, draft: Draft, text: str, *, has_passed: bool | None, scopes: Sequence[Scope] = (), reason: str = ""
@@ -391,16 +483,31 @@ class Remembering:
     def _said(self, words: str, seen: Observation) -> None:
         """The user's own words, and the sentences among them that rule something in or out."""
         text = words if seen.kind is ObservationKind.RESULT else seen.text
+        if seen.kind is not ObservationKind.RESULT:  # of a refusal the deed tells
+            self._attempts.hear(words, seen)
         name = f"User: {first_sentence(words, drafts.NAME_CHARS_MAX)}"
         draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), IMPORTANCE["prompt"], Trust.USER)
         prompt_id = self._memory.prompt = self._enter(draft, seen, parent="")
+        self._take_back(words, prompt_id, seen)
         for sentence in binding_sentences(words):
             self._rule(sentence, seen, prompt_id, Trust.USER)
 
     def _rule(self, sentence: str, seen: Observation, parent: str, trust: Trust) -> None:
         subject = f"constraint:{' '.join(sentence.lower().split())}"
         name = drafts.one_line(sentence, drafts.NAME_CHARS_MAX)
-        self._enter(Draft(Layer.INTENT, "constraint", subject, name, sentence, "", IMPORTANCE["constraint"], trust), seen, parent=parent)
+        draft = Draft(Layer.INTENT, "constraint", subject, name, sentence, "", IMPORTANCE["constraint"], trust)
+        record_id = self._enter(draft, seen, parent=parent)
+        rules = self._memory.rules
+        self._end([Ended(old, "said again") for old, text in rules if text == sentence], record_id, seen)
+        self._memory.rules = [*((old, text) for old, text in rules if text != sentence), (record_id, sentence)][-RULES_MAX:]
+
+    def _take_back(self, words: str, by: str, seen: Observation) -> None:
+        """End the rules that these words of the user take back."""
+        rules = self._memory.rules
+        places = set(overruled(words, [text for _, text in rules]))
+        if places:
+            self._end([Ended(rules[at][0], "taken back later") for at in sorted(places)], by, seen)
+            self._memory.rules = [rule for at, rule in enumerate(rules) if at not in places]
 
     def _message(self, event: Event) -> None:
         seen = event.observation
@@ -417,6 +524,8 @@ class Remembering:
                 Layer.INTENT, "decision", subject, drafts.one_line(sentence, drafts.NAME_CHARS_MAX), sentence, "", IMPORTANCE["decision"]
             )
             self._enter(draft, seen, parent=message_id)
+        if not seen.agent:
+            self._attempts.say(text, seen)
 
     def _thinking(self, event: Event) -> None:
         seen = event.observation
@@ -459,7 +568,7 @@ class Remembering:
         if seen.tool == "edited_text_file":
             self._end(self._ledger.disturb(record_id, [path], "changed outside the session"), record_id, seen)
         if lines:
-            self._end(self._ledger.see(record_id, View(path, start or 1, lines), seen.agent), record_id, seen)
+            self._see(record_id, View(path, start or 1, lines), seen)
 
     def _boundary(self, event: Event) -> None:
         seen = event.observation
@@ -478,6 +587,7 @@ class Remembering:
 
     def _note(self, event: Event) -> None:
         seen = event.observation
+        self._attempts.interrupt(seen.text)
         if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
             name = f"Note: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
             importance = 0.5 if seen.tool == "pr-link" else IMPORTANCE["note"]
@@ -573,13 +683,17 @@ class Remembering:
         self._harvest.superseded.extend(
             Supersession(item.id, record_id, item.reason, seen.seq, seen.at_ns) for item in ended if item.id != record_id
         )
+        self._harvest.superseded.extend(
+            Supersession(old, record_id, "true again", seen.seq, seen.at_ns, is_undone=True) for old in self._ledger.returned()
+        )
 
     def _fix(self, fixed: Iterable[Fixed], record_id: str) -> None:
         for item in fixed:
             self._harvest.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
-            share = 1 / len(item.by) if item.by else 0.0
             # Any of the edits between may be the one; the failure's own command is not among them.
-            self._harvest.edges.extend(Edge(EdgeKind.FIXES, culprit, item.id, share, by=BY) for culprit in item.by if culprit != item.id)
+            self._harvest.edges.extend(
+                Edge(EdgeKind.FIXES, culprit, item.id, share, by=BY) for culprit, share in item.by if culprit != item.id
+            )
 
     def _path_of(self, deed: Deed) -> str:
         given = (deed.detail.path if deed.detail else "") or next(
@@ -594,6 +708,19 @@ class Remembering:
 
 def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
+
+
+def _swap(inputs: Mapping[str, object]) -> tuple[str, str]:
+    """Marks of what an edit replaced and of what replaced it; two empty ones where it made several changes."""
+    old, new = inputs.get("old_string"), inputs.get("new_string")
+    if not isinstance(old, str) or not isinstance(new, str):
+        return "", ""
+    gone, come = core_of(old, new)
+    return mark_of([gone]), mark_of([come])
+
+
+def _subject(topic: str) -> str:
+    return xxh3_64_hexdigest(topic.encode("utf-8", "replace"))
 
 
 def _spill(deed: Deed) -> str:

@@ -136,8 +136,8 @@ def _supersede(change: _Change, delta: Delta) -> None:
     for supersession in delta.superseded:
         said = rules.said_ending(supersession)
         ending = (to_stored(said.superseded_by), to_stored(said.reason), said.ended_seq, said.valid_to_ns)
-        changed = change.connection.write("records.supersede", *ending, change.workspace, to_stored(supersession.old))
-        change.counts.superseded += changed > 0
+        changed = change.connection.write("records.supersede", said.is_live, *ending, change.workspace, to_stored(supersession.old))
+        change.counts.superseded += changed > 0 and not said.is_live
 
 
 def _write_segment(change: _Change, source: int, segment: bytes, *, is_new: bool, is_replaced: bool) -> None:

@@ -37,8 +37,8 @@ SELECT r.id, (SELECT s.name FROM sources s WHERE s.source = r.source), r.seq, r.
 UPDATE records SET superseded_by = ?, reason = ?, ended_seq = ?, valid_to_ns = ? WHERE row = ?;
 
 -- name: supersede
--- End a record wherever it is held, because a producer says so.
-UPDATE records SET is_live = 0, superseded_by = ?, reason = ?, ended_seq = ?, valid_to_ns = ? WHERE workspace = ? AND id = ?;
+-- End a record wherever it is held, or bring it back, because a producer says so.
+UPDATE records SET is_live = ?, superseded_by = ?, reason = ?, ended_seq = ?, valid_to_ns = ? WHERE workspace = ? AND id = ?;
 
 -- name: move
 -- Put a record on a tier.

@@ -1,0 +1,266 @@
+"""Setbacks: the words by which an agent, a user or a tool says that a way is closed.
+
+Three readers of plain text: what the agent says when it gives something up or meets an obstacle, what the user says to
+turn the agent round, and which line of an output means that the same way will never work here. Each answers with a
+weight between 0 and 1: how probable it is that somebody would walk into it again if it were not written down. The
+weights are guesses, in the order of how plainly the words say it; a list of dead ends is cut by them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from clew.task.prompts import sentences
+
+SENTENCE_CHARS_MAX = 400  # guess: a longer one is pasted
+BEFORE_CHARS_MIN = 24  # a shorter sentence ("Fair point.") gives no reason
+CAUSE_CHARS_MIN = 40  # "The issue is:" names none
+REPORT_CHARS = 1_500  # guess: a message beyond it reports; its obstacles are those of others, unless it says plainly "I was wrong"
+STATEMENTS_MAX = 2  # guess: of one message
+OUTPUT_CHARS = 4_000  # of each end of an output: refusals of a tool stand at its ends
+
+GAVE_UP, OBSTACLE, CAUSE = 0.75, 0.5, 0.35
+CORRECTED, DOUBTED = 0.55, 0.42
+
+_NOT = (
+    r"(?:did not|didn['’]?t|does not|doesn['’]?t|do not|don['’]?t|won['’]?t|will not|would not|wouldn['’]?t|is not|isn['’]?t"
+    r"|are not|aren['’]?t|was not|wasn['’]?t|never)"
+)
+_THING = (
+    r"(?:approach|attempt|fix|change|idea|plan|logic|assumption|theory|hypothesis|solution|workaround|design|version|way"
+    r"|strategy|path)"
+)
+_GAVE_UP = re.compile(
+    rf"\b(?:that|this|it|which|{_THING})(?: {_THING})?(?: still)? {_NOT}"
+    r" (?:actually |really |quite )?(?:work|help|working|helping|enough|viable|feasible|right|correct)\b(?! (?:for|on"
+    r"|with|in|reliably|well)\b)"
+    r"|\b(?:try|trying|take|use|need|find|switch to|pivot to) (?:a|an|some) (?:completely |totally |slightly |much )?"
+    rf"(?:different|another|alternative|new|better|simpler|cleaner) (?:{_THING}|tack|method|route)"
+    rf"|\btry(?:ing)? another (?:{_THING})\b|\blet me (?:re-?think|reconsider|step back|start over|back up|backtrack)\b"
+    r"|\bre-?thinking (?:this|the|my)\b|\b(?:let me|i['’]?ll|i will|i need to|we need to|i should) (?:revert|undo"
+    r"|roll (?:this |it |that )?back|back out)\b"
+    r"|(?:^|\bi['’]?m |\bi am )(?:reverting|undoing|rolling back) (?:this|that|my|the)|\bdead[ -]end\b"
+    r"|\bback to square one\b|\bback to the drawing board\b"
+    rf"|\b(?:abandon|scrap|drop|ditch)(?:ing|ping)? (?:this|that|the|my)(?: \w+){{0,2}} (?:{_THING})\b|\bg(?:ive|iving|ave) up on\b"
+    rf"|\b(?:my|the|that|this) (?:(?:first|previous|earlier|initial|original|last|current) )?(?:{_THING}|diagnosis"
+    rf"|understanding|guess|reading)"
+    r" (?:was|is|were) (?:completely |totally |slightly |partly |also )?(?:wrong|incorrect|mistaken|flawed|off|too \w+"
+    r"|broken|invalid|misguided)\b"
+    r"|\bi (?:was (?:wrong|mistaken)|misread|misunderstood|misdiagnosed|overlooked|made a mistake|incorrectly|mistakenly"
+    r"|wrongly|shouldn['’]?t have|should have)\b"
+    r"|\b(?:was|is) (?:the wrong|a bad|not the right|a mistake|a red herring|kicking the can)\b",
+)
+_OBSTACLE = re.compile(
+    r"\b(?:can['’]?t|cannot|can not|couldn['’]?t|could not|(?:un|not )able to|no way to|impossible to|won['’]?t be able)\b"
+    rf"|\b{_NOT} (?:yet |currently |directly |actually |even )?(?:available|supported|installed|possible|accessible"
+    rf"|allowed|permitted"
+    r"|indexed|reachable|viable|feasible|implemented|exposed|an option|configured|authenticated|valid|needed|ideal|safe)\b"
+    rf"|\b{_NOT} (?:actually |even |currently |yet )?(?:exist|support|accept|allow|provide|expose|recogni[sz]e|handle|expand"
+    r"|propagate|take|match|apply|inherit|fire|trigger|persist|resolve|understand|implement|offer|return|have)\b"
+    r"|\b(?:unavailable|unsupported|infeasible|incompatible|blocked by|denied)\b"
+    r"|\b(?:would|will|could|might) (?:also |then |just )?(?:create|cause|introduce|break|conflict|overwrite|lose|fail|clobber"
+    r"|deadlock|leak|violate)\b"
+    r"|\bcircular (?:import|dependency|reference)|\btoo (?:large|big|slow|complex|fragile|risky|broad|strict|aggressive|expensive"
+    r"|invasive|noisy|flaky|much|many)\b"
+    r"|\b(?:permission denied|rate[ -]limited|timed? out|timing out|hangs|hanging|crash(?:es|ed)|clashes|collides|shadows)\b"
+    r"|\b(?:clunky|fragile|overkill|wasteful|brittle|hacky|pointless)\b|\bno such\b",
+)
+_IMPOSSIBLE = re.compile(
+    r"\bcan['’]?t\b|\bcannot\b|\bcircular\b|\bimpossible\b|\bnot (?:possible|supported|available|allowed)\b|\bno way\b"
+)
+_TURN = re.compile(
+    r"\binstead\b|\brather than\b|\bworkaround\b|\balternative(?:ly)?\b|\bskip (?:that|this|it)\b|\bfall(?:ing)? back\b"
+    r"|\b(?:different|another|other) "
+    rf"(?:{_THING}|tool|method|command|file|option)\b|\bso (?:i|we|let['’]?s|let me|i['’]?ll|we['’]?ll) "
+    r"|\b(?:let me|i['’]?ll|i will|let['’]?s|we['’]?ll) (?:use|try|switch|do it|write|run|check|put|move|keep|go|swap"
+    r"|make|do|add|fix|work|create|find|look"
+    r"|pass|build|install|copy|read|see|handle|mock|replace|call|take|remove|rename|split|inline|skip|drop)\b"
+    r"|\b(?:i|we) (?:need|have|should|must)(?: to)?\b|\bneeds? (?:to|a|an)\b|\bthe (?:simplest|best|right|safe|only"
+    r"|proper|correct|cleanest) ",
+)
+_PIVOT = re.compile(
+    r"^(?:wait|hmm+|hold on|oh|ah|actually|oops|unfortunately|turns out|it turns out|interesting|however|ugh|damn)\b",
+)
+_CAUSE = re.compile(
+    r"\b(?:root cause|culprit)\b|\bthe (?:real |actual |underlying |main )?(?:issue|problem|bug|cause"
+    r"|reason)(?: here)? (?:is|was|turned out)\b"
+    r"|\bfound (?:the|it|a) ?(?:bug|issue|problem|cause|culprit|root cause)?\b.{0,40}(?:[:!—–-])|\b(?:that|this"
+    r"|which)['’]?s? (?:is )?(?:why|because)\b",
+)
+# One of these stands in whatever the patterns above find: looking for them first is ten times cheaper.
+_GIVES_UP = (
+    "n't", "n’t", " not ", "never", "different", "another", "alternative", "new ", "better", "simpler", "cleaner", "thinking", "let me ",
+    "revert", "undo", "roll", "back", "dead", "square", "abandon", "scrap", "drop", "ditch", "giv", "gave", "wrong", "incorrect", "mistake",
+    "flawed", " off", "too ", "broken", "invalid", "misguided", "misread", "misunderstood", "misdiagnosed", "overlooked", "have", "bad",
+    "herring", "the right",
+)  # fmt: skip
+_MEETS = (
+    "n't", "n’t", "not", "able", "never", "no way", "impossible", "unsupported", "infeasible", "incompatible", "blocked", "denied", "creat",
+    "cause", "introduce", "break", "conflict", "overwrite", "lose", "fail", "clobber", "deadlock", "leak", "violate", "circular", "too ",
+    "limited", "time", "timing", "hang", "crash", "clash", "collide", "shadow", "clunky", "fragile", "overkill", "wasteful", "brittle",
+    "hacky", "pointless", "no such",
+)  # fmt: skip
+_ABOUT_OTHERS = re.compile(
+    r"\b(?:why|if|when|whenever|whether|what if|in case|unless|users?|you can|you could|should we|shall we|do you"
+    r"|ensures?|verif(?:y|ies)|tests? that)\b.{0,80}$",
+)
+_OF_A_LIST = re.compile(r"^\s{0,12}(?:[-*•|>]|\d{1,2}[.)]|#{1,6} )")
+
+_YIELDS = re.compile(
+    r"^(?:ah[,!. ]+|oh[,!. ]+|yes[,!. —–-]+|yeah[,!. —–-]+|hmm+[,!. ]+|ok(?:ay)?[,!. ]+)?(?:you(?:['’]re"
+    r"| are) (?:absolutely |completely |totally |quite |so )?(?:right|correct)\b"
+    r"|(?:good|great|fair|excellent|valid|nice)(?: point| catch| call| idea)\b|(?:my )?(?:mistake|bad|apolog\w+)\b"
+    r"|i apologi[sz]e|sorry\b|oops\b"
+    r"|i (?:misunderstood|misread|was wrong|see the (?:issue|problem|confusion|mistake))\b|understood\b|got it\b"
+    r"|makes sense\b|that['’]s (?:a much better|better|right|fair|a good point)"
+    r"|agreed\b|fair enough\b|true\b|right[,!. —–-])",
+    re.IGNORECASE,
+)
+_SOFT = re.compile(r"(?:got it|understood|makes sense|agreed|true|right[,!. —–-]|good idea|great idea|nice idea|good call)$", re.IGNORECASE)
+_TURNS_ROUND = re.compile(
+    r"^(?:no|nope|nah|wrong|stop|wait|hold on|actually|hmm+,? no)\b(?! (?:worries|problem|need|rush|thanks|idea|other"
+    r"|more|further)\b)"
+    r"|\b(?:that|this|it|these|those)(?:['’]s| is| are|['’]re) (?:not (?:what|how|right|correct|true|needed|working|good"
+    r"|the)|wrong|incorrect|broken|overkill|bad|too \w+)"
+    r"|\bnot (?:correct|right|what i)\b|\bi (?:meant|said|asked for|told you)\b|\b(?:you|we) (?:should(?: not|n['’]?t)"
+    r"|shouldn['’]?t have|didn['’]?t|did not|forgot|missed|broke|deleted|lost)\b"
+    r"|\bwhy (?:not|did|are|is|do|does|would|don['’]?t|didn['’]?t|isn['’]?t|aren['’]?t|have|has|on earth)\b"
+    r"|\bstill (?:not|no|fails?|failing|broken|doesn['’]?t|see|seeing|get|getting"
+    r"|happen\w*|the same|show\w*|there|displaying|does|an?|some|missing)\b|\b(?:doesn['’]?t|does not|didn['’]?t|did not"
+    r"|isn['’]?t|won['’]?t|not) (?:really |quite |actually )?(?:work|working|help|compile|build|look right|seem right"
+    r"|make sense|seem to|appear)\b|\b(?:revert|undo|roll (?:it |that |this )?back|go back to|put (?:it|that|this) back"
+    r"|back (?:it|that|this) out|get rid of|drop (?:it|this|that|the))\b"
+    r"|\binstead\b|\brather than\b|\bi(?:['’]d)? (?:would )?(?:rather|prefer)\b|\b(?:do not|don['’]?t) (?:do|use|add"
+    r"|change|touch|need|want|like|just|make|create|commit|push|run|remove|delete|write)\b"
+    r"|\btoo (?:complex|complicated|much|long|many|verbose|big|clever|intrusive)\b|\bover-?(?:engineer\w*|complicat\w*"
+    r"|kill)\b|\bi would have expected\b|\b(?:another|same|new) (?:error|issue|problem|failure|bug)\b"
+    r"|\b(?:made? (?:it|that|this) up|hallucinat\w+)\b|\bwon['’]?t work\b"
+    r"|\bkick(?:s|ing)? the can\b",
+    re.IGNORECASE,
+)
+_ASKS_ONLY = re.compile(
+    r"^(?:what|which|where|how|who|when|is there|are there|can you|could you|do we|does|did|should we)\b", re.IGNORECASE
+)
+
+_MISSING = re.compile(
+    r"^(?:[\w./-]{1,60}: (?:line \d+: |\d+: )?)?(?:[\w./+-]{1,60}: (?:command )?not found|command not found: \S{1,60}"
+    r"|.{0,40}\bnot recogni[sz]ed as (?:an internal|the name))"
+    r"|no such tool available|\bmodulenotfounderror: |\bno module named |cannot find module ['\"]"
+    r"|\bexecutable file not found\b|\bnot installed\b|\bis not a \w+ command\b"
+    r"|\bunknown (?:skill|command|tool|subcommand)\b|\bmcp server .{0,60}(?:not connected|disconnected|failed)"
+    r"|\benoent\b.{0,80}spawn|\bspawn \S{1,80} enoent|unable to locate package"
+    r"|\bcould not find (?:a version|package|executable)|\bno required module provides package|\bmissing script:",
+    re.MULTILINE,
+)
+_UNSUPPORTED = re.compile(
+    r"\b(?:unknown|unrecogni[sz]ed|invalid|illegal|unsupported|unexpected|no such) (?:option|flag|argument|arguments"
+    r"|subcommand|shorthand flag|switch|parameter)\b|\bunknown (?:command|flag|field|json field)\b"
+    r"|\bflag provided but not defined\b|\bnot (?:yet )?supported\b|\bunsupported\b|\bis deprecated\b"
+    r"|\bno longer (?:supported|available)\b|\bnotimplemented|\bunknown json field",
+)
+_DENIED = re.compile(
+    r"\bpermission denied\b|\boperation not permitted\b|\baccess (?:is )?denied\b|\beacces\b|\beperm\b"
+    r"|\bread-only file system\b|\bunauthori[sz]ed\b|\bforbidden\b|\b(?:status(?: code)?|http)[ :/.\d]{0,6} ?(?:401|403"
+    r"|404|429|50\d)\b"
+    r"|\bauthentication (?:failed|required)|\bnot (?:logged in|authenticated|authori[sz]ed)\b|\bcould not resolve host\b"
+    r"|\bnetwork is unreachable\b|\bconnection refused\b|\beconnrefused\b|\benotfound\b|\beai_again\b"
+    r"|\brate limit(?:ed)?\b|\bcannot connect to the docker daemon\b|\bblocked (?:by|in|for)\b"
+    r"|\bdomain .{0,80} is (?:not )?safe\b|\bunable to (?:access|fetch|verify)\b|\bsandbox\b"
+    r"|\bis already checked out at\b|\bprotected branch\b"
+    r"|\bexceeds? (?:the )?(?:maximum|limit)|\btoo (?:large|many requests)\b|\bwas blocked\b|\bnot allowed\b|\bcircular"
+    r"|\bimport cycle\b",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """What was said or printed, why ("" if not told), and how probable it is that somebody would run into it again."""
+
+    text: str
+    reason: str
+    weight: float
+
+
+def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
+    """What the agent says it gave up or cannot do, verbatim, the weightiest first, at most STATEMENTS_MAX.
+
+    An obstacle counts beside a turn ("… does not exist, so I'll …", "Let me use … instead"): alone it describes something.
+    with_causes  also causes that it says it found: worth something after a failure.
+    """
+    is_report = len(message) > REPORT_CHARS
+    found: list[tuple[float, int, Setback]] = []
+    every = [
+        (sentence, _OF_A_LIST.match(line) is not None)
+        for line in _outside_fences(message[:20_000])
+        for part in sentences(line)
+        if (sentence := part.strip(" *_#>-"))
+    ]
+    for at, (sentence, is_listed) in enumerate(every):
+        if len(sentence) > SENTENCE_CHARS_MAX or len(sentence) < 8 or sentence.endswith("?"):
+            continue
+        before = every[at - 1][0] if at and len(every[at - 1][0]) <= SENTENCE_CHARS_MAX else ""
+        after = every[at + 1][0] if at + 1 < len(every) and len(every[at + 1][0]) <= SENTENCE_CHARS_MAX else ""
+        plain = sentence.lower()  # searching lower case by itself is twice as fast as ignoring case
+        said = _GAVE_UP.search(plain) if _names(plain, _GIVES_UP) else None
+        if said and not _ABOUT_OTHERS.search(plain[: said.start()]) and not (is_report and is_listed):
+            context = before if len(before) >= BEFORE_CHARS_MIN else ""
+            found.append((GAVE_UP, at, Setback(sentence, context, GAVE_UP)))
+        elif is_report or is_listed:
+            continue
+        elif _names(plain, _MEETS) and (met := _OBSTACLE.search(plain)) and not _ABOUT_OTHERS.search(plain[: met.start()]):
+            is_turn, is_pivot = _TURN.search(plain) is not None, _PIVOT.match(plain) is not None
+            if is_turn or is_pivot or _TURN.search(after.lower()):
+                is_plain = _IMPOSSIBLE.search(plain) is not None
+                weight = round(OBSTACLE + 0.1 * is_pivot + 0.05 * is_plain - 0.1 * (not (is_turn or is_plain or "instead" in after)), 2)
+                found.append((weight, at, Setback(sentence, after, weight)))
+        elif with_causes and len(sentence) >= CAUSE_CHARS_MIN and _CAUSE.search(plain):
+            found.append((CAUSE, at, Setback(sentence, after, CAUSE)))
+    found.sort(key=lambda row: (-row[0], row[1]))
+    kept: list[Setback] = []
+    for _, _, setback in found:
+        if not any(setback.text in other.reason or other.text in setback.reason for other in kept):
+            kept.append(setback)
+    return kept[:STATEMENTS_MAX]
+
+
+def yields(message: str) -> float:
+    """How plainly the agent begins by giving in: 1 for "You're right" or "My mistake", 0.5 for "Got it", 0 for anything else."""
+    found = _YIELDS.match(message.lstrip())
+    return 0.0 if found is None else 0.5 if _SOFT.search(found[0]) else 1.0
+
+
+def turn_round(words: str) -> float:
+    """How plainly the user turns the agent round: CORRECTED, DOUBTED for a question, 0 for another request."""
+    head = words[:600]
+    if not _TURNS_ROUND.search(head):
+        return 0.0
+    return DOUBTED if _ASKS_ONLY.match(head) or head.rstrip().endswith("?") else CORRECTED
+
+
+def closed_way(output: str) -> tuple[float, str]:
+    """(weight, line) of the line that says that the same will never work here: nothing by that name, no such option, not allowed."""
+    text = output if len(output) <= 2 * OUTPUT_CHARS else f"{output[:OUTPUT_CHARS]}\n{output[-OUTPUT_CHARS:]}"
+    plain = text.lower()
+    plain = plain if len(plain) == len(text) else text  # a few letters of other alphabets grow
+    for pattern, weight in ((_MISSING, 0.65), (_DENIED, 0.6), (_UNSUPPORTED, 0.55)):
+        if found := pattern.search(plain):
+            start = text.rfind("\n", 0, found.start()) + 1
+            end = text.find("\n", found.end())
+            return weight, text[start : end if end >= 0 else len(text)].strip()[:SENTENCE_CHARS_MAX]
+    return 0.0, ""
+
+
+def _names(plain: str, words: tuple[str, ...]) -> bool:
+    return any(map(plain.__contains__, words))
+
+
+def _outside_fences(text: str) -> list[str]:
+    lines: list[str] = []
+    is_fenced = False
+    for line in text.split("\n"):
+        if line.lstrip().startswith(("```", "~~~")):
+            is_fenced = not is_fenced
+        elif not is_fenced:
+            lines.append(line)
+    return lines
