@@ -11,6 +11,7 @@ import numpy as np
 
 from clew.records import Packet, Record, Resolution, TaskState
 from clew.retrieval.assemble import Candidate
+from clew.retrieval.compressed import choose_with, covers
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals, Showing, heading_of, options_of
 from clew.retrieval.retrieve import choose, entry_of
@@ -52,10 +53,15 @@ def compact(
     options = options_of([Showing(records[at]) for at in order], originals, counter.measure_many)
     candidates = [Candidate(records[at].id, weights[at], group, each, WORTH) for at, each in zip(order, options, strict=True)]
     spent = counter.measure(front)
-    chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter, spent=spent)
-    shown = [(order[number], option) for number, option in sorted(chosen.items())]
-    entries = tuple(entry_of(records[at], option, weights[at], reasons[at]) for at, option in shown)
-    body = "".join(option.text for _, option in sorted(shown, key=lambda row: (records[row[0]].seq, records[row[0]].id)))
+    made = covers(reader, workspace, source.removeprefix("session:"), {record.id for record in records}, counter.measure_many)
+    chosen, choice, bought = choose_with(
+        made, candidates, lambda among, more: choose(among, budget_tokens=budget_tokens, counter=counter, spent=spent + more),
+        room=budget_tokens - spent,
+    )  # fmt: skip
+    shown = [(records[order[number]], option, weights[order[number]], reasons[order[number]]) for number, option in sorted(chosen.items())]
+    shown += [(one.record, one.option, one.weight, one.why) for one in bought]
+    entries = tuple(entry_of(*each) for each in shown)
+    body = "".join(option.text for _, option, *_ in sorted(shown, key=lambda row: (row[0].seq, row[0].id)))
     text = front + (heading_of(group) + body if body else "")
     return Packet(
         state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap,

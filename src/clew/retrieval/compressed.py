@@ -1,0 +1,218 @@
+"""Compressed: what a model made of a stretch of a session, as something that may be shown beside its originals.
+
+Each of its lines cites the records that it was made from. So a line holds only while all of them do, and what it says is
+paid for once: the records that a bought text speaks of are worth less for that. Nothing here asks a model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import msgspec
+
+from clew.records import Blob, Delta, EdgeKind, Record, Resolution, SourceState, Trust, handle_of
+from clew.retrieval.assemble import WORTH, Candidate, Choice, Option, scale
+from clew.retrieval.options import Originals
+from clew.store.originals import digest_of
+from clew.store.ports import Reader
+
+KIND = "compressed"
+LINE_WORTH = 0.5  # of a record, when a model's line speaks of it: more than one line of its own, less than a fold; guess
+BUDGET_SHARE_MAX = 0.5  # of what is left beside the hand-off; guess
+_CITED = re.compile(r" \[([0-9a-z]{8}(?: [0-9a-z]{8})*)\]$")
+
+Chosen: TypeAlias = tuple[dict[int, Option], Choice]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a compressed text, and the handles that it cites."""
+
+    text: str
+    handles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A compressed text as it can be shown now: its lines that still hold, and the ids of the records that those speak of."""
+
+    record: Record
+    option: Option
+    speaks_of: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A compressed text that is shown, with its weight and the reasons for it."""
+
+    record: Record
+    option: Option
+    weight: float
+    why: tuple[str, ...]
+
+
+def source_of(session: str) -> str:
+    """The name under which what was compressed of a session is kept: apart from it, so that no question finds one thing twice."""
+    return f"compressed:{session}"
+
+
+class Made(msgspec.Struct, array_like=True):
+    """A text that was ever made of a session: its id, and the positions of the first and the last record that it was made from."""
+
+    id: str
+    first: int
+    last: int
+
+
+def noted(state: SourceState | None, source: str, made: Made) -> SourceState:
+    """The state of a session's compressed texts, with one more: also those that have ended are known to a purge."""
+    before = [each for each in _made(state) if each.id != made.id]
+    return SourceState(source, made.id, len(before) + 1, note=msgspec.json.encode([*before, made]).decode())
+
+
+def made_from(reader: Reader, workspace: str, record: Record) -> list[str]:
+    """Ids of the compressed texts, true or not, in which words of a record may stand.
+
+    Those of its part and of every later one: each was made with the state of the work before it.
+    """
+    is_placed = record.source == f"session:{record.session}"  # what was seen live, or by a subagent, has positions of its own
+    made = _made(reader.source(workspace, source_of(record.session)))
+    return [each.id for each in made if each.last >= record.seq or not is_placed]
+
+
+def _made(state: SourceState | None) -> list[Made]:
+    return msgspec.json.decode(state.note, type=list[Made]) if state is not None and state.note else []
+
+
+def written(lines: Sequence[Line]) -> str:
+    """The text of these lines, as `read` takes it apart."""
+    return "".join(f"- {line.text} [{' '.join(line.handles)}]\n" for line in lines)
+
+
+def read(text: str) -> list[Line]:
+    """The lines of a compressed text. One without handles is left out: nobody could say whether it still holds."""
+    found = [(row[2:], _CITED.search(row)) for row in text.split("\n") if row.startswith("- ")]
+    return [Line(_CITED.sub("", row), tuple(cited[1].split(" "))) for row, cited in found if cited]
+
+
+def inputs_of(reader: Reader, workspace: str, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """For each compressed record, the ids of what it was made from, ordered by id."""
+    found: dict[str, list[str]] = {record_id: [] for record_id in ids}
+    for edge in reader.edges(workspace, ids):
+        if edge.kind is EdgeKind.DERIVED_FROM and edge.tail in found:
+            found[edge.tail].append(edge.head)
+    return {record_id: tuple(sorted(heads)) for record_id, heads in found.items()}
+
+
+def ended_of(reader: Reader, workspace: str, record: Record) -> tuple[int, int]:
+    """How many of the records that a compressed one was made from are no longer true, and how many there are."""
+    ids = inputs_of(reader, workspace, [record.id])[record.id]
+    return sum(not standing.is_live for standing in reader.standings(workspace, ids)), len(ids)
+
+
+def carried(reader: Reader, workspace: str, session: str, into: Reader) -> list[Delta]:
+    """Return what was compressed of a session, to be told to a store that holds the session up to some point.
+
+    A text that was made from anything that this store does not know is left out: it would speak of what came later.
+    """
+    source = source_of(session)
+    records = reader.of_source(workspace, source)
+    inputs = inputs_of(reader, workspace, [record.id for record in records])
+    kept = [record for record in records if inputs[record.id] and len(into.records(workspace, inputs[record.id])) == len(inputs[record.id])]
+    if not kept:
+        return []
+    originals = Originals(reader, workspace)
+    data = [originals.bytes_of(record.whole) for record in kept]
+    edges = [edge for edge in reader.edges(workspace, [record.id for record in kept]) if edge.kind is EdgeKind.DERIVED_FROM]
+    blobs = {digest_of(each): each for each in data}
+    blobs_of = tuple(Blob(digest, each) for digest, each in blobs.items())
+    return [Delta(kept[0].kind, source, is_whole=True, records=tuple(kept), edges=tuple(edges), blobs=blobs_of, state=SourceState(source))]
+
+
+def covers(
+    reader: Reader, workspace: str, session: str, live: Collection[str], measure: Callable[[Sequence[str]], Sequence[float]]
+) -> list[Cover]:
+    """Return the compressed texts of a session that still say something true, ordered by (seq, id).
+
+    live     ids of the records that are true now.
+    measure  token counts of many texts at once.
+    """
+    records = reader.of_source(workspace, source_of(session))
+    if not records:
+        return []
+    inputs = inputs_of(reader, workspace, [record.id for record in records])
+    originals = Originals(reader, workspace)
+    drafts: list[tuple[Record, str, tuple[str, ...], bool]] = []
+    for record in records:
+        ids = {handle_of(record_id): record_id for record_id in inputs[record.id]}
+        lines = read(originals.text_of(record.whole))
+        held = [line for line in lines if all(ids.get(handle, "") in live for handle in line.handles)]
+        if held:
+            spoken = tuple(dict.fromkeys(ids[handle] for line in held for handle in line.handles))
+            drafts.append((record, _shown(record, held), spoken, len(held) == len(lines)))
+    counts = measure([text for _, text, _, _ in drafts])
+    return [
+        Cover(record, Option(Resolution.FULL if is_whole else Resolution.FOLDED, text, tokens, is_whole=is_whole), spoken)
+        for (record, text, spoken, is_whole), tokens in zip(drafts, counts, strict=True)
+    ]
+
+
+def choose_with(
+    covers: Sequence[Cover],
+    candidates: Sequence[Candidate],
+    choose: Callable[[Sequence[Candidate], float], Chosen],
+    *,
+    room: float,
+) -> tuple[dict[int, Option], Choice, list[Bought]]:
+    """Choose among candidates, and buy the compressed texts that give more for a token than the last thing that was bought.
+
+    choose   chooses among candidates when so many tokens of the room are spent.
+    room     tokens for all of it.
+    Returns  what `choose` does, and the texts that stand beside it, in order of time.
+    Nothing is bought as long as everything fits: then the originals say it better. A record that a bought text speaks of keeps
+    only what it is worth beyond the line. One look is taken, not the best of all sets: the price is the one without the texts.
+    """
+    chosen, choice = choose(candidates, 0.0)
+    if not covers or choice.shadow_price <= 0:
+        return chosen, choice, []
+    at = {candidate.id: number for number, candidate in enumerate(candidates)}
+    gains: list[tuple[float, str, Cover]] = []
+    for cover in covers:
+        gain = sum(_gain(candidates[at[each]], chosen.get(at[each])) for each in cover.speaks_of if each in at)
+        if gain > choice.shadow_price * cover.option.tokens:
+            gains.append((gain, cover.record.id, cover))
+    bought: list[Bought] = []
+    spent = 0.0
+    for gain, _, cover in sorted(gains, key=lambda row: (-row[0] / max(row[2].option.tokens, 1e-9), row[1])):
+        if spent + cover.option.tokens <= room * BUDGET_SHARE_MAX:
+            spent += cover.option.tokens
+            why = (f"{KIND}, says of {len(cover.speaks_of)} records what there is no room to show",)
+            bought.append(Bought(cover.record, cover.option, gain, why))
+    if not bought:
+        return chosen, choice, []
+    told = {each for one in bought for cover in covers if cover.record.id == one.record.id for each in cover.speaks_of}
+    less = [replace(candidate, worth=_less(candidate.worth or WORTH)) if candidate.id in told else candidate for candidate in candidates]
+    chosen, choice = choose(less, spent)
+    return chosen, choice, sorted(bought, key=lambda one: (one.record.seq, one.record.id))
+
+
+def _gain(candidate: Candidate, shown: Option | None) -> float:
+    """What a line adds for a record, beside the way in which it is shown anyway."""
+    worth = candidate.worth or WORTH
+    have = worth[shown.resolution] * scale(shown) if shown else 0.0
+    return candidate.weight * max(0.0, LINE_WORTH - have)
+
+
+def _less(worth: Mapping[Resolution, float]) -> dict[Resolution, float]:
+    return {resolution: max(0.0, share - LINE_WORTH) for resolution, share in worth.items()}
+
+
+def _shown(record: Record, lines: Sequence[Line]) -> str:
+    handle = handle_of(record.id)
+    body = written(lines).rstrip("\n")
+    if record.trust == Trust.QUOTED:  # as every text from outside
+        body = f"‹quoted {handle}\n{body}\nquoted {handle}›"
+    return f"--- [{handle}] {record.name}\n{body}\n"
