@@ -28,6 +28,12 @@ class Reply:
     read: int | None = None
 
 
+def honest(text: str) -> str:
+    """A line for each piece: its topic, its first line, and where that stands."""
+    pieces = PIECE.findall(text)
+    return "\n".join(f"- {'failed' if 'Error' in said else 'done'}: {said.splitlines()[0][:80]} [{handle}]" for handle, _, said in pieces)
+
+
 @dataclass(slots=True)
 class Server:
     """What was asked, and what is answered next: the script first, then `answer` of each request's text."""
@@ -36,7 +42,7 @@ class Server:
     script: list[Reply] = field(default_factory=list[Reply])
     asked: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-    answer: Callable[[str], str] = lambda text: honest(text)
+    answer: Callable[[str], str] = honest
     goes_on: threading.Event = field(default_factory=threading.Event)
     most_at_once: int = 0
     at_once: int = 0
@@ -47,12 +53,6 @@ class Server:
         return [payload["messages"][-1]["content"] for payload in self.asked]
 
 
-def honest(text: str) -> str:
-    """A line for each piece: its topic, its first line, and where that stands."""
-    pieces = PIECE.findall(text)
-    return "\n".join(f"- {'failed' if 'Error' in said else 'done'}: {said.splitlines()[0][:80]} [{handle}]" for handle, _, said in pieces)
-
-
 @contextmanager
 def served() -> Iterator[Server]:
     """A server while the block runs."""
@@ -61,7 +61,7 @@ def served() -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *_: Any) -> None:
             pass
 
         def do_POST(self) -> None:
@@ -99,7 +99,9 @@ def served() -> Iterator[Server]:
                     "usage": {"input_tokens": read, "output_tokens": len(reply.text) // 3},
                 }
             return {
-                "choices": [{"message": {"role": "assistant", "content": reply.text}, "finish_reason": "length" if reply.is_cut else "stop"}],
+                "choices": [
+                    {"message": {"role": "assistant", "content": reply.text}, "finish_reason": "length" if reply.is_cut else "stop"}
+                ],
                 "usage": {"prompt_tokens": read, "completion_tokens": len(reply.text) // 3},
             }
 

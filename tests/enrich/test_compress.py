@@ -2,73 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SESSION, session_of, turn
+from compressing import SESSION, compact, compress, merged, said, session_of, texts, turn
 from model_server import PIECE, Reply, Server, honest
 
 from clew.engine import Engine
-from clew.enrich.compress import Compressed
-from clew.enrich.models import Chat, Compressor, Off, compressor_of
-from clew.errors import AnswersUnusable, CompressionOff, ModelError, ModelRefused, ModelTruncated, ModelUnreachable, ModelUnreadable
-from clew.records import EdgeKind, Packet, Record, Trust, handle_of
-from clew.retrieval.compressed import inputs_of, source_of
-from clew.settings import Settings, workspace_of
-from clew.store.memory import MemoryStore
-from clew.store.ports import Writer
-from clew.store.sqlite import SqliteStore
+from clew.enrich.models import Answer, Asked, Chat, Compressor, Off
+from clew.errors import AnswersUnusable, CompressionOff
+from clew.records import EdgeKind, Trust, handle_of
+from clew.retrieval.compressed import covers, inputs_of, source_of
+from clew.settings import workspace_of
+from clew.text.tokens import counter
 
-CHUNK = 6000
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    root = tmp_path / "repo"
-    (root / ".git").mkdir(parents=True)
-    return root
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    values = Settings(tmp_path / "home", jobs=1)
-    store: Writer = MemoryStore() if request.param == "memory" else SqliteStore(values.database)
-    yield Engine(store, values)
-    store.close()
-
-
-@pytest.fixture
-def waits() -> list[float]:
-    """The seconds that a client would have waited between its tries."""
-    return []
-
-
-@pytest.fixture
-def model(server: Server, waits: list[float]) -> Compressor:
-    return Chat(server.url, "small-model", timeout_s=20, wait=waits.append)
-
-
-def compress(engine: Engine, repo: Path, session: Path | str, model: Compressor, *, chunk: int = CHUNK, dry_run: bool = False) -> Compressed:
-    return engine.compress(repo, [str(session)], model, tokenizer="claude", chunk_tokens=chunk, dry_run=dry_run)
-
-
-def texts(engine: Engine, repo: Path) -> list[Record]:
-    return engine.store.of_source(workspace_of(repo)[0], source_of(SESSION))
-
-
-def said(engine: Engine, repo: Path) -> list[str]:
-    return [engine.unfold(repo, record.id).data.decode() for record in texts(engine, repo)]
-
-
-def compact(engine: Engine, repo: Path, budget_tokens: int, at: str | None = None) -> Packet:
-    return engine.compact(SESSION, at=at, budget_tokens=budget_tokens, tokenizer="claude", path=repo)
+both_stores = pytest.mark.parametrize("engine", ["memory", "sqlite"], indirect=True)
 
 
 # -- what is asked, and what is kept ----------------------------------------------------------------
 
 
+@both_stores
 def test_each_part_becomes_a_record_beside_its_originals_with_where_it_comes_from(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
 ) -> None:
@@ -107,7 +63,10 @@ def test_parts_end_where_a_turn_ends_and_carry_the_state_and_the_points_of_the_p
     assert "Move ledger 0 to its shard." in kept
 
 
-def test_a_second_run_asks_nothing_and_changes_nothing(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:
+@both_stores
+def test_a_second_run_asks_nothing_and_changes_nothing(
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
+) -> None:
     path = session_of(tmp_path, 6)
     compress(engine, repo, path, model)
     key, _ = workspace_of(repo)
@@ -120,6 +79,7 @@ def test_a_second_run_asks_nothing_and_changes_nothing(engine: Engine, repo: Pat
     assert engine.store.generation(key) == generation
 
 
+@both_stores
 def test_another_model_is_asked_anew_and_its_texts_replace_the_others(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
 ) -> None:
@@ -151,40 +111,31 @@ def test_a_session_that_has_grown_is_asked_about_its_new_parts_alone(
     assert done.known >= len(before) - 1
     assert len(server.asked) - asked == done.parts - done.known
     assert texts(engine, repo)[: done.known] == before[: done.known]
-    inputs = [each for held in inputs_of(engine.store, workspace_of(repo)[0], [one.id for one in texts(engine, repo)]).values() for each in held]
+    inputs = [
+        each for held in inputs_of(engine.store, workspace_of(repo)[0], [one.id for one in texts(engine, repo)]).values() for each in held
+    ]
     assert len(inputs) == len(set(inputs))
 
 
+@both_stores
 def test_a_run_that_ends_in_the_middle_goes_on_where_it_was(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
 ) -> None:
     path = session_of(tmp_path, 8)
-    server.script = [Reply(""), Reply("key is wrong", status=401)]
-    server.script[0] = Reply("- done: moved one ledger [00000000]")
 
     class Killed(Exception):
         pass
 
-    answers = 0
-
-    def dies_at_the_third(text: str) -> str:
-        nonlocal answers
-        answers += 1
-        return honest(text)
-
-    server.script = []
-    server.answer = dies_at_the_third
-
     class Dying:
         name, place = model.name, model.place
 
-        def ask(self, asked: object) -> object:
-            if answers == 2:
+        def ask(self, asked: Asked) -> Answer:
+            if len(server.asked) == 2:
                 raise Killed
-            return model.ask(asked)  # pyright: ignore[reportArgumentType]
+            return model.ask(asked)
 
     with pytest.raises(Killed):
-        compress(engine, repo, path, Dying())  # pyright: ignore[reportArgumentType]
+        compress(engine, repo, path, Dying())
     assert len(texts(engine, repo)) == 2
 
     done = compress(engine, repo, path, model)
@@ -407,10 +358,10 @@ def test_what_is_made_of_text_from_outside_is_shown_as_such(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
 ) -> None:
     path = session_of(tmp_path, 6)
-    fetch = {"type": "tool_use", "id": "t9", "name": "WebFetch", "input": {"url": "https://example.org/shards", "prompt": "read"}}
+    fetch = json.dumps({"url": "https://example.org/shards", "prompt": "read"})
     lines = path.read_text().splitlines()
     fetched = turn(9, "Read the page.", "true", "Shards are warm in summer.", "It says so.")
-    fetched[1] = fetched[1].replace('"name": "Bash", "input": {"command": "true"}', f'"name": "WebFetch", "input": {__import__("json").dumps(fetch["input"])}')
+    fetched[1] = fetched[1].replace('"name": "Bash", "input": {"command": "true"}', f'"name": "WebFetch", "input": {fetch}')
     path.write_text("\n".join([*fetched, *lines]) + "\n")
 
     compress(engine, repo, path, model)
@@ -424,23 +375,36 @@ def test_what_is_made_of_text_from_outside_is_shown_as_such(
 # -- what comes of it -------------------------------------------------------------------------------
 
 
+def lines_that_hold(engine: Engine, repo: Path) -> list[str]:
+    """Of all texts of the session, the lines that a packet may show now."""
+    key, _ = workspace_of(repo)
+    live = {record.id for record in engine.store.of_source(key, f"session:{SESSION}")}
+    found = covers(engine.store, key, SESSION, live, counter("claude").measure_many)
+    return [told.line.text for cover in found for told in cover.told]
+
+
+@both_stores
 def test_a_packet_shows_a_text_where_there_is_no_room_for_the_originals(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
 ) -> None:
+    server.answer = merged
     path = session_of(tmp_path, 10)
     engine.ingest([path], repo=repo)
-    plain = compact(engine, repo, 2500)
+    budgets = (600, 900, 1200, 1500, 1800)
+    plain = [compact(engine, repo, budget) for budget in budgets]
 
     compress(engine, repo, path, model)
 
-    packet = compact(engine, repo, 2500)
-    shown = [entry for entry in packet.entries if entry.kind == "compressed"]
-    assert shown
-    assert all(entry.kind != "compressed" for entry in plain.entries)
-    assert packet.tokens <= 2500
-    assert all(entry.text in packet.text for entry in shown)
-    assert len({entry.id for entry in packet.entries}) == len(packet.entries)
-    assert compact(engine, repo, 2500) == packet
+    packets = [compact(engine, repo, budget) for budget in budgets]
+    shown = [[entry for entry in packet.entries if entry.kind == "compressed"] for packet in packets]
+    assert any(shown)
+    assert all(entry.kind != "compressed" for packet in plain for entry in packet.entries)
+    for packet, before, entries in zip(packets, plain, shown, strict=True):
+        assert packet.tokens <= packet.budget_tokens
+        assert entries or packet == before
+        assert all(entry.text in packet.text for entry in entries)
+        assert len({entry.id for entry in packet.entries}) == len(packet.entries)
+    assert [compact(engine, repo, budget) for budget in budgets] == packets
     assert all(entry.kind != "compressed" for entry in compact(engine, repo, 200_000).entries)
 
 
@@ -465,35 +429,36 @@ def test_a_text_that_knows_what_came_after_the_cut_is_not_shown(
     assert all(entry.kind != "compressed" for entry in compact(engine, repo, 1500, at="u1").entries)
 
 
+@both_stores
 def test_a_line_about_what_is_no_longer_true_is_not_shown_and_the_text_is_suspect(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
 ) -> None:
     path = session_of(tmp_path, 10)
+    looked = turn(20, "Look at the shards.", "git status", "On branch main\nnothing to commit", "Nothing is open.")
+    path.write_text("\n".join(looked) + "\n" + path.read_text())
+    server.answer = merged
     compress(engine, repo, path, model)
-    first = texts(engine, repo)[0]
+    first, key = texts(engine, repo)[0], workspace_of(repo)[0]
     assert engine.explain(repo, first.id).standing.reason == ""
-    key, _ = workspace_of(repo)
+    before = lines_that_hold(engine, repo)
+    assert "done: Nothing is open." in before
 
-    again = turn(10, "Check ledger 0 again.", "python move_rows.py --ledger 0", "all rows are there", "It is done.")
-    path.write_text(path.read_text() + "\n".join(again) + "\n")
+    path.write_text(path.read_text() + "\n".join(turn(21, "Look again.", "git status", "On branch main\nchanges not staged", "So.")) + "\n")
     engine.ingest([path], repo=repo)
-    ended = [
-        record
-        for record, standing in zip(
-            engine.store.records(key, inputs_of(engine.store, key, [first.id])[first.id]),
-            engine.store.standings(key, inputs_of(engine.store, key, [first.id])[first.id]),
-            strict=True,
-        )
-        if not standing.is_live
-    ]
-    shown = [entry for entry in compact(engine, repo, 2500).entries if entry.id == first.id]
-    if ended:
-        assert engine.explain(repo, first.id).standing.is_live
-        assert "no longer true" in engine.explain(repo, first.id).standing.reason
-        assert all(handle_of(record.id) not in entry.text for record in ended for entry in shown)
-    assert said(engine, repo)[0]
+
+    inputs = engine.store.records(key, inputs_of(engine.store, key, [first.id])[first.id])
+    standings = engine.store.standings(key, [record.id for record in inputs])
+    [ended] = [record for record, standing in zip(inputs, standings, strict=True) if not standing.is_live]
+    assert "git status" in ended.name
+    assert lines_that_hold(engine, repo) == [text for text in before if text != "done: Nothing is open."]
+    assert all("Nothing is open. [" not in compact(engine, repo, budget).text for budget in (600, 1200, 1800))
+    explained = engine.explain(repo, first.id).standing
+    assert explained.is_live
+    assert explained.reason == f"1 of the {len(inputs)} records that it was made from are no longer true"
+    assert "Nothing is open." in said(engine, repo)[0]
 
 
+@both_stores
 def test_a_purged_record_takes_along_what_was_made_of_it_and_of_what_came_after(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
 ) -> None:
@@ -513,6 +478,7 @@ def test_a_purged_record_takes_along_what_was_made_of_it_and_of_what_came_after(
         assert engine.store.standings(key, [record.id])[0].reason == "purged: private"
 
 
+@both_stores
 def test_a_purged_session_takes_its_texts_along(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:
     compress(engine, repo, session_of(tmp_path, 4), model)
 
@@ -523,6 +489,7 @@ def test_a_purged_session_takes_its_texts_along(engine: Engine, repo: Path, tmp_
     assert engine.store.source(key, source_of(SESSION)) is None
 
 
+@both_stores
 def test_a_text_that_was_purged_is_not_made_again(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:
     path = session_of(tmp_path, 4)
     compress(engine, repo, path, model)
@@ -553,123 +520,3 @@ def test_provenance_is_explained(engine: Engine, repo: Path, tmp_path: Path, ser
 
     assert {how for how, *_ in links} == {EdgeKind.DERIVED_FROM.value}
     assert {handle for _, _, handle, _ in links} <= {handle for handle, _, _ in PIECE.findall(server.texts[0])}
-
-
-# -- servers that misbehave -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("spoken", ["", "anthropic+"])
-def test_both_dialects_are_spoken_and_their_counts_are_told(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, spoken: str
-) -> None:
-    speaks = compressor_of(f"{spoken}{server.url}/v1", "some-model", key="sk-very-secret", timeout_s=20)
-
-    done = compress(engine, repo, session_of(tmp_path, 2), speaks)
-
-    assert done.billed_in > 1000
-    assert done.billed_out > 10
-    headers = {name.lower(): value for name, value in server.headers[0].items()}
-    assert (headers.get("x-api-key") or headers["authorization"].removeprefix("Bearer ")) == "sk-very-secret"
-    assert b"sk-very-secret" not in b"".join(file.read_bytes() for file in engine.settings.home.glob("*") if file.is_file())
-
-
-@pytest.mark.parametrize(
-    ("bad", "waited"),
-    [
-        (Reply("slow down", status=429, headers={"Retry-After": "7"}), [7.0]),
-        (Reply("slow down", status=429), [1.0]),
-        (Reply("oops", status=500), [1.0]),
-        (Reply("overloaded", status=529, headers={"Retry-After": "soon"}), [1.0]),
-        (Reply("- done: never [x]", hangs_up=True), [1.0]),
-        (Reply(raw=b'{"choices": [{"mess'), [1.0]),
-        (Reply(raw=b"[1, 2]"), [1.0]),
-        (Reply(raw=b'{"choices": []}'), [1.0]),
-    ],
-    ids=["429 and when", "429", "500", "529 and no date", "hangs up", "broken JSON", "other JSON", "no choice"],
-)
-def test_what_may_pass_is_tried_again(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor, waits: list[float], bad: Reply, waited: list[float]
-) -> None:
-    server.script = [bad]
-
-    done = compress(engine, repo, session_of(tmp_path, 2), model)
-
-    assert (done.asked, len(server.asked), waits) == (1, 2, waited)
-    assert len(texts(engine, repo)) == 1
-
-
-@pytest.mark.parametrize(
-    ("bad", "error", "words"),
-    [
-        (Reply("slow down", status=429), ModelRefused, "status 429 (4 times): slow down"),
-        (Reply("oops", status=500), ModelRefused, "status 500"),
-        (Reply("- done: never [x]", hangs_up=True), ModelUnreachable, "hung up before it had answered, 4 times"),
-        (Reply(raw=b"<html>hello</html>"), ModelUnreadable, "cannot be read"),
-    ],
-    ids=["429", "500", "hangs up", "a web page"],
-)
-def test_what_does_not_pass_is_an_error_after_a_few_tries(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor, waits: list[float], bad: Reply, error: type[ModelError], words: str
-) -> None:
-    server.script = [bad] * 4
-
-    with pytest.raises(error, match=re.escape(words)):
-        compress(engine, repo, session_of(tmp_path, 2), model)
-
-    assert (len(server.asked), waits) == (4, [1.0, 2.0, 4.0])
-
-
-@pytest.mark.parametrize(
-    ("bad", "words"),
-    [
-        (Reply("no such key: sk-very-secret", status=401), "no such key: …"),
-        (Reply("no such model", status=404), "no such model"),
-        (Reply("too large", status=413), "--chunk-tokens"),
-        (Reply("go there", status=307, headers={"Location": "http://127.0.0.1:1/"}), "status 307"),
-        (Reply("spent", status=429, headers={"Retry-After": "86400"}), "status 429: spent"),
-        (Reply(raw=b"\xff\xfe no words", status=400), "status 400"),
-    ],
-    ids=["key", "model", "size", "redirect", "not before tomorrow", "no text"],
-)
-def test_what_will_not_pass_is_an_error_at_once_and_the_key_is_never_shown(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, waits: list[float], bad: Reply, words: str
-) -> None:
-    server.script = [bad]
-
-    with pytest.raises(ModelRefused, match=re.escape(words)) as raised:
-        compress(engine, repo, session_of(tmp_path, 2), Chat(server.url, "m", key="sk-very-secret", timeout_s=20, wait=waits.append))
-
-    assert (len(server.asked), waits) == (1, [])
-    assert "sk-very-secret" not in f"{raised.value} {raised.value!r} {vars(raised.value)}"
-
-
-def test_an_answer_that_takes_too_long_is_an_error_and_not_tried_again(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, waits: list[float]
-) -> None:
-    server.script = [Reply("- done: late [x]", waits=True)]
-
-    with pytest.raises(ModelUnreachable, match="no whole answer within 0.2 s"):
-        compress(engine, repo, session_of(tmp_path, 2), Chat(server.url, "m", timeout_s=0.2, wait=waits.append))
-
-    assert (len(server.asked), waits) == (1, [])
-
-
-def test_a_server_that_reads_only_a_part_of_what_is_sent_is_found_out(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
-) -> None:
-    """Some servers cut a long request to their window without a word; what they then say is about something else."""
-    server.script = [Reply("- done: it [x]", read=700)]
-
-    with pytest.raises(ModelTruncated, match="only 700 of about"):
-        compress(engine, repo, session_of(tmp_path, 2), model)
-
-
-def test_nobody_at_the_address_is_an_error_at_once(engine: Engine, repo: Path, tmp_path: Path, waits: list[float]) -> None:
-    import socket
-
-    with socket.socket() as held:  # bound and not listening: who connects is refused
-        held.bind(("127.0.0.1", 0))
-        with pytest.raises(ModelUnreachable, match="nobody answers there"):
-            compress(engine, repo, session_of(tmp_path, 2), Chat(f"http://127.0.0.1:{held.getsockname()[1]}", "m", timeout_s=5, wait=waits.append))
-
-    assert waits == []

@@ -36,22 +36,33 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Cover:
-    """A compressed text as it can be shown now: its lines that still hold, and the ids of the records that those speak of."""
+class Told:
+    """A line that still holds, how it is written, how long that is, and the ids of the records that it speaks of."""
 
-    record: Record
-    option: Option
+    line: Line
+    tokens: float
     speaks_of: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Cover:
+    """A compressed text as it can be shown now: the lines that still hold. `tokens` is what it takes beside its lines."""
+
+    record: Record
+    told: tuple[Told, ...]
+    tokens: float
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Bought:
-    """A compressed text that is shown, with its weight and the reasons for it."""
+    """Lines of a compressed text that are shown, with their weight and the reasons for it."""
 
     record: Record
     option: Option
     weight: float
     why: tuple[str, ...]
+    speaks_of: frozenset[str]
 
 
 def source_of(session: str) -> str:
@@ -145,19 +156,18 @@ def covers(
         return []
     inputs = inputs_of(reader, workspace, [record.id for record in records])
     originals = Originals(reader, workspace)
-    drafts: list[tuple[Record, str, tuple[str, ...], bool]] = []
+    found: list[Cover] = []
     for record in records:
         ids = {handle_of(record_id): record_id for record_id in inputs[record.id]}
         lines = read(originals.text_of(record.whole))
         held = [line for line in lines if all(ids.get(handle, "") in live for handle in line.handles)]
         if held:
-            spoken = tuple(dict.fromkeys(ids[handle] for line in held for handle in line.handles))
-            drafts.append((record, _shown(record, held), spoken, len(held) == len(lines)))
-    counts = measure([text for _, text, _, _ in drafts])
-    return [
-        Cover(record, Option(Resolution.FULL if is_whole else Resolution.FOLDED, text, tokens, is_whole=is_whole), spoken)
-        for (record, text, spoken, is_whole), tokens in zip(drafts, counts, strict=True)
-    ]
+            frame, *tokens = measure([_shown(record, []), *(written([line]) for line in held)])
+            told = tuple(
+                Told(line, length, tuple(ids[handle] for handle in line.handles)) for line, length in zip(held, tokens, strict=True)
+            )
+            found.append(Cover(record, told, frame, len(held) == len(lines)))
+    return found
 
 
 def choose_with(
@@ -167,36 +177,59 @@ def choose_with(
     *,
     room: float,
 ) -> tuple[dict[int, Option], Choice, list[Bought]]:
-    """Choose among candidates, and buy the compressed texts that give more for a token than the last thing that was bought.
+    """Choose among candidates, and buy those lines of compressed texts that give more for a token than what was bought last.
 
     choose   chooses among candidates when so many tokens of the room are spent.
     room     tokens for all of it.
     Returns  what `choose` does, and the texts that stand beside it, in order of time.
-    Nothing is bought as long as everything fits: then the originals say it better. A record that a bought text speaks of keeps
-    only what it is worth beyond the line. One look is taken, not the best of all sets: the price is the one without the texts.
+    Nothing is bought as long as everything fits: then the originals say it better. A record that a bought line speaks of keeps
+    only what it is worth beyond the line. One look is taken, not the best of all sets: the price is the one without the lines,
+    and they are left out again where all of it together is not worth more with them.
     """
     chosen, choice = choose(candidates, 0.0)
     if not covers or choice.shadow_price <= 0:
         return chosen, choice, []
-    at = {candidate.id: number for number, candidate in enumerate(candidates)}
-    gains: list[tuple[float, str, Cover]] = []
-    for cover in covers:
-        gain = sum(_gain(candidates[at[each]], chosen.get(at[each])) for each in cover.speaks_of if each in at)
-        if gain > choice.shadow_price * cover.option.tokens:
-            gains.append((gain, cover.record.id, cover))
+    gains = {candidate.id: _gain(candidate, chosen.get(number)) for number, candidate in enumerate(candidates)}
+    offers = [offer for cover in covers if (offer := _offer(cover, gains, choice.shadow_price)) is not None]
     bought: list[Bought] = []
     spent = 0.0
-    for gain, _, cover in sorted(gains, key=lambda row: (-row[0] / max(row[2].option.tokens, 1e-9), row[1])):
-        if spent + cover.option.tokens <= room * BUDGET_SHARE_MAX:
-            spent += cover.option.tokens
-            why = (f"{KIND}, says of {len(cover.speaks_of)} records what there is no room to show",)
-            bought.append(Bought(cover.record, cover.option, gain, why))
+    for offer in sorted(offers, key=lambda each: (-each.weight / each.option.tokens, each.record.id)):
+        if spent + offer.option.tokens <= room * BUDGET_SHARE_MAX:
+            spent += offer.option.tokens
+            bought.append(offer)
     if not bought:
         return chosen, choice, []
-    told = {each for one in bought for cover in covers if cover.record.id == one.record.id for each in cover.speaks_of}
+    told = frozenset[str]().union(*(each.speaks_of for each in bought))
     less = [replace(candidate, worth=_less(candidate.worth or WORTH)) if candidate.id in told else candidate for candidate in candidates]
-    chosen, choice = choose(less, spent)
-    return chosen, choice, sorted(bought, key=lambda one: (one.record.seq, one.record.id))
+    beside, rest = choose(less, spent)
+    if rest.worth + LINE_WORTH * sum(candidate.weight for candidate in candidates if candidate.id in told) <= choice.worth:
+        return chosen, choice, []  # what had to go for the lines was worth more than they are
+    return beside, rest, sorted(bought, key=lambda one: (one.record.seq, one.record.id))
+
+
+def _offer(cover: Cover, gains: Mapping[str, float], price: float) -> Bought | None:
+    """The lines of a text that are worth more than `price` for a token, if all of them with their frame are; a record counts once."""
+    kept: list[int] = []
+    gained = 0.0
+    spoken: set[str] = set()
+
+    def worth_of(at: int) -> float:
+        return sum(gains.get(each, 0.0) for each in cover.told[at].speaks_of if each not in spoken)
+
+    for at in sorted(range(len(cover.told)), key=lambda at: (-worth_of(at) / cover.told[at].tokens, at)):
+        gain = worth_of(at)
+        if gain > price * cover.told[at].tokens:
+            kept.append(at)
+            gained += gain
+            spoken.update(cover.told[at].speaks_of)
+    tokens = cover.tokens + sum(cover.told[at].tokens for at in kept)
+    if gained <= price * tokens:
+        return None
+    is_whole = cover.is_whole and len(kept) == len(cover.told)
+    text = _shown(cover.record, [cover.told[at].line for at in sorted(kept)])
+    option = Option(Resolution.FULL if is_whole else Resolution.FOLDED, text, tokens, is_whole=is_whole)
+    why = (f"{KIND}: says of {len(spoken)} records what there is no room to show",)
+    return Bought(cover.record, option, gained, why, frozenset(spoken))
 
 
 def _gain(candidate: Candidate, shown: Option | None) -> float:
@@ -212,7 +245,7 @@ def _less(worth: Mapping[Resolution, float]) -> dict[Resolution, float]:
 
 def _shown(record: Record, lines: Sequence[Line]) -> str:
     handle = handle_of(record.id)
-    body = written(lines).rstrip("\n")
+    body = written(lines)
     if record.trust == Trust.QUOTED:  # as every text from outside
-        body = f"‹quoted {handle}\n{body}\nquoted {handle}›"
-    return f"--- [{handle}] {record.name}\n{body}\n"
+        body = f"‹quoted {handle}\n{body}quoted {handle}›\n"
+    return f"--- [{handle}] {record.name}\n{body}"
