@@ -25,11 +25,14 @@ _TOPIC = re.compile(rf"^[*_`]{{0,2}}({'|'.join(TOPICS)})[*_`]{{0,2}}\s*:[*_]{{0,
 _BRACKET = re.compile(r"\s*\[([^\[\]\n]{8,400})\]")
 _HANDLE = re.compile(r"(?<![0-9a-z])[0-9a-z]{8}(?![0-9a-z])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
-_PATH = re.compile(r"(?:[A-Za-z]:)?[\w.@~+-]*(?:[/\\][\w.@~+-]+)+|(?<![\w.])[\w@+-]+(?:\.[\w-]+)*\.[A-Za-z]\w{0,9}\b")
+_PATH = re.compile(r"(?:[A-Za-z]:)?[\w.@~+-]*(?:[/\\][\w.@~+-]+)+|(?<![\w.])\.?[\w@+-]+(?:\.[\w-]+)*\.[A-Za-z]\w{0,9}\b")
 _SHORT = re.compile(r"[A-Za-z]{1,3}/[A-Za-z]{1,3}|[A-Za-z]{1,2}(?:\.[A-Za-z]{1,2})+")  # `I/O`, `e.g`: no names of anything
 _WORD = re.compile(r"\w+")
 _CODE_SPAN = re.compile(r"`([^`\n]{1,300})`")
 _LONG_NUMBER = re.compile(r"(?<![\w.])\d{3,}(?!\w)")  # shorter ones may be counts that the model made itself
+_MEASURE = re.compile(r"(?<![\w.:])\d+(?:\.\d+)+")  # `3.774`, `2.1.100`
+_FLAG = re.compile(r"(?<!\S)--?[A-Za-z][\w-]+")
+_MIXED = re.compile(r"(?=\w*\d)(?=\w*[A-Za-z])\w{4,}")  # hashes and the like
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3})")
 
 
@@ -110,7 +113,10 @@ class _Seen:
             return name in self._numbers
         if _WORD.fullmatch(name):
             return name in self._words
-        if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self._sent):
+        if name[0].isdecimal() and _MEASURE.fullmatch(name):  # a unit may follow
+            return re.search(rf"(?<![\w.]){re.escape(name)}(?!\d|\.\d)", self._sent) is not None
+        # A dash and a digit may follow: that is how grep writes a line near a match.
+        if re.search(rf"(?<![\w-]){re.escape(name)}(?!\w|-[A-Za-z_])", self._sent):
             return True
         if "/" in name or "\\" in name or name.rpartition(".")[2].lower() in EXTENSIONS:
             return False
@@ -118,7 +124,7 @@ class _Seen:
 
 
 def names_in(text: str) -> list[str]:
-    """The paths, file names, identifiers and numbers of three digits and more that a line names, each once, in order."""
+    """The paths, file names, identifiers, flags, hashes and longer numbers that a line names, each once, in order."""
     found: dict[str, None] = {}
     for span in _CODE_SPAN.findall(text):
         found.update(dict.fromkeys(word for word in _WORD.findall(span) if len(word) > 2))
@@ -127,7 +133,8 @@ def names_in(text: str) -> list[str]:
         rest = rest.replace(path, " ", 1)
         if not _SHORT.fullmatch(path):
             found.setdefault(path.removeprefix("./").rstrip(".-"))
-    found.update(dict.fromkeys(word for word in _WORD.findall(rest) if looks_rare(word)))
+    found.update(dict.fromkeys(word for word in _WORD.findall(rest) if looks_rare(word) or _MIXED.fullmatch(word)))
+    found.update(dict.fromkeys([*_MEASURE.findall(rest), *_FLAG.findall(rest)]))
     found.update(dict.fromkeys(_LONG_NUMBER.findall(_GROUPED.sub("", rest))))
     return [name for name in found if name]
 
