@@ -65,7 +65,7 @@ class Copying:
     def ask(self, asked: Asked) -> Answer:
         """Answer, and try the judge on altered lines of the same answer."""
         rows: list[tuple[str, str]] = []
-        pieces = {handle: text for handle, text in PIECE.findall(asked.text)}
+        pieces: dict[str, str] = dict(PIECE.findall(asked.text))
         for handle, text in pieces.items():
             lines = [line.strip() for line in text.splitlines() if LINE_CHARS[0] <= len(line.strip()) <= LINE_CHARS[1]]
             lines = [line for line in lines if "[" not in line]
@@ -80,7 +80,9 @@ class Copying:
             changed = self._altered(line, whole)
             if changed:
                 self._counts.altered += 1
-                kept = judge(f"- {changed} [{handle}]", is_cut=False, pieces=pieces, sent=asked.text, tokens=tokens, counter=counter("claude"))
+                kept = judge(
+                    f"- {changed} [{handle}]", is_cut=False, pieces=pieces, sent=asked.text, tokens=tokens, counter=counter("claude")
+                )
                 self._counts.altered_dropped += kept.invented
         return Answer("\n".join(f"- {line} [{handle}]" for line, handle in rows[:8]))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from model_server import PIECE
-
 from clew.engine import Engine
 from clew.enrich.compress import Compressed
 from clew.enrich.models import Compressor
 from clew.records import Packet, Record
 from clew.retrieval.compressed import source_of
 from clew.settings import workspace_of
+from tests.enrich.model_server import PIECE
 
 SESSION = "22222222-3333-4444-8555-666666666666"
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from model_server import Server, served
 
 from clew.engine import Engine
 from clew.enrich.models import Chat, Compressor
@@ -14,6 +13,7 @@ from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.store.ports import Writer
 from clew.store.sqlite import SqliteStore
+from tests.enrich.model_server import Server, served
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-from compressing import SESSION, compact, compress, merged, said, session_of, texts, turn
-from model_server import PIECE, Reply, Server, honest
 
 from clew.engine import Engine
 from clew.enrich.models import Answer, Asked, Chat, Compressor, Off
@@ -17,6 +15,8 @@ from clew.records import EdgeKind, Trust, handle_of
 from clew.retrieval.compressed import covers, inputs_of, source_of
 from clew.settings import workspace_of
 from clew.text.tokens import counter
+from tests.enrich.compressing import SESSION, compact, compress, merged, said, session_of, texts, turn
+from tests.enrich.model_server import PIECE, Reply, Server, honest
 
 both_stores = pytest.mark.parametrize("engine", ["memory", "sqlite"], indirect=True)
 

@@ -7,12 +7,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from compressing import compress, session_of, texts
-from model_server import Reply, Server
 
 from clew.engine import Engine
 from clew.enrich.models import Chat, Compressor, Off, compressor_of
 from clew.errors import BadEndpoint, CompressionOff, ModelError, ModelRefused, ModelTruncated, ModelUnreachable, ModelUnreadable
+from tests.enrich.compressing import compress, session_of, texts
+from tests.enrich.model_server import Reply, Server
 
 
 @pytest.mark.parametrize("spoken", ["", "anthropic+"])

@@ -25,7 +25,9 @@ _NAMED = re.compile(
     r"(?i)(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)[\w-]{0,30}"
     r"[\"'`]?[ \t]{0,4}[:=]{1,2}[ \t]{0,4}[\"'`]?([^\s\"'`,;(){}\[\]<>$]{8,200})"
 )
-_IS_VALUE = re.compile(r"(?=.*\d)(?=.*[A-Za-z])")  # a name in code that stands behind another has no digit, or is called
+_IS_VALUE = re.compile(
+    r"(?=.*\d)(?=.*[A-Za-z])(?![A-Za-z]+\d{1,5}(?:[A-Z][a-z]+)+\Z)"
+)  # not a name in code, nor a type such as `Uint8Array`
 
 
 def masked(text: str) -> tuple[str, int]:
