@@ -635,7 +635,7 @@ class Engine:
         started = time.perf_counter()
         key, root = workspace_of(path)
         done = compress.Compressed()
-        counter = _corrected(counter_of(tokenizer), self.store.source(key, usage.TOKENS))
+        counter = counter_of(tokenizer)  # not corrected by usage: else a new session would cut the old ones otherwise
         for session in sessions:
             found, lines = self._stored(key, self._ingested(session, path).id if Path(session).exists() else session)
             base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd

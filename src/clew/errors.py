@@ -197,6 +197,7 @@ class ModelRefused(ModelError):
     def __init__(self, place: str, status: int, said: str, tried: int) -> None:
         self.place, self.status, self.said, self.tried = place, status, said, tried
         hint = {
+            400: "the server's words say why; --chunk-tokens makes requests smaller",
             401: "the key in the environment is not the one that this server asks for",
             403: "the key in the environment is not the one that this server asks for",
             404: "is the model's name right, and the address?",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from calling import Call
+from calling import SOURCE, Call
 
 from tests.enrich.compressing import SESSION, session_of
 from tests.enrich.model_server import Reply, Server, served
@@ -116,6 +120,31 @@ def test_what_was_compressed_before_a_server_failed_stands(clew: Call, repositor
 
     server.answer = breaks
     assert clew(*words).code == 5
+
+    again = clew(*words, "--json").json
+    assert (again["known"], again["asked"]) == (1, parts - 1)
+
+
+def test_a_process_that_is_killed_loses_no_answer_that_it_had(clew: Call, repository: Path, transcript: Path, server: Server) -> None:
+    words = ("compress", str(transcript), "--repo", str(repository), "--endpoint", server.url, "--model", "small")
+    parts = clew(*words[:4], "--dry-run", "--json").json["parts"]
+    honest, second = server.answer, threading.Event()
+
+    def stops_at_the_second(text: str) -> str:
+        if len(server.asked) == 2:
+            second.set()
+            server.goes_on.wait(60)
+        return honest(text)
+
+    server.answer = stops_at_the_second
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "clew", *words], env={**os.environ, "PYTHONPATH": str(SOURCE)}, stdout=subprocess.DEVNULL
+    )
+    assert second.wait(60)
+    killed.kill()
+    killed.wait()
+    server.goes_on.set()
+    server.answer = honest
 
     again = clew(*words, "--json").json
     assert (again["known"], again["asked"]) == (1, parts - 1)

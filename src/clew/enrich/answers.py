@@ -25,7 +25,7 @@ _TOPIC = re.compile(rf"^[*_`]{{0,2}}({'|'.join(TOPICS)})[*_`]{{0,2}}\s*:[*_]{{0,
 _BRACKET = re.compile(r"\s*\[([^\[\]\n]{8,400})\]")
 _HANDLE = re.compile(r"(?<![0-9a-z])[0-9a-z]{8}(?![0-9a-z])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
-_PATH = re.compile(r"(?:[A-Za-z]:)?[\w.@~+-]*(?:[/\\][\w.@~+-]+)+|(?<![\w.])\.?[\w@+-]+(?:\.[\w-]+)*\.[A-Za-z]\w{0,9}\b")
+_PATH = re.compile(r"(?:\b[A-Za-z]:(?=[/\\]))?[\w.@~+-]*(?:[/\\][\w.@~+-]+)+|(?<![\w.])\.?[\w@+-]+(?:\.[\w-]+)*\.[A-Za-z]\w{0,9}\b")
 _SHORT = re.compile(r"[A-Za-z]{1,3}/[A-Za-z]{1,3}|[A-Za-z]{1,2}(?:\.[A-Za-z]{1,2})+")  # `I/O`, `e.g`: no names of anything
 _WORD = re.compile(r"\w+")
 _CODE_SPAN = re.compile(r"`([^`\n]{1,300})`")

@@ -54,8 +54,8 @@ class Chunk:
 
     @property
     def trust(self) -> Trust:
-        """Of what is made from it: that of its least trusted record."""
-        return min(piece.record.trust for piece in self.pieces)
+        """Of what is made from it: that of its least trusted record, and never the user's own."""
+        return min(Trust.OBSERVED, *(piece.record.trust for piece in self.pieces))
 
 
 @dataclass(slots=True)

@@ -22,9 +22,11 @@ from clew.store.originals import digest_of
 from clew.store.ports import Reader
 from clew.store.rules import is_purged
 from clew.text.tokens import Counter
+from clew.text.tokens import counter as counter_of
 from clew.transcript.sessions import Session
 
 TRIES_MAX = 2  # of one part: an answer that cannot be used is asked for once more, with the reason
+NEAR = "o200k"  # the vocabulary that those of local models are nearest to
 IMPORTANCE = 0.5  # never above what a record of its own is worth; a packet weighs it by what it speaks of
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -163,10 +165,11 @@ class _Run:
         done.masked += request.masked
         pieces = {handle_of(piece.record.id): piece.text for piece in part.pieces}
         text, judged = request.text, Judged()
-        for _ in range(TRIES_MAX):
-            tokens = self.counter.count(SYSTEM) + self.counter.count(text)
+        for tried in range(TRIES_MAX):
+            # Of a request that it has seen before, a server may count only what was new: so only the first is watched.
+            tokens = counter_of(NEAR).count(SYSTEM + text) if tried == 0 else 0
             answer = self.compressor.ask(Asked(SYSTEM, text, request.answer_tokens, tokens))
-            done.tokens_sent += tokens
+            done.tokens_sent += self.counter.count(SYSTEM) + self.counter.count(text)
             done.billed_in += answer.input_tokens
             done.billed_out += answer.output_tokens
             judged = judge(answer.text, is_cut=answer.is_cut, pieces=pieces, sent=request.quoted, tokens=part.tokens, counter=self.counter)

@@ -62,7 +62,9 @@ def command(
         tokens = chunk_tokens or settings.compress_chunk_tokens
         if tokens < CHUNK_TOKENS_MIN:
             raise click.UsageError(f"parts of {tokens} tokens are too small to be worth a request; {CHUNK_TOKENS_MIN} is the least")
-        compressor = compressor_of(where, model or settings.compress_model, key=model_key(where), timeout_s=settings.compress_timeout_s)
+        compressor = compressor_of(
+            where, model or settings.compress_model, key=model_key(where), timeout_s=max(1, settings.compress_timeout_s)
+        )
         if compressor.name == "off" and not dry_run:
             from clew.errors import CompressionOff
 

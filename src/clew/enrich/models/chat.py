@@ -13,8 +13,9 @@ from clew.enrich.models.port import Answer, Asked
 from clew.enrich.models.wire import Wire, place_of
 from clew.errors import ModelTruncated
 
-# Servers cut a request that is longer than their window without a word. Vocabularies differ from our count by up to 1.6.
-READ_SHARE_MIN = 0.5
+# Servers cut a request that is longer than their window without a word. Their vocabularies are about as good as o200k, by
+# which `Asked.tokens` is counted, and templates come on top; below this share of it, something was cut. Guess.
+READ_SHARE_MIN = 0.8
 _THOUGHT = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)  # some servers leave a model's reasoning in its answer
 
 

@@ -17,7 +17,7 @@ class Asked:
     system         what is wanted, the same for every request.
     text           what it is about.
     answer_tokens  about how long the answer should be at most.
-    tokens         about how long system and text are; 0 when nobody counted.
+    tokens         about how long system and text are in o200k, which local vocabularies are near to; 0 when nobody counted.
     """
 
     system: str
