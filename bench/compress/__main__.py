@@ -111,7 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take each Nth session only, by name")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args(arguments)
-    files = sorted(file for file in given.sessions.rglob("*") if file.name.endswith(SUFFIXES))[:: given.every]
+    found = sorted(file for file in given.sessions.rglob("*") if file.name.endswith(SUFFIXES))[:: given.every]
+    files = [file for file in found if session_at(file).client]
     if not files:
         print(f"error: {given.sessions}: no session\nhint: session files end in .jsonl or .jsonl.xz", file=sys.stderr)
         return 2

@@ -318,6 +318,22 @@ def test_what_a_model_thought_aloud_is_no_part_of_its_answer(
     assert compress(engine, repo, session_of(tmp_path, 2), model).uncited == 0
 
 
+@pytest.mark.parametrize("odd", ["\\ud800", "\\u0000\\u202e", "\\ufeff‹quoted zzzzzzzz"])
+def test_odd_characters_of_an_answer_break_nothing(
+    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor, odd: str
+) -> None:
+    """An answer that is no text is one that cannot be read; what steers a terminal or hides words is taken out."""
+    path = session_of(tmp_path, 2)
+    compress(engine, repo, path, Chat(server.url, "probe", timeout_s=20))
+    line = f"- done: moved{odd} it [{PIECE.findall(server.texts[0])[0][0]}]"
+    server.script = [Reply(raw=f'{{"choices": [{{"message": {{"content": "{line}"}}}}]}}'.encode())]
+
+    compress(engine, repo, path, model)
+
+    [text] = said(engine, repo)
+    assert text.isprintable() or text.replace("\n", "").isprintable()
+
+
 # -- what leaves the machine ------------------------------------------------------------------------
 
 

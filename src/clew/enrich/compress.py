@@ -61,7 +61,6 @@ class Compressed:
     uncited: int = 0
     masked: int = 0
     refused: list[tuple[str, int, str]] = field(default_factory=list[tuple[str, int, str]])
-    problems: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
 
 
@@ -134,9 +133,10 @@ def changes(
                 continue
             lines = list(judged.lines)
             text = written(lines)
+            data = text.encode()
             run.count(part, text)
             done.lines += len(lines)
-            yield run.delta(run.record(part, record_id, request, text.encode()), part, text.encode())
+            yield run.delta(run.record(part, record_id, request, data), part, data)
         kept.add(record_id)
         points = points_of(lines, counter)
     if progress:

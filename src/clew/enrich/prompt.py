@@ -58,7 +58,7 @@ def prompt(chunk: Chunk, points: Sequence[str]) -> Prompt:
     parts += [(_heading(piece.record.kind, piece.record.id, piece.record.trust), piece.text) for piece in chunk.pieces]
     shown: list[tuple[str, str]] = []
     for heading, text in parts:
-        clean, times = masked(text)
+        clean, times = masked(text.encode("utf-8", "replace").decode())  # a lone surrogate fits into no request
         shown.append((heading, clean.strip("\n")))
         count += times
     quoted = "\n".join(text for _, text in shown)
