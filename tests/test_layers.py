@@ -106,6 +106,18 @@ def test_no_room_below_enrich_reaches_the_network() -> None:
     assert reaching == []
 
 
+def test_connections_are_opened_in_one_place_alone() -> None:
+    """Whoever reads `clew.enrich.models` has read all that leaves the machine."""
+    reaching = {
+        name
+        for name, tree, _ in MODULES
+        for module, _ in imported(tree)
+        if module.partition(".")[0] in NETWORK or module.startswith("urllib.request")
+    }
+
+    assert reaching == {"enrich/models/wire"}
+
+
 def test_retrieval_holds_a_reader_and_cannot_name_a_writer() -> None:
     named = [
         f"{name}.py:{node.lineno}"

@@ -38,7 +38,7 @@ from clew.records import (
     handle_of,
     identify,
 )
-from clew.retrieval import calibration
+from clew.retrieval import calibration, compressed
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
 from clew.retrieval.retrieve import retrieve as assemble_packet
@@ -55,8 +55,10 @@ from clew.transcript import usage
 if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls that read them, so that a question starts fast
     from clew.codebase.tree import Report
     from clew.enrich.calibrate import Calibrated
+    from clew.enrich.compress import Compressed
     from clew.enrich.couple import Coupled
     from clew.enrich.history import Told
+    from clew.enrich.models import Compressor
     from clew.lifecycle.warm import Warmed
     from clew.retrieval.files import FileList
     from clew.retrieval.impact import Impacted
@@ -575,6 +577,10 @@ class Engine:
         key, _ = workspace_of(path)
         record = self._record(key, handle)
         [standing] = self.store.standings(key, [record.id])
+        if record.kind == compressed.KIND and standing.is_live:
+            ended, made_from = compressed.ended_of(self.store, key, record)
+            reason = f"{ended} of the {made_from} records that it was made from are no longer true" if ended else ""
+            standing = replace(standing, reason=reason)
         versions = self.store.of_subject(key, record.subject)
         standings = self.store.standings(key, [version.id for version in versions])
         links = links_of(self.store, key, record)
@@ -640,6 +646,7 @@ class Engine:
         prefix.open_workspace(key, str(root))
         embedder = load(self.settings.embedder) if self.settings.embedder else None
         accept(prefix, key, deltas(lines, session=session, root=str(root), embedder=embedder))
+        accept(prefix, key, compressed.carried(self.store, key, session.id, prefix))
         return Compacting(
             prefix,
             key,
@@ -650,22 +657,75 @@ class Engine:
             embedder,
         )
 
+    def compress(
+        self,
+        path: Path,
+        sessions: Sequence[str],
+        compressor: Compressor,
+        *,
+        tokenizer: str,
+        chunk_tokens: int,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Compressed:
+        """Have a model make a short text of each part of these sessions, and keep what can be believed of it beside the originals.
+
+        sessions  each the path of a transcript, which is ingested first, or the id of an ingested one.
+        dry_run   send nothing and keep nothing, but say what would be sent.
+        Each text is durable before the next one is asked for. Raises ModelError; what was kept before stands. Raises
+        AnswersUnusable where a model has answered and nothing of it could be kept.
+        """
+        from clew.enrich import compress  # lazy: only here
+        from clew.errors import AnswersUnusable  # lazy: likewise
+
+        started = time.perf_counter()
+        key, root = workspace_of(path)
+        done = compress.Compressed()
+        counter = counter_of(tokenizer)  # not corrected by usage: else a new session would cut the old ones otherwise
+        for session in sessions:
+            found, lines = self._stored(key, self._ingested(session, path).id if Path(session).exists() else session)
+            base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
+            done.sessions += 1
+            told = compress.Told(found, lines, str(root), base)
+            for delta in compress.changes(
+                self.store, key, told, compressor, done,
+                counter=counter, chunk_tokens=chunk_tokens, dry_run=dry_run, progress=progress,
+            ):  # fmt: skip
+                accept(self.store, key, [delta])
+        done.seconds = time.perf_counter() - started
+        if done.asked and len(done.refused) >= done.asked and not (done.known or done.lines or dry_run):
+            raise AnswersUnusable(tuple(dict.fromkeys(reason for _, _, reason in done.refused)))
+        return done
+
     def _transcript(self, key: str, session: str, path: Path) -> tuple[Session, list[bytes]]:
         """The session, and its lines as they stand in its file or in the store."""
-        from clew.transcript.follow import observe  # lazy: a question needs no transcript
-        from clew.transcript.parse import open_transcript  # lazy: likewise
-        from clew.transcript.sessions import Session, session_at  # lazy: likewise
+        from clew.transcript.parse import open_transcript  # lazy: a question needs no transcript
 
         file = Path(session)
-        if file.exists():
-            if file.is_dir():
-                raise NotReadable(session, "is a folder", "name one transcript")
-            self.ingest([file], repo=path)
-            found = session_at(file)
-            if not found.client:
-                raise NotReadable(session, "no known client wrote this", "transcripts of Claude Code and Codex are understood")
-            with open_transcript(file) as stream:
-                return found, stream.readlines()
+        if not file.exists():
+            return self._stored(key, session)
+        found = self._ingested(session, path)
+        with open_transcript(file) as stream:
+            return found, stream.readlines()
+
+    def _ingested(self, session: str, path: Path) -> Session:
+        """The session of a transcript, which is ingested."""
+        from clew.transcript.sessions import session_at  # lazy: a question needs no transcript
+
+        file = Path(session)
+        if file.is_dir():
+            raise NotReadable(session, "is a folder", "name one transcript")
+        self.ingest([file], repo=path)
+        found = session_at(file)
+        if not found.client:
+            raise NotReadable(session, "no known client wrote this", "transcripts of Claude Code and Codex are understood")
+        return found
+
+    def _stored(self, key: str, session: str) -> tuple[Session, list[bytes]]:
+        """An ingested session, and its lines as they stand in the store: without those that were purged."""
+        from clew.transcript.follow import observe  # lazy: a question needs no transcript
+        from clew.transcript.sessions import Session  # lazy: likewise
+
         states = [state for state in self.store.sources(key, f"session:{session}") if "/" not in state.source]
         if len(states) != 1:
             raise UnknownHandle(session, tuple(state.source.removeprefix("session:") for state in states))
@@ -676,7 +736,7 @@ class Engine:
         raw = b"".join(originals.bytes_of(record.whole) for record in pieces)
         lines = raw.splitlines(keepends=True)
         held_in = next((each.cwd for each in observe(lines) if each.cwd), "")
-        return Session(file, source.removeprefix("session:"), cwd=held_in), lines
+        return Session(Path(session), source.removeprefix("session:"), cwd=held_in), lines
 
     def status(self, path: Path) -> Status:
         """Return the store at a glance, and what it holds of the repository at `path`."""

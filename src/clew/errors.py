@@ -152,3 +152,83 @@ class NotReadable(ClewError):
     def __init__(self, path: str, reason: str, hint: str = "") -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path}: {reason}" + (f"\nhint: {hint}" if hint else ""))
+
+
+class CompressionOff(UsageError):
+    """Nobody chose a model that compresses, so nothing is sent anywhere."""
+
+    def __init__(self, reason: str = "no model that compresses is chosen, and nothing was sent", hint: str = "") -> None:
+        self.reason = reason
+        hint = hint or (
+            "--endpoint http://localhost:11434/v1 --model NAME asks a local server (Ollama, llama.cpp, vLLM, LM Studio), "
+            "--endpoint anthropic --model NAME the API; the settings `compress_endpoint` and `compress_model` do the same for every call"
+        )
+        super().__init__(f"{reason}\nhint: {hint}")
+
+
+class BadEndpoint(UsageError):
+    """The address of a model makes no sense, or is not safe to use."""
+
+    def __init__(self, endpoint: str, reason: str) -> None:
+        self.endpoint, self.reason = endpoint, reason
+        super().__init__(
+            f"{endpoint}: {reason}\n"
+            "hint: https://HOST/v1, or http:// for this machine; a key stands in the environment as CLEW_COMPRESS_KEY"
+        )
+
+
+class ModelError(ClewError):
+    """A model could not be asked, or gave no answer that can be used. What was stored before stands."""
+
+    exit_code = 5
+
+
+class ModelUnreachable(ModelError):
+    """There is no connection to the model's server, or it ended too early, or it took too long."""
+
+    def __init__(self, place: str, reason: str, hint: str = "") -> None:
+        self.place, self.reason = place, reason
+        super().__init__(f"{place}: {reason}\nhint: {hint or 'is the server running?'}; the same call goes on where this one ended")
+
+
+class ModelRefused(ModelError):
+    """The model's server answered with a status that is not 200."""
+
+    def __init__(self, place: str, status: int, said: str, tried: int) -> None:
+        self.place, self.status, self.said, self.tried = place, status, said, tried
+        hint = {
+            400: "the server's words say why; --chunk-tokens makes requests smaller",
+            401: "the key in the environment is not the one that this server asks for",
+            403: "the key in the environment is not the one that this server asks for",
+            404: "is the model's name right, and the address?",
+            413: "--chunk-tokens makes requests smaller",
+        }.get(status, "the same call goes on where this one ended")
+        times = f" ({tried} times)" if tried > 1 else ""
+        super().__init__(f"{place}: status {status}{times}{f': {said}' if said else ''}\nhint: {hint}")
+
+
+class ModelUnreadable(ModelError):
+    """The model's server answered, but not in its dialect."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(f"{place}: the answer cannot be read: {reason}\nhint: is this the address of such an API?")
+
+
+class ModelTruncated(ModelError):
+    """The model's server has cut what was sent to what its window holds."""
+
+    def __init__(self, place: str, read: int, sent: int) -> None:
+        self.place, self.read, self.sent = place, read, sent
+        super().__init__(
+            f"{place}: only {read:,} of about {sent:,} tokens were read, so the answer was thrown away\n"
+            "hint: give the server a larger context window, or make requests smaller with --chunk-tokens"
+        )
+
+
+class AnswersUnusable(ModelError):
+    """The model answered every time, and nothing of it could be kept."""
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        self.reasons = reasons
+        super().__init__("nothing that the model answered could be kept: " + "; ".join(reasons) + "\nhint: a larger model may do better")

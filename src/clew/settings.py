@@ -19,6 +19,8 @@ from clew.errors import UsageError
 from clew.records import identify
 
 DATABASE = "clew.db"
+TEXTS = frozenset({"tokenizer", "embedder", "reorder", "compress_endpoint", "compress_model", "compress_price"})
+MAY_BE_OFF = frozenset({"reorder", "compress_endpoint"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class Settings:
     budget_tokens  of a packet when a call names none.
     jobs           processes that read files; 0 for one per core.
     folded_after_days, archived_after_days  `forget` moves records that nobody retrieved for so long.
+    compress_endpoint, compress_model  who compresses sessions when `clew compress` is called; "" or "off" for nobody.
+    compress_chunk_tokens, compress_timeout_s  of one request.
+    compress_price  dollars for a million tokens, of what is sent and of what comes back, such as "1/5"; "" when unknown.
     """
 
     home: Path
@@ -42,6 +47,11 @@ class Settings:
     jobs: int = 0
     folded_after_days: int = 30
     archived_after_days: int = 180
+    compress_endpoint: str = ""
+    compress_model: str = ""
+    compress_chunk_tokens: int = 6000
+    compress_timeout_s: int = 600
+    compress_price: str = ""
 
     @property
     def database(self) -> Path:
@@ -79,6 +89,15 @@ def claude_code_home(environ: Mapping[str, str] | None = None) -> Path:
     return Path(env.get("CLAUDE_CONFIG_DIR") or "~/.claude").expanduser()
 
 
+def model_key(endpoint: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return the key that is sent to the server of a model: `CLEW_COMPRESS_KEY`; for Anthropic's own address else `ANTHROPIC_API_KEY`.
+
+    From the environment alone, kept nowhere; "" where there is none.
+    """
+    env = os.environ if environ is None else environ
+    return (env.get("CLEW_COMPRESS_KEY") or (env.get("ANTHROPIC_API_KEY", "") if endpoint == "anthropic" else "")).strip()
+
+
 def shows_traceback(environ: Mapping[str, str] | None = None) -> bool:
     """Whether whoever runs clew wants to see where an error rose (`CLEW_TRACEBACK=1`). Works when the settings are broken."""
     env = os.environ if environ is None else environ
@@ -97,11 +116,13 @@ def workspace_of(path: Path) -> tuple[str, Path]:
 def _with(settings: Settings, where: str, values: Mapping[str, Any]) -> Settings:
     known = {field.name for field in fields(Settings)} - {"home"}
     for name, value in values.items():
+        if "key" in name.lower():  # never repeat it: errors are pasted into reports
+            raise BadSetting(where, name, "…", "kept in a file: a key stands in the environment alone, as CLEW_COMPRESS_KEY")
         if name not in known:
             raise BadSetting(where, name, value, f"a setting; known are {', '.join(sorted(known))}")
-        if name in {"tokenizer", "embedder", "reorder"}:
+        if name in TEXTS:
             chosen = str(value)
-            settings = replace(settings, **{name: "" if (name, chosen) == ("reorder", "off") else chosen})
+            settings = replace(settings, **{name: "" if name in MAY_BE_OFF and chosen == "off" else chosen})
             continue
         try:
             number = int(value)

@@ -15,8 +15,9 @@ import numpy as np
 
 from bench.hindsight.folds import FOLDS, FOLDS_FILE, fold_of
 from clew.retrieval import keep
-from clew.retrieval.keep import Floats, Net
-from clew.retrieval.lines import NAME_FEATURES, NAMES
+from clew.retrieval.keep import Net
+from clew.retrieval.lines import NAMES
+from clew.retrieval.names import NAME_FEATURES, Floats
 from train.keep.cuts import Cut, cuts_of
 from train.keep.net import fit
 

@@ -17,7 +17,8 @@ from clew.hindsight.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, Case, cases
 from clew.hindsight.needs import needs
 from clew.records import ObservationKind
 from clew.retrieval.compact import records_of
-from clew.retrieval.lines import Floats, Lines, lines_of
+from clew.retrieval.lines import Lines, lines_of
+from clew.retrieval.names import Floats
 from clew.retrieval.options import Originals
 from clew.settings import Settings
 from clew.store.memory import MemoryStore

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from clew.retrieval.keep import CLIP, Floats, Net
+from clew.retrieval.keep import CLIP, Net
+from clew.retrieval.names import Floats
 
 HIDDEN = 24
 MEMBERS = 3  # fits from other starts; their mean is steadier than any

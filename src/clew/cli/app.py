@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "impact": "clew.cli.commands.impact",
     "calibrate": "clew.cli.commands.calibrate",
     "compact": "clew.cli.commands.compact",
+    "compress": "clew.cli.commands.compress",
     "unfold": "clew.cli.commands.unfold",
     "explain": "clew.cli.commands.explain",
     "status": "clew.cli.commands.status",
@@ -48,8 +49,8 @@ Examples:
 
 \b
 Exit codes: 0 done, 1 something cannot be read or written, 2 wrong usage or
-setting, 3 the store refused, 4 unknown or purged handle, 70 a defect of clew,
-130 interrupted, 141 the reader of the answer went away.
+setting, 3 the store refused, 4 unknown or purged handle, 5 a model could not be
+asked, 70 a defect of clew, 130 interrupted, 141 the reader of the answer went away.
 """
 
 

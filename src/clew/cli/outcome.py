@@ -5,6 +5,7 @@
 2  the words of the call, or a setting, make no sense
 3  the store refused: busy, damaged, full, read-only, or written by a newer clew
 4  no record answers to this handle, or it was purged
+5  a model could not be asked, or gave no answer that can be used
 70  a defect of clew; `CLEW_TRACEBACK=1` shows where
 130  interrupted
 141  whoever read the answer stopped reading

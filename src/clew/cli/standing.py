@@ -44,7 +44,7 @@ def standing_json(standing: Standing) -> dict[str, Any]:
 def standing_text(standing: Standing) -> str:
     """The standing in words: `true now, hot tier`."""
     if standing.is_live:
-        state = "true now"
+        state = f"suspect: {standing.reason}" if standing.reason else "true now"
     else:
         by = f" by [{handle_of(standing.superseded_by)}]" if standing.superseded_by else ""
         state = f"no longer true: {standing.reason or 'superseded'}{by}"

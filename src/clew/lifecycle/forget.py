@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from clew.errors import Purged
 from clew.lifecycle.lines import TRANSCRIPT, with_lines
 from clew.records import Delta, Record, Tier
+from clew.retrieval import compressed
 from clew.store.ports import Purge, Reader, Writer
 from clew.transcript.redact import redact
 
@@ -71,16 +72,26 @@ def put_away(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier, *, 
 
 
 def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, now_ns: int) -> Purge:
-    """Erase records and the originals that nothing else needs, the lines of the transcript too; a tombstone stays."""
+    """Erase records and the originals that nothing else needs, the lines of the transcript too; a tombstone stays.
+
+    What a model made of a session with these records before it goes with them: their words may stand in it.
+    """
     doomed = list(ids)
     for record in writer.records(workspace, ids):
+        if record.session and record.kind != compressed.KIND:
+            doomed += compressed.made_from(writer, workspace, record)
         if record.session and record.kind != TRANSCRIPT:
             doomed += _redact_lines(writer, workspace, record)
     return writer.purge(workspace, list(dict.fromkeys(doomed)), reason, now_ns)
 
 
 def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> Purge:
-    """Erase a whole source, a session or a file, with all that it ever held."""
+    """Erase a whole source, a session or a file, with all that it ever held, and with what a model made of it."""
+    made = compressed.source_of(source.removeprefix("session:").partition("/")[0])
+    if source.startswith("session:") and writer.source(workspace, made) is not None:
+        gone = writer.purge_source(workspace, made, reason, now_ns)
+        rest = writer.purge_source(workspace, source, reason, now_ns)
+        return Purge(gone.records + rest.records, gone.blobs + rest.blobs, gone.size + rest.size)
     return writer.purge_source(workspace, source, reason, now_ns)
 
 

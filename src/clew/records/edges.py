@@ -22,6 +22,7 @@ class EdgeKind(StrEnum):
     MENTIONS = "mentions"
     SUPERSEDES = "supersedes"
     FIXES = "fixes"
+    DERIVED_FROM = "derived-from"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from clew.records import Entry, Layer, Packet, Record, Resolution, Standing, TaskState, Trust, handle_of
+from clew.retrieval import compressed
 from clew.retrieval.assemble import Candidate, Choice, Option, assemble
 from clew.retrieval.keep import MARK_CHARS, Net, worth_of
-from clew.retrieval.lines import Floats, Lines, lines_of
+from clew.retrieval.lines import Lines, lines_of
+from clew.retrieval.names import Floats
 from clew.retrieval.options import Originals, heading_of
 from clew.store.ports import Reader
 from clew.text.tokens import Counter
@@ -28,10 +30,12 @@ PROMPTS_SHARE = 0.1  # of the budget, for what the user said, newest first, befo
 PROMPT_SHARE_MAX = 0.06  # of the budget, for one of them; what is longer is offered by its lines
 KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
 TELLING_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
-NAME_CHARS_MAX = 160
+NAME_CHARS_MAX = 100
 NUMBER = re.compile(r"[ \t]*(\d{1,9})(?:→|\t)")
 SILENT = frozenset({"transcript", "summary", "thinking", "boundary", "brief", "note", "attachment"})  # never shown again
 NUMBERED = frozenset({"read", "search"})
+SPOKEN = frozenset({"prompt", "message"})
+PLACED = frozenset({"read", "edit", "write"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,19 @@ class _Segment:
     first: int
     last: int
     worth: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A text that can be bought; the first of its group pays the heading too. `cover` is the model's text that it is a line of."""
+
+    id: str
+    group: str
+    heading: float
+    text: str
+    tokens: float
+    worth: float
+    cover: compressed.Cover | None = None
 
 
 def compact(
@@ -74,14 +91,16 @@ def compact(
     said, said_tokens = _said(records, texts, front, budget_tokens, counter)
     shown = {number: [(0, len(bodies[number]) - 1)] for number in said}
     segments = _segments(found, worths, records, shown, kept or {})
-    options = _measured(segments, records, bodies, counter)
-    chosen, choice = _choose(segments, options, records, counter, budget_tokens - spent - said_tokens)
-    for at in sorted(chosen):
-        shown.setdefault(segments[at].record, []).append((segments[at].first, segments[at].last))
+    offers = _offers(segments, records, bodies, counter)
+    told = _told(reader, workspace, source, segments, records, counter)
+    chosen, choice = _choose([*offers, *told], budget_tokens - spent - said_tokens)
     weights: dict[int, float] = {}
-    for at in chosen:
-        weights[segments[at].record] = weights.get(segments[at].record, 0.0) + segments[at].worth
-    return _packet(state, front, group, records, standings, bodies, shown, weights, counter, budget_tokens, choice)
+    for at in sorted(at for at in chosen if at < len(segments)):
+        segment = segments[at]
+        shown.setdefault(segment.record, []).append((segment.first, segment.last))
+        weights[segment.record] = weights.get(segment.record, 0.0) + segment.worth
+    made = [told[at - len(segments)] for at in sorted(chosen) if at >= len(segments)]
+    return _packet(state, front, group, records, standings, bodies, shown, weights, made, counter, budget_tokens, choice)
 
 
 def spans_of(packet: Packet) -> dict[str, list[tuple[int, int]]]:
@@ -154,37 +173,52 @@ def _segments(
     return [segment for _, segment in segments[:CANDIDATES_MAX]]
 
 
-def _measured(segments: Sequence[_Segment], records: Sequence[Record], bodies: Sequence[Sequence[str]], counter: Counter) -> list[Option]:
+def _offers(segments: Sequence[_Segment], records: Sequence[Record], bodies: Sequence[Sequence[str]], counter: Counter) -> list[_Offer]:
     texts = [_run(records[each.record], bodies[each.record], each.first, each.last) for each in segments]
-    return [Option(Resolution.FOLDED, text, tokens) for text, tokens in zip(texts, counter.measure_many(texts), strict=True)]
+    heads = {number: counter.measure(_head(records[number])) for number in {segment.record for segment in segments}}
+    return [
+        _Offer(f"{records[each.record].id}:{each.first}", str(each.record), heads[each.record], text, tokens, each.worth)
+        for each, text, tokens in zip(segments, texts, counter.measure_many(texts), strict=True)
+    ]
 
 
-def _choose(
-    segments: Sequence[_Segment], options: Sequence[Option], records: Sequence[Record], counter: Counter, room: float
-) -> tuple[list[int], Choice]:
-    """Buy segments, then once more without the records whose lines together were not worth their heading."""
-    heads = {str(number): counter.measure(_head(records[number])) for number in {segment.record for segment in segments}}
-    excluded: set[int] = set()
+def _told(
+    reader: Reader, workspace: str, source: str, segments: Sequence[_Segment], records: Sequence[Record], counter: Counter
+) -> list[_Offer]:
+    """What a model made of the session: a line is worth a share of the best lines of the records that it speaks of, each once."""
+    best: dict[str, float] = {}
+    for segment in segments:
+        record_id = records[segment.record].id
+        best[record_id] = max(best.get(record_id, 0.0), segment.worth)
+    offers: list[_Offer] = []
+    covers = compressed.covers(reader, workspace, source.removeprefix("session:"), {record.id for record in records}, counter.measure_many)
+    for cover in covers:
+        for at, line in enumerate(cover.told):
+            worth = compressed.LINE_WORTH * sum(best.pop(record_id, 0.0) for record_id in line.speaks_of)
+            if worth > 0:
+                name = f"{cover.record.id}:{at}"
+                offers.append(_Offer(name, cover.record.id, cover.tokens, compressed.written([line.line]), line.tokens, worth, cover))
+    return offers
+
+
+def _choose(offers: Sequence[_Offer], room: float) -> tuple[list[int], Choice]:
+    """Buy offers, then once more without the groups that together were not worth their heading."""
+    heads = {offer.group: offer.heading for offer in offers}
+    excluded: set[str] = set()
     choice = Choice()
     numbers: list[int] = []
     for _ in range(2):
-        numbers = [at for at, segment in enumerate(segments) if segment.record not in excluded]
+        numbers = [at for at, offer in enumerate(offers) if offer.group not in excluded]
         candidates = [
-            Candidate(
-                f"{records[segments[at].record].id}:{segments[at].first}",
-                segments[at].worth,
-                str(segments[at].record),
-                (options[at],),
-                worths=(segments[at].worth,),
-            )
-            for at in numbers
+            Candidate(each.id, each.worth, each.group, (Option(Resolution.FOLDED, each.text, each.tokens),), worths=(each.worth,))
+            for each in (offers[at] for at in numbers)
         ]
         choice = assemble(candidates, budget_tokens=room, heading=heads.__getitem__)
-        gained: dict[int, float] = {}
+        gained: dict[str, float] = {}
         for at in choice.picks:
-            segment = segments[numbers[at]]
-            gained[segment.record] = gained.get(segment.record, 0.0) + segment.worth - choice.shadow_price * options[numbers[at]].tokens
-        poor = {number for number, gain in gained.items() if gain < choice.shadow_price * heads[str(number)]}
+            offer = offers[numbers[at]]
+            gained[offer.group] = gained.get(offer.group, 0.0) + offer.worth - choice.shadow_price * offer.tokens
+        poor = {group for group, gain in gained.items() if gain < choice.shadow_price * heads[group]}
         if not poor:
             break
         excluded |= poor
@@ -200,14 +234,16 @@ def _packet(
     bodies: Sequence[Sequence[str]],
     shown: Mapping[int, Sequence[tuple[int, int]]],
     weights: Mapping[int, float],
+    made: Sequence[_Offer],
     counter: Counter,
     budget_tokens: int,
     choice: Choice,
 ) -> Packet:
+    told = _covers(made)
     runs = {number: _merged(spans) for number, spans in shown.items()}
     order = sorted(runs, key=lambda number: (-weights.get(number, float("inf")), number))
     while True:
-        text = front + _body(group, records, standings, bodies, runs)
+        text = front + _body(group, records, standings, bodies, runs, told)
         tokens = counter.count(text)
         if tokens <= budget_tokens or not order:
             break
@@ -216,29 +252,39 @@ def _packet(
     for number in order:
         record, body = records[number], bodies[number]
         for first, last in runs[number]:
-            is_whole = (first, last) == (0, len(body) - 1)
-            part = _run(record, body, first, last)
-            entries.append(
-                Entry(
-                    record.id,
-                    handle_of(record.id),
-                    Layer(record.layer),
-                    record.kind,
-                    record.name,
-                    Resolution.FULL if is_whole else Resolution.FOLDED,
-                    counter.count(part),
-                    round(weights.get(number, record.importance), 6),
-                    _why(record, standings[number], weights.get(number)),
-                    part,
-                    is_whole,
-                    record.path,
-                    first + 1,
-                    last + 1,
-                    record.session,
-                    record.uuid,
-                )  # fmt: skip
-            )
+            entries.append(_entry(record, standings[number], body, (first, last), weights.get(number), counter))
+    entries += [_cover_entry(record, part, worth, counter) for record, part, worth in told]
     return Packet(state.question, tuple(entries), text, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap)
+
+
+def _entry(record: Record, standing: Standing, body: Sequence[str], span: tuple[int, int], worth: float | None, counter: Counter) -> Entry:
+    is_whole = span == (0, len(body) - 1)
+    part = _run(record, body, *span)
+    return Entry(
+        record.id, handle_of(record.id), Layer(record.layer), record.kind, record.name,
+        Resolution.FULL if is_whole else Resolution.FOLDED, counter.count(part), round(record.importance if worth is None else worth, 6),
+        _why(record, standing, worth), part, is_whole, record.path, span[0] + 1, span[1] + 1, record.session, record.uuid,
+    )  # fmt: skip
+
+
+def _covers(made: Sequence[_Offer]) -> list[tuple[Record, str, float]]:
+    """The model's texts of which lines were bought, each with those lines and their worth."""
+    found: dict[str, tuple[compressed.Cover, list[_Offer]]] = {}
+    for offer in made:
+        if offer.cover is not None:
+            found.setdefault(offer.group, (offer.cover, []))[1].append(offer)
+    return [
+        (cover.record, compressed.framed(cover.record, "".join(offer.text for offer in lines)), sum(offer.worth for offer in lines))
+        for cover, lines in found.values()
+    ]
+
+
+def _cover_entry(record: Record, part: str, worth: float, counter: Counter) -> Entry:
+    why = (f"{compressed.KIND}: says for few tokens what there is no room to show",)
+    return Entry(
+        record.id, handle_of(record.id), Layer(record.layer), record.kind, record.name, Resolution.FOLDED, counter.count(part),
+        round(worth, 6), why, part, is_whole=False, session=record.session,
+    )  # fmt: skip
 
 
 def _why(record: Record, standing: Standing, worth: float | None) -> tuple[str, ...]:
@@ -254,8 +300,9 @@ def _body(
     standings: Sequence[Standing],
     bodies: Sequence[Sequence[str]],
     runs: Mapping[int, Sequence[tuple[int, int]]],
+    told: Sequence[tuple[Record, str, float]],
 ) -> str:
-    parts: list[str] = []
+    parts = [text for _, text, _ in told]
     for number in sorted(runs):
         record, body = records[number], bodies[number]
         is_whole = list(runs[number]) == [(0, len(body) - 1)]
@@ -270,21 +317,25 @@ def _body(
 
 
 def _head(record: Record, *, is_old: bool = False) -> str:
-    what = record.kind if record.kind in ("prompt", "message") else " ".join(record.name.split())[:NAME_CHARS_MAX]
-    return f"--- [{handle_of(record.id)}] {what}{' (edited since)' if is_old else ''}\n"
+    what = " ".join(record.name.split())[:NAME_CHARS_MAX]
+    if record.kind in SPOKEN:
+        what = record.kind
+    elif record.path and record.kind in PLACED:
+        what = record.path
+    return f"[{handle_of(record.id)}] {what}{' (edited since)' if is_old else ''}\n"
 
 
 def _run(record: Record, body: Sequence[str], first: int, last: int) -> str:
-    """Lines `first` to `last` of a record, with their numbers before them where they are not the whole."""
+    """Lines `first` to `last` of a record; those of a file without their numbers, but the first one's before them."""
     lines = list(body[first : last + 1])
     if (first, last) == (0, len(body) - 1):
         return "\n".join(lines) + "\n"
-    start = first + 1
-    if record.kind in NUMBERED:
-        parted = [NUMBER.match(line) for line in lines]
-        start = next((int(found[1]) - at for at, found in enumerate(parted) if found), start)
+    mark = "…"
+    if record.kind in NUMBERED and any(parted := [NUMBER.match(line) for line in lines]):
+        start = next(int(found[1]) - at for at, found in enumerate(parted) if found)
         lines = [line[found.end() :] if found else line for line, found in zip(lines, parted, strict=True)]
-    return f"@{start}-{start + last - first}\n" + "\n".join(lines) + "\n"
+        mark = f"@{start}"
+    return "\n".join([mark, *lines]) + "\n"
 
 
 def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

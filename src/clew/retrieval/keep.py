@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.retrieval.lines import NAME_FEATURES, NAMES, Floats, Lines
+from clew.retrieval.lines import NAMES, Lines
+from clew.retrieval.names import NAME_FEATURES, Floats
 
 EDIT_WORTH = 3.0  # of a line that an edit replaces, a needed name being 1: see bench/LOG.md
 MARK_CHARS = 24  # what a piece of its own costs beside its characters, about

@@ -11,12 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from clew.records import Record, Standing, TaskState
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
+from clew.retrieval.names import FOCUS, Floats, Ints, Names, names_of
 
 LINE_CHARS_MIN = 4  # squeezed: a shorter line is shown with its neighbours, never for itself
 RECORD_CHARS_MAX = 200_000  # of one record's text; what is longer is a log, and its ends say most
@@ -34,21 +32,6 @@ _IMPORT = re.compile(r"(?:import|from|use|using|require|#include|package)\b")
 _POINTER = re.compile(r"([\w./-]{1,200}\.\w{1,8})(?::|#L|, lines? |:L)(\d{1,6})")
 _NUMBERED = re.compile(r"[ \t]*(\d{1,9})(?:→|\t)")
 KINDS = ("read", "search", "command", "error", "check", "edit", "write", "prompt", "message", "agent", "todo", "plan")
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The rare identifiers, paths, numbers and codes of the lines.
-
-    texts     (m,) the names, in order of their first line.
-    name, row (k,) each place: number of the name, number of the line.
-    features  (m, len(NAME_FEATURES)) float32.
-    """
-
-    texts: list[str]
-    name: Ints
-    row: Ints
-    features: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,41 +59,12 @@ NAMES: tuple[str, ...] = (
     "age_tokens", "age_share", "age_prompts", *(f"is_{kind}" for kind in KINDS),
     "path_rank", "path_touches", "path_edits", "path_reads", "path_is_edited_last", "path_in_prompt", "path_in_message", "path_in_plan",
     "record_lines", "place_in_record", "is_partial",
-    *(f"{what}_{how}" for what in ("prompt", "message", "plan", "newest", "error", "edits", "queries", "first") for how in ("own", "near", "block", "most")),
+    *(f"{what}_{how}" for what in FOCUS for how in ("own", "near", "block", "most")),
     "chars", "indent", "defines", "is_comment", "is_import",
     "idf_max", "idf_sum", "rare", "near_rare",
-    "seen_times", "is_of_edit", "near_edit", "block_edit", "block_lines", "is_ended", "is_edited_since", "is_pointed_at", "block_pointed_at",
+    "seen_times", "is_of_edit", "near_edit", "block_edit", "block_lines", "is_ended", "is_edited_since",
+    "is_pointed_at", "block_pointed_at",
 )  # fmt: skip
-
-
-_SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("has_slash", re.compile("/")),
-    ("has_dot", re.compile(r"\.")),
-    ("has_underscore", re.compile("_")),
-    ("is_camel", re.compile("[a-z][A-Z]")),
-    ("has_digit", re.compile(r"\d")),
-    ("is_number", re.compile(r"[\d.:-]+$")),
-    ("is_hash", re.compile(r"[0-9a-f]{7,40}$")),
-    ("is_upper", re.compile(r"[A-Z0-9_]+$")),
-    ("has_dash", re.compile("-")),
-    ("begins_upper", re.compile("[A-Z]")),
-    ("has_suffix", re.compile(r".*\.[a-z]{1,5}$")),
-    ("has_colon", re.compile("[:#@]")),
-)
-_OF_LINE = (
-    "is_read", "is_search", "is_command", "is_edit", "is_write", "is_prompt", "is_message", "is_agent", "is_todo", "is_plan", "is_error",
-    "path_is_edited_last", "path_in_message", "is_of_edit", "defines", "is_comment", "is_import",
-    *(f"{what}_{how}" for what in ("prompt", "message", "plan", "newest", "error", "edits", "queries", "first") for how in ("own", "near")),
-)  # fmt: skip
-NAME_FEATURES: tuple[str, ...] = (
-    "chars", "records", "rows", "age_tokens", "age_share", "age_prompts", "path_rank", "path_touches", "path_edits",
-    *(name for name, _ in _SHAPES), *(f"in_{name}" for name in ("prompt", "message", "plan", "newest", "error", "edits", "queries", "first")),
-    *(f"most_{name}" for name in _OF_LINE),
-)  # fmt: skip
-_NAME = re.compile(r"[A-Za-z0-9_./@#:+~-]{5,160}")
-_TELLING = re.compile(r"[0-9_./#:@]|[a-z][A-Z]|[A-Z]{3}|\w-\w")
-_WORDY = re.compile(r"[A-Za-z]{3}|\d{3}")
-NAME_RECORDS_MAX = 4  # what stands in more places is found again by any of them
 
 
 def lines_of(records: Sequence[Record], texts: Sequence[str], standings: Sequence[Standing], state: TaskState) -> Lines:
@@ -118,7 +72,7 @@ def lines_of(records: Sequence[Record], texts: Sequence[str], standings: Sequenc
     rows = _Rows()
     replaced = _replaced(records, texts)
     for number in range(len(records) - 1, -1, -1):  # the newest first, so that the first of equal lines is the newest
-        rows.add(number, records[number], texts[number], replaced, is_ended=not standings[number].is_live)
+        rows.add(number, records[number], texts[number], replaced)
     return rows.finish(records, texts, standings, state)
 
 
@@ -135,7 +89,7 @@ class _Rows:
     times: list[int] = field(default_factory=list[int])
     last: dict[str, int] = field(default_factory=dict[str, int])
 
-    def add(self, number: int, record: Record, text: str, replaced: dict[str, dict[str, int]], *, is_ended: bool) -> None:
+    def add(self, number: int, record: Record, text: str, replaced: dict[str, dict[str, int]]) -> None:
         gone = replaced.get(record.path, {}) if record.path else {}
         is_read = record.kind in ("read", "search")
         place = 0
@@ -178,7 +132,7 @@ class _Rows:
         ]
         record, at, start, end, number, indent, times = arrays
         features = _features(records, texts, standings, state, record, at, self.squeezed, indent, times, number)
-        names = _names(self.squeezed, record, features, _focus(records, texts, state))
+        names = names_of(self.squeezed, record, features, NAMES, _focus(records, texts, state))
         return Lines(record, at, start, end, number, self.squeezed, features, names)
 
 
@@ -238,7 +192,7 @@ def _features(
     if not n:
         return out
 
-    def put(name: str, values: object) -> None:
+    def put(name: str, values: ArrayLike) -> None:
         out[:, column[name]] = values
 
     chars = np.array([len(text) for text in texts], np.float64)
@@ -295,71 +249,6 @@ def _features(
     put("is_ended", np.array([not each.is_live for each in standings], np.float32)[record])
     put("is_edited_since", np.array(["edit" in each.reason or "change" in each.reason for each in standings], np.float32)[record])
     return out
-
-
-def names_in(text: str) -> list[str]:
-    """The words of a text that no prose has: identifiers, paths, numbers and codes, each once, in order."""
-    found: dict[str, None] = {}
-    for word in _NAME.findall(text):
-        name = word.strip("./:-+~@#")
-        if len(name) >= 5 and _TELLING.search(name) and _WORDY.search(name):
-            found[name] = None
-    return list(found)
-
-
-def _names(squeezed: list[str], record: Ints, features: Floats, focus: dict[str, str]) -> Names:
-    vocabulary: dict[str, int] = {}
-    names: list[int] = []
-    rows: list[int] = []
-    is_name: dict[str, str] = {}  # word → its name, "" for what is none: most words come often
-    for row, line in enumerate(squeezed):
-        for word in _NAME.findall(line):
-            name = is_name.get(word)
-            if name is None:
-                bare = word.strip("./:-+~@#")
-                name = is_name[word] = bare if len(bare) >= 5 and _TELLING.search(bare) and _WORDY.search(bare) else ""
-            if name:
-                names.append(vocabulary.setdefault(name, len(vocabulary)))
-                rows.append(row)
-    pairs = np.unique(np.array(names, np.int64) * (len(squeezed) + 1) + np.array(rows, np.int64)) if names else np.empty(0, np.int64)
-    name, row = pairs // (len(squeezed) + 1), pairs % (len(squeezed) + 1)
-    of_record = np.unique(name * (int(record.max(initial=0)) + 1) + record[row])
-    counts = np.bincount(of_record // (int(record.max(initial=0)) + 1), minlength=len(vocabulary))
-    is_rare = counts <= NAME_RECORDS_MAX
-    kept = is_rare[name]
-    name, row = name[kept], row[kept]
-    numbers = np.cumsum(is_rare) - 1
-    name = numbers[name]
-    texts = [text for text, number in vocabulary.items() if is_rare[number]]
-    return Names(texts, name, row, _name_features(texts, name, row, counts[is_rare], features, focus))
-
-
-def _name_features(texts: list[str], name: Ints, row: Ints, records: Ints, features: Floats, focus: dict[str, str]) -> Floats:
-    m = len(texts)
-    out = np.zeros((m, len(NAME_FEATURES)), np.float32)
-    if not m:
-        return out
-    column = {feature: at for at, feature in enumerate(NAME_FEATURES)}
-    of_line = {feature: at for at, feature in enumerate(NAMES)}
-    out[:, column["chars"]] = np.log1p([len(text) for text in texts])
-    out[:, column["records"]] = records
-    out[:, column["rows"]] = np.log1p(np.bincount(name, minlength=m))
-    firsts = np.flatnonzero(np.r_[True, name[1:] != name[:-1]])  # places are ordered by name
-    for feature in ("age_tokens", "age_share", "age_prompts", "path_rank"):
-        out[:, column[feature]] = np.minimum.reduceat(features[row, of_line[feature]], firsts)
-    for feature in ("path_touches", "path_edits"):
-        out[:, column[feature]] = np.maximum.reduceat(features[row, of_line[feature]], firsts)
-    for feature in _OF_LINE:
-        out[:, column[f"most_{feature}"]] = np.maximum.reduceat(features[row, of_line[feature]], firsts)
-    for shape, pattern in _SHAPES:
-        out[:, column[shape]] = [pattern.match(text) is not None if shape in _WHOLE else pattern.search(text) is not None for text in texts]
-    for what, said in focus.items():
-        words = set(names_in(said))
-        out[:, column[f"in_{what}"]] = [text in words for text in texts]
-    return out
-
-
-_WHOLE = frozenset({"is_number", "is_hash", "is_upper", "begins_upper", "has_suffix"})
 
 
 def _terms(squeezed: list[str], record: Ints) -> tuple[dict[str, int], Ints, Ints, Floats, Floats]:
@@ -431,7 +320,7 @@ def _focus(records: Sequence[Record], texts: Sequence[str], state: TaskState) ->
     }
 
 
-def _put_paths(put: Callable[[str, object], None], records: Sequence[Record], texts: Sequence[str], record: Ints) -> None:
+def _put_paths(put: Callable[[str, ArrayLike], None], records: Sequence[Record], texts: Sequence[str], record: Ints) -> None:
     paths = [each.path for each in records]
     touches: dict[str, list[int]] = {}
     for at, path in enumerate(paths):
@@ -481,9 +370,10 @@ class _Near:
         self._high = np.minimum(rows + NEAR, end) + 1
         self._rows = rows
 
-    def __call__(self, values: Floats) -> Floats:
-        total = np.concatenate([[0.0], np.cumsum(values)])
-        return total[self._high] - total[self._low] - values
+    def __call__(self, values: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.float64]:
+        given = values.astype(np.float64)
+        total = np.concatenate([[0.0], np.cumsum(given)])
+        return total[self._high] - total[self._low] - given
 
 
 def _edited(records: Sequence[Record], texts: Sequence[str]) -> set[str]:

@@ -1,0 +1,1 @@
+"""Compress: what can be measured of a model's compression without a model."""

@@ -1,0 +1,186 @@
+"""Chunks: a session in parts that a model can read, cut between turns, each with the state of the work before it.
+
+What was no longer true when a part ended is left out of it, and what stands in another record of the same part too. The cut
+looks only backwards, so the parts of a session that has grown begin as they did before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from clew.records import Observation, ObservationKind, Record, Trust
+from clew.task.tracker import TaskTracker
+from clew.text.tokens import Counter
+from clew.transcript.follow import deltas, observe
+from clew.transcript.handoff import handoff
+from clew.transcript.sessions import Session
+from clew.transcript.work import work
+
+IMPORTANCE_MIN = 0.2  # what is worth less, such as thoughts and marks of the client, is not sent
+SAID_ELSEWHERE = frozenset({"constraint", "decision"})  # sentences of prompts and messages that are sent whole
+CHUNK_TOKENS_MIN = 200  # a shorter part is not worth a request; guess
+PIECE_SHARE_MAX = 0.25  # of a part, for one record: of a longer one its head and its tail; guess
+STATE_TOKENS = 800  # of the hand-off before a part; guess
+_TURN = "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A record as it is sent, and how long that is."""
+
+    record: Record
+    text: str
+    tokens: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of a session. `state` is the hand-off before it, "" at the beginning."""
+
+    pieces: tuple[Piece, ...]
+    state: str
+    tokens: int
+
+    @property
+    def first(self) -> int:
+        """Position of its first record in the session."""
+        return self.pieces[0].record.seq
+
+    @property
+    def last(self) -> int:
+        """Position of its last record in the session."""
+        return self.pieces[-1].record.seq
+
+    @property
+    def trust(self) -> Trust:
+        """Of what is made from it: that of its least trusted record, and never the user's own."""
+        return min(Trust.OBSERVED, *(piece.record.trust for piece in self.pieces))
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a transcript says: the pieces that may be sent, by (seq, id), and at which position others have ended."""
+
+    pieces: list[Piece] = field(default_factory=list[Piece])
+    ended: dict[str, int] = field(default_factory=dict[str, int])
+
+
+def chunks_of(
+    lines: Sequence[bytes],
+    session: Session,
+    *,
+    root: str,
+    base: str,
+    counter: Counter,
+    chunk_tokens: int,
+    known: Callable[[Sequence[str]], Collection[str]],
+) -> list[Chunk]:
+    """Return the parts of a session, in order.
+
+    lines         of its transcript, as the store keeps them: without what was purged.
+    root          the repository's root, as `clew.transcript.follow.deltas` is given it.
+    base          the folder to which the state's paths are relative.
+    chunk_tokens  of one part at most, headings and state not counted.
+    known         the ids among these that the store holds: nothing else is sent.
+    Cost          the transcript is read twice, and the state of each part costs 0.1 s.
+    """
+    told = _told(lines, session, root, counter, int(chunk_tokens * PIECE_SHARE_MAX), known)
+    groups = [
+        [piece for piece in group if told.ended.get(piece.record.id, group[-1].record.seq + 1) > group[-1].record.seq]
+        for group in _grouped(told.pieces, chunk_tokens)
+    ]
+    kept = [group for group in groups if sum(piece.tokens for piece in group) >= CHUNK_TOKENS_MIN]
+    states = _states(list(observe(lines)), [group[0].record.seq for group in kept], base, counter)
+    return [Chunk(tuple(group), state, round(sum(piece.tokens for piece in group))) for group, state in zip(kept, states, strict=True)]
+
+
+def _told(
+    lines: Sequence[bytes],
+    session: Session,
+    root: str,
+    counter: Counter,
+    piece_tokens: int,
+    known: Callable[[Sequence[str]], Collection[str]],
+) -> _Told:
+    told = _Told()
+    seen: set[str] = set()
+    for delta in deltas(lines, session=session, root=root):
+        for supersession in delta.superseded:
+            told.ended.setdefault(supersession.old, supersession.seq)
+        wanted = [
+            record
+            for record in delta.records
+            if record.importance >= IMPORTANCE_MIN and record.kind not in SAID_ELSEWHERE and record.id not in seen
+        ]
+        held = set(known([record.id for record in wanted]))
+        originals = {blob.digest: blob.data for blob in delta.blobs}
+        for record in wanted:
+            if record.id in held:
+                seen.add(record.id)
+                whole = record.whole
+                text = whole.inline if not whole.blob else originals[whole.blob][whole.start : whole.end].decode("utf-8", "replace")
+                told.pieces.append(_piece(record, text.strip("\n"), counter, piece_tokens))
+    told.pieces.sort(key=lambda piece: (piece.record.seq, piece.record.id))
+    return told
+
+
+def _piece(record: Record, text: str, counter: Counter, tokens_max: int) -> Piece:
+    tokens = counter.measure(text)
+    if tokens > tokens_max:
+        text = _ends(text, int(len(text) * tokens_max / tokens))
+        tokens = counter.measure(text)
+    return Piece(record, text, tokens)
+
+
+def _ends(text: str, chars: int) -> str:
+    """The head and the tail of a text, in whole lines where it has any, about `chars` long together."""
+    half = max(chars // 2, 1)
+    head = text[: text.rfind("\n", 0, half) + 1] or text[:half]
+    at = text.find("\n", len(text) - half)
+    tail = text[at + 1 :] if 0 <= at < len(text) - 1 else text[-half:]
+    return f"{head.rstrip()}\n[… {len(text) - len(head) - len(tail):,} characters are left out here]\n{tail}"
+
+
+def _grouped(pieces: Sequence[Piece], tokens_max: int) -> Iterator[list[Piece]]:
+    """Pieces in groups of at most `tokens_max`, cut where a turn begins; within one only where it is longer by itself."""
+    group: list[Piece] = []
+    held = 0.0
+    for turn in _turns(pieces):
+        size = sum(piece.tokens for piece in turn)
+        if group and held + size > tokens_max:
+            yield group
+            group, held = [], 0.0
+        for piece in turn:
+            if group and held + piece.tokens > tokens_max:
+                yield group
+                group, held = [], 0.0
+            group.append(piece)
+            held += piece.tokens
+    if group:
+        yield group
+
+
+def _turns(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    turn: list[Piece] = []
+    for piece in pieces:
+        if piece.record.kind == _TURN and turn:
+            yield turn
+            turn = []
+        turn.append(piece)
+    if turn:
+        yield turn
+
+
+def _states(observations: Sequence[Observation], firsts: Sequence[int], base: str, counter: Counter) -> list[str]:
+    """The hand-off before each of these positions, which ascend."""
+    tracker = TaskTracker(root=base)
+    at = 0
+    states: list[str] = []
+    for first in firsts:
+        while at < len(observations) and observations[at].seq < first:
+            tracker.see(observations[at])
+            at += 1
+        spoken = any(seen.kind in (ObservationKind.PROMPT, ObservationKind.CALL, ObservationKind.MESSAGE) for seen in observations[:at])
+        states.append(handoff(tracker.state(), work(observations[:at], root=base), counter.count, STATE_TOKENS) if spoken else "")
+    return states

@@ -1,0 +1,243 @@
+"""Compress: a model makes a short text of each part of a session, offline, and what it makes is a record beside the originals.
+
+Parts go one after another, each with the state of the work before it and with what was kept of the part before. A record's
+id is a hash of all that was asked, of the model and of the prompt's version: what was answered once is not asked again, and a
+run that is ended goes on where it was. Reads the store, proposes Deltas, one for each answer, and never touches an original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from clew.enrich.answers import Judged, judge, points_of
+from clew.enrich.chunks import Chunk, chunks_of
+from clew.enrich.models.port import Asked, Compressor
+from clew.enrich.prompt import SYSTEM, VERSION, Prompt, prompt
+from clew.records import Blob, Delta, Edge, EdgeKind, Layer, Record, Resolution, SourceState, Supersession, Text, handle_of, identify
+from clew.retrieval.compressed import KIND, Made, inputs_of, noted, read, source_of, written
+from clew.retrieval.options import Originals
+from clew.store.originals import digest_of
+from clew.store.ports import Reader
+from clew.store.rules import is_purged
+from clew.text.tokens import Counter
+from clew.text.tokens import counter as counter_of
+from clew.transcript.sessions import Session
+
+TRIES_MAX = 2  # of one part: an answer that cannot be used is asked for once more, with the reason
+NEAR = "o200k"  # the vocabulary that those of local models are nearest to
+IMPORTANCE = 0.5  # never above what a record of its own is worth; a packet weighs it by what it speaks of
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class Compressed:
+    """What a run did, or would do.
+
+    parts, known         parts of all sessions, and those that had been answered before.
+    asked                parts that a model answered in this run; in a dry run those that it would be asked.
+    tokens_before        of the parts that now have a text, by our count; `tokens_after` of those texts.
+    tokens_sent          of all requests of this run, by our count; `tokens_answered` as asked for, in a dry run.
+    billed_in, billed_out  as the server counted them, 0 where it does not tell.
+    invented, uncited    lines that were dropped because they name what was not sent, or cite nothing that was.
+    masked               secrets that were taken out of what was sent.
+    refused              (session, number of the part from 1, why nothing of its answer was kept).
+    """
+
+    sessions: int = 0
+    parts: int = 0
+    known: int = 0
+    asked: int = 0
+    lines: int = 0
+    tokens_before: int = 0
+    tokens_after: int = 0
+    tokens_sent: int = 0
+    tokens_answered: int = 0
+    billed_in: int = 0
+    billed_out: int = 0
+    invented: int = 0
+    uncited: int = 0
+    masked: int = 0
+    refused: list[tuple[str, int, str]] = field(default_factory=list[tuple[str, int, str]])
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A session as the store keeps it: its lines, and the folders that name its files."""
+
+    session: Session
+    lines: Sequence[bytes]
+    root: str
+    base: str
+
+
+def changes(
+    reader: Reader,
+    workspace: str,
+    told: Told,
+    compressor: Compressor,
+    done: Compressed,
+    *,
+    counter: Counter,
+    chunk_tokens: int,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Delta]:
+    """Yield a Delta for each part that a model has answered, as soon as it has; the caller stores it before the next is asked.
+
+    done     is told what happened.
+    dry_run  asks nobody and yields nothing.
+    Raises   ModelError as the compressor does, and CompressionOff where there is none and something is to be asked.
+    """
+    source = source_of(told.session.id)
+    parts = chunks_of(
+        told.lines,
+        told.session,
+        root=told.root,
+        base=told.base,
+        counter=counter,
+        chunk_tokens=chunk_tokens,
+        known=lambda ids: _held(reader, workspace, ids),
+    )
+    run = _Run(reader, workspace, told.session.id, compressor, done, counter)
+    done.parts += len(parts)
+    points: Sequence[str] = ()
+    kept: set[str] = set()
+    for number, part in enumerate(parts, 1):
+        if progress:
+            progress("compressing", number - 1, len(parts))
+        request = prompt(part, points)
+        record_id = identify(KIND, VERSION, compressor.name, source, SYSTEM, request.text)
+        (standing,) = reader.standings(workspace, [record_id])
+        before = reader.records(workspace, [record_id])
+        if before:
+            done.known += 1
+            text = Originals(reader, workspace).text_of(before[0].whole)
+            lines = read(text)
+            run.count(part, text)
+            if not standing.is_live and not dry_run:  # a later run cut the session otherwise, and this one cuts it so again
+                yield run.delta(before[0], part)
+        elif is_purged(standing):  # somebody wanted it away
+            done.refused.append((told.session.id, number, "what was made of it was purged, and is not made again"))
+            continue
+        elif dry_run:
+            run.estimate(request)
+            continue
+        else:
+            judged = run.answered(part, request)
+            if not judged.lines:
+                done.refused.append((told.session.id, number, judged.refused))
+                continue
+            lines = list(judged.lines)
+            text = written(lines)
+            data = text.encode()
+            run.count(part, text)
+            done.lines += len(lines)
+            yield run.delta(run.record(part, record_id, request, data), part, data)
+        kept.add(record_id)
+        points = points_of(lines, counter)
+    if progress:
+        progress("compressing", len(parts), len(parts))
+    if not dry_run:
+        left = [record for record in reader.of_source(workspace, source) if record.id not in kept]
+        if left and not any(session == told.session.id for session, _, _ in done.refused):
+            yield run.ending(left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One session that is compressed."""
+
+    reader: Reader
+    workspace: str
+    session: str
+    compressor: Compressor
+    done: Compressed
+    counter: Counter
+
+    def answered(self, part: Chunk, request: Prompt) -> Judged:
+        """Ask, judge, and ask once more if nothing could be kept."""
+        done = self.done
+        done.asked += 1
+        done.masked += request.masked
+        pieces = {handle_of(piece.record.id): piece.text for piece in part.pieces}
+        text, judged = request.text, Judged()
+        for tried in range(TRIES_MAX):
+            # Of a request that it has seen before, a server may count only what was new: so only the first is watched.
+            tokens = counter_of(NEAR).count(SYSTEM + text) if tried == 0 else 0
+            answer = self.compressor.ask(Asked(SYSTEM, text, request.answer_tokens, tokens))
+            done.tokens_sent += self.counter.count(SYSTEM) + self.counter.count(text)
+            done.billed_in += answer.input_tokens
+            done.billed_out += answer.output_tokens
+            judged = judge(answer.text, is_cut=answer.is_cut, pieces=pieces, sent=request.quoted, tokens=part.tokens, counter=self.counter)
+            done.invented += judged.invented
+            done.uncited += judged.uncited
+            if judged.lines:
+                break
+            text = f"{request.text}An answer before this one was of no use: {judged.refused}. Keep to the form.\n"
+        return judged
+
+    def estimate(self, request: Prompt) -> None:
+        """Count a request that is not sent."""
+        self.done.asked += 1
+        self.done.masked += request.masked
+        self.done.tokens_sent += self.counter.count(SYSTEM) + self.counter.count(request.text)
+        self.done.tokens_answered += request.answer_tokens
+
+    def count(self, part: Chunk, text: str) -> None:
+        """Count a part that has a text."""
+        self.done.tokens_before += part.tokens
+        self.done.tokens_after += self.counter.count(text)
+
+    def record(self, part: Chunk, record_id: str, request: Prompt, data: bytes) -> Record:
+        """The record of a text that was made of a part."""
+        name = f"Compressed by {self.compressor.name}: {len(part.pieces)} records, {part.tokens:,} tokens"
+        return Record(
+            record_id,
+            Layer.FACT,
+            KIND,
+            f"{KIND}:{self.session}@{part.first}-{part.last}",
+            source_of(self.session),
+            digest_of(request.text.encode("utf-8", "surrogatepass")),
+            name,
+            (Text(Resolution.NAME, len(name), name), Text(Resolution.FULL, len(data), blob=digest_of(data), end=len(data))),
+            part.first,
+            session=self.session,
+            trust=part.trust,
+            importance=IMPORTANCE,
+            at_ns=max(piece.record.at_ns for piece in part.pieces),
+        )
+
+    def delta(self, record: Record, part: Chunk, data: bytes | None = None) -> Delta:
+        """The record, what it was made from, and the end of what speaks of the same records; its text, unless that is stored."""
+        source = record.source
+        inputs = [piece.record for piece in part.pieces]
+        edges = [Edge(EdgeKind.DERIVED_FROM, record.id, each.id, 1.0, record.digest, each.digest, VERSION) for each in inputs]
+        others = [other for other in self.reader.of_source(self.workspace, source) if other.id != record.id]
+        inputs_by = inputs_of(self.reader, self.workspace, [other.id for other in others])
+        own = {each.id for each in inputs}
+        replaced = [other for other in others if not own.isdisjoint(inputs_by[other.id])]
+        return Delta(
+            VERSION,
+            source,
+            is_whole=False,
+            records=(record,),
+            edges=tuple(edges),
+            superseded=tuple(Supersession(other.id, record.id, "compressed anew", record.seq, record.at_ns) for other in replaced),
+            blobs=(Blob(record.whole.blob, data),) if data is not None else (),
+            state=noted(self.reader.source(self.workspace, source), source, Made(record.id, part.first, part.last)),
+        )
+
+    def ending(self, left: Sequence[Record]) -> Delta:
+        """The end of texts of parts that the session is no longer cut into."""
+        source = source_of(self.session)
+        ends = tuple(Supersession(record.id, "", "the session is cut into other parts now", record.seq, record.at_ns) for record in left)
+        state = self.reader.source(self.workspace, source) or SourceState(source)
+        return Delta(VERSION, source, is_whole=False, superseded=ends, state=state)
+
+
+def _held(reader: Reader, workspace: str, ids: Sequence[str]) -> Collection[str]:
+    return {record.id for record in reader.records(workspace, ids)}

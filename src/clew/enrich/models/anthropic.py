@@ -1,0 +1,70 @@
+"""Anthropic's Messages API, at its own address or at a gateway that speaks it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from clew.enrich.models.port import Answer, Asked
+from clew.enrich.models.wire import Wire, place_of
+from clew.errors import CompressionOff
+
+ANTHROPIC = "anthropic"
+_URL = "https://api.anthropic.com"
+_VERSION = "2023-06-01"
+
+
+class _Block(msgspec.Struct):
+    type: str
+    text: str = ""
+
+
+class _Usage(msgspec.Struct):
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+
+
+class _Reply(msgspec.Struct):
+    content: list[_Block]
+    stop_reason: str | None = None
+    usage: _Usage | None = None
+
+
+class Anthropic:
+    """The API. No temperature is sent: the newest models refuse one."""
+
+    def __init__(self, model: str, *, key: str, timeout_s: float, url: str = "", wait: Callable[[float], None] = time.sleep) -> None:
+        if not key:
+            raise CompressionOff(
+                "Anthropic's API asks for a key", f"put it into the environment as {'CLEW_COMPRESS_KEY' if url else 'ANTHROPIC_API_KEY'}"
+            )
+        headers = {"x-api-key": key, "anthropic-version": _VERSION}
+        self.name = model
+        self._wire = Wire(place_of(url or _URL, "/messages"), headers, secret=key, timeout_s=timeout_s, wait=wait)
+
+    @property
+    def place(self) -> str:
+        """See `Compressor`."""
+        return self._wire.place.shown
+
+    def ask(self, asked: Asked) -> Answer:
+        """See `Compressor`."""
+        payload = {
+            "model": self.name,
+            "max_tokens": asked.tokens_max,
+            "system": asked.system,
+            "messages": [{"role": "user", "content": asked.text}],
+        }
+        return self._wire.post(payload, _read)
+
+
+def _read(data: bytes) -> Answer:
+    reply = msgspec.json.decode(data, type=_Reply)
+    usage = reply.usage or _Usage()
+    read = (usage.input_tokens or 0) + (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+    text = "".join(block.text for block in reply.content if block.type == "text")
+    return Answer(text, reply.stop_reason == "max_tokens", read, usage.output_tokens or 0)
