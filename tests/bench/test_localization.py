@@ -19,7 +19,7 @@ from bench.localization.arms.codegraph import _spans as codegraph_spans
 from bench.localization.arms.oracle import Oracle
 from bench.localization.arms.random_symbols import RandomSymbols
 from bench.localization.arms.worker import RivalFailed, WorkerSystem
-from bench.localization.intervals import difference, estimate
+from clew.hindsight.intervals import difference, estimate
 from bench.localization.kept import plain, read_rows, rows_path
 from bench.localization.metrics import (
     FAR,

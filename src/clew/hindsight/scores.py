@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from clew.hindsight.needs import Needs, bare, squeeze
+from clew.hindsight.needs import Needs, squeeze
 
 LINES_MIN_SHARE = 0.9  # of a repeated answer that must stand in the window for the repeat to be spared; guess
+SAID_CHARS = 120  # as much of a constraint or a dead end says which one it is; guess
 _EDGE = re.compile(r"[A-Za-z0-9_]")
+_QUOTED = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,11 @@ def score(window: str, wanted: Needs, unfold: Callable[[], str] | None = None) -
     unfold  gives the text that stands behind the window's handles, asked only where something is missing.
     Cost    one search of the window for each needed line.
     """
-    text = "\n".join(squeeze(line) for line in bare_window(window).split("\n"))
+    # Line numbers may stay: a needed line is sought within the window's lines.
+    text = "\n".join(squeeze(line) for line in window.split("\n"))
     lines = [line for edit in wanted.edits for line in edit.lines]
     missing = [line for line in lines if line not in text]
-    behind = "\n".join(squeeze(line) for line in bare(unfold()).split("\n")) if unfold and missing else ""
+    behind = "\n".join(squeeze(line) for line in unfold().split("\n")) if unfold and missing else ""
     folded = sum(line in behind for line in missing)
     return Scores(
         files=_share([is_named(path, window) for path in wanted.files]),
@@ -55,11 +58,6 @@ def score(window: str, wanted: Needs, unfold: Callable[[], str] | None = None) -
     )
 
 
-def bare_window(window: str) -> str:
-    """The window without the line numbers that stand in front of its lines."""
-    return "\n".join(bare(line) for line in window.split("\n"))
-
-
 def is_named(name: str, window: str) -> bool:
     """Whether the name stands in the window by itself, not within a longer word."""
     at = window.find(name)
@@ -69,6 +67,19 @@ def is_named(name: str, window: str) -> bool:
             return True
         at = window.find(name, at + 1)
     return False
+
+
+def is_shown(words: str, window: str) -> bool:
+    """Whether words stand in a window however it breaks or quotes their lines. A hand-off may clip them behind SAID_CHARS.
+
+    window  with each run of blanks, line ends and quotation marks of lines as one blank: `flat`.
+    """
+    return flat(words)[:SAID_CHARS] in window
+
+
+def flat(text: str) -> str:
+    """A text as one line, without the marks in front of quoted lines."""
+    return " ".join(_QUOTED.sub("", text).split())
 
 
 def _share(found: Sequence[bool]) -> float | None:
