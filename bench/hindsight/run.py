@@ -10,11 +10,11 @@ from pathlib import Path
 
 from bench.hindsight import beside, labels
 from clew.errors import ClewError
-from clew.hindsight.arms import ARMS, Window
+from clew.hindsight.arms import ARMS
 from clew.hindsight.cases import cases
 from clew.hindsight.evaluate import MEASURES, Judged, Outcome, budgets_of, judge
 from clew.hindsight.needs import Needs
-from clew.hindsight.scores import score
+from clew.hindsight.scores import Shown, score
 from clew.hindsight.trial import Trial
 from clew.text.tokens import counter
 from clew.transcript.parse import open_transcript
@@ -77,11 +77,11 @@ def jobs(
     ]
 
 
-def _more(given: Needs | None, marks: Mapping[str, Sequence[beside.Kept]], window: Window) -> dict[str, float | None]:
-    scores = score(window.text, given, window.unfold) if given else None
+def _more(given: Needs | None, marks: Mapping[str, Sequence[beside.Kept]], shown: Shown) -> dict[str, float | None]:
+    scores = score(shown, given) if given else None
     found: dict[str, float | None] = dict.fromkeys((*GIVEN, *MARKED))
     if scores:
         found |= {"given_files": scores.files, "given_verbatim": scores.verbatim}
     for name, kept in marks.items():
-        found[name] = sum(is_kept(window.text) for is_kept in kept) / len(kept) if kept else None
+        found[name] = sum(is_kept(shown.window) for is_kept in kept) / len(kept) if kept else None
     return found

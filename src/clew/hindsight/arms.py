@@ -9,22 +9,16 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter as CountOf
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from heapq import heapify, heappop, heappush
 
-import numpy as np
-
-from clew.errors import ClewError
 from clew.hindsight.scores import flat, is_named
 from clew.hindsight.trial import Trial, lines_within
 from clew.records import ObservationKind
 from clew.records.records import HANDLE_LENGTH
-from clew.text.postings import FIELDS, Field
-from clew.text.words import terms
 
-BM25_K1, BM25_B = 1.2, 0.75  # as Robertson and Zaragoza 2009 give them
 SEED = 20_240_501
 
 # Where clew prints a handle: in brackets at an entry, or as the word of a command.
@@ -61,19 +55,7 @@ def recency(trial: Trial, budget_tokens: int) -> Window:
 
 def bm25(trial: Trial, budget_tokens: int) -> Window:
     """Pieces by their words' agreement with the last request and the agent's last message; the newer of two equals."""
-    asked = CountOf(terms(trial.question))
-    weights = np.zeros(FIELDS, np.float32)
-    weights[Field.BODY] = 1
-    index = trial.index
-    found = index.lexical(
-        [(term, float(times)) for term, times in asked.items()],
-        weights,
-        prefix="session:",
-        b=np.full(FIELDS, BM25_B, np.float32),
-        k1=BM25_K1,
-    )
-    scores = {int(index.id_of(doc)): float(found.by_document[doc]) for doc in range(index.size)}
-    return Window(_filled(trial, sorted(scores, key=lambda at: (-scores[at], -at)), budget_tokens))
+    return Window(_filled(trial, trial.agreeing, budget_tokens))
 
 
 def newest_results(trial: Trial, budget_tokens: int) -> Window:
@@ -102,9 +84,9 @@ def clew(trial: Trial, budget_tokens: int) -> Window:
             history.append("\n".join(trial.texts))
         return handle not in history[0]
 
-    printed = [handle for handle in _HANDLE.findall(packet.text) if handle in shown or _is_known(trial, handle) or is_ours(handle)]
+    printed = [handle for handle in _HANDLE.findall(packet.text) if handle in shown or trial.behind(handle) is not None or is_ours(handle)]
     handles = tuple(dict.fromkeys([*(handle for handle in shown if handle in packet.text), *printed]))
-    return Window(packet.text, handles, lambda: "\n".join(_behind(trial, handles)))
+    return Window(packet.text, handles, lambda: "\n".join((trial.behind(handle) or b"").decode("utf-8", "replace") for handle in handles))
 
 
 def oracle(trial: Trial, budget_tokens: int) -> Window:
@@ -155,7 +137,7 @@ ARMS: Mapping[str, Arm] = {
     "clew": clew,
     "summary": summary,
     "recency": recency,
-    "newest results": newest_results,
+    "results": newest_results,
     "bm25": bm25,
     "random": at_random,
     "hoard": hoard,
@@ -182,19 +164,6 @@ def _filled(trial: Trial, order: Iterable[int], budget_tokens: int, *, newest: b
         kept[at] = "".join(line + "\n" for line in lines)
         break
     return "".join(kept[at] for at in sorted(kept))
-
-
-def _is_known(trial: Trial, handle: str) -> bool:
-    made = trial.compacting
-    return bool(made.store.find(made.workspace, handle))
-
-
-def _behind(trial: Trial, handles: Sequence[str]) -> Iterable[str]:
-    for handle in handles:
-        try:
-            yield trial.unfold(handle).decode("utf-8", "replace")
-        except ClewError:  # counted as a handle that does not unfold, by whoever asks for it there
-            continue
 
 
 def _gains(trial: Trial) -> dict[str, list[tuple[str, int]]]:

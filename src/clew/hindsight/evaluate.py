@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Protocol
 
 from clew.errors import ClewError, NotReadable, UsageError
-from clew.hindsight.arms import ARMS, Arm, Window, summary_tokens
+from clew.hindsight.arms import ARMS, Arm, summary_tokens
 from clew.hindsight.cases import cases
-from clew.hindsight.scores import Scores, flat, is_named, is_shown, score
+from clew.hindsight.scores import Scores, Shown, is_named, is_said, score
 from clew.hindsight.trial import Trial
 from clew.pool import spread
+from clew.records import handle_of
 from clew.retrieval.options import Originals
 from clew.text.tokens import counter as counter_of
 from clew.transcript.parse import open_transcript
@@ -119,10 +120,16 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One cut with all its windows. `needed` counts what was needed, by kind; `made_ms` is what clew's records took."""
+    """One cut with all its windows.
+
+    request  the first line of the last request before it, by which a person knows the session again.
+    needed   counts what was needed, by kind.
+    made_ms  what making clew's records of the history took.
+    """
 
     id: str
     session: str
+    request: str
     kind: str
     tokens: int
     calls: int
@@ -174,7 +181,7 @@ def judge(
     arms: Mapping[str, Arm],
     budgets: Mapping[str, int],
     *,
-    more: Callable[[Window], Mapping[str, float | None]] | None = None,
+    more: Callable[[Shown], Mapping[str, float | None]] | None = None,
 ) -> Judged:
     """Judge the windows of one cut. `more` counts what it likes of each."""
     case, needed = trial.case, trial.needs
@@ -189,11 +196,13 @@ def judge(
             ms = 1e3 * (time.perf_counter() - started)
             if window is None:
                 continue
-            rows.append(_row(name, label, budget_tokens, ms, window, trial, more(window) if more else {}))
+            shown = Shown(window.text, window.unfold)
+            rows.append(_row(name, label, budget_tokens, ms, shown, trial, more(shown) if more else {}))
             printed.update(dict.fromkeys(window.handles))
     return Judged(
         case.id,
         case.session,
+        trial.request.partition("\n")[0],
         case.kind,
         trial.tokens,
         sum(bool(piece.call_id and piece.tool) for piece in case.pieces),
@@ -231,15 +240,10 @@ def recovery(trial: Trial, handles: Iterable[str]) -> Recovery:
     ended = made.store.records(made.workspace, [record_id for record_id, _ in made.store.unusual(made.workspace)])
     records = list({record.id: record for record in [*live, *ended]}.values())
     pieces = sorted((record for record in live if record.kind == "transcript"), key=lambda record: record.whole.start_line)
-    back: dict[str, bytes] = {}
-    for record in records:
-        try:
-            back[record.id] = trial.unfold(record.id)
-        except (ClewError, KeyError):  # counted as lost
-            continue
+    back = {record.id: trial.behind(handle_of(record.id)) for record in records}
     originals = Originals(made.store, made.workspace)
-    same = sum(record.id in back and back[record.id] == originals.bytes_of(record.whole) for record in records)
-    joined = b"".join(back.get(record.id, b"") for record in pieces)
+    same = sum(back[record.id] == originals.bytes_of(record.whole) for record in records)
+    joined = b"".join(back[record.id] or b"" for record in pieces)
     printed = list(handles)
     return Recovery(
         len(raw),
@@ -275,20 +279,20 @@ def _costs(path: Path, plan: Plan) -> dict[str, float]:
     return {arm: priced.against_nothing(arm) for arm in plan.priced_arms} if priced else {}
 
 
-def _row(arm: str, label: str, budget_tokens: int, ms: float, window: Window, trial: Trial, more: Mapping[str, float | None]) -> Row:
-    state, wanted, text = trial.state, trial.needs, flat(window.text)
-    constraints = [is_shown(stated.text, text) for stated in state.constraints]
-    ends = [is_shown(end.text, text) or (bool(end.reason) and is_shown(end.reason.split("\n", 1)[0], text)) for end in state.dead_ends]
+def _row(arm: str, label: str, budget_tokens: int, ms: float, shown: Shown, trial: Trial, more: Mapping[str, float | None]) -> Row:
+    state, wanted = trial.state, trial.needs
+    constraints = [is_said(stated.text, shown) for stated in state.constraints]
+    ends = [is_said(end.text, shown) or (bool(end.reason) and is_said(end.reason.split("\n", 1)[0], shown)) for end in state.dead_ends]
     return Row(
         arm,
         label,
         budget_tokens,
-        trial.counter.count(window.text),
+        trial.counter.count(shown.window),
         ms,
-        score(window.text, wanted, window.unfold),
+        score(shown, wanted),
         sum(constraints) / len(constraints) if constraints else None,
         sum(ends) / len(ends) if ends else None,
-        tuple(path for path in wanted.files if not is_named(path, window.text)),
+        tuple(path for path in wanted.files if not is_named(path, shown.window)),
         more,
     )
 

@@ -27,9 +27,10 @@ class AtBudget:
 
 @dataclass(frozen=True, slots=True)
 class Worst:
-    """A cut at which clew did badly: the session, how it scored, and the needed files that it did not name."""
+    """A cut at which clew did badly: what had been asked there, how it scored, and the needed files that it did not name."""
 
     cut: str
+    request: str
     budget: str
     score: float
     missing: tuple[str, ...]
@@ -121,5 +122,5 @@ def _worst(cuts: Sequence[Judged], budget: str) -> tuple[Worst, ...]:
         for row in cut.rows:
             values = [value for measure in WORST_OF if (value := row.value(measure)) is not None]
             if row.arm == "clew" and row.budget == budget and values:
-                found.append(Worst(cut.id, budget, sum(values) / len(values), row.missing))
+                found.append(Worst(cut.id, cut.request, budget, sum(values) / len(values), row.missing))
     return tuple(sorted(found, key=lambda each: (each.score, each.cut))[:WORST_MAX])

@@ -13,19 +13,24 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from clew.engine import Compacting, Engine
 from clew.hindsight.cases import Case
 from clew.hindsight.needs import TERM_PIECES_MAX, TERM_PIECES_SHARE, Needs, bare, needs, terms_of
 from clew.records import ObservationKind, TaskState
+from clew.retrieval.options import Originals
 from clew.settings import Settings, workspace_of
 from clew.store.index import Index
 from clew.store.memory import MemoryStore
 from clew.task.prompts import spoken
 from clew.task.tracker import observe_task
-from clew.text.postings import Document, pack
+from clew.text.postings import FIELDS, Document, Field, pack
 from clew.text.tokens import Counter
+from clew.text.words import terms
 from clew.transcript.sessions import session_at
 
+BM25_K1, BM25_B = 1.2, 0.75  # as Robertson and Zaragoza 2009 give them
 LONG_LINE_CHARS = 400  # a longer line is a file or a message in JSON: to leave it out whole would waste an arm's budget
 
 
@@ -35,6 +40,7 @@ class Trial:
     def __init__(self, case: Case, counter: Counter, embedder: str = "") -> None:
         self.case, self.counter, self._embedder = case, counter, embedder
         self.made_ms = 0.0  # what making clew's records of the history took
+        self._behind: dict[str, bytes | None] = {}
 
     @cached_property
     def needs(self) -> Needs:
@@ -63,10 +69,18 @@ class Trial:
         return observe_task(self.case.before, root=root)
 
     @cached_property
-    def index(self) -> Index:
-        """The pieces' words, ready to be searched; a document's id is its piece's number."""
+    def agreeing(self) -> tuple[int, ...]:
+        """The pieces' numbers by their words' agreement with `question` (BM25), the newer of two equals first."""
+        if not self.texts:
+            return ()
         documents = [Document(str(at), "", "", "", ("", "", "", "", text)) for at, text in enumerate(self.texts)]
-        return Index.build([(("session:", 0, ""), pack(documents))])
+        index = Index.build([(("session:", 0, ""), pack(documents))])
+        asked = [(term, float(times)) for term, times in CountOf(terms(self.question)).items()]
+        weights, b = np.zeros(FIELDS, np.float32), np.full(FIELDS, BM25_B, np.float32)
+        weights[Field.BODY] = 1
+        scores = index.lexical(asked, weights, prefix="session:", b=b, k1=BM25_K1).by_document
+        ranked = [(-float(scores[doc]), -int(index.id_of(doc))) for doc in range(index.size)]
+        return tuple(-newest for _, newest in sorted(ranked))
 
     @cached_property
     def rare(self) -> tuple[tuple[str, float], ...]:
@@ -82,11 +96,16 @@ class Trial:
         return tuple(zip(found, self.counter.measure_many([f"{term}, \n" for term in found]), strict=True))
 
     @cached_property
+    def request(self) -> str:
+        """The last request before the cut, "" for none."""
+        pieces = reversed(self.case.pieces)
+        return next((words for piece in pieces if piece.kind is ObservationKind.PROMPT and (words := spoken(piece.text))), "")
+
+    @cached_property
     def question(self) -> str:
         """The last request and the agent's last message: what an arm may ask with."""
-        said = [piece.text for piece in self.case.pieces if piece.kind is ObservationKind.MESSAGE]
-        asked = [words for piece in self.case.pieces if piece.kind is ObservationKind.PROMPT and (words := spoken(piece.text))]
-        return "\n".join([*asked[-1:], *said[-1:]])
+        said = next((piece.text for piece in reversed(self.case.pieces) if piece.kind is ObservationKind.MESSAGE), "")
+        return f"{self.request}\n{said}"
 
     @cached_property
     def engine(self) -> Engine:
@@ -105,9 +124,21 @@ class Trial:
         return replace(made, counter=self.counter)  # without the session's own correction: all windows are measured alike
 
     @cached_property
+    def _originals(self) -> Originals:
+        return Originals(self.compacting.store, self.compacting.workspace)
+
+    @cached_property
     def _kept(self) -> Engine:
         """An engine over the store that holds the history: what unfolds the handles of a window."""
         return Engine(self.compacting.store, self.engine.settings)
+
+    def behind(self, handle: str) -> bytes | None:
+        """The bytes behind a handle, as `unfold` gives them; None where no record, or more than one, answers to it."""
+        if handle not in self._behind:
+            store, key = self.compacting.store, self.compacting.workspace
+            records = store.records(key, ids) if len(ids := store.find(key, handle)) == 1 else []
+            self._behind[handle] = self._originals.bytes_of(records[0].whole) if records else None
+        return self._behind[handle]
 
     def unfold(self, handle: str) -> bytes:
         """The bytes behind a handle of clew's. Raises UnknownHandle."""
