@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "impact": "clew.cli.commands.impact",
     "calibrate": "clew.cli.commands.calibrate",
     "compact": "clew.cli.commands.compact",
+    "eval": "clew.cli.commands.eval",
     "unfold": "clew.cli.commands.unfold",
     "explain": "clew.cli.commands.explain",
     "status": "clew.cli.commands.status",

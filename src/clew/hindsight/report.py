@@ -78,7 +78,7 @@ def summarise(outcomes: Sequence[Outcome], problems: Sequence[str] = (), measure
         observations=observed,
         needed={kind: sum(cut.needed[kind] for cut in cuts) for kind in (cuts[0].needed if cuts else ())},
         budgets=budgets,
-        worst=_worst(cuts, budgets[0].budget) if budgets else (),
+        worst=_worst(cuts, max(budgets, key=lambda at: at.cuts).budget) if budgets else (),
         recovery=whole,
         made_ms=made[len(made) // 2] if made else 0.0,
         made_ms_max=made[-1] if made else 0.0,
