@@ -158,13 +158,13 @@ def sessions_at(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
     problems: list[str] = []
     for path in paths:
         try:
-            before = len(found)
-            found.update((session.path, None) for session in find(path) if not session.agent)
+            here = [session for session in find(path) if session.client or path.is_dir()]
         except (NotReadable, OSError) as problem:
             problems.append(str(problem))
             continue
-        if len(found) == before:
+        if not here:
             problems.append(f"{path}: holds no transcript of a known client")
+        found.update((session.path, None) for session in here if not session.agent)
     return list(found), problems
 
 
