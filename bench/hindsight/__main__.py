@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.hindsight import beside, labels
-from bench.hindsight.run import ALL_MEASURES, Done, jobs, measure
+from bench.hindsight.run import ALL_MEASURES, MARKED, Done, jobs, measure
 from bench.hindsight.table import table
 from bench.machine import provenance, write_result
 from clew.hindsight.arms import ARMS
@@ -63,6 +63,8 @@ def _measure(given: argparse.Namespace, arms: Sequence[str]) -> int:
         "window_ms": own[len(own) // 2] if own else 0.0,
         "window_ms_max": own[-1] if own else 0.0,
         "agreement": _agreement(agreement),
+        "marks": _marks(done),
+        "failures": [failure for each in done for failure in each.failures],
         "summary": asdict(report) | {"worst": [each.cut for each in report.worst]},
         "rows": _rows(done),
     }
@@ -90,6 +92,18 @@ def _rows(done: Sequence[Done]) -> list[dict[str, Any]]:
         for row in cut.rows
         if row.arm == "clew"
     ]
+
+
+def _marks(done: Sequence[Done]) -> dict[str, dict[str, dict[str, list[int]]]]:
+    """All marks together: by budget, arm and kind how many were kept, and of how many."""
+    found: dict[str, dict[str, dict[str, list[int]]]] = {}
+    for row in (row for each in done for cut in each.outcome.cuts for row in cut.rows):
+        for kind in MARKED:
+            if row.more.get(f"{kind}_of"):
+                counts = found.setdefault(row.budget, {}).setdefault(row.arm, {}).setdefault(kind, [0, 0])
+                counts[0] += int(row.more[f"{kind}_kept"] or 0)
+                counts[1] += int(row.more[f"{kind}_of"] or 0)
+    return found
 
 
 def _agreement(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:

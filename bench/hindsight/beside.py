@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
+from bench.localization.arms.worker import RivalFailed
+from bench.localization.systems import Unavailable
 from clew.hindsight.arms import Arm, Window
-from clew.hindsight.trial import Trial
+from clew.hindsight.trial import Trial, lines_within
 
 Kept = Callable[[str], bool]
 KINDS = {"marked_dead_ends": "dead_end", "marked_constraints": "constraint"}
+ROUNDS = 3  # a rival counts characters and we count tokens: it is asked again for less, then what is too long is cut
 
 
 def marks_at(session: str, cut: int, lines: Sequence[bytes]) -> dict[str, list[Kept]]:
@@ -28,28 +32,44 @@ def marks_at(session: str, cut: int, lines: Sequence[bytes]) -> dict[str, list[K
 def rival_names() -> tuple[str, ...]:
     """The rivals that are there."""
     module = _module("rivals")
-    return tuple(module.RIVALS) if module is not None else ()
+    return tuple(rival.name for rival in module.RIVALS) if module is not None else ()
 
 
-def rivals(names: Sequence[str]) -> Mapping[str, Arm]:
-    """The named rivals as arms: each gets the history as messages, and the same question."""
-    return {name: _arm(name) for name in names if name in rival_names()}
+def rivals(names: Sequence[str], failures: list[str]) -> dict[str, Arm]:
+    """The named rivals as arms: each gets the history as messages, and the same question.
+
+    failures  is told why a rival gave no window.
+    """
+    return {name: _arm(name, failures) for name in names if name in rival_names()}
 
 
-@cache
-def _arm(name: str) -> Arm:
-    rival, messages = _rival(name), _module("messages")
-
-    def window(trial: Trial, budget_tokens: int) -> Window:
-        return Window(rival.keep(messages.messages_of(trial.case.lines), budget_tokens, trial.question).text)
+def _arm(name: str, failures: list[str]) -> Arm:
+    def window(trial: Trial, budget_tokens: int) -> Window | None:
+        messages = _module("messages").messages_of(trial.case.lines)
+        # A rival's token is four characters; the share of these in our tokens is taken from the history.
+        asked = int(budget_tokens * min(1.0, sum(map(len, trial.texts)) / 4 / max(trial.tokens, 1)))
+        text = ""
+        try:
+            for _ in range(ROUNDS):
+                text = _rival(name).keep(messages, asked, trial.question).text
+                tokens = trial.counter.count(text)
+                if tokens <= budget_tokens:
+                    return Window(text)
+                asked = int(asked * budget_tokens / tokens)
+        except (RivalFailed, Unavailable) as problem:
+            failures.append(f"{trial.case.id}: {problem}")
+            return None
+        kept = lines_within(text.split("\n"), budget_tokens, trial.counter)
+        return Window("".join(line + "\n" for line in kept))
 
     return window
 
 
 @cache
 def _rival(name: str) -> Any:
-    module = _module("rivals")
-    return module.RIVALS[name]() if module is not None else None
+    rival = next(rival for rival in _module("rivals").RIVALS if rival.name == name)()
+    atexit.register(rival.close)
+    return rival
 
 
 @cache

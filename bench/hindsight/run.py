@@ -38,16 +38,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of one session, and how its labels agree with the given ones."""
+    """What came of one session: its cuts, how its labels agree with the given ones, and why a rival gave no window."""
 
     outcome: Outcome
     agreement: Counter[str] = field(default_factory=Counter)
+    failures: tuple[str, ...] = ()
 
 
 def measure(job: Job) -> Done:
     """Judge one session. What cannot be read is a problem in the answer."""
     agreement: Counter[str] = Counter()
     judged: list[Judged] = []
+    failures: list[str] = []
     try:
         with open_transcript(job.path) as stream:
             lines = stream.readlines()
@@ -59,11 +61,11 @@ def measure(job: Job) -> Done:
             if given is not None:
                 agreement += labels.agreement(trial.needs, given)
             marks = beside.marks_at(job.name, case.line, lines)
-            arms = {name: ARMS[name] for name in job.arms if name in ARMS} | beside.rivals(job.arms)
+            arms = {name: ARMS[name] for name in job.arms if name in ARMS} | beside.rivals(job.arms, failures)
             judged.append(judge(trial, arms, budgets_of(trial, job.shares), more=partial(_more, given, marks)))
     except (ClewError, OSError, EOFError) as problem:
-        return Done(Outcome(job.path, job.name, problem=str(problem)), agreement)
-    return Done(Outcome(job.path, job.name, tuple(judged)), agreement)
+        return Done(Outcome(job.path, job.name, problem=str(problem)), agreement, tuple(failures))
+    return Done(Outcome(job.path, job.name, tuple(judged)), agreement, tuple(failures))
 
 
 def jobs(
@@ -82,6 +84,7 @@ def _more(given: Needs | None, marks: Mapping[str, Sequence[beside.Kept]], shown
     found: dict[str, float | None] = dict.fromkeys((*GIVEN, *MARKED))
     if scores:
         found |= {"given_files": scores.files, "given_verbatim": scores.verbatim}
-    for name, kept in marks.items():
-        found[name] = sum(is_kept(shown.window) for is_kept in kept) / len(kept) if kept else None
+    for name, asked in marks.items():
+        kept = sum(is_kept(shown.window) for is_kept in asked)
+        found |= {name: kept / len(asked) if asked else None, f"{name}_kept": kept, f"{name}_of": len(asked)}
     return found

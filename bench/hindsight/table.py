@@ -43,6 +43,8 @@ def table(result: Mapping[str, Any]) -> str:
             "\n".join([_line("arm", [NAMES[name] for name in measures]), _line("---", ["---"] * len(measures)), *_arms(at, measures)])
         )
         parts.append("")
+        if marks := result["marks"].get(at["budget"]):
+            parts.append("Marks kept, all together: " + "; ".join(_marked(arm, counts) for arm, counts in marks.items()) + ".\n")
     return "\n".join(parts)
 
 
@@ -57,6 +59,10 @@ def _line(head: str, cells: list[str]) -> str:
 
 def _mean(value: Mapping[str, Any]) -> str:
     return f"{100 * value['mean']:.1f} [{100 * value['low']:.0f}, {100 * value['high']:.0f}]" if value["mean"] is not None else "–"
+
+
+def _marked(arm: str, counts: Mapping[str, list[int]]) -> str:
+    return f"{arm} " + ", ".join(f"{kept} of {of} {kind.removeprefix('marked_').replace('_', ' ')}" for kind, (kept, of) in counts.items())
 
 
 def _facts(result: Mapping[str, Any]) -> str:
@@ -75,7 +81,8 @@ def _facts(result: Mapping[str, Any]) -> str:
     )
     if result["agreement"]:
         text += "- Labels: " + "; ".join(_agreed(kind, counts) for kind, counts in result["agreement"].items()) + ".\n"
-    return text + "".join(f"- Not read: {problem}\n" for problem in summary["problems"])
+    text += "".join(f"- Not read: {problem}\n" for problem in summary["problems"])
+    return text + "".join(f"- No window: {failure}\n" for failure in result["failures"])
 
 
 def _agreed(kind: str, counts: Mapping[str, int]) -> str:
