@@ -169,7 +169,8 @@ def sessions_at(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
 
 
 def evaluate(paths: Sequence[Path], plan: Plan, *, workers: int = 1) -> Iterator[Outcome]:
-    """Yield what came of each transcript, in the order given. Raises UsageError for an arm that nobody knows."""
+    """Yield what came of each transcript, in the order given. Raises UsageError for an arm or a tokenizer that nobody knows."""
+    counter_of(plan.tokenizer)
     unknown = [name for name in plan.arms if name not in ARMS]
     if unknown:
         raise UsageError(f"arm {unknown[0]!r} is not known\nhint: known are {', '.join(ARMS)}")

@@ -119,7 +119,14 @@ class Trial:
     def compacting(self) -> Compacting:
         """The session up to the cut as clew knows it."""
         started = time.perf_counter()
-        made = self.engine.before(session_at(self.case.path), self.case.lines, tokenizer=self.counter.name, path=self._folder)
+        folder = self._folder
+        made = self.engine.before(
+            session_at(self.case.path),
+            self.case.lines,
+            tokenizer=self.counter.name,
+            path=folder,
+            root=None if folder.is_dir() else folder,
+        )
         self.made_ms = 1e3 * (time.perf_counter() - started)
         return replace(made, counter=self.counter)  # without the session's own correction: all windows are measured alike
 
