@@ -25,6 +25,7 @@ from clew.transcript.parse import open_transcript
 from clew.transcript.sessions import find
 
 SHARES = (0.05, 0.1, 0.25, 0.5)  # of the history's tokens
+TELLING_CHARS = 16  # of a request: "yes, go on" tells nobody which session it was; guess
 SUMMARY = "summary"  # the budget that is the size of the client's own summary
 
 
@@ -122,7 +123,7 @@ class Recovery:
 class Judged:
     """One cut with all its windows.
 
-    request  the first line of the last request before it, by which a person knows the session again.
+    request  the first line of the last request before it that says something, by which a person knows the session again.
     needed   counts what was needed, by kind.
     made_ms  what making clew's records of the history took.
     """
@@ -203,7 +204,7 @@ def judge(
     return Judged(
         case.id,
         case.session,
-        trial.request.partition("\n")[0],
+        _telling(trial.requests),
         case.kind,
         trial.tokens,
         sum(bool(piece.call_id and piece.tool) for piece in case.pieces),
@@ -254,6 +255,12 @@ def recovery(trial: Trial, handles: Iterable[str]) -> Recovery:
         len(printed),
         sum(_unfolds(trial, handle) for handle in printed),
     )
+
+
+def _telling(requests: Sequence[str]) -> str:
+    """The first line of the last request that is more than a word or a number; else of the last."""
+    lines = [request.partition("\n")[0].strip() for request in requests]
+    return next((line for line in reversed(lines) if len(line) >= TELLING_CHARS), lines[-1] if lines else "")
 
 
 def _outcome(job: tuple[Path, Plan]) -> Outcome:

@@ -96,16 +96,16 @@ class Trial:
         return tuple(zip(found, self.counter.measure_many([f"{term}, \n" for term in found]), strict=True))
 
     @cached_property
-    def request(self) -> str:
-        """The last request before the cut, "" for none."""
-        pieces = reversed(self.case.pieces)
-        return next((words for piece in pieces if piece.kind is ObservationKind.PROMPT and (words := spoken(piece.text))), "")
+    def requests(self) -> tuple[str, ...]:
+        """What the user said before the cut, in order."""
+        prompts = (spoken(piece.text) for piece in self.case.pieces if piece.kind is ObservationKind.PROMPT)
+        return tuple(words for words in prompts if words)
 
     @cached_property
     def question(self) -> str:
         """The last request and the agent's last message: what an arm may ask with."""
         said = next((piece.text for piece in reversed(self.case.pieces) if piece.kind is ObservationKind.MESSAGE), "")
-        return f"{self.request}\n{said}"
+        return "\n".join([*self.requests[-1:], said])
 
     @cached_property
     def engine(self) -> Engine:

@@ -297,7 +297,7 @@ def _sizes(report: Report, main: AtBudget) -> str:
     beside = next((arm for arm in ("recency", "summary", "random") if arm in others[0].arms), "")
     measures = ("files", "verbatim", "folded", "terms", "named")
     above = [f"At other sizes: clew ({beside})" if beside else "At other sizes: clew"]
-    heads = ("files", "lines", "unfold", "names, line", "names")
+    heads = ("files", "lines", "unfold", "with line", "named")
     columns = [Column("of the history"), *(Column(head, is_number=True) for head in heads), Column("tokens", is_number=True)]
     rows = [
         [
@@ -364,8 +364,8 @@ def _difference(found: Difference, *, few: bool) -> str:
     if found.mean is None or found.low is None or found.high is None:
         return "–"
     if few:
-        return f"{100 * found.mean:+.0f}"
-    return f"{100 * found.mean:+.0f} [{100 * found.low:+.0f}, {100 * found.high:+.0f}]"
+        return f"{round(100 * found.mean):+d}"
+    return f"{round(100 * found.mean):+d} [{round(100 * found.low):+d}, {round(100 * found.high):+d}]"
 
 
 def _percent(share: float, decimals: int = 0) -> str:
