@@ -13,8 +13,9 @@ from tests.transcript.conftest import SESSION
 
 
 @pytest.fixture
-def sessions(tmp_path: Path) -> Path:
+def sessions(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two sessions that went on after a cut, one of them compacted, and one that is too short."""
+    monkeypatch.setenv("CLEW_JOBS", "1")  # three short sessions are not worth the start of processes
     folder = tmp_path / "sessions"
     work(with_summary=True).save(folder)
     work(with_summary=False).save(folder, f"{SESSION[:-1]}6.jsonl")
