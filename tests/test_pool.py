@@ -52,3 +52,32 @@ def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
             time.sleep(0.02)
 
         assert not any(map(is_running, workers))
+
+
+SLOW = """
+import time
+from clew.pool import spread
+
+def work(batch):
+    print("begun", flush=True)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    for done in spread(work, range(4), 2):
+        pass
+"""
+
+
+def test_an_interrupt_does_not_wait_for_what_is_under_way(tmp_path: Path) -> None:
+    """Who interrupts a long work gets the prompt back at once, also where a batch takes a minute."""
+    program = tmp_path / "program.py"
+    program.write_text(SLOW)
+    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        parent.stdout.readline()
+        started = time.monotonic()
+        os.kill(parent.pid, signal.SIGINT)
+        parent.wait()
+
+    assert time.monotonic() - started < 30

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.localization.intervals import difference, estimate
 from bench.localization.rows import Row, git_dir_of, load_rows
 from bench.machine import REPOSITORY, provenance, write_result
 from bench.trees import write_tree
@@ -26,6 +25,7 @@ from clew.cli.calibration import calibration_json
 from clew.enrich import history
 from clew.enrich.calibrate import BUDGET_TOKENS, TOKENIZER, calibrate
 from clew.enrich.past import Past
+from clew.hindsight.intervals import difference, estimate
 from clew.records import Packet, Resolution
 from clew.retrieval.retrieve import retrieve
 from clew.retrieval.weights import DEFAULT, Weights

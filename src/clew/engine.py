@@ -631,13 +631,17 @@ class Engine:
         found, lines = self._transcript(key, session, path)
         return self.before(found, lines[: _cut(lines, at)], tokenizer=tokenizer, path=path).packet(budget_tokens)
 
-    def before(self, session: Session, lines: Sequence[bytes], *, tokenizer: str, path: Path) -> Compacting:
-        """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget."""
+    def before(self, session: Session, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None) -> Compacting:
+        """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget.
+
+        root  of its repository, where that is no folder of this machine; else the one that holds `path`.
+        """
         from clew.store.memory import MemoryStore  # lazy: only here
         from clew.transcript.follow import deltas, observe, source_of  # lazy: a question needs no transcript
         from clew.transcript.work import work  # lazy: likewise
 
-        key, root = workspace_of(path)
+        key, held_in = workspace_of(path)
+        root = root or held_in
         observations = list(observe(lines))
         # Of this session only what was billed before the cut; of the others all.
         billed = usage.merged(self.store.source(key, usage.TOKENS), session.id, usage.watched(observations))

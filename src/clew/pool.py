@@ -68,8 +68,18 @@ def isolated(
         return pending.result()
 
 
-def _pool(workers: int, start: Callable[..., None] | None, given: tuple[Any, ...]) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (start, given))
+@contextmanager
+def _pool(workers: int, start: Callable[..., None] | None, given: tuple[Any, ...]) -> Generator[ProcessPoolExecutor]:
+    others = set(multiprocessing.active_children())
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (start, given)) as pool:
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            # What they are at is of no use to anybody, and may take many seconds.
+            for child in multiprocessing.active_children():
+                if child not in others:
+                    child.terminate()
+            raise
 
 
 def _begin(start: Callable[..., None] | None, given: tuple[Any, ...]) -> None:

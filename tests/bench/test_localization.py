@@ -19,7 +19,6 @@ from bench.localization.arms.codegraph import _spans as codegraph_spans
 from bench.localization.arms.oracle import Oracle
 from bench.localization.arms.random_symbols import RandomSymbols
 from bench.localization.arms.worker import RivalFailed, WorkerSystem
-from bench.localization.intervals import difference, estimate
 from bench.localization.kept import plain, read_rows, rows_path
 from bench.localization.metrics import (
     FAR,
@@ -40,6 +39,7 @@ from bench.localization.run import Measured, Plan, read_work, run
 from bench.localization.source import Tree, words_of
 from bench.localization.systems import Answer, Closes, Follows, Span, Unavailable, UnknownSystem, create
 from bench.trees import TreeError, clean_tree, commit_times, switch_tree, write_tree
+from clew.hindsight.intervals import difference, estimate
 
 ALPHA = '''"""Alpha keeps boxes."""
 

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "calibrate": "clew.cli.commands.calibrate",
     "compact": "clew.cli.commands.compact",
     "compress": "clew.cli.commands.compress",
+    "eval": "clew.cli.commands.eval",
     "unfold": "clew.cli.commands.unfold",
     "explain": "clew.cli.commands.explain",
     "status": "clew.cli.commands.status",

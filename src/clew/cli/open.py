@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:  # the engine is imported when a command runs, not when its help is shown
     from clew.engine import Engine
 
@@ -44,6 +46,19 @@ def folder(path: Path) -> Path:
     if not path.is_dir():
         raise NotReadable(str(path), "is a file", "name the folder of a repository")
     return path
+
+
+def own_sessions(repo: Path) -> Path:
+    """The folder of Claude Code's own transcripts of the repository at `repo`. Raises click.UsageError where there is none."""
+    from clew.adapters.claude_code.transcripts import transcripts_of
+    from clew.settings import claude_code_home, workspace_of
+
+    home = claude_code_home()
+    _, root = workspace_of(repo)
+    found = transcripts_of(home, root)
+    if found is None:
+        raise click.UsageError(f"no session was named, and Claude Code has no transcripts of {root} under {home / 'projects'}")
+    return found
 
 
 def is_indexed(engine: Engine, path: Path) -> bool:

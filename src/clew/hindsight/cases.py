@@ -7,10 +7,14 @@ Subagents' own threads are left out, as their words never stood in the window.
 
 from __future__ import annotations
 
+import gzip
+import lzma
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clew.errors import NotReadable
 from clew.records import Observation, ObservationKind
 from clew.transcript.dialects.dialect import Origin
 from clew.transcript.parse import Reading, open_transcript
@@ -70,13 +74,12 @@ def cases(path: Path, at: Sequence[int] | None = None) -> Iterator[Case]:
 
     at      lines to cut at; None takes the client's compactions, else one cut at 60 %.
     Yields  nothing for a session too short to have forgotten anything, and for files that no known client wrote.
-    Raises  NotReadable for a path that cannot be opened.
+    Raises  NotReadable for a path that cannot be opened, and for compressed data that is damaged.
     """
     session = session_at(path)
     if not session.client:
         return
-    with open_transcript(path) as stream:
-        lines = stream.readlines()
+    lines = _lines(path)
     seen = [each for each in _observations(lines, origin_of(session)) if not each.agent]
     boundaries = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY or each.kind is ObservationKind.SUMMARY]
     compactions = [line for number, line in enumerate(boundaries) if number == 0 or line - boundaries[number - 1] > 2]
@@ -112,6 +115,14 @@ def _case(path: Path, session: str, lines: list[bytes], seen: Sequence[Observati
     after = tuple(each for each in rest if each.kind not in (ObservationKind.SUMMARY, ObservationKind.BOUNDARY))
     kind = "compaction" if any(abs(line - boundary) <= 2 for boundary in compactions) else "share"
     return Case(path, session, line, kind, before, after, summary, tuple(lines[:line]), pieces_of(before))
+
+
+def _lines(path: Path) -> list[bytes]:
+    with open_transcript(path) as stream:
+        try:
+            return stream.readlines()
+        except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as problem:
+            raise NotReadable(str(path), f"compressed data ends or is damaged: {problem}") from problem
 
 
 def _observations(lines: list[bytes], origin: Origin) -> Iterator[Observation]:

@@ -89,7 +89,7 @@ def squeeze(line: str) -> str:
 
 def telling_lines(text: str) -> tuple[str, ...]:
     """The squeezed lines that are long enough to be evidence, each once, cut at LINE_CHARS_MAX."""
-    lines = (squeeze(line)[:LINE_CHARS_MAX] for line in text.split("\n"))
+    lines = (squeeze(line)[:LINE_CHARS_MAX].strip() for line in text.split("\n"))
     return tuple(dict.fromkeys(line for line in lines if len(line) >= LINE_CHARS_MIN))
 
 
@@ -170,7 +170,7 @@ def _around(line: str, term: str) -> str:
         return line
     at = line.find(term)
     start = max(0, min(at - LINE_CHARS_MAX // 2, len(line) - LINE_CHARS_MAX))
-    return line[start : start + LINE_CHARS_MAX]
+    return line[start : start + LINE_CHARS_MAX].strip()
 
 
 def _words(arguments: Arguments) -> Iterator[str]:

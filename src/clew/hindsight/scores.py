@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from clew.hindsight.needs import Needs, bare, squeeze
+from clew.hindsight.needs import Needs, squeeze
 
 LINES_MIN_SHARE = 0.9  # of a repeated answer that must stand in the window for the repeat to be spared; guess
+SAID_CHARS = 120  # as much of a constraint or a dead end says which one it is; guess
 _EDGE = re.compile(r"[A-Za-z0-9_]")
+_QUOTED = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +37,44 @@ class Scores:
     repeats: float | None
 
 
-def score(window: str, wanted: Needs, unfold: Callable[[], str] | None = None) -> Scores:
-    """Judge a window by what was needed.
+class Shown:
+    """A window as it is searched. Line numbers may stay in it: a needed line is sought within the window's lines.
 
     unfold  gives the text that stands behind the window's handles, asked only where something is missing.
-    Cost    one search of the window for each needed line.
     """
-    text = "\n".join(squeeze(line) for line in bare_window(window).split("\n"))
+
+    def __init__(self, window: str, unfold: Callable[[], str] | None = None) -> None:
+        self.window, self._unfold = window, unfold
+
+    @cached_property
+    def lines(self) -> str:
+        """Its lines, squeezed."""
+        return _squeezed(self.window)
+
+    @cached_property
+    def behind(self) -> str:
+        """The lines behind its handles, squeezed."""
+        return _squeezed(self._unfold()) if self._unfold else ""
+
+    @cached_property
+    def flat(self) -> str:
+        """All of it as one line."""
+        return flat(self.window)
+
+
+def score(shown: Shown, wanted: Needs) -> Scores:
+    """Judge a window by what was needed. Cost: one search of the window for each needed line."""
     lines = [line for edit in wanted.edits for line in edit.lines]
-    missing = [line for line in lines if line not in text]
-    behind = "\n".join(squeeze(line) for line in bare(unfold()).split("\n")) if unfold and missing else ""
-    folded = sum(line in behind for line in missing)
+    missing = [line for line in lines if line not in shown.lines]
+    folded = sum(line in shown.behind for line in missing)
     return Scores(
-        files=_share([is_named(path, window) for path in wanted.files]),
+        files=_share([is_named(path, shown.window) for path in wanted.files]),
         verbatim=1 - len(missing) / len(lines) if lines else None,
         folded=folded / len(lines) if lines else None,
-        terms=_share([any(line in text for line in term.evidence) for term in wanted.terms]),
-        named=_share([is_named(term.text, window) for term in wanted.terms]),
-        repeats=_share([sum(line in text for line in repeat.lines) >= LINES_MIN_SHARE * len(repeat.lines) for repeat in wanted.repeats]),
+        terms=_share([any(line in shown.lines for line in term.evidence) for term in wanted.terms]),
+        named=_share([is_named(term.text, shown.window) for term in wanted.terms]),
+        repeats=_share([_is_spared(repeat.lines, shown.lines) for repeat in wanted.repeats]),
     )
-
-
-def bare_window(window: str) -> str:
-    """The window without the line numbers that stand in front of its lines."""
-    return "\n".join(bare(line) for line in window.split("\n"))
 
 
 def is_named(name: str, window: str) -> bool:
@@ -69,6 +86,24 @@ def is_named(name: str, window: str) -> bool:
             return True
         at = window.find(name, at + 1)
     return False
+
+
+def is_said(words: str, shown: Shown) -> bool:
+    """Whether words stand in a window however it breaks or quotes their lines. A hand-off may clip them behind SAID_CHARS."""
+    return flat(words)[:SAID_CHARS] in shown.flat
+
+
+def flat(text: str) -> str:
+    """A text as one line, without the marks in front of quoted lines."""
+    return " ".join(_QUOTED.sub("", text).split())
+
+
+def _squeezed(text: str) -> str:
+    return "\n".join(squeeze(line) for line in text.split("\n"))
+
+
+def _is_spared(answer: Sequence[str], window: str) -> bool:
+    return sum(line in window for line in answer) >= LINES_MIN_SHARE * len(answer)
 
 
 def _share(found: Sequence[bool]) -> float | None:

@@ -7,6 +7,7 @@ is optimised and nothing is durable. For one thread at a time.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -56,6 +57,7 @@ class _Space:
     purged_originals: dict[str, _Tombstone] = field(default_factory=dict[str, _Tombstone])
     vectors: dict[str, tuple[str, bytes]] = field(default_factory=dict[str, tuple[str, bytes]])
     index: tuple[int, Index] | None = None
+    ids: tuple[int, list[str]] | None = None  # all, ordered, of a generation
 
     def chosen(self, record_id: str) -> _Holding | None:
         holders = self.holdings.get(record_id, {})
@@ -108,8 +110,11 @@ class MemoryStore:
     def find(self, workspace: str, prefix: str, limit: int = 8) -> list[str]:
         """See `Reader`. Purged ids are found too, so that their handles can say what became of them."""
         space = self._space(workspace)
-        known = space.holdings.keys() | space.purged_records.keys()
-        return sorted(record_id for record_id in known if record_id.startswith(prefix))[:limit]
+        if space.ids is None or space.ids[0] != space.generation:
+            space.ids = (space.generation, sorted(space.holdings.keys() | space.purged_records.keys()))
+        ids = space.ids[1]
+        first = bisect_left(ids, prefix)
+        return [record_id for record_id in ids[first : first + limit] if record_id.startswith(prefix)]
 
     def of_subject(self, workspace: str, subject: str) -> list[Record]:
         """See `Reader`. Oldest by its own time first; without one, in the order in which they first came."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, opened
+from clew.cli.open import folder, opened, own_sessions
 from clew.cli.options import FOLDER, example, json_option, quiet_option
 from clew.cli.progress import progress
 
@@ -38,7 +38,7 @@ def command(sessions: tuple[Path, ...], *, repo: Path | None, is_json: bool, is_
     if repo is not None:
         folder(repo)
     if not sessions:
-        sessions = (_own_sessions(repo or Path()),)
+        sessions = (own_sessions(folder(repo or Path())),)
         repo = repo or Path()
     with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
         ingested = engine.ingest(sessions, repo=repo, progress=show)
@@ -53,18 +53,6 @@ def command(sessions: tuple[Path, ...], *, repo: Path | None, is_json: bool, is_
                 output.say(f"clew: and {len(ingested.problems) - PROBLEMS_SHOWN:,} more; --json lists them all")
     if ingested.problems and not ingested.sessions and not ingested.unchanged:
         raise click.exceptions.Exit(1)
-
-
-def _own_sessions(repo: Path) -> Path:
-    from clew.adapters.claude_code.transcripts import transcripts_of
-    from clew.settings import claude_code_home, workspace_of
-
-    home = claude_code_home()
-    _, root = workspace_of(folder(repo))
-    found = transcripts_of(home, root)
-    if found is None:
-        raise click.UsageError(f"no SESSION was named, and Claude Code has no transcripts of {root} under {home / 'projects'}")
-    return found
 
 
 def as_json(ingested: Ingested) -> dict[str, Any]:

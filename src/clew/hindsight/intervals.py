@@ -41,7 +41,7 @@ class Difference:
     n: int
 
 
-@lru_cache(maxsize=8)  # every measure over the same rows uses the same draws
+@lru_cache(maxsize=32)  # every measure over the same rows uses the same draws
 def draw(clusters: tuple[str, ...]) -> NDArray[np.float64]:
     """Return (DRAWS, n): how often each row of `clusters` is in each draw, whole numbers.
 

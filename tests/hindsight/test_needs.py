@@ -1,0 +1,99 @@
+"""What a session needed after a cut, as far as what it did next says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clew.errors import NotReadable
+from clew.hindsight.cases import Case, cases
+from clew.hindsight.needs import Needs, needs
+from clew.hindsight.scores import Shown, score
+from tests.transcript.conftest import ClaudeScript
+
+
+def test_the_cut_stands_where_the_client_compacted_with_its_summary_beside_it(case: Case) -> None:
+    assert case.kind == "compaction"
+    assert case.summary.startswith("The user wants the ledger settled.")
+    assert all("wants the ledger settled" not in piece.text for piece in case.pieces)
+
+
+def test_a_session_that_was_never_compacted_is_cut_at_three_fifths_of_its_calls(whole: Path) -> None:
+    [case] = cases(whole)
+
+    assert (case.kind, case.summary) == ("share", "")
+    assert sum(each.kind == "call" for each in case.before) == int(0.6 * 51)
+
+
+def test_a_file_that_is_touched_again_was_needed_and_one_that_is_not_was_not(case: Case) -> None:
+    assert "src/ledger.py" in needs(case).files
+    assert "src/clock.py" not in needs(case).files
+
+
+def test_the_text_that_an_edit_replaces_was_needed(case: Case) -> None:
+    [edit] = needs(case).edits
+
+    assert (edit.path, edit.lines) == ("src/ledger.py", ("balance = balance.add(entry.amount)",))
+
+
+def test_a_rare_name_was_needed_with_the_lines_that_hold_it(case: Case) -> None:
+    [term] = [term for term in needs(case).terms if term.text == "XTAX_RATE_2031"]
+
+    assert term.evidence == ("XTAX_RATE_2031 = 0.19 ; from the ministry",)
+
+
+def test_what_the_next_prompt_says_was_not_needed_from_the_window(case: Case) -> None:
+    assert "opening_balance" not in [term.text for term in needs(case).terms]
+
+
+def test_what_stands_in_a_line_with_a_word_of_the_prompt_is_one_look_away_and_does_not_count(
+    session: Callable[..., ClaudeScript], tmp_path: Path
+) -> None:
+    """The prompt says `opening_balance`; whoever looks that up finds what stands beside it."""
+    script = session(with_summary=True)
+    at = next(number for number, record in enumerate(script.records) if b"compact_boundary" in record)
+    seen = ClaudeScript()
+    seen.calls = 500
+    seen.run("grep -rn opening_balance docs", "docs/a.md:3: opening_balance is made by make_ballast_77")
+    used = ClaudeScript()
+    used.calls = 600
+    used.run("grep -rn make_ballast_77 .", "")
+    script.records[at:at] = seen.records
+    script.records.extend(used.records)
+
+    [case] = cases(script.save(tmp_path))
+
+    assert "make_ballast_77" not in [term.text for term in needs(case).terms]
+
+
+def test_a_look_that_is_repeated_with_the_same_answer_could_have_been_spared(case: Case) -> None:
+    assert [repeat.lines[0] for repeat in needs(case).repeats] == ["release train 2031.4 of the ledger service"]
+
+
+def test_a_name_in_a_bare_list_counts_as_named_and_not_as_kept_with_its_line(case: Case) -> None:
+    wanted = Needs(terms=tuple(term for term in needs(case).terms if term.text == "XTAX_RATE_2031"))
+
+    listed, shown = (score(Shown(window), wanted) for window in ("a, XTAX_RATE_2031, b", f"x\n   17→{wanted.terms[0].evidence[0]}\n"))
+
+    assert (listed.terms, listed.named) == (0.0, 1.0)
+    assert (shown.terms, shown.named) == (1.0, 1.0)
+
+
+def test_a_line_behind_a_handle_is_one_unfold_away(case: Case) -> None:
+    wanted = Needs(edits=needs(case).edits)
+
+    scores = score(Shown("nothing", lambda: "4→        balance = balance.add(entry.amount)"), wanted)
+
+    assert (scores.verbatim, scores.folded) == (0.0, 1.0)
+
+
+def test_damaged_compressed_data_says_so(compacted: Path, tmp_path: Path) -> None:
+    import lzma
+
+    path = tmp_path / "short.jsonl.xz"
+    path.write_bytes(lzma.compress(compacted.read_bytes())[:-40])
+
+    with pytest.raises(NotReadable, match="damaged"):
+        list(cases(path))
