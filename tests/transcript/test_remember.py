@@ -516,8 +516,8 @@ def test_a_check_that_passed_before_an_edit_is_not_checked_since(claude: ClaudeS
 
 
 def test_a_claim_about_a_file_is_suspect_when_the_file_changes_and_no_longer_when_it_is_put_back(claude: ClaudeScript) -> None:
-    claude.read(f"{FOLDER}/cart.py", ["def total():", "    return 1"])
-    claude.tell("The total is defined in `cart.py` and takes no arguments. I'll go with a map because lists in cart.py:2 are slow.")
+    claude.read(f"{FOLDER}/cart.py", ["", "def total():", "    return 1"])
+    claude.tell("The total is defined in `cart.py` and takes no arguments. I'll go with a map because lists in cart.py:3 are slow.")
     result = told(claude)
     read = next(record for record in result.records if record.kind == "read")
     claims = [record for record in result.records if record.kind in ("claim", "decision")]
@@ -525,12 +525,12 @@ def test_a_claim_about_a_file_is_suspect_when_the_file_changes_and_no_longer_whe
     assert cited == {(claim.id, read.id) for claim in claims}
     assert len(claims) == 2
 
-    claude.edit(f"{FOLDER}/cart.py", "def total():", "def total(tax):", at=1)
+    claude.edit(f"{FOLDER}/cart.py", "def total():", "def total(tax):", at=2)
     found = standings(told(claude))
     assert found["The total is defined in `cart.py` and takes no arguments."] == "suspect: what it cites was edited later"
-    assert len(found) == 2  # the read, and the claim about all of it; the one about line 2 stands
+    assert len(found) == 2  # the read, and the claim about all of it; the one about line 3 stands
 
-    claude.edit(f"{FOLDER}/cart.py", "def total(tax):", "def total():", at=1)
+    claude.edit(f"{FOLDER}/cart.py", "def total(tax):", "def total():", at=2)
     assert standings(told(claude)) == {}
 
 
