@@ -523,6 +523,7 @@ class Engine:
 
     def _marked(self, key: str, path: Path, packet: Packet) -> Packet:
         """The packet with a word at each memory of a file that was written after it, or is gone: it may no longer be so."""
+        packet = self._doubted(key, packet)
         cited = [entry.id for entry in packet.entries if entry.session and entry.path]
         _, root = workspace_of(path)
         if not cited or not root.is_dir():
@@ -540,6 +541,18 @@ class Engine:
                 entries.append(replace(entry, why=(word, *entry.why)) if word else entry)
             else:
                 entries.append(entry)
+        return replace(packet, entries=tuple(entries))
+
+    def _doubted(self, key: str, packet: Packet) -> Packet:
+        """The packet with a word at each memory that cites what has changed since."""
+        told = [entry.id for entry in packet.entries if entry.session]
+        standings = dict(zip(told, self.store.standings(key, told), strict=True))
+        entries = [
+            replace(entry, why=(f"suspect: {standing.reason}", *entry.why))
+            if (standing := standings.get(entry.id)) and standing.is_suspect
+            else entry
+            for entry in packet.entries
+        ]
         return replace(packet, entries=tuple(entries))
 
     def _changed(self, key: str, root: Path, names: Iterable[str]) -> list[str]:

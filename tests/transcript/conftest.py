@@ -74,12 +74,13 @@ class ClaudeScript:
         }  # fmt: skip
         return self.answer(self.call("Read", file_path=path), text, told=told)
 
-    def run(self, command: str, output: str, exit_code: int = 0) -> str:
+    def run(self, command: str, output: str, exit_code: int = 0, **fields: Any) -> str:
         call_id = self.call("Bash", command=command)
         if exit_code:
-            return self.answer(call_id, f"Exit code {exit_code}\n{output}", is_error=True, told=f"Error: Exit code {exit_code}\n{output}")
-        told = {"stdout": output, "stderr": "", "interrupted": False, "isImage": False}
-        return self.answer(call_id, output, is_error=False, told=told)
+            told = f"Error: Exit code {exit_code}\n{output}"
+            return self.answer(call_id, f"Exit code {exit_code}\n{output}", is_error=True, told=told, **fields)
+        about = {"stdout": output, "stderr": "", "interrupted": False, "isImage": False}
+        return self.answer(call_id, output, is_error=False, told=about, **fields)
 
     def edit(self, path: str, old: str, new: str, at: int) -> str:
         """An Edit that replaces the lines of `old`, which begin at line `at`, with those of `new`."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.records import Delta, Layer, Record, Resolution, Text, Trust
+from clew.records import Delta, Edge, EdgeKind, Layer, Record, Resolution, Supersession, Text, Trust
 from clew.text.postings import Use, term_hash, unpack
 from clew.transcript.follow import deltas
 
@@ -48,6 +48,14 @@ class Told:
         """Names of ended records, and why."""
         names = {record.id: record.name for record in self.every}
         return {names[item.old]: item.reason for delta in self.deltas for item in delta.superseded}
+
+    @property
+    def superseded(self) -> list[Supersession]:
+        return [item for delta in self.deltas for item in delta.superseded]
+
+    @property
+    def edges(self) -> list[Edge]:
+        return [edge for delta in self.deltas for edge in delta.edges]
 
     def data(self, text: Text) -> bytes:
         blobs = {blob.digest: blob.data for delta in self.deltas for blob in delta.blobs}
@@ -430,3 +438,115 @@ def test_tools_with_any_inputs_and_results_are_remembered_without_raising(
     deeds = [record for record in result.records if record.kind not in ("prompt", "constraint", "decision", "dead_end")]
     assert len(deeds) == len(steps)
     assert all(record.name and record.texts for record in deeds)
+
+
+def standings(result: Told) -> dict[str, str]:
+    """Names of records that ended or are in doubt, with the last word on each; those that returned are left out."""
+    names = {record.id: record.name for record in result.records}
+    found: dict[str, str] = {}
+    for said in result.superseded:
+        found.pop(names[said.old], None)
+        if not said.is_undone:
+            found[names[said.old]] = f"{'suspect: ' if said.is_doubt else ''}{said.reason}"
+    return found
+
+
+def test_what_led_nowhere_is_a_record_with_its_reason_and_what_told_it(claude: ClaudeScript) -> None:
+    claude.prompt("round the total")
+    call_id = claude.call("Edit", file_path=f"{FOLDER}/cart.py", old_string="total", new_string="round(total)")
+    refusal = "The user doesn't want to proceed with this tool use. To tell you how to proceed, the user said:\nno, round in the view"
+    claude.answer(call_id, refusal, is_error=True)
+    result = told(claude)
+
+    (end,) = [record for record in result.records if record.kind == "dead_end"]
+    told_by = next(record for record in result.records if record.id == end.parent)
+    assert end.layer is Layer.INTENT
+    assert end.whole.inline.split("\n") == [
+        "Dead end (refused): Edit cart.py: `total` became `round(total)` (refused)",
+        "Why: no, round in the view",
+    ]
+    assert told_by.kind == "rejection"
+
+
+def test_a_dead_end_that_works_after_all_ends(claude: ClaudeScript) -> None:
+    claude.run("rq a.json", "bash: rq: command not found", exit_code=127)
+    claude.run("rq a.json", "{}")
+
+    assert standings(told(claude))["Dead end: $ rq a.json (failed)"] == "worked later"
+
+
+def test_a_rule_that_a_later_word_takes_back_ends(claude: ClaudeScript) -> None:
+    claude.prompt("Fix the total. Don't push yet.")
+    claude.prompt("Good. Now push it.")
+
+    assert standings(told(claude)) == {"Don't push yet.": "taken back later"}
+
+
+def test_a_read_is_true_again_when_its_file_is_put_back(claude: ClaudeScript) -> None:
+    claude.read(f"{FOLDER}/cart.py", ["a", "b", "c"])
+    claude.edit(f"{FOLDER}/cart.py", "b", "B", at=2)
+    assert standings(told(claude)) == {"Read cart.py:1-3": "edited later"}
+
+    claude.run("git checkout -- cart.py", "")
+    assert standings(told(claude)) == {}
+
+
+def test_a_read_waits_on_its_branch(claude: ClaudeScript) -> None:
+    claude.read(f"{FOLDER}/cart.py", ["a", "b", "c"])
+    claude.run("git checkout old", "Switched to branch 'old'", gitBranch="old")
+    assert standings(told(claude)) == {"Read cart.py:1-3": "seen on branch main; old was checked out"}
+
+    claude.run("git checkout main", "Switched to branch 'main'")
+    assert standings(told(claude)) == {}
+
+
+def test_what_a_pull_changed_was_seen_before_it(claude: ClaudeScript) -> None:
+    claude.read(f"{FOLDER}/cart.py", ["a"])
+    claude.read(f"{FOLDER}/tax.py", ["a"])
+    claude.run("git pull", "Updating 1a..2b\nFast-forward\n cart.py | 5 ++---\n 1 file changed, 2 insertions(+), 3 deletions(-)")
+
+    assert standings(told(claude)) == {"Read cart.py:1-1": "changed by git pull"}
+
+
+def test_a_check_that_passed_before_an_edit_is_not_checked_since(claude: ClaudeScript) -> None:
+    claude.run("pytest", "3 passed in 0.1s")
+    claude.edit(f"{FOLDER}/cart.py", "b", "B", at=2)
+
+    assert standings(told(claude)) == {"$ pytest → exit 0": "not checked since"}
+
+
+def test_a_claim_about_a_file_is_suspect_when_the_file_changes_and_no_longer_when_it_is_put_back(claude: ClaudeScript) -> None:
+    claude.read(f"{FOLDER}/cart.py", ["", "def total():", "    return 1"])
+    claude.tell("The total is defined in `cart.py` and takes no arguments. I'll go with a map because lists in cart.py:3 are slow.")
+    result = told(claude)
+    read = next(record for record in result.records if record.kind == "read")
+    claims = [record for record in result.records if record.kind in ("claim", "decision")]
+    cited = {(edge.tail, edge.head) for edge in result.edges if edge.kind is EdgeKind.MENTIONS}
+    assert cited == {(claim.id, read.id) for claim in claims}
+    assert len(claims) == 2
+
+    claude.edit(f"{FOLDER}/cart.py", "def total():", "def total(tax):", at=2)
+    found = standings(told(claude))
+    assert found["The total is defined in `cart.py` and takes no arguments."] == "suspect: what it cites was edited later"
+    assert len(found) == 2  # the read, and the claim about all of it; the one about line 3 stands
+
+    claude.edit(f"{FOLDER}/cart.py", "def total(tax):", "def total():", at=2)
+    assert standings(told(claude)) == {}
+
+
+def test_a_read_inside_an_earlier_one_is_held_by_it(claude: ClaudeScript) -> None:
+    claude.read(f"{FOLDER}/cart.py", ["a", "b", "c"])
+    claude.read(f"{FOLDER}/cart.py", ["b"], start=2, total=3)
+    result = told(claude)
+
+    whole, part = [record.id for record in result.records if record.kind == "read"]
+    assert [(edge.tail, edge.head) for edge in result.edges if edge.kind is EdgeKind.CONTAINS] == [(whole, part)]
+
+
+def test_what_had_failed_meets_what_worked(claude: ClaudeScript) -> None:
+    claude.run("make deploy", "no key", exit_code=2)
+    claude.run("make deploy", "done")
+    result = told(claude)
+
+    failed, worked = [record.id for record in result.records if record.name.startswith("$ make")]
+    assert [(edge.tail, edge.head) for edge in result.edges if edge.kind is EdgeKind.FIXES] == [(worked, failed)]

@@ -34,6 +34,7 @@ def standing_json(standing: Standing) -> dict[str, Any]:
     """Whether a record is still true, and where it lives."""
     return {
         "is_live": standing.is_live,
+        "is_suspect": standing.is_suspect,
         "superseded_by": standing.superseded_by,
         "reason": standing.reason,
         "tier": standing.tier.name.lower(),
@@ -43,10 +44,10 @@ def standing_json(standing: Standing) -> dict[str, Any]:
 
 def standing_text(standing: Standing) -> str:
     """The standing in words: `true now, hot tier`."""
+    by = f" by [{handle_of(standing.superseded_by)}]" if standing.superseded_by else ""
     if standing.is_live:
-        state = f"suspect: {standing.reason}" if standing.reason else "true now"
+        state = f"suspect: {standing.reason}{by}" if standing.is_suspect else "true now"
     else:
-        by = f" by [{handle_of(standing.superseded_by)}]" if standing.superseded_by else ""
         state = f"no longer true: {standing.reason or 'superseded'}{by}"
     used = f", retrieved {standing.uses} times" if standing.uses else ""
     return f"{state}, {standing.tier.name.lower()} tier{used}"

@@ -39,7 +39,8 @@ class SourceState:
 class Supersession:
     """`old` is no longer true since `at_ns`/`seq`: `new` replaced it, or nothing did.
 
-    is_undone  the opposite: `old` had ended and is true again, because what ended it was taken back.
+    is_undone  the opposite: `old` had ended or was in doubt, and is true again, because what ended it was taken back.
+    is_doubt   `old` cites what `new` has changed: it stays, as suspect.
     """
 
     old: str
@@ -48,6 +49,7 @@ class Supersession:
     seq: int = 0
     at_ns: int = 0
     is_undone: bool = False
+    is_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

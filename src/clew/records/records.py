@@ -119,7 +119,7 @@ class Standing:
     """What the store knows of a record beyond its words: is it still true, and on which tier does it live?
 
     superseded_by  id of the record that replaced it; "" with `is_live` False means that nothing did.
-    reason         why it is no longer live, "" while it is.
+    reason         why it is no longer live; of a live one why it is suspect, "" where it is not.
     ended_seq      position in its session at which it ceased to be true; 0 for code.
     """
 
@@ -132,6 +132,11 @@ class Standing:
     tier: Tier = Tier.HOT
     uses: int = 0
     used_at_ns: int = 0
+
+    @property
+    def is_suspect(self) -> bool:
+        """What it was derived from has changed, and nobody has looked since."""
+        return self.is_live and bool(self.reason)
 
 
 def identify(*parts: str) -> str:

@@ -542,6 +542,23 @@ def what_ended_is_true_again_when_a_producer_says_so(store: Writer) -> None:
 
 
 @_behaviour
+def a_doubt_leaves_a_record_live_and_says_why(store: Writer) -> None:
+    """What cites something that changed is suspect: live, with a reason, until the change is undone or the record ends."""
+    delta = make_delta("session:1", [("a", "one"), ("b", "two")], is_whole=False, at_ns=2)
+    one, two = _ids(delta)
+    more = make_delta("session:1", [("c", "three")], is_whole=False)
+    store.apply(SPACE, [delta])
+    applied = store.apply(SPACE, [replace(more, superseded=(Supersession(one, two, "its file was edited", 3, 4, is_doubt=True),))])
+    _expect(applied.superseded, 0, "superseded")
+    standing = store.standings(SPACE, [one])[0]
+    _expect((standing.is_live, standing.is_suspect, standing.superseded_by), (True, True, two), "standing in doubt")
+    _expect(standing.reason, "its file was edited", "why")
+    _expect(store.unusual(SPACE), [], "unusual")
+    store.apply(SPACE, [replace(more, superseded=(Supersession(one, is_undone=True),))])
+    _expect(store.standings(SPACE, [one])[0].is_suspect, False, "is_suspect after the change was undone")
+
+
+@_behaviour
 def an_original_is_stored_once_and_comes_back_exactly(store: Writer) -> None:
     """Empty, small, repetitive and random bytes; a later delta need not bring what is stored already."""
     noise = b"".join(bytes.fromhex(digest_of(str(number).encode())) for number in range(4096))

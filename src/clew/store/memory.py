@@ -323,7 +323,7 @@ def _apply(space: _Space, delta: Delta, total: Applied) -> Applied:
         for holding in space.holdings.get(supersession.old, {}).values():
             old = holding.standing
             holding.standing = replace(said, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
-        superseded += supersession.old in space.holdings and not supersession.is_undone
+        superseded += supersession.old in space.holdings and not said.is_live
     _replace_parts(space, replace(delta, segment=rules.appended(delta.segment, again)))
     return replace(
         total,

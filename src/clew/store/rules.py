@@ -23,6 +23,7 @@ from clew.text import postings
 ENDED_REPLACED = "a newer version replaced it"
 ENDED_LEFT = "its source no longer holds it"
 ENDED_WITH_SOURCE = "its source is gone"
+ENDED_DOUBTED = "what it cites has changed"
 ENDED_SAID = "said to be no longer true"
 PURGED = "purged"
 UNKNOWN = Standing(is_live=False, reason="unknown")
@@ -158,6 +159,8 @@ def said_ending(supersession: Supersession) -> Standing:
     """The standing of a record that a producer says has ended, or is true again; tier and uses are not its to say."""
     if supersession.is_undone:
         return Standing()
+    if supersession.is_doubt:
+        return Standing(superseded_by=supersession.new, reason=supersession.reason or ENDED_DOUBTED, ended_seq=supersession.seq)
     return Standing(
         is_live=False,
         superseded_by=supersession.new,

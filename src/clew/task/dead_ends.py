@@ -15,10 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TypeVar
 
 import msgspec
-from xxhash import xxh3_64_hexdigest
 
 from clew.records import DeadEnd, Observation
 from clew.task.commands import Line, Simple, kind_of
@@ -246,7 +246,7 @@ class Attempts:
     def act(self, act: Act) -> None:
         """See a call with its outcome."""
         memory, result = self._memory, act.result
-        key = xxh3_64_hexdigest(f"{act.tool}\n{act.asked}".encode("utf-8", "replace"))
+        key = _digest(f"{act.tool}\n{act.asked}")
         if result.text.startswith(_REFUSAL):
             self._refuse(act, key)
             return
@@ -363,7 +363,7 @@ class Attempts:
         memory = self._memory
         self._change(path)
         gone, come = core_of(old, new)
-        before, after = xxh3_64_hexdigest(gone.encode("utf-8", "replace")), xxh3_64_hexdigest(come.encode("utf-8", "replace"))
+        before, after = _digest(gone), _digest(come)
         edits = memory.edits.pop(path, [])
         for earlier in reversed(edits):
             if earlier.old == after and earlier.new == before:
@@ -528,6 +528,10 @@ def _put(table: dict[str, T], key: str, value: T, most: int) -> None:
     table[key] = value
     while len(table) > most:
         del table[next(iter(table))]
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _clip(text: str, most: int = WORDS_CHARS_MAX) -> str:

@@ -34,6 +34,7 @@ IMPORTANCE: dict[str, float] = {
     "plan": 0.75,
     "decision": 0.7,
     "error": 0.7,
+    "claim": 0.4,
     "edit": 0.65,
     "write": 0.65,
     "agent": 0.6,

@@ -29,6 +29,7 @@ from clew.transcript.events import Change, Hunk
 from clew.transcript.mentions import paths as paths_in
 
 T = TypeVar("T")
+_CLAIM = "?"  # in the place of an agent: these lines were not shown but spoken of
 
 FILES_MAX = 1500  # guess: files with live views; the oldest are forgotten beyond it, their reads then stay live
 VIEWS_MAX = 48  # guess: live views of one file
@@ -60,10 +61,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An earlier record that is no longer true, or no longer needed, and why."""
+    """An earlier record that is no longer true, or no longer needed, and why.
+
+    is_doubt  it is a claim that cites what has changed: it may still be true, but nobody has looked.
+    """
 
     id: str
     reason: str
+    is_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ class _Seen(msgspec.Struct, array_like=True):
     start: int
     end: int
     mark: str
-    since: int = 0  # edits of the file that could still be undone when it was seen
+    at: int = 0  # edits entered before it was seen
     by: list[str] = msgspec.field(default_factory=list[str])  # what ended it; empty while it is true
 
 
@@ -88,12 +93,13 @@ class _Edit(msgspec.Struct, array_like=True):
     id: str
     old: str = ""
     new: str = ""
+    at: int = 0
 
 
 class _Stash(msgspec.Struct, array_like=True):
     by: str
     edits: dict[str, list[_Edit]]
-    returned: list[str]
+    untouched: list[str]
 
 
 class _Run(msgspec.Struct, array_like=True):
@@ -114,6 +120,7 @@ class _Memory(msgspec.Struct, omit_defaults=True):
     edits: dict[str, list[_Edit]] = msgspec.field(default_factory=dict[str, list[_Edit]])  # since the last commit
     commits: list[dict[str, list[_Edit]]] = msgspec.field(default_factory=list[dict[str, list[_Edit]]])
     stash: _Stash | None = None
+    count: int = 0  # edits entered so far
     branches: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # root: what is checked out there
     parked: dict[str, dict[str, list[_Seen]]] = msgspec.field(default_factory=dict[str, dict[str, list[_Seen]]])
 
@@ -147,8 +154,7 @@ class Ledger:
             is_same = seen.mark == mark_of(view.lines[seen.start - view.start : seen.end - view.start + 1])
             is_equal = (seen.start, seen.end) == (view.start, view.end)
             ended.append(Ended(seen.id, ("read again" if is_equal else "contained in a later read") if is_same else "changed since"))
-        since = len(self._memory.edits.get(view.path, ()))
-        kept.append(_Seen(record_id, agent, view.start, view.end, mark_of(view.lines), since))
+        kept.append(_Seen(record_id, agent, view.start, view.end, mark_of(view.lines), self._memory.count))
         self._keep(view.path, kept)
         return ended
 
@@ -160,6 +166,24 @@ class Ledger:
             return ""
         wider = (seen for seen in views if seen.id != record_id and seen.agent == own.agent and seen.start <= own.start)
         return next((seen.id for seen in wider if seen.end >= own.end), "")
+
+    def cite(self, claim_id: str, name: str, line: int = 0) -> str:
+        """Enter a claim about a file that was seen; return the record that it cites, "" if nothing live shows the file.
+
+        name  the file's path, or how it ends; of several the one seen last.
+        line  that the claim names; 0 for all that was shown.
+        """
+        path = (
+            name if name in self._memory.views else next((path for path in reversed(self._memory.views) if path.endswith(f"/{name}")), "")
+        )
+        views = [seen for seen in self._memory.views.get(path, ()) if not seen.by and seen.agent != _CLAIM]
+        cited = next((seen for seen in reversed(views) if not line or seen.start <= line <= seen.end), None)
+        if cited is None:
+            return ""
+        start, end = (line, line) if line else (cited.start, cited.end)
+        claim = _Seen(claim_id, _CLAIM, start, end, "", self._memory.count)
+        self._memory.views[path] = [*self._memory.views[path], claim][-VIEWS_MAX - SHELF_MAX :]
+        return cited.id
 
     def change(self, record_id: str, changes: Iterable[Change], swap: tuple[str, str] = ("", "")) -> list[Ended]:
         """Enter edits. Views of touched lines end; views below them move with their lines.
@@ -180,11 +204,12 @@ class Ledger:
                 moved = _moved(seen, change.hunks)
                 if moved is None:
                     if not seen.by:
-                        ended.append(Ended(seen.id, "edited later"))
+                        ended.append(_ended(seen, "edited later"))
                     seen.by.append(record_id)
                 kept.append(moved or seen)
             self._keep(change.path, kept)
-            self._enter_edit(change.path, _Edit(record_id, *swap))
+            if not undone:
+                self._enter_edit(change.path, _Edit(record_id, *swap))
             ended.extend(self._concern(record_id, change.path))
         return ended
 
@@ -253,9 +278,10 @@ class Ledger:
     def stash(self, record_id: str) -> list[Ended]:
         """Enter that all edits since the last commit were laid aside."""
         edits = dict(self._memory.edits)
-        before = len(self._returned)
+        first = {path: min(edit.at for edit in laid) for path, laid in edits.items()}
+        untouched = [seen.id for path in edits for seen in self._memory.views.get(path, ()) if not seen.by and seen.at < first[path]]
         ended = self.put_back(record_id, reason="laid aside by git stash")
-        self._memory.stash = _Stash(record_id, edits, self._returned[before:])
+        self._memory.stash = _Stash(record_id, edits, untouched)
         return ended
 
     def unstash(self, record_id: str) -> list[Ended]:
@@ -268,11 +294,10 @@ class Ledger:
                     seen.by.remove(stash.by)
                     if not seen.by:
                         self._returned.append(seen.id)
-                elif stash and seen.id in stash.returned and not seen.by:
+                elif stash and not seen.by and seen.id not in stash.untouched:  # it may show what was laid aside, or has returned
                     seen.by.extend(edit.id for edit in edits)
-                    ended.append(Ended(seen.id, "edited by what came back from the stash"))
-            for edit in edits:
-                self._enter_edit(path, edit)
+                    ended.append(_ended(seen, "edited by what came back from the stash"))
+            self._memory.edits[path] = [*edits, *self._memory.edits.get(path, [])]
             ended.extend(self._concern(record_id, path))
         return ended
 
@@ -300,7 +325,7 @@ class Ledger:
         waiting = waiting or {}
         back = {seen.id for views in waiting.values() for seen in views}
         ended = [
-            Ended(seen.id, f"seen on branch {before}; {branch} was checked out")
+            _ended(seen, f"seen on branch {before}; {branch} was checked out")
             for views in live.values()
             for seen in views
             if seen.id not in back
@@ -319,7 +344,7 @@ class Ledger:
         room = PARKED_MAX
         for path in reversed(views):
             if views[path] and room > 0:
-                held[path] = [_Seen(seen.id, seen.agent, seen.start, seen.end, seen.mark) for seen in views[path][-room:]]
+                held[path] = [_Seen(seen.id, seen.agent, seen.start, seen.end, seen.mark, seen.at) for seen in views[path][-room:]]
                 room -= len(held[path])
         self._memory.parked.pop(key, None)
         self._memory.parked[key] = dict(reversed(held.items()))
@@ -331,21 +356,27 @@ class Ledger:
         edits = self._memory.edits.get(path, [])
         for at in range(len(edits) - 1, -1, -1):
             if old and new and (edits[at].old, edits[at].new) == (new, old):
-                return edits.pop(at).id
+                undone = edits.pop(at).id
+                if not edits:
+                    del self._memory.edits[path]
+                return undone
         return ""
 
     def _undo(self, record_id: str, path: str, edits: Sequence[_Edit], reason: str) -> list[Ended]:
         """Take edits of a file back: what they ended returns, what was seen after them ends."""
         gone = {edit.id for edit in edits}
+        first = min((edit.at for edit in edits), default=self._memory.count)
         ended: list[Ended] = []
         for seen in self._memory.views.get(path, ()):
-            if gone & set(seen.by):
-                seen.by = [edit for edit in seen.by if edit not in gone]
-                if not seen.by:
-                    self._returned.append(seen.id)
-            elif seen.since and not seen.by:
+            was_live = not seen.by
+            if seen.at >= first:  # it may show what is taken back
                 seen.by.append(record_id)
-                ended.append(Ended(seen.id, reason))
+            else:
+                seen.by = [edit for edit in seen.by if edit not in gone]
+            if was_live and seen.by:
+                ended.append(_ended(seen, reason))
+            elif not was_live and not seen.by:
+                self._returned.append(seen.id)
         if (before := self._memory.written.get(path, "")) in gone and before:
             del self._memory.written[path]
             ended.append(Ended(before, reason))
@@ -353,15 +384,17 @@ class Ledger:
 
     def _touch_all(self, record_id: str, path: str, reason: str) -> list[Ended]:
         views = self._memory.views.get(path, [])
-        ended = [Ended(seen.id, reason) for seen in views if not seen.by]
+        ended = [_ended(seen, reason) for seen in views if not seen.by]
         for seen in views:
             seen.by.append(record_id)
         self._keep(path, views)
         return ended
 
     def _enter_edit(self, path: str, edit: _Edit) -> None:
+        self._memory.count += 1
         edits = self._memory.edits.pop(path, [])
-        self._memory.edits[path] = [*edits, edit][-EDITS_MAX:]
+        edits = [*edits, _Edit(edit.id, edit.old, edit.new, self._memory.count)]
+        self._memory.edits[path] = [*edits[:1], *edits[1:][-EDITS_MAX:]]  # the first says since when the file is edited
         _trim(self._memory.edits, FILES_MAX)
 
     def _concern(self, record_id: str, path: str, reason: str = "not checked since") -> list[Ended]:
@@ -448,6 +481,10 @@ class Ledger:
                 del run.culprits[:-CULPRITS_MAX]
 
 
+def _ended(seen: _Seen, reason: str) -> Ended:
+    return Ended(seen.id, f"what it cites was {reason}", is_doubt=True) if seen.agent == _CLAIM else Ended(seen.id, reason)
+
+
 def mark_of(lines: Sequence[str]) -> str:
     """The version of some lines: equal marks mean equal lines (two of a million share one with a chance of 3e-8)."""
     return xxh3_64_hexdigest("\n".join(lines).encode())
@@ -492,7 +529,7 @@ def _moved(seen: _Seen, hunks: Sequence[Hunk]) -> _Seen | None:
             by += hunk.new_lines - hunk.old_lines
         elif hunk.old_start <= seen.end:
             return None
-    return _Seen(seen.id, seen.agent, seen.start + by, seen.end + by, seen.mark, seen.since, seen.by) if by else seen
+    return _Seen(seen.id, seen.agent, seen.start + by, seen.end + by, seen.mark, seen.at, seen.by) if by else seen
 
 
 def _trim(table: dict[str, T], most: int) -> None:

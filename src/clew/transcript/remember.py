@@ -32,7 +32,7 @@ from clew.transcript.events import Change, Event
 from clew.transcript.gitting import apply_git
 from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 from clew.transcript.mentions import Places, bases_of, names, paths
-from clew.transcript.statements import decisions, first_sentence
+from clew.transcript.statements import claims, decisions, first_sentence
 from clew.transcript.vocabulary import listed
 
 BY = "transcript/1"
@@ -45,7 +45,9 @@ BODY_HEAD_CHARS, BODY_TAIL_CHARS = 20_000, 10_000
 MENTION_HEAD_CHARS, MENTION_TAIL_CHARS = 6_000, 2_000  # names of a longer text are found by their words alone
 VIEW_CHARS_MAX = 2_000_000  # guess: what is longer is a log, and is not read again to be compared
 TASKS_MAX = 200
+CITED_MAX = 3  # files that one claim is tied to; guess
 RULES_MAX = 64  # rules that a later word may still take back; guess
+_LINE = re.compile(r":(\d{1,7})")
 _NUMBERED = re.compile(r"[ \t]*(\d{1,9})[→\t]")
 _TRUNCATED = re.compile(
     r"\.\.\. ?\[?\d[\d,]* (?:lines?|characters?|chars?|tokens?) (?:truncated|omitted)|…\d+ tokens truncated…"
@@ -523,9 +525,25 @@ class Remembering:
             draft = Draft(
                 Layer.INTENT, "decision", subject, drafts.one_line(sentence, drafts.NAME_CHARS_MAX), sentence, "", IMPORTANCE["decision"]
             )
-            self._enter(draft, seen, parent=message_id)
+            self._cite(self._enter(draft, seen, parent=message_id), sentence)
+        for sentence in claims(text):
+            subject = f"claim:{' '.join(sentence.lower().split())}"
+            name = drafts.one_line(sentence, drafts.NAME_CHARS_MAX)
+            self._cite(
+                self._enter(Draft(Layer.FACT, "claim", subject, name, sentence, "", IMPORTANCE["claim"]), seen, parent=message_id), sentence
+            )
         if not seen.agent:
             self._attempts.say(text, seen)
+
+    def _cite(self, claim_id: str, sentence: str) -> None:
+        """Tie a claim to what was seen of the files that it names: when those lines change, it is suspect."""
+        for name in paths(sentence)[:CITED_MAX]:
+            at = sentence.find(name) + len(name)
+            line = _LINE.match(sentence, at)
+            path = self._places.absolute(name, self._root[0] if self._root else "") if "/" in name else name
+            cited = self._ledger.cite(claim_id, path, int(line[1]) if line else 0) or self._ledger.cite(claim_id, name)
+            if cited:
+                self._harvest.edges.append(Edge(EdgeKind.MENTIONS, claim_id, cited, 1.0, by=BY))
 
     def _thinking(self, event: Event) -> None:
         seen = event.observation
@@ -681,7 +699,9 @@ class Remembering:
 
     def _end(self, ended: Iterable[Ended], record_id: str, seen: Observation) -> None:
         self._harvest.superseded.extend(
-            Supersession(item.id, record_id, item.reason, seen.seq, seen.at_ns) for item in ended if item.id != record_id
+            Supersession(item.id, record_id, item.reason, seen.seq, seen.at_ns, is_doubt=item.is_doubt)
+            for item in ended
+            if item.id != record_id
         )
         self._harvest.superseded.extend(
             Supersession(old, record_id, "true again", seen.seq, seen.at_ns, is_undone=True) for old in self._ledger.returned()

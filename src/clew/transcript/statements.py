@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from clew.transcript.mentions import paths
+
 SENTENCE_CHARS_MAX = 400  # guess: longer ones are pasted matter
 MESSAGE_CHARS_MAX = 12_000  # guess: a longer message is a report whose choices stand in front
 DECISIONS_MAX = 3  # guess: of one message
+CLAIMS_MAX = 2  # likewise
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _SENTENCE_END = re.compile(r"(?<=[.!?;])[\"')\]]?\s+(?=[A-Z\"'`(\u2018\u201c*_-]|so\b|but\b|and\b|also\b)|\n")
 _MARKS = re.compile(
@@ -32,6 +35,15 @@ _REASON = re.compile(
     re.IGNORECASE,
 )
 
+_PLACED = re.compile(
+    r"\b(?:(?:is|are|was|were) (?:\w+ly )?(?:defined|declared|implemented|located|handled|stored|configured|called|set"
+    r"|used|created|read|written|parsed|validated"
+    r"|registered|exported|imported|hardcoded|missing|in|at)|lives? in|sits in|comes from|contains?|handles|defines"
+    r"|implements|calls|returns|uses|exports"
+    r"|imports|reads|writes|parses|validates|registers|already has|does not|doesn['’]t)\b"
+)
+_INTENDED = re.compile(r"\b(?:I(?:['’]ll| will|['’]m)|let me|let['’]s|need to|should|going to|now |want)", re.IGNORECASE)
+
 
 def decisions(message: str) -> list[str]:
     """Sentences of the agent that choose something and give the reason, verbatim, in order, each once."""
@@ -40,6 +52,19 @@ def decisions(message: str) -> list[str]:
         if _REASON.search(sentence) and _CHOICE.search(sentence) and not sentence.endswith("?"):
             found.setdefault(sentence)
             if len(found) == DECISIONS_MAX:
+                break
+    return list(found)
+
+
+def claims(message: str) -> list[str]:
+    """Sentences of the agent that say of a file what stands in it or what it does, verbatim, in order, at most CLAIMS_MAX."""
+    if "." not in message or len(message) > MESSAGE_CHARS_MAX:
+        return []
+    found: dict[str, None] = {}
+    for sentence in _sentences(_FENCE.sub("\n", message)):
+        if _PLACED.search(sentence) and not sentence.endswith(("?", ":")) and not _INTENDED.search(sentence) and paths(sentence):
+            found.setdefault(sentence)
+            if len(found) == CLAIMS_MAX:
                 break
     return list(found)
 
