@@ -32,7 +32,7 @@ MARKER_CHARS = 26  # of a usual marker with its line end
 GUIDED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it names nothing
 ROUNDS = 6  # of growing until the tail of the same size shows nothing that is missing
 
-# At the moment it arrives: (the least budget, the share of the text), in characters. Reads and reports stay whole.
+# At the moment it arrives: (the least budget, the share of the text), in characters. Reads and reports stay whole up to READ_CHARS_MAX.
 BUDGETS: dict[Kind, tuple[int, float]] = {
     Kind.TEST: (3000, 0.15),
     Kind.TRACE: (3000, 0.25),
@@ -46,6 +46,7 @@ BUDGETS: dict[Kind, tuple[int, float]] = {
     Kind.DIFF: (8000, 0.7),
     Kind.UNKNOWN: (5000, 0.5),
 }
+READ_CHARS_MAX = 100_000  # a read or a report beyond it is no page that somebody reads; clients cut at about this
 BUDGET_CHARS_MAX = 16_000  # guess: beyond it an output is studied piece by piece anyway
 
 _MARKS: dict[Kind, Callable[[Lines, Marks, Given], None]] = {
@@ -95,10 +96,10 @@ def reduce(
     if _is_edited(given) and kind is Kind.READ:
         return _whole(lines, kind)
     if budget_chars is None:
-        if kind not in BUDGETS or (len(text) < 3 * MUST_CHARS_MAX and _OURS.search(text)):
+        if (kind not in BUDGETS and len(text) <= READ_CHARS_MAX) or (len(text) < 3 * MUST_CHARS_MAX and _OURS.search(text)):
             return _whole(lines, kind)
-        least, share = BUDGETS[kind]
-        budget_chars = min(max(least, int(share * len(text))), BUDGET_CHARS_MAX)
+        least, share = BUDGETS.get(kind, (READ_CHARS_MAX // 2, 0.0))
+        budget_chars = max(least, min(int(share * len(text)), BUDGET_CHARS_MAX))
     kept = _kept(lines, kind, given, budget_chars, must_chars=max(budget_chars, MUST_CHARS_MAX))
     return kept if kept and len(kept.render()) <= len(text) - max(SAVED_CHARS_MIN, SAVED_SHARE_MIN * len(text)) else _whole(lines, kind)
 
