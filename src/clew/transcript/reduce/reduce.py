@@ -7,7 +7,7 @@ Every kind weighs lines, `evidence` says what stays, and here is decided what fi
   then the blocks in the order from both ends.
 - Never less evidence than the same size of tail, or of head and tail: whatever those would show of errors, failures,
   summaries, places (`path:line`) and names that the task is about is shown as well. Noise (a passed test) and quoted lines
-  (of a file, a search, a diff) are no evidence; of a search and of a listing as many files and folders are shown.
+  (of a file, a search, a diff) are no evidence; of a search and of a listing as many files, hits and folders are shown.
 - What shows a file that is being edited stays whole, and so does whatever would save less than it costs.
 """
 
@@ -61,7 +61,8 @@ _MARKS: dict[Kind, Callable[[Lines, Marks, Given], None]] = {
     Kind.LOG: logs.mark,
     Kind.READ: reads.mark,
 }
-_ENTRIES: dict[Kind, Callable[[Lines, Iterable[int]], set[str]]] = {Kind.SEARCH: searches.files, Kind.LISTING: listings.folders}
+_Entries = Callable[[Lines, Iterable[int]], set[str]]
+_ENTRIES: dict[Kind, tuple[_Entries, ...]] = {Kind.SEARCH: (searches.files, searches.hits), Kind.LISTING: (listings.folders,)}
 _QUOTING = frozenset((Kind.SEARCH, Kind.LISTING, Kind.JSON, Kind.READ, Kind.REPORT, Kind.DIFF))
 _PLACE = re.compile(r"(?<![\w./\\@+-])[\w./\\@+-]{1,200}\.\w{1,8}[:(]\d{1,7}")
 BASE = 1.0  # of a line that names nothing new, in names; 2 is as good (bench/LOG.md)
@@ -201,8 +202,10 @@ class _Selection:
         if most > budget and not is_over and not self._covered(budget) and len(self.lines.text) <= 2 * MUST_CHARS_MAX:
             return None
         self._fill(budget)
+        if self.kind in _ENTRIES and most > budget and not self._has_as_many():
+            return None
         self._close_gaps()
-        if all(self.is_kept) or (self.kind in _ENTRIES and most > budget and not self._has_as_many()):
+        if all(self.is_kept):
             return None
         return self._made(len(self.lines))
 
@@ -264,7 +267,7 @@ class _Selection:
         size = budget
         for _ in range(ROUNDS):
             self._cover(size)
-            content = sum(self.sizes[at] for at in range(len(self.is_kept)) if self.is_kept[at])
+            content = self._content()
             if content <= size:
                 return True
             size = content
@@ -280,6 +283,10 @@ class _Selection:
             return
         self.is_kept[at] = 1
         self.chars += cost
+
+    def _content(self) -> int:
+        """Characters of the kept lines, markers left out."""
+        return sum(self.sizes[at] for at in range(len(self.is_kept)) if self.is_kept[at])
 
     def _cover(self, size: int) -> None:
         """Keep what the tail of this size, or a head and a tail of half of it, would show and is not shown yet."""
@@ -323,10 +330,23 @@ class _Selection:
         return found
 
     def _has_as_many(self) -> bool:
-        """As many files, or folders, are shown as the tail of the same size shows."""
-        entries = _ENTRIES[self.kind]
-        kept = [at for at in range(len(self.is_kept)) if self.is_kept[at]]
-        return len(entries(self.lines, kept)) >= len(entries(self.lines, self._tail(self.chars)))
+        """Show as many files, hits or folders as the tail of the same size; False where that would take much more room."""
+        limit = self.chars + self.chars // 8
+        for entries in _ENTRIES[self.kind]:
+            shown = entries(self.lines, [at for at in range(len(self.is_kept)) if self.is_kept[at]])
+            wanting = len(entries(self.lines, self._tail(self._content())))
+            others = [] if len(shown) >= wanting else [at for at in self.lines.near if not self.is_kept[at]]
+            for at in sorted(others, key=lambda at: (self.sizes[at], at)):  # the shortest ones cost least
+                more = entries(self.lines, (at,)) - shown
+                if more and self.chars < limit:
+                    self._keep(at)
+                    shown |= more
+                    wanting = len(entries(self.lines, self._tail(self._content())))
+                if len(shown) >= wanting or self.chars >= limit:
+                    break
+            if len(shown) < wanting:
+                return False
+        return True
 
     def _close_gaps(self) -> None:
         """Show what takes no more room than the marker that would stand for it."""
