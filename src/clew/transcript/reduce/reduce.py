@@ -33,7 +33,8 @@ GUIDED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it n
 ROUNDS = 6  # of growing until the tail of the same size shows nothing that is missing
 
 # At the moment it arrives: (the least budget, the share of the text), in characters. With these an output misses something that the
-# next ten calls use about half as often as the share that it saves, or less (bench/reduce); the least budgets are guesses. Reads and reports stay whole up to READ_CHARS_MAX.
+# next ten calls use about half as often as the share that it saves, or less (bench/reduce); the least budgets are guesses.
+# Reads and reports stay whole up to READ_CHARS_MAX.
 BUDGETS: dict[Kind, tuple[int, float]] = {
     Kind.TEST: (3000, 0.15),
     Kind.TRACE: (3000, 0.25),
@@ -66,7 +67,7 @@ _Entries = Callable[[Lines, Iterable[int]], set[str]]
 _ENTRIES: dict[Kind, tuple[_Entries, ...]] = {Kind.SEARCH: (searches.files, searches.hits), Kind.LISTING: (listings.folders,)}
 _QUOTING = frozenset((Kind.SEARCH, Kind.LISTING, Kind.JSON, Kind.READ, Kind.REPORT, Kind.DIFF))
 _PLACE = re.compile(r"(?<![\w./\\@+-])[\w./\\@+-]{1,200}\.\w{1,8}[:(]\d{1,7}")
-BASE = 1.0  # of a line that names nothing new, in names; 2 is as good (bench/LOG.md)
+BASE = 1.0  # worth of a line that names nothing new, in names; 2 is as good (bench/LOG.md)
 COST_MIN = 4  # characters; a line that joins two shown ones saves a marker, and is never for nothing
 ISLAND = 100  # characters that a line without a shown neighbour costs beside its own: a marker, and a reader's patience (bench/LOG.md)
 _NAME = re.compile(r"[A-Za-z_$][\w$]{3,80}")
