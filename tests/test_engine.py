@@ -473,7 +473,7 @@ def test_what_is_written_live_is_durable_first_and_folded_then(engine: Engine, r
     reduced = engine.write(repo, seen("1", "pkg/log.txt"))
     whole = engine.write(repo, seen("2", "pkg/tax.py"), task=TaskState(working_set=(WorkingFile("pkg/tax.py", "edit", 0),)))
 
-    assert 2 * len(reduced.text) < len(long) <= len(whole.text)
+    assert len(reduced.text) < 0.6 * len(long) < len(long) <= len(whole.text)
     assert reduced.handles[0] in reduced.text
     assert long.encode() in engine.unfold(repo, reduced.handles[0]).data
     engine.ingest([session], repo=repo)

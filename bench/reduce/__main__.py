@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not rows:
         print(f"error: {given.sessions}: no output of more than 4,000 characters", file=sys.stderr)
         return 2
-    source = provenance(("python", "-m", "bench.reduce", "--sessions", given.sessions.name), ("numpy", "msgspec"))
+    words = ("--sessions", given.sessions.name, *(("--every", str(given.every)) if given.every > 1 else ()))
+    source = provenance(("python", "-m", "bench.reduce", *words), ("numpy", "msgspec"))
     result: dict[str, object] = {
         "name": source.name,
         **source.as_json(),
@@ -227,11 +228,13 @@ def tables(result: dict[str, Any]) -> str:
     lines = [
         f"# Reduced outputs, {result['name']}",
         "",
+        f"{result['machine']['cpu']}, {result['machine']['cores']} cores; {result['machine']['python']}; `{' '.join(result['command'])}`",
+        "",
         "Recall of what the next ten calls use, over outputs that were reduced, as many tokens for each arm; 95 % intervals by session.",
         "",
         "Complete: of the outputs that were reduced, those of which nothing was missed.",
         "",
-        "| kind | outputs | reduced | shown of reduced | complete | clew | tail | head and tail | random | no task | less tail | less both |",
+        "| kind | outputs | reduced | shown of reduced | complete | clew | tail | head and tail | random | no task | − tail | − both |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for kind, row in result["kinds"].items():

@@ -19,10 +19,7 @@ FORMS = re.compile(
     r"|time=|level=|ts=|\{\"(?:level|time|ts|timestamp|msg|severity)\"|\d{1,3}(?:\.\d{1,3}){3} - |\[\d{2}/\w{3}/\d{4}|[IWEF]\d{4} \d\d:"
 )
 TEMPLATE_CHARS = 200  # the beginning of a line says what it is
-_VARIES = re.compile(
-    r"\"(?:[^\"\\]|\\.){0,400}\"|'[^'\n]{0,400}'|0x[0-9a-fA-F]+|[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|(?:[\w.-]*/)+[\w.-]*"
-    r"|\b(?=\w{0,40}\d)[\w-]{1,80}|\d+"
-)
+_VARIES = re.compile(r"(?<!\S)[^\s\d/\"'=]*+[\d/\"'=]\S*")  # a word with a digit, a slash, a quote or a value
 _LEVEL = re.compile(r"\b(?:WARN(?:ING)?|warn(?:ing)?|level=warn)\b")
 
 

@@ -16,6 +16,10 @@ FORMS = re.compile(
     r"|[ \t]{0,200}(?:import|from|def|class|func|fn|const|let|var|pub|type|return|if|for|else|elif|struct|use|package|public|private"
     r"|export|@\w) ?.{0,600}[\w;{}():,>\"']$"
 )
+PROSE = re.compile(
+    r"[ \t]{0,12}(?:#{1,6} \S|[-*+] \S|\d{1,3}\. \S|> |\*\*\S|```|\| ?\S.{0,400}\|$|</?(?:details|summary|blockquote|p|br|h\d)\b)"
+    r"|(?:[A-Za-z'’`\"(*“][^\s\d]{0,40} ){7}.{0,600}[.,:;!?)`*\w]$"
+)
 _DEFINES = re.compile(
     r"^(?:export |default |pub(?:\(\w{1,20}\))? |public |private |protected |internal |abstract |final |async |static |unsafe |open "
     r"|override |inline |const |extern \S{1,10} ){0,6}"

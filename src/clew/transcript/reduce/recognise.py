@@ -41,10 +41,31 @@ SHARES: dict[Kind, float] = {
     Kind.SEARCH: 0.8,
     Kind.LISTING: 0.7,
     Kind.READ: 0.6,
+    Kind.REPORT: 0.55,
 }
 AROUND_MIN = 15  # lines around a hit from which on a search is a way of reading; guess
 # A file of one of these is no source: what it holds is recognised by its lines.
-_RECORDED = (".log", ".out", ".txt", ".jsonl", ".ndjson", ".output", ".err", ".stderr", ".stdout", ".tap", ".trace", ".csv")
+_RECORDED = (
+    ".log",
+    ".out",
+    ".txt",
+    ".jsonl",
+    ".ndjson",
+    ".output",
+    ".err",
+    ".stderr",
+    ".stdout",
+    ".tap",
+    ".trace",
+    ".csv",
+    ".lock",
+    "-lock.json",
+    "-lock.yaml",
+    "go.sum",
+    ".map",
+    ".min.js",
+    ".min.css",
+)
 
 _FORMS = {
     Kind.TEST: test_runs.FORMS.match,
@@ -58,6 +79,7 @@ _FORMS = {
     Kind.SEARCH: searches.FORMS.match,
     Kind.LISTING: listings.FORMS.match,
     Kind.READ: reads.FORMS.match,
+    Kind.REPORT: reads.PROSE.match,
 }
 
 

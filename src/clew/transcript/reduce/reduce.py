@@ -7,7 +7,7 @@ Every kind weighs lines, `evidence` says what stays, and here is decided what fi
   then the blocks in the order from both ends.
 - Never less evidence than the same size of tail, or of head and tail: whatever those would show of errors, failures,
   summaries, places (`path:line`) and names that the task is about is shown as well. Noise (a passed test) and quoted lines
-  (of a file, a search, a diff) are no evidence; of a search and of a listing as many files and folders are shown.
+  (of a file, a search, a diff) are no evidence; of a search and of a listing as many files, hits and folders are shown.
 - What shows a file that is being edited stays whole, and so does whatever would save less than it costs.
 """
 
@@ -32,7 +32,9 @@ MARKER_CHARS = 26  # of a usual marker with its line end
 GUIDED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it names nothing
 ROUNDS = 6  # of growing until the tail of the same size shows nothing that is missing
 
-# At the moment it arrives: (the least budget, the share of the text), in characters. Reads and reports stay whole.
+# At the moment it arrives: (the least budget, the share of the text), in characters. With these an output misses something that the
+# next ten calls use about half as often as the share that it saves, or less (bench/reduce); the least budgets are guesses.
+# Reads and reports stay whole up to READ_CHARS_MAX.
 BUDGETS: dict[Kind, tuple[int, float]] = {
     Kind.TEST: (3000, 0.15),
     Kind.TRACE: (3000, 0.25),
@@ -46,6 +48,7 @@ BUDGETS: dict[Kind, tuple[int, float]] = {
     Kind.DIFF: (8000, 0.7),
     Kind.UNKNOWN: (5000, 0.5),
 }
+READ_CHARS_MAX = 100_000  # a read or a report beyond it is no page that somebody reads; clients cut at about this
 BUDGET_CHARS_MAX = 16_000  # guess: beyond it an output is studied piece by piece anyway
 
 _MARKS: dict[Kind, Callable[[Lines, Marks, Given], None]] = {
@@ -60,10 +63,11 @@ _MARKS: dict[Kind, Callable[[Lines, Marks, Given], None]] = {
     Kind.LOG: logs.mark,
     Kind.READ: reads.mark,
 }
-_ENTRIES: dict[Kind, Callable[[Lines, Iterable[int]], set[str]]] = {Kind.SEARCH: searches.files, Kind.LISTING: listings.folders}
+_Entries = Callable[[Lines, Iterable[int]], set[str]]
+_ENTRIES: dict[Kind, tuple[_Entries, ...]] = {Kind.SEARCH: (searches.files, searches.hits), Kind.LISTING: (listings.folders,)}
 _QUOTING = frozenset((Kind.SEARCH, Kind.LISTING, Kind.JSON, Kind.READ, Kind.REPORT, Kind.DIFF))
 _PLACE = re.compile(r"(?<![\w./\\@+-])[\w./\\@+-]{1,200}\.\w{1,8}[:(]\d{1,7}")
-BASE = 1.0  # of a line that names nothing new, in names; 2 is as good (bench/LOG.md)
+BASE = 1.0  # worth of a line that names nothing new, in names; 2 is as good (bench/LOG.md)
 COST_MIN = 4  # characters; a line that joins two shown ones saves a marker, and is never for nothing
 ISLAND = 100  # characters that a line without a shown neighbour costs beside its own: a marker, and a reader's patience (bench/LOG.md)
 _NAME = re.compile(r"[A-Za-z_$][\w$]{3,80}")
@@ -95,10 +99,10 @@ def reduce(
     if _is_edited(given) and kind is Kind.READ:
         return _whole(lines, kind)
     if budget_chars is None:
-        if kind not in BUDGETS or (len(text) < 3 * MUST_CHARS_MAX and _OURS.search(text)):
+        if (kind not in BUDGETS and len(text) <= READ_CHARS_MAX) or (len(text) < 3 * MUST_CHARS_MAX and _OURS.search(text)):
             return _whole(lines, kind)
-        least, share = BUDGETS[kind]
-        budget_chars = min(max(least, int(share * len(text))), BUDGET_CHARS_MAX)
+        least, share = BUDGETS.get(kind, (READ_CHARS_MAX // 2, 0.0))
+        budget_chars = max(least, min(int(share * len(text)), BUDGET_CHARS_MAX))
     kept = _kept(lines, kind, given, budget_chars, must_chars=max(budget_chars, MUST_CHARS_MAX))
     return kept if kept and len(kept.render()) <= len(text) - max(SAVED_CHARS_MIN, SAVED_SHARE_MIN * len(text)) else _whole(lines, kind)
 
@@ -200,8 +204,10 @@ class _Selection:
         if most > budget and not is_over and not self._covered(budget) and len(self.lines.text) <= 2 * MUST_CHARS_MAX:
             return None
         self._fill(budget)
+        if self.kind in _ENTRIES and most > budget and not self._has_as_many():
+            return None
         self._close_gaps()
-        if all(self.is_kept) or (self.kind in _ENTRIES and most > budget and not self._has_as_many()):
+        if all(self.is_kept):
             return None
         return self._made(len(self.lines))
 
@@ -263,7 +269,7 @@ class _Selection:
         size = budget
         for _ in range(ROUNDS):
             self._cover(size)
-            content = sum(self.sizes[at] for at in range(len(self.is_kept)) if self.is_kept[at])
+            content = self._content()
             if content <= size:
                 return True
             size = content
@@ -279,6 +285,10 @@ class _Selection:
             return
         self.is_kept[at] = 1
         self.chars += cost
+
+    def _content(self) -> int:
+        """Characters of the kept lines, markers left out."""
+        return sum(self.sizes[at] for at in range(len(self.is_kept)) if self.is_kept[at])
 
     def _cover(self, size: int) -> None:
         """Keep what the tail of this size, or a head and a tail of half of it, would show and is not shown yet."""
@@ -322,10 +332,23 @@ class _Selection:
         return found
 
     def _has_as_many(self) -> bool:
-        """As many files, or folders, are shown as the tail of the same size shows."""
-        entries = _ENTRIES[self.kind]
-        kept = [at for at in range(len(self.is_kept)) if self.is_kept[at]]
-        return len(entries(self.lines, kept)) >= len(entries(self.lines, self._tail(self.chars)))
+        """Show as many files, hits or folders as the tail of the same size; False where that would take much more room."""
+        limit = self.chars + self.chars // 8
+        for entries in _ENTRIES[self.kind]:
+            shown = entries(self.lines, [at for at in range(len(self.is_kept)) if self.is_kept[at]])
+            wanting = len(entries(self.lines, self._tail(self._content())))
+            others = [] if len(shown) >= wanting else [at for at in self.lines.near if not self.is_kept[at]]
+            for at in sorted(others, key=lambda at: (self.sizes[at], at)):  # the shortest ones cost least
+                more = entries(self.lines, (at,)) - shown
+                if more and self.chars < limit:
+                    self._keep(at)
+                    shown |= more
+                    wanting = len(entries(self.lines, self._tail(self._content())))
+                if len(shown) >= wanting or self.chars >= limit:
+                    break
+            if len(shown) < wanting:
+                return False
+        return True
 
     def _close_gaps(self) -> None:
         """Show what takes no more room than the marker that would stand for it."""

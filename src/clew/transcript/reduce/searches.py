@@ -68,3 +68,15 @@ def files(lines: Lines, places: Iterable[int]) -> set[str]:
         if not _INSIDE.match(line):
             found.add(place[1] if (place := _PLACE.match(line)) else line)
     return found
+
+
+def hits(lines: Lines, places: Iterable[int]) -> set[str]:
+    """The hits among these lines, each by its line; context is none."""
+    found: set[str] = set()
+    for at in places:
+        line = lines.plain[at][:400]
+        if (inside := _INSIDE.match(line)) and inside[2] == ":":
+            found.add(str(at))
+        elif not inside and (place := _PLACE.match(line)) and place[2]:
+            found.add(f"{place[1]}:{place[2]}")
+    return found
