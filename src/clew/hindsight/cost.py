@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from clew.hindsight.bills import Bills, Request, bills_of
-from clew.hindsight.forms import Form, History, Part, Shrink, history_of, shrunk
+from clew.hindsight.forms import LONG_PAST_REQUESTS, Form, History, Part, Shrink, history_of, shrunk
 from clew.transcript.pricing import PRICES, Cache, Prices, dollars_per_unit
 from clew.transcript.schedule import UNFOLD_OUTPUT_TOKENS, Decision, Moment, Segment, Why, calls_left, decide
 from clew.transcript.usage import CALL_TOKENS
@@ -28,6 +28,9 @@ APPEND, SCHEDULE, BOTH, ORACLE, AT_ONCE, RANDOM = "append", "schedule", "append+
 ARMS = (APPEND, SCHEDULE, BOTH, ORACLE, AT_ONCE, RANDOM)
 ROOM_TOKENS = 160_000  # beyond it the client compacts by itself: at 155,000 to 167,000 tokens in the sessions at hand
 MAY_OWE_SHARE = 0.0  # of what the session has cost so far: how far a rewriting may go into debt before it has paid
+
+UNFOLDED_TOKENS_MAX = 4000  # of one original: whoever looks back at a long one asks for the lines around. The mean read of a real
+# session has 2,200 tokens.
 
 _SHRINKING = frozenset((APPEND, BOTH, ORACLE))
 _EVICTING = frozenset((SCHEDULE, BOTH, ORACLE, AT_ONCE, RANDOM))
@@ -119,12 +122,17 @@ def _billed(bills: Bills, prices: Prices) -> Arm:
 
 @dataclass(slots=True)
 class _Standing:
-    """A part as it stands in one arm's window. `is_back` after an unfold: its text stands further behind as well."""
+    """A part as it stands in one arm's window.
+
+    since    of what an unfold brought back: the request before which it came; -1 for a part where it first stood.
+    is_gone  an unfold brought it back, so nobody looks for it here.
+    """
 
     at: int
     form: Form
     tokens: int
-    is_back: bool = False
+    since: int = -1
+    is_gone: bool = False
     is_new: bool = True
 
 
@@ -187,14 +195,13 @@ class _Replay:
         missing = self._missing(number)
         if missing:
             self._send(request, same, shared, UNFOLD_OUTPUT_TOKENS)
-            for standing in missing:
-                standing.is_back = True
-                tokens = self._history.parts[standing.at].tokens[Form.FULL]
-                self._told["unfolded"] += tokens
-                back = _Standing(-1, Form.FULL, tokens + CALL_TOKENS.get(self._bills.counter.name, 0))
-                self._window.append(back)
             self._told["unfolds"] += 1
-            same, shared = self._size() - sum(standing.tokens for standing in self._window if standing.is_new and standing.at < 0), 0
+            same, shared = self._size(), 0
+            for standing in missing:
+                standing.is_gone = True
+                tokens = min(self._history.parts[standing.at].tokens[Form.FULL], UNFOLDED_TOKENS_MAX)
+                self._told["unfolded"] += tokens
+                self._window.append(_Standing(standing.at, Form.FULL, tokens + CALL_TOKENS.get(self._bills.counter.name, 0), number))
         self._send(request, same, shared, request.output)
         for standing in self._window:
             standing.is_new = False
@@ -260,21 +267,17 @@ class _Replay:
 
     def _form(self, standing: _Standing, number: int) -> Form | None:
         """The shortest form that a part may take now, if it is shorter than how it stands."""
-        if standing.at < 0:
-            return None
         part = self._history.parts[standing.at]
-        form = None
-        if 0 <= part.ended_at <= number:
-            form = Form.HANDLE
-        elif part.is_long_past(number) and not standing.is_back:
-            form = Form.FOLDED
+        if standing.since >= 0 and number - standing.since < LONG_PAST_REQUESTS:
+            return None
+        form = part.form_at(number)
         return form if form is not None and form > standing.form and part.tokens.get(form, standing.tokens) < standing.tokens else None
 
     def _segment(self, place: int, standing: _Standing, form: Form | None) -> Segment:
         if form is None:
             return Segment(str(place), standing.tokens, standing.tokens, standing.is_new)
         part = self._history.parts[standing.at]
-        chance = 0.0 if standing.is_back else return_chance(part, form)
+        chance = 0.0 if standing.is_gone else return_chance(part, form)
         reason = part.reason if form is Form.HANDLE else "long past"
         return Segment(str(place), standing.tokens, part.tokens[form], standing.is_new, reason, chance)
 
@@ -302,7 +305,7 @@ class _Replay:
         places = [
             place
             for place, standing in enumerate(self._window)
-            if standing.at >= 0 and Form.HANDLE in self._history.parts[standing.at].tokens and standing.form < Form.HANDLE
+            if Form.HANDLE in self._history.parts[standing.at].tokens and standing.form < Form.HANDLE
         ]
         self._random.shuffle(places)
         drawn: dict[int, Form] = {}
@@ -320,11 +323,11 @@ class _Replay:
         """The newest holders of what this request's reply uses and the window does not show."""
         if self._arm == NOTHING:
             return []
-        standing_of = {standing.at: standing for standing in self._window if standing.at >= 0}
+        standing_of = {standing.at: standing for standing in self._window if not standing.is_gone}
         missing: dict[int, _Standing] = {}
         for holders in self._history.needs[number]:
             standing = [(standing_of[at], forms) for at, forms in holders if at in standing_of]
-            if standing and not any(each.is_back or each.form in forms for each, forms in standing):
+            if standing and not any(each.form in forms for each, forms in standing):
                 newest = standing[-1][0]
                 missing[newest.at] = newest
         return list(missing.values())

@@ -22,16 +22,19 @@ Shrink = Callable[[Observation, Observation | None], str]
 """A tool's output and its call → the text as it enters the window."""
 
 LONG_PAST_REQUESTS = 8  # since an output came, and since its file was last touched, before it is exploration long past
+LEFT_ALONE_REQUESTS = 4  # since a file was last touched, before what an edit made false of it goes
 REPLACED_CHARS_MIN = 12  # a shorter text stands everywhere and is evidence of nothing
 TERM_PLACES_MAX = 4  # outputs that hold an identifier; one that stands in more is met again on the way
 SHRUNK_CHARS_MIN = 4000  # shorter outputs enter whole: what `Engine.write` does too
 SHRUNK_CHARS = 2000  # of a longer one; guess
 _EXPLORING = listed("read search command check fetch tool")  # kinds of records that age; errors, answers and plans do not
+_STILL_SHOWING = ("edited later", "changed since", "changed by a later command")
+_KEPT = listed("answer plan rejection todo")
 _LOOKING = listed("Bash shell shell_command exec_command Grep Glob LS WebFetch WebSearch")
 _NUMBERED = re.compile(r"^[ \t]*\d{1,9}(?:[→\t]|[ \t]*[│|][ \t])", re.MULTILINE)
-_TERM = re.compile(r"[A-Za-z0-9_./@#:+~-]{5,160}")
-_TELLING = re.compile(r"[0-9_./#:@]|[a-z][A-Z]|[A-Z]{3}|\w-\w")
-_WORDY = re.compile(r"[A-Za-z]{3}|\d{3}")
+_TERM = re.compile(r"[A-Za-z_]\w*(?:-\w+)*(?:\.(?:[a-z]{1,4}|json|yaml|toml|html)\b(?!\())?")
+_TELLING = re.compile(r"\d|\w_\w|[a-z][A-Z]|\w-\w|\.[a-z]+$")
+TERM_CHARS_MIN = 6
 
 
 class Form(IntEnum):
@@ -63,11 +66,19 @@ class Part:
     is_exploring: bool = False
     kind: str = ""
 
-    def is_long_past(self, request: int) -> bool:
-        """Whether nothing was done with it, or with its file, for LONG_PAST_REQUESTS."""
+    def idle(self, request: int) -> int:
+        """Requests since it came, or since its file was last touched."""
         last = bisect_right(self.touched, request)
-        since = max(self.request, self.touched[last - 1] if last else 0)
-        return self.is_exploring and request - since >= LONG_PAST_REQUESTS
+        return request - max(self.request, self.touched[last - 1] if last else 0)
+
+    def form_at(self, request: int) -> Form | None:
+        """The shortest form that it may take before this request; None while it has to stand as it came.
+
+        What an edit has made false still shows the rest of its file, so it waits until the file is left alone.
+        """
+        if 0 <= self.ended_at <= request and (self.reason not in _STILL_SHOWING or self.idle(request) >= LEFT_ALONE_REQUESTS):
+            return Form.HANDLE
+        return Form.FOLDED if self.is_exploring and self.idle(request) >= LONG_PAST_REQUESTS else None
 
 
 Holder = tuple[int, frozenset[Form]]
@@ -98,13 +109,27 @@ def history_of(bills: Bills, shrink: Shrink) -> History:
                 calls[said.seen.call_id] = said.seen
             history.parts.append(Part(number, {Form.FULL: said.tokens}, said.seen))
     _name_ended(history, bills)
+    seqs = {part.seen.seq: part.seen.call_id for part in history.parts if part.seen is not None}
+    by_call = {call_id: record for seq, record in bills.records.items() if (call_id := seqs.get(seq, ""))}
     texts: dict[int, dict[Form, str]] = {}
     for at, part in enumerate(history.parts):
         record = bills.records.get(part.seen.seq) if part.seen is not None else None
-        if part.seen is not None and part.seen.kind is ObservationKind.RESULT and record is not None:
+        if part.seen is None:
+            continue
+        if part.seen.kind is ObservationKind.RESULT and record is not None:
             call = calls.get(part.seen.call_id)
             texts[at] = _forms(part.seen, call, record, bills.folds.get(part.seen.seq, ""), part, shrink)
-            _measure(part, texts[at], bills)
+        elif part.seen.kind is ObservationKind.CALL and (record := by_call.get(part.seen.call_id)) is not None:
+            part.is_exploring, part.kind = record.kind not in _KEPT, "call"
+            texts[at] = {Form.FULL: part.seen.text}
+            if part.is_exploring:
+                texts[at][Form.FOLDED] = f"[{handle_of(record.id)}] {record.name}\n"
+        elif part.seen.kind is ObservationKind.THINKING:
+            part.is_exploring, part.kind = True, "thinking"
+            texts[at] = {Form.FULL: part.seen.text, Form.FOLDED: ""}
+        else:
+            continue
+        _measure(part, texts[at], bills)
     history.needs = list(_needs(history, bills, texts))
     return history
 
@@ -212,9 +237,10 @@ def _words(arguments: Arguments) -> Iterator[str]:
 
 
 def _terms(text: str) -> set[str]:
-    """The identifiers, paths, numbers and codes of a text: words that no prose has."""
-    words = {found.strip("./:-+~@#") for found in set(_TERM.findall(text))}
-    return {word for word in words if len(word) >= 5 and _TELLING.search(word) and _WORDY.search(word)}
+    """The names of files and the identifiers of a text that no prose has, each by itself: `strings.Contains` is none, as it is
+    made of two plain words, and `a/b/NewSession.go:12` is `NewSession.go`.
+    """
+    return {word for word in set(_TERM.findall(text)) if len(word) >= TERM_CHARS_MIN and _TELLING.search(word)}
 
 
 def _bare(text: str) -> str:
