@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from clew.hindsight.bills import Bills, Request, bills_of
 from clew.hindsight.forms import LONG_PAST_REQUESTS, Form, History, Part, Shrink, history_of, shrunk
 from clew.transcript.pricing import PRICES, Cache, Prices, dollars_per_unit
-from clew.transcript.schedule import UNFOLD_OUTPUT_TOKENS, Decision, Moment, Segment, Why, calls_left, decide
+from clew.transcript.schedule import UNFOLD_OUTPUT_TOKENS, Decision, Moment, Segment, Why, calls_left, decide, return_chance
 from clew.transcript.usage import CALL_TOKENS
 
 BILLED, NOTHING = "billed", "nothing"
@@ -134,6 +134,7 @@ class _Standing:
     since: int = -1
     is_gone: bool = False
     is_new: bool = True
+    waited: int = 0
 
 
 class _Replay:
@@ -257,7 +258,7 @@ class _Replay:
         forms = {place: form for place, standing in enumerate(self._window) if (form := self._form(standing, number))}
         if self._arm == AT_ONCE or not forms:
             return forms
-        segments = [self._segment(place, standing, forms.get(place)) for place, standing in enumerate(self._window)]
+        segments = [self._segment(place, standing, forms.get(place), number) for place, standing in enumerate(self._window)]
         decision = decide(segments, self._moment(number, request, is_warm=is_warm), prices=self._prices)
         if decision.why is Why.WAIT:
             return {}
@@ -273,13 +274,14 @@ class _Replay:
         form = part.form_at(number)
         return form if form is not None and form > standing.form and part.tokens.get(form, standing.tokens) < standing.tokens else None
 
-    def _segment(self, place: int, standing: _Standing, form: Form | None) -> Segment:
+    def _segment(self, place: int, standing: _Standing, form: Form | None, number: int) -> Segment:
         if form is None:
             return Segment(str(place), standing.tokens, standing.tokens, standing.is_new)
         part = self._history.parts[standing.at]
-        chance = 0.0 if standing.is_gone else return_chance(part, form)
+        chance = 0.0 if standing.is_gone else return_chance(part.kind, part.idle(number), is_ended=form is Form.HANDLE)
         reason = part.reason if form is Form.HANDLE else "long past"
-        return Segment(str(place), standing.tokens, part.tokens[form], standing.is_new, reason, chance)
+        standing.waited += 1
+        return Segment(str(place), standing.tokens, part.tokens[form], standing.is_new, reason, chance, standing.waited - 1)
 
     def _moment(self, number: int, request: Request, *, is_warm: bool) -> Moment:
         size = self._size()
@@ -332,12 +334,3 @@ class _Replay:
                 missing[newest.at] = newest
         return list(missing.values())
 
-
-def return_chance(part: Part, form: Form) -> float:
-    """The chance that an output is unfolded again once it stands in this form, by why it goes and what it is."""
-    if form is Form.HANDLE:
-        return RETURN_EDITED if part.reason in ("edited later", "changed since") else RETURN_ENDED
-    return RETURN_READ if part.kind == "read" else RETURN_LONG_PAST
-
-
-RETURN_EDITED, RETURN_ENDED, RETURN_READ, RETURN_LONG_PAST = 0.06, 0.02, 0.3, 0.07
