@@ -2,7 +2,10 @@
 
 Replays a real session request by request. Every arm sends the same requests at the same times, and pays for what its own
 window holds: read from the cache what did not change, written what did. At the client's compactions every arm starts again
-with a window of the same size; only the real session has paid a model for it.
+with a window of the same size; only the real session has paid a model for it. APPEND shortens outputs as they arrive,
+SCHEDULE evicts when the scheduler says so, BOTH does both, and so does UNBOUND, which may owe as much as it likes. For
+comparison, ORACLE knows how many calls follow, AT_ONCE evicts as soon as it may, and RANDOM takes as much as the scheduler
+would, from outputs drawn without looking.
 
 What an arm took away and the session turned out to need is charged: before a reply whose calls replace a text, or use a rare
 identifier, that stood only in what was taken away, the arm pays an unfold, which is one more request over its whole window,
@@ -14,26 +17,37 @@ from __future__ import annotations
 
 import random
 from collections import Counter as CountOf
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from clew.hindsight.bills import Bills, Request, bills_of
-from clew.hindsight.forms import LONG_PAST_REQUESTS, Form, History, Part, Shrink, history_of, shrunk
+from clew.hindsight.forms import Form, History, Shrink, history_of, shrunk
 from clew.transcript.pricing import PRICES, Cache, Prices, dollars_per_unit
-from clew.transcript.schedule import UNFOLD_OUTPUT_TOKENS, Decision, Moment, Segment, Why, calls_left, decide, return_chance
+from clew.transcript.schedule import (
+    LONG_PAST_CALLS,
+    UNFOLD_OUTPUT_TOKENS,
+    Moment,
+    Segment,
+    Why,
+    calls_left,
+    decide,
+    return_chance,
+)
 from clew.transcript.usage import CALL_TOKENS
 
 BILLED, NOTHING = "billed", "nothing"
-APPEND, SCHEDULE, BOTH, ORACLE, AT_ONCE, RANDOM = "append", "schedule", "append+schedule", "oracle", "at once", "random"
-ARMS = (APPEND, SCHEDULE, BOTH, ORACLE, AT_ONCE, RANDOM)
+APPEND, SCHEDULE, BOTH, UNBOUND = "append", "schedule", "append+schedule", "unbound"
+ORACLE, AT_ONCE, RANDOM = "oracle", "at once", "random"
+ARMS = (APPEND, SCHEDULE, BOTH, UNBOUND, ORACLE, AT_ONCE, RANDOM)
 ROOM_TOKENS = 160_000  # beyond it the client compacts by itself: at 155,000 to 167,000 tokens in the sessions at hand
-MAY_OWE_SHARE = 0.0  # of what the session has cost so far: how far a rewriting may go into debt before it has paid
+MAY_OWE_SHARE = 0.02  # of what the session has cost so far: how far a rewriting may go into debt before it has paid (bench/LOG.md)
 
 UNFOLDED_TOKENS_MAX = 4000  # of one original: whoever looks back at a long one asks for the lines around. The mean read of a real
 # session has 2,200 tokens.
 
-_SHRINKING = frozenset((APPEND, BOTH, ORACLE))
-_EVICTING = frozenset((SCHEDULE, BOTH, ORACLE, AT_ONCE, RANDOM))
+_SHRINKING = frozenset((APPEND, BOTH, UNBOUND, ORACLE))
+_EVICTING = frozenset((SCHEDULE, BOTH, UNBOUND, ORACLE, AT_ONCE, RANDOM))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +94,20 @@ class Repriced:
         return self.arms[arm].units / nothing - 1
 
 
-def reprice(lines: Sequence[bytes], *, shrink: Shrink = shrunk, arms: Sequence[str] = ARMS, prices: Prices = PRICES) -> Repriced | None:
+def reprice(
+    lines: Sequence[bytes],
+    *,
+    shrink: Shrink = shrunk,
+    arms: Sequence[str] = ARMS,
+    prices: Prices = PRICES,
+    may_owe_share: float = MAY_OWE_SHARE,
+) -> Repriced | None:
     """Price a session again under each arm; None for a transcript without bills.
 
     lines   of a Claude Code transcript.
     shrink  what becomes of a tool's output when it arrives.
     arms    of ARMS. BILLED (from the usage alone) and NOTHING are always there.
+    may_owe_share  of what a session has cost so far: how far a rewriting may go into debt before it has paid.
     Cost    linear in the text, and requests × parts of the window for each arm that evicts.
     """
     bills = bills_of(lines)
@@ -98,7 +120,7 @@ def reprice(lines: Sequence[bytes], *, shrink: Shrink = shrunk, arms: Sequence[s
     summaries = nothing.summary_units
     blind = _Replay(bills, history, NOTHING, prices, is_miss_known=False).run()
     for name in arms:
-        found[name] = _Replay(bills, history, name, prices, spent=nothing.spent).run()
+        found[name] = _Replay(bills, history, name, prices, spent=nothing.spent, may_owe_share=may_owe_share).run()
     per_unit = dollars_per_unit(bills.requests[0].model)
     return Repriced(
         bills.requests[0].model,
@@ -126,6 +148,7 @@ class _Standing:
 
     since    of what an unfold brought back: the request before which it came; -1 for a part where it first stood.
     is_gone  an unfold brought it back, so nobody looks for it here.
+    waited   requests that have read it since it could have gone.
     """
 
     at: int
@@ -145,17 +168,25 @@ class _Replay:
     """
 
     def __init__(
-        self, bills: Bills, history: History, arm: str, prices: Prices, *, spent: Sequence[float] = (), is_miss_known: bool = True
+        self,
+        bills: Bills,
+        history: History,
+        arm: str,
+        prices: Prices,
+        *,
+        spent: Sequence[float] = (),
+        may_owe_share: float = 0.0,
+        is_miss_known: bool = True,
     ) -> None:
         self._bills, self._history, self._arm, self._prices = bills, history, arm, prices
-        self._nothing, self._is_miss_known = spent, is_miss_known
+        self._nothing, self._is_miss_known, self._may_owe_share = spent, is_miss_known, may_owe_share
         self._cache = Cache(prices)
         self._window: list[_Standing] = []
         self._head = 0
         self._random = random.Random(len(bills.requests))  # the same for the same session
         self._told: CountOf[str] = CountOf()
         self._units = self._output = self.summary_units = 0.0
-        self._ends = self._seen = 0
+        self._ends = self._seen = self._restarted = 0
         self.spent: list[float] = []
 
     def run(self) -> Arm:
@@ -179,7 +210,7 @@ class _Replay:
     def _request(self, number: int, request: Request) -> None:
         before = self._size()
         if request.is_restart:
-            self._window, self._head = [], request.size
+            self._window, self._head, self._restarted = [], request.size, number
             same = shared = request.read  # nobody's doing: what the client rewrote is the same in every arm
             self._ends += 1
             self._cache = Cache(self._prices)
@@ -246,7 +277,7 @@ class _Replay:
             if form := chosen.get(place):
                 tokens = self._history.parts[standing.at].tokens[form]
                 self._told["evicted"] += standing.tokens - tokens
-                standing.form, standing.tokens = form, tokens
+                standing.form, standing.tokens, standing.waited = form, tokens, 0
                 is_same = is_same and standing.is_new
             if is_same:
                 same += standing.tokens
@@ -258,39 +289,53 @@ class _Replay:
         forms = {place: form for place, standing in enumerate(self._window) if (form := self._form(standing, number))}
         if self._arm == AT_ONCE or not forms:
             return forms
-        segments = [self._segment(place, standing, forms.get(place), number) for place, standing in enumerate(self._window)]
+        segments = self._segments(number, forms)
         decision = decide(segments, self._moment(number, request, is_warm=is_warm), prices=self._prices)
         if decision.why is Why.WAIT:
             return {}
         if self._arm == RANDOM:
-            return self._drawn(segments, decision)
+            gains = {segment.id: segment.gain for segment in segments}
+            return self._drawn(sum(gains[name] for name in decision.evict))
         return {int(name): forms[int(name)] for name in decision.evict}
 
     def _form(self, standing: _Standing, number: int) -> Form | None:
         """The shortest form that a part may take now, if it is shorter than how it stands."""
         part = self._history.parts[standing.at]
-        if standing.since >= 0 and number - standing.since < LONG_PAST_REQUESTS:
+        if len(part.tokens) == 1 or (standing.since >= 0 and number - standing.since < LONG_PAST_CALLS):
             return None
         form = part.form_at(number)
         return form if form is not None and form > standing.form and part.tokens.get(form, standing.tokens) < standing.tokens else None
 
-    def _segment(self, place: int, standing: _Standing, form: Form | None, number: int) -> Segment:
-        if form is None:
-            return Segment(str(place), standing.tokens, standing.tokens, standing.is_new)
-        part = self._history.parts[standing.at]
-        chance = 0.0 if standing.is_gone else return_chance(part.kind, part.idle(number), is_ended=form is Form.HANDLE)
-        reason = part.reason if form is Form.HANDLE else "long past"
-        standing.waited += 1
-        return Segment(str(place), standing.tokens, part.tokens[form], standing.is_new, reason, chance, standing.waited - 1)
+    def _segments(self, number: int, forms: Mapping[int, Form]) -> list[Segment]:
+        """The window as the scheduler sees it: parts that stay, joined with their neighbours, and those that may go, by place."""
+        segments: list[Segment] = []
+        fixed = 0
+        is_new = False
+        for place, standing in enumerate(self._window):
+            form = forms.get(place)
+            if fixed and (form or standing.is_new is not is_new):
+                segments.append(Segment("", fixed, fixed, is_new))
+                fixed = 0
+            is_new = standing.is_new
+            if form is None:
+                fixed += standing.tokens
+                continue
+            part = self._history.parts[standing.at]
+            chance = 0.0 if standing.is_gone else return_chance(part.kind, part.idle(number), is_ended=form is Form.HANDLE)
+            reason = part.reason if form is Form.HANDLE else "long past"
+            segments.append(Segment(str(place), standing.tokens, part.tokens[form], is_new, reason, chance, standing.waited))
+            standing.waited += 1
+        return [*segments, Segment("", fixed, fixed, is_new)] if fixed else segments
 
     def _moment(self, number: int, request: Request, *, is_warm: bool) -> Moment:
         size = self._size()
-        grown = (size - self._head) / max(1, self._seen)
-        left = calls_left(self._seen, self._ends, room_tokens=ROOM_TOKENS - size if size < ROOM_TOKENS else float("inf"), growth_tokens=grown)
+        grown = (size - self._head) / max(1, number - self._restarted)
+        room = ROOM_TOKENS - size if size < ROOM_TOKENS else inf
+        left = calls_left(self._seen, self._ends, room_tokens=room, growth_tokens=grown)
         if self._arm == ORACLE:
             left = self._really_left(number)
         saved = (self._nothing[number - 1] - self._units) if number else 0.0
-        may_lose = float("inf") if self._arm == ORACLE else max(0.0, saved + MAY_OWE_SHARE * self._units)
+        may_lose = inf if self._arm in (ORACLE, UNBOUND) else max(0.0, saved + self._may_owe_share * self._units)
         return Moment(is_warm, left, self._head, 0, request.ttl_s, may_lose)
 
     def _really_left(self, number: int) -> int:
@@ -301,9 +346,8 @@ class _Replay:
                 return later - number - 1
         return len(requests) - number - 1
 
-    def _drawn(self, segments: Sequence[Segment], decision: Decision) -> dict[int, Form]:
+    def _drawn(self, wanted: int) -> dict[int, Form]:
         """As many tokens as the scheduler would take away, from outputs drawn without looking."""
-        wanted = sum(segments[int(name)].gain for name in decision.evict)
         places = [
             place
             for place, standing in enumerate(self._window)
@@ -333,4 +377,3 @@ class _Replay:
                 newest = standing[-1][0]
                 missing[newest.at] = newest
         return list(missing.values())
-

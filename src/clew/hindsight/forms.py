@@ -14,21 +14,18 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from clew.hindsight.bills import Bills
-from clew.records import Observation, ObservationKind, Record, handle_of
+from clew.records import Observation, ObservationKind, Record, Resolution, handle_of
 from clew.task.paths import Arguments, arguments_of, word_of
+from clew.transcript.schedule import may_stand
 from clew.transcript.vocabulary import listed
 
 Shrink = Callable[[Observation, Observation | None], str]
 """A tool's output and its call → the text as it enters the window."""
 
-LONG_PAST_REQUESTS = 8  # since an output came, and since its file was last touched, before it is exploration long past
-LEFT_ALONE_REQUESTS = 4  # since a file was last touched, before what an edit made false of it goes
 REPLACED_CHARS_MIN = 12  # a shorter text stands everywhere and is evidence of nothing
 TERM_PLACES_MAX = 4  # outputs that hold an identifier; one that stands in more is met again on the way
 SHRUNK_CHARS_MIN = 4000  # shorter outputs enter whole: what `Engine.write` does too
 SHRUNK_CHARS = 2000  # of a longer one; guess
-_EXPLORING = listed("read search command check fetch tool")  # kinds of records that age; errors, answers and plans do not
-_STILL_SHOWING = ("edited later", "changed since", "changed by a later command")
 _KEPT = listed("answer plan rejection todo")
 _LOOKING = listed("Bash shell shell_command exec_command Grep Glob LS WebFetch WebSearch")
 _NUMBERED = re.compile(r"^[ \t]*\d{1,9}(?:[→\t]|[ \t]*[│|][ \t])", re.MULTILINE)
@@ -54,7 +51,7 @@ class Part:
     tokens    of each form that it can take; FULL is always there. Only a tool's output has others.
     ended_at  number of the first request before which the ledger knew that it is no longer true; -1 for never. `reason` says why.
     touched   numbers of requests before which its file was touched, ascending; empty for an output of no file.
-    is_exploring  it ages.
+    kind      of the record that it belongs to; "call" and "thinking" for what the agent wrote.
     """
 
     request: int
@@ -63,7 +60,6 @@ class Part:
     ended_at: int = -1
     reason: str = ""
     touched: Sequence[int] = ()
-    is_exploring: bool = False
     kind: str = ""
 
     def idle(self, request: int) -> int:
@@ -72,15 +68,13 @@ class Part:
         return request - max(self.request, self.touched[last - 1] if last else 0)
 
     def form_at(self, request: int) -> Form | None:
-        """The shortest form that it may take before this request; None while it has to stand as it came.
-
-        What an edit has made false still shows the rest of its file, so it waits until the file is left alone.
-        """
-        if 0 <= self.ended_at <= request and (self.reason not in _STILL_SHOWING or self.idle(request) >= LEFT_ALONE_REQUESTS):
-            return Form.HANDLE
-        return Form.FOLDED if self.is_exploring and self.idle(request) >= LONG_PAST_REQUESTS else None
+        """The shortest form that it may take before this request; None while it has to stand as it came."""
+        ended = self.reason if 0 <= self.ended_at <= request else ""
+        lowest = may_stand(self.kind, self.idle(request), ended=ended)
+        return None if lowest is None else _FORMS[lowest]
 
 
+_FORMS = {Resolution.FOLDED: Form.FOLDED, Resolution.NAME: Form.HANDLE}
 Holder = tuple[int, frozenset[Form]]
 """An output that showed what was needed, and the forms in which it still does."""
 
@@ -120,12 +114,12 @@ def history_of(bills: Bills, shrink: Shrink) -> History:
             call = calls.get(part.seen.call_id)
             texts[at] = _forms(part.seen, call, record, bills.folds.get(part.seen.seq, ""), part, shrink)
         elif part.seen.kind is ObservationKind.CALL and (record := by_call.get(part.seen.call_id)) is not None:
-            part.is_exploring, part.kind = record.kind not in _KEPT, "call"
-            texts[at] = {Form.FULL: part.seen.text}
-            if part.is_exploring:
-                texts[at][Form.FOLDED] = f"[{handle_of(record.id)}] {record.name}\n"
+            if record.kind in _KEPT:
+                continue
+            part.kind = "call"
+            texts[at] = {Form.FULL: part.seen.text, Form.FOLDED: f"[{handle_of(record.id)}] {record.name}\n"}
         elif part.seen.kind is ObservationKind.THINKING:
-            part.is_exploring, part.kind = True, "thinking"
+            part.kind = "thinking"
             texts[at] = {Form.FULL: part.seen.text, Form.FOLDED: ""}
         else:
             continue
@@ -154,7 +148,7 @@ def _name_ended(history: History, bills: Bills) -> None:
     for seq, record in bills.records.items():
         if seq in by_seq:
             part = history.parts[by_seq[seq]]
-            part.is_exploring, part.kind = record.kind in _EXPLORING, record.kind
+            part.kind = record.kind
             part.touched = touched.get(record.path, ())
     for item in bills.ended:
         at, then = by_seq.get(places.get(item.old, -1), -1), by_seq.get(item.seq, -1)
@@ -165,10 +159,8 @@ def _name_ended(history: History, bills: Bills) -> None:
 def _forms(result: Observation, call: Observation | None, record: Record, fold: str, part: Part, shrink: Shrink) -> dict[Form, str]:
     lines = result.text.count("\n") + 1
     handle = f"[{handle_of(record.id)}: {part.reason or 'earlier'}, {lines} lines]\n"
-    forms = {Form.FULL: result.text, Form.SHRUNK: shrink(result, call), Form.HANDLE: handle}
-    if part.is_exploring:
-        forms[Form.FOLDED] = f"{fold}\n{handle}" if fold else handle
-    return forms
+    folded = f"{fold}\n{handle}" if fold else handle
+    return {Form.FULL: result.text, Form.SHRUNK: shrink(result, call), Form.FOLDED: folded, Form.HANDLE: handle}
 
 
 def _measure(part: Part, texts: Mapping[Form, str], bills: Bills) -> None:
@@ -192,7 +184,10 @@ def _needs(history: History, bills: Bills, texts: Mapping[int, Mapping[Form, str
             places.setdefault(term, []).append(at)
         if at not in texts:
             fixed.add(at)  # nobody takes it away
-    blocks_in = {at: {form: squeezed[at] if text is forms[Form.FULL] else _squeezed(_bare(text)) for form, text in forms.items()} for at, forms in texts.items()}
+    blocks_in = {
+        at: {form: squeezed[at] if text is forms[Form.FULL] else _squeezed(_bare(text)) for form, text in forms.items()}
+        for at, forms in texts.items()
+    }
     start = 0
     for number, request in enumerate(bills.requests):
         start = history.first[number] if request.is_restart else start

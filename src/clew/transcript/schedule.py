@@ -2,9 +2,9 @@
 
 What stands in a window could often stand there shorter: a read that an edit has made false, an output that came again,
 exploration long past. But to shorten it bills all that stands behind it anew. So an eviction waits until the expected
-saving over the further calls is larger than that (it *pays*), or the cache is *cold* and everything is billed anew
-anyway, or the window is *full*. Where to cut is chosen by the largest expected saving: once the first changed place is
-fixed, everything behind it is evicted that gains by it.
+saving over the further calls is larger than that, and waiting has cost as much as well (it *pays*); or until the cache is
+*cold*, and everything is billed anew anyway; or until the window is *full*. Where to cut is chosen by the largest expected
+saving: once the first changed place is fixed, everything behind it is evicted that gains by it.
 
 Pure: who calls says how many calls will follow, how long ago the last one was, and what it may cost if no call follows at
 all. Sticky by contract: what was evicted is handed in again in its short form, and never grows back by itself.
@@ -17,14 +17,21 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
 
+from clew.records import Resolution
 from clew.transcript.pricing import PRICES, SHORT_TTL_S, Prices
+from clew.transcript.vocabulary import listed
 
 RUN_CALLS = 25.0  # mean further calls until a cache goes cold or a session ends, over 11,164 requests of 156 real sessions, and about
 # the same after 1, 10 or 100 calls (16 to 26 by how many have passed): the end comes without warning.
 RUN_WEIGHT = 2.0  # runs that RUN_CALLS counts for beside the session's own; guess
 RETURN_READ, RETURN_READ_HALVED, RETURN_OTHER, RETURN_ENDED = 0.3, 16, 0.06, 0.04  # see `return_chance`
 UNFOLD_OUTPUT_TOKENS = 100  # what asking for an original takes: a call with a handle; guess
-PATIENCE = 1.0
+PATIENCE = 2.0  # a rewriting may cost now what waiting for it has cost, over this. From .5 to 2 the savings are the same; at 2 a third
+# of the rewritings is left, and half of the sessions that end dearer (bench/LOG.md).
+LONG_PAST_CALLS = 8  # savings fall from 8 to 12 to 20, and 4 saves no more (bench/LOG.md)
+LEFT_ALONE_CALLS = 4  # with 8 the median of short sessions saves nothing
+_EXPLORING = listed("read search command check fetch tool call thinking")
+_STILL_SHOWING = frozenset(("edited later", "changed since", "changed by a later command"))
 FULL_SHARE = 0.95  # of the window's limit: beyond it something has to go, whatever it costs; guess
 ROOMY_SHARE = 0.7  # of the limit: what is left then, so that the next calls need not evict again; guess
 
@@ -135,6 +142,20 @@ def decide(segments: Sequence[Segment], moment: Moment, *, prices: Prices = PRIC
     if is_full and taken and best is None:  # not all of it is enough: it is the best there is
         best, count = Decision(Why.FULL, (), value, max(0.0, -now)), len(taken)
     return replace(best, evict=tuple(reversed(taken[:count]))) if best else Decision(Why.WAIT)
+
+
+def may_stand(kind: str, idle_calls: int, *, ended: str = "") -> Resolution | None:
+    """The lowest resolution at which a part of the conversation may stand by now; None while it has to stand as it came.
+
+    kind        of its record, or "call" and "thinking" for what the agent wrote.
+    idle_calls  requests since it came, or since its file was last touched.
+    ended       why it is no longer true, as the ledger says; "" while it is.
+    Time decays exploration alone: answers, plans, rulings, errors that nobody fixed and reports stand as they came. What an
+    edit made false still shows the rest of its file, so it waits until the file is left alone.
+    """
+    if ended and (ended not in _STILL_SHOWING or idle_calls >= LEFT_ALONE_CALLS):
+        return Resolution.NAME
+    return Resolution.FOLDED if kind in _EXPLORING and idle_calls >= LONG_PAST_CALLS else None
 
 
 def return_chance(kind: str, idle_calls: float, *, is_ended: bool = False) -> float:
