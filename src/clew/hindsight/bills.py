@@ -39,7 +39,7 @@ class Request:
     """One request of the main thread, as it was billed.
 
     size       tokens of the window; read, written, plain: how they were billed.
-    added      what stands in it that the request before did not hold; empty where `is_restart`.
+    added      what stands in it that the request before did not hold; where `is_restart`, what is known to, without its length.
     is_restart  the window did not grow out of the one before: the first one, after a compaction, or rewritten by the client.
     has_missed  the cache held far less than the window before, whatever the clock says.
     summary    tokens of the summary that the client had a model write right before, at a compaction.
@@ -68,7 +68,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Bills:
-    """A session's requests in order, its records by the position of the observation that completed them, and what ended when."""
+    """A session's requests in order, its records and their folds by the position of the observation that completed them, what ended
+    when, and its tool calls. All of the main thread.
+    """
 
     requests: tuple[Request, ...]
     records: dict[int, Record]
@@ -110,7 +112,7 @@ def bills_of(lines: Sequence[bytes]) -> Bills | None:
     _place(requests, main, counts)
     records = {record.seq: record for record in harvest.records if record.kind != "transcript" and not record.agent}
     folds = {seq: text for seq, record in records.items() if (text := _fold(record, harvest.blobs))}
-    calls = sum(each.kind is ObservationKind.CALL for each in seen)
+    calls = sum(each.kind is ObservationKind.CALL for each in main)
     return Bills(tuple(requests), records, folds, tuple(harvest.superseded), counts, calls)
 
 
@@ -177,9 +179,10 @@ def _place(requests: Sequence[Request], seen: Sequence[Observation], counts: Cou
         before = groups[number]
         if request.summary:
             request.summary = sum(counts.count(each.text) for each in groups[number] if each.kind is ObservationKind.SUMMARY)
-        if request.is_restart:
+        if request.is_restart:  # its length says nothing of what was said last; but what was said stands in it
+            request.added = [Said(0, each) for each in before if each.kind not in _NEVER_SENT and each.text]
             continue
-        sent = [each for each in before if each.kind not in _UNSENT and each.text]
+        sent = [each for each in before if each.kind not in _NEVER_SENT and each.kind is not ObservationKind.SUMMARY and each.text]
         estimates = counts.count_many([each.text for each in sent])
         extra = CALL_TOKENS.get(counts.name, 0)
         estimates = [count + extra * (each.kind is ObservationKind.CALL) for count, each in zip(estimates, sent, strict=True)]
@@ -190,7 +193,7 @@ def _place(requests: Sequence[Request], seen: Sequence[Observation], counts: Cou
 
 
 _REPLY = frozenset((ObservationKind.MESSAGE, ObservationKind.THINKING, ObservationKind.CALL))
-_UNSENT = frozenset((ObservationKind.BOUNDARY, ObservationKind.NOTE, ObservationKind.SUMMARY))
+_NEVER_SENT = frozenset((ObservationKind.BOUNDARY, ObservationKind.NOTE))
 
 
 def _family(model: str) -> str:

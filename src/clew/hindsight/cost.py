@@ -73,7 +73,7 @@ class Arm:
 class Repriced:
     """A session's bill under each arm.
 
-    calls        tool calls; `requests` of the main thread that were billed; `compactions` among them.
+    calls        tool calls of the main thread; `requests` of it that were billed; `compactions` among them.
     summary_units  of what NOTHING pays, for the summaries that the client had a model write; no transcript bills them.
     model_error  by how much the cache model, asked without the bill, is off it: (model - billed) / billed.
     bill_error   the same where the model is told when the cache was missed for no visible reason, as in all arms.

@@ -108,7 +108,7 @@ def history_of(bills: Bills, shrink: Shrink) -> History:
     texts: dict[int, dict[Form, str]] = {}
     for at, part in enumerate(history.parts):
         record = bills.records.get(part.seen.seq) if part.seen is not None else None
-        if part.seen is None:
+        if part.seen is None or bills.requests[part.request].is_restart:
             continue
         if part.seen.kind is ObservationKind.RESULT and record is not None:
             call = calls.get(part.seen.call_id)
