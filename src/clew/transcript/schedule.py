@@ -21,15 +21,16 @@ from clew.records import Resolution
 from clew.transcript.pricing import PRICES, SHORT_TTL_S, Prices
 from clew.transcript.vocabulary import listed
 
-RUN_CALLS = 25.0  # mean further calls until a cache goes cold or a session ends, over 11,164 requests of 156 real sessions, and about
-# the same after 1, 10 or 100 calls (16 to 26 by how many have passed): the end comes without warning.
+# Mean further calls until a cache goes cold or the session ends, over 11,164 requests of 156 real sessions: 34 at the first request,
+# 20 after a hundred, and 21 to 26 whether the cache has been warm for 1 request or for 60. So the end comes without warning.
+RUN_CALLS = 25.0
 RUN_WEIGHT = 2.0  # runs that RUN_CALLS counts for beside the session's own; guess
 RETURN_READ, RETURN_READ_HALVED, RETURN_OTHER, RETURN_ENDED = 0.3, 16, 0.06, 0.04  # see `return_chance`
 UNFOLD_OUTPUT_TOKENS = 100  # what asking for an original takes: a call with a handle; guess
 PATIENCE = 2.0  # a rewriting may cost now what waiting for it has cost, over this. From .5 to 2 the savings are the same; at 2 a third
 # of the rewritings is left, and half of the sessions that end dearer (bench/LOG.md).
-LONG_PAST_CALLS = 8  # savings fall from 8 to 12 to 20, and 4 saves no more (bench/LOG.md)
-LEFT_ALONE_CALLS = 4  # with 8 the median of short sessions saves nothing
+LONG_PAST_CALLS = 8  # with 12 and 20 a sixth and a third of the saving is lost; 4 saves a point more at a third more unfolds (bench/LOG.md)
+LEFT_ALONE_CALLS = 4  # with 8 a tenth of the saving is lost
 _EXPLORING = listed("read search command check fetch tool call thinking")
 _STILL_SHOWING = frozenset(("edited later", "changed since", "changed by a later command"))
 FULL_SHARE = 0.95  # of the window's limit: beyond it something has to go, whatever it costs; guess
