@@ -1,0 +1,1 @@
+"""Cost: what sessions would have been billed under other ways of keeping their windows."""

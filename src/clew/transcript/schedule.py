@@ -1,0 +1,185 @@
+"""Schedule: is now the time to rewrite a running conversation, and which parts of it?
+
+What stands in a window could often stand there shorter: a read that an edit has made false, an output that came again,
+exploration long past. But to shorten it bills all that stands behind it anew. So an eviction waits until the expected
+saving over the further calls is larger than that, and waiting has cost as much as well (it *pays*); or until the cache is
+*cold*, and everything is billed anew anyway; or until the window is *full*. Where to cut is chosen by the largest expected
+saving: once the first changed place is fixed, everything behind it is evicted that gains by it.
+
+Pure: who calls says how many calls will follow, how long ago the last one was, and what it may cost if no call follows at
+all. Sticky by contract: what was evicted is handed in again in its short form, and never grows back by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import inf
+
+from clew.records import Resolution
+from clew.transcript.pricing import PRICES, SHORT_TTL_S, Prices
+from clew.transcript.vocabulary import listed
+
+# Mean further calls until a cache goes cold or the session ends, over 11,164 requests of 156 real sessions: 34 at the first request,
+# 20 after a hundred, and 21 to 26 whether the cache has been warm for 1 request or for 60. So the end comes without warning.
+RUN_CALLS = 25.0
+RUN_WEIGHT = 2.0  # runs that RUN_CALLS counts for beside the session's own; guess
+RETURN_READ, RETURN_READ_HALVED, RETURN_OTHER, RETURN_ENDED = 0.3, 16, 0.06, 0.04  # see `return_chance`
+UNFOLD_OUTPUT_TOKENS = 100  # what asking for an original takes: a call with a handle; guess
+PATIENCE = 2.0  # a rewriting may cost now what waiting for it has cost, over this. From .5 to 2 the savings are the same; at 2 a third
+# of the rewritings is left, and half of the sessions that end dearer (bench/LOG.md).
+LONG_PAST_CALLS = 8  # with 12 and 20 a sixth and a third of the saving is lost; 4 saves a point more at a third more unfolds (bench/LOG.md)
+LEFT_ALONE_CALLS = 4  # with 8 a tenth of the saving is lost
+_EXPLORING = listed("read search command check fetch tool call thinking")
+_STILL_SHOWING = frozenset(("edited later", "changed since", "changed by a later command"))
+FULL_SHARE = 0.95  # of the window's limit: beyond it something has to go, whatever it costs; guess
+ROOMY_SHARE = 0.7  # of the limit: what is left then, so that the next calls need not evict again; guess
+
+
+class Why(StrEnum):
+    """Why a decision was taken."""
+
+    WAIT = "wait"
+    PAYS = "pays"
+    COLD = "cold"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of the window that is evicted as a whole or not at all.
+
+    tokens          as it stands now.
+    reduced_tokens  as it could stand; `tokens` or more where nothing is to be gained.
+    is_new          it was in no request yet, so it is in no cache.
+    reason          why it may go: "read again", "edited later", "long past". For the reader.
+    return_chance   chance that it is unfolded again before the window ends, 0 to 1.
+    waited_calls    requests that have read it since it could have gone.
+    """
+
+    id: str
+    tokens: int
+    reduced_tokens: int
+    is_new: bool = False
+    reason: str = ""
+    return_chance: float = 0.0
+    waited_calls: int = 0
+
+    @property
+    def gain(self) -> int:
+        """Tokens that disappear when it is evicted."""
+        return max(0, self.tokens - self.reduced_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is known right before a request.
+
+    is_warm       the cache still holds what the last request left.
+    calls_left    further calls before the window is billed anew without our doing, this one not counted.
+    head_tokens   what stands in front of the first segment and is never touched.
+    limit_tokens  of the window, 0 for none.
+    ttl_s         how long the cache is kept.
+    may_lose      units by which this request may become dearer than if nothing were done; inf for no bound.
+    """
+
+    is_warm: bool
+    calls_left: float
+    head_tokens: int = 0
+    limit_tokens: int = 0
+    ttl_s: int = SHORT_TTL_S
+    may_lose: float = inf
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to evict before the next request, in the order of the window.
+
+    saving     expected, in units, over this call and all that follow.
+    extra_now  by how much this call alone becomes dearer: what is lost if none follows.
+    """
+
+    why: Why
+    evict: tuple[str, ...] = ()
+    saving: float = 0.0
+    extra_now: float = 0.0
+
+
+def decide(segments: Sequence[Segment], moment: Moment, *, prices: Prices = PRICES) -> Decision:
+    """Say whether to rewrite now, and what.
+
+    segments  all of the window behind its head, in order.
+    Cost      O(segments).
+    Ties      the cut that stands later wins: it touches less.
+    """
+    write, read, later = prices.write(moment.ttl_s), prices.read, max(0.0, moment.calls_left)
+    window = moment.head_tokens + sum(segment.tokens for segment in segments)
+    is_full = bool(moment.limit_tokens) and window > FULL_SHARE * moment.limit_tokens
+    must_free = window - ROOMY_SHARE * moment.limit_tokens if is_full else 0
+    asking = read * window + prices.output * UNFOLD_OUTPUT_TOKENS  # an unfold is one more request, beside the text that comes back
+    value = now = rent = 0.0  # of a cut at the current place: over all calls, for this one alone, and what waiting has cost so far
+    freed = 0
+    best: Decision | None = None
+    taken: list[str] = []
+    count = 0  # of `taken`, those that the best cut evicts
+    for segment in reversed(segments):
+        if moment.is_warm and not segment.is_new:  # it would have been read, and is now written
+            value -= segment.tokens * (write - read)
+            now -= segment.tokens * (write - read)
+        if not segment.gain:
+            continue
+        # Written once less now, read once less by every later call. An unfold brings the text back behind all else.
+        risk = segment.return_chance * (asking + segment.tokens * (write + later * read))
+        gained = segment.gain * (write + later * read) - risk
+        if gained <= 0 and not is_full:
+            continue
+        taken.append(segment.id)
+        value, now, freed = value + gained, now + segment.gain * write, freed + segment.gain
+        rent += segment.gain * read * segment.waited_calls
+        is_allowed = freed >= must_free if is_full else value > 0 and -now <= min(moment.may_lose, rent / PATIENCE)
+        if is_allowed and (best is None or value > best.saving):
+            best, count = Decision(Why.FULL if is_full else Why.PAYS if moment.is_warm else Why.COLD, (), value, max(0.0, -now)), len(taken)
+    if is_full and taken and best is None:  # not all of it is enough: it is the best there is
+        best, count = Decision(Why.FULL, (), value, max(0.0, -now)), len(taken)
+    return replace(best, evict=tuple(reversed(taken[:count]))) if best else Decision(Why.WAIT)
+
+
+def may_stand(kind: str, idle_calls: int, *, ended: str = "") -> Resolution | None:
+    """The lowest resolution at which a part of the conversation may stand by now; None while it has to stand as it came.
+
+    kind        of its record, or "call" and "thinking" for what the agent wrote.
+    idle_calls  requests since it came, or since its file was last touched.
+    ended       why it is no longer true, as the ledger says; "" while it is.
+    Time decays exploration alone: answers, plans, rulings, errors that nobody fixed and reports stand as they came. What an
+    edit made false still shows the rest of its file, so it waits until the file is left alone.
+    """
+    if ended and (ended not in _STILL_SHOWING or idle_calls >= LEFT_ALONE_CALLS):
+        return Resolution.NAME
+    return Resolution.FOLDED if kind in _EXPLORING and idle_calls >= LONG_PAST_CALLS else None
+
+
+def return_chance(kind: str, idle_calls: float, *, is_ended: bool = False) -> float:
+    """The chance that an output is asked for again once only its fold or its handle stands in the window.
+
+    kind        of the record: "read", "command", "search", …
+    idle_calls  requests since it came, or since its file was last touched.
+    is_ended    something has made it false, or repeats it.
+    Source      what later calls of 52 real sessions used that only this output had shown: of reads .25, .20, .13, .08 and .04 after
+                8, 16, 24, 32 and 48 requests; of all else .03 to .08 after 8 or more; of what had ended .04.
+    """
+    if is_ended:
+        return RETURN_ENDED
+    return RETURN_READ * 0.5 ** (idle_calls / RETURN_READ_HALVED) if kind == "read" else RETURN_OTHER
+
+
+def calls_left(calls: int, ends: int, *, room_tokens: float = inf, growth_tokens: float = 0.0) -> float:
+    """Estimate how many calls follow before the window is billed anew without our doing, or the session ends.
+
+    calls, ends    requests of this session so far, and how often the window was billed anew among them.
+    room_tokens    until the window's limit; growth_tokens  what a request has added to it on average.
+    How long a run has lasted says nothing of how long it will last, so its mean is all that is estimated: the session's own,
+    beside RUN_WEIGHT runs of RUN_CALLS.
+    """
+    mean = (calls + RUN_WEIGHT * RUN_CALLS) / (ends + RUN_WEIGHT)
+    return min(mean, room_tokens / growth_tokens) if growth_tokens > 0 else mean

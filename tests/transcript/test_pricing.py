@@ -1,0 +1,107 @@
+"""What a conversation costs that is sent again and again, on sequences small enough to price by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from clew.transcript.pricing import LONG_TTL_S, PRICES, SHORT_TTL_S, Cache, break_even, cached_min_tokens, dollars_per_unit
+
+SECOND = 1_000_000_000
+MODEL = "claude-sonnet-4-5-20250929"
+
+
+def test_what_was_sent_before_is_read_for_a_tenth_and_the_rest_is_written() -> None:
+    cache = Cache()
+
+    first = cache.send(10_000, same=0, at_ns=0, model=MODEL, output=100)
+    second = cache.send(11_000, same=10_000, at_ns=60 * SECOND, model=MODEL)
+
+    assert (first.read, first.written, first.units) == (0, 10_000, 10_000 * 1.25 + 100 * 5)
+    assert (second.read, second.written, second.units) == (10_000, 1000, 1000 + 1250)
+
+
+def test_a_change_in_the_middle_bills_all_that_stands_behind_it_anew() -> None:
+    cache = Cache()
+    cache.send(10_000, same=0, at_ns=0, model=MODEL)
+
+    changed = cache.send(9000, same=4000, at_ns=SECOND, model=MODEL)
+
+    assert (changed.read, changed.written) == (4000, 5000)
+
+
+@pytest.mark.parametrize(
+    ("ttl_s", "gap_s", "read"), [(SHORT_TTL_S, 300, 5000), (SHORT_TTL_S, 301, 0), (LONG_TTL_S, 3600, 5000), (LONG_TTL_S, 3601, 0)]
+)
+def test_a_cache_that_nobody_used_for_its_time_is_cold(ttl_s: int, gap_s: int, read: int) -> None:
+    cache = Cache()
+    cache.send(5000, same=0, at_ns=0, model=MODEL, ttl_s=ttl_s)
+
+    assert cache.send(5000, same=5000, at_ns=gap_s * SECOND, model=MODEL, ttl_s=ttl_s).read == read
+
+
+def test_every_use_renews_the_time() -> None:
+    cache = Cache()
+    for minute in range(0, 16, 4):
+        bill = cache.send(5000, same=5000, at_ns=minute * 60 * SECOND, model=MODEL)
+
+    assert bill.read == 5000
+
+
+def test_another_model_has_its_own_cache() -> None:
+    cache = Cache()
+    cache.send(5000, same=0, at_ns=0, model=MODEL)
+
+    assert not cache.is_warm(at_ns=SECOND, model="claude-opus-4-6")
+    assert cache.send(5000, same=5000, at_ns=SECOND, model="claude-opus-4-6").written == 5000
+
+
+def test_what_other_sessions_keep_warm_is_read_by_a_cold_one_too() -> None:
+    bill = Cache().send(5000, same=0, at_ns=0, model=MODEL, shared=2000)
+
+    assert (bill.read, bill.written) == (2000, 3000)
+
+
+def test_a_window_shorter_than_the_least_prefix_is_plain_input() -> None:
+    cache = Cache()
+    cache.send(1000, same=0, at_ns=0, model=MODEL)
+    bill = cache.send(1023, same=1000, at_ns=SECOND, model=MODEL)
+
+    assert (bill.read, bill.written, bill.plain, bill.units) == (0, 0, 1023, 1023)
+    assert cached_min_tokens("claude-opus-4-6") == 4096
+    assert cached_min_tokens("claude-sonnet-4-5-20250929") == 1024
+
+
+@pytest.mark.parametrize(
+    ("share", "ttl_s", "calls"), [(0.4, SHORT_TTL_S, 17.25), (0.8, SHORT_TTL_S, 2.875), (0.5, LONG_TTL_S, 19.0), (1.0, LONG_TTL_S, 0.0)]
+)
+def test_calls_until_a_rewriting_has_paid(share: float, ttl_s: int, calls: float) -> None:
+    assert break_even(share, ttl_s=ttl_s) == pytest.approx(calls)
+
+
+def test_nothing_that_disappears_never_pays_and_no_share_lies_outside_of_0_to_1() -> None:
+    assert break_even(0.0) == float("inf")
+    with pytest.raises(ValueError, match=r"share 1\.5"):
+        break_even(1.5)
+
+
+@pytest.mark.parametrize(("calls", "is_cheaper"), [(11, False), (12, True)])
+def test_the_formula_agrees_with_a_cache_that_is_played_through(calls: int, *, is_cheaper: bool) -> None:
+    """Half of 40,000 tokens disappears: K* is 11.5, so 11 calls are too few and 12 are enough."""
+    kept, rewritten = Cache(), Cache()
+    for cache in (kept, rewritten):
+        cache.send(60_000, same=0, at_ns=0, model=MODEL)
+    as_it_stood = sum(kept.send(60_000, same=60_000, at_ns=SECOND, model=MODEL).units for _ in range(calls))
+    shorter = rewritten.send(40_000, same=20_000, at_ns=SECOND, model=MODEL).units
+    shorter += sum(rewritten.send(40_000, same=40_000, at_ns=SECOND, model=MODEL).units for _ in range(calls - 1))
+
+    assert break_even(0.5) == pytest.approx(11.5)
+    assert (shorter < as_it_stood) is is_cheaper
+
+
+def test_dollars_are_told_for_known_models_alone() -> None:
+    assert dollars_per_unit("claude-opus-4-6") == pytest.approx(5e-6)
+    assert dollars_per_unit("claude-opus-4-20250514") == pytest.approx(15e-6)
+    assert dollars_per_unit("claude-sonnet-4-5-20250929") == pytest.approx(3e-6)
+    assert dollars_per_unit("claude-haiku-4-5-20251001") == pytest.approx(1e-6)
+    assert dollars_per_unit("gpt-5-codex") is None
+    assert PRICES.write(SHORT_TTL_S) < PRICES.write(LONG_TTL_S)

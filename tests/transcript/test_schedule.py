@@ -1,0 +1,165 @@
+"""When a running conversation is rewritten, and which parts of it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from clew.records import Resolution
+from clew.transcript.pricing import LONG_TTL_S, Cache, break_even
+from clew.transcript.schedule import (
+    LEFT_ALONE_CALLS,
+    LONG_PAST_CALLS,
+    Decision,
+    Moment,
+    Segment,
+    Why,
+    calls_left,
+    decide,
+    may_stand,
+    return_chance,
+)
+
+LONG_WAITED = 1000  # calls: waiting has cost more than any rewriting
+WARM = Moment(is_warm=True, calls_left=20, head_tokens=20_000)
+
+
+def stays(tokens: int) -> Segment:
+    return Segment("", tokens, tokens)
+
+
+def goes(name: str, tokens: int, left: int = 20, **more: float) -> Segment:
+    return replace(Segment(name, tokens, left, waited_calls=LONG_WAITED), **more)
+
+
+def test_without_anything_to_gain_nothing_is_done() -> None:
+    assert decide([stays(5000), Segment("a", 300, 300)], WARM) == Decision(Why.WAIT)
+    assert decide([], WARM).why is Why.WAIT
+
+
+def test_a_cold_cache_evicts_all_that_may_go_however_few_calls_follow() -> None:
+    decision = decide([goes("a", 3000), stays(50_000), goes("b", 500)], replace(WARM, is_warm=False, calls_left=0))
+
+    assert (decision.why, decision.evict, decision.extra_now) == (Why.COLD, ("a", "b"), 0.0)
+    assert decision.saving == pytest.approx((2980 + 480) * 1.25)
+
+
+@pytest.mark.parametrize("ttl_s", [300, LONG_TTL_S])
+def test_a_warm_cache_is_rewritten_from_the_break_even_on(ttl_s: int) -> None:
+    """3,000 of 10,000 tokens disappear; the call that rewrites is one of the calls that save."""
+    calls = break_even(0.3, ttl_s=ttl_s) - 1
+    segments = [goes("a", 3000, 0), stays(7000)]
+
+    assert decide(segments, replace(WARM, calls_left=calls - 0.1, ttl_s=ttl_s)).why is Why.WAIT
+    assert decide(segments, replace(WARM, calls_left=calls + 0.1, ttl_s=ttl_s)).evict == ("a",)
+
+
+def test_the_cut_is_made_where_most_is_saved() -> None:
+    """A little thing far in front is not worth what stands between; once it would be touched anyway, it goes with the rest."""
+    front, between, behind = goes("front", 200), stays(60_000), goes("behind", 8000)
+
+    assert decide([front, between, behind], WARM).evict == ("behind",)
+    assert decide([front, behind, between], replace(WARM, calls_left=200)).evict == ("front", "behind")
+
+
+def test_what_is_new_was_never_cached_and_costs_nothing_to_leave_out() -> None:
+    assert decide([stays(50_000), goes("new", 2000, is_new=True)], replace(WARM, calls_left=0)).evict == ("new",)
+
+
+def test_a_rewriting_waits_until_waiting_has_cost_as_much() -> None:
+    segments = [goes("a", 8000), stays(2000)]
+
+    assert decide([replace(segments[0], waited_calls=0), segments[1]], WARM).why is Why.WAIT
+    assert decide(segments, WARM).why is Why.PAYS
+
+
+@pytest.mark.parametrize("may_lose", [0.0, 1000.0, 5000.0, 1e9])
+def test_no_rewriting_costs_more_now_than_it_may(may_lose: float) -> None:
+    """If the session ends right after this call, that is all that is lost."""
+    segments = [goes("a", 8000), stays(6000), goes("b", 3000), stays(300)]
+
+    decision = decide(segments, replace(WARM, may_lose=may_lose))
+
+    assert decision.extra_now <= may_lose
+    assert ("a" in decision.evict) is (may_lose > 5000)
+
+
+def test_what_is_likely_to_be_asked_for_again_stays() -> None:
+    decision = decide([goes("sure", 4000), goes("asked", 4000, return_chance=0.9)], replace(WARM, is_warm=False))
+
+    assert decision.evict == ("sure",)
+
+
+def test_near_the_limit_enough_goes_whatever_it_costs() -> None:
+    """The cut that loses least, of those that make room; all of it, where all is not enough."""
+    full = Moment(is_warm=True, calls_left=0, head_tokens=20_000, limit_tokens=100_000, may_lose=0)
+    segments = [goes("a", 30_000, 0), stays(20_000), goes("b", 30_000, 0)]
+
+    assert (decide(segments, full).why, decide(segments, full).evict) == (Why.FULL, ("b",))
+    assert decide([*segments, stays(30_000)], full).evict == ("a", "b")
+    assert decide([stays(79_000), goes("c", 900)], full).evict == ("c",)
+    assert decide(segments[:2], replace(full, limit_tokens=200_000)).why is Why.WAIT
+
+
+def test_further_calls_are_estimated_from_the_session_so_far_and_end_at_the_limit() -> None:
+    assert calls_left(0, 0) == pytest.approx(25)
+    assert calls_left(100, 0) == pytest.approx(75)
+    assert calls_left(100, 20) < 10
+    assert calls_left(0, 0, room_tokens=5000, growth_tokens=1000) == pytest.approx(5)
+
+
+def test_time_decays_exploration_and_nothing_else() -> None:
+    assert may_stand("read", LONG_PAST_CALLS - 1) is None
+    assert may_stand("read", LONG_PAST_CALLS) is Resolution.FOLDED
+    assert [may_stand(kind, 1000) for kind in ("error", "answer", "plan", "rejection", "constraint", "prompt", "agent")] == [None] * 7
+
+
+def test_what_is_no_longer_true_goes_at_once_but_an_edited_file_is_first_left_alone() -> None:
+    assert may_stand("read", 0, ended="read again") is Resolution.NAME
+    assert may_stand("error", 0, ended="fixed") is Resolution.NAME
+    assert may_stand("read", LEFT_ALONE_CALLS - 1, ended="edited later") is None
+    assert may_stand("read", LEFT_ALONE_CALLS, ended="edited later") is Resolution.NAME
+
+
+def test_a_read_is_the_less_likely_to_return_the_longer_it_was_left_alone() -> None:
+    assert return_chance("read", 8) > return_chance("read", 32) > 0
+    assert return_chance("read", 8) > return_chance("command", 8) > return_chance("read", 8, is_ended=True)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_who_knows_how_many_calls_follow_never_pays_more_than_for_doing_nothing(seed: int) -> None:
+    """Sessions of random growth, evictions and pauses; a bound on what may be lost, if they end at once, holds at every call."""
+    random_ = random.Random(seed)
+    ours, nothing = Cache(), Cache()
+    window: list[list[int]] = []  # tokens as they stand, tokens as they came, the call from which on it may go
+    paid = plain = 0.0
+    calls, second = 60, 0
+    pauses = {call for call in range(1, calls) if random_.random() < 0.05}
+    saved_at_worst = 0.0
+    for call in range(calls):
+        second += 400 if call in pauses else 10
+        now_ns = second * 10**9
+        before, before_plain = sum(row[0] for row in window), sum(row[1] for row in window)
+        fresh = len(window)
+        for _ in range(random_.randint(1, 3)):
+            tokens = random_.randint(50, 6000)
+            window.append([tokens, tokens, call + random_.randint(0, 30)])
+        left = next((later for later in range(call + 1, calls) if later in pauses), calls) - call - 1
+        segments = [
+            Segment(str(at), row[0], 30 if row[2] <= call and row[0] > 30 else row[0], is_new=at >= fresh, waited_calls=call - row[2])
+            for at, row in enumerate(window)
+        ]
+        is_warm = ours.is_warm(at_ns=now_ns, model="m")
+        decision = decide(segments, Moment(is_warm, left, 5000, may_lose=2000))
+        same = before if not decision.evict else sum(row[0] for row in window[: int(decision.evict[0])])
+        for name in decision.evict:
+            window[int(name)][0] = 30
+        bill = ours.send(5000 + sum(row[0] for row in window), same=5000 + min(same, before) if call else 0, at_ns=now_ns, model="m")
+        other = nothing.send(5000 + sum(row[1] for row in window), same=5000 + before_plain if call else 0, at_ns=now_ns, model="m")
+        paid, plain = paid + bill.units, plain + other.units
+        saved_at_worst = min(saved_at_worst, other.units - bill.units)
+
+    assert paid <= plain + 1e-6
+    assert saved_at_worst >= -2000 - 1e-6
