@@ -27,6 +27,7 @@ from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.text.embed import Embedder
 from clew.text.postings import Field
+from clew.text.related import related
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -42,6 +43,7 @@ PREFIX = "session:"
 K1, B = 1.0, 0.5  # of a turn's words
 SESSION_K1, SESSION_B = 1.2, 0.75  # of a session's words
 LENT = ((1, 0.7, 0.6), (2, 0.4, 0.3))  # turns apart, and what a word counts for the turn after it and for the turn before it
+RELATED = 0.7  # what a word that means nearly the same counts, times its cosine
 OTHERS_SHARE = 0.5  # of what the agent says and does, against the user's own words
 SESSION_IN_TURN = 0.2  # what all words of its session count for a turn
 SESSION_IN_SESSION = 0.5  # what they count for the session, beside its best turn
@@ -212,20 +214,48 @@ def _scored(index: Index, threads: _Threads, terms: Sequence[tuple[str, float]])
     session_norm = 1.0 - SESSION_B + SESSION_B * length / max(float(length[sessions].mean()), 1e-9)
     scores = _Scores(np.zeros(count), np.zeros(len(threads.names)), 0.0)
     for term, weight in terms:
-        docs, counts = index.holding(term, threads.mask)
-        at, counts = threads.place[docs], counts.astype(np.float64)
-        rarity = weight * _idf(len(at), count)
-        scores.bound += rarity
-        if not len(at):
-            continue
-        scores.used.append((term, at))
-        gain = rarity * threads.share[at] * counts * (K1 + 1.0) / (counts + K1 * norm[at])
-        scores.turns += _with_neighbours(threads, at, gain)
-        held = np.bincount(threads.sessions[at], counts * threads.share[at], len(threads.names))
+        own = _Held.of(index, threads, term)
+        rarity, session_rarity = _idf(len(own.at), count), _idf(len(own.sessions), len(sessions))
+        scores.bound += weight * rarity * (K1 + 1.0)
+        gain, held = np.zeros(count), np.zeros(len(threads.names))
+        gain[own.at] = rarity * own.saturated(threads, norm)
+        held[own.sessions] = own.in_session
+        for other, cosine in related(term):
+            near = _Held.of(index, threads, other)
+            share = RELATED * cosine
+            lent = share * min(rarity, _idf(len(near.at), count)) * near.saturated(threads, norm)
+            gain[near.at] = np.maximum(gain[near.at], lent)
+            held[near.sessions] += share * min(1.0, _idf(len(near.sessions), len(sessions)) / max(session_rarity, 1e-9)) * near.in_session
+        if len(own.at):
+            scores.used.append((term, own.at))
+        at = np.flatnonzero(gain)
+        scores.turns += _with_neighbours(threads, at, weight * gain[at])
         holders = np.flatnonzero(held)
         in_session = held[holders] * (SESSION_K1 + 1.0) / (held[holders] + SESSION_K1 * session_norm[holders])
-        scores.sessions[holders] += weight * _idf(len(holders), len(sessions)) * in_session
+        scores.sessions[holders] += weight * session_rarity * in_session
     return scores
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Where a term stands: turns (positions among the u) and how often in each; sessions and how often, a turn's share counted."""
+
+    at: Ints
+    counts: Floats
+    sessions: Ints
+    in_session: Floats
+
+    @staticmethod
+    def of(index: Index, threads: _Threads, term: str) -> _Held:
+        docs, counts = index.holding(term, threads.mask)
+        at, often = threads.place[docs], counts.astype(np.float64)
+        total = np.bincount(threads.sessions[at], often * threads.share[at], len(threads.names))
+        sessions = np.flatnonzero(total)
+        return _Held(at, often, sessions, total[sessions])
+
+    def saturated(self, threads: _Threads, norm: Floats) -> Floats:
+        """The counts as BM25 takes them, times what a word of such a turn counts."""
+        return threads.share[self.at] * self.counts * (K1 + 1.0) / (self.counts + K1 * norm[self.at])
 
 
 def _with_neighbours(threads: _Threads, at: Ints, gain: Floats) -> Floats:

@@ -113,6 +113,7 @@ def _read(text: str, asked: date) -> Iterator[Span]:
             number = int(month) if month.isdigit() else _MONTHS[month]
             if one := _day(groups.get("year"), number, int(day), asked):
                 yield Span(one, one, 1.0)
+        text = pattern.sub(" ", text)  # `the 3rd of May` is not all of May as well
     for match in _NAMED_MONTH.finditer(text):
         month = _MONTHS[match["month"]]
         if first := _day(match["year"], month, 1, asked):
