@@ -62,7 +62,11 @@ if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls th
     from clew.lifecycle.warm import Warmed
     from clew.retrieval.files import FileList
     from clew.retrieval.impact import Impacted
+<<<<<<< HEAD
     from clew.retrieval.keep import Net
+=======
+    from clew.retrieval.recall import Recalled
+>>>>>>> wt-memory
     from clew.store.index import Index
     from clew.transcript.sessions import Session
     from clew.transcript.work import Work
@@ -467,6 +471,40 @@ class Engine:
             if used:
                 forgetting.remember_use(self.store, key, used, now_ns=time.time_ns())
         return packet
+
+    def recall(
+        self,
+        path: Path,
+        question: str,
+        *,
+        only: Iterable[str] | None = None,
+        exclude: Iterable[str] = (),
+        asked_ns: int | None = None,
+        turns_max: int = 10,
+        sessions_max: int = 5,
+        confidence_min: float | None = None,
+    ) -> Recalled:
+        """Return the turns of earlier sessions of the repository at `path` that bear on a question, or nothing.
+
+        only, exclude   ids of sessions; the one at work is for the caller to exclude.
+        asked_ns        when it is asked; None for now.
+        confidence_min  None takes the calibrated threshold, 0 always answers.
+        """
+        from clew.retrieval.recall import recall  # lazy: only here
+
+        key, _ = workspace_of(path)
+        return recall(
+            self.store,
+            key,
+            question_state(question),
+            only=None if only is None else frozenset(only),
+            exclude=frozenset(exclude),
+            asked_ns=time.time_ns() if asked_ns is None else asked_ns,
+            turns_max=turns_max,
+            sessions_max=sessions_max,
+            confidence_min=confidence_min,
+            embedder=load(self.settings.embedder) if self.settings.embedder else None,
+        )
 
     def files(self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
         """Return the files that matter for a question, at most `limit`, in order of rank. Those that have changed are read again first."""

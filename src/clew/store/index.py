@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.shard import PartKey, Shard, dump, load, part_digest
-from clew.text.postings import FIELDS, Segment, Use, term_hash, unpack
+from clew.text.postings import FIELDS, Field, Segment, Use, term_hash, unpack
 
 __all__ = ["Asked", "Index", "Lexical", "Links", "PartKey", "part_digest"]
 
@@ -230,11 +230,30 @@ class Index:
     @cached_property
     def is_commit(self) -> NDArray[np.bool_]:
         """(n,) a commit of the repository's history."""
+        return self.of_kinds(frozenset((COMMIT_KIND,)))
+
+    def of_kinds(self, kinds: Collection[str]) -> NDArray[np.bool_]:
+        """(n,) the document's record is of one of these kinds, alive or not."""
         pieces: list[NDArray[np.bool_]] = []
         for shard in self.shards:
-            commit = np.array([kind == COMMIT_KIND for kind in shard.meta.kinds], np.bool_)
-            pieces.append(commit[shard["kind"]] if shard.size else np.zeros(0, np.bool_))
+            wanted = np.array([kind in kinds for kind in shard.meta.kinds], np.bool_)
+            pieces.append(wanted[shard["kind"]] if shard.size else np.zeros(0, np.bool_))
         return np.concatenate(pieces)
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """Every source that has a part here, ordered; `source_codes` points into it."""
+        return sorted({source for shard in self.shards for source, _, _ in shard.meta.parts})
+
+    @cached_property
+    def source_codes(self) -> Docs:
+        """(n,) number of each document's source in `sources`; the documents of one source ascend in the order of its parts."""
+        number = {source: at for at, source in enumerate(self.sources)}
+        pieces: list[Docs] = []
+        for shard in self.shards:
+            codes = np.array([number[source] for source, _, _ in shard.meta.parts], np.int32)
+            pieces.append(np.repeat(codes, np.diff(np.array(shard.meta.part_starts, np.int64))))
+        return np.concatenate(pieces).astype(np.int32, copy=False)
 
     @cached_property
     def parent(self) -> Docs:
@@ -365,6 +384,13 @@ class Index:
             elif keep.any():
                 found.append((docs[keep], shard["term_fields"][rows][keep], shard["term_counts"][rows][keep]))
         return found
+
+    def holding(self, term: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats]:
+        """The documents in the mask whose body holds a term, ascending, and how often each does (255 at most)."""
+        found = self._postings(term_hash(term), mask)
+        docs = np.concatenate([np.empty(0, np.int64), *(docs[fields == Field.BODY] for docs, fields, _ in found)])
+        counts = [counts[fields == Field.BODY].astype(np.float32) for _, fields, counts in found]
+        return docs, np.concatenate([np.empty(0, np.float32), *counts])
 
     def lexical(
         self,

@@ -49,6 +49,10 @@ class OnnxEmbedder:
         rows = [self._one(text) for text in texts]
         return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
 
+    def vocabulary(self) -> dict[str, int]:
+        """Every piece of a word that the model knows, and its number."""
+        return dict(self._tokenizer.get_vocab())
+
     def _one(self, text: str) -> NDArray[np.float32]:
         ids = np.array([self._tokenizer.encode(text).ids], np.int64)
         given = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}

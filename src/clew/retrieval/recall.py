@@ -1,0 +1,397 @@
+"""Recall: which turns of earlier sessions bear on a question? Some of them, or none.
+
+What was said and done is indexed turn by turn, and a turn's neighbours lend it the words that it lacks: who answers seldom repeats
+the question. A session counts by its best turn and by all of its words together; a time that the question names speaks for the
+sessions of that time. What was said anew later stands right above what it replaces. Where too little of the question is held by
+any turn the answer is nothing. Holds a Reader, so it cannot write; deterministic, and without a model.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from math import log
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.records import Record, Standing, TaskState, Tier, Trust, handle_of
+from clew.retrieval.options import Originals
+from clew.retrieval.seed import question_terms
+from clew.retrieval.subjects import replaced
+from clew.retrieval.when import Span, day_of, spans
+from clew.store.index import Index
+from clew.store.ports import Reader
+from clew.text.embed import Embedder
+from clew.text.postings import Field
+from clew.text.related import related
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+
+SPOKEN = frozenset(("prompt", "message", "answer", "rejection"))
+# What was read and searched is left out: it stands in the files, as they are now.
+DONE = frozenset(("error", "check", "command", "edit", "write", "plan", "todo", "agent", "brief", "summary"))
+BY_USER = frozenset(("prompt", "answer", "rejection"))
+PREFIX = "session:"
+
+# On the development halves of two public sets of long conversations (bench/recall) all of these lie on a plateau: half or twice
+# as much of any changes recall by less than .01.
+K1, B = 1.0, 0.5  # of a turn's words
+SESSION_K1, SESSION_B = 1.2, 0.75  # of a session's words
+LENT = ((1, 0.7, 0.6), (2, 0.4, 0.3))  # turns apart, and what a word counts for the turn after it and for the turn before it
+RELATED = 0.7  # what a word that means nearly the same counts, times its cosine
+OTHERS_SHARE = 0.5  # of what the agent says and does, against the user's own words
+SESSION_IN_TURN = 0.2  # what all words of its session count for a turn
+SESSION_IN_SESSION = 0.5  # what they count for the session, beside its best turn
+SPEAKER = 1.2  # a turn that opens with the name of somebody whom the question names, as transcripts of chats do
+TIME = 0.05  # nats of a time's rarity count so much of the best turn
+VECTOR = 0.1
+CONFIDENCE_MIN = 0.0  # set below, calibrated
+CANDIDATES = 150  # turns whose records are read; guess
+RENEWED_AMONG = 40  # of the best turns are read for what was said anew; guess
+SESSIONS_DATED = 60  # sessions whose time is looked at; guess
+SUPERSEDED_SHARE = 0.04  # as in a packet
+_SPEAKER = re.compile(r"\W{0,3}([^\W\d_][\w'’-]{0,30})[^:\n]{0,30}:\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One thing that was said or done, and how far it bears on the question, 0 to 1 and a little more.
+
+    replaced_by  id of the turn that says something newer of the same subject, "" where none does.
+    """
+
+    record: Record
+    session: str
+    score: float
+    why: tuple[str, ...]
+    replaced_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """Turns and sessions, best first; both empty where nothing bears on the question.
+
+    confidence  how much of the question the best turn holds, 0 to 1; also where the answer is nothing.
+    """
+
+    question: str
+    turns: tuple[Turn, ...] = ()
+    sessions: tuple[tuple[str, float], ...] = ()
+    confidence: float = 0.0
+
+    def by_session(self) -> tuple[tuple[str, tuple[Turn, ...]], ...]:
+        """The turns grouped by session, the session of the best turn first, each in order of time."""
+        groups: dict[str, list[Turn]] = {}
+        for turn in self.turns:
+            groups.setdefault(turn.session, []).append(turn)
+        return tuple((name, tuple(sorted(turns, key=lambda turn: (turn.record.seq, turn.record.id)))) for name, turns in groups.items())
+
+
+@dataclass(slots=True)
+class _Threads:
+    """The turns that may be recalled, u of them, those of a source together and in order.
+
+    docs, sessions, sources (u,); share (u,) what a word in them counts; words (u,) how many they have.
+    spoken  (s,) positions among the u of what was said; place (index.size,) a document's position among the u, −1 for none.
+    rank    (u,) position among the s, −1 for what was not said.
+    """
+
+    names: list[str]
+    docs: Ints
+    sessions: Ints
+    sources: Ints
+    share: Floats
+    words: Floats
+    spoken: Ints
+    place: Ints
+    rank: Ints
+    mask: NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class _Scores:
+    """Of turns (u,) and of sessions (len(names),), both unscaled, and the most that any text could score."""
+
+    turns: Floats
+    sessions: Floats
+    bound: float
+    used: list[tuple[str, Ints]] = field(default_factory=list[tuple[str, Ints]])
+
+
+def recall(
+    reader: Reader,
+    workspace: str,
+    state: TaskState,
+    *,
+    only: Collection[str] | None = None,
+    exclude: Collection[str] = (),
+    asked_ns: int = 0,
+    turns_max: int = 10,
+    sessions_max: int = 5,
+    confidence_min: float | None = None,
+    embedder: Embedder | None = None,
+) -> Recalled:
+    """Return the turns of earlier sessions that bear on the question of `state`, and the sessions, or nothing.
+
+    only, exclude   ids of sessions; a subagent's turns belong to its session. Which session is at work now is the caller's to exclude.
+    asked_ns        when it is asked, for `last week` and the like; 0 leaves times unread.
+    confidence_min  below it the answer is nothing; None takes the calibrated threshold, 0 always answers.
+    embedder        the local model that made the records' vectors, or None.
+    Cost            a pass over the postings of the question's words, and up to CANDIDATES records.
+    """
+    index = reader.index(workspace)
+    threads = _threads(index, only, exclude)
+    terms = question_terms(state)
+    if not len(threads.docs) or not terms:
+        return Recalled(state.question)
+    scores = _scored(index, threads, terms)
+    best = float(scores.turns.max())
+    confidence = min(best / scores.bound, 1.0) if scores.bound else 0.0
+    floor = CONFIDENCE_MIN if confidence_min is None else confidence_min
+    if not best or confidence < floor:
+        return Recalled(state.question, confidence=confidence)
+    of_turn = scores.turns / best
+    of_session = scores.sessions / max(float(scores.sessions.max()), 1e-12)
+    top = np.zeros(len(threads.names))
+    np.maximum.at(top, threads.sessions, of_turn)
+    whole = top + SESSION_IN_SESSION * of_session
+    if embedder is not None and index.model == embedder.name:
+        near = _by_vectors(index, threads, state.question, embedder)
+        whole += VECTOR * near
+    mixed = of_turn + SESSION_IN_TURN * of_session[threads.sessions]
+    mixed[scores.turns <= 0] = 0.0
+    at = _best(mixed, CANDIDATES)
+    dated = _best(whole, SESSIONS_DATED)
+    firsts = _best_of_each(threads, mixed, dated)
+    wanted = list(dict.fromkeys([*at.tolist(), *firsts.values()]))
+    ids = [index.id_of(int(threads.docs[each])) for each in wanted]
+    records = {record.id: record for record in reader.records(workspace, ids)}
+    known = {each: records[record_id] for each, record_id in zip(wanted, ids, strict=True) if record_id in records}
+    times = _Times.read(state.question, asked_ns, {s: known[each].at_ns for s, each in firsts.items() if each in known})
+    turns = _turns(reader, workspace, threads, scores, mixed, [each for each in at.tolist() if each in known], known, times, state.question)
+    numbers: list[int] = [int(each) for each in dated if whole[each] > 0]
+    ranked = [(threads.names[each], float(whole[each]) + times.bonus.get(each, 0.0)) for each in numbers]
+    ranked.sort(key=lambda pair: (-pair[1], pair[0]))
+    return Recalled(state.question, tuple(turns[:turns_max]), tuple(ranked[:sessions_max]), confidence)
+
+
+def _threads(index: Index, only: Collection[str] | None, exclude: Collection[str]) -> _Threads:
+    names = sorted({_session_of(source) for source in index.sources if source.startswith(PREFIX)})
+    number = {name: at for at, name in enumerate(names)}
+    left_out = {name for name in names if name in exclude or (only is not None and name not in only)}
+    is_wanted = np.array([source.startswith(PREFIX) and _session_of(source) not in left_out for source in index.sources], np.bool_)
+    session_of = np.array([number.get(_session_of(source), -1) if source.startswith(PREFIX) else -1 for source in index.sources], np.int64)
+    codes = index.source_codes
+    is_spoken = index.of_kinds(SPOKEN)
+    mask = (is_spoken | index.of_kinds(DONE)) & index.alive & is_wanted[codes] if len(codes) else np.zeros(0, np.bool_)
+    docs = np.flatnonzero(mask)
+    docs = docs[np.argsort(codes[docs], kind="stable")]  # documents of a source ascend with time
+    place = np.full(index.size, -1, np.int64)
+    place[docs] = np.arange(len(docs))
+    spoken = np.flatnonzero(is_spoken[docs])
+    rank = np.full(len(docs), -1, np.int64)
+    rank[spoken] = np.arange(len(spoken))
+    share = np.where(index.of_kinds(BY_USER)[docs], 1.0, OTHERS_SHARE)
+    words = index.column("lengths")[docs, Field.BODY].astype(np.float64)
+    return _Threads(names, docs, session_of[codes[docs]], codes[docs].astype(np.int64), share, words, spoken, place, rank, mask)
+
+
+def _session_of(source: str) -> str:
+    """The session that a source belongs to: a subagent's transcript and what was written live are parts of it."""
+    return source.removeprefix(PREFIX).partition("/")[0]
+
+
+def _scored(index: Index, threads: _Threads, terms: Sequence[tuple[str, float]]) -> _Scores:
+    """BM25 of every turn, where a neighbour's word counts for it as well, and of every session over all of its words."""
+    count, sessions = len(threads.docs), np.unique(threads.sessions)
+    norm = 1.0 - B + B * threads.words / max(float(threads.words.mean()), 1e-9)
+    length = np.bincount(threads.sessions, threads.words * threads.share, len(threads.names))
+    session_norm = 1.0 - SESSION_B + SESSION_B * length / max(float(length[sessions].mean()), 1e-9)
+    scores = _Scores(np.zeros(count), np.zeros(len(threads.names)), 0.0)
+    for term, weight in terms:
+        own = _Held.of(index, threads, term)
+        rarity, session_rarity = _idf(len(own.at), count), _idf(len(own.sessions), len(sessions))
+        scores.bound += weight * rarity * (K1 + 1.0)
+        gain, held = np.zeros(count), np.zeros(len(threads.names))
+        gain[own.at] = rarity * own.saturated(threads, norm)
+        held[own.sessions] = own.in_session
+        for other, cosine in related(term):
+            near = _Held.of(index, threads, other)
+            share = RELATED * cosine
+            lent = share * min(rarity, _idf(len(near.at), count)) * near.saturated(threads, norm)
+            gain[near.at] = np.maximum(gain[near.at], lent)
+            held[near.sessions] += share * min(1.0, _idf(len(near.sessions), len(sessions)) / max(session_rarity, 1e-9)) * near.in_session
+        if len(own.at):
+            scores.used.append((term, own.at))
+        at = np.flatnonzero(gain)
+        scores.turns += _with_neighbours(threads, at, weight * gain[at])
+        holders = np.flatnonzero(held)
+        in_session = held[holders] * (SESSION_K1 + 1.0) / (held[holders] + SESSION_K1 * session_norm[holders])
+        scores.sessions[holders] += weight * session_rarity * in_session
+    return scores
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Where a term stands: turns (positions among the u) and how often in each; sessions and how often, a turn's share counted."""
+
+    at: Ints
+    counts: Floats
+    sessions: Ints
+    in_session: Floats
+
+    @staticmethod
+    def of(index: Index, threads: _Threads, term: str) -> _Held:
+        docs, counts = index.holding(term, threads.mask)
+        at, often = threads.place[docs], counts.astype(np.float64)
+        total = np.bincount(threads.sessions[at], often * threads.share[at], len(threads.names))
+        sessions = np.flatnonzero(total)
+        return _Held(at, often, sessions, total[sessions])
+
+    def saturated(self, threads: _Threads, norm: Floats) -> Floats:
+        """The counts as BM25 takes them, times what a word of such a turn counts."""
+        return threads.share[self.at] * self.counts * (K1 + 1.0) / (self.counts + K1 * norm[self.at])
+
+
+def _with_neighbours(threads: _Threads, at: Ints, gain: Floats) -> Floats:
+    """(u,) what a word gives each turn: its own gain, or a neighbour's share where that is more."""
+    out = np.zeros(len(threads.docs))
+    out[at] = gain
+    rank = threads.rank[at]
+    spoken, given = rank[rank >= 0], gain[rank >= 0]
+    for apart, after, before in LENT:
+        for step, share in ((apart, after), (-apart, before)):
+            to = spoken + step
+            is_inside = (to >= 0) & (to < len(threads.spoken))
+            giver, taker = threads.spoken[spoken[is_inside]], threads.spoken[to[is_inside]]
+            is_same = threads.sources[giver] == threads.sources[taker]
+            taker, lent = taker[is_same], share * given[is_inside][is_same]
+            out[taker] = np.maximum(out[taker], lent)  # a step leads to each taker from one giver alone
+    return out
+
+
+def _idf(holders: int, count: int) -> float:
+    return log(1.0 + (count - holders + 0.5) / (holders + 0.5))
+
+
+def _by_vectors(index: Index, threads: _Threads, question: str, embedder: Embedder) -> Floats:
+    """(sessions,) cosine of each session's nearest turn, scaled to the best."""
+    similarity = index.similarity(embedder.embed([question])[0], embedder.name, prefix=PREFIX)[threads.docs]
+    near = np.zeros(len(threads.names))
+    np.maximum.at(near, threads.sessions, similarity.astype(np.float64))
+    return near / max(float(near.max()), 1e-9)
+
+
+def _best(values: Floats, limit: int) -> Ints:
+    """Positions of the best values above 0, best first; all that equal the last one are among them, so that numbering decides nothing."""
+    found = np.flatnonzero(values > 0)
+    if len(found) > limit:
+        floor = np.partition(values[found], len(found) - limit)[len(found) - limit]
+        found = found[values[found] >= floor]
+    return found[np.argsort(-values[found], kind="stable")]
+
+
+def _best_of_each(threads: _Threads, mixed: Floats, dated: Ints) -> dict[int, int]:
+    """The best turn of each of these sessions, or its first one, by the session's number."""
+    order = np.lexsort((-mixed, threads.sessions))
+    starts = np.searchsorted(threads.sessions[order], dated, "left")
+    return {int(session): int(order[start]) for session, start in zip(dated.tolist(), starts.tolist(), strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """What a time that the question names adds to each session, by its number."""
+
+    bonus: Mapping[int, float]
+
+    @staticmethod
+    def read(question: str, asked_ns: int, seen_ns: Mapping[int, int]) -> _Times:
+        """Sessions of the time that is meant hold it as they would a word: the fewer do, the more it says."""
+        named: Sequence[Span] = spans(question, day_of(asked_ns)) if asked_ns else ()
+        if not named:
+            return _Times({})
+        days: dict[int, date] = {session: day_of(at_ns) for session, at_ns in seen_ns.items() if at_ns}
+        near = {session: max(span.nearness(day) for span in named) for session, day in days.items()}
+        holders = sum(near.values())
+        rarity = log(1.0 + (len(near) - holders + 0.5) / (holders + 0.5)) if holders else 0.0
+        return _Times({session: TIME * rarity * value for session, value in near.items() if value})
+
+
+def _turns(
+    reader: Reader,
+    workspace: str,
+    threads: _Threads,
+    scores: _Scores,
+    mixed: Floats,
+    at: Sequence[int],
+    known: Mapping[int, Record],
+    times: _Times,
+    question: str,
+) -> list[Turn]:
+    """The candidates as they are returned, best first: with who speaks, when, what became of it, and what replaced it."""
+    originals = Originals(reader, workspace)
+    texts = {each: originals.text_of(known[each].whole) for each in at}
+    standings = dict(zip(at, reader.standings(workspace, [known[each].id for each in at]), strict=True))
+    asked = {word.lower() for word in re.findall(r"[^\W\d_][\w'’-]*", question)} | {""}
+    words = _words(scores, at)
+    best: dict[str, tuple[float, int, tuple[str, ...]]] = {}
+    for each in at:
+        record, why, score = known[each], list[str](), float(mixed[each])
+        speaker = _SPEAKER.match(texts[each])
+        if speaker and speaker[1].lower().removesuffix("'s") in asked:
+            score *= SPEAKER
+            why.append(f"said by {speaker[1]}")
+        bonus = times.bonus.get(int(threads.sessions[each]), 0.0)
+        if bonus:
+            score += bonus
+            why.append("of the time that is asked for")
+        score *= _standing_share(standings[each])
+        if not standings[each].is_live:
+            why.append(f"no longer true: {standings[each].reason or 'superseded'}")
+        why.append("words: " + ", ".join(words[each]) if words[each] else "beside turns that hold the question's words")
+        # A session that was resumed under another id repeats its turns.
+        key = f"{record.kind}\0{record.digest}"
+        if key not in best or (-score, record.at_ns, record.id) < (-best[key][0], known[best[key][1]].at_ns, known[best[key][1]].id):
+            best[key] = (score, each, tuple(why))
+    turns = [Turn(known[each], threads.names[int(threads.sessions[each])], score, why) for score, each, why in best.values() if score > 0]
+    turns.sort(key=lambda turn: (-turn.score, -turn.record.at_ns, turn.record.id))
+    return _renewed(turns, {known[each].id: texts[each] for each in at})
+
+
+def _standing_share(standing: Standing) -> float:
+    return (1.0 if standing.is_live else SUPERSEDED_SHARE) * (1.0 if standing.tier < Tier.ARCHIVED else SUPERSEDED_SHARE)
+
+
+def _words(scores: _Scores, at: Sequence[int]) -> dict[int, list[str]]:
+    held: dict[int, list[str]] = {each: [] for each in at}
+    for term, places in sorted(scores.used, key=lambda pair: (len(pair[1]), pair[0])):
+        inside = set(places.tolist())
+        for each in at:
+            if each in inside and len(held[each]) < 4:
+                held[each].append(term)
+    return held
+
+
+def _renewed(turns: list[Turn], texts: Mapping[str, str]) -> list[Turn]:
+    """The turns with each that was said anew later right below what replaces it, which takes the better place of the two."""
+    said = [turn for turn in turns[:RENEWED_AMONG] if turn.record.trust == Trust.USER]
+    told = replaced([(turn.record.id, turn.record.at_ns, turn.record.seq, texts[turn.record.id]) for turn in said])
+    if not told:
+        return turns
+    score = {turn.record.id: turn.score for turn in turns}
+    for old, (new, _) in told.items():
+        score[new] = max(score[new], score[old])
+    out: list[Turn] = []
+    for turn in turns:
+        if turn.record.id in told:
+            new, sentence = told[turn.record.id]
+            why = (f"said anew by ⟨{handle_of(new)}⟩: {sentence}", *turn.why)
+            out.append(replace(turn, score=min(turn.score, score[new]) * (1 - 1e-9), why=why, replaced_by=new))
+        else:
+            out.append(replace(turn, score=score[turn.record.id]))
+    return sorted(out, key=lambda turn: (-turn.score, -turn.record.at_ns, turn.record.id))

@@ -1,0 +1,202 @@
+"""Recall: what earlier sessions say of a question, through the engine, on small conversations."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from clew.engine import Engine
+from clew.records import Observation, ObservationKind
+from clew.retrieval.recall import Recalled
+from clew.retrieval.subjects import replaced
+from clew.retrieval.when import spans
+from clew.settings import Settings
+from clew.store.memory import MemoryStore
+from clew.text.related import related
+
+SMALL_TALK = (
+    ("hello there, how are things", "fine, what shall we do"),
+    ("tell me a story about a whale", "once there was a whale who sang"),
+    ("which paint dries fastest on wood", "acrylic dries within an hour"),
+    ("how do I boil an egg", "seven minutes in boiling water"),
+)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return Engine(MemoryStore(), Settings(tmp_path / "home", jobs=1))
+
+
+def say(engine: Engine, path: Path, session: str, day: str, *turns: str) -> None:
+    """Write turns of one session, the user's first, then the agent's, by turns."""
+    at_ns = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+    kinds = (ObservationKind.PROMPT, ObservationKind.MESSAGE)
+    engine.write(
+        path,
+        [Observation(session, at, at, f"{session}-{at}", kinds[at % 2], text, at_ns=at_ns + at) for at, text in enumerate(turns)],
+    )
+
+
+def small_talk(engine: Engine, path: Path) -> None:
+    for at, turns in enumerate(SMALL_TALK):
+        say(engine, path, f"talk-{at}", f"2025-01-0{at + 1}", *turns)
+
+
+def ask(engine: Engine, path: Path, question: str, *, only: tuple[str, ...] | None = None, exclude: tuple[str, ...] = ()) -> Recalled:
+    asked_ns = int(datetime(2025, 6, 15, tzinfo=UTC).timestamp()) * 1_000_000_000
+    return engine.recall(path, question, only=only, exclude=exclude, asked_ns=asked_ns)
+
+
+def test_the_turn_that_answers_comes_first_with_its_session(engine: Engine, tmp_path: Path) -> None:
+    small_talk(engine, tmp_path)
+    say(engine, tmp_path, "s", "2025-05-01", "the flaky upload test needs a fixed clock", "noted, I freeze the clock there")
+
+    found = ask(engine, tmp_path, "what did the flaky upload test need?")
+
+    assert found.turns[0].record.uuid == "s-0"
+    assert found.sessions[0][0] == "s"
+    assert "upload" in found.turns[0].why[-1]
+
+
+def test_an_answer_without_the_questions_words_is_found_beside_them(engine: Engine, tmp_path: Path) -> None:
+    small_talk(engine, tmp_path)
+    say(engine, tmp_path, "s", "2025-05-01", "where do the nightly backups of the ledger go?", "to the cold bucket in Frankfurt")
+
+    found = ask(engine, tmp_path, "nightly backups of the ledger")
+
+    assert [turn.record.uuid for turn in found.turns[:2]] == ["s-0", "s-1"]
+    assert found.turns[1].why == ("beside turns that hold the question's words",)
+
+
+def test_a_word_that_means_nearly_the_same_finds_the_turn(engine: Engine, tmp_path: Path) -> None:
+    assert "physician" in dict(related("doctor"))
+    small_talk(engine, tmp_path)
+    say(engine, tmp_path, "s", "2025-05-01", "my physician wants to see me on Monday", "good luck")
+
+    assert ask(engine, tmp_path, "when do I see the doctor?").turns[0].record.uuid == "s-0"
+
+
+@pytest.mark.parametrize("question", ["which kubernetes ingress annotations did the gateway rollout need?", "", "?!"])
+def test_what_nobody_spoke_of_is_answered_with_nothing(engine: Engine, tmp_path: Path, question: str) -> None:
+    small_talk(engine, tmp_path)
+
+    found = ask(engine, tmp_path, question)
+
+    assert (found.turns, found.sessions) == ((), ())
+
+
+def test_sessions_can_be_left_out_and_named(engine: Engine, tmp_path: Path) -> None:
+    for session in ("a", "b", "c"):
+        say(engine, tmp_path, session, "2025-05-01", "the invoice parser drops the last row", f"seen in {session}")
+
+    question = "which row does the invoice parser drop?"
+
+    assert {turn.session for turn in ask(engine, tmp_path, question, exclude=("a",)).turns} <= {"b", "c"}
+    assert {turn.session for turn in ask(engine, tmp_path, question, only=("b",)).turns} == {"b"}
+
+
+def test_a_time_that_the_question_names_speaks_for_the_sessions_of_that_time(engine: Engine, tmp_path: Path) -> None:
+    small_talk(engine, tmp_path)
+    for session, day in (("march", "2025-03-10"), ("may", "2025-05-20"), ("june", "2025-06-02")):
+        say(engine, tmp_path, session, day, "we tuned the cache of the map server", "done")
+
+    assert ask(engine, tmp_path, "how did we tune the cache in March?").sessions[0][0] == "march"
+    assert ask(engine, tmp_path, "how did we tune the cache in May?").sessions[0][0] == "may"
+
+
+def test_what_was_said_anew_stands_above_what_it_replaces_and_both_are_there(engine: Engine, tmp_path: Path) -> None:
+    small_talk(engine, tmp_path)
+    say(engine, tmp_path, "old", "2025-02-01", "we use npm to install packages, please use npm to install packages here", "ok")
+    say(engine, tmp_path, "new", "2025-05-01", "install packages: use pnpm instead of npm", "ok")
+
+    turns = [turn for turn in ask(engine, tmp_path, "do we use npm to install packages?").turns if turn.record.kind == "prompt"]
+
+    assert [turn.session for turn in turns[:2]] == ["new", "old"]
+    assert turns[1].replaced_by == turns[0].record.id
+    assert "pnpm instead of npm" in turns[1].why[0]
+
+
+def test_two_runs_and_two_stores_answer_alike(engine: Engine, tmp_path: Path) -> None:
+    other = Engine(MemoryStore(), Settings(tmp_path / "other", jobs=1))
+    for each, order in ((engine, SMALL_TALK), (other, tuple(reversed(SMALL_TALK)))):
+        for turns in order:
+            say(each, tmp_path, turns[0].split()[0], "2025-01-01", *turns)
+
+    question = "what dries fastest on wood, and how long do eggs boil?"
+
+    assert ask(engine, tmp_path, question) == ask(engine, tmp_path, question) == ask(other, tmp_path, question)
+
+
+ASKED = date(2025, 6, 15)  # a Sunday
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("what did I say two weeks ago?", "2025-06-01", "2025-06-01"),
+        ("a couple of days ago", "2025-06-13", "2025-06-13"),
+        ("yesterday's bug", "2025-06-14", "2025-06-14"),
+        ("in March", "2025-03-01", "2025-03-31"),
+        ("in September", "2024-09-01", "2024-09-30"),
+        ("on 2024-02-29", "2024-02-29", "2024-02-29"),
+        ("on May 3rd", "2025-05-03", "2025-05-03"),
+        ("the 3rd of May, 2023", "2023-05-03", "2023-05-03"),
+        ("last Friday", "2025-06-13", "2025-06-13"),
+        ("in the past 3 months", "2025-03-17", "2025-06-15"),
+        ("during 2023", "2023-01-01", "2023-12-31"),
+    ],
+)
+def test_a_time_is_read_as_somebody_means_it_who_asks_on_that_day(text: str, first: str, last: str) -> None:
+    [span] = spans(text, ASKED)
+
+    assert (span.first.isoformat(), span.last.isoformat()) == (first, last)
+    assert span.nearness(span.first) == span.nearness(span.last) == 1.0
+
+
+@pytest.mark.parametrize(
+    "text", ["it may fail", "version 3.11.7", "on 2024-02-31", "half of 9/99", "", "line 12 of march.py", "999 years ago"]
+)
+def test_what_is_no_time_is_read_as_none_or_breaks_nothing(text: str) -> None:
+    assert [span for span in spans(text, ASKED) if span.first > ASKED] == []
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("We use Jenkins for the builds.", "We migrated from Jenkins to Woodpecker."),
+        ("Please use black for formatting.", "Use ruff for formatting."),
+        ("I live in Paris.", "I moved to Berlin in May."),
+        ("Rachel works at Acme.", "Rachel joined Initech."),
+        ("Our default branch is main.", "Our default branch is now trunk."),
+        ("Keep using moment for dates.", "Replace moment with dayjs."),
+        ("We use yarn here.", "We no longer use yarn."),
+    ],
+)
+def test_the_latest_statement_of_a_subject_wins(older: str, newer: str) -> None:
+    said = [("older", 1, 0, older), ("newer", 2, 0, newer)]
+
+    assert {old: new for old, (new, _) in replaced(said).items()} == {"older": "newer"}
+    assert replaced([("newer", 1, 0, newer), ("older", 2, 0, newer)]) == {}
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("The problem is a race in the queue.", "The problem is a missing lock."),
+        ("Use ruff for formatting.", "Use pytest for tests."),
+        ("We moved to Postgres.", "We moved to the next step."),
+        ("Should we use yarn?", "Use pnpm instead of yarn."),
+        ("Rachel lives in Chicago.", "Tom lives in Boston."),
+        ("Never use moment.", "Replace moment with dayjs."),
+    ],
+)
+def test_what_speaks_of_something_else_replaces_nothing(older: str, newer: str) -> None:
+    assert replaced([("older", 1, 0, older), ("newer", 2, 0, newer)]) == {}
+
+
+def test_a_statement_that_was_replaced_twice_names_the_newest() -> None:
+    said = [("a", 1, 0, "I live in Paris."), ("b", 2, 0, "I moved to Berlin."), ("c", 3, 0, "I moved to Rome.")]
+
+    assert {old: new for old, (new, _) in replaced(said).items()} == {"a": "c", "b": "c"}
