@@ -62,11 +62,8 @@ if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls th
     from clew.lifecycle.warm import Warmed
     from clew.retrieval.files import FileList
     from clew.retrieval.impact import Impacted
-<<<<<<< HEAD
     from clew.retrieval.keep import Net
-=======
     from clew.retrieval.recall import Recalled
->>>>>>> wt-memory
     from clew.store.index import Index
     from clew.transcript.sessions import Session
     from clew.transcript.work import Work
