@@ -30,6 +30,7 @@ SAVED_SHARE_MIN = 0.2  # guess: likewise; every fifth reduction unfolded would c
 MUST_CHARS_MAX = 24_000  # guess: above it nobody reads failure after failure
 MARKER_CHARS = 26  # of a usual marker with its line end
 GUIDED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it names nothing
+RECENT = 1.5  # what a line that names something recent is worth more; as GUIDED it cost recall (bench/LOG.md)
 ROUNDS = 6  # of growing until the tail of the same size shows nothing that is missing
 
 # At the moment it arrives: (the least budget, the share of the text), in characters. With these an output misses something that the
@@ -167,7 +168,12 @@ def _mark_ends(lines: Lines, marks: Marks) -> None:
 
 
 def _mark_guided(lines: Lines, marks: Marks, given: Given) -> dict[int, set[str]]:
-    """Lift the lines that name what the task is about; return those names by line."""
+    """Raise the lines that name what the task is about; return those names by line.
+
+    A name of an open error is looked for. What was touched or named lately is known to the agent already, so a line that
+    names it is worth somewhat more, and no line is raised twice.
+    """
+    errors = set(given.errors)
     names = dict.fromkeys(name for name in (*given.errors, *reversed(given.names)) if len(name) >= GUIDE_CHARS_MIN and "\n" not in name)
     named: dict[int, set[str]] = {}
     for name in list(names)[:GUIDES_MAX]:
@@ -175,7 +181,8 @@ def _mark_guided(lines: Lines, marks: Marks, given: Given) -> dict[int, set[str]
         if len(places) <= GUIDED_LINES_MAX:
             for at in places:
                 if not marks.noise[at]:
-                    marks.lift(at, GUIDED, f"names {name}")
+                    worth = GUIDED if name in errors else marks.worth[at] * (1.0 if at in named else RECENT)
+                    marks.lift(at, worth, f"names {name}")
                     named.setdefault(at, set()).add(name)
     return named
 
