@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -36,6 +37,10 @@ SILENT = frozenset({"transcript", "summary", "thinking", "boundary", "brief", "n
 NUMBERED = frozenset({"read", "search"})
 SPOKEN = frozenset({"prompt", "message"})
 PLACED = frozenset({"read", "edit", "write"})
+
+
+Shown: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
+"""Record id → the spans of lines of its text that a packet shows, 0-based, inclusive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +75,14 @@ def compact(
     front: str,
     budget_tokens: int,
     counter: Counter,
-    kept: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+    kept: Shown | None = None,
     using: tuple[Net, Net] | None = None,
-) -> Packet:
-    """Return a packet of one session's lines within the budget, `front` (the hand-off) leading it.
+) -> tuple[Packet, Shown]:
+    """Return a packet of one session's lines within the budget, `front` (the hand-off) leading it, and what it shows of each record.
 
     source  `session:<id>`, whose records the reader holds up to the cut and no further.
     front   text that stands first; the caller keeps it within the budget.
-    kept    record id → spans of lines (0-based, inclusive) that an earlier packet showed, see `spans_of`.
+    kept    what the packet at an earlier cut of the session showed.
     using   nets that say what a line is worth; None takes those of the release.
     """
     records, standings = records_of(reader, workspace, source)
@@ -101,14 +106,6 @@ def compact(
         weights[segment.record] = weights.get(segment.record, 0.0) + segment.worth
     made = [told[at - len(segments)] for at in sorted(chosen) if at >= len(segments)]
     return _packet(state, front, group, records, standings, bodies, shown, weights, made, counter, budget_tokens, choice)
-
-
-def spans_of(packet: Packet) -> dict[str, list[tuple[int, int]]]:
-    """What a packet of `compact` showed of each record, for the next one to keep."""
-    spans: dict[str, list[tuple[int, int]]] = {}
-    for entry in packet.entries:
-        spans.setdefault(entry.id, []).append((entry.start, entry.end))
-    return spans
 
 
 def records_of(reader: Reader, workspace: str, source: str) -> tuple[list[Record], list[Standing]]:
@@ -141,7 +138,7 @@ def _segments(
     worths: Floats,
     records: Sequence[Record],
     shown: Mapping[int, object],
-    kept: Mapping[str, Sequence[tuple[int, int]]],
+    kept: Shown,
 ) -> list[_Segment]:
     """What can be bought, the most worth for its length first."""
     worth = worths.astype(np.float64)
@@ -238,7 +235,7 @@ def _packet(
     counter: Counter,
     budget_tokens: int,
     choice: Choice,
-) -> Packet:
+) -> tuple[Packet, Shown]:
     told = _covers(made)
     runs = {number: _merged(spans) for number, spans in shown.items()}
     order = sorted(runs, key=lambda number: (-weights.get(number, float("inf")), number))
@@ -248,22 +245,23 @@ def _packet(
         if tokens <= budget_tokens or not order:
             break
         del runs[order.pop()]  # the least worth; a tokenizer may count the whole higher than its parts
-    entries: list[Entry] = []
-    for number in order:
-        record, body = records[number], bodies[number]
-        for first, last in runs[number]:
-            entries.append(_entry(record, standings[number], body, (first, last), weights.get(number), counter))
+    entries = [_entry(records[number], standings[number], bodies[number], runs[number], weights.get(number), counter) for number in order]
     entries += [_cover_entry(record, part, worth, counter) for record, part, worth in told]
-    return Packet(state.question, tuple(entries), text, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap)
+    packet = Packet(state.question, tuple(entries), text, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap)
+    return packet, {records[number].id: tuple(spans) for number, spans in runs.items()}
 
 
-def _entry(record: Record, standing: Standing, body: Sequence[str], span: tuple[int, int], worth: float | None, counter: Counter) -> Entry:
-    is_whole = span == (0, len(body) - 1)
-    part = _run(record, body, *span)
+def _entry(
+    record: Record, standing: Standing, body: Sequence[str], runs: Sequence[tuple[int, int]], worth: float | None, counter: Counter
+) -> Entry:
+    """A record as it is shown; lines are named where they are one piece."""
+    is_whole = list(runs) == [(0, len(body) - 1)]
+    part = "".join(_run(record, body, first, last) for first, last in runs)
+    start, end = (runs[0][0] + 1, runs[0][1] + 1) if len(runs) == 1 else (0, 0)
     return Entry(
         record.id, handle_of(record.id), Layer(record.layer), record.kind, record.name,
         Resolution.FULL if is_whole else Resolution.FOLDED, counter.count(part), round(record.importance if worth is None else worth, 6),
-        _why(record, standing, worth), part, is_whole, record.path, span[0] + 1, span[1] + 1, record.session, record.uuid,
+        _why(record, standing, worth), part, is_whole, record.path, start, end, record.session, record.uuid,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ SAVED_SHARE_MIN = 0.2  # guess: likewise; every fifth reduction unfolded would c
 MUST_CHARS_MAX = 24_000  # guess: above it nobody reads failure after failure
 MARKER_CHARS = 26  # of a usual marker with its line end
 GUIDED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it names nothing
+RECENT = 1.5  # what a line that names something recent is worth more; as GUIDED it costs recall, but in reads (bench/LOG.md)
 ROUNDS = 6  # of growing until the tail of the same size shows nothing that is missing
 
 # At the moment it arrives: (the least budget, the share of the text), in characters. With these an output misses something that the
@@ -148,7 +149,7 @@ def _kept(lines: Lines, kind: Kind, given: Given, budget: int, *, must_chars: in
     else:
         _MARKS[kind](lines, marks, given)
     evidence.mark_evidence(lines, marks, are_diagnostics=kind not in _QUOTING, are_numbered=kind is Kind.TEST)
-    named = _mark_guided(lines, marks, given)
+    named = _mark_guided(lines, marks, given, is_text=kind in (Kind.READ, Kind.REPORT))
     if kind not in _QUOTING:
         _mark_ends(lines, marks)
     selection = _Selection(lines, marks, kind, named)
@@ -166,8 +167,13 @@ def _mark_ends(lines: Lines, marks: Marks) -> None:
         marks.lift(first, GUIDED, "the first words")
 
 
-def _mark_guided(lines: Lines, marks: Marks, given: Given) -> dict[int, set[str]]:
-    """Lift the lines that name what the task is about; return those names by line."""
+def _mark_guided(lines: Lines, marks: Marks, given: Given, *, is_text: bool) -> dict[int, set[str]]:
+    """Raise the lines that name what the task is about; return those names by line.
+
+    A name of an open error is looked for. In a file's text, a name of late is where the work is; in other output it is what the
+    agent knows already, so a line that names it is worth somewhat more, and no line is raised twice.
+    """
+    errors = set(given.errors)
     names = dict.fromkeys(name for name in (*given.errors, *reversed(given.names)) if len(name) >= GUIDE_CHARS_MIN and "\n" not in name)
     named: dict[int, set[str]] = {}
     for name in list(names)[:GUIDES_MAX]:
@@ -175,7 +181,8 @@ def _mark_guided(lines: Lines, marks: Marks, given: Given) -> dict[int, set[str]
         if len(places) <= GUIDED_LINES_MAX:
             for at in places:
                 if not marks.noise[at]:
-                    marks.lift(at, GUIDED, f"names {name}")
+                    worth = GUIDED if is_text or name in errors else marks.worth[at] * (1.0 if at in named else RECENT)
+                    marks.lift(at, worth, f"names {name}")
                     named.setdefault(at, set()).add(name)
     return named
 
