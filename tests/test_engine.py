@@ -636,3 +636,18 @@ def test_two_processes_with_other_hash_seeds_print_the_same_bytes(repo: Path, se
 
     assert json.loads(first)["entries"]
     assert first == second
+
+
+def test_what_was_made_of_a_purged_record_goes_with_it(engine: Engine, repo: Path, session: Path) -> None:
+    """A rule and a dead end repeat the words of a prompt or an output: neither they nor what is kept for the next line live on."""
+    line = {"type": "user", "uuid": "z9", "parentUuid": None, "sessionId": "s1", "cwd": str(repo), "timestamp": "2026-03-02T10:00:00.000Z"}
+    words = "Never print the key QUAGGA-77 anywhere."
+    with session.open("a") as file:
+        file.write(json.dumps({**line, "message": {"role": "user", "content": words}}) + "\n")
+    engine.ingest([session], repo=repo)
+    handle = next(entry.handle for entry in ask(engine, repo, "QUAGGA-77 key").entries if entry.kind == "prompt")
+
+    engine.purge(repo, handles=[handle], reason="a key was in it")
+
+    assert ask(engine, repo, "QUAGGA-77").entries == ()
+    assert all(b"QUAGGA-77" not in file.read_bytes() for file in engine.settings.home.rglob("*") if file.is_file())

@@ -94,6 +94,7 @@ def test_a_record_needs_nothing_but_its_row(tmp_path) -> None:
         trust,
         importance,
         texts,
+        lineage,
     ) = row
     shown = (
         1,
@@ -115,6 +116,7 @@ def test_a_record_needs_nothing_but_its_row(tmp_path) -> None:
         agent,
         trust,
         importance,
+        lineage,
     )
 
     assert record_from_row((*shown, at_ns)) == record

@@ -550,3 +550,12 @@ def test_what_had_failed_meets_what_worked(claude: ClaudeScript) -> None:
 
     failed, worked = [record.id for record in result.records if record.name.startswith("$ make")]
     assert [(edge.tail, edge.head) for edge in result.edges if edge.kind is EdgeKind.FIXES] == [(worked, failed)]
+
+
+def test_a_record_says_on_which_branch_in_which_folder_and_with_which_exit_code(claude: ClaudeScript) -> None:
+    claude.prompt("run it")
+    claude.run("make deploy", "no key", exit_code=2, cwd=f"{FOLDER}/.worktrees/fix", gitBranch="fix")
+    result = told(claude)
+
+    assert result.one("prompt").lineage == (("branch", "main"),)
+    assert result.one("error").lineage == (("branch", "fix"), ("folder", f"{FOLDER}/.worktrees/fix"), ("exit code", "2"))

@@ -27,6 +27,7 @@ def record_json(record: Record) -> dict[str, Any]:
         "digest": record.digest,
         "trust": record.trust.name.lower(),
         "importance": record.importance,
+        "lineage": dict(record.lineage),
     }
 
 

@@ -7,18 +7,19 @@ else answers; both keep their original, their words and their handle. Only `purg
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clew.errors import Purged
 from clew.lifecycle.lines import TRANSCRIPT, with_lines
 from clew.records import Delta, Record, Tier
 from clew.retrieval import compressed
 from clew.store.ports import Purge, Reader, Writer
-from clew.transcript.redact import redact
+from clew.transcript.redact import quotes, redact, without_words
 
 BY = "lifecycle/1"
 DAY_NS = 86_400 * 1_000_000_000
 NEVER_FORGOTTEN = frozenset({"constraint", "decision", "plan", "pinned"})  # what is wanted does not age
+DERIVED = frozenset({"constraint", "decision", "claim", "dead_end"})  # kinds that repeat words of the record they were made of
 
 
 @dataclass(slots=True)
@@ -81,7 +82,9 @@ def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, no
         if record.session and record.kind != compressed.KIND:
             doomed += compressed.made_from(writer, workspace, record)
         if record.session and record.kind != TRANSCRIPT:
+            doomed += _derived(writer, workspace, record)
             doomed += _redact_lines(writer, workspace, record)
+            _redact_note(writer, workspace, record.source)
     return writer.purge(workspace, list(dict.fromkeys(doomed)), reason, now_ns)
 
 
@@ -98,6 +101,26 @@ def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, no
 def remember_use(writer: Writer, workspace: str, ids: Sequence[str], *, now_ns: int) -> None:
     """Note that these records were retrieved, so that they do not age."""
     writer.touch(workspace, ids, now_ns)
+
+
+def _derived(writer: Writer, workspace: str, record: Record) -> list[str]:
+    """What was made of a record and repeats its words: rules, decisions, claims, dead ends."""
+    words = _text_of(writer, workspace, record)
+    known = [other for other in writer.of_source(workspace, record.source) if other.kind in DERIVED]
+    versions = {each.id: each for other in known for each in writer.of_subject(workspace, other.subject) if each.source == record.source}
+    return [other.id for other in versions.values() if other.parent == record.id or quotes(_text_of(writer, workspace, other), words)]
+
+
+def _text_of(writer: Writer, workspace: str, record: Record) -> str:
+    whole = record.whole
+    return writer.blob(workspace, whole.blob)[whole.start : whole.end].decode("utf-8", "replace") if whole.blob else whole.inline
+
+
+def _redact_note(writer: Writer, workspace: str, source: str) -> None:
+    """Let go of the words that a session's source keeps for what comes next."""
+    state = writer.source(workspace, source)
+    if state is not None and (note := without_words(state.note)) != state.note:
+        writer.apply(workspace, [Delta(BY, source, is_whole=False, state=replace(state, note=note))])
 
 
 def _redact_lines(writer: Writer, workspace: str, record: Record) -> list[str]:

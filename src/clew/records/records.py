@@ -83,6 +83,7 @@ class Record:
     session, uuid  where in a conversation it was seen, "" for code.
     importance  0 to 1, how much its loss would hurt, before any question is asked.
     at_ns       when it was observed, nanoseconds since 1970, 0 when unknown (code has no clock).
+    lineage     (what, value) of where it was observed, beyond the fields above: branch, folder, exit.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Record:
     trust: Trust = Trust.OBSERVED
     importance: float = 0.5
     at_ns: int = 0
+    lineage: tuple[tuple[str, str], ...] = ()
 
     def text(self, resolution: Resolution) -> Text | None:
         """The text at this resolution, or None where the record has no such step."""

@@ -11,8 +11,10 @@ import re
 import msgspec
 
 from clew.records import Record
+from clew.transcript.dialects.values import mapping_of
 
 _TOOL_ID = re.compile(rb'"(?:tool_use_id|toolUseID|call_id)":\s*"([^"]{4,200})"|"type":\s*"tool_use",\s*"id":\s*"([^"]{4,200})"')
+_QUOTED_CHARS_MIN = 8  # a shorter line says nothing that could be a secret; guess
 _TEXT_CHARS = 160  # of a record's text that a line is recognised by, where the dialect gives its records no id
 
 
@@ -34,6 +36,29 @@ def redact(raw: bytes, record: Record, text: str) -> bytes | None:
         return None
     tombstone = msgspec.json.encode({"type": "purged", "record": record.id})
     return b"".join(tombstone + b"\n" * line.endswith(b"\n") if at in hit else line for at, line in enumerate(lines))
+
+
+def without_words(note: str) -> str:
+    """The note of a session's source without the words that it keeps for what comes next: rules, attempts, what was said last.
+
+    What is not understood is returned as it is: a note of another release is not gone on from.
+    """
+    try:
+        whole = mapping_of(msgspec.json.decode(note))
+    except msgspec.DecodeError:
+        return note
+    is_wrapped = "remembering" in whole
+    kept = dict(mapping_of(whole["remembering"]) if is_wrapped else whole)
+    if "attempts" not in kept and "rules" not in kept:
+        return note
+    kept |= {"attempts": {}, "rules": []}
+    return msgspec.json.encode({**whole, "remembering": kept} if is_wrapped else kept).decode()
+
+
+def quotes(derived: str, text: str) -> bool:
+    """Say whether a derived record repeats a line of `text`, or most of one."""
+    parts = (part.rstrip("… ") for line in derived.split("\n") for part in (line, line.partition(": ")[2]))
+    return any(len(part) >= _QUOTED_CHARS_MIN and part in text for part in parts)
 
 
 def _in_json(text: str) -> bytes:

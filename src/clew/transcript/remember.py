@@ -644,10 +644,18 @@ class Remembering:
             draft.trust,
             draft.importance * drafts.SUBAGENT if seen.agent else draft.importance,
             seen.at_ns,
+            self._lineage(seen),
         )
         harvest.records.append(record)
         harvest.documents.append(self._document(record, draft, words, seen.cwd))
         return record_id
+
+    def _lineage(self, seen: Observation) -> tuple[tuple[str, str], ...]:
+        """Where something was observed: the branch, the folder where it is not the session's first, the exit code."""
+        told = (("branch", seen.branch),) if seen.branch else ()
+        if seen.cwd and seen.cwd != self._memory.bases[0]:
+            told = (*told, ("folder", seen.cwd))
+        return told if seen.exit_code is None else (*told, ("exit code", str(seen.exit_code)))
 
     def _texts(self, draft: Draft, data: bytes, digest: str, *, is_spilled: bool) -> tuple[Text, ...]:
         texts = [Text(Resolution.NAME, len(draft.name), draft.name)]

@@ -56,6 +56,7 @@ def as_text(explained: Explained) -> str:
         rows.append(("where", f"{record.path}:{whole.start_line}-{whole.end_line}" if whole.start_line else record.path))
     if record.session:
         rows.append(("session", f"{record.session}, record {record.uuid}"))
+    rows += record.lineage
     rows += [
         ("stands", standing_text(explained.standing)),
         ("trust", record.trust.name.lower()),

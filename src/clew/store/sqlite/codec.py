@@ -8,7 +8,9 @@ that each str has one stored form, equal forms mean equal strs, and bytes sort a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import msgspec
@@ -85,6 +87,18 @@ def blobs_in(data: bytes) -> set[str]:
     return {row[3] for row in _texts_decoder.decode(data) if row[3]}
 
 
+@lru_cache(maxsize=1 << 10)  # the records of a session share few
+def lineage_to_stored(lineage: tuple[tuple[str, str], ...]) -> Stored:
+    """Pack a record's lineage into one value, "" for none."""
+    return json.dumps(lineage) if lineage else ""  # escapes what is no valid text
+
+
+@lru_cache(maxsize=1 << 10)
+def lineage_from_stored(value: str) -> tuple[tuple[str, str], ...]:
+    """Read what `lineage_to_stored` wrote."""
+    return tuple((what, told) for what, told in json.loads(value)) if value else ()
+
+
 def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bool) -> tuple[Any, ...]:
     """Return the parameters of `records.upsert`."""
     r = record
@@ -94,21 +108,21 @@ def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bo
     subject, digest, kind, name, parent, path, language, session, uuid, agent = words
     return (
         workspace, r.id, source, is_indexed, subject, digest, r.seq, r.at_ns, r.layer.value, kind, name, parent, path, language,
-        session, uuid, agent, int(r.trust), r.importance, texts_to_bytes(r.texts),
+        session, uuid, agent, int(r.trust), r.importance, texts_to_bytes(r.texts), lineage_to_stored(r.lineage),
     )  # fmt: skip
 
 
 def record_from_row(row: Sequence[Any]) -> Record:
     """Read a row of `records.by_id` and its kin; their first columns are is_live, the source's name and the row's number."""
     (_, source, _, record_id, layer, kind, subject, digest, name, texts, seq, parent, path, language, session, uuid, agent, trust,
-     importance, at_ns) = row  # fmt: skip
+     importance, lineage, at_ns) = row  # fmt: skip
     words = (subject, source, digest, kind, name, parent, path, language, session, uuid, agent)
     if bytes in map(type, words):
         words = tuple(map(from_stored, words))
     subject, source, digest, kind, name, parent, path, language, session, uuid, agent = words
     return Record(
         record_id, _LAYERS[layer], kind, subject, source, digest, name, texts_from_bytes(texts), seq, parent, path, language, session,
-        uuid, agent, _TRUSTS[trust], importance, at_ns,
+        uuid, agent, _TRUSTS[trust], importance, at_ns, lineage_from_stored(lineage),
     )  # fmt: skip
 
 
