@@ -30,28 +30,25 @@ WORK = REPOSITORY / "build" / "bench" / "recall"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0."""
     given = _parser().parse_args(arguments)
-    rows: list[Row] = []
-    source = provenance(("python", "-m", "bench.recall", *(arguments if arguments is not None else sys.argv[1:])), ("numpy", "PyStemmer"))
+    source = provenance(("python", "-m", "bench.recall", "--sets", given.sets), ("numpy", "PyStemmer"))
     with opened(given.work / "home", jobs=1) as engine:
         for name in given.sets.split(","):
             place = given.work / name
             place.mkdir(parents=True, exist_ok=True)
-            started = time.perf_counter()
             many = list(haystacks(given.data, name, given.limit))
-            written = 0
-            for at, haystack in enumerate(many, 1):
-                written += remember(engine, place, haystack)
-                print(f"\r{name}: {at} of {len(many)} haystacks written", end="", file=sys.stderr)
-            print(f", {written} sessions new, {time.perf_counter() - started:.0f} s", file=sys.stderr)
+            written = sum(remember(engine, place, haystack) for haystack in many)
+            print(f"{name}: {len(many)} haystacks, {written} sessions were new", file=sys.stderr)
             if written:
                 engine.store.refresh(workspace_of(place)[0])
-            for haystack in many:
-                rows += _asked(engine, place, name, haystack)
-    summary = report.summary(rows)
-    write_result(given.results / f"{source.name}.json", source.as_json() | {"summary": summary, "rows": [row.as_json() for row in rows]})
-    table = report.table(summary)
-    (given.results / f"{source.name}.md").write_text(table, encoding="utf-8")
-    print(table)
+            rows = [row for haystack in many for row in _asked(engine, place, name, haystack)]
+            summary = report.summary(rows)
+            write_result(
+                given.results / f"{source.name}-{name}.json",
+                source.as_json() | {"summary": summary, "rows": [row.as_json() for row in rows]},
+            )
+            table = report.table(summary)
+            (given.results / f"{source.name}-{name}.md").write_text(table, encoding="utf-8")
+            print(table)
     return 0
 
 
