@@ -179,10 +179,11 @@ class Compacting:
         }
         front = handoff(self.state, self.done, self.counter.count, int(budget_tokens * HANDOFF_SHARE_MAX), prompts)
         front = front + "\n" if front and not front.endswith("\n") else front
-        return compact(
+        packet, _ = compact(
             self.store, self.workspace, self.source, self.state,
             front=front, budget_tokens=budget_tokens, counter=self.counter, using=using,
         )  # fmt: skip
+        return packet
 
 
 class Engine:
