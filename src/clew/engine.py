@@ -60,6 +60,7 @@ if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls th
     from clew.enrich.history import Told
     from clew.enrich.models import Compressor
     from clew.lifecycle.warm import Warmed
+    from clew.retrieval.compact import Shown
     from clew.retrieval.files import FileList
     from clew.retrieval.impact import Impacted
     from clew.retrieval.keep import Net
@@ -73,7 +74,9 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 FRESH_ROUNDS = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
 WRITTEN_WITHIN_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
-HANDOFF_SHARE_MAX = 0.3  # of a compaction's budget: the rest buys lines of what was said and seen, see bench/LOG.md
+# Of a compaction's budget for the hand-off, and for the last request in it beside that: the rest buys lines (bench/LOG.md).
+HANDOFF_SHARE_MAX, REQUEST_SHARE_MAX = 0.25, 0.15
+CHAIN_MAX = 4  # compactions of one session that a later one looks back on: each is made anew, which takes as long as the first; guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Compacting:
-    """A session up to a cut: its records in a store of their own, the task state and what was done."""
+    """A session up to a cut: its records in a store of their own, the task state and what was done.
+
+    earlier  the same at the client's compaction before this cut: what stood in that window stays in its form while it is true.
+    """
 
     store: Writer
     workspace: str
@@ -167,23 +173,28 @@ class Compacting:
     state: TaskState
     done: Work
     counter: Counter
-    embedder: Embedder | None
+    earlier: Compacting | None = None
 
     def packet(self, budget_tokens: int, using: tuple[Net, Net] | None = None) -> Packet:
         """Return the window after the cut, at most `budget_tokens` long; `using` other nets than the release's (see `keep`)."""
+        return self.compacted(budget_tokens, using)[0]
+
+    def compacted(self, budget_tokens: int, using: tuple[Net, Net] | None = None) -> tuple[Packet, Shown]:
+        """Return the window, and which lines of each record it shows."""
         from clew.retrieval.compact import compact  # lazy: only here
         from clew.transcript.handoff import handoff  # lazy: a question needs no transcript
 
+        kept = self.earlier.compacted(budget_tokens, using)[1] if self.earlier else None
         prompts = {
             record.uuid: handle_of(record.id) for record in self.store.of_source(self.workspace, self.source) if record.kind == "prompt"
         }
-        front = handoff(self.state, self.done, self.counter.count, int(budget_tokens * HANDOFF_SHARE_MAX), prompts)
+        asked = min(self.counter.count(self.state.question), REQUEST_SHARE_MAX * budget_tokens)
+        front = handoff(self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts)
         front = front + "\n" if front and not front.endswith("\n") else front
-        packet, _ = compact(
+        return compact(
             self.store, self.workspace, self.source, self.state,
-            front=front, budget_tokens=budget_tokens, counter=self.counter, using=using,
+            front=front, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
         )  # fmt: skip
-        return packet
 
 
 class Engine:
@@ -707,8 +718,17 @@ class Engine:
             _asked(observe_task(observations, root=base)),
             work(observations, root=base),
             _corrected(counter_of(tokenizer), billed),
-            embedder,
+            self._earlier(session, lines, observations, tokenizer=tokenizer, path=path, root=root),
         )
+
+    def _earlier(
+        self, session: Session, lines: Sequence[bytes], seen: Sequence[Observation], *, tokenizer: str, path: Path, root: Path
+    ) -> Compacting | None:
+        """The session at the client's last compaction in these lines, and through it at those before, CHAIN_MAX at most."""
+        cuts = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY and not each.agent]
+        if not 0 < len(cuts) <= CHAIN_MAX:
+            return None
+        return self.before(session, lines[: cuts[-1]], tokenizer=tokenizer, path=path, root=root)
 
     def compress(
         self,

@@ -98,7 +98,10 @@ def compact(
     segments = _segments(found, worths, records, shown, kept or {})
     offers = _offers(segments, records, bodies, counter)
     told = _told(reader, workspace, source, segments, records, counter)
-    chosen, choice = _choose([*offers, *told], budget_tokens - spent - said_tokens)
+    room = budget_tokens - spent - said_tokens
+    chosen, choice = _choose([*offers, *told], room)
+    if told and all(at < len(segments) for at in chosen):
+        chosen, choice = _choose(offers, room)  # as if nobody had offered them
     weights: dict[int, float] = {}
     for at in sorted(at for at in chosen if at < len(segments)):
         segment = segments[at]
@@ -287,6 +290,8 @@ def _cover_entry(record: Record, part: str, worth: float, counter: Counter) -> E
 
 def _why(record: Record, standing: Standing, worth: float | None) -> tuple[str, ...]:
     why = ["the user's words" if worth is None else f"lines like these are needed again: {worth:.2f} expected", f"{record.kind}"]
+    if standing.is_suspect:
+        why.append(f"suspect: {standing.reason}")
     if not standing.is_live:
         why.append(f"only lines that still hold: the rest was {standing.reason}")
     return tuple(why)

@@ -21,6 +21,7 @@ RECORD_CHARS_MAX = 200_000  # of one record's text; what is longer is a log, and
 NEWEST_RECORDS = 12
 NEWEST_EDITS = 8
 NEWEST_QUERIES = 12
+TALK_MAX = 60  # newest prompts, messages and reports in which a file may be named
 NEAR = 4  # lines on either side that speak for a line
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,60}|\d{3,20}")
 _DEFINES = re.compile(
@@ -57,9 +58,10 @@ class Lines:
 
 NAMES: tuple[str, ...] = (
     "age_tokens", "age_share", "age_prompts", *(f"is_{kind}" for kind in KINDS),
-    "path_rank", "path_touches", "path_edits", "path_reads", "path_is_edited_last", "path_in_prompt", "path_in_message", "path_in_plan",
+    "path_rank", "path_touches", "path_edits", "path_reads", "path_is_edited_last", "path_said_ago", "path_in_prompt", "path_in_message",
+    "path_in_plan",
     "record_lines", "place_in_record", "is_partial",
-    *(f"{what}_{how}" for what in FOCUS for how in ("own", "near", "block", "most")),
+    *(f"{what}_{how}" for what in FOCUS for how in ("own", "near", "block", "most", "record")),
     "chars", "indent", "defines", "is_comment", "is_import",
     "idf_max", "idf_sum", "rare", "near_rare",
     "seen_times", "is_of_edit", "near_edit", "block_edit", "block_lines", "is_ended", "is_edited_since",
@@ -223,6 +225,7 @@ def _features(
         put(f"{name}_near", np.log1p(near(own)))
         put(f"{name}_block", np.log1p(np.bincount(block, own))[block])
         put(f"{name}_most", own / most)
+        put(f"{name}_record", np.log1p(np.bincount(record, own, count) / np.sqrt(np.bincount(record, minlength=count) + 1.0))[record])
     _put_paths(put, records, texts, record)
     ends = np.flatnonzero(np.r_[record[1:] != record[:-1], True])
     lengths = at[ends]
@@ -334,14 +337,15 @@ def _put_paths(put: Callable[[str, ArrayLike], None], records: Sequence[Record],
         "path_in_message": "\n".join([texts[at] for at, kind in enumerate(kinds) if kind == "message"][-6:]),
         "path_in_plan": "\n".join([texts[at] for at, kind in enumerate(kinds) if kind in ("plan", "todo")][-3:]),
     }
+    talk = [texts[at] for at, kind in enumerate(kinds) if kind in ("prompt", "message", "agent")][-TALK_MAX:]
     columns: dict[str, list[float]] = {
-        name: [] for name in ("path_rank", "path_touches", "path_edits", "path_reads", "path_is_edited_last", *said)
+        name: [] for name in ("path_rank", "path_touches", "path_edits", "path_reads", "path_is_edited_last", "path_said_ago", *said)
     }
     known: dict[str, tuple[float, ...]] = {}
     for path in paths:
         if path not in known:
             if not path:
-                known[path] = (5.0, *(0.0,) * 7)
+                known[path] = (5.0, *(0.0,) * 4, 5.0, *(0.0,) * 3)
             else:
                 mine = touches[path]
                 edits = sum(kinds[at] in ("edit", "write") for at in mine)
@@ -349,12 +353,18 @@ def _put_paths(put: Callable[[str, ArrayLike], None], records: Sequence[Record],
                 name = path.rpartition("/")[2]
                 known[path] = (
                     np.log1p(rank[path]), np.log1p(len(mine)), np.log1p(edits), np.log1p(reads),
-                    float(kinds[mine[-1]] in ("edit", "write")), *(float(name in text) for text in said.values()),
+                    float(kinds[mine[-1]] in ("edit", "write")), float(np.log1p(_said_ago(name, talk))),
+                    *(float(name in text) for text in said.values()),
                 )  # fmt: skip
         for name, value in zip(columns, known[path], strict=True):
             columns[name].append(value)
     for name, values in columns.items():
         put(name, np.array(values, np.float32)[record])
+
+
+def _said_ago(name: str, talk: Sequence[str]) -> int:
+    """How many words of the talk ago a file was last named; TALK_MAX where it was not."""
+    return next((ago for ago, text in enumerate(reversed(talk)) if name in text), TALK_MAX)
 
 
 class _Near:

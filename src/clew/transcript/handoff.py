@@ -4,11 +4,12 @@ Rendered from a TaskState and the Work, without a model, the same bytes for the 
 wanted in the user's own words, what binds, where the work stands, and what must not be tried again; it
 never says more than its budget of tokens.
 
-What is bought first, until the budget is spent: the last request (whole, unless that leaves less than a
-quarter for what else there is to say; then as many of its lines as fit), open errors, constraints, the latest
-checks, files changed, open steps of the plan, the first goal, dead ends, files read, what the agent last
-said, earlier requests, commands that worked, finished steps, names. So a small budget drops them from the end of that list, and of
-each list the oldest lines first. They are shown in another order, the one in which they are best read.
+What is bought first, until the budget is spent: the last request (whole, unless that leaves less than half
+for what else there is to say; then as many of its lines as fit), constraints, dead ends, files changed, the names of files
+read, open errors, the latest checks, open steps of the plan, the first goal, what the agent last said, earlier requests,
+commands that worked, finished steps, names. So a small budget drops them from the end of that list, and of each list the
+oldest lines first, of dead ends the least likely to be tried again. They are shown in another order, the one in which they
+are best read.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from clew.transcript.work import Changed, Work
 LINE_CHARS_MAX = 320  # guess: of one entry of a list; the whole stands in the record
 PARAGRAPH_CHARS_MAX = 1200  # of the first goal, and of what the agent said; guess
 REQUEST_LINE_CHARS_MAX = 200  # of an earlier request, which is only named; guess
-REST_SHARE = 0.25  # of the budget, kept for all else beside a last request that is longer than the rest; guess
+REST_SHARE = 0.5  # of the budget, kept for all else beside a last request that is longer than the rest; guess
 
 Count = Callable[[str], int]
 
@@ -55,7 +56,8 @@ _SECTIONS = (
     "## Names in play",
 )
 _GOAL, _REQUEST, _SAID, _BINDING, _EARLIER, _PLAN, _CHANGED, _READ, _CHECKS, _ERRORS, _DEAD, _COMMANDS, _NAMES = range(len(_SECTIONS))
-_BOUGHT = (_REQUEST, _ERRORS, _BINDING, _CHECKS, _CHANGED, _PLAN, _GOAL, _DEAD, _READ, _SAID, _EARLIER, _COMMANDS, _NAMES)
+_BOUGHT = (_REQUEST, _BINDING, _DEAD, _CHANGED, _READ, _ERRORS, _CHECKS, _PLAN, _GOAL, _SAID, _EARLIER, _COMMANDS, _NAMES)
+_RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind each other, parted by commas
 _DONE_RANK = _BOUGHT.index(_COMMANDS)  # finished steps of the plan come with the commands
 _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
 
@@ -116,19 +118,21 @@ def _entries(state: TaskState, done: Work) -> Iterator[_Entry]:
     # What was read before what was only found or named, the newest first; what lies outside the work last.
     ordered = sorted(seen, key=lambda file: (file.path.startswith(("/", "~")), file.last in ("search", "mention"), -file.seq))
     for at, file in enumerate(ordered):
-        yield _entry(_READ, at, at, f"- {file.path}")
+        yield _entry(_READ, at, at, file.path)
     yield from _listed(_CHECKS, [_check_line(check.command, check.summary, has_passed=check.has_passed) for check in state.checks])
     yield from _listed(
         _ERRORS,
         [f"- `{error.subject.partition(':')[2]}`: {_clipped(_joined(error.text), 2 * LINE_CHARS_MAX)}" for error in state.open_errors],
     )
-    ends = [f"- {_clipped(end.text)}" + (f" — {_clipped(_joined(end.reason))}" if end.reason else "") for end in state.dead_ends]
-    yield from _listed(_DEAD, ends)
+    likely = sorted(range(len(state.dead_ends)), key=lambda at: (-state.dead_ends[at].weight, -at))
+    for order, at in enumerate(likely):
+        end = state.dead_ends[at]
+        line = f"- {_clipped(end.text)}" + (f" — {_clipped(_joined(end.reason))}" if end.reason else "")
+        yield _entry(_DEAD, at, order, line)
     known = {check.command for check in state.checks}
     yield from _listed(_COMMANDS, [f"- `{command}`" for command in done.commands_ok if command not in known])
     names = [name for name in state.recent_identifiers if "/" not in name]
-    if names:
-        yield _entry(_NAMES, 0, 0, ", ".join(names))
+    yield from _listed(_NAMES, names)
 
 
 def _listed(section: int, lines: list[str]) -> Iterator[_Entry]:
@@ -194,7 +198,7 @@ def _rendered(shown: list[_Entry]) -> str:
     for section, heading in enumerate(_SECTIONS):
         lines = [entry.text for entry in sorted(shown, key=lambda entry: entry.at) if entry.section == section]
         if lines:
-            parts.append("\n".join([heading, *lines]))
+            parts.append("\n".join([heading, ", ".join(lines)] if section in _RUNNING else [heading, *lines]))
     return "\n\n".join(parts) + "\n"
 
 
