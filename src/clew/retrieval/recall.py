@@ -184,11 +184,12 @@ def recall(
 
 
 def _threads(index: Index, only: Collection[str] | None, exclude: Collection[str]) -> _Threads:
-    names = sorted({_session_of(source) for source in index.sources if source.startswith(PREFIX)})
-    number = {name: at for at, name in enumerate(names)}
-    left_out = {name for name in names if name in exclude or (only is not None and name not in only)}
-    is_wanted = np.array([source.startswith(PREFIX) and _session_of(source) not in left_out for source in index.sources], np.bool_)
-    session_of = np.array([number.get(_session_of(source), -1) if source.startswith(PREFIX) else -1 for source in index.sources], np.int64)
+    session_of_source = [_session_of(source) if source.startswith(PREFIX) else "" for source in index.sources]
+    names = sorted(set(session_of_source) - {""})
+    number = {name: at for at, name in enumerate(names)} | {"": -1}
+    left_out = {name for name in names if name in exclude or (only is not None and name not in only)} | {""}
+    is_wanted = np.array([name not in left_out for name in session_of_source], np.bool_)
+    session_of = np.array([number[name] for name in session_of_source], np.int64)
     codes = index.source_codes
     is_spoken = index.of_kinds(SPOKEN)
     mask = (is_spoken | index.of_kinds(DONE)) & index.alive & is_wanted[codes] if len(codes) else np.zeros(0, np.bool_)
@@ -301,7 +302,8 @@ def _best(values: Floats, limit: int) -> Ints:
 
 def _best_of_each(threads: _Threads, mixed: Floats, dated: Ints) -> dict[int, int]:
     """The best turn of each of these sessions, or its first one, by the session's number."""
-    order = np.lexsort((-mixed, threads.sessions))
+    among = np.flatnonzero(np.isin(threads.sessions, dated))
+    order = among[np.lexsort((-mixed[among], threads.sessions[among]))]
     starts = np.searchsorted(threads.sessions[order], dated, "left")
     return {int(session): int(order[start]) for session, start in zip(dated.tolist(), starts.tolist(), strict=True)}
 
