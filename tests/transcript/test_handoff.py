@@ -74,10 +74,7 @@ Don't touch the tax.
 - src/cart.py: edited (3 changes), not checked since
 
 ## Files read or named, latest first
-- src/new.py
-- src/old.py
-- src/found.py
-- /home/ada/.notes/a.md
+src/new.py, src/old.py, src/found.py, /home/ada/.notes/a.md
 
 ## Latest checks
 - passed: `ruff check src` — All checks passed!
@@ -97,14 +94,14 @@ round_half_up, E0308
 """
 IN_ORDER_OF_NEED = (  # one line of each section, the most needed first
     "Round the total half up,",
-    "- `pytest`: FAILED",
     "- Don't touch the tax.",
-    "- FAILED: `pytest`",
+    "- src/cart.py: `a` became `b`, put back",
     "- src/cart.py: edited",
+    "src/new.py",
+    "- `pytest`: FAILED",
+    "- FAILED: `pytest`",
     "- [>] fix",
     "Fix the cart.",
-    "- src/cart.py: `a` became `b`, put back",
-    "- src/new.py",
     "> I shall run the tests.",
     "- What is round_half_up?",
     "- `npm run dev`",
@@ -135,6 +132,7 @@ def test_a_smaller_budget_drops_sections_in_the_documented_order() -> None:
         working_set=STATE.working_set[3:],
         checks=STATE.checks[1:],
         plan=STATE.plan[1:2],
+        recent_identifiers=("round_half_up, E0308",),
     )
     done = replace(DONE, files_changed=DONE.files_changed[1:])
 
@@ -145,6 +143,20 @@ def test_a_smaller_budget_drops_sections_in_the_documented_order() -> None:
     shown_at = [next(budget for budget in range(99) if line in handoff(state, done, lines, budget)) for line in needed]
 
     assert shown_at == sorted(set(shown_at))
+
+
+def test_of_dead_ends_the_likeliest_to_be_tried_again_are_bought_first() -> None:
+    """They are shown in the order in which they were met."""
+    ends = (
+        DeadEnd("npm is not there", "", weight=0.4),
+        DeadEnd("port 80 is taken", "", weight=0.9),
+        DeadEnd("sed -i fails", "", weight=0.6),
+    )
+    state = TaskState(dead_ends=ends)
+
+    shown = [handoff(state, Work(), lambda text: text.count("\n"), budget).split("\n")[3:-1] for budget in (4, 5, 6)]
+
+    assert shown == [["- port 80 is taken"], ["- port 80 is taken", "- sed -i fails"], [f"- {end.text}" for end in ends]]
 
 
 def test_finished_steps_go_before_open_ones() -> None:

@@ -22,6 +22,7 @@ NEWEST_RECORDS = 12
 NEWEST_EDITS = 8
 NEWEST_QUERIES = 12
 TALK_MAX = 60  # newest prompts, messages and reports in which a file may be named
+MARKS = frozenset({"<<<<<<< old", "=======", ">>>>>>> new"})  # how a record of an edit parts what was from what is
 NEAR = 4  # lines on either side that speak for a line
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,60}|\d{3,20}")
 _DEFINES = re.compile(
@@ -110,8 +111,8 @@ class _Rows:
                     self.times[known] += 1
                     self.last[squeezed] = number
                 continue
-            if gone.get(squeezed, -1) > number:
-                continue  # an edit has replaced it since
+            if gone.get(squeezed, -1) >= number or (record.kind == "edit" and squeezed in MARKS):
+                continue  # an edit has replaced it, this one or a later one
             self.seen[squeezed] = len(self.record)
             self.last[squeezed] = number
             self.times.append(1)
