@@ -25,8 +25,9 @@ from clew.retrieval.options import Originals, heading_of
 from clew.store.ports import Reader
 from clew.text.tokens import Counter
 
-SEGMENT_LINES = 4  # lines that are bought together; a longer piece is several of them side by side
-CANDIDATES_MAX = 3000  # segments that are measured and offered to the knapsack; a window of 50 % of a session shows fewer
+SEGMENT_LINES = 3  # lines that are bought together; a longer piece is several of them side by side
+# Segments that are measured and offered to the knapsack: one for so many tokens of the budget, three times what it can show.
+TOKENS_PER_CANDIDATE, CANDIDATES_MIN = 8, 400
 PROMPTS_SHARE = 0.1  # of the budget, for what the user said, newest first, before any line is bought; guess
 PROMPT_SHARE_MAX = 0.06  # of the budget, for one of them; what is longer is offered by its lines
 KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
@@ -95,7 +96,7 @@ def compact(
     spent = counter.measure(front) + counter.measure(heading_of(group))
     said, said_tokens = _said(records, texts, front, budget_tokens, counter)
     shown = {number: [(0, len(bodies[number]) - 1)] for number in said}
-    segments = _segments(found, worths, records, shown, kept or {})
+    segments = _segments(found, worths, records, shown, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
     offers = _offers(segments, records, bodies, counter)
     told = _told(reader, workspace, source, segments, records, counter)
     room = budget_tokens - spent - said_tokens
@@ -142,8 +143,9 @@ def _segments(
     records: Sequence[Record],
     shown: Mapping[int, object],
     kept: Shown,
+    limit: int,
 ) -> list[_Segment]:
-    """What can be bought, the most worth for its length first."""
+    """What can be bought, the most worth for its length first, `limit` at most."""
     worth = worths.astype(np.float64)
     for row in np.flatnonzero(found.at == 0).tolist():  # what its heading says is not bought again
         if found.squeezed[row] in " ".join(records[int(found.record[row])].name.split()):
@@ -170,7 +172,7 @@ def _segments(
         if total > 0:
             segments.append((total / chars, _Segment(number, first, last, total)))
     segments.sort(key=lambda pair: (-pair[0], pair[1].record, pair[1].first))
-    return [segment for _, segment in segments[:CANDIDATES_MAX]]
+    return [segment for _, segment in segments[:limit]]
 
 
 def _offers(segments: Sequence[_Segment], records: Sequence[Record], bodies: Sequence[Sequence[str]], counter: Counter) -> list[_Offer]:
