@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.hindsight import beside, labels
+from bench.hindsight.folds import fold_of, nets_without
 from clew.errors import ClewError
 from clew.hindsight.arms import ARMS
 from clew.hindsight.cases import cases
@@ -56,7 +57,7 @@ def measure(job: Job) -> Done:
         inputs = labels.inputs_of(lines) if job.given else {}
         by_cut = {given.cut: labels.needs_of(given, inputs) for given in job.given}
         for case in cases(job.path, list(by_cut) or None):
-            trial = Trial(case, counter(job.tokenizer))
+            trial = Trial(case, counter(job.tokenizer), using=nets_without(fold_of(case.session)))
             given = by_cut.get(case.line)
             if given is not None:
                 agreement += labels.agreement(trial.needs, given)

@@ -74,7 +74,7 @@ def summary(trial: Trial, budget_tokens: int) -> Window | None:
 
 def clew(trial: Trial, budget_tokens: int) -> Window:
     """What `clew compact` puts there."""
-    packet = trial.compacting.packet(budget_tokens)
+    packet = trial.compacting.packet(budget_tokens, trial.using)
     shown = [entry.handle for entry in packet.entries]
     history: list[str] = []
 

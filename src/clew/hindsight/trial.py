@@ -19,6 +19,7 @@ from clew.engine import Compacting, Engine
 from clew.hindsight.cases import Case
 from clew.hindsight.needs import TERM_PIECES_MAX, TERM_PIECES_SHARE, Needs, bare, needs, terms_of
 from clew.records import ObservationKind, TaskState
+from clew.retrieval.keep import Net
 from clew.retrieval.options import Originals
 from clew.settings import Settings, workspace_of
 from clew.store.index import Index
@@ -35,10 +36,14 @@ LONG_LINE_CHARS = 400  # a longer line is a file or a message in JSON: to leave 
 
 
 class Trial:
-    """A case and what the arms and the judge know of it. `counter` measures every window alike."""
+    """A case and what the arms and the judge know of it.
 
-    def __init__(self, case: Case, counter: Counter, embedder: str = "") -> None:
-        self.case, self.counter, self._embedder = case, counter, embedder
+    counter  measures every window alike.
+    using    nets that say what a line is worth, where those of the release may have seen this session.
+    """
+
+    def __init__(self, case: Case, counter: Counter, embedder: str = "", using: tuple[Net, Net] | None = None) -> None:
+        self.case, self.counter, self.using, self._embedder = case, counter, using, embedder
         self.made_ms = 0.0  # what making clew's records of the history took
         self._behind: dict[str, bytes | None] = {}
 
