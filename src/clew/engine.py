@@ -13,7 +13,7 @@ from collections import Counter as CountOf
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -164,7 +164,7 @@ class Status:
 class Compacting:
     """A session up to a cut: its records in a store of their own, the task state and what was done.
 
-    earlier  the same at the client's compaction before this cut: what stood in that window stays in its form while it is true.
+    earlier  gives the same at the client's compaction before this cut: what stood in that window stays in its form while it is true.
     """
 
     store: Writer
@@ -173,7 +173,7 @@ class Compacting:
     state: TaskState
     done: Work
     counter: Counter
-    earlier: Compacting | None = None
+    earlier: Callable[[], Compacting | None]
 
     def packet(self, budget_tokens: int, using: tuple[Net, Net] | None = None) -> Packet:
         """Return the window after the cut, at most `budget_tokens` long; `using` other nets than the release's (see `keep`)."""
@@ -184,7 +184,8 @@ class Compacting:
         from clew.retrieval.compact import compact  # lazy: only here
         from clew.transcript.handoff import handoff  # lazy: a question needs no transcript
 
-        kept = self.earlier.compacted(budget_tokens, using)[1] if self.earlier else None
+        earlier = self.earlier()
+        kept = earlier.compacted(budget_tokens, using)[1] if earlier else None
         prompts = {
             record.uuid: handle_of(record.id) for record in self.store.of_source(self.workspace, self.source) if record.kind == "prompt"
         }
@@ -718,7 +719,7 @@ class Engine:
             _asked(observe_task(observations, root=base)),
             work(observations, root=base),
             _corrected(counter_of(tokenizer), billed),
-            self._earlier(session, lines, observations, tokenizer=tokenizer, path=path, root=root),
+            cache(partial(self._earlier, session, lines, observations, tokenizer=tokenizer, path=path, root=root)),
         )
 
     def _earlier(

@@ -34,7 +34,10 @@ KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as m
 TELLING_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
 NAME_CHARS_MAX = 100
 NUMBER = re.compile(r"[ \t]*(\d{1,9})(?:→|\t)")
-SILENT = frozenset({"transcript", "summary", "thinking", "boundary", "brief", "note", "attachment"})  # never shown again
+# Never shown again, or said by the hand-off and by the message that they were taken from.
+SILENT = frozenset(
+    {"transcript", "summary", "thinking", "boundary", "brief", "note", "attachment", "constraint", "dead_end", "decision", "claim"}
+)
 NUMBERED = frozenset({"read", "search"})
 SPOKEN = frozenset({"prompt", "message"})
 PLACED = frozenset({"read", "edit", "write"})
@@ -100,9 +103,11 @@ def compact(
     offers = _offers(segments, records, bodies, counter)
     told = _told(reader, workspace, source, segments, records, counter)
     room = budget_tokens - spent - said_tokens
-    chosen, choice = _choose([*offers, *told], room)
-    if told and all(at < len(segments) for at in chosen):
-        chosen, choice = _choose(offers, room)  # as if nobody had offered them
+    chosen, choice = _choose(offers, room)
+    if told and choice.shadow_price > 0:  # as long as everything fits, the originals say it better
+        both = _choose([*offers, *told], room)
+        if any(at >= len(segments) for at in both[0]):
+            chosen, choice = both
     weights: dict[int, float] = {}
     for at in sorted(at for at in chosen if at < len(segments)):
         segment = segments[at]
@@ -150,7 +155,7 @@ def _segments(
     for row in np.flatnonzero(found.at == 0).tolist():  # what its heading says is not bought again
         if found.squeezed[row] in " ".join(records[int(found.record[row])].name.split()):
             worth[row] = 0.0
-    key = found.record * (1 << 40) + found.at // SEGMENT_LINES
+    key = (found.record << 44) + (found.part << 22) + found.at // SEGMENT_LINES
     starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
     ends = np.r_[starts[1:], len(key)]
     segments: list[tuple[float, _Segment]] = []
@@ -165,8 +170,7 @@ def _segments(
         total = float(worth[telling[0] : telling[-1] + 1].sum())
         for low, high in kept.get(records[number].id, ()):
             if low <= last and first <= high:
-                grid = first // SEGMENT_LINES * SEGMENT_LINES
-                first, last, total = max(low, grid), min(high, grid + SEGMENT_LINES - 1), total * KEPT_FACTOR
+                first, last, total = max(low, int(found.at[start])), min(high, int(found.at[end - 1])), total * KEPT_FACTOR
                 break
         chars = sum(int(found.end[row] - found.start[row]) for row in telling) + MARK_CHARS
         if total > 0:

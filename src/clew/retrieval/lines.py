@@ -44,6 +44,7 @@ class Lines:
     at        number of the line within the record's text, 0-based.
     start, end  character span in the record's text, end exclusive, without the line end and the number that a tool put in front.
     number    of the line in its file, where the tool numbered it; else 0.
+    part      counts the lines of the record before it that an edit has replaced: lines of two parts do not stand together.
     features  (n, len(NAMES)) float32.
     """
 
@@ -52,6 +53,7 @@ class Lines:
     start: Ints
     end: Ints
     number: Ints
+    part: Ints
     squeezed: list[str]
     features: Floats
     names: Names
@@ -86,6 +88,7 @@ class _Rows:
     start: list[int] = field(default_factory=list[int])
     end: list[int] = field(default_factory=list[int])
     number: list[int] = field(default_factory=list[int])
+    part: list[int] = field(default_factory=list[int])
     squeezed: list[str] = field(default_factory=list[str])
     indent: list[int] = field(default_factory=list[int])
     seen: dict[str, int] = field(default_factory=dict[str, int])  # squeezed line → its row
@@ -95,7 +98,7 @@ class _Rows:
     def add(self, number: int, record: Record, text: str, replaced: dict[str, dict[str, int]]) -> None:
         gone = replaced.get(record.path, {}) if record.path else {}
         is_read = record.kind in ("read", "search")
-        place = 0
+        place = part = 0
         for at, line in enumerate(text[:RECORD_CHARS_MAX].split("\n")):
             start, place = place, place + len(line) + 1
             body, numbered = line, 0
@@ -105,14 +108,15 @@ class _Rows:
             squeezed = " ".join(body.split())
             if len(squeezed) < LINE_CHARS_MIN:
                 continue
+            if gone.get(squeezed, -1) >= number or (record.kind == "edit" and squeezed in MARKS):
+                part += 1  # an edit has replaced it, this one or a later one
+                continue
             known = self.seen.get(squeezed)
             if known is not None:
                 if self.last.get(squeezed) != number:
                     self.times[known] += 1
                     self.last[squeezed] = number
                 continue
-            if gone.get(squeezed, -1) >= number or (record.kind == "edit" and squeezed in MARKS):
-                continue  # an edit has replaced it, this one or a later one
             self.seen[squeezed] = len(self.record)
             self.last[squeezed] = number
             self.times.append(1)
@@ -121,6 +125,7 @@ class _Rows:
             self.start.append(start)
             self.end.append(place - 1)
             self.number.append(numbered)
+            self.part.append(part)
             self.squeezed.append(squeezed)
             self.indent.append(len(body) - len(body.lstrip()))
 
@@ -131,12 +136,12 @@ class _Rows:
         self.squeezed = [self.squeezed[row] for row in order.tolist()]
         arrays = [
             np.array(column, np.int64)[order]
-            for column in (self.record, self.at, self.start, self.end, self.number, self.indent, self.times)
+            for column in (self.record, self.at, self.start, self.end, self.number, self.part, self.indent, self.times)
         ]
-        record, at, start, end, number, indent, times = arrays
+        record, at, start, end, number, part, indent, times = arrays
         features = _features(records, texts, standings, state, record, at, self.squeezed, indent, times, number)
         names = names_of(self.squeezed, record, features, NAMES, _focus(records, texts, state))
-        return Lines(record, at, start, end, number, self.squeezed, features, names)
+        return Lines(record, at, start, end, number, part, self.squeezed, features, names)
 
 
 def _replaced(records: Sequence[Record], texts: Sequence[str]) -> dict[str, dict[str, int]]:
