@@ -452,6 +452,25 @@ def test_every_record_of_a_compaction_can_be_unfolded(engine: Engine, repo: Path
         assert engine.unfold(repo, entry.handle).data
 
 
+@pytest.mark.parametrize("budget_tokens", [1000, 4000])
+def test_a_compaction_adds_what_other_sessions_said_only_when_asked(
+    engine: Engine, repo: Path, session: Path, tmp_path: Path, budget_tokens: int
+) -> None:
+    other = tmp_path / "s2.jsonl"
+    told = record_line("v1", "user", "The changelog entry about the zebra belongs under Unreleased, as the zebra is not shipped.")
+    other.write_text(told.replace('"s1"', '"s2"') + "\n")
+    engine.ingest([other], repo=repo)
+
+    plain = engine.compact(str(session), at=None, budget_tokens=budget_tokens, tokenizer="chars4", path=repo)
+    asked = engine.compact(str(session), at=None, budget_tokens=budget_tokens, tokenizer="chars4", path=repo, has_earlier=True)
+
+    assert "Unreleased" not in plain.text
+    assert "belongs under Unreleased" in asked.text
+    assert asked.tokens <= budget_tokens
+    assert asked.entries[-1].session == "s2"
+    assert asked.text.startswith("# Where the work stands")
+
+
 def test_a_cut_that_is_not_there_is_said(engine: Engine, repo: Path, session: Path) -> None:
     with pytest.raises(UnknownRecord):
         engine.compact(str(session), at="nobody", budget_tokens=100, tokenizer="chars4", path=repo)

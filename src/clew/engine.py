@@ -76,6 +76,7 @@ FRESH_ROUNDS = 3  # times that one question reads a file again because it had ch
 WRITTEN_WITHIN_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
 # Of a compaction's budget for the hand-off, and for the last request in it beside that: the rest buys lines (bench/LOG.md).
 HANDOFF_SHARE_MAX, REQUEST_SHARE_MAX = 0.25, 0.15
+EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for what other sessions said, where that is asked for; guess
 CHAIN_MAX = 4  # compactions of one session that a later one looks back on: each is made anew, which takes as long as the first; guess
 
 
@@ -164,6 +165,7 @@ class Status:
 class Compacting:
     """A session up to a cut: its records in a store of their own, the task state and what was done.
 
+    at_ns    when the cut is: the time of the last observation, 0 when unknown.
     earlier  gives the same at the client's compaction before this cut: what stood in that window stays in its form while it is true.
     """
 
@@ -173,6 +175,7 @@ class Compacting:
     state: TaskState
     done: Work
     counter: Counter
+    at_ns: int
     earlier: Callable[[], Compacting | None]
 
     def packet(self, budget_tokens: int, using: tuple[Net, Net] | None = None) -> Packet:
@@ -679,18 +682,35 @@ class Engine:
         record = self._record(key, name)
         return record.path, "" if record.subject.startswith("file:") else record.subject.partition("::")[2]
 
-    def compact(self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path) -> Packet:
+    def compact(self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path, has_earlier: bool = False) -> Packet:
         """Return what of a session should stand in the window after it was cut.
 
         session  path of a transcript, which is ingested first so that every handle can be unfolded; or the id of an ingested one.
         at       the record before which it is cut: its uuid or its 0-based line; None cuts at the end.
         path     the repository that it belongs to.
-        Nothing after the cut is looked at: the records are made anew from the lines before it.
+        has_earlier  add what bears on the last request and was said in other sessions of the repository.
+        Of this session nothing after the cut is looked at: the records are made anew from the lines before it.
         """
         key, _ = workspace_of(path)
         budget_tokens = _budget(budget_tokens)
         found, lines = self._transcript(key, session, path)
-        return self.before(found, lines[: _cut(lines, at)], tokenizer=tokenizer, path=path).packet(budget_tokens)
+        made = self.before(found, lines[: _cut(lines, at)], tokenizer=tokenizer, path=path)
+        return self._with_earlier(path, made, found.id, budget_tokens) if has_earlier else made.packet(budget_tokens)
+
+    def _with_earlier(self, path: Path, made: Compacting, session: str, budget_tokens: int) -> Packet:
+        """A compaction with what other sessions said, which is paid for first, EARLIER_SHARE_MAX of the budget at most."""
+        from clew.retrieval.earlier import section  # lazy: only here
+
+        recalled = self.recall(path, made.state.question, exclude=[session], asked_ns=made.at_ns)
+        originals = Originals(self.store, made.workspace)
+        text, entries = section(recalled.turns, originals, budget_tokens=int(EARLIER_SHARE_MAX * budget_tokens), counter=made.counter)
+        packet = made.packet(budget_tokens - made.counter.count(text))
+        whole = packet.text + text
+        if made.counter.count(whole) > budget_tokens:  # a tokenizer may count the whole higher than its parts
+            return made.packet(budget_tokens)
+        return replace(
+            packet, entries=(*packet.entries, *entries), text=whole, tokens=made.counter.count(whole), budget_tokens=budget_tokens
+        )
 
     def before(self, session: Session, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None) -> Compacting:
         """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget.
@@ -719,6 +739,7 @@ class Engine:
             _asked(observe_task(observations, root=base)),
             work(observations, root=base),
             _corrected(counter_of(tokenizer), billed),
+            max((each.at_ns for each in observations), default=0),
             cache(partial(self._earlier, session, lines, observations, tokenizer=tokenizer, path=path, root=root)),
         )
 

@@ -18,6 +18,7 @@ from clew.settings import workspace_of
 )
 @click.argument("session")
 @click.option("--at", metavar="RECORD", help="Cut before this record: its uuid or its 0-based line. Default: at the end.")
+@click.option("--earlier", "has_earlier", is_flag=True, help="Add what bears on the last request and was said in other sessions.")
 @budget_option(is_required=True)
 @tokenizer_option
 @repo_option
@@ -28,6 +29,7 @@ def command(
     session: str,
     *,
     at: str | None,
+    has_earlier: bool,
     budget_tokens: int,
     tokenizer: str | None,
     repo: Path,
@@ -42,5 +44,12 @@ def command(
     folder(repo)
     key, root = workspace_of(repo)
     with opened() as engine:
-        packet = engine.compact(session, at=at, budget_tokens=budget_tokens, tokenizer=tokenizer or engine.settings.tokenizer, path=repo)
+        packet = engine.compact(
+            session,
+            at=at,
+            budget_tokens=budget_tokens,
+            tokenizer=tokenizer or engine.settings.tokenizer,
+            path=repo,
+            has_earlier=has_earlier,
+        )
     show(packet, workspace=key, root=root, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)
