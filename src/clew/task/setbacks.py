@@ -136,7 +136,10 @@ _TURNS_ROUND = re.compile(
     r"|\btoo (?:complex|complicated|much|long|many|verbose|big|clever|intrusive)\b|\bover-?(?:engineer\w*|complicat\w*"
     r"|kill)\b|\bi would have expected\b|\b(?:another|same|new) (?:error|issue|problem|failure|bug)\b"
     r"|\b(?:made? (?:it|that|this) up|hallucinat\w+)\b|\bwon['’]?t work\b"
-    r"|\bkick(?:s|ing)? the can\b",
+    r"|\bkick(?:s|ing)? the can\b|\b(?:there(?:['’]s| is| are)|we|you|i|that|it) (?:already|have already)\b"
+    r"|\balready (?:exists?|there|has|have|got)\b|\btechnically\b"
+    r"|\bstill \w+ing\b|\b(?:does|do|is|are|was|were|did|should|can|has|have)(?: not|n['’]?t)\b|\bcannot\b|\bnot (?:the"
+    r"|a|an|all|only|every\w*)\b|\bmight be\b",
     re.IGNORECASE,
 )
 _ASKS_ONLY = re.compile(
@@ -170,6 +173,83 @@ _DENIED = re.compile(
     r"|\bis already checked out at\b|\bprotected branch\b"
     r"|\bexceeds? (?:the )?(?:maximum|limit)|\btoo (?:large|many requests)\b|\bwas blocked\b|\bnot allowed\b|\bcircular"
     r"|\bimport cycle\b",
+)
+
+# The way is open, but not whole: what was asked for does not fit.
+_TOO_LARGE = re.compile(
+    r"exceeds maximum allowed|^(?:<persisted-output>\n)?output too large|^(?:[^\n]{0,120}:)?\[omitted long"
+    r"|\btoo many (?:results|matches|tokens)\b"
+    r"|\bresponse too large\b|\bmaximum (?:context|output|file) (?:length|size)\b",
+)
+# A look-up that answers that there is no answer.
+_NO_ANSWER = re.compile(
+    r"\b(?:there is )?(?:no|any) (?:explicit |specific |direct |clear )?(?:mention|information|documentation|details"
+    r"|reference|evidence|answer)s?\b"
+    r"|\b(?:does not|doesn['’]?t|do not|don['’]?t|did not|didn['’]?t|is not|isn['’]?t|are not"
+    r"|not) (?:\w+ly )?(?:mention|document|describe|contain|include"
+    r"|specify|explain|provide|support|list|cover|exist|available|documented|mentioned|specified|supported|accessible|present)\w*\b"
+    r"|\b(?:cannot|can['’]?t|could not|couldn['’]?t|unable to) (?:give|provide|access|find|determine|retrieve|answer"
+    r"|locate|fetch|complete|be)\b"
+    r"|\bunavailable\b",
+)
+# What a compiler, a test runner or a system says of something that is not there or not free, whatever the code around it does.
+_NOT_THERE = re.compile(
+    r"\bundefined: \S|\bhas no (?:exported member|attribute|field|method|member)\b|\bcannot find (?:name|symbol|module"
+    r"|package|type|macro|function|value|crate)\b"
+    r"|\bis not defined\b|\bno tests? (?:found|ran|files?|matching)\b|\bno tests to run\b|\baddress already in use\b|\beaddrinuse\b"
+    r"|\bunresolved (?:import|reference|name|external)|\bcannot import name\b|\bno module named\b|\bno such (?:table"
+    r"|column|file|service|container|image|device|method)\b"
+    r"|\bunknown (?:field|option|flag|command|property|column|rule|argument)\b|\bdoes not exist\b|\bundeclared\b"
+    r"|\bimport cycle\b|\bnot declared\b|\bno matching\b"
+    r"|\bproperty '[^'\n]{1,60}' does not exist\b|\b(?:connection refused|econnrefused|command not found"
+    r"|permission denied|fetch failed|no space left)\b"
+    r"|\bmust be an? valid\b|\bshould not exist\b|\bstatus code [45]\d\d\b|\bread-only file system\b"
+    r"|\bcannot read propert\w+ of (?:undefined|null)\b",
+)
+_RULE_BROKEN = re.compile(
+    r"^\s{0,8}\S{1,200}:\d{1,6}:\d{1,6}:? .{3,300}\([a-z][\w-]{2,30}\)$"
+    r"|^\s{0,8}\S{1,200}:\d{1,6}:\d{1,6}:? [A-Z]{1,4}\d{3,4}\b.{3,300}$"
+    r"|^\s{1,8}\d{1,6}:\d{1,6}\s{1,4}error\s.{3,300}\s{2,}@?[a-z][\w/@-]{2,60}$",
+    re.MULTILINE,
+)
+_QUOTED = re.compile(r"[(=;{]")  # the line of code that a compiler prints below its word about it
+_IN_ERROR = re.compile(
+    r"^(?:\(eval\):\d+: |\S{1,40}: )?(?:error|err|fatal|fail(?:ed|ure)?|exception|panic|command not found|npm err"
+    r"|\w+error)\b|^\S{1,60}: (?:command )?not found",
+    re.MULTILINE,
+)
+
+_THEORY = re.compile(
+    r"\b(?:likely|probably|perhaps|maybe|possibly|presumably|suspect\w*|suggests?|my (?:guess|theory|hypothesis)|theory|hypothesis)\b"
+    r"|\b(?:may|might|could|must) (?:have|be|not)\b|\b(?:seems?|looks?|appears?) (?:like|to be|that)\b|\bi (?:think|believe|bet)\b"
+    r"|\bthe (?:real |actual |root |underlying )?(?:issue|problem|bug|cause|culprit|root cause) (?:is|was|here)\b"
+    r"|\b(?:never|isn['’]t|not) (?:fir|call|trigger|invok)(?:ed|ing)\b",
+)
+_SUPPOSES = re.compile(
+    r"\b(?:likely|probably|perhaps|maybe|possibly|suspect\w*|suggests?|theory|hypothesis|let me|i['’]ll|i need|should"
+    r"|would|(?:may|might|could|must) (?:have|be))\b"
+)
+_PLAINLY = re.compile(
+    r"\bnot the (?:\w+ )?(?:issue|problem|cause|bug|reason|culprit)\b|\brules? (?:that |this |it )?out\b|\bturn(?:s"
+    r"|ed) out\b|\bi was wrong\b|\bred herring\b"
+    r"|\bso (?:it|that|this)['’]s not\b|\b(?:doesn['’]t|does not|didn['’]t) (?:help|matter|apply)\b",
+)
+_WORDS = re.compile(r"[A-Za-z_][\w-]{2,60}")
+_COMMON = frozenset(
+    """that this these those there then than when where which while with without what have from into onto after before been being because
+    could would should might must will just only also more most some such same other another each every they them their your here
+    does doing done make made need needs like look looks seem seems still since very much many issue problem cause error fail failed
+    check test tests file code line call called actually likely probably maybe perhaps wait now let's want first last next about it's
+    didn doesn isn aren won can't don't that's isn't doesn't didn't""".split()  # noqa: SIM905
+)
+_REFUTED = re.compile(
+    r"\b(?:that|this|it)(?:['’]s| is| was|) ?(?:not|n['’]t|isn['’]t|wasn['’]t) (?:the (?:issue|problem|cause|bug|reason"
+    r"|case|root cause|culprit)|it\b|actually|true|why)"
+    r"|\bnot (?:an? |the |our )(?:[\w-]+ )?(?:issue|problem|cause|bug|reason)\b|\brules? (?:that |this |it )?out\b|\bturn(?:s|ed) out\b"
+    r"|\b(?:did|does|is|was|are) (?:in fact|indeed|actually)\b|\b(?:in fact|contrary to|red herring|so it['’]s not|so that['’]s not)\b"
+    r"|\b(?:DID|DOES|IS|WAS|NOT|NEVER)\b|\bnever (?:called|used|invoked|executed|reached|set|fires?|fired|runs?|happens?)\b"
+    r"|\b(?:wait|actually|hmm+|oh)\b[,. —–-]|\bi was wrong\b|\b(?:works?|is|are|looks?) (?:fine|correct|right|ok|as expected|already)\b"
+    r"|\b(?:is|are|was|were|does|did|do)(?: not|n['’]t)\b",
 )
 
 
@@ -249,6 +329,89 @@ def closed_way(output: str) -> tuple[float, str]:
             end = text.find("\n", found.end())
             return weight, text[start : end if end >= 0 else len(text)].strip()[:SENTENCE_CHARS_MAX]
     return 0.0, ""
+
+
+def too_large(output: str) -> str:
+    """The line that says that an output did not fit; "" where nothing does."""
+    head = output[:1_000]
+    found = _TOO_LARGE.search(head.lower())
+    return _line_at(head, found.start(), found.end()).removeprefix("<persisted-output>").strip() if found else ""
+
+
+def no_answer(output: str) -> str:
+    """The sentence at the beginning of a look-up's answer that says that there is none; ""."""
+    for line in output[:1_200].split("\n"):
+        for part in sentences(line):
+            sentence = part.strip(" *_#>-")
+            if 12 <= len(sentence) <= SENTENCE_CHARS_MAX and _NO_ANSWER.search(sentence.lower().replace("*", "")):
+                return sentence
+    return ""
+
+
+def not_there(output: str, most: int = 3) -> list[str]:
+    """Lines of a failed command that say that something is not there, or that a rule of the linter forbids a form, each once."""
+    text = output if len(output) <= 4 * OUTPUT_CHARS else f"{output[: 2 * OUTPUT_CHARS]}\n{output[-2 * OUTPUT_CHARS :]}"
+    plain = text.lower()
+    plain = plain if len(plain) == len(text) else text
+    found: dict[str, None] = {}
+    for pattern, words in ((_NOT_THERE, plain), (_RULE_BROKEN, text)):
+        for each in pattern.finditer(words):
+            line = _line_at(text, each.start(), each.end())
+            quoted = _line_at(text, end, end) if 0 <= (end := text.find("\n", each.end()) + 1) < len(text) and end else ""
+            if len(line) <= SENTENCE_CHARS_MAX // 2 and 8 <= len(quoted) <= SENTENCE_CHARS_MAX // 2 and _QUOTED.search(quoted):
+                line = f"{line} | {quoted}"
+            if line not in found and len(line) <= SENTENCE_CHARS_MAX:
+                found[line] = None
+                if len(found) == most:
+                    return list(found)
+    return list(found)
+
+
+def is_error_in_passing(output: str) -> bool:
+    """Say whether a line of an output begins as errors do, though the command says that it succeeded."""
+    return _IN_ERROR.search(output[:OUTPUT_CHARS].lower()) is not None
+
+
+def theories(message: str) -> list[str]:
+    """Sentences that suppose a cause, verbatim, at most four, the last ones."""
+    found = [
+        sentence
+        for line in _outside_fences(message[:12_000])
+        for part in sentences(line)
+        if 30 <= len(sentence := part.strip(" *_#>-")) <= SENTENCE_CHARS_MAX
+        and not sentence.endswith("?")
+        and _THEORY.search(sentence.lower())
+    ]
+    return found[-4:]
+
+
+def refutations(message: str) -> list[tuple[str, str, bool]]:
+    """(sentence, the one before it, does it say so plainly) of sentences at the beginning of a message that may refute a theory."""
+    found: list[tuple[str, str, bool]] = []
+    before = ""
+    for line in _outside_fences(message[:4_000]):
+        for part in sentences(line):
+            sentence = part.strip(" *_#>-")
+            if 12 <= len(sentence) <= SENTENCE_CHARS_MAX:
+                if not sentence.endswith("?") and _REFUTED.search(sentence):
+                    is_plain = _PLAINLY.search(sentence.lower()) is not None
+                    if is_plain or not _SUPPOSES.search(sentence.lower()):
+                        found.append((sentence, before, is_plain))
+                before = sentence
+        if len(found) >= 6:
+            break
+    return found[:6]
+
+
+def weighty(text: str) -> frozenset[str]:
+    """The words of a sentence by which it is told from others: longer than three letters and not common ones, in lower case."""
+    return frozenset(word for each in _WORDS.findall(text) if len(word := each.lower().rstrip("s")) > 3 and word not in _COMMON)
+
+
+def _line_at(text: str, start: int, end: int) -> str:
+    first = text.rfind("\n", 0, start) + 1
+    last = text.find("\n", end)
+    return text[first : last if last >= 0 else len(text)].strip()
 
 
 def _names(plain: str, words: tuple[str, ...]) -> bool:
