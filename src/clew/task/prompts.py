@@ -41,6 +41,14 @@ _ACK = re.compile(
     re.IGNORECASE,
 )
 
+TYPED_CHARS_MAX, TYPED_LINES_MAX = 600, 12  # guess: a longer prompt is pasted, at least in part
+ONE_ACT_WORDS_MAX = 7
+_ONE_ACT = re.compile(
+    r"(?:(?:ok|okay|yes|yeah|yep|no|so|and|but|now|then|also|great|good|cool|nice|perfect|thanks|please|alright|let's|let us|can you|could you)\b[,.!]?\s+)*"
+    r"(?:commit|push|run|rerun|re-run|fix|check|look|continue|open|merge|rebase|start|stop|restart|show|tell|read|review|try|test|build|deploy|go|do"
+    r"|explain|update|implement|create|write|add|remove|delete|revert|finish|proceed|investigate|find|give|list|see|have|take|ship|pull|verify|address)\b",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(r"^#{1,4} ", re.MULTILINE)
 _INITIAL = re.compile(r"(?:option |approach )?[A-Za-z0-9]{1,2}\.", re.IGNORECASE)
 _FENCE = re.compile(r"^\s{0,12}(?:```|~~~)")
@@ -133,8 +141,8 @@ DOCUMENT_CHARS_MAX = 40_000
 # What bounds a plan from within, wherever in it: what stays, what is left out, under which condition alone.
 _BOUNDS = re.compile(
     r"\b(?:NOT|ONLY|MUST|NEVER|ALWAYS|NO)\b"
-    r"|^(?:no|only|keep|leave|omit|preserve|follow|reuse|never|also (?:verify|check|update)|(?:still )?need(?:s|ed)?)\b"
-    r"|\b(?:must|never|always|only (?:after|when|if|for|in|on|works?|need|the|once|on)|intentional(?:ly)?|by design|on purpose)\b"
+    r"|^(?i:no|only|keep|leave|omit|preserve|follow|reuse|never|also (?:verify|check|update)|(?:still )?need(?:s|ed)?)\b"
+    r"|: (?:omit|keep|leave|skip)\b|\b(?i:must|never|always|only (?:after|when|if|for|in|on|works?|need|the|once|on)|intentional(?:ly)?|by design|on purpose)\b"
     r"|\b(?:backwards?[- ]compat\w*|no (?:\w+ ){0,2}(?:needed|required|necessary|changes?)|(?:is|are|stays?|remains?"
     r"|left) (?:unchanged|as is|untouched"
     r"|optional|out of scope)|deferred|out of scope|later phase|follow-up|for now|unlike|instead of|rather than|(?:does|do|is|are) not"
@@ -151,10 +159,10 @@ _REPORT = re.compile(
     re.IGNORECASE,
 )
 _PUZZLED = re.compile(r"\b(?:why|not sure|wonder\w*|what if|how come|looks like)\b", re.IGNORECASE)
-_QUESTION = re.compile(r"(?:would|could|should|is|are|do(?! not\b|n'?t\b)|does|did|what|how|why|who)\b", re.IGNORECASE)
+_QUESTION = re.compile(r"(?:would|could|should|is|are|do (?:you|we|i|they|these|those|people|users)|does|did|what|how|why|who)\b", re.IGNORECASE)
 # A wish put as a question: "can we also log that?", but not "can you explain?".
 _WISH = re.compile(
-    r"^(?:(?:ok|okay|yes|yeah|and|so|but|also|then|hmm+|in this [\w -]{1,30}),? )*(?:(?:can|could|should|shall"
+    r"(?:^|[,;:.)–—-] )(?:(?:ok|okay|yes|yeah|and|so|but|also|then|hmm+),? )*(?:(?:can|could|should|shall"
     r"|would) (?:we|you|i)(?: please| maybe)?"
     r"|(?:why don't|how about) (?:we|you))"
     r"(?: also| not| just| please| instead| at least)* (?!see\b|check\b|look\b|explain\b|tell\b|show\b|know\b|have a look\b|find out"
@@ -242,11 +250,33 @@ def binding_sentences(text: str) -> tuple[str, ...]:
         plain = sentence.replace("’", "'")
         if sentence in ruled or (not is_document and _is_binding(plain)):
             found.setdefault(sentence)
-        elif is_document and bounding < RULES_OF_DOCUMENT_MAX and (_ORDER_AT_START.match(plain) or _BOUNDS.search(plain.lstrip("*_ "))):
+        elif is_document and bounding < RULES_OF_DOCUMENT_MAX and _bounds(plain.lstrip("*_ ")):
             bounding += sentence not in found
             found.setdefault(sentence)
     for sentence in ruled:
         found.setdefault(sentence)
+    return tuple(found)
+
+
+def _bounds(sentence: str) -> bool:
+    return _ORDER_AT_START.match(sentence) is not None or _BOUNDS.search(sentence) is not None
+
+
+def said_in_passing(text: str) -> tuple[str, ...]:
+    """Return the sentences of a short prompt that was typed which say something without a word of command, verbatim, in order.
+
+    "the header is sticky on mobile too" binds as much as "make sure that …" does, and no list of words finds it; a question,
+    an assent or an order for a single act ("push it") is left out. Empty for whatever looks pasted.
+    """
+    if len(text) > TYPED_CHARS_MAX or text.startswith("/") or text.count("\n") > TYPED_LINES_MAX:
+        return ()
+    found: dict[str, None] = {}
+    for sentence in _prose(text):
+        plain = sentence.replace("’", "'")
+        words = plain.count(" ") + 1
+        if words >= 4 and not plain.endswith(("?", ":")) and not is_assent(plain) and not (words <= ONE_ACT_WORDS_MAX and _ONE_ACT.match(plain)):
+            if not _QUESTION.match(plain) and not _PUZZLED.search(plain):
+                found.setdefault(sentence)
     return tuple(found)
 
 
@@ -258,7 +288,7 @@ def _is_binding(sentence: str) -> bool:
     if _LABEL.match(sentence) and sentence.count(" ") >= 3:
         return True
     is_order = _ORDER_AT_START.match(sentence) is not None or _ORDER.match(sentence) is not None
-    if sentence.endswith("?") and _WISH.match(sentence):
+    if sentence.endswith("?") and _WISH.search(sentence):
         return True
     if _BINDING.search(sentence):
         if (sentence.endswith("?") or _QUESTION.match(sentence)) and not is_order and not _ASKED_POLITELY.match(sentence):
