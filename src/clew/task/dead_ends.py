@@ -55,13 +55,15 @@ THEORIES_MAX, THEORY_AGE_MAX = 8, 60  # observations; guess
 SHARED_MIN = 3  # words that a theory and what ends it share; guess
 SEARCHES_MAX = 6
 SPOKEN_CHARS_MAX = 4_000
+SHORT_CHARS = 600  # an output as short as this is no listing of somebody's code
 COMPLAINT_CHARS_MIN = 12  # "### Error" says nothing
 RECENT_MAX = 80  # sentences said and lines changed that a correction may speak of; guess
+NEAREST_MAX = 3
 CHANGED_LINES_MAX = 12  # of one edit
 DOINGS_CHARS_MAX = 560
 RESTATED_CHARS_MAX = 240
 EXCERPT_CHARS_MAX = 120
-COMMAND_CHARS_MAX = 200
+COMMAND_CHARS_MAX = 300
 WORDS_CHARS_MAX = 400
 GIST_CHARS_MAX = 200
 BRIEF_CHARS_MIN = 20  # a shorter sentence ("Done.") says nothing of what was done
@@ -293,7 +295,8 @@ class Attempts:
             for sentence, before, is_plain in refutations(text):
                 words = weighty(f"{before} {sentence}")
                 shared, at = max((len(words & weighty(theory)), at) for at, (theory, _) in enumerate(memory.theories))
-                if shared >= (1 if is_plain else SHARED_MIN):
+                at = at if shared or not is_plain else len(memory.theories) - 1  # "that's not it": what was supposed last
+                if shared >= SHARED_MIN or (is_plain and (shared or observation.seq - memory.theories[at][1] <= WAY_AGE_MAX)):
                     theory, _ = memory.theories.pop(at)
                     context = f"{before} {sentence}" if before and is_plain else sentence
                     self._enter(f"theory {theory}", f"Theory: {theory}", context, observation, 0.55 if is_plain else 0.4, "said")
@@ -401,6 +404,9 @@ class Attempts:
             why = _complaint(result.text)
             if why:
                 self._close(act, key, naming, _clip(why), 0.4)
+        elif only_looks and act.failed and (shown := _said(result.text)):
+            self._enter(f"looked {key}", f"{naming} (failed)", shown, result, 0.3, "failed")
+            _put(memory.keys, key, f"looked {key}", KEYS_MAX)
         elif not is_check and not only_looks and line.main:
             reason = "\n".join(lines[:2])
             memory.ways.pop(key, None)
@@ -423,13 +429,9 @@ class Attempts:
         for simple in line.simples if not is_hidden else ():
             if topic := memory.keys.pop(f"program {simple.words[0].rpartition('/')[2]}", ""):
                 self._drop(topic)
-        if (
-            not line.checks
-            and line.main
-            and not is_looking(line.main)
-            and is_error_in_passing(result.text)
-            and (missing := not_there(result.text))
-        ):
+        is_short = len(result.text) <= SHORT_CHARS
+        says_error = is_short or (line.main is not None and not is_looking(line.main) and is_error_in_passing(result.text))
+        if (says_error if not line.checks else is_short) and (missing := not_there(result.text)):
             self._enter(f"passing {key}", f"{self._naming(act)} (said an error)", "\n".join(missing), result, 0.38, "failed")
         if memory.ways and line.main and not line.checks:
             memory.ways.pop(key, None)
@@ -669,6 +671,12 @@ def _gist(message: str) -> str:
     return second
 
 
+def _said(output: str) -> str:
+    """What a look that failed printed of why: its last lines if it printed little, else those that name an error."""
+    lines = [line.strip() for line in output[-2 * SHORT_CHARS :].split("\n") if line.strip() and not line.startswith("Exit code")]
+    return "\n".join(lines[:4] if len(output) <= SHORT_CHARS else [line for line in lines if _ERROR.search(line)][:3])
+
+
 def _complaint(output: str) -> str:
     """The line of a failed call that says most: the first that names an error, else the first that is no heading."""
     lines = [line for each in output[:4000].split("\n") if (line := each.strip("# \t\r")) and not line.startswith("```")]
@@ -693,12 +701,12 @@ def _changed_lines(old: str, new: str) -> list[str]:
 
 
 def _nearest(recent: list[str], words: str, said: str) -> list[str]:
-    """The two of what was said and written lately that share most words with these; the newer of two equals."""
+    """The few of what was said and written lately that share most words with these; the newer of two equals."""
     asked = weighty(words)
     scored = [
         (-shared, -at, each) for at, each in enumerate(recent) if asked and each not in said and (shared := len(asked & weighty(each)))
     ]
-    return list(dict.fromkeys(each for _, _, each in sorted(scored)[:2]))
+    return list(dict.fromkeys(each for _, _, each in sorted(scored)[:NEAREST_MAX]))
 
 
 def _restated(message: str, words: str) -> str:

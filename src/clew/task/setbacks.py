@@ -18,6 +18,8 @@ BEFORE_CHARS_MIN = 24  # a shorter sentence ("Fair point.") gives no reason
 CAUSE_CHARS_MIN = 40  # "The issue is:" names none
 REPORT_CHARS = 1_500  # guess: a message beyond it reports; its obstacles are those of others, unless it says plainly "I was wrong"
 STATEMENTS_MAX = 2  # guess: of one message
+STEM_CHARS = 6  # guess: "expires" and "expired" are one word
+BRIEF_CHARS = 600  # guess: in a message this short what is impossible concerns what was just done
 OUTPUT_CHARS = 4_000  # of each end of an output: refusals of a tool stand at its ends
 
 GAVE_UP, OBSTACLE, CAUSE = 0.75, 0.5, 0.35
@@ -82,6 +84,7 @@ _TURN = re.compile(
 _PIVOT = re.compile(
     r"^(?:wait|hmm+|hold on|oh|ah|actually|oops|unfortunately|turns out|it turns out|interesting|however|ugh|damn)\b",
 )
+_SURPRISED = re.compile(r"^(?:hmm+|oh|ah+|oops|ugh|damn|unfortunately|turns out|it turns out)\b(?!,? (?:good|nice|great|i see|yes|right)\b)")
 _CAUSE = re.compile(
     r"\b(?:root cause|culprit)\b|\bthe (?:real |actual |underlying |main )?(?:issue|problem|bug|cause"
     r"|reason)(?: here)? (?:is|was|turned out)\b"
@@ -290,10 +293,12 @@ def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
             continue
         elif _names(plain, _MEETS) and (met := _OBSTACLE.search(plain)) and not _ABOUT_OTHERS.search(plain[: met.start()]):
             is_turn, is_pivot = _TURN.search(plain) is not None, _PIVOT.match(plain) is not None
-            if is_turn or is_pivot or _TURN.search(after.lower()):
-                is_plain = _IMPOSSIBLE.search(plain) is not None
+            is_plain = _IMPOSSIBLE.search(plain) is not None
+            if is_turn or is_pivot or _TURN.search(after.lower()) or (is_plain and len(message) <= BRIEF_CHARS):
                 weight = round(OBSTACLE + 0.1 * is_pivot + 0.05 * is_plain - 0.1 * (not (is_turn or is_plain or "instead" in after)), 2)
                 found.append((weight, at, Setback(sentence, after, weight)))
+        elif with_causes and len(sentence) >= CAUSE_CHARS_MIN and (_SURPRISED.match(plain) and not _TURN.search(plain)):
+            found.append((CAUSE, at, Setback(sentence, after, CAUSE)))
         elif with_causes and len(sentence) >= CAUSE_CHARS_MIN and _CAUSE.search(plain):
             found.append((CAUSE, at, Setback(sentence, after, CAUSE)))
     found.sort(key=lambda row: (-row[0], row[1]))
@@ -405,7 +410,7 @@ def refutations(message: str) -> list[tuple[str, str, bool]]:
 
 def weighty(text: str) -> frozenset[str]:
     """The words of a sentence by which it is told from others: longer than three letters and not common ones, in lower case."""
-    return frozenset(word for each in _WORDS.findall(text) if len(word := each.lower().rstrip("s")) > 3 and word not in _COMMON)
+    return frozenset(word[:STEM_CHARS] for each in _WORDS.findall(text) if len(word := each.lower().rstrip("s")) > 3 and word not in _COMMON)
 
 
 def _line_at(text: str, start: int, end: int) -> str:
