@@ -28,6 +28,7 @@ from clew.task.prompts import is_assent, sentences, spoken_in_refusal
 from clew.task.setbacks import (
     GAVE_UP,
     closed_way,
+    count_of,
     is_error_in_passing,
     no_answer,
     not_there,
@@ -54,10 +55,11 @@ KEYS_MAX = 64
 THEORIES_MAX, THEORY_AGE_MAX = 8, 60  # observations; guess
 SHARED_MIN = 3  # words that a theory and what ends it share; guess
 SEARCHES_MAX = 6
-SPOKEN_CHARS_MAX = 4_000
+SPOKEN_CHARS_MAX = 1_500  # of one of them
 SHORT_CHARS = 600  # an output as short as this is no listing of somebody's code
 COMPLAINT_CHARS_MIN = 12  # "### Error" says nothing
-RECENT_MAX = 80  # sentences said and lines changed that a correction may speak of; guess
+RECENT_MAX = 20  # messages and edits that a correction may speak of; guess
+TELLING_CHARS_MIN = 14
 NEAREST_MAX = 3
 CHANGED_LINES_MAX = 12  # of one edit
 DOINGS_CHARS_MAX = 560
@@ -146,7 +148,7 @@ class _Memory(msgspec.Struct, omit_defaults=True):
     found: dict[str, _Found] = msgspec.field(default_factory=dict[str, _Found])
     theories: list[tuple[str, int]] = msgspec.field(default_factory=list[tuple[str, int]])
     searched: list[str] = msgspec.field(default_factory=list[str])  # patterns that were not found
-    recent: list[str] = msgspec.field(default_factory=list[str])  # what the agent said and wrote, sentence by sentence, the newest last
+    recent: list[str] = msgspec.field(default_factory=list[str])  # what the agent said and wrote, the newest last
     last: str = ""  # the latest call that did more than look, as a reader would name it
     last_seq: int = -1
     edited: str = ""  # excerpt of the latest edit
@@ -229,7 +231,7 @@ class Attempts:
     def hear(self, words: str, observation: Observation) -> None:
         """See the user's own words; those that turn the agent round end what it was doing."""
         memory = self._memory
-        about = self._doings(words)
+        about = self._doings()
         is_interrupted, memory.is_interrupted = memory.is_interrupted, False
         refused, memory.refused = memory.refused, ""
         topic = ""
@@ -244,7 +246,7 @@ class Attempts:
             weight = max(weight, 0.65) if is_interrupted else weight
             if weight:
                 topic = f"corrected {observation.uuid} {observation.seq}"
-                self._enter(topic, about, _clip(words), observation, weight, "corrected")
+                self._enter(topic, self._spoken_of(about, words), _clip(words), observation, weight, "corrected")
         memory.heard = _Heard(_clip(words), about, observation.uuid, observation.seq, topic)
         memory.said, memory.changed, memory.done = "", [], 0
 
@@ -269,7 +271,14 @@ class Attempts:
                 known.weight = min(0.9, round(known.weight + 0.25 * yielded, 3))
                 self._new[heard.topic] = None
             elif yielded == 1.0 and len(heard.words) > BRIEF_CHARS_MIN:
-                self._enter(f"corrected {heard.uuid} {heard.seq}", heard.about, heard.words, observation, 0.5, "corrected")
+                self._enter(
+                    f"corrected {heard.uuid} {heard.seq}",
+                    self._spoken_of(heard.about, heard.words),
+                    heard.words,
+                    observation,
+                    0.5,
+                    "corrected",
+                )
         self._refute(text, observation)
         age = observation.seq - memory.failure_seq if memory.failure_seq >= 0 else FAILURE_AGE_MAX + 1
         attempt = f" (after: {memory.last})" if memory.last and observation.seq - memory.last_seq <= WAY_AGE_MAX else ""
@@ -285,7 +294,7 @@ class Attempts:
             self._enter(f"said {' '.join(setback.text.lower().split())}", f"{told}{attempt}", reason, observation, setback.weight, "said")
         if text.strip():
             memory.said = _gist(text) or memory.said
-            memory.recent = [*memory.recent, *_tellable(text[:SPOKEN_CHARS_MAX])][-RECENT_MAX:]
+            memory.recent = [*memory.recent[1 - RECENT_MAX :], text[:SPOKEN_CHARS_MAX]]
 
     def _refute(self, text: str, observation: Observation) -> None:
         """A theory that the agent followed, and the sentence that ends it: they share their words, or it says so plainly."""
@@ -294,7 +303,7 @@ class Attempts:
         if memory.theories:
             for sentence, before, is_plain in refutations(text):
                 words = weighty(f"{before} {sentence}")
-                shared, at = max((len(words & weighty(theory)), at) for at, (theory, _) in enumerate(memory.theories))
+                shared, at = max((count_of(words, theory), at) for at, (theory, _) in enumerate(memory.theories))
                 at = at if shared or not is_plain else len(memory.theories) - 1  # "that's not it": what was supposed last
                 if shared >= SHARED_MIN or (is_plain and (shared or observation.seq - memory.theories[at][1] <= WAY_AGE_MAX)):
                     theory, _ = memory.theories.pop(at)
@@ -484,7 +493,7 @@ class Attempts:
             excerpt = _excerpt(old, new)
             edits.append(_Edit(before, after, excerpt, result.seq))
             memory.edited = excerpt or memory.edited
-            memory.recent = [*memory.recent, *(f"`{line}`" for line in _changed_lines(gone, come))][-RECENT_MAX:]
+            memory.recent = [*memory.recent[1 - RECENT_MAX :], _changed_lines(gone, come)]
         if edits:
             _put(memory.edits, path, edits[-EDITS_OF_FILE_MAX:], FILES_MAX)
 
@@ -569,16 +578,18 @@ class Attempts:
 
     # Helpers.
 
-    def _doings(self, words: str) -> str:
-        """What the agent did since the user spoke, in one line, with what it said about what the user now speaks of; "" for nothing."""
+    def _doings(self) -> str:
+        """What the agent did since the user spoke, in one line; "" for nothing."""
         memory = self._memory
         files = ", ".join(memory.changed[-3:])
         if not memory.said and not files:
             return ""
-        changed = f" (changed {files})" if files else ""
-        best = _nearest(memory.recent, words, memory.said)
-        edit = f" {memory.edited}" if memory.edited and files else ""
-        return _clip(" … ".join((*([memory.said] if memory.said else []), *best)) + changed + edit, DOINGS_CHARS_MAX)
+        changed = f"{' ' if memory.said else ''}(changed {files}) {memory.edited}".rstrip() if files else ""
+        return f"{memory.said}{changed}"
+
+    def _spoken_of(self, about: str, words: str) -> str:
+        """What the agent did, and what it said or wrote about that of which the user now speaks."""
+        return _clip(" … ".join((about, *_nearest(self._memory.recent, words, about))), DOINGS_CHARS_MAX)
 
     def _naming(self, act: Act) -> str:
         if act.command:
@@ -690,22 +701,26 @@ def _tellable(message: str) -> list[str]:
         clean
         for line in message.split("\n")
         for sentence in sentences(line)
-        if 16 <= len(clean := sentence.strip(" *_#>-|")) <= WORDS_CHARS_MAX // 2 and " " in clean
+        if TELLING_CHARS_MIN <= len(clean := sentence.strip(" *_#>-|")) <= WORDS_CHARS_MAX // 2 and " " in clean
     ]
 
 
-def _changed_lines(old: str, new: str) -> list[str]:
-    """The first lines that an edit brought, or took where it brought none."""
-    lines = [clean for line in (new or old).split("\n")[:CHANGED_LINES_MAX] if len(clean := line.strip()) >= 12]
-    return [_clip(line, EXCERPT_CHARS_MAX) for line in lines]
+def _changed_lines(old: str, new: str) -> str:
+    """The first lines that an edit brought, or took where it brought none, each as code."""
+    lines = [clean for line in (new or old).split("\n")[:CHANGED_LINES_MAX] if len(clean := line.strip()) >= TELLING_CHARS_MIN]
+    return "\n".join(f"`{_clip(line, EXCERPT_CHARS_MAX)}`" for line in lines)
 
 
 def _nearest(recent: list[str], words: str, said: str) -> list[str]:
-    """The few of what was said and written lately that share most words with these; the newer of two equals."""
+    """The few sentences and lines of what was said and written lately that share most words with these; the newer of two equals."""
     asked = weighty(words)
-    scored = [
-        (-shared, -at, each) for at, each in enumerate(recent) if asked and each not in said and (shared := len(asked & weighty(each)))
-    ]
+    if not asked:
+        return []
+    scored: list[tuple[int, int, str]] = []
+    for chunk in recent:
+        for each in _tellable(chunk):
+            if (shared := count_of(asked, each)) and each not in said:
+                scored.append((-shared, -len(scored), each))
     return list(dict.fromkeys(each for _, _, each in sorted(scored)[:NEAREST_MAX]))
 
 
@@ -717,7 +732,7 @@ def _restated(message: str, words: str) -> str:
         for sentence in sentences(line):
             clean = sentence.strip(" *_>-`")
             if 24 <= len(clean) <= RESTATED_CHARS_MAX and not clean.endswith("?"):
-                shared = len(asked & weighty(clean)) + 2 * ("instead of" in clean or "rather than" in clean or "already" in clean)
+                shared = count_of(asked, clean) + 2 * ("instead of" in clean or "rather than" in clean or "already" in clean)
                 if shared > most:
                     best, most = clean, shared
     return best

@@ -44,9 +44,12 @@ _ACK = re.compile(
 TYPED_CHARS_MAX, TYPED_LINES_MAX = 600, 12  # guess: a longer prompt is pasted, at least in part
 ONE_ACT_WORDS_MAX = 7
 _ONE_ACT = re.compile(
-    r"(?:(?:ok|okay|yes|yeah|yep|no|so|and|but|now|then|also|great|good|cool|nice|perfect|thanks|please|alright|let's|let us|can you|could you)\b[,.!]?\s+)*"
-    r"(?:commit|push|run|rerun|re-run|fix|check|look|continue|open|merge|rebase|start|stop|restart|show|tell|read|review|try|test|build|deploy|go|do"
-    r"|explain|update|implement|create|write|add|remove|delete|revert|finish|proceed|investigate|find|give|list|see|have|take|ship|pull|verify|address)\b",
+    r"(?:(?:ok|okay|yes|yeah|yep|no|so|and|but|now|then|also|great|good|cool|nice|perfect|thanks|please|alright|let's"
+    r"|let us|can you|could you)\b[,.!]?\s+)*"
+    r"(?:commit|push|run|rerun|re-run|fix|check|look|continue|open|merge|rebase|start|stop|restart|show|tell|read"
+    r"|review|try|test|build|deploy|go|do"
+    r"|explain|update|implement|create|write|add|remove|delete|revert|finish|proceed|investigate|find|give|list|see"
+    r"|have|take|ship|pull|verify|address)\b",
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"^#{1,4} ", re.MULTILINE)
@@ -142,7 +145,8 @@ DOCUMENT_CHARS_MAX = 40_000
 _BOUNDS = re.compile(
     r"\b(?:NOT|ONLY|MUST|NEVER|ALWAYS|NO)\b"
     r"|^(?i:no|only|keep|leave|omit|preserve|follow|reuse|never|also (?:verify|check|update)|(?:still )?need(?:s|ed)?)\b"
-    r"|: (?:omit|keep|leave|skip)\b|\b(?i:must|never|always|only (?:after|when|if|for|in|on|works?|need|the|once|on)|intentional(?:ly)?|by design|on purpose)\b"
+    r"|: (?:omit|keep|leave|skip)\b|\b(?i:must|never|always|only (?:after|when|if|for|in|on|works?|need|the|once|on)"
+    r"|intentional(?:ly)?|by design|on purpose)\b"
     r"|\b(?:backwards?[- ]compat\w*|no (?:\w+ ){0,2}(?:needed|required|necessary|changes?)|(?:is|are|stays?|remains?"
     r"|left) (?:unchanged|as is|untouched"
     r"|optional|out of scope)|deferred|out of scope|later phase|follow-up|for now|unlike|instead of|rather than|(?:does|do|is|are) not"
@@ -159,7 +163,9 @@ _REPORT = re.compile(
     re.IGNORECASE,
 )
 _PUZZLED = re.compile(r"\b(?:why|not sure|wonder\w*|what if|how come|looks like)\b", re.IGNORECASE)
-_QUESTION = re.compile(r"(?:would|could|should|is|are|do (?:you|we|i|they|these|those|people|users)|does|did|what|how|why|who)\b", re.IGNORECASE)
+_QUESTION = re.compile(
+    r"(?:would|could|should|is|are|do (?:you|we|i|they|these|those|people|users)|does|did|what|how|why|who)\b", re.IGNORECASE
+)
 # A wish put as a question: "can we also log that?", but not "can you explain?".
 _WISH = re.compile(
     r"(?:^|[,;:.)–—-] )(?:(?:ok|okay|yes|yeah|and|so|but|also|then|hmm+),? )*(?:(?:can|could|should|shall"
@@ -274,9 +280,10 @@ def said_in_passing(text: str) -> tuple[str, ...]:
     for sentence in _prose(text):
         plain = sentence.replace("’", "'")
         words = plain.count(" ") + 1
-        if words >= 4 and not plain.endswith(("?", ":")) and not is_assent(plain) and not (words <= ONE_ACT_WORDS_MAX and _ONE_ACT.match(plain)):
-            if not _QUESTION.match(plain) and not _PUZZLED.search(plain):
-                found.setdefault(sentence)
+        is_one_act = words <= ONE_ACT_WORDS_MAX and _ONE_ACT.match(plain) is not None
+        is_open = plain.endswith(("?", ":")) or _QUESTION.match(plain) or _PUZZLED.search(plain)
+        if words >= 4 and not is_one_act and not is_open and not is_assent(plain):
+            found.setdefault(sentence)
     return tuple(found)
 
 

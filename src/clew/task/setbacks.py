@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from clew.task.prompts import sentences
 
@@ -19,6 +20,9 @@ CAUSE_CHARS_MIN = 40  # "The issue is:" names none
 REPORT_CHARS = 1_500  # guess: a message beyond it reports; its obstacles are those of others, unless it says plainly "I was wrong"
 STATEMENTS_MAX = 2  # guess: of one message
 STEM_CHARS = 6  # guess: "expires" and "expired" are one word
+MESSAGE_CHARS_MAX = 20_000
+THEORY_CHARS_MIN = 30  # a shorter one names no cause
+REFUTING_MAX = 24  # sentences: what refutes a theory stands in front
 BRIEF_CHARS = 600  # guess: in a message this short what is impossible concerns what was just done
 OUTPUT_CHARS = 4_000  # of each end of an output: refusals of a tool stand at its ends
 
@@ -84,7 +88,9 @@ _TURN = re.compile(
 _PIVOT = re.compile(
     r"^(?:wait|hmm+|hold on|oh|ah|actually|oops|unfortunately|turns out|it turns out|interesting|however|ugh|damn)\b",
 )
-_SURPRISED = re.compile(r"^(?:hmm+|oh|ah+|oops|ugh|damn|unfortunately|turns out|it turns out)\b(?!,? (?:good|nice|great|i see|yes|right)\b)")
+_SURPRISED = re.compile(
+    r"^(?:hmm+|oh|ah+|oops|ugh|damn|unfortunately|turns out|it turns out)\b(?!,? (?:good|nice|great|i see|yes|right)\b)"
+)
 _CAUSE = re.compile(
     r"\b(?:root cause|culprit)\b|\bthe (?:real |actual |underlying |main )?(?:issue|problem|bug|cause"
     r"|reason)(?: here)? (?:is|was|turned out)\b"
@@ -184,6 +190,7 @@ _TOO_LARGE = re.compile(
     r"|\btoo many (?:results|matches|tokens)\b"
     r"|\bresponse too large\b|\bmaximum (?:context|output|file) (?:length|size)\b",
 )
+_LARGE = ("exceeds max", "too large", "omitted long", "too many", "maximum ")
 # A look-up that answers that there is no answer.
 _NO_ANSWER = re.compile(
     r"\b(?:there is )?(?:no|any) (?:explicit |specific |direct |clear )?(?:mention|information|documentation|details"
@@ -224,10 +231,13 @@ _IN_ERROR = re.compile(
 
 _THEORY = re.compile(
     r"\b(?:likely|probably|perhaps|maybe|possibly|presumably|suspect\w*|suggests?|my (?:guess|theory|hypothesis)|theory|hypothesis)\b"
-    r"|\b(?:may|might|could|must) (?:have|be|not)\b|\b(?:seems?|looks?|appears?) (?:like|to be|that)\b|\bi (?:think|believe|bet)\b"
+    r"|\b(?:may|might|could|must) (?:have|be|not)\b|\b(?:seems?|looks|appears?) (?:like|to be|that)\b|\bi (?:think|believe|bet)\b"
     r"|\bthe (?:real |actual |root |underlying )?(?:issue|problem|bug|cause|culprit|root cause) (?:is|was|here)\b"
-    r"|\b(?:never|isn['’]t|not) (?:fir|call|trigger|invok)(?:ed|ing)\b",
 )
+_THEORIES = (
+    "likely", "probably", "perhaps", "maybe", "possibly", "presumably", "suspect", "suggest", "guess", "theory", "hypothesis", "may ",
+    "might ", "could ", "must ", "seem", "looks ", "appear", "i think", "i believe", "i bet", "issue", "problem", "bug ", "cause", "culprit",
+)  # fmt: skip
 _SUPPOSES = re.compile(
     r"\b(?:likely|probably|perhaps|maybe|possibly|suspect\w*|suggests?|theory|hypothesis|let me|i['’]ll|i need|should"
     r"|would|(?:may|might|could|must) (?:have|be))\b"
@@ -273,12 +283,7 @@ def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
     """
     is_report = len(message) > REPORT_CHARS
     found: list[tuple[float, int, Setback]] = []
-    every = [
-        (sentence, _OF_A_LIST.match(line) is not None)
-        for line in _outside_fences(message[:20_000])
-        for part in sentences(line)
-        if (sentence := part.strip(" *_#>-"))
-    ]
+    every = _said_in(message[:MESSAGE_CHARS_MAX])
     for at, (sentence, is_listed) in enumerate(every):
         if len(sentence) > SENTENCE_CHARS_MAX or len(sentence) < 8 or sentence.endswith("?"):
             continue
@@ -297,9 +302,11 @@ def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
             if is_turn or is_pivot or _TURN.search(after.lower()) or (is_plain and len(message) <= BRIEF_CHARS):
                 weight = round(OBSTACLE + 0.1 * is_pivot + 0.05 * is_plain - 0.1 * (not (is_turn or is_plain or "instead" in after)), 2)
                 found.append((weight, at, Setback(sentence, after, weight)))
-        elif with_causes and len(sentence) >= CAUSE_CHARS_MIN and (_SURPRISED.match(plain) and not _TURN.search(plain)):
-            found.append((CAUSE, at, Setback(sentence, after, CAUSE)))
-        elif with_causes and len(sentence) >= CAUSE_CHARS_MIN and _CAUSE.search(plain):
+        elif (
+            with_causes
+            and len(sentence) >= CAUSE_CHARS_MIN
+            and (_CAUSE.search(plain) or (_SURPRISED.match(plain) and not _TURN.search(plain)))
+        ):
             found.append((CAUSE, at, Setback(sentence, after, CAUSE)))
     found.sort(key=lambda row: (-row[0], row[1]))
     kept: list[Setback] = []
@@ -339,7 +346,8 @@ def closed_way(output: str) -> tuple[float, str]:
 def too_large(output: str) -> str:
     """The line that says that an output did not fit; "" where nothing does."""
     head = output[:1_000]
-    found = _TOO_LARGE.search(head.lower())
+    plain = head.lower()
+    found = _TOO_LARGE.search(plain) if _names(plain, _LARGE) else None
     return _line_at(head, found.start(), found.end()).removeprefix("<persisted-output>").strip() if found else ""
 
 
@@ -379,13 +387,12 @@ def is_error_in_passing(output: str) -> bool:
 
 def theories(message: str) -> list[str]:
     """Sentences that suppose a cause, verbatim, at most four, the last ones."""
+    if not _names(message.lower(), _THEORIES):
+        return []
     found = [
         sentence
-        for line in _outside_fences(message[:12_000])
-        for part in sentences(line)
-        if 30 <= len(sentence := part.strip(" *_#>-")) <= SENTENCE_CHARS_MAX
-        and not sentence.endswith("?")
-        and _THEORY.search(sentence.lower())
+        for sentence, _ in _said_in(message[:MESSAGE_CHARS_MAX])
+        if THEORY_CHARS_MIN <= len(sentence) <= SENTENCE_CHARS_MAX and sentence[-1] != "?" and _supposes(sentence)
     ]
     return found[-4:]
 
@@ -394,29 +401,50 @@ def refutations(message: str) -> list[tuple[str, str, bool]]:
     """(sentence, the one before it, does it say so plainly) of sentences at the beginning of a message that may refute a theory."""
     found: list[tuple[str, str, bool]] = []
     before = ""
-    for line in _outside_fences(message[:4_000]):
-        for part in sentences(line):
-            sentence = part.strip(" *_#>-")
-            if 12 <= len(sentence) <= SENTENCE_CHARS_MAX:
-                if not sentence.endswith("?") and _REFUTED.search(sentence):
-                    is_plain = _PLAINLY.search(sentence.lower()) is not None
-                    if is_plain or not _SUPPOSES.search(sentence.lower()):
-                        found.append((sentence, before, is_plain))
-                before = sentence
-        if len(found) >= 6:
-            break
+    for sentence, _ in _said_in(message[:MESSAGE_CHARS_MAX])[:REFUTING_MAX]:
+        if 12 <= len(sentence) <= SENTENCE_CHARS_MAX:
+            if sentence[-1] != "?" and _REFUTED.search(sentence):
+                plain = sentence.lower()
+                is_plain = _PLAINLY.search(plain) is not None
+                if is_plain or not _SUPPOSES.search(plain):
+                    found.append((sentence, before, is_plain))
+            before = sentence
     return found[:6]
 
 
 def weighty(text: str) -> frozenset[str]:
     """The words of a sentence by which it is told from others: longer than three letters and not common ones, in lower case."""
-    return frozenset(word[:STEM_CHARS] for each in _WORDS.findall(text) if len(word := each.lower().rstrip("s")) > 3 and word not in _COMMON)
+    return frozenset(
+        word[:STEM_CHARS] for each in _WORDS.findall(text) if len(word := each.lower().rstrip("s")) > 3 and word not in _COMMON
+    )
+
+
+def count_of(words: frozenset[str], text: str) -> int:
+    """How many of these `weighty` words a text holds."""
+    return sum(map(text.lower().__contains__, words))
 
 
 def _line_at(text: str, start: int, end: int) -> str:
     first = text.rfind("\n", 0, start) + 1
     last = text.find("\n", end)
     return text[first : last if last >= 0 else len(text)].strip()
+
+
+def _supposes(sentence: str) -> bool:
+    plain = sentence.lower()
+    return _names(plain, _THEORIES) and _THEORY.search(plain) is not None
+
+
+@lru_cache(maxsize=4)  # several readers ask the same message one after the other
+def _said_in(message: str) -> tuple[tuple[str, bool], ...]:
+    """The sentences of a message outside fences, and of each whether it stands in a list."""
+    return tuple(
+        (sentence, is_listed)
+        for line in _outside_fences(message)
+        for is_listed in (_OF_A_LIST.match(line) is not None,)
+        for part in sentences(line)
+        if (sentence := part.strip(" *_#>-"))
+    )
 
 
 def _names(plain: str, words: tuple[str, ...]) -> bool:

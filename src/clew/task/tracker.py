@@ -341,14 +341,16 @@ class TaskTracker:
             self._plan[task] = PlanStep(word_of(call.arguments, "subject") or step.text, _STATUSES.get(status, step.status))
 
     def _identifiers(self) -> tuple[str, ...]:
+        """The names of the window by their latest mention, the newest last; read backwards, as most of the window is not needed."""
         newest: dict[str, None] = {}
-        for recent in self._window:
+        for recent in reversed(self._window):
             if recent.found is None:
                 recent.found = _identifiers_of(recent.observation, self.root)
-            for name in recent.found:
-                newest.pop(name, None)
-                newest[name] = None
-        return tuple(newest)[-IDENTIFIERS_MAX:]
+            for name in reversed(recent.found):
+                newest.setdefault(name)
+            if len(newest) >= IDENTIFIERS_MAX:
+                break
+        return tuple(newest)[:IDENTIFIERS_MAX][::-1]
 
 
 def observe_task(observations: Iterable[Observation], *, question: str = "", root: str = "") -> TaskState:
