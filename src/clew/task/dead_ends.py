@@ -56,6 +56,7 @@ THEORIES_MAX, THEORY_AGE_MAX = 8, 60  # observations; guess
 SHARED_MIN = 3  # words that a theory and what ends it share; guess
 SEARCHES_MAX = 6
 SPOKEN_CHARS_MAX = 1_500  # of one of them
+TERSE_CHARS = 320  # all of an output as short as this is about the call
 SHORT_CHARS = 600  # an output as short as this is no listing of somebody's code
 COMPLAINT_CHARS_MIN = 12  # "### Error" says nothing
 RECENT_MAX = 20  # messages and edits that a correction may speak of; guess
@@ -88,11 +89,20 @@ _IN_PASSING = re.compile(
 )
 _COMMITTED = re.compile(r"^\[[^\]\n]{1,200} ([0-9a-f]{7,40})\] ([^\n]{1,200})$", re.MULTILINE)
 _NOT_FOUND = re.compile(
-    r"^(?:[\w./-]{1,60}: (?:line \d+: |\d+: )?)?(?:([\w./+-]{1,60}): (?:command )?not found$|command not found: (\S{1,60})$)", re.MULTILINE
+    r"^(?:[\w./-]{1,60}: (?:line \d+: |\d+: )?)?(?:([\w./+-]{1,60}): (?:command )?not found$"
+    r"|command not found: (\S{1,60})$)",
+    re.MULTILINE,
 )
 _INSTALLERS = _words("pip pip3 npm pnpm yarn bun cargo brew apt apt-get uv poetry gem composer conda dnf apk")
 _INSTALLS, _REMOVES = frozenset(("install", "add", "i")), frozenset(("uninstall", "remove", "rm", "un", "purge"))
 _VARYING = re.compile(r"[\w.~-]*/[\w./~-]+|\d+|'[^'\n]{1,80}'|\"[^\"\n]{1,80}\"")  # paths, numbers and quoted names in an error
+_FRAME = re.compile(r"(?:Exit code|Wall time|Output:|Process exited|Chunk ID|Total output)")  # what a client prints around an output
+_REFUSES = re.compile(
+    r"\berror:|^error\b|\bfatal\b|denied|\binvalid\b|\bcannot\b|\bcan['’]t\b|no such|not found|\bunknown\b|\bunable\b"
+    r"|^usage:|refused|could not|not a \w+"
+    r"|\bdoes not\b|timed? ?out",
+    re.IGNORECASE,
+)
 _ERROR = re.compile(r"error|fail|exception|denied|invalid|not |n't|cannot|timeout", re.IGNORECASE)
 _ALL_WELL = re.compile(r"(?:all|everything|done|good|great|perfect|now i|i now)\b", re.IGNORECASE)
 _BACKGROUND = re.compile(r"running in background with ID: (\w{1,40})")
@@ -683,9 +693,9 @@ def _gist(message: str) -> str:
 
 
 def _said(output: str) -> str:
-    """What a look that failed printed of why: its last lines if it printed little, else those that name an error."""
-    lines = [line.strip() for line in output[-2 * SHORT_CHARS :].split("\n") if line.strip() and not line.startswith("Exit code")]
-    return "\n".join(lines[:4] if len(output) <= SHORT_CHARS else [line for line in lines if _ERROR.search(line)][:3])
+    """The lines of a look that failed which say why; "" where it only found nothing."""
+    lines = [line.strip() for line in output[-2 * SHORT_CHARS :].split("\n") if line.strip() and not _FRAME.match(line)]
+    return "\n".join([line for line in lines if len(output) <= TERSE_CHARS or _REFUSES.search(line)][:3])
 
 
 def _complaint(output: str) -> str:

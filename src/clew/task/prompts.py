@@ -48,8 +48,21 @@ _ONE_ACT = re.compile(
     r"|let us|can you|could you)\b[,.!]?\s+)*"
     r"(?:commit|push|run|rerun|re-run|fix|check|look|continue|open|merge|rebase|start|stop|restart|show|tell|read"
     r"|review|try|test|build|deploy|go|do"
-    r"|explain|update|implement|create|write|add|remove|delete|revert|finish|proceed|investigate|find|give|list|see"
+    r"|explain|update|implement|create|propose|reply|write|add|remove|delete|revert|finish|proceed|investigate|find|give|list|see"
     r"|have|take|ship|pull|verify|address)\b",
+    re.IGNORECASE,
+)
+# Told, not asked for: an interjection, what the user did or saw, a symptom.
+_TELLS = re.compile(
+    r"^\W*(?:a+h+|o+h+|argh+|a+r+g+h+|hm+|wow|lol|haha|hi|hey|thanks|thank you)\b"
+    r"|^(?:(?:ok|okay|so|and|but|also|hmm+|yeah)[, ]+)*(?:i(?:'m| am|'ve| have|'ll| will)\b(?! (?:to|prefer))"
+    r"|i (?:suspect|see|saw|got|get|was|did|had|ran|just|continued"
+    r"|noticed|wonder|guess|found|tried|changed|moved|made|fixed|updated|removed|added|merged|pushed|committed)\b"
+    r"|let'?s (?:have a look|look|see|take a look))"
+    r"|^(?:that's|this is|this has|that is|it's|sometimes|first problem|the problem)\b|\b(?:go|going) back\b|\.\.\.$|…$"
+    r"|\b(?:not|n't|no longer|stopped|fails?|failed|failing|broken|still|getting) (?:\w+ing|work(?:s|ing)?"
+    r"|show\w*|load\w*)\b|\bfail(?:s|ed|ing)\b"
+    r"|\berror\b",
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"^#{1,4} ", re.MULTILINE)
@@ -281,7 +294,7 @@ def said_in_passing(text: str) -> tuple[str, ...]:
         plain = sentence.replace("’", "'")
         words = plain.count(" ") + 1
         is_one_act = words <= ONE_ACT_WORDS_MAX and _ONE_ACT.match(plain) is not None
-        is_open = plain.endswith(("?", ":")) or _QUESTION.match(plain) or _PUZZLED.search(plain)
+        is_open = plain.endswith(("?", ":")) or _QUESTION.match(plain) or _PUZZLED.search(plain) or _TELLS.search(plain)
         if words >= 4 and not is_one_act and not is_open and not is_assent(plain):
             found.setdefault(sentence)
     return tuple(found)

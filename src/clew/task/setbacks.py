@@ -236,7 +236,8 @@ _THEORY = re.compile(
 )
 _THEORIES = (
     "likely", "probably", "perhaps", "maybe", "possibly", "presumably", "suspect", "suggest", "guess", "theory", "hypothesis", "may ",
-    "might ", "could ", "must ", "seem", "looks ", "appear", "i think", "i believe", "i bet", "issue", "problem", "bug ", "cause", "culprit",
+    "might ", "could ", "must ", "seem", "looks ", "appear", "i think", "i believe", "i bet", "issue", "problem", "bug ", "cause",
+    "culprit",
 )  # fmt: skip
 _SUPPOSES = re.compile(
     r"\b(?:likely|probably|perhaps|maybe|possibly|suspect\w*|suggests?|theory|hypothesis|let me|i['’]ll|i need|should"
@@ -261,8 +262,7 @@ _REFUTED = re.compile(
     r"|\bnot (?:an? |the |our )(?:[\w-]+ )?(?:issue|problem|cause|bug|reason)\b|\brules? (?:that |this |it )?out\b|\bturn(?:s|ed) out\b"
     r"|\b(?:did|does|is|was|are) (?:in fact|indeed|actually)\b|\b(?:in fact|contrary to|red herring|so it['’]s not|so that['’]s not)\b"
     r"|\b(?:DID|DOES|IS|WAS|NOT|NEVER)\b|\bnever (?:called|used|invoked|executed|reached|set|fires?|fired|runs?|happens?)\b"
-    r"|\b(?:wait|actually|hmm+|oh)\b[,. —–-]|\bi was wrong\b|\b(?:works?|is|are|looks?) (?:fine|correct|right|ok|as expected|already)\b"
-    r"|\b(?:is|are|was|were|does|did|do)(?: not|n['’]t)\b",
+    r"|\bi was wrong\b|\b(?:doesn['’]t|does not|didn['’]t) (?:help|matter|apply)\b",
 )
 
 
@@ -356,7 +356,11 @@ def no_answer(output: str) -> str:
     for line in output[:1_200].split("\n"):
         for part in sentences(line):
             sentence = part.strip(" *_#>-")
-            if 12 <= len(sentence) <= SENTENCE_CHARS_MAX and _NO_ANSWER.search(sentence.lower().replace("*", "")):
+            if (
+                12 <= len(sentence) <= SENTENCE_CHARS_MAX
+                and not sentence.startswith("agentId:")
+                and _NO_ANSWER.search(sentence.lower().replace("*", ""))
+            ):
                 return sentence
     return ""
 
