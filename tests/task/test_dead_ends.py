@@ -72,9 +72,102 @@ def test_a_user_who_turns_the_agent_round_ends_what_it_was_doing(script) -> None
     script.agent("You're right, that is simpler.")
 
     (end,) = ends(script)
-    assert end.text == "I'll add a click debounce to every row component. (changed rows.ts)"
+    assert end.text == "I'll add a click debounce to every row component. (changed rows.ts) `onOpen` became `debounced(onOpen)`"
     assert end.reason == "no, only open on a double click, like the browser does"
     assert end.weight == 0.8
+
+
+def test_a_correction_quotes_what_was_said_of_the_thing_it_speaks_of_and_how_the_agent_puts_it(script) -> None:
+    script.user("share the folder")
+    script.agent("I read the schema first. The invoice table gets a column for the currency. Tests come last.")
+    script.edit("schema.sql", "id int", "id int, currency text")
+    script.user("the currency should not be a column of the invoice, we have accounts for that")
+    script.agent("You're right. The currency belongs to the account instead of the invoice.")
+
+    (end,) = ends(script)
+    assert "The invoice table gets a column for the currency." in end.text
+    assert end.reason.endswith("The currency belongs to the account instead of the invoice.")
+
+
+def test_a_theory_ends_with_the_sentence_that_refutes_it(script) -> None:
+    script.agent("The upload fails because the session token may have expired before the last request.")
+    script.run("grep -rn ttl config", "config/auth.toml:3: ttl = 3600")
+    script.agent("The token lives for an hour. The upload takes four seconds, so that's not the issue.")
+
+    (end,) = ends(script)
+    assert end.text == "Theory: The upload fails because the session token may have expired before the last request."
+    assert end.reason == "The token lives for an hour. The upload takes four seconds, so that's not the issue."
+
+
+def test_a_theory_that_nothing_speaks_of_again_is_none(script) -> None:
+    script.agent("The upload fails because the session token may have expired before the last request.")
+    script.agent("The invoice view is not rounded. I round it now.")
+
+    assert ends(script) == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "output", "text", "reason"),
+    [
+        ("Read", {"file_path": "/home/ada/shop/log.txt"}, "File content (9MB) exceeds maximum allowed size (256KB).",
+         "Read log.txt (too large)",
+         "File content (9MB) exceeds maximum allowed size (256KB)."),
+        ("Grep", {"pattern": "def frobnicate"}, "No matches found", "Searches without a match: `def frobnicate`", "No matches found"),
+        ("WebFetch", {"url": "https://example.org/api", "prompt": "Is there a bulk call?"},
+         "There is **no mention of a bulk call** in this page.",
+         "WebFetch https://example.org/api Is there a bulk call?", "There is **no mention of a bulk call** in this page."),
+    ],
+)  # fmt: skip
+def test_a_look_up_that_gave_nothing_is_a_dead_end(
+    script, tool: str, arguments: dict[str, str], output: str, text: str, reason: str
+) -> None:
+    script.call(tool, arguments, output)
+
+    (end,) = ends(script)
+    assert (end.text, end.reason) == (text, reason)
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("cart_test.go:9:2: undefined: newTestCart\nFAIL", "cart_test.go:9:2: undefined: newTestCart"),
+        (
+            "cart.go:7:2: error is not checked (errcheck)\n\tx, _ := open(name)\n1 issues:",
+            "cart.go:7:2: error is not checked (errcheck) | x, _ := open(name)",
+        ),
+        ("Error: No tests found.\nMake sure that arguments are patterns.", "Error: No tests found."),
+    ],
+)
+def test_a_check_that_says_what_is_not_there_or_not_allowed_is_a_dead_end(script, output: str, reason: str) -> None:
+    script.run("make test", f"Exit code 1\n{output}", fails=True)
+    script.run("make test", "ok")
+
+    (end,) = ends(script)
+    assert (end.text, end.reason) == ("$ make test (failed)", reason)
+
+
+def test_a_command_that_fails_in_the_background_is_known_by_its_own_name(script) -> None:
+    script.run("make web", "Command running in background with ID: b12")
+    script.call("TaskOutput", {"task_id": "b12"}, "error TS2305: Module has no exported member 'Cart'.")
+
+    (end,) = ends(script)
+    assert (end.text, end.reason) == ("$ make web (failed)", "error TS2305: Module has no exported member 'Cart'.")
+
+
+def test_a_program_whose_absence_is_hidden_stays_a_dead_end(script) -> None:
+    script.run("docker ps", "Exit code 127\ncommand not found: docker", fails=True)
+    script.run("docker ps 2>/dev/null || echo none", "none")
+
+    assert [end.text for end in ends(script)] == ["$ docker ps (failed)"]
+
+
+def test_a_tool_that_answers_with_a_heading_is_quoted_by_its_error(script) -> None:
+    script.call(
+        "mcp__browser__click", {"element": "Save", "ref": "e14"}, "### Result\nTimeoutError: e14 is covered by a dialog", is_error=True
+    )
+
+    (end,) = ends(script)
+    assert (end.text, end.reason) == ("mcp__browser__click Save e14 (failed)", "TimeoutError: e14 is covered by a dialog")
 
 
 def test_a_prompt_after_an_interruption_is_a_correction(script) -> None:

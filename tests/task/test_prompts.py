@@ -110,10 +110,37 @@ def test_reports_questions_code_and_logs_bind_nobody(text: str) -> None:
     assert binding_sentences(text) == ()
 
 
-def test_of_a_document_only_orders_bind() -> None:
-    text = "# Plan\n\n## Cart\nThe total must be rounded.\n- Do not rename `Cart`.\n\n## Tax\nRates should never be cached."
+def test_of_a_document_what_orders_or_bounds_binds() -> None:
+    text = (
+        "# Plan\n\n## Cart\nThe total is rounded in the view.\n- Do not rename `Cart`.\n- The command does NOT check the stock.\n\n"
+        "## Tax\nA new file holds the rates. Keep the old table (still needed for invoices)."
+    )
 
-    assert binding_sentences(text) == ("Do not rename `Cart`.",)
+    assert binding_sentences(text) == (
+        "Do not rename `Cart`.",
+        "The command does NOT check the stock.",
+        "Keep the old table (still needed for invoices).",
+    )
+
+
+def test_a_long_document_is_read_whole() -> None:
+    text = f"# Plan\n\n## One\n{'It is so. ' * 400}\n- Never rename `Cart`.\n{'It is so. ' * 400}\n## Two\nEnd."
+
+    assert binding_sentences(text) == ("Never rename `Cart`.",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "can we also log the refusals?",
+        "should we also warn in that block?",
+        "A. is fine, ensure we log",
+        "intentional - keep it local!",
+        "probably makes sense to round that first",
+    ],
+)
+def test_a_wish_or_a_choice_in_passing_binds(text: str) -> None:
+    assert binding_sentences(text) == (text,)
 
 
 def test_what_stands_under_a_heading_of_rules_binds_in_a_document_too() -> None:

@@ -220,7 +220,7 @@ def test_the_agent_saying_so_is_a_dead_end(script) -> None:
     script.agent("If this doesn't work, we try another way later. Users say it doesn't work.")
 
     (end,) = observe_task(script.observations).dead_ends
-    assert (end.text, end.reason) == ("That didn't work.", "FAILED tests/test_cart.py::test_total - assert 3 == 4")
+    assert (end.text, end.reason) == ("That didn't work. (after: $ pytest)", "FAILED tests/test_cart.py::test_total - assert 3 == 4")
 
 
 def test_the_plan_follows_every_kind_of_list(script) -> None:

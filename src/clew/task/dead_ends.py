@@ -25,20 +25,48 @@ from clew.task.commands import Line, Simple, kind_of
 from clew.task.outcomes import telling
 from clew.task.paths import Arguments, patch_of, word_of
 from clew.task.prompts import is_assent, sentences, spoken_in_refusal
-from clew.task.setbacks import GAVE_UP, closed_way, setbacks, turn_round, yields
+from clew.task.setbacks import (
+    GAVE_UP,
+    closed_way,
+    count_of,
+    is_error_in_passing,
+    no_answer,
+    not_there,
+    refutations,
+    setbacks,
+    theories,
+    too_large,
+    turn_round,
+    weighty,
+    yields,
+)
 from clew.task.vocabulary import LOOKING_GIT, LOOKING_PROGRAMS
 
 DEAD_ENDS_MAX = 48  # remembered
-SHOWN_MAX = 15  # of a state: what a hand-off has room for
-SHOWN_MIN, WEIGHT_MIN = 8, 0.45  # guess: beyond eight lines a doubtful one costs more than it saves
+SHOWN_MAX = 25  # of a state: what a hand-off has room for
+SHOWN_MIN, WEIGHT_MIN = 16, 0.3  # guess: beyond eight lines a doubtful one costs more than it saves
+NEWS_MIN = 0.4  # guess: what merely failed is said in a hand-off, and nowhere kept beyond the session
 EDITS_OF_FILE_MAX = 12  # guess: an edit is undone soon or not at all
 FILES_MAX = 200
 FAILURE_AGE_MAX = 40  # observations between a failure and the sentence that it explains; guess
 WAY_AGE_MAX = 14  # observations within which another command replaces one that failed; guess
 WAYS_MAX = 12
 KEYS_MAX = 64
+THEORIES_MAX, THEORY_AGE_MAX = 8, 60  # observations; guess
+SHARED_MIN = 3  # words that a theory and what ends it share; guess
+SEARCHES_MAX = 6
+SPOKEN_CHARS_MAX = 1_500  # of one of them
+TERSE_CHARS = 320  # all of an output as short as this is about the call
+SHORT_CHARS = 600  # an output as short as this is no listing of somebody's code
+COMPLAINT_CHARS_MIN = 12  # "### Error" says nothing
+RECENT_MAX = 20  # messages and edits that a correction may speak of; guess
+TELLING_CHARS_MIN = 14
+NEAREST_MAX = 3
+CHANGED_LINES_MAX = 12  # of one edit
+DOINGS_CHARS_MAX = 560
+RESTATED_CHARS_MAX = 240
 EXCERPT_CHARS_MAX = 120
-COMMAND_CHARS_MAX = 200
+COMMAND_CHARS_MAX = 300
 WORDS_CHARS_MAX = 400
 GIST_CHARS_MAX = 200
 BRIEF_CHARS_MIN = 20  # a shorter sentence ("Done.") says nothing of what was done
@@ -61,17 +89,30 @@ _IN_PASSING = re.compile(
 )
 _COMMITTED = re.compile(r"^\[[^\]\n]{1,200} ([0-9a-f]{7,40})\] ([^\n]{1,200})$", re.MULTILINE)
 _NOT_FOUND = re.compile(
-    r"^(?:[\w./-]{1,60}: (?:line \d+: |\d+: )?)?(?:([\w./+-]{1,60}): (?:command )?not found$|command not found: (\S{1,60})$)", re.MULTILINE
+    r"^(?:[\w./-]{1,60}: (?:line \d+: |\d+: )?)?(?:([\w./+-]{1,60}): (?:command )?not found$"
+    r"|command not found: (\S{1,60})$)",
+    re.MULTILINE,
 )
 _INSTALLERS = _words("pip pip3 npm pnpm yarn bun cargo brew apt apt-get uv poetry gem composer conda dnf apk")
 _INSTALLS, _REMOVES = frozenset(("install", "add", "i")), frozenset(("uninstall", "remove", "rm", "un", "purge"))
 _VARYING = re.compile(r"[\w.~-]*/[\w./~-]+|\d+|'[^'\n]{1,80}'|\"[^\"\n]{1,80}\"")  # paths, numbers and quoted names in an error
+_FRAME = re.compile(r"(?:Exit code|Wall time|Output:|Process exited|Chunk ID|Total output)")  # what a client prints around an output
+_REFUSES = re.compile(
+    r"\berror:|^error\b|\bfatal\b|denied|\binvalid\b|\bcannot\b|\bcan['’]t\b|no such|not found|\bunknown\b|\bunable\b"
+    r"|^usage:|refused|could not|not a \w+"
+    r"|\bdoes not\b|timed? ?out",
+    re.IGNORECASE,
+)
+_ERROR = re.compile(r"error|fail|exception|denied|invalid|not |n't|cannot|timeout", re.IGNORECASE)
 _ALL_WELL = re.compile(r"(?:all|everything|done|good|great|perfect|now i|i now)\b", re.IGNORECASE)
+_BACKGROUND = re.compile(r"running in background with ID: (\w{1,40})")
 _BACK = re.compile(r"HEAD(?:[~^]\d{0,3})+$")
 # Tools of a client whose failures say something of the moment (a stale read, a wrong path), not of a way that is closed.
 _FILE_TOOLS = _words("Read Edit Write MultiEdit NotebookEdit NotebookRead Grep Glob LS TodoWrite TaskUpdate TaskCreate TaskGet TaskList")
 _ASKING_TOOLS = frozenset(("AskUserQuestion", "request_user_input"))
 _PLAN_TOOLS = frozenset(("ExitPlanMode", "exit_plan_mode"))
+_LOOKING_TOOLS = _words("Read Grep Glob LS TodoWrite TaskUpdate TaskCreate TaskGet TaskList ToolSearch BashOutput TaskOutput NotebookRead")
+_ANSWERING_TOOLS = _words("WebFetch WebSearch Task Agent")
 _NAMING = ("description", "url", "query", "pattern", "skill", "subject", "prompt", "input", "plan")
 
 
@@ -115,6 +156,13 @@ class _Memory(msgspec.Struct, omit_defaults=True):
     ways: dict[str, _Way] = msgspec.field(default_factory=dict[str, _Way])
     keys: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # what would take a dead end back: its topic
     found: dict[str, _Found] = msgspec.field(default_factory=dict[str, _Found])
+    theories: list[tuple[str, int]] = msgspec.field(default_factory=list[tuple[str, int]])
+    searched: list[str] = msgspec.field(default_factory=list[str])  # patterns that were not found
+    recent: list[str] = msgspec.field(default_factory=list[str])  # what the agent said and wrote, the newest last
+    last: str = ""  # the latest call that did more than look, as a reader would name it
+    last_seq: int = -1
+    edited: str = ""  # excerpt of the latest edit
+    background: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # commands that run on, by the name that the client gave
     failure: str = ""
     failure_seq: int = -1
     gave_up: str = ""  # the agent's latest sentence that gives something up: it explains what is taken back next
@@ -182,7 +230,8 @@ class Attempts:
         """What changed since this was asked last."""
         if not (self._new or self._gone):
             return _NOTHING
-        found = tuple((topic, _dead_end(self._memory.found[topic])) for topic in self._new if topic in self._memory.found)
+        known = self._memory.found
+        found = tuple((topic, _dead_end(known[topic])) for topic in self._new if topic in known and known[topic].weight >= NEWS_MIN)
         news = News(found, tuple(self._gone))
         self._new, self._gone = {}, {}
         return news
@@ -207,7 +256,7 @@ class Attempts:
             weight = max(weight, 0.65) if is_interrupted else weight
             if weight:
                 topic = f"corrected {observation.uuid} {observation.seq}"
-                self._enter(topic, about, _clip(words), observation, weight, "corrected")
+                self._enter(topic, self._spoken_of(about, words), _clip(words), observation, weight, "corrected")
         memory.heard = _Heard(_clip(words), about, observation.uuid, observation.seq, topic)
         memory.said, memory.changed, memory.done = "", [], 0
 
@@ -221,14 +270,28 @@ class Attempts:
         memory = self._memory
         heard, memory.heard = memory.heard, None
         yielded = yields(text) if heard is not None else 0.0
+        if heard is not None and (known := memory.found.get(heard.topic)) and (restated := _restated(text, heard.words)):
+            known.reason = f"{known.reason}\n{restated}"
+            nearer = _nearest(memory.recent, f"{heard.words} {restated}", known.text)
+            known.text = _clip(" … ".join((known.text, *nearer[:1])), DOINGS_CHARS_MAX)
+            self._new[heard.topic] = None
         if heard is not None and heard.about and yielded:
             known = memory.found.get(heard.topic)
             if known is not None:
                 known.weight = min(0.9, round(known.weight + 0.25 * yielded, 3))
                 self._new[heard.topic] = None
             elif yielded == 1.0 and len(heard.words) > BRIEF_CHARS_MIN:
-                self._enter(f"corrected {heard.uuid} {heard.seq}", heard.about, heard.words, observation, 0.5, "corrected")
+                self._enter(
+                    f"corrected {heard.uuid} {heard.seq}",
+                    self._spoken_of(heard.about, heard.words),
+                    heard.words,
+                    observation,
+                    0.5,
+                    "corrected",
+                )
+        self._refute(text, observation)
         age = observation.seq - memory.failure_seq if memory.failure_seq >= 0 else FAILURE_AGE_MAX + 1
+        attempt = f" (after: {memory.last})" if memory.last and observation.seq - memory.last_seq <= WAY_AGE_MAX else ""
         for setback in setbacks(text, with_causes=age <= WAY_AGE_MAX):
             told, reason = setback.text, memory.failure if age <= 4 else setback.reason
             if setback.weight == GAVE_UP:
@@ -237,9 +300,28 @@ class Attempts:
                 reason = memory.failure if age <= (10 if is_bare else FAILURE_AGE_MAX) else "" if is_bare else setback.reason
                 reason = heard.words if yielded and heard else reason
                 memory.gave_up, memory.gave_up_seq = _clip(f"{setback.text} {setback.reason}", GIST_CHARS_MAX), observation.seq
-            self._enter(f"said {' '.join(setback.text.lower().split())}", told, reason, observation, setback.weight, "said")
+            reason = reason if reason == setback.reason or not setback.reason or told != setback.text else f"{reason}\n{setback.reason}"
+            self._enter(f"said {' '.join(setback.text.lower().split())}", f"{told}{attempt}", reason, observation, setback.weight, "said")
         if text.strip():
             memory.said = _gist(text) or memory.said
+            memory.recent = [*memory.recent[1 - RECENT_MAX :], text[:SPOKEN_CHARS_MAX]]
+
+    def _refute(self, text: str, observation: Observation) -> None:
+        """A theory that the agent followed, and the sentence that ends it: they share their words, or it says so plainly."""
+        memory = self._memory
+        memory.theories = [known for known in memory.theories if observation.seq - known[1] <= THEORY_AGE_MAX]
+        if memory.theories:
+            for sentence, before, is_plain in refutations(text):
+                words = weighty(f"{before} {sentence}")
+                shared, at = max((count_of(words, theory), at) for at, (theory, _) in enumerate(memory.theories))
+                at = at if shared or not is_plain else len(memory.theories) - 1  # "that's not it": what was supposed last
+                if shared >= SHARED_MIN or (is_plain and (shared or observation.seq - memory.theories[at][1] <= WAY_AGE_MAX)):
+                    theory, _ = memory.theories.pop(at)
+                    context = f"{before} {sentence}" if before and is_plain else sentence
+                    self._enter(f"theory {theory}", f"Theory: {theory}", context, observation, 0.55 if is_plain else 0.4, "said")
+                    if not memory.theories:
+                        break
+        memory.theories = [*memory.theories, *((theory, observation.seq) for theory in theories(text))][-THEORIES_MAX:]
 
     # What was done.
 
@@ -251,9 +333,12 @@ class Attempts:
             self._refuse(act, key)
             return
         memory.done += 1
+        self._look_up(act)
         if act.failed or act.failed is None:
+            self._note_last(act)
             self._fail(act, key)
             return
+        self._note_last(act)
         if topic := memory.keys.pop(key, ""):
             self._drop(topic)
         for path, old, new in _replacements(act.tool, act.arguments):
@@ -265,6 +350,35 @@ class Attempts:
             self._enter(f"plan {step}", f"step of the plan, given up: {step}", "", result, 0.4, "said")
         if act.line:
             self._ran(act, act.line, key)
+
+    def _note_last(self, act: Act) -> None:
+        line = act.line
+        if line and (named := _BACKGROUND.search(act.result.text[:300])):
+            _put(self._memory.background, named[1], self._naming(act), WAYS_MAX)
+        if (line and (line.main is None or is_looking(line.main)) and not line.checks) or (not line and act.tool in _LOOKING_TOOLS):
+            return
+        self._memory.last, self._memory.last_seq = _clip(self._naming(act), EXCERPT_CHARS_MAX), act.result.seq
+
+    def _look_up(self, act: Act) -> None:
+        """A look-up that found nothing, or more than fits."""
+        text = act.result.text
+        if why := too_large(text):
+            where = self._naming(act)
+            self._enter(f"large {act.tool} {where[:60]}", f"{where} (too large)", why, act.result, 0.5, "failed")
+        elif act.tool in ("TaskOutput", "BashOutput"):
+            name = word_of(act.arguments, "task_id", "bash_id", "shell_id")
+            if (command := self._memory.background.get(name)) and (missing := not_there(text)):
+                self._enter(f"background {name}", f"{command} (failed)", "\n".join(missing), act.result, 0.42, "failed")
+        elif act.tool in ("Grep", "Glob") and text.startswith(("No matches found", "No files found")):
+            memory, pattern = self._memory, word_of(act.arguments, "pattern")
+            if pattern and pattern not in memory.searched:
+                memory.searched = [*memory.searched, _clip(pattern, 60)][-SEARCHES_MAX:]
+                shown = ", ".join(f"`{each}`" for each in memory.searched)
+                self._enter("searched", f"Searches without a match: {shown}", text.split("\n")[0], act.result, 0.35, "failed")
+        elif act.tool in _ANSWERING_TOOLS and (why := no_answer(text)):
+            about = _clip(" ".join(word_of(act.arguments, "prompt", "query", "description").split()), EXCERPT_CHARS_MAX)
+            where = word_of(act.arguments, "url", "subagent_type")
+            self._enter(f"asked {act.tool} {where} {about}", f"{act.tool} {where} {about}", why, act.result, 0.45, "failed")
 
     def _refuse(self, act: Act, key: str) -> None:
         if act.tool in _ASKING_TOOLS:
@@ -299,14 +413,21 @@ class Attempts:
         if is_check and (weight < 0.6 or len(result.text) > 1500):  # what a test prints of its subject is no refusal of the tool
             weight = 0.0
         naming = self._naming(act)
+        missing = not_there(result.text) if line and not only_looks and (is_check or not weight) else []
         if weight:
             self._close(act, key, naming, why, weight)
+        elif missing:
+            topic = f"missing {_VARYING.sub('#', missing[0].lower())[:80] if is_check else key}"
+            self._enter(topic, f"{naming} (failed)", "\n".join(missing), result, 0.42, "failed")
         elif line is None:
-            why = next((text for text in result.text.split("\n") if text.strip()), "")
+            why = _complaint(result.text)
             if why:
-                self._close(act, key, naming, _clip(why.strip()), 0.4)
+                self._close(act, key, naming, _clip(why), 0.4)
+        elif only_looks and act.failed and (shown := _said(result.text)):
+            self._enter(f"looked {key}", f"{naming} (failed)", shown, result, 0.3, "failed")
+            _put(memory.keys, key, f"looked {key}", KEYS_MAX)
         elif not is_check and not only_looks and line.main:
-            reason = lines[0] if lines else ""
+            reason = "\n".join(lines[:2])
             memory.ways.pop(key, None)
             _put(memory.ways, key, _Way(kind_of(line.main), naming, reason, result.uuid, result.seq), WAYS_MAX)
 
@@ -323,9 +444,14 @@ class Attempts:
         if "not found" in result.text[:2000] and (missing := _NOT_FOUND.search(result.text[:2000])):
             self._close(act, key, self._naming(act), missing[0].strip(), 0.6)  # behind a pipe, or followed by `;`
             return
-        for simple in line.simples:
+        is_hidden = "||" in act.command or "/dev/null" in act.command or not result.text.strip()
+        for simple in line.simples if not is_hidden else ():
             if topic := memory.keys.pop(f"program {simple.words[0].rpartition('/')[2]}", ""):
                 self._drop(topic)
+        is_short = len(result.text) <= SHORT_CHARS
+        says_error = is_short or (line.main is not None and not is_looking(line.main) and is_error_in_passing(result.text))
+        if (says_error if not line.checks else is_short) and (missing := not_there(result.text)):
+            self._enter(f"passing {key}", f"{self._naming(act)} (said an error)", "\n".join(missing), result, 0.38, "failed")
         if memory.ways and line.main and not line.checks:
             memory.ways.pop(key, None)
             kind = kind_of(line.main)
@@ -374,7 +500,10 @@ class Attempts:
                     self._enter(topic, f"{path}: {earlier.excerpt}, put back", reason, result, 0.8 if reason else 0.55, "reverted")
                 break
         else:
-            edits.append(_Edit(before, after, _excerpt(old, new), result.seq))
+            excerpt = _excerpt(old, new)
+            edits.append(_Edit(before, after, excerpt, result.seq))
+            memory.edited = excerpt or memory.edited
+            memory.recent = [*memory.recent[1 - RECENT_MAX :], _changed_lines(gone, come)]
         if edits:
             _put(memory.edits, path, edits[-EDITS_OF_FILE_MAX:], FILES_MAX)
 
@@ -465,8 +594,12 @@ class Attempts:
         files = ", ".join(memory.changed[-3:])
         if not memory.said and not files:
             return ""
-        changed = f"{' ' if memory.said else ''}(changed {files})" if files else ""
+        changed = f"{' ' if memory.said else ''}(changed {files}) {memory.edited}".rstrip() if files else ""
         return f"{memory.said}{changed}"
+
+    def _spoken_of(self, about: str, words: str) -> str:
+        """What the agent did, and what it said or wrote about that of which the user now speaks."""
+        return _clip(" … ".join((about, *_nearest(self._memory.recent, words, about))), DOINGS_CHARS_MAX)
 
     def _naming(self, act: Act) -> str:
         if act.command:
@@ -480,6 +613,7 @@ class Attempts:
             excerpt = next((change for change in changes if change), "")
             return f"{act.tool} {act.named(path) or path}{f': {excerpt}' if excerpt else ''}"
         what = next((text for key in _NAMING if (text := word_of(act.arguments, key))), "")
+        what = what or " ".join(str(value) for value in act.arguments.values() if isinstance(value, str | int | float) and value != "")
         return f"{act.tool} {_clip(' '.join(what.lstrip('# ').split()), GIST_CHARS_MAX)}".strip()
 
     def _change(self, path: str) -> None:
@@ -556,6 +690,62 @@ def _gist(message: str) -> str:
                     return _clip(clean, GIST_CHARS_MAX)
                 second = second or _clip(clean, GIST_CHARS_MAX)
     return second
+
+
+def _said(output: str) -> str:
+    """The lines of a look that failed which say why; "" where it only found nothing."""
+    lines = [line.strip() for line in output[-2 * SHORT_CHARS :].split("\n") if line.strip() and not _FRAME.match(line)]
+    return "\n".join([line for line in lines if len(output) <= TERSE_CHARS or _REFUSES.search(line)][:3])
+
+
+def _complaint(output: str) -> str:
+    """The line of a failed call that says most: the first that names an error, else the first that is no heading."""
+    lines = [line for each in output[:4000].split("\n") if (line := each.strip("# \t\r")) and not line.startswith("```")]
+    longer = [line for line in lines if len(line) >= COMPLAINT_CHARS_MIN]
+    return next((line for line in longer if _ERROR.search(line)), next(iter(longer or lines), ""))
+
+
+def _tellable(message: str) -> list[str]:
+    """The sentences and the lines of code of a message that could name an attempt."""
+    return [
+        clean
+        for line in message.split("\n")
+        for sentence in sentences(line)
+        if TELLING_CHARS_MIN <= len(clean := sentence.strip(" *_#>-|")) <= WORDS_CHARS_MAX // 2 and " " in clean
+    ]
+
+
+def _changed_lines(old: str, new: str) -> str:
+    """The first lines that an edit brought, or took where it brought none, each as code."""
+    lines = [clean for line in (new or old).split("\n")[:CHANGED_LINES_MAX] if len(clean := line.strip()) >= TELLING_CHARS_MIN]
+    return "\n".join(f"`{_clip(line, EXCERPT_CHARS_MAX)}`" for line in lines)
+
+
+def _nearest(recent: list[str], words: str, said: str) -> list[str]:
+    """The few sentences and lines of what was said and written lately that share most words with these; the newer of two equals."""
+    asked = weighty(words)
+    if not asked:
+        return []
+    scored: list[tuple[int, int, str]] = []
+    for chunk in recent:
+        for each in _tellable(chunk):
+            if (shared := count_of(asked, each)) and each not in said:
+                scored.append((-shared, -len(scored), each))
+    return list(dict.fromkeys(each for _, _, each in sorted(scored)[:NEAREST_MAX]))
+
+
+def _restated(message: str, words: str) -> str:
+    """The sentence at the beginning of an answer that says most of what the user complained of; ""."""
+    asked = weighty(words)
+    best, most = "", 0
+    for line in message[:2000].split("\n"):
+        for sentence in sentences(line):
+            clean = sentence.strip(" *_>-`")
+            if 24 <= len(clean) <= RESTATED_CHARS_MAX and not clean.endswith("?"):
+                shared = count_of(asked, clean) + 2 * ("instead of" in clean or "rather than" in clean or "already" in clean)
+                if shared > most:
+                    best, most = clean, shared
+    return best
 
 
 def _is_bow(sentence: str) -> bool:

@@ -41,6 +41,32 @@ _ACK = re.compile(
     re.IGNORECASE,
 )
 
+TYPED_CHARS_MAX, TYPED_LINES_MAX = 600, 12  # guess: a longer prompt is pasted, at least in part
+ONE_ACT_WORDS_MAX = 7
+_ONE_ACT = re.compile(
+    r"(?:(?:ok|okay|yes|yeah|yep|no|so|and|but|now|then|also|great|good|cool|nice|perfect|thanks|please|alright|let's"
+    r"|let us|can you|could you)\b[,.!]?\s+)*"
+    r"(?:commit|push|run|rerun|re-run|fix|check|look|continue|open|merge|rebase|start|stop|restart|show|tell|read"
+    r"|review|try|test|build|deploy|go|do"
+    r"|explain|update|implement|create|propose|reply|write|add|remove|delete|revert|finish|proceed|investigate|find|give|list|see"
+    r"|have|take|ship|pull|verify|address)\b",
+    re.IGNORECASE,
+)
+# Told, not asked for: an interjection, what the user did or saw, a symptom.
+_TELLS = re.compile(
+    r"^\W*(?:a+h+|o+h+|argh+|a+r+g+h+|hm+|wow|lol|haha|hi|hey|thanks|thank you)\b"
+    r"|^(?:(?:ok|okay|so|and|but|also|hmm+|yeah)[, ]+)*(?:i(?:'m| am|'ve| have|'ll| will)\b(?! (?:to|prefer))"
+    r"|i (?:suspect|see|saw|got|get|was|did|had|ran|just|continued"
+    r"|noticed|wonder|guess|found|tried|changed|moved|made|fixed|updated|removed|added|merged|pushed|committed)\b"
+    r"|let'?s (?:have a look|look|see|take a look))"
+    r"|^(?:that's|this is|this has|that is|it's|sometimes|first problem|the problem)\b|\b(?:go|going) back\b|\.\.\.$|…$"
+    r"|\b(?:not|n't|no longer|stopped|fails?|failed|failing|broken|still|getting) (?:\w+ing|work(?:s|ing)?"
+    r"|show\w*|load\w*)\b|\bfail(?:s|ed|ing)\b"
+    r"|\berror\b",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"^#{1,4} ", re.MULTILINE)
+_INITIAL = re.compile(r"(?:option |approach )?[A-Za-z0-9]{1,2}\.", re.IGNORECASE)
 _FENCE = re.compile(r"^\s{0,12}(?:```|~~~)")
 _NOT_PROSE = re.compile(
     r"^\s{0,40}(?:[>|$#{}\[\]<]|\d{4}-\d\d-\d\d|\d\d:\d\d|[+@-]{3}|\+ ?\w|at \S{1,200}[(:]|File \"|(?:import"
@@ -92,6 +118,11 @@ _WANTED = re.compile(
     r"|raise|lower|increase|reduce) (?:it|that|this|them) to \S"
     r"|\bbefore (?:you|we|doing|going|commit\w*|push\w*|merg\w*|start\w*|chang\w*|continu\w*|anything)\b"
     r"|\bthe only way\b|\bonly (?:the|for|in|on|via|by|first)\b"
+    r"|\b(?:makes sense|better|best|good idea|preferable|important|enough|sufficient) (?:to|if|that)\b"
+    r"|\bfor this (?:phase|pr|change|version|release|iteration|step|time)\b|\bdo the [\w-]+ (?:fix|one|option|thing"
+    r"|version|way|approach|change)\b"
+    r"|[-–—,:;] (?:keep|leave|use|put|call|make) (?:it|this|that|them|the|those|these)\b|\b(?:is|are) intentional\b"
+    r"|\bi thought (?:we|you|it|that)\b|\bthinking of\b|\b(?:seems|sounds|looks) like (?:a good|the (?:right|best))\b"
     r"|\bis acceptable\b|\bas long as\b|\bit'?s (?:ok|okay|fine) (?:to|if)\b|\bfeel free to\b|\b(?:you|i) can (?:ignore"
     r"|skip|assume|safely|be safely)\b|\bsafely ignored\b|\bignore (?:the|that|this|any|all)\b",
     re.IGNORECASE,
@@ -121,6 +152,19 @@ _RULES_HEADING = re.compile(
     re.IGNORECASE,
 )
 RULES_OF_SECTION_MAX = 16  # guess: a longer list is a specification, and stands in the prompt itself
+RULES_OF_DOCUMENT_MAX = 32  # guess: of one plan that is handed over, the first
+DOCUMENT_CHARS_MAX = 40_000
+# What bounds a plan from within, wherever in it: what stays, what is left out, under which condition alone.
+_BOUNDS = re.compile(
+    r"\b(?:NOT|ONLY|MUST|NEVER|ALWAYS|NO)\b"
+    r"|^(?i:no|only|keep|leave|omit|preserve|follow|reuse|never|also (?:verify|check|update)|(?:still )?need(?:s|ed)?)\b"
+    r"|: (?:omit|keep|leave|skip)\b|\b(?i:must|never|always|only (?:after|when|if|for|in|on|works?|need|the|once|on)"
+    r"|intentional(?:ly)?|by design|on purpose)\b"
+    r"|\b(?:backwards?[- ]compat\w*|no (?:\w+ ){0,2}(?:needed|required|necessary|changes?)|(?:is|are|stays?|remains?"
+    r"|left) (?:unchanged|as is|untouched"
+    r"|optional|out of scope)|deferred|out of scope|later phase|follow-up|for now|unlike|instead of|rather than|(?:does|do|is|are) not"
+    r"|doesn't|don't|without (?:changing|breaking|touching))\b",
+)
 # A negation that reports or asks, and binds nobody: "I don't think so", "it must have been".
 _REPORT = re.compile(
     r"\b(?:i|we|they|it|you|he|she|that|this|which|who|users?|people|there|why|these|those|\w+s)\s+(?:just |really |still "
@@ -132,7 +176,19 @@ _REPORT = re.compile(
     re.IGNORECASE,
 )
 _PUZZLED = re.compile(r"\b(?:why|not sure|wonder\w*|what if|how come|looks like)\b", re.IGNORECASE)
-_QUESTION = re.compile(r"(?:would|could|should|is|are|do(?! not\b|n'?t\b)|does|did|what|how|why|who)\b", re.IGNORECASE)
+_QUESTION = re.compile(
+    r"(?:would|could|should|is|are|do (?:you|we|i|they|these|those|people|users)|does|did|what|how|why|who)\b", re.IGNORECASE
+)
+# A wish put as a question: "can we also log that?", but not "can you explain?".
+_WISH = re.compile(
+    r"(?:^|[,;:.)–—-] )(?:(?:ok|okay|yes|yeah|and|so|but|also|then|hmm+),? )*(?:(?:can|could|should|shall"
+    r"|would) (?:we|you|i)(?: please| maybe)?"
+    r"|(?:why don't|how about) (?:we|you))"
+    r"(?: also| not| just| please| instead| at least)* (?!see\b|check\b|look\b|explain\b|tell\b|show\b|know\b|have a look\b|find out"
+    r"|verify\b|confirm\b|remind\b|help\b|review\b|investigate\b|understand\b|continue\b|try\b|give\b|list\b|describe\b"
+    r"|do (?:it|this|that)\b)[a-z]+ \S",
+    re.IGNORECASE,
+)
 _ASKED_POLITELY = re.compile(r"^(?:(?:ok|okay|and|so|also|please),? )*(?:can|could|would|will) you\b", re.IGNORECASE)
 _ORDER_AT_START = re.compile(
     r"^(?:please |so |and |but |also |just |ok,? |can you |could you )*(?:never|always|do not|don'?t|only|make sure|ensure"
@@ -183,7 +239,10 @@ def answers(text: str) -> tuple[str, ...]:
 
 def sentences(line: str) -> list[str]:
     """Return the sentences of one line of prose; full stops inside names and numbers end nothing."""
-    return [sentence for part in _SENTENCE.findall(line) if (sentence := part.strip(" \t\r,;"))]
+    found = [sentence for part in _SENTENCE.findall(line) if (sentence := part.strip(" \t\r,;"))]
+    if len(found) > 1 and len(found[0]) <= 12 and _INITIAL.fullmatch(found[0]):  # "A. is fine"
+        found[:2] = [f"{found[0]} {found[1]}"]
+    return found
 
 
 def is_assent(text: str) -> bool:
@@ -195,22 +254,49 @@ def binding_sentences(text: str) -> tuple[str, ...]:
     """Return the sentences of a prompt that forbid, demand, choose, bound or correct something, verbatim, in order, each once.
 
     Only prose is read: no fences, quotes, tables, log lines or code; of a pasted text only its two ends. In a
-    document (a prompt with headings) only orders at the start of a sentence count, as its "must" describes the product,
-    and what stands under a heading that announces rules.
+    document (a prompt with headings), which is read whole, the first RULES_OF_DOCUMENT_MAX sentences count that order or
+    bound something, and what stands under a heading that announces rules.
     """
-    is_document = len(re.findall(r"^#{1,4} ", text, re.MULTILINE)) >= 2
-    ruled = _under_rules(text) if len(text) <= 4 * PASTE_CHARS_MIN else []
-    if len(text) > PASTE_CHARS_MIN:
+    is_document = len(_HEADING.findall(text[:DOCUMENT_CHARS_MAX])) >= 2
+    ruled = _under_rules(text) if len(text) <= DOCUMENT_CHARS_MAX else []
+    bounding = 0
+    if len(text) > PASTE_CHARS_MIN and not (is_document and len(text) <= DOCUMENT_CHARS_MAX):
         text = f"{text[:PASTE_END_CHARS]}\n\n{text[-PASTE_END_CHARS:]}"
     found: dict[str, None] = {}
     for sentence in _prose(text):
         if len(sentence) > SENTENCE_CHARS_MAX or " " not in sentence:
             continue
         plain = sentence.replace("’", "'")
-        if sentence in ruled or (_ORDER_AT_START.match(plain) if is_document else _is_binding(plain)):
+        if sentence in ruled or (not is_document and _is_binding(plain)):
+            found.setdefault(sentence)
+        elif is_document and bounding < RULES_OF_DOCUMENT_MAX and _bounds(plain.lstrip("*_ ")):
+            bounding += sentence not in found
             found.setdefault(sentence)
     for sentence in ruled:
         found.setdefault(sentence)
+    return tuple(found)
+
+
+def _bounds(sentence: str) -> bool:
+    return _ORDER_AT_START.match(sentence) is not None or _BOUNDS.search(sentence) is not None
+
+
+def said_in_passing(text: str) -> tuple[str, ...]:
+    """Return the sentences of a short prompt that was typed which say something without a word of command, verbatim, in order.
+
+    "the header is sticky on mobile too" binds as much as "make sure that …" does, and no list of words finds it; a question,
+    an assent or an order for a single act ("push it") is left out. Empty for whatever looks pasted.
+    """
+    if len(text) > TYPED_CHARS_MAX or text.startswith("/") or text.count("\n") > TYPED_LINES_MAX:
+        return ()
+    found: dict[str, None] = {}
+    for sentence in _prose(text):
+        plain = sentence.replace("’", "'")
+        words = plain.count(" ") + 1
+        is_one_act = words <= ONE_ACT_WORDS_MAX and _ONE_ACT.match(plain) is not None
+        is_open = plain.endswith(("?", ":")) or _QUESTION.match(plain) or _PUZZLED.search(plain) or _TELLS.search(plain)
+        if words >= 4 and not is_one_act and not is_open and not is_assent(plain):
+            found.setdefault(sentence)
     return tuple(found)
 
 
@@ -222,6 +308,8 @@ def _is_binding(sentence: str) -> bool:
     if _LABEL.match(sentence) and sentence.count(" ") >= 3:
         return True
     is_order = _ORDER_AT_START.match(sentence) is not None or _ORDER.match(sentence) is not None
+    if sentence.endswith("?") and _WISH.search(sentence):
+        return True
     if _BINDING.search(sentence):
         if (sentence.endswith("?") or _QUESTION.match(sentence)) and not is_order and not _ASKED_POLITELY.match(sentence):
             return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from clew.task.prompts import sentences
 
@@ -18,6 +19,11 @@ BEFORE_CHARS_MIN = 24  # a shorter sentence ("Fair point.") gives no reason
 CAUSE_CHARS_MIN = 40  # "The issue is:" names none
 REPORT_CHARS = 1_500  # guess: a message beyond it reports; its obstacles are those of others, unless it says plainly "I was wrong"
 STATEMENTS_MAX = 2  # guess: of one message
+STEM_CHARS = 6  # guess: "expires" and "expired" are one word
+MESSAGE_CHARS_MAX = 20_000
+THEORY_CHARS_MIN = 30  # a shorter one names no cause
+REFUTING_MAX = 24  # sentences: what refutes a theory stands in front
+BRIEF_CHARS = 600  # guess: in a message this short what is impossible concerns what was just done
 OUTPUT_CHARS = 4_000  # of each end of an output: refusals of a tool stand at its ends
 
 GAVE_UP, OBSTACLE, CAUSE = 0.75, 0.5, 0.35
@@ -82,6 +88,9 @@ _TURN = re.compile(
 _PIVOT = re.compile(
     r"^(?:wait|hmm+|hold on|oh|ah|actually|oops|unfortunately|turns out|it turns out|interesting|however|ugh|damn)\b",
 )
+_SURPRISED = re.compile(
+    r"^(?:hmm+|oh|ah+|oops|ugh|damn|unfortunately|turns out|it turns out)\b(?!,? (?:good|nice|great|i see|yes|right)\b)"
+)
 _CAUSE = re.compile(
     r"\b(?:root cause|culprit)\b|\bthe (?:real |actual |underlying |main )?(?:issue|problem|bug|cause"
     r"|reason)(?: here)? (?:is|was|turned out)\b"
@@ -136,7 +145,10 @@ _TURNS_ROUND = re.compile(
     r"|\btoo (?:complex|complicated|much|long|many|verbose|big|clever|intrusive)\b|\bover-?(?:engineer\w*|complicat\w*"
     r"|kill)\b|\bi would have expected\b|\b(?:another|same|new) (?:error|issue|problem|failure|bug)\b"
     r"|\b(?:made? (?:it|that|this) up|hallucinat\w+)\b|\bwon['’]?t work\b"
-    r"|\bkick(?:s|ing)? the can\b",
+    r"|\bkick(?:s|ing)? the can\b|\b(?:there(?:['’]s| is| are)|we|you|i|that|it) (?:already|have already)\b"
+    r"|\balready (?:exists?|there|has|have|got)\b|\btechnically\b"
+    r"|\bstill \w+ing\b|\b(?:does|do|is|are|was|were|did|should|can|has|have)(?: not|n['’]?t)\b|\bcannot\b|\bnot (?:the"
+    r"|a|an|all|only|every\w*)\b|\bmight be\b",
     re.IGNORECASE,
 )
 _ASKS_ONLY = re.compile(
@@ -172,6 +184,87 @@ _DENIED = re.compile(
     r"|\bimport cycle\b",
 )
 
+# The way is open, but not whole: what was asked for does not fit.
+_TOO_LARGE = re.compile(
+    r"exceeds maximum allowed|^(?:<persisted-output>\n)?output too large|^(?:[^\n]{0,120}:)?\[omitted long"
+    r"|\btoo many (?:results|matches|tokens)\b"
+    r"|\bresponse too large\b|\bmaximum (?:context|output|file) (?:length|size)\b",
+)
+_LARGE = ("exceeds max", "too large", "omitted long", "too many", "maximum ")
+# A look-up that answers that there is no answer.
+_NO_ANSWER = re.compile(
+    r"\b(?:there is )?(?:no|any) (?:explicit |specific |direct |clear )?(?:mention|information|documentation|details"
+    r"|reference|evidence|answer)s?\b"
+    r"|\b(?:does not|doesn['’]?t|do not|don['’]?t|did not|didn['’]?t|is not|isn['’]?t|are not"
+    r"|not) (?:\w+ly )?(?:mention|document|describe|contain|include"
+    r"|specify|explain|provide|support|list|cover|exist|available|documented|mentioned|specified|supported|accessible|present)\w*\b"
+    r"|\b(?:cannot|can['’]?t|could not|couldn['’]?t|unable to) (?:give|provide|access|find|determine|retrieve|answer"
+    r"|locate|fetch|complete|be)\b"
+    r"|\bunavailable\b",
+)
+# What a compiler, a test runner or a system says of something that is not there or not free, whatever the code around it does.
+_NOT_THERE = re.compile(
+    r"\bundefined: \S|\bhas no (?:exported member|attribute|field|method|member)\b|\bcannot find (?:name|symbol|module"
+    r"|package|type|macro|function|value|crate)\b"
+    r"|\bis not defined\b|\bno tests? (?:found|ran|files?|matching)\b|\bno tests to run\b|\baddress already in use\b|\beaddrinuse\b"
+    r"|\bunresolved (?:import|reference|name|external)|\bcannot import name\b|\bno module named\b|\bno such (?:table"
+    r"|column|file|service|container|image|device|method)\b"
+    r"|\bunknown (?:field|option|flag|command|property|column|rule|argument)\b|\bdoes not exist\b|\bundeclared\b"
+    r"|\bimport cycle\b|\bnot declared\b|\bno matching\b"
+    r"|\bproperty '[^'\n]{1,60}' does not exist\b|\b(?:connection refused|econnrefused|command not found"
+    r"|permission denied|fetch failed|no space left)\b"
+    r"|\bmust be an? valid\b|\bshould not exist\b|\bstatus code [45]\d\d\b|\bread-only file system\b"
+    r"|\bcannot read propert\w+ of (?:undefined|null)\b",
+)
+_RULE_BROKEN = re.compile(
+    r"^\s{0,8}\S{1,200}:\d{1,6}:\d{1,6}:? .{3,300}\([a-z][\w-]{2,30}\)$"
+    r"|^\s{0,8}\S{1,200}:\d{1,6}:\d{1,6}:? [A-Z]{1,4}\d{3,4}\b.{3,300}$"
+    r"|^\s{1,8}\d{1,6}:\d{1,6}\s{1,4}error\s.{3,300}\s{2,}@?[a-z][\w/@-]{2,60}$",
+    re.MULTILINE,
+)
+_QUOTED = re.compile(r"[(=;{]")  # the line of code that a compiler prints below its word about it
+_IN_ERROR = re.compile(
+    r"^(?:\(eval\):\d+: |\S{1,40}: )?(?:error|err|fatal|fail(?:ed|ure)?|exception|panic|command not found|npm err"
+    r"|\w+error)\b|^\S{1,60}: (?:command )?not found",
+    re.MULTILINE,
+)
+
+_THEORY = re.compile(
+    r"\b(?:likely|probably|perhaps|maybe|possibly|presumably|suspect\w*|suggests?|my (?:guess|theory|hypothesis)|theory|hypothesis)\b"
+    r"|\b(?:may|might|could|must) (?:have|be|not)\b|\b(?:seems?|looks|appears?) (?:like|to be|that)\b|\bi (?:think|believe|bet)\b"
+    r"|\bthe (?:real |actual |root |underlying )?(?:issue|problem|bug|cause|culprit|root cause) (?:is|was|here)\b"
+)
+_THEORIES = (
+    "likely", "probably", "perhaps", "maybe", "possibly", "presumably", "suspect", "suggest", "guess", "theory", "hypothesis", "may ",
+    "might ", "could ", "must ", "seem", "looks ", "appear", "i think", "i believe", "i bet", "issue", "problem", "bug ", "cause",
+    "culprit",
+)  # fmt: skip
+_SUPPOSES = re.compile(
+    r"\b(?:likely|probably|perhaps|maybe|possibly|suspect\w*|suggests?|theory|hypothesis|let me|i['’]ll|i need|should"
+    r"|would|(?:may|might|could|must) (?:have|be))\b"
+)
+_PLAINLY = re.compile(
+    r"\bnot the (?:\w+ )?(?:issue|problem|cause|bug|reason|culprit)\b|\brules? (?:that |this |it )?out\b|\bturn(?:s"
+    r"|ed) out\b|\bi was wrong\b|\bred herring\b"
+    r"|\bso (?:it|that|this)['’]s not\b|\b(?:doesn['’]t|does not|didn['’]t) (?:help|matter|apply)\b",
+)
+_WORDS = re.compile(r"[A-Za-z_][\w-]{2,60}")
+_COMMON = frozenset(
+    """that this these those there then than when where which while with without what have from into onto after before been being because
+    could would should might must will just only also more most some such same other another each every they them their your here
+    does doing done make made need needs like look looks seem seems still since very much many issue problem cause error fail failed
+    check test tests file code line call called actually likely probably maybe perhaps wait now let's want first last next about it's
+    didn doesn isn aren won can't don't that's isn't doesn't didn't""".split()  # noqa: SIM905
+)
+_REFUTED = re.compile(
+    r"\b(?:that|this|it)(?:['’]s| is| was|) ?(?:not|n['’]t|isn['’]t|wasn['’]t) (?:the (?:issue|problem|cause|bug|reason"
+    r"|case|root cause|culprit)|it\b|actually|true|why)"
+    r"|\bnot (?:an? |the |our )(?:[\w-]+ )?(?:issue|problem|cause|bug|reason)\b|\brules? (?:that |this |it )?out\b|\bturn(?:s|ed) out\b"
+    r"|\b(?:did|does|is|was|are) (?:in fact|indeed|actually)\b|\b(?:in fact|contrary to|red herring|so it['’]s not|so that['’]s not)\b"
+    r"|\b(?:DID|DOES|IS|WAS|NOT|NEVER)\b|\bnever (?:called|used|invoked|executed|reached|set|fires?|fired|runs?|happens?)\b"
+    r"|\bi was wrong\b|\b(?:doesn['’]t|does not|didn['’]t) (?:help|matter|apply)\b",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Setback:
@@ -190,12 +283,7 @@ def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
     """
     is_report = len(message) > REPORT_CHARS
     found: list[tuple[float, int, Setback]] = []
-    every = [
-        (sentence, _OF_A_LIST.match(line) is not None)
-        for line in _outside_fences(message[:20_000])
-        for part in sentences(line)
-        if (sentence := part.strip(" *_#>-"))
-    ]
+    every = _said_in(message[:MESSAGE_CHARS_MAX])
     for at, (sentence, is_listed) in enumerate(every):
         if len(sentence) > SENTENCE_CHARS_MAX or len(sentence) < 8 or sentence.endswith("?"):
             continue
@@ -210,11 +298,15 @@ def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
             continue
         elif _names(plain, _MEETS) and (met := _OBSTACLE.search(plain)) and not _ABOUT_OTHERS.search(plain[: met.start()]):
             is_turn, is_pivot = _TURN.search(plain) is not None, _PIVOT.match(plain) is not None
-            if is_turn or is_pivot or _TURN.search(after.lower()):
-                is_plain = _IMPOSSIBLE.search(plain) is not None
+            is_plain = _IMPOSSIBLE.search(plain) is not None
+            if is_turn or is_pivot or _TURN.search(after.lower()) or (is_plain and len(message) <= BRIEF_CHARS):
                 weight = round(OBSTACLE + 0.1 * is_pivot + 0.05 * is_plain - 0.1 * (not (is_turn or is_plain or "instead" in after)), 2)
                 found.append((weight, at, Setback(sentence, after, weight)))
-        elif with_causes and len(sentence) >= CAUSE_CHARS_MIN and _CAUSE.search(plain):
+        elif (
+            with_causes
+            and len(sentence) >= CAUSE_CHARS_MIN
+            and (_CAUSE.search(plain) or (_SURPRISED.match(plain) and not _TURN.search(plain)))
+        ):
             found.append((CAUSE, at, Setback(sentence, after, CAUSE)))
     found.sort(key=lambda row: (-row[0], row[1]))
     kept: list[Setback] = []
@@ -249,6 +341,114 @@ def closed_way(output: str) -> tuple[float, str]:
             end = text.find("\n", found.end())
             return weight, text[start : end if end >= 0 else len(text)].strip()[:SENTENCE_CHARS_MAX]
     return 0.0, ""
+
+
+def too_large(output: str) -> str:
+    """The line that says that an output did not fit; "" where nothing does."""
+    head = output[:1_000]
+    plain = head.lower()
+    found = _TOO_LARGE.search(plain) if _names(plain, _LARGE) else None
+    return _line_at(head, found.start(), found.end()).removeprefix("<persisted-output>").strip() if found else ""
+
+
+def no_answer(output: str) -> str:
+    """The sentence at the beginning of a look-up's answer that says that there is none; ""."""
+    for line in output[:1_200].split("\n"):
+        for part in sentences(line):
+            sentence = part.strip(" *_#>-")
+            if (
+                12 <= len(sentence) <= SENTENCE_CHARS_MAX
+                and not sentence.startswith("agentId:")
+                and _NO_ANSWER.search(sentence.lower().replace("*", ""))
+            ):
+                return sentence
+    return ""
+
+
+def not_there(output: str, most: int = 3) -> list[str]:
+    """Lines of a failed command that say that something is not there, or that a rule of the linter forbids a form, each once."""
+    text = output if len(output) <= 4 * OUTPUT_CHARS else f"{output[: 2 * OUTPUT_CHARS]}\n{output[-2 * OUTPUT_CHARS :]}"
+    plain = text.lower()
+    plain = plain if len(plain) == len(text) else text
+    found: dict[str, None] = {}
+    for pattern, words in ((_NOT_THERE, plain), (_RULE_BROKEN, text)):
+        for each in pattern.finditer(words):
+            line = _line_at(text, each.start(), each.end())
+            quoted = _line_at(text, end, end) if 0 <= (end := text.find("\n", each.end()) + 1) < len(text) and end else ""
+            if len(line) <= SENTENCE_CHARS_MAX // 2 and 8 <= len(quoted) <= SENTENCE_CHARS_MAX // 2 and _QUOTED.search(quoted):
+                line = f"{line} | {quoted}"
+            if line not in found and len(line) <= SENTENCE_CHARS_MAX:
+                found[line] = None
+                if len(found) == most:
+                    return list(found)
+    return list(found)
+
+
+def is_error_in_passing(output: str) -> bool:
+    """Say whether a line of an output begins as errors do, though the command says that it succeeded."""
+    return _IN_ERROR.search(output[:OUTPUT_CHARS].lower()) is not None
+
+
+def theories(message: str) -> list[str]:
+    """Sentences that suppose a cause, verbatim, at most four, the last ones."""
+    if not _names(message.lower(), _THEORIES):
+        return []
+    found = [
+        sentence
+        for sentence, _ in _said_in(message[:MESSAGE_CHARS_MAX])
+        if THEORY_CHARS_MIN <= len(sentence) <= SENTENCE_CHARS_MAX and sentence[-1] != "?" and _supposes(sentence)
+    ]
+    return found[-4:]
+
+
+def refutations(message: str) -> list[tuple[str, str, bool]]:
+    """(sentence, the one before it, does it say so plainly) of sentences at the beginning of a message that may refute a theory."""
+    found: list[tuple[str, str, bool]] = []
+    before = ""
+    for sentence, _ in _said_in(message[:MESSAGE_CHARS_MAX])[:REFUTING_MAX]:
+        if 12 <= len(sentence) <= SENTENCE_CHARS_MAX:
+            if sentence[-1] != "?" and _REFUTED.search(sentence):
+                plain = sentence.lower()
+                is_plain = _PLAINLY.search(plain) is not None
+                if is_plain or not _SUPPOSES.search(plain):
+                    found.append((sentence, before, is_plain))
+            before = sentence
+    return found[:6]
+
+
+def weighty(text: str) -> frozenset[str]:
+    """The words of a sentence by which it is told from others: longer than three letters and not common ones, in lower case."""
+    return frozenset(
+        word[:STEM_CHARS] for each in _WORDS.findall(text) if len(word := each.lower().rstrip("s")) > 3 and word not in _COMMON
+    )
+
+
+def count_of(words: frozenset[str], text: str) -> int:
+    """How many of these `weighty` words a text holds."""
+    return sum(map(text.lower().__contains__, words))
+
+
+def _line_at(text: str, start: int, end: int) -> str:
+    first = text.rfind("\n", 0, start) + 1
+    last = text.find("\n", end)
+    return text[first : last if last >= 0 else len(text)].strip()
+
+
+def _supposes(sentence: str) -> bool:
+    plain = sentence.lower()
+    return _names(plain, _THEORIES) and _THEORY.search(plain) is not None
+
+
+@lru_cache(maxsize=4)  # several readers ask the same message one after the other
+def _said_in(message: str) -> tuple[tuple[str, bool], ...]:
+    """The sentences of a message outside fences, and of each whether it stands in a list."""
+    return tuple(
+        (sentence, is_listed)
+        for line in _outside_fences(message)
+        for is_listed in (_OF_A_LIST.match(line) is not None,)
+        for part in sentences(line)
+        if (sentence := part.strip(" *_#>-"))
+    )
 
 
 def _names(plain: str, words: tuple[str, ...]) -> bool:

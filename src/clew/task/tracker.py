@@ -20,11 +20,12 @@ from clew.task.commands import Line, Scope, read_line, scope_of
 from clew.task.dead_ends import Act, Attempts, is_looking
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
 from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, touches_of_result, word_of
-from clew.task.prompts import answers, binding_sentences, is_assent, spoken, spoken_in_refusal
+from clew.task.prompts import answers, binding_sentences, is_assent, said_in_passing, spoken, spoken_in_refusal
 from clew.task.rules import overruled
 
 GOALS_MAX = 64  # guess: the first and the newest 63
 CONSTRAINTS_MAX = 64  # guess; the newest are kept: a later word corrects an earlier one
+PASSING_MAX = 24  # guess: sentences that bind without a word of command; what commands stays longer
 WORKING_FILES_MAX = 256  # guess
 CHECKS_MAX = 24  # guess
 ERRORS_MAX = 12  # guess
@@ -85,6 +86,7 @@ class TaskTracker:
     _goals: list[Stated] = field(default_factory=list[Stated], init=False, repr=False)
     _assent: Stated | None = field(default=None, init=False, repr=False)
     _constraints: dict[str, Stated] = field(default_factory=dict[str, Stated], init=False, repr=False)
+    _passing: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)  # of the constraints, those said in passing
     _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], init=False, repr=False)
     _errors: dict[str, _Failed] = field(default_factory=dict[str, _Failed], init=False, repr=False)
     _checks: dict[str, _Checked] = field(default_factory=dict[str, _Checked], init=False, repr=False)
@@ -153,6 +155,14 @@ class TaskTracker:
         self._unbind(words)
         for sentence in binding_sentences(words):
             self._bind(sentence, observation)
+        for sentence in said_in_passing(words):
+            if sentence not in self._constraints:
+                self._bind(sentence, observation)
+                self._passing[sentence] = None
+                if len(self._passing) > PASSING_MAX:
+                    oldest = next(iter(self._passing))
+                    del self._passing[oldest]
+                    self._constraints.pop(oldest, None)
         for path, _ in clues(words[:20_000]).paths if "/" in words or "." in words else ():
             self._touch(path, "mention", observation)
 
@@ -161,8 +171,10 @@ class TaskTracker:
         rules = list(self._constraints)
         for at in overruled(words, rules):
             del self._constraints[rules[at]]
+            self._passing.pop(rules[at], None)
 
     def _bind(self, sentence: str, observation: Observation) -> None:
+        self._passing.pop(sentence, None)
         self._constraints.pop(sentence, None)
         self._constraints[sentence] = Stated(sentence, observation.uuid, observation.seq)
         if len(self._constraints) > 2 * CONSTRAINTS_MAX:
@@ -329,14 +341,16 @@ class TaskTracker:
             self._plan[task] = PlanStep(word_of(call.arguments, "subject") or step.text, _STATUSES.get(status, step.status))
 
     def _identifiers(self) -> tuple[str, ...]:
+        """The names of the window by their latest mention, the newest last; read backwards, as most of the window is not needed."""
         newest: dict[str, None] = {}
-        for recent in self._window:
+        for recent in reversed(self._window):
             if recent.found is None:
                 recent.found = _identifiers_of(recent.observation, self.root)
-            for name in recent.found:
-                newest.pop(name, None)
-                newest[name] = None
-        return tuple(newest)[-IDENTIFIERS_MAX:]
+            for name in reversed(recent.found):
+                newest.setdefault(name)
+            if len(newest) >= IDENTIFIERS_MAX:
+                break
+        return tuple(newest)[:IDENTIFIERS_MAX][::-1]
 
 
 def observe_task(observations: Iterable[Observation], *, question: str = "", root: str = "") -> TaskState:
