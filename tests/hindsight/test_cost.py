@@ -93,11 +93,11 @@ class Script:
         return told
 
 
-def first_lines(result: Observation, _call: Observation | None) -> str:
+def first_lines(result: Observation, _call: Observation | None, _handle: str) -> str:
     return result.text[:3000]
 
 
-def last_lines(result: Observation, _call: Observation | None) -> str:
+def last_lines(result: Observation, _call: Observation | None, _handle: str) -> str:
     return result.text[-3000:]
 
 
@@ -217,7 +217,7 @@ def test_however_a_session_ends_the_scheduler_owes_no_more_than_it_may(calls: in
     for number in range(calls):
         script.use("Bash", LOG[:6000], command=f"make part{number}")
 
-    told = script.priced(arms=(SCHEDULE, BOTH, UNBOUND), may_owe_share=0.02)
+    told = script.priced(arms=(SCHEDULE, BOTH, UNBOUND), may_owe_share=0.02, shrink=last_lines)
 
     assert told.against_nothing(SCHEDULE) <= 0.02
     assert told.against_nothing(BOTH) <= 0.02
