@@ -88,6 +88,14 @@ class Repriced:
     bill_error: float
     arms: dict[str, Arm]
 
+    def units(self, arm: str = NOTHING) -> float:
+        """What an arm costs, in tokens of plain input."""
+        return self.arms[arm].units
+
+    def dollars(self, arm: str = NOTHING) -> float | None:
+        """The same at the model's list price; None where that is not known."""
+        return self.arms[arm].dollars
+
     def against_nothing(self, arm: str, *, is_summary_paid: bool = True) -> float:
         """The share by which an arm is dearer than doing nothing; below 0 it is cheaper."""
         nothing = self.arms[NOTHING].units - (0.0 if is_summary_paid else self.summary_units)

@@ -29,8 +29,6 @@ RETURN_READ, RETURN_READ_HALVED, RETURN_OTHER, RETURN_ENDED = 0.3, 16, 0.06, 0.0
 UNFOLD_OUTPUT_TOKENS = 100  # what asking for an original takes: a call with a handle; guess
 UNFOLDED_TOKENS_MAX = 4000  # of one original: whoever looks back at a long one asks for the lines around. The mean read of a real
 # session has 2,200 tokens.
-CAUTION = 2.0  # by how much a loss on arrival counts for more than a gain: no session ends dearer for it, and three quarters of the
-# saving are lost (bench/LOG.md)
 WINDOW_TOKENS = 60_000  # of a running session, for who does not know it; guess. The mean of 156 sessions is higher at their end
 PATIENCE = 2.0  # a rewriting may cost now what waiting for it has cost, over this. From .5 to 2 the savings are the same; at 2 a third
 # of the rewritings is left, and half of the sessions that end dearer (bench/LOG.md).
@@ -180,11 +178,11 @@ def pays_on_arrival(
 
     return_chance  that what is left out is asked for again, 0 to 1.
     What is left out is neither written once nor read by RUN_CALLS further calls. An unfold is one more request over the window, and
-    all of the output comes back; that loss counts CAUTION times.
+    all of the output comes back.
     """
     kept = prices.write(ttl_s) + RUN_CALLS * prices.read
     unfold = prices.read * window_tokens + prices.output * UNFOLD_OUTPUT_TOKENS + min(whole_tokens, UNFOLDED_TOKENS_MAX) * kept
-    return (whole_tokens - shown_tokens) * kept > min(1.0, CAUTION * return_chance) * unfold
+    return (whole_tokens - shown_tokens) * kept > return_chance * unfold
 
 
 def return_chance(kind: str, idle_calls: float, *, is_ended: bool = False) -> float:
