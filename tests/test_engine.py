@@ -482,7 +482,7 @@ def test_a_cut_that_is_not_there_is_said(engine: Engine, repo: Path, session: Pa
 
 def test_what_is_written_live_is_durable_first_and_folded_then(engine: Engine, repo: Path, session: Path) -> None:
     """Long output comes back as its fold with a handle; a file that is being edited comes back whole; the transcript takes over."""
-    long = "".join(f"line {number}\n" for number in range(2000))
+    long = "".join(f"line {number}\n" for number in range(4000))
 
     def seen(call_id: str, path: str) -> list[Observation]:
         arguments = json.dumps({"file_path": str(repo / path)})

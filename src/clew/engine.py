@@ -913,14 +913,14 @@ class Engine:
 
 def _shown(record: Record, whole: str, seen: tuple[Observation, Observation | None] | None, task: TaskState | None) -> str:
     """A record's text as the agent reads it: what a tool answered is reduced, everything else is whole."""
-    from clew.transcript.reduce.known import given_of  # lazy: a question reduces nothing
-    from clew.transcript.reduce.reduce import reduce  # lazy: likewise
+    from clew.transcript.reduce.arrival import arriving  # lazy: a question reduces nothing
+    from clew.transcript.reduce.known import given_of  # lazy: likewise
 
     if seen is None or not whole.endswith(seen[0].text):
         return whole + "\n"
     output = seen[0].text
     given = given_of(seen[0], seen[1])
-    reduced = reduce(output, given=given.guided(task) if task else given)
+    reduced = arriving(output, given.guided(task) if task else given)
     return f"{whole[: len(whole) - len(output)]}{reduced.render(handle_of(record.id))}\n"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from calling import Call
 
+from tests.hindsight.billed import Script
 from tests.hindsight.conftest import work
 from tests.transcript.conftest import SESSION
 
@@ -116,3 +117,27 @@ def test_without_a_folder_the_clients_own_transcripts_are_read(
     assert missing.code == 2
     assert "Claude Code has no transcripts" in missing.err
     assert "1 cut of 1 session" in clew("eval", "--repo", repository, "--arms", "recency").text
+
+
+def test_sessions_with_bills_are_priced_again_however_short_they_are(clew: Call, sessions: Path) -> None:
+    script = Script()
+    script.prompt("Run the tests.")
+    script.use("Bash", "".join(f"tests/test_a.py::test_{number} PASSED\n" for number in range(2000)), command="pytest -v")
+    for _ in range(4):
+        script.say()
+    (sessions / "billed.jsonl").write_bytes(b"\n".join(script.lines))
+
+    said = " ".join(clew("eval", sessions).text.split())
+    costs = clew("eval", sessions, "--json").json["costs"]
+
+    nothing = script.units + 5 * 50 * script.replies
+    assert "Billed, priced again with the cache: 1 session" in said
+    assert f"Doing nothing: {nothing / 1e6:.2f} million tokens of plain input, ${5 * nothing / 1e6:.2f} at list prices" in said
+    assert costs["append"]["nothing_units"] == pytest.approx(nothing)
+    assert costs["append"]["pooled"] == costs["append+schedule"]["pooled"] < -0.1
+    assert (costs["schedule"]["pooled"], costs["schedule"]["dearer"]) == (0, 0)
+
+
+def test_sessions_without_bills_have_no_price(clew: Call, sessions: Path) -> None:
+    assert "priced again" not in clew("eval", sessions).text
+    assert clew("eval", sessions, "--json").json["costs"] == {}

@@ -120,12 +120,14 @@ def test_the_report_says_how_far_clew_is_ahead_of_each_arm(compacted: Path, whol
     assert report.recovery.is_whole
 
 
-def test_who_can_price_a_session_is_asked_once_for_each(compacted: Path) -> None:
-    plan = Plan(arms=("recency",), shares=(0.1,), reprice=_cheaper, priced_arms=("append",))
+def test_who_can_price_a_session_is_asked_once_for_each(compacted: Path, whole: Path) -> None:
+    plan = Plan(arms=("recency",), shares=(0.1,), reprice=_cheaper, priced_arms=("append", "schedule"))
 
-    report = summarise(list(evaluate([compacted], plan)))
+    costs = summarise(list(evaluate([compacted, whole], plan))).costs
 
-    assert report.costs["append"].mean == -0.25
+    assert (costs["append"].mean.mean, costs["append"].pooled, costs["append"].dearer) == (-0.25, -0.25, 0)
+    assert (costs["append"].dollars, costs["append"].nothing_dollars) == (6.0, 8.0)
+    assert (costs["schedule"].dearer, costs["schedule"].worst) == (2, 0.5)
 
 
 def test_a_folder_gives_each_main_thread_once(compacted: Path, whole: Path) -> None:
@@ -136,8 +138,11 @@ def test_a_folder_gives_each_main_thread_once(compacted: Path, whole: Path) -> N
 
 
 class _Cheaper:
-    def against_nothing(self, arm: str) -> float:
-        return {"append": -0.25}[arm]
+    def units(self, arm: str = "nothing") -> float:
+        return {"nothing": 100.0, "append": 75.0, "schedule": 150.0}[arm]
+
+    def dollars(self, arm: str = "nothing") -> float | None:
+        return self.units(arm) / 25
 
 
 def _cheaper(lines: object) -> _Cheaper:

@@ -10,6 +10,7 @@ import pytest
 from clew.records import Resolution
 from clew.transcript.pricing import LONG_TTL_S, Cache, break_even
 from clew.transcript.schedule import (
+    COLD_PAST_CALLS,
     LEFT_ALONE_CALLS,
     LONG_PAST_CALLS,
     Decision,
@@ -113,6 +114,7 @@ def test_further_calls_are_estimated_from_the_session_so_far_and_end_at_the_limi
 def test_time_decays_exploration_and_nothing_else() -> None:
     assert may_stand("read", LONG_PAST_CALLS - 1) is None
     assert may_stand("read", LONG_PAST_CALLS) is Resolution.FOLDED
+    assert [may_stand("read", COLD_PAST_CALLS - less, is_warm=False) for less in (1, 0)] == [None, Resolution.FOLDED]
     assert [may_stand(kind, 1000) for kind in ("error", "answer", "plan", "rejection", "constraint", "prompt", "agent")] == [None] * 7
 
 

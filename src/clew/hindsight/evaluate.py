@@ -32,9 +32,28 @@ SUMMARY = "summary"  # the budget that is the size of the client's own summary
 class Repriced(Protocol):
     """A session's bill under other ways of keeping its window."""
 
-    def against_nothing(self, arm: str) -> float:
-        """The share by which a way is dearer than doing nothing; below 0 it is cheaper."""
+    def units(self, arm: str = ...) -> float:
+        """What an arm costs, in tokens of plain input; without a name, doing nothing."""
         ...
+
+    def dollars(self, arm: str = ...) -> float | None:
+        """The same at the model's list price; None where that is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What a session costs under one arm, and by doing nothing."""
+
+    units: float
+    nothing_units: float
+    dollars: float | None = None
+    nothing_dollars: float | None = None
+
+    @property
+    def against_nothing(self) -> float:
+        """The share by which the arm is dearer than doing nothing; below 0 it is cheaper."""
+        return self.units / self.nothing_units - 1
 
 
 Reprice = Callable[[Sequence[bytes]], Repriced | None]
@@ -149,7 +168,7 @@ class Outcome:
     path: Path
     session: str
     cuts: tuple[Judged, ...] = ()
-    costs: Mapping[str, float] = field(default_factory=dict[str, float])
+    costs: Mapping[str, Priced] = field(default_factory=dict[str, Priced])
     problem: str = ""
 
 
@@ -278,13 +297,15 @@ def _outcome(job: tuple[Path, Plan]) -> Outcome:
         return Outcome(path, session, problem=str(problem))
 
 
-def _costs(path: Path, plan: Plan) -> dict[str, float]:
+def _costs(path: Path, plan: Plan) -> dict[str, Priced]:
     """The priced arms against doing nothing; empty where nobody prices, or the session says nothing of its bill."""
     if plan.reprice is None:
         return {}
     with open_transcript(path) as stream:
         priced = plan.reprice(stream.readlines())
-    return {arm: priced.against_nothing(arm) for arm in plan.priced_arms} if priced else {}
+    if priced is None:
+        return {}
+    return {arm: Priced(priced.units(arm), priced.units(), priced.dollars(arm), priced.dollars()) for arm in plan.priced_arms}
 
 
 def _row(arm: str, label: str, budget_tokens: int, ms: float, shown: Shown, trial: Trial, more: Mapping[str, float | None]) -> Row:

@@ -16,18 +16,17 @@ from enum import IntEnum
 from clew.hindsight.bills import Bills
 from clew.records import Observation, ObservationKind, Record, Resolution, handle_of
 from clew.task.paths import Arguments, arguments_of, word_of
+from clew.transcript.reduce.arrival import arriving
+from clew.transcript.reduce.known import given_of
 from clew.transcript.schedule import may_stand
 from clew.transcript.vocabulary import listed
 
-Shrink = Callable[[Observation, Observation | None], str]
-"""A tool's output and its call → the text as it enters the window."""
+Shrink = Callable[[Observation, Observation | None, str], str]
+"""A tool's output, its call and the handle behind which it stands → the text as it enters the window."""
 
 REPLACED_CHARS_MIN = 12  # a shorter text stands everywhere and is evidence of nothing
 TERM_PLACES_MAX = 4  # outputs that hold an identifier; one that stands in more is met again on the way
-SHRUNK_CHARS_MIN = 4000  # shorter outputs enter whole: what `Engine.write` does too
-SHRUNK_CHARS = 2000  # of a longer one; guess
 _KEPT = listed("answer plan rejection todo")
-_LOOKING = listed("Bash shell shell_command exec_command Grep Glob LS WebFetch WebSearch")
 _NUMBERED = re.compile(r"^[ \t]*\d{1,9}(?:[→\t]|[ \t]*[│|][ \t])", re.MULTILINE)
 _TERM = re.compile(r"[A-Za-z_]\w*(?:-\w+)*(?:\.(?:[a-z]{1,4}|json|yaml|toml|html)\b(?!\())?")
 _TELLING = re.compile(r"\d|\w_\w|[a-z][A-Z]|\w-\w|\.[a-z]+$")
@@ -67,10 +66,10 @@ class Part:
         last = bisect_right(self.touched, request)
         return request - max(self.request, self.touched[last - 1] if last else 0)
 
-    def form_at(self, request: int) -> Form | None:
+    def form_at(self, request: int, *, is_warm: bool) -> Form | None:
         """The shortest form that it may take before this request; None while it has to stand as it came."""
         ended = self.reason if 0 <= self.ended_at <= request else ""
-        lowest = may_stand(self.kind, self.idle(request), ended=ended)
+        lowest = may_stand(self.kind, self.idle(request), ended=ended, is_warm=is_warm)
         return None if lowest is None else _FORMS[lowest]
 
 
@@ -128,13 +127,9 @@ def history_of(bills: Bills, shrink: Shrink) -> History:
     return history
 
 
-def shrunk(result: Observation, call: Observation | None) -> str:
-    """A stand-in for the reducers: of a long output of a command or a search its last or first whole lines, all else as it is."""
-    if len(result.text) <= SHRUNK_CHARS_MIN or (call.tool if call else result.tool) not in _LOOKING:
-        return result.text
-    if (call.tool if call else "") in ("Grep", "Glob", "LS"):
-        return result.text[: result.text.rfind("\n", 0, SHRUNK_CHARS) + 1 or SHRUNK_CHARS] + "[… folded]\n"
-    return "[folded …]\n" + result.text[-SHRUNK_CHARS:].partition("\n")[2]
+def shrunk(result: Observation, call: Observation | None, handle: str) -> str:
+    """The text that `Engine.write` lets in, but that it knows the task state too."""
+    return arriving(result.text, given_of(result, call)).render(handle)
 
 
 def _name_ended(history: History, bills: Bills) -> None:
@@ -160,7 +155,7 @@ def _forms(result: Observation, call: Observation | None, record: Record, fold: 
     lines = result.text.count("\n") + 1
     handle = f"[{handle_of(record.id)}: {part.reason or 'earlier'}, {lines} lines]\n"
     folded = f"{fold}\n{handle}" if fold else handle
-    return {Form.FULL: result.text, Form.SHRUNK: shrink(result, call), Form.FOLDED: folded, Form.HANDLE: handle}
+    return {Form.FULL: result.text, Form.SHRUNK: shrink(result, call, handle_of(record.id)), Form.FOLDED: folded, Form.HANDLE: handle}
 
 
 def _measure(part: Part, texts: Mapping[Form, str], bills: Bills) -> None:

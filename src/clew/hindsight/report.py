@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clew.hindsight.evaluate import MEASURES, SUMMARY, Judged, Outcome, Recovery
+from clew.hindsight.evaluate import MEASURES, SUMMARY, Judged, Outcome, Priced, Recovery
 from clew.hindsight.intervals import Difference, Estimate, difference, estimate
 
 WORST_MAX = 5
+EVEN = 1e-6  # of doing nothing: beyond it a session is dearer
 WORST_OF = ("files", "verbatim", "terms")  # a cut is as bad as the mean of these
 
 
@@ -37,6 +38,27 @@ class Worst:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What sessions would have cost under one arm, against doing nothing.
+
+    mean    over sessions, as a share of doing nothing; `pooled` of all sessions together; below 0 it is cheaper.
+    dearer  sessions that would have cost more, `worst` the largest share by which one would.
+    nothing_units, nothing_dollars  what doing nothing cost, in tokens of plain input, and at list prices; `units`, `dollars` of the arm.
+    Dollars are None where the price of one of the models is not known.
+    """
+
+    sessions: int
+    mean: Estimate
+    pooled: float
+    dearer: int
+    worst: float
+    units: float
+    nothing_units: float
+    dollars: float | None
+    nothing_dollars: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What came of an evaluation. Milliseconds are clew's, medians and largest over cuts."""
 
@@ -52,7 +74,7 @@ class Report:
     made_ms: float
     made_ms_max: float
     ms_per_observation: float
-    costs: dict[str, Estimate]
+    costs: dict[str, Cost]
     problems: tuple[str, ...]
 
 
@@ -84,10 +106,27 @@ def summarise(outcomes: Sequence[Outcome], problems: Sequence[str] = (), measure
         made_ms_max=made[-1] if made else 0.0,
         ms_per_observation=sum(made) / observed if observed else 0.0,
         costs={
-            arm: estimate([outcome.costs.get(arm) for outcome in priced], [outcome.session for outcome in priced])
+            arm: _cost([outcome.costs[arm] for outcome in priced], [outcome.session for outcome in priced])
             for arm in dict.fromkeys(arm for outcome in priced for arm in outcome.costs)
         },
         problems=(*problems, *(outcome.problem for outcome in outcomes if outcome.problem)),
+    )
+
+
+def _cost(priced: Sequence[Priced], owners: Sequence[str]) -> Cost:
+    shares = [each.against_nothing for each in priced]
+    units, nothing = sum(each.units for each in priced), sum(each.nothing_units for each in priced)
+    dollars, nothing_dollars = [each.dollars for each in priced], [each.nothing_dollars for each in priced]
+    return Cost(
+        len(priced),
+        estimate(shares, owners),
+        units / nothing - 1,
+        sum(share > EVEN for share in shares),
+        max(0.0, *shares),
+        units,
+        nothing,
+        sum(known) if len(known := [each for each in dollars if each is not None]) == len(priced) else None,
+        sum(known) if len(known := [each for each in nothing_dollars if each is not None]) == len(priced) else None,
     )
 
 

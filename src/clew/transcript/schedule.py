@@ -18,7 +18,7 @@ from enum import StrEnum
 from math import inf
 
 from clew.records import Resolution
-from clew.transcript.pricing import PRICES, SHORT_TTL_S, Prices
+from clew.transcript.pricing import LONG_TTL_S, PRICES, SHORT_TTL_S, Prices
 from clew.transcript.vocabulary import listed
 
 # Mean further calls until a cache goes cold or the session ends, over 11,164 requests of 156 real sessions: 34 at the first request,
@@ -27,10 +27,14 @@ RUN_CALLS = 25.0
 RUN_WEIGHT = 2.0  # runs that RUN_CALLS counts for beside the session's own; guess
 RETURN_READ, RETURN_READ_HALVED, RETURN_OTHER, RETURN_ENDED = 0.3, 16, 0.06, 0.04  # see `return_chance`
 UNFOLD_OUTPUT_TOKENS = 100  # what asking for an original takes: a call with a handle; guess
+UNFOLDED_TOKENS_MAX = 4000  # of one original: whoever looks back at a long one asks for the lines around. The mean read of a real
+# session has 2,200 tokens.
+WINDOW_TOKENS = 60_000  # of a running session, for who does not know it; guess. The mean of 156 sessions is higher at their end
 PATIENCE = 2.0  # a rewriting may cost now what waiting for it has cost, over this. From .5 to 2 the savings are the same; at 2 a third
 # of the rewritings is left, and half of the sessions that end dearer (bench/LOG.md).
 LONG_PAST_CALLS = 8  # with 12 and 20 a sixth and a third of the saving is lost; 4 saves a point more at a third more unfolds (bench/LOG.md)
 LEFT_ALONE_CALLS = 4  # with 8 a tenth of the saving is lost
+COLD_PAST_CALLS = 4  # what a cold cache takes; with 8 a third of a point less is saved, with 2 a session ends dearer (bench/LOG.md)
 _EXPLORING = listed("read search command check fetch tool call thinking")
 _STILL_SHOWING = frozenset(("edited later", "changed since", "changed by a later command"))
 FULL_SHARE = 0.95  # of the window's limit: beyond it something has to go, whatever it costs; guess
@@ -145,18 +149,40 @@ def decide(segments: Sequence[Segment], moment: Moment, *, prices: Prices = PRIC
     return replace(best, evict=tuple(reversed(taken[:count]))) if best else Decision(Why.WAIT)
 
 
-def may_stand(kind: str, idle_calls: int, *, ended: str = "") -> Resolution | None:
+def may_stand(kind: str, idle_calls: int, *, ended: str = "", is_warm: bool = True) -> Resolution | None:
     """The lowest resolution at which a part of the conversation may stand by now; None while it has to stand as it came.
 
     kind        of its record, or "call" and "thinking" for what the agent wrote.
     idle_calls  requests since it came, or since its file was last touched.
     ended       why it is no longer true, as the ledger says; "" while it is.
+    is_warm     of the cache; while it is cold a fold costs nothing, so it comes sooner.
     Time decays exploration alone: answers, plans, rulings, errors that nobody fixed and reports stand as they came. What an
     edit made false still shows the rest of its file, so it waits until the file is left alone.
     """
     if ended and (ended not in _STILL_SHOWING or idle_calls >= LEFT_ALONE_CALLS):
         return Resolution.NAME
-    return Resolution.FOLDED if kind in _EXPLORING and idle_calls >= LONG_PAST_CALLS else None
+    past_calls = LONG_PAST_CALLS if is_warm else COLD_PAST_CALLS
+    return Resolution.FOLDED if kind in _EXPLORING and idle_calls >= past_calls else None
+
+
+def pays_on_arrival(
+    whole_tokens: float,
+    shown_tokens: float,
+    *,
+    return_chance: float,
+    window_tokens: float = WINDOW_TOKENS,
+    ttl_s: int = LONG_TTL_S,
+    prices: Prices = PRICES,
+) -> bool:
+    """Say whether an output should enter the window shorter than it is, for the money alone.
+
+    return_chance  that what is left out is asked for again, 0 to 1.
+    What is left out is neither written once nor read by RUN_CALLS further calls. An unfold is one more request over the window, and
+    all of the output comes back.
+    """
+    kept = prices.write(ttl_s) + RUN_CALLS * prices.read
+    unfold = prices.read * window_tokens + prices.output * UNFOLD_OUTPUT_TOKENS + min(whole_tokens, UNFOLDED_TOKENS_MAX) * kept
+    return (whole_tokens - shown_tokens) * kept > return_chance * unfold
 
 
 def return_chance(kind: str, idle_calls: float, *, is_ended: bool = False) -> float:

@@ -7,6 +7,7 @@ import shutil
 import sys
 import textwrap
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,15 @@ UNSAID = (
     "What this does not say: whether the agent would have worked as well. It sees only what was done next, with the window that there "
     "was; it counts words, so what is said in other words, as in a summary, counts as lost; and constraints and dead ends are those "
     "that clew itself found."
+)
+PRICED = {
+    "append+schedule": "clew: both together",
+    "append": "outputs shortened on arrival",
+    "schedule": "the window rewritten when it pays",
+}
+COSTS = (
+    "Every way sends the same requests at the same times; what was taken away and then used is charged as a request more. "
+    "Doing nothing pays for the client's summaries too."
 )
 WIDTH_MAX = 100  # of prose; longer lines read badly
 MAIN = ("summary", "10 %")  # the budget whose table is shown whole, by what there is
@@ -146,6 +156,7 @@ def command(
 
     Runs on this machine alone, stores nothing, and changes no file.
     """
+    from clew.hindsight.cost import reprice
     from clew.hindsight.evaluate import SHARES, Plan, evaluate, sessions_at
     from clew.hindsight.report import summarise
     from clew.settings import load
@@ -158,6 +169,8 @@ def command(
         with_summary=not budgets or 0.0 in budgets,
         tokenizer=tokenizer or settings.tokenizer,
         embedder=settings.embedder,
+        reprice=partial(reprice, arms=tuple(PRICED)),
+        priced_arms=tuple(PRICED),
     )
     paths, problems = sessions_at(places)
     if limit is not None and len(paths) > limit:
@@ -219,7 +232,10 @@ def as_text(report: Report, plan: Plan) -> str:
     if main is not None and any(report.needed.values()):
         parts += [_shares(main), _against(main), _sizes(report, main), _worst(report)]
     if main is not None:
-        parts += [_back(report, plan), _times(report), _costs(report), _prose(UNSAID)]
+        parts += [_back(report, plan), _times(report)]
+    parts.append(_costs(report))
+    if main is not None:
+        parts.append(_prose(UNSAID))
     return "\n".join(part for part in parts if part)
 
 
@@ -348,10 +364,35 @@ def _times(report: Report) -> str:
 
 
 def _costs(report: Report) -> str:
-    return "".join(
-        _prose(f"Billed, re-priced, {arm} against doing nothing: {_points(found, sign=True)} % (mean of {found.n} sessions).")
+    """What the sessions would have been billed, against doing nothing."""
+    from clew.cli.tables import Column, table
+
+    if not report.costs:
+        return ""
+    first = next(iter(report.costs.values()))
+    dollars = "" if first.nothing_dollars is None else f", ${first.nothing_dollars:,.2f} at list prices"
+    above = [
+        f"Billed, priced again with the cache: {output.counted(first.sessions, 'session')}",
+        f"Doing nothing: {first.nothing_units / 1e6:,.2f} million tokens of plain input{dollars}",
+    ]
+    columns = [Column("against doing nothing"), *(Column(head, is_number=True) for head in ("mean", "of all", "dearer", "worst"))]
+    columns += [Column("dollars", is_number=True)] if first.nothing_dollars is not None else []
+    rows = [
+        [
+            PRICED.get(arm, arm),
+            f"{_points(found.mean, decimals=True, sign=True)} %",
+            f"{100 * found.pooled:+.1f} %",
+            f"{found.dearer:,} of {found.sessions:,}",
+            f"{100 * found.worst:+.1f} %" if found.dearer else "–",
+            *(
+                [f"{found.dollars - found.nothing_dollars:+,.2f}"]
+                if found.dollars is not None and found.nothing_dollars is not None
+                else []
+            ),
+        ]
         for arm, found in report.costs.items()
-    )
+    ]
+    return table(above, columns, rows) + _prose(COSTS, indent="  ")
 
 
 def _points(found: Estimate, *, decimals: bool = False, sign: bool = False) -> str:

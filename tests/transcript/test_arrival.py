@@ -1,0 +1,55 @@
+"""An output enters the window shorter only where that is expected to be cheaper."""
+
+from __future__ import annotations
+
+import pytest
+
+from clew.transcript.reduce import Kind
+from clew.transcript.reduce.arrival import arriving
+from clew.transcript.reduce.reduce import reduce
+from clew.transcript.schedule import pays_on_arrival
+from tests.transcript.printed import EVERYTHING
+
+RUN = (
+    "".join(f"tests/test_ledger.py::test_entry_{number:03} PASSED [ {number // 10}%]\n" for number in range(900))
+    + "==== 900 passed in 3.10s ====\n"
+)
+TALK = "".join(
+    f"step {number}: value {number * 7919 % 1000} was seen, then {number * 104729 % 977} and nothing came of it\n" for number in range(1500)
+)
+
+
+def test_a_long_test_run_enters_as_its_reducer_shows_it() -> None:
+    assert arriving(RUN) == reduce(RUN)
+    assert arriving(RUN).kind is Kind.TEST
+    assert len(arriving(RUN).render("3k7q2m9x")) < len(RUN) / 2
+
+
+def test_what_nobody_recognises_enters_whole_until_it_would_pay_even_if_it_is_asked_for_again() -> None:
+    short, long = TALK[:7000], TALK
+
+    assert not reduce(short).is_whole
+    assert arriving(short).is_whole
+    assert arriving(short).render() == short
+    assert not arriving(long).is_whole
+
+
+@pytest.mark.parametrize("name", sorted(EVERYTHING))
+def test_nothing_is_shown_that_the_reducer_would_not_show(name: str) -> None:
+    text = EVERYTHING[name][2]
+    entered = arriving(text)
+
+    assert entered == reduce(text) or (entered.is_whole and entered.render() == text)
+
+
+@pytest.mark.parametrize(("ttl_s", "kept"), [(300, 1.25 + 2.5), (3600, 2.0 + 2.5)])
+def test_a_saving_is_weighed_against_the_request_and_the_text_of_an_unfold(ttl_s: int, kept: float) -> None:
+    """Of 3,000 tokens, asked for again every third time, in a window of 50,000: the saving that is worth as much, by hand."""
+    even = (0.1 * 50_000 + 5 * 100 + 3000 * kept) / 3 / kept
+
+    def pays(saved: float) -> bool:
+        return pays_on_arrival(3000, 3000 - saved, return_chance=1 / 3, window_tokens=50_000, ttl_s=ttl_s)
+
+    assert pays(even + 1)
+    assert not pays(even - 1)
+    assert not pays_on_arrival(3000, 3000, return_chance=0.0)
