@@ -457,7 +457,7 @@ def test_a_compaction_adds_what_other_sessions_said_only_when_asked(
     engine: Engine, repo: Path, session: Path, tmp_path: Path, budget_tokens: int
 ) -> None:
     other = tmp_path / "s2.jsonl"
-    told = record_line("v1", "user", "The changelog entry about the zebra belongs under Unreleased, as the zebra is not shipped.")
+    told = record_line("v1", "user", "Write the changelog entry about the zebra under Unreleased: a zebra is good, but not shipped.")
     other.write_text(told.replace('"s1"', '"s2"') + "\n")
     engine.ingest([other], repo=repo)
 
@@ -465,7 +465,7 @@ def test_a_compaction_adds_what_other_sessions_said_only_when_asked(
     asked = engine.compact(str(session), at=None, budget_tokens=budget_tokens, tokenizer="chars4", path=repo, has_earlier=True)
 
     assert "Unreleased" not in plain.text
-    assert "belongs under Unreleased" in asked.text
+    assert "under Unreleased" in asked.text
     assert asked.tokens <= budget_tokens
     assert asked.entries[-1].session == "s2"
     assert asked.text.startswith("# Where the work stands")

@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for cut in cuts_of(given.sessions):
         cuts.append(cut)
         print(f"{len(cuts)} cuts, {cut.session} at {cut.at}", file=sys.stderr, flush=True)
+    cuts.sort(key=lambda cut: (cut.session, cut.at))
     held: dict[str, np.ndarray] = {}
     for fold in range(FOLDS):
         for name, part in _fitted([cut for cut in cuts if fold_of(cut.session) != fold]).items():
