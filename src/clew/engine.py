@@ -718,19 +718,18 @@ class Engine:
         root  of its repository, where that is no folder of this machine; else the one that holds `path`.
         """
         from clew.store.memory import MemoryStore  # lazy: only here
-        from clew.transcript.follow import deltas, observe, source_of  # lazy: a question needs no transcript
+        from clew.transcript.follow import deltas, source_of  # lazy: a question needs no transcript
         from clew.transcript.work import work  # lazy: likewise
 
         key, held_in = workspace_of(path)
         root = root or held_in
-        observations = list(observe(lines))
-        # Of this session only what was billed before the cut; of the others all.
-        billed = usage.merged(self.store.source(key, usage.TOKENS), session.id, usage.watched(observations))
         base = str(root) if not session.cwd or Path(session.cwd).is_relative_to(root) else session.cwd
         prefix = MemoryStore()
         prefix.open_workspace(key, str(root))
-        embedder = load(self.settings.embedder) if self.settings.embedder else None
-        accept(prefix, key, deltas(lines, session=session, root=str(root), embedder=embedder))
+        observations: list[Observation] = []
+        accept(prefix, key, deltas(lines, session=session, root=str(root), seen=observations))
+        # Of this session only what was billed before the cut; of the others all.
+        billed = usage.merged(self.store.source(key, usage.TOKENS), session.id, usage.watched(observations))
         accept(prefix, key, compressed.carried(self.store, key, session.id, prefix))
         return Compacting(
             prefix,

@@ -89,6 +89,7 @@ def deltas(
     root: str | None = None,
     batch_bytes: int = BATCH_BYTES,
     embedder: Embedder | None = None,
+    seen: list[Observation] | None = None,
 ) -> Iterator[Delta]:
     """Yield what a transcript has to say since `state`, in Deltas of about `batch_bytes` of raw lines each.
 
@@ -97,6 +98,7 @@ def deltas(
     state    of the last Delta that was stored; None reads from the start, and the first Delta is then whole.
     root     the repository's root, to name its files as it does; the folder that the session began in if not given.
     embedder gives each record a vector as well, when there is a model.
+    seen     takes the observations too, for who would read the transcript a second time.
     Yields   nothing if nothing was added. A file that no client wrote gives one empty whole Delta, status UNRECOGNISED.
     Raises   NotReadable for a path that cannot be opened.
     """
@@ -108,7 +110,7 @@ def deltas(
     if is_anew:
         note = None
     origin = origin_of(session) if session else Origin(note.session if note else "")
-    following = _Following(source, session, origin, note, head, head_bytes, root or "", embedder)
+    following = _Following(source, session, origin, note, head, head_bytes, root or "", embedder, seen)
     yield from following.run(batch_bytes, is_anew=is_anew)
 
 
@@ -123,8 +125,10 @@ class _Following:
         head_bytes: int,
         root: str,
         embedder: Embedder | None,
+        seen: list[Observation] | None,
     ) -> None:
         self._source = source
+        self._seen = seen
         self._session = session
         self._root = root
         self._embedder = embedder
@@ -168,6 +172,8 @@ class _Following:
             remembering.take(batch.events)
             for event in batch.events:
                 self._watching.take(event.observation)
+            if self._seen is not None:
+                self._seen.extend(event.observation for event in batch.events)
             self._tail = batch.raw[-TAIL_BYTES:]
 
     @property
