@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clew.records import DeadEnd, Observation, ObservationKind
 from clew.task.commands import read_line
-from clew.task.dead_ends import SHOWN_MAX, Act, Attempts
+from clew.task.dead_ends import SHOWN_CHARS_MAX, SHOWN_MAX, Act, Attempts
 from clew.task.tracker import observe_task
 
 REFUSED = "The user doesn't want to proceed with this tool use. The tool use was rejected. To tell you how to proceed, the user said:\n"
@@ -152,6 +152,31 @@ def test_a_command_that_fails_in_the_background_is_known_by_its_own_name(script)
 
     (end,) = ends(script)
     assert (end.text, end.reason) == ("$ make web (failed)", "error TS2305: Module has no exported member 'Cart'.")
+
+
+def test_a_look_that_failed_is_a_dead_end_until_it_works(script) -> None:
+    script.run("ls build", "Exit code 2\nls: cannot access 'build': No such file or directory", fails=True)
+
+    (end,) = ends(script)
+    assert (end.text, end.reason) == ("$ ls build (failed)", "ls: cannot access 'build': No such file or directory")
+
+    script.run("ls build", "cart.js")
+    assert ends(script) == []
+
+
+def test_a_command_that_says_an_error_and_succeeds_is_a_dead_end(script) -> None:
+    script.run("seed-db --all | tail -1", "error: no such table: carts")
+
+    (end,) = ends(script)
+    assert (end.text, end.reason) == ("$ seed-db --all | tail -1 (said an error)", "error: no such table: carts")
+
+
+def test_long_entries_leave_room_for_the_rest_of_a_hand_off(script) -> None:
+    for at in range(20):
+        script.run(f"deploy-{at} {'x' * 250}", f"Exit code 1\nunknown flag: --{at}-{'y' * 300}", fails=True)
+
+    found = ends(script)
+    assert 0 < sum(len(end.text) + len(end.reason) for end in found) <= SHOWN_CHARS_MAX
 
 
 def test_a_program_whose_absence_is_hidden_stays_a_dead_end(script) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.prompts import answers, binding_sentences, is_assent, spoken, spoken_in_refusal
+from clew.task.prompts import answers, binding_sentences, is_assent, said_in_passing, spoken, spoken_in_refusal
 
 
 @pytest.mark.parametrize(
@@ -191,3 +191,26 @@ def test_answers_to_questions_are_kept_as_pairs() -> None:
 @given(st.text(max_size=600))
 def test_what_binds_stands_in_the_prompt(text: str) -> None:
     assert all(sentence in text for sentence in binding_sentences(text))
+
+
+@pytest.mark.parametrize("text", ["the header is sticky on mobile too", "rates come from the ledger, the cart only shows them"])
+def test_what_is_said_without_a_word_of_command_is_said_in_passing(text: str) -> None:
+    assert said_in_passing(text) == (text,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "commit and push it please",
+        "ok, run the tests again",
+        "why is the header not sticky?",
+        "yes, go ahead",
+        "I've seen that before on mobile",
+        "the header is still not showing on mobile",
+        "ahh that would be it yes",
+        "/review the whole change with care",
+        "the header is sticky on mobile too. " * 20,
+    ],
+)
+def test_orders_for_one_act_questions_reports_and_pastes_are_not(text: str) -> None:
+    assert said_in_passing(text) == ()

@@ -1,10 +1,12 @@
 """Dead ends: attempts that led nowhere, so that nobody makes them again.
 
-Five signs count. The user refuses a call, or turns the agent round after it has done something. A tool says that
-the way is closed (no such program, no such option, not allowed), or a command that failed is replaced by another one
-that works. Edits, commits and packages are taken back. The agent says that it gave something up, or met an obstacle and
-turned. What merely failed is no dead end: it may still be on its way, and a red test that turns green never was one.
+Six signs count. The user refuses a call, or turns the agent round after it has done something. A tool says that
+the way is closed (no such program, no such option, not allowed, nothing by that name, a form that a linter forbids), or a
+command that failed is replaced by another one that works. A look-up finds nothing, or more than fits. Edits, commits and
+packages are taken back. The agent says that it gave something up, or met an obstacle and turned. It says that what it
+supposed is not so. What merely failed is no dead end: it may still be on its way, and a red test that turns green never was one.
 
+An entry quotes: what was done or supposed, and the words by which it failed, so that whoever reads it finds both again.
 Each has a weight, a guess at how probable it is that somebody would try it again; a short list is cut by it. Whoever
 does later what was said not to work (the same command, the same call, the stash popped) takes it back. Memory is
 bounded: texts are kept as excerpts, edits as hashes.
@@ -44,7 +46,9 @@ from clew.task.vocabulary import LOOKING_GIT, LOOKING_PROGRAMS
 
 DEAD_ENDS_MAX = 48  # remembered
 SHOWN_MAX = 25  # of a state: what a hand-off has room for
-SHOWN_MIN, WEIGHT_MIN = 16, 0.3  # guess: beyond eight lines a doubtful one costs more than it saves
+SHOWN_CHARS_MAX = 5_500  # guess: about 2,300 tokens of commands and paths, as a hand-off of 5,000 has other things to say
+LINE_CHARS = 320  # of a text and of a reason, as a hand-off cuts them
+SHOWN_MIN, WEIGHT_MIN = 16, 0.3  # guess: beyond sixteen a doubtful one costs more than it saves
 NEWS_MIN = 0.4  # guess: what merely failed is said in a hand-off, and nowhere kept beyond the session
 EDITS_OF_FILE_MAX = 12  # guess: an edit is undone soon or not at all
 FILES_MAX = 200
@@ -220,11 +224,17 @@ class Attempts:
         return msgspec.json.encode(self._memory)
 
     def dead_ends(self) -> tuple[DeadEnd, ...]:
-        """The weightiest, at most SHOWN_MAX, and of the light ones no more than fill SHOWN_MIN; the newest last."""
+        """The weightiest, at most SHOWN_MAX and SHOWN_CHARS_MAX, and of the light ones no more than fill SHOWN_MIN; the newest last."""
         known = list(self._memory.found.values())
         order = sorted(range(len(known)), key=lambda at: (-known[at].weight, -known[at].seq, -at))[:SHOWN_MAX]
-        order = [at for place, at in enumerate(order) if place < SHOWN_MIN or known[at].weight >= WEIGHT_MIN]
-        return tuple(_dead_end(known[at]) for at in sorted(order, key=lambda at: (known[at].seq, at)))
+        shown: list[int] = []
+        room = SHOWN_CHARS_MAX
+        for at in order:
+            size = min(len(known[at].text), LINE_CHARS) + min(len(known[at].reason), LINE_CHARS)
+            if size <= room and (len(shown) < SHOWN_MIN or known[at].weight >= WEIGHT_MIN):
+                shown.append(at)
+                room -= size
+        return tuple(_dead_end(known[at]) for at in sorted(shown, key=lambda at: (known[at].seq, at)))
 
     def news(self) -> News:
         """What changed since this was asked last."""

@@ -1,8 +1,8 @@
 """Setbacks: the words by which an agent, a user or a tool says that a way is closed.
 
-Three readers of plain text: what the agent says when it gives something up or meets an obstacle, what the user says to
-turn the agent round, and which line of an output means that the same way will never work here. Each answers with a
-weight between 0 and 1: how probable it is that somebody would walk into it again if it were not written down. The
+Readers of plain text: what the agent says when it gives something up, meets an obstacle, supposes a cause or finds that it was
+another, what the user says to turn the agent round, and which lines of an output mean that the same way will not work here.
+A weight between 0 and 1 says how probable it is that somebody would walk into it again if it were not written down. The
 weights are guesses, in the order of how plainly the words say it; a list of dead ends is cut by them.
 """
 
