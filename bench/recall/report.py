@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.localization.intervals import estimate
+from clew.hindsight.intervals import estimate
 from bench.recall.source import LOCOMO
 from clew.retrieval.recall import CONFIDENCE_MIN
 

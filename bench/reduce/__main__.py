@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.localization.intervals import difference, estimate
+from clew.hindsight.intervals import difference, estimate
 from bench.machine import provenance, write_result
 from bench.reduce import arms
 from bench.reduce.needed import Needed, needed

@@ -75,7 +75,7 @@ Progress = Callable[[str, int, int], None]
 FRESH_ROUNDS = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
 WRITTEN_WITHIN_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
 # Of a compaction's budget for the hand-off, and for the last request in it beside that: the rest buys lines (bench/LOG.md).
-HANDOFF_SHARE_MAX, REQUEST_SHARE_MAX = 0.25, 0.15
+HANDOFF_SHARE_MAX, REQUEST_SHARE_MAX = 0.3, 0.15
 EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for what other sessions said, where that is asked for; guess
 CHAIN_MAX = 4  # compactions of one session that a later one looks back on: each is made anew, which takes as long as the first; guess
 

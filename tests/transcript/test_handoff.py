@@ -95,9 +95,9 @@ round_half_up, E0308
 IN_ORDER_OF_NEED = (  # one line of each section, the most needed first
     "Round the total half up,",
     "- Don't touch the tax.",
-    "- src/cart.py: `a` became `b`, put back",
     "- src/cart.py: edited",
     "src/new.py",
+    "- src/cart.py: `a` became `b`, put back",
     "- `pytest`: FAILED",
     "- FAILED: `pytest`",
     "- [>] fix",

@@ -5,9 +5,9 @@ wanted in the user's own words, what binds, where the work stands, and what must
 never says more than its budget of tokens.
 
 What is bought first, until the budget is spent: the last request (whole, unless that leaves less than half
-for what else there is to say; then as many of its lines as fit), constraints, dead ends, files changed, the names of files
-read, open errors, the latest checks, open steps of the plan, the first goal, what the agent last said, earlier requests,
-commands that worked, finished steps, names. So a small budget drops them from the end of that list, and of each list the
+for what else there is to say; then as many of its lines as fit), constraints, files changed, the names of the
+latest files read, dead ends, open errors, the latest checks, open steps of the plan, the first goal, what the agent last said,
+other files, earlier requests, commands that worked, finished steps, names. So a small budget drops them from the end of that list, and of each list the
 oldest lines first, of dead ends the least likely to be tried again. They are shown in another order, the one in which they
 are best read.
 """
@@ -56,9 +56,11 @@ _SECTIONS = (
     "## Names in play",
 )
 _GOAL, _REQUEST, _SAID, _BINDING, _EARLIER, _PLAN, _CHANGED, _READ, _CHECKS, _ERRORS, _DEAD, _COMMANDS, _NAMES = range(len(_SECTIONS))
-_BOUGHT = (_REQUEST, _BINDING, _DEAD, _CHANGED, _READ, _ERRORS, _CHECKS, _PLAN, _GOAL, _SAID, _EARLIER, _COMMANDS, _NAMES)
+_BOUGHT = (_REQUEST, _BINDING, _CHANGED, _READ, _DEAD, _ERRORS, _CHECKS, _PLAN, _GOAL, _SAID, _EARLIER, _COMMANDS, _NAMES)
 _RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind each other, parted by commas
+_READ_MAX = 30  # names of files that are bought before dead ends; guess: more than were needed again in any dev session
 _DONE_RANK = _BOUGHT.index(_COMMANDS)  # finished steps of the plan come with the commands
+_LATE_RANK = _BOUGHT.index(_SAID)  # the other files come with what the agent said
 _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
 
 
@@ -103,7 +105,8 @@ def _entries(state: TaskState, done: Work) -> Iterator[_Entry]:
         if words.strip():
             quoted = "\n".join(f"> {line}".rstrip() for line in _paragraph(words.strip()).split("\n"))
             yield _entry(_SAID, at, at, quoted)
-    earlier = goals[1:-1]
+    bound = {stated.text for stated in state.constraints}
+    earlier = [goal for goal in goals[1:-1] if goal.text not in bound]
     yield from _listed(_EARLIER, [f"- {_clipped(' '.join(goal.text.split()), REQUEST_LINE_CHARS_MAX)}" for goal in earlier])
     yield from _listed(_BINDING, [f"- {' '.join(stated.text.split())}" for stated in state.constraints])
     for at, step in enumerate(state.plan):
@@ -118,7 +121,7 @@ def _entries(state: TaskState, done: Work) -> Iterator[_Entry]:
     # What was read before what was only found or named, the newest first; what lies outside the work last.
     ordered = sorted(seen, key=lambda file: (file.path.startswith(("/", "~")), file.last in ("search", "mention"), -file.seq))
     for at, file in enumerate(ordered):
-        yield _entry(_READ, at, at, file.path)
+        yield _entry(_READ, at, at, file.path) if at < _READ_MAX else _Entry(_READ, at, (_LATE_RANK, at), file.path)
     yield from _listed(_CHECKS, [_check_line(check.command, check.summary, has_passed=check.has_passed) for check in state.checks])
     yield from _listed(
         _ERRORS,
