@@ -43,7 +43,7 @@ ORACLE, AT_ONCE, RANDOM = "oracle", "at once", "random"
 ARMS = (APPEND, SCHEDULE, BOTH, UNBOUND, ORACLE, AT_ONCE, RANDOM)
 ROOM_TOKENS = 160_000  # beyond it the client compacts by itself: at 155,000 to 167,000 tokens in the sessions at hand
 # Of what the session has cost so far: how far a rewriting may go into debt before it has paid. At 0 no session of 156 ends dearer, at
-# .02 eight do, and without a bound long sessions save three times as much (bench/LOG.md).
+# .02 three do, and without a bound 13 do while long sessions save four times as much in the median (bench/LOG.md).
 MAY_OWE_SHARE = 0.0
 
 _SHRINKING = frozenset((APPEND, BOTH, UNBOUND, ORACLE))

@@ -152,7 +152,8 @@ def command(
 
     Each session is cut where the client compacted, or at 60 % of a session that it never compacted. What the agent
     went on to do says what it needed of what stood before; each arm fills a window of the same size, and is judged by
-    how much of that it holds. Without FOLDER: Claude Code's own transcripts of this repository.
+    how much of that it holds. Without FOLDER: Claude Code's own transcripts of this repository. Sessions that
+    say what they were billed are priced again with their windows kept as clew keeps them, beside doing nothing.
 
     Runs on this machine alone, stores nothing, and changes no file.
     """
