@@ -6,10 +6,10 @@ never says more than its budget of tokens.
 
 What is bought first, until the budget is spent: the last request (whole, unless that leaves less than half
 for what else there is to say; then as many of its lines as fit), constraints, files changed, the names of the
-latest files read, dead ends, open errors, the latest checks, open steps of the plan, the first goal, what the agent last said,
-other files, earlier requests, commands that worked, finished steps, names. So a small budget drops them from the end of that list, and of each list the
-oldest lines first, of dead ends the least likely to be tried again. They are shown in another order, the one in which they
-are best read.
+latest files read, dead ends, open errors, the latest checks, open steps of the plan, the first goal, what the
+agent last said, other files, earlier requests, commands that worked, finished steps, names. So a small budget
+drops them from the end of that list, and of each list the oldest lines first, of dead ends the least likely to
+be tried again. They are shown in another order, the one in which they are best read.
 """
 
 from __future__ import annotations
