@@ -57,7 +57,7 @@ Don't touch the tax.
 ## What the agent had just said
 > I shall run the tests.
 
-## Constraints, in the user's words
+## Constraints and remarks, in the user's words
 - Never push to main.
 - Don't touch the tax.
 
@@ -94,13 +94,13 @@ round_half_up, E0308
 """
 IN_ORDER_OF_NEED = (  # one line of each section, the most needed first
     "Round the total half up,",
+    "- [>] fix",
     "- Don't touch the tax.",
     "- src/cart.py: edited",
+    "- `pytest`: FAILED",
     "src/new.py",
     "- src/cart.py: `a` became `b`, put back",
-    "- `pytest`: FAILED",
     "- FAILED: `pytest`",
-    "- [>] fix",
     "Fix the cart.",
     "> I shall run the tests.",
     "- What is round_half_up?",

@@ -5,8 +5,8 @@ wanted in the user's own words, what binds, where the work stands, and what must
 never says more than its budget of tokens.
 
 What is bought first, until the budget is spent: the last request (whole, unless that leaves less than half
-for what else there is to say; then as many of its lines as fit), constraints, files changed, the names of the
-latest files read, dead ends, open errors, the latest checks, open steps of the plan, the first goal, what the
+for what else there is to say; then as many of its lines as fit), open steps of the plan, constraints, files
+changed, open errors, the names of the latest files read, dead ends, the latest checks, the first goal, what the
 agent last said, other files, earlier requests, commands that worked, finished steps, names. So a small budget
 drops them from the end of that list, and of each list the oldest lines first, of dead ends the least likely to
 be tried again. They are shown in another order, the one in which they are best read.
@@ -44,7 +44,7 @@ _SECTIONS = (
     "## Goal, as the user stated it",
     "## Last request, verbatim",
     "## What the agent had just said",
-    "## Constraints, in the user's words",
+    "## Constraints and remarks, in the user's words",
     "## Earlier requests, oldest first",
     "## Plan",
     "## Files changed",
@@ -56,7 +56,7 @@ _SECTIONS = (
     "## Names in play",
 )
 _GOAL, _REQUEST, _SAID, _BINDING, _EARLIER, _PLAN, _CHANGED, _READ, _CHECKS, _ERRORS, _DEAD, _COMMANDS, _NAMES = range(len(_SECTIONS))
-_BOUGHT = (_REQUEST, _BINDING, _CHANGED, _READ, _DEAD, _ERRORS, _CHECKS, _PLAN, _GOAL, _SAID, _EARLIER, _COMMANDS, _NAMES)
+_BOUGHT = (_REQUEST, _PLAN, _BINDING, _CHANGED, _ERRORS, _READ, _DEAD, _CHECKS, _GOAL, _SAID, _EARLIER, _COMMANDS, _NAMES)
 _RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind each other, parted by commas
 _READ_MAX = 30  # names of files that are bought before dead ends; guess: more than were needed again in any dev session
 _DONE_RANK = _BOUGHT.index(_COMMANDS)  # finished steps of the plan come with the commands
