@@ -22,7 +22,13 @@ BENCH = REPOSITORY / "bench"
 README = REPOSITORY / "README.md"
 BEGIN, END = "<!-- figures:begin -->\n", "<!-- figures:end -->"
 NOTHING = "No results yet: `python -m bench.figures` fills this in from `bench/*/results`.\n"
-KINDS = ("speed", "ingest", "localization", "impact", "tokens")
+KINDS = ("speed", "ingest", "localization", "impact", "hindsight", "cost", "tokens")
+NEEDED = (
+    ("files", "needed files named"),
+    ("verbatim", "lines that later edits replace"),
+    ("terms", "rare names, with a line of theirs"),
+    ("named", "rare names, named"),
+)
 LEVELS = (
     ("file", "every gold file"),
     ("function", "every gold function"),
@@ -181,11 +187,61 @@ def _tokens(result: Mapping[str, Any]) -> str:
     return head + _table(heads, rows)
 
 
+def _hindsight(result: Mapping[str, Any]) -> str:
+    summary = result["summary"]
+    own = next(at for at in summary["budgets"] if at["budget"] == "summary")
+    back = summary["recovery"]
+    head = (
+        "**After a compaction**: what of the history the next calls went back to, and how much of it stands in a window of one size, in the "
+        f"mean of the cuts with its 95 % interval. {own['cuts']} compactions of {own['sessions']} real sessions, at the size of the client's "
+        f"own summary (median {own['tokens']:,} tokens, {own['share']:.1%} of the history); no session is judged by weights that saw it:\n\n"
+    )
+    arms = [(arm, *(_share(at[name]) for name, _ in NEEDED)) for arm, at in own["arms"].items()]
+    others = [
+        (at["budget"], arm, *(_share(at["arms"][arm][name]) for name, _ in NEEDED))
+        for at in summary["budgets"]
+        if at["budget"] != "summary"
+        for arm in ("clew", "recency")
+    ]
+    marks = result["marks"].get("summary", {}).get("clew", {})
+    marked = "; ".join(f"{kept} of {of} {kind.removeprefix('marked_').replace('_', ' ')}" for kind, (kept, of) in marks.items())
+    return (
+        head
+        + _table(("arm", *(label for _, label in NEEDED)), arms)
+        + f"\nAt shares of the history, over {summary['cuts']} cuts:\n\n"
+        + _table(("size", "arm", *(label for _, label in NEEDED)), others)
+        + (f"\nOf what a reader marked at these compactions, clew's window holds {marked}. " if marked else "\n")
+        + f"Recovered through handles: {back['size_back']:,} of {back['size']:,} bytes.\n"
+    )
+
+
+def _cost(result: Mapping[str, Any]) -> str:
+    figures = result["figures"]
+    head = (
+        f"**Cost**: {figures['all']['sessions']} real sessions priced again with a model of the provider's cache, against doing nothing; "
+        f"{figures['long']['sessions']} are long (more than 100 calls):\n\n"
+    )
+    rows = [
+        (
+            arm,
+            f"{long['median']:+.1%} [{long['low']:+.1%}, {long['high']:+.1%}]",
+            f"{long['pooled']:+.1%}",
+            f"{at['dearer']}",
+            f"{at['worst']:+.1%}",
+        )
+        for arm, long in figures["long"]["arms"].items()
+        for at in [figures["all"]["arms"][arm]]
+    ]
+    return head + _table(("arm", "median of the long ones", "all they cost", "sessions dearer", "worst"), rows)
+
+
 _SECTIONS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "speed": _speed,
     "ingest": _ingest,
     "localization": _localization,
     "impact": _impact,
+    "hindsight": _hindsight,
+    "cost": _cost,
     "tokens": _tokens,
 }
 
