@@ -192,9 +192,10 @@ def _hindsight(result: Mapping[str, Any]) -> str:
     own = next(at for at in summary["budgets"] if at["budget"] == "summary")
     back = summary["recovery"]
     head = (
-        "**After a compaction**: what of the history the next calls went back to, and how much of it stands in a window of one size, in the "
-        f"mean of the cuts with its 95 % interval. {own['cuts']} compactions of {own['sessions']} real sessions, at the size of the client's "
-        f"own summary (median {own['tokens']:,} tokens, {own['share']:.1%} of the history); no session is judged by weights that saw it:\n\n"
+        "**After a compaction**: what of the history the next calls went back to, and how much of it stands in a window of one "
+        f"size, in the mean of the cuts with its 95 % interval. {own['cuts']} compactions of {own['sessions']} real sessions, at the "
+        f"size of the client's own summary (median {own['tokens']:,} tokens, {own['share']:.1%} of the history); no session is judged "
+        "by weights that saw it:\n\n"
     )
     arms = [(arm, *(_share(at[name]) for name, _ in NEEDED)) for arm, at in own["arms"].items()]
     others = [
