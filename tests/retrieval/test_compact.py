@@ -59,6 +59,15 @@ def test_a_line_that_an_edit_has_replaced_is_not_shown(tmp_path: Path) -> None:
     assert SETTLE[3] not in text[:old].partition("=== session")[2]
 
 
+def test_a_line_that_was_brought_back_is_shown_again(tmp_path: Path) -> None:
+    """The edit is undone, and a read shows the line once more: the record of the edit does not speak against it."""
+    made = script(edits=True)
+    made.run("git checkout src/ledger.py", "Updated 1 path from the index")
+    made.read(f"{FOLDER}/src/ledger.py", SETTLE)
+
+    assert SETTLE[3] in compact(made.save(tmp_path / "work"), 2000)
+
+
 def test_of_equal_lines_the_newest_is_shown(tmp_path: Path) -> None:
     made = script()
     made.read(f"{FOLDER}/src/ledger.py", SETTLE)

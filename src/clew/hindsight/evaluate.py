@@ -71,7 +71,6 @@ class Plan:
     shares: tuple[float, ...] = SHARES
     with_summary: bool = True
     tokenizer: str = "claude"
-    embedder: str = ""
     reprice: Reprice | None = None
     priced_arms: tuple[str, ...] = ()
 
@@ -289,7 +288,7 @@ def _outcome(job: tuple[Path, Plan]) -> Outcome:
         judged: list[Judged] = []
         for case in cases(path):
             session = case.session
-            trial = Trial(case, counter_of(plan.tokenizer), plan.embedder)
+            trial = Trial(case, counter_of(plan.tokenizer))
             budgets = budgets_of(trial, plan.shares, with_summary=plan.with_summary)
             judged.append(judge(trial, {name: ARMS[name] for name in plan.arms}, budgets))
         return Outcome(path, session, tuple(judged), _costs(path, plan))

@@ -42,8 +42,8 @@ class Trial:
     using    nets that say what a line is worth, where those of the release may have seen this session.
     """
 
-    def __init__(self, case: Case, counter: Counter, embedder: str = "", using: tuple[Net, Net] | None = None) -> None:
-        self.case, self.counter, self.using, self._embedder = case, counter, using, embedder
+    def __init__(self, case: Case, counter: Counter, using: tuple[Net, Net] | None = None) -> None:
+        self.case, self.counter, self.using = case, counter, using
         self.made_ms = 0.0  # what making clew's records of the history took
         self._behind: dict[str, bytes | None] = {}
 
@@ -118,7 +118,7 @@ class Trial:
         key, root = workspace_of(self._folder)
         store = MemoryStore()
         store.open_workspace(key, str(root))
-        return Engine(store, Settings(Path(), embedder=self._embedder))
+        return Engine(store, Settings(Path()))
 
     @cached_property
     def compacting(self) -> Compacting:

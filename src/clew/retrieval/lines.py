@@ -17,10 +17,8 @@ from clew.records import Record, Standing, TaskState
 from clew.retrieval.names import FOCUS, Floats, Ints, Names, names_of
 
 LINE_CHARS_MIN = 4  # squeezed: a shorter line is shown with its neighbours, never for itself
-RECORD_CHARS_MAX = 200_000  # of one record's text; what is longer is a log, and its ends say most
-NEWEST_RECORDS = 12
-NEWEST_EDITS = 8
-NEWEST_QUERIES = 12
+RECORD_CHARS_MAX = 200_000  # of one record's text; what is longer is a log, and its beginning is offered alone; guess
+NEWEST_RECORDS, NEWEST_EDITS, NEWEST_QUERIES = 12, 8, 12  # whose words say what the work is about now; guesses
 TALK_MAX = 60  # newest prompts, messages and reports in which a file may be named
 MARKS = frozenset({"<<<<<<< old", "=======", ">>>>>>> new"})  # how a record of an edit parts what was from what is
 NEAR = 4  # lines on either side that speak for a line
@@ -77,7 +75,7 @@ def lines_of(records: Sequence[Record], texts: Sequence[str], standings: Sequenc
     rows = _Rows()
     replaced = _replaced(records, texts)
     for number in range(len(records) - 1, -1, -1):  # the newest first, so that the first of equal lines is the newest
-        rows.add(number, records[number], texts[number], replaced)
+        rows.add(number, records[number], texts[number], replaced, is_live=standings[number].is_live)
     return rows.finish(records, texts, standings, state)
 
 
@@ -95,8 +93,9 @@ class _Rows:
     times: list[int] = field(default_factory=list[int])
     last: dict[str, int] = field(default_factory=dict[str, int])
 
-    def add(self, number: int, record: Record, text: str, replaced: dict[str, dict[str, int]]) -> None:
-        gone = replaced.get(record.path, {}) if record.path else {}
+    def add(self, number: int, record: Record, text: str, replaced: dict[str, dict[str, int]], *, is_live: bool) -> None:
+        # A read that is true says itself what stands there: what an edit took away may have been brought back.
+        gone = replaced.get(record.path, {}) if record.path and not (record.kind == "read" and is_live) else {}
         is_read = record.kind in ("read", "search")
         place = part = 0
         for at, line in enumerate(text[:RECORD_CHARS_MAX].split("\n")):

@@ -169,7 +169,6 @@ def command(
         shares=tuple(dict.fromkeys(share for share in budgets if share)) if budgets else SHARES,
         with_summary=not budgets or 0.0 in budgets,
         tokenizer=tokenizer or settings.tokenizer,
-        embedder=settings.embedder,
         reprice=partial(reprice, arms=tuple(PRICED)),
         priced_arms=tuple(PRICED),
     )
