@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from clew.hindsight.cases import Case
+from clew.hindsight.cases import Case, Piece
 from clew.records import Observation, ObservationKind
 from clew.task.commands import read_line
 from clew.task.outcomes import has_failed
@@ -64,7 +64,7 @@ class Needs:
 
 def needs(case: Case) -> Needs:
     """Return what of the history the calls after the cut went back to. Cost: some passes over the session's text."""
-    history = [bare(piece.text) for piece in case.pieces]
+    history = [_as_lines(piece) for piece in case.pieces]
     squeezed = ["\n".join(squeeze(line) for line in text.split("\n")) for text in history]
     root = next((each.cwd for each in case.before if each.cwd), "")
     return Needs(
@@ -73,6 +73,16 @@ def needs(case: Case) -> Needs:
         tuple(_terms(case, squeezed)),
         tuple(_repeats(case)),
     )
+
+
+def _as_lines(piece: Piece) -> str:
+    """A piece's text in lines: without the numbers that a tool put in front, and of a call also its words behind its JSON.
+
+    Whoever shows a call as a command, or an edit by its lines, shows the same as who shows the JSON.
+    """
+    if piece.kind is not ObservationKind.CALL:
+        return bare(piece.text)
+    return "\n".join([piece.text, *_strings(arguments_of(piece.text))])
 
 
 def bare(text: str) -> str:
@@ -175,7 +185,12 @@ def _around(line: str, term: str) -> str:
 
 def _words(arguments: Arguments) -> Iterator[str]:
     """The strings of a call's input but for whole files that it writes."""
-    waiting: list[object] = [value for name, value in arguments.items() if name != "content"]
+    return _strings({name: value for name, value in arguments.items() if name != "content"})
+
+
+def _strings(arguments: Arguments) -> Iterator[str]:
+    """All strings of a call's input."""
+    waiting: list[object] = list(arguments.values())
     while waiting:
         value = waiting.pop(0)
         if isinstance(value, str):
