@@ -97,3 +97,23 @@ def test_damaged_compressed_data_says_so(compacted: Path, tmp_path: Path) -> Non
 
     with pytest.raises(NotReadable, match="damaged"):
         list(cases(path))
+
+
+def test_a_name_that_stood_in_a_call_counts_with_the_call_as_it_was_said(tmp_path: Path) -> None:
+    """Whoever shows the command shows the line, whatever the call's JSON looks like."""
+    script = ClaudeScript()
+    script.prompt("Bring it out.")
+    script.run('deploy --note "first try" --target canary_blue_9', "done")
+    for number in range(30):
+        script.run(f"ls folder{number}", f"nothing of note in {number}")
+    script.prompt("And now?")
+    for number in range(20):
+        script.run(f"echo {number}", str(number))
+    script.run("status --target canary_blue_9", "green")
+    path = script.save(tmp_path)
+    [case] = cases(path, [64])
+
+    [term] = [term for term in needs(case).terms if term.text == "canary_blue_9"]
+
+    assert 'deploy --note "first try" --target canary_blue_9' in term.evidence
+    assert score(Shown('$ deploy --note "first try" --target canary_blue_9'), Needs(terms=(term,))).terms == 1.0
