@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from clew.retrieval.lines import NAMES, Lines
 from clew.retrieval.names import NAME_FEATURES, Floats
 
-EDIT_WORTH = 1.0  # of a line that an edit replaces, a needed name being 1; more shows more such lines and fewer names: bench/LOG.md
+EDIT_WORTH = 1.5  # of a line that an edit replaces, a needed name being 1; more shows more such lines and fewer names: bench/LOG.md
 MARK_CHARS = 24  # what a piece of its own costs beside its characters, about
 CLIP = 5.0  # standard deviations; what is further out was never seen in the fit
 WEIGHTS = Path(__file__).with_name("keep_weights.npz")
