@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clew.records import OpenError, TaskState, WorkingFile
@@ -160,6 +160,15 @@ LINES = st.one_of(
 @given(
     st.lists(LINES, max_size=300), st.integers(0, 6000) | st.none(), st.sampled_from(["", "pytest", "git diff", "rg x", "cat a.py", "ls"])
 )
+@example(
+    [
+        *["FAILED tests/test_a.py::test_b - assert 1 == 2"] * 2, *["--- FAIL: TestX (0.01s)"] * 2, "    x_test.go:12: got 1",
+        "--- FAIL: TestX (0.01s)", "Traceback (most recent call last):", "0" * 40 + ":" + "0" * 10 + "A", *["0" * 52] * 2, "0" * 56,
+        *["0" * 59] * 2, "--- FAIL: TestX (0.01s)", "0" * 40 + ":" + "0" * 10 + "A", "0" * 50, *["0" * 51 + " "] * 2, "0" * 58 + " ",
+        *["FAILED tests/test_a.py::test_b - assert 1 == 2"] * 2,
+    ],
+    None, "",
+)  # fmt: skip
 @settings(max_examples=120, deadline=None)
 def test_any_text_is_reduced_to_whole_lines_in_order(pieces: list[str], budget: int | None, command: str) -> None:
     """Whatever is printed: the promises hold, twice the same, and a second reduction changes nothing of a first by default."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
+from itertools import pairwise
 
 from clew.text.tokens import Counter
 from clew.transcript.reduce import compilers, data, diffs, evidence, git, listings, logs, packages, reads, searches, test_runs
@@ -205,7 +206,9 @@ class _Selection:
         """
         must = self.marks.must
         every = [at for at in range(len(must)) if must[at]]
-        is_over = sum(self.sizes[at] for at in every) > most
+        # Where nothing may go beyond the budget, the markers before, between and behind the failures count too.
+        markers = 2 + sum(after > before + 1 for before, after in pairwise(every)) if most <= budget else 0
+        is_over = sum(self.sizes[at] for at in every) + markers * MARKER_CHARS > most
         for at in self._first_of(every, most) if is_over else every:
             self._keep(at)
         if most > budget and not is_over and not self._covered(budget) and len(self.lines.text) <= 2 * MUST_CHARS_MAX:
