@@ -19,7 +19,7 @@ from clew.records import Packet
 from clew.retrieval.retrieve import retrieve as packet_of
 from clew.settings import Settings, workspace_of
 from clew.store.sqlite import SqliteStore
-from clew.task.tracker import question_state
+from clew.task.question import question_state
 from clew.text.tokens import counter
 
 TOKENIZER = "chars4"  # four characters a token, as all comparisons with other systems count

@@ -29,7 +29,7 @@ from clew.hindsight.intervals import difference, estimate
 from clew.records import Packet, Resolution
 from clew.retrieval.retrieve import retrieve
 from clew.retrieval.weights import DEFAULT, Weights
-from clew.task.tracker import question_state
+from clew.task.question import question_state
 from clew.text.tokens import counter
 
 RESULTS = Path(__file__).parent / "results"

@@ -45,7 +45,7 @@ from clew.retrieval.retrieve import retrieve as assemble_packet
 from clew.settings import Settings, workspace_of
 from clew.store.originals import digest_of
 from clew.store.ports import Purge, Workspace, Writer
-from clew.task.tracker import observe_task, question_state
+from clew.task.question import question_state
 from clew.text import rerank
 from clew.text.embed import Embedder, load
 from clew.text.tokens import FAMILIES, Counter
@@ -718,7 +718,8 @@ class Engine:
         root  of its repository, where that is no folder of this machine; else the one that holds `path`.
         """
         from clew.store.memory import MemoryStore  # lazy: only here
-        from clew.transcript.follow import deltas, source_of  # lazy: a question needs no transcript
+        from clew.task.tracker import observe_task  # lazy: a question needs no transcript
+        from clew.transcript.follow import deltas, source_of  # lazy: likewise
         from clew.transcript.work import work  # lazy: likewise
 
         key, held_in = workspace_of(path)

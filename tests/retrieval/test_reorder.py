@@ -18,7 +18,7 @@ from clew.retrieval.deadline import Deadline
 from clew.retrieval.retrieve import retrieve
 from clew.settings import Settings, load, workspace_of
 from clew.store.memory import MemoryStore
-from clew.task.tracker import question_state
+from clew.task.question import question_state
 from clew.text import rerank
 from clew.text.tokens import counter
 

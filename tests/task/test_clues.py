@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task import Clues, Frame, clues
+from clew.task.clues import Clues, clues
+from clew.task.frames import Frame
 
 PYTHON = """Simplifying fails:
 ```python

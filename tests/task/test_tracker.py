@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.records import Observation, ObservationKind, TaskState
-from clew.task import TaskTracker, observe_task, question_state
-from clew.task.tracker import IDENTIFIERS_MAX, PASSING_MAX
+from clew.task.question import question_state
+from clew.task.tracker import IDENTIFIERS_MAX, PASSING_MAX, TaskTracker, observe_task
 
 FAILED = "Exit code 1\nFAILED tests/test_cart.py::test_total - assert 3 == 4\n1 failed in 0.1s\n"
 

@@ -30,7 +30,7 @@ from clew.retrieval.retrieve import retrieve
 from clew.retrieval.seed import seed
 from clew.retrieval.weights import CHANNELS, DEFAULT, Weights
 from clew.store.index import Index
-from clew.task.tracker import question_state
+from clew.task.question import question_state
 from clew.text.tokens import counter
 
 USABLE_MIN = 40  # with fewer, 12 or less would judge; guess

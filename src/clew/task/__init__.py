@@ -3,9 +3,3 @@
 Built from raw observations only: this room imports the nouns and nothing that either pipeline makes, so
 that a mistake in one pipeline can never become the intent that guides the other.
 """
-
-from clew.task.clues import Clues, clues
-from clew.task.frames import Frame
-from clew.task.tracker import TaskTracker, observe_task, question_state
-
-__all__ = ["Clues", "Frame", "TaskTracker", "clues", "observe_task", "question_state"]

@@ -15,12 +15,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from clew.records import Check, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile
-from clew.task.clues import Clues, clues, looks_rare
+from clew.task.clues import clues, looks_rare
 from clew.task.commands import Line, Scope, read_line, scope_of
 from clew.task.dead_ends import Act, Attempts, is_looking
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
 from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, touches_of_result, word_of
 from clew.task.prompts import answers, binding_sentences, is_assent, said_in_passing, spoken, spoken_in_refusal
+from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
 from clew.task.rules import overruled
 
 GOALS_MAX = 64  # guess: the first and the newest 63
@@ -28,10 +29,8 @@ CONSTRAINTS_MAX = 64  # guess; the newest are kept: a later word corrects an ear
 PASSING_MAX = 24  # guess: sentences that bind without a word of command; what commands stays longer
 WORKING_FILES_MAX = 256  # guess
 CHECKS_MAX = 24  # guess
-ERRORS_MAX = 12  # guess
 ERROR_AGE_MAX = 400  # observations after which a failed command that checks nothing is no longer open; guess
 PLAN_MAX = 64  # guess
-IDENTIFIERS_MAX = 64
 WINDOW = 50  # observations that identifiers are taken from
 WINDOW_CHARS = 8_000  # of one observation, half from each end; guess
 RESULT_IDENTIFIERS_MAX = 8  # of one result: what a tool printed says less of the task than what was asked; guess
@@ -364,31 +363,6 @@ def observe_task(observations: Iterable[Observation], *, question: str = "", roo
     for observation in observations:
         tracker.see(observation)
     return tracker.state()
-
-
-def question_state(question: str) -> TaskState:
-    """Return the same nouns for a bare question: what it names stands where recent work would stand.
-
-    Its frames and paths are the working set (the newest last: what is named first matters most), its error
-    lines are open errors, its names the recent identifiers.
-    """
-    found = clues(question)
-    paths = dict.fromkeys(path for path, _ in found.paths)
-    return TaskState(
-        question=question,
-        goals=(Stated(question),) if question.strip() else (),
-        constraints=tuple(Stated(sentence) for sentence in binding_sentences(question)),
-        working_set=tuple(WorkingFile(path, "mention", 0) for path in reversed(paths)),
-        open_errors=tuple(OpenError(error, "question") for error in found.errors[-ERRORS_MAX:]),
-        recent_identifiers=_names_of(found)[:IDENTIFIERS_MAX][::-1],
-    )
-
-
-def _names_of(found: Clues) -> tuple[str, ...]:
-    """What a text names, the likeliest first: dotted names, identifiers, paths, quoted words without spaces."""
-    quoted = (name for name in found.quoted if " " not in name)
-    names = dict.fromkeys((*found.dotted, *found.identifiers, *(path for path, _ in found.paths), *quoted))
-    return tuple(names)
 
 
 def _identifiers_of(observation: Observation, root: str) -> tuple[str, ...]:

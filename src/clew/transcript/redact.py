@@ -11,7 +11,6 @@ import re
 import msgspec
 
 from clew.records import Record
-from clew.transcript.dialects.values import mapping_of
 
 _TOOL_ID = re.compile(rb'"(?:tool_use_id|toolUseID|call_id)":\s*"([^"]{4,200})"|"type":\s*"tool_use",\s*"id":\s*"([^"]{4,200})"')
 _QUOTED_CHARS_MIN = 8  # a shorter line says nothing that could be a secret; guess
@@ -44,11 +43,11 @@ def without_words(note: str) -> str:
     What is not understood is returned as it is: a note of another release is not gone on from.
     """
     try:
-        whole = mapping_of(msgspec.json.decode(note))
-    except msgspec.DecodeError:
+        whole = msgspec.json.decode(note, type=dict[str, object])
+        is_wrapped = "remembering" in whole
+        kept = msgspec.convert(whole["remembering"], dict[str, object]) if is_wrapped else dict(whole)
+    except (msgspec.DecodeError, msgspec.ValidationError):
         return note
-    is_wrapped = "remembering" in whole
-    kept = dict(mapping_of(whole["remembering"]) if is_wrapped else whole)
     if "attempts" not in kept and "rules" not in kept:
         return note
     kept |= {"attempts": {}, "rules": []}

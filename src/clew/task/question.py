@@ -1,0 +1,38 @@
+"""Question: a bare question in the nouns of the task state, for whoever asks without a session.
+
+Apart from the tracker, so that a question does not load what reads sessions.
+"""
+
+from __future__ import annotations
+
+from clew.records import OpenError, Stated, TaskState, WorkingFile
+from clew.task.clues import Clues, clues
+from clew.task.prompts import binding_sentences
+
+ERRORS_MAX = 12  # guess
+IDENTIFIERS_MAX = 64
+
+
+def question_state(question: str) -> TaskState:
+    """Return the same nouns for a bare question: what it names stands where recent work would stand.
+
+    Its frames and paths are the working set (the newest last: what is named first matters most), its error
+    lines are open errors, its names the recent identifiers.
+    """
+    found = clues(question)
+    paths = dict.fromkeys(path for path, _ in found.paths)
+    return TaskState(
+        question=question,
+        goals=(Stated(question),) if question.strip() else (),
+        constraints=tuple(Stated(sentence) for sentence in binding_sentences(question)),
+        working_set=tuple(WorkingFile(path, "mention", 0) for path in reversed(paths)),
+        open_errors=tuple(OpenError(error, "question") for error in found.errors[-ERRORS_MAX:]),
+        recent_identifiers=_names_of(found)[:IDENTIFIERS_MAX][::-1],
+    )
+
+
+def _names_of(found: Clues) -> tuple[str, ...]:
+    """What a text names, the likeliest first: dotted names, identifiers, paths, quoted words without spaces."""
+    quoted = (name for name in found.quoted if " " not in name)
+    names = dict.fromkeys((*found.dotted, *found.identifiers, *(path for path, _ in found.paths), *quoted))
+    return tuple(names)
