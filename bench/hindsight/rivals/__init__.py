@@ -8,7 +8,6 @@ its answers is quoted when it fails.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any, ClassVar, Self
 
-from bench.localization.arms.worker import PATIENCE_S, TOLD_CHARS, RivalFailed, quiet_environment
+from bench.localization.arms.worker import PATIENCE_S, TOLD_CHARS, RivalFailed, end, quiet_environment
 from bench.localization.rivals import environment
 
 WORKERS = Path(__file__).resolve().parent / "workers"
@@ -74,16 +73,7 @@ class Rival:
     def close(self) -> None:
         """End the worker; asked again, the rival starts a new one."""
         if self._process is not None:
-            if self._process.stdin is not None and not self._process.stdin.closed:
-                with contextlib.suppress(BrokenPipeError):  # it is gone, and so is what was not yet sent
-                    self._process.stdin.close()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            if self._process.stdout is not None:
-                self._process.stdout.close()
+            end(self._process)
             self._process = None
         if self._home is not None:
             self._home.cleanup()

@@ -6,6 +6,7 @@ home is a scratch folder: no rival finds a cache or settings of the user, or lea
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -60,15 +61,7 @@ class WorkerSystem:
     def close(self) -> None:
         """End the worker."""
         if self._process is not None:
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            if self._process.stdout is not None:
-                self._process.stdout.close()
+            end(self._process)
             self._process = None
 
     def _ask(self, question: Mapping[str, Any]) -> Any:
@@ -89,6 +82,20 @@ class WorkerSystem:
             words = self._said.read_text(encoding="utf-8", errors="replace").strip()[-TOLD_CHARS:]
             raise RivalFailed(f"no answer to {question['op']}: {words}")
         return json.loads(answer)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a worker by closing its input, by force if it does not go in ten seconds."""
+    if process.stdin is not None and not process.stdin.closed:
+        with contextlib.suppress(BrokenPipeError):  # it is gone, and so is what was not yet sent
+            process.stdin.close()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def quiet_environment(home: Path, **variables: str) -> dict[str, str]:

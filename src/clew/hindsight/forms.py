@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from clew.hindsight.bills import Bills
+from clew.hindsight.needs import replaced, words_of
 from clew.records import Observation, ObservationKind, Record, Resolution, handle_of
-from clew.task.paths import Arguments, arguments_of, word_of
+from clew.task.paths import Arguments, arguments_of
 from clew.transcript.reduce.arrival import arriving
 from clew.transcript.reduce.known import given_of
 from clew.transcript.schedule import may_stand
@@ -192,38 +193,21 @@ def _needs(history: History, bills: Bills, texts: Mapping[int, Mapping[Form, str
             if call.kind is not ObservationKind.CALL:
                 continue
             arguments = arguments_of(call.arguments or call.text)
-            for block in _replaced(arguments):
+            for block in _blocks(arguments):
                 found = [at for at in range(start, end) if block in squeezed[at]]
                 if found and fixed.isdisjoint(found):
                     uses.append(tuple((at, frozenset(form for form, text in blocks_in[at].items() if block in text)) for at in found))
-            for term in sorted(_terms("\n".join(_words(arguments)))):
+            for term in sorted(_terms("\n".join(words_of(arguments)))):
                 found = [at for at in places.get(term, ()) if start <= at < end]
                 if 0 < len(found) <= TERM_PLACES_MAX and fixed.isdisjoint(found):
                     uses.append(tuple((at, frozenset(form for form, text in blocks_in[at].items() if term in text)) for at in found))
         yield list(dict.fromkeys(uses))
 
 
-def _replaced(arguments: Arguments) -> Iterator[str]:
+def _blocks(arguments: Arguments) -> Iterator[str]:
     """The texts that an edit replaces, squeezed, where they are long enough to be evidence."""
-    edits = arguments.get("edits")
-    for change in [arguments, *(edits if isinstance(edits, list) else [])]:  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(change, dict):
-            old = _squeezed(word_of(change, "old_string").strip("\n"))  # pyright: ignore[reportUnknownArgumentType]
-            if len(old) >= REPLACED_CHARS_MIN:
-                yield old
-
-
-def _words(arguments: Arguments) -> Iterator[str]:
-    """The strings of a call's input, but for whole files that it writes."""
-    waiting: list[object] = [value for name, value in arguments.items() if name != "content"]
-    while waiting:
-        value = waiting.pop(0)
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, dict):
-            waiting.extend(value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
-        elif isinstance(value, list):
-            waiting.extend(value)  # pyright: ignore[reportUnknownArgumentType]
+    squeezed = (_squeezed(old.strip("\n")) for old in replaced(arguments))
+    return (block for block in squeezed if len(block) >= REPLACED_CHARS_MIN)
 
 
 def _terms(text: str) -> set[str]:

@@ -123,14 +123,14 @@ def _edits(case: Case, root: str, squeezed: Sequence[str]) -> Iterator[Edit]:
     for each in case.after:
         if each.kind is ObservationKind.CALL:
             path = next((path for path, how in touched(each, root) if how == "edit"), "")
-            for old in _replaced(arguments_of(each.arguments or each.text)):
+            for old in replaced(arguments_of(each.arguments or each.text)):
                 block = "\n".join(squeeze(line) for line in old.strip("\n").split("\n"))
                 lines = telling_lines(old)
                 if path and lines and any(block in text for text in squeezed):
                     yield Edit(path, lines)
 
 
-def _replaced(arguments: Arguments) -> Iterator[str]:
+def replaced(arguments: Arguments) -> Iterator[str]:
     """The texts that an edit replaces, as it states them."""
     edits = arguments.get("edits")
     for change in [arguments, *(edits if isinstance(edits, list) else [])]:  # pyright: ignore[reportUnknownVariableType]
@@ -148,7 +148,7 @@ def _terms(case: Case, squeezed: Sequence[str]) -> Iterator[Term]:
         term
         for each in case.after
         if each.kind is ObservationKind.CALL
-        for word in _words(arguments_of(each.arguments or each.text))
+        for word in words_of(arguments_of(each.arguments or each.text))
         for term in terms_of(word)
     )
     places: dict[str, list[int]] = {term: [] for term in wanted}
@@ -183,7 +183,7 @@ def _around(line: str, term: str) -> str:
     return line[start : start + LINE_CHARS_MAX].strip()
 
 
-def _words(arguments: Arguments) -> Iterator[str]:
+def words_of(arguments: Arguments) -> Iterator[str]:
     """The strings of a call's input but for whole files that it writes."""
     return _strings({name: value for name, value in arguments.items() if name != "content"})
 

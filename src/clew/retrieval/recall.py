@@ -87,13 +87,6 @@ class Recalled:
     sessions: tuple[tuple[str, float], ...] = ()
     confidence: float = 0.0
 
-    def by_session(self) -> tuple[tuple[str, tuple[Turn, ...]], ...]:
-        """The turns grouped by session, the session of the best turn first, each in order of time."""
-        groups: dict[str, list[Turn]] = {}
-        for turn in self.turns:
-            groups.setdefault(turn.session, []).append(turn)
-        return tuple((name, tuple(sorted(turns, key=lambda turn: (turn.record.seq, turn.record.id)))) for name, turns in groups.items())
-
 
 @dataclass(slots=True)
 class _Threads:

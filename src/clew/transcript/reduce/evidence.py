@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.marks import KEY, NOISE, Marks
+from clew.transcript.reduce.marks import KEY, Marks
 from clew.transcript.reduce.traces import is_frame, mark_trace
 
 BLOCK_LINES_MAX = 60  # guess: a failure with its source and its traceback; what is longer prints data
@@ -207,8 +207,3 @@ def _mark_block(lines: Lines, marks: Marks, at: int) -> int:
 
 def _first_and_last(places: list[int]) -> list[int]:
     return places if len(places) <= REPEATS_MAX + 1 else [*places[:REPEATS_MAX], places[-1]]
-
-
-def is_noise(marks: Marks, at: int) -> bool:
-    """A kind has said that a line says nothing."""
-    return bool(marks.noise[at]) and marks.worth[at] == NOISE
