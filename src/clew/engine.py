@@ -712,10 +712,13 @@ class Engine:
             packet, entries=(*packet.entries, *entries), text=whole, tokens=made.counter.count(whole), budget_tokens=budget_tokens
         )
 
-    def before(self, session: Session, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None) -> Compacting:
+    def before(
+        self, session: Session, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None, back: int = CHAIN_MAX
+    ) -> Compacting:
         """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget.
 
         root  of its repository, where that is no folder of this machine; else the one that holds `path`.
+        back  earlier compactions that are looked back on, at most.
         """
         from clew.store.memory import MemoryStore  # lazy: only here
         from clew.task.tracker import observe_task  # lazy: a question needs no transcript
@@ -740,17 +743,17 @@ class Engine:
             work(observations, root=base),
             _corrected(counter_of(tokenizer), billed),
             max((each.at_ns for each in observations), default=0),
-            cache(partial(self._earlier, session, lines, observations, tokenizer=tokenizer, path=path, root=root)),
+            cache(partial(self._earlier, session, lines, observations, tokenizer=tokenizer, path=path, root=root, back=back)),
         )
 
     def _earlier(
-        self, session: Session, lines: Sequence[bytes], seen: Sequence[Observation], *, tokenizer: str, path: Path, root: Path
+        self, session: Session, lines: Sequence[bytes], seen: Sequence[Observation], *, tokenizer: str, path: Path, root: Path, back: int
     ) -> Compacting | None:
-        """The session at the client's last compaction in these lines, and through it at those before, CHAIN_MAX at most."""
+        """The session at the client's last compaction in these lines, and through it at those before, `back` at most."""
         cuts = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY and not each.agent]
-        if not 0 < len(cuts) <= CHAIN_MAX:
+        if not cuts or not back:
             return None
-        return self.before(session, lines[: cuts[-1]], tokenizer=tokenizer, path=path, root=root)
+        return self.before(session, lines[: cuts[-1]], tokenizer=tokenizer, path=path, root=root, back=back - 1)
 
     def compress(
         self,

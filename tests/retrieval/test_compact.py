@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clew.engine import Engine
+from clew.engine import CHAIN_MAX, Compacting, Engine
 from clew.records import TaskState
 from clew.retrieval.keep import Net, nets, nets_in
 from clew.retrieval.lines import NAMES, lines_of
 from clew.retrieval.names import NAME_FEATURES, names_of
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
+from clew.transcript.sessions import session_at
 from tests.transcript.conftest import FOLDER, ClaudeScript
 
 SETTLE = [
@@ -95,6 +96,27 @@ def test_what_stood_in_the_window_stays_in_its_form(tmp_path: Path) -> None:
 
     kept = before[before.index("@") : before.index(SETTLE[1]) + len(SETTLE[1])]
     assert kept in after
+
+
+def test_a_session_that_was_compacted_often_looks_back_on_the_last_times(tmp_path: Path) -> None:
+    """As far as the bound, and not on none of them because there were more."""
+    made = script(turns=2)
+    for number in range(CHAIN_MAX + 2):
+        made.add(
+            "system", subtype="compact_boundary", content="Conversation compacted", compactMetadata={"trigger": "auto", "preTokens": 9}
+        )
+        made.run(f"ls more{number}", "nothing")
+    path = made.save(tmp_path / "work")
+    engine = Engine(MemoryStore(), Settings(path.parent))
+    at: Compacting | None = engine.before(
+        session_at(path), path.read_bytes().splitlines(keepends=True), tokenizer="chars4", path=path.parent
+    )
+
+    chain = 0
+    while at is not None and (at := at.earlier()) is not None:
+        chain += 1
+
+    assert chain == CHAIN_MAX
 
 
 def test_nets_for_other_features_are_refused() -> None:

@@ -8,7 +8,6 @@ window after an earlier cut stay in their form as long as they are true.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -19,26 +18,24 @@ from clew.records import Entry, Layer, Packet, Record, Resolution, Standing, Tas
 from clew.retrieval import compressed
 from clew.retrieval.assemble import Candidate, Choice, Option, assemble
 from clew.retrieval.keep import MARK_CHARS, Net, worth_of
-from clew.retrieval.lines import Lines, lines_of
+from clew.retrieval.lines import NUMBER, NUMBERED, Lines, lines_of
 from clew.retrieval.names import Floats
 from clew.retrieval.options import Originals, heading_of
 from clew.store.ports import Reader
 from clew.text.tokens import Counter
 
 SEGMENT_LINES = 3  # lines that are bought together; a longer piece is several of them side by side
-# Segments that are measured and offered to the knapsack: one for so many tokens of the budget, three times what it can show.
+# Segments that are measured and offered to the knapsack: one for so many tokens of the budget, more than it can show; guesses.
 TOKENS_PER_CANDIDATE, CANDIDATES_MIN = 8, 400
 PROMPTS_SHARE = 0.1  # of the budget, for what the user said, newest first, before any line is bought; guess
 PROMPT_SHARE_MAX = 0.06  # of the budget, for one of them; what is longer is offered by its lines
 KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
 TELLING_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
 NAME_CHARS_MAX = 100
-NUMBER = re.compile(r"[ \t]*(\d{1,9})(?:→|\t)")
 # Never shown again, or said by the hand-off and by the message that they were taken from.
 SILENT = frozenset(
     {"transcript", "summary", "thinking", "boundary", "brief", "note", "attachment", "constraint", "dead_end", "decision", "claim"}
 )
-NUMBERED = frozenset({"read", "search"})
 SPOKEN = frozenset({"prompt", "message"})
 PLACED = frozenset({"read", "edit", "write"})
 
@@ -172,7 +169,7 @@ def _segments(
             if low <= last and first <= high:
                 first, last, total = max(low, int(found.at[start])), min(high, int(found.at[end - 1])), total * KEPT_FACTOR
                 break
-        chars = sum(int(found.end[row] - found.start[row]) for row in telling) + MARK_CHARS
+        chars = sum(int(found.chars[row]) for row in telling) + MARK_CHARS
         if total > 0:
             segments.append((total / chars, _Segment(number, first, last, total)))
     segments.sort(key=lambda pair: (-pair[0], pair[1].record, pair[1].first))

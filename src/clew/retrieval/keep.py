@@ -61,7 +61,7 @@ def worth_of(lines: Lines, using: tuple[Net, Net] | None = None) -> Floats:
         return worth
     chance = names(lines.names.features)
     place = chance[lines.names.name]
-    chars = (lines.end - lines.start).clip(0) + MARK_CHARS
+    chars = lines.chars + MARK_CHARS
     total = worth + np.bincount(lines.names.row, place, len(worth))
     # The place that shows a name in the best company: the most worth for its length; of equal ones the newest.
     order = np.lexsort((lines.names.row, (total / chars)[lines.names.row], lines.names.name))

@@ -7,7 +7,7 @@ how old it is, what it is part of, how the work at hand speaks of it, how rare i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,7 +30,8 @@ _DEFINES = re.compile(
 _COMMENT = re.compile(r"(?://|#(?!include)|/\*|\*|--|<!--|\"\"\")")
 _IMPORT = re.compile(r"(?:import|from|use|using|require|#include|package)\b")
 _POINTER = re.compile(r"([\w./-]{1,200}\.\w{1,8})(?::|#L|, lines? |:L)(\d{1,6})")
-_NUMBERED = re.compile(r"[ \t]*(\d{1,9})(?:→|\t)")
+NUMBER = re.compile(r"[ \t]*(\d{1,9})(?:→|\t)")  # what a tool puts in front of a line of a file
+NUMBERED = frozenset({"read", "search"})  # kinds whose lines may have their numbers in front
 KINDS = ("read", "search", "command", "error", "check", "edit", "write", "prompt", "message", "agent", "todo", "plan")
 
 
@@ -40,17 +41,14 @@ class Lines:
 
     record    number of the record in the order that was given.
     at        number of the line within the record's text, 0-based.
-    start, end  character span in the record's text, end exclusive, without the line end and the number that a tool put in front.
-    number    of the line in its file, where the tool numbered it; else 0.
+    chars     length of the line, without its end and the number that a tool put in front.
     part      counts the lines of the record before it that an edit has replaced: lines of two parts do not stand together.
     features  (n, len(NAMES)) float32.
     """
 
     record: Ints
     at: Ints
-    start: Ints
-    end: Ints
-    number: Ints
+    chars: Ints
     part: Ints
     squeezed: list[str]
     features: Floats
@@ -83,8 +81,7 @@ def lines_of(records: Sequence[Record], texts: Sequence[str], standings: Sequenc
 class _Rows:
     record: list[int] = field(default_factory=list[int])
     at: list[int] = field(default_factory=list[int])
-    start: list[int] = field(default_factory=list[int])
-    end: list[int] = field(default_factory=list[int])
+    chars: list[int] = field(default_factory=list[int])
     number: list[int] = field(default_factory=list[int])
     part: list[int] = field(default_factory=list[int])
     squeezed: list[str] = field(default_factory=list[str])
@@ -96,14 +93,12 @@ class _Rows:
     def add(self, number: int, record: Record, text: str, replaced: dict[str, dict[str, int]], *, is_live: bool) -> None:
         # A read that is true says itself what stands there: what an edit took away may have been brought back.
         gone = replaced.get(record.path, {}) if record.path and not (record.kind == "read" and is_live) else {}
-        is_read = record.kind in ("read", "search")
-        place = part = 0
+        is_read = record.kind in NUMBERED
+        part = 0
         for at, line in enumerate(text[:RECORD_CHARS_MAX].split("\n")):
-            start, place = place, place + len(line) + 1
             body, numbered = line, 0
-            if is_read and (found := _NUMBERED.match(line)):
+            if is_read and (found := NUMBER.match(line)):
                 body, numbered = line[found.end() :], int(found[1])
-                start += found.end()
             squeezed = " ".join(body.split())
             if len(squeezed) < LINE_CHARS_MIN:
                 continue
@@ -121,8 +116,7 @@ class _Rows:
             self.times.append(1)
             self.record.append(number)
             self.at.append(at)
-            self.start.append(start)
-            self.end.append(place - 1)
+            self.chars.append(len(body))
             self.number.append(numbered)
             self.part.append(part)
             self.squeezed.append(squeezed)
@@ -135,12 +129,13 @@ class _Rows:
         self.squeezed = [self.squeezed[row] for row in order.tolist()]
         arrays = [
             np.array(column, np.int64)[order]
-            for column in (self.record, self.at, self.start, self.end, self.number, self.part, self.indent, self.times)
+            for column in (self.record, self.at, self.chars, self.number, self.part, self.indent, self.times)
         ]
-        record, at, start, end, number, part, indent, times = arrays
-        features = _features(records, texts, standings, state, record, at, self.squeezed, indent, times, number)
-        names = names_of(self.squeezed, record, features, NAMES, _focus(records, texts, state))
-        return Lines(record, at, start, end, number, part, self.squeezed, features, names)
+        record, at, chars, number, part, indent, times = arrays
+        focus = _focus(records, texts, state)
+        features = _features(records, texts, standings, focus, record, at, self.squeezed, indent, times, number)
+        names = names_of(self.squeezed, record, features, NAMES, focus)
+        return Lines(record, at, chars, part, self.squeezed, features, names)
 
 
 def _replaced(records: Sequence[Record], texts: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -185,7 +180,7 @@ def _features(
     records: Sequence[Record],
     texts: Sequence[str],
     standings: Sequence[Standing],
-    state: TaskState,
+    focus: Mapping[str, str],
     record: Ints,
     at: Ints,
     squeezed: list[str],
@@ -223,7 +218,7 @@ def _features(
     block = _blocks(record, at, indent)
     sizes = np.bincount(block)
     put("near_rare", np.log1p(near(rare)))
-    for name, text in _focus(records, texts, state).items():
+    for name, text in focus.items():
         own = np.bincount(owner, (idf * _in_focus(text, vocabulary))[terms], n)
         most = max(float(own.max(initial=0.0)), 1.0)
         put(f"{name}_own", np.log1p(own))
