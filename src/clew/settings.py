@@ -19,7 +19,7 @@ from clew.errors import UsageError
 from clew.records import identify
 
 DATABASE = "clew.db"
-TEXTS = frozenset({"tokenizer", "embedder", "reorder", "compress_endpoint", "compress_model", "compress_price"})
+TEXTS = frozenset({"tokenizer", "embedder", "reorder", "compress_endpoint", "compress_model", "compress_price", "gateway_upstream"})
 MAY_BE_OFF = frozenset({"reorder", "compress_endpoint"})
 
 
@@ -37,6 +37,10 @@ class Settings:
     compress_endpoint, compress_model  who compresses sessions when `clew compress` is called; "" or "off" for nobody.
     compress_chunk_tokens, compress_timeout_s  of one request.
     compress_price  dollars for a million tokens, of what is sent and of what comes back, such as "1/5"; "" when unknown.
+    serve_idle_s     the daemon rests when nobody has asked it for so long.
+    gateway_upstream  base URL of whom the gateway asks.
+    prompt_budget_tokens   what is added to a prompt, at most; 0 adds nothing.
+    compact_budget_tokens  of the window after a compaction inside the client.
     """
 
     home: Path
@@ -52,6 +56,10 @@ class Settings:
     compress_chunk_tokens: int = 6000
     compress_timeout_s: int = 600
     compress_price: str = ""
+    serve_idle_s: int = 1800
+    gateway_upstream: str = "https://api.anthropic.com"
+    prompt_budget_tokens: int = 1500
+    compact_budget_tokens: int = 16_000
 
     @property
     def database(self) -> Path:

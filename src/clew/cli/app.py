@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "status": "clew.cli.commands.status",
     "forget": "clew.cli.commands.forget",
     "purge": "clew.cli.commands.purge",
+    "serve": "clew.cli.commands.serve",
 }
 """In the order in which a person meets them. Each module has a function `command`."""
 

@@ -1,0 +1,51 @@
+"""Guard: who may ask? Other users of the machine and web pages get nothing.
+
+The Unix socket lies in a folder that only its owner may enter, so whoever connects there is the owner. On loopback every user
+and every web page can connect: there the token is asked for, the Host must be loopback's own name (else a page whose name was
+bound to 127.0.0.1 could ask), and a request that carries an Origin comes from a page and is refused.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+GATEWAY = "/gateway/"
+
+
+class Guard:
+    """An ASGI application that hands on what may pass to another. Marks a request over the Unix socket with `is_private`."""
+
+    def __init__(self, app: ASGIApp, token: str, port: int) -> None:
+        self.app, self.token = app, token.encode()
+        self.hosts = {f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it with 403 (a foreign page), 401 (no token) and no further word."""
+        if scope["type"] != "http":
+            return
+        scope["is_private"] = scope.get("client") is None or not scope["client"][0]
+        if not scope["is_private"]:
+            headers: list[tuple[bytes, bytes]] = scope["headers"]
+            if not self._is_home(headers):
+                await Response(status_code=403)(scope, receive, send)
+                return
+            if not self._has_token(scope, headers):
+                await Response(status_code=401)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    def _is_home(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        hosts = [value for name, value in headers if name == b"host"]
+        return len(hosts) == 1 and hosts[0] in self.hosts and not any(name == b"origin" for name, _ in headers)
+
+    def _has_token(self, scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """In the path for the gateway, whose Authorization is the upstream's; else as a bearer token."""
+        path: str = scope["path"]
+        if path.startswith(GATEWAY):
+            return hmac.compare_digest(path.removeprefix(GATEWAY).partition("/")[0].encode(), self.token)
+        given = [value for name, value in headers if name == b"authorization"]
+        return len(given) == 1 and hmac.compare_digest(given[0], b"Bearer " + self.token)

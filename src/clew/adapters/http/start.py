@@ -1,0 +1,142 @@
+"""Start: how the command line and the shims bring the daemon up, ask it, and take it down."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import clew
+from clew.adapters.places import Places, address, is_alive, journal, state
+from clew.errors import ClewError
+
+START_WITHIN_S, STOP_WITHIN_S = 10.0, 15.0
+SUPERVISE = Path(__file__).parent / "supervise.py"
+
+
+class NotServed(ClewError):
+    """The daemon did not start, or does not answer."""
+
+    def __init__(self, places: Places, reason: str) -> None:
+        self.places = places
+        super().__init__(f"the daemon of {places.home} {reason}\nhint: `clew doctor` says why; its log is {places.log}")
+
+
+def command(places: Places, *, is_detached: bool) -> list[str]:
+    """Return the command line of the supervisor: this interpreter, without site packages. Makes the run folder and the address.
+
+    is_detached  what it says goes to the log. Raises NotReadable.
+    """
+    places.make()
+    spec = {
+        "home": str(places.home), "socket": str(places.socket), "lock": str(places.lock), "state": str(places.state),
+        "problems": str(places.problems), "log": str(places.log), "port": address(places).port, "is_detached": is_detached,
+        "python": sys.executable, "path": str(Path(clew.__file__).parent.parent), "version": clew.__version__,
+    }  # fmt: skip
+    return [sys.executable, "-I", "-S", str(SUPERVISE), json.dumps(spec)]
+
+
+def detach(places: Places, *, within_s: float = START_WITHIN_S) -> dict[str, Any]:
+    """Have a daemon run in the background, and return what it says of itself. Raises NotServed, NotReadable.
+
+    One that runs already is left alone.
+    """
+    try:
+        return ask(places, "GET", "/health", within_s=2.0)
+    except NotServed:
+        pass  # so it is started now
+    started = subprocess.Popen(
+        command(places, is_detached=True),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd=places.home,
+    )
+    until = time.monotonic() + within_s
+    while True:
+        try:
+            return ask(places, "GET", "/health", within_s=max(0.1, until - time.monotonic()))
+        except NotServed:
+            if time.monotonic() > until:
+                journal(places, "daemon", f"did not answer within {within_s:g} s of its start")
+                raise
+            if started.poll() not in {None, 4}:  # 4: another one was quicker, and will answer
+                raise NotServed(places, f"ended with {started.returncode} as it started") from None
+            time.sleep(0.02)  # the socket appears when it is bound: nothing tells of that
+
+
+def stop(places: Places) -> bool:
+    """Have the daemon stop, and wait for it. Returns whether one ran. Raises NotServed where it does not end."""
+    known = state(places)
+    pids = [int(known[name]) for name in ("pid", "worker") if name in known] if known else []
+    running = [pid for pid in pids if is_alive(pid)]
+    if not running:
+        return False
+    os.kill(running[0], signal.SIGTERM)
+    until = time.monotonic() + STOP_WITHIN_S
+    while any(is_alive(pid) for pid in running):
+        if time.monotonic() > until:
+            raise NotServed(places, f"(pid {running[0]}) was asked to stop and did not within {STOP_WITHIN_S:g} s")
+        time.sleep(0.02)  # it is nobody's child that could be waited for
+    places.state.unlink(missing_ok=True)
+    return True
+
+
+class _OverUnixSocket(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+def ask(places: Places, method: str, path: str, body: object = None, *, within_s: float) -> dict[str, Any]:
+    """Ask the daemon over its Unix socket, and return the JSON object that it answers. Raises NotServed."""
+    connection = _OverUnixSocket(places.socket, within_s)
+    try:
+        connection.request(method, path, body=None if body is None else json.dumps(body), headers={"content-type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+        told = json.loads(text) if answer.status == 200 else None
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise NotServed(places, "does not run") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise NotServed(places, f"does not answer ({error or type(error).__name__})") from error
+    finally:
+        connection.close()
+    if not isinstance(told, dict):
+        raise NotServed(places, f"answered {answer.status}")
+    return told
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Who serves. `answers` is None where nobody answers within the time."""
+
+    pid: int
+    worker: int
+    answers: dict[str, Any] | None
+
+
+def running(places: Places, *, within_s: float = 2.0) -> Running | None:
+    """Return who serves this data folder, None when nobody does."""
+    known = state(places)
+    try:
+        answers = ask(places, "GET", "/health", within_s=within_s)
+    except NotServed:
+        answers = None
+    if known is None or not any(is_alive(int(known.get(name, 0))) for name in ("pid", "worker") if known.get(name)):
+        return None if answers is None else Running(0, int(answers["pid"]), answers)
+    return Running(int(known.get("pid", 0)), int(known.get("worker", 0)), answers)

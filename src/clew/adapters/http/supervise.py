@@ -1,0 +1,188 @@
+"""Supervise: hold the sockets and the lock, and keep one worker behind them.
+
+Run as a script of its own by a bare interpreter, so that what waits all day weighs little: standard library alone, nothing of
+clew. The worker inherits the listening sockets. Where it dies it is started again, and whoever asks meanwhile waits in the
+sockets' queue; where it rests, having been idle, the next connection wakes another. The lock is the worker's as well: a
+worker whose supervisor was killed serves on, and nobody takes its place.
+
+Arguments: one JSON object, made by `spec` of `clew.adapters.http.start`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+RESTING, TAKEN, GIVEN_UP = 3, 4, 5  # exit codes: of a worker that may be woken; of ours: another one serves, and a worker dies at each start
+CRASHES_MAX, CRASHES_WITHIN_S = 5, 60.0  # guess: a worker that dies so often will not get better
+REST_MAX_S = 24 * 3600.0  # a client that sleeps for so long is taken for gone; guess
+STOP_WITHIN_S = 10.0
+
+
+class Supervisor:
+    """One run: from the lock to the last worker."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.spec = spec
+        self.crashes: list[float] = []
+        self.is_stopping = False
+        self.worker: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> int:
+        """Serve until stopped or idle. Returns the exit code."""
+        lock = self._locked()
+        if lock is None:
+            return TAKEN
+        if self.spec["is_detached"]:
+            log = os.open(self.spec["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+        self._note_sudden_death()
+        listening = [self._private_socket()]
+        tcp = self._loopback_socket()
+        if tcp is not None:
+            listening.append(tcp)
+        wake_in, wake_out = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wake_out, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            return self._serve(listening, lock, wake_in)
+        finally:
+            for path in (self.spec["socket"], self.spec["state"]):
+                with suppress(FileNotFoundError):
+                    os.unlink(path)  # noqa: PTH108 - pathlib costs a third of this process's start
+
+    def _serve(self, listening: list[socket.socket], lock: int, wake_in: int) -> int:
+        while not self.is_stopping:
+            self._start_worker(listening, lock)
+            code = self._worker_ended(wake_in)
+            if self.is_stopping or code == 0:
+                break
+            if code == RESTING:
+                if not self._awaited(listening, wake_in):
+                    break
+                continue
+            self._journal(f"the worker ended with {code}; it is started again")
+            now = time.monotonic()
+            self.crashes = [*(at for at in self.crashes if now - at < CRASHES_WITHIN_S), now]
+            if len(self.crashes) >= CRASHES_MAX:
+                self._journal(f"the worker ended {CRASHES_MAX} times within {CRASHES_WITHIN_S:.0f} s; the daemon gives up. See {self.spec['log']}")
+                return GIVEN_UP
+            self._pause(0.05 * 4 ** (len(self.crashes) - 1), wake_in)
+        return 0
+
+    def _start_worker(self, listening: list[socket.socket], lock: int) -> None:
+        descriptors = [each.fileno() for each in listening]
+        told = json.dumps({"home": self.spec["home"], "sockets": descriptors})
+        self.worker = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [self.spec["python"], "-P", "-m", "clew.adapters.http.worker", told],  # -P: nothing is imported from a folder that we stand in
+            pass_fds=[*descriptors, lock],
+            cwd=self.spec["home"],
+            env={**os.environ, "PYTHONPATH": self.spec["path"]},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # what a terminal sends to its processes is for the supervisor, who passes it on
+        )
+        state = {"pid": os.getpid(), "worker": self.worker.pid, "version": self.spec["version"], "started": int(time.time())}
+        beside = f"{self.spec['state']}.{os.getpid()}"
+        with suppress(OSError), os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+            stream.write(json.dumps(state) + "\n")
+            stream.flush()
+            os.replace(beside, self.spec["state"])  # noqa: PTH105 - as above
+
+    def _worker_ended(self, wake_in: int) -> int:
+        """Wait for the worker, and for a signal that stops it."""
+        assert self.worker is not None
+        asked_at: float | None = None
+        while self.worker.poll() is None:
+            if self.is_stopping and asked_at is None:
+                asked_at = time.monotonic()
+                self.worker.terminate()
+            if asked_at is not None and time.monotonic() - asked_at > STOP_WITHIN_S:
+                self.worker.kill()
+            self._pause(1.0 if asked_at is not None else None, wake_in)
+        return self.worker.returncode
+
+    def _awaited(self, listening: list[socket.socket], wake_in: int) -> bool:
+        """Whether somebody connects before the rest is over."""
+        until = time.monotonic() + REST_MAX_S
+        while not self.is_stopping and (left := until - time.monotonic()) > 0:
+            ready, _, _ = select.select([*listening, wake_in], [], [], left)
+            self._drain(wake_in)
+            if any(each is not wake_in for each in ready):
+                return True
+        return False
+
+    def _pause(self, seconds: float | None, wake_in: int) -> None:
+        select.select([wake_in], [], [], seconds)
+        self._drain(wake_in)
+
+    def _drain(self, wake_in: int) -> None:
+        with suppress(BlockingIOError):
+            while os.read(wake_in, 512):
+                pass
+
+    def _stop(self, *_: object) -> None:
+        self.is_stopping = True
+
+    def _locked(self) -> int | None:
+        """The lock, None where another process has it."""
+        descriptor = os.open(self.spec["lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def _note_sudden_death(self) -> None:
+        """What an earlier daemon left behind says that it was killed: one that stops takes it away."""
+        with suppress(OSError, ValueError), open(self.spec["state"]) as stream:  # noqa: PTH123 - as above
+            told = json.loads(stream.read())
+            self._journal(f"an earlier daemon (pid {told.get('pid')}) ended without stopping: it was killed, or the machine went down")
+
+    def _private_socket(self) -> socket.socket:
+        with suppress(FileNotFoundError):
+            os.unlink(self.spec["socket"])  # noqa: PTH108 - we hold the lock, so nobody listens there
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            made.bind(self.spec["socket"])
+        finally:
+            os.umask(before)
+        made.listen(256)
+        return made
+
+    def _loopback_socket(self) -> socket.socket | None:
+        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind(("127.0.0.1", self.spec["port"]))
+            made.listen(256)
+        except OSError as error:
+            self._journal(f"port {self.spec['port']} of loopback cannot be had ({error.strerror}); only the Unix socket is served")
+            made.close()
+            return None
+        return made
+
+    def _journal(self, what: str) -> None:
+        line = json.dumps({"at": int(time.time()), "where": "daemon", "what": what}) + "\n"
+        with suppress(OSError):  # a full disk: `clew doctor` sees that by itself
+            descriptor = os.open(self.spec["problems"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            os.write(descriptor, line.encode())
+            os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(Supervisor(json.loads(sys.argv[1])).run())

@@ -1,0 +1,129 @@
+"""Worker: the process that answers. It owns the store and the warm indexes, and rests when nobody asks.
+
+Started by `supervise` with the listening sockets inherited. Ends with 0 when it was asked to stop, or idle with no client left that
+could ask; with RESTING when it was idle and clients still run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from clew.adapters.claude_code.doors import Doors
+from clew.adapters import places
+from clew.adapters.http.app import App
+from clew.adapters.http.guard import Guard
+from clew.adapters.http.supervise import RESTING
+from clew.adapters.serving import Serving
+from clew.errors import ClewError
+from clew.settings import load
+
+
+class Server(uvicorn.Server):
+    """A server that can be asked to stop from its own routes, and that stops by itself when idle."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_resting = False
+
+    def stop(self) -> None:
+        """End after the answers under way."""
+        self.should_exit = True
+
+
+class Lazily:
+    """An ASGI application that is made at its first request: its imports take longer than the daemon may take to start."""
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make, self._made, self._making = make, None, asyncio.Lock()
+        self._made: ASGIApp | None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self._made is None:
+            async with self._making:
+                if self._made is None:
+                    self._made = await asyncio.to_thread(self._make)
+        await self._made(scope, receive, send)
+
+
+def main(told: dict[str, object]) -> int:
+    """Serve until stopped or idle. Returns the exit code."""
+    home = Path(str(told["home"]))
+    settings = replace(load(), home=home)
+    serving = Serving(settings)
+    doors = Doors(serving)
+    where = places.address(serving.places)
+    mounts: dict[str, ASGIApp] = {
+        "/mcp": Lazily(partial(_mcp, serving, doors)),
+        f"/gateway/{where.token}": Lazily(partial(_gateway, serving)),
+    }
+    app = App(serving, doors, stop=lambda: server.stop(), mounts=mounts)
+    config = uvicorn.Config(
+        Guard(app, where.token, where.port), loop="none", http="httptools", ws="none", lifespan="off",
+        access_log=False, log_level="warning", server_header=False, date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    server = Server(config)
+    sockets = [socket.socket(fileno=number) for number in told["sockets"]]  # type: ignore[attr-defined]
+    gc.freeze()
+    serving.later("open", partial(_open, serving))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(server, app, doors, sockets, settings.serve_idle_s))
+    serving.close()
+    return RESTING if server.is_resting else 0
+
+
+async def _serve(server: Server, app: App, doors: Doors, sockets: list[socket.socket], idle_s: int) -> None:
+    watching = asyncio.ensure_future(_rest_when_idle(server, app, doors, idle_s))
+    await server.serve(sockets=sockets)
+    watching.cancel()
+
+
+async def _rest_when_idle(server: Server, app: App, doors: Doors, idle_s: int) -> None:
+    """Stop the server once nobody has asked for so long. Sleeps until then, and looks no oftener than needed."""
+    while True:
+        left = app.asked_at + idle_s - time.monotonic()
+        if left <= 0 and not app.under_way:
+            break
+        await asyncio.sleep(max(left, 0.2))
+    server.is_resting = bool(await asyncio.to_thread(doors.alive_clients))
+    server.stop()
+
+
+def _open(serving: Serving) -> None:
+    """Open the store before somebody waits for it."""
+    try:
+        serving.engine()
+    except ClewError as error:
+        serving.problem("store", error)
+
+
+def _mcp(serving: Serving, doors: Doors) -> ASGIApp:
+    from clew.adapters.mcp.server import application  # lazy: the SDK's import takes a second
+
+    return application(serving, doors)
+
+
+def _gateway(serving: Serving) -> ASGIApp:
+    from clew.adapters.gateway.proxy import Gateway  # lazy: only who chose the gateway needs it
+
+    return Gateway(serving)
+
+
+if __name__ == "__main__":
+    code = main(json.loads(sys.argv[1]))
+    sys.stdout.flush()
+    os._exit(code)  # threads that a door left at work end with us; what they wrote is whole or absent

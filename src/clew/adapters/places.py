@@ -1,0 +1,184 @@
+"""Places: the files by which the daemon and those who ask it find each other.
+
+All of them lie in `run/` of the data folder, which only its owner may enter. The port and the token are made once and
+stay, because the client's own configuration names them. Standard library alone: what starts in a hurry reads this.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import socket
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clew.errors import NotReadable
+
+SOCKET_PATH_MAX = 100  # bytes; Linux takes 107 and macOS 103, both with a closing zero
+PROBLEMS_BYTES_MAX = 256 * 1024  # of the journal before it is turned over, once: guess
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the daemon of one data folder keeps what it runs by.
+
+    home  the data folder, CLEW_HOME.
+    """
+
+    home: Path
+
+    @property
+    def run(self) -> Path:
+        """The folder of all the others; mode 0700."""
+        return self.home / "run"
+
+    @property
+    def socket(self) -> Path:
+        """The Unix socket. In the temp folder, under a name of its own, where the data folder's path is too long for one."""
+        inside = self.run / "serve.sock"
+        if len(os.fsencode(inside)) <= SOCKET_PATH_MAX:
+            return inside
+        digest = hashlib.sha256(os.fsencode(self.home.absolute())).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"clew-{os.getuid()}-{digest}" / "serve.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Held, by whoever serves, for as long as it does."""
+        return self.run / "serve.lock"
+
+    @property
+    def state(self) -> Path:
+        """Who serves: pids, version, since when. Taken away by a daemon that stops as it should."""
+        return self.run / "serve.json"
+
+    @property
+    def address(self) -> Path:
+        """The port and the token: made once."""
+        return self.run / "address.json"
+
+    @property
+    def problems(self) -> Path:
+        """The journal of what went wrong, one JSON object a line, the newest last. Beside the socket: a shim is told that alone."""
+        return self.socket.parent / "problems.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """What the daemon said on its standard error."""
+        return self.run / "serve.log"
+
+    def make(self) -> None:
+        """Make the folders, for their owner alone. Raises NotReadable where that cannot be."""
+        for folder in (self.run, self.socket.parent):
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                about = folder.lstat()
+                if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+                    raise NotReadable(str(folder), "belongs to somebody else, or is no folder", "take it away, or move CLEW_HOME")
+                if about.st_mode & 0o077:
+                    folder.chmod(0o700)
+            except OSError as error:
+                raise NotReadable(str(folder), error.strerror or str(error), "the daemon keeps its socket there") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the daemon listens on loopback, and what whoever asks there has to show. `token` is 64 hexadecimal digits."""
+
+    port: int
+    token: str
+
+
+def address(places: Places) -> Address:
+    """Return the address of this data folder's daemon, made now if there is none. Raises NotReadable."""
+    found = known_address(places)
+    if found is not None:
+        return found
+    places.make()
+    made = Address(_free_port(), secrets.token_hex(32))
+    try:
+        _write_private(places.address, json.dumps({"port": made.port, "token": made.token}) + "\n")
+    except OSError as error:
+        raise NotReadable(str(places.address), error.strerror or str(error)) from error
+    return made
+
+
+def known_address(places: Places) -> Address | None:
+    """Return the address, None where none was made or its file makes no sense."""
+    try:
+        told = json.loads(places.address.read_text("utf-8"))
+        return Address(int(told["port"]), str(told["token"]))
+    except (OSError, ValueError, KeyError, TypeError):  # whoever needs one makes it anew, and init renders the plugin again
+        return None
+
+
+def state(places: Places) -> dict[str, Any] | None:
+    """Return what the daemon said of itself when it started, None where none runs or the file makes no sense."""
+    try:
+        told = json.loads(places.state.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def journal(places: Places, where: str, what: str) -> None:
+    """Note a problem for `clew doctor`. Never raises: whoever reports a problem has one already.
+
+    A journal that cannot be written (a full disk, a folder taken away) loses the line; `clew doctor` finds that cause by itself.
+    """
+    line = json.dumps({"at": int(time.time()), "where": where, "what": what[:2000]}) + "\n"
+    with suppress(OSError):
+        with suppress(FileNotFoundError):
+            if places.problems.stat().st_size > PROBLEMS_BYTES_MAX:
+                places.problems.replace(places.problems.with_suffix(".old.jsonl"))
+        descriptor = os.open(places.problems, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+
+def problems(places: Places) -> Iterator[dict[str, Any]]:
+    """Yield the journal, the oldest first. Lines that were cut by a full disk are passed over."""
+    for file in (places.problems.with_suffix(".old.jsonl"), places.problems):
+        try:
+            lines = file.read_text("utf-8", errors="replace").splitlines()
+        except OSError:  # no journal, no problems
+            continue
+        for line in lines:
+            with suppress(ValueError):
+                told = json.loads(line)
+                if isinstance(told, dict):
+                    yield told
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this number runs."""
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that is whole or absent, and its owner's alone."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    beside.replace(path)

@@ -1,0 +1,116 @@
+"""Serving: what everything inside the daemon shares. One engine, one thread for later work, one journal.
+
+The store is opened when it is first needed, and again when that failed: a database that is locked, too new or on a full disk is
+an answer for whoever asked, never the end of the daemon.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Callable
+
+from clew.adapters import places
+from clew.engine import Engine
+from clew.errors import ClewError, StoreUnwritable
+from clew.settings import Settings
+from clew.store.sqlite import SqliteStore
+
+REOPEN_AFTER_S = 2.0  # a store that could not be opened is not tried again at once: each try may wait for a lock; guess
+SAME_PROBLEM_AFTER_S = 60.0  # the same words are journalled once in this time; guess
+PROBLEMS_REMEMBERED = 64
+
+
+class Serving:
+    """The settings, the engine and the later work of one daemon. Safe with threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.places = places.Places(settings.home)
+        self._opening = threading.Lock()
+        self._engine: Engine | None = None
+        self._failed: tuple[float, ClewError] | None = None
+        self._jobs: OrderedDict[str, Callable[[], object]] = OrderedDict()
+        self._changed = threading.Condition()
+        self._worker: threading.Thread | None = None
+        self._is_busy = self._is_closed = False
+        self._told: OrderedDict[str, float] = OrderedDict()
+
+    def engine(self) -> Engine:
+        """Return the engine over the user's store. Raises StoreError, or what opening raised less than REOPEN_AFTER_S ago."""
+        with self._opening:
+            if self._engine is not None:
+                return self._engine
+            if self._failed is not None and time.monotonic() - self._failed[0] < REOPEN_AFTER_S:
+                raise self._failed[1]
+            try:
+                self._engine = Engine(self._open(), self.settings)
+            except ClewError as error:
+                self._failed = (time.monotonic(), error)
+                raise
+            return self._engine
+
+    def _open(self) -> SqliteStore:
+        try:
+            return SqliteStore(self.settings.database)
+        except StoreUnwritable:
+            if not self.settings.database.is_file():
+                raise
+            return SqliteStore(self.settings.database, is_read_only=True)
+
+    def later(self, key: str, job: Callable[[], object]) -> None:
+        """Do a job in the background, after those that wait. One that waits under the same key is replaced, in its place."""
+        with self._changed:
+            if self._is_closed:
+                return
+            self._jobs[key] = job
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="later", daemon=True)
+                self._worker.start()
+            self._changed.notify_all()
+
+    def settled(self, timeout_s: float) -> bool:
+        """Wait until no job is left, at most so long. Returns whether none is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._jobs and not self._is_busy, timeout_s)
+
+    def problem(self, where: str, error: BaseException | str) -> None:
+        """Journal what went wrong, for `clew doctor`. A defect leaves its trace in the log as well."""
+        what = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        if not isinstance(error, str | ClewError | OSError):
+            traceback.print_exception(error)
+        key, now = f"{where}\n{what}", time.monotonic()
+        if now - self._told.get(key, -SAME_PROBLEM_AFTER_S) < SAME_PROBLEM_AFTER_S:
+            return
+        self._told[key] = now
+        while len(self._told) > PROBLEMS_REMEMBERED:
+            self._told.popitem(last=False)
+        places.journal(self.places, where, what)
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Finish the waiting jobs, as far as the time goes, and close the store. What was written stands in any case."""
+        is_settled = self.settled(timeout_s)
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        with self._opening:
+            if self._engine is not None and is_settled:
+                self._engine.store.close()
+            self._engine = None
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._is_busy = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._jobs or self._is_closed)
+                if not self._jobs:
+                    return
+                key, job = self._jobs.popitem(last=False)
+                self._is_busy = True
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001 - the reader of the journal sees it; the jobs behind it go on
+                self.problem(key.partition(":")[0], error)

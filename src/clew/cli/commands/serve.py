@@ -1,0 +1,59 @@
+"""`clew serve`: the one local daemon, that hooks, the mod, MCP and the gateway ask."""
+
+from __future__ import annotations
+
+import subprocess
+
+import click
+
+from clew.adapters.http import start
+from clew.adapters.http.supervise import TAKEN
+from clew.adapters.places import Places, address
+from clew.cli import output
+from clew.cli.options import example, json_option
+from clew.errors import UsageError
+from clew.settings import load
+
+
+@click.command(short_help="Run the local daemon.", epilog=example("clew serve --detach"))
+@click.option("--detach", "is_detached", is_flag=True, help="Run it in the background, and return when it answers.")
+@click.option("--stop", "is_stop", is_flag=True, help="Stop the one that runs, after the answers under way.")
+@click.option("--status", "is_status", is_flag=True, help="Say which one runs. Exit code 1 where none does.")
+@json_option
+def command(*, is_detached: bool, is_stop: bool, is_status: bool, is_json: bool) -> int:
+    """Own the store and its warm indexes, and answer Claude Code over a private socket and over loopback with a token.
+
+    There is one for each data folder. Hooks start it when they need it, and it ends when nobody has asked for a while
+    (`serve_idle_s`); so nobody has to call this, and everybody may.
+    """
+    if is_detached + is_stop + is_status > 1:
+        raise UsageError("--detach, --stop and --status exclude each other\nhint: choose one")
+    places = Places(load().home)
+    if is_stop:
+        was_running = start.stop(places)
+        _tell({"stopped": was_running}, "stopped" if was_running else "none was running", is_json=is_json)
+        return 0
+    if is_detached:
+        start.detach(places)
+    if is_detached or is_status:
+        found = start.running(places)
+        if found is None:
+            _tell({"running": False}, "no daemon runs", is_json=is_json)
+            return 1
+        where = address(places)
+        answers = found.answers is not None
+        told = {"running": True, "pid": found.pid, "worker": found.worker, "answers": answers, "port": where.port, "socket": str(places.socket)}
+        _tell(told, f"daemon {found.pid}, worker {found.worker}{'' if answers else ' (does not answer)'}: {places.socket}, 127.0.0.1:{where.port}", is_json=is_json)
+        return 0 if answers else 1
+    ended = subprocess.run(start.command(places, is_detached=False), check=False)  # noqa: S603 - our own script
+    if ended.returncode == TAKEN:
+        found = start.running(places)
+        raise start.NotServed(places, f"runs already (pid {found.pid})" if found else "runs already")
+    return ended.returncode
+
+
+def _tell(told: dict[str, object], line: str, *, is_json: bool) -> None:
+    if is_json:
+        output.write_json(told)
+    else:
+        output.write_text(line + "\n")
