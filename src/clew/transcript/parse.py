@@ -21,6 +21,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 from clew.errors import NotReadable
+from clew.text.secrets import mask
 from clew.transcript.dialects import DIALECTS, LineParser
 from clew.transcript.dialects.dialect import Origin
 from clew.transcript.events import Event
@@ -168,7 +169,7 @@ class Reading:
         return batch
 
     def _lines(self, raw: bytes) -> Batch:
-        carry = self._carry
+        carry, raw = self._carry, mask(raw)
         first = carry.line
         events: list[Event] = []
         lines = raw.split(b"\n")
@@ -218,7 +219,7 @@ class Reading:
 
     def _rest(self, rest: bytes) -> Batch | None:
         """The last line without its line break: consumed if it is a whole record."""
-        carry = self._carry
+        carry, rest = self._carry, mask(rest)
         if carry.is_mid_line and rest.isspace():
             return None
         text = rest.removeprefix(b"\xef\xbb\xbf") if carry.line == 0 else rest
