@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter as CountOf
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -114,6 +114,14 @@ class Written:
 
     text: str
     handles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A tool's output as the agent should read it; `handle` of its original where it is shorter, "" where it is whole."""
+
+    text: str
+    handle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +343,30 @@ class Engine:
         parts = [_shown(record, originals.text_of(record.whole), results.get(record.uuid), task) for record in delta.records]
         return Written("".join(parts), tuple(handle_of(record.id) for record in delta.records))
 
+    def arrive(self, path: Path, call: Observation, result: Observation, *, task: TaskState | None = None) -> Arrived:
+        """Return a tool's output as the agent should read it. Where that is shorter, the original is durable first, behind the handle.
+
+        What stays whole is not stored here: the client's own transcript will hold it, and is ingested.
+        task  what the agent is doing: names what to keep; text of a file that is being edited stays whole.
+        """
+        from clew.transcript.live import original_id, originals_source, remember_original  # lazy: a question needs no transcript
+        from clew.transcript.reduce.arrival import arriving  # lazy: likewise
+        from clew.transcript.reduce.known import given_of  # lazy: likewise
+
+        given = given_of(result, call)
+        reduced = arriving(result.text, given.guided(task) if task else given)
+        if reduced.is_whole:
+            return Arrived(result.text)
+        key, root = workspace_of(path)
+        self.store.open_workspace(key, str(root))
+        before = self.store.source(key, originals_source(result.session))
+        shown = Path(given.path)
+        name = shown.relative_to(root).as_posix() if shown.is_absolute() and shown.is_relative_to(root) else ""
+        asked = given.command or f"{call.tool} {given.path}".strip()
+        accept(self.store, key, [remember_original(result, asked=asked, path=name, count=before.size if before else 0)])
+        handle = handle_of(original_id(result))
+        return Arrived(reduced.render(handle), handle)
+
     def ingest(self, paths: Sequence[Path], *, repo: Path | None = None, progress: Progress | None = None) -> Ingested:
         """Read transcripts from where they were last read: files, or folders of them.
 
@@ -519,6 +551,41 @@ class Engine:
             embedder=load(self.settings.embedder) if self.settings.embedder else None,
         )
 
+    def attend(
+        self, path: Path, prompt: str, *, budget_tokens: int, tokenizer: str, session: str = "", seen: Collection[str] = (),
+        deadline_ms: float | None = None,
+    ) -> Packet:  # fmt: skip
+        """Return what is worth adding to a prompt, which may be nothing: where to look, and what other sessions said of it.
+
+        session  the one at work, whose own words are no memory; seen  handles that stand in its window already.
+        Nothing is read anew and nothing is written: what is shown are places and beginnings, and the prompt waits.
+        """
+        from clew.retrieval.files import files  # lazy: only here
+        from clew.retrieval.worth import FILES_MAX, TURNS_MAX, is_worth_asking, worth  # lazy: likewise
+
+        key, _ = workspace_of(path)
+        billed = self.store.source(key, usage.TOKENS)
+        counter = _corrected(counter_of(tokenizer), billed)
+        if not budget_tokens or not is_worth_asking(prompt):
+            return Packet(prompt, (), "", 0, budget_tokens, counter.name, 0.0, 0.0)
+        recalled = self.recall(path, prompt, exclude=[session] if session else (), turns_max=TURNS_MAX + len(seen))
+        embedder = load(self.settings.embedder) if self.settings.embedder else None
+        weights = calibration.weights_in(self.store.source(key, calibration.CALIBRATION))
+        found = files(
+            self.store, key, question_state(prompt),
+            limit=FILES_MAX + len(seen), deadline=Deadline(deadline_ms), embedder=embedder, weights=weights,
+        )  # fmt: skip
+
+        def doubt(record_id: str) -> str:
+            [standing] = self.store.standings(key, [record_id])
+            return f"suspect: {standing.reason}" if standing.is_suspect else ""
+
+        originals = Originals(self.store, key)
+        return worth(
+            prompt, found, recalled.turns, originals,
+            seen=seen, counter=counter, budget_tokens=_budget(budget_tokens), standing=doubt,
+        )  # fmt: skip
+
     def files(self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
         """Return the files that matter for a question, at most `limit`, in order of rank. Those that have changed are read again first."""
         from clew.retrieval.files import files  # lazy: only here
@@ -696,6 +763,18 @@ class Engine:
         found, lines = self._transcript(key, session, path)
         made = self.before(found, lines[: _cut(lines, at)], tokenizer=tokenizer, path=path)
         return self._with_earlier(path, made, found.id, budget_tokens) if has_earlier else made.packet(budget_tokens)
+
+    def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> str:
+        """Return the state of a session's work alone, without the lines behind it; "" where it asked for nothing.
+
+        session  as for `compact`; at most `budget_tokens` of its state are told, what matters most first.
+        """
+        from clew.transcript.handoff import handoff  # lazy: a question needs no transcript
+
+        key, _ = workspace_of(path)
+        found, lines = self._transcript(key, session, path)
+        made = self.before(found, lines, tokenizer=tokenizer, path=path, back=0)
+        return handoff(made.state, made.done, made.counter.count, _budget(budget_tokens), {}) if made.state.goals else ""
 
     def _with_earlier(self, path: Path, made: Compacting, session: str, budget_tokens: int) -> Packet:
         """A compaction with what other sessions said, which is paid for first, EARLIER_SHARE_MAX of the budget at most."""

@@ -97,6 +97,12 @@ def claude_code_home(environ: Mapping[str, str] | None = None) -> Path:
     return Path(env.get("CLAUDE_CONFIG_DIR") or "~/.claude").expanduser()
 
 
+def client_base_url(environ: Mapping[str, str] | None = None) -> str:
+    """Return whom Claude Code asks by its own variable, "" where that is not set."""
+    env = os.environ if environ is None else environ
+    return env.get("ANTHROPIC_BASE_URL", "").strip()
+
+
 def model_key(endpoint: str, environ: Mapping[str, str] | None = None) -> str:
     """Return the key that is sent to the server of a model: `CLEW_COMPRESS_KEY`; for Anthropic's own address else `ANTHROPIC_API_KEY`.
 

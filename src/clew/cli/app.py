@@ -9,6 +9,7 @@ import click
 from clew import __version__
 
 COMMANDS: dict[str, str] = {
+    "init": "clew.cli.commands.init",
     "index": "clew.cli.commands.index",
     "ingest": "clew.cli.commands.ingest",
     "warm": "clew.cli.commands.warm",
@@ -25,6 +26,8 @@ COMMANDS: dict[str, str] = {
     "forget": "clew.cli.commands.forget",
     "purge": "clew.cli.commands.purge",
     "serve": "clew.cli.commands.serve",
+    "doctor": "clew.cli.commands.doctor",
+    "uninstall": "clew.cli.commands.uninstall",
 }
 """In the order in which a person meets them. Each module has a function `command`."""
 

@@ -1,18 +1,27 @@
 """Live: observations as they happen, before any transcript holds them.
 
 They are kept in a source of their own beside the session's, `session:<id>/live`, which is retired when the
-transcript itself is read: then the same things are known from the client's own record.
+transcript itself is read: then the same things are known from the client's own record. What no transcript will hold,
+the original of an output that the agent read in a shorter form, stays in `session:<id>/originals`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from clew.records import Delta, Observation, SourceState
+from clew.records import Blob, Delta, Layer, Observation, Record, Resolution, SourceState, Text, identify
+from clew.store.originals import digest_of
 from clew.text.embed import Embedder
-from clew.text.postings import pack
+from clew.text.postings import Document, pack
+from clew.text.secrets import mask_text
 from clew.transcript.events import Event
 from clew.transcript.remember import BY, Remembering
+
+ORIGINAL = "output"  # the kind of such a record
+IMPORTANCE = 0.3  # of an original: its reduced form, which a transcript holds, says what mattered; guess
+SEARCHED_CHARS = 64_000  # of an original, from either end, that can be found by its words; guess
+NAME_CHARS_MAX = 120
 
 
 def live_source(session: str) -> str:
@@ -26,6 +35,7 @@ def remember_live(observations: Sequence[Observation], *, state: SourceState | N
     state  of the last Delta of this source; it carries the calls under way and the ledger.
     """
     source = live_source(observations[0].session)
+    observations = [masked(seen) for seen in observations]
     remembering = Remembering(source, root=root, memory=state.note.encode() if state else b"")
     remembering.take([Event(observation) for observation in observations])
     harvest = remembering.drain()
@@ -40,4 +50,62 @@ def remember_live(observations: Sequence[Observation], *, state: SourceState | N
         blobs=harvest.originals(),
         segment=pack(harvest.documents, embedder=embedder) if harvest.documents else b"",
         state=SourceState(source, size=seen, note=remembering.memory().decode()),
+    )
+
+
+def originals_source(session: str) -> str:
+    """The name under which the originals of a session's shortened outputs are kept."""
+    return f"session:{session}/originals"
+
+
+def masked(seen: Observation) -> Observation:
+    """The observation as it may be stored: without credentials, every text of the same length."""
+    text, arguments = mask_text(seen.text), mask_text(seen.arguments)
+    return seen if (text, arguments) == (seen.text, seen.arguments) else replace(seen, text=text, arguments=arguments)
+
+
+def original_id(result: Observation) -> str:
+    """The id of the record that keeps a result's original: the same result has the same one."""
+    return identify("original", result.session, result.call_id or result.uuid, digest_of(result.text.encode("utf-8", "replace")))
+
+
+def remember_original(result: Observation, *, asked: str, path: str = "", count: int = 0) -> Delta:
+    """Return a Delta that keeps the exact output of a call, credentials apart, and makes it findable.
+
+    asked  what was called, for its name: a command line, a tool and a file.
+    path   of the file that it shows, from the repository's root; "" for none.
+    count  outputs of this session that are kept already.
+    """
+    source = originals_source(result.session)
+    text = mask_text(result.text)
+    data = text.encode("utf-8", "replace")
+    digest = digest_of(data)
+    name = f"Output of {' '.join(asked.split())}"[:NAME_CHARS_MAX]
+    record = Record(
+        id=original_id(result),
+        layer=Layer.ACTION,
+        kind=ORIGINAL,
+        subject=f"output:{result.call_id or result.uuid}",
+        source=source,
+        digest=digest,
+        name=name,
+        texts=(Text(Resolution.NAME, len(name), inline=name), Text(Resolution.FULL, len(data), blob=digest, end=len(data))),
+        seq=result.seq,
+        path=path,
+        session=result.session,
+        uuid=result.uuid,
+        agent=result.agent,
+        importance=IMPORTANCE,
+        at_ns=result.at_ns,
+    )
+    words = text if len(text) <= 2 * SEARCHED_CHARS else f"{text[:SEARCHED_CHARS]}\n{text[-SEARCHED_CHARS:]}"
+    document = Document(record.id, record.layer.value, record.kind, path, (name, path, "", "", words), lines=text.count("\n") + 1)
+    return Delta(
+        BY,
+        source,
+        is_whole=False,
+        records=(record,),
+        blobs=(Blob(digest, data),),
+        segment=pack([document]),
+        state=SourceState(source, size=count + 1),
     )

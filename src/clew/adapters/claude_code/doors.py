@@ -1,9 +1,368 @@
-"""placeholder"""
+"""Doors: what the client's hooks and the mod ask, put to the engine, and its answers in the client's words.
+
+Nothing is decided here but whose turn it is: where the mod is at work in a session, the hooks of prompts and of tool calls say
+nothing, because the mod asks the same. Whatever fails is for the caller to journal; the session goes on.
+"""
+
 from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from clew.adapters.claude_code import statusline
+from clew.adapters.claude_code.observe import call_of, edited_file, result_of, text_in, with_text
+from clew.adapters.claude_code.sessions import Live, Sessions, own_folder, told_of
+from clew.adapters.serving import Serving
+from clew.records import Packet
+from clew.settings import claude_code_home, workspace_of
+from clew.transcript.parse import open_transcript
+
+Answer = dict[str, Any] | str
+
+CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and puts a longer one into a file
+HAND_OFF_TOKENS, NEW_SESSION_TOKENS, STEER_TOKENS = 2_800, 1_200, 900  # guess; the first nearly fills what a hook may say
+EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
+PROMPT_DEADLINE_MS = 30.0  # of the search for a prompt: half of what a person may be kept waiting, less the way there and back
+MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
+SAME_PROMPT_S = 5.0  # a prompt that comes by both doors comes within this
+WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
+SHORT_CHARS = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
+MARK = "State of the work, kept by clew"
+_BACK = "What was left out is kept: the tool `unfold` gives the exact text behind a handle in brackets, `recall` finds more."
+
+
 class Doors:
-    def __init__(self, serving): self.serving=serving
-    def hook(self, event, payload, *, client_pid=None): return {}
-    def mod(self, door, payload): return {}
-    def statusline(self, payload): return ""
-    def status(self, path): return {}
-    def alive_clients(self): return []
+    """The doors of one daemon. Safe with threads."""
+
+    def __init__(self, serving: Serving) -> None:
+        self.serving = serving
+        self.sessions = Sessions(serving.places.run / "sessions")
+        self._attended: dict[str, tuple[str, float]] = {}
+        self._hooks: dict[str, Callable[[dict[str, Any], Live], Answer]] = {
+            "SessionStart": self._start,
+            "UserPromptSubmit": self._prompted,
+            "PostToolUse": self._used,
+            "PreCompact": self._before_compaction,
+            "Stop": self._stored,
+            "SubagentStop": self._stored,
+            "SessionEnd": self._ended,
+            "FileChanged": self._file_changed,
+            "CwdChanged": self._folder_changed,
+        }
+
+    def hook(self, event: str, payload: dict[str, Any], *, client_pid: int | None = None) -> Answer:
+        """Answer a hook of the client; {} where there is nothing to say, and to events that are not known."""
+        answer = self._hooks.get(event)
+        if answer is None or not payload.get("session_id"):
+            return {}
+        live = self.sessions.of(payload, client_pid=client_pid)
+        said = answer(payload, live)
+        self.sessions.keep(live)
+        return said
+
+    def mod(self, door: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Answer a call of the mod; {} to doors that are not known."""
+        doors = {"hello": self._hello, "prompt": self._mod_prompt, "append": self._mod_append, "compact": self._mod_compact}
+        if door not in doors or not payload.get("session_id"):
+            return {}
+        live = self.sessions.of(payload)
+        live.mod_at = time.time()
+        said = doors[door](payload, live)
+        self.sessions.keep(live)
+        return said
+
+    def statusline(self, payload: dict[str, Any]) -> str:
+        """Return the client's status line, and remember what the client says of its window."""
+        live = self.sessions.of(payload)
+        live.window = statusline.window_of(payload) or live.window
+        self.sessions.keep(live)
+        return statusline.line(live)
+
+    def status(self, path: str) -> dict[str, Any]:
+        """Return the sessions of the repository that holds `path`, of all for "", the latest first."""
+        root = str(workspace_of(Path(path))[1]) if path else ""
+        here = [live for live in self.sessions.all() if not root or (live.cwd and str(workspace_of(Path(live.cwd))[1]) == root)]
+        return {"sessions": [statusline.as_json(live) for live in here]}
+
+    def alive_clients(self) -> list[int]:
+        """Return the pids of clients whose sessions have not ended."""
+        return self.sessions.alive_clients()
+
+    # -- Sessions begin and end -------------------------------------------------------------------
+
+    def _start(self, payload: dict[str, Any], live: Live) -> Answer:
+        source = str(payload.get("source") or "startup")
+        live.ended = ""
+        if source in ("startup", "resume") and time.time() - live.mod_at > MOD_TRUSTED_S:
+            live.mod_at = 0.0  # another client may have resumed it, one that has no mods
+        if source in ("clear", "compact"):
+            live.seen = []
+        root = workspace_of(Path(live.cwd))[1]
+        self.serving.later(f"index:{root}", lambda: self.serving.engine().index(root))
+        text = {"compact": self._after_compaction, "resume": self._on_resume}.get(source, self._from_before)(live, source)
+        said: dict[str, Any] = {"hookEventName": "SessionStart"}
+        if text:
+            said["additionalContext"] = text
+            live.is_ours = True
+        if watched := self._worth_watching(live, root):
+            said["watchPaths"] = watched
+        return {"hookSpecificOutput": said} if len(said) > 1 else {}
+
+    def _after_compaction(self, live: Live, source: str) -> str:  # noqa: ARG002  every source is asked in one way
+        """What of the session should stand in the window after the client's own compaction; nothing after ours."""
+        if live.compacted:
+            live.compacted = 0
+            return ""
+        return self._handed(live, live.transcript, "this session, before it was compacted", HAND_OFF_TOKENS, is_whole=True)
+
+    def _on_resume(self, live: Live, source: str) -> str:  # noqa: ARG002  likewise
+        """Nothing, where the window has it all; else the state. And which files have changed since."""
+        needs = _lacks_hand_off(Path(live.transcript))
+        text = self._handed(live, live.transcript, "this session", HAND_OFF_TOKENS, is_whole=True) if needs else ""
+        changed = self._changed_since(live)
+        if changed:
+            names = ", ".join(changed[:8]) + (f" and {len(changed) - 8} more" if len(changed) > 8 else "")
+            note = f"clew: changed on disk since this session last ran, so what was read of it is out of date: {names}"
+            text = f"{text}\n{note}" if text else note
+        return text
+
+    def _from_before(self, live: Live, source: str) -> str:
+        """The state that the session before left behind, in the same repository."""
+        before = self._session_before(live, is_cleared=source == "clear")
+        if before is None:
+            return ""
+        budget = HAND_OFF_TOKENS if source == "clear" else NEW_SESSION_TOKENS
+        whose = "the session that was just cleared" if source == "clear" else "the session before this one, in case it goes on"
+        return self._handed(live, str(before), whose, budget, is_whole=False)
+
+    def _handed(self, live: Live, transcript: str, whose: str, budget: int, *, is_whole: bool) -> str:
+        if not transcript or not Path(transcript).is_file():
+            return ""
+        engine, started = self.serving.engine(), time.perf_counter()
+        here, tokenizer = Path(live.cwd), self.serving.settings.tokenizer
+        head = f"{MARK}: {whose}. {_BACK}\n\n"
+        body = ""
+        for share in (1.0, 0.8, 0.6, 0.4):  # a hook's context is limited in characters, a packet in tokens
+            if is_whole:
+                packet = engine.compact(transcript, at=None, budget_tokens=int(budget * share), tokenizer=tokenizer, path=here)
+                body = packet.text
+                live.told = told_of("hand-off", packet, (time.perf_counter() - started) * 1000, whose)
+            else:
+                body = engine.hand_off(transcript, budget_tokens=int(budget * share), tokenizer=tokenizer, path=here)
+            if len(head) + len(body) <= CONTEXT_CHARS_MAX:
+                return head + body if body.strip() else ""
+        return ""
+
+    def _session_before(self, live: Live, *, is_cleared: bool) -> Path | None:
+        """The transcript of the session before: of a cleared one that of the same client, else the latest of the repository."""
+        root = workspace_of(Path(live.cwd))[1]
+        for other in self.sessions.all():
+            is_same_place = other.cwd and workspace_of(Path(other.cwd))[1] == root
+            if other.id == live.id or not other.transcript or not is_same_place or not Path(other.transcript).is_file():
+                continue
+            if is_cleared and live.client_pid and other.client_pid not in (0, live.client_pid):
+                continue
+            if not is_cleared and not other.ended and other.client_pid in self.alive_clients():
+                continue  # it goes on elsewhere, and hands nothing over
+            if time.time() - Path(other.transcript).stat().st_mtime > EARLIER_SESSION_DAYS * 86_400:
+                return None
+            return Path(other.transcript)
+        return self._transcript_before(live, own_folder(claude_code_home(), str(root)))
+
+    def _transcript_before(self, live: Live, folder: Path) -> Path | None:
+        """The latest transcript of a session that ended before we were here."""
+        if not folder.is_dir():
+            return None
+        known = {other.id for other in self.sessions.all()}
+        found = [(file.stat().st_mtime, file) for file in folder.glob("*.jsonl") if file.stem != live.id and file.stem not in known]
+        at, file = max(found, default=(0.0, folder))
+        return file if time.time() - at <= EARLIER_SESSION_DAYS * 86_400 else None
+
+    def _changed_since(self, live: Live) -> list[str]:
+        """Files of the working set that were written after the session's transcript was."""
+        transcript = Path(live.transcript)
+        if not transcript.is_file():
+            return []
+        root, ran_ns = workspace_of(Path(live.cwd))[1], transcript.stat().st_mtime_ns
+        changed: list[str] = []
+        for file in self.sessions.watching(live, root).state().working_set:
+            if file.last in ("read", "edit", "write"):
+                try:
+                    is_newer = (root / file.path).stat().st_mtime_ns > ran_ns
+                except OSError:  # gone: that is a change as well
+                    is_newer = True
+                if is_newer:
+                    changed.append(file.path)
+        return changed
+
+    def _worth_watching(self, live: Live, root: Path) -> list[str]:
+        """Absolute paths of the working set, which the client is to tell us of when others change them."""
+        state = self.sessions.watching(live, root).state()
+        paths = [root / file.path for file in state.working_set if file.last in ("read", "edit", "write")]
+        return [str(path) for path in paths if path.is_file()][-WATCHED_FILES_MAX:]
+
+    def _stored(self, payload: dict[str, Any], live: Live) -> Answer:
+        if payload.get("hook_event_name") == "Stop":
+            live.said_last = str(payload.get("last_assistant_message") or "")[:4_000]
+        self._ingest_later(live)
+        return {}
+
+    def _ended(self, payload: dict[str, Any], live: Live) -> Answer:
+        live.ended = str(payload.get("reason") or "other")
+        self._ingest_later(live)
+        return {}
+
+    def _ingest_later(self, live: Live) -> None:
+        """Take over what the transcript holds, a session's subagents with it. The transcript itself is durable until then."""
+        transcript, here = live.transcript, live.cwd
+        if transcript and Path(transcript).is_file():
+            self.serving.later(f"ingest:{live.id}", lambda: self._ingest(transcript, here))
+
+    def _ingest(self, transcript: str, here: str) -> None:
+        done = self.serving.engine().ingest([Path(transcript)], repo=Path(here))
+        for problem in done.problems:
+            self.serving.problem("ingest", problem)
+
+    # -- Prompts ------------------------------------------------------------------------------------
+
+    def _prompted(self, payload: dict[str, Any], live: Live) -> Answer:
+        if live.mod_at or payload.get("agent_id"):
+            return {}
+        packet = self._attend(live, str(payload.get("prompt") or ""))
+        return {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": packet.text}} if packet else {}
+
+    def _mod_prompt(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
+        packet = self._attend(live, str(payload.get("prompt") or ""))
+        return {"context": packet.text if packet else None}
+
+    def _attend(self, live: Live, prompt: str) -> Packet | None:
+        """What is worth adding to a prompt, once; None for nothing."""
+        digest, now = hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest(), time.monotonic()
+        before = self._attended.get(live.id)
+        self._attended[live.id] = (digest, now)
+        if not live.cwd or (before and before[0] == digest and now - before[1] < SAME_PROMPT_S):
+            return None
+        started = time.perf_counter()
+        settings = self.serving.settings
+        packet = self.serving.engine().attend(
+            Path(live.cwd), prompt, budget_tokens=settings.prompt_budget_tokens, tokenizer=settings.tokenizer,
+            session=live.id, seen=live.seen, deadline_ms=PROMPT_DEADLINE_MS,
+        )  # fmt: skip
+        why = "bears on the prompt" if packet.entries else "nothing was worth its tokens"
+        live.told = told_of("prompt", packet, (time.perf_counter() - started) * 1000, why)
+        live.seen.extend(entry.handle for entry in packet.entries)
+        return packet if packet.entries else None
+
+    # -- Tools --------------------------------------------------------------------------------------
+
+    def _used(self, payload: dict[str, Any], live: Live) -> Answer:
+        edited = edited_file(payload)
+        if edited:
+            self._update_later(live, edited)
+        text = "" if live.mod_at else text_in(payload)
+        shown = self._arrived(payload, live, text, is_error=None)
+        return {"hookSpecificOutput": {"hookEventName": "PostToolUse", **with_text(payload, shown)}} if shown else {}
+
+    def _mod_append(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
+        is_error = payload.get("is_error")
+        text = str(payload.get("text") or "")
+        return {"text": self._arrived(payload, live, text, is_error=is_error if isinstance(is_error, bool) else None) or None}
+
+    def _arrived(self, payload: dict[str, Any], live: Live, text: str, *, is_error: bool | None) -> str:
+        """The shorter text that stands for a tool's output, with its original behind a handle; "" where it stays as it is."""
+        if len(text) < SHORT_CHARS or not live.cwd:
+            return ""
+        call, result = call_of(payload), result_of(payload, text, at_ns=time.time_ns(), is_error=is_error)
+        here = Path(live.cwd)
+        task = self.sessions.watching(live, workspace_of(here)[1]).state()
+        arrived = self.serving.engine().arrive(here, call, result, task=task)
+        if not arrived.handle:
+            return ""
+        live.seen.append(arrived.handle)
+        live.saved_tokens += max(0, self._count(text) - self._count(arrived.text))
+        live.reduced += 1
+        return arrived.text
+
+    def _count(self, text: str) -> int:
+        from clew.text.tokens import counter  # lazy: its tables are read when something is counted
+
+        return counter(self.serving.settings.tokenizer).count(text)
+
+    def _update_later(self, live: Live, file: str) -> None:
+        root = workspace_of(Path(live.cwd))[1]
+        path = Path(os.path.normpath(Path(live.cwd) / file))
+        if path.is_relative_to(root):
+            name = path.relative_to(root).as_posix()
+            self.serving.later(f"update:{path}", lambda: self.serving.engine().update(root, [name]))
+
+    def _file_changed(self, payload: dict[str, Any], live: Live) -> Answer:
+        file = str(payload.get("file_path") or payload.get("path") or "")
+        if file and live.cwd:
+            self._update_later(live, file)
+        return {}
+
+    def _folder_changed(self, payload: dict[str, Any], live: Live) -> Answer:
+        folder = str(payload.get("new_cwd") or payload.get("cwd") or "")
+        if folder and Path(folder).is_dir():
+            live.cwd = folder
+            root = workspace_of(Path(folder))[1]
+            self.serving.later(f"index:{root}", lambda: self.serving.engine().index(root))
+        return {}
+
+    # -- Compaction ---------------------------------------------------------------------------------
+
+    def _before_compaction(self, payload: dict[str, Any], live: Live) -> Answer:  # noqa: ARG002  every hook is asked in one way
+        """What the client's own summary must keep, as further instructions for it: plain text, which is all that it reads here."""
+        if not live.transcript or not Path(live.transcript).is_file():
+            return ""
+        engine, settings = self.serving.engine(), self.serving.settings
+        state = engine.hand_off(live.transcript, budget_tokens=STEER_TOKENS, tokenizer=settings.tokenizer, path=Path(live.cwd))
+        if not state.strip():
+            return ""
+        return f"Keep in the summary, word for word, what this state of the work says; it was read off the session itself:\n\n{state}"
+
+    def _mod_compact(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
+        """Our own messages for the window after a compaction; None, so that the client summarises, where there is too little to tell."""
+        if not live.transcript:
+            live.transcript = str(own_folder(claude_code_home(), live.cwd) / f"{live.id}.jsonl")
+        if payload.get("agent_id") or not Path(live.transcript).is_file():
+            return {"messages": None}
+        engine, settings, started = self.serving.engine(), self.serving.settings, time.perf_counter()
+        packet = engine.compact(
+            live.transcript, at=None, budget_tokens=settings.compact_budget_tokens, tokenizer=settings.tokenizer, path=Path(live.cwd)
+        )
+        if not packet.entries:
+            return {"messages": None}
+        live.told = told_of("compaction", packet, (time.perf_counter() - started) * 1000, "the client's window was compacted")
+        live.compacted, live.seen = live.compacted + 1, []
+        said = self._said_last(payload, live, packet.text)
+        wish = str(payload.get("instructions") or "").strip()
+        asked = f"\n\nThe user asked, for what follows: {wish}" if wish else ""
+        head = f"{MARK}: the conversation so far was compacted without a model. {_BACK}\n\n"
+        return {"messages": [{"role": "user", "content": f"{head}{packet.text.rstrip()}{said}{asked}\n"}]}
+
+    def _said_last(self, payload: dict[str, Any], live: Live, shown: str) -> str:
+        """The agent's last words, where neither the transcript nor the packet has them yet."""
+        last = str(payload.get("said_last") or live.said_last).strip()
+        return f"\n\n## What the agent said last\n{last[:4_000]}" if last and last[:200] not in shown else ""
+
+    def _hello(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:  # noqa: ARG002  every door is asked in one way
+        return {"is_ready": True}
+
+
+def _lacks_hand_off(transcript: Path) -> bool:
+    """Whether a session was compacted and nothing of ours stands behind the last compaction in its transcript."""
+    if not transcript.is_file():
+        return False
+    is_lacking = False
+    with open_transcript(transcript) as stream:
+        for line in stream:
+            if b'"compact_boundary"' in line:
+                is_lacking = True
+            elif is_lacking and MARK.encode() in line:
+                is_lacking = False
+    return is_lacking

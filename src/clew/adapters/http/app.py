@@ -99,7 +99,9 @@ class App:
             self.serving.problem(f"hook {event}", "the client sent what is no JSON object")
             return _json({})
         pid = request.headers.get("x-clew-client-pid", "")
-        return _said(await self._through(f"hook/{event}", lambda: self.doors.hook(event, payload, client_pid=int(pid) if pid.isdecimal() else None)))
+        return _said(
+            await self._through(f"hook/{event}", lambda: self.doors.hook(event, payload, client_pid=int(pid) if pid.isdecimal() else None))
+        )
 
     async def _mod(self, request: Request) -> Response:
         door = request.path_params["door"]

@@ -22,7 +22,11 @@ import time
 from contextlib import suppress
 from typing import Any
 
-RESTING, TAKEN, GIVEN_UP = 3, 4, 5  # exit codes: of a worker that may be woken; of ours: another one serves, and a worker dies at each start
+RESTING, TAKEN, GIVEN_UP = (
+    3,
+    4,
+    5,
+)  # exit codes: of a worker that may be woken; of ours: another one serves, and a worker dies at each start
 CRASHES_MAX, CRASHES_WITHIN_S = 5, 60.0  # guess: a worker that dies so often will not get better
 REST_MAX_S = 24 * 3600.0  # a client that sleeps for so long is taken for gone; guess
 STOP_WITHIN_S = 10.0
@@ -78,7 +82,9 @@ class Supervisor:
             now = time.monotonic()
             self.crashes = [*(at for at in self.crashes if now - at < CRASHES_WITHIN_S), now]
             if len(self.crashes) >= CRASHES_MAX:
-                self._journal(f"the worker ended {CRASHES_MAX} times within {CRASHES_WITHIN_S:.0f} s; the daemon gives up. See {self.spec['log']}")
+                self._journal(
+                    f"the worker ended {CRASHES_MAX} times within {CRASHES_WITHIN_S:.0f} s; the daemon gives up. See {self.spec['log']}"
+                )
                 return GIVEN_UP
             self._pause(0.05 * 4 ** (len(self.crashes) - 1), wake_in)
         return 0

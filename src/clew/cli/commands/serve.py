@@ -42,8 +42,19 @@ def command(*, is_detached: bool, is_stop: bool, is_status: bool, is_json: bool)
             return 1
         where = address(places)
         answers = found.answers is not None
-        told = {"running": True, "pid": found.pid, "worker": found.worker, "answers": answers, "port": where.port, "socket": str(places.socket)}
-        _tell(told, f"daemon {found.pid}, worker {found.worker}{'' if answers else ' (does not answer)'}: {places.socket}, 127.0.0.1:{where.port}", is_json=is_json)
+        told = {
+            "running": True,
+            "pid": found.pid,
+            "worker": found.worker,
+            "answers": answers,
+            "port": where.port,
+            "socket": str(places.socket),
+        }
+        _tell(
+            told,
+            f"daemon {found.pid}, worker {found.worker}{'' if answers else ' (does not answer)'}: {places.socket}, 127.0.0.1:{where.port}",
+            is_json=is_json,
+        )
         return 0 if answers else 1
     ended = subprocess.run(start.command(places, is_detached=False), check=False)  # noqa: S603 - our own script
     if ended.returncode == TAKEN:

@@ -1,0 +1,178 @@
+"""Sessions: what is known of the sessions that run, or that ran lately.
+
+A few numbers and names for each, in one small file under `run/sessions/`, so that a daemon that starts anew knows what stands in
+their windows already. What was said in them is not here: that is in the client's transcript, and in the store.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from clew.adapters.places import is_alive
+from clew.records import Observation, Packet, TaskState
+from clew.task.tracker import TaskTracker
+from clew.transcript.parse import Carry, Reading
+
+KEPT_MAX = 200  # files of sessions; the oldest go first. Guess
+SEEN_MAX = 500  # handles that are known to stand in one window; guess
+WATCHED_MAX = 16  # sessions whose task state is held in memory; guess
+
+
+class Told(msgspec.Struct):
+    """The last packet that a session was given. `door` is what it answered; layers are in tokens."""
+
+    door: str = ""
+    tokens: int = 0
+    entries: int = 0
+    layers: dict[str, int] = {}
+    took_ms: float = 0.0
+    why: str = ""
+
+
+class Window(msgspec.Struct):
+    """The client's window, as its status line was told last. Shares are 0 to 1, None where it did not say."""
+
+    tokens: int = 0
+    limit_tokens: int = 0
+    used: float | None = None
+    cache_hits: float | None = None
+    is_warm: bool | None = None
+
+
+class Live(msgspec.Struct):
+    """A session. `seen` are handles that stand in its window; `saved_tokens` is what shortened outputs left out of it."""
+
+    id: str
+    cwd: str = ""
+    transcript: str = ""
+    client_pid: int = 0
+    mod_at: float = 0.0
+    seen: list[str] = []
+    saved_tokens: int = 0
+    reduced: int = 0
+    compacted: int = 0
+    is_ours: bool = False
+    said_last: str = ""
+    told: Told = msgspec.field(default_factory=Told)
+    window: Window = msgspec.field(default_factory=Window)
+    at: float = 0.0
+    ended: str = ""
+
+
+class Watching:
+    """The task of one session, read off its transcript as that grows."""
+
+    def __init__(self, transcript: Path, root: str) -> None:
+        self.transcript, self.root = transcript, root
+        self._carry: Carry | None = None
+        self._tracker = TaskTracker(root=root)
+        self._lock = threading.Lock()
+
+    def state(self) -> TaskState:
+        """Read what is new, and say what the task is. A transcript that does not exist yet is an empty one."""
+        with self._lock:
+            for seen in self._new():
+                self._tracker.see(seen)
+            return self._tracker.state()
+
+    def _new(self) -> Iterator[Observation]:
+        if not self.transcript.is_file():
+            return
+        if self._carry is not None and self.transcript.stat().st_size < self._carry.offset:
+            self._carry, self._tracker = None, TaskTracker(root=self.root)
+        reading = Reading(self.transcript, carry=self._carry)
+        for batch in reading.batches():
+            for event in batch.events:
+                yield event.observation
+        self._carry = reading.carry()
+
+
+class Sessions:
+    """All sessions that are known. Safe with threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = threading.RLock()
+        self._known: dict[str, Live] = {}
+        self._watched: dict[str, Watching] = {}
+        with suppress(OSError):
+            for file in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)[-KEPT_MAX:]:
+                with suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):  # one that is broken is begun anew
+                    live = msgspec.json.decode(file.read_bytes(), type=Live)
+                    self._known[live.id] = live
+
+    def of(self, payload: dict[str, object], *, client_pid: int | None = None) -> Live:
+        """The session that a payload speaks of, with what the payload says of it."""
+        name = str(payload.get("session_id") or "")
+        with self._lock:
+            live = self._known.setdefault(name, Live(name))
+            if payload.get("cwd"):
+                live.cwd = str(payload["cwd"])
+            if payload.get("transcript_path"):
+                live.transcript = str(payload["transcript_path"])
+            if client_pid:
+                live.client_pid = client_pid
+            live.at = time.time()
+            return live
+
+    def keep(self, live: Live) -> None:
+        """Keep what is known of a session. A disk that takes nothing more costs a repetition after the next start, and no more."""
+        if not live.id or not all(letter.isalnum() or letter in "-_" for letter in live.id):
+            return
+        with self._lock:
+            del live.seen[:-SEEN_MAX]
+            data = msgspec.json.encode(live)
+        with suppress(OSError):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            beside = self.folder / f"{live.id}.{threading.get_ident()}"
+            beside.write_bytes(data)
+            beside.replace(self.folder / f"{live.id}.json")
+            if len(self._known) > KEPT_MAX:
+                self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        with self._lock:
+            oldest = min(self._known.values(), key=lambda live: live.at)
+            del self._known[oldest.id]
+            self._watched.pop(oldest.id, None)
+        (self.folder / f"{oldest.id}.json").unlink(missing_ok=True)
+
+    def watching(self, live: Live, root: Path) -> Watching:
+        """Who watches a session's task."""
+        with self._lock:
+            found = self._watched.pop(live.id, None)
+            if found is None or str(found.transcript) != live.transcript:
+                found = Watching(Path(live.transcript), str(root))
+            self._watched[live.id] = found
+            while len(self._watched) > WATCHED_MAX:
+                del self._watched[next(iter(self._watched))]
+            return found
+
+    def all(self) -> list[Live]:
+        """All that are known, the latest first."""
+        with self._lock:
+            return sorted(self._known.values(), key=lambda live: (-live.at, live.id))
+
+    def alive_clients(self) -> list[int]:
+        """The pids of clients that still run, of sessions that have not ended."""
+        return sorted({live.client_pid for live in self.all() if live.client_pid and not live.ended and is_alive(live.client_pid)})
+
+
+def told_of(door: str, packet: Packet, took_ms: float, why: str) -> Told:
+    """What the status line says of a packet."""
+    layers: dict[str, int] = {}
+    for entry in packet.entries:
+        layers[entry.layer] = layers.get(entry.layer, 0) + entry.tokens
+    return Told(door, packet.tokens, len(packet.entries), dict(sorted(layers.items())), round(took_ms, 1), why)
+
+
+def own_folder(home: Path, cwd: str) -> Path:
+    """The folder in which Claude Code keeps the transcripts of sessions begun in `cwd`; it may not exist."""
+    return home / "projects" / "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in os.path.normpath(cwd))

@@ -1,0 +1,57 @@
+"""`clew init`: connect Claude Code to clew, here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clew.adapters.claude_code.install import SCOPES, Installer, Target
+from clew.adapters.http import start
+from clew.adapters.places import Places
+from clew.cli import output
+from clew.cli.open import folder, opened
+from clew.cli.options import FOLDER, example, json_option
+from clew.settings import claude_code_home, client_base_url, load, workspace_of
+
+
+@click.command(name="init", short_help="Connect Claude Code to clew.", epilog=example("clew init ~/src/app --scope local"))
+@click.argument("path", type=FOLDER, default=".")
+@click.option("--scope", type=click.Choice(SCOPES), default="user", show_default=True, help="Which of Claude Code's settings enable it: yours everywhere, this repository's for everybody, or this repository's for you.")
+@click.option("--gateway", "with_gateway", is_flag=True, help="Also send the client's requests through clew, which folds old tool results. Not with --scope project.")
+@click.option("--no-statusline", "without_statusline", is_flag=True, help="Leave the client's status line alone.")
+@click.option("--no-index", "without_index", is_flag=True, help="Do not index the repository now; the first session does.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be done, and do nothing.")
+@json_option
+def command(path: Path, *, scope: str, with_gateway: bool, without_statusline: bool, without_index: bool, is_dry: bool, is_json: bool) -> None:
+    """Index the repository that holds PATH, install clew's plugin for Claude Code, and start the daemon.
+
+    Every file of the client that is touched is kept as it was, and `clew uninstall` puts it back byte for byte. Calling it
+    again refreshes what it did.
+    """
+    folder(path)
+    settings = load()
+    places = Places(settings.home)
+    _, root = workspace_of(path)
+    target = Target(claude_code_home().absolute(), root, scope)
+    installer = Installer(places, is_dry=is_dry)
+    indexed = ""
+    if not (is_dry or without_index):
+        with opened() as engine:
+            done = engine.index(root)
+        indexed = f"indexed {root}: {output.counted(done.report.read + done.report.unchanged, 'file')} in {done.seconds:.1f} s"
+    if not is_dry:
+        places.make()
+    did = installer.install(target, with_statusline=not without_statusline, with_gateway=with_gateway, base_url=client_base_url())
+    steps = [*([indexed] if indexed else []), *did.did]
+    if not is_dry:
+        start.stop(places)  # one that runs may be of another release
+        start.detach(places)
+        steps.append(f"started the daemon: {places.socket}")
+    if is_json:
+        output.write_json({"scope": scope, "root": str(root), "is_dry": is_dry, "did": steps, "notes": did.notes})
+        return
+    lead = "would have " if is_dry else ""
+    output.write_text("".join(f"{lead}{step}\n" for step in steps) + "".join(f"note: {note}\n" for note in did.notes))
+    if not is_dry:
+        output.say("clew: done. Sessions that start now have it; `clew doctor` checks it, `clew uninstall` takes it back")
