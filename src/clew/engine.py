@@ -237,6 +237,7 @@ class Engine:
         told = self._read_history(key, root)
         report.problems.extend(told.problems)
         coupled = self._couple(key, list(states.values()) if not totals.deltas else None)
+        self._doubt_notes(key, root)
         self.store.refresh(key)
         return Indexed(key, root, report, totals, coupled, told.commits, time.perf_counter() - started)
 
@@ -319,7 +320,9 @@ class Engine:
         key, root = workspace_of(path)
         self.store.open_workspace(key, str(root))
         known = [state.source.removeprefix("file:") for state in self.store.sources(key, "file:")]
-        return accept(self.store, key, tree.named_changes(root, list(names), known, embedder=self.settings.embedder))
+        totals = accept(self.store, key, tree.named_changes(root, list(names), known, embedder=self.settings.embedder))
+        self._doubt_notes(key, root)
+        return totals
 
     def write(self, path: Path, observations: Sequence[Observation], *, task: TaskState | None = None) -> Written:
         """Remember observations of one session as they happen, and return what the agent should read of them.
@@ -366,6 +369,57 @@ class Engine:
         accept(self.store, key, [remember_original(result, asked=asked, path=name, count=before.size if before else 0)])
         handle = handle_of(original_id(result))
         return Arrived(reduced.render(handle), handle)
+
+    def remember(self, path: Path, text: str, *, kind: str = "fact", about: Sequence[str] = (), subject: str = "") -> str:
+        """Remember a text, and return its handle. It is doubted as soon as a file that it is about changes.
+
+        kind     "fact", "decision", "constraint", "dead end" or "state".
+        about    paths from the repository's root, each with `::symbol` or without; files that are there.
+        subject  a later text of the same subject replaces it; "" for none.
+        Raises UsageError for an empty text or an unknown kind, UnknownPath for what is no file of the repository.
+        """
+        from clew.lifecycle import notes  # lazy: only here
+
+        if not text.strip() or kind not in notes.LAYERS:
+            raise UsageError(f"nothing to remember as {kind!r}\nhint: say a text, and as kind one of {', '.join(notes.LAYERS)}")
+        key, root = workspace_of(path)
+        cited: list[tuple[str, str]] = []
+        for name in about:
+            file = Path(os.path.normpath(root / name.partition("::")[0]))
+            if not file.is_relative_to(root) or not file.is_file():
+                raise UnknownPath(name)
+            cited.append((file.relative_to(root).as_posix(), digest_of(file.read_bytes())))
+        self.store.open_workspace(key, str(root))
+        held = self.store.source(key, notes.SOURCE)
+        same = self.store.of_subject(key, f"note:{subject}") if subject else []
+        standings = self.store.standings(key, [record.id for record in same])
+        live = [record for record, standing in zip(same, standings, strict=True) if standing.is_live]
+        delta, record = notes.note(
+            text, kind=kind, subject=subject, cited=cited, before=live, seq=held.size if held else 0, at_ns=time.time_ns()
+        )
+        accept(self.store, key, [delta])
+        self.store.refresh(key)
+        return handle_of(record.id)
+
+    def _doubt_notes(self, key: str, root: Path) -> None:
+        """Doubt the notes that cite what has changed, and no longer those whose files are again as they were."""
+        from clew.lifecycle import notes  # lazy: only where something is indexed
+
+        held = self.store.source(key, notes.SOURCE)
+        if held is None:
+            return
+
+        def digest_now(name: str) -> str | None:
+            try:
+                return digest_of((root / name).read_bytes())
+            except OSError:  # gone, or no longer readable: that is a change as well
+                return None
+
+        records = self.store.of_source(key, notes.SOURCE)
+        standings = self.store.standings(key, [record.id for record in records])
+        delta = notes.doubts(zip(records, standings, strict=True), digest_now, state=held, at_ns=time.time_ns())
+        if delta is not None:
+            accept(self.store, key, [delta])
 
     def ingest(self, paths: Sequence[Path], *, repo: Path | None = None, progress: Progress | None = None) -> Ingested:
         """Read transcripts from where they were last read: files, or folders of them.

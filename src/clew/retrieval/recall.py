@@ -32,7 +32,7 @@ from clew.text.related import related
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
-SPOKEN = frozenset(("prompt", "message", "answer", "rejection"))
+SPOKEN = frozenset(("prompt", "message", "answer", "rejection", "remembered"))
 # What was read and searched is left out: it stands in the files, as they are now.
 DONE = frozenset(("error", "check", "command", "edit", "write", "plan", "todo", "agent", "brief", "summary"))
 BY_USER = frozenset(("prompt", "answer", "rejection"))

@@ -33,7 +33,7 @@ from clew.transcript.gitting import apply_git
 from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 from clew.transcript.mentions import Places, bases_of, names, paths
 from clew.transcript.statements import claims, decisions, first_sentence
-from clew.transcript.vocabulary import listed
+from clew.transcript.vocabulary import HAND_OFF_MARK, listed
 
 BY = "transcript/1"
 INLINE_BYTES_MAX = 1000  # a longer text is a blob of its own; a shorter one costs less beside its record
@@ -598,7 +598,7 @@ class Remembering:
 
     def _summary(self, event: Event) -> None:
         seen = event.observation
-        if seen.text.strip():
+        if seen.text.strip() and not seen.text.startswith(HAND_OFF_MARK):  # it was made of what is remembered already
             kind = "Title" if seen.tool == "title" else "Client's own summary"
             name = f"{kind}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
             self._enter(Draft(Layer.FACT, "summary", f"summary:{seen.uuid}", name, seen.text, "", IMPORTANCE["summary"]), seen)

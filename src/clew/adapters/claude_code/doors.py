@@ -20,6 +20,7 @@ from clew.adapters.serving import Serving
 from clew.records import Packet
 from clew.settings import claude_code_home, workspace_of
 from clew.transcript.parse import open_transcript
+from clew.transcript.vocabulary import HAND_OFF_MARK
 
 Answer = dict[str, Any] | str
 
@@ -30,8 +31,10 @@ PROMPT_DEADLINE_MS = 30.0  # of the search for a prompt: half of what a person m
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
 SAME_PROMPT_S = 5.0  # a prompt that comes by both doors comes within this
 WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
+COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
+SAID_CHARS_MAX = 1_500  # of the agent's last words; guess
+CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`
 SHORT_CHARS = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
-MARK = "State of the work, kept by clew"
 _BACK = "What was left out is kept: the tool `unfold` gives the exact text behind a handle in brackets, `recall` finds more."
 
 
@@ -144,7 +147,7 @@ class Doors:
             return ""
         engine, started = self.serving.engine(), time.perf_counter()
         here, tokenizer = Path(live.cwd), self.serving.settings.tokenizer
-        head = f"{MARK}: {whose}. {_BACK}\n\n"
+        head = f"{HAND_OFF_MARK}: {whose}. {_BACK}\n\n"
         body = ""
         for share in (1.0, 0.8, 0.6, 0.4):  # a hook's context is limited in characters, a packet in tokens
             if is_whole:
@@ -207,7 +210,7 @@ class Doors:
 
     def _stored(self, payload: dict[str, Any], live: Live) -> Answer:
         if payload.get("hook_event_name") == "Stop":
-            live.said_last = str(payload.get("last_assistant_message") or "")[:4_000]
+            live.said_last = str(payload.get("last_assistant_message") or "")[:SAID_CHARS_MAX]
         self._ingest_later(live)
         return {}
 
@@ -332,9 +335,9 @@ class Doors:
         if payload.get("agent_id") or not Path(live.transcript).is_file():
             return {"messages": None}
         engine, settings, started = self.serving.engine(), self.serving.settings, time.perf_counter()
-        packet = engine.compact(
-            live.transcript, at=None, budget_tokens=settings.compact_budget_tokens, tokenizer=settings.tokenizer, path=Path(live.cwd)
-        )
+        held = int(payload.get("window_chars") or 0) / CHARS_PER_TOKEN
+        budget = min(settings.compact_budget_tokens, int(held * COMPACTED_SHARE_MAX)) if held else settings.compact_budget_tokens
+        packet = engine.compact(live.transcript, at=None, budget_tokens=budget, tokenizer=settings.tokenizer, path=Path(live.cwd))
         if not packet.entries:
             return {"messages": None}
         live.told = told_of("compaction", packet, (time.perf_counter() - started) * 1000, "the client's window was compacted")
@@ -342,13 +345,13 @@ class Doors:
         said = self._said_last(payload, live, packet.text)
         wish = str(payload.get("instructions") or "").strip()
         asked = f"\n\nThe user asked, for what follows: {wish}" if wish else ""
-        head = f"{MARK}: the conversation so far was compacted without a model. {_BACK}\n\n"
+        head = f"{HAND_OFF_MARK}: the conversation so far was compacted without a model. {_BACK}\n\n"
         return {"messages": [{"role": "user", "content": f"{head}{packet.text.rstrip()}{said}{asked}\n"}]}
 
     def _said_last(self, payload: dict[str, Any], live: Live, shown: str) -> str:
         """The agent's last words, where neither the transcript nor the packet has them yet."""
         last = str(payload.get("said_last") or live.said_last).strip()
-        return f"\n\n## What the agent said last\n{last[:4_000]}" if last and last[:200] not in shown else ""
+        return f"\n\n## What the agent said last\n{last[:SAID_CHARS_MAX]}" if last and last[:40] not in shown else ""
 
     def _hello(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:  # noqa: ARG002  every door is asked in one way
         return {"is_ready": True}
@@ -363,6 +366,6 @@ def _lacks_hand_off(transcript: Path) -> bool:
         for line in stream:
             if b'"compact_boundary"' in line:
                 is_lacking = True
-            elif is_lacking and MARK.encode() in line:
+            elif is_lacking and HAND_OFF_MARK.encode() in line:
                 is_lacking = False
     return is_lacking

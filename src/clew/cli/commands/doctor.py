@@ -1,2 +1,41 @@
+"""`clew doctor`: what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
 import click
-command = click.Command("doctor")
+
+from clew.adapters.claude_code.doctor import Patient, examine
+from clew.adapters.places import Places
+from clew.cli import output
+from clew.cli.open import folder
+from clew.cli.options import FOLDER, example, json_option
+from clew.settings import claude_code_home, client_base_url, load, workspace_of
+
+
+@click.command(short_help="Find what is wrong, and say how to mend it.", epilog=example("clew doctor"))
+@click.argument("path", type=FOLDER, default=".")
+@json_option
+def command(path: Path, *, is_json: bool) -> int:
+    """Look at the client, the plugin, the daemon, the journal and the store, and change nothing.
+
+    The exit code is 1 where something is wrong.
+    """
+    folder(path)
+    settings = load()
+    client = claude_code_home().absolute()
+    patient = Patient(settings, Places(settings.home), client, workspace_of(path)[1], shutil.which("claude"), client_base_url())
+    found = examine(patient)
+    wrong = [each for each in found if each.is_wrong]
+    if is_json:
+        output.write_json({"is_well": not wrong, "findings": [asdict(each) for each in found]})
+        return 1 if wrong else 0
+    lines: list[str] = []
+    for each in found:
+        lines.append(f"{'✗' if each.is_wrong else '·'} {each.check}: {each.what}\n  why it matters: {each.why}\n  to mend it:     {each.mend}\n")
+    lines.append("all is well\n" if not found else f"{output.counted(len(wrong), 'thing')} to mend\n" if wrong else "nothing to mend\n")
+    output.write_text("".join(output.visible(line) if "\x1b" in line else line for line in lines))
+    return 1 if wrong else 0

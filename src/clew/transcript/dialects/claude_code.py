@@ -17,6 +17,7 @@ from clew.records import Observation, ObservationKind, Usage
 from clew.transcript.dialects.dialect import LineParser, Origin, count_unknown
 from clew.transcript.dialects.values import compact, content_text, count_of, list_of, mapping_of, patch_hunks, text_of, time_ns
 from clew.transcript.events import Change, Detail, Event
+from clew.transcript.vocabulary import HAND_OFF_MARK
 from clew.transcript.vocabulary import listed
 
 MEMORY_MAX = 512  # calls, sidechain links and queued prompts kept between lines; the widest real session had 40 calls under way
@@ -262,6 +263,8 @@ class _Parser:
         return events
 
     def _prompt(self, record: _Line, index: int, text: str, agent: str) -> Event:
+        if text.startswith(HAND_OFF_MARK):  # what we put into the window ourselves; the user did not say it again
+            return self._event(record, index, ObservationKind.SUMMARY, text, agent)
         if text.startswith(_CLIENT_NOTES):
             return self._event(record, index, ObservationKind.NOTE, text, agent, tool="client")
         spoken_by = text_of(mapping_of(record.origin).get("kind"))

@@ -50,7 +50,7 @@ export function register(on) {
     if (e.command || e.isMeta) return next(e);
     const { context } = await ask($, "prompt", { prompt: e.text }).catch(() => ({}));
     return next(typeof context === "string" ? { ...e, context: [...(e.context ?? []), context] } : e);
-  }).catch(($, e, next) => next(e));
+  });
 
   on("session.append", { door: "tool-result" }, async ($, e, next) => {
     try {
@@ -66,10 +66,14 @@ export function register(on) {
     if (e.agentId) return next(e);
     if (e.trigger === "precompute") return { skip: "clew compacts without a summary" };
     const last = [...e.messages].reverse().find((message) => message.role === "assistant" && message.text);
+    const sizes = e.messages.map(({ text, toolUses = [], toolResults = [] }) =>
+      [...toolUses.map((use) => JSON.stringify(use.input ?? {})), ...toolResults.map((result) => result.text ?? "")].join("").length + text.length,
+    );
     const { messages } = await ask($, "compact", {
+      window_chars: sizes.reduce((sum, size) => sum + size, 0),
       trigger: e.trigger,
       instructions: e.instructions,
-      said_last: last?.text.slice(0, 4000),
+      said_last: last?.text.slice(0, 1500),
     }).catch(() => ({}));
     if (!Array.isArray(messages) || messages.length === 0) return next(e);
     return { messages: messages.map(({ role, content }) => ({ role, text: content, toolUses: [] })) };

@@ -1,0 +1,282 @@
+"""Doctor: what is wrong between Claude Code and clew, why it matters, and how to mend it.
+
+Looks and changes nothing. Each check is a function that yields findings; one that finds nothing yields none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import clew
+from clew.adapters.claude_code import plugin_files
+from clew.adapters.claude_code.install import NotOurs, manifest, read_object
+from clew.adapters.http import start
+from clew.adapters.places import Places, known_address, problems, state
+from clew.engine import Engine
+from clew.errors import ClewError
+from clew.settings import Settings
+from clew.store.sqlite import SqliteStore
+
+MODS_SINCE = (2, 1, 330)  # the first release whose mods were tried
+TRIED = ((2, 1, 197), (2, 1, 330))
+HOOKS_SINCE = (2, 1, 197)  # older ones were not tried
+SLOW_S = 0.5
+FREE_BYTES_MIN = 500 * 2**20  # guess
+RECENT_DAYS = 7
+SHOWN_MAX = 8
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to know. `is_wrong` asks to be mended; else it is said for the sake of knowing."""
+
+    check: str
+    what: str
+    why: str
+    mend: str
+    is_wrong: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """All that the checks look at. `client` is Claude Code's folder; `program` what `claude` is, None where it is not found."""
+
+    settings: Settings
+    places: Places
+    client: Path
+    root: Path
+    program: str | None
+    base_url: str = ""
+
+
+def examine(patient: Patient) -> list[Finding]:
+    """Return what was found, in the order of the checks. A check that fails is itself a finding."""
+    found: list[Finding] = []
+    for check in CHECKS:
+        try:
+            found.extend(check(patient))
+        except (ClewError, OSError) as error:
+            found.append(Finding(check.__name__.strip("_"), f"could not be checked: {error}", "so nothing is known of it", "see the message"))
+    return found
+
+
+def _client(patient: Patient) -> Iterator[Finding]:
+    if patient.program is None:
+        yield Finding(
+            "client", "`claude` is not on the PATH", "clew plugs into Claude Code, and cannot see which release runs",
+            "install Claude Code, or ignore this if an editor brings its own", is_wrong=False,
+        )  # fmt: skip
+        return
+    try:
+        said = subprocess.run([patient.program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield Finding("client", f"{patient.program} does not say its version ({error})", "it may not run at all", "run `claude --version` by hand")
+        return
+    match = _VERSION.search(said)
+    if match is None:
+        yield Finding("client", f"the client says {said[:80]!r}, which is no version", "it was never tried with clew", "sessions go on; report what fails")
+        return
+    version = (int(match[1]), int(match[2]), int(match[3]))
+    if version < HOOKS_SINCE:
+        yield Finding("client", f"Claude Code {match[0]} is older than any that was tried", "its hooks may not do what clew expects", "claude update")
+    elif version < MODS_SINCE:
+        yield Finding(
+            "client", f"Claude Code {match[0]} has no mods", "compaction asks a model for a summary, which clew then steers and completes",
+            "update Claude Code (npm on Node 20 picks an old one: name the version)", is_wrong=False,
+        )  # fmt: skip
+    elif version > TRIED[-1]:
+        yield Finding(
+            "client", f"Claude Code {match[0]} is newer than {'.'.join(map(str, TRIED[-1]))}, the newest that was tried",
+            "mods may have changed; what fails is left to the client", "nothing, unless something below says so", is_wrong=False,
+        )  # fmt: skip
+
+
+def _plugin(patient: Patient) -> Iterator[Finding]:
+    done = manifest(patient.places)
+    if not done.touched:
+        yield Finding("plugin", "clew is not installed in Claude Code", "sessions run without it", "clew init")
+        return
+    if done.version != clew.__version__:
+        yield Finding("plugin", f"it was rendered by clew {done.version}, and this is {clew.__version__}", "they may disagree", "clew init")
+    folder = plugin_files.folder(patient.places)
+    hooks = read_object(folder / plugin_files.NAME / "hooks" / "hooks.json")
+    if not hooks:
+        yield Finding("plugin", f"{folder} is gone, or empty", "the client has nothing to load", "clew init")
+        return
+    python = read_object(folder / plugin_files.NAME / ".mcp.json").get("mcpServers", {}).get("clew", {}).get("command", "")
+    if not Path(str(python)).exists():
+        yield Finding("plugin", f"the interpreter that it names, {python}, is gone", "hooks that are commands fail, and nothing starts the daemon", "clew init")
+    where = known_address(patient.places)
+    if where is None or where.token not in json.dumps(hooks):
+        yield Finding("plugin", "its token is not the daemon's", "the daemon refuses its hooks", "clew init")
+    scopes = _enabled(patient)
+    if not any(scopes.values()):
+        yield Finding("plugin", "it is installed and not enabled here", "sessions in this repository run without it", "clew init, or `claude plugin enable clew@clew`")
+    for path in _loaded(patient):
+        if not (path / "hooks" / "hooks.json").is_file():
+            yield Finding("plugin", f"the client's copy {path} is gone", "the client cannot load it", "clew init")
+
+
+def _enabled(patient: Patient) -> dict[str, bool]:
+    files = {
+        "user": patient.client / "settings.json",
+        "project": patient.root / ".claude" / "settings.json",
+        "local": patient.root / ".claude" / "settings.local.json",
+    }
+    return {scope: _mapping(read_object(file).get("enabledPlugins")).get(plugin_files.ID) is True for scope, file in files.items()}
+
+
+def _loaded(patient: Patient) -> list[Path]:
+    told = read_object(patient.client / "plugins" / "installed_plugins.json")
+    entries = _mapping(told.get("plugins")).get(plugin_files.ID)
+    listed = cast("list[Any]", entries) if isinstance(entries, list) else []
+    return [Path(str(_mapping(entry).get("installPath"))) for entry in listed]
+
+
+def _client_settings(patient: Patient) -> Iterator[Finding]:
+    for file in (patient.client / "settings.json", patient.root / ".claude" / "settings.json", patient.root / ".claude" / "settings.local.json"):
+        try:
+            told = read_object(file)
+        except NotOurs as error:
+            yield Finding("settings", str(error).partition("\n")[0], "the client cannot read its own settings", "mend the file")
+            continue
+        if told.get("disableAllHooks") is True:
+            yield Finding("settings", f"{file} sets disableAllHooks", "no hook of clew runs", "take it out, if clew is wanted")
+        if _mapping(told.get("enabledPlugins")).get(plugin_files.ID) is False:
+            yield Finding("settings", f"{file} disables {plugin_files.ID}", "sessions there run without it", "claude plugin enable clew@clew")
+
+
+def _private(patient: Patient) -> Iterator[Finding]:
+    wanted = [patient.places.run, patient.places.address, plugin_files.folder(patient.places) / plugin_files.NAME / "hooks" / "hooks.json"]
+    wanted.extend(path / "hooks" / "hooks.json" for path in _loaded(patient))
+    for path in wanted:
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            yield Finding("privacy", f"others can read {path}", "it holds, or leads to, the token that opens the daemon", f"chmod go= {shlex.quote(str(path))}")
+
+
+def _daemon(patient: Patient) -> Iterator[Finding]:
+    started = time.perf_counter()
+    found = start.running(patient.places)
+    took = time.perf_counter() - started
+    if found is None:
+        was = state(patient.places)
+        if was is not None:
+            yield Finding(
+                "daemon", f"it does not run, and the last one (pid {was.get('pid')}) did not stop by itself", "it was killed: sessions since went on without clew",
+                "nothing: the next session starts it; or `clew serve --detach`",
+            )  # fmt: skip
+        else:
+            yield Finding("daemon", "it does not run", "the next session starts it", "nothing, or `clew serve --detach`", is_wrong=False)
+        return
+    if found.answers is None:
+        yield Finding("daemon", f"it runs (pid {found.pid}) and does not answer", "hooks wait for it until their time is up", f"clew serve --stop; its log is {patient.places.log}")
+        return
+    if found.answers.get("version") != clew.__version__:
+        yield Finding("daemon", f"it is clew {found.answers.get('version')}, and this is {clew.__version__}", "they may disagree", "clew serve --stop; clew serve --detach")
+    if took > SLOW_S:
+        yield Finding("daemon", f"it took {took:.1f} s to answer", "prompts and tool calls wait as long, up to their limit", "see what else the machine does")
+    where = known_address(patient.places)
+    if where is not None and not _listens(where.port, where.token):
+        yield Finding("daemon", f"127.0.0.1:{where.port} is not the daemon's", "hooks over http fail; those over the socket work", "stop what listens there, then clew serve --stop; clew serve --detach")
+
+
+def _listens(port: int, token: str) -> bool:
+    import http.client  # lazy: only here
+
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/health", headers={"authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        return answer.status == 200 and b'"version"' in answer.read()
+    except (OSError, http.client.HTTPException):  # refused, or somebody else's: the finding says so
+        return False
+    finally:
+        connection.close()
+
+
+def _journal(patient: Patient) -> Iterator[Finding]:
+    since = time.time() - RECENT_DAYS * 86_400
+    counted: dict[tuple[str, str], list[int]] = {}
+    for told in problems(patient.places):
+        at = told.get("at")
+        if isinstance(at, int | float) and at >= since:
+            counted.setdefault((str(told.get("where")), str(told.get("what"))), []).append(int(at))
+    latest = sorted(counted.items(), key=lambda pair: -pair[1][-1])
+    for (where, what), times in latest[:SHOWN_MAX]:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(times[-1]))
+        again = f", {len(times)} times" if len(times) > 1 else ""
+        yield Finding("journal", f"{when}{again}: {where}: {what.partition(chr(10))[0]}", "the session went on without this", _mend_for(what))
+    if len(latest) > SHOWN_MAX:
+        yield Finding("journal", f"and {len(latest) - SHOWN_MAX} other problems", "all are kept", f"see {patient.places.problems}", is_wrong=False)
+
+
+def _mend_for(what: str) -> str:
+    hints = (
+        ("busy", "another program holds the database; it is asked again"),
+        ("locked", "another program holds the database; it is asked again"),
+        ("full", "make room on the disk"),
+        ("No space", "make room on the disk"),
+        ("newer than", "upgrade clew"),
+        ("was not there", "clew serve --detach, if it happens again"),
+        ("killed", "nothing: it was started again, or is by the next session"),
+        ("took longer", "see what else the machine does; nothing if it was once"),
+    )
+    return next((mend for word, mend in hints if word in what), f"if it comes again, report it; delete the journal to forget it")
+
+
+def _store(patient: Patient) -> Iterator[Finding]:
+    settings = patient.settings
+    home = settings.home if settings.home.exists() else settings.home.parent
+    free = shutil.disk_usage(home).free if home.exists() else FREE_BYTES_MIN
+    if free < FREE_BYTES_MIN:
+        yield Finding("disk", f"{free / 2**20:,.0f} MiB are left on the disk of {settings.home}", "what sessions say can soon not be kept", "make room")
+    if not settings.database.is_file():
+        yield Finding("store", "nothing is stored yet", "there is nothing to recall", "clew init", is_wrong=False)
+        return
+    store = SqliteStore(settings.database, is_read_only=True)
+    try:
+        status = Engine(store, settings).status(patient.root)
+    finally:
+        store.close()
+    if not status.files:
+        yield Finding("index", f"{patient.root} is not indexed", "prompts there get no help from its code", f"clew index {shlex.quote(str(patient.root))}")
+
+
+def _gateway(patient: Patient) -> Iterator[Finding]:
+    where = known_address(patient.places)
+    files = (patient.client / "settings.json", patient.root / ".claude" / "settings.local.json")
+    urls = [str(_mapping(read_object(file).get("env")).get("ANTHROPIC_BASE_URL") or "") for file in files]
+    ours = [url for url in (*urls, patient.base_url) if "/gateway/" in url]
+    if not ours:
+        return
+    if where is None or f":{where.port}/gateway/{where.token}" not in ours[0]:
+        yield Finding("gateway", "the client's base URL is not the daemon's", "every request of the client fails", "clew init --gateway")
+    elif start.running(patient.places) is None:
+        yield Finding("gateway", "the client asks through the daemon, which does not run", "requests fail until a session starts it", "clew serve --detach")
+
+
+def _statusline(patient: Patient) -> Iterator[Finding]:
+    for file in (patient.client / "settings.json", patient.root / ".claude" / "settings.local.json"):
+        command = str(_mapping(read_object(file).get("statusLine")).get("command") or "")
+        if "clew_hook.py" in command and not all(Path(word).exists() for word in shlex.split(command) if word.startswith("/") and not word.endswith(".sock")):
+            yield Finding("status line", f"{file} names files that are gone", "the client shows no status line", "clew init")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+
+
+CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
+    _client, _plugin, _client_settings, _private, _daemon, _journal, _store, _gateway, _statusline,
+)  # fmt: skip

@@ -1,0 +1,96 @@
+"""Server: the tools over MCP, by the official SDK, inside the daemon.
+
+Imported at the first request, because the SDK takes about a second to import. Stateless, with plain JSON answers: which session asks
+is told by headers, so that no client has to hold a connection. What a tool returns is text alone: where a client is given structured
+content as well, its model reads that instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams, TextContent, Tool, ToolAnnotations
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from clew import __version__
+from clew.adapters.http.app import Doors
+from clew.adapters.mcp.tools import BY_NAME, INSTRUCTIONS, TOOLS, refusal
+from clew.adapters.serving import Serving
+from clew.errors import ClewError, UsageError
+from clew.settings import workspace_of
+
+
+def application(serving: Serving, doors: Doors) -> ASGIApp:
+    """Return the ASGI application that speaks MCP. It starts with its first request and ends with the daemon."""
+    return _Application(serving, doors)
+
+
+class _Application:
+    def __init__(self, serving: Serving, doors: Doors) -> None:
+        self.serving, self.doors = serving, doors
+        server: Server[Any] = Server(
+            "clew", version=__version__, instructions=INSTRUCTIONS, on_list_tools=self._list, on_call_tool=self._call
+        )
+        # The daemon's guard has looked at token, Host and Origin already, and over the Unix socket any Host is right.
+        unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+        self.manager = StreamableHTTPSessionManager(server, json_response=True, stateless=True, security_settings=unguarded)
+        self._running: asyncio.Task[None] | None = None
+        self._is_up = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        await self._is_up.wait()
+        await self.manager.handle_request(scope, receive, send)
+
+    async def _run(self) -> None:
+        async with self.manager.run():
+            self._is_up.set()
+            with contextlib.suppress(asyncio.CancelledError):  # the daemon stops
+                await asyncio.Event().wait()
+
+    async def _list(self, context: Any, params: PaginatedRequestParams | None) -> ListToolsResult:  # noqa: ARG002  the SDK's signature
+        return ListToolsResult(tools=[
+            Tool(
+                name=tool.name,
+                description=tool.description,
+                input_schema=tool.schema,
+                annotations=ToolAnnotations(read_only_hint=tool.reads, destructive_hint=False, open_world_hint=False),
+                _meta={"anthropic/alwaysLoad": True},
+            )
+            for tool in TOOLS
+        ])  # fmt: skip
+
+    async def _call(self, context: Any, params: CallToolRequestParams) -> CallToolResult:
+        headers = context.request.headers if context.request is not None else {}
+        try:
+            text = await asyncio.to_thread(self._answer, params.name, params.arguments or {}, headers.get("x-clew-cwd", ""))
+        except ClewError as error:
+            return CallToolResult(content=[TextContent(type="text", text=refusal(error))], is_error=True)
+        except Exception as error:  # noqa: BLE001 - the agent sees that it failed, the journal why
+            self.serving.problem(f"mcp {params.name}", error)
+            said = f"clew could not answer: {type(error).__name__}. Go on without it; `clew doctor` tells the user more."
+            return CallToolResult(content=[TextContent(type="text", text=said)], is_error=True)
+        return CallToolResult(content=[TextContent(type="text", text=text)])
+
+    def _answer(self, name: str, given: dict[str, Any], cwd: str) -> str:
+        tool = BY_NAME.get(name)
+        if tool is None:
+            raise UsageError(f"there is no tool {name}\nhint: one of {', '.join(BY_NAME)}")
+        folder = str(given.get("repo") or cwd)
+        if not folder or not Path(folder).is_dir():
+            found = f"{folder} is no folder on this machine" if folder else "it is not known which repository is meant"
+            raise UsageError(f"{found}\nhint: give the absolute path of the repository as `repo`")
+        here = Path(folder)
+        engine = self.serving.engine()
+        key, root = workspace_of(here)
+        if engine.store.source(key, "tree") is None and not engine.store.sources(key, "file:"):
+            self.serving.later(f"index:{root}", lambda: self.serving.engine().index(root))
+        return tool.answer(engine, here, self.serving.settings.tokenizer, given)

@@ -1,0 +1,84 @@
+"""Notes: what an agent, or a person, asks to be remembered, and when it stops being believed.
+
+A note says which files it speaks of, and carries the hash of each as it stood then. When one of them changes the note is *suspect*:
+it stays, and says why; when the file is again as it was, the doubt goes. What an agent says is its own word, which is trusted less
+than the user's. Pure: Deltas out, for `accept`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from clew.records import Delta, Layer, Record, Resolution, SourceState, Standing, Supersession, Text, Trust, identify
+from clew.store.originals import digest_of
+from clew.text.postings import Document, pack
+from clew.text.secrets import mask_text
+
+BY = "notes/1"
+SOURCE = "session:remembered/notes"  # among the sessions, so that what recalls what was said in them recalls these too
+KIND = "remembered"
+LAYERS = {"fact": Layer.FACT, "decision": Layer.INTENT, "constraint": Layer.INTENT, "dead end": Layer.ACTION, "state": Layer.STATE}
+IMPORTANCE = {"fact": 0.6, "decision": 0.8, "constraint": 0.9, "dead end": 0.8, "state": 0.5}  # guess
+NAME_CHARS_MAX = 120
+
+
+def note(
+    text: str, *, kind: str, subject: str, cited: Sequence[tuple[str, str]], before: Sequence[Record], seq: int, at_ns: int
+) -> tuple[Delta, Record]:
+    """Return the Delta that remembers a text, and its record.
+
+    kind     one of LAYERS.
+    subject  what it is about: a later note of the same subject supersedes this one. "" makes the text its own subject.
+    cited    (path, digest) of the files that it speaks of, as they stand.
+    before   the live notes of the same subject.
+    """
+    text = mask_text(text.strip())
+    subject = f"note:{subject or digest_of(text.encode())[:16]}"
+    data = text.encode()
+    record = Record(
+        id=identify("note", subject, kind, text),
+        layer=LAYERS[kind],
+        kind=KIND,
+        subject=subject,
+        source=SOURCE,
+        digest=digest_of(data),
+        name=f"{kind.capitalize()}: {' '.join(text.split())}"[:NAME_CHARS_MAX],
+        texts=(
+            Text(Resolution.NAME, min(len(text), NAME_CHARS_MAX), inline=" ".join(text.split())[:NAME_CHARS_MAX]),
+            Text(Resolution.FULL, len(text), inline=text),
+        ),
+        seq=seq,
+        path=cited[0][0] if cited else "",
+        session="remembered",
+        trust=Trust.OBSERVED,
+        importance=IMPORTANCE[kind],
+        at_ns=at_ns,
+        lineage=tuple((f"file:{path}", digest) for path, digest in cited),
+    )
+    document = Document(record.id, record.layer.value, KIND, record.path, (record.name, " ".join(path for path, _ in cited), "", "", text))
+    newer = tuple(Supersession(old.id, record.id, "said anew", seq, at_ns) for old in before if old.id != record.id)
+    delta = Delta(
+        BY, SOURCE, is_whole=False, records=(record,), superseded=newer, segment=pack([document]), state=SourceState(SOURCE, size=seq + 1)
+    )
+    return delta, record
+
+
+def doubts(
+    notes: Iterable[tuple[Record, Standing]], digest_now: Callable[[str], str | None], *, state: SourceState, at_ns: int
+) -> Delta | None:
+    """Return a Delta that doubts the notes whose files have changed, and believes those again whose files are as they were.
+
+    digest_now  of a file by its path; None where it is gone.
+    state       of the notes' source, which stays as it is.
+    """
+    changed: list[Supersession] = []
+    for record, standing in notes:
+        if not standing.is_live:
+            continue
+        moved = [name.removeprefix("file:") for name, digest in record.lineage if digest_now(name.removeprefix("file:")) != digest]
+        if moved and not standing.is_suspect:
+            reason = f"{', '.join(moved)}, which it cites, has changed"
+            changed.append(Supersession(record.id, "", reason, record.seq, at_ns, is_doubt=True))
+        elif not moved and standing.is_suspect:
+            changed.append(Supersession(record.id, "", "", record.seq, at_ns, is_undone=True))
+    return Delta(BY, SOURCE, is_whole=False, superseded=tuple(changed), state=state) if changed else None
