@@ -48,6 +48,7 @@ from clew.store.ports import Purge, Workspace, Writer
 from clew.task.question import question_state
 from clew.text import rerank
 from clew.text.embed import Embedder, load
+from clew.text.secrets import mask
 from clew.text.tokens import FAMILIES, Counter
 from clew.text.tokens import counter as counter_of
 from clew.transcript import usage
@@ -352,23 +353,30 @@ class Engine:
         What stays whole is not stored here: the client's own transcript will hold it, and is ingested.
         task  what the agent is doing: names what to keep; text of a file that is being edited stays whole.
         """
-        from clew.transcript.live import original_id, originals_source, remember_original  # lazy: a question needs no transcript
         from clew.transcript.reduce.arrival import arriving  # lazy: likewise
-        from clew.transcript.reduce.known import given_of  # lazy: likewise
+        from clew.transcript.reduce.known import given_of  # lazy: a question needs no transcript
 
         given = given_of(result, call)
         reduced = arriving(result.text, given.guided(task) if task else given)
         if reduced.is_whole:
             return Arrived(result.text)
+        handle = self.keep_original(path, result, asked=given.command or f"{call.tool} {given.path}".strip(), shown=given.path)
+        return Arrived(reduced.render(handle), handle)
+
+    def keep_original(self, path: Path, result: Observation, *, asked: str, shown: str = "") -> str:
+        """Make a tool's output durable, and findable, for good: no transcript will hold it. Returns its handle.
+
+        asked  what was called, for its name; shown  the file that it shows, "" for none.
+        """
+        from clew.transcript.live import original_id, originals_source, remember_original  # lazy: a question needs no transcript
+
         key, root = workspace_of(path)
         self.store.open_workspace(key, str(root))
         before = self.store.source(key, originals_source(result.session))
-        shown = Path(given.path)
-        name = shown.relative_to(root).as_posix() if shown.is_absolute() and shown.is_relative_to(root) else ""
-        asked = given.command or f"{call.tool} {given.path}".strip()
+        file = Path(shown)
+        name = file.relative_to(root).as_posix() if file.is_absolute() and file.is_relative_to(root) else ""
         accept(self.store, key, [remember_original(result, asked=asked, path=name, count=before.size if before else 0)])
-        handle = handle_of(original_id(result))
-        return Arrived(reduced.render(handle), handle)
+        return handle_of(original_id(result))
 
     def remember(self, path: Path, text: str, *, kind: str = "fact", about: Sequence[str] = (), subject: str = "") -> str:
         """Remember a text, and return its handle. It is doubted as soon as a file that it is about changes.
@@ -738,7 +746,7 @@ class Engine:
                 about = (root / name).stat()
                 if (about.st_size, stamp_of(about)) == (state.size, state.mtime_ns):
                     continue
-                is_equal = about.st_size == state.size and (not state.digest or digest_of((root / name).read_bytes()) == state.digest)
+                is_equal = about.st_size == state.size and (not state.digest or digest_of(mask((root / name).read_bytes())) == state.digest)
             except OSError:  # gone, or no longer readable: its records are retired
                 is_equal = False
             if not is_equal:

@@ -28,6 +28,7 @@ from clew.codebase.scan import HEAD_BYTES, Reason, classify, scan
 from clew.pool import isolated, spread
 from clew.records import Delta, SourceState
 from clew.text.embed import Embedder, load
+from clew.text.secrets import mask
 
 POOL_FILES_MIN = 48  # below it starting processes costs more than they save
 POOL_BYTES_MIN = 400_000
@@ -161,7 +162,7 @@ def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None
             verdict = classify(path, before.st_size, head)
             if verdict.reason is not Reason.TEXT:
                 return name_only(path, verdict.reason.value, size=before.st_size, stamp=_settled(before, before))
-            data = head + stream.read()
+            data = mask(head + stream.read())
             after = os.fstat(stream.fileno())
     except OSError:
         return None

@@ -23,6 +23,7 @@ import msgspec
 from clew.enrich.git import GitFailed, ask, has_history
 from clew.records import Delta, Layer, Record, Resolution, SourceState, Text, Trust, identify
 from clew.text.postings import Document, Use, pack
+from clew.text.secrets import mask_text
 
 BY = "history/1"
 HISTORY = "history:"  # the source that remembers which commit was HEAD; blocks are `history:<their oldest commit>`
@@ -197,7 +198,7 @@ def block_of(source: str, reads: Sequence[Read], digest: str) -> Delta:
     records: list[Record] = []
     documents: list[Document] = []
     for at, (commit, message) in enumerate((read.commit, read.message) for read in reversed(reads)):
-        subject, _, body = message.strip().partition("\n")
+        subject, _, body = mask_text(message).strip().partition("\n")
         subject, body = subject.strip()[:SUBJECT_CHARS_MAX], body.strip()[:BODY_CHARS_MAX]
         name = f"{commit.id[:12]} {subject}"
         whole = "\n".join(part for part in (subject, f"\n{body}" if body else "", "", *commit.files) if part) + "\n"

@@ -67,7 +67,9 @@ def examine(patient: Patient) -> list[Finding]:
         try:
             found.extend(check(patient))
         except (ClewError, OSError) as error:
-            found.append(Finding(check.__name__.strip("_"), f"could not be checked: {error}", "so nothing is known of it", "see the message"))
+            found.append(
+                Finding(check.__name__.strip("_"), f"could not be checked: {error}", "so nothing is known of it", "see the message")
+            )
     return found
 
 
@@ -81,15 +83,24 @@ def _client(patient: Patient) -> Iterator[Finding]:
     try:
         said = subprocess.run([patient.program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout.strip()
     except (OSError, subprocess.TimeoutExpired) as error:
-        yield Finding("client", f"{patient.program} does not say its version ({error})", "it may not run at all", "run `claude --version` by hand")
+        yield Finding(
+            "client", f"{patient.program} does not say its version ({error})", "it may not run at all", "run `claude --version` by hand"
+        )
         return
     match = _VERSION.search(said)
     if match is None:
-        yield Finding("client", f"the client says {said[:80]!r}, which is no version", "it was never tried with clew", "sessions go on; report what fails")
+        yield Finding(
+            "client",
+            f"the client says {said[:80]!r}, which is no version",
+            "it was never tried with clew",
+            "sessions go on; report what fails",
+        )
         return
     version = (int(match[1]), int(match[2]), int(match[3]))
     if version < HOOKS_SINCE:
-        yield Finding("client", f"Claude Code {match[0]} is older than any that was tried", "its hooks may not do what clew expects", "claude update")
+        yield Finding(
+            "client", f"Claude Code {match[0]} is older than any that was tried", "its hooks may not do what clew expects", "claude update"
+        )
     elif version < MODS_SINCE:
         yield Finding(
             "client", f"Claude Code {match[0]} has no mods", "compaction asks a model for a summary, which clew then steers and completes",
@@ -116,13 +127,23 @@ def _plugin(patient: Patient) -> Iterator[Finding]:
         return
     python = read_object(folder / plugin_files.NAME / ".mcp.json").get("mcpServers", {}).get("clew", {}).get("command", "")
     if not Path(str(python)).exists():
-        yield Finding("plugin", f"the interpreter that it names, {python}, is gone", "hooks that are commands fail, and nothing starts the daemon", "clew init")
+        yield Finding(
+            "plugin",
+            f"the interpreter that it names, {python}, is gone",
+            "hooks that are commands fail, and nothing starts the daemon",
+            "clew init",
+        )
     where = known_address(patient.places)
     if where is None or where.token not in json.dumps(hooks):
         yield Finding("plugin", "its token is not the daemon's", "the daemon refuses its hooks", "clew init")
     scopes = _enabled(patient)
     if not any(scopes.values()):
-        yield Finding("plugin", "it is installed and not enabled here", "sessions in this repository run without it", "clew init, or `claude plugin enable clew@clew`")
+        yield Finding(
+            "plugin",
+            "it is installed and not enabled here",
+            "sessions in this repository run without it",
+            "clew init, or `claude plugin enable clew@clew`",
+        )
     for path in _loaded(patient):
         if not (path / "hooks" / "hooks.json").is_file():
             yield Finding("plugin", f"the client's copy {path} is gone", "the client cannot load it", "clew init")
@@ -145,7 +166,11 @@ def _loaded(patient: Patient) -> list[Path]:
 
 
 def _client_settings(patient: Patient) -> Iterator[Finding]:
-    for file in (patient.client / "settings.json", patient.root / ".claude" / "settings.json", patient.root / ".claude" / "settings.local.json"):
+    for file in (
+        patient.client / "settings.json",
+        patient.root / ".claude" / "settings.json",
+        patient.root / ".claude" / "settings.local.json",
+    ):
         try:
             told = read_object(file)
         except NotOurs as error:
@@ -154,7 +179,9 @@ def _client_settings(patient: Patient) -> Iterator[Finding]:
         if told.get("disableAllHooks") is True:
             yield Finding("settings", f"{file} sets disableAllHooks", "no hook of clew runs", "take it out, if clew is wanted")
         if _mapping(told.get("enabledPlugins")).get(plugin_files.ID) is False:
-            yield Finding("settings", f"{file} disables {plugin_files.ID}", "sessions there run without it", "claude plugin enable clew@clew")
+            yield Finding(
+                "settings", f"{file} disables {plugin_files.ID}", "sessions there run without it", "claude plugin enable clew@clew"
+            )
 
 
 def _private(patient: Patient) -> Iterator[Finding]:
@@ -162,7 +189,12 @@ def _private(patient: Patient) -> Iterator[Finding]:
     wanted.extend(path / "hooks" / "hooks.json" for path in _loaded(patient))
     for path in wanted:
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            yield Finding("privacy", f"others can read {path}", "it holds, or leads to, the token that opens the daemon", f"chmod go= {shlex.quote(str(path))}")
+            yield Finding(
+                "privacy",
+                f"others can read {path}",
+                "it holds, or leads to, the token that opens the daemon",
+                f"chmod go= {shlex.quote(str(path))}",
+            )
 
 
 def _daemon(patient: Patient) -> Iterator[Finding]:
@@ -180,15 +212,35 @@ def _daemon(patient: Patient) -> Iterator[Finding]:
             yield Finding("daemon", "it does not run", "the next session starts it", "nothing, or `clew serve --detach`", is_wrong=False)
         return
     if found.answers is None:
-        yield Finding("daemon", f"it runs (pid {found.pid}) and does not answer", "hooks wait for it until their time is up", f"clew serve --stop; its log is {patient.places.log}")
+        yield Finding(
+            "daemon",
+            f"it runs (pid {found.pid}) and does not answer",
+            "hooks wait for it until their time is up",
+            f"clew serve --stop; its log is {patient.places.log}",
+        )
         return
     if found.answers.get("version") != clew.__version__:
-        yield Finding("daemon", f"it is clew {found.answers.get('version')}, and this is {clew.__version__}", "they may disagree", "clew serve --stop; clew serve --detach")
+        yield Finding(
+            "daemon",
+            f"it is clew {found.answers.get('version')}, and this is {clew.__version__}",
+            "they may disagree",
+            "clew serve --stop; clew serve --detach",
+        )
     if took > SLOW_S:
-        yield Finding("daemon", f"it took {took:.1f} s to answer", "prompts and tool calls wait as long, up to their limit", "see what else the machine does")
+        yield Finding(
+            "daemon",
+            f"it took {took:.1f} s to answer",
+            "prompts and tool calls wait as long, up to their limit",
+            "see what else the machine does",
+        )
     where = known_address(patient.places)
     if where is not None and not _listens(where.port, where.token):
-        yield Finding("daemon", f"127.0.0.1:{where.port} is not the daemon's", "hooks over http fail; those over the socket work", "stop what listens there, then clew serve --stop; clew serve --detach")
+        yield Finding(
+            "daemon",
+            f"127.0.0.1:{where.port} is not the daemon's",
+            "hooks over http fail; those over the socket work",
+            "stop what listens there, then clew serve --stop; clew serve --detach",
+        )
 
 
 def _listens(port: int, token: str) -> bool:
@@ -216,9 +268,13 @@ def _journal(patient: Patient) -> Iterator[Finding]:
     for (where, what), times in latest[:SHOWN_MAX]:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(times[-1]))
         again = f", {len(times)} times" if len(times) > 1 else ""
-        yield Finding("journal", f"{when}{again}: {where}: {what.partition(chr(10))[0]}", "the session went on without this", _mend_for(what))
+        yield Finding(
+            "journal", f"{when}{again}: {where}: {what.partition(chr(10))[0]}", "the session went on without this", _mend_for(what)
+        )
     if len(latest) > SHOWN_MAX:
-        yield Finding("journal", f"and {len(latest) - SHOWN_MAX} other problems", "all are kept", f"see {patient.places.problems}", is_wrong=False)
+        yield Finding(
+            "journal", f"and {len(latest) - SHOWN_MAX} other problems", "all are kept", f"see {patient.places.problems}", is_wrong=False
+        )
 
 
 def _mend_for(what: str) -> str:
@@ -232,7 +288,7 @@ def _mend_for(what: str) -> str:
         ("killed", "nothing: it was started again, or is by the next session"),
         ("took longer", "see what else the machine does; nothing if it was once"),
     )
-    return next((mend for word, mend in hints if word in what), f"if it comes again, report it; delete the journal to forget it")
+    return next((mend for word, mend in hints if word in what), "if it comes again, report it; delete the journal to forget it")
 
 
 def _store(patient: Patient) -> Iterator[Finding]:
@@ -240,7 +296,12 @@ def _store(patient: Patient) -> Iterator[Finding]:
     home = settings.home if settings.home.exists() else settings.home.parent
     free = shutil.disk_usage(home).free if home.exists() else FREE_BYTES_MIN
     if free < FREE_BYTES_MIN:
-        yield Finding("disk", f"{free / 2**20:,.0f} MiB are left on the disk of {settings.home}", "what sessions say can soon not be kept", "make room")
+        yield Finding(
+            "disk",
+            f"{free / 2**20:,.0f} MiB are left on the disk of {settings.home}",
+            "what sessions say can soon not be kept",
+            "make room",
+        )
     if not settings.database.is_file():
         yield Finding("store", "nothing is stored yet", "there is nothing to recall", "clew init", is_wrong=False)
         return
@@ -250,7 +311,12 @@ def _store(patient: Patient) -> Iterator[Finding]:
     finally:
         store.close()
     if not status.files:
-        yield Finding("index", f"{patient.root} is not indexed", "prompts there get no help from its code", f"clew index {shlex.quote(str(patient.root))}")
+        yield Finding(
+            "index",
+            f"{patient.root} is not indexed",
+            "prompts there get no help from its code",
+            f"clew index {shlex.quote(str(patient.root))}",
+        )
 
 
 def _gateway(patient: Patient) -> Iterator[Finding]:
@@ -263,13 +329,20 @@ def _gateway(patient: Patient) -> Iterator[Finding]:
     if where is None or f":{where.port}/gateway/{where.token}" not in ours[0]:
         yield Finding("gateway", "the client's base URL is not the daemon's", "every request of the client fails", "clew init --gateway")
     elif start.running(patient.places) is None:
-        yield Finding("gateway", "the client asks through the daemon, which does not run", "requests fail until a session starts it", "clew serve --detach")
+        yield Finding(
+            "gateway",
+            "the client asks through the daemon, which does not run",
+            "requests fail until a session starts it",
+            "clew serve --detach",
+        )
 
 
 def _statusline(patient: Patient) -> Iterator[Finding]:
     for file in (patient.client / "settings.json", patient.root / ".claude" / "settings.local.json"):
         command = str(_mapping(read_object(file).get("statusLine")).get("command") or "")
-        if "clew_hook.py" in command and not all(Path(word).exists() for word in shlex.split(command) if word.startswith("/") and not word.endswith(".sock")):
+        if "clew_hook.py" in command and not all(
+            Path(word).exists() for word in shlex.split(command) if word.startswith("/") and not word.endswith(".sock")
+        ):
             yield Finding("status line", f"{file} names files that are gone", "the client shows no status line", "clew init")
 
 

@@ -19,6 +19,7 @@ from clew.adapters.claude_code.sessions import Live, Sessions, own_folder, told_
 from clew.adapters.serving import Serving
 from clew.records import Packet
 from clew.settings import claude_code_home, workspace_of
+from clew.text.secrets import mask_text
 from clew.transcript.parse import open_transcript
 from clew.transcript.vocabulary import HAND_OFF_MARK
 
@@ -210,7 +211,7 @@ class Doors:
 
     def _stored(self, payload: dict[str, Any], live: Live) -> Answer:
         if payload.get("hook_event_name") == "Stop":
-            live.said_last = str(payload.get("last_assistant_message") or "")[:SAID_CHARS_MAX]
+            live.said_last = mask_text(str(payload.get("last_assistant_message") or "")[:SAID_CHARS_MAX])
         self._ingest_later(live)
         return {}
 

@@ -17,7 +17,7 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -149,7 +149,12 @@ class Installer:
         plugins = target.client / "plugins"
         market = str(plugin_files.folder(self.places))
         source = {"source": "directory", "path": market}
-        put(target.client / "settings.json", ["extraKnownMarketplaces", plugin_files.NAME], {"source": source}, "declared where the plugin comes from")
+        put(
+            target.client / "settings.json",
+            ["extraKnownMarketplaces", plugin_files.NAME],
+            {"source": source},
+            "declared where the plugin comes from",
+        )
         put(
             plugins / "known_marketplaces.json", [plugin_files.NAME],
             {"source": source, "installLocation": market, "lastUpdated": _now()}, "told the client of it",
@@ -172,7 +177,9 @@ class Installer:
         own = read_object(target.own)
         if with_statusline:
             command = shlex.join([*plugin_files.shim(self.places), "statusline"])
-            found = _mapping(own.get("statusLine")).get("command") or _mapping(read_object(target.client / "settings.json").get("statusLine")).get("command")
+            found = _mapping(own.get("statusLine")).get("command") or _mapping(
+                read_object(target.client / "settings.json").get("statusLine")
+            ).get("command")
             if found in (None, command) or "clew_hook.py" in str(found):
                 put(target.own, ["statusLine"], {"type": "command", "command": command}, "set the status line")
             else:
@@ -287,7 +294,9 @@ class Installer:
             try:
                 left = _without(json.loads(now), _parsed(before), touched.places)
             except ValueError:
-                self.done.notes.append(f"{path} is no JSON any more; take {', '.join('.'.join(place) for place in touched.places)} out of it by hand")
+                self.done.notes.append(
+                    f"{path} is no JSON any more; take {', '.join('.'.join(place) for place in touched.places)} out of it by hand"
+                )
                 return
             if left != _parsed(before) and not (before is None and _is_bare(left)):
                 self._put_back(real, _dumped(left, now), touched.mode)
@@ -393,4 +402,4 @@ def _strings(value: object) -> list[str]:
 
 
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -19,6 +19,7 @@ from clew.adapters.places import Places, address, is_alive, journal, state
 from clew.errors import ClewError
 
 START_WITHIN_S, STOP_WITHIN_S = 10.0, 15.0
+_started: list[subprocess.Popen[bytes]] = []  # by this process: one that ends is dead only once we have asked for it
 SUPERVISE = Path(__file__).parent / "supervise.py"
 
 
@@ -61,6 +62,7 @@ def detach(places: Places, *, within_s: float = START_WITHIN_S) -> dict[str, Any
         start_new_session=True,
         cwd=places.home,
     )
+    _started.append(started)
     until = time.monotonic() + within_s
     while True:
         try:
@@ -84,6 +86,7 @@ def stop(places: Places) -> bool:
     os.kill(running[0], signal.SIGTERM)
     until = time.monotonic() + STOP_WITHIN_S
     while any(is_alive(pid) for pid in running):
+        _started[:] = [child for child in _started if child.poll() is None]
         if time.monotonic() > until:
             raise NotServed(places, f"(pid {running[0]}) was asked to stop and did not within {STOP_WITHIN_S:g} s")
         time.sleep(0.02)  # it is nobody's child that could be waited for

@@ -92,7 +92,7 @@ class Supervisor:
     def _start_worker(self, listening: list[socket.socket], lock: int) -> None:
         descriptors = [each.fileno() for each in listening]
         told = json.dumps({"home": self.spec["home"], "sockets": descriptors})
-        self.worker = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        self.worker = subprocess.Popen(
             [self.spec["python"], "-P", "-m", "clew.adapters.http.worker", told],  # -P: nothing is imported from a folder that we stand in
             pass_fds=[*descriptors, lock],
             cwd=self.spec["home"],

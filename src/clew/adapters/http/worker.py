@@ -22,8 +22,8 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from clew.adapters.claude_code.doors import Doors
 from clew.adapters import places
+from clew.adapters.claude_code.doors import Doors
 from clew.adapters.http.app import App
 from clew.adapters.http.guard import Guard
 from clew.adapters.http.supervise import RESTING

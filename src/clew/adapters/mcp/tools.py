@@ -58,7 +58,9 @@ def recall(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any])
     if where in ("all", "code"):
         packet = engine.retrieve(here, question, budget_tokens=budget, tokenizer=tokenizer)
         code = packet.text.strip()
-        parts.append(f"# From the repository and its sessions, {packet.tokens:,} tokens\n{code}" if code else "# The repository: nothing bears on it")
+        parts.append(
+            f"# From the repository and its sessions, {packet.tokens:,} tokens\n{code}" if code else "# The repository: nothing bears on it"
+        )
     return "\n\n".join(parts)
 
 
@@ -143,7 +145,13 @@ def explain(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]
     """Why a record is what it is."""
     told = engine.explain(here, _text(given, "handle"))
     record, standing = told.record, told.standing
-    state = "true now" if standing.is_live and not standing.reason else f"suspect: {standing.reason}" if standing.is_live else f"no longer true: {standing.reason}"
+    state = (
+        "true now"
+        if standing.is_live and not standing.reason
+        else f"suspect: {standing.reason}"
+        if standing.is_live
+        else f"no longer true: {standing.reason}"
+    )
     lines = [
         f"[{handle_of(record.id)}] {record.kind}, {record.layer}: {record.name}",
         f"{state}; from {record.source}{f', {record.path}' if record.path else ''}; trust: {record.trust.name.lower()}",

@@ -17,13 +17,26 @@ from clew.settings import claude_code_home, client_base_url, load, workspace_of
 
 @click.command(name="init", short_help="Connect Claude Code to clew.", epilog=example("clew init ~/src/app --scope local"))
 @click.argument("path", type=FOLDER, default=".")
-@click.option("--scope", type=click.Choice(SCOPES), default="user", show_default=True, help="Which of Claude Code's settings enable it: yours everywhere, this repository's for everybody, or this repository's for you.")
-@click.option("--gateway", "with_gateway", is_flag=True, help="Also send the client's requests through clew, which folds old tool results. Not with --scope project.")
+@click.option(
+    "--scope",
+    type=click.Choice(SCOPES),
+    default="user",
+    show_default=True,
+    help="Which of Claude Code's settings enable it: yours everywhere, this repository's for everybody, or this repository's for you.",
+)
+@click.option(
+    "--gateway",
+    "with_gateway",
+    is_flag=True,
+    help="Also send the client's requests through clew, which folds old tool results. Not with --scope project.",
+)
 @click.option("--no-statusline", "without_statusline", is_flag=True, help="Leave the client's status line alone.")
 @click.option("--no-index", "without_index", is_flag=True, help="Do not index the repository now; the first session does.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be done, and do nothing.")
 @json_option
-def command(path: Path, *, scope: str, with_gateway: bool, without_statusline: bool, without_index: bool, is_dry: bool, is_json: bool) -> None:
+def command(
+    path: Path, *, scope: str, with_gateway: bool, without_statusline: bool, without_index: bool, is_dry: bool, is_json: bool
+) -> None:
     """Index the repository that holds PATH, install clew's plugin for Claude Code, and start the daemon.
 
     Every file of the client that is touched is kept as it was, and `clew uninstall` puts it back byte for byte. Calling it

@@ -56,7 +56,7 @@ def command(*, is_detached: bool, is_stop: bool, is_status: bool, is_json: bool)
             is_json=is_json,
         )
         return 0 if answers else 1
-    ended = subprocess.run(start.command(places, is_detached=False), check=False)  # noqa: S603 - our own script
+    ended = subprocess.run(start.command(places, is_detached=False), check=False)
     if ended.returncode == TAKEN:
         found = start.running(places)
         raise start.NotServed(places, f"runs already (pid {found.pid})" if found else "runs already")

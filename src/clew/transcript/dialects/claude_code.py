@@ -17,8 +17,7 @@ from clew.records import Observation, ObservationKind, Usage
 from clew.transcript.dialects.dialect import LineParser, Origin, count_unknown
 from clew.transcript.dialects.values import compact, content_text, count_of, list_of, mapping_of, patch_hunks, text_of, time_ns
 from clew.transcript.events import Change, Detail, Event
-from clew.transcript.vocabulary import HAND_OFF_MARK
-from clew.transcript.vocabulary import listed
+from clew.transcript.vocabulary import HAND_OFF_MARK, listed
 
 MEMORY_MAX = 512  # calls, sidechain links and queued prompts kept between lines; the widest real session had 40 calls under way
 _SILENT = listed("""

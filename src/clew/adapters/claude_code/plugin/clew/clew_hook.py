@@ -7,10 +7,9 @@ daemon and its answer is awaited for START_WITHIN_S at most. Whatever happens it
 missed is a line in `problems.jsonl` beside the socket, for `clew doctor`.
 """
 
-import sys
-
 import _socket
 import posix
+import sys
 
 ANSWER_WITHIN_S = 30.0  # the client's own timeout ends us sooner
 

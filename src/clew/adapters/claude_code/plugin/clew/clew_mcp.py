@@ -7,11 +7,10 @@ the client waits for it. Where nobody listens, COMMAND starts the daemon. Where 
 the session goes on without these tools.
 """
 
-import sys
-
 import _socket
 import _thread
 import posix
+import sys
 import time
 
 START_WITHIN_S = 8.0

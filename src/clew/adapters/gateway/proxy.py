@@ -1,0 +1,131 @@
+"""Proxy: what the client sends goes to the API, and what the API answers comes back byte for byte as it arrives.
+
+Only the body of a request for messages may be another one (`folding`). An upstream that fails fails as itself: its status, its headers
+and its bytes; one that cannot be reached is a 502 in the API's own form, which the client retries as it retries the API; one that
+breaks off in the middle breaks off here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+
+import aiohttp
+from starlette.routing import get_route_path
+from starlette.types import Receive, Scope, Send
+
+from clew.adapters.gateway.folding import Folding
+from clew.adapters.serving import Serving
+
+BODY_BYTES_MAX = 64 * 2**20  # twice what the API takes
+CONNECT_WITHIN_S = 30.0
+_OUR_SIDE = frozenset((b"host", b"content-length", b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade"))
+_THEIR_SIDE = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade"))
+
+
+class BrokenOff(ConnectionError):
+    """The upstream ended in the middle of an answer. The client's connection is ended as well."""
+
+
+class Gateway:
+    """An ASGI application that hands requests on. Made in the daemon, at its first request."""
+
+    def __init__(self, serving: Serving) -> None:
+        self.serving = serving
+        self.folding = Folding(serving)
+        self._client: aiohttp.ClientSession | None = None
+
+    @property
+    def upstream(self) -> str:
+        """Whom to ask: whom the client asked before, else the setting."""
+        try:
+            before = (self.serving.places.run / "upstream").read_text("utf-8").strip()
+        except OSError:  # nothing was noted: the setting holds
+            before = ""
+        return (before or self.serving.settings.gateway_upstream).rstrip("/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        body = await _body(receive)
+        if body is None:
+            await _say(send, 413, "request_too_large", f"clew's gateway takes {BODY_BYTES_MAX} bytes at most")
+            return
+        path = get_route_path(scope)
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        if scope["method"] == "POST" and path in ("/v1/messages", "/v1/messages/count_tokens"):
+            body = await self._folded(body, headers, is_counting=path.endswith("count_tokens"))
+        query = scope["query_string"].decode("latin-1")
+        url = f"{self.upstream}{path}{'?' + query if query else ''}"
+        handing = asyncio.ensure_future(self._hand_on(scope["method"], url, headers, body, send))
+        leaving = asyncio.ensure_future(_gone(receive))
+        try:
+            await asyncio.wait((handing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            if not handing.done():  # the client has hung up: the upstream need not go on
+                handing.cancel()
+        if handing.done() and not handing.cancelled():
+            await handing
+
+    async def _folded(self, body: bytes, headers: Iterable[tuple[bytes, bytes]], *, is_counting: bool) -> bytes:
+        told = {name: value.decode("latin-1") for name, value in headers if name.startswith(b"x-claude-code-")}
+        session, agent = told.get(b"x-claude-code-session-id", ""), told.get(b"x-claude-code-agent-id", "")
+        try:
+            return await asyncio.to_thread(self.folding.folded, body, session=session, agent=agent, is_counting=is_counting)
+        except Exception as error:  # noqa: BLE001 - the journal tells of it; the request goes out as it came
+            self.serving.problem("gateway", error)
+            return body
+
+    async def _hand_on(self, method: str, url: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, send: Send) -> None:
+        if self._client is None:
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN_S)
+            self._client = aiohttp.ClientSession(
+                auto_decompress=False, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
+            )
+        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers if name not in _OUR_SIDE]
+        has_begun = False
+        try:
+            async with self._client.request(
+                method, url, headers=sent, data=body if body or method in ("POST", "PUT", "PATCH") else None, allow_redirects=False,
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            ) as answer:  # fmt: skip
+                kept = [(name, value) for name, value in answer.raw_headers if name.lower() not in _THEIR_SIDE]
+                await send({"type": "http.response.start", "status": answer.status, "headers": kept})
+                has_begun = True
+                async for chunk in answer.content.iter_any():
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except (aiohttp.ClientError, TimeoutError) as error:
+            self.serving.problem("gateway", f"the upstream failed: {type(error).__name__}")
+            if has_begun:
+                raise BrokenOff(str(error)) from None
+            await _say(send, 502, "api_error", f"clew's gateway could not reach {self.upstream}: {type(error).__name__}")
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body of a request, None where it is longer than BODY_BYTES_MAX."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(parts)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > BODY_BYTES_MAX:
+            return None
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _say(send: Send, status: int, kind: str, text: str) -> None:
+    body = json.dumps({"type": "error", "error": {"type": kind, "message": text}}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,275 @@
+"""Window: a running conversation as it is sent, request by request, and what of it should stand there shorter.
+
+Takes the messages of a request in the form of the Messages API, finds the outputs of tools in them, and says which should be folded
+now; `schedule` decides when that pays. Sticky: what was folded once is handed in again, and stands in the same bytes in every later
+request. Nothing but the text of old tool results is ever touched. Pure but for what it remembers: who calls gives the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import msgspec
+import xxhash
+
+from clew.records import Resolution
+from clew.transcript.commands import command_line
+from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, Cache
+from clew.transcript.reduce.nouns import Gap, Given, marker
+from clew.transcript.reduce.reduce import folded
+from clew.transcript.schedule import Moment, Segment, Why, calls_left, decide, may_stand, return_chance
+
+CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`: only ratios matter here
+SHORT_CHARS = 1_500  # a shorter output is left: its marker would cost as much. Guess
+FOLDED_CHARS = 1_200  # what is left of one that is folded; as in hindsight's forms
+_EDITING = frozenset(("Edit", "Write", "MultiEdit", "NotebookEdit"))
+_KINDS = {
+    "Read": "read",
+    "NotebookRead": "read",
+    "Bash": "command",
+    "Grep": "search",
+    "Glob": "search",
+    "WebFetch": "fetch",
+    "WebSearch": "fetch",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A tool's output in the window. `call` numbers the assistant's message that asked for it; touched is the last that touched its file."""
+
+    message: int
+    block: int
+    call_id: str
+    tool: str
+    asked: str
+    path: str
+    text: str
+    call: int
+    touched: int
+    ended: str
+
+    @property
+    def key(self) -> str:
+        """What a fold is kept under: the call and its text, so that a conversation that was rewound keeps what is still the same."""
+        return f"{self.call_id}:{xxhash.xxh3_64_hexdigest(self.text.encode('utf-8', 'replace'))}"
+
+
+class Fold(msgspec.Struct):
+    """How an output stands from now on, and the handle of its original."""
+
+    text: str
+    handle: str
+
+
+@dataclass(slots=True)
+class Wish:
+    """An output that should be folded now, and how; `{handle}` in the text is where its handle goes."""
+
+    output: Output
+    text: str
+
+
+class Conversation(msgspec.Struct):
+    """What is remembered of one conversation from request to request.
+
+    folds   by the output's key. requests, ends  so far, and how often the cache was found cold among them.
+    ahead   units that folding has saved so far, against sending everything as it came.
+    """
+
+    folds: dict[str, Fold] = {}
+    requests: int = 0
+    ends: int = 0
+    ahead: float = 0.0
+    waited: dict[str, int] = {}
+    sent_at_ns: int = 0
+    model: str = ""
+
+
+@dataclass(slots=True)
+class Weighing:
+    """The prices of one running conversation, with folds and without; begun anew with the daemon."""
+
+    own: Cache = field(default_factory=Cache)
+    plain: Cache = field(default_factory=Cache)
+    seen_chars: int = 0
+
+
+def outputs_of(messages: Sequence[Mapping[str, Any]]) -> list[Output]:
+    """Return the tool outputs of a conversation that are text alone, no error, and long enough to matter, in order."""
+    calls: dict[str, tuple[int, str, Mapping[str, Any]]] = {}
+    number = 0
+    found: list[tuple[int, int, str, str]] = []
+    for at, message in enumerate(messages):
+        content = message.get("content")
+        if message.get("role") == "assistant":
+            number += 1
+        if not isinstance(content, list):
+            continue
+        for place, block in enumerate(cast("list[Any]", content)):
+            if not isinstance(block, dict):
+                continue
+            told = cast("dict[str, Any]", block)
+            if told.get("type") == "tool_use":
+                calls[str(told.get("id"))] = (number, str(told.get("name")), _mapping(told.get("input")))
+            elif told.get("type") == "tool_result" and not told.get("is_error"):
+                text = text_of(told.get("content"))
+                if text is not None and len(text) >= SHORT_CHARS:
+                    found.append((at, place, str(told.get("tool_use_id")), text))
+    later = _touches(calls)
+    repeats = {text: call_id for _, _, call_id, text in found}
+    return list(_told(found, calls, later, repeats))
+
+
+def _touches(calls: Mapping[str, tuple[int, str, Mapping[str, Any]]]) -> dict[str, list[tuple[int, str, bool]]]:
+    """Path → (number, tool, whether all of it was read) of the calls that touched it, in order."""
+    later: dict[str, list[tuple[int, str, bool]]] = {}
+    for number, tool, inputs in calls.values():
+        path = _path(inputs)
+        if path:
+            later.setdefault(path, []).append((number, tool, not (inputs.get("offset") or inputs.get("limit"))))
+    return later
+
+
+def _told(
+    found: Sequence[tuple[int, int, str, str]],
+    calls: Mapping[str, tuple[int, str, Mapping[str, Any]]],
+    later: Mapping[str, Sequence[tuple[int, str, bool]]],
+    repeats: Mapping[str, str],
+) -> Iterator[Output]:
+    for at, place, call_id, text in found:
+        number, tool, inputs = calls.get(call_id, (0, "", {}))
+        path = _path(inputs)
+        after = [each for each in later.get(path, ()) if each[0] > number]
+        ended = ""
+        if repeats[text] != call_id:
+            ended = "the same came again"
+        elif tool == "Read" and any(how == "Read" and is_all for _, how, is_all in after):
+            ended = "read again"
+        elif tool == "Read" and any(how in _EDITING for _, how, _ in after):
+            ended = "edited later"
+        command = command_line(inputs.get("command"))
+        asked = command or f"{tool} {path}".strip()
+        yield Output(at, place, call_id, tool, asked, path, text, number, max((each[0] for each in after), default=number), ended)
+
+
+def wishes(
+    outputs: Sequence[Output], chars: Sequence[int], state: Conversation, *, calls: int, head_chars: int, is_warm: bool, ttl_s: int
+) -> list[Wish]:
+    """Return the outputs that should be folded before this request; none while waiting is better.
+
+    chars  of each message, as it stands now.
+    calls  messages of the assistant in the conversation.
+    """
+    by_message: dict[int, list[Output]] = {}
+    for output in outputs:
+        by_message.setdefault(output.message, []).append(output)
+    segments: list[Segment] = []
+    forms: dict[str, str] = {}
+    by_key: dict[str, Output] = {}
+    for at, size in enumerate(chars):
+        rest = size
+        for output in by_message.get(at, ()):
+            key = output.key
+            if key in state.folds:
+                continue
+            idle = calls - output.touched
+            kind = _KINDS.get(output.tool, "tool")
+            lowest = may_stand(kind, idle, ended=output.ended, is_warm=is_warm)
+            form = None if lowest is None else shortened(output, lowest)
+            if form is None or len(form) >= len(output.text):
+                continue
+            rest -= len(output.text)
+            forms[key], by_key[key] = form, output
+            state.waited[key] = waited = state.waited.get(key, 0) + 1
+            chance = return_chance(kind, idle, is_ended=bool(output.ended))
+            tokens, short = int(len(output.text) / CHARS_PER_TOKEN), int(len(form) / CHARS_PER_TOKEN)
+            segments.append(Segment(key, tokens, short, at >= len(chars) - 1, output.ended or "long past", chance, waited))
+        segments.append(Segment("", int(rest / CHARS_PER_TOKEN), int(rest / CHARS_PER_TOKEN), at >= len(chars) - 1))
+    if not forms:
+        return []
+    moment = Moment(
+        is_warm,
+        calls_left(state.requests, state.ends),
+        head_tokens=int(head_chars / CHARS_PER_TOKEN),
+        ttl_s=ttl_s,
+        may_lose=max(0.0, state.ahead),
+    )
+    decision = decide(segments, moment)
+    return [] if decision.why is Why.WAIT else [Wish(by_key[key], forms[key]) for key in decision.evict]
+
+
+def shortened(output: Output, lowest: Resolution) -> str | None:
+    """An output as it may stand by now: its telling lines, or one line; `{handle}` is where its handle goes. None where it stays."""
+    lines = output.text.split("\n")
+    why = f"; {output.ended}" if output.ended else ""
+    if lowest is Resolution.NAME:
+        asked = " ".join(output.asked.split())[:160]
+        return f"[output of {asked}, {len(lines)} lines, left out{why}; clew unfold {{handle}}]"
+    ranges = folded(output.text, Given(tool=output.tool, path=output.path), FOLDED_CHARS)
+    kept: list[str] = []
+    last = 0
+    for start, end in ranges:
+        if start > last + 1:
+            kept.append(marker(Gap(last + 1, start - 1), 0 if kept else len(lines), "" if kept else "{handle}"))
+        kept.extend(lines[start - 1 : end])
+        last = end
+    if last < len(lines):
+        kept.append(marker(Gap(last + 1, len(lines)), 0 if kept and "{handle}" in "".join(kept) else len(lines), "{handle}"))
+    return "\n".join(kept) if ranges else None
+
+
+def weigh(
+    weighing: Weighing,
+    state: Conversation,
+    *,
+    own_chars: int,
+    plain_chars: int,
+    same_own: int,
+    same_plain: int,
+    model: str,
+    ttl_s: int,
+    at_ns: int,
+) -> None:
+    """Price this request with folds and without, and keep what that says of how far folding is ahead."""
+    own = weighing.own.send(int(own_chars / CHARS_PER_TOKEN), same=int(same_own / CHARS_PER_TOKEN), at_ns=at_ns, model=model, ttl_s=ttl_s)
+    plain = weighing.plain.send(
+        int(plain_chars / CHARS_PER_TOKEN), same=int(same_plain / CHARS_PER_TOKEN), at_ns=at_ns, model=model, ttl_s=ttl_s
+    )
+    state.ahead += plain.units - own.units
+    state.requests += 1
+    state.sent_at_ns, state.model = at_ns, model
+
+
+def is_warm(state: Conversation, *, at_ns: int, model: str, ttl_s: int) -> bool:
+    """Whether the cache still holds what the last request left, by the clock."""
+    return bool(state.sent_at_ns) and state.model == model and at_ns - state.sent_at_ns <= ttl_s * 1_000_000_000
+
+
+def ttl_of(body: Mapping[str, Any]) -> int:
+    """How long the marks of a request ask its prefix to be kept."""
+    return LONG_TTL_S if '"ttl":"1h"' in msgspec.json.encode(body.get("system") or []).decode() else SHORT_TTL_S
+
+
+def text_of(content: object) -> str | None:
+    """The text of a tool result; None where there is anything else in it."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return None
+    parts: list[str] = []
+    for block in cast("list[Any]", content):
+        if not isinstance(block, dict) or cast("dict[str, Any]", block).get("type") != "text":
+            return None
+        parts.append(str(cast("dict[str, Any]", block).get("text") or ""))
+    return "\n".join(parts)
+
+
+def _path(inputs: Mapping[str, Any]) -> str:
+    return str(inputs.get("file_path") or inputs.get("notebook_path") or "")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
