@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from clew.errors import NotReadable
 
@@ -126,7 +126,7 @@ def state(places: Places) -> dict[str, Any] | None:
         told = json.loads(places.state.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, dict) else None
+    return cast("dict[str, Any]", told) if isinstance(told, dict) else None
 
 
 def journal(places: Places, where: str, what: str) -> None:
@@ -157,7 +157,7 @@ def problems(places: Places) -> Iterator[dict[str, Any]]:
             with suppress(ValueError):
                 told = json.loads(line)
                 if isinstance(told, dict):
-                    yield told
+                    yield cast("dict[str, Any]", told)
 
 
 def is_alive(pid: int) -> bool:

@@ -74,8 +74,8 @@ def _of_code(prompt: str, found: FileList, seen: Collection[str]) -> list[Entry]
         text = f"[{file.handle}] {file.path}:{max(file.line, 1)}{name} ({'; '.join(file.why[:2])})"
         rows.append(
             Entry(
-                file.handle, file.handle, Layer.FACT, "file", file.name or file.path, Resolution.NAME, 0, round(file.score, 6), file.why, text,
-                False, file.path, file.line,
+                file.handle, file.handle, Layer.FACT, "file", file.name or file.path, Resolution.NAME, 0, round(file.score, 6),
+                file.why, text, False, file.path, file.line,
             )
         )  # fmt: skip
     return rows

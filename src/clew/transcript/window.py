@@ -38,7 +38,11 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A tool's output in the window. `call` numbers the assistant's message that asked for it; touched is the last that touched its file."""
+    """A tool's output in the window.
+
+    call     number of the assistant's message that asked for it; touched  of the last that touched its file.
+    ended    why it is no longer true, "" while it is.
+    """
 
     message: int
     block: int

@@ -207,8 +207,8 @@ class Installer:
             entry["projectPath"] = str(target.root)
         same = (entry["scope"], entry.get("projectPath"))
         before = _mapping(known.get("plugins")).get(plugin_files.ID)
-        others = [each for each in cast("list[Any]", before if isinstance(before, list) else []) if isinstance(each, dict)]
-        kept = [each for each in cast("list[dict[str, Any]]", others) if (each.get("scope"), each.get("projectPath")) != same]
+        others = [_mapping(each) for each in cast("list[object]", before)] if isinstance(before, list) else []
+        kept = [dict(each) for each in others if (each.get("scope"), each.get("projectPath")) != same]
         return [*kept, entry]
 
     def _write(self, path: Path, value: dict[str, Any], scope: str, ours: list[list[str]]) -> None:

@@ -57,7 +57,8 @@ def as_json(live: Live) -> dict[str, Any]:
             "tokens": window.tokens, "limit_tokens": window.limit_tokens, "cache_hits": window.cache_hits, "is_warm": window.is_warm,
         },
         "last_packet": {
-            "door": told.door, "tokens": told.tokens, "entries": told.entries, "layers": told.layers, "took_ms": told.took_ms, "why": told.why,
+            "door": told.door, "tokens": told.tokens, "entries": told.entries, "layers": told.layers, "took_ms": told.took_ms,
+            "why": told.why,
         },
     }  # fmt: skip
 

@@ -59,10 +59,12 @@ class Folding:
             body = msgspec.json.decode(data)
         except msgspec.DecodeError:  # the API will say what is wrong with it
             return data
-        messages = body.get("messages") if isinstance(body, dict) else None
-        if not isinstance(messages, list) or not all(isinstance(each, dict) for each in cast("list[Any]", messages)):
+        if not isinstance(body, dict):
             return data
         told = cast("dict[str, Any]", body)
+        messages = told.get("messages")
+        if not isinstance(messages, list) or not all(isinstance(each, dict) for each in cast("list[Any]", messages)):
+            return data
         held = self._of(f"{session}{'-' + agent if agent else ''}")
         with held.lock:
             return self._folded(data, told, cast("list[dict[str, Any]]", messages), held, session, agent, is_counting=is_counting)

@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterable
 
 import aiohttp
-from starlette.routing import get_route_path
 from starlette.types import Receive, Scope, Send
 
 from clew.adapters.gateway.folding import Folding
@@ -51,7 +50,7 @@ class Gateway:
         if body is None:
             await _say(send, 413, "request_too_large", f"clew's gateway takes {BODY_BYTES_MAX} bytes at most")
             return
-        path = get_route_path(scope)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         if scope["method"] == "POST" and path in ("/v1/messages", "/v1/messages/count_tokens"):
             body = await self._folded(body, headers, is_counting=path.endswith("count_tokens"))

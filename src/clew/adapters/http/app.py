@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 from starlette.applications import Starlette
@@ -62,10 +62,11 @@ class Doors(Protocol):
 
 
 class App:
-    """The routes of one daemon. `asked_at` is when the last request came, of the monotonic clock."""
+    """The routes of one daemon. `asked_at` is when the last request came, of the monotonic clock; `stop` is what ends the server."""
 
-    def __init__(self, serving: Serving, doors: Doors, *, stop: Callable[[], None], mounts: dict[str, ASGIApp] | None = None) -> None:
-        self.serving, self.doors, self.stop = serving, doors, stop
+    def __init__(self, serving: Serving, doors: Doors, *, mounts: dict[str, ASGIApp] | None = None) -> None:
+        self.serving, self.doors = serving, doors
+        self.stop: Callable[[], None] = lambda: None
         self.started_at = self.asked_at = time.monotonic()
         self.under_way = 0
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="door")
@@ -175,7 +176,7 @@ async def _object(request: Request) -> dict[str, Any] | None:
         told = msgspec.json.decode(b"".join(chunks))
     except msgspec.DecodeError:  # whoever asked journals it
         return None
-    return told if isinstance(told, dict) else None
+    return cast("dict[str, Any]", told) if isinstance(told, dict) else None
 
 
 def _said(answer: Answer) -> Response:

@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import clew
 from clew.adapters.places import Places, address, is_alive, journal, state
@@ -121,7 +121,7 @@ def ask(places: Places, method: str, path: str, body: object = None, *, within_s
         connection.close()
     if not isinstance(told, dict):
         raise NotServed(places, f"answered {answer.status}")
-    return told
+    return cast("dict[str, Any]", told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Supervisor:
         signal.set_wakeup_fd(wake_out, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, self._wake)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             return self._serve(listening, lock, wake_in)
@@ -138,6 +138,9 @@ class Supervisor:
         with suppress(BlockingIOError):
             while os.read(wake_in, 512):
                 pass
+
+    def _wake(self, *_: object) -> None:
+        """A worker has ended: the wakeup descriptor says so, and a handler must be there for it to be written."""
 
     def _stop(self, *_: object) -> None:
         self.is_stopping = True

@@ -71,12 +71,13 @@ def main(told: dict[str, object]) -> int:
         "/mcp": Lazily(partial(_mcp, serving, doors)),
         f"/gateway/{where.token}": Lazily(partial(_gateway, serving)),
     }
-    app = App(serving, doors, stop=lambda: server.stop(), mounts=mounts)
+    app = App(serving, doors, mounts=mounts)
     config = uvicorn.Config(
         Guard(app, where.token, where.port), loop="none", http="httptools", ws="none", lifespan="off",
         access_log=False, log_level="warning", server_header=False, date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=5,
     )  # fmt: skip
     server = Server(config)
+    app.stop = server.stop
     sockets = [socket.socket(fileno=number) for number in told["sockets"]]  # type: ignore[attr-defined]
     gc.freeze()
     serving.later("open", partial(_open, serving))

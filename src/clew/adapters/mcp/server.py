@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class _Application:
         ])  # fmt: skip
 
     async def _call(self, context: Any, params: CallToolRequestParams) -> CallToolResult:
-        headers = context.request.headers if context.request is not None else {}
+        headers: Mapping[str, str] = context.request.headers if context.request is not None else {}
         try:
             text = await asyncio.to_thread(self._answer, params.name, params.arguments or {}, headers.get("x-clew-cwd", ""))
         except ClewError as error:

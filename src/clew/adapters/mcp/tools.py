@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
@@ -92,7 +92,8 @@ def unfold(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any])
     if not wanted and len(whole) <= CHARS_MAX:
         return whole
     first, last = _range(wanted, len(lines))
-    shown, size = [], 0
+    shown: list[str] = []
+    size = 0
     for line in lines[first - 1 : last]:
         if size + len(line) > CHARS_MAX and shown:
             break
@@ -119,8 +120,7 @@ def _range(wanted: str, count: int) -> tuple[int, int]:
 
 def impact(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> str:  # noqa: ARG001  likewise
     """The files that will probably have to change with the named ones, the surest first."""
-    names = given.get("names")
-    wanted = [str(name) for name in names] if isinstance(names, list) else [str(names)] if names else []
+    wanted = _names(given.get("names"))
     if not wanted:
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
     meant, found = engine.impact(here, wanted, limit=int(given.get("limit") or IMPACT_FILES))
@@ -133,8 +133,7 @@ def impact(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any])
 
 def remember(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> str:  # noqa: ARG001  likewise
     """Keep a text for later sessions."""
-    about = given.get("about")
-    files = [str(name) for name in about] if isinstance(about, list) else [str(about)] if about else []
+    files = _names(given.get("about"))
     kind = str(given.get("kind") or "fact").replace("_", " ")
     handle = engine.remember(here, _text(given, "text"), kind=kind, about=files, subject=str(given.get("subject") or ""))
     until = f" It will be marked as suspect when {', '.join(files)} changes." if files else ""
@@ -162,6 +161,11 @@ def explain(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]
             lines.append(f"other version [{handle_of(version.id)}]: {how}")
     lines.extend(f"{how} {name} [{handle}]" for how, name, handle, _ in told.links[:20])
     return "\n".join(lines)
+
+
+def _names(value: object) -> list[str]:
+    """A list of names; models give a single one without its brackets."""
+    return [str(name) for name in cast("list[object]", value)] if isinstance(value, list) else [str(value)] if value else []
 
 
 def _text(given: Mapping[str, Any], name: str) -> str:

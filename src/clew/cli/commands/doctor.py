@@ -34,10 +34,10 @@ def command(path: Path, *, is_json: bool) -> int:
         output.write_json({"is_well": not wrong, "findings": [asdict(each) for each in found]})
         return 1 if wrong else 0
     lines: list[str] = []
-    for each in found:
-        lines.append(
-            f"{'✗' if each.is_wrong else '·'} {each.check}: {each.what}\n  why it matters: {each.why}\n  to mend it:     {each.mend}\n"
-        )
+    lines.extend(
+        f"{'✗' if each.is_wrong else '·'} {each.check}: {each.what}\n  why it matters: {each.why}\n  to mend it:     {each.mend}\n"
+        for each in found
+    )
     lines.append("all is well\n" if not found else f"{output.counted(len(wrong), 'thing')} to mend\n" if wrong else "nothing to mend\n")
     output.write_text("".join(output.visible(line) if "\x1b" in line else line for line in lines))
     return 1 if wrong else 0

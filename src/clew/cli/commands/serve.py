@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 
 import click
 
@@ -63,7 +64,7 @@ def command(*, is_detached: bool, is_stop: bool, is_status: bool, is_json: bool)
     return ended.returncode
 
 
-def _tell(told: dict[str, object], line: str, *, is_json: bool) -> None:
+def _tell(told: Mapping[str, object], line: str, *, is_json: bool) -> None:
     if is_json:
         output.write_json(told)
     else:

@@ -49,7 +49,8 @@ def started(path, within_s, command):
 
 def asked(over, route, body):
     """The body of the daemon's answer; b"" for any answer but 200."""
-    head = f"POST /{route} HTTP/1.0\r\ncontent-type: application/json\r\nx-clew-client-pid: {posix.getppid()}\r\ncontent-length: {len(body)}\r\n\r\n"
+    told = f"content-type: application/json\r\nx-clew-client-pid: {posix.getppid()}\r\ncontent-length: {len(body)}"
+    head = f"POST /{route} HTTP/1.0\r\n{told}\r\n\r\n"
     over.settimeout(ANSWER_WITHIN_S)
     over.sendall(head.encode() + body)
     parts = []
