@@ -57,7 +57,9 @@ class Place:
         (self.repo / "generated.py").write_text("# made by a tool\nTABLE = {}\n")
         git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.invalid"]
         for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "start"]):
-            subprocess.run([*git, *words], cwd=self.repo, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}, capture_output=True)
+            subprocess.run(
+                [*git, *words], cwd=self.repo, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}, capture_output=True
+            )
 
     def env(self, url: str = "", **more: str) -> dict[str, str]:
         """A small clean environment: nothing of the caller's but the path."""
@@ -72,7 +74,13 @@ class Place:
     def clew(self, *words: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
         """Call clew as a person would."""
         done = subprocess.run(
-            [sys.executable, "-m", "clew", *words], cwd=self.repo, env=self.env(**more), capture_output=True, text=True, timeout=120, check=False
+            [sys.executable, "-m", "clew", *words],
+            cwd=self.repo,
+            env=self.env(**more),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert not check or done.returncode == 0, f"clew {' '.join(words)}: {done.stdout}{done.stderr}"
         return done

@@ -114,5 +114,7 @@ def prompts_only(asked: Asked) -> list[str]:
     found: list[str] = []
     for message in asked.body["messages"]:
         if isinstance(message["content"], list):
-            found.extend(json.dumps(block["content"], ensure_ascii=False) for block in message["content"] if block.get("type") == "tool_result")
+            found.extend(
+                json.dumps(block["content"], ensure_ascii=False) for block in message["content"] if block.get("type") == "tool_result"
+            )
     return found

@@ -69,7 +69,9 @@ def text(words: str) -> dict[str, Any]:
 class ScriptedAPI:
     """A server for one test. `limit_tokens` is the longest prompt that it takes, 0 for any."""
 
-    def __init__(self, main: Sequence[Turn] = (), *, subagent: Sequence[Turn] = (), compact: str = "A MODEL'S SUMMARY", limit_tokens: int = 0) -> None:
+    def __init__(
+        self, main: Sequence[Turn] = (), *, subagent: Sequence[Turn] = (), compact: str = "A MODEL'S SUMMARY", limit_tokens: int = 0
+    ) -> None:
         self.main, self.subagent, self.compact, self.limit_tokens = list(main), list(subagent), compact, limit_tokens
         self.asked: list[Asked] = []
         self.by_session: dict[str, list[Turn]] = {}
@@ -189,7 +191,9 @@ class ScriptedAPI:
     def _whole(self, handler: BaseHTTPRequestHandler, body: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]], usage: object) -> None:
         self._say(handler, 200, {**_message(body, usage), "content": list(blocks), "stop_reason": _reason(blocks)})
 
-    def _stream(self, handler: BaseHTTPRequestHandler, body: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]], usage: dict[str, int]) -> None:
+    def _stream(
+        self, handler: BaseHTTPRequestHandler, body: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]], usage: dict[str, int]
+    ) -> None:
         handler.send_response(200)
         handler.send_header("content-type", "text/event-stream")
         handler.send_header("transfer-encoding", "chunked")
@@ -244,7 +248,14 @@ def _blocks(body: Mapping[str, Any]) -> list[tuple[bytes, bool]]:
 
 
 def _message(body: Mapping[str, Any], usage: object) -> dict[str, Any]:
-    return {"id": f"msg_{time.time_ns()}", "type": "message", "role": "assistant", "model": body.get("model"), "stop_sequence": None, "usage": usage}
+    return {
+        "id": f"msg_{time.time_ns()}",
+        "type": "message",
+        "role": "assistant",
+        "model": body.get("model"),
+        "stop_sequence": None,
+        "usage": usage,
+    }
 
 
 def _reason(blocks: Sequence[Mapping[str, Any]]) -> str:

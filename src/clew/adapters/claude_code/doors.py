@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from clew.adapters.claude_code import statusline
 from clew.adapters.claude_code.observe import call_of, edited_file, result_of, text_in, with_text
-from clew.adapters.claude_code.sessions import Live, Sessions, own_folder, told_of
+from clew.adapters.claude_code.sessions import Live, Sessions, Told, own_folder, told_of
 from clew.adapters.serving import Serving
 from clew.records import Packet
 from clew.settings import claude_code_home, workspace_of
@@ -26,7 +27,9 @@ from clew.transcript.vocabulary import HAND_OFF_MARK
 Answer = dict[str, Any] | str
 
 CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and puts a longer one into a file
-HAND_OFF_TOKENS, NEW_SESSION_TOKENS, STEER_TOKENS = 2_800, 1_200, 900  # guess; the first nearly fills what a hook may say
+# Guess. Only the state is handed over, not the lines behind it: beside the client's own summary, and in a window that was cleared on
+# purpose, a handle is enough; and all of it is written to the cache anew.
+HAND_OFF_TOKENS, NEW_SESSION_TOKENS, STEER_TOKENS = 1_200, 900, 400
 EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
 PROMPT_DEADLINE_MS = 30.0  # of the search for a prompt: half of what a person may be kept waiting, less the way there and back
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
@@ -46,6 +49,7 @@ class Doors:
         self.serving = serving
         self.sessions = Sessions(serving.places.run / "sessions")
         self._attended: dict[str, tuple[str, float]] = {}
+        self._reading = threading.Lock()  # a transcript is taken over by one at a time: two would each begin where the last one ended
         self._hooks: dict[str, Callable[[dict[str, Any], Live], Answer]] = {
             "SessionStart": self._start,
             "UserPromptSubmit": self._prompted,
@@ -121,12 +125,12 @@ class Doors:
         if live.compacted:
             live.compacted = 0
             return ""
-        return self._handed(live, live.transcript, "this session, before it was compacted", HAND_OFF_TOKENS, is_whole=True)
+        return self._handed(live, live.transcript, "this session, before it was compacted", HAND_OFF_TOKENS)
 
     def _on_resume(self, live: Live, source: str) -> str:  # noqa: ARG002  likewise
         """Nothing, where the window has it all; else the state. And which files have changed since."""
         needs = _lacks_hand_off(Path(live.transcript))
-        text = self._handed(live, live.transcript, "this session", HAND_OFF_TOKENS, is_whole=True) if needs else ""
+        text = self._handed(live, live.transcript, "this session", HAND_OFF_TOKENS) if needs else ""
         changed = self._changed_since(live)
         if changed:
             names = ", ".join(changed[:8]) + (f" and {len(changed) - 8} more" if len(changed) > 8 else "")
@@ -141,24 +145,24 @@ class Doors:
             return ""
         budget = HAND_OFF_TOKENS if source == "clear" else NEW_SESSION_TOKENS
         whose = "the session that was just cleared" if source == "clear" else "the session before this one, in case it goes on"
-        return self._handed(live, str(before), whose, budget, is_whole=False)
+        return self._handed(live, str(before), whose, budget)
 
-    def _handed(self, live: Live, transcript: str, whose: str, budget: int, *, is_whole: bool) -> str:
+    def _handed(self, live: Live, transcript: str, whose: str, budget: int) -> str:
+        """The state of a session as one hook may say it, "" for none."""
         if not transcript or not Path(transcript).is_file():
             return ""
-        engine, started = self.serving.engine(), time.perf_counter()
-        here, tokenizer = Path(live.cwd), self.serving.settings.tokenizer
+        engine, started, settings = self.serving.engine(), time.perf_counter(), self.serving.settings
         head = f"{HAND_OFF_MARK}: {whose}. {_BACK}\n\n"
-        body = ""
-        for share in (1.0, 0.8, 0.6, 0.4):  # a hook's context is limited in characters, a packet in tokens
-            if is_whole:
-                packet = engine.compact(transcript, at=None, budget_tokens=int(budget * share), tokenizer=tokenizer, path=here)
-                body = packet.text
-                live.told = told_of("hand-off", packet, (time.perf_counter() - started) * 1000, whose)
-            else:
-                body = engine.hand_off(transcript, budget_tokens=int(budget * share), tokenizer=tokenizer, path=here)
+        for share in (1.0, 0.7, 0.4):  # a hook's context is limited in characters, a packet in tokens
+            limit = int(budget * share)
+            with self._reading:
+                body = engine.hand_off(transcript, budget_tokens=limit, tokenizer=settings.tokenizer, path=Path(live.cwd))
+            if not body.strip():
+                return ""
             if len(head) + len(body) <= CONTEXT_CHARS_MAX:
-                return head + body if body.strip() else ""
+                took = (time.perf_counter() - started) * 1000
+                live.told = Told("hand-off", self._count(body), 1, {"state": self._count(body)}, round(took, 1), whose)
+                return head + body
         return ""
 
     def _session_before(self, live: Live, *, is_cleared: bool) -> Path | None:
@@ -227,7 +231,8 @@ class Doors:
             self.serving.later(f"ingest:{live.id}", lambda: self._ingest(transcript, here))
 
     def _ingest(self, transcript: str, here: str) -> None:
-        done = self.serving.engine().ingest([Path(transcript)], repo=Path(here))
+        with self._reading:
+            done = self.serving.engine().ingest([Path(transcript)], repo=Path(here))
         for problem in done.problems:
             self.serving.problem("ingest", problem)
 
@@ -324,10 +329,11 @@ class Doors:
         if not live.transcript or not Path(live.transcript).is_file():
             return ""
         engine, settings = self.serving.engine(), self.serving.settings
-        state = engine.hand_off(live.transcript, budget_tokens=STEER_TOKENS, tokenizer=settings.tokenizer, path=Path(live.cwd))
+        with self._reading:
+            state = engine.hand_off(live.transcript, budget_tokens=STEER_TOKENS, tokenizer=settings.tokenizer, path=Path(live.cwd))
         if not state.strip():
             return ""
-        return f"Keep in the summary, word for word, what this state of the work says; it was read off the session itself:\n\n{state}"
+        return f"Keep in the summary, word for word:\n\n{state}"
 
     def _mod_compact(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
         """Our own messages for the window after a compaction; None, so that the client summarises, where there is too little to tell."""
@@ -338,7 +344,8 @@ class Doors:
         engine, settings, started = self.serving.engine(), self.serving.settings, time.perf_counter()
         held = int(payload.get("window_chars") or 0) / CHARS_PER_TOKEN
         budget = min(settings.compact_budget_tokens, int(held * COMPACTED_SHARE_MAX)) if held else settings.compact_budget_tokens
-        packet = engine.compact(live.transcript, at=None, budget_tokens=budget, tokenizer=settings.tokenizer, path=Path(live.cwd))
+        with self._reading:
+            packet = engine.compact(live.transcript, at=None, budget_tokens=budget, tokenizer=settings.tokenizer, path=Path(live.cwd))
         if not packet.entries:
             return {"messages": None}
         live.told = told_of("compaction", packet, (time.perf_counter() - started) * 1000, "the client's window was compacted")

@@ -22,11 +22,9 @@ TURN_CHARS_MAX = 1_200  # of one turn that is recalled; the whole is a handle aw
 IMPACT_FILES = 12
 
 INSTRUCTIONS = """\
-clew keeps what this window no longer shows: earlier sessions, output that was shortened, and the repository's structure.
-A marker such as [3k7q2m9x] or "clew unfold 3k7q2m9x" is a handle: call `unfold` with it for the exact text instead of running a command
-or reading a file again. Before you start on something that may have been tried or decided before, ask `recall`. Before you change a symbol
-that others use, ask `impact`. When you learn what a later session must know (a decision with its reason, a dead end, a constraint), call
-`remember` and name the files it is about."""
+clew keeps what this window no longer shows. A marker such as [3k7q2m9x] or "clew unfold 3k7q2m9x" is a handle: `unfold` gives the exact text
+behind it; do not run or read again. `recall` before starting on what may have been tried or decided before, `impact` before changing what
+others use, `remember` what a later session must know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Tool:
     @property
     def schema(self) -> dict[str, Any]:
         """The schema of its arguments."""
-        repo = {"repo": {"type": "string", "description": "Absolute path of the repository, if not the session's own."}}
+        repo = {"repo": {"type": "string", "description": "Another repository's absolute path."}}
         return {"type": "object", "properties": {**self.properties, **repo}, "required": list(self.required), "additionalProperties": False}
 
 
@@ -187,53 +185,50 @@ _STRING = {"type": "string"}
 TOOLS = (
     Tool(
         "recall",
-        "Search what is not in this window: earlier sessions of this repository (what was asked, decided, tried, what failed), notes, and the code "
-        "itself. Use it before starting on something that may have been done or decided before, after a compaction when a detail is missing, "
-        "or to find where something is. Ask in full words, with identifiers and paths if you know any. Answers carry handles for `unfold`.",
+        "Search what is not in this window: earlier sessions of this repository (asked, decided, tried, failed), notes, and the code. Use it before "
+        "starting on what may have been done before, and when a detail is missing after a compaction. Answers carry handles for `unfold`.",
         {
-            "question": {**_STRING, "description": "What you want to know, in words; identifiers, paths and error texts help."},
-            "where": {**_STRING, "enum": ["all", "history", "code"], "description": "history: sessions and notes. code: the repository. Default: all."},
-            "budget_tokens": {"type": "integer", "description": f"Most tokens of code in the answer; default {RECALL_TOKENS}, at most {RECALL_TOKENS_MAX}."},
+            "question": {**_STRING, "description": "In words; identifiers, paths and error texts help."},
+            "where": {**_STRING, "enum": ["all", "history", "code"], "description": "history: sessions and notes. Default: all."},
+            "budget_tokens": {"type": "integer", "description": f"Most tokens of code; default {RECALL_TOKENS}, at most {RECALL_TOKENS_MAX}."},
         },
         ("question",), True, recall,
     ),
     Tool(
         "unfold",
-        "Get the exact original text behind a handle, such as [3k7q2m9x] or `clew unfold 3k7q2m9x` in shortened output. Use it instead of running a "
-        "command again or reading a file again. For a long one, ask for the lines you need.",
+        "Get the exact original text behind a handle such as [3k7q2m9x] in shortened output. Use it instead of running or reading again.",
         {
-            "handle": {**_STRING, "description": "The handle, with or without brackets."},
-            "lines": {**_STRING, "description": "Optional range such as 40-80, counted from 1 in the original."},
+            "handle": {**_STRING, "description": "With or without brackets."},
+            "lines": {**_STRING, "description": "Optional range such as 40-80, from 1."},
         },
         ("handle",), True, unfold,
     ),
     Tool(
         "impact",
-        "Which files will probably have to change together with these, and why: callers, tests, files that changed with them in the history, "
-        "shared names that no parser sees. Use it before changing something that others use.",
+        "Which files will probably have to change together with these, and why: callers, tests, files that changed together before, names that no "
+        "parser sees. Use it before changing what others use.",
         {
             "names": {"type": "array", "items": _STRING, "description": "Paths, `path::symbol`, or handles."},
-            "limit": {"type": "integer", "description": f"Most files in the answer; default {IMPACT_FILES}."},
+            "limit": {"type": "integer", "description": f"Default {IMPACT_FILES}."},
         },
         ("names",), True, impact,
     ),
     Tool(
         "remember",
-        "Keep one thing for later sessions of this repository: a decision with its reason, a constraint, a dead end (what was tried and why it failed), "
-        "a fact that was hard to find. Say it so that it can be understood alone. Name the files it is about: it is marked as suspect when they change. "
-        "Not for what the code or the history says by itself, and never for secrets.",
+        "Keep one thing for later sessions: a decision with its reason, a constraint, a dead end and why it failed, a fact that was hard to find; "
+        "understandable alone. It is marked as suspect when a file it is about changes. Not for what the code says itself, never for secrets.",
         {
-            "text": {**_STRING, "description": "What to remember, in one to three sentences."},
+            "text": {**_STRING, "description": "One to three sentences."},
             "kind": {**_STRING, "enum": ["fact", "decision", "constraint", "dead end", "state"], "description": "Default: fact."},
-            "about": {"type": "array", "items": _STRING, "description": "Paths from the repository's root that it is about."},
-            "subject": {**_STRING, "description": "Optional short name; a later note of the same subject replaces this one."},
+            "about": {"type": "array", "items": _STRING, "description": "Paths from the repository's root."},
+            "subject": {**_STRING, "description": "Optional: a later note of the same subject replaces this one."},
         },
         ("text",), False, remember,
     ),
     Tool(
         "explain",
-        "Why a record is what it is: where it came from, whether it is still true, its other versions, what it hangs on and what hangs on it.",
-        {"handle": {**_STRING, "description": "The handle, with or without brackets."}},
+        "Why a record is what it is: where it came from, whether it is still true, its other versions, what it hangs on.",
+        {"handle": {**_STRING, "description": "With or without brackets."}},
         ("handle",), True, explain,
     ),
 )  # fmt: skip

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
+from clew.adapters.http import start
+from clew.adapters.places import Places
 from clew.cli import output
 from clew.cli.calibration import calibration_json, calibration_text
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
+from clew.settings import load
 
 if TYPE_CHECKING:
     from clew.engine import Status
     from clew.store.ports import Workspace
+
+SESSIONS_SHOWN = 5  # the latest; guess
 
 
 @click.command(short_help="Where the data lives, and how much there is.", epilog=example("clew status --json"))
@@ -25,10 +31,31 @@ def command(*, repo: Path, is_json: bool) -> None:
     folder(repo)
     with opened() as engine:
         status = engine.status(repo)
+    running = _running(repo)
     if is_json:
-        output.write_json(as_json(status))
+        output.write_json({**as_json(status), "running": running})
     else:
-        output.write_text(as_text(status))
+        output.write_text(as_text(status) + _sessions_text(running))
+
+
+def _running(repo: Path) -> dict[str, Any] | None:
+    """What the daemon says of itself and of the sessions of this repository; None where none answers."""
+    path = quote(str(repo.resolve()))
+    try:
+        return start.ask(Places(load().home), "GET", f"/status?path={path}", within_s=2.0)
+    except start.NotServed:  # that is an answer as well: the lines say so
+        return None
+
+
+def _sessions_text(running: dict[str, Any] | None) -> str:
+    """The daemon, and the line of each session of this repository, as the client's status line shows it."""
+    if running is None:
+        return "daemon   none runs; the next session starts it\n"
+    lines = [f"daemon   pid {running['pid']}, up for {running['uptime_s']:.0f} s\n"]
+    for session in running.get("sessions", [])[:SESSIONS_SHOWN]:
+        ended = f", ended ({session['ended']})" if session["ended"] else ""
+        lines.append(output.visible(f"session  {session['session'][:8]}{ended}: {session['line']}") + "\n")
+    return "".join(lines)
 
 
 def as_json(status: Status) -> dict[str, Any]:
