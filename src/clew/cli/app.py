@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "eval": "clew.cli.commands.eval",
     "unfold": "clew.cli.commands.unfold",
     "explain": "clew.cli.commands.explain",
+    "remember": "clew.cli.commands.remember",
     "status": "clew.cli.commands.status",
     "forget": "clew.cli.commands.forget",
     "purge": "clew.cli.commands.purge",

@@ -26,7 +26,7 @@ def connected(path):
 
 def started(path, within_s, command):
     """Start the daemon as nobody's child, and wait until it listens. None when it does not in time."""
-    import time
+    import time  # lazy: only where nobody listens
 
     until = time.monotonic() + within_s
     if posix.fork() == 0:
@@ -61,7 +61,7 @@ def asked(over, route, body):
 
 
 def note(path, route, what):
-    import time
+    import time  # lazy: only where nobody listens
 
     line = '{"at": %d, "where": "%s", "what": "%s"}\n' % (time.time(), route, what)
     number = posix.open(path.rpartition("/")[0] + "/problems.jsonl", posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND, 0o600)

@@ -76,7 +76,7 @@ def asked(over, line, cwd):
 
 def identity(line):
     """The id of a request as it is written, None for a notification. Only asked when there is no other answer to give."""
-    import json
+    import json  # lazy: only where there is no other answer
 
     told = json.loads(line)
     return json.dumps(told["id"]) if isinstance(told, dict) and "id" in told and "method" in told else None
