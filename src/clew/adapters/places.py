@@ -13,7 +13,6 @@ import os
 import secrets
 import socket
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import Any, cast
 from clew.errors import NotReadable
 
 SOCKET_PATH_MAX = 100  # bytes; Linux takes 107 and macOS 103, both with a closing zero
+SHORT_FOLDER = "/tmp"
 PROBLEMS_BYTES_MAX = 256 * 1024  # of the journal before it is turned over, once: guess
 
 
@@ -43,12 +43,15 @@ class Places:
 
     @property
     def socket(self) -> Path:
-        """The Unix socket. In the temp folder, under a name of its own, where the data folder's path is too long for one."""
+        """The Unix socket. In /tmp, under a name of its own, where the data folder's path is too long for one.
+
+        Not in TMPDIR: the client and its tools set another one, and whoever asks must find the same place as whoever serves.
+        """
         inside = self.run / "serve.sock"
         if len(os.fsencode(inside)) <= SOCKET_PATH_MAX:
             return inside
         digest = hashlib.sha256(os.fsencode(self.home.absolute())).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"clew-{os.getuid()}-{digest}" / "serve.sock"
+        return Path(SHORT_FOLDER) / f"clew-{os.getuid()}-{digest}" / "serve.sock"
 
     @property
     def lock(self) -> Path:
