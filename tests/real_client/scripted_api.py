@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 CHARS_PER_TOKEN = 4
 SUMMARY = ("create a detailed summary of", "CRITICAL: Respond with TEXT ONLY")
@@ -102,7 +102,7 @@ class ScriptedAPI:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
-    def __enter__(self) -> ScriptedAPI:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

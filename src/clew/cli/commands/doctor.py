@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from clew.adapters.claude_code.doctor import Patient, examine
 from clew.adapters.places import Places
 from clew.cli import output
 from clew.cli.open import folder
@@ -24,6 +23,8 @@ def command(path: Path, *, is_json: bool) -> int:
 
     The exit code is 1 where something is wrong.
     """
+    from clew.adapters.claude_code.doctor import Patient, examine
+
     folder(path)
     settings = load()
     client = claude_code_home().absolute()

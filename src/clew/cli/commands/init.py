@@ -6,14 +6,12 @@ from pathlib import Path
 
 import click
 
-from clew.adapters.claude_code.install import SCOPES, Installer, Target
-from clew.adapters.http import start
-from clew.adapters.places import Places
 from clew.cli import output
 from clew.cli.open import folder, opened
 from clew.cli.options import FOLDER, example, json_option
 from clew.settings import claude_code_home, client_base_url, load, workspace_of
 
+SCOPES = ("user", "project", "local")
 SCOPE_HELP = "Whose settings of Claude Code enable it: yours everywhere, this repository's for everybody, this repository's for you."
 GATEWAY_HELP = "Also send the client's requests through clew, which folds old tool results. Not with --scope project."
 
@@ -45,6 +43,10 @@ def command(
     Every file of the client that is touched is kept as it was, and `clew uninstall` puts it back byte for byte. Calling it
     again refreshes what it did.
     """
+    from clew.adapters.claude_code.install import Installer, Target
+    from clew.adapters.http import start
+    from clew.adapters.places import Places
+
     folder(path)
     settings = load()
     places = Places(settings.home)

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 
 import click
 
-from clew.adapters.http import start
-from clew.adapters.http.supervise import TAKEN
-from clew.adapters.places import Places, address
 from clew.cli import output
 from clew.cli.options import example, json_option
 from clew.errors import UsageError
@@ -27,6 +24,10 @@ def command(*, is_detached: bool, is_stop: bool, is_status: bool, is_json: bool)
     There is one for each data folder. Hooks start it when they need it, and it ends when nobody has asked for a while
     (`serve_idle_s`); so nobody has to call this, and everybody may.
     """
+    from clew.adapters.http import start
+    from clew.adapters.http.supervise import TAKEN
+    from clew.adapters.places import Places, address
+
     if is_detached + is_stop + is_status > 1:
         raise UsageError("--detach, --stop and --status exclude each other\nhint: choose one")
     places = Places(load().home)

@@ -8,8 +8,6 @@ from urllib.parse import quote
 
 import click
 
-from clew.adapters.http import start
-from clew.adapters.places import Places
 from clew.cli import output
 from clew.cli.calibration import calibration_json, calibration_text
 from clew.cli.open import folder, opened
@@ -40,6 +38,9 @@ def command(*, repo: Path, is_json: bool) -> None:
 
 def _running(repo: Path) -> dict[str, Any] | None:
     """What the daemon says of itself and of the sessions of this repository; None where none answers."""
+    from clew.adapters.http import start
+    from clew.adapters.places import Places
+
     path = quote(str(repo.resolve()))
     try:
         return start.ask(Places(load().home), "GET", f"/status?path={path}", within_s=2.0)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import click
 
-from clew.adapters.claude_code.install import Installer
-from clew.adapters.http import start
-from clew.adapters.places import Places
 from clew.cli import output
 from clew.cli.options import example, json_option
 from clew.settings import load
@@ -20,6 +17,10 @@ def command(*, is_dry: bool, is_json: bool) -> None:
 
     A file that somebody else has changed meanwhile keeps their changes, and loses ours. What clew remembers stays where it is.
     """
+    from clew.adapters.claude_code.install import Installer
+    from clew.adapters.http import start
+    from clew.adapters.places import Places
+
     settings = load()
     places = Places(settings.home)
     was_running = False if is_dry else start.stop(places)
