@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -83,12 +84,16 @@ def stop(places: Places) -> bool:
     running = [pid for pid in pids if is_alive(pid)]
     if not running:
         return False
-    os.kill(running[0], signal.SIGTERM)
+    told: set[int] = set()
     until = time.monotonic() + STOP_WITHIN_S
-    while any(is_alive(pid) for pid in running):
+    while left := [pid for pid in running if is_alive(pid)]:
+        if left[0] not in told:  # a supervisor tells its worker; one that is gone cannot
+            told.add(left[0])
+            with suppress(ProcessLookupError):
+                os.kill(left[0], signal.SIGTERM)
         _started[:] = [child for child in _started if child.poll() is None]
         if time.monotonic() > until:
-            raise NotServed(places, f"(pid {running[0]}) was asked to stop and did not within {STOP_WITHIN_S:g} s")
+            raise NotServed(places, f"(pid {left[0]}) was asked to stop and did not within {STOP_WITHIN_S:g} s")
         time.sleep(0.02)  # it is nobody's child that could be waited for
     places.state.unlink(missing_ok=True)
     return True

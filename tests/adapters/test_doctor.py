@@ -1,0 +1,140 @@
+"""The doctor: each thing that can be wrong is found, and said with its mend."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clew.adapters.claude_code import plugin_files
+from clew.adapters.claude_code.doctor import Finding, Patient, examine
+from clew.adapters.claude_code.install import Installer, Target
+from clew.adapters.http import start
+from clew.adapters.places import Places, address, journal
+from clew.engine import Engine
+from clew.settings import load
+from clew.store.sqlite import SqliteStore
+from tests.adapters.daemon import pids, repository, until
+
+
+def program(folder: Path, says: str) -> str:
+    path = folder / "claude"
+    path.write_text(f"#!/bin/sh\necho '{says}'\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture
+def well(tmp_path: Path) -> Iterator[Patient]:
+    """Everything as it should be."""
+    settings = replace(load({}), home=tmp_path / "home")
+    places = Places(settings.home)
+    root = repository(tmp_path / "repo")
+    settings.home.mkdir()
+    store = SqliteStore(settings.database)
+    Engine(store, settings).index(root)
+    store.close()
+    client = tmp_path / ".claude"
+    Installer(places).install(Target(client, root, "user"), with_statusline=True, with_gateway=False)
+    start.detach(places)
+    yield Patient(settings, places, client, root, program(tmp_path, "2.1.330 (Claude Code)"))
+    for pid in pids(places).values() if start.running(places) else ():
+        os.kill(pid, signal.SIGCONT)
+    start.stop(places)
+
+
+def wrong(patient: Patient) -> list[Finding]:
+    return [each for each in examine(patient) if each.is_wrong]
+
+
+def test_where_all_is_well_nothing_is_found(well: Patient) -> None:
+    assert examine(well) == []
+
+
+def change(path: Path, edit: Callable[[dict[str, object]], object]) -> None:
+    told = json.loads(path.read_text())
+    edit(told)
+    path.write_text(json.dumps(told))
+
+
+def hooks_of(patient: Patient) -> Path:
+    return plugin_files.folder(patient.places) / "clew" / "hooks" / "hooks.json"
+
+
+BREAKS: dict[str, tuple[Callable[[Patient], object], str]] = {
+    "disabled": (lambda p: change(p.client / "settings.json", lambda told: told.update(enabledPlugins={"clew@clew": False})), "disables"),
+    "hooks off": (lambda p: change(p.client / "settings.json", lambda told: told.update(disableAllHooks=True)), "disableAllHooks"),
+    "settings broken": (lambda p: (p.client / "settings.json").write_text("{"), "is no JSON"),
+    "another release": (lambda p: change(p.settings.home / "installed.json", lambda told: told.update(version="0.0.1")), "rendered by clew 0.0.1"),
+    "plugin gone": (lambda p: hooks_of(p).unlink(), "is gone, or empty"),
+    "token of another": (lambda p: hooks_of(p).write_text(hooks_of(p).read_text().replace(address(p.places).token, "0" * 64)), "token is not"),
+    "readable by others": (lambda p: hooks_of(p).chmod(0o644), "others can read"),
+    "interpreter gone": (
+        lambda p: change(
+            plugin_files.folder(p.places) / "clew" / ".mcp.json", lambda told: told["mcpServers"]["clew"].update(command="/no/such/python")  # type: ignore[index]
+        ),
+        "is gone",
+    ),
+    "journal": (lambda p: journal(p.places, "hook/PostToolUse", "StoreBusy: the database is locked"), "the database is locked"),
+    "client's copy gone": (lambda p: [file.unlink() for file in p.client.rglob("cache/**/hooks.json")], "client's copy"),
+    "killed": (lambda p: _kill(p.places), "did not stop by itself"),
+    "hanging": (lambda p: [os.kill(pid, signal.SIGSTOP) for pid in pids(p.places).values()], "does not answer"),
+    "damaged store": (lambda p: [file.unlink() for file in p.settings.home.glob("clew.db-*")] + [p.settings.database.write_bytes(b"x" * 9000)], "could not be checked"),
+}  # fmt: skip
+
+
+def _kill(places: Places) -> None:
+    for pid in pids(places).values():
+        os.kill(pid, signal.SIGKILL)
+    assert until(lambda: start.running(places) is None)
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_is_wrong_is_found_with_its_mend(well: Patient, name: str) -> None:
+    breaks, says = BREAKS[name]
+    breaks(well)
+    found = wrong(well)
+
+    assert any(says in each.what for each in found), found
+    assert all(each.why and each.mend for each in found)
+
+
+@pytest.mark.parametrize(
+    ("says", "word", "is_wrong"),
+    [
+        ("2.1.197 (Claude Code)", "has no mods", False),
+        ("2.0.5 (Claude Code)", "older than any", True),
+        ("9.0.0 (Claude Code)", "newer than", False),
+        ("an unknown build", "is no version", True),
+    ],
+)
+def test_the_clients_version_is_judged(well: Patient, tmp_path: Path, *, says: str, word: str, is_wrong: bool) -> None:
+    [finding] = examine(replace(well, program=program(tmp_path, says)))
+
+    assert word in finding.what
+    assert finding.is_wrong is is_wrong
+
+
+def test_a_client_that_is_not_there_is_said_and_is_no_error(well: Patient) -> None:
+    [finding] = examine(replace(well, program=None))
+
+    assert not finding.is_wrong
+
+
+def test_a_gateway_that_nobody_serves_is_found(well: Patient) -> None:
+    url = f"http://127.0.0.1:{address(well.places).port}/gateway/{address(well.places).token}"
+    start.stop(well.places)
+
+    assert any(each.check == "gateway" for each in wrong(replace(well, base_url=url)))
+    assert any("is not the daemon's" in each.what for each in wrong(replace(well, base_url="http://127.0.0.1:1/gateway/x")))
+
+
+def test_a_repository_that_is_not_indexed_is_found(well: Patient, tmp_path: Path) -> None:
+    other = repository(tmp_path / "other")
+
+    assert any("is not indexed" in each.what for each in wrong(replace(well, root=other)))

@@ -1,0 +1,323 @@
+"""The doors: what each hook and the mod are answered, over real stores and small transcripts."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clew.adapters.claude_code.doors import CONTEXT_CHARS_MAX, Doors
+from clew.adapters.serving import Serving
+from clew.settings import load
+from clew.transcript.vocabulary import HAND_OFF_MARK
+from tests.adapters.daemon import repository
+
+LONG = "\n".join(f"tests/test_calc.py::test_{number} PASSED [ 50%]" for number in range(400)) + "\n400 passed in 3.21s\n"
+SECRET = "AKIA" + "QPLANTED7SECRET9X"[:16]
+
+
+class Told:
+    """One session's transcript, written as the client writes it."""
+
+    def __init__(self, path: Path, cwd: Path, session: str) -> None:
+        self.path, self.cwd, self.session, self.last = path, cwd, session, ""
+        self.count = 0
+
+    def line(self, kind: str, **more: Any) -> None:
+        self.count += 1
+        uuid = f"{self.session}-{self.count}"
+        told = {
+            "type": kind, "uuid": uuid, "parentUuid": self.last or None, "sessionId": self.session, "cwd": str(self.cwd), "version": "2.1.330",
+            "timestamp": f"2026-11-20T10:00:{self.count % 60:02d}.000Z", **more,
+        }  # fmt: skip
+        self.last = uuid
+        with self.path.open("a") as stream:
+            stream.write(json.dumps(told) + "\n")
+
+    def user(self, text: str) -> None:
+        self.line("user", message={"role": "user", "content": text})
+
+    def says(self, text: str) -> None:
+        self.line("assistant", message={"role": "assistant", "id": f"m{self.count}", "content": [{"type": "text", "text": text}]})
+
+    def calls(self, tool: str, answer: str, *, is_error: bool = False, **inputs: Any) -> None:
+        call = f"toolu_{self.session}_{self.count}"
+        self.line(
+            "assistant",
+            message={
+                "role": "assistant",
+                "id": f"m{self.count}",
+                "content": [{"type": "tool_use", "id": call, "name": tool, "input": inputs}],
+            },
+        )
+        self.line(
+            "user",
+            message={"role": "user", "content": [{"type": "tool_result", "tool_use_id": call, "content": answer, "is_error": is_error}]},
+        )
+
+    def boundary(self) -> None:
+        self.line(
+            "system", subtype="compact_boundary", content="Conversation compacted", compactMetadata={"trigger": "auto", "preTokens": 9}
+        )
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    return repository(tmp_path / "repo", {"calc.py": "def add_one(x):\n    return x + 1\n", "notes.txt": "alpha\n"})
+
+
+@pytest.fixture
+def doors(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Doors]:
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
+    home = tmp_path / "home"
+    home.mkdir()
+    serving = Serving(replace(load({}), home=home))
+    serving.places.make()
+    serving.engine().index(repo)
+    yield Doors(serving)
+    serving.close()
+
+
+def told_of(tmp_path: Path, repo: Path, session: str = "s1") -> Told:
+    told = Told(tmp_path / f"{session}.jsonl", repo, session)
+    told.user("Never touch notes.txt, it is signed. Ticket OPS-7731: make `add_one` in calc.py add two.")
+    told.calls("Bash", "No module named frobnicate", is_error=True, command="python3 -m frobnicate calc.py")
+    told.says("That does not work, frobnicate is not installed. I edit the file by hand instead.")
+    told.calls("Edit", "The file has been updated", file_path=str(repo / "calc.py"), old_string="x + 1", new_string="x + 2")
+    told.says("Done.")
+    return told
+
+
+def payload(event: str, told: Told, **more: Any) -> dict[str, Any]:
+    return {"session_id": told.session, "transcript_path": str(told.path), "cwd": str(told.cwd), "hook_event_name": event, **more}
+
+
+def bash(told: Told, text: str, call: str = "toolu_x", **more: Any) -> dict[str, Any]:
+    response = {"stdout": text, "stderr": "", "interrupted": False, "isImage": False}
+    return payload(
+        "PostToolUse", told, tool_name="Bash", tool_input={"command": "pytest"}, tool_response=response, tool_use_id=call, **more
+    )
+
+
+def context(answer: Any) -> str:
+    return answer.get("hookSpecificOutput", {}).get("additionalContext", "")
+
+
+def test_a_cleared_session_hands_its_state_to_the_next(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    old = told_of(tmp_path, repo)
+    doors.hook("SessionStart", payload("SessionStart", old, source="startup"), client_pid=1)
+    doors.hook("SessionEnd", payload("SessionEnd", old, reason="clear"), client_pid=1)
+    new = Told(tmp_path / "s2.jsonl", repo, "s2")
+    said = context(doors.hook("SessionStart", payload("SessionStart", new, source="clear"), client_pid=1))
+
+    assert said.startswith(HAND_OFF_MARK)
+    assert all(words in said for words in ("notes.txt", "OPS-7731", "frobnicate", "calc.py"))
+    assert len(said) <= CONTEXT_CHARS_MAX
+
+
+def test_another_clients_clear_hands_over_nothing_of_ours(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    old = told_of(tmp_path, repo)
+    doors.hook("SessionStart", payload("SessionStart", old, source="startup"), client_pid=1)
+    new = Told(tmp_path / "s2.jsonl", repo, "s2")
+
+    assert context(doors.hook("SessionStart", payload("SessionStart", new, source="clear"), client_pid=2)) == ""
+
+
+def test_another_repository_is_told_nothing(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    old = told_of(tmp_path, repo)
+    doors.hook("SessionEnd", payload("SessionEnd", old, reason="other"))
+    new = Told(tmp_path / "s2.jsonl", repository(tmp_path / "other"), "s2")
+
+    assert context(doors.hook("SessionStart", payload("SessionStart", new, source="startup"))) == ""
+
+
+def test_a_resume_adds_nothing_where_the_window_has_it_all(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+
+    assert context(doors.hook("SessionStart", payload("SessionStart", told, source="resume"))) == ""
+    told.boundary()
+    told.line("user", isCompactSummary=True, message={"role": "user", "content": "A summary."})
+    assert context(doors.hook("SessionStart", payload("SessionStart", told, source="resume"))).startswith(HAND_OFF_MARK)
+    told.line("attachment", attachment={"type": "hook_additional_context", "content": [f"{HAND_OFF_MARK}: this session."]})
+    assert context(doors.hook("SessionStart", payload("SessionStart", told, source="resume"))) == ""
+
+
+def test_a_resume_says_which_files_have_changed_since(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    (repo / "calc.py").write_text("def add_one(x):\n    return x + 3\n")
+    import os
+
+    about = told.path.stat()
+    os.utime(repo / "calc.py", ns=(about.st_mtime_ns + 10**9, about.st_mtime_ns + 10**9))
+    said = context(doors.hook("SessionStart", payload("SessionStart", told, source="resume")))
+
+    assert said == "clew: changed on disk since this session last ran, so what was read of it is out of date: calc.py"
+
+
+def test_a_prompt_gets_what_it_names_once(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = Told(tmp_path / "s.jsonl", repo, "s")
+    first = context(doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")))
+
+    assert "calc.py:1 add_one" in first
+    again = doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="And why is `add_one` so short?"))
+    assert again == {}
+
+
+@pytest.mark.parametrize(
+    "prompt", ["", "yes", "ok, continue", "/compact", "<task-notification>add_one calc.py</task-notification>", "thanks!"]
+)
+def test_a_prompt_that_asks_nothing_gets_nothing(doors: Doors, tmp_path: Path, repo: Path, prompt: str) -> None:
+    told = Told(tmp_path / "s.jsonl", repo, "s")
+
+    assert doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)) == {}
+
+
+def test_a_long_output_is_shortened_in_the_tools_own_shape_and_comes_back_exactly(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    answer = doors.hook("PostToolUse", bash(told, LONG))
+    assert isinstance(answer, dict)
+    output = answer["hookSpecificOutput"]["updatedToolOutput"]
+
+    assert set(output) == {"stdout", "stderr", "interrupted", "isImage"}
+    assert "400 passed" in output["stdout"]
+    assert len(output["stdout"]) < len(LONG) / 10
+    handle = output["stdout"].partition("clew unfold ")[2][:8]
+    engine = doors.serving.engine()
+    assert engine.unfold(repo, handle).data.decode() == LONG
+    engine.ingest([told.path], repo=repo)
+    told.says("More.")
+    engine.ingest([told.path], repo=repo)
+    engine.forget(repo)
+    assert engine.unfold(repo, handle).data.decode() == LONG
+    assert engine.explain(repo, handle).standing.is_live
+
+
+def test_an_output_that_would_save_nothing_stays(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+
+    assert doors.hook("PostToolUse", bash(told, "short\n")) == {}
+    assert doors.hook("PostToolUse", {**bash(told, LONG), "tool_name": "mcp__plugin_clew_clew__unfold", "tool_response": LONG}) == {}
+
+
+def test_where_the_mod_is_at_work_the_hooks_say_nothing(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    doors.mod("hello", {"session_id": told.session, "cwd": str(repo)})
+
+    assert doors.hook("PostToolUse", bash(told, LONG)) == {}
+    assert doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")) == {}
+    said = doors.mod("prompt", {"session_id": told.session, "cwd": str(repo), "prompt": "Why does `add_one` in calc.py add one?"})
+    assert "calc.py:1 add_one" in said["context"]
+    short = doors.mod("append", {"session_id": told.session, "cwd": str(repo), "tool_use_id": "t", "tool_name": "Bash", "text": LONG})
+    assert "clew unfold" in short["text"]
+
+
+def test_a_compaction_by_the_mod_hands_over_messages_and_the_hook_after_it_nothing(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    doors.hook("SessionStart", payload("SessionStart", told, source="startup"))
+    said = doors.mod("compact", {"session_id": told.session, "cwd": str(repo), "trigger": "auto", "instructions": "keep the ticket"})
+    [message] = said["messages"]
+
+    assert message["role"] == "user"
+    assert message["content"].startswith(HAND_OFF_MARK)
+    assert all(words in message["content"] for words in ("notes.txt", "OPS-7731", "frobnicate", "calc.py", "keep the ticket"))
+    assert (
+        doors.hook("SessionStart", payload("SessionStart", told, source="compact")).get("hookSpecificOutput", {}).get("additionalContext")
+        is None
+    )  # type: ignore[union-attr]
+
+
+def test_a_hand_off_in_a_transcript_is_not_read_as_the_users_words(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    told.boundary()
+    told.user(f"{HAND_OFF_MARK}: the conversation so far. Never eat cheese before midnight.")
+    told.user("Go on with the ticket.")
+    state = doors.serving.engine().hand_off(str(told.path), budget_tokens=1_500, tokenizer="claude", path=repo)
+
+    assert "cheese" not in state
+    assert "Go on with the ticket." in state
+
+
+def test_before_a_compaction_of_the_client_its_summary_is_steered(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    said = doors.hook("PreCompact", payload("PreCompact", told, trigger="auto", custom_instructions=None))
+
+    assert isinstance(said, str)
+    assert all(words in said for words in ("notes.txt", "OPS-7731", "frobnicate"))
+
+
+def test_a_session_without_a_transcript_is_answered_with_nothing(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = Told(tmp_path / "none.jsonl", repo, "none")
+
+    assert context(doors.hook("SessionStart", payload("SessionStart", told, source="startup"))) == ""
+    assert doors.hook("PreCompact", payload("PreCompact", told)) == ""
+    assert doors.mod("compact", {"session_id": "none", "cwd": str(repo), "trigger": "auto"}) == {"messages": None}
+    for event in ("Stop", "SubagentStop", "SessionEnd", "FileChanged", "CwdChanged", "Unheard"):
+        assert doors.hook(event, payload(event, told)) == {}
+
+
+def test_a_secret_in_an_output_is_in_no_file_and_does_not_reach_further(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    answer = doors.hook("PostToolUse", bash(told, f"{LONG}FAILED key {SECRET}\n"))
+    assert isinstance(answer, dict)
+    doors.hook("Stop", payload("Stop", told, last_assistant_message=f"The key is {SECRET}."))
+    told.says(f"The key is {SECRET}.")
+    doors.serving.engine().ingest([told.path], repo=repo)
+    assert doors.serving.settled(20)
+    doors.serving.close()
+
+    files = [file for file in (tmp_path / "home").rglob("*") if file.is_file()]
+    assert any(file.name == "clew.db" for file in files)
+    assert not [file for file in files if SECRET.encode() in file.read_bytes()]
+
+
+def test_what_stands_in_a_window_is_known_after_a_restart(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = Told(tmp_path / "s.jsonl", repo, "s")
+    prompt = "Why does `add_one` in calc.py add one?"
+    assert context(doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)))
+    again = Doors(doors.serving)
+
+    assert again.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)) == {}
+
+
+def test_ten_sessions_at_once_are_told_apart(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    texts = {number: LONG.replace("test_calc", f"test_suite{number}") + f"FAILED test_suite{number}\n" for number in range(10)}
+    shown: dict[int, str] = {}
+
+    def one(number: int) -> None:
+        told = told_of(tmp_path, repo, f"many{number}")
+        answer = doors.hook("PostToolUse", bash(told, texts[number], f"toolu_{number}"))
+        assert isinstance(answer, dict)
+        shown[number] = answer["hookSpecificOutput"]["updatedToolOutput"]["stdout"]
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for number, text in texts.items():
+        handle = shown[number].partition("clew unfold ")[2][:8]
+        assert doors.serving.engine().unfold(repo, handle).data.decode() == text
+
+
+def test_the_status_line_says_what_it_knows(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    doors.hook("PostToolUse", bash(told, LONG))
+    window = {
+        "context_window_size": 200_000,
+        "current_usage": {"input_tokens": 100, "cache_read_input_tokens": 49_900},
+        "used_percentage": 25,
+    }
+    said = doors.statusline(payload("", told, context_window=window, prompt_cache={"hit_ratio": 0.93, "warm": True}))
+
+    assert said.startswith("clew window 25% of 200.0k · saved ")
+    assert "cache 93% warm" in said
+    assert doors.statusline({}) == "clew ready"
+    assert doors.statusline(payload("", told, context_window="odd", prompt_cache=[1])).startswith("clew window 25%")
+    [session] = doors.status(str(repo))["sessions"]
+    assert session["saved_tokens"] > 1_000

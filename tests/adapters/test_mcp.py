@@ -1,0 +1,172 @@
+"""MCP, by raw JSON-RPC: through the stdio shim to a daemon of its own, and over loopback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clew.adapters.claude_code.plugin_files import SHIPPED
+from clew.adapters.http import start
+from clew.adapters.places import Places, address
+from tests.adapters.daemon import bearer, repository
+
+
+class Client:
+    """A client of its own making, over standard input and output."""
+
+    def __init__(self, places: Places, repo: Path, *command: str) -> None:
+        words = [sys.executable, "-I", "-S", str(SHIPPED / "clew" / "clew_mcp.py"), str(places.socket), *command]
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=repo)
+        self.number = 0
+
+    def send(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        self.number += 1
+        self.send({"jsonrpc": "2.0", "id": self.number, "method": method, "params": params})
+        told = json.loads(self.process.stdout.readline())
+        assert told["id"] == self.number
+        return told
+
+    def call(self, tool: str, **arguments: Any) -> tuple[str, bool]:
+        """Text and whether it is an error."""
+        result = self.ask("tools/call", name=tool, arguments=arguments)["result"]
+        assert "structuredContent" not in result
+        [part] = result["content"]
+        return part["text"], bool(result.get("isError"))
+
+    def close(self) -> int:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        code = self.process.wait(20)
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Places, Path]]:
+    folder = tmp_path_factory.mktemp("mcp")
+    places = Places(folder / "home")
+    start.detach(places)
+    yield places, repository(folder / "repo")
+    start.stop(places)
+
+
+@pytest.fixture(scope="module")
+def client(place: tuple[Places, Path]) -> Iterator[Client]:
+    made = Client(*place)
+    made.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "raw", "version": "1"})
+    made.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+    yield made
+    assert made.close() == 0
+
+
+def test_the_tools_are_few_loaded_from_the_start_and_say_what_they_change(client: Client) -> None:
+    tools = {tool["name"]: tool for tool in client.ask("tools/list")["result"]["tools"]}
+
+    assert list(tools) == ["recall", "unfold", "impact", "remember", "explain"]
+    for name, tool in tools.items():
+        assert tool["_meta"] == {"anthropic/alwaysLoad": True}
+        assert tool["annotations"]["readOnlyHint"] is (name != "remember")
+        assert "outputSchema" not in tool
+
+
+def test_what_is_remembered_is_recalled_unfolded_explained_and_doubted_when_its_file_changes(
+    client: Client, place: tuple[Places, Path]
+) -> None:
+    _, repo = place
+    said, is_error = client.call("remember", text="add_one must stay pure, see OPS-7731", kind="constraint", about=["calc.py"])
+    assert not is_error
+    handle = said.partition("[")[2][:8]
+
+    assert "add_one must stay pure" in client.call("recall", question="must add_one stay pure?", where="history")[0]
+    assert client.call("unfold", handle=f"[{handle}]")[0] == "add_one must stay pure, see OPS-7731"
+    assert "true now" in client.call("explain", handle=handle)[0]
+    (repo / "calc.py").write_text("def add_one(x):\n    print(x)\n    return x + 1\n")
+    client.call("recall", question="where is `add_one` in calc.py?", where="code")  # what it shows is read anew
+    assert "suspect: calc.py, which it cites, has changed" in client.call("explain", handle=handle)[0]
+
+
+def test_an_answer_can_be_asked_for_by_lines(client: Client) -> None:
+    said, _ = client.call("remember", text="first\nsecond\nthird\nfourth", kind="fact")
+    handle = said.partition("[")[2][:8]
+
+    assert client.call("unfold", handle=handle, lines="2-3")[0] == "second\nthird\n"
+    said, is_error = client.call("unfold", handle=handle, lines="9-10")
+    assert is_error
+    assert "it has lines 1-4" in said
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "says"),
+    [
+        ("unfold", {"handle": "zzzzzzzz"}, "Handles are printed in brackets"),
+        ("unfold", {}, "handle is missing"),
+        ("recall", {"question": " "}, "question is missing"),
+        ("impact", {"names": ["no/such.py"]}, "no/such.py"),
+        ("impact", {}, "names: paths such as"),
+        ("remember", {"text": "x", "about": ["../outside.py"]}, "outside.py"),
+        ("remember", {"text": "x", "kind": "rumour"}, "one of fact, decision"),
+        ("recall", {"question": "x y z", "repo": "/no/such/folder"}, "give the absolute path"),
+        ("nothing", {}, "one of recall, unfold"),
+    ],
+)
+def test_an_error_is_an_answer_to_act_on(client: Client, tool: str, arguments: dict[str, Any], says: str) -> None:
+    said, is_error = client.call(tool, **arguments)
+
+    assert is_error
+    assert says in said
+
+
+def test_a_method_that_is_not_known_is_a_proper_error(client: Client) -> None:
+    assert client.ask("server/discover")["error"]["code"] == -32601
+
+
+def test_over_loopback_who_does_not_say_where_it_stands_is_asked(place: tuple[Places, Path]) -> None:
+    places, repo = place
+
+    def call(**arguments: str) -> dict[str, Any]:
+        connection = HTTPConnection("127.0.0.1", address(places).port, timeout=20)
+        headers = bearer(places, **{"Content-Type": "application/json", "Accept": "application/json, text/event-stream"})
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "recall", "arguments": arguments}}
+        connection.request("POST", "/mcp/", body=json.dumps(message), headers=headers)
+        told = json.loads(connection.getresponse().read())["result"]
+        connection.close()
+        return told
+
+    assert "give the absolute path of the repository" in call(question="what is add_one?")["content"][0]["text"]
+    assert not call(question="what is add_one?", repo=str(repo)).get("isError")
+
+
+def test_a_daemon_that_cannot_be_reached_is_an_error_and_the_client_goes_on(tmp_path: Path) -> None:
+    client = Client(Places(tmp_path / "home"), repository(tmp_path / "repo"))
+    told = client.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "raw", "version": "1"})
+
+    assert told["error"]["code"] == -32000
+    assert client.close() == 0
+
+
+def test_a_daemon_that_was_started_anew_is_found_again(tmp_path: Path) -> None:
+    places = Places(tmp_path / "home")
+    repo = repository(tmp_path / "repo")
+    command = start.command(places, is_detached=True)
+    client = Client(places, repo, *command)
+    try:
+        client.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "raw", "version": "1"})
+        start.stop(places)
+        assert "Remembered as" in client.call("remember", text="after the restart")[0]
+    finally:
+        client.close()
+        start.stop(places)
