@@ -179,7 +179,7 @@ def _kill_worker(place: Place) -> None:
     os.kill(place.daemon()["worker"], signal.SIGKILL)
 
 
-def test_a_daemon_that_hangs_holds_each_hook_no_longer_than_its_time(place: Place, without: Run) -> None:
+def test_a_daemon_that_hangs_holds_each_hook_no_longer_than_its_time(place: Place, without: Run, version: str) -> None:
     import os
     import signal
 
@@ -187,7 +187,11 @@ def test_a_daemon_that_hangs_holds_each_hook_no_longer_than_its_time(place: Plac
     stopped = run(place, between=lambda: [os.kill(place.daemon()[name], signal.SIGSTOP) for name in ("pid", "worker")])
 
     assert stopped.answers == without.answers
-    assert stopped.seconds["third"] < without.seconds["third"] + 6  # a prompt and a stop, each with its own limit
+    # A prompt and a stop have their limits, as have the four hooks of a compaction. A client with mods waits for the one question that was
+    # under way when the daemon hung, for half a minute at most; after that the mod leaves the daemon alone.
+    allowed = {"subagent": 12.0, "third": 6.0, "compact": 24.0, "after compaction": 6.0}
+    late = sum(max(0.0, stopped.seconds[station] - without.seconds[station] - limit) for station, limit in allowed.items())
+    assert late < (31.0 if version == HAS_MODS else 1.0), stopped.seconds
 
 
 def test_a_locked_database_is_not_noticed(place: Place, without: Run) -> None:

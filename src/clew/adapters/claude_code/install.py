@@ -117,6 +117,7 @@ class Installer:
             plugin_files.write(self.places, plugin_files.folder(self.places), files)
             self._make_folder(cache.parent.parent.parent)
             self._note_tree(cache.parent.parent)
+            self._note_tree(target.client / "plugins" / "data" / f"{plugin_files.NAME}-{plugin_files.NAME}")  # which the client makes
             plugin_files.write(self.places, cache, plugin_files.of_plugin(files))
         self.done.did.append(f"wrote the plugin: {plugin_files.folder(self.places)}, and the client's copy {cache}")
         for path, (value, ours, what) in edits.items():

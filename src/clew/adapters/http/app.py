@@ -29,7 +29,7 @@ WAITING_MAX = 64  # doors that wait for a thread; beyond it the answer is {} at 
 BODY_BYTES_MAX = 64 * 2**20  # of a hook: a tool's whole answer; the client cuts its own long before
 # Seconds that each door may take. A prompt and a tool call are waited for by a person; a compaction replaces a model's answer of a minute.
 WITHIN_S = {
-    "hook/SessionStart": 4.0, "hook/PreCompact": 20.0, "mod/compact": 25.0,
+    "hook/SessionStart": 4.0, "hook/PreCompact": 12.0, "mod/compact": 9.0,
     "hook/UserPromptSubmit": 0.15, "mod/prompt": 0.15, "hook/PostToolUse": 0.25, "mod/append": 0.25,
 }  # fmt: skip
 WITHIN_OTHER_S = 1.0

@@ -11,7 +11,9 @@ import _socket
 import posix
 import sys
 
-ANSWER_WITHIN_S = 30.0  # the client's own timeout ends us sooner
+# Seconds that the answer is awaited, a little more than the daemon takes at most: one that hangs holds nobody longer.
+WITHIN_S = {"hook/SessionStart": 5.0, "hook/PreCompact": 13.0, "statusline": 1.0}
+WITHIN_OTHER_S = 2.0
 
 
 def connected(path):
@@ -51,7 +53,7 @@ def asked(over, route, body):
     """The body of the daemon's answer; b"" for any answer but 200."""
     told = f"content-type: application/json\r\nx-clew-client-pid: {posix.getppid()}\r\ncontent-length: {len(body)}"
     head = f"POST /{route} HTTP/1.0\r\n{told}\r\n\r\n"
-    over.settimeout(ANSWER_WITHIN_S)
+    over.settimeout(WITHIN_S.get(route, WITHIN_OTHER_S))
     over.sendall(head.encode() + body)
     parts = []
     while part := over.recv(65536):

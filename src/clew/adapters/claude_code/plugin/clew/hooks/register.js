@@ -4,9 +4,15 @@
 
 const SOCKET = "@SOCKET@";
 const SHORT_CHARS = 1500; // a shorter result is not worth the question; the daemon holds the same number
-const WITHIN_MS = { hello: 500, prompt: 400, append: 500, compact: 9000 }; // the client gives a hook 10 s
+const WITHIN_MS = { hello: 1000, prompt: 1000, append: 1000, compact: 9000 }; // the client gives a hook 10 s
+
+// The client offers no way to give up a request, and waits for one under way before the next turn. So a daemon that was late once is
+// not asked again for a while: a hang costs one wait, and no more.
+const LEFT_ALONE_MS = 5 * 60 * 1000;
+let leftAloneUntil = 0;
 
 async function ask($, door, body) {
+  if (Date.now() < leftAloneUntil) return {};
   const session_id = await $.session.id();
   const cwd = await $.session.cwd();
   const answer = $.http.fetch(`http://clew/mod/${door}`, {
@@ -15,9 +21,10 @@ async function ask($, door, body) {
     body: JSON.stringify({ session_id, cwd, ...body }),
     socketPath: SOCKET,
   });
-  const late = $.clock.sleep(WITHIN_MS[door]).then(() => null);
-  const { ok, text } = (await Promise.race([answer.catch(() => null), late])) ?? { ok: false };
-  return ok ? JSON.parse(text) : {};
+  const late = $.clock.sleep(WITHIN_MS[door]).then(() => "late");
+  const said = await Promise.race([answer.catch(() => null), late]);
+  if (said === "late") leftAloneUntil = Date.now() + LEFT_ALONE_MS;
+  return said !== null && said !== "late" && said.ok ? JSON.parse(said.text) : {};
 }
 
 function textOf(content) {
