@@ -45,12 +45,17 @@ def installed(version: str) -> Path:
 class Place:
     """A HOME, a data folder and a repository for one test; the client and clew run in them."""
 
-    def __init__(self, folder: Path, version: str) -> None:
+    def __init__(self, folder: Path, version: str, *, repo: Path | None = None) -> None:
         self.folder, self.version = folder, version
         self.program = installed(version)
-        self.home, self.clew_home, self.repo, self.tmp = (folder / name for name in ("home", "clew", "repo", "tmp"))
+        self.home, self.clew_home, self.tmp = (folder / name for name in ("home", "clew", "tmp"))
+        self.repo = repo or folder / "repo"
         for each in (self.home, self.tmp):
             each.mkdir(parents=True)
+        if repo is None:
+            self._make_repository()
+
+    def _make_repository(self) -> None:
         self.repo.mkdir()
         (self.repo / "calc.py").write_text("".join(f"def add_{n}(x):\n    return x + {n}\n\n\n" for n in range(30)))
         (self.repo / "notes.txt").write_text("alpha\nbeta\ngamma\n")

@@ -1,0 +1,1 @@
+"""Inside the client: what clew costs where a person waits."""
