@@ -1,7 +1,7 @@
 """Command: `python -m bench.inside [--repo DIR]`. What a prompt, a tool call and a request wait for, and what the daemon takes.
 
-The client is the real one, against a scripted API on loopback (see `tests/real_client`); with and without clew run side by side, a prompt in
-turn, so that what else the machine does falls on both. Differences are between the n-th prompt of one and the n-th of the other.
+The client is the real one, against a scripted API on loopback (see `tests/real_client`); with and without clew run side by side, a
+prompt in turn, so that what else the machine does falls on both. Differences are between the n-th prompt of one and the n-th of the other.
 """
 
 from __future__ import annotations
@@ -226,7 +226,8 @@ def _passing(upstream: str) -> Iterator[str]:
         "        if not told.get('more_body'): break\n"
         "    kept = {n.decode(): v.decode() for n, v in scope['headers'] if n in (b'x-many', b'content-type')}\n"
         "    async with client.post(sys.argv[1] + scope['path'], data=b''.join(parts), headers=kept) as answer:\n"
-        "        await send({'type': 'http.response.start', 'status': answer.status, 'headers': [(b'content-type', b'text/event-stream')]})\n"
+        "        told = [(b'content-type', b'text/event-stream')]\n"
+        "        await send({'type': 'http.response.start', 'status': answer.status, 'headers': told})\n"
         "        async for chunk in answer.content.iter_any():\n"
         "            await send({'type': 'http.response.body', 'body': chunk, 'more_body': True})\n"
         "    await send({'type': 'http.response.body', 'body': b''})\n"
@@ -271,13 +272,10 @@ async def _delays(urls: Mapping[str, str]) -> dict[str, list[float]]:
     async with aiohttp.ClientSession() as client:
         for _ in range(2):
             for arm, url in urls.items():
-                got: list[float] = []
                 async with client.post(
                     f"{url}/v1/messages", data=b"{}", headers={"x-many": "1", "content-type": "application/json"}
                 ) as answer:
-                    async for line in answer.content:
-                        if line.startswith(b"data: "):
-                            got.append((time.perf_counter_ns() - int(line[6:])) / 1e6)
+                    got = [(time.perf_counter_ns() - int(line[6:])) / 1e6 async for line in answer.content if line.startswith(b"data: ")]
                 took[arm] += got[:CHUNKS]
     return took
 
@@ -331,7 +329,8 @@ def _ask_tools(places: Places, repo: Path) -> None:
     ):
         connection = HTTPConnection("127.0.0.1", address(places).port, timeout=60)
         headers = {
-            "Authorization": f"Bearer {address(places).token}", "Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+            "Authorization": f"Bearer {address(places).token}", "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
         }  # fmt: skip
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
         connection.request("POST", "/mcp/", body=json.dumps(message), headers=headers)

@@ -368,15 +368,25 @@ class Engine:
 
         asked  what was called, for its name; shown  the file that it shows, "" for none.
         """
+        _, root = workspace_of(path)
+        file = Path(shown)
+        name = file.relative_to(root).as_posix() if file.is_absolute() and file.is_relative_to(root) else ""
+        return self._keep_originals(path, [(result, asked, name)])[0]
+
+    def keep_originals(self, path: Path, results: Sequence[tuple[Observation, str]]) -> list[str]:
+        """The same for several outputs of one session, each with what was called, in one transaction. Returns their handles."""
+        return self._keep_originals(path, [(result, asked, "") for result, asked in results])
+
+    def _keep_originals(self, path: Path, results: Sequence[tuple[Observation, str, str]]) -> list[str]:
         from clew.transcript.live import original_id, originals_source, remember_original  # lazy: a question needs no transcript
 
         key, root = workspace_of(path)
         self.store.open_workspace(key, str(root))
-        before = self.store.source(key, originals_source(result.session))
-        file = Path(shown)
-        name = file.relative_to(root).as_posix() if file.is_absolute() and file.is_relative_to(root) else ""
-        accept(self.store, key, [remember_original(result, asked=asked, path=name, count=before.size if before else 0)])
-        return handle_of(original_id(result))
+        before = self.store.source(key, originals_source(results[0][0].session)) if results else None
+        first = before.size if before else 0
+        deltas = [remember_original(result, asked=asked, path=name, count=first + at) for at, (result, asked, name) in enumerate(results)]
+        accept(self.store, key, deltas)
+        return [handle_of(original_id(result)) for result, _, _ in results]
 
     def remember(self, path: Path, text: str, *, kind: str = "fact", about: Sequence[str] = (), subject: str = "") -> str:
         """Remember a text, and return its handle. It is doubted as soon as a file that it is about changes.

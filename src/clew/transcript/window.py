@@ -7,7 +7,8 @@ request. Nothing but the text of old tool results is ever touched. Pure but for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -42,6 +43,7 @@ class Output:
 
     call     number of the assistant's message that asked for it; touched  of the last that touched its file.
     ended    why it is no longer true, "" while it is.
+    key      what a fold is kept under: the call and its text, so that a conversation that was rewound keeps what is still the same.
     """
 
     message: int
@@ -54,11 +56,7 @@ class Output:
     call: int
     touched: int
     ended: str
-
-    @property
-    def key(self) -> str:
-        """What a fold is kept under: the call and its text, so that a conversation that was rewound keeps what is still the same."""
-        return f"{self.call_id}:{xxhash.xxh3_64_hexdigest(self.text.encode('utf-8', 'replace'))}"
+    key: str
 
 
 class Fold(msgspec.Struct):
@@ -94,37 +92,60 @@ class Conversation(msgspec.Struct):
 
 @dataclass(slots=True)
 class Weighing:
-    """The prices of one running conversation, with folds and without; begun anew with the daemon."""
+    """What is worked out of one running conversation, anew with each daemon: prices, with folds and without, and short forms."""
 
     own: Cache = field(default_factory=Cache)
     plain: Cache = field(default_factory=Cache)
-    seen_chars: int = 0
+    forms: dict[tuple[str, Resolution, str], str | None] = field(default_factory=dict[tuple[str, Resolution, str], str | None])
+
+    def shortened(self, output: Output, lowest: Resolution) -> str | None:
+        """`shortened`, worked out once for each output."""
+        name = (output.key, lowest, output.ended)
+        if name not in self.forms:
+            self.forms[name] = shortened(output, lowest)
+        return self.forms[name]
 
 
-def outputs_of(messages: Sequence[Mapping[str, Any]]) -> list[Output]:
-    """Return the tool outputs of a conversation that are text alone, no error, and long enough to matter, in order."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What matters here of one message: whose it is, the calls in it, and the outputs that are text alone, no error, and long enough.
+
+    uses     (call id, tool, arguments); results  (place among the blocks, call id, text, key).
+    """
+
+    role: str
+    uses: tuple[tuple[str, str, Mapping[str, Any]], ...] = ()
+    results: tuple[tuple[int, str, str, str], ...] = ()
+
+
+def said_in(message: Mapping[str, Any]) -> Said:
+    """Read one message of a request."""
+    content = message.get("content")
+    uses: list[tuple[str, str, Mapping[str, Any]]] = []
+    results: list[tuple[int, str, str, str]] = []
+    for place, block in enumerate(cast("list[Any]", content) if isinstance(content, list) else ()):
+        told = _mapping(block)
+        if told.get("type") == "tool_use":
+            uses.append((str(told.get("id")), str(told.get("name")), _mapping(told.get("input"))))
+        elif told.get("type") == "tool_result" and not told.get("is_error"):
+            text = text_of(told.get("content"))
+            if text is not None and len(text) >= SHORT_CHARS:
+                call_id = str(told.get("tool_use_id"))
+                results.append((place, call_id, text, f"{call_id}:{xxhash.xxh3_64_hexdigest(text.encode('utf-8', 'replace'))}"))
+    return Said(str(message.get("role")), tuple(uses), tuple(results))
+
+
+def outputs_of(messages: Sequence[Said]) -> list[Output]:
+    """Return the outputs of tools in a conversation, in order, each with what has become of it since."""
     calls: dict[str, tuple[int, str, Mapping[str, Any]]] = {}
     number = 0
-    found: list[tuple[int, int, str, str]] = []
-    for at, message in enumerate(messages):
-        content = message.get("content")
-        if message.get("role") == "assistant":
-            number += 1
-        if not isinstance(content, list):
-            continue
-        for place, block in enumerate(cast("list[Any]", content)):
-            if not isinstance(block, dict):
-                continue
-            told = cast("dict[str, Any]", block)
-            if told.get("type") == "tool_use":
-                calls[str(told.get("id"))] = (number, str(told.get("name")), _mapping(told.get("input")))
-            elif told.get("type") == "tool_result" and not told.get("is_error"):
-                text = text_of(told.get("content"))
-                if text is not None and len(text) >= SHORT_CHARS:
-                    found.append((at, place, str(told.get("tool_use_id")), text))
+    last: dict[str, str] = {}
+    for message in messages:
+        number += message.role == "assistant"
+        calls.update((call_id, (number, tool, inputs)) for call_id, tool, inputs in message.uses)
+        last.update((key.partition(":")[2], call_id) for _, call_id, _, key in message.results)
     later = _touches(calls)
-    repeats = {text: call_id for _, _, call_id, text in found}
-    return list(_told(found, calls, later, repeats))
+    return [_told(at, result, calls, later, last) for at, message in enumerate(messages) for result in message.results]
 
 
 def _touches(calls: Mapping[str, tuple[int, str, Mapping[str, Any]]]) -> dict[str, list[tuple[int, str, bool]]]:
@@ -138,29 +159,37 @@ def _touches(calls: Mapping[str, tuple[int, str, Mapping[str, Any]]]) -> dict[st
 
 
 def _told(
-    found: Sequence[tuple[int, int, str, str]],
+    at: int,
+    result: tuple[int, str, str, str],
     calls: Mapping[str, tuple[int, str, Mapping[str, Any]]],
     later: Mapping[str, Sequence[tuple[int, str, bool]]],
-    repeats: Mapping[str, str],
-) -> Iterator[Output]:
-    for at, place, call_id, text in found:
-        number, tool, inputs = calls.get(call_id, (0, "", {}))
-        path = _path(inputs)
-        after = [each for each in later.get(path, ()) if each[0] > number]
-        ended = ""
-        if repeats[text] != call_id:
-            ended = "the same came again"
-        elif tool == "Read" and any(how == "Read" and is_all for _, how, is_all in after):
-            ended = "read again"
-        elif tool == "Read" and any(how in _EDITING for _, how, _ in after):
-            ended = "edited later"
-        command = command_line(inputs.get("command"))
-        asked = command or f"{tool} {path}".strip()
-        yield Output(at, place, call_id, tool, asked, path, text, number, max((each[0] for each in after), default=number), ended)
+    last: Mapping[str, str],
+) -> Output:
+    place, call_id, text, key = result
+    number, tool, inputs = calls.get(call_id, (0, "", {}))
+    path = _path(inputs)
+    after = [each for each in later.get(path, ()) if each[0] > number] if path else []
+    ended = ""
+    if last[key.partition(":")[2]] != call_id:
+        ended = "the same came again"
+    elif tool == "Read" and any(how == "Read" and is_all for _, how, is_all in after):
+        ended = "read again"
+    elif tool == "Read" and any(how in _EDITING for _, how, _ in after):
+        ended = "edited later"
+    asked = command_line(inputs.get("command")) or f"{tool} {path}".strip()
+    return Output(at, place, call_id, tool, asked, path, text, number, after[-1][0] if after else number, ended, key)
 
 
 def wishes(
-    outputs: Sequence[Output], chars: Sequence[int], state: Conversation, *, calls: int, head_chars: int, is_warm: bool, ttl_s: int
+    outputs: Sequence[Output],
+    chars: Sequence[int],
+    state: Conversation,
+    weighing: Weighing,
+    *,
+    calls: int,
+    head_chars: int,
+    is_warm: bool,
+    ttl_s: int,
 ) -> list[Wish]:
     """Return the outputs that should be folded before this request; none while waiting is better.
 
@@ -182,7 +211,7 @@ def wishes(
             idle = calls - output.touched
             kind = _KINDS.get(output.tool, "tool")
             lowest = may_stand(kind, idle, ended=output.ended, is_warm=is_warm)
-            form = None if lowest is None else shortened(output, lowest)
+            form = None if lowest is None else weighing.shortened(output, lowest)
             if form is None or len(form) >= len(output.text):
                 continue
             rest -= len(output.text)
@@ -252,9 +281,9 @@ def is_warm(state: Conversation, *, at_ns: int, model: str, ttl_s: int) -> bool:
     return bool(state.sent_at_ns) and state.model == model and at_ns - state.sent_at_ns <= ttl_s * 1_000_000_000
 
 
-def ttl_of(body: Mapping[str, Any]) -> int:
-    """How long the marks of a request ask its prefix to be kept."""
-    return LONG_TTL_S if '"ttl":"1h"' in msgspec.json.encode(body.get("system") or []).decode() else SHORT_TTL_S
+def ttl_of(system: bytes) -> int:
+    """How long the marks of a request's system prompt, as JSON, ask for its prefix to be kept."""
+    return LONG_TTL_S if re.search(rb'"ttl":\s*"1h"', system) else SHORT_TTL_S
 
 
 def text_of(content: object) -> str | None:

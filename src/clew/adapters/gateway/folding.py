@@ -13,7 +13,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import xxhash
@@ -23,11 +23,15 @@ from clew.errors import ClewError
 from clew.records import Observation, ObservationKind
 from clew.text.secrets import mask_text
 from clew.transcript import window
-from clew.transcript.window import Conversation, Fold, Output, Weighing
+from clew.transcript.window import Conversation, Fold, Output, Said, Weighing
 
 KEPT_MAX = 64  # conversations in memory; guess
-_SUMMARY = ("CRITICAL: Respond with TEXT ONLY", "create a detailed summary of")
+_SUMMARY = (b"CRITICAL: Respond with TEXT ONLY", b"create a detailed summary of")
 _FOLDER = re.compile(r"[Ww]orking directory: ([^\n\"\\]{1,1000})")
+_MARK = re.compile(rb',?\s*"cache_control":\s*\{[^{}]{0,200}\}')
+_TOP = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_MESSAGE = msgspec.json.Decoder(dict[str, Any])
 _PLAIN = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -35,7 +39,10 @@ _PLAIN = re.compile(r"[^A-Za-z0-9_-]")
 class _Held:
     state: Conversation
     weighing: Weighing = field(default_factory=Weighing)
-    hashes: tuple[list[int], list[int], list[int]] = field(default_factory=lambda: ([], [], []))
+    sent: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    plain: list[int] = field(default_factory=list[int])
+    known: dict[int, Said] = field(default_factory=dict[int, Said])
+    folded: dict[tuple[bytes, int, str], bytes] = field(default_factory=dict[tuple[bytes, int, str], bytes])
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -55,91 +62,64 @@ class Folding:
         """
         if not session:
             return data
-        try:
-            body = msgspec.json.decode(data)
-        except msgspec.DecodeError:  # the API will say what is wrong with it
-            return data
-        if not isinstance(body, dict):
-            return data
-        told = cast("dict[str, Any]", body)
-        messages = told.get("messages")
-        if not isinstance(messages, list) or not all(isinstance(each, dict) for each in cast("list[Any]", messages)):
-            return data
         held = self._of(f"{session}{'-' + agent if agent else ''}")
         with held.lock:
-            return self._folded(data, told, cast("list[dict[str, Any]]", messages), held, session, agent, is_counting=is_counting)
+            request = _read(data, held)
+            return data if request is None else self._folded(data, request, held, session, agent, is_counting=is_counting)
 
-    def _folded(
-        self, data: bytes, body: dict[str, Any], messages: list[dict[str, Any]], held: _Held, session: str, agent: str, *, is_counting: bool
-    ) -> bytes:
-        state = held.state
-        outputs = window.outputs_of(messages)
-        plain = [len(msgspec.json.encode(message)) for message in messages]
-        chars = list(plain)
+    def _folded(self, data: bytes, request: _Request, held: _Held, session: str, agent: str, *, is_counting: bool) -> bytes:
+        state, outputs = held.state, window.outputs_of(request.said)
         for output in outputs:
             if fold := state.folds.get(output.key):
-                _replace(messages, output, fold.text)
-                chars[output.message] -= len(output.text) - len(fold.text)
+                request.fold(output, fold.text)
         if is_counting:
-            return data if chars == plain else msgspec.json.encode(body)
-        ttl_s, model, now = window.ttl_of(body), str(body.get("model")), time.time_ns()
+            return request.written(data)
+        ttl_s, model, now = window.ttl_of(bytes(request.top.get("system", b""))), request.model, time.time_ns()
         is_warm = window.is_warm(state, at_ns=now, model=model, ttl_s=ttl_s)
         state.ends += not is_warm
-        head = len(msgspec.json.encode([body.get("system"), body.get("tools")]))
-        if not _is_summary(messages):
-            calls = sum(message.get("role") == "assistant" for message in messages)
-            wished = window.wishes(outputs, chars, state, calls=calls, head_chars=head, is_warm=is_warm, ttl_s=ttl_s)
-            for wish, fold in self._kept(wished, held, messages, session, agent):
-                _replace(messages, wish.output, fold.text)
-                chars[wish.output.message] -= len(wish.output.text) - len(fold.text)
-        self._weigh(held, messages, chars, plain, head, model=model, ttl_s=ttl_s, now=now)
-        return data if chars == plain else msgspec.json.encode(body)
+        head = sum(len(bytes(request.top.get(name, b""))) for name in ("system", "tools"))
+        if not request.is_summary:
+            calls = sum(each.role == "assistant" for each in request.said)
+            chars = [len(each) for each in request.now]
+            wished = window.wishes(outputs, chars, state, held.weighing, calls=calls, head_chars=head, is_warm=is_warm, ttl_s=ttl_s)
+            for output, fold in self._kept(wished, held, request, session, agent):
+                request.fold(output, fold.text)
+        self._weigh(held, request, head, model=model, ttl_s=ttl_s, now=now)
+        return request.written(data)
 
-    def _kept(
-        self, wished: list[window.Wish], held: _Held, messages: list[dict[str, Any]], session: str, agent: str
-    ) -> list[tuple[window.Wish, Fold]]:
-        """The wishes whose originals and folds are durable now; none where that failed."""
+    def _kept(self, wished: list[window.Wish], held: _Held, request: _Request, session: str, agent: str) -> list[tuple[Output, Fold]]:
+        """What is wished, as far as originals and folds are durable now; nothing where that failed."""
         if not wished:
             return []
-        here = self._folder(messages, session)
-        made: list[tuple[window.Wish, Fold]] = []
+        here = self._folder(request, session)
         try:
-            engine = self.serving.engine()
-            for wish in wished:
-                seen = _observed(wish.output, session, agent)
-                handle = engine.keep_original(here, seen, asked=wish.output.asked)
-                made.append((wish, Fold(mask_text(wish.text.replace("{handle}", handle)), handle)))
-            folds = {**held.state.folds, **{wish.output.key: fold for wish, fold in made}}
+            seen = [(_observed(wish.output, session, agent), wish.output.asked) for wish in wished]
+            handles = self.serving.engine().keep_originals(here, seen)
+            made = [
+                (wish.output, Fold(mask_text(wish.text.replace("{handle}", handle)), handle))
+                for wish, handle in zip(wished, handles, strict=True)
+            ]
+            folds = {**held.state.folds, **{output.key: fold for output, fold in made}}
             self._write(session, agent, msgspec.structs.replace(held.state, folds=folds))
         except (ClewError, OSError) as error:
             self.serving.problem("gateway", error)
             return []
         held.state.folds = folds
-        for wish, _ in made:
-            held.state.waited.pop(wish.output.key, None)
+        for output, _ in made:
+            held.state.waited.pop(output.key, None)
         return made
 
-    def _weigh(
-        self,
-        held: _Held,
-        messages: list[dict[str, Any]],
-        chars: list[int],
-        plain: list[int],
-        head: int,
-        *,
-        model: str,
-        ttl_s: int,
-        now: int,
-    ) -> None:
+    def _weigh(self, held: _Held, request: _Request, head: int, *, model: str, ttl_s: int, now: int) -> None:
         """Tell the prices how much of this request stands as it stood in the last one, with folds and without."""
-        own = [xxhash.xxh3_64_intdigest(msgspec.json.encode(_unmarked(message))) for message in messages]
-        before, sizes_own, sizes_plain = held.hashes
-        alike = next((at for at, (old, new) in enumerate(zip(before, own, strict=False)) if old != new), min(len(before), len(own)))
+        chars = [len(each) for each in request.now]
+        own = list(zip(request.names, chars, strict=True))  # a fold makes a message shorter, so it is another one
+        alike = next((at for at, (old, new) in enumerate(zip(held.sent, own, strict=False)) if old != new), min(len(held.sent), len(own)))
+        plain = [len(each) for each in request.raw]
         window.weigh(
             held.weighing, held.state, own_chars=head + sum(chars), plain_chars=head + sum(plain),
-            same_own=head + sum(sizes_own[:alike]), same_plain=head + sum(sizes_plain), model=model, ttl_s=ttl_s, at_ns=now,
+            same_own=head + sum(chars[:alike]), same_plain=head + sum(held.plain), model=model, ttl_s=ttl_s, at_ns=now,
         )  # fmt: skip
-        held.hashes = (own, chars, plain)
+        held.sent, held.plain = own, plain
 
     def _of(self, name: str) -> _Held:
         name = _PLAIN.sub("_", name)[:120]
@@ -171,50 +151,89 @@ class Folding:
             os.fsync(stream.fileno())
         beside.replace(self.folder / f"{name}.json")
 
-    def _folder(self, messages: list[dict[str, Any]], session: str) -> Path:
+    def _folder(self, request: _Request, session: str) -> Path:
         """The folder of a session: what its hooks said, else what the client tells the model, else the user's own."""
         with suppress(OSError, msgspec.DecodeError):
             told = msgspec.json.decode((self.serving.places.run / "sessions" / f"{session}.json").read_bytes())
             if told.get("cwd") and Path(told["cwd"]).is_dir():
                 return Path(told["cwd"])
-        for message in messages[:4]:
-            found = _FOLDER.search(msgspec.json.encode(message).decode().replace("\\n", "\n"))
+        for raw in request.raw[:4]:
+            found = _FOLDER.search(raw.decode("utf-8", "replace").replace("\\n", "\n"))
             if found and Path(found[1].strip()).is_dir():
                 return Path(found[1].strip())
         return Path.home()
 
 
-def _replace(messages: list[dict[str, Any]], output: Output, text: str) -> None:
-    """Put a text in place of an output's, in the form in which it came; its marks stay."""
-    block = messages[output.message]["content"][output.block]
-    content = block["content"]
-    if isinstance(content, str):
-        block["content"] = text
-    else:
-        first = cast("list[dict[str, Any]]", content)
-        marks = [each["cache_control"] for each in first if "cache_control" in each]
-        block["content"] = [{"type": "text", "text": text, **({"cache_control": marks[-1]} if marks else {})}]
+@dataclass(slots=True)
+class _Request:
+    """A request's body as it came and as it will go: nothing but the messages that hold a fold is written anew.
+
+    top    its fields; raw  the messages as they came, now  as they will go, names  what tells each from another, said  what is in them.
+    known  messages with a fold in them as they were written for the request before: (message, block, fold's text) → message.
+    """
+
+    top: dict[str, msgspec.Raw]
+    raw: list[bytes]
+    now: list[bytes]
+    names: list[int]
+    said: list[Said]
+    known: dict[tuple[bytes, int, str], bytes]
+
+    @property
+    def model(self) -> str:
+        """Whom the client asks."""
+        return bytes(self.top.get("model", b"")).decode("utf-8", "replace").strip('"')
+
+    @property
+    def is_summary(self) -> bool:
+        """Whether the client asks for the summary of a compaction: then nothing new is folded."""
+        last = next((raw for raw, said in zip(reversed(self.raw), reversed(self.said), strict=True) if said.role == "user"), b"")
+        return any(mark in last[-20_000:] for mark in _SUMMARY)
+
+    def fold(self, output: Output, text: str) -> None:
+        """Put a text in place of an output's, in the form in which it came; marks stay."""
+        name = (self.now[output.message], output.block, text)
+        if name not in self.known:
+            self.known[name] = self._folded(*name)
+        self.now[output.message] = self.known[name]
+
+    def _folded(self, raw: bytes, place: int, text: str) -> bytes:
+        message = msgspec.json.decode(raw)
+        block = message["content"][place]
+        content = block["content"]
+        if isinstance(content, str):
+            block["content"] = text
+        else:
+            marks = [each["cache_control"] for each in content if "cache_control" in each]
+            block["content"] = [{"type": "text", "text": text, **({"cache_control": marks[-1]} if marks else {})}]
+        return msgspec.json.encode(message)
+
+    def written(self, data: bytes) -> bytes:
+        """The body to send; the very same bytes where nothing is folded."""
+        if self.now == self.raw:
+            return data
+        return msgspec.json.encode({**self.top, "messages": msgspec.Raw(b"[" + b",".join(self.now) + b"]")})
 
 
-def _unmarked(message: dict[str, Any]) -> dict[str, Any]:
-    """A message without its cache marks, which move on with every request and change nothing of what is cached."""
-    content = message.get("content")
-    if not isinstance(content, list):
-        return message
-    blocks = [
-        {name: value for name, value in cast("dict[str, Any]", block).items() if name != "cache_control"}
-        if isinstance(block, dict)
-        else block
-        for block in cast("list[Any]", content)
-    ]
-    return {**message, "content": blocks}
+def _read(data: bytes, held: _Held) -> _Request | None:
+    """Read a body; None for what is no conversation. Messages that were read for the request before are not read again."""
+    try:
+        top = _TOP.decode(data)
+        raw = [bytes(each) for each in _LIST.decode(top["messages"])]
+        names = [_alike(each) for each in raw]
+        known = held.known
+        said = [known.get(name) or window.said_in(_MESSAGE.decode(each)) for name, each in zip(names, raw, strict=True)]
+    except (msgspec.DecodeError, KeyError):  # the API will say what is wrong with it
+        return None
+    held.known = dict(zip(names, said, strict=True))
+    still = set(raw)
+    held.folded = {name: message for name, message in held.folded.items() if name[0] in still}
+    return _Request(top, raw, list(raw), names, said, held.folded)
 
 
-def _is_summary(messages: list[dict[str, Any]]) -> bool:
-    """Whether the client asks for the summary of a compaction: then nothing new is folded."""
-    last = next((message for message in reversed(messages) if message.get("role") == "user"), None)
-    text = msgspec.json.encode(last).decode() if last else ""
-    return any(mark in text[-20_000:] for mark in _SUMMARY)
+def _alike(message: bytes) -> int:
+    """What a message is told by: its bytes without its cache marks, which move on with every request."""
+    return xxhash.xxh3_64_intdigest(_MARK.sub(b"", message) if b'"cache_control"' in message else message)
 
 
 def _observed(output: Output, session: str, agent: str) -> Observation:
