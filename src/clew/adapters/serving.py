@@ -32,7 +32,7 @@ class Serving:
         self._opening = threading.Lock()
         self._engine: Engine | None = None
         self._failed: tuple[float, ClewError] | None = None
-        self._jobs: OrderedDict[str, Callable[[], object]] = OrderedDict()
+        self._jobs: OrderedDict[str, tuple[float, Callable[[], object]]] = OrderedDict()
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
         self._is_busy = self._is_closed = False
@@ -60,20 +60,25 @@ class Serving:
                 raise
             return SqliteStore(self.settings.database, is_read_only=True)
 
-    def later(self, key: str, job: Callable[[], object]) -> None:
-        """Do a job in the background, after those that wait. One that waits under the same key is replaced, in its place."""
+    def later(self, key: str, job: Callable[[], object], *, after_s: float = 0.0) -> None:
+        """Do a job in the background, not before `after_s`. One that waits under the same key is replaced, and waits anew.
+
+        What takes long waits until nobody is in a hurry: it would hold the interpreter that answers.
+        """
         with self._changed:
             if self._is_closed:
                 return
-            self._jobs[key] = job
+            self._jobs[key] = (time.monotonic() + after_s, job)
             if self._worker is None:
                 self._worker = threading.Thread(target=self._work, name="later", daemon=True)
                 self._worker.start()
             self._changed.notify_all()
 
     def settled(self, timeout_s: float) -> bool:
-        """Wait until no job is left, at most so long. Returns whether none is."""
+        """Have all waiting jobs done now, and wait until none is left, at most so long. Returns whether none is."""
         with self._changed:
+            self._jobs = OrderedDict((key, (0.0, job)) for key, (_, job) in self._jobs.items())
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._jobs and not self._is_busy, timeout_s)
 
     def problem(self, where: str, error: BaseException | str) -> None:
@@ -101,16 +106,24 @@ class Serving:
             self._engine = None
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._is_busy = False
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._jobs or self._is_closed)
-                if not self._jobs:
-                    return
-                key, job = self._jobs.popitem(last=False)
-                self._is_busy = True
+        while (found := self._next()) is not None:
+            key, job = found
             try:
                 job()
             except Exception as error:  # noqa: BLE001 - the reader of the journal sees it; the jobs behind it go on
                 self.problem(key.partition(":")[0], error)
+
+    def _next(self) -> tuple[str, Callable[[], object]] | None:
+        """The next job whose time has come, waited for; None when there will be none."""
+        with self._changed:
+            self._is_busy = False
+            self._changed.notify_all()
+            while True:
+                key, (due, job) = min(self._jobs.items(), key=lambda item: item[1][0], default=("", (0.0, None)))
+                if job is not None and due <= time.monotonic():
+                    del self._jobs[key]
+                    self._is_busy = True
+                    return key, job
+                if job is None and self._is_closed:
+                    return None
+                self._changed.wait(max(0.0, due - time.monotonic()) if job is not None else None)

@@ -34,6 +34,7 @@ EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; g
 PROMPT_DEADLINE_MS = 30.0  # of the search for a prompt: half of what a person may be kept waiting, less the way there and back
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
 SAME_PROMPT_S = 5.0  # a prompt that comes by both doors comes within this
+QUIET_S = 2.0  # what a turn leaves to be taken over waits so long, and anew with each turn: a person who types on is answered first. Guess
 WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
 COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
 SAID_CHARS_MAX = 1_500  # of the agent's last words; guess
@@ -228,7 +229,7 @@ class Doors:
         """Take over what the transcript holds, a session's subagents with it. The transcript itself is durable until then."""
         transcript, here = live.transcript, live.cwd
         if transcript and Path(transcript).is_file():
-            self.serving.later(f"ingest:{live.id}", lambda: self._ingest(transcript, here))
+            self.serving.later(f"ingest:{live.id}", lambda: self._ingest(transcript, here), after_s=0.0 if live.ended else QUIET_S)
 
     def _ingest(self, transcript: str, here: str) -> None:
         with self._reading:
@@ -306,7 +307,7 @@ class Doors:
         path = Path(os.path.normpath(Path(live.cwd) / file))
         if path.is_relative_to(root):
             name = path.relative_to(root).as_posix()
-            self.serving.later(f"update:{path}", lambda: self.serving.engine().update(root, [name]))
+            self.serving.later(f"update:{path}", lambda: self.serving.engine().update(root, [name]), after_s=QUIET_S)
 
     def _file_changed(self, payload: dict[str, Any], live: Live) -> Answer:
         file = str(payload.get("file_path") or payload.get("path") or "")

@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from clew.text.secrets import mask_text
 from clew.transcript import window
 from clew.transcript.window import Conversation, Fold, Output, Said, Weighing
 
+QUICK_S = 0.02  # of one conversation's last request; a thread costs it 3 to 5 ms at 1 MB (bench/inside)
 KEPT_MAX = 64  # conversations in memory; guess
 _SUMMARY = (b"CRITICAL: Respond with TEXT ONLY", b"create a detailed summary of")
 _FOLDER = re.compile(r"[Ww]orking directory: ([^\n\"\\]{1,1000})")
@@ -42,7 +44,8 @@ class _Held:
     sent: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     plain: list[int] = field(default_factory=list[int])
     known: dict[int, Said] = field(default_factory=dict[int, Said])
-    folded: dict[tuple[bytes, int, str], bytes] = field(default_factory=dict[tuple[bytes, int, str], bytes])
+    folded: dict[tuple[int, tuple[str, ...]], bytes] = field(default_factory=dict[tuple[int, tuple[str, ...]], bytes])
+    took_s: float = 1.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -63,15 +66,20 @@ class Folding:
         if not session:
             return data
         held = self._of(f"{session}{'-' + agent if agent else ''}")
+        started = time.perf_counter()
         with held.lock:
             request = _read(data, held)
-            return data if request is None else self._folded(data, request, held, session, agent, is_counting=is_counting)
+            sent = data if request is None else self._folded(data, request, held, session, agent, is_counting=is_counting)
+        held.took_s = time.perf_counter() - started
+        return sent
+
+    def is_quick(self, *, session: str, agent: str) -> bool:
+        """Whether the next request of a conversation will probably take less time than handing it to a thread is worth."""
+        return self._of(f"{session}{'-' + agent if agent else ''}").took_s < QUICK_S
 
     def _folded(self, data: bytes, request: _Request, held: _Held, session: str, agent: str, *, is_counting: bool) -> bytes:
         state, outputs = held.state, window.outputs_of(request.said)
-        for output in outputs:
-            if fold := state.folds.get(output.key):
-                request.fold(output, fold.text)
+        request.fold([(output, fold) for output in outputs if (fold := state.folds.get(output.key))])
         if is_counting:
             return request.written(data)
         ttl_s, model, now = window.ttl_of(bytes(request.top.get("system", b""))), request.model, time.time_ns()
@@ -82,8 +90,7 @@ class Folding:
             calls = sum(each.role == "assistant" for each in request.said)
             chars = [len(each) for each in request.now]
             wished = window.wishes(outputs, chars, state, held.weighing, calls=calls, head_chars=head, is_warm=is_warm, ttl_s=ttl_s)
-            for output, fold in self._kept(wished, held, request, session, agent):
-                request.fold(output, fold.text)
+            request.fold(self._kept(wished, held, request, session, agent))
         self._weigh(held, request, head, model=model, ttl_s=ttl_s, now=now)
         return request.written(data)
 
@@ -169,7 +176,7 @@ class _Request:
     """A request's body as it came and as it will go: nothing but the messages that hold a fold is written anew.
 
     top    its fields; raw  the messages as they came, now  as they will go, names  what tells each from another, said  what is in them.
-    known  messages with a fold in them as they were written for the request before: (message, block, fold's text) → message.
+    known  messages with a fold in them as they were written for the request before: (message, handles) → message.
     """
 
     top: dict[str, msgspec.Raw]
@@ -177,7 +184,7 @@ class _Request:
     now: list[bytes]
     names: list[int]
     said: list[Said]
-    known: dict[tuple[bytes, int, str], bytes]
+    known: dict[tuple[int, tuple[str, ...]], bytes]
 
     @property
     def model(self) -> str:
@@ -190,29 +197,38 @@ class _Request:
         last = next((raw for raw, said in zip(reversed(self.raw), reversed(self.said), strict=True) if said.role == "user"), b"")
         return any(mark in last[-20_000:] for mark in _SUMMARY)
 
-    def fold(self, output: Output, text: str) -> None:
-        """Put a text in place of an output's, in the form in which it came; marks stay."""
-        name = (self.now[output.message], output.block, text)
-        if name not in self.known:
-            self.known[name] = self._folded(*name)
-        self.now[output.message] = self.known[name]
-
-    def _folded(self, raw: bytes, place: int, text: str) -> bytes:
-        message = msgspec.json.decode(raw)
-        block = message["content"][place]
-        content = block["content"]
-        if isinstance(content, str):
-            block["content"] = text
-        else:
-            marks = [each["cache_control"] for each in content if "cache_control" in each]
-            block["content"] = [{"type": "text", "text": text, **({"cache_control": marks[-1]} if marks else {})}]
-        return msgspec.json.encode(message)
+    def fold(self, folds: Sequence[tuple[Output, Fold]]) -> None:
+        """Put texts in place of outputs, in the form in which these came; marks stay."""
+        by_message: dict[int, list[tuple[int, Fold]]] = {}
+        for output, fold in folds:
+            by_message.setdefault(output.message, []).append((output.block, fold))
+        for at, parts in by_message.items():
+            name = (self.names[at], tuple(fold.handle for _, fold in parts))
+            is_plain = self.now[at] is self.raw[at] and b'"cache_control"' not in self.raw[at]
+            if is_plain and name in self.known:
+                self.now[at] = self.known[name]
+                continue
+            self.now[at] = _with_folds(self.now[at], parts)
+            if is_plain:
+                self.known[name] = self.now[at]
 
     def written(self, data: bytes) -> bytes:
         """The body to send; the very same bytes where nothing is folded."""
         if self.now == self.raw:
             return data
         return msgspec.json.encode({**self.top, "messages": msgspec.Raw(b"[" + b",".join(self.now) + b"]")})
+
+
+def _with_folds(raw: bytes, parts: Sequence[tuple[int, Fold]]) -> bytes:
+    message = msgspec.json.decode(raw)
+    for place, fold in parts:
+        block = message["content"][place]
+        if isinstance(block["content"], str):
+            block["content"] = fold.text
+        else:
+            marks = [each["cache_control"] for each in block["content"] if "cache_control" in each]
+            block["content"] = [{"type": "text", "text": fold.text, **({"cache_control": marks[-1]} if marks else {})}]
+    return msgspec.json.encode(message)
 
 
 def _read(data: bytes, held: _Held) -> _Request | None:
@@ -226,8 +242,7 @@ def _read(data: bytes, held: _Held) -> _Request | None:
     except (msgspec.DecodeError, KeyError):  # the API will say what is wrong with it
         return None
     held.known = dict(zip(names, said, strict=True))
-    still = set(raw)
-    held.folded = {name: message for name, message in held.folded.items() if name[0] in still}
+    held.folded = {name: message for name, message in held.folded.items() if name[0] in held.known}
     return _Request(top, raw, list(raw), names, said, held.folded)
 
 

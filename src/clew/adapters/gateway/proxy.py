@@ -71,6 +71,8 @@ class Gateway:
         told = {name: value.decode("latin-1") for name, value in headers if name.startswith(b"x-claude-code-")}
         session, agent = told.get(b"x-claude-code-session-id", ""), told.get(b"x-claude-code-agent-id", "")
         try:
+            if self.folding.is_quick(session=session, agent=agent):
+                return self.folding.folded(body, session=session, agent=agent, is_counting=is_counting)
             return await asyncio.to_thread(self.folding.folded, body, session=session, agent=agent, is_counting=is_counting)
         except Exception as error:  # noqa: BLE001 - the journal tells of it; the request goes out as it came
             self.serving.problem("gateway", error)

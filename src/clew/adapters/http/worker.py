@@ -31,6 +31,9 @@ from clew.adapters.serving import Serving
 from clew.errors import ClewError
 from clew.settings import load
 
+# A request of a long conversation makes thousands of objects at once: by the usual thresholds each would have the heap looked through.
+GC_THRESHOLDS = (50_000, 20, 20)
+
 
 class Server(uvicorn.Server):
     """A server that can be asked to stop from its own routes, and that stops by itself when idle."""
@@ -80,6 +83,7 @@ def main(told: dict[str, object]) -> int:
     app.stop = server.stop
     sockets = [socket.socket(fileno=number) for number in told["sockets"]]  # type: ignore[attr-defined]
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     serving.later("open", partial(_open, serving))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(server, app, doors, sockets, settings.serve_idle_s))
