@@ -15,7 +15,7 @@ import pytest
 from clew.adapters.claude_code.plugin_files import SHIPPED
 from clew.adapters.http import start
 from clew.adapters.places import Places, address
-from tests.adapters.daemon import bearer, repository
+from tests.adapters.daemon import bearer, repository, until
 
 
 class Client:
@@ -95,8 +95,12 @@ def test_what_is_remembered_is_recalled_unfolded_explained_and_doubted_when_its_
     assert client.call("unfold", handle=f"[{handle}]")[0] == "add_one must stay pure, see OPS-7731"
     assert "true now" in client.call("explain", handle=handle)[0]
     (repo / "calc.py").write_text("def add_one(x):\n    print(x)\n    return x + 1\n")
-    client.call("recall", question="where is `add_one` in calc.py?", where="code")  # what it shows is read anew
-    assert "suspect: calc.py, which it cites, has changed" in client.call("explain", handle=handle)[0]
+
+    def is_doubted() -> bool:
+        client.call("recall", question="where is `add_one` in calc.py?", where="code")  # what it shows is read anew, once it is indexed
+        return "suspect: calc.py, which it cites, has changed" in client.call("explain", handle=handle)[0]
+
+    assert until(is_doubted)
 
 
 def test_an_answer_can_be_asked_for_by_lines(client: Client) -> None:

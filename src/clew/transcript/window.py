@@ -107,26 +107,39 @@ class Weighing:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """A call of a tool: its name, what was asked of it, the file that it names, and whether it reads all of that."""
+
+    tool: str = ""
+    asked: str = ""
+    path: str = ""
+    is_all: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What matters here of one message: whose it is, the calls in it, and the outputs that are text alone, no error, and long enough.
 
-    uses     (call id, tool, arguments); results  (place among the blocks, call id, text, key).
+    uses  by call id; results  (place among the blocks, call id, text, key).
     """
 
     role: str
-    uses: tuple[tuple[str, str, Mapping[str, Any]], ...] = ()
+    uses: tuple[tuple[str, Use], ...] = ()
     results: tuple[tuple[int, str, str, str], ...] = ()
 
 
 def said_in(message: Mapping[str, Any]) -> Said:
     """Read one message of a request."""
     content = message.get("content")
-    uses: list[tuple[str, str, Mapping[str, Any]]] = []
+    uses: list[tuple[str, Use]] = []
     results: list[tuple[int, str, str, str]] = []
     for place, block in enumerate(cast("list[Any]", content) if isinstance(content, list) else ()):
         told = _mapping(block)
         if told.get("type") == "tool_use":
-            uses.append((str(told.get("id")), str(told.get("name")), _mapping(told.get("input"))))
+            tool, inputs = str(told.get("name")), _mapping(told.get("input"))
+            path = str(inputs.get("file_path") or inputs.get("notebook_path") or "")
+            asked = command_line(inputs.get("command")) or f"{tool} {path}".strip()
+            uses.append((str(told.get("id")), Use(tool, asked, path, not (inputs.get("offset") or inputs.get("limit")))))
         elif told.get("type") == "tool_result" and not told.get("is_error"):
             text = text_of(told.get("content"))
             if text is not None and len(text) >= SHORT_CHARS:
@@ -137,47 +150,39 @@ def said_in(message: Mapping[str, Any]) -> Said:
 
 def outputs_of(messages: Sequence[Said]) -> list[Output]:
     """Return the outputs of tools in a conversation, in order, each with what has become of it since."""
-    calls: dict[str, tuple[int, str, Mapping[str, Any]]] = {}
-    number = 0
+    calls: dict[str, tuple[int, Use]] = {}
+    later: dict[str, list[tuple[int, Use]]] = {}
     last: dict[str, str] = {}
+    number = 0
     for message in messages:
         number += message.role == "assistant"
-        calls.update((call_id, (number, tool, inputs)) for call_id, tool, inputs in message.uses)
-        last.update((key.partition(":")[2], call_id) for _, call_id, _, key in message.results)
-    later = _touches(calls)
+        for call_id, use in message.uses:
+            calls[call_id] = (number, use)
+            if use.path:
+                later.setdefault(use.path, []).append((number, use))
+        for _, call_id, _, key in message.results:
+            last[key.partition(":")[2]] = call_id
     return [_told(at, result, calls, later, last) for at, message in enumerate(messages) for result in message.results]
-
-
-def _touches(calls: Mapping[str, tuple[int, str, Mapping[str, Any]]]) -> dict[str, list[tuple[int, str, bool]]]:
-    """Path → (number, tool, whether all of it was read) of the calls that touched it, in order."""
-    later: dict[str, list[tuple[int, str, bool]]] = {}
-    for number, tool, inputs in calls.values():
-        path = _path(inputs)
-        if path:
-            later.setdefault(path, []).append((number, tool, not (inputs.get("offset") or inputs.get("limit"))))
-    return later
 
 
 def _told(
     at: int,
     result: tuple[int, str, str, str],
-    calls: Mapping[str, tuple[int, str, Mapping[str, Any]]],
-    later: Mapping[str, Sequence[tuple[int, str, bool]]],
+    calls: Mapping[str, tuple[int, Use]],
+    later: Mapping[str, Sequence[tuple[int, Use]]],
     last: Mapping[str, str],
 ) -> Output:
     place, call_id, text, key = result
-    number, tool, inputs = calls.get(call_id, (0, "", {}))
-    path = _path(inputs)
-    after = [each for each in later.get(path, ()) if each[0] > number] if path else []
+    number, use = calls.get(call_id, (0, Use()))
+    after = [each for each in later[use.path] if each[0] > number] if use.path else []
     ended = ""
     if last[key.partition(":")[2]] != call_id:
         ended = "the same came again"
-    elif tool == "Read" and any(how == "Read" and is_all for _, how, is_all in after):
+    elif use.tool == "Read" and any(other.tool == "Read" and other.is_all for _, other in after):
         ended = "read again"
-    elif tool == "Read" and any(how in _EDITING for _, how, _ in after):
+    elif use.tool == "Read" and any(other.tool in _EDITING for _, other in after):
         ended = "edited later"
-    asked = command_line(inputs.get("command")) or f"{tool} {path}".strip()
-    return Output(at, place, call_id, tool, asked, path, text, number, after[-1][0] if after else number, ended, key)
+    return Output(at, place, call_id, use.tool, use.asked, use.path, text, number, after[-1][0] if after else number, ended, key)
 
 
 def wishes(
@@ -298,10 +303,6 @@ def text_of(content: object) -> str | None:
             return None
         parts.append(str(cast("dict[str, Any]", block).get("text") or ""))
     return "\n".join(parts)
-
-
-def _path(inputs: Mapping[str, Any]) -> str:
-    return str(inputs.get("file_path") or inputs.get("notebook_path") or "")
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
