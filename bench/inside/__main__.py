@@ -50,12 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = ("--repo", repo.name) if repo != REPOSITORY else ()
     source = provenance(("python", "-m", "bench.inside", *words, "--parts", given.parts), PACKAGES)
     parts: dict[str, Callable[[Path], list[dict[str, Any]]]] = {"hooks": hooks, "gateway": gateway, "daemon": daemon}
-    result: dict[str, Any] = {"name": source.name, **source.as_json(), "repository": repo.name, "rows": []}
+    result: dict[str, Any] = {
+        "name": source.name,
+        **source.as_json(),
+        "repository": "clew" if repo == REPOSITORY else repo.name,
+        "rows": [],
+    }
     for name in given.parts.split(","):
         result["rows"] += parts[name](repo)
-        write_result(given.results / f"{source.name}-{repo.name}.json", result)
+        write_result(given.results / f"{source.name}-{result['repository']}.json", result)
         text = table(result)
-        (given.results / f"{source.name}-{repo.name}.md").write_text(text, encoding="utf-8")
+        (given.results / f"{source.name}-{result['repository']}.md").write_text(text, encoding="utf-8")
     print(text)
     return 0
 
