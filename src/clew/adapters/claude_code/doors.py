@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from clew.adapters.claude_code import statusline
 from clew.adapters.claude_code.observe import call_of, edited_file, result_of, text_in, with_text
@@ -32,6 +32,7 @@ CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and 
 HAND_OFF_TOKENS, NEW_SESSION_TOKENS, STEER_TOKENS = 1_200, 900, 400
 EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
 PROMPT_DEADLINE_MS = 30.0  # of the search for a prompt: half of what a person may be kept waiting, less the way there and back
+PROMPT_WITHIN_MS = 100.0  # a prompt that is answered by then is answered in time: as `clew.adapters.http.app.WITHIN_S`
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
 SAME_PROMPT_S = 5.0  # a prompt that comes by both doors comes within this
 QUIET_S = 2.0  # what a turn leaves to be taken over waits so long, and anew with each turn: a person who types on is answered first. Guess
@@ -73,29 +74,46 @@ class Doors:
         self.sessions.keep(live)
         return said
 
-    def mod(self, door: str, payload: dict[str, Any]) -> dict[str, Any]:
+    def mod(self, door: str, payload: dict[str, Any], *, client_pid: int | None = None) -> dict[str, Any]:
         """Answer a call of the mod; {} to doors that are not known."""
         doors = {"hello": self._hello, "prompt": self._mod_prompt, "append": self._mod_append, "compact": self._mod_compact}
         if door not in doors or not payload.get("session_id"):
             return {}
-        live = self.sessions.of(payload)
+        live = self.sessions.of(payload, client_pid=client_pid)
         live.mod_at = time.time()
         said = doors[door](payload, live)
         self.sessions.keep(live)
         return said
+
+    def undelivered(self, name: str, payload: dict[str, Any], answer: Answer) -> None:
+        """Take note that an answer has reached nobody: a hand-off is given with the next prompt, and nothing stands in the window."""
+        live = self.sessions.of(payload)
+        if name == "SessionStart":
+            live.owed = context_of(answer)
+        elif name in ("UserPromptSubmit", "prompt"):
+            live.owed, live.owed_given = live.owed_given or live.owed, ""
+            live.seen = [handle for handle in live.seen if handle not in live.added]
+            live.late += 1
+            live.told = Told("prompt", why="its search took longer than a prompt may wait")
+        elif name in ("PostToolUse", "append"):
+            live.saved_tokens -= live.saved_last
+            live.reduced -= 1 if live.saved_last else 0
+        live.added, live.saved_last = [], 0
+        self.sessions.keep(live)
 
     def statusline(self, payload: dict[str, Any]) -> str:
         """Return the client's status line, and remember what the client says of its window."""
         live = self.sessions.of(payload)
         live.window = statusline.window_of(payload) or live.window
         self.sessions.keep(live)
-        return statusline.line(live)
+        return statusline.line(live, self.serving.trouble())
 
     def status(self, path: str) -> dict[str, Any]:
         """Return the sessions of the repository that holds `path`, of all for "", the latest first."""
         root = str(workspace_of(Path(path))[1]) if path else ""
         here = [live for live in self.sessions.all() if not root or (live.cwd and str(workspace_of(Path(live.cwd))[1]) == root)]
-        return {"sessions": [statusline.as_json(live) for live in here]}
+        trouble = self.serving.trouble()
+        return {"sessions": [statusline.as_json(live, trouble) for live in here], "trouble": trouble}
 
     def alive_clients(self) -> list[int]:
         """Return the pids of clients whose sessions have not ended."""
@@ -242,12 +260,17 @@ class Doors:
     def _prompted(self, payload: dict[str, Any], live: Live) -> Answer:
         if live.mod_at or payload.get("agent_id"):
             return {}
-        packet = self._attend(live, str(payload.get("prompt") or ""))
-        return {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": packet.text}} if packet else {}
+        text = self._beside_prompt(live, str(payload.get("prompt") or ""))
+        return {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": text}} if text else {}
 
     def _mod_prompt(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
-        packet = self._attend(live, str(payload.get("prompt") or ""))
-        return {"context": packet.text if packet else None}
+        return {"context": self._beside_prompt(live, str(payload.get("prompt") or "")) or None}
+
+    def _beside_prompt(self, live: Live, prompt: str) -> str:
+        """What is added to a prompt: a hand-off that the session's start could not give in time, and what bears on the prompt."""
+        owed, live.owed, live.owed_given = live.owed, "", live.owed
+        packet = self._attend(live, prompt)
+        return "\n\n".join(part for part in (owed, packet.text if packet else "") if part)
 
     def _attend(self, live: Live, prompt: str) -> Packet | None:
         """What is worth adding to a prompt, once; None for nothing."""
@@ -263,8 +286,12 @@ class Doors:
             session=live.id, seen=live.seen, deadline_ms=PROMPT_DEADLINE_MS,
         )  # fmt: skip
         why = "bears on the prompt" if packet.entries else "nothing was worth its tokens"
-        live.told = told_of("prompt", packet, (time.perf_counter() - started) * 1000, why)
-        live.seen.extend(entry.handle for entry in packet.entries)
+        took_ms = (time.perf_counter() - started) * 1000
+        live.told = told_of("prompt", packet, took_ms, why)
+        if took_ms < PROMPT_WITHIN_MS:
+            live.late = 0
+        live.added = [entry.handle for entry in packet.entries]
+        live.seen.extend(live.added)
         return packet if packet.entries else None
 
     # -- Tools --------------------------------------------------------------------------------------
@@ -293,7 +320,8 @@ class Doors:
         if not arrived.handle:
             return ""
         live.seen.append(arrived.handle)
-        live.saved_tokens += max(0, self._count(text) - self._count(arrived.text))
+        live.saved_last = max(0, self._count(text) - self._count(arrived.text))
+        live.saved_tokens += live.saved_last
         live.reduced += 1
         return arrived.text
 
@@ -364,6 +392,12 @@ class Doors:
 
     def _hello(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:  # noqa: ARG002  every door is asked in one way
         return {"is_ready": True}
+
+
+def context_of(answer: Answer) -> str:
+    """The text that a hook's answer adds to the window, "" for none."""
+    said = answer.get("hookSpecificOutput") if isinstance(answer, dict) else None
+    return str(cast("dict[str, object]", said).get("additionalContext") or "") if isinstance(said, dict) else ""
 
 
 def _lacks_hand_off(transcript: Path) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -25,7 +26,8 @@ import msgspec
 
 import clew
 from clew.adapters.claude_code import plugin_files
-from clew.adapters.places import Places, address
+from clew.adapters.http import certificate
+from clew.adapters.places import Address, Places, address
 from clew.errors import ClewError, NotReadable, UsageError
 
 SCOPES = ("user", "project", "local")
@@ -102,16 +104,23 @@ class Installer:
 
     # -- init ---------------------------------------------------------------------------------------
 
-    def install(self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str = "") -> Done:
+    def install(
+        self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str = "", extra_certificates: str = "",
+        has_mods: bool = False,
+    ) -> Done:  # fmt: skip
         """Set the client up. Every file is read and understood before the first is written.
 
         base_url  whom the client asks now, by its environment; "" for its default.
+        extra_certificates  the file of those that the client trusts now, by its environment; "" for none.
+        has_mods  the client runs mods, and then loads fewer hooks.
         Raises NotOurs, NotReadable, UsageError.
         """
         if with_gateway and target.scope == "project":
             raise UsageError("--gateway names this machine and a token, and project settings are shared\nhint: use --scope local or user")
-        edits = self._edits(target, with_statusline=with_statusline, with_gateway=with_gateway, base_url=base_url)
-        files = plugin_files.rendered(self.places) if not self.is_dry else {}
+        edits = self._edits(
+            target, with_statusline=with_statusline, with_gateway=with_gateway, base_url=base_url, others=extra_certificates
+        )
+        files = plugin_files.rendered(self.places, has_mods=has_mods) if not self.is_dry else {}
         cache = target.client / "plugins" / "cache" / plugin_files.NAME / plugin_files.NAME / clew.__version__
         if not self.is_dry:
             plugin_files.write(self.places, plugin_files.folder(self.places), files)
@@ -129,7 +138,7 @@ class Installer:
         return self.done
 
     def _edits(
-        self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str
+        self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str, others: str
     ) -> dict[Path, tuple[dict[str, Any], list[list[str]], str]]:
         """The new contents of each file of the client, the places in them that are ours, and what that does."""
         values: dict[Path, dict[str, Any]] = {}
@@ -171,29 +180,36 @@ class Installer:
         allowed = _strings(_mapping(read_object(target.settings).get("permissions")).get("allow"))
         if plugin_files.TOOLS_RULE not in allowed:
             put(target.settings, ["permissions", "allow"], [*allowed, plugin_files.TOOLS_RULE], "allowed its five tools")
-        self._put_own(target, put, with_statusline=with_statusline, with_gateway=with_gateway, base_url=base_url)
+        self._put_own(target, put, with_statusline=with_statusline, with_gateway=with_gateway, base_url=base_url, others=others)
         return {path: (values[path], ours[path], ", ".join(does for does in what[path] if does)) for path in values}
 
-    def _put_own(self, target: Target, put: Any, *, with_statusline: bool, with_gateway: bool, base_url: str) -> None:
+    def _put_own(self, target: Target, put: Any, *, with_statusline: bool, with_gateway: bool, base_url: str, others: str) -> None:
         own = read_object(target.own)
+        asks = str(_mapping(own.get("env")).get("ANTHROPIC_BASE_URL") or "")
         if with_statusline:
             command = shlex.join([*plugin_files.shim(self.places), "statusline"])
             found = _mapping(own.get("statusLine")).get("command") or _mapping(
                 read_object(target.client / "settings.json").get("statusLine")
             ).get("command")
-            if found in (None, command) or "clew_hook.py" in str(found):
+            if found in (None, command) or "clew_hook" in str(found):
                 put(target.own, ["statusLine"], {"type": "command", "command": command}, "set the status line")
             else:
                 self.done.notes.append(f"another status line is set and was left: to have clew's, set statusLine.command to {command}")
-        if with_gateway:
+        if with_gateway or is_gateway(asks):
             where = address(self.places)
-            url = f"http://127.0.0.1:{where.port}/gateway/{where.token}"
-            before = str(_mapping(own.get("env")).get("ANTHROPIC_BASE_URL") or base_url)
-            if before and before != url:
+            url = gateway_url(where)
+            before = asks or base_url
+            if before and not is_gateway(before):
                 if not self.is_dry:
                     (self.places.run / "upstream").write_text(before + "\n", "utf-8")
                 self.done.notes.append(f"the gateway asks {before}, whom the client asked before")
             put(target.own, ["env", "ANTHROPIC_BASE_URL"], url, "sent the client's requests through the gateway")
+            trusted = str(_mapping(own.get("env")).get("NODE_EXTRA_CA_CERTS") or others)
+            if trusted not in ("", str(self.places.trusted)) and not self.is_dry:
+                self.places.others.write_bytes(Path(trusted).read_bytes())
+            put(target.own, ["env", "NODE_EXTRA_CA_CERTS"], str(self.places.trusted), "had it trust the gateway's certificate")
+            if not self.is_dry:
+                certificate.trust(self.places)
 
     def _installed(self, target: Target, known: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The client's list of where the plugin is installed, with this scope."""
@@ -318,6 +334,16 @@ class Installer:
         beside.write_bytes(data)
         beside.chmod(mode)
         beside.replace(real)
+
+
+def gateway_url(where: Address) -> str:
+    """Return the base URL by which the client asks through the gateway: TLS, so that nothing is said to a stranger who has the port."""
+    return f"https://127.0.0.1:{where.port}/gateway/{where.gateway}"
+
+
+def is_gateway(url: str) -> bool:
+    """Whether a base URL is that of a gateway of clew's, of this release or of one before."""
+    return re.fullmatch(r"https?://127\.0\.0\.1:\d+/gateway/[0-9a-f]{64}", url) is not None
 
 
 def manifest(places: Places) -> Manifest:

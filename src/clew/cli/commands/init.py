@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from clew.cli import output
 from clew.cli.open import folder, opened
 from clew.cli.options import FOLDER, example, json_option
-from clew.settings import claude_code_home, client_base_url, load, workspace_of
+from clew.settings import claude_code_home, client_base_url, client_certificates, load, workspace_of
 
 SCOPES = ("user", "project", "local")
 SCOPE_HELP = "Whose settings of Claude Code enable it: yours everywhere, this repository's for everybody, this repository's for you."
@@ -43,6 +44,7 @@ def command(
     Every file of the client that is touched is kept as it was, and `clew uninstall` puts it back byte for byte. Calling it
     again refreshes what it did.
     """
+    from clew.adapters.claude_code.client import has_mods
     from clew.adapters.claude_code.install import Installer, Target
     from clew.adapters.http import start
     from clew.adapters.places import Places
@@ -60,7 +62,10 @@ def command(
         indexed = f"indexed {root}: {output.counted(done.report.read + done.report.unchanged, 'file')} in {done.seconds:.1f} s"
     if not is_dry:
         places.make()
-    did = installer.install(target, with_statusline=not without_statusline, with_gateway=with_gateway, base_url=client_base_url())
+    did = installer.install(
+        target, with_statusline=not without_statusline, with_gateway=with_gateway, base_url=client_base_url(),
+        extra_certificates=client_certificates(), has_mods=has_mods(shutil.which("claude")),
+    )  # fmt: skip
     steps = [*([indexed] if indexed else []), *did.did]
     if not is_dry:
         start.stop(places)  # one that runs may be of another release
