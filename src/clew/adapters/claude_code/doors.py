@@ -10,6 +10,7 @@ import hashlib
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -33,11 +34,13 @@ HAND_OFF_TOKENS, NEW_SESSION_TOKENS, STEER_TOKENS = 1_200, 900, 400
 EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
 PROMPT_DEADLINE_MS = 30.0  # of the search for a prompt: half of what a person may be kept waiting, less the way there and back
 PROMPT_WITHIN_MS = 100.0  # a prompt that is answered by then is answered in time: as `clew.adapters.http.app.WITHIN_S`
+LATE_MAX, LATE_REST_S = 3, 120.0  # prompts in a row that were too slow; then none is asked for so long: guesses
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
 SAME_PROMPT_S = 5.0  # a prompt that comes by both doors comes within this
 QUIET_S = 2.0  # what a turn leaves to be taken over waits so long, and anew with each turn: a person who types on is answered first. Guess
 WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
 COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
+PREPARED_MAX = 32  # hand-offs that are held ready, of some kilobytes each; guess
 SAID_CHARS_MAX = 1_500  # of the agent's last words; guess
 CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`
 SHORT_CHARS = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
@@ -51,6 +54,7 @@ class Doors:
         self.serving = serving
         self.sessions = Sessions(serving.places.run / "sessions")
         self._attended: dict[str, tuple[str, float]] = {}
+        self._prepared: OrderedDict[tuple[str, int, int, int], str] = OrderedDict()
         self._reading = threading.Lock()  # a transcript is taken over by one at a time: two would each begin where the last one ended
         self._hooks: dict[str, Callable[[dict[str, Any], Live], Answer]] = {
             "SessionStart": self._start,
@@ -93,7 +97,7 @@ class Doors:
         elif name in ("UserPromptSubmit", "prompt"):
             live.owed, live.owed_given = live.owed_given or live.owed, ""
             live.seen = [handle for handle in live.seen if handle not in live.added]
-            live.late += 1
+            live.late, live.late_at = live.late + 1, time.time()
             live.told = Told("prompt", why="its search took longer than a prompt may wait")
         elif name in ("PostToolUse", "append"):
             live.saved_tokens -= live.saved_last
@@ -123,7 +127,7 @@ class Doors:
 
     def _start(self, payload: dict[str, Any], live: Live) -> Answer:
         source = str(payload.get("source") or "startup")
-        live.ended = ""
+        live.ended, live.is_started = "", True
         if source in ("startup", "resume") and time.time() - live.mod_at > MOD_TRUSTED_S:
             live.mod_at = 0.0  # another client may have resumed it, one that has no mods
         if source in ("clear", "compact"):
@@ -170,12 +174,10 @@ class Doors:
         """The state of a session as one hook may say it, "" for none."""
         if not transcript or not Path(transcript).is_file():
             return ""
-        engine, started, settings = self.serving.engine(), time.perf_counter(), self.serving.settings
+        started = time.perf_counter()
         head = f"{HAND_OFF_MARK}: {whose}. {_BACK}\n\n"
         for share in (1.0, 0.7, 0.4):  # a hook's context is limited in characters, a packet in tokens
-            limit = int(budget * share)
-            with self._reading:
-                body = engine.hand_off(transcript, budget_tokens=limit, tokenizer=settings.tokenizer, path=Path(live.cwd))
+            body = self._state_of(transcript, live.cwd, int(budget * share))
             if not body.strip():
                 return ""
             if len(head) + len(body) <= CONTEXT_CHARS_MAX:
@@ -183,6 +185,24 @@ class Doors:
                 live.told = Told("hand-off", self._count(body), 1, {"state": self._count(body)}, round(took, 1), whose)
                 return head + body
         return ""
+
+    def _state_of(self, transcript: str, cwd: str, budget: int) -> str:
+        """The state of a session's work within a budget, as it was prepared where nothing was said since."""
+        about = Path(transcript).stat()
+        key = (transcript, budget, about.st_size, about.st_mtime_ns)
+        with self._reading:
+            if key not in self._prepared:
+                engine, tokenizer = self.serving.engine(), self.serving.settings.tokenizer
+                self._prepared[key] = engine.hand_off(transcript, budget_tokens=budget, tokenizer=tokenizer, path=Path(cwd))
+                while len(self._prepared) > PREPARED_MAX:
+                    self._prepared.popitem(last=False)
+            return self._prepared[key]
+
+    def _prepare(self, transcript: str, cwd: str) -> None:
+        """Make a session's hand-offs ready: whoever compacts, clears or resumes it waits for them."""
+        for budget in (HAND_OFF_TOKENS, STEER_TOKENS):
+            if Path(transcript).is_file():
+                self._state_of(transcript, cwd, budget)
 
     def _session_before(self, live: Live, *, is_cleared: bool) -> Path | None:
         """The transcript of the session before: of a cleared one that of the same client, else the latest of the repository."""
@@ -252,6 +272,7 @@ class Doors:
     def _ingest(self, transcript: str, here: str) -> None:
         with self._reading:
             done = self.serving.engine().ingest([Path(transcript)], repo=Path(here))
+        self._prepare(transcript, here)
         for problem in done.problems:
             self.serving.problem("ingest", problem)
 
@@ -268,9 +289,18 @@ class Doors:
 
     def _beside_prompt(self, live: Live, prompt: str) -> str:
         """What is added to a prompt: a hand-off that the session's start could not give in time, and what bears on the prompt."""
+        if not live.is_started:  # the hook of its start was not answered: the machine was too slow, or the daemon not there
+            live.is_started = True
+            self.serving.later(f"owe:{live.id}", lambda: self._owe(live))
         owed, live.owed, live.owed_given = live.owed, "", live.owed
         packet = self._attend(live, prompt)
         return "\n\n".join(part for part in (owed, packet.text if packet else "") if part)
+
+    def _owe(self, live: Live) -> None:
+        """Have what a new session's start would have handed over given with its next prompt. A session that has a transcript was resumed."""
+        if not live.owed and not (live.transcript and Path(live.transcript).is_file()):
+            live.owed = self._from_before(live, "startup")
+            self.sessions.keep(live)
 
     def _attend(self, live: Live, prompt: str) -> Packet | None:
         """What is worth adding to a prompt, once; None for nothing."""
@@ -278,6 +308,9 @@ class Doors:
         before = self._attended.get(live.id)
         self._attended[live.id] = (digest, now)
         if not live.cwd or (before and before[0] == digest and now - before[1] < SAME_PROMPT_S):
+            return None
+        if live.late >= LATE_MAX and time.time() - live.late_at < LATE_REST_S:
+            live.told = Told("prompt", why="the last ones were too slow, so this one was not asked")
             return None
         started = time.perf_counter()
         settings = self.serving.settings
@@ -357,9 +390,7 @@ class Doors:
         """What the client's own summary must keep, as further instructions for it: plain text, which is all that it reads here."""
         if not live.transcript or not Path(live.transcript).is_file():
             return ""
-        engine, settings = self.serving.engine(), self.serving.settings
-        with self._reading:
-            state = engine.hand_off(live.transcript, budget_tokens=STEER_TOKENS, tokenizer=settings.tokenizer, path=Path(live.cwd))
+        state = self._state_of(live.transcript, live.cwd, STEER_TOKENS)
         if not state.strip():
             return ""
         return f"Keep in the summary, word for word:\n\n{state}"

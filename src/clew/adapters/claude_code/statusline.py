@@ -52,7 +52,7 @@ def as_json(live: Live, trouble: str = "") -> dict[str, Any]:
     told, window = live.told, live.window
     return {
         "session": live.id, "cwd": live.cwd, "ended": live.ended, "at": int(live.at), "has_mod": bool(live.mod_at),
-        "line": line(live, trouble),
+        "is_owed": bool(live.owed), "line": line(live, trouble),
         "saved_tokens": live.saved_tokens, "reduced": live.reduced,
         "window": {
             "tokens": window.tokens, "limit_tokens": window.limit_tokens, "cache_hits": window.cache_hits, "is_warm": window.is_warm,

@@ -34,7 +34,6 @@ WITHIN_S = {
     "hook/UserPromptSubmit": 0.1, "mod/prompt": 0.1, "hook/PostToolUse": 0.25, "mod/append": 0.25, "statusline": 0.25,
 }  # fmt: skip
 WITHIN_OTHER_S = 1.0
-ANSWERS_WITHIN_S = 0.1  # a daemon whose answers take no longer is well: what a prompt may take
 
 Answer = dict[str, Any] | str
 
@@ -97,12 +96,11 @@ class App:
             await self.routes(scope, receive, send)
         finally:
             self.under_way -= 1
-            took, self.asked_at = time.monotonic() - self.asked_at, time.monotonic()
-            if took < ANSWERS_WITHIN_S:
-                self.answers()
+            self.asked_at = time.monotonic()
+            self.answers()
 
     def answers(self) -> None:
-        """Take away the note of a shim that it was not answered: the daemon answers again."""
+        """Take away the note of a shim that it was not answered: a daemon that comes to an end with a question is slow, and not ill."""
         with suppress(OSError):  # there is none, which is the rule
             self.serving.places.fault.unlink()
 
@@ -185,6 +183,7 @@ class App:
             return
         if missed is not None:
             self.threads.submit(missed, ended.result())
+        self.answers()
         if took > 1:
             print(f"{name} took {took:.1f} s", flush=True)  # noqa: T201 - the daemon's log
 

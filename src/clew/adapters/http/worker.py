@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def main(told: dict[str, object]) -> int:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     serving.later("open", partial(_open, serving))
+    serving.later("load", _load)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(private, loopback, app, doors, sockets, settings.serve_idle_s))
     serving.close()
@@ -149,6 +151,16 @@ def _open(serving: Serving) -> None:
         serving.engine()
     except ClewError as error:
         serving.problem("store", error)
+
+
+def _load() -> None:
+    """Import what the first prompt, output and compaction would wait for, and read its tables."""
+    for name in ("clew.retrieval.compact", "clew.retrieval.files", "clew.retrieval.worth", "clew.transcript.handoff"):
+        import_module(name)
+    from clew.transcript.reduce.arrival import arriving  # lazy: so that the daemon answers before
+    from clew.transcript.reduce.known import Given  # lazy: likewise
+
+    arriving("nothing happened here\n" * 100, Given())
 
 
 def _mcp(serving: Serving, doors: Doors) -> ASGIApp:
