@@ -129,11 +129,16 @@ class Place:
         head = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"]
         return Session([str(self.program), *head, *words], self.repo, self.env(url, **more))
 
-    def owes(self) -> bool:
-        """Whether a session still has to be given a hand-off, which was not ready in time."""
-        told = self.clew("status", "--json", check=False)
-        running = (json.loads(told.stdout).get("running") or {}) if told.returncode == 0 else {}
-        return any(each["is_owed"] for each in running.get("sessions", []))
+    def owes(self, within_s: float = 20.0) -> bool:
+        """Whether a session still has to be given a hand-off that was not ready in time; waits for one that is being made."""
+        end = time.monotonic() + within_s
+        while self.daemon() and time.monotonic() < end:
+            told = self.clew("status", "--json", check=False)
+            running = (json.loads(told.stdout).get("running") or {}) if told.returncode == 0 else {}
+            if any(each["is_owed"] for each in running.get("sessions", [])[:1]):
+                return True
+            time.sleep(0.3)  # it is made in the daemon, which tells nobody when it is ready
+        return False
 
     def daemon(self) -> dict[str, int]:
         """The pids of the daemon: `pid` and `worker`; {} where none runs."""

@@ -55,6 +55,7 @@ class Doors:
         self.sessions = Sessions(serving.places.run / "sessions")
         self._attended: dict[str, tuple[str, float]] = {}
         self._prepared: OrderedDict[tuple[str, int, int, int], str] = OrderedDict()
+        self._preparing = threading.Lock()
         self._reading = threading.Lock()  # a transcript is taken over by one at a time: two would each begin where the last one ended
         self._hooks: dict[str, Callable[[dict[str, Any], Live], Answer]] = {
             "SessionStart": self._start,
@@ -127,7 +128,7 @@ class Doors:
 
     def _start(self, payload: dict[str, Any], live: Live) -> Answer:
         source = str(payload.get("source") or "startup")
-        live.ended, live.is_started = "", True
+        live.ended, live.is_started, live.owed = "", True, ""
         if source in ("startup", "resume") and time.time() - live.mod_at > MOD_TRUSTED_S:
             live.mod_at = 0.0  # another client may have resumed it, one that has no mods
         if source in ("clear", "compact"):
@@ -190,7 +191,7 @@ class Doors:
         """The state of a session's work within a budget, as it was prepared where nothing was said since."""
         about = Path(transcript).stat()
         key = (transcript, budget, about.st_size, about.st_mtime_ns)
-        with self._reading:
+        with self._preparing:
             if key not in self._prepared:
                 engine, tokenizer = self.serving.engine(), self.serving.settings.tokenizer
                 self._prepared[key] = engine.hand_off(transcript, budget_tokens=budget, tokenizer=tokenizer, path=Path(cwd))
@@ -270,9 +271,9 @@ class Doors:
             self.serving.later(f"ingest:{live.id}", lambda: self._ingest(transcript, here), after_s=0.0 if live.ended else QUIET_S)
 
     def _ingest(self, transcript: str, here: str) -> None:
+        self._prepare(transcript, here)
         with self._reading:
             done = self.serving.engine().ingest([Path(transcript)], repo=Path(here))
-        self._prepare(transcript, here)
         for problem in done.problems:
             self.serving.problem("ingest", problem)
 
@@ -297,7 +298,7 @@ class Doors:
         return "\n\n".join(part for part in (owed, packet.text if packet else "") if part)
 
     def _owe(self, live: Live) -> None:
-        """Have what a new session's start would have handed over given with its next prompt. A session that has a transcript was resumed."""
+        """Have what a new session's start would have handed over given with its next prompt. One that has a transcript was resumed."""
         if not live.owed and not (live.transcript and Path(live.transcript).is_file()):
             live.owed = self._from_before(live, "startup")
             self.sessions.keep(live)
