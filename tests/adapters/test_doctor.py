@@ -62,6 +62,10 @@ def change(path: Path, edit: Callable[[dict[str, object]], object]) -> None:
     path.write_text(json.dumps(told))
 
 
+def place_of(patient: Patient) -> Path:
+    return hooks_of(patient).parent.parent / "clew_place.py"
+
+
 def hooks_of(patient: Patient) -> Path:
     return plugin_files.folder(patient.places) / "clew" / "hooks" / "hooks.json"
 
@@ -73,7 +77,7 @@ BREAKS: dict[str, tuple[Callable[[Patient], object], str]] = {
     "another release": (lambda p: change(p.settings.home / "installed.json", lambda told: told.update(version="0.0.1")), "rendered by clew 0.0.1"),
     "plugin gone": (lambda p: hooks_of(p).unlink(), "is gone, or empty"),
     "place of another": (
-        lambda p: hooks_of(p).write_text(hooks_of(p).read_text().replace(str(p.places.socket), "/elsewhere/serve.sock")),
+        lambda p: place_of(p).write_text(place_of(p).read_text().replace(str(p.places.socket), "/elsewhere/serve.sock")),
         "asks at another place",
     ),
     "readable by others": (lambda p: hooks_of(p).chmod(0o644), "others can read"),

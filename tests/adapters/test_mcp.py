@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -22,7 +23,8 @@ class Client:
 
     def __init__(self, places: Places, repo: Path, *command: str) -> None:
         plugin_files.write(places, plugin_files.folder(places), plugin_files.rendered(places))
-        words = [*plugin_files.shim(places, "clew_mcp"), *command]
+        run = f"import sys; sys.path.insert(0, {str(plugin_files.folder(places) / 'clew')!r}); import clew_mcp; clew_mcp.run(sys.argv[1:])"
+        words = [sys.executable, "-I", "-S", "-c", run, str(places.socket), *command]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=repo)
         self.number = 0
 

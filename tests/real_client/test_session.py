@@ -64,14 +64,23 @@ def test_no_model_is_asked_beyond_what_the_client_asks_itself(done: Run, without
     assert kinds[0] == kinds[1]
 
 
-def test_a_summary_is_steered_where_the_client_has_no_mods(done: Run, version: str) -> None:
+def test_after_a_compaction_the_state_stands_once_in_the_window(done: Run, without: Run, version: str) -> None:
+    """Also where the client has no mods and summarises: neither its instructions nor what it shows of the hook repeat the state."""
     asked = [each for each in done.asked if each.kind == "compact"]
     if has_mods(version):
         assert asked == []
-        return
-    assert len(asked) == 1
-    steered = words(Asked("compact", {"messages": asked[0].body["messages"][-1:]}, {}, 0.0))
-    assert all(planted in steered for planted in PLANTED.values())
+    else:
+        [before] = [each for each in without.asked if each.kind == "compact"]
+        assert len(asked) == 1
+        assert prompt_of(asked[0]) == prompt_of(before)
+    window = done.windows["after compaction"]
+    assert window.count("# Where the work stands") == 1
+    assert "clew_hook" not in window
+
+
+def prompt_of(asked: Asked) -> str:
+    """The words with which the client asks for a summary."""
+    return words(Asked("compact", {"messages": asked.body["messages"][-1:]}, {}, 0.0))
 
 
 def test_what_was_sent_stays_sent(done: Run) -> None:

@@ -122,7 +122,8 @@ def _plugin(patient: Patient) -> Iterator[Finding]:
             "hooks that are commands fail, and nothing starts the daemon",
             "clew init",
         )
-    if str(patient.places.socket) not in str(hooks):
+    place = folder / plugin_files.NAME / "clew_place.py"
+    if not place.is_file() or repr(str(patient.places.socket)) not in place.read_text("utf-8"):
         yield Finding("plugin", "it asks at another place than the daemon listens", "no hook is answered", "clew init")
     scopes = _enabled(patient)
     if not any(scopes.values()):

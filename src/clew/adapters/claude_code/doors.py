@@ -30,7 +30,7 @@ Answer = dict[str, Any] | str
 CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and puts a longer one into a file
 # Guess. Only the state is handed over, not the lines behind it: beside the client's own summary, and in a window that was cleared on
 # purpose, a handle is enough; and all of it is written to the cache anew.
-HAND_OFF_TOKENS, NEW_SESSION_TOKENS, STEER_TOKENS = 1_200, 900, 400
+HAND_OFF_TOKENS, NEW_SESSION_TOKENS = 1_200, 900
 EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
 PROMPT_DEADLINE_MS = 30.0  # of the search for a prompt: half of what a person may be kept waiting, less the way there and back
 PROMPT_WITHIN_MS = 100.0  # a prompt that is answered by then is answered in time: as `clew.adapters.http.app.WITHIN_S`
@@ -201,7 +201,7 @@ class Doors:
 
     def _prepare(self, transcript: str, cwd: str) -> None:
         """Make a session's hand-offs ready: whoever compacts, clears or resumes it waits for them."""
-        for budget in (HAND_OFF_TOKENS, STEER_TOKENS):
+        for budget in (HAND_OFF_TOKENS, NEW_SESSION_TOKENS):
             if Path(transcript).is_file():
                 self._state_of(transcript, cwd, budget)
 
@@ -388,13 +388,13 @@ class Doors:
     # -- Compaction ---------------------------------------------------------------------------------
 
     def _before_compaction(self, payload: dict[str, Any], live: Live) -> Answer:  # noqa: ARG002  every hook is asked in one way
-        """What the client's own summary must keep, as further instructions for it: plain text, which is all that it reads here."""
-        if not live.transcript or not Path(live.transcript).is_file():
-            return ""
-        state = self._state_of(live.transcript, live.cwd, STEER_TOKENS)
-        if not state.strip():
-            return ""
-        return f"Keep in the summary, word for word:\n\n{state}"
+        """Nothing: the state is handed over once, after the compaction; what is said here would stand in the window a second time.
+
+        It is prepared meanwhile, while the client asks its model for a summary.
+        """
+        transcript, here = live.transcript, live.cwd
+        self.serving.later(f"prepare:{live.id}", lambda: self._prepare(transcript, here))
+        return ""
 
     def _mod_compact(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
         """Our own messages for the window after a compaction; None, so that the client summarises, where there is too little to tell."""

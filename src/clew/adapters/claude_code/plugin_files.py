@@ -28,14 +28,14 @@ def folder(places: Places) -> Path:
 
 
 def shim(places: Places, module: str = "clew_hook") -> list[str]:
-    """Return the command line of a script of the plugin, up to and with the daemon's socket: a bare interpreter.
+    """Return the command line of a script of the plugin: a bare interpreter that imports it, so that its byte-code is kept.
 
-    The script is imported, so that its byte-code is kept. Where it is gone, nothing is done and the exit code is 0: with Python's own, 2,
-    a session that still has these hooks would have each of its prompts refused.
+    Where it is gone, nothing is done and the exit code is 0: with Python's own, 2, a session that still has these hooks would have each of
+    its prompts refused. Short, because the client shows it.
     """
     plugin = str(folder(places) / NAME)
-    code = f"import sys\nsys.path.insert(0, {plugin!r})\ntry: import {module}\nexcept ImportError: sys.exit(0)\n{module}.run(sys.argv[1:])"
-    return [sys.executable, "-I", "-S", "-c", code, str(places.socket)]
+    code = f"import sys\nsys.path.insert(0, {plugin!r})\ntry: import {module}\nexcept ImportError: pass\nelse: {module}.run()"
+    return [sys.executable, "-I", "-S", "-c", code]
 
 
 def rendered(places: Places, *, has_mods: bool = False) -> dict[str, bytes]:
@@ -46,9 +46,8 @@ def rendered(places: Places, *, has_mods: bool = False) -> dict[str, bytes]:
     """
     address(places)
     start = command(places, is_detached=True)
-    words = {"@VERSION@": [clew.__version__], "@PYTHON@": [sys.executable], "@SOCKET@": [str(places.socket)], "@START@": start}
-    for name in ("hook", "mcp", "relay"):
-        words[f"@RUN_{name.upper()}@"] = [shim(places, f"clew_{name}")[4]]
+    words = {"@VERSION@": clew.__version__, "@PYTHON@": sys.executable}
+    words |= {f"@RUN_{name.upper()}@": shim(places, f"clew_{name}")[4] for name in ("hook", "mcp")}
     files: dict[str, bytes] = {}
     for path in sorted(SHIPPED.rglob("*")):
         if not path.is_file() or "__pycache__" in path.parts:
@@ -59,9 +58,10 @@ def rendered(places: Places, *, has_mods: bool = False) -> dict[str, bytes]:
         elif name.endswith(".json"):
             data = _json(_filled(json.loads(data), words))
         elif name.endswith(".js"):
-            relay = [*shim(places, "clew_relay"), *start]
-            data = data.replace(b'"@RELAY@"', json.dumps(relay).encode())
+            data = data.replace(b'"@RELAY@"', json.dumps(shim(places, "clew_relay")).encode())
         files[name] = data
+    about = "Place: where the daemon of this data folder listens, and what starts it. Written by `clew init`."
+    files[f"{NAME}/clew_place.py"] = f'"""{about}"""\n\nSOCKET = {str(places.socket)!r}\nSTART = {start!r}\n'.encode()
     files[f"{NAME}/tools.json"] = _json(
         {"server": {"name": NAME, "version": clew.__version__}, "instructions": INSTRUCTIONS, "tools": listed()}
     )
@@ -103,15 +103,12 @@ def of_plugin(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name.removeprefix(f"{NAME}/"): data for name, data in files.items() if name.startswith(f"{NAME}/")}
 
 
-def _filled(value: Any, words: dict[str, list[str]]) -> Any:
-    """The value with each string that is one of the words replaced; in a list by as many as it stands for."""
+def _filled(value: Any, words: dict[str, str]) -> Any:
+    """The value with each string that is one of the words replaced."""
     if isinstance(value, str):
-        return words.get(value, [value])[0]
+        return words.get(value, value)
     if isinstance(value, dict):
         return {key: _filled(each, words) for key, each in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        filled: list[Any] = []
-        for each in cast("list[Any]", value):
-            filled.extend(words[each] if isinstance(each, str) and each in words else [_filled(each, words)])
-        return filled
+        return [_filled(each, words) for each in cast("list[Any]", value)]
     return value

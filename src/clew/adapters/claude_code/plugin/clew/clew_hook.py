@@ -1,9 +1,10 @@
 """Hook: hand what Claude Code says on standard input to clew's daemon, and print what the daemon answers.
 
-    python -I -S -c 'RUN' SOCKET ROUTE [COMMAND...]      (RUN imports this module, or does nothing where it is gone)
+    python -I -S -c 'RUN' ROUTE      (RUN imports this module, or does nothing where it is gone)
 
-Where nobody listens, COMMAND starts the daemon. Whatever happens it exits with 0 and within the route's time, so that the session goes
-on; what was missed is a line in `problems.jsonl` beside the socket, for `clew doctor`. Only the status line says it at once.
+`clew_place` beside this file says where the daemon listens and what starts it. Whatever happens it exits with 0 and within the route's
+time, so that the session goes on; what was missed is a line in `problems.jsonl` beside the socket, for `clew doctor`. Only the status
+line says it at once.
 """
 
 import posix
@@ -35,8 +36,15 @@ def _status(path, reason):
     return f"clew off: {short.get(why, why)} (clew doctor says more)".encode()
 
 
-def run(arguments):
-    """Run `main`; the session goes on whatever it raises, and `clew doctor` tells of it."""
+def run(arguments=None):
+    """Run `main` with the route that was named; the session goes on whatever it raises, and `clew doctor` tells of it.
+
+    arguments  of `main`, in place of those of `clew_place`.
+    """
+    if arguments is None:
+        import clew_place  # lazy: rendered beside this file, and not needed by who names its own
+
+        arguments = (clew_place.SOCKET, *sys.argv[1:], *clew_place.START)
     try:
         main(*arguments)
     except Exception as error:

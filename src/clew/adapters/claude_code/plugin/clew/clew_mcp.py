@@ -1,6 +1,6 @@
 """MCP over standard input and output: what is always the same is answered here, and calls of tools are handed to clew's daemon.
 
-    python -I -S -c 'RUN' SOCKET [COMMAND...]
+    python -I -S -c 'RUN'      (RUN imports this module, or does nothing where it is gone)
 
 The client waits for a server's first answers before its first request, and the daemon's own take a second when it has just started; so
 they stand ready in `tools.json` beside this file. One JSON-RPC message a line; each call is one request of its own, so that a daemon that
@@ -93,6 +93,10 @@ def _error(name, code, message):
     return json.dumps({"jsonrpc": "2.0", "id": name, "error": {"code": code, "message": message}}).encode()
 
 
-def run(arguments):
-    """Run `main` until the client closes standard input."""
+def run(arguments=None):
+    """Run `main` until the client closes standard input. `arguments` stand in place of those of `clew_place`."""
+    if arguments is None:
+        import clew_place  # lazy: rendered beside this file, and not needed by who names its own
+
+        arguments = (clew_place.SOCKET, *clew_place.START)
     main(*arguments)

@@ -1,6 +1,6 @@
 """Relay: what the mod asks, handed on to clew's daemon within the time that each question may take.
 
-    python -I -S -c 'RUN' SOCKET [COMMAND...]
+    python -I -S -c 'RUN'      (RUN imports this module, or does nothing where it is gone)
 
 The mod can ask over a Unix socket and cannot give a question up: a daemon that hangs would hold the client for half a minute. So it asks
 this process, which it starts with the session, over a socket beside the daemon's. It prints that socket's path in one line, answers each
@@ -95,8 +95,12 @@ def read(over):
     return lines[0].split(" ")[1].lstrip("/"), b"".join(parts)
 
 
-def run(arguments):
-    """Run `main` until the client ends."""
+def run(arguments=None):
+    """Run `main` until the client ends. `arguments` stand in place of those of `clew_place`."""
+    if arguments is None:
+        import clew_place  # lazy: rendered beside this file, and not needed by who names its own
+
+        arguments = (clew_place.SOCKET, *clew_place.START)
     try:
         main(*arguments)
     finally:
