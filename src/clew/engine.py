@@ -21,7 +21,8 @@ import msgspec
 import numpy as np
 
 from clew.codebase import TREE, stamp_of
-from clew.errors import NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownPath, UnknownRecord, UsageError
+from clew.codebase.private import refusal
+from clew.errors import NoRepository, NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
 from clew.records import (
@@ -219,7 +220,10 @@ class Engine:
     # -- write and update -----------------------------------------------------------------------
 
     def index(self, path: Path, *, progress: Progress | None = None) -> Indexed:
-        """Bring the index of the repository that holds `path` up to date. Raises NotReadable for what is no folder."""
+        """Bring the index of the repository that holds `path` up to date.
+
+        Raises NotReadable for what is no folder, NoRepository for a home folder and for folders of the system.
+        """
         from clew.codebase import tree  # lazy: a question needs no parser
 
         started = time.perf_counter()
@@ -228,6 +232,8 @@ class Engine:
         if not path.is_dir():
             raise NotReadable(str(path), "is a file", "name the folder of a repository")
         key, root = workspace_of(path)
+        if refused := refusal(root):
+            raise NoRepository(str(root), refused)
         self.store.open_workspace(key, str(root))
         states = {state.source: state for prefix in ("file:", TREE) for state in self.store.sources(key, prefix)}
         report = tree.Report()
@@ -314,11 +320,13 @@ class Engine:
     def update(self, path: Path, names: Iterable[str]) -> Totals:
         """Read these files of the repository at `path` again, and nothing else: what an editor or a hook calls.
 
-        names  relative to the repository's root; a file that is gone is retired.
+        names  relative to the repository's root; a file that is gone is retired. Nothing is read where `index` refuses.
         """
         from clew.codebase import tree  # lazy: a question needs no parser
 
         key, root = workspace_of(path)
+        if refusal(root):
+            return Totals()
         self.store.open_workspace(key, str(root))
         known = [state.source.removeprefix("file:") for state in self.store.sources(key, "file:")]
         totals = accept(self.store, key, tree.named_changes(root, list(names), known, embedder=self.settings.embedder))

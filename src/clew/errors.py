@@ -154,6 +154,13 @@ class NotReadable(ClewError):
         super().__init__(f"{path}: {reason}" + (f"\nhint: {hint}" if hint else ""))
 
 
+class NoRepository(NotReadable):
+    """A folder is no repository that may be indexed: a home folder, or one of the system."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason, "name the folder of a repository, or start the session in one")
+
+
 class CompressionOff(UsageError):
     """Nobody chose a model that compresses, so nothing is sent anywhere."""
 

@@ -249,7 +249,7 @@ def test_without_git_the_ignore_files_still_hold(repository: Path, monkeypatch: 
 
     found = scan(repository)
 
-    assert paths(found) == [".gitignore", "a.py", "src/b.py"]
+    assert paths(found) == ["a.py", "src/b.py"]
     assert "git is not installed" in found.problems[0]
 
 

@@ -13,8 +13,10 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from clew.adapters import places
+from clew.codebase.private import refusal
 from clew.engine import Engine
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.settings import Settings
@@ -31,11 +33,15 @@ TROUBLES: tuple[tuple[type[ClewError], str], ...] = (
 
 
 class Serving:
-    """The settings, the engine and the later work of one daemon. Safe with threads."""
+    """The settings, the engine and the later work of one daemon. Safe with threads.
+
+    refused  why folders that a session was held in are not indexed, by their path.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.places = places.Places(settings.home)
+        self.refused: dict[str, str] = {}
         self._opening = threading.Lock()
         self._engine: Engine | None = None
         self._failed: tuple[float, ClewError] | None = None
@@ -98,6 +104,13 @@ class Serving:
                 self._worker = threading.Thread(target=self._work, name="later", daemon=True)
                 self._worker.start()
             self._changed.notify_all()
+
+    def index_later(self, root: Path) -> None:
+        """Have a repository indexed in the background. A folder that is no repository is passed over, and `refused` says why."""
+        if why := refusal(root):
+            self.refused[str(root)] = why
+        else:
+            self.later(f"index:{root}", lambda: self.engine().index(root))
 
     def settled(self, timeout_s: float) -> bool:
         """Have all waiting jobs done now, and wait until none is left, at most so long. Returns whether none is."""

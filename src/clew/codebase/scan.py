@@ -3,7 +3,8 @@
 `scan` lists: git is asked first, because it knows what is ignored; where there is no git, a walk reads
 the `.gitignore` files itself. Nothing is opened but those. `classify` judges one file by its name, its
 size and its first bytes. Links are never followed, so loops cannot happen and nothing outside the
-folder is read. Names that are not UTF-8 keep their bytes as surrogate escapes: `os.fsencode` gives
+folder is read. Files that hold credentials by their names are left out (`private`), and of hidden files
+all that git does not track. Names that are not UTF-8 keep their bytes as surrogate escapes: `os.fsencode` gives
 them back, and opening such a path works.
 """
 
@@ -25,6 +26,7 @@ from pathspec import GitIgnoreSpec
 from clew.codebase import stamp_of
 from clew.codebase.languages import LANGUAGES, language_of
 from clew.codebase.languages.drafts import words
+from clew.codebase.private import is_hidden, is_secret
 from clew.errors import NotReadable
 
 HEAD_BYTES = 8_192  # what `classify` wants to see of a file: one page of a disk, some 200 lines
@@ -49,7 +51,7 @@ class Reason(StrEnum):
     HUGE = "huge"
 
 
-Skip = Literal["symlink", "unreadable", "special", "submodule", "repository", "missing"]
+Skip = Literal["symlink", "unreadable", "special", "submodule", "repository", "missing", "secret", "hidden"]
 
 _ALWAYS_HIDDEN = frozenset((".git", ".hg", ".svn", ".jj", ".bzr"))
 
@@ -106,11 +108,13 @@ def scan(root: Path) -> Scan:
     if not stat.S_ISDIR(mode):
         raise NotReadable(str(root), "expected a folder, found a file", "name the folder of a repository")
     problems: list[str] = []
-    names = _git_names(root, problems)
     skipped: Counter[Skip] = Counter()
+    names = _git_names(root, skipped, problems)
     found = _walked(root, skipped, problems) if names is None else _statused(os.fsencode(root), names, skipped, problems)
     files = sorted(found, key=lambda file: file.path)
-    return Scan(tuple(files), dict(sorted(skipped.items())), tuple(sorted(problems)), names is not None)
+    return Scan(
+        tuple(files), {reason: count for reason, count in sorted(skipped.items()) if count}, tuple(sorted(problems)), names is not None
+    )
 
 
 def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -122,10 +126,13 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=GIT_TIMEOUT_S, check=False)
 
 
-def _git_names(root: Path, problems: list[str]) -> list[bytes] | None:
-    """Return what git lists below a folder, None if git cannot say: no work tree, no git, no permission, no answer."""
+def _git_names(root: Path, skipped: Counter[Skip], problems: list[str]) -> list[bytes] | None:
+    """Return what git lists below a folder, less what is hidden and not tracked.
+
+    None if git cannot say: no work tree, no git, no permission, no answer.
+    """
     try:
-        listed = _git(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+        listed = _git(root, "ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard", "--deduplicate")
     except FileNotFoundError:
         problems.append("git is not installed: .gitignore files were read, but not git's own exclude lists")
         return None
@@ -137,9 +144,11 @@ def _git_names(root: Path, problems: list[str]) -> list[bytes] | None:
         if said and "not a git repository" not in said[0]:
             problems.append(f"git refused: {said[0][:200]}; the folder was walked instead")
         return None
-    names = [name for name in listed.stdout.split(b"\0") if name]
-    if not names and _is_ignored_by_outer(root):
+    tagged = [name for name in listed.stdout.split(b"\0") if name]
+    if not tagged and _is_ignored_by_outer(root):
         return None
+    names = [name[2:] for name in tagged if not (name.startswith(b"? ") and is_hidden(_path(name[2:])))]
+    skipped["hidden"] += len(tagged) - len(names)
     return names
 
 
@@ -156,6 +165,9 @@ def _statused(root: bytes, names: Iterable[bytes], skipped: Counter[Skip], probl
     is_plain_folder: dict[bytes, bool] = {b"": True}
     prefix = root + b"/"
     for name in names:
+        if is_secret(_path(name)):
+            skipped["secret"] += 1
+            continue
         folder, _, _ = name.rpartition(b"/")
         if not (is_plain_folder.get(folder) if folder in is_plain_folder else _is_plain(prefix, folder, is_plain_folder)):
             skipped["symlink"] += 1
@@ -230,8 +242,12 @@ def _walked(root: Path, skipped: Counter[Skip], problems: list[str]) -> Iterator
             name = folder + b"/" + child.name if folder else child.name
             if os.fsdecode(child.name) in _ALWAYS_HIDDEN:
                 continue
-            if child.is_symlink():
+            if child.name.startswith(b"."):
+                skipped["hidden"] += 1
+            elif child.is_symlink():
                 skipped["symlink"] += 1
+            elif is_secret(_path(name)):
+                skipped["secret"] += 1
             elif child.is_dir(follow_symlinks=False):
                 if not _is_ignored(_path(name) + "/", rules):
                     todo.append((name, rules))

@@ -23,6 +23,7 @@ from clew.codebase import TREE, stamp_of
 from clew.codebase.facts import Import
 from clew.codebase.imports import PathIndex, roots_of
 from clew.codebase.parse import parse
+from clew.codebase.private import is_hidden, is_secret
 from clew.codebase.remember import BY, digest_of, language_in, name_only, read_note, remember, source_of
 from clew.codebase.scan import HEAD_BYTES, Reason, classify, scan
 from clew.pool import isolated, spread
@@ -135,10 +136,14 @@ def changes(
 def named_changes(root: Path, names: Sequence[str], known: Iterable[str], *, embedder: str = "") -> Iterator[Delta]:
     """Yield a Delta for each named file, as it is now; one that is gone is retired.
 
+    Files that hold credentials, and hidden ones that are not indexed already, are passed over: see `private`.
+
     known  every path that is indexed, for resolving imports. When a file comes or goes, the imports of others that
            lead to it are found by the next whole run.
     """
-    everything = sorted({*known, *names})
+    indexed = set(known)
+    names = [name for name in names if not is_secret(name) and (name in indexed or not is_hidden(name))]
+    everything = sorted({*indexed, *names})
     paths = PathIndex(everything, _roots(root, everything))
     for name in names:
         full = root / name

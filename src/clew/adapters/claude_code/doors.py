@@ -111,7 +111,10 @@ class Doors:
         live = self.sessions.of(payload)
         live.window = statusline.window_of(payload) or live.window
         self.sessions.keep(live)
-        return statusline.line(live, self.serving.trouble())
+        return statusline.line(live, self.serving.trouble() or self._refused(live))
+
+    def _refused(self, live: Live) -> str:
+        return "not indexed here" if live.cwd and str(workspace_of(Path(live.cwd))[1]) in self.serving.refused else ""
 
     def status(self, path: str) -> dict[str, Any]:
         """Return the sessions of the repository that holds `path`, of all for "", the latest first."""
@@ -134,7 +137,7 @@ class Doors:
         if source in ("clear", "compact"):
             live.seen = []
         root = workspace_of(Path(live.cwd))[1]
-        self.serving.later(f"index:{root}", lambda: self.serving.engine().index(root))
+        self.serving.index_later(root)
         text = {"compact": self._after_compaction, "resume": self._on_resume}.get(source, self._from_before)(live, source)
         said: dict[str, Any] = {"hookEventName": "SessionStart"}
         if text:
@@ -382,7 +385,7 @@ class Doors:
         if folder and Path(folder).is_dir():
             live.cwd = folder
             root = workspace_of(Path(folder))[1]
-            self.serving.later(f"index:{root}", lambda: self.serving.engine().index(root))
+            self.serving.index_later(root)
         return {}
 
     # -- Compaction ---------------------------------------------------------------------------------

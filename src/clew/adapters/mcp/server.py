@@ -84,5 +84,5 @@ class _Application:
         engine = self.serving.engine()
         key, root = workspace_of(here)
         if engine.store.source(key, "tree") is None and not engine.store.sources(key, "file:"):
-            self.serving.later(f"index:{root}", lambda: self.serving.engine().index(root))
+            self.serving.index_later(root)
         return tool.answer(engine, here, self.serving.settings.tokenizer, given)
