@@ -56,7 +56,7 @@ def test_ignored_files_are_left_out(folder: Path) -> None:
 
     found = scan(folder)
 
-    assert paths(found) == [".gitignore", "a.py", "only/top.txt", "src/.gitignore", "src/deep/d.py", "src/keep.log"]
+    assert paths(found) == ["a.py", "only/top.txt", "src/deep/d.py", "src/keep.log"]
     assert found.is_git == (folder / ".git").exists()
     assert found.problems == ()
 
