@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -266,13 +267,13 @@ def _read_all(
     read = work or _read_batch
     at = 0
     while at < len(batches):
-        done = spread(read, batches[at:], workers, start=_start_reader, given=given)
         try:
-            for deltas in done:
-                yield from zip(batches[at], deltas, strict=True)
-                at += 1
+            with closing(spread(read, batches[at:], workers, start=_start_reader, given=given)) as done:
+                for deltas in done:
+                    yield from zip(batches[at], deltas, strict=True)
+                    at += 1
         except BrokenProcessPool:
-            # Some batch under way killed its process, not always the oldest: that one is read apart, then all go on.
+            # This batch killed its process: it is read apart, then all go on.
             yield from zip(batches[at], _read_apart(read, batches[at], given), strict=True)
             at += 1
 
