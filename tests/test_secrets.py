@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 from credential_forms import Form, credentials, harmless, inside_json, left_over
@@ -12,35 +13,52 @@ from hypothesis import strategies as st
 
 from clew.text.secrets import mask, mask_lines, mask_text
 
-UNMASKED_MAX, HARMLESS_MASKED_MAX = 3, 1  # of 160 forms and of 119 look-alikes
-PLACES = {"plain": str, "inside JSON": inside_json, "inside JSON twice": lambda text: inside_json(inside_json(text))}
+SEEDS = (12, 13)
+UNMASKED_OF_150_MAX, HARMLESS_MASKED_OF_100_MAX = 3, 1
+PLACES: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "inside JSON": inside_json,
+    "inside JSON twice": lambda text: inside_json(inside_json(text)),
+}
 
 
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_credentials_are_masked(place) -> None:
-    missed = [form for form in credentials() if left_over(form, mask_text(place(form.text)))]
+def test_credentials_are_masked(place: Callable[[str], str], seed: int) -> None:
+    forms = credentials(seed)
+    missed = [form for form in forms if left_over(form, mask_text(place(form.text)))]
 
-    assert len(missed) <= UNMASKED_MAX, [form.source for form in missed]
+    assert len(forms) >= 150
+    assert len(missed) * 150 <= UNMASKED_OF_150_MAX * len(forms), [form.source for form in missed]
 
 
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_what_looks_like_a_credential_and_is_none_stays(place) -> None:
-    masked = [form for form in harmless() if mask_text(place(form.text)) != place(form.text)]
+def test_what_looks_like_a_credential_and_is_none_stays(place: Callable[[str], str], seed: int) -> None:
+    forms = harmless(seed)
+    masked = [form for form in forms if mask_text(place(form.text)) != place(form.text)]
 
-    assert len(masked) <= HARMLESS_MASKED_MAX, [form.source for form in masked]
+    assert len(forms) >= 100
+    assert len(masked) * 100 <= HARMLESS_MASKED_OF_100_MAX * len(forms), [form.source for form in masked]
 
 
 @pytest.mark.parametrize("form", credentials(), ids=lambda form: form.source[:40])
-def test_what_stands_around_a_credential_stays(form: Form) -> None:
-    """Line ends too, so line numbers stay true; and JSON stays JSON with the same fields."""
-    before, _, after = form.text.partition(form.secret)
-    masked = mask_text(form.text)
-
-    assert masked.count("\n") == form.text.count("\n")
-    if "PRIVATE KEY" not in form.text and masked != form.text:
-        assert masked.startswith(before[: max(0, len(before) - 60)])
-        assert masked.endswith(after[60:])
+def test_lines_and_json_stay_as_they_are_around_a_credential(form: Form) -> None:
+    assert mask_text(form.text).count("\n") == form.text.count("\n")
     assert list(json.loads(mask_text(inside_json(form.text)))) == ["type", "text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("curl -u bob:hunter2!x https://example.com", "curl -u bob:[masked:curl-user] https://example.com"),
+        ("redis://:hunter2!x@cache:6379/0", "redis://:[masked:url-password]@cache:6379/0"),
+        ('{"user": "bob", "password": "hunter2!x"}', '{"user": "bob", "password": "[masked:password]"}'),
+        ("PGPASSWORD=hunter2x psql -h db", "PGPASSWORD=[masked:password] psql -h db"),
+    ],
+)
+def test_what_stands_around_a_credential_stays(text: str, expected: str) -> None:
+    assert mask_text(text) == expected
 
 
 def test_the_same_credential_has_one_typed_placeholder_and_another_one_another() -> None:

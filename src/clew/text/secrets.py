@@ -33,6 +33,7 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 MARK = b"[masked:"
 VENDOR_ENTROPY_MIN = 2.8  # bits a character of what follows an issuer's words; 32 hex digits have 3.2 or more in 99 of 100 draws
 STRONG_CHARS_MIN = 16
+MASK_CHARS_MAX = 80  # of a placeholder
 BEHIND_BYTES = 200  # before a word, that a rule may look at
 AHEAD_BYTES = 12_000  # behind it; the longest form
 _ROUNDS_MAX = 64  # each masks more; a guard, two are enough
@@ -47,18 +48,19 @@ _TOKEN = re.compile(rb"QUOTE|EDGE|BREAK")
 # Behind the word of a name: the rest of the name, what assigns, the value.
 _ASSIGNED = rb"""(?P<rest>[\w-]{0,40})(?P<close>QUOTE?)\]?
 (?:
-   (?::[ \t]*[A-Za-z_][\w.\[\]|? ]{0,30}?)?[ \t]{0,12}(?P<joint>=>|:=|\?=|\|\|=|=(?![=~>])|:(?![:=]))[ \t]{0,12}    # also `password: str = "x"`
+   :[ \t]*[&A-Za-z_\[][\w.\[\]|?&<>' ]{0,30}?[ \t]{0,4}=(?![=~>])[ \t]{0,4}(?=[bBrRuUfFL]{0,2}QUOTE)    # `password: str = "x"`
+ | [ \t]{0,12}(?P<joint>=>|:=|\?=|\|\|=|=(?![=~>])|:(?![:=]))[ \t]{0,12}
  | (?P<comma>,)[ \t]{0,3}(?=QUOTE)
  | [ \t,]{0,3}(?:BREAK[ \t]{0,20})?(?:QUOTE)?value(?:QUOTE)?[ \t]{0,3}[:=][ \t]{0,3}   # <add key="x" value="y"/>, name: x, value: y
  | (?P<tag>>)
 )
-(?:[A-Za-z]{1,2}(?=["']))?
+(?:[bBrRuUfFL@]{1,2}(?=["'])|[&!][\w!./-]{1,40}[ \t]+)?
 (?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,500})(?=QUOTE|\\*[nr]|[\r\n]|\Z)
  | (?P<bare>[^\s"'`,;(){}\[\]<>$\\&|#%][^\s"'`,;(){}\[\]<>\\&|]{3,4000}))"""
 # `--password x`, `ENV API_TOKEN x`, `configure set aws_secret_access_key x`: a space is what assigns.
 _SPACED = rb"""(?P<rest>[\w-]{0,40})[ \t]+(?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,300})(?=QUOTE)|(?P<bare>[^\s"'`,;(){}\[\]<>$\\|&-][^\s"'`,;(){}\[\]<>\\|&]{3,2000}))"""
 _SPACED_BEHIND = re.compile(
-    rb"(?:(?:^|[\s\"'`\[(,=])-{1,2}[\w-]{0,40}|\b(?:ENV|ARG|setx|setenv|configure[ \t]+set|config[ \t]+set)[ \t]+[\w.:/-]{0,60})$"
+    rb"(?:(?:^|[\s\"'`\[(,=])-{1,2}[\w-]{0,40}|(?:\b|\\n)(?:ENV|ARG|setx|setenv|set[ \t]+-\w+|configure[ \t]+set|config[ \t]+set)[ \t]+[\w.:/-]{0,60})$"
 )
 _PLACEHOLDER = re.compile(
     rb"""(?ix)^[\[<{$%@*>,)\]&]|^\d{4}-\d\d-\d\dT|\.(?:pem|json|ya?ml|txt|py|[jt]sx?|key|crt|cer|p12|jks|env|toml|cfg|ini|log|html?|css|md|png|t?gz|zip|go|rs|java)$|
@@ -70,9 +72,11 @@ _PLACEHOLDER = re.compile(
     ^sha(?:1|256|384|512)[:-]|0{8}|1234567890$|^abc123$|^-+BEGIN"""
 )
 _NAME = re.compile(rb"(?:[A-Za-z]+\d{0,4}|\d{1,10}|v\d+\w{0,6})?")
-_CODE_NAME = re.compile(rb"[A-Za-z_][\w]*(?:(?:\.|->|::)[A-Za-z_]\w*)+[!?]?|(?:self|this|cls|req|res|ctx|config|settings|args|opts|os)\b.*", re.DOTALL)
+_CODE_NAME = re.compile(
+    rb"[A-Za-z_][\w]*(?:(?:\.|->|::)[A-Za-z_]\w*)+[!?]?|(?:self|this|cls|req|res|ctx|config|settings|args|opts|os)\b.*", re.DOTALL
+)
 _TYPE = re.compile(
-    rb"(?i:u?int|float|utf|sha|base|md|bytes?|vec|array|str(?:ing)?|option(?:al)?|u|i|f|big|bool)_?-?\d.*|[A-Z][a-z]+\d{0,3}(?:Array|Type|String|Key)\w*"
+    rb"(?i:u?int|float|utf|sha|base|md|bytes?|vec|array|str(?:ing)?|option(?:al)?|u|i|f|big|bool)_?-?\d\w{0,12}(?:<.*)?|[A-Z][a-z]+\d{0,3}(?:Array|Type|String|Key)\w*"
 )
 _IDENTIFIER = re.compile(rb"[A-Za-z_]\w*")
 _TELLING = re.compile(rb"passw|secret|token|credential|_key|apikey|_id$|user|param|arg\d|field|input|value|const", re.IGNORECASE)
@@ -82,9 +86,13 @@ _HEX = re.compile(rb"(?:0x)?[0-9a-f]+", re.IGNORECASE)
 _KEY_BEGIN = re.compile(rb"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File|Private-Lines: \d+")
 # Between the runs of a key, which may be quoted, joined, indented or numbered. A comma only before a line break: in a line of JSON
 # the next field begins behind it.
-_KEY_JOINT = rb"(?:\\+[nrt]|[\s\"'`+>|]|\\+[\"']|,(?=\s*\n|\\+n)|\xe2\x86\x92|\\u2192)"
+_KEY_JOINT = rb"(?:\\+[nrt]|[\s\"'`+>|\#*;]|\\+[\"']|,(?=\s*\n|\\+n)|\xe2\x86\x92|\\u2192)"
 _KEY_HEADER = re.compile(rb"(?:" + _KEY_JOINT + rb"){0,40}(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset)(?:: ?[^\n\\]{0,120})")
-_KEY_RUN = re.compile(rb"((?:" + _KEY_JOINT + rb"|\d{1,5}(?:[\t:|]|\\+t|\xe2\x86\x92|\\u2192)|[-+] ?(?=[A-Za-z0-9+/]{16})){0,60})([A-Za-z0-9+/]{1,20000}={0,2})(?![\w-])")
+_KEY_RUN = re.compile(
+    rb"((?:"
+    + _KEY_JOINT
+    + rb"|\d{1,5}(?:[\t:|]|\\+t|\xe2\x86\x92|\\u2192)|[-+] ?(?=[A-Za-z0-9+/]{16})){0,60})([A-Za-z0-9+/]{1,20000}={0,2})(?!\w|-(?!----))"
+)
 _KEY_END = re.compile(rb"(?:" + _KEY_JOINT + rb"|[-=])*-----END|=[A-Za-z0-9+/]{4}\b")
 _KEY_LINE_CHARS_MIN = 16  # of a run that nothing but its place shows to be part of a key: a last line is known by the end behind it
 
@@ -181,7 +189,14 @@ def _placeholder(value: bytes, span: _Span) -> bytes:
 
 def _found(data: bytes, *, by_line: bool = False) -> list[_Span]:
     """Where credentials stand, in order. `by_line` looks at each line as if it stood alone."""
-    return _merged([*_spans(data, by_line=by_line), *_keys(data, by_line=by_line)])
+    return _merged(
+        [span for span in (*_spans(data, by_line=by_line), *_keys(data, by_line=by_line)) if not _is_inside_mask(data, span.start)]
+    )
+
+
+def _is_inside_mask(data: bytes, at: int) -> bool:
+    """Whether a place stands inside `[masked:KIND]`."""
+    return data.rfind(MARK, max(0, at - MASK_CHARS_MAX), at) > data.rfind(b"]", max(0, at - MASK_CHARS_MAX), at)
 
 
 def _merged(spans: Sequence[_Span]) -> list[_Span]:
@@ -244,7 +259,8 @@ def _is_meant(value: bytes, rule: _Rule) -> bool:
         case "none":
             return True
         case "vendor":
-            return _entropy(value) >= max(rule.entropy, VENDOR_ENTROPY_MIN) and sum(48 <= each <= 57 for each in value) >= 2 and not _is_name(value)
+            is_mixed = sum(48 <= each <= 57 for each in value) >= 1 or _case_changes(value) >= 3
+            return _entropy(value) >= max(rule.entropy, VENDOR_ENTROPY_MIN) and is_mixed and not _is_name(value)
         case "basic":
             return _is_basic(value)
         case "any":
@@ -271,18 +287,22 @@ def _named(data: bytes, lowered: bytes, at: int, behind: int, name: _Name, rules
         value = value.rstrip(b".,;:!?" if not is_set else b".,:!?")
     if value.isdigit() or MARK in value or _PLACEHOLDER.search(value):
         return None
-    if rules.not_after.match(lowered, behind) or rules.not_before.search(lowered[max(low, at - 20) : at]):
-        return None
     if not is_set:
         is_meant = _is_credential(value, name.check) and not value.startswith((b"/", b"./"))
-    elif (found["comma"] and not _is_paired(data, at, found, name)) or (found["tag"] and data[start + len(value) : start + len(value) + 2] != b"</"):
+    elif (found["comma"] and not _is_paired(data, at, found, name)) or (
+        found["tag"] and data[start + len(value) : start + len(value) + 2] != b"</"
+    ):
         is_meant = False
     elif group == "quoted":
         is_meant = _is_quoted_credential(value, name.check)
     else:
         is_env = word.isupper() and found["joint"] == b"=" and data[found.end("joint") : found.end("joint") + 1] != b" "
-        is_meant = _is_bare_credential(value, name.check, data[start + len(value) : start + len(value) + 1], is_env=is_env)
-    return _Span(start, start + len(value), _kind_of(word.lower(), name), is_vendor=False) if is_meant else None
+        follows = data[start + len(value) : start + len(value) + 1]
+        is_meant = _is_bare_credential(value, name.check, b"" if found["joint"] == b":" and follows == b")" else follows, is_env=is_env)
+    # Last, because it costs most: what the whole name says.
+    if not is_meant or rules.not_after.match(lowered, behind) or rules.not_before.search(lowered[max(low, at - 20) : at]):
+        return None
+    return _Span(start, start + len(value), _kind_of(word.lower(), name), is_vendor=False)
 
 
 def _begins_and_ends_a_word(data: bytes, at: int, behind: int, low: int) -> bool:
@@ -322,15 +342,22 @@ def _kind_of(word: bytes, name: _Name) -> str:
 def _is_quoted_credential(value: bytes, check: str) -> bool:
     if check != "password":
         return b" " not in value and _is_credential(value, check)
-    return len(value) >= 5 and value.count(b" ") <= 3 and _is_credential(value, check) and not _CODE_NAME.fullmatch(value)
+    return (
+        len(value) >= 5
+        and value.count(b" ") <= 3
+        and _is_credential(value, check)
+        and not (_CODE_NAME.fullmatch(value) and _is_name(value))
+    )
 
 
 def _is_bare_credential(value: bytes, check: str, follows: bytes, *, is_env: bool) -> bool:
     """Whether a value without quotation marks is one: it may as well be a name in code, or a type."""
-    if _TYPE.fullmatch(value) or _CODE_NAME.fullmatch(value) or follows in (b"(", b"["):
+    if _TYPE.fullmatch(value) or follows in (b"(", b"["):
         return False
     if check == "password" and is_env and len(value) >= 6 and not value.startswith((b"/", b"~", b".")):
         return True
+    if _CODE_NAME.fullmatch(value) and ((check != "password" and not is_env) or _is_name(value)):
+        return False
     if follows in (b")", b"{") or _TELLING.search(value):
         return _is_credential(value, "strong")
     if check != "password" and not is_env and _IDENTIFIER.fullmatch(value) and _changes(value) <= 2:
@@ -344,7 +371,8 @@ def _is_credential(value: bytes, check: str) -> bool:
     letters = sum(65 <= each <= 90 or 97 <= each <= 122 for each in value)
     if check == "password":
         signs = len(value) - digits - letters - sum(each in b"_-. /:,'" for each in value)
-        return len(value) >= 6 and bool(letters) and (bool(digits) or (signs > 0 and not _is_name(value)))  and not _TELLING.search(value)
+        is_mixed = digits or ((signs > 0 or (len(value) >= 12 and _case_changes(value) >= 4)) and not _is_name(value))
+        return len(value) >= 6 and bool(letters and is_mixed) and not _TELLING.search(value)
     if not digits or not letters or _is_name(value):
         return False
     if check == "key":
@@ -360,13 +388,17 @@ def _is_name(value: bytes) -> bool:
     if not rest:
         return True
     # `e2e` and `x509` are words among words, and no words among their like: a key may be written in groups of four.
-    return all(len(part) <= 4 for part in rest) and sum(map(len, rest)) * 4 <= sum(map(len, parts))
+    return b"." not in value and all(len(part) <= 4 for part in rest) and sum(map(len, rest)) * 4 <= sum(map(len, parts))
 
 
 def _is_one_case(part: bytes) -> bool:
     """A word in one case, capitalised or in camel case: at most every third letter begins a word."""
-    changes = sum(left > 96 and 64 < right < 91 for left, right in pairwise(part))
-    return changes * 3 <= len(part)
+    return _case_changes(part) * 3 <= len(part)
+
+
+def _case_changes(value: bytes) -> int:
+    """How often a capital follows a small letter."""
+    return sum(left > 96 and 64 < right < 91 for left, right in pairwise(value))
 
 
 def _changes(value: bytes) -> int:
