@@ -1,7 +1,7 @@
 """Secrets: credentials in text are masked before anything is stored, shown or sent. The only place that does it.
 
-A credential is found by the words that its issuer begins it with (`secret_vendors.json`, made by tools/secret_rules.py from the
-rules of betterleaks, and the end of `secret_contexts.toml`), by what tools, protocols and files say around it, or by the
+A credential is found by the words that its issuer begins it with (`secret_vendors.json`, made by train/secrets from the rules
+of betterleaks, and the end of `secret_contexts.toml`), by what tools, protocols and files say around it, or by the
 name that it is assigned to (`secret_contexts.toml`); where the surroundings prove nothing, by how much its letters look drawn
 by chance. One search finds all the words; only where one stands is an expression tried.
 
@@ -32,6 +32,7 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 MARK = b"[masked:"
 VENDOR_ENTROPY_MIN = 2.8  # bits a character of what follows an issuer's words; 32 hex digits have 3.2 or more in 99 of 100 draws
+NAME_CHARS_MAX = 28  # of a name in code with digits in it, such as `ed25519PrivateKey`; guess
 STRONG_CHARS_MIN = 16
 MASK_CHARS_MAX = 80  # of a placeholder
 BEHIND_BYTES = 200  # before a word, that a rule may look at
@@ -54,17 +55,23 @@ _ASSIGNED = rb"""(?P<rest>[\w-]{0,40})(?P<close>QUOTE?)\]?
  | [ \t,]{0,3}(?:BREAK[ \t]{0,20})?(?:QUOTE)?value(?:QUOTE)?[ \t]{0,3}[:=][ \t]{0,3}   # <add key="x" value="y"/>, name: x, value: y
  | (?P<tag>>)
 )
-(?:[bBrRuUfFL@]{1,2}(?=["'])|[&!][\w!./-]{1,40}[ \t]+)?
+(?:[bBrRuUfFL@]{1,2}(?=\\*["'])|[&!][\w!./-]{1,40}[ \t]+)?
 (?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,500})(?=QUOTE|\\*[nr]|[\r\n]|\Z)
  | (?P<bare>[^\s"'`,;(){}\[\]<>$\\&|#%][^\s"'`,;(){}\[\]<>\\&|]{3,4000}))"""
 # `--password x`, `ENV API_TOKEN x`, `configure set aws_secret_access_key x`: a space is what assigns.
-_SPACED = rb"""(?P<rest>[\w-]{0,40})[ \t]+(?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,300})(?=QUOTE)|(?P<bare>[^\s"'`,;(){}\[\]<>$\\|&-][^\s"'`,;(){}\[\]<>\\|&]{3,2000}))"""
+_SPACED = rb"""(?P<rest>[\w-]{0,40})[ \t]+
+(?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,300})(?=QUOTE)
+ | (?P<bare>[^\s"'`,;(){}\[\]<>$\\|&-][^\s"'`,;(){}\[\]<>\\|&]{3,2000}))"""
 _SPACED_BEHIND = re.compile(
-    rb"(?:(?:^|[\s\"'`\[(,=])-{1,2}[\w-]{0,40}|(?:\b|\\n)(?:ENV|ARG|setx|setenv|set[ \t]+-\w+|configure[ \t]+set|config[ \t]+set)[ \t]+[\w.:/-]{0,60})$"
+    rb"(?:(?:^|[\s\"'`\[(,=])-{1,2}[\w-]{0,40}|"
+    rb"(?:\b|\\n)(?:ENV|ARG|setx|setenv|set[ \t]+-\w+|configure[ \t]+set|config[ \t]+set)[ \t]+[\w.:/-]{0,60})$"
 )
 _PLACEHOLDER = re.compile(
-    rb"""(?ix)^[\[<{$%@*>,)\]&]|^\d{4}-\d\d-\d\dT|\.(?:pem|json|ya?ml|txt|py|[jt]sx?|key|crt|cer|p12|jks|env|toml|cfg|ini|log|html?|css|md|png|t?gz|zip|go|rs|java)$|
-    (?:^|[-_])(?:mock|fake|stub|dummy)[-_]|[-_](?:token|secret|api[-_]?key)$|\$[({\w]|\{\{|%\(|%[sd]\b|\.\.\.|\*{3}|x{4}|<[a-z]|^(?:my|the|an?|some|any|new|old|test|fake|dummy|sample|demo)?[-_ ]?
+    rb"""(?ix)^[\[<{$%@*>,)\]&]|^\d{4}-\d\d-\d\dT|
+    \.(?:pem|json|ya?ml|txt|py|[jt]sx?|key|crt|cer|p12|jks|env|toml|cfg|ini|log|html?|css|md|png|t?gz|zip|go|rs|java)$|
+    (?:^|[-_])(?:mock|fake|stub|dummy)[-_]|[-_](?:token|secret|api[-_]?key)$|
+    \$[({\w]|\{\{|%\(|^%[sd]$|\.\.\.|\*{3}|x{4}|<[a-z]|
+    ^(?:my|the|an?|some|any|new|old|test|fake|dummy|sample|demo)?[-_ ]?
     (?:password|passwd|passphrase|pass|pwd|pw|secret|token|key|api[-_]?key|credential|user|username|string|str|value|none|null|nil|true|false|
     undefined|required|optional|changeme|changeit|todo|tbd|example|placeholder|redacted|hidden|empty|unset|unknown|default|basic|bearer)s?[-_]?\d{0,2}$|
     your|change[-_]?(?:me|it)|replace|placeholder|redacted|insert[-_ ]|^example|example[-_](?:key|token|pass|secret)|dummy|_here$|-here$|
@@ -78,6 +85,7 @@ _CODE_NAME = re.compile(
 _TYPE = re.compile(
     rb"(?i:u?int|float|utf|sha|base|md|bytes?|vec|array|str(?:ing)?|option(?:al)?|u|i|f|big|bool)_?-?\d\w{0,12}(?:<.*)?|[A-Z][a-z]+\d{0,3}(?:Array|Type|String|Key)\w*"
 )
+_OPTION = re.compile(rb"--?[\w-]+")
 _IDENTIFIER = re.compile(rb"[A-Za-z_]\w*")
 _TELLING = re.compile(rb"passw|secret|token|credential|_key|apikey|_id$|user|param|arg\d|field|input|value|const", re.IGNORECASE)
 _UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -283,8 +291,10 @@ def _named(data: bytes, lowered: bytes, at: int, behind: int, name: _Name, rules
     group = "quoted" if found["quoted"] is not None else "bare"
     value, start = found[group], found.start(group)
     is_set = found.re is rules.assigned
-    if group == "bare" or not is_set:
+    if (group == "bare" or not is_set) and not (is_set and found["tag"]):
         value = value.rstrip(b".,;:!?" if not is_set else b".,:!?")
+    if word.lower() == b"pwd" and value.startswith((b"/", b"~", b".")):  # a folder
+        return None
     if value.isdigit() or MARK in value or _PLACEHOLDER.search(value):
         return None
     if not is_set:
@@ -322,15 +332,15 @@ def _spaced(data: bytes, at: int, behind: int, rules: _Rules, low: int, high: in
 
 
 def _is_paired(data: bytes, at: int, found: re.Match[bytes], name: _Name) -> bool:
-    """Whether a comma joins the name of a setting, or an option, with its value: `define('DB_PASSWORD', 'x')`. Not so in a list of words."""
+    """Whether a comma joins a setting, or an option, with its value, as in `define("DB_PASSWORD", "x")`, and is none between words."""
     if not found["close"] or found["open"][-1:] != found["close"][-1:]:
         return False
     opened = data.rfind(found["close"][-1:], max(0, at - 60), at)
     named = data[opened + 1 : found.end("rest")] if opened >= 0 else b""
     before = data[max(0, opened - 40) : max(0, opened)].rstrip(b"\\").rstrip()
-    is_option = named.startswith(b"-")
+    is_option = _OPTION.fullmatch(named) is not None
     is_call = before.endswith(b"(") and (named.isupper() or b"set" in before[-20:].lower() or b"env" in before[-20:].lower())
-    return (is_option or is_call) and _is_credential(found["quoted"], name.check) and not _is_name(found["quoted"])
+    return (is_option or is_call) and _is_credential(found["quoted"], name.check)
 
 
 def _kind_of(word: bytes, name: _Name) -> str:
@@ -342,12 +352,7 @@ def _kind_of(word: bytes, name: _Name) -> str:
 def _is_quoted_credential(value: bytes, check: str) -> bool:
     if check != "password":
         return b" " not in value and _is_credential(value, check)
-    return (
-        len(value) >= 5
-        and value.count(b" ") <= 3
-        and _is_credential(value, check)
-        and not (_CODE_NAME.fullmatch(value) and _is_name(value))
-    )
+    return value.count(b" ") <= 3 and _is_credential(value, check)
 
 
 def _is_bare_credential(value: bytes, check: str, follows: bytes, *, is_env: bool) -> bool:
@@ -356,17 +361,17 @@ def _is_bare_credential(value: bytes, check: str, follows: bytes, *, is_env: boo
         return False
     if check == "password" and is_env and len(value) >= 6 and not value.startswith((b"/", b"~", b".")):
         return True
-    if _CODE_NAME.fullmatch(value) and ((check != "password" and not is_env) or _is_name(value)):
+    if _CODE_NAME.fullmatch(value) and ((check != "password" and not is_env) or (value[:1].islower() and _is_name(value))):
         return False
     if follows in (b")", b"{") or _TELLING.search(value):
         return _is_credential(value, "strong")
-    if check != "password" and not is_env and _IDENTIFIER.fullmatch(value) and _changes(value) <= 2:
+    if check != "password" and not is_env and _IDENTIFIER.fullmatch(value) and _changes(value) <= 2 and len(value) < NAME_CHARS_MAX:
         return False
     return _is_credential(value, check)
 
 
 def _is_credential(value: bytes, check: str) -> bool:
-    """Whether a value is neither word nor reference. `password`: letters and digits, or a sign; `key`: no words; `strong`: drawn by chance."""
+    """Whether a value is no word: `password` has letters and digits, or a sign; `key` has no words; `strong` is drawn by chance."""
     digits = sum(48 <= each <= 57 for each in value)
     letters = sum(65 <= each <= 90 or 97 <= each <= 122 for each in value)
     if check == "password":
@@ -418,7 +423,7 @@ def _is_basic(value: bytes) -> bool:
         plain = base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
     except (binascii.Error, ValueError):
         return False
-    name, colon, word = plain.partition(b":")
+    _, colon, word = plain.partition(b":")
     return bool(colon and len(word) >= 3 and plain.isascii() and all(32 <= each < 127 for each in plain)) and not _PLACEHOLDER.search(word)
 
 
@@ -459,7 +464,7 @@ def _rules() -> _Rules:
     for given in contexts["rule"]:
         behind = re.compile(_expanded(given["behind"].encode()), re.IGNORECASE) if "behind" in given else None
         form, check = b"(?i)" + _expanded(given["form"].encode()), given["check"]
-        is_vendor = check in ("none", "vendor") and not given["id"].endswith("hash")
+        is_vendor = check in ("none", "vendor") and not given["id"].endswith(("hash", "response"))
         add(given["words"], _Rule(given["id"], form, given.get("back", 0), behind, check, 0.0, is_vendor=is_vendor))
     names: dict[str, Any] = contexts["assignment"]
     for check in ("password", "key", "strong"):
@@ -470,7 +475,7 @@ def _rules() -> _Rules:
         [of_word[word] for word in words],
         words,
         re.compile(_expanded(_ASSIGNED), re.IGNORECASE | re.VERBOSE),
-        re.compile(_expanded(_SPACED), re.IGNORECASE),
+        re.compile(_expanded(_SPACED), re.IGNORECASE | re.VERBOSE),
         re.compile(names["not_after"].encode()),
         re.compile(names["not_before"].encode()),
     )

@@ -1,13 +1,15 @@
 """Write src/clew/text/secret_vendors.json from the rules of betterleaks.
 
-    git clone https://github.com/betterleaks/betterleaks && git -C betterleaks checkout <commit>
-    tools/secret_rules.py betterleaks/config/betterleaks.toml <commit>
+    git clone https://github.com/betterleaks/betterleaks
+    python -m train.secrets betterleaks/config/betterleaks.toml COMMIT
 
 Kept are the rules whose credential begins with words of its issuer, such as `ghp_`: those can be recognised wherever
-they stand. A rule that wants the issuer's name before the credential is kept without the name where the credential has such
-words, and left out where it has none: `heroku_revision = <40 hex digits>` is a commit. Left out as well are the rules for
-what is no secret (addresses, names, ids, public keys) and the generic ones, for which secret_contexts.toml is there. Forms are changed from Go's expressions to Python's, and boundaries from the list of what may
-follow to what may not, so that a credential before a comma or a bracket is recognised as well.
+they stand. A rule that wants the issuer's name before the credential is kept without the name where the credential has
+such words, and left out where it has none: `heroku_revision = <40 hex digits>` is a commit. Left out as well are the rules
+for what is no secret (addresses, names, ids, public keys), the generic ones, for which secret_contexts.toml is there, and
+connection strings, since the hash of a password that somebody chose must not stand anywhere.
+Forms are changed from Go's expressions to Python's, and boundaries from the list of what may follow to what may not, so
+that a credential before a comma or a bracket is recognised as well.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ from re import _constants as codes  # pyright: ignore[reportAttributeAccessIssue
 from re import _parser as parser  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType]
 from typing import Any
 
-TARGET = Path(__file__).resolve().parents[1] / "src" / "clew" / "text" / "secret_vendors.json"
+TARGET = Path(__file__).resolve().parents[2] / "src" / "clew" / "text" / "secret_vendors.json"
 SKIPPED = re.compile(
     r"generic|^curl-|^jwt|^private-key|client-id|-url|-host|account-name|tenant-id|cloud-name|-name\b|public|publishable|access-id|key-id|pkcs12|"
-    r"kubernetes|posthog-project|nuget|webhook-id|-endpoint|workspace-id|project-id|org-id|user-id|app-id|site-key"
+    r"kubernetes|posthog-project|nuget|connection-string|teams-webhook|webhook-id|-endpoint|workspace-id|project-id|org-id|user-id|app-id|site-key"
 )
 PREFIX_CHARS_MIN = 3  # of the words that a credential begins with
 LEFT = r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrt])|(?<=[0-9]m))"  # also behind a line break inside JSON, and behind a colour
@@ -147,10 +149,12 @@ def main() -> None:
         re.compile(form.encode())
         # The shortest beginning that says it: one search finds them all, so few and long words are best.
         words = sorted({start[:12] for start in starts})
-        rules.append({"id": re.sub(r"\.\d+$", "", rule["id"]), "words": words, "form": form} | ({"entropy": float(entropy[1])} if entropy else {}))
+        rules.append(
+            {"id": re.sub(r"\.\d+$", "", rule["id"]), "words": words, "form": form} | ({"entropy": float(entropy[1])} if entropy else {})
+        )
     source = {"name": "betterleaks", "address": "https://github.com/betterleaks/betterleaks", "commit": sys.argv[2], "license": "MIT"}
     TARGET.write_text(json.dumps({"source": source, "rules": rules}, indent=1, ensure_ascii=True) + "\n", encoding="utf-8")
-    print(f"{len(rules)} of {len(given['rules'])} rules kept")  # noqa: T201  a script
+    print(f"{len(rules)} of {len(given['rules'])} rules kept")
 
 
 if __name__ == "__main__":
