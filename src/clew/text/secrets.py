@@ -257,7 +257,7 @@ def _formed(data: bytes, at: int, rule: _Rule, low: int, high: int) -> _Span | N
     start, end = found.span(group)
     value = data[start:end].rstrip(b".,;:!?") if rule.check != "basic" else data[start:end]
     end = start + len(value)
-    if MARK in value or not _is_meant(value, rule):
+    if MARK in value or not _is_meant(value, rule) or (rule.check == "vendor" and data[end : end + 1] in (b"/", b"+")):  # inside base64
         return None
     return _Span(start, end, rule.kind, rule.is_vendor)
 
