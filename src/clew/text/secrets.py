@@ -34,9 +34,12 @@ MARK = b"[masked:"
 VENDOR_ENTROPY_MIN = 2.8  # bits a character of what follows an issuer's words; 32 hex digits have 3.2 or more in 99 of 100 draws
 NAME_CHARS_MAX = 28  # of a name in code with digits in it, such as `ed25519PrivateKey`; guess
 STRONG_CHARS_MIN = 16
+JUDGED_BYTES = 256  # of a value: what is drawn by chance looks so from its beginning, and a hostile file must not cost more
 MASK_CHARS_MAX = 80  # of a placeholder
 BEHIND_BYTES = 200  # before a word, that a rule may look at
 AHEAD_BYTES = 12_000  # behind it; the longest form
+VENDOR_AHEAD_BYTES = 2_000  # the longest that an issuer documents has 1,000
+BACK_AHEAD_BYTES = 160  # likewise, of a form whose word does not stand at its beginning: it is searched for
 _ROUNDS_MAX = 64  # each masks more; a guard, two are enough
 
 _TOKENS = {
@@ -57,11 +60,11 @@ _ASSIGNED = rb"""(?P<rest>[\w-]{0,40})(?P<close>QUOTE?)\]?
 )
 (?:[bBrRuUfFL@]{1,2}(?=\\*["'])|[&!][\w!./-]{1,40}[ \t]+)?
 (?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,500})(?=QUOTE|\\*[nr]|[\r\n]|\Z)
- | (?P<bare>[^\s"'`,;(){}\[\]<>$\\&|#%][^\s"'`,;(){}\[\]<>\\&|]{3,4000}))"""
+ | (?P<bare>(?=[^$#%])[^\s"'`,;(){}\[\]<>\\&|:=]{1,4000}(?:[:=]{1,3}[^\s"'`,;(){}\[\]<>\\&|:=]{1,4000}){0,3}={0,2})(?<=.{4}))"""
 # `--password x`, `ENV API_TOKEN x`, `configure set aws_secret_access_key x`: a space is what assigns.
 _SPACED = rb"""(?P<rest>[\w-]{0,40})[ \t]+
 (?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,300})(?=QUOTE)
- | (?P<bare>[^\s"'`,;(){}\[\]<>$\\|&-][^\s"'`,;(){}\[\]<>\\|&]{3,2000}))"""
+ | (?P<bare>[^\s"'`,;(){}\[\]<>$\\|&-][^\s"'`,;(){}\[\]<>\\|&:=]{3,2000}(?:[:=]{1,3}[^\s"'`,;(){}\[\]<>\\|&:=]{1,2000}){0,3}={0,2}))"""
 _SPACED_BEHIND = re.compile(
     rb"(?:(?:^|[\s\"'`\[(,=])-{1,2}[\w-]{0,40}|"
     rb"(?:\b|\\n)(?:ENV|ARG|setx|setenv|set[ \t]+-\w+|configure[ \t]+set|config[ \t]+set)[ \t]+[\w.:/-]{0,60})$"
@@ -247,7 +250,7 @@ def _formed(data: bytes, at: int, rule: _Rule, low: int, high: int) -> _Span | N
     form = rule.compiled
     if form is None:
         form = rule.compiled = re.compile(rule.form)
-    until = min(high, at + AHEAD_BYTES)
+    until = min(high, at + (BACK_AHEAD_BYTES if rule.back else VENDOR_AHEAD_BYTES if rule.check == "vendor" else AHEAD_BYTES))
     found = form.search(data, max(low, at - rule.back), until) if rule.back else form.match(data, at, until)
     if found is None or found.start() > at:
         return None
@@ -263,6 +266,7 @@ def _formed(data: bytes, at: int, rule: _Rule, low: int, high: int) -> _Span | N
 
 
 def _is_meant(value: bytes, rule: _Rule) -> bool:
+    value = value[:JUDGED_BYTES]
     match rule.check:
         case "none":
             return True
@@ -372,6 +376,7 @@ def _is_bare_credential(value: bytes, check: str, follows: bytes, *, is_env: boo
 
 def _is_credential(value: bytes, check: str) -> bool:
     """Whether a value is no word: `password` has letters and digits, or a sign; `key` has no words; `strong` is drawn by chance."""
+    value = value[:JUDGED_BYTES]
     digits = sum(48 <= each <= 57 for each in value)
     letters = sum(65 <= each <= 90 or 97 <= each <= 122 for each in value)
     if check == "password":
