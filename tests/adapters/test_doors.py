@@ -277,6 +277,17 @@ def test_a_secret_in_an_output_is_in_no_file_and_does_not_reach_further(doors: D
     assert not [file for file in files if SECRET.encode() in file.read_bytes()]
 
 
+def test_a_secret_in_what_follows_compact_does_not_reach_the_window(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    doors.hook("SessionStart", payload("SessionStart", told, source="startup"))
+    wish, said_last = f"keep the key {SECRET} in mind", f"I found {SECRET}."
+    asked = {"session_id": told.session, "cwd": str(repo), "trigger": "manual", "instructions": wish, "said_last": said_last}
+    [message] = doors.mod("compact", asked)["messages"]
+
+    assert "keep the key [masked:aws-access-" in message["content"]
+    assert SECRET not in message["content"]
+
+
 def test_what_stands_in_a_window_is_known_after_a_restart(doors: Doors, tmp_path: Path, repo: Path) -> None:
     told = Told(tmp_path / "s.jsonl", repo, "s")
     prompt = "Why does `add_one` in calc.py add one?"

@@ -21,6 +21,7 @@ from clew.engine import Engine
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.settings import Settings
 from clew.store.sqlite import SqliteStore
+from clew.text.secrets import mask_text
 
 REOPEN_AFTER_S = 2.0  # a store that could not be opened is not tried again at once: each try may wait for a lock; guess
 SAME_PROBLEM_AFTER_S = 60.0  # the same words are journalled once in this time; guess
@@ -130,7 +131,7 @@ class Serving:
         self._told[key] = now
         while len(self._told) > PROBLEMS_REMEMBERED:
             self._told.popitem(last=False)
-        places.journal(self.places, where, what)
+        places.journal(self.places, where, mask_text(what))
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Finish the waiting jobs, as far as the time goes, and close the store. What was written stands in any case."""

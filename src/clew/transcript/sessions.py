@@ -17,6 +17,7 @@ from typing import cast
 import msgspec
 
 from clew.errors import NotReadable
+from clew.text.secrets import mask
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import Origin
 from clew.transcript.dialects.values import mapping_of, text_of
@@ -122,7 +123,7 @@ def origin_of(session: Session) -> Origin:
 
 
 def spilled(session: Session, name: str) -> bytes | None:
-    """The output that a client wrote to a file because it was too long; None if it is gone or is not such a file.
+    """The output, without credentials, that a client wrote to a file because it was too long; None if it is gone or is not such a file.
 
     A transcript quotes words from anywhere, so a path in it is believed only if it lies in a folder of spilled results:
     first the one beside the transcript, which may have been moved with it, then the one that was named.
@@ -139,7 +140,7 @@ def spilled(session: Session, name: str) -> bytes | None:
         try:
             about = candidate.lstat()
             if stat.S_ISREG(about.st_mode) and about.st_size <= SPILL_BYTES_MAX and not candidate.parent.is_symlink():
-                return candidate.read_bytes()
+                return mask(candidate.read_bytes())
         except (OSError, ValueError):  # gone, or never there: the preview in the conversation is what is left of it
             continue
     return None

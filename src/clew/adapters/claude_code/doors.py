@@ -258,7 +258,7 @@ class Doors:
 
     def _stored(self, payload: dict[str, Any], live: Live) -> Answer:
         if payload.get("hook_event_name") == "Stop":
-            live.said_last = mask_text(str(payload.get("last_assistant_message") or "")[:SAID_CHARS_MAX])
+            live.said_last = mask_text(str(payload.get("last_assistant_message") or ""))[:SAID_CHARS_MAX]
         self._ingest_later(live)
         return {}
 
@@ -415,14 +415,14 @@ class Doors:
         live.told = told_of("compaction", packet, (time.perf_counter() - started) * 1000, "the client's window was compacted")
         live.compacted, live.seen = live.compacted + 1, []
         said = self._said_last(payload, live, packet.text)
-        wish = str(payload.get("instructions") or "").strip()
+        wish = mask_text(str(payload.get("instructions") or "").strip())
         asked = f"\n\nThe user asked, for what follows: {wish}" if wish else ""
         head = f"{HAND_OFF_MARK}: the conversation so far was compacted without a model. {_BACK}\n\n"
         return {"messages": [{"role": "user", "content": f"{head}{packet.text.rstrip()}{said}{asked}\n"}]}
 
     def _said_last(self, payload: dict[str, Any], live: Live, shown: str) -> str:
         """The agent's last words, where neither the transcript nor the packet has them yet."""
-        last = str(payload.get("said_last") or live.said_last).strip()
+        last = mask_text(str(payload.get("said_last") or live.said_last).strip())
         return f"\n\n## What the agent said last\n{last[:SAID_CHARS_MAX]}" if last and last[:40] not in shown else ""
 
     def _hello(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:  # noqa: ARG002  every door is asked in one way
