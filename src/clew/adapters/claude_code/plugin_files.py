@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import clew
+from clew.adapters.claude_code.writing import Change
 from clew.adapters.http.start import command
 from clew.adapters.places import Places, address
 
@@ -23,6 +24,11 @@ TOOLS_RULE = "mcp__plugin_clew_clew"  # the permission rule for all tools of the
 def folder(places: Places) -> Path:
     """The marketplace that is rendered; the plugin is the folder `clew` in it."""
     return places.home / "plugin"
+
+
+def marker(places: Places) -> Path:
+    """The file that says that clew is installed: whoever would start the daemon looks for it first."""
+    return folder(places) / NAME / ".claude-plugin" / "plugin.json"
 
 
 def shim(places: Places) -> list[str]:
@@ -41,7 +47,7 @@ def rendered(places: Places) -> dict[str, bytes]:
         "@PORT@": str(where.port),
         "@TOKEN@": where.token,
     }
-    start = command(places, is_detached=True)
+    start = command(places, is_detached=True, needs=marker(places))
     files: dict[str, bytes] = {}
     for path in sorted(SHIPPED.rglob("*")):
         if not path.is_file() or "__pycache__" in path.parts:
@@ -56,20 +62,11 @@ def rendered(places: Places) -> dict[str, bytes]:
     return files
 
 
-def write(places: Places, root: Path, files: dict[str, bytes]) -> None:
-    """Make `root` hold exactly these files, readable by their owner alone. Raises OSError."""
-    for old in sorted(root.rglob("*"), reverse=True) if root.is_dir() else ():
-        if old.is_file() and old.relative_to(root).as_posix() not in files:
-            old.unlink()
-        elif old.is_dir() and not any(old.iterdir()):
-            old.rmdir()
-    for name, data in files.items():
-        path = root / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.is_file() or path.read_bytes() != data:
-            path.write_bytes(data)
-        path.chmod(0o600)
-    places.make()
+def changes(root: Path, files: dict[str, bytes]) -> list[Change]:
+    """Return the changes that make `root` hold exactly these files, readable by their owner alone."""
+    old = [path for path in sorted(root.rglob("*")) if path.is_file() or path.is_symlink()] if root.is_dir() else []
+    gone = [Change(path, None) for path in old if path.relative_to(root).as_posix() not in files]
+    return [*gone, *(Change(root / name, data, 0o600) for name, data in files.items())]
 
 
 def of_plugin(files: dict[str, bytes]) -> dict[str, bytes]:

@@ -29,7 +29,7 @@ from clew.adapters.http.guard import Guard
 from clew.adapters.http.supervise import RESTING
 from clew.adapters.serving import Serving
 from clew.errors import ClewError
-from clew.settings import load
+from clew.settings import choose
 
 # A request of a long conversation makes thousands of objects at once: by the usual thresholds each would have the heap looked through.
 GC_THRESHOLDS = (50_000, 20, 20)
@@ -66,8 +66,11 @@ class Lazily:
 def main(told: dict[str, object]) -> int:
     """Serve until stopped or idle. Returns the exit code."""
     home = Path(str(told["home"]))
-    settings = replace(load(), home=home)
+    chosen = choose({**os.environ, "CLEW_HOME": str(home)})
+    settings = replace(chosen.settings, home=home)
     serving = Serving(settings)
+    for problem in (*chosen.warnings, *map(str, chosen.errors)):  # the session goes on, with the default
+        serving.problem("settings", problem)
     doors = Doors(serving)
     where = places.address(serving.places)
     mounts: dict[str, ASGIApp] = {

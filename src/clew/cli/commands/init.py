@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, opened
+from clew.cli.open import folder, opened, settings_in_force
 from clew.cli.options import FOLDER, example, json_option
-from clew.settings import claude_code_home, client_base_url, load, workspace_of
+from clew.settings import claude_code_home, client_base_url, workspace_of
 
 SCOPES = ("user", "project", "local")
 SCOPE_HELP = "Whose settings of Claude Code enable it: yours everywhere, this repository's for everybody, this repository's for you."
@@ -40,19 +40,21 @@ def command(
 ) -> None:
     """Index the repository that holds PATH, install clew's plugin for Claude Code, and start the daemon.
 
-    Every file of the client that is touched is kept as it was, and `clew uninstall` puts it back byte for byte. Calling it
-    again refreshes what it did.
+    Every file of the client that is touched is kept as it was, and `clew uninstall` puts it back. If one of them cannot be
+    written, none is. Calling it again refreshes what it did.
     """
     from clew.adapters.claude_code.install import Installer, Target
     from clew.adapters.http import start
     from clew.adapters.places import Places
 
     folder(path)
-    settings = load()
+    settings = settings_in_force()
     places = Places(settings.home)
     _, root = workspace_of(path)
     target = Target(claude_code_home().absolute(), root, scope)
     installer = Installer(places, is_dry=is_dry)
+    base_url = client_base_url()
+    installer.check(target, with_statusline=not without_statusline, with_gateway=with_gateway, base_url=base_url)
     indexed = ""
     if not (is_dry or without_index):
         with opened() as engine:
@@ -60,7 +62,7 @@ def command(
         indexed = f"indexed {root}: {output.counted(done.report.read + done.report.unchanged, 'file')} in {done.seconds:.1f} s"
     if not is_dry:
         places.make()
-    did = installer.install(target, with_statusline=not without_statusline, with_gateway=with_gateway, base_url=client_base_url())
+    did = installer.install(target, with_statusline=not without_statusline, with_gateway=with_gateway, base_url=base_url)
     steps = [*([indexed] if indexed else []), *did.did]
     if not is_dry:
         start.stop(places)  # one that runs may be of another release
