@@ -49,9 +49,10 @@ def command(places: Places, *, is_detached: bool, needs: Path | None = None) -> 
     return [sys.executable, "-I", "-S", str(SUPERVISE), json.dumps(spec)]
 
 
-def detach(places: Places, *, within_s: float = START_WITHIN_S) -> dict[str, Any]:
+def detach(places: Places, *, within_s: float = START_WITHIN_S, needs: Path | None = None) -> dict[str, Any]:
     """Have a daemon run in the background, and return what it says of itself. Raises NotServed, NotReadable.
 
+    needs  as `command` has it.
     One of this release that runs already is left alone; one of another release is stopped first.
     """
     try:
@@ -63,7 +64,7 @@ def detach(places: Places, *, within_s: float = START_WITHIN_S) -> dict[str, Any
             return answers
         stop(places)
     started = subprocess.Popen(
-        command(places, is_detached=True),
+        command(places, is_detached=True, needs=needs),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -43,6 +43,7 @@ def command(
     Every file of the client that is touched is kept as it was, and `clew uninstall` puts it back. If one of them cannot be
     written, none is. Calling it again refreshes what it did.
     """
+    from clew.adapters.claude_code import plugin_files
     from clew.adapters.claude_code.install import Installer, Target
     from clew.adapters.http import start
     from clew.adapters.places import Places
@@ -66,7 +67,7 @@ def command(
     steps = [*([indexed] if indexed else []), *did.did]
     if not is_dry:
         start.stop(places)  # one that runs may be of another release
-        start.detach(places)
+        start.detach(places, needs=plugin_files.marker(places))
         steps.append(f"started the daemon: {places.socket}")
     if is_json:
         output.write_json({"scope": scope, "root": str(root), "is_dry": is_dry, "did": steps, "notes": did.notes})
