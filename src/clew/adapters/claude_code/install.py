@@ -67,13 +67,14 @@ class Touched(msgspec.Struct):
 
 
 class Manifest(msgspec.Struct):
-    """All that `init` did on this machine. `folders` and `trees` were made by us."""
+    """All that `init` did on this machine. `folders` and `trees` were made by us; `starter` is the command that starts the daemon."""
 
     touched: list[Touched] = []
     folders: list[str] = []
     trees: list[str] = []
     projects: list[str] = []
     version: str = ""
+    starter: list[str] = []
 
 
 @dataclass(slots=True)
@@ -233,6 +234,7 @@ class Installer:
         for folder in [each for path in (*ours, target.cache) for each in writing.missing(path)]:
             if str(folder) not in self.manifest.folders:
                 self.manifest.folders.append(str(folder))
+        self.manifest.starter = plugin_files.starter(self.places)
         try:
             writing.write_all([self._kept(), *changes])  # in this order: what stood there is durable before it is replaced
         except NotWritable:

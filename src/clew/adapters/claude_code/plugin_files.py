@@ -36,6 +36,11 @@ def shim(places: Places) -> list[str]:
     return [sys.executable, "-I", "-S", str(folder(places) / NAME / "clew_hook.py"), str(places.socket)]
 
 
+def starter(places: Places) -> list[str]:
+    """The command by which the plugin starts the daemon. Makes the address. Raises NotReadable."""
+    return command(places, is_detached=True, needs=marker(places))
+
+
 def rendered(places: Places) -> dict[str, bytes]:
     """Return the files of the marketplace by their path in it. Makes the address. Raises NotReadable."""
     where = address(places)
@@ -47,7 +52,7 @@ def rendered(places: Places) -> dict[str, bytes]:
         "@PORT@": str(where.port),
         "@TOKEN@": where.token,
     }
-    start = command(places, is_detached=True, needs=marker(places))
+    start = starter(places)
     files: dict[str, bytes] = {}
     for path in sorted(SHIPPED.rglob("*")):
         if not path.is_file() or "__pycache__" in path.parts:

@@ -173,7 +173,7 @@ class Supervisor:
         None where the one that serves is of our release, does not answer, or does not stop in time.
         """
         try:
-            if json.loads(self._asked("GET", "/health")).get("version") == self.spec["version"]:
+            if json.loads(self._asked("GET", "/health")).get("version") == self._version():
                 return None
             self._asked("POST", "/stop")
         except (OSError, ValueError, AttributeError):  # it starts, or hangs: whoever called tells of that
@@ -182,6 +182,14 @@ class Supervisor:
         while (lock := self._locked()) is None and time.monotonic() < until:
             time.sleep(0.02)  # a lock is polled: waiting for it could not be given up
         return lock
+
+    def _version(self) -> str:
+        """The release whose worker we would start: what stands on the disk, which may have been upgraded since our command was written."""
+        with suppress(OSError), open(f"{self.spec['path']}/clew/__init__.py") as stream:  # noqa: PTH123 - as above
+            for line in stream:
+                if line.startswith("__version__"):
+                    return line.partition("=")[2].strip().strip("\"'")
+        return str(self.spec["version"])
 
     def _asked(self, method: str, path: str) -> bytes:
         """The body of what the daemon on our socket answers. Raises OSError."""
