@@ -27,7 +27,7 @@ RESTING, TAKEN, GIVEN_UP, REMOVED = 3, 4, 5, 6
 CRASHES_MAX, CRASHES_WITHIN_S = 5, 60.0  # guess: a worker that dies so often will not get better
 REST_MAX_S = 24 * 3600.0  # a client that sleeps for so long is taken for gone; guess
 STOP_WITHIN_S = 10.0
-ASKED_WITHIN_S = 2.0  # the daemon of another release, for its version: guess
+ASKED_WITHIN_S = 5.0  # the daemon of another release, for its version: guess
 
 
 class Supervisor:
