@@ -18,12 +18,13 @@ from typing import Any
 
 import platformdirs
 
-from clew.errors import UsageError
+from clew.errors import UnknownTokenizer, UsageError
 from clew.records import identify
 
 DATABASE = "clew.db"
 CONFIG = "config.toml"
 TEXTS = frozenset({"tokenizer", "embedder", "reorder", "compress_endpoint", "compress_model", "compress_price", "gateway_upstream"})
+SHIPPED = {"embedder": "builtin", "reorder": "minilm"}  # models that need no folder
 MAY_BE_OFF = frozenset({"reorder", "compress_endpoint"})
 
 
@@ -179,10 +180,32 @@ def _unknown(config: Path, name: str, names: set[str]) -> str:
     return f"{config}: {name} is not a setting of this release, and was passed over; {meant}"
 
 
+def _no_text(name: str, value: object) -> str:
+    """What a setting that is a text should have been, "" where it is that."""
+    if not isinstance(value, str):
+        return "a text in quotes"
+    if name == "tokenizer":
+        from clew.text.tokens import FAMILIES, family_of  # lazy: only where one was chosen; it imports numpy
+
+        try:
+            family_of(value)
+        except UnknownTokenizer:
+            return f"one of {', '.join(FAMILIES)}, claude, or a model's full name"
+    if name in {"embedder", "reorder"} and value not in {"", "off", SHIPPED[name]} and not Path(value).expanduser().is_dir():
+        return f"{SHIPPED[name]}, or the folder of a model"
+    if name == "gateway_upstream" and not value.startswith(("http://", "https://")):
+        return "an address such as https://api.anthropic.com"
+    return ""
+
+
 def _with(settings: Settings, where: str, values: Mapping[str, Any], errors: list[BadSetting]) -> Settings:
     """The settings with these values of known names. One that makes no sense is left out, and its error added to `errors`."""
     for name, value in values.items():
         if name in TEXTS:
+            expected = _no_text(name, value)
+            if expected:
+                errors.append(BadSetting(where, name, value, expected))
+                continue
             chosen = str(value)
             settings = replace(settings, **{name: "" if name in MAY_BE_OFF and chosen == "off" else chosen})
             continue

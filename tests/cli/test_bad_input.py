@@ -222,7 +222,15 @@ def test_a_disk_that_is_full_loses_nothing_that_was_stored(clew: Call, repositor
 
 @pytest.mark.parametrize(
     ("content", "part"),
-    [("budget_tokens = = 3", "is not TOML"), ("jobs = 'many'", "is not a whole number")],
+    [
+        ("budget_tokens = = 3", "is not TOML"),
+        ("jobs = 'many'", "is not a whole number"),
+        ("tokenizer = 'of-nobody'", "is not one of"),
+        ("tokenizer = 3", "is not a text"),
+        ("embedder = '/no/such/folder'", "is not builtin"),
+        ("reorder = '/no/such/folder'", "is not minilm"),
+        ("gateway_upstream = 'nowhere'", "is not an address"),
+    ],
 )
 def test_a_broken_configuration(clew: Call, repository: Path, home: Path, content: str, part: str) -> None:
     home.mkdir()

@@ -253,7 +253,8 @@ def test_every_key_of_the_old_configuration_is_known_or_passed_over(home: Home) 
 
 
 def test_the_daemon_goes_on_with_a_configuration_that_makes_no_sense(home: Home) -> None:
-    (home.data / "config.toml").write_text('serve_idle_s = "long"\nan_old_name = 3\nprompt_budget_tokens = 900\n')
+    broken = 'serve_idle_s = "long"\nan_old_name = 3\nprompt_budget_tokens = 900\ntokenizer = "of-nobody"\nembedder = "/no/such/folder"\n'
+    (home.data / "config.toml").write_text(broken)
     with_command = home.clew(NEW, "status", check=False)
     assert with_command.returncode == 2
     assert "config.toml: serve_idle_s = 'long' is not a whole number" in with_command.stderr
@@ -263,6 +264,8 @@ def test_the_daemon_goes_on_with_a_configuration_that_makes_no_sense(home: Home)
     journal = (home.data / "run" / "problems.jsonl").read_text()
     assert "serve_idle_s = 'long' is not a whole number" in journal
     assert "an_old_name is not a setting" in journal
+    assert "tokenizer = 'of-nobody' is not one of" in journal
+    assert "embedder = '/no/such/folder' is not builtin" in journal
     found = [each["what"] for each in json.loads(home.clew(NEW, "doctor", "--json", check=False).stdout)["findings"]]
     assert any("an_old_name is not a setting" in what for what in found)
     assert any("serve_idle_s = 'long'" in what for what in found)
@@ -274,7 +277,7 @@ def test_a_database_of_a_newer_release_is_refused_with_what_to_do_and_nothing_is
         database.pragma("user_version", 99)
     plugin = (home.data / "plugin" / "clew" / ".mcp.json").read_bytes()
     settings = (home.client / "settings.json").read_bytes()
-    for words in (("init",), ("retrieve", "a bowline"), ("index",)):
+    for words in (("init",), ("init", "--no-index"), ("retrieve", "a bowline"), ("index",)):
         done = home.clew(NEW, *words, check=False)
         assert done.returncode == 3
         assert f"schema 99 is newer than 3, the newest that clew {clew.__version__} knows" in done.stderr

@@ -391,7 +391,8 @@ class Installer:
         for tree in self.manifest.trees:
             if Path(tree).is_dir():
                 self._take_away(Path(tree))
-        self._take_away(plugin_files.folder(self.places))
+        if plugin_files.folder(self.places).is_dir():
+            self._take_away(plugin_files.folder(self.places))
         if not self.is_dry:
             for made in sorted(set(self.manifest.folders), key=len, reverse=True):
                 with suppress(OSError):  # somebody else has put something there: it stays

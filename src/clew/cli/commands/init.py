@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -57,6 +58,8 @@ def command(
     base_url = client_base_url()
     installer.check(target, with_statusline=not without_statusline, with_gateway=with_gateway, base_url=base_url)
     indexed = ""
+    if without_index and settings.database.is_file():
+        _refuse_newer(settings.database)
     if not (is_dry or without_index):
         with opened() as engine:
             done = engine.index(root)
@@ -76,3 +79,12 @@ def command(
     output.write_text("".join(f"{lead}{step}\n" for step in steps) + "".join(f"note: {note}\n" for note in did.notes))
     if not is_dry:
         output.say("clew: done. Sessions that start now have it; `clew doctor` checks it, `clew uninstall` takes it back")
+
+
+def _refuse_newer(database: Path) -> None:
+    """Raise SchemaTooNew where a newer clew wrote the database: its plugin must not be replaced by an older one."""
+    from clew.errors import StoreUnwritable
+    from clew.store.sqlite import SqliteStore
+
+    with suppress(StoreUnwritable):  # an older one is brought up to date when the daemon opens it
+        SqliteStore(database, is_read_only=True).close()
