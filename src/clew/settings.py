@@ -191,7 +191,11 @@ def _no_text(name: str, value: object) -> str:
             family_of(value)
         except UnknownTokenizer:
             return f"one of {', '.join(FAMILIES)}, claude, or a model's full name"
-    if name in {"embedder", "reorder"} and value not in {"", "off", SHIPPED[name]} and not Path(value).expanduser().is_dir():
+    if (
+        name in {"embedder", "reorder"}
+        and value not in {"", SHIPPED[name], *(["off"] if name in MAY_BE_OFF else [])}
+        and not Path(value).expanduser().is_dir()
+    ):
         return f"{SHIPPED[name]}, or the folder of a model"
     if name == "gateway_upstream" and not value.startswith(("http://", "https://")):
         return "an address such as https://api.anthropic.com"

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,47 @@ CONTENT = (
 )
 
 
-@pytest.fixture(params=archives(), ids=lambda path: path.name.partition(".")[0])
-def home(request: pytest.FixtureRequest) -> Iterator[Home]:
-    """A HOME that was unpacked for one test; its path is short, for the daemon's socket."""
+@contextmanager
+def unpacked(archive: Path) -> Iterator[Home]:
+    """A HOME in a folder whose path is short, for the daemon's socket; its daemon is stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="clew-up-", dir="/tmp") as folder:
-        made = unpack(request.param, Path(folder))
+        made = unpack(archive, Path(folder))
         yield made
         with suppress(start.NotServed):
             start.stop(Places(made.data))
+
+
+def named(path: Path) -> str:
+    return path.name.partition(".")[0]
+
+
+@pytest.fixture(params=archives(), ids=named)
+def home(request: pytest.FixtureRequest) -> Iterator[Home]:
+    """A HOME of its own for one test."""
+    with unpacked(request.param) as made:
+        yield made
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """A HOME after `init` of the present code, and what was in it before."""
+
+    home: Home
+    records: list[tuple[Any, ...]]
+    originals: list[str]
+    tombstones: list[tuple[Any, ...]]
+    versions: list[str]
+
+
+@pytest.fixture(scope="module", params=archives(), ids=named)
+def upgraded(request: pytest.FixtureRequest) -> Iterator[Upgraded]:
+    """One that several tests look at, and none changes."""
+    with unpacked(request.param) as home:
+        originals = [digest for (digest,) in rows(home, "SELECT digest FROM originals")]
+        versions = [path.name for path in (home.client / "plugins" / "cache" / "clew" / "clew").iterdir()]
+        before = Upgraded(home, rows(home, CONTENT), originals, rows(home, "SELECT * FROM tombstones"), versions)
+        home.clew(NEW, "init", "--gateway")
+        yield before
 
 
 def rows(home: Home, sql: str) -> list[tuple[Any, ...]]:
@@ -103,22 +137,19 @@ def test_a_home_is_there_for_the_commit_before_this_one() -> None:
     assert archives()
 
 
-def test_the_database_is_upgraded_with_nothing_lost(home: Home) -> None:
-    records, originals, tombstones = rows(home, CONTENT), rows(home, "SELECT digest FROM originals"), rows(home, "SELECT * FROM tombstones")
-    assert len(records) > 40
-    assert tombstones
-    home.clew(NEW, "init")
-
-    assert set(rows(home, CONTENT)) >= set(records)
-    assert rows(home, "SELECT * FROM tombstones") == tombstones
+def test_the_database_is_upgraded_with_nothing_lost(upgraded: Upgraded) -> None:
+    home = upgraded.home
+    assert len(upgraded.records) > 40
+    assert upgraded.tombstones
+    assert set(rows(home, CONTENT)) >= set(upgraded.records)
+    assert rows(home, "SELECT * FROM tombstones") == upgraded.tombstones
     with closing(SqliteStore(home.data / "clew.db", is_read_only=True)) as store:
         key, _ = workspace_of(home.repo)
-        assert {digest for (digest,) in originals} <= {digest for (digest,) in rows(home, "SELECT digest FROM originals")}
-        assert all(digest_of(store.blob(key, digest)) == digest for (digest,) in originals)
+        assert all(digest_of(store.blob(key, digest)) == digest for digest in upgraded.originals)
 
 
-def test_what_was_known_can_be_asked_for_after_the_upgrade(home: Home) -> None:
-    home.clew(NEW, "init")
+def test_what_was_known_can_be_asked_for_after_the_upgrade(upgraded: Upgraded) -> None:
+    home = upgraded.home
     about = home.about
 
     assert "tie_bowline" in home.clew(NEW, "retrieve", "how is a bowline tied?").stdout
@@ -184,11 +215,9 @@ def test_a_daemon_of_the_same_release_is_left_alone_by_that_command(home: Home) 
     assert state(Places(home.data)) == before
 
 
-def test_the_new_plugin_stands_in_both_places_and_the_old_token_in_none(home: Home) -> None:
-    old_token = json.loads((home.data / "run" / "address.json").read_text())["token"]
-    [old] = (home.client / "plugins" / "cache" / "clew" / "clew").iterdir()
-    assert old.name == home.about["version"]
-    home.clew(NEW, "init")
+def test_the_new_plugin_stands_in_both_places_and_the_old_one_in_none(upgraded: Upgraded) -> None:
+    home = upgraded.home
+    assert upgraded.versions == [home.about["version"]]
     cache = home.client / "plugins" / "cache" / "clew" / "clew"
 
     assert [path.name for path in cache.iterdir()] == [clew.__version__]
@@ -202,13 +231,13 @@ def test_the_new_plugin_stands_in_both_places_and_the_old_token_in_none(home: Ho
     entries = json.loads((home.client / "plugins" / "installed_plugins.json").read_text())["plugins"]["clew@clew"]
     user = next(each for each in entries if each["scope"] == "user")
     assert (user["version"], Path(user["installPath"])) == (clew.__version__, cache / clew.__version__)
-    assert old_token not in "".join(path.read_text() for path in cache.rglob("*") if path.is_file() and path.suffix == ".md")
+    assert {each["scope"] for each in entries} == {"user", "local"}
 
 
-def test_the_users_settings_stay_the_users(home: Home) -> None:
+def test_the_users_settings_stay_the_users(upgraded: Upgraded) -> None:
+    home = upgraded.home
     settings = home.client / "settings.json"
     mine = json.loads((home.folder / "before" / "home" / ".claude" / "settings.json").read_text())
-    home.clew(NEW, "init", "--gateway")
     told = json.loads(settings.read_text())
 
     assert told["theme"] == mine["theme"]
