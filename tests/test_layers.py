@@ -123,8 +123,11 @@ def test_connections_are_opened_in_named_places_alone() -> None:
         "adapters/http/start",  # asks the daemon over its socket
         "adapters/http/worker",  # takes the sockets that it inherits
         "adapters/claude_code/doctor",  # asks whether the daemon's port is the daemon's
-        "adapters/claude_code/plugin/clew/clew_hook",  # these two ask the daemon over its socket
-        "adapters/claude_code/plugin/clew/clew_mcp",
+        "adapters/http/certificate",  # by which a client on loopback knows the daemon
+        "adapters/http/guard",  # looks at who has connected, as the next one
+        "adapters/http/peer",
+        "adapters/claude_code/plugin/clew/clew_ask",  # asks the daemon over its socket
+        "adapters/claude_code/plugin/clew/clew_relay",  # asks it for the mod, and listens on a socket of its own
     }
 
 

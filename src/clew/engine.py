@@ -839,12 +839,22 @@ class Engine:
     def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> str:
         """Return the state of a session's work alone, without the lines behind it; "" where it asked for nothing.
 
-        session  as for `compact`; at most `budget_tokens` of its state are told, what matters most first.
+        session  as for `compact`; at most `budget_tokens` of its state are told, what matters most first. A file is read and not taken
+                 over: whoever asks waits, and the handles that are told stand for its records once it is ingested.
         """
         from clew.transcript.handoff import handoff  # lazy: a question needs no transcript
+        from clew.transcript.parse import open_transcript  # lazy: likewise
+        from clew.transcript.sessions import session_at  # lazy: likewise
 
         key, _ = workspace_of(path)
-        found, lines = self._transcript(key, session, path)
+        if Path(session).is_file():
+            found = session_at(Path(session))
+            if not found.client:
+                raise NotReadable(session, "no known client wrote this", "transcripts of Claude Code and Codex are understood")
+            with open_transcript(Path(session)) as stream:
+                lines = stream.readlines()
+        else:
+            found, lines = self._stored(key, session)
         made = self.before(found, lines, tokenizer=tokenizer, path=path, back=0)
         return handoff(made.state, made.done, made.counter.count, _budget(budget_tokens), {}) if made.state.goals else ""
 

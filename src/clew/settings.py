@@ -150,6 +150,12 @@ def client_base_url(environ: Mapping[str, str] | None = None) -> str:
     return env.get("ANTHROPIC_BASE_URL", "").strip()
 
 
+def client_certificates(environ: Mapping[str, str] | None = None) -> str:
+    """Return the file of further certificates that Claude Code trusts by Node's own variable, "" where that is not set."""
+    env = os.environ if environ is None else environ
+    return env.get("NODE_EXTRA_CA_CERTS", "").strip()
+
+
 def model_key(endpoint: str, environ: Mapping[str, str] | None = None) -> str:
     """Return the key that is sent to the server of a model: `CLEW_COMPRESS_KEY`; for Anthropic's own address else `ANTHROPIC_API_KEY`.
 

@@ -7,11 +7,11 @@ import os
 import socket
 import subprocess
 import time
-from http.client import HTTPConnection
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
-from clew.adapters.http import start
+from clew.adapters.http import certificate, start
 from clew.adapters.places import Places, address
 
 
@@ -41,7 +41,7 @@ def over_socket(places: Places, method: str, path: str, body: object = None) -> 
 
 def over_loopback(places: Places, path: str, *, method: str = "GET", headers: dict[str, str] | None = None, body: bytes = b"") -> int:
     """Status of an answer over loopback."""
-    connection = HTTPConnection("127.0.0.1", address(places).port, timeout=10)
+    connection = HTTPSConnection("127.0.0.1", address(places).port, timeout=10, context=certificate.trusting(places))
     try:
         connection.request(method, path, headers=headers or {}, body=body)
         return connection.getresponse().status

@@ -19,7 +19,8 @@ from clew.adapters.http import start
 from clew.adapters.places import Places, address, is_alive, journal, problems
 from tests.adapters.daemon import bearer, over_loopback, over_socket, pids, until
 
-SHIM = SHIPPED / "clew" / "clew_hook.py"
+PLUGIN = SHIPPED / "clew"
+RUN_HOOK = f"import sys; sys.path.insert(0, {str(PLUGIN)!r}); import clew_hook; clew_hook.run(sys.argv[1:])"
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +40,9 @@ def own(tmp_path: Path) -> Iterator[Places]:
     start.stop(places)
 
 
-def shim(places: Places, event: str, body: str, *command: str, within_s: str = "0") -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-I", "-S", str(SHIM), str(places.socket), f"hook/{event}", within_s, *command]
-    return subprocess.run(words, input=body, capture_output=True, text=True, timeout=30, check=False)
+def shim(places: Places, route: str, body: str, *command: str) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-I", "-S", "-c", RUN_HOOK, str(places.socket), route, *command]
+    return subprocess.run(words, input=body, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_the_owner_gets_in_over_the_socket_without_a_token(served: Places) -> None:
@@ -90,7 +91,7 @@ def test_a_second_one_for_the_same_folder_says_who_serves(served: Places) -> Non
 
 
 def test_the_shim_hands_on_what_it_reads_and_prints_what_it_hears(served: Places, tmp_path: Path) -> None:
-    done = shim(served, "SessionStart", json.dumps({"session_id": "s", "cwd": str(tmp_path), "source": "startup"}))
+    done = shim(served, "hook/SessionStart", json.dumps({"session_id": "s", "cwd": str(tmp_path), "source": "startup"}))
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -98,7 +99,7 @@ def test_the_shim_hands_on_what_it_reads_and_prints_what_it_hears(served: Places
 def test_the_shim_says_nothing_and_notes_it_where_nobody_listens(tmp_path: Path) -> None:
     places = Places(tmp_path)
     places.make()
-    done = shim(places, "PreCompact", "{}")
+    done = shim(places, "hook/PreCompact", "{}")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert [told["where"] for told in problems(places)] == ["hook/PreCompact"]
@@ -108,7 +109,7 @@ def test_the_shim_starts_the_daemon_where_it_may(tmp_path: Path) -> None:
     places = Places(tmp_path)
     command = start.command(places, is_detached=True)
     try:
-        done = shim(places, "SessionStart", json.dumps({"session_id": "s", "cwd": str(tmp_path)}), *command, within_s="10")
+        done = shim(places, "hook/SessionStart", json.dumps({"session_id": "s", "cwd": str(tmp_path)}), *command)
 
         assert done.returncode == 0
         assert until(lambda: start.running(places) is not None)
@@ -175,7 +176,7 @@ def test_it_rests_while_a_client_runs_and_wakes_when_it_is_asked(tmp_path: Path,
     places = Places(tmp_path)
     start.detach(places)
     try:
-        shim(places, "SessionStart", json.dumps({"session_id": "s", "cwd": str(tmp_path)}))  # its parent, this process, is the client
+        shim(places, "hook/SessionStart", json.dumps({"session_id": "s", "cwd": str(tmp_path)}))  # its parent, this process, is the client
         first = pids(places)["worker"]
         assert until(lambda: not is_alive(first))
         assert json.loads(over_socket(places, "GET", "/health")[1])["pid"] != first

@@ -13,7 +13,7 @@ import pytest
 
 from clew.adapters.claude_code import plugin_files
 from clew.adapters.claude_code.doctor import Finding, Patient, examine
-from clew.adapters.claude_code.install import Installer, Target
+from clew.adapters.claude_code.install import Installer, Target, gateway_url
 from clew.adapters.http import start
 from clew.adapters.places import Places, address, journal
 from clew.engine import Engine
@@ -62,6 +62,10 @@ def change(path: Path, edit: Callable[[dict[str, object]], object]) -> None:
     path.write_text(json.dumps(told))
 
 
+def place_of(patient: Patient) -> Path:
+    return hooks_of(patient).parent.parent / "clew_place.py"
+
+
 def hooks_of(patient: Patient) -> Path:
     return plugin_files.folder(patient.places) / "clew" / "hooks" / "hooks.json"
 
@@ -72,7 +76,10 @@ BREAKS: dict[str, tuple[Callable[[Patient], object], str]] = {
     "settings broken": (lambda p: (p.client / "settings.json").write_text("{"), "is no JSON"),
     "another release": (lambda p: change(p.settings.home / "installed.json", lambda told: told.update(version="0.0.1")), "rendered by clew 0.0.1"),
     "plugin gone": (lambda p: hooks_of(p).unlink(), "is gone, or empty"),
-    "token of another": (lambda p: hooks_of(p).write_text(hooks_of(p).read_text().replace(address(p.places).token, "0" * 64)), "token is not"),
+    "place of another": (
+        lambda p: place_of(p).write_text(place_of(p).read_text().replace(str(p.places.socket), "/elsewhere/serve.sock")),
+        "asks at another place",
+    ),
     "readable by others": (lambda p: hooks_of(p).chmod(0o644), "others can read"),
     "interpreter gone": (
         lambda p: change(
@@ -110,7 +117,7 @@ def test_what_is_wrong_is_found_with_its_mend(well: Patient, name: str) -> None:
         ("2.1.197 (Claude Code)", "has no mods", False),
         ("2.0.5 (Claude Code)", "older than any", True),
         ("9.0.0 (Claude Code)", "newer than", False),
-        ("an unknown build", "is no version", True),
+        ("an unknown build", "does not say its version", True),
     ],
 )
 def test_the_clients_version_is_judged(well: Patient, tmp_path: Path, *, says: str, word: str, is_wrong: bool) -> None:
@@ -138,7 +145,7 @@ def test_managed_settings_and_settings_of_our_own_that_cannot_be_used_are_found(
 
 
 def test_a_gateway_that_nobody_serves_is_found(well: Patient) -> None:
-    url = f"http://127.0.0.1:{address(well.places).port}/gateway/{address(well.places).token}"
+    url = gateway_url(address(well.places))
     start.stop(well.places)
 
     assert any(each.check == "gateway" for each in wrong(replace(well, base_url=url)))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 from pathlib import Path
 
 import pytest
 
 from clew.adapters.claude_code import plugin_files
-from clew.adapters.claude_code.install import SCOPES, Installer, NotOurs, Target
+from clew.adapters.claude_code.install import SCOPES, Installer, NotOurs, Target, gateway_url
 from clew.adapters.places import Places, address
 from clew.errors import UsageError
 from tests.adapters.daemon import repository
@@ -153,7 +152,7 @@ def test_whom_the_client_asked_before_is_whom_the_gateway_asks(tmp_path: Path, t
     Installer(places).install(target, with_statusline=False, with_gateway=True, base_url="https://proxy.example.invalid")
 
     assert (places.run / "upstream").read_text().strip() == "https://proxy.example.invalid"
-    assert f"/gateway/{address(places).token}" in json.loads(target.settings.read_text())["env"]["ANTHROPIC_BASE_URL"]
+    assert json.loads(target.settings.read_text())["env"]["ANTHROPIC_BASE_URL"] == gateway_url(address(places))
 
 
 def test_what_is_rendered_is_private_and_whole(tmp_path: Path, target: Target) -> None:
@@ -172,11 +171,9 @@ def test_what_is_rendered_is_private_and_whole(tmp_path: Path, target: Target) -
     }
     assert all(path.stat().st_mode & 0o077 == 0 for path in files)
     told = [path.read_text() for path in files if path.suffix in (".json", ".js")]
-    assert not any(
-        word in text for text in told for word in ("@SOCKET@", "@PORT@", "@TOKEN@", "@PYTHON@", "@PLUGIN@", "@START@", "@VERSION@")
-    )
+    assert not any(word in text for text in told for word in ("@RELAY@", "@RUN_", "@PYTHON@", "@VERSION@", address(places).gateway))
     hooks = json.loads((plugin_files.folder(places) / "clew" / "hooks" / "hooks.json").read_text())["hooks"]
     start = hooks["SessionStart"][0]["hooks"][0]
     assert Path(start["command"]).exists()
-    assert Path(start["args"][2]).exists()
-    assert os.access(start["args"][2], os.R_OK)
+    assert str(plugin_files.folder(places) / "clew") in start["args"][3]
+    assert (plugin_files.folder(places) / "clew" / "clew_ask.py").is_file()

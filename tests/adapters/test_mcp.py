@@ -6,14 +6,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.client import HTTPConnection
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clew.adapters.claude_code.plugin_files import SHIPPED
-from clew.adapters.http import start
+from clew.adapters.claude_code import plugin_files
+from clew.adapters.claude_code.writing import write_all
+from clew.adapters.http import certificate, start
 from clew.adapters.places import Places, address
 from tests.adapters.daemon import bearer, repository, until
 
@@ -22,7 +23,9 @@ class Client:
     """A client of its own making, over standard input and output."""
 
     def __init__(self, places: Places, repo: Path, *command: str) -> None:
-        words = [sys.executable, "-I", "-S", str(SHIPPED / "clew" / "clew_mcp.py"), str(places.socket), *command]
+        write_all(plugin_files.changes(plugin_files.folder(places), plugin_files.rendered(places)))
+        run = f"import sys; sys.path.insert(0, {str(plugin_files.folder(places) / 'clew')!r}); import clew_mcp; clew_mcp.run(sys.argv[1:])"
+        words = [sys.executable, "-I", "-S", "-c", run, str(places.socket), *command]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=repo)
         self.number = 0
 
@@ -142,7 +145,7 @@ def test_over_loopback_who_does_not_say_where_it_stands_is_asked(place: tuple[Pl
     places, repo = place
 
     def call(**arguments: str) -> dict[str, Any]:
-        connection = HTTPConnection("127.0.0.1", address(places).port, timeout=20)
+        connection = HTTPSConnection("127.0.0.1", address(places).port, timeout=20, context=certificate.trusting(places))
         headers = bearer(places, **{"Content-Type": "application/json", "Accept": "application/json, text/event-stream"})
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "recall", "arguments": arguments}}
         connection.request("POST", "/mcp/", body=json.dumps(message), headers=headers)
@@ -154,11 +157,13 @@ def test_over_loopback_who_does_not_say_where_it_stands_is_asked(place: tuple[Pl
     assert not call(question="what is add_one?", repo=str(repo)).get("isError")
 
 
-def test_a_daemon_that_cannot_be_reached_is_an_error_and_the_client_goes_on(tmp_path: Path) -> None:
+def test_a_daemon_that_cannot_be_reached_is_an_error_of_each_call_and_the_client_goes_on(tmp_path: Path) -> None:
     client = Client(Places(tmp_path / "home"), repository(tmp_path / "repo"))
     told = client.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "raw", "version": "1"})
 
-    assert told["error"]["code"] == -32000
+    assert told["result"]["serverInfo"]["name"] == "clew"
+    assert len(client.ask("tools/list")["result"]["tools"]) == 5
+    assert client.ask("tools/call", name="recall", arguments={"question": "x"})["error"]["code"] == -32000
     assert client.close() == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,17 +48,16 @@ class Machine:
 
         A client that runs holds its MCP server's process: its script may be gone from the disk.
         """
-        plugin = self.places.home / "plugin" / "clew"
+        plugin, kept = self.places.home / "plugin" / "clew", self.folder / "kept"
         server = json.loads((plugin / ".mcp.json").read_text())["mcpServers"]["clew"]
         hook = json.loads((plugin / "hooks" / "hooks.json").read_text())["hooks"]["SessionStart"][0]["hooks"][0]
-        lines = []
-        for told in (server, hook):
-            line = [told["command"], *told["args"]]
-            script = next(word for word in line if word.endswith(".py") and "clew/clew_" in word)
-            kept = self.folder / Path(script).name
-            kept.write_bytes(Path(script).read_bytes())
-            lines.append([str(kept) if word == script else word for word in line])
-        return lines[0], lines[1]
+        shutil.copytree(plugin, kept)
+        lines = [[told["command"], *told["args"]] for told in (server, hook)]
+        return [word.replace(str(plugin), str(kept)) for word in lines[0]], [word.replace(str(plugin), str(kept)) for word in lines[1]]
+
+    def starter(self) -> list[str]:
+        """The command by which the plugin starts the daemon."""
+        return json.loads((self.places.home / "installed.json").read_text())["starter"]
 
     def files(self) -> list[str]:
         return sorted(str(path.relative_to(self.folder)) for path in (self.folder / "data").rglob("*"))
@@ -72,6 +72,10 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 INITIALIZE = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
+CALL = (
+    json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "recall", "arguments": {"question": "add_one"}}})
+    + "\n"
+)
 REQUEST = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}) + "\n"
 
 
@@ -85,7 +89,7 @@ def test_an_old_sessions_tools_start_no_daemon_after_uninstall(machine: Machine)
     assert "result" in json.loads(session.stdout.readline())
     machine.done("uninstall")
     was = machine.files()
-    said = session.communicate(REQUEST.replace('"id": 1', '"id": 2'), timeout=60)[0]
+    said = session.communicate(CALL, timeout=60)[0]
 
     answer = json.loads(said)
     assert answer["id"] == 2
@@ -107,8 +111,7 @@ def test_an_old_sessions_hook_starts_no_daemon_after_uninstall(machine: Machine)
 
 
 def test_the_command_that_starts_the_daemon_ends_at_once_without_an_installation(machine: Machine) -> None:
-    server, _ = machine.shims()
-    command = server[server.index(sys.executable, 1) :]
+    command = machine.starter()
     machine.done("uninstall")
     was = machine.files()
 

@@ -5,6 +5,7 @@ It is installed from the npm registry when a test needs it, into a folder outsid
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import queue
@@ -18,12 +19,38 @@ from pathlib import Path
 from typing import Any, Self
 
 import clew
+from clew.adapters.claude_code.client import version_in
 
-VERSIONS = ("2.1.330", "2.1.197")  # with mods, and the newest that a plain install gives on Node 20, without
+# With mods; the newest that a plain install gives on Node 20, without them; and the newest that the registry has, whichever that is.
+PINNED = ("2.1.330", "2.1.197")
+NEWEST = "newest"
+VERSIONS = (*PINNED, NEWEST)
 PACKAGE = "@anthropic-ai/claude-code"
 CACHE = Path(os.environ.get("CLEW_CLIENT_CACHE") or Path.home() / ".cache" / "clew-real-client")
 SOURCE = Path(clew.__file__).parent.parent
 KEY = "sk-ant-" + "no-key-at-all"
+
+
+def has_mods(version: str) -> bool:
+    """Whether a release of the client runs mods."""
+    return version_in(version) not in (None, (2, 1, 197))
+
+
+@functools.cache
+def newest() -> str:
+    """The number of the newest release, as the registry says. Raises RuntimeError with the reason."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeError("npm is not there, and says which release is the newest")
+    done = subprocess.run([npm, "view", PACKAGE, "version"], capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode or version_in(done.stdout) is None:
+        raise RuntimeError(f"npm does not say which release of {PACKAGE} is the newest: {done.stderr[-300:]}")
+    return done.stdout.strip()
+
+
+def numbered(version: str) -> str:
+    """The number of a release that may be named as the newest. Raises RuntimeError with the reason."""
+    return newest() if version == NEWEST else version
 
 
 def installed(version: str) -> Path:
@@ -101,6 +128,17 @@ class Place:
         """Start a session that stays."""
         head = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"]
         return Session([str(self.program), *head, *words], self.repo, self.env(url, **more))
+
+    def owes(self, within_s: float = 20.0) -> bool:
+        """Whether a session still has to be given a hand-off that was not ready in time; waits for one that is being made."""
+        end = time.monotonic() + within_s
+        while self.daemon() and time.monotonic() < end:
+            told = self.clew("status", "--json", check=False)
+            running = (json.loads(told.stdout).get("running") or {}) if told.returncode == 0 else {}
+            if any(each["is_owed"] for each in running.get("sessions", [])[:1]):
+                return True
+            time.sleep(0.3)  # it is made in the daemon, which tells nobody when it is ready
+        return False
 
     def daemon(self) -> dict[str, int]:
         """The pids of the daemon: `pid` and `worker`; {} where none runs."""

@@ -11,16 +11,25 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_client.client import VERSIONS, Place, installed
+from tests.real_client.client import NEWEST, PINNED, VERSIONS, Place, installed, numbered
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
 def version(request: pytest.FixtureRequest) -> str:
     try:
-        installed(request.param)
+        number = numbered(request.param)
+        installed(number)
     except RuntimeError as missing:
         pytest.skip(f"MISSING: Claude Code {request.param}: {missing}")
-    return request.param
+    if request.param == NEWEST and number in PINNED:
+        pytest.skip(f"the newest Claude Code is {number}, which is tested by its number")
+    return number
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which release the newest was: what holds for it may not hold for the next."""
+    with suppress(RuntimeError):
+        terminalreporter.write_line(f"the newest Claude Code was {numbered(NEWEST)}")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clew.transcript.vocabulary import HAND_OFF_MARK
 from tests.real_client.client import Place
 from tests.real_client.scripted_api import Asked, ScriptedAPI, Turn, text, use
 
@@ -50,12 +51,16 @@ def turns(repo: Path) -> list[Turn]:
         "After the compaction.",
         "After the resume.",
         "After the clear.",
+        "After the clear, again.",
     ]
 
 
 @dataclass
 class Run:
-    """What came of a session. `windows` holds what the model was sent last at each station."""
+    """What came of a session. `windows` holds what the model was sent last at each station.
+
+    skipped  stages that the machine was too slow for: what they give comes one prompt later.
+    """
 
     place: Place
     asked: list[Asked] = field(default_factory=list[Asked])
@@ -65,6 +70,7 @@ class Run:
     session: str = ""
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     codes: list[int] = field(default_factory=list[int])
+    skipped: list[str] = field(default_factory=list[str])
 
 
 def run(place: Place, *, between: object = None, base_url: object = None) -> Run:
@@ -99,6 +105,12 @@ def run(place: Place, *, between: object = None, base_url: object = None) -> Run
             session.ask("/clear")
             session.ask("Where were we?")
             done.windows["cleared"] = words(api.of("main")[-1])
+            if (
+                HAND_OFF_MARK not in done.windows["cleared"] and place.owes()
+            ):  # the machine could not make it in the time of a session's start
+                done.skipped.append("the hand-off at the start of the cleared session")
+                session.ask("Where were we?")
+                done.windows["cleared"] = words(api.of("main")[-1])
             done.codes.append(session.close())
         done.asked, done.hit_rate = list(api.asked), api.hit_rate()
     return done

@@ -15,14 +15,13 @@ from pathlib import Path
 import pytest
 
 from clew.transcript.vocabulary import HAND_OFF_MARK
-from tests.real_client.client import Place
+from tests.real_client.client import Place, has_mods
 from tests.real_client.conftest import end_daemon
 from tests.real_client.scenario import LONG, PLANTED, SECRET, TOKEN, Run, prompts_only, run, words
 from tests.real_client.scripted_api import Asked
 
 pytestmark = pytest.mark.real_client
 MARKER = re.compile(r"clew unfold ([0-9a-z]{8})")
-HAS_MODS = "2.1.330"
 
 
 @pytest.fixture(scope="module")
@@ -59,20 +58,29 @@ def test_the_client_goes_on_as_without_clew(done: Run, without: Run) -> None:
 def test_no_model_is_asked_beyond_what_the_client_asks_itself(done: Run, without: Run, version: str) -> None:
     """Where the client has mods, not even for the summary of a compaction."""
     kinds = [sorted(asked.kind for asked in each.asked if asked.kind != "other") for each in (done, without)]
-    if version == HAS_MODS:
+    if has_mods(version):
         kinds[1] = [kind for kind in kinds[1] if kind != "compact"]
 
     assert kinds[0] == kinds[1]
 
 
-def test_a_summary_is_steered_where_the_client_has_no_mods(done: Run, version: str) -> None:
+def test_after_a_compaction_the_state_stands_once_in_the_window(done: Run, without: Run, version: str) -> None:
+    """Also where the client has no mods and summarises: neither its instructions nor what it shows of the hook repeat the state."""
     asked = [each for each in done.asked if each.kind == "compact"]
-    if version == HAS_MODS:
+    if has_mods(version):
         assert asked == []
-        return
-    assert len(asked) == 1
-    steered = words(Asked("compact", {"messages": asked[0].body["messages"][-1:]}, {}, 0.0))
-    assert all(planted in steered for planted in PLANTED.values())
+    else:
+        [before] = [each for each in without.asked if each.kind == "compact"]
+        assert len(asked) == 1
+        assert prompt_of(asked[0]) == prompt_of(before)
+    window = done.windows["after compaction"]
+    assert window.count("# Where the work stands") == 1
+    assert "clew_hook" not in window
+
+
+def prompt_of(asked: Asked) -> str:
+    """The words with which the client asks for a summary."""
+    return words(Asked("compact", {"messages": asked.body["messages"][-1:]}, {}, 0.0))
 
 
 def test_what_was_sent_stays_sent(done: Run) -> None:
@@ -89,8 +97,8 @@ def test_no_more_is_written_to_the_cache_than_without_clew(done: Run, without: R
     """What is handed over is paid for by what is left out. Where the client summarises as well there is a little more than that."""
     written = {each is done: sum(asked.written for asked in each.asked if asked.kind in ("main", "compact")) for each in (done, without)}
 
-    assert written[True] <= written[False] * (1.0 if version == HAS_MODS else 1.03)
-    assert done.hit_rate >= without.hit_rate or version != HAS_MODS  # a share, which falls where less is sent
+    assert written[True] <= written[False] * (1.0 if has_mods(version) else 1.03)
+    assert done.hit_rate >= without.hit_rate or not has_mods(version)  # a share, which falls where less is sent
 
 
 def test_a_hand_off_stands_once_in_a_window(done: Run) -> None:
@@ -187,7 +195,7 @@ def test_a_daemon_that_hangs_holds_each_hook_no_longer_than_its_time(place: Plac
     # under way when the daemon hung, for half a minute at most; after that the mod leaves the daemon alone.
     allowed = {"subagent": 12.0, "third": 6.0, "compact": 24.0, "after compaction": 6.0}
     late = sum(max(0.0, stopped.seconds[station] - without.seconds[station] - limit) for station, limit in allowed.items())
-    assert late < (31.0 if version == HAS_MODS else 1.0), stopped.seconds
+    assert late < (31.0 if has_mods(version) else 1.0), stopped.seconds
 
 
 def test_a_locked_database_is_not_noticed(place: Place, without: Run) -> None:
@@ -302,7 +310,7 @@ def test_compaction_by_itself_hands_over_as_well(place: Place, version: str) -> 
     assert HAND_OFF_MARK in window
     assert "generated.py" in window
     assert "OPS-7731" in window
-    assert (summaries == 0) is (version == HAS_MODS)
+    assert (summaries == 0) is has_mods(version)
 
 
 def test_ten_sessions_at_once_keep_to_themselves(place: Place) -> None:

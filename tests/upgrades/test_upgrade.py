@@ -111,8 +111,9 @@ def old_daemon(home: Home) -> Iterator[subprocess.Popen[bytes]]:
 
 def starter_of(home: Home) -> list[str]:
     """The command by which the plugin that stands there starts the daemon."""
+    known = json.loads((home.data / "installed.json").read_text()).get("starter")
     line = mcp_of(home)
-    return line[line.index(sys.executable, 1) :]
+    return known or line[line.index(sys.executable, 1) :]
 
 
 def version_of(home: Home) -> str | None:
@@ -225,7 +226,7 @@ def test_the_new_plugin_stands_in_both_places_and_the_old_one_in_none(upgraded: 
     for name in ("hooks/hooks.json", "hooks/register.js", ".mcp.json", "clew_hook.py", "clew_mcp.py", ".claude-plugin/plugin.json"):
         assert (market / name).read_bytes() == (cache / clew.__version__ / name).read_bytes()
     assert json.loads((market / ".claude-plugin" / "plugin.json").read_text())["version"] == clew.__version__
-    text = (market / "hooks" / "hooks.json").read_text() + (market / ".mcp.json").read_text()
+    text = (market / "hooks" / "hooks.json").read_text() + (market / ".mcp.json").read_text() + (market / "clew_place.py").read_text()
     assert str(home.code) not in text
     assert str(NEW) in text
     entries = json.loads((home.client / "plugins" / "installed_plugins.json").read_text())["plugins"]["clew@clew"]

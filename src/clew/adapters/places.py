@@ -1,7 +1,8 @@
 """Places: the files by which the daemon and those who ask it find each other.
 
-All of them lie in `run/` of the data folder, which only its owner may enter. The port and the token are made once and
-stay, because the client's own configuration names them. Standard library alone: what starts in a hurry reads this.
+All of them lie in `run/` of the data folder, which only its owner may enter. The port of loopback and the key in the gateway's path are
+made once and stay, because the client's own configuration names them; the token is another one with each start. Standard library alone:
+what starts in a hurry reads this.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -65,8 +66,33 @@ class Places:
 
     @property
     def address(self) -> Path:
-        """The port and the token: made once."""
+        """The port, the gateway's key, and the token of the daemon that runs."""
         return self.run / "address.json"
+
+    @property
+    def certificate(self) -> Path:
+        """By which whoever asks over loopback knows the daemon: the public half, for its clients."""
+        return self.run / "loopback.crt"
+
+    @property
+    def private_key(self) -> Path:
+        """The secret half of `certificate`."""
+        return self.run / "loopback.key"
+
+    @property
+    def trusted(self) -> Path:
+        """What a client that asks through the gateway is to trust: `certificate`, and what it trusted before."""
+        return self.run / "trusted.crt"
+
+    @property
+    def others(self) -> Path:
+        """What that client trusted before."""
+        return self.run / "others.crt"
+
+    @property
+    def fault(self) -> Path:
+        """Made by a shim whose question was not answered in time, taken away by a daemon that answers. Beside the socket, as `problems`."""
+        return self.socket.parent / "fault"
 
     @property
     def problems(self) -> Path:
@@ -94,33 +120,46 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the daemon listens on loopback, and what whoever asks there has to show. `token` is 64 hexadecimal digits."""
+    """Where the daemon listens on loopback, and what whoever asks there has to show. Both are 64 hexadecimal digits.
+
+    token    of one run of the daemon, "" where none has run.
+    gateway  in the path of the gateway, which the client's settings name; it is sent to nobody who has not shown the certificate's key.
+    """
 
     port: int
     token: str
+    gateway: str
 
 
 def address(places: Places) -> Address:
     """Return the address of this data folder's daemon, made now if there is none. Raises NotReadable."""
     found = known_address(places)
-    if found is not None:
+    if found is not None and found.gateway:
         return found
-    places.make()
-    made = Address(_free_port(), secrets.token_hex(32))
-    try:
-        _write_private(places.address, json.dumps({"port": made.port, "token": made.token}) + "\n")
-    except OSError as error:
-        raise NotReadable(str(places.address), error.strerror or str(error)) from error
-    return made
+    return _kept(places, Address(found.port if found else _free_port(), found.token if found else "", secrets.token_hex(32)))
+
+
+def renewed_address(places: Places) -> Address:
+    """Return the address with a new token, for a daemon that starts. Raises NotReadable."""
+    return _kept(places, replace(address(places), token=secrets.token_hex(32)))
 
 
 def known_address(places: Places) -> Address | None:
     """Return the address, None where none was made or its file makes no sense."""
     try:
         told = json.loads(places.address.read_text("utf-8"))
-        return Address(int(told["port"]), str(told["token"]))
-    except (OSError, ValueError, KeyError, TypeError):  # whoever needs one makes it anew, and init renders the plugin again
+        return Address(int(told["port"]), str(told["token"]), str(told.get("gateway") or ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whoever needs one makes it anew
         return None
+
+
+def _kept(places: Places, made: Address) -> Address:
+    places.make()
+    try:
+        _write_private(places.address, json.dumps(asdict(made)) + "\n")
+    except OSError as error:
+        raise NotReadable(str(places.address), error.strerror or str(error)) from error
+    return made
 
 
 def state(places: Places) -> dict[str, Any] | None:

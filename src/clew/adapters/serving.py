@@ -6,21 +6,28 @@ an answer for whoever asked, never the end of the daemon.
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 
 from clew.adapters import places
 from clew.engine import Engine
-from clew.errors import ClewError, StoreUnwritable
+from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.settings import Settings
 from clew.store.sqlite import SqliteStore
 
 REOPEN_AFTER_S = 2.0  # a store that could not be opened is not tried again at once: each try may wait for a lock; guess
 SAME_PROBLEM_AFTER_S = 60.0  # the same words are journalled once in this time; guess
 PROBLEMS_REMEMBERED = 64
+FREE_BYTES_MIN = 16 * 2**20  # less than this, and the database can soon take nothing more: guess
+TROUBLES: tuple[tuple[type[ClewError], str], ...] = (
+    (SchemaTooNew, "database is newer than clew"), (StoreBusy, "database is locked"), (StoreUnusable, "database is damaged"),
+    (StoreUnwritable, "data folder cannot be written"),
+)  # fmt: skip
 
 
 class Serving:
@@ -35,7 +42,7 @@ class Serving:
         self._jobs: OrderedDict[str, tuple[float, Callable[[], object]]] = OrderedDict()
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
-        self._is_busy = self._is_closed = False
+        self._is_busy = self._is_closed = self._is_read_only = False
         self._told: OrderedDict[str, float] = OrderedDict()
 
     def engine(self) -> Engine:
@@ -54,11 +61,29 @@ class Serving:
 
     def _open(self) -> SqliteStore:
         try:
-            return SqliteStore(self.settings.database)
+            store = SqliteStore(self.settings.database)
+            self._is_read_only = False
+            return store
         except StoreUnwritable:
             if not self.settings.database.is_file():
                 raise
+            self._is_read_only = True
             return SqliteStore(self.settings.database, is_read_only=True)
+
+    def trouble(self) -> str:
+        """What keeps sessions from being remembered, in two or three words, "" for nothing."""
+        failed = self._failed[1] if self._failed is not None and self._engine is None else None
+        for kind, words in TROUBLES:
+            if isinstance(failed, kind):
+                return words
+        if failed is not None:
+            return "database cannot be opened"
+        if self._is_read_only:
+            return "data folder is read-only"
+        with suppress(OSError):
+            if shutil.disk_usage(self.settings.home).free < FREE_BYTES_MIN:
+                return "disk is full"
+        return ""
 
     def later(self, key: str, job: Callable[[], object], *, after_s: float = 0.0) -> None:
         """Do a job in the background, not before `after_s`. One that waits under the same key is replaced, and waits anew.

@@ -5,8 +5,6 @@ Looks and changes nothing. Each check is a function that yields findings; one th
 
 from __future__ import annotations
 
-import json
-import re
 import shlex
 import shutil
 import stat
@@ -19,22 +17,19 @@ from typing import Any, cast
 
 import clew
 from clew.adapters.claude_code import managed, plugin_files
-from clew.adapters.claude_code.install import NotOurs, manifest, read_object
+from clew.adapters.claude_code.client import MODS_SINCE, TRIED, version_of
+from clew.adapters.claude_code.install import NotOurs, gateway_url, manifest, read_object
 from clew.adapters.http import start
-from clew.adapters.places import Places, known_address, problems, state
+from clew.adapters.places import Address, Places, known_address, problems, state
 from clew.engine import Engine
 from clew.errors import ClewError
 from clew.settings import CONFIG, Settings
 from clew.store.sqlite import SqliteStore
 
-MODS_SINCE = (2, 1, 330)  # the first release whose mods were tried
-TRIED = ((2, 1, 197), (2, 1, 330))
-HOOKS_SINCE = (2, 1, 197)  # older ones were not tried
 SLOW_S = 0.5
 FREE_BYTES_MIN = 500 * 2**20  # guess
 RECENT_DAYS = 7
 SHOWN_MAX = 8
-_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,34 +83,28 @@ def _client(patient: Patient) -> Iterator[Finding]:
         )  # fmt: skip
         return
     try:
-        said = subprocess.run([patient.program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout.strip()
+        version = version_of(patient.program)
     except (OSError, subprocess.TimeoutExpired) as error:
         yield Finding(
             "client", f"{patient.program} does not say its version ({error})", "it may not run at all", "run `claude --version` by hand"
         )
         return
-    match = _VERSION.search(said)
-    if match is None:
-        yield Finding(
-            "client",
-            f"the client says {said[:80]!r}, which is no version",
-            "it was never tried with clew",
-            "sessions go on; report what fails",
-        )
+    if version is None:
+        yield Finding("client", "the client does not say its version", "it was never tried with clew", "sessions go on; report what fails")
         return
-    version = (int(match[1]), int(match[2]), int(match[3]))
-    if version < HOOKS_SINCE:
+    name = ".".join(map(str, version))
+    if version < TRIED[0]:
         yield Finding(
-            "client", f"Claude Code {match[0]} is older than any that was tried", "its hooks may not do what clew expects", "claude update"
+            "client", f"Claude Code {name} is older than any that was tried", "its hooks may not do what clew expects", "claude update"
         )
     elif version < MODS_SINCE:
         yield Finding(
-            "client", f"Claude Code {match[0]} has no mods", "compaction asks a model for a summary, which clew then steers and completes",
+            "client", f"Claude Code {name} has no mods", "compaction asks a model for a summary, which clew then steers and completes",
             "update Claude Code (npm on Node 20 picks an old one: name the version)", is_wrong=False,
         )  # fmt: skip
     elif version > TRIED[-1]:
         yield Finding(
-            "client", f"Claude Code {match[0]} is newer than {'.'.join(map(str, TRIED[-1]))}, the newest that was tried",
+            "client", f"Claude Code {name} is newer than {'.'.join(map(str, TRIED[-1]))}, the newest that was tried",
             "mods may have changed; what fails is left to the client", "nothing, unless something below says so", is_wrong=False,
         )  # fmt: skip
 
@@ -140,9 +129,9 @@ def _plugin(patient: Patient) -> Iterator[Finding]:
             "hooks that are commands fail, and nothing starts the daemon",
             "clew init",
         )
-    where = known_address(patient.places)
-    if where is None or where.token not in json.dumps(hooks):
-        yield Finding("plugin", "its token is not the daemon's", "the daemon refuses its hooks", "clew init")
+    place = folder / plugin_files.NAME / "clew_place.py"
+    if not place.is_file() or repr(str(patient.places.socket)) not in place.read_text("utf-8"):
+        yield Finding("plugin", "it asks at another place than the daemon listens", "no hook is answered", "clew init")
     scopes = _enabled(patient)
     if not any(scopes.values()):
         yield Finding(
@@ -203,14 +192,19 @@ def _client_settings(patient: Patient) -> Iterator[Finding]:
 
 
 def _private(patient: Patient) -> Iterator[Finding]:
-    wanted = [patient.places.run, patient.places.address, plugin_files.folder(patient.places) / plugin_files.NAME / "hooks" / "hooks.json"]
+    wanted = [
+        patient.places.run,
+        patient.places.address,
+        patient.places.private_key,
+        plugin_files.folder(patient.places) / plugin_files.NAME / "hooks" / "hooks.json",
+    ]
     wanted.extend(path / "hooks" / "hooks.json" for path in _loaded(patient))
     for path in wanted:
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
             yield Finding(
                 "privacy",
                 f"others can read {path}",
-                "it holds, or leads to, the token that opens the daemon",
+                "it leads to the daemon, or holds what it knows of sessions",
                 f"chmod go= {shlex.quote(str(path))}",
             )
 
@@ -252,21 +246,26 @@ def _daemon(patient: Patient) -> Iterator[Finding]:
             "see what else the machine does",
         )
     where = known_address(patient.places)
-    if where is not None and not _listens(where.port, where.token):
+    if where is not None and not _listens(patient.places, where):
         yield Finding(
             "daemon",
             f"127.0.0.1:{where.port} is not the daemon's",
-            "hooks over http fail; those over the socket work",
+            "the gateway does not work, nor do other programs over loopback; hooks do, and nothing is sent to whoever listens",
             "stop what listens there, then clew serve --stop; clew serve --detach",
         )
 
 
-def _listens(port: int, token: str) -> bool:
+def _listens(places: Places, where: Address) -> bool:
     import http.client  # lazy: only here
 
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    from clew.adapters.http import certificate  # lazy: likewise
+
     try:
-        connection.request("GET", "/health", headers={"authorization": f"Bearer {token}"})
+        connection = http.client.HTTPSConnection("127.0.0.1", where.port, timeout=2, context=certificate.trusting(places))
+    except OSError:  # it has no certificate, so nobody can ask
+        return False
+    try:
+        connection.request("GET", "/health", headers={"authorization": f"Bearer {where.token}"})
         answer = connection.getresponse()
         return answer.status == 200 and b'"version"' in answer.read()
     except (OSError, http.client.HTTPException):  # refused, or somebody else's: the finding says so
@@ -346,7 +345,7 @@ def _gateway(patient: Patient) -> Iterator[Finding]:
     ours = [url for url in (*urls, patient.base_url) if "/gateway/" in url]
     if not ours:
         return
-    if where is None or f":{where.port}/gateway/{where.token}" not in ours[0]:
+    if where is None or ours[0] != gateway_url(where):
         yield Finding("gateway", "the client's base URL is not the daemon's", "every request of the client fails", "clew init --gateway")
     elif start.running(patient.places) is None:
         yield Finding(
@@ -360,9 +359,7 @@ def _gateway(patient: Patient) -> Iterator[Finding]:
 def _statusline(patient: Patient) -> Iterator[Finding]:
     for file in (patient.client / "settings.json", patient.root / ".claude" / "settings.local.json"):
         command = str(_mapping(read_object(file).get("statusLine")).get("command") or "")
-        if "clew_hook.py" in command and not all(
-            Path(word).exists() for word in shlex.split(command) if word.startswith("/") and not word.endswith(".sock")
-        ):
+        if "clew_hook" in command and not (plugin_files.folder(patient.places) / plugin_files.NAME / "clew_hook.py").is_file():
             yield Finding("status line", f"{file} names files that are gone", "the client shows no status line", "clew init")
 
 

@@ -10,9 +10,10 @@ import hashlib
 import os
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from clew.adapters.claude_code import statusline
 from clew.adapters.claude_code.observe import call_of, edited_file, result_of, text_in, with_text
@@ -29,14 +30,17 @@ Answer = dict[str, Any] | str
 CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and puts a longer one into a file
 # Guess. Only the state is handed over, not the lines behind it: beside the client's own summary, and in a window that was cleared on
 # purpose, a handle is enough; and all of it is written to the cache anew.
-HAND_OFF_TOKENS, NEW_SESSION_TOKENS, STEER_TOKENS = 1_200, 900, 400
+HAND_OFF_TOKENS, NEW_SESSION_TOKENS = 1_200, 900
 EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
 PROMPT_DEADLINE_MS = 30.0  # of the search for a prompt: half of what a person may be kept waiting, less the way there and back
+PROMPT_WITHIN_MS = 100.0  # a prompt that is answered by then is answered in time: as `clew.adapters.http.app.WITHIN_S`
+LATE_MAX, LATE_REST_S = 3, 120.0  # prompts in a row that were too slow; then none is asked for so long: guesses
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
 SAME_PROMPT_S = 5.0  # a prompt that comes by both doors comes within this
 QUIET_S = 2.0  # what a turn leaves to be taken over waits so long, and anew with each turn: a person who types on is answered first. Guess
 WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
 COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
+PREPARED_MAX = 32  # hand-offs that are held ready, of some kilobytes each; guess
 SAID_CHARS_MAX = 1_500  # of the agent's last words; guess
 CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`
 SHORT_CHARS = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
@@ -50,6 +54,8 @@ class Doors:
         self.serving = serving
         self.sessions = Sessions(serving.places.run / "sessions")
         self._attended: dict[str, tuple[str, float]] = {}
+        self._prepared: OrderedDict[tuple[str, int, int, int], str] = OrderedDict()
+        self._preparing = threading.Lock()
         self._reading = threading.Lock()  # a transcript is taken over by one at a time: two would each begin where the last one ended
         self._hooks: dict[str, Callable[[dict[str, Any], Live], Answer]] = {
             "SessionStart": self._start,
@@ -73,29 +79,46 @@ class Doors:
         self.sessions.keep(live)
         return said
 
-    def mod(self, door: str, payload: dict[str, Any]) -> dict[str, Any]:
+    def mod(self, door: str, payload: dict[str, Any], *, client_pid: int | None = None) -> dict[str, Any]:
         """Answer a call of the mod; {} to doors that are not known."""
         doors = {"hello": self._hello, "prompt": self._mod_prompt, "append": self._mod_append, "compact": self._mod_compact}
         if door not in doors or not payload.get("session_id"):
             return {}
-        live = self.sessions.of(payload)
+        live = self.sessions.of(payload, client_pid=client_pid)
         live.mod_at = time.time()
         said = doors[door](payload, live)
         self.sessions.keep(live)
         return said
+
+    def undelivered(self, name: str, payload: dict[str, Any], answer: Answer) -> None:
+        """Take note that an answer has reached nobody: a hand-off is given with the next prompt, and nothing stands in the window."""
+        live = self.sessions.of(payload)
+        if name == "SessionStart":
+            live.owed = context_of(answer)
+        elif name in ("UserPromptSubmit", "prompt"):
+            live.owed, live.owed_given = live.owed_given or live.owed, ""
+            live.seen = [handle for handle in live.seen if handle not in live.added]
+            live.late, live.late_at = live.late + 1, time.time()
+            live.told = Told("prompt", why="its search took longer than a prompt may wait")
+        elif name in ("PostToolUse", "append"):
+            live.saved_tokens -= live.saved_last
+            live.reduced -= 1 if live.saved_last else 0
+        live.added, live.saved_last = [], 0
+        self.sessions.keep(live)
 
     def statusline(self, payload: dict[str, Any]) -> str:
         """Return the client's status line, and remember what the client says of its window."""
         live = self.sessions.of(payload)
         live.window = statusline.window_of(payload) or live.window
         self.sessions.keep(live)
-        return statusline.line(live)
+        return statusline.line(live, self.serving.trouble())
 
     def status(self, path: str) -> dict[str, Any]:
         """Return the sessions of the repository that holds `path`, of all for "", the latest first."""
         root = str(workspace_of(Path(path))[1]) if path else ""
         here = [live for live in self.sessions.all() if not root or (live.cwd and str(workspace_of(Path(live.cwd))[1]) == root)]
-        return {"sessions": [statusline.as_json(live) for live in here]}
+        trouble = self.serving.trouble()
+        return {"sessions": [statusline.as_json(live, trouble) for live in here], "trouble": trouble}
 
     def alive_clients(self) -> list[int]:
         """Return the pids of clients whose sessions have not ended."""
@@ -105,7 +128,7 @@ class Doors:
 
     def _start(self, payload: dict[str, Any], live: Live) -> Answer:
         source = str(payload.get("source") or "startup")
-        live.ended = ""
+        live.ended, live.is_started, live.owed = "", True, ""
         if source in ("startup", "resume") and time.time() - live.mod_at > MOD_TRUSTED_S:
             live.mod_at = 0.0  # another client may have resumed it, one that has no mods
         if source in ("clear", "compact"):
@@ -152,12 +175,10 @@ class Doors:
         """The state of a session as one hook may say it, "" for none."""
         if not transcript or not Path(transcript).is_file():
             return ""
-        engine, started, settings = self.serving.engine(), time.perf_counter(), self.serving.settings
+        started = time.perf_counter()
         head = f"{HAND_OFF_MARK}: {whose}. {_BACK}\n\n"
         for share in (1.0, 0.7, 0.4):  # a hook's context is limited in characters, a packet in tokens
-            limit = int(budget * share)
-            with self._reading:
-                body = engine.hand_off(transcript, budget_tokens=limit, tokenizer=settings.tokenizer, path=Path(live.cwd))
+            body = self._state_of(transcript, live.cwd, int(budget * share))
             if not body.strip():
                 return ""
             if len(head) + len(body) <= CONTEXT_CHARS_MAX:
@@ -165,6 +186,24 @@ class Doors:
                 live.told = Told("hand-off", self._count(body), 1, {"state": self._count(body)}, round(took, 1), whose)
                 return head + body
         return ""
+
+    def _state_of(self, transcript: str, cwd: str, budget: int) -> str:
+        """The state of a session's work within a budget, as it was prepared where nothing was said since."""
+        about = Path(transcript).stat()
+        key = (transcript, budget, about.st_size, about.st_mtime_ns)
+        with self._preparing:
+            if key not in self._prepared:
+                engine, tokenizer = self.serving.engine(), self.serving.settings.tokenizer
+                self._prepared[key] = engine.hand_off(transcript, budget_tokens=budget, tokenizer=tokenizer, path=Path(cwd))
+                while len(self._prepared) > PREPARED_MAX:
+                    self._prepared.popitem(last=False)
+            return self._prepared[key]
+
+    def _prepare(self, transcript: str, cwd: str) -> None:
+        """Make a session's hand-offs ready: whoever compacts, clears or resumes it waits for them."""
+        for budget in (HAND_OFF_TOKENS, NEW_SESSION_TOKENS):
+            if Path(transcript).is_file():
+                self._state_of(transcript, cwd, budget)
 
     def _session_before(self, live: Live, *, is_cleared: bool) -> Path | None:
         """The transcript of the session before: of a cleared one that of the same client, else the latest of the repository."""
@@ -232,6 +271,7 @@ class Doors:
             self.serving.later(f"ingest:{live.id}", lambda: self._ingest(transcript, here), after_s=0.0 if live.ended else QUIET_S)
 
     def _ingest(self, transcript: str, here: str) -> None:
+        self._prepare(transcript, here)
         with self._reading:
             done = self.serving.engine().ingest([Path(transcript)], repo=Path(here))
         for problem in done.problems:
@@ -242,12 +282,26 @@ class Doors:
     def _prompted(self, payload: dict[str, Any], live: Live) -> Answer:
         if live.mod_at or payload.get("agent_id"):
             return {}
-        packet = self._attend(live, str(payload.get("prompt") or ""))
-        return {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": packet.text}} if packet else {}
+        text = self._beside_prompt(live, str(payload.get("prompt") or ""))
+        return {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": text}} if text else {}
 
     def _mod_prompt(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
-        packet = self._attend(live, str(payload.get("prompt") or ""))
-        return {"context": packet.text if packet else None}
+        return {"context": self._beside_prompt(live, str(payload.get("prompt") or "")) or None}
+
+    def _beside_prompt(self, live: Live, prompt: str) -> str:
+        """What is added to a prompt: a hand-off that the session's start could not give in time, and what bears on the prompt."""
+        if not live.is_started:  # the hook of its start was not answered: the machine was too slow, or the daemon not there
+            live.is_started = True
+            self.serving.later(f"owe:{live.id}", lambda: self._owe(live))
+        owed, live.owed, live.owed_given = live.owed, "", live.owed
+        packet = self._attend(live, prompt)
+        return "\n\n".join(part for part in (owed, packet.text if packet else "") if part)
+
+    def _owe(self, live: Live) -> None:
+        """Have what a new session's start would have handed over given with its next prompt. One that has a transcript was resumed."""
+        if not live.owed and not (live.transcript and Path(live.transcript).is_file()):
+            live.owed = self._from_before(live, "startup")
+            self.sessions.keep(live)
 
     def _attend(self, live: Live, prompt: str) -> Packet | None:
         """What is worth adding to a prompt, once; None for nothing."""
@@ -256,6 +310,9 @@ class Doors:
         self._attended[live.id] = (digest, now)
         if not live.cwd or (before and before[0] == digest and now - before[1] < SAME_PROMPT_S):
             return None
+        if live.late >= LATE_MAX and time.time() - live.late_at < LATE_REST_S:
+            live.told = Told("prompt", why="the last ones were too slow, so this one was not asked")
+            return None
         started = time.perf_counter()
         settings = self.serving.settings
         packet = self.serving.engine().attend(
@@ -263,8 +320,12 @@ class Doors:
             session=live.id, seen=live.seen, deadline_ms=PROMPT_DEADLINE_MS,
         )  # fmt: skip
         why = "bears on the prompt" if packet.entries else "nothing was worth its tokens"
-        live.told = told_of("prompt", packet, (time.perf_counter() - started) * 1000, why)
-        live.seen.extend(entry.handle for entry in packet.entries)
+        took_ms = (time.perf_counter() - started) * 1000
+        live.told = told_of("prompt", packet, took_ms, why)
+        if took_ms < PROMPT_WITHIN_MS:
+            live.late = 0
+        live.added = [entry.handle for entry in packet.entries]
+        live.seen.extend(live.added)
         return packet if packet.entries else None
 
     # -- Tools --------------------------------------------------------------------------------------
@@ -293,7 +354,8 @@ class Doors:
         if not arrived.handle:
             return ""
         live.seen.append(arrived.handle)
-        live.saved_tokens += max(0, self._count(text) - self._count(arrived.text))
+        live.saved_last = max(0, self._count(text) - self._count(arrived.text))
+        live.saved_tokens += live.saved_last
         live.reduced += 1
         return arrived.text
 
@@ -326,15 +388,13 @@ class Doors:
     # -- Compaction ---------------------------------------------------------------------------------
 
     def _before_compaction(self, payload: dict[str, Any], live: Live) -> Answer:  # noqa: ARG002  every hook is asked in one way
-        """What the client's own summary must keep, as further instructions for it: plain text, which is all that it reads here."""
-        if not live.transcript or not Path(live.transcript).is_file():
-            return ""
-        engine, settings = self.serving.engine(), self.serving.settings
-        with self._reading:
-            state = engine.hand_off(live.transcript, budget_tokens=STEER_TOKENS, tokenizer=settings.tokenizer, path=Path(live.cwd))
-        if not state.strip():
-            return ""
-        return f"Keep in the summary, word for word:\n\n{state}"
+        """Nothing: the state is handed over once, after the compaction; what is said here would stand in the window a second time.
+
+        It is prepared meanwhile, while the client asks its model for a summary.
+        """
+        transcript, here = live.transcript, live.cwd
+        self.serving.later(f"prepare:{live.id}", lambda: self._prepare(transcript, here))
+        return ""
 
     def _mod_compact(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
         """Our own messages for the window after a compaction; None, so that the client summarises, where there is too little to tell."""
@@ -364,6 +424,12 @@ class Doors:
 
     def _hello(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:  # noqa: ARG002  every door is asked in one way
         return {"is_ready": True}
+
+
+def context_of(answer: Answer) -> str:
+    """The text that a hook's answer adds to the window, "" for none."""
+    said = answer.get("hookSpecificOutput") if isinstance(answer, dict) else None
+    return str(cast("dict[str, object]", said).get("additionalContext") or "") if isinstance(said, dict) else ""
 
 
 def _lacks_hand_off(transcript: Path) -> bool:

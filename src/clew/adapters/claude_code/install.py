@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import re
 import shlex
 import shutil
 import stat
@@ -30,8 +31,9 @@ import clew
 from clew.adapters.claude_code import managed, owned, plugin_files, writing
 from clew.adapters.claude_code.owned import Entry, Place
 from clew.adapters.claude_code.writing import Change, NotWritable
+from clew.adapters.http import certificate
 from clew.adapters.places import Address, Places, address, known_address
-from clew.errors import ClewError, UsageError
+from clew.errors import ClewError, NotReadable, UsageError
 
 SCOPES = ("user", "project", "local")
 MANIFEST = "installed.json"
@@ -123,6 +125,22 @@ class Target:
         return self.client / "plugins" / "cache" / plugin_files.NAME / plugin_files.NAME
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be set up.
+
+    base_url            whom the client asks now, by its environment; "" for its default.
+    extra_certificates  the file of those that the client trusts now, by its environment; "" for none.
+    has_mods            the client runs mods, and then loads fewer hooks.
+    """
+
+    with_statusline: bool
+    with_gateway: bool
+    base_url: str = ""
+    extra_certificates: str = ""
+    has_mods: bool = False
+
+
 @dataclass(slots=True)
 class Draft:
     """A file of the client as it will be: its value now, with the entries that are to be ours."""
@@ -143,6 +161,8 @@ class Drafts:
         self._known = {Path(each.path): each for each in known}
         self._by_real = {each.real: each for each in known if each.real}
         self.made: dict[Path, Draft] = {}
+        self.beside: list[Change] = []  # files of ours that go with them
+        self.has_gateway = False
 
     def of(self, path: Path) -> Draft:
         """The draft of a file. Raises NotOurs, NotWritable."""
@@ -190,32 +210,33 @@ class Installer:
 
     # -- init ---------------------------------------------------------------------------------------
 
-    def check(self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str = "") -> None:
-        """Raise what `install` would raise for files that cannot be understood or written. Writes nothing."""
-        self._checked(target, with_statusline=with_statusline, with_gateway=with_gateway, base_url=base_url)
+    def check(self, target: Target, wanted: Wanted) -> None:
+        """Raise what `carry_out` would raise for files that cannot be understood or written. Writes nothing."""
+        self._checked(target, wanted)
         self.done = Done()
 
-    def install(self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str = "") -> Done:
-        """Set the client up: all of it, or nothing.
+    def install(
+        self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str = "", extra_certificates: str = "",
+        has_mods: bool = False,
+    ) -> Done:  # fmt: skip
+        """Do as `carry_out`, with what is wanted said by name."""
+        return self.carry_out(target, Wanted(with_statusline, with_gateway, base_url, extra_certificates, has_mods))
 
-        base_url  whom the client asks now, by its environment; "" for its default.
-        Raises NotOurs, NotReadable, NotWritable, UsageError.
-        """
-        drafts = self._checked(target, with_statusline=with_statusline, with_gateway=with_gateway, base_url=base_url)
-        upstream = ""
+    def carry_out(self, target: Target, wanted: Wanted) -> Done:
+        """Set the client up: all of it, or nothing. Raises NotOurs, NotReadable, NotWritable, UsageError."""
+        drafts = self._checked(target, wanted)
         changes: list[Change] = []
         cache = target.cache / clew.__version__
         has_run = self.places.run.exists()
         if not self.is_dry:
             address(self.places)  # made, if need be: what is written from here on names it
             self.done = Done()
-            drafts, upstream = self._drafts(target, with_statusline=with_statusline, with_gateway=with_gateway, base_url=base_url)
-            files = plugin_files.rendered(self.places)
+            drafts = self._drafts(target, wanted)
+            files = plugin_files.rendered(self.places, has_mods=wanted.has_mods)
             changes.extend(plugin_files.changes(plugin_files.folder(self.places), files))
             changes.extend(plugin_files.changes(cache, plugin_files.of_plugin(files)))
             changes.extend(Change(path, None) for path in self._outdated(target))
-            if upstream:
-                changes.append(Change(self.places.run / "upstream", (upstream + "\n").encode()))
+            changes.extend(drafts.beside)
         changes.extend(self._note(draft, target.scope) for draft in drafts.made.values() if draft.does)
         self.done.did.append(f"wrote the plugin: {plugin_files.folder(self.places)}, and the client's copy {cache}")
         for path, draft in drafts.made.items():
@@ -243,6 +264,8 @@ class Installer:
                 with suppress(OSError):  # it holds something: then it is not ours alone
                     self.places.home.rmdir()
             raise
+        if drafts.has_gateway:
+            certificate.trust(self.places)
         for version in target.cache.iterdir():
             if version.name != clew.__version__:
                 shutil.rmtree(version, ignore_errors=True)  # folders alone: the files are gone
@@ -253,19 +276,25 @@ class Installer:
         versions = [each for each in target.cache.iterdir() if each.name != clew.__version__] if target.cache.is_dir() else []
         return [path for version in versions for path in (version, *version.rglob("*")) if path.is_file() or path.is_symlink()]
 
-    def _checked(self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str) -> Drafts:
-        if with_gateway and target.scope == "project":
+    def _checked(self, target: Target, wanted: Wanted) -> Drafts:
+        if wanted.with_gateway and target.scope == "project":
             raise UsageError("--gateway names this machine and a token, and project settings are shared\nhint: use --scope local or user")
-        drafts, _ = self._drafts(target, with_statusline=with_statusline, with_gateway=with_gateway, base_url=base_url)
+        drafts = self._drafts(target, wanted)
         folder, cache = plugin_files.folder(self.places), target.cache / clew.__version__
         trees = [path for tree in (folder, cache) if tree.is_dir() for path in tree.rglob("*") if not path.is_dir()]
         trees.extend(self._outdated(target))
-        new = [self.places.home / MANIFEST, self.places.run / "upstream", plugin_files.marker(self.places), cache / "README.md"]
+        new = [
+            self.places.home / MANIFEST,
+            self.places.run / "upstream",
+            self.places.trusted,
+            plugin_files.marker(self.places),
+            cache / "README.md",
+        ]
         writing.check([*(draft.path for draft in drafts.made.values() if draft.does), *new, *trees])
         return drafts
 
-    def _drafts(self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str) -> tuple[Drafts, str]:
-        """The files of the client as they will be, and whom the gateway asks, "" where that stays."""
+    def _drafts(self, target: Target, wanted: Wanted) -> Drafts:
+        """The files of the client as they will be."""
         drafts = Drafts(self.manifest.touched)
         plugins = target.client / "plugins"
         market = str(plugin_files.folder(self.places))
@@ -286,9 +315,11 @@ class Installer:
         drafts.put(listed, installed, f"installed the plugin in {target.scope} scope")
         drafts.put(target.settings, Entry(["enabledPlugins", plugin_files.ID], True), "enabled it")
         self._put_rule(drafts, target.settings)
-        if with_statusline:
+        if wanted.with_statusline:
             self._put_statusline(drafts, target)
-        return drafts, self._put_gateway(drafts, target, base_url) if with_gateway else ""
+        if wanted.with_gateway or is_gateway(_asked_by(drafts.of(target.own).value)):
+            self._put_gateway(drafts, target, wanted)
+        return drafts
 
     def _put_rule(self, drafts: Drafts, path: Path) -> None:
         """Allow the five tools, unless the user has said otherwise."""
@@ -315,23 +346,37 @@ class Installer:
         found = _mapping(own).get("command") or _mapping(read_object(target.client / "settings.json").get("statusLine")).get("command")
         if found == command and own is not None and not line.is_same(own):
             return  # ours, and the user has added to it: it stays, and so does what is known of it
-        if "clew_hook.py" in str(_mapping(own).get("command")):  # of an earlier call: what else the user has set of it stays
+        if "clew_hook" in str(_mapping(own).get("command")):  # of an earlier call: what else the user has set of it stays
             line.value = {**_mapping(own), **line.value}
             drafts.put(target.own, line, "set the status line", replaces_ours=True)
-        elif found is None or "clew_hook.py" in str(found):
+        elif found is None or "clew_hook" in str(found):
             drafts.put(target.own, line, "set the status line")
         else:
             self.done.notes.append(f"another status line is set and was left: to have clew's, set statusLine.command to {command}")
 
-    def _put_gateway(self, drafts: Drafts, target: Target, base_url: str) -> str:
-        where = known_address(self.places) or Address(0, "TOKEN")  # made before anything is written
-        url = f"http://127.0.0.1:{where.port}/gateway/{where.token}"
-        before = str(_mapping(drafts.of(target.own).value.get("env")).get("ANTHROPIC_BASE_URL") or base_url)
-        is_another = bool(before) and before != url and "/gateway/" not in before
-        if is_another:
+    def _put_gateway(self, drafts: Drafts, target: Target, wanted: Wanted) -> None:
+        """Send the client's requests through the gateway, and have it trust the gateway's certificate beside those that it trusts now."""
+        found = known_address(self.places)
+        where = found if found is not None and found.gateway else Address(0, "", "KEY")  # made before anything is written
+        drafts.has_gateway = True
+        env = _mapping(drafts.of(target.own).value.get("env"))
+        asks = _asked_by(drafts.of(target.own).value)
+        before = asks or wanted.base_url
+        if before and not is_gateway(before):
+            drafts.beside.append(Change(self.places.run / "upstream", (before + "\n").encode()))
             self.done.notes.append(f"the gateway asks {before}, whom the client asked before")
-        drafts.put(target.own, Entry(["env", "ANTHROPIC_BASE_URL"], url), "sent the client's requests through the gateway")
-        return before if is_another else ""
+        url = Entry(["env", "ANTHROPIC_BASE_URL"], gateway_url(where))
+        drafts.put(target.own, url, "sent the client's requests through the gateway", replaces_ours=is_gateway(asks))
+        trusted = str(env.get("NODE_EXTRA_CA_CERTS") or wanted.extra_certificates)
+        if trusted not in ("", str(self.places.trusted)):
+            try:
+                drafts.beside.append(Change(self.places.others, Path(trusted).read_bytes()))
+            except OSError as error:
+                raise NotReadable(
+                    trusted, error.strerror or str(error), "NODE_EXTRA_CA_CERTS names it; correct it, or take it out"
+                ) from error
+        trusts = Entry(["env", "NODE_EXTRA_CA_CERTS"], str(self.places.trusted))
+        drafts.put(target.own, trusts, "had it trust the gateway's certificate", replaces_ours=trusted == str(self.places.trusted))
 
     def _installed(self, target: Target, known: Mapping[str, Any]) -> dict[str, Any]:
         """The record of this installation in the client's list."""
@@ -527,6 +572,21 @@ def _hooks_off(target: Target) -> list[str]:
             if read_object(file).get("disableAllHooks") is True:
                 said.append(f"{file} sets disableAllHooks: no hook of clew will run")
     return said
+
+
+def gateway_url(where: Address) -> str:
+    """Return the base URL by which the client asks through the gateway: TLS, so that nothing is said to a stranger who has the port."""
+    return f"https://127.0.0.1:{where.port}/gateway/{where.gateway}"
+
+
+def is_gateway(url: str) -> bool:
+    """Whether a base URL is that of a gateway of clew's, of this release or of one before."""
+    return re.fullmatch(r"https?://127\.0\.0\.1:\d+/gateway/[0-9a-f]{64}", url) is not None
+
+
+def _asked_by(value: Mapping[str, Any]) -> str:
+    """Whom the client asks by these settings, "" where they do not say."""
+    return str(_mapping(value.get("env")).get("ANTHROPIC_BASE_URL") or "")
 
 
 def manifest(places: Places) -> Manifest:

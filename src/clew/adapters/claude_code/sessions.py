@@ -47,7 +47,13 @@ class Window(msgspec.Struct):
 
 
 class Live(msgspec.Struct):
-    """A session. `seen` are handles that stand in its window; `saved_tokens` is what shortened outputs left out of it."""
+    """A session. `seen` are handles that stand in its window; `saved_tokens` is what shortened outputs left out of it.
+
+    is_started           its start was seen here.
+    owed, owed_given     a hand-off that its start could not give in time; the one that the last prompt was given.
+    added, saved_last    what the last prompt and the last output came to, until it is known that the client has them.
+    late, late_at        prompts that were answered too late, since one was answered in time; when the last one was.
+    """
 
     id: str
     cwd: str = ""
@@ -60,6 +66,13 @@ class Live(msgspec.Struct):
     compacted: int = 0
     is_ours: bool = False
     said_last: str = ""
+    is_started: bool = False
+    owed: str = ""
+    owed_given: str = ""
+    added: list[str] = []
+    saved_last: int = 0
+    late: int = 0
+    late_at: float = 0.0
     told: Told = msgspec.field(default_factory=Told)
     window: Window = msgspec.field(default_factory=Window)
     at: float = 0.0

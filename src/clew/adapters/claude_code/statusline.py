@@ -30,9 +30,9 @@ def window_of(payload: Mapping[str, Any]) -> Window | None:
     )
 
 
-def line(live: Live) -> str:
-    """Return the line: the window, what was saved of it, the cache, the last packet by layer."""
-    parts: list[str] = []
+def line(live: Live, trouble: str = "") -> str:
+    """Return the line: what is wrong, the window, what was saved of it, the cache, the last packet by layer."""
+    parts: list[str] = [f"{trouble} (clew doctor says more)"] if trouble else []
     window = live.window
     if window.limit_tokens:
         share = f"{window.tokens / window.limit_tokens:.0%}" if window.tokens else f"{window.used or 0:.0%}"
@@ -47,11 +47,12 @@ def line(live: Live) -> str:
     return "clew " + (BETWEEN.join(parts) if parts else "ready")
 
 
-def as_json(live: Live) -> dict[str, Any]:
+def as_json(live: Live, trouble: str = "") -> dict[str, Any]:
     """A session as `clew status` shows it."""
     told, window = live.told, live.window
     return {
-        "session": live.id, "cwd": live.cwd, "ended": live.ended, "at": int(live.at), "has_mod": bool(live.mod_at), "line": line(live),
+        "session": live.id, "cwd": live.cwd, "ended": live.ended, "at": int(live.at), "has_mod": bool(live.mod_at),
+        "is_owed": bool(live.owed), "line": line(live, trouble),
         "saved_tokens": live.saved_tokens, "reduced": live.reduced,
         "window": {
             "tokens": window.tokens, "limit_tokens": window.limit_tokens, "cache_hits": window.cache_hits, "is_warm": window.is_warm,
@@ -65,6 +66,8 @@ def as_json(live: Live) -> dict[str, Any]:
 
 def _packet(live: Live) -> str:
     told = live.told
+    if live.late > 1:
+        return f"prompts: {live.late} too slow here, nothing added"
     if not told.entries:
         return f"last {told.door}: nothing added"
     layers = ", ".join(f"{name} {_short(tokens)}" for name, tokens in told.layers.items() if tokens)

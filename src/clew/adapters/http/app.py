@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import msgspec
@@ -27,10 +28,10 @@ from clew.adapters.serving import Serving
 THREADS = 12  # doors at work at once: more wait on the store's lock anyway; guess
 WAITING_MAX = 64  # doors that wait for a thread; beyond it the answer is {} at once; guess
 BODY_BYTES_MAX = 64 * 2**20  # of a hook: a tool's whole answer; the client cuts its own long before
-# Seconds that each door may take. A prompt and a tool call are waited for by a person; a compaction replaces a model's answer of a minute.
+# Seconds that each door may take: less than the shims wait (`clew_ask.WITHIN_S`), so that an answer that comes too late is known here.
 WITHIN_S = {
-    "hook/SessionStart": 4.0, "hook/PreCompact": 12.0, "mod/compact": 9.0,
-    "hook/UserPromptSubmit": 0.15, "mod/prompt": 0.15, "hook/PostToolUse": 0.25, "mod/append": 0.25,
+    "hook/SessionStart": 0.85, "hook/PreCompact": 8.0, "mod/compact": 8.5,
+    "hook/UserPromptSubmit": 0.1, "mod/prompt": 0.1, "hook/PostToolUse": 0.25, "mod/append": 0.25, "statusline": 0.25,
 }  # fmt: skip
 WITHIN_OTHER_S = 1.0
 
@@ -44,7 +45,7 @@ class Doors(Protocol):
         """Answer a hook: an object, or plain text where the client reads that."""
         ...
 
-    def mod(self, door: str, payload: dict[str, Any]) -> dict[str, Any]:
+    def mod(self, door: str, payload: dict[str, Any], *, client_pid: int | None = None) -> dict[str, Any]:
         """Answer a call of the mod."""
         ...
 
@@ -54,6 +55,10 @@ class Doors(Protocol):
 
     def status(self, path: str) -> dict[str, Any]:
         """Return what is known of the running sessions, of all repositories or of the one that holds `path`."""
+        ...
+
+    def undelivered(self, name: str, payload: dict[str, Any], answer: Answer) -> None:
+        """Be told that an answer has reached nobody."""
         ...
 
     def alive_clients(self) -> list[int]:
@@ -92,6 +97,12 @@ class App:
         finally:
             self.under_way -= 1
             self.asked_at = time.monotonic()
+            self.answers()
+
+    def answers(self) -> None:
+        """Take away the note of a shim that it was not answered: a daemon that comes to an end with a question is slow, and not ill."""
+        with suppress(OSError):  # there is none, which is the rule
+            self.serving.places.fault.unlink()
 
     async def _hook(self, request: Request) -> Response:
         event = request.path_params["event"]
@@ -99,10 +110,8 @@ class App:
         if payload is None:
             self.serving.problem(f"hook {event}", "the client sent what is no JSON object")
             return _json({})
-        pid = request.headers.get("x-clew-client-pid", "")
-        return _said(
-            await self._through(f"hook/{event}", lambda: self.doors.hook(event, payload, client_pid=int(pid) if pid.isdecimal() else None))
-        )
+        pid = _client_pid(request)
+        return await self._answered(request, "hook", event, payload, lambda: self.doors.hook(event, payload, client_pid=pid))
 
     async def _mod(self, request: Request) -> Response:
         door = request.path_params["door"]
@@ -110,7 +119,19 @@ class App:
         if payload is None:
             self.serving.problem(f"mod {door}", "the mod sent what is no JSON object")
             return _json({})
-        return _said(await self._through(f"mod/{door}", lambda: self.doors.mod(door, payload)))
+        pid = _client_pid(request)
+        return await self._answered(request, "mod", door, payload, lambda: self.doors.mod(door, payload, client_pid=pid))
+
+    async def _answered(self, request: Request, kind: str, name: str, payload: dict[str, Any], door: Callable[[], Answer]) -> Response:
+        """A door's answer; the doors are told of one that reaches nobody, because it came too late or who asked has gone."""
+
+        def missed(answer: Answer) -> None:
+            self.doors.undelivered(name, payload, answer)
+
+        answer = await self._through(f"{kind}/{name}", door, missed)
+        if answer and await request.is_disconnected():
+            await asyncio.get_running_loop().run_in_executor(self.threads, missed, answer)
+        return _said(answer)
 
     async def _statusline(self, request: Request) -> Response:
         payload = await _object(request)
@@ -133,8 +154,8 @@ class App:
         self.stop()
         return _json({"stopping": True})
 
-    async def _through(self, name: str, door: Callable[[], Answer]) -> Answer:
-        """The door's answer, or {} when it raises or takes longer than it may."""
+    async def _through(self, name: str, door: Callable[[], Answer], missed: Callable[[Answer], None] | None = None) -> Answer:
+        """The door's answer, or {} when it raises or takes longer than it may; then `missed` is told what it was, later."""
         if len(self._background) >= WAITING_MAX:
             self.serving.problem(name, "too much waits already; nothing was done")
             return {}
@@ -145,7 +166,7 @@ class App:
         future.add_done_callback(self._background.discard)
         done, _ = await asyncio.wait((future,), timeout=within)
         if not done:
-            future.add_done_callback(lambda ended: self._late(name, started, ended))
+            future.add_done_callback(lambda ended: self._late(name, started, ended, missed))
             return {}
         error = future.exception()
         if error is not None:
@@ -153,14 +174,23 @@ class App:
             return {}
         return future.result()
 
-    def _late(self, name: str, started: float, ended: asyncio.Future[Answer]) -> None:
+    def _late(self, name: str, started: float, ended: asyncio.Future[Answer], missed: Callable[[Answer], None] | None) -> None:
         took = time.monotonic() - started
         self.serving.problem(name, f"took longer than the {WITHIN_S.get(name, WITHIN_OTHER_S)} s that its caller waits")
         error = ended.exception() if not ended.cancelled() else None
         if error is not None:
             self.serving.problem(name, error)
-        elif took > 1:
+            return
+        if missed is not None:
+            self.threads.submit(missed, ended.result())
+        self.answers()
+        if took > 1:
             print(f"{name} took {took:.1f} s", flush=True)  # noqa: T201 - the daemon's log
+
+
+def _client_pid(request: Request) -> int | None:
+    told = request.headers.get("x-clew-client-pid", "")
+    return int(told) if told.isdecimal() else None
 
 
 async def _object(request: Request) -> dict[str, Any] | None:

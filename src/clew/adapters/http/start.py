@@ -15,13 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import psutil
+
 import clew
+from clew.adapters.http.peer import peer_uid
 from clew.adapters.places import Places, address, is_alive, journal, state
 from clew.errors import ClewError
 
 START_WITHIN_S, STOP_WITHIN_S = 10.0, 15.0
 _started: list[subprocess.Popen[bytes]] = []  # by this process: one that ends is dead only once we have asked for it
-SUPERVISE = Path(__file__).parent / "supervise.py"
+SUPERVISE, WORKER = Path(__file__).parent / "supervise.py", "clew.adapters.http.worker"
+CLOCK_S = 2.0  # by which a process's start as the system gives it may lie after the note of it
 
 
 class NotServed(ClewError):
@@ -53,16 +57,15 @@ def detach(places: Places, *, within_s: float = START_WITHIN_S, needs: Path | No
     """Have a daemon run in the background, and return what it says of itself. Raises NotServed, NotReadable.
 
     needs  as `command` has it.
-    One of this release that runs already is left alone; one of another release is stopped first.
+    One of this release that runs already is left alone, one of another release is replaced.
     """
     try:
         answers = ask(places, "GET", "/health", within_s=2.0)
-    except NotServed:
-        pass  # so it is started now
-    else:
         if answers.get("version") == clew.__version__:
             return answers
         stop(places)
+    except NotServed:
+        pass  # so it is started now
     started = subprocess.Popen(
         command(places, is_detached=True, needs=needs),
         stdin=subprocess.DEVNULL,
@@ -86,10 +89,11 @@ def detach(places: Places, *, within_s: float = START_WITHIN_S, needs: Path | No
 
 
 def stop(places: Places) -> bool:
-    """Have the daemon stop, and wait for it. Returns whether one ran. Raises NotServed where it does not end."""
-    known = state(places)
-    pids = [int(known[name]) for name in ("pid", "worker") if name in known] if known else []
-    running = [pid for pid in pids if is_alive(pid)]
+    """Have the daemon stop, and wait for it. Returns whether one ran. Raises NotServed where it does not end.
+
+    Only processes that are this daemon's are asked: a number that was noted may be another process's by now.
+    """
+    running = _pids(places)
     if not running:
         return False
     told: set[int] = set()
@@ -99,12 +103,46 @@ def stop(places: Places) -> bool:
             told.add(left[0])
             with suppress(ProcessLookupError):
                 os.kill(left[0], signal.SIGTERM)
+                os.kill(left[0], signal.SIGCONT)  # one that was stopped acts on it now
         _started[:] = [child for child in _started if child.poll() is None]
         if time.monotonic() > until:
             raise NotServed(places, f"(pid {left[0]}) was asked to stop and did not within {STOP_WITHIN_S:g} s")
         time.sleep(0.02)  # it is nobody's child that could be waited for
     places.state.unlink(missing_ok=True)
+    places.fault.unlink(missing_ok=True)
     return True
+
+
+def _pids(places: Places) -> list[int]:
+    """The supervisor and the worker that serve this data folder, those that run."""
+    known = state(places) or {}
+    noted = [known.get(name) for name in ("pid", "worker")]
+    since = known.get("started")
+    found = [pid for pid in noted if isinstance(pid, int) and is_daemon(places, pid, since_s=since if isinstance(since, int) else 0)]
+    if not found:
+        with suppress(NotServed):
+            found = [int(ask(places, "GET", "/health", within_s=1.0)["pid"])]
+    return [pid for pid in found if is_alive(pid)]
+
+
+def is_daemon(places: Places, pid: int, *, since_s: int) -> bool:
+    """Whether a process is a supervisor or a worker of this data folder: by its user, its start and its command line.
+
+    since_s  when the daemon noted its number, in seconds since the epoch: a process that began later has got the number of one that ended.
+    """
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            if process.uids().real != os.getuid() or process.create_time() > since_s + CLOCK_S:
+                return False
+            words = process.cmdline()
+    except psutil.Error:
+        return False
+    is_ours = any(Path(word).name == SUPERVISE.name or word == WORKER for word in words[:-1])
+    try:
+        return is_ours and json.loads(words[-1]).get("home") == str(places.home)
+    except (ValueError, IndexError, AttributeError):  # no command line of ours
+        return False
 
 
 class _OverUnixSocket(http.client.HTTPConnection):
@@ -116,6 +154,9 @@ class _OverUnixSocket(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self.path))
+        if peer_uid(self.sock) != os.geteuid():
+            self.sock.close()
+            raise PermissionError("another user listens there")
 
 
 def ask(places: Places, method: str, path: str, body: object = None, *, within_s: float) -> dict[str, Any]:
@@ -148,11 +189,11 @@ class Running:
 
 def running(places: Places, *, within_s: float = 2.0) -> Running | None:
     """Return who serves this data folder, None when nobody does."""
-    known = state(places)
     try:
         answers = ask(places, "GET", "/health", within_s=within_s)
     except NotServed:
         answers = None
-    if known is None or not any(is_alive(int(known.get(name, 0))) for name in ("pid", "worker") if known.get(name)):
+    known = state(places)
+    if known is None or not _pids(places):
         return None if answers is None else Running(0, int(answers["pid"]), answers)
     return Running(int(known.get("pid", 0)), int(known.get("worker", 0)), answers)

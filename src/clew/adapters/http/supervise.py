@@ -16,6 +16,7 @@ import os
 import select
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -57,7 +58,9 @@ class Supervisor:
         tcp = self._loopback_socket()
         if tcp is not None:
             listening.append(tcp)
-        wake_in, wake_out = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        wake_in, wake_out = os.pipe()
+        for end in (wake_in, wake_out):
+            os.set_blocking(end, False)
         signal.set_wakeup_fd(wake_out, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -209,6 +212,7 @@ class Supervisor:
             self._journal(f"an earlier daemon (pid {told.get('pid')}) ended without stopping: it was killed, or the machine went down")
 
     def _private_socket(self) -> socket.socket:
+        self._own_folder(self.spec["socket"].rpartition("/")[0])
         with suppress(FileNotFoundError):
             os.unlink(self.spec["socket"])  # noqa: PTH108 - we hold the lock, so nobody listens there
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -219,6 +223,15 @@ class Supervisor:
             os.umask(before)
         made.listen(256)
         return made
+
+    def _own_folder(self, folder: str) -> None:
+        """Make the socket's folder where a cleaning of /tmp has taken it away. Raises OSError where it is another user's."""
+        with suppress(FileExistsError):
+            os.mkdir(folder, 0o700)  # noqa: PTH102 - as above
+        about = os.lstat(folder)
+        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o077:
+            self._journal(f"{folder} belongs to another user, or others may enter it: nothing is served")
+            raise PermissionError(folder)
 
     def _loopback_socket(self) -> socket.socket | None:
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -17,7 +17,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -27,8 +29,9 @@ import clew
 from clew.adapters import places
 from clew.adapters.claude_code.doors import Doors
 from clew.adapters.claude_code.install import manifest
+from clew.adapters.http import certificate
 from clew.adapters.http.app import App
-from clew.adapters.http.guard import Guard
+from clew.adapters.http.guard import Guard, OwnersOnly
 from clew.adapters.http.supervise import RESTING
 from clew.adapters.serving import Serving
 from clew.errors import ClewError
@@ -75,33 +78,67 @@ def main(told: dict[str, object]) -> int:
     for problem in (*chosen.warnings, *map(str, chosen.errors)):  # the session goes on, with the default
         serving.problem("settings", problem)
     doors = Doors(serving)
-    where = places.address(serving.places)
+    where = places.renewed_address(serving.places)
     mounts: dict[str, ASGIApp] = {
         "/mcp": Lazily(partial(_mcp, serving, doors)),
-        f"/gateway/{where.token}": Lazily(partial(_gateway, serving)),
+        f"/gateway/{where.gateway}": Lazily(partial(_gateway, serving)),
     }
     app = App(serving, doors, mounts=mounts)
-    config = uvicorn.Config(
-        Guard(app, where.token, where.port), loop="none", http="httptools", ws="none", lifespan="off",
-        access_log=False, log_level="warning", server_header=False, date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=5,
-    )  # fmt: skip
-    server = Server(config)
-    app.stop = server.stop
     sockets = [socket.socket(fileno=number) for number in told["sockets"]]  # type: ignore[attr-defined]
+    private = Server(_config(Guard(app, where)))
+    app.stop = private.stop
+    loopback = _loopback(serving, Guard(app, where)) if len(sockets) > 1 else None
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     serving.later("open", partial(_open, serving))
     serving.later("hand over", partial(_hand_over, serving))
+    serving.later("load", _load)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(server, app, doors, sockets, settings.serve_idle_s))
+        runner.run(_serve(private, loopback, app, doors, sockets, settings.serve_idle_s))
     serving.close()
-    return RESTING if server.is_resting else 0
+    return RESTING if private.is_resting else 0
 
 
-async def _serve(server: Server, app: App, doors: Doors, sockets: list[socket.socket], idle_s: int) -> None:
-    watching = asyncio.ensure_future(_rest_when_idle(server, app, doors, idle_s))
-    await server.serve(sockets=sockets)
+def _config(app: ASGIApp, **more: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app, loop="none", http=OwnersOnly, ws="none", lifespan="off", access_log=False, log_level="warning", server_header=False,
+        date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=5, **more,
+    )  # fmt: skip
+
+
+def _loopback(serving: Serving, app: ASGIApp) -> Server | None:
+    """The server of loopback, None where its certificate can neither be read nor made: nothing is said there without it."""
+    try:
+        public, secret = certificate.made(serving.places)
+    except OSError as error:
+        serving.problem("daemon", f"no certificate for loopback: {error}; only the Unix socket is served")
+        return None
+    return Server(_config(app, ssl_certfile=str(public), ssl_keyfile=str(secret)))
+
+
+async def _serve(
+    private: Server, loopback: Server | None, app: App, doors: Doors, sockets: list[socket.socket], idle_s: int
+) -> None:  # fmt: skip
+    watching = asyncio.ensure_future(_rest_when_idle(private, app, doors, idle_s))
+    beside = None if loopback is None else asyncio.ensure_future(_beside(loopback, sockets[1]))
+    serving = asyncio.ensure_future(private.serve(sockets=sockets[:1]))
+    while not private.started and not serving.done():
+        await asyncio.sleep(0.005)
+    app.answers()
+    await serving
     watching.cancel()
+    if loopback is not None and beside is not None:
+        loopback.stop()
+        await beside
+
+
+async def _beside(server: Server, listening: socket.socket) -> None:
+    """Serve without signals of its own, which are the private server's."""
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup(sockets=[listening])
+    await server.main_loop()
+    await server.shutdown(sockets=[listening])
 
 
 async def _rest_when_idle(server: Server, app: App, doors: Doors, idle_s: int) -> None:
@@ -135,6 +172,16 @@ def _hand_over(serving: Serving) -> None:
         serving.problem("daemon", f"clew {clew.__version__} of {source} is not the one that is installed, and hands over to that")
         nothing = subprocess.DEVNULL
         subprocess.Popen(starter, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=serving.places.home)
+
+
+def _load() -> None:
+    """Import what the first prompt, output and compaction would wait for, and read its tables."""
+    for name in ("clew.retrieval.compact", "clew.retrieval.files", "clew.retrieval.worth", "clew.transcript.handoff"):
+        import_module(name)
+    from clew.transcript.reduce.arrival import arriving  # lazy: so that the daemon answers before
+    from clew.transcript.reduce.known import Given  # lazy: likewise
+
+    arriving("nothing happened here\n" * 100, Given())
 
 
 def _mcp(serving: Serving, doors: Doors) -> ASGIApp:

@@ -16,12 +16,12 @@ from typing import Any
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp.types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams, TextContent, Tool, ToolAnnotations
+from mcp.types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams, TextContent, Tool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clew import __version__
 from clew.adapters.http.app import Doors
-from clew.adapters.mcp.tools import BY_NAME, INSTRUCTIONS, TOOLS, refusal
+from clew.adapters.mcp.tools import BY_NAME, INSTRUCTIONS, listed, refusal
 from clew.adapters.serving import Serving
 from clew.errors import ClewError, UsageError
 from clew.settings import workspace_of
@@ -58,16 +58,7 @@ class _Application:
                 await asyncio.Event().wait()
 
     async def _list(self, context: Any, params: PaginatedRequestParams | None) -> ListToolsResult:  # noqa: ARG002  the SDK's signature
-        return ListToolsResult(tools=[
-            Tool(
-                name=tool.name,
-                description=tool.description,
-                input_schema=tool.schema,
-                annotations=ToolAnnotations(read_only_hint=tool.reads, destructive_hint=False, open_world_hint=False),
-                _meta={"anthropic/alwaysLoad": True},
-            )
-            for tool in TOOLS
-        ])  # fmt: skip
+        return ListToolsResult(tools=[Tool.model_validate(tool) for tool in listed()])
 
     async def _call(self, context: Any, params: CallToolRequestParams) -> CallToolResult:
         headers: Mapping[str, str] = context.request.headers if context.request is not None else {}

@@ -22,9 +22,8 @@ TURN_CHARS_MAX = 1_200  # of one turn that is recalled; the whole is a handle aw
 IMPACT_FILES = 12
 
 INSTRUCTIONS = """\
-clew keeps what this window no longer shows. A marker such as [3k7q2m9x] or "clew unfold 3k7q2m9x" is a handle: `unfold` gives the exact text
-behind it; do not run or read again. `recall` before starting on what may have been tried or decided before, `impact` before changing what
-others use, `remember` what a later session must know."""
+clew keeps what this window no longer shows. "clew unfold 3k7q2m9x" or [3k7q2m9x] is a handle: `unfold` it, do not run or read again. \
+`recall` what may have been done before; `impact` before changing what others use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,8 @@ class Tool:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The schema of its arguments."""
-        repo = {"repo": {"type": "string", "description": "Another repository's absolute path."}}
-        return {"type": "object", "properties": {**self.properties, **repo}, "required": list(self.required), "additionalProperties": False}
+        """The schema of its arguments. All take `repo` as well, which an error asks for where it is needed: a schema is paid in each request."""
+        return {"type": "object", "properties": self.properties, "required": list(self.required)}
 
 
 def recall(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> str:
@@ -181,55 +179,56 @@ def refusal(error: ClewError) -> str:
     return said
 
 
-_STRING = {"type": "string"}
+_STRING, _COUNT = {"type": "string"}, {"type": "integer"}
 TOOLS = (
     Tool(
         "recall",
-        "Search what is not in this window: earlier sessions of this repository (asked, decided, tried, failed), notes, and the code. Use it before "
-        "starting on what may have been done before, and when a detail is missing after a compaction. Answers carry handles for `unfold`.",
-        {
-            "question": {**_STRING, "description": "In words; identifiers, paths and error texts help."},
-            "where": {**_STRING, "enum": ["all", "history", "code"], "description": "history: sessions and notes. Default: all."},
-            "budget_tokens": {"type": "integer", "description": f"Most tokens of code; default {RECALL_TOKENS}, at most {RECALL_TOKENS_MAX}."},
-        },
+        "Search earlier sessions (asked, decided, tried, failed), notes and the code.",
+        {"question": _STRING, "where": {"enum": ["all", "history", "code"]}, "budget_tokens": _COUNT},
         ("question",), True, recall,
     ),
     Tool(
         "unfold",
-        "Get the exact original text behind a handle such as [3k7q2m9x] in shortened output. Use it instead of running or reading again.",
-        {
-            "handle": {**_STRING, "description": "With or without brackets."},
-            "lines": {**_STRING, "description": "Optional range such as 40-80, from 1."},
-        },
+        "The exact text behind a handle.",
+        {"handle": _STRING, "lines": {**_STRING, "description": "such as 40-80"}},
         ("handle",), True, unfold,
     ),
     Tool(
         "impact",
-        "Which files will probably have to change together with these, and why: callers, tests, files that changed together before, names that no "
-        "parser sees. Use it before changing what others use.",
-        {
-            "names": {"type": "array", "items": _STRING, "description": "Paths, `path::symbol`, or handles."},
-            "limit": {"type": "integer", "description": f"Default {IMPACT_FILES}."},
-        },
+        "Which files will probably change with these, and why.",
+        {"names": {"type": "array", "items": _STRING, "description": "paths, `path::symbol` or handles"}, "limit": _COUNT},
         ("names",), True, impact,
     ),
     Tool(
         "remember",
-        "Keep one thing for later sessions: a decision with its reason, a constraint, a dead end and why it failed, a fact that was hard to find; "
-        "understandable alone. It is marked as suspect when a file it is about changes. Not for what the code says itself, never for secrets.",
+        "Keep for later sessions: a decision and why, a constraint, a dead end. Never secrets.",
         {
-            "text": {**_STRING, "description": "One to three sentences."},
-            "kind": {**_STRING, "enum": ["fact", "decision", "constraint", "dead end", "state"], "description": "Default: fact."},
-            "about": {"type": "array", "items": _STRING, "description": "Paths from the repository's root."},
-            "subject": {**_STRING, "description": "Optional: a later note of the same subject replaces this one."},
+            "text": _STRING,
+            "kind": {"enum": ["fact", "decision", "constraint", "dead end", "state"]},
+            "about": {"type": "array", "items": _STRING, "description": "paths; a change makes it suspect"},
+            "subject": {**_STRING, "description": "a later one replaces it"},
         },
         ("text",), False, remember,
     ),
     Tool(
         "explain",
-        "Why a record is what it is: where it came from, whether it is still true, its other versions, what it hangs on.",
-        {"handle": {**_STRING, "description": "With or without brackets."}},
+        "Where a record comes from; is it still true?",
+        {"handle": _STRING},
         ("handle",), True, explain,
     ),
 )  # fmt: skip
 BY_NAME = {tool.name: tool for tool in TOOLS}
+
+
+def listed() -> list[dict[str, Any]]:
+    """Return the tools as the protocol lists them: plain JSON."""
+    return [
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "inputSchema": tool.schema,
+            "annotations": {"readOnlyHint": tool.reads},
+            "_meta": {"anthropic/alwaysLoad": True},
+        }
+        for tool in TOOLS
+    ]

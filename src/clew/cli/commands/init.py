@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 from clew.cli import output
 from clew.cli.open import folder, opened, settings_in_force
 from clew.cli.options import FOLDER, example, json_option
-from clew.settings import claude_code_home, client_base_url, workspace_of
+from clew.settings import claude_code_home, client_base_url, client_certificates, workspace_of
 
 SCOPES = ("user", "project", "local")
 SCOPE_HELP = "Whose settings of Claude Code enable it: yours everywhere, this repository's for everybody, this repository's for you."
@@ -45,7 +46,8 @@ def command(
     written, none is. Calling it again refreshes what it did.
     """
     from clew.adapters.claude_code import plugin_files
-    from clew.adapters.claude_code.install import Installer, Target
+    from clew.adapters.claude_code.client import has_mods
+    from clew.adapters.claude_code.install import Installer, Target, Wanted
     from clew.adapters.http import start
     from clew.adapters.places import Places
 
@@ -55,8 +57,11 @@ def command(
     _, root = workspace_of(path)
     target = Target(claude_code_home().absolute(), root, scope)
     installer = Installer(places, is_dry=is_dry)
-    base_url = client_base_url()
-    installer.check(target, with_statusline=not without_statusline, with_gateway=with_gateway, base_url=base_url)
+    wanted = Wanted(
+        with_statusline=not without_statusline, with_gateway=with_gateway, base_url=client_base_url(),
+        extra_certificates=client_certificates(), has_mods=has_mods(shutil.which("claude")),
+    )  # fmt: skip
+    installer.check(target, wanted)
     indexed = ""
     if without_index and settings.database.is_file():
         _refuse_newer(settings.database)
@@ -66,7 +71,7 @@ def command(
         indexed = f"indexed {root}: {output.counted(done.report.read + done.report.unchanged, 'file')} in {done.seconds:.1f} s"
     if not is_dry:
         places.make()
-    did = installer.install(target, with_statusline=not without_statusline, with_gateway=with_gateway, base_url=base_url)
+    did = installer.carry_out(target, wanted)
     steps = [*([indexed] if indexed else []), *did.did]
     if not is_dry:
         start.stop(places)  # one that runs may be of another release

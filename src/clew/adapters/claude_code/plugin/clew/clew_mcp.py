@@ -1,131 +1,102 @@
-"""MCP over standard input and output, handed on to clew's daemon over its Unix socket.
+"""MCP over standard input and output: what is always the same is answered here, and calls of tools are handed to clew's daemon.
 
-    python -I -S clew_mcp.py SOCKET COMMAND...
+    python -I -S -c 'RUN'      (RUN imports this module, or does nothing where it is gone)
 
-One JSON-RPC message a line; each is one POST of its own, so that a daemon that was started anew is found again. Imports nothing of clew:
-the client waits for it. Where nobody listens, COMMAND starts the daemon. Where that fails each request is answered with an error, and
-the session goes on without these tools.
+The client waits for a server's first answers before its first request, and the daemon's own take a second when it has just started; so
+they stand ready in `tools.json` beside this file. One JSON-RPC message a line; each call is one request of its own, so that a daemon that
+was started anew is found again. Where it cannot be asked a call is answered with an error, and the session goes on without these tools.
 """
 
-import _socket
 import _thread
+import json
 import posix
 import sys
-import time
 
-START_WITHIN_S = 8.0
+import clew_ask
+
 ANSWER_WITHIN_S = 60.0
+PROTOCOLS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")  # tools are the same in all of them; the newest first
 _writing = _thread.allocate_lock()
-_starting = _thread.allocate_lock()
-
-
-def connected(path):
-    made = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    try:
-        made.connect(path)
-    except OSError:
-        made.close()
-        return None
-    return made
-
-
-def reached(path, command):
-    """A connection, if need be to a daemon that is started now; None when there is none in time."""
-    made = connected(path)
-    if made is not None or not command:
-        return made
-    with _starting:
-        made = connected(path)
-        if made is not None:
-            return made
-        child = posix.fork()
-        if child == 0:
-            try:
-                posix.setsid()
-                nothing = posix.open("/dev/null", posix.O_RDWR)
-                for number in (0, 1, 2):
-                    posix.dup2(nothing, number)
-                if posix.fork() == 0:
-                    posix.execv(command[0], command)
-            finally:
-                posix._exit(0)
-        posix.waitpid(child, 0)
-        until = time.monotonic() + START_WITHIN_S
-        while made is None and time.monotonic() < until:
-            time.sleep(0.02)
-            made = connected(path)
-    return made
-
-
-def asked(over, line, cwd):
-    """The body of the daemon's answer; b"" for a notification."""
-    head = (
-        "POST /mcp/ HTTP/1.0\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-        "accept: application/json, text/event-stream\r\n"
-        f"x-clew-cwd: {cwd}\r\nx-clew-client-pid: {posix.getppid()}\r\ncontent-length: {len(line)}\r\n\r\n"
-    )
-    over.settimeout(ANSWER_WITHIN_S)
-    over.sendall(head.encode("utf-8", "surrogateescape") + line)
-    parts = []
-    while part := over.recv(65536):
-        parts.append(part)
-    over.close()
-    _, _, body = b"".join(parts).partition(b"\r\n\r\n")
-    return body.strip()
-
-
-def identity(line):
-    """The id of a request as it is written, None for a notification. Only asked when there is no other answer to give."""
-    import json  # lazy: only where there is no other answer
-
-    told = json.loads(line)
-    return json.dumps(told["id"]) if isinstance(told, dict) and "id" in told and "method" in told else None
-
-
-def handle(path, command, line, cwd):
-    answer = b""
-    try:
-        over = reached(path, command)
-        if over is None:
-            raise OSError("the daemon is not there")
-        answer = asked(over, line, cwd)
-    except OSError as error:
-        try:
-            name = identity(line)
-        except ValueError:
-            name = "null"
-        if name is not None:
-            said = f"clew's daemon does not answer ({error}). Go on without it; `clew doctor` tells the user more.".replace('"', "'")
-            answer = f'{{"jsonrpc":"2.0","id":{name},"error":{{"code":-32000,"message":"{said}"}}}}'.encode()
-    if answer:
-        with _writing:
-            sys.stdout.buffer.write(answer.replace(b"\n", b" ") + b"\n")
-            sys.stdout.buffer.flush()
 
 
 def main(path, *command):
-    cwd = posix.getcwd()
+    with open(__file__.rpartition("/")[0] + "/tools.json", encoding="utf-8") as stream:
+        ready = json.load(stream)
     under_way = []
     for line in sys.stdin.buffer:
-        line = line.strip()
-        if not line:
+        if not line.strip():
             continue
         done = _thread.allocate_lock()
         done.acquire()
         under_way = [each for each in under_way if each.locked()] + [done]
-
-        def work(line=line, done=done):
-            try:
-                handle(path, command, line, cwd)
-            finally:
-                done.release()
-
-        if b'"initialize"' in line:  # the first answer comes before anything else is sent
-            work()
-        else:
-            _thread.start_new_thread(work, ())
+        _thread.start_new_thread(_handled, (path, command, ready, line, done))
     for done in under_way:
         done.acquire(True, ANSWER_WITHIN_S)
 
 
-main(*sys.argv[1:])
+def _handled(path, command, ready, line, done):
+    try:
+        answer = _answer(path, command, ready, line.strip())
+        if answer:
+            with _writing:
+                sys.stdout.buffer.write(answer.replace(b"\n", b" ") + b"\n")
+                sys.stdout.buffer.flush()
+    except OSError:  # the client has gone
+        pass
+    finally:
+        done.release()
+
+
+def _answer(path, command, ready, line):
+    """The answer to a message, b"" for one that wants none."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return _error(None, -32700, "this is no JSON")
+    if not isinstance(told, dict) or "method" not in told:
+        return b"" if isinstance(told, dict) and ("result" in told or "error" in told) else _error(None, -32600, "this is no request")
+    if "id" not in told:
+        return b""
+    name, method = told["id"], told["method"]
+    if method == "tools/call":
+        return _called(path, command, line, name)
+    if method == "initialize":
+        parameters = told.get("params")
+        wanted = parameters.get("protocolVersion") if isinstance(parameters, dict) else None
+        version = wanted if wanted in PROTOCOLS else PROTOCOLS[0]
+        about = {"protocolVersion": version, "capabilities": {"tools": {"listChanged": False}}}
+        return _result(name, {**about, "serverInfo": ready["server"], "instructions": ready["instructions"]})
+    if method == "tools/list":
+        return _result(name, {"tools": ready["tools"]})
+    if method == "ping":
+        return _result(name, {})
+    return _error(name, -32601, "Method not found")
+
+
+def _called(path, command, line, name):
+    told = (f"x-clew-cwd: {posix.getcwd()}", f"x-clew-client-pid: {posix.getppid()}", "accept: application/json, text/event-stream")
+    try:
+        answer = clew_ask.asked(path, "mcp/", line, command, told, within_s=ANSWER_WITHIN_S, waits=True)
+        reason = "it gave no answer"
+    except clew_ask.Unreachable as missed:
+        answer, reason = b"", clew_ask.REASONS[missed.reason]
+    return answer.strip() or _error(
+        name, -32000, f"clew's daemon cannot be asked: {reason}. Go on without it; `clew doctor` tells the user more."
+    )
+
+
+def _result(name, value):
+    return json.dumps({"jsonrpc": "2.0", "id": name, "result": value}).encode()
+
+
+def _error(name, code, message):
+    return json.dumps({"jsonrpc": "2.0", "id": name, "error": {"code": code, "message": message}}).encode()
+
+
+def run(arguments=None):
+    """Run `main` until the client closes standard input. `arguments` stand in place of those of `clew_place`."""
+    if arguments is None:
+        import clew_place  # lazy: rendered beside this file, and not needed by who names its own
+
+        arguments = (clew_place.SOCKET, *clew_place.START)
+    main(*arguments)

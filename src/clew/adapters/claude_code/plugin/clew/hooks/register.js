@@ -1,29 +1,55 @@
-// The mod: what the hooks do, done inside the client where it has mods, and the one thing that hooks cannot: a compaction
-// whose messages are our own, so that no summary is asked of a model. Everything is asked of clew's daemon over its private
-// socket. Whatever fails, or takes too long, goes on as without clew.
+// The mod: what the hooks do, done inside the client where it has mods, and the one thing that hooks cannot: a compaction whose messages
+// are our own, so that no summary is asked of a model. Whatever fails, or takes too long, goes on as without clew.
+//
+// A request that a mod has begun cannot be given up, and the client waits for it before it does anything else. So nothing is asked of the
+// daemon itself, which may hang, but of a small process that is started with the session and answers in time whatever the daemon does.
 
-const SOCKET = "@SOCKET@";
+const RELAY = "@RELAY@"; // its command line
 const SHORT_CHARS = 1500; // a shorter result is not worth the question; the daemon holds the same number
-const WITHIN_MS = { hello: 1000, prompt: 1000, append: 1000, compact: 9000 }; // the client gives a hook 10 s
+const READY_MS = 120; // for the relay's first line: it takes 30 ms
+const LATE_MS = { hello: 600, prompt: 400, append: 600, compact: 9600 }; // more than the relay takes: only a relay that hangs is late
+const AGAIN_MS = 30 * 1000; // a relay that has ended or hangs is left alone for so long
 
-// The client offers no way to give up a request, and waits for one under way before the next turn. So a daemon that was late once is
-// not asked again for a while: a hang costs one wait, and no more.
-const LEFT_ALONE_MS = 5 * 60 * 1000;
+let socketPath = null; // a promise of the relay's socket, null while none runs
 let leftAloneUntil = 0;
 
+function relay($) {
+  if (socketPath === null && Date.now() >= leftAloneUntil) {
+    socketPath = new Promise((found) => void run($, found));
+  }
+  return socketPath ?? Promise.resolve("");
+}
+
+async function run($, found) {
+  let said = "";
+  try {
+    for await (const { stream, text } of $.process.spawn({ argv: RELAY })) {
+      if (stream !== "stdout" || said.includes("\n")) continue;
+      said += text;
+      if (said.includes("\n")) found(said.split("\n")[0]);
+    }
+  } catch {
+    // it could not be started, or was cut off with the session
+  }
+  found("");
+  socketPath = null;
+  leftAloneUntil = Date.now() + AGAIN_MS;
+}
+
 async function ask($, door, body) {
-  if (Date.now() < leftAloneUntil) return {};
+  const path = await Promise.race([relay($), $.clock.sleep(READY_MS).then(() => "")]);
+  if (!path || Date.now() < leftAloneUntil) return {};
   const session_id = await $.session.id();
   const cwd = await $.session.cwd();
   const answer = $.http.fetch(`http://clew/mod/${door}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ session_id, cwd, ...body }),
-    socketPath: SOCKET,
+    socketPath: path,
   });
-  const late = $.clock.sleep(WITHIN_MS[door]).then(() => "late");
+  const late = $.clock.sleep(LATE_MS[door]).then(() => "late");
   const said = await Promise.race([answer.catch(() => null), late]);
-  if (said === "late") leftAloneUntil = Date.now() + LEFT_ALONE_MS;
+  if (said === "late") leftAloneUntil = Date.now() + AGAIN_MS;
   return said !== null && said !== "late" && said.ok ? JSON.parse(said.text) : {};
 }
 
@@ -49,8 +75,9 @@ async function shortened($, e, block) {
 
 export function register(on) {
   on("session.start", async ($, e, next) => {
-    await ask($, "hello", {}).catch(() => ({}));
-    return next(e);
+    const started = await next(e);
+    void ask($, "hello", {}).catch(() => ({}));
+    return started;
   });
 
   on("prompt.submit", async ($, e, next) => {

@@ -1,0 +1,214 @@
+"""Ask clew's daemon over its private socket, within a time that the caller names. Imported by `clew_hook`, `clew_mcp` and `clew_relay`.
+
+Nothing is sent before the peer's user id, as the kernel gives it, is this process's own. Where nobody listens the daemon is started in
+the background. A daemon that does not answer in time is noted in the file `fault` beside the socket, and is not asked again until the
+note has run out or the daemon has taken it away, which it does when it answers. Standard library alone, and little of it: a session waits
+for every millisecond here.
+"""
+
+import _socket
+import posix
+import sys
+import time
+
+# Seconds that a caller waits at most, from its own start to the answer. A compaction replaces a model's summary, which takes a minute.
+WITHIN_S = {
+    "hook/UserPromptSubmit": 0.15, "mod/prompt": 0.15, "hook/PostToolUse": 0.3, "mod/append": 0.3, "hook/SessionStart": 1.0,
+    "mod/hello": 0.3, "hook/PreCompact": 9.0, "mod/compact": 9.0, "statusline": 0.3,
+}  # fmt: skip
+WITHIN_OTHER_S = 0.3
+START_S = 0.03  # of the time above that has passed when this runs: an interpreter's start, measured at 13 to 20 ms
+# A route that may take long is asked only after the daemon has answered a small request within this time.
+LONG_S, ALIVE_WITHIN_S = 1.5, 0.25
+STARTS_WITHIN_S = 2.5  # of a daemon that was started just now; it needs 0.6 s on a quiet machine
+# Seconds for which a fault is left alone: from the first, doubled with each that follows, to the last. Guesses.
+FAULT_S, FAULT_MAX_S = 30.0, 300.0
+STARTING_S, STARTING_MAX_S = 3.0, 300.0
+
+
+class Unreachable(Exception):
+    """The daemon cannot be asked now. `reason` is one of REASONS."""
+
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = reason
+
+
+REASONS = {
+    "left alone": "it did not answer lately, and is left alone for a while",
+    "removed": "clew was uninstalled",
+    "read-only": "its data folder cannot be written",
+    "not there": "it was not there and is being started",
+    "a stranger": "somebody else listens in its place; nothing was sent",
+    "late": "it did not answer in time",
+}
+
+
+def asked(path, route, body, command=(), headers=(), within_s=None, waits=False):
+    """Return the body of the daemon's answer to a POST; b"" for any answer but 200. Raises Unreachable.
+
+    path      the daemon's socket.  route  such as "hook/Stop".  headers  lines, without their ends.
+    command   starts the daemon where nobody listens; () starts nothing.
+    within_s  in place of the route's own time.
+    waits     for a daemon that starts, as far as the time goes.
+    """
+    until = time.monotonic() + (WITHIN_S.get(route, WITHIN_OTHER_S) - START_S if within_s is None else within_s)
+    noted, _, why = fault(path)
+    is_noted = 0 < noted - time.time() <= FAULT_MAX_S
+    if is_noted and why != "starting":
+        raise Unreachable("left alone")
+    if is_noted:
+        command = ()  # it has just been started, and is not started again
+    is_alive = False
+    try:
+        if until - time.monotonic() > LONG_S:
+            over = _connected(path, command, until, waits)
+            is_starting = fault(path)[2] == "starting"
+            _exchange(over, "GET", "health", b"", (), time.monotonic() + (STARTS_WITHIN_S if is_starting else ALIVE_WITHIN_S))
+            is_alive = True
+        status, answer = _exchange(_connected(path, command, until, waits), "POST", route, body, headers, until)
+    except TimeoutError:
+        if not is_alive:  # what takes long may take too long, and the daemon is well
+            _note_fault(path, "late", FAULT_S, FAULT_MAX_S)
+        raise Unreachable("late") from None
+    except OSError:  # it ended in the middle of the answer
+        raise Unreachable("not there") from None
+    return answer if status == b"200" else b""
+
+
+def _exchange(over, method, route, body, headers, until):
+    """Status and body of an answer. Raises TimeoutError, OSError."""
+    head = [f"{method} /{route} HTTP/1.0", "host: localhost", "content-type: application/json", *headers, f"content-length: {len(body)}"]
+    _wait(over, until)
+    over.sendall("\r\n".join([*head, "", ""]).encode("utf-8", "surrogateescape") + body)
+    parts = []
+    while True:
+        _wait(over, until)
+        part = over.recv(65536)
+        if not part:
+            break
+        parts.append(part)
+    over.close()
+    head, _, answer = b"".join(parts).partition(b"\r\n\r\n")
+    return head.split(b" ", 2)[1:2][0] if b" " in head else b"", answer
+
+
+def _wait(over, until):
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    over.settimeout(left)
+
+
+def _connected(path, command, until, waits):
+    """A connection to this user's own daemon. Raises Unreachable, TimeoutError."""
+    made = _tried(path, until)
+    if made is not None:
+        return made
+    if command:
+        _start(path, command)
+    while waits and time.monotonic() + 0.05 < until:
+        time.sleep(0.02)  # the socket appears when it is bound: nothing tells of that
+        made = _tried(path, until)
+        if made is not None:
+            return made
+    raise Unreachable("not there")
+
+
+def _tried(path, until):
+    """A connection, None where nobody listens. Raises Unreachable for a listener of another user, TimeoutError."""
+    made = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        _wait(made, until)
+        made.connect(path)
+        if peer_uid(made) != posix.geteuid():
+            raise Unreachable("a stranger")
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError, PermissionError):
+        made.close()
+        return None
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def peer_uid(over):
+    """The user id of the process at the other end of a Unix socket, -1 where this system does not say it."""
+    if sys.platform == "linux":
+        told = over.getsockopt(_socket.SOL_SOCKET, 17, 12)  # SO_PEERCRED: pid, uid, gid
+    elif sys.platform == "darwin":
+        told = over.getsockopt(0, 1, 76)  # SOL_LOCAL, LOCAL_PEERCRED: version, uid, groups
+    else:
+        return -1
+    return int.from_bytes(told[4:8], sys.byteorder)
+
+
+def _start(path, command):
+    """Start the daemon as nobody's child. Raises Unreachable where that can lead to nothing."""
+    home = path.rpartition("/")[0]
+    if not _is_installed():
+        raise Unreachable("removed")
+    if posix.access(home, 0) and not posix.access(home, 2):
+        raise Unreachable("read-only")
+    _note_fault(path, "starting", STARTING_S, STARTING_MAX_S)
+    child = posix.fork()
+    if child == 0:
+        try:
+            posix.setsid()
+            nothing = posix.open("/dev/null", posix.O_RDWR)
+            for number in (0, 1, 2):
+                posix.dup2(nothing, number)
+            if posix.fork() == 0:
+                posix.execv(command[0], command)
+        finally:
+            posix._exit(0)
+    posix.waitpid(child, 0)
+
+
+def _is_installed():
+    """Whether the folder that this file was written to still holds it: `clew uninstall` takes it away."""
+    try:
+        posix.stat(__file__)
+    except OSError:
+        return False
+    return True
+
+
+# -- Faults -----------------------------------------------------------------------------------------
+
+
+def fault(path):
+    """Until when the daemon is to be left alone (seconds since the epoch), for how long that was, and why; (0, 0, "") without a fault."""
+    try:
+        number = posix.open(path.rpartition("/")[0] + "/fault", posix.O_RDONLY)
+    except OSError:
+        return 0.0, 0.0, ""
+    try:
+        until, seconds, why = posix.read(number, 200).decode("utf-8", "replace").split(" ", 2)
+        return float(until), float(seconds), why.strip()
+    except ValueError:  # it was cut short by a full disk
+        return 0.0, 0.0, ""
+    finally:
+        posix.close(number)
+
+
+def _note_fault(path, why, first_s, last_s):
+    before = fault(path)
+    seconds = min(last_s, before[1] * 2 if before[2] == why else first_s)
+    try:
+        number = posix.open(path.rpartition("/")[0] + "/fault", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC, 0o600)
+        posix.write(number, f"{time.time() + seconds:.3f} {seconds:.3f} {why}\n".encode())
+        posix.close(number)
+    except OSError:  # a folder that is gone or full: the next caller waits as well
+        pass
+
+
+def journal(path, where, what):
+    """Add a line to `problems.jsonl` beside the socket, for `clew doctor`. Never raises, and makes no folder."""
+    line = '{"at": %d, "where": "%s", "what": "%s"}\n' % (time.time(), where, what)
+    try:
+        number = posix.open(path.rpartition("/")[0] + "/problems.jsonl", posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND, 0o600)
+        posix.write(number, line.encode())
+        posix.close(number)
+    except OSError:
+        pass

@@ -1,0 +1,81 @@
+"""Certificate: by which a client on loopback knows that this user's daemon listens there, and nobody else.
+
+Any user of the machine can take a port while the daemon is down. So what is spoken on loopback is TLS alone, with a key that only this
+user can read, and clients are told to trust its certificate: a stranger learns nothing, not even the token.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from clew.adapters.places import Places
+
+YEARS = 10
+
+
+def made(places: Places) -> tuple[Path, Path]:
+    """Return the files of the certificate and of its key, made now if they are missing or no pair. Raises OSError."""
+    if not _is_pair(places):
+        _make(places)
+    return places.certificate, places.private_key
+
+
+def trusting(places: Places) -> ssl.SSLContext:
+    """Return what a client of ours trusts: this certificate and nothing else. Raises OSError where there is none."""
+    context = ssl.create_default_context(cafile=str(places.certificate))
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # it is its own issuer, and no authority
+    return context
+
+
+def trust(places: Places) -> None:
+    """Write the file of what a client is to trust: what it trusted before (`others`), and this certificate. Raises OSError."""
+    made(places)
+    others = places.others.read_bytes() if places.others.is_file() else b""
+    _write(places.trusted, others.rstrip(b"\n") + b"\n" * bool(others) + places.certificate.read_bytes())
+
+
+def _is_pair(places: Places) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(places.certificate, places.private_key)
+    except (OSError, ssl.SSLError):
+        return False
+    return True
+
+
+def _make(places: Places) -> None:
+    from cryptography import x509  # lazy: a certificate is made once
+    from cryptography.hazmat.primitives import hashes, serialization  # lazy: likewise
+    from cryptography.hazmat.primitives.asymmetric import ec  # lazy: likewise
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "clew on loopback")])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=365 * YEARS))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)  # it can vouch for nobody else
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    places.make()
+    _write(places.private_key, secret)
+    _write(places.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _write(path: Path, data: bytes) -> None:
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+    beside.replace(path)

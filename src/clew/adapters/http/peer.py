@@ -1,0 +1,29 @@
+"""Peer: which user's process is at the other end of a Unix socket, as the kernel says."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+from typing import Protocol
+
+LINUX_PEERCRED, DARWIN_LOCAL, DARWIN_PEERCRED = 17, 0, 1  # SO_PEERCRED of <asm/socket.h>; SOL_LOCAL and LOCAL_PEERCRED of <sys/un.h>
+
+
+class Connected(Protocol):
+    """A connected socket, or what a transport shows of one."""
+
+    def getsockopt(self, level: int, option: int, size: int, /) -> bytes:
+        """Return an option of the socket."""
+        ...
+
+
+def peer_uid(over: Connected) -> int:
+    """Return the user id of the process at the other end, -1 where this system does not say it. Raises OSError for no Unix socket."""
+    if sys.platform == "linux":
+        _, uid, _ = struct.unpack("iII", over.getsockopt(socket.SOL_SOCKET, LINUX_PEERCRED, struct.calcsize("iII")))
+        return uid
+    if sys.platform == "darwin":
+        _, uid = struct.unpack_from("II", over.getsockopt(DARWIN_LOCAL, DARWIN_PEERCRED, 76))  # version, uid, groups
+        return uid
+    return -1
