@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from clew.adapters.claude_code import plugin_files
+from clew.adapters.claude_code.writing import write_all
 from clew.adapters.http import certificate, start
 from clew.adapters.places import Places, address
 from tests.adapters.daemon import bearer, repository, until
@@ -22,7 +23,7 @@ class Client:
     """A client of its own making, over standard input and output."""
 
     def __init__(self, places: Places, repo: Path, *command: str) -> None:
-        plugin_files.write(places, plugin_files.folder(places), plugin_files.rendered(places))
+        write_all(plugin_files.changes(plugin_files.folder(places), plugin_files.rendered(places)))
         run = f"import sys; sys.path.insert(0, {str(plugin_files.folder(places) / 'clew')!r}); import clew_mcp; clew_mcp.run(sys.argv[1:])"
         words = [sys.executable, "-I", "-S", "-c", run, str(places.socket), *command]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=repo)
