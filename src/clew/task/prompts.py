@@ -144,6 +144,7 @@ _CORRECTION = re.compile(
 _LETS_GO = re.compile(
     r"(?:\w+[,.!]? ){0,3}let'?s (?:do (?:it|this|that|both)|go|have a look)(?: (?:please|then|now|ahead))*[.!]*", re.IGNORECASE
 )
+_FILLED = re.compile("\0+|[^\0]+")
 _LABEL = re.compile(r"^(?:important|note|nb|n\.b\.|rules?|constraints?|reminder|warning|caveat|requirements?)\b.{0,20}?:", re.IGNORECASE)
 _RULES_HEADING = re.compile(
     r"\b(?:constraints?|rules?|requirements?|conventions?|guidelines?|guardrails?|important|non-?goals?|out of scope"
@@ -220,6 +221,25 @@ def spoken(text: str) -> str:
         text = _without(text, f"<{name}", f"</{name}>")
     text = text.strip()
     return "" if text.startswith(_MACHINE) else text
+
+
+def parted(text: str) -> list[tuple[str, bool]]:
+    """Return the whole text of a prompt in pieces, each with whether the user typed it: what `spoken` takes out was not typed.
+
+    The pieces together are the text.
+    """
+    if text.startswith(_MACHINE):
+        return [(text, False)]
+    if "<command-name>" in text and _COMMAND.search(text):
+        given = _COMMAND_ARGUMENTS.search(text)
+        start, end = given.span(1) if given else (0, 0)
+        return [piece for piece in ((text[:start], False), (text[start:end], True), (text[end:], False)) if piece[0]]
+    kept = text.replace("\0", " ")
+    for name in MACHINE_BLOCKS:
+        kept = _without(kept, f"<{name}", f"</{name}>", fill="\0")
+    if kept.replace("\0", "").strip().startswith(_MACHINE):
+        return [(text, False)]
+    return [(text[found.start() : found.end()], found[0][0] != "\0") for found in _FILLED.finditer(kept)]
 
 
 def spoken_in_refusal(text: str) -> str:
@@ -357,8 +377,8 @@ def _sentences_of(line: str) -> list[str]:
     return sentences(bare) if bare and not _NOT_PROSE.search(_CODE.sub("`x`", bare)) else []
 
 
-def _without(text: str, opening: str, closing: str) -> str:
-    """The text without the blocks between two marks; an unclosed block reaches to the end."""
+def _without(text: str, opening: str, closing: str, *, fill: str = "") -> str:
+    """The text without the blocks between two marks, or with `fill` for each of their characters; an unclosed block reaches to the end."""
     start = text.find(opening)
     if start < 0:
         return text
@@ -368,6 +388,7 @@ def _without(text: str, opening: str, closing: str) -> str:
         pieces.append(text[at:start])
         end = text.find(closing, start)
         at = len(text) if end < 0 else end + len(closing)
+        pieces.append(fill * (at - start))
         start = text.find(opening, at)
     pieces.append(text[at:])
     return "".join(pieces)

@@ -17,8 +17,9 @@ from typing import Any
 from clew.adapters.claude_code import statusline
 from clew.adapters.claude_code.observe import call_of, edited_file, result_of, text_in, with_text
 from clew.adapters.claude_code.sessions import Live, Sessions, Told, own_folder, told_of
+from clew.adapters.fencing import sent
 from clew.adapters.serving import Serving
-from clew.records import Packet
+from clew.records import Author, Packet, Span, Spans, clew_says, outside, text_of
 from clew.settings import claude_code_home, workspace_of
 from clew.text.secrets import mask_text
 from clew.transcript.parse import open_transcript
@@ -97,6 +98,10 @@ class Doors:
         here = [live for live in self.sessions.all() if not root or (live.cwd and str(workspace_of(Path(live.cwd))[1]) == root)]
         return {"sessions": [statusline.as_json(live) for live in here]}
 
+    def session_of(self, client_pid: int) -> str:
+        """Return the id of the session that a client is in now, "" where that is not known."""
+        return next((live.id for live in self.sessions.all() if client_pid and live.client_pid == client_pid and not live.ended), "")
+
     def alive_clients(self) -> list[int]:
         """Return the pids of clients whose sessions have not ended."""
         return self.sessions.alive_clients()
@@ -112,7 +117,8 @@ class Doors:
             live.seen = []
         root = workspace_of(Path(live.cwd))[1]
         self.serving.later(f"index:{root}", lambda: self.serving.engine().index(root))
-        text = {"compact": self._after_compaction, "resume": self._on_resume}.get(source, self._from_before)(live, source)
+        spans = {"compact": self._after_compaction, "resume": self._on_resume}.get(source, self._from_before)(live, source)
+        text = self._sent(live, spans)
         said: dict[str, Any] = {"hookEventName": "SessionStart"}
         if text:
             said["additionalContext"] = text
@@ -121,50 +127,55 @@ class Doors:
             said["watchPaths"] = watched
         return {"hookSpecificOutput": said} if len(said) > 1 else {}
 
-    def _after_compaction(self, live: Live, source: str) -> str:  # noqa: ARG002  every source is asked in one way
+    def _sent(self, live: Live, spans: Spans) -> str:
+        """A text as it leaves for the model of a session: what is not the user's word or ours is fenced."""
+        return sent(spans, home=self.serving.settings.home, session=live.id)
+
+    def _after_compaction(self, live: Live, source: str) -> Spans:  # noqa: ARG002  every source is asked in one way
         """What of the session should stand in the window after the client's own compaction; nothing after ours."""
         if live.compacted:
             live.compacted = 0
-            return ""
+            return ()
         return self._handed(live, live.transcript, "this session, before it was compacted", HAND_OFF_TOKENS)
 
-    def _on_resume(self, live: Live, source: str) -> str:  # noqa: ARG002  likewise
+    def _on_resume(self, live: Live, source: str) -> Spans:  # noqa: ARG002  likewise
         """Nothing, where the window has it all; else the state. And which files have changed since."""
         needs = _lacks_hand_off(Path(live.transcript))
-        text = self._handed(live, live.transcript, "this session", HAND_OFF_TOKENS) if needs else ""
+        spans = self._handed(live, live.transcript, "this session", HAND_OFF_TOKENS) if needs else ()
         changed = self._changed_since(live)
         if changed:
             names = ", ".join(changed[:8]) + (f" and {len(changed) - 8} more" if len(changed) > 8 else "")
-            note = f"clew: changed on disk since this session last ran, so what was read of it is out of date: {names}"
-            text = f"{text}\n{note}" if text else note
-        return text
+            note = clew_says("clew: changed on disk since this session last ran, so what was read of it is out of date:\n")
+            spans = (*spans, *((clew_says("\n"),) if spans else ()), note, outside(names))
+        return spans
 
-    def _from_before(self, live: Live, source: str) -> str:
+    def _from_before(self, live: Live, source: str) -> Spans:
         """The state that the session before left behind, in the same repository."""
         before = self._session_before(live, is_cleared=source == "clear")
         if before is None:
-            return ""
+            return ()
         budget = HAND_OFF_TOKENS if source == "clear" else NEW_SESSION_TOKENS
         whose = "the session that was just cleared" if source == "clear" else "the session before this one, in case it goes on"
         return self._handed(live, str(before), whose, budget)
 
-    def _handed(self, live: Live, transcript: str, whose: str, budget: int) -> str:
-        """The state of a session as one hook may say it, "" for none."""
+    def _handed(self, live: Live, transcript: str, whose: str, budget: int) -> Spans:
+        """The state of a session as one hook may say it, () for none."""
         if not transcript or not Path(transcript).is_file():
-            return ""
+            return ()
         engine, started, settings = self.serving.engine(), time.perf_counter(), self.serving.settings
         head = f"{HAND_OFF_MARK}: {whose}. {_BACK}\n\n"
         for share in (1.0, 0.7, 0.4):  # a hook's context is limited in characters, a packet in tokens
             limit = int(budget * share)
             with self._reading:
                 body = engine.hand_off(transcript, budget_tokens=limit, tokenizer=settings.tokenizer, path=Path(live.cwd))
-            if not body.strip():
-                return ""
-            if len(head) + len(body) <= CONTEXT_CHARS_MAX:
-                took = (time.perf_counter() - started) * 1000
-                live.told = Told("hand-off", self._count(body), 1, {"state": self._count(body)}, round(took, 1), whose)
-                return head + body
-        return ""
+            if not body:
+                return ()
+            said = (clew_says(head), *body)
+            if len(self._sent(live, said)) <= CONTEXT_CHARS_MAX:
+                took, tokens = (time.perf_counter() - started) * 1000, self._count(text_of(body))
+                live.told = Told("hand-off", tokens, 1, {"state": tokens}, round(took, 1), whose)
+                return said
+        return ()
 
     def _session_before(self, live: Live, *, is_cleared: bool) -> Path | None:
         """The transcript of the session before: of a cleared one that of the same client, else the latest of the repository."""
@@ -243,11 +254,15 @@ class Doors:
         if live.mod_at or payload.get("agent_id"):
             return {}
         packet = self._attend(live, str(payload.get("prompt") or ""))
-        return {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": packet.text}} if packet else {}
+        return (
+            {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": self._sent(live, packet.spans)}}
+            if packet
+            else {}
+        )
 
     def _mod_prompt(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
         packet = self._attend(live, str(payload.get("prompt") or ""))
-        return {"context": packet.text if packet else None}
+        return {"context": self._sent(live, packet.spans) if packet else None}
 
     def _attend(self, live: Live, prompt: str) -> Packet | None:
         """What is worth adding to a prompt, once; None for nothing."""
@@ -332,9 +347,7 @@ class Doors:
         engine, settings = self.serving.engine(), self.serving.settings
         with self._reading:
             state = engine.hand_off(live.transcript, budget_tokens=STEER_TOKENS, tokenizer=settings.tokenizer, path=Path(live.cwd))
-        if not state.strip():
-            return ""
-        return f"Keep in the summary, word for word:\n\n{state}"
+        return self._sent(live, (clew_says("Keep in the summary, word for word:\n\n"), *state)) if state else ""
 
     def _mod_compact(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
         """Our own messages for the window after a compaction; None, so that the client summarises, where there is too little to tell."""
@@ -353,14 +366,16 @@ class Doors:
         live.compacted, live.seen = live.compacted + 1, []
         said = self._said_last(payload, live, packet.text)
         wish = str(payload.get("instructions") or "").strip()
-        asked = f"\n\nThe user asked, for what follows: {wish}" if wish else ""
-        head = f"{HAND_OFF_MARK}: the conversation so far was compacted without a model. {_BACK}\n\n"
-        return {"messages": [{"role": "user", "content": f"{head}{packet.text.rstrip()}{said}{asked}\n"}]}
+        asked = (clew_says("\nThe user asked, for what follows: "), Span(Author.USER, wish), clew_says("\n")) if wish else ()
+        head = clew_says(f"{HAND_OFF_MARK}: the conversation so far was compacted without a model. {_BACK}\n\n")
+        return {"messages": [{"role": "user", "content": self._sent(live, (head, *packet.spans, *said, *asked))}]}
 
-    def _said_last(self, payload: dict[str, Any], live: Live, shown: str) -> str:
+    def _said_last(self, payload: dict[str, Any], live: Live, shown: str) -> Spans:
         """The agent's last words, where neither the transcript nor the packet has them yet."""
         last = str(payload.get("said_last") or live.said_last).strip()
-        return f"\n\n## What the agent said last\n{last[:SAID_CHARS_MAX]}" if last and last[:40] not in shown else ""
+        if not last or last[:40] in shown:
+            return ()
+        return clew_says("\n## What the agent said last\n"), Span(Author.AGENT, last[:SAID_CHARS_MAX]), clew_says("\n")
 
     def _hello(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:  # noqa: ARG002  every door is asked in one way
         return {"is_ready": True}

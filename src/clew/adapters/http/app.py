@@ -56,6 +56,10 @@ class Doors(Protocol):
         """Return what is known of the running sessions, of all repositories or of the one that holds `path`."""
         ...
 
+    def session_of(self, client_pid: int) -> str:
+        """Return the id of the session that a client is in now, "" where that is not known."""
+        ...
+
     def alive_clients(self) -> list[int]:
         """Return the pids of the clients whose sessions are known and that still run."""
         ...
