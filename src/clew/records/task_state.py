@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Words of the user (a goal, a constraint), verbatim, and where they stand."""
+    """Words of the user (a goal, a constraint), verbatim, and where they stand.
+
+    is_typed  all of them are the user's own; False of an answer that stands beside the agent's question.
+    """
 
     text: str
     uuid: str = ""
     seq: int = 0
+    is_typed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

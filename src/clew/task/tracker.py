@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 from clew.records import Check, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile
 from clew.task.clues import clues, looks_rare
 from clew.task.commands import Line, Scope, read_line, scope_of
-from clew.task.dead_ends import Act, Attempts, is_looking
+from clew.task.dead_ends import ASKING_TOOLS, Act, Attempts, is_looking
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
 from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, touches_of_result, word_of
-from clew.task.prompts import answers, binding_sentences, is_assent, said_in_passing, spoken, spoken_in_refusal
+from clew.task.prompts import answers, binding_sentences, heard_in_refusal, is_assent, said_in_passing, spoken
 from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
 from clew.task.rules import overruled
 
@@ -172,10 +172,10 @@ class TaskTracker:
             del self._constraints[rules[at]]
             self._passing.pop(rules[at], None)
 
-    def _bind(self, sentence: str, observation: Observation) -> None:
+    def _bind(self, sentence: str, observation: Observation, *, is_typed: bool = True) -> None:
         self._passing.pop(sentence, None)
         self._constraints.pop(sentence, None)
-        self._constraints[sentence] = Stated(sentence, observation.uuid, observation.seq)
+        self._constraints[sentence] = Stated(sentence, observation.uuid, observation.seq, is_typed)
         if len(self._constraints) > 2 * CONSTRAINTS_MAX:
             del self._constraints[next(iter(self._constraints))]
 
@@ -196,10 +196,10 @@ class TaskTracker:
         call = self._pending.pop(observation.call_id, None)
         if call is None:
             return
-        for answer in answers(observation.text):
+        for answer in answers(observation.text) if call.observation.tool in ASKING_TOOLS else ():
             self._unbind(answer)
-            self._bind(answer, observation)
-        if words := spoken_in_refusal(observation.text):
+            self._bind(answer, observation, is_typed=False)  # the question in it is the agent's
+        if words := heard_in_refusal(observation):
             self._hear(words, observation)
         if call.observation.tool in ("TaskCreate", "TaskUpdate"):
             self._plan_result(call, observation)

@@ -128,7 +128,10 @@ def _entries(state: TaskState, done: Work) -> Iterator[_Entry]:
     bound = {stated.text for stated in state.constraints}
     earlier = [goal for goal in goals[1:-1] if goal.text not in bound]
     yield from _listed(_EARLIER, [f"- {_clipped(' '.join(goal.text.split()), REQUEST_LINE_CHARS_MAX)}" for goal in earlier])
-    yield from _listed(_BINDING, [f"- {' '.join(stated.text.split())}" for stated in state.constraints])
+    for at, stated in enumerate(state.constraints):  # the last one is bought first
+        line = f"- {' '.join(stated.text.split())}"
+        said = () if stated.is_typed else (Span(Author.AGENT, line),)
+        yield _Entry(_BINDING, at, (_BOUGHT.index(_BINDING), len(state.constraints) - at), line, said)
     for at, step in enumerate(state.plan):
         line = f"- [{_MARKS[step.status]}] {_clipped(step.text)}"
         if step.status == "completed":

@@ -20,7 +20,7 @@ from clew.task.commands import Scope, scope_of
 from clew.task.dead_ends import DEAD_ENDS_MAX, Act, Attempts, core_of
 from clew.task.outcomes import has_check_failed, has_failed
 from clew.task.paths import command_of
-from clew.task.prompts import answers, binding_sentences, spoken, spoken_in_refusal
+from clew.task.prompts import answers, binding_sentences, heard_in_refusal, spoken
 from clew.task.rules import overruled
 from clew.text.postings import Document, Use
 from clew.transcript import drafts
@@ -411,7 +411,7 @@ class Remembering:
         path = self._path_of(deed) if deed.verb in (Verb.READ, Verb.EDIT, Verb.WRITE) else ""
         shown = self._places.relative(path) if path else ""
         self._enter(drafts.rejection(deed, drafts.naming(deed, shown), shown), deed.last)
-        if words := spoken_in_refusal(deed.text):
+        if words := heard_in_refusal(deed.last):
             self._said(words, deed.last)
 
     def _tried(self, deed: Deed) -> None:

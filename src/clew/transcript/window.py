@@ -18,7 +18,7 @@ import xxhash
 from clew.records import Resolution
 from clew.transcript.commands import command_line
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, Cache
-from clew.transcript.reduce.nouns import Gap, Given, marker
+from clew.transcript.reduce.nouns import MARKER, Gap, Given, marker
 from clew.transcript.reduce.reduce import folded
 from clew.transcript.schedule import Moment, Segment, Why, calls_left, decide, may_stand, return_chance
 
@@ -246,7 +246,7 @@ def shortened(output: Output, lowest: Resolution) -> str | None:
     if lowest is Resolution.NAME:
         asked = " ".join(output.asked.split())[:160]
         return f"[output of {asked}, {len(lines)} lines, left out{why}; clew unfold {{handle}}]"
-    ranges = folded(output.text, Given(tool=output.tool, path=output.path), FOLDED_CHARS)
+    ranges = _unmarked(folded(output.text, Given(tool=output.tool, path=output.path), FOLDED_CHARS), lines)
     kept: list[str] = []
     last = 0
     for start, end in ranges:
@@ -257,6 +257,19 @@ def shortened(output: Output, lowest: Resolution) -> str | None:
     if last < len(lines):
         kept.append(marker(Gap(last + 1, len(lines)), 0 if kept and "{handle}" in "".join(kept) else len(lines), "{handle}"))
     return "\n".join(kept) if ranges else None
+
+
+def _unmarked(ranges: Sequence[tuple[int, int]], lines: Sequence[str]) -> list[tuple[int, int]]:
+    """The ranges without lines that look like a marker of ours: whoever reads a fold can believe every marker in it."""
+    kept: list[tuple[int, int]] = []
+    for first, last in ranges:
+        start = first
+        for at in range(first, last + 2):
+            if at > last or MARKER.match(lines[at - 1]):
+                if at > start:
+                    kept.append((start, at - 1))
+                start = at + 1
+    return kept
 
 
 def weigh(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -122,6 +123,12 @@ class Reduced:
         pieces.sort()
         text = "\n".join(piece for _, piece in pieces)
         return text + "\n" if self.text.endswith("\n") else text
+
+
+# Whatever looks like a line of ours: an output that holds one is never shortened, so that in a short form every marker is clew's.
+MARKER = re.compile(
+    r"^[ \t]*\[(?:… (?:lines? )?\d[\d-]*(?: of \d+ left out)?|output of .*, \d+ lines, left out)[^\n]*\][ \t\r]*$", re.MULTILINE
+)
 
 
 def marker(gap: Gap, lines: int, handle: str = "") -> str:
