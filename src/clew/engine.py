@@ -353,21 +353,34 @@ class Engine:
         parts = [_shown(record, originals.text_of(record.whole), results.get(record.uuid), task) for record in delta.records]
         return Written("".join(parts), tuple(handle_of(record.id) for record in delta.records))
 
-    def arrive(self, path: Path, call: Observation, result: Observation, *, task: TaskState | None = None) -> Arrived:
+    def arrive(
+        self, path: Path, call: Observation, result: Observation, *, task: TaskState | None = None, is_cut: bool = False,
+        behind: bytes | None = None,
+    ) -> Arrived:  # fmt: skip
         """Return a tool's output as the agent should read it. Where that is shorter, the original is durable first, behind the handle.
 
         What stays whole is not stored here: the client's own transcript will hold it, and is ingested.
-        task  what the agent is doing: names what to keep; text of a file that is being edited stays whole.
+        task    what the agent is doing: names what to keep; text of a file that is being edited stays whole.
+        is_cut  the client has cut the output already: its notice stays, and nothing here is shown as the whole.
+        behind  what the client's own file holds of such an output, without credentials: it is the original then.
         """
+        from clew.task.cuts import cut_of  # lazy: likewise
         from clew.transcript.reduce.arrival import arriving  # lazy: likewise
         from clew.transcript.reduce.known import given_of  # lazy: a question needs no transcript
+        from clew.transcript.reduce.nouns import cut_marker  # lazy: likewise
 
         given = given_of(result, call)
         reduced = arriving(result.text, given.guided(task) if task else given)
-        if reduced.is_whole:
+        if reduced.is_whole and behind is None:
             return Arrived(result.text)
-        handle = self.keep_original(path, result, asked=given.command or f"{call.tool} {given.path}".strip(), shown=given.path)
-        return Arrived(reduced.render(handle), handle)
+        original = result if behind is None else replace(result, text=behind.decode("utf-8", "replace"))
+        handle = self.keep_original(path, original, asked=given.command or f"{call.tool} {given.path}".strip(), shown=given.path)
+        text = reduced.render(handle)
+        if behind is not None:
+            return Arrived(f"{text.rstrip()}\n{cut_marker(handle, lines=original.text.count(chr(10)) + 1)}\n", handle)
+        if is_cut and cut_of(text) is None:  # the client's notice stands where this text does not reach
+            return Arrived(f"{text.rstrip()}\n{cut_marker()}\n", handle)
+        return Arrived(text, handle)
 
     def keep_original(self, path: Path, result: Observation, *, asked: str, shown: str = "") -> str:
         """Make a tool's output durable, and findable, for good: no transcript will hold it. Returns its handle.

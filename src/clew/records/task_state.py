@@ -42,11 +42,12 @@ class OpenError:
 class Check:
     """The latest outcome of a command that checks something (tests, build, lint, types).
 
-    is_stale  a file that it concerns was changed since.
+    has_passed  None where it ran and its outcome was not seen.
+    is_stale    a file that it concerns was changed since.
     """
 
     command: str
-    has_passed: bool
+    has_passed: bool | None
     summary: str = ""
     uuid: str = ""
     seq: int = 0

@@ -240,8 +240,9 @@ def _changed(changed: Changed) -> str:
     return f"- {changed.path}: {what}{times}, {', '.join(since)}"
 
 
-def _check_line(command: str, summary: str, *, has_passed: bool) -> str:
-    return f"- {'passed' if has_passed else 'FAILED'}: `{command}`" + (f" — {_clipped(summary)}" if summary else "")
+def _check_line(command: str, summary: str, *, has_passed: bool | None) -> str:
+    verdict = "not seen" if has_passed is None else "passed" if has_passed else "FAILED"
+    return f"- {verdict}: `{command}`" + (f" — {_clipped(summary)}" if summary else "")
 
 
 def _joined(text: str) -> str:

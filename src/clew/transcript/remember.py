@@ -17,6 +17,7 @@ from xxhash import xxh3_64_hexdigest
 
 from clew.records import Blob, Edge, EdgeKind, Layer, Observation, ObservationKind, Record, Resolution, Supersession, Text, Trust, identify
 from clew.task.commands import Scope, scope_of
+from clew.task.cuts import cut_of
 from clew.task.dead_ends import DEAD_ENDS_MAX, Act, Attempts, core_of
 from clew.task.outcomes import has_check_failed, has_failed
 from clew.task.paths import command_of
@@ -301,7 +302,8 @@ class Remembering:
         path = self._places.absolute(sight.path, self._folder(deed, meant))
         shown = self._places.relative(path)
         output = drafts.output_of(deed)
-        lines = output.removesuffix("\n").split("\n") if output.strip() and not _TRUNCATED.search(output) else []
+        is_cut = cut_of(deed.text) is not None or _TRUNCATED.search(output) is not None
+        lines = output.removesuffix("\n").split("\n") if output.strip() and not is_cut else []
         is_placed = sight.start > 0 and bool(lines) and not _spill(deed)
         end = sight.start + len(lines) - 1 if is_placed else 0
         is_placed = is_placed and not (sight.end and end > sight.end) and len(output) <= VIEW_CHARS_MAX
@@ -461,6 +463,8 @@ class Remembering:
         """Enter something that can be done again, and end what it said before."""
         record_id = self._enter(draft, deed.last, spill=_spill(deed))
         subject = f"{deed.last.agent}:{draft.subject}" if deed.last.agent else draft.subject
+        if cut_of(text) is not None:  # what was cut out of two outputs need not be the same
+            text = f"{text}\n{record_id}"
         ended, fixed = self._ledger.run(record_id, subject, text, has_passed=has_passed, scopes=scopes)
         self._end([Ended(item.id, reason or item.reason) for item in ended], record_id, deed.last)
         self._fix(fixed, record_id)

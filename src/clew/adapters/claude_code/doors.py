@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from clew.adapters.claude_code import statusline
-from clew.adapters.claude_code.observe import call_of, edited_file, result_of, text_in, with_text
+from clew.adapters.claude_code.observe import call_of, cut_in, edited_file, result_of, text_in, with_text
 from clew.adapters.claude_code.sessions import Live, Sessions, Told, own_folder, told_of
 from clew.adapters.fencing import sent
 from clew.adapters.serving import Serving
 from clew.records import Author, Packet, Span, Spans, clew_says, outside, text_of
-from clew.settings import claude_code_home, workspace_of
+from clew.settings import claude_code_home, client_folders, workspace_of
 from clew.text.secrets import mask_text
 from clew.transcript.parse import open_transcript
+from clew.transcript.sessions import read_spilled
 from clew.transcript.vocabulary import HAND_OFF_MARK
 
 Answer = dict[str, Any] | str
@@ -40,6 +41,9 @@ WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
 COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
 SAID_CHARS_MAX = 1_500  # of the agent's last words; guess
 CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`
+BEHIND_BYTES_MAX = (
+    4 << 20
+)  # of a file behind a cut output that is read while the agent waits; a longer one is read with the transcript. Guess
 SHORT_CHARS = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
 _BACK = "What was left out is kept: the tool `unfold` gives the exact text behind a handle in brackets, `recall` finds more."
 
@@ -303,8 +307,10 @@ class Doors:
             return ""
         call, result = call_of(payload), result_of(payload, text, at_ns=time.time_ns(), is_error=is_error)
         here = Path(live.cwd)
+        is_cut, file = cut_in(payload, text)
+        behind = read_spilled(Path(file), client_folders(live.transcript), bytes_max=BEHIND_BYTES_MAX) if file else None
         task = self.sessions.watching(live, workspace_of(here)[1]).state()
-        arrived = self.serving.engine().arrive(here, call, result, task=task)
+        arrived = self.serving.engine().arrive(here, call, result, task=task, is_cut=is_cut, behind=behind)
         if not arrived.handle:
             return ""
         live.seen.append(arrived.handle)

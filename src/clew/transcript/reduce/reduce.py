@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import pairwise
 
+from clew.task.cuts import notices
 from clew.text.tokens import Counter
 from clew.transcript.reduce import compilers, data, diffs, evidence, git, listings, logs, packages, reads, searches, test_runs
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
@@ -152,6 +153,8 @@ def _kept(lines: Lines, kind: Kind, given: Given, budget: int, *, must_chars: in
     named = _mark_guided(lines, marks, given, is_text=kind in (Kind.READ, Kind.REPORT))
     if kind not in _QUOTING:
         _mark_ends(lines, marks)
+    for first, last in notices(lines.text):
+        marks.stay(first, last + 1, "the client's own cut", grade=2)
     selection = _Selection(lines, marks, kind, named)
     return selection.within(budget, must_chars)
 
