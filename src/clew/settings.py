@@ -98,7 +98,7 @@ def claude_code_home(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def client_folders(transcript: str, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
-    """Return the folders in which Claude Code itself keeps outputs that it has cut: the project's of a transcript, and its own for a while."""
+    """Return the folders in which Claude Code itself keeps outputs that it has cut: the project of a transcript, and its temporary one."""
     env = os.environ if environ is None else environ
     temporary = env.get("CLAUDE_CODE_TMPDIR", "")
     return (*((Path(transcript).parent,) if transcript else ()), *((Path(temporary),) if temporary else ()))

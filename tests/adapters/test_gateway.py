@@ -246,6 +246,18 @@ def test_in_a_fold_every_marker_is_ours(serving: Serving, repo: Path) -> None:
     assert forged.encode() not in sent
 
 
+def test_a_fold_keeps_the_clients_notice_that_the_output_was_cut(serving: Serving, repo: Path) -> None:
+    folding = Folding(serving)
+    notice = "... [39012 characters truncated] ..."
+    text = TEXT.replace("\nline 250 ", f"\n\n{notice}\n\nline 250 ")
+    folded(folding, conversation(repo, 2, text=text))
+    cold(folding)
+    _, sent = folded(folding, conversation(repo, 13, text=text))
+
+    assert b"clew unfold" in sent
+    assert notice.encode() in sent or b"cut by the client" in sent
+
+
 def test_at_a_cold_cache_an_old_output_is_folded_and_stays_so(serving: Serving, repo: Path) -> None:
     folding = Folding(serving)
     folded(folding, conversation(repo, 2))

@@ -34,7 +34,7 @@ FORMS = (
         "<persisted-output>", True, "Claude Code 2.1.12 to 2.1.49, 44 outputs of any tool; 2.1.332: 2 kB and the file's path",
     ),
     Form(
-        re.compile(r"\AError: result \([^\n]{1,80}\) exceeds maximum[^\n]{0,200}? saved to(?: file)?:? (?P<path>[^\n]{1,4096}?)\.?(?=\n|\Z)"),
+        re.compile(r"\AError: result \([^\n]{1,80}\) exceeds maximum[^\n]{0,99}? saved to(?: file)?:? (?P<path>[^\n]{1,999}?)\.?(?=\n|\Z)"),
         "exceeds maximum allowed", True, "Claude Code 2.1.330: results of MCP tools of 200,000 characters",
     ),
     Form(

@@ -41,9 +41,7 @@ WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
 COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
 SAID_CHARS_MAX = 1_500  # of the agent's last words; guess
 CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`
-BEHIND_BYTES_MAX = (
-    4 << 20
-)  # of a file behind a cut output that is read while the agent waits; a longer one is read with the transcript. Guess
+BEHIND_BYTES_MAX = 4 << 20  # of the file behind a cut output, while the agent waits; a longer one comes with the transcript. Guess
 SHORT_CHARS = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
 _BACK = "What was left out is kept: the tool `unfold` gives the exact text behind a handle in brackets, `recall` finds more."
 
@@ -308,7 +306,8 @@ class Doors:
         call, result = call_of(payload), result_of(payload, text, at_ns=time.time_ns(), is_error=is_error)
         here = Path(live.cwd)
         is_cut, file = cut_in(payload, text)
-        behind = read_spilled(Path(file), client_folders(live.transcript), bytes_max=BEHIND_BYTES_MAX) if file else None
+        transcript = live.transcript or str(own_folder(claude_code_home(), live.cwd) / f"{live.id}.jsonl")
+        behind = read_spilled(Path(file), client_folders(transcript), bytes_max=BEHIND_BYTES_MAX) if file else None
         task = self.sessions.watching(live, workspace_of(here)[1]).state()
         arrived = self.serving.engine().arrive(here, call, result, task=task, is_cut=is_cut, behind=behind)
         if not arrived.handle:

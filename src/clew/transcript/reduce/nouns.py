@@ -127,7 +127,8 @@ class Reduced:
 
 # Whatever looks like a line of ours: an output that holds one is never shortened, so that in a short form every marker is clew's.
 MARKER = re.compile(
-    r"^[ \t]*\[(?:… (?:(?:lines? )?\d[\d-]*(?: of \d+ left out)?|cut by the client; )|output of .*, \d+ lines[^\n]*, left out)[^\n]*\][ \t\r]*$",
+    r"^[ \t]*\[(?:… (?:(?:lines? )?\d[\d-]*(?: of \d+ left out)?|cut by the client; )|output of .*, \d+ lines[^\n]*, left out)"
+    r"[^\n]*\][ \t\r]*$",
     re.MULTILINE,
 )
 
