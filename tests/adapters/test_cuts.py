@@ -173,16 +173,20 @@ def test_only_the_users_own_plain_file_in_the_clients_own_folder_is_read(place: 
     assert not [state for workspace in key.workspaces() for state in key.sources(workspace.key, "session:s1/originals")]
 
 
-def test_the_notice_in_the_middle_of_a_failed_command_stays_where_the_output_is_shortened(place: Place) -> None:
+RUN = "\n".join(f"tests/test_a.py::test_{number} PASSED" for number in range(150))
+FOUND = "\n".join(f"src/module_{number}.py:{number}: def thing_{number * 31 % 97}():" for number in range(200))
+
+
+@pytest.mark.parametrize(("command", "half"), [("pytest", RUN), ("grep -rn thing", FOUND)])
+def test_the_notice_in_the_middle_of_a_failed_command_stays_where_the_output_is_shortened(place: Place, command: str, half: str) -> None:
     notice = "... [39012 characters truncated] ..."
-    half = "\n".join(f"tests/test_a.py::test_{number} PASSED" for number in range(150))
     text = f"Exit code 1\n{half}\n\n{notice}\n\n{half}\nFAILED tests/test_a.py::test_9 - assert 1 == 2\n1 failed, 900 passed in 9.1s"
-    shown = place.appended(text, is_error=True)
+    shown = place.appended(text, is_error=True, tool_input={"command": command})
 
     assert shown is not None
-    assert len(shown) < len(text) / 2
+    assert len(shown) < len(text) * 0.7
     assert notice in shown.split("\n")
-    assert place.unfolded(shown.partition("]")[0] + "]") == text
+    assert place.unfolded(shown[: shown.index("]", shown.index("clew unfold"))]) == text
 
 
 def test_a_cut_output_whose_file_is_gone_is_not_shown_as_whole(place: Place) -> None:
