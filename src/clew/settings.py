@@ -144,6 +144,13 @@ def claude_code_home(environ: Mapping[str, str] | None = None) -> Path:
     return Path(env.get("CLAUDE_CONFIG_DIR") or "~/.claude").expanduser()
 
 
+def client_folders(transcript: str, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+    """Return the folders in which Claude Code itself keeps outputs that it has cut: the project of a transcript, and its temporary one."""
+    env = os.environ if environ is None else environ
+    temporary = env.get("CLAUDE_CODE_TMPDIR", "")
+    return (*((Path(transcript).parent,) if transcript else ()), *((Path(temporary),) if temporary else ()))
+
+
 def client_base_url(environ: Mapping[str, str] | None = None) -> str:
     """Return whom Claude Code asks by its own variable, "" where that is not set."""
     env = os.environ if environ is None else environ
