@@ -69,7 +69,7 @@ def test_a_preview_keeps_its_notice_and_the_whole_is_a_handle_away(place: Place)
     whole = place.unfolded(shown)
     assert "line 8999 of a long answer" in whole
     assert SECRET not in whole
-    assert len(whole) == len(WHOLE)
+    assert whole.count("\n") == WHOLE.count("\n")
 
 
 def test_the_hook_reads_the_file_that_the_client_names_beside_what_it_shows(place: Place) -> None:

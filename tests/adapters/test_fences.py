@@ -144,15 +144,6 @@ def test_what_is_added_to_a_prompt_is_fenced(place: Place) -> None:
         assert "calc.py" in "\n".join(found.inside)
 
 
-def test_the_steering_text_of_a_compaction_is_fenced(place: Place) -> None:
-    said = place.doors.hook("PreCompact", payload("PreCompact", place.told, trigger="auto"))
-    assert isinstance(said, str)
-    found = place.read(said)
-
-    assert TYPED in found.plain
-    assert found.inside
-
-
 def test_no_printed_text_is_taken_for_an_answer_or_a_refusal_of_the_user(place: Place) -> None:
     state = place.doors.sessions.watching(place.doors.sessions.of(payload("Stop", place.told)), place.told.cwd).state()
 
