@@ -34,8 +34,9 @@ CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and 
 # purpose, a handle is enough; and all of it is written to the cache anew.
 HAND_OFF_TOKENS, NEW_SESSION_TOKENS = 1_200, 900
 EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
-PROMPT_DEADLINE_MS = 70.0  # of the search for a prompt: 5 ms in most repositories, 40 to 60 in one of 100,000 files, on a machine that is not idle
-PROMPT_WITHIN_MS = 100.0  # a prompt that is answered by then is answered in time: as `clew.adapters.http.app.WITHIN_S`
+PROMPT_DEADLINE_MS = (
+    70.0  # of the search for a prompt: 5 ms in most repositories, 40 to 60 in one of 100,000 files, on a machine that is not idle
+)
 LATE_MAX, LATE_REST_S = 3, 120.0  # prompts in a row that were too slow; then none is asked for so long: guesses
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
 SAME_PROMPT_S = 5.0  # a prompt that comes by both doors comes within this
@@ -101,7 +102,7 @@ class Doors:
         elif name in ("UserPromptSubmit", "prompt"):
             live.owed, live.owed_given = live.owed_given or live.owed, ""
             live.seen = [handle for handle in live.seen if handle not in live.added]
-            live.late, live.late_at = live.late + 1, time.time()
+            live.late, live.late_at, live.is_late = live.late + 1, time.time(), True
             live.told = Told("prompt", why="its search took longer than a prompt may wait")
         elif name in ("PostToolUse", "append"):
             live.saved_tokens -= live.saved_last
@@ -329,6 +330,7 @@ class Doors:
         if live.late >= LATE_MAX and time.time() - live.late_at < LATE_REST_S:
             live.told = Told("prompt", why="the last ones were too slow, so this one was not asked")
             return None
+        live.late, live.is_late = live.late if live.is_late else 0, False
         started = time.perf_counter()
         settings = self.serving.settings
         packet = self.serving.engine().attend(
@@ -336,10 +338,7 @@ class Doors:
             session=live.id, seen=live.seen, deadline_ms=PROMPT_DEADLINE_MS,
         )  # fmt: skip
         why = "bears on the prompt" if packet.entries else "nothing was worth its tokens"
-        took_ms = (time.perf_counter() - started) * 1000
-        live.told = told_of("prompt", packet, took_ms, why)
-        if took_ms < PROMPT_WITHIN_MS:
-            live.late = 0
+        live.told = told_of("prompt", packet, (time.perf_counter() - started) * 1000, why)
         live.added = [entry.handle for entry in packet.entries]
         live.seen.extend(live.added)
         return packet if packet.entries else None

@@ -79,16 +79,18 @@ def asked(path, route, body, command=(), headers=(), within_s=None, waits=False)
 def _exchange(over, method, route, body, headers, until):
     """Status and body of an answer. Raises TimeoutError, OSError."""
     head = [f"{method} /{route} HTTP/1.0", "host: localhost", "content-type: application/json", *headers, f"content-length: {len(body)}"]
-    _wait(over, until)
-    over.sendall("\r\n".join([*head, "", ""]).encode("utf-8", "surrogateescape") + body)
     parts = []
-    while True:
+    try:
         _wait(over, until)
-        part = over.recv(65536)
-        if not part:
-            break
-        parts.append(part)
-    over.close()
+        over.sendall("\r\n".join([*head, "", ""]).encode("utf-8", "surrogateescape") + body)
+        while True:
+            _wait(over, until)
+            part = over.recv(65536)
+            if not part:
+                break
+            parts.append(part)
+    finally:
+        over.close()
     head, _, answer = b"".join(parts).partition(b"\r\n\r\n")
     return head.split(b" ", 2)[1:2][0] if b" " in head else b"", answer
 
