@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from clew.adapters.claude_code import statusline
+from clew.adapters.claude_code import plugin_files, statusline
+from clew.adapters.claude_code.install import manifest
 from clew.adapters.claude_code.observe import call_of, cut_in, edited_file, result_of, text_in, with_text
 from clew.adapters.claude_code.sessions import Live, Sessions, Told, own_folder, told_of
 from clew.adapters.fencing import sent
@@ -272,9 +273,17 @@ class Doors:
 
     def _stored(self, payload: dict[str, Any], live: Live) -> Answer:
         if payload.get("hook_event_name") == "Stop":
+            if live.is_started and not live.mod_at:
+                self.serving.later("hooks", self._write_all_hooks)
             live.said_last = mask_text(str(payload.get("last_assistant_message") or ""))[:SAID_CHARS_MAX]
         self._ingest_later(live)
         return {}
+
+    def _write_all_hooks(self) -> None:
+        """Have the next session ask about prompts by hooks: no mod has spoken in one, as the plugin was written to expect."""
+        places = self.serving.places
+        if plugin_files.marker(places).is_file() and plugin_files.write_all_hooks(places, map(Path, manifest(places).trees)):
+            self.serving.problem("plugin", "a session ran without the mod that was expected; from the next one on hooks do its work")
 
     def _ended(self, payload: dict[str, Any], live: Live) -> Answer:
         live.ended = str(payload.get("reason") or "other")
