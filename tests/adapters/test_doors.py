@@ -252,7 +252,7 @@ def test_before_a_compaction_of_the_client_nothing_is_said_and_after_it_the_stat
 ) -> None:
     told = told_of(tmp_path, repo)
 
-    assert doors.hook("PreCompact", payload("PreCompact", told, trigger="auto", custom_instructions=None)) == ""
+    assert doors.hook("PreCompact", payload("PreCompact", told, trigger="auto", custom_instructions=None)) == {}
     said = context(doors.hook("SessionStart", payload("SessionStart", told, source="compact")))
     assert all(words in said for words in ("notes.txt", "OPS-7731", "frobnicate"))
 
@@ -261,7 +261,6 @@ def test_a_session_without_a_transcript_is_answered_with_nothing(doors: Doors, t
     told = Told(tmp_path / "none.jsonl", repo, "none")
 
     assert context(doors.hook("SessionStart", payload("SessionStart", told, source="startup"))) == ""
-    assert doors.hook("PreCompact", payload("PreCompact", told)) == ""
     assert doors.mod("compact", {"session_id": "none", "cwd": str(repo), "trigger": "auto"}) == {"messages": None}
     for event in ("Stop", "SubagentStop", "SessionEnd", "FileChanged", "CwdChanged", "Unheard"):
         assert doors.hook(event, payload(event, told)) == {}

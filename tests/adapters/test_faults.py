@@ -39,7 +39,7 @@ EVENTS = {
     "hook/SessionStart": 1.0,
     "statusline": 0.3,
 }
-LONG = ("hook/PreCompact", "mod/compact")
+LONG = ("mod/compact",)
 
 
 class Clock:

@@ -66,7 +66,6 @@ class Doors:
             "SessionStart": self._start,
             "UserPromptSubmit": self._prompted,
             "PostToolUse": self._used,
-            "PreCompact": self._before_compaction,
             "Stop": self._stored,
             "SubagentStop": self._stored,
             "SessionEnd": self._ended,
@@ -413,15 +412,6 @@ class Doors:
         return {}
 
     # -- Compaction ---------------------------------------------------------------------------------
-
-    def _before_compaction(self, payload: dict[str, Any], live: Live) -> Answer:  # noqa: ARG002  every hook is asked in one way
-        """Nothing: the state is handed over once, after the compaction; what is said here would stand in the window a second time.
-
-        It is prepared meanwhile, while the client asks its model for a summary.
-        """
-        transcript, here = live.transcript, live.cwd
-        self.serving.later(f"prepare:{live.id}", lambda: self._prepare(transcript, here))
-        return ""
 
     def _mod_compact(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
         """Our own messages for the window after a compaction; None, so that the client summarises, where there is too little to tell."""
