@@ -29,7 +29,7 @@ from clew.errors import (
     UnknownWorkspace,
 )
 from clew.records import Delta, Edge, Record, SourceState, Standing, Tier
-from clew.store import originals, rules
+from clew.store import graves, originals, rules
 from clew.store.index import Index
 from clew.store.ports import Applied, Purge, Refreshed, Workspace
 from clew.store.sqlite import changes, migrations, purging
@@ -329,10 +329,23 @@ class SqliteStore:
             connection.close()
             raise
         self._write_connection = connection
+        if not graves.path_of(self.path).exists():
+            with translated(self.path, self.busy_timeout_s, is_writing=True):
+                self._note_graves(connection)
+
+    def _note_graves(self, connection: Connection) -> None:
+        """Write what was purged beside the database, if anything was. Raises StoreUnwritable."""
+        rows = connection.rows("tombstones.all")
+        if rows:
+            found = [graves.Grave(from_stored(row[0]), row[1], from_stored(row[2]), from_stored(row[3]), row[4]) for row in rows]
+            try:
+                graves.write(self.path, found)
+            except OSError as error:
+                raise StoreUnwritable(graves.path_of(self.path), error.strerror or str(error)) from error
 
     def _open_reading(self, known: int, *, is_missing: bool) -> None:
         if is_missing:
-            raise StoreUnusable(self.path, "does not exist, and cannot be made by a reader")
+            raise StoreUnusable(self.path, "does not exist, and cannot be made by a reader", "`clew index` makes it")
         with self._reading() as connection:
             header = header_of(connection)
         check_owner(self.path, header, known)
@@ -404,6 +417,7 @@ class SqliteStore:
                 purge = erase(connection, space.number)
                 if purge is not None:
                     connection.write("workspaces.count_purge", space.number)
+                    self._note_graves(connection)
                     _advance(connection, space)
             except OSError as error:
                 raise StoreUnwritable(self.path, f"the snapshot cannot be erased: {error.strerror}") from error
@@ -419,6 +433,8 @@ class SqliteStore:
                 backup.unlink()
         except OSError as error:
             raise PurgeUnfinished(self.path, f"a backup cannot be removed ({error.strerror})") from error
+        aside = sorted(self.path.parent.glob(f"{escape(self.path.name)}.damaged-*"))
+        damaged = [file.name for file in aside if not file.name.endswith(("-wal", "-shm"))]
         connection = self._write_connection
         if connection is None:
             raise StoreClosed(self.path)
@@ -428,6 +444,8 @@ class SqliteStore:
             raise PurgeUnfinished(self.path, "another process still reads the state before the purge") from error
         except apsw.Error as error:
             raise PurgeUnfinished(self.path, f"the log cannot be cleared ({error})") from error
+        if damaged:  # it is the user's: only he knows whether he still hopes to find something in it
+            raise PurgeUnfinished(self.path, f"{', '.join(damaged)} was set aside as damaged, and is as it was", "take it away")
 
 
 def _space(connection: Connection, workspace: str) -> Space:
