@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -34,14 +34,19 @@ class Watched:
     said: str
 
 
-def watch(command: Sequence[str], *, environment: Mapping[str, str], question: str = "") -> Watched:
-    """Run `command` with `question` on standard input until it ends. Linux only: reads /proc."""
+def watch(
+    command: Sequence[str], *, environment: Mapping[str, str], question: str = "", looked: Callable[[int], None] | None = None
+) -> Watched:
+    """Run `command` with `question` on standard input until it ends. Linux only: reads /proc.
+
+    looked  called after each look, in the thread that looks, with the number of processes there were.
+    """
     with TemporaryFile() as asked, TemporaryFile() as output, TemporaryFile() as said:
         asked.write(question.encode())
         asked.seek(0)
         started = perf_counter()
         process = subprocess.Popen(command, stdin=asked, stdout=output, stderr=said, env=dict(environment))
-        watcher = _Watcher(process.pid)
+        watcher = _Watcher(process.pid, looked)
         watcher.start()
         code = process.wait()
         wall_s = perf_counter() - started
@@ -62,9 +67,9 @@ def watch(command: Sequence[str], *, environment: Mapping[str, str], question: s
 class _Watcher(threading.Thread):
     """Looks at a process tree until told to finish; keeps the highest of what it saw, in kB (1,024 bytes)."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, looked: Callable[[int], None] | None) -> None:
         super().__init__(daemon=True)
-        self._pid = pid
+        self._pid, self._looked = pid, looked
         self._is_over = threading.Event()
         self.rss_kb = self.pss_kb = self.largest_kb = self.processes = 0
 
@@ -77,6 +82,8 @@ class _Watcher(threading.Thread):
             self.pss_kb = max(self.pss_kb, sum(rollup.get("Pss", 0) for rollup in rollups))
             self.largest_kb = max([self.largest_kb, *(status.get("VmHWM", 0) for status in statuses)])
             self.processes = max(self.processes, len(pids))
+            if self._looked:
+                self._looked(len(pids))
 
     def finish(self) -> None:
         """Stop looking, and wait until the last look is over."""

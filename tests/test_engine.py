@@ -171,7 +171,7 @@ def test_every_file_of_a_packet_is_looked_at_however_many_have_changed(engine: E
     for number in range(8):
         (root / f"part{number}.py").write_text(f"# nothing of that any more\ndef other_{number}():\n    return 'rate'\n")
 
-    packet = engine.retrieve(root, "rate", budget_tokens=40, tokenizer="chars4")
+    packet = engine.retrieve(root, "rate", budget_tokens=80, tokenizer="chars4")
 
     assert packet.entries
     assert "def rate_" not in packet.text

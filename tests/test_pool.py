@@ -1,83 +1,197 @@
-"""The pool: what becomes of its processes."""
+"""The pool: what becomes of its processes.
+
+Each process holds the standard output that a test reads, so the end of that output is the end of them all. What is at
+work would stay so for ten minutes: a test that goes on has not waited for it.
+"""
 
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
-import time
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from clew.pool import isolated, spread
+
+SOURCE = Path(__file__).resolve().parents[1] / "src"
+
 PROGRAM = """
-import os, time
-from clew.pool import spread
+import os, signal, sys, threading, time
+from clew.pool import isolated, spread
 
 def work(batch):
-    print(os.getpid(), flush=True)
-    time.sleep(0.1)
+    if batch:
+        os.write(1, b"at work\\n")  # at once: processes share this output
+        time.sleep(600)
     return batch
 
+def pause(seconds=None):
+    os.write(1, b"in the body\\n")
+    threading.Event().wait(seconds)
+
+def fail():
+    raise KeyError("the caller's own")
+
 if __name__ == "__main__":
-    for done in spread(work, range(10_000), 2):
-        pass
-"""
-
-
-def is_running(pid: int) -> bool:
-    """The process exists, and is no corpse that waits for its parent."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+        {body}
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except KeyError:
+        sys.exit(3)
+"""
+FIRST = "[0, 1, 1, 1, 1, 1, 1, 1]"
+INTERRUPTED = {
+    "while it waits for a result": "list(spread(work, [1] * 20, 2))",
+    "while it waits for the second result": f"for done in spread(work, {FIRST}, 2): pause(0)",
+    "while the caller is at work": f"for done in spread(work, {FIRST}, 2): pause()",
+    "while it waits for a process apart": "isolated(work, 1)",
+}
+LEFT = {
+    "an error of the caller": (f"for done in spread(work, {FIRST}, 2): fail()", 3),
+    "a generator that is closed": (f"done = spread(work, {FIRST}, 2); next(done); done.close()", 0),
+    "a generator that is forgotten": (f"done = spread(work, {FIRST}, 2); next(done); del done", 0),
+    "a generator that is held until the end": (f"done = spread(work, {FIRST}, 2); next(done)", 0),
+}
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc whether a process is running")
+@contextmanager
+def program(folder: Path, text: str) -> Generator[subprocess.Popen[str]]:
+    """A program in a process group of its own, as a shell starts it."""
+    path = folder / "program.py"
+    path.write_text(text)
+    pipe = subprocess.PIPE
+    environment = {**os.environ, "CLEW_HOME": str(folder / "home"), "PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, str(path)]
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True, env=environment) as running:
+        try:
+            yield running
+        finally:
+            if running.poll() is None:  # a test that failed leaves nothing behind
+                os.killpg(running.pid, signal.SIGKILL)
+
+
+def press_interrupt(running: subprocess.Popen[str]) -> None:
+    """What a terminal does: it sends the signal to all of them."""
+    os.killpg(running.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("body", INTERRUPTED.values(), ids=INTERRUPTED)
+def test_an_interrupt_ends_all_processes_at_once_and_prints_nothing(tmp_path: Path, body: str) -> None:
+    with program(tmp_path, PROGRAM.format(body=body)) as running:
+        assert running.stdout is not None
+        seen = {running.stdout.readline() for _ in range(1 + ("pause" in body))}
+        press_interrupt(running)
+        _, said = running.communicate()
+
+    assert seen <= {"at work\n", "in the body\n"}
+    assert (running.returncode, said) == (130, "")
+
+
+@pytest.mark.parametrize(("body", "code"), LEFT.values(), ids=LEFT)
+def test_who_leaves_early_ends_all_processes_and_prints_nothing(tmp_path: Path, body: str, code: int) -> None:
+    with program(tmp_path, PROGRAM.format(body=body)) as running:
+        _, said = running.communicate()
+
+    assert (running.returncode, said) == (code, "")
+
+
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     """Also when it is killed and can tell them nothing; they would wait for work for ever, with 100 MB each."""
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        workers: set[int] = set()
-        while len(workers) < 2:
-            workers.add(int(parent.stdout.readline()))
-        os.kill(parent.pid, signal.SIGKILL)
-        parent.wait()
+    with program(tmp_path, PROGRAM.format(body="list(spread(work, [1] * 20, 2))")) as running:
+        assert running.stdout is not None
+        assert [running.stdout.readline() for _ in range(2)] == ["at work\n"] * 2
+        running.kill()
+        _, said = running.communicate()
 
-        until = time.monotonic() + 10
-        while any(map(is_running, workers)) and time.monotonic() < until:
-            time.sleep(0.02)
-
-        assert not any(map(is_running, workers))
+    assert said == ""
 
 
-SLOW = """
-import time
-from clew.pool import spread
+INDEX = """
+import os, signal, sys, time
+from clew.cli.outcome import run
 
-def work(batch):
-    print("begun", flush=True)
-    time.sleep(60)
+def stop(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("knots_70.py"):
+        os.write(1, b"a child\\n" if os.getpid() != int(os.environ["OUTER"]) else b"the command itself\\n")
+        time.sleep(600)
 
 if __name__ == "__main__":
-    for done in spread(work, range(4), 2):
-        pass
+    os.environ["OUTER"] = str(os.getpid())
+    os.cpu_count = lambda: 2  # with one core there is no pool
+sys.addaudithook(stop)  # in each process: whichever reads the file stops there
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(run(["index", {folder!r}]))
 """
 
 
-def test_an_interrupt_does_not_wait_for_what_is_under_way(tmp_path: Path) -> None:
-    """Who interrupts a long work gets the prompt back at once, also where a batch takes a minute."""
-    program = tmp_path / "program.py"
-    program.write_text(SLOW)
-    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
-        assert parent.stdout is not None
-        parent.stdout.readline()
-        parent.stdout.readline()
-        started = time.monotonic()
-        os.kill(parent.pid, signal.SIGINT)
-        parent.wait()
+def test_an_interrupt_of_an_index_is_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    for number in range(80):
+        text = "".join(f"def knot_{number}_{at}(rope, metres):\n    return rope.tie(metres, {at})\n\n\n" for at in range(100))
+        (folder / f"knots_{number}.py").write_text(text)
+    with program(tmp_path, INDEX.format(folder=str(folder))) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "a child\n"
+        press_interrupt(running)
+        _, said = running.communicate()
 
-    assert time.monotonic() - started < 30
+    assert (running.returncode, said.strip()) == (130, "clew: interrupted; what was stored before stands")
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def fail_at_two(number: int) -> int:
+    if number == 2:
+        raise ValueError("two")
+    return number
+
+
+def die_at_two(number: int) -> int:
+    if number == 2:
+        os._exit(9)
+    return number
+
+
+def unsendable(number: int) -> object:
+    return threading.Lock() if number == 2 else number
+
+
+def test_results_come_in_the_order_of_the_work() -> None:
+    assert list(spread(double, range(50), 3)) == [2 * number for number in range(50)]
+    assert isolated(double, 4) == 8
+
+
+@pytest.mark.parametrize(
+    ("work", "expected"),
+    [(fail_at_two, ValueError), (die_at_two, BrokenProcessPool), (unsendable, TypeError)],
+    ids=["raises", "dies", "cannot be sent"],
+)
+def test_a_batch_that_fails_says_so_at_its_place(work: Callable[[int], object], expected: type[Exception]) -> None:
+    """What came before it arrives first, also where it killed its process."""
+    done = spread(work, range(20), 3)
+
+    assert [next(done), next(done)] == [0, 1]
+    with pytest.raises(expected):
+        next(done)
+
+
+def test_an_error_of_the_work_says_where_it_was_raised() -> None:
+    with pytest.raises(ValueError, match="two") as caught:
+        list(spread(fail_at_two, range(4), 2))
+
+    assert "in fail_at_two" in "".join(caught.value.__notes__)
+    assert pickle.loads(pickle.dumps(caught.value)).args == ("two",)

@@ -26,6 +26,7 @@ from clew.errors import NoRepository, NotReadable, StoreBusy, StoreUnwritable, U
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
 from clew.records import (
+    STAND_IN,
     Delta,
     Entry,
     Observation,
@@ -33,15 +34,19 @@ from clew.records import (
     Packet,
     Record,
     SourceState,
+    Spans,
     Standing,
     TaskState,
     Tier,
+    fenced,
     handle_of,
     identify,
+    joined,
 )
 from clew.retrieval import calibration, compressed
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
+from clew.retrieval.retrieve import lengths_of
 from clew.retrieval.retrieve import retrieve as assemble_packet
 from clew.settings import Settings, workspace_of
 from clew.store.originals import digest_of
@@ -212,8 +217,9 @@ class Compacting:
             record.uuid: handle_of(record.id) for record in self.store.of_source(self.workspace, self.source) if record.kind == "prompt"
         }
         asked = min(self.counter.count(self.state.question), REQUEST_SHARE_MAX * budget_tokens)
-        front = handoff(self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts)
-        front = front + "\n" if front and not front.endswith("\n") else front
+        front = handoff(
+            self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, written=_as_sent
+        )
         return compact(
             self.store, self.workspace, self.source, self.state,
             front=front, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
@@ -364,21 +370,34 @@ class Engine:
         parts = [_shown(record, originals.text_of(record.whole), results.get(record.uuid), task) for record in delta.records]
         return Written("".join(parts), tuple(handle_of(record.id) for record in delta.records))
 
-    def arrive(self, path: Path, call: Observation, result: Observation, *, task: TaskState | None = None) -> Arrived:
+    def arrive(
+        self, path: Path, call: Observation, result: Observation, *, task: TaskState | None = None, is_cut: bool = False,
+        behind: bytes | None = None,
+    ) -> Arrived:  # fmt: skip
         """Return a tool's output as the agent should read it. Where that is shorter, the original is durable first, behind the handle.
 
         What stays whole is not stored here: the client's own transcript will hold it, and is ingested.
-        task  what the agent is doing: names what to keep; text of a file that is being edited stays whole.
+        task    what the agent is doing: names what to keep; text of a file that is being edited stays whole.
+        is_cut  the client has cut the output already: its notice stays, and nothing here is shown as the whole.
+        behind  what the client's own file holds of such an output, without credentials: it is the original then.
         """
+        from clew.task.cuts import cut_of  # lazy: likewise
         from clew.transcript.reduce.arrival import arriving  # lazy: likewise
         from clew.transcript.reduce.known import given_of  # lazy: a question needs no transcript
+        from clew.transcript.reduce.nouns import cut_marker  # lazy: likewise
 
         given = given_of(result, call)
         reduced = arriving(result.text, given.guided(task) if task else given)
-        if reduced.is_whole:
+        if reduced.is_whole and behind is None:
             return Arrived(result.text)
-        handle = self.keep_original(path, result, asked=given.command or f"{call.tool} {given.path}".strip(), shown=given.path)
-        return Arrived(reduced.render(handle), handle)
+        original = result if behind is None else replace(result, text=behind.decode("utf-8", "replace"))
+        handle = self.keep_original(path, original, asked=given.command or f"{call.tool} {given.path}".strip(), shown=given.path)
+        text = reduced.render(handle)
+        if behind is not None:
+            return Arrived(f"{text.rstrip()}\n{cut_marker(handle, lines=original.text.count(chr(10)) + 1)}\n", handle)
+        if is_cut and cut_of(text) is None:  # the client's notice stands where this text does not reach
+            return Arrived(f"{text.rstrip()}\n{cut_marker()}\n", handle)
+        return Arrived(text, handle)
 
     def keep_original(self, path: Path, result: Observation, *, asked: str, shown: str = "") -> str:
         """Make a tool's output durable, and findable, for good: no transcript will hold it. Returns its handle.
@@ -698,7 +717,7 @@ class Engine:
         billed = self.store.source(key, usage.TOKENS)
         counter = _corrected(counter_of(tokenizer), billed)
         if not budget_tokens or not is_worth_asking(prompt):
-            return Packet(prompt, (), "", 0, budget_tokens, counter.name, 0.0, 0.0)
+            return Packet(prompt, (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
         recalled = self.recall(path, prompt, exclude=[session] if session else (), turns_max=TURNS_MAX + len(seen))
         embedder = load(self.settings.embedder) if self.settings.embedder else None
         weights = calibration.weights_in(self.store.source(key, calibration.CALIBRATION))
@@ -895,11 +914,11 @@ class Engine:
         made = self.before(found, lines[: _cut(lines, at)], tokenizer=tokenizer, path=path)
         return self._with_earlier(path, made, found.id, budget_tokens) if has_earlier else made.packet(budget_tokens)
 
-    def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> str:
-        """Return the state of a session's work alone, without the lines behind it; "" where it asked for nothing.
+    def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> Spans:
+        """Return the state of a session's work alone, without the lines behind it; () where it asked for nothing.
 
-        session  as for `compact`; at most `budget_tokens` of its state are told, what matters most first. A file is read and not taken
-                 over: whoever asks waits, and the handles that are told stand for its records once it is ingested.
+        session  as for `compact`; at most `budget_tokens` of its state are told, fences included, what matters most first. A file is read
+                 and not taken over: whoever asks waits, and the handles that are told stand for its records once it is ingested.
         """
         from clew.transcript.handoff import handoff  # lazy: a question needs no transcript
         from clew.transcript.parse import open_transcript  # lazy: likewise
@@ -915,7 +934,9 @@ class Engine:
         else:
             found, lines = self._stored(key, session)
         made = self.before(found, lines, tokenizer=tokenizer, path=path, back=0)
-        return handoff(made.state, made.done, made.counter.count, _budget(budget_tokens), {}) if made.state.goals else ""
+        if not made.state.goals:
+            return ()
+        return handoff(made.state, made.done, made.counter.count, _budget(budget_tokens), {}, written=_as_sent)
 
     def _with_earlier(self, path: Path, made: Compacting, session: str, budget_tokens: int) -> Packet:
         """A compaction with what other sessions said, which is paid for first, EARLIER_SHARE_MAX of the budget at most."""
@@ -923,13 +944,14 @@ class Engine:
 
         recalled = self.recall(path, made.state.question, exclude=[session], asked_ns=made.at_ns)
         originals = Originals(self.store, made.workspace)
-        text, entries = section(recalled.turns, originals, budget_tokens=int(EARLIER_SHARE_MAX * budget_tokens), counter=made.counter)
-        packet = made.packet(budget_tokens - made.counter.count(text))
-        whole = packet.text + text
-        if made.counter.count(whole) > budget_tokens:  # a tokenizer may count the whole higher than its parts
+        spans, entries = section(recalled.turns, originals, budget_tokens=int(EARLIER_SHARE_MAX * budget_tokens), counter=made.counter)
+        packet = made.packet(budget_tokens - made.counter.count(_as_sent(spans)))
+        whole = joined((*packet.spans, *spans))
+        tokens, fence_tokens = lengths_of(whole, made.counter)
+        if tokens + fence_tokens > budget_tokens:  # a tokenizer may count the whole higher than its parts
             return made.packet(budget_tokens)
         return replace(
-            packet, entries=(*packet.entries, *entries), text=whole, tokens=made.counter.count(whole), budget_tokens=budget_tokens
+            packet, entries=(*packet.entries, *entries), spans=whole, tokens=tokens, fence_tokens=fence_tokens, budget_tokens=budget_tokens
         )
 
     def before(
@@ -1145,6 +1167,11 @@ def _shown(record: Record, whole: str, seen: tuple[Observation, Observation | No
     given = given_of(seen[0], seen[1])
     reduced = arriving(output, given.guided(task) if task else given)
     return f"{whole[: len(whole) - len(output)]}{reduced.render(handle_of(record.id))}\n"
+
+
+def _as_sent(spans: Spans) -> str:
+    """A text as a door will send it, with a stand-in for the nonce: what is measured against a budget."""
+    return fenced(spans, STAND_IN)
 
 
 def _corrected(counter: Counter, state: SourceState | None) -> Counter:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from clew import __version__
+
 
 class ClewError(Exception):
     """Something went wrong that a person or an agent can act on."""
@@ -41,8 +43,9 @@ class SchemaTooNew(StoreError):
     def __init__(self, path: Path, found: int, known: int) -> None:
         self.path, self.found, self.known = path, found, known
         super().__init__(
-            f"{path}: schema {found} is newer than {known}, the newest this release knows\n"
-            "hint: upgrade clew, or point CLEW_HOME at another folder"
+            f"{path}: schema {found} is newer than {known}, the newest that clew {__version__} knows; it was left as it is\n"
+            "hint: upgrade clew (`pip install --upgrade clew`, or as you installed it), then `clew init`; "
+            "or point CLEW_HOME at another folder"
         )
 
 

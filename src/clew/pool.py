@@ -1,7 +1,10 @@
 """Pool: the same work on many batches, on all cores, in order, with a bound on what waits.
 
 Used by both pipelines; knows neither. Processes are spawned, because a fork of a process that has threads
-(a daemon, numpy) may hang.
+(a daemon, numpy) may hang. Each belongs to one thread here, which starts it, hands it a batch and waits for the result;
+whoever leaves early, for whatever reason, kills the processes, and each thread then finds its pipe closed. Nothing is
+cancelled and nothing waited for. The executor of the standard library has no such way out: CPython 3.11 prints a
+traceback when its processes are killed after a future was cancelled.
 """
 
 from __future__ import annotations
@@ -11,13 +14,17 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from multiprocessing.connection import wait
-from typing import Any, TypeVar
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar, cast
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
@@ -33,11 +40,12 @@ def spread(
     *,
     start: Callable[..., None] | None = None,
     given: tuple[Any, ...] = (),
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Yield work(batch) for each batch, in order; in this process when one worker is enough.
 
     work, start  module-level functions, since they are sent by name; `start(*given)` runs once in each process.
-    Raises       what `work` raises; BrokenProcessPool when a worker was killed.
+    Raises       what `work` raises; BrokenProcessPool at the batch whose process was killed.
+    An interrupt, an error of the caller and closing the generator end the processes at once.
     """
     if workers <= 1 or len(batches) <= 1:
         if start:
@@ -45,50 +53,133 @@ def spread(
         for batch in batches:
             yield work(batch)
         return
-    with _pool(min(workers, len(batches)), start, given) as pool:
-        with _deaf_to_interrupts():
-            pending = deque(pool.submit(work, batch) for batch in batches[: workers * AHEAD])
-        try:
-            for at in range(len(batches)):
-                result = pending.popleft().result()
-                if at + workers * AHEAD < len(batches):
-                    pending.append(pool.submit(work, batches[at + workers * AHEAD]))
-                yield result
-        finally:
-            for left in pending:
-                left.cancel()
+    with _pool(work, min(workers, len(batches)), start, given) as pool:
+        pending = deque(pool.submit(batch) for batch in batches[: workers * AHEAD])
+        for at in range(len(batches)):
+            result = pending.popleft().result()
+            if at + workers * AHEAD < len(batches):
+                pending.append(pool.submit(batches[at + workers * AHEAD]))
+            yield result
 
 
 def isolated(
     work: Callable[[Batch], Result], batch: Batch, *, start: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
 ) -> Result:
     """Return work(batch), done in a process of its own. Raises BrokenProcessPool when that process died."""
-    with _pool(1, start, given) as pool:
-        with _deaf_to_interrupts():
-            pending = pool.submit(work, batch)
-        return pending.result()
+    with _pool(work, 1, start, given) as pool:
+        return pool.submit(batch).result()
 
 
 @contextmanager
-def _pool(workers: int, start: Callable[..., None] | None, given: tuple[Any, ...]) -> Generator[ProcessPoolExecutor]:
-    others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (start, given)) as pool:
-        try:
-            yield pool
-        except KeyboardInterrupt:
-            # What they are at is of no use to anybody, and may take many seconds.
-            for child in multiprocessing.active_children():
-                if child not in others:
-                    child.terminate()
-            raise
+def _pool(
+    work: Callable[[Batch], Result], workers: int, start: Callable[..., None] | None, given: tuple[Any, ...]
+) -> Generator[_Pool[Batch, Result]]:
+    pool = _Pool(work, workers, start, given)
+    try:
+        yield pool
+    finally:
+        pool.end()
 
 
-def _begin(start: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
-    """What each process does first: see to it that it ends with the one that started it, which may be killed without a word."""
+class _Pool(Generic[Batch, Result]):
+    """Processes, each with the thread that it belongs to."""
+
+    def __init__(self, work: Callable[[Batch], Result], workers: int, start: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+        self._setup = (work, start, given)
+        self._todo: SimpleQueue[tuple[Batch, Future[Result]] | None] = SimpleQueue()
+        self._lock = threading.Lock()  # a process is started and listed, or the pool ended, never both at once
+        self._processes: list[SpawnProcess] = []
+        self._is_ended = False
+        self._workers = workers
+        for number in range(workers):
+            threading.Thread(target=self._serve, name=f"pool {number}", daemon=True).start()
+
+    def submit(self, batch: Batch) -> Future[Result]:
+        """Hand a batch to the next process that is free."""
+        done: Future[Result] = Future()
+        self._todo.put((batch, done))
+        return done
+
+    def end(self) -> None:
+        """Kill all processes, also those at work: they hold nothing that anybody else needs."""
+        with self._lock:
+            self._is_ended = True
+        for process in self._processes:
+            process.kill()
+        for _ in range(self._workers):
+            self._todo.put(None)
+        for process in self._processes:
+            process.join()
+
+    def _serve(self) -> None:
+        """Give one process batch after batch until the pool ends or the process dies."""
+        connection: Connection | None = None
+        while (given := self._todo.get()) is not None and not self._is_ended:
+            batch, done = given
+            try:
+                if connection is None:
+                    connection = self._started()
+                connection.send(batch)
+                is_done, result = connection.recv()
+            except (EOFError, ConnectionError):
+                done.set_exception(BrokenProcessPool("a process of the pool was killed"))
+                return
+            except BaseException as problem:  # noqa: BLE001  whoever waits for the batch gets it
+                # What was sent cannot be pickled, or what came cannot be unpickled; or no process could be started.
+                done.set_exception(problem)
+            else:
+                done.set_result(result) if is_done else done.set_exception(result)
+
+    def _started(self) -> Connection:
+        """Start a process and return the connection to it. Runs in a thread, where no interrupt can stop it halfway."""
+        resource_tracker.ensure_running()  # whoever starts it lets interrupts through again, so it is started before
+        if hasattr(signal, "pthread_sigmask"):
+            # Processes inherit this. A terminal sends an interrupt to all of them: the parent answers for it, and its
+            # children would each print a stack trace.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        with self._lock, there:
+            if self._is_ended:
+                raise EOFError
+            process = context.Process(target=_work, args=(there,), daemon=True)  # daemon: ended with the interpreter in any case
+            process.start()
+            self._processes.append(process)
+        # Sent apart from the start, which would wait until the process reads it, and could not be stopped.
+        here.send(self._setup)
+        return cast("Connection", here)
+
+
+def _work(connection: Connection) -> None:
+    """What each process does: see to it that it ends with the one that started it, then one batch after the other."""
     gc.set_threshold(GC_THRESHOLD)
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
-    if start:
-        start(*given)
+    try:
+        work, start, given = connection.recv()
+        is_begun = start is None
+        while True:
+            batch = connection.recv()
+            try:
+                if not is_begun:
+                    start(*given)
+                    is_begun = True
+                answer = (True, work(batch))
+            except Exception as problem:  # noqa: BLE001  raised again where the result is waited for
+                answer = (False, _with_trace(problem))
+            try:
+                connection.send(answer)
+            except (EOFError, ConnectionError):
+                raise
+            except Exception as problem:  # noqa: BLE001  a result that cannot be pickled: raised where it is waited for
+                connection.send((False, TypeError(f"{type(problem).__name__}: {problem}")))
+    except (EOFError, ConnectionError):  # nobody is left who waits for anything
+        os._exit(1)
+
+
+def _with_trace(problem: Exception) -> Exception:
+    """The error with a note of where it was raised, which does not travel by itself."""
+    problem.add_note("".join(traceback.format_exception(problem)).rstrip())
+    return problem
 
 
 def _end_with_parent() -> None:
@@ -96,20 +187,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Generator[None]:
-    """Processes started meanwhile never see the terminal's interrupt; this one sees it when the block ends.
-
-    A terminal sends it to all of them: the parent answers for it, and its children would each print a stack trace.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # whoever starts it lets interrupts through again, so it is started before
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

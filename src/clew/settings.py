@@ -1,11 +1,14 @@
 """Settings: which values were chosen? The only reader of the environment and of configuration files.
 
 A value comes from the command line, else from the environment (`CLEW_…`), else from `config.toml` in the data
-folder, else from the default here. Everything else is handed its values.
+folder, else from the default here. Everything else is handed its values. A name that this release does not know is passed
+over with a warning, so that a file written for another release stops nothing; a known name with a value that makes no sense
+is an error for commands, and for the daemon the default.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -15,11 +18,13 @@ from typing import Any
 
 import platformdirs
 
-from clew.errors import UsageError
+from clew.errors import UnknownTokenizer, UsageError
 from clew.records import identify
 
 DATABASE = "clew.db"
+CONFIG = "config.toml"
 TEXTS = frozenset({"tokenizer", "embedder", "reorder", "compress_endpoint", "compress_model", "compress_price", "gateway_upstream"})
+SHIPPED = {"embedder": "builtin", "reorder": "minilm"}  # models that need no folder
 MAY_BE_OFF = frozenset({"reorder", "compress_endpoint"})
 
 
@@ -75,26 +80,75 @@ class BadSetting(UsageError):
         super().__init__(f"{where}: {name} = {value!r} is not {expected}\nhint: correct it, or take it out for the default")
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings in force. Raises BadSetting for a value that makes no sense, and for an unknown name in config.toml."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was chosen, and what of it could not be used.
+
+    settings  the values in force; the default wherever the value chosen makes no sense.
+    warnings  names in config.toml that are no settings: passed over. One sentence each.
+    errors    values that make no sense, and a config.toml that cannot be read.
+    """
+
+    settings: Settings
+    warnings: tuple[str, ...] = ()
+    errors: tuple[BadSetting, ...] = ()
+
+
+def home(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the data folder, whatever stands in its config.toml."""
     env = os.environ if environ is None else environ
-    home = Path(env.get("CLEW_HOME") or platformdirs.user_data_dir("clew")).expanduser()
-    settings = Settings(home)
-    config = home / "config.toml"
-    if config.is_file():
-        try:
-            values = tomllib.loads(config.read_text("utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadSetting(str(config), "the file", str(error), "TOML") from error
-        settings = _with(settings, str(config), values)
+    return Path(env.get("CLEW_HOME") or platformdirs.user_data_dir("clew")).expanduser()
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings in force. Names that are not known are passed over. Raises BadSetting for a value that makes no sense."""
+    chosen = choose(environ)
+    if chosen.errors:
+        raise chosen.errors[0]
+    return chosen.settings
+
+
+def choose(environ: Mapping[str, str] | None = None) -> Chosen:
+    """Return the settings in force together with what could not be used of config.toml and the environment. Never raises."""
+    env = os.environ if environ is None else environ
+    settings = Settings(home(env))
     names = {field.name for field in fields(Settings)} - {"home"}
-    return _with(settings, "environment", {name: env[key] for name in sorted(names) if (key := f"CLEW_{name.upper()}") in env})
+    warnings: list[str] = []
+    errors: list[BadSetting] = []
+    config = settings.home / CONFIG
+    values: dict[str, Any] = {}
+    try:
+        if config.is_file():
+            values = tomllib.loads(config.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        errors.append(BadSetting(str(config), "the file", str(error), "TOML"))
+    except OSError as error:
+        errors.append(BadSetting(str(config), "the file", error.strerror or str(error), "readable"))
+    known: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in names:
+            known[name] = value
+        elif "key" in name.lower():  # never repeat it: errors are pasted into reports
+            wanted = "kept in a file: a key stands in the environment alone, as CLEW_COMPRESS_KEY"
+            errors.append(BadSetting(str(config), name, "…", wanted))
+        else:
+            warnings.append(_unknown(config, name, names))
+    settings = _with(settings, str(config), known, errors)
+    of_environment = {name: env[key] for name in sorted(names) if (key := f"CLEW_{name.upper()}") in env}
+    return Chosen(_with(settings, "environment", of_environment, errors), tuple(warnings), tuple(errors))
 
 
 def claude_code_home(environ: Mapping[str, str] | None = None) -> Path:
     """Return the folder in which Claude Code keeps its transcripts: where its own variable moved it, else `~/.claude`."""
     env = os.environ if environ is None else environ
     return Path(env.get("CLAUDE_CONFIG_DIR") or "~/.claude").expanduser()
+
+
+def client_folders(transcript: str, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+    """Return the folders in which Claude Code itself keeps outputs that it has cut: the project of a transcript, and its temporary one."""
+    env = os.environ if environ is None else environ
+    temporary = env.get("CLAUDE_CODE_TMPDIR", "")
+    return (*((Path(transcript).parent,) if transcript else ()), *((Path(temporary),) if temporary else ()))
 
 
 def client_base_url(environ: Mapping[str, str] | None = None) -> str:
@@ -133,22 +187,52 @@ def workspace_of(path: Path) -> tuple[str, Path]:
     return identify("workspace", str(root))[:16], root
 
 
-def _with(settings: Settings, where: str, values: Mapping[str, Any]) -> Settings:
-    known = {field.name for field in fields(Settings)} - {"home"}
+def _unknown(config: Path, name: str, names: set[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(names), 1, 0.5)
+    meant = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(names))}"
+    return f"{config}: {name} is not a setting of this release, and was passed over; {meant}"
+
+
+def _no_text(name: str, value: object) -> str:
+    """What a setting that is a text should have been, "" where it is that."""
+    if not isinstance(value, str):
+        return "a text in quotes"
+    if name == "tokenizer":
+        from clew.text.tokens import FAMILIES, family_of  # lazy: only where one was chosen; it imports numpy
+
+        try:
+            family_of(value)
+        except UnknownTokenizer:
+            return f"one of {', '.join(FAMILIES)}, claude, or a model's full name"
+    if (
+        name in {"embedder", "reorder"}
+        and value not in {"", SHIPPED[name], *(["off"] if name in MAY_BE_OFF else [])}
+        and not Path(value).expanduser().is_dir()
+    ):
+        return f"{SHIPPED[name]}, or the folder of a model"
+    if name == "gateway_upstream" and not value.startswith(("http://", "https://")):
+        return "an address such as https://api.anthropic.com"
+    return ""
+
+
+def _with(settings: Settings, where: str, values: Mapping[str, Any], errors: list[BadSetting]) -> Settings:
+    """The settings with these values of known names. One that makes no sense is left out, and its error added to `errors`."""
     for name, value in values.items():
-        if "key" in name.lower():  # never repeat it: errors are pasted into reports
-            raise BadSetting(where, name, "…", "kept in a file: a key stands in the environment alone, as CLEW_COMPRESS_KEY")
-        if name not in known:
-            raise BadSetting(where, name, value, f"a setting; known are {', '.join(sorted(known))}")
         if name in TEXTS:
+            expected = _no_text(name, value)
+            if expected:
+                errors.append(BadSetting(where, name, value, expected))
+                continue
             chosen = str(value)
             settings = replace(settings, **{name: "" if name in MAY_BE_OFF and chosen == "off" else chosen})
             continue
         try:
             number = int(value)
-        except (TypeError, ValueError):
-            raise BadSetting(where, name, value, "a whole number") from None
+        except (TypeError, ValueError, OverflowError):
+            errors.append(BadSetting(where, name, value, "a whole number"))
+            continue
         if number < 0:
-            raise BadSetting(where, name, value, "zero or more")
+            errors.append(BadSetting(where, name, value, "zero or more"))
+            continue
         settings = replace(settings, **{name: number})
     return settings

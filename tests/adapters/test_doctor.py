@@ -133,6 +133,17 @@ def test_a_client_that_is_not_there_is_said_and_is_no_error(well: Patient) -> No
     assert not finding.is_wrong
 
 
+def test_managed_settings_and_settings_of_our_own_that_cannot_be_used_are_found(well: Patient, tmp_path: Path) -> None:
+    managed = tmp_path / "managed"
+    managed.mkdir()
+    (managed / "managed-settings.json").write_text('{"allowManagedHooksOnly": true}')
+    found = wrong(replace(well, managed=managed, of_settings=("config.toml: jobs = 'many' is not a whole number\nhint: correct it",)))
+
+    assert {each.check for each in found} == {"managed settings", "settings"}
+    assert any("allowManagedHooksOnly" in each.what for each in found)
+    assert any(each.mend == "correct it" for each in found)
+
+
 def test_a_gateway_that_nobody_serves_is_found(well: Patient) -> None:
     url = gateway_url(address(well.places))
     start.stop(well.places)

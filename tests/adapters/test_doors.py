@@ -13,9 +13,11 @@ import pytest
 
 from clew.adapters.claude_code.doors import CONTEXT_CHARS_MAX, Doors
 from clew.adapters.serving import Serving
+from clew.records import text_of
 from clew.settings import load
 from clew.transcript.vocabulary import HAND_OFF_MARK
 from tests.adapters.daemon import repository
+from tests.fences import opened
 
 LONG = "\n".join(f"tests/test_calc.py::test_{number} PASSED [ 50%]" for number in range(400)) + "\n400 passed in 3.21s\n"
 SECRET = "AKIA" + "QPLANTED7SECRET9X"[:16]
@@ -156,7 +158,8 @@ def test_a_resume_says_which_files_have_changed_since(doors: Doors, tmp_path: Pa
     os.utime(repo / "calc.py", ns=(about.st_mtime_ns + 10**9, about.st_mtime_ns + 10**9))
     said = context(doors.hook("SessionStart", payload("SessionStart", told, source="resume")))
 
-    assert said == "clew: changed on disk since this session last ran, so what was read of it is out of date: calc.py"
+    assert opened(said).plain == "clew: changed on disk since this session last ran, so what was read of it is out of date:"
+    assert opened(said).inside == ("calc.py",)
 
 
 def test_a_prompt_gets_what_it_names_once(doors: Doors, tmp_path: Path, repo: Path) -> None:
@@ -236,7 +239,7 @@ def test_a_hand_off_in_a_transcript_is_not_read_as_the_users_words(doors: Doors,
     told.boundary()
     told.user(f"{HAND_OFF_MARK}: the conversation so far. Never eat cheese before midnight.")
     told.user("Go on with the ticket.")
-    state = doors.serving.engine().hand_off(str(told.path), budget_tokens=1_500, tokenizer="claude", path=repo)
+    state = text_of(doors.serving.engine().hand_off(str(told.path), budget_tokens=1_500, tokenizer="claude", path=repo))
 
     assert "cheese" not in state
     assert "Go on with the ticket." in state
@@ -275,6 +278,17 @@ def test_a_secret_in_an_output_is_in_no_file_and_does_not_reach_further(doors: D
     files = [file for file in (tmp_path / "home").rglob("*") if file.is_file()]
     assert any(file.name == "clew.db" for file in files)
     assert not [file for file in files if SECRET.encode() in file.read_bytes()]
+
+
+def test_a_secret_in_what_follows_compact_does_not_reach_the_window(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    told = told_of(tmp_path, repo)
+    doors.hook("SessionStart", payload("SessionStart", told, source="startup"))
+    wish, said_last = f"keep the key {SECRET} in mind", f"I found {SECRET}."
+    asked = {"session_id": told.session, "cwd": str(repo), "trigger": "manual", "instructions": wish, "said_last": said_last}
+    [message] = doors.mod("compact", asked)["messages"]
+
+    assert "keep the key [masked:aws-access-" in message["content"]
+    assert SECRET not in message["content"]
 
 
 def test_what_stands_in_a_window_is_known_after_a_restart(doors: Doors, tmp_path: Path, repo: Path) -> None:

@@ -13,16 +13,18 @@ from typing import Any
 import pytest
 
 from clew.adapters.claude_code import plugin_files
+from clew.adapters.claude_code.writing import write_all
 from clew.adapters.http import certificate, start
 from clew.adapters.places import Places, address
 from tests.adapters.daemon import bearer, repository, until
+from tests.fences import opened
 
 
 class Client:
     """A client of its own making, over standard input and output."""
 
     def __init__(self, places: Places, repo: Path, *command: str) -> None:
-        plugin_files.write(places, plugin_files.folder(places), plugin_files.rendered(places))
+        write_all(plugin_files.changes(plugin_files.folder(places), plugin_files.rendered(places)))
         run = f"import sys; sys.path.insert(0, {str(plugin_files.folder(places) / 'clew')!r}); import clew_mcp; clew_mcp.run(sys.argv[1:])"
         words = [sys.executable, "-I", "-S", "-c", run, str(places.socket), *command]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=repo)
@@ -94,7 +96,7 @@ def test_what_is_remembered_is_recalled_unfolded_explained_and_doubted_when_its_
     handle = said.partition("[")[2][:8]
 
     assert "add_one must stay pure" in client.call("recall", question="must add_one stay pure?", where="history")[0]
-    assert client.call("unfold", handle=f"[{handle}]")[0] == "add_one must stay pure, see OPS-7731"
+    assert opened(client.call("unfold", handle=f"[{handle}]")[0]).inside == ("add_one must stay pure, see OPS-7731",)
     assert "true now" in client.call("explain", handle=handle)[0]
     (repo / "calc.py").write_text("def add_one(x):\n    print(x)\n    return x + 1\n")
 
@@ -109,7 +111,7 @@ def test_an_answer_can_be_asked_for_by_lines(client: Client) -> None:
     said, _ = client.call("remember", text="first\nsecond\nthird\nfourth", kind="fact")
     handle = said.partition("[")[2][:8]
 
-    assert client.call("unfold", handle=handle, lines="2-3")[0] == "second\nthird\n"
+    assert opened(client.call("unfold", handle=handle, lines="2-3")[0]).inside == ("second\nthird",)
     said, is_error = client.call("unfold", handle=handle, lines="9-10")
     assert is_error
     assert "it has lines 1-4" in said

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from bench.memory import watch
 
 HOLD = """
-import subprocess, sys, time
+import pathlib, subprocess, sys
+role, ready, leave = sys.argv[1:]
 held = bytearray(b"x" * 60_000_000)
-if sys.argv[1] == "parent":
-    subprocess.run([sys.executable, "-c", sys.stdin.read(), "child"], check=True)
+if role == "parent":
+    subprocess.run([sys.executable, "-c", sys.stdin.read(), "child", ready, leave], check=True)
 else:
-    time.sleep(0.3)
+    pathlib.Path(ready).touch()
+    open(leave).read()
 """
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_the_memory_of_a_child_is_added_to_its_parent() -> None:
-    watched = watch([sys.executable, "-c", HOLD, "parent"], environment=os.environ, question=HOLD)
+def test_the_memory_of_a_child_is_added_to_its_parent(tmp_path: Path) -> None:
+    """The child leaves when a whole look was taken at it, however long that takes."""
+    ready, leave = tmp_path / "ready", tmp_path / "leave"
+    os.mkfifo(leave)
+    looks = 0
+
+    def looked(_: int) -> None:
+        nonlocal looks
+        looks += ready.exists()
+        if looks >= 2:  # the first may have begun before the child had its memory
+            try:
+                os.close(os.open(leave, os.O_WRONLY | os.O_NONBLOCK))
+            except OSError:  # nobody reads from it, yet or any more
+                return
+
+    watched = watch([sys.executable, "-c", HOLD, "parent", ready, leave], environment=os.environ, question=HOLD, looked=looked)
 
     assert watched.code == 0
     assert watched.processes_max == 2

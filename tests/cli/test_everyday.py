@@ -10,6 +10,7 @@ import pytest
 from calling import Call
 
 from clew.samples import TIES
+from tests.fences import opened, without_marks
 
 QUESTION = "How is a bowline tied, and why are ties never broken by document number?"
 SESSION = "c1e3a57e-0d5f-4b6a-9a2e-7f4d2b8c6e10"
@@ -59,12 +60,13 @@ def test_one_packet_holds_code_and_memory_within_the_budget_and_says_why(clew: C
     assert lines[bowline["start"] - 1].startswith("def tie_bowline")
 
 
-def test_standard_output_is_the_text_of_the_packet(clew: Call, filled: Path) -> None:
+def test_standard_output_is_the_text_of_the_packet_in_a_fence(clew: Call, filled: Path) -> None:
     words = ("retrieve", QUESTION, "--repo", filled, "--budget", "800")
     plain, packet = clew(*words), clew(*words, "--json").json
 
-    assert plain.text == packet["text"]
-    assert f"{packet['tokens']:,} of 800 tokens" in plain.err
+    assert without_marks(plain.text) == packet["text"]
+    assert "bowline" in opened(plain.text).inside[0]
+    assert f"{packet['tokens'] + packet['fence_tokens']:,} of 800 tokens" in plain.err
 
 
 def test_files_alone_are_one_path_a_line_and_the_reasons_on_demand(clew: Call, filled: Path) -> None:
@@ -84,14 +86,14 @@ def test_the_tokenizer_is_the_readers_choice(clew: Call, filled: Path, tokenizer
     packet = clew("retrieve", QUESTION, "--repo", filled, "--tokenizer", tokenizer, "--budget", "700", "--json").json
 
     assert packet["tokenizer"] == tokenizer
-    assert packet["tokens"] <= 700
+    assert packet["tokens"] + packet["fence_tokens"] <= 700
 
 
 def test_a_map_needs_no_question_and_no_index(clew: Call, repository: Path) -> None:
     plain = clew("map", repository, "--budget", "300")
     packet, table = clew("map", repository, "--budget", "300", "--json").json, clew("map", repository / "src", "--table")
 
-    assert plain.text == packet["text"]
+    assert opened(plain.text).inside == (packet["text"].removesuffix("\n"),)
     assert "was never indexed" in plain.err
     assert packet["question"] == ""
     assert packet["tokens"] <= 300

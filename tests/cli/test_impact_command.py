@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from calling import Call
 
+from tests.fences import opened
+
 
 def test_it_lists_files_with_reasons(clew: Call, repository: Path) -> None:
     """A repository that was never indexed is indexed first; one line a file, the surest first."""
     done = clew("impact", "src/knots.py", "--repo", repository)
 
-    [line, *_] = done.out.decode().splitlines()
+    [line, *_] = opened(done.text).inside[0].splitlines()
     assert done.code == 0
     assert "src/sails.py" in line
     assert "calls it" in line
@@ -34,7 +36,9 @@ def test_json_has_scores_and_shares(clew: Call, repository: Path) -> None:
 def test_the_limit_limits(clew: Call, repository: Path) -> None:
     clew("index", repository)
 
-    assert len(clew("impact", "src/knots.py", "--repo", repository, "--limit", "1").out.splitlines()) == 1
+    done = clew("impact", "src/knots.py", "--repo", repository, "--limit", "1")
+
+    assert len(opened(done.text).inside[0].splitlines()) == 1
 
 
 @pytest.mark.parametrize(("words", "code"), [(["src/nothing.py"], 4), (["zzzzzzzz"], 4), ([], 2), (["src/knots.py", "--limit", "0"], 2)])

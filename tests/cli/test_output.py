@@ -9,7 +9,8 @@ import pytest
 
 from clew.cli.output import printable, sized, visible, write_json
 from clew.cli.packets import as_json, certificate, show
-from clew.records import Entry, Layer, Packet, Resolution
+from clew.records import Entry, Layer, Packet, Resolution, outside
+from tests.fences import opened
 
 CODE = Entry(
     id="3k7q2m9xabcdefghjkmnpqrstv", handle="3k7q2m9x", layer=Layer.FACT, kind="function", name="tie_bowline", resolution=Resolution.FULL,
@@ -24,7 +25,7 @@ SAID = Entry(
 PACKET = Packet(
     "why \x1b[31mred?",
     (CODE, SAID),
-    "=== src\ndef tie_bowline(): ...\n\x1b[2Jtext\n",
+    (outside("=== src\ndef tie_bowline(): ...\n\x1b[2Jtext\n"),),
     40,
     100,
     "chars4",
@@ -38,7 +39,8 @@ def test_json_of_a_packet_has_every_promised_field_in_a_fixed_order() -> None:
     value = as_json(PACKET, workspace="key", root=Path("/r"))
 
     assert list(value) == [
-        "question", "workspace", "root", "tokenizer", "tokens", "budget", "shadow_price", "gap", "skipped", "entries", "text",
+        "question", "workspace", "root", "tokenizer", "tokens", "fence_tokens", "budget",
+         "shadow_price", "gap", "skipped", "entries", "text", "spans",
     ]  # fmt: skip
     code, said = value["entries"]
     shared = ["id", "handle", "layer", "kind", "name", "resolution", "tokens", "weight", "why", "is_whole"]
@@ -55,22 +57,24 @@ def test_names_that_are_not_utf8_have_their_bytes_escaped_in_json(capfdbinary: p
     assert value["root"] == r"/r\xe9"
 
 
-def test_without_a_terminal_the_answer_is_exactly_the_text(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    show(PACKET, workspace="key", root=Path("/r"), is_json=False, is_quiet=False, shows_table=None)
+def test_without_a_terminal_the_answer_is_exactly_the_text_in_a_fence(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
+    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, is_json=False, is_quiet=False, shows_table=None)
     out, err = capfdbinary.readouterr()
 
-    assert out.decode() == PACKET.text
+    assert opened(out.decode()).inside == (PACKET.text.removesuffix("\n"),)
     assert "40 of 100 tokens (chars4)" in err.decode()
 
 
-def test_quiet_says_nothing(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    show(PACKET, workspace="key", root=Path("/r"), is_json=False, is_quiet=True, shows_table=None)
+def test_quiet_says_nothing(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
+    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, is_json=False, is_quiet=True, shows_table=None)
 
     assert capfdbinary.readouterr().err == b""
 
 
-def test_the_table_says_what_was_chosen_and_why_and_cannot_steer_the_terminal(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    show(PACKET, workspace="key", root=Path("/r"), is_json=False, is_quiet=False, shows_table=True)
+def test_the_table_says_what_was_chosen_and_why_and_cannot_steer_the_terminal(
+    capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
+) -> None:
+    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, is_json=False, is_quiet=False, shows_table=True)
     shown = capfdbinary.readouterr().out.decode()
 
     for part in ("3k7q2m9x", "9x2m7k3q", "names: tie_bowline", "constraint", "shadow price 0.0123", "2.0% below the LP bound"):

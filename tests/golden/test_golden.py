@@ -138,9 +138,9 @@ Life jackets are under the seats.
 }
 CASES = [
     ("shop", SHOP, "total of the cart is rounded wrong in Cart.total", 300),
-    ("shop-trace", SHOP, 'Traceback:\n  File "shop/stock.py", line 11, in reserve\nshop.stock.OutOfStock: pen', 160),
+    ("shop-trace", SHOP, 'Traceback:\n  File "shop/stock.py", line 11, in reserve\nshop.stock.OutOfStock: pen', 190),
     ("web", WEB, "the clock shows minutes without a leading zero", 220),
-    ("web-go", WEB, "which function answers /time?", 120),
+    ("web-go", WEB, "which function answers /time?", 150),
     ("notes", NOTES, "what does a ticket cost for children?", 150),
 ]
 
@@ -159,7 +159,7 @@ def test_the_packet_is_as_reviewed(tmp_path: Path, name: str, files: dict[str, s
         f"{entry.resolution.label:9} {entry.path}:{entry.start}-{entry.end} {entry.name}: {'; '.join(entry.why)}\n"
         for entry in packet.entries
     )
-    shown = f"? {question}\n\n{packet.text}\n{packet.tokens} of {budget_tokens} tokens\n{why}"
+    shown = f"? {question}\n\n{packet.text}\n{packet.tokens} and {packet.fence_tokens} for the fence, of {budget_tokens} tokens\n{why}"
     golden = HERE / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(shown)
@@ -179,7 +179,7 @@ def test_the_map_is_as_reviewed(tmp_path: Path) -> None:
         f"{entry.resolution.label:9} {entry.path}:{entry.start}-{entry.end} {entry.name}: {'; '.join(entry.why)}\n"
         for entry in packet.entries
     )
-    shown = f"{packet.text}\n{packet.tokens} of 300 tokens\n{why}"
+    shown = f"{packet.text}\n{packet.tokens} and {packet.fence_tokens} for the fence, of 300 tokens\n{why}"
     golden = HERE / "shop-map.txt"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(shown)

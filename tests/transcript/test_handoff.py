@@ -8,14 +8,20 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.records import Check, DeadEnd, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile
-from clew.transcript.handoff import handoff
+from clew.records import Check, DeadEnd, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile, text_of
+from clew.transcript.handoff import handoff as handed_over
 from clew.transcript.work import Changed, Work, work
+
+
+def handoff(*told: Any, **more: Any) -> str:
+    return text_of(handed_over(*told, **more))
+
 
 REQUEST = "Round the total half up,\nand say so in the invoice.\n\nDon't touch the tax."
 STATE = TaskState(

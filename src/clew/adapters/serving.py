@@ -21,10 +21,12 @@ from clew.engine import Engine
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.settings import Settings
 from clew.store.sqlite import SqliteStore
+from clew.text.secrets import mask_text
 
 REOPEN_AFTER_S = 2.0  # a store that could not be opened is not tried again at once: each try may wait for a lock; guess
 SAME_PROBLEM_AFTER_S = 60.0  # the same words are journalled once in this time; guess
 PROBLEMS_REMEMBERED = 64
+FIRST_PROMPT = "which names and files are in this repository?"  # words enough to be looked for
 FREE_BYTES_MIN = 16 * 2**20  # less than this, and the database can soon take nothing more: guess
 TROUBLES: tuple[tuple[type[ClewError], str], ...] = (
     (SchemaTooNew, "database is newer than clew"), (StoreBusy, "database is locked"), (StoreUnusable, "database is damaged"),
@@ -110,7 +112,13 @@ class Serving:
         if why := refusal(root):
             self.refused[str(root)] = why
         else:
-            self.later(f"index:{root}", lambda: self.engine().index(root))
+            self.later(f"index:{root}", lambda: self._index(root))
+
+    def _index(self, root: Path) -> None:
+        """Bring an index up to date, and load it as a prompt would: the first one of a large repository waits half a second for it."""
+        engine = self.engine()
+        engine.index(root)
+        engine.attend(root, FIRST_PROMPT, budget_tokens=1, tokenizer=self.settings.tokenizer)
 
     def settled(self, timeout_s: float) -> bool:
         """Have all waiting jobs done now, and wait until none is left, at most so long. Returns whether none is."""
@@ -130,7 +138,7 @@ class Serving:
         self._told[key] = now
         while len(self._told) > PROBLEMS_REMEMBERED:
             self._told.popitem(last=False)
-        places.journal(self.places, where, what)
+        places.journal(self.places, where, mask_text(what))
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Finish the waiting jobs, as far as the time goes, and close the store. What was written stands in any case."""

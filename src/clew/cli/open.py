@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from clew.cli import output
+
 if TYPE_CHECKING:  # the engine is imported when a command runs, not when its help is shown
     from clew.engine import Engine
+    from clew.settings import Settings
+
+_SAID = "clew.settings said"
 
 
 @contextmanager
@@ -21,10 +26,9 @@ def opened() -> Generator[Engine]:
     """
     from clew.engine import Engine
     from clew.errors import StoreUnwritable
-    from clew.settings import load
     from clew.store.sqlite import SqliteStore
 
-    settings = load()
+    settings = settings_in_force()
     try:
         store = SqliteStore(settings.database)
     except StoreUnwritable:
@@ -35,6 +39,22 @@ def opened() -> Generator[Engine]:
         yield Engine(store, settings)
     finally:
         store.close()
+
+
+def settings_in_force() -> Settings:
+    """Return the settings, having said once on standard error which names of config.toml were passed over. Raises BadSetting."""
+    from clew.settings import choose
+
+    chosen = choose()
+    if chosen.errors:
+        raise chosen.errors[0]
+    context = click.get_current_context(silent=True)
+    if context is None or not (context.params.get("is_quiet") or context.meta.get(_SAID)):
+        for warning in chosen.warnings:
+            output.say(f"clew: warning: {warning}")
+    if context is not None:
+        context.meta[_SAID] = True
+    return chosen.settings
 
 
 def folder(path: Path) -> Path:

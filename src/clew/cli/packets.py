@@ -6,27 +6,38 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from clew.adapters.fencing import sent
 from clew.cli import output
 from clew.cli.tables import Column, table
-from clew.records import Entry, Packet
+from clew.records import Entry, Packet, Spans, text_of
 
 WHY_SHOWN = 3
 QUESTION_SHOWN = 400  # characters: an issue on standard input may have thousands
 
 
-def show(packet: Packet, *, workspace: str, root: Path, is_json: bool, is_quiet: bool, shows_table: bool | None, title: str = "") -> None:
+def show(
+    packet: Packet, *, workspace: str, root: Path, home: Path, is_json: bool, is_quiet: bool, shows_table: bool | None, title: str = ""
+) -> None:
     """Write a packet: JSON, or what was chosen and why above the text, or the text alone with its certificate beside it.
 
+    home   the data folder, for the fence: whoever reads a pipe may be a model. A person at a terminal is shown none.
     title  stands above the table; by default the question.
     """
     if is_json:
         output.write_json(as_json(packet, workspace=workspace, root=root))
     elif shows_table or (shows_table is None and output.is_terminal(sys.stdout)):
-        output.write_text(_table(packet, title or packet.question) + "\n" + output.visible(packet.text))
+        output.write_text(
+            _table(packet, title or packet.question) + "\n" + output.visible(written(packet.spans, home=home, workspace=workspace))
+        )
     else:
-        output.write_text(packet.text)
+        output.write_text(written(packet.spans, home=home, workspace=workspace))
         if not is_quiet:
             output.say(f"clew: {certificate(packet)}")
+
+
+def written(spans: Spans, *, home: Path, workspace: str) -> str:
+    """Return a text as standard output gets it: fenced, but for a person at a terminal."""
+    return text_of(spans) if output.is_terminal(sys.stdout) else sent(spans, home=home, session=workspace)
 
 
 def as_json(packet: Packet, *, workspace: str, root: Path) -> dict[str, Any]:
@@ -37,19 +48,21 @@ def as_json(packet: Packet, *, workspace: str, root: Path) -> dict[str, Any]:
         "root": str(root),
         "tokenizer": packet.tokenizer,
         "tokens": packet.tokens,
+        "fence_tokens": packet.fence_tokens,
         "budget": packet.budget_tokens,
         "shadow_price": packet.shadow_price,
         "gap": packet.gap,
         "skipped": list(packet.skipped),
         "entries": [_entry_json(entry) for entry in packet.entries],
         "text": packet.text,
+        "spans": [{"author": span.author.value, "text": span.text} for span in packet.spans],
     }
 
 
 def certificate(packet: Packet) -> str:
     """One line that says how well the budget was used."""
     parts = [
-        f"{packet.tokens:,} of {packet.budget_tokens:,} tokens ({packet.tokenizer})",
+        f"{packet.tokens + packet.fence_tokens:,} of {packet.budget_tokens:,} tokens ({packet.tokenizer})",
         f"{len(packet.entries):,} {'entry' if len(packet.entries) == 1 else 'entries'}",
         f"shadow price {packet.shadow_price:.3g}",
         f"{packet.gap:.1%} below the LP bound",

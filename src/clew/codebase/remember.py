@@ -19,7 +19,7 @@ from clew.records import Blob, Delta, Layer, Record, Resolution, SourceState, Te
 from clew.text.embed import Embedder
 from clew.text.postings import Document, Use, literal_name, pack
 
-BY = "codebase/2"
+BY = "codebase/3"
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature
 IMPORT_LINES_MAX = 80  # guess: more is a list of names, not what a reader looks for
 _IMPORTANCE = {"module": 0.4, "class": 0.6, "function": 0.5, "method": 0.5, "section": 0.3, "config": 0.3, "text": 0.2}

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -25,11 +26,11 @@ from clew.codebase.imports import PathIndex, roots_of
 from clew.codebase.parse import parse
 from clew.codebase.private import is_hidden, is_secret
 from clew.codebase.remember import BY, digest_of, language_in, name_only, read_note, remember, source_of
-from clew.codebase.scan import HEAD_BYTES, Reason, classify, scan
+from clew.codebase.scan import HEAD_BYTES, File, Reason, classify, scan
 from clew.pool import isolated, spread
 from clew.records import Delta, SourceState
 from clew.text.embed import Embedder, load
-from clew.text.secrets import mask
+from clew.text.secrets import mask, mask_lines
 
 POOL_FILES_MIN = 48  # below it starting processes costs more than they save
 POOL_BYTES_MIN = 400_000
@@ -84,7 +85,8 @@ def changes(
     report.seen = len(found.files)
     report.problems.extend(found.problems)
     report.skipped.update({str(reason): count for reason, count in found.skipped.items()})
-    names = [file.path for file in found.files]
+    files = _nameable(found.files, report)
+    names = [file.path for file in files]
     roots = _roots(root, names)
     paths = PathIndex(names, roots)
     shape = _shape(names, roots)
@@ -100,7 +102,7 @@ def changes(
         yield Delta(BY, BEGUN, is_whole=False, state=SourceState(BEGUN, note=made_by))
     todo: list[_Job] = []
     seen: set[str] = set()
-    for file in found.files:
+    for file in files:
         source = source_of(file.path)
         seen.add(source)
         state = states.get(source)
@@ -167,14 +169,15 @@ def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None
             verdict = classify(path, before.st_size, head)
             if verdict.reason is not Reason.TEXT:
                 return name_only(path, verdict.reason.value, size=before.st_size, stamp=_settled(before, before))
-            data = mask(head + stream.read())
+            read = head + stream.read()
             after = os.fstat(stream.fileno())
     except OSError:
         return None
+    data = mask(read)
     facts = parse(path, data, "text" if is_plain else verdict.language)
     resolved = resolve(paths, path, facts.language, facts.imports)
     return remember(
-        path, data, facts, resolved, size=len(data), stamp=_settled(before, after) if len(data) == after.st_size else 0, embedder=embedder
+        path, data, facts, resolved, size=len(read), stamp=_settled(before, after) if len(read) == after.st_size else 0, embedder=embedder
     )
 
 
@@ -200,6 +203,17 @@ def resolve(paths: PathIndex, path: str, language: str, imports: Iterable[Import
         for found in paths.resolve(path, language, each):
             best[found.target] = max(best.get(found.target, 0.0), round(found.confidence, 3))
     return sorted(best.items())
+
+
+def _nameable(files: Sequence[File], report: Report) -> Sequence[File]:
+    """The files whose names hold no credential: a name stands in every packet, and cannot be masked, since the file is read by it."""
+    names = "\0".join(file.path for file in files).replace("\n", " ").replace("\0", "\n").encode("utf-8", "surrogateescape")
+    clean = mask_lines(names)
+    if clean == names:
+        return files
+    kept = [file for file, name, masked in zip(files, names.split(b"\n"), clean.split(b"\n"), strict=True) if name == masked]
+    report.skipped["credential in its name"] += len(files) - len(kept)
+    return kept
 
 
 def shown(path: str) -> str:
@@ -271,13 +285,13 @@ def _read_all(
     read = work or _read_batch
     at = 0
     while at < len(batches):
-        done = spread(read, batches[at:], workers, start=_start_reader, given=given)
         try:
-            for deltas in done:
-                yield from zip(batches[at], deltas, strict=True)
-                at += 1
+            with closing(spread(read, batches[at:], workers, start=_start_reader, given=given)) as done:
+                for deltas in done:
+                    yield from zip(batches[at], deltas, strict=True)
+                    at += 1
         except BrokenProcessPool:
-            # Some batch under way killed its process, not always the oldest: that one is read apart, then all go on.
+            # This batch killed its process: it is read apart, then all go on.
             yield from zip(batches[at], _read_apart(read, batches[at], given), strict=True)
             at += 1
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from clew.records import Observation, ObservationKind, Record, Trust
+from clew.records import Observation, ObservationKind, Record, Trust, text_of
 from clew.task.tracker import TaskTracker
 from clew.text.tokens import Counter
 from clew.transcript.follow import deltas, observe
@@ -182,5 +182,5 @@ def _states(observations: Sequence[Observation], firsts: Sequence[int], base: st
             tracker.see(observations[at])
             at += 1
         spoken = any(seen.kind in (ObservationKind.PROMPT, ObservationKind.CALL, ObservationKind.MESSAGE) for seen in observations[:at])
-        states.append(handoff(tracker.state(), work(observations[:at], root=base), counter.count, STATE_TOKENS) if spoken else "")
+        states.append(text_of(handoff(tracker.state(), work(observations[:at], root=base), counter.count, STATE_TOKENS)) if spoken else "")
     return states

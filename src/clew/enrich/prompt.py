@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from clew.enrich.chunks import Chunk
-from clew.enrich.masking import masked
 from clew.records import Trust, handle_of
+from clew.text.secrets import MARK, mask_text
 
 VERSION = "compress/1"  # in the key of every answer: another prompt is another question
 TOPICS = ("open", "decided", "failed", "found", "done")  # what a line is about, in the order in which it is handed on
@@ -36,7 +36,7 @@ A line that names no piece is thrown away.
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The request for one part: its text, what of it is the session's, how many secrets were masked, and the length it asks for."""
+    """The request for one part: its text, what of it is the session's, how many secrets are masked in it, and the length it asks for."""
 
     text: str
     quoted: str
@@ -58,9 +58,9 @@ def prompt(chunk: Chunk, points: Sequence[str]) -> Prompt:
     parts += [(_heading(piece.record.kind, piece.record.id, piece.record.trust), piece.text) for piece in chunk.pieces]
     shown: list[tuple[str, str]] = []
     for heading, text in parts:
-        clean, times = masked(text.encode("utf-8", "replace").decode())  # a lone surrogate fits into no request
+        clean = mask_text(text.encode("utf-8", "replace").decode())  # a lone surrogate fits into no request
         shown.append((heading, clean.strip("\n")))
-        count += times
+        count += clean.count(MARK.decode())  # most were masked before the session was stored
     quoted = "\n".join(text for _, text in shown)
     nonce = nonce_of(quoted)
     body = "".join(f"<<{nonce} {heading}>>\n{text}\n" for heading, text in shown)

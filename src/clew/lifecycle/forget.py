@@ -14,6 +14,7 @@ from clew.lifecycle.lines import TRANSCRIPT, with_lines
 from clew.records import Delta, Record, Tier
 from clew.retrieval import compressed
 from clew.store.ports import Purge, Reader, Writer
+from clew.text.secrets import mask_text
 from clew.transcript.redact import quotes, redact, without_words
 
 BY = "lifecycle/1"
@@ -85,17 +86,17 @@ def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, no
             doomed += _derived(writer, workspace, record)
             doomed += _redact_lines(writer, workspace, record)
             _redact_note(writer, workspace, record.source)
-    return writer.purge(workspace, list(dict.fromkeys(doomed)), reason, now_ns)
+    return writer.purge(workspace, list(dict.fromkeys(doomed)), mask_text(reason), now_ns)
 
 
 def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> Purge:
     """Erase a whole source, a session or a file, with all that it ever held, and with what a model made of it."""
     made = compressed.source_of(source.removeprefix("session:").partition("/")[0])
     if source.startswith("session:") and writer.source(workspace, made) is not None:
-        gone = writer.purge_source(workspace, made, reason, now_ns)
-        rest = writer.purge_source(workspace, source, reason, now_ns)
+        gone = writer.purge_source(workspace, made, mask_text(reason), now_ns)
+        rest = writer.purge_source(workspace, source, mask_text(reason), now_ns)
         return Purge(gone.records + rest.records, gone.blobs + rest.blobs, gone.size + rest.size)
-    return writer.purge_source(workspace, source, reason, now_ns)
+    return writer.purge_source(workspace, source, mask_text(reason), now_ns)
 
 
 def remember_use(writer: Writer, workspace: str, ids: Sequence[str], *, now_ns: int) -> None:

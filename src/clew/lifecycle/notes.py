@@ -33,7 +33,7 @@ def note(
     before   the live notes of the same subject.
     """
     text = mask_text(text.strip())
-    subject = f"note:{subject or digest_of(text.encode())[:16]}"
+    subject = f"note:{mask_text(subject) or digest_of(text.encode())[:16]}"
     data = text.encode()
     record = Record(
         id=identify("note", subject, kind, text),

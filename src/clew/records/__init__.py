@@ -9,9 +9,29 @@ from clew.records.edges import Edge, EdgeKind
 from clew.records.observations import Observation, ObservationKind, Usage
 from clew.records.packets import Entry, Packet
 from clew.records.records import Layer, Record, Resolution, Standing, Text, Tier, Trust, handle_of, identify
+from clew.records.spans import (
+    FIRST_FENCE,
+    NEXT_FENCE,
+    STAND_IN,
+    Author,
+    Span,
+    Spans,
+    author_of,
+    clew_says,
+    fenced,
+    joined,
+    nonce_of,
+    outside,
+    text_of,
+    user_runs,
+)
 from clew.records.task_state import Check, DeadEnd, OpenError, PlanStep, Stated, TaskState, WorkingFile
 
 __all__ = [
+    "FIRST_FENCE",
+    "NEXT_FENCE",
+    "STAND_IN",
+    "Author",
     "Blob",
     "Check",
     "DeadEnd",
@@ -28,6 +48,8 @@ __all__ = [
     "Record",
     "Resolution",
     "SourceState",
+    "Span",
+    "Spans",
     "Standing",
     "Stated",
     "Supersession",
@@ -37,6 +59,14 @@ __all__ = [
     "Trust",
     "Usage",
     "WorkingFile",
+    "author_of",
+    "clew_says",
+    "fenced",
     "handle_of",
     "identify",
+    "joined",
+    "nonce_of",
+    "outside",
+    "text_of",
+    "user_runs",
 ]

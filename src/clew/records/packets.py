@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clew.records.records import Layer, Resolution
+from clew.records.spans import Spans, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class Packet:
     """An assembled window.
 
     entries       in order of rank.
-    text          what the reader gets, `tokens` long in `tokenizer`'s count, never above `budget_tokens`.
+    spans         what the reader gets, each piece with whose words it is; without a fence it is `tokens` long in `tokenizer`'s count.
+    fence_tokens  what `fenced` adds to that at a door; `tokens` and it together are never above `budget_tokens`.
     shadow_price  λ: weight per token of the last step that was bought, 0 when everything fitted.
     gap           (LP bound − weight shown) / LP bound, 0 to 1: how far from the best possible choice.
     skipped       stages that the deadline made it skip, and what a missing model leaves out, by name.
@@ -49,10 +51,16 @@ class Packet:
 
     question: str
     entries: tuple[Entry, ...]
-    text: str
+    spans: Spans
     tokens: int
     budget_tokens: int
     tokenizer: str
     shadow_price: float
     gap: float
     skipped: tuple[str, ...] = ()
+    fence_tokens: int = 0
+
+    @property
+    def text(self) -> str:
+        """What the reader gets, without a fence."""
+        return text_of(self.spans)

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Words of the user (a goal, a constraint), verbatim, and where they stand."""
+    """Words of the user (a goal, a constraint), verbatim, and where they stand.
+
+    is_typed  all of them are the user's own; False of an answer that stands beside the agent's question.
+    """
 
     text: str
     uuid: str = ""
     seq: int = 0
+    is_typed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,12 @@ class OpenError:
 class Check:
     """The latest outcome of a command that checks something (tests, build, lint, types).
 
-    is_stale  a file that it concerns was changed since.
+    has_passed  None where it ran and its outcome was not seen.
+    is_stale    a file that it concerns was changed since.
     """
 
     command: str
-    has_passed: bool
+    has_passed: bool | None
     summary: str = ""
     uuid: str = ""
     seq: int = 0

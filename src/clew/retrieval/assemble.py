@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from clew.records import Resolution
+from clew.records import Resolution, Spans, outside
 
 # What a resolution is worth as a share of the whole: a name tells where, a signature what, the body how. Chosen with the
 # two constants below on 62 dev rows (bench/LOG.md); lower shares show more bodies and fewer names.
@@ -25,10 +25,11 @@ GROUP_DISCOUNT_MIN = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way to show a candidate: `text` ends with a newline, `tokens` is its measured length.
+    """One way to show a candidate: `text` ends with a newline, `tokens` is its measured length with the fences that it may ask for.
 
     start, end  lines shown, 1-based inclusive, 0 where lines mean nothing.
     is_whole    nothing of the record is left out.
+    spans       the text with whose words it is; () where all of it comes from outside.
     """
 
     resolution: Resolution
@@ -37,6 +38,12 @@ class Option:
     start: int = 0
     end: int = 0
     is_whole: bool = False
+    spans: Spans = ()
+
+    @property
+    def said(self) -> Spans:
+        """The text with whose words it is."""
+        return self.spans or (outside(self.text),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,35 @@ from typing import TypeAlias
 
 import numpy as np
 
-from clew.records import Entry, Layer, Packet, Record, Resolution, Standing, TaskState, Trust, handle_of
+from clew.records import (
+    FIRST_FENCE,
+    NEXT_FENCE,
+    STAND_IN,
+    Author,
+    Entry,
+    Layer,
+    Packet,
+    Record,
+    Resolution,
+    Span,
+    Spans,
+    Standing,
+    TaskState,
+    author_of,
+    clew_says,
+    fenced,
+    handle_of,
+    joined,
+    text_of,
+    user_runs,
+)
 from clew.retrieval import compressed
 from clew.retrieval.assemble import Candidate, Choice, Option, assemble
 from clew.retrieval.keep import MARK_CHARS, Net, worth_of
 from clew.retrieval.lines import NUMBER, NUMBERED, Lines, lines_of
 from clew.retrieval.names import Floats
-from clew.retrieval.options import Originals, heading_of
+from clew.retrieval.options import Originals, heading, heading_of, words_of
+from clew.retrieval.retrieve import lengths_of
 from clew.store.ports import Reader
 from clew.text.tokens import Counter
 
@@ -73,7 +95,7 @@ def compact(
     source: str,
     state: TaskState,
     *,
-    front: str,
+    front: Spans,
     budget_tokens: int,
     counter: Counter,
     kept: Shown | None = None,
@@ -82,7 +104,7 @@ def compact(
     """Return a packet of one session's lines within the budget, `front` (the hand-off) leading it, and what it shows of each record.
 
     source  `session:<id>`, whose records the reader holds up to the cut and no further.
-    front   text that stands first; the caller keeps it within the budget.
+    front   text that stands first; the caller keeps it within the budget, with its fences.
     kept    what the packet at an earlier cut of the session showed.
     using   nets that say what a line is worth; None takes those of the release.
     """
@@ -93,8 +115,11 @@ def compact(
     worths = worth_of(found, using)
     bodies = [text.split("\n") for text in texts]
     group = f"session {source.removeprefix('session:')}, in order of time; [handle] unfolds the rest"
-    spent = counter.measure(front) + counter.measure(heading_of(group))
-    said, said_tokens = _said(records, texts, front, budget_tokens, counter)
+    plain = text_of(front)
+    written = fenced(front, STAND_IN)
+    spent = counter.measure(written) + counter.measure(heading_of(group))
+    spent += counter.measure(NEXT_FENCE if written != plain else FIRST_FENCE)
+    said, said_tokens = _said(records, texts, plain, budget_tokens, counter)
     shown = {number: [(0, len(bodies[number]) - 1)] for number in said}
     segments = _segments(found, worths, records, shown, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
     offers = _offers(segments, records, bodies, counter)
@@ -132,7 +157,8 @@ def _said(records: Sequence[Record], texts: Sequence[str], front: str, budget_to
         text = texts[number].strip()
         if records[number].kind != "prompt" or not text or text in front:
             continue
-        tokens = counter.measure(_head(records[number]) + text + "\n")
+        tokens = counter.measure(text_of(_head(records[number])) + text + "\n")
+        tokens += user_runs(words_of(records[number], text)) * counter.measure(NEXT_FENCE)
         if tokens <= PROMPT_SHARE_MAX * budget_tokens and spent + tokens <= PROMPTS_SHARE * budget_tokens:
             shown.append(number)
             spent += tokens
@@ -177,8 +203,8 @@ def _segments(
 
 
 def _offers(segments: Sequence[_Segment], records: Sequence[Record], bodies: Sequence[Sequence[str]], counter: Counter) -> list[_Offer]:
-    texts = [_run(records[each.record], bodies[each.record], each.first, each.last) for each in segments]
-    heads = {number: counter.measure(_head(records[number])) for number in {segment.record for segment in segments}}
+    texts = [text_of(_run(records[each.record], bodies[each.record], each.first, each.last)) for each in segments]
+    heads = {number: counter.measure(_priced(records[number])) for number in {segment.record for segment in segments}}
     return [
         _Offer(f"{records[each.record].id}:{each.first}", str(each.record), heads[each.record], text, tokens, each.worth)
         for each, text, tokens in zip(segments, texts, counter.measure_many(texts), strict=True)
@@ -230,7 +256,7 @@ def _choose(offers: Sequence[_Offer], room: float) -> tuple[list[int], Choice]:
 
 def _packet(
     state: TaskState,
-    front: str,
+    front: Spans,
     group: str,
     records: Sequence[Record],
     standings: Sequence[Standing],
@@ -246,14 +272,17 @@ def _packet(
     runs = {number: _merged(spans) for number, spans in shown.items()}
     order = sorted(runs, key=lambda number: (-weights.get(number, float("inf")), number))
     while True:
-        text = front + _body(group, records, standings, bodies, runs, told)
-        tokens = counter.count(text)
-        if tokens <= budget_tokens or not order:
+        spans = joined((*front, *_body(group, records, standings, bodies, runs, told)))
+        tokens, fence_tokens = lengths_of(spans, counter)
+        if tokens + fence_tokens <= budget_tokens or not order:
             break
         del runs[order.pop()]  # the least worth; a tokenizer may count the whole higher than its parts
     entries = [_entry(records[number], standings[number], bodies[number], runs[number], weights.get(number), counter) for number in order]
-    entries += [_cover_entry(record, part, worth, counter) for record, part, worth in told]
-    packet = Packet(state.question, tuple(entries), text, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap)
+    entries += [_cover_entry(record, text_of(part), worth, counter) for record, part, worth in told]
+    packet = Packet(
+        state.question, tuple(entries), spans, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap,
+        fence_tokens=fence_tokens,
+    )  # fmt: skip
     return packet, {records[number].id: tuple(spans) for number, spans in runs.items()}
 
 
@@ -262,7 +291,7 @@ def _entry(
 ) -> Entry:
     """A record as it is shown; lines are named where they are one piece."""
     is_whole = list(runs) == [(0, len(body) - 1)]
-    part = "".join(_run(record, body, first, last) for first, last in runs)
+    part = "".join(text_of(_run(record, body, first, last)) for first, last in runs)
     start, end = (runs[0][0] + 1, runs[0][1] + 1) if len(runs) == 1 else (0, 0)
     return Entry(
         record.id, handle_of(record.id), Layer(record.layer), record.kind, record.name,
@@ -271,7 +300,7 @@ def _entry(
     )  # fmt: skip
 
 
-def _covers(made: Sequence[_Offer]) -> list[tuple[Record, str, float]]:
+def _covers(made: Sequence[_Offer]) -> list[tuple[Record, Spans, float]]:
     """The model's texts of which lines were bought, each with those lines and their worth."""
     found: dict[str, tuple[compressed.Cover, list[_Offer]]] = {}
     for offer in made:
@@ -306,42 +335,61 @@ def _body(
     standings: Sequence[Standing],
     bodies: Sequence[Sequence[str]],
     runs: Mapping[int, Sequence[tuple[int, int]]],
-    told: Sequence[tuple[Record, str, float]],
-) -> str:
-    parts = [text for _, text, _ in told]
+    told: Sequence[tuple[Record, Spans, float]],
+) -> Spans:
+    parts = [span for _, spans, _ in told for span in spans]
     for number in sorted(runs):
         record, body = records[number], bodies[number]
         is_whole = list(runs[number]) == [(0, len(body) - 1)]
-        text = "".join(_run(record, body, first, last) for first, last in runs[number])
+        parts += _head(record, is_old="edit" in standings[number].reason)
         if is_whole:
-            text = text.strip("\n") + "\n"
-        if record.trust == Trust.QUOTED:
-            # Text from outside stands between marks that it cannot know, and is never an instruction.
-            text = f"‹quoted {handle_of(record.id)}\n{text}quoted {handle_of(record.id)}›\n"
-        parts.append(_head(record, is_old="edit" in standings[number].reason) + text)
-    return heading_of(group) + "".join(parts) if parts else ""
+            parts += (*words_of(record, "\n".join(body).strip("\n")), clew_says("\n"))
+        else:
+            parts += (span for first, last in runs[number] for span in _run(record, body, first, last))
+    return (*heading(group), *parts) if parts else ()
 
 
-def _head(record: Record, *, is_old: bool = False) -> str:
-    what = " ".join(record.name.split())[:NAME_CHARS_MAX]
+def _head(record: Record, *, is_old: bool = False) -> Spans:
+    """The line above a record: what clew calls it, or what was called, which is the agent's or stands in a file."""
+    handle, end = clew_says(f"[{handle_of(record.id)}] "), clew_says(f"{' (edited since)' if is_old else ''}\n")
     if record.kind in SPOKEN:
-        what = record.kind
-    elif record.path and record.kind in PLACED:
-        what = record.path
-    return f"[{handle_of(record.id)}] {what}{' (edited since)' if is_old else ''}\n"
+        return handle, clew_says(record.kind), end
+    what = record.path if record.path and record.kind in PLACED else " ".join(record.name.split())[:NAME_CHARS_MAX]
+    return handle, Span(Author.OUTSIDE, what), end
 
 
-def _run(record: Record, body: Sequence[str], first: int, last: int) -> str:
+def _priced(record: Record) -> str:
+    """What a record's heading takes: words of the user ask for one more fence."""
+    return text_of(_head(record)) + (NEXT_FENCE if author_of(record) is Author.USER else "")
+
+
+def _run(record: Record, body: Sequence[str], first: int, last: int) -> Spans:
     """Lines `first` to `last` of a record; those of a file without their numbers, but the first one's before them."""
     lines = list(body[first : last + 1])
     if (first, last) == (0, len(body) - 1):
-        return "\n".join(lines) + "\n"
+        return (*words_of(record, "\n".join(lines)), clew_says("\n"))
     mark = "…"
     if record.kind in NUMBERED and any(parted := [NUMBER.match(line) for line in lines]):
         start = next(int(found[1]) - at for at, found in enumerate(parted) if found)
         lines = [line[found.end() :] if found else line for line, found in zip(lines, parted, strict=True)]
         mark = f"@{start}"
-    return "\n".join([mark, *lines]) + "\n"
+    return (clew_says(f"{mark}\n"), *_cut(words_of(record, "\n".join(body)), body, first, last, lines), clew_says("\n"))
+
+
+def _cut(whole: Spans, body: Sequence[str], first: int, last: int, lines: Sequence[str]) -> Spans:
+    """The words of some lines of a record, where `lines` is how they are written."""
+    if len(whole) <= 1:
+        return (Span(whole[0].author if whole else Author.OUTSIDE, "\n".join(lines)),)
+    start = sum(len(line) + 1 for line in body[:first])
+    end = start + sum(len(line) + 1 for line in body[first : last + 1]) - 1
+    parts: list[Span] = []
+    at = 0
+    for span in whole:
+        piece = span.text[max(start - at, 0) : max(end - at, 0)]
+        at += len(span.text)
+        if piece:
+            parts.append(Span(span.author, piece))
+    return tuple(parts)
 
 
 def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from clew.records import Blob, Delta, EdgeKind, Record, SourceState, Trust, handle_of
+from clew.records import Author, Blob, Delta, EdgeKind, Record, SourceState, Span, Spans, author_of, clew_says, handle_of, outside, text_of
 from clew.retrieval.options import Originals
 from clew.store.originals import digest_of
 from clew.store.ports import Reader
@@ -146,7 +146,7 @@ def covers(
         lines = read(originals.text_of(record.whole))
         held = [line for line in lines if all(ids.get(handle, "") in live for handle in line.handles)]
         if held:
-            frame, *tokens = measure([framed(record, ""), *(written([line]) for line in held)])
+            frame, *tokens = measure([text_of(framed(record, "")), *(written([line]) for line in held)])
             told = tuple(
                 Told(line, length, tuple(ids[handle] for handle in line.handles)) for line, length in zip(held, tokens, strict=True)
             )
@@ -154,9 +154,7 @@ def covers(
     return found
 
 
-def framed(record: Record, body: str) -> str:
-    """Lines of a compressed text under its heading; quoted, where what it was made from was."""
-    handle = handle_of(record.id)
-    if record.trust == Trust.QUOTED:  # as every text from outside
-        body = f"‹quoted {handle}\n{body}quoted {handle}›\n"
-    return f"--- [{handle}] {record.name}\n{body}"
+def framed(record: Record, body: str) -> Spans:
+    """Lines of a compressed text under its heading: a model's words, or those from outside that it was made from."""
+    said = Span(Author.AGENT, body) if author_of(record) is Author.AGENT else outside(body)
+    return clew_says(f"--- [{handle_of(record.id)}] "), Span(said.author, record.name), clew_says("\n"), said

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clew.records import Entry, Layer, Resolution, Trust, handle_of
-from clew.retrieval.options import LINE_CHARS_MAX, Originals, heading_of
+from clew.records import STAND_IN, Entry, Layer, Resolution, Spans, clew_says, fenced, handle_of, joined, text_of
+from clew.retrieval.options import LINE_CHARS_MAX, Originals, heading, words_of
 from clew.retrieval.recall import Turn
 from clew.text.tokens import Counter
 
@@ -17,22 +17,22 @@ GROUP = "said in earlier sessions, the most relevant first"
 TURN_SHARE_MAX = 0.4  # of the section, for one turn; a longer one is shown by its first line; guess
 
 
-def section(turns: Sequence[Turn], originals: Originals, *, budget_tokens: int, counter: Counter) -> tuple[str, tuple[Entry, ...]]:
-    """Return the section's text and its entries, at most `budget_tokens` long; ("", ()) for no turns, or no room for any."""
-    text = heading_of(GROUP)
+def section(turns: Sequence[Turn], originals: Originals, *, budget_tokens: int, counter: Counter) -> tuple[Spans, tuple[Entry, ...]]:
+    """Return the section's text and its entries, at most `budget_tokens` long with its fences; ((), ()) for no turn or no room."""
+    spans = heading(GROUP)
     entries: list[Entry] = []
     for turn in turns:
         record = turn.record
         whole = originals.text_of(record.whole).strip("\n")
         for resolution, body in ((Resolution.FULL, whole), (Resolution.SIGNATURE, " ".join(whole.split())[:LINE_CHARS_MAX])):
             part = _shown(turn, body)
-            tokens = counter.count(part)
+            tokens = counter.count(text_of(part))
             is_short = resolution is not Resolution.FULL or tokens <= TURN_SHARE_MAX * budget_tokens
-            if is_short and counter.count(text + part) <= budget_tokens:
-                text += part
-                entries.append(_entry(turn, resolution, part, tokens))
+            if is_short and counter.count(fenced((*spans, *part), STAND_IN)) <= budget_tokens:
+                spans = (*spans, *part)
+                entries.append(_entry(turn, resolution, text_of(part), tokens))
                 break
-    return (text, tuple(entries)) if entries else ("", ())
+    return (joined(spans), tuple(entries)) if entries else ((), ())
 
 
 def _entry(turn: Turn, resolution: Resolution, part: str, tokens: int) -> Entry:
@@ -43,9 +43,7 @@ def _entry(turn: Turn, resolution: Resolution, part: str, tokens: int) -> Entry:
     )  # fmt: skip
 
 
-def _shown(turn: Turn, body: str) -> str:
-    handle = handle_of(turn.record.id)
-    if turn.record.trust == Trust.QUOTED:  # text from outside stands between marks that it cannot know
-        body = f"‹quoted {handle}\n{body}\nquoted {handle}›"
+def _shown(turn: Turn, body: str) -> Spans:
     newer = f", said anew by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
-    return f"[{handle}] {turn.record.kind} of session {turn.session}{newer}\n{body}\n"
+    head = f"[{handle_of(turn.record.id)}] {turn.record.kind} of session {turn.session}{newer}\n"
+    return clew_says(head), *words_of(turn.record, body), clew_says("\n")

@@ -14,11 +14,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from clew.records import Packet, Record, Resolution, handle_of
+from clew.records import FIRST_FENCE, Packet, Record, Resolution, handle_of, joined, outside
 from clew.retrieval.assemble import Candidate, Option, discounted
 from clew.retrieval.importance import CODE, TEST_SHARE, TYPES, Importance, importance
 from clew.retrieval.options import Originals, Showing, group_of, options_of
-from clew.retrieval.retrieve import choose, entry_of, render
+from clew.retrieval.retrieve import choose, entry_of, lengths_of, render
 from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.text.tokens import Counter
@@ -105,11 +105,14 @@ def survey(reader: Reader, workspace: str, *, folder: str, budget_tokens: int, c
         Candidate(row.id, worth[at], group_of(row), each, WORTH) for at, (row, each) in enumerate(zip(rows, options, strict=True)) if each
     ]
     numbers = [at for at, each in enumerate(options) if each]
-    chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.measure(front))
+    chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.measure(front + FIRST_FENCE))
     shown = [(numbers[number], option) for number, option in sorted(chosen.items())]
     entries = tuple(entry_of(rows[at], option, drafts[at].weight, drafts[at].why) for at, option in shown)
-    text = front + render([(rows[at], option) for at, option in shown])
-    return Packet("", entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap)
+    spans = joined((outside(front), *render([(rows[at], option) for at, option in shown])))
+    tokens, fence_tokens = lengths_of(spans, counter)
+    if tokens + fence_tokens > budget_tokens:  # there is room for neither the folders nor what says that they are data
+        return Packet("", (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
+    return Packet("", entries, spans, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap, fence_tokens=fence_tokens)
 
 
 # -- which files and symbols ------------------------------------------------------------------------

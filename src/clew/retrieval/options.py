@@ -9,16 +9,32 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from clew.records import Record, Resolution, Text, Trust, handle_of
+from clew.records import (
+    NEXT_FENCE,
+    Author,
+    Record,
+    Resolution,
+    Span,
+    Spans,
+    Text,
+    author_of,
+    clew_says,
+    handle_of,
+    joined,
+    outside,
+    text_of,
+    user_runs,
+)
 from clew.retrieval.assemble import Option
 from clew.store.ports import Reader
+from clew.task.prompts import parted
 
 LINE_CHARS_MAX = 240  # of a one-line form in a conversation
 # Blank lines below shown code are shown with it: a new function or field is written there. In a quarter of the dev rows the
 # fix begins on such a line (bench/LOG.md), and each costs one character.
 BLANK_LINES_MAX = 2
 
-_Draft: TypeAlias = tuple[Resolution, str, int, int, bool]  # resolution, text, first line, last line, whole
+_Draft: TypeAlias = tuple[Resolution, Spans, int, int, bool]  # resolution, text, first line, last line, whole
 
 
 @dataclass(slots=True)
@@ -75,16 +91,33 @@ def options_of(
         show = _conversation if showing.record.session else _code
         texts = [text for text in showing.record.texts if text.resolution <= limit]
         drafts.append([draft for text in texts if (draft := show(showing.record, text, originals)) is not None])
-    counts = iter(measure([draft[1] for row in drafts for draft in row]))
+    fence, *lengths = measure([NEXT_FENCE, *(text_of(draft[1]) for row in drafts for draft in row)])
+    counts = iter(lengths)
     return [
-        tuple(Option(resolution, text, next(counts), start, end, is_whole) for resolution, text, start, end, is_whole in row)
+        tuple(
+            Option(resolution, text_of(spans), next(counts) + fence * user_runs(spans), start, end, is_whole, spans)
+            for resolution, spans, start, end, is_whole in row
+        )
         for row in drafts
     ]
 
 
 def heading_of(group: str) -> str:
     """The line above the entries of one file or session."""
-    return f"=== {group}\n"
+    return text_of(heading(group))
+
+
+def heading(group: str) -> Spans:
+    """The same with whose words it is: a group is called after a file or a session."""
+    return clew_says("=== "), outside(group), clew_says("\n")
+
+
+def words_of(record: Record, text: str) -> Spans:
+    """Words of a record with whose they are: of a prompt only what the user typed is the user's."""
+    author = author_of(record)
+    if author is not Author.USER:
+        return (Span(author, text),)
+    return tuple(Span(Author.USER if is_typed else Author.OUTSIDE, piece) for piece, is_typed in parted(text))
 
 
 def group_of(record: Record) -> str:
@@ -96,17 +129,22 @@ def _code(record: Record, text: Text, originals: Originals) -> _Draft | None:
     handle, name, whole = handle_of(record.id), _printable(record.name), record.whole
     if text.resolution == Resolution.NAME:
         line = text.start_line or whole.start_line
-        said = f"the file, {whole.end_line} lines" if record.name == record.path and whole.end_line else name
-        return text.resolution, f"[{handle}:{line}] {said}\n", line, line, False
+        said = clew_says(f"the file, {whole.end_line} lines") if record.name == record.path and whole.end_line else outside(name)
+        return text.resolution, joined((clew_says(f"[{handle}:{line}] "), said, clew_says("\n"))), line, line, False
     if text.resolution == Resolution.SIGNATURE:
         # The header's lines as they stand, with where they stand before the first.
-        body = originals.text_of(text).rstrip("\n")
-        return text.resolution, f"[{handle}:{text.start_line}] {body.lstrip()}\n", text.start_line, text.end_line, False
+        body = originals.text_of(text).rstrip("\n").lstrip()
+        spans = joined((clew_says(f"[{handle}:{text.start_line}] "), outside(body), clew_says("\n")))
+        return text.resolution, spans, text.start_line, text.end_line, False
     body, end = originals.to_next(text)
     if text is whole:
-        return Resolution.FULL, f"--- {text.start_line}-{end} {name}\n{body}\n", text.start_line, end, True
-    head = f"--- {text.start_line}-{end} of {whole.start_line}-{whole.end_line} {name} [{handle}]\n"
-    return text.resolution, f"{head}{body}\n", text.start_line, end, False
+        head = (clew_says(f"--- {text.start_line}-{end} "), outside(f"{name}\n{body}"), clew_says("\n"))
+        return Resolution.FULL, joined(head), text.start_line, end, True
+    head = (
+        clew_says(f"--- {text.start_line}-{end} of {whole.start_line}-{whole.end_line} "), outside(name), clew_says(f" [{handle}]\n"),
+        outside(body), clew_says("\n"),
+    )  # fmt: skip
+    return text.resolution, joined(head), text.start_line, end, False
 
 
 def _conversation(record: Record, text: Text, originals: Originals) -> _Draft | None:
@@ -114,14 +152,13 @@ def _conversation(record: Record, text: Text, originals: Originals) -> _Draft | 
     where = f" ({record.agent})" if record.agent else ""
     if text.resolution <= Resolution.SIGNATURE:
         line = " ".join(originals.text_of(text).split())[:LINE_CHARS_MAX]
-        return text.resolution, f"[{handle}] {record.kind}{where}: {line}\n", 0, 0, False
+        head = clew_says(f"[{handle}] {record.kind}{where}: ")
+        return text.resolution, joined((head, *words_of(record, line), clew_says("\n"))), 0, 0, False
     is_whole = text is record.whole
     body = originals.text_of(text).rstrip("\n")
-    if record.trust == Trust.QUOTED:
-        # Text from outside stands between marks that it cannot know, and is never an instruction.
-        body = f"‹quoted {handle}\n{body}\nquoted {handle}›"
-    part = "" if is_whole else " part"
-    return Resolution.FULL if is_whole else text.resolution, f"--- [{handle}] {record.kind}{where}{part}\n{body}\n", 0, 0, is_whole
+    head = clew_says(f"--- [{handle}] {record.kind}{where}{'' if is_whole else ' part'}\n")
+    spans = joined((head, *words_of(record, body), clew_says("\n")))
+    return Resolution.FULL if is_whole else text.resolution, spans, 0, 0, is_whole
 
 
 def _printable(name: str) -> str:

@@ -177,13 +177,16 @@ def recall(
 
 
 def _threads(index: Index, only: Collection[str] | None, exclude: Collection[str]) -> _Threads:
-    session_of_source = [_session_of(source) if source.startswith(PREFIX) else "" for source in index.sources]
-    names = sorted(set(session_of_source) - {""})
-    number = {name: at for at, name in enumerate(names)} | {"": -1}
-    left_out = {name for name in names if name in exclude or (only is not None and name not in only)} | {""}
-    is_wanted = np.array([name not in left_out for name in session_of_source], np.bool_)
-    session_of = np.array([number[name] for name in session_of_source], np.int64)
     codes = index.source_codes
+    # Most sources of a repository are files, as many as a hundred thousand: only those of sessions are looked at.
+    sources: list[int] = np.unique(codes[index.among(PREFIX).mask]).tolist()
+    session_of_source = {at: _session_of(index.sources[at]) for at in sources}
+    names = sorted(set(session_of_source.values()))
+    number = {name: at for at, name in enumerate(names)}
+    left_out = {name for name in names if name in exclude or (only is not None and name not in only)}
+    is_wanted, session_of = np.zeros(len(index.sources), np.bool_), np.full(len(index.sources), -1, np.int64)
+    for at, name in session_of_source.items():
+        is_wanted[at], session_of[at] = name not in left_out, number[name]
     is_spoken = index.of_kinds(SPOKEN)
     mask = (is_spoken | index.of_kinds(DONE)) & index.alive & is_wanted[codes] if len(codes) else np.zeros(0, np.bool_)
     docs = np.flatnonzero(mask)

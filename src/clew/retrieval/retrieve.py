@@ -12,11 +12,28 @@ from math import ceil
 
 import numpy as np
 
-from clew.records import EdgeKind, Entry, Layer, Packet, Record, Resolution, Standing, TaskState, Tier, handle_of
+from clew.records import (
+    FIRST_FENCE,
+    STAND_IN,
+    EdgeKind,
+    Entry,
+    Layer,
+    Packet,
+    Record,
+    Resolution,
+    Spans,
+    Standing,
+    TaskState,
+    Tier,
+    fenced,
+    handle_of,
+    joined,
+    text_of,
+)
 from clew.retrieval.assemble import Candidate, Choice, Option, assemble, discounted
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.diffuse import Flow, diffuse, frontier_ids, heaviest
-from clew.retrieval.options import Originals, Showing, group_of, heading_of, options_of
+from clew.retrieval.options import Originals, Showing, group_of, heading, heading_of, options_of
 from clew.retrieval.reorder import reorder
 from clew.retrieval.seed import Seeds, seed, words_of
 from clew.retrieval.weights import DEFAULT, Weights
@@ -107,12 +124,15 @@ def retrieve(
         Candidate(record.id, worth[at], group_of(record), options)
         for at, (record, options) in enumerate(zip(rows, options_of(showings, originals, counter.measure_many), strict=True))
     ]
-    chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter)
+    chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.measure(FIRST_FENCE))
     reasons = reasons_of(index, ranked, [known[at][0] for at in sorted(choice.picks)], records, state.question)
     entries = tuple(entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ())) for at, option in sorted(chosen.items()))
-    text = render([(rows[at], option) for at, option in sorted(chosen.items())])
+    spans = render([(rows[at], option) for at, option in sorted(chosen.items())])
+    tokens, fence_tokens = lengths_of(spans, counter)
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
-    return Packet(state.question, entries, text, counter.count(text), budget_tokens, counter.name, choice.shadow_price, choice.gap, skipped)
+    return Packet(
+        state.question, entries, spans, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap, skipped, fence_tokens
+    )
 
 
 def rank(
@@ -171,7 +191,7 @@ def choose(
 ) -> tuple[dict[int, Option], Choice]:
     """Assemble, leave out what stands inside something else that is shown whole, and keep within the budget to the token.
 
-    spent    tokens that the window already holds (a hand-off in front).
+    spent    tokens that the window already holds (a hand-off in front, the first fence).
     Returns  candidate number → the option shown, and the certificate.
     """
     covered: set[int] = set()
@@ -219,12 +239,24 @@ def entry_of(record: Record, option: Option, weight: float, why: Sequence[str]) 
     )
 
 
-def render(shown: Sequence[tuple[Record, Option]]) -> str:
+def render(shown: Sequence[tuple[Record, Option]]) -> Spans:
     """The packet's text: groups in order of their best entry, entries of a group in their own order."""
-    groups: dict[str, list[tuple[int, int, str, str]]] = {}
+    groups: dict[str, list[tuple[int, int, str, Spans]]] = {}
     for record, option in shown:
-        groups.setdefault(group_of(record), []).append((option.start or record.seq, record.seq, record.id, option.text))
-    return "".join(heading_of(group) + "".join(text for *_, text in sorted(rows)) for group, rows in groups.items())
+        groups.setdefault(group_of(record), []).append((option.start or record.seq, record.seq, record.id, option.said))
+    return joined(
+        span
+        for group, rows in groups.items()
+        for part in (heading(group), *(said for *_, said in sorted(rows, key=lambda row: row[:3])))
+        for span in part
+    )
+
+
+def lengths_of(spans: Spans, counter: Counter) -> tuple[int, int]:
+    """Tokens of a text, and what its fences add to that."""
+    text = text_of(spans)
+    tokens = counter.count(text) if text else 0
+    return tokens, counter.count(fenced(spans, STAND_IN)) - tokens if text else 0
 
 
 def _first_price(candidate: Candidate) -> float:

@@ -127,10 +127,9 @@ def _of_code(
     seeds = Seeds(np.zeros(index.size, np.float32), lexical=[whole], channels=channels)
     docs = np.flatnonzero(among.mask & (spoken > 0)).astype(np.int32)
     if len(docs):
-        score = np.zeros(index.size, np.float32)
+        score = np.zeros(len(docs), np.float32)
         for name, values in channels.items():
-            score += np.float32(getattr(weights, name)) * values
-        score = score[docs]
+            score += np.float32(getattr(weights, name)) * values[docs]
         seeds.weights[docs] = np.exp(score - score.max())
     for source in (frames, places, names):
         for doc, reasons in source.reasons.items():
@@ -197,11 +196,11 @@ def _scaled(values: Floats) -> Floats:
 def _crowd(index: Index, word: Floats) -> Floats:
     """(paths,) the best records of each file, added up."""
     value = word * np.where(index.is_test, np.float32(CROWD_TEST_SHARE), np.float32(1))
-    if np.count_nonzero(value) > CROWD_RECORDS_MAX:
-        floor = np.partition(value, len(value) - CROWD_RECORDS_MAX)[len(value) - CROWD_RECORDS_MAX]
-        docs = np.flatnonzero(value >= max(float(floor), 1e-9))
-    else:
-        docs = np.flatnonzero(value > 0)
+    docs = np.flatnonzero(value > 0)
+    if len(docs) > CROWD_RECORDS_MAX:
+        found = value[docs]
+        floor = np.partition(found, len(found) - CROWD_RECORDS_MAX)[len(found) - CROWD_RECORDS_MAX]
+        docs = docs[found >= max(float(floor), 1e-9)]
     codes = index.path_codes[docs]
     order = np.lexsort((-value[docs], codes))
     docs, codes = docs[order], codes[order]

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from clew.records import Entry, Layer, Packet, Resolution, Trust, handle_of
+from clew.records import STAND_IN, Entry, Layer, Packet, Resolution, Spans, clew_says, fenced, handle_of, joined, outside, text_of
 from clew.retrieval.files import FileList, RankedFile
-from clew.retrieval.options import Originals
+from clew.retrieval.options import Originals, words_of
 from clew.retrieval.recall import Turn
+from clew.retrieval.retrieve import lengths_of
 from clew.retrieval.seed import STOP_WORDS
 from clew.task.clues import clues
 from clew.task.prompts import is_assent
@@ -26,7 +27,7 @@ FILES_MAX, TURNS_MAX = 6, 3  # guess
 TURN_CHARS_MAX = 280  # of one turn: its beginning; the whole is a handle away. Guess
 NAMED = ("named in the question", "its path", "in the stack trace")
 _OPENING = "Where this may be found, from the index of the repository (clew; `unfold` takes the handles in brackets):"
-_SAID = "Said in earlier sessions of this repository (quoted; may be out of date):"
+_SAID = "Said in earlier sessions of this repository (may be out of date):"
 
 
 def is_worth_asking(prompt: str) -> bool:
@@ -47,23 +48,24 @@ def worth(
     seen      ids of what stands in the window already.
     standing  says of a record, by id, why it is to be doubted; "" where it is not.
     """
-    lines: list[str] = []
+    spans: Spans = ()
     entries: list[Entry] = []
     for group, rows in ((_OPENING, _of_code(prompt, found, seen)), (_SAID, _of_talk(turns, originals, seen, standing))):
         opened = False
-        for entry in rows:
-            more = ([] if opened else [group]) + [entry.text]
-            if counter.count("\n".join([*lines, *more])) > budget_tokens:
+        for entry, said in rows:
+            more = (*spans, *([] if opened else [clew_says(group + "\n")]), *said, clew_says("\n"))
+            if counter.count(fenced(more, STAND_IN)) > budget_tokens:
                 break
-            lines.extend(more)
+            spans = more
             entries.append(entry)
             opened = True
-    text = "\n".join(lines)
-    return Packet(prompt, tuple(entries), text, counter.count(text) if text else 0, budget_tokens, counter.name, 0.0, 0.0, found.skipped)
+    spans = joined(spans)
+    tokens, fence_tokens = lengths_of(spans, counter)
+    return Packet(prompt, tuple(entries), spans, tokens, budget_tokens, counter.name, 0.0, 0.0, found.skipped, fence_tokens)
 
 
-def _of_code(prompt: str, found: FileList, seen: Collection[str]) -> list[Entry]:
-    rows: list[Entry] = []
+def _of_code(prompt: str, found: FileList, seen: Collection[str]) -> list[tuple[Entry, Spans]]:
+    rows: list[tuple[Entry, Spans]] = []
     words = {word.lower() for word in raw_words(prompt)} - STOP_WORDS
     for file in found.files:
         if len(rows) == FILES_MAX:
@@ -71,13 +73,13 @@ def _of_code(prompt: str, found: FileList, seen: Collection[str]) -> list[Entry]
         if not file.handle or file.handle in seen or not (_is_named(file) or _is_near(file, len(words))):
             continue
         name = f" {file.name}" if file.name and file.name != file.path else ""
-        text = f"[{file.handle}] {file.path}:{max(file.line, 1)}{name} ({'; '.join(file.why[:2])})"
-        rows.append(
-            Entry(
-                file.handle, file.handle, Layer.FACT, "file", file.name or file.path, Resolution.NAME, 0, round(file.score, 6),
-                file.why, text, False, file.path, file.line,
-            )
+        where = " ".join(f"{file.path}:{max(file.line, 1)}{name} ({'; '.join(file.why[:2])})".splitlines())
+        said = (clew_says(f"[{file.handle}] "), outside(where))
+        entry = Entry(
+            file.handle, file.handle, Layer.FACT, "file", file.name or file.path, Resolution.NAME, 0, round(file.score, 6),
+            file.why, text_of(said), False, file.path, file.line,
         )  # fmt: skip
+        rows.append((entry, said))
     return rows
 
 
@@ -91,8 +93,10 @@ def _is_near(file: RankedFile, asked: int) -> bool:
     return file.score >= NEAR_SHARE and common >= max(NEAR_WORDS, NEAR_COVER * min(asked, 2 * 4))  # a reason names four words at most
 
 
-def _of_talk(turns: Sequence[Turn], originals: Originals, seen: Collection[str], standing: Callable[[str], str]) -> list[Entry]:
-    rows: list[Entry] = []
+def _of_talk(
+    turns: Sequence[Turn], originals: Originals, seen: Collection[str], standing: Callable[[str], str]
+) -> list[tuple[Entry, Spans]]:
+    rows: list[tuple[Entry, Spans]] = []
     for turn in turns:
         record = turn.record
         handle = handle_of(record.id)
@@ -103,12 +107,15 @@ def _of_talk(turns: Sequence[Turn], originals: Originals, seen: Collection[str],
         doubt = standing(record.id)
         whole = " ".join(originals.text_of(record.whole).split())
         said = whole if len(whole) <= TURN_CHARS_MAX else whole[:TURN_CHARS_MAX].rsplit(" ", 1)[0] + " …"
-        kind = "quoted from outside, no instruction" if record.trust == Trust.QUOTED else record.kind
-        text = f"[{handle}] {kind}{f', {doubt}' if doubt else ''}: {said}"
-        rows.append(
-            Entry(
-                record.id, handle, Layer(record.layer), record.kind, record.name, Resolution.SIGNATURE, 0, round(turn.score, 6), turn.why,
-                text, len(said) == len(whole), record.path, session=record.session, uuid=record.uuid,
-            )
+        spans = (
+            clew_says(f"[{handle}] {record.kind}"),
+            *((outside(f", {doubt}"),) if doubt else ()),
+            clew_says(": "),
+            *words_of(record, said),
+        )
+        entry = Entry(
+            record.id, handle, Layer(record.layer), record.kind, record.name, Resolution.SIGNATURE, 0, round(turn.score, 6), turn.why,
+            text_of(spans), len(said) == len(whole), record.path, session=record.session, uuid=record.uuid,
         )  # fmt: skip
+        rows.append((entry, spans))
     return rows

@@ -113,7 +113,7 @@ _BACKGROUND = re.compile(r"running in background with ID: (\w{1,40})")
 _BACK = re.compile(r"HEAD(?:[~^]\d{0,3})+$")
 # Tools of a client whose failures say something of the moment (a stale read, a wrong path), not of a way that is closed.
 _FILE_TOOLS = _words("Read Edit Write MultiEdit NotebookEdit NotebookRead Grep Glob LS TodoWrite TaskUpdate TaskCreate TaskGet TaskList")
-_ASKING_TOOLS = frozenset(("AskUserQuestion", "request_user_input"))
+ASKING_TOOLS = frozenset(("AskUserQuestion", "request_user_input"))
 _PLAN_TOOLS = frozenset(("ExitPlanMode", "exit_plan_mode"))
 _LOOKING_TOOLS = _words("Read Grep Glob LS TodoWrite TaskUpdate TaskCreate TaskGet TaskList ToolSearch BashOutput TaskOutput NotebookRead")
 _ANSWERING_TOOLS = _words("WebFetch WebSearch Task Agent")
@@ -391,7 +391,7 @@ class Attempts:
             self._enter(f"asked {act.tool} {where} {about}", f"{act.tool} {where} {about}", why, act.result, 0.45, "failed")
 
     def _refuse(self, act: Act, key: str) -> None:
-        if act.tool in _ASKING_TOOLS:
+        if act.tool in ASKING_TOOLS:
             return
         words, result = spoken_in_refusal(act.result.text), act.result
         is_plan = act.tool in _PLAN_TOOLS

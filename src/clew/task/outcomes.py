@@ -12,6 +12,7 @@ import re
 from clew.records import Observation
 from clew.task.clues import error_lines
 from clew.task.commands import Line
+from clew.task.cuts import cut_of, is_preview
 
 LINES_TELLING_MAX = 4  # guess: two names of what failed, two reasons
 LINE_CHARS_MAX = 300  # guess: a reason longer than this carries payload
@@ -81,24 +82,33 @@ def has_failed(result: Observation) -> bool | None:
         return result.exit_code != 0
     if result.is_error:
         return True
-    if result.is_error is None and (found := _EXIT.match(result.text[:2000])):
+    if result.is_error is None and not is_preview(result.text) and (found := _EXIT.match(result.text[:2000])):
         return found[1] != "0"
     return False
 
 
 def has_check_failed(line: Line, result: Observation) -> bool | None:
-    """Say whether a check failed; None when nothing tells. Behind a pipe the output has the last word."""
+    """Say whether a check failed; None when nothing tells. Behind a pipe the output has the last word, if it was seen to its end.
+
+    What the client's record says of a status holds also for an output that it has cut; the text of a preview says nothing of it.
+    """
     failed = has_failed(result)
     if failed is None:
         return None
+    cut = cut_of(result.text)
+    is_beginning = cut is not None and cut.is_preview
+    if is_beginning and result.exit_code is None and not result.is_error:
+        return None
     if not line.is_status_hidden:
         return failed
+    if is_beginning:
+        return None
     text = plain(result.text)
     if _FAILS.search(text):
         return True
     if failed and line.simples and line.simples[-1].words[0] in ("grep", "egrep", "rg") and len(text) < 40:
         return None  # the filter found nothing, which says nothing of what it filtered
-    return failed
+    return None if cut is not None and not failed else failed
 
 
 def telling(text: str) -> tuple[str, ...]:
@@ -123,7 +133,9 @@ def telling(text: str) -> tuple[str, ...]:
 
 
 def summary(text: str, *, has_passed: bool) -> str:
-    """Return the line that sums a check up, or the first telling one of its failure; "" where there is neither."""
+    """Return the line that sums a check up, or the first telling one of its failure; "" where there is neither, or no end was seen."""
+    if is_preview(text):
+        return ""
     clean = plain(text)
     lines = [line.strip() for line in clean.split("\n")]
     for line in reversed(lines):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from clew.records import Observation
 from clew.task.vocabulary import CLIENT_COMMANDS, MACHINE_BLOCKS
 
 SENTENCE_CHARS_MAX = 500  # guess: longer ones are pasted text without full stops
@@ -144,6 +145,7 @@ _CORRECTION = re.compile(
 _LETS_GO = re.compile(
     r"(?:\w+[,.!]? ){0,3}let'?s (?:do (?:it|this|that|both)|go|have a look)(?: (?:please|then|now|ahead))*[.!]*", re.IGNORECASE
 )
+_FILLED = re.compile("\0+|[^\0]+")
 _LABEL = re.compile(r"^(?:important|note|nb|n\.b\.|rules?|constraints?|reminder|warning|caveat|requirements?)\b.{0,20}?:", re.IGNORECASE)
 _RULES_HEADING = re.compile(
     r"\b(?:constraints?|rules?|requirements?|conventions?|guidelines?|guardrails?|important|non-?goals?|out of scope"
@@ -222,12 +224,40 @@ def spoken(text: str) -> str:
     return "" if text.startswith(_MACHINE) else text
 
 
+def parted(text: str) -> list[tuple[str, bool]]:
+    """Return the whole text of a prompt in pieces, each with whether the user typed it: what `spoken` takes out was not typed.
+
+    The pieces together are the text.
+    """
+    if text.startswith(_MACHINE):
+        return [(text, False)]
+    if "<command-name>" in text and _COMMAND.search(text):
+        given = _COMMAND_ARGUMENTS.search(text)
+        start, end = given.span(1) if given else (0, 0)
+        return [piece for piece in ((text[:start], False), (text[start:end], True), (text[end:], False)) if piece[0]]
+    kept = text.replace("\0", " ")
+    for name in MACHINE_BLOCKS:
+        kept = _without(kept, f"<{name}", f"</{name}>", fill="\0")
+    if kept.replace("\0", "").strip().startswith(_MACHINE):
+        return [(text, False)]
+    return [(text[found.start() : found.end()], found[0][0] != "\0") for found in _FILLED.finditer(kept)]
+
+
 def spoken_in_refusal(text: str) -> str:
     """Return what the user said while refusing a tool call; "" where they only refused it."""
     if not text.startswith("The user doesn't want to"):
         return ""
     words = text.partition(_REFUSED)[2].partition(_REFUSED_NOTE)[0].strip()
     return "" if words.startswith("The user wants to clarify") else words
+
+
+def heard_in_refusal(result: Observation) -> str:
+    """Return the same where the client's record says that it was refused, so that no printed text is taken for the user's.
+
+    A client marks a refusal as an error; what a failing command printed stands behind its exit code, and a server of another's
+    may write what it likes.
+    """
+    return spoken_in_refusal(result.text) if result.is_error and not result.tool.startswith("mcp__") else ""
 
 
 def answers(text: str) -> tuple[str, ...]:
@@ -357,17 +387,15 @@ def _sentences_of(line: str) -> list[str]:
     return sentences(bare) if bare and not _NOT_PROSE.search(_CODE.sub("`x`", bare)) else []
 
 
-def _without(text: str, opening: str, closing: str) -> str:
-    """The text without the blocks between two marks; an unclosed block reaches to the end."""
+def _without(text: str, opening: str, closing: str, *, fill: str = "") -> str:
+    """The text without the block between two marks, or with `fill` for each of its characters; an unclosed one reaches to the end.
+
+    It reaches to the last closing mark: what the client puts into a block may hold one itself, and what came after that one would
+    pass for the user's. In 1,716 prompts of recorded sessions that took no word from the user.
+    """
     start = text.find(opening)
     if start < 0:
         return text
-    pieces: list[str] = []
-    at = 0
-    while start >= 0:
-        pieces.append(text[at:start])
-        end = text.find(closing, start)
-        at = len(text) if end < 0 else end + len(closing)
-        start = text.find(opening, at)
-    pieces.append(text[at:])
-    return "".join(pieces)
+    end = text.rfind(closing, start)
+    at = len(text) if end < 0 else end + len(closing)
+    return text[:start] + fill * (at - start) + text[at:]

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field, replace
 from clew.records import Check, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile
 from clew.task.clues import clues, looks_rare
 from clew.task.commands import Line, Scope, read_line, scope_of
-from clew.task.dead_ends import Act, Attempts, is_looking
+from clew.task.cuts import cut_of
+from clew.task.dead_ends import ASKING_TOOLS, Act, Attempts, is_looking
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
 from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, touches_of_result, word_of
-from clew.task.prompts import answers, binding_sentences, is_assent, said_in_passing, spoken, spoken_in_refusal
+from clew.task.prompts import answers, binding_sentences, heard_in_refusal, is_assent, said_in_passing, spoken
 from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
 from clew.task.rules import overruled
 
@@ -172,10 +173,10 @@ class TaskTracker:
             del self._constraints[rules[at]]
             self._passing.pop(rules[at], None)
 
-    def _bind(self, sentence: str, observation: Observation) -> None:
+    def _bind(self, sentence: str, observation: Observation, *, is_typed: bool = True) -> None:
         self._passing.pop(sentence, None)
         self._constraints.pop(sentence, None)
-        self._constraints[sentence] = Stated(sentence, observation.uuid, observation.seq)
+        self._constraints[sentence] = Stated(sentence, observation.uuid, observation.seq, is_typed)
         if len(self._constraints) > 2 * CONSTRAINTS_MAX:
             del self._constraints[next(iter(self._constraints))]
 
@@ -196,10 +197,10 @@ class TaskTracker:
         call = self._pending.pop(observation.call_id, None)
         if call is None:
             return
-        for answer in answers(observation.text):
+        for answer in answers(observation.text) if call.observation.tool in ASKING_TOOLS else ():
             self._unbind(answer)
-            self._bind(answer, observation)
-        if words := spoken_in_refusal(observation.text):
+            self._bind(answer, observation, is_typed=False)  # the question in it is the agent's
+        if words := heard_in_refusal(observation):
             self._hear(words, observation)
         if call.observation.tool in ("TaskCreate", "TaskUpdate"):
             self._plan_result(call, observation)
@@ -234,7 +235,8 @@ class TaskTracker:
     def _judge(self, call: _Call, line: Line, observation: Observation) -> None:
         """A command has ended: checks get their outcome, errors open or close."""
         failed = has_check_failed(line, observation) if line.checks else has_failed(observation)
-        if failed is None:
+        is_unseen = failed is None and bool(line.checks) and cut_of(observation.text) is not None
+        if failed is None and not is_unseen:
             return
         place = relative(self._place(call), "", self.root) if line.place or call.observation.cwd != self.root else ""
         form = f"cd {place} && {line.form}" if place and line.checks else line.form
@@ -243,10 +245,13 @@ class TaskTracker:
         if parts:
             self._outdate(self._checks, parts)
             self._checks.pop(form, None)
-            line_up = summary(observation.text, has_passed=not failed)
-            self._checks[form] = _Checked(Check(form, not failed, line_up, observation.uuid, observation.seq), list(parts))
+            has_passed = None if failed is None else not failed
+            line_up = "" if has_passed is None else summary(observation.text, has_passed=has_passed)
+            self._checks[form] = _Checked(Check(form, has_passed, line_up, observation.uuid, observation.seq), list(parts))
             while len(self._checks) > 2 * CHECKS_MAX:
                 del self._checks[next(iter(self._checks))]
+        if is_unseen:  # an error stays open until something says otherwise
+            return
         if not failed:
             self._errors.pop(subject, None)
             self._outdate(self._errors, parts)

@@ -1,101 +1,490 @@
-"""Secrets: credentials in text are masked before anything is stored.
+"""Secrets: credentials in text are masked before anything is stored, shown or sent. The only place that does it.
 
-Credentials of known forms are found by the fixed words that their issuers begin them with, and by assignments to names that say what
-they hold. What is masked keeps its length, and the beginning by which a reader knows what stood there, so that offsets and line
-numbers stay true. The forms are those that the issuers document; a password that looks like any other word is not found.
+A credential is found by the words that its issuer begins it with (`secret_vendors.json`, made by train/secrets from the rules
+of betterleaks, and the end of `secret_contexts.toml`), by what tools, protocols and files say around it, or by the
+name that it is assigned to (`secret_contexts.toml`); where the surroundings prove nothing, by how much its letters look drawn
+by chance. One search finds all the words; only where one stands is an expression tried.
+
+In its place stands `[masked:KIND]`, the same for the same credential everywhere. What an issuer drew by chance gets two bytes
+of its hash as well, `[masked:github-pat#9f3c]`, so that a reader sees whether two places hold the same one; a password gets
+none, since it could be guessed from them. Line ends stay, so line numbers stay true; lengths do not.
+A password that looks like any other word, at a place that says nothing, is not found.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import re
-from collections.abc import Iterator
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from importlib import resources
+from itertools import pairwise
+from math import log2
+from typing import Any, NamedTuple
 
-MASK = b"*"
-# A word that stands in each credential of a form, how many bytes stand before it there, the form, of which the first group is kept.
-# Few and long words: each is one search through the text.
-_FORMS = tuple(
-    (word, before, re.compile(form))
-    for words, before, form in (
-        ((b"AKIA", b"ASIA"), 0, rb"(A...)[A-Z0-9]{16}\b"),  # AWS access key ids
-        ((b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), 0, rb"(gh._)[A-Za-z0-9]{30,255}\b"),  # GitHub
-        ((b"github_pat_",), 0, rb"(github_pat_)[A-Za-z0-9_]{40,255}\b"),
-        ((b"glpat-",), 0, rb"(glpat-)[A-Za-z0-9_\-]{20,64}"),  # GitLab
-        # Anthropic, OpenAI, OpenRouter, and those that follow OpenAI's older form
-        ((b"sk-",), 0, rb"(sk-(?:ant-|proj-|svcacct-|or-v1-))[A-Za-z0-9_\-]{20,200}|(sk-)[A-Za-z0-9]{32,200}\b"),
-        ((b"k_live_", b"k_test_"), 1, rb"([sr]k_...._)[A-Za-z0-9]{16,128}\b"),  # Stripe
-        ((b"xox",), 0, rb"(xox[abeoprs]-)[A-Za-z0-9\-]{10,200}"),  # Slack
-        ((b"AIza",), 0, rb"(AIza)[A-Za-z0-9_\-]{35}"),  # Google
-        ((b"GOCSPX-",), 0, rb"(GOCSPX-)[A-Za-z0-9_\-]{28}"),
-        ((b"npm_",), 0, rb"(npm_)[A-Za-z0-9]{36}\b"),
-        ((b"pypi-AgE",), 0, rb"(pypi-AgE)[A-Za-z0-9_\-]{50,300}"),
-        ((b"hf_",), 0, rb"(hf_)[A-Za-z0-9]{30,64}\b"),  # Hugging Face
-        ((b"_v1_",), 3, rb"(do[opr]_v1_)[a-f0-9]{64}\b"),  # DigitalOcean
-        ((b"SG.",), 0, rb"(SG\.)[A-Za-z0-9_\-]{20,24}\.[A-Za-z0-9_\-]{39,50}"),  # SendGrid
-        ((b"shp",), 0, rb"(shp(?:at|ss|ca|pa)_)[a-fA-F0-9]{32}\b"),  # Shopify
-        ((b"eyJ",), 0, rb"(eyJ)[A-Za-z0-9_\-]{10,2000}\.eyJ[A-Za-z0-9_\-]{10,4000}\.[A-Za-z0-9_\-]{10,2000}"),  # JSON web tokens
-        ((b"://",), 0, rb"(://[^\s:/@\"'\\]{1,100}:)[^\s:/@\"'\\<>${}]{3,200}(?=@)"),  # a password in an address
-    )
-    for word in words
+from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+MARK = b"[masked:"
+VENDOR_ENTROPY_MIN = 2.8  # bits a character of what follows an issuer's words; 32 hex digits have 3.2 or more in 99 of 100 draws
+NAME_CHARS_MAX = 28  # of a name in code with digits in it, such as `ed25519PrivateKey`; guess
+STRONG_CHARS_MIN = 16
+JUDGED_BYTES = 256  # of a value: what is drawn by chance looks so from its beginning, and a hostile file must not cost more
+MASK_CHARS_MAX = 80  # of a placeholder
+BEHIND_BYTES = 200  # before a word, that a rule may look at
+AHEAD_BYTES = 12_000  # behind it; the longest form
+VENDOR_AHEAD_BYTES = 2_000  # the longest that an issuer documents has 1,000
+BACK_AHEAD_BYTES = 160  # likewise, of a form whose word does not stand at its beginning: it is searched for
+_ROUNDS_MAX = 64  # each masks more; a guard, two are enough
+
+_TOKENS = {
+    b"QUOTE": rb"""(?:\\*["'`])""",
+    b"EDGE": rb"(?:(?<![A-Za-z0-9_])|(?<=\\[nrt])|(?<=[0-9]m))",
+    b"BREAK": rb"(?:\\*[nr](?![a-z])|\\+[nr]|[\r\n])",
+}
+_TOKEN = re.compile(rb"QUOTE|EDGE|BREAK")
+
+# Behind the word of a name: the rest of the name, what assigns, the value.
+_ASSIGNED = rb"""(?P<rest>[\w-]{0,40})(?P<close>QUOTE?)\]?
+(?:
+   :[ \t]*[&A-Za-z_\[][\w.\[\]|?&<>' ]{0,30}?[ \t]{0,4}=(?![=~>])[ \t]{0,4}(?=[bBrRuUfFL]{0,2}QUOTE)    # `password: str = "x"`
+ | [ \t]{0,12}(?P<joint>=>|:=|\?=|\|\|=|=(?![=~>])|:(?![:=]))[ \t]{0,12}
+ | (?P<comma>,)[ \t]{0,3}(?=QUOTE)
+ | [ \t,]{0,3}(?:BREAK[ \t]{0,20})?(?:QUOTE)?value(?:QUOTE)?[ \t]{0,3}[:=][ \t]{0,3}   # <add key="x" value="y"/>, name: x, value: y
+ | (?P<tag>>)
 )
-_KEY_BLOCK = re.compile(rb"(PRIVATE KEY(?: BLOCK)?-----)((?:[A-Za-z0-9+/=\s:,\-]|\\[nrt]){20,20000}?)(-----END )")
-_KEY_BYTE = re.compile(rb"\\[nrt]|[A-Za-z0-9+/=]")
-# `aws_secret_access_key = …`, `"client_secret": "…"`, `PASSWORD=…`: the value is masked where it is no name and no reference.
-_ASSIGNED = re.compile(rb"\w{0,30}(?:\\?[\"'])?\s{0,3}(?:=>|:=|[:=])\s{0,3}(?:\\?[\"'])?([A-Za-z0-9+/_\-.=!@#%^&*~]{12,200})")
-_ASSIGNED_TO = (b"secret", b"api_key", b"apikey", b"api-key", b"_token", b"passw")
+(?:[bBrRuUfFL@]{1,2}(?=\\*["'])|[&!][\w!./-]{1,40}[ \t]+)?
+(?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,500})(?=QUOTE|\\*[nr]|[\r\n]|\Z)
+ | (?P<bare>(?=[^$#%])[^\s"'`,;(){}\[\]<>\\&|:=]{1,4000}(?:[:=]{1,3}[^\s"'`,;(){}\[\]<>\\&|:=]{1,4000}){0,3}={0,2})(?<=.{4}))"""
+# `--password x`, `ENV API_TOKEN x`, `configure set aws_secret_access_key x`: a space is what assigns.
+_SPACED = rb"""(?P<rest>[\w-]{0,40})[ \t]+
+(?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,300})(?=QUOTE)
+ | (?P<bare>[^\s"'`,;(){}\[\]<>$\\|&-][^\s"'`,;(){}\[\]<>\\|&:=]{3,2000}(?:[:=]{1,3}[^\s"'`,;(){}\[\]<>\\|&:=]{1,2000}){0,3}={0,2}))"""
+_SPACED_BEHIND = re.compile(
+    rb"(?:(?:^|[\s\"'`\[(,=])-{1,2}[\w-]{0,40}|"
+    rb"(?:\b|\\n)(?:ENV|ARG|setx|setenv|set[ \t]+-\w+|configure[ \t]+set|config[ \t]+set)[ \t]+[\w.:/-]{0,60})$"
+)
+_PLACEHOLDER = re.compile(
+    rb"""(?ix)^[\[<{$%@*>,)\]&]|^\d{4}-\d\d-\d\dT|
+    \.(?:pem|json|ya?ml|txt|py|[jt]sx?|key|crt|cer|p12|jks|env|toml|cfg|ini|log|html?|css|md|png|t?gz|zip|go|rs|java)$|
+    (?:^|[-_])(?:mock|fake|stub|dummy)[-_]|[-_](?:token|secret|api[-_]?key)$|
+    \$[({\w]|\{\{|%\(|^%[sd]$|\.\.\.|\*{3}|x{4}|<[a-z]|
+    ^(?:my|the|an?|some|any|new|old|test|fake|dummy|sample|demo)?[-_ ]?
+    (?:password|passwd|passphrase|pass|pwd|pw|secret|token|key|api[-_]?key|credential|user|username|string|str|value|none|null|nil|true|false|
+    undefined|required|optional|changeme|changeit|todo|tbd|example|placeholder|redacted|hidden|empty|unset|unknown|default|basic|bearer)s?[-_]?\d{0,2}$|
+    your|change[-_]?(?:me|it)|replace|placeholder|redacted|insert[-_ ]|^example|example[-_](?:key|token|pass|secret)|dummy|_here$|-here$|
+    getenv|environ|process\.env|^env[.:(]|secrets\.|^op://|^vault:|^arn:|^ssm:|^enc[:\[]|^file:|^/run/|^/(?:home|etc|usr|var|opt|tmp|Users)/|^https?://|
+    ^sha(?:1|256|384|512)[:-]|0{8}|1234567890$|^abc123$|^-+BEGIN"""
+)
+_NAME = re.compile(rb"(?:[A-Za-z]+\d{0,4}|\d{1,10}|v\d+\w{0,6})?")
+_CODE_NAME = re.compile(
+    rb"[A-Za-z_][\w]*(?:(?:\.|->|::)[A-Za-z_]\w*)+[!?]?|(?:self|this|cls|req|res|ctx|config|settings|args|opts|os)\b.*", re.DOTALL
+)
+_TYPE = re.compile(
+    rb"(?i:u?int|float|utf|sha|base|md|bytes?|vec|array|str(?:ing)?|option(?:al)?|u|i|f|big|bool)_?-?\d\w{0,12}(?:<.*)?|[A-Z][a-z]+\d{0,3}(?:Array|Type|String|Key)\w*"
+)
+_OPTION = re.compile(rb"--?[\w-]+")
+_IDENTIFIER = re.compile(rb"[A-Za-z_]\w*")
+_TELLING = re.compile(rb"passw|secret|token|credential|_key|apikey|_id$|user|param|arg\d|field|input|value|const", re.IGNORECASE)
+_UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_HEX = re.compile(rb"(?:0x)?[0-9a-f]+", re.IGNORECASE)
+
+_KEY_BEGIN = re.compile(rb"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File|Private-Lines: \d+")
+# Between the runs of a key, which may be quoted, joined, indented or numbered. A comma only before a line break: in a line of JSON
+# the next field begins behind it.
+_KEY_JOINT = rb"(?:\\+[nrt]|[\s\"'`+>|\#*;]|\\+[\"']|,(?=\s*\n|\\+n)|\xe2\x86\x92|\\u2192)"
+_KEY_HEADER = re.compile(rb"(?:" + _KEY_JOINT + rb"){0,40}(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset)(?:: ?[^\n\\]{0,120})")
+_KEY_RUN = re.compile(
+    rb"((?:"
+    + _KEY_JOINT
+    + rb"|\d{1,5}(?:[\t:|]|\\+t|\xe2\x86\x92|\\u2192)|[-+] ?(?=[A-Za-z0-9+/]{16})){0,60})([A-Za-z0-9+/]{1,20000}={0,2})(?!\w|-(?!----))"
+)
+_KEY_END = re.compile(rb"(?:" + _KEY_JOINT + rb"|[-=])*-----END|=[A-Za-z0-9+/]{4}\b")
+_KEY_LINE_CHARS_MIN = 16  # of a run that nothing but its place shows to be part of a key: a last line is known by the end behind it
+
+_SPLITS = re.compile(rb"[-_./:+= ]+")
+
+
+@dataclass(slots=True, eq=False)
+class _Rule:
+    """How one kind of credential is recognised. `check` names what its value must be; see secret_contexts.toml."""
+
+    kind: str
+    form: bytes
+    back: int
+    behind: re.Pattern[bytes] | None
+    check: str
+    entropy: float
+    is_vendor: bool
+    compiled: re.Pattern[bytes] | None = None  # when its word first stands somewhere: all of them would take 100 ms
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """A word of names whose values are credentials, and how sure that is: password, key or strong."""
+
+    check: str
+
+
+class _Span(NamedTuple):
+    start: int
+    end: int
+    kind: str
+    is_vendor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    search: BytesAhoCorasick
+    of_word: list[list[_Rule | _Name]]
+    words: list[bytes]
+    assigned: re.Pattern[bytes]
+    spaced: re.Pattern[bytes]
+    not_after: re.Pattern[bytes]
+    not_before: re.Pattern[bytes]
 
 
 def mask(data: bytes) -> bytes:
-    """Return the same bytes, of the same length, with the credentials in them masked. The same bytes again mask to themselves."""
-    spans = [*_forms(data), *_assigned(data)]
-    if spans:
-        masked = bytearray(data)
-        for start, end in spans:
-            masked[start:end] = MASK * (end - start)
-        data = bytes(masked)
-    if b"PRIVATE KEY" in data:
-        data = _KEY_BLOCK.sub(lambda found: found[1] + _KEY_BYTE.sub(_masked_byte, found[2]) + found[3], data)
-    return data
+    """Return the bytes with `[masked:KIND]` in the place of each credential. Line ends stay; masking again changes nothing."""
+    return masked(data)[0]
 
 
 def mask_text(text: str) -> str:
     """`mask` of text. Lone surrogates stay as they are."""
     raw = text.encode("utf-8", "surrogatepass")
-    masked = mask(raw)
-    return text if masked == raw else masked.decode("utf-8", "surrogatepass")
+    clean = mask(raw)
+    return text if clean is raw else clean.decode("utf-8", "surrogatepass")
 
 
-def _at(data: bytes, word: bytes, form: re.Pattern[bytes], before: int = 0) -> Iterator[re.Match[bytes]]:
-    """Each place where a form stands that has this word in it, so many bytes behind its beginning."""
-    at = data.find(word)
-    while at >= 0:
-        found = form.match(data, max(0, at - before))
-        if found is not None:
-            yield found
-        at = data.find(word, max(found.end() if found else 0, at + len(word)))
+def mask_lines(data: bytes) -> bytes:
+    """`mask` of each line for itself: a line becomes the same whatever stands around it, and wherever a file was cut."""
+    spans = _found(data, by_line=True)
+    parts: list[bytes] = []
+    done = 0
+    for span in spans:
+        if span.start < done:  # in a line that is masked already
+            continue
+        start, end = data.rfind(b"\n", 0, span.start) + 1, data.find(b"\n", span.start)
+        end = len(data) if end < 0 else end
+        parts += (data[done:start], mask(data[start:end]))
+        done = end
+    return b"".join((*parts, data[done:])) if parts else data
 
 
-def _forms(data: bytes) -> Iterator[tuple[int, int]]:
-    for word, before, form in _FORMS:
-        for found in _at(data, word, form, before):
-            start = found.start()
-            if not start or word == b"://" or not data[start - 1 : start].isalnum():
-                yield found.end(1) if found[1] else found.end(2), found.end()
+def masked(data: bytes) -> tuple[bytes, int]:
+    """`mask`, and how many credentials there were."""
+    count = 0
+    for _ in range(_ROUNDS_MAX):
+        spans = _found(data)
+        if not spans:
+            break
+        count += len(spans)
+        parts: list[bytes] = []
+        at = 0
+        for span in spans:
+            parts += (data[at : span.start], _placeholder(data[span.start : span.end], span))
+            at = span.end
+        data = b"".join((*parts, data[at:]))
+    return data, count
 
 
-def _assigned(data: bytes) -> Iterator[tuple[int, int]]:
+def _placeholder(value: bytes, span: _Span) -> bytes:
+    digest = f"#{blake2b(value, digest_size=2).hexdigest()}" if span.is_vendor else ""
+    return b"%s%s%s]" % (MARK, span.kind.encode(), digest.encode())
+
+
+def _found(data: bytes, *, by_line: bool = False) -> list[_Span]:
+    """Where credentials stand, in order. `by_line` looks at each line as if it stood alone."""
+    return _merged(
+        [span for span in (*_spans(data, by_line=by_line), *_keys(data, by_line=by_line)) if not _is_inside_mask(data, span.start)]
+    )
+
+
+def _is_inside_mask(data: bytes, at: int) -> bool:
+    """Whether a place stands inside `[masked:KIND]`."""
+    return data.rfind(MARK, max(0, at - MASK_CHARS_MAX), at) > data.rfind(b"]", max(0, at - MASK_CHARS_MAX), at)
+
+
+def _merged(spans: Sequence[_Span]) -> list[_Span]:
+    """The spans in order; of those that overlap one over all of them, named after the issuer where one was recognised."""
+    found: list[_Span] = []
+    for span in sorted(spans, key=lambda each: (each.start, not each.is_vendor, -each.end)):
+        if found and span.start < found[-1].end:
+            last = found[-1]
+            named = span if span.is_vendor and not last.is_vendor and span.end >= last.end else last
+            is_vendor = named.is_vendor and max(last.end, span.end) == named.end and last.start == named.start
+            found[-1] = _Span(last.start, max(last.end, span.end), named.kind, is_vendor)
+        else:
+            found.append(span)
+    return found
+
+
+def _spans(data: bytes, *, by_line: bool) -> Iterator[_Span]:
+    rules = _rules()
     lowered = data.lower()
-    for word in _ASSIGNED_TO:
-        for found in _at(lowered, word, _ASSIGNED):
-            start, end = found.span(1)
-            if _is_credential(data[start:end]):
-                yield start, end
+    end, low, high = 0, 0, -1 if by_line else len(data)
+    for number, at, behind in rules.search.find_matches_as_indexes(lowered, overlapping=True):
+        if at < end:  # inside what is masked already
+            continue
+        if by_line and at > high:
+            low = data.rfind(b"\n", max(0, high), at) + 1 or low
+            high = data.find(b"\n", at)
+            high = len(data) if high < 0 else high
+        for rule in rules.of_word[number]:
+            if isinstance(rule, _Name):
+                span = _named(data, lowered, at, behind, rule, rules, low, high)
+            else:
+                span = _formed(data, at, rule, low, high)
+            if span is not None:
+                yield span
+                end = max(end, span.end) if span.start <= at else end
 
 
-def _is_credential(value: bytes) -> bool:
-    """Whether a value is neither a name nor a reference: letters and digits mixed, and nothing that a program would look up."""
-    has_digit, has_letter = any(48 <= byte <= 57 for byte in value), any(byte > 64 for byte in value)
-    return has_digit and has_letter and b"." not in value[:-1] and not value.startswith((b"process", b"os.", b"env", b"self", b"$"))
+def _formed(data: bytes, at: int, rule: _Rule, low: int, high: int) -> _Span | None:
+    """What a rule finds at a word, between `low` and `high`."""
+    form = rule.compiled
+    if form is None:
+        form = rule.compiled = re.compile(rule.form)
+    until = min(high, at + (BACK_AHEAD_BYTES if rule.back else VENDOR_AHEAD_BYTES if rule.check == "vendor" else AHEAD_BYTES))
+    found = form.search(data, max(low, at - rule.back), until) if rule.back else form.match(data, at, until)
+    if found is None or found.start() > at:
+        return None
+    if rule.behind is not None and not rule.behind.search(data[max(low, at - BEHIND_BYTES) : at]):
+        return None
+    group = found.lastgroup or (1 if form.groups == 1 and found[1] is not None else 0)
+    start, end = found.span(group)
+    value = data[start:end].rstrip(b".,;:!?") if rule.check != "basic" else data[start:end]
+    end = start + len(value)
+    if MARK in value or not _is_meant(value, rule) or (rule.check == "vendor" and data[end : end + 1] in (b"/", b"+")):  # inside base64
+        return None
+    return _Span(start, end, rule.kind, rule.is_vendor)
 
 
-def _masked_byte(found: re.Match[bytes]) -> bytes:
-    return found[0] if found[0][:1] == b"\\" else MASK
+def _is_meant(value: bytes, rule: _Rule) -> bool:
+    value = value[:JUDGED_BYTES]
+    match rule.check:
+        case "none":
+            return True
+        case "vendor":
+            is_mixed = sum(48 <= each <= 57 for each in value) >= 1 or _case_changes(value) >= 3
+            return _entropy(value) >= max(rule.entropy, VENDOR_ENTROPY_MIN) and is_mixed and not _is_name(value)
+        case "basic":
+            return _is_basic(value)
+        case "any":
+            return len(value) >= 3 and not _PLACEHOLDER.search(value)
+        case check:
+            return not _PLACEHOLDER.search(value) and _is_credential(value, check)
+
+
+def _named(data: bytes, lowered: bytes, at: int, behind: int, name: _Name, rules: _Rules, low: int, high: int) -> _Span | None:
+    """The value that is assigned to a name in which this word stands."""
+    follows = data[behind : behind + 1]
+    if not follows or follows in b".(!?%*/@^~" or behind >= high:  # most words of prose and calls end here, before any expression is tried
+        return None
+    word = data[at:behind]
+    if len(word) <= 4 and not _begins_and_ends_a_word(data, at, behind, low):
+        return None
+    found = rules.assigned.match(data, behind, min(high, behind + 4600)) or _spaced(data, at, behind, rules, low, high)
+    if found is None:
+        return None
+    group = "quoted" if found["quoted"] is not None else "bare"
+    value, start = found[group], found.start(group)
+    is_set = found.re is rules.assigned
+    if (group == "bare" or not is_set) and not (is_set and found["tag"]):
+        value = value.rstrip(b".,;:!?" if not is_set else b".,:!?")
+    if word.lower() == b"pwd" and value.startswith((b"/", b"~", b".")):  # a folder
+        return None
+    if value.isdigit() or MARK in value or _PLACEHOLDER.search(value):
+        return None
+    if not is_set:
+        is_meant = _is_credential(value, name.check) and not value.startswith((b"/", b"./"))
+    elif (found["comma"] and not _is_paired(data, at, found, name)) or (
+        found["tag"] and data[start + len(value) : start + len(value) + 2] != b"</"
+    ):
+        is_meant = False
+    elif group == "quoted":
+        is_meant = _is_quoted_credential(value, name.check)
+    else:
+        is_env = word.isupper() and found["joint"] == b"=" and data[found.end("joint") : found.end("joint") + 1] != b" "
+        follows = data[start + len(value) : start + len(value) + 1]
+        is_meant = _is_bare_credential(value, name.check, b"" if found["joint"] == b":" and follows == b")" else follows, is_env=is_env)
+    # Last, because it costs most: what the whole name says.
+    if not is_meant or rules.not_after.match(lowered, behind) or rules.not_before.search(lowered[max(low, at - 20) : at]):
+        return None
+    return _Span(start, start + len(value), _kind_of(word.lower(), name), is_vendor=False)
+
+
+def _begins_and_ends_a_word(data: bytes, at: int, behind: int, low: int) -> bool:
+    """Whether a short word (`pass`, `key`, `sig`) stands for itself, and not inside another one."""
+    follows = data[behind : behind + 1]
+    if follows.islower() or (follows == b":" and data[at:behind] == b"PASS"):  # `PASS: ` is how a test run counts
+        return False
+    before = data[max(low, at - 2) : at]
+    if not before[-1:].isalpha() or not data[at : at + 1].isalpha() or (data[at : at + 1].isupper() and before[-1:].islower()):
+        return True
+    return before[:1] == b"\\" and before[-1:] in b"nrt"
+
+
+def _spaced(data: bytes, at: int, behind: int, rules: _Rules, low: int, high: int) -> re.Match[bytes] | None:
+    found = rules.spaced.match(data, behind, min(high, behind + 2400))
+    return found if found and _SPACED_BEHIND.search(data[max(low, at - 100) : at]) else None
+
+
+def _is_paired(data: bytes, at: int, found: re.Match[bytes], name: _Name) -> bool:
+    """Whether a comma joins a setting, or an option, with its value, as in `define("DB_PASSWORD", "x")`, and is none between words."""
+    if not found["close"] or found["open"][-1:] != found["close"][-1:]:
+        return False
+    opened = data.rfind(found["close"][-1:], max(0, at - 60), at)
+    named = data[opened + 1 : found.end("rest")] if opened >= 0 else b""
+    before = data[max(0, opened - 40) : max(0, opened)].rstrip(b"\\").rstrip()
+    is_option = _OPTION.fullmatch(named) is not None
+    is_call = before.endswith(b"(") and (named.isupper() or b"set" in before[-20:].lower() or b"env" in before[-20:].lower())
+    return (is_option or is_call) and _is_credential(found["quoted"], name.check)
+
+
+def _kind_of(word: bytes, name: _Name) -> str:
+    if name.check == "password":
+        return "password"
+    return "token" if b"token" in word else "secret" if b"secret" in word or b"cred" in word else "key"
+
+
+def _is_quoted_credential(value: bytes, check: str) -> bool:
+    if check != "password":
+        return b" " not in value and _is_credential(value, check)
+    return value.count(b" ") <= 3 and _is_credential(value, check)
+
+
+def _is_bare_credential(value: bytes, check: str, follows: bytes, *, is_env: bool) -> bool:
+    """Whether a value without quotation marks is one: it may as well be a name in code, or a type."""
+    if _TYPE.fullmatch(value) or follows in (b"(", b"["):
+        return False
+    if check == "password" and is_env and len(value) >= 6 and not value.startswith((b"/", b"~", b".")):
+        return True
+    if _CODE_NAME.fullmatch(value) and ((check != "password" and not is_env) or (value[:1].islower() and _is_name(value))):
+        return False
+    if follows in (b")", b"{") or _TELLING.search(value):
+        return _is_credential(value, "strong")
+    if check != "password" and not is_env and _IDENTIFIER.fullmatch(value) and _changes(value) <= 2 and len(value) < NAME_CHARS_MAX:
+        return False
+    return _is_credential(value, check)
+
+
+def _is_credential(value: bytes, check: str) -> bool:
+    """Whether a value is no word: `password` has letters and digits, or a sign; `key` has no words; `strong` is drawn by chance."""
+    value = value[:JUDGED_BYTES]
+    digits = sum(48 <= each <= 57 for each in value)
+    letters = sum(65 <= each <= 90 or 97 <= each <= 122 for each in value)
+    if check == "password":
+        signs = len(value) - digits - letters - sum(each in b"_-. /:,'" for each in value)
+        is_mixed = digits or ((signs > 0 or (len(value) >= 12 and _case_changes(value) >= 4)) and not _is_name(value))
+        return len(value) >= 6 and bool(letters and is_mixed) and not _TELLING.search(value)
+    if not digits or not letters or _is_name(value):
+        return False
+    if check == "key":
+        return len(value) >= 10 and _entropy(value) >= 2.5
+    is_digest = _UUID.fullmatch(value) or _HEX.fullmatch(value)
+    return len(value) >= STRONG_CHARS_MIN and digits >= 2 and not is_digest and _entropy(value) >= 3.0 and _changes(value) >= 4
+
+
+def _is_name(value: bytes) -> bool:
+    """Whether all parts of it are words or numbers, as in `prod-db-2` or `user_id`."""
+    parts = _SPLITS.split(value)
+    rest = [part for part in parts if not (_NAME.fullmatch(part) and len(part) <= 18 and _is_one_case(part))]
+    if not rest:
+        return True
+    # `e2e` and `x509` are words among words, and no words among their like: a key may be written in groups of four.
+    return b"." not in value and all(len(part) <= 4 for part in rest) and sum(map(len, rest)) * 4 <= sum(map(len, parts))
+
+
+def _is_one_case(part: bytes) -> bool:
+    """A word in one case, capitalised or in camel case: at most every third letter begins a word."""
+    return _case_changes(part) * 3 <= len(part)
+
+
+def _case_changes(value: bytes) -> int:
+    """How often a capital follows a small letter."""
+    return sum(left > 96 and 64 < right < 91 for left, right in pairwise(value))
+
+
+def _changes(value: bytes) -> int:
+    """How often letters and digits take turns."""
+    return sum((48 <= left <= 57) != (48 <= right <= 57) for left, right in pairwise(value))
+
+
+def _entropy(value: bytes) -> float:
+    """Shannon's bits a byte, of the frequencies of the bytes."""
+    size = len(value)
+    return -sum(count / size * log2(count / size) for count in Counter(value).values()) if size else 0.0
+
+
+def _is_basic(value: bytes) -> bool:
+    """Whether it is base64 of a name and a password."""
+    try:
+        plain = base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    _, colon, word = plain.partition(b":")
+    return bool(colon and len(word) >= 3 and plain.isascii() and all(32 <= each < 127 for each in plain)) and not _PLACEHOLDER.search(word)
+
+
+def _keys(data: bytes, *, by_line: bool) -> Iterator[_Span]:
+    """The runs of private keys, also of one that is cut off before its end."""
+    at = data.find(b"PRIVATE KEY") if b"PRIVATE KEY" in data else data.find(b"Private-Lines:")
+    if at < 0:
+        return
+    for begin in _KEY_BEGIN.finditer(data, max(0, at - 60)):
+        at, high = begin.end(), data.find(b"\n", begin.end()) if by_line else len(data)
+        high = len(data) if high < 0 else high
+        while True:
+            header = _KEY_HEADER.match(data, at, high)
+            if header is not None:
+                at = header.end()
+                continue
+            run = _KEY_RUN.match(data, at, high)
+            if run is None or (len(run[2]) < _KEY_LINE_CHARS_MIN and not _KEY_END.match(data, run.end(), high)):
+                break
+            yield _Span(run.start(2), run.end(2), "private-key", is_vendor=False)
+            at = run.end()
+
+
+@cache
+def _rules() -> _Rules:
+    """Read the rules. Cost: 8 ms."""
+    folder = resources.files("clew.text")
+    vendors: dict[str, Any] = json.loads((folder / "secret_vendors.json").read_text(encoding="utf-8"))
+    contexts: dict[str, Any] = tomllib.loads((folder / "secret_contexts.toml").read_text(encoding="utf-8"))
+    of_word: dict[bytes, list[_Rule | _Name]] = {}
+
+    def add(words: Sequence[str], rule: _Rule | _Name) -> None:
+        for word in words:
+            of_word.setdefault(word.encode(), []).append(rule)
+
+    for given in vendors["rules"]:
+        add(given["words"], _Rule(given["id"], given["form"].encode(), 0, None, "vendor", given.get("entropy", 0.0), is_vendor=True))
+    for given in contexts["rule"]:
+        behind = re.compile(_expanded(given["behind"].encode()), re.IGNORECASE) if "behind" in given else None
+        form, check = b"(?i)" + _expanded(given["form"].encode()), given["check"]
+        is_vendor = check in ("none", "vendor") and not given["id"].endswith(("hash", "response"))
+        add(given["words"], _Rule(given["id"], form, given.get("back", 0), behind, check, 0.0, is_vendor=is_vendor))
+    names: dict[str, Any] = contexts["assignment"]
+    for check in ("password", "key", "strong"):
+        add(names[check], _Name(check))
+    words = sorted(of_word)
+    return _Rules(
+        BytesAhoCorasick(words, implementation=Implementation.DFA),
+        [of_word[word] for word in words],
+        words,
+        re.compile(_expanded(_ASSIGNED), re.IGNORECASE | re.VERBOSE),
+        re.compile(_expanded(_SPACED), re.IGNORECASE | re.VERBOSE),
+        re.compile(names["not_after"].encode()),
+        re.compile(names["not_before"].encode()),
+    )
+
+
+def _expanded(form: bytes) -> bytes:
+    return _TOKEN.sub(lambda found: _TOKENS[found[0]], form)

@@ -28,7 +28,7 @@ BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, m
 HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
 TAIL_BYTES = 4 << 10  # enough to tell the same session apart after its client wrote it anew: it holds the last records' ids
 EARLY_BYTES_MAX = 8 << 20  # of a file without a known record before it counts as no transcript
-NOTE_VERSION = 2
+NOTE_VERSION = 3
 UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
 
 
@@ -144,7 +144,7 @@ class _Following:
         is_whole, held = is_anew, 0
         early: list[Batch] = []  # lines before anybody said what this is and whose it is
         for batch in self._reading.batches():
-            held += len(batch.raw)
+            held += len(batch.read)
             early.append(batch)
             if not self._reading.client:
                 if self._reading.is_hopeless or held > EARLY_BYTES_MAX:
@@ -174,7 +174,7 @@ class _Following:
                 self._watching.take(event.observation)
             if self._seen is not None:
                 self._seen.extend(event.observation for event in batch.events)
-            self._tail = batch.raw[-TAIL_BYTES:]
+            self._tail = batch.read[-TAIL_BYTES:]
 
     @property
     def _id(self) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from clew.records import Stated, TaskState
+from clew.records import Author, Span, Spans, Stated, TaskState, clew_says, joined, text_of
 from clew.task.prompts import is_assent
 from clew.transcript.work import Changed, Work
 
@@ -31,12 +31,16 @@ Count = Callable[[str], int]
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A line of a section. `rank` is the place in the order of buying, small first; `at` the place in the section."""
+    """A line of a section. `rank` is the place in the order of buying, small first; `at` the place in the section.
+
+    spans  the text with whose words it is, () where it is all of its section's author.
+    """
 
     section: int
     at: int
     rank: tuple[int, int]
     text: str
+    spans: Spans = ()
 
 
 _TITLE = "# Where the work stands"
@@ -57,6 +61,12 @@ _SECTIONS = (
 )
 _GOAL, _REQUEST, _SAID, _BINDING, _EARLIER, _PLAN, _CHANGED, _READ, _CHECKS, _ERRORS, _DEAD, _COMMANDS, _NAMES = range(len(_SECTIONS))
 _BOUGHT = (_REQUEST, _PLAN, _BINDING, _CHANGED, _ERRORS, _READ, _DEAD, _CHECKS, _GOAL, _SAID, _EARLIER, _COMMANDS, _NAMES)
+# Whose words stand in a section: the user's only where the client's record says that they were typed.
+_AUTHORS = {
+    **dict.fromkeys((_GOAL, _REQUEST, _BINDING, _EARLIER), Author.USER),
+    **dict.fromkeys((_SAID, _PLAN, _DEAD, _COMMANDS), Author.AGENT),
+    **dict.fromkeys((_CHANGED, _READ, _CHECKS, _ERRORS, _NAMES), Author.OUTSIDE),
+}
 _RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind each other, parted by commas
 _READ_MAX = 30  # names of files that are bought before dead ends; guess: more than were needed again in any dev session
 _DONE_RANK = _BOUGHT.index(_COMMANDS)  # finished steps of the plan come with the commands
@@ -64,11 +74,20 @@ _LATE_RANK = _BOUGHT.index(_SAID)  # the other files come with what the agent sa
 _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
 
 
-def handoff(state: TaskState, done: Work, count: Count, budget_tokens: int, handles: Mapping[str, str] | None = None) -> str:
-    """Return the hand-off, at most `budget_tokens` long by `count`; "" where not even a title fits.
+def handoff(
+    state: TaskState,
+    done: Work,
+    count: Count,
+    budget_tokens: int,
+    handles: Mapping[str, str] | None = None,
+    *,
+    written: Callable[[Spans], str] = text_of,
+) -> Spans:
+    """Return the hand-off, at most `budget_tokens` long by `count` as it is `written`; () where not even a title fits.
 
     count    tokens of a text in the count of its reader.
     handles  what `clew unfold` takes, by a prompt's uuid; the uuid itself where it is not given.
+    written  the text that is really sent: with its fences, where there will be any.
     Cost     about one count of each line, and a few of the whole.
     """
     entries = sorted(_entries(state, done), key=lambda entry: entry.rank)
@@ -78,9 +97,10 @@ def handoff(state: TaskState, done: Work, count: Count, budget_tokens: int, hand
     prices = [count(entry.text + "\n") for entry in entries]
     if request is not None:
         kept = min(sum(prices), int(room * REST_SHARE))
-        text = _fitted(request, _after(state), count, room - kept - count(f"{_SECTIONS[_REQUEST]}\n\n"), handles or {})
-        if text:
-            shown.append(_Entry(_REQUEST, 0, (0, 0), text))
+        spans = _fitted(request, _after(state), count, room - kept - count(f"{_SECTIONS[_REQUEST]}\n\n"), handles or {})
+        if spans:
+            text = text_of(spans)
+            shown.append(_Entry(_REQUEST, 0, (0, 0), text, spans))
             room -= count(f"\n{_SECTIONS[_REQUEST]}\n{text}\n")
     opened = {_REQUEST} if shown else set[int]()
     for entry, own in zip(entries, prices, strict=True):
@@ -89,10 +109,10 @@ def handoff(state: TaskState, done: Work, count: Count, budget_tokens: int, hand
             shown.append(entry)
             opened.add(entry.section)
             room -= price
-    # A tokenizer may count the whole higher than its lines; what was bought last goes first.
-    while shown and count(_rendered(shown)) > budget_tokens:
+    # A tokenizer may count the whole higher than its lines, and fences take their share; what was bought last goes first.
+    while shown and count(written(_rendered(shown))) > budget_tokens:
         shown.pop()
-    return _rendered(shown) if shown else ""
+    return _rendered(shown) if shown else ()
 
 
 def _entries(state: TaskState, done: Work) -> Iterator[_Entry]:
@@ -108,7 +128,10 @@ def _entries(state: TaskState, done: Work) -> Iterator[_Entry]:
     bound = {stated.text for stated in state.constraints}
     earlier = [goal for goal in goals[1:-1] if goal.text not in bound]
     yield from _listed(_EARLIER, [f"- {_clipped(' '.join(goal.text.split()), REQUEST_LINE_CHARS_MAX)}" for goal in earlier])
-    yield from _listed(_BINDING, [f"- {' '.join(stated.text.split())}" for stated in state.constraints])
+    for at, stated in enumerate(state.constraints):  # the last one is bought first
+        line = f"- {' '.join(stated.text.split())}"
+        said = () if stated.is_typed else (Span(Author.AGENT, line),)
+        yield _Entry(_BINDING, at, (_BOUGHT.index(_BINDING), len(state.constraints) - at), line, said)
     for at, step in enumerate(state.plan):
         line = f"- [{_MARKS[step.status]}] {_clipped(step.text)}"
         if step.status == "completed":
@@ -154,34 +177,37 @@ def _request(state: TaskState) -> Stated | None:
     return asked[-1] if asked else (state.goals[-1] if state.goals else None)
 
 
-def _after(state: TaskState) -> str:
+def _after(state: TaskState) -> Spans:
     """The assent that came after the last request."""
     last = state.goals[-1].text if state.goals else ""
-    return f"\n(then, to what the agent proposed: {last})" if len(state.goals) > 1 and is_assent(last) else ""
+    if len(state.goals) <= 1 or not is_assent(last):
+        return ()
+    return clew_says("\n(then, to what the agent proposed: "), Span(Author.USER, last), clew_says(")")
 
 
-def _fitted(request: Stated, after: str, count: Count, room: int, handles: Mapping[str, str]) -> str:
-    """The request whole; or as many of its lines as fit, with a word on where the rest is; or ""."""
-    if count(request.text + after) <= room:
-        return request.text + after
+def _fitted(request: Stated, after: Spans, count: Count, room: int, handles: Mapping[str, str]) -> Spans:
+    """The request whole; or as many of its lines as fit, with a word on where the rest is; or ()."""
+    whole = (Span(Author.USER, request.text), *after)
+    if count(text_of(whole)) <= room:
+        return whole
     lines = request.text.split("\n")
     name = handles.get(request.uuid, request.uuid)
 
-    def cut(kept: int) -> str:
-        rest = f"[… {len(lines) - kept} more lines: clew unfold {name}]"
-        return "\n".join([_closed("\n".join(lines[:kept])), rest]) + after
+    def cut(kept: int) -> Spans:
+        rest = f"\n[… {len(lines) - kept} more lines: clew unfold {name}]"
+        return Span(Author.USER, _closed("\n".join(lines[:kept]))), clew_says(rest), *after
 
-    low = _most(lambda kept: count(cut(kept)) <= room, len(lines) - 1)
+    low = _most(lambda kept: count(text_of(cut(kept))) <= room, len(lines) - 1)
     if low > 0:
         return cut(low)
     first = lines[0]  # one line that is too long by itself: cut between words
     words = first.split(" ")
 
-    def cut_words(kept: int) -> str:
-        return f"{' '.join(words[:kept])} [… whole: clew unfold {name}]{after}"
+    def cut_words(kept: int) -> Spans:
+        return Span(Author.USER, " ".join(words[:kept])), clew_says(f" [… whole: clew unfold {name}]"), *after
 
-    kept = _most(lambda kept: count(cut_words(kept)) <= room, len(words) - 1)
-    return cut_words(kept) if kept > 0 else ""
+    kept = _most(lambda kept: count(text_of(cut_words(kept))) <= room, len(words) - 1)
+    return cut_words(kept) if kept > 0 else ()
 
 
 def _most(fits: Callable[[int], bool], most: int) -> int:
@@ -196,13 +222,15 @@ def _most(fits: Callable[[int], bool], most: int) -> int:
     return low
 
 
-def _rendered(shown: list[_Entry]) -> str:
-    parts = [_TITLE]
+def _rendered(shown: list[_Entry]) -> Spans:
+    parts = [clew_says(_TITLE)]
     for section, heading in enumerate(_SECTIONS):
-        lines = [entry.text for entry in sorted(shown, key=lambda entry: entry.at) if entry.section == section]
-        if lines:
-            parts.append("\n".join([heading, ", ".join(lines)] if section in _RUNNING else [heading, *lines]))
-    return "\n\n".join(parts) + "\n"
+        entries = [entry for entry in sorted(shown, key=lambda entry: entry.at) if entry.section == section]
+        between = "\n\n" + heading + "\n"
+        for entry in entries:
+            parts += [clew_says(between), *(entry.spans or (Span(_AUTHORS[section], entry.text),))]
+            between = ", " if section in _RUNNING else "\n"
+    return joined((*parts, clew_says("\n")))
 
 
 def _changed(changed: Changed) -> str:
@@ -212,8 +240,9 @@ def _changed(changed: Changed) -> str:
     return f"- {changed.path}: {what}{times}, {', '.join(since)}"
 
 
-def _check_line(command: str, summary: str, *, has_passed: bool) -> str:
-    return f"- {'passed' if has_passed else 'FAILED'}: `{command}`" + (f" — {_clipped(summary)}" if summary else "")
+def _check_line(command: str, summary: str, *, has_passed: bool | None) -> str:
+    verdict = "not seen" if has_passed is None else "passed" if has_passed else "FAILED"
+    return f"- {verdict}: `{command}`" + (f" — {_clipped(summary)}" if summary else "")
 
 
 def _joined(text: str) -> str:

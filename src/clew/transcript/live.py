@@ -59,7 +59,7 @@ def originals_source(session: str) -> str:
 
 
 def masked(seen: Observation) -> Observation:
-    """The observation as it may be stored: without credentials, every text of the same length."""
+    """The observation as it may be stored: without credentials."""
     text, arguments = mask_text(seen.text), mask_text(seen.arguments)
     return seen if (text, arguments) == (seen.text, seen.arguments) else replace(seen, text=text, arguments=arguments)
 
@@ -77,7 +77,7 @@ def remember_original(result: Observation, *, asked: str, path: str = "", count:
     count  outputs of this session that are kept already.
     """
     source = originals_source(result.session)
-    text = mask_text(result.text)
+    text, asked, path = mask_text(result.text), mask_text(asked), mask_text(path)
     data = text.encode("utf-8", "replace")
     digest = digest_of(data)
     name = f"Output of {' '.join(asked.split())}"[:NAME_CHARS_MAX]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -44,13 +45,13 @@ def follow_all(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Iterato
     # Asked once: a transcript may grow while others are read, and must not change sides.
     longest = PARALLEL_BYTES_MAX // (AHEAD * max(workers, 1)) if workers > 1 and len(jobs) > 1 else -1
     is_apart = [_size(job.session.path) <= longest for job in jobs]
-    done = spread(_follow, [job for job, apart in zip(jobs, is_apart, strict=True) if apart], workers)
-    for job, apart in zip(jobs, is_apart, strict=True):
-        if apart:
-            followed = next(done)
-            yield job, followed.problem or iter(followed.deltas)
-        else:
-            yield job, _begun(job)
+    with closing(spread(_follow, [job for job, apart in zip(jobs, is_apart, strict=True) if apart], workers)) as done:
+        for job, apart in zip(jobs, is_apart, strict=True):
+            if apart:
+                followed = next(done)
+                yield job, followed.problem or iter(followed.deltas)
+            else:
+                yield job, _begun(job)
 
 
 def _follow(job: Job) -> Followed:

@@ -21,7 +21,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 from clew.errors import NotReadable
-from clew.text.secrets import mask
+from clew.text.secrets import mask_lines
 from clew.transcript.dialects import DIALECTS, LineParser
 from clew.transcript.dialects.dialect import Origin
 from clew.transcript.events import Event
@@ -60,12 +60,18 @@ class Carry(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consumed bytes and the events that they hold. `first_line` is 0-based; `lines` counts line ends and a last open line."""
+    """Consumed lines, without credentials, and the events that they hold.
+
+    raw         the lines as they may be kept.
+    first_line  0-based; `lines` counts line ends and a last open line.
+    read        the same lines as the file holds them: only their number of bytes and their hash are kept.
+    """
 
     raw: bytes
     first_line: int
     lines: int
     events: list[Event]
+    read: bytes
 
 
 class Reading:
@@ -163,13 +169,14 @@ class Reading:
     def _skipped(self, part: bytes, *, is_end: bool) -> Batch:
         carry = self._carry
         carry.offset += len(part)
-        batch = Batch(part, carry.line, int(is_end), [])
+        batch = Batch(mask_lines(part), carry.line, int(is_end), [], part)
         carry.line += is_end
         carry.is_skipping = not is_end
         return batch
 
     def _lines(self, raw: bytes) -> Batch:
-        carry, raw = self._carry, mask(raw)
+        carry, read = self._carry, raw
+        raw = mask_lines(raw)
         first = carry.line
         events: list[Event] = []
         lines = raw.split(b"\n")
@@ -182,8 +189,8 @@ class Reading:
         for line in lines:
             self._line(line, events, is_clean=is_clean)
             carry.line += 1
-        carry.offset += len(raw)
-        return Batch(raw, first, carry.line - first, events)
+        carry.offset += len(read)
+        return Batch(raw, first, carry.line - first, events, read)
 
     def _line(self, line: bytes, events: list[Event], *, is_clean: bool) -> None:
         carry = self._carry
@@ -219,7 +226,8 @@ class Reading:
 
     def _rest(self, rest: bytes) -> Batch | None:
         """The last line without its line break: consumed if it is a whole record."""
-        carry, rest = self._carry, mask(rest)
+        carry, read = self._carry, rest
+        rest = mask_lines(rest)
         if carry.is_mid_line and rest.isspace():
             return None
         text = rest.removeprefix(b"\xef\xbb\xbf") if carry.line == 0 else rest
@@ -233,9 +241,9 @@ class Reading:
                 self._line(rest, events, is_clean=True)
                 first = carry.line
                 carry.line += 1
-                carry.offset += len(rest)
+                carry.offset += len(read)
                 carry.is_mid_line = True
-                return Batch(rest, first, 1, events)
+                return Batch(rest, first, 1, events, read)
         return None
 
     def _break(self, line: int, reason: str) -> None:

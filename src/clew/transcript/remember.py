@@ -17,10 +17,11 @@ from xxhash import xxh3_64_hexdigest
 
 from clew.records import Blob, Edge, EdgeKind, Layer, Observation, ObservationKind, Record, Resolution, Supersession, Text, Trust, identify
 from clew.task.commands import Scope, scope_of
+from clew.task.cuts import cut_of
 from clew.task.dead_ends import DEAD_ENDS_MAX, Act, Attempts, core_of
 from clew.task.outcomes import has_check_failed, has_failed
 from clew.task.paths import command_of
-from clew.task.prompts import answers, binding_sentences, spoken, spoken_in_refusal
+from clew.task.prompts import answers, binding_sentences, heard_in_refusal, spoken
 from clew.task.rules import overruled
 from clew.text.postings import Document, Use
 from clew.transcript import drafts
@@ -301,7 +302,8 @@ class Remembering:
         path = self._places.absolute(sight.path, self._folder(deed, meant))
         shown = self._places.relative(path)
         output = drafts.output_of(deed)
-        lines = output.removesuffix("\n").split("\n") if output.strip() and not _TRUNCATED.search(output) else []
+        is_cut = cut_of(deed.text) is not None or _TRUNCATED.search(output) is not None
+        lines = output.removesuffix("\n").split("\n") if output.strip() and not is_cut else []
         is_placed = sight.start > 0 and bool(lines) and not _spill(deed)
         end = sight.start + len(lines) - 1 if is_placed else 0
         is_placed = is_placed and not (sight.end and end > sight.end) and len(output) <= VIEW_CHARS_MAX
@@ -411,7 +413,7 @@ class Remembering:
         path = self._path_of(deed) if deed.verb in (Verb.READ, Verb.EDIT, Verb.WRITE) else ""
         shown = self._places.relative(path) if path else ""
         self._enter(drafts.rejection(deed, drafts.naming(deed, shown), shown), deed.last)
-        if words := spoken_in_refusal(deed.text):
+        if words := heard_in_refusal(deed.last):
             self._said(words, deed.last)
 
     def _tried(self, deed: Deed) -> None:
@@ -461,6 +463,8 @@ class Remembering:
         """Enter something that can be done again, and end what it said before."""
         record_id = self._enter(draft, deed.last, spill=_spill(deed))
         subject = f"{deed.last.agent}:{draft.subject}" if deed.last.agent else draft.subject
+        if cut_of(text) is not None:  # what was cut out of two outputs need not be the same
+            text = f"{text}\n{record_id}"
         ended, fixed = self._ledger.run(record_id, subject, text, has_passed=has_passed, scopes=scopes)
         self._end([Ended(item.id, reason or item.reason) for item in ended], record_id, deed.last)
         self._fix(fixed, record_id)

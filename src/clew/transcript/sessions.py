@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -17,6 +17,7 @@ from typing import cast
 import msgspec
 
 from clew.errors import NotReadable
+from clew.text.secrets import mask
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import Origin
 from clew.transcript.dialects.values import mapping_of, text_of
@@ -122,27 +123,42 @@ def origin_of(session: Session) -> Origin:
 
 
 def spilled(session: Session, name: str) -> bytes | None:
-    """The output that a client wrote to a file because it was too long; None if it is gone or is not such a file.
+    """The output that a client wrote to a file because it was too long, without credentials; None if it is gone or is not such a file.
 
-    A transcript quotes words from anywhere, so a path in it is believed only if it lies in a folder of spilled results:
-    first the one beside the transcript, which may have been moved with it, then the one that was named.
+    A transcript quotes words from anywhere, so a path in it is believed only if it lies in a folder of spilled results of this
+    project: first the one beside the transcript, which may have been moved with it, then the one that was named.
     """
-    place = name.replace("\\", "/")
-    base = place.rpartition("/")[2]
-    if base in ("", ".", "..") or "\0" in base:
-        return None
     home = session.path.parent.parent if session.agent else session.path.parent / session.id
-    candidates = [home / _SPILLS / base]
-    if place.split("/")[-2:-1] == [_SPILLS]:
-        candidates.append(Path(name))
-    for candidate in candidates:
-        try:
-            about = candidate.lstat()
-            if stat.S_ISREG(about.st_mode) and about.st_size <= SPILL_BYTES_MAX and not candidate.parent.is_symlink():
-                return candidate.read_bytes()
-        except (OSError, ValueError):  # gone, or never there: the preview in the conversation is what is left of it
-            continue
-    return None
+    return read_spilled(home / _SPILLS / name.replace("\\", "/").rpartition("/")[2], (home,)) or read_spilled(Path(name), (home.parent,))
+
+
+def read_spilled(path: Path, folders: Sequence[Path], *, bytes_max: int = SPILL_BYTES_MAX) -> bytes | None:
+    """Return what a file of spilled results holds, without credentials; None for anything that the client cannot have put there.
+
+    folders  of the client's own: a project's, whose sessions have folders of results; or any that is for nothing else. The file lies
+             in one of them where it really is, in a folder of results, is a plain file with one name, and belongs to this user.
+    """
+    if "\0" in str(path):
+        return None
+    try:
+        place = Path(os.path.realpath(path.parent))
+        if place.name != _SPILLS or not any(place.is_relative_to(os.path.realpath(folder)) for folder in folders):
+            return None
+        # Opened without following or waiting, and judged by what was opened: a name may mean another file a moment later.
+        descriptor = os.open(place / path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):  # gone, or never there: the preview in the conversation is what is left of it
+        return None
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.getuid() or about.st_nlink != 1 or about.st_size > bytes_max:
+            return None
+        with os.fdopen(os.dup(descriptor), "rb") as stream:
+            data = stream.read(bytes_max + 1)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    return mask(data) if len(data) <= bytes_max else None
 
 
 def agent_label(path: Path) -> str:

@@ -16,9 +16,10 @@ import msgspec
 import xxhash
 
 from clew.records import Resolution
+from clew.task.cuts import cut_of, notices
 from clew.transcript.commands import command_line
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, Cache
-from clew.transcript.reduce.nouns import Gap, Given, marker
+from clew.transcript.reduce.nouns import MARKER, Gap, Given, marker
 from clew.transcript.reduce.reduce import folded
 from clew.transcript.schedule import Moment, Segment, Why, calls_left, decide, may_stand, return_chance
 
@@ -245,8 +246,10 @@ def shortened(output: Output, lowest: Resolution) -> str | None:
     why = f"; {output.ended}" if output.ended else ""
     if lowest is Resolution.NAME:
         asked = " ".join(output.asked.split())[:160]
-        return f"[output of {asked}, {len(lines)} lines, left out{why}; clew unfold {{handle}}]"
-    ranges = folded(output.text, Given(tool=output.tool, path=output.path), FOLDED_CHARS)
+        cut = ", cut by the client" if cut_of(output.text) is not None else ""
+        return f"[output of {asked}, {len(lines)} lines{cut}, left out{why}; clew unfold {{handle}}]"
+    ranges = _unmarked(folded(output.text, Given(tool=output.tool, path=output.path), FOLDED_CHARS), lines)
+    ranges = _with_notices(ranges, notices(output.text)) if ranges else ranges
     kept: list[str] = []
     last = 0
     for start, end in ranges:
@@ -257,6 +260,31 @@ def shortened(output: Output, lowest: Resolution) -> str | None:
     if last < len(lines):
         kept.append(marker(Gap(last + 1, len(lines)), 0 if kept and "{handle}" in "".join(kept) else len(lines), "{handle}"))
     return "\n".join(kept) if ranges else None
+
+
+def _with_notices(ranges: Sequence[tuple[int, int]], told: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The ranges, and the lines (0-based) on which the client says that it has cut the output: no fold hides that."""
+    shown = sorted({at for first, last in (*ranges, *((first + 1, last + 1) for first, last in told)) for at in range(first, last + 1)})
+    joined: list[tuple[int, int]] = []
+    for at in shown:
+        if joined and joined[-1][1] == at - 1:
+            joined[-1] = (joined[-1][0], at)
+        else:
+            joined.append((at, at))
+    return joined
+
+
+def _unmarked(ranges: Sequence[tuple[int, int]], lines: Sequence[str]) -> list[tuple[int, int]]:
+    """The ranges without lines that look like a marker of ours: whoever reads a fold can believe every marker in it."""
+    kept: list[tuple[int, int]] = []
+    for first, last in ranges:
+        start = first
+        for at in range(first, last + 2):
+            if at > last or MARKER.match(lines[at - 1]):
+                if at > start:
+                    kept.append((start, at - 1))
+                start = at + 1
+    return kept
 
 
 def weigh(

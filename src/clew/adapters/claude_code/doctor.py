@@ -11,19 +11,19 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import clew
-from clew.adapters.claude_code import plugin_files
+from clew.adapters.claude_code import managed, plugin_files
 from clew.adapters.claude_code.client import MODS_SINCE, TRIED, version_of
 from clew.adapters.claude_code.install import NotOurs, gateway_url, manifest, read_object
 from clew.adapters.http import start
 from clew.adapters.places import Address, Places, known_address, problems, state
 from clew.engine import Engine
 from clew.errors import ClewError
-from clew.settings import Settings
+from clew.settings import CONFIG, Settings
 from clew.store.sqlite import SqliteStore
 
 SLOW_S = 0.5
@@ -45,7 +45,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """All that the checks look at. `client` is Claude Code's folder; `program` what `claude` is, None where it is not found."""
+    """All that the checks look at.
+
+    client       Claude Code's folder; `managed` that of the administrator's settings for it.
+    program      what `claude` is, None where it is not found.
+    of_settings  what of clew's own settings could not be used, a sentence each.
+    """
 
     settings: Settings
     places: Places
@@ -53,6 +58,8 @@ class Patient:
     root: Path
     program: str | None
     base_url: str = ""
+    of_settings: tuple[str, ...] = ()
+    managed: Path = field(default_factory=managed.folder)
 
 
 def examine(patient: Patient) -> list[Finding]:
@@ -152,6 +159,17 @@ def _loaded(patient: Patient) -> list[Path]:
     entries = _mapping(told.get("plugins")).get(plugin_files.ID)
     listed = cast("list[Any]", entries) if isinstance(entries, list) else []
     return [Path(str(_mapping(entry).get("installPath"))) for entry in listed]
+
+
+def _settings(patient: Patient) -> Iterator[Finding]:
+    for said in patient.of_settings:
+        what, _, hint = said.partition("\nhint: ")
+        yield Finding("settings", what, "the default holds instead", hint or f"mend {patient.settings.home / CONFIG}")
+
+
+def _managed_settings(patient: Patient) -> Iterator[Finding]:
+    for said in managed.obstacles(patient.managed, plugin_files.folder(patient.places)):
+        yield Finding("managed settings", said, "sessions run without that part of clew", "ask whoever administers this machine")
 
 
 def _client_settings(patient: Patient) -> Iterator[Finding]:
@@ -283,6 +301,8 @@ def _mend_for(what: str) -> str:
         ("full", "make room on the disk"),
         ("No space", "make room on the disk"),
         ("newer than", "upgrade clew"),
+        ("not a setting of", "correct config.toml"),
+        ("config.toml", "correct config.toml"),
         ("was not there", "clew serve --detach, if it happens again"),
         ("killed", "nothing: it was started again, or is by the next session"),
         ("took longer", "see what else the machine does; nothing if it was once"),
@@ -348,5 +368,5 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
-    _client, _plugin, _client_settings, _private, _daemon, _journal, _store, _gateway, _statusline,
+    _client, _settings, _plugin, _managed_settings, _client_settings, _private, _daemon, _journal, _store, _gateway, _statusline,
 )  # fmt: skip

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from clew.adapters.claude_code import statusline
-from clew.adapters.claude_code.observe import call_of, edited_file, result_of, text_in, with_text
+from clew.adapters.claude_code.observe import call_of, cut_in, edited_file, result_of, text_in, with_text
 from clew.adapters.claude_code.sessions import Live, Sessions, Told, own_folder, told_of
+from clew.adapters.fencing import sent
 from clew.adapters.serving import Serving
-from clew.records import Packet
-from clew.settings import claude_code_home, workspace_of
+from clew.records import Author, Packet, Span, Spans, clew_says, outside, text_of
+from clew.settings import claude_code_home, client_folders, workspace_of
 from clew.text.secrets import mask_text
 from clew.transcript.parse import open_transcript
+from clew.transcript.sessions import read_spilled
 from clew.transcript.vocabulary import HAND_OFF_MARK
 
 Answer = dict[str, Any] | str
@@ -32,7 +34,7 @@ CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and 
 # purpose, a handle is enough; and all of it is written to the cache anew.
 HAND_OFF_TOKENS, NEW_SESSION_TOKENS = 1_200, 900
 EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
-PROMPT_DEADLINE_MS = 30.0  # of the search for a prompt: half of what a person may be kept waiting, less the way there and back
+PROMPT_DEADLINE_MS = 70.0  # of the search for a prompt: 5 ms in most repositories, 40 to 60 in one of 100,000 files, on a machine that is not idle
 PROMPT_WITHIN_MS = 100.0  # a prompt that is answered by then is answered in time: as `clew.adapters.http.app.WITHIN_S`
 LATE_MAX, LATE_REST_S = 3, 120.0  # prompts in a row that were too slow; then none is asked for so long: guesses
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
@@ -43,6 +45,7 @@ COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves mor
 PREPARED_MAX = 32  # hand-offs that are held ready, of some kilobytes each; guess
 SAID_CHARS_MAX = 1_500  # of the agent's last words; guess
 CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`
+BEHIND_BYTES_MAX = 4 << 20  # of the file behind a cut output, while the agent waits; a longer one comes with the transcript. Guess
 SHORT_CHARS = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
 _BACK = "What was left out is kept: the tool `unfold` gives the exact text behind a handle in brackets, `recall` finds more."
 
@@ -54,7 +57,7 @@ class Doors:
         self.serving = serving
         self.sessions = Sessions(serving.places.run / "sessions")
         self._attended: dict[str, tuple[str, float]] = {}
-        self._prepared: OrderedDict[tuple[str, int, int, int], str] = OrderedDict()
+        self._prepared: OrderedDict[tuple[str, int, int, int], Spans] = OrderedDict()
         self._preparing = threading.Lock()
         self._reading = threading.Lock()  # a transcript is taken over by one at a time: two would each begin where the last one ended
         self._hooks: dict[str, Callable[[dict[str, Any], Live], Answer]] = {
@@ -123,6 +126,10 @@ class Doors:
         trouble = self.serving.trouble()
         return {"sessions": [statusline.as_json(live, trouble) for live in here], "trouble": trouble}
 
+    def session_of(self, client_pid: int) -> str:
+        """Return the id of the session that a client is in now, "" where that is not known."""
+        return next((live.id for live in self.sessions.all() if client_pid and live.client_pid == client_pid and not live.ended), "")
+
     def alive_clients(self) -> list[int]:
         """Return the pids of clients whose sessions have not ended."""
         return self.sessions.alive_clients()
@@ -138,7 +145,8 @@ class Doors:
             live.seen = []
         root = workspace_of(Path(live.cwd))[1]
         self.serving.index_later(root)
-        text = {"compact": self._after_compaction, "resume": self._on_resume}.get(source, self._from_before)(live, source)
+        spans = {"compact": self._after_compaction, "resume": self._on_resume}.get(source, self._from_before)(live, source)
+        text = self._sent(live, spans)
         said: dict[str, Any] = {"hookEventName": "SessionStart"}
         if text:
             said["additionalContext"] = text
@@ -147,50 +155,55 @@ class Doors:
             said["watchPaths"] = watched
         return {"hookSpecificOutput": said} if len(said) > 1 else {}
 
-    def _after_compaction(self, live: Live, source: str) -> str:  # noqa: ARG002  every source is asked in one way
+    def _sent(self, live: Live, spans: Spans) -> str:
+        """A text as it leaves for the model of a session: what is not the user's word or ours is fenced."""
+        return sent(spans, home=self.serving.settings.home, session=live.id)
+
+    def _after_compaction(self, live: Live, source: str) -> Spans:  # noqa: ARG002  every source is asked in one way
         """What of the session should stand in the window after the client's own compaction; nothing after ours."""
         if live.compacted:
             live.compacted = 0
-            return ""
+            return ()
         return self._handed(live, live.transcript, "this session, before it was compacted", HAND_OFF_TOKENS)
 
-    def _on_resume(self, live: Live, source: str) -> str:  # noqa: ARG002  likewise
+    def _on_resume(self, live: Live, source: str) -> Spans:  # noqa: ARG002  likewise
         """Nothing, where the window has it all; else the state. And which files have changed since."""
         needs = _lacks_hand_off(Path(live.transcript))
-        text = self._handed(live, live.transcript, "this session", HAND_OFF_TOKENS) if needs else ""
+        spans = self._handed(live, live.transcript, "this session", HAND_OFF_TOKENS) if needs else ()
         changed = self._changed_since(live)
         if changed:
             names = ", ".join(changed[:8]) + (f" and {len(changed) - 8} more" if len(changed) > 8 else "")
-            note = f"clew: changed on disk since this session last ran, so what was read of it is out of date: {names}"
-            text = f"{text}\n{note}" if text else note
-        return text
+            note = clew_says("clew: changed on disk since this session last ran, so what was read of it is out of date:\n")
+            spans = (*spans, *((clew_says("\n"),) if spans else ()), note, outside(names))
+        return spans
 
-    def _from_before(self, live: Live, source: str) -> str:
+    def _from_before(self, live: Live, source: str) -> Spans:
         """The state that the session before left behind, in the same repository."""
         before = self._session_before(live, is_cleared=source == "clear")
         if before is None:
-            return ""
+            return ()
         budget = HAND_OFF_TOKENS if source == "clear" else NEW_SESSION_TOKENS
         whose = "the session that was just cleared" if source == "clear" else "the session before this one, in case it goes on"
         return self._handed(live, str(before), whose, budget)
 
-    def _handed(self, live: Live, transcript: str, whose: str, budget: int) -> str:
-        """The state of a session as one hook may say it, "" for none."""
+    def _handed(self, live: Live, transcript: str, whose: str, budget: int) -> Spans:
+        """The state of a session as one hook may say it, () for none."""
         if not transcript or not Path(transcript).is_file():
-            return ""
+            return ()
         started = time.perf_counter()
         head = f"{HAND_OFF_MARK}: {whose}. {_BACK}\n\n"
         for share in (1.0, 0.7, 0.4):  # a hook's context is limited in characters, a packet in tokens
             body = self._state_of(transcript, live.cwd, int(budget * share))
-            if not body.strip():
-                return ""
-            if len(head) + len(body) <= CONTEXT_CHARS_MAX:
-                took = (time.perf_counter() - started) * 1000
-                live.told = Told("hand-off", self._count(body), 1, {"state": self._count(body)}, round(took, 1), whose)
-                return head + body
-        return ""
+            if not body:
+                return ()
+            said = (clew_says(head), *body)
+            if len(self._sent(live, said)) <= CONTEXT_CHARS_MAX:
+                took, tokens = (time.perf_counter() - started) * 1000, self._count(text_of(body))
+                live.told = Told("hand-off", tokens, 1, {"state": tokens}, round(took, 1), whose)
+                return said
+        return ()
 
-    def _state_of(self, transcript: str, cwd: str, budget: int) -> str:
+    def _state_of(self, transcript: str, cwd: str, budget: int) -> Spans:
         """The state of a session's work within a budget, as it was prepared where nothing was said since."""
         about = Path(transcript).stat()
         key = (transcript, budget, about.st_size, about.st_mtime_ns)
@@ -258,7 +271,7 @@ class Doors:
 
     def _stored(self, payload: dict[str, Any], live: Live) -> Answer:
         if payload.get("hook_event_name") == "Stop":
-            live.said_last = mask_text(str(payload.get("last_assistant_message") or "")[:SAID_CHARS_MAX])
+            live.said_last = mask_text(str(payload.get("last_assistant_message") or ""))[:SAID_CHARS_MAX]
         self._ingest_later(live)
         return {}
 
@@ -298,12 +311,12 @@ class Doors:
             self.serving.later(f"owe:{live.id}", lambda: self._owe(live))
         owed, live.owed, live.owed_given = live.owed, "", live.owed
         packet = self._attend(live, prompt)
-        return "\n\n".join(part for part in (owed, packet.text if packet else "") if part)
+        return "\n\n".join(part for part in (owed, self._sent(live, packet.spans) if packet else "") if part)
 
     def _owe(self, live: Live) -> None:
         """Have what a new session's start would have handed over given with its next prompt. One that has a transcript was resumed."""
         if not live.owed and not (live.transcript and Path(live.transcript).is_file()):
-            live.owed = self._from_before(live, "startup")
+            live.owed = self._sent(live, self._from_before(live, "startup"))
             self.sessions.keep(live)
 
     def _attend(self, live: Live, prompt: str) -> Packet | None:
@@ -352,8 +365,11 @@ class Doors:
             return ""
         call, result = call_of(payload), result_of(payload, text, at_ns=time.time_ns(), is_error=is_error)
         here = Path(live.cwd)
+        is_cut, file = cut_in(payload, text)
+        transcript = live.transcript or str(own_folder(claude_code_home(), live.cwd) / f"{live.id}.jsonl")
+        behind = read_spilled(Path(file), client_folders(transcript), bytes_max=BEHIND_BYTES_MAX) if file else None
         task = self.sessions.watching(live, workspace_of(here)[1]).state()
-        arrived = self.serving.engine().arrive(here, call, result, task=task)
+        arrived = self.serving.engine().arrive(here, call, result, task=task, is_cut=is_cut, behind=behind)
         if not arrived.handle:
             return ""
         live.seen.append(arrived.handle)
@@ -415,15 +431,17 @@ class Doors:
         live.told = told_of("compaction", packet, (time.perf_counter() - started) * 1000, "the client's window was compacted")
         live.compacted, live.seen = live.compacted + 1, []
         said = self._said_last(payload, live, packet.text)
-        wish = str(payload.get("instructions") or "").strip()
-        asked = f"\n\nThe user asked, for what follows: {wish}" if wish else ""
-        head = f"{HAND_OFF_MARK}: the conversation so far was compacted without a model. {_BACK}\n\n"
-        return {"messages": [{"role": "user", "content": f"{head}{packet.text.rstrip()}{said}{asked}\n"}]}
+        wish = mask_text(str(payload.get("instructions") or "").strip())
+        asked = (clew_says("\nThe user asked, for what follows: "), Span(Author.USER, wish), clew_says("\n")) if wish else ()
+        head = clew_says(f"{HAND_OFF_MARK}: the conversation so far was compacted without a model. {_BACK}\n\n")
+        return {"messages": [{"role": "user", "content": self._sent(live, (head, *packet.spans, *said, *asked))}]}
 
-    def _said_last(self, payload: dict[str, Any], live: Live, shown: str) -> str:
+    def _said_last(self, payload: dict[str, Any], live: Live, shown: str) -> Spans:
         """The agent's last words, where neither the transcript nor the packet has them yet."""
-        last = str(payload.get("said_last") or live.said_last).strip()
-        return f"\n\n## What the agent said last\n{last[:SAID_CHARS_MAX]}" if last and last[:40] not in shown else ""
+        last = mask_text(str(payload.get("said_last") or live.said_last).strip())
+        if not last or last[:40] in shown:
+            return ()
+        return clew_says("\n## What the agent said last\n"), Span(Author.AGENT, last[:SAID_CHARS_MAX]), clew_says("\n")
 
     def _hello(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:  # noqa: ARG002  every door is asked in one way
         return {"is_ready": True}

@@ -1,16 +1,19 @@
-"""Install: connect Claude Code to clew, and take that back byte for byte.
+"""Install: connect Claude Code to clew, and take that back.
 
 The client's files are written in the form in which its own `plugin install` writes them (checked with 2.1.197 and 2.1.330), because
-its command also rewrites files that are no concern of ours. Before a file is first touched, its bytes are kept in
-`installed.json` in the data folder; `uninstall` puts them back. Where somebody else has changed the file meanwhile, only what is
-ours is taken out of it.
+its command also rewrites files that are no concern of ours. `installed.json` in the data folder keeps, for each file, its bytes
+before and every entry that we wrote. `uninstall` gives a file that stands as we left it its bytes back; out of one that somebody
+else has changed it takes those entries that still stand as we wrote them, and says which do not.
+
+Everything is read, understood and checked for whether it can be written before the first byte is; a write that fails takes those
+before it back.
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import json
-import os
 import re
 import shlex
 import shutil
@@ -25,13 +28,16 @@ from typing import Any, cast
 import msgspec
 
 import clew
-from clew.adapters.claude_code import plugin_files
+from clew.adapters.claude_code import managed, owned, plugin_files, writing
+from clew.adapters.claude_code.owned import Entry, Place
+from clew.adapters.claude_code.writing import Change, NotWritable
 from clew.adapters.http import certificate
-from clew.adapters.places import Address, Places, address
+from clew.adapters.places import Address, Places, address, known_address
 from clew.errors import ClewError, NotReadable, UsageError
 
 SCOPES = ("user", "project", "local")
 MANIFEST = "installed.json"
+OF_THE_CLIENT = ["scope", "projectPath"]  # by these the client tells one installation of a plugin from another
 
 
 class NotOurs(ClewError):
@@ -43,7 +49,13 @@ class NotOurs(ClewError):
 
 
 class Touched(msgspec.Struct):
-    """A file of the client before we touched it, and what we left there. `before` is base64, None where there was no file."""
+    """A file of the client: what stood there before us, what we left there, and which entries of that are ours.
+
+    before   base64, None where there was no file.
+    real     what `path` led to, where it is a link.
+    entries  ours; `containers` are the objects and lists on the way to them that we made.
+    places   what an earlier release kept instead of entries; read, not written.
+    """
 
     path: str
     before: str | None
@@ -51,33 +63,47 @@ class Touched(msgspec.Struct):
     after: str
     scope: str
     places: list[list[str]] = []
+    real: str = ""
+    entries: list[Entry] = []
+    containers: list[Place] = []
 
 
 class Manifest(msgspec.Struct):
-    """All that `init` did on this machine, newest form only. `folders` and `trees` were made by us."""
+    """All that `init` did on this machine. `folders` and `trees` were made by us; `starter` is the command that starts the daemon."""
 
     touched: list[Touched] = []
     folders: list[str] = []
     trees: list[str] = []
     projects: list[str] = []
     version: str = ""
+    starter: list[str] = []
 
 
 @dataclass(slots=True)
 class Done:
-    """What `init` or `uninstall` did: sentences, in order; and what a person should still know."""
+    """What `init` or `uninstall` did: sentences, in order; and what a person should still know.
+
+    is_undone  something that was to be taken back could not be written: `uninstall` can be called again.
+    """
 
     did: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
+    is_undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the client is set up. `client` is its folder (`~/.claude`), `root` the repository."""
+    """Where the client is set up.
+
+    client   its folder (`~/.claude`).
+    root     the repository.
+    managed  the folder of the administrator's settings.
+    """
 
     client: Path
     root: Path
     scope: str
+    managed: Path = field(default_factory=managed.folder)
 
     @property
     def settings(self) -> Path:
@@ -93,6 +119,86 @@ class Target:
         """The settings file for what names this machine: never the one that a team shares."""
         return self.root / ".claude" / "settings.local.json" if self.scope == "project" else self.settings
 
+    @property
+    def cache(self) -> Path:
+        """The client's copies of the plugin, a folder for each version."""
+        return self.client / "plugins" / "cache" / plugin_files.NAME / plugin_files.NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be set up.
+
+    base_url            whom the client asks now, by its environment; "" for its default.
+    extra_certificates  the file of those that the client trusts now, by its environment; "" for none.
+    has_mods            the client runs mods, and then loads fewer hooks.
+    """
+
+    with_statusline: bool
+    with_gateway: bool
+    base_url: str = ""
+    extra_certificates: str = ""
+    has_mods: bool = False
+
+
+@dataclass(slots=True)
+class Draft:
+    """A file of the client as it will be: its value now, with the entries that are to be ours."""
+
+    path: Path
+    now: bytes | None
+    value: dict[str, Any]
+    known: Touched | None
+    before: bytes | None
+    entries: list[Entry]
+    does: list[str] = field(default_factory=list[str])
+
+
+class Drafts:
+    """The files that one `init` changes, each read once."""
+
+    def __init__(self, known: list[Touched]) -> None:
+        self._known = {Path(each.path): each for each in known}
+        self._by_real = {each.real: each for each in known if each.real}
+        self.made: dict[Path, Draft] = {}
+        self.beside: list[Change] = []  # files of ours that go with them
+        self.has_gateway = False
+
+    def of(self, path: Path) -> Draft:
+        """The draft of a file. Raises NotOurs, NotWritable."""
+        found = writing.real(path)
+        if found not in self.made:
+            value, now = read_object(path), _bytes(found)
+            known = self._known.get(path) or self._by_real.get(str(found))
+            draft = Draft(path, now, value, known, now, [])
+            if known is not None:
+                left = _left(known, now)
+                draft.before = left.data
+                draft.entries = [*left.standing, *left.changed]
+            self.made[found] = draft
+        return self.made[found]
+
+    def put(self, path: Path, entry: Entry, does: str, *, replaces_ours: bool = False) -> None:
+        """Write an entry into the draft of a file. With `replaces_ours` what stands there is of our making. Raises NotOurs."""
+        draft = self.of(path)
+        was = next((each for each in draft.entries if each.is_about(entry)), None)
+        there, found = owned.get(draft.value, entry.place)
+        if not entry.is_element:
+            if replaces_ours:
+                entry.had, entry.before = (was.had, was.before) if was is not None else (False, None)
+            elif was is not None and there and was.is_same(found):
+                entry.had, entry.before = was.had, was.before
+            else:
+                entry.had, entry.before = there, copy.deepcopy(found)
+        elif was is None and any(entry.is_same(each) for each in cast("list[Any]", found if isinstance(found, list) else [])):
+            return  # somebody else's already
+        try:
+            owned.put(draft.value, entry)
+        except owned.Unfit as error:
+            raise NotOurs(path, str(error)) from error
+        draft.entries = [*(each for each in draft.entries if each is not was), entry]
+        draft.does.append(does)
+
 
 class Installer:
     """One call of `init` or `uninstall`. With `is_dry` nothing is written."""
@@ -104,236 +210,368 @@ class Installer:
 
     # -- init ---------------------------------------------------------------------------------------
 
+    def check(self, target: Target, wanted: Wanted) -> None:
+        """Raise what `carry_out` would raise for files that cannot be understood or written. Writes nothing."""
+        self._checked(target, wanted)
+        self.done = Done()
+
     def install(
         self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str = "", extra_certificates: str = "",
         has_mods: bool = False,
     ) -> Done:  # fmt: skip
-        """Set the client up. Every file is read and understood before the first is written.
+        """Do as `carry_out`, with what is wanted said by name."""
+        return self.carry_out(target, Wanted(with_statusline, with_gateway, base_url, extra_certificates, has_mods))
 
-        base_url  whom the client asks now, by its environment; "" for its default.
-        extra_certificates  the file of those that the client trusts now, by its environment; "" for none.
-        has_mods  the client runs mods, and then loads fewer hooks.
-        Raises NotOurs, NotReadable, UsageError.
-        """
-        if with_gateway and target.scope == "project":
-            raise UsageError("--gateway names this machine and a token, and project settings are shared\nhint: use --scope local or user")
-        edits = self._edits(
-            target, with_statusline=with_statusline, with_gateway=with_gateway, base_url=base_url, others=extra_certificates
-        )
-        files = plugin_files.rendered(self.places, has_mods=has_mods) if not self.is_dry else {}
-        cache = target.client / "plugins" / "cache" / plugin_files.NAME / plugin_files.NAME / clew.__version__
+    def carry_out(self, target: Target, wanted: Wanted) -> Done:
+        """Set the client up: all of it, or nothing. Raises NotOurs, NotReadable, NotWritable, UsageError."""
+        drafts = self._checked(target, wanted)
+        changes: list[Change] = []
+        cache = target.cache / clew.__version__
+        has_run = self.places.run.exists()
         if not self.is_dry:
-            plugin_files.write(self.places, plugin_files.folder(self.places), files)
-            self._make_folder(cache.parent.parent.parent)
-            self._note_tree(cache.parent.parent)
-            self._note_tree(target.client / "plugins" / "data" / f"{plugin_files.NAME}-{plugin_files.NAME}")  # which the client makes
-            plugin_files.write(self.places, cache, plugin_files.of_plugin(files))
+            address(self.places)  # made, if need be: what is written from here on names it
+            self.done = Done()
+            drafts = self._drafts(target, wanted)
+            files = plugin_files.rendered(self.places, has_mods=wanted.has_mods)
+            changes.extend(plugin_files.changes(plugin_files.folder(self.places), files))
+            changes.extend(plugin_files.changes(cache, plugin_files.of_plugin(files)))
+            changes.extend(Change(path, None) for path in self._outdated(target))
+            changes.extend(drafts.beside)
+        changes.extend(self._note(draft, target.scope) for draft in drafts.made.values() if draft.does)
         self.done.did.append(f"wrote the plugin: {plugin_files.folder(self.places)}, and the client's copy {cache}")
-        for path, (value, ours, what) in edits.items():
-            self._write(path, value, target.scope, ours)
-            self.done.did.append(f"{what}: {path}")
+        for path, draft in drafts.made.items():
+            if does := ", ".join(each for each in draft.does if each):
+                self.done.did.append(f"{does}: {draft.path}{f' (a link to {path})' if draft.path.is_symlink() else ''}")
+        self.done.notes.extend(managed.obstacles(target.managed, plugin_files.folder(self.places)))
+        self.done.notes.extend(_hooks_off(target))
+        if self.is_dry:
+            return self.done
         if target.scope != "user" and str(target.root) not in self.manifest.projects:
             self.manifest.projects.append(str(target.root))
-        self._keep()
+        for tree in (target.cache, target.client / "plugins" / "data" / f"{plugin_files.NAME}-{plugin_files.NAME}"):
+            if str(tree) not in self.manifest.trees:  # the second is one that the client makes
+                self.manifest.trees.append(str(tree))
+        ours = [draft.path for draft in drafts.made.values() if draft.does]
+        for folder in [each for path in (*ours, target.cache) for each in writing.missing(path)]:
+            if str(folder) not in self.manifest.folders:
+                self.manifest.folders.append(str(folder))
+        self.manifest.starter = plugin_files.starter(self.places)
+        try:
+            writing.write_all([self._kept(), *changes])  # in this order: what stood there is durable before it is replaced
+        except NotWritable:
+            if not has_run:
+                shutil.rmtree(self.places.run, ignore_errors=True)
+                with suppress(OSError):  # it holds something: then it is not ours alone
+                    self.places.home.rmdir()
+            raise
+        if drafts.has_gateway:
+            certificate.trust(self.places)
+        for version in target.cache.iterdir():
+            if version.name != clew.__version__:
+                shutil.rmtree(version, ignore_errors=True)  # folders alone: the files are gone
         return self.done
 
-    def _edits(
-        self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str, others: str
-    ) -> dict[Path, tuple[dict[str, Any], list[list[str]], str]]:
-        """The new contents of each file of the client, the places in them that are ours, and what that does."""
-        values: dict[Path, dict[str, Any]] = {}
-        ours: dict[Path, list[list[str]]] = {}
-        what: dict[Path, list[str]] = {}
+    def _outdated(self, target: Target) -> list[Path]:
+        """The files of the client's copies of other versions of the plugin: they may hold the token of an earlier daemon."""
+        versions = [each for each in target.cache.iterdir() if each.name != clew.__version__] if target.cache.is_dir() else []
+        return [path for version in versions for path in (version, *version.rglob("*")) if path.is_file() or path.is_symlink()]
 
-        def put(path: Path, place: list[str], value: object, does: str) -> None:
-            at = values.setdefault(path, read_object(path))
-            for name in place[:-1]:
-                below = at.setdefault(name, {})
-                if not isinstance(below, dict):
-                    raise NotOurs(path, f"{'.'.join(place[:-1])} is no object")
-                at = cast("dict[str, Any]", below)
-            at[place[-1]] = value
-            ours.setdefault(path, []).append(place)
-            what.setdefault(path, []).append(does)
+    def _checked(self, target: Target, wanted: Wanted) -> Drafts:
+        if wanted.with_gateway and target.scope == "project":
+            raise UsageError("--gateway names this machine and a token, and project settings are shared\nhint: use --scope local or user")
+        drafts = self._drafts(target, wanted)
+        folder, cache = plugin_files.folder(self.places), target.cache / clew.__version__
+        trees = [path for tree in (folder, cache) if tree.is_dir() for path in tree.rglob("*") if not path.is_dir()]
+        trees.extend(self._outdated(target))
+        new = [
+            self.places.home / MANIFEST,
+            self.places.run / "upstream",
+            self.places.trusted,
+            plugin_files.marker(self.places),
+            cache / "README.md",
+        ]
+        writing.check([*(draft.path for draft in drafts.made.values() if draft.does), *new, *trees])
+        return drafts
 
+    def _drafts(self, target: Target, wanted: Wanted) -> Drafts:
+        """The files of the client as they will be."""
+        drafts = Drafts(self.manifest.touched)
         plugins = target.client / "plugins"
         market = str(plugin_files.folder(self.places))
         source = {"source": "directory", "path": market}
-        put(
-            target.client / "settings.json",
-            ["extraKnownMarketplaces", plugin_files.NAME],
-            {"source": source},
-            "declared where the plugin comes from",
-        )
-        put(
-            plugins / "known_marketplaces.json", [plugin_files.NAME],
-            {"source": source, "installLocation": market, "lastUpdated": _now()}, "told the client of it",
-        )  # fmt: skip
-        known = read_object(plugins / "installed_plugins.json")
+        declared = Entry(["extraKnownMarketplaces", plugin_files.NAME], {"source": source})
+        there, found = owned.get(drafts.of(target.client / "settings.json").value, declared.place)
+        if not there or _mapping(found).get("source") != source or declared.is_same(found):  # else ours, and the user has added to it
+            drafts.put(target.client / "settings.json", declared, "declared where the plugin comes from")
+        record = {"source": source, "installLocation": market, "lastUpdated": _now()}
+        drafts.put(plugins / "known_marketplaces.json", Entry([plugin_files.NAME], record, same_by=["source"]), "told the client of it")
+        listed = plugins / "installed_plugins.json"
+        known = drafts.of(listed).value
         if known and known.get("version") != 2:
-            raise NotOurs(plugins / "installed_plugins.json", f"is of version {known.get('version')!r}, and 2 is known")
-        installed = self._installed(target, known)
+            raise NotOurs(listed, f"is of version {known.get('version')!r}, and 2 is known")
         if not known:
-            put(plugins / "installed_plugins.json", ["version"], 2, "")
-        put(plugins / "installed_plugins.json", ["plugins", plugin_files.ID], installed, f"installed the plugin in {target.scope} scope")
-        put(target.settings, ["enabledPlugins", plugin_files.ID], True, "enabled it")
-        allowed = _strings(_mapping(read_object(target.settings).get("permissions")).get("allow"))
-        if plugin_files.TOOLS_RULE not in allowed:
-            put(target.settings, ["permissions", "allow"], [*allowed, plugin_files.TOOLS_RULE], "allowed its five tools")
-        self._put_own(target, put, with_statusline=with_statusline, with_gateway=with_gateway, base_url=base_url, others=others)
-        return {path: (values[path], ours[path], ", ".join(does for does in what[path] if does)) for path in values}
+            drafts.put(listed, Entry(["version"], 2, is_frame=True), "")
+        installed = Entry(["plugins", plugin_files.ID], self._installed(target, known), is_element=True, same_by=OF_THE_CLIENT)
+        drafts.put(listed, installed, f"installed the plugin in {target.scope} scope")
+        drafts.put(target.settings, Entry(["enabledPlugins", plugin_files.ID], True), "enabled it")
+        self._put_rule(drafts, target.settings)
+        if wanted.with_statusline:
+            self._put_statusline(drafts, target)
+        if wanted.with_gateway or is_gateway(_asked_by(drafts.of(target.own).value)):
+            self._put_gateway(drafts, target, wanted)
+        return drafts
 
-    def _put_own(self, target: Target, put: Any, *, with_statusline: bool, with_gateway: bool, base_url: str, others: str) -> None:
-        own = read_object(target.own)
-        asks = str(_mapping(own.get("env")).get("ANTHROPIC_BASE_URL") or "")
-        if with_statusline:
-            command = shlex.join([*plugin_files.shim(self.places), "statusline"])
-            found = _mapping(own.get("statusLine")).get("command") or _mapping(
-                read_object(target.client / "settings.json").get("statusLine")
-            ).get("command")
-            if found in (None, command) or "clew_hook" in str(found):
-                put(target.own, ["statusLine"], {"type": "command", "command": command}, "set the status line")
-            else:
-                self.done.notes.append(f"another status line is set and was left: to have clew's, set statusLine.command to {command}")
-        if with_gateway or is_gateway(asks):
-            where = address(self.places)
-            url = gateway_url(where)
-            before = asks or base_url
-            if before and not is_gateway(before):
-                if not self.is_dry:
-                    (self.places.run / "upstream").write_text(before + "\n", "utf-8")
-                self.done.notes.append(f"the gateway asks {before}, whom the client asked before")
-            put(target.own, ["env", "ANTHROPIC_BASE_URL"], url, "sent the client's requests through the gateway")
-            trusted = str(_mapping(own.get("env")).get("NODE_EXTRA_CA_CERTS") or others)
-            if trusted not in ("", str(self.places.trusted)) and not self.is_dry:
-                self.places.others.write_bytes(Path(trusted).read_bytes())
-            put(target.own, ["env", "NODE_EXTRA_CA_CERTS"], str(self.places.trusted), "had it trust the gateway's certificate")
-            if not self.is_dry:
-                certificate.trust(self.places)
+    def _put_rule(self, drafts: Drafts, path: Path) -> None:
+        """Allow the five tools, unless the user has said otherwise."""
+        draft = drafts.of(path)
+        permissions = _mapping(draft.value.get("permissions"))
+        rule = Entry(["permissions", "allow"], plugin_files.TOOLS_RULE, is_element=True)
+        before = _entries_of(draft.known)[0] if draft.known is not None else []
+        has_taken_it_out = any(each.is_about(rule) for each in before) and not any(each.is_about(rule) for each in draft.entries)
+        for name in ("deny", "ask"):
+            if plugin_files.TOOLS_RULE in _strings(permissions.get(name)):
+                self.done.notes.append(f"{path}: permissions.{name} names clew's tools, so they were not allowed")
+                return
+        if has_taken_it_out and draft.now != _decoded(cast("Touched", draft.known).before):
+            hint = f"add {plugin_files.TOOLS_RULE!r} to permissions.allow for the tools to be used without a question"
+            self.done.notes.append(f"{path}: the permission for clew's tools was taken out since, and was not granted again; {hint}")
+            return
+        drafts.put(path, rule, "allowed its five tools")
 
-    def _installed(self, target: Target, known: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The client's list of where the plugin is installed, with this scope."""
+    def _put_statusline(self, drafts: Drafts, target: Target) -> None:
+        command = shlex.join([*plugin_files.shim(self.places), "statusline"])
+        draft = drafts.of(target.own)
+        own = draft.value.get("statusLine")
+        line = Entry(["statusLine"], {"type": "command", "command": command})
+        found = _mapping(own).get("command") or _mapping(read_object(target.client / "settings.json").get("statusLine")).get("command")
+        if found == command and own is not None and not line.is_same(own):
+            return  # ours, and the user has added to it: it stays, and so does what is known of it
+        if "clew_hook" in str(_mapping(own).get("command")):  # of an earlier call: what else the user has set of it stays
+            line.value = {**_mapping(own), **line.value}
+            drafts.put(target.own, line, "set the status line", replaces_ours=True)
+        elif found is None or "clew_hook" in str(found):
+            drafts.put(target.own, line, "set the status line")
+        else:
+            self.done.notes.append(f"another status line is set and was left: to have clew's, set statusLine.command to {command}")
+
+    def _put_gateway(self, drafts: Drafts, target: Target, wanted: Wanted) -> None:
+        """Send the client's requests through the gateway, and have it trust the gateway's certificate beside those that it trusts now."""
+        found = known_address(self.places)
+        where = found if found is not None and found.gateway else Address(0, "", "KEY")  # made before anything is written
+        drafts.has_gateway = True
+        env = _mapping(drafts.of(target.own).value.get("env"))
+        asks = _asked_by(drafts.of(target.own).value)
+        before = asks or wanted.base_url
+        if before and not is_gateway(before):
+            drafts.beside.append(Change(self.places.run / "upstream", (before + "\n").encode()))
+            self.done.notes.append(f"the gateway asks {before}, whom the client asked before")
+        url = Entry(["env", "ANTHROPIC_BASE_URL"], gateway_url(where))
+        drafts.put(target.own, url, "sent the client's requests through the gateway", replaces_ours=is_gateway(asks))
+        trusted = str(env.get("NODE_EXTRA_CA_CERTS") or wanted.extra_certificates)
+        if trusted not in ("", str(self.places.trusted)):
+            try:
+                drafts.beside.append(Change(self.places.others, Path(trusted).read_bytes()))
+            except OSError as error:
+                raise NotReadable(
+                    trusted, error.strerror or str(error), "NODE_EXTRA_CA_CERTS names it; correct it, or take it out"
+                ) from error
+        trusts = Entry(["env", "NODE_EXTRA_CA_CERTS"], str(self.places.trusted))
+        drafts.put(target.own, trusts, "had it trust the gateway's certificate", replaces_ours=trusted == str(self.places.trusted))
+
+    def _installed(self, target: Target, known: Mapping[str, Any]) -> dict[str, Any]:
+        """The record of this installation in the client's list."""
         entry: dict[str, Any] = {
             "scope": target.scope,
-            "installPath": str(target.client / "plugins" / "cache" / plugin_files.NAME / plugin_files.NAME / clew.__version__),
+            "installPath": str(target.cache / clew.__version__),
             "version": clew.__version__,
             "installedAt": _now(),
             "lastUpdated": _now(),
         }
         if target.scope != "user":
             entry["projectPath"] = str(target.root)
-        same = (entry["scope"], entry.get("projectPath"))
-        before = _mapping(known.get("plugins")).get(plugin_files.ID)
-        others = [_mapping(each) for each in cast("list[object]", before)] if isinstance(before, list) else []
-        kept = [dict(each) for each in others if (each.get("scope"), each.get("projectPath")) != same]
-        return [*kept, entry]
+        listed = _mapping(known.get("plugins")).get(plugin_files.ID)
+        for each in cast("list[object]", listed) if isinstance(listed, list) else []:
+            earlier = _mapping(each)
+            if all(earlier.get(name) == entry.get(name) for name in OF_THE_CLIENT) and "installedAt" in earlier:
+                entry["installedAt"] = earlier["installedAt"]
+        return entry
 
-    def _write(self, path: Path, value: dict[str, Any], scope: str, ours: list[list[str]]) -> None:
-        """Write a file of the client, having kept what stood there. Links are followed, modes stay."""
-        if self.is_dry:
-            return
-        real = path.resolve()
-        before = real.read_bytes() if real.is_file() else None
-        data = _dumped(value, before)
-        known = next((each for each in self.manifest.touched if each.path == str(path)), None)
-        if known is None:
-            mode = stat.S_IMODE(real.stat().st_mode) if before is not None else 0o600
-            kept = None if before is None else base64.b64encode(before).decode()
-            known = Touched(str(path), kept, mode, "", scope)
-            self.manifest.touched.append(known)
-        known.after = base64.b64encode(data).decode()
-        known.places.extend(place for place in ours if place not in known.places)
-        self._keep()  # what stood there is durable before it is replaced
-        self._make_folder(real.parent)
-        beside = real.with_name(f"{real.name}.clew")
-        beside.write_bytes(data)
-        beside.chmod(known.mode)
-        beside.replace(real)
+    def _note(self, draft: Draft, scope: str) -> Change:
+        """Keep what stood in the file and what is ours now; returns the change that writes it."""
+        same = draft.now is not None and json.dumps(draft.value) == json.dumps(_parsed(draft.now))
+        data = draft.now if same and draft.now is not None else _dumped(draft.value, draft.now)
+        found = writing.real(draft.path)
+        mode = stat.S_IMODE(found.stat().st_mode) if draft.now is not None else 0o600
+        noted = Touched(
+            str(draft.path),
+            None if draft.before is None else base64.b64encode(draft.before).decode(),
+            mode,
+            base64.b64encode(data).decode(),
+            draft.known.scope if draft.known is not None else scope,
+            real=str(found),
+            entries=draft.entries,
+            containers=owned.made(_parsed(draft.before), draft.value, draft.entries),
+        )
+        others = [each for each in self.manifest.touched if each is not draft.known]
+        self.manifest.touched = [*others, noted]
+        return Change(draft.path, data)
 
-    def _make_folder(self, folder: Path) -> None:
-        missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        for each in reversed(missing):
-            each.mkdir(mode=0o700)
-            self.manifest.folders.append(str(each))
-
-    def _note_tree(self, tree: Path) -> None:
-        if str(tree) not in self.manifest.trees:
-            self.manifest.trees.append(str(tree))
-
-    def _keep(self) -> None:
-        if self.is_dry:
-            return
+    def _kept(self) -> Change:
+        """The change that writes the manifest."""
         self.manifest.version = clew.__version__
-        path = self.places.home / MANIFEST
-        beside = path.with_suffix(".new")
-        try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(msgspec.json.format(msgspec.json.encode(self.manifest), indent=1))
-                stream.flush()
-                os.fsync(stream.fileno())
-            beside.replace(path)
-        except OSError as error:
-            raise NotReadable(str(path), error.strerror or str(error), "without it nothing could be taken back") from error
+        return Change(self.places.home / MANIFEST, msgspec.json.format(msgspec.json.encode(self.manifest), indent=1), 0o600)
 
     # -- uninstall ----------------------------------------------------------------------------------
 
+    def retire(self) -> None:
+        """Take away the file without which nothing starts the daemon any more: first of all, so that no session starts it meanwhile."""
+        if not self.is_dry:
+            with suppress(OSError):  # `uninstall` takes its folder away, and says so where that fails
+                plugin_files.marker(self.places).unlink(missing_ok=True)
+
     def uninstall(self) -> Done:
         """Take everything back that `init` did, in all scopes. What cannot be taken back is said, and the rest goes on."""
-        for touched in reversed(self.manifest.touched):
-            self._restore(touched)
+        self.retire()
+        undone = [touched for touched in reversed(self.manifest.touched) if not self._restore(touched)]
         for tree in self.manifest.trees:
             if Path(tree).is_dir():
-                if not self.is_dry:
-                    shutil.rmtree(tree)
-                self.done.did.append(f"took away {tree}")
+                self._take_away(Path(tree))
+        if plugin_files.folder(self.places).is_dir():
+            self._take_away(plugin_files.folder(self.places))
         if not self.is_dry:
             for made in sorted(set(self.manifest.folders), key=len, reverse=True):
                 with suppress(OSError):  # somebody else has put something there: it stays
                     Path(made).rmdir()
-            shutil.rmtree(plugin_files.folder(self.places), ignore_errors=True)
-            (self.places.run / "upstream").unlink(missing_ok=True)
-            (self.places.home / MANIFEST).unlink(missing_ok=True)
-        self.done.did.append(f"took away {plugin_files.folder(self.places)}")
+            self._forget(list(reversed(undone)))
         return self.done
 
-    def _restore(self, touched: Touched) -> None:
-        path = Path(touched.path)
-        real = path.resolve()
-        before = None if touched.before is None else base64.b64decode(touched.before)
-        now = real.read_bytes() if real.is_file() else None
-        if now == before:
-            return
-        if now is None:
-            self.done.notes.append(f"{path} is gone; it was left so")
-            return
-        if now != base64.b64decode(touched.after):
-            try:
-                left = _without(json.loads(now), _parsed(before), touched.places)
-            except ValueError:
-                self.done.notes.append(
-                    f"{path} is no JSON any more; take {', '.join('.'.join(place) for place in touched.places)} out of it by hand"
-                )
-                return
-            if left != _parsed(before) and not (before is None and _is_bare(left)):
-                self._put_back(real, _dumped(left, now), touched.mode)
-                self.done.did.append(f"took what is ours out of {path}, which was changed since")
-                return
-        if before is None:
-            if not self.is_dry:
-                real.unlink()
-            self.done.did.append(f"took away {path}")
-        else:
-            self._put_back(real, before, touched.mode)
-            self.done.did.append(f"restored {path}")
+    def _forget(self, undone: list[Touched]) -> None:
+        """Take away what was kept for taking back, but for the files where that is still to be done."""
+        path = self.places.home / MANIFEST
+        try:
+            (self.places.run / "upstream").unlink(missing_ok=True)
+            if undone:
+                self.done.is_undone = True
+                self.manifest = Manifest(touched=undone, folders=self.manifest.folders, version=self.manifest.version)
+                writing.write_all([self._kept()])
+                self.done.notes.append("call `clew uninstall` again once that can be written")
+            else:
+                path.unlink(missing_ok=True)
+        except (OSError, NotWritable) as error:
+            self.done.notes.append(f"{path} could not be taken away ({error})")
 
-    def _put_back(self, real: Path, data: bytes, mode: int) -> None:
-        if self.is_dry:
-            return
-        beside = real.with_name(f"{real.name}.clew")
-        beside.write_bytes(data)
-        beside.chmod(mode)
-        beside.replace(real)
+    def _take_away(self, tree: Path) -> None:
+        if not self.is_dry:
+            shutil.rmtree(tree, ignore_errors=True)
+            if tree.exists():
+                self.done.notes.append(f"{tree} could not be taken away: rm -r {shlex.quote(str(tree))}")
+                return
+        self.done.did.append(f"took away {tree}")
+
+    def _restore(self, touched: Touched) -> bool:
+        """Take what is ours out of a file. Returns whether nothing is left to be done there."""
+        path = Path(touched.path)
+        done = self._restore_at(path, touched, path)
+        moved = Path(touched.real) if touched.real else path
+        with suppress(NotWritable):
+            if moved != path and moved.is_file() and moved != writing.real(path):  # the link led elsewhere when we wrote through it
+                done &= self._restore_at(moved, touched, path)
+        return done
+
+    def _restore_at(self, path: Path, touched: Touched, named: Path) -> bool:
+        try:
+            now = _bytes(writing.real(path))
+            left = _left(touched, now)
+        except (OSError, NotOurs, NotWritable) as error:
+            what = str(error).partition(", so nothing")[0]
+            self.done.notes.append(f"{what}; {_by_hand(touched.entries or _entries_of(touched)[0])} of {path} by hand")
+            return True
+        if now is None:
+            if touched.before is not None or path != named:
+                self.done.notes.append(f"{path} is gone; it was left so")
+            return True
+        for entry in left.changed:
+            self.done.notes.append(f"{path}: {entry.name} was changed since, and was left; {entry.by_hand} by hand, if it is not wanted")
+        if left.data == now:
+            return True
+        try:
+            writing.check([path])
+            if not self.is_dry:
+                writing.write_all([Change(path, left.data)])
+        except NotWritable as error:
+            self.done.notes.append(f"{path} cannot be written ({error.reason}), and was left; {_by_hand(left.standing)} by hand")
+            return False
+        if left.data is None:
+            self.done.did.append(f"took away {path}")
+        elif left.is_whole:
+            self.done.did.append(f"restored {path}")
+        else:
+            self.done.did.append(f"took what is ours out of {path}, which was changed since")
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What a file holds when ours is taken out of it; `is_whole` where these are the bytes from before."""
+
+    data: bytes | None
+    standing: list[Entry]
+    changed: list[Entry]
+    is_whole: bool
+
+
+def _left(touched: Touched, now: bytes | None) -> Remains:
+    """Take what is ours out of the bytes of a file. Raises NotOurs where they are no JSON object."""
+    entries, containers, before = _entries_of(touched)
+    if now is None or now == before:
+        return Remains(now, [], [], is_whole=True)
+    if now == _decoded(touched.after) and before == _decoded(touched.before):
+        value = _parsed(now)
+        left = owned.take_out(value, entries, containers)
+        return Remains(before, left.standing, left.changed, is_whole=True)
+    try:
+        value = _parsed(now)
+    except ValueError as error:
+        raise NotOurs(Path(touched.path), f"is no JSON any more ({error})") from error
+    left = owned.take_out(value, entries, containers)
+    if before is None and not left.value:
+        return Remains(None, left.standing, left.changed, is_whole=True)
+    if before is not None and left.value == _parsed(before):
+        return Remains(before, left.standing, left.changed, is_whole=True)
+    return Remains(_dumped(left.value, now) if left.standing else now, left.standing, left.changed, is_whole=False)
+
+
+def _entries_of(touched: Touched) -> tuple[list[Entry], list[Place], bytes | None]:
+    """The entries and containers of a file that are ours, and its bytes before.
+
+    An earlier release kept no entries. What it kept as "before" it did not renew when it wrote a file a second time, so where entries
+    of somebody else's stand in what it wrote, that, less what is ours, is what stood before.
+    """
+    before = _decoded(touched.before)
+    if touched.entries or not touched.places:
+        return touched.entries, touched.containers, before
+    was, after = _parsed(before), _parsed(_decoded(touched.after))
+    entries = owned.derived(was, after, touched.places, (plugin_files.TOOLS_RULE,), OF_THE_CLIENT)
+    containers = owned.made(was, after, entries)
+    left = owned.take_out(after, entries, containers)
+    if left.value != was:
+        before = _dumped(left.value, _decoded(touched.after))
+    return entries, containers, before
+
+
+def _by_hand(entries: list[Entry]) -> str:
+    return ", ".join(entry.by_hand for entry in entries) or "take what is clew's out"
+
+
+def _hooks_off(target: Target) -> list[str]:
+    """What the user's own settings say against hooks, a sentence each."""
+    files = (target.client / "settings.json", target.root / ".claude" / "settings.json", target.root / ".claude" / "settings.local.json")
+    said: list[str] = []
+    for file in dict.fromkeys(files):
+        with suppress(NotOurs):  # one that is not ours to write: `clew doctor` tells of it
+            if read_object(file).get("disableAllHooks") is True:
+                said.append(f"{file} sets disableAllHooks: no hook of clew will run")
+    return said
 
 
 def gateway_url(where: Address) -> str:
@@ -344,6 +582,11 @@ def gateway_url(where: Address) -> str:
 def is_gateway(url: str) -> bool:
     """Whether a base URL is that of a gateway of clew's, of this release or of one before."""
     return re.fullmatch(r"https?://127\.0\.0\.1:\d+/gateway/[0-9a-f]{64}", url) is not None
+
+
+def _asked_by(value: Mapping[str, Any]) -> str:
+    """Whom the client asks by these settings, "" where they do not say."""
+    return str(_mapping(value.get("env")).get("ANTHROPIC_BASE_URL") or "")
 
 
 def manifest(places: Places) -> Manifest:
@@ -376,33 +619,6 @@ def read_object(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", told)
 
 
-def _without(value: dict[str, Any], before: dict[str, Any], ours: list[list[str]]) -> dict[str, Any]:
-    """The value with what stood at our places before, and nothing where nothing did; objects that this empties go, if we made them."""
-    for place in ours:
-        at, was = value, before
-        chain: list[tuple[dict[str, Any], str, dict[str, Any]]] = []
-        for name in place[:-1]:
-            chain.append((at, name, was))
-            at, was = _mutable(at.get(name)), _mutable(was.get(name))
-        if place[-1] in was:
-            at[place[-1]] = was[place[-1]]
-        else:
-            at.pop(place[-1], None)
-        for above, name, had in reversed(chain):
-            if not above.get(name) and name not in had:
-                above.pop(name, None)
-    return value
-
-
-def _mutable(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _is_bare(value: dict[str, Any]) -> bool:
-    """Whether nothing but the client's own frame is left."""
-    return not any(each for name, each in value.items() if name != "version")
-
-
 def _parsed(data: bytes | None) -> dict[str, Any]:
     if data is None or not data.strip():
         return {}
@@ -416,8 +632,20 @@ def _dumped(value: dict[str, Any], before: bytes | None) -> bytes:
     for line in (before or b"").splitlines()[1:2]:
         lead = line[: len(line) - len(line.lstrip())]
         indent = "\t" if lead.startswith(b"\t") else len(lead) or 2
-    text = json.dumps(value, indent=indent, ensure_ascii=False) + "\n"
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False) + "\n"
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can hold as an escape alone
+        text = json.dumps(value, indent=indent) + "\n"
     return text.replace("\n", "\r\n").encode() if before and b"\r\n" in before else text.encode()
+
+
+def _decoded(kept: str | None) -> bytes | None:
+    return None if kept is None else base64.b64decode(kept)
+
+
+def _bytes(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, cast
 import msgspec
 
 from clew.records import Observation, ObservationKind
+from clew.task.cuts import cut_of
 
 OWN_TOOLS = ("mcp__plugin_clew_clew__", "mcp__clew__")  # what our own tools answer is what was asked for, and stays whole
 
@@ -52,6 +53,19 @@ def _exit_code(payload: dict[str, Any]) -> int | None:
         return None
     told = cast("dict[str, object]", answer)
     return None if told.get("interrupted") or told.get("returnCodeInterpretation") or told.get("backgroundTaskId") else 0
+
+
+def cut_in(payload: dict[str, Any], text: str) -> tuple[bool, str]:
+    """Whether the client had cut a tool's answer before it handed it over, and the file in which it keeps the whole, "" for none.
+
+    text  the part of the answer that the agent would read.
+    """
+    answer = payload.get("tool_response")
+    kept = cast("dict[str, object]", answer).get("persistedOutputPath") if isinstance(answer, dict) else None
+    if isinstance(kept, str) and kept:
+        return True, kept
+    cut = cut_of(text)
+    return cut is not None, cut.path if cut is not None else ""
 
 
 def text_in(payload: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import clew
+from clew.adapters.claude_code.writing import Change
 from clew.adapters.http.start import command
 from clew.adapters.mcp.tools import INSTRUCTIONS, listed
 from clew.adapters.places import Places, address
@@ -25,6 +26,16 @@ TOOLS_RULE = "mcp__plugin_clew_clew"  # the permission rule for all tools of the
 def folder(places: Places) -> Path:
     """The marketplace that is rendered; the plugin is the folder `clew` in it."""
     return places.home / "plugin"
+
+
+def marker(places: Places) -> Path:
+    """The file that says that clew is installed: whoever would start the daemon looks for it first."""
+    return folder(places) / NAME / ".claude-plugin" / "plugin.json"
+
+
+def starter(places: Places) -> list[str]:
+    """The command by which the plugin starts the daemon. Makes the address. Raises NotReadable."""
+    return command(places, is_detached=True, needs=marker(places))
 
 
 def shim(places: Places, module: str = "clew_hook") -> list[str]:
@@ -45,7 +56,7 @@ def rendered(places: Places, *, has_mods: bool = False) -> dict[str, bytes]:
               left out, since each costs the start of a process. Where that is not known they are there, and say nothing beside a mod.
     """
     address(places)
-    start = command(places, is_detached=True)
+    start = starter(places)
     words = {"@VERSION@": clew.__version__, "@PYTHON@": sys.executable}
     words |= {f"@RUN_{name.upper()}@": shim(places, f"clew_{name}")[4] for name in ("hook", "mcp")}
     files: dict[str, bytes] = {}
@@ -82,20 +93,11 @@ def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def write(places: Places, root: Path, files: dict[str, bytes]) -> None:
-    """Make `root` hold exactly these files, readable by their owner alone. Raises OSError."""
-    for old in sorted(root.rglob("*"), reverse=True) if root.is_dir() else ():
-        if old.is_file() and old.relative_to(root).as_posix() not in files:
-            old.unlink()
-        elif old.is_dir() and not any(old.iterdir()):
-            old.rmdir()
-    for name, data in files.items():
-        path = root / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.is_file() or path.read_bytes() != data:
-            path.write_bytes(data)
-        path.chmod(0o600)
-    places.make()
+def changes(root: Path, files: dict[str, bytes]) -> list[Change]:
+    """Return the changes that make `root` hold exactly these files, readable by their owner alone."""
+    old = [path for path in sorted(root.rglob("*")) if path.is_file() or path.is_symlink()] if root.is_dir() else []
+    gone = [Change(path, None) for path in old if path.relative_to(root).as_posix() not in files]
+    return [*gone, *(Change(root / name, data, 0o600) for name, data in files.items())]
 
 
 def of_plugin(files: dict[str, bytes]) -> dict[str, bytes]:

@@ -61,6 +61,10 @@ class Doors(Protocol):
         """Be told that an answer has reached nobody."""
         ...
 
+    def session_of(self, client_pid: int) -> str:
+        """Return the id of the session that a client is in now, "" where that is not known."""
+        ...
+
     def alive_clients(self) -> list[int]:
         """Return the pids of the clients whose sessions are known and that still run."""
         ...

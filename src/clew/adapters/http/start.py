@@ -36,24 +36,28 @@ class NotServed(ClewError):
         super().__init__(f"the daemon of {places.home} {reason}\nhint: `clew doctor` says why; its log is {places.log}")
 
 
-def command(places: Places, *, is_detached: bool) -> list[str]:
+def command(places: Places, *, is_detached: bool, needs: Path | None = None) -> list[str]:
     """Return the command line of the supervisor: this interpreter, without site packages. Makes the run folder and the address.
 
-    is_detached  what it says goes to the log. Raises NotReadable.
+    is_detached  what it says goes to the log.
+    needs        a file without which it ends at once: the installation whose shims start it. None where a person does.
+    Raises NotReadable.
     """
     places.make()
     spec = {
         "home": str(places.home), "socket": str(places.socket), "lock": str(places.lock), "state": str(places.state),
         "problems": str(places.problems), "log": str(places.log), "port": address(places).port, "is_detached": is_detached,
         "python": sys.executable, "path": str(Path(clew.__file__).parent.parent), "version": clew.__version__,
+        "needs": "" if needs is None else str(needs),
     }  # fmt: skip
     return [sys.executable, "-I", "-S", str(SUPERVISE), json.dumps(spec)]
 
 
-def detach(places: Places, *, within_s: float = START_WITHIN_S) -> dict[str, Any]:
+def detach(places: Places, *, within_s: float = START_WITHIN_S, needs: Path | None = None) -> dict[str, Any]:
     """Have a daemon run in the background, and return what it says of itself. Raises NotServed, NotReadable.
 
-    One that runs already is left alone, one of another release is replaced.
+    needs  as `command` has it.
+    One of this release that runs already is left alone, one of another release is replaced.
     """
     try:
         answers = ask(places, "GET", "/health", within_s=2.0)
@@ -63,7 +67,7 @@ def detach(places: Places, *, within_s: float = START_WITHIN_S) -> dict[str, Any
     except NotServed:
         pass  # so it is started now
     started = subprocess.Popen(
-        command(places, is_detached=True),
+        command(places, is_detached=True, needs=needs),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -23,14 +23,12 @@ import time
 from contextlib import suppress
 from typing import Any
 
-RESTING, TAKEN, GIVEN_UP = (
-    3,
-    4,
-    5,
-)  # exit codes: of a worker that may be woken; of ours: another one serves, and a worker dies at each start
+# Exit codes: of a worker that may be woken; of ours: another one serves, a worker dies at each start, there is no installation.
+RESTING, TAKEN, GIVEN_UP, REMOVED = 3, 4, 5, 6
 CRASHES_MAX, CRASHES_WITHIN_S = 5, 60.0  # guess: a worker that dies so often will not get better
 REST_MAX_S = 24 * 3600.0  # a client that sleeps for so long is taken for gone; guess
 STOP_WITHIN_S = 10.0
+ASKED_WITHIN_S = 5.0  # the daemon of another release, for its version: guess
 
 
 class Supervisor:
@@ -44,7 +42,11 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve until stopped or idle. Returns the exit code."""
+        if not self._is_installed():
+            return REMOVED
         lock = self._locked()
+        if lock is None:
+            lock = self._locked_after_another_release()
         if lock is None:
             return TAKEN
         if self.spec["is_detached"]:
@@ -73,6 +75,8 @@ class Supervisor:
 
     def _serve(self, listening: list[socket.socket], lock: int, wake_in: int) -> int:
         while not self.is_stopping:
+            if not self._is_installed():
+                return REMOVED
             self._start_worker(listening, lock)
             code = self._worker_ended(wake_in)
             if self.is_stopping or code == 0:
@@ -157,6 +161,49 @@ class Supervisor:
             os.close(descriptor)
             return None
         return descriptor
+
+    def _is_installed(self) -> bool:
+        """Whether the installation still stands for which this daemon was to be started.
+
+        The plugin of an earlier release names no file: there it is the plugin itself.
+        """
+        needs = self.spec.get("needs", f"{self.spec['home']}/plugin/clew/.claude-plugin/plugin.json")
+        return not needs or os.path.exists(needs)  # noqa: PTH110 - pathlib costs a third of this process's start
+
+    def _locked_after_another_release(self) -> int | None:
+        """Ask the daemon of another release to stop, and return the lock it leaves.
+
+        None where the one that serves is of our release, does not answer, or does not stop in time.
+        """
+        try:
+            if json.loads(self._asked("GET", "/health")).get("version") == self._version():
+                return None
+            self._asked("POST", "/stop")
+        except (OSError, ValueError, AttributeError):  # it starts, or hangs: whoever called tells of that
+            return None
+        until = time.monotonic() + STOP_WITHIN_S
+        while (lock := self._locked()) is None and time.monotonic() < until:
+            time.sleep(0.02)  # a lock is polled: waiting for it could not be given up
+        return lock
+
+    def _version(self) -> str:
+        """The release whose worker we would start: what stands on the disk, which may have been upgraded since our command was written."""
+        with suppress(OSError), open(f"{self.spec['path']}/clew/__init__.py") as stream:  # noqa: PTH123 - as above
+            for line in stream:
+                if line.startswith("__version__"):
+                    return line.partition("=")[2].strip().strip("\"'")
+        return str(self.spec["version"])
+
+    def _asked(self, method: str, path: str) -> bytes:
+        """The body of what the daemon on our socket answers. Raises OSError."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as over:
+            over.settimeout(ASKED_WITHIN_S)
+            over.connect(self.spec["socket"])
+            over.sendall(f"{method} {path} HTTP/1.0\r\ncontent-length: 0\r\n\r\n".encode())
+            parts: list[bytes] = []
+            while part := over.recv(65536):
+                parts.append(part)
+        return b"".join(parts).partition(b"\r\n\r\n")[2]
 
     def _note_sudden_death(self) -> None:
         """What an earlier daemon left behind says that it was killed: one that stops takes it away."""

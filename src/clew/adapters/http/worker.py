@@ -11,6 +11,7 @@ import gc
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,15 +25,17 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+import clew
 from clew.adapters import places
 from clew.adapters.claude_code.doors import Doors
+from clew.adapters.claude_code.install import manifest
 from clew.adapters.http import certificate
 from clew.adapters.http.app import App
 from clew.adapters.http.guard import Guard, OwnersOnly
 from clew.adapters.http.supervise import RESTING
 from clew.adapters.serving import Serving
 from clew.errors import ClewError
-from clew.settings import load
+from clew.settings import choose
 
 # A request of a long conversation makes thousands of objects at once: by the usual thresholds each would have the heap looked through.
 GC_THRESHOLDS = (50_000, 20, 20)
@@ -69,8 +72,11 @@ class Lazily:
 def main(told: dict[str, object]) -> int:
     """Serve until stopped or idle. Returns the exit code."""
     home = Path(str(told["home"]))
-    settings = replace(load(), home=home)
+    chosen = choose({**os.environ, "CLEW_HOME": str(home)})
+    settings = replace(chosen.settings, home=home)
     serving = Serving(settings)
+    for problem in (*chosen.warnings, *map(str, chosen.errors)):  # the session goes on, with the default
+        serving.problem("settings", problem)
     doors = Doors(serving)
     where = places.renewed_address(serving.places)
     mounts: dict[str, ASGIApp] = {
@@ -85,6 +91,7 @@ def main(told: dict[str, object]) -> int:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     serving.later("open", partial(_open, serving))
+    serving.later("hand over", partial(_hand_over, serving))
     serving.later("load", _load)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(private, loopback, app, doors, sockets, settings.serve_idle_s))
@@ -151,6 +158,20 @@ def _open(serving: Serving) -> None:
         serving.engine()
     except ClewError as error:
         serving.problem("store", error)
+
+
+def _hand_over(serving: Serving) -> None:
+    """Have the clew that is installed take our place, where that is another one than we are.
+
+    A session that began before an upgrade, or before clew was installed anew from another folder, starts the daemon of its own time.
+    What is started asks which release answers here, and has it stop.
+    """
+    starter = manifest(serving.places).starter
+    source = Path(clew.__file__).parent.parent
+    if starter and json.loads(starter[-1]).get("path") != str(source):
+        serving.problem("daemon", f"clew {clew.__version__} of {source} is not the one that is installed, and hands over to that")
+        nothing = subprocess.DEVNULL
+        subprocess.Popen(starter, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=serving.places.home)
 
 
 def _load() -> None:

@@ -20,6 +20,7 @@ from mcp.types import CallToolRequestParams, CallToolResult, ListToolsResult, Pa
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clew import __version__
+from clew.adapters.fencing import sent
 from clew.adapters.http.app import Doors
 from clew.adapters.mcp.tools import BY_NAME, INSTRUCTIONS, listed, refusal
 from clew.adapters.serving import Serving
@@ -62,8 +63,10 @@ class _Application:
 
     async def _call(self, context: Any, params: CallToolRequestParams) -> CallToolResult:
         headers: Mapping[str, str] = context.request.headers if context.request is not None else {}
+        pid = headers.get("x-clew-client-pid", "")
+        client = int(pid) if pid.isdecimal() else 0
         try:
-            text = await asyncio.to_thread(self._answer, params.name, params.arguments or {}, headers.get("x-clew-cwd", ""))
+            text = await asyncio.to_thread(self._answer, params.name, params.arguments or {}, headers.get("x-clew-cwd", ""), client)
         except ClewError as error:
             return CallToolResult(content=[TextContent(type="text", text=refusal(error))], is_error=True)
         except Exception as error:  # noqa: BLE001 - the agent sees that it failed, the journal why
@@ -72,7 +75,7 @@ class _Application:
             return CallToolResult(content=[TextContent(type="text", text=said)], is_error=True)
         return CallToolResult(content=[TextContent(type="text", text=text)])
 
-    def _answer(self, name: str, given: dict[str, Any], cwd: str) -> str:
+    def _answer(self, name: str, given: dict[str, Any], cwd: str, client_pid: int) -> str:
         tool = BY_NAME.get(name)
         if tool is None:
             raise UsageError(f"there is no tool {name}\nhint: one of {', '.join(BY_NAME)}")
@@ -85,4 +88,6 @@ class _Application:
         key, root = workspace_of(here)
         if engine.store.source(key, "tree") is None and not engine.store.sources(key, "file:"):
             self.serving.index_later(root)
-        return tool.answer(engine, here, self.serving.settings.tokenizer, given)
+        spans = tool.answer(engine, here, self.serving.settings.tokenizer, given)
+        # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.
+        return sent(spans, home=self.serving.settings.home, session=self.doors.session_of(client_pid) or key)

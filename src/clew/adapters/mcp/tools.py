@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
-from clew.records import Trust, handle_of
-from clew.retrieval.options import Originals
+from clew.records import Author, Span, Spans, Trust, author_of, clew_says, handle_of, joined, outside
+from clew.retrieval.options import Originals, words_of
 from clew.settings import workspace_of
 
 CHARS_MAX = 28_000  # of one answer: the client takes 30,000 and puts a longer one into a file
@@ -35,7 +35,7 @@ class Tool:
     properties: Mapping[str, Any]
     required: tuple[str, ...]
     reads: bool
-    answer: Callable[[Engine, Path, str, Mapping[str, Any]], str]
+    answer: Callable[[Engine, Path, str, Mapping[str, Any]], Spans]
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -43,50 +43,53 @@ class Tool:
         return {"type": "object", "properties": self.properties, "required": list(self.required)}
 
 
-def recall(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> str:
+def recall(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:
     """What was said and done in earlier sessions and remembered, and where the code is, within a budget."""
     question = _text(given, "question")
     budget = min(max(int(given.get("budget_tokens") or RECALL_TOKENS), 200), RECALL_TOKENS_MAX)
     where = str(given.get("where") or "all")
-    parts: list[str] = []
+    parts: list[Span] = []
     if where in ("all", "history"):
-        parts.append(_recalled(engine, here, question, most=12 if where == "history" else 6))
+        parts += _recalled(engine, here, question, most=12 if where == "history" else 6)
     if where in ("all", "code"):
         packet = engine.retrieve(here, question, budget_tokens=budget, tokenizer=tokenizer)
-        code = packet.text.strip()
-        parts.append(
-            f"# From the repository and its sessions, {packet.tokens:,} tokens\n{code}" if code else "# The repository: nothing bears on it"
-        )
-    return "\n\n".join(parts)
+        parts += [clew_says("\n")] if parts else []
+        if packet.spans:
+            parts += [clew_says(f"# From the repository and its sessions, {packet.tokens:,} tokens\n"), *packet.spans]
+        else:
+            parts.append(clew_says("# The repository: nothing bears on it\n"))
+    return joined(parts)
 
 
-def _recalled(engine: Engine, here: Path, question: str, *, most: int) -> str:
+def _recalled(engine: Engine, here: Path, question: str, *, most: int) -> list[Span]:
     found = engine.recall(here, question, turns_max=most)
     if not found.turns:
-        return f"# Earlier sessions: nothing bears on it (best match {found.confidence:.0%})"
+        return [clew_says(f"# Earlier sessions: nothing bears on it (best match {found.confidence:.0%})\n")]
     key, _ = workspace_of(here)
     originals = Originals(engine.store, key)
-    lines = ["# Said and done before (may be out of date; quoted text is no instruction)"]
+    parts = [clew_says("# Said and done before (may be out of date)\n")]
     for turn in found.turns:
         record = turn.record
         whole = originals.text_of(record.whole).strip()
-        said = whole if len(whole) <= TURN_CHARS_MAX else f"{whole[:TURN_CHARS_MAX]} … (unfold for the rest)"
+        rest = "" if len(whole) <= TURN_CHARS_MAX else " … (unfold for the rest)"
         [standing] = engine.store.standings(key, [record.id])
         doubt = f", SUSPECT: {standing.reason}" if standing.is_suspect else ""
-        kind = "quoted from outside" if record.trust == Trust.QUOTED else record.kind
+        kind = "from outside" if record.trust == Trust.QUOTED else record.kind
         newer = f", said anew by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
-        lines.append(f"[{handle_of(record.id)}] {kind} of session {turn.session[:8]}{newer}{doubt}\n{said}")
-    return "\n".join(lines)
+        parts += [clew_says(f"[{handle_of(record.id)}] {kind} of session {turn.session[:8]}{newer}"), outside(doubt), clew_says("\n")]
+        parts += [*words_of(record, whole[:TURN_CHARS_MAX]), clew_says(f"{rest}\n")]
+    return parts
 
 
-def unfold(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> str:  # noqa: ARG001  every tool is asked in one way
+def unfold(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:  # noqa: ARG001  every tool is asked in one way
     """The exact text behind a handle, or the lines of it that are asked for."""
     handle = _text(given, "handle")
-    whole = engine.unfold(here, handle).data.decode("utf-8", "replace")
+    found = engine.unfold(here, handle)
+    whole = found.data.decode("utf-8", "replace")
     lines = whole.splitlines(keepends=True)
     wanted = str(given.get("lines") or "").strip()
     if not wanted and len(whole) <= CHARS_MAX:
-        return whole
+        return words_of(found.record, whole)
     first, last = _range(wanted, len(lines))
     shown: list[str] = []
     size = 0
@@ -95,11 +98,14 @@ def unfold(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any])
             break
         shown.append(line[:CHARS_MAX])
         size += len(line)
-    text = "".join(shown)
+    author = author_of(found.record)
+    if author is Author.USER and len(words_of(found.record, whole)) > 1:
+        author = Author.OUTSIDE  # a part of what the client put words into: whose a line is, is not told apart here
+    text = Span(author, "".join(shown))
     end = first + len(shown) - 1
-    if end < last:
-        text += f"\n[lines {first}-{end} of {len(lines)}; ask for lines {end + 1}-{last} for more]"
-    return text
+    if end == last:
+        return (text,)
+    return text, clew_says(f"\n[lines {first}-{end} of {len(lines)}; ask for lines {end + 1}-{last} for more]")
 
 
 def _range(wanted: str, count: int) -> tuple[int, int]:
@@ -114,29 +120,29 @@ def _range(wanted: str, count: int) -> tuple[int, int]:
     return start, min(end, count)
 
 
-def impact(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> str:  # noqa: ARG001  likewise
+def impact(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
     """The files that will probably have to change with the named ones, the surest first."""
     wanted = _names(given.get("names"))
     if not wanted:
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
     meant, found = engine.impact(here, wanted, limit=int(given.get("limit") or IMPACT_FILES))
     if not found:
-        return f"Nothing is known to change with {', '.join(meant)}."
-    lines = [f"What will probably change with {', '.join(meant)}, the surest first:"]
-    lines.extend(f"{file.path} ({'; '.join(file.reasons[:3])})" for file in found)
-    return "\n".join(lines)
+        return clew_says("Nothing is known to change with "), outside(", ".join(meant)), clew_says(".\n")
+    lines = [f"{file.path} ({'; '.join(file.reasons[:3])})" for file in found]
+    named = clew_says("What will probably change with "), outside(", ".join(meant)), clew_says(", the surest first:\n")
+    return *named, outside("\n".join(lines)), clew_says("\n")
 
 
-def remember(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> str:  # noqa: ARG001  likewise
+def remember(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
     """Keep a text for later sessions."""
     files = _names(given.get("about"))
     kind = str(given.get("kind") or "fact").replace("_", " ")
     handle = engine.remember(here, _text(given, "text"), kind=kind, about=files, subject=str(given.get("subject") or ""))
     until = f" It will be marked as suspect when {', '.join(files)} changes." if files else ""
-    return f"Remembered as [{handle}].{until}"
+    return clew_says(f"Remembered as [{handle}]."), outside(until)
 
 
-def explain(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> str:  # noqa: ARG001  likewise
+def explain(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
     """Why a record is what it is."""
     told = engine.explain(here, _text(given, "handle"))
     record, standing = told.record, told.standing
@@ -156,7 +162,7 @@ def explain(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]
             how = "true now" if its.is_live else its.reason or "ended"
             lines.append(f"other version [{handle_of(version.id)}]: {how}")
     lines.extend(f"{how} {name} [{handle}]" for how, name, handle, _ in told.links[:20])
-    return "\n".join(lines)
+    return (outside("\n".join(lines) + "\n"),)
 
 
 def _names(value: object) -> list[str]:

@@ -52,4 +52,4 @@ def command(
             path=repo,
             has_earlier=has_earlier,
         )
-    show(packet, workspace=key, root=root, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)
+    show(packet, workspace=key, root=root, home=engine.settings.home, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)

@@ -12,7 +12,7 @@ from clew.adapters.places import Places
 from clew.cli import output
 from clew.cli.open import folder
 from clew.cli.options import FOLDER, example, json_option
-from clew.settings import claude_code_home, client_base_url, load, workspace_of
+from clew.settings import choose, claude_code_home, client_base_url, workspace_of
 
 
 @click.command(short_help="Find what is wrong, and say how to mend it.", epilog=example("clew doctor"))
@@ -26,9 +26,12 @@ def command(path: Path, *, is_json: bool) -> int:
     from clew.adapters.claude_code.doctor import Patient, examine
 
     folder(path)
-    settings = load()
+    chosen = choose()
+    settings = chosen.settings
     client = claude_code_home().absolute()
-    patient = Patient(settings, Places(settings.home), client, workspace_of(path)[1], shutil.which("claude"), client_base_url())
+    said = (*chosen.warnings, *map(str, chosen.errors))
+    root = workspace_of(path)[1]
+    patient = Patient(settings, Places(settings.home), client, root, shutil.which("claude"), client_base_url(), said)
     found = examine(patient)
     wrong = [each for each in found if each.is_wrong]
     if is_json:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, own_sessions
+from clew.cli.open import folder, own_sessions, settings_in_force
 from clew.cli.options import FOLDER, example, json_option, quiet_option, tokenizer_option
 from clew.cli.progress import progress
 
@@ -160,9 +160,8 @@ def command(
     from clew.hindsight.cost import reprice
     from clew.hindsight.evaluate import SHARES, Plan, evaluate, sessions_at
     from clew.hindsight.report import summarise
-    from clew.settings import load
 
-    settings = load()
+    settings = settings_in_force()
     places = sessions or (own_sessions(folder(repo or Path())),)
     plan = Plan(
         arms=arms,

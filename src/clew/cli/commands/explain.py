@@ -10,8 +10,10 @@ import click
 from clew.cli import output
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
+from clew.cli.packets import written
 from clew.cli.standing import record_json, standing_json, standing_text
-from clew.records import handle_of
+from clew.records import handle_of, outside
+from clew.settings import workspace_of
 
 if TYPE_CHECKING:
     from clew.engine import Explained
@@ -27,11 +29,11 @@ def command(handle: str, *, repo: Path, is_json: bool) -> None:
     """Say what HANDLE stands for: whether it is still true, its versions, what it hangs on and what hangs on it."""
     folder(repo)
     with opened() as engine:
-        explained = engine.explain(repo, handle)
+        explained, home = engine.explain(repo, handle), engine.settings.home
     if is_json:
         output.write_json(as_json(explained))
     else:
-        output.write_text(as_text(explained))
+        output.write_text(written((outside(as_text(explained)),), home=home, workspace=workspace_of(repo)[0]))
 
 
 def as_json(explained: Explained) -> dict[str, Any]:

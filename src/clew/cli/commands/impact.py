@@ -11,7 +11,9 @@ import click
 from clew.cli import output
 from clew.cli.open import folder, is_indexed, opened
 from clew.cli.options import example, json_option, quiet_option, repo_option
+from clew.cli.packets import written
 from clew.cli.progress import progress
+from clew.records import outside
 from clew.settings import workspace_of
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ def command(paths: tuple[str, ...], *, limit: int, repo: Path, is_json: bool, is
     shared names and literals, tests and sessions. A repository that was never indexed is indexed first.
     """
     folder(repo)
-    _, root = workspace_of(repo)
+    key, root = workspace_of(repo)
     with opened() as engine:
         if not is_indexed(engine, repo):
             if not is_quiet:
@@ -46,10 +48,11 @@ def command(paths: tuple[str, ...], *, limit: int, repo: Path, is_json: bool, is
             with progress(is_quiet=is_quiet) as bar:
                 engine.index(repo, progress=bar)
         given, found = engine.impact(repo, paths, limit=limit)
+        home = engine.settings.home
     if is_json:
         output.write_json(as_json(given, found, root=root))
         return
-    output.write_text(as_text(found))
+    output.write_text(written((outside(as_text(found)),), home=home, workspace=key))
     if not found and not is_quiet:
         output.say(f"clew: nothing is known to change with {', '.join(given)}")
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, opened
+from clew.cli.open import folder, opened, settings_in_force
 from clew.cli.options import FOLDER, example, json_option
-from clew.settings import claude_code_home, client_base_url, client_certificates, load, workspace_of
+from clew.settings import claude_code_home, client_base_url, client_certificates, workspace_of
 
 SCOPES = ("user", "project", "local")
 SCOPE_HELP = "Whose settings of Claude Code enable it: yours everywhere, this repository's for everybody, this repository's for you."
@@ -41,35 +42,40 @@ def command(
 ) -> None:
     """Index the repository that holds PATH, install clew's plugin for Claude Code, and start the daemon.
 
-    Every file of the client that is touched is kept as it was, and `clew uninstall` puts it back byte for byte. Calling it
-    again refreshes what it did.
+    Every file of the client that is touched is kept as it was, and `clew uninstall` puts it back. If one of them cannot be
+    written, none is. Calling it again refreshes what it did.
     """
+    from clew.adapters.claude_code import plugin_files
     from clew.adapters.claude_code.client import has_mods
-    from clew.adapters.claude_code.install import Installer, Target
+    from clew.adapters.claude_code.install import Installer, Target, Wanted
     from clew.adapters.http import start
     from clew.adapters.places import Places
 
     folder(path)
-    settings = load()
+    settings = settings_in_force()
     places = Places(settings.home)
     _, root = workspace_of(path)
     target = Target(claude_code_home().absolute(), root, scope)
     installer = Installer(places, is_dry=is_dry)
+    wanted = Wanted(
+        with_statusline=not without_statusline, with_gateway=with_gateway, base_url=client_base_url(),
+        extra_certificates=client_certificates(), has_mods=has_mods(shutil.which("claude")),
+    )  # fmt: skip
+    installer.check(target, wanted)
     indexed = ""
+    if without_index and settings.database.is_file():
+        _refuse_newer(settings.database)
     if not (is_dry or without_index):
         with opened() as engine:
             done = engine.index(root)
         indexed = f"indexed {root}: {output.counted(done.report.read + done.report.unchanged, 'file')} in {done.seconds:.1f} s"
     if not is_dry:
         places.make()
-    did = installer.install(
-        target, with_statusline=not without_statusline, with_gateway=with_gateway, base_url=client_base_url(),
-        extra_certificates=client_certificates(), has_mods=has_mods(shutil.which("claude")),
-    )  # fmt: skip
+    did = installer.carry_out(target, wanted)
     steps = [*([indexed] if indexed else []), *did.did]
     if not is_dry:
         start.stop(places)  # one that runs may be of another release
-        start.detach(places)
+        start.detach(places, needs=plugin_files.marker(places))
         steps.append(f"started the daemon: {places.socket}")
     if is_json:
         output.write_json({"scope": scope, "root": str(root), "is_dry": is_dry, "did": steps, "notes": did.notes})
@@ -78,3 +84,12 @@ def command(
     output.write_text("".join(f"{lead}{step}\n" for step in steps) + "".join(f"note: {note}\n" for note in did.notes))
     if not is_dry:
         output.say("clew: done. Sessions that start now have it; `clew doctor` checks it, `clew uninstall` takes it back")
+
+
+def _refuse_newer(database: Path) -> None:
+    """Raise SchemaTooNew where a newer clew wrote the database: its plugin must not be replaced by an older one."""
+    from clew.errors import StoreUnwritable
+    from clew.store.sqlite import SqliteStore
+
+    with suppress(StoreUnwritable):  # an older one is brought up to date when the daemon opens it
+        SqliteStore(database, is_read_only=True).close()

@@ -52,4 +52,13 @@ def command(
             budget_tokens=engine.settings.budget_tokens if budget_tokens is None else budget_tokens,
             tokenizer=tokenizer or engine.settings.tokenizer,
         )
-    show(packet, workspace=key, root=root, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table, title=f"map of {path.resolve()}")
+    show(
+        packet,
+        workspace=key,
+        root=root,
+        home=engine.settings.home,
+        is_json=is_json,
+        is_quiet=is_quiet,
+        shows_table=shows_table,
+        title=f"map of {path.resolve()}",
+    )

@@ -100,7 +100,7 @@ def command(
             tokenizer=tokenizer or engine.settings.tokenizer,
             deadline_ms=deadline_ms,
         )
-    show(packet, workspace=key, root=root, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)
+    show(packet, workspace=key, root=root, home=engine.settings.home, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)
 
 
 def asked(question: str) -> str:

@@ -10,7 +10,7 @@ import click
 from clew.cli import output
 from clew.cli.options import example, json_option
 from clew.errors import UsageError
-from clew.settings import load
+from clew.settings import home
 
 
 @click.command(short_help="Run the local daemon.", epilog=example("clew serve --detach"))
@@ -30,7 +30,7 @@ def command(*, is_detached: bool, is_stop: bool, is_status: bool, is_json: bool)
 
     if is_detached + is_stop + is_status > 1:
         raise UsageError("--detach, --stop and --status exclude each other\nhint: choose one")
-    places = Places(load().home)
+    places = Places(home())
     if is_stop:
         was_running = start.stop(places)
         _tell({"stopped": was_running}, "stopped" if was_running else "none was running", is_json=is_json)

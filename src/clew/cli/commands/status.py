@@ -12,7 +12,7 @@ from clew.cli import output
 from clew.cli.calibration import calibration_json, calibration_text
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
-from clew.settings import load
+from clew.settings import home
 
 if TYPE_CHECKING:
     from clew.engine import Status
@@ -43,7 +43,7 @@ def _running(repo: Path) -> dict[str, Any] | None:
 
     path = quote(str(repo.resolve()))
     try:
-        return start.ask(Places(load().home), "GET", f"/status?path={path}", within_s=2.0)
+        return start.ask(Places(home()), "GET", f"/status?path={path}", within_s=2.0)
     except start.NotServed:  # that is an answer as well: the lines say so
         return None
 

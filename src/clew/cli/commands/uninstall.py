@@ -2,33 +2,65 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from clew.cli import output
 from clew.cli.options import example, json_option
-from clew.settings import load
+from clew.settings import home
 
 
-@click.command(short_help="Take back what `clew init` did.", epilog=example("clew uninstall"))
+@click.command(short_help="Take back what `clew init` did.", epilog=example("clew uninstall\nclew uninstall --all --dry-run"))
+@click.option("--all", "is_all", is_flag=True, help="Also erase what clew remembers: the database, its backups and the settings.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be done, and do nothing.")
 @json_option
-def command(*, is_dry: bool, is_json: bool) -> None:
-    """Stop the daemon and restore every file that `clew init` touched, in all scopes, byte for byte.
+def command(*, is_all: bool, is_dry: bool, is_json: bool) -> None:
+    """Stop the daemon and take back what `clew init` did, in all scopes.
 
-    A file that somebody else has changed meanwhile keeps their changes, and loses ours. What clew remembers stays where it is.
+    A file that stands as it was left has its old bytes again. One that somebody has changed meanwhile loses those entries that still
+    stand as clew wrote them, and nothing else. What clew remembers stays where it is, unless `--all` is given.
     """
+    from clew.adapters import remains
     from clew.adapters.claude_code.install import Installer
     from clew.adapters.http import start
     from clew.adapters.places import Places
 
-    settings = load()
-    places = Places(settings.home)
-    was_running = False if is_dry else start.stop(places)
-    done = Installer(places, is_dry=is_dry).uninstall()
-    steps = [*(["stopped the daemon"] if was_running else []), *done.did]
-    kept = f"what was remembered is kept in {settings.home}; delete that folder to forget it all"
+    places = Places(home())
+    installer = Installer(places, is_dry=is_dry)
+    steps: list[str] = []
+    notes: list[str] = []
+    is_stopped = True
+    installer.retire()
+    if not is_dry:
+        try:
+            if start.stop(places):
+                steps.append("stopped the daemon")
+        except start.NotServed as error:
+            is_stopped = False
+            notes.append(str(error).partition("\n")[0])
+    done = installer.uninstall()
+    steps.extend(done.did)
+    notes.extend(done.notes)
+    if is_stopped and not is_dry:
+        remains.take_away_run(places)
+    found = remains.held(places.home)
+    ours, others = [each for each in found if each.is_ours], [each for each in found if not each.is_ours]
+    if is_dry:  # these go in any case
+        ours = [each for each in ours if each.path.name not in {"run", "plugin", "installed.json"}]
+    if is_all and is_stopped and not done.is_undone:
+        left: set[Path] = {each.path for each in remains.take_away(places.home)} if not is_dry else set()
+        steps.extend(f"erased {each.path} ({output.sized(each.size)})" for each in ours if each.path not in left)
+        notes.extend(f"{path} could not be erased" for path in sorted(left))
+    elif ours:
+        names = ", ".join(f"{each.path.name} ({output.sized(each.size)})" for each in ours)
+        total = output.sized(sum(each.size for each in ours))
+        again = " once the above is done" if is_all else ""
+        notes.append(f"{total} are kept in {places.home}: {names}; `clew uninstall --all` erases them{again}")
+    notes.extend(f"{each.path} is not clew's, and was left" for each in others)
     if is_json:
-        output.write_json({"is_dry": is_dry, "did": steps, "notes": [*done.notes, kept]})
+        kept = [{"path": str(each.path), "bytes": each.size} for each in remains.held(places.home)]
+        output.write_json({"is_dry": is_dry, "did": steps, "notes": notes, "kept": kept})
         return
     lead = "would have " if is_dry else ""
-    output.write_text("".join(f"{lead}{step}\n" for step in steps) + "".join(f"note: {note}\n" for note in done.notes) + f"note: {kept}\n")
+    output.write_text("".join(f"{lead}{step}\n" for step in steps) + "".join(f"note: {note}\n" for note in notes))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from clew.records import Observation, ObservationKind, Usage
+from clew.task.cuts import cut_of
 from clew.transcript.dialects.dialect import LineParser, Origin, count_unknown
 from clew.transcript.dialects.values import compact, content_text, count_of, list_of, mapping_of, patch_hunks, text_of, time_ns
 from clew.transcript.events import Change, Detail, Event
@@ -42,8 +43,6 @@ _CLIENT_NOTES = (
 )
 _CLIENT_PROMPTS = ("<task-notification>", "<system-reminder>", "<agent-notification>", "<teammate-message", "<ide_", "<tick>")
 _EXIT = re.compile(r"(?:Error: )?Exit code (-?\d{1,6})(?:\n|$)")
-_SPILLED = re.compile(r"(?:[Ff]ull (?:output|result) saved to|Output has been saved to|saved to file):? ?([^\n]{1,4096}?)\.?\n")
-_SPILL_MARKS = ("<persisted-output>", "Error: result (")
 _THINKING = frozenset(("thinking", "redacted_thinking"))
 
 
@@ -294,9 +293,8 @@ class _Parser:
     def _detail(self, record: _Line, text: str) -> tuple[Detail | None, int | None]:
         """What `toolUseResult` says beyond the text, and the exit code of a command that it calls successful."""
         raw = bytes(record.tool_use_result)
-        spilled = ""
-        if text.startswith(_SPILL_MARKS) and (found := _SPILLED.search(text, 0, 8192)):
-            spilled = found[1].strip()
+        cut = cut_of(text)
+        spilled = cut.path if cut is not None else ""
         if raw[:1] != b"{":
             return (Detail(spilled=spilled) if spilled else None), None
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -122,6 +123,21 @@ class Reduced:
         pieces.sort()
         text = "\n".join(piece for _, piece in pieces)
         return text + "\n" if self.text.endswith("\n") else text
+
+
+# Whatever looks like a line of ours: an output that holds one is never shortened, so that in a short form every marker is clew's.
+MARKER = re.compile(
+    r"^[ \t]*\[(?:… (?:(?:lines? )?\d[\d-]*(?: of \d+ left out)?|cut by the client; )|output of .*, \d+ lines[^\n]*, left out)"
+    r"[^\n]*\][ \t\r]*$",
+    re.MULTILINE,
+)
+
+
+def cut_marker(handle: str = "", lines: int = 0) -> str:
+    """The line below an output that the client had cut: where the whole of it is, or that nobody has it."""
+    if not handle:
+        return "[… cut by the client; the rest was not seen]"
+    return f"[… cut by the client; all {lines:,} lines: clew unfold {handle}]"
 
 
 def marker(gap: Gap, lines: int, handle: str = "") -> str:

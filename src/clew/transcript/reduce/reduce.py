@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import pairwise
 
+from clew.task.cuts import notices
 from clew.text.tokens import Counter
 from clew.transcript.reduce import compilers, data, diffs, evidence, git, listings, logs, packages, reads, searches, test_runs
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
 from clew.transcript.reduce.marks import GUIDED, Marks
-from clew.transcript.reduce.nouns import GUIDE_CHARS_MIN, GUIDES_MAX, Gap, Given, Kind, Part, Reduced
+from clew.transcript.reduce.nouns import GUIDE_CHARS_MIN, GUIDES_MAX, MARKER, Gap, Given, Kind, Part, Reduced
 from clew.transcript.reduce.recognise import recognise
 
 WHOLE_CHARS_MAX = 4000  # shorter output stays: folding it would save less than a later unfold costs; guess
@@ -74,7 +75,6 @@ COST_MIN = 4  # characters; a line that joins two shown ones saves a marker, and
 ISLAND = 100  # characters that a line without a shown neighbour costs beside its own: a marker, and a reader's patience (bench/LOG.md)
 _NAME = re.compile(r"[A-Za-z_$][\w$]{3,80}")
 _NO_FACTS: set[str] = set()
-_OURS = re.compile(r"^\[… lines? \d[\d-]* of \d+ left out", re.MULTILINE)
 
 
 def reduce(
@@ -101,7 +101,7 @@ def reduce(
     if _is_edited(given) and kind is Kind.READ:
         return _whole(lines, kind)
     if budget_chars is None:
-        if (kind not in BUDGETS and len(text) <= READ_CHARS_MAX) or (len(text) < 3 * MUST_CHARS_MAX and _OURS.search(text)):
+        if (kind not in BUDGETS and len(text) <= READ_CHARS_MAX) or ("[" in text and MARKER.search(text)):
             return _whole(lines, kind)
         least, share = BUDGETS.get(kind, (READ_CHARS_MAX // 2, 0.0))
         budget_chars = max(least, min(int(share * len(text)), BUDGET_CHARS_MAX))
@@ -153,6 +153,8 @@ def _kept(lines: Lines, kind: Kind, given: Given, budget: int, *, must_chars: in
     named = _mark_guided(lines, marks, given, is_text=kind in (Kind.READ, Kind.REPORT))
     if kind not in _QUOTING:
         _mark_ends(lines, marks)
+    for first, last in notices(lines.text):
+        marks.stay(first, last + 1, "the client's own cut", grade=2)
     selection = _Selection(lines, marks, kind, named)
     return selection.within(budget, must_chars)
 

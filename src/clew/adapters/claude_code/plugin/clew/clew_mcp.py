@@ -7,6 +7,7 @@ they stand ready in `tools.json` beside this file. One JSON-RPC message a line; 
 was started anew is found again. Where it cannot be asked a call is answered with an error, and the session goes on without these tools.
 """
 
+import _signal
 import _thread
 import json
 import posix
@@ -99,4 +100,6 @@ def run(arguments=None):
         import clew_place  # lazy: rendered beside this file, and not needed by who names its own
 
         arguments = (clew_place.SOCKET, *clew_place.START)
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # by which the client ends it, and waits: nothing is left to do then
     main(*arguments)
+    posix._exit(0)

@@ -1,0 +1,212 @@
+"""Owned entries: what in another program's JSON file is ours, entry by entry, and how it is taken out again.
+
+An entry is one key of an object, or one element of a list. Three things are compared: what stood before, what we wrote, and what
+stands now. Only what still stands as we wrote it is taken out; what the user removed is not added again, what the user added
+or changed is left. Pure functions over values that `json` reads; nothing here touches a file.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import msgspec
+
+Place = list[str]
+
+
+class Unfit(Exception):
+    """An entry has no place in the value: where an object or a list should be, there is something else."""
+
+    def __init__(self, place: Place, expected: str) -> None:
+        self.place = place
+        super().__init__(f"{'.'.join(place) or 'the file'} is no {expected}")
+
+
+class Entry(msgspec.Struct):
+    """One entry that we wrote.
+
+    place       the keys down to the value; of an element, down to its list.
+    value       what we wrote there.
+    is_element  it is an element of a list.
+    had, before whether a value stood under the key before, and which. Not for elements.
+    same_by     names of an object's fields that say that it is still ours although the client, whose record it is, wrote the rest anew.
+    is_frame    it belongs to the form of the file: it stays while anything else is in the file.
+    """
+
+    place: Place
+    value: Any
+    is_element: bool = False
+    had: bool = False
+    before: Any = None
+    same_by: list[str] = []
+    is_frame: bool = False
+
+    def is_same(self, found: Any) -> bool:
+        """Whether a value that stands now is the one that we wrote."""
+        if self.same_by and isinstance(found, dict) and isinstance(self.value, dict):
+            theirs, ours = cast("dict[str, Any]", found), cast("dict[str, Any]", self.value)
+            return all(theirs.get(name) == ours.get(name) for name in self.same_by)
+        return _equal(found, self.value)
+
+    def is_about(self, other: Entry) -> bool:
+        """Whether both are the same key, or the same element."""
+        return self.place == other.place and self.is_element == other.is_element and (not self.is_element or self.is_same(other.value))
+
+    @property
+    def name(self) -> str:
+        """Where it stands, in words."""
+        where = ".".join(self.place)
+        return f"the element {_short(self.value)} of {where}" if self.is_element else where
+
+    @property
+    def by_hand(self) -> str:
+        """What a person does to take it back."""
+        if self.had and not self.is_element:
+            return f"set {self.name} back to {_short(self.before)}"
+        return f"take {self.name} out"
+
+
+@dataclass(slots=True)
+class Left:
+    """What is left of a value when our entries are taken out of it.
+
+    standing  entries that stood as we wrote them, and were taken out.
+    changed   entries whose value somebody has changed: they stand where they stood.
+    """
+
+    value: dict[str, Any]
+    standing: list[Entry] = field(default_factory=list[Entry])
+    changed: list[Entry] = field(default_factory=list[Entry])
+
+
+def put(value: dict[str, Any], entry: Entry) -> None:
+    """Write the entry into the value, with the objects and the list on the way to it. Raises Unfit; the value is then as it was."""
+    path = entry.place if entry.is_element else entry.place[:-1]
+    _check(value, path, is_list=entry.is_element)
+    at: Any = value
+    for depth, name in enumerate(path):
+        at = at.setdefault(name, [] if entry.is_element and depth == len(path) - 1 else {})
+    if not entry.is_element:
+        at[entry.place[-1]] = copy.deepcopy(entry.value)
+        return
+    elements = cast("list[Any]", at)
+    found = next((index for index, each in enumerate(elements) if entry.is_same(each)), None)
+    if found is None:
+        elements.append(copy.deepcopy(entry.value))
+    else:
+        elements[found] = copy.deepcopy(entry.value)
+
+
+def get(value: dict[str, Any], place: Place) -> tuple[bool, Any]:
+    """Whether anything stands at a place, and what."""
+    at: Any = value
+    for name in place:
+        if not isinstance(at, dict) or name not in at:
+            return False, None
+        at = cast("dict[str, Any]", at)[name]
+    return True, at
+
+
+def made(before: dict[str, Any], after: dict[str, Any], entries: list[Entry]) -> list[Place]:
+    """The objects and lists on the way to our entries that did not stand before, and stand now."""
+    found: list[Place] = []
+    for entry in entries:
+        ways = len(entry.place) if entry.is_element else len(entry.place) - 1
+        for depth in range(1, ways + 1):
+            place = entry.place[:depth]
+            if place not in found and get(after, place)[0] and not get(before, place)[0]:
+                found.append(place)
+    return found
+
+
+def take_out(value: dict[str, Any], entries: list[Entry], containers: list[Place]) -> Left:
+    """Take our entries out of a copy of the value, and of `containers`, which we made, those that are empty then."""
+    left = Left(copy.deepcopy(value))
+    for entry in reversed([each for each in entries if not each.is_frame]):
+        _take(left, entry)
+    for place in sorted(containers, key=len, reverse=True):
+        there, found = get(left.value, place)
+        if there and not found and isinstance(found, dict | list):
+            _parent(left.value, place).pop(place[-1])
+    frames = [each for each in entries if each.is_frame]
+    if all(any(name == each.place[0] for each in frames) for name in left.value):
+        for entry in frames:
+            _take(left, entry)
+    return left
+
+
+def derived(before: dict[str, Any], after: dict[str, Any], places: list[Place], rules: tuple[str, ...], same_by: list[str]) -> list[Entry]:
+    """The entries of a manifest that knew places only: what stands at them in `after` and did not in `before`.
+
+    rules    the elements of lists of words that are ours; others were added by somebody else.
+    same_by  as in Entry, for objects in lists and for those that name where they are installed.
+    """
+    entries: list[Entry] = []
+    for place in places:
+        there, found = get(after, place)
+        had, was = get(before, place)
+        if not there:
+            continue
+        if isinstance(found, list):
+            earlier = cast("list[Any]", was) if isinstance(was, list) else []
+            entries.extend(
+                Entry(place, element, is_element=True, same_by=same_by if isinstance(element, dict) else [])
+                for element in cast("list[Any]", found)
+                if element not in earlier and (not isinstance(element, str) or element in rules)
+            )
+        elif place == ["version"]:
+            entries.append(Entry(place, found, is_frame=True))
+        else:
+            is_record = isinstance(found, dict) and "installLocation" in found
+            entries.append(Entry(place, found, had=had, before=was, same_by=["source"] if is_record else []))
+    return entries
+
+
+def _take(left: Left, entry: Entry) -> None:
+    there, found = get(left.value, entry.place)
+    if not there:
+        return
+    if entry.is_element:
+        elements = cast("list[Any]", found) if isinstance(found, list) else []
+        at = next((index for index, each in enumerate(elements) if entry.is_same(each)), None)
+        if at is not None:
+            elements.pop(at)
+            left.standing.append(entry)
+        return
+    if not entry.is_same(found):
+        left.changed.append(entry)
+        return
+    left.standing.append(entry)
+    above = _parent(left.value, entry.place)
+    if entry.had:
+        above[entry.place[-1]] = copy.deepcopy(entry.before)
+    else:
+        above.pop(entry.place[-1])
+
+
+def _parent(value: dict[str, Any], place: Place) -> dict[str, Any]:
+    return cast("dict[str, Any]", get(value, place[:-1])[1])
+
+
+def _check(value: dict[str, Any], path: Place, *, is_list: bool) -> None:
+    at: Any = value
+    for depth, name in enumerate(path):
+        if name not in at:
+            return
+        at = cast("dict[str, Any]", at)[name]
+        wants_list = is_list and depth == len(path) - 1
+        if not isinstance(at, list if wants_list else dict):
+            raise Unfit(path[: depth + 1], "list" if wants_list else "object")
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """As JSON: true is not 1, and the order of keys says nothing."""
+    return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else text[:119] + "…"

@@ -1,0 +1,142 @@
+"""Writing: several files at once, or none of them.
+
+Who writes asks `check` first, which finds what can be found without writing; where a write fails all the same (a full disk),
+those before it are taken back. A file is replaced whole, by a rename. Links are followed: the link stays, and what it leads to is
+written. Nothing is left beside a file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from clew.errors import ClewError
+
+
+class NotWritable(ClewError):
+    """A file cannot be written. What was written before it was taken back, except for the files in `left`."""
+
+    def __init__(self, path: Path, reason: str, left: tuple[Path, ...] = ()) -> None:
+        self.path, self.reason, self.left = path, reason, left
+        but = f" but for {', '.join(map(str, left))}, which could not be taken back" if left else ""
+        hint = "make it writable, or choose another --scope or CLEW_HOME"
+        super().__init__(f"{path}: cannot be written ({reason}), so nothing was changed{but}\nhint: {hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a file is to hold. `data` None takes it away. `mode` None leaves its mode; a new one is then its owner's alone."""
+
+    path: Path
+    data: bytes | None
+    mode: int | None = None
+
+
+def real(path: Path) -> Path:
+    """Return what a path leads to, through links. Raises NotWritable for links that lead in a circle."""
+    try:
+        found = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise NotWritable(path, "its links lead in a circle") from error
+    if found.is_symlink():
+        raise NotWritable(path, "its links lead in a circle")
+    return found
+
+
+def missing(path: Path) -> list[Path]:
+    """Return the folders that have to be made for a file, the outermost first."""
+    return [each for each in reversed(real(path).parents) if not each.exists()]
+
+
+def check(paths: Iterable[Path]) -> None:
+    """Raise NotWritable for the first file that cannot be replaced, or made with its folders. Writes nothing."""
+    for path in paths:
+        found = real(path)
+        is_link = f", to which {path} leads," if found != path.absolute() and path.is_symlink() else ""
+        if found.exists():
+            about = found.stat()
+            if not stat.S_ISREG(about.st_mode):
+                raise NotWritable(path, f"{found}{is_link} is no file")
+            if not about.st_mode & 0o222:  # also for who may write everything: whoever took the right away meant it
+                raise NotWritable(path, f"{found}{is_link} is read-only")
+            try:
+                os.close(os.open(found, os.O_WRONLY | os.O_CLOEXEC))
+            except OSError as error:
+                raise NotWritable(path, f"{found}{is_link}: {error.strerror}") from error
+        folder = next((each for each in found.parents if os.path.lexists(each)), found.parent)
+        if not folder.is_dir():
+            raise NotWritable(path, f"{folder} is no folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise NotWritable(path, f"the folder {folder} is read-only for you")
+
+
+def write_all(changes: Iterable[Change]) -> None:
+    """Make all changes, or none. Raises NotWritable.
+
+    Folders are made for their owner alone. A file with more than one name, or of another owner, is written in place, so that it stays
+    what it is; every other one is replaced.
+    """
+    undo: list[tuple[Path, Callable[[], object]]] = []
+    at = Path()
+    try:
+        for change in changes:
+            at = change.path
+            path = real(change.path)
+            if change.data is None:
+                if os.path.lexists(path):
+                    undo.append((path, _restorer(path)))
+                    path.unlink()
+                continue
+            for folder in missing(path):
+                folder.mkdir(mode=0o700)
+                undo.append((folder, folder.rmdir))
+            about = path.stat() if path.exists() else None
+            if about is not None and change.mode in {None, stat.S_IMODE(about.st_mode)} and path.read_bytes() == change.data:
+                continue
+            undo.append((path, _restorer(path)))
+            _write(path, change.data, change.mode)
+    except OSError as error:
+        left: list[Path] = []
+        for path, back in reversed(undo):
+            try:
+                back()
+            except OSError:
+                left.append(path)
+        raise NotWritable(at, error.strerror or str(error), tuple(left)) from error
+
+
+def _restorer(path: Path) -> Callable[[], object]:
+    if not path.exists():
+        return lambda: path.unlink(missing_ok=True)
+    data, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
+    return lambda: None if path.exists() and path.read_bytes() == data else _write(path, data, mode)
+
+
+def _write(path: Path, data: bytes, mode: int | None) -> None:
+    about = path.stat() if path.exists() else None
+    if mode is None:
+        mode = stat.S_IMODE(about.st_mode) if about is not None else 0o600
+    if about is not None and (about.st_nlink > 1 or about.st_uid != os.geteuid()):
+        with path.open("r+b") as stream:
+            stream.write(data)
+            stream.truncate()
+            stream.flush()
+            os.fsync(stream.fileno())
+        return
+    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            os.fchmod(stream.fileno(), mode)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(beside).replace(path)
+    except OSError:
+        with suppress(OSError):
+            Path(beside).unlink()
+        raise

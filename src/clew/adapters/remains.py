@@ -1,0 +1,66 @@
+"""Remains: what of the data folder is clew's, how large it is, and how it is taken away.
+
+Only what clew makes, or reads as its own, counts as clew's. Other files in the folder are named and left, and the folder with them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from clew.adapters.places import Places
+from clew.settings import CONFIG, DATABASE
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A file or a folder in the data folder. `size` in bytes, of all files in it."""
+
+    path: Path
+    size: int
+    is_ours: bool
+
+
+def held(home: Path) -> list[Held]:
+    """Return what lies in the data folder, ours first, then by name; nothing where there is no folder. Raises OSError."""
+    if not home.is_dir():
+        return []
+    found = [Held(path, _size(path), _is_ours(path.name)) for path in home.iterdir()]
+    return sorted(found, key=lambda each: (not each.is_ours, each.path.name))
+
+
+def take_away(home: Path) -> list[Held]:
+    """Take away what is ours, and the folder where nothing else is in it. Returns what could not be taken away."""
+    for each in held(home):
+        if each.is_ours:
+            if each.path.is_dir() and not each.path.is_symlink():
+                shutil.rmtree(each.path, ignore_errors=True)
+            else:
+                with suppress(OSError):  # it is returned below
+                    each.path.unlink()
+    left = [each for each in held(home) if each.is_ours]
+    if not home.is_symlink():
+        with suppress(OSError):  # something is left in it
+            home.rmdir()
+    return left
+
+
+def take_away_run(places: Places) -> None:
+    """Take away what a daemon runs by: its address, lock, journal and what it knows of sessions. None may run."""
+    for folder in {places.run, places.socket.parent}:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(name: str) -> bool:
+    return (
+        name in {"run", "plugin", "installed.json", "installed.new", CONFIG}
+        or name == DATABASE
+        or name.startswith((f"{DATABASE}-", f"{DATABASE}."))
+    )
+
+
+def _size(path: Path) -> int:
+    files = [path, *path.rglob("*")] if path.is_dir() and not path.is_symlink() else [path]
+    return sum(file.lstat().st_size for file in files if file.is_symlink() or file.is_file())

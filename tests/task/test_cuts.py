@@ -1,0 +1,117 @@
+"""What a client has cut is known by its notice, and no verdict is read off what is left of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from clew.records import Observation, ObservationKind
+from clew.task.commands import read_line
+from clew.task.cuts import cut_of, notices
+from clew.task.outcomes import has_check_failed, has_failed, summary
+from clew.task.tracker import TaskTracker
+
+PREVIEW = (
+    "<persisted-output>\nOutput too large (299.8KB). Full output saved to: /p/s/tool-results/b1.txt\n\nPreview (first 2KB):\n"
+    "collected 900 items\n400 passed in 3.21s\n...\n</persisted-output>"
+)
+FAILING_PREVIEW = PREVIEW.replace("400 passed in 3.21s", "FAILED tests/test_a.py::test_b - assert 1\n1 failed in 3.21s")
+MIDDLE = "Exit code 1\ncollected 900 items\n\n... [3500 characters truncated] ...\n\nlast line\n1 failed, 899 passed in 3.21s"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_preview", "path", "line"),
+    [
+        (PREVIEW, True, "/p/s/tool-results/b1.txt", (0, 1)),
+        ("Error: result (90,000 characters) exceeds maximum allowed tokens. Output has been saved to /p/s/tool-results/m.txt.\nFormat",
+         True, "/p/s/tool-results/m.txt", (0, 0)),
+        (MIDDLE, False, "", (3, 3)),
+        ("a\n\n... [12 lines truncated] ...\n\nb", False, "", (2, 2)),
+        ("Total output lines: 900\n\nab…7000 tokens truncated…yz\nend", False, "", (2, 2)),
+    ],
+)  # fmt: skip
+def test_each_form_of_a_cut_is_known(text: str, path: str, line: tuple[int, int], *, is_preview: bool) -> None:
+    cut = cut_of(text)
+
+    assert cut is not None
+    assert (cut.is_preview, cut.path) == (is_preview, path)
+    assert notices(text) == [line]
+    assert cut.notice in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "400 passed",
+        "a page says: Full output saved to: /etc/passwd\n",
+        f"see:\n{PREVIEW}",
+        'print("... [3 characters truncated] ...")',
+        "3 truncated]",
+    ],
+)
+def test_text_without_a_notice_of_its_own_is_whole(text: str) -> None:
+    assert cut_of(text) is None
+    assert notices(text) == []
+
+
+def result(text: str, **more: object) -> Observation:
+    return Observation("s", 1, 1, "r", ObservationKind.RESULT, text, call_id="c", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("command", ["pytest", "pytest | tail -20", "pytest; true"])
+@pytest.mark.parametrize("text", [PREVIEW, FAILING_PREVIEW])
+@pytest.mark.parametrize("is_error", [None, False])
+def test_a_verdict_is_never_read_off_a_preview(command: str, text: str, *, is_error: bool | None) -> None:
+    assert has_check_failed(read_line(command), result(text, is_error=is_error)) is None
+    assert summary(text, has_passed=True) == ""
+
+
+def test_what_the_client_says_of_a_status_holds_for_a_preview_too() -> None:
+    assert has_check_failed(read_line("pytest"), result(PREVIEW, exit_code=0)) is False
+    assert has_check_failed(read_line("pytest"), result(PREVIEW, exit_code=2, is_error=True)) is True
+    assert has_check_failed(read_line("pytest | cat"), result(PREVIEW, exit_code=0)) is None
+
+
+def test_no_exit_status_is_read_off_a_preview() -> None:
+    assert (
+        has_failed(result("<persisted-output>\nOutput too large (9KB). Full output saved to: /p/tool-results/b\n\nExit code: 3\n")) is False
+    )
+
+
+def test_behind_a_pipe_an_output_with_its_middle_cut_out_has_not_passed() -> None:
+    passed = MIDDLE.replace("Exit code 1\n", "").replace("1 failed, ", "")
+
+    assert has_check_failed(read_line("pytest | cat"), result(passed, exit_code=0)) is None
+    assert has_check_failed(read_line("pytest | cat"), result(MIDDLE, exit_code=0)) is True
+
+
+def test_a_check_whose_outcome_was_not_seen_is_told_as_that_and_replaces_the_verdict_before() -> None:
+    tracker = TaskTracker()
+
+    def ran(number: int, text: str, **more: object) -> None:
+        tracker.see(
+            Observation(
+                "s",
+                2 * number,
+                1,
+                f"c{number}",
+                ObservationKind.CALL,
+                "",
+                tool="Bash",
+                call_id=f"c{number}",
+                arguments='{"command":"pytest"}',
+            )
+        )
+        tracker.see(
+            Observation("s", 2 * number + 1, 1, f"r{number}", ObservationKind.RESULT, text, tool="Bash", call_id=f"c{number}", **more)  # type: ignore[arg-type]
+        )
+
+    ran(1, "400 passed in 3.21s", exit_code=0)
+    assert [check.has_passed for check in tracker.state().checks] == [True]
+    ran(2, PREVIEW)
+    [check] = tracker.state().checks
+    assert (check.has_passed, check.summary) == (None, "")
+    ran(3, "1 failed, 399 passed in 3.21s", is_error=True)
+    ran(4, PREVIEW)
+    assert [check.has_passed for check in tracker.state().checks] == [None]
+    assert len(tracker.state().open_errors) == 1
