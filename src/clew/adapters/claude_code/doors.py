@@ -34,7 +34,9 @@ CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and 
 # purpose, a handle is enough; and all of it is written to the cache anew.
 HAND_OFF_TOKENS, NEW_SESSION_TOKENS = 1_200, 900
 EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
-PROMPT_DEADLINE_MS = 70.0  # of the search for a prompt: 5 ms in most repositories, 40 to 60 in one of 100,000 files, on a machine that is not idle
+PROMPT_DEADLINE_MS = (
+    70.0  # of the search for a prompt: 5 ms in most repositories, 40 to 60 in one of 100,000 files, on a machine that is not idle
+)
 PROMPT_WITHIN_MS = 100.0  # a prompt that is answered by then is answered in time: as `clew.adapters.http.app.WITHIN_S`
 LATE_MAX, LATE_REST_S = 3, 120.0  # prompts in a row that were too slow; then none is asked for so long: guesses
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess

@@ -24,7 +24,7 @@ import apsw
 
 from clew.errors import SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.store.sqlite import salvage
-from clew.store.sqlite.connections import APPLICATION_ID, connect, connect_reading, header_of, translated
+from clew.store.sqlite.connections import APPLICATION_ID, check_owner, connect, connect_reading, header_of, peek, translated
 from clew.store.sqlite.migrations import MIGRATIONS
 from clew.store.sqlite.pages import PAGE_BYTES, Pages, page_bytes_of
 from clew.store.sqlite.store import SqliteStore
@@ -78,6 +78,23 @@ def damage(path: Path) -> list[str]:
         if not error.is_damaged:
             raise
         return [error.reason]
+
+
+def first_sign(path: Path, *, wait_s: float) -> str:
+    """Say what is wrong with a database by SQLite's quick check and by asking for its write lock, "" for nothing. Changes nothing.
+
+    Raises SchemaTooNew, StoreUnusable, and StoreBusy where another process has held the lock for `wait_s`.
+    Cost  one pass over the file, without its indexes: about 0.3 s for 100 MB.
+    """
+    header = peek(path)
+    if header is not None:
+        check_owner(path, header, len(MIGRATIONS))
+    with closing(connect_reading(path, wait_s)) as connection, translated(path, wait_s, is_writing=False):
+        said = str(next(iter(connection.raw.execute("PRAGMA quick_check(1)")))[0])
+    if said == "ok" and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        with closing(connect(path, wait_s)) as connection, translated(path, wait_s, is_writing=True):
+            connection.raw.execute("BEGIN IMMEDIATE; ROLLBACK")
+    return "" if said == "ok" else said.splitlines()[-1]
 
 
 def _refuse_others(path: Path, *, is_ours: bool, schema: int) -> None:
