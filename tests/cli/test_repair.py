@@ -213,6 +213,18 @@ def test_damage_that_sqlite_does_not_see_is_found_by_digest(clew: Call, kept: Ke
     assert clew("repair", "--json").json["is_well"]
 
 
+def test_where_what_was_purged_is_no_longer_known_nothing_is_read_anew(clew: Call, kept: Kept) -> None:
+    """Neither the database nor the list beside it says any more what must not come back."""
+    kept.database.with_name("clew.db.purged").unlink()
+    kept.damaged(DAMAGES["tombstones are zeroes"])
+    [place] = clew("repair", "--json").json["workspaces"]
+
+    assert "something was purged from it" in place["why"]
+    assert (place["files"], place["sessions"]) == (0, 0)
+    assert kept.purged not in handles(clew, kept)
+    assert NOTES[0] in clew("retrieve", NOTES[0], "--repo", kept.repository, "--budget", "20000").text
+
+
 def test_what_was_lost_is_said(clew: Call, kept: Kept) -> None:
     """The pages of the notes themselves, and of a session whose transcript is gone."""
     kept.transcript.unlink()
