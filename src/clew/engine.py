@@ -116,6 +116,15 @@ class Ingested:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadAnew:
+    """What `read_anew` read; `gone` are the sessions that the store knows and that have no transcript here."""
+
+    indexed: Indexed
+    ingested: Ingested | None
+    gone: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What the agent should read of what was just written, and the handles of its records."""
 
@@ -563,6 +572,48 @@ class Engine:
             told = usage.proposed(self.store.source(key, usage.TOKENS), session.id, seen(last))
             if told is not None:
                 yield told
+
+    def read_anew(self, key: str, root: Path, transcripts: Path | None, *, progress: Progress | None = None) -> ReadAnew:
+        """Read the repository at `root` again, whole, and the sessions of which there are transcripts, as if nothing of them were known.
+
+        key          of its workspace, as the store knows it.
+        transcripts  the folder of them, None where there is none.
+        For a store that was repaired: what it knows may have gaps that an ordinary run would take for unchanged. What has ended, and what
+        nobody can read again, stays as it is.
+        """
+        from clew.codebase.tree import BEGUN  # lazy: a question needs no parser
+        from clew.enrich import cochange, couple, history  # lazy: only where something is indexed
+        from clew.transcript.follow import source_of  # lazy: a question needs no transcript
+        from clew.transcript.sessions import find, session_at  # lazy: likewise
+
+        by = "engine/1"
+        derived = (TREE, BEGUN, history.HISTORY, cochange.COCHANGE, couple.COUPLING)
+        states = [state for prefix in derived for state in self.store.sources(key, prefix)]
+        accept(self.store, key, [Delta(by, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
+        found: list[Session] = []
+        if transcripts is not None:
+            with suppress(NotReadable):  # it went away: there is nothing to read
+                found = [each for one in find(transcripts) for each in (one, *(session_at(agent) for agent in one.agents))]
+        known = {state.source for state in self.store.sources(key, "session:")}
+        there = sorted({source_of(session) for session in found} & known)
+        accept(self.store, key, [Delta(by, name, is_whole=False, state=SourceState(name)) for name in there])
+        indexed = self.index(root, progress=progress)
+        ingested = self.ingest([transcripts], repo=root, progress=progress) if found and transcripts is not None else None
+        names = {name.removeprefix("session:").partition("/")[0] for name in known - set(there) if name != "session:remembered/notes"}
+        gone = sorted(names - {session.id for session in found})
+        return ReadAnew(indexed, ingested, tuple(gone))
+
+    def make_findable(self, key: str, source: str, ids: Sequence[str]) -> int:
+        """Make postings of these records of a source anew, those that are still live and stand in no index; returns of how many."""
+        from clew.lifecycle.findable import postings_of  # lazy: only for a store that was repaired
+
+        state, index = self.store.source(key, source), self.store.index(key)
+        delta = postings_of(self.store, key, source, state, [one for one in ids if not len(index.docs_of([one]))])
+        if delta is None:
+            return 0
+        accept(self.store, key, [delta])
+        self.store.refresh(key)
+        return len(delta.records)
 
     def warm(self, path: Path, *, seconds: float | None = None) -> Warmed:
         """Make vectors of the repository at `path` for the setting `reorder`, for at most about `seconds`. For idle time.

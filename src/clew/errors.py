@@ -50,11 +50,14 @@ class SchemaTooNew(StoreError):
 
 
 class StoreUnusable(StoreError):
-    """The database file is damaged, or is not a database of clew."""
+    """The database file is damaged, or is not a database of clew.
 
-    def __init__(self, path: Path, reason: str) -> None:
-        self.path, self.reason = path, reason
-        super().__init__(f"{path}: {reason}\nhint: a backup from before each migration stands beside it")
+    is_damaged  it is damaged: no other hint was given than the command that repairs it.
+    """
+
+    def __init__(self, path: Path, reason: str, hint: str = "") -> None:
+        self.path, self.reason, self.is_damaged = path, reason, not hint
+        super().__init__(f"{path}: {reason}\nhint: {hint or '`clew repair` sets it aside, and recovers what can be recovered'}")
 
 
 class StoreBusy(StoreError):
@@ -103,9 +106,9 @@ class InvalidDelta(StoreError):
 class PurgeUnfinished(StoreError):
     """The records are erased and stay so, but their old bytes may still stand in a file beside the database."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, path: Path, reason: str, hint: str = "end other clew processes") -> None:
         self.path, self.reason = path, reason
-        super().__init__(f"{path}: purged, but old bytes may remain: {reason}\nhint: end other clew processes and purge again")
+        super().__init__(f"{path}: purged, but old bytes may remain: {reason}\nhint: {hint} and purge again")
 
 
 class UnknownHandle(ClewError):

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
+import psutil
 import pytest
 
 from clew.adapters.claude_code import plugin_files
 from clew.adapters.claude_code.doctor import Finding, Patient, examine
 from clew.adapters.claude_code.install import Installer, Target, gateway_url
+from clew.adapters.claude_code.sessions import Sessions
 from clew.adapters.http import start
 from clew.adapters.places import Places, address, journal
 from clew.engine import Engine
 from clew.settings import load
-from clew.store.sqlite import SqliteStore
+from clew.store.sqlite import MIGRATIONS, SqliteStore
 from tests.adapters.daemon import pids, repository, until
 
 
@@ -91,7 +97,7 @@ BREAKS: dict[str, tuple[Callable[[Patient], object], str]] = {
     "client's copy gone": (lambda p: [file.unlink() for file in p.client.rglob("cache/**/hooks.json")], "client's copy"),
     "killed": (lambda p: _kill(p.places), "did not stop by itself"),
     "hanging": (lambda p: [os.kill(pid, signal.SIGSTOP) for pid in pids(p.places).values()], "does not answer"),
-    "damaged store": (lambda p: [file.unlink() for file in p.settings.home.glob("clew.db-*")] + [p.settings.database.write_bytes(b"x" * 9000)], "could not be checked"),
+    "damaged store": (lambda p: [start.stop(p.places)] + [file.unlink() for file in p.settings.home.glob("clew.db-*")] + [p.settings.database.write_bytes(b"x" * 9000)], "is not a database"),
 }  # fmt: skip
 
 
@@ -156,3 +162,113 @@ def test_a_repository_that_is_not_indexed_is_found(well: Patient, tmp_path: Path
     other = repository(tmp_path / "other")
 
     assert any("is not indexed" in each.what for each in wrong(replace(well, root=other)))
+
+
+def named(patient: Patient, check: str) -> list[Finding]:
+    return [each for each in wrong(patient) if each.check == check]
+
+
+def damage(patient: Patient) -> None:
+    """Pages of every index are noise; the file still opens."""
+    connection = apsw.Connection(str(patient.settings.database))
+    pages = [number for (number,) in connection.execute("SELECT pageno FROM dbstat WHERE name LIKE 'records_by%' OR name = 'segments'")]
+    connection.pragma("wal_checkpoint", "TRUNCATE")
+    connection.close()
+    with patient.settings.database.open("r+b") as file:
+        for page in pages:
+            file.seek((page - 1) * 4096)
+            file.write(bytes(range(256)) * 16)
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_damaged_database_is_found_with_its_way_out(well: Patient, *, is_running: bool) -> None:
+    start.stop(well.places)
+    damage(well)
+    if is_running:
+        start.detach(well.places)
+    [finding] = named(well, "database")
+
+    assert "damaged" in finding.what
+    assert finding.mend == "clew repair"
+
+
+def test_a_newer_database_is_found(well: Patient) -> None:
+    start.stop(well.places)
+    connection = apsw.Connection(str(well.settings.database))
+    connection.pragma("user_version", len(MIGRATIONS) + 1)
+    connection.close()
+    [finding] = named(well, "database")
+
+    assert "newer" in finding.what
+    assert "upgrade clew" in finding.mend
+
+
+def test_a_database_that_another_program_keeps_locked_is_found(well: Patient) -> None:
+    script = "import apsw, sys; c = apsw.Connection(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
+    words = [sys.executable, "-c", script, str(well.settings.database)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdout.readline()
+        found = named(well, "database")
+        other.stdin.close()
+
+    assert ["is locked" in each.what for each in found] == [True]
+    assert named(well, "database") == []
+
+
+@pytest.mark.parametrize(("options", "says"), [("ro,bind,remount", "cannot be written"), ("size=4m", "is full")])
+def test_a_data_folder_that_takes_nothing_is_found(well: Patient, options: str, says: str) -> None:
+    """Read-only, or on a full disk of its own."""
+    home = well.settings.home
+    start.stop(well.places)
+    how = ["--bind", home, home] if "bind" in options else ["-t", "tmpfs", "-o", options, "tmpfs", home]
+    if subprocess.run(["mount", *how], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount a disk: nothing is shown of read-only and full disks")
+    try:
+        if "bind" in options:
+            subprocess.run(["mount", "-o", options, home], check=True, capture_output=True)
+        [finding] = named(well, "folder")
+        assert says in finding.what
+    finally:
+        subprocess.run(["umount", "-l", home], check=True)
+
+
+def test_a_daemon_that_a_signal_has_stopped_is_found_with_the_one_that_wakes_it(well: Patient) -> None:
+    worker = pids(well.places)["worker"]
+    os.kill(worker, signal.SIGSTOP)
+    assert until(lambda: psutil.Process(worker).status() == psutil.STATUS_STOPPED)
+
+    assert f"kill -CONT {worker}" in [each.mend for each in named(well, "daemon")]
+
+
+def test_a_daemon_that_hooks_leave_alone_is_found_with_the_time(well: Patient) -> None:
+    """It hangs: one that answers takes the note away."""
+    for pid in pids(well.places).values():
+        os.kill(pid, signal.SIGSTOP)
+        assert until(lambda pid=pid: psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    again = time.time() + 200
+    note = f"until {time.strftime('%H:%M:%S', time.localtime(again))}: it did not answer in time"
+    well.places.fault.write_text(f"{again:.3f} 240.000 late\n")
+    assert any(note in each.what for each in named(well, "daemon"))
+
+    well.places.fault.write_text(f"{time.time() - 1:.3f} 240.000 late\n")
+    assert not any("leave it alone" in each.what for each in named(well, "daemon"))
+
+
+def test_prompts_that_were_too_slow_are_found_with_the_number_of_files(well: Patient) -> None:
+    sessions = Sessions(well.places.run / "sessions")
+    live = sessions.of({"session_id": "slow-one", "cwd": str(well.root)})
+    live.late, live.late_at = 3, time.time()
+    sessions.keep(live)
+    [finding] = named(well, "prompts")
+
+    assert "3 prompts of session slow-one" in finding.what
+    assert "1 files are indexed here" in finding.what
+
+
+def test_a_home_folder_is_said_to_be_no_repository(well: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(well.root))
+    found = wrong(well)
+
+    assert [(each.check, "is a home folder" in each.what) for each in found] == [("repository", True)]

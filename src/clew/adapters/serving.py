@@ -52,6 +52,7 @@ class Serving:
         self._worker: threading.Thread | None = None
         self._is_busy = self._is_closed = self._is_read_only = False
         self._told: OrderedDict[str, float] = OrderedDict()
+        self._damaged: tuple[int, int] | None = None  # the file that was found damaged in use, whatever its name holds by now
 
     def engine(self) -> Engine:
         """Return the engine over the user's store. Raises StoreError, or what opening raised less than REOPEN_AFTER_S ago."""
@@ -86,12 +87,26 @@ class Serving:
                 return words
         if failed is not None:
             return "database cannot be opened"
+        if self._damaged is not None and self._damaged == self._file():
+            return "database is damaged"
         if self._is_read_only:
             return "data folder is read-only"
         with suppress(OSError):
             if shutil.disk_usage(self.settings.home).free < FREE_BYTES_MIN:
                 return "disk is full"
         return ""
+
+    def notice(self, error: BaseException) -> None:
+        """Take note of damage that showed in the middle of a question: `trouble` says so until another file stands there."""
+        if isinstance(error, StoreUnusable) and error.is_damaged:
+            self._damaged = self._file()
+
+    def _file(self) -> tuple[int, int] | None:
+        try:
+            about = self.settings.database.stat()
+        except OSError:  # it is gone, which whoever opens the next one is told
+            return None
+        return about.st_dev, about.st_ino
 
     def later(self, key: str, job: Callable[[], object], *, after_s: float = 0.0) -> None:
         """Do a job in the background, not before `after_s`. One that waits under the same key is replaced, and waits anew.
@@ -129,6 +144,8 @@ class Serving:
 
     def problem(self, where: str, error: BaseException | str) -> None:
         """Journal what went wrong, for `clew doctor`. A defect leaves its trace in the log as well."""
+        if isinstance(error, BaseException):
+            self.notice(error)
         what = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
         if not isinstance(error, str | ClewError | OSError):
             traceback.print_exception(error)

@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "purge": "clew.cli.commands.purge",
     "serve": "clew.cli.commands.serve",
     "doctor": "clew.cli.commands.doctor",
+    "repair": "clew.cli.commands.repair",
     "uninstall": "clew.cli.commands.uninstall",
 }
 """In the order in which a person meets them. Each module has a function `command`."""

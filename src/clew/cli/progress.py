@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+Show = Callable[[str, int, int], None]
 PATIENCE_S = 0.4  # what takes less is over before a bar is read; rich alone costs a quarter of it
 
 

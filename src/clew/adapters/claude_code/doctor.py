@@ -5,29 +5,38 @@ Looks and changes nothing. Each check is a function that yields findings; one th
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+
+import psutil
 
 import clew
 from clew.adapters.claude_code import managed, plugin_files
 from clew.adapters.claude_code.client import MODS_SINCE, TRIED, version_of
 from clew.adapters.claude_code.install import NotOurs, gateway_url, manifest, read_object
+from clew.adapters.claude_code.sessions import Sessions
 from clew.adapters.http import start
 from clew.adapters.places import Address, Places, known_address, problems, state
+from clew.codebase.private import refusal
 from clew.engine import Engine
-from clew.errors import ClewError
-from clew.settings import CONFIG, Settings
+from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable
+from clew.settings import CONFIG, Settings, workspace_of
 from clew.store.sqlite import SqliteStore
+from clew.store.sqlite.repair import first_sign
 
 SLOW_S = 0.5
 FREE_BYTES_MIN = 500 * 2**20  # guess
+FULL_BYTES = 16 * 2**20  # as `clew.adapters.serving.FREE_BYTES_MIN`
+LOCK_WAIT_S = 2.0  # a write of clew's own takes less; guess
 RECENT_DAYS = 7
 SHOWN_MAX = 8
 
@@ -324,6 +333,8 @@ def _store(patient: Patient) -> Iterator[Finding]:
     if not settings.database.is_file():
         yield Finding("store", "nothing is stored yet", "there is nothing to recall", "clew init", is_wrong=False)
         return
+    if refusal(patient.root) or any(_database(patient)):
+        return  # those checks say why
     store = SqliteStore(settings.database, is_read_only=True)
     try:
         status = Engine(store, settings).status(patient.root)
@@ -336,6 +347,103 @@ def _store(patient: Patient) -> Iterator[Finding]:
             "prompts there get no help from its code",
             f"clew index {shlex.quote(str(patient.root))}",
         )
+
+
+def _database(patient: Patient) -> Iterator[Finding]:
+    database = patient.settings.database
+    if not database.is_file():
+        return
+    lost = "sessions go on, and nothing of them is kept or recalled"
+    try:
+        said = first_sign(database, wait_s=LOCK_WAIT_S)
+    except SchemaTooNew as error:
+        yield Finding("database", str(error).partition("\n")[0], lost, "upgrade clew, or point CLEW_HOME at another folder")
+    except StoreBusy:
+        yield Finding(
+            "database", f"{database} is locked: another program has been writing for longer than {LOCK_WAIT_S:g} s", lost,
+            f"wait until it ends, or find it by `fuser -v {shlex.quote(str(database))}`",
+        )  # fmt: skip
+    except StoreUnusable as error:
+        what, _, hint = str(error).partition("\nhint: ")
+        yield Finding("database", what, lost, "clew repair" if error.is_damaged else hint)
+    else:
+        if said:
+            yield Finding("database", f"{database} is damaged: {said}", "some answers fail, and it may get worse", "clew repair")
+
+
+def _folder(patient: Patient) -> Iterator[Finding]:
+    home = patient.settings.home
+    if not home.is_dir():
+        return
+    unwritable = [path for path in (home, patient.settings.database) if path.exists() and not os.access(path, os.W_OK)]
+    if unwritable:
+        yield Finding(
+            "folder", f"{unwritable[0]} cannot be written: it is read-only, or not yours", "what sessions say is not kept",
+            "give it back to yourself, mount its disk for writing, or point CLEW_HOME at another folder",
+        )  # fmt: skip
+    if shutil.disk_usage(home).free < FULL_BYTES:
+        yield Finding(
+            "folder", f"the disk of {home} is full", "what sessions say is not kept", "make room; nothing of clew is damaged by it"
+        )
+
+
+def _stopped(patient: Patient) -> Iterator[Finding]:
+    known = state(patient.places) or {}
+    for pid in (known.get("pid"), known.get("worker")):
+        if isinstance(pid, int) and start.is_daemon(patient.places, pid, since_s=int(known.get("started") or 0)):
+            with suppress(psutil.Error):  # it ended meanwhile, which `_daemon` tells
+                if psutil.Process(pid).status() == psutil.STATUS_STOPPED:
+                    yield Finding(
+                        "daemon", f"its process {pid} was stopped by a signal", "sessions go on without clew", f"kill -CONT {pid}"
+                    )  # fmt: skip
+
+
+def _left_alone(patient: Patient) -> Iterator[Finding]:
+    try:
+        until, _, why = patient.places.fault.read_text("utf-8").split(" ", 2)
+        left_s = float(until) - time.time()
+    except (OSError, ValueError):  # there is none, or it was cut short
+        return
+    if left_s > 0 and why.strip() != "starting":
+        when = time.strftime("%H:%M:%S", time.localtime(float(until)))
+        reason = {"late": "it did not answer in time"}.get(why.strip(), why.strip())
+        yield Finding(
+            "daemon", f"hooks leave it alone until {when}: {reason}", "sessions go on without clew until then",
+            "nothing, where nothing else is said of it: it has been asked just now; else clew serve --stop; clew serve --detach",
+        )  # fmt: skip
+
+
+def _slow(patient: Patient) -> Iterator[Finding]:
+    here = [live for live in Sessions(patient.places.run / "sessions").all() if live.cwd and Path(live.cwd).is_relative_to(patient.root)]
+    late = max((live for live in here if live.late > 1), key=lambda live: live.late_at, default=None)
+    if late is not None:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(late.late_at))
+        yield Finding(
+            "prompts", f"{late.late} prompts of session {late.id[:8]} were answered too late, the last one {when}{_files(patient)}",
+            "nothing was added to them", "see what else the machine does; leave large folders out by .gitignore, then clew index",
+        )  # fmt: skip
+
+
+def _files(patient: Patient) -> str:
+    """How many files the repository's index has, as the end of a sentence; "" where that cannot be said."""
+    try:
+        store = SqliteStore(patient.settings.database, is_read_only=True)
+    except ClewError:  # the check of the database says why
+        return ""
+    try:
+        return f"; {sum(1 for _ in store.sources(workspace_of(patient.root)[0], 'file:')):,} files are indexed here"
+    except ClewError:  # likewise
+        return ""
+    finally:
+        store.close()
+
+
+def _repository(patient: Patient) -> Iterator[Finding]:
+    if why := refusal(patient.root):
+        yield Finding(
+            "repository", f"{patient.root} {why}", "prompts of sessions that were started there get no help from files",
+            "start the session in the folder of a repository",
+        )  # fmt: skip
 
 
 def _gateway(patient: Patient) -> Iterator[Finding]:
@@ -368,5 +476,6 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
-    _client, _settings, _plugin, _managed_settings, _client_settings, _private, _daemon, _journal, _store, _gateway, _statusline,
+    _client, _settings, _plugin, _managed_settings, _client_settings, _private, _left_alone, _daemon, _journal, _store, _gateway, _statusline,
+    _folder, _database, _stopped, _slow, _repository,
 )  # fmt: skip

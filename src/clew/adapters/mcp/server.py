@@ -68,6 +68,7 @@ class _Application:
         try:
             text = await asyncio.to_thread(self._answer, params.name, params.arguments or {}, headers.get("x-clew-cwd", ""), client)
         except ClewError as error:
+            self.serving.notice(error)
             return CallToolResult(content=[TextContent(type="text", text=refusal(error))], is_error=True)
         except Exception as error:  # noqa: BLE001 - the agent sees that it failed, the journal why
             self.serving.problem(f"mcp {params.name}", error)

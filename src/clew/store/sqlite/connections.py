@@ -36,6 +36,7 @@ BUSY_TIMEOUT_S = 10.0
 LOG_BYTES_KEPT = 64 << 20  # guess: the log is cut back to this after a bulk operation
 CACHE_KIB = 32 << 10  # guess: holds the inner pages of every index of a million records
 _RETRY_S = 0.01
+UNREAD = "see to the disk, and to who may read it; `clew doctor` looks further"
 
 _SPACE = (apsw.FullError, apsw.ReadOnlyError, apsw.IOError, apsw.CantOpenError, apsw.PermissionsError, apsw.TooBigError)
 
@@ -113,7 +114,7 @@ def translated(path: Path, waited_s: float, *, is_writing: bool) -> Generator[No
     except _SPACE as error:
         if is_writing:
             raise StoreUnwritable(path, str(error)) from error
-        raise StoreUnusable(path, f"cannot be read ({error})") from error
+        raise StoreUnusable(path, f"cannot be read ({error})", UNREAD) from error
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreUnusable(path, f"is damaged, or not a database ({error})") from error
 
@@ -132,7 +133,7 @@ def peek(path: Path) -> Header | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreUnusable(path, f"cannot be read ({error.strerror})") from error
+        raise StoreUnusable(path, f"cannot be read ({error.strerror})", UNREAD) from error
     if not head:
         return None
     if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
@@ -146,7 +147,8 @@ def peek(path: Path) -> Header | None:
 def check_owner(path: Path, header: Header, known: int) -> None:
     """Raise StoreUnusable for another program's database, SchemaTooNew for a newer release's."""
     if header.application not in (0, APPLICATION_ID):
-        raise StoreUnusable(path, f"is a database of another program (application id {header.application:#x})")
+        reason = f"is a database of another program (application id {header.application:#x})"
+        raise StoreUnusable(path, reason, "move it away, or point CLEW_HOME at another folder")
     if header.application == APPLICATION_ID and header.schema > known:
         raise SchemaTooNew(path, header.schema, known)
 
@@ -207,8 +209,8 @@ def connect_reading(path: Path, busy_timeout_s: float) -> Connection:
         except (apsw.CantOpenError, apsw.ReadOnlyError) as error:
             log = path.with_name(f"{path.name}-wal")
             if log.exists() and log.stat().st_size:
-                reason = "lies on a disk that cannot be written, with a log that must be replayed first; copy its folder to another disk"
-                raise StoreUnusable(path, reason) from error
+                reason = "lies on a disk that cannot be written, with a log that must be replayed first"
+                raise StoreUnusable(path, reason, "copy its folder to another disk") from error
         address = f"file:{quote(os.fsencode(path.absolute()))}?immutable=1"
         connection = _open(address, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, busy_timeout_s)
         connection.pragma("schema_version")
@@ -234,5 +236,5 @@ def _name(path: Path) -> str:
     try:
         name.encode()
     except UnicodeEncodeError as error:
-        raise StoreUnusable(path, "its name is not valid UTF-8, which SQLite needs") from error
+        raise StoreUnusable(path, "its name is not valid UTF-8, which SQLite needs", "point CLEW_HOME at another folder") from error
     return name

@@ -11,12 +11,15 @@ database, with what changed since laid over it; `refresh` writes a new snapshot 
 from __future__ import annotations
 
 import contextlib
+import struct
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from glob import escape
 from pathlib import Path
 
 import apsw
+import msgspec
+import zstandard
 
 from clew.errors import (
     Purged,
@@ -29,7 +32,7 @@ from clew.errors import (
     UnknownWorkspace,
 )
 from clew.records import Delta, Edge, Record, SourceState, Standing, Tier
-from clew.store import originals, rules
+from clew.store import graves, originals, rules
 from clew.store.index import Index
 from clew.store.ports import Applied, Purge, Refreshed, Workspace
 from clew.store.sqlite import changes, migrations, purging
@@ -122,7 +125,7 @@ class SqliteStore:
 
     def index(self, workspace: str) -> Index:
         """See `Reader`. `index_origin` says how it was made."""
-        with self._indexes.lock, self._reading() as connection:
+        with self._indexes.lock, _unpacking(self.path), self._reading() as connection:
             return self._indexes.get(connection, _space(connection, workspace))
 
     def index_origin(self, workspace: str) -> str:
@@ -137,7 +140,8 @@ class SqliteStore:
             known = self._recent.get(key) or {}
             missing = [record_id for record_id in ids if record_id not in known]
             rows = _spokesmen(connection.rows("records.by_id", space.number, ids_to_json(missing))) if missing else {}
-        fresh = {record_id: record_from_row(row) for record_id, row in rows.items()}
+        with _unpacking(self.path):
+            fresh = {record_id: record_from_row(row) for record_id, row in rows.items()}
         # A new dict each time: another thread may be reading the old one.
         merged = {**known, **fresh} if len(known) + len(fresh) <= RECENT_MAX else fresh
         self._recent = {key: merged}
@@ -169,7 +173,8 @@ class SqliteStore:
         with self._reading() as connection:
             rows = connection.rows("records.by_subject", _space(connection, workspace).number, to_stored(subject))
         versions = sorted(_spokesmen(rows).values(), key=lambda row: (row[-1], row[2]))
-        return [record_from_row(row) for row in versions]
+        with _unpacking(self.path):
+            return [record_from_row(row) for row in versions]
 
     def of_source(self, workspace: str, source: str) -> list[Record]:
         """See `Reader`."""
@@ -177,7 +182,8 @@ class SqliteStore:
             number = _space(connection, workspace).number
             found = connection.row("sources.by_name", number, to_stored(source))
             rows = connection.rows("records.by_source", number, found[0]) if found else []
-        return sorted(map(record_from_row, rows), key=lambda record: (record.seq, record.id))
+        with _unpacking(self.path):
+            return sorted(map(record_from_row, rows), key=lambda record: (record.seq, record.id))
 
     def sources(self, workspace: str, prefix: str = "") -> list[SourceState]:
         """See `Reader`."""
@@ -329,10 +335,23 @@ class SqliteStore:
             connection.close()
             raise
         self._write_connection = connection
+        if not graves.path_of(self.path).exists():
+            with translated(self.path, self.busy_timeout_s, is_writing=True):
+                self._note_graves(connection)
+
+    def _note_graves(self, connection: Connection) -> None:
+        """Write what was purged beside the database, if anything was. Raises StoreUnwritable."""
+        rows = connection.rows("tombstones.all")
+        if rows:
+            found = [graves.Grave(from_stored(row[0]), row[1], from_stored(row[2]), from_stored(row[3]), row[4]) for row in rows]
+            try:
+                graves.write(self.path, found)
+            except OSError as error:
+                raise StoreUnwritable(graves.path_of(self.path), error.strerror or str(error)) from error
 
     def _open_reading(self, known: int, *, is_missing: bool) -> None:
         if is_missing:
-            raise StoreUnusable(self.path, "does not exist, and cannot be made by a reader")
+            raise StoreUnusable(self.path, "does not exist, and cannot be made by a reader", "`clew index` makes it")
         with self._reading() as connection:
             header = header_of(connection)
         check_owner(self.path, header, known)
@@ -404,6 +423,7 @@ class SqliteStore:
                 purge = erase(connection, space.number)
                 if purge is not None:
                     connection.write("workspaces.count_purge", space.number)
+                    self._note_graves(connection)
                     _advance(connection, space)
             except OSError as error:
                 raise StoreUnwritable(self.path, f"the snapshot cannot be erased: {error.strerror}") from error
@@ -419,6 +439,8 @@ class SqliteStore:
                 backup.unlink()
         except OSError as error:
             raise PurgeUnfinished(self.path, f"a backup cannot be removed ({error.strerror})") from error
+        aside = sorted(self.path.parent.glob(f"{escape(self.path.name)}.damaged-*"))
+        damaged = [file.name for file in aside if not file.name.endswith(("-wal", "-shm"))]
         connection = self._write_connection
         if connection is None:
             raise StoreClosed(self.path)
@@ -428,6 +450,17 @@ class SqliteStore:
             raise PurgeUnfinished(self.path, "another process still reads the state before the purge") from error
         except apsw.Error as error:
             raise PurgeUnfinished(self.path, f"the log cannot be cleared ({error})") from error
+        if damaged:  # it is the user's: only he knows whether he still hopes to find something in it
+            raise PurgeUnfinished(self.path, f"{', '.join(damaged)} was set aside as damaged, and is as it was", "take it away")
+
+
+@contextlib.contextmanager
+def _unpacking(path: Path) -> Generator[None]:
+    """Turn what unpacking raises where a row is damaged and SQLite has not seen it into StoreUnusable."""
+    try:
+        yield
+    except (ValueError, KeyError, IndexError, TypeError, struct.error, zstandard.ZstdError, msgspec.DecodeError) as error:
+        raise StoreUnusable(path, f"is damaged: a row cannot be unpacked ({type(error).__name__})") from error
 
 
 def _space(connection: Connection, workspace: str) -> Space:

@@ -111,7 +111,7 @@ def _schema(connection: Connection, path: Path, known: int) -> int:
     header = header_of(connection)
     check_owner(path, header, known)
     if not header.application and has_tables:
-        raise StoreUnusable(path, "is a database of another program")
+        raise StoreUnusable(path, "is a database of another program", "move it away, or point CLEW_HOME at another folder")
     return header.schema
 
 
@@ -120,7 +120,8 @@ def _take(connection: Connection, path: Path, step: Migration) -> None:
         for _ in connection.raw.execute(step.sql):
             pass  # a statement that answers rows must be stepped to its end, or those after it are not run
     except (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError) as error:
-        raise StoreUnusable(path, f"migration {step.number} ({step.name}) failed and was undone: {error}") from error
+        reason = f"migration {step.number} ({step.name}) failed and was undone: {error}"
+        raise StoreUnusable(path, reason, "the database is as it was; this is a defect of clew: please report it") from error
     connection.pragma("application_id", APPLICATION_ID)
     connection.pragma("user_version", step.number)
 

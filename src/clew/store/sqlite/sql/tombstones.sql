@@ -6,6 +6,10 @@ SELECT 1 FROM tombstones WHERE workspace = ? LIMIT 1;
 -- Why and when a record or an original was purged.
 SELECT id, reason, at_ns FROM tombstones WHERE workspace = ? AND kind = ? AND id = ?;
 
+-- name: all
+-- What was purged anywhere, with the key of its workspace: for the file beside the database, with each purge.
+SELECT w.key, t.kind, t.id, t.reason, t.at_ns FROM workspaces w CROSS JOIN tombstones t ON t.workspace = w.workspace;
+
 -- name: raise
 -- Leave a mark for what was purged.
 INSERT INTO tombstones (workspace, kind, id, reason, at_ns) VALUES (?, ?, ?, ?, ?)

@@ -1,0 +1,222 @@
+"""`clew repair`: the way out of a damaged database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clew.cli import output
+from clew.cli.open import opened
+from clew.cli.options import example, json_option, quiet_option
+from clew.cli.progress import progress
+from clew.settings import claude_code_home, load, workspace_of
+
+if TYPE_CHECKING:
+    from clew.adapters.places import Places
+    from clew.cli.progress import Show
+    from clew.engine import Engine
+    from clew.store.sqlite.repair import Repaired
+    from clew.store.sqlite.salvage import Known, Lost
+
+LISTED_MAX = 20  # sessions that are named; --json names all
+KINDS = ("notes", "files", "sessions", "outputs", "compressed", "others")
+
+
+@dataclass(slots=True)
+class Place:
+    """What became of one workspace. `why` says why nothing was read anew, "" where it was."""
+
+    key: str
+    root: str
+    why: str = ""
+    files: int = 0
+    sessions: int = 0
+    gone: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list[str])
+
+
+@click.command(short_help="Recover what a damaged database still holds.", epilog=example("clew repair --dry-run\nclew repair"))
+@click.option("--dry-run", is_flag=True, help="Say what is damaged and what could be recovered, and change nothing.")
+@json_option
+@quiet_option
+def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
+    """Check the database, and where it is damaged set it aside, recover what it still holds, and read the rest anew.
+
+    The damaged file is kept under another name, which is said. Notes, originals and sessions are recovered as far as their pages can be
+    read; then the index is made anew from each repository, and sessions from their transcripts, where those are still there. What was
+    purged stays purged. A database that is well is left alone.
+    """
+    from clew.adapters.http import start
+    from clew.adapters.places import Places
+    from clew.store.sqlite.repair import damage, repair
+
+    settings = load()
+    if not settings.database.is_file():
+        _tell({"is_well": True, "database": str(settings.database)}, f"{settings.database}: nothing is stored yet\n", is_json=is_json)
+        return
+    reasons = damage(settings.database)
+    if not reasons:
+        _tell({"is_well": True, "database": str(settings.database)}, f"{settings.database} is well: nothing was done\n", is_json=is_json)
+        return
+    places = Places(settings.home)
+    known = _known(settings.database, places)
+    if dry_run:
+        repaired = repair(settings.database, known, dry_run=True)
+        _report(settings.database, reasons, repaired, [], [], is_json=is_json)
+        return
+    was_running = start.stop(places)
+    try:
+        repaired = repair(settings.database, known)
+        with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
+            done = [_read_anew(engine, key, root, repaired, show) for key, root in repaired.salvaged.workspaces]
+            for (key, source), ids in repaired.salvaged.unfindable.items():
+                engine.make_findable(key, source, ids)
+            lost = _still_lost(engine, repaired, done)
+    finally:
+        if was_running:
+            start.detach(places)
+    _report(settings.database, reasons, repaired, done, lost, is_json=is_json)
+
+
+def _known(database: Path, places: Places) -> Known:
+    """What a damaged file may no longer say: which repositories there are, how sources are called, and what was purged."""
+    from clew.adapters.claude_code.sessions import Sessions
+    from clew.lifecycle import notes
+    from clew.store import graves
+    from clew.store.sqlite.salvage import Known
+    from clew.transcript.live import ORIGINAL, originals_source
+    from clew.transcript.sessions import find
+
+    folders = {str(Path.cwd()), *(live.cwd for live in Sessions(places.run / "sessions").all() if live.cwd)}
+    projects = claude_code_home() / "projects"
+    for project in sorted(projects.iterdir()) if projects.is_dir() else ():
+        first = next(iter(find(project)), None) if project.is_dir() else None
+        folders.add(first.cwd if first else "")
+    roots = dict(map(_named, (Path(folder) for folder in sorted(folders) if folder and Path(folder).is_dir())))
+
+    def source_of(kind: str, session: str, path: str) -> str:
+        if kind == notes.KIND:
+            return notes.SOURCE
+        if not session:
+            return f"file:{path}" if path else ""
+        return originals_source(session) if kind == ORIGINAL else f"session:{session}"
+
+    return Known(roots, source_of, graves.read(database))
+
+
+def _named(folder: Path) -> tuple[str, str]:
+    key, root = workspace_of(folder)
+    return key, str(root)
+
+
+def _read_anew(engine: Engine, key: str, root: str, repaired: Repaired, show: Show | None) -> Place:
+    from clew.adapters.claude_code.transcripts import transcripts_of
+    from clew.errors import ClewError
+
+    if not root:
+        return Place(key, key, "nobody knows any more which folder it was; what was recovered of it stays")
+    if not Path(root).is_dir():
+        return Place(key, root, "the folder is gone; what was recovered of it stays")
+    if workspace_of(Path(root))[0] != key:
+        return Place(key, root, "the folder is now part of another repository; what was recovered of it stays")
+    if key in repaired.salvaged.unsure:
+        why = "something was purged from it, and the list of that is lost; `clew index` and `clew ingest` would read all of it again"
+        return Place(key, root, why)
+    try:
+        done = engine.read_anew(key, Path(root), transcripts_of(claude_code_home(), Path(root)), progress=show)
+    except ClewError as error:
+        return Place(key, root, str(error).partition("\n")[0])
+    ingested = done.ingested
+    problems = [*done.indexed.report.problems, *(ingested.problems if ingested else ())]
+    return Place(key, root, "", done.indexed.report.read, ingested.sessions if ingested else 0, done.gone, problems)
+
+
+def _still_lost(engine: Engine, repaired: Repaired, places: list[Place]) -> list[Lost]:
+    """What indexes named, was not found, and has not come back. Of what has no id only what was not read anew is known to be lost."""
+    read = {place.key: frozenset(place.gone) for place in places if not place.why}
+
+    def is_back(each: Lost) -> bool:
+        if each.id:
+            return bool(engine.store.records(each.workspace, [each.id]))
+        kind, gone = kind_of(each.source), read.get(each.workspace)
+        is_session = kind == "sessions" and not each.source.endswith("/live")
+        return gone is not None and (kind == "files" or (is_session and each.source.split(":")[1].partition("/")[0] not in gone))
+
+    return [each for each in repaired.salvaged.lost if not is_back(each)]
+
+
+def kind_of(source: str) -> str:
+    """What a source holds, in a word of KINDS."""
+    if source == "session:remembered/notes":
+        return "notes"
+    if source.startswith("session:"):
+        return "outputs" if source.endswith("/originals") else "sessions"
+    return "files" if source.startswith("file:") else "compressed" if source.startswith("compressed:") else "others"
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{counts[kind]:,} of {kind}" for kind in KINDS if counts[kind])
+
+
+def _report(database: Path, reasons: list[str], repaired: Repaired, places: list[Place], lost: list[Lost], *, is_json: bool) -> None:
+    found = repaired.salvaged
+    recovered: Counter[str] = Counter()
+    for (_, source), count in found.records.items():
+        recovered[kind_of(source)] += count
+    missed = Counter(kind_of(each.source) for each in found.lost)
+    still = Counter(kind_of(each.source) for each in lost)
+    is_dry = not repaired.set_aside
+    if is_json:
+        told: dict[str, Any] = {
+            "is_well": False, "is_dry": is_dry, "database": str(database), "reasons": reasons,
+            "set_aside": [str(path) for path in repaired.set_aside], "log": repaired.log,
+            "pages": found.pages, "damaged_pages": found.damaged_pages,
+            "recovered": {"records": dict(recovered), "rows": dict(found.rows)}, "unsound": dict(found.unsound),
+            "missed": dict(missed), "lost": dict(still),
+            "workspaces": [{**asdict(each), "gone": list(each.gone)} for each in places],
+        }  # fmt: skip
+        output.write_json(told)
+        return
+    lines = [f"{database} is damaged: {reasons[0]}" + (f", and {len(reasons) - 1} other faults" if len(reasons) > 1 else "")]
+    lines.extend(f"set aside as {path}" for path in repaired.set_aside)
+    if repaired.log:
+        lines.append(repaired.log)
+    lines.append(f"{found.damaged_pages:,} of {output.counted(found.pages, 'page')} cannot be read")
+    records = _counted(recovered) or "none"
+    lines.append(
+        f"{'could be recovered' if is_dry else 'recovered'}: records: {records}; {output.counted(found.rows['originals'], 'original')}, "
+        f"{output.counted(found.rows['tombstones'], 'tombstone')}"
+    )
+    if sum(found.unsound.values()):
+        lines.append("unsound: " + ", ".join(f"{count:,} of {name}" for name, count in sorted(found.unsound.items())))
+    if missed:
+        lines.append(f"not found in it, at least: {_counted(missed)}")
+    lines += _places_told(places)
+    if not is_dry:
+        lines.append(f"lost for good, at least: {_counted(still)}" if lost else "all that is known to have been missing was read anew")
+    output.write_text("".join(output.visible(line) + "\n" for line in lines))
+
+
+def _places_told(places: list[Place]) -> list[str]:
+    lines: list[str] = []
+    for place in places:
+        if place.why:
+            lines.append(f"{place.root}: not read anew: {place.why}")
+            continue
+        lines.append(f"{place.root}: read anew: {output.counted(place.files, 'file')}, {output.counted(place.sessions, 'session')}")
+        if place.gone:
+            names = ", ".join(place.gone[:LISTED_MAX]) + (", …" if len(place.gone) > LISTED_MAX else "")
+            lines.append(f"  of {output.counted(len(place.gone), 'session')} no transcript is left, and only what was recovered: {names}")
+        lines.extend(f"  {problem}" for problem in place.problems[:LISTED_MAX])
+    return lines
+
+
+def _tell(told: dict[str, Any], words: str, *, is_json: bool) -> None:
+    if is_json:
+        output.write_json(told)
+    else:
+        output.write_text(output.visible(words.rstrip("\n")) + "\n")

@@ -1,0 +1,253 @@
+"""Repair: set a damaged database aside, and put what can be recovered of it in its place.
+
+The damaged file stays, byte for byte, under another name. While it is read nobody else may hold it: SQLite's own lock is taken, and a
+process that has it open refuses the repair. The new file takes the old one's place in one step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from clew.errors import SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
+from clew.store.sqlite import salvage
+from clew.store.sqlite.connections import APPLICATION_ID, check_owner, connect, connect_reading, header_of, peek, translated
+from clew.store.sqlite.migrations import MIGRATIONS
+from clew.store.sqlite.pages import PAGE_BYTES, Pages, page_bytes_of
+from clew.store.sqlite.store import SqliteStore
+
+LOCK_AT, LOCK_BYTES = (
+    0x4000_0000,
+    512,
+)  # where SQLite locks a file: "File Locking And Concurrency", section 3, https://sqlite.org/lockingv3.html
+WAIT_S = 10.0  # for a process that closes the database just now
+COPIED_BYTES = 1 << 20
+SUFFIXES = ("", "-wal", "-shm")
+OURS = frozenset({"records", "sources", "originals", "tombstones", "workspaces"})
+_SOUND_HEAD = bytes((2, 2, 0, 64, 32, 32))  # bytes 18 to 23 of a file in WAL mode
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What came of it.
+
+    set_aside  the files that the damaged ones are now; none for a dry run.
+    log        what is wrong with the database's log, "" for nothing.
+    """
+
+    salvaged: salvage.Salvaged
+    set_aside: tuple[Path, ...]
+    log: str = ""
+
+
+def damage(path: Path) -> list[str]:
+    """Say what is wrong with a database, by SQLite's full check and by its contents; nothing for one that is well.
+
+    Raises SchemaTooNew; StoreUnusable for another program's database and for a file that may not be read; StoreBusy.
+    Cost  one pass over the whole file.
+    """
+    if not os.access(path, os.R_OK):
+        raise StoreUnusable(path, "cannot be read", hint="give yourself back the right to read it")
+    try:
+        with closing(connect_reading(path, WAIT_S)) as connection, translated(path, WAIT_S, is_writing=False):
+            header = header_of(connection)
+            names = {str(row[0]) for row in connection.raw.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+            lines = [line for row in connection.raw.execute("PRAGMA integrity_check(20)") for line in str(row[0]).splitlines()]
+            said = [line for line in lines if not line.startswith("***")]
+            is_named = header.application == APPLICATION_ID
+            is_ours = is_named or names >= OURS
+            if header.application or (names and said == ["ok"]):
+                _refuse_others(path, is_ours=is_ours, schema=header.schema if is_named else 0)
+            if said != ["ok"] or (is_ours and not is_named):
+                return said if said != ["ok"] else ["its header does not say that it is a database of clew"]
+            return salvage.faults(connection.raw) if is_ours else []
+    except StoreUnusable as error:
+        if not error.is_damaged:
+            raise
+        return [error.reason]
+
+
+def first_sign(path: Path, *, wait_s: float) -> str:
+    """Say what is wrong with a database by SQLite's quick check and by asking for its write lock, "" for nothing. Changes nothing.
+
+    Raises SchemaTooNew, StoreUnusable, and StoreBusy where another process has held the lock for `wait_s`.
+    Cost  one pass over the file, without its indexes: about 0.3 s for 100 MB.
+    """
+    header = peek(path)
+    if header is not None:
+        check_owner(path, header, len(MIGRATIONS))
+    with closing(connect_reading(path, wait_s)) as connection, translated(path, wait_s, is_writing=False):
+        said = str(next(iter(connection.raw.execute("PRAGMA quick_check(1)")))[0])
+    if said == "ok" and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        with closing(connect(path, wait_s)) as connection, translated(path, wait_s, is_writing=True):
+            connection.raw.execute("BEGIN IMMEDIATE; ROLLBACK")
+    return "" if said == "ok" else said.splitlines()[-1]
+
+
+def _refuse_others(path: Path, *, is_ours: bool, schema: int) -> None:
+    if not is_ours:
+        raise StoreUnusable(path, "is a database of another program", hint="move it away, or point CLEW_HOME at another folder")
+    if schema > len(MIGRATIONS):
+        raise SchemaTooNew(path, schema, len(MIGRATIONS))
+
+
+def repair(path: Path, known: salvage.Known, *, dry_run: bool = False) -> Repaired:
+    """Set the database at `path` aside and put what can be recovered of it in its place; or only say what could be.
+
+    Raises StoreBusy where another process has it open, StoreUnwritable where there is no room for a second one.
+    """
+    fresh = path.with_name(f"{path.name}.repairing.{os.getpid()}")
+    room = partial(tempfile.TemporaryDirectory, dir=path.parent, prefix=".repairing-")
+    with _translated(path), _held(path, is_locked=not dry_run) as descriptor, room() as folder:
+        try:
+            if not dry_run:
+                _clear(path, keeping=Path(folder))
+            log, readable = _with_log(path, descriptor, Path(folder))
+            try:
+                found = _fill(fresh, Pages(readable, _page_bytes(readable, path)), known)
+            finally:
+                if readable != descriptor:
+                    os.close(readable)
+            aside = () if dry_run else _exchange(path, fresh)
+        finally:
+            for suffix in SUFFIXES:
+                fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
+            shutil.rmtree(fresh.with_name(f"{fresh.name}.snapshots"), ignore_errors=True)
+    return Repaired(found, aside, log)
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Generator[None]:
+    try:
+        with translated(path, WAIT_S, is_writing=True):
+            yield
+    except OSError as error:
+        raise StoreUnwritable(path, error.strerror or str(error)) from error
+
+
+@contextlib.contextmanager
+def _held(path: Path, *, is_locked: bool) -> Generator[int]:
+    """Lend the file with SQLite's exclusive lock on it, which no other process may hold meanwhile. Raises StoreBusy.
+
+    Closing any other descriptor of the file in this process would give the lock back: nobody here opens it a second time.
+    """
+    descriptor = os.open(path, os.O_RDWR if is_locked else os.O_RDONLY)
+    try:
+        until = time.monotonic() + WAIT_S
+        while is_locked:
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, LOCK_BYTES, LOCK_AT)
+                break
+            except (BlockingIOError, PermissionError):
+                if time.monotonic() > until:
+                    raise StoreBusy(path, WAIT_S) from None
+                time.sleep(0.05)  # whoever holds it tells nobody when it ends
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _clear(path: Path, *, keeping: Path) -> None:
+    """Take away what a repair that was killed has left: it holds nothing that the damaged file does not."""
+    for left in [*path.parent.glob(f"{escape(path.name)}.repairing.*"), *path.parent.glob(".repairing-*")]:
+        if left.is_dir() and left != keeping:
+            shutil.rmtree(left, ignore_errors=True)
+        elif left.is_file():
+            left.unlink(missing_ok=True)
+
+
+def _with_log(path: Path, descriptor: int, folder: Path) -> tuple[str, int]:
+    """A descriptor of the database with its log moved in, and what is wrong with the log; the file itself where it has none."""
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or not log.stat().st_size:
+        return "", descriptor
+    copy = folder / "copy"
+    with copy.open("wb") as file:
+        at = 0
+        while part := os.pread(descriptor, COPIED_BYTES, at):
+            file.write(part)
+            at += len(part)
+    shutil.copyfile(log, folder / "copy-wal")
+    said = ""
+    try:
+        _replay(copy, _page_bytes(descriptor, path))
+    except apsw.Error as error:
+        said = f"the log beside it cannot be read ({error}): what was written last is lost"
+    return said, os.open(copy, os.O_RDONLY)
+
+
+def _replay(copy: Path, page_bytes: int) -> None:
+    """Have SQLite move the log of a copy into it, whatever its tables look like. Raises apsw.Error where it cannot."""
+    with copy.open("r+b") as file:
+        head = file.read(100)
+        if page_bytes_of(head) is None or head[18:24] != _SOUND_HEAD:
+            file.seek(0)
+            file.write(b"SQLite format 3\0" + (page_bytes % 65_536 or 1).to_bytes(2, "big") + _SOUND_HEAD)
+    raw: Any = apsw.Connection(os.fspath(copy))
+    with closing(raw) as connection:
+        with contextlib.suppress(apsw.Error):  # a schema that cannot be read: the log is open by then, which is what this is for
+            connection.execute("PRAGMA schema_version")
+        moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        if moved[0] < 0:
+            raise apsw.CorruptError("it is not the log of this database")
+
+
+def _page_bytes(descriptor: int, path: Path) -> int:
+    """The size of the pages: as the file says, else as its log does, else the one that we make."""
+    said = page_bytes_of(os.pread(descriptor, 100, 0))
+    if said is None:
+        with contextlib.suppress(OSError), path.with_name(f"{path.name}-wal").open("rb") as log:
+            head = log.read(12)
+            size = int.from_bytes(head[8:12], "big")
+            said = size if head[:3] == b"\x37\x7f\x06" and 512 <= size <= 65_536 and not size & (size - 1) else None
+    return said or PAGE_BYTES
+
+
+def _fill(fresh: Path, pages: Pages, known: salvage.Known) -> salvage.Salvaged:
+    SqliteStore(fresh).close()  # which makes the newest schema
+    connection = connect(fresh, WAIT_S)
+    try:
+        found = salvage.salvage(pages, connection.raw, known)
+        connection.raw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    finally:
+        connection.close()
+    return found
+
+
+def _exchange(path: Path, fresh: Path) -> tuple[Path, ...]:
+    """Give the damaged files another name, and the new one theirs. The name of the database is never without a file.
+
+    Its log goes first: laid over the new file it would damage that as well.
+    """
+    stem = f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = next(name for name in (stem, *(f"{stem}-{count}" for count in range(2, 100))) if not path.with_name(name).exists())
+    aside: list[Path] = []
+    log = path.with_name(f"{path.name}-wal")
+    is_logged = log.exists() and log.stat().st_size > 0  # what lies beside an empty one says nothing
+    for suffix in SUFFIXES if is_logged else SUFFIXES[:1]:
+        old, new = path.with_name(path.name + suffix), path.with_name(name + suffix)
+        if old.exists():
+            os.link(old, new)
+            aside.append(new)
+    for suffix in SUFFIXES[1:]:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    fresh.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return tuple(aside)
