@@ -103,7 +103,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> ModuleType:
                 raise
 
     real = importlib.import_module("_socket")
-    names = {name: getattr(real, name) for name in ("AF_UNIX", "SOCK_STREAM", "SOL_SOCKET")}
+    names = {name: getattr(real, name) for name in ("AF_UNIX", "SOCK_STREAM", "SOL_SOCKET", "SO_PEERCRED") if hasattr(real, name)}
     monkeypatch.setattr(module, "_socket", SimpleNamespace(**names, socket=Patient))
     return module
 

@@ -7,7 +7,7 @@ import struct
 import sys
 from typing import Protocol
 
-LINUX_PEERCRED, DARWIN_LOCAL, DARWIN_PEERCRED = 17, 0, 1  # SO_PEERCRED of <asm/socket.h>; SOL_LOCAL and LOCAL_PEERCRED of <sys/un.h>
+DARWIN_LOCAL, DARWIN_PEERCRED = 0, 1  # SOL_LOCAL and LOCAL_PEERCRED of <sys/un.h>
 
 
 class Connected(Protocol):
@@ -21,7 +21,7 @@ class Connected(Protocol):
 def peer_uid(over: Connected) -> int:
     """Return the user id of the process at the other end, -1 where this system does not say it. Raises OSError for no Unix socket."""
     if sys.platform == "linux":
-        _, uid, _ = struct.unpack("iII", over.getsockopt(socket.SOL_SOCKET, LINUX_PEERCRED, struct.calcsize("iII")))
+        _, uid, _ = struct.unpack("iII", over.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII")))
         return uid
     if sys.platform == "darwin":
         _, uid = struct.unpack_from("II", over.getsockopt(DARWIN_LOCAL, DARWIN_PEERCRED, 76))  # version, uid, groups

@@ -137,7 +137,7 @@ def _tried(path, until):
 def peer_uid(over):
     """The user id of the process at the other end of a Unix socket, -1 where this system does not say it."""
     if sys.platform == "linux":
-        told = over.getsockopt(_socket.SOL_SOCKET, 17, 12)  # SO_PEERCRED: pid, uid, gid
+        told = over.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)  # pid, uid, gid
     elif sys.platform == "darwin":
         told = over.getsockopt(0, 1, 76)  # SOL_LOCAL, LOCAL_PEERCRED: version, uid, groups
     else:
