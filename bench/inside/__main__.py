@@ -11,6 +11,9 @@ import asyncio
 import json
 import os
 import resource
+import signal
+import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -19,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -27,15 +30,36 @@ from typing import Any
 import aiohttp
 
 from bench.machine import REPOSITORY, provenance, write_result
+from clew.adapters.claude_code.install import gateway_url
 from clew.adapters.claude_code.plugin_files import SHIPPED
-from clew.adapters.http import start
+from clew.adapters.http import certificate, start
+from clew.adapters.mcp.tools import INSTRUCTIONS, listed
 from clew.adapters.places import Places, address
-from tests.real_client.client import VERSIONS, Place, Session, installed
+from clew.text.tokens import counter
+from tests.real_client.client import VERSIONS, Place, Session, installed, numbered
 from tests.real_client.scripted_api import ScriptedAPI, use
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("aiohttp", "apsw", "httptools", "mcp", "numpy", "starlette", "uvicorn", "uvloop")
 PROMPTS, SHIMS, STARTS, REQUESTS, CHUNKS = 40, 100, 7, 60, 400
+SHORT, FAULT_PROMPTS, LARGE_FILES = 20, 6, 100_000
+NOUNS = (
+    "account",
+    "invoice",
+    "ledger",
+    "order",
+    "cart",
+    "token",
+    "route",
+    "worker",
+    "queue",
+    "cache",
+    "index",
+    "event",
+    "metric",
+    "policy",
+)
+VERBS = ("parse", "render", "fetch", "store", "update", "delete", "create", "merge", "split", "batch", "audit", "grant")
 REQUEST_BYTES = 1_000_000
 
 
@@ -43,13 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0."""
     parser = argparse.ArgumentParser(prog="python -m bench.inside", description=__doc__)
     parser.add_argument("--repo", type=Path, default=REPOSITORY, help="the repository that the sessions are held in (this one)")
-    parser.add_argument("--parts", default="hooks,gateway,daemon", metavar="NAME,…")
+    parser.add_argument("--parts", default="hooks,short,faults,gateway,daemon", metavar="NAME,…")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args(arguments)
     repo = given.repo.resolve()
     words = ("--repo", repo.name) if repo != REPOSITORY else ()
     source = provenance(("python", "-m", "bench.inside", *words, "--parts", given.parts), PACKAGES)
-    parts: dict[str, Callable[[Path], list[dict[str, Any]]]] = {"hooks": hooks, "gateway": gateway, "daemon": daemon}
+    parts: dict[str, Callable[[Path], list[dict[str, Any]]]] = {
+        "hooks": hooks, "large": large, "short": short, "faults": faults, "gateway": gateway, "daemon": daemon,
+    }  # fmt: skip
     result: dict[str, Any] = {
         "name": source.name,
         **source.as_json(),
@@ -80,7 +106,7 @@ def names_in(repo: Path) -> list[str]:
 def hooks(repo: Path) -> list[dict[str, Any]]:
     """Added wall time per prompt and per tool call, with clew and with a command hook that does nothing, by client."""
     rows: list[dict[str, Any]] = []
-    for version in VERSIONS:
+    for version in dict.fromkeys(map(numbered, VERSIONS)):
         with tempfile.TemporaryDirectory(prefix="clew-bench-") as folder, ScriptedAPI() as api, ExitStack() as stack:
             arms = {arm: Place(Path(folder) / arm, version, repo=repo) for arm in ("without", "clew", "python hook")}
             arms["clew"].clew("init")
@@ -133,6 +159,137 @@ def _added(version: str, arm: str, what: str, own: Sequence[float], without: Seq
         "p50": round(statistics.median(added), 1), "p95": round(added[int(0.95 * len(added))], 1),
         "without_p50": round(statistics.median(without), 1), "medians_apart": round(statistics.median(own) - statistics.median(without), 1),
     }  # fmt: skip
+
+
+def large(repo: Path) -> list[dict[str, Any]]:
+    """The same in a repository of 100,000 small files, which is made for it."""
+    del repo
+    with tempfile.TemporaryDirectory(prefix="clew-bench-") as folder:
+        made = Path(folder) / "repo"
+        for number in range(LARGE_FILES):
+            place = made / f"part_{number % 100}" / f"piece_{number // 100 % 50}"
+            place.mkdir(parents=True, exist_ok=True)
+            noun, verb = NOUNS[number % len(NOUNS)], VERBS[number // 7 % len(VERBS)]
+            (place / f"{verb}_{noun}_{number}.py").write_text(
+                f'"""{verb.title()} the {noun}."""\n\n\ndef {verb}_{noun}_{number}({noun}):\n    return {noun} + {number}\n'
+            )
+        git = ["git", "-c", "user.name=bench", "-c", "user.email=bench@example.invalid"]
+        for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
+            subprocess.run([*git, *words], cwd=made, check=True, capture_output=True)
+        return [{**row, "part": "large"} for row in hooks(made) if row["arm"] == "clew"]
+
+
+# -- Short calls ------------------------------------------------------------------------------------
+
+
+def short(repo: Path) -> list[dict[str, Any]]:
+    """`claude -p "hi"`: the whole call with clew, with an empty mod, and without either; and the tokens of tools and instructions."""
+    rows: list[dict[str, Any]] = []
+    for version in dict.fromkeys(map(numbered, VERSIONS)):
+        with tempfile.TemporaryDirectory(prefix="clew-bench-") as folder, ScriptedAPI() as api, ExitStack() as stack:
+            arms = {arm: Place(Path(folder) / arm, version, repo=repo) for arm in ("without", "clew", "empty mod")}
+            for arm in ("clew", "empty mod"):
+                arms[arm].clew("init")
+                stack.callback(lambda place=arms[arm]: place.clew("serve", "--stop", check=False))
+            _empty_mod(arms["empty mod"])
+            took: dict[str, list[float]] = {arm: [] for arm in arms}
+            for number in range(SHORT + 2):
+                for arm, place in arms.items():
+                    api.main[:] = ["Hello."]
+                    began = time.perf_counter()
+                    place.claude("-p", "hi", url=api.url)
+                    if number >= 2:
+                        took[arm].append((time.perf_counter() - began) * 1000)
+            rows += [
+                {**_added(version, arm, "prompts", took[arm], took["without"]), "part": "short", "what": "added to a call of one prompt"}
+                for arm in ("clew", "empty mod")
+            ]
+    tools = [
+        {"name": f"mcp__plugin_clew_clew__{each['name']}", "description": each["description"], "input_schema": each["inputSchema"]}
+        for each in listed()
+    ]
+    count = counter("claude").count
+    tokens = count(json.dumps(tools, separators=(",", ":"))) + count(INSTRUCTIONS)
+    rows.append(_row("short", "tools and instructions in each request", [tokens], "tokens"))
+    return rows
+
+
+def _empty_mod(place: Place) -> None:
+    """Of clew's plugin, a mod that does nothing is left: what the client itself takes to load one."""
+    for file in [*place.home.rglob("hooks.json"), *place.clew_home.rglob("hooks.json")]:
+        file.write_text(json.dumps({"hooks": {}, "modules": ["./register.js"]}))
+        (file.parent / "register.js").write_text("export function register() {}\n")
+        (file.parent.parent / ".mcp.json").write_text('{"mcpServers": {}}')
+
+
+# -- Faults -----------------------------------------------------------------------------------------
+
+
+def _killed(place: Place) -> None:
+    for pid in place.daemon().values():
+        if isinstance(pid, int):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _stopped(place: Place) -> None:
+    for name in ("pid", "worker"):
+        os.kill(place.daemon()[name], signal.SIGSTOP)
+
+
+def _mute(place: Place) -> None:
+    place.clew("serve", "--stop")
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(Places(place.clew_home).socket))
+    listening.listen(64)
+    _held.append(listening)
+
+
+def _read_only(place: Place) -> None:
+    place.clew("serve", "--stop")
+    folder = str(place.clew_home)
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+
+
+_held: list[socket.socket] = []
+FAULTS: dict[str, Callable[[Place], None]] = {"killed": _killed, "stopped": _stopped, "mute": _mute, "read-only": _read_only}
+
+
+def faults(repo: Path) -> list[dict[str, Any]]:
+    """What the first prompt after a fault waits for, and the median of those after it, more than the same prompts without clew."""
+    rows: list[dict[str, Any]] = []
+    for version in dict.fromkeys(map(numbered, VERSIONS)):
+        for name, breaks in FAULTS.items():
+            with tempfile.TemporaryDirectory(prefix="clew-bench-") as folder, ScriptedAPI() as api, ExitStack() as stack:
+                arms = {arm: Place(Path(folder) / arm, version, repo=repo) for arm in ("without", "clew")}
+                arms["clew"].clew("init")
+                stack.callback(lambda place=arms["clew"]: _mended(place))
+                sessions = {arm: stack.enter_context(place.session(url=api.url)) for arm, place in arms.items()}
+                took: dict[str, list[float]] = {arm: [] for arm in arms}
+                for number in range(3 + FAULT_PROMPTS):
+                    if number == 3:
+                        breaks(arms["clew"])
+                    for arm, session in sessions.items():
+                        one = _prompt(api, session, f"Step {number}: what does `main` return?")
+                        if number >= 3:
+                            took[arm].append(sum(one))
+            added = [own - plain for own, plain in zip(took["clew"], took["without"], strict=True)]
+            rows += [
+                {**_row("faults", f"{name}: first prompt and tool call", added[:1], "ms"), "client": version},
+                {**_row("faults", f"{name}: later prompts and tool calls", added[1:], "ms"), "client": version},
+            ]
+    return rows
+
+
+def _mended(place: Place) -> None:
+    subprocess.run(["umount", str(place.clew_home)], capture_output=True, check=False)
+    for name in ("pid", "worker"):
+        with suppress(KeyError, TypeError, ProcessLookupError):
+            os.kill(place.daemon()[name], signal.SIGCONT)
+    while _held:
+        _held.pop().close()
+    place.clew("serve", "--stop", check=False)
 
 
 # -- Gateway ----------------------------------------------------------------------------------------
@@ -196,9 +353,10 @@ def gateway(repo: Path) -> list[dict[str, Any]]:
         start.detach(places)
         try:
             where = address(places)
-            urls = {"direct": upstream, "clew": f"http://127.0.0.1:{where.port}/gateway/{where.token}", "pass-through": passing}
-            first = asyncio.run(_first_bytes(urls, body))
-            delays = asyncio.run(_delays(urls))
+            urls = {"direct": upstream, "clew": gateway_url(where), "pass-through": passing}
+            trusted = certificate.trusting(places)
+            first = asyncio.run(_first_bytes(urls, body, trusted))
+            delays = asyncio.run(_delays(urls, trusted))
         finally:
             start.stop(places)
             del os.environ["CLEW_GATEWAY_UPSTREAM"]
@@ -257,10 +415,10 @@ def _passing(upstream: str) -> Iterator[str]:
         process.wait()
 
 
-async def _first_bytes(urls: Mapping[str, str], body: bytes) -> dict[str, list[float]]:
+async def _first_bytes(urls: Mapping[str, str], body: bytes, trusted: ssl.SSLContext) -> dict[str, list[float]]:
     took: dict[str, list[float]] = {arm: [] for arm in urls}
     headers = {"x-claude-code-session-id": "bench", "content-type": "application/json"}
-    async with aiohttp.ClientSession() as client:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted)) as client:
         for number in range(REQUESTS + 3):
             for arm, url in urls.items():
                 started = time.perf_counter()
@@ -272,10 +430,10 @@ async def _first_bytes(urls: Mapping[str, str], body: bytes) -> dict[str, list[f
     return took
 
 
-async def _delays(urls: Mapping[str, str]) -> dict[str, list[float]]:
+async def _delays(urls: Mapping[str, str], trusted: ssl.SSLContext) -> dict[str, list[float]]:
     """Milliseconds from a chunk's leaving to its coming, of each chunk."""
     took: dict[str, list[float]] = {arm: [] for arm in urls}
-    async with aiohttp.ClientSession() as client:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted)) as client:
         for _ in range(2):
             for arm, url in urls.items():
                 async with client.post(
@@ -333,7 +491,7 @@ def _ask_tools(places: Places, repo: Path) -> None:
         ("recall", {"question": hook["prompt"], "repo": str(repo)}),
         ("recall", {"question": "how are errors handled?", "repo": str(repo)}),
     ):
-        connection = HTTPConnection("127.0.0.1", address(places).port, timeout=60)
+        connection = HTTPSConnection("127.0.0.1", address(places).port, timeout=60, context=certificate.trusting(places))
         headers = {
             "Authorization": f"Bearer {address(places).token}", "Content-Type": "application/json",
             "Accept": "application/json, text/event-stream",
@@ -345,7 +503,8 @@ def _ask_tools(places: Places, repo: Path) -> None:
 
 
 def _shims(places: Places) -> tuple[list[float], list[float]]:
-    words = [sys.executable, "-I", "-S", str(SHIPPED / "clew" / "clew_hook.py"), str(places.socket), "hook/Unheard"]
+    run = f"import sys; sys.path.insert(0, {str(SHIPPED / 'clew')!r}); import clew_hook; clew_hook.run(sys.argv[1:])"
+    words = [sys.executable, "-I", "-S", "-c", run, str(places.socket), "hook/Unheard"]
     bare = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.buffer.read()"]
     took: tuple[list[float], list[float]] = ([], [])
     for _ in range(SHIMS):
@@ -386,5 +545,5 @@ def table(result: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     for each in VERSIONS:
-        installed(each)
+        installed(numbered(each))
     sys.exit(main())

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from clew.adapters.claude_code import plugin_files
 from clew.adapters.claude_code.doors import CONTEXT_CHARS_MAX, Doors
+from clew.adapters.claude_code.install import Installer, Target
 from clew.adapters.serving import Serving
 from clew.records import text_of
 from clew.settings import load
@@ -250,7 +252,7 @@ def test_before_a_compaction_of_the_client_nothing_is_said_and_after_it_the_stat
 ) -> None:
     told = told_of(tmp_path, repo)
 
-    assert doors.hook("PreCompact", payload("PreCompact", told, trigger="auto", custom_instructions=None)) == ""
+    assert doors.hook("PreCompact", payload("PreCompact", told, trigger="auto", custom_instructions=None)) == {}
     said = context(doors.hook("SessionStart", payload("SessionStart", told, source="compact")))
     assert all(words in said for words in ("notes.txt", "OPS-7731", "frobnicate"))
 
@@ -259,7 +261,6 @@ def test_a_session_without_a_transcript_is_answered_with_nothing(doors: Doors, t
     told = Told(tmp_path / "none.jsonl", repo, "none")
 
     assert context(doors.hook("SessionStart", payload("SessionStart", told, source="startup"))) == ""
-    assert doors.hook("PreCompact", payload("PreCompact", told)) == ""
     assert doors.mod("compact", {"session_id": "none", "cwd": str(repo), "trigger": "auto"}) == {"messages": None}
     for event in ("Stop", "SubagentStop", "SessionEnd", "FileChanged", "CwdChanged", "Unheard"):
         assert doors.hook(event, payload(event, told)) == {}
@@ -337,3 +338,26 @@ def test_the_status_line_says_what_it_knows(doors: Doors, tmp_path: Path, repo: 
     assert doors.statusline(payload("", told, context_window="odd", prompt_cache=[1])).startswith("clew window 25%")
     [session] = doors.status(str(repo))["sessions"]
     assert session["saved_tokens"] > 1_000
+
+
+def test_where_no_mod_speaks_the_hooks_that_were_left_out_for_it_are_written(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    """As when the client was set back to a release without mods, or its administrator turned them off."""
+    places = doors.serving.places
+    client = tmp_path / "client"
+    Installer(places).install(Target(client, repo, "user"), with_statusline=False, with_gateway=False, has_mods=True)
+    files = [plugin_files.folder(places) / plugin_files.HOOKS, *client.rglob("hooks.json")]
+    assert len(files) == 2
+    assert all("UserPromptSubmit" not in file.read_text() for file in files)
+    told = told_of(tmp_path, repo)
+    doors.hook("SessionStart", payload("SessionStart", told, source="startup"))
+    doors.mod("hello", {"session_id": told.session, "cwd": str(repo)})
+    doors.hook("Stop", payload("Stop", told))
+    assert doors.serving.settled(60)
+    assert all("UserPromptSubmit" not in file.read_text() for file in files)
+
+    other = Told(tmp_path / "s2.jsonl", repo, "s2")
+    doors.hook("SessionStart", payload("SessionStart", other, source="startup"))
+    doors.hook("Stop", payload("Stop", other))
+    assert doors.serving.settled(60)
+    assert all("UserPromptSubmit" in file.read_text() for file in files)
+    assert {file.stat().st_mode & 0o077 for file in files} == {0}

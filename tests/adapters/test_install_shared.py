@@ -21,6 +21,7 @@ from clew.adapters.claude_code.writing import Change, NotWritable, write_all
 from clew.adapters.places import Places
 from tests.adapters.daemon import repository
 from tests.adapters.test_install import tree
+from tests.faults import fault
 
 MINE = {"permissions": {"allow": ["Bash(ls)", "Bash(cat)"], "deny": ["Read(.env)"]}, "theme": "dark"}
 NOBODY = 65534  # a uid without rights, on Linux and macOS alike
@@ -70,6 +71,7 @@ def client(tmp_path: Path) -> Client:
 # -- entries ----------------------------------------------------------------------------------------------------------------------
 
 
+@fault("a permission of ours was taken out by hand before `uninstall`", "it is not granted again, and that is said")
 def test_a_permission_that_the_user_took_away_is_not_granted_again(client: Client) -> None:
     client.init()
     client.edit(lambda told: told["permissions"]["allow"].remove("Bash(cat)"))
@@ -267,6 +269,7 @@ def refused(client: Client, says: str, scope: str = "user") -> None:
     assert tree(client.folder) == was
 
 
+@fault("a settings file cannot be written", "`init` writes nothing at all, leaves nothing beside it, and says which file")
 def test_a_read_only_file_is_refused(client: Client) -> None:
     client.settings.chmod(0o444)
     refused(client, "settings.json is read-only")
@@ -465,6 +468,7 @@ def test_on_a_disk_that_is_full_nothing_is_left(client: Client) -> None:
     assert tree(client.folder) == was
 
 
+@fault("a write fails in the middle of `init`", "what was written before it is taken back")
 def test_a_write_that_fails_takes_those_before_it_back(client: Client) -> None:
     gone = client.folder / "gone"
     gone.write_text("goes, and comes back")

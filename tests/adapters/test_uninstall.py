@@ -18,6 +18,7 @@ import clew
 from clew.adapters.http import start
 from clew.adapters.places import Places
 from tests.adapters.daemon import repository, until
+from tests.faults import fault
 
 SOURCE = Path(clew.__file__).parent.parent
 
@@ -79,6 +80,7 @@ CALL = (
 REQUEST = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": INITIALIZE}) + "\n"
 
 
+@fault("clew is uninstalled while a session runs", "its tools answer with an error, and start and make nothing")
 def test_an_old_sessions_tools_start_no_daemon_after_uninstall(machine: Machine) -> None:
     server, _ = machine.shims()
     session = subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=machine.root)

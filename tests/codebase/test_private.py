@@ -14,6 +14,7 @@ from clew.codebase.scan import scan
 from clew.codebase.tree import named_changes
 from tests.adapters.daemon import repository
 from tests.cli.calling import SOURCE
+from tests.faults import fault
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,7 @@ def test_homes_and_what_programs_keep_in_them_are_refused(tmp_path: Path, monkey
     ]  # fmt: skip
 
 
+@fault("a session is started in the home folder", "it is not indexed, and asked for by name it is refused with a sentence")
 def test_a_home_folder_is_refused_also_where_it_is_a_work_tree(tmp_path: Path) -> None:
     """As people keep their settings in git: asked for by name, and by a session that was started there."""
     home = repository(tmp_path / "home", {".netrc": "machine a password hunter2hunter2\n", "notes.py": "x = 1\n"})

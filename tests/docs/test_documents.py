@@ -86,3 +86,10 @@ def test_the_readme_opens_with_what_clew_does_in_five_lines_and_then_the_two_com
     assert rest.startswith("Two commands\n")
     assert "./demo" in rest[:400]
     assert "./check" in rest[:400]
+
+
+def test_the_page_of_faults_is_what_the_tests_say() -> None:
+    """`python -m tests.faults` writes it anew."""
+    from tests.faults import PAGE, page
+
+    assert PAGE.read_text("utf-8") == page()

@@ -28,6 +28,7 @@ VERSIONS = (*PINNED, NEWEST)
 PACKAGE = "@anthropic-ai/claude-code"
 CACHE = Path(os.environ.get("CLEW_CLIENT_CACHE") or Path.home() / ".cache" / "clew-real-client")
 SOURCE = Path(clew.__file__).parent.parent
+LATE = ("took longer than", "did not answer in time", "was not there and is being started")
 KEY = "sk-ant-" + "no-key-at-all"
 
 
@@ -74,6 +75,7 @@ class Place:
 
     def __init__(self, folder: Path, version: str, *, repo: Path | None = None) -> None:
         self.folder, self.version = folder, version
+        self.more: dict[str, str] = {}
         self.program = installed(version)
         self.home, self.clew_home, self.tmp = (folder / name for name in ("home", "clew", "tmp"))
         self.repo = repo or folder / "repo"
@@ -100,7 +102,7 @@ class Place:
             "TERM": "xterm-256color", "TMPDIR": str(self.tmp), "CLAUDE_CODE_TMPDIR": str(self.tmp), "PYTHONPATH": str(SOURCE),
             "ANTHROPIC_API_KEY": KEY, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_TELEMETRY": "1", "DISABLE_AUTOUPDATER": "1",
             "DISABLE_ERROR_REPORTING": "1", "IS_SANDBOX": "1", "NO_PROXY": "127.0.0.1,localhost",
-            **({"ANTHROPIC_BASE_URL": url} if url else {}), **more,
+            **({"ANTHROPIC_BASE_URL": url} if url else {}), **self.more, **more,
         }  # fmt: skip
 
     def clew(self, *words: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
@@ -139,6 +141,14 @@ class Place:
                 return True
             time.sleep(0.3)  # it is made in the daemon, which tells nobody when it is ready
         return False
+
+    def was_late(self) -> bool:
+        """Whether something was not done because the machine could not do it in its time, as the journal tells."""
+        try:
+            told = (self.clew_home / "run" / "problems.jsonl").read_text("utf-8")
+        except OSError:
+            return False
+        return any(words in told for words in LATE)
 
     def daemon(self) -> dict[str, int]:
         """The pids of the daemon: `pid` and `worker`; {} where none runs."""

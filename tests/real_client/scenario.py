@@ -95,6 +95,11 @@ def run(place: Place, *, between: object = None, base_url: object = None) -> Run
             ask("third", "Go on with the next thing, please.")
             ask("compact", "/compact")
             ask("after compaction", "What is left to do?")
+            if callable(between) and HAND_OFF_MARK not in done.windows["after compaction"] and place.owes():
+                done.skipped.append("the hand-off after the compaction")  # the daemon was just being started again
+                api.main.insert(0, "Once more.")
+                session.ask("Please?")
+                done.windows["after compaction"] = words(api.of("main")[-1])
             done.session = session.id
             done.codes.append(session.close())
         resumed = place.claude("-p", "And now?", "--resume", done.session, url=url)

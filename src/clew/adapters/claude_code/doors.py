@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from clew.adapters.claude_code import statusline
+from clew.adapters.claude_code import plugin_files, statusline
+from clew.adapters.claude_code.install import manifest
 from clew.adapters.claude_code.observe import call_of, cut_in, edited_file, result_of, text_in, with_text
 from clew.adapters.claude_code.sessions import Live, Sessions, Told, own_folder, told_of
 from clew.adapters.fencing import sent
@@ -37,7 +38,6 @@ EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; g
 PROMPT_DEADLINE_MS = (
     70.0  # of the search for a prompt: 5 ms in most repositories, 40 to 60 in one of 100,000 files, on a machine that is not idle
 )
-PROMPT_WITHIN_MS = 100.0  # a prompt that is answered by then is answered in time: as `clew.adapters.http.app.WITHIN_S`
 LATE_MAX, LATE_REST_S = 3, 120.0  # prompts in a row that were too slow; then none is asked for so long: guesses
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
 SAME_PROMPT_S = 5.0  # a prompt that comes by both doors comes within this
@@ -66,7 +66,6 @@ class Doors:
             "SessionStart": self._start,
             "UserPromptSubmit": self._prompted,
             "PostToolUse": self._used,
-            "PreCompact": self._before_compaction,
             "Stop": self._stored,
             "SubagentStop": self._stored,
             "SessionEnd": self._ended,
@@ -103,7 +102,7 @@ class Doors:
         elif name in ("UserPromptSubmit", "prompt"):
             live.owed, live.owed_given = live.owed_given or live.owed, ""
             live.seen = [handle for handle in live.seen if handle not in live.added]
-            live.late, live.late_at = live.late + 1, time.time()
+            live.late, live.late_at, live.is_late = live.late + 1, time.time(), True
             live.told = Told("prompt", why="its search took longer than a prompt may wait")
         elif name in ("PostToolUse", "append"):
             live.saved_tokens -= live.saved_last
@@ -273,9 +272,17 @@ class Doors:
 
     def _stored(self, payload: dict[str, Any], live: Live) -> Answer:
         if payload.get("hook_event_name") == "Stop":
+            if live.is_started and not live.mod_at:
+                self.serving.later("hooks", self._write_all_hooks)
             live.said_last = mask_text(str(payload.get("last_assistant_message") or ""))[:SAID_CHARS_MAX]
         self._ingest_later(live)
         return {}
+
+    def _write_all_hooks(self) -> None:
+        """Have the next session ask about prompts by hooks: no mod has spoken in one, as the plugin was written to expect."""
+        places = self.serving.places
+        if plugin_files.marker(places).is_file() and plugin_files.write_all_hooks(places, map(Path, manifest(places).trees)):
+            self.serving.problem("plugin", "a session ran without the mod that was expected; from the next one on hooks do its work")
 
     def _ended(self, payload: dict[str, Any], live: Live) -> Answer:
         live.ended = str(payload.get("reason") or "other")
@@ -331,6 +338,7 @@ class Doors:
         if live.late >= LATE_MAX and time.time() - live.late_at < LATE_REST_S:
             live.told = Told("prompt", why="the last ones were too slow, so this one was not asked")
             return None
+        live.late, live.is_late = live.late if live.is_late else 0, False
         started = time.perf_counter()
         settings = self.serving.settings
         packet = self.serving.engine().attend(
@@ -338,10 +346,7 @@ class Doors:
             session=live.id, seen=live.seen, deadline_ms=PROMPT_DEADLINE_MS,
         )  # fmt: skip
         why = "bears on the prompt" if packet.entries else "nothing was worth its tokens"
-        took_ms = (time.perf_counter() - started) * 1000
-        live.told = told_of("prompt", packet, took_ms, why)
-        if took_ms < PROMPT_WITHIN_MS:
-            live.late = 0
+        live.told = told_of("prompt", packet, (time.perf_counter() - started) * 1000, why)
         live.added = [entry.handle for entry in packet.entries]
         live.seen.extend(live.added)
         return packet if packet.entries else None
@@ -407,15 +412,6 @@ class Doors:
         return {}
 
     # -- Compaction ---------------------------------------------------------------------------------
-
-    def _before_compaction(self, payload: dict[str, Any], live: Live) -> Answer:  # noqa: ARG002  every hook is asked in one way
-        """Nothing: the state is handed over once, after the compaction; what is said here would stand in the window a second time.
-
-        It is prepared meanwhile, while the client asks its model for a summary.
-        """
-        transcript, here = live.transcript, live.cwd
-        self.serving.later(f"prepare:{live.id}", lambda: self._prepare(transcript, here))
-        return ""
 
     def _mod_compact(self, payload: dict[str, Any], live: Live) -> dict[str, Any]:
         """Our own messages for the window after a compaction; None, so that the client summarises, where there is too little to tell."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
 import clew
-from clew.adapters.claude_code.writing import Change
+from clew.adapters.claude_code.writing import Change, write_all
 from clew.adapters.http.start import command
 from clew.adapters.mcp.tools import INSTRUCTIONS, listed
 from clew.adapters.places import Places, address
@@ -77,6 +78,18 @@ def rendered(places: Places, *, has_mods: bool = False) -> dict[str, bytes]:
         {"server": {"name": NAME, "version": clew.__version__}, "instructions": INSTRUCTIONS, "tools": listed()}
     )
     return files
+
+
+def write_all_hooks(places: Places, trees: Iterable[Path]) -> bool:
+    """Write the hooks of a client without mods, where those of one with mods stand. Returns whether they did. Raises NotWritable.
+
+    trees  the client's folders of this plugin, which hold a folder for each release.
+    """
+    data = rendered(places)[HOOKS]
+    files = [folder(places) / HOOKS, *(tree / clew.__version__ / "hooks" / "hooks.json" for tree in trees)]
+    changed = [Change(file, data, 0o600) for file in files if file.is_file() and file.read_bytes() != data]
+    write_all(changed)
+    return bool(changed)
 
 
 def _hooks(told: dict[str, Any], *, has_mods: bool) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class Live(msgspec.Struct):
     is_started           its start was seen here.
     owed, owed_given     a hand-off that its start could not give in time; the one that the last prompt was given.
     added, saved_last    what the last prompt and the last output came to, until it is known that the client has them.
-    late, late_at        prompts that were answered too late, since one was answered in time; when the last one was.
+    late, late_at        prompts that were answered too late, since one was answered in time; when the last of them was.
+    is_late              the last prompt was one of them.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Live(msgspec.Struct):
     saved_last: int = 0
     late: int = 0
     late_at: float = 0.0
+    is_late: bool = False
     told: Told = msgspec.field(default_factory=Told)
     window: Window = msgspec.field(default_factory=Window)
     at: float = 0.0

@@ -30,7 +30,7 @@ WAITING_MAX = 64  # doors that wait for a thread; beyond it the answer is {} at 
 BODY_BYTES_MAX = 64 * 2**20  # of a hook: a tool's whole answer; the client cuts its own long before
 # Seconds that each door may take: less than the shims wait (`clew_ask.WITHIN_S`), so that an answer that comes too late is known here.
 WITHIN_S = {
-    "hook/SessionStart": 0.85, "hook/PreCompact": 8.0, "mod/compact": 8.5,
+    "hook/SessionStart": 0.85, "mod/compact": 8.5,
     "hook/UserPromptSubmit": 0.1, "mod/prompt": 0.1, "hook/PostToolUse": 0.25, "mod/append": 0.25, "statusline": 0.25,
 }  # fmt: skip
 WITHIN_OTHER_S = 1.0

@@ -14,13 +14,13 @@ import time
 # Seconds that a caller waits at most, from its own start to the answer. A compaction replaces a model's summary, which takes a minute.
 WITHIN_S = {
     "hook/UserPromptSubmit": 0.15, "mod/prompt": 0.15, "hook/PostToolUse": 0.3, "mod/append": 0.3, "hook/SessionStart": 1.0,
-    "mod/hello": 0.3, "hook/PreCompact": 9.0, "mod/compact": 9.0, "statusline": 0.3,
+    "mod/hello": 0.3, "mod/compact": 9.0, "statusline": 0.3,
 }  # fmt: skip
 WITHIN_OTHER_S = 0.3
 START_S = 0.03  # of the time above that has passed when this runs: an interpreter's start, measured at 13 to 20 ms
 # A route that may take long is asked only after the daemon has answered a small request within this time.
 LONG_S, ALIVE_WITHIN_S = 1.5, 0.25
-STARTS_WITHIN_S = 2.5  # of a daemon that was started just now; it needs 0.6 s on a quiet machine
+STARTS_WITHIN_S = 6.0  # of a daemon that was started just now; it needs 0.6 s on a quiet machine
 # Seconds for which a fault is left alone: from the first, doubled with each that follows, to the last. Guesses.
 FAULT_S, FAULT_MAX_S = 30.0, 300.0
 STARTING_S, STARTING_MAX_S = 3.0, 300.0
@@ -63,12 +63,12 @@ def asked(path, route, body, command=(), headers=(), within_s=None, waits=False)
     try:
         if until - time.monotonic() > LONG_S:
             over = _connected(path, command, until, waits)
-            is_starting = fault(path)[2] == "starting"
-            _exchange(over, "GET", "health", b"", (), time.monotonic() + (STARTS_WITHIN_S if is_starting else ALIVE_WITHIN_S))
+            _exchange(over, "GET", "health", b"", (), time.monotonic() + (STARTS_WITHIN_S if _starts(path) else ALIVE_WITHIN_S))
             is_alive = True
         status, answer = _exchange(_connected(path, command, until, waits), "POST", route, body, headers, until)
     except TimeoutError:
-        if not is_alive:  # what takes long may take too long, and the daemon is well
+        # What takes long may take too long while the daemon is well, and one that starts comes to this question in its turn.
+        if not is_alive and not _starts(path):
             _note_fault(path, "late", FAULT_S, FAULT_MAX_S)
         raise Unreachable("late") from None
     except OSError:  # it ended in the middle of the answer
@@ -79,16 +79,18 @@ def asked(path, route, body, command=(), headers=(), within_s=None, waits=False)
 def _exchange(over, method, route, body, headers, until):
     """Status and body of an answer. Raises TimeoutError, OSError."""
     head = [f"{method} /{route} HTTP/1.0", "host: localhost", "content-type: application/json", *headers, f"content-length: {len(body)}"]
-    _wait(over, until)
-    over.sendall("\r\n".join([*head, "", ""]).encode("utf-8", "surrogateescape") + body)
     parts = []
-    while True:
+    try:
         _wait(over, until)
-        part = over.recv(65536)
-        if not part:
-            break
-        parts.append(part)
-    over.close()
+        over.sendall("\r\n".join([*head, "", ""]).encode("utf-8", "surrogateescape") + body)
+        while True:
+            _wait(over, until)
+            part = over.recv(65536)
+            if not part:
+                break
+            parts.append(part)
+    finally:
+        over.close()
     head, _, answer = b"".join(parts).partition(b"\r\n\r\n")
     return head.split(b" ", 2)[1:2][0] if b" " in head else b"", answer
 
@@ -190,6 +192,12 @@ def fault(path):
         return 0.0, 0.0, ""
     finally:
         posix.close(number)
+
+
+def _starts(path):
+    """Whether the daemon was started just now, by its own note or by that of whoever started it."""
+    until, _, why = fault(path)
+    return why == "starting" and until > time.time()
 
 
 def _note_fault(path, why, first_s, last_s):

@@ -6,8 +6,8 @@
 
 const RELAY = "@RELAY@"; // its command line
 const SHORT_CHARS = 1500; // a shorter result is not worth the question; the daemon holds the same number
-const READY_MS = 120; // for the relay's first line: it takes 30 ms
-const LATE_MS = { hello: 600, prompt: 400, append: 600, compact: 9600 }; // more than the relay takes: only a relay that hangs is late
+const READY_MS = { hello: 2000, prompt: 120, append: 120, compact: 2000 }; // for the relay's first line: it takes 30 ms
+const LATE_MS = { hello: 2000, prompt: 1200, append: 1500, compact: 9600 }; // far more than the relay takes: only one that hangs is late
 const AGAIN_MS = 30 * 1000; // a relay that has ended or hangs is left alone for so long
 
 let socketPath = null; // a promise of the relay's socket, null while none runs
@@ -37,8 +37,8 @@ async function run($, found) {
 }
 
 async function ask($, door, body) {
-  const path = await Promise.race([relay($), $.clock.sleep(READY_MS).then(() => "")]);
-  if (!path || Date.now() < leftAloneUntil) return {};
+  const path = await Promise.race([relay($), $.clock.sleep(READY_MS[door]).then(() => "")]);
+  if (!path || (door !== "compact" && Date.now() < leftAloneUntil)) return {}; // a compaction costs a model's answer: it is always tried
   const session_id = await $.session.id();
   const cwd = await $.session.cwd();
   const answer = $.http.fetch(`http://clew/mod/${door}`, {
