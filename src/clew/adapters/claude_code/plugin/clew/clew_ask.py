@@ -109,6 +109,7 @@ def _connected(path, command, until, waits):
         return made
     if command:
         _start(path, command)
+    until = min(until, time.monotonic() + STARTS_WITHIN_S)
     while waits and time.monotonic() + 0.05 < until:
         time.sleep(0.02)  # the socket appears when it is bound: nothing tells of that
         made = _tried(path, until)
