@@ -110,7 +110,7 @@ def repair(path: Path, known: salvage.Known, *, dry_run: bool = False) -> Repair
     Raises StoreBusy where another process has it open, StoreUnwritable where there is no room for a second one.
     """
     fresh = path.with_name(f"{path.name}.repairing.{os.getpid()}")
-    room = partial(tempfile.TemporaryDirectory, dir=path.parent, prefix=".repairing-")
+    room = partial(tempfile.TemporaryDirectory, dir=path.parent, prefix=f"{path.name}.repairing.")
     with _translated(path), _held(path, is_locked=not dry_run) as descriptor, room() as folder:
         try:
             if not dry_run:
@@ -162,7 +162,7 @@ def _held(path: Path, *, is_locked: bool) -> Generator[int]:
 
 def _clear(path: Path, *, keeping: Path) -> None:
     """Take away what a repair that was killed has left: it holds nothing that the damaged file does not."""
-    for left in [*path.parent.glob(f"{escape(path.name)}.repairing.*"), *path.parent.glob(".repairing-*")]:
+    for left in path.parent.glob(f"{escape(path.name)}.repairing.*"):
         if left.is_dir() and left != keeping:
             shutil.rmtree(left, ignore_errors=True)
         elif left.is_file():
