@@ -229,11 +229,19 @@ def test_a_full_disk_is_not_noticed(place: Place, without: Run) -> None:
         told = place.clew("doctor", check=False)
     finally:
         end_daemon(place)
-        subprocess.run(["umount", str(place.clew_home)], check=True)
+        _unmount(place.clew_home)
 
     assert full.answers == without.answers
     assert full.codes == [0, 0, 0]
     assert "make room" in told.stdout
+
+
+def _unmount(folder: Path, within_s: float = 30) -> None:
+    """Take the file system away once the last process of the client's has let go of it."""
+    end = time.monotonic() + within_s
+    while subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
+        assert time.monotonic() < end, f"{folder} is still in use"
+        time.sleep(0.2)  # the system tells of no process that ends
 
 
 def _fill(path: Path) -> None:
@@ -341,8 +349,10 @@ def test_ten_sessions_at_once_keep_to_themselves(place: Place) -> None:
 
         assert set(codes.values()) == {0}
         for at, name in enumerate(names):
-            window = json.dumps(api.of("main", name)[-1].body["messages"])
-            found = {int(number) for number in re.findall(r"suite-(\d+)::", window)}
+            last = api.of("main", name)[-1]
+            window = json.dumps(last.body["messages"])
+            # In what its own tools answered: what a session before it left behind may be handed to one that starts after it.
+            found = {int(number) for number in re.findall(r"suite-(\d+)::", json.dumps(prompts_only(last)))}
             assert found <= {at}
             assert "clew unfold" in window
 

@@ -59,6 +59,13 @@ function textOf(content) {
   return content.map((block) => block.text).join("\n");
 }
 
+// A row of the conversation may have no text, such as one that a hook left which nobody waited for.
+function sizeOf({ text, toolUses, toolResults }) {
+  const inputs = (toolUses ?? []).map((use) => JSON.stringify(use.input ?? {}));
+  const results = (toolResults ?? []).map((result) => result.text ?? "");
+  return [text ?? "", ...inputs, ...results].join("").length;
+}
+
 async function shortened($, e, block) {
   const text = block.type === "tool_result" ? textOf(block.content) : null;
   if (text === null || text.length < SHORT_CHARS) return block;
@@ -100,9 +107,7 @@ export function register(on) {
     if (e.agentId) return next(e);
     if (e.trigger === "precompute") return { skip: "clew compacts without a summary" };
     const last = [...e.messages].reverse().find((message) => message.role === "assistant" && message.text);
-    const sizes = e.messages.map(({ text, toolUses = [], toolResults = [] }) =>
-      [...toolUses.map((use) => JSON.stringify(use.input ?? {})), ...toolResults.map((result) => result.text ?? "")].join("").length + text.length,
-    );
+    const sizes = e.messages.map(sizeOf);
     const { messages } = await ask($, "compact", {
       window_chars: sizes.reduce((sum, size) => sum + size, 0),
       trigger: e.trigger,
