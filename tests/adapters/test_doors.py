@@ -236,6 +236,17 @@ def test_a_compaction_by_the_mod_hands_over_messages_and_the_hook_after_it_nothi
     )  # type: ignore[union-attr]
 
 
+def test_a_compaction_whose_state_says_it_all_is_answered(doors: Doors, tmp_path: Path, repo: Path) -> None:
+    """A short session has nothing that its state does not say; the client would ask its model for a summary of it."""
+    told = Told(tmp_path / "short.jsonl", repo, "short")
+    told.user("Please say which function in calc.py adds one.")
+    doors.hook("SessionStart", payload("SessionStart", told, source="startup"))
+    said = doors.mod("compact", {"session_id": "short", "cwd": str(repo), "trigger": "auto"})
+
+    assert said["messages"] is not None
+    assert "adds one" in said["messages"][0]["content"]
+
+
 def test_a_hand_off_in_a_transcript_is_not_read_as_the_users_words(doors: Doors, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
     told.boundary()
