@@ -285,6 +285,20 @@ def test_the_relay_hands_on_what_the_daemon_says_and_ends_with_the_client(own: P
     assert not Path(relay.place).exists()
 
 
+def test_a_relay_takes_away_what_killed_ones_have_left(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    killed = Relay(tmp_path / "serve.sock")
+    killed.process.kill()
+    killed.process.communicate()
+    assert Path(killed.place).exists()
+    first, second = Relay(tmp_path / "serve.sock"), Relay(tmp_path / "serve.sock")
+
+    assert sorted(str(path) for path in tmp_path.iterdir()) == sorted([first.place, second.place])
+    for each in (first, second):
+        each.process.kill()
+        each.process.communicate()
+
+
 def test_the_relay_does_not_listen_where_others_may_enter(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     relay = Relay(tmp_path / "serve.sock")

@@ -24,12 +24,9 @@ def main(path, *command):
     about = posix.lstat(folder)
     if about.st_uid != posix.geteuid() or about.st_mode & 0o177077 != 0o040000:
         return  # another user may have made it: the mod cannot look at who listens there
+    sweep(folder)
     inside = f"{folder}/r{posix.getpid()}"  # no longer than the daemon's own, whose length is limited
     listening = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    try:
-        posix.unlink(inside)
-    except FileNotFoundError:
-        pass
     posix.umask(0o177)
     listening.bind(inside)
     listening.listen(64)
@@ -48,6 +45,27 @@ def main(path, *command):
                 _thread.start_new_thread(serve, (over, path, command))
     finally:
         posix.unlink(inside)
+
+
+def sweep(folder):
+    """Take away the sockets of relays that were killed with their client, and one of this process's own number."""
+    for name in posix.listdir(folder):
+        if name[:1] == "r" and name[1:].isdecimal() and not is_other(int(name[1:])):
+            try:
+                posix.unlink(f"{folder}/{name}")
+            except FileNotFoundError:  # another relay that starts was quicker
+                pass
+
+
+def is_other(pid):
+    """Whether another process of this user has this number."""
+    if pid == posix.getpid():
+        return False
+    try:
+        posix.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def serve(over, path, command):
