@@ -35,9 +35,8 @@ CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and 
 # purpose, a handle is enough; and all of it is written to the cache anew.
 HAND_OFF_TOKENS, NEW_SESSION_TOKENS = 1_200, 900
 EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
-PROMPT_DEADLINE_MS = (
-    70.0  # of the search for a prompt: 5 ms in most repositories, 40 to 60 in one of 100,000 files, on a machine that is not idle
-)
+# Of the search for a prompt: 6 ms in this repository, 40 to 60 in one of 100,000 files, measured on a machine that was not idle.
+PROMPT_DEADLINE_MS = 70.0
 LATE_MAX, LATE_REST_S = 3, 120.0  # prompts in a row that were too slow; then none is asked for so long: guesses
 MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
 SAME_PROMPT_S = 5.0  # a prompt that comes by both doors comes within this
@@ -216,11 +215,10 @@ class Doors:
                     self._prepared.popitem(last=False)
             return self._prepared[key]
 
-    def _prepare(self, transcript: str, cwd: str) -> None:
-        """Make a session's hand-offs ready: whoever compacts, clears or resumes it waits for them."""
-        for budget in (HAND_OFF_TOKENS, NEW_SESSION_TOKENS):
-            if Path(transcript).is_file():
-                self._state_of(transcript, cwd, budget)
+    def _prepare(self, live: Live) -> None:
+        """Make the hand-off of a session that has ended ready: who clears it, or begins the next one, waits for that."""
+        if live.ended and Path(live.transcript).is_file():
+            self._state_of(live.transcript, live.cwd, HAND_OFF_TOKENS if live.ended == "clear" else NEW_SESSION_TOKENS)
 
     def _session_before(self, live: Live, *, is_cleared: bool) -> Path | None:
         """The transcript of the session before: of a cleared one that of the same client, else the latest of the repository."""
@@ -291,14 +289,13 @@ class Doors:
 
     def _ingest_later(self, live: Live) -> None:
         """Take over what the transcript holds, a session's subagents with it. The transcript itself is durable until then."""
-        transcript, here = live.transcript, live.cwd
-        if transcript and Path(transcript).is_file():
-            self.serving.later(f"ingest:{live.id}", lambda: self._ingest(transcript, here), after_s=0.0 if live.ended else QUIET_S)
+        if live.transcript and Path(live.transcript).is_file():
+            self.serving.later(f"ingest:{live.id}", lambda: self._ingest(live), after_s=0.0 if live.ended else QUIET_S)
 
-    def _ingest(self, transcript: str, here: str) -> None:
-        self._prepare(transcript, here)
+    def _ingest(self, live: Live) -> None:
+        self._prepare(live)
         with self._reading:
-            done = self.serving.engine().ingest([Path(transcript)], repo=Path(here))
+            done = self.serving.engine().ingest([Path(live.transcript)], repo=Path(live.cwd))
         for problem in done.problems:
             self.serving.problem("ingest", problem)
 

@@ -1,7 +1,8 @@
 """Sessions: what is known of the sessions that run, or that ran lately.
 
 A few numbers and names for each, in one small file under `run/sessions/`, so that a daemon that starts anew knows what stands in
-their windows already. What was said in them is not here: that is in the client's transcript, and in the store.
+their windows already. What was said in them is in the client's transcript, and in the store; here are only the agent's last words and a
+hand-off that is still owed, both masked.
 """
 
 from __future__ import annotations
