@@ -43,7 +43,7 @@ from clew.records import (
     identify,
     joined,
 )
-from clew.retrieval import calibration, compressed
+from clew.retrieval import compressed
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.options import Originals
 from clew.retrieval.retrieve import lengths_of
@@ -52,8 +52,7 @@ from clew.settings import Settings, workspace_of
 from clew.store.originals import digest_of
 from clew.store.ports import Purge, Workspace, Writer
 from clew.task.question import question_state
-from clew.text import rerank
-from clew.text.embed import Embedder, load
+from clew.text.embed import load
 from clew.text.secrets import mask
 from clew.text.tokens import FAMILIES, Counter
 from clew.text.tokens import counter as counter_of
@@ -61,12 +60,10 @@ from clew.transcript import usage
 
 if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls that read them, so that a question starts fast
     from clew.codebase.tree import Report
-    from clew.enrich.calibrate import Calibrated
     from clew.enrich.compress import Compressed
     from clew.enrich.couple import Coupled
     from clew.enrich.history import Told
     from clew.enrich.models import Compressor
-    from clew.lifecycle.warm import Warmed
     from clew.retrieval.compact import Shown
     from clew.retrieval.files import FileList
     from clew.retrieval.impact import Impacted
@@ -167,7 +164,6 @@ class Status:
     """The store at a glance. `here` is the workspace that was asked about, None when nothing is stored of it.
 
     corrections  by tokenizer family: the factor on its counts that usage asked for here; families without one are left out.
-    calibration  the figures of the weights that this repository's own history asked for, None where the default ones hold.
     """
 
     database: Path
@@ -182,7 +178,6 @@ class Status:
     files: int
     skipped: dict[str, int]
     corrections: dict[str, float]
-    calibration: calibration.Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,37 +257,6 @@ class Engine:
         self._doubt_notes(key, root)
         self.store.refresh(key)
         return Indexed(key, root, report, totals, coupled, told.commits, time.perf_counter() - started)
-
-    def calibrate(self, path: Path, *, commits: int, dry_run: bool = False, progress: Progress | None = None) -> Calibrated:
-        """Replay the newest commits of the repository at `path`, and keep the weights that did better there, if any did.
-
-        What an earlier calibration kept is forgotten when this one finds the fitted weights no better than the default.
-        dry_run  keep and forget nothing.
-        """
-        from clew.enrich.calibrate import calibrate  # lazy: only here
-
-        key, root = workspace_of(path)
-        found = calibrate(root, commits=commits, progress=progress)
-        if not dry_run and found.note is not None:  # without figures there is no verdict
-            self._keep_calibration(key, root, found.note if found.weights else None)
-        return found
-
-    def reset_calibration(self, path: Path) -> bool:
-        """Return to the default weights; whether there were others."""
-        key, root = workspace_of(path)
-        had = self.store.source(key, calibration.CALIBRATION) is not None
-        self._keep_calibration(key, root, None)
-        return had
-
-    def _keep_calibration(self, key: str, root: Path, note: calibration.Note | None) -> None:
-        if note is not None:
-            self.store.open_workspace(key, str(root))
-            accept(self.store, key, [calibration.kept(note)])
-        elif self.store.source(key, calibration.CALIBRATION) is not None:
-            accept(self.store, key, [calibration.dropped()])
-        else:
-            return
-        self.store.refresh(key)
 
     def _read_history(self, key: str, root: Path) -> Told:
         """Bring the commits of a work tree up to date, and what they say of files that change together."""
@@ -615,27 +579,6 @@ class Engine:
         self.store.refresh(key)
         return len(delta.records)
 
-    def warm(self, path: Path, *, seconds: float | None = None) -> Warmed:
-        """Make vectors of the repository at `path` for the setting `reorder`, for at most about `seconds`. For idle time.
-
-        Raises UsageError where the setting is off, NotReadable where the model cannot be run.
-        """
-        from clew.lifecycle.warm import warm as make_vectors  # lazy: a question makes no vectors
-
-        if not path.exists():
-            raise NotReadable(str(path), "does not exist")
-        model = self._reorderer()
-        if model is None:
-            raise UsageError(
-                "the setting `reorder` is off, so no vectors are needed\nhint: pip install 'clew[reorder]', then CLEW_REORDER=minilm"
-            )
-        key, root = workspace_of(path)
-        self.store.open_workspace(key, str(root))
-        started = time.perf_counter()
-        warmed = make_vectors(self.store, key, model, is_over=lambda: seconds is not None and time.perf_counter() - started >= seconds)
-        warmed.seconds = time.perf_counter() - started
-        return warmed
-
     # -- retrieve -------------------------------------------------------------------------------
 
     def retrieve(self, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None) -> Packet:
@@ -655,8 +598,6 @@ class Engine:
             counter=_corrected(counter_of(tokenizer), self.store.source(key, usage.TOKENS)),
             deadline=deadline,
             embedder=load(self.settings.embedder) if self.settings.embedder else None,
-            weights=calibration.weights_in(self.store.source(key, calibration.CALIBRATION)),
-            reorderer=self._reorderer(),
         )
         packet = self._settled(path, make, _files_of, deadline)
         packet = self._marked(key, path, replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped]))))
@@ -720,10 +661,9 @@ class Engine:
             return Packet(prompt, (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
         recalled = self.recall(path, prompt, exclude=[session] if session else (), turns_max=TURNS_MAX + len(seen))
         embedder = load(self.settings.embedder) if self.settings.embedder else None
-        weights = calibration.weights_in(self.store.source(key, calibration.CALIBRATION))
         found = files(
             self.store, key, question_state(prompt),
-            limit=FILES_MAX + len(seen), deadline=Deadline(deadline_ms), embedder=embedder, weights=weights,
+            limit=FILES_MAX + len(seen), deadline=Deadline(deadline_ms), embedder=embedder,
         )  # fmt: skip
 
         def doubt(record_id: str) -> str:
@@ -743,8 +683,7 @@ class Engine:
         key, _ = workspace_of(path)
         deadline = Deadline(deadline_ms)
         embedder = load(self.settings.embedder) if self.settings.embedder else None
-        weights = calibration.weights_in(self.store.source(key, calibration.CALIBRATION))
-        make = partial(files, self.store, key, question_state(question), limit=limit, deadline=deadline, embedder=embedder, weights=weights)
+        make = partial(files, self.store, key, question_state(question), limit=limit, deadline=deadline, embedder=embedder)
         found = self._settled(path, make, lambda found: [file.path for file in found.files], deadline)
         return replace(found, skipped=tuple(dict.fromkeys([*deadline.skipped, *found.skipped])))
 
@@ -840,9 +779,6 @@ class Engine:
             if not is_equal:
                 changed.append(name)
         return changed
-
-    def _reorderer(self) -> Embedder | None:
-        return rerank.load(self.settings.reorder) if self.settings.reorder else None
 
     def unfold(self, path: Path, handle: str) -> Unfolded:
         """Return the exact bytes behind a handle. Raises UnknownHandle or Purged."""
@@ -1109,8 +1045,7 @@ class Engine:
         corrections = {counter.name: counter.correction for counter in counters if counter.correction != 1.0}
         database = self.settings.database
         size = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*") if file.is_file())
-        note = calibration.note_in(self.store.source(key, calibration.CALIBRATION))
-        return Status(database, size, len(MIGRATIONS), here, workspaces, layers, kinds, tiers, sessions, files, skipped, corrections, note)
+        return Status(database, size, len(MIGRATIONS), here, workspaces, layers, kinds, tiers, sessions, files, skipped, corrections)
 
     # -- forget ---------------------------------------------------------------------------------
 

@@ -23,9 +23,8 @@ from clew.records import identify
 
 DATABASE = "clew.db"
 CONFIG = "config.toml"
-TEXTS = frozenset({"tokenizer", "embedder", "reorder", "compress_endpoint", "compress_model", "compress_price", "gateway_upstream"})
-SHIPPED = {"embedder": "builtin", "reorder": "minilm"}  # models that need no folder
-MAY_BE_OFF = frozenset({"reorder", "compress_endpoint"})
+TEXTS = frozenset({"tokenizer", "embedder", "compress_endpoint", "compress_model", "compress_price", "gateway_upstream"})
+MAY_BE_OFF = frozenset({"compress_endpoint"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,6 @@ class Settings:
     home           folder of the database; made with mode 0700.
     tokenizer      name of the token counter that a call uses when it names none.
     embedder       `builtin` for the embedding that clew ships, or the folder of one in Model2Vec's form; "" for none.
-    reorder        "" or "off"; "minilm", which the extra `clew[reorder]` brings; or a folder with model.onnx and tokenizer.json.
     budget_tokens  of a packet when a call names none.
     jobs           processes that read files; 0 for one per core.
     folded_after_days, archived_after_days  `forget` moves records that nobody retrieved for so long.
@@ -51,7 +49,6 @@ class Settings:
     home: Path
     tokenizer: str = "claude"
     embedder: str = ""
-    reorder: str = ""
     budget_tokens: int = 8192
     jobs: int = 0
     folded_after_days: int = 30
@@ -204,12 +201,8 @@ def _no_text(name: str, value: object) -> str:
             family_of(value)
         except UnknownTokenizer:
             return f"one of {', '.join(FAMILIES)}, claude, or a model's full name"
-    if (
-        name in {"embedder", "reorder"}
-        and value not in {"", SHIPPED[name], *(["off"] if name in MAY_BE_OFF else [])}
-        and not Path(value).expanduser().is_dir()
-    ):
-        return f"{SHIPPED[name]}, or the folder of a model"
+    if name == "embedder" and value not in {"", "builtin"} and not Path(value).expanduser().is_dir():
+        return "builtin, or the folder of a model"
     if name == "gateway_upstream" and not value.startswith(("http://", "https://")):
         return "an address such as https://api.anthropic.com"
     return ""

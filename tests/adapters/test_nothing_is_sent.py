@@ -184,7 +184,6 @@ def test_a_days_work_sends_nothing_but_to_the_upstream_that_was_named(watched: W
     watched.clew("impact", "calc.py")
     watched.clew("compact", transcript, "--budget", "4000")
     watched.clew("eval", projects)
-    watched.clew("calibrate", "--dry-run")
     watched.clew("forget", "--dry-run")
     session_with(watched, transcript)
     assert through_gateway(watched) == 200

@@ -228,7 +228,6 @@ def test_a_disk_that_is_full_loses_nothing_that_was_stored(clew: Call, repositor
         ("tokenizer = 'of-nobody'", "is not one of"),
         ("tokenizer = 3", "is not a text"),
         ("embedder = '/no/such/folder'", "is not builtin"),
-        ("reorder = '/no/such/folder'", "is not minilm"),
         ("gateway_upstream = 'nowhere'", "is not an address"),
     ],
 )

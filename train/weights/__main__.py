@@ -19,16 +19,15 @@ import numpy as np
 
 from bench.localization.rows import Row, git_dir_of, load_rows
 from bench.trees import commit_times, write_tree
-from clew.enrich.calibrate import gold_of, labelled
 from clew.enrich.git import ask
 from clew.enrich.history import COMMITS_MAX, read_commits
-from clew.enrich.past import Past
-from clew.enrich.replay import Asked
-from clew.retrieval.fit import Labelled, fit, likelihood
 from clew.retrieval.weights import CHANNELS, DEFAULT, Weights
+from train.weights.fit import Labelled, fit, likelihood
+from train.weights.labels import gold_of, labelled
+from train.weights.past import Past
 
 FOLDS = 6
-PULL = 0.002  # per squared nat: with hundreds of issues hardly any, only against channels that never speak
+L2_PENALTY = 0.002  # per squared nat: with hundreds of issues hardly any, only against channels that never speak
 NEUTRAL = Weights(**dict.fromkeys(CHANNELS, 0.5))
 
 
@@ -53,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     held, before, ranks, ranks_before = [], [], [], []
     for fold in range(FOLDS):
         out = set(order[fold::FOLDS])
-        weights = fit(_weighted(questions, set(order) - out), PULL, NEUTRAL)
+        weights = fit(_weighted(questions, set(order) - out), L2_PENALTY, NEUTRAL)
         judged = [question for repo in sorted(out) for question in questions[repo]]
         if judged:
             held += likelihood(judged, weights).tolist()
@@ -64,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"log-likelihood  {np.mean(held):.3f}  {np.mean(before):.3f}")
     for k in (1, 5, 10, 20):
         print(f"a changed record among the first {k:2}  {np.mean(np.array(ranks) < k):.3f}  {np.mean(np.array(ranks_before) < k):.3f}")
-    final = fit(_weighted(questions, set(order)), PULL, NEUTRAL)
+    final = fit(_weighted(questions, set(order)), L2_PENALTY, NEUTRAL)
     for name in CHANNELS:
         print(f"{name:12} {getattr(final, name):6.2f}  now {getattr(DEFAULT, name):6.2f}")
     return 0
@@ -91,7 +90,7 @@ def _questions(git_dir: Path, rows: Sequence[Row]) -> list[Labelled]:
             changed = {
                 path: tuple((gold.start, gold.end) for gold in row.functions or row.lines if gold.path == path) for path in row.files
             }
-            gold = gold_of(index, Asked(row.id, row.base_commit, row.query, changed))
+            gold = gold_of(index, changed)
             if len(gold.records):
                 found.append(labelled(index, row.query, gold))
     return found

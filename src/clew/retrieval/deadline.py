@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 # What a stage takes at the 99th percentile of 77 issue texts over sympy's 47,900 records, milliseconds on two busy cores;
-# `vector` and `history` are guesses, `reorder` a question of 160 tokens through the model on one core. A stage that has
-# less than this left is skipped. Assembly cannot be, so its share is kept free.
+# `vector` and `history` are guesses. A stage that has less than this left is skipped. Assembly cannot be, so its share is kept free.
 STAGE_MS: dict[str, float] = {
     "paths": 2.0,
     "names": 2.0,
@@ -22,7 +21,6 @@ STAGE_MS: dict[str, float] = {
     "diffuse": 15.0,
     "folds": 25.0,
     "fresh": 5.0,
-    "reorder": 70.0,
 }
 ASSEMBLE_MS = 10.0
 

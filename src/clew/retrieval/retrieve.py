@@ -34,7 +34,6 @@ from clew.retrieval.assemble import Candidate, Choice, Option, assemble, discoun
 from clew.retrieval.deadline import Deadline
 from clew.retrieval.diffuse import Flow, diffuse, frontier_ids, heaviest
 from clew.retrieval.options import Originals, Showing, group_of, heading, heading_of, options_of
-from clew.retrieval.reorder import reorder
 from clew.retrieval.seed import Seeds, seed, words_of
 from clew.retrieval.weights import DEFAULT, Weights
 from clew.store.index import Index
@@ -83,7 +82,6 @@ def retrieve(
     counter: Counter,
     deadline: Deadline | None = None,
     embedder: Embedder | None = None,
-    reorderer: Embedder | None = None,
     weights: Weights = DEFAULT,
 ) -> Packet:
     """Return the packet for a task state (its `question` leads) within `budget_tokens`.
@@ -91,7 +89,6 @@ def retrieve(
     counter   counts for the model that will read the packet.
     deadline  stages that would overrun it are skipped and named in the packet.
     embedder  a local model, or None: the vector channel is then named as left out, and everything else works.
-    reorderer a model that looks again at the top, where its vectors are kept; None for none.
     Returns   an empty packet when nothing speaks for any record.
     """
     deadline = deadline or Deadline()
@@ -105,7 +102,6 @@ def retrieve(
         candidates_max=candidates_max,
         deadline=deadline,
         embedder=embedder,
-        reorderer=reorderer,
         weights=weights,
     )
     ordered = _with_heads(index, ranked)
@@ -144,7 +140,6 @@ def rank(
     candidates_max: int,
     deadline: Deadline,
     embedder: Embedder | None = None,
-    reorderer: Embedder | None = None,
     weights: Weights = DEFAULT,
 ) -> Ranked:
     """Return the documents that matter for a task state, heaviest first, at most `candidates_max`."""
@@ -167,8 +162,6 @@ def rank(
     # What was archived is found when nothing else answers.
     docs = heaviest(index, total.weights, hot if len(hot) else live, candidates_max).tolist()
     worths = [float(total.weights[doc]) for doc in docs]
-    if reorderer is not None:
-        docs, worths = reorder(reader, workspace, index, (docs, worths), state.question, model=reorderer, deadline=deadline)
     kept = [(doc, worth) for doc, worth in zip(docs, worths, strict=True) if worth >= WEIGHT_SHARE_MIN * worths[0]]
     return Ranked([doc for doc, _ in kept], [weight for _, weight in kept], total, flow)
 

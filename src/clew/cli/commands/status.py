@@ -9,7 +9,6 @@ from urllib.parse import quote
 import click
 
 from clew.cli import output
-from clew.cli.calibration import calibration_json, calibration_text
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
 from clew.settings import home
@@ -73,7 +72,6 @@ def as_json(status: Status) -> dict[str, Any]:
         "tiers": dict(sorted(status.tiers.items())),
         "skipped": dict(sorted(status.skipped.items())),
         "corrections": dict(sorted(status.corrections.items())),
-        "calibration": calibration_json(status.calibration) if status.calibration else None,
         "workspaces": [_workspace_json(workspace) for workspace in status.workspaces],
     }
 
@@ -96,8 +94,6 @@ def as_text(status: Status) -> str:
         if status.corrections:
             shown = ", ".join(f"{family} × {factor:.3f}" for family, factor in sorted(status.corrections.items()))
             lines.append(f"tokens   {shown}: counts are corrected, as the usage in sessions asks for")
-        if status.calibration:
-            lines.append(f"weights  {calibration_text(status.calibration)}")
     others = [workspace for workspace in status.workspaces if here is None or workspace.key != here.key]
     lines.extend(f"also     {workspace.root}: {output.counted(workspace.records, 'record')}" for workspace in others)
     return "".join(output.visible(line) + "\n" for line in lines)

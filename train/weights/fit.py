@@ -3,7 +3,7 @@
 Takes what the channels said of the candidates of questions whose answers are known, and returns weights. A listwise softmax
 (conditional logit): the chance of a candidate is the exponential of its score, over all candidates of its question. What is
 maximised is the logarithm of the chance that a draw is one of the changed records, plus that it stands in one of the
-changed files, less a pull towards the weights from which it starts. Knows neither commits nor stores.
+changed files, less a l2_penalty towards the weights from which it starts. Knows neither commits nor stores.
 """
 
 from __future__ import annotations
@@ -21,10 +21,6 @@ Floats: TypeAlias = NDArray[np.float64]
 
 STEPS = 200  # the weights of 80 questions move by less than .01 after 150
 RATE = 0.05
-# Per squared nat. With 80 questions the weakest lets a weight stray by .35 (one standard deviation of the prior that it stands
-# for), the strongest by .06. Weaker ones were tried: they fitted what did not last (bench/LOG.md).
-PULLS = (0.1, 0.3, 1.0, 3.0)
-INNER_SHARE = 0.7  # of the questions that the pull is chosen on, the older ones are fitted to
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +56,10 @@ def likelihood(questions: Sequence[Labelled], weights: Weights) -> Floats:
     return total
 
 
-def fit(questions: Sequence[Labelled], pull: float, start: Weights = DEFAULT) -> Weights:
+def fit(questions: Sequence[Labelled], l2_penalty: float, start: Weights = DEFAULT) -> Weights:
     """Return the weights for these questions. Deterministic; a channel that never speaks keeps its weight.
 
-    pull    how strongly a weight is held where it was, per squared nat.
+    l2_penalty  how strongly a weight is held where it was, per squared nat.
     Cost    STEPS passes over all candidates.
     Source  Adam (Kingma and Ba 2015) with steps that fall to zero; McFadden 1974 for the likelihood.
     """
@@ -72,7 +68,7 @@ def fit(questions: Sequence[Labelled], pull: float, start: Weights = DEFAULT) ->
     weights, momentum, power = origin.copy(), np.zeros_like(origin), np.zeros_like(origin)
     for step in range(1, STEPS + 1):
         chance = _chances(stack, weights)
-        slope = pull * (weights - origin)
+        slope = l2_penalty * (weights - origin)
         for label in (stack.is_record, stack.is_file):
             held = chance * label
             held /= np.maximum(np.add.reduceat(held, stack.first), 1e-30)[stack.of]
@@ -82,14 +78,6 @@ def fit(questions: Sequence[Labelled], pull: float, start: Weights = DEFAULT) ->
         rate = RATE * (1 - (step - 1) / STEPS)
         weights -= rate * (momentum / (1 - 0.9**step)) / (np.sqrt(power / (1 - 0.99**step)) + 1e-8)
     return Weights(*(round(float(weight), 4) for weight in weights))
-
-
-def fitted(questions: Sequence[Labelled], start: Weights = DEFAULT) -> tuple[Weights, float]:
-    """Return the weights for these questions, oldest first, and the pull: the one that does best on the newest of them."""
-    inner = int(len(questions) * INNER_SHARE)
-    older, newer = questions[:inner], questions[inner:]
-    best = max(PULLS, key=lambda pull: (float(likelihood(newer, fit(older, pull, start)).mean()), pull))
-    return fit(questions, best, start), best
 
 
 def _stacked(questions: Sequence[Labelled]) -> _Stack:

@@ -1,1 +1,0 @@
-"""Does a repository's own history make a better retriever of it?"""
