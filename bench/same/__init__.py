@@ -1,0 +1,1 @@
+"""Same: do two commits give the same values on real input?"""
