@@ -13,7 +13,8 @@ import clew
 from clew.settings import Settings
 
 CLONE = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "docs/decisions.md", "docs/commands.md")
+DECISIONS = sorted(path.relative_to(CLONE).as_posix() for path in (CLONE / "docs" / "decisions").glob("*.md"))
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "docs/commands.md", *DECISIONS)
 SYMBOL = re.compile(r"`(clew(?:\.\w+)+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 
@@ -93,3 +94,11 @@ def test_the_page_of_faults_is_what_the_tests_say() -> None:
     from tests.faults import PAGE, page
 
     assert PAGE.read_text("utf-8") == page()
+
+
+def test_every_decision_stands_in_the_list_and_tells_problem_choice_and_refusal() -> None:
+    listed = LINK.findall(read("docs/decisions/README.md"))
+
+    assert [f"docs/decisions/{name}" for name in listed] == [name for name in DECISIONS if not name.endswith("README.md")]
+    for name in listed:
+        assert [part for part in ("**Problem.**", "**Chosen.**", "**Refused.**") if part not in read(f"docs/decisions/{name}")] == []

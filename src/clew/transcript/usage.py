@@ -34,7 +34,7 @@ RESULTS_SHARE_MIN = 0.9  # arguments are counted as JSON, which is about 12 % lo
 RATIO_MIN, RATIO_MAX = 0.5, 2.0  # beyond it something was sent that is not in the transcript, or no longer sent
 GAP_CHARS_MAX = 1_000_000  # texts held until the next reply; no window took more at once
 
-# When pairs are believed; `fitted` says why, docs/decisions.md with which figures.
+# When pairs are believed; `fitted` says why, docs/decisions/004-token-correction.md with which figures.
 BELIEVED_MIN = 8
 SCATTER_MAX = 0.1
 ERRORS_MIN = 3.0
