@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.machine import REPOSITORY
 from clew.engine import Engine
+from clew.packet.retrieve import retrieve as packet_of
 from clew.records import Packet
-from clew.retrieval.retrieve import retrieve as packet_of
 from clew.settings import Settings, workspace_of
 from clew.store.sqlite import SqliteStore
 from clew.task.question import question_state

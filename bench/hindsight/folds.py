@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clew.retrieval.keep import Net, nets_in
+from clew.compaction.keep import Net, nets_in
 
 FOLDS = 5
 FOLDS_FILE = Path(__file__).with_name("folds.npz")

@@ -11,8 +11,8 @@ from hashlib import blake2b
 from typing import TypeAlias
 
 from bench.impact.replay import Asked, Replayed
-from clew.retrieval.couplings import KINDS
-from clew.retrieval.impact import WEIGHTS
+from clew.impact.couplings import KINDS
+from clew.impact.impact import WEIGHTS
 
 Arm: TypeAlias = Callable[[Replayed, Asked], list[str]]
 DEPTH = 10

@@ -25,7 +25,7 @@ from bench.impact.changes import Change, is_code
 from bench.machine import SOURCE, digest_of_tree
 from bench.trees import TreeError, write_tree
 from clew.enrich.history import HISTORY, commits_of
-from clew.retrieval.couplings import given_of, signals
+from clew.impact.couplings import given_of, signals
 from clew.settings import workspace_of
 
 GIVEN_MAX = 4  # files of one change that are given in turn: the first by a digest-free order, their paths
@@ -78,7 +78,7 @@ class Work:
 def version_of_clew() -> str:
     """Digest of the rooms that decide what is replayed; what a coupling is worth and how it is printed does not."""
     rooms = ("codebase", "enrich", "records", "store", "text")
-    parts = [digest_of_tree(SOURCE / room) for room in rooms] + [(SOURCE / "retrieval" / "couplings.py").read_text(encoding="utf-8")]
+    parts = [digest_of_tree(SOURCE / room) for room in rooms] + [(SOURCE / "impact" / "couplings.py").read_text(encoding="utf-8")]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 

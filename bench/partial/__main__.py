@@ -34,8 +34,8 @@ from clew.codebase.scan import scan
 from clew.codebase.tree import read_file
 from clew.engine import Engine
 from clew.lifecycle.accept import accept
+from clew.ranking.importance import importance
 from clew.records import Delta
-from clew.retrieval.importance import importance
 from clew.settings import workspace_of
 
 RESULTS = Path(__file__).parent / "results"

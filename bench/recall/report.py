@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.recall.source import LOCOMO
 from clew.hindsight.intervals import estimate
-from clew.retrieval.recall import CONFIDENCE_MIN
+from clew.recall.recall import CONFIDENCE_MIN
 
 FALSE_SILENCE_MAX = 0.05
 MARKS = ("all_sessions", "any_session", "first_session", "turns", "newest_first")

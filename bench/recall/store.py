@@ -8,8 +8,8 @@ from pathlib import Path
 from bench.recall.arms import Answer
 from bench.recall.source import Haystack, Held, Question, hashed
 from clew.engine import Engine
+from clew.recall.recall import Recalled
 from clew.records import Observation, ObservationKind
-from clew.retrieval.recall import Recalled
 from clew.settings import workspace_of
 from clew.transcript.live import live_source
 

@@ -22,9 +22,14 @@ import numpy as np
 
 from clew.codebase import TREE, stamp_of
 from clew.codebase.private import refusal
+from clew.compaction import compressed
 from clew.errors import NoRepository, NotReadable, StoreBusy, StoreUnwritable, UnknownHandle, UnknownPath, UnknownRecord, UsageError
 from clew.lifecycle import forget as forgetting
 from clew.lifecycle.accept import Totals, accept
+from clew.packet.options import Originals
+from clew.packet.retrieve import lengths_of
+from clew.packet.retrieve import retrieve as assemble_packet
+from clew.ranking.deadline import Deadline
 from clew.records import (
     STAND_IN,
     Delta,
@@ -43,11 +48,6 @@ from clew.records import (
     identify,
     joined,
 )
-from clew.retrieval import compressed
-from clew.retrieval.deadline import Deadline
-from clew.retrieval.options import Originals
-from clew.retrieval.retrieve import lengths_of
-from clew.retrieval.retrieve import retrieve as assemble_packet
 from clew.settings import Settings, workspace_of
 from clew.store.originals import digest_of
 from clew.store.ports import Purge, Workspace, Writer
@@ -60,15 +60,15 @@ from clew.transcript import usage
 
 if TYPE_CHECKING:  # what reads code and transcripts is imported by the calls that read them, so that a question starts fast
     from clew.codebase.tree import Report
+    from clew.compaction.compact import Shown
+    from clew.compaction.keep import Net
     from clew.enrich.compress import Compressed
     from clew.enrich.couple import Coupled
     from clew.enrich.history import Told
     from clew.enrich.models import Compressor
-    from clew.retrieval.compact import Shown
-    from clew.retrieval.files import FileList
-    from clew.retrieval.impact import Impacted
-    from clew.retrieval.keep import Net
-    from clew.retrieval.recall import Recalled
+    from clew.impact.impact import Impacted
+    from clew.ranking.files import FileList
+    from clew.recall.recall import Recalled
     from clew.store.index import Index
     from clew.transcript.sessions import Session
     from clew.transcript.work import Work
@@ -203,7 +203,7 @@ class Compacting:
 
     def compacted(self, budget_tokens: int, using: tuple[Net, Net] | None = None) -> tuple[Packet, Shown]:
         """Return the window, and which lines of each record it shows."""
-        from clew.retrieval.compact import compact  # lazy: only here
+        from clew.compaction.compact import compact  # lazy: only here
         from clew.transcript.handoff import handoff  # lazy: a question needs no transcript
 
         earlier = self.earlier()
@@ -626,7 +626,7 @@ class Engine:
         asked_ns        when it is asked; None for now.
         confidence_min  None takes the calibrated threshold, 0 always answers.
         """
-        from clew.retrieval.recall import recall  # lazy: only here
+        from clew.recall.recall import recall  # lazy: only here
 
         key, _ = workspace_of(path)
         return recall(
@@ -651,8 +651,8 @@ class Engine:
         session  the one at work, whose own words are no memory; seen  handles that stand in its window already.
         Nothing is read anew and nothing is written: what is shown are places and beginnings, and the prompt waits.
         """
-        from clew.retrieval.files import files  # lazy: only here
-        from clew.retrieval.worth import FILES_MAX, TURNS_MAX, is_worth_asking, worth  # lazy: likewise
+        from clew.ranking.files import files  # lazy: only here
+        from clew.recall.augment import FILES_MAX, TURNS_MAX, is_worth_asking, worth  # lazy: likewise
 
         key, _ = workspace_of(path)
         billed = self.store.source(key, usage.TOKENS)
@@ -678,7 +678,7 @@ class Engine:
 
     def files(self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
         """Return the files that matter for a question, at most `limit`, in order of rank. Those that have changed are read again first."""
-        from clew.retrieval.files import files  # lazy: only here
+        from clew.ranking.files import files  # lazy: only here
 
         key, _ = workspace_of(path)
         deadline = Deadline(deadline_ms)
@@ -692,7 +692,7 @@ class Engine:
 
         Raises NotReadable for what does not exist.
         """
-        from clew.retrieval.map import survey  # lazy: only here
+        from clew.packet.map import survey  # lazy: only here
 
         if not path.exists():
             raise NotReadable(str(path), "does not exist")
@@ -789,7 +789,7 @@ class Engine:
 
     def explain(self, path: Path, handle: str) -> Explained:
         """Return all that the store knows of a record. Raises UnknownHandle."""
-        from clew.retrieval.explain import links_of  # lazy: only here
+        from clew.packet.explain import links_of  # lazy: only here
 
         key, _ = workspace_of(path)
         record = self._record(key, handle)
@@ -809,8 +809,8 @@ class Engine:
         names  each a path, from the current folder or from the repository's root; `path::symbol`; or a handle.
         Raises UnknownPath for a path that is not indexed, UnknownHandle for what is neither.
         """
-        from clew.retrieval.couplings import given_of  # lazy: only here
-        from clew.retrieval.impact import impact  # lazy: likewise
+        from clew.impact.couplings import given_of  # lazy: only here
+        from clew.impact.impact import impact  # lazy: likewise
 
         key, root = workspace_of(path)
         index = self.store.index(key)
@@ -876,7 +876,7 @@ class Engine:
 
     def _with_earlier(self, path: Path, made: Compacting, session: str, budget_tokens: int) -> Packet:
         """A compaction with what other sessions said, which is paid for first, EARLIER_SHARE_MAX of the budget at most."""
-        from clew.retrieval.earlier import section  # lazy: only here
+        from clew.compaction.earlier import section  # lazy: only here
 
         recalled = self.recall(path, made.state.question, exclude=[session], asked_ns=made.at_ns)
         originals = Originals(self.store, made.workspace)

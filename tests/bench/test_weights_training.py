@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from clew.enrich import history
-from clew.retrieval.weights import CHANNELS, DEFAULT
+from clew.ranking.weights import CHANNELS, DEFAULT
 from train.weights.fit import Labelled, fit, likelihood
 from train.weights.past import Past
 

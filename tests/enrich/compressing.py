@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from clew.compaction.compressed import source_of
 from clew.engine import Engine
 from clew.enrich.compress import Compressed
 from clew.enrich.models import Compressor
 from clew.records import Packet, Record
-from clew.retrieval.compressed import source_of
 from clew.settings import workspace_of
 from tests.enrich.model_server import PIECE
 

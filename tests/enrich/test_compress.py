@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from clew.compaction.compressed import covers, inputs_of, source_of
 from clew.engine import Engine
 from clew.enrich.models import Answer, Asked, Chat, Compressor, Off
 from clew.errors import AnswersUnusable, CompressionOff
 from clew.lifecycle.accept import accept
 from clew.records import EdgeKind, Trust, handle_of
-from clew.retrieval.compressed import covers, inputs_of, source_of
 from clew.settings import workspace_of
 from clew.text.tokens import counter
 from clew.transcript.usage import Seen, proposed

@@ -134,7 +134,7 @@ def test_a_planted_secret_is_in_no_file(done: Run) -> None:
             assert TOKEN.encode() not in data, file
     code = (
         "import os; from pathlib import Path; from clew.cli.open import opened; from clew.settings import workspace_of\n"
-        "from clew.retrieval.options import Originals\n"
+        "from clew.packet.options import Originals\n"
         "with opened() as engine:\n"
         "    key, _ = workspace_of(Path.cwd()); originals = Originals(engine.store, key)\n"
         "    for state in engine.store.sources(key):\n"

@@ -1,4 +1,4 @@
-"""Command: `python -m train.keep --sessions FOLDER`. Writes `clew/retrieval/keep_weights.npz` and the folds for the benchmark.
+"""Command: `python -m train.keep --sessions FOLDER`. Writes `clew/compaction/keep_weights.npz` and the folds for the benchmark.
 
 The nets are fitted once to all sessions, for the release, and FOLDS times without a fifth of them: `bench.hindsight` judges a
 session only by nets that never saw it. A session's fold follows from its id alone.
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.hindsight.folds import FOLDS, FOLDS_FILE, fold_of
-from clew.retrieval import keep
-from clew.retrieval.keep import Net
-from clew.retrieval.lines import NAMES
-from clew.retrieval.names import NAME_FEATURES, Floats
+from clew.compaction import keep
+from clew.compaction.keep import Net
+from clew.compaction.lines import NAMES
+from clew.compaction.names import NAME_FEATURES, Floats
 from train.keep.cuts import Cut, cuts_of
 from train.keep.net import fit
 

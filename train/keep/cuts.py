@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from clew.compaction.compact import records_of
+from clew.compaction.lines import Lines, lines_of
+from clew.compaction.names import Floats
 from clew.engine import Engine
 from clew.hindsight.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, Case, cases
 from clew.hindsight.needs import needs
+from clew.packet.options import Originals
 from clew.records import ObservationKind
-from clew.retrieval.compact import records_of
-from clew.retrieval.lines import Lines, lines_of
-from clew.retrieval.names import Floats
-from clew.retrieval.options import Originals
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.transcript.sessions import find, session_at

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from clew.retrieval.keep import CLIP, Net
-from clew.retrieval.names import Floats
+from clew.compaction.keep import CLIP, Net
+from clew.compaction.names import Floats
 
 HIDDEN = 24
 MEMBERS = 3  # fits from other starts; their mean is steadier than any

@@ -1,4 +1,4 @@
-"""Command: `python -m train.weights`. Fits `clew.retrieval.weights.DEFAULT` to issues, and says what it is worth elsewhere.
+"""Command: `python -m train.weights`. Fits `clew.ranking.weights.DEFAULT` to issues, and says what it is worth elsewhere.
 
 Every issue is asked the tree and the commits of its base commit. The weights are fitted to all repositories but a sixth, and
 judged on that sixth, six times over; then once to all. What is printed is for `weights.py` to hold; nothing is written.
@@ -21,7 +21,7 @@ from bench.localization.rows import Row, git_dir_of, load_rows
 from bench.trees import commit_times, write_tree
 from clew.enrich.git import ask
 from clew.enrich.history import COMMITS_MAX, read_commits
-from clew.retrieval.weights import CHANNELS, DEFAULT, Weights
+from clew.ranking.weights import CHANNELS, DEFAULT, Weights
 from train.weights.fit import Labelled, fit, likelihood
 from train.weights.labels import gold_of, labelled
 from train.weights.past import Past

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.retrieval.weights import DEFAULT, Weights, as_row
+from clew.ranking.weights import DEFAULT, Weights, as_row
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ RATE = 0.05
 class Labelled:
     """A question and its candidates.
 
-    values     (candidates, channels) in the order of `clew.retrieval.weights.CHANNELS`.
+    values     (candidates, channels) in the order of `clew.ranking.weights.CHANNELS`.
     is_record  (candidates,) it is one of the changed records; at least one is.
     is_file    (candidates,) it stands in one of the changed files.
     """

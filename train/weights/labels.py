@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.retrieval.deadline import Deadline
-from clew.retrieval.diffuse import heaviest
-from clew.retrieval.seed import seed
-from clew.retrieval.weights import CHANNELS
+from clew.ranking.deadline import Deadline
+from clew.ranking.diffuse import heaviest
+from clew.ranking.seed import seed
+from clew.ranking.weights import CHANNELS
 from clew.store.index import Index
 from clew.task.question import question_state
 from train.weights.fit import Labelled

@@ -10,7 +10,7 @@ from clew.cli import output
 from clew.cli.tables import Column, table
 
 if TYPE_CHECKING:
-    from clew.retrieval.files import FileList, RankedFile
+    from clew.ranking.files import FileList, RankedFile
 
 WHY_SHOWN = 3
 QUESTION_SHOWN = 400  # characters: an issue on standard input may have thousands

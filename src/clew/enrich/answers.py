@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from clew.compaction.compressed import Line
 from clew.enrich.prompt import TOPICS
-from clew.retrieval.compressed import Line
 from clew.task.clues import looks_rare
 from clew.task.vocabulary import EXTENSIONS
 from clew.text.tokens import Counter

@@ -11,13 +11,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from clew.compaction.compressed import KIND, Made, inputs_of, noted, read, source_of, written
 from clew.enrich.answers import Judged, judge, points_of
 from clew.enrich.chunks import Chunk, chunks_of
 from clew.enrich.models.port import Asked, Compressor
 from clew.enrich.prompt import SYSTEM, VERSION, Prompt, prompt
+from clew.packet.options import Originals
 from clew.records import Blob, Delta, Edge, EdgeKind, Layer, Record, Resolution, SourceState, Supersession, Text, handle_of, identify
-from clew.retrieval.compressed import KIND, Made, inputs_of, noted, read, source_of, written
-from clew.retrieval.options import Originals
 from clew.store.originals import digest_of
 from clew.store.ports import Reader
 from clew.store.rules import is_purged

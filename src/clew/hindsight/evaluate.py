@@ -17,9 +17,9 @@ from clew.hindsight.arms import ARMS, Arm, summary_tokens
 from clew.hindsight.cases import cases
 from clew.hindsight.scores import Scores, Shown, is_named, is_said, score
 from clew.hindsight.trial import Trial
+from clew.packet.options import Originals
 from clew.pool import spread
 from clew.records import handle_of
-from clew.retrieval.options import Originals
 from clew.text.tokens import counter as counter_of
 from clew.transcript.parse import open_transcript
 from clew.transcript.sessions import find

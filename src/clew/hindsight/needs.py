@@ -23,7 +23,7 @@ LINE_CHARS_MAX = 400  # of a longer line as much is evidence as a person would r
 TERM_PIECES_MAX = 4  # a rarer term has few places to be found again; in a session of 600 calls 4 pieces are 0.3 %
 TERM_PIECES_SHARE = 0.01
 _NUMBERED = re.compile(r"^[ \t]*\d{1,9}(?:[→\t]|[ \t]*[│|][ \t])")
-# What a name is to the judge, apart from `clew.retrieval.names`: what a compaction is fitted to must not move the measure.
+# What a name is to the judge, apart from `clew.compaction.names`: what a compaction is fitted to must not move the measure.
 _TERM = re.compile(r"[A-Za-z0-9_./@#:+~-]{5,160}")
 _TELLING = re.compile(r"[0-9_./#:@]|[a-z][A-Z]|[A-Z]{3}|\w-\w")
 _WORDY = re.compile(r"[A-Za-z]{3}|\d{3}")

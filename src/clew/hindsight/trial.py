@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from clew.compaction.keep import Net
 from clew.engine import Compacting, Engine
 from clew.hindsight.cases import Case
 from clew.hindsight.needs import TERM_PIECES_MAX, TERM_PIECES_SHARE, Needs, bare, needs, terms_of
+from clew.packet.options import Originals
 from clew.records import ObservationKind, TaskState
-from clew.retrieval.keep import Net
-from clew.retrieval.options import Originals
 from clew.settings import Settings, workspace_of
 from clew.store.index import Index
 from clew.store.memory import MemoryStore

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from clew.packet.options import Originals
 from clew.records import Delta, Record, SourceState
-from clew.retrieval.options import Originals
 from clew.store.ports import Reader
 from clew.text.postings import Document, pack
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from clew.compaction import compressed
 from clew.errors import Purged
 from clew.lifecycle.lines import TRANSCRIPT, with_lines
 from clew.records import Delta, Record, Tier
-from clew.retrieval import compressed
 from clew.store.ports import Purge, Reader, Writer
 from clew.text.secrets import mask_text
 from clew.transcript.redact import quotes, redact, without_words

@@ -176,7 +176,7 @@ def _hand_over(serving: Serving) -> None:
 
 def _load() -> None:
     """Import what the first prompt, output and compaction would wait for, and read its tables."""
-    for name in ("clew.retrieval.compact", "clew.retrieval.files", "clew.retrieval.worth", "clew.transcript.handoff"):
+    for name in ("clew.compaction.compact", "clew.ranking.files", "clew.recall.augment", "clew.transcript.handoff"):
         import_module(name)
     from clew.transcript.reduce.arrival import arriving  # lazy: so that the daemon answers before
     from clew.transcript.reduce.known import Given  # lazy: likewise

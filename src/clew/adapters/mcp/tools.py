@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
+from clew.packet.options import Originals, words_of
 from clew.records import Author, Span, Spans, Trust, author_of, clew_says, handle_of, joined, outside
-from clew.retrieval.options import Originals, words_of
 from clew.settings import workspace_of
 
 CHARS_MAX = 28_000  # of one answer: the client takes 30,000 and puts a longer one into a file

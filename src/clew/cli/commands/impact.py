@@ -17,7 +17,7 @@ from clew.records import outside
 from clew.settings import workspace_of
 
 if TYPE_CHECKING:
-    from clew.retrieval.impact import Impacted
+    from clew.impact.impact import Impacted
 
 LIMIT = 20
 

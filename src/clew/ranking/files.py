@@ -1,6 +1,6 @@
 """Files: which files matter for a task state, in order, when nothing of their text is wanted yet.
 
-The ranking is the packet's own (`clew.retrieval.retrieve.rank`); only what is made of it differs. Holds a Reader,
+The ranking is the packet's own (`clew.ranking.rank.rank`); only what is made of it differs. Holds a Reader,
 so it cannot write.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clew.ranking.deadline import Deadline
+from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, rank, reasons_of
+from clew.ranking.weights import DEFAULT, Weights
 from clew.records import TaskState, handle_of
-from clew.retrieval.deadline import Deadline
-from clew.retrieval.retrieve import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, rank, reasons_of
-from clew.retrieval.weights import DEFAULT, Weights
 from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.text.embed import Embedder

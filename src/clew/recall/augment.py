@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+from clew.packet.options import Originals, words_of
+from clew.packet.retrieve import lengths_of
+from clew.ranking.files import FileList, RankedFile
+from clew.ranking.seed import STOP_WORDS
+from clew.recall.recall import Turn
 from clew.records import STAND_IN, Entry, Layer, Packet, Resolution, Spans, clew_says, fenced, handle_of, joined, outside, text_of
-from clew.retrieval.files import FileList, RankedFile
-from clew.retrieval.options import Originals, words_of
-from clew.retrieval.recall import Turn
-from clew.retrieval.retrieve import lengths_of
-from clew.retrieval.seed import STOP_WORDS
 from clew.task.clues import clues
 from clew.task.prompts import is_assent
 from clew.text.tokens import Counter

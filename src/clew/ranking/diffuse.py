@@ -13,8 +13,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.ranking.seed import Seeds
 from clew.records import Edge
-from clew.retrieval.seed import Seeds
 from clew.store.index import Index
 from clew.text.postings import Use
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from clew.compaction.names import FOCUS, Floats, Ints, Names, names_of
 from clew.records import Record, Standing, TaskState
-from clew.retrieval.names import FOCUS, Floats, Ints, Names, names_of
 
 LINE_CHARS_MIN = 4  # squeezed: a shorter line is shown with its neighbours, never for itself
 RECORD_CHARS_MAX = 200_000  # of one record's text; what is longer is a log, and its beginning is offered alone; guess

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clew.packet.assemble import WORTH, Candidate, Option, assemble, discounted, scale
 from clew.records import Resolution
-from clew.retrieval.assemble import WORTH, Candidate, Option, assemble, discounted, scale
 
 
 def candidate(name: str, weight: float, *tokens: float, group: str = "one") -> Candidate:

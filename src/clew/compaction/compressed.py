@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from clew.packet.options import Originals
 from clew.records import Author, Blob, Delta, EdgeKind, Record, SourceState, Span, Spans, author_of, clew_says, handle_of, outside, text_of
-from clew.retrieval.options import Originals
 from clew.store.originals import digest_of
 from clew.store.ports import Reader
 

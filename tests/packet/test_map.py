@@ -9,8 +9,8 @@ import pytest
 
 from clew.engine import Engine
 from clew.errors import NotReadable
+from clew.packet.map import opening
 from clew.records import Packet, Resolution
-from clew.retrieval.map import opening
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.store.sqlite import SqliteStore

@@ -18,11 +18,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.packet.options import Originals
+from clew.ranking.seed import question_terms
+from clew.recall.subjects import replaced
+from clew.recall.when import Span, day_of, spans
 from clew.records import Record, Standing, TaskState, Tier, Trust, handle_of
-from clew.retrieval.options import Originals
-from clew.retrieval.seed import question_terms
-from clew.retrieval.subjects import replaced
-from clew.retrieval.when import Span, day_of, spans
 from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.text.embed import Embedder

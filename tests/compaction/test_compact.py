@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clew.compaction.keep import Net, nets, nets_in
+from clew.compaction.lines import NAMES, lines_of
+from clew.compaction.names import NAME_FEATURES, names_of
 from clew.engine import CHAIN_MAX, Compacting, Engine
 from clew.records import TaskState
-from clew.retrieval.keep import Net, nets, nets_in
-from clew.retrieval.lines import NAMES, lines_of
-from clew.retrieval.names import NAME_FEATURES, names_of
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.transcript.sessions import session_at

@@ -14,11 +14,11 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from clew.packet.assemble import Candidate, Option, discounted
+from clew.packet.options import Originals, Showing, group_of, options_of
+from clew.packet.retrieve import choose, entry_of, lengths_of, render
+from clew.ranking.importance import CODE, TEST_SHARE, TYPES, Importance, importance
 from clew.records import FIRST_FENCE, Packet, Record, Resolution, handle_of, joined, outside
-from clew.retrieval.assemble import Candidate, Option, discounted
-from clew.retrieval.importance import CODE, TEST_SHARE, TYPES, Importance, importance
-from clew.retrieval.options import Originals, Showing, group_of, options_of
-from clew.retrieval.retrieve import choose, entry_of, lengths_of, render
 from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.text.tokens import Counter

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from clew.packet.assemble import Option
 from clew.records import (
     NEXT_FENCE,
     Author,
@@ -25,7 +26,6 @@ from clew.records import (
     text_of,
     user_runs,
 )
-from clew.retrieval.assemble import Option
 from clew.store.ports import Reader
 from clew.task.prompts import parted
 

@@ -3,8 +3,7 @@
 A record's score is the sum over the channels of weight × value, where a channel's best record has the value 1 (or, for what
 a record is, 1 where it holds). Scores are in nats: a record that scores 1 less is e times less likely to be what is looked
 for, so the exponential of a score is a worth. The figures were fitted to issues of 25 repositories so that the changed symbols
-and files are likely among all candidates, and hold for repositories that they were not fitted to (bench/LOG.md). A
-repository's own history may fit them anew: `clew.retrieval.fit`.
+and files are likely among all candidates, and hold for repositories that they were not fitted to (bench/LOG.md).
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import astuple, dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One figure for each channel of `clew.retrieval.seed`.
+    """One figure for each channel of `clew.ranking.seed`.
 
     word        words of the question in the record, BM25F over its fields.
     title       words of the question's first line, likewise.

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.retrieval.lines import NAMES, Lines
-from clew.retrieval.names import NAME_FEATURES, Floats
+from clew.compaction.lines import NAMES, Lines
+from clew.compaction.names import NAME_FEATURES, Floats
 
 EDIT_WORTH = 1.5  # of a line that an edit replaces, a needed name being 1; more shows more such lines and fewer names: bench/LOG.md
 MARK_CHARS = 24  # what a piece of its own costs beside its characters, about

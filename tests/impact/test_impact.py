@@ -11,8 +11,8 @@ import pytest
 
 from clew.engine import Engine
 from clew.errors import UnknownHandle, UnknownPath
+from clew.impact.impact import Impacted
 from clew.records import handle_of
-from clew.retrieval.impact import Impacted
 from clew.settings import Settings, workspace_of
 from clew.store.sqlite import SqliteStore
 

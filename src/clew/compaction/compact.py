@@ -14,6 +14,13 @@ from typing import TypeAlias
 
 import numpy as np
 
+from clew.compaction import compressed
+from clew.compaction.keep import MARK_CHARS, Net, worth_of
+from clew.compaction.lines import NUMBER, NUMBERED, Lines, lines_of
+from clew.compaction.names import Floats
+from clew.packet.assemble import Candidate, Choice, Option, assemble
+from clew.packet.options import Originals, heading, heading_of, words_of
+from clew.packet.retrieve import lengths_of
 from clew.records import (
     FIRST_FENCE,
     NEXT_FENCE,
@@ -36,13 +43,6 @@ from clew.records import (
     text_of,
     user_runs,
 )
-from clew.retrieval import compressed
-from clew.retrieval.assemble import Candidate, Choice, Option, assemble
-from clew.retrieval.keep import MARK_CHARS, Net, worth_of
-from clew.retrieval.lines import NUMBER, NUMBERED, Lines, lines_of
-from clew.retrieval.names import Floats
-from clew.retrieval.options import Originals, heading, heading_of, words_of
-from clew.retrieval.retrieve import lengths_of
 from clew.store.ports import Reader
 from clew.text.tokens import Counter
 

@@ -2,7 +2,7 @@
 
 Several cheap channels are read: words by field, of the whole question and of its parts; names that it spells out, paths
 and stack frames that it quotes, commits that speak of it, and vectors where a model is installed. Each is scaled to its own
-best, and `clew.retrieval.weights` says what it counts. Every channel that speaks for a record leaves its reason.
+best, and `clew.ranking.weights` says what it counts. Every channel that speaks for a record leaves its reason.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from clew.ranking.deadline import Deadline
+from clew.ranking.weights import DEFAULT, Weights
 from clew.records import TaskState
-from clew.retrieval.deadline import Deadline
-from clew.retrieval.weights import DEFAULT, Weights
 from clew.store.index import NAME_BEARERS_MAX, Asked, Index, Lexical
 from clew.task.clues import Clues, clues
 from clew.text.embed import Embedder

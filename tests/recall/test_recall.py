@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from clew.engine import Engine
+from clew.recall.recall import Recalled
+from clew.recall.subjects import replaced
+from clew.recall.when import spans
 from clew.records import Observation, ObservationKind
-from clew.retrieval.recall import Recalled
-from clew.retrieval.subjects import replaced
-from clew.retrieval.when import spans
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.text.related import related

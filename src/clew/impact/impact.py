@@ -1,6 +1,6 @@
 """Impact: if these files change, what else will have to?
 
-A weighted sum of what couples other files with the given ones (`clew.retrieval.couplings`) ranks them. Pure over a Reader.
+A weighted sum of what couples other files with the given ones (`clew.impact.couplings`) ranks them. Pure over a Reader.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from clew.retrieval.couplings import KINDS, Given, signals
+from clew.impact.couplings import KINDS, Given, signals
 from clew.store.ports import Reader
 
 # Chosen on replayed commits of three repositories for recall@10, recall@5 and MRR together; bench/LOG.md has what each is worth

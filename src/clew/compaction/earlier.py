@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from clew.packet.options import LINE_CHARS_MAX, Originals, heading, words_of
+from clew.recall.recall import Turn
 from clew.records import STAND_IN, Entry, Layer, Resolution, Spans, clew_says, fenced, handle_of, joined, text_of
-from clew.retrieval.options import LINE_CHARS_MAX, Originals, heading, words_of
-from clew.retrieval.recall import Turn
 from clew.text.tokens import Counter
 
 GROUP = "said in earlier sessions, the most relevant first"

@@ -1,0 +1,1 @@
+"""Which files change together with others?"""

@@ -1,0 +1,1 @@
+"""Which records fit? Options of what was ranked, bought within a token budget."""

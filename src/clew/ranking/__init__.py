@@ -1,0 +1,1 @@
+"""Which records matter now? seed, diffuse, order; pure over a snapshot."""

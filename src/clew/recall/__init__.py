@@ -1,0 +1,1 @@
+"""Which turns of earlier sessions bear on a question or a prompt?"""
