@@ -14,7 +14,6 @@ from clew.recall.when import spans
 from clew.records import Observation, ObservationKind
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
-from clew.text.related import related
 
 SMALL_TALK = (
     ("hello there, how are things", "fine, what shall we do"),
@@ -68,14 +67,6 @@ def test_an_answer_without_the_questions_words_is_found_beside_them(engine: Engi
 
     assert [turn.record.uuid for turn in found.turns[:2]] == ["s-0", "s-1"]
     assert found.turns[1].why == ("beside turns that hold the question's words",)
-
-
-def test_a_word_that_means_nearly_the_same_finds_the_turn(engine: Engine, tmp_path: Path) -> None:
-    assert "physician" in dict(related("doctor"))
-    small_talk(engine, tmp_path)
-    say(engine, tmp_path, "s", "2025-05-01", "my physician wants to see me on Monday", "good luck")
-
-    assert ask(engine, tmp_path, "when do I see the doctor?").turns[0].record.uuid == "s-0"
 
 
 @pytest.mark.parametrize("question", ["which kubernetes ingress annotations did the gateway rollout need?", "", "?!"])

@@ -27,7 +27,6 @@ from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.text.embed import Embedder
 from clew.text.postings import Field
-from clew.text.related import related
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -43,7 +42,6 @@ PREFIX = "session:"
 K1, B = 1.0, 0.5  # of a turn's words
 SESSION_K1, SESSION_B = 1.2, 0.75  # of a session's words
 LENT = ((1, 0.7, 0.6), (2, 0.4, 0.3))  # turns apart, and what a word counts for the turn after it and for the turn before it
-RELATED = 0.7  # what a word that means nearly the same counts, times its cosine
 OTHERS_SHARE = 0.5  # of what the agent says and does, against the user's own words
 SESSION_IN_TURN = 0.2  # what all words of its session count for a turn
 SESSION_IN_SESSION = 0.5  # what they count for the session, beside its best turn
@@ -220,12 +218,6 @@ def _scored(index: Index, threads: _Threads, terms: Sequence[tuple[str, float]])
         gain, held = np.zeros(count), np.zeros(len(threads.names))
         gain[own.at] = rarity * own.saturated(threads, norm)
         held[own.sessions] = own.in_session
-        for other, cosine in related(term):
-            near = _Held.of(index, threads, other)
-            share = RELATED * cosine
-            lent = share * min(rarity, _idf(len(near.at), count)) * near.saturated(threads, norm)
-            gain[near.at] = np.maximum(gain[near.at], lent)
-            held[near.sessions] += share * min(1.0, _idf(len(near.sessions), len(sessions)) / max(session_rarity, 1e-9)) * near.in_session
         if len(own.at):
             scores.used.append((term, own.at))
         at = np.flatnonzero(gain)
