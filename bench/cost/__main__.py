@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.cost.cost import ARMS, BILLED, NOTHING, Repriced, reprice
+from bench.intervals import CONFIDENCE, draw
 from bench.machine import provenance, write_result
-from clew.hindsight.cost import ARMS, BILLED, NOTHING, Repriced, reprice
-from clew.hindsight.intervals import CONFIDENCE, draw
 from clew.transcript.parse import open_transcript
 
 RESULTS = Path(__file__).parent / "results"

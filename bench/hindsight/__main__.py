@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.hindsight import beside, labels
+from bench.hindsight.arms import ARMS
+from bench.hindsight.report import summarise
 from bench.hindsight.run import ALL_MEASURES, MARKED, Done, jobs, measure
 from bench.hindsight.table import table
 from bench.machine import provenance, write_result
-from clew.hindsight.arms import ARMS
-from clew.hindsight.evaluate import SHARES
-from clew.hindsight.report import summarise
+from clew.evaluation.evaluate import SHARES
 from clew.pool import spread
 
 RESULTS = Path(__file__).parent / "results"
@@ -53,8 +53,8 @@ def _measure(given: argparse.Namespace, arms: Sequence[str]) -> int:
         done.append(each)
         print(f"\r{len(done)} of {len(work)} sessions, {time.perf_counter() - started:.0f} s", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    report = summarise([each.outcome for each in done], measures=ALL_MEASURES)
-    own = sorted(row.ms for each in done for cut in each.outcome.cuts for row in cut.rows if row.arm == "clew")
+    report = summarise([each.outcome for each in done], ALL_MEASURES)
+    own = sorted(ms for each in done for ms in each.window_ms)
     agreement = sum((each.agreement for each in done), Counter[str]())
     result: dict[str, object] = {
         "name": source.name,
@@ -85,7 +85,7 @@ def _rows(done: Sequence[Done]) -> list[dict[str, Any]]:
             "arm": row.arm,
             "budget_tokens": row.budget_tokens,
             "tokens": row.tokens,
-            **{name: round(value, 4) for name in ALL_MEASURES if (value := row.value(name)) is not None},
+            **{name: round(value, 4) for name in ALL_MEASURES if (value := row.values.get(name)) is not None},
         }
         for each in done
         for cut in each.outcome.cuts
@@ -99,10 +99,10 @@ def _marks(done: Sequence[Done]) -> dict[str, dict[str, dict[str, list[int]]]]:
     found: dict[str, dict[str, dict[str, list[int]]]] = {}
     for row in (row for each in done for cut in each.outcome.cuts for row in cut.rows):
         for kind in MARKED:
-            if row.more.get(f"{kind}_of"):
+            if row.values.get(f"{kind}_of"):
                 counts = found.setdefault(row.budget, {}).setdefault(row.arm, {}).setdefault(kind, [0, 0])
-                counts[0] += int(row.more[f"{kind}_kept"] or 0)
-                counts[1] += int(row.more[f"{kind}_of"] or 0)
+                counts[0] += int(row.values[f"{kind}_kept"] or 0)
+                counts[1] += int(row.values[f"{kind}_of"] or 0)
     return found
 
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
+from bench.hindsight.arms import Arm
+from bench.hindsight.trial import JudgedTrial
 from bench.localization.arms.worker import RivalFailed
 from bench.localization.systems import Unavailable
-from clew.hindsight.arms import Arm, Window
-from clew.hindsight.trial import Trial, lines_within
+from clew.evaluation.windows import Window, lines_within
 
 Kept = Callable[[str], bool]
 KINDS = {"marked_dead_ends": "dead_end", "marked_constraints": "constraint"}
@@ -44,7 +45,7 @@ def rivals(names: Sequence[str], failures: list[str]) -> dict[str, Arm]:
 
 
 def _arm(name: str, failures: list[str]) -> Arm:
-    def window(trial: Trial, budget_tokens: int) -> Window | None:
+    def window(trial: JudgedTrial, budget_tokens: int) -> Window | None:
         messages = _module("messages").messages_of(trial.case.lines)
         # A rival's token is four characters; the share of these in our tokens is taken from the history.
         asked = int(budget_tokens * min(1.0, sum(map(len, trial.texts)) / 4 / max(trial.tokens, 1)))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clew.hindsight.needs import Edit, Needs, telling_lines
+from clew.evaluation.needs import Edit, Needs, telling_lines
 
 
 @dataclass(frozen=True)

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from bench.hindsight import beside, labels
+from bench.hindsight.arms import ARMS, Arm
 from bench.hindsight.folds import fold_of, nets_without
+from bench.hindsight.trial import JudgedTrial
 from clew.errors import ClewError
-from clew.hindsight.arms import ARMS
-from clew.hindsight.cases import cases
-from clew.hindsight.evaluate import MEASURES, Judged, Outcome, budgets_of, judge
-from clew.hindsight.needs import Needs
-from clew.hindsight.scores import Shown, score
-from clew.hindsight.trial import Trial
+from clew.evaluation.cases import cases
+from clew.evaluation.evaluate import MEASURES, Judged, Outcome, Row, budgets_of, judged, row
+from clew.evaluation.needs import Needs
+from clew.evaluation.scores import Shown, score
 from clew.text.tokens import counter
 from clew.transcript.parse import open_transcript
 
 GIVEN = ("given_files", "given_verbatim")  # by the labels of the tasks file
 MARKED = ("marked_dead_ends", "marked_constraints")  # by a reader's marks, where the session has some at this cut
-ALL_MEASURES = (*MEASURES, *GIVEN, *MARKED)
+PER_1000 = "terms_per_1000"
+ALL_MEASURES = (*MEASURES, PER_1000, *GIVEN, *MARKED)
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,14 @@ class Done:
     outcome: Outcome
     agreement: Counter[str] = field(default_factory=Counter)
     failures: tuple[str, ...] = ()
+    window_ms: tuple[float, ...] = ()  # what each of clew's windows took
 
 
 def measure(job: Job) -> Done:
     """Judge one session. What cannot be read is a problem in the answer."""
     agreement: Counter[str] = Counter()
-    judged: list[Judged] = []
+    cuts: list[Judged] = []
+    window_ms: list[float] = []
     failures: list[str] = []
     try:
         with open_transcript(job.path) as stream:
@@ -57,16 +61,16 @@ def measure(job: Job) -> Done:
         inputs = labels.inputs_of(lines) if job.given else {}
         by_cut = {given.cut: labels.needs_of(given, inputs) for given in job.given}
         for case in cases(job.path, list(by_cut) or None):
-            trial = Trial(case, counter(job.tokenizer), using=nets_without(fold_of(case.session)))
+            trial = JudgedTrial(case, counter(job.tokenizer), using=nets_without(fold_of(case.session)))
             given = by_cut.get(case.line)
             if given is not None:
                 agreement += labels.agreement(trial.needs, given)
             marks = beside.marks_at(job.name, case.line, lines)
             arms = {name: ARMS[name] for name in job.arms if name in ARMS} | beside.rivals(job.arms, failures)
-            judged.append(judge(trial, arms, budgets_of(trial, job.shares), more=partial(_more, given, marks)))
+            cuts.append(_judge(trial, arms, budgets_of(trial, job.shares), partial(_more, given, marks), window_ms))
     except (ClewError, OSError, EOFError) as problem:
         return Done(Outcome(job.path, job.name, problem=str(problem)), agreement, tuple(failures))
-    return Done(Outcome(job.path, job.name, tuple(judged)), agreement, tuple(failures))
+    return Done(Outcome(job.path, job.name, tuple(cuts)), agreement, tuple(failures), tuple(window_ms))
 
 
 def jobs(
@@ -78,6 +82,35 @@ def jobs(
         Job(data / name, name.partition(".")[0], tuple((tasks or {}).get(name, ())), tuple(arms), tuple(shares), tokenizer)
         for name in names
     ]
+
+
+def _judge(
+    trial: JudgedTrial,
+    arms: Mapping[str, Arm],
+    budgets: Mapping[str, int],
+    more: Callable[[Shown], Mapping[str, float | None]],
+    window_ms: list[float],
+) -> Judged:
+    """Judge the windows of one cut, as `clew.evaluation.evaluate.judge` does, with what else is counted of each."""
+    rows: list[Row] = []
+    printed: dict[str, None] = {}
+    for label, budget_tokens in budgets.items():
+        for name, arm in arms.items():
+            if name == "clew":
+                _ = trial.compacting  # made once for all budgets, and timed apart
+            started = time.perf_counter()
+            window = arm(trial, budget_tokens)
+            if window is None:
+                continue
+            if name == "clew":
+                window_ms.append(1e3 * (time.perf_counter() - started))
+            shown = Shown(window.text, window.unfold)
+            found = row(trial, name, label, budget_tokens, shown)
+            terms = found.values["terms"]
+            per_1000 = None if terms is None else 1000 * terms / found.tokens if found.tokens else 0.0
+            rows.append(replace(found, values={**found.values, PER_1000: per_1000, **more(shown)}))
+            printed.update(dict.fromkeys(window.handles))
+    return judged(trial, rows, printed if "clew" in arms else None)
 
 
 def _more(given: Needs | None, marks: Mapping[str, Sequence[beside.Kept]], shown: Shown) -> dict[str, float | None]:

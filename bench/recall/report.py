@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.intervals import estimate
 from bench.recall.source import LOCOMO
-from clew.hindsight.intervals import estimate
 from clew.recall.recall import CONFIDENCE_MIN
 
 FALSE_SILENCE_MAX = 0.05

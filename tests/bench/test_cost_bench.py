@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.cost.__main__ import main
-from tests.hindsight.billed import Script
+from tests.bench.billed import Script
 
 RUN = (
     "".join(f"tests/test_ledger.py::test_entry_{number:03} PASSED [ {number // 10}%]\n" for number in range(900))

@@ -10,9 +10,9 @@ import pytest
 
 from bench.hindsight import labels
 from bench.hindsight.__main__ import main
-from clew.hindsight.cases import cases
-from clew.hindsight.needs import Edit, Needs
-from tests.hindsight.conftest import work
+from clew.evaluation.cases import cases
+from clew.evaluation.needs import Edit, Needs
+from tests.evaluation.conftest import work
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Cuts: lines and names of cut sessions, with what became of them.
 
 Every session is cut at its client's compactions and at some shares of its calls. A line is needed where a later edit replaces
-it, a name where a later call uses it (`clew.hindsight.needs`); the features are those that compaction itself computes.
+it, a name where a later call uses it (`clew.evaluation.needs`); the features are those that compaction itself computes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from clew.compaction.compact import records_of
 from clew.compaction.lines import Lines, lines_of
 from clew.compaction.names import Floats
 from clew.engine import Engine
-from clew.hindsight.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, Case, cases
-from clew.hindsight.needs import needs
+from clew.evaluation.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, Case, cases
+from clew.evaluation.needs import needs
 from clew.packet.options import Originals
 from clew.records import ObservationKind
 from clew.settings import Settings

@@ -25,7 +25,7 @@ from clew.transcript.schedule import Moment, Segment, Why, calls_left, decide, m
 
 CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`: only ratios matter here
 SHORT_CHARS = 1_500  # a shorter output is left: its marker would cost as much. Guess
-FOLDED_CHARS = 1_200  # what is left of one that is folded; as in hindsight's forms
+FOLDED_CHARS = 1_200  # what is left of one that is folded; as in `bench/cost`
 _EDITING = frozenset(("Edit", "Write", "MultiEdit", "NotebookEdit"))
 _KINDS = {
     "Read": "read",

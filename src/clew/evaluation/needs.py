@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from clew.hindsight.cases import Case, Piece
+from clew.evaluation.cases import Case, Piece
 from clew.records import Observation, ObservationKind
 from clew.task.commands import read_line
 from clew.task.outcomes import has_failed

@@ -21,8 +21,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from clew.hindsight.bills import Bills, Request, bills_of
-from clew.hindsight.forms import Form, History, Shrink, history_of, shrunk
+from bench.cost.bills import Bills, Request, bills_of
+from bench.cost.forms import Form, History, Shrink, history_of, shrunk
 from clew.transcript.pricing import PRICES, Cache, Prices, dollars_per_unit
 from clew.transcript.schedule import (
     LONG_PAST_CALLS,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from clew.hindsight.needs import Needs, squeeze
+from clew.evaluation.needs import Needs, squeeze
 
 LINES_MIN_SHARE = 0.9  # of a repeated answer that must stand in the window for the repeat to be spared; guess
 SAID_CHARS = 120  # as much of a constraint or a dead end says which one it is; guess

@@ -1,95 +1,49 @@
 """Arms: ways to fill the window after a cut, each within the same budget and measured by the same counter.
 
-An arm takes a trial and a budget, and gives a window. Arms that choose pieces of the history show them in the order of time, whole
-but for the last, which is cut by whole lines. `hoard` is no way to work but a probe: it lists names and shows none of their lines.
+Beside those of `clew eval`: pieces at random, by BM25, the newest tool results, and an oracle that knows what comes. `hoard` is no way
+to work but a probe: it lists names and shows none of their lines.
 """
 
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter as CountOf
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from heapq import heapify, heappop, heappush
 
-from clew.hindsight.scores import flat, is_named
-from clew.hindsight.trial import Trial, lines_within
+from bench.hindsight.trial import JudgedTrial
+from clew.evaluation.scores import flat, is_named
+from clew.evaluation.windows import WINDOWS, Window, filled
 from clew.records import ObservationKind
-from clew.records.records import HANDLE_LENGTH
 
 SEED = 20_240_501
 
-# Where clew prints a handle: in brackets at an entry, or as the word of a command.
-_HANDLE = re.compile(rf"(?:\[|‹quoted |unfold )([0-9a-hjkmnp-tv-z]{{{HANDLE_LENGTH}}})(?![0-9A-Za-z_])")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What an arm lets stand in the window.
-
-    handles  printed in it; `unfold` gives the text behind all of them.
-    """
-
-    text: str
-    handles: tuple[str, ...] = ()
-    unfold: Callable[[], str] | None = None
-
-
-Arm = Callable[[Trial, int], Window | None]
+Arm = Callable[[JudgedTrial, int], Window | None]
 """A trial and a budget in tokens → a window; None where the arm has none of this size."""
 
 
-def at_random(trial: Trial, budget_tokens: int) -> Window:
+def at_random(trial: JudgedTrial, budget_tokens: int) -> Window:
     """Pieces in a random order that depends on the cut alone."""
     order = list(range(len(trial.texts)))
     random.Random(int.from_bytes(blake2b(f"{SEED} {trial.case.id}".encode(), digest_size=8).digest(), "big")).shuffle(order)
-    return Window(_filled(trial, order, budget_tokens))
+    return Window(filled(trial, order, budget_tokens))
 
 
-def recency(trial: Trial, budget_tokens: int) -> Window:
-    """The newest text."""
-    return Window(_filled(trial, range(len(trial.texts) - 1, -1, -1), budget_tokens, newest=True))
-
-
-def bm25(trial: Trial, budget_tokens: int) -> Window:
+def bm25(trial: JudgedTrial, budget_tokens: int) -> Window:
     """Pieces by their words' agreement with the last request and the agent's last message; the newer of two equals."""
-    return Window(_filled(trial, trial.agreeing, budget_tokens))
+    return Window(filled(trial, trial.agreeing, budget_tokens))
 
 
-def newest_results(trial: Trial, budget_tokens: int) -> Window:
+def newest_results(trial: JudgedTrial, budget_tokens: int) -> Window:
     """All talk and all calls, and the newest tool results that still fit; where the talk alone does not fit, the newest of it."""
     newest = range(len(trial.texts) - 1, -1, -1)
     kinds = [piece.kind for piece in trial.case.pieces]
     talk = [at for at in newest if kinds[at] is not ObservationKind.RESULT]
-    return Window(_filled(trial, [*talk, *(at for at in newest if kinds[at] is ObservationKind.RESULT)], budget_tokens, newest=True))
+    return Window(filled(trial, [*talk, *(at for at in newest if kinds[at] is ObservationKind.RESULT)], budget_tokens, newest=True))
 
 
-def summary(trial: Trial, budget_tokens: int) -> Window | None:
-    """The client's own summary, at its own size."""
-    own = trial.case.summary
-    return Window(own) if own and trial.counter.count(own) <= budget_tokens == summary_tokens(trial) else None
-
-
-def clew(trial: Trial, budget_tokens: int) -> Window:
-    """What `clew compact` puts there."""
-    packet = trial.compacting.packet(budget_tokens, trial.using)
-    shown = [entry.handle for entry in packet.entries]
-    history: list[str] = []
-
-    def is_ours(handle: str) -> bool:
-        # Words in brackets that the session itself had said are no handles of ours, whatever they look like.
-        if not history:
-            history.append("\n".join(trial.texts))
-        return handle not in history[0]
-
-    printed = [handle for handle in _HANDLE.findall(packet.text) if handle in shown or trial.behind(handle) is not None or is_ours(handle)]
-    handles = tuple(dict.fromkeys([*(handle for handle in shown if handle in packet.text), *printed]))
-    return Window(packet.text, handles, lambda: "\n".join((trial.behind(handle) or b"").decode("utf-8", "replace") for handle in handles))
-
-
-def oracle(trial: Trial, budget_tokens: int) -> Window:
+def oracle(trial: JudgedTrial, budget_tokens: int) -> Window:
     """What was needed, as cheaply as it can be shown: the line that gives most per token, again and again.
 
     A thing counts by its share of the things of its kind, as the scores do.
@@ -121,7 +75,7 @@ def oracle(trial: Trial, budget_tokens: int) -> Window:
     return Window("".join(line + "\n" for line in shown))
 
 
-def hoard(trial: Trial, budget_tokens: int) -> Window:
+def hoard(trial: JudgedTrial, budget_tokens: int) -> Window:
     """Every rare identifier and path of the history, the newest first, as one list without the lines that held them."""
     kept: list[str] = []
     left = float(budget_tokens)
@@ -134,9 +88,7 @@ def hoard(trial: Trial, budget_tokens: int) -> Window:
 
 
 ARMS: Mapping[str, Arm] = {
-    "clew": clew,
-    "summary": summary,
-    "recency": recency,
+    **WINDOWS,
     "results": newest_results,
     "bm25": bm25,
     "random": at_random,
@@ -146,27 +98,7 @@ ARMS: Mapping[str, Arm] = {
 """By the name under which reports list them."""
 
 
-def summary_tokens(trial: Trial) -> int:
-    """The size of the client's own summary; 0 where there is none."""
-    return trial.counter.count(trial.case.summary) if trial.case.summary else 0
-
-
-def _filled(trial: Trial, order: Iterable[int], budget_tokens: int, *, newest: bool = False) -> str:
-    """The pieces that fit, taken in this order and shown in the order of time; the first that does not fit is cut and ends it."""
-    left = float(budget_tokens)
-    kept: dict[int, str] = {}
-    for at in order:
-        if trial.lengths[at] <= left:
-            kept[at] = trial.texts[at]
-            left -= trial.lengths[at]
-            continue
-        lines = lines_within(trial.texts[at].rstrip("\n").split("\n"), left, trial.counter, newest=newest)
-        kept[at] = "".join(line + "\n" for line in lines)
-        break
-    return "".join(kept[at] for at in sorted(kept))
-
-
-def _gains(trial: Trial) -> dict[str, list[tuple[str, int]]]:
+def _gains(trial: JudgedTrial) -> dict[str, list[tuple[str, int]]]:
     """Lines that could be shown, and the things (kind, number) that each of them brings."""
     wanted = trial.needs
     stated = {"constraint": [each.text for each in trial.state.constraints], "dead end": [each.text for each in trial.state.dead_ends]}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from clew.errors import NotReadable
-from clew.hindsight.cases import Case, cases
-from clew.hindsight.needs import Needs, needs
-from clew.hindsight.scores import Shown, score
+from clew.evaluation.cases import Case, cases
+from clew.evaluation.needs import Needs, needs
+from clew.evaluation.scores import Shown, score
 from tests.transcript.conftest import ClaudeScript
 
 

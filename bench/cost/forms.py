@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from clew.hindsight.bills import Bills
-from clew.hindsight.needs import replaced, words_of
+from bench.cost.bills import Bills
+from clew.evaluation.needs import replaced, words_of
 from clew.records import Observation, ObservationKind, Record, Resolution, handle_of
 from clew.task.paths import Arguments, arguments_of
 from clew.transcript.reduce.arrival import arriving

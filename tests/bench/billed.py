@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from clew.hindsight.cost import Repriced, reprice
+from bench.cost.cost import Repriced, reprice
 
 BEGAN = datetime(2026, 3, 1, 10, tzinfo=UTC)
 HEAD = 20_000  # tokens of the client's instructions

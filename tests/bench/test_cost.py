@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from clew.hindsight.cost import ARMS, BILLED, BOTH, NOTHING, SCHEDULE, UNBOUND, Arm, Repriced, reprice
+from bench.cost.cost import ARMS, BILLED, BOTH, NOTHING, SCHEDULE, UNBOUND, Arm, Repriced, reprice
 from clew.records import Observation
-from tests.hindsight.billed import Script
+from tests.bench.billed import Script
 
 LOG = "".join(f"worker {number} took job-{number} from the queue and finished\n" for number in range(400))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from clew.hindsight.cases import Case, cases
-from clew.hindsight.trial import Trial
+from clew.evaluation.cases import Case, cases
+from clew.evaluation.trial import Trial
 from clew.text.tokens import counter
 from tests.transcript.conftest import FOLDER, SESSION, ClaudeScript
 

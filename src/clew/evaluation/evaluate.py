@@ -1,0 +1,221 @@
+"""Evaluation: at each cut of each session, how much of what was needed later would have stood in each window?
+
+Reads one session at a time in each process and keeps of it only numbers and a few names. A session that cannot be read is named, and
+the rest goes on. Nothing is written anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+
+from clew.errors import ClewError, NotReadable
+from clew.evaluation.cases import cases
+from clew.evaluation.scores import Shown, is_named, is_said, score
+from clew.evaluation.trial import Trial
+from clew.evaluation.windows import WINDOWS, MakeWindow
+from clew.pool import spread
+from clew.records import handle_of
+from clew.text.tokens import counter as counter_of
+from clew.transcript.sessions import find
+
+SHARES = (0.05, 0.1, 0.25, 0.5)  # of the history's tokens
+TELLING_CHARS = 16  # of a request: "yes, go on" tells nobody which session it was; guess
+SUMMARY = "summary"  # the budget that is the size of the client's own summary
+MEASURES = ("files", "verbatim", "folded", "terms", "named", "repeats", "constraints", "dead_ends")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is judged: budgets as shares of the history, and the size of the client's summary where there is one and `with_summary`."""
+
+    shares: tuple[float, ...] = SHARES
+    with_summary: bool = True
+    tokenizer: str = "claude"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One window: whose it is, its budget by name and in tokens, its length, and its figures by the names in MEASURES.
+
+    values   0 to 1; None where nothing of the kind was needed.
+    missing  needed files that it does not name.
+    """
+
+    arm: str
+    budget: str
+    budget_tokens: int
+    tokens: int
+    values: Mapping[str, float | None]
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What came back of a history: its bytes from the kept transcript, its records, and the handles that windows printed."""
+
+    size: int = 0
+    size_back: int = 0
+    records: int = 0
+    records_back: int = 0
+    handles: int = 0
+    handles_back: int = 0
+
+    def __add__(self, other: Recovery) -> Recovery:
+        """Both together."""
+        return Recovery(*(one + another for one, another in zip(astuple(self), astuple(other), strict=True)))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it came back."""
+        return (self.size, self.records, self.handles) == (self.size_back, self.records_back, self.handles_back)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One cut with all its windows.
+
+    request  the first line of the last request before it that says something, by which a person knows the session again.
+    needed   counts what was needed, by kind.
+    made_ms  what making clew's records of the history took.
+    """
+
+    id: str
+    session: str
+    request: str
+    kind: str
+    tokens: int
+    calls: int
+    observations: int
+    needed: Mapping[str, int]
+    rows: tuple[Row, ...]
+    recovery: Recovery
+    made_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one transcript: its cuts, or the sentence that says why there are none to read."""
+
+    path: Path
+    session: str
+    cuts: tuple[Judged, ...] = ()
+    problem: str = ""
+
+
+def sessions_at(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """Return the transcripts of main threads at these paths, in order and each once, and what could not be looked at."""
+    found: dict[Path, None] = {}
+    problems: list[str] = []
+    for path in paths:
+        try:
+            here = [session for session in find(path) if session.client or path.is_dir()]
+        except (NotReadable, OSError) as problem:
+            problems.append(str(problem))
+            continue
+        if not here:
+            problems.append(f"{path}: holds no transcript of a known client")
+        found.update((session.path, None) for session in here if not session.agent)
+    return list(found), problems
+
+
+def evaluate(paths: Sequence[Path], plan: Plan, *, workers: int = 1) -> Iterator[Outcome]:
+    """Yield what came of each transcript, in the order given. Raises UsageError for a tokenizer that nobody knows."""
+    counter_of(plan.tokenizer)
+    yield from spread(_outcome, [(path, plan) for path in paths], workers)
+
+
+def judge(trial: Trial, windows: Mapping[str, MakeWindow], budgets: Mapping[str, int]) -> Judged:
+    """Judge the windows of one cut at these budgets."""
+    rows: list[Row] = []
+    printed: dict[str, None] = {}
+    for label, budget_tokens in budgets.items():
+        for name, make in windows.items():
+            if window := make(trial, budget_tokens):
+                rows.append(row(trial, name, label, budget_tokens, Shown(window.text, window.unfold)))
+                printed.update(dict.fromkeys(window.handles))
+    return judged(trial, rows, printed if "clew" in windows else None)
+
+
+def judged(trial: Trial, rows: Sequence[Row], printed: Iterable[str] | None) -> Judged:
+    """Return a cut with its rows; `printed` are the handles that clew's windows print, None where it made none."""
+    case, needed, state = trial.case, trial.needs, trial.state
+    return Judged(
+        case.id,
+        case.session,
+        _telling(trial.requests),
+        case.kind,
+        trial.tokens,
+        sum(bool(piece.call_id and piece.tool) for piece in case.pieces),
+        len(case.before),
+        {
+            "files": len(needed.files),
+            "lines": sum(len(edit.lines) for edit in needed.edits),
+            "terms": len(needed.terms),
+            "repeats": len(needed.repeats),
+            "constraints": len(state.constraints),
+            "dead_ends": len(state.dead_ends),
+        },
+        tuple(rows),
+        Recovery() if printed is None else recovery(trial, printed),
+        trial.made_ms,
+    )
+
+
+def row(trial: Trial, arm: str, label: str, budget_tokens: int, shown: Shown) -> Row:
+    """Judge one window."""
+    state, wanted = trial.state, trial.needs
+    constraints = [is_said(stated.text, shown) for stated in state.constraints]
+    ends = [is_said(end.text, shown) or (bool(end.reason) and is_said(end.reason.split("\n", 1)[0], shown)) for end in state.dead_ends]
+    values: dict[str, float | None] = asdict(score(shown, wanted))
+    for name, said in (("constraints", constraints), ("dead_ends", ends)):
+        values[name] = sum(said) / len(said) if said else None
+    missing = tuple(path for path in wanted.files if not is_named(path, shown.window))
+    return Row(arm, label, budget_tokens, trial.counter.count(shown.window), values, missing)
+
+
+def budgets_of(trial: Trial, shares: Sequence[float], *, with_summary: bool = True) -> dict[str, int]:
+    """Return the budgets of a cut in tokens, by name: the summary's size first, then the shares."""
+    own = {SUMMARY: trial.summary_tokens} if with_summary and trial.summary_tokens else {}
+    return own | {f"{100 * share:.4g} %": int(trial.tokens * share) for share in shares}
+
+
+def recovery(trial: Trial, handles: Iterable[str]) -> Recovery:
+    """Bring everything of the history back from the store, record by record and handle by handle, and compare the bytes."""
+    made, raw = trial.compacting, b"".join(trial.case.lines)
+    live = made.store.of_source(made.workspace, made.source)
+    ended = made.store.records(made.workspace, [record_id for record_id, _ in made.store.unusual(made.workspace)])
+    records = list({record.id: record for record in [*live, *ended]}.values())
+    pieces = sorted((record for record in live if record.kind == "transcript"), key=lambda record: record.whole.start_line)
+    back = {record.id: trial.behind(handle_of(record.id)) for record in records}
+    joined = b"".join(back[record.id] or b"" for record in pieces)
+    printed = list(handles)
+    return Recovery(
+        len(raw),
+        next((at for at, (one, other) in enumerate(zip(joined, raw, strict=False)) if one != other), min(len(joined), len(raw))),
+        len(records),
+        sum(back[record.id] == trial.originals.bytes_of(record.whole) for record in records),
+        len(printed),
+        sum(trial.behind(handle) is not None for handle in printed),
+    )
+
+
+def _telling(requests: Sequence[str]) -> str:
+    """The first line of the last request that is more than a word or a number; else of the last."""
+    lines = [request.partition("\n")[0].strip() for request in requests]
+    return next((line for line in reversed(lines) if len(line) >= TELLING_CHARS), lines[-1] if lines else "")
+
+
+def _outcome(job: tuple[Path, Plan]) -> Outcome:
+    path, plan = job
+    session = path.name
+    found: list[Judged] = []
+    try:
+        for case in cases(path):
+            session = case.session
+            trial = Trial(case, counter_of(plan.tokenizer))
+            found.append(judge(trial, WINDOWS, budgets_of(trial, plan.shares, with_summary=plan.with_summary)))
+    except (ClewError, OSError) as problem:
+        return Outcome(path, session, problem=str(problem))
+    return Outcome(path, session, tuple(found))

@@ -1,0 +1,105 @@
+"""Trial: one cut of a session, ready to be judged: what was needed after it, the task state at it, and clew's records up to it.
+
+Everything is computed at its first use and kept for all windows of the cut. The records go to a store in memory that ends with the trial.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from clew.engine import Compacting, Engine
+from clew.evaluation.cases import Case
+from clew.evaluation.needs import Needs, needs
+from clew.packet.options import Originals
+from clew.records import ObservationKind, Packet, TaskState
+from clew.settings import Settings, workspace_of
+from clew.store.memory import MemoryStore
+from clew.task.prompts import spoken
+from clew.task.tracker import observe_task
+from clew.text.tokens import Counter
+from clew.transcript.sessions import session_at
+
+
+class Trial:
+    """A case with what the windows and the scores need to know of it. `counter` measures every window alike."""
+
+    def __init__(self, case: Case, counter: Counter) -> None:
+        self.case, self.counter = case, counter
+        self.made_ms = 0.0  # what making clew's records of the history took
+        self._behind: dict[str, bytes | None] = {}
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What was needed after the cut."""
+        return needs(self.case)
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The pieces' texts, each ending in a line end, so that their lengths add up."""
+        return tuple(piece.text.rstrip("\n") + "\n" for piece in self.case.pieces)
+
+    @cached_property
+    def lengths(self) -> tuple[float, ...]:
+        """Tokens of each of `texts`."""
+        return tuple(self.counter.measure_many(self.texts))
+
+    @cached_property
+    def tokens(self) -> int:
+        """Tokens of the history."""
+        return round(sum(self.lengths))
+
+    @cached_property
+    def summary_tokens(self) -> int:
+        """The size of the client's own summary; 0 where there is none."""
+        return self.counter.count(self.case.summary) if self.case.summary else 0
+
+    @cached_property
+    def state(self) -> TaskState:
+        """What the agent was doing at the cut, from the observations before it alone."""
+        root = next((each.cwd for each in self.case.before if each.cwd), "")
+        return observe_task(self.case.before, root=root)
+
+    @cached_property
+    def requests(self) -> tuple[str, ...]:
+        """What the user said before the cut, in order."""
+        prompts = (spoken(piece.text) for piece in self.case.pieces if piece.kind is ObservationKind.PROMPT)
+        return tuple(words for words in prompts if words)
+
+    @cached_property
+    def compacting(self) -> Compacting:
+        """The session up to the cut as clew knows it."""
+        started = time.perf_counter()
+        cwd = next((each.cwd for each in self.case.before if each.cwd), "")
+        folder = Path(cwd) if cwd else self.case.path.parent  # where it was held, also where that is no folder of this machine
+        key, root = workspace_of(folder)
+        store = MemoryStore()
+        store.open_workspace(key, str(root))
+        made = Engine(store, Settings(Path())).before(
+            session_at(self.case.path),
+            self.case.lines,
+            tokenizer=self.counter.name,
+            path=folder,
+            root=None if folder.is_dir() else folder,
+        )
+        self.made_ms = 1e3 * (time.perf_counter() - started)
+        return replace(made, counter=self.counter)  # without the session's own correction: all windows are measured alike
+
+    def packet(self, budget_tokens: int) -> Packet:
+        """Clew's window after the cut."""
+        return self.compacting.packet(budget_tokens)
+
+    @cached_property
+    def originals(self) -> Originals:
+        """The texts behind clew's records."""
+        return Originals(self.compacting.store, self.compacting.workspace)
+
+    def behind(self, handle: str) -> bytes | None:
+        """The bytes behind a handle, as `unfold` gives them; None where no record, or more than one, answers to it."""
+        if handle not in self._behind:
+            store, key = self.compacting.store, self.compacting.workspace
+            records = store.records(key, ids) if len(ids := store.find(key, handle)) == 1 else []
+            self._behind[handle] = self.originals.bytes_of(records[0].whole) if records else None
+        return self._behind[handle]

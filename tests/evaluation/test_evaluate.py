@@ -1,0 +1,99 @@
+"""Windows of the same size, judged by what was needed later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from clew.evaluation.evaluate import MEASURES, Plan, evaluate, recovery, sessions_at
+from clew.evaluation.report import summarise
+from clew.evaluation.trial import Trial
+from clew.evaluation.windows import WINDOWS
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.5, 1.0])
+def test_no_window_is_longer_than_its_budget(trial: Trial, name: str, share: float) -> None:
+    budget = int(trial.tokens * share)
+    window = WINDOWS[name](trial, budget)
+
+    assert window is None or trial.counter.count(window.text) <= budget
+
+
+def test_the_summary_is_judged_at_its_own_size_alone(trial: Trial) -> None:
+    own = trial.summary_tokens
+
+    assert WINDOWS["summary"](trial, own) is not None
+    assert WINDOWS["summary"](trial, own + 1) is None
+
+
+def test_recency_shows_the_newest_lines(trial: Trial) -> None:
+    newest = WINDOWS["recency"](trial, 200)
+
+    assert newest is not None
+    assert newest.text.endswith("I have looked at everything.\n")
+    assert newest.text in "".join(trial.texts)
+
+
+def test_everything_comes_back_byte_for_byte(trial: Trial) -> None:
+    """Every record by its handle, the lines from the kept transcript, and each handle that a window printed."""
+    window = WINDOWS["clew"](trial, trial.tokens // 4)
+    assert window is not None
+    assert window.handles
+
+    back = recovery(trial, window.handles)
+
+    assert back.is_whole
+    assert (back.size, back.handles) == (len(b"".join(trial.case.lines)), len(window.handles))
+    assert back.records > 30
+
+
+def test_a_handle_that_answers_to_nothing_is_counted_as_lost(trial: Trial) -> None:
+    assert not recovery(trial, ["0000000z"]).is_whole
+
+
+def test_nothing_of_the_sessions_reaches_the_users_store(compacted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEW_HOME", str(tmp_path / "home"))
+
+    list(evaluate([compacted], Plan(shares=(0.1,))))
+
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_transcript_that_cannot_be_read_is_named_and_the_others_are_judged(compacted: Path, whole: Path) -> None:
+    gone = compacted.with_name("gone.jsonl")
+
+    outcomes = list(evaluate([compacted, gone, whole], Plan(shares=(0.1,))))
+
+    assert [len(outcome.cuts) for outcome in outcomes] == [1, 0, 1]
+    assert "gone.jsonl" in outcomes[1].problem
+    assert summarise(outcomes).problems == (outcomes[1].problem,)
+
+
+def test_two_processes_find_what_one_finds(compacted: Path, whole: Path) -> None:
+    plan = Plan(shares=(0.1,))
+
+    alone, spread = (summarise(list(evaluate([compacted, whole], plan, workers=workers))) for workers in (1, 2))
+
+    assert alone.budgets == spread.budgets
+
+
+def test_the_report_says_how_far_clew_is_ahead_and_at_how_many_cuts(compacted: Path, whole: Path) -> None:
+    report = summarise(list(evaluate([compacted, whole], Plan(shares=(0.1,)))))
+    [own, tenth] = report.budgets
+
+    assert (report.cuts, report.compactions, report.too_short) == (2, 1, 0)
+    assert (own.budget, own.cuts, tenth.budget, tenth.cuts) == ("summary", 1, "10 %", 2)
+    assert list(tenth.leads) == ["recency"]
+    assert set(tenth.means["clew"]) == set(MEASURES)
+    assert (tenth.leads["recency"]["verbatim"].mean or 0) > 0
+    assert (tenth.leads["recency"]["verbatim"].more, tenth.leads["recency"]["verbatim"].less) == (2, 0)
+    assert report.recovery.is_whole
+
+
+def test_a_folder_gives_each_main_thread_once(compacted: Path, whole: Path) -> None:
+    paths, problems = sessions_at([compacted.parent, compacted, compacted.parent / "nowhere"])
+
+    assert paths == [compacted, whole]
+    assert len(problems) == 1
