@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from clew.settings import Settings
 
 CLONE = Path(__file__).parents[2]
 DECISIONS = sorted(path.relative_to(CLONE).as_posix() for path in (CLONE / "docs" / "decisions").glob("*.md"))
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "docs/commands.md", *DECISIONS)
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/commands.md", "docs/weights.md", *DECISIONS)
 SYMBOL = re.compile(r"`(clew(?:\.\w+)+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 
@@ -102,3 +103,14 @@ def test_every_decision_stands_in_the_list_and_tells_problem_choice_and_refusal(
     assert [f"docs/decisions/{name}" for name in listed] == [name for name in DECISIONS if not name.endswith("README.md")]
     for name in listed:
         assert [part for part in ("**Problem.**", "**Chosen.**", "**Refused.**") if part not in read(f"docs/decisions/{name}")] == []
+
+
+def test_every_shipped_weights_file_has_a_card_with_its_digest() -> None:
+    package = Path(clew.__file__).parent
+    shipped = sorted(path for suffix in ("*.bin", "*.npz", "*vendors.json") for path in package.rglob(suffix))
+    cards = read("docs/weights.md")
+
+    assert shipped
+    for path in shipped:
+        assert f"## `clew/{path.relative_to(package).as_posix()}`" in cards
+        assert blake2b(path.read_bytes(), digest_size=16).hexdigest() in cards
