@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.commands import files_read, files_written, read_line, scope_of
+from clew.task.commands import files_read, scope_of, understand
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from clew.task.commands import files_read, files_written, read_line, scope_of
     ],
 )
 def test_checks_are_known_by_a_normal_form(command: str, form: str) -> None:
-    line = read_line(command)
+    line = understand(command)
 
     assert line.checks
     assert line.form == form
@@ -40,7 +40,7 @@ def test_checks_are_known_by_a_normal_form(command: str, form: str) -> None:
     ],
 )  # fmt: skip
 def test_what_only_speaks_of_checks_is_none(command: str) -> None:
-    assert read_line(command).checks == ()
+    assert understand(command).checks == ()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_only_speaks_of_checks_is_none(command: str) -> None:
     ],
 )
 def test_a_pipe_hides_the_exit_status_of_a_check(command: str, *, is_hidden: bool) -> None:
-    assert read_line(command).is_status_hidden is is_hidden
+    assert understand(command).is_status_hidden is is_hidden
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_a_pipe_hides_the_exit_status_of_a_check(command: str, *, is_hidden: boo
     ],
 )
 def test_a_broader_run_tells_what_a_narrower_one_told(new: str, old: str, *, covers: bool) -> None:
-    assert scope_of(read_line(new).checks[0]).covers(scope_of(read_line(old).checks[0])) is covers
+    assert scope_of(understand(new).checks[0]).covers(scope_of(understand(old).checks[0])) is covers
 
 
 def test_the_same_check_in_another_folder_is_another_check() -> None:
-    check = read_line("npx tsc --noEmit").checks[0]
+    check = understand("npx tsc --noEmit").checks[0]
 
     assert not scope_of(check, "apps/web").covers(scope_of(check, "apps/api"))
 
@@ -97,7 +97,7 @@ def test_the_same_check_in_another_folder_is_another_check() -> None:
     ],
 )
 def test_files_that_a_command_shows(command: str, read: tuple[str, ...]) -> None:
-    assert files_read(read_line(command).simples[0]) == read
+    assert tuple(files_read(understand(command).commands[0])) == read
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_files_that_a_command_shows(command: str, read: tuple[str, ...]) -> None
     ],
 )
 def test_files_that_a_command_changes(command: str, written: tuple[str, ...]) -> None:
-    assert files_written(read_line(command).simples[0]) == written
+    assert tuple(touch.path for touch in understand(command).touches if touch.how != "read") == written
 
 
 @given(st.text(alphabet="ab'\"\\|&;<>()$# \n-EOF", max_size=300))
 def test_any_command_line_is_read(command: str) -> None:
-    assert all(simple.words for simple in read_line(command).simples)
+    assert all(simple.words for simple in understand(command).commands)

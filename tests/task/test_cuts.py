@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clew.records import Observation, ObservationKind
-from clew.task.commands import read_line
+from clew.task.commands import understand
 from clew.task.cuts import cut_of, notices
 from clew.task.outcomes import has_check_failed, has_failed, summary
 from clew.task.tracker import TaskTracker
@@ -62,14 +62,14 @@ def result(text: str, **more: object) -> Observation:
 @pytest.mark.parametrize("text", [PREVIEW, FAILING_PREVIEW])
 @pytest.mark.parametrize("is_error", [None, False])
 def test_a_verdict_is_never_read_off_a_preview(command: str, text: str, *, is_error: bool | None) -> None:
-    assert has_check_failed(read_line(command), result(text, is_error=is_error)) is None
+    assert has_check_failed(understand(command), result(text, is_error=is_error)) is None
     assert summary(text, has_passed=True) == ""
 
 
 def test_what_the_client_says_of_a_status_holds_for_a_preview_too() -> None:
-    assert has_check_failed(read_line("pytest"), result(PREVIEW, exit_code=0)) is False
-    assert has_check_failed(read_line("pytest"), result(PREVIEW, exit_code=2, is_error=True)) is True
-    assert has_check_failed(read_line("pytest | cat"), result(PREVIEW, exit_code=0)) is None
+    assert has_check_failed(understand("pytest"), result(PREVIEW, exit_code=0)) is False
+    assert has_check_failed(understand("pytest"), result(PREVIEW, exit_code=2, is_error=True)) is True
+    assert has_check_failed(understand("pytest | cat"), result(PREVIEW, exit_code=0)) is None
 
 
 def test_no_exit_status_is_read_off_a_preview() -> None:
@@ -81,8 +81,8 @@ def test_no_exit_status_is_read_off_a_preview() -> None:
 def test_behind_a_pipe_an_output_with_its_middle_cut_out_has_not_passed() -> None:
     passed = MIDDLE.replace("Exit code 1\n", "").replace("1 failed, ", "")
 
-    assert has_check_failed(read_line("pytest | cat"), result(passed, exit_code=0)) is None
-    assert has_check_failed(read_line("pytest | cat"), result(MIDDLE, exit_code=0)) is True
+    assert has_check_failed(understand("pytest | cat"), result(passed, exit_code=0)) is None
+    assert has_check_failed(understand("pytest | cat"), result(MIDDLE, exit_code=0)) is True
 
 
 def test_a_check_whose_outcome_was_not_seen_is_told_as_that_and_replaces_the_verdict_before() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.records import DeadEnd, Observation, ObservationKind
-from clew.task.commands import read_line
+from clew.task.commands import understand
 from clew.task.dead_ends import SHOWN_CHARS_MAX, SHOWN_MAX, Act, Attempts
 from clew.task.tracker import observe_task
 
@@ -384,7 +384,7 @@ def play(attempts: Attempts, seq: int, piece: tuple[str, str, bool]) -> None:
         asked: dict[str, object] = {"file_path": "a.py", "old_string": f"{old} line", "new_string": f"{new} line"}
         attempts.act(Act("Edit", asked, text, None, "", seen, failed=False, named=str))
     else:
-        attempts.act(Act("Bash", {"command": what}, what, read_line(what), what, seen, failed=fails, named=str))
+        attempts.act(Act("Bash", {"command": what}, what, understand(what), what, seen, failed=fails, named=str))
 
 
 @given(st.lists(PIECES, max_size=20), st.integers(0, 20))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clew.records import Observation, ObservationKind
-from clew.task.commands import read_line
+from clew.task.commands import understand
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
 
 PYTEST = """tests/test_cart.py F.
@@ -89,4 +89,4 @@ def test_a_result_tells_how_it_ended_or_nothing(text: str, more: dict[str, objec
     ],
 )
 def test_behind_a_pipe_the_output_decides(command: str, text: str, *, is_error: bool, failed: bool | None) -> None:
-    assert has_check_failed(read_line(command), result(text, is_error=is_error)) is failed
+    assert has_check_failed(understand(command), result(text, is_error=is_error)) is failed

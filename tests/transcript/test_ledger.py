@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.commands import Scope, read_line, scope_of
+from clew.task.commands import CheckScope, scope_of, understand
 from clew.transcript.events import Change, Hunk
 from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 
@@ -129,7 +129,7 @@ def test_edits_between_a_failure_and_its_fix_share_the_credit() -> None:
 
 def test_a_wider_check_that_passes_fixes_the_narrower_one_and_a_narrower_one_does_not_fix_the_wider() -> None:
     def scopes(command: str) -> list[object]:
-        return [scope_of(check) for check in read_line(command).checks]
+        return [scope_of(check) for check in understand(command).checks]
 
     ledger = Ledger()
     ledger.run("one file", "check:pytest tests/a.py", "1", has_passed=False, scopes=scopes("pytest tests/a.py"))  # type: ignore[arg-type]
@@ -150,8 +150,8 @@ def test_a_call_that_failed_ends_when_the_same_works() -> None:
     assert ledger.succeed("edit:a.py") == []
 
 
-def scopes_of(command: str) -> list[Scope]:
-    return [scope_of(check) for check in read_line(command).checks]
+def scopes_of(command: str) -> list[CheckScope]:
+    return [scope_of(check) for check in understand(command).checks]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from clew.evaluation.cases import Case, Piece
 from clew.records import Observation, ObservationKind
-from clew.task.commands import read_line
+from clew.task.commands import understand
 from clew.task.outcomes import has_failed
 from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, word_of
 from clew.task.prompts import spoken
@@ -108,7 +108,7 @@ def touched(observation: Observation, root: str) -> Iterator[tuple[str, str]]:
     """The files that a call names, as (path relative to `root`, how)."""
     arguments = arguments_of(observation.arguments or observation.text)
     command = command_of(observation.tool, arguments)
-    for touch in touches_of_call(observation.tool, arguments, read_line(command) if command else None):
+    for touch in touches_of_call(observation.tool, arguments, understand(command) if command else None):
         if path := relative(touch.path, word_of(arguments, "workdir") or observation.cwd, root):
             yield path, touch.how
 

@@ -9,6 +9,7 @@ from clew.records.edges import Edge, EdgeKind
 from clew.records.observations import Observation, ObservationKind, Usage
 from clew.records.packets import Entry, Packet
 from clew.records.records import Layer, Record, Resolution, Standing, Text, Tier, Trust, handle_of, identify
+from clew.records.shell import ShellLine, SimpleCommand
 from clew.records.spans import (
     FIRST_FENCE,
     NEXT_FENCE,
@@ -47,6 +48,8 @@ __all__ = [
     "PlanStep",
     "Record",
     "Resolution",
+    "ShellLine",
+    "SimpleCommand",
     "SourceState",
     "Span",
     "Spans",

@@ -22,8 +22,8 @@ from typing import TypeVar
 
 import msgspec
 
-from clew.records import DeadEnd, Observation
-from clew.task.commands import Line, Simple, kind_of
+from clew.records import DeadEnd, Observation, SimpleCommand
+from clew.task.commands import INSTALLERS, Command, name_of
 from clew.task.outcomes import telling
 from clew.task.paths import Arguments, patch_of, word_of
 from clew.task.prompts import is_assent, sentences, spoken_in_refusal
@@ -42,7 +42,6 @@ from clew.task.setbacks import (
     weighty,
     yields,
 )
-from clew.task.vocabulary import LOOKING_GIT, LOOKING_PROGRAMS
 
 DEAD_ENDS_MAX = 48  # remembered
 SHOWN_MAX = 25  # of a state: what a hand-off has room for
@@ -97,7 +96,6 @@ _NOT_FOUND = re.compile(
     r"|command not found: (\S{1,60})$)",
     re.MULTILINE,
 )
-_INSTALLERS = _words("pip pip3 npm pnpm yarn bun cargo brew apt apt-get uv poetry gem composer conda dnf apk")
 _INSTALLS, _REMOVES = frozenset(("install", "add", "i")), frozenset(("uninstall", "remove", "rm", "un", "purge"))
 _VARYING = re.compile(r"[\w.~-]*/[\w./~-]+|\d+|'[^'\n]{1,80}'|\"[^\"\n]{1,80}\"")  # paths, numbers and quoted names in an error
 _FRAME = re.compile(r"(?:Exit code|Wall time|Output:|Process exited|Chunk ID|Total output)")  # what a client prints around an output
@@ -193,7 +191,7 @@ class Act:
     tool: str
     arguments: Arguments
     asked: str
-    line: Line | None
+    line: Command | None
     command: str
     result: Observation
     failed: bool | None
@@ -365,7 +363,7 @@ class Attempts:
         line = act.line
         if line and (named := _BACKGROUND.search(act.result.text[:300])):
             _put(self._memory.background, named[1], self._naming(act), WAYS_MAX)
-        if (line and (line.main is None or is_looking(line.main)) and not line.checks) or (not line and act.tool in _LOOKING_TOOLS):
+        if (line and line.is_ask and not line.checks) or (not line and act.tool in _LOOKING_TOOLS):
             return
         self._memory.last, self._memory.last_seq = _clip(self._naming(act), EXCERPT_CHARS_MAX), act.result.seq
 
@@ -415,7 +413,7 @@ class Attempts:
         if act.tool in _FILE_TOOLS and not is_unknown_tool:
             return
         is_check = bool(line and line.checks)
-        only_looks = line is not None and not is_check and (line.main is None or is_looking(line.main))
+        only_looks = line is not None and not is_check and line.is_ask
         lines = telling(result.text) if line and not only_looks else ()
         if lines:
             memory.failure, memory.failure_seq = lines[0], result.seq
@@ -439,7 +437,7 @@ class Attempts:
         elif not is_check and not only_looks and line.main:
             reason = "\n".join(lines[:2])
             memory.ways.pop(key, None)
-            _put(memory.ways, key, _Way(kind_of(line.main), naming, reason, result.uuid, result.seq), WAYS_MAX)
+            _put(memory.ways, key, _Way(name_of(line.main), naming, reason, result.uuid, result.seq), WAYS_MAX)
 
     def _close(self, act: Act, key: str, naming: str, why: str, weight: float) -> None:
         missing = _NOT_FOUND.search(act.result.text[:2000])
@@ -448,23 +446,23 @@ class Attempts:
         self._enter(topic, f"{naming} (failed)", why, act.result, weight, "failed")
         _put(self._memory.keys, f"program {program}" if program else key, topic, KEYS_MAX)
 
-    def _ran(self, act: Act, line: Line, key: str) -> None:
+    def _ran(self, act: Act, line: Command, key: str) -> None:
         """A command that succeeded: it may take something back, or replace a way that failed."""
         memory, result = self._memory, act.result
         if "not found" in result.text[:2000] and (missing := _NOT_FOUND.search(result.text[:2000])):
             self._close(act, key, self._naming(act), missing[0].strip(), 0.6)  # behind a pipe, or followed by `;`
             return
         is_hidden = "||" in act.command or "/dev/null" in act.command or not result.text.strip()
-        for simple in line.simples if not is_hidden else ():
-            if topic := memory.keys.pop(f"program {simple.words[0].rpartition('/')[2]}", ""):
+        for simple in line.commands if not is_hidden else ():
+            if topic := memory.keys.pop(f"program {simple.program}", ""):
                 self._drop(topic)
         is_short = len(result.text) <= SHORT_CHARS
-        says_error = is_short or (line.main is not None and not is_looking(line.main) and is_error_in_passing(result.text))
+        says_error = is_short or (not line.is_ask and is_error_in_passing(result.text))
         if (says_error if not line.checks else is_short) and (missing := not_there(result.text)):
             self._enter(f"passing {key}", f"{self._naming(act)} (said an error)", "\n".join(missing), result, 0.38, "failed")
         if memory.ways and line.main and not line.checks:
             memory.ways.pop(key, None)
-            kind = kind_of(line.main)
+            kind = name_of(line.main)
             for old, way in list(memory.ways.items()):
                 if result.seq - way.seq > WAY_AGE_MAX:
                     del memory.ways[old]
@@ -473,13 +471,13 @@ class Attempts:
                     text = f"{way.text} (failed; `{_short(act.command)}` worked)"
                     self._enter(f"way {old}", text, way.reason, result, 0.4, "failed")
                     _put(memory.keys, old, f"way {old}", KEYS_MAX)
-        for simple in line.simples:
+        for simple in line.commands:
             self._packages(simple, result)
         self._git(line, act)
 
-    def _packages(self, simple: Simple, result: Observation) -> None:
+    def _packages(self, simple: SimpleCommand, result: Observation) -> None:
         words = simple.words
-        if words[0] not in _INSTALLERS or len(words) < 3:
+        if words[0] not in INSTALLERS or len(words) < 3:
             return
         at = next((at for at, word in enumerate(words[1:4], 1) if word in _INSTALLS or word in _REMOVES), 0)
         for name in words[at + 1 :] if at else ():
@@ -517,18 +515,18 @@ class Attempts:
         if edits:
             _put(memory.edits, path, edits[-EDITS_OF_FILE_MAX:], FILES_MAX)
 
-    def _git(self, line: Line, act: Act) -> None:
+    def _git(self, line: Command, act: Act) -> None:
         """What git, or `rm`, takes back."""
         memory, result = self._memory, act.result
-        stashes = [simple for simple in line.simples if simple.words[:2] == ("git", "stash")]
+        stashes = [simple for simple in line.commands if simple.words[:2] == ("git", "stash")]
         is_popped = any(stash.words[2:3] in (("pop",), ("apply",)) for stash in stashes)
         if is_popped and memory.stashed:
             self._drop(memory.stashed)
             memory.stashed = ""
         is_moving = any(
-            simple.words[:2] in (("git", "pull"), ("git", "rebase"), ("git", "merge"), ("git", "switch")) for simple in line.simples
+            simple.words[:2] in (("git", "pull"), ("git", "rebase"), ("git", "merge"), ("git", "switch")) for simple in line.commands
         )
-        for simple in line.simples:
+        for simple in line.commands:
             if simple.words[0] == "rm":
                 self._remove(simple, act)
             if simple.words[0] != "git" or len(simple.words) < 2:
@@ -536,12 +534,12 @@ class Attempts:
             if simple.words[1] == "commit":
                 memory.edits, memory.written = {}, {}
                 memory.commits = [*memory.commits, *_COMMITTED.findall(result.text[:4000])][-8:]
-            elif stashes and (is_popped or is_moving or len(line.simples) > 1):
+            elif stashes and (is_popped or is_moving or len(line.commands) > 1):
                 continue
             else:
                 self._undo(simple, act)
 
-    def _undo(self, simple: Simple, act: Act) -> None:
+    def _undo(self, simple: SimpleCommand, act: Act) -> None:
         memory, result, words = self._memory, act.result, simple.words
         if words[1] in ("merge", "rebase", "cherry-pick", "am") and "--abort" in words:
             self._enter(
@@ -571,7 +569,7 @@ class Attempts:
             if words[1] == "stash":
                 memory.stashed = text
 
-    def _undone_by(self, simple: Simple, named: Callable[[str], str], *, is_back: bool) -> list[str]:
+    def _undone_by(self, simple: SimpleCommand, named: Callable[[str], str], *, is_back: bool) -> list[str]:
         """The edited files that this git command puts back."""
         words, edits = simple.words, self._memory.edits
         if not edits:
@@ -590,7 +588,7 @@ class Attempts:
             return [path for path in sorted(edits) if path in paths]
         return []
 
-    def _remove(self, simple: Simple, act: Act) -> None:
+    def _remove(self, simple: SimpleCommand, act: Act) -> None:
         for word in simple.words[1:]:
             path = act.named(word) if not word.startswith("-") else ""
             if path and self._memory.written.pop(path, None) is not None and not _IN_PASSING.search(path):
@@ -785,13 +783,6 @@ def core_of(old: str, new: str) -> tuple[str, str]:
     while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
         end += 1
     return "\n".join(before[start : len(before) - end]), "\n".join(after[start : len(after) - end])
-
-
-def is_looking(simple: Simple) -> bool:
-    """Say whether a command only looks: that it found nothing is no failure."""
-    if simple.words[0] == "git":
-        return simple.words[1:2] != () and simple.words[1] in LOOKING_GIT
-    return simple.words[0].rpartition("/")[2] in LOOKING_PROGRAMS
 
 
 def _replacements(tool: str, arguments: Arguments) -> Iterable[tuple[str, str, str]]:

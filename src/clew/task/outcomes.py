@@ -11,7 +11,7 @@ import re
 
 from clew.records import Observation
 from clew.task.clues import error_lines
-from clew.task.commands import Line
+from clew.task.commands import Command
 from clew.task.cuts import cut_of, is_preview
 
 LINES_TELLING_MAX = 4  # guess: two names of what failed, two reasons
@@ -87,7 +87,7 @@ def has_failed(result: Observation) -> bool | None:
     return False
 
 
-def has_check_failed(line: Line, result: Observation) -> bool | None:
+def has_check_failed(line: Command, result: Observation) -> bool | None:
     """Say whether a check failed; None when nothing tells. Behind a pipe the output has the last word, if it was seen to its end.
 
     What the client's record says of a status holds also for an output that it has cut; the text of a preview says nothing of it.
@@ -106,7 +106,7 @@ def has_check_failed(line: Line, result: Observation) -> bool | None:
     text = plain(result.text)
     if _FAILS.search(text):
         return True
-    if failed and line.simples and line.simples[-1].words[0] in ("grep", "egrep", "rg") and len(text) < 40:
+    if failed and line.commands and line.commands[-1].words[0] in ("grep", "egrep", "rg") and len(text) < 40:
         return None  # the filter found nothing, which says nothing of what it filtered
     return None if cut is not None and not failed else failed
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 
-from clew.task.commands import Line, files_read, files_written
+from clew.task.commands import Command, Touch
 
 PATHS_OF_OUTPUT_MAX = 24  # guess: a search that finds more has found nothing in particular
 _SCRATCH = ("/tmp/", "/private/tmp/", "/var/folders/", "/private/var/", "/dev/", "/proc/")
@@ -28,14 +28,6 @@ _PATCH_TOOLS = frozenset({"apply_patch", "applypatch"})
 _SHELL_TOOLS = frozenset({"Bash", "shell", "shell_command", "exec_command", "local_shell", "local_shell_call", "container.exec"})
 
 Arguments = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """A file that a call touches; `how` is "read", "edit", "write" or "search"."""
-
-    path: str
-    how: str
 
 
 def arguments_of(text: str) -> Arguments:
@@ -56,12 +48,14 @@ def word_of(arguments: Arguments, *names: str) -> str:
 
 def command_of(tool: str, arguments: Arguments) -> str:
     """The command line that a call of a shell tool runs; "" for other tools."""
-    if tool not in _SHELL_TOOLS:
-        return ""
-    value = arguments.get("command", arguments.get("cmd", ""))
-    if isinstance(value, list):  # ["bash", "-lc", "pytest"]
-        words = [str(word) for word in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        return words[-1] if len(words) == 3 and words[1] in ("-c", "-lc") else " ".join(words)
+    return command_line(arguments.get("command", arguments.get("cmd", ""))) if tool in _SHELL_TOOLS else ""
+
+
+def command_line(value: object) -> str:
+    """The shell's words of a call's input: a string, or a list that a shell is called with (`["bash", "-lc", "pytest"]`)."""
+    if isinstance(value, list):
+        words = [word for word in cast("list[object]", value) if isinstance(word, str)]
+        return words[2] if len(words) == 3 and words[1] in ("-c", "-lc") else " ".join(words)
     return value if isinstance(value, str) else ""
 
 
@@ -90,7 +84,7 @@ def relative(path: str, cwd: str, root: str) -> str:
     return "" if path.startswith(_SCRATCH) else path
 
 
-def touches_of_call(tool: str, arguments: Arguments, line: Line | None) -> Iterator[Touch]:
+def touches_of_call(tool: str, arguments: Arguments, line: Command | None) -> Iterator[Touch]:
     """The files that a call names, as written; `line` is its command line where it runs one."""
     for table, how in ((_READ_TOOLS, "read"), (_EDIT_TOOLS, "edit"), (_WRITE_TOOLS, "write")):
         if tool in table and (path := word_of(arguments, table[tool], "file_path", "path")):
@@ -99,25 +93,16 @@ def touches_of_call(tool: str, arguments: Arguments, line: Line | None) -> Itera
         for verb, path in _PATCH.findall(patch):
             yield Touch(path.strip(), "write" if verb == "Add" else "edit")
     elif line:
-        place = f"{line.place}/" if line.place else ""
-        for simple in line.simples:
-            for path in files_read(simple):
-                yield Touch(path if path.startswith(("/", "~")) else place + path, "read")
-            for path in files_written(simple):
-                yield Touch(path if path.startswith(("/", "~")) else place + path, "edit" if simple.words[0] == "sed" else "write")
+        yield from line.touches
     if tool == "Grep" and (path := word_of(arguments, "path")) and "." in path.rpartition("/")[2]:
         yield Touch(path, "search")
 
 
-def touches_of_result(tool: str, text: str, line: Line | None) -> Iterator[Touch]:
+def touches_of_result(tool: str, text: str, line: Command | None) -> Iterator[Touch]:
     """The files that a search has found, as its output writes them; at most `PATHS_OF_OUTPUT_MAX`, nothing when more."""
-    is_search = tool in ("Grep", "Glob")
-    if line and line.main:
-        program = line.main.words[0]
-        is_search = program in ("rg", "grep", "egrep", "ag", "fd") or line.main.words[:2] == ("git", "grep")
-    if is_search:
+    if tool in ("Grep", "Glob") or (line and line.finds_files):
         found = dict.fromkeys(_FOUND.findall(text[:40_000]))
         if len(found) <= PATHS_OF_OUTPUT_MAX:
-            place = f"{line.place}/" if line and line.place else ""
+            place = f"{line.folder}/" if line and line.folder else ""
             for path in found:
                 yield Touch(path if path.startswith("/") else place + path, "search")

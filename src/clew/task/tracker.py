@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 
 from clew.records import Check, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile
 from clew.task.clues import clues, looks_rare
-from clew.task.commands import Line, Scope, read_line, scope_of
+from clew.task.commands import CheckScope, Command, understand
 from clew.task.cuts import cut_of
-from clew.task.dead_ends import ASKING_TOOLS, Act, Attempts, is_looking
+from clew.task.dead_ends import ASKING_TOOLS, Act, Attempts
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
 from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, touches_of_result, word_of
 from clew.task.prompts import answers, binding_sentences, heard_in_refusal, is_assent, said_in_passing, spoken
@@ -46,7 +46,7 @@ _STATUSES = {"pending": "pending", "in_progress": "in_progress", "completed": "c
 class _Call:
     observation: Observation
     arguments: Arguments
-    line: Line | None
+    line: Command | None
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class _Checked:
     """A check's latest outcome, and the parts of it that no later run has told anew."""
 
     check: Check
-    parts: list[Scope]
+    parts: list[CheckScope]
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class _Failed:
     """An open failure, and the parts of it that have not passed since."""
 
     error: OpenError
-    parts: list[Scope]
+    parts: list[CheckScope]
 
 
 @dataclass(slots=True)
@@ -183,7 +183,7 @@ class TaskTracker:
     def _see_call(self, observation: Observation) -> None:
         arguments = arguments_of(observation.arguments or observation.text)
         command = command_of(observation.tool, arguments)
-        line = read_line(command) if command else None
+        line = understand(command) if command else None
         for touch in touches_of_call(observation.tool, arguments, line):
             # What a change changed is known when it has succeeded; until then the file was only named.
             how = touch.how if touch.how in ("read", "search") else "mention"
@@ -232,15 +232,14 @@ class TaskTracker:
         command = command_of(tool, call.arguments)
         return Act(tool, call.arguments, asked, line, command, observation, judged, lambda path: relative(path, place, self.root))
 
-    def _judge(self, call: _Call, line: Line, observation: Observation) -> None:
+    def _judge(self, call: _Call, line: Command, observation: Observation) -> None:
         """A command has ended: checks get their outcome, errors open or close."""
         failed = has_check_failed(line, observation) if line.checks else has_failed(observation)
         is_unseen = failed is None and bool(line.checks) and cut_of(observation.text) is not None
         if failed is None and not is_unseen:
             return
-        place = relative(self._place(call), "", self.root) if line.place or call.observation.cwd != self.root else ""
-        form = f"cd {place} && {line.form}" if place and line.checks else line.form
-        parts = [scope_of(check, place) for check in line.checks]
+        place = relative(self._place(call), "", self.root) if line.folder or call.observation.cwd != self.root else ""
+        form, parts = line.form_in(place), line.scopes(place)
         subject = f"check:{form}" if parts else f"command:{form}"
         if parts:
             self._outdate(self._checks, parts)
@@ -259,7 +258,7 @@ class TaskTracker:
                 for merging in _MERGING:
                     self._errors.pop(f"command:git {merging}", None)
             return
-        if not parts and (line.main is None or is_looking(line.main)):
+        if not parts and line.is_ask:
             return
         lines = telling(observation.text)
         self._errors.pop(subject, None)
@@ -276,7 +275,7 @@ class TaskTracker:
                 checked.check = replace(checked.check, is_stale=True)
 
     @staticmethod
-    def _outdate(known: dict[str, _Checked] | dict[str, _Failed], parts: list[Scope]) -> None:
+    def _outdate(known: dict[str, _Checked] | dict[str, _Failed], parts: list[CheckScope]) -> None:
         """Strike out what these scopes tell anew; what has nothing left goes."""
         for form in list(known):
             entry = known[form]
@@ -288,7 +287,7 @@ class TaskTracker:
     def _place(self, call: _Call) -> str:
         """The folder in which a call's command ran, as far as it is known."""
         cwd = word_of(call.arguments, "workdir") or call.observation.cwd
-        place = call.line.place if call.line else ""
+        place = call.line.folder if call.line else ""
         return place if place.startswith(("/", "~")) or not cwd else f"{cwd}/{place}" if place else cwd
 
     def _touch(self, path: str, how: str, observation: Observation, workdir: str = "", *, is_new: bool = True) -> None:

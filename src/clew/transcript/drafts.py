@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clew.records import DeadEnd, Layer, Trust
+from clew.task.commands import Command
 from clew.task.outcomes import summary, telling
+from clew.task.paths import command_line
 from clew.task.prompts import spoken_in_refusal
-from clew.transcript.commands import Command, command_line
 from clew.transcript.deeds import Deed, Verb
 from clew.transcript.dialects.values import compact, list_of, mapping_of, text_of
 from clew.transcript.statements import first_sentence

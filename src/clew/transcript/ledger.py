@@ -24,7 +24,7 @@ from typing import TypeVar
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
-from clew.task.commands import Scope
+from clew.task.commands import CheckScope
 from clew.transcript.events import Change, Hunk
 from clew.transcript.mentions import paths as paths_in
 
@@ -106,7 +106,7 @@ class _Run(msgspec.Struct, array_like=True):
     id: str
     mark: str
     has_passed: bool | None = None
-    scopes: list[Scope] = msgspec.field(default_factory=list[Scope])
+    scopes: list[CheckScope] = msgspec.field(default_factory=list[CheckScope])
     culprits: list[tuple[str, str]] = msgspec.field(default_factory=list[tuple[str, str]])  # edit, and the file that it changed
     named: list[str] = msgspec.field(default_factory=list[str])  # last parts of the files that a failure names
     is_stale: bool = False
@@ -409,7 +409,7 @@ class Ledger:
         return ended
 
     def run(
-        self, record_id: str, subject: str, text: str, *, has_passed: bool | None, scopes: Sequence[Scope] = ()
+        self, record_id: str, subject: str, text: str, *, has_passed: bool | None, scopes: Sequence[CheckScope] = ()
     ) -> tuple[list[Ended], list[Fixed]]:
         """Enter the newest outcome of something that can be done again: a check, a look, a search, a plan.
 
@@ -512,7 +512,7 @@ def _is_file(path: str, target: str) -> bool:
     return f"/{path}".endswith(f"/{target.partition('::')[0].removeprefix('./')}")
 
 
-def _is_covered(old: Sequence[Scope], new: Sequence[Scope]) -> bool:
+def _is_covered(old: Sequence[CheckScope], new: Sequence[CheckScope]) -> bool:
     return bool(old) and all(any(wide.covers(narrow) for wide in new) for narrow in old)
 
 

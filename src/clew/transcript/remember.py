@@ -16,21 +16,20 @@ import msgspec
 from xxhash import xxh3_64_hexdigest
 
 from clew.records import Blob, Edge, EdgeKind, Layer, Observation, ObservationKind, Record, Resolution, Supersession, Text, Trust, identify
-from clew.task.commands import Scope, scope_of
+from clew.task.commands import CheckScope, Command, understand
 from clew.task.cuts import cut_of
 from clew.task.dead_ends import DEAD_ENDS_MAX, Act, Attempts, core_of
 from clew.task.outcomes import has_check_failed, has_failed
-from clew.task.paths import command_of
+from clew.task.paths import command_line, command_of
 from clew.task.prompts import answers, binding_sentences, heard_in_refusal, spoken
 from clew.task.rules import overruled
 from clew.text.postings import Document, Use
 from clew.transcript import drafts
-from clew.transcript.commands import Command, check_of, command_line, understand
 from clew.transcript.deeds import Deed, Joining, Verb
 from clew.transcript.dialects.values import count_of, list_of, mapping_of, text_of
 from clew.transcript.drafts import IMPORTANCE, Draft
 from clew.transcript.events import Change, Event
-from clew.transcript.gitting import apply_git
+from clew.transcript.git_effects import apply_git
 from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 from clew.transcript.mentions import Places, bases_of, names, paths
 from clew.transcript.statements import claims, decisions, first_sentence
@@ -243,19 +242,19 @@ class Remembering:
         if deed.text.startswith("<tool_use_error>"):  # it never ran
             self._failed(deed, drafts.naming(deed, ""), "")
             return
-        if meant.sight is not None and deed.result is not None and not deed.has_failed:
+        if meant.shown is not None and deed.result is not None and not deed.has_failed:
             self._shown(deed, line, meant)
             return
         folder = self._folder(deed, meant)
         failed = None
         if deed.result is not None:
-            failed = has_check_failed(meant.line, deed.result) if meant.line.checks else has_failed(deed.result)
+            failed = has_check_failed(meant, deed.result) if meant.checks else has_failed(deed.result)
         self._verdict = failed
         has_passed = None if failed is None else not failed
-        check = check_of(meant.line, self._places.folder(folder)) if meant.line.checks else ""
+        check = f"check:{meant.form_in(self._places.folder(folder))}" if meant.checks else ""
         draft = drafts.command(deed, line, meant, check, has_passed=has_passed)
         if check or meant.is_look:
-            scopes = [scope_of(simple, self._places.folder(folder)) for simple in meant.line.checks]
+            scopes = meant.scopes(self._places.folder(folder))
             record_id = self._again(deed, draft, drafts.output_of(deed), has_passed=has_passed if check or failed else None, scopes=scopes)
         else:
             record_id = self._enter(draft, deed.last, spill=_spill(deed))
@@ -269,7 +268,7 @@ class Remembering:
     def _changed(self, deed: Deed, meant: Command, folder: str, record_id: str) -> None:
         """What a command that worked did to files: those that git brings back, those that are gone, all others that it changed."""
         done: set[str] = set()
-        for simple in meant.line.simples:
+        for simple in meant.commands:
             if simple.words[0] == "git" and len(simple.words) > 1:
                 root = self._places.root(folder)
                 ended = apply_git(
@@ -297,20 +296,20 @@ class Remembering:
 
     def _shown(self, deed: Deed, line: str, meant: Command) -> None:
         """A command that only shows one file is a read of it."""
-        sight = meant.sight
-        assert sight is not None
-        path = self._places.absolute(sight.path, self._folder(deed, meant))
+        shown_lines = meant.shown
+        assert shown_lines is not None
+        path = self._places.absolute(shown_lines.path, self._folder(deed, meant))
         shown = self._places.relative(path)
         output = drafts.output_of(deed)
         is_cut = cut_of(deed.text) is not None or _TRUNCATED.search(output) is not None
         lines = output.removesuffix("\n").split("\n") if output.strip() and not is_cut else []
-        is_placed = sight.start > 0 and bool(lines) and not _spill(deed)
-        end = sight.start + len(lines) - 1 if is_placed else 0
-        is_placed = is_placed and not (sight.end and end > sight.end) and len(output) <= VIEW_CHARS_MAX
-        draft = drafts.read(deed, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
+        is_placed = shown_lines.start > 0 and bool(lines) and not _spill(deed)
+        end = shown_lines.start + len(lines) - 1 if is_placed else 0
+        is_placed = is_placed and not (shown_lines.end and end > shown_lines.end) and len(output) <= VIEW_CHARS_MAX
+        draft = drafts.read(deed, shown, shown_lines.start if is_placed else 0, end if is_placed else 0, 0)
         record_id = self._enter(replace(draft, text=f"$ {line}\n{deed.text}"), deed.last, spill=_spill(deed))
         if is_placed:
-            self._see(record_id, View(path, sight.start, lines), deed.last)
+            self._see(record_id, View(path, shown_lines.start, lines), deed.last)
 
     def _edit(self, deed: Deed) -> None:
         inputs = deed.inputs
@@ -422,7 +421,6 @@ class Remembering:
             return
         command = command_of(deed.tool, deed.inputs)
         meant = understand(command) if command else None
-        line = meant.line if meant else None
         judged = self._verdict if deed.verb is Verb.COMMAND and self._verdict is not None else has_failed(deed.result)
         self._verdict = None
         folder = self._folder(deed, meant) if meant else deed.last.cwd
@@ -432,7 +430,7 @@ class Remembering:
             return "" if name.startswith(("/", "~")) else name
 
         asked = deed.call.arguments if deed.call else ""
-        self._attempts.act(Act(deed.tool, deed.inputs, asked, line, command, deed.result, judged, named))
+        self._attempts.act(Act(deed.tool, deed.inputs, asked, meant, command, deed.result, judged, named))
 
     def _led_nowhere(self, seen: Observation, before: int) -> None:
         """Make records of the dead ends that became known with this observation, and end those that it takes back.
@@ -458,7 +456,7 @@ class Remembering:
                 del known[next(iter(known))]
 
     def _again(
-        self, deed: Deed, draft: Draft, text: str, *, has_passed: bool | None, scopes: Sequence[Scope] = (), reason: str = ""
+        self, deed: Deed, draft: Draft, text: str, *, has_passed: bool | None, scopes: Sequence[CheckScope] = (), reason: str = ""
     ) -> str:
         """Enter something that can be done again, and end what it said before."""
         record_id = self._enter(draft, deed.last, spill=_spill(deed))
@@ -735,7 +733,7 @@ class Remembering:
 
     def _folder(self, deed: Deed, meant: Command) -> str:
         base = text_of(deed.inputs.get("workdir")) or (deed.call.cwd if deed.call else "") or deed.last.cwd
-        return self._places.absolute(meant.line.place, base) if meant.line.place else base
+        return self._places.absolute(meant.folder, base) if meant.folder else base
 
 
 def _digest(data: bytes) -> str:

@@ -17,7 +17,7 @@ import xxhash
 
 from clew.records import Resolution
 from clew.task.cuts import cut_of, notices
-from clew.transcript.commands import command_line
+from clew.task.paths import command_line
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, Cache
 from clew.transcript.reduce.nouns import MARKER, Gap, Given, marker
 from clew.transcript.reduce.reduce import folded

@@ -9,15 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from clew.records import Observation, ObservationKind
-from clew.task.commands import Line, read_line
+from clew.task.commands import ASKS, READERS, Command, understand
 from clew.task.outcomes import has_check_failed, has_failed
 from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, word_of
 from clew.task.prompts import spoken
-from clew.task.vocabulary import LOOKING_PROGRAMS, READERS
 
 COMMANDS_MAX = 32  # guess
 COMMAND_CHARS_MAX = 160  # guess: what is longer was written for one occasion
-_OCCASIONAL = frozenset({"git", "mkdir", "rm", "mv", "cp", "touch", "chmod", "kill", "pkill"}) | LOOKING_PROGRAMS | READERS
+_OCCASIONAL = frozenset({"git", "mkdir", "rm", "mv", "cp", "touch", "chmod", "kill", "pkill"}) | ASKS | READERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def work(observations: Iterable[Observation], root: str = "") -> Work:
         elif observation.kind is ObservationKind.RESULT and (call := calls.pop(observation.call_id, None)):
             arguments = arguments_of(call.arguments or call.text)
             command = command_of(call.tool, arguments)
-            line = read_line(command) if command else None
+            line = understand(command) if command else None
             if has_failed(observation) is False:
                 _change(files, call, arguments, line, root)
                 if line:
@@ -80,7 +79,7 @@ def work(observations: Iterable[Observation], root: str = "") -> Work:
     return Work(tuple(files.values()), tuple(commands)[-COMMANDS_MAX:], message, answered)
 
 
-def _change(files: dict[str, Changed], call: Observation, arguments: Arguments, line: Line | None, root: str) -> None:
+def _change(files: dict[str, Changed], call: Observation, arguments: Arguments, line: Command | None, root: str) -> None:
     folder = word_of(arguments, "workdir") or call.cwd
     for touch in touches_of_call(call.tool, arguments, line):
         path = relative(touch.path, folder, root) if touch.how in ("edit", "write") else ""
@@ -90,15 +89,15 @@ def _change(files: dict[str, Changed], call: Observation, arguments: Arguments, 
             files[path] = Changed(path, how, known.edits + 1 if known else 1)
 
 
-def _run(files: dict[str, Changed], commands: dict[str, None], command: str, line: Line, result: Observation) -> None:
+def _run(files: dict[str, Changed], commands: dict[str, None], command: str, line: Command, result: Observation) -> None:
     if line.checks:
         if has_check_failed(line, result) is False:
             for path, changed in files.items():
                 files[path] = replace(changed, is_checked_after=True)
-    elif any(simple.words[:2] == ("git", "commit") for simple in line.simples):
+    elif any(simple.words[:2] == ("git", "commit") for simple in line.commands):
         for path, changed in files.items():
             files[path] = replace(changed, is_committed=True)
-    elif line.main and "<<" not in command and line.main.words[0].rpartition("/")[2] not in _OCCASIONAL:
+    elif line.main and "<<" not in command and line.main.program not in _OCCASIONAL:
         short = command.strip()
         if len(short) > COMMAND_CHARS_MAX or "\n" in short:
             short = line.form

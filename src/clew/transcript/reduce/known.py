@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from clew.records import Observation
-from clew.transcript.commands import command_line
+from clew.task.paths import command_line
 from clew.transcript.dialects.values import mapping_of, text_of
 from clew.transcript.reduce.nouns import Given
 

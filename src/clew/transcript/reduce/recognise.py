@@ -7,8 +7,8 @@ A wrong answer costs room, no failure: `evidence` does not ask for the kind.
 
 from __future__ import annotations
 
-from clew.task.commands import FILTERS, Simple, files_read, read_line
-from clew.transcript.commands import understand
+from clew.records import SimpleCommand
+from clew.task.commands import FILTERS, files_read, understand
 from clew.transcript.deeds import Verb, verb_of
 from clew.transcript.reduce import (
     compilers,
@@ -131,11 +131,11 @@ def _shares(lines: Lines) -> dict[Kind, float]:
 
 def _hints(command: str) -> tuple[list[str], set[Kind]]:
     """The files that a command line shows, if it does nothing else, and the kinds of its programs."""
-    line = read_line(command)
+    meant = understand(command)
     telling = [
         simple
-        for simple in line.simples
-        if not (simple.is_tail and simple.words[0] in FILTERS)
+        for simple in meant.commands
+        if not (simple.reads_pipe and simple.words[0] in FILTERS)
         and simple.words[0] not in ("cd", "echo", "printf", "pwd", "export", "set", "sleep", "wc")
     ]
     files: list[str] = []
@@ -147,12 +147,12 @@ def _hints(command: str) -> tuple[list[str], set[Kind]]:
         are_shown = are_shown and bool(paths)
         if kind := _kind_of(simple):
             hints.add(kind)
-    if (sight := understand(command).sight) and not files:
-        files, are_shown = [sight.path], True
+    if meant.shown and not files:
+        files, are_shown = [meant.shown.path], True
     return (files if are_shown else []), hints
 
 
-def _widely_shown(simple: Simple) -> tuple[str, ...]:
+def _widely_shown(simple: SimpleCommand) -> tuple[str, ...]:
     """The one file of which a search shows many lines around each hit: that is how a function is read."""
     words = simple.words
     if words[0] not in ("grep", "rg", "egrep") or not any(word.startswith(("-A", "-B", "-C")) for word in words):
@@ -172,7 +172,7 @@ def _widely_shown(simple: Simple) -> tuple[str, ...]:
     )
 
 
-def _kind_of(simple: Simple) -> Kind | None:
+def _kind_of(simple: SimpleCommand) -> Kind | None:
     words = [word.rpartition("/")[2] for word in simple.words if not word.startswith("-")]
     for at, word in enumerate(words[:4]):
         for later in words[at + 1 : at + 4]:

@@ -1,0 +1,36 @@
+"""A shell command line as a parser reads it: its simple commands, in the order in which they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleCommand:
+    """One program with its arguments.
+
+    words           program and arguments, unquoted, without assignments and redirections; at least one.
+    writes          targets of `>` and `>>`.
+    reads_pipe      its input is another command's output.
+    is_status_lost  the exit status of the whole line does not say how this command ended.
+    is_substituted  its output became words, or a file, of another command: `$(…)`, `<(…)`.
+    """
+
+    words: tuple[str, ...]
+    writes: tuple[str, ...] = ()
+    reads_pipe: bool = False
+    is_status_lost: bool = False
+    is_substituted: bool = False
+
+    @property
+    def program(self) -> str:
+        """The name of the program, without its folder."""
+        return self.words[0].rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class ShellLine:
+    """A command line. `is_whole` is False where a part of it could not be parsed; then `commands` are those that could."""
+
+    commands: tuple[SimpleCommand, ...] = ()
+    is_whole: bool = True
