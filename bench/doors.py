@@ -13,12 +13,12 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import clew
 from bench.machine import REPOSITORY
 from clew.engine import Engine
 from clew.packet.retrieve import retrieve as packet_of
 from clew.records import Packet
 from clew.settings import Settings, workspace_of
-from clew.store.sqlite import SqliteStore
 from clew.task.question import question_state
 from clew.text.tokens import counter
 
@@ -70,11 +70,8 @@ def opened(home: Path, *, jobs: int = 0) -> Generator[Engine]:
     """Give an engine over a store in `home`, and close it again. jobs: processes that read files, 0 for one per core."""
     home.mkdir(parents=True, exist_ok=True)
     settings = Settings(home, jobs=jobs)
-    store = SqliteStore(settings.database)
-    try:
-        yield Engine(store, settings)
-    finally:
-        store.close()
+    with clew.open(settings=settings) as engine:
+        yield engine
 
 
 def index(engine: Engine, tree: Path) -> int:

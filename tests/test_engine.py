@@ -14,13 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import clew
 from clew.cli.commands.status import as_text
 from clew.engine import Engine
 from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, UsageError
 from clew.records import Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
 from clew.settings import Settings, workspace_of
-from clew.store.memory import MemoryStore
-from clew.store.sqlite import SqliteStore
 from clew.text.tokens import FAMILIES, counter
 from clew.transcript.usage import CALL_TOKENS, TOKENS
 
@@ -62,9 +61,8 @@ def repo(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     values = Settings(tmp_path / "home", jobs=1)
-    store = SqliteStore(values.database)
-    yield Engine(store, values)
-    store.close()
+    with clew.open(settings=values) as engine:
+        yield engine
 
 
 def record_line(uuid: str, kind: str, content: object, **more: object) -> str:
@@ -268,7 +266,7 @@ def test_a_local_model_adds_a_channel(tmp_path: Path, repo: Path, session: Path)
     vectors = np.array([[0, 0], [1, 0], [1, 0.1], [0.9, 0], [0, 1]], np.float32)
     model2vec.StaticModel(vectors, tokenizer, normalize=True).save_pretrained(tmp_path / "model")
     values = Settings(tmp_path / "home", jobs=1, embedder=str(tmp_path / "model"))
-    with_model = Engine(SqliteStore(values.database), values)
+    with_model = clew.open(settings=values)
     with_model.index(repo)
 
     packet = ask(with_model, repo, "levy")
@@ -276,13 +274,13 @@ def test_a_local_model_adds_a_channel(tmp_path: Path, repo: Path, session: Path)
     assert "pkg/tax.py" in {entry.path for entry in packet.entries}
     assert packet.skipped == ()
     assert with_model.compact(str(session), at=None, budget_tokens=500, tokenizer="chars4", path=repo).skipped == ()
-    with_model.store.close()
+    with_model.close()
 
 
 def test_a_model_that_is_not_there_is_a_clear_error(tmp_path: Path, repo: Path) -> None:
     values = Settings(tmp_path / "home", jobs=1, embedder=str(tmp_path / "nowhere"))
     with pytest.raises(NotReadable, match="embedder"):
-        Engine(MemoryStore(), values).index(repo)
+        clew.open(settings=values, is_in_memory=True).index(repo)
 
 
 # -- incremental equals rebuild -------------------------------------------------------------------
@@ -344,19 +342,19 @@ def test_an_index_kept_up_to_date_equals_a_rebuild(tmp_path_factory: pytest.Temp
     base = tmp_path_factory.mktemp("series")
     root = base / "repo"
     root.mkdir()
-    kept = Engine(SqliteStore(base / "kept" / "clew.db"), Settings(base / "kept", jobs=1))
+    kept = clew.open(settings=Settings(base / "kept", jobs=1))
     for verb, name, what in steps:
         if verb == "index":
             kept.index(root)
         else:
             step(root, verb, name, what)
     kept.index(root)
-    fresh = Engine(MemoryStore(), Settings(base / "fresh", jobs=1))
+    fresh = clew.open(settings=Settings(base / "fresh", jobs=1), is_in_memory=True)
     fresh.index(root)
 
     assert contents(kept, root) == contents(fresh, root)
     assert ask(kept, root, "one two Thing words") == ask(fresh, root, "one two Thing words")
-    kept.store.close()
+    kept.close()
 
 
 def test_branch_switches_bring_back_what_became_true_again(engine: Engine, repo: Path) -> None:
@@ -602,7 +600,7 @@ def test_a_correction_is_the_same_in_whatever_order_and_however_often_sessions_a
     generation = engine.store.generation(key)
     engine.ingest(sessions, repo=repo)
     values = Settings(tmp_path / "other", jobs=2)
-    other = Engine(MemoryStore(), values)
+    other = clew.open(settings=values, is_in_memory=True)
     for session in reversed(sessions):
         other.ingest([session], repo=repo)
 

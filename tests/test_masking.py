@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+import clew
 from clew.adapters.places import problems
 from clew.adapters.serving import Serving
 from clew.engine import Engine
 from clew.records import SourceState
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
-from clew.store.sqlite import SqliteStore
 from clew.transcript.follow import deltas
 
 TOKEN = "ghp_" + "a1B2c3D4e5" * 3 + "F6g7H8"
@@ -26,9 +26,8 @@ SESSION = "11111111-2222-4333-8444-555555555555"
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     values = Settings(tmp_path / "home", jobs=1)
-    store = SqliteStore(values.database)
-    yield Engine(store, values)
-    store.close()
+    with clew.open(settings=values) as engine:
+        yield engine
 
 
 def ask(engine: Engine, repository: Path, question: str) -> str:

@@ -19,14 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import clew
 from bench.ingest.__main__ import SUFFIXES
 from bench.machine import provenance, write_result
-from clew.engine import Engine
 from clew.enrich.answers import judge
 from clew.enrich.models import Answer, Asked, Off
 from clew.enrich.prompt import SYSTEM
 from clew.settings import Settings
-from clew.store.memory import MemoryStore
 from clew.text.tokens import counter
 from clew.transcript.sessions import session_at
 
@@ -141,7 +140,7 @@ def _measure(file: Path, counts: Counts) -> None:
     with tempfile.TemporaryDirectory(prefix="clew-bench-") as folder:
         repo = Path(folder, "repo")
         (repo / ".git").mkdir(parents=True)
-        engine = Engine(MemoryStore(), Settings(Path(folder, "home"), jobs=1))
+        engine = clew.open(settings=Settings(Path(folder, "home"), jobs=1), is_in_memory=True)
         engine.ingest([file], repo=repo)
         session = session_at(file).id
         started = time.perf_counter()

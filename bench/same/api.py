@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import clew
 from clew.engine import Engine
 from clew.errors import ClewError
 from clew.records import Edge, Entry, Observation, ObservationKind, Packet, Record, Spans, Standing, Text
 from clew.settings import Settings, workspace_of
-from clew.store.sqlite import SqliteStore
 from clew.task.tracker import TaskTracker, observe_task
 from clew.transcript.follow import source_of
 from clew.transcript.handoff import handoff
@@ -47,12 +47,8 @@ class Valued:
 def opened(home: Path) -> Generator[Engine]:
     """Give an engine over a new store in `home`."""
     home.mkdir(parents=True)
-    settings = Settings(home, jobs=1)
-    store = SqliteStore(settings.database)
-    try:
-        yield Engine(store, settings)
-    finally:
-        store.close()
+    with clew.open(settings=Settings(home, jobs=1)) as engine:
+        yield engine
 
 
 # -- sessions -----------------------------------------------------------------------------------
@@ -144,7 +140,7 @@ def recalled(engine: Engine, repository: Path, session: str, question: str) -> I
     turns = [[turn.record.id, turn.session, _rounded(turn.score), turn.replaced_by] for turn in found.turns]
     value = {"turns": turns, "sessions": _rounded(found.sessions), "confidence": _rounded(found.confidence)}
     yield Valued("recall", session, value, [list(turn.why) for turn in found.turns])
-    added = engine.attend(repository, question, budget_tokens=1500, tokenizer=TOKENIZER, session=session)
+    added = engine.augment_prompt(repository, question, budget_tokens=1500, tokenizer=TOKENIZER, session=session)
     yield from _packet("prompt of a session", session, added)
 
 
@@ -172,7 +168,7 @@ def asked(engine: Engine, tree: Path, name: str, question: str, budgets: Sequenc
     listed = engine.files(tree, question, limit=20)
     files = [[each.path, _rounded(each.score), each.name, each.handle, each.line, each.records] for each in listed.files]
     yield Valued("files", name, files, [list(each.why) for each in listed.files])
-    yield from _packet("prompt", name, engine.attend(tree, question, budget_tokens=1500, tokenizer=TOKENIZER))
+    yield from _packet("prompt", name, engine.augment_prompt(tree, question, budget_tokens=1500, tokenizer=TOKENIZER))
 
 
 def impacted(engine: Engine, tree: Path, name: str, file: str) -> Iterator[Valued]:

@@ -1,3 +1,20 @@
-"""clew: a context database for coding agents."""
+"""clew: a context database for coding agents. `clew.open()` is the way in for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clew.engine import open_engine as open  # noqa: A004  read as `clew.open`
 
 __version__ = "0.2.0"
+__all__ = ["__version__", "open"]
+
+
+def __getattr__(name: str) -> Any:
+    """Give `clew.open`, which imports the engine: `clew --version` must not."""
+    if name == "open":
+        from clew.engine import open_engine  # lazy: as this docstring says
+
+        return open_engine
+    raise AttributeError(name)

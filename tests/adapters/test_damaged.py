@@ -13,11 +13,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+import clew
 from clew.adapters.http import start
 from clew.adapters.places import Places, problems
-from clew.engine import Engine
 from clew.settings import load
-from clew.store.sqlite import SqliteStore
 from tests.adapters.daemon import over_socket, repository, until
 from tests.adapters.test_mcp import Client
 from tests.faults import fault
@@ -31,9 +30,8 @@ def damaged(tmp_path: Path) -> Iterator[tuple[Places, Path]]:
     settings = replace(load({}), home=tmp_path / "home")
     places, root = Places(settings.home), repository(tmp_path / "repo")
     settings.home.mkdir()
-    store = SqliteStore(settings.database)
-    Engine(store, settings).index(root)
-    store.close()
+    with clew.open(settings=settings) as engine:
+        engine.index(root)
     connection = apsw.Connection(str(settings.database))
     pages = [number for (number,) in connection.execute("SELECT pageno FROM dbstat WHERE name LIKE 'records%' OR name LIKE 'sources%'")]
     connection.close()

@@ -16,15 +16,15 @@ import apsw
 import psutil
 import pytest
 
+import clew
 from clew.adapters.claude_code import plugin_files
 from clew.adapters.claude_code.doctor import Finding, Patient, examine
 from clew.adapters.claude_code.install import Installer, Target, gateway_url
 from clew.adapters.claude_code.sessions import Sessions
 from clew.adapters.http import start
 from clew.adapters.places import Places, address, journal
-from clew.engine import Engine
 from clew.settings import load
-from clew.store.sqlite import MIGRATIONS, SqliteStore
+from clew.store.sqlite import MIGRATIONS
 from tests.adapters.daemon import pids, repository, until
 
 
@@ -42,9 +42,8 @@ def well(tmp_path: Path) -> Iterator[Patient]:
     places = Places(settings.home)
     root = repository(tmp_path / "repo")
     settings.home.mkdir()
-    store = SqliteStore(settings.database)
-    Engine(store, settings).index(root)
-    store.close()
+    with clew.open(settings=settings) as engine:
+        engine.index(root)
     client = tmp_path / ".claude"
     Installer(places).install(Target(client, root, "user"), with_statusline=True, with_gateway=False)
     start.detach(places)

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import clew
 from bench.recall import arms
 from bench.recall.arms import NaiveBm25
 from bench.recall.source import LOCOMO, LONGMEMEVAL, Haystack, haystacks
 from bench.recall.store import answer_of, recalled, remember
-from clew.engine import Engine
 from clew.settings import Settings
-from clew.store.memory import MemoryStore
 
 DATE = "2023/05/{:02} (Mon) 10:00"
 TALKS = {
@@ -70,7 +69,7 @@ def test_every_arm_answers_over_the_same_haystack(data: Path) -> None:
     [question] = haystack.questions
     path = data / "place"
     path.mkdir()
-    engine = Engine(MemoryStore(), Settings(data / "home", jobs=1))
+    engine = clew.open(settings=Settings(data / "home", jobs=1), is_in_memory=True)
 
     assert remember(engine, path, haystack) == 3
     assert remember(engine, path, haystack) == 0

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import clew
 from clew.compaction.keep import Net, nets, nets_in
 from clew.compaction.lines import NAMES, lines_of
 from clew.compaction.names import NAME_FEATURES, names_of
-from clew.engine import CHAIN_MAX, Compacting, Engine
 from clew.records import TaskState
 from clew.settings import Settings
-from clew.store.memory import MemoryStore
 from clew.transcript.sessions import session_at
+from clew.usecases.compact import CHAIN_MAX, Compacting
 from tests.transcript.conftest import FOLDER, ClaudeScript
 
 SETTLE = [
@@ -40,7 +40,7 @@ def script(*, edits: bool = False, turns: int = 12) -> ClaudeScript:
 
 
 def compact(path: Path, budget_tokens: int, *, at: str | None = None) -> str:
-    engine = Engine(MemoryStore(), Settings(path.parent))
+    engine = clew.open(settings=Settings(path.parent), is_in_memory=True)
     return engine.compact(str(path), at=at, budget_tokens=budget_tokens, tokenizer="chars4", path=path.parent).text
 
 
@@ -107,7 +107,7 @@ def test_a_session_that_was_compacted_often_looks_back_on_the_last_times(tmp_pat
         )
         made.run(f"ls more{number}", "nothing")
     path = made.save(tmp_path / "work")
-    engine = Engine(MemoryStore(), Settings(path.parent))
+    engine = clew.open(settings=Settings(path.parent), is_in_memory=True)
     at: Compacting | None = engine.before(
         session_at(path), path.read_bytes().splitlines(keepends=True), tokenizer="chars4", path=path.parent
     )

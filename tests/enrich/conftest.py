@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import clew
 from clew.engine import Engine
 from clew.enrich.models import Chat, Compressor
 from clew.settings import Settings
-from clew.store.memory import MemoryStore
-from clew.store.ports import Writer
-from clew.store.sqlite import SqliteStore
 from tests.enrich.model_server import Server, served
 
 
@@ -33,9 +31,8 @@ def repo(tmp_path: Path) -> Path:
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """Over the store in memory, or over the one that a test names."""
     values = Settings(tmp_path / "home", jobs=1)
-    store: Writer = SqliteStore(values.database) if getattr(request, "param", "") == "sqlite" else MemoryStore()
-    yield Engine(store, values)
-    store.close()
+    with clew.open(settings=values, is_in_memory=getattr(request, "param", "") != "sqlite") as engine:
+        yield engine
 
 
 @pytest.fixture

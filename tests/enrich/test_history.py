@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -16,11 +16,11 @@ import msgspec
 import numpy as np
 import pytest
 
+import clew
 from clew.engine import Engine
 from clew.enrich.history import Commit, commits_of
 from clew.records import Edge, EdgeKind, SourceState, identify
 from clew.settings import Settings, workspace_of
-from clew.store.sqlite import SqliteStore
 from clew.text.postings import FIELDS
 
 Open = Callable[[str], Engine]
@@ -43,7 +43,7 @@ def opened(tmp_path: Path) -> Iterator[Open]:
 
         def engine(name: str) -> Engine:
             values = Settings(tmp_path / name, jobs=1)
-            return Engine(stores.enter_context(closing(SqliteStore(values.database))), values)
+            return stores.enter_context(clew.open(settings=values))
 
         yield engine
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from clew.engine import Engine
+import clew
 from clew.settings import Settings
-from clew.store.memory import MemoryStore
 
 HERE = Path(__file__).parent
 
@@ -150,7 +149,7 @@ def test_the_packet_is_as_reviewed(tmp_path: Path, name: str, files: dict[str, s
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    engine = Engine(MemoryStore(), Settings(tmp_path / "home", jobs=1))
+    engine = clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=True)
     engine.index(tmp_path)
 
     packet = engine.retrieve(tmp_path, question, budget_tokens=budget_tokens, tokenizer="chars4")
@@ -170,7 +169,7 @@ def test_the_map_is_as_reviewed(tmp_path: Path) -> None:
     for path, text in SHOP.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    engine = Engine(MemoryStore(), Settings(tmp_path / "home", jobs=1))
+    engine = clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=True)
     engine.index(tmp_path)
 
     packet = engine.map(tmp_path, budget_tokens=300, tokenizer="chars4")

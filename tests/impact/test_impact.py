@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import clew
 from clew.engine import Engine
 from clew.errors import UnknownHandle, UnknownPath
 from clew.impact.impact import Impacted
 from clew.records import handle_of
 from clew.settings import Settings, workspace_of
-from clew.store.sqlite import SqliteStore
 
 FILES = {
     "src/knots.py": "def tie_bowline(rope):\n    return ('bowline', rope)\n\n\ndef tie_reef(rope):\n    return rope\n",
@@ -39,9 +39,8 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
     values = Settings(tmp_path / "home", jobs=1)
-    store = SqliteStore(values.database)
-    yield Engine(store, values)
-    store.close()
+    with clew.open(settings=values) as engine:
+        yield engine
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
@@ -167,14 +166,13 @@ def test_an_index_kept_up_to_date_answers_as_one_made_anew(engine: Engine, root:
     (root / "src" / "reefing.py").unlink()
     engine.index(root)
     values = Settings(tmp_path / "other", jobs=1)
-    store = SqliteStore(values.database)
-    fresh = Engine(store, values)
+    fresh = clew.open(settings=values)
     fresh.index(root)
 
     kept, anew = (
         {name: e.impact(root, [name], limit=100) for name in ("src/knots.py", "src/sails.py", "src/signals.py")} for e in (engine, fresh)
     )
-    store.close()
+    fresh.close()
 
     assert kept == anew
     assert "imports it" not in by_path(kept["src/knots.py"][1])["src/sails.py"].reasons

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import clew
 from clew.engine import Engine
 from clew.errors import NotReadable
 from clew.packet.map import opening
 from clew.records import Packet, Resolution
 from clew.settings import Settings
-from clew.store.memory import MemoryStore
-from clew.store.sqlite import SqliteStore
 
 FILES = {
     "README.md": "# Harbour\n\n[![ok](ok.svg)](ok)\n\nHarbour knows which ship lies at which berth.\n\n## Install\n\nNot needed.\n",
@@ -42,7 +41,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def engine(tmp_path: Path, root: Path) -> Engine:
-    engine = Engine(MemoryStore(), Settings(tmp_path / "home", jobs=1))
+    engine = clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=True)
     engine.index(root)
     return engine
 
@@ -131,17 +130,16 @@ def test_a_map_never_shows_what_is_no_longer_there(survey: Callable[..., Packet]
 
 def test_a_map_is_the_same_after_changes_as_after_a_rebuild(root: Path, tmp_path: Path) -> None:
     values = Settings(tmp_path / "one", jobs=1)
-    store = SqliteStore(values.database)
-    changed = Engine(store, values)
+    changed = clew.open(settings=values)
     changed.index(root)
     for path in ("harbour/pilot.py", "lib/text.py"):
         (root / path).write_text(FILES[path] + "\n\ndef more():\n    return guide(1)\n")
     changed.index(root)
-    anew = Engine(MemoryStore(), Settings(tmp_path / "two", jobs=1))
+    anew = clew.open(settings=Settings(tmp_path / "two", jobs=1), is_in_memory=True)
     anew.index(root)
 
     first, second = (each.map(root, budget_tokens=700, tokenizer="chars4") for each in (changed, anew))
-    store.close()
+    changed.close()
 
     assert first == second
 

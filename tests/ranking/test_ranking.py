@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
+import clew
 from clew.engine import Engine
 from clew.records import Packet, Resolution
 from clew.settings import Settings
-from clew.store.memory import MemoryStore
 
 SESSION = "c1e3a57e-0d5f-4b6a-9a2e-7f4d2b8c6e10"
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
-    return Engine(MemoryStore(), Settings(tmp_path / "home", jobs=1))
+    return clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=True)
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+import clew
 from clew.engine import Engine
 from clew.recall.recall import Recalled
 from clew.recall.subjects import replaced
 from clew.recall.when import spans
 from clew.records import Observation, ObservationKind
 from clew.settings import Settings
-from clew.store.memory import MemoryStore
 
 SMALL_TALK = (
     ("hello there, how are things", "fine, what shall we do"),
@@ -25,7 +25,7 @@ SMALL_TALK = (
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
-    return Engine(MemoryStore(), Settings(tmp_path / "home", jobs=1))
+    return clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=True)
 
 
 def say(engine: Engine, path: Path, session: str, day: str, *turns: str) -> None:
@@ -110,7 +110,7 @@ def test_what_was_said_anew_stands_above_what_it_replaces_and_both_are_there(eng
 
 
 def test_two_runs_and_two_stores_answer_alike(engine: Engine, tmp_path: Path) -> None:
-    other = Engine(MemoryStore(), Settings(tmp_path / "other", jobs=1))
+    other = clew.open(settings=Settings(tmp_path / "other", jobs=1), is_in_memory=True)
     for each, order in ((engine, SMALL_TALK), (other, tuple(reversed(SMALL_TALK)))):
         for turns in order:
             say(each, tmp_path, turns[0].split()[0], "2025-01-01", *turns)

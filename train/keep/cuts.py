@@ -12,16 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
+import clew
 from clew.compaction.compact import records_of
 from clew.compaction.lines import Lines, lines_of
 from clew.compaction.names import Floats
-from clew.engine import Engine
 from clew.evaluation.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, Case, cases
 from clew.evaluation.needs import needs
 from clew.packet.options import Originals
 from clew.records import ObservationKind
 from clew.settings import Settings
-from clew.store.memory import MemoryStore
 from clew.transcript.sessions import find, session_at
 
 SHARES = (0.4, 0.6, 0.8)  # of a session's calls: more cuts of one session say little that is new
@@ -61,7 +60,7 @@ def cuts_of(folder: Path) -> Iterator[Cut]:
 
 def lines_at(case: Case) -> Lines:
     """What compaction sees of a session at a cut."""
-    engine = Engine(MemoryStore(), Settings(NOWHERE))
+    engine = clew.open(settings=Settings(NOWHERE), is_in_memory=True)
     before = engine.before(session_at(case.path), case.lines, tokenizer="claude", path=case.path.parent)
     records, standings = records_of(before.store, before.workspace, before.source)
     originals = Originals(before.store, before.workspace)

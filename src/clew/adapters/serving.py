@@ -15,12 +15,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import clew
 from clew.adapters import places
 from clew.codebase.private import refusal
 from clew.engine import Engine
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.settings import Settings
-from clew.store.sqlite import SqliteStore
 from clew.text.secrets import mask_text
 
 REOPEN_AFTER_S = 2.0  # a store that could not be opened is not tried again at once: each try may wait for a lock; guess
@@ -50,7 +50,7 @@ class Serving:
         self._jobs: OrderedDict[str, tuple[float, Callable[[], object]]] = OrderedDict()
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
-        self._is_busy = self._is_closed = self._is_read_only = False
+        self._is_busy = self._is_closed = False
         self._told: OrderedDict[str, float] = OrderedDict()
         self._damaged: tuple[int, int] | None = None  # the file that was found damaged in use, whatever its name holds by now
 
@@ -62,22 +62,11 @@ class Serving:
             if self._failed is not None and time.monotonic() - self._failed[0] < REOPEN_AFTER_S:
                 raise self._failed[1]
             try:
-                self._engine = Engine(self._open(), self.settings)
+                self._engine = clew.open(settings=self.settings)
             except ClewError as error:
                 self._failed = (time.monotonic(), error)
                 raise
             return self._engine
-
-    def _open(self) -> SqliteStore:
-        try:
-            store = SqliteStore(self.settings.database)
-            self._is_read_only = False
-            return store
-        except StoreUnwritable:
-            if not self.settings.database.is_file():
-                raise
-            self._is_read_only = True
-            return SqliteStore(self.settings.database, is_read_only=True)
 
     def trouble(self) -> str:
         """What keeps sessions from being remembered, in two or three words, "" for nothing."""
@@ -89,7 +78,7 @@ class Serving:
             return "database cannot be opened"
         if self._damaged is not None and self._damaged == self._file():
             return "database is damaged"
-        if self._is_read_only:
+        if self._engine is not None and self._engine.is_read_only:
             return "data folder is read-only"
         with suppress(OSError):
             if shutil.disk_usage(self.settings.home).free < FREE_BYTES_MIN:
@@ -133,7 +122,7 @@ class Serving:
         """Bring an index up to date, and load it as a prompt would: the first one of a large repository waits half a second for it."""
         engine = self.engine()
         engine.index(root)
-        engine.attend(root, FIRST_PROMPT, budget_tokens=1, tokenizer=self.settings.tokenizer)
+        engine.augment_prompt(root, FIRST_PROMPT, budget_tokens=1, tokenizer=self.settings.tokenizer)
 
     def settled(self, timeout_s: float) -> bool:
         """Have all waiting jobs done now, and wait until none is left, at most so long. Returns whether none is."""
@@ -165,7 +154,7 @@ class Serving:
             self._changed.notify_all()
         with self._opening:
             if self._engine is not None and is_settled:
-                self._engine.store.close()
+                self._engine.close()
             self._engine = None
 
     def _work(self) -> None:

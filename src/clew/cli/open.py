@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+import clew
 from clew.cli import output
 
 if TYPE_CHECKING:  # the engine is imported when a command runs, not when its help is shown
@@ -24,21 +25,8 @@ def opened() -> Generator[Engine]:
 
     A store that cannot be written can still be asked: whatever writes then raises StoreUnwritable.
     """
-    from clew.engine import Engine
-    from clew.errors import StoreUnwritable
-    from clew.store.sqlite import SqliteStore
-
-    settings = settings_in_force()
-    try:
-        store = SqliteStore(settings.database)
-    except StoreUnwritable:
-        if not settings.database.is_file():
-            raise
-        store = SqliteStore(settings.database, is_read_only=True)
-    try:
-        yield Engine(store, settings)
-    finally:
-        store.close()
+    with clew.open(settings=settings_in_force()) as engine:
+        yield engine
 
 
 def settings_in_force() -> Settings:

@@ -10,17 +10,17 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from clew.engine import Compacting, Engine
+import clew
 from clew.evaluation.cases import Case
 from clew.evaluation.needs import Needs, needs
 from clew.packet.options import Originals
 from clew.records import ObservationKind, Packet, TaskState
 from clew.settings import Settings, workspace_of
-from clew.store.memory import MemoryStore
 from clew.task.prompts import spoken
 from clew.task.tracker import observe_task
 from clew.text.tokens import Counter
 from clew.transcript.sessions import session_at
+from clew.usecases.compact import Compacting
 
 
 class Trial:
@@ -75,9 +75,9 @@ class Trial:
         cwd = next((each.cwd for each in self.case.before if each.cwd), "")
         folder = Path(cwd) if cwd else self.case.path.parent  # where it was held, also where that is no folder of this machine
         key, root = workspace_of(folder)
-        store = MemoryStore()
-        store.open_workspace(key, str(root))
-        made = Engine(store, Settings(Path())).before(
+        engine = clew.open(settings=Settings(Path()), is_in_memory=True)
+        engine.store.open_workspace(key, str(root))
+        made = engine.before(
             session_at(self.case.path),
             self.case.lines,
             tokenizer=self.counter.name,

@@ -27,10 +27,8 @@ from clew.adapters.claude_code.sessions import Sessions
 from clew.adapters.http import start
 from clew.adapters.places import Address, Places, known_address, problems, state
 from clew.codebase.private import refusal
-from clew.engine import Engine
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable
 from clew.settings import CONFIG, Settings, workspace_of
-from clew.store.sqlite import SqliteStore
 from clew.store.sqlite.repair import first_sign
 
 SLOW_S = 0.5
@@ -335,11 +333,8 @@ def _store(patient: Patient) -> Iterator[Finding]:
         return
     if refusal(patient.root) or any(_database(patient)):
         return  # those checks say why
-    store = SqliteStore(settings.database, is_read_only=True)
-    try:
-        status = Engine(store, settings).status(patient.root)
-    finally:
-        store.close()
+    with clew.open(settings=settings, is_read_only=True) as engine:
+        status = engine.status(patient.root)
     if not status.files:
         yield Finding(
             "index",
@@ -427,15 +422,10 @@ def _slow(patient: Patient) -> Iterator[Finding]:
 def _files(patient: Patient) -> str:
     """How many files the repository's index has, as the end of a sentence; "" where that cannot be said."""
     try:
-        store = SqliteStore(patient.settings.database, is_read_only=True)
+        with clew.open(settings=patient.settings, is_read_only=True) as engine:
+            return f"; {sum(1 for _ in engine.store.sources(workspace_of(patient.root)[0], 'file:')):,} files are indexed here"
     except ClewError:  # the check of the database says why
         return ""
-    try:
-        return f"; {sum(1 for _ in store.sources(workspace_of(patient.root)[0], 'file:')):,} files are indexed here"
-    except ClewError:  # likewise
-        return ""
-    finally:
-        store.close()
 
 
 def _repository(patient: Patient) -> Iterator[Finding]:

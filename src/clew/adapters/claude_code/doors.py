@@ -338,7 +338,7 @@ class Doors:
         live.late, live.is_late = live.late if live.is_late else 0, False
         started = time.perf_counter()
         settings = self.serving.settings
-        packet = self.serving.engine().attend(
+        packet = self.serving.engine().augment_prompt(
             Path(live.cwd), prompt, budget_tokens=settings.prompt_budget_tokens, tokenizer=settings.tokenizer,
             session=live.id, seen=live.seen, deadline_ms=PROMPT_DEADLINE_MS,
         )  # fmt: skip

@@ -16,7 +16,7 @@ from clew.records import handle_of, outside
 from clew.settings import workspace_of
 
 if TYPE_CHECKING:
-    from clew.engine import Explained
+    from clew.usecases.explain import Explained
 
 LINKS_SHOWN = 20
 

@@ -13,7 +13,7 @@ from clew.cli.options import FOLDER, example, json_option, quiet_option
 from clew.cli.progress import progress
 
 if TYPE_CHECKING:
-    from clew.engine import Indexed
+    from clew.usecases.index import Indexed
 
 
 @click.command(short_help="Read what changed in a repository.", epilog=example("clew index ~/src/app"))

@@ -13,7 +13,7 @@ from clew.cli.options import FOLDER, example, json_option, quiet_option
 from clew.cli.progress import progress
 
 if TYPE_CHECKING:
-    from clew.engine import Ingested
+    from clew.usecases.ingest import Ingested
 
 PROBLEMS_SHOWN = 20
 

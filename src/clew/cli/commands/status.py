@@ -14,8 +14,8 @@ from clew.cli.options import example, json_option, repo_option
 from clew.settings import home
 
 if TYPE_CHECKING:
-    from clew.engine import Status
     from clew.store.ports import Workspace
+    from clew.usecases.status import Status
 
 SESSIONS_SHOWN = 5  # the latest; guess
 

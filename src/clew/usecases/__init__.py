@@ -1,0 +1,40 @@
+"""Use cases: what can be asked of clew, one file each, as functions over (store, settings).
+
+Each module is imported when it is first named (`usecases.compact`), so that a question does not pay for the parsers of files
+and transcripts. `clew.engine.Engine` is the facade over them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from clew.usecases import augment as augment
+    from clew.usecases import compact as compact
+    from clew.usecases import compress as compress
+    from clew.usecases import explain as explain
+    from clew.usecases import files as files
+    from clew.usecases import forget as forget
+    from clew.usecases import impact as impact
+    from clew.usecases import index as index
+    from clew.usecases import ingest as ingest
+    from clew.usecases import overview as overview
+    from clew.usecases import recall as recall
+    from clew.usecases import remember as remember
+    from clew.usecases import repair as repair
+    from clew.usecases import retrieve as retrieve
+    from clew.usecases import status as status
+    from clew.usecases import write as write
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a use case by its name. Raises AttributeError where there is none."""
+    try:
+        return import_module(f"clew.usecases.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"clew.usecases.{name}":
+            raise
+        raise AttributeError(name) from None

@@ -1,0 +1,201 @@
+"""Compact: what of a session should stand in the window after it was cut, and the state of its work alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+
+import msgspec
+
+from clew.compaction import compressed
+from clew.compaction.compact import Shown
+from clew.compaction.compact import compact as choose_lines
+from clew.compaction.earlier import section
+from clew.compaction.keep import Net
+from clew.errors import UnknownRecord
+from clew.lifecycle.accept import accept
+from clew.packet.options import Originals
+from clew.packet.retrieve import lengths_of
+from clew.records import Observation, ObservationKind, Packet, Spans, TaskState, handle_of, joined
+from clew.settings import Settings, workspace_of
+from clew.store.memory import MemoryStore
+from clew.store.ports import Reader, Writer
+from clew.task.tracker import observe_task
+from clew.text.tokens import Counter
+from clew.text.tokens import counter as counter_of
+from clew.transcript import usage
+from clew.transcript.follow import deltas, source_of
+from clew.transcript.handoff import handoff
+from clew.transcript.parse import open_transcript
+from clew.transcript.sessions import Session
+from clew.transcript.work import Work, work
+from clew.usecases import ingest
+from clew.usecases.inputs import as_sent, budget, corrected
+from clew.usecases.recall import recall
+
+# Of a compaction's budget for the hand-off, and for the last request in it beside that: the rest buys lines (bench/LOG.md).
+HANDOFF_SHARE_MAX, REQUEST_SHARE_MAX = 0.3, 0.15
+EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for what other sessions said, where that is asked for; guess
+CHAIN_MAX = 4  # compactions of one session that a later one looks back on: each is made anew, which takes as long as the first; guess
+
+
+@dataclass(frozen=True, slots=True)
+class Compacting:
+    """A session up to a cut: its records in a store of their own, the task state and what was done.
+
+    at_ns    when the cut is: the time of the last observation, 0 when unknown.
+    earlier  gives the same at the client's compaction before this cut: what stood in that window stays in its form while it is true.
+    """
+
+    store: Writer
+    workspace: str
+    source: str
+    state: TaskState
+    done: Work
+    counter: Counter
+    at_ns: int
+    earlier: Callable[[], Compacting | None]
+
+    def packet(self, budget_tokens: int, using: tuple[Net, Net] | None = None) -> Packet:
+        """Return the window after the cut, at most `budget_tokens` long; `using` other nets than the release's (see `keep`)."""
+        return self.compacted(budget_tokens, using)[0]
+
+    def compacted(self, budget_tokens: int, using: tuple[Net, Net] | None = None) -> tuple[Packet, Shown]:
+        """Return the window, and which lines of each record it shows."""
+        earlier = self.earlier()
+        kept = earlier.compacted(budget_tokens, using)[1] if earlier else None
+        prompts = {
+            record.uuid: handle_of(record.id) for record in self.store.of_source(self.workspace, self.source) if record.kind == "prompt"
+        }
+        asked = min(self.counter.count(self.state.question), REQUEST_SHARE_MAX * budget_tokens)
+        front = handoff(self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, written=as_sent)
+        return choose_lines(
+            self.store, self.workspace, self.source, self.state,
+            front=front, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
+        )  # fmt: skip
+
+
+def compact(
+    store: Writer, settings: Settings, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path,
+    has_earlier: bool = False,
+) -> Packet:  # fmt: skip
+    """Return what of a session should stand in the window after it was cut.
+
+    session  path of a transcript, which is ingested first so that every handle can be unfolded; or the id of an ingested one.
+    at       the record before which it is cut: its uuid or its 0-based line; None cuts at the end.
+    path     the repository that it belongs to.
+    has_earlier  add what bears on the last request and was said in other sessions of the repository.
+    Of this session nothing after the cut is looked at: the records are made anew from the lines before it.
+    """
+    key, _ = workspace_of(path)
+    budget_tokens = budget(budget_tokens)
+    found, lines = ingest.transcript(store, settings, key, session, path)
+    made = before(store, found, lines[: _cut(lines, at)], tokenizer=tokenizer, path=path)
+    return _with_earlier(store, settings, path, made, found.id, budget_tokens) if has_earlier else made.packet(budget_tokens)
+
+
+def hand_off(store: Reader, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> Spans:
+    """Return the state of a session's work alone, without the lines behind it; () where it asked for nothing.
+
+    session  as for `compact`; at most `budget_tokens` of its state are told, fences included, what matters most first. A file is read
+             and not taken over: whoever asks waits, and the handles that are told stand for its records once it is ingested.
+    """
+    key, _ = workspace_of(path)
+    file = Path(session)
+    if file.is_file():
+        found = ingest.recognised(file)
+        with open_transcript(file) as stream:
+            lines = stream.readlines()
+    else:
+        found, lines = ingest.stored(store, key, session)
+    made = before(store, found, lines, tokenizer=tokenizer, path=path, back=0)
+    if not made.state.goals:
+        return ()
+    return handoff(made.state, made.done, made.counter.count, budget(budget_tokens), {}, written=as_sent)
+
+
+def before(
+    store: Reader, session: Session, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None, back: int = CHAIN_MAX
+) -> Compacting:
+    """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget.
+
+    root  of its repository, where that is no folder of this machine; else the one that holds `path`.
+    back  earlier compactions that are looked back on, at most.
+    """
+    key, held_in = workspace_of(path)
+    root = root or held_in
+    base = str(root) if not session.cwd or Path(session.cwd).is_relative_to(root) else session.cwd
+    prefix = MemoryStore()
+    prefix.open_workspace(key, str(root))
+    observations: list[Observation] = []
+    accept(prefix, key, deltas(lines, session=session, root=str(root), seen=observations))
+    # Of this session only what was billed before the cut; of the others all.
+    billed = usage.merged(store.source(key, usage.TOKENS), session.id, usage.watched(observations))
+    accept(prefix, key, compressed.carried(store, key, session.id, prefix))
+    return Compacting(
+        prefix,
+        key,
+        source_of(session),
+        _asked(observe_task(observations, root=base)),
+        work(observations, root=base),
+        corrected(counter_of(tokenizer), billed),
+        max((each.at_ns for each in observations), default=0),
+        cache(partial(_earlier, store, session, lines, observations, tokenizer=tokenizer, path=path, root=root, back=back)),
+    )
+
+
+def _earlier(
+    store: Reader, session: Session, lines: Sequence[bytes], seen: Sequence[Observation], *, tokenizer: str, path: Path, root: Path,
+    back: int,
+) -> Compacting | None:  # fmt: skip
+    """The session at the client's last compaction in these lines, and through it at those before, `back` at most."""
+    cuts = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY and not each.agent]
+    if not cuts or not back:
+        return None
+    return before(store, session, lines[: cuts[-1]], tokenizer=tokenizer, path=path, root=root, back=back - 1)
+
+
+def _with_earlier(store: Reader, settings: Settings, path: Path, made: Compacting, session: str, budget_tokens: int) -> Packet:
+    """A compaction with what other sessions said, which is paid for first, EARLIER_SHARE_MAX of the budget at most."""
+    recalled = recall(store, settings, path, made.state.question, exclude=[session], asked_ns=made.at_ns)
+    originals = Originals(store, made.workspace)
+    spans, entries = section(recalled.turns, originals, budget_tokens=int(EARLIER_SHARE_MAX * budget_tokens), counter=made.counter)
+    packet = made.packet(budget_tokens - made.counter.count(as_sent(spans)))
+    whole = joined((*packet.spans, *spans))
+    tokens, fence_tokens = lengths_of(whole, made.counter)
+    if tokens + fence_tokens > budget_tokens:  # a tokenizer may count the whole higher than its parts
+        return made.packet(budget_tokens)
+    return replace(
+        packet, entries=(*packet.entries, *entries), spans=whole, tokens=tokens, fence_tokens=fence_tokens, budget_tokens=budget_tokens
+    )
+
+
+def _asked(state: TaskState) -> TaskState:
+    """The state with its last request as the question, and without a question if there was no request."""
+    return replace(state, question=state.goals[-1].text if state.goals else "")
+
+
+def _cut(lines: Sequence[bytes], at: str | None) -> int:
+    """Number of lines before the record `at`. Raises UnknownRecord."""
+    if at is None:
+        return len(lines)
+    if at.isdecimal():
+        return min(int(at), len(lines))
+    wanted = at.encode()
+    for number, line in enumerate(lines):
+        if wanted in line and _uuid_of(line) == at:
+            return number
+    raise UnknownRecord(at, len(lines))
+
+
+def _uuid_of(line: bytes) -> str:
+    try:
+        return msgspec.json.decode(line, type=_Named).uuid
+    except msgspec.DecodeError:  # a broken line has no uuid that could be meant
+        return ""
+
+
+class _Named(msgspec.Struct):
+    uuid: str = ""

@@ -1,0 +1,47 @@
+"""Compress: have a model make short texts of sessions, beside the originals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from clew.enrich.compress import Compressed, Told, changes
+from clew.enrich.models import Compressor
+from clew.errors import AnswersUnusable
+from clew.lifecycle.accept import accept
+from clew.settings import Settings, workspace_of
+from clew.store.ports import Writer
+from clew.text.tokens import counter as counter_of
+from clew.usecases.ingest import ingested, stored
+from clew.usecases.inputs import Progress
+
+
+def compress(
+    store: Writer, settings: Settings, path: Path, sessions: Sequence[str], compressor: Compressor, *, tokenizer: str, chunk_tokens: int,
+    dry_run: bool = False, progress: Progress | None = None,
+) -> Compressed:  # fmt: skip
+    """Have a model make a short text of each part of these sessions, and keep what can be believed of it beside the originals.
+
+    sessions  each the path of a transcript, which is ingested first, or the id of an ingested one.
+    dry_run   send nothing and keep nothing, but say what would be sent.
+    Each text is durable before the next one is asked for. Raises ModelError; what was kept before stands. Raises
+    AnswersUnusable where a model has answered and nothing of it could be kept.
+    """
+    started = time.perf_counter()
+    key, root = workspace_of(path)
+    done = Compressed()
+    counter = counter_of(tokenizer)  # not corrected by usage: else a new session would cut the old ones otherwise
+    for session in sessions:
+        found, lines = stored(store, key, ingested(store, settings, session, path).id if Path(session).exists() else session)
+        base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
+        done.sessions += 1
+        for delta in changes(
+            store, key, Told(found, lines, str(root), base), compressor, done,
+            counter=counter, chunk_tokens=chunk_tokens, dry_run=dry_run, progress=progress,
+        ):  # fmt: skip
+            accept(store, key, [delta])
+    done.seconds = time.perf_counter() - started
+    if done.asked and len(done.refused) >= done.asked and not (done.known or done.lines or dry_run):
+        raise AnswersUnusable(tuple(dict.fromkeys(reason for _, _, reason in done.refused)))
+    return done

@@ -1,0 +1,54 @@
+"""Forget: move what nobody retrieves to cheaper tiers; and purge, the one thing that erases."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from clew import usecases
+from clew.errors import UnknownHandle
+from clew.lifecycle import forget as lifecycle
+from clew.lifecycle.accept import accept
+from clew.lifecycle.forget import Forgotten
+from clew.records import Tier
+from clew.settings import Settings, workspace_of
+from clew.store.ports import Purge, Writer
+from clew.transcript import usage
+from clew.usecases.inputs import record_behind
+
+
+def forget(
+    store: Writer, settings: Settings, path: Path, *, handles: Sequence[str] = (), tier: Tier | None = None, dry_run: bool = False
+) -> Forgotten:
+    """Move records to a cheaper tier: the named ones to `tier`, or, with no handles, all that are old enough by the settings."""
+    key, _ = workspace_of(path)
+    if handles:
+        ids = [record_behind(store, key, handle).id for handle in handles]
+        return lifecycle.put_away(store, key, ids, Tier.ARCHIVED if tier is None else tier, dry_run=dry_run)
+    return lifecycle.age(
+        store,
+        key,
+        now_ns=time.time_ns(),
+        folded_after_days=settings.folded_after_days,
+        archived_after_days=settings.archived_after_days,
+        dry_run=dry_run,
+    )
+
+
+def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> Purge:
+    """Erase records, or a whole source (`session:<id>`, `file:<path>`), for good. The one thing that cannot be undone."""
+    key, _ = workspace_of(path)
+    if not source:
+        ids = [record_behind(store, key, handle).id for handle in handles]
+        return lifecycle.purge(store, key, ids, reason=reason, now_ns=time.time_ns())
+    if store.source(key, source) is None:
+        raise UnknownHandle(source)
+    gone = lifecycle.purge_source(store, key, source, reason=reason, now_ns=time.time_ns())
+    session = source.removeprefix("session:")
+    billed = usage.proposed(store.source(key, usage.TOKENS), session, usage.Seen())
+    if billed is not None:
+        accept(store, key, [billed])
+    if source.startswith("session:"):
+        usecases.ingest.remember_edits(store, key, [session])
+    return gone

@@ -1,0 +1,114 @@
+"""Freshness: an answer shows files as they are now, marks what may no longer be true, and counts as use of what it shows."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as CountOf
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from clew import usecases
+from clew.codebase import stamp_of
+from clew.errors import StoreBusy, StoreUnwritable
+from clew.lifecycle.forget import remember_use
+from clew.ranking.deadline import Deadline
+from clew.records import Entry, Packet
+from clew.settings import Settings, workspace_of
+from clew.store.originals import digest_of
+from clew.store.ports import Reader, Writer
+from clew.text.secrets import mask
+
+T = TypeVar("T")
+FRESH_ROUNDS = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
+WRITTEN_WITHIN_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
+
+
+def settled(
+    store: Writer, settings: Settings, path: Path, make: Callable[[], T], shown: Callable[[T], Iterable[str]], deadline: Deadline
+) -> T:
+    """Return what `make` gives once the files that it shows are as they were indexed: those that are not are read, and it is made anew.
+
+    shown  the paths of the files that an answer shows.
+    What is made anew may show other files, which are looked at in their turn; one that changes again and again is
+    read FRESH_ROUNDS times.
+    """
+    key, root = workspace_of(path)
+    answer = make()
+    times: CountOf[str] = CountOf()
+    while root.is_dir() and deadline.allows("fresh"):
+        stale = [name for name in changed(store, key, root, shown(answer)) if times[name] < FRESH_ROUNDS]
+        if not stale:
+            break
+        try:
+            usecases.index.update(store, settings, path, stale)
+        except (StoreBusy, StoreUnwritable):  # the answer is given all the same, and says so
+            deadline.skipped.append(f"fresh: {len(stale)} files shown have changed since they were indexed")
+            break
+        times.update(stale)
+        answer = make()
+    return answer
+
+
+def changed(store: Reader, key: str, root: Path, names: Iterable[str]) -> list[str]:
+    """Return those of the files that are no longer as they were indexed. Cost: one status each, and its bytes where that differs."""
+    found: list[str] = []
+    for name in dict.fromkeys(names):
+        state = store.source(key, f"file:{name}")
+        if state is None:
+            continue
+        try:
+            about = (root / name).stat()
+            if (about.st_size, stamp_of(about)) == (state.size, state.mtime_ns):
+                continue
+            is_equal = about.st_size == state.size and (not state.digest or digest_of(mask((root / name).read_bytes())) == state.digest)
+        except OSError:  # gone, or no longer readable: its records are retired
+            is_equal = False
+        if not is_equal:
+            found.append(name)
+    return found
+
+
+def marked(store: Reader, key: str, path: Path, packet: Packet) -> Packet:
+    """Return the packet with a reason before the others at each memory that is suspect, or whose file was written after it or is gone."""
+    remembered = [entry.id for entry in packet.entries if entry.session]
+    standings = dict(zip(remembered, store.standings(key, remembered), strict=True))
+    _, root = workspace_of(path)
+    cited = [entry.id for entry in packet.entries if entry.session and entry.path] if root.is_dir() else []
+    seen_ns = {record.id: record.at_ns for record in store.records(key, cited)} if cited else {}
+
+    def with_reason(entry: Entry) -> Entry:
+        why = entry.why
+        if (standing := standings.get(entry.id)) and standing.is_suspect:
+            why = (f"suspect: {standing.reason}", *why)
+        if word := _moved_on(root / entry.path, seen_ns.get(entry.id, 0)):
+            why = (word, *why)
+        return entry if why is entry.why else replace(entry, why=why)
+
+    return replace(packet, entries=tuple(map(with_reason, packet.entries)))
+
+
+def _moved_on(file: Path, seen_ns: int) -> str:
+    """What became of a file since it was remembered at `seen_ns`, "" for nothing, or where that is not known."""
+    if not seen_ns:
+        return ""
+    try:
+        is_newer = file.stat().st_mtime_ns > seen_ns + WRITTEN_WITHIN_NS
+    except OSError:
+        return "its file is no longer there"
+    return "its file has changed since" if is_newer else ""
+
+
+def count_use(store: Writer, key: str, packet: Packet) -> None:
+    """Note that the memories of a packet were used, so that they do not age. A store that cannot be written is left as it is."""
+    used = [entry.id for entry in packet.entries if entry.session]
+    with suppress(StoreBusy, StoreUnwritable):
+        if used:
+            remember_use(store, key, used, now_ns=time.time_ns())
+
+
+def files_of(packet: Packet) -> list[str]:
+    """Return the paths of the files whose lines a packet shows."""
+    return [entry.path for entry in packet.entries if entry.path and not entry.session]

@@ -1,0 +1,114 @@
+"""Index: bring what is known of a repository's files and history up to date."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from clew.codebase import TREE, tree
+from clew.codebase.private import refusal
+from clew.codebase.tree import Report
+from clew.enrich import cochange, couple, history, together
+from clew.enrich.couple import Coupled
+from clew.errors import NoRepository, NotReadable
+from clew.lifecycle.accept import Totals, accept
+from clew.records import Delta, SourceState
+from clew.settings import Settings, workspace_of
+from clew.store.ports import Writer
+from clew.usecases.inputs import Progress
+from clew.usecases.remember import doubt_notes
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What `index` did. `commits` is how many of the history are known. Seconds are wall time of the whole call."""
+
+    workspace: str
+    root: Path
+    report: Report
+    totals: Totals
+    coupled: Coupled
+    commits: int
+    seconds: float
+
+
+def index(store: Writer, settings: Settings, path: Path, *, progress: Progress | None = None) -> Indexed:
+    """Bring the index of the repository that holds `path` up to date.
+
+    Raises NotReadable for what is no folder, NoRepository for a home folder and for folders of the system.
+    """
+    started = time.perf_counter()
+    if not path.exists():
+        raise NotReadable(str(path), "does not exist")
+    if not path.is_dir():
+        raise NotReadable(str(path), "is a file", "name the folder of a repository")
+    key, root = workspace_of(path)
+    if refused := refusal(root):
+        raise NoRepository(str(root), refused)
+    store.open_workspace(key, str(root))
+    states = {state.source: state for prefix in ("file:", TREE) for state in store.sources(key, prefix)}
+    report = tree.Report()
+    reading = partial(progress, "reading") if progress else None
+    totals = accept(
+        store, key, tree.changes(root, states, report, jobs=settings.jobs, embedder=settings.embedder, progress=reading)
+    )  # fmt: skip
+    told = _read_history(store, key, root)
+    report.problems.extend(told.problems)
+    coupled = couple_files(store, key, list(states.values()) if not totals.deltas else None)
+    doubt_notes(store, key, root)
+    store.refresh(key)
+    return Indexed(key, root, report, totals, coupled, told.commits, time.perf_counter() - started)
+
+
+def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) -> Totals:
+    """Read these files of the repository at `path` again, and nothing else: what an editor or a hook calls.
+
+    names  relative to the repository's root; a file that is gone is retired. Nothing is read where `index` refuses.
+    """
+    key, root = workspace_of(path)
+    if refusal(root):
+        return Totals()
+    store.open_workspace(key, str(root))
+    known = [state.source.removeprefix("file:") for state in store.sources(key, "file:")]
+    totals = accept(store, key, tree.named_changes(root, list(names), known, embedder=settings.embedder))
+    doubt_notes(store, key, root)
+    return totals
+
+
+def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None = None) -> Coupled:
+    """Bring the edges of files up to date whose content, or whose couplings, have changed.
+
+    states  of the files, where the caller has them.
+    """
+    known = store.sources(key, "file:") if states is None else states
+    files = {
+        state.source.removeprefix("file:"): state.digest
+        for state in known
+        if state.source.startswith("file:") and state.digest and state.status == "indexed"
+    }
+    deltas = couple.changes(
+        files,
+        history=store.source(key, cochange.COCHANGE),
+        sessions=store.source(key, together.TOGETHER),
+        before=store.source(key, couple.COUPLING),
+        states=partial(store.sources, key, couple.COUPLING),
+    )
+    accept(store, key, deltas)
+    return couple.coupled_in(store.source(key, couple.COUPLING))
+
+
+def _read_history(store: Writer, key: str, root: Path) -> history.Told:
+    """Bring the commits of a work tree up to date, and what they say of files that change together."""
+    told = history.Told()
+    before = store.source(key, history.HISTORY)
+    accept(store, key, history.changes(root, before, partial(store.sources, key, history.HISTORY), told))
+    now, counted = store.source(key, history.HISTORY), store.source(key, cochange.COCHANGE)
+    if now is not None and now.digest and not cochange.is_of(counted, now.digest):
+        commits = history.commits_of(store.sources(key, history.HISTORY))
+        accept(store, key, [cochange.kept(now.digest, cochange.co_changes(commits))])
+    elif now is None and counted is not None:
+        accept(store, key, [Delta(cochange.BY, cochange.COCHANGE, is_whole=True, state=None)])
+    return told

@@ -1,0 +1,191 @@
+"""Ingest: take over what the transcripts of sessions say."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clew.enrich import together
+from clew.errors import NotReadable, UnknownHandle
+from clew.lifecycle.accept import accept
+from clew.packet.options import Originals
+from clew.records import Delta, identify
+from clew.settings import Settings, workspace_of
+from clew.store.ports import Reader, Writer
+from clew.transcript import usage
+from clew.transcript.follow import UNRECOGNISED, observe, report, seen, source_of
+from clew.transcript.live import live_source
+from clew.transcript.many import Job, follow_all
+from clew.transcript.parse import open_transcript
+from clew.transcript.sessions import Session, find, session_at
+from clew.usecases.index import couple_files
+from clew.usecases.inputs import Progress
+
+BY = "engine/1"
+
+
+@dataclass(slots=True)
+class Ingested:
+    """What `ingest` did, and what was not understood. `workspaces` maps the key to its root and the sessions that went there."""
+
+    sessions: int = 0
+    unchanged: int = 0
+    records: int = 0
+    raw_bytes: int = 0
+    broken_lines: int = 0
+    unknown: dict[str, int] = field(default_factory=dict[str, int])
+    workspaces: dict[str, tuple[str, list[str]]] = field(default_factory=dict[str, tuple[str, list[str]]])
+    problems: list[str] = field(default_factory=list[str])
+    seconds: float = 0.0
+
+
+def ingest(
+    store: Writer, settings: Settings, paths: Sequence[Path], *, repo: Path | None = None, progress: Progress | None = None
+) -> Ingested:
+    """Read transcripts from where they were last read: files, or folders of them.
+
+    repo   the repository that they belong to; None puts each where it was held.
+    A session that cannot be read is a problem in the answer, and the others are read all the same.
+    """
+    started = time.perf_counter()
+    done = Ingested()
+    jobs: list[tuple[str, Job]] = []
+    for path in paths:
+        try:
+            found = with_agents(path)
+        except (NotReadable, OSError) as problem:
+            done.problems.append(str(problem))
+            continue
+        if not found:
+            done.problems.append(f"{path}: holds no transcript of a known client")
+        for session in found:
+            key, root = workspace_of(repo) if repo else _workspace_of_session(session)
+            store.open_workspace(key, str(root))
+            done.workspaces.setdefault(key, (str(root), []))
+            jobs.append((key, Job(session, store.source(key, source_of(session)), str(root), settings.embedder)))
+    workers = settings.jobs or os.cpu_count() or 1
+    for at, ((key, _), (job, said)) in enumerate(zip(jobs, follow_all([job for _, job in jobs], workers), strict=True), 1):
+        if progress:
+            progress("ingesting", at, len(jobs))
+        if isinstance(said, str):
+            done.problems.append(said)
+            continue
+        try:
+            _take_session(store, key, job.session, said, done, before=job.state.size if job.state else 0)
+        except (NotReadable, OSError) as problem:  # it became unreadable while it was read; what came before stands
+            done.problems.append(str(problem))
+    for key, (_, names) in done.workspaces.items():
+        if names:
+            remember_edits(store, key, names)
+            store.refresh(key)
+    done.seconds = time.perf_counter() - started
+    return done
+
+
+def with_agents(path: Path) -> list[Session]:
+    """Return the sessions of a transcript, or of a folder of them, each followed by its subagents. Raises NotReadable, OSError."""
+    return [each for session in find(path) for each in (session, *(session_at(agent) for agent in session.agents))]
+
+
+def remember_edits(store: Writer, key: str, names: Iterable[str]) -> None:
+    """Note which files these sessions edited, a subagent's with its session's, and couple them."""
+    before = store.source(key, together.TOGETHER)
+    known = together.sessions_in(before)
+    for name in dict.fromkeys(name.partition("/")[0] for name in names):
+        sources = [state.source for state in store.sources(key, f"session:{name}")]
+        mine = [source for source in sources if source.removeprefix("session:").partition("/")[0] == name]
+        known[name] = together.edited(record for source in mine for record in store.of_source(key, source))
+    delta = together.kept(known)
+    if delta.state is not None and (before.digest if before else "") != delta.state.digest:
+        accept(store, key, [delta])
+        couple_files(store, key)
+
+
+def transcript(store: Writer, settings: Settings, key: str, session: str, path: Path) -> tuple[Session, list[bytes]]:
+    """Return a session, which is ingested where it is a file, and its lines as they stand in that file or in the store.
+
+    session  the path of a transcript, or the id of an ingested session. Raises NotReadable, UnknownHandle.
+    """
+    file = Path(session)
+    if not file.exists():
+        return stored(store, key, session)
+    found = ingested(store, settings, session, path)
+    with open_transcript(file) as stream:
+        return found, stream.readlines()
+
+
+def ingested(store: Writer, settings: Settings, session: str, path: Path) -> Session:
+    """Ingest one transcript, and return its session. Raises NotReadable."""
+    file = Path(session)
+    if file.is_dir():
+        raise NotReadable(session, "is a folder", "name one transcript")
+    ingest(store, settings, [file], repo=path)
+    return recognised(file)
+
+
+def recognised(file: Path) -> Session:
+    """Return the session of a transcript. Raises NotReadable where no known client wrote it."""
+    found = session_at(file)
+    if not found.client:
+        raise NotReadable(str(file), "no known client wrote this", "transcripts of Claude Code and Codex are understood")
+    return found
+
+
+def stored(store: Reader, key: str, session: str) -> tuple[Session, list[bytes]]:
+    """Return an ingested session, and its lines as they stand in the store: without those that were purged. Raises UnknownHandle."""
+    states = [state for state in store.sources(key, f"session:{session}") if "/" not in state.source]
+    if len(states) != 1:
+        raise UnknownHandle(session, tuple(state.source.removeprefix("session:") for state in states))
+    source = states[0].source
+    pieces = [record for record in store.of_source(key, source) if record.kind == "transcript"]
+    pieces.sort(key=lambda record: record.whole.start_line)
+    originals = Originals(store, key)
+    raw = b"".join(originals.bytes_of(record.whole) for record in pieces)
+    lines = raw.splitlines(keepends=True)
+    held_in = next((each.cwd for each in observe(lines) if each.cwd), "")
+    return Session(Path(session), source.removeprefix("session:"), cwd=held_in), lines
+
+
+def _take_session(store: Writer, key: str, session: Session, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
+    totals = accept(store, key, _with_usage(store, key, session, deltas))
+    state = store.source(key, source_of(session))
+    if state is None or state.status == UNRECOGNISED:
+        done.problems.append(f"{session.path}: no known client wrote this")
+        return
+    if not totals.deltas:
+        done.unchanged += 1
+        return
+    if store.source(key, live_source(session.id)) is not None:  # the transcript now holds what was written live
+        accept(store, key, [Delta(BY, live_source(session.id), is_whole=True)])
+    told = report(state)
+    done.sessions += 1
+    done.records += totals.added
+    done.raw_bytes += max(0, state.size - (before if before <= state.size else 0))
+    done.broken_lines += told.broken_count
+    done.workspaces[key][1].append(session.id)
+    for kind, times in told.unknown:
+        done.unknown[kind] = done.unknown.get(kind, 0) + times
+    done.problems.extend(f"{session.path}: line {line} is broken ({reason}); it was kept and passed over" for line, reason in told.broken)
+
+
+def _with_usage(store: Reader, key: str, session: Session, deltas: Iterable[Delta]) -> Iterator[Delta]:
+    """The Deltas, and after the last of them what the session's usage says of our counts: one transaction, if they are short."""
+    last = None
+    for delta in deltas:
+        yield delta
+        last = delta.state
+    if last is not None and not session.agent:
+        told = usage.proposed(store.source(key, usage.TOKENS), session.id, seen(last))
+        if told is not None:
+            yield told
+
+
+def _workspace_of_session(session: Session) -> tuple[str, Path]:
+    """Where a session was held; a folder that is not on this machine is a workspace by its name."""
+    folder = Path(session.cwd) if session.cwd else session.path.parent
+    if folder.is_dir():
+        return workspace_of(folder)
+    return identify("workspace", str(folder))[:16], folder

@@ -1,0 +1,55 @@
+"""Inputs: what use cases are asked with, checked and resolved: a budget, a counter, a model, the record behind a handle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from clew.errors import UnknownHandle, UsageError
+from clew.records import STAND_IN, Record, SourceState, Spans, fenced
+from clew.settings import Settings
+from clew.store.ports import Reader
+from clew.text.embed import Embedder, load
+from clew.text.tokens import Counter, counter
+from clew.transcript import usage
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+def budget(tokens: int) -> int:
+    """Return a token budget. Raises UsageError for a negative one."""
+    if tokens < 0:
+        raise UsageError(f"budget {tokens} is negative\nhint: a budget is a number of tokens, 0 or more")
+    return tokens
+
+
+def embedder(settings: Settings) -> Embedder | None:
+    """Return the embedding model that the settings name, None for none."""
+    return load(settings.embedder) if settings.embedder else None
+
+
+def corrected(of: Counter, billed: SourceState | None) -> Counter:
+    """Return the counter corrected by the usage seen in a workspace. `chars4` stays as it is."""
+    return usage.fitted(of, usage.pairs_of(billed, of.name)) if billed else of
+
+
+def counter_for(store: Reader, key: str, tokenizer: str) -> Counter:
+    """Return the token counter of this name, corrected by what sessions of the workspace were billed. Raises UnknownTokenizer."""
+    return corrected(counter(tokenizer), store.source(key, usage.TOKENS))
+
+
+def as_sent(spans: Spans) -> str:
+    """Return a text as an adapter will send it, with a stand-in for the nonce: what is measured against a budget."""
+    return fenced(spans, STAND_IN)
+
+
+def record_behind(store: Reader, key: str, handle: str) -> Record:
+    """Return the record that a handle means. Raises UnknownHandle where none does, or more than one."""
+    wanted = handle.strip().strip("[]⟨⟩").partition(":")[0].lower()  # packets print [handle:line]
+    ids = store.find(key, wanted) if wanted else []
+    if len(ids) != 1:
+        raise UnknownHandle(handle, tuple(ids))
+    records = store.records(key, ids)
+    if not records:
+        raise UnknownHandle(handle)
+    return records[0]

@@ -1,0 +1,70 @@
+"""Repair: read a repository anew, and make recovered records findable again, after a damaged store was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from clew.codebase import TREE
+from clew.codebase.tree import BEGUN
+from clew.enrich import cochange, couple, history
+from clew.errors import NotReadable
+from clew.lifecycle.accept import accept
+from clew.lifecycle.findable import postings_of
+from clew.records import Delta, SourceState
+from clew.settings import Settings
+from clew.store.ports import Writer
+from clew.transcript.follow import source_of
+from clew.transcript.sessions import Session
+from clew.usecases.index import Indexed, index
+from clew.usecases.ingest import BY, Ingested, ingest, with_agents
+from clew.usecases.inputs import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAnew:
+    """What `read_anew` read; `gone` are the sessions that the store knows and that have no transcript here."""
+
+    indexed: Indexed
+    ingested: Ingested | None
+    gone: tuple[str, ...]
+
+
+def read_anew(
+    store: Writer, settings: Settings, key: str, root: Path, transcripts: Path | None, *, progress: Progress | None = None
+) -> ReadAnew:
+    """Read the repository at `root` again, whole, and the sessions of which there are transcripts, as if nothing of them were known.
+
+    key          of its workspace, as the store knows it.
+    transcripts  the folder of them, None where there is none.
+    For a store that was repaired: what it knows may have gaps that an ordinary run would take for unchanged. What has ended, and what
+    nobody can read again, stays as it is.
+    """
+    derived = (TREE, BEGUN, history.HISTORY, cochange.COCHANGE, couple.COUPLING)
+    states = [state for prefix in derived for state in store.sources(key, prefix)]
+    accept(store, key, [Delta(BY, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
+    found: list[Session] = []
+    if transcripts is not None:
+        with suppress(NotReadable):  # it went away: there is nothing to read
+            found = with_agents(transcripts)
+    known = {state.source for state in store.sources(key, "session:")}
+    there = sorted({source_of(session) for session in found} & known)
+    accept(store, key, [Delta(BY, name, is_whole=False, state=SourceState(name)) for name in there])
+    indexed = index(store, settings, root, progress=progress)
+    ingested = ingest(store, settings, [transcripts], repo=root, progress=progress) if found and transcripts is not None else None
+    names = {name.removeprefix("session:").partition("/")[0] for name in known - set(there) if name != "session:remembered/notes"}
+    gone = sorted(names - {session.id for session in found})
+    return ReadAnew(indexed, ingested, tuple(gone))
+
+
+def make_findable(store: Writer, key: str, source: str, ids: Sequence[str]) -> int:
+    """Make postings of these records of a source anew, those that are still live and stand in no index; returns of how many."""
+    state, known = store.source(key, source), store.index(key)
+    delta = postings_of(store, key, source, state, [one for one in ids if not len(known.docs_of([one]))])
+    if delta is None:
+        return 0
+    accept(store, key, [delta])
+    store.refresh(key)
+    return len(delta.records)

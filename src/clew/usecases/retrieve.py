@@ -1,0 +1,43 @@
+"""Retrieve: the packet of code and memory for a question."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from clew.packet.retrieve import retrieve as assemble_packet
+from clew.ranking.deadline import Deadline
+from clew.records import Packet
+from clew.settings import Settings, workspace_of
+from clew.store.ports import Writer
+from clew.task.question import question_state
+from clew.usecases import freshness
+from clew.usecases.inputs import budget, counter_for, embedder
+
+
+def retrieve(
+    store: Writer, settings: Settings, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None
+) -> Packet:
+    """Return the packet for a question to the repository at `path`. Raises UsageError, UnknownTokenizer.
+
+    Files that it would show and that have changed since they were indexed are read again first: what is shown is what
+    stands there now. Else it writes only that its entries were used, so that they do not age, never at the price of the answer.
+    """
+    key, _ = workspace_of(path)
+    deadline = Deadline(deadline_ms)
+    make = partial(
+        assemble_packet,
+        store,
+        key,
+        question_state(question),
+        budget_tokens=budget(budget_tokens),
+        counter=counter_for(store, key, tokenizer),
+        deadline=deadline,
+        embedder=embedder(settings),
+    )
+    packet = freshness.settled(store, settings, path, make, freshness.files_of, deadline)
+    skipped = tuple(dict.fromkeys([*deadline.skipped, *packet.skipped]))
+    packet = freshness.marked(store, key, path, replace(packet, skipped=skipped))
+    freshness.count_use(store, key, packet)
+    return packet
