@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from clew.records import Observation, ObservationKind, Record, TaskState, Tier, 
 from clew.settings import Settings, workspace_of
 from clew.text.tokens import FAMILIES, counter
 from clew.transcript.usage import CALL_TOKENS, TOKENS
+from clew.usecases.write import Arrival
 
 CALC = '''"""Arithmetic on ledgers."""
 
@@ -495,6 +497,36 @@ def test_what_is_written_live_is_durable_first_and_folded_then(engine: Engine, r
     assert long.encode() in engine.unfold(repo, reduced.handles[0]).data
     engine.ingest([session], repo=repo)
     assert not engine.explain(repo, reduced.handles[0]).standing.is_live
+
+
+def test_of_an_output_in_a_clients_session_only_the_original_of_a_shorter_form_is_stored(engine: Engine, repo: Path) -> None:
+    """What stays whole, for its size or because the agent is editing that file, the client's own transcript will hold."""
+    long = "".join(f"line {number} of a log that nobody will read again\n" for number in range(2000))
+
+    def arrival(call_id: str, text: str, path: str) -> Arrival:
+        arguments = json.dumps({"file_path": str(repo / path)})
+        call = Observation("s1", 0, 0, f"c{call_id}", ObservationKind.CALL, arguments, tool="Read", call_id=call_id, arguments=arguments)
+        return Arrival(Observation("s1", 1, 1, f"r{call_id}", ObservationKind.RESULT, text, tool="Read", call_id=call_id), call)
+
+    editing = TaskState(working_set=(WorkingFile("pkg/tax.py", "edit", 0),))
+    written = engine.write(
+        repo, [arrival("1", long, "pkg/log.txt"), arrival("2", "short\n", "pkg/log.txt"), arrival("3", long, "pkg/tax.py")], task=editing
+    )
+    chosen = engine.write(repo, [replace(arrival("4", long, ""), shorter="[a log, {handle}]", asked="cat log")])
+
+    shorter, short, edited = written.outputs
+    assert (short.text, short.handle, edited.text, edited.handle) == ("short\n", "", long, "")
+    assert shorter.handle in shorter.text
+    assert len(shorter.text) < 0.6 * len(long)
+    assert engine.unfold(repo, shorter.handle).data.decode() == long
+    assert chosen.outputs[0].text == f"[a log, {chosen.outputs[0].handle}]"
+    assert engine.unfold(repo, chosen.outputs[0].handle).data.decode() == long
+    kept = [
+        record
+        for state in engine.store.sources(workspace_of(repo)[0])
+        for record in engine.store.of_source(workspace_of(repo)[0], state.source)
+    ]
+    assert sorted(record.name for record in kept) == ["Output of Read " + str(repo / "pkg/log.txt"), "Output of cat log"]
 
 
 # -- forget and purge -----------------------------------------------------------------------------

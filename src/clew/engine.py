@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from clew.usecases.inputs import Progress
     from clew.usecases.repair import ReadAnew
     from clew.usecases.status import Status
-    from clew.usecases.write import Arrived, Written
+    from clew.usecases.write import Arrival, Note, Written
 
 
 def open_engine(
@@ -97,24 +97,11 @@ class Engine:
         """Read transcripts from where they were last read: files, or folders of them."""
         return usecases.ingest.ingest(self.store, self.settings, paths, repo=repo, progress=progress)
 
-    def write(self, path: Path, observations: Sequence[Observation], *, task: TaskState | None = None) -> Written:
-        """Remember observations of one session as they happen, and return what the agent should read of them."""
-        return usecases.write.write(self.store, self.settings, path, observations, task=task)
-
-    def arrive(
-        self, path: Path, call: Observation, result: Observation, *, task: TaskState | None = None, is_cut: bool = False,
-        behind: bytes | None = None,
-    ) -> Arrived:  # fmt: skip
-        """Return a tool's output as the agent should read it; where that is shorter, the original is durable first."""
-        return usecases.write.arrive(self.store, path, call, result, task=task, is_cut=is_cut, behind=behind)
-
-    def keep_originals(self, path: Path, results: Sequence[tuple[Observation, str]]) -> list[str]:
-        """Make outputs of one session durable, each with what was called. Returns their handles."""
-        return usecases.write.keep_originals(self.store, path, results)
-
-    def remember(self, path: Path, text: str, *, kind: str = "fact", about: Sequence[str] = (), subject: str = "") -> str:
-        """Remember a text for later sessions, and return its handle."""
-        return usecases.remember.remember(self.store, path, text, kind=kind, about=about, subject=subject)
+    def write(
+        self, path: Path, happened: Sequence[Observation | Arrival | Note], *, task: TaskState | None = None
+    ) -> Written:  # fmt: skip
+        """Remember what happened in one session, and return what the agent should read of it."""
+        return usecases.write.write(self.store, self.settings, path, happened, task=task)
 
     def compress(
         self, path: Path, sessions: Sequence[str], compressor: Compressor, *, tokenizer: str, chunk_tokens: int, dry_run: bool = False,

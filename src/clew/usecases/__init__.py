@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from clew.usecases import ingest as ingest
     from clew.usecases import overview as overview
     from clew.usecases import recall as recall
-    from clew.usecases import remember as remember
     from clew.usecases import repair as repair
     from clew.usecases import retrieve as retrieve
     from clew.usecases import status as status

@@ -13,6 +13,8 @@ from typing import TypeVar
 from clew import usecases
 from clew.codebase import stamp_of
 from clew.errors import StoreBusy, StoreUnwritable
+from clew.lifecycle import notes
+from clew.lifecycle.accept import accept
 from clew.lifecycle.forget import remember_use
 from clew.ranking.deadline import Deadline
 from clew.records import Entry, Packet
@@ -112,3 +114,22 @@ def count_use(store: Writer, key: str, packet: Packet) -> None:
 def files_of(packet: Packet) -> list[str]:
     """Return the paths of the files whose lines a packet shows."""
     return [entry.path for entry in packet.entries if entry.path and not entry.session]
+
+
+def doubt_notes(store: Writer, key: str, root: Path) -> None:
+    """Doubt the notes that cite what has changed, and no longer those whose files are again as they were."""
+    held = store.source(key, notes.SOURCE)
+    if held is None:
+        return
+
+    def digest_now(name: str) -> str | None:
+        try:
+            return digest_of((root / name).read_bytes())
+        except OSError:  # gone, or no longer readable: that is a change as well
+            return None
+
+    records = store.of_source(key, notes.SOURCE)
+    standings = store.standings(key, [record.id for record in records])
+    delta = notes.doubts(zip(records, standings, strict=True), digest_now, state=held, at_ns=time.time_ns())
+    if delta is not None:
+        accept(store, key, [delta])

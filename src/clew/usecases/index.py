@@ -18,8 +18,8 @@ from clew.lifecycle.accept import Totals, accept
 from clew.records import Delta, SourceState
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Writer
+from clew.usecases.freshness import doubt_notes
 from clew.usecases.inputs import Progress
-from clew.usecases.remember import doubt_notes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,109 +1,196 @@
-"""Write: take in what happens in a session as it happens, and return what the agent should read of it."""
+"""Write: take in what happens as it happens, make its originals durable, and return what the agent should read of it.
+
+What is stored of a thing depends on what it is, and on what the agent is doing: all of an observation that no transcript will hold;
+of an output that arrives in a client's session, whose transcript is ingested later, the original where the agent reads less than
+that; and notes.
+"""
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from clew.errors import UnknownPath, UsageError
+from clew.lifecycle import notes
 from clew.lifecycle.accept import accept
 from clew.packet.options import Originals
-from clew.records import Observation, ObservationKind, Record, TaskState, handle_of
+from clew.records import Delta, Observation, ObservationKind, Record, TaskState, handle_of
 from clew.settings import Settings, workspace_of
-from clew.store.ports import Writer
+from clew.store.originals import digest_of
+from clew.store.ports import Reader, Writer
 from clew.task.cuts import cut_of
+from clew.text.secrets import mask_text
 from clew.transcript.live import live_source, original_id, originals_source, remember_live, remember_original
 from clew.transcript.reduce.arrival import arriving
-from clew.transcript.reduce.known import given_of
-from clew.transcript.reduce.nouns import cut_marker
+from clew.transcript.reduce.known import Given, given_of
+from clew.transcript.reduce.nouns import Reduced, cut_marker
 from clew.usecases.inputs import embedder
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What the agent should read of what was just written, and the handles of its records."""
+class Arrival:
+    """A tool's output on its way to the agent. What stays whole is not stored: the client's own transcript will hold it.
 
-    text: str
-    handles: tuple[str, ...]
+    call     the call that it answers, None where that is not known; `asked` says then what was called.
+    is_cut   the client has cut the output already: its notice stays, and nothing here is shown as the whole.
+    behind   what the client's own file holds of such an output, without credentials: it is the original then.
+    shorter  the text that will stand for the output, where the caller has chosen one: "{handle}" in it is filled in.
+    """
+
+    result: Observation
+    call: Observation | None = None
+    is_cut: bool = False
+    behind: bytes | None = None
+    shorter: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
-    """A tool's output as the agent should read it; `handle` of its original where it is shorter, "" where it is whole."""
+class Note:
+    """A text to be remembered for later sessions. It is doubted as soon as a file that it is about changes.
+
+    kind     "fact", "decision", "constraint", "dead end" or "state".
+    about    paths from the repository's root, each with `::symbol` or without; files that are there.
+    subject  a later text of the same subject replaces it; "" for none.
+    """
+
+    text: str
+    kind: str = "fact"
+    about: tuple[str, ...] = ()
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An output as the agent should read it; `handle` of its original where it is shorter, "" where it is whole."""
 
     text: str
     handle: str = ""
 
 
-def write(store: Writer, settings: Settings, path: Path, observations: Sequence[Observation], *, task: TaskState | None = None) -> Written:
-    """Remember observations of one session as they happen, and return what the agent should read of them.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the agent should read of what was written, and the handles of its records.
+
+    text     of the observations; outputs  one for each Arrival, in order.
+    handles  of the observations' records and of the notes.
+    """
+
+    text: str = ""
+    handles: tuple[str, ...] = ()
+    outputs: tuple[Shown, ...] = ()
+
+
+def write(
+    store: Writer, settings: Settings, path: Path, happened: Sequence[Observation | Arrival | Note], *, task: TaskState | None = None
+) -> Written:
+    """Remember what happened in one session, in one transaction, and return what the agent should read of it.
 
     task  what the agent is doing: names what to keep, and text of a file that it is editing is returned whole.
-    The originals are durable before the reduced text is returned; the first marker of what was left out names its handle.
+    Originals are durable before a shorter text is returned; the first marker of what was left out names the handle.
+    Raises UsageError for an empty note or one of an unknown kind, UnknownPath for a note about what is no file of the repository.
     """
-    if not observations:
-        return Written("", ())
+    if not happened:
+        return Written()
     key, root = workspace_of(path)
+    said = [(each, _cited(each, root)) for each in happened if isinstance(each, Note)]
     store.open_workspace(key, str(root))
-    state = store.source(key, live_source(observations[0].session))
-    delta = remember_live(observations, state=state, root=str(root), embedder=embedder(settings))
-    accept(store, key, [delta])
+    observations = [each for each in happened if isinstance(each, Observation)]
+    noted = [_note(store, key, note, cited, at) for at, (note, cited) in enumerate(said)]
+    arrivals = [_Arriving(each, root, task) for each in happened if isinstance(each, Arrival)]
+    deltas = [_live(store, settings, key, root, observations)] if observations else []
+    accept(store, key, [*deltas, *_originals(store, key, arrivals), *(delta for delta, _ in noted)])
+    if noted:
+        store.refresh(key)
+    records = [record for delta in deltas for record in delta.records]
     originals = Originals(store, key)
     calls = {seen.call_id: seen for seen in observations if seen.kind is ObservationKind.CALL}
     results = {seen.uuid: (seen, calls.get(seen.call_id)) for seen in observations if seen.kind is ObservationKind.RESULT}
-    parts = [_shown(record, originals.text_of(record.whole), results.get(record.uuid), task) for record in delta.records]
-    return Written("".join(parts), tuple(handle_of(record.id) for record in delta.records))
+    return Written(
+        "".join(_shown(record, originals.text_of(record.whole), results.get(record.uuid), task) for record in records),
+        tuple(handle_of(record.id) for record in [*records, *(record for _, record in noted)]),
+        tuple(each.shown() for each in arrivals),
+    )
 
 
-def arrive(
-    store: Writer, path: Path, call: Observation, result: Observation, *, task: TaskState | None = None, is_cut: bool = False,
-    behind: bytes | None = None,
-) -> Arrived:  # fmt: skip
-    """Return a tool's output as the agent should read it. Where that is shorter, the original is durable first, behind the handle.
+class _Arriving:
+    """An output with what it is reduced to."""
 
-    What stays whole is not stored here: the client's own transcript will hold it, and is ingested.
-    task    what the agent is doing: names what to keep; text of a file that is being edited stays whole.
-    is_cut  the client has cut the output already: its notice stays, and nothing here is shown as the whole.
-    behind  what the client's own file holds of such an output, without credentials: it is the original then.
-    """
-    given = given_of(result, call)
-    reduced = arriving(result.text, given.guided(task) if task else given)
-    if reduced.is_whole and behind is None:
-        return Arrived(result.text)
-    original = result if behind is None else replace(result, text=behind.decode("utf-8", "replace"))
-    handle = keep_original(store, path, original, asked=given.command or f"{call.tool} {given.path}".strip(), shown=given.path)
-    text = reduced.render(handle)
-    if behind is not None:
-        return Arrived(f"{text.rstrip()}\n{cut_marker(handle, lines=original.text.count(chr(10)) + 1)}\n", handle)
-    if is_cut and cut_of(text) is None:  # the client's notice stands where this text does not reach
-        return Arrived(f"{text.rstrip()}\n{cut_marker()}\n", handle)
-    return Arrived(text, handle)
+    def __init__(self, arrival: Arrival, root: Path, task: TaskState | None) -> None:
+        result, call = arrival.result, arrival.call
+        self.arrival = arrival
+        self.original = result if arrival.behind is None else replace(result, text=arrival.behind.decode("utf-8", "replace"))
+        self.asked, self.path = arrival.asked, ""
+        self.reduced: Reduced | None = None
+        if not arrival.shorter:
+            given = given_of(result, call)
+            self.reduced = _reduced(result.text, given, task)
+            self.asked = self.asked or given.command or f"{given.tool} {given.path}".strip()
+            file = Path(given.path)
+            self.path = file.relative_to(root).as_posix() if file.is_absolute() and file.is_relative_to(root) else ""
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the agent reads something else than the original, which is kept for that."""
+        return self.reduced is None or not self.reduced.is_whole or self.arrival.behind is not None
 
-def keep_original(store: Writer, path: Path, result: Observation, *, asked: str, shown: str = "") -> str:
-    """Make a tool's output durable, and findable, for good: no transcript will hold it. Returns its handle.
-
-    asked  what was called, for its name; shown  the file that it shows, "" for none.
-    """
-    _, root = workspace_of(path)
-    file = Path(shown)
-    name = file.relative_to(root).as_posix() if file.is_absolute() and file.is_relative_to(root) else ""
-    return _keep_originals(store, path, [(result, asked, name)])[0]
-
-
-def keep_originals(store: Writer, path: Path, results: Sequence[tuple[Observation, str]]) -> list[str]:
-    """Do the same for several outputs of one session, each with what was called, in one transaction. Returns their handles."""
-    return _keep_originals(store, path, [(result, asked, "") for result, asked in results])
+    def shown(self) -> Shown:
+        """The output as the agent should read it."""
+        if not self.is_kept:
+            return Shown(self.arrival.result.text)
+        handle = handle_of(original_id(self.original))
+        if self.reduced is None:
+            return Shown(mask_text(self.arrival.shorter.replace("{handle}", handle)), handle)
+        text = self.reduced.render(handle)
+        if self.arrival.behind is not None:
+            return Shown(f"{text.rstrip()}\n{cut_marker(handle, lines=self.original.text.count(chr(10)) + 1)}\n", handle)
+        if self.arrival.is_cut and cut_of(text) is None:  # the client's notice stands where this text does not reach
+            return Shown(f"{text.rstrip()}\n{cut_marker()}\n", handle)
+        return Shown(text, handle)
 
 
-def _keep_originals(store: Writer, path: Path, results: Sequence[tuple[Observation, str, str]]) -> list[str]:
-    key, root = workspace_of(path)
-    store.open_workspace(key, str(root))
-    before = store.source(key, originals_source(results[0][0].session)) if results else None
+def _reduced(output: str, given: Given, task: TaskState | None) -> Reduced:
+    return arriving(output, given.guided(task) if task else given)
+
+
+def _originals(store: Reader, key: str, arrivals: Sequence[_Arriving]) -> list[Delta]:
+    """Deltas that keep the originals of outputs that the agent reads in a shorter form: no transcript will hold them."""
+    kept = [each for each in arrivals if each.is_kept]
+    before = store.source(key, originals_source(kept[0].original.session)) if kept else None
     first = before.size if before else 0
-    deltas = [remember_original(result, asked=asked, path=name, count=first + at) for at, (result, asked, name) in enumerate(results)]
-    accept(store, key, deltas)
-    return [handle_of(original_id(result)) for result, _, _ in results]
+    return [remember_original(each.original, asked=each.asked, path=each.path, count=first + at) for at, each in enumerate(kept)]
+
+
+def _live(store: Reader, settings: Settings, key: str, root: Path, observations: Sequence[Observation]) -> Delta:
+    state = store.source(key, live_source(observations[0].session))
+    return remember_live(observations, state=state, root=str(root), embedder=embedder(settings))
+
+
+def _cited(note: Note, root: Path) -> list[tuple[str, str]]:
+    """(path, digest) of the files that a note is about."""
+    if not note.text.strip() or note.kind not in notes.LAYERS:
+        raise UsageError(f"nothing to remember as {note.kind!r}\nhint: say a text, and as kind one of {', '.join(notes.LAYERS)}")
+    cited: list[tuple[str, str]] = []
+    for name in note.about:
+        file = Path(os.path.normpath(root / name.partition("::")[0]))
+        if not file.is_relative_to(root) or not file.is_file():
+            raise UnknownPath(name)
+        cited.append((file.relative_to(root).as_posix(), digest_of(file.read_bytes())))
+    return cited
+
+
+def _note(store: Reader, key: str, note: Note, cited: Sequence[tuple[str, str]], at: int) -> tuple[Delta, Record]:
+    held = store.source(key, notes.SOURCE)
+    same = store.of_subject(key, f"note:{note.subject}") if note.subject else []
+    standings = store.standings(key, [record.id for record in same])
+    live = [record for record, standing in zip(same, standings, strict=True) if standing.is_live]
+    return notes.note(
+        note.text, kind=note.kind, subject=note.subject, cited=cited, before=live,
+        seq=(held.size if held else 0) + at, at_ns=time.time_ns(),
+    )  # fmt: skip
 
 
 def _shown(record: Record, whole: str, seen: tuple[Observation, Observation | None] | None, task: TaskState | None) -> str:
@@ -111,6 +198,4 @@ def _shown(record: Record, whole: str, seen: tuple[Observation, Observation | No
     if seen is None or not whole.endswith(seen[0].text):
         return whole + "\n"
     output = seen[0].text
-    given = given_of(seen[0], seen[1])
-    reduced = arriving(output, given.guided(task) if task else given)
-    return f"{whole[: len(whole) - len(output)]}{reduced.render(handle_of(record.id))}\n"
+    return f"{whole[: len(whole) - len(output)]}{_reduced(output, given_of(*seen), task).render(handle_of(record.id))}\n"

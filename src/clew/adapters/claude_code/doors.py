@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from clew import usecases
 from clew.adapters.claude_code import plugin_files, statusline
 from clew.adapters.claude_code.install import manifest
 from clew.adapters.claude_code.observe import call_of, cut_in, edited_file, result_of, text_in, with_text
@@ -373,7 +374,8 @@ class Doors:
         transcript = live.transcript or str(own_folder(claude_code_home(), live.cwd) / f"{live.id}.jsonl")
         behind = read_spilled(Path(file), client_folders(transcript), bytes_max=BEHIND_BYTES_MAX) if file else None
         task = self.sessions.watching(live, workspace_of(here)[1]).state()
-        arrived = self.serving.engine().arrive(here, call, result, task=task, is_cut=is_cut, behind=behind)
+        arrival = usecases.write.Arrival(result, call, is_cut=is_cut, behind=behind)
+        [arrived] = self.serving.engine().write(here, [arrival], task=task).outputs
         if not arrived.handle:
             return ""
         live.seen.append(arrived.handle)

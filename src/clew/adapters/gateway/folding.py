@@ -19,10 +19,10 @@ from typing import Any
 import msgspec
 import xxhash
 
+from clew import usecases
 from clew.adapters.serving import Serving
 from clew.errors import ClewError
 from clew.records import Observation, ObservationKind
-from clew.text.secrets import mask_text
 from clew.transcript import window
 from clew.transcript.window import Conversation, Fold, Output, Said, Weighing
 
@@ -100,12 +100,12 @@ class Folding:
             return []
         here = self._folder(request, session)
         try:
-            seen = [(_observed(wish.output, session, agent), wish.output.asked) for wish in wished]
-            handles = self.serving.engine().keep_originals(here, seen)
-            made = [
-                (wish.output, Fold(mask_text(wish.text.replace("{handle}", handle)), handle))
-                for wish, handle in zip(wished, handles, strict=True)
+            arrivals = [
+                usecases.write.Arrival(_observed(wish.output, session, agent), shorter=wish.text, asked=wish.output.asked)
+                for wish in wished
             ]
+            shown = self.serving.engine().write(here, arrivals).outputs
+            made = [(wish.output, Fold(each.text, each.handle)) for wish, each in zip(wished, shown, strict=True)]
             folds = {**held.state.folds, **{output.key: fold for output, fold in made}}
             self._write(session, agent, msgspec.structs.replace(held.state, folds=folds))
         except (ClewError, OSError) as error:

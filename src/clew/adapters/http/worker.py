@@ -176,8 +176,8 @@ def _hand_over(serving: Serving) -> None:
 
 def _load() -> None:
     """Import what the first prompt, output and compaction would wait for, and read its tables."""
-    for name in ("clew.compaction.compact", "clew.ranking.files", "clew.recall.augment", "clew.transcript.handoff"):
-        import_module(name)
+    for name in ("augment", "compact", "write", "ingest"):
+        import_module(f"clew.usecases.{name}")
     from clew.transcript.reduce.arrival import arriving  # lazy: so that the daemon answers before
     from clew.transcript.reduce.known import Given  # lazy: likewise
 

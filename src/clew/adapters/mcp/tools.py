@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from clew import usecases
 from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
 from clew.packet.options import Originals, words_of
@@ -137,7 +138,8 @@ def remember(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any
     """Keep a text for later sessions."""
     files = _names(given.get("about"))
     kind = str(given.get("kind") or "fact").replace("_", " ")
-    handle = engine.remember(here, _text(given, "text"), kind=kind, about=files, subject=str(given.get("subject") or ""))
+    note = usecases.write.Note(_text(given, "text"), kind, tuple(files), str(given.get("subject") or ""))
+    [handle] = engine.write(here, [note]).handles
     until = f" It will be marked as suspect when {', '.join(files)} changes." if files else ""
     return clew_says(f"Remembered as [{handle}]."), outside(until)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from clew import usecases
 from clew.cli import output
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
@@ -26,7 +27,7 @@ def command(text: str, *, kind: str, about: tuple[str, ...], subject: str, repo:
     """Remember TEXT for later sessions of this repository, until it is said anew or a file that it is about changes."""
     folder(repo)
     with opened() as engine:
-        handle = engine.remember(repo, text, kind=kind, about=about, subject=subject)
+        [handle] = engine.write(repo, [usecases.write.Note(text, kind, about, subject)]).handles
     if is_json:
         output.write_json({"handle": handle})
     else:
