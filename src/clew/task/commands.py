@@ -8,28 +8,25 @@ programs are data: `programs.toml`. What is not understood counts as having done
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import cast
 
 from clew.records import SimpleCommand
 from clew.task.shell import COMMAND_CHARS_MAX, parse_shell
-from clew.task.vocabulary import EXTENSIONS
+from clew.task.vocabulary import EXTENSIONS, load
 
 FORM_CHARS_MAX = 200  # guess: a normal form is read by people
 
-_DATA = cast("Mapping[str, str | list[str] | dict[str, str]]", tomllib.loads((Path(__file__).parent / "programs.toml").read_text("utf-8")))
+_DATA = load("programs.toml")
 
 
 def _words(name: str) -> frozenset[str]:
-    return frozenset(cast("str", _DATA[name]).split())
+    return frozenset(_DATA[name].split())
 
 
 def _table(name: str) -> dict[str, frozenset[str]]:
-    return {program: frozenset(words.split()) for program, words in cast("dict[str, str]", _DATA[name]).items()}
+    return {program: frozenset(words.split()) for program, words in _DATA[name].items()}
 
 
 CHECKS, READING_CHECKS, CHECKS_WITH = _words("checks"), _words("reading_checks"), _table("checks_with")
@@ -41,7 +38,7 @@ GH_LOOKS, GH_WRITES, CURL_WRITES, FIND_WRITES = _words("gh_looks"), _words("gh_w
 VERSIONS, PROSE_EXTENSIONS = _words("versions"), _words("prose_extensions")
 FILTER_OPTIONS, SCOPE_OPTIONS = _words("filter_options"), _words("scope_options")
 VALUE_OPTIONS = FILTER_OPTIONS | SCOPE_OPTIONS | _words("value_options")
-LAUNCHERS = tuple(tuple(words.split()) for words in cast("list[str]", _DATA["launchers"]))
+LAUNCHERS = tuple(tuple(words.split()) for words in _DATA["launchers"])
 
 _TOUCHES = {"read": "read", "edit": "edit", "write": "write", "touch": "write"}
 _COUNTS = ("-n", "-c", "--lines", "--bytes")  # options whose value is no file

@@ -42,6 +42,7 @@ from clew.task.setbacks import (
     weighty,
     yields,
 )
+from clew.task.vocabulary import PATTERNS, says
 
 DEAD_ENDS_MAX = 48  # remembered
 SHOWN_MAX = 25  # of a state: what a hand-off has room for
@@ -85,28 +86,9 @@ _REFUSAL = "The user doesn't want to proceed with this tool use"
 _PLAN_TAKEN = "Implement the following plan:"  # the client's own words when a plan is taken up in a fresh session
 _INTERRUPTED = "[Request interrupted"
 # Edits that are meant to be taken back: prints for debugging, imports that follow other edits.
-_IN_PASSING = re.compile(
-    r"debug|print|console\.|\blog\b|\bdbg!|^(?:added|removed) `(?:import|from|use|using|#include|require|\"|')"
-    r"|^`(?:import|from|use|using|#include) ",
-    re.IGNORECASE,
-)
 _COMMITTED = re.compile(r"^\[[^\]\n]{1,200} ([0-9a-f]{7,40})\] ([^\n]{1,200})$", re.MULTILINE)
-_NOT_FOUND = re.compile(
-    r"^(?:[\w./-]{1,60}: (?:line \d+: |\d+: )?)?(?:([\w./+-]{1,60}): (?:command )?not found$"
-    r"|command not found: (\S{1,60})$)",
-    re.MULTILINE,
-)
 _INSTALLS, _REMOVES = frozenset(("install", "add", "i")), frozenset(("uninstall", "remove", "rm", "un", "purge"))
 _VARYING = re.compile(r"[\w.~-]*/[\w./~-]+|\d+|'[^'\n]{1,80}'|\"[^\"\n]{1,80}\"")  # paths, numbers and quoted names in an error
-_FRAME = re.compile(r"(?:Exit code|Wall time|Output:|Process exited|Chunk ID|Total output)")  # what a client prints around an output
-_REFUSES = re.compile(
-    r"\berror:|^error\b|\bfatal\b|denied|\binvalid\b|\bcannot\b|\bcan['’]t\b|no such|not found|\bunknown\b|\bunable\b"
-    r"|^usage:|refused|could not|not a \w+"
-    r"|\bdoes not\b|timed? ?out",
-    re.IGNORECASE,
-)
-_ERROR = re.compile(r"error|fail|exception|denied|invalid|not |n't|cannot|timeout", re.IGNORECASE)
-_ALL_WELL = re.compile(r"(?:all|everything|done|good|great|perfect|now i|i now)\b", re.IGNORECASE)
 _BACKGROUND = re.compile(r"running in background with ID: (\w{1,40})")
 _BACK = re.compile(r"HEAD(?:[~^]\d{0,3})+$")
 # Tools of a client whose failures say something of the moment (a stale read, a wrong path), not of a way that is closed.
@@ -440,7 +422,7 @@ class Attempts:
             _put(memory.ways, key, _Way(name_of(line.main), naming, reason, result.uuid, result.seq), WAYS_MAX)
 
     def _close(self, act: Act, key: str, naming: str, why: str, weight: float) -> None:
-        missing = _NOT_FOUND.search(act.result.text[:2000])
+        missing = PATTERNS["not_found"].search(act.result.text[:2000])
         program = (missing[1] or missing[2]) if missing else ""
         topic = f"closed {program}" if program else f"closed {act.tool} {_VARYING.sub('#', why.lower())[:80]}"
         self._enter(topic, f"{naming} (failed)", why, act.result, weight, "failed")
@@ -449,7 +431,7 @@ class Attempts:
     def _ran(self, act: Act, line: Command, key: str) -> None:
         """A command that succeeded: it may take something back, or replace a way that failed."""
         memory, result = self._memory, act.result
-        if "not found" in result.text[:2000] and (missing := _NOT_FOUND.search(result.text[:2000])):
+        if "not found" in result.text[:2000] and (missing := PATTERNS["not_found"].search(result.text[:2000])):
             self._close(act, key, self._naming(act), missing[0].strip(), 0.6)  # behind a pipe, or followed by `;`
             return
         is_hidden = "||" in act.command or "/dev/null" in act.command or not result.text.strip()
@@ -502,7 +484,7 @@ class Attempts:
         for earlier in reversed(edits):
             if earlier.old == after and earlier.new == before:
                 edits.remove(earlier)
-                if earlier.excerpt and not _IN_PASSING.search(earlier.excerpt):
+                if earlier.excerpt and not says(earlier.excerpt, "in_passing"):
                     reason = self._reason_since(earlier.seq)
                     topic = f"put back {path}\n{reason}"
                     self._enter(topic, f"{path}: {earlier.excerpt}, put back", reason, result, 0.8 if reason else 0.55, "reverted")
@@ -591,7 +573,7 @@ class Attempts:
     def _remove(self, simple: SimpleCommand, act: Act) -> None:
         for word in simple.words[1:]:
             path = act.named(word) if not word.startswith("-") else ""
-            if path and self._memory.written.pop(path, None) is not None and not _IN_PASSING.search(path):
+            if path and self._memory.written.pop(path, None) is not None and not says(path, "in_passing"):
                 self._enter(f"removed {path}", f"{path}, written and removed again", self._recent(act.result), act.result, 0.5, "reverted")
 
     # Helpers.
@@ -694,7 +676,7 @@ def _gist(message: str) -> str:
         for sentence in sentences(line):
             clean = sentence.strip(" *_>-`")
             if len(clean) >= BRIEF_CHARS_MIN and clean.count(" ") >= 3 and not _is_bow(clean):
-                if not clean.endswith(":") and not _ALL_WELL.match(clean):
+                if not clean.endswith(":") and not says(clean, "all_well"):
                     return _clip(clean, GIST_CHARS_MAX)
                 second = second or _clip(clean, GIST_CHARS_MAX)
     return second
@@ -702,15 +684,15 @@ def _gist(message: str) -> str:
 
 def _said(output: str) -> str:
     """The lines of a look that failed which say why; "" where it only found nothing."""
-    lines = [line.strip() for line in output[-2 * SHORT_CHARS :].split("\n") if line.strip() and not _FRAME.match(line)]
-    return "\n".join([line for line in lines if len(output) <= TERSE_CHARS or _REFUSES.search(line)][:3])
+    lines = [line.strip() for line in output[-2 * SHORT_CHARS :].split("\n") if line.strip() and not says(line, "frame")]
+    return "\n".join([line for line in lines if len(output) <= TERSE_CHARS or says(line, "refuses")][:3])
 
 
 def _complaint(output: str) -> str:
     """The line of a failed call that says most: the first that names an error, else the first that is no heading."""
     lines = [line for each in output[:4000].split("\n") if (line := each.strip("# \t\r")) and not line.startswith("```")]
     longer = [line for line in lines if len(line) >= COMPLAINT_CHARS_MIN]
-    return next((line for line in longer if _ERROR.search(line)), next(iter(longer or lines), ""))
+    return next((line for line in longer if says(line, "error")), next(iter(longer or lines), ""))
 
 
 def _tellable(message: str) -> list[str]:

@@ -13,6 +13,7 @@ from clew.records import Observation
 from clew.task.clues import error_lines
 from clew.task.commands import Command
 from clew.task.cuts import cut_of, is_preview
+from clew.task.vocabulary import NO_VERDICT, says
 
 LINES_TELLING_MAX = 4  # guess: two names of what failed, two reasons
 LINE_CHARS_MAX = 300  # guess: a reason longer than this carries payload
@@ -21,46 +22,7 @@ HEAD_CHARS, TAIL_CHARS = 20_000, 60_000  # failures stand at an output's ends; w
 _COLOURS = re.compile(r"\x1b\[[0-9;?]{0,24}[A-Za-z]")
 _PREFIX = re.compile(r"^\[[\w:@/.-]{1,40}\] ")  # task runners name the task before each line
 _EXIT = re.compile(r"\A(?:[^\n]{0,200}\n){0,6}?(?:Exit code:? |Process exited with code )(\d{1,3})$", re.MULTILINE)
-_NO_VERDICT = (
-    "The user doesn't want to",
-    "[Request interrupted",
-    "Permission to use",
-    "This command requires approval",
-    "Command running in background",
-    "Command was manually backgrounded",
-    "<tool_use_error>",
-    "The tool use was rejected",
-)
-_NAMED = re.compile(
-    r"^\s{0,12}(?:FAILED \S|ERROR \S+(?:::| - )|--- FAIL: |FAIL[: ]\s{0,4}[\w./]|not ok \d|● \S|[✕✘✗×] \S"
-    r"|test \S{1,200} \.\.\. FAILED|\d{1,4}\) \S|\[FAIL|FAIL: \S)"
-)
-_REASON = re.compile(
-    r"^\s{0,16}(?:E   ?[^\s]|\S{1,200}_test\.go:\d{1,7}: |panicked at |fatal: |npm (?:ERR!|error) [^A]|make(?:\[\d\])?: \*\*\* "
-    r"|CONFLICT \(|\S{1,300}:\d{1,7}:\d{1,7}:? +(?:error|Error|[A-Z]{1,4}\d{3,4})\b|\S{1,300}\.\w{1,5}:\d{1,7}:\d{1,7}: |Type '"
-    r"|expected|Expected|assert)"
-)
-_FAILS = re.compile(
-    r"^(?:--- FAIL: |FAIL\b|FAILED\b|ERROR\b.{0,80}\bfailed\b|error(?:\[E\d{4}\])?: |make(?:\[\d\])?: \*\*\*|npm ERR!"
-    r"|\s{0,8}ELIFECYCLE|BUILD FAILED"
-    r"|test result: FAILED|\s{0,8}\d{1,6} failed\b|Traceback \(most recent)"
-    r"|\b[1-9]\d{0,5} (?:failed|failing|failures?|errors?)\b|: error TS\d{3,5}\b|ERROR task failed|\bFailed: [1-9]|Found [1-9]\d{0,5} error"
-    r"|^[1-9]\d{0,5} issues[.:]|✖ [1-9]\d{0,5} problems?",
-    re.MULTILINE,
-)
-_SUMMARY = re.compile(
-    r"^(?:=+ .{1,160} =+$|\d{1,6} (?:passed|failed|errors?|passing|failing)\b.{0,120}|\d{1,6} issues[.:].{0,20}"
-    r"|Tests?:? {1,8}.{0,20}\d.{0,120}|test result: .{1,160}"
-    r"|Found \d{1,6} (?:errors?|problems?|issues?|warnings?)\b.{0,80}|All checks passed.{0,20}|Success: no issues.{0,80}"
-    r"|✖ \d{1,6} problems?.{0,80}"
-    r"|BUILD (?:SUCCESSFUL|FAILED|SUCCESS).{0,40}|Passed: \d.{0,80}|\d{1,6} examples?, .{1,80}|OK \(\d.{0,60}|Ran \d{1,6} tests?.{0,60}"
-    r"|Finished `.{0,120}|Tests run: .{1,100}|\d{1,6} errors?, \d{1,6} warnings?.{0,80}|\d{1,6} tests?, .{1,80}"
-    r"|✓ built in .{1,40}|Test Suites: .{1,80}"
-    r"|Summary: .{1,120}|Contracts: .{1,80})$"
-)
 _GO_OK = re.compile(r"^ok  ?\t?\S", re.MULTILINE)
-_BLAND = re.compile(r"^(?:Exit code|FAIL$|PASS$|exit status|Process exited|ERROR task failed|ok\s|[Ww]arning|hint: |\$ |[^A-Za-z]*$)")
-_BAD_NEWS = re.compile(r"[1-9]\d* (?:failed|failing|failures?|errors?|problems?|issues)|fail|FAIL")
 
 
 def plain(text: str) -> str:
@@ -76,7 +38,7 @@ def plain(text: str) -> str:
 
 def has_failed(result: Observation) -> bool | None:
     """Say whether a tool failed by its own account; None when it gives none: refused, interrupted, still running."""
-    if result.text.startswith(_NO_VERDICT) or "<tool_use_error>" in result.text[:40]:
+    if result.text.startswith(NO_VERDICT) or "<tool_use_error>" in result.text[:40]:
         return None
     if result.exit_code is not None:
         return result.exit_code != 0
@@ -104,7 +66,7 @@ def has_check_failed(line: Command, result: Observation) -> bool | None:
     if is_beginning:
         return None
     text = plain(result.text)
-    if _FAILS.search(text):
+    if says(text, "fails"):
         return True
     if failed and line.commands and line.commands[-1].words[0] in ("grep", "egrep", "rg") and len(text) < 40:
         return None  # the filter found nothing, which says nothing of what it filtered
@@ -118,16 +80,16 @@ def telling(text: str) -> tuple[str, ...]:
     named: list[int] = []
     reasons: list[int] = []
     for at, line in enumerate(lines):
-        if not line or _BLAND.match(line):
+        if not line or says(line, "bland"):
             continue
-        if _NAMED.match(line):
+        if says(line, "named"):
             named.append(at)
-        elif _REASON.match(line) or any(line.endswith(error) for error in stated if error in line):
+        elif says(line, "reason") or any(line.endswith(error) for error in stated if error in line):
             reasons.append(at)
     chosen = _first_and_last(named, LINES_TELLING_MAX // 2)
     chosen += _nearest(reasons, chosen, LINES_TELLING_MAX - len(chosen))
     if not chosen:
-        chosen = [at for at, line in enumerate(lines) if line and not _BLAND.match(line)][-1:]
+        chosen = [at for at, line in enumerate(lines) if line and not says(line, "bland")][-1:]
     kept = dict.fromkeys(lines[at] for at in sorted(chosen))
     return tuple(line if len(line) <= LINE_CHARS_MAX else f"{line[:LINE_CHARS_MAX]}…" for line in kept)
 
@@ -139,7 +101,7 @@ def summary(text: str, *, has_passed: bool) -> str:
     clean = plain(text)
     lines = [line.strip() for line in clean.split("\n")]
     for line in reversed(lines):
-        if len(line) <= LINE_CHARS_MAX and _SUMMARY.match(line) and (has_passed or _BAD_NEWS.search(line)):
+        if len(line) <= LINE_CHARS_MAX and says(line, "summary") and (has_passed or says(line, "bad_news")):
             return line.strip("= ")
     if not has_passed:
         return next(iter(telling(text)), "")

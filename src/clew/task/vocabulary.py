@@ -1,49 +1,62 @@
-"""Vocabulary: the words by which this room recognises programs, files, and what clients write by themselves.
-
-Lists of names from the manuals of the tools concerned; a word that is missing makes the room say less, never
-something wrong. Order never matters.
-"""
+"""Vocabulary: the patterns and the word lists of this room. They are data: `patterns.toml`, `words.toml`, `programs.toml`."""
 
 from __future__ import annotations
 
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+
+def load(name: str) -> dict[str, Any]:
+    """Read one of the data files beside this module; raises tomllib.TOMLDecodeError for a broken one."""
+    return tomllib.loads((Path(__file__).parent / name).read_text("utf-8"))
 
 
-# What ends a file's name.
-EXTENSIONS = _words("""
-    py pyi pyx pxd ipynb js jsx mjs cjs ts tsx mts cts vue svelte astro go rs java kt kts scala groovy gradle clj cljs c h cc cpp cxx
-    hpp hh hxx inl m mm swift cs fs vb rb rake erb php phtml pl pm lua r jl ex exs erl hrl hs ml mli elm dart nim zig sol sql graphql
-    gql proto thrift sh bash zsh fish ps1 bat cmd html htm css scss sass less xml xsl svg json jsonc json5 jsonl yaml yml toml ini cfg
-    conf env properties md mdx rst adoc txt tex csv tsv lock mod sum tf hcl cmake mk am ac in po pot bzl bazel nix jq y l patch diff
-    log snap golden pen j2 jinja tpl tmpl hbs ejs d s asm f90 plist csproj sln
-""")
-FILE_NAMES = _words("""
-    Makefile Dockerfile Jenkinsfile Rakefile Gemfile Procfile Vagrantfile CMakeLists.txt LICENSE README CHANGELOG CODEOWNERS justfile
-""")
-# First folders that make two words with a slash a path; "and/or" is none.
-FOLDERS = _words("""
-    src lib libs tests test testing docs doc pkg cmd internal app apps packages include scripts tools bin crates examples core api web
-""")
-BRANDS = _words("node.js vue.js next.js nuxt.js react.js three.js d3.js express.js ember.js asp.net socket.io e.g i.e a.k.a")
-# Words that every program calls; as clues they lead everywhere.
-COMMON_CALLS = _words("""
-    if for while switch return and or not in is print printf println len range str int float bool list dict set tuple type super function
-    catch assert raise throw new typeof sizeof open input lambda def class with elif else echo log require import main func fn match
-""")
+class Patterns(dict[str, re.Pattern[str]]):
+    """Patterns by name, each compiled when it is first asked for. Raises KeyError for an unknown name."""
 
-# A client's own slash commands: they steer the client, not the work.
-CLIENT_COMMANDS = _words("""
-    add-dir agents allowed-tools bashes bug clear compact config context copy cost doctor effort exit export extra-usage fast feedback
-    help hooks ide install-github-app keybindings login logout mcp memory model output-style passes permissions plugin plugins
-    privacy-settings quit rate-limit-options release-notes reload-plugins rename resume rewind sandbox skills status statusline stats
-    tasks terminal-setup theme todos upgrade usage vim voice
-""")
-# Elements that clients put into a user's turn.
-MACHINE_BLOCKS = (
-    "system-reminder", "local-command-caveat", "local-command-stdout", "local-command-stderr", "bash-input", "bash-stdout", "bash-stderr",
-    "task-notification", "ide_opened_file", "ide_selection", "ide_diagnostics", "new-diagnostics", "user-prompt-submit-hook",
-    "command-message", "command-contents", "environment_context", "user_instructions", "turn_aborted", "skill", "permissions instructions",
-    "collaboration_mode", "teammate-message", "user-memory-input", "subagent_notification", "INSTRUCTIONS",
-)  # fmt: skip
+    def __init__(self, data: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__()
+        self._marks: Mapping[str, list[str]] = data["marks"]
+        self._fragments = {name: _joined(text) for name, text in data["fragments"].items()}
+        self._written: dict[str, str] = {}
+        for topic, patterns in data.items():
+            self._written |= patterns if topic not in ("marks", "fragments") else {}
+
+    def __missing__(self, name: str) -> re.Pattern[str]:
+        written = _joined(self._written[name])
+        for fragment, text in self._fragments.items():
+            written = written.replace(f"{{{fragment}}}", text)
+        self[name] = re.compile(written)
+        return self[name]
+
+    def find(self, name: str, text: str) -> re.Match[str] | None:
+        """Search a text for a pattern, after a quick look for the words that it cannot do without."""
+        marks = self._marks.get(name, ())
+        return self[name].search(text) if not marks or any(map(text.__contains__, marks)) else None
+
+
+def _joined(lines: str) -> str:
+    return re.sub(r"\n\s*", "", lines.lstrip())
+
+
+_DATA = load("words.toml")
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(_DATA[name].split())
+
+
+PATTERNS = Patterns(load("patterns.toml"))
+EXTENSIONS, FILE_NAMES, FOLDERS, BRANDS, COMMON_CALLS = map(_words, ("extensions", "file_names", "folders", "brands", "common_calls"))
+COMMON_WORDS, PLAIN_WORDS, CLIENT_COMMANDS = map(_words, ("common", "plain", "client_commands"))
+MACHINE_BLOCKS: tuple[str, ...] = tuple(_DATA["machine_blocks"])
+MACHINE_PROMPTS: tuple[str, ...] = tuple(_DATA["machine_prompts"])
+NO_VERDICT: tuple[str, ...] = tuple(_DATA["no_verdict"])
+
+
+def says(text: str, *names: str) -> bool:
+    """Say whether one of these patterns stands in a text."""
+    return any(PATTERNS.find(name, text) for name in names)
