@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name}: {len(many)} haystacks, {written} sessions were new", file=sys.stderr)
             if written:
                 engine.store.refresh(workspace_of(place)[0])
-            rows = [row for haystack in many for row in _asked(engine, place, name, haystack)]
+            rows = [row for haystack in many for row in asked(engine, place, name, haystack)]
             summary = report.summary(rows)
             write_result(
                 given.results / f"{source.name}-{name}.json",
@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _asked(engine: Engine, place: Path, name: str, haystack: Haystack) -> list[Row]:
+def asked(engine: Engine, place: Path, name: str, haystack: Haystack) -> list[Row]:
+    """Ask all questions of a haystack, each with its gold sessions and without them, beside the other arms."""
     naive = NaiveBm25(haystack)
     rows: list[Row] = []
     for question in haystack.questions:

@@ -1,0 +1,65 @@
+"""Command: `python bench/score/timed.py PLAN`. Times the checkout that stands first on PYTHONPATH, and prints the figures as JSON.
+
+Run by `bench.score.claims.speed` for two checkouts in turn, so it uses nothing but `bench.doors` and `bench.memory` as both have them.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from bench.doors import environment, index, index_command, ingest_command, opened, retrieve, update
+from bench.memory import watch
+
+BUDGET_TOKENS = 8192
+TIMES = 5
+
+
+def main(plan: dict[str, Any]) -> dict[str, float]:
+    """Measure once; `tree` is copied, as one of its files is changed, and `home` is new."""
+    home, tree = Path(plan["home"]), Path(plan["home"] + "-tree")
+    shutil.copytree(plan["tree"], tree, symlinks=True)
+    cold = watch(index_command(tree), environment=environment(home))
+    read = (
+        watch(ingest_command(Path(plan["sessions"])), environment=environment(Path(plan["home"] + "-sessions")))
+        if plan["sessions"]
+        else None
+    )
+    for watched in (cold, *filter(None, [read])):
+        if watched.code:
+            raise SystemExit(watched.said[-2000:])
+    found = {"cold index": cold.wall_s, "memory of a cold index": cold.peak_rss_mb}
+    if read:
+        found |= {"ingestion": read.wall_s, "memory of an ingestion": read.peak_rss_mb}
+    with opened(home) as engine:
+        found["index, nothing changed"] = min(_seconds(lambda: index(engine, tree)) for _ in range(TIMES))
+        file = tree / plan["file"]
+        original = file.read_bytes()
+        took: list[float] = []
+        for number in range(TIMES):
+            file.write_bytes(original + f"\n\ndef probe_{number}(value):\n    return value + {number}\n".encode())
+            took.append(_seconds(lambda: update(engine, tree, plan["file"])))
+        found["index, one file changed"] = min(took)
+        retrieve(engine, tree, "what is this repository about?", BUDGET_TOKENS)
+        gc.collect()
+        asked = sorted(
+            _seconds(lambda question=question: retrieve(engine, tree, question, BUDGET_TOKENS)) for question in plan["questions"]
+        )
+        found["warm question, p50"] = asked[len(asked) // 2]
+        found["warm question, p90"] = asked[int(0.9 * len(asked))]
+    return found
+
+
+def _seconds(act: Any) -> float:
+    started = perf_counter()
+    act()
+    return perf_counter() - started
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))))
