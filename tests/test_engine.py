@@ -22,6 +22,7 @@ from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, Usage
 from clew.records import Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
 from clew.settings import Settings, workspace_of
 from clew.text.tokens import FAMILIES, counter
+from clew.transcript.dialects.claude_code import DIALECT
 from clew.transcript.usage import CALL_TOKENS, TOKENS
 from clew.usecases.write import Arrival
 
@@ -485,8 +486,8 @@ def test_what_is_written_live_is_durable_first_and_folded_then(engine: Engine, r
     long = "".join(f"line {number}\n" for number in range(4000))
 
     def seen(call_id: str, path: str) -> list[Observation]:
-        arguments = json.dumps({"file_path": str(repo / path)})
-        call = Observation("s1", 0, 0, f"c{call_id}", ObservationKind.CALL, arguments, tool="Read", call_id=call_id, arguments=arguments)
+        asked = DIALECT.tool_call("Read", {"file_path": str(repo / path)})
+        call = Observation("s1", 0, 0, f"c{call_id}", ObservationKind.CALL, "", tool="Read", call_id=call_id, call=asked)
         return [call, Observation("s1", 1, 1, f"r{call_id}", ObservationKind.RESULT, long, tool="Read", call_id=call_id)]
 
     reduced = engine.write(repo, seen("1", "pkg/log.txt"))
@@ -504,8 +505,8 @@ def test_of_an_output_in_a_clients_session_only_the_original_of_a_shorter_form_i
     long = "".join(f"line {number} of a log that nobody will read again\n" for number in range(2000))
 
     def arrival(call_id: str, text: str, path: str) -> Arrival:
-        arguments = json.dumps({"file_path": str(repo / path)})
-        call = Observation("s1", 0, 0, f"c{call_id}", ObservationKind.CALL, arguments, tool="Read", call_id=call_id, arguments=arguments)
+        asked = DIALECT.tool_call("Read", {"file_path": str(repo / path)})
+        call = Observation("s1", 0, 0, f"c{call_id}", ObservationKind.CALL, "", tool="Read", call_id=call_id, call=asked)
         return Arrival(Observation("s1", 1, 1, f"r{call_id}", ObservationKind.RESULT, text, tool="Read", call_id=call_id), call)
 
     editing = TaskState(working_set=(WorkingFile("pkg/tax.py", "edit", 0),))

@@ -17,9 +17,9 @@ from clew.errors import UnknownTokenizer
 from clew.records import Observation, ObservationKind, Record, Resolution, Supersession
 from clew.text.tokens import NEWEST, Counter, counter
 from clew.transcript.dialects.values import count_of, mapping_of, text_of, time_ns
+from clew.transcript.extract import Extractor
 from clew.transcript.parse import Reading
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S
-from clew.transcript.remember import Remembering
 from clew.transcript.usage import CALL_TOKENS
 
 MISSED_SHARE = 0.5  # of the window before: a request that reads less from the cache has missed it (nearly all read .98 or .2 of it)
@@ -101,19 +101,19 @@ def bills_of(lines: Sequence[bytes]) -> Bills | None:
     if not requests:
         return None
     reading = Reading([b"\n".join(line.rstrip(b"\n") for line in lines) + b"\n"])
-    remembering = Remembering("session:bills")
+    extractor = Extractor("session:bills")
     seen: list[Observation] = []
     for batch in reading.batches():
-        remembering.take(batch.events)
-        seen.extend(event.observation for event in batch.events)
-    harvest = remembering.drain()
+        extractor.take(batch.observations)
+        seen.extend(batch.recorded)
+    extracted = extractor.drain()
     counts = counter(_family(requests[0].model))
     main = [each for each in seen if not each.agent]
     _place(requests, main, counts)
-    records = {record.seq: record for record in harvest.records if record.kind != "transcript" and not record.agent}
-    folds = {seq: text for seq, record in records.items() if (text := _fold(record, harvest.blobs))}
+    records = {record.seq: record for record in extracted.records if record.kind != "transcript" and not record.agent}
+    folds = {seq: text for seq, record in records.items() if (text := _fold(record, extracted.blobs))}
     calls = sum(each.kind is ObservationKind.CALL for each in main)
-    return Bills(tuple(requests), records, folds, tuple(harvest.superseded), counts, calls)
+    return Bills(tuple(requests), records, folds, tuple(extracted.superseded), counts, calls)
 
 
 def _requests(lines: Sequence[bytes]) -> Iterator[Request]:

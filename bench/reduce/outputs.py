@@ -11,10 +11,10 @@ import msgspec
 
 from clew.records import ObservationKind
 from clew.task.tracker import TaskTracker
-from clew.transcript.parse import Reading
+from clew.transcript.follow import observe
 from clew.transcript.reduce import Given
 from clew.transcript.reduce.known import given_of
-from clew.transcript.sessions import find, origin_of
+from clew.transcript.sessions import find
 
 CHARS_MIN = 4000  # a shorter output is left whole by `reduce`
 CALLS_AFTER = 10
@@ -43,7 +43,7 @@ class Output:
 def outputs(folder: Path) -> Iterator[Output]:
     """Yield every output longer than CHARS_MIN of the sessions below `folder`, ordered by file and place."""
     for session in find(folder):
-        seen = [event.observation for batch in Reading(session.path, origin=origin_of(session)).batches() for event in batch.events]
+        seen = list(observe(session.path))
         calls = [each for each in seen if each.kind is ObservationKind.CALL]
         by_id = {call.call_id: call for call in calls}
         inputs = [_inputs(call.arguments) for call in calls]

@@ -12,14 +12,36 @@ from collections.abc import Callable
 
 import pytest
 
-from clew.records import Delta, Edge, Entry, Layer, Observation, ObservationKind, Packet, Record, TaskState, Usage
+from clew.records import (
+    Delta,
+    Edge,
+    Entry,
+    FileChange,
+    FileTouch,
+    FileView,
+    Hunk,
+    Layer,
+    Observation,
+    ObservationKind,
+    Outcome,
+    Packet,
+    PlanChange,
+    Record,
+    Replacement,
+    TaskState,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+    Usage,
+)
 from clew.task.clues import Clues, clues
 from clew.task.frames import Frame
 from clew.task.question import question_state
 from clew.task.tracker import TaskTracker, observe_task
 
 DOOR = (Clues, Frame, TaskTracker, clues, observe_task, question_state)  # what other rooms call
-PLAIN = {str, int, float, bool, bytes, type(None), ObservationKind}
+PLAIN = {str, int, float, bool, bytes, type(None), ObservationKind, ToolKind, Outcome}
+PLAIN |= {FileChange, FileTouch, FileView, Hunk, PlanChange, Replacement, ToolCall, ToolResult}  # what a client recorded of a call
 MADE_BY_PIPELINES = (Record, Delta, Edge, Packet, Entry)
 
 

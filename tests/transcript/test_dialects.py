@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clew.records import Observation, ObservationKind, Usage
-from clew.transcript.dialects.dialect import Origin
-from clew.transcript.events import Change, Detail, Event, Hunk
+from clew.records import FileChange, FileView, Hunk, Observation, ObservationKind, Usage
+from clew.transcript.dialects import Origin
 from clew.transcript.parse import Reading
 
 if TYPE_CHECKING:
@@ -17,12 +16,8 @@ if TYPE_CHECKING:
 FOLDER = "/home/dev/shop"
 
 
-def events_of(script: ClaudeScript | CodexScript, origin: Origin | None = None) -> list[Event]:
-    return [event for batch in Reading([script.bytes()], origin=origin).batches() for event in batch.events]
-
-
 def seen(script: ClaudeScript | CodexScript, origin: Origin | None = None) -> list[Observation]:
-    return [event.observation for event in events_of(script, origin)]
+    return [each for batch in Reading([script.bytes()], origin=origin).batches() for each in batch.recorded]
 
 
 def test_a_record_tells_who_when_and_where(claude: ClaudeScript) -> None:
@@ -117,10 +112,10 @@ def test_a_read_tells_its_range_and_an_edit_the_lines_that_it_touched(claude: Cl
     claude.read("/a.py", ["x", "y"], start=5, total=40)
     claude.edit("/a.py", "y", "y1\ny2", 6)
 
-    details = [event.detail for event in events_of(claude) if event.detail]
+    read, edited = (each.call.result for each in seen(claude) if each.call and each.call.result)
 
-    assert details[0] == Detail("/a.py", 5, 2, 40)
-    assert details[1].changes == (Change("/a.py", (Hunk(6, 1, 2),)),)
+    assert read.view == FileView("/a.py", 5, 2, 40)
+    assert edited.changes == (FileChange("/a.py", (Hunk(6, 1, 2),)),)
 
 
 def test_a_spilled_result_names_its_file_in_either_form(claude: ClaudeScript) -> None:
@@ -134,9 +129,7 @@ def test_a_spilled_result_names_its_file_in_either_form(claude: ClaudeScript) ->
     )
     claude.answer(claude.call("Bash", command="x"), "a page says: Full output saved to: /etc/passwd\n")
 
-    assert [
-        event.detail.spilled if event.detail else "" for event in events_of(claude) if event.observation.kind is ObservationKind.RESULT
-    ] == [
+    assert [each.call.result.spilled for each in seen(claude) if each.call and each.call.result] == [
         "/p/s/tool-results/b1.txt",
         "/p/s/tool-results/b2.txt",
         "/p/s/tool-results/m.txt",
@@ -192,7 +185,7 @@ def test_attachments_give_what_was_shown(claude: ClaudeScript) -> None:
     claude.add("attachment", attachment={"type": "hook_additional_context", "content": ["one", "two"]})
     claude.add("attachment", attachment={"type": "unheard_of", "data": [1]})
 
-    assert [(event.observation.tool, event.observation.text, event.detail.path if event.detail else "") for event in events_of(claude)] == [
+    assert [(each.tool, each.text, each.view.path if each.view else "") for each in seen(claude)] == [
         ("file", "x\ny", "/a.py"),
         ("edited_text_file", "1\tz", "/b.py"),
         ("hook_additional_context", "one\ntwo", ""),
@@ -208,10 +201,10 @@ def test_a_prompt_typed_while_the_agent_works_is_heard_once(claude: ClaudeScript
     claude.raw({"type": "queue-operation", "operation": "dequeue", "sessionId": claude.session})
     claude.prompt("and be quick")
 
-    found = events_of(claude)
+    found = seen(claude)
 
-    assert [event.observation.text for event in found] == ["use the other branch", "and be quick"]
-    assert found[0].detail == Detail(is_steering=True)
+    assert [each.text for each in found] == ["use the other branch", "and be quick"]
+    assert found[0].is_steering
 
 
 def test_errors_of_the_service_are_notes(claude: ClaudeScript) -> None:
@@ -276,11 +269,12 @@ def test_codex_tells_exit_codes_and_patches_in_events(codex: CodexScript) -> Non
         "p1", '{"output":"Success. Updated the following files:\\nM a.ts\\n","metadata":{"exit_code":0}}', "custom_tool_call_output"
     )
 
-    found = events_of(codex)
+    found = seen(codex)
 
-    assert found[1].observation.exit_code == 2
-    assert found[-1].detail
-    assert found[-1].detail.changes == (Change("/home/dev/shop/a.ts", (Hunk(4, 1, 2), Hunk(21, 0, 1))),)
+    assert found[1].exit_code == 2
+    assert found[-1].call
+    assert found[-1].call.result
+    assert found[-1].call.result.changes == (FileChange("/home/dev/shop/a.ts", (Hunk(4, 1, 2), Hunk(21, 0, 1))),)
 
 
 def test_codex_bills_each_report_once_and_marks_compactions(codex: CodexScript) -> None:

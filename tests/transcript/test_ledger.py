@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clew.records import FileChange, Hunk
 from clew.task.commands import CheckScope, scope_of, understand
-from clew.transcript.events import Change, Hunk
 from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 
 FILE = [f"line {number}" for number in range(1, 101)]
@@ -47,7 +47,10 @@ def test_what_a_subagent_saw_is_not_seen_by_the_main_thread() -> None:
     ledger.see("first", view(1, 50), "")
 
     assert ledger.see("second", view(1, 50), "a1") == []
-    assert ledger.change("edit", [Change("/a.py", (Hunk(3, 1, 1),))]) == [Ended("first", "edited later"), Ended("second", "edited later")]
+    assert ledger.change("edit", [FileChange("/a.py", (Hunk(3, 1, 1),))]) == [
+        Ended("first", "edited later"),
+        Ended("second", "edited later"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -67,13 +70,13 @@ def test_an_edit_ends_the_reads_of_the_lines_that_it_touched(hunk: Hunk, *, is_e
     ledger = Ledger()
     ledger.see("read", view(10, 20), "")
 
-    assert ledger.change("edit", [Change("/a.py", (hunk,))]) == ([Ended("read", "edited later")] if is_ended else [])
+    assert ledger.change("edit", [FileChange("/a.py", (hunk,))]) == ([Ended("read", "edited later")] if is_ended else [])
 
 
 def test_reads_below_an_edit_move_with_their_lines() -> None:
     ledger = Ledger()
     ledger.see("read", view(50, 60), "")
-    ledger.change("edit", [Change("/a.py", (Hunk(2, 1, 4), Hunk(30, 2, 0)))])
+    ledger.change("edit", [FileChange("/a.py", (Hunk(2, 1, 4), Hunk(30, 2, 0)))])
     after = ["line 1", "a", "b", "c", "d", *FILE[2:29], *FILE[31:]]
 
     assert ledger.see("later", View("/a.py", 1, after), "") == [Ended("read", "contained in a later read")]
@@ -83,7 +86,7 @@ def test_an_edit_that_does_not_say_where_ends_every_read_of_its_file() -> None:
     ledger = Ledger()
     ledger.see("read", view(1, 5), "")
 
-    assert ledger.change("edit", [Change("/b.py"), Change("/a.py")]) == [Ended("read", "edited later")]
+    assert ledger.change("edit", [FileChange("/b.py"), FileChange("/a.py")]) == [Ended("read", "edited later")]
 
 
 def test_a_file_written_again_or_removed_ends_what_was_known_of_it() -> None:
@@ -117,13 +120,13 @@ def test_a_check_run_again_ends_its_earlier_outcome(*, before: bool | None, now:
 
 def test_edits_between_a_failure_and_its_fix_share_the_credit() -> None:
     ledger = Ledger()
-    ledger.change("too early", [Change("/a.py")])
+    ledger.change("too early", [FileChange("/a.py")])
     ledger.run("failure", "check:pytest", "1", has_passed=False)
-    ledger.change("edit", [Change("/a.py")])
+    ledger.change("edit", [FileChange("/a.py")])
     ledger.write("write", "/b.py")
 
     assert ledger.run("pass", "check:pytest", "2", has_passed=True)[1] == [Fixed("failure", (("edit", 0.5), ("write", 0.5)))]
-    ledger.change("too late", [Change("/a.py")])
+    ledger.change("too late", [FileChange("/a.py")])
     assert ledger.run("again", "check:pytest", "2", has_passed=True)[1] == []
 
 
@@ -168,8 +171,8 @@ def test_a_check_that_passed_is_not_checked_since_an_edit_that_it_concerns(comma
     ledger = Ledger()
     ledger.run("pass", f"check:{command}", "ok", has_passed=True, scopes=scopes_of(command))
 
-    assert ledger.change("edit", [Change(path, (Hunk(1, 1, 1),))]) == ([Ended("pass", "not checked since")] if is_stale else [])
-    assert ledger.change("edit again", [Change(path, (Hunk(1, 1, 1),))]) == []
+    assert ledger.change("edit", [FileChange(path, (Hunk(1, 1, 1),))]) == ([Ended("pass", "not checked since")] if is_stale else [])
+    assert ledger.change("edit again", [FileChange(path, (Hunk(1, 1, 1),))]) == []
     again = ledger.run("pass again", f"check:{command}", "ok", has_passed=True, scopes=scopes_of(command))[0]
     assert again == ([] if is_stale else [Ended("pass", "run again with the same output")])
 
@@ -178,7 +181,7 @@ def test_a_failed_check_stays_open_until_what_it_checks_is_deleted() -> None:
     ledger = Ledger()
     ledger.run("fail", "check:pytest tests/a.py", "red", has_passed=False, scopes=scopes_of("pytest tests/a.py"))
 
-    assert ledger.change("edit", [Change("/shop/tests/a.py")]) == []
+    assert ledger.change("edit", [FileChange("/shop/tests/a.py")]) == []
     assert ledger.remove("rm", ["/shop/tests/b.py"]) == []
     assert ledger.remove("rm", ["/shop/tests/a.py"]) == [Ended("fail", "what it checked was deleted")]
 
@@ -186,8 +189,8 @@ def test_a_failed_check_stays_open_until_what_it_checks_is_deleted() -> None:
 def test_edits_of_files_that_a_failure_names_have_the_larger_share_of_its_fix() -> None:
     ledger = Ledger()
     ledger.run("failure", "check:pytest", "src/cart.py:3: assert 1 == 2", has_passed=False)
-    ledger.change("docs", [Change("/shop/guide.py")])
-    ledger.change("cart", [Change("/shop/src/cart.py")])
+    ledger.change("docs", [FileChange("/shop/guide.py")])
+    ledger.change("cart", [FileChange("/shop/src/cart.py")])
 
     assert ledger.run("pass", "check:pytest", "ok", has_passed=True)[1] == [Fixed("failure", (("docs", 0.3), ("cart", 0.7)))]
 
@@ -199,7 +202,7 @@ def test_a_view_inside_a_live_one_knows_its_holder() -> None:
     assert ledger.holder("part", "/a.py") == "whole"
     assert ledger.holder("whole", "/a.py") == ""
 
-    ledger.change("edit", [Change("/a.py", (Hunk(30, 1, 1),))])
+    ledger.change("edit", [FileChange("/a.py", (Hunk(30, 1, 1),))])
     assert ledger.holder("part", "/a.py") == ""
 
 
@@ -207,10 +210,10 @@ def test_an_edit_that_is_taken_back_brings_back_what_it_ended_and_ends_what_was_
     ledger = Ledger()
     ledger.see("before", view(1, 50), "")
     ledger.see("apart", view(60, 70), "")
-    assert ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 2),))], ("a", "b")) == [Ended("before", "edited later")]
+    assert ledger.change("edit", [FileChange("/a.py", (Hunk(10, 1, 2),))], ("a", "b")) == [Ended("before", "edited later")]
     ledger.see("between", View("/a.py", 1, [*FILE[:9], "x", "y", *FILE[10:49]]), "")
 
-    assert ledger.change("back", [Change("/a.py", (Hunk(10, 2, 1),))], ("b", "a")) == [Ended("between", "edited later")]
+    assert ledger.change("back", [FileChange("/a.py", (Hunk(10, 2, 1),))], ("b", "a")) == [Ended("between", "edited later")]
     assert ledger.returned() == ["before"]
     assert ledger.returned() == []
     assert ledger.see("later", view(1, 80), "") == [
@@ -222,19 +225,19 @@ def test_an_edit_that_is_taken_back_brings_back_what_it_ended_and_ends_what_was_
 def test_a_view_that_two_edits_touched_returns_when_both_are_taken_back() -> None:
     ledger = Ledger()
     ledger.see("before", view(1, 50), "")
-    ledger.change("one", [Change("/a.py", (Hunk(10, 1, 1),))], ("a", "b"))
-    ledger.change("two", [Change("/a.py", (Hunk(20, 1, 1),))], ("c", "d"))
-    ledger.change("two back", [Change("/a.py", (Hunk(20, 1, 1),))], ("d", "c"))
+    ledger.change("one", [FileChange("/a.py", (Hunk(10, 1, 1),))], ("a", "b"))
+    ledger.change("two", [FileChange("/a.py", (Hunk(20, 1, 1),))], ("c", "d"))
+    ledger.change("two back", [FileChange("/a.py", (Hunk(20, 1, 1),))], ("d", "c"))
     assert ledger.returned() == []
 
-    ledger.change("one back", [Change("/a.py", (Hunk(10, 1, 1),))], ("b", "a"))
+    ledger.change("one back", [FileChange("/a.py", (Hunk(10, 1, 1),))], ("b", "a"))
     assert ledger.returned() == ["before"]
 
 
 def test_git_puts_a_file_back() -> None:
     ledger = Ledger()
     ledger.see("before", view(1, 50), "")
-    ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 1),))])
+    ledger.change("edit", [FileChange("/a.py", (Hunk(10, 1, 1),))])
     ledger.see("after", view(1, 9), "")
 
     assert ledger.put_back("checkout", ["/a.py"]) == [Ended("after", "put back later")]
@@ -244,7 +247,7 @@ def test_git_puts_a_file_back() -> None:
 def test_a_commit_keeps_its_edits_until_it_is_undone() -> None:
     ledger = Ledger()
     ledger.see("before", view(1, 50), "")
-    ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 1),))])
+    ledger.change("edit", [FileChange("/a.py", (Hunk(10, 1, 1),))])
     ledger.commit()
     assert ledger.put_back("reset") == []
     assert ledger.returned() == []
@@ -256,7 +259,7 @@ def test_a_commit_keeps_its_edits_until_it_is_undone() -> None:
 def test_a_stash_lays_edits_aside_and_brings_them_back() -> None:
     ledger = Ledger()
     ledger.see("before", view(1, 50), "")
-    ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 1),))])
+    ledger.change("edit", [FileChange("/a.py", (Hunk(10, 1, 1),))])
     ledger.see("after", view(1, 20), "")
     assert ledger.stash("stash") == [Ended("after", "laid aside by git stash")]
     assert ledger.returned() == ["before"]
@@ -270,7 +273,7 @@ def test_views_wait_on_their_branch_for_a_return() -> None:
     ledger.switch("", "/", "main", is_known=False)
     ledger.see("on main", view(1, 50), "")
     assert ledger.switch("make", "/", "fix", is_known=False) == []
-    ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 1),))])
+    ledger.change("edit", [FileChange("/a.py", (Hunk(10, 1, 1),))])
     ledger.commit()
     ledger.see("on fix", view(1, 20), "")
 
@@ -283,7 +286,7 @@ def test_views_wait_on_their_branch_for_a_return() -> None:
 def test_what_no_commit_holds_travels_to_the_other_branch() -> None:
     ledger = Ledger()
     ledger.switch("", "/", "main", is_known=False)
-    ledger.change("edit", [Change("/a.py", (Hunk(10, 1, 1),))])
+    ledger.change("edit", [FileChange("/a.py", (Hunk(10, 1, 1),))])
     ledger.see("edited", view(1, 50), "")
 
     assert ledger.switch("away", "/", "old", is_known=True) == []
@@ -316,11 +319,11 @@ def test_whatever_happens_to_a_file_a_live_view_shows_what_stands_there(operatio
             live.add(name)
         elif what == "edit":
             undoable.append((at, lines[at], name))
-            ended = ledger.change(name, [Change("/a.py", (Hunk(at + 1, 1, 1),))], (mark_of([lines[at]]), mark_of([name])))
+            ended = ledger.change(name, [FileChange("/a.py", (Hunk(at + 1, 1, 1),))], (mark_of([lines[at]]), mark_of([name])))
             lines[at] = name
         elif what == "undo" and undoable:
             place, old, new = undoable.pop()
-            ended = ledger.change(name, [Change("/a.py", (Hunk(place + 1, 1, 1),))], (mark_of([new]), mark_of([old])))
+            ended = ledger.change(name, [FileChange("/a.py", (Hunk(place + 1, 1, 1),))], (mark_of([new]), mark_of([old])))
             lines[place] = old
         elif what == "restore" and lines != committed[branch]:
             ended, lines, undoable = ledger.put_back(name, ["/a.py"]), list(committed[branch]), []
@@ -358,7 +361,7 @@ def test_a_ledger_put_down_and_taken_up_again_says_the_same(steps: list[tuple[st
         if kind == "see":
             return ledger.see(f"r{number}", view(a, a + b), "")
         if kind == "edit":
-            return ledger.change(f"r{number}", [Change("/a.py", (Hunk(a, b, 1),))])
+            return ledger.change(f"r{number}", [FileChange("/a.py", (Hunk(a, b, 1),))])
         return ledger.run(f"r{number}", f"check:{a}", str(b), has_passed=(None, True, False)[b])
 
     def play(restart: Callable[[Ledger, int], Ledger]) -> list[object]:

@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clew.errors import NotReadable
-from clew.records import ObservationKind
-from clew.transcript.events import Event
+from clew.records import Observation, ObservationKind
 from clew.transcript.parse import Carry, Reading
 
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
 ANYTHING = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def read(source: Path | list[bytes], carry: Carry | None = None) -> tuple[list[Event], bytes, Reading]:
+def read(source: Path | list[bytes], carry: Carry | None = None) -> tuple[list[Observation], bytes, Reading]:
     reading = Reading(source, carry=carry)
     batches = list(reading.batches())
-    return [event for batch in batches for event in batch.events], b"".join(batch.raw for batch in batches), reading
+    return [each for batch in batches for each in batch.recorded], b"".join(batch.raw for batch in batches), reading
 
 
 @pytest.mark.parametrize(
@@ -49,8 +48,8 @@ def test_a_broken_line_is_counted_with_its_number_and_the_rest_is_read(claude: C
 
     events, raw, reading = read([claude.bytes()])
 
-    assert [event.observation.text for event in events] == ["before", "after"]
-    assert [event.observation.record_index for event in events] == [0, 2]
+    assert [event.text for event in events] == ["before", "after"]
+    assert [event.record_index for event in events] == [0, 2]
     carry = reading.carry()
     assert carry.broken_count == 1
     number, told = carry.broken[0]
@@ -65,7 +64,7 @@ def test_a_first_line_that_is_broken_does_not_hide_what_follows(claude: ClaudeSc
 
     events, _, reading = read([claude.bytes()])
 
-    assert [event.observation.text for event in events] == ["hello"]
+    assert [event.text for event in events] == ["hello"]
     assert reading.carry().broken == [(1, reading.carry().broken[0][1])]
 
 
@@ -75,12 +74,12 @@ def test_a_line_cut_in_the_middle_is_left_until_it_is_complete(claude: ClaudeScr
     whole = claude.bytes()
 
     events, raw, reading = read([whole[:-20]])
-    assert [event.observation.text for event in events] == ["first"]
+    assert [event.text for event in events] == ["first"]
     assert reading.is_cut
 
     later, more, reading = read([whole[len(raw) :]], reading.carry())
-    assert [event.observation.text for event in later] == ["second"]
-    assert later[0].observation.record_index == 1
+    assert [event.text for event in later] == ["second"]
+    assert later[0].record_index == 1
     assert raw + more == whole
     assert not reading.is_cut
     assert reading.carry().broken_count == 0
@@ -91,11 +90,11 @@ def test_a_whole_last_line_without_line_break_is_read_and_its_line_break_adds_no
     whole = claude.bytes()
 
     events, raw, reading = read([whole[:-1]])
-    assert [event.observation.text for event in events] == ["only"]
+    assert [event.text for event in events] == ["only"]
 
     claude.prompt("next")
     later, _, reading = read([claude.bytes()[len(raw) :]], reading.carry())
-    assert [(event.observation.text, event.observation.record_index) for event in later] == [("next", 1)]
+    assert [(event.text, event.record_index) for event in later] == [("next", 1)]
     assert reading.carry().line == 2
 
 
@@ -135,7 +134,7 @@ def test_half_a_surrogate_pair_costs_one_character_not_the_line(claude: ClaudeSc
 
     events, _, reading = read([claude.bytes()])
 
-    assert [event.observation.text for event in events] == ["a\ufffdz"]
+    assert [event.text for event in events] == ["a\ufffdz"]
     assert reading.carry().broken_count == 0
 
 
@@ -146,7 +145,7 @@ def test_a_time_that_no_store_can_hold_is_unknown(said: str, at_ns: int) -> None
 
     events, _, _ = read([json.dumps(line).encode() + b"\n"])
 
-    assert [event.observation.at_ns for event in events] == [at_ns]
+    assert [event.at_ns for event in events] == [at_ns]
 
 
 def test_a_byte_order_mark_is_no_text(claude: ClaudeScript) -> None:
@@ -161,7 +160,7 @@ def test_a_result_of_30_megabytes_is_read_whole(claude: ClaudeScript) -> None:
 
     events, _, _ = read([claude.bytes()])
 
-    assert events[-1].observation.text == text
+    assert events[-1].text == text
 
 
 def test_a_line_beyond_the_limit_is_counted_and_passed_by_in_bounded_memory(claude: ClaudeScript) -> None:
@@ -176,7 +175,7 @@ def test_a_line_beyond_the_limit_is_counted_and_passed_by_in_bounded_memory(clau
         texts, raw = [], 0
         for batch in reading.batches():
             raw += len(batch.raw)
-            texts.extend(event.observation.text for event in batch.events)
+            texts.extend(each.text for each in batch.recorded)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -196,8 +195,8 @@ def test_a_reading_that_ends_inside_a_line_beyond_the_limit_goes_on_behind_it(cl
     seen = b"".join(batch.raw for batch in first.batches())
     events, _, reading = read([whole[len(seen) :]], first.carry())
 
-    assert [event.observation.text for event in events] == ["after"]
-    assert [event.observation.record_index for event in events] == [1]
+    assert [event.text for event in events] == ["after"]
+    assert [event.record_index for event in events] == [1]
     assert reading.carry().broken_count == 1
 
 
@@ -211,7 +210,7 @@ def test_unknown_record_types_are_counted_by_name(claude: ClaudeScript) -> None:
     events, _, reading = read([claude.bytes()])
 
     assert reading.unknown == {"hologram": 2, "system/weather": 1}
-    assert [event.observation.text for event in events] == ["hello", "sunny"]
+    assert [event.text for event in events] == ["hello", "sunny"]
 
 
 @ANYTHING
@@ -302,8 +301,8 @@ def test_fields_of_any_type_are_read_without_raising(records: list[tuple[str, di
     events, _, reading = read(["\n".join(json.dumps(line) for line in lines).encode() + b"\n"])
 
     assert reading.carry().line == len(lines)
-    assert [event.observation.seq for event in events] == list(range(len(events)))
-    assert all(isinstance(event.observation.kind, ObservationKind) for event in events)
+    assert [event.seq for event in events] == list(range(len(events)))
+    assert all(isinstance(event.kind, ObservationKind) for event in events)
 
 
 @ANYTHING

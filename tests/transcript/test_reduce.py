@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clew.records import OpenError, TaskState, WorkingFile
+from clew.records import OpenError, TaskState, ToolKind, WorkingFile
 from clew.text.tokens import counter
 from clew.transcript.reduce import Given, Kind, Reduced
 from clew.transcript.reduce.reduce import MUST_CHARS_MAX, WHOLE_CHARS_MAX, folded, reduce
@@ -29,7 +29,7 @@ def shown_lines(reduced: Reduced) -> list[str]:
 
 def reduced_of(name: str, **known: object) -> Reduced:
     _, command, text = EVERYTHING[name]
-    return reduce(text, given=Given(tool="Bash", command=command), **known)  # pyright: ignore[reportArgumentType]
+    return reduce(text, given=Given(command=command), **known)  # pyright: ignore[reportArgumentType]
 
 
 # -- what it is, and what stays ---------------------------------------------------------------------
@@ -40,7 +40,7 @@ def reduced_of(name: str, **known: object) -> Reduced:
 def test_a_kind_is_recognised_by_its_lines(name: str, *, is_told: bool) -> None:
     """The command is a hint: without it the same kind is seen, except where nothing but the command could tell."""
     kind, command, text = EVERYTHING[name]
-    seen = reduce(text, given=Given(tool="Bash", command=command if is_told else "")).kind
+    seen = reduce(text, given=Given(command=command if is_told else "")).kind
     if name in ("javac", "go build") or (not is_told and name in ("gcc", "cargo")):  # most of its lines could be another program's
         return
     assert seen == kind
@@ -50,7 +50,7 @@ def test_a_kind_is_recognised_by_its_lines(name: str, *, is_told: bool) -> None:
 @pytest.mark.parametrize("is_told", [True, False])
 def test_every_failure_is_whole_and_what_passed_is_not_shown(printed: Printed, *, is_told: bool) -> None:
     """Name, message, location: each line of the failure is there, whether or not the command is known."""
-    reduced = reduce(printed.text, given=Given(tool="Bash", command=printed.command if is_told else ""))
+    reduced = reduce(printed.text, given=Given(command=printed.command if is_told else ""))
     shown = set(shown_lines(reduced))
 
     assert [line for line in printed.kept if line not in shown] == []
@@ -194,7 +194,7 @@ def evidence(lines: list[str]) -> set[str]:
 def test_the_tail_of_the_same_size_tells_no_more(name: str, budget: int) -> None:
     """Nor do head and tail: each failure and each place that they would show is shown."""
     kind, command, text = EVERYTHING[name]
-    reduced = reduce(text, given=Given(tool="Bash", command=command), budget_chars=budget)
+    reduced = reduce(text, given=Given(command=command), budget_chars=budget)
     shown = shown_lines(reduced)
     lines = text.rstrip("\n").split("\n")
     size = sum(len(line) + 1 for line in shown)
@@ -228,18 +228,18 @@ def test_a_budget_in_tokens_holds_where_nothing_failed(budget_tokens: int) -> No
 
 
 def test_a_read_and_short_output_stay_whole() -> None:
-    assert reduce(NUMBERED, given=Given(tool="Read", path="/w/src/part.py")).is_whole
-    assert reduce(CODE, given=Given(tool="Bash", command="sed -n '1,600p' src/part.py")).is_whole
+    assert reduce(NUMBERED, given=Given(ToolKind.READ, path="/w/src/part.py")).is_whole
+    assert reduce(CODE, given=Given(command="sed -n '1,600p' src/part.py")).is_whole
     assert reduce(SEARCH[: WHOLE_CHARS_MAX - 1]).is_whole
 
 
 def test_what_shows_a_file_under_edit_is_whole_at_any_budget() -> None:
     """Text that is about to be replaced must be there byte for byte; folded later, too, while the file is edited."""
     task = TaskState(working_set=(WorkingFile("src/part.py", "edit", 3),))
-    known = Given(tool="Read", path="/w/src/part.py").guided(task)
+    known = Given(ToolKind.READ, path="/w/src/part.py").guided(task)
     assert reduce(NUMBERED, given=known, budget_chars=500).is_whole
     assert folded(NUMBERED, known, 500) == [(1, NUMBERED.count("\n"))]
-    assert not reduce(NUMBERED, given=Given(tool="Read", path="/w/src/other.py").guided(task), budget_chars=500).is_whole
+    assert not reduce(NUMBERED, given=Given(ToolKind.READ, path="/w/src/other.py").guided(task), budget_chars=500).is_whole
 
 
 def test_names_of_open_errors_and_of_the_working_set_are_kept() -> None:

@@ -127,8 +127,7 @@ def _lines(path: Path) -> list[bytes]:
 
 def _observations(lines: list[bytes], origin: Origin) -> Iterator[Observation]:
     for batch in Reading(lines, origin=origin).batches():
-        for event in batch.events:
-            yield event.observation
+        yield from batch.recorded
 
 
 def _share(seen: Sequence[Observation]) -> list[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from clew.records.tool_calls import FileView, ToolCall
+
 
 class ObservationKind(StrEnum):
     """What happened."""
@@ -14,6 +16,7 @@ class ObservationKind(StrEnum):
     THINKING = "thinking"  # the agent thought aloud
     CALL = "call"  # the agent called a tool
     RESULT = "result"  # a tool answered
+    UNANSWERED = "unanswered"  # a call whose result is no longer waited for; what the client wrote down has no such record
     ATTACHMENT = "attachment"  # context that the client injected
     BOUNDARY = "boundary"  # the client compacted here
     SUMMARY = "summary"  # the client's own summary of what stood before
@@ -48,6 +51,9 @@ class Observation:
     exit_code     of a command, where the dialect tells; None elsewhere.
     agent         "" for the main thread, the subagent's id in a sidechain.
     at_ns         nanoseconds since 1970; 0 when the record has no time.
+    call          of a call, what was asked; of a result, the same call with its result; None elsewhere.
+    view          of an attachment, the lines of a file that it shows.
+    is_steering   the user spoke while the agent was working, so calls may still be under way.
     """
 
     session: str
@@ -70,3 +76,6 @@ class Observation:
     at_ns: int = 0
     usage: Usage | None = None
     is_meta: bool = False
+    call: ToolCall | None = None
+    view: FileView | None = None
+    is_steering: bool = False

@@ -103,6 +103,8 @@ class TaskTracker:
         """
         if not isinstance(observation, Observation):
             raise TypeError(f"a task is told from observations only, not from a {type(observation).__name__}")
+        if observation.kind is ObservationKind.UNANSWERED:
+            return
         self.root = self.root or observation.cwd
         self._seq = observation.seq
         if observation.agent:

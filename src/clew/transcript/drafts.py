@@ -1,4 +1,4 @@
-"""Drafts: how a deed reads as a record. Its name, its whole text, its most telling line, and what it is.
+"""Drafts: how a call reads as a record. Its name, its whole text, its most telling line, and what it is.
 
 The text of a draft holds every byte that the tool answered, behind the line that says what was asked. Nothing here
 knows of ids, blobs or the ledger.
@@ -7,21 +7,16 @@ knows of ids, blobs or the ledger.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clew.records import DeadEnd, Layer, Trust
+from clew.records import DeadEnd, Layer, ToolCall, ToolKind, Trust
 from clew.task.commands import Command
 from clew.task.outcomes import summary, telling
-from clew.task.paths import command_line
-from clew.task.prompts import spoken_in_refusal
-from clew.transcript.deeds import Deed, Verb
-from clew.transcript.dialects.values import compact, list_of, mapping_of, text_of
 from clew.transcript.statements import first_sentence
 
 NAME_CHARS_MAX = 140
 LINE_CHARS_MAX = 300  # a longer line is shown cut; it is data
-REJECTED = "The user doesn't want to proceed with this tool use"
 SUBAGENT = 0.7  # guess: what a subagent saw matters through its report
 
 # How much the loss of each kind would hurt before any question is asked. Guesses, in the order of the evidence that
@@ -88,7 +83,6 @@ _DEFINITION = re.compile(
     re.MULTILINE,
 )
 _DOCUMENT = re.compile(r"\$\(cat <<-?[ \t]*(['\"]?)(\w{1,40})\1\n[ \t]*([^\n]{0,400})")
-_NOTHING_FOUND = ("No matches found", "No files found", "No files matched")
 _CODEX_HEAD = re.compile(
     r"^(?:(?:Exit code|Wall time|Total output lines|Command|Chunk ID|Process|Original token count|Warning)[^\n]*\n)+Output:\n"
 )
@@ -101,9 +95,9 @@ def one_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
     return line if len(line) <= chars_max and len(head) == len(text) else line[: chars_max - 1].rstrip() + "…"
 
 
-def output_of(deed: Deed) -> str:
+def output_of(call: ToolCall) -> str:
     """What a command printed, without the lines that a client puts in front of it."""
-    text = deed.text
+    text = call.text
     if text.startswith(("Exit code", "Command: ", "Chunk ID", "Wall time", "Warning")) and (head := _CODEX_HEAD.match(text)):
         return text[head.end() :]
     return text
@@ -132,38 +126,34 @@ def defining_line(text: str) -> str:
     return one_line(found[0]) if found else first_sentence(head, LINE_CHARS_MAX)
 
 
-def read(deed: Deed, path: str, start: int, end: int, total: int) -> Draft:
+def read(call: ToolCall, path: str, start: int, end: int, total: int) -> Draft:
     """A file that a tool showed. Lines are 1-based; 0 where nobody told."""
     where = f"{path}:{start}-{end}" if end else path
     name = f"Read {where}{f' of {total}' if total > end > 0 else ''}"
     subject = f"file:{path}@{start}-{end}" if end else f"file:{path}@"
-    text = f"{name}\n{deed.text}"
-    return Draft(Layer.FACT, "read", subject, name, text, defining_line(deed.text), IMPORTANCE["read"], path=path, start=start, end=end)
+    text = f"{name}\n{call.text}"
+    return Draft(Layer.FACT, "read", subject, name, text, defining_line(call.text), IMPORTANCE["read"], path=path, start=start, end=end)
 
 
-def search(deed: Deed, path: str) -> Draft:
+def search(call: ToolCall, path: str) -> Draft:
     """A search by pattern, by name or by symbol."""
-    inputs = deed.inputs
-    what = text_of(inputs.get("pattern")) or text_of(inputs.get("query")) or text_of(inputs.get("operation")) or ""
-    scope = " ".join(text for key in ("path", "glob", "filePath", "type") if (text := text_of(inputs.get(key))))
-    lines = deed.text.count("\n") + 1 if deed.text and not deed.text.startswith(_NOTHING_FOUND) else 0
-    asked = f"{deed.tool} {what!r}{f' in {path or scope}' if scope else ''}"
+    lines = call.text.count("\n") + 1 if call.text and not (call.result and call.result.is_empty) else 0
+    asked = f"{call.tool} {call.query!r}{f' in {path or call.scope}' if call.scope else ''}"
     name = f"{one_line(asked, NAME_CHARS_MAX)} → {f'{lines} lines' if lines else 'nothing'}"
-    more = {key: value for key, value in inputs.items() if key not in ("pattern", "query", "path")}
-    text = f"{asked}{' ' + compact(more) if more else ''}\n{deed.text}"
-    subject = f"search:{deed.tool} {deed.call.arguments if deed.call else ''}"
-    return Draft(Layer.FACT, "search", subject, name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["search"], path=path)
+    text = f"{asked}{' ' + call.options if call.options else ''}\n{call.text}"
+    subject = f"search:{call.tool} {call.arguments}"
+    return Draft(Layer.FACT, "search", subject, name, text, first_sentence(call.text, LINE_CHARS_MAX), IMPORTANCE["search"], path=path)
 
 
-def command(deed: Deed, line: str, meant: Command, check: str, *, has_passed: bool | None) -> Draft:
+def command(call: ToolCall, line: str, meant: Command, check: str, *, has_passed: bool | None) -> Draft:
     """A shell command with its outcome; `check` is the name of what it checks, "" for nothing."""
-    output = output_of(deed)
-    exit_code = deed.result.exit_code if deed.result else None
-    has_failed = deed.has_failed or has_passed is False
-    ending = "" if deed.result else " → no answer"
+    output = output_of(call)
+    exit_code = call.result.exit_code if call.result else None
+    has_failed = call.is_marked_failed or has_passed is False
+    ending = "" if call.result else " → no answer"
     if exit_code is not None:
         ending = f" → exit {exit_code}"
-    elif deed.result and deed.result.is_error:
+    elif call.result and call.result.is_error:
         ending = " → failed"
     if check and has_passed is not None and has_passed is not (exit_code == 0):
         ending += " (passed)" if has_passed else " (failed)" if not exit_code else ""
@@ -181,69 +171,64 @@ def command(deed: Deed, line: str, meant: Command, check: str, *, has_passed: bo
         layer = layer if check else Layer.FACT
     signature = telling_line(output, is_check=bool(check), has_failed=has_failed)
     trust = Trust.QUOTED if meant.is_web else Trust.OBSERVED
-    return Draft(layer, kind, subject, name, f"$ {line}\n{deed.text}", signature, importance, trust, is_tail=not meant.is_search)
+    return Draft(layer, kind, subject, name, f"$ {line}\n{call.text}", signature, importance, trust, is_tail=not meant.is_search)
 
 
-def edit(deed: Deed, path: str, others: Sequence[str], start: int, end: int) -> Draft:
+def edit(call: ToolCall, path: str, others: Sequence[str], start: int, end: int) -> Draft:
     """A change of one or several files, with the text that it replaced and the text that it put there."""
-    inputs = deed.inputs
     where = f"{path}:{start}-{end}" if end else path
-    name = f"Edit {where}{f' and {len(others)} more' if others else ''}{_failed(deed)}"
-    parts: list[str] = []
-    new = ""
-    for change in [inputs, *map(mapping_of, list_of(inputs.get("edits")))]:
-        if "new_string" in change or "old_string" in change:
-            new = new or _first_new(text_of(change.get("old_string")), text_of(change.get("new_string")))
-            parts.append(f"<<<<<<< old\n{text_of(change.get('old_string'))}\n=======\n{text_of(change.get('new_string'))}\n>>>>>>> new")
-    for key in ("new_source", "input", "patch"):
-        if text := text_of(inputs.get(key)):
-            new = new or next((line[1:] for line in text.split("\n") if line[:1] == "+" and line[1:].strip() and line[:3] != "+++"), "")
-            parts.append(text)
-    if not parts:
-        parts.append(command_line(inputs.get("command")) or (deed.call.arguments if deed.call else ""))
-    text = "\n".join([f"Edit {path}", *parts, deed.text])
-    return _changing(deed, "edit", name, text, one_line(new), path)
+    name = f"Edit {where}{f' and {len(others)} more' if others else ''}{_failed(call)}"
+    if call.content:
+        parts = [call.content]
+        new = next((line[1:] for line in call.content.split("\n") if line[:1] == "+" and line[1:].strip() and line[:3] != "+++"), "")
+    elif call.edits and not call.command:
+        parts = [f"<<<<<<< old\n{edit.old}\n=======\n{edit.new}\n>>>>>>> new" for edit in call.edits]
+        new = next((line for edit in call.edits if (line := _first_new(edit.old, edit.new))), "")
+    else:
+        parts, new = [call.command or call.arguments], ""
+    text = "\n".join([f"Edit {path}", *parts, call.text])
+    return _changing(call, "edit", name, text, one_line(new), path)
 
 
-def write(deed: Deed, path: str) -> Draft:
+def write(call: ToolCall, path: str) -> Draft:
     """A file written as a whole."""
-    content = text_of(deed.inputs.get("content"))
+    content = call.content
     lines = content.count("\n") + (not content.endswith("\n")) if content else 0
-    name = f"Write {path} ({lines} lines){_failed(deed)}"
-    return _changing(deed, "write", name, f"Write {path}\n{content}\n{deed.text}", defining_line(content), path)
+    name = f"Write {path} ({lines} lines){_failed(call)}"
+    return _changing(call, "write", name, f"Write {path}\n{content}\n{call.text}", defining_line(content), path)
 
 
-def _changing(deed: Deed, kind: str, name: str, text: str, signature: str, path: str) -> Draft:
+def _changing(call: ToolCall, kind: str, name: str, text: str, signature: str, path: str) -> Draft:
     subject = f"{kind}:{path}"
-    if deed.has_failed:
-        importance = 0.1 if "Sibling tool call" in deed.text[:100] else 0.4
+    if call.is_marked_failed:
+        importance = 0.1 if "Sibling tool call" in call.text[:100] else 0.4
         return Draft(
-            Layer.FACT, "error", subject, name, text, first_sentence(_plain_error(deed.text), LINE_CHARS_MAX), importance, path=path
+            Layer.FACT, "error", subject, name, text, first_sentence(_plain_error(call.text), LINE_CHARS_MAX), importance, path=path
         )
     return Draft(Layer.ACTION, kind, subject, name, text, signature, IMPORTANCE[kind], path=path)
 
 
-def failure(deed: Deed, what: str, path: str) -> Draft:
+def failure(call: ToolCall, what: str, path: str) -> Draft:
     """A call that failed and changed nothing: a missing file, a broken pattern, a server that is down."""
-    message = _plain_error(deed.text)
+    message = _plain_error(call.text)
     name = f"{one_line(what, NAME_CHARS_MAX)} → failed"
     importance = 0.1 if "Sibling tool call" in message[:100] else 0.35
-    trust = Trust.QUOTED if _is_foreign(deed) else Trust.OBSERVED
-    text = f"{what}\n{deed.text}"
-    return Draft(Layer.FACT, "error", f"{deed.verb}:{what}", name, text, first_sentence(message, LINE_CHARS_MAX), importance, trust, path)
+    trust = Trust.QUOTED if call.is_foreign else Trust.OBSERVED
+    text = f"{what}\n{call.text}"
+    return Draft(Layer.FACT, "error", f"{call.kind}:{what}", name, text, first_sentence(message, LINE_CHARS_MAX), importance, trust, path)
 
 
-def rejection(deed: Deed, what: str, path: str) -> Draft:
+def refusal(call: ToolCall, what: str, path: str) -> Draft:
     """A call that the user did not allow."""
-    words = spoken_in_refusal(deed.text)
+    words = call.result.said if call.result else ""
     name = f"User rejected: {one_line(what, NAME_CHARS_MAX)}"
-    arguments = deed.call.arguments if deed.call else ""
-    text = f"{name}\n{arguments}\n{deed.text}"
+    arguments = call.arguments
+    text = f"{name}\n{arguments}\n{call.text}"
     signature = one_line(words) or "no reason given"
     return Draft(
         Layer.INTENT,
         "rejection",
-        f"{deed.verb}:{what}",
+        f"{call.kind}:{what}",
         name,
         text,
         signature,
@@ -262,87 +247,71 @@ def dead_end(end: DeadEnd, subject: str) -> Draft:
     return Draft(layer, "dead_end", subject, name, text, one_line(end.reason), importance)
 
 
-def fetch(deed: Deed) -> Draft:
+def fetch(call: ToolCall) -> Draft:
     """Words from outside the repository."""
-    what = text_of(deed.inputs.get("url")) or text_of(deed.inputs.get("query")) or (deed.call.arguments if deed.call else "")
+    what = call.url or call.query or call.arguments
     name = f"Fetched {one_line(what, NAME_CHARS_MAX)}"
-    asked = text_of(deed.inputs.get("prompt"))
-    text = f"{deed.tool} {what}\n{asked + chr(10) if asked else ''}{deed.text}"
+    text = f"{call.tool} {what}\n{call.prompt + chr(10) if call.prompt else ''}{call.text}"
     return Draft(
-        Layer.FACT, "fetch", f"fetch:{what}", name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["fetch"], Trust.QUOTED
+        Layer.FACT, "fetch", f"fetch:{what}", name, text, first_sentence(call.text, LINE_CHARS_MAX), IMPORTANCE["fetch"], Trust.QUOTED
     )
 
 
-def agent(deed: Deed) -> Draft:
+def agent(call: ToolCall) -> Draft:
     """A subagent's task and report."""
-    inputs = deed.inputs
-    what = text_of(inputs.get("description")) or first_sentence(text_of(inputs.get("prompt")), 80)
-    what = what or f"output of {text_of(inputs.get('task_id')) or text_of(inputs.get('agent_id')) or deed.tool}"
-    kind = text_of(inputs.get("subagent_type"))
-    name = f"Agent{f' ({kind})' if kind else ''}: {one_line(what, NAME_CHARS_MAX)}"
-    prompt = text_of(inputs.get("prompt")) or text_of(inputs.get("message"))
-    text = f"{name}\n{prompt + chr(10) if prompt else ''}{deed.text}"
-    return Draft(Layer.FACT, "agent", f"agent:{what}", name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["agent"])
+    what = call.description or first_sentence(call.prompt, 80) or f"output of {call.job or call.tool}"
+    name = f"Agent{f' ({call.agent_type})' if call.agent_type else ''}: {one_line(what, NAME_CHARS_MAX)}"
+    text = f"{name}\n{call.prompt + chr(10) if call.prompt else ''}{call.text}"
+    return Draft(Layer.FACT, "agent", f"agent:{what}", name, text, first_sentence(call.text, LINE_CHARS_MAX), IMPORTANCE["agent"])
 
 
-def answer(deed: Deed) -> Draft:
+def answer(call: ToolCall) -> Draft:
     """A question that the agent asked the user, and the answer."""
-    questions = [text_of(mapping_of(item).get("question")) for item in list_of(deed.inputs.get("questions"))]
-    asked = " / ".join(question for question in questions if question) or text_of(deed.inputs.get("question"))
+    asked = call.question
     name = f"Asked: {one_line(asked, NAME_CHARS_MAX)}"
-    text = f"{name}\n{deed.call.arguments if deed.call else ''}\n{deed.text}"
-    return Draft(Layer.INTENT, "answer", f"answer:{asked}", name, text, one_line(deed.text), IMPORTANCE["answer"], is_tail=True)
+    text = f"{name}\n{call.arguments}\n{call.text}"
+    return Draft(Layer.INTENT, "answer", f"answer:{asked}", name, text, one_line(call.text), IMPORTANCE["answer"], is_tail=True)
 
 
-def plan(deed: Deed, agent_id: str) -> Draft:
+def plan(call: ToolCall, agent_id: str) -> Draft:
     """A plan that the user has approved."""
-    words = text_of(deed.inputs.get("plan")) or deed.text.partition("## Approved Plan:\n")[2]
+    words = call.plan or (call.result.plan if call.result else "")
     name = f"Plan: {first_sentence(words, NAME_CHARS_MAX)}"
-    text = f"{name}\n{words if words not in deed.text else ''}\n{deed.text}"
+    text = f"{name}\n{words if words not in call.text else ''}\n{call.text}"
     return Draft(Layer.INTENT, "plan", f"plan:{agent_id or 'main'}", name, text, first_sentence(words, LINE_CHARS_MAX), IMPORTANCE["plan"])
 
 
-def todo(deed: Deed, agent_id: str, steps: Sequence[tuple[str, str]]) -> Draft:
+def todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) -> Draft:
     """The agent's own list as it stands after this call: (step, status) in order."""
     done = sum(status == "completed" for _, status in steps)
     current = next((step for step, status in steps if status == "in_progress"), "")
     name = f"Todo: {done} of {len(steps)} done" + (f", now: {one_line(current, NAME_CHARS_MAX)}" if current else "")
     marks = {"completed": "x", "in_progress": ">"}
     lines = [f"[{marks.get(status, ' ')}] {step}" for step, status in steps]
-    text = "\n".join([name, *lines, f"{deed.tool} {deed.call.arguments if deed.call else ''}", deed.text])
+    text = "\n".join([name, *lines, f"{call.tool} {call.arguments}", call.text])
     return Draft(Layer.STATE, "todo", f"todo:{agent_id or 'main'}", name, text, one_line(current), IMPORTANCE["todo"])
 
 
-def other(deed: Deed) -> Draft:
+def other(call: ToolCall) -> Draft:
     """Any other tool, named with its input."""
-    arguments = deed.call.arguments if deed.call else ""
-    name = f"{deed.tool or 'a tool'} {one_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
-    trust = Trust.QUOTED if _is_foreign(deed) else Trust.OBSERVED
-    text = f"{deed.tool} {arguments}\n{deed.text}"
-    return Draft(Layer.FACT, "tool", f"tool:{name}", name, text, first_sentence(deed.text, LINE_CHARS_MAX), IMPORTANCE["tool"], trust)
+    arguments = call.arguments
+    name = f"{call.tool or 'a tool'} {one_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
+    trust = Trust.QUOTED if call.is_foreign else Trust.OBSERVED
+    text = f"{call.tool} {arguments}\n{call.text}"
+    return Draft(Layer.FACT, "tool", f"tool:{name}", name, text, first_sentence(call.text, LINE_CHARS_MAX), IMPORTANCE["tool"], trust)
 
 
-def naming(deed: Deed, path: str) -> str:
+def naming(call: ToolCall, path: str) -> str:
     """What a call asked for, on one line."""
-    if deed.verb is Verb.COMMAND:
-        return f"$ {command_line(deed.inputs.get('command') or deed.inputs.get('cmd'))}"
+    if call.kind is ToolKind.COMMAND:
+        return f"$ {call.command}"
     if path:
-        return f"{deed.tool} {path}"
-    arguments: Mapping[str, object] = deed.inputs
-    what = next((text for key in ("description", "pattern", "url", "query", "skill", "plan") if (text := text_of(arguments.get(key)))), "")
-    return (
-        f"{deed.tool} {first_sentence(what, NAME_CHARS_MAX)}"
-        if what
-        else f"{deed.tool} {one_line(deed.call.arguments, NAME_CHARS_MAX) if deed.call else ''}"
-    )
+        return f"{call.tool} {path}"
+    return f"{call.tool} {first_sentence(call.title, NAME_CHARS_MAX) if call.title else one_line(call.arguments, NAME_CHARS_MAX)}"
 
 
-def _failed(deed: Deed) -> str:
-    return " → failed" if deed.has_failed else "" if deed.result else " → no answer"
-
-
-def _is_foreign(deed: Deed) -> bool:
-    return deed.tool.startswith("mcp__") or "__" in deed.tool
+def _failed(call: ToolCall) -> str:
+    return " → failed" if call.is_marked_failed else "" if call.result else " → no answer"
 
 
 def _plain_error(text: str) -> str:

@@ -19,8 +19,8 @@ from clew.text.embed import Embedder
 from clew.text.postings import pack
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import Origin
+from clew.transcript.extract import BY, Extractor
 from clew.transcript.parse import Batch, Carry, Reading, read_head
-from clew.transcript.remember import BY, Remembering
 from clew.transcript.sessions import Session, agent_label, origin_of, session_at, spilled
 from clew.transcript.usage import Seen, Watching
 
@@ -28,7 +28,7 @@ BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, m
 HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
 TAIL_BYTES = 4 << 10  # enough to tell the same session apart after its client wrote it anew: it holds the last records' ids
 EARLY_BYTES_MAX = 8 << 20  # of a file without a known record before it counts as no transcript
-NOTE_VERSION = 3
+NOTE_VERSION = 4
 UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
 
 
@@ -59,7 +59,7 @@ class _Note(msgspec.Struct):
     carry: Carry
     unknown: dict[str, int]
     is_cut: bool
-    remembering: msgspec.Raw
+    extractor: msgspec.Raw
     usage: msgspec.Raw = msgspec.Raw()
     tail: str = ""
     tail_bytes: int = 0
@@ -72,8 +72,7 @@ def observe(source: Path | Iterable[bytes]) -> Iterator[Observation]:
     """
     origin = origin_of(session_at(source)) if isinstance(source, Path) else Origin()
     for batch in Reading(source, origin=origin).batches():
-        for event in batch.events:
-            yield event.observation
+        yield from batch.recorded
 
 
 def source_of(session: Session) -> str:
@@ -136,7 +135,7 @@ class _Following:
         self._note = note
         self._mtime_ns = source.stat().st_mtime_ns if isinstance(source, Path) else 0
         self._reading = Reading(source, origin=origin, carry=note.carry if note else None)
-        self._remembering: Remembering | None = None
+        self._extractor: Extractor | None = None
         self._watching = Watching(bytes(note.usage) if note else b"")
         self._tail = b""
 
@@ -165,34 +164,34 @@ class _Following:
             yield self._delta(is_whole=is_whole)
 
     def _take(self, batches: Iterable[Batch]) -> None:
-        remembering = self._open()
+        extractor = self._open()
         for batch in batches:
-            first = batch.events[0].observation if batch.events else None
-            remembering.keep(batch.raw, batch.first_line, first.seq if first else 0, first.at_ns if first else 0, self._id)
-            remembering.take(batch.events)
-            for event in batch.events:
-                self._watching.take(event.observation)
+            first = batch.observations[0] if batch.observations else None
+            extractor.keep(batch.raw, batch.first_line, first.seq if first else 0, first.at_ns if first else 0, self._id)
+            extractor.take(batch.observations)
+            for seen in batch.recorded:
+                self._watching.take(seen)
             if self._seen is not None:
-                self._seen.extend(event.observation for event in batch.events)
+                self._seen.extend(batch.recorded)
             self._tail = batch.read[-TAIL_BYTES:]
 
     @property
     def _id(self) -> str:
         return self._session.id if self._session else self._reading.session
 
-    def _open(self) -> Remembering:
-        if self._remembering is None:
+    def _open(self) -> Extractor:
+        if self._extractor is None:
             source = source_of(self._session) if self._session else f"session:{self._id}"
-            memory = bytes(self._note.remembering) if self._note else b""
+            memory = bytes(self._note.extractor) if self._note else b""
             load = partial(spilled, self._session) if self._session else None
             label = agent_label(self._session.path) if self._session and self._session.agent else ""
-            self._remembering = Remembering(source, root=self._root, spilled=load, label=label, memory=memory)
-        return self._remembering
+            self._extractor = Extractor(source, root=self._root, spilled=load, label=label, memory=memory)
+        return self._extractor
 
     def _delta(self, *, is_whole: bool) -> Delta:
         carry = self._reading.carry()
-        remembering = self._open()
-        harvest = remembering.drain()
+        extractor = self._open()
+        extracted = extractor.drain()
         note = _Note(
             version=NOTE_VERSION,
             session=self._id,
@@ -201,7 +200,7 @@ class _Following:
             carry=carry,
             unknown=self._reading.unknown,
             is_cut=self._reading.is_cut,
-            remembering=msgspec.Raw(remembering.memory()),
+            extractor=msgspec.Raw(extractor.memory()),
             usage=msgspec.Raw(self._watching.memory()),
             tail=_digest(self._tail),
             tail_bytes=len(self._tail),
@@ -211,11 +210,11 @@ class _Following:
             by=BY,
             source=source,
             is_whole=is_whole,
-            records=tuple(harvest.records),
-            edges=tuple(harvest.edges),
-            superseded=tuple(harvest.superseded),
-            blobs=harvest.originals(),
-            segment=pack(harvest.documents, embedder=self._embedder) if harvest.documents else b"",
+            records=tuple(extracted.records),
+            edges=tuple(extracted.edges),
+            superseded=tuple(extracted.superseded),
+            blobs=extracted.originals(),
+            segment=pack(extracted.documents, embedder=self._embedder) if extracted.documents else b"",
             state=SourceState(source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode()),
         )
 

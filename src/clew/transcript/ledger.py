@@ -1,6 +1,6 @@
 """Ledger: the lineage of what an agent saw and did.
 
-For each deed: which lines of which file it showed, in which version; which command ended how; and which earlier
+For each call: which lines of which file it showed, in which version; which command ended how; and which earlier
 records are no longer true because of it. A read ends an earlier one that it repeats or contains, if the lines are
 the same, and contradicts it if they are not. An edit ends the reads of the lines that it touched and moves the
 others along; it also ends the passing checks that it concerns: they were "not checked since". A check that runs again
@@ -24,8 +24,8 @@ from typing import TypeVar
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
+from clew.records import FileChange, Hunk
 from clew.task.commands import CheckScope
-from clew.transcript.events import Change, Hunk
 from clew.transcript.mentions import paths as paths_in
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """A failure that this deed has seen gone, and the edits between, oldest first."""
+    """A failure that this call has seen gone, and the edits between, oldest first."""
 
     id: str
     by: tuple[tuple[str, float], ...]
@@ -185,7 +185,7 @@ class Ledger:
         self._memory.views[path] = [*self._memory.views[path], claim][-VIEWS_MAX - SHELF_MAX :]
         return cited.id
 
-    def change(self, record_id: str, changes: Iterable[Change], swap: tuple[str, str] = ("", "")) -> list[Ended]:
+    def change(self, record_id: str, changes: Iterable[FileChange], swap: tuple[str, str] = ("", "")) -> list[Ended]:
         """Enter edits. Views of touched lines end; views below them move with their lines.
 
         swap  marks of what was replaced and of what replaced it, where one text did: the opposite swap undoes it.

@@ -9,19 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
-from clew.records import Blob, Delta, Layer, Observation, Record, Resolution, SourceState, Text, identify
+import msgspec
+
+from clew.records import Blob, Delta, Layer, Observation, Record, Resolution, SourceState, Text, ToolCall, identify
 from clew.store.originals import digest_of
 from clew.text.embed import Embedder
 from clew.text.postings import Document, pack
 from clew.text.secrets import mask_text
-from clew.transcript.events import Event
-from clew.transcript.remember import BY, Remembering
+from clew.transcript.extract import BY, Extractor
+from clew.transcript.matching import Matcher
 
 ORIGINAL = "output"  # the kind of such a record
 IMPORTANCE = 0.3  # of an original: its reduced form, which a transcript holds, says what mattered; guess
 SEARCHED_CHARS = 64_000  # of an original, from either end, that can be found by its words; guess
 NAME_CHARS_MAX = 120
+
+
+class _Note(msgspec.Struct):
+    calls: msgspec.Raw = msgspec.Raw(b"[{},{}]")
+    extractor: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 def live_source(session: str) -> str:
@@ -36,20 +44,22 @@ def remember_live(observations: Sequence[Observation], *, state: SourceState | N
     """
     source = live_source(observations[0].session)
     observations = [masked(seen) for seen in observations]
-    remembering = Remembering(source, root=root, memory=state.note.encode() if state else b"")
-    remembering.take([Event(observation) for observation in observations])
-    harvest = remembering.drain()
+    note = msgspec.json.decode(state.note, type=_Note) if state else _Note()
+    matcher, extractor = Matcher(bytes(note.calls)), Extractor(source, root=root, memory=bytes(note.extractor))
+    extractor.take(joined for seen in observations for joined in matcher.join(seen))
+    extracted = extractor.drain()
+    note = _Note(msgspec.Raw(matcher.memory()), msgspec.Raw(extractor.memory()))
     seen = (state.size if state else 0) + len(observations)
     return Delta(
         BY,
         source,
         is_whole=False,
-        records=tuple(harvest.records),
-        edges=tuple(harvest.edges),
-        superseded=tuple(harvest.superseded),
-        blobs=harvest.originals(),
-        segment=pack(harvest.documents, embedder=embedder) if harvest.documents else b"",
-        state=SourceState(source, size=seen, note=remembering.memory().decode()),
+        records=tuple(extracted.records),
+        edges=tuple(extracted.edges),
+        superseded=tuple(extracted.superseded),
+        blobs=extracted.originals(),
+        segment=pack(extracted.documents, embedder=embedder) if extracted.documents else b"",
+        state=SourceState(source, size=seen, note=msgspec.json.encode(note).decode()),
     )
 
 
@@ -61,7 +71,19 @@ def originals_source(session: str) -> str:
 def masked(seen: Observation) -> Observation:
     """The observation as it may be stored: without credentials."""
     text, arguments = mask_text(seen.text), mask_text(seen.arguments)
-    return seen if (text, arguments) == (seen.text, seen.arguments) else replace(seen, text=text, arguments=arguments)
+    if (text, arguments) == (seen.text, seen.arguments):
+        return seen
+    call = msgspec.convert(_masked(msgspec.to_builtins(seen.call)), ToolCall) if seen.call else None
+    return replace(seen, text=text, arguments=arguments, call=call)
+
+
+def _masked(value: object) -> object:
+    """The same with every string in it masked."""
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, dict):
+        return {key: _masked(each) for key, each in cast("dict[str, object]", value).items()}
+    return [_masked(each) for each in cast("list[object]", value)] if isinstance(value, list | tuple) else value
 
 
 def original_id(result: Observation) -> str:

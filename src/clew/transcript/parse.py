@@ -1,4 +1,4 @@
-"""Parsing: a transcript's bytes become events, a block of whole lines at a time.
+"""Parsing: a transcript's bytes become observations, a block of whole lines at a time.
 
 Reads plain, xz and gzip files or any pieces of bytes, from the start or from where an earlier reading ended. A broken
 line is counted with its number and its reason, and reading goes on. A last line without its line break is read if it
@@ -21,10 +21,10 @@ from typing import BinaryIO, cast
 import msgspec
 
 from clew.errors import NotReadable
+from clew.records import Observation, ObservationKind
 from clew.text.secrets import mask_lines
-from clew.transcript.dialects import DIALECTS, LineParser
-from clew.transcript.dialects.dialect import Origin
-from clew.transcript.events import Event
+from clew.transcript.dialects import DIALECTS, LineParser, Origin, dialect_of
+from clew.transcript.matching import Matcher
 
 BLOCK_BYTES = 1 << 20  # 256 kB to 4 MB read equally fast; memory is a few times this
 LINE_BYTES_MAX = 256 << 20  # guess: 8 times the longest result that a client is known to write
@@ -42,7 +42,7 @@ class Carry(msgspec.Struct):
     is_mid_line   the last line was consumed without its line break, which may still come.
     is_skipping   inside a line that is too long to be parsed.
     dialect       name of the dialect, "" while no record has told.
-    memory        the dialect's own.
+    memory        the dialect's own; `calls` the matcher's.
     broken        (1-based line, reason) of the first broken lines; broken_count of all.
     unknown       lines before the dialect was known.
     """
@@ -53,6 +53,7 @@ class Carry(msgspec.Struct):
     is_skipping: bool = False
     dialect: str = ""
     memory: msgspec.Raw = msgspec.Raw(b"null")
+    calls: msgspec.Raw = msgspec.Raw(b"[{},{}]")
     broken: list[tuple[int, str]] = msgspec.field(default_factory=list[tuple[int, str]])
     broken_count: int = 0
     unplaced: int = 0
@@ -60,7 +61,7 @@ class Carry(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Consumed lines, without credentials, and the events that they hold.
+    """Consumed lines, without credentials, and the observations that they hold, each result with its call.
 
     raw         the lines as they may be kept.
     first_line  0-based; `lines` counts line ends and a last open line.
@@ -70,8 +71,13 @@ class Batch:
     raw: bytes
     first_line: int
     lines: int
-    events: list[Event]
+    observations: list[Observation]
     read: bytes
+
+    @property
+    def recorded(self) -> list[Observation]:
+        """The observations that the client wrote down: without those that say that a call was not answered."""
+        return [seen for seen in self.observations if seen.kind is not ObservationKind.UNANSWERED]
 
 
 class Reading:
@@ -90,6 +96,7 @@ class Reading:
         self._origin = origin or Origin()
         self._carry = msgspec.structs.replace(carry, broken=list(carry.broken)) if carry else Carry()
         self._parser: LineParser | None = None
+        self._matcher = Matcher(bytes(carry.calls) if carry else b"")
         if carry and carry.dialect:
             dialect = next(dialect for dialect in DIALECTS if dialect.name == carry.dialect)
             self._parser = dialect.parser(self._origin, bytes(carry.memory))
@@ -118,7 +125,8 @@ class Reading:
     def carry(self) -> Carry:
         """Where this reading stands, for a later one."""
         memory = self._parser.memory() if self._parser else b"null"
-        return msgspec.structs.replace(self._carry, memory=msgspec.Raw(memory), broken=list(self._carry.broken))
+        calls = msgspec.Raw(self._matcher.memory())
+        return msgspec.structs.replace(self._carry, memory=msgspec.Raw(memory), calls=calls, broken=list(self._carry.broken))
 
     def batches(self) -> Iterator[Batch]:
         """Read to the end. Raises NotReadable for a file that cannot be opened."""
@@ -178,7 +186,7 @@ class Reading:
         carry, read = self._carry, raw
         raw = mask_lines(raw)
         first = carry.line
-        events: list[Event] = []
+        found: list[Observation] = []
         lines = raw.split(b"\n")
         lines.pop()
         if carry.is_mid_line:
@@ -187,12 +195,12 @@ class Reading:
                 lines.pop(0)
         is_clean = _is_utf8(raw)
         for line in lines:
-            self._line(line, events, is_clean=is_clean)
+            self._line(line, found, is_clean=is_clean)
             carry.line += 1
         carry.offset += len(read)
-        return Batch(raw, first, carry.line - first, events, read)
+        return Batch(raw, first, carry.line - first, found, read)
 
-    def _line(self, line: bytes, events: list[Event], *, is_clean: bool) -> None:
+    def _line(self, line: bytes, found: list[Observation], *, is_clean: bool) -> None:
         carry = self._carry
         if carry.line == 0:
             line = line.removeprefix(b"\xef\xbb\xbf")
@@ -202,27 +210,27 @@ class Reading:
             self._break(carry.line, "not UTF-8")
             return
         try:
-            events.extend(self._parse(line))
+            found.extend(self._parse(line))
         except msgspec.DecodeError as problem:
             try:
-                events.extend(self._parse(_mended(line)))
+                found.extend(self._parse(_mended(line)))
             except (ValueError, RecursionError):
                 self._break(carry.line, str(problem))
         except RecursionError:
             self._break(carry.line, "nested too deeply")
 
-    def _parse(self, line: bytes) -> Iterable[Event]:
+    def _parse(self, line: bytes) -> list[Observation]:
         if self._parser is None:
             record = msgspec.json.decode(line)
             if not isinstance(record, dict):
                 raise msgspec.DecodeError("not a JSON object")
-            dialect = next((dialect for dialect in DIALECTS if dialect.recognises(cast("Mapping[str, object]", record))), None)
+            dialect = dialect_of(cast("Mapping[str, object]", record))
             if dialect is None:
                 self._carry.unplaced += 1
-                return ()
+                return []
             self._carry.dialect = dialect.name
             self._parser = dialect.parser(self._origin)
-        return self._parser.parse(line, self._carry.line)
+        return [joined for seen in self._parser.parse(line, self._carry.line) for joined in self._matcher.join(seen)]
 
     def _rest(self, rest: bytes) -> Batch | None:
         """The last line without its line break: consumed if it is a whole record."""
@@ -231,19 +239,19 @@ class Reading:
         if carry.is_mid_line and rest.isspace():
             return None
         text = rest.removeprefix(b"\xef\xbb\xbf") if carry.line == 0 else rest
-        events: list[Event] = []
+        found: list[Observation] = []
         if _is_utf8(text):
             try:
                 record = json.loads(text) if not text.isspace() else None
             except (ValueError, RecursionError):
                 record = None
             if isinstance(record, dict):
-                self._line(rest, events, is_clean=True)
+                self._line(rest, found, is_clean=True)
                 first = carry.line
                 carry.line += 1
                 carry.offset += len(read)
                 carry.is_mid_line = True
-                return Batch(rest, first, 1, events, read)
+                return Batch(rest, first, 1, found, read)
         return None
 
     def _break(self, line: int, reason: str) -> None:

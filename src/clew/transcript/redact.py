@@ -44,14 +44,14 @@ def without_words(note: str) -> str:
     """
     try:
         whole = msgspec.json.decode(note, type=dict[str, object])
-        is_wrapped = "remembering" in whole
-        kept = msgspec.convert(whole["remembering"], dict[str, object]) if is_wrapped else dict(whole)
+        within = next((key for key in ("extractor", "remembering") if key in whole), "")  # the second is of older releases
+        kept = msgspec.convert(whole[within], dict[str, object]) if within else dict(whole)
     except (msgspec.DecodeError, msgspec.ValidationError):
         return note
     if "attempts" not in kept and "rules" not in kept:
         return note
     kept |= {"attempts": {}, "rules": []}
-    return msgspec.json.encode({**whole, "remembering": kept} if is_wrapped else kept).decode()
+    return msgspec.json.encode({**whole, within: kept} if within else kept).decode()
 
 
 def quotes(derived: str, text: str) -> bool:

@@ -18,8 +18,7 @@ import msgspec
 
 from clew.errors import NotReadable
 from clew.text.secrets import mask
-from clew.transcript.dialects import DIALECTS
-from clew.transcript.dialects.dialect import Origin
+from clew.transcript.dialects import Dialect, Origin, dialect_of
 from clew.transcript.dialects.values import mapping_of, text_of
 from clew.transcript.parse import read_head
 
@@ -192,15 +191,16 @@ def _agents_of(path: Path, session: str) -> tuple[Path, ...]:
 
 def _head(path: Path) -> _Head:
     lines = read_head(path, HEAD_BYTES).split(b"\n")
-    head = _told(lines[:HEAD_LINES])
+    head = _head_of(lines[:HEAD_LINES])
     if (head.client and head.session and head.cwd) or len(lines) > HEAD_LINES:
         return head
-    return _told(read_head(path, HEAD_BYTES_MAX).split(b"\n")[:HEAD_LINES])
+    return _head_of(read_head(path, HEAD_BYTES_MAX).split(b"\n")[:HEAD_LINES])
 
 
-def _told(lines: Iterable[bytes]) -> _Head:
+def _head_of(lines: Iterable[bytes]) -> _Head:
     """What the first lines say of a transcript."""
-    client = session = cwd = ""
+    dialect: Dialect | None = None
+    session = cwd = ""
     for line in lines:
         try:
             record: object = msgspec.json.decode(line) if line else None
@@ -209,11 +209,10 @@ def _told(lines: Iterable[bytes]) -> _Head:
         if not isinstance(record, dict):
             continue
         known = cast("Mapping[str, object]", record)
-        client = client or next((dialect.name for dialect in DIALECTS if dialect.recognises(known)), "")
-        payload = mapping_of(known.get("payload"))
-        session = session or text_of(known.get("sessionId")) or (text_of(payload.get("id")) if known.get("type") == "session_meta" else "")
-        session = session or (text_of(known.get("id")) if client == "codex" and "type" not in known else "")
-        cwd = cwd or text_of(known.get("cwd")) or text_of(payload.get("cwd"))
-        if client and session and cwd:
-            break
-    return _Head(client, session, cwd)
+        dialect = dialect or dialect_of(known)
+        if dialect:
+            here, folder = dialect.head(known)
+            session, cwd = session or here, cwd or folder
+            if session and cwd:
+                break
+    return _Head(dialect.name if dialect else "", session, cwd)

@@ -15,9 +15,9 @@ from typing import Any, cast
 import msgspec
 import xxhash
 
-from clew.records import Resolution
+from clew.records import Resolution, ToolKind
 from clew.task.cuts import cut_of, notices
-from clew.task.paths import command_line
+from clew.transcript.dialects.claude_code import DIALECT
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, Cache
 from clew.transcript.reduce.nouns import MARKER, Gap, Given, marker
 from clew.transcript.reduce.reduce import folded
@@ -25,17 +25,10 @@ from clew.transcript.schedule import Moment, Segment, Why, calls_left, decide, m
 
 CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`: only ratios matter here
 SHORT_CHARS = 1_500  # a shorter output is left: its marker would cost as much. Guess
-FOLDED_CHARS = 1_200  # what is left of one that is folded; as in `bench/cost`
-_EDITING = frozenset(("Edit", "Write", "MultiEdit", "NotebookEdit"))
-_KINDS = {
-    "Read": "read",
-    "NotebookRead": "read",
-    "Bash": "command",
-    "Grep": "search",
-    "Glob": "search",
-    "WebFetch": "fetch",
-    "WebSearch": "fetch",
-}
+FOLDED_CHARS = 1_200  # what is left of one that is folded; as in hindsight's forms
+_EDITING = (ToolKind.EDIT, ToolKind.WRITE)
+_LOOKS = (ToolKind.READ, ToolKind.COMMAND, ToolKind.SEARCH, ToolKind.FETCH)
+_OF_FILES = (ToolKind.READ, *_EDITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +44,7 @@ class Output:
     block: int
     call_id: str
     tool: str
+    kind: ToolKind
     asked: str
     path: str
     text: str
@@ -112,6 +106,7 @@ class Use:
     """A call of a tool: its name, what was asked of it, the file that it names, and whether it reads all of that."""
 
     tool: str = ""
+    kind: ToolKind = ToolKind.OTHER
     asked: str = ""
     path: str = ""
     is_all: bool = True
@@ -137,10 +132,10 @@ def said_in(message: Mapping[str, Any]) -> Said:
     for place, block in enumerate(cast("list[Any]", content) if isinstance(content, list) else ()):
         told = _mapping(block)
         if told.get("type") == "tool_use":
-            tool, inputs = str(told.get("name")), _mapping(told.get("input"))
-            path = str(inputs.get("file_path") or inputs.get("notebook_path") or "")
-            asked = command_line(inputs.get("command")) or f"{tool} {path}".strip()
-            uses.append((str(told.get("id")), Use(tool, asked, path, not (inputs.get("offset") or inputs.get("limit")))))
+            call = DIALECT.tool_call(str(told.get("name")), _mapping(told.get("input")))
+            path = call.path if call.kind in _OF_FILES else ""
+            asked = call.command or f"{call.tool} {path}".strip()
+            uses.append((str(told.get("id")), Use(call.tool, call.kind, asked, path, not call.is_partial)))
         elif told.get("type") == "tool_result" and not told.get("is_error"):
             text = text_of(told.get("content"))
             if text is not None and len(text) >= SHORT_CHARS:
@@ -179,11 +174,11 @@ def _told(
     ended = ""
     if last[key.partition(":")[2]] != call_id:
         ended = "the same came again"
-    elif use.tool == "Read" and any(other.tool == "Read" and other.is_all for _, other in after):
+    elif use.kind is ToolKind.READ and any(other.kind is ToolKind.READ and other.is_all for _, other in after):
         ended = "read again"
-    elif use.tool == "Read" and any(other.tool in _EDITING for _, other in after):
+    elif use.kind is ToolKind.READ and any(other.kind in _EDITING for _, other in after):
         ended = "edited later"
-    return Output(at, place, call_id, use.tool, use.asked, use.path, text, number, after[-1][0] if after else number, ended, key)
+    return Output(at, place, call_id, use.tool, use.kind, use.asked, use.path, text, number, after[-1][0] if after else number, ended, key)
 
 
 def wishes(
@@ -215,7 +210,7 @@ def wishes(
             if key in state.folds:
                 continue
             idle = calls - output.touched
-            kind = _KINDS.get(output.tool, "tool")
+            kind = output.kind if output.kind in _LOOKS else ToolKind.OTHER
             lowest = may_stand(kind, idle, ended=output.ended, is_warm=is_warm)
             form = None if lowest is None else weighing.shortened(output, lowest)
             if form is None or len(form) >= len(output.text):
@@ -248,7 +243,7 @@ def shortened(output: Output, lowest: Resolution) -> str | None:
         asked = " ".join(output.asked.split())[:160]
         cut = ", cut by the client" if cut_of(output.text) is not None else ""
         return f"[output of {asked}, {len(lines)} lines{cut}, left out{why}; clew unfold {{handle}}]"
-    ranges = _unmarked(folded(output.text, Given(tool=output.tool, path=output.path), FOLDED_CHARS), lines)
+    ranges = _unmarked(folded(output.text, Given(output.kind, path=output.path), FOLDED_CHARS), lines)
     ranges = _with_notices(ranges, notices(output.text)) if ranges else ranges
     kept: list[str] = []
     last = 0

@@ -128,7 +128,7 @@ class _Arriving:
         if not arrival.shorter:
             given = given_of(result, call)
             self.reduced = _reduced(result.text, given, task)
-            self.asked = self.asked or given.command or f"{given.tool} {given.path}".strip()
+            self.asked = self.asked or given.command or f"{(call or result).tool} {given.path}".strip()
             file = Path(given.path)
             self.path = file.relative_to(root).as_posix() if file.is_absolute() and file.is_relative_to(root) else ""
 

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
 
-from clew.records import Observation, ObservationKind
+from clew.records import Observation, ObservationKind, ToolCall, ToolKind
 from clew.task.cuts import cut_of
-
-OWN_TOOLS = ("mcp__plugin_clew_clew__", "mcp__clew__")  # what our own tools answer is what was asked for, and stays whole
+from clew.transcript.dialects.claude_code import DIALECT, OWN_TOOLS
+from clew.transcript.dialects.claude_code import result_of as answered
 
 
 def call_of(payload: dict[str, Any], *, at_ns: int = 0) -> Observation:
     """The call that a PostToolUse payload, or the mod, speaks of."""
-    arguments = msgspec.json.encode(payload.get("tool_input") or {}).decode()
-    return _observed(payload, ObservationKind.CALL, arguments, 0, at_ns, arguments=arguments)
+    call = asked_in(payload)
+    return replace(_observed(payload, ObservationKind.CALL, 0, at_ns), text=call.arguments, arguments=call.arguments, call=call)
 
 
 def result_of(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error: bool | None = None) -> Observation:
     """Its result, with the text that the agent would read."""
-    return _observed(payload, ObservationKind.RESULT, text, 1, at_ns, is_error=is_error, exit_code=_exit_code(payload))
+    call, exit_code = asked_in(payload), _exit_code(payload)
+    call = replace(call, result=answered(call.tool, text, is_error=is_error, exit_code=exit_code))
+    seen = _observed(payload, ObservationKind.RESULT, 1, at_ns)
+    return replace(seen, text=text, is_error=is_error, exit_code=exit_code, call=call)
 
 
-def _observed(
-    payload: dict[str, Any], kind: ObservationKind, text: str, seq: int, at_ns: int, *,
-    arguments: str = "", is_error: bool | None = None, exit_code: int | None = None,
-) -> Observation:  # fmt: skip
+def asked_in(payload: dict[str, Any]) -> ToolCall:
+    """What the call of a payload asks for."""
+    inputs = payload.get("tool_input")
+    known = cast("dict[str, object]", inputs) if isinstance(inputs, dict) else {}
+    call = DIALECT.tool_call(str(payload.get("tool_name") or ""), known, msgspec.json.encode(inputs or {}).decode())
+    return replace(call, id=str(payload.get("tool_use_id") or ""), cwd=str(payload.get("cwd") or ""))
+
+
+def _observed(payload: dict[str, Any], kind: ObservationKind, seq: int, at_ns: int) -> Observation:
     call_id = str(payload.get("tool_use_id") or "")
     return Observation(
         session=str(payload.get("session_id") or ""),
@@ -34,12 +43,9 @@ def _observed(
         record_index=seq,
         uuid=f"{call_id}:{kind}",
         kind=kind,
-        text=text,
+        text="",
         tool=str(payload.get("tool_name") or ""),
         call_id=call_id,
-        arguments=arguments,
-        is_error=is_error,
-        exit_code=exit_code,
         agent=str(payload.get("agent_id") or ""),
         cwd=str(payload.get("cwd") or ""),
         at_ns=at_ns,
@@ -49,7 +55,7 @@ def _observed(
 def _exit_code(payload: dict[str, Any]) -> int | None:
     """0 for a command of which the client says nothing else: one that fails comes by another hook."""
     answer = payload.get("tool_response")
-    if payload.get("tool_name") != "Bash" or not isinstance(answer, dict):
+    if not asked_in(payload).command or not isinstance(answer, dict):
         return None
     told = cast("dict[str, object]", answer)
     return None if told.get("interrupted") or told.get("returnCodeInterpretation") or told.get("backgroundTaskId") else 0
@@ -71,12 +77,12 @@ def cut_in(payload: dict[str, Any], text: str) -> tuple[bool, str]:
 def text_in(payload: dict[str, Any]) -> str:
     """The part of a tool's answer that may be long and may be shortened in its own shape; "" for a tool whose shape has none."""
     answer = payload.get("tool_response")
-    tool = str(payload.get("tool_name") or "")
-    if tool.startswith(OWN_TOOLS):
+    call = asked_in(payload)
+    if call.tool.startswith(OWN_TOOLS):
         return ""
-    if tool == "Bash" and isinstance(answer, dict):
+    if call.command and isinstance(answer, dict):
         return str(cast("dict[str, object]", answer).get("stdout") or "")
-    if tool.startswith("mcp__") and isinstance(answer, str):
+    if call.is_foreign and isinstance(answer, str):
         return answer
     return ""
 
@@ -91,8 +97,5 @@ def with_text(payload: dict[str, Any], text: str) -> dict[str, Any]:
 
 def edited_file(payload: dict[str, Any]) -> str:
     """The file that a call has written, "" for none."""
-    inputs = payload.get("tool_input")
-    if payload.get("tool_name") not in ("Edit", "Write", "MultiEdit", "NotebookEdit") or not isinstance(inputs, dict):
-        return ""
-    told = cast("dict[str, object]", inputs)
-    return str(told.get("file_path") or told.get("notebook_path") or "")
+    call = asked_in(payload)
+    return call.path if call.kind in (ToolKind.EDIT, ToolKind.WRITE) else ""

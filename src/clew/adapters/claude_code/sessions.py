@@ -105,8 +105,7 @@ class Watching:
             self._carry, self._tracker = None, TaskTracker(root=self.root)
         reading = Reading(self.transcript, carry=self._carry)
         for batch in reading.batches():
-            for event in batch.events:
-                yield event.observation
+            yield from batch.recorded
         self._carry = reading.carry()
 
 

@@ -1,11 +1,27 @@
-"""Which client wrote this transcript? One module per dialect, all behind the two protocols below."""
+"""Which client wrote this transcript? One module per dialect: each module here that defines `DIALECT` is one."""
 
 from __future__ import annotations
 
-from clew.transcript.dialects.claude_code import ClaudeCode
-from clew.transcript.dialects.codex import Codex
-from clew.transcript.dialects.dialect import Dialect, LineParser
+import pkgutil
+from collections.abc import Iterable, Mapping
+from importlib import import_module
 
-DIALECTS: tuple[Dialect, ...] = (ClaudeCode(), Codex())
+from clew.transcript.dialects.dialect import Dialect, LineParser, Origin
 
-__all__ = ["DIALECTS", "Dialect", "LineParser"]
+
+def discovered(folders: Iterable[str]) -> tuple[Dialect, ...]:
+    """Return the dialects of the modules in these folders, which belong to this package, by the names of their modules."""
+    names = sorted(module.name for module in pkgutil.iter_modules(list(folders)))
+    found = (getattr(import_module(f"{__name__}.{name}"), "DIALECT", None) for name in names)
+    return tuple(dialect for dialect in found if isinstance(dialect, Dialect))
+
+
+DIALECTS = discovered(__path__)
+
+
+def dialect_of(record: Mapping[str, object]) -> Dialect | None:
+    """Return the dialect whose client wrote this record, None for none."""
+    return next((dialect for dialect in DIALECTS if dialect.recognises(record)), None)
+
+
+__all__ = ["DIALECTS", "Dialect", "LineParser", "Origin", "dialect_of", "discovered"]

@@ -10,17 +10,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Unpack
 
 import msgspec
 
-from clew.records import Observation, ObservationKind, Usage
+from clew.records import (
+    FileChange,
+    FileTouch,
+    FileView,
+    Observation,
+    ObservationKind,
+    Outcome,
+    PlanChange,
+    Replacement,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+    Usage,
+)
 from clew.task.cuts import cut_of
-from clew.transcript.dialects.dialect import LineParser, Origin, count_unknown
-from clew.transcript.dialects.values import compact, content_text, count_of, list_of, mapping_of, patch_hunks, text_of, time_ns
-from clew.transcript.events import Change, Detail, Event
+from clew.transcript.dialects.dialect import MEMORY_MAX, About, Dialect, LineParser, Origin, ParserMemory, trim
+from clew.transcript.dialects.values import (
+    compact,
+    content_text,
+    count_of,
+    first_text,
+    list_of,
+    mapping_of,
+    outcome_of,
+    patch_hunks,
+    plan_steps,
+    step_status,
+    text_of,
+    time_ns,
+    title_in,
+)
 from clew.transcript.vocabulary import HAND_OFF_MARK, listed
 
-MEMORY_MAX = 512  # calls, sidechain links and queued prompts kept between lines; the widest real session had 40 calls under way
 _SILENT = listed("""
     file-history-snapshot file-history-delta permission-mode mode last-prompt agent-name agent-color agent-setting custom-title ai-
     title api-request api-request-shape api-request-blob cost-state tools-used atis-latch worktree-state relocated content-replacement
@@ -44,6 +71,46 @@ _CLIENT_NOTES = (
 _CLIENT_PROMPTS = ("<task-notification>", "<system-reminder>", "<agent-notification>", "<teammate-message", "<ide_", "<tick>")
 _EXIT = re.compile(r"(?:Error: )?Exit code (-?\d{1,6})(?:\n|$)")
 _THINKING = frozenset(("thinking", "redacted_thinking"))
+_KINDS = {
+    name: kind
+    for kind, names in {
+        ToolKind.READ: "Read NotebookRead ReadMcpResourceTool",
+        ToolKind.SEARCH: "Grep Glob LS LSP ToolSearch",
+        ToolKind.COMMAND: "Bash BashOutput PowerShell",
+        ToolKind.EDIT: "Edit MultiEdit NotebookEdit",
+        ToolKind.WRITE: "Write",
+        ToolKind.FETCH: "WebFetch WebSearch",
+        ToolKind.AGENT: "Task Agent TaskOutput AgentOutputTool SendMessage",
+        ToolKind.TODO: "TodoWrite TaskCreate TaskUpdate TaskList TaskGet",
+        ToolKind.PLAN: "ExitPlanMode",
+        ToolKind.QUESTION: "AskUserQuestion",
+    }.items()
+    for name in names.split()
+}
+_TOUCHES = {
+    **dict.fromkeys(("Read", "NotebookRead", "LSP"), "read"),
+    "Edit": "edit",
+    "MultiEdit": "edit",
+    "NotebookEdit": "edit",
+    "Write": "write",
+}
+OWN_TOOLS = ("mcp__plugin_clew_clew__", "mcp__clew__")  # how the client calls the tools of clew's server
+# What the client says in a tool's place.
+_REFUSED = "The user doesn't want to proceed with this tool use"
+_NO_OUTCOME = (
+    "The user doesn't want to",
+    "[Request interrupted",
+    "Permission to use",
+    "This command requires approval",
+    "Command running in background",
+    "Command was manually backgrounded",
+    "<tool_use_error>",
+    "The tool use was rejected",
+)
+_NOTHING_FOUND = ("No matches found", "No files found", "No files matched")
+_ANSWER = re.compile(r"\"([^\"\n]{1,400})\"=\"([^\"\n]{1,600})\"")
+_JOB = re.compile(r"running in background with ID: (\w{1,40})")
+_STEP = re.compile(r"[Tt]ask #(\w{1,20})\b")
 
 
 class _Line(msgspec.Struct, rename="camel"):
@@ -90,6 +157,9 @@ class _FileView(msgspec.Struct, rename="camel"):
     start_line: object = None
     total_lines: object = None
 
+    def view(self) -> FileView:
+        return FileView(text_of(self.file_path), count_of(self.start_line), count_of(self.num_lines), count_of(self.total_lines))
+
 
 class _ToolUseResult(msgspec.Struct, rename="camel"):
     file: _FileView | None = None
@@ -102,16 +172,12 @@ class _ToolUseResult(msgspec.Struct, rename="camel"):
     persisted_output_path: object = None
 
 
-class _Memory(msgspec.Struct):
-    seq: int = 0
-    session: str = ""
+class _Memory(ParserMemory):
     usage: dict[str, int] = msgspec.field(default_factory=dict[str, int])  # message id: output tokens already counted
-    calls: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # call id: tool
     side: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # uuid in a sidechain: agent
     queue: list[str] = msgspec.field(default_factory=list[str])  # prompts typed while the agent works
     handed: list[str] = msgspec.field(default_factory=list[str])  # taken from the queue in mid-turn, not yet seen as an attachment
     attached: list[str] = msgspec.field(default_factory=list[str])  # the other way round
-    unknown: dict[str, int] = msgspec.field(default_factory=dict[str, int])
 
 
 _LINES = msgspec.json.Decoder(_Line)
@@ -119,7 +185,7 @@ _PROGRESS = msgspec.json.Decoder(_Progress)
 _RESULTS = msgspec.json.Decoder(_ToolUseResult)
 
 
-class ClaudeCode:
+class ClaudeCode(Dialect):
     """Transcripts under `~/.claude/projects`, of today's and earlier releases."""
 
     name = "claude-code"
@@ -135,14 +201,77 @@ class ClaudeCode:
 
     def parser(self, origin: Origin, memory: bytes = b"") -> LineParser:
         """Return a parser at the first line, or where `memory` was taken."""
-        return _Parser(origin, msgspec.json.decode(memory, type=_Memory) if memory else _Memory(session=origin.session))
+        return _Parser(origin, msgspec.json.decode(memory, type=_Memory) if memory else _Memory())
+
+    def head(self, record: Mapping[str, object]) -> tuple[str, str]:
+        """Every record names both."""
+        return text_of(record.get("sessionId")), text_of(record.get("cwd"))
+
+    def tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
+        """What a call asks for."""
+        kind = _KINDS.get(tool, ToolKind.OTHER)
+        path = first_text(inputs, "file_path", "path", "notebook_path", *(("filePath", "uri") if kind is not ToolKind.OTHER else ()))
+        touches: tuple[FileTouch, ...] = ()
+        if path and (tool in _TOUCHES or (tool == "Grep" and "." in path.rpartition("/")[2])):
+            touches = (FileTouch(path, _TOUCHES.get(tool, "search")),)
+        is_search, is_about = kind is ToolKind.SEARCH, kind in (ToolKind.FETCH, ToolKind.AGENT)
+        options = {key: value for key, value in inputs.items() if key not in ("pattern", "query", "path")} if is_search else {}
+        return ToolCall(
+            tool,
+            kind,
+            arguments=arguments,
+            path=path,
+            touches=touches,
+            command=text_of(inputs.get("command")) if kind is ToolKind.COMMAND else "",
+            edits=_edits(inputs, path) if kind is ToolKind.EDIT else (),
+            content=first_text(inputs, "content", "new_source") if kind in (ToolKind.WRITE, ToolKind.EDIT) else "",
+            query=first_text(inputs, "pattern", "query", *(("operation",) if is_search else ())),
+            scope=" ".join(text for key in ("path", "glob", "filePath", "type") if (text := text_of(inputs.get(key)))) if is_search else "",
+            options=compact(options) if options else "",
+            title=title_in(inputs),
+            description=text_of(inputs.get("description")) if is_about else "",
+            prompt=first_text(inputs, "prompt", "message") if is_about else "",
+            url=text_of(inputs.get("url")) if is_about else "",
+            agent_type=text_of(inputs.get("subagent_type")),
+            job=first_text(inputs, "task_id", "agent_id", "bash_id", "shell_id") if kind is not ToolKind.OTHER else "",
+            plan=text_of(inputs.get("plan")) if kind is ToolKind.PLAN else "",
+            question=_question(inputs) if kind is ToolKind.QUESTION else "",
+            todo=_todo(tool, inputs) if kind is ToolKind.TODO else None,
+            is_partial=bool(inputs.get("offset") or inputs.get("limit")),
+            is_foreign="__" in tool,
+        )
 
 
-class _Parser:
+def _edits(inputs: Mapping[str, object], path: str) -> tuple[Replacement, ...]:
+    changes = [inputs, *map(mapping_of, list_of(inputs.get("edits")))]
+    return tuple(
+        Replacement(path, text_of(change.get("old_string")), text_of(change.get("new_string")))
+        for change in changes
+        if "new_string" in change or "old_string" in change
+    )
+
+
+def _question(inputs: Mapping[str, object]) -> str:
+    questions = [text_of(mapping_of(item).get("question")) for item in list_of(inputs.get("questions"))]
+    return " / ".join(question for question in questions if question) or text_of(inputs.get("question"))
+
+
+def _todo(tool: str, inputs: Mapping[str, object]) -> PlanChange | None:
+    text, status = text_of(inputs.get("subject")), text_of(inputs.get("status"))
+    if tool == "TodoWrite":
+        return PlanChange(plan_steps(inputs.get("todos")) or ())
+    if tool == "TaskCreate":
+        return PlanChange(text=text, status="pending")
+    if tool == "TaskUpdate":
+        return PlanChange(None, str(inputs.get("taskId") or ""), text, step_status(status) if status else "")
+    return None
+
+
+class _Parser(LineParser):
     def __init__(self, origin: Origin, memory: _Memory) -> None:
-        self._origin = origin
+        super().__init__(origin, memory)
         self._memory = memory
-        self._readers: dict[str, Callable[[_Line, int], list[Event]]] = {
+        self._readers: dict[str, Callable[[_Line, int], list[Observation]]] = {
             "user": self._user,
             "assistant": self._assistant,
             "system": self._system,
@@ -153,22 +282,8 @@ class _Parser:
             "pr-link": self._pull_request,
         }
 
-    @property
-    def session(self) -> str:
-        """The session's id, "" until a record has told it."""
-        return self._memory.session
-
-    @property
-    def unknown(self) -> dict[str, int]:
-        """Record types that it does not know, and how often they came."""
-        return self._memory.unknown
-
-    def memory(self) -> bytes:
-        """What is needed to go on at the next line, as JSON."""
-        return msgspec.json.encode(self._memory)
-
-    def parse(self, line: bytes, record_index: int) -> Sequence[Event]:
-        """The events of one record."""
+    def parse(self, line: bytes, record_index: int) -> Sequence[Observation]:
+        """The observations of one record."""
         record = _LINES.decode(line)
         if not self._memory.session:
             self._memory.session = text_of(record.session_id)
@@ -177,60 +292,33 @@ class _Parser:
         if reader is not None:
             return reader(record, record_index)
         if kind not in _SILENT:
-            self._count(kind or "(no type)")
+            self._count_unknown(kind or "(no type)")
         return ()
 
-    def _count(self, kind: str) -> None:
-        count_unknown(self._memory.unknown, kind, MEMORY_MAX)
-
-    def _event(
-        self,
-        record: _Line,
-        index: int,
-        kind: ObservationKind,
-        text: str,
-        agent: str,
-        *,
-        tool: str = "",
-        call_id: str = "",
-        arguments: str = "",
-        is_error: bool | None = None,
-        exit_code: int | None = None,
-        model: str = "",
-        usage: Usage | None = None,
-        is_meta: bool = False,
-        detail: Detail | None = None,
-    ) -> Event:
-        memory = self._memory
-        observation = Observation(
-            memory.session,
-            memory.seq,
-            index,
-            text_of(record.uuid) or f"{memory.session}:{index}",
-            kind,
-            text,
-            text_of(record.parent_uuid),
-            tool,
-            call_id,
-            arguments,
-            is_error,
-            exit_code,
-            agent,
-            text_of(record.cwd),
-            text_of(record.git_branch),
-            model,
-            text_of(record.version),
-            time_ns(record.timestamp),
-            usage,
-            is_meta,
+    def _observed(
+        self, record: _Line, index: int, kind: ObservationKind, text: str, agent: str, *, model: str = "", **about: Unpack[About]
+    ) -> Observation:
+        return Observation(
+            session=self._memory.session,
+            seq=self._next_seq(),
+            record_index=index,
+            uuid=text_of(record.uuid) or f"{self._memory.session}:{index}",
+            kind=kind,
+            text=text,
+            parent=text_of(record.parent_uuid),
+            agent=agent,
+            cwd=text_of(record.cwd),
+            branch=text_of(record.git_branch),
+            model=model,
+            version=text_of(record.version),
+            at_ns=time_ns(record.timestamp),
+            **about,
         )
-        memory.seq += 1
-        return Event(observation, detail)
 
     def _agent(self, record: _Line) -> str:
         """The subagent that a record belongs to. Older releases mark a sidechain without naming its agent: its first record does."""
-        if self._origin.agent or not record.is_sidechain:
-            return self._origin.agent
+        if self.origin.agent or not record.is_sidechain:
+            return self.origin.agent
         if named := text_of(record.agent_id):
             return named
         side = self._memory.side
@@ -238,127 +326,105 @@ class _Parser:
         agent = side.get(text_of(record.parent_uuid)) or uuid[:8]
         if uuid:
             side[uuid] = agent
-            if len(side) > MEMORY_MAX:
-                del side[next(iter(side))]
+            trim(side, MEMORY_MAX)
         return agent
 
-    def _user(self, record: _Line, index: int) -> list[Event]:
+    def _user(self, record: _Line, index: int) -> list[Observation]:
         agent = self._agent(record)
         content = mapping_of(record.message).get("content")
         if record.is_compact_summary:
-            return [self._event(record, index, ObservationKind.SUMMARY, content_text(content), agent)]
+            return [self._observed(record, index, ObservationKind.SUMMARY, content_text(content), agent)]
         if isinstance(content, str):
             return [self._prompt(record, index, content, agent)]
-        events: list[Event] = []
+        observations: list[Observation] = []
         said: list[object] = []
         for block in list_of(content):
             if mapping_of(block).get("type") == "tool_result":
-                events.append(self._result(record, index, mapping_of(block), agent))
+                observations.append(self._result(record, index, mapping_of(block), agent))
             else:
                 said.append(block)
         if said:
-            events.append(self._prompt(record, index, content_text(said), agent))
-        return events
+            observations.append(self._prompt(record, index, content_text(said), agent))
+        return observations
 
-    def _prompt(self, record: _Line, index: int, text: str, agent: str) -> Event:
+    def _prompt(self, record: _Line, index: int, text: str, agent: str) -> Observation:
         if text.startswith(HAND_OFF_MARK):  # what we put into the window ourselves; the user did not say it again
-            return self._event(record, index, ObservationKind.SUMMARY, text, agent)
+            return self._observed(record, index, ObservationKind.SUMMARY, text, agent)
         if text.startswith(_CLIENT_NOTES):
-            return self._event(record, index, ObservationKind.NOTE, text, agent, tool="client")
+            return self._observed(record, index, ObservationKind.NOTE, text, agent, tool="client")
         spoken_by = text_of(mapping_of(record.origin).get("kind"))
         is_meta = bool(record.is_meta) or text.startswith(_CLIENT_PROMPTS) or spoken_by not in ("", "human", "user")
-        return self._event(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta)
+        return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta)
 
-    def _result(self, record: _Line, index: int, block: Mapping[str, object], agent: str) -> Event:
+    def _result(self, record: _Line, index: int, block: Mapping[str, object], agent: str) -> Observation:
         text = content_text(block.get("content"))
         is_error = bool(block["is_error"]) if isinstance(block.get("is_error"), bool) else None
         call_id = text_of(block.get("tool_use_id"))
-        detail, exit_code = self._detail(record, text)
+        tool = self._memory.calls.pop(call_id, "")
+        view, changes, spilled, exit_code = self._beside(record, text)
         if is_error and (code := _EXIT.match(text)):
             exit_code = int(code[1])
-        tool = self._memory.calls.pop(call_id, "")
-        return self._event(
-            record,
-            index,
-            ObservationKind.RESULT,
-            text,
-            agent,
-            tool=tool,
-            call_id=call_id,
-            is_error=is_error,
-            exit_code=exit_code,
-            detail=detail,
-        )
+        result = result_of(tool, text, is_error=is_error, exit_code=exit_code)
+        call = ToolCall(tool, id=call_id, result=replace(result, view=view, changes=changes, spilled=spilled))
+        return self._observed(
+            record, index, ObservationKind.RESULT, text, agent,
+            tool=tool, call_id=call_id, is_error=is_error, exit_code=exit_code, call=call,
+        )  # fmt: skip
 
-    def _detail(self, record: _Line, text: str) -> tuple[Detail | None, int | None]:
-        """What `toolUseResult` says beyond the text, and the exit code of a command that it calls successful."""
+    def _beside(self, record: _Line, text: str) -> tuple[FileView | None, tuple[FileChange, ...], str, int | None]:
+        """What `toolUseResult` says beyond the text: a view, changes, the file of a long output, the exit code of a success."""
         raw = bytes(record.tool_use_result)
         cut = cut_of(text)
         spilled = cut.path if cut is not None else ""
-        if raw[:1] != b"{":
-            return (Detail(spilled=spilled) if spilled else None), None
         try:
-            result = _RESULTS.decode(raw)
+            result = _RESULTS.decode(raw) if raw[:1] == b"{" else None
         except msgspec.DecodeError:  # a tool of somebody else's with fields of the same names; its text is still read
-            return (Detail(spilled=spilled) if spilled else None), None
+            result = None
+        if result is None:
+            return None, (), spilled, None
         spilled = text_of(result.persisted_output_path) or spilled
-        view = result.file
-        if view is not None and isinstance(view.file_path, str):
-            lines, total = count_of(view.num_lines), count_of(view.total_lines)
-            return Detail(view.file_path, count_of(view.start_line), lines, total, spilled=spilled), None
+        if result.file is not None and isinstance(result.file.file_path, str):
+            return result.file.view(), (), spilled, None
         if result.structured_patch is not None and isinstance(result.file_path, str):
-            change = Change(result.file_path, patch_hunks(list_of(result.structured_patch)))
-            return Detail(result.file_path, changes=(change,), spilled=spilled), None
-        exit_code = None
-        if bytes(result.stdout) and not (result.interrupted or result.return_code_interpretation or result.background_task_id):
-            exit_code = 0
-        return (Detail(spilled=spilled) if spilled else None), exit_code
+            return None, (FileChange(result.file_path, patch_hunks(list_of(result.structured_patch))),), spilled, None
+        is_plain = bytes(result.stdout) and not (result.interrupted or result.return_code_interpretation or result.background_task_id)
+        return None, (), spilled, 0 if is_plain else None
 
-    def _assistant(self, record: _Line, index: int) -> list[Event]:
+    def _assistant(self, record: _Line, index: int) -> list[Observation]:
         agent = self._agent(record)
         message = mapping_of(record.message)
         content = message.get("content")
         model = text_of(message.get("model"))
         if record.is_api_error_message:
-            return [self._event(record, index, ObservationKind.NOTE, content_text(content), agent, tool="api_error", is_error=True)]
+            return [self._observed(record, index, ObservationKind.NOTE, content_text(content), agent, tool="api_error", is_error=True)]
         usage = self._usage(message)
-        events: list[Event] = []
+        observations: list[Observation] = []
         blocks: list[object] = [{"type": "text", "text": content}] if isinstance(content, str) else list_of(content)
         for item in blocks:
             block = mapping_of(item)
             kind = text_of(block.get("type"))
             if kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
-                event = self._call(record, index, block, agent, model, usage)
+                observation = self._call(record, index, block, agent, model, usage)
             elif kind in _THINKING:
                 text = text_of(block.get("thinking"))
-                event = self._event(record, index, ObservationKind.THINKING, text, agent, model=model, usage=usage)
+                observation = self._observed(record, index, ObservationKind.THINKING, text, agent, model=model, usage=usage)
             elif kind.endswith("_tool_result"):
-                event = self._result(record, index, block, agent)
+                observation = self._result(record, index, block, agent)
             else:
-                event = self._event(record, index, ObservationKind.MESSAGE, content_text([item]), agent, model=model, usage=usage)
-            events.append(event)
+                observation = self._observed(record, index, ObservationKind.MESSAGE, content_text([item]), agent, model=model, usage=usage)
+            observations.append(observation)
             usage = None
-        return events
+        return observations
 
-    def _call(self, record: _Line, index: int, block: Mapping[str, object], agent: str, model: str, usage: Usage | None) -> Event:
-        tool, call_id = text_of(block.get("name")), text_of(block.get("id"))
-        calls = self._memory.calls
-        calls[call_id] = tool
-        if len(calls) > MEMORY_MAX:
-            del calls[next(iter(calls))]
-        arguments = compact(block.get("input"))
-        return self._event(
-            record,
-            index,
-            ObservationKind.CALL,
-            arguments,
-            agent,
-            tool=tool,
-            call_id=call_id,
-            arguments=arguments,
-            model=model,
-            usage=usage,
-        )
+    def _call(self, record: _Line, index: int, block: Mapping[str, object], agent: str, model: str, usage: Usage | None) -> Observation:
+        tool, call_id, inputs = text_of(block.get("name")), text_of(block.get("id")), block.get("input")
+        self._keep_tool(call_id, tool)
+        arguments = compact(inputs)
+        call = replace(DIALECT.tool_call(tool, mapping_of(inputs), arguments), id=call_id, cwd=text_of(record.cwd))
+        return self._observed(
+            record, index, ObservationKind.CALL, arguments, agent,
+            tool=tool, call_id=call_id, arguments=arguments, model=model, usage=usage, call=call,
+        )  # fmt: skip
 
     def _usage(self, message: Mapping[str, object]) -> Usage | None:
         """Usage once per message: each block repeats it, and only the last of them may know all output tokens."""
@@ -381,17 +447,17 @@ class _Parser:
             count_of(usage.get("cache_creation_input_tokens")),
         )
 
-    def _system(self, record: _Line, index: int) -> list[Event]:
+    def _system(self, record: _Line, index: int) -> list[Observation]:
         kind = text_of(record.subtype)
         agent = self._agent(record)
         text = content_text(record.content)
         if kind == "compact_boundary":
             about = compact(record.compact_metadata) if record.compact_metadata is not None else ""
-            return [self._event(record, index, ObservationKind.BOUNDARY, text, agent, tool=kind, arguments=about)]
+            return [self._observed(record, index, ObservationKind.BOUNDARY, text, agent, tool=kind, arguments=about)]
         if kind in _SILENT_SYSTEM or (kind == "stop_hook_summary" and not list_of(record.hook_errors)):
             return []
         if kind not in _SPOKEN_SYSTEM:
-            self._count(f"system/{kind}")
+            self._count_unknown(f"system/{kind}")
         about = ""
         if kind == "microcompact_boundary":
             about = compact(record.microcompact_metadata)
@@ -399,9 +465,9 @@ class _Parser:
             text = content_text(list_of(record.hook_errors))
         elif kind == "api_error" and not text:
             text = compact(record.error) if record.error else ""
-        return [self._event(record, index, ObservationKind.NOTE, text, agent, tool=kind, arguments=about)] if text or about else []
+        return [self._observed(record, index, ObservationKind.NOTE, text, agent, tool=kind, arguments=about)] if text or about else []
 
-    def _attachment(self, record: _Line, index: int) -> list[Event]:
+    def _attachment(self, record: _Line, index: int) -> list[Observation]:
         attachment = mapping_of(record.attachment)
         kind = text_of(attachment.get("type"))
         agent = self._agent(record)
@@ -410,37 +476,36 @@ class _Parser:
             if text_of(attachment.get("commandMode")) in ("", "prompt") and not text.startswith(_CLIENT_PROMPTS):
                 memory = self._memory
                 return self._steer(record, index, text, agent, memory.attached, memory.handed)
-            return [self._event(record, index, ObservationKind.PROMPT, text, agent, is_meta=True)]
-        text, detail = content_text(record.rendered), None
+            return [self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=True)]
+        text, view = content_text(record.rendered), None
         if kind == "file":
-            view = mapping_of(mapping_of(attachment.get("content")).get("file"))
-            text = text or text_of(view.get("content"))
-            path = text_of(view.get("filePath")) or text_of(attachment.get("filename"))
-            lines, total = count_of(view.get("numLines")), count_of(view.get("totalLines"))
-            detail = Detail(path, count_of(view.get("startLine")), lines, total)
+            file = mapping_of(mapping_of(attachment.get("content")).get("file"))
+            text = text or text_of(file.get("content"))
+            view = msgspec.convert(file, _FileView).view()
+            view = view if view.path else replace(view, path=text_of(attachment.get("filename")))
         elif kind == "edited_text_file":
             text = text or text_of(attachment.get("snippet"))
-            detail = Detail(text_of(attachment.get("filename")))
+            view = FileView(text_of(attachment.get("filename")))
         elif not text:
             text = content_text(attachment.get("content")) or text_of(attachment.get("text"))
             text = text or compact({key: value for key, value in attachment.items() if key != "type"})
-        return [self._event(record, index, ObservationKind.ATTACHMENT, text, agent, tool=kind, detail=detail)]
+        return [self._observed(record, index, ObservationKind.ATTACHMENT, text, agent, tool=kind, view=view)]
 
-    def _title(self, record: _Line, index: int) -> list[Event]:
+    def _title(self, record: _Line, index: int) -> list[Observation]:
         text = text_of(record.summary)
-        return [self._event(record, index, ObservationKind.SUMMARY, text, "", tool="title")] if text else []
+        return [self._observed(record, index, ObservationKind.SUMMARY, text, "", tool="title")] if text else []
 
-    def _pull_request(self, record: _Line, index: int) -> list[Event]:
+    def _pull_request(self, record: _Line, index: int) -> list[Observation]:
         text = f"Pull request #{count_of(record.pr_number)}: {text_of(record.pr_url)}"
-        return [self._event(record, index, ObservationKind.NOTE, text, "", tool="pr-link")]
+        return [self._observed(record, index, ObservationKind.NOTE, text, "", tool="pr-link")]
 
-    def _progress(self, record: _Line, index: int) -> list[Event]:
+    def _progress(self, record: _Line, index: int) -> list[Observation]:
         """A subagent's record, copied into its parent's file as progress of the call that started it."""
         progress = _PROGRESS.decode(record.data) if bytes(record.data)[:1] == b"{" else _Progress()
         if progress.type != "agent_progress" or bytes(progress.message)[:1] != b"{":
             return []
         agent = text_of(progress.agent_id)
-        if agent in self._origin.agents_apart:
+        if agent in self.origin.agents_apart:
             return []
         inner = _LINES.decode(progress.message)
         inner.agent_id, inner.is_sidechain = agent, True
@@ -451,7 +516,7 @@ class _Parser:
             return self._user(inner, index)
         return self._assistant(inner, index) if inner.type == "assistant" else []
 
-    def _queue(self, record: _Line, index: int) -> list[Event]:
+    def _queue(self, record: _Line, index: int) -> list[Observation]:
         """Prompts typed while the agent works. `remove` hands one over in mid-turn, and some releases write it nowhere else."""
         queue = self._memory.queue
         operation = text_of(record.operation)
@@ -464,14 +529,47 @@ class _Parser:
             text = queue.pop(0)
             if operation == "remove" and text and not text.startswith(("{", "/", *_CLIENT_PROMPTS)):
                 memory = self._memory
-                return self._steer(record, index, text, self._origin.agent, memory.handed, memory.attached)
+                return self._steer(record, index, text, self.origin.agent, memory.handed, memory.attached)
         return []
 
-    def _steer(self, record: _Line, index: int, text: str, agent: str, here: list[str], there: list[str]) -> list[Event]:
+    def _steer(self, record: _Line, index: int, text: str, agent: str, here: list[str], there: list[str]) -> list[Observation]:
         """A prompt in mid-turn, once: newer releases write it both ways, in either order."""
         if text in there:
             there.remove(text)
             return []
         here.append(text)
         del here[:-16]
-        return [self._event(record, index, ObservationKind.PROMPT, text, agent, detail=Detail(is_steering=True))]
+        return [self._observed(record, index, ObservationKind.PROMPT, text, agent, is_steering=True)]
+
+
+def result_of(tool: str, text: str, *, is_error: bool | None, exit_code: int | None) -> ToolResult:
+    """What a tool answered: its outcome, and what the client says in its place."""
+    kind, is_refused = _KINDS.get(tool, ToolKind.OTHER), bool(is_error) and text.startswith(_REFUSED)
+    is_untold = text.startswith(_NO_OUTCOME) or "<tool_use_error>" in text[:40]
+    job = _JOB.search(text[:300]) if kind is ToolKind.COMMAND else None
+    step = _STEP.search(text) if kind is ToolKind.TODO else None
+    return ToolResult(
+        text,
+        Outcome.UNKNOWN if is_untold else outcome_of(text, is_error=is_error, exit_code=exit_code),
+        is_error,
+        exit_code,
+        is_refused,
+        _words_with_refusal(text) if is_error else "",
+        text.startswith("<tool_use_error>"),
+        tuple(found[0] for found in _ANSWER.finditer(text)) if kind is ToolKind.QUESTION and "answered your question" in text[:200] else (),
+        job[1] if job else "",
+        task=step[1] if step else "",
+        plan=text.partition("## Approved Plan:\n")[2] if kind is ToolKind.PLAN else "",
+        is_empty=text.startswith(_NOTHING_FOUND),
+    )
+
+
+def _words_with_refusal(text: str) -> str:
+    """What the user said while refusing a call; "" where they only refused it."""
+    if not text.startswith("The user doesn't want to"):
+        return ""
+    words = text.partition("the user said:\n")[2].partition("\n\nNote: The user's next message may")[0].strip()
+    return "" if words.startswith("The user wants to clarify") else words
+
+
+DIALECT = ClaudeCode()

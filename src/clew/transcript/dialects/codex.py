@@ -8,17 +8,43 @@ user's mouth are attachments, not prompts.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Unpack
 
 import msgspec
 
-from clew.records import Observation, ObservationKind, Usage
-from clew.transcript.dialects.dialect import LineParser, Origin, count_unknown
-from clew.transcript.dialects.values import compact, content_text, count_of, diff_hunks, list_of, mapping_of, text_of, time_ns
-from clew.transcript.events import Change, Detail, Event, Hunk
+from clew.records import (
+    FileChange,
+    FileTouch,
+    Hunk,
+    Observation,
+    ObservationKind,
+    PlanChange,
+    Replacement,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+    Usage,
+)
+from clew.transcript.dialects.dialect import About, Dialect, LineParser, Origin, ParserMemory
+from clew.transcript.dialects.values import (
+    compact,
+    content_text,
+    count_of,
+    diff_hunks,
+    first_text,
+    list_of,
+    mapping_of,
+    outcome_of,
+    plan_steps,
+    shell_words,
+    text_of,
+    time_ns,
+    title_in,
+)
 from clew.transcript.vocabulary import listed
 
-MEMORY_MAX = 512  # calls under way; guess
 _ENVELOPES = frozenset(("session_meta", "response_item", "event_msg", "turn_context", "compacted"))
 _SILENT_EVENTS = listed("""
     user_message agent_message agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break task_started task_complete
@@ -42,6 +68,22 @@ _CLIENT_PROMPTS = (
 _IMAGE_TAG = re.compile(r"</?image(?: name=\[[^\]\n]{0,80}\])?>\n?")
 _EXIT = re.compile(r"(?:^|\n)(?:Exit code: |Process exited with code |exit_code: )(-?\d{1,6})\n")
 _HEAD_CHARS = 2048  # headers before the output: command, wall time, exit code
+_KINDS = {
+    name: kind
+    for kind, names in {
+        ToolKind.READ: "view_image read_file",
+        ToolKind.SEARCH: "grep_files list_dir tool_search_call",
+        ToolKind.COMMAND: "shell shell_command exec_command local_shell container.exec write_stdin unified_exec",
+        ToolKind.EDIT: "apply_patch",
+        ToolKind.FETCH: "web_search",
+        ToolKind.AGENT: "spawn_agent wait_agent",
+        ToolKind.TODO: "update_plan",
+        ToolKind.QUESTION: "request_user_input",
+    }.items()
+    for name in names.split()
+}
+_PATCH = "*** Begin Patch"
+_PATCHED_FILE = re.compile(r"^\*\*\* (?:(Add|Update|Delete) File|Move to): ([^\n]{1,400})$", re.MULTILINE)
 
 
 class _Line(msgspec.Struct):
@@ -62,27 +104,23 @@ class _EventMessage(msgspec.Struct):
     reason: object = None
 
 
-class _Memory(msgspec.Struct):
-    seq: int = 0
-    session: str = ""
+class _Memory(ParserMemory):
     cwd: str = ""
     branch: str = ""
     model: str = ""
     version: str = ""
     billed: int = 0  # total tokens of the last usage report, to skip its repetitions
-    calls: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     exits: dict[str, int] = msgspec.field(default_factory=dict[str, int])
     patches: dict[str, list[tuple[str, list[tuple[int, int, int]]]]] = msgspec.field(
         default_factory=dict[str, list[tuple[str, list[tuple[int, int, int]]]]]
     )
-    unknown: dict[str, int] = msgspec.field(default_factory=dict[str, int])
 
 
 _LINES = msgspec.json.Decoder(_Line)
 _EVENTS = msgspec.json.Decoder(_EventMessage)
 
 
-class Codex:
+class Codex(Dialect):
     """Rollouts under `~/.codex/sessions`."""
 
     name = "codex"
@@ -102,30 +140,77 @@ class Codex:
 
     def parser(self, origin: Origin, memory: bytes = b"") -> LineParser:
         """Return a parser at the first line, or where `memory` was taken."""
-        return _Parser(origin, msgspec.json.decode(memory, type=_Memory) if memory else _Memory(session=origin.session))
+        return _Parser(origin, msgspec.json.decode(memory, type=_Memory) if memory else _Memory())
+
+    def head(self, record: Mapping[str, object]) -> tuple[str, str]:
+        """The first record names the session; it or a later one the folder."""
+        payload = mapping_of(record.get("payload"))
+        is_envelope = record.get("type") == "session_meta"
+        about = payload if is_envelope else record if "type" not in record else mapping_of(None)
+        return text_of(about.get("id")), text_of(record.get("cwd")) or text_of(payload.get("cwd"))
+
+    def tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
+        """What a call asks for."""
+        kind = _KINDS.get(tool, ToolKind.OTHER)
+        is_command, is_search = kind is ToolKind.COMMAND, kind is ToolKind.SEARCH
+        command = shell_words(inputs.get("command") or inputs.get("cmd")) if is_command else ""
+        if is_command and _PATCH in text_of(inputs.get("command"))[:200]:
+            kind = ToolKind.EDIT
+        content = first_text(inputs, "input", "patch") if tool == "apply_patch" else ""
+        patch = content or (command if _PATCH in command else "")
+        path = first_text(inputs, "file_path", "path")
+        touches = [FileTouch(name.strip(), "write" if how == "Add" else "edit") for how, name in _PATCHED_FILE.findall(patch)]
+        if tool == "read_file" and path:
+            touches = [FileTouch(path, "read")]
+        options = {key: value for key, value in inputs.items() if key not in ("pattern", "query", "path")} if is_search else {}
+        return ToolCall(
+            tool,
+            kind,
+            arguments=arguments,
+            workdir=text_of(inputs.get("workdir")),
+            path=path,
+            touches=tuple(touches),
+            command=command,
+            typed=first_text(inputs, "chars", "input") if is_command else "",
+            edits=tuple(_replacements(patch)) if patch else (),
+            content=content,
+            query=first_text(inputs, "pattern", "query"),
+            scope=path if is_search else "",
+            options=compact(options) if options else "",
+            title=title_in(inputs),
+            prompt=first_text(inputs, "prompt", "message") if kind is ToolKind.AGENT else "",
+            job=text_of(inputs.get("agent_id")),
+            question=" / ".join(text for item in list_of(inputs.get("questions")) if (text := text_of(mapping_of(item).get("question")))),
+            todo=PlanChange(plan_steps(inputs.get("plan")) or ()) if kind is ToolKind.TODO else None,
+            is_foreign="__" in tool,
+        )
 
 
-class _Parser:
+def _replacements(patch: str) -> Iterator[Replacement]:
+    """The texts that a patch replaces, hunk by hunk."""
+    path = ""
+    old: list[str] = []
+    new: list[str] = []
+    for line in [*patch.split("\n"), "*** End"]:
+        if line.startswith(("***", "@@")):
+            if path and (old or new):
+                yield Replacement(path, "\n".join(old), "\n".join(new))
+            old, new = [], []
+            if line.startswith("***"):
+                path = line.partition("File: ")[2].strip()
+        elif line.startswith("-"):
+            old.append(line[1:])
+        elif line.startswith("+"):
+            new.append(line[1:])
+
+
+class _Parser(LineParser):
     def __init__(self, origin: Origin, memory: _Memory) -> None:
-        self._agent = origin.agent
+        super().__init__(origin, memory)
         self._memory = memory
 
-    @property
-    def session(self) -> str:
-        """The session's id, "" until a record has told it."""
-        return self._memory.session
-
-    @property
-    def unknown(self) -> dict[str, int]:
-        """Record types that it does not know, and how often they came."""
-        return self._memory.unknown
-
-    def memory(self) -> bytes:
-        """What is needed to go on at the next line, as JSON."""
-        return msgspec.json.encode(self._memory)
-
-    def parse(self, line: bytes, record_index: int) -> Sequence[Event]:
-        """The events of one record."""
+    def parse(self, line: bytes, record_index: int) -> Sequence[Observation]:
+        """The observations of one record."""
         record = _LINES.decode(line)
         at_ns = time_ns(record.timestamp)
         kind = text_of(record.type)
@@ -141,7 +226,7 @@ class _Parser:
         self._context(payload, is_head=kind == "session_meta")
         return ()
 
-    def _bare(self, record: _Line, kind: str, line: bytes, index: int, at_ns: int) -> Sequence[Event]:
+    def _bare(self, record: _Line, kind: str, line: bytes, index: int, at_ns: int) -> Sequence[Observation]:
         if record.record_type == "state":
             return ()
         value = mapping_of(msgspec.json.decode(line))
@@ -149,7 +234,7 @@ class _Parser:
             if isinstance(value.get("id"), str):
                 self._context(value, is_head=True)
                 return ()
-            self._count("(no type)")
+            self._count_unknown("(no type)")
             return ()
         return self._item(value, index, at_ns)
 
@@ -162,58 +247,31 @@ class _Parser:
         memory.cwd = text_of(payload.get("cwd")) or memory.cwd
         memory.model = text_of(payload.get("model")) or memory.model
 
-    def _count(self, kind: str) -> None:
-        count_unknown(self._memory.unknown, kind, MEMORY_MAX)
-
-    def _event(
-        self,
-        index: int,
-        at_ns: int,
-        kind: ObservationKind,
-        text: str,
-        *,
-        tool: str = "",
-        call_id: str = "",
-        arguments: str = "",
-        is_error: bool | None = None,
-        exit_code: int | None = None,
-        usage: Usage | None = None,
-        is_meta: bool = False,
-        detail: Detail | None = None,
-    ) -> Event:
+    def _observed(self, index: int, at_ns: int, kind: ObservationKind, text: str, **about: Unpack[About]) -> Observation:
         memory = self._memory
-        observation = Observation(
-            memory.session,
-            memory.seq,
-            index,
-            f"{memory.session}:{index}",
-            kind,
-            text,
-            "",
-            tool,
-            call_id,
-            arguments,
-            is_error,
-            exit_code,
-            self._agent,
-            memory.cwd,
-            memory.branch,
-            memory.model,
-            memory.version,
-            at_ns,
-            usage,
-            is_meta,
+        return Observation(
+            session=memory.session,
+            seq=self._next_seq(),
+            record_index=index,
+            uuid=f"{memory.session}:{index}",
+            kind=kind,
+            text=text,
+            agent=self.origin.agent,
+            cwd=memory.cwd,
+            branch=memory.branch,
+            version=memory.version,
+            at_ns=at_ns,
+            model=memory.model,
+            **about,
         )
-        memory.seq += 1
-        return Event(observation, detail)
 
-    def _item(self, item: Mapping[str, object], index: int, at_ns: int) -> list[Event]:
+    def _item(self, item: Mapping[str, object], index: int, at_ns: int) -> list[Observation]:
         kind = text_of(item.get("type"))
         if kind == "message":
             return self._said(item, index, at_ns)
         if kind == "reasoning":
             text = content_text(item.get("summary")) or content_text(item.get("content"))
-            return [self._event(index, at_ns, ObservationKind.THINKING, text)] if text else []
+            return [self._observed(index, at_ns, ObservationKind.THINKING, text)] if text else []
         if kind in ("function_call", "custom_tool_call", "local_shell_call", "tool_search_call", "mcp_call"):
             return [self._call(kind, item, index, at_ns)]
         if kind in (
@@ -225,40 +283,41 @@ class _Parser:
         ):
             return [self._output(item, index, at_ns)]
         if kind == "web_search_call":
-            action = compact(item.get("action") or {})
-            return [self._event(index, at_ns, ObservationKind.CALL, action, tool="web_search", arguments=action)]
+            action = mapping_of(item.get("action"))
+            return [self._called("web_search", action, compact(action), "", index, at_ns)]
         if kind not in _SILENT_ITEMS:
-            self._count(f"response_item/{kind}")
+            self._count_unknown(f"response_item/{kind}")
         return []
 
-    def _said(self, item: Mapping[str, object], index: int, at_ns: int) -> list[Event]:
+    def _said(self, item: Mapping[str, object], index: int, at_ns: int) -> list[Observation]:
         text = content_text(item.get("content"))
         role = text_of(item.get("role"))
         if role == "assistant":
-            return [self._event(index, at_ns, ObservationKind.MESSAGE, text)]
+            return [self._observed(index, at_ns, ObservationKind.MESSAGE, text)]
         if role in ("developer", "system"):
-            return [self._event(index, at_ns, ObservationKind.ATTACHMENT, text, tool="developer", is_meta=True)]
+            return [self._observed(index, at_ns, ObservationKind.ATTACHMENT, text, tool="developer", is_meta=True)]
         if text.startswith(_CLIENT_PROMPTS):
             kind = "environment" if text.startswith("<environment_context>") else "instructions"
-            return [self._event(index, at_ns, ObservationKind.ATTACHMENT, text, tool=kind, is_meta=True)]
-        return [self._event(index, at_ns, ObservationKind.PROMPT, _IMAGE_TAG.sub("", text))]
+            return [self._observed(index, at_ns, ObservationKind.ATTACHMENT, text, tool=kind, is_meta=True)]
+        return [self._observed(index, at_ns, ObservationKind.PROMPT, _IMAGE_TAG.sub("", text))]
 
-    def _call(self, kind: str, item: Mapping[str, object], index: int, at_ns: int) -> Event:
-        tool = text_of(item.get("name"))
+    def _call(self, kind: str, item: Mapping[str, object], index: int, at_ns: int) -> Observation:
+        tool = text_of(item.get("name")) or kind
         call_id = text_of(item.get("call_id")) or text_of(item.get("id"))
+        given: object = item.get("arguments")
         if kind == "local_shell_call":
-            tool, arguments = "local_shell", compact(item.get("action") or {})
+            tool, given = "local_shell", mapping_of(item.get("action"))
         elif kind == "custom_tool_call":
-            arguments = compact({"input": text_of(item.get("input"))})
-        else:
-            arguments = _sorted(item.get("arguments"))
-        calls = self._memory.calls
-        calls[call_id] = tool or kind
-        if len(calls) > MEMORY_MAX:
-            del calls[next(iter(calls))]
-        return self._event(index, at_ns, ObservationKind.CALL, arguments, tool=tool or kind, call_id=call_id, arguments=arguments)
+            given = {"input": text_of(item.get("input"))}
+        inputs, arguments = _decoded(given)
+        self._keep_tool(call_id, tool)
+        return self._called(tool, inputs, arguments, call_id, index, at_ns)
 
-    def _output(self, item: Mapping[str, object], index: int, at_ns: int) -> Event:
+    def _called(self, tool: str, inputs: Mapping[str, object], arguments: str, call_id: str, index: int, at_ns: int) -> Observation:
+        call = replace(DIALECT.tool_call(tool, inputs, arguments), id=call_id, cwd=self._memory.cwd)
+        return self._observed(index, at_ns, ObservationKind.CALL, arguments, tool=tool, call_id=call_id, arguments=arguments, call=call)
+
+    def _output(self, item: Mapping[str, object], index: int, at_ns: int) -> Observation:
         memory = self._memory
         call_id = text_of(item.get("call_id"))
         text, exit_code, is_error = _unwrapped(item.get("output"))
@@ -270,13 +329,14 @@ class _Parser:
         tool = memory.calls.pop(call_id, "")
         if tool == "apply_patch" and exit_code is None and is_error is None:
             is_error = not text.startswith("Success")
-        changes = tuple(Change(path, tuple(Hunk(*hunk) for hunk in hunks)) for path, hunks in memory.patches.pop(call_id, []))
-        detail = Detail(changes[0].path, changes=changes) if changes else None
-        return self._event(
-            index, at_ns, ObservationKind.RESULT, text, tool=tool, call_id=call_id, is_error=is_error, exit_code=exit_code, detail=detail
+        changes = tuple(FileChange(path, tuple(Hunk(*hunk) for hunk in hunks)) for path, hunks in memory.patches.pop(call_id, []))
+        outcome = outcome_of(text, is_error=is_error, exit_code=exit_code)
+        call = ToolCall(tool, id=call_id, result=ToolResult(text, outcome, is_error, exit_code, changes=changes))
+        return self._observed(
+            index, at_ns, ObservationKind.RESULT, text, tool=tool, call_id=call_id, is_error=is_error, exit_code=exit_code, call=call
         )
 
-    def _message(self, payload: msgspec.Raw, index: int, at_ns: int) -> list[Event]:
+    def _message(self, payload: msgspec.Raw, index: int, at_ns: int) -> list[Observation]:
         message = _EVENTS.decode(payload)
         memory = self._memory
         kind, call_id = text_of(message.type), text_of(message.call_id)
@@ -299,14 +359,14 @@ class _Parser:
         elif kind == "token_count":
             return self._billed(mapping_of(message.info), index, at_ns)
         elif kind == "error":
-            return [self._event(index, at_ns, ObservationKind.NOTE, text_of(message.message), tool="api_error", is_error=True)]
+            return [self._observed(index, at_ns, ObservationKind.NOTE, text_of(message.message), tool="api_error", is_error=True)]
         elif kind == "turn_aborted":
-            return [self._event(index, at_ns, ObservationKind.NOTE, f"[turn aborted: {text_of(message.reason)}]", tool="client")]
+            return [self._observed(index, at_ns, ObservationKind.NOTE, f"[turn aborted: {text_of(message.reason)}]", tool="client")]
         elif kind not in _SILENT_EVENTS:
-            self._count(f"event_msg/{kind}")
+            self._count_unknown(f"event_msg/{kind}")
         return []
 
-    def _billed(self, info: Mapping[str, object], index: int, at_ns: int) -> list[Event]:
+    def _billed(self, info: Mapping[str, object], index: int, at_ns: int) -> list[Observation]:
         total = count_of(mapping_of(info.get("total_token_usage")).get("total_tokens"))
         last = mapping_of(info.get("last_token_usage"))
         if not last or total == self._memory.billed:
@@ -314,28 +374,27 @@ class _Parser:
         self._memory.billed = total
         cached = count_of(last.get("cached_input_tokens"))
         usage = Usage(max(0, count_of(last.get("input_tokens")) - cached), count_of(last.get("output_tokens")), cached)
-        return [self._event(index, at_ns, ObservationKind.NOTE, "", tool="token_count", usage=usage)]
+        return [self._observed(index, at_ns, ObservationKind.NOTE, "", tool="token_count", usage=usage)]
 
-    def _compacted(self, payload: Mapping[str, object], index: int, at_ns: int) -> list[Event]:
+    def _compacted(self, payload: Mapping[str, object], index: int, at_ns: int) -> list[Observation]:
         summary = text_of(payload.get("message"))
         if not summary:
             kept = [mapping_of(item) for item in list_of(payload.get("replacement_history"))]
             spoken = [(text_of(item.get("role")), content_text(item.get("content"))) for item in kept if item.get("type") == "message"]
             summary = "\n\n".join(f"{role}: {text}" for role, text in spoken if text)
-        events = [self._event(index, at_ns, ObservationKind.BOUNDARY, "Conversation compacted", tool="compacted")]
+        observations = [self._observed(index, at_ns, ObservationKind.BOUNDARY, "Conversation compacted", tool="compacted")]
         if summary:
-            events.append(self._event(index, at_ns, ObservationKind.SUMMARY, summary))
-        return events
+            observations.append(self._observed(index, at_ns, ObservationKind.SUMMARY, summary))
+        return observations
 
 
-def _sorted(arguments: object) -> str:
-    """The arguments of a call, which come as JSON in a string, with sorted keys; as they are where they are no JSON."""
-    if not isinstance(arguments, str):
-        return compact(arguments)
+def _decoded(given: object) -> tuple[Mapping[str, object], str]:
+    """A call's input, which may come as JSON in a string, and as JSON with sorted keys; free text of older releases as it is."""
     try:
-        return compact(msgspec.json.decode(arguments))
+        value: object = msgspec.json.decode(given) if isinstance(given, str) else given
     except (msgspec.DecodeError, RecursionError):
-        return arguments
+        return {"input": given}, text_of(given)
+    return mapping_of(value), compact(value)
 
 
 def _unwrapped(output: object) -> tuple[str, int | None, bool | None]:
@@ -352,3 +411,6 @@ def _unwrapped(output: object) -> tuple[str, int | None, bool | None]:
     exit_code = mapping_of(envelope.get("metadata")).get("exit_code")
     is_error = None if envelope.get("success") is None else not envelope.get("success")
     return text, exit_code if isinstance(exit_code, int) else None, is_error
+
+
+DIALECT = Codex()

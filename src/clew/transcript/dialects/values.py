@@ -13,12 +13,15 @@ from typing import cast
 
 import msgspec
 
-from clew.transcript.events import Hunk
+from clew.records import Hunk, Outcome
+from clew.task.cuts import is_preview
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _HUNK_HEAD = re.compile(r"^@@ -(\d{1,9})(?:,\d{1,9})? \+\d{1,9}(?:,\d{1,9})? @@", re.MULTILINE)
 _NOTHING: Mapping[str, object] = {}
+_EXIT_HEAD = re.compile(r"\A(?:[^\n]{0,200}\n){0,6}?(?:Exit code:? |Process exited with code )(\d{1,3})$", re.MULTILINE)
+_TITLES = ("description", "pattern", "url", "query", "skill", "subject", "prompt", "input", "plan")
 
 
 def text_of(value: object) -> str:
@@ -39,6 +42,48 @@ def mapping_of(value: object) -> Mapping[str, object]:
 def list_of(value: object) -> list[object]:
     """The value if it is an array, else an empty one."""
     return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def first_text(inputs: Mapping[str, object], *keys: str) -> str:
+    """The first of these fields that is a string with something in it, else ""."""
+    return next((text for key in keys if (text := text_of(inputs.get(key)))), "")
+
+
+def title_in(inputs: Mapping[str, object]) -> str:
+    """The field of a call's input that says what it is for, else ""."""
+    return first_text(inputs, *_TITLES)
+
+
+def shell_words(value: object) -> str:
+    """The command line in a call's input: a string, or the list of words that a shell is started with."""
+    if isinstance(value, str):
+        return value
+    words = [word for word in list_of(value) if isinstance(word, str)]
+    if len(words) == 3 and words[0].rpartition("/")[2] in ("bash", "sh", "zsh") and words[1] in ("-c", "-lc"):
+        return words[2]
+    return " ".join(words)
+
+
+def outcome_of(text: str, *, is_error: bool | None, exit_code: int | None) -> Outcome:
+    """How a tool ended by the client's marks; where there is none, by the exit code that stands in front of its output."""
+    if exit_code is not None:
+        return Outcome.FAILED if exit_code else Outcome.OK
+    if is_error is None and not is_preview(text) and (found := _EXIT_HEAD.match(text[:2000])):
+        return Outcome.FAILED if found[1] != "0" else Outcome.OK
+    return Outcome.FAILED if is_error else Outcome.OK
+
+
+def plan_steps(steps: object) -> tuple[tuple[str, str], ...] | None:
+    """(text, status) of each step of a list, as `PlanChange` names them; None for what is no list."""
+    if not isinstance(steps, list):
+        return None
+    found = [mapping_of(step) for step in list_of(cast("object", steps))]
+    return tuple((first_text(step, "content", "step", "text"), step_status(text_of(step.get("status")), "deleted")) for step in found)
+
+
+def step_status(status: str, *done: str) -> str:
+    """The status of a step: "completed" in all its spellings, "pending" where none is given."""
+    return "completed" if status in ("done", "complete", *done) else status or "pending"
 
 
 def time_ns(value: object) -> int:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from clew.records import TaskState
+from clew.records import TaskState, ToolKind
 from clew.task.clues import clues
 
 GUIDES_MAX = 40  # names that steer one reduction: each costs one search through the text; guess
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 class Given:
     """What is known of an output before it is read.
 
-    tool, command  the tool's name and, of a shell, the command line; hints, never believed against the text.
+    kind, command  what the tool does and, of a shell, the command line; hints, never believed against the text.
     exit_code      of a command, None where nobody told; `is_error` likewise of any tool.
     path           the file that it shows, "" for none.
     edited         files that are being edited: what shows one of them is left as it is.
@@ -43,7 +43,7 @@ class Given:
     names          what was touched and named lately, newest last: files of the working set, identifiers.
     """
 
-    tool: str = ""
+    kind: ToolKind = ToolKind.COMMAND
     command: str = ""
     exit_code: int | None = None
     is_error: bool | None = None

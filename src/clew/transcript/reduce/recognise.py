@@ -7,9 +7,8 @@ A wrong answer costs room, no failure: `evidence` does not ask for the kind.
 
 from __future__ import annotations
 
-from clew.records import SimpleCommand
+from clew.records import SimpleCommand, ToolKind
 from clew.task.commands import FILTERS, files_read, understand
-from clew.transcript.deeds import Verb, verb_of
 from clew.transcript.reduce import (
     compilers,
     data,
@@ -85,17 +84,16 @@ _FORMS = {
 
 def recognise(lines: Lines, given: Given) -> Kind:
     """Return what these lines are. Cost: about 0.5 ms."""
-    verb = verb_of(given.tool) if given.tool else Verb.COMMAND
-    if verb in (Verb.AGENT, Verb.FETCH, Verb.PLAN, Verb.ASK, Verb.TODO):
+    if given.kind in (ToolKind.AGENT, ToolKind.FETCH, ToolKind.PLAN, ToolKind.QUESTION, ToolKind.TODO):
         return Kind.REPORT
-    shown = [given.path] if verb is Verb.READ and given.path else []
+    shown = [given.path] if given.kind is ToolKind.READ and given.path else []
     hints: set[Kind] = set()
     if given.command:
         files, hints = _hints(given.command)
         shown = shown or files
     if shown and not all(path.lower().endswith(_RECORDED) for path in shown):
         return Kind.READ
-    if verb is Verb.SEARCH:
+    if given.kind is ToolKind.SEARCH:
         hints |= {Kind.SEARCH, Kind.LISTING}
     shares = _shares(lines)
     return _chosen(shares, hints, lines)

@@ -1,4 +1,4 @@
-"""Remembering: events become records, with their originals, their words for the index, and what they end.
+"""Extraction: observations become records, with their originals, their words for the index, and what they end.
 
 A call and its result are one record, whose text is what was asked and, byte for byte, what the model saw. What the user
 rules and what the agent decides are records of their own beside the message that holds them. The lines of the transcript
@@ -8,27 +8,43 @@ are kept too, as they stand, in pieces: a record of kind `transcript` for each, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
-from clew.records import Blob, Edge, EdgeKind, Layer, Observation, ObservationKind, Record, Resolution, Supersession, Text, Trust, identify
+from clew.records import (
+    Blob,
+    Edge,
+    EdgeKind,
+    FileChange,
+    Layer,
+    Observation,
+    ObservationKind,
+    Outcome,
+    Record,
+    Resolution,
+    Supersession,
+    Text,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+    Trust,
+    identify,
+)
 from clew.task.commands import CheckScope, Command, understand
 from clew.task.cuts import cut_of
 from clew.task.dead_ends import DEAD_ENDS_MAX, Act, Attempts, core_of
-from clew.task.outcomes import has_check_failed, has_failed
-from clew.task.paths import command_line, command_of
-from clew.task.prompts import answers, binding_sentences, heard_in_refusal, spoken
+from clew.task.outcomes import has_check_failed
+from clew.task.paths import arguments_of
+from clew.task.prompts import binding_sentences, spoken
 from clew.task.rules import overruled
 from clew.text.postings import Document, Use
 from clew.transcript import drafts
-from clew.transcript.deeds import Deed, Joining, Verb
-from clew.transcript.dialects.values import count_of, list_of, mapping_of, text_of
+from clew.transcript.dialects.values import count_of, mapping_of
 from clew.transcript.drafts import IMPORTANCE, Draft
-from clew.transcript.events import Change, Event
 from clew.transcript.git_effects import apply_git
 from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 from clew.transcript.mentions import Places, bases_of, names, paths
@@ -53,9 +69,6 @@ _TRUNCATED = re.compile(
     r"\.\.\. ?\[?\d[\d,]* (?:lines?|characters?|chars?|tokens?) (?:truncated|omitted)|…\d+ tokens truncated…"
     r"|\[Output truncated|\[\d+ lines? truncated"
 )
-_CREATED = re.compile(r"Task #(\w{1,20}) created")
-_PATCHED = re.compile(r"^\*\*\* (?:Update|Add|Delete) File: (.+)$|^\*\*\* Move to: (.+)$", re.MULTILINE)
-_STATUSES = {"done": "completed", "complete": "completed", "deleted": "completed"}
 # Attachments that repeat what the client says in every session; their originals are kept with the lines.
 _DROPPED_ATTACHMENTS = listed("""
     skill_listing deferred_tools_delta deferred_tools_record mcp_instructions_delta task_reminder todo_reminder todo plan_mode
@@ -73,13 +86,12 @@ class _Memory(msgspec.Struct):
     rules: list[tuple[str, str]] = msgspec.field(default_factory=list[tuple[str, str]])  # id and words of what binds, oldest first
     dead_ends: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # subject: id of the live record
     attempts: msgspec.Raw = msgspec.Raw(b"{}")
-    joining: msgspec.Raw = msgspec.Raw(b"[]")
     ledger: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 @dataclass(slots=True)
-class Harvest:
-    """What a batch of events gave."""
+class Extracted:
+    """What a batch of observations gave."""
 
     records: list[Record] = field(default_factory=list[Record])
     documents: list[Document] = field(default_factory=list[Document])
@@ -93,8 +105,8 @@ class Harvest:
         return tuple(Blob(digest, data) for digest, data in self.blobs.items())
 
 
-class Remembering:
-    """Turns the events of one transcript into records, batch by batch.
+class Extractor:
+    """Turns the observations of one transcript into records, batch by batch.
 
     source     whose records these are, such as `session:<id>`.
     root       the repository's root; "" takes the folder that the session began in.
@@ -109,28 +121,27 @@ class Remembering:
         self._spilled = spilled
         self._label = label
         self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
-        self._joining = Joining.start(bytes(self._memory.joining) if memory else b"")
         self._ledger = Ledger(bytes(self._memory.ledger) if memory else b"")
         self._attempts = Attempts(bytes(self._memory.attempts) if memory else b"")
         self._root = bases_of([root])
         self._places = Places([*self._root, *self._memory.bases])
-        self._harvest = Harvest()
+        self._extracted = Extracted()
         self._stood = ("", "")  # folder and branch of the newest observation
         self._verdict: bool | None = None  # of the command that is being remembered
-        self._verbs: dict[Verb, Callable[[Deed], None]] = {
-            Verb.READ: self._read,
-            Verb.SEARCH: self._search,
-            Verb.COMMAND: self._command,
-            Verb.EDIT: self._edit,
-            Verb.WRITE: self._write,
-            Verb.FETCH: self._fetch,
-            Verb.AGENT: self._agent,
-            Verb.TODO: self._todo,
-            Verb.PLAN: self._plan,
-            Verb.ASK: self._ask,
-            Verb.TOOL: self._tool,
+        self._kinds: dict[ToolKind, Callable[[ToolCall, Observation], None]] = {
+            ToolKind.READ: self._read,
+            ToolKind.SEARCH: self._search,
+            ToolKind.COMMAND: self._command,
+            ToolKind.EDIT: self._edit,
+            ToolKind.WRITE: self._write,
+            ToolKind.FETCH: self._fetch,
+            ToolKind.AGENT: self._agent,
+            ToolKind.TODO: self._todo,
+            ToolKind.PLAN: self._plan,
+            ToolKind.QUESTION: self._question,
+            ToolKind.OTHER: self._other,
         }
-        self._others: dict[ObservationKind, Callable[[Event], None]] = {
+        self._others: dict[ObservationKind, Callable[[Observation], None]] = {
             ObservationKind.PROMPT: self._prompt,
             ObservationKind.MESSAGE: self._message,
             ObservationKind.THINKING: self._thinking,
@@ -142,27 +153,24 @@ class Remembering:
 
     def memory(self) -> bytes:
         """What the constructor needs to go on, as JSON."""
-        self._memory.joining = msgspec.Raw(self._joining.memory())
         self._memory.ledger = msgspec.Raw(self._ledger.memory())
         self._memory.attempts = msgspec.Raw(self._attempts.memory())
         return msgspec.json.encode(self._memory)
 
-    def take(self, events: Iterable[Event]) -> None:
-        """Remember these events, the next ones of the transcript."""
-        for event in events:
-            seen = event.observation
+    def take(self, observations: Iterable[Observation]) -> None:
+        """Make records of these observations, the next ones of the transcript, as `Matcher` gives them."""
+        for seen in observations:
             if not self._memory.bases and seen.cwd:
                 self._memory.bases = bases_of([seen.cwd])
                 self._places = Places([*self._root, *self._memory.bases])
-            for done in self._joining.join(event):
-                before = len(self._harvest.records)
-                if isinstance(done, Deed):
-                    self._verbs[done.verb](done) if not done.text.startswith(drafts.REJECTED) else self._rejected(done)
-                    self._tried(done)
-                else:
-                    self._others[done.observation.kind](done)
-                self._led_nowhere(done.last if isinstance(done, Deed) else done.observation, before)
-            if seen.branch and (seen.cwd, seen.branch) != self._stood:  # after the command that changed it, which knows more
+            before = len(self._extracted.records)
+            if seen.call is None:
+                self._others[seen.kind](seen)
+            elif seen.kind is not ObservationKind.CALL:
+                self._call(seen.call, seen)
+            self._led_nowhere(seen, before)
+            is_new = seen.branch and (seen.cwd, seen.branch) != self._stood and seen.kind is not ObservationKind.UNANSWERED
+            if is_new:  # after the command that changed it, which knows more
                 self._stood = (seen.cwd, seen.branch)
                 self._end(self._ledger.switch("", self._places.root(seen.cwd), seen.branch, is_known=False), "", seen)
 
@@ -191,246 +199,238 @@ class Remembering:
                 importance=0.0,
                 at_ns=at_ns,
             )
-            self._harvest.records.append(record)
-            self._harvest.documents.append(Document(record_id, Layer.ACTION, "transcript", "", ("", "", "", "", "")))
+            self._extracted.records.append(record)
+            self._extracted.documents.append(Document(record_id, Layer.ACTION, "transcript", "", ("", "", "", "", "")))
             start, line = end, last + 1
 
-    def drain(self) -> Harvest:
+    def drain(self) -> Extracted:
         """Give what was remembered since the last call."""
-        harvest, self._harvest = self._harvest, Harvest()
-        return harvest
+        extracted, self._extracted = self._extracted, Extracted()
+        return extracted
 
-    # Deeds.
+    # Calls.
 
-    def _read(self, deed: Deed) -> None:
-        path = self._path_of(deed)
+    def _call(self, call: ToolCall, seen: Observation) -> None:
+        if call.result and call.result.is_refused:
+            self._refused(call, seen)
+        else:
+            self._kinds[call.kind](call, seen)
+        self._tried(call, seen)
+
+    def _read(self, call: ToolCall, seen: Observation) -> None:
+        path = self._path_of(call, seen)
         shown = self._places.relative(path)
-        if deed.has_failed:
-            self._failed(deed, f"{deed.tool} {shown}", shown)
+        if call.is_marked_failed:
+            self._failed(call, seen, f"{call.tool} {shown}", shown)
             return
-        detail = deed.detail
-        view = None
-        start = detail.start if detail else 0
-        end = total = 0
-        if deed.text:
-            lines, numbered_from = _numbered(deed.text)
-            start = start or numbered_from
-            if lines:
-                view = View(path, start or 1, lines)
-                end = view.end
-        if detail and detail.total:
-            total, end = detail.total, end or detail.start + detail.lines - 1
-        record_id = self._enter(drafts.read(deed, shown, start, end, total), deed.last, spill=detail.spilled if detail else "")
-        self._worked(self._ledger.succeed(f"read:{deed.tool} {shown}"), record_id, deed.last)
+        told = call.result.view if call.result else None
+        lines, start = _numbered(call.text)
+        start = told.start if told and told.start else start
+        view = View(path, start or 1, lines) if lines else None
+        end = view.end if view else 0
+        total = told.total if told else 0
+        if told and total:
+            end = end or told.start + told.lines - 1
+        record_id = self._enter(drafts.read(call, shown, start, end, total), seen, spill=_spill(call))
+        self._worked(self._ledger.succeed(f"read:{call.tool} {shown}"), record_id, seen)
         if view:
-            self._see(record_id, view, deed.last)
+            self._see(record_id, view, seen)
 
-    def _search(self, deed: Deed) -> None:
-        given = text_of(deed.inputs.get("path")) or text_of(deed.inputs.get("filePath"))
-        path = self._places.absolute(given, deed.last.cwd) if given and "." in given.rpartition("/")[2] else ""
+    def _search(self, call: ToolCall, seen: Observation) -> None:
+        path = self._places.absolute(call.path, seen.cwd) if call.path and "." in call.path.rpartition("/")[2] else ""
         shown = self._places.relative(path) if path else ""
-        if deed.has_failed:
-            self._failed(deed, drafts.naming(deed, ""), shown)
-            return
-        draft = drafts.search(deed, shown)
-        self._again(deed, draft, deed.text, has_passed=None)
+        if call.is_marked_failed:
+            self._failed(call, seen, drafts.naming(call, ""), shown)
+        else:
+            self._again(call, seen, drafts.search(call, shown), call.text, has_passed=None)
 
-    def _command(self, deed: Deed) -> None:
-        inputs = deed.inputs
-        line = command_line(inputs.get("command") or inputs.get("cmd") or inputs.get("chars") or inputs.get("input"))
+    def _command(self, call: ToolCall, seen: Observation) -> None:
+        line = call.command or call.typed
         meant = understand(line)
-        if deed.text.startswith("<tool_use_error>"):  # it never ran
-            self._failed(deed, drafts.naming(deed, ""), "")
+        if call.result and call.result.is_unrun:
+            self._failed(call, seen, drafts.naming(call, ""), "")
             return
-        if meant.shown is not None and deed.result is not None and not deed.has_failed:
-            self._shown(deed, line, meant)
+        if meant.shown is not None and call.result is not None and not call.is_marked_failed:
+            self._shown(call, seen, line, meant)
             return
-        folder = self._folder(deed, meant)
+        folder = self._folder(call, seen, meant)
         failed = None
-        if deed.result is not None:
-            failed = has_check_failed(meant, deed.result) if meant.checks else has_failed(deed.result)
+        if call.result is not None:
+            failed = has_check_failed(meant, seen) if meant.checks else _has_failed(call.result)
         self._verdict = failed
         has_passed = None if failed is None else not failed
         check = f"check:{meant.form_in(self._places.folder(folder))}" if meant.checks else ""
-        draft = drafts.command(deed, line, meant, check, has_passed=has_passed)
+        draft = drafts.command(call, line, meant, check, has_passed=has_passed)
         if check or meant.is_look:
             scopes = meant.scopes(self._places.folder(folder))
-            record_id = self._again(deed, draft, drafts.output_of(deed), has_passed=has_passed if check or failed else None, scopes=scopes)
+            has_passed = has_passed if check or failed else None
+            record_id = self._again(call, seen, draft, drafts.output_of(call), has_passed=has_passed, scopes=scopes)
         else:
-            record_id = self._enter(draft, deed.last, spill=_spill(deed))
-            if failed:
-                self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
-            else:
-                self._worked(self._ledger.succeed(draft.subject), record_id, deed.last)
+            record_id = self._enter(draft, seen, spill=_spill(call))
+            self._settle(draft, record_id, seen, has_failed=bool(failed))
         if not failed:
-            self._changed(deed, meant, folder, record_id)
+            self._changed(call, seen, meant, folder, record_id)
 
-    def _changed(self, deed: Deed, meant: Command, folder: str, record_id: str) -> None:
+    def _changed(self, call: ToolCall, seen: Observation, meant: Command, folder: str, record_id: str) -> None:
         """What a command that worked did to files: those that git brings back, those that are gone, all others that it changed."""
         done: set[str] = set()
         for simple in meant.commands:
             if simple.words[0] == "git" and len(simple.words) > 1:
                 root = self._places.root(folder)
                 ended = apply_git(
-                    self._ledger, simple.words, deed.text, record_id, root, lambda path: self._places.absolute(path, folder), done
+                    self._ledger, simple.words, call.text, record_id, root, lambda path: self._places.absolute(path, folder), done
                 )
-                self._end(ended, record_id, deed.last)
+                self._end(ended, record_id, seen)
         gone = [self._places.absolute(path, folder) for path in meant.removes]
         if gone:
-            self._end(self._ledger.remove(record_id, gone), record_id, deed.last)
+            self._end(self._ledger.remove(record_id, gone), record_id, seen)
         changed = [path for name in meant.changes if (path := self._places.absolute(name, folder)) not in done and path not in gone]
         if changed:
-            self._end(self._ledger.disturb(record_id, changed), record_id, deed.last)
+            self._end(self._ledger.disturb(record_id, changed), record_id, seen)
 
     def _see(self, record_id: str, view: View, seen: Observation) -> None:
         """Enter lines that were shown; where an earlier view shows them all, that one holds this one."""
         self._end(self._ledger.see(record_id, view, seen.agent), record_id, seen)
         if holder := self._ledger.holder(record_id, view.path):
-            self._harvest.edges.append(Edge(EdgeKind.CONTAINS, holder, record_id, 1.0, by=BY))
+            self._extracted.edges.append(Edge(EdgeKind.CONTAINS, holder, record_id, 1.0, by=BY))
 
     def _worked(self, ended: Iterable[Ended], record_id: str, seen: Observation) -> None:
         """What had failed has worked: it is no longer open, and this is its fix."""
         for item in ended:
             self._end([item], record_id, seen)
-            self._harvest.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
+            self._extracted.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
 
-    def _shown(self, deed: Deed, line: str, meant: Command) -> None:
-        """A command that only shows one file is a read of it."""
-        shown_lines = meant.shown
-        assert shown_lines is not None
-        path = self._places.absolute(shown_lines.path, self._folder(deed, meant))
-        shown = self._places.relative(path)
-        output = drafts.output_of(deed)
-        is_cut = cut_of(deed.text) is not None or _TRUNCATED.search(output) is not None
-        lines = output.removesuffix("\n").split("\n") if output.strip() and not is_cut else []
-        is_placed = shown_lines.start > 0 and bool(lines) and not _spill(deed)
-        end = shown_lines.start + len(lines) - 1 if is_placed else 0
-        is_placed = is_placed and not (shown_lines.end and end > shown_lines.end) and len(output) <= VIEW_CHARS_MAX
-        draft = drafts.read(deed, shown, shown_lines.start if is_placed else 0, end if is_placed else 0, 0)
-        record_id = self._enter(replace(draft, text=f"$ {line}\n{deed.text}"), deed.last, spill=_spill(deed))
-        if is_placed:
-            self._see(record_id, View(path, shown_lines.start, lines), deed.last)
-
-    def _edit(self, deed: Deed) -> None:
-        inputs = deed.inputs
-        if deed.detail and deed.detail.changes:
-            changes = [Change(self._places.absolute(change.path, deed.last.cwd), change.hunks) for change in deed.detail.changes]
+    def _settle(self, draft: Draft, record_id: str, seen: Observation, *, has_failed: bool) -> None:
+        """Enter in the ledger how something ended that may be tried again."""
+        if has_failed:
+            self._end(self._ledger.fail(record_id, draft.subject), record_id, seen)
         else:
-            patch = text_of(inputs.get("input")) or text_of(inputs.get("patch")) or command_line(inputs.get("command"))
-            found = [(update or move).strip() for update, move in _PATCHED.findall(patch)]
-            given = found or [text_of(inputs.get("file_path")) or text_of(inputs.get("notebook_path")) or text_of(inputs.get("path"))]
-            changes = [Change(self._places.absolute(path, deed.last.cwd)) for path in given if path]
+            self._worked(self._ledger.succeed(draft.subject), record_id, seen)
+
+    def _shown(self, call: ToolCall, seen: Observation, line: str, meant: Command) -> None:
+        """A command that only shows one file is a read of it."""
+        sight = meant.shown
+        assert sight is not None
+        path = self._places.absolute(sight.path, self._folder(call, seen, meant))
+        shown = self._places.relative(path)
+        output = drafts.output_of(call)
+        is_cut = cut_of(call.text) is not None or _TRUNCATED.search(output) is not None
+        lines = output.removesuffix("\n").split("\n") if output.strip() and not is_cut else []
+        is_placed = sight.start > 0 and bool(lines) and not _spill(call)
+        end = sight.start + len(lines) - 1 if is_placed else 0
+        is_placed = is_placed and not (sight.end and end > sight.end) and len(output) <= VIEW_CHARS_MAX
+        draft = drafts.read(call, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
+        record_id = self._enter(replace(draft, text=f"$ {line}\n{call.text}"), seen, spill=_spill(call))
+        if is_placed:
+            self._see(record_id, View(path, sight.start, lines), seen)
+
+    def _edit(self, call: ToolCall, seen: Observation) -> None:
+        changes = call.result.changes if call.result else ()
+        if not changes:
+            touched = [touch.path for touch in call.touches if touch.how in ("edit", "write")]
+            changes = tuple(FileChange(path) for path in touched or ([call.path] if call.path else []))
+        changes = [replace(change, path=self._places.absolute(change.path, seen.cwd)) for change in changes]
         path = changes[0].path if changes else ""
-        shown = self._places.relative(path) if path else deed.tool
+        shown = self._places.relative(path) if path else call.tool
         hunks = changes[0].hunks if changes else ()
         start = hunks[0].old_start if hunks else 0
         end = max((hunk.old_start + max(hunk.old_lines, hunk.new_lines, 1) - 1 for hunk in hunks), default=0)
-        draft = drafts.edit(deed, shown, [change.path for change in changes[1:]], start, end)
-        record_id = self._enter(draft, deed.last)
-        if deed.has_failed:
-            self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
-        elif deed.result is not None:
-            self._worked(self._ledger.succeed(draft.subject), record_id, deed.last)
-            self._end(self._ledger.change(record_id, changes, _swap(inputs)), record_id, deed.last)
+        draft = drafts.edit(call, shown, [change.path for change in changes[1:]], start, end)
+        record_id = self._enter(draft, seen)
+        if call.result is not None:
+            self._settle(draft, record_id, seen, has_failed=call.is_marked_failed)
+            if not call.is_marked_failed:
+                self._end(self._ledger.change(record_id, changes, _swap(call)), record_id, seen)
 
-    def _write(self, deed: Deed) -> None:
-        path = self._path_of(deed)
-        draft = drafts.write(deed, self._places.relative(path))
-        record_id = self._enter(draft, deed.last)
-        if deed.has_failed:
-            self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
-        elif deed.result is not None:
-            self._worked(self._ledger.succeed(draft.subject), record_id, deed.last)
-            self._end(self._ledger.write(record_id, path), record_id, deed.last)
+    def _write(self, call: ToolCall, seen: Observation) -> None:
+        path = self._path_of(call, seen)
+        draft = drafts.write(call, self._places.relative(path))
+        record_id = self._enter(draft, seen)
+        if call.result is not None:
+            self._settle(draft, record_id, seen, has_failed=call.is_marked_failed)
+            if not call.is_marked_failed:
+                self._end(self._ledger.write(record_id, path), record_id, seen)
 
-    def _fetch(self, deed: Deed) -> None:
-        if deed.has_failed:
-            self._failed(deed, drafts.naming(deed, ""), "")
-        else:
-            self._again(deed, drafts.fetch(deed), deed.text, has_passed=None)
+    def _fetch(self, call: ToolCall, seen: Observation) -> None:
+        if not self._has_failed(call, seen):
+            self._again(call, seen, drafts.fetch(call), call.text, has_passed=None)
 
-    def _agent(self, deed: Deed) -> None:
-        if deed.has_failed:
-            self._failed(deed, drafts.naming(deed, ""), "")
-        else:
-            self._enter(drafts.agent(deed), deed.last, spill=_spill(deed))
+    def _agent(self, call: ToolCall, seen: Observation) -> None:
+        if not self._has_failed(call, seen):
+            self._enter(drafts.agent(call), seen, spill=_spill(call))
 
-    def _todo(self, deed: Deed) -> None:
-        agent = deed.last.agent
-        if not agent:
-            self._replan(deed)
-        steps = list(self._memory.tasks.values()) if not agent else _steps(deed)
-        draft = drafts.todo(deed, agent, steps)
-        self._again(deed, draft, draft.text, has_passed=None, reason="the list moved on")
+    def _todo(self, call: ToolCall, seen: Observation) -> None:
+        if not seen.agent:
+            self._replan(call)
+        whole = call.todo.steps if call.todo and call.todo.steps else ()
+        draft = drafts.todo(call, seen.agent, whole if seen.agent else list(self._memory.tasks.values()))
+        self._again(call, seen, draft, draft.text, has_passed=None, reason="the list moved on")
 
-    def _replan(self, deed: Deed) -> None:
+    def _replan(self, call: ToolCall) -> None:
         """Bring the agent's own list up to date with a call that replaces it, adds to it or changes one step."""
-        tasks, inputs = self._memory.tasks, deed.inputs
-        if deed.tool in ("TodoWrite", "update_plan"):
-            self._memory.tasks = {str(at): step for at, step in enumerate(_steps(deed)[:TASKS_MAX])}
-        elif deed.tool == "TaskCreate" and not deed.has_failed:
-            made = _CREATED.search(deed.text)
-            tasks[made[1] if made else f"?{len(tasks)}"] = (text_of(inputs.get("subject")), "pending")
-        elif deed.tool == "TaskUpdate" and not deed.has_failed:
-            key = text_of(inputs.get("taskId")) or str(inputs.get("taskId") or "")
-            step, status = tasks.get(key, (f"#{key}", "pending"))
-            if text_of(inputs.get("status")) == "deleted":
-                tasks.pop(key, None)
-            else:
-                tasks[key] = (
-                    text_of(inputs.get("subject")) or step,
-                    _STATUSES.get(text_of(inputs.get("status")), text_of(inputs.get("status")) or status),
-                )
+        tasks, change = self._memory.tasks, call.todo
+        if change is None:
+            return
+        if change.steps is not None:
+            self._memory.tasks = {str(at): step for at, step in enumerate(change.steps[:TASKS_MAX])}
+        elif not call.is_marked_failed and not change.task:
+            named = call.result.task if call.result else ""
+            tasks[named or f"?{len(tasks)}"] = (change.text, change.status)
+        elif not call.is_marked_failed and change.status == "deleted":
+            tasks.pop(change.task, None)
+        elif not call.is_marked_failed:
+            step, status = tasks.get(change.task, (f"#{change.task}", "pending"))
+            tasks[change.task] = (change.text or step, change.status or status)
         while len(tasks) > TASKS_MAX:
             del tasks[next(iter(tasks))]
 
-    def _plan(self, deed: Deed) -> None:
-        draft = drafts.plan(deed, deed.last.agent)
-        self._again(deed, draft, draft.text, has_passed=None, reason="replaced by a later plan")
+    def _plan(self, call: ToolCall, seen: Observation) -> None:
+        draft = drafts.plan(call, seen.agent)
+        self._again(call, seen, draft, draft.text, has_passed=None, reason="replaced by a later plan")
 
-    def _ask(self, deed: Deed) -> None:
-        if deed.has_failed:
-            self._failed(deed, drafts.naming(deed, ""), "")
-        else:
-            answer_id = self._enter(drafts.answer(deed), deed.last)
-            for pair in answers(deed.text):
-                self._take_back(pair, answer_id, deed.last)
-                self._rule(pair, deed.last, answer_id, Trust.OBSERVED)  # the question in it is the agent's
+    def _question(self, call: ToolCall, seen: Observation) -> None:
+        if not self._has_failed(call, seen):
+            answer_id = self._enter(drafts.answer(call), seen)
+            for pair in call.result.answers if call.result else ():
+                self._take_back(pair, answer_id, seen)
+                self._rule(pair, seen, answer_id, Trust.OBSERVED)  # the question in it is the agent's
 
-    def _tool(self, deed: Deed) -> None:
-        if deed.has_failed:
-            self._failed(deed, drafts.naming(deed, ""), "")
-        else:
-            self._enter(drafts.other(deed), deed.last, spill=_spill(deed))
+    def _other(self, call: ToolCall, seen: Observation) -> None:
+        if not self._has_failed(call, seen):
+            self._enter(drafts.other(call), seen, spill=_spill(call))
 
-    def _failed(self, deed: Deed, what: str, path: str) -> None:
-        draft = drafts.failure(deed, what, path)
-        record_id = self._enter(draft, deed.last)
-        self._end(self._ledger.fail(record_id, draft.subject), record_id, deed.last)
+    def _has_failed(self, call: ToolCall, seen: Observation) -> bool:
+        """Whether a call is marked as failed, which is then entered."""
+        if call.is_marked_failed:
+            self._failed(call, seen, drafts.naming(call, ""), "")
+        return call.is_marked_failed
 
-    def _rejected(self, deed: Deed) -> None:
-        path = self._path_of(deed) if deed.verb in (Verb.READ, Verb.EDIT, Verb.WRITE) else ""
+    def _failed(self, call: ToolCall, seen: Observation, what: str, path: str) -> None:
+        draft = drafts.failure(call, what, path)
+        record_id = self._enter(draft, seen)
+        self._settle(draft, record_id, seen, has_failed=True)
+
+    def _refused(self, call: ToolCall, seen: Observation) -> None:
+        path = self._path_of(call, seen) if call.kind in (ToolKind.READ, ToolKind.EDIT, ToolKind.WRITE) else ""
         shown = self._places.relative(path) if path else ""
-        self._enter(drafts.rejection(deed, drafts.naming(deed, shown), shown), deed.last)
-        if words := heard_in_refusal(deed.last):
-            self._said(words, deed.last)
+        self._enter(drafts.refusal(call, drafts.naming(call, shown), shown), seen)
+        if call.result and call.result.said and not call.is_foreign:
+            self._said(call.result.said, seen)
 
-    def _tried(self, deed: Deed) -> None:
-        """A deed may take something back, or be refused, or fail for good. What subagents try is theirs to tell."""
-        if deed.result is None or deed.last.agent:
+    def _tried(self, call: ToolCall, seen: Observation) -> None:
+        """A call may take something back, or be refused, or fail for good. What subagents try is theirs to tell."""
+        if call.result is None or seen.agent:
             return
-        command = command_of(deed.tool, deed.inputs)
-        meant = understand(command) if command else None
-        judged = self._verdict if deed.verb is Verb.COMMAND and self._verdict is not None else has_failed(deed.result)
+        meant = understand(call.command) if call.command else None
+        judged = self._verdict if call.kind is ToolKind.COMMAND and self._verdict is not None else _has_failed(call.result)
         self._verdict = None
-        folder = self._folder(deed, meant) if meant else deed.last.cwd
+        folder = self._folder(call, seen, meant) if meant else seen.cwd
 
         def named(path: str) -> str:
             name = self._places.relative(self._places.absolute(path, folder)) if path else ""
             return "" if name.startswith(("/", "~")) else name
 
-        asked = deed.call.arguments if deed.call else ""
-        self._attempts.act(Act(deed.tool, deed.inputs, asked, meant, command, deed.result, judged, named))
+        self._attempts.act(Act(call.tool, arguments_of(call.arguments or "{}"), call.arguments, meant, call.command, seen, judged, named))
 
     def _led_nowhere(self, seen: Observation, before: int) -> None:
         """Make records of the dead ends that became known with this observation, and end those that it takes back.
@@ -440,7 +440,7 @@ class Remembering:
         news = self._attempts.news()
         if not (news.found or news.gone):
             return
-        records = self._harvest.records
+        records = self._extracted.records
         told_by = records[before].id if len(records) > before else self._memory.prompt
         known = self._memory.dead_ends
         for topic in news.gone:
@@ -456,22 +456,29 @@ class Remembering:
                 del known[next(iter(known))]
 
     def _again(
-        self, deed: Deed, draft: Draft, text: str, *, has_passed: bool | None, scopes: Sequence[CheckScope] = (), reason: str = ""
+        self,
+        call: ToolCall,
+        seen: Observation,
+        draft: Draft,
+        text: str,
+        *,
+        has_passed: bool | None,
+        scopes: Sequence[CheckScope] = (),
+        reason: str = "",
     ) -> str:
         """Enter something that can be done again, and end what it said before."""
-        record_id = self._enter(draft, deed.last, spill=_spill(deed))
-        subject = f"{deed.last.agent}:{draft.subject}" if deed.last.agent else draft.subject
+        record_id = self._enter(draft, seen, spill=_spill(call))
+        subject = f"{seen.agent}:{draft.subject}" if seen.agent else draft.subject
         if cut_of(text) is not None:  # what was cut out of two outputs need not be the same
             text = f"{text}\n{record_id}"
         ended, fixed = self._ledger.run(record_id, subject, text, has_passed=has_passed, scopes=scopes)
-        self._end([Ended(item.id, reason or item.reason) for item in ended], record_id, deed.last)
+        self._end([Ended(item.id, reason or item.reason) for item in ended], record_id, seen)
         self._fix(fixed, record_id)
         return record_id
 
     # Everything else.
 
-    def _prompt(self, event: Event) -> None:
-        seen = event.observation
+    def _prompt(self, seen: Observation) -> None:
         if not seen.text.strip():
             return
         words = "" if seen.is_meta or seen.agent else spoken(seen.text)
@@ -487,7 +494,7 @@ class Remembering:
     def _said(self, words: str, seen: Observation) -> None:
         """The user's own words, and the sentences among them that rule something in or out."""
         text = words if seen.kind is ObservationKind.RESULT else seen.text
-        if seen.kind is not ObservationKind.RESULT:  # of a refusal the deed tells
+        if seen.kind is not ObservationKind.RESULT:  # of a refusal the call tells
             self._attempts.hear(words, seen)
         name = f"User: {first_sentence(words, drafts.NAME_CHARS_MAX)}"
         draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), IMPORTANCE["prompt"], Trust.USER)
@@ -513,8 +520,7 @@ class Remembering:
             self._end([Ended(rules[at][0], "taken back later") for at in sorted(places)], by, seen)
             self._memory.rules = [rule for at, rule in enumerate(rules) if at not in places]
 
-    def _message(self, event: Event) -> None:
-        seen = event.observation
+    def _message(self, seen: Observation) -> None:
         text = seen.text
         if not text.strip() or text == "(no content)":
             return
@@ -545,30 +551,28 @@ class Remembering:
             path = self._places.absolute(name, self._root[0] if self._root else "") if "/" in name else name
             cited = self._ledger.cite(claim_id, path, int(line[1]) if line else 0) or self._ledger.cite(claim_id, name)
             if cited:
-                self._harvest.edges.append(Edge(EdgeKind.MENTIONS, claim_id, cited, 1.0, by=BY))
+                self._extracted.edges.append(Edge(EdgeKind.MENTIONS, claim_id, cited, 1.0, by=BY))
 
-    def _thinking(self, event: Event) -> None:
-        seen = event.observation
+    def _thinking(self, seen: Observation) -> None:
         if seen.text.strip():
             name = f"Thought: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
             self._enter(
                 Draft(Layer.ACTION, "thinking", f"thinking:{seen.uuid}", name, seen.text, "", IMPORTANCE["thinking"], is_tail=True), seen
             )
 
-    def _attachment(self, event: Event) -> None:
-        seen = event.observation
+    def _attachment(self, seen: Observation) -> None:
         if seen.tool in _DROPPED_ATTACHMENTS or not seen.text.strip():
             return
-        detail = event.detail
-        path = self._places.absolute(detail.path, seen.cwd) if detail and detail.path else ""
+        view = seen.view
+        path = self._places.absolute(view.path, seen.cwd) if view and view.path else ""
         shown = self._places.relative(path) if path else ""
         if not path:
             name = f"Attached {seen.tool}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
             self._enter(Draft(Layer.FACT, "attachment", f"attachment:{seen.uuid}", name, seen.text, "", IMPORTANCE["attachment"]), seen)
             return
         lines, start = _numbered(seen.text)
-        if not lines and detail and detail.start:
-            lines, start = seen.text.removesuffix("\n").split("\n"), detail.start
+        if not lines and view and view.start:
+            lines, start = seen.text.removesuffix("\n").split("\n"), view.start
         end = start + len(lines) - 1 if lines else 0
         verb = "Changed outside" if seen.tool == "edited_text_file" else "Attached"
         where = f"{shown}:{start}-{end}" if end else shown
@@ -590,23 +594,20 @@ class Remembering:
         if lines:
             self._see(record_id, View(path, start or 1, lines), seen)
 
-    def _boundary(self, event: Event) -> None:
-        seen = event.observation
+    def _boundary(self, seen: Observation) -> None:
         about = mapping_of(msgspec.json.decode(seen.arguments) if seen.arguments else None)
         tokens = count_of(about.get("preTokens"))
         name = f"Compacted here{f' ({tokens:,} tokens before)' if tokens else ''}"
         text = f"{seen.text}\n{seen.arguments}".strip()
         self._enter(Draft(Layer.ACTION, "boundary", f"boundary:{seen.uuid}", name, text, "", IMPORTANCE["boundary"]), seen)
 
-    def _summary(self, event: Event) -> None:
-        seen = event.observation
+    def _summary(self, seen: Observation) -> None:
         if seen.text.strip() and not seen.text.startswith(HAND_OFF_MARK):  # it was made of what is remembered already
             kind = "Title" if seen.tool == "title" else "Client's own summary"
             name = f"{kind}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
             self._enter(Draft(Layer.FACT, "summary", f"summary:{seen.uuid}", name, seen.text, "", IMPORTANCE["summary"]), seen)
 
-    def _note(self, event: Event) -> None:
-        seen = event.observation
+    def _note(self, seen: Observation) -> None:
         self._attempts.interrupt(seen.text)
         if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
             name = f"Note: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
@@ -620,10 +621,10 @@ class Remembering:
         data = draft.text.encode()
         digest = _digest(data)
         record_id = identify("said", self._source, seen.uuid, seen.call_id, draft.kind, digest)
-        harvest = self._harvest
-        if record_id in harvest.ids:  # the client wrote the same line twice
+        extracted = self._extracted
+        if record_id in extracted.ids:  # the client wrote the same line twice
             return record_id
-        harvest.ids.add(record_id)
+        extracted.ids.add(record_id)
         words, original = draft.text, data
         if spill and self._spilled and (whole := self._spilled(spill)):
             original, words = whole, f"{draft.text}\n{whole.decode('utf-8', 'replace')}"
@@ -648,8 +649,8 @@ class Remembering:
             seen.at_ns,
             self._lineage(seen),
         )
-        harvest.records.append(record)
-        harvest.documents.append(self._document(record, draft, words, seen.cwd))
+        extracted.records.append(record)
+        extracted.documents.append(self._document(record, draft, words, seen.cwd))
         return record_id
 
     def _lineage(self, seen: Observation) -> tuple[tuple[str, str], ...]:
@@ -704,35 +705,35 @@ class Remembering:
 
     def _blob(self, data: bytes, digest: str = "") -> str:
         digest = digest or _digest(data)
-        self._harvest.blobs.setdefault(digest, data)
+        self._extracted.blobs.setdefault(digest, data)
         return digest
 
     def _end(self, ended: Iterable[Ended], record_id: str, seen: Observation) -> None:
-        self._harvest.superseded.extend(
+        self._extracted.superseded.extend(
             Supersession(item.id, record_id, item.reason, seen.seq, seen.at_ns, is_doubt=item.is_doubt)
             for item in ended
             if item.id != record_id
         )
-        self._harvest.superseded.extend(
+        self._extracted.superseded.extend(
             Supersession(old, record_id, "true again", seen.seq, seen.at_ns, is_undone=True) for old in self._ledger.returned()
         )
 
     def _fix(self, fixed: Iterable[Fixed], record_id: str) -> None:
         for item in fixed:
-            self._harvest.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
+            self._extracted.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
             # Any of the edits between may be the one; the failure's own command is not among them.
-            self._harvest.edges.extend(
+            self._extracted.edges.extend(
                 Edge(EdgeKind.FIXES, culprit, item.id, share, by=BY) for culprit, share in item.by if culprit != item.id
             )
 
-    def _path_of(self, deed: Deed) -> str:
-        given = (deed.detail.path if deed.detail else "") or next(
-            (text for key in ("file_path", "path", "notebook_path", "filePath", "uri") if (text := text_of(deed.inputs.get(key)))), ""
-        )
-        return self._places.absolute(given, deed.last.cwd) if given else deed.tool
+    def _path_of(self, call: ToolCall, seen: Observation) -> str:
+        view = call.result.view if call.result else None
+        changes = call.result.changes if call.result else ()
+        path = (view.path if view else "") or (changes[0].path if changes else "") or call.path
+        return self._places.absolute(path, seen.cwd) if path else call.tool
 
-    def _folder(self, deed: Deed, meant: Command) -> str:
-        base = text_of(deed.inputs.get("workdir")) or (deed.call.cwd if deed.call else "") or deed.last.cwd
+    def _folder(self, call: ToolCall, seen: Observation, meant: Command) -> str:
+        base = call.workdir or call.cwd or seen.cwd
         return self._places.absolute(meant.folder, base) if meant.folder else base
 
 
@@ -740,12 +741,15 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def _swap(inputs: Mapping[str, object]) -> tuple[str, str]:
+def _has_failed(result: ToolResult) -> bool | None:
+    return None if result.outcome is Outcome.UNKNOWN else result.outcome is Outcome.FAILED
+
+
+def _swap(call: ToolCall) -> tuple[str, str]:
     """Marks of what an edit replaced and of what replaced it; two empty ones where it made several changes."""
-    old, new = inputs.get("old_string"), inputs.get("new_string")
-    if not isinstance(old, str) or not isinstance(new, str):
+    if len(call.edits) != 1 or call.content or call.command:
         return "", ""
-    gone, come = core_of(old, new)
+    gone, come = core_of(call.edits[0].old, call.edits[0].new)
     return mark_of([gone]), mark_of([come])
 
 
@@ -753,8 +757,8 @@ def _subject(topic: str) -> str:
     return xxh3_64_hexdigest(topic.encode("utf-8", "replace"))
 
 
-def _spill(deed: Deed) -> str:
-    return deed.detail.spilled if deed.detail else ""
+def _spill(call: ToolCall) -> str:
+    return call.result.spilled if call.result else ""
 
 
 def _numbered(text: str) -> tuple[list[str], int]:
@@ -770,16 +774,6 @@ def _numbered(text: str) -> tuple[list[str], int]:
             break  # a reminder that the client put behind the file
         lines.append(rest)
     return lines, int(first[1])
-
-
-def _steps(deed: Deed) -> list[tuple[str, str]]:
-    """The steps of a list that a call gives as a whole."""
-    found: list[tuple[str, str]] = []
-    for item in list_of(deed.inputs.get("todos")) or list_of(deed.inputs.get("plan")):
-        step = mapping_of(item)
-        status = text_of(step.get("status"))
-        found.append((text_of(step.get("content")) or text_of(step.get("step")), _STATUSES.get(status, status or "pending")))
-    return found
 
 
 def _fold(data: bytes, *, is_tail: bool) -> tuple[int, int]:

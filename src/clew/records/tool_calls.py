@@ -1,0 +1,190 @@
+"""ToolCall: one call of an agent's tool and what came of it, in the same terms for every client.
+
+Dialects make them; nobody else knows what a client calls its tools and their arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ToolKind(StrEnum):
+    """What a tool does, whatever its client calls it."""
+
+    READ = "read"
+    SEARCH = "search"
+    COMMAND = "command"
+    EDIT = "edit"
+    WRITE = "write"
+    FETCH = "fetch"  # pages and searches of the web
+    AGENT = "agent"
+    TODO = "todo"  # the agent's own list of steps
+    PLAN = "plan"  # a plan put before the user
+    QUESTION = "ask"
+    OTHER = "tool"
+
+
+class Outcome(StrEnum):
+    """How a call ended by the client's own record."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # refused, interrupted, never run, or still running
+
+
+@dataclass(frozen=True, slots=True)
+class FileTouch:
+    """A file that a call names, as it is written there; `how` is "read", "edit", "write" or "search"."""
+
+    path: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Text of a file that a call replaces: `old` becomes `new`."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """Lines that one edit replaced: `old_lines` of them from 1-based `old_start` became `new_lines`.
+
+    Context is left out. A pure insertion has `old_lines` 0 and stands before line `old_start`.
+    """
+
+    old_start: int
+    old_lines: int
+    new_lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """What a call did to one file. Without hunks the file changed as a whole, or nobody said where."""
+
+    path: str
+    hunks: tuple[Hunk, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """Lines of a file that were shown: 1-based first line, how many, and how many the file has; 0 unknown."""
+
+    path: str
+    start: int = 0
+    lines: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    """What a call does to the agent's list of steps.
+
+    steps         (text, status) of the whole list, where the call replaces it; None where it adds or changes one step.
+    task          id of the step that it changes; "" for a new one.
+    text, status  of that step, "" for what stays; "deleted" takes it off the list.
+    """
+
+    steps: tuple[tuple[str, str], ...] | None = None
+    task: str = ""
+    text: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call, as the client recorded it.
+
+    text         what the model read.
+    outcome      how it ended; `is_error` and `exit_code` are the marks themselves, None where there is none.
+    is_refused   the user did not allow the call; `said` are the user's words with it, "" for none.
+    is_unrun     the client rejected the call, so that the tool never ran.
+    answers      what the user chose where the tool asks: pairs of question and answer, verbatim.
+    job          id of the background job that was started.
+    view         the lines of a file that it showed.
+    changes      files that it changed, and where.
+    spilled      path of the file that holds an output too long for the conversation.
+    task         id given to a new step of the agent's list.
+    plan         the text of an approved plan.
+    is_empty     a search that found nothing.
+    """
+
+    text: str = ""
+    outcome: Outcome = Outcome.OK
+    is_error: bool | None = None
+    exit_code: int | None = None
+    is_refused: bool = False
+    said: str = ""
+    is_unrun: bool = False
+    answers: tuple[str, ...] = ()
+    job: str = ""
+    view: FileView | None = None
+    changes: tuple[FileChange, ...] = ()
+    spilled: str = ""
+    task: str = ""
+    plan: str = ""
+    is_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool; `result` is None until it is answered. Everything that does not apply is empty.
+
+    tool         the client's name of the tool: shown to readers, never compared.
+    id           joins the call with its result.
+    arguments    the whole input as JSON text, as the client recorded it.
+    cwd          folder of the session when it was called; `workdir` the folder that the call asks for.
+    path         the file or folder that it is about, as written; `touches` all files that it names, without those of a command line.
+    command      the command line that a shell runs; `typed` what is typed into a program that runs already.
+    edits        texts that it replaces; `content` the text that it writes: of a file, a notebook's cell, or a patch.
+    query        the pattern, name or question of a search, `scope` where it searches, `options` its other arguments as JSON.
+    title        a short text that says what it is for: the description, pattern, address, question, skill or step.
+    description, prompt, url, agent_type  of a web page or a subagent.
+    job          id of a background job that it asks about.
+    plan         the plan that it puts before the user; `question` the questions.
+    todo         what it does to the agent's list of steps.
+    is_partial   it reads only a part of `path`.
+    is_foreign   a server of somebody else's answers it.
+    """
+
+    tool: str = ""
+    kind: ToolKind = ToolKind.OTHER
+    id: str = ""
+    arguments: str = ""
+    cwd: str = ""
+    workdir: str = ""
+    path: str = ""
+    touches: tuple[FileTouch, ...] = ()
+    command: str = ""
+    typed: str = ""
+    edits: tuple[Replacement, ...] = ()
+    content: str = ""
+    query: str = ""
+    scope: str = ""
+    options: str = ""
+    title: str = ""
+    description: str = ""
+    prompt: str = ""
+    url: str = ""
+    agent_type: str = ""
+    job: str = ""
+    plan: str = ""
+    question: str = ""
+    todo: PlanChange | None = None
+    is_partial: bool = False
+    is_foreign: bool = False
+    result: ToolResult | None = None
+
+    @property
+    def text(self) -> str:
+        """What the tool answered, "" without a result."""
+        return self.result.text if self.result else ""
+
+    @property
+    def is_marked_failed(self) -> bool:
+        """The client's mark or the exit code says that it failed."""
+        return self.result is not None and (bool(self.result.is_error) or bool(self.result.exit_code))
