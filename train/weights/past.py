@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.codebase.imports import PathIndex, roots_of
+from clew.codebase.imports import roots_of
+from clew.codebase.paths import PathIndex
 from clew.codebase.remember import name_only
 from clew.codebase.scan import Reason, classify
 from clew.codebase.tree import MANIFEST_BYTES_MAX, MANIFESTS, MANIFESTS_MAX, read_bytes

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from clew.codebase.languages.drafts import dedent
+from clew.codebase.languages.description import Source, dedent
 
 _BLOCK = re.compile(r"^/\*+!?|(?<!\*)\*+/$")
 _STAR = re.compile(r"^[ \t]*\*+(?!/)[ \t]?", re.MULTILINE)
-_LINE_MARK = re.compile(r"^[ \t]*(?://[/!]*|#+|--+)[ \t]?", re.MULTILINE)
 _DOC_TAG = re.compile(r"</?(?:summary|remarks|returns|param|typeparam|para|exception|value|example|code|inheritdoc)\b[^>]*>")
 _LEGAL = re.compile(r"copyright|licen[cs]e|spdx|all rights reserved", re.IGNORECASE)
 _TOOL = re.compile(r"#!|.*-\*-.*coding|.*\b(?:eslint|prettier|jshint|clang-format|rubocop|frozen_string_literal|pragma|@ts-|NOLINT)\b")
@@ -18,8 +17,9 @@ _TOOL = re.compile(r"#!|.*-\*-.*coding|.*\b(?:eslint|prettier|jshint|clang-forma
 class Comments:
     """The comments and attributes of one file, to be asked what stands above a place."""
 
-    def __init__(self, data: bytes, comments: list[tuple[int, int]], leads: list[tuple[int, int]]) -> None:
-        self._data = data
+    def __init__(self, source: Source, comments: list[tuple[int, int]], leads: list[tuple[int, int]]) -> None:
+        self._data = data = source.data
+        self._line_mark = re.compile(rf"^[ \t]*(?:{source.language.comment_mark})[ \t]?", re.MULTILINE)
         merged = sorted([(start, end, True) for start, end in comments] + [(start, end, False) for start, end in leads])
         # Some grammars end a line's comment behind the line: what follows must be measured from its last character.
         self._spans = [(start, start + len(data[start:end].rstrip()), is_comment) for start, end, is_comment in merged]
@@ -63,23 +63,22 @@ class Comments:
         return self._own_words(group)
 
     def _own_words(self, group: list[tuple[int, int]]) -> str:
-        text = docstring_from(self._data, group)
+        text = self.text_of(group)
         return "" if _LEGAL.search(text) else text
 
-
-def docstring_from(data: bytes, spans: list[tuple[int, int]]) -> str:
-    """Return the text of a block of comments, without marks and common indentation, and without those that talk to tools."""
-    parts: list[str] = []
-    for start, end in spans:
-        text = data[start:end].decode("utf-8", "replace")
-        if _TOOL.match(text):
-            continue
-        if text.startswith("/*"):
-            text = dedent(_STAR.sub("", "\n" + _BLOCK.sub("", text)))
-        elif text.startswith("=begin"):
-            text = text.removeprefix("=begin").removesuffix("=end").strip()
-        else:
-            text = _DOC_TAG.sub("", _LINE_MARK.sub("", text))
-        if text.strip() or parts:
-            parts.append(text.rstrip())
-    return "\n".join(parts).strip()
+    def text_of(self, spans: list[tuple[int, int]]) -> str:
+        """Return the text of a block of comments, without marks and common indentation, and without those that talk to tools."""
+        parts: list[str] = []
+        for start, end in spans:
+            text = self._data[start:end].decode("utf-8", "replace")
+            if _TOOL.match(text):
+                continue
+            if text.startswith("/*"):
+                text = dedent(_STAR.sub("", "\n" + _BLOCK.sub("", text)))
+            elif text.startswith("=begin"):
+                text = text.removeprefix("=begin").removesuffix("=end").strip()
+            else:
+                text = _DOC_TAG.sub("", self._line_mark.sub("", text))
+            if text.strip() or parts:
+                parts.append(text.rstrip())
+        return "\n".join(parts).strip()

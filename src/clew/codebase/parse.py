@@ -1,7 +1,7 @@
 """Parse: bytes of one file in, the facts about them out.
 
 Code is read by a grammar and one query per language, everything else by `sections`. The steps are the
-same for every language: captured nodes become drafts, drafts get their docs and wrappers and are
+same for every language: captured nodes become definitions, these get their docs and wrappers and are
 nested by their spans, and one sweep over the file gives every call and every name to the innermost
 symbol that it stands in. Pure: no file is opened, nothing is remembered between calls but grammars.
 """
@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from sys import intern
 from time import thread_time
+from typing import get_args
 
 import numpy as np
 from tree_sitter import Node, Parser, QueryCursor, Tree
 
-from clew.codebase.comments import Comments, docstring_from
+from clew.codebase.comments import Comments
 from clew.codebase.facts import FUNCTION_KINDS, MODULE_QUALNAME, TYPE_KINDS, Call, FileFacts, Import, Kind, Reference, Symbol
 from clew.codebase.languages import LANGUAGES, grammar_of, language_of
-from clew.codebase.languages.drafts import Draft, Language, Source
-from clew.codebase.languages.python import clean, docstring_of
+from clew.codebase.languages.description import Definition, Language, Source, define, plain_bases
 from clew.codebase.sections import BLOCK_LINES_MAX, cut_lines, mentions, sections
 
 HEAD_BYTES = 8_192  # enough for a `#!` line and for the includes of a header
@@ -62,7 +62,9 @@ LITERAL_BYTES_MIN, LITERAL_BYTES_MAX = 4, 64  # shorter ones are everywhere, lon
 LITERALS_MAX = 400  # of one file: with more it is a table of data; guess
 RECEIVER_BYTES_MAX = 48  # a longer receiver is an expression, not a name to look up
 
+_DEFINITIONS: tuple[Kind, ...] = get_args(Kind)  # what a query may capture as a definition of this kind
 _VALUE_KINDS: frozenset[Kind] = frozenset(("constant", "variable"))
+_INHERITING: frozenset[Kind] = TYPE_KINDS | frozenset(("namespace",))
 _HOME_OF_VALUES: frozenset[Kind] = frozenset(("module", "namespace"))
 _CUT_KINDS: frozenset[Kind] = frozenset(("module", "section", "config"))
 
@@ -82,7 +84,7 @@ def parse(path: str, data: bytes, language: str | None = None) -> FileFacts:
         reading = _Reading(sections(name, data))
         return _facts(path, name, data, reading, None)
     tree = _tree(known, data)
-    reading = _read(known, Source(data), tree) if tree is not None else _Reading([], is_whole=False)
+    reading = _read(known, Source(data, known), tree) if tree is not None else _Reading([], is_whole=False)
     return _facts(path, name, data, reading, known if tree is not None else None)
 
 
@@ -138,7 +140,7 @@ def _tree(language: Language, data: bytes) -> Tree | None:
 class _Reading:
     """What a reader found in a file before anything is nested."""
 
-    drafts: list[Draft]
+    definitions: list[Definition]
     calls: list[Span] = field(default_factory=list[Span])
     bindings: list[Span] = field(default_factory=list[Span])
     imports: tuple[Import, ...] = ()
@@ -159,18 +161,14 @@ def _read(language: Language, source: Source, tree: Tree) -> _Reading:
     """Run a language's query over a tree and collect what it captures."""
     root = tree.root_node
     captures = QueryCursor(grammar_of(language.name)[1]).captures(root)
-    drafts: list[Draft] = []
-    seen: set[tuple[int, int, str, str]] = set()
-    for node in captures.get("def", ()):
-        for draft in language.define[node.type](source, node):
-            key = (draft.start, draft.end, draft.kind, draft.name)
-            if draft.name and draft.end > draft.start and key not in seen:
-                seen.add(key)
-                drafts.append(draft)
+    definitions = _definitions(language, source, captures)
+    _wrap(language, definitions, captures.get("wrap", ()))
+    reading = _Reading(definitions, _spans_of(captures.get("call", ())), _spans_of(captures.get("local", ())), is_whole=not root.has_error)
     comments = _spans_of(captures.get("comment", ()))
-    _wrap(language, drafts, captures.get("wrap", ()))
-    reading = _Reading(drafts, _spans_of(captures.get("call", ())), _spans_of(captures.get("local", ())), is_whole=not root.has_error)
-    _document(language, source, root, reading, Comments(source.data, comments, _spans_of(captures.get("lead", ()))))
+    if language.documentation is not None:
+        reading.docstring, reading.doc_end = language.documentation(source, root)
+    else:
+        reading.docstring = _document(source, definitions, Comments(source, comments, _spans_of(captures.get("lead", ()))))
     imports = captures.get("import", ())
     if imports and reading.calls:
         starts = {node.start_byte for node in imports}  # `require(…)` is an import, no call
@@ -186,6 +184,37 @@ def _read(language: Language, source: Source, tree: Tree) -> _Reading:
     if packages:
         reading.package = _ARROWS.sub(".", source.text(min(packages, key=_start_of)))
     return reading
+
+
+def _definitions(language: Language, source: Source, captures: Mapping[str, Sequence[Node]]) -> list[Definition]:
+    """Return the definitions that were captured, each once, with their bases."""
+    found: dict[tuple[int, int, str, str], Definition] = {}
+    nameless: list[Definition] = []  # what they inherit is nobody's
+    for kind in _DEFINITIONS:
+        for node in captures.get(kind, ()):
+            made = tuple(language.define.get(node.type, define)(source, node, kind))
+            for each in made or (Definition(kind, "", node.start_byte, node.end_byte, 0, 0),):
+                if each.name and each.end > each.start:
+                    found.setdefault((each.start, each.end, each.kind, each.name), each)
+                else:
+                    nameless.append(each)
+    definitions = sorted(found.values(), key=_outermost_first)
+    types = iter(sorted([each for each in (*definitions, *nameless) if each.kind in _INHERITING], key=_outermost_first))
+    around: list[Definition] = []
+    following = next(types, None)
+    for base in sorted(captures.get("base", ()), key=_start_of):
+        while following is not None and following.start <= base.start_byte:
+            around.append(following)
+            following = next(types, None)
+        while around and around[-1].end <= base.start_byte:
+            around.pop()
+        if around:
+            around[-1].bases = plain_bases((*around[-1].bases, source.text(base)))
+    return definitions
+
+
+def _outermost_first(definition: Definition) -> tuple[int, int]:
+    return definition.start, -definition.end
 
 
 def _literals(data: bytes, spans: Iterable[Span]) -> tuple[str, ...]:
@@ -205,88 +234,79 @@ def _start_of(node: Node) -> int:
     return node.start_byte
 
 
-def _wrap(language: Language, drafts: list[Draft], wraps: Iterable[Node]) -> None:
-    """Widen drafts by the wrappers right around them, and their signatures where the wrapper is a part of these."""
+def _wrap(language: Language, definitions: Iterable[Definition], wraps: Iterable[Node]) -> None:
+    """Widen definitions by the wrappers right around them, and their signatures where the wrapper is a part of these."""
     outer: dict[Span, tuple[int, int, int]] = {}
     for node in wraps:
-        inner = node.child_by_field_name("definition") or node.child_by_field_name("declaration") or node.child_by_field_name("value")
+        fields = ("definition", "declaration", "value")
+        inner = next((found for name in fields if (found := node.child_by_field_name(name)) is not None), None)
         if inner is None and node.named_child_count:
             inner = node.named_child(node.named_child_count - 1)
         if inner is not None:
             header = next((child.start_byte for child in node.children if child.type != "decorator"), node.start_byte)
             outer[inner.start_byte, inner.end_byte] = (node.start_byte, node.end_byte, header)
-    if not outer:
-        return
-    for draft in drafts:
-        span = (draft.start, draft.end)
+    for each in definitions if outer else ():
+        span = (each.start, each.end)
         while (wider := outer.get(span)) is not None and wider[:2] != span:
             span = wider[:2]
             if language.wrap_is_header:
-                draft.signature_start = wider[2]
-        draft.start, draft.end = span
+                each.signature_start = wider[2]
+        each.start, each.end = span
 
 
-def _document(language: Language, source: Source, root: Node, reading: _Reading, comments: Comments) -> None:
-    """Give drafts the docs that stand above them, and the file its own."""
-    if not language.docs_above:
-        string = docstring_of(root)
-        if string is not None:
-            reading.docstring = clean(source.data[string.start_byte : string.end_byte])
-            reading.doc_end = string.end_byte
-        return
+def _document(source: Source, definitions: Iterable[Definition], comments: Comments) -> str:
+    """Give definitions the docs that stand above them; return what stands at the top of the file."""
     first = len(source.data)
-    for draft in reading.drafts:
-        start, spans = comments.above(draft.start)
-        if spans and not draft.docstring:
-            draft.docstring = docstring_from(source.data, spans)
-        draft.start = start
-        first = min(first, start)
-    reading.docstring = comments.at_top(first)
+    for each in definitions:
+        each.start, spans = comments.above(each.start)
+        each.docstring = comments.text_of(spans)
+        first = min(first, each.start)
+    return comments.at_top(first)
 
 
-def _nest(drafts: list[Draft], module: Draft) -> tuple[list[Draft], list[int]]:
-    """Return the drafts in order with the file first, and each one's parent as an index into them.
+def _nest(definitions: list[Definition], module: Definition) -> tuple[list[Definition], list[int]]:
+    """Return the definitions in order with the file first, and each one's parent as an index into them.
 
     Values are kept at file and namespace level only, once a name; functions in types become methods.
-    A draft that overlaps another without lying in it, as broken trees may give, is left out.
+    A definition that overlaps another without lying in it, as broken trees may give, is left out.
     """
     kept, parents, stack = [module], [-1], [0]
     values: set[tuple[int, str]] = set()
-    for draft in sorted(drafts, key=lambda draft: (draft.start, -draft.end)):
-        while draft.start >= kept[stack[-1]].end and len(stack) > 1:
+    for definition in sorted(definitions, key=_outermost_first):
+        while definition.start >= kept[stack[-1]].end and len(stack) > 1:
             stack.pop()
         parent = stack[-1]
         around = kept[parent]
-        if draft.end > around.end:
+        if definition.end > around.end:
             continue
-        if draft.kind in _VALUE_KINDS:
-            if around.kind not in _HOME_OF_VALUES or (parent, draft.name) in values:
+        if definition.kind in _VALUE_KINDS:
+            if around.kind not in _HOME_OF_VALUES or (parent, definition.name) in values:
                 continue
-            values.add((parent, draft.name))
-        if draft.kind == "function" and around.kind in TYPE_KINDS:
-            draft.kind = "method"
-        if not draft.has_body and draft.kind == "function" and around.kind in FUNCTION_KINDS:
+            values.add((parent, definition.name))
+        if definition.kind == "function" and around.kind in TYPE_KINDS:
+            definition.kind = "method"
+        if not definition.has_body and definition.kind == "function" and around.kind in FUNCTION_KINDS:
             continue  # `Type name(argument);` in C++ reads like a prototype
         stack.append(len(kept))
-        kept.append(draft)
+        kept.append(definition)
         parents.append(parent)
     return kept, parents
 
 
-def _own_spans(kept: Sequence[Draft]) -> list[tuple[int, int, int]]:
-    """Return (start, end, index of the innermost draft) for every byte, in order, without empty ones."""
+def _own_spans(kept: Sequence[Definition]) -> list[tuple[int, int, int]]:
+    """Return (start, end, index of the innermost definition) for every byte, in order, without empty ones."""
     spans: list[tuple[int, int, int]] = []
     stack: list[int] = []
     at = 0
-    for index, draft in enumerate(kept):
-        while stack and kept[stack[-1]].end <= draft.start:
+    for index, definition in enumerate(kept):
+        while stack and kept[stack[-1]].end <= definition.start:
             top = stack.pop()
             if kept[top].end > at:
                 spans.append((at, kept[top].end, top))
                 at = kept[top].end
-        if draft.start > at:
-            spans.append((at, draft.start, stack[-1]))
-            at = draft.start
+        if definition.start > at:
+            spans.append((at, definition.start, stack[-1]))
+            at = definition.start
         stack.append(index)
     while stack:
         top = stack.pop()
@@ -296,9 +316,9 @@ def _own_spans(kept: Sequence[Draft]) -> list[tuple[int, int, int]]:
     return spans
 
 
-def _cut_long(data: bytes, kept: Sequence[Draft]) -> list[Draft]:
+def _cut_long(data: bytes, kept: Sequence[Definition]) -> list[Definition]:
     """Return blocks for the stretches that are too long and have no better name: of the file, of a section, of a table."""
-    blocks: list[Draft] = []
+    blocks: list[Definition] = []
     for start, end, owner in _own_spans(kept):
         if kept[owner].kind not in _CUT_KINDS or data.count(b"\n", start, end) <= BLOCK_LINES_MAX:
             continue
@@ -308,10 +328,10 @@ def _cut_long(data: bytes, kept: Sequence[Draft]) -> list[Draft]:
 
 
 def _facts(path: str, name: str, data: bytes, reading: _Reading, language: Language | None) -> FileFacts:
-    """Nest the drafts of a file, count what they mention, and freeze all of it."""
+    """Nest the definitions of a file, count what they mention, and freeze all of it."""
     size = len(data)
-    module = Draft("module", _module_name(path), 0, size, 0, 0, docstring=reading.docstring, doc_end=reading.doc_end)
-    kept, parents = _nest(reading.drafts, module)
+    module = Definition("module", _module_name(path), 0, size, 0, 0, docstring=reading.docstring, doc_end=reading.doc_end)
+    kept, parents = _nest(reading.definitions, module)
     blocks = _cut_long(data, kept)
     if blocks:
         kept, parents = _nest([*kept[1:], *blocks], module)
@@ -325,23 +345,23 @@ def _facts(path: str, name: str, data: bytes, reading: _Reading, language: Langu
     qualnames = _qualnames(kept, parents)
     symbols = tuple(
         Symbol(
-            draft.kind,
-            draft.name,
+            definition.kind,
+            definition.name,
             qualnames[index],
             parents[index],
-            draft.start,
-            draft.end,
-            bisect_right(line_starts, draft.start),
-            bisect_right(line_starts, max(draft.start, draft.end - 1)),
-            draft.signature_start,
-            draft.signature_end,
+            definition.start,
+            definition.end,
+            bisect_right(line_starts, definition.start),
+            bisect_right(line_starts, max(definition.start, definition.end - 1)),
+            definition.signature_start,
+            definition.signature_end,
             heads[index],
-            draft.docstring,
+            definition.docstring,
             calls[index],
             references[index],
-            draft.bases,
+            definition.bases,
         )
-        for index, draft in enumerate(kept)
+        for index, definition in enumerate(kept)
     )
     gaps = tuple((start, end) for start, end, owner in spans if owner == 0)
     lines = len(line_starts) - 2 + (1 if size and not data.endswith(b"\n") else 0)
@@ -357,27 +377,27 @@ def _module_name(path: str) -> str:
     return stem or path or "?"
 
 
-def _qualnames(kept: Sequence[Draft], parents: Sequence[int]) -> list[str]:
+def _qualnames(kept: Sequence[Definition], parents: Sequence[int]) -> list[str]:
     qualnames = [MODULE_QUALNAME]
-    for draft, parent in zip(kept[1:], parents[1:], strict=True):
-        own = f"{draft.qualifier}.{draft.name}" if draft.qualifier else draft.name
-        joint = " > " if draft.kind in ("section", "text") else "."
+    for definition, parent in zip(kept[1:], parents[1:], strict=True):
+        own = f"{definition.qualifier}.{definition.name}" if definition.qualifier else definition.name
+        joint = " > " if definition.kind in ("section", "text") else "."
         qualnames.append(intern(qualnames[parent] + joint + own if parent else own))
     return qualnames
 
 
-def _heads(data: bytes, kept: Sequence[Draft], parents: Sequence[int]) -> list[int]:
-    """Return where each draft's head ends: see `Symbol.head_end`."""
-    heads = [draft.end if draft.kind in _HEAD_IS_ALL else max(draft.signature_end, draft.doc_end) for draft in kept]
+def _heads(data: bytes, kept: Sequence[Definition], parents: Sequence[int]) -> list[int]:
+    """Return where each definition's head ends: see `Symbol.head_end`."""
+    heads = [definition.end if definition.kind in _HEAD_IS_ALL else max(definition.signature_end, definition.doc_end) for definition in kept]
     heads[0] = kept[0].end
     is_cut: set[int] = set()
     for index in range(1, len(kept)):
-        parent, draft = parents[index], kept[index]
-        if not draft.has_body or parent in is_cut or (kept[parent].kind not in _HEAD_IS_ALL and parent):
+        parent, definition = parents[index], kept[index]
+        if not definition.has_body or parent in is_cut or (kept[parent].kind not in _HEAD_IS_ALL and parent):
             continue
         is_cut.add(parent)
         floor = max(kept[parent].signature_end, kept[parent].doc_end)
-        end = draft.start
+        end = definition.start
         while end > floor and data[end - 1 : end].isspace():
             end -= 1
         heads[parent] = max(end, floor)
@@ -388,7 +408,7 @@ _HEAD_IS_ALL: frozenset[Kind] = TYPE_KINDS | frozenset(("namespace", "type"))
 
 
 def _mentions(
-    data: bytes, kept: Sequence[Draft], spans: Sequence[tuple[int, int, int]]
+    data: bytes, kept: Sequence[Definition], spans: Sequence[tuple[int, int, int]]
 ) -> tuple[list[tuple[Call, ...]], list[tuple[Reference, ...]]]:
     """Return no calls, and the code-like words of each section."""
     counts = [Counter[str]() for _ in kept]
@@ -401,13 +421,13 @@ def _count(
     language: Language,
     data: bytes,
     reading: _Reading,
-    kept: Sequence[Draft],
+    kept: Sequence[Definition],
     parents: Sequence[int],
     spans: Sequence[tuple[int, int, int]],
 ) -> tuple[list[tuple[Call, ...]], list[tuple[Reference, ...]]]:
-    """Return the calls and the references in each draft's own text."""
+    """Return the calls and the references in each definition's own text."""
     bound = _bound_names(data, reading.bindings, kept, parents, spans)
-    defined = {draft.name for draft in kept}
+    defined = {definition.name for definition in kept}
     calls = _calls(data, reading.calls, len(kept), spans)
     texts: list[list[bytes | bytearray]] = [[] for _ in kept]
     for start, end, owner in spans:
@@ -415,7 +435,7 @@ def _count(
     all_calls: list[tuple[Call, ...]] = []
     all_references: list[tuple[Reference, ...]] = []
     keywords, sigil, nothing = language.keywords, ord(language.sigil or " "), frozenset[str]()
-    for index, draft in enumerate(kept):
+    for index, definition in enumerate(kept):
         own_bound = bound.get(index, nothing)
         names: dict[str, int] = {}
         for token, times in Counter(_NAME.findall(b" ".join(texts[index]))).items():
@@ -431,15 +451,15 @@ def _count(
                 names[name] -= times
             if receiver or name not in own_bound or name in defined:
                 kept_calls.append((intern(name), intern(receiver), times))
-        if draft.name in names:
-            names[draft.name] -= 1  # its own header
+        if definition.name in names:
+            names[definition.name] -= 1  # its own header
         all_calls.append(tuple(kept_calls))
         all_references.append(tuple([(intern(name), times) for name, times in names.items() if times > 0]))
     return all_calls, all_references
 
 
 def _bound_names(
-    data: bytes, bindings: Sequence[Span], kept: Sequence[Draft], parents: Sequence[int], spans: Sequence[tuple[int, int, int]]
+    data: bytes, bindings: Sequence[Span], kept: Sequence[Definition], parents: Sequence[int], spans: Sequence[tuple[int, int, int]]
 ) -> Mapping[int, set[str]]:
     """Return, for functions, the names that they or the functions around them bind."""
     bound: dict[int, set[str]] = {}
@@ -457,7 +477,7 @@ def _bound_names(
 
 
 def _calls(data: bytes, names: Sequence[Span], count: int, spans: Sequence[tuple[int, int, int]]) -> list[dict[tuple[str, str], int]]:
-    """Return, for each draft, how often it calls which name on which receiver, in order of the first call."""
+    """Return, for each definition, how often it calls which name on which receiver, in order of the first call."""
     calls: list[dict[tuple[str, str], int]] = [{} for _ in range(count)]
     at = 0
     for start, end in names:

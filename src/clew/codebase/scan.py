@@ -25,7 +25,7 @@ from pathspec import GitIgnoreSpec
 
 from clew.codebase import stamp_of
 from clew.codebase.languages import LANGUAGES, language_of
-from clew.codebase.languages.drafts import words
+from clew.codebase.languages.description import words
 from clew.codebase.private import is_hidden, is_secret
 from clew.errors import NotReadable
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from clew.codebase.facts import Kind
-from clew.codebase.languages.drafts import Draft
+from clew.codebase.languages.description import Definition
+from clew.codebase.languages.formats import FORMATS, Format
 
 BLOCK_LINES_MAX = 60  # one screen; guess
 BLOCK_LINES_GOOD = 30  # a blank line from here on may end a block; guess
@@ -24,15 +25,16 @@ Cut = tuple[int, int, int, str]
 """Start, end of the heading, level (1 is the highest), title; a cut without a title only ends what came before."""
 
 
-def sections(language: str, data: bytes) -> list[Draft]:
+def sections(language: str, data: bytes) -> list[Definition]:
     """Return the sections of a file, in order, each reaching to the next of its level or higher.
 
     language  a name that `language_of` returns; one without a way to cut gives no sections.
     """
-    if language in _KEYED:
-        return list(_keyed(data, _KEYED[language]))
-    kind, cutter = _CUTTERS.get(language, ("text", None))
-    return _spans(kind, list(cutter(data)), data) if cutter is not None else []
+    known = FORMATS.get(language, Format())
+    if known.keyed:
+        return list(_keyed(data, re.compile(known.keyed.encode())))
+    cuts = _markdown(data) if language == "markdown" else _rst(data) if language == "rst" else _headings(known.heading, data)
+    return _spans("config" if known.config else "section", list(cuts), data)
 
 
 def mentions(text: str) -> Counter[str]:
@@ -52,14 +54,14 @@ _MENTION = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(\(?)")
 _HUMP = re.compile(r"[a-z0-9][A-Z]")
 
 
-def cut_lines(data: bytes, start: int, end: int) -> list[Draft]:
+def cut_lines(data: bytes, start: int, end: int) -> list[Definition]:
     """Return blocks of at most `BLOCK_LINES_MAX` lines that cover every line of [start, end) that is not blank.
 
     A block ends at the last blank line between `BLOCK_LINES_GOOD` and the maximum, else at the maximum.
     """
     lines = [found.span() for found in _LINE.finditer(data, start, end)]
     is_blank = [not data[first:last].strip() for first, last in lines]
-    drafts: list[Draft] = []
+    drafts: list[Definition] = []
     index, count = 0, len(lines)
     while index < count:
         if is_blank[index]:
@@ -73,7 +75,7 @@ def cut_lines(data: bytes, start: int, end: int) -> list[Draft]:
             last -= 1
         block_start, block_end = lines[index][0], lines[last - 1][1]
         heading_end = lines[index][1]
-        drafts.append(Draft("text", _first_words(data, lines[index:last]), block_start, block_end, block_start, heading_end))
+        drafts.append(Definition("text", _first_words(data, lines[index:last]), block_start, block_end, block_start, heading_end))
         index = stop
     return drafts
 
@@ -95,7 +97,7 @@ def _title(raw: bytes) -> str:
     return " ".join(raw[: 4 * TITLE_CHARS_MAX].decode("utf-8", "replace").split())[:TITLE_CHARS_MAX].strip() or "…"
 
 
-def _spans(kind: Kind, cuts: list[Cut], data: bytes) -> list[Draft]:
+def _spans(kind: Kind, cuts: list[Cut], data: bytes) -> list[Definition]:
     """Turn headings into spans: each ends where the next heading of its level or higher starts."""
     ends = [len(data)] * len(cuts)
     above: list[int] = []
@@ -105,11 +107,11 @@ def _spans(kind: Kind, cuts: list[Cut], data: bytes) -> list[Draft]:
         above.append(index)
     starts = [*(cut[0] for cut in cuts[1:]), len(data)]
 
-    drafts: list[Draft] = []
+    drafts: list[Definition] = []
     for (start, heading_end, _, title), end, next_start in zip(cuts, ends, starts, strict=False):
         if not title:
             continue
-        draft = Draft(kind, title, start, end, start, min(heading_end, end))
+        draft = Definition(kind, title, start, end, start, min(heading_end, end))
         if kind == "section":
             _summarise(draft, data, min(next_start, end))
         drafts.append(draft)
@@ -119,7 +121,7 @@ def _spans(kind: Kind, cuts: list[Cut], data: bytes) -> list[Draft]:
 _PARAGRAPH = re.compile(rb"\s*(\S.*?)(?=\n[ \t\r]*\n|\Z)", re.DOTALL)
 
 
-def _summarise(draft: Draft, data: bytes, stop: int) -> None:
+def _summarise(draft: Definition, data: bytes, stop: int) -> None:
     """Take a section's first paragraph as its docstring."""
     found = _PARAGRAPH.match(data[draft.signature_end : min(stop, draft.signature_end + LEAD_BYTES_MAX)])
     if found is not None:
@@ -190,45 +192,15 @@ def _rst(data: bytes) -> Iterator[Cut]:
         yield rows[index - 1 if is_framed else index][0], rows[index + 1][1], level, _title(title)
 
 
-def _at(pattern: bytes) -> Callable[[bytes], Iterator[Cut]]:
-    """Return a cutter that cuts at every match; the first group that matched is the title, none only ends a section."""
-    compiled = re.compile(pattern, re.MULTILINE)  # no two repetitions in a row that can match the same bytes: it must stay linear
-
-    def cut(data: bytes) -> Iterator[Cut]:
-        for found in compiled.finditer(data):
-            end = data.find(b"\n", found.end())
-            title = next((group for group in found.groups() if group), b"")
-            yield found.start(), len(data) if end < 0 else end + 1, 1, _title(title) if title else ""
-
-    return cut
+def _headings(pattern: re.Pattern[bytes], data: bytes) -> Iterator[Cut]:
+    """Cut at every match; the first group that matched is the title, none only ends a section."""
+    for found in pattern.finditer(data):
+        end = data.find(b"\n", found.end())
+        title = next((group for group in found.groups() if group), b"")
+        yield found.start(), len(data) if end < 0 else end + 1, 1, _title(title) if title else ""
 
 
-_CUTTERS: dict[str, tuple[Kind, Callable[[bytes], Iterator[Cut]]]] = {
-    "markdown": ("section", _markdown),
-    "rst": ("section", _rst),
-    "asciidoc": ("section", _at(rb"^={1,6}[ \t]+(\S.*)$")),
-    "tex": ("section", _at(rb"^\\(?:chapter|section|subsection)\*?\{([^}\n]*)\}")),
-    "toml": ("config", _at(rb"^\[\[?([^\]\n]+)\]\]?[ \t\r]*(?:#.*)?$")),
-    "ini": ("config", _at(rb"^\[([^\]\n]+)\]")),
-    "dockerfile": ("config", _at(rb"^(?i:FROM)[ \t]+(?=\S)(?:.*[ \t](?i:AS)[ \t]+(\S+)[ \t\r]*$|(\S+))")),
-    "makefile": ("config", _at(rb"^([A-Za-z0-9_./%$(){}-][^:=#\n\t]*)(?:\t[ \t]*)?::?(?!=)(?:[^=\n]*)$")),
-    "cmake": ("config", _at(rb"^[ \t]*(?i:function|macro|add_executable|add_library|project)[ \t]*\([ \t]*([^\s)]+)")),
-    "terraform": ("config", _at(rb"^(?:resource|data|module|variable|output|provider)[ \t]([^{\n]+)\{")),
-    "sql": (
-        "config",
-        _at(rb"^(?i:create)[ \t]+(?i:or[ \t]+replace[ \t]+)?((?i:table|view|function|procedure|index|trigger|type)[^(;\n]*)"),
-    ),
-    "protobuf": ("config", _at(rb"^((?:message|service|enum)[ \t]+\w+)")),
-    "graphql": ("config", _at(rb"^((?:type|interface|enum|input|union|query|mutation|fragment)[ \t]+\w+)")),
-}
-
-_KEYED = {
-    "yaml": re.compile(rb"([ ]*)(?:- )?[\"']?(?:([^\s\"'#:&*!{}\[\],-][^:\n]*)|([^\s#]+?)[\"']?[ \t]*):(?:[ \t\r]|$)"),
-    "json": re.compile(rb"([ \t]*)\"((?:[^\"\\\n]|\\.){1,80})\"[ \t]*:"),
-}
-
-
-def _keyed(data: bytes, key: re.Pattern[bytes]) -> Iterator[Draft]:
+def _keyed(data: bytes, key: re.Pattern[bytes]) -> Iterator[Definition]:
     """Give the sections of a file whose nesting is written as indentation.
 
     A key whose value fills further lines is a section; the keys within it are too, where it has more
@@ -252,7 +224,7 @@ def _keyed(data: bytes, key: re.Pattern[bytes]) -> Iterator[Draft]:
             if last == at:
                 continue
             start, end = rows[at][0], rows[last][1]
-            yield Draft("config", _title(match[match.lastindex or 0].rstrip(b" \t\"'")), start, end, start, rows[at][1])
+            yield Definition("config", _title(match[match.lastindex or 0].rstrip(b" \t\"'")), start, end, start, rows[at][1])
             if last - at >= BLOCK_LINES_MAX and level < INDENT_LEVELS_MAX:
                 todo.append((at + 1, last + 1, level + 1))
 

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from clew.codebase import TREE, stamp_of
-from clew.codebase.facts import Import
-from clew.codebase.imports import PathIndex, roots_of
+from clew.codebase.imports import is_manifest, roots_of, targets_of
 from clew.codebase.parse import parse
+from clew.codebase.paths import PathIndex
 from clew.codebase.private import is_hidden, is_secret
 from clew.codebase.remember import BY, digest_of, language_in, name_only, read_note, remember, source_of
 from clew.codebase.scan import HEAD_BYTES, File, Reason, classify, scan
@@ -36,7 +36,6 @@ POOL_FILES_MIN = 48  # below it starting processes costs more than they save
 POOL_BYTES_MIN = 400_000
 BATCH_BYTES = 256_000  # handed to a process at once
 BATCH_FILES = 256  # more, if they are small, take more memory than their bytes tell: each has its record, postings and state
-MANIFESTS = frozenset({"go.mod", "package.json", "Cargo.toml", "composer.json"})  # what `roots_of` reads
 MANIFESTS_MAX = 2000
 MANIFEST_BYTES_MAX = 1_000_000
 BEGUN = f"{TREE}begun"  # the source that says, until a first run has ended, who makes the records: what was killed goes on
@@ -175,7 +174,7 @@ def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None
         return None
     data = mask(read)
     facts = parse(path, data, "text" if is_plain else verdict.language)
-    resolved = resolve(paths, path, facts.language, facts.imports)
+    resolved = targets_of(paths, path, facts.language, facts.imports)
     return remember(
         path, data, facts, resolved, size=len(read), stamp=_settled(before, after) if len(read) == after.st_size else 0, embedder=embedder
     )
@@ -187,22 +186,13 @@ def read_bytes(path: str, data: bytes, paths: PathIndex) -> Delta:
     if verdict.reason is not Reason.TEXT:
         return name_only(path, verdict.reason.value, size=len(data), stamp=0)
     facts = parse(path, data, verdict.language)
-    return remember(path, data, facts, resolve(paths, path, facts.language, facts.imports), size=len(data), stamp=0)
+    return remember(path, data, facts, targets_of(paths, path, facts.language, facts.imports), size=len(data), stamp=0)
 
 
 def _settled(before: os.stat_result, after: os.stat_result) -> int:
     """The stamp of a file that was read between two looks at it; 0 if it changed meanwhile, or may do so within its time."""
     is_racy = after.st_mtime_ns > time.time_ns() - RACY_NS
     return 0 if is_racy or (before.st_size, stamp_of(before)) != (after.st_size, stamp_of(after)) else stamp_of(after)
-
-
-def resolve(paths: PathIndex, path: str, language: str, imports: Iterable[Import]) -> list[tuple[str, float]]:
-    """(path, confidence) of the files that the imports of `path` lead to, each once with its best confidence; ordered."""
-    best: dict[str, float] = {}
-    for each in imports:
-        for found in paths.resolve(path, language, each):
-            best[found.target] = max(best.get(found.target, 0.0), round(found.confidence, 3))
-    return sorted(best.items())
 
 
 def _nameable(files: Sequence[File], report: Report) -> Sequence[File]:
@@ -235,7 +225,7 @@ def _shape(names: Sequence[str], roots: Mapping[str, str]) -> str:
 def _roots(root: Path, names: Iterable[str]) -> dict[str, str]:
     """The names that manifests give to folders; of two manifests that claim one name the first path has it."""
     roots: dict[str, str] = {}
-    manifests = [name for name in names if name.rpartition("/")[2] in MANIFESTS][:MANIFESTS_MAX]
+    manifests = [name for name in names if is_manifest(name)][:MANIFESTS_MAX]
     for name in manifests:
         try:
             with (root / name).open("rb") as stream:
@@ -249,7 +239,7 @@ def _roots(root: Path, names: Iterable[str]) -> dict[str, str]:
 
 def _leads_as_before(state: SourceState, path: str, paths: PathIndex) -> bool:
     note = read_note(state)
-    return not note.imports or resolve(paths, path, language_in(state), note.imports) == note.resolved
+    return not note.imports or targets_of(paths, path, language_in(state), note.imports) == note.resolved
 
 
 def _is_same(old: SourceState, new: SourceState) -> bool:

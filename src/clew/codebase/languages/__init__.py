@@ -1,36 +1,35 @@
 """Languages: which one a file is in, and how each is read.
 
-Grammars are imported when the first file of their language comes; a process that reads Python alone
-never loads the others.
+A language is one module in this folder that makes a `Language`: it is found here, and nothing else lists it. Grammars are imported
+when the first file of their language comes; a process that reads Python alone never loads the others.
 """
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
+import re
+from collections.abc import Iterable
 from functools import cache
 from typing import cast
 
 import tree_sitter
 
-from clew.codebase.languages.c import CPP, C
-from clew.codebase.languages.csharp import CSHARP
-from clew.codebase.languages.drafts import Language
-from clew.codebase.languages.go import GO
-from clew.codebase.languages.java import JAVA
-from clew.codebase.languages.javascript import JAVASCRIPT, TSX, TYPESCRIPT
-from clew.codebase.languages.kotlin import KOTLIN
-from clew.codebase.languages.names import language_of
-from clew.codebase.languages.php import PHP
-from clew.codebase.languages.python import PYTHON
-from clew.codebase.languages.ruby import RUBY
-from clew.codebase.languages.rust import RUST
-from clew.codebase.languages.swift import SWIFT
+from clew.codebase.languages.description import Language
+from clew.codebase.languages.formats import FORMATS
 
-LANGUAGES: dict[str, Language] = {
-    language.name: language for language in (PYTHON, JAVASCRIPT, TYPESCRIPT, TSX, GO, RUST, JAVA, C, CPP, CSHARP, RUBY, PHP, KOTLIN, SWIFT)
-}
+LANGUAGES: dict[str, Language] = {}
+_SHEBANG = re.compile(rb"#!\s*(\S+)(?:[ \t]+(.*))?")
 
-__all__ = ["LANGUAGES", "Language", "grammar_of", "language_of"]
+__all__ = ["LANGUAGES", "Language", "discover", "grammar_of", "language_of"]
+
+
+def discover() -> None:
+    """Fill `LANGUAGES` with what the modules of this folder describe; called once, when it is imported."""
+    for found in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{found.name}")
+        LANGUAGES.update({each.name: each for each in vars(module).values() if isinstance(each, Language)})
+    _tables.cache_clear()
 
 
 @cache
@@ -38,6 +37,56 @@ def grammar_of(name: str) -> tuple[tree_sitter.Language, tree_sitter.Query]:
     """Return the grammar of a language in `LANGUAGES` and its compiled query; some milliseconds the first time."""
     language = LANGUAGES[name]
     module, function = language.grammar
-    pointer = cast("object", getattr(importlib.import_module(module), function)())
-    grammar = tree_sitter.Language(pointer)
+    grammar = tree_sitter.Language(cast("object", getattr(importlib.import_module(module), function)()))
     return grammar, tree_sitter.Query(grammar, language.query)
+
+
+def language_of(path: str, head: bytes = b"") -> str | None:
+    """Return the name of the language or the format that a file is in, None if nothing tells.
+
+    path  relative or not, with "/".
+    head  the file's first bytes, if at hand: for scripts without an extension, and for endings that two languages share.
+    """
+    by_name, by_suffix, by_interpreter, by_prefix = _tables()
+    name = path.rpartition("/")[2].lower()
+    if name in by_name:
+        return by_name[name]
+    first, *rest = name[1:].split(".", 1)
+    if rest and (found := by_prefix.get(name[:1] + first)) and not name.endswith((".py", ".md")):
+        return found
+    stem, _, suffix = name.rpartition(".")
+    if stem and suffix in by_suffix:
+        shared = (each for each in LANGUAGES.values() if suffix in each.shared_suffixes)
+        return next((each.name for each in shared if each.shared_suffixes[suffix].search(head)), by_suffix[suffix])
+    return by_interpreter.get(_interpreter(head))
+
+
+@cache
+def _tables() -> tuple[dict[str, str], dict[str, str], dict[str, str], dict[str, str]]:
+    """Return the names of languages and formats by file name, by suffix, by interpreter and by the beginning of a file name."""
+    known = [*FORMATS.items(), *LANGUAGES.items()]
+
+    def table(named: Iterable[tuple[str, str]]) -> dict[str, str]:
+        return {word: name for name, words in named for word in words.split()}
+
+    return (
+        table((name, each.file_names) for name, each in known),
+        table((name, each.suffixes) for name, each in known),
+        table((name, each.interpreters) for name, each in known),
+        table((name, each.prefixes) for name, each in FORMATS.items()),
+    )
+
+
+def _interpreter(head: bytes) -> str:
+    """Return the program of a `#!` line without its version, "" without one."""
+    found = _SHEBANG.match(head)
+    if found is None:
+        return ""
+    program = found.group(1).rpartition(b"/")[2]
+    if program == b"env":
+        named = [word for word in (found.group(2) or b"").split() if not word.startswith(b"-") and b"=" not in word]
+        program = named[0].rpartition(b"/")[2] if named else b""
+    return program.decode("ascii", "replace").rstrip("0123456789.")
+
+
+discover()

@@ -2,110 +2,32 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.drafts import Draft, Language, Source, child_of_type, declared, header_end, line_of, plain_bases, valued, words
+from clew.codebase.languages.description import ALL, Definition, Language, Source, define, imported, queries, words
+from clew.codebase.paths import EXACT, LIKELY, WEAK, PathIndex, ResolvedImport, divided, joined, resolved
 
-_COMMON = """
-(function_definition) @def
-(translation_unit (declaration) @def)
-(declaration_list (declaration) @def)
-(linkage_specification body: (declaration) @def)
-(preproc_if (declaration) @def)
-(preproc_ifdef (declaration) @def)
-(preproc_else (declaration) @def)
-(preproc_elif (declaration) @def)
-(type_definition) @def
-(struct_specifier body: (_)) @def
-(union_specifier body: (_)) @def
-(enum_specifier body: (_)) @def
-(preproc_def value: (_)) @def
-(preproc_function_def) @def
-(comment) @comment
-(string_content) @mask
-(char_literal) @mask
-(system_lib_string) @mask
-(call_expression function: (identifier) @call)
-(call_expression function: (field_expression field: (field_identifier) @call))
-(init_declarator declarator: (identifier) @local)
-(declaration declarator: (identifier) @local)
-(parameter_declaration declarator: (identifier) @local)
-(pointer_declarator declarator: (identifier) @local)
-(array_declarator declarator: (identifier) @local)
-(preproc_params (identifier) @local)
-(preproc_include) @import
-"""
-
-_CPP = """
-(class_specifier body: (_)) @def
-(namespace_definition) @def
-(alias_declaration) @def
-(concept_definition) @def
-(field_declaration_list (declaration) @def)
-(field_declaration declarator: (function_declarator)) @def
-(field_declaration declarator: (pointer_declarator)) @def
-(field_declaration declarator: (reference_declarator)) @def
-(template_declaration (declaration) @def)
-(template_declaration) @wrap
-(raw_string_content) @mask
-(call_expression function: (qualified_identifier name: (identifier) @call))
-(call_expression function: (qualified_identifier name: (qualified_identifier name: (identifier) @call)))
-(call_expression function: (qualified_identifier name: (qualified_identifier name: (qualified_identifier name: (identifier) @call))))
-(call_expression function: (qualified_identifier name: (template_function name: (identifier) @call)))
-(call_expression function: (qualified_identifier name: (qualified_identifier name: (template_function name: (identifier) @call))))
-(call_expression function: (template_function name: (identifier) @call))
-(call_expression function: (field_expression field: (template_method name: (field_identifier) @call)))
-(new_expression type: (type_identifier) @call)
-(new_expression type: (template_type name: (type_identifier) @call))
-(new_expression type: (qualified_identifier name: (type_identifier) @call))
-(reference_declarator (identifier) @local)
-(for_range_loop declarator: (identifier) @local)
-(structured_binding_declarator (identifier) @local)
-(optional_parameter_declaration declarator: (identifier) @local)
-"""
-
-_C_WORDS = (
-    "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict "
-    "return short signed sizeof static struct switch typedef union unsigned void volatile while _Bool bool true false NULL "
-    "size_t ssize_t ptrdiff_t uint8_t uint16_t uint32_t uint64_t int8_t int16_t int32_t int64_t uintptr_t intptr_t "
-    "define include ifdef ifndef endif elif undef pragma defined error"
+_NAMES = words(
+    "identifier field_identifier type_identifier qualified_identifier destructor_name operator_name operator_cast template_function"
 )
-KEYWORDS = words(_C_WORDS)
-CPP_KEYWORDS = KEYWORDS | words(
-    "alignas alignof and asm bitand bitor catch class co_await co_return co_yield compl concept consteval constexpr constinit "
-    "const_cast decltype delete dynamic_cast explicit export final friend mutable namespace new noexcept not nullptr operator or "
-    "override private protected public reinterpret_cast requires static_assert static_cast template this thread_local throw try "
-    "typeid typename using virtual wchar_t xor std string vector"
+_DECLARATORS = words(
+    "pointer_declarator reference_declarator parenthesized_declarator function_declarator array_declarator init_declarator "
+    "attributed_declarator"
 )
-
-_NAMES = frozenset(
-    (
-        "identifier",
-        "field_identifier",
-        "type_identifier",
-        "qualified_identifier",
-        "destructor_name",
-        "operator_name",
-        "operator_cast",
-        "template_function",
-    )
-)
-_DECLARATORS = frozenset(
-    (
-        "pointer_declarator",
-        "reference_declarator",
-        "parenthesized_declarator",
-        "function_declarator",
-        "array_declarator",
-        "init_declarator",
-        "attributed_declarator",
-    )
-)
+_TYPES: dict[str, Kind] = {"struct_specifier": "struct", "union_specifier": "struct", "enum_specifier": "enum", "class_specifier": "class"}
+_FILES = (".h", ".hpp", ".hh", ".hxx", ".c", ".cc", ".cpp", ".cxx", ".inl", ".ipp", ".inc", ".tpp", ".cuh", ".def")
 _CONSTANT = re.compile(rb"(?:\w+\s+)*?(?:const|constexpr|constinit)\b")
+_CPP_HEAD = re.compile(
+    rb"^\s*(?:class\s+\w+[^;]*$|namespace\b|template\s*<|using\s+\w|public\s*:|private\s*:|protected\s*:"
+    rb"|#\s*include\s*<(?:string|vector|memory|cstd\w+|iostream|map|utility|functional|type_traits|algorithm)>)|\w::\w",
+    re.MULTILINE,
+)
 
 
 def _declared_name(node: Node | None) -> tuple[Node | None, bool]:
@@ -125,7 +47,7 @@ def _declared_name(node: Node | None) -> tuple[Node | None, bool]:
 def _path(source: Source, name: Node) -> tuple[str, str]:
     """Return (qualifier with dots, name) of a name that may be qualified, without template arguments."""
     if name.type == "operator_cast":
-        return "", "operator " + source.text(name.child_by_field_name("type"))
+        return "", "operator " + source.field(name, "type")
     text = source.text(name)
     operator = text.find("operator")
     tail = text[operator:] if operator >= 0 and name.type in ("operator_name", "qualified_identifier") else ""
@@ -140,136 +62,117 @@ def _path(source: Source, name: Node) -> tuple[str, str]:
     return ".".join(part for part in parts[:-1] if part), parts[-1]
 
 
-def _function(source: Source, node: Node) -> Iterable[Draft]:
-    declarator = node.child_by_field_name("declarator")
-    name, is_function = _declared_name(declarator)
-    if name is None:
-        return ()
-    body = node.child_by_field_name("body")
-    if not is_function:
-        # `class EXPORT Name : Base { … }`: an unknown macro makes the grammar see a function without parameters.
-        kind = node.child_by_field_name("type")
-        is_type = kind is not None and kind.type in ("class_specifier", "struct_specifier")
-        return (
-            declared(source, node, "class" if kind and kind.type == "class_specifier" else "struct", name=source.text(name))
-            if is_type
-            else ()
-        )
-    qualifier, own = _path(source, name)
-    start, end = node.start_byte, node.end_byte
-    kind_: Kind = "method" if qualifier else "function"
-    return (Draft(kind_, own, start, end, start, header_end(source, node, body), (), qualifier, has_body=body is not None),) if own else ()
-
-
-def _declaration(source: Source, node: Node) -> Iterable[Draft]:
-    """Return the draft of a prototype, of a method without its body, or of a value."""
+def _function(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
     name, is_function = _declared_name(node.child_by_field_name("declarator"))
     if name is None:
         return ()
+    if not is_function:
+        # `class EXPORT Name : Base { … }`: an unknown macro makes the grammar see a function without parameters.
+        seen = node.child_by_field_name("type")
+        is_type = seen is not None and seen.type in ("class_specifier", "struct_specifier")
+        return define(source, node, _TYPES[seen.type], name=source.text(name)) if seen is not None and is_type else ()
     qualifier, own = _path(source, name)
-    start, end = node.start_byte, node.end_byte
-    if is_function:
-        return (Draft("function", own, start, end, start, end, (), qualifier, has_body=False),) if own else ()
-    if node.type == "field_declaration":
+    return define(source, node, "method" if qualifier else kind, name=own, qualifier=qualifier)
+
+
+def _declaration(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    """Return a prototype, a method without its body, or a value."""
+    name, is_function = _declared_name(node.child_by_field_name("declarator"))
+    if name is None or (node.type == "field_declaration" and not is_function):
         return ()
-    kind: Kind = "constant" if _CONSTANT.match(source.data, start, name.start_byte) else "variable"
-    return (Draft(kind, own, start, end, start, source.line_end(start, end), (), qualifier, has_body=False),) if own else ()
+    qualifier, own = _path(source, name)
+    if not is_function:
+        kind = "constant" if _CONSTANT.match(source.data, node.start_byte, name.start_byte) else "variable"
+    return define(source, node, kind, name=own, qualifier=qualifier)
 
 
-_SPECIFIERS: dict[str, Kind] = {
-    "struct_specifier": "struct",
-    "union_specifier": "struct",
-    "enum_specifier": "enum",
-    "class_specifier": "class",
-}
-
-
-def _specifier(source: Source, node: Node) -> Iterable[Draft]:
-    """Return the draft of a struct, union, enum or class with a body; one in a typedef is the typedef's."""
-    parent = node.parent
-    if parent is not None and parent.type == "type_definition":
-        return ()
+def _type(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    """Return a struct, union, enum or class with a body; one in a typedef is the typedef's."""
     name = node.child_by_field_name("name")
-    return declared(
-        source, node, _SPECIFIERS[node.type], name=_path(source, name)[1] if name is not None else "", bases=_bases(source, node)
-    )
-
-
-def _bases(source: Source, node: Node) -> tuple[str, ...]:
-    clause = child_of_type(node, "base_class_clause")
-    if clause is None:
+    if name is None or (node.parent is not None and node.parent.type == "type_definition"):
         return ()
-    return plain_bases(
-        source.text(child) for child in clause.named_children if child.type in ("type_identifier", "qualified_identifier", "template_type")
-    )
+    return define(source, node, kind, name=_path(source, name)[1])
 
 
-def _typedef(source: Source, node: Node) -> Iterable[Draft]:
+def _typedef(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
     name, _ = _declared_name(node.child_by_field_name("declarator"))
     specifier = node.child_by_field_name("type")
-    if name is None:
-        return ()
-    body = specifier.child_by_field_name("body") if specifier is not None and specifier.type in _SPECIFIERS else None
-    if specifier is None or body is None:
-        return valued(source, node, "type", name)
-    start, end = node.start_byte, node.end_byte
-    return (Draft(_SPECIFIERS[specifier.type], source.text(name), start, end, start, header_end(source, node, body)),)
+    body = specifier.child_by_field_name("body") if specifier is not None and specifier.type in _TYPES else None
+    return define(source, node, _TYPES[specifier.type] if specifier and body else kind, name=source.text(name), body=body)
 
 
-def _namespace(source: Source, node: Node) -> Iterable[Draft]:
-    name = source.text(node.child_by_field_name("name"))
-    return declared(source, node, "namespace", name=name.replace("::", ".").replace(" ", "")) if name else ()
+def _namespace(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    return define(source, node, kind, name=source.field(node, "name").replace("::", ".").replace(" ", ""))
 
 
-def _macro(source: Source, node: Node) -> Iterable[Draft]:
-    drafts = valued(source, node, "macro", node.child_by_field_name("name"))
-    for draft in drafts:
-        draft.end = draft.node_end = draft.start + len(source.data[draft.start : draft.end].rstrip())
-    return drafts
+def _macro(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    for found in define(source, node, kind):
+        found.end = found.start + len(source.data[found.start : found.end].rstrip())
+        yield found
 
 
-def _alias(source: Source, node: Node) -> Iterable[Draft]:
-    return valued(source, node, "type", node.child_by_field_name("name"))
-
-
-def _import(source: Source, node: Node) -> Iterable[Import]:
+def _imports(source: Source, node: Node) -> Iterable[Import]:
     path = node.child_by_field_name("path")
-    text = source.text(path)
     if path is not None and path.type in ("string_literal", "system_lib_string"):
-        yield Import(text.strip('<>" '), (("*", "*"),), "", line_of(node), is_relative=path.type == "string_literal")
+        yield from imported(node, source.text(path).strip('<>" '), ALL, is_relative=path.type == "string_literal")
 
 
-_DEFINE = {
-    "function_definition": _function,
-    "declaration": _declaration,
-    "field_declaration": _declaration,
-    "type_definition": _typedef,
-    **dict.fromkeys(_SPECIFIERS, _specifier),
-    "preproc_def": _macro,
-    "preproc_function_def": _macro,
-    "namespace_definition": _namespace,
-    "alias_declaration": _alias,
-    "concept_definition": _alias,
-}
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+    base = joined(path, imported.module)
+    if imported.is_relative and base in paths.paths:
+        yield from resolved([(base, EXACT)], imported)
+        return
+    tail = posixpath.normpath(imported.module)
+    while tail.startswith("../"):
+        tail = tail[3:]
+    found = [candidate for candidate in paths.ending(tail) if candidate.endswith(_FILES) or imported.is_relative]
+    if len(found) > 1:
+        shared = [len(posixpath.commonprefix((path, candidate)).rpartition("/")[0]) for candidate in found]
+        if max(shared):
+            found = [candidate for candidate, length in zip(found, shared, strict=True) if length == max(shared)]
+    yield from resolved(divided(found, LIKELY if imported.is_relative or "/" in tail else WEAK), imported)
+
 
 C = Language(
     name="c",
     grammar=("tree_sitter_c", "language"),
-    query=_COMMON,
-    define=_DEFINE,
-    imports=_import,
-    keywords=KEYWORDS,
+    query=queries("c"),
+    suffixes="c h",
+    define={
+        "function_definition": _function,
+        "declaration": _declaration,
+        "field_declaration": _declaration,
+        "type_definition": _typedef,
+        **dict.fromkeys(_TYPES, _type),
+        "preproc_def": _macro,
+        "preproc_function_def": _macro,
+        "namespace_definition": _namespace,
+    },
+    imports=_imports,
+    resolve=_resolve,
+    family="c",
+    keywords=words(
+        "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict "
+        "return short signed sizeof static struct switch typedef union unsigned void volatile while _Bool bool true false NULL "
+        "size_t ssize_t ptrdiff_t uint8_t uint16_t uint32_t uint64_t int8_t int16_t int32_t int64_t uintptr_t intptr_t "
+        "define include ifdef ifndef endif elif undef pragma defined error"
+    ),
     explosive_angles=True,
     unended_bytes_max=8_192,
 )
 
-CPP = Language(
+CPP = replace(
+    C,
     name="cpp",
     grammar=("tree_sitter_cpp", "language"),
-    query=_COMMON + _CPP,
-    define=_DEFINE,
-    imports=_import,
-    keywords=CPP_KEYWORDS,
-    explosive_angles=True,
-    unended_bytes_max=8_192,
+    query=queries("c", "cpp"),
+    suffixes="cc cpp cxx c++ hh hpp hxx h++ ipp inl tpp cu cuh",
+    shared_suffixes={"h": _CPP_HEAD},
+    keywords=C.keywords
+    | words(
+        "alignas alignof and asm bitand bitor catch class co_await co_return co_yield compl concept consteval constexpr constinit "
+        "const_cast decltype delete dynamic_cast explicit export final friend mutable namespace new noexcept not nullptr operator or "
+        "override private protected public reinterpret_cast requires static_assert static_cast template this thread_local throw try "
+        "typeid typename using virtual wchar_t xor std string vector"
+    ),
 )

@@ -1,190 +1,112 @@
-"""JavaScript, TypeScript and TSX: functions are values, so the name often stands in an assignment around them."""
+"""JavaScript, TypeScript and JSX: functions are values, so definitions are found where they are assigned and exported."""
 
 from __future__ import annotations
 
+import json
+import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.drafts import (
-    Define,
-    Draft,
+from clew.codebase.languages.description import (
+    ALL,
+    Definition,
     Language,
     Source,
     child_of_type,
-    declared,
-    header_end,
-    line_of,
+    define,
+    imported,
     plain_bases,
-    valued,
+    queries,
+    text_in,
     words,
 )
+from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, ResolvedImport, divided, exactly, joined, resolved
 
-_COMMON = """
-(function_declaration) @def
-(generator_function_declaration) @def
-(class_declaration) @def
-(method_definition) @def
-(program (lexical_declaration) @def)
-(program (variable_declaration) @def)
-(export_statement declaration: (lexical_declaration) @def)
-(export_statement declaration: (variable_declaration) @def)
-(lexical_declaration (variable_declarator value: [(arrow_function) (function_expression) (generator_function) (class)])) @def
-(variable_declaration (variable_declarator value: [(arrow_function) (function_expression) (generator_function) (class)])) @def
-(expression_statement (assignment_expression
-  left: [(member_expression) (identifier)]
-  right: [(arrow_function) (function_expression) (generator_function) (class)])) @def
-(variable_declarator value: (object (pair value: [(arrow_function) (function_expression) (generator_function)]) @def))
-(assignment_expression right: (object (pair value: [(arrow_function) (function_expression) (generator_function)]) @def))
-(export_statement value: (object (pair value: [(arrow_function) (function_expression) (generator_function)]) @def))
-(expression_statement (call_expression arguments: (arguments . [(string) (template_string)]))) @def
-(export_statement value: [(arrow_function) (function_expression) (class)]) @def
-(export_statement) @wrap
-(comment) @comment
-(string_fragment) @mask
-(escape_sequence) @mask
-(regex_pattern) @mask
-(regex_flags) @mask
-(call_expression function: (identifier) @call)
-(call_expression function: (member_expression property: [(property_identifier) (private_property_identifier)] @call))
-(new_expression constructor: (identifier) @call)
-(new_expression constructor: (member_expression property: (property_identifier) @call))
-(variable_declarator name: (identifier) @local)
-(shorthand_property_identifier_pattern) @local
-(pair_pattern value: (identifier) @local)
-(array_pattern (identifier) @local)
-(assignment_pattern left: (identifier) @local)
-(rest_pattern (identifier) @local)
-(arrow_function parameter: (identifier) @local)
-(catch_clause parameter: (identifier) @local)
-(for_in_statement left: (identifier) @local)
-(import_statement) @import
-(export_statement source: (string)) @import
-((call_expression function: (identifier) @_require arguments: (arguments . (string))) @import (#eq? @_require "require"))
-(call_expression function: (import) arguments: (arguments . (string))) @import
-"""
-
-_JSX = """
-(jsx_text) @mask
-((jsx_opening_element name: (identifier) @mask) (#match? @mask "^[a-z]"))
-((jsx_closing_element name: (identifier) @mask) (#match? @mask "^[a-z]"))
-((jsx_self_closing_element name: (identifier) @mask) (#match? @mask "^[a-z]"))
-(jsx_attribute (property_identifier) @mask)
-"""
-
-_FIELD = "(field_definition value: [(arrow_function) (function_expression)]) @def\n(formal_parameters (identifier) @local)\n"
-
-_TYPED = """
-(public_field_definition value: [(arrow_function) (function_expression)]) @def
-(class_body (decorator) @lead)
-(abstract_class_declaration) @def
-(abstract_method_signature) @def
-(class_body (method_signature) @def)
-(interface_body (method_signature) @def)
-(function_signature) @def
-(interface_declaration) @def
-(type_alias_declaration) @def
-(enum_declaration) @def
-(internal_module) @def
-(module) @def
-(ambient_declaration) @wrap
-(expression_statement (internal_module)) @wrap
-(required_parameter pattern: (identifier) @local)
-(optional_parameter pattern: (identifier) @local)
-"""
-
-KEYWORDS = words(
-    "abstract any arguments as async await boolean break case catch class const continue debugger declare default delete do "
-    "else enum export extends false finally for from function get if implements import in infer instanceof interface is keyof "
-    "let module namespace never new null number object of private protected public readonly require return satisfies set "
-    "static string super switch symbol this throw true try type typeof undefined unknown var void while with yield constructor"
-)
-
+_FUNCTIONS = frozenset(("arrow_function", "function_expression", "generator_function"))
 _TESTS = frozenset(("describe", "it", "test", "suite", "context", "specify", "bench", "fdescribe", "fit", "xit", "xdescribe"))
 _EXPORTS = re.compile(r"^(?:module\.exports|exports|this|window|globalThis|self)(?:\.|$)")
+_ENDINGS = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
+_COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}
+_BUILTINS = words(
+    "assert buffer child_process cluster console constants crypto dgram dns domain events fs http http2 https module net os path "
+    "perf_hooks process punycode querystring readline repl stream string_decoder test timers tls tty url util v8 vm worker_threads "
+    "zlib"
+)
 
 
-def _function_value(value: Node | None) -> bool:
-    return value is not None and value.type in ("arrow_function", "function_expression", "generator_function")
+def _is_function(value: Node | None) -> bool:
+    return value is not None and value.type in _FUNCTIONS
 
 
-def _assigned(source: Source, place: Node, value: Node, kind: Kind, name: str, qualifier: str = "") -> Iterable[Draft]:
-    """Return the draft of a function or a class that stands in an assignment; the assignment is its span."""
-    if not name:
+def _assigned(source: Source, place: Node, value: Node | None, kind: Kind, name: str, qualifier: str = "") -> Iterable[Definition]:
+    """Return the function or the class that stands in an assignment; the assignment is its span."""
+    if value is None:
         return ()
-    start, end = place.start_byte, place.end_byte
-    bases = _heritage(source, value) if value.type == "class" else ()
-    header = header_end(source, value, value.child_by_field_name("body"))
-    return (Draft("class" if value.type == "class" else kind, name, start, end, start, header, bases, qualifier),)
+    is_class = value.type == "class"
+    bases = _heritage(source, value) if is_class else ()
+    found = define(source, value, "class" if is_class else kind, name=name, bases=bases, qualifier=qualifier, place=place)
+    for each in found:
+        each.has_body = True
+    return found
 
 
-def _variables(source: Source, node: Node) -> Iterable[Draft]:
+def _variables(source: Source, node: Node, _kind: Kind) -> Iterable[Definition]:
     declarators = [child for child in node.named_children if child.type == "variable_declarator"]
-    is_constant = any(child.type == "const" for child in node.children)
     for declarator in declarators:
         place = node if len(declarators) == 1 else declarator
         name, value = declarator.child_by_field_name("name"), declarator.child_by_field_name("value")
         if name is None or name.type != "identifier":
             continue
-        if value is not None and (_function_value(value) or value.type == "class"):
+        if value is not None and (_is_function(value) or value.type == "class"):
             yield from _assigned(source, place, value, "function", source.text(name))
         elif not _is_require(source, value):
-            yield from valued(source, place, "constant" if is_constant else "variable", name)
+            is_constant = child_of_type(node, "const") is not None
+            yield from define(source, declarator, "constant" if is_constant else "variable", place=place)
 
 
 def _is_require(source: Source, value: Node | None) -> bool:
     if value is not None and value.type == "member_expression":
         value = value.child_by_field_name("object")
-    return value is not None and value.type == "call_expression" and source.text(value.child_by_field_name("function")) == "require"
+    return value is not None and value.type == "call_expression" and source.field(value, "function") == "require"
 
 
-def _pair(source: Source, node: Node) -> Iterable[Draft]:
-    key, value = node.child_by_field_name("key"), node.child_by_field_name("value")
-    return _assigned(source, node, value, "method", source.text(key).strip("\"'")) if value is not None else ()
+def _member(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    """Return a function that is the value of an object's key or of a class's field."""
+    name = source.field(node, "key").strip("\"'") or source.field(node, "name") or source.field(node, "property")
+    return _assigned(source, node, node.child_by_field_name("value"), kind, name)
 
 
-def _field(source: Source, node: Node) -> Iterable[Draft]:
-    name = node.child_by_field_name("name") or node.child_by_field_name("property")
-    value = node.child_by_field_name("value")
-    return _assigned(source, node, value, "method", source.text(name)) if value is not None else ()
-
-
-def _statement(source: Source, node: Node) -> Iterable[Draft]:
-    """Return the draft of `a.b = function …`, or of `it("…", …)`."""
+def _statement(source: Source, node: Node, _kind: Kind) -> Iterable[Definition]:
+    """Return `a.b = function …`, or `it("…", …)`."""
     inner = node.named_child(0)
-    if inner.type == "call_expression":
-        return _test(source, node, inner)
-    left, right = inner.child_by_field_name("left"), inner.child_by_field_name("right")
-    if right is None or not (_function_value(right) or right.type == "class"):
+    if inner is None or inner.type == "call_expression":
+        return _test(source, node, inner) if inner is not None else ()
+    right = inner.child_by_field_name("right")
+    if right is None or not (_is_function(right) or right.type == "class"):
         return ()
-    path = source.text(left)
+    path = source.field(inner, "left")
     kind: Kind = "method" if ".prototype." in path or path.startswith("this.") else "function"
-    plain = _EXPORTS.sub("", path).replace(".prototype.", ".")
-    qualifier, _, name = plain.rpartition(".")
-    return _assigned(source, node, right, kind, name or source.text(right.child_by_field_name("name")) or "exports", qualifier)
+    qualifier, _, name = _EXPORTS.sub("", path).replace(".prototype.", ".").rpartition(".")
+    return _assigned(source, node, right, kind, name or source.field(right, "name") or "exports", qualifier)
 
 
-def _test(source: Source, node: Node, call: Node) -> Iterable[Draft]:
-    function = source.text(call.child_by_field_name("function"))
+def _test(source: Source, node: Node, call: Node) -> Iterable[Definition]:
     arguments = call.child_by_field_name("arguments")
-    if function.split(".", 1)[0] not in _TESTS or arguments is None:
+    if source.field(call, "function").split(".", 1)[0] not in _TESTS or arguments is None:
         return ()
     title = source.text(arguments.named_child(0)).strip("\"'`")
-    body = next((child.child_by_field_name("body") for child in arguments.named_children if _function_value(child)), None)
-    if body is None or not title:
-        return ()
-    start, end = node.start_byte, node.end_byte
-    return (Draft("test", title, start, end, start, header_end(source, node, body)),)
+    body = next((child.child_by_field_name("body") for child in arguments.named_children if _is_function(child)), None)
+    return define(source, node, "test", name=title, body=body) if body is not None else ()
 
 
-def _default_export(source: Source, node: Node) -> Iterable[Draft]:
-    """Return the draft of `export default () => …`; one with a name of its own is captured by itself."""
+def _default_export(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    """Return `export default () => …`; one with a name of its own is captured by itself."""
     value = node.child_by_field_name("value")
-    if value is None:
-        return ()
-    return _assigned(source, node, value, "function", source.text(value.child_by_field_name("name")) or "default")
+    return _assigned(source, node, value, kind, source.field(value, "name") or "default") if value is not None else ()
 
 
 def _heritage(source: Source, node: Node) -> tuple[str, ...]:
@@ -200,33 +122,27 @@ def _heritage(source: Source, node: Node) -> tuple[str, ...]:
     return plain_bases(text for text in texts if "(" not in text)
 
 
-def _class(source: Source, node: Node) -> Iterable[Draft]:
-    decorators = [child for child in node.children if child.type == "decorator"]
-    start = node.start_byte
-    if decorators:
-        start = decorators[-1].end_byte
-        while source.data[start : start + 1].isspace():
-            start += 1
-    return declared(source, node, "class", bases=_heritage(source, node), signature_start=start)
+def _type(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    return define(source, node, kind, bases=_heritage(source, node))
 
 
-def _namespace(source: Source, node: Node) -> Iterable[Draft]:
-    return declared(source, node, "namespace", name=source.text(node.child_by_field_name("name")).strip("\"'"))
+def _namespace(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    return define(source, node, kind, name=source.field(node, "name").strip("\"'"))
 
 
 def _quoted(source: Source, node: Node | None) -> str:
     return source.text(node).strip("\"'`")
 
 
-def _import(source: Source, node: Node) -> Iterable[Import]:
+def _imports(source: Source, node: Node) -> Iterable[Import]:
     if node.type == "call_expression":
         return _required(source, node)
-    module_node = node.child_by_field_name("source")
+    module = node.child_by_field_name("source")
     names: list[tuple[str, str]] = []
     alias = ""
     for clause in node.named_children:
         if clause.type == "import_require_clause":
-            module_node = clause.child_by_field_name("source")
+            module = clause.child_by_field_name("source")
             alias = source.text(clause.named_child(0))
         for part in clause.named_children if clause.type in ("import_clause", "export_clause") else [clause]:
             if part.type == "identifier" and clause.type == "import_clause":
@@ -239,92 +155,130 @@ def _import(source: Source, node: Node) -> Iterable[Import]:
                 names.append(_specifier(source, part))
     if node.type == "export_statement" and not names and not alias:
         names.append(("*", "*"))
-    module = _quoted(source, module_node)
-    return (Import(module, tuple(names), alias, line_of(node), is_relative=module.startswith(".")),) if module else ()
+    return _script_import(node, _quoted(source, module), names, alias)
+
+
+def _script_import(node: Node, module: str, names: Iterable[tuple[str, str]], alias: str) -> Iterable[Import]:
+    return imported(node, module, names, alias, is_relative=module.startswith("."))
 
 
 def _specifier(source: Source, node: Node) -> tuple[str, str]:
-    name = source.text(node.child_by_field_name("name"))
-    return name, source.text(node.child_by_field_name("alias")) or name
+    name = source.field(node, "name")
+    return name, source.field(node, "alias") or name
 
 
 def _required(source: Source, node: Node) -> Iterable[Import]:
     """Return `require("x")` or `import("x")`, with the names that the declaration around it takes out."""
     arguments = node.child_by_field_name("arguments")
     module = _quoted(source, arguments.named_child(0) if arguments is not None else None)
-    names: tuple[tuple[str, str], ...] = ()
-    alias = ""
+    names: list[tuple[str, str]] = []
+    alias = member = ""
     parent = node.parent
-    member = ""
     if parent is not None and parent.type == "member_expression":
-        member = source.text(parent.child_by_field_name("property"))
-        parent = parent.parent
-    if parent is not None and parent.type in ("variable_declarator", "await_expression"):
-        target = parent.child_by_field_name("name")
-        if target is not None and target.type == "identifier":
-            alias = source.text(target)
-            if member:
-                names, alias = ((member, alias),), ""
-        elif target is not None and target.type == "object_pattern":
-            names = tuple(_taken(source, child) for child in target.named_children)
-    return (Import(module, names, alias, line_of(node), is_relative=module.startswith(".")),) if module else ()
+        member, parent = source.field(parent, "property"), parent.parent
+    target = parent.child_by_field_name("name") if parent is not None and parent.type == "variable_declarator" else None
+    if target is not None and target.type == "identifier":
+        names, alias = ([(member, source.text(target))], "") if member else ([], source.text(target))
+    elif target is not None and target.type == "object_pattern":
+        names = [_taken(source, child) for child in target.named_children]
+    return _script_import(node, module, names, alias)
 
 
 def _taken(source: Source, node: Node) -> tuple[str, str]:
     """Return (name there, name here) of one name in `const { a, b: c } = require(…)`."""
     if node.type == "pair_pattern":
-        return source.text(node.child_by_field_name("key")), source.text(node.child_by_field_name("value"))
+        return source.field(node, "key"), source.field(node, "value")
     name = source.text(node).split("=", 1)[0].strip(" .")
     return name, name
 
 
-_DEFINE: dict[str, Define] = {
-    "function_declaration": lambda source, node: declared(source, node, "function"),
-    "generator_function_declaration": lambda source, node: declared(source, node, "function"),
-    "function_signature": lambda source, node: declared(source, node, "function"),
-    "class_declaration": _class,
-    "abstract_class_declaration": _class,
-    "method_definition": lambda source, node: declared(source, node, "method"),
-    "abstract_method_signature": lambda source, node: declared(source, node, "method"),
-    "method_signature": lambda source, node: declared(source, node, "method"),
-    "field_definition": _field,
-    "public_field_definition": _field,
-    "lexical_declaration": _variables,
-    "variable_declaration": _variables,
-    "expression_statement": _statement,
-    "export_statement": _default_export,
-    "pair": _pair,
-    "interface_declaration": lambda source, node: declared(source, node, "interface", bases=_heritage(source, node)),
-    "type_alias_declaration": lambda source, node: valued(source, node, "type", node.child_by_field_name("name")),
-    "enum_declaration": lambda source, node: declared(source, node, "enum"),
-    "internal_module": _namespace,
-    "module": _namespace,
-}
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+    module = imported.module.split("?", 1)[0]
+    if imported.is_relative:
+        base = joined(path, module)
+        yield from resolved(exactly(_file(paths, base) if base is not None else None), imported)
+        return
+    if module.startswith("node:") or module.split("/", 1)[0] in _BUILTINS:
+        return
+    rooted = paths.rooted(module, "/")
+    if rooted is not None:
+        found = _entry(paths, *rooted)
+        yield from resolved([(found, LIKELY)] if found else [], imported)
+        return
+    if module[:2] in ("@/", "~/", "#/") or ("/" in module and not module.startswith("@")):
+        tail = module[2:] if module[1:2] == "/" else module
+        endings = ("", *_ENDINGS, *("/index" + ending for ending in _ENDINGS))
+        if matched := [candidate for ending in endings for candidate in paths.ending(tail + ending)]:
+            yield from resolved(divided([candidate for candidate in matched if candidate.endswith(_ENDINGS)], LIKELY), imported)
+            return
+    yield from resolved(_workspace_package(paths, module), imported)
+
+
+def _file(paths: PathIndex, base: str) -> str | None:
+    stem, ending = posixpath.splitext(base)
+    typed = [stem + other for other in _COMPILED.get(ending, ())]
+    return paths.first([base, *typed, *(base + other for other in _ENDINGS), *(posixpath.join(base, "index" + other) for other in _ENDINGS)])
+
+
+def _entry(paths: PathIndex, folder: str, rest: str) -> str | None:
+    """Return the file that a package in a folder means by the rest of a module's path, "" for its entry."""
+    return _file(paths, posixpath.join(folder, "src", rest or "index")) or _file(paths, posixpath.join(folder, rest or "index"))
+
+
+def _workspace_package(paths: PathIndex, module: str) -> list[Candidate]:
+    """Return the entry of a package that lives in the same repository, found by its folder's name."""
+    parts = module.split("/")
+    name, rest = (parts[1:2] or [module], parts[2:]) if module.startswith("@") else (parts[:1], parts[1:])
+    folders = [each for each in paths.folders_by_name.get(name[0], []) if posixpath.join(each, "package.json") in paths.paths]
+    return divided([entry for folder in folders if (entry := _entry(paths, folder, "/".join(rest)))], WEAK)
+
+
+def _package(folder: str, data: bytes) -> dict[str, str]:
+    name = text_in(json.loads(data), "name")
+    return {name: folder} if name else {}
 
 
 JAVASCRIPT = Language(
     name="javascript",
     grammar=("tree_sitter_javascript", "language"),
-    query=_COMMON + _JSX + _FIELD,
-    define=_DEFINE,
-    imports=_import,
-    keywords=KEYWORDS,
+    query=queries("script", "jsx", "javascript"),
+    suffixes="js jsx mjs cjs",
+    interpreters="node nodejs bun",
+    define={
+        **dict.fromkeys(words("class_declaration abstract_class_declaration interface_declaration"), _type),
+        **dict.fromkeys(words("field_definition public_field_definition pair"), _member),
+        **dict.fromkeys(words("lexical_declaration variable_declaration"), _variables),
+        **dict.fromkeys(words("internal_module module"), _namespace),
+        "expression_statement": _statement,
+        "export_statement": _default_export,
+    },
+    imports=_imports,
+    resolve=_resolve,
+    manifests={"package.json": _package},
+    family="js",
+    annotations=words("decorator"),
+    keywords=words(
+        "abstract any arguments as async await boolean break case catch class const continue debugger declare default delete do "
+        "else enum export extends false finally for from function get if implements import in infer instanceof interface is keyof "
+        "let module namespace never new null number object of private protected public readonly require return satisfies set "
+        "static string super switch symbol this throw true try type typeof undefined unknown var void while with yield constructor"
+    ),
 )
 
-TYPESCRIPT = Language(
+TYPESCRIPT = replace(
+    JAVASCRIPT,
     name="typescript",
     grammar=("tree_sitter_typescript", "language_typescript"),
-    query=_COMMON + _TYPED,
-    define=_DEFINE,
-    imports=_import,
-    keywords=KEYWORDS,
+    query=queries("script", "typescript"),
+    suffixes="ts mts cts",
+    interpreters="deno ts-node tsx",
 )
 
-TSX = Language(
+TSX = replace(
+    TYPESCRIPT,
     name="tsx",
     grammar=("tree_sitter_typescript", "language_tsx"),
-    query=_COMMON + _JSX + _TYPED,
-    define=_DEFINE,
-    imports=_import,
-    keywords=KEYWORDS,
+    query=queries("script", "jsx", "typescript"),
+    suffixes="tsx",
+    interpreters="",
 )

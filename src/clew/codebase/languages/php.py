@@ -2,121 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import posixpath
+from collections.abc import Iterable, Iterator
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.drafts import (
-    Draft,
+from clew.codebase.languages.description import (
+    ALL,
+    Definition,
     Language,
     Source,
-    after_annotations,
     child_of_type,
-    declared,
-    line_of,
-    plain_bases,
-    valued,
+    define,
+    imported,
+    queries,
+    table_in,
     words,
 )
-
-QUERY = """
-(class_declaration) @def
-(interface_declaration) @def
-(trait_declaration) @def
-(enum_declaration) @def
-(method_declaration) @def
-(function_definition) @def
-(program (const_declaration) @def)
-(comment) @comment
-(string_content) @mask
-(nowdoc_string) @mask
-(text) @mask
-(function_call_expression function: (name) @call)
-(function_call_expression function: (qualified_name (name) @call .))
-(member_call_expression name: (name) @call)
-(nullsafe_member_call_expression name: (name) @call)
-(scoped_call_expression name: (name) @call)
-(object_creation_expression (name) @call)
-(object_creation_expression (qualified_name (name) @call .))
-(namespace_use_declaration) @import
-(require_expression) @import
-(require_once_expression) @import
-(include_expression) @import
-(include_once_expression) @import
-(namespace_definition name: (namespace_name) @package)
-"""
-
-KEYWORDS = words(
-    "abstract and array as bool break callable case catch class clone const continue declare default do echo else elseif empty "
-    "enddeclare endfor endforeach endif endswitch endwhile enum extends false final finally float fn for foreach from function "
-    "global goto if implements include include_once instanceof insteadof int interface isset iterable list match mixed "
-    "namespace never new null object or parent print private protected public readonly require require_once return self static "
-    "string strict_types switch throw trait true try unset use var void while xor yield php __DIR__ __FILE__ __CLASS__"
-)
-
-_KINDS: dict[str, Kind] = {
-    "class_declaration": "class",
-    "interface_declaration": "interface",
-    "trait_declaration": "trait",
-    "enum_declaration": "enum",
-}
-_ATTRIBUTES = frozenset(("attribute_list",))
+from clew.codebase.paths import EXACT, LIKELY, WEAK, PathIndex, ResolvedImport, divided, exactly, joined, resolved
 
 
-def _type(source: Source, node: Node) -> Iterable[Draft]:
-    body = node.child_by_field_name("body")
-    clauses = [child for child in node.named_children if child.type in ("base_clause", "class_interface_clause")]
-    clauses += [child for child in body.named_children if child.type == "use_declaration"] if body is not None else []
-    names = [source.text(name) for clause in clauses for name in clause.named_children if name.type in ("name", "qualified_name")]
-    start = after_annotations(source, node, _ATTRIBUTES)
-    return declared(source, node, _KINDS[node.type], bases=plain_bases(names), signature_start=start)
-
-
-def _constants(source: Source, node: Node) -> Iterable[Draft]:
+def _constant(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
     element = child_of_type(node, "const_element")
-    return valued(source, node, "constant", element.named_child(0)) if element is not None else ()
+    return define(source, node, kind, name=source.text(element.named_child(0))) if element is not None else ()
 
 
-def _import(source: Source, node: Node) -> Iterable[Import]:
-    line = line_of(node)
+def _imports(source: Source, node: Node) -> Iterable[Import]:
     if node.type != "namespace_use_declaration":
         text = source.text(node)
-        parts = [part for part in text.replace('"', "'").split("'")[1::2] if part]
-        if parts and "$" not in text:
-            folder = "./" if "__DIR__" in text else ""
-            yield Import((folder + "".join(parts).lstrip("/")) if folder else "".join(parts), (("*", "*"),), "", line, is_relative=True)
+        module = "".join(text.replace('"', "'").split("'")[1::2])
+        if "$" not in text:
+            module = "./" + module.lstrip("/") if "__DIR__" in text and module else module
+            yield from imported(node, module, ALL, is_relative=True)
         return
     group = node.child_by_field_name("body")
     prefix = source.text(child_of_type(node, "namespace_name")) + "\\" if group is not None else ""
     for clause in (group if group is not None else node).named_children:
         if clause.type != "namespace_use_clause":
             continue
-        alias = source.text(clause.child_by_field_name("alias"))
+        alias = source.field(clause, "alias")
         name = next((child for child in clause.named_children if child.type in ("qualified_name", "name")), None)
         module, _, last = (prefix + source.text(name)).strip("\\").rpartition("\\")
-        if last:
-            yield Import(
-                module or last, ((last, alias or last),) if module else (), "" if module else alias or last, line, is_relative=False
-            )
+        if module and last:
+            yield from imported(node, module, ((last, alias or last),))
+        else:
+            yield from imported(node, last, (), alias or last)
 
 
-def _member(source: Source, node: Node) -> Iterable[Draft]:
-    kind: Kind = "method" if node.type == "method_declaration" else "function"
-    return declared(source, node, kind, signature_start=after_annotations(source, node, _ATTRIBUTES))
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+    if imported.is_relative:
+        base = joined(path, imported.module)
+        found = exactly(paths.first([base] if base else []) or paths.first([imported.module]))
+        yield from resolved(found or divided(paths.ending(imported.module.lstrip("./")), WEAK), imported)
+        return
+    for name in imported.names or (("", ""),):
+        own = (name,) if name[0] else ()
+        parts = [part for part in (*imported.module.split("\\"), name[0]) if part]
+        rooted = paths.rooted("\\".join(parts), "\\")
+        target = posixpath.join(*rooted) + ".php" if rooted is not None else ""
+        if target in paths.paths:
+            yield from resolved([(target, EXACT)], imported, own)
+            continue
+        # The first parts of a namespace are often mapped to another folder, so that only the end can be matched.
+        for start in range(len(parts)):
+            if ending := paths.ending("/".join(parts[start:]) + ".php"):
+                is_likely = len(parts) - start > 1 or len(parts) == 1
+                yield from resolved(divided(ending, LIKELY if is_likely else WEAK), imported, own)
+                break
+
+
+def _namespaces(folder: str, data: bytes) -> dict[str, str]:
+    spaces = table_in(table_in(json.loads(data), "autoload"), "psr-4").items()
+    return {space.rstrip("\\"): posixpath.join(folder, place).rstrip("/") for space, place in spaces if isinstance(place, str)}
 
 
 PHP = Language(
     name="php",
     grammar=("tree_sitter_php", "language_php"),
-    query=QUERY,
-    define={
-        **dict.fromkeys(_KINDS, _type),
-        "method_declaration": _member,
-        "function_definition": _member,
-        "const_declaration": _constants,
-    },
-    imports=_import,
-    keywords=KEYWORDS,
+    query=queries("php"),
+    suffixes="php php3 php4 php5 phtml",
+    interpreters="php",
+    define={"const_declaration": _constant},
+    imports=_imports,
+    resolve=_resolve,
+    manifests={"composer.json": _namespaces},
+    keywords=words(
+        "abstract and array as bool break callable case catch class clone const continue declare default do echo else elseif empty "
+        "enddeclare endfor endforeach endif endswitch endwhile enum extends false final finally float fn for foreach from function "
+        "global goto if implements include include_once instanceof insteadof int interface isset iterable list match mixed "
+        "namespace never new null object or parent print private protected public readonly require require_once return self static "
+        "string strict_types switch throw trait true try unset use var void while xor yield php __DIR__ __FILE__ __CLASS__"
+    ),
+    annotations=words("attribute_list"),
     sigil="$",
 )

@@ -2,55 +2,44 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import
-from clew.codebase.languages.drafts import Draft, Language, Source, dedent, line_of, plain_bases, words
-
-QUERY = """
-(function_definition) @def
-(class_definition) @def
-(module (expression_statement (assignment left: (identifier)) @def))
-(module (if_statement (block (expression_statement (assignment left: (identifier)) @def))))
-(module (try_statement (block (expression_statement (assignment left: (identifier)) @def))))
-(decorated_definition) @wrap
-(comment) @comment
-(string_content) @mask
-(keyword_argument name: (identifier) @mask)
-(call function: (identifier) @call)
-(call function: (attribute attribute: (identifier) @call))
-(assignment left: (identifier) @local)
-(assignment left: (pattern_list (identifier) @local))
-(for_statement left: (identifier) @local)
-(for_statement left: (pattern_list (identifier) @local))
-(for_in_clause left: (identifier) @local)
-(for_in_clause left: (pattern_list (identifier) @local))
-(parameters (identifier) @local)
-(parameters (list_splat_pattern (identifier) @local))
-(parameters (dictionary_splat_pattern (identifier) @local))
-(parameters (default_parameter name: (identifier) @local))
-(parameters (typed_parameter . (identifier) @local))
-(parameters (typed_default_parameter name: (identifier) @local))
-(lambda_parameters (identifier) @local)
-(as_pattern_target (identifier) @local)
-(import_statement) @import
-(import_from_statement) @import
-(future_import_statement) @import
-"""
-
-KEYWORDS = words(
-    "False None True and as assert async await break class continue def del elif else except finally for from global if "
-    "import in is lambda nonlocal not or pass raise return try while with yield match case self cls super "
-    "int str float bool bytes object dict list set tuple type len range print isinstance property staticmethod classmethod"
-)
+from clew.codebase.facts import Import, Kind
+from clew.codebase.languages.description import ALL, Definition, Language, Source, dedent, imported, queries, words
+from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, ResolvedImport, divided, exactly, resolved
 
 _QUOTE = re.compile(rb"^[A-Za-z]{0,2}(\"\"\"|'''|\"|')")
+_HEADER = ("return_type", "superclasses", "parameters", "type_parameters", "name")  # the last of them stands before the colon
 
 
-def clean(raw: bytes) -> str:
+def _definition(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    behind = next((found for field in _HEADER if (found := node.child_by_field_name(field)) is not None), None)
+    name, body = source.field(node, "name"), node.child_by_field_name("body")
+    if behind is None or not name:
+        return ()
+    start, end = node.start_byte, node.end_byte
+    colon = source.data.find(b":", behind.end_byte, end)
+    docstring, doc_end = _documentation(source, body) if body is not None else ("", 0)
+    return (Definition(kind, name, start, end, start, end if colon < 0 else colon + 1, docstring=docstring, doc_end=doc_end),)
+
+
+def _documentation(source: Source, body: Node) -> tuple[str, int]:
+    """Return the docstring of a module, class or function, if its first statement is a string, and where that ends."""
+    first = next((child for child in body.named_children if child.type != "comment"), None)  # a licence may have many lines
+    if first is None or first.type != "expression_statement" or first.child_count != 1:
+        return "", 0
+    string = first.child(0)
+    if string is None or string.type not in ("string", "concatenated_string"):
+        return "", 0
+    return _unquoted(source.data[string.start_byte : string.end_byte]), string.end_byte
+
+
+def _unquoted(raw: bytes) -> str:
     """Return the text of a string literal, without quotes and common indentation."""
     found = _QUOTE.match(raw)
     if found is None:
@@ -58,104 +47,107 @@ def clean(raw: bytes) -> str:
     quote = found.group(1)
     stop = len(raw) - len(quote) if raw.endswith(quote) and len(raw) >= found.end() + len(quote) else len(raw)
     text = raw[found.end() : stop].decode("utf-8", "replace")
-    if "\n" not in text:
-        return text.strip()
-    return dedent(text)
+    return dedent(text) if "\n" in text else text.strip()
 
 
-def docstring_of(body: Node | None) -> Node | None:
-    """Return the string node that documents a module, class or function, if its first statement is one."""
-    if body is None or not body.named_child_count:
-        return None
-    first: Node | None = body.named_child(0)
-    if first.type == "comment":  # a licence may have many lines
-        first = next((child for child in body.named_children if child.type != "comment"), None)
-    if first is None or first.type != "expression_statement" or first.child_count != 1:
-        return None
-    string = first.child(0)
-    return string if string.type in ("string", "concatenated_string") else None
-
-
-def _documented(source: Source, draft: Draft, body: Node | None) -> Draft:
-    string = docstring_of(body)
-    if string is not None:
-        draft.docstring = clean(source.data[string.start_byte : string.end_byte])
-        draft.doc_end = string.end_byte
-    return draft
-
-
-def _header_end(source: Source, node: Node, behind: Node) -> int:
-    colon = source.data.find(b":", behind.end_byte, node.end_byte)
-    return node.end_byte if colon < 0 else colon + 1
-
-
-def _function(source: Source, node: Node) -> Iterable[Draft]:
-    name = node.child_by_field_name("name")
-    behind = node.child_by_field_name("return_type") or node.child_by_field_name("parameters") or name
-    if name is None or behind is None:
-        return ()
-    start, end = node.start_byte, node.end_byte
-    draft = Draft("function", source.text(name), start, end, start, _header_end(source, node, behind))
-    return (_documented(source, draft, node.child_by_field_name("body")),)
-
-
-def _class(source: Source, node: Node) -> Iterable[Draft]:
-    name = node.child_by_field_name("name")
-    if name is None:
-        return ()
-    arguments = node.child_by_field_name("superclasses")
-    bases: tuple[str, ...] = ()
-    if arguments is not None:
-        bases = plain_bases(source.text(child) for child in arguments.named_children if child.type in _BASES)
-    start, end = node.start_byte, node.end_byte
-    header_end = _header_end(source, node, arguments or node.child_by_field_name("type_parameters") or name)
-    draft = Draft("class", source.text(name), start, end, start, header_end, bases)
-    return (_documented(source, draft, node.child_by_field_name("body")),)
-
-
-_BASES = frozenset(("identifier", "attribute", "subscript"))
-
-
-def _assignment(source: Source, node: Node) -> Iterable[Draft]:
-    name = source.text(node.child_by_field_name("left"))
+def _assignment(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    name = source.field(node, "left")
     start, end = node.start_byte, node.end_byte
     kind = "constant" if name.isupper() else "variable"
-    return (Draft(kind, name, start, end, start, source.line_end(start, end), has_body=False),)
+    return (Definition(kind, name, start, end, start, source.line_end(start, end), has_body=False),)
 
 
 def _aliased(source: Source, node: Node) -> tuple[str, str]:
     """Return (name there, name here) of one imported name."""
-    if node.type != "aliased_import":
-        name = source.text(node)
-        return name, name
-    return source.text(node.child_by_field_name("name")), source.text(node.child_by_field_name("alias"))
+    if node.type == "aliased_import":
+        return source.field(node, "name"), source.field(node, "alias")
+    return source.text(node), source.text(node)
 
 
-def _import(source: Source, node: Node) -> Iterable[Import]:
-    line = line_of(node)
+def _imports(source: Source, node: Node) -> Iterable[Import]:
+    names = [_aliased(source, child) for child in node.children_by_field_name("name")]
     if node.type == "future_import_statement":
         return
     if node.type == "import_statement":
-        for child in node.children_by_field_name("name"):
-            module, alias = _aliased(source, child)
-            yield Import(module, (), alias, line, is_relative=False)
+        for module, alias in names:
+            yield from imported(node, module, (), alias)
         return
-    module = source.text(node.child_by_field_name("module_name")).replace(" ", "")
-    if any(child.type == "wildcard_import" for child in node.children):
-        names: tuple[tuple[str, str], ...] = (("*", "*"),)
-    else:
-        names = tuple(_aliased(source, child) for child in node.children_by_field_name("name"))
-    yield Import(module, names, "", line, is_relative=module.startswith("."))
+    module = source.field(node, "module_name").replace(" ", "")
+    is_wildcard = any(child.type == "wildcard_import" for child in node.children)
+    yield from imported(node, module, ALL if is_wildcard else names, is_relative=module.startswith("."))
+
+
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+    """Ask for each name as a module of its own first: `from package import module`."""
+    if not imported.names:
+        yield from resolved(_module(paths, path, imported.module), imported, ())
+        return
+    by_target: dict[Candidate, list[tuple[str, str]]] = {}
+    joint = "" if imported.module.endswith(".") else "."
+    whole: list[Candidate] | None = None
+    for name in imported.names:
+        candidates = _module(paths, path, imported.module + joint + name[0]) if name[0] != "*" else []
+        if not candidates:
+            whole = _module(paths, path, imported.module) if whole is None else whole
+            candidates = whole
+        for candidate in candidates:
+            by_target.setdefault(candidate, []).append(name)
+    for candidate, names in by_target.items():
+        yield from resolved([candidate], imported, tuple(names), "")
+
+
+def _module(paths: PathIndex, path: str, module: str) -> list[Candidate]:
+    name = module.lstrip(".")
+    dots = len(module) - len(name)
+    tail = name.replace(".", "/")
+    if not dots:
+        return _absolute(paths, path, tail)
+    folder = path.rpartition("/")[0]
+    for _ in range(dots - 1):
+        if not folder:
+            return []
+        folder = folder.rpartition("/")[0]
+    base = posixpath.join(folder, tail) if tail else folder
+    endings = (".py", "/__init__.py", ".pyi", "/__init__.pyi", ".pyx")
+    return exactly(paths.first([base + ending for ending in endings] if tail else [posixpath.join(base, "__init__.py")]))
+
+
+def _absolute(paths: PathIndex, path: str, tail: str) -> list[Candidate]:
+    found = {
+        candidate: candidate[: -len(tail) - len(ending)].rstrip("/")  # below which the module has its name
+        for ending in (".py", ".pyi", ".pyx", "/__init__.py")
+        for candidate in paths.ending(tail + ending)
+    }
+    folder = path.rpartition("/")[0]
+    is_standard = tail.split("/", 1)[0] in sys.stdlib_module_names
+    proper = [candidate for candidate, root in found.items() if posixpath.join(root, "__init__.py") not in paths.paths]
+    if is_standard:
+        proper = [candidate for candidate in proper if found[candidate] in ("", "src", "lib", folder)]
+    if proper:
+        nearest = [candidate for candidate in proper if not found[candidate] or path.startswith(found[candidate] + "/")]
+        # The closest root wins: a script's own folder, or the package root that the file lies in.
+        longest = max((len(found[candidate]) for candidate in nearest), default=0)
+        return divided([candidate for candidate in nearest if len(found[candidate]) == longest] or proper, LIKELY)
+    beside = [candidate for candidate, root in found.items() if root == folder]
+    return divided(beside, WEAK) if not is_standard else []
 
 
 PYTHON = Language(
     name="python",
     grammar=("tree_sitter_python", "language"),
-    query=QUERY,
-    define={"function_definition": _function, "class_definition": _class, "assignment": _assignment},
-    imports=_import,
-    keywords=KEYWORDS,
-    docs_above=False,
+    query=queries("python"),
+    suffixes="py pyi pyw pyx pxd",
+    file_names="sconstruct sconscript build.bazel workspace.bazel",
+    interpreters="python pypy",
+    define={"function_definition": _definition, "class_definition": _definition, "assignment": _assignment},
+    imports=_imports,
+    resolve=_resolve,
+    keywords=words(
+        "False None True and as assert async await break class continue def del elif else except finally for from global if "
+        "import in is lambda nonlocal not or pass raise return try while with yield match case self cls super "
+        "int str float bool bytes object dict list set tuple type len range print isinstance property staticmethod classmethod"
+    ),
+    documentation=_documentation,
     wrap_is_header=False,
     unended_bytes_max=0,
 )

@@ -2,116 +2,45 @@
 
 from __future__ import annotations
 
+import posixpath
+import tomllib
 from collections.abc import Iterable, Iterator
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import
-from clew.codebase.languages.drafts import Draft, Language, Source, declared, line_of, plain_base, plain_bases, valued, words
+from clew.codebase.facts import Import, Kind
+from clew.codebase.languages.description import Definition, Language, Source, define, imported, plain_base, queries, text_in, words
+from clew.codebase.paths import EXACT, LIKELY, WEAK, PathIndex, ResolvedImport, resolved
 
-QUERY = """
-(function_item) @def
-(function_signature_item) @def
-(struct_item) @def
-(union_item) @def
-(enum_item) @def
-(trait_item) @def
-(impl_item) @def
-(mod_item body: (_)) @def
-(const_item) @def
-(static_item) @def
-(type_item) @def
-(macro_definition) @def
-(attribute_item) @lead
-(line_comment) @comment
-(block_comment) @comment
-(string_content) @mask
-(char_literal) @mask
-(raw_string_literal) @mask
-(lifetime) @mask
-(call_expression function: (identifier) @call)
-(call_expression function: (field_expression field: (field_identifier) @call))
-(call_expression function: (scoped_identifier name: (identifier) @call))
-(call_expression function: (generic_function function: (identifier) @call))
-(call_expression function: (generic_function function: (field_expression field: (field_identifier) @call)))
-(call_expression function: (generic_function function: (scoped_identifier name: (identifier) @call)))
-(macro_invocation macro: (identifier) @call)
-(macro_invocation macro: (scoped_identifier name: (identifier) @call))
-(token_tree (identifier) @call . (token_tree . "("))
-(let_declaration pattern: (identifier) @local)
-(parameter pattern: (identifier) @local)
-(closure_parameters (identifier) @local)
-(for_expression pattern: (identifier) @local)
-(tuple_pattern (identifier) @local)
-(tuple_struct_pattern type: (_) (identifier) @local)
-(mut_pattern (identifier) @local)
-(ref_pattern (identifier) @local)
-(use_declaration) @import
-(extern_crate_declaration) @import
-(mod_item !body) @import
-"""
-
-KEYWORDS = words(
-    "as async await break const continue crate dyn else enum extern false fn for if impl in let loop match mod move mut pub "
-    "ref return self Self static struct super trait true type unsafe use where while union i8 i16 i32 i64 i128 isize u8 u16 "
-    "u32 u64 u128 usize f32 f64 bool char str String Vec Option Some None Result Ok Err Box derive"
-)
+_OUTSIDE = frozenset(("std", "core", "alloc", "proc_macro", "test"))
 
 
-def _impl(source: Source, node: Node) -> Iterable[Draft]:
-    name = plain_base(source.text(node.child_by_field_name("type")))
-    bases = plain_bases([source.text(node.child_by_field_name("trait"))])
-    return declared(source, node, "extension", bases=bases, name=name)
+def _implementation(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+    return define(source, node, kind, name=plain_base(source.field(node, "type")))
 
 
-def _struct(source: Source, node: Node) -> Iterable[Draft]:
-    drafts = declared(source, node, "struct")
+def _struct(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
     body = node.child_by_field_name("body")
-    for draft in drafts:
+    for found in define(source, node, kind):
         if body is not None and body.type == "ordered_field_declaration_list":
-            draft.signature_end = node.end_byte
-    return drafts
+            found.signature_end = node.end_byte
+        yield found
 
 
-def _trait(source: Source, node: Node) -> Iterable[Draft]:
-    bounds = node.child_by_field_name("bounds")
-    bases = plain_bases(source.text(child) for child in bounds.named_children if child.type != "lifetime") if bounds is not None else ()
-    return declared(source, node, "trait", bases=bases)
-
-
-def _value(source: Source, node: Node) -> Iterable[Draft]:
-    return valued(source, node, "constant" if node.type == "const_item" else "variable", node.child_by_field_name("name"))
-
-
-def _macro(source: Source, node: Node) -> Iterable[Draft]:
-    return valued(source, node, "macro", node.child_by_field_name("name"))
-
-
-def _import(source: Source, node: Node) -> Iterable[Import]:
-    line = line_of(node)
+def _imports(source: Source, node: Node) -> Iterable[Import]:
+    name = source.field(node, "name")
     if node.type == "mod_item":
-        yield Import(
-            "self::" + source.text(node.child_by_field_name("name")),
-            (),
-            source.text(node.child_by_field_name("name")),
-            line,
-            is_relative=True,
-        )
-        return
-    if node.type == "extern_crate_declaration":
-        name = source.text(node.child_by_field_name("name"))
-        yield Import(name, (), source.text(node.child_by_field_name("alias")) or name, line, is_relative=False)
-        return
-    argument = node.child_by_field_name("argument")
-    if argument is None:
-        return
-    by_module: dict[str, list[tuple[str, str]]] = {}
-    for path, here in _leaves(source, argument):
-        module, _, name = path.removesuffix("::self").rpartition("::")
-        by_module.setdefault(module or name, []).append((name, name if here == "self" else here))
-    for module, names in by_module.items():
-        is_relative = module.split("::", 1)[0] in ("self", "super")
-        yield Import(module, tuple(name for name in names if name[0] != module), "", line, is_relative=is_relative)
+        yield from imported(node, "self::" + name, (), name, is_relative=True)
+    elif node.type == "extern_crate_declaration":
+        yield from imported(node, name, (), source.field(node, "alias") or name)
+    elif (argument := node.child_by_field_name("argument")) is not None:
+        by_module: dict[str, list[tuple[str, str]]] = {}
+        for path, here in _leaves(source, argument):
+            module, _, name = path.removesuffix("::self").rpartition("::")
+            by_module.setdefault(module or name, []).append((name, name if here == "self" else here))
+        for module, names in by_module.items():
+            is_relative = module.split("::", 1)[0] in ("self", "super")
+            yield from imported(node, module, (name for name in names if name[0] != module), is_relative=is_relative)
 
 
 def _leaves(source: Source, tree: Node) -> Iterator[tuple[str, str]]:
@@ -120,13 +49,13 @@ def _leaves(source: Source, tree: Node) -> Iterator[tuple[str, str]]:
     while todo:
         prefix, node = todo.pop()
         if node.type == "scoped_use_list":
-            prefix += source.text(node.child_by_field_name("path")) + "::"
             nested = node.child_by_field_name("list")
+            prefix += source.field(node, "path") + "::"
             todo += [(prefix, child) for child in reversed(nested.named_children)] if nested is not None else []
         elif node.type == "use_list":
             todo += [(prefix, child) for child in reversed(node.named_children)]
         elif node.type == "use_as_clause":
-            yield prefix + source.text(node.child_by_field_name("path")), source.text(node.child_by_field_name("alias"))
+            yield prefix + source.field(node, "path"), source.field(node, "alias")
         elif node.type == "use_wildcard":
             inner = source.text(node.named_child(0)) + "::" if node.named_child_count else ""
             yield prefix + inner + "*", "*"
@@ -135,24 +64,80 @@ def _leaves(source: Source, tree: Node) -> Iterator[tuple[str, str]]:
             yield prefix + path, path.rpartition("::")[2]
 
 
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+    parts = imported.module.split("::")
+    folder, _, name = path.rpartition("/")
+    home = folder if name in ("lib.rs", "main.rs", "mod.rs", "build.rs") else posixpath.join(folder, name[:-3])
+    base: str | None = home
+    confidence = EXACT
+    if parts[0] == "self":
+        parts = parts[1:]
+    elif parts[0] == "super":
+        while parts and parts[0] == "super":
+            base, parts = base.rpartition("/")[0], parts[1:]
+    elif parts[0] == "crate":
+        base, parts = _crate_root(paths, folder), parts[1:]
+    else:
+        base, parts, confidence = _other_crate(paths, home, parts)
+    if base is None:
+        return
+    by_target: dict[str, list[tuple[str, str]]] = {}
+    for taken in imported.names or (("", ""),):
+        target = _file(paths, base, [*parts, taken[0]] if taken[0] not in ("", "*") else parts)
+        if target:
+            by_target.setdefault(target, []).append(taken)
+    for target, names in by_target.items():
+        yield from resolved([(target, confidence)], imported, tuple(name for name in names if name[0]))
+
+
+def _other_crate(paths: PathIndex, home: str, parts: list[str]) -> tuple[str | None, list[str], float]:
+    """Return where a path without a keyword starts: a module beside this file, or a crate of the same workspace."""
+    if parts[0] in _OUTSIDE:
+        return None, parts, 0.0
+    if paths.first((posixpath.join(home, parts[0] + ".rs"), posixpath.join(home, parts[0], "mod.rs"))):
+        return home, parts, LIKELY
+    if parts[0] in paths.roots:
+        return paths.roots[parts[0]], parts[1:], LIKELY
+    names = tuple(f"{name}/src" for name in (parts[0], parts[0].replace("_", "-")))
+    roots = [each for each in paths.folders_by_name.get("src", []) if each.endswith(names) and f"{each}/lib.rs" in paths.paths]
+    return (roots[0], parts[1:], WEAK) if len(roots) == 1 else (None, parts, 0.0)
+
+
+def _crate_root(paths: PathIndex, folder: str) -> str | None:
+    while True:
+        if paths.first((posixpath.join(folder, "lib.rs"), posixpath.join(folder, "main.rs"))):
+            return folder
+        if not folder:
+            return None
+        folder = folder.rpartition("/")[0]
+
+
+def _file(paths: PathIndex, base: str, parts: list[str]) -> str | None:
+    """Return the file of the longest part of a path that is a module; the rest are names in it."""
+    for count in range(len(parts), 0, -1):
+        stem = posixpath.join(base, *parts[:count])
+        if found := paths.first((stem + ".rs", stem + "/mod.rs")):
+            return found
+    return paths.first((base + ".rs", *(posixpath.join(base, name) for name in ("mod.rs", "lib.rs", "main.rs"))))
+
+
+def _crate(folder: str, data: bytes) -> dict[str, str]:
+    name = text_in(tomllib.loads(data.decode("utf-8")), "package", "name")
+    return {name.replace("-", "_"): posixpath.join(folder, "src")} if name else {}
+
+
 RUST = Language(
     name="rust",
     grammar=("tree_sitter_rust", "language"),
-    query=QUERY,
-    define={
-        "function_item": lambda source, node: declared(source, node, "function"),
-        "function_signature_item": lambda source, node: declared(source, node, "function"),
-        "struct_item": _struct,
-        "union_item": lambda source, node: declared(source, node, "struct"),
-        "enum_item": lambda source, node: declared(source, node, "enum"),
-        "trait_item": _trait,
-        "impl_item": _impl,
-        "mod_item": lambda source, node: declared(source, node, "namespace"),
-        "const_item": _value,
-        "static_item": _value,
-        "type_item": lambda source, node: valued(source, node, "type", node.child_by_field_name("name")),
-        "macro_definition": _macro,
-    },
-    imports=_import,
-    keywords=KEYWORDS,
+    query=queries("rust"),
+    suffixes="rs",
+    define={"impl_item": _implementation, "struct_item": _struct},
+    imports=_imports,
+    resolve=_resolve,
+    manifests={"Cargo.toml": _crate},
+    keywords=words(
+        "as async await break const continue crate dyn else enum extern false fn for if impl in let loop match mod move mut pub "
+        "ref return self Self static struct super trait true type unsafe use where while union i8 i16 i32 i64 i128 isize u8 u16 "
+        "u32 u64 u128 usize f32 f64 bool char str String Vec Option Some None Result Ok Err Box derive"
+    ),
 )

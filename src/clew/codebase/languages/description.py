@@ -1,0 +1,275 @@
+"""How a language is described to the parser: its files, its grammar, one query, and functions for what a query cannot say.
+
+A language is one module in this folder that makes one or more `Language`s; `clew.codebase.languages` finds it. Its query,
+inline or in `.scm` files beside the module, captures the nodes of interest, and `clew.codebase.parse` does the rest the same
+way for every language: nesting, docs, spans, names, counting.
+
+What the query may capture:
+
+| capture | meaning |
+|---|---|
+| a `Kind`, such as class or method | a definition of that kind; read by `define`, or by `Language.define` for its node type |
+| base | a type that the innermost type definition around it inherits from or implements |
+| wrap | a node around one definition that belongs to its span: decorators, `export`, `template<…>` |
+| lead | a node right above a definition that belongs to its span: Rust and C# attributes |
+| comment | a comment; docs are made of them, references are not |
+| mask | text that holds no references: the contents of strings |
+| call | the name in a call: the last identifier before the arguments |
+| local | a name that is bound here; in a function it is no reference |
+| import | handed to `Language.imports` |
+| package | the name of the package or namespace that the file belongs to |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from tree_sitter import Node
+
+from clew.codebase.facts import Import, Kind
+from clew.codebase.paths import PathIndex, ResolvedImport
+
+NAME_BYTES_MAX = 200  # a longer "name" comes from a broken tree; nobody looks one up
+ALL = (("*", "*"),)  # what an import takes that takes everything
+
+_SPACE = re.compile(rb"\s+")
+_INDENT = re.compile(r"\n([ \t]*)[^\s]")
+_VALUES: frozenset[Kind] = frozenset(("constant", "variable", "type", "macro"))
+
+
+@dataclass(slots=True)
+class Definition:
+    """A definition on its way to becoming a Symbol; offsets in bytes.
+
+    start, end     the node's own; the parser adds wrappers, attributes and docs.
+    qualifier      what stands between the parent's name and this one: the receiver of a Go method.
+    has_body       False for a signature in an interface, a prototype, an alias, a value.
+    docstring      already known for languages whose docs stand inside; else found above.
+    doc_end        where a docstring inside ends; 0 if there is none.
+    """
+
+    kind: Kind
+    name: str
+    start: int
+    end: int
+    signature_start: int
+    signature_end: int
+    bases: tuple[str, ...] = ()
+    qualifier: str = ""
+    has_body: bool = True
+    docstring: str = ""
+    doc_end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How one language is read.
+
+    grammar           module and function that give the grammar: imported when the first such file comes.
+    query             see the table above.
+    suffixes, file_names, interpreters   which files are in it: words; endings without the dot, whole names in lower
+                      case, and programs of a `#!` line without their version.
+    keywords          words that are never references.
+    define            by node type: how captured definitions are read that `define` cannot read.
+    imports           what an import node says.
+    resolve           which files an import in the file `path` means; None for a language whose imports name no file.
+    manifests         by file name: which folders a manifest gives names to, from its own folder and its bytes.
+    shared_suffixes   endings that belong to another language, and what the first bytes show of a file that is in this one.
+    family            languages of one family test each other: `a.test.ts` tests `a.js`.
+    annotations       node types of annotations that lead a definition and are not part of its signature.
+    documentation     for docs that are a string inside: the text of the string that documents this body, and where it ends.
+    comment_mark      regular expression of what begins a comment of one line.
+    sigil             identifiers that start so are never references: `$` in PHP, `@` in Ruby.
+    wrap_is_header    a wrapper's beginning is part of the signature (`export`, `template<…>`), or not (decorators).
+    explosive_angles  its grammar explodes on `<` that are left open.
+    list_bytes_max    its grammar explodes on broken lists that are longer; 0: on none.
+    unended_bytes_max  its grammar may explode on broken expressions that are longer; 0: on none.
+    """
+
+    name: str
+    grammar: tuple[str, str]
+    query: str
+    suffixes: str
+    imports: Callable[[Source, Node], Iterable[Import]]
+    keywords: frozenset[str] = frozenset()
+    file_names: str = ""
+    interpreters: str = ""
+    define: Mapping[str, Define] = field(default_factory=dict[str, "Define"])
+    resolve: Resolve | None = None
+    manifests: Mapping[str, Callable[[str, bytes], Mapping[str, str]]] = field(
+        default_factory=dict[str, "Callable[[str, bytes], Mapping[str, str]]"]
+    )
+    shared_suffixes: Mapping[str, re.Pattern[bytes]] = field(default_factory=dict[str, re.Pattern[bytes]])
+    family: str = ""
+    annotations: frozenset[str] = frozenset()
+    documentation: Callable[[Source, Node], tuple[str, int]] | None = None
+    comment_mark: str = r"//[/!]*|#+|--+"
+    sigil: str = ""
+    wrap_is_header: bool = True
+    explosive_angles: bool = False
+    list_bytes_max: int = 0
+    unended_bytes_max: int = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The bytes of one file and the language that it is in."""
+
+    data: bytes
+    language: Language
+
+    def text(self, node: Node | None) -> str:
+        """Return a node's text on one line, "" for no node or an absurdly long one."""
+        if node is None:
+            return ""
+        start, end = node.start_byte, node.end_byte
+        if end - start > NAME_BYTES_MAX:
+            return ""
+        raw = self.data[start:end]
+        if b"\n" in raw or b" " in raw:
+            raw = _SPACE.sub(b" ", raw).strip()
+        return raw.decode("utf-8", "replace")
+
+    def field(self, node: Node, name: str) -> str:
+        """Return the text of a node's field, "" where it has none."""
+        return self.text(node.child_by_field_name(name))
+
+    def line_end(self, start: int, end: int) -> int:
+        """Return where the line of `start` ends, at most `end`."""
+        found = self.data.find(b"\n", start, end)
+        return end if found < 0 else found
+
+
+Define = Callable[[Source, Node, Kind], Iterable[Definition]]
+Resolve = Callable[[PathIndex, str, Import], Iterator[ResolvedImport]]
+
+
+def define(
+    source: Source,
+    node: Node,
+    kind: Kind,
+    *,
+    name: str | None = None,
+    body: Node | None = None,
+    bases: tuple[str, ...] = (),
+    qualifier: str = "",
+    place: Node | None = None,
+    is_all_header: bool = False,
+) -> tuple[Definition, ...]:
+    """Return the definition that a node is, by its fields `name` and `body`, as most have; nothing without a name.
+
+    place          a node around it that is its span.
+    is_all_header  its signature is all of it: an alias of several lines.
+    Another value, alias or macro has no body, and its signature is its first line.
+    """
+    own = source.field(node, "name") if name is None else name
+    if not own:
+        return ()
+    place = place or node
+    start, end = place.start_byte, place.end_byte
+    header = _after_annotations(source, place) if source.language.annotations else start
+    if kind in _VALUES and body is None and not is_all_header:
+        return (Definition(kind, own, start, end, header, source.line_end(header, end), bases, qualifier, has_body=False),)
+    body = body or node.child_by_field_name("body")
+    return (Definition(kind, own, start, end, header, _header_end(source, node, body), bases, qualifier, has_body=body is not None),)
+
+
+def _header_end(source: Source, node: Node, body: Node | None) -> int:
+    """Return where a header ends: behind the brace that opens the body, or at the node's end without one."""
+    if body is None:
+        return node.end_byte
+    end = body.start_byte
+    if source.data[end : end + 1] == b"{":
+        return end + 1
+    while end > node.start_byte and source.data[end - 1 : end].isspace():
+        end -= 1
+    return end
+
+
+def _after_annotations(source: Source, node: Node) -> int:
+    """Return where a definition's header starts: behind the annotations that lead it, by themselves or in `modifiers`."""
+    end, annotations = node.start_byte, source.language.annotations
+    for child in node.children:
+        if child.type in annotations:
+            end = child.end_byte
+            continue
+        if not child.type.endswith("modifiers"):
+            break
+        rest = next((at for at, modifier in enumerate(child.children) if modifier.type not in annotations), child.child_count)
+        end = child.children[rest - 1].end_byte if rest else end
+        if rest < child.child_count:
+            break
+    if end > node.start_byte:
+        while end < node.end_byte and source.data[end : end + 1].isspace():
+            end += 1
+    return end
+
+
+def queries(*names: str) -> str:
+    """Return the queries of these `.scm` files of this folder, joined."""
+    return "\n".join(Path(__file__).with_name(name + ".scm").read_text("utf-8") for name in names)
+
+
+def dedent(text: str) -> str:
+    """Return a docstring without the indentation that its lines after the first share."""
+    text = text.expandtabs() if "\t" in text else text
+    shared = min(_INDENT.findall(text), key=len, default="")
+    return (text.replace("\n" + shared, "\n") if shared else text).strip()
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text: how keyword lists are written down."""
+    return frozenset(text.split())
+
+
+def child_of_type(node: Node, *types: str) -> Node | None:
+    """Return the first child of one of these types."""
+    return next((child for child in node.children if child.type in types), None)
+
+
+def imported(
+    node: Node, module: str, names: Iterable[tuple[str, str]] = (), alias: str = "", *, is_relative: bool = False
+) -> tuple[Import, ...]:
+    """Return the import that a node is, nothing without a module."""
+    return (Import(module, tuple(names), alias, node.start_point[0] + 1, is_relative=is_relative),) if module else ()
+
+
+def dotted_import(node: Node, path: str, *, is_wildcard: bool = False, alias: str = "") -> tuple[Import, ...]:
+    """Return the import of a name by its full path: `a.b.C` takes C out of a.b."""
+    if is_wildcard:
+        return imported(node, path, ALL)
+    module, _, name = path.rpartition(".")
+    return imported(node, module, ((name, alias or name),)) if module else imported(node, path, (), alias or path)
+
+
+def table_in(value: object, key: str) -> dict[str, object]:
+    """Return the table under a key of a manifest that was read, an empty one where there is none."""
+    found = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
+    return cast("dict[str, object]", found) if isinstance(found, dict) else {}
+
+
+def text_in(value: object, *keys: str) -> str:
+    """Return the text under these keys of a manifest that was read, "" where there is none."""
+    for key in keys[:-1]:
+        value = table_in(value, key)
+    found = cast("dict[str, object]", value).get(keys[-1]) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def plain_base(text: str) -> str:
+    """Return a base's name with dots and without type arguments: `a::B<T>` and `a.B[T]` are `a.B`."""
+    text = text.partition(" by ")[0]
+    for opening in "<[({":
+        cut = text.find(opening)
+        if cut >= 0:
+            text = text[:cut]
+    return text.replace("::", ".").replace("\\", ".").strip(" .&*?!")
+
+
+def plain_bases(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the names among some bases, each once, in order."""
+    return tuple(dict.fromkeys(base for base in map(plain_base, texts) if base))
