@@ -29,7 +29,7 @@ from bench.localization.source import Tree
 from bench.localization.systems import Answer, Span
 from bench.machine import provenance, write_result
 from bench.trees import write_tree
-from clew.codebase.imports import PathIndex
+from clew.codebase.paths import PathIndex
 from clew.codebase.scan import scan
 from clew.codebase.tree import read_file
 from clew.engine import Engine

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from clew.codebase.facts import Import
-from clew.codebase.imports import CANDIDATES_MAX, PathIndex, roots_of
+from clew.codebase.imports import resolve, resolve_all, roots_of
 from clew.codebase.parse import parse
+from clew.codebase.paths import CANDIDATES_MAX, PathIndex
 
 
 def found(paths: list[str], path: str, source: str, roots: dict[str, str] | None = None) -> list[tuple[str, float]]:
     """Parse a source as the file `path` and return what its imports mean."""
     facts = parse(path, source.encode())
-    return [(each.target, each.confidence) for each in PathIndex([*paths, path], roots).resolve_all(facts)]
+    return [(each.target, each.confidence) for each in resolve_all(PathIndex([*paths, path], roots), facts)]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_python(path: str, source: str, expected: list[tuple[str, float]]) -> No
 def test_names_say_which_part_goes_where() -> None:
     """Each resolved import carries the names that are taken from its file."""
     facts = parse("pkg/a.py", b"from pkg import b as c, thing\nimport pkg.b as whole\n")
-    resolved = PathIndex(["pkg/__init__.py", "pkg/a.py", "pkg/b.py"]).resolve_all(facts)
+    resolved = resolve_all(PathIndex(["pkg/__init__.py", "pkg/a.py", "pkg/b.py"]), facts)
 
     assert [(each.target, each.names, each.alias, each.line) for each in resolved] == [
         ("pkg/__init__.py", (("thing", "thing"),), "", 1),
@@ -189,13 +190,13 @@ def test_too_many_candidates_say_nothing() -> None:
     names = [f"d{number}/x/util.h" for number in range(CANDIDATES_MAX + 1)]
     imported = Import("util.h", (("*", "*"),), "", 1, is_relative=True)
 
-    assert PathIndex(names).resolve("a.c", "c", imported) == ()
-    assert len(PathIndex(names[:-1]).resolve("a.c", "c", imported)) == CANDIDATES_MAX
+    assert resolve(PathIndex(names), "a.c", "c", imported) == ()
+    assert len(resolve(PathIndex(names[:-1]), "a.c", "c", imported)) == CANDIDATES_MAX
 
 
 def test_the_order_of_paths_does_not_matter() -> None:
     paths = ["b/x/util.py", "a/x/util.py", "c.py", "a/x/__init__.py", "b/x/__init__.py"]
     imported = Import("x.util", (), "x.util", 1, is_relative=False)
 
-    assert PathIndex(paths).resolve("c.py", "python", imported) == PathIndex(paths[::-1]).resolve("c.py", "python", imported)
-    assert [each.target for each in PathIndex(paths).resolve("c.py", "python", imported)] == ["a/x/util.py", "b/x/util.py"]
+    assert resolve(PathIndex(paths), "c.py", "python", imported) == resolve(PathIndex(paths[::-1]), "c.py", "python", imported)
+    assert [each.target for each in resolve(PathIndex(paths), "c.py", "python", imported)] == ["a/x/util.py", "b/x/util.py"]

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import clew
 from clew.codebase.languages import LANGUAGES
+from clew.codebase.languages.formats import FORMATS
 from clew.codebase.parse import SOURCE_BYTES_MAX, is_runaway, parse
-from clew.codebase.sections import _CUTTERS, _KEYED  # pyright: ignore[reportPrivateUsage]
 from tests.codebase.samples import SAMPLES
 from tests.codebase.soundness import assert_sound
 
@@ -55,7 +55,7 @@ LONG_LINES = {
 def test_a_long_line_costs_no_more_than_its_length(line: bytes) -> None:
     """Patterns that try every split of a run of spaces would take seconds for each of these, and hours for 500 kB."""
     started = time.thread_time()
-    for language in (*_CUTTERS, *_KEYED):
+    for language in FORMATS:
         parse("x", line, language)
 
     assert time.thread_time() - started < 1.0

@@ -65,7 +65,7 @@ def test_an_edited_secret_is_not_read(tmp_path: Path) -> None:
     (root / ".env").write_text("PASSWORD=one\n")
     (root / ".hidden").write_text("x\n")
 
-    assert [delta.source for delta in named_changes(root, [".env", ".hidden", "calc.py"], ["calc.py"])] == ["file:calc.py"]
+    assert [delta.source for delta in named_changes(root, [".env", ".hidden", "calc.py"], ["calc.py"], None)] == ["file:calc.py"]
 
 
 @pytest.mark.parametrize("folder", ["/", "/etc", "/etc/nginx", "/usr", "/home", "/proc/self", "/tmp", "/var/lib", "/dev/shm"])

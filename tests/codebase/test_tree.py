@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from itertools import islice
 from pathlib import Path
 
 from clew.codebase import TREE, tree
-from clew.codebase.imports import PathIndex
+from clew.codebase.paths import PathIndex
 from clew.records import Delta, SourceState
 
 
@@ -99,9 +100,38 @@ def test_a_file_that_was_named_is_looked_at_again_by_a_whole_run(tmp_path: Path)
     written(tmp_path, a="import z\n", z="x = 1\n")
     states = run(tmp_path, {})
     (tmp_path / "z.py").rename(tmp_path / "away")
-    for delta in tree.named_changes(tmp_path, ["a.py"], ["a.py"]):
+    for delta in tree.named_changes(tmp_path, ["a.py"], ["a.py"], states[TREE]):
         assert delta.state is not None
         states[delta.source] = delta.state
     (tmp_path / "away").rename(tmp_path / "z.py")
 
     assert facts(run(tmp_path, states)) == facts(run(tmp_path, {}))
+
+
+def test_a_file_that_was_named_is_not_read_again_where_no_path_came_or_went(tmp_path: Path) -> None:
+    """Its state has the stamp of the bytes that were read."""
+    written(tmp_path, a="import z\n", z="x = 1\n")
+    states = run(tmp_path, {})
+    written(tmp_path, a="import z\n\ny = z.x\n")
+    for delta in tree.named_changes(tmp_path, ["a.py"], ["a.py", "z.py"], states[TREE]):
+        assert delta.state is not None
+        states[delta.source] = delta.state
+    report = tree.Report()
+
+    list(tree.changes(tmp_path, states, report))
+
+    assert (report.read, report.unchanged) == (0, 2)
+    assert states == run(tmp_path, {})
+
+
+def test_a_file_that_changed_just_before_it_was_named_is_read_again(tmp_path: Path) -> None:
+    """It may change once more within the resolution of its time."""
+    written(tmp_path, a="x = 1\n")
+    states = run(tmp_path, {})
+    now = time.time_ns() // 1_000_000_000 * 1_000_000_000
+    os.utime(tmp_path / "a.py", ns=(now, now))
+
+    [delta] = tree.named_changes(tmp_path, ["a.py"], ["a.py"], states[TREE])
+
+    assert delta.state is not None
+    assert delta.state.mtime_ns == 0

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.codebase.imports import roots_of
+from clew.codebase.imports import manifests_among, roots_of, targets_of
+from clew.codebase.parse import parse
 from clew.codebase.paths import PathIndex
-from clew.codebase.remember import name_only
-from clew.codebase.scan import Reason, classify
-from clew.codebase.tree import MANIFEST_BYTES_MAX, MANIFESTS, MANIFESTS_MAX, read_bytes
+from clew.codebase.remember import name_only, remember
+from clew.codebase.scan import HEAD_BYTES, Reason, classify
+from clew.codebase.tree import MANIFEST_BYTES_MAX, MANIFESTS_MAX
 from clew.enrich import history
 from clew.enrich.git import GitFailed, ask
 from clew.records import Delta, Record
@@ -171,13 +172,13 @@ class Past(MemoryStore):
                 done += 1
                 if self._progress and not self._commit:
                     self._progress(done, len(wanted))
-                delta = read_bytes(path, data, paths)
+                delta = _read_bytes(path, data, paths)
                 self._originals.update({original.digest: original.data for original in delta.blobs})
                 yield _file_of(blob, delta), (path, blob)
 
     def _paths_of(self, blobs: dict[str, str]) -> PathIndex:
         names = sorted(blobs)
-        manifests = [name for name in names if name.rpartition("/")[2] in MANIFESTS][:MANIFESTS_MAX]
+        manifests = manifests_among(names)[:MANIFESTS_MAX]
         unread = [name for name in manifests if name + "\0" + blobs[name] not in self._claims]
         sizes = self._sizes([blobs[name] for name in unread])
         small = [(name, blobs[name]) for name in unread if 0 < sizes.get(blobs[name], 0) <= MANIFEST_BYTES_MAX]
@@ -207,3 +208,12 @@ def _batches(pairs: Sequence[tuple[str, str]], sizes: dict[str, int]) -> Iterato
 def _file_of(blob: str, delta: Delta) -> _File:
     part = (delta.source, 0, part_digest(delta.segment)) if delta.segment else None
     return _File(blob, part, delta.segment, delta.records)
+
+
+def _read_bytes(path: str, data: bytes, paths: PathIndex) -> Delta:
+    """Return the Delta of a file whose bytes are at hand, such as a file of an old commit."""
+    verdict = classify(path, len(data), data[:HEAD_BYTES])
+    if verdict.reason is not Reason.TEXT:
+        return name_only(path, verdict.reason.value, size=len(data), stamp=0)
+    facts = parse(path, data, verdict.language)
+    return remember(path, data, facts, targets_of(paths, path, facts.language, facts.imports), size=len(data), stamp=0)

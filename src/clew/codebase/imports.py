@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from clew.codebase.facts import FileFacts, Import
 from clew.codebase.languages import LANGUAGES
@@ -32,10 +32,10 @@ def targets_of(paths: PathIndex, path: str, language: str, imports: Iterable[Imp
     return sorted(best.items())
 
 
-def is_manifest(path: str) -> bool:
-    """Say whether a file may give folders names that imports start with."""
-    name = path.rpartition("/")[2]
-    return any(name in language.manifests for language in LANGUAGES.values())
+def manifests_among(paths: Iterable[str]) -> list[str]:
+    """Return the files that may give folders names that imports start with."""
+    names = {name for language in LANGUAGES.values() for name in language.manifests}
+    return [path for path in paths if path.rpartition("/")[2] in names]
 
 
 def roots_of(path: str, data: bytes) -> dict[str, str]:

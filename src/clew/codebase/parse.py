@@ -388,7 +388,9 @@ def _qualnames(kept: Sequence[Definition], parents: Sequence[int]) -> list[str]:
 
 def _heads(data: bytes, kept: Sequence[Definition], parents: Sequence[int]) -> list[int]:
     """Return where each definition's head ends: see `Symbol.head_end`."""
-    heads = [definition.end if definition.kind in _HEAD_IS_ALL else max(definition.signature_end, definition.doc_end) for definition in kept]
+    heads = [
+        definition.end if definition.kind in _HEAD_IS_ALL else max(definition.signature_end, definition.doc_end) for definition in kept
+    ]
     heads[0] = kept[0].end
     is_cut: set[int] = set()
     for index in range(1, len(kept)):

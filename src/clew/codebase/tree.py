@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from clew.codebase import TREE, stamp_of
-from clew.codebase.imports import is_manifest, roots_of, targets_of
+from clew.codebase.imports import manifests_among, roots_of, targets_of
 from clew.codebase.parse import parse
 from clew.codebase.paths import PathIndex
 from clew.codebase.private import is_hidden, is_secret
@@ -39,7 +39,9 @@ BATCH_FILES = 256  # more, if they are small, take more memory than their bytes 
 MANIFESTS_MAX = 2000
 MANIFEST_BYTES_MAX = 1_000_000
 BEGUN = f"{TREE}begun"  # the source that says, until a first run has ended, who makes the records: what was killed goes on
-RACY_NS = 1_000_000_000  # a file changed within this time before it was read may change again within its mtime's resolution
+# A file that changed within this time before it was read may change again within the resolution of its time, which is a second
+# where times are whole seconds, else a tick of the kernel (10 ms at most; five of them).
+RACY_NS, RACY_FINE_NS = 1_000_000_000, 50_000_000
 
 
 @dataclass(slots=True)
@@ -134,25 +136,29 @@ def changes(
         yield Delta(BY, BEGUN, is_whole=True, state=None)
 
 
-def named_changes(root: Path, names: Sequence[str], known: Iterable[str], *, embedder: str = "") -> Iterator[Delta]:
+def named_changes(
+    root: Path, names: Sequence[str], known: Iterable[str], before: SourceState | None, *, embedder: str = ""
+) -> Iterator[Delta]:
     """Yield a Delta for each named file, as it is now; one that is gone is retired.
 
     Files that hold credentials, and hidden ones that are not indexed already, are passed over: see `private`.
 
-    known  every path that is indexed, for resolving imports. When a file comes or goes, the imports of others that
-           lead to it are found by the next whole run.
+    known   every path that is indexed, for resolving imports. When a file comes or goes, the imports of others that
+            lead to it are found by the next whole run.
+    before  the state of TREE: where it remembers other paths, the next whole run reads these files again.
     """
     indexed = set(known)
     names = [name for name in names if not is_secret(name) and (name in indexed or not is_hidden(name))]
     everything = sorted({*indexed, *names})
-    paths = PathIndex(everything, _roots(root, everything))
+    roots = _roots(root, everything)
+    paths = PathIndex(everything, roots)
+    is_same_shape = before is not None and before.digest == _shape(everything, roots)
     for name in names:
         full = root / name
         if full.is_symlink() or not full.is_file():
             yield Delta(BY, source_of(name), is_whole=True, state=None)
         elif (delta := read_file(root, name, paths, load(embedder) if embedder else None)) is not None and delta.state is not None:
-            # Its imports were resolved among paths that no `tree:` remembers: the next whole run asks again.
-            yield replace(delta, state=replace(delta.state, mtime_ns=0))
+            yield delta if is_same_shape else replace(delta, state=replace(delta.state, mtime_ns=0))
 
 
 def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None = None, *, is_plain: bool = False) -> Delta | None:
@@ -180,18 +186,9 @@ def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None
     )
 
 
-def read_bytes(path: str, data: bytes, paths: PathIndex) -> Delta:
-    """Return the Delta of a file whose bytes are at hand, such as a file of an old commit."""
-    verdict = classify(path, len(data), data[:HEAD_BYTES])
-    if verdict.reason is not Reason.TEXT:
-        return name_only(path, verdict.reason.value, size=len(data), stamp=0)
-    facts = parse(path, data, verdict.language)
-    return remember(path, data, facts, targets_of(paths, path, facts.language, facts.imports), size=len(data), stamp=0)
-
-
 def _settled(before: os.stat_result, after: os.stat_result) -> int:
     """The stamp of a file that was read between two looks at it; 0 if it changed meanwhile, or may do so within its time."""
-    is_racy = after.st_mtime_ns > time.time_ns() - RACY_NS
+    is_racy = after.st_mtime_ns > time.time_ns() - (RACY_FINE_NS if after.st_mtime_ns % 1_000_000_000 else RACY_NS)
     return 0 if is_racy or (before.st_size, stamp_of(before)) != (after.st_size, stamp_of(after)) else stamp_of(after)
 
 
@@ -225,8 +222,7 @@ def _shape(names: Sequence[str], roots: Mapping[str, str]) -> str:
 def _roots(root: Path, names: Iterable[str]) -> dict[str, str]:
     """The names that manifests give to folders; of two manifests that claim one name the first path has it."""
     roots: dict[str, str] = {}
-    manifests = [name for name in names if is_manifest(name)][:MANIFESTS_MAX]
-    for name in manifests:
+    for name in manifests_among(names)[:MANIFESTS_MAX]:
         try:
             with (root / name).open("rb") as stream:
                 data = stream.read(MANIFEST_BYTES_MAX)

@@ -73,7 +73,7 @@ def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) 
         return Totals()
     store.open_workspace(key, str(root))
     known = [state.source.removeprefix("file:") for state in store.sources(key, "file:")]
-    totals = accept(store, key, tree.named_changes(root, list(names), known, embedder=settings.embedder))
+    totals = accept(store, key, tree.named_changes(root, list(names), known, store.source(key, TREE), embedder=settings.embedder))
     doubt_notes(store, key, root)
     return totals
 

@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
 from clew.codebase.languages.description import ALL, Definition, Language, Source, define, imported, plain_base, queries, words
-from clew.codebase.paths import EXACT, FOLDER_FILES_MAX, CANDIDATES_MAX, LIKELY, WEAK, PathIndex, ResolvedImport, joined, resolved
+from clew.codebase.paths import CANDIDATES_MAX, EXACT, FOLDER_FILES_MAX, LIKELY, WEAK, PathIndex, ResolvedImport, joined, resolved
 
 _TYPES: dict[str, Kind] = {"struct_type": "struct", "interface_type": "interface"}
 _MODULE = re.compile(rb"^module[ \t]+\"?([^\s\"]+)", re.MULTILINE)

@@ -12,7 +12,6 @@ from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
 from clew.codebase.languages.description import (
-    ALL,
     Definition,
     Language,
     Source,
@@ -83,8 +82,8 @@ def _member(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
 def _statement(source: Source, node: Node, _kind: Kind) -> Iterable[Definition]:
     """Return `a.b = function …`, or `it("…", …)`."""
     inner = node.named_child(0)
-    if inner is None or inner.type == "call_expression":
-        return _test(source, node, inner) if inner is not None else ()
+    if inner.type == "call_expression":
+        return _test(source, node, inner)
     right = inner.child_by_field_name("right")
     if right is None or not (_is_function(right) or right.type == "class"):
         return ()
@@ -217,7 +216,9 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[Resolved
 def _file(paths: PathIndex, base: str) -> str | None:
     stem, ending = posixpath.splitext(base)
     typed = [stem + other for other in _COMPILED.get(ending, ())]
-    return paths.first([base, *typed, *(base + other for other in _ENDINGS), *(posixpath.join(base, "index" + other) for other in _ENDINGS)])
+    return paths.first(
+        [base, *typed, *(base + other for other in _ENDINGS), *(posixpath.join(base, "index" + other) for other in _ENDINGS)]
+    )
 
 
 def _entry(paths: PathIndex, folder: str, rest: str) -> str | None:

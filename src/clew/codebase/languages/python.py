@@ -34,7 +34,7 @@ def _documentation(source: Source, body: Node) -> tuple[str, int]:
     if first is None or first.type != "expression_statement" or first.child_count != 1:
         return "", 0
     string = first.child(0)
-    if string is None or string.type not in ("string", "concatenated_string"):
+    if string.type not in ("string", "concatenated_string"):
         return "", 0
     return _unquoted(source.data[string.start_byte : string.end_byte]), string.end_byte
 
