@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.codebase.imports import manifests_among, roots_of, targets_of
+from clew.codebase.imports import manifests_among, resolve, roots_of
 from clew.codebase.parse import parse
 from clew.codebase.paths import PathIndex
 from clew.codebase.remember import name_only, remember
@@ -216,4 +216,4 @@ def _read_bytes(path: str, data: bytes, paths: PathIndex) -> Delta:
     if verdict.reason is not Reason.TEXT:
         return name_only(path, verdict.reason.value, size=len(data), stamp=0)
     facts = parse(path, data, verdict.language)
-    return remember(path, data, facts, targets_of(paths, path, facts.language, facts.imports), size=len(data), stamp=0)
+    return remember(path, data, facts, resolve(paths, path, facts.language, facts.imports), size=len(data), stamp=0)

@@ -95,26 +95,6 @@ class Symbol:
     references: tuple[Reference, ...]
     bases: tuple[str, ...]
 
-    def __reduce__(self) -> tuple[type[Symbol], tuple[object, ...]]:
-        # A third of the time of the state that frozen dataclasses with slots pickle by themselves.
-        return Symbol, (
-            self.kind,
-            self.name,
-            self.qualname,
-            self.parent,
-            self.start,
-            self.end,
-            self.start_line,
-            self.end_line,
-            self.signature_start,
-            self.signature_end,
-            self.head_end,
-            self.docstring,
-            self.calls,
-            self.references,
-            self.bases,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Import:
@@ -138,7 +118,6 @@ class Import:
 class FileFacts:
     """What one file holds.
 
-    package    the package or namespace that the file says it belongs to, with dots; "" if it says none.
     literals   strings that read like names, each once: no space, some letters.
     is_whole   every byte was parsed by the language's grammar; for sections always true.
     gaps       the module's own text: (start, end) in order, together with the top-level symbols every byte.
@@ -146,11 +125,8 @@ class FileFacts:
 
     path: str
     language: str
-    package: str
     symbols: tuple[Symbol, ...]
     imports: tuple[Import, ...]
     gaps: tuple[tuple[int, int], ...]
     is_whole: bool
-    line_count: int
-    size: int
     literals: tuple[str, ...] = ()

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clew.codebase.facts import FileFacts, Import
+from clew.codebase.facts import Import
 from clew.codebase.languages import LANGUAGES
-from clew.codebase.paths import PathIndex, ResolvedImport
+from clew.codebase.paths import PathIndex
 
 
-def resolve(paths: PathIndex, path: str, language: str, imported: Import) -> tuple[ResolvedImport, ...]:
-    """Return the files that an import in the file `path` means, most probable first, then by path; never the file itself."""
+def resolve(paths: PathIndex, path: str, language: str, imports: Iterable[Import]) -> list[tuple[str, float]]:
+    """Return (path, confidence) of the files that the imports of `path` lead to, each once with its best confidence, ordered.
+
+    A file does not lead to itself; an import of something outside the repository leads nowhere.
+    """
     known = LANGUAGES.get(language)
-    if known is None or known.resolve is None:
-        return ()
-    found = [each for each in known.resolve(paths, path, imported) if each.target != path]
-    return tuple(sorted(found, key=lambda each: (-each.confidence, each.target)))
-
-
-def resolve_all(paths: PathIndex, facts: FileFacts) -> tuple[ResolvedImport, ...]:
-    """Return what all imports of a file resolve to, in order of the imports."""
-    return tuple(found for imported in facts.imports for found in resolve(paths, facts.path, facts.language, imported))
-
-
-def targets_of(paths: PathIndex, path: str, language: str, imports: Iterable[Import]) -> list[tuple[str, float]]:
-    """Return (path, confidence) of the files that the imports of `path` lead to, each once with its best confidence, ordered."""
     best: dict[str, float] = {}
-    for imported in imports:
-        for found in resolve(paths, path, language, imported):
-            best[found.target] = max(best.get(found.target, 0.0), round(found.confidence, 3))
+    if known is not None and known.resolve is not None:
+        for imported in imports:
+            for target, confidence in known.resolve(paths, path, imported):
+                if target != path:
+                    best[target] = max(best.get(target, 0.0), round(confidence, 3))
     return sorted(best.items())
 
 

@@ -146,7 +146,6 @@ class _Reading:
     imports: tuple[Import, ...] = ()
     masked: bytes | bytearray = b""
     literals: tuple[str, ...] = ()
-    package: str = ""
     docstring: str = ""
     doc_end: int = 0
     is_whole: bool = True
@@ -176,13 +175,10 @@ def _read(language: Language, source: Source, tree: Tree) -> _Reading:
     masked = bytearray(source.data)
     strings = _spans_of(captures.get("mask", ()))
     reading.literals = _literals(source.data, strings)
-    for start, end in comments + strings + _spans_of([*captures.get("package", ()), *imports]):
+    for start, end in comments + strings + _spans_of(imports):
         masked[start:end] = b" " * (end - start)
     reading.masked = masked
     reading.imports = tuple(found for node in sorted(imports, key=_start_of) for found in language.imports(source, node))
-    packages = captures.get("package")
-    if packages:
-        reading.package = _ARROWS.sub(".", source.text(min(packages, key=_start_of)))
     return reading
 
 
@@ -329,8 +325,7 @@ def _cut_long(data: bytes, kept: Sequence[Definition]) -> list[Definition]:
 
 def _facts(path: str, name: str, data: bytes, reading: _Reading, language: Language | None) -> FileFacts:
     """Nest the definitions of a file, count what they mention, and freeze all of it."""
-    size = len(data)
-    module = Definition("module", _module_name(path), 0, size, 0, 0, docstring=reading.docstring, doc_end=reading.doc_end)
+    module = Definition("module", _module_name(path), 0, len(data), 0, 0, docstring=reading.docstring, doc_end=reading.doc_end)
     kept, parents = _nest(reading.definitions, module)
     blocks = _cut_long(data, kept)
     if blocks:
@@ -364,8 +359,7 @@ def _facts(path: str, name: str, data: bytes, reading: _Reading, language: Langu
         for index, definition in enumerate(kept)
     )
     gaps = tuple((start, end) for start, end, owner in spans if owner == 0)
-    lines = len(line_starts) - 2 + (1 if size and not data.endswith(b"\n") else 0)
-    return FileFacts(path, name, reading.package, symbols, reading.imports, gaps, reading.is_whole, lines, size, reading.literals)
+    return FileFacts(path, name, symbols, reading.imports, gaps, reading.is_whole, reading.literals)
 
 
 def _module_name(path: str) -> str:

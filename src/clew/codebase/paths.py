@@ -15,34 +15,14 @@ An import of something outside the repository resolves to nothing.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-
-from clew.codebase.facts import Import
+from collections.abc import Iterable, Mapping, Sequence
 
 EXACT, LIKELY, WEAK = 1.0, 0.9, 0.6
 CANDIDATES_MAX = 8  # more files that end alike say nothing; guess
 FOLDER_FILES_MAX = 40  # of a package that is imported as a whole; guess
 
 Candidate = tuple[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedImport:
-    """One file that an import means.
-
-    target      path of a file in the same index.
-    confidence  0 < confidence ≤ 1.
-    names       (name there, name here) that are taken out of this file; ("*", "*") for everything.
-    alias       the name that stands for the whole file or its package here; "" if none.
-    line        1-based, of the import.
-    """
-
-    target: str
-    confidence: float
-    names: tuple[tuple[str, str], ...]
-    alias: str
-    line: int
+"""A file that an import may mean: its path in the index, and a confidence above 0 and at most 1."""
 
 
 class PathIndex:
@@ -96,28 +76,23 @@ class PathIndex:
         return next((path for path in candidates if path in self.paths), None)
 
 
-def resolved(
-    candidates: Iterable[Candidate], imported: Import, names: tuple[tuple[str, str], ...] | None = None, alias: str | None = None
-) -> Iterator[ResolvedImport]:
-    """Give each candidate the names that the import takes out of it: all of the import's, unless others are given."""
-    own_names = imported.names if names is None else names
-    own_alias = imported.alias if alias is None else alias
-    for target, confidence in candidates:
-        yield ResolvedImport(target, confidence, own_names, own_alias, imported.line)
-
-
 def divided(candidates: Iterable[str], confidence: float) -> list[Candidate]:
     """Share a confidence among candidates; too many say nothing."""
     found = sorted(dict.fromkeys(candidates))
     return [(candidate, round(confidence / len(found), 4)) for candidate in found] if 0 < len(found) <= CANDIDATES_MAX else []
 
 
-def exactly(found: str | None) -> list[Candidate]:
-    """Return the one candidate that an import names, none for None."""
-    return [(found, EXACT)] if found else []
+def certain(found: str | None, confidence: float = EXACT) -> list[Candidate]:
+    """Return the one file that an import names as a candidate, none for None."""
+    return [(found, confidence)] if found else []
 
 
 def joined(path: str, module: str) -> str | None:
     """Return the path that a relative one means in the file `path`, None if it leaves the repository."""
     found = posixpath.normpath(posixpath.join(path.rpartition("/")[0], module))
     return None if found.startswith("..") else "" if found == "." else found
+
+
+def all_of(files: Sequence[str], confidence: float) -> list[Candidate]:
+    """Return the files of a package that is imported as a whole, each with this confidence since all are meant; too many say nothing."""
+    return [(file, confidence) for file in files] if len(files) <= FOLDER_FILES_MAX else []

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from clew.codebase import TREE, stamp_of
-from clew.codebase.imports import manifests_among, roots_of, targets_of
+from clew.codebase.imports import manifests_among, resolve, roots_of
 from clew.codebase.parse import parse
 from clew.codebase.paths import PathIndex
 from clew.codebase.private import is_hidden, is_secret
@@ -180,7 +180,7 @@ def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None
         return None
     data = mask(read)
     facts = parse(path, data, "text" if is_plain else verdict.language)
-    resolved = targets_of(paths, path, facts.language, facts.imports)
+    resolved = resolve(paths, path, facts.language, facts.imports)
     return remember(
         path, data, facts, resolved, size=len(read), stamp=_settled(before, after) if len(read) == after.st_size else 0, embedder=embedder
     )
@@ -235,7 +235,7 @@ def _roots(root: Path, names: Iterable[str]) -> dict[str, str]:
 
 def _leads_as_before(state: SourceState, path: str, paths: PathIndex) -> bool:
     note = read_note(state)
-    return not note.imports or targets_of(paths, path, language_in(state), note.imports) == note.resolved
+    return not note.imports or resolve(paths, path, language_in(state), note.imports) == note.resolved
 
 
 def _is_same(old: SourceState, new: SourceState) -> bool:

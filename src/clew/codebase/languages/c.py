@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
 from clew.codebase.languages.description import ALL, Definition, Language, Source, define, imported, queries, words
-from clew.codebase.paths import EXACT, LIKELY, WEAK, PathIndex, ResolvedImport, divided, joined, resolved
+from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided, joined
 
 _NAMES = words(
     "identifier field_identifier type_identifier qualified_identifier destructor_name operator_name operator_cast template_function"
@@ -117,11 +117,10 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
         yield from imported(node, source.text(path).strip('<>" '), ALL, is_relative=path.type == "string_literal")
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
     base = joined(path, imported.module)
     if imported.is_relative and base in paths.paths:
-        yield from resolved([(base, EXACT)], imported)
-        return
+        return certain(base)
     tail = posixpath.normpath(imported.module)
     while tail.startswith("../"):
         tail = tail[3:]
@@ -130,7 +129,7 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[Resolved
         shared = [len(posixpath.commonprefix((path, candidate)).rpartition("/")[0]) for candidate in found]
         if max(shared):
             found = [candidate for candidate, length in zip(found, shared, strict=True) if length == max(shared)]
-    yield from resolved(divided(found, LIKELY if imported.is_relative or "/" in tail else WEAK), imported)
+    return divided(found, LIKELY if imported.is_relative or "/" in tail else WEAK)
 
 
 C = Language(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
 from clew.codebase.languages.description import ALL, Definition, Language, Source, define, imported, queries, words
-from clew.codebase.paths import FOLDER_FILES_MAX, LIKELY, WEAK, PathIndex, ResolvedImport, divided, resolved
+from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, all_of, divided
 
 
 def _member(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
@@ -30,20 +30,18 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
     return imported(node, module, () if alias else ALL, alias)
 
 
-def _resolve(paths: PathIndex, _path: str, imported: Import) -> Iterator[ResolvedImport]:
+def _resolve(paths: PathIndex, _path: str, imported: Import) -> Iterable[Candidate]:
     dotted = "." + imported.module
     last = imported.module.rpartition(".")[2]
     if imported.alias or "." in imported.module:
         found = paths.ending(imported.module.replace(".", "/") + ".cs")
         if found:
-            yield from resolved(divided(found, LIKELY), imported)
-            return
+            return divided(found, LIKELY)
     # A project's folder is often called after its whole namespace, so folders may hold dots themselves.
     names = [name for name in paths.folders_by_name if name == last or name.endswith("." + last)]
     folders = [folder for name in names for folder in paths.folders_by_name[name] if ("." + folder.replace("/", ".")).endswith(dotted)]
     files = [file for folder in folders for file in paths.by_folder[folder] if file.endswith(".cs")]
-    if len(files) <= FOLDER_FILES_MAX:
-        yield from resolved([(file, WEAK) for file in files], imported)
+    return all_of(files, WEAK)
 
 
 CSHARP = Language(

@@ -41,5 +41,5 @@
 (declaration_expression name: (identifier) @local)
 (declaration_pattern name: (identifier) @local)
 (using_directive) @import
-(namespace_declaration name: (_) @package)
-(file_scoped_namespace_declaration name: (_) @package)
+(namespace_declaration name: (_) @mask)
+(file_scoped_namespace_declaration name: (_) @mask)

@@ -13,17 +13,16 @@ What the query may capture:
 | wrap | a node around one definition that belongs to its span: decorators, `export`, `template<…>` |
 | lead | a node right above a definition that belongs to its span: Rust and C# attributes |
 | comment | a comment; docs are made of them, references are not |
-| mask | text that holds no references: the contents of strings |
+| mask | text that holds no references: the contents of strings, the name of the package that the file belongs to |
 | call | the name in a call: the last identifier before the arguments |
 | local | a name that is bound here; in a function it is no reference |
 | import | handed to `Language.imports` |
-| package | the name of the package or namespace that the file belongs to |
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -31,7 +30,7 @@ from typing import cast
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.paths import PathIndex, ResolvedImport
+from clew.codebase.paths import Candidate, PathIndex
 
 NAME_BYTES_MAX = 200  # a longer "name" comes from a broken tree; nobody looks one up
 ALL = (("*", "*"),)  # what an import takes that takes everything
@@ -76,7 +75,7 @@ class Language:
     keywords          words that are never references.
     define            by node type: how captured definitions are read that `define` cannot read.
     imports           what an import node says.
-    resolve           which files an import in the file `path` means; None for a language whose imports name no file.
+    resolve           the files that an import in the file `path` may mean; None for a language whose imports name no file.
     manifests         by file name: which folders a manifest gives names to, from its own folder and its bytes.
     shared_suffixes   endings that belong to another language, and what the first bytes show of a file that is in this one.
     family            languages of one family test each other: `a.test.ts` tests `a.js`.
@@ -145,7 +144,7 @@ class Source:
 
 
 Define = Callable[[Source, Node, Kind], Iterable[Definition]]
-Resolve = Callable[[PathIndex, str, Import], Iterator[ResolvedImport]]
+Resolve = Callable[[PathIndex, str, Import], Iterable[Candidate]]
 
 
 def define(

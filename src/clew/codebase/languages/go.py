@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
 from clew.codebase.languages.description import ALL, Definition, Language, Source, define, imported, plain_base, queries, words
-from clew.codebase.paths import CANDIDATES_MAX, EXACT, FOLDER_FILES_MAX, LIKELY, WEAK, PathIndex, ResolvedImport, joined, resolved
+from clew.codebase.paths import CANDIDATES_MAX, EXACT, LIKELY, WEAK, Candidate, PathIndex, all_of, joined
 
 _TYPES: dict[str, Kind] = {"struct_type": "struct", "interface_type": "interface"}
 _MODULE = re.compile(rb"^module[ \t]+\"?([^\s\"]+)", re.MULTILINE)
@@ -58,37 +58,30 @@ def _package_name(path: str) -> str:
     return before.rpartition("/")[2] if before and last[:1] == "v" and last[1:].isdigit() else last
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
     """Match the end of an import path with a folder; the standard library has no dot in its first part."""
     module = imported.module
     if imported.is_relative:
-        yield from _package(paths, joined(path, module), EXACT, imported)
-        return
+        return _package(paths, joined(path, module), EXACT)
     rooted = paths.rooted(module, "/")
     if rooted is not None:
-        yield from _package(paths, "/".join(part for part in rooted if part), EXACT, imported)
-        return
+        return _package(paths, "/".join(part for part in rooted if part), EXACT)
     parts = module.split("/")
     has_host = "." in parts[0]
-    if not has_host and len(parts) == 1:
-        return
-    for start in range(len(parts) if has_host else 1):
+    for start in range(len(parts) if has_host else len(parts) > 1):
         tail = "/".join(parts[start:])
         folders = [folder for folder in paths.folders_ending(tail) if any(name.endswith(".go") for name in paths.by_folder[folder])]
         exact = [folder for folder in folders if folder == tail]
         if folders:
             matched = exact or folders
-            for folder in matched if len(matched) <= CANDIDATES_MAX else ():
-                yield from _package(paths, folder, (LIKELY if exact else WEAK) / len(matched), imported)
-            return
+            confidence = (LIKELY if exact else WEAK) / len(matched)
+            return [each for folder in matched if len(matched) <= CANDIDATES_MAX for each in _package(paths, folder, confidence)]
+    return ()
 
 
-def _package(paths: PathIndex, folder: str | None, confidence: float, imported: Import) -> Iterator[ResolvedImport]:
-    """Return all files of a package that is imported as a whole; each is meant, so the confidence is not divided."""
+def _package(paths: PathIndex, folder: str | None, confidence: float) -> list[Candidate]:
     files = [] if folder is None else paths.by_folder.get(folder, [])
-    files = [path for path in files if path.endswith(".go") and not path.endswith("_test.go")]
-    if len(files) <= FOLDER_FILES_MAX:
-        yield from resolved([(path, confidence) for path in files], imported)
+    return all_of([path for path in files if path.endswith(".go") and not path.endswith("_test.go")], confidence)
 
 
 def _module(folder: str, data: bytes) -> dict[str, str]:

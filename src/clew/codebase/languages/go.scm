@@ -21,4 +21,4 @@
 (var_spec name: (identifier) @local)
 (const_spec name: (identifier) @local)
 (import_spec) @import
-(package_clause (package_identifier) @package)
+(package_clause (package_identifier) @mask)

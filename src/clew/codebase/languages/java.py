@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import
 from clew.codebase.languages.description import Language, Source, child_of_type, dotted_import, queries, words
-from clew.codebase.paths import FOLDER_FILES_MAX, LIKELY, WEAK, PathIndex, ResolvedImport, divided, resolved
+from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, all_of, divided
 
 _ENDINGS = (".java", ".kt", ".kts")
 
@@ -18,21 +18,19 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
     return dotted_import(node, path, is_wildcard=child_of_type(node, "asterisk") is not None)
 
 
-def resolve_package(paths: PathIndex, _path: str, imported: Import) -> Iterator[ResolvedImport]:
+def resolve_package(paths: PathIndex, _path: str, imported: Import) -> Iterable[Candidate]:
     """Return the files that an import by a full name means: a class's own, that of the class around it, or all of a package."""
     package = imported.module.replace(".", "/")
-    for name in imported.names:
-        inner = [] if name[0] == "*" else [each for ending in _ENDINGS for each in paths.ending(f"{package}/{name[0]}{ending}")]
+    for name, _ in imported.names:
+        inner = [] if name == "*" else [each for ending in _ENDINGS for each in paths.ending(f"{package}/{name}{ending}")]
         found = inner or [each for ending in _ENDINGS for each in paths.ending(package + ending)]  # a member of a class
-        if found:
-            yield from resolved(divided(found, LIKELY), imported, (name,))
-            continue
         files = [file for folder in paths.folders_ending(package) for file in paths.by_folder[folder] if file.endswith(_ENDINGS)]
-        if name[0] != "*":  # a function of a Kotlin file that may be called anything
-            files = [file for file in files if file.endswith((".kt", ".kts"))]
-            yield from resolved(divided(files, LIKELY), imported, (name,))
-        elif len(files) <= FOLDER_FILES_MAX:
-            yield from resolved([(file, WEAK) for file in files], imported, (name,))
+        if found:
+            yield from divided(found, LIKELY)
+        elif name == "*":
+            yield from all_of(files, WEAK)
+        else:  # a function of a Kotlin file that may be called anything
+            yield from divided([file for file in files if file.endswith((".kt", ".kts"))], LIKELY)
 
 
 JAVA = Language(

@@ -27,4 +27,4 @@
 (catch_formal_parameter name: (identifier) @local)
 (resource name: (identifier) @local)
 (import_declaration) @import
-(package_declaration (_) @package)
+(package_declaration (_) @mask)

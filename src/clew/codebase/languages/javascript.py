@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from tree_sitter import Node
@@ -23,7 +23,7 @@ from clew.codebase.languages.description import (
     text_in,
     words,
 )
-from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, ResolvedImport, divided, exactly, joined, resolved
+from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided, joined
 
 _FUNCTIONS = frozenset(("arrow_function", "function_expression", "generator_function"))
 _TESTS = frozenset(("describe", "it", "test", "suite", "context", "specify", "bench", "fdescribe", "fit", "xit", "xdescribe"))
@@ -191,26 +191,22 @@ def _taken(source: Source, node: Node) -> tuple[str, str]:
     return name, name
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
     module = imported.module.split("?", 1)[0]
     if imported.is_relative:
         base = joined(path, module)
-        yield from resolved(exactly(_file(paths, base) if base is not None else None), imported)
-        return
+        return certain(_file(paths, base) if base is not None else None)
     if module.startswith("node:") or module.split("/", 1)[0] in _BUILTINS:
-        return
+        return ()
     rooted = paths.rooted(module, "/")
     if rooted is not None:
-        found = _entry(paths, *rooted)
-        yield from resolved([(found, LIKELY)] if found else [], imported)
-        return
+        return certain(_entry(paths, *rooted), LIKELY)
     if module[:2] in ("@/", "~/", "#/") or ("/" in module and not module.startswith("@")):
         tail = module[2:] if module[1:2] == "/" else module
         endings = ("", *_ENDINGS, *("/index" + ending for ending in _ENDINGS))
         if matched := [candidate for ending in endings for candidate in paths.ending(tail + ending)]:
-            yield from resolved(divided([candidate for candidate in matched if candidate.endswith(_ENDINGS)], LIKELY), imported)
-            return
-    yield from resolved(_workspace_package(paths, module), imported)
+            return divided([candidate for candidate in matched if candidate.endswith(_ENDINGS)], LIKELY)
+    return _workspace_package(paths, module)
 
 
 def _file(paths: PathIndex, base: str) -> str | None:

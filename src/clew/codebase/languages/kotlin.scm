@@ -16,4 +16,4 @@
 (variable_declaration . (identifier) @local)
 (catch_block (identifier) @local)
 (import) @import
-(package_header (qualified_identifier) @package)
+(package_header (qualified_identifier) @mask)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tree_sitter import Node
 
@@ -21,7 +21,7 @@ from clew.codebase.languages.description import (
     table_in,
     words,
 )
-from clew.codebase.paths import EXACT, LIKELY, WEAK, PathIndex, ResolvedImport, divided, exactly, joined, resolved
+from clew.codebase.paths import EXACT, LIKELY, WEAK, Candidate, PathIndex, certain, divided, joined
 
 
 def _constant(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
@@ -51,25 +51,23 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
             yield from imported(node, last, (), alias or last)
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
     if imported.is_relative:
         base = joined(path, imported.module)
-        found = exactly(paths.first([base] if base else []) or paths.first([imported.module]))
-        yield from resolved(found or divided(paths.ending(imported.module.lstrip("./")), WEAK), imported)
+        found = certain(paths.first([base] if base else []) or paths.first([imported.module]))
+        yield from found or divided(paths.ending(imported.module.lstrip("./")), WEAK)
         return
-    for name in imported.names or (("", ""),):
-        own = (name,) if name[0] else ()
-        parts = [part for part in (*imported.module.split("\\"), name[0]) if part]
+    for name, _ in imported.names or (("", ""),):
+        parts = [part for part in (*imported.module.split("\\"), name) if part]
         rooted = paths.rooted("\\".join(parts), "\\")
         target = posixpath.join(*rooted) + ".php" if rooted is not None else ""
         if target in paths.paths:
-            yield from resolved([(target, EXACT)], imported, own)
+            yield target, EXACT
             continue
         # The first parts of a namespace are often mapped to another folder, so that only the end can be matched.
         for start in range(len(parts)):
             if ending := paths.ending("/".join(parts[start:]) + ".php"):
-                is_likely = len(parts) - start > 1 or len(parts) == 1
-                yield from resolved(divided(ending, LIKELY if is_likely else WEAK), imported, own)
+                yield from divided(ending, LIKELY if len(parts) - start > 1 or len(parts) == 1 else WEAK)
                 break
 
 

@@ -27,4 +27,4 @@
 (require_once_expression) @import
 (include_expression) @import
 (include_once_expression) @import
-(namespace_definition name: (namespace_name) @package)
+(namespace_definition name: (namespace_name) @mask)

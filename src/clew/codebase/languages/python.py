@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
 from clew.codebase.languages.description import ALL, Definition, Language, Source, dedent, imported, queries, words
-from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, ResolvedImport, divided, exactly, resolved
+from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided
 
 _QUOTE = re.compile(rb"^[A-Za-z]{0,2}(\"\"\"|'''|\"|')")
 _HEADER = ("return_type", "superclasses", "parameters", "type_parameters", "name")  # the last of them stands before the colon
@@ -77,23 +77,12 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
     yield from imported(node, module, ALL if is_wildcard else names, is_relative=module.startswith("."))
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
     """Ask for each name as a module of its own first: `from package import module`."""
-    if not imported.names:
-        yield from resolved(_module(paths, path, imported.module), imported, ())
-        return
-    by_target: dict[Candidate, list[tuple[str, str]]] = {}
     joint = "" if imported.module.endswith(".") else "."
-    whole: list[Candidate] | None = None
-    for name in imported.names:
-        candidates = _module(paths, path, imported.module + joint + name[0]) if name[0] != "*" else []
-        if not candidates:
-            whole = _module(paths, path, imported.module) if whole is None else whole
-            candidates = whole
-        for candidate in candidates:
-            by_target.setdefault(candidate, []).append(name)
-    for candidate, names in by_target.items():
-        yield from resolved([candidate], imported, tuple(names), "")
+    inner = [_module(paths, path, imported.module + joint + name) if name != "*" else [] for name, _ in imported.names]
+    whole = _module(paths, path, imported.module) if not all(inner) or not inner else []
+    return [candidate for found in inner or [whole] for candidate in found or whole]
 
 
 def _module(paths: PathIndex, path: str, module: str) -> list[Candidate]:
@@ -109,7 +98,7 @@ def _module(paths: PathIndex, path: str, module: str) -> list[Candidate]:
         folder = folder.rpartition("/")[0]
     base = posixpath.join(folder, tail) if tail else folder
     endings = (".py", "/__init__.py", ".pyi", "/__init__.pyi", ".pyx")
-    return exactly(paths.first([base + ending for ending in endings] if tail else [posixpath.join(base, "__init__.py")]))
+    return certain(paths.first([base + ending for ending in endings] if tail else [posixpath.join(base, "__init__.py")]))
 
 
 def _absolute(paths: PathIndex, path: str, tail: str) -> list[Candidate]:

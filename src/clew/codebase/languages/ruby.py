@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
 from clew.codebase.languages.description import ALL, Definition, Language, Source, child_of_type, imported, queries, words
-from clew.codebase.paths import LIKELY, WEAK, PathIndex, ResolvedImport, divided, exactly, joined, resolved
+from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided, joined
 
 _CLASS_MAKERS = frozenset(("Struct", "Class", "Data"))
 
@@ -55,16 +55,14 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
         yield from imported(node, module, ALL, is_relative=source.field(node, "method") == "require_relative")
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
     module = imported.module if imported.module.endswith(".rb") else imported.module + ".rb"
     if imported.is_relative:
         base = joined(path, module)
-        yield from resolved(exactly(base if base in paths.paths else None), imported)
-        return
+        return certain(base if base in paths.paths else None)
     found = paths.ending(module)
     in_lib = [candidate for candidate in found if ("/" + candidate).endswith("/lib/" + module)]
-    if in_lib or "/" in imported.module:
-        yield from resolved(divided(in_lib or found, LIKELY if in_lib else WEAK), imported)
+    return divided(in_lib or found, LIKELY if in_lib else WEAK) if in_lib or "/" in imported.module else ()
 
 
 RUBY = Language(

@@ -10,7 +10,7 @@ from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
 from clew.codebase.languages.description import Definition, Language, Source, define, imported, plain_base, queries, text_in, words
-from clew.codebase.paths import EXACT, LIKELY, WEAK, PathIndex, ResolvedImport, resolved
+from clew.codebase.paths import EXACT, LIKELY, WEAK, Candidate, PathIndex
 
 _OUTSIDE = frozenset(("std", "core", "alloc", "proc_macro", "test"))
 
@@ -64,7 +64,7 @@ def _leaves(source: Source, tree: Node) -> Iterator[tuple[str, str]]:
             yield prefix + path, path.rpartition("::")[2]
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[ResolvedImport]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
     parts = imported.module.split("::")
     folder, _, name = path.rpartition("/")
     home = folder if name in ("lib.rs", "main.rs", "mod.rs", "build.rs") else posixpath.join(folder, name[:-3])
@@ -80,14 +80,9 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterator[Resolved
     else:
         base, parts, confidence = _other_crate(paths, home, parts)
     if base is None:
-        return
-    by_target: dict[str, list[tuple[str, str]]] = {}
-    for taken in imported.names or (("", ""),):
-        target = _file(paths, base, [*parts, taken[0]] if taken[0] not in ("", "*") else parts)
-        if target:
-            by_target.setdefault(target, []).append(taken)
-    for target, names in by_target.items():
-        yield from resolved([(target, confidence)], imported, tuple(name for name in names if name[0]))
+        return []
+    asked = [[*parts, name] if name != "*" else parts for name, _ in imported.names] or [parts]
+    return [(target, confidence) for each in asked if (target := _file(paths, base, each))]
 
 
 def _other_crate(paths: PathIndex, home: str, parts: list[str]) -> tuple[str | None, list[str], float]:
