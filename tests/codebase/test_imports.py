@@ -86,8 +86,8 @@ def test_a_package_is_found_by_the_name_in_its_manifest() -> None:
 
     assert roots == {"kit": ""}
     assert found(["src/store.ts", "src/index.ts"], "tests/a.ts", "import 'kit/store'; import 'kit'", roots) == [
-        ("src/store.ts", 0.9),
         ("src/index.ts", 0.9),
+        ("src/store.ts", 0.9),
     ]
 
 

@@ -18,7 +18,7 @@ CRYSTAL = r'''
 """Crystal, as far as Ruby's grammar reads it."""
 
 from clew.codebase.languages.description import ALL, Language, imported, words
-from clew.codebase.paths import exactly, joined, resolved
+from clew.codebase.paths import certain, joined
 
 
 def _imports(source, node):
@@ -27,7 +27,7 @@ def _imports(source, node):
 
 def _resolve(paths, path, imported):
     target = joined(path, imported.module)
-    return resolved(exactly(target if target in paths.paths else None), imported)
+    return certain(target if target in paths.paths else None)
 
 
 CRYSTAL = Language(
