@@ -24,6 +24,7 @@ import msgspec
 
 from clew.records import DeadEnd, Observation, SimpleCommand
 from clew.task.commands import INSTALLERS, Command, name_of
+from clew.task.git import GitEffect, GitKind, git_effect
 from clew.task.outcomes import telling
 from clew.task.paths import Arguments, patch_of, word_of
 from clew.task.prompts import is_assent, sentences, spoken_in_refusal
@@ -90,7 +91,6 @@ _COMMITTED = re.compile(r"^\[[^\]\n]{1,200} ([0-9a-f]{7,40})\] ([^\n]{1,200})$",
 _INSTALLS, _REMOVES = frozenset(("install", "add", "i")), frozenset(("uninstall", "remove", "rm", "un", "purge"))
 _VARYING = re.compile(r"[\w.~-]*/[\w./~-]+|\d+|'[^'\n]{1,80}'|\"[^\"\n]{1,80}\"")  # paths, numbers and quoted names in an error
 _BACKGROUND = re.compile(r"running in background with ID: (\w{1,40})")
-_BACK = re.compile(r"HEAD(?:[~^]\d{0,3})+$")
 # Tools of a client whose failures say something of the moment (a stale read, a wrong path), not of a way that is closed.
 _FILE_TOOLS = _words("Read Edit Write MultiEdit NotebookEdit NotebookRead Grep Glob LS TodoWrite TaskUpdate TaskCreate TaskGet TaskList")
 ASKING_TOOLS = frozenset(("AskUserQuestion", "request_user_input"))
@@ -498,77 +498,63 @@ class Attempts:
             _put(memory.edits, path, edits[-EDITS_OF_FILE_MAX:], FILES_MAX)
 
     def _git(self, line: Command, act: Act) -> None:
-        """What git, or `rm`, takes back."""
+        """Note what a git or rm command takes back."""
         memory, result = self._memory, act.result
-        stashes = [simple for simple in line.commands if simple.words[:2] == ("git", "stash")]
-        is_popped = any(stash.words[2:3] in (("pop",), ("apply",)) for stash in stashes)
-        if is_popped and memory.stashed:
+        effects = [git_effect(simple) for simple in line.commands]
+        kinds = {effect.kind for effect in effects if effect}
+        if GitKind.UNSTASH in kinds and memory.stashed:
             self._drop(memory.stashed)
             memory.stashed = ""
-        is_moving = any(
-            simple.words[:2] in (("git", "pull"), ("git", "rebase"), ("git", "merge"), ("git", "switch")) for simple in line.commands
-        )
-        for simple in line.commands:
+        is_aside = len(line.commands) > 1 and not kinds.isdisjoint((GitKind.STASH, GitKind.UNSTASH))  # work was put aside for a moment
+        for simple, effect in zip(line.commands, effects, strict=True):
             if simple.words[0] == "rm":
                 self._remove(simple, act)
-            if simple.words[0] != "git" or len(simple.words) < 2:
-                continue
-            if simple.words[1] == "commit":
+            elif effect and effect.kind is GitKind.COMMIT:
                 memory.edits, memory.written = {}, {}
                 memory.commits = [*memory.commits, *_COMMITTED.findall(result.text[:4000])][-8:]
-            elif stashes and (is_popped or is_moving or len(line.commands) > 1):
-                continue
-            else:
-                self._undo(simple, act)
+            elif effect and not is_aside:
+                self._undo(" ".join(simple.words), effect, act)
 
-    def _undo(self, simple: SimpleCommand, act: Act) -> None:
-        memory, result, words = self._memory, act.result, simple.words
-        if words[1] in ("merge", "rebase", "cherry-pick", "am") and "--abort" in words:
-            self._enter(
-                f"aborted {words[1]}", f"git {words[1]}, given up with `{' '.join(words)}`", memory.failure, result, 0.6, "reverted"
-            )
-            return
-        if words[1] == "revert" and not {"--abort", "--continue", "--quit"} & set(words):
-            given = next((word for word in words[2:] if not word.startswith("-")), "HEAD")
+    def _undo(self, words: str, effect: GitEffect, act: Act) -> None:
+        memory, result = self._memory, act.result
+        if effect.kind is GitKind.ABORT:
+            verb = words.split()[1]
+            self._enter(f"aborted {verb}", f"git {verb}, given up with `{words}`", memory.failure, result, 0.6, "reverted")
+        elif effect.kind is GitKind.REVERT:
+            given = next(iter(effect.names), "HEAD")
             subject = next((subject for digest, subject in memory.commits if digest.startswith(given[:7])), "")
             subject = subject or (memory.commits[-1][1] if given == "HEAD" and memory.commits else given)
             self._enter(f"revert {subject}", f"commit {subject}, reverted", self._recent(result), result, 0.75, "reverted")
-            return
-        is_back = words[1] == "reset" and "--hard" in words and any(_BACK.match(word) for word in words[2:])
-        undone = self._undone_by(simple, act.named, is_back=is_back)
-        if is_back and memory.commits:
+        undone = self._undone_by(effect, act.named)
+        if effect.kind is GitKind.DROP and memory.commits:
             _, subject = memory.commits.pop()
-            self._enter(
-                f"reset {subject}", f"commit {subject}, undone by `{' '.join(words)}`", self._recent(result), result, 0.75, "reverted"
-            )
+            self._enter(f"reset {subject}", f"commit {subject}, undone by `{words}`", self._recent(result), result, 0.75, "reverted")
         if undone:
             first = min(edit.seq for path in undone for edit in memory.edits[path])
             edits = sum(len(memory.edits.pop(path)) for path in undone)
             shown = ", ".join(undone[:4]) + (f" and {len(undone) - 4} more" if len(undone) > 4 else "")
-            text = f"{edits} edit{'s' if edits > 1 else ''} of {shown}, undone by `{' '.join(words)[:EXCERPT_CHARS_MAX]}`"
+            text = f"{edits} edit{'s' if edits > 1 else ''} of {shown}, undone by `{words[:EXCERPT_CHARS_MAX]}`"
             reason = self._reason_since(first)
             self._enter(text, text, reason, result, 0.85 if reason else 0.7, "reverted")
-            if words[1] == "stash":
+            if effect.kind is GitKind.STASH:
                 memory.stashed = text
 
-    def _undone_by(self, simple: SimpleCommand, named: Callable[[str], str], *, is_back: bool) -> list[str]:
+    def _undone_by(self, effect: GitEffect, named: Callable[[str], str]) -> list[str]:
         """The edited files that this git command puts back."""
-        words, edits = simple.words, self._memory.edits
-        if not edits:
-            return []
-        given = [word for word in words[2:] if not word.startswith("-")]
-        if words[1] == "stash":
-            is_push = words[2:3] in ((), ("push",), ("-u",), ("--include-untracked",), ("save",))
-            return sorted(edits) if is_push and self._memory.failure_seq > self._first_seq() else []
-        if words[1] == "reset":
-            return sorted(edits) if is_back or ("--hard" in words and given in ([], ["HEAD"])) else []
-        is_side = "--ours" in words or "--theirs" in words  # one side of a conflict: nobody's attempt
-        if (words[1] == "restore" and not ("--staged" in words and "--worktree" not in words)) or (words[1] == "checkout" and not is_side):
-            if "." in given:
-                return sorted(edits)
-            paths = {named(word) for word in given}
-            return [path for path in sorted(edits) if path in paths]
-        return []
+        edits = self._memory.edits
+        match effect.kind:
+            case GitKind.DROP:
+                is_all = True
+            case GitKind.RESET:
+                is_all = effect.names in ((), ("HEAD",))
+            case GitKind.STASH:
+                is_all = self._memory.failure_seq > self._first_seq()
+            case GitKind.PUT_BACK | GitKind.SWITCH:
+                is_all = not effect.names
+            case _:
+                return []
+        paths = {named(name) for name in effect.names} if effect.kind in (GitKind.PUT_BACK, GitKind.SWITCH) else set[str]()
+        return [path for path in sorted(edits) if is_all or path in paths]
 
     def _remove(self, simple: SimpleCommand, act: Act) -> None:
         for word in simple.words[1:]:

@@ -275,12 +275,9 @@ class Extractor:
         """What a command that worked did to files: those that git brings back, those that are gone, all others that it changed."""
         done: set[str] = set()
         for simple in meant.commands:
-            if simple.words[0] == "git" and len(simple.words) > 1:
-                root = self._places.root(folder)
-                ended = apply_git(
-                    self._ledger, simple.words, call.text, record_id, root, lambda path: self._places.absolute(path, folder), done
-                )
-                self._end(ended, record_id, seen)
+            root = self._places.root(folder)
+            ended = apply_git(self._ledger, simple, call.text, record_id, root, lambda path: self._places.absolute(path, folder), done)
+            self._end(ended, record_id, seen)
         gone = [self._places.absolute(path, folder) for path in meant.removes]
         if gone:
             self._end(self._ledger.remove(record_id, gone), record_id, seen)
