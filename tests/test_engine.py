@@ -16,14 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import clew
-from clew.cli.commands.status import as_text
 from clew.engine import Engine
 from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, UsageError
 from clew.records import Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
 from clew.settings import Settings, workspace_of
-from clew.text.tokens import FAMILIES, counter
 from clew.transcript.dialects.claude_code import DIALECT
-from clew.transcript.usage import CALL_TOKENS, TOKENS
 from clew.usecases.write import Arrival
 
 CALC = '''"""Arithmetic on ledgers."""
@@ -580,94 +577,6 @@ def test_a_purged_record_lives_on_in_no_file(engine: Engine, repo: Path, session
     packet = engine.compact("s1", at=None, budget_tokens=2000, tokenizer="chars4", path=repo)
     assert "ZEBRA_RATE" not in packet.text
     assert "KeyError: 'at'" in packet.text
-
-
-# -- token counts ---------------------------------------------------------------------------------
-
-TABLE = "".join(f"{number:>6}\trow_{number} = rate_of(country_{number})\n" for number in range(1, 121))
-
-
-def billed(path: Path, factor: float, name: str = "s9", month: int = 1) -> Path:
-    """A session whose window grew at each of 12 calls by `factor` times what we count."""
-    counted = counter("claude-3")
-    call = {"type": "tool_use", "name": "Read", "input": {"file_path": "/w/t.py"}}
-    grown = round(factor * (counted.count(TABLE) + counted.count('{"file_path":"/w/t.py"}'))) + CALL_TOKENS["claude-3"]
-    lines = [record_line(f"{name}u", "user", "Read the table.", sessionId=name)]
-    for at in range(13):
-        usage = {"input_tokens": 4, "cache_read_input_tokens": 9_996 + at * grown, "output_tokens": 2}
-        message = {"role": "assistant", "id": f"m{at}", "model": "claude-opus-4-6", "usage": usage, "content": [{**call, "id": f"t{at}"}]}
-        more = {"sessionId": name, "timestamp": f"2026-{month:02d}-01T00:00:{at:02d}Z"}
-        lines.append(record_line(f"{name}a{at}", "assistant", None, **more, message=message))
-        lines.append(record_line(f"{name}r{at}", "user", [{"type": "tool_result", "tool_use_id": f"t{at}", "content": TABLE}], **more))
-    path.mkdir(exist_ok=True)
-    file = path / f"{name}.jsonl"
-    file.write_text("\n".join(lines) + "\n")
-    return file
-
-
-def test_usage_that_says_more_corrects_the_count(engine: Engine, repo: Path, tmp_path: Path) -> None:
-    """The same packet is said to be longer, in that family alone; and it says so in the status."""
-    engine.index(repo)
-    question, budget = "where is the tax rate of a country looked up?", 10_000_000
-    engine.ingest([billed(tmp_path / "fair", 1.0)], repo=repo)
-    before = {name: engine.retrieve(repo, question, budget_tokens=budget, tokenizer=name) for name in FAMILIES}
-    assert engine.status(repo).corrections == {}
-
-    engine.ingest([billed(tmp_path / "dear", 1.3)], repo=repo)
-    after = {name: engine.retrieve(repo, question, budget_tokens=budget, tokenizer=name) for name in FAMILIES}
-
-    factor = engine.status(repo).corrections["claude-3"]
-    assert engine.status(repo).corrections == {"claude-3": factor}
-    assert 1.2 < factor < 1.3
-    assert f"tokens   claude-3 × {factor:.3f}" in as_text(engine.status(repo))
-    assert after["claude-3"].tokenizer == before["claude-3"].tokenizer == "claude-3"
-    assert after["claude-3"].tokens == counter("claude-3", factor).count(after["claude-3"].text)
-    assert {name: after[name] for name in FAMILIES if name != "claude-3"} == {name: before[name] for name in FAMILIES if name != "claude-3"}
-
-
-def test_a_correction_is_the_same_in_whatever_order_and_however_often_sessions_are_read(engine: Engine, repo: Path, tmp_path: Path) -> None:
-    key, _ = workspace_of(repo)
-    sessions = [billed(tmp_path / "t", factor, f"s{at}", at) for at, factor in enumerate((1.3, 1.32, 1.28), 1)]
-    engine.ingest(sessions, repo=repo)
-    kept = engine.store.source(key, TOKENS)
-    generation = engine.store.generation(key)
-    engine.ingest(sessions, repo=repo)
-    values = Settings(tmp_path / "other", jobs=2)
-    other = clew.open(settings=values, is_in_memory=True)
-    for session in reversed(sessions):
-        other.ingest([session], repo=repo)
-
-    assert kept is not None
-    assert engine.store.source(key, TOKENS) == kept == other.store.source(key, TOKENS)
-    assert engine.store.generation(key) == generation
-
-
-def test_a_workspace_corrects_only_itself(engine: Engine, repo: Path, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    engine.ingest([billed(tmp_path / "t", 1.3)], repo=elsewhere)
-
-    assert engine.status(elsewhere).corrections
-    assert engine.status(repo).corrections == {}
-
-
-def test_a_purged_session_corrects_nothing(engine: Engine, repo: Path, tmp_path: Path) -> None:
-    engine.ingest([billed(tmp_path / "t", 1.3)], repo=repo)
-    assert engine.status(repo).corrections
-
-    engine.purge(repo, source="session:s9", reason="it was not ours")
-
-    assert engine.status(repo).corrections == {}
-
-
-def test_a_compaction_believes_only_what_was_billed_before_the_cut(engine: Engine, repo: Path, tmp_path: Path) -> None:
-    session = str(billed(tmp_path / "t", 1.3))
-    early = engine.compact(session, at="7", budget_tokens=10_000_000, tokenizer="claude-3", path=repo)
-    late = engine.compact(session, at=None, budget_tokens=10_000_000, tokenizer="claude-3", path=repo)
-    plain = counter("claude-3")
-
-    assert early.tokens == plain.count(early.text)
-    assert 1.2 < late.tokens / plain.count(late.text) < 1.3
 
 
 # -- the same bytes -------------------------------------------------------------------------------

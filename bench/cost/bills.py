@@ -20,7 +20,10 @@ from clew.transcript.dialects.values import count_of, mapping_of, text_of, time_
 from clew.transcript.extract import Extractor
 from clew.transcript.parse import Reading
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S
-from clew.transcript.usage import CALL_TOKENS
+
+# Tokens that a call takes beside its arguments and its result: names, ids, markup. Fitted by least absolute deviations to
+# 5,030 (claude-3) and 150 (claude-4.7) stretches of real sessions. Families without a figure are left alone.
+CALL_TOKENS = {"claude-3": 85, "claude-4.7": 105}
 
 MISSED_SHARE = 0.5  # of the window before: a request that reads less from the cache has missed it (nearly all read .98 or .2 of it)
 SHRUNK_SHARE = 0.98  # a window shorter than this share of the one before was rewritten by the client

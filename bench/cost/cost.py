@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from bench.cost.bills import Bills, Request, bills_of
+from bench.cost.bills import CALL_TOKENS, Bills, Request, bills_of
 from bench.cost.forms import Form, History, Shrink, history_of, shrunk
 from clew.transcript.pricing import PRICES, Cache, Prices, dollars_per_unit
 from clew.transcript.schedule import (
@@ -35,7 +35,6 @@ from clew.transcript.schedule import (
     decide,
     return_chance,
 )
-from clew.transcript.usage import CALL_TOKENS
 
 BILLED, NOTHING = "billed", "nothing"
 APPEND, SCHEDULE, BOTH, UNBOUND = "append", "schedule", "append+schedule", "unbound"

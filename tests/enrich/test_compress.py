@@ -12,11 +12,9 @@ from clew.compaction.compressed import covers, inputs_of, source_of
 from clew.engine import Engine
 from clew.enrich.models import Answer, Asked, Chat, Compressor, Off
 from clew.errors import AnswersUnusable, CompressionOff
-from clew.lifecycle.accept import accept
 from clew.records import EdgeKind, Trust, handle_of
 from clew.settings import workspace_of
 from clew.text.tokens import counter
-from clew.transcript.usage import Seen, proposed
 from tests.enrich.compressing import SESSION, compact, compress, merged, said, session_of, texts, turn
 from tests.enrich.model_server import PIECE, Reply, Server, honest
 
@@ -144,23 +142,6 @@ def test_a_run_that_ends_in_the_middle_goes_on_where_it_was(
 
     assert (done.known, done.asked) == (2, done.parts - 2)
     assert len(server.asked) == done.parts
-
-
-def test_what_another_session_says_of_token_counts_does_not_cut_this_one_anew(
-    engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
-) -> None:
-    path = session_of(tmp_path, 4)
-    compress(engine, repo, path, model)
-    asked = len(server.asked)
-    key, _ = workspace_of(repo)
-    told = proposed(None, "other", Seen(1, {"claude-4.7": ((1000, 1300),) * 12}))
-    assert told is not None
-    accept(engine.store, key, [told])
-    assert engine.status(repo).corrections
-
-    compress(engine, repo, path, model)
-
-    assert len(server.asked) == asked
 
 
 def test_one_request_at_a_time(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:

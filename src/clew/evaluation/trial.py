@@ -6,7 +6,6 @@ Everything is computed at its first use and kept for all windows of the cut. The
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -77,7 +76,7 @@ class Trial:
         key, root = workspace_of(folder)
         engine = clew.open(settings=Settings(Path()), is_in_memory=True)
         engine.store.open_workspace(key, str(root))
-        made = engine.before(
+        compacting = engine.before(
             session_at(self.case.path),
             self.case.lines,
             tokenizer=self.counter.name,
@@ -85,7 +84,7 @@ class Trial:
             root=None if folder.is_dir() else folder,
         )
         self.made_ms = 1e3 * (time.perf_counter() - started)
-        return replace(made, counter=self.counter)  # without the session's own correction: all windows are measured alike
+        return compacting
 
     def packet(self, budget_tokens: int) -> Packet:
         """Clew's window after the cut."""

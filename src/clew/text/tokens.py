@@ -12,10 +12,9 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import ceil, exp, floor, log
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,6 @@ from clew.errors import UnknownTokenizer
 
 FAMILIES: tuple[str, ...] = ("claude-4.7", "claude-3", "o200k", "chars4")
 NEWEST = "claude-4.7"  # what a Claude without a version means
-CORRECTION_MIN, CORRECTION_MAX = 0.67, 1.5  # the families themselves differ by no more: beyond it, the name is wrong
-SEEN_WEIGHT = 4  # guess: that many pairs move a correction half of the way to what they say
 
 _ALIASES = ("claude", "opus", "sonnet", "haiku", "fable", "opusplan")
 _OPENAI = re.compile(r"gpt-4o|gpt-4\.[1-9]|gpt-(?:[5-9]|[1-9]\d)(?!\d)|gpt-oss|chatgpt-4o|o[1-9](?!\w)|codex")
@@ -36,7 +33,6 @@ _VERSION = re.compile(r"(?<![\d.])v?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)")
 _WEIGHTS = Path(__file__).with_name("token_weights.bin")
 _STATED = Path(__file__).with_name("token_weights.json")
 _CLASSES, _CONTEXTS = 64, 4
-_PER_CORRECTION = 1024  # corrections are multiples of 1/1024, so that corrected counts stay sums of integers
 _BLOCK_BYTES = 32_768  # its indices (8 bytes each) stay in the second-level cache; int32 sums cannot overflow
 _START = b"\n\n"  # a text begins as if it stood at the start of a line
 
@@ -72,11 +68,10 @@ class Counter:
         m(a) <= m(a + b) <= m(a) + m(b) + seam, and m(a + b) == m(a) + m(b) when a is empty or ends in a newline,
 
     so `count(a + b) <= count(a) + count(b) + ceil(seam)`, without the seam when a ends in a newline. Counts are sums of
-    integers: the order of additions changes nothing. With `correction`, the equality holds to a rounding of the last bit.
+    integers: the order of additions changes nothing.
     """
 
     name: str
-    correction: float = 1.0
 
     def measure(self, text: str) -> float:
         """Length in tokens, not rounded, 0.0 for "". Lone surrogates count as the three bytes they would take."""
@@ -114,23 +109,15 @@ class Counter:
         return 0.0 if self.name == "chars4" else self._tokens(_table(self.name).seam)
 
     def _tokens(self, total: int) -> float:
-        return total * round(self.correction * _PER_CORRECTION) / (_table(self.name).per_token * _PER_CORRECTION)
+        return total / _table(self.name).per_token
 
     def _whole(self, total: int) -> int:
-        return -(-total * round(self.correction * _PER_CORRECTION) // (_table(self.name).per_token * _PER_CORRECTION))
+        return -(-total // _table(self.name).per_token)
 
 
-def counter(name: str, correction: float = 1.0) -> Counter:
-    """Return the counter of a family, an alias or a model.
-
-    correction  factor on every count, as `corrected` returns it; kept to a multiple of 1/1024. `chars4` is a
-                definition and has none.
-    Raises      UnknownTokenizer; ValueError for a correction outside CORRECTION_MIN to CORRECTION_MAX.
-    """
-    family = family_of(name)
-    if not CORRECTION_MIN <= correction <= CORRECTION_MAX:
-        raise ValueError(f"correction {correction} is not between {CORRECTION_MIN} and {CORRECTION_MAX}")
-    return Counter(family, 1.0 if family == "chars4" else _clipped(correction))
+def counter(name: str) -> Counter:
+    """Return the counter of a family, an alias or a model. Raises UnknownTokenizer."""
+    return Counter(family_of(name))
 
 
 def family_of(name: str) -> str:
@@ -160,32 +147,10 @@ def family_of(name: str) -> str:
     raise UnknownTokenizer(name, (*FAMILIES, "claude"))
 
 
-def corrected(counter: Counter, seen: Iterable[tuple[int, int]]) -> Counter:
-    """Return the counter that real usage asks for.
-
-    seen    pairs (estimated, real) of the same text: what `counter` itself said, and what the model's usage reports. As a
-            request holds a system prompt and tools that nobody counted, take the differences between two requests.
-    The new correction is the old one times the median of real / estimated, which one odd pair cannot move, drawn towards 1
-    by SEEN_WEIGHT pairs that saw no difference, and clipped to CORRECTION_MIN to CORRECTION_MAX. Pairs that are not
-    positive say nothing and are left out. `chars4` is returned as it is.
-    """
-    ratios = [real / estimated for estimated, real in seen if estimated > 0 and real > 0]
-    if not ratios or counter.name == "chars4":
-        return counter
-    drawn = exp(log(float(np.median(ratios))) * len(ratios) / (len(ratios) + SEEN_WEIGHT))
-    return Counter(counter.name, _clipped(counter.correction * drawn))
-
-
 def error(name: str) -> TokenError:
     """Return the stated error of a family: zeros for `chars4`, which is exact by definition. Raises UnknownTokenizer."""
     family = family_of(name)
     return TokenError(0.0, 0.0, 0.0) if family == "chars4" else TokenError(**_stated()["error"][family])
-
-
-def _clipped(correction: float) -> float:
-    """Inside the bounds, on the grid of corrections."""
-    low, high = ceil(CORRECTION_MIN * _PER_CORRECTION), floor(CORRECTION_MAX * _PER_CORRECTION)
-    return min(max(round(correction * _PER_CORRECTION), low), high) / _PER_CORRECTION
 
 
 def _encoded(text: str) -> bytes:

@@ -22,7 +22,6 @@ from clew.transcript.dialects.dialect import Origin
 from clew.transcript.extract import BY, Extractor
 from clew.transcript.parse import Batch, Carry, Reading, read_head
 from clew.transcript.sessions import Session, agent_label, origin_of, session_at, spilled
-from clew.transcript.usage import Seen, Watching
 
 BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, memory about 10 times this
 HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
@@ -60,7 +59,6 @@ class _Note(msgspec.Struct):
     unknown: dict[str, int]
     is_cut: bool
     extractor: msgspec.Raw
-    usage: msgspec.Raw = msgspec.Raw()
     tail: str = ""
     tail_bytes: int = 0
 
@@ -136,7 +134,6 @@ class _Following:
         self._mtime_ns = source.stat().st_mtime_ns if isinstance(source, Path) else 0
         self._reading = Reading(source, origin=origin, carry=note.carry if note else None)
         self._extractor: Extractor | None = None
-        self._watching = Watching(bytes(note.usage) if note else b"")
         self._tail = b""
 
     def run(self, batch_bytes: int, *, is_anew: bool) -> Iterator[Delta]:
@@ -169,8 +166,6 @@ class _Following:
             first = batch.observations[0] if batch.observations else None
             extractor.keep(batch.raw, batch.first_line, first.seq if first else 0, first.at_ns if first else 0, self._id)
             extractor.take(batch.observations)
-            for seen in batch.recorded:
-                self._watching.take(seen)
             if self._seen is not None:
                 self._seen.extend(batch.recorded)
             self._tail = batch.read[-TAIL_BYTES:]
@@ -201,7 +196,6 @@ class _Following:
             unknown=self._reading.unknown,
             is_cut=self._reading.is_cut,
             extractor=msgspec.Raw(extractor.memory()),
-            usage=msgspec.Raw(self._watching.memory()),
             tail=_digest(self._tail),
             tail_bytes=len(self._tail),
         )
@@ -231,12 +225,6 @@ def report(state: SourceState) -> Report:
     carry = note.carry
     unknown = tuple(sorted(note.unknown.items()))
     return Report(carry.dialect, note.session, carry.line, carry.broken_count, tuple(carry.broken), unknown, note.is_cut)
-
-
-def seen(state: SourceState) -> Seen:
-    """What usage said of our counts, from the state of a transcript's last Delta."""
-    note = _note(state)
-    return Watching(bytes(note.usage)).seen() if note else Seen()
 
 
 def _note(state: SourceState | None) -> _Note | None:

@@ -13,7 +13,8 @@ from clew.records import Packet
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Reader
 from clew.task.question import question_state
-from clew.usecases.inputs import budget, counter_for, embedder
+from clew.text.tokens import counter as counter_of
+from clew.usecases.inputs import budget, embedder
 from clew.usecases.recall import recall
 
 
@@ -27,7 +28,7 @@ def augment_prompt(
     Nothing is read anew and nothing is written: what is shown are places and beginnings, and the prompt waits.
     """
     key, _ = workspace_of(path)
-    counter = counter_for(store, key, tokenizer)
+    counter = counter_of(tokenizer)
     if not budget_tokens or not is_worth_asking(prompt):
         return Packet(prompt, (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
     recalled = recall(store, settings, path, prompt, exclude=[session] if session else (), turns_max=TURNS_MAX + len(seen))

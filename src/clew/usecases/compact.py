@@ -25,14 +25,13 @@ from clew.store.ports import Reader, Writer
 from clew.task.tracker import observe_task
 from clew.text.tokens import Counter
 from clew.text.tokens import counter as counter_of
-from clew.transcript import usage
 from clew.transcript.follow import deltas, source_of
 from clew.transcript.handoff import handoff
 from clew.transcript.parse import open_transcript
 from clew.transcript.sessions import Session
 from clew.transcript.work import Work, work
 from clew.usecases import ingest
-from clew.usecases.inputs import as_sent, budget, corrected
+from clew.usecases.inputs import as_sent, budget
 from clew.usecases.recall import recall
 
 # Of a compaction's budget for the hand-off, and for the last request in it beside that: the rest buys lines (bench/LOG.md).
@@ -131,8 +130,6 @@ def before(
     prefix.open_workspace(key, str(root))
     observations: list[Observation] = []
     accept(prefix, key, deltas(lines, session=session, root=str(root), seen=observations))
-    # Of this session only what was billed before the cut; of the others all.
-    billed = usage.merged(store.source(key, usage.TOKENS), session.id, usage.watched(observations))
     accept(prefix, key, compressed.carried(store, key, session.id, prefix))
     return Compacting(
         prefix,
@@ -140,7 +137,7 @@ def before(
         source_of(session),
         _asked(observe_task(observations, root=base)),
         work(observations, root=base),
-        corrected(counter_of(tokenizer), billed),
+        counter_of(tokenizer),
         max((each.at_ns for each in observations), default=0),
         cache(partial(_earlier, store, session, lines, observations, tokenizer=tokenizer, path=path, root=root, back=back)),
     )

@@ -31,7 +31,7 @@ def compress(
     started = time.perf_counter()
     key, root = workspace_of(path)
     done = Compressed()
-    counter = counter_of(tokenizer)  # not corrected by usage: else a new session would cut the old ones otherwise
+    counter = counter_of(tokenizer)
     for session in sessions:
         found, lines = stored(store, key, ingested(store, settings, session, path).id if Path(session).exists() else session)
         base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd

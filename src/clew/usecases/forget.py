@@ -9,12 +9,10 @@ from pathlib import Path
 from clew import usecases
 from clew.errors import UnknownHandle
 from clew.lifecycle import forget as lifecycle
-from clew.lifecycle.accept import accept
 from clew.lifecycle.forget import Forgotten
 from clew.records import Tier
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Purge, Writer
-from clew.transcript import usage
 from clew.usecases.inputs import record_behind
 
 
@@ -45,10 +43,6 @@ def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str
     if store.source(key, source) is None:
         raise UnknownHandle(source)
     gone = lifecycle.purge_source(store, key, source, reason=reason, now_ns=time.time_ns())
-    session = source.removeprefix("session:")
-    billed = usage.proposed(store.source(key, usage.TOKENS), session, usage.Seen())
-    if billed is not None:
-        accept(store, key, [billed])
     if source.startswith("session:"):
-        usecases.ingest.remember_edits(store, key, [session])
+        usecases.ingest.remember_edits(store, key, [source.removeprefix("session:")])
     return gone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +15,7 @@ from clew.packet.options import Originals
 from clew.records import Delta, identify
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Reader, Writer
-from clew.transcript import usage
-from clew.transcript.follow import UNRECOGNISED, observe, report, seen, source_of
+from clew.transcript.follow import UNRECOGNISED, observe, report, source_of
 from clew.transcript.live import live_source
 from clew.transcript.many import Job, follow_all
 from clew.transcript.parse import open_transcript
@@ -150,7 +149,7 @@ def stored(store: Reader, key: str, session: str) -> tuple[Session, list[bytes]]
 
 
 def _take_session(store: Writer, key: str, session: Session, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
-    totals = accept(store, key, _with_usage(store, key, session, deltas))
+    totals = accept(store, key, deltas)
     state = store.source(key, source_of(session))
     if state is None or state.status == UNRECOGNISED:
         done.problems.append(f"{session.path}: no known client wrote this")
@@ -169,18 +168,6 @@ def _take_session(store: Writer, key: str, session: Session, deltas: Iterable[De
     for kind, times in told.unknown:
         done.unknown[kind] = done.unknown.get(kind, 0) + times
     done.problems.extend(f"{session.path}: line {line} is broken ({reason}); it was kept and passed over" for line, reason in told.broken)
-
-
-def _with_usage(store: Reader, key: str, session: Session, deltas: Iterable[Delta]) -> Iterator[Delta]:
-    """The Deltas, and after the last of them what the session's usage says of our counts: one transaction, if they are short."""
-    last = None
-    for delta in deltas:
-        yield delta
-        last = delta.state
-    if last is not None and not session.agent:
-        told = usage.proposed(store.source(key, usage.TOKENS), session.id, seen(last))
-        if told is not None:
-            yield told
 
 
 def _workspace_of_session(session: Session) -> tuple[str, Path]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clew.errors import UnknownHandle, UsageError
-from clew.records import STAND_IN, Record, SourceState, Spans, fenced
+from clew.records import STAND_IN, Record, Spans, fenced
 from clew.settings import Settings
 from clew.store.ports import Reader
 from clew.text.embed import Embedder, load
-from clew.text.tokens import Counter, counter
-from clew.transcript import usage
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -26,16 +24,6 @@ def budget(tokens: int) -> int:
 def embedder(settings: Settings) -> Embedder | None:
     """Return the embedding model that the settings name, None for none."""
     return load(settings.embedder) if settings.embedder else None
-
-
-def corrected(of: Counter, billed: SourceState | None) -> Counter:
-    """Return the counter corrected by the usage seen in a workspace. `chars4` stays as it is."""
-    return usage.fitted(of, usage.pairs_of(billed, of.name)) if billed else of
-
-
-def counter_for(store: Reader, key: str, tokenizer: str) -> Counter:
-    """Return the token counter of this name, corrected by what sessions of the workspace were billed. Raises UnknownTokenizer."""
-    return corrected(counter(tokenizer), store.source(key, usage.TOKENS))
 
 
 def as_sent(spans: Spans) -> str:

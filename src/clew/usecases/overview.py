@@ -12,8 +12,9 @@ from clew.ranking.deadline import Deadline
 from clew.records import Packet
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Writer
+from clew.text.tokens import counter as counter_of
 from clew.usecases import freshness
-from clew.usecases.inputs import budget, counter_for
+from clew.usecases.inputs import budget
 
 
 def overview(store: Writer, settings: Settings, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
@@ -27,7 +28,7 @@ def overview(store: Writer, settings: Settings, path: Path, *, budget_tokens: in
     folder = path.resolve().relative_to(root).as_posix()
     make = partial(
         survey, store, key, folder="" if folder == "." else folder,
-        budget_tokens=budget(budget_tokens), counter=counter_for(store, key, tokenizer),
+        budget_tokens=budget(budget_tokens), counter=counter_of(tokenizer),
     )  # fmt: skip
     deadline = Deadline()
     packet = freshness.settled(store, settings, path, make, freshness.files_of, deadline)

@@ -12,8 +12,9 @@ from clew.records import Packet
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Writer
 from clew.task.question import question_state
+from clew.text.tokens import counter as counter_of
 from clew.usecases import freshness
-from clew.usecases.inputs import budget, counter_for, embedder
+from clew.usecases.inputs import budget, embedder
 
 
 def retrieve(
@@ -32,7 +33,7 @@ def retrieve(
         key,
         question_state(question),
         budget_tokens=budget(budget_tokens),
-        counter=counter_for(store, key, tokenizer),
+        counter=counter_of(tokenizer),
         deadline=deadline,
         embedder=embedder(settings),
     )

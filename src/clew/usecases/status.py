@@ -12,17 +12,11 @@ from clew.records import Tier
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Reader, Workspace
 from clew.store.sqlite.migrations import MIGRATIONS
-from clew.text.tokens import FAMILIES, counter
-from clew.transcript import usage
-from clew.usecases.inputs import corrected
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The store at a glance. `here` is the workspace that was asked about, None when nothing is stored of it.
-
-    corrections  by tokenizer family: the factor on its counts that usage asked for here; families without one are left out.
-    """
+    """The store at a glance. `here` is the workspace that was asked about, None when nothing is stored of it."""
 
     database: Path
     database_bytes: int
@@ -35,7 +29,6 @@ class Status:
     sessions: int
     files: int
     skipped: dict[str, int]
-    corrections: dict[str, float]
 
 
 def status(store: Reader, settings: Settings, path: Path) -> Status:
@@ -61,11 +54,6 @@ def status(store: Reader, settings: Settings, path: Path) -> Status:
             sessions += state.source.startswith("session:") and "/" not in state.source
             if state.source.startswith("file:") and state.status != "indexed":
                 skipped[state.status] += 1
-    billed = store.source(key, usage.TOKENS)
-    counters = [corrected(counter(family), billed) for family in FAMILIES]
-    corrections = {each.name: each.correction for each in counters if each.correction != 1.0}
     database = settings.database
     size = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*") if file.is_file())
-    return Status(
-        database, size, len(MIGRATIONS), here, workspaces, dict(layers), dict(kinds), tiers, sessions, files, dict(skipped), corrections
-    )
+    return Status(database, size, len(MIGRATIONS), here, workspaces, dict(layers), dict(kinds), tiers, sessions, files, dict(skipped))

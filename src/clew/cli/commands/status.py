@@ -71,7 +71,6 @@ def as_json(status: Status) -> dict[str, Any]:
         "kinds": dict(sorted(status.kinds.items())),
         "tiers": dict(sorted(status.tiers.items())),
         "skipped": dict(sorted(status.skipped.items())),
-        "corrections": dict(sorted(status.corrections.items())),
         "workspaces": [_workspace_json(workspace) for workspace in status.workspaces],
     }
 
@@ -91,9 +90,6 @@ def as_text(status: Status) -> str:
             if counts:
                 shown = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
                 lines.append(f"{label:<8} {shown}")
-        if status.corrections:
-            shown = ", ".join(f"{family} × {factor:.3f}" for family, factor in sorted(status.corrections.items()))
-            lines.append(f"tokens   {shown}: counts are corrected, as the usage in sessions asks for")
     others = [workspace for workspace in status.workspaces if here is None or workspace.key != here.key]
     lines.extend(f"also     {workspace.root}: {output.counted(workspace.records, 'record')}" for workspace in others)
     return "".join(output.visible(line) + "\n" for line in lines)
