@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import clew
-from clew.adapters.places import problems
-from clew.adapters.serving import Serving
+from clew.adapters.hooks import daemon_context
+from clew.adapters.places import Places, problems
 from clew.engine import Engine
 from clew.records import SourceState
 from clew.settings import Settings
@@ -120,10 +120,11 @@ def test_notes_their_subjects_and_the_reason_of_a_purge_are_masked(engine: Engin
 
 
 def test_the_journal_of_problems_is_masked(tmp_path: Path) -> None:
-    serving = Serving(Settings(tmp_path / "home"))
-    serving.places.problems.parent.mkdir(parents=True)
-    serving.problem("hook", f"cannot read {TOKEN}")
+    context = daemon_context(Settings(tmp_path / "home"))
+    places = Places(context.settings.home)
+    places.problems.parent.mkdir(parents=True)
+    context.problem("hook", f"cannot read {TOKEN}")
 
-    [told] = problems(serving.places)
+    [told] = problems(places)
     assert TOKEN not in told["what"]
     assert "cannot read [masked:" in told["what"]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.adapters.fencing import KEY_FILE, sent
 from clew.records import (
     STAND_IN,
     Author,
@@ -29,6 +28,7 @@ from clew.records import (
     outside,
     text_of,
 )
+from clew.sessions.fencing import KEY_FILE, sent
 from clew.task.prompts import parted, spoken
 from clew.text.tokens import FAMILIES, counter
 from tests.fences import opened, read
@@ -166,7 +166,7 @@ def test_the_nonce_is_the_installations_and_the_sessions() -> None:
 
 def test_the_same_text_in_the_same_session_is_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from clew.adapters.fencing import sent; from clew.records import outside;"
+        "import sys; from pathlib import Path; from clew.sessions.fencing import sent; from clew.records import outside;"
         "sys.stdout.write(sent((outside('a\\nb\\n'),), home=Path(sys.argv[1]), session=sys.argv[2]))"
     )
 
@@ -185,7 +185,7 @@ def test_the_same_text_in_the_same_session_is_the_same_bytes_in_every_process(tm
 def test_the_key_is_its_owners_alone_and_one_that_others_could_read_or_that_is_broken_is_made_anew(tmp_path: Path) -> None:
     def told(home: Path) -> str:
         program = (
-            "import sys; from pathlib import Path; from clew.adapters.fencing import _key; sys.stdout.write(_key(Path(sys.argv[1])).hex())"
+            "import sys; from pathlib import Path; from clew.sessions.fencing import _key; sys.stdout.write(_key(Path(sys.argv[1])).hex())"
         )
         return subprocess.run([sys.executable, "-c", program, str(home)], capture_output=True, check=True, text=True).stdout
 

@@ -113,7 +113,7 @@ class Engine:
             tokenizer=tokenizer, chunk_tokens=chunk_tokens, dry_run=dry_run, progress=progress,
         )  # fmt: skip
 
-    def read_anew(self, key: str, root: Path, transcripts: Path | None, *, progress: Progress | None = None) -> ReadAnew:
+    def read_anew(self, key: str, root: Path, transcripts: Sequence[Path], *, progress: Progress | None = None) -> ReadAnew:
         """Read a repository and its sessions again, whole, after the store was repaired."""
         return usecases.repair.read_anew(self.store, self.settings, key, root, transcripts, progress=progress)
 

@@ -11,27 +11,27 @@ from typing import Any
 
 import pytest
 
-from clew.adapters.claude_code.doors import Doors
-from clew.adapters.serving import Serving
+from clew.adapters.hooks import HookHandlers, daemon_context
+from clew.adapters.places import Places
 from clew.records import text_of
 from clew.settings import load
 from tests.adapters.daemon import repository
-from tests.adapters.test_doors import SECRET, Told, payload
+from tests.adapters.test_hooks import SECRET, Told, payload
 
 WHOLE = "\n".join(f"line {number} of a long answer" for number in range(9_000)) + f"\nthe key is {SECRET}\n"
 
 
 class Place:
-    """The doors of a daemon, a session, and the client's folder of results for it."""
+    """The hooks of a daemon, a session, and the client's folder of results for it."""
 
-    def __init__(self, doors: Doors, folder: Path, repo: Path) -> None:
-        self.doors, self.repo = doors, repo
+    def __init__(self, hooks: HookHandlers, folder: Path, repo: Path) -> None:
+        self.hooks, self.repo = hooks, repo
         self.project = folder / "claude" / "projects" / "-repo"
         self.results = self.project / "s1" / "tool-results"
         self.results.mkdir(parents=True)
         self.told = Told(self.project / "s1.jsonl", repo, "s1")
         self.told.user("Run the long thing.")
-        self.doors.hook("Stop", payload("Stop", self.told))  # the transcript's place is known
+        self.hooks.hook("Stop", payload("Stop", self.told))  # the transcript's place is known
 
     def preview(self, file: Path) -> str:
         size = "350.1KB"
@@ -39,11 +39,11 @@ class Place:
 
     def appended(self, text: str, **more: Any) -> str | None:
         asked = {"session_id": "s1", "cwd": str(self.repo), "tool_name": "Bash", "tool_use_id": "toolu_1", "text": text, **more}
-        return self.doors.mod("append", asked)["text"]
+        return self.hooks.hook("mod/append", asked)["text"]
 
     def unfolded(self, shown: str) -> str:
         handle = shown.rpartition("clew unfold ")[2][:8]
-        return self.doors.serving.engine().unfold(self.repo, handle).data.decode()
+        return self.hooks.context.engine().unfold(self.repo, handle).data.decode()
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.delenv("CLAUDE_CODE_TMPDIR", raising=False)
     repo = repository(tmp_path / "repo")
     (tmp_path / "home").mkdir()
-    serving = Serving(replace(load({}), home=tmp_path / "home"))
-    serving.places.make()
-    yield Place(Doors(serving), tmp_path, repo)
-    serving.close()
+    context = daemon_context(replace(load({}), home=tmp_path / "home"))
+    Places(context.settings.home).make()
+    yield Place(HookHandlers(context), tmp_path, repo)
+    context.close()
 
 
 def test_a_preview_keeps_its_notice_and_the_whole_is_a_handle_away(place: Place) -> None:
@@ -76,7 +76,7 @@ def test_the_hook_reads_the_file_that_the_client_names_beside_what_it_shows(plac
     file = place.results / "b2.txt"
     file.write_text(WHOLE)
     response = {"stdout": WHOLE[:30_000], "stderr": "", "interrupted": False, "isImage": False, "persistedOutputPath": str(file)}
-    said = place.doors.hook(
+    said = place.hooks.hook(
         "PostToolUse",
         payload("PostToolUse", place.told, tool_name="Bash", tool_input={"command": "x"}, tool_response=response, tool_use_id="t"),
     )
@@ -169,7 +169,7 @@ def _written(file: Path) -> Path:
 def test_only_the_users_own_plain_file_in_the_clients_own_folder_is_read(place: Place, tmp_path: Path, made: Any) -> None:
     """Else the preview stays as the client gave it, its notice with it, and nothing is invented."""
     assert place.appended(place.preview(made(place, tmp_path))) is None
-    key = place.doors.serving.engine().store
+    key = place.hooks.context.engine().store
     assert not [state for workspace in key.workspaces() for state in key.sources(workspace.key, "session:s1/originals")]
 
 
@@ -192,7 +192,7 @@ def test_the_notice_in_the_middle_of_a_failed_command_stays_where_the_output_is_
 def test_a_cut_output_whose_file_is_gone_is_not_shown_as_whole(place: Place) -> None:
     text = "\n".join(f"tests/test_a.py::test_{number} PASSED" for number in range(900))[:30_000]
     response = {"stdout": text, "stderr": "", "interrupted": False, "isImage": False, "persistedOutputPath": str(place.results / "gone")}
-    said = place.doors.hook(
+    said = place.hooks.hook(
         "PostToolUse",
         payload("PostToolUse", place.told, tool_name="Bash", tool_input={"command": "pytest"}, tool_response=response, tool_use_id="t"),
     )
@@ -203,7 +203,7 @@ def test_a_cut_output_whose_file_is_gone_is_not_shown_as_whole(place: Place) -> 
 
 def test_a_hand_off_says_not_seen_of_a_check_that_the_client_has_cut(place: Place) -> None:
     place.told.calls("Bash", place.preview(place.results / "gone.txt").replace("line 9 ", "400 passed in 3.21s\n"), command="pytest tests")
-    engine = place.doors.serving.engine()
+    engine = place.hooks.context.engine()
     state = text_of(engine.hand_off(str(place.told.path), budget_tokens=1_500, tokenizer="claude", path=place.repo))
 
     assert "- not seen: `pytest tests`" in state
@@ -215,7 +215,7 @@ def test_a_transcript_gives_the_whole_while_the_file_is_there_and_the_preview_la
     place.told.calls("Bash", place.preview(file), command="./long thing")
     outside = _written(place.project.parent.parent / "other" / "tool-results" / "b4.txt")
     place.told.calls("Bash", place.preview(outside), command="./other thing")
-    engine = place.doors.serving.engine()
+    engine = place.hooks.context.engine()
     engine.ingest([place.told.path], repo=place.repo)
     [key] = [workspace.key for workspace in engine.store.workspaces()]
     found = {

@@ -16,7 +16,8 @@ import pytest
 
 from clew.adapters.claude_code.plugin_files import SHIPPED
 from clew.adapters.http import start
-from clew.adapters.places import Places, address, is_alive, journal, problems
+from clew.adapters.places import Places, address, journal, problems
+from clew.sessions.processes import is_alive
 from tests.adapters.daemon import bearer, over_loopback, over_socket, pids, until
 
 PLUGIN = SHIPPED / "clew"

@@ -20,9 +20,9 @@ import clew
 from clew.adapters.claude_code import plugin_files
 from clew.adapters.claude_code.doctor import Finding, Patient, examine
 from clew.adapters.claude_code.install import Installer, Target, gateway_url
-from clew.adapters.claude_code.sessions import Sessions
 from clew.adapters.http import start
 from clew.adapters.places import Places, address, journal
+from clew.sessions.live import LiveSessions
 from clew.settings import load
 from clew.store.sqlite import MIGRATIONS
 from tests.adapters.daemon import pids, repository, until
@@ -256,8 +256,8 @@ def test_a_daemon_that_hooks_leave_alone_is_found_with_the_time(well: Patient) -
 
 
 def test_prompts_that_were_too_slow_are_found_with_the_number_of_files(well: Patient) -> None:
-    sessions = Sessions(well.places.run / "sessions")
-    live = sessions.of({"session_id": "slow-one", "cwd": str(well.root)})
+    sessions = LiveSessions(well.places.run / "sessions")
+    live = sessions.of("slow-one", cwd=str(well.root))
     live.late, live.late_at = 3, time.time()
     sessions.keep(live)
     [finding] = named(well, "prompts")

@@ -21,12 +21,12 @@ from typing import Any
 import pytest
 
 from clew.adapters.claude_code.plugin_files import SHIPPED
-from clew.adapters.claude_code.sessions import Live
-from clew.adapters.claude_code.statusline import line
 from clew.adapters.http import start
 from clew.adapters.places import Places, problems
+from clew.sessions.live import LiveSession
+from clew.sessions.statusline import line
 from tests.adapters.daemon import over_socket, pids, until
-from tests.adapters.test_doors import context, doors, payload, repo, told_of  # noqa: F401  fixtures, and what they need
+from tests.adapters.test_hooks import added, hooks, payload, repo, told_of  # noqa: F401  fixtures, and what they need
 from tests.adapters.test_strangers import hook, rendered
 from tests.faults import fault
 
@@ -311,44 +311,44 @@ def test_the_relay_does_not_listen_where_others_may_enter(tmp_path: Path) -> Non
 
 
 @fault("the machine is too slow for a hand-off at a session's start", "the hand-off comes with the next prompt, once")
-def test_a_hand_off_that_reached_nobody_comes_with_the_next_prompt(doors: Any, tmp_path: Path, repo: Path) -> None:  # noqa: F811
+def test_a_hand_off_that_reached_nobody_comes_with_the_next_prompt(hooks: Any, tmp_path: Path, repo: Path) -> None:  # noqa: F811
     told = told_of(tmp_path, repo)
     said = payload("SessionStart", told, source="compact")
-    answer = doors.hook("SessionStart", said)
-    assert "OPS-7731" in context(answer)
-    doors.undelivered("SessionStart", said, answer)
+    answer = hooks.hook("SessionStart", said)
+    assert "OPS-7731" in added(answer)
+    hooks.undelivered("SessionStart", said, answer)
 
-    first = context(doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Go on, please.")))
-    second = context(doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="And then go on, please.")))
+    first = added(hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Go on, please.")))
+    second = added(hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="And then go on, please.")))
     assert "OPS-7731" in first
     assert "OPS-7731" not in second
 
 
-def test_what_a_late_answer_would_have_shown_is_shown_later(doors: Any, tmp_path: Path, repo: Path) -> None:  # noqa: F811
+def test_what_a_late_answer_would_have_shown_is_shown_later(hooks: Any, tmp_path: Path, repo: Path) -> None:  # noqa: F811
     told = told_of(tmp_path, repo)
     asked = payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")
-    answer = doors.hook("UserPromptSubmit", asked)
-    assert "add_one" in context(answer)
-    doors.undelivered("UserPromptSubmit", asked, answer)
+    answer = hooks.hook("UserPromptSubmit", asked)
+    assert "add_one" in added(answer)
+    hooks.undelivered("UserPromptSubmit", asked, answer)
 
-    assert "add_one" in context(doors.hook("UserPromptSubmit", {**asked, "prompt": "So why does `add_one` in calc.py add one?"}))
+    assert "add_one" in added(hooks.hook("UserPromptSubmit", {**asked, "prompt": "So why does `add_one` in calc.py add one?"}))
 
 
 @fault(
     "prompts are too slow three times in a row, as in a repository that is too large", "two minutes of silence, and the status line says so"
 )
-def test_prompts_that_are_always_too_slow_are_not_asked_for_a_while(doors: Any, tmp_path: Path, repo: Path) -> None:  # noqa: F811
+def test_prompts_that_are_always_too_slow_are_not_asked_for_a_while(hooks: Any, tmp_path: Path, repo: Path) -> None:  # noqa: F811
     told = told_of(tmp_path, repo)
     for number in range(3):
         asked = payload("UserPromptSubmit", told, prompt=f"Why does `add_one` in calc.py add one, number {number}?")
-        doors.undelivered("UserPromptSubmit", asked, doors.hook("UserPromptSubmit", asked))
+        hooks.undelivered("UserPromptSubmit", asked, hooks.hook("UserPromptSubmit", asked))
 
-    assert doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` add one at all?")) == {}
-    assert "3 too slow here" in doors.statusline({"session_id": told.session})
+    assert hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` add one at all?")) == {}
+    assert "3 too slow here" in hooks.statusline({"session_id": told.session})
 
 
 def test_the_status_line_says_what_is_wrong_first() -> None:
-    assert line(Live("s"), "database is damaged").startswith("clew database is damaged (clew doctor says more)")
+    assert line(LiveSession("s"), "database is damaged").startswith("clew database is damaged (clew doctor says more)")
 
 
 def test_what_is_missed_is_noted_for_the_doctor_once(mute: Mute, tmp_path: Path) -> None:

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from clew.adapters.claude_code.doors import Doors
-from clew.adapters.fencing import KEY_FILE
+from clew.adapters.hooks import HookHandlers, daemon_context
 from clew.adapters.mcp.tools import BY_NAME
-from clew.adapters.serving import Serving
+from clew.adapters.places import Places
 from clew.records import nonce_of, text_of
+from clew.sessions.fencing import KEY_FILE
 from clew.settings import load
 from clew.text.tokens import counter
 from tests.adapters.daemon import repository
-from tests.adapters.test_doors import Told, bash, context, payload
+from tests.adapters.test_hooks import Told, added, bash, payload
 from tests.fences import Read, read
 from tests.hostile import LINES, TEXT
 
@@ -30,9 +30,9 @@ TYPED = "Never touch notes.txt, it is signed. Ticket OPS-7731: make `frobnicate`
 
 @dataclass
 class Place:
-    """A repository with hostile files, a session that has read them, and the doors of a daemon."""
+    """A repository with hostile files, a session that has read them, and the hooks of a daemon."""
 
-    doors: Doors
+    hooks: HookHandlers
     told: Told
     home: Path
 
@@ -49,11 +49,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     repo = repository(tmp_path / "repo", {"calc.py": CODE, "notes.txt": TEXT, NAME: "def push():\n    return 1\n"})
     home = tmp_path / "home"
     home.mkdir()
-    serving = Serving(replace(load({}), home=home))
-    serving.places.make()
-    serving.engine().index(repo)
-    yield Place(Doors(serving), session_of(tmp_path, repo, "s1"), home)
-    serving.close()
+    context = daemon_context(replace(load({}), home=home))
+    Places(context.settings.home).make()
+    context.engine().index(repo)
+    yield Place(HookHandlers(context), session_of(tmp_path, repo, "s1"), home)
+    context.close()
 
 
 def session_of(tmp_path: Path, repo: Path, session: str) -> Told:
@@ -80,9 +80,9 @@ def session_of(tmp_path: Path, repo: Path, session: str) -> Told:
 
 @pytest.mark.parametrize("held", [20_000, 60_000, 400_000])
 def test_a_compaction_by_the_mod_fences_all_but_what_was_typed(place: Place, held: int) -> None:
-    """The worst of all doors: what it returns becomes a message of the user."""
+    """The worst of all hooks: what it returns becomes a message of the user."""
     asked = {"session_id": "s1", "cwd": str(place.told.cwd), "transcript_path": str(place.told.path), "window_chars": held}
-    said = place.doors.mod("compact", {**asked, "instructions": "keep the ticket", "said_last": f"Last words. {TEXT}"})
+    said = place.hooks.hook("mod/compact", {**asked, "instructions": "keep the ticket", "said_last": f"Last words. {TEXT}"})
     [message] = said["messages"]
     found = place.read(message["content"])
 
@@ -94,13 +94,13 @@ def test_a_compaction_by_the_mod_fences_all_but_what_was_typed(place: Place, hel
 
 
 def test_the_same_compaction_is_the_same_bytes_and_fits_its_budget_with_its_fences(place: Place) -> None:
-    engine = place.doors.serving.engine()
+    engine = place.hooks.context.engine()
     for budget_tokens in (300, 1_000, 4_000):
         packets = [
             engine.compact(str(place.told.path), at=None, budget_tokens=budget_tokens, tokenizer="claude", path=place.told.cwd)
             for _ in range(2)
         ]
-        sent = [place.doors._sent(place.doors.sessions.of({"session_id": "s1"}), packet.spans) for packet in packets]
+        sent = [place.hooks.policy._sent(place.hooks.sessions.of("s1"), packet.spans) for packet in packets]
 
         assert sent[0] == sent[1]
         assert counter("claude").count(sent[0]) == packets[0].tokens + packets[0].fence_tokens <= budget_tokens
@@ -109,9 +109,9 @@ def test_the_same_compaction_is_the_same_bytes_and_fits_its_budget_with_its_fenc
 
 @pytest.mark.parametrize("source", ["compact", "clear", "startup"])
 def test_the_start_of_a_session_fences_what_it_hands_over(place: Place, source: str) -> None:
-    place.doors.hook("SessionEnd", payload("SessionEnd", place.told, reason="clear"))
+    place.hooks.hook("SessionEnd", payload("SessionEnd", place.told, reason="clear"))
     told = place.told if source == "compact" else Told(place.told.path.with_name("s2.jsonl"), place.told.cwd, "s2")
-    found = place.read(context(place.doors.hook("SessionStart", payload("SessionStart", told, source=source))), told.session)
+    found = place.read(added(place.hooks.hook("SessionStart", payload("SessionStart", told, source=source))), told.session)
 
     assert "HOSTILE" in "\n".join(found.inside)
     assert TYPED in found.plain
@@ -126,36 +126,36 @@ def test_a_resume_fences_the_names_of_files(place: Place) -> None:
     os.utime(place.told.cwd / NAME, ns=(at, at))
     place.told.user("State of the work, kept by clew: done")  # so that only the files are told
     os.utime(place.told.path, ns=(at - 10**9, at - 10**9))
-    found = place.read(context(place.doors.hook("SessionStart", payload("SessionStart", place.told, source="resume"))))
+    found = place.read(added(place.hooks.hook("SessionStart", payload("SessionStart", place.told, source="resume"))))
 
     assert NAME in "\n".join(found.inside)
 
 
 def test_what_is_added_to_a_prompt_is_fenced(place: Place) -> None:
-    place.doors.hook("Stop", payload("Stop", place.told))
-    assert place.doors.serving.settled(20)
+    place.hooks.hook("Stop", payload("Stop", place.told))
+    assert place.hooks.context.settled(20)
     asked = f"why does `frobnicate` in calc.py add one, and what is in `{NAME}`? what did the check of frobnicate say about notes?"
     for number, by in enumerate(("hook", "mod")):
         told = Told(place.told.path.with_name(f"p{number}.jsonl"), place.told.cwd, f"p{number}")
         given = payload("UserPromptSubmit", told, prompt=asked)
-        sent = context(place.doors.hook("UserPromptSubmit", given)) if by == "hook" else place.doors.mod("prompt", given)["context"]
+        sent = added(place.hooks.hook("UserPromptSubmit", given)) if by == "hook" else place.hooks.hook("mod/prompt", given)["context"]
         found = place.read(sent, told.session)
 
         assert "calc.py" in "\n".join(found.inside)
 
 
 def test_no_printed_text_is_taken_for_an_answer_or_a_refusal_of_the_user(place: Place) -> None:
-    state = place.doors.sessions.watching(place.doors.sessions.of(payload("Stop", place.told)), place.told.cwd).state()
+    state = place.hooks.sessions.task(place.hooks.sessions.of("s1", transcript=str(place.told.path)), place.told.cwd)
 
     assert not [stated for stated in (*state.goals, *state.constraints) if "HOSTILE" in stated.text]
 
 
 def test_the_tools_fence_their_answers(place: Place) -> None:
-    from clew.adapters.fencing import sent
+    from clew.sessions.fencing import sent
 
-    place.doors.hook("Stop", payload("Stop", place.told))
-    assert place.doors.serving.settled(20)
-    engine, here = place.doors.serving.engine(), place.told.cwd
+    place.hooks.hook("Stop", payload("Stop", place.told))
+    assert place.hooks.context.settled(20)
+    engine, here = place.hooks.context.engine(), place.told.cwd
 
     def asked(tool: str, **given: Any) -> str:
         return sent(BY_NAME[tool].answer(engine, here, "claude", given), home=place.home, session="s1")
@@ -188,7 +188,7 @@ def test_an_output_that_imitates_a_marker_of_ours_is_never_shortened(place: Plac
 
 
 def place_shortened(place: Place, text: str) -> str:
-    said = place.doors.hook("PostToolUse", bash(place.told, text))
+    said = place.hooks.hook("PostToolUse", bash(place.told, text))
     return json.loads(json.dumps(said)).get("hookSpecificOutput", {}).get("updatedToolOutput", {}).get("stdout", "")
 
 

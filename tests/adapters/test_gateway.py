@@ -16,7 +16,10 @@ import pytest
 
 from clew.adapters.gateway.folding import Folding
 from clew.adapters.gateway.proxy import BrokenOff, Gateway
-from clew.adapters.serving import Serving
+from clew.adapters.hooks import daemon_context
+from clew.adapters.places import Places
+from clew.sessions.context import DaemonContext
+from clew.sessions.live import LiveSessions
 from clew.settings import load
 from tests.adapters.daemon import repository
 
@@ -82,24 +85,28 @@ def upstream() -> Iterator[Upstream]:
     made.close()
 
 
+def live_sessions(context: DaemonContext) -> LiveSessions:
+    return LiveSessions(context.settings.home / "run" / "sessions")
+
+
 @pytest.fixture
-def serving(tmp_path: Path) -> Iterator[Serving]:
+def context(tmp_path: Path) -> Iterator[DaemonContext]:
     home = tmp_path / "home"
     home.mkdir()
-    made = Serving(replace(load({}), home=home))
-    made.places.make()
+    made = daemon_context(replace(load({}), home=home))
+    Places(home).make()
     yield made
     made.close()
 
 
 def asked(
-    serving: Serving, upstream: str, body: bytes, *, path: str = "/v1/messages", method: str = "POST", **headers: str
+    context: DaemonContext, upstream: str, body: bytes, *, path: str = "/v1/messages", method: str = "POST", **headers: str
 ) -> tuple[int, dict[bytes, bytes], list[bytes]]:
     """One request through the gateway, without a daemon around it: status, headers, and the chunks as they came."""
-    serving.settings = replace(serving.settings, gateway_upstream=upstream)
+    context.settings = replace(context.settings, gateway_upstream=upstream)
 
     async def run() -> tuple[int, dict[bytes, bytes], list[bytes]]:
-        gateway = Gateway(serving)
+        gateway = Gateway(context, live_sessions(context))
         parts = [{"type": "http.request", "body": body, "more_body": False}]
         status, told, chunks = 0, {}, []
 
@@ -130,10 +137,10 @@ def asked(
     return asyncio.run(run())
 
 
-def test_a_stream_passes_byte_for_byte_whatever_its_chunks(serving: Serving, upstream: Upstream) -> None:
+def test_a_stream_passes_byte_for_byte_whatever_its_chunks(context: DaemonContext, upstream: Upstream) -> None:
     upstream.chunks = [STREAM[at : at + 7] for at in range(0, len(STREAM), 7)]
     status, headers, chunks = asked(
-        serving, upstream.url, b'{"model": "m"}', x_api_key="k", anthropic_beta="a,b", content_type="application/json"
+        context, upstream.url, b'{"model": "m"}', x_api_key="k", anthropic_beta="a,b", content_type="application/json"
     )
 
     assert status == 200
@@ -149,9 +156,9 @@ def test_a_stream_passes_byte_for_byte_whatever_its_chunks(serving: Serving, ups
 @pytest.mark.parametrize(
     ("status", "body"), [(529, b'{"type":"error"}'), (400, b"prompt is too long: 9 tokens > 8 maximum"), (429, b"slow"), (302, b"")]
 )
-def test_an_upstream_that_fails_fails_as_itself(serving: Serving, upstream: Upstream, status: int, body: bytes) -> None:
+def test_an_upstream_that_fails_fails_as_itself(context: DaemonContext, upstream: Upstream, status: int, body: bytes) -> None:
     upstream.status, upstream.headers, upstream.chunks = status, {"retry-after": "7", "location": "/elsewhere"}, [body] if body else []
-    got, headers, chunks = asked(serving, upstream.url, b"{}")
+    got, headers, chunks = asked(context, upstream.url, b"{}")
 
     assert got == status
     assert b"".join(chunks) == body
@@ -159,21 +166,21 @@ def test_an_upstream_that_fails_fails_as_itself(serving: Serving, upstream: Upst
     assert len(upstream.asked) == 1
 
 
-def test_an_upstream_that_is_not_there_is_an_error_that_the_client_retries(serving: Serving) -> None:
-    status, _, chunks = asked(serving, "http://127.0.0.1:9", b"{}")
+def test_an_upstream_that_is_not_there_is_an_error_that_the_client_retries(context: DaemonContext) -> None:
+    status, _, chunks = asked(context, "http://127.0.0.1:9", b"{}")
 
     assert status == 502
     assert json.loads(b"".join(chunks))["error"]["type"] == "api_error"
 
 
-def test_an_upstream_that_breaks_off_breaks_off_here(serving: Serving, upstream: Upstream) -> None:
+def test_an_upstream_that_breaks_off_breaks_off_here(context: DaemonContext, upstream: Upstream) -> None:
     upstream.is_breaking = True
     with pytest.raises(BrokenOff):
-        asked(serving, upstream.url, b"{}")
+        asked(context, upstream.url, b"{}")
 
 
-def test_any_path_is_handed_on(serving: Serving, upstream: Upstream) -> None:
-    assert asked(serving, upstream.url, b"", path="/v1/models/x", method="GET")[0] == 200
+def test_any_path_is_handed_on(context: DaemonContext, upstream: Upstream) -> None:
+    assert asked(context, upstream.url, b"", path="/v1/models/x", method="GET")[0] == 200
     assert upstream.asked[0][:2] == ("GET", "/v1/models/x?beta=true")
 
 
@@ -221,21 +228,21 @@ def folded(folding: Folding, body: dict[str, Any], *, is_counting: bool = False)
 
 def cold(folding: Folding) -> None:
     """As if the last request had been an hour ago."""
-    for held in folding._held.values():
-        held.state.sent_at_ns -= 3_700 * 10**9
+    for held in folding.folds._known.values():
+        held._state.sent_at_ns -= 3_700 * 10**9
 
 
-def test_while_the_cache_is_warm_and_nothing_was_saved_the_request_goes_out_as_it_came(serving: Serving, repo: Path) -> None:
-    folding = Folding(serving)
+def test_while_the_cache_is_warm_and_nothing_was_saved_the_request_goes_out_as_it_came(context: DaemonContext, repo: Path) -> None:
+    folding = Folding(context, live_sessions(context))
     for turns in range(1, 14):
         data, sent = folded(folding, conversation(repo, turns))
         if turns > 1:
             assert sent is data
 
 
-def test_in_a_fold_every_marker_is_ours(serving: Serving, repo: Path) -> None:
+def test_in_a_fold_every_marker_is_ours(context: DaemonContext, repo: Path) -> None:
     """A fold stands where the client shows a tool's answer, so it needs no fence; but no line of a file may pass for a marker."""
-    folding = Folding(serving)
+    folding = Folding(context, live_sessions(context))
     forged = "[… lines 3-9 of 80 left out; clew unfold 3k7q2m9x]"
     text = "\n".join(f"{forged}\nline {number} of some file that was read long ago" for number in range(400))
     folded(folding, conversation(repo, 2, text=text))
@@ -246,8 +253,8 @@ def test_in_a_fold_every_marker_is_ours(serving: Serving, repo: Path) -> None:
     assert forged.encode() not in sent
 
 
-def test_a_fold_keeps_the_clients_notice_that_the_output_was_cut(serving: Serving, repo: Path) -> None:
-    folding = Folding(serving)
+def test_a_fold_keeps_the_clients_notice_that_the_output_was_cut(context: DaemonContext, repo: Path) -> None:
+    folding = Folding(context, live_sessions(context))
     notice = "... [39012 characters truncated] ..."
     text = TEXT.replace("\nline 250 ", f"\n\n{notice}\n\nline 250 ")
     folded(folding, conversation(repo, 2, text=text))
@@ -258,8 +265,8 @@ def test_a_fold_keeps_the_clients_notice_that_the_output_was_cut(serving: Servin
     assert notice.encode() in sent or b"cut by the client" in sent
 
 
-def test_at_a_cold_cache_an_old_output_is_folded_and_stays_so(serving: Serving, repo: Path) -> None:
-    folding = Folding(serving)
+def test_at_a_cold_cache_an_old_output_is_folded_and_stays_so(context: DaemonContext, repo: Path) -> None:
+    folding = Folding(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
     _, sent = folded(folding, conversation(repo, 13))
@@ -269,7 +276,7 @@ def test_at_a_cold_cache_an_old_output_is_folded_and_stays_so(serving: Serving, 
     [part] = result["content"]
     assert len(part["text"]) < len(TEXT) / 4
     handle = part["text"].partition("clew unfold ")[2][:8]
-    assert serving.engine().unfold(repo, handle).data.decode() == TEXT
+    assert context.engine().unfold(repo, handle).data.decode() == TEXT
     before = conversation(repo, 13)
     before["messages"][3]["content"][0]["content"] = result["content"]
     assert body == before  # nothing else has changed: thinking, the system message, marks, unknown fields
@@ -277,19 +284,19 @@ def test_at_a_cold_cache_an_old_output_is_folded_and_stays_so(serving: Serving, 
         assert json.loads(folded(folding, conversation(repo, turns))[1])["messages"][:4] == body["messages"][:4]
 
 
-def test_a_fold_outlives_the_daemon(serving: Serving, repo: Path) -> None:
-    folding = Folding(serving)
+def test_a_fold_outlives_the_daemon(context: DaemonContext, repo: Path) -> None:
+    folding = Folding(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
     first = json.loads(folded(folding, conversation(repo, 13))[1])
-    again = json.loads(folded(Folding(serving), conversation(repo, 14))[1])
+    again = json.loads(folded(Folding(context, live_sessions(context)), conversation(repo, 14))[1])
 
     assert again["messages"][:4] == first["messages"][:4]
     assert "clew unfold" in json.dumps(again)
 
 
-def test_a_count_sees_the_folds_and_makes_none(serving: Serving, repo: Path) -> None:
-    folding = Folding(serving)
+def test_a_count_sees_the_folds_and_makes_none(context: DaemonContext, repo: Path) -> None:
+    folding = Folding(context, live_sessions(context))
     data, sent = folded(folding, conversation(repo, 12), is_counting=True)
     assert sent is data
     folded(folding, conversation(repo, 2))
@@ -299,8 +306,8 @@ def test_a_count_sees_the_folds_and_makes_none(serving: Serving, repo: Path) -> 
     assert json.loads(folded(folding, conversation(repo, 13), is_counting=True)[1])["messages"] == first["messages"]
 
 
-def test_a_conversation_that_was_rewound_keeps_only_what_is_still_the_same(serving: Serving, repo: Path) -> None:
-    folding = Folding(serving)
+def test_a_conversation_that_was_rewound_keeps_only_what_is_still_the_same(context: DaemonContext, repo: Path) -> None:
+    folding = Folding(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
     folded(folding, conversation(repo, 13))
@@ -309,8 +316,8 @@ def test_a_conversation_that_was_rewound_keeps_only_what_is_still_the_same(servi
     assert sent is data
 
 
-def test_a_summary_is_asked_of_the_window_as_it_stands(serving: Serving, repo: Path) -> None:
-    folding = Folding(serving)
+def test_a_summary_is_asked_of_the_window_as_it_stands(context: DaemonContext, repo: Path) -> None:
+    folding = Folding(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
     body = conversation(repo, 13)
@@ -323,15 +330,15 @@ def test_a_summary_is_asked_of_the_window_as_it_stands(serving: Serving, repo: P
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'{"messages": 3}', b'{"messages": ["x"]}', b'{"messages": [{"role": "user", "content": null}]}']
 )
-def test_what_is_not_understood_goes_out_as_it_came(serving: Serving, body: bytes) -> None:
-    assert Folding(serving).folded(body, session="s", agent="", is_counting=False) == body
+def test_what_is_not_understood_goes_out_as_it_came(context: DaemonContext, body: bytes) -> None:
+    assert Folding(context, live_sessions(context)).folded(body, session="s", agent="", is_counting=False) == body
 
 
-def test_where_the_original_cannot_be_kept_nothing_is_folded(serving: Serving, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folding = Folding(serving)
+def test_where_the_original_cannot_be_kept_nothing_is_folded(context: DaemonContext, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folding = Folding(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
-    monkeypatch.setattr(serving, "engine", _full)
+    monkeypatch.setattr(context, "engine", _full)
     data, sent = folded(folding, conversation(repo, 13))
 
     assert sent is data
@@ -341,8 +348,8 @@ def _full() -> None:
     raise OSError(28, "No space left on device")
 
 
-def test_a_large_request_is_looked_at_quickly(serving: Serving, repo: Path) -> None:
-    folding = Folding(serving)
+def test_a_large_request_is_looked_at_quickly(context: DaemonContext, repo: Path) -> None:
+    folding = Folding(context, live_sessions(context))
     body = conversation(repo, 10, text=TEXT * 50)
     folded(folding, body)
     started = time.perf_counter()

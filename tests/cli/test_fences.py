@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from calling import Call
 
-from clew.adapters.fencing import KEY_FILE
 from clew.records import nonce_of
+from clew.sessions.fencing import KEY_FILE
 from clew.settings import workspace_of
 from tests.fences import Read, read, without_marks
 from tests.hostile import TEXT

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import clew
-from clew.adapters.claude_code.client import version_in
+from clew.adapters.clients.claude_code import version_in
 
 # With mods; the newest that a plain install gives on Node 20, without them; and the newest that the registry has, whichever that is.
 PINNED = ("2.1.330", "2.1.197")

@@ -7,7 +7,6 @@ what starts in a hurry reads this.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -200,18 +199,6 @@ def problems(places: Places) -> Iterator[dict[str, Any]]:
                 told = json.loads(line)
                 if isinstance(told, dict):
                     yield cast("dict[str, Any]", told)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this number runs. One that has ended and that nobody has asked for yet does not."""
-    try:
-        os.kill(pid, 0)
-    except OSError as error:
-        return error.errno == errno.EPERM
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace").rpartition(")")[2].split()[0] != "Z"
-    except OSError:  # no such file on this system, or just gone: what kill said holds
-        return True
 
 
 def _free_port() -> int:

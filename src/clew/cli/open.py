@@ -56,17 +56,17 @@ def folder(path: Path) -> Path:
     return path
 
 
-def own_sessions(repo: Path) -> Path:
-    """The folder of Claude Code's own transcripts of the repository at `repo`. Raises click.UsageError where there is none."""
-    from clew.adapters.claude_code.transcripts import transcripts_of
-    from clew.settings import claude_code_home, workspace_of
+def own_sessions(repo: Path) -> tuple[Path, ...]:
+    """The folders of the clients' own transcripts of the repository at `repo`. Raises click.UsageError where there is none."""
+    from clew.adapters.clients import everyone, transcripts_of
+    from clew.settings import workspace_of
 
-    home = claude_code_home()
     _, root = workspace_of(repo)
-    found = transcripts_of(home, root)
-    if found is None:
-        raise click.UsageError(f"no session was named, and Claude Code has no transcripts of {root} under {home / 'projects'}")
-    return found
+    found = transcripts_of(root)
+    if not found:
+        known = ", ".join(f"{client.title} has no transcripts of {root} under {client.home()}" for client in everyone())
+        raise click.UsageError(f"no session was named, and {known}")
+    return tuple(found)
 
 
 def is_indexed(engine: Engine, path: Path) -> bool:

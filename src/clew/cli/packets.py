@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from clew.adapters.fencing import sent
 from clew.cli import output
 from clew.cli.tables import Column, table
 from clew.records import Entry, Packet, Spans, text_of
+from clew.sessions.fencing import sent
 
 WHY_SHOWN = 3
 QUESTION_SHOWN = 400  # characters: an issue on standard input may have thousands

@@ -33,12 +33,12 @@ class ReadAnew:
 
 
 def read_anew(
-    store: Writer, settings: Settings, key: str, root: Path, transcripts: Path | None, *, progress: Progress | None = None
+    store: Writer, settings: Settings, key: str, root: Path, transcripts: Sequence[Path], *, progress: Progress | None = None
 ) -> ReadAnew:
     """Read the repository at `root` again, whole, and the sessions of which there are transcripts, as if nothing of them were known.
 
     key          of its workspace, as the store knows it.
-    transcripts  the folder of them, None where there is none.
+    transcripts  the folders of them.
     For a store that was repaired: what it knows may have gaps that an ordinary run would take for unchanged. What has ended, and what
     nobody can read again, stays as it is.
     """
@@ -46,14 +46,14 @@ def read_anew(
     states = [state for prefix in derived for state in store.sources(key, prefix)]
     accept(store, key, [Delta(BY, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
     found: list[Session] = []
-    if transcripts is not None:
+    for folder in transcripts:
         with suppress(NotReadable):  # it went away: there is nothing to read
-            found = with_agents(transcripts)
+            found += with_agents(folder)
     known = {state.source for state in store.sources(key, "session:")}
     there = sorted({source_of(session) for session in found} & known)
     accept(store, key, [Delta(BY, name, is_whole=False, state=SourceState(name)) for name in there])
     indexed = index(store, settings, root, progress=progress)
-    ingested = ingest(store, settings, [transcripts], repo=root, progress=progress) if found and transcripts is not None else None
+    ingested = ingest(store, settings, transcripts, repo=root, progress=progress) if found else None
     names = {name.removeprefix("session:").partition("/")[0] for name in known - set(there) if name != "session:remembered/notes"}
     gone = sorted(names - {session.id for session in found})
     return ReadAnew(indexed, ingested, tuple(gone))

@@ -21,13 +21,13 @@ import psutil
 
 import clew
 from clew.adapters.claude_code import managed, plugin_files
-from clew.adapters.claude_code.client import MODS_SINCE, TRIED, version_of
 from clew.adapters.claude_code.install import NotOurs, gateway_url, manifest, read_object
-from clew.adapters.claude_code.sessions import Sessions
+from clew.adapters.clients.claude_code import MODS_SINCE, TRIED, version_of
 from clew.adapters.http import start
 from clew.adapters.places import Address, Places, known_address, problems, state
 from clew.codebase.private import refusal
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable
+from clew.sessions.live import LiveSessions
 from clew.settings import CONFIG, Settings, workspace_of
 from clew.store.sqlite.repair import first_sign
 
@@ -409,7 +409,9 @@ def _left_alone(patient: Patient) -> Iterator[Finding]:
 
 
 def _slow(patient: Patient) -> Iterator[Finding]:
-    here = [live for live in Sessions(patient.places.run / "sessions").all() if live.cwd and Path(live.cwd).is_relative_to(patient.root)]
+    here = [
+        live for live in LiveSessions(patient.places.run / "sessions").all() if live.cwd and Path(live.cwd).is_relative_to(patient.root)
+    ]
     late = max((live for live in here if live.late > 1), key=lambda live: live.late_at, default=None)
     if late is not None:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(late.late_at))

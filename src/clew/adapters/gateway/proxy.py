@@ -15,7 +15,8 @@ import aiohttp
 from starlette.types import Receive, Scope, Send
 
 from clew.adapters.gateway.folding import Folding
-from clew.adapters.serving import Serving
+from clew.sessions.context import DaemonContext
+from clew.sessions.live import LiveSessions
 
 BODY_BYTES_MAX = 64 * 2**20  # twice what the API takes
 CONNECT_WITHIN_S = 30.0
@@ -30,19 +31,19 @@ class BrokenOff(ConnectionError):
 class Gateway:
     """An ASGI application that hands requests on. Made in the daemon, at its first request."""
 
-    def __init__(self, serving: Serving) -> None:
-        self.serving = serving
-        self.folding = Folding(serving)
+    def __init__(self, context: DaemonContext, sessions: LiveSessions) -> None:
+        self.context = context
+        self.folding = Folding(context, sessions)
         self._client: aiohttp.ClientSession | None = None
 
     @property
     def upstream(self) -> str:
         """Whom to ask: whom the client asked before, else the setting."""
         try:
-            before = (self.serving.places.run / "upstream").read_text("utf-8").strip()
+            before = (self.context.settings.home / "run" / "upstream").read_text("utf-8").strip()
         except OSError:  # nothing was noted: the setting holds
             before = ""
-        return (before or self.serving.settings.gateway_upstream).rstrip("/")
+        return (before or self.context.settings.gateway_upstream).rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -75,7 +76,7 @@ class Gateway:
                 return self.folding.folded(body, session=session, agent=agent, is_counting=is_counting)
             return await asyncio.to_thread(self.folding.folded, body, session=session, agent=agent, is_counting=is_counting)
         except Exception as error:  # noqa: BLE001 - the journal tells of it; the request goes out as it came
-            self.serving.problem("gateway", error)
+            self.context.problem("gateway", error)
             return body
 
     async def _hand_on(self, method: str, url: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, send: Send) -> None:
@@ -98,7 +99,7 @@ class Gateway:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (aiohttp.ClientError, TimeoutError) as error:
-            self.serving.problem("gateway", f"the upstream failed: {type(error).__name__}")
+            self.context.problem("gateway", f"the upstream failed: {type(error).__name__}")
             if has_begun:
                 raise BrokenOff(str(error)) from None
             await _say(send, 502, "api_error", f"clew's gateway could not reach {self.upstream}: {type(error).__name__}")

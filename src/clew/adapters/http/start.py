@@ -19,8 +19,9 @@ import psutil
 
 import clew
 from clew.adapters.http.peer import peer_uid
-from clew.adapters.places import Places, address, is_alive, journal, state
+from clew.adapters.places import Places, address, journal, state
 from clew.errors import ClewError
+from clew.sessions.processes import is_alive
 
 START_WITHIN_S, STOP_WITHIN_S = 10.0, 15.0
 _started: list[subprocess.Popen[bytes]] = []  # by this process: one that ends is dead only once we have asked for it

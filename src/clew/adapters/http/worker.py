@@ -27,14 +27,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import clew
 from clew.adapters import places
-from clew.adapters.claude_code.doors import Doors
 from clew.adapters.claude_code.install import manifest
+from clew.adapters.hooks import HookHandlers, daemon_context
 from clew.adapters.http import certificate
 from clew.adapters.http.app import App
 from clew.adapters.http.guard import Guard, OwnersOnly
 from clew.adapters.http.supervise import RESTING
-from clew.adapters.serving import Serving
+from clew.adapters.places import Places
 from clew.errors import ClewError
+from clew.sessions.context import DaemonContext
 from clew.settings import choose
 
 # A request of a long conversation makes thousands of objects at once: by the usual thresholds each would have the heap looked through.
@@ -74,28 +75,28 @@ def main(told: dict[str, object]) -> int:
     home = Path(str(told["home"]))
     chosen = choose({**os.environ, "CLEW_HOME": str(home)})
     settings = replace(chosen.settings, home=home)
-    serving = Serving(settings)
+    context = daemon_context(settings)
     for problem in (*chosen.warnings, *map(str, chosen.errors)):  # the session goes on, with the default
-        serving.problem("settings", problem)
-    doors = Doors(serving)
-    where = places.renewed_address(serving.places)
+        context.problem("settings", problem)
+    hooks = HookHandlers(context)
+    where = places.renewed_address(Places(home))
     mounts: dict[str, ASGIApp] = {
-        "/mcp": Lazily(partial(_mcp, serving, doors)),
-        f"/gateway/{where.gateway}": Lazily(partial(_gateway, serving)),
+        "/mcp": Lazily(partial(_mcp, context, hooks)),
+        f"/gateway/{where.gateway}": Lazily(partial(_gateway, context, hooks)),
     }
-    app = App(serving, doors, mounts=mounts)
+    app = App(context, hooks, mounts=mounts)
     sockets = [socket.socket(fileno=number) for number in told["sockets"]]  # type: ignore[attr-defined]
     private = Server(_config(Guard(app, where)))
     app.stop = private.stop
-    loopback = _loopback(serving, Guard(app, where)) if len(sockets) > 1 else None
+    loopback = _loopback(context, Guard(app, where)) if len(sockets) > 1 else None
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    serving.later("open", partial(_open, serving))
-    serving.later("hand over", partial(_hand_over, serving))
-    serving.later("load", _load)
+    context.later("open", partial(_open, context))
+    context.later("hand over", partial(_hand_over, context))
+    context.later("load", _load)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(private, loopback, app, doors, sockets, settings.serve_idle_s))
-    serving.close()
+        runner.run(_serve(private, loopback, app, hooks, sockets, settings.serve_idle_s))
+    context.close()
     return RESTING if private.is_resting else 0
 
 
@@ -106,20 +107,20 @@ def _config(app: ASGIApp, **more: Any) -> uvicorn.Config:
     )  # fmt: skip
 
 
-def _loopback(serving: Serving, app: ASGIApp) -> Server | None:
+def _loopback(context: DaemonContext, app: ASGIApp) -> Server | None:
     """The server of loopback, None where its certificate can neither be read nor made: nothing is said there without it."""
     try:
-        public, secret = certificate.made(serving.places)
+        public, secret = certificate.made(Places(context.settings.home))
     except OSError as error:
-        serving.problem("daemon", f"no certificate for loopback: {error}; only the Unix socket is served")
+        context.problem("daemon", f"no certificate for loopback: {error}; only the Unix socket is served")
         return None
     return Server(_config(app, ssl_certfile=str(public), ssl_keyfile=str(secret)))
 
 
 async def _serve(
-    private: Server, loopback: Server | None, app: App, doors: Doors, sockets: list[socket.socket], idle_s: int
+    private: Server, loopback: Server | None, app: App, hooks: HookHandlers, sockets: list[socket.socket], idle_s: int
 ) -> None:  # fmt: skip
-    watching = asyncio.ensure_future(_rest_when_idle(private, app, doors, idle_s))
+    watching = asyncio.ensure_future(_rest_when_idle(private, app, hooks, idle_s))
     beside = None if loopback is None else asyncio.ensure_future(_beside(loopback, sockets[1]))
     serving = asyncio.ensure_future(private.serve(sockets=sockets[:1]))
     while not private.started and not serving.done():
@@ -141,37 +142,39 @@ async def _beside(server: Server, listening: socket.socket) -> None:
     await server.shutdown(sockets=[listening])
 
 
-async def _rest_when_idle(server: Server, app: App, doors: Doors, idle_s: int) -> None:
+async def _rest_when_idle(server: Server, app: App, hooks: HookHandlers, idle_s: int) -> None:
     """Stop the server once nobody has asked for so long. Sleeps until then, and looks no oftener than needed."""
     while True:
         left = app.asked_at + idle_s - time.monotonic()
         if left <= 0 and not app.under_way:
             break
         await asyncio.sleep(max(left, 0.2))
-    server.is_resting = bool(await asyncio.to_thread(doors.alive_clients))
+    server.is_resting = bool(await asyncio.to_thread(hooks.sessions.alive_clients))
     server.stop()
 
 
-def _open(serving: Serving) -> None:
+def _open(context: DaemonContext) -> None:
     """Open the store before somebody waits for it."""
     try:
-        serving.engine()
+        context.engine()
     except ClewError as error:
-        serving.problem("store", error)
+        context.problem("store", error)
 
 
-def _hand_over(serving: Serving) -> None:
+def _hand_over(context: DaemonContext) -> None:
     """Have the clew that is installed take our place, where that is another one than we are.
 
     A session that began before an upgrade, or before clew was installed anew from another folder, starts the daemon of its own time.
     What is started asks which release answers here, and has it stop.
     """
-    starter = manifest(serving.places).starter
+    starter = manifest(Places(context.settings.home)).starter
     source = Path(clew.__file__).parent.parent
     if starter and json.loads(starter[-1]).get("path") != str(source):
-        serving.problem("daemon", f"clew {clew.__version__} of {source} is not the one that is installed, and hands over to that")
+        context.problem("daemon", f"clew {clew.__version__} of {source} is not the one that is installed, and hands over to that")
         nothing = subprocess.DEVNULL
-        subprocess.Popen(starter, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=serving.places.home)
+        subprocess.Popen(
+            starter, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=Places(context.settings.home).home
+        )
 
 
 def _load() -> None:
@@ -184,19 +187,19 @@ def _load() -> None:
     arriving("nothing happened here\n" * 100, Given())
 
 
-def _mcp(serving: Serving, doors: Doors) -> ASGIApp:
+def _mcp(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:
     from clew.adapters.mcp.server import application  # lazy: the SDK's import takes a second
 
-    return application(serving, doors)
+    return application(context, hooks)
 
 
-def _gateway(serving: Serving) -> ASGIApp:
+def _gateway(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:
     from clew.adapters.gateway.proxy import Gateway  # lazy: only who chose the gateway needs it
 
-    return Gateway(serving)
+    return Gateway(context, hooks.sessions)
 
 
 if __name__ == "__main__":
     code = main(json.loads(sys.argv[1]))
     sys.stdout.flush()
-    os._exit(code)  # threads that a door left at work end with us; what they wrote is whole or absent
+    os._exit(code)  # threads that a handler left at work end with us; what they wrote is whole or absent

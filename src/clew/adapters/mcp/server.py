@@ -20,22 +20,23 @@ from mcp.types import CallToolRequestParams, CallToolResult, ListToolsResult, Pa
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clew import __version__
-from clew.adapters.fencing import sent
-from clew.adapters.http.app import Doors
+from clew.adapters.hooks import HookHandlers
 from clew.adapters.mcp.tools import BY_NAME, INSTRUCTIONS, listed, refusal
-from clew.adapters.serving import Serving
+from clew.codebase import TREE
 from clew.errors import ClewError, UsageError
+from clew.sessions.context import DaemonContext
+from clew.sessions.fencing import sent
 from clew.settings import workspace_of
 
 
-def application(serving: Serving, doors: Doors) -> ASGIApp:
+def application(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:
     """Return the ASGI application that speaks MCP. It starts with its first request and ends with the daemon."""
-    return _Application(serving, doors)
+    return _Application(context, hooks)
 
 
 class _Application:
-    def __init__(self, serving: Serving, doors: Doors) -> None:
-        self.serving, self.doors = serving, doors
+    def __init__(self, context: DaemonContext, hooks: HookHandlers) -> None:
+        self.daemon, self.hooks = context, hooks
         server: Server[Any] = Server(
             "clew", version=__version__, instructions=INSTRUCTIONS, on_list_tools=self._list, on_call_tool=self._call
         )
@@ -68,10 +69,10 @@ class _Application:
         try:
             text = await asyncio.to_thread(self._answer, params.name, params.arguments or {}, headers.get("x-clew-cwd", ""), client)
         except ClewError as error:
-            self.serving.notice(error)
+            self.daemon.notice(error)
             return CallToolResult(content=[TextContent(type="text", text=refusal(error))], is_error=True)
         except Exception as error:  # noqa: BLE001 - the agent sees that it failed, the journal why
-            self.serving.problem(f"mcp {params.name}", error)
+            self.daemon.problem(f"mcp {params.name}", error)
             said = f"clew could not answer: {type(error).__name__}. Go on without it; `clew doctor` tells the user more."
             return CallToolResult(content=[TextContent(type="text", text=said)], is_error=True)
         return CallToolResult(content=[TextContent(type="text", text=text)])
@@ -85,10 +86,10 @@ class _Application:
             found = f"{folder} is no folder on this machine" if folder else "it is not known which repository is meant"
             raise UsageError(f"{found}\nhint: give the absolute path of the repository as `repo`")
         here = Path(folder)
-        engine = self.serving.engine()
+        engine = self.daemon.engine()
         key, root = workspace_of(here)
-        if engine.store.source(key, "tree") is None and not engine.store.sources(key, "file:"):
-            self.serving.index_later(root)
-        spans = tool.answer(engine, here, self.serving.settings.tokenizer, given)
+        if engine.store.source(key, TREE) is None:
+            self.daemon.index_later(root)
+        spans = tool.answer(engine, here, self.daemon.settings.tokenizer, given)
         # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.
-        return sent(spans, home=self.serving.settings.home, session=self.doors.session_of(client_pid) or key)
+        return sent(spans, home=self.daemon.settings.home, session=self.hooks.sessions.session_of(client_pid) or key)

@@ -112,7 +112,7 @@ def command(
     from clew.evaluation.report import summarise
 
     settings = settings_in_force()
-    places = sessions or (own_sessions(folder(repo or Path())),)
+    places = sessions or own_sessions(folder(repo or Path()))
     plan = Plan(
         shares=tuple(dict.fromkeys(share for share in budgets if share)) if budgets else SHARES,
         with_summary=not budgets or 0.0 in budgets,

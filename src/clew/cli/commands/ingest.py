@@ -38,7 +38,7 @@ def command(sessions: tuple[Path, ...], *, repo: Path | None, is_json: bool, is_
     if repo is not None:
         folder(repo)
     if not sessions:
-        sessions = (own_sessions(folder(repo or Path())),)
+        sessions = own_sessions(folder(repo or Path()))
         repo = repo or Path()
     with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
         ingested = engine.ingest(sessions, repo=repo, progress=show)

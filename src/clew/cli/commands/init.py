@@ -46,8 +46,8 @@ def command(
     written, none is. Calling it again refreshes what it did.
     """
     from clew.adapters.claude_code import plugin_files
-    from clew.adapters.claude_code.client import has_mods
     from clew.adapters.claude_code.install import Installer, Target, Wanted
+    from clew.adapters.clients.claude_code import has_mods
     from clew.adapters.http import start
     from clew.adapters.places import Places
 

@@ -13,7 +13,7 @@ from clew.cli import output
 from clew.cli.open import opened
 from clew.cli.options import example, json_option, quiet_option
 from clew.cli.progress import progress
-from clew.settings import claude_code_home, load, workspace_of
+from clew.settings import load, workspace_of
 
 if TYPE_CHECKING:
     from clew.adapters.places import Places
@@ -84,17 +84,17 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
 
 def _known(database: Path, places: Places) -> Known:
     """What a damaged file may no longer say: which repositories there are, how sources are called, and what was purged."""
-    from clew.adapters.claude_code.sessions import Sessions
+    from clew.adapters.clients import everyone
     from clew.lifecycle import notes
+    from clew.sessions.live import LiveSessions
     from clew.store import graves
     from clew.store.sqlite.salvage import Known
     from clew.transcript.live import ORIGINAL, originals_source
     from clew.transcript.sessions import find
 
-    folders = {str(Path.cwd()), *(live.cwd for live in Sessions(places.run / "sessions").all() if live.cwd)}
-    projects = claude_code_home() / "projects"
-    for project in sorted(projects.iterdir()) if projects.is_dir() else ():
-        first = next(iter(find(project)), None) if project.is_dir() else None
+    folders = {str(Path.cwd()), *(live.cwd for live in LiveSessions(places.run / "sessions").all() if live.cwd)}
+    for folder in (folder for client in everyone() for folder in client.transcript_folders()):
+        first = next(iter(find(folder)), None)
         folders.add(first.cwd if first else "")
     roots = dict(map(_named, (Path(folder) for folder in sorted(folders) if folder and Path(folder).is_dir())))
 
@@ -114,7 +114,7 @@ def _named(folder: Path) -> tuple[str, str]:
 
 
 def _read_anew(engine: Engine, key: str, root: str, repaired: Repaired, show: Show | None) -> Place:
-    from clew.adapters.claude_code.transcripts import transcripts_of
+    from clew.adapters.clients import transcripts_of
     from clew.errors import ClewError
 
     if not root:
@@ -127,7 +127,7 @@ def _read_anew(engine: Engine, key: str, root: str, repaired: Repaired, show: Sh
         why = "something was purged from it, and the list of that is lost; `clew index` and `clew ingest` would read all of it again"
         return Place(key, root, why)
     try:
-        done = engine.read_anew(key, Path(root), transcripts_of(claude_code_home(), Path(root)), progress=show)
+        done = engine.read_anew(key, Path(root), transcripts_of(Path(root)), progress=show)
     except ClewError as error:
         return Place(key, root, str(error).partition("\n")[0])
     ingested = done.ingested

@@ -1,4 +1,4 @@
-"""The doors: what each hook and the mod are answered, over real stores and small transcripts."""
+"""The hooks: what each hook and the mod are answered, over real stores and small transcripts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from clew.adapters.claude_code import plugin_files
-from clew.adapters.claude_code.doors import CONTEXT_CHARS_MAX, Doors
 from clew.adapters.claude_code.install import Installer, Target
-from clew.adapters.serving import Serving
+from clew.adapters.hooks import HookHandlers, daemon_context
+from clew.adapters.places import Places
 from clew.records import text_of
+from clew.sessions.policy import CONTEXT_CHARS_MAX
 from clew.settings import load
 from clew.transcript.vocabulary import HAND_OFF_MARK
 from tests.adapters.daemon import repository
@@ -76,15 +77,15 @@ def repo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def doors(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Doors]:
+def hooks(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HookHandlers]:
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
     home = tmp_path / "home"
     home.mkdir()
-    serving = Serving(replace(load({}), home=home))
-    serving.places.make()
-    serving.engine().index(repo)
-    yield Doors(serving)
-    serving.close()
+    context = daemon_context(replace(load({}), home=home))
+    Places(context.settings.home).make()
+    context.engine().index(repo)
+    yield HookHandlers(context)
+    context.close()
 
 
 def told_of(tmp_path: Path, repo: Path, session: str = "s1") -> Told:
@@ -108,83 +109,83 @@ def bash(told: Told, text: str, call: str = "toolu_x", **more: Any) -> dict[str,
     )
 
 
-def context(answer: Any) -> str:
+def added(answer: Any) -> str:
     return answer.get("hookSpecificOutput", {}).get("additionalContext", "")
 
 
-def test_a_cleared_session_hands_its_state_to_the_next(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_cleared_session_hands_its_state_to_the_next(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     old = told_of(tmp_path, repo)
-    doors.hook("SessionStart", payload("SessionStart", old, source="startup"), client_pid=1)
-    doors.hook("SessionEnd", payload("SessionEnd", old, reason="clear"), client_pid=1)
+    hooks.hook("SessionStart", payload("SessionStart", old, source="startup"), client_pid=1)
+    hooks.hook("SessionEnd", payload("SessionEnd", old, reason="clear"), client_pid=1)
     new = Told(tmp_path / "s2.jsonl", repo, "s2")
-    said = context(doors.hook("SessionStart", payload("SessionStart", new, source="clear"), client_pid=1))
+    said = added(hooks.hook("SessionStart", payload("SessionStart", new, source="clear"), client_pid=1))
 
     assert said.startswith(HAND_OFF_MARK)
     assert all(words in said for words in ("notes.txt", "OPS-7731", "frobnicate", "calc.py"))
     assert len(said) <= CONTEXT_CHARS_MAX
 
 
-def test_another_clients_clear_hands_over_nothing_of_ours(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_another_clients_clear_hands_over_nothing_of_ours(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     old = told_of(tmp_path, repo)
-    doors.hook("SessionStart", payload("SessionStart", old, source="startup"), client_pid=1)
+    hooks.hook("SessionStart", payload("SessionStart", old, source="startup"), client_pid=1)
     new = Told(tmp_path / "s2.jsonl", repo, "s2")
 
-    assert context(doors.hook("SessionStart", payload("SessionStart", new, source="clear"), client_pid=2)) == ""
+    assert added(hooks.hook("SessionStart", payload("SessionStart", new, source="clear"), client_pid=2)) == ""
 
 
-def test_another_repository_is_told_nothing(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_another_repository_is_told_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     old = told_of(tmp_path, repo)
-    doors.hook("SessionEnd", payload("SessionEnd", old, reason="other"))
+    hooks.hook("SessionEnd", payload("SessionEnd", old, reason="other"))
     new = Told(tmp_path / "s2.jsonl", repository(tmp_path / "other"), "s2")
 
-    assert context(doors.hook("SessionStart", payload("SessionStart", new, source="startup"))) == ""
+    assert added(hooks.hook("SessionStart", payload("SessionStart", new, source="startup"))) == ""
 
 
-def test_a_resume_adds_nothing_where_the_window_has_it_all(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_resume_adds_nothing_where_the_window_has_it_all(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
 
-    assert context(doors.hook("SessionStart", payload("SessionStart", told, source="resume"))) == ""
+    assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume"))) == ""
     told.boundary()
     told.line("user", isCompactSummary=True, message={"role": "user", "content": "A summary."})
-    assert context(doors.hook("SessionStart", payload("SessionStart", told, source="resume"))).startswith(HAND_OFF_MARK)
+    assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume"))).startswith(HAND_OFF_MARK)
     told.line("attachment", attachment={"type": "hook_additional_context", "content": [f"{HAND_OFF_MARK}: this session."]})
-    assert context(doors.hook("SessionStart", payload("SessionStart", told, source="resume"))) == ""
+    assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume"))) == ""
 
 
-def test_a_resume_says_which_files_have_changed_since(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_resume_says_which_files_have_changed_since(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
     (repo / "calc.py").write_text("def add_one(x):\n    return x + 3\n")
     import os
 
     about = told.path.stat()
     os.utime(repo / "calc.py", ns=(about.st_mtime_ns + 10**9, about.st_mtime_ns + 10**9))
-    said = context(doors.hook("SessionStart", payload("SessionStart", told, source="resume")))
+    said = added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume")))
 
     assert opened(said).plain == "clew: changed on disk since this session last ran, so what was read of it is out of date:"
     assert opened(said).inside == ("calc.py",)
 
 
-def test_a_prompt_gets_what_it_names_once(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_prompt_gets_what_it_names_once(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = Told(tmp_path / "s.jsonl", repo, "s")
-    first = context(doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")))
+    first = added(hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")))
 
     assert "calc.py:1 add_one" in first
-    again = doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="And why is `add_one` so short?"))
+    again = hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="And why is `add_one` so short?"))
     assert again == {}
 
 
 @pytest.mark.parametrize(
     "prompt", ["", "yes", "ok, continue", "/compact", "<task-notification>add_one calc.py</task-notification>", "thanks!"]
 )
-def test_a_prompt_that_asks_nothing_gets_nothing(doors: Doors, tmp_path: Path, repo: Path, prompt: str) -> None:
+def test_a_prompt_that_asks_nothing_gets_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path, prompt: str) -> None:
     told = Told(tmp_path / "s.jsonl", repo, "s")
 
-    assert doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)) == {}
+    assert hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)) == {}
 
 
-def test_a_long_output_is_shortened_in_the_tools_own_shape_and_comes_back_exactly(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_long_output_is_shortened_in_the_tools_own_shape_and_comes_back_exactly(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    answer = doors.hook("PostToolUse", bash(told, LONG))
+    answer = hooks.hook("PostToolUse", bash(told, LONG))
     assert isinstance(answer, dict)
     output = answer["hookSpecificOutput"]["updatedToolOutput"]
 
@@ -192,7 +193,7 @@ def test_a_long_output_is_shortened_in_the_tools_own_shape_and_comes_back_exactl
     assert "400 passed" in output["stdout"]
     assert len(output["stdout"]) < len(LONG) / 10
     handle = output["stdout"].partition("clew unfold ")[2][:8]
-    engine = doors.serving.engine()
+    engine = hooks.context.engine()
     assert engine.unfold(repo, handle).data.decode() == LONG
     engine.ingest([told.path], repo=repo)
     told.says("More.")
@@ -202,123 +203,123 @@ def test_a_long_output_is_shortened_in_the_tools_own_shape_and_comes_back_exactl
     assert engine.explain(repo, handle).standing.is_live
 
 
-def test_an_output_that_would_save_nothing_stays(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_an_output_that_would_save_nothing_stays(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
 
-    assert doors.hook("PostToolUse", bash(told, "short\n")) == {}
-    assert doors.hook("PostToolUse", {**bash(told, LONG), "tool_name": "mcp__plugin_clew_clew__unfold", "tool_response": LONG}) == {}
+    assert hooks.hook("PostToolUse", bash(told, "short\n")) == {}
+    assert hooks.hook("PostToolUse", {**bash(told, LONG), "tool_name": "mcp__plugin_clew_clew__unfold", "tool_response": LONG}) == {}
 
 
-def test_where_the_mod_is_at_work_the_hooks_say_nothing(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_where_the_mod_is_at_work_the_hooks_say_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    doors.mod("hello", {"session_id": told.session, "cwd": str(repo)})
+    hooks.hook("mod/hello", {"session_id": told.session, "cwd": str(repo)})
 
-    assert doors.hook("PostToolUse", bash(told, LONG)) == {}
-    assert doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")) == {}
-    said = doors.mod("prompt", {"session_id": told.session, "cwd": str(repo), "prompt": "Why does `add_one` in calc.py add one?"})
+    assert hooks.hook("PostToolUse", bash(told, LONG)) == {}
+    assert hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")) == {}
+    said = hooks.hook("mod/prompt", {"session_id": told.session, "cwd": str(repo), "prompt": "Why does `add_one` in calc.py add one?"})
     assert "calc.py:1 add_one" in said["context"]
-    short = doors.mod("append", {"session_id": told.session, "cwd": str(repo), "tool_use_id": "t", "tool_name": "Bash", "text": LONG})
+    short = hooks.hook("mod/append", {"session_id": told.session, "cwd": str(repo), "tool_use_id": "t", "tool_name": "Bash", "text": LONG})
     assert "clew unfold" in short["text"]
 
 
-def test_a_compaction_by_the_mod_hands_over_messages_and_the_hook_after_it_nothing(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_compaction_by_the_mod_hands_over_messages_and_the_hook_after_it_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    doors.hook("SessionStart", payload("SessionStart", told, source="startup"))
-    said = doors.mod("compact", {"session_id": told.session, "cwd": str(repo), "trigger": "auto", "instructions": "keep the ticket"})
+    hooks.hook("SessionStart", payload("SessionStart", told, source="startup"))
+    said = hooks.hook("mod/compact", {"session_id": told.session, "cwd": str(repo), "trigger": "auto", "instructions": "keep the ticket"})
     [message] = said["messages"]
 
     assert message["role"] == "user"
     assert message["content"].startswith(HAND_OFF_MARK)
     assert all(words in message["content"] for words in ("notes.txt", "OPS-7731", "frobnicate", "calc.py", "keep the ticket"))
     assert (
-        doors.hook("SessionStart", payload("SessionStart", told, source="compact")).get("hookSpecificOutput", {}).get("additionalContext")
+        hooks.hook("SessionStart", payload("SessionStart", told, source="compact")).get("hookSpecificOutput", {}).get("additionalContext")
         is None
     )  # type: ignore[union-attr]
 
 
-def test_a_compaction_whose_state_says_it_all_is_answered(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_compaction_whose_state_says_it_all_is_answered(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     """A short session has nothing that its state does not say; the client would ask its model for a summary of it."""
     told = Told(tmp_path / "short.jsonl", repo, "short")
     told.user("Please say which function in calc.py adds one.")
-    doors.hook("SessionStart", payload("SessionStart", told, source="startup"))
-    said = doors.mod("compact", {"session_id": "short", "cwd": str(repo), "trigger": "auto"})
+    hooks.hook("SessionStart", payload("SessionStart", told, source="startup"))
+    said = hooks.hook("mod/compact", {"session_id": "short", "cwd": str(repo), "trigger": "auto"})
 
     assert said["messages"] is not None
     assert "adds one" in said["messages"][0]["content"]
 
 
-def test_a_hand_off_in_a_transcript_is_not_read_as_the_users_words(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_hand_off_in_a_transcript_is_not_read_as_the_users_words(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
     told.boundary()
     told.user(f"{HAND_OFF_MARK}: the conversation so far. Never eat cheese before midnight.")
     told.user("Go on with the ticket.")
-    state = text_of(doors.serving.engine().hand_off(str(told.path), budget_tokens=1_500, tokenizer="claude", path=repo))
+    state = text_of(hooks.context.engine().hand_off(str(told.path), budget_tokens=1_500, tokenizer="claude", path=repo))
 
     assert "cheese" not in state
     assert "Go on with the ticket." in state
 
 
 def test_before_a_compaction_of_the_client_nothing_is_said_and_after_it_the_state_stands_once(
-    doors: Doors, tmp_path: Path, repo: Path
+    hooks: HookHandlers, tmp_path: Path, repo: Path
 ) -> None:
     told = told_of(tmp_path, repo)
 
-    assert doors.hook("PreCompact", payload("PreCompact", told, trigger="auto", custom_instructions=None)) == {}
-    said = context(doors.hook("SessionStart", payload("SessionStart", told, source="compact")))
+    assert hooks.hook("PreCompact", payload("PreCompact", told, trigger="auto", custom_instructions=None)) == {}
+    said = added(hooks.hook("SessionStart", payload("SessionStart", told, source="compact")))
     assert all(words in said for words in ("notes.txt", "OPS-7731", "frobnicate"))
 
 
-def test_a_session_without_a_transcript_is_answered_with_nothing(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_session_without_a_transcript_is_answered_with_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = Told(tmp_path / "none.jsonl", repo, "none")
 
-    assert context(doors.hook("SessionStart", payload("SessionStart", told, source="startup"))) == ""
-    assert doors.mod("compact", {"session_id": "none", "cwd": str(repo), "trigger": "auto"}) == {"messages": None}
+    assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="startup"))) == ""
+    assert hooks.hook("mod/compact", {"session_id": "none", "cwd": str(repo), "trigger": "auto"}) == {"messages": None}
     for event in ("Stop", "SubagentStop", "SessionEnd", "FileChanged", "CwdChanged", "Unheard"):
-        assert doors.hook(event, payload(event, told)) == {}
+        assert hooks.hook(event, payload(event, told)) == {}
 
 
-def test_a_secret_in_an_output_is_in_no_file_and_does_not_reach_further(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_secret_in_an_output_is_in_no_file_and_does_not_reach_further(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    answer = doors.hook("PostToolUse", bash(told, f"{LONG}FAILED key {SECRET}\n"))
+    answer = hooks.hook("PostToolUse", bash(told, f"{LONG}FAILED key {SECRET}\n"))
     assert isinstance(answer, dict)
-    doors.hook("Stop", payload("Stop", told, last_assistant_message=f"The key is {SECRET}."))
+    hooks.hook("Stop", payload("Stop", told, last_assistant_message=f"The key is {SECRET}."))
     told.says(f"The key is {SECRET}.")
-    doors.serving.engine().ingest([told.path], repo=repo)
-    assert doors.serving.settled(20)
-    doors.serving.close()
+    hooks.context.engine().ingest([told.path], repo=repo)
+    assert hooks.context.settled(20)
+    hooks.context.close()
 
     files = [file for file in (tmp_path / "home").rglob("*") if file.is_file()]
     assert any(file.name == "clew.db" for file in files)
     assert not [file for file in files if SECRET.encode() in file.read_bytes()]
 
 
-def test_a_secret_in_what_follows_compact_does_not_reach_the_window(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_a_secret_in_what_follows_compact_does_not_reach_the_window(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    doors.hook("SessionStart", payload("SessionStart", told, source="startup"))
+    hooks.hook("SessionStart", payload("SessionStart", told, source="startup"))
     wish, said_last = f"keep the key {SECRET} in mind", f"I found {SECRET}."
     asked = {"session_id": told.session, "cwd": str(repo), "trigger": "manual", "instructions": wish, "said_last": said_last}
-    [message] = doors.mod("compact", asked)["messages"]
+    [message] = hooks.hook("mod/compact", asked)["messages"]
 
     assert "keep the key [masked:aws-access-" in message["content"]
     assert SECRET not in message["content"]
 
 
-def test_what_stands_in_a_window_is_known_after_a_restart(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_what_stands_in_a_window_is_known_after_a_restart(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = Told(tmp_path / "s.jsonl", repo, "s")
     prompt = "Why does `add_one` in calc.py add one?"
-    assert context(doors.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)))
-    again = Doors(doors.serving)
+    assert added(hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)))
+    again = HookHandlers(hooks.context)
 
     assert again.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)) == {}
 
 
-def test_ten_sessions_at_once_are_told_apart(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_ten_sessions_at_once_are_told_apart(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     texts = {number: LONG.replace("test_calc", f"test_suite{number}") + f"FAILED test_suite{number}\n" for number in range(10)}
     shown: dict[int, str] = {}
 
     def one(number: int) -> None:
         told = told_of(tmp_path, repo, f"many{number}")
-        answer = doors.hook("PostToolUse", bash(told, texts[number], f"toolu_{number}"))
+        answer = hooks.hook("PostToolUse", bash(told, texts[number], f"toolu_{number}"))
         assert isinstance(answer, dict)
         shown[number] = answer["hookSpecificOutput"]["updatedToolOutput"]["stdout"]
 
@@ -330,45 +331,45 @@ def test_ten_sessions_at_once_are_told_apart(doors: Doors, tmp_path: Path, repo:
 
     for number, text in texts.items():
         handle = shown[number].partition("clew unfold ")[2][:8]
-        assert doors.serving.engine().unfold(repo, handle).data.decode() == text
+        assert hooks.context.engine().unfold(repo, handle).data.decode() == text
 
 
-def test_the_status_line_says_what_it_knows(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_the_status_line_says_what_it_knows(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    doors.hook("PostToolUse", bash(told, LONG))
+    hooks.hook("PostToolUse", bash(told, LONG))
     window = {
         "context_window_size": 200_000,
         "current_usage": {"input_tokens": 100, "cache_read_input_tokens": 49_900},
         "used_percentage": 25,
     }
-    said = doors.statusline(payload("", told, context_window=window, prompt_cache={"hit_ratio": 0.93, "warm": True}))
+    said = hooks.statusline(payload("", told, context_window=window, prompt_cache={"hit_ratio": 0.93, "warm": True}))
 
     assert said.startswith("clew window 25% of 200.0k · saved ")
     assert "cache 93% warm" in said
-    assert doors.statusline({}) == "clew ready"
-    assert doors.statusline(payload("", told, context_window="odd", prompt_cache=[1])).startswith("clew window 25%")
-    [session] = doors.status(str(repo))["sessions"]
+    assert hooks.statusline({}) == "clew ready"
+    assert hooks.statusline(payload("", told, context_window="odd", prompt_cache=[1])).startswith("clew window 25%")
+    [session] = hooks.status(str(repo))["sessions"]
     assert session["saved_tokens"] > 1_000
 
 
-def test_where_no_mod_speaks_the_hooks_that_were_left_out_for_it_are_written(doors: Doors, tmp_path: Path, repo: Path) -> None:
+def test_where_no_mod_speaks_the_hooks_that_were_left_out_for_it_are_written(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     """As when the client was set back to a release without mods, or its administrator turned them off."""
-    places = doors.serving.places
+    places = Places(hooks.context.settings.home)
     client = tmp_path / "client"
     Installer(places).install(Target(client, repo, "user"), with_statusline=False, with_gateway=False, has_mods=True)
     files = [plugin_files.folder(places) / plugin_files.HOOKS, *client.rglob("hooks.json")]
     assert len(files) == 2
     assert all("UserPromptSubmit" not in file.read_text() for file in files)
     told = told_of(tmp_path, repo)
-    doors.hook("SessionStart", payload("SessionStart", told, source="startup"))
-    doors.mod("hello", {"session_id": told.session, "cwd": str(repo)})
-    doors.hook("Stop", payload("Stop", told))
-    assert doors.serving.settled(60)
+    hooks.hook("SessionStart", payload("SessionStart", told, source="startup"))
+    hooks.hook("mod/hello", {"session_id": told.session, "cwd": str(repo)})
+    hooks.hook("Stop", payload("Stop", told))
+    assert hooks.context.settled(60)
     assert all("UserPromptSubmit" not in file.read_text() for file in files)
 
     other = Told(tmp_path / "s2.jsonl", repo, "s2")
-    doors.hook("SessionStart", payload("SessionStart", other, source="startup"))
-    doors.hook("Stop", payload("Stop", other))
-    assert doors.serving.settled(60)
+    hooks.hook("SessionStart", payload("SessionStart", other, source="startup"))
+    hooks.hook("Stop", payload("Stop", other))
+    assert hooks.context.settled(60)
     assert all("UserPromptSubmit" in file.read_text() for file in files)
     assert {file.stat().st_mode & 0o077 for file in files} == {0}

@@ -1,4 +1,4 @@
-"""Serving: what everything inside the daemon shares. One engine, one thread for later work, one journal.
+"""Daemon context: what everything inside the daemon shares. One engine, one thread for later work, one journal.
 
 The store is opened when it is first needed, and again when that failed: a database that is locked, too new or on a full disk is
 an answer for whoever asked, never the end of the daemon.
@@ -16,7 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import clew
-from clew.adapters import places
 from clew.codebase.private import refusal
 from clew.engine import Engine
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
@@ -30,19 +29,20 @@ FIRST_PROMPT = "which names and files are in this repository?"  # words enough t
 FREE_BYTES_MIN = 16 * 2**20  # less than this, and the database can soon take nothing more: guess
 TROUBLES: tuple[tuple[type[ClewError], str], ...] = (
     (SchemaTooNew, "database is newer than clew"), (StoreBusy, "database is locked"), (StoreUnusable, "database is damaged"),
-    (StoreUnwritable, "data folder cannot be written"),
+    (StoreUnwritable, "data folder cannot be written"), (ClewError, "database cannot be opened"),
 )  # fmt: skip
 
 
-class Serving:
+class DaemonContext:
     """The settings, the engine and the later work of one daemon. Safe with threads.
 
+    journal  notes a problem for `clew doctor`: where it arose, and what it is.
     refused  why folders that a session was held in are not indexed, by their path.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, journal: Callable[[str, str], None]) -> None:
         self.settings = settings
-        self.places = places.Places(settings.home)
+        self.journal = journal
         self.refused: dict[str, str] = {}
         self._opening = threading.Lock()
         self._engine: Engine | None = None
@@ -51,7 +51,7 @@ class Serving:
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
         self._is_busy = self._is_closed = False
-        self._told: OrderedDict[str, float] = OrderedDict()
+        self._journalled: OrderedDict[str, float] = OrderedDict()
         self._damaged: tuple[int, int] | None = None  # the file that was found damaged in use, whatever its name holds by now
 
     def engine(self) -> Engine:
@@ -69,13 +69,9 @@ class Serving:
             return self._engine
 
     def trouble(self) -> str:
-        """What keeps sessions from being remembered, in two or three words, "" for nothing."""
-        failed = self._failed[1] if self._failed is not None and self._engine is None else None
-        for kind, words in TROUBLES:
-            if isinstance(failed, kind):
-                return words
-        if failed is not None:
-            return "database cannot be opened"
+        """Return what keeps sessions from being remembered, in two or three words, "" for nothing."""
+        if self._failed is not None and self._engine is None:
+            return next(words for kind, words in TROUBLES if isinstance(self._failed[1], kind))
         if self._damaged is not None and self._damaged == self._file():
             return "database is damaged"
         if self._engine is not None and self._engine.is_read_only:
@@ -139,12 +135,12 @@ class Serving:
         if not isinstance(error, str | ClewError | OSError):
             traceback.print_exception(error)
         key, now = f"{where}\n{what}", time.monotonic()
-        if now - self._told.get(key, -SAME_PROBLEM_AFTER_S) < SAME_PROBLEM_AFTER_S:
+        if now - self._journalled.get(key, -SAME_PROBLEM_AFTER_S) < SAME_PROBLEM_AFTER_S:
             return
-        self._told[key] = now
-        while len(self._told) > PROBLEMS_REMEMBERED:
-            self._told.popitem(last=False)
-        places.journal(self.places, where, mask_text(what))
+        self._journalled[key] = now
+        while len(self._journalled) > PROBLEMS_REMEMBERED:
+            self._journalled.popitem(last=False)
+        self.journal(where, mask_text(what))
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Finish the waiting jobs, as far as the time goes, and close the store. What was written stands in any case."""

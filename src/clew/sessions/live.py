@@ -1,4 +1,4 @@
-"""Sessions: what is known of the sessions that run, or that ran lately.
+"""Live sessions: what is known of the sessions that run, or that ran lately.
 
 A few numbers and names for each, in one small file under `run/sessions/`, so that a daemon that starts anew knows what stands in
 their windows already. What was said in them is in the client's transcript, and in the store; here are only the agent's last words and a
@@ -7,7 +7,6 @@ hand-off that is still owed, both masked.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -16,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from clew.adapters.places import is_alive
 from clew.records import Observation, Packet, TaskState
+from clew.sessions.processes import is_alive
 from clew.task.tracker import TaskTracker
 from clew.transcript.parse import Carry, Reading
 
@@ -26,15 +25,23 @@ SEEN_MAX = 500  # handles that are known to stand in one window; guess
 WATCHED_MAX = 16  # sessions whose task state is held in memory; guess
 
 
-class Told(msgspec.Struct):
-    """The last packet that a session was given. `door` is what it answered; layers are in tokens."""
+class LastPacket(msgspec.Struct):
+    """The last packet that a session was given: what for, how long it is, in tokens by layer, and why."""
 
-    door: str = ""
+    kind: str = msgspec.field(default="", name="door")
     tokens: int = 0
     entries: int = 0
     layers: dict[str, int] = {}
     took_ms: float = 0.0
     why: str = ""
+
+    @classmethod
+    def of(cls, kind: str, packet: Packet, took_ms: float, why: str) -> LastPacket:
+        """Return what the status line says of a packet."""
+        layers: dict[str, int] = {}
+        for entry in packet.entries:
+            layers[entry.layer] = layers.get(entry.layer, 0) + entry.tokens
+        return cls(kind, packet.tokens, len(packet.entries), dict(sorted(layers.items())), round(took_ms, 1), why)
 
 
 class Window(msgspec.Struct):
@@ -47,9 +54,11 @@ class Window(msgspec.Struct):
     is_warm: bool | None = None
 
 
-class Live(msgspec.Struct):
+class LiveSession(msgspec.Struct):
     """A session. `seen` are handles that stand in its window; `saved_tokens` is what shortened outputs left out of it.
 
+    client               the name of the client that it runs in.
+    mod_at               when the client's mod last spoke in it, in seconds since 1970; 0 for never.
     is_started           its start was seen here.
     owed, owed_given     a hand-off that its start could not give in time; the one that the last prompt was given.
     added, saved_last    what the last prompt and the last output came to, until it is known that the client has them.
@@ -61,12 +70,12 @@ class Live(msgspec.Struct):
     cwd: str = ""
     transcript: str = ""
     client_pid: int = 0
+    client: str = "claude_code"
     mod_at: float = 0.0
     seen: list[str] = []
     saved_tokens: int = 0
     reduced: int = 0
     compacted: int = 0
-    is_ours: bool = False
     said_last: str = ""
     is_started: bool = False
     owed: str = ""
@@ -76,13 +85,18 @@ class Live(msgspec.Struct):
     late: int = 0
     late_at: float = 0.0
     is_late: bool = False
-    told: Told = msgspec.field(default_factory=Told)
+    last_packet: LastPacket = msgspec.field(default_factory=LastPacket, name="told")
     window: Window = msgspec.field(default_factory=Window)
     at: float = 0.0
     ended: str = ""
 
+    @property
+    def has_transcript(self) -> bool:
+        """Whether the client has begun to write down what is said in it."""
+        return bool(self.transcript) and Path(self.transcript).is_file()
 
-class Watching:
+
+class TaskWatch:
     """The task of one session, read off its transcript as that grows."""
 
     def __init__(self, transcript: Path, root: str) -> None:
@@ -92,7 +106,7 @@ class Watching:
         self._lock = threading.Lock()
 
     def state(self) -> TaskState:
-        """Read what is new, and say what the task is. A transcript that does not exist yet is an empty one."""
+        """Read what is new, and return what the task is. A transcript that does not exist yet is an empty one."""
         with self._lock:
             for seen in self._new():
                 self._tracker.see(seen)
@@ -109,35 +123,35 @@ class Watching:
         self._carry = reading.carry()
 
 
-class Sessions:
+class LiveSessions:
     """All sessions that are known. Safe with threads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.RLock()
-        self._known: dict[str, Live] = {}
-        self._watched: dict[str, Watching] = {}
+        self._known: dict[str, LiveSession] = {}
+        self._watched: dict[str, TaskWatch] = {}
         with suppress(OSError):
             for file in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)[-KEPT_MAX:]:
                 with suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):  # one that is broken is begun anew
-                    live = msgspec.json.decode(file.read_bytes(), type=Live)
+                    live = msgspec.json.decode(file.read_bytes(), type=LiveSession)
                     self._known[live.id] = live
 
-    def of(self, payload: dict[str, object], *, client_pid: int | None = None) -> Live:
-        """The session that a payload speaks of, with what the payload says of it."""
-        name = str(payload.get("session_id") or "")
+    def of(self, name: str, *, cwd: str = "", transcript: str = "", client: str = "", client_pid: int | None = None) -> LiveSession:
+        """Return a session by its id, with what is now known of it; "" and None say nothing new."""
         with self._lock:
-            live = self._known.setdefault(name, Live(name))
-            if payload.get("cwd"):
-                live.cwd = str(payload["cwd"])
-            if payload.get("transcript_path"):
-                live.transcript = str(payload["transcript_path"])
-            if client_pid:
-                live.client_pid = client_pid
+            live = self._known.setdefault(name, LiveSession(name))
+            live.cwd, live.transcript = cwd or live.cwd, transcript or live.transcript
+            live.client, live.client_pid = client or live.client, client_pid or live.client_pid
             live.at = time.time()
             return live
 
-    def keep(self, live: Live) -> None:
+    def known(self, name: str) -> LiveSession | None:
+        """Return a session by its id, None where nothing is known of it."""
+        with self._lock:
+            return self._known.get(name)
+
+    def keep(self, live: LiveSession) -> None:
         """Keep what is known of a session. A disk that takes nothing more costs a repetition after the next start, and no more."""
         if not live.id or not all(letter.isalnum() or letter in "-_" for letter in live.id):
             return
@@ -159,35 +173,26 @@ class Sessions:
             self._watched.pop(oldest.id, None)
         (self.folder / f"{oldest.id}.json").unlink(missing_ok=True)
 
-    def watching(self, live: Live, root: Path) -> Watching:
-        """Who watches a session's task."""
+    def task(self, live: LiveSession, root: Path) -> TaskState:
+        """Return what the agent is doing in a session, by its transcript as it stands now."""
         with self._lock:
             found = self._watched.pop(live.id, None)
             if found is None or str(found.transcript) != live.transcript:
-                found = Watching(Path(live.transcript), str(root))
+                found = TaskWatch(Path(live.transcript), str(root))
             self._watched[live.id] = found
             while len(self._watched) > WATCHED_MAX:
                 del self._watched[next(iter(self._watched))]
-            return found
+        return found.state()
 
-    def all(self) -> list[Live]:
-        """All that are known, the latest first."""
+    def all(self) -> list[LiveSession]:
+        """Return all that are known, the latest first."""
         with self._lock:
             return sorted(self._known.values(), key=lambda live: (-live.at, live.id))
 
     def alive_clients(self) -> list[int]:
-        """The pids of clients that still run, of sessions that have not ended."""
+        """Return the pids of clients that still run, of sessions that have not ended."""
         return sorted({live.client_pid for live in self.all() if live.client_pid and not live.ended and is_alive(live.client_pid)})
 
-
-def told_of(door: str, packet: Packet, took_ms: float, why: str) -> Told:
-    """What the status line says of a packet."""
-    layers: dict[str, int] = {}
-    for entry in packet.entries:
-        layers[entry.layer] = layers.get(entry.layer, 0) + entry.tokens
-    return Told(door, packet.tokens, len(packet.entries), dict(sorted(layers.items())), round(took_ms, 1), why)
-
-
-def own_folder(home: Path, cwd: str) -> Path:
-    """The folder in which Claude Code keeps the transcripts of sessions begun in `cwd`; it may not exist."""
-    return home / "projects" / "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in os.path.normpath(cwd))
+    def session_of(self, client_pid: int) -> str:
+        """Return the id of the session that a client is in now, "" where that is not known."""
+        return next((live.id for live in self.all() if client_pid and live.client_pid == client_pid and not live.ended), "")

@@ -1,0 +1,82 @@
+"""Clients: the coding agents that clew plugs into, one module each.
+
+A module of this package that has a `CLIENT` is a client: what it lacks, no other module knows. It is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, Protocol
+
+from clew.errors import UsageError
+
+if TYPE_CHECKING:
+    from clew.sessions.live import LiveSession, Window
+    from clew.sessions.policy import SessionPolicy
+
+DEFAULT = "claude_code"
+
+Answer = dict[str, Any] | str
+"""What a client's hook is answered: an object, or plain text where the client reads that; {} for nothing."""
+
+
+class Client(Protocol):
+    """What clew needs to know of a coding agent: where it keeps its records, what its hooks say, and how they are answered.
+
+    title  its name as people write it.
+    """
+
+    title: str
+
+    def home(self) -> Path:
+        """Return the folder in which it keeps its settings and records."""
+        ...
+
+    def transcripts_of(self, root: Path) -> Path | None:
+        """Return the folder of the transcripts of sessions that were started in `root`, None where there is none."""
+        ...
+
+    def transcript_folders(self) -> list[Path]:
+        """Return the folders of the transcripts of all repositories."""
+        ...
+
+    def session_in(self, payload: Mapping[str, Any]) -> dict[str, str]:
+        """Return what a payload says of its session: `name` ("" for none), and `cwd` and `transcript` where it says them."""
+        ...
+
+    def handlers(self, policy: SessionPolicy) -> Mapping[str, Callable[[dict[str, Any], LiveSession], Answer]]:
+        """Return what answers each of its events, by the event's name."""
+        ...
+
+    def undelivered(self, policy: SessionPolicy, event: str, answer: Answer, live: LiveSession) -> None:
+        """Take note that an answer has reached nobody."""
+        ...
+
+    def window_in(self, payload: Mapping[str, Any]) -> Window | None:
+        """Return what a payload for the status line says of the client's window; None where it says nothing of it."""
+        ...
+
+
+def names() -> list[str]:
+    """Return the names of all clients."""
+    return sorted(found.name for found in iter_modules(__path__) if not found.name.startswith("_"))
+
+
+def client(name: str = DEFAULT) -> Client:
+    """Return a client by its name. Raises UsageError where there is none."""
+    if name not in names():
+        raise UsageError(f"no client is called {name!r}\nhint: there are {', '.join(names())}")
+    return import_module(f"{__name__}.{name}").CLIENT
+
+
+def everyone() -> list[Client]:
+    """Return all clients."""
+    return [client(name) for name in names()]
+
+
+def transcripts_of(root: Path) -> list[Path]:
+    """Return the folders in which clients keep transcripts of sessions that were started in `root`."""
+    return [found for each in everyone() if (found := each.transcripts_of(root)) is not None]

@@ -1,0 +1,141 @@
+"""Folds: which old tool results of a conversation are replaced by a shorter text, and which stay replaced.
+
+What `transcript.window` wishes is made durable before it is sent. Where it cannot be stored nothing new is folded; what was folded
+before stays folded, also after a restart: each conversation's folds lie in one file under `run/folds/`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from clew import usecases
+from clew.errors import ClewError
+from clew.records import Observation, ObservationKind
+from clew.sessions.context import DaemonContext
+from clew.transcript import window
+from clew.transcript.window import Conversation, Fold, Output, Weighing
+
+KEPT_MAX = 64  # conversations in memory; guess
+_PLAIN = re.compile(r"[^A-Za-z0-9_-]")
+
+
+class ConversationFolds:
+    """The folds of one conversation: a session, or a subagent of one. Its `lock` is held for each request. `took_s` is for the caller."""
+
+    def __init__(self, context: DaemonContext, file: Path, session: str, agent: str) -> None:
+        self.context, self.file, self.session, self.agent = context, file, session, agent
+        self.lock = threading.Lock()
+        self.took_s = 1.0
+        self._state = self._read()
+        self._weighing = Weighing()
+        self._sent: list[tuple[int, int]] = []
+        self._plain: list[int] = []
+
+    def standing(self, outputs: Sequence[Output]) -> list[tuple[Output, Fold]]:
+        """Return those of the outputs that were folded before."""
+        return [(output, fold) for output in outputs if (fold := self._state.folds.get(output.key))]
+
+    def begin(self, *, model: str, ttl_s: int) -> bool:
+        """Take note of a request, and return whether the cache still holds the one before."""
+        is_warm = window.is_warm(self._state, at_ns=time.time_ns(), model=model, ttl_s=ttl_s)
+        self._state.ends += not is_warm
+        return is_warm
+
+    def chosen(
+        self, outputs: Sequence[Output], chars: Sequence[int], *, calls: int, head_chars: int, is_warm: bool, ttl_s: int,
+        folder: Callable[[], Path],
+    ) -> list[tuple[Output, Fold]]:  # fmt: skip
+        """Return the outputs that are folded from now on, with their folds; they and their originals are durable.
+
+        chars   of each message as it would be sent; calls  messages of the agent among them; head_chars  before the first of them.
+        folder  says where the session is held: that repository keeps the originals.
+        """
+        wished = window.wishes(
+            outputs, chars, self._state, self._weighing, calls=calls, head_chars=head_chars, is_warm=is_warm, ttl_s=ttl_s
+        )  # fmt: skip
+        if not wished:
+            return []
+        try:
+            arrivals = [
+                usecases.write.Arrival(self._observed(wish.output), shorter=wish.text, asked=wish.output.asked) for wish in wished
+            ]  # fmt: skip
+            shown = self.context.engine().write(folder(), arrivals).outputs
+            made = [(wish.output, Fold(each.text, each.handle)) for wish, each in zip(wished, shown, strict=True)]
+            folds = {**self._state.folds, **{output.key: fold for output, fold in made}}
+            self._write(msgspec.structs.replace(self._state, folds=folds))
+        except (ClewError, OSError) as error:
+            self.context.problem("gateway", error)
+            return []
+        self._state.folds = folds
+        for output, _ in made:
+            self._state.waited.pop(output.key, None)
+        return made
+
+    def weigh(self, own: list[tuple[int, int]], plain: list[int], *, head_chars: int, model: str, ttl_s: int) -> None:
+        """Tell the prices how much of this request stands as it stood in the last one, with folds and without.
+
+        own    (name, characters) of each message as it is sent: a fold makes a message shorter, so it is another one.
+        plain  characters of each message as it came.
+        """
+        alike = next((at for at, (old, new) in enumerate(zip(self._sent, own, strict=False)) if old != new), min(len(self._sent), len(own)))
+        chars = [length for _, length in own]
+        window.weigh(
+            self._weighing, self._state, own_chars=head_chars + sum(chars), plain_chars=head_chars + sum(plain),
+            same_own=head_chars + sum(chars[:alike]), same_plain=head_chars + sum(self._plain), model=model, ttl_s=ttl_s,
+            at_ns=time.time_ns(),
+        )  # fmt: skip
+        self._sent, self._plain = own, plain
+
+    def _observed(self, output: Output) -> Observation:
+        return Observation(
+            self.session, output.call, output.message, f"{output.call_id}:result", ObservationKind.RESULT, output.text, tool=output.tool,
+            call_id=output.call_id, agent=self.agent, at_ns=time.time_ns(),
+        )  # fmt: skip
+
+    def _read(self) -> Conversation:
+        try:
+            return msgspec.json.decode(self.file.read_bytes(), type=Conversation)
+        except FileNotFoundError:
+            return Conversation()
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+            self.context.problem(
+                "gateway", f"the folds of {self.file.stem} cannot be read ({error}); that conversation goes on without them"
+            )
+            return Conversation()
+
+    def _write(self, state: Conversation) -> None:
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside = self.file.with_suffix(".new")
+        with beside.open("wb") as stream:
+            stream.write(msgspec.json.encode(state))
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(self.file)
+
+
+class Folds:
+    """The folds of all conversations. Safe with threads."""
+
+    def __init__(self, context: DaemonContext) -> None:
+        self.context = context
+        self.folder = context.settings.home / "run" / "folds"
+        self._known: OrderedDict[str, ConversationFolds] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, session: str, agent: str) -> ConversationFolds:
+        """Return the folds of a session, or of its subagent; KEPT_MAX of them are held in memory."""
+        name = _PLAIN.sub("_", f"{session}{'-' + agent if agent else ''}")[:120]
+        with self._lock:
+            found = self._known.pop(name, None) or ConversationFolds(self.context, self.folder / f"{name}.json", session, agent)
+            self._known[name] = found
+            while len(self._known) > KEPT_MAX:
+                self._known.popitem(last=False)
+            return found

@@ -1,0 +1,19 @@
+"""Processes: does one still run?"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process of this number runs. One that has ended and that nobody has asked for yet does not."""
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace").rpartition(")")[2].split()[0] != "Z"
+    except OSError:  # no such file on this system, or just gone: what kill said holds
+        return True

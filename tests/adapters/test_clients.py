@@ -1,0 +1,112 @@
+"""A client is one module: what follows is all that clew has to know of one, and no other file names it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clew.adapters import clients
+from clew.adapters.clients.claude_code import FOLDER_NAME_CHARS_MAX, ClaudeCode
+from clew.adapters.hooks import HookHandlers, daemon_context
+from clew.adapters.places import Places
+from clew.cli.outcome import run
+from clew.errors import UsageError
+from clew.settings import load
+from tests.adapters.daemon import repository
+from tests.adapters.test_hooks import LONG, told_of
+
+PLUMB = """
+import os
+from pathlib import Path
+from clew.records import Observation, ObservationKind
+
+class Plumb:
+    title = "Plumb"
+    def home(self): return Path(os.environ["PLUMB_HOME"])
+    def transcript_folders(self): return sorted(self.home().iterdir())
+    def transcripts_of(self, root): return self.home() / root.name if (self.home() / root.name).is_dir() else None
+    def session_in(self, payload): return {"name": payload["thread"], "cwd": payload["folder"], "transcript": payload.get("log", "")}
+    def window_in(self, payload): return None
+    def undelivered(self, policy, event, answer, live): policy.prompt_undelivered(live)
+    def handlers(self, policy):
+        def asked(payload, live): return {"before": policy.prompted(live, payload["words"])}
+        def ran(payload, live):
+            call = Observation(live.id, 0, 0, "c", ObservationKind.CALL, "", tool="shell", call_id=payload["id"])
+            result = Observation(live.id, 1, 1, "r", ObservationKind.RESULT, payload["out"], tool="shell", call_id=payload["id"])
+            return {"out": policy.output_arrived(live, call, result)} if policy.wants_output(live, payload["out"]) else {}
+        return {"asked": asked, "ran": ran}
+
+CLIENT = Plumb()
+"""
+
+
+@pytest.fixture
+def plumb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A client that is nobody's, in a file of its own."""
+    folder = tmp_path / "more clients"
+    folder.mkdir()
+    (folder / "plumb.py").write_text(PLUMB)
+    monkeypatch.setattr(clients, "__path__", [*clients.__path__, str(folder)])
+    monkeypatch.setenv("PLUMB_HOME", str(tmp_path / "plumb"))
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
+    monkeypatch.setenv("CLEW_HOME", str(tmp_path / "home"))
+    (tmp_path / "plumb" / "repo").mkdir(parents=True)
+    return tmp_path / "plumb" / "repo"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    return repository(tmp_path / "repo", {"calc.py": "def add_one(x):\n    return x + 1\n", "notes.txt": "alpha\n"})
+
+
+def test_a_new_client_is_one_file(plumb: Path, tmp_path: Path, repo: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Its hooks are answered in its own words, and its transcripts are found."""
+    context = daemon_context(replace(load({}), home=tmp_path / "home"))
+    Places(tmp_path / "home").make()
+    context.engine().index(repo)
+    hooks = HookHandlers(context)
+    here = {"thread": "t1", "folder": str(repo)}
+
+    said = hooks.hook("asked", {**here, "words": "Why does `add_one` in calc.py add one?"}, client="plumb")
+    shown = hooks.hook("ran", {**here, "id": "1", "out": LONG}, client="plumb")
+    nothing = hooks.hook("unheard of", here, client="plumb")
+    context.close()
+
+    assert isinstance(said, dict)
+    assert isinstance(shown, dict)
+    assert "calc.py" in said["before"]
+    assert 0 < len(shown["out"]) < len(LONG)
+    assert nothing == {}
+    assert hooks.status(str(repo))["sessions"][0]["session"] == "t1"
+
+    told = told_of(tmp_path, repo)
+    (plumb / "s1.jsonl").write_bytes(told.path.read_bytes())
+    assert run(["ingest", "--repo", str(repo), "--json"]) == 0
+    assert json.loads(capfdbinary.readouterr().out)["sessions"] == 1
+
+
+def test_a_client_that_nobody_knows_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match="no client is called 'abacus'"):
+        clients.client("abacus")
+
+
+def test_a_folder_name_that_the_client_has_cut_is_found_by_what_is_left_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cuts at 200 characters and appends a hash of its own; of two that begin alike the one that holds the session is meant."""
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
+    deep = Path("/" + "/".join(["a-long-name"] * 30))
+    name = str(deep).replace("/", "-")[:FOLDER_NAME_CHARS_MAX]
+    first, second = (tmp_path / "projects" / f"{name}-{digits}" for digits in ("1x2y", "3z4w"))
+    first.mkdir(parents=True)
+
+    assert ClaudeCode().transcripts_of(deep) == first
+    assert ClaudeCode().transcript_of(str(deep), "s1") == str(first / "s1.jsonl")
+
+    second.mkdir()
+    (second / "s1.jsonl").touch()
+
+    assert ClaudeCode().transcripts_of(deep) is None
+    assert ClaudeCode().transcript_of(str(deep), "s1") == str(second / "s1.jsonl")
