@@ -17,8 +17,8 @@ from bench.cost.bills import Bills
 from clew.evaluation.needs import replaced, words_of
 from clew.records import Observation, ObservationKind, Record, Resolution, handle_of
 from clew.task.paths import Arguments, arguments_of
-from clew.transcript.reduce.arrival import arriving
-from clew.transcript.reduce.known import given_of
+from clew.transcript.reduce.nouns import context_of
+from clew.transcript.reduce.reduce import reduce_output
 from clew.transcript.schedule import may_stand
 from clew.transcript.vocabulary import listed
 
@@ -130,7 +130,7 @@ def history_of(bills: Bills, shrink: Shrink) -> History:
 
 def shrunk(result: Observation, call: Observation | None, handle: str) -> str:
     """The text that `Engine.write` lets in, but that it knows the task state too."""
-    return arriving(result.text, given_of(result, call)).render(handle)
+    return reduce_output(result.text, context_of(result, call)).render(handle)
 
 
 def _name_ended(history: History, bills: Bills) -> None:

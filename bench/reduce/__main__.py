@@ -22,7 +22,7 @@ from bench.reduce import arms
 from bench.reduce.needed import Needed, needed
 from bench.reduce.outputs import Output, outputs
 from clew.text.tokens import NEWEST, counter
-from clew.transcript.reduce.reduce import folded, reduce
+from clew.transcript.reduce.reduce import lines_within, reduce_lines
 
 RESULTS = Path(__file__).parent / "results"
 ARMS = ("clew", "clew, no task", "tail", "head", "head and tail", "random")
@@ -69,7 +69,7 @@ def measured(output: Output, wanted: Needed) -> dict[str, Any]:
     times: list[float] = []
     for _ in range(3):  # the machine may be busy: the least of three says what the work takes
         started = time.process_time()
-        reduced = reduce(output.text, given=output.guided)
+        reduced = reduce_lines(output.text, output.guided)
         times.append(1e3 * (time.process_time() - started))
     milliseconds = min(times)
     count = counter(NEWEST)
@@ -79,7 +79,7 @@ def measured(output: Output, wanted: Needed) -> dict[str, Any]:
     tokens = count.measure(shown)
     row: dict[str, Any] = {
         "session": output.session,
-        "kind": reduced.kind.value,
+        "kind": reduced.kind,
         "is_whole": reduced.is_whole,
         "chars": len(output.text),
         "tokens": sum(costs),
@@ -87,7 +87,7 @@ def measured(output: Output, wanted: Needed) -> dict[str, Any]:
         "ms": milliseconds,
     }
     seed = f"{output.session} {output.seq}"
-    texts = {"clew": shown, "clew, no task": reduce(output.text, given=output.given).render("abcd2345")} | {
+    texts = {"clew": shown, "clew, no task": reduce_lines(output.text, output.given).render("abcd2345")} | {
         name: "\n".join(lines[at] for at in chosen)
         for name, chosen in (
             ("tail", arms.tail(costs, tokens)),
@@ -110,7 +110,7 @@ def measured_folds(output: Output, wanted: Needed, kind: str) -> list[dict[str, 
     costs = [float(len(line) + 1) for line in lines]
     for size in FOLDS:
         started = time.process_time()
-        ranges = folded(output.text, output.guided, size)
+        ranges = lines_within(output.text, output.guided, size)
         milliseconds = 1e3 * (time.process_time() - started)
         texts = {"clew": "\n".join("\n".join(lines[start - 1 : end]) for start, end in ranges)} | {
             "tail": "\n".join(lines[at] for at in arms.tail(costs, size)),

@@ -12,8 +12,7 @@ import msgspec
 from clew.records import ObservationKind
 from clew.task.tracker import TaskTracker
 from clew.transcript.follow import observe
-from clew.transcript.reduce import Given
-from clew.transcript.reduce.known import given_of
+from clew.transcript.reduce.nouns import OutputContext, context_of
 from clew.transcript.sessions import find
 
 CHARS_MIN = 4000  # a shorter output is left whole by `reduce`
@@ -34,8 +33,8 @@ class Output:
     project: str
     seq: int
     text: str
-    given: Given
-    guided: Given
+    given: OutputContext
+    guided: OutputContext
     before: tuple[str, ...]
     after: tuple[tuple[str, dict[str, object], tuple[str, ...]], ...]
 
@@ -53,7 +52,7 @@ def outputs(folder: Path) -> Iterator[Output]:
         for each in seen:
             if each.kind is ObservationKind.RESULT and len(each.text) > CHARS_MIN:
                 call = by_id.get(each.call_id)
-                given = given_of(each, call)
+                given = context_of(each, call)
                 at = bisect_right(places, each.seq)
                 yield Output(
                     session.path.name.partition(".")[0],
@@ -61,7 +60,7 @@ def outputs(folder: Path) -> Iterator[Output]:
                     each.seq,
                     each.text,
                     given,
-                    given.guided(tracker.state()),
+                    given.with_task(tracker.state()),
                     tuple(word for row in words[max(0, at - CALLS_BEFORE) : at] for word in row),
                     tuple((calls[next_].tool, inputs[next_], words[next_]) for next_ in range(at, min(at + CALLS_AFTER, len(calls)))),
                 )

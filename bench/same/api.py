@@ -23,8 +23,8 @@ from clew.task.tracker import TaskTracker, observe_task
 from clew.transcript.follow import source_of
 from clew.transcript.handoff import handoff
 from clew.transcript.parse import Reading, open_transcript
-from clew.transcript.reduce.arrival import arriving
-from clew.transcript.reduce.known import given_of
+from clew.transcript.reduce.nouns import context_of
+from clew.transcript.reduce.reduce import reduce_output
 from clew.transcript.sessions import Session, find, origin_of, session_at
 
 Json = dict[str, Any]
@@ -113,7 +113,7 @@ def reduced(recorded: Recorded) -> Iterator[Valued]:
     tracker = TaskTracker()
     for each in recorded.seen:
         if each.kind is ObservationKind.RESULT and len(each.text) > OUTPUT_CHARS_MIN:
-            found = arriving(each.text, given_of(each, calls.get(each.call_id)).guided(tracker.state()))
+            found = reduce_output(each.text, context_of(each, calls.get(each.call_id)).with_task(tracker.state()))
             text = found.render("00000000")
             shown = {"kind": str(found.kind), "whole": found.is_whole, "digest": digest(text), "text": "" if found.is_whole else text}
             yield Valued("reduced", f"{recorded.session.id}#{each.seq}", shown)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from clew.transcript.reduce import Kind
-
 
 @dataclass(frozen=True)
 class Printed:
     """`kept` are whole lines that must be shown, `gone` are pieces of lines that need not."""
 
     name: str
-    kind: Kind
+    kind: str
     command: str
     text: str
     kept: tuple[str, ...]
@@ -263,21 +261,21 @@ Unhandled exception. System.InvalidOperationException: no ledger
 def _test_run(name: str, command: str, passed: str, failure: str, end: str = "", gone: str = "") -> Printed:
     text, _ = _sandwich(passed, failure, end)
     kept = tuple(line for line in (failure + end).split("\n") if line.strip())
-    return Printed(name, Kind.TEST, command, text, kept, (gone or passed.partition("{")[0].strip(),))
+    return Printed(name, "test run", command, text, kept, (gone or passed.partition("{")[0].strip(),))
 
 
 def _trace(name: str, trace: str) -> Printed:
     """A traceback within the chatter of a program."""
     chatter = _many("step {n} took {m}.{m} seconds on worker {h}")
     kept = tuple(line for line in trace.split("\n") if line.strip())
-    return Printed(f"{name} traceback", Kind.UNKNOWN, "./run", _text(chatter, trace.strip("\n"), chatter), kept)
+    return Printed(f"{name} traceback", "unknown", "./run", _text(chatter, trace.strip("\n"), chatter), kept)
 
 
 def _checked(name: str, command: str, noise: str, failure: str, end: str = "") -> Printed:
     kept = tuple(line for line in (failure + end).split("\n") if line.strip())
     return Printed(
         name,
-        Kind.COMPILER,
+        "compiler or linter",
         command,
         _text(_many(noise, 120), failure.strip("\n"), _many(noise, 120), *([end.strip("\n")] if end else [])),
         kept,
@@ -446,16 +444,16 @@ CODE = _text(
 )
 NUMBERED = "".join(f"{number:6}→{line}\n" for number, line in enumerate(CODE.split("\n"), 1))
 
-EVERYTHING: dict[str, tuple[Kind, str, str]] = {
+EVERYTHING: dict[str, tuple[str, str, str]] = {
     **{printed.name: (printed.kind, printed.command, printed.text) for printed in PRINTED},
-    "diff": (Kind.DIFF, "git diff", DIFF),
-    "search": (Kind.SEARCH, "rg -n compute", SEARCH),
-    "find": (Kind.LISTING, "find . -name '*.py'", FIND),
-    "log": (Kind.LOG, "tail -500 worker.log", LOG),
-    "pip": (Kind.PACKAGES, "pip install -r requirements.txt", PIP),
-    "json": (Kind.JSON, "gh api repos/acme/ledger", DATA),
-    "go test -json": (Kind.TEST, "go test -json ./...", GO_EVENTS),
-    "git log": (Kind.GIT, "git log --oneline", GIT_LOG),
-    "cat": (Kind.READ, "cat src/part.py", CODE),
-    "numbered": (Kind.READ, "", NUMBERED),
+    "diff": ("diff", "git diff", DIFF),
+    "search": ("search", "rg -n compute", SEARCH),
+    "find": ("listing", "find . -name '*.py'", FIND),
+    "log": ("log", "tail -500 worker.log", LOG),
+    "pip": ("package manager", "pip install -r requirements.txt", PIP),
+    "json": ("json", "gh api repos/acme/ledger", DATA),
+    "go test -json": ("test run", "go test -json ./...", GO_EVENTS),
+    "git log": ("git", "git log --oneline", GIT_LOG),
+    "cat": ("read", "cat src/part.py", CODE),
+    "numbered": ("read", "", NUMBERED),
 }

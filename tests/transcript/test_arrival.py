@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clew.transcript.reduce import Kind
-from clew.transcript.reduce.arrival import arriving
-from clew.transcript.reduce.reduce import reduce
+from clew.transcript.reduce.reduce import reduce_lines, reduce_output
 from clew.transcript.schedule import pays_on_arrival
 from tests.transcript.printed import EVERYTHING
 
@@ -20,26 +18,26 @@ TALK = "".join(
 
 
 def test_a_long_test_run_enters_as_its_reducer_shows_it() -> None:
-    assert arriving(RUN) == reduce(RUN)
-    assert arriving(RUN).kind is Kind.TEST
-    assert len(arriving(RUN).render("3k7q2m9x")) < len(RUN) / 2
+    assert reduce_output(RUN) == reduce_lines(RUN)
+    assert reduce_output(RUN).kind == "test run"
+    assert len(reduce_output(RUN).render("3k7q2m9x")) < len(RUN) / 2
 
 
 def test_what_nobody_recognises_enters_whole_until_it_would_pay_even_if_it_is_asked_for_again() -> None:
     short, long = TALK[:7000], TALK
 
-    assert not reduce(short).is_whole
-    assert arriving(short).is_whole
-    assert arriving(short).render() == short
-    assert not arriving(long).is_whole
+    assert not reduce_lines(short).is_whole
+    assert reduce_output(short).is_whole
+    assert reduce_output(short).render() == short
+    assert not reduce_output(long).is_whole
 
 
 @pytest.mark.parametrize("name", sorted(EVERYTHING))
 def test_nothing_is_shown_that_the_reducer_would_not_show(name: str) -> None:
     text = EVERYTHING[name][2]
-    entered = arriving(text)
+    entered = reduce_output(text)
 
-    assert entered == reduce(text) or (entered.is_whole and entered.render() == text)
+    assert entered == reduce_lines(text) or (entered.is_whole and entered.render() == text)
 
 
 @pytest.mark.parametrize(("ttl_s", "kept"), [(300, 1.25 + 2.5), (3600, 2.0 + 2.5)])

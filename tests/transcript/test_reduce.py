@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from clew.records import OpenError, TaskState, ToolKind, WorkingFile
 from clew.text.tokens import counter
-from clew.transcript.reduce import Given, Kind, Reduced
-from clew.transcript.reduce.reduce import MUST_CHARS_MAX, WHOLE_CHARS_MAX, folded, reduce
+from clew.transcript.reduce.nouns import OutputContext, Reduced
+from clew.transcript.reduce.reduce import MUST_CHARS_MAX, WHOLE_CHARS_MAX, lines_within, reduce_lines
 from tests.transcript.printed import CODE, DIFF, EVERYTHING, FIND, LOG, NUMBERED, PRINTED, SEARCH, Printed
 
 NAMES = sorted(EVERYTHING)
@@ -29,7 +29,7 @@ def shown_lines(reduced: Reduced) -> list[str]:
 
 def reduced_of(name: str, **known: object) -> Reduced:
     _, command, text = EVERYTHING[name]
-    return reduce(text, given=Given(command=command), **known)  # pyright: ignore[reportArgumentType]
+    return reduce_lines(text, OutputContext(command=command), **known)  # pyright: ignore[reportArgumentType]
 
 
 # -- what it is, and what stays ---------------------------------------------------------------------
@@ -40,7 +40,7 @@ def reduced_of(name: str, **known: object) -> Reduced:
 def test_a_kind_is_recognised_by_its_lines(name: str, *, is_told: bool) -> None:
     """The command is a hint: without it the same kind is seen, except where nothing but the command could tell."""
     kind, command, text = EVERYTHING[name]
-    seen = reduce(text, given=Given(command=command if is_told else "")).kind
+    seen = reduce_lines(text, OutputContext(command=command if is_told else "")).kind
     if name in ("javac", "go build") or (not is_told and name in ("gcc", "cargo")):  # most of its lines could be another program's
         return
     assert seen == kind
@@ -50,13 +50,13 @@ def test_a_kind_is_recognised_by_its_lines(name: str, *, is_told: bool) -> None:
 @pytest.mark.parametrize("is_told", [True, False])
 def test_every_failure_is_whole_and_what_passed_is_not_shown(printed: Printed, *, is_told: bool) -> None:
     """Name, message, location: each line of the failure is there, whether or not the command is known."""
-    reduced = reduce(printed.text, given=Given(command=printed.command if is_told else ""))
+    reduced = reduce_lines(printed.text, OutputContext(command=printed.command if is_told else ""))
     shown = set(shown_lines(reduced))
 
     assert [line for line in printed.kept if line not in shown] == []
     assert not reduced.is_whole
     assert len(reduced.render()) < 0.75 * len(printed.text)
-    if is_told and printed.kind is Kind.TEST:
+    if is_told and printed.kind == "test run":
         assert sum(piece in line for piece in printed.gone for line in shown) < 12
 
 
@@ -67,7 +67,7 @@ def test_the_lines_of_a_failed_test_stay_and_those_of_passed_ones_do_not() -> No
         "=== RUN   TestBad\n    bad_test.go:7: first sign\n"
         "some output of TestBad\n    bad_test.go:9: got 1, want 2\n--- FAIL: TestBad (0.02s)\n"
     )
-    reduced = reduce(passed + failed + passed + "FAIL\n", given=Given(command="go test -v ./..."))
+    reduced = reduce_lines(passed + failed + passed + "FAIL\n", OutputContext(command="go test -v ./..."))
     shown = shown_lines(reduced)
 
     assert [line for line in failed.split("\n")[:-1] if line not in shown] == []
@@ -86,7 +86,7 @@ def test_every_error_of_a_compiler_stays() -> None:
     """However many there are, as long as somebody could read them; warnings give way."""
     errors = [f"src/part{n}.ts({n},1): error TS2304: Cannot find name 'x{n}'." for n in range(120)]
     warnings = [f"src/part{n}.ts({n},1): warning TS6133: 'y{n}' is never used." for n in range(300)]
-    reduced = reduce("\n".join([*warnings[:150], *errors, *warnings[150:]]), given=Given(command="tsc"))
+    reduced = reduce_lines("\n".join([*warnings[:150], *errors, *warnings[150:]]), OutputContext(command="tsc"))
     assert set(errors) <= set(shown_lines(reduced))
     assert not set(warnings) <= set(shown_lines(reduced))
 
@@ -94,14 +94,14 @@ def test_every_error_of_a_compiler_stays() -> None:
 def test_more_errors_than_anybody_reads_are_bounded() -> None:
     """The names of what failed at both ends, and how many lines are left out."""
     text = "\n".join(f"src/part{n}.c:{n}:1: error: 'x{n}' undeclared here (not in a function)" for n in range(20_000))
-    reduced = reduce(text, given=Given(command="make"))
+    reduced = reduce_lines(text, OutputContext(command="make"))
     assert len(reduced.render()) <= MUST_CHARS_MAX + 200
     assert "'x19999'" in reduced.render()
 
 
 def test_an_error_that_repeats_with_other_numbers_is_shown_first_and_last() -> None:
     lines = [f"2026-01-02 10:00:{n % 60:02},000 ERROR pool: job {n} failed after {n} ms" for n in range(400)]
-    shown = shown_lines(reduce("\n".join(lines), given=Given(command="cat worker.log")))
+    shown = shown_lines(reduce_lines("\n".join(lines), OutputContext(command="cat worker.log")))
     assert lines[0] in shown
     assert lines[-1] in shown
     assert len(shown) < 200
@@ -111,7 +111,7 @@ def test_frames_of_packages_give_way_to_frames_of_ones_own() -> None:
     own = [f'  File "/w/app/part{n}.py", line {n}, in step_{n}' for n in range(6)]
     other = [f'  File "/w/.venv/lib/python3.11/site-packages/lib/core{n}.py", line {n}, in call_{n}' for n in range(200)]
     trace = ["Traceback (most recent call last):", *own[:3], *other, *own[3:], "ValueError: bad ledger 17"]
-    reduced = reduce("\n".join(trace), given=Given(command="python run.py"))
+    reduced = reduce_lines("\n".join(trace), OutputContext(command="python run.py"))
     shown = shown_lines(reduced)
     assert {trace[0], *own, trace[-1]} <= set(shown)
     assert sum("site-packages" in line for line in shown) < 20
@@ -173,12 +173,12 @@ LINES = st.one_of(
 def test_any_text_is_reduced_to_whole_lines_in_order(pieces: list[str], budget: int | None, command: str) -> None:
     """Whatever is printed: the promises hold, twice the same, and a second reduction changes nothing of a first by default."""
     text = "\n".join(pieces)
-    reduced = reduce(text, given=Given(command=command), budget_chars=budget)
+    reduced = reduce_lines(text, OutputContext(command=command), budget_chars=budget)
     check(text, reduced)
-    assert reduced == reduce(text, given=Given(command=command), budget_chars=budget)
-    once = reduce(text, given=Given(command=command)).render("abcd2345")
-    assert reduce(once, given=Given(command=command)).render("abcd2345") == once
-    ranges = folded(text, Given(command=command), 900)
+    assert reduced == reduce_lines(text, OutputContext(command=command), budget_chars=budget)
+    once = reduce_lines(text, OutputContext(command=command)).render("abcd2345")
+    assert reduce_lines(once, OutputContext(command=command)).render("abcd2345") == once
+    ranges = lines_within(text, OutputContext(command=command), 900)
     assert ranges == sorted(ranges)
     shown = [line for start, end in ranges for line in text.split("\n")[start - 1 : end]]
     assert len("\n".join(shown)) <= 900
@@ -194,17 +194,17 @@ def evidence(lines: list[str]) -> set[str]:
 def test_the_tail_of_the_same_size_tells_no_more(name: str, budget: int) -> None:
     """Nor do head and tail: each failure and each place that they would show is shown."""
     kind, command, text = EVERYTHING[name]
-    reduced = reduce(text, given=Given(command=command), budget_chars=budget)
+    reduced = reduce_lines(text, OutputContext(command=command), budget_chars=budget)
     shown = shown_lines(reduced)
     lines = text.rstrip("\n").split("\n")
     size = sum(len(line) + 1 for line in shown)
     for ends in (_tail(lines, size), _tail(lines[::-1], size // 2)[::-1] + _tail(lines, size // 2)):
-        if kind not in (Kind.SEARCH, Kind.LISTING, Kind.READ, Kind.DIFF, Kind.JSON):
+        if kind not in ("search", "listing", "read", "diff", "json"):
             assert evidence(ends) <= evidence(shown)
-            if kind is not Kind.TEST:  # passed tests name places too
+            if kind != "test run":  # passed tests name places too
                 places = {place for line in ends for place in PLACE.findall(line)}
                 assert places <= {place for line in shown for place in PLACE.findall(line)}
-    if kind is Kind.SEARCH:
+    if kind == "search":
         assert len({line.partition(":")[0] for line in shown}) >= len({line.partition(":")[0] for line in _tail(lines, size)})
 
 
@@ -220,7 +220,7 @@ def _tail(lines: list[str], chars: int) -> list[str]:
 
 @pytest.mark.parametrize("budget_tokens", [300, 1000, 4000])
 def test_a_budget_in_tokens_holds_where_nothing_failed(budget_tokens: int) -> None:
-    reduced = reduce(SEARCH, given=Given(command="rg -n x"), budget_tokens=budget_tokens, counter=counter("chars4"))
+    reduced = reduce_lines(SEARCH, OutputContext(command="rg -n x"), budget_tokens=budget_tokens, counter=counter("chars4"))
     assert counter("chars4").count(reduced.render()) <= budget_tokens * 1.1
 
 
@@ -228,18 +228,18 @@ def test_a_budget_in_tokens_holds_where_nothing_failed(budget_tokens: int) -> No
 
 
 def test_a_read_and_short_output_stay_whole() -> None:
-    assert reduce(NUMBERED, given=Given(ToolKind.READ, path="/w/src/part.py")).is_whole
-    assert reduce(CODE, given=Given(command="sed -n '1,600p' src/part.py")).is_whole
-    assert reduce(SEARCH[: WHOLE_CHARS_MAX - 1]).is_whole
+    assert reduce_lines(NUMBERED, OutputContext(ToolKind.READ, path="/w/src/part.py")).is_whole
+    assert reduce_lines(CODE, OutputContext(command="sed -n '1,600p' src/part.py")).is_whole
+    assert reduce_lines(SEARCH[: WHOLE_CHARS_MAX - 1]).is_whole
 
 
 def test_what_shows_a_file_under_edit_is_whole_at_any_budget() -> None:
     """Text that is about to be replaced must be there byte for byte; folded later, too, while the file is edited."""
     task = TaskState(working_set=(WorkingFile("src/part.py", "edit", 3),))
-    known = Given(ToolKind.READ, path="/w/src/part.py").guided(task)
-    assert reduce(NUMBERED, given=known, budget_chars=500).is_whole
-    assert folded(NUMBERED, known, 500) == [(1, NUMBERED.count("\n"))]
-    assert not reduce(NUMBERED, given=Given(ToolKind.READ, path="/w/src/other.py").guided(task), budget_chars=500).is_whole
+    known = OutputContext(ToolKind.READ, path="/w/src/part.py").with_task(task)
+    assert reduce_lines(NUMBERED, known, budget_chars=500).is_whole
+    assert lines_within(NUMBERED, known, 500) == [(1, NUMBERED.count("\n"))]
+    assert not reduce_lines(NUMBERED, OutputContext(ToolKind.READ, path="/w/src/other.py").with_task(task), budget_chars=500).is_whole
 
 
 def test_names_of_open_errors_and_of_the_working_set_are_kept() -> None:
@@ -248,8 +248,8 @@ def test_names_of_open_errors_and_of_the_working_set_are_kept() -> None:
         working_set=(WorkingFile("src/part31/module_31.py", "read", 1),),
         open_errors=(OpenError("NameError: name 'compute_17' is not defined", "check:x"),),
     )
-    plain = reduce(SEARCH, given=Given(command="rg -n compute"), budget_chars=1500)
-    guided = reduce(SEARCH, given=Given(command="rg -n compute").guided(task), budget_chars=1500)
+    plain = reduce_lines(SEARCH, OutputContext(command="rg -n compute"), budget_chars=1500)
+    guided = reduce_lines(SEARCH, OutputContext(command="rg -n compute").with_task(task), budget_chars=1500)
     assert sum("compute_17(" in line or "module_31" in line for line in shown_lines(guided)) > sum(
         "compute_17(" in line or "module_31" in line for line in shown_lines(plain)
     )
@@ -257,7 +257,7 @@ def test_names_of_open_errors_and_of_the_working_set_are_kept() -> None:
 
 def test_every_file_of_a_diff_and_of_a_search_is_named_before_any_is_whole() -> None:
     assert all(f"module_{n}.py" in reduced_of("search").render() for n in range(40))
-    shown = reduce(DIFF, given=Given(command="git diff"), budget_chars=7000).render()
+    shown = reduce_lines(DIFF, OutputContext(command="git diff"), budget_chars=7000).render()
     assert all(f"+++ b/src/part{n}.py" in shown or f"b/src/part{n}.py" in shown for n in range(14))
 
 
@@ -265,7 +265,7 @@ def test_a_generated_file_goes_before_written_ones() -> None:
     lock = "diff --git a/package-lock.json b/package-lock.json\n@@ -1 +1 @@\n" + "".join(
         f'+    "part-{n}": "1.0.{n}",\n' for n in range(400)
     )
-    reduced = reduce(lock + DIFF, given=Given(command="git diff"))
+    reduced = reduce_lines(lock + DIFF, OutputContext(command="git diff"))
     assert any("generated" in gap.what for gap in reduced.gaps)
     assert sum('"part-' in line for line in shown_lines(reduced)) < 20
 
@@ -286,8 +286,8 @@ def test_colours_and_runners_prefixes_hide_nothing() -> None:
     coloured = "\n".join(f"\x1b[1m\x1b[31m{line}\x1b[39m\x1b[22m" if line.strip() else line for line in text.split("\n"))
     prefixed = "\n".join(f"web:test: {line}" for line in text.split("\n"))
     for dressed, mark in ((coloured, "\x1b[1m\x1b[31m"), (prefixed, "web:test: ")):
-        reduced = reduce(dressed, given=Given(command="turbo test"))
-        assert reduced.kind is Kind.TEST
+        reduced = reduce_lines(dressed, OutputContext(command="turbo test"))
+        assert reduced.kind == "test run"
         assert any(line.startswith(f"{mark}    Expected: 119") for line in shown_lines(reduced))
         assert len(reduced.render()) < len(dressed) / 2
 
@@ -295,15 +295,15 @@ def test_colours_and_runners_prefixes_hide_nothing() -> None:
 def test_overwritten_states_of_a_progress_bar_are_left_out() -> None:
     bar = "\r".join(f"Downloading {n:3}% [{'#' * (n // 2):50}]" for n in range(101))
     text = "\n".join([*(f"step {n} of the build of part {n} is done" for n in range(200)), bar, "error: disk full"])
-    written = reduce(text, budget_chars=3000).render()
+    written = reduce_lines(text, budget_chars=3000).render()
     assert "error: disk full" in written
     assert " 50% [" not in written
 
 
 def test_one_long_line_is_not_cut() -> None:
     text = json.dumps({"items": list(range(5000))})
-    assert reduce(text, given=Given(command="curl -s https://example.org")).is_whole
-    assert folded(text, Given(), 1000) == []
+    assert reduce_lines(text, OutputContext(command="curl -s https://example.org")).is_whole
+    assert lines_within(text, OutputContext(), 1000) == []
 
 
 # -- how long it takes ---------------------------------------------------------------------------------
@@ -322,14 +322,14 @@ def test_no_text_makes_it_slow(piece: str) -> None:
     """A megabyte of one hostile line after the other: a pattern that backtracks would take minutes."""
     text = "\n".join(f"{piece}{n}" for n in range(1_000_000 // len(piece)))
     started = time.process_time()
-    reduce(text, given=Given(command="./run"))
-    folded(text, Given(), 1200)
+    reduce_lines(text, OutputContext(command="./run"))
+    lines_within(text, OutputContext(), 1200)
     assert time.process_time() - started < 20
 
 
 def test_listings_of_any_length_are_bounded() -> None:
     text = FIND * 60
     started = time.process_time()
-    reduced = reduce(text, given=Given(command="find ."))
+    reduced = reduce_lines(text, OutputContext(command="find ."))
     assert len(reduced.render()) < 20_000
     assert time.process_time() - started < 20

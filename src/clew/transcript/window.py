@@ -19,11 +19,10 @@ from clew.records import Resolution, ToolKind
 from clew.task.cuts import cut_of, notices
 from clew.transcript.dialects.claude_code import DIALECT
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, Cache
-from clew.transcript.reduce.nouns import MARKER, Gap, Given, marker
-from clew.transcript.reduce.reduce import folded
+from clew.transcript.reduce.nouns import MARKER, Gap, OutputContext, marker
+from clew.transcript.reduce.reduce import CHARS_PER_TOKEN, lines_within
 from clew.transcript.schedule import Moment, Segment, Why, calls_left, decide, may_stand, return_chance
 
-CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`: only ratios matter here
 SHORT_CHARS = 1_500  # a shorter output is left: its marker would cost as much. Guess
 FOLDED_CHARS = 1_200  # what is left of one that is folded; as in hindsight's forms
 _EDITING = (ToolKind.EDIT, ToolKind.WRITE)
@@ -243,7 +242,7 @@ def shortened(output: Output, lowest: Resolution) -> str | None:
         asked = " ".join(output.asked.split())[:160]
         cut = ", cut by the client" if cut_of(output.text) is not None else ""
         return f"[output of {asked}, {len(lines)} lines{cut}, left out{why}; clew unfold {{handle}}]"
-    ranges = _unmarked(folded(output.text, Given(output.kind, path=output.path), FOLDED_CHARS), lines)
+    ranges = _unmarked(lines_within(output.text, OutputContext(output.kind, path=output.path), FOLDED_CHARS), lines)
     ranges = _with_notices(ranges, notices(output.text)) if ranges else ranges
     kept: list[str] = []
     last = 0

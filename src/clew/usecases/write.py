@@ -24,9 +24,8 @@ from clew.store.ports import Reader, Writer
 from clew.task.cuts import cut_of
 from clew.text.secrets import mask_text
 from clew.transcript.live import live_source, original_id, originals_source, remember_live, remember_original
-from clew.transcript.reduce.arrival import arriving
-from clew.transcript.reduce.known import Given, given_of
-from clew.transcript.reduce.nouns import Reduced, cut_marker
+from clew.transcript.reduce.nouns import OutputContext, Reduced, context_of, cut_marker
+from clew.transcript.reduce.reduce import reduce_output
 from clew.usecases.inputs import embedder
 
 
@@ -126,10 +125,10 @@ class _Arriving:
         self.asked, self.path = arrival.asked, ""
         self.reduced: Reduced | None = None
         if not arrival.shorter:
-            given = given_of(result, call)
-            self.reduced = _reduced(result.text, given, task)
-            self.asked = self.asked or given.command or f"{(call or result).tool} {given.path}".strip()
-            file = Path(given.path)
+            context = context_of(result, call)
+            self.reduced = _reduced(result.text, context, task)
+            self.asked = self.asked or context.command or f"{(call or result).tool} {context.path}".strip()
+            file = Path(context.path)
             self.path = file.relative_to(root).as_posix() if file.is_absolute() and file.is_relative_to(root) else ""
 
     @property
@@ -152,8 +151,8 @@ class _Arriving:
         return Shown(text, handle)
 
 
-def _reduced(output: str, given: Given, task: TaskState | None) -> Reduced:
-    return arriving(output, given.guided(task) if task else given)
+def _reduced(output: str, context: OutputContext, task: TaskState | None) -> Reduced:
+    return reduce_output(output, context.with_task(task) if task else context)
 
 
 def _originals(store: Reader, key: str, arrivals: Sequence[_Arriving]) -> list[Delta]:
@@ -198,4 +197,4 @@ def _shown(record: Record, whole: str, seen: tuple[Observation, Observation | No
     if seen is None or not whole.endswith(seen[0].text):
         return whole + "\n"
     output = seen[0].text
-    return f"{whole[: len(whole) - len(output)]}{_reduced(output, given_of(*seen), task).render(handle_of(record.id))}\n"
+    return f"{whole[: len(whole) - len(output)]}{_reduced(output, context_of(*seen), task).render(handle_of(record.id))}\n"

@@ -181,10 +181,9 @@ def _load() -> None:
     """Import what the first prompt, output and compaction would wait for, and read its tables."""
     for name in ("augment", "compact", "write", "ingest"):
         import_module(f"clew.usecases.{name}")
-    from clew.transcript.reduce.arrival import arriving  # lazy: so that the daemon answers before
-    from clew.transcript.reduce.known import Given  # lazy: likewise
+    from clew.transcript.reduce.reduce import reduce_output  # lazy: so that the daemon answers before
 
-    arriving("nothing happened here\n" * 100, Given())
+    reduce_output("nothing happened here\n" * 100)
 
 
 def _mcp(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:

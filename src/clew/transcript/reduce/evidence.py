@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterable
 
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.marks import KEY, Marks
-from clew.transcript.reduce.traces import is_frame, mark_trace
+from clew.transcript.reduce.scores import KEY, LineScores
+from clew.transcript.reduce.traces import is_frame, keep_trace
 
 BLOCK_LINES_MAX = 60  # guess: a failure with its source and its traceback; what is longer prints data
 BLOCK_LINES_FAR = 400  # where a block is given up
@@ -91,57 +91,57 @@ _ENDS = re.compile(
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\b[0-9a-f]{7,64}\b|\d+")
 
 
-def mark_evidence(lines: Lines, marks: Marks, *, are_diagnostics: bool, are_numbered: bool) -> None:
+def keep_evidence(lines: Lines, scores: LineScores, *, are_diagnostics: bool, are_numbered: bool) -> None:
     """Say which lines stay because they name, state, locate or sum up a failure.
 
     are_diagnostics  a place at a line's start is a complaint about it; False where places head every line.
     are_numbered     failures are numbered, as mocha, rspec and PHPUnit do: what stands below `2) name` is one.
     """
-    plain, quoted, noise = lines.plain, marks.quoted, marks.noise
+    plain, quoted, noise = lines.plain, scores.quoted, scores.noise
     candidates = [at for at in lines.having(_WORDS, in_any_case=True) if not quoted[at] and not noise[at]]
     if are_diagnostics:
-        candidates = _with(candidates, _places(lines), marks)
+        candidates = _with(candidates, _places(lines), scores)
     if are_numbered:
         candidates = _with(
-            candidates, [at for at in lines.near if ") " in lines.plain[at][:20] and _NUMBERED.match(lines.plain[at])], marks
+            candidates, [at for at in lines.near if ") " in lines.plain[at][:20] and _NUMBERED.match(lines.plain[at])], scores
         )
     repeats: dict[str, list[int]] = {}
     headings: set[str] = set()
     done = 0  # below a block that was read already
     for at in candidates:
-        if marks.must[at] and at < done:
+        if scores.must[at] and at < done:
             continue
         line = plain[at][:LINE_CHARS_MAX]
         if (found := _DIAGNOSTIC.match(line)) and not line.lstrip().startswith(("at ", "http")) and are_diagnostics:
             if _is_complaint(line, found.end()):
-                done = _mark_complaint(lines, marks, at)
+                done = _mark_complaint(lines, scores, at)
                 continue
             if _WARNS.match(line, found.end()):
-                marks.lift(at, 2.0, "warning")
+                scores.raise_to(at, 2.0, "warning")
                 continue
         if _HEADING.match(line) or (are_numbered and _NUMBERED.match(line)):
             name = line.strip()
             if name in headings:
-                marks.lift(at, KEY, "failure, named again")
+                scores.raise_to(at, KEY, "failure, named again")
                 continue
             headings.add(name)
-            done = _mark_block(lines, marks, at)
+            done = _mark_block(lines, scores, at)
         elif _SUMMARY.match(line):
-            marks.stay(at, at + 1, "summary", grade=2)
+            scores.keep(at, at + 1, "summary", grade=2)
         elif _STATES.match(line) or (_SAYS.search(line) and not is_frame(line)):
             repeats.setdefault(_NUMBERS.sub("#", line.strip()[:300]), []).append(at)
     for places in repeats.values():
         for at in _first_and_last(places):
-            if not marks.must[at] or marks.must[at] == 1:
-                marks.stay(at, at + 1, "error", grade=2)
-                mark_trace(lines, marks, at)
+            if not scores.must[at] or scores.must[at] == 1:
+                scores.keep(at, at + 1, "error", grade=2)
+                keep_trace(lines, scores, at)
         for at in places:
-            marks.lift(at, 2.0, "error, said again")
+            scores.raise_to(at, 2.0, "error, said again")
 
 
-def _with(candidates: list[int], places: Iterable[int], marks: Marks) -> list[int]:
+def _with(candidates: list[int], places: Iterable[int], scores: LineScores) -> list[int]:
     merged = set(candidates)
-    merged.update(at for at in places if not marks.quoted[at] and not marks.noise[at])
+    merged.update(at for at in places if not scores.quoted[at] and not scores.noise[at])
     return sorted(merged)
 
 
@@ -157,7 +157,7 @@ def _is_complaint(line: str, end: int) -> bool:
     return len(rest) > 3 and not _WARNS.match(rest) and not rest.startswith(("in ", "at ")) and any(char.isalpha() for char in rest[:40])
 
 
-def _mark_complaint(lines: Lines, marks: Marks, at: int) -> int:
+def _mark_complaint(lines: Lines, scores: LineScores, at: int) -> int:
     """A compiler's error with the indented lines, carets and notes below it; the first line after them."""
     end = at + 1
     plain = lines.plain
@@ -166,12 +166,12 @@ def _mark_complaint(lines: Lines, marks: Marks, at: int) -> int:
         if not is_note or _DIAGNOSTIC.match(line[:400]):
             break
         end += 1
-    marks.stay(at, at + 1, "error", grade=2)
-    marks.stay(at + 1, end, "what the error shows")
+    scores.keep(at, at + 1, "error", grade=2)
+    scores.keep(at + 1, end, "what the error shows")
     return end
 
 
-def _mark_block(lines: Lines, marks: Marks, at: int) -> int:
+def _mark_block(lines: Lines, scores: LineScores, at: int) -> int:
     """A failure's heading and what stands below it, to the next heading, summary or divider; the first line after it."""
     plain = lines.plain
     # pytest and those that number failures print text without an indent below a blank line too.
@@ -185,23 +185,23 @@ def _mark_block(lines: Lines, marks: Marks, at: int) -> int:
         else:
             # Without an indent a block ends at its first text after a blank line.
             is_inside = is_loose or line[0].isspace() or not blanks or line[0] in "+-E>#|❯"
-            if _HEADING.match(line) or _ENDS.match(line) or _NUMBERED.match(line) or marks.noise[end] or not is_inside:
+            if _HEADING.match(line) or _ENDS.match(line) or _NUMBERED.match(line) or scores.noise[end] or not is_inside:
                 break
             blanks = 0 if line[0].isspace() else blanks
         end += 1
     while end > at + 1 and (not plain[end - 1] or plain[end - 1].isspace()):
         end -= 1
-    marks.stay(at, at + 1, "failure", grade=2)
+    scores.keep(at, at + 1, "failure", grade=2)
     if end - at <= BLOCK_LINES_MAX:
-        marks.stay(at + 1, end, "what failed, and why")
+        scores.keep(at + 1, end, "what failed, and why")
         return end
     for place in range(at + 1, end):
         line = plain[place][:LINE_CHARS_MAX]
         if place < at + 6 or place >= end - 4 or (_KEYS.match(line) and not is_frame(line)):
-            marks.stay(place, place + 1, "what failed, and why")
+            scores.keep(place, place + 1, "what failed, and why")
         else:
-            marks.lift(place, KEY, "a failure's own lines")
-    mark_trace(lines, marks, at, end)
+            scores.raise_to(place, KEY, "a failure's own lines")
+    keep_trace(lines, scores, at, end)
     return end
 
 

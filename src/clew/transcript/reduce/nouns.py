@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from clew.records import TaskState, ToolKind
+from clew.records import Observation, TaskState, ToolCall, ToolKind
 from clew.task.clues import clues
 
 GUIDES_MAX = 40  # names that steer one reduction: each costs one search through the text; guess
 GUIDE_CHARS_MIN = 4  # a shorter name stands in every other line
 
 
-class Kind(StrEnum):
-    """What an output was taken for."""
-
-    TEST = "test run"
-    TRACE = "traceback"
-    COMPILER = "compiler or linter"
-    DIFF = "diff"
-    GIT = "git"
-    LISTING = "listing"
-    SEARCH = "search"
-    JSON = "json"
-    PACKAGES = "package manager"
-    LOG = "log"
-    READ = "read"
-    REPORT = "report"
-    UNKNOWN = "unknown"
-
-
 @dataclass(frozen=True, slots=True)
-class Given:
+class OutputContext:
     """What is known of an output before it is read.
 
     kind, command  what the tool does and, of a shell, the command line; hints, never believed against the text.
-    exit_code      of a command, None where nobody told; `is_error` likewise of any tool.
     path           the file that it shows, "" for none.
     edited         files that are being edited: what shows one of them is left as it is.
     errors         names in what the open errors say.
@@ -45,15 +25,13 @@ class Given:
 
     kind: ToolKind = ToolKind.COMMAND
     command: str = ""
-    exit_code: int | None = None
-    is_error: bool | None = None
     path: str = ""
     edited: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
 
-    def guided(self, task: TaskState) -> Given:
-        """The same with what the task state says."""
+    def with_task(self, task: TaskState) -> OutputContext:
+        """Return the same with what the task state says."""
         errors = dict.fromkeys(name for error in task.open_errors for name in _names_in(error.text))
         return replace(
             self,
@@ -61,6 +39,12 @@ class Given:
             errors=tuple(errors),
             names=(*(file.path for file in task.working_set), *task.recent_identifiers),
         )
+
+
+def context_of(result: Observation, call: Observation | None) -> OutputContext:
+    """Return what is known of a result; `call` is asked where the result does not hold its own."""
+    asked = (call.call if call else None) or result.call or ToolCall()
+    return OutputContext(asked.kind, asked.command, asked.path)
 
 
 def _names_in(text: str) -> list[str]:
@@ -91,13 +75,14 @@ class Reduced:
     """An output as it should be read: which of its lines, and why.
 
     text      the whole output.
+    kind      the name of the `OutputKind` that it was taken for.
     shown     the kept lines as they are written, by part: the bytes as they stand, less the overwritten states of a progress bar.
     parts, gaps  together every line once, in order; without gaps the text is whole.
     lines     how many the text has.
     """
 
     text: str
-    kind: Kind
+    kind: str
     lines: int
     parts: tuple[Part, ...]
     gaps: tuple[Gap, ...] = ()

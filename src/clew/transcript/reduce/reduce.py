@@ -14,17 +14,22 @@ Every kind weighs lines, `evidence` says what stays, and here is decided what fi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import pairwise
 
 from clew.task.cuts import notices
 from clew.text.tokens import Counter
-from clew.transcript.reduce import compilers, data, diffs, evidence, git, listings, logs, packages, reads, searches, test_runs
+from clew.transcript.reduce.evidence import keep_evidence
+from clew.transcript.reduce.kinds import KINDS
+from clew.transcript.reduce.kinds.reads import READ
+from clew.transcript.reduce.kinds.unknown import UNKNOWN
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.marks import GUIDED, Marks
-from clew.transcript.reduce.nouns import GUIDE_CHARS_MIN, GUIDES_MAX, MARKER, Gap, Given, Kind, Part, Reduced
+from clew.transcript.reduce.nouns import GUIDE_CHARS_MIN, GUIDES_MAX, MARKER, Gap, OutputContext, Part, Reduced
+from clew.transcript.reduce.output_kind import OutputKind
 from clew.transcript.reduce.recognise import recognise
+from clew.transcript.reduce.scores import GUIDED, LineScores
+from clew.transcript.schedule import pays_on_arrival
 
 WHOLE_CHARS_MAX = 4000  # shorter output stays: folding it would save less than a later unfold costs; guess
 SAVED_CHARS_MIN = 600  # guess: a marker, and the chance that the agent calls for the rest: a call of 100 tokens
@@ -35,40 +40,10 @@ GUIDED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it n
 RECENT = 1.5  # what a line that names something recent is worth more; as GUIDED it costs recall, but in reads (bench/LOG.md)
 ROUNDS = 6  # of growing until the tail of the same size shows nothing that is missing
 
-# At the moment it arrives: (the least budget, the share of the text), in characters. With these an output misses something that the
-# next ten calls use about half as often as the share that it saves, or less (bench/reduce); the least budgets are guesses.
-# Reads and reports stay whole up to READ_CHARS_MAX.
-BUDGETS: dict[Kind, tuple[int, float]] = {
-    Kind.TEST: (3000, 0.15),
-    Kind.TRACE: (3000, 0.25),
-    Kind.COMPILER: (3000, 0.25),
-    Kind.PACKAGES: (2000, 0.15),
-    Kind.LOG: (3500, 0.25),
-    Kind.LISTING: (3500, 0.45),
-    Kind.GIT: (4000, 0.6),
-    Kind.JSON: (5000, 0.6),
-    Kind.SEARCH: (5000, 0.6),
-    Kind.DIFF: (8000, 0.7),
-    Kind.UNKNOWN: (5000, 0.5),
-}
+CHARS_PER_TOKEN = 2.8  # real ones, of outputs beyond 4,000 characters in 156 sessions: 3.4 million characters
 READ_CHARS_MAX = 100_000  # a read or a report beyond it is no page that somebody reads; clients cut at about this
 BUDGET_CHARS_MAX = 16_000  # guess: beyond it an output is studied piece by piece anyway
 
-_MARKS: dict[Kind, Callable[[Lines, Marks, Given], None]] = {
-    Kind.TEST: test_runs.mark,
-    Kind.COMPILER: compilers.mark,
-    Kind.DIFF: diffs.mark,
-    Kind.GIT: git.mark,
-    Kind.LISTING: listings.mark,
-    Kind.SEARCH: searches.mark,
-    Kind.JSON: data.mark,
-    Kind.PACKAGES: packages.mark,
-    Kind.LOG: logs.mark,
-    Kind.READ: reads.mark,
-}
-_Entries = Callable[[Lines, Iterable[int]], set[str]]
-_ENTRIES: dict[Kind, tuple[_Entries, ...]] = {Kind.SEARCH: (searches.files, searches.hits), Kind.LISTING: (listings.folders,)}
-_QUOTING = frozenset((Kind.SEARCH, Kind.LISTING, Kind.JSON, Kind.READ, Kind.REPORT, Kind.DIFF))
 _PLACE = re.compile(r"(?<![\w./\\@+-])[\w./\\@+-]{1,200}\.\w{1,8}[:(]\d{1,7}")
 BASE = 1.0  # worth of a line that names nothing new, in names; 2 is as good (bench/LOG.md)
 COST_MIN = 4  # characters; a line that joins two shown ones saves a marker, and is never for nothing
@@ -77,115 +52,126 @@ _NAME = re.compile(r"[A-Za-z_$][\w$]{3,80}")
 _NO_FACTS: set[str] = set()
 
 
-def reduce(
+def reduce_output(text: str, context: OutputContext | None = None) -> Reduced:
+    """Return an output as it enters the window: the lines that the agent should read where that is expected to save money, else the whole.
+
+    A shorter output is cheaper in every later request, until the agent asks for what was left out: that takes one request more and
+    brings all of it back. So it enters shorter only where it saves more than that, by the chance of it. What enters in which form
+    depends on the output and on its context alone. Cost: linear; 30,000 characters take about 3 ms, 30 MB some seconds.
+    """
+    reduced = reduce_lines(text, context)
+    if reduced.is_whole:
+        return reduced
+    whole, shown = len(text) / CHARS_PER_TOKEN, len(reduced.render("00000000")) / CHARS_PER_TOKEN
+    if pays_on_arrival(whole, shown, return_chance=KINDS[reduced.kind].return_chance):
+        return reduced
+    return Reduced(text, reduced.kind, reduced.lines, (Part(1, reduced.lines, ""),), (), (text,))
+
+
+def reduce_lines(
     text: str,
+    context: OutputContext | None = None,
     *,
-    given: Given | None = None,
     budget_chars: int | None = None,
     budget_tokens: int | None = None,
     counter: Counter | None = None,
 ) -> Reduced:
-    """Return which lines of an output the agent should read at the moment it arrives.
+    """Return which lines of an output the agent should read at the moment it arrives, whatever that costs later.
 
     budget_chars   what is shown beside errors and failures fits in it; without it the kind and the length say how much.
     budget_tokens  likewise, by `counter`, which it needs.
-    Cost           linear; 30,000 characters take about 3 ms, 30 MB some seconds.
     """
-    given = given or Given()
+    context = context or OutputContext()
     lines = Lines(text)
     if len(text) <= WHOLE_CHARS_MAX and budget_chars is None and budget_tokens is None:
-        return _whole(lines, Kind.UNKNOWN)
-    kind = recognise(lines, given)
+        return _whole(lines, UNKNOWN)
+    kind = recognise(lines, context)
     if budget_tokens is not None and counter is not None:
         budget_chars = budget_tokens * len(text) // max(1, counter.count(text))
-    if _is_edited(given) and kind is Kind.READ:
+    if _is_edited(context) and kind is READ:
         return _whole(lines, kind)
     if budget_chars is None:
-        if (kind not in BUDGETS and len(text) <= READ_CHARS_MAX) or ("[" in text and MARKER.search(text)):
+        if (kind.budget is None and len(text) <= READ_CHARS_MAX) or ("[" in text and MARKER.search(text)):
             return _whole(lines, kind)
-        least, share = BUDGETS.get(kind, (READ_CHARS_MAX // 2, 0.0))
+        least, share = kind.budget or (READ_CHARS_MAX // 2, 0.0)
         budget_chars = max(least, min(int(share * len(text)), BUDGET_CHARS_MAX))
-    kept = _kept(lines, kind, given, budget_chars, must_chars=max(budget_chars, MUST_CHARS_MAX))
+    kept = _kept(lines, kind, context, budget_chars, must_chars=max(budget_chars, MUST_CHARS_MAX))
     return kept if kept and len(kept.render()) <= len(text) - max(SAVED_CHARS_MIN, SAVED_SHARE_MIN * len(text)) else _whole(lines, kind)
 
 
-def folded(text: str, given: Given | None = None, budget_chars: int = 1200) -> list[tuple[int, int]]:
+def lines_within(text: str, context: OutputContext | None = None, budget_chars: int = 1200) -> list[tuple[int, int]]:
     """Return the lines, 1-based and inclusive, that tell most of `text` within `budget_chars`, failures first.
 
     The budget holds here whatever is in the text, markers between the ranges included; [] where no line fits.
     """
-    given = given or Given()
+    context = context or OutputContext()
     lines = Lines(text)
-    if len(text) <= budget_chars or (_is_edited(given) and recognise(lines, given) is Kind.READ):
+    kind = recognise(lines, context) if len(text) > budget_chars else UNKNOWN
+    if len(text) <= budget_chars or (_is_edited(context) and kind is READ):
         return [(1, len(lines))] if len(lines) else []
-    kept = _kept(lines, recognise(lines, given), given, budget_chars, must_chars=budget_chars)
+    kept = _kept(lines, kind, context, budget_chars, must_chars=budget_chars)
     return list(kept.ranges) if kept else []
 
 
-def _whole(lines: Lines, kind: Kind) -> Reduced:
+def _whole(lines: Lines, kind: OutputKind) -> Reduced:
     parts = (Part(1, len(lines), ""),) if len(lines) else ()
-    return Reduced(lines.text, kind, len(lines), parts, (), (lines.text,) if parts else ())
+    return Reduced(lines.text, kind.name, len(lines), parts, (), (lines.text,) if parts else ())
 
 
-def _is_edited(given: Given) -> bool:
+def _is_edited(context: OutputContext) -> bool:
     """The output shows a file that is being edited."""
-    shown = {given.path} if given.path else set[str]()
-    words = given.command.split() if given.command else []
+    shown = {context.path} if context.path else set[str]()
+    words = context.command.split() if context.command else []
     return any(
         path == name or path.endswith(f"/{name}") or name.endswith(f"/{path}")
-        for name in given.edited
+        for name in context.edited
         for path in (*shown, *(word.strip("'\"") for word in words if "." in word or "/" in word))
     )
 
 
-def _kept(lines: Lines, kind: Kind, given: Given, budget: int, *, must_chars: int) -> Reduced | None:
+def _kept(lines: Lines, kind: OutputKind, context: OutputContext, budget: int, *, must_chars: int) -> Reduced | None:
     """The reduction to a budget, None where it would be the whole."""
     if sum(size for size in lines.sizes if size > budget) * 2 > len(lines.text):
         return None  # one line is most of it, and lines are not cut
-    marks = Marks(lines)
-    if kind in (Kind.UNKNOWN, Kind.TRACE):
-        logs.weigh_repeats(lines, marks, base=1.0)
-    elif kind is Kind.REPORT:
-        reads.mark(lines, marks, given)
-    else:
-        _MARKS[kind](lines, marks, given)
-    evidence.mark_evidence(lines, marks, are_diagnostics=kind not in _QUOTING, are_numbered=kind is Kind.TEST)
-    named = _mark_guided(lines, marks, given, is_text=kind in (Kind.READ, Kind.REPORT))
-    if kind not in _QUOTING:
-        _mark_ends(lines, marks)
+    scores = LineScores(lines)
+    kind.score(lines, scores)
+    keep_evidence(lines, scores, are_diagnostics=not kind.is_quoting, are_numbered=kind.is_numbered)
+    named = _raise_named(lines, scores, context, is_text=kind.is_text)
+    if not kind.is_quoting:
+        _keep_ends(lines, scores)
     for first, last in notices(lines.text):
-        marks.stay(first, last + 1, "the client's own cut", grade=2)
-    selection = _Selection(lines, marks, kind, named)
+        scores.keep(first, last + 1, "the client's own cut", grade=2)
+    selection = _Selection(lines, scores, kind, named)
     return selection.within(budget, must_chars)
 
 
-def _mark_ends(lines: Lines, marks: Marks) -> None:
+def _keep_ends(lines: Lines, scores: LineScores) -> None:
     """The last words of a program are its summary, the first often say what it is."""
     last = [at for at in range(len(lines) - 1, max(-1, len(lines) - 8), -1) if lines.plain[at].strip()][:2]
     first = next((at for at in range(min(8, len(lines))) if lines.plain[at].strip()), -1)
     for at in last:
         if lines.sizes[at] <= LINE_CHARS_MAX // 2:
-            marks.stay(at, at + 1, "the last words", grade=2)
-    if first >= 0 and not marks.noise[first]:
-        marks.lift(first, GUIDED, "the first words")
+            scores.keep(at, at + 1, "the last words", grade=2)
+    if first >= 0 and not scores.noise[first]:
+        scores.raise_to(first, GUIDED, "the first words")
 
 
-def _mark_guided(lines: Lines, marks: Marks, given: Given, *, is_text: bool) -> dict[int, set[str]]:
+def _raise_named(lines: Lines, scores: LineScores, context: OutputContext, *, is_text: bool) -> dict[int, set[str]]:
     """Raise the lines that name what the task is about; return those names by line.
 
     A name of an open error is looked for. In a file's text, a name of late is where the work is; in other output it is what the
     agent knows already, so a line that names it is worth somewhat more, and no line is raised twice.
     """
-    errors = set(given.errors)
-    names = dict.fromkeys(name for name in (*given.errors, *reversed(given.names)) if len(name) >= GUIDE_CHARS_MIN and "\n" not in name)
+    errors = set(context.errors)
+    names = dict.fromkeys(name for name in (*context.errors, *reversed(context.names)) if len(name) >= GUIDE_CHARS_MIN and "\n" not in name)
     named: dict[int, set[str]] = {}
     for name in list(names)[:GUIDES_MAX]:
         places = lines.having((name,), GUIDED_LINES_MAX + 1)
         if len(places) <= GUIDED_LINES_MAX:
             for at in places:
-                if not marks.noise[at]:
-                    worth = GUIDED if is_text or name in errors else marks.worth[at] * (1.0 if at in named else RECENT)
-                    marks.lift(at, worth, f"names {name}")
+                if not scores.noise[at]:
+                    worth = GUIDED if is_text or name in errors else scores.utility[at] * (1.0 if at in named else RECENT)
+                    scores.raise_to(at, worth, f"names {name}")
                     named.setdefault(at, set()).add(name)
     return named
 
@@ -193,12 +179,12 @@ def _mark_guided(lines: Lines, marks: Marks, given: Given, *, is_text: bool) -> 
 class _Selection:
     """Lines chosen one after the other, and what they take."""
 
-    def __init__(self, lines: Lines, marks: Marks, kind: Kind, named: dict[int, set[str]]) -> None:
-        self.lines, self.marks, self.kind = lines, marks, kind
+    def __init__(self, lines: Lines, scores: LineScores, kind: OutputKind, named: dict[int, set[str]]) -> None:
+        self.lines, self.scores, self.kind = lines, scores, kind
         self.named = named
         self.sizes = [lines.size(at) for at in range(len(lines))] if "\r" in lines.text else lines.sizes
         self.is_kept = bytearray(len(lines))
-        self.why = list(marks.why)
+        self.reasons = list(scores.reasons)
         self.chars = MARKER_CHARS  # everything is left out: one marker
 
     def within(self, budget: int, most: int) -> Reduced | None:
@@ -206,7 +192,7 @@ class _Selection:
 
         most  characters that failures may take; where it is the budget itself, nothing goes beyond it.
         """
-        must = self.marks.must
+        must = self.scores.must
         every = [at for at in range(len(must)) if must[at]]
         # Where nothing may go beyond the budget, the markers before, between and behind the failures count too.
         markers = 2 + sum(after > before + 1 for before, after in pairwise(every)) if most <= budget else 0
@@ -216,7 +202,7 @@ class _Selection:
         if most > budget and not is_over and not self._covered(budget) and len(self.lines.text) <= 2 * MUST_CHARS_MAX:
             return None
         self._fill(budget)
-        if self.kind in _ENTRIES and most > budget and not self._has_as_many():
+        if self.kind.entries and most > budget and not self._has_as_many():
             return None
         self._close_gaps()
         if all(self.is_kept):
@@ -229,7 +215,7 @@ class _Selection:
         A line's gain falls while others show its names, so it is counted anew when its turn comes; it rises when a neighbour
         is kept, and then it is entered again.
         """
-        worth, kept, sizes, plain = self.marks.worth, self.is_kept, self.sizes, self.lines.plain
+        worth, kept, sizes, plain = self.scores.utility, self.is_kept, self.sizes, self.lines.plain
         count = len(kept)
         find = _NAME.findall
         seen: set[str] = set()
@@ -264,7 +250,7 @@ class _Selection:
 
     def _first_of(self, every: list[int], most: int) -> list[int]:
         """Of too many lines that stay: those of the tail of this size, then names of what failed, then the rest, from the start."""
-        must = self.marks.must
+        must = self.scores.must
         tail = set(self._tail(most))
         ordered = sorted(every, key=lambda at: (at not in tail, -must[at], -at if at in tail else at))
         chosen: list[int] = []
@@ -312,14 +298,14 @@ class _Selection:
                 shown = {fact for kept in range(len(self.is_kept)) if self.is_kept[kept] for fact in self._facts(kept)}
             if not facts <= shown:
                 shown |= facts
-                self.why[at] = self.why[at] or "what the end shows"
+                self.reasons[at] = self.reasons[at] or "what the end shows"
                 self._keep(at)
 
     def _facts(self, at: int) -> set[str]:
         """What a line tells beyond its words: the places that it names, and names that the task is about."""
-        marks = self.marks
+        scores = self.scores
         facts = self.named.get(at) or _NO_FACTS
-        if not marks.quoted[at] and not marks.noise[at]:
+        if not scores.quoted[at] and not scores.noise[at]:
             line = self.lines.plain[at][:LINE_CHARS_MAX]
             if "." in line and (":" in line or "(" in line) and (places := _PLACE.findall(line)):
                 facts = facts.union(places)
@@ -346,7 +332,7 @@ class _Selection:
     def _has_as_many(self) -> bool:
         """Show as many files, hits or folders as the tail of the same size; False where that would take much more room."""
         limit = self.chars + self.chars // 8
-        for entries in _ENTRIES[self.kind]:
+        for entries in self.kind.entries:
             shown = entries(self.lines, [at for at in range(len(self.is_kept)) if self.is_kept[at]])
             wanting = len(entries(self.lines, self._tail(self._content())))
             others = [] if len(shown) >= wanting else [at for at in self.lines.near if not self.is_kept[at]]
@@ -385,18 +371,18 @@ class _Selection:
             end = self.is_kept.find(0 if is_kept else 1, at)
             end = count if end < 0 else end
             if is_kept:
-                heaviest = max(range(at, end), key=lambda place: (self.marks.must[place], self.marks.worth[place], -place))
-                parts.append(Part(at + 1, end, self.why[heaviest]))
+                heaviest = max(range(at, end), key=lambda place: (self.scores.must[place], self.scores.utility[place], -place))
+                parts.append(Part(at + 1, end, self.reasons[heaviest]))
                 shown.append(self.lines.shown(at, end))
             else:
                 gaps.append(Gap(at + 1, end, self._named(range(at, end))))
             at = end
-        return Reduced(self.lines.text, self.kind, count, tuple(parts), tuple(gaps), tuple(shown))
+        return Reduced(self.lines.text, self.kind.name, count, tuple(parts), tuple(gaps), tuple(shown))
 
     def _named(self, gap: Sequence[int]) -> str:
         """What most lines of a gap are, and how many of them."""
         counts: dict[str, int] = {}
-        noise = self.marks.noise
+        noise = self.scores.noise
         blank = 0
         for at in gap:
             if what := noise[at]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.marks import KEY, Marks
+from clew.transcript.reduce.scores import KEY, LineScores
 
 TRACE_LINES_FAR = 2000  # where a trace is given up; a recursion's is about 1000 frames
 WHOLE_LINES_MAX = 40  # guess: a trace of this length stays whole
@@ -48,16 +48,16 @@ def is_foreign(line: str) -> bool:
     return _FOREIGN.search(line[:LINE_CHARS_MAX]) is not None
 
 
-def mark_trace(lines: Lines, marks: Marks, at: int, end: int = 0) -> None:
+def keep_trace(lines: Lines, scores: LineScores, at: int, end: int = 0) -> None:
     """Say which lines of the trace around `at` stay: below its heading, or above the exception that ends it."""
     start, stop = (at, end) if end else _extent(lines, at)
     plain = lines.plain
     if not any(is_frame(plain[place]) for place in range(start, stop)):
         # No trace: at most a few indented lines that belong to what was said.
-        marks.stay(at, min(max(stop, at + 1), at + NOTES_LINES_MAX), "what the error shows")
+        scores.keep(at, min(max(stop, at + 1), at + NOTES_LINES_MAX), "what the error shows")
         return
     if stop - start <= WHOLE_LINES_MAX and not end:
-        marks.stay(start, stop, "traceback")
+        scores.keep(start, stop, "traceback")
         return
     run: list[int] = []  # foreign frames in a row
     own: list[int] = []
@@ -69,32 +69,32 @@ def mark_trace(lines: Lines, marks: Marks, at: int, end: int = 0) -> None:
                 continue
             own.append(place)
         elif _NAMES.match(line):
-            marks.stay(place, place + 1, "exception", grade=2)
+            scores.keep(place, place + 1, "exception", grade=2)
         elif run and line[:1].isspace():
             continue  # the source line below a foreign frame
         elif own and line[:1].isspace():
             own.append(place)
-        _ends_stay(lines, marks, run)
+        _ends_stay(lines, scores, run)
         run = []
-    _ends_stay(lines, marks, run)
+    _ends_stay(lines, scores, run)
     kept = own if len(own) <= 2 * OWN_MAX else [*own[:OWN_MAX], *own[-OWN_MAX:]]
     for place in kept:
-        marks.stay(place, place + 1, "frame in own code")
+        scores.keep(place, place + 1, "frame in own code")
         if place + 1 < stop and plain[place + 1][:1].isspace() and not is_frame(plain[place + 1]):
-            marks.stay(place + 1, place + 2, "frame in own code")
+            scores.keep(place + 1, place + 2, "frame in own code")
     for place in own:
-        marks.lift(place, KEY, "frame in own code")
+        scores.raise_to(place, KEY, "frame in own code")
 
 
-def _ends_stay(lines: Lines, marks: Marks, run: list[int]) -> None:
+def _ends_stay(lines: Lines, scores: LineScores, run: list[int]) -> None:
     kept = set(run[:ENDS] + run[-ENDS:])
     for place in run:
         if place in kept:
-            marks.stay(place, place + 1, "frame")
+            scores.keep(place, place + 1, "frame")
         else:
-            marks.drop(place, "frames in packages")
+            scores.drop(place, "frames in packages")
             if place + 1 < len(lines) and not is_frame(lines.plain[place + 1]) and lines.plain[place + 1][:2].isspace():
-                marks.drop(place + 1, "frames in packages")
+                scores.drop(place + 1, "frames in packages")
 
 
 def _extent(lines: Lines, at: int) -> tuple[int, int]:

@@ -11,8 +11,8 @@ import re
 import msgspec
 
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.marks import KEY, Marks
-from clew.transcript.reduce.nouns import Given
+from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.scores import KEY, LineScores
 
 FORMS = re.compile(
     r"=+ (?:test session starts|FAILURES|ERRORS|short test summary|\d+ (?:passed|failed)).{0,100}=|\S{1,300}::\S{1,300} (?:PASSED"
@@ -48,12 +48,12 @@ _COVERAGE_ROW_PYTHON = re.compile(r"^[\w./-]{1,200} {1,80}\d{1,6} {1,12}\d{1,6} 
 _CAPTURED = re.compile(r"^-{3,} (?:Captured|generated) ")
 
 
-def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+def score(lines: Lines, scores: LineScores) -> None:
     """Say which lines report what passed."""
     plain = lines.plain
     head = next((plain[at] for at in lines.near if plain[at]), "")
     if head.startswith("{") and '"Action":' in head:
-        _mark_events(lines, marks)
+        _score_events(lines, scores)
         return
     failed = {found[1] for at in lines.having(("--- FAIL: ",)) if (found := _GO_FAILED.match(plain[at][:LINE_CHARS_MAX]))}
     test = ""  # whose output the lines are, while that is known
@@ -61,43 +61,43 @@ def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  eve
     for at in lines.near:
         line = plain[at][:LINE_CHARS_MAX]
         if not line or line.isspace():
-            marks.worth[at] = 0.2
+            scores.utility[at] = 0.2
             continue
         heading = _OUTPUT_HEAD.match(line) if line.lstrip().startswith(("=== ", "--- ")) else None
         if heading:
             test = heading[1] or heading[3]
             is_below_verdict = bool(heading[2])
             if not _has_failed(test, failed):
-                marks.drop(at, "lines of passed tests")
+                scores.drop(at, "lines of passed tests")
             elif not heading[2]:
-                marks.stay(at, at + 1, "output of a failed test")
+                scores.keep(at, at + 1, "output of a failed test")
             continue
         if _PASSED.match(line):
             test = ""
-            marks.drop(at, "passed tests" if "ok" not in line[:2] or "\t" not in line else "packages that passed")
+            scores.drop(at, "passed tests" if "ok" not in line[:2] or "\t" not in line else "packages that passed")
         elif _GO_ENDS.match(line):
             test = ""
         elif test:
             if _has_failed(test, failed):
-                marks.stay(at, at + 1, "output of a failed test") if not _is_flood(lines, marks, at) else marks.lift(at, KEY, "")
+                scores.keep(at, at + 1, "output of a failed test") if not _is_flood(lines, scores, at) else scores.raise_to(at, KEY, "")
             elif line[0].isspace() or not is_below_verdict:
-                marks.drop(at, "lines of passed tests")
+                scores.drop(at, "lines of passed tests")
         elif _COVERAGE_ROW.match(line) or _COVERAGE_ROW_PYTHON.match(line):
             if line.startswith(("All files", "TOTAL")):
-                marks.lift(at, KEY, "summary")
+                scores.raise_to(at, KEY, "summary")
             else:
-                marks.worth[at], marks.noise[at] = 0.0, "rows of coverage"
+                scores.utility[at], scores.noise[at] = 0.0, "rows of coverage"
 
 
 def _has_failed(test: str, failed: set[str]) -> bool:
     return test in failed or any(name.startswith(f"{test}/") or test.startswith(f"{name}/") for name in failed)
 
 
-def _is_flood(lines: Lines, marks: Marks, at: int, run_max: int = 60) -> bool:
+def _is_flood(lines: Lines, scores: LineScores, at: int, run_max: int = 60) -> bool:
     """So many lines of one failed test stay already that this one would be its log, unless it names a place in a test."""
     if at < run_max or "_test.go:" in lines.plain[at][:200]:
         return False
-    return all(marks.must[at - back] for back in range(1, run_max, 7))
+    return all(scores.must[at - back] for back in range(1, run_max, 7))
 
 
 class _Event(msgspec.Struct):
@@ -107,7 +107,7 @@ class _Event(msgspec.Struct):
     output: str = msgspec.field(name="Output", default="")
 
 
-def _mark_events(lines: Lines, marks: Marks) -> None:
+def _score_events(lines: Lines, scores: LineScores) -> None:
     """Events of `go test -json`, one a line. What belongs to a failed test, or to a package that failed to build, stays."""
     events: dict[int, _Event] = {}
     for at in range(len(lines)):
@@ -121,14 +121,34 @@ def _mark_events(lines: Lines, marks: Marks) -> None:
     told: dict[tuple[str, str], int] = {}
     for at, event in events.items():
         key = (event.package, event.test)
-        marks.quoted[at] = 1
+        scores.quoted[at] = 1
         if key in failed and (event.action in ("fail", "build-output") or (event.action == "output" and event.test)):
             told[key] = told.get(key, 0) + 1
             is_telling = told[key] <= 60 or ".go:" in event.output or "--- FAIL" in event.output
-            marks.stay(at, at + 1, "a failed test", grade=2 if event.action == "fail" else 1) if is_telling else marks.lift(at, KEY, "")
+            scores.keep(at, at + 1, "a failed test", grade=2 if event.action == "fail" else 1) if is_telling else scores.raise_to(
+                at, KEY, ""
+            )
         elif event.action == "build-output" or event.output.startswith(("FAIL", "panic:")):
-            marks.stay(at, at + 1, "a failed test")
+            scores.keep(at, at + 1, "a failed test")
         elif not event.test and event.output:
-            marks.worth[at] = 0.5
+            scores.utility[at] = 0.5
         else:
-            marks.drop(at, "events of passed tests")
+            scores.drop(at, "events of passed tests")
+
+
+TEST_RUN = OutputKind(
+    name="test run",
+    rank=1,
+    matches=FORMS.match,
+    share_min=0.2,
+    score=score,
+    programs=(
+        "pytest py.test unittest nose2 tox nox jest vitest mocha ava playwright cypress karma rspec minitest phpunit pest "
+        "ctest prove bats behave cucumber gotestsum nextest go:test cargo:test cargo:nextest npm:test pnpm:test yarn:test "
+        "bun:test mvn:test gradle:test gradlew:test dotnet:test swift:test mix:test rake:test make:test deno:test "
+        "flutter:test bazel:test"
+    ),
+    budget=(3000, 0.15),
+    return_chance=0.23,
+    is_numbered=True,
+)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.marks import HEAD, Marks
-from clew.transcript.reduce.nouns import Given
+from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.scores import HEAD, LineScores
 
 FORMS = re.compile(
     r"diff --(?:git|cc|combined) |@@ -\d|index [0-9a-f]{6,40}\.\.|--- (?:a/|/dev/null|\S)|\+\+\+ (?:b/|/dev/null|\S)|[-+](?![-+]{2})"
@@ -23,7 +23,7 @@ _GENERATED = re.compile(
 )
 
 
-def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+def score(lines: Lines, scores: LineScores) -> None:
     """Weigh heads, changed lines and context, file by file."""
     is_generated = False
     changed = 0
@@ -36,17 +36,30 @@ def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  eve
                 path = found[1] or found[2] or found[3] or ""
                 is_generated, changed = _GENERATED.search(path) is not None, 0
                 is_inside = False
-            marks.lift(at, HEAD + 1, "file of a diff")
+            scores.raise_to(at, HEAD + 1, "file of a diff")
         elif line.startswith("@@"):
             is_inside = True
-            marks.worth[at], marks.why[at] = HEAD / (1 + changed / FADING), "head of a hunk"
+            scores.utility[at], scores.reasons[at] = HEAD / (1 + changed / FADING), "head of a hunk"
         elif first and first in "+-" and (is_inside or line[:3] not in ("+++", "---")):
             changed += 1
-            marks.worth[at] = 2.0 / (1 + changed / FADING) if len(line) > 1 else 0.3
+            scores.utility[at] = 2.0 / (1 + changed / FADING) if len(line) > 1 else 0.3
         elif is_inside:
-            marks.worth[at] = 0.6 / (1 + changed / FADING)
+            scores.utility[at] = 0.6 / (1 + changed / FADING)
         else:
-            marks.worth[at] = 0.5  # modes, index lines, what a commit says above its diff
-        marks.quoted[at] = is_inside or first in ("+", "-")
+            scores.utility[at] = 0.5  # modes, index lines, what a commit says above its diff
+        scores.quoted[at] = is_inside or first in ("+", "-")
         if is_generated and not line.startswith("diff --"):
-            marks.worth[at], marks.noise[at] = 0.0, "lines of a generated file"
+            scores.utility[at], scores.noise[at] = 0.0, "lines of a generated file"
+
+
+DIFF = OutputKind(
+    name="diff",
+    rank=2,
+    matches=FORMS.match,
+    share_min=0.4,
+    score=score,
+    programs="git:diff gh:diff",
+    budget=(8000, 0.7),
+    return_chance=0.33,
+    is_quoting=True,
+)

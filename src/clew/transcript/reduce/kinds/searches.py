@@ -6,33 +6,33 @@ import re
 from collections.abc import Iterable
 
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.marks import HEAD, Marks
-from clew.transcript.reduce.nouns import Given
+from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.scores import HEAD, LineScores
 
 FORMS = re.compile(
     r"(?:[A-Za-z]:)?(?:\.{0,2}/)?[\w@.+~(\[][^\s:]{0,300}(?::\d{1,7}:|-\d{1,7}-)"
     r"|(?=[^\s:]{0,200}[./])[\w@.+~/][^\s:]{1,300}:(?=\S| )|\d{1,7}[:-]|--$"
 )
-FADING = 2.0  # hits of one file after which its next is worth half; guess
-CONTEXT = 0.9  # of its hit's worth: what is asked for with context is read with it; guess
+FADING = 2.0  # hits of one file after which its next is utility half; guess
+CONTEXT = 0.9  # of its hit's utility: what is asked for with context is read with it; guess
 LONG_CHARS = 500  # guess: a longer hit stands in generated or minified text
 _PLACE = re.compile(r"^((?:[A-Za-z]:)?[^\s:][^:\n]{0,300}?)(?::(\d{1,7}):|-(\d{1,7})-|:)")
 _INSIDE = re.compile(r"^(\d{1,7})([:-])")
 _FAR = re.compile(r"(?:^|/)(?:node_modules|dist|build|vendor|\.git|coverage|target|site-packages)/|\.min\.|\.lock\b|\.map\b")
 
 
-def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+def score(lines: Lines, scores: LineScores) -> None:
     """Weigh each hit by how many of its file stand before it, and context below hits."""
     counts: dict[str, int] = {}
     heading = ""
     hunk: list[int] = []  # context seen since the last hit or gap
-    worth = 0.0  # of the last hit: context is worth a part of what it surrounds, so that a hunk is shown or left out as one
+    utility = 0.0  # of the last hit: context is utility a part of what it surrounds, so that a hunk is shown or left out as one
     is_below = False
     for at in lines.near:
         line = lines.plain[at]
-        marks.quoted[at] = 1
+        scores.quoted[at] = 1
         if not line or line == "--":
-            marks.worth[at] = 0.05
+            scores.utility[at] = 0.05
             hunk, is_below = [], False
             continue
         head = line[:400]
@@ -42,25 +42,25 @@ def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  eve
             path, is_context = found[1], found[3] is not None
         elif len(line) < 300 and ("/" in line or "." in line) and " " not in line:
             heading = line
-            marks.worth[at], marks.why[at] = HEAD, "file of a search"
+            scores.utility[at], scores.reasons[at] = HEAD, "file of a search"
             hunk, is_below = [], False
             continue
         else:
-            marks.quoted[at] = 0  # a message of the program itself
+            scores.quoted[at] = 0  # a message of the program itself
             continue
         if is_context:
             hunk.append(at)
-            marks.worth[at] = CONTEXT * worth if is_below else 0.1
+            scores.utility[at] = CONTEXT * utility if is_below else 0.1
             continue
         count = counts[path] = counts.get(path, 0) + 1
-        worth = 2.0 / (1 + count / FADING) * (0.3 if len(line) > LONG_CHARS else 1.0) * (0.3 if _FAR.search(path) else 1.0)
-        marks.worth[at] = worth
+        utility = 2.0 / (1 + count / FADING) * (0.3 if len(line) > LONG_CHARS else 1.0) * (0.3 if _FAR.search(path) else 1.0)
+        scores.utility[at] = utility
         for above in hunk:
-            marks.worth[above] = max(marks.worth[above], CONTEXT * worth)
+            scores.utility[above] = max(scores.utility[above], CONTEXT * utility)
         hunk, is_below = [], True
 
 
-def files(lines: Lines, places: Iterable[int]) -> set[str]:
+def _files(lines: Lines, places: Iterable[int]) -> set[str]:
     """The files that these lines name."""
     found: set[str] = set()
     for at in places:
@@ -70,7 +70,7 @@ def files(lines: Lines, places: Iterable[int]) -> set[str]:
     return found
 
 
-def hits(lines: Lines, places: Iterable[int]) -> set[str]:
+def _hits(lines: Lines, places: Iterable[int]) -> set[str]:
     """The hits among these lines, each by its line; context is none."""
     found: set[str] = set()
     for at in places:
@@ -80,3 +80,17 @@ def hits(lines: Lines, places: Iterable[int]) -> set[str]:
         elif not inside and (place := _PLACE.match(line)) and place[2]:
             found.add(f"{place[1]}:{place[2]}")
     return found
+
+
+SEARCH = OutputKind(
+    name="search",
+    rank=9,
+    matches=FORMS.match,
+    share_min=0.8,
+    score=score,
+    programs="grep egrep fgrep rg ag ack git:grep",
+    budget=(5000, 0.6),
+    return_chance=0.32,
+    is_quoting=True,
+    entries=(_files, _hits),
+)

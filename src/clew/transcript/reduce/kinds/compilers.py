@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.marks import HEAD, KEY, Marks
-from clew.transcript.reduce.nouns import Given
+from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.scores import HEAD, KEY, LineScores
 
 FORMS = re.compile(
     r"(?:[A-Za-z]:)?[^\s:()]{1,300}(?::\d{1,7}(?::\d{1,7})?|\(\d{1,7},\d{1,7}\))(?::| -)? {0,2}(?:fatal |- )?(?:error|warning|note"
@@ -29,35 +29,52 @@ _PROGRESS = re.compile(
 )
 
 
-def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+def score(lines: Lines, scores: LineScores) -> None:
     """Say which warnings repeat a rule, and what is progress."""
     plain = lines.plain
     rules: dict[str, int] = {}
     for at in lines.near:
         line = plain[at][:LINE_CHARS_MAX]
         if not line or line.isspace():
-            marks.worth[at] = 0.2
+            scores.utility[at] = 0.2
         elif _PROGRESS.match(line):
-            marks.drop(at, "lines of progress")
+            scores.drop(at, "lines of progress")
         elif line[0].isspace() and (found := _ESLINT.match(line)):
             if found[1] == "error":
-                marks.stay(at, at + 1, "error", grade=2)
-                _keep_file(lines, marks, at)
+                scores.keep(at, at + 1, "error", grade=2)
+                _keep_file(lines, scores, at)
             else:
                 times = rules[found[2]] = rules.get(found[2], 0) + 1
-                marks.worth[at] = KEY / 2 if times == 1 else 1 / times
-                marks.noise[at] = "warnings" if times > 3 else ""
+                scores.utility[at] = KEY / 2 if times == 1 else 1 / times
+                scores.noise[at] = "warnings" if times > 3 else ""
         elif _WARNING.match(line):
             rule = (found[1] or found[2]) if (found := _RULE.search(line[-120:])) else line.partition(":")[2][-60:]
             times = rules[rule] = rules.get(rule, 0) + 1
-            marks.worth[at] = KEY / 2 if times == 1 else 1 / times
+            scores.utility[at] = KEY / 2 if times == 1 else 1 / times
 
 
-def _keep_file(lines: Lines, marks: Marks, at: int) -> None:
+def _keep_file(lines: Lines, scores: LineScores, at: int) -> None:
     """The file's name stands above its complaints."""
     for above in range(at - 1, max(-1, at - 400), -1):
         line = lines.plain[above]
         if line and not line[0].isspace():
-            marks.stay(above, above + 1, "file of an error")
-            marks.lift(above, HEAD, "file of an error")
+            scores.keep(above, above + 1, "file of an error")
+            scores.raise_to(above, HEAD, "file of an error")
             return
+
+
+COMPILER = OutputKind(
+    name="compiler or linter",
+    rank=3,
+    matches=FORMS.match,
+    share_min=0.3,
+    score=score,
+    programs=(
+        "tsc vue-tsc gcc g++ cc clang clang++ rustc javac kotlinc swiftc eslint ruff flake8 pylint mypy pyright basedpyright "
+        "golangci-lint staticcheck biome oxlint shellcheck stylelint rubocop msbuild make cmake ninja tslint hadolint "
+        "go:build go:vet cargo:build cargo:check cargo:clippy cargo:doc npm:lint pnpm:lint yarn:lint npm:build pnpm:build "
+        "yarn:build npm:typecheck pnpm:typecheck yarn:typecheck dotnet:build swift:build mvn:compile gradle:build "
+        "gradlew:build"
+    ),
+    budget=(3000, 0.25),
+)

@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.marks import HEAD, Marks
-from clew.transcript.reduce.nouns import Given
+from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.scores import HEAD, LineScores
 
 NUMBERED = re.compile(r"^ {0,12}\d{1,7}(?:→|\t| {2}|: |\| )")
 FORMS = re.compile(
@@ -30,23 +30,45 @@ _DEFINES = re.compile(
 _IMPORTS = re.compile(r"^(?:import |from \S|#include|use |require|using )")
 
 
-def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+def score(lines: Lines, scores: LineScores) -> None:
     """Weigh definitions by their indent, and the two lines below each."""
     below = 0
     for at in lines.near:
         line = lines.plain[at][:400]
-        marks.quoted[at] = 1
+        scores.quoted[at] = 1
         if found := NUMBERED.match(line):
             line = line[found.end() :]
         bare = line.lstrip()
         if not bare:
-            marks.worth[at] = 0.1
+            scores.utility[at] = 0.1
         elif _DEFINES.match(bare):
-            marks.worth[at], marks.why[at] = HEAD / (1 + (len(line) - len(bare)) / 8), "definition"
+            scores.utility[at], scores.reasons[at] = HEAD / (1 + (len(line) - len(bare)) / 8), "definition"
             below = 2
             continue
         elif _IMPORTS.match(bare):
-            marks.worth[at] = 0.3
+            scores.utility[at] = 0.3
         elif below:
-            marks.worth[at] = 1.5
+            scores.utility[at] = 1.5
         below = max(0, below - 1)
+
+
+READ = OutputKind(
+    name="read",
+    rank=11,
+    matches=FORMS.match,
+    share_min=0.6,
+    score=score,
+    is_quoting=True,
+    is_text=True,
+)
+
+
+REPORT = OutputKind(
+    name="report",
+    rank=12,
+    matches=PROSE.match,
+    share_min=0.55,
+    score=score,
+    is_quoting=True,
+    is_text=True,
+)

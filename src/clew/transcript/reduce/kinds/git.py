@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from clew.transcript.reduce import diffs
+from clew.transcript.reduce.kinds import diffs
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.marks import HEAD, KEY, Marks
-from clew.transcript.reduce.nouns import Given
+from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.scores import HEAD, KEY, LineScores
 
 FORMS = re.compile(
     r"commit [0-9a-f]{7,40}\b|[*|\\/ ]{0,12}[0-9a-f]{7,12} (?:\([^)]{1,200}\) )?\S|Author: {1,8}\S|Date: {1,8}\S|On branch "
@@ -25,25 +25,40 @@ _TRANSFER = re.compile(
 FADING = 30.0  # commits after which the next is worth half; the newest are asked for; guess
 
 
-def mark(lines: Lines, marks: Marks, given: Given) -> None:
+def score(lines: Lines, scores: LineScores) -> None:
     """Weigh commits by their age in the list, and heads above what stands below them."""
     if any(lines.plain[at].startswith("@@ -") for at in lines.near):
-        diffs.mark(lines, marks, given)
+        diffs.score(lines, scores)
     commits = 0
     for at in lines.near:
         line = lines.plain[at]
         if _TRANSFER.match(line):
-            marks.drop(at, "lines of progress")
+            scores.drop(at, "lines of progress")
         elif line.startswith(("* ", "On branch", "Your branch", "CONFLICT", "\tboth modified", "UU ", "AA ")) and not _COMMIT.match(
             line[:300]
         ):
-            marks.lift(at, KEY, "where the work tree stands")
+            scores.raise_to(at, KEY, "where the work tree stands")
         elif _COMMIT.match(line[:300]):
             commits += 1
-            marks.worth[at], marks.why[at] = HEAD / (1 + commits / FADING), "commit"
-            marks.quoted[at] = 1
+            scores.utility[at], scores.reasons[at] = HEAD / (1 + commits / FADING), "commit"
+            scores.quoted[at] = 1
         elif commits:
-            if marks.worth[at] == 1.0:
+            if scores.utility[at] == 1.0:
                 is_stat = _STAT.match(line[:400])
-                marks.worth[at] = (0.5 if is_stat else 0.3 if line.startswith("Author:") else 1.0) / (1 + commits / FADING)
-            marks.quoted[at] = 1
+                scores.utility[at] = (0.5 if is_stat else 0.3 if line.startswith("Author:") else 1.0) / (1 + commits / FADING)
+            scores.quoted[at] = 1
+
+
+GIT = OutputKind(
+    name="git",
+    rank=5,
+    matches=FORMS.match,
+    share_min=0.4,
+    score=score,
+    programs=(
+        "git:log git:status git:show git:blame git:branch git:stash git:reflog git:fetch git:pull git:push git:merge "
+        "git:rebase git:checkout git:commit git:shortlog"
+    ),
+    budget=(4000, 0.6),
+    return_chance=0.85,
+)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.marks import KEY, Marks
-from clew.transcript.reduce.nouns import Given
+from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.scores import KEY, LineScores
 
 FORMS = re.compile(
     r"[-dlbcps][-rwxsStT]{9}[.@+]? |total \d|[│├└ |`+-]{2,60}[─-]{1,4} ?\S|(?:\.{0,2}/|~/"
@@ -22,31 +22,45 @@ _INSTALLED = re.compile(
 _NAME = re.compile(r"(\S[^\n]{0,400})$")
 
 
-def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+def score(lines: Lines, scores: LineScores) -> None:
     """Weigh each name by how many of its folder stand before it."""
     counts: dict[str, int] = {}
     folder_above = ""
     for at in lines.near:
         line = lines.plain[at][:800]
         if not line or line.isspace():
-            marks.worth[at] = 0.2
+            scores.utility[at] = 0.2
             continue
         if line.startswith("total ") or (line.endswith(":") and " " not in line):
             folder_above = line
-            marks.lift(at, KEY / 2, "folder")
+            scores.raise_to(at, KEY / 2, "folder")
             continue
         if not FORMS.match(line):
             continue
-        marks.quoted[at] = 1
+        scores.quoted[at] = 1
         folder = line.replace("\\", "/").rpartition("/")[0] or folder_above
         if line[0] in "│├└|`+ ":
             folder = str(len(line) - len(line.lstrip("│├└|`+─- \u00a0")))  # a tree's names by their depth
         count = counts[folder] = counts.get(folder, 0) + 1
-        marks.worth[at] = (1 - at / len(lines) / 2) / (1 + count / FADING)  # what is listed first is newest, or nearest
+        scores.utility[at] = (1 - at / len(lines) / 2) / (1 + count / FADING)  # what is listed first is newest, or nearest
         if _INSTALLED.search(line):
-            marks.worth[at] *= 0.1
+            scores.utility[at] *= 0.1
 
 
-def folders(lines: Lines, places: Iterable[int]) -> set[str]:
+def _folders(lines: Lines, places: Iterable[int]) -> set[str]:
     """The folders that these lines name."""
     return {lines.plain[at][:800].replace("\\", "/").rpartition("/")[0] for at in places}
+
+
+LISTING = OutputKind(
+    name="listing",
+    rank=10,
+    matches=FORMS.match,
+    share_min=0.7,
+    score=score,
+    programs="ls find fd tree exa eza locate git:ls-files git:ls-tree",
+    budget=(3500, 0.45),
+    return_chance=0.58,
+    is_quoting=True,
+    entries=(_folders,),
+)

@@ -10,8 +10,8 @@ import re
 from collections import Counter
 
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.marks import KEY, Marks
-from clew.transcript.reduce.nouns import Given
+from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.scores import KEY, LineScores
 
 FORMS = re.compile(
     r"\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d|\[?\d\d:\d\d:\d\d|\w{3} {1,2}\d{1,2} \d\d:\d\d:\d\d|\[?(?:INFO|WARN(?:ING)?|ERROR|DEBUG"
@@ -28,16 +28,16 @@ def template(line: str) -> str:
     return _VARIES.sub("*", line[:TEMPLATE_CHARS])
 
 
-def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+def score(lines: Lines, scores: LineScores) -> None:
     """Weigh each line by how rare its template is, its first and last line before the others."""
-    weigh_repeats(lines, marks, base=1.0)
+    score_repeats(lines, scores)
     for at in lines.near:
         if _LEVEL.search(lines.plain[at][:160]):
-            marks.worth[at] *= 2
+            scores.utility[at] *= 2
 
 
-def weigh_repeats(lines: Lines, marks: Marks, *, base: float) -> None:
-    """Set the worth of lines by the rarity of their templates; lines that repeat one many times over are named as such."""
+def score_repeats(lines: Lines, scores: LineScores) -> None:
+    """Set the utility of lines by the rarity of their templates; lines that repeat one many times over are named as such."""
     templates = [template(lines.plain[at]) for at in lines.near]
     times = Counter(templates)
     last = {form: at for at, form in enumerate(templates)}
@@ -45,18 +45,29 @@ def weigh_repeats(lines: Lines, marks: Marks, *, base: float) -> None:
     count = len(templates)
     for place, (at, form) in enumerate(zip(lines.near, templates, strict=True)):
         if not form.strip():
-            marks.worth[at] = 0.1
+            scores.utility[at] = 0.1
             continue
         often = times[form]
-        worth = base * (0.6 + 0.4 * place / count)  # the end says more, where nothing else tells
+        utility = 0.6 + 0.4 * place / count  # the end says more, where nothing else tells
         if often > 2:
             is_end = form not in seen or last[form] == place
-            worth = base * (2.0 if is_end else 1.0 / often)
+            utility = 2.0 if is_end else 1.0 / often
             if is_end:
-                marks.why[at] = "first or last of its sort"
+                scores.reasons[at] = "first or last of its sort"
             elif often > 8:
-                marks.noise[at] = "lines like those shown"
+                scores.noise[at] = "lines like those shown"
         elif often == 1:
-            worth *= 1.3
+            utility *= 1.3
         seen.add(form)
-        marks.worth[at] = min(worth, KEY)
+        scores.utility[at] = min(utility, KEY)
+
+
+LOG = OutputKind(
+    name="log",
+    rank=7,
+    matches=FORMS.match,
+    share_min=0.4,
+    score=score,
+    programs="journalctl dmesg logcat docker:logs podman:logs kubectl:logs",
+    budget=(3500, 0.25),
+)

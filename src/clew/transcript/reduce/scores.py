@@ -1,4 +1,4 @@
-"""Marks: what each line of an output is worth, before anybody asks what fits.
+"""LineScores: what each line of an output is worth, before anybody asks what fits.
 
 A kind says what is noise and what to fill with; evidence says what must stay. Neither knows a budget.
 """
@@ -14,40 +14,40 @@ GUIDED = 6.0  # the task names it
 KEY = 8.0  # would stay whole if there were less of it
 
 
-class Marks:
+class LineScores:
     """One entry for each line.
 
-    worth    what is gained by showing it; NOISE is shown only where leaving it out would save nothing.
+    utility  what is gained by showing it; NOISE is shown only where leaving it out would save nothing.
     must     it stays, whatever the budget: 1 the body of a failure, 2 what names a failure or sums up.
-    why      the reason, "" for an ordinary line.
+    reasons  the reason, "" for an ordinary line.
     noise    what it is, in the plural, "" where it is no noise.
     quoted   it quotes something (a file's line, a value), so words in it say nothing of what happened.
     """
 
-    __slots__ = ("must", "noise", "quoted", "why", "worth")
+    __slots__ = ("must", "noise", "quoted", "reasons", "utility")
 
     def __init__(self, lines: Lines) -> None:
         count = len(lines)
-        self.worth = [FILL] * count
+        self.utility = [FILL] * count
         self.must = bytearray(count)
-        self.why = [""] * count
+        self.reasons = [""] * count
         self.noise = [""] * count
         self.quoted = bytearray(count)
 
-    def stay(self, start: int, end: int, why: str, *, grade: int = 1) -> None:
-        """Lines `start` to `end` (exclusive) stay."""
+    def keep(self, start: int, end: int, why: str, *, grade: int = 1) -> None:
+        """Keep the lines `start` to `end` (exclusive), whatever the budget."""
         for at in range(start, min(end, len(self.must))):
             self.must[at] = max(self.must[at], grade)
-            self.why[at] = self.why[at] or why
+            self.reasons[at] = self.reasons[at] or why
 
-    def lift(self, at: int, worth: float, why: str) -> None:
-        """A line is worth at least this."""
-        if self.worth[at] < worth:
-            self.worth[at] = worth
-            self.why[at] = why
+    def raise_to(self, at: int, utility: float, why: str) -> None:
+        """Raise a line to at least this utility."""
+        if self.utility[at] < utility:
+            self.utility[at] = utility
+            self.reasons[at] = why
 
     def drop(self, at: int, what: str) -> None:
-        """A line is noise of a named sort, unless something said that it stays."""
+        """Call a line noise of a named sort, unless it is kept."""
         if not self.must[at]:
-            self.worth[at] = NOISE
+            self.utility[at] = NOISE
             self.noise[at] = what

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.marks import GUIDED, KEY, Marks
-from clew.transcript.reduce.nouns import Given
+from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.scores import GUIDED, KEY, LineScores
 
 FORMS = re.compile(
     r"\s{0,80}(?:[\[\]{}]{1,4},?$|\"[^\"\n]{1,200}\": ?\S|\"(?:[^\"\\]|\\.){0,400}\",?$|-?\d[\d.eE+-]{0,30},?$|(?:true|false"
@@ -21,36 +21,36 @@ _WRONG = re.compile(r"^\s{0,80}\"(?:error|errors|stderr|exception|failure|reason
 _OPEN, _CLOSE = ("{", "["), ("}", "]", "},", "],")
 
 
-def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+def score(lines: Lines, scores: LineScores) -> None:
     """Weigh lines by depth, and elements of a list by their place in it."""
     plain = lines.plain
     if _is_a_value_a_line(lines):
         for count, at in enumerate(lines.near):
-            marks.quoted[at] = 1
-            marks.worth[at] = 2.0 / (1 + count)
+            scores.quoted[at] = 1
+            scores.utility[at] = 2.0 / (1 + count)
         return
     element: dict[int, int] = {}  # by indent: how many elements opened there
     for at in lines.near:
         line = plain[at]
         bare = line.strip()
         indent = len(line) - len(line.lstrip()) if bare else 0
-        marks.quoted[at] = 1
+        scores.quoted[at] = 1
         if bare.startswith(_OPEN):
             element[indent] = element.get(indent, 0) + 1
         if bare.startswith(_CLOSE):
             for deeper in [depth for depth in element if depth > indent]:
                 del element[deeper]
         surplus = max((count for depth, count in element.items() if depth <= indent), default=0)
-        worth = 2.0 / (1 + indent / 4)
+        utility = 2.0 / (1 + indent / 4)
         if surplus > ELEMENTS:
-            worth /= surplus
+            utility /= surplus
         if bare.rstrip(",") in ("{", "}", "[", "]"):
-            worth *= 0.3
-        marks.worth[at] = worth
+            utility *= 0.3
+        scores.utility[at] = utility
         if _TELLING.match(line[:300]):
-            marks.worth[at] *= 2
+            scores.utility[at] *= 2
         if _WRONG.match(line[:300]):
-            marks.lift(at, max(GUIDED, KEY / 2), "an error in the data")
+            scores.raise_to(at, max(GUIDED, KEY / 2), "an error in the data")
 
 
 def _is_a_value_a_line(lines: Lines) -> bool:
@@ -60,3 +60,15 @@ def _is_a_value_a_line(lines: Lines) -> bool:
         and all(first in "{[" for first in opening)
         and all(lines.plain[at].rstrip().endswith(("}", "]")) for at in list(lines.near)[:20] if lines.plain[at])
     )
+
+
+JSON = OutputKind(
+    name="json",
+    rank=8,
+    matches=FORMS.match,
+    share_min=0.7,
+    score=score,
+    programs="jq yq",
+    budget=(5000, 0.6),
+    is_quoting=True,
+)

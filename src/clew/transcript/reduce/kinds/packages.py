@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.marks import HEAD, KEY, Marks
-from clew.transcript.reduce.nouns import Given
+from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.scores import HEAD, KEY, LineScores
 
 FORMS = re.compile(
     r"(?:Collecting|Requirement already satisfied|Using cached|Installing collected|Successfully (?:installed|built)"
@@ -40,17 +40,31 @@ _DEPRECATED = re.compile(r"^(?:npm (?:warn|WARN) (?:deprecated|ERESOLVE|EBADENGI
 _STEP = re.compile(r"^(?:#\d{1,4} \[|Step \d{1,4}/\d|==> |\[\d/\d\] )")
 
 
-def mark(lines: Lines, marks: Marks, given: Given) -> None:  # noqa: ARG001  every kind is asked in one way
+def score(lines: Lines, scores: LineScores) -> None:
     """Say what was fetched, and which lines are steps."""
     warned = 0
     for at in lines.near:
         line = lines.plain[at][:LINE_CHARS_MAX]
         if not line or line.isspace():
-            marks.worth[at] = 0.1
+            scores.utility[at] = 0.1
         elif _NOISE.match(line):
-            marks.drop(at, "lines of fetching and unpacking")
+            scores.drop(at, "lines of fetching and unpacking")
         elif _DEPRECATED.match(line):
             warned += 1
-            marks.worth[at] = KEY / 2 / warned
+            scores.utility[at] = KEY / 2 / warned
         elif _STEP.match(line):
-            marks.worth[at], marks.why[at] = HEAD, "step"
+            scores.utility[at], scores.reasons[at] = HEAD, "step"
+
+
+PACKAGE_MANAGER = OutputKind(
+    name="package manager",
+    rank=4,
+    matches=FORMS.match,
+    share_min=0.3,
+    score=score,
+    programs=(
+        "pip pip3 uv poetry pipenv conda npm yarn pnpm bun apt apt-get apk dnf yum brew gem bundle composer docker podman "
+        "go:mod go:get go:install cargo:install cargo:add cargo:update"
+    ),
+    budget=(2000, 0.15),
+)

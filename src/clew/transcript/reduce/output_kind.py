@@ -1,0 +1,46 @@
+"""What a kind of output is: how it is recognised, how its lines are scored, and how much of it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from clew.transcript.reduce.lines import Lines
+from clew.transcript.reduce.scores import LineScores
+
+# The chance that something of what is left out is used within ten calls: the upper end of the 95 % interval (Wilson) of the share
+# that bench/reduce measured, of 161 outputs; kinds that are rare there count as all of them together.
+RETURN_CHANCE = 0.26
+
+
+@dataclass(frozen=True, slots=True)
+class OutputKind:
+    """One kind of output; each is a module in `kinds`, where the registry finds it.
+
+    rank           of two kinds that an output may be, the one with the lower rank; unmistakable lines first.
+    matches        whether a line looks like the kind.
+    share_min      of the sampled lines that must look so, where the command does not name the kind. Guesses.
+    score          says what each line is worth.
+    programs       commands whose output it is likely to be; `git:log` is a program with a word after it.
+    budget         what is shown on arrival: the least characters, and the share of the text; None: the whole. With these an output misses
+                   something that the next ten calls use about half as often as the share that it saves, or less (bench/reduce); the least
+                   budgets are guesses.
+    return_chance  that what is left out is asked for again, 0 to 1.
+    is_quoting     its lines quote (a file, a value): places and last words in them say nothing of what happened.
+    is_numbered    its failures are numbered, as mocha, rspec and PHPUnit do.
+    is_text        it shows a text: what was named of late is where the work is.
+    entries        what lines of it list: as many of these are shown as a tail of the same size would show.
+    """
+
+    name: str
+    rank: int
+    matches: Callable[[str], object]
+    share_min: float
+    score: Callable[[Lines, LineScores], None]
+    programs: str = ""
+    budget: tuple[int, float] | None = None
+    return_chance: float = RETURN_CHANCE
+    is_quoting: bool = False
+    is_numbered: bool = False
+    is_text: bool = False
+    entries: tuple[Callable[[Lines, Iterable[int]], set[str]], ...] = ()
