@@ -15,7 +15,7 @@ from clew.settings import Settings
 
 CLONE = Path(__file__).parents[2]
 DECISIONS = sorted(path.relative_to(CLONE).as_posix() for path in (CLONE / "docs" / "decisions").glob("*.md"))
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/commands.md", "docs/weights.md", *DECISIONS)
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/benchmarks.md", "docs/commands.md", "docs/weights.md", *DECISIONS)
 SYMBOL = re.compile(r"`(clew(?:\.\w+)+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 

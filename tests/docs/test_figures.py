@@ -1,12 +1,14 @@
-"""The README's figures come from result files, and from nowhere else."""
+"""The figures of `docs/benchmarks.md` and of the README come from result files, and from nowhere else."""
 
 from __future__ import annotations
 
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 
-from bench.figures import BEGIN, END, README, block_of, is_current, named, newest, render
+from bench.figures import BEGIN, DOCUMENT, END, README, block_of, headlines, is_current, named, newest, render
+from bench.localization.kept import rows_path
 
 MACHINE = {"cpu": "a cpu", "cores": 2, "memory_mb": 1, "system": "Linux", "python": "CPython 3.11"}
 
@@ -28,10 +30,19 @@ def write(bench: Path, kind: str, name: str) -> None:
     path = bench / kind / "results" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result_of(kind, name)))
+    if kind == "localization":
+        signs = {"clew-lib": ("1", "1"), "random": ("0", "1")}  # of each issue, at one budget
+        lines = [
+            {"system": system, "dataset": "d", "id": f"a__a-{at}", "file": "1", "function": sign, "whole": "-", "line": "0"}
+            for system, found in signs.items()
+            for at, sign in enumerate(found if system == "random" else ("1", "0"))
+        ]
+        lines.append({**lines[0], "id": "b__b-1"})  # an issue that clew alone was asked
+        rows_path(path).write_bytes(lzma.compress("".join(json.dumps(line) + "\n" for line in lines).encode()))
 
 
-def test_the_readme_shows_what_its_result_files_say() -> None:
-    assert is_current(README.read_text(encoding="utf-8")), "run: python -m bench.figures"
+def test_the_documents_show_what_the_result_files_say() -> None:
+    assert is_current(DOCUMENT.read_text(encoding="utf-8"), README.read_text(encoding="utf-8")), "run: python -m bench.figures"
 
 
 def test_a_block_names_its_results_and_is_made_again_from_them(tmp_path: Path) -> None:
@@ -41,9 +52,10 @@ def test_a_block_names_its_results_and_is_made_again_from_them(tmp_path: Path) -
     block = render(newest(tmp_path))
 
     assert "21.5 MB" in block
-    assert "50.0 % [25–75]" in block
+    assert "| clew | 100.0 % [100–100] | 50.0 %" in block
+    assert "The same 2 issues" in block
     assert render(named(block, tmp_path)) == block
-    assert is_current(f"# x\n{BEGIN}{block}{END}\n", tmp_path)
+    assert is_current(f"# x\n{BEGIN}{block}{END}\n", f"{BEGIN}{headlines(newest(tmp_path))}{END}", tmp_path)
 
 
 def test_a_block_is_out_of_date_when_a_benchmark_is_missing_from_it(tmp_path: Path) -> None:
@@ -51,7 +63,7 @@ def test_a_block_is_out_of_date_when_a_benchmark_is_missing_from_it(tmp_path: Pa
     block = render(newest(tmp_path))
     write(tmp_path, "localization", "bbbb2222")
 
-    assert not is_current(f"{BEGIN}{block}{END}", tmp_path)
+    assert not is_current(f"{BEGIN}{block}{END}", f"{BEGIN}{headlines(newest(tmp_path))}{END}", tmp_path)
 
 
 def test_a_result_without_clew_is_no_figure_of_clew(tmp_path: Path) -> None:
