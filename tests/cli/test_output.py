@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clew.cli.options import Display
 from clew.cli.output import printable, sized, visible, write_json
 from clew.cli.packets import as_json, certificate, show
 from clew.records import Entry, Layer, Packet, Resolution, outside
@@ -58,7 +59,7 @@ def test_names_that_are_not_utf8_have_their_bytes_escaped_in_json(capfdbinary: p
 
 
 def test_without_a_terminal_the_answer_is_exactly_the_text_in_a_fence(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
-    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, is_json=False, is_quiet=False, shows_table=None)
+    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, display=Display(is_json=False, is_quiet=False, shows_table=None))
     out, err = capfdbinary.readouterr()
 
     assert opened(out.decode()).inside == (PACKET.text.removesuffix("\n"),)
@@ -66,7 +67,7 @@ def test_without_a_terminal_the_answer_is_exactly_the_text_in_a_fence(capfdbinar
 
 
 def test_quiet_says_nothing(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
-    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, is_json=False, is_quiet=True, shows_table=None)
+    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, display=Display(is_json=False, is_quiet=True, shows_table=None))
 
     assert capfdbinary.readouterr().err == b""
 
@@ -74,7 +75,7 @@ def test_quiet_says_nothing(capfdbinary: pytest.CaptureFixture[bytes], tmp_path:
 def test_the_table_says_what_was_chosen_and_why_and_cannot_steer_the_terminal(
     capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
 ) -> None:
-    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, is_json=False, is_quiet=False, shows_table=True)
+    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, display=Display(is_json=False, is_quiet=False, shows_table=True))
     shown = capfdbinary.readouterr().out.decode()
 
     for part in ("3k7q2m9x", "9x2m7k3q", "names: tie_bowline", "constraint", "shadow price 0.0123", "2.0% below the LP bound"):

@@ -7,24 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.cli import output
+from clew.cli.options import Display
+from clew.cli.packets import QUESTION_SHOWN, WHY_SHOWN
 from clew.cli.tables import Column, table
 
 if TYPE_CHECKING:
     from clew.ranking.files import FileList, RankedFile
 
-WHY_SHOWN = 3
-QUESTION_SHOWN = 400  # characters: an issue on standard input may have thousands
 
-
-def show_files(found: FileList, *, workspace: str, root: Path, is_json: bool, is_quiet: bool, shows_table: bool | None) -> None:
+def show_files(found: FileList, *, workspace: str, root: Path, display: Display) -> None:
     """Write a list of files: JSON, or a table with reasons, or one path a line."""
-    if is_json:
+    if display.is_json:
         output.write_json(as_json(found, workspace=workspace, root=root))
-    elif shows_table or (shows_table is None and output.is_terminal(sys.stdout)):
+    elif display.shows_table or (display.shows_table is None and output.is_terminal(sys.stdout)):
         output.write_text(_table(found))
     else:
         output.write_text("".join(output.visible(file.path) + "\n" for file in found.files))
-        if not is_quiet:
+        if not display.is_quiet:
             output.say(f"clew: {_told(found)}")
 
 

@@ -11,6 +11,7 @@ import click
 
 import clew
 from clew.cli import output
+from clew.cli.progress import progress
 
 if TYPE_CHECKING:  # the engine is imported when a command runs, not when its help is shown
     from clew.engine import Engine
@@ -69,10 +70,15 @@ def own_sessions(repo: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def is_indexed(engine: Engine, path: Path) -> bool:
-    """Whether the repository that holds `path` was ever indexed."""
+def index_first(engine: Engine, path: Path, *, is_quiet: bool) -> None:
+    """Index the repository that holds `path` if it never was, and say so."""
     from clew.codebase import TREE
     from clew.settings import workspace_of
 
-    key, _ = workspace_of(path)
-    return engine.store.source(key, TREE) is not None
+    key, root = workspace_of(path)
+    if engine.store.source(key, TREE) is not None:
+        return
+    if not is_quiet:
+        output.say(f"clew: {root} was never indexed; indexing it first")
+    with progress(is_quiet=is_quiet) as bar:
+        engine.index(path, progress=bar)

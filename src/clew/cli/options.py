@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -45,22 +47,6 @@ class Milliseconds(click.ParamType):  # pyright: ignore[reportMissingTypeArgumen
         return number
 
 
-class Seconds(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
-    """A time of 0 s or more."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read `60` or `0.5`."""
-        try:
-            number = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a number of seconds", param, ctx)
-        if not 0 <= number < float("inf"):
-            self.fail(f"{value} is not a time of 0 s or more", param, ctx)
-        return number
-
-
 FOLDER = click.Path(path_type=Path)
 
 
@@ -96,14 +82,24 @@ def budget_option(*, is_required: bool) -> Callable[[F], F]:
     return click.option("--budget", "budget_tokens", type=Tokens(), metavar="N", required=is_required, help=shown)
 
 
-def table_option(function: F) -> F:
-    """Add `--table/--no-table`."""
-    return click.option(
-        "--table/--no-table",
-        "shows_table",
-        default=None,
-        help="Show what was chosen and why above the text. Default: on a terminal.",
-    )(function)
+@dataclass(frozen=True, slots=True)
+class Display:
+    """How an answer is written: as JSON; with a table above the text, None for on a terminal alone; with nothing said beside it."""
+
+    is_json: bool
+    is_quiet: bool
+    shows_table: bool | None
+
+
+def display_options(function: F) -> F:
+    """Add `--table/--no-table`, `--json` and `--quiet`, which the command gets as one `display`."""
+
+    @wraps(function)
+    def with_display(*arguments: Any, is_json: bool, is_quiet: bool, shows_table: bool | None, **others: Any) -> Any:
+        return function(*arguments, display=Display(is_json, is_quiet, shows_table), **others)
+
+    shown = "Show what was chosen and why above the text. Default: on a terminal."
+    return click.option("--table/--no-table", "shows_table", default=None, help=shown)(json_option(quiet_option(cast("F", with_display))))
 
 
 def example(text: str) -> str:

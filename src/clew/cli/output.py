@@ -9,10 +9,12 @@ import json
 import os
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from clew.errors import ClewError
 
+PROBLEMS_SHOWN = 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line end
 
@@ -56,6 +58,14 @@ def write_json(value: Any) -> None:
     write((json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
 
 
+def write_answer(value: Any, text: str, *, is_json: bool) -> None:
+    """Write the answer as one JSON document, or as text."""
+    if is_json:
+        write_json(value)
+    else:
+        write_text(text)
+
+
 def say(text: str) -> None:
     """Write a line for the person who waits. Standard error may be closed: then nobody waits."""
     if sys.stderr is None:
@@ -65,6 +75,14 @@ def say(text: str) -> None:
         sys.stderr.flush()
     except OSError:
         give_up(sys.stderr.fileno())
+
+
+def say_problems(problems: Sequence[str]) -> None:
+    """Say the first PROBLEMS_SHOWN problems, and how many more there are."""
+    for problem in problems[:PROBLEMS_SHOWN]:
+        say(f"clew: {problem}")
+    if len(problems) > PROBLEMS_SHOWN:
+        say(f"clew: and {len(problems) - PROBLEMS_SHOWN:,} more; --json lists them all")
 
 
 def give_up(descriptor: int = 1) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clew.cli import output
+from clew.cli.options import Display
 from clew.cli.tables import Column, table
 from clew.records import Entry, Packet, Spans, text_of
 from clew.sessions.fencing import sent
@@ -15,23 +16,21 @@ WHY_SHOWN = 3
 QUESTION_SHOWN = 400  # characters: an issue on standard input may have thousands
 
 
-def show(
-    packet: Packet, *, workspace: str, root: Path, home: Path, is_json: bool, is_quiet: bool, shows_table: bool | None, title: str = ""
-) -> None:
+def show(packet: Packet, *, workspace: str, root: Path, home: Path, display: Display, title: str = "") -> None:
     """Write a packet: JSON, or what was chosen and why above the text, or the text alone with its certificate beside it.
 
     home   the data folder, for the fence: whoever reads a pipe may be a model. A person at a terminal is shown none.
     title  stands above the table; by default the question.
     """
-    if is_json:
+    if display.is_json:
         output.write_json(as_json(packet, workspace=workspace, root=root))
-    elif shows_table or (shows_table is None and output.is_terminal(sys.stdout)):
+    elif display.shows_table or (display.shows_table is None and output.is_terminal(sys.stdout)):
         output.write_text(
             _table(packet, title or packet.question) + "\n" + output.visible(written(packet.spans, home=home, workspace=workspace))
         )
     else:
         output.write_text(written(packet.spans, home=home, workspace=workspace))
-        if not is_quiet:
+        if not display.is_quiet:
             output.say(f"clew: {certificate(packet)}")
 
 

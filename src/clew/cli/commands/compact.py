@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from clew.cli.open import folder, opened
-from clew.cli.options import budget_option, example, json_option, quiet_option, repo_option, table_option, tokenizer_option
+from clew.cli.options import Display, budget_option, display_options, example, repo_option, tokenizer_option
 from clew.cli.packets import show
 from clew.settings import workspace_of
 
@@ -22,9 +22,7 @@ from clew.settings import workspace_of
 @budget_option(is_required=True)
 @tokenizer_option
 @repo_option
-@table_option
-@json_option
-@quiet_option
+@display_options
 def command(
     session: str,
     *,
@@ -33,9 +31,7 @@ def command(
     budget_tokens: int,
     tokenizer: str | None,
     repo: Path,
-    shows_table: bool | None,
-    is_json: bool,
-    is_quiet: bool,
+    display: Display,
 ) -> None:
     """Compact SESSION (a transcript, or the id of an ingested session) into one packet that fits the token budget.
 
@@ -52,4 +48,4 @@ def command(
             path=repo,
             has_earlier=has_earlier,
         )
-    show(packet, workspace=key, root=root, home=engine.settings.home, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)
+    show(packet, workspace=key, root=root, home=engine.settings.home, display=display)

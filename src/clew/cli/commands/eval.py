@@ -35,7 +35,6 @@ MEASURES = {
     "dead_ends": "dead ends",
 }
 AGAINST = ("files", "verbatim", "terms", "named", "constraints", "dead_ends")
-PROBLEMS_SHOWN = 20
 MISSING_SHOWN = 3
 UNSAID = (
     "What this does not say: whether the agent would have worked as well. It sees only what was done next, with the window that there "
@@ -134,10 +133,7 @@ def command(
     else:
         output.write_text(as_text(report))
         if not is_quiet:
-            for problem in report.problems[:PROBLEMS_SHOWN]:
-                output.say(f"clew: {problem}")
-            if len(report.problems) > PROBLEMS_SHOWN:
-                output.say(f"clew: and {len(report.problems) - PROBLEMS_SHOWN:,} more; --json lists them all")
+            output.say_problems(report.problems)
     if report.problems and not report.sessions:
         raise click.exceptions.Exit(1)
 

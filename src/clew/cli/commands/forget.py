@@ -38,10 +38,7 @@ def command(handles: tuple[str, ...], *, tier: str | None, is_dry_run: bool, rep
         raise click.UsageError("--tier says where the named records go; name a HANDLE, or leave it out to go by age")
     with opened() as engine:
         forgotten = engine.forget(repo, handles=handles, tier=TIERS[tier] if tier else None, dry_run=is_dry_run)
-    if is_json:
-        output.write_json(as_json(forgotten, is_dry_run=is_dry_run))
-    else:
-        output.write_text(as_text(forgotten, is_dry_run=is_dry_run))
+    output.write_answer(as_json(forgotten, is_dry_run=is_dry_run), as_text(forgotten, is_dry_run=is_dry_run), is_json=is_json)
     if forgotten.lost:
         raise click.exceptions.Exit(3)
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, is_indexed, opened
+from clew.cli.open import folder, index_first, opened
 from clew.cli.options import example, json_option, quiet_option, repo_option
 from clew.cli.packets import written
-from clew.cli.progress import progress
 from clew.records import outside
 from clew.settings import workspace_of
 
@@ -42,11 +41,7 @@ def command(paths: tuple[str, ...], *, limit: int, repo: Path, is_json: bool, is
     folder(repo)
     key, root = workspace_of(repo)
     with opened() as engine:
-        if not is_indexed(engine, repo):
-            if not is_quiet:
-                output.say(f"clew: {root} was never indexed; indexing it first")
-            with progress(is_quiet=is_quiet) as bar:
-                engine.index(repo, progress=bar)
+        index_first(engine, repo, is_quiet=is_quiet)
         given, found = engine.impact(repo, paths, limit=limit)
         home = engine.settings.home
     if is_json:

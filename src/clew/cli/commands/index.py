@@ -29,13 +29,9 @@ def command(path: Path, *, is_json: bool, is_quiet: bool) -> None:
     """
     with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
         indexed = engine.index(path, progress=show)
-    if is_json:
-        output.write_json(as_json(indexed))
-        return
-    output.write_text(as_text(indexed))
-    if not is_quiet:
-        for problem in indexed.report.problems:
-            output.say(f"clew: {problem}")
+    output.write_answer(as_json(indexed), as_text(indexed), is_json=is_json)
+    if not is_json and not is_quiet:
+        output.say_problems(indexed.report.problems)
 
 
 def as_json(indexed: Indexed) -> dict[str, Any]:

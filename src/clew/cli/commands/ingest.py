@@ -15,8 +15,6 @@ from clew.cli.progress import progress
 if TYPE_CHECKING:
     from clew.usecases.ingest import Ingested
 
-PROBLEMS_SHOWN = 20
-
 
 EXAMPLE = """
 clew ingest ~/.claude/projects/-home-me-src-app
@@ -47,10 +45,7 @@ def command(sessions: tuple[Path, ...], *, repo: Path | None, is_json: bool, is_
     else:
         output.write_text(as_text(ingested))
         if not is_quiet:
-            for problem in ingested.problems[:PROBLEMS_SHOWN]:
-                output.say(f"clew: {problem}")
-            if len(ingested.problems) > PROBLEMS_SHOWN:
-                output.say(f"clew: and {len(ingested.problems) - PROBLEMS_SHOWN:,} more; --json lists them all")
+            output.say_problems(ingested.problems)
     if ingested.problems and not ingested.sessions and not ingested.unchanged:
         raise click.exceptions.Exit(1)
 

@@ -14,8 +14,6 @@ from clew.cli.options import FOLDER, example, json_option
 from clew.settings import claude_code_home, client_base_url, client_certificates, workspace_of
 
 SCOPES = ("user", "project", "local")
-SCOPE_HELP = "Whose settings of Claude Code enable it: yours everywhere, this repository's for everybody, this repository's for you."
-GATEWAY_HELP = "Also send the client's requests through clew, which folds old tool results. Not with --scope project."
 
 
 @click.command(name="init", short_help="Connect Claude Code to clew.", epilog=example("clew init ~/src/app --scope local"))

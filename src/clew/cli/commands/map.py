@@ -6,11 +6,9 @@ from pathlib import Path
 
 import click
 
-from clew.cli import output
-from clew.cli.open import is_indexed, opened
-from clew.cli.options import FOLDER, budget_option, example, json_option, quiet_option, table_option, tokenizer_option
+from clew.cli.open import index_first, opened
+from clew.cli.options import FOLDER, Display, budget_option, display_options, example, tokenizer_option
 from clew.cli.packets import show
-from clew.cli.progress import progress
 from clew.settings import workspace_of
 
 EXAMPLE = """
@@ -23,18 +21,8 @@ clew map src/store --table
 @click.argument("path", type=FOLDER, default=".", metavar="[PATH]")
 @budget_option(is_required=False)
 @tokenizer_option
-@table_option
-@json_option
-@quiet_option
-def command(
-    path: Path,
-    *,
-    budget_tokens: int | None,
-    tokenizer: str | None,
-    shows_table: bool | None,
-    is_json: bool,
-    is_quiet: bool,
-) -> None:
+@display_options
+def command(path: Path, *, budget_tokens: int | None, tokenizer: str | None, display: Display) -> None:
     """Show the most important files of the repository and their interfaces, within the token budget.
 
     PATH is a repository, or a folder or file in one; by default the folder that you are in. How many files and lines each
@@ -42,23 +30,11 @@ def command(
     """
     key, root = workspace_of(path)
     with opened() as engine:
-        if path.exists() and not is_indexed(engine, path):
-            if not is_quiet:
-                output.say(f"clew: {root} was never indexed; indexing it first")
-            with progress(is_quiet=is_quiet) as bar:
-                engine.index(root, progress=bar)
+        if path.exists():
+            index_first(engine, root, is_quiet=display.is_quiet)
         packet = engine.map(
             path,
             budget_tokens=engine.settings.budget_tokens if budget_tokens is None else budget_tokens,
             tokenizer=tokenizer or engine.settings.tokenizer,
         )
-    show(
-        packet,
-        workspace=key,
-        root=root,
-        home=engine.settings.home,
-        is_json=is_json,
-        is_quiet=is_quiet,
-        shows_table=shows_table,
-        title=f"map of {path.resolve()}",
-    )
+    show(packet, workspace=key, root=root, home=engine.settings.home, display=display, title=f"map of {path.resolve()}")

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from clew.cli import output
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
-
-if TYPE_CHECKING:
-    from clew.store.ports import Purge
-
 
 EXAMPLE = """
 clew purge 3k7q2m9x --reason "held a password"
@@ -47,16 +42,8 @@ def command(
         _ask(what)
     with opened() as engine:
         purged = engine.purge(repo, handles=handles, source=source, reason=reason)
-    if is_json:
-        output.write_json(as_json(purged))
-    else:
-        originals = output.counted(purged.blobs, "original")
-        output.write_text(f"erased {output.counted(purged.records, 'record')} and {originals} of {purged.size:,} bytes\n")
-
-
-def as_json(purged: Purge) -> dict[str, Any]:
-    """What was erased, for machines."""
-    return {"records": purged.records, "originals": purged.blobs, "bytes": purged.size}
+    erased = f"erased {output.counted(purged.records, 'record')} and {output.counted(purged.blobs, 'original')} of {purged.size:,} bytes\n"
+    output.write_answer({"records": purged.records, "originals": purged.blobs, "bytes": purged.size}, erased, is_json=is_json)
 
 
 def _ask(what: str) -> None:

@@ -28,7 +28,4 @@ def command(text: str, *, kind: str, about: tuple[str, ...], subject: str, repo:
     folder(repo)
     with opened() as engine:
         [handle] = engine.write(repo, [usecases.write.Note(text, kind, about, subject)]).handles
-    if is_json:
-        output.write_json({"handle": handle})
-    else:
-        output.write_text(f"remembered as [{handle}]\n")
+    output.write_answer({"handle": handle}, f"remembered as [{handle}]\n", is_json=is_json)

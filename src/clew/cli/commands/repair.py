@@ -55,12 +55,12 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
     from clew.store.sqlite.repair import damage, repair
 
     settings = load()
-    if not settings.database.is_file():
-        _tell({"is_well": True, "database": str(settings.database)}, f"{settings.database}: nothing is stored yet\n", is_json=is_json)
-        return
-    reasons = damage(settings.database)
+    reasons = damage(settings.database) if settings.database.is_file() else []
     if not reasons:
-        _tell({"is_well": True, "database": str(settings.database)}, f"{settings.database} is well: nothing was done\n", is_json=is_json)
+        words = f"{settings.database} is well: nothing was done\n"
+        if not settings.database.is_file():
+            words = f"{settings.database}: nothing is stored yet\n"
+        output.write_answer({"is_well": True, "database": str(settings.database)}, output.visible(words), is_json=is_json)
         return
     places = Places(settings.home)
     known = _known(settings.database, places)
@@ -213,10 +213,3 @@ def _places_told(places: list[Place]) -> list[str]:
             lines.append(f"  of {output.counted(len(place.gone), 'session')} no transcript is left, and only what was recovered: {names}")
         lines.extend(f"  {problem}" for problem in place.problems[:LISTED_MAX])
     return lines
-
-
-def _tell(told: dict[str, Any], words: str, *, is_json: bool) -> None:
-    if is_json:
-        output.write_json(told)
-    else:
-        output.write_text(output.visible(words.rstrip("\n")) + "\n")

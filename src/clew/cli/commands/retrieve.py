@@ -9,37 +9,15 @@ import click
 
 from clew.cli import output
 from clew.cli.files import show_files
-from clew.cli.open import folder, is_indexed, opened
-from clew.cli.options import Milliseconds, budget_option, example, json_option, quiet_option, repo_option, table_option, tokenizer_option
+from clew.cli.open import folder, index_first, opened
+from clew.cli.options import Display, Milliseconds, budget_option, display_options, example, repo_option, tokenizer_option
 from clew.cli.packets import show
-from clew.cli.progress import progress
 from clew.errors import UsageError
 from clew.settings import workspace_of
 
 QUESTION_BYTES_MAX = 1 << 20  # guess: the longest issue text of the benchmarks has 60 kB; more is a file, not a question
 FILES_SHOWN = 20
 FILES_MAX = 1000
-
-
-class NoQuestion(UsageError):
-    """There is nothing to look for."""
-
-    def __init__(self) -> None:
-        super().__init__("the question is empty\nhint: say in words, names or an error text what you look for")
-
-
-class LimitWithoutFiles(UsageError):
-    """A packet has a budget, and no number of files."""
-
-    def __init__(self) -> None:
-        super().__init__("--limit is for --files\nhint: a packet is limited by --budget")
-
-
-class QuestionTooLong(UsageError):
-    """What stands on standard input is no question."""
-
-    def __init__(self) -> None:
-        super().__init__(f"the question is longer than {QUESTION_BYTES_MAX >> 20} MB\nhint: quote the part that matters")
 
 
 EXAMPLE = """
@@ -57,9 +35,7 @@ clew retrieve "who resumes a transcript?" --files --limit 5
 @tokenizer_option
 @click.option("--files", "is_files", is_flag=True, help="Answer with the ranked list of files alone, without their text.")
 @click.option("--limit", type=click.IntRange(1, FILES_MAX), metavar="N", help=f"Files that --files lists. Default: {FILES_SHOWN}.")
-@table_option
-@json_option
-@quiet_option
+@display_options
 def command(
     question: str,
     *,
@@ -69,9 +45,7 @@ def command(
     tokenizer: str | None,
     is_files: bool,
     limit: int | None,
-    shows_table: bool | None,
-    is_json: bool,
-    is_quiet: bool,
+    display: Display,
 ) -> None:
     """Answer QUESTION with one packet of code and memory that fits the token budget.
 
@@ -79,19 +53,15 @@ def command(
     never indexed is indexed first. Standard output is the packet's text and nothing else; with --files, one path a line.
     """
     if limit is not None and not is_files:
-        raise LimitWithoutFiles
+        raise UsageError("--limit is for --files\nhint: a packet is limited by --budget")
     words = asked(question)
     folder(repo)
     key, root = workspace_of(repo)
     with opened() as engine:
-        if not is_indexed(engine, repo):
-            if not is_quiet:
-                output.say(f"clew: {root} was never indexed; indexing it first")
-            with progress(is_quiet=is_quiet) as bar:
-                engine.index(repo, progress=bar)
+        index_first(engine, repo, is_quiet=display.is_quiet)
         if is_files:
             found = engine.files(repo, words, limit=limit or FILES_SHOWN, deadline_ms=deadline_ms)
-            show_files(found, workspace=key, root=root, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)
+            show_files(found, workspace=key, root=root, display=display)
             return
         packet = engine.retrieve(
             repo,
@@ -100,21 +70,19 @@ def command(
             tokenizer=tokenizer or engine.settings.tokenizer,
             deadline_ms=deadline_ms,
         )
-    show(packet, workspace=key, root=root, home=engine.settings.home, is_json=is_json, is_quiet=is_quiet, shows_table=shows_table)
+    show(packet, workspace=key, root=root, home=engine.settings.home, display=display)
 
 
 def asked(question: str) -> str:
-    """The words of the question; `-` stands for standard input. Raises NoQuestion, QuestionTooLong."""
+    """Return the words of the question; `-` stands for standard input. Raises UsageError for an empty and for an endless one."""
     if question == "-":
-        if sys.stdin is None:
-            raise NoQuestion
-        data = sys.stdin.buffer.read(QUESTION_BYTES_MAX + 1)
+        data = sys.stdin.buffer.read(QUESTION_BYTES_MAX + 1) if sys.stdin else b""
         if len(data) > QUESTION_BYTES_MAX:
-            raise QuestionTooLong
+            raise UsageError(f"the question is longer than {QUESTION_BYTES_MAX >> 20} MB\nhint: quote the part that matters")
         # Anything may be piped in; what is no text is replaced, so that the words around it still count.
         words = data.decode("utf-8", "replace").replace("\0", " ")
     else:
         words = output.printable(question)
     if not words.strip():
-        raise NoQuestion
+        raise UsageError("the question is empty\nhint: say in words, names or an error text what you look for")
     return words

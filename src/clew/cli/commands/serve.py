@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
 
 import click
 
@@ -33,40 +32,24 @@ def command(*, is_detached: bool, is_stop: bool, is_status: bool, is_json: bool)
     places = Places(home())
     if is_stop:
         was_running = start.stop(places)
-        _tell({"stopped": was_running}, "stopped" if was_running else "none was running", is_json=is_json)
+        output.write_answer({"stopped": was_running}, "stopped\n" if was_running else "none was running\n", is_json=is_json)
         return 0
     if is_detached:
         start.detach(places)
     if is_detached or is_status:
         found = start.running(places)
         if found is None:
-            _tell({"running": False}, "no daemon runs", is_json=is_json)
+            output.write_answer({"running": False}, "no daemon runs\n", is_json=is_json)
             return 1
         where = address(places)
         answers = found.answers is not None
-        told = {
-            "running": True,
-            "pid": found.pid,
-            "worker": found.worker,
-            "answers": answers,
-            "port": where.port,
-            "socket": str(places.socket),
-        }
-        _tell(
-            told,
-            f"daemon {found.pid}, worker {found.worker}{'' if answers else ' (does not answer)'}: {places.socket}, 127.0.0.1:{where.port}",
-            is_json=is_json,
-        )
+        value = {"pid": found.pid, "worker": found.worker, "answers": answers, "port": where.port, "socket": str(places.socket)}
+        does = "" if answers else " (does not answer)"
+        line = f"daemon {found.pid}, worker {found.worker}{does}: {places.socket}, 127.0.0.1:{where.port}\n"
+        output.write_answer({"running": True, **value}, line, is_json=is_json)
         return 0 if answers else 1
     ended = subprocess.run(start.command(places, is_detached=False), check=False)
     if ended.returncode == TAKEN:
         found = start.running(places)
         raise start.NotServed(places, f"runs already (pid {found.pid})" if found else "runs already")
     return ended.returncode
-
-
-def _tell(told: Mapping[str, object], line: str, *, is_json: bool) -> None:
-    if is_json:
-        output.write_json(told)
-    else:
-        output.write_text(line + "\n")
