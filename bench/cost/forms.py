@@ -15,8 +15,7 @@ from enum import IntEnum
 
 from bench.cost.bills import Bills
 from clew.evaluation.needs import replaced, words_of
-from clew.records import Observation, ObservationKind, Record, Resolution, handle_of
-from clew.task.paths import Arguments, arguments_of
+from clew.records import Observation, ObservationKind, Record, Resolution, ToolCall, handle_of
 from clew.transcript.reduce.nouns import context_of
 from clew.transcript.reduce.reduce import reduce_output
 from clew.transcript.schedule import may_stand
@@ -192,21 +191,21 @@ def _needs(history: History, bills: Bills, texts: Mapping[int, Mapping[Form, str
         for call in request.reply:
             if call.kind is not ObservationKind.CALL:
                 continue
-            arguments = arguments_of(call.arguments or call.text)
-            for block in _blocks(arguments):
+            asked = call.call or ToolCall()
+            for block in _blocks(asked):
                 found = [at for at in range(start, end) if block in squeezed[at]]
                 if found and fixed.isdisjoint(found):
                     uses.append(tuple((at, frozenset(form for form, text in blocks_in[at].items() if block in text)) for at in found))
-            for term in sorted(_terms("\n".join(words_of(arguments)))):
+            for term in sorted(_terms("\n".join(words_of(asked)))):
                 found = [at for at in places.get(term, ()) if start <= at < end]
                 if 0 < len(found) <= TERM_PLACES_MAX and fixed.isdisjoint(found):
                     uses.append(tuple((at, frozenset(form for form, text in blocks_in[at].items() if term in text)) for at in found))
         yield list(dict.fromkeys(uses))
 
 
-def _blocks(arguments: Arguments) -> Iterator[str]:
+def _blocks(call: ToolCall) -> Iterator[str]:
     """The texts that an edit replaces, squeezed, where they are long enough to be evidence."""
-    squeezed = (_squeezed(old.strip("\n")) for old in replaced(arguments))
+    squeezed = (_squeezed(old.strip("\n")) for old in replaced(call))
     return (block for block in squeezed if len(block) >= REPLACED_CHARS_MIN)
 
 

@@ -7,10 +7,10 @@ input before: the agent may have it from here. It counts as held where a shown l
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.reduce.outputs import Output
+from clew.records import ToolKind
 
 NAME_CHARS = (5, 120)
 LINE_CHARS = (16, 240)
@@ -51,7 +51,7 @@ def needed(output: Output) -> Needed:
     text = output.text
     before = "\n".join(output.before)
     known_names = set(_NAME.findall(before))
-    later = "\n".join(word for _, _, words in output.after for word in words)
+    later = "\n".join(word for _, words in output.after for word in words)
     targets: set[tuple[str, str]] = set()
     standing = set(_NAME.findall(text))
     targets.update(
@@ -62,15 +62,17 @@ def needed(output: Output) -> Needed:
         if len(end) >= NAME_CHARS[0] and end in text and end not in before:
             targets.add(("path", end))
     places = _places(text)
-    for tool, inputs, _ in output.after:
-        if tool == "Read" and isinstance(offset := inputs.get("offset"), int) and isinstance(path := inputs.get("file_path"), str):
-            name = path.rpartition("/")[2]
-            near = [place for place in places if place.startswith(f"{name}:") and 0 <= int(place.rpartition(":")[2]) - offset <= NEAR_LINES]
+    for call, _ in output.after:
+        if call.kind is ToolKind.READ and call.start and call.path:
+            name = call.path.rpartition("/")[2]
+            near = [
+                place for place in places if place.startswith(f"{name}:") and 0 <= int(place.rpartition(":")[2]) - call.start <= NEAR_LINES
+            ]
             if near:
                 targets.add(("place", min(near, key=lambda place: int(place.rpartition(":")[2]))))
     standing_lines = {line.strip() for line in text.split("\n")} | {_unnumbered(line) for line in text.split("\n")}
-    for tool, inputs, words in output.after:
-        olds = [str(edit.get("old_string", "")) for edit in _edits(tool, inputs)]
+    for call, words in output.after:
+        olds = [edit.old for edit in call.edits if not call.content]
         for line in {line.strip() for old in olds for line in old.split("\n")}:
             if len(line) >= LINE_CHARS[0] and line in standing_lines:
                 targets.add(("edit", line))
@@ -79,13 +81,6 @@ def needed(output: Output) -> Needed:
                 if LINE_CHARS[0] <= len(line) <= LINE_CHARS[1] and " " in line and line in text and line not in before:
                     targets.add(("line", line))
     return Needed(frozenset(targets))
-
-
-def _edits(tool: str, inputs: Mapping[str, object]) -> list[Mapping[str, object]]:
-    if tool not in ("Edit", "MultiEdit"):
-        return []
-    several = inputs.get("edits")
-    return [inputs, *(edit for edit in several if isinstance(edit, dict))] if isinstance(several, list) else [inputs]
 
 
 def _unnumbered(line: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from clew.records import ObservationKind
+from clew.records import ObservationKind, ToolCall
 from clew.task.tracker import TaskTracker
 from clew.transcript.follow import observe
 from clew.transcript.reduce.nouns import OutputContext, context_of
@@ -26,7 +26,7 @@ class Output:
 
     given, guided  what is known without and with the task state.
     before   the inputs of the calls up to and with its own, as strings.
-    after    (tool, strings of its input) of the next calls.
+    after    the next calls, each with the strings of its input.
     """
 
     session: str
@@ -36,7 +36,7 @@ class Output:
     given: OutputContext
     guided: OutputContext
     before: tuple[str, ...]
-    after: tuple[tuple[str, dict[str, object], tuple[str, ...]], ...]
+    after: tuple[tuple[ToolCall, tuple[str, ...]], ...]
 
 
 def outputs(folder: Path) -> Iterator[Output]:
@@ -45,8 +45,7 @@ def outputs(folder: Path) -> Iterator[Output]:
         seen = list(observe(session.path))
         calls = [each for each in seen if each.kind is ObservationKind.CALL]
         by_id = {call.call_id: call for call in calls}
-        inputs = [_inputs(call.arguments) for call in calls]
-        words = [tuple(_strings(each)) for each in inputs]
+        words = [tuple(_strings(_inputs(call.arguments))) for call in calls]
         places = [call.seq for call in calls]
         tracker = TaskTracker()
         for each in seen:
@@ -62,7 +61,7 @@ def outputs(folder: Path) -> Iterator[Output]:
                     given,
                     given.with_task(tracker.state()),
                     tuple(word for row in words[max(0, at - CALLS_BEFORE) : at] for word in row),
-                    tuple((calls[next_].tool, inputs[next_], words[next_]) for next_ in range(at, min(at + CALLS_AFTER, len(calls)))),
+                    tuple((calls[next_].call or ToolCall(), words[next_]) for next_ in range(at, min(at + CALLS_AFTER, len(calls)))),
                 )
             tracker.see(each)
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.records import Check, DeadEnd, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile, text_of
+from clew.records import Check, DeadEnd, OpenError, PlanStep, Stated, TaskState, WorkingFile, text_of
+from clew.transcript.follow import observe
 from clew.transcript.handoff import handoff as handed_over
-from clew.transcript.work import Changed, Work, work
+from clew.transcript.work import Changed, Work, WorkTracker
+
+if TYPE_CHECKING:
+    from conftest import ClaudeScript
 
 
 def handoff(*told: Any, **more: Any) -> str:
@@ -265,39 +268,33 @@ def test_the_bytes_are_the_same_in_every_process() -> None:
     assert outputs == {handoff(STATE, DONE, quarter, 200).encode()}
 
 
-def session(*steps: tuple[str, str, str] | str) -> list[Observation]:
+def work(claude: ClaudeScript, *steps: tuple[str, str, str] | str) -> Work:
     """Calls as (tool, input, output), the agent's words as strings, the user's as strings that begin with "user: "."""
-    made: list[Observation] = []
-
-    def add(kind: ObservationKind, text: str, **more: object) -> None:
-        seq = len(made)
-        made.append(Observation("s", seq, seq, f"u{seq}", kind, text, cwd="/w", **more))  # type: ignore[arg-type]
-
     for step in steps:
         if isinstance(step, str):
-            add(ObservationKind.PROMPT if step.startswith("user: ") else ObservationKind.MESSAGE, step.removeprefix("user: "))
+            claude.prompt(step.removeprefix("user: ")) if step.startswith("user: ") else claude.tell(step)
             continue
         tool, given, output = step
-        arguments = json.dumps({"command": given} if tool == "Bash" else {"file_path": given, "old_string": "a", "new_string": "b"})
-        call = f"c{len(made)}"
-        add(ObservationKind.CALL, arguments, tool=tool, call_id=call, arguments=arguments)
-        add(ObservationKind.RESULT, output, tool=tool, call_id=call, is_error=output.startswith("Exit code"))
-    return made
+        inputs = {"command": given} if tool == "Bash" else {"file_path": given, "old_string": "a", "new_string": "b"}
+        claude.answer(claude.call(tool, **inputs), output, is_error=output.startswith("Exit code"))
+    tracker = WorkTracker("/w")
+    for seen in observe([claude.bytes()]):
+        tracker.see(seen)
+    return tracker.work()
 
 
-def test_work_says_what_changed_and_whether_it_was_checked_and_committed() -> None:
+def test_work_says_what_changed_and_whether_it_was_checked_and_committed(claude: ClaudeScript) -> None:
     done = work(
-        session(
-            ("Write", "/w/src/tax.py", "ok"),
-            ("Edit", "/w/src/tax.py", "ok"),
-            ("Edit", "/w/src/cart.py", "ok"),
-            ("Bash", "pytest", "3 passed in 0.1s"),
-            ("Bash", "git commit -am x", "ok"),
-            ("Edit", "/w/src/cart.py", "ok"),
-            ("Bash", "pytest", "Exit code 1\n1 failed"),
-            ("Edit", "/w/src/no.py", "Exit code 1"),
-            ("Read", "/w/src/read.py", "ok"),
-        )
+        claude,
+        ("Write", "/w/src/tax.py", "ok"),
+        ("Edit", "/w/src/tax.py", "ok"),
+        ("Edit", "/w/src/cart.py", "ok"),
+        ("Bash", "pytest", "3 passed in 0.1s"),
+        ("Bash", "git commit -am x", "ok"),
+        ("Edit", "/w/src/cart.py", "ok"),
+        ("Bash", "pytest", "Exit code 1\n1 failed"),
+        ("Edit", "/w/src/no.py", "Exit code 1"),
+        ("Read", "/w/src/read.py", "ok"),
     )
 
     assert done.files_changed == (
@@ -306,23 +303,22 @@ def test_work_says_what_changed_and_whether_it_was_checked_and_committed() -> No
     )
 
 
-def test_work_keeps_commands_that_worked_and_may_be_needed_again() -> None:
+def test_work_keeps_commands_that_worked_and_may_be_needed_again(claude: ClaudeScript) -> None:
     done = work(
-        session(
-            ("Bash", "npm install", "ok"),
-            ("Bash", "docker compose up -d", "ok"),
-            ("Bash", "npm install", "ok"),
-            ("Bash", "npm run dev", "Exit code 1\nno"),
-            ("Bash", "ls src", "a.py"),
-            ("Bash", "git push", "ok"),
-            ("Bash", "python - <<'EOF'\nprint(1)\nEOF", "1"),
-        )
+        claude,
+        ("Bash", "npm install", "ok"),
+        ("Bash", "docker compose up -d", "ok"),
+        ("Bash", "npm install", "ok"),
+        ("Bash", "npm run dev", "Exit code 1\nno"),
+        ("Bash", "ls src", "a.py"),
+        ("Bash", "git push", "ok"),
+        ("Bash", "python - <<'EOF'\nprint(1)\nEOF", "1"),
     )
 
     assert done.commands_ok == ("docker compose up -d", "npm install")
 
 
-def test_work_remembers_the_agents_last_words_and_those_that_a_prompt_answered() -> None:
-    done = work(session("user: fix it", "Shall I?", "user: yes", "Done.", "user: <task-notification>x</task-notification>"))
+def test_work_remembers_the_agents_last_words_and_those_that_a_prompt_answered(claude: ClaudeScript) -> None:
+    done = work(claude, "user: fix it", "Shall I?", "user: yes", "Done.", "user: <task-notification>x</task-notification>")
 
     assert (done.answered, done.last_message) == ("Shall I?", "Done.")

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from clew.records import Observation, ObservationKind, Record, Trust, text_of
 from clew.task.tracker import TaskTracker
 from clew.text.tokens import Counter
-from clew.transcript.follow import deltas, observe
+from clew.transcript.follow import deltas
 from clew.transcript.handoff import handoff
 from clew.transcript.sessions import Session
-from clew.transcript.work import work
+from clew.transcript.work import WorkTracker
 
 IMPORTANCE_MIN = 0.2  # what is worth less, such as thoughts and marks of the client, is not sent
 SAID_ELSEWHERE = frozenset({"constraint", "decision"})  # sentences of prompts and messages that are sent whole
@@ -83,15 +83,16 @@ def chunks_of(
     base          the folder to which the state's paths are relative.
     chunk_tokens  of one part at most, headings and state not counted.
     known         the ids among these that the store holds: nothing else is sent.
-    Cost          the transcript is read twice, and the state of each part costs 0.1 s.
+    Cost          the transcript is read once, and the state of each part costs 0.1 s.
     """
-    told = _told(lines, session, root, counter, int(chunk_tokens * PIECE_SHARE_MAX), known)
+    observations: list[Observation] = []
+    told = _told(lines, session, root, counter, int(chunk_tokens * PIECE_SHARE_MAX), known, observations)
     groups = [
         [piece for piece in group if told.ended.get(piece.record.id, group[-1].record.seq + 1) > group[-1].record.seq]
         for group in _grouped(told.pieces, chunk_tokens)
     ]
     kept = [group for group in groups if sum(piece.tokens for piece in group) >= CHUNK_TOKENS_MIN]
-    states = _states(list(observe(lines)), [group[0].record.seq for group in kept], base, counter)
+    states = _states(observations, [group[0].record.seq for group in kept], base, counter)
     return [Chunk(tuple(group), state, round(sum(piece.tokens for piece in group))) for group, state in zip(kept, states, strict=True)]
 
 
@@ -102,10 +103,11 @@ def _told(
     counter: Counter,
     piece_tokens: int,
     known: Callable[[Sequence[str]], Collection[str]],
+    observations: list[Observation],
 ) -> _Told:
     told = _Told()
     seen: set[str] = set()
-    for delta in deltas(lines, session=session, root=root):
+    for delta in deltas(lines, session=session, root=root, observers=(observations.append,)):
         for supersession in delta.superseded:
             told.ended.setdefault(supersession.old, supersession.seq)
         wanted = [
@@ -174,13 +176,14 @@ def _turns(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
 
 def _states(observations: Sequence[Observation], firsts: Sequence[int], base: str, counter: Counter) -> list[str]:
     """The hand-off before each of these positions, which ascend."""
-    tracker = TaskTracker(root=base)
-    at = 0
+    task, done = TaskTracker(root=base), WorkTracker(base)
+    at, is_begun = 0, False
     states: list[str] = []
     for first in firsts:
         while at < len(observations) and observations[at].seq < first:
-            tracker.see(observations[at])
+            task.see(observations[at])
+            done.see(observations[at])
+            is_begun |= observations[at].kind in (ObservationKind.PROMPT, ObservationKind.CALL, ObservationKind.MESSAGE)
             at += 1
-        spoken = any(seen.kind in (ObservationKind.PROMPT, ObservationKind.CALL, ObservationKind.MESSAGE) for seen in observations[:at])
-        states.append(text_of(handoff(tracker.state(), work(observations[:at], root=base), counter.count, STATE_TOKENS)) if spoken else "")
+        states.append(text_of(handoff(task.state(), done.work(), counter.count, STATE_TOKENS)) if is_begun else "")
     return states

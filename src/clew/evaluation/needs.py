@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from clew.evaluation.cases import Case, Piece
-from clew.records import Observation, ObservationKind
+from clew.records import Observation, ObservationKind, Outcome, ToolCall, ToolKind
 from clew.task.commands import understand
-from clew.task.outcomes import has_failed
-from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, word_of
+from clew.task.paths import relative
 from clew.task.prompts import spoken
 
 LINE_CHARS_MIN = 12  # a shorter line ("}", "return nil") stands everywhere and is evidence of nothing
@@ -83,7 +84,7 @@ def _as_lines(piece: Piece) -> str:
     """
     if piece.kind is not ObservationKind.CALL:
         return bare(piece.text)
-    return "\n".join([piece.text, *_strings(arguments_of(piece.text))])
+    return "\n".join([piece.text, *_strings(piece.text)])
 
 
 def bare(text: str) -> str:
@@ -106,10 +107,9 @@ def telling_lines(text: str) -> tuple[str, ...]:
 
 def touched(observation: Observation, root: str) -> Iterator[tuple[str, str]]:
     """The files that a call names, as (path relative to `root`, how)."""
-    arguments = arguments_of(observation.arguments or observation.text)
-    command = command_of(observation.tool, arguments)
-    for touch in touches_of_call(observation.tool, arguments, understand(command) if command else None):
-        if path := relative(touch.path, word_of(arguments, "workdir") or observation.cwd, root):
+    call = observation.call or ToolCall()
+    for touch in call.touches or (understand(call.command).touches if call.command else ()):
+        if path := relative(touch.path, call.workdir or observation.cwd, root):
             yield path, touch.how
 
 
@@ -124,21 +124,18 @@ def _edits(case: Case, root: str, squeezed: Sequence[str]) -> Iterator[Edit]:
     for each in case.after:
         if each.kind is ObservationKind.CALL:
             path = next((path for path, how in touched(each, root) if how == "edit"), "")
-            for old in replaced(arguments_of(each.arguments or each.text)):
+            for old in replaced(each.call or ToolCall()):
                 block = "\n".join(squeeze(line) for line in old.strip("\n").split("\n"))
                 lines = telling_lines(old)
                 if path and lines and any(block in text for text in squeezed):
                     yield Edit(path, lines)
 
 
-def replaced(arguments: Arguments) -> Iterator[str]:
-    """The texts that an edit replaces, as it states them."""
-    edits = arguments.get("edits")
-    for change in [arguments, *(edits if isinstance(edits, list) else [])]:  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(change, dict) and (old := word_of(change, "old_string")):  # pyright: ignore[reportUnknownArgumentType]
-            yield old
-    if "*** Begin Patch" in (patch := word_of(arguments, "input", "patch", "command")):
-        yield "\n".join(line[1:] for line in patch.split("\n") if line[:1] == "-")
+def replaced(call: ToolCall) -> tuple[str, ...]:
+    """The texts that an edit replaces, as it states them; of a patch all as one."""
+    olds = tuple(edit.old for edit in call.edits if edit.old)
+    is_patch = bool(call.edits) and bool(call.content or call.command)
+    return ("\n".join(olds),) if is_patch else olds
 
 
 def _terms(case: Case, squeezed: Sequence[str]) -> Iterator[Term]:
@@ -149,7 +146,7 @@ def _terms(case: Case, squeezed: Sequence[str]) -> Iterator[Term]:
         term
         for each in case.after
         if each.kind is ObservationKind.CALL
-        for word in words_of(arguments_of(each.arguments or each.text))
+        for word in words_of(each.call or ToolCall())
         for term in terms_of(word)
     )
     places: dict[str, list[int]] = {term: [] for term in wanted}
@@ -184,14 +181,17 @@ def _around(line: str, term: str) -> str:
     return line[start : start + LINE_CHARS_MAX].strip()
 
 
-def words_of(arguments: Arguments) -> Iterator[str]:
+def words_of(call: ToolCall) -> Iterator[str]:
     """The strings of a call's input but for whole files that it writes."""
-    return _strings({name: value for name, value in arguments.items() if name != "content"})
+    return (word for word in _strings(call.arguments) if not (call.kind is ToolKind.WRITE and word == call.content))
 
 
-def _strings(arguments: Arguments) -> Iterator[str]:
-    """All strings of a call's input."""
-    waiting: list[object] = list(arguments.values())
+def _strings(arguments: str) -> Iterator[str]:
+    """All strings of a call's input, which is JSON text, or a text of its own."""
+    try:
+        waiting: list[object] = [msgspec.json.decode(arguments)] if arguments else []
+    except (msgspec.DecodeError, RecursionError):
+        waiting = [arguments]
     while waiting:
         value = waiting.pop(0)
         if isinstance(value, str):
@@ -212,9 +212,11 @@ def _repeats(case: Case) -> Iterator[Repeat]:
 
 
 def _answered(observations: Iterable[Observation]) -> Iterator[tuple[str, str]]:
-    calls: dict[str, Observation] = {}
+    called: set[str] = set()
     for each in observations:
         if each.kind is ObservationKind.CALL:
-            calls[each.call_id] = each
-        elif each.kind is ObservationKind.RESULT and (call := calls.pop(each.call_id, None)) and has_failed(each) is not True:
-            yield f"{call.tool} {call.arguments}", each.text
+            called.add(each.call_id)
+            continue
+        result = each.call.result if each.call and each.call_id in called else None
+        if each.call and result and result.outcome is not Outcome.FAILED:
+            yield f"{each.call.tool} {each.call.arguments}", each.text

@@ -147,6 +147,7 @@ class ToolCall:
     job          id of a background job that it asks about.
     plan         the plan that it puts before the user; `question` the questions.
     todo         what it does to the agent's list of steps.
+    start        first line of `path` that it asks for, 1-based; 0 for none.
     is_partial   it reads only a part of `path`.
     is_foreign   a server of somebody else's answers it.
     """
@@ -175,6 +176,7 @@ class ToolCall:
     plan: str = ""
     question: str = ""
     todo: PlanChange | None = None
+    start: int = 0
     is_partial: bool = False
     is_foreign: bool = False
     result: ToolResult | None = None

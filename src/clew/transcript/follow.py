@@ -6,7 +6,7 @@ A file that shrank, or begins with other bytes than before, or has others right 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -86,7 +86,7 @@ def deltas(
     root: str | None = None,
     batch_bytes: int = BATCH_BYTES,
     embedder: Embedder | None = None,
-    seen: list[Observation] | None = None,
+    observers: Sequence[Callable[[Observation], object]] = (),
 ) -> Iterator[Delta]:
     """Yield what a transcript has to say since `state`, in Deltas of about `batch_bytes` of raw lines each.
 
@@ -95,7 +95,7 @@ def deltas(
     state    of the last Delta that was stored; None reads from the start, and the first Delta is then whole.
     root     the repository's root, to name its files as it does; the folder that the session began in if not given.
     embedder gives each record a vector as well, when there is a model.
-    seen     takes the observations too, for who would read the transcript a second time.
+    observers are called with each observation, so that one reading serves whoever else wants to see them.
     Yields   nothing if nothing was added. A file that no client wrote gives one empty whole Delta, status UNRECOGNISED.
     Raises   NotReadable for a path that cannot be opened.
     """
@@ -107,11 +107,11 @@ def deltas(
     if is_anew:
         note = None
     origin = origin_of(session) if session else Origin(note.session if note else "")
-    following = _Following(source, session, origin, note, head, head_bytes, root or "", embedder, seen)
-    yield from following.run(batch_bytes, is_anew=is_anew)
+    follower = _Follower(source, session, origin, note, head, head_bytes, root or "", embedder, observers)
+    yield from follower.run(batch_bytes, is_anew=is_anew)
 
 
-class _Following:
+class _Follower:
     def __init__(
         self,
         source: Path | Iterable[bytes],
@@ -122,10 +122,9 @@ class _Following:
         head_bytes: int,
         root: str,
         embedder: Embedder | None,
-        seen: list[Observation] | None,
+        observers: Sequence[Callable[[Observation], object]],
     ) -> None:
         self._source = source
-        self._seen = seen
         self._session = session
         self._root = root
         self._embedder = embedder
@@ -134,6 +133,7 @@ class _Following:
         self._mtime_ns = source.stat().st_mtime_ns if isinstance(source, Path) else 0
         self._reading = Reading(source, origin=origin, carry=note.carry if note else None)
         self._extractor: Extractor | None = None
+        self._observers = observers
         self._tail = b""
 
     def run(self, batch_bytes: int, *, is_anew: bool) -> Iterator[Delta]:
@@ -166,8 +166,9 @@ class _Following:
             first = batch.observations[0] if batch.observations else None
             extractor.keep(batch.raw, batch.first_line, first.seq if first else 0, first.at_ns if first else 0, self._id)
             extractor.take(batch.observations)
-            if self._seen is not None:
-                self._seen.extend(batch.recorded)
+            for seen in batch.recorded:
+                for observer in self._observers:
+                    observer(seen)
             self._tail = batch.read[-TAIL_BYTES:]
 
     @property

@@ -115,6 +115,11 @@ def parts(session: Session) -> Iterator[Session]:
         yield session_at(path)
 
 
+def folder_in(lines: Sequence[bytes]) -> str:
+    """The folder that a session began in, as the first lines of its transcript tell; "" for none."""
+    return _head_of(lines[:HEAD_LINES]).cwd
+
+
 def origin_of(session: Session) -> Origin:
     """What a parser must know of where a transcript lies."""
     apart = frozenset(_stem(path).removeprefix("agent-") for path in session.agents)

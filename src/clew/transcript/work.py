@@ -5,13 +5,12 @@ Made from raw observations, beside the TaskState and not into it: what was done 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from clew.records import Observation, ObservationKind
+from clew.records import Observation, ObservationKind, Outcome, ToolCall
 from clew.task.commands import ASKS, READERS, Command, understand
-from clew.task.outcomes import has_check_failed, has_failed
-from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, word_of
+from clew.task.outcomes import has_check_failed
+from clew.task.paths import relative
 from clew.task.prompts import spoken
 
 COMMANDS_MAX = 32  # guess
@@ -50,56 +49,55 @@ class Work:
     answered: str = ""
 
 
-def work(observations: Iterable[Observation], root: str = "") -> Work:
-    """Return what was done in these observations, oldest first; calls without a result count as not done.
+class WorkTracker:
+    """Sees observations in their order; says what was done. Calls without a result count as not done.
 
     root  folder to which paths are made relative; "" takes the first that an observation names.
     Cost  about 10 µs an observation.
     """
-    calls: dict[str, Observation] = {}
-    files: dict[str, Changed] = {}
-    commands: dict[str, None] = {}
-    message, answered = "", ""
-    for observation in observations:
-        root = root or observation.cwd
+
+    def __init__(self, root: str = "") -> None:
+        self._root = root
+        self._files: dict[str, Changed] = {}
+        self._commands: dict[str, None] = {}
+        self._message = self._answered = ""
+
+    def see(self, observation: Observation) -> None:
+        """Take one more observation into account."""
+        self._root = self._root or observation.cwd
+        call = observation.call
         if observation.kind is ObservationKind.MESSAGE and not observation.agent:
-            message = observation.text
+            self._message = observation.text
         elif observation.kind is ObservationKind.PROMPT and not (observation.agent or observation.is_meta):
-            answered = message if spoken(observation.text) else answered
-        elif observation.kind is ObservationKind.CALL:
-            calls[observation.call_id] = observation
-        elif observation.kind is ObservationKind.RESULT and (call := calls.pop(observation.call_id, None)):
-            arguments = arguments_of(call.arguments or call.text)
-            command = command_of(call.tool, arguments)
-            line = understand(command) if command else None
-            if has_failed(observation) is False:
-                _change(files, call, arguments, line, root)
-                if line:
-                    _run(files, commands, command, line, observation)
-    return Work(tuple(files.values()), tuple(commands)[-COMMANDS_MAX:], message, answered)
+            self._answered = self._message if spoken(observation.text) else self._answered
+        elif observation.kind is ObservationKind.RESULT and call and call.result and call.result.outcome is Outcome.OK:
+            command = understand(call.command) if call.command else None
+            self._change(call, command)
+            if command:
+                self._run(call.command, command, observation)
 
+    def work(self) -> Work:
+        """Return what was done so far."""
+        return Work(tuple(self._files.values()), tuple(self._commands)[-COMMANDS_MAX:], self._message, self._answered)
 
-def _change(files: dict[str, Changed], call: Observation, arguments: Arguments, line: Command | None, root: str) -> None:
-    folder = word_of(arguments, "workdir") or call.cwd
-    for touch in touches_of_call(call.tool, arguments, line):
-        path = relative(touch.path, folder, root) if touch.how in ("edit", "write") else ""
-        if path:
-            known = files.pop(path, None)
-            how = "write" if touch.how == "write" or (known and known.how == "write") else "edit"
-            files[path] = Changed(path, how, known.edits + 1 if known else 1)
+    def _change(self, call: ToolCall, command: Command | None) -> None:
+        files = self._files
+        for touch in call.touches or (command.touches if command else ()):
+            path = relative(touch.path, call.workdir or call.cwd, self._root) if touch.how in ("edit", "write") else ""
+            if path:
+                known = files.pop(path, None)
+                how = "write" if touch.how == "write" or (known and known.how == "write") else "edit"
+                files[path] = Changed(path, how, known.edits + 1 if known else 1)
 
-
-def _run(files: dict[str, Changed], commands: dict[str, None], command: str, line: Command, result: Observation) -> None:
-    if line.checks:
-        if has_check_failed(line, result) is False:
-            for path, changed in files.items():
-                files[path] = replace(changed, is_checked_after=True)
-    elif any(simple.words[:2] == ("git", "commit") for simple in line.commands):
-        for path, changed in files.items():
-            files[path] = replace(changed, is_committed=True)
-    elif line.main and "<<" not in command and line.main.program not in _OCCASIONAL:
-        short = command.strip()
-        if len(short) > COMMAND_CHARS_MAX or "\n" in short:
-            short = line.form
-        commands.pop(short, None)
-        commands[short] = None
+    def _run(self, line: str, command: Command, result: Observation) -> None:
+        if command.checks:
+            if has_check_failed(command, result) is False:
+                self._files = {path: replace(changed, is_checked_after=True) for path, changed in self._files.items()}
+        elif any(simple.words[:2] == ("git", "commit") for simple in command.commands):
+            self._files = {path: replace(changed, is_committed=True) for path, changed in self._files.items()}
+        elif command.main and "<<" not in line and command.main.program not in _OCCASIONAL:
+            short = line.strip()
+            if len(short) > COMMAND_CHARS_MAX or "\n" in short:
+                short = command.form
+            self._commands.pop(short, None)
+            self._commands[short] = None

@@ -22,14 +22,14 @@ from clew.records import Observation, ObservationKind, Packet, Spans, TaskState,
 from clew.settings import Settings, workspace_of
 from clew.store.memory import MemoryStore
 from clew.store.ports import Reader, Writer
-from clew.task.tracker import observe_task
+from clew.task.tracker import TaskTracker
 from clew.text.tokens import Counter
 from clew.text.tokens import counter as counter_of
 from clew.transcript.follow import deltas, source_of
 from clew.transcript.handoff import handoff
 from clew.transcript.parse import open_transcript
 from clew.transcript.sessions import Session
-from clew.transcript.work import Work, work
+from clew.transcript.work import Work, WorkTracker
 from clew.usecases import ingest
 from clew.usecases.inputs import as_sent, budget
 from clew.usecases.recall import recall
@@ -129,14 +129,15 @@ def before(
     prefix = MemoryStore()
     prefix.open_workspace(key, str(root))
     observations: list[Observation] = []
-    accept(prefix, key, deltas(lines, session=session, root=str(root), seen=observations))
+    task, done = TaskTracker(root=base), WorkTracker(base)
+    accept(prefix, key, deltas(lines, session=session, root=str(root), observers=(task.see, done.see, observations.append)))
     accept(prefix, key, compressed.carried(store, key, session.id, prefix))
     return Compacting(
         prefix,
         key,
         source_of(session),
-        _asked(observe_task(observations, root=base)),
-        work(observations, root=base),
+        _asked(task.state()),
+        done.work(),
         counter_of(tokenizer),
         max((each.at_ns for each in observations), default=0),
         cache(partial(_earlier, store, session, lines, observations, tokenizer=tokenizer, path=path, root=root, back=back)),

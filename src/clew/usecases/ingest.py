@@ -15,11 +15,11 @@ from clew.packet.options import Originals
 from clew.records import Delta, identify
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Reader, Writer
-from clew.transcript.follow import UNRECOGNISED, observe, report, source_of
+from clew.transcript.follow import UNRECOGNISED, report, source_of
 from clew.transcript.live import live_source
 from clew.transcript.many import Job, follow_all
 from clew.transcript.parse import open_transcript
-from clew.transcript.sessions import Session, find, session_at
+from clew.transcript.sessions import Session, find, folder_in, session_at
 from clew.usecases.index import couple_files
 from clew.usecases.inputs import Progress
 
@@ -144,8 +144,7 @@ def stored(store: Reader, key: str, session: str) -> tuple[Session, list[bytes]]
     originals = Originals(store, key)
     raw = b"".join(originals.bytes_of(record.whole) for record in pieces)
     lines = raw.splitlines(keepends=True)
-    held_in = next((each.cwd for each in observe(lines) if each.cwd), "")
-    return Session(Path(session), source.removeprefix("session:"), cwd=held_in), lines
+    return Session(Path(session), source.removeprefix("session:"), cwd=folder_in(lines)), lines
 
 
 def _take_session(store: Writer, key: str, session: Session, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:

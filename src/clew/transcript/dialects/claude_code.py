@@ -237,6 +237,7 @@ class ClaudeCode(Dialect):
             plan=text_of(inputs.get("plan")) if kind is ToolKind.PLAN else "",
             question=_question(inputs) if kind is ToolKind.QUESTION else "",
             todo=_todo(tool, inputs) if kind is ToolKind.TODO else None,
+            start=count_of(inputs.get("offset")) if kind is ToolKind.READ else 0,
             is_partial=bool(inputs.get("offset") or inputs.get("limit")),
             is_foreign="__" in tool,
         )
