@@ -16,6 +16,7 @@ and less where it needs a thought that no identifier tells of.
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter as CountOf
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from math import inf
 
 from bench.cost.bills import CALL_TOKENS, Bills, Request, bills_of
 from bench.cost.forms import Form, History, Shrink, history_of, shrunk
-from clew.transcript.pricing import PRICES, Cache, Prices, dollars_per_unit
+from clew.transcript.pricing import PRICES, Cache, Prices
 from clew.transcript.schedule import (
     LONG_PAST_CALLS,
     UNFOLD_OUTPUT_TOKENS,
@@ -36,6 +37,15 @@ from clew.transcript.schedule import (
     return_chance,
 )
 
+# Dollars for 10^6 tokens of plain input: the first that fits. Source: the same "Pricing" page and its older versions.
+_DOLLARS: tuple[tuple[str, float], ...] = (
+    (r"opus-(?:4-[5-9]|[5-9])", 5.0),
+    (r"opus", 15.0),
+    (r"sonnet", 3.0),
+    (r"haiku-(?:4|[5-9])", 1.0),
+    (r"3-5-haiku", 0.8),
+    (r"haiku", 0.25),
+)
 BILLED, NOTHING = "billed", "nothing"
 APPEND, SCHEDULE, BOTH, UNBOUND = "append", "schedule", "append+schedule", "unbound"
 ORACLE, AT_ONCE, RANDOM = "oracle", "at once", "random"
@@ -99,6 +109,12 @@ class Repriced:
         """The share by which an arm is dearer than doing nothing; below 0 it is cheaper."""
         nothing = self.arms[NOTHING].units - (0.0 if is_summary_paid else self.summary_units)
         return self.arms[arm].units / nothing - 1
+
+
+def dollars_per_unit(model: str) -> float | None:
+    """The list price of one token of plain input in dollars; None for a model whose price is not known here."""
+    found = next((price for pattern, price in _DOLLARS if "claude" in model and re.search(pattern, model)), None)
+    return None if found is None else found / 1e6
 
 
 def reprice(

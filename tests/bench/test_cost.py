@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.cost.cost import ARMS, BILLED, BOTH, NOTHING, SCHEDULE, UNBOUND, Arm, Repriced, reprice
+from bench.cost.cost import ARMS, BILLED, BOTH, NOTHING, SCHEDULE, UNBOUND, Arm, Repriced, dollars_per_unit, reprice
 from clew.records import Observation
 from tests.bench.billed import Script
 
@@ -159,3 +159,11 @@ def test_a_transcript_without_bills_has_no_price() -> None:
     assert reprice(script.lines) is None
     assert reprice([]) is None
     assert reprice([b'{"timestamp":"2026-03-01T10:00:00Z","type":"session_meta","payload":{"id":"x"}}']) is None
+
+
+def test_dollars_are_told_for_known_models_alone() -> None:
+    assert dollars_per_unit("claude-opus-4-6") == pytest.approx(5e-6)
+    assert dollars_per_unit("claude-opus-4-20250514") == pytest.approx(15e-6)
+    assert dollars_per_unit("claude-sonnet-4-5-20250929") == pytest.approx(3e-6)
+    assert dollars_per_unit("claude-haiku-4-5-20251001") == pytest.approx(1e-6)
+    assert dollars_per_unit("gpt-5-codex") is None

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from clew.records import Resolution
-from clew.transcript.pricing import LONG_TTL_S, Cache, break_even
+from clew.transcript.pricing import LONG_TTL_S, PRICES, Cache
 from clew.transcript.schedule import (
     COLD_PAST_CALLS,
     LEFT_ALONE_CALLS,
@@ -50,7 +50,7 @@ def test_a_cold_cache_evicts_all_that_may_go_however_few_calls_follow() -> None:
 @pytest.mark.parametrize("ttl_s", [300, LONG_TTL_S])
 def test_a_warm_cache_is_rewritten_from_the_break_even_on(ttl_s: int) -> None:
     """3,000 of 10,000 tokens disappear; the call that rewrites is one of the calls that save."""
-    calls = break_even(0.3, ttl_s=ttl_s) - 1
+    calls = (PRICES.write(ttl_s) - PRICES.read) / PRICES.read * 0.7 / 0.3 - 1
     segments = [goes("a", 3000, 0), stays(7000)]
 
     assert decide(segments, replace(WARM, calls_left=calls - 0.1, ttl_s=ttl_s)).why is Why.WAIT

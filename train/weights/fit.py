@@ -9,13 +9,13 @@ changed files, less a l2_penalty towards the weights from which it starts. Knows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.ranking.weights import DEFAULT, Weights, as_row
+from clew.ranking.weights import DEFAULT, Weights
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class _Stack:
 def likelihood(questions: Sequence[Labelled], weights: Weights) -> Floats:
     """(questions,) the logarithm of the chance of a changed record, plus that of a changed file, in nats; higher is better."""
     stack = _stacked(questions)
-    chance = _chances(stack, np.array(as_row(weights)))
+    chance = _chances(stack, np.array(astuple(weights)))
     total = np.zeros(len(questions))
     for label in (stack.is_record, stack.is_file):
         total += np.log(np.maximum(np.add.reduceat(chance * label, stack.first), 1e-30))
@@ -64,7 +64,7 @@ def fit(questions: Sequence[Labelled], l2_penalty: float, start: Weights = DEFAU
     Source  Adam (Kingma and Ba 2015) with steps that fall to zero; McFadden 1974 for the likelihood.
     """
     stack = _stacked(questions)
-    origin = np.array(as_row(start))
+    origin = np.array(astuple(start))
     weights, momentum, power = origin.copy(), np.zeros_like(origin), np.zeros_like(origin)
     for step in range(1, STEPS + 1):
         chance = _chances(stack, weights)

@@ -8,7 +8,7 @@ and files are likely among all candidates, and hold for repositories that they w
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,3 @@ class Weights:
 
 DEFAULT = Weights()
 CHANNELS: tuple[str, ...] = tuple(field.name for field in fields(Weights))
-
-
-def as_row(weights: Weights) -> tuple[float, ...]:
-    """The figures in the order of CHANNELS."""
-    return astuple(weights)

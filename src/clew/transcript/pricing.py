@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import inf
 
 SHORT_TTL_S, LONG_TTL_S = 300, 3600
 
@@ -42,40 +41,14 @@ class Prices:
 
 PRICES = Prices()
 
-# Dollars for 10^6 tokens of plain input: the first that fits. Source: the same "Pricing" page and its older versions.
-_DOLLARS: tuple[tuple[str, float], ...] = (
-    (r"opus-(?:4-[5-9]|[5-9])", 5.0),
-    (r"opus", 15.0),
-    (r"sonnet", 3.0),
-    (r"haiku-(?:4|[5-9])", 1.0),
-    (r"3-5-haiku", 0.8),
-    (r"haiku", 0.25),
-)
 # The shortest prefix that is cached, in tokens: the first that fits. Source: "Prompt caching", cache limitations.
 _CACHED_MIN: tuple[tuple[str, int], ...] = ((r"opus-4-[56]|haiku-4-5", 4096), (r"haiku-3|3-5-haiku|3-haiku", 2048))
 CACHED_MIN_TOKENS = 1024  # of the others
 
 
-def dollars_per_unit(model: str) -> float | None:
-    """The list price of one token of plain input in dollars; None for a model whose price is not known here."""
-    found = next((price for pattern, price in _DOLLARS if "claude" in model and re.search(pattern, model)), None)
-    return None if found is None else found / 1e6
-
-
 def cached_min_tokens(model: str) -> int:
     """The shortest prefix of this model that is cached, in tokens."""
     return next((tokens for pattern, tokens in _CACHED_MIN if re.search(pattern, model)), CACHED_MIN_TOKENS)
-
-
-def break_even(share: float, *, ttl_s: int = SHORT_TTL_S, prices: Prices = PRICES) -> float:
-    """Return K*: how many calls, this one included, must follow a rewriting before it has paid for itself.
-
-    share  of what stands behind the first changed byte: what disappears, 0 to 1.
-    Each call saves the reading of what disappeared; this one writes what remains instead of reading it.
-    """
-    if not 0 <= share <= 1:
-        raise ValueError(f"share {share} is not between 0 and 1")
-    return inf if share == 0 else (prices.write(ttl_s) - prices.read) / prices.read * (1 - share) / share
 
 
 @dataclass(frozen=True, slots=True)
