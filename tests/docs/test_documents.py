@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 import clew
+from clew.samples import TIES
 from clew.settings import Settings
+from clew.text.tokens import counter
 
 CLONE = Path(__file__).parents[2]
+PAGES = sorted(path.relative_to(CLONE).as_posix() for path in (CLONE / "docs").glob("*.md"))
 DECISIONS = sorted(path.relative_to(CLONE).as_posix() for path in (CLONE / "docs" / "decisions").glob("*.md"))
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "SECURITY.md", "docs/benchmarks.md", "docs/commands.md", "docs/weights.md", *DECISIONS)
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", *PAGES, *DECISIONS)
 SYMBOL = re.compile(r"`(clew(?:\.\w+)+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
 
@@ -75,19 +78,30 @@ def test_the_levels_told_are_the_levels_enforced() -> None:
     assert [room for room in enforced if room in told] == told
 
 
-def test_the_readme_names_every_setting() -> None:
+def test_every_setting_is_documented() -> None:
     for field in dataclasses.fields(Settings):
         if field.name != "home":
-            assert f"`{field.name}`" in read("README.md")
+            assert f"`{field.name}`" in read("docs/settings.md")
 
 
-def test_the_readme_opens_with_what_clew_does_in_five_lines_and_then_the_two_commands() -> None:
-    opening, _, rest = read("README.md").partition("\n## ")
+def test_the_readme_opens_with_one_sentence_and_a_number_that_the_results_give() -> None:
+    sentence, number = [part for part in read("README.md").partition("\n## ")[0].split("\n\n")[1:] if part]
+    told = re.findall(r"(\d+) %", number)
+    [row] = [line for line in read("README.md").splitlines() if line.startswith("| after a compaction")]
 
-    assert len([line for line in opening.splitlines()[1:] if line]) == 5
-    assert rest.startswith("Two commands\n")
-    assert "./demo" in rest[:400]
-    assert "./check" in rest[:400]
+    assert re.fullmatch(r"\*\*[^.*]+\.\*\*", sentence.replace("\n", " "))
+    assert told == [f"{float(share):.0f}" for share in (re.findall(r"([\d.]+) %", row)[0], re.findall(r"([\d.]+) %", row)[2])]
+
+
+def test_the_readmes_before_and_after_is_what_clew_answers(tmp_path: Path) -> None:
+    shown = read("README.md").partition("--budget 900\n")[2].partition("\n```")[0].splitlines()
+    with clew.open(settings=Settings(tmp_path, jobs=1)) as engine:
+        packet = engine.compact(str(TIES), at=None, budget_tokens=900, tokenizer="claude", path=CLONE)
+    said = packet.text.splitlines()
+    length = counter("claude").count(TIES.read_text("utf-8"))
+
+    assert [line for line in shown if line != "…" and line not in said] == []
+    assert f"{length:,} tokens" in read("README.md")
 
 
 def test_the_page_of_faults_is_what_the_tests_say() -> None:
@@ -114,3 +128,17 @@ def test_every_shipped_weights_file_has_a_card_with_its_digest() -> None:
     for path in shipped:
         assert f"## `clew/{path.relative_to(package).as_posix()}`" in cards
         assert blake2b(path.read_bytes(), digest_size=16).hexdigest() in cards
+
+
+def test_the_glossary_has_at_most_thirty_terms_in_order() -> None:
+    terms = re.findall(r"^\| \*\*(.+?)\*\* \|", read("docs/glossary.md"), re.MULTILINE)
+
+    assert terms == sorted(terms)
+    assert 20 <= len(terms) <= 30
+
+
+def test_every_file_that_contributors_are_sent_to_exists() -> None:
+    named = re.findall(r"`((?:src|tests|bench|docs)/[\w./-]+)`", read("CONTRIBUTING.md"))
+
+    assert [name for name in named if "NAME" not in name and not (CLONE / name).exists()] == []
+    assert [name for name in named if "NAME" in name and not (CLONE / name).parent.is_dir()] == []
