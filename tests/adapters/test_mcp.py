@@ -14,8 +14,10 @@ import pytest
 
 from clew.adapters.claude_code import plugin_files
 from clew.adapters.claude_code.writing import write_all
+from clew.adapters.hooks import HookHandlers, daemon_context
 from clew.adapters.http import certificate, start
 from clew.adapters.places import Places, address
+from clew.settings import Settings
 from tests.adapters.daemon import bearer, repository, until
 from tests.fences import opened
 
@@ -180,3 +182,23 @@ def test_a_daemon_that_was_started_anew_is_found_again(tmp_path: Path) -> None:
     finally:
         client.close()
         start.stop(places)
+
+
+def test_a_call_asks_for_an_index_only_where_there_never_was_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of a repository in which no file is left, and without reading the states of its files."""
+    from clew.adapters.mcp.server import _Application
+
+    context = daemon_context(Settings(tmp_path / "home", jobs=1))
+    asked: list[Path] = []
+    monkeypatch.setattr(context, "index_later", asked.append)
+    repo = repository(tmp_path / "repo")
+    server = _Application(context, HookHandlers(context))
+
+    server._answer("recall", {"question": "where is one added?"}, str(repo), 0)
+    for file in [file for file in repo.rglob("*") if file.is_file() and ".git" not in file.parts]:
+        file.unlink()
+    context.engine().index(repo)
+    server._answer("recall", {"question": "where is one added?"}, str(repo), 0)
+    context.close()
+
+    assert asked == [repo]

@@ -44,6 +44,7 @@ class Server:
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     answer: Callable[[str], str] = honest
     goes_on: threading.Event = field(default_factory=threading.Event)
+    was_asked: threading.Event = field(default_factory=threading.Event)
     most_at_once: int = 0
     at_once: int = 0
 
@@ -69,6 +70,7 @@ def served() -> Iterator[Server]:
             with lock:
                 server.asked.append(payload)
                 server.headers.append(dict(self.headers))
+                server.was_asked.set()
                 server.at_once += 1
                 server.most_at_once = max(server.most_at_once, server.at_once)
                 reply = server.script.pop(0) if server.script else Reply(server.answer(payload["messages"][-1]["content"]))

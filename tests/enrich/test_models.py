@@ -116,6 +116,7 @@ def test_an_answer_that_takes_too_long_is_an_error_and_not_tried_again(
     with pytest.raises(ModelUnreachable, match=re.escape("no whole answer within 0.2 s")):
         compress(engine, repo, session_of(tmp_path, 2), Chat(server.url, "m", timeout_s=0.2, wait=waits.append))
 
+    assert server.was_asked.wait(20)
     assert (len(server.asked), waits) == (1, [])
 
 
