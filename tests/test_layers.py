@@ -123,7 +123,7 @@ def test_connections_are_opened_in_named_places_alone() -> None:
         "adapters/http/supervise",  # binds the daemon's sockets
         "adapters/http/start",  # asks the daemon over its socket
         "adapters/http/worker",  # takes the sockets that it inherits
-        "adapters/claude_code/doctor",  # asks whether the daemon's port is the daemon's
+        "adapters/doctor",  # asks whether the daemon's port is the daemon's
         "adapters/http/certificate",  # by which a client on loopback knows the daemon
         "adapters/http/guard",  # looks at who has connected, as the next one
         "adapters/http/peer",

@@ -31,6 +31,7 @@ class Plumb:
     def transcripts_of(self, root): return self.home() / root.name if (self.home() / root.name).is_dir() else None
     def session_in(self, payload): return {"name": payload["thread"], "cwd": payload["folder"], "transcript": payload.get("log", "")}
     def window_in(self, payload): return None
+    def checks(self): return ()
     def undelivered(self, policy, event, answer, live): policy.prompt_undelivered(live)
     def handlers(self, policy):
         def asked(payload, live): return {"before": policy.prompted(live, payload["words"])}

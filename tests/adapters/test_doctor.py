@@ -18,8 +18,8 @@ import pytest
 
 import clew
 from clew.adapters.claude_code import plugin_files
-from clew.adapters.claude_code.doctor import Finding, Patient, examine
 from clew.adapters.claude_code.install import Installer, Target, gateway_url
+from clew.adapters.doctor import Finding, Patient, examine
 from clew.adapters.http import start
 from clew.adapters.places import Places, address, journal
 from clew.sessions.live import LiveSessions

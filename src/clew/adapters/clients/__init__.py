@@ -5,7 +5,7 @@ A module of this package that has a `CLIENT` is a client: what it lacks, no othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from clew.errors import UsageError
 
 if TYPE_CHECKING:
+    from clew.adapters.doctor import Check
     from clew.sessions.live import LiveSession, Window
     from clew.sessions.policy import SessionPolicy
 
@@ -53,6 +54,10 @@ class Client(Protocol):
 
     def undelivered(self, policy: SessionPolicy, event: str, answer: Answer, live: LiveSession) -> None:
         """Take note that an answer has reached nobody."""
+        ...
+
+    def checks(self) -> Sequence[Check]:
+        """Return what `clew doctor` looks at of it."""
         ...
 
     def window_in(self, payload: Mapping[str, Any]) -> Window | None:

@@ -9,11 +9,11 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -26,6 +26,9 @@ from clew.task.cuts import cut_of
 from clew.transcript.dialects.claude_code import DIALECT, OWN_TOOLS
 from clew.transcript.dialects.claude_code import result_of as answered
 from clew.transcript.sessions import read_spilled
+
+if TYPE_CHECKING:
+    from clew.adapters.doctor import Check
 
 MODS_SINCE = (2, 1, 330)  # the first release whose mods were tried
 TRIED = ((2, 1, 197), (2, 1, 330), (2, 1, 332))
@@ -98,6 +101,12 @@ class ClaudeCode:
             policy.prompt_undelivered(live)
         elif event in ("PostToolUse", "mod/append"):
             policy.output_undelivered(live)
+
+    def checks(self) -> Sequence[Check]:
+        """Return what `clew doctor` looks at of it."""
+        from clew.adapters.claude_code.checks import CHECKS  # lazy: only there
+
+        return CHECKS
 
     def window_in(self, payload: Mapping[str, Any]) -> Window | None:
         """Return what the client says of its window and of its cache; None where it says nothing of either."""

@@ -23,7 +23,7 @@ def command(path: Path, *, is_json: bool) -> int:
 
     The exit code is 1 where something is wrong.
     """
-    from clew.adapters.claude_code.doctor import Patient, examine
+    from clew.adapters.doctor import Patient, examine
 
     folder(path)
     chosen = choose()

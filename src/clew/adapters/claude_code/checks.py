@@ -1,0 +1,133 @@
+"""Checks: what `clew doctor` looks at of Claude Code: its release, its settings, and the plugin that was set up."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import clew
+from clew.adapters.claude_code import managed, plugin_files
+from clew.adapters.claude_code.install import NotOurs, gateway_url, manifest, read_object
+from clew.adapters.clients.claude_code import MODS_SINCE, TRIED, version_of
+from clew.adapters.doctor import Check, Finding, Patient, finding, readable_by_others
+from clew.adapters.http import start
+from clew.adapters.places import known_address
+
+
+def _settings_of(patient: Patient) -> dict[str, Path]:
+    """The client's settings files, by their scope."""
+    return {
+        "user": patient.client / "settings.json",
+        "project": patient.root / ".claude" / "settings.json",
+        "local": patient.root / ".claude" / "settings.local.json",
+    }
+
+
+def _client(patient: Patient) -> Iterator[Finding]:
+    if patient.program is None:
+        yield finding("no_client")
+        return
+    try:
+        version = version_of(patient.program)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        yield finding("client_fails", program=patient.program, error=error)
+        return
+    if version is None:
+        yield finding("client_unversioned")
+        return
+    name, newest = (".".join(map(str, each)) for each in (version, TRIED[-1]))
+    if version < TRIED[0]:
+        yield finding("client_old", version=name)
+    elif version < MODS_SINCE:
+        yield finding("client_without_mods", version=name)
+    elif version > TRIED[-1]:
+        yield finding("client_new", version=name, newest=newest)
+
+
+def _plugin(patient: Patient) -> Iterator[Finding]:
+    done = manifest(patient.places)
+    if not done.touched:
+        yield finding("not_installed")
+        return
+    if done.version != clew.__version__:
+        yield finding("plugin_of_another_release", found=done.version, ours=clew.__version__)
+    folder = plugin_files.folder(patient.places)
+    plugin = folder / plugin_files.NAME
+    if not read_object(plugin / "hooks" / "hooks.json"):
+        yield finding("plugin_gone", folder=folder)
+        return
+    python = read_object(plugin / ".mcp.json").get("mcpServers", {}).get("clew", {}).get("command", "")
+    if not Path(str(python)).exists():
+        yield finding("interpreter_gone", python=python)
+    place = plugin / "clew_place.py"
+    if not place.is_file() or repr(str(patient.places.socket)) not in place.read_text("utf-8"):
+        yield finding("plugin_asks_elsewhere")
+    if not any(_enables(file) is True for file in _settings_of(patient).values()):
+        yield finding("not_enabled")
+    for path in _loaded(patient):
+        if not (path / "hooks" / "hooks.json").is_file():
+            yield finding("copy_gone", path=path)
+
+
+def _enables(file: Path) -> object:
+    return _mapping(read_object(file).get("enabledPlugins")).get(plugin_files.ID)
+
+
+def _loaded(patient: Patient) -> list[Path]:
+    told = read_object(patient.client / "plugins" / "installed_plugins.json")
+    entries = _mapping(told.get("plugins")).get(plugin_files.ID)
+    listed = cast("list[Any]", entries) if isinstance(entries, list) else []
+    return [Path(str(_mapping(entry).get("installPath"))) for entry in listed]
+
+
+def _managed_settings(patient: Patient) -> Iterator[Finding]:
+    for said in managed.obstacles(patient.managed, plugin_files.folder(patient.places)):
+        yield finding("managed", what=said)
+
+
+def _client_settings(patient: Patient) -> Iterator[Finding]:
+    for file in _settings_of(patient).values():
+        try:
+            told = read_object(file)
+        except NotOurs as error:
+            yield finding("unreadable", what=str(error).partition("\n")[0])
+            continue
+        if told.get("disableAllHooks") is True:
+            yield finding("hooks_off", file=file)
+        if _enables(file) is False:
+            yield finding("disabled", file=file, plugin=plugin_files.ID)
+
+
+def _private(patient: Patient) -> Iterator[Finding]:
+    plugins = [plugin_files.folder(patient.places) / plugin_files.NAME, *_loaded(patient)]
+    yield from readable_by_others(*(plugin / "hooks" / "hooks.json" for plugin in plugins))
+
+
+def _gateway(patient: Patient) -> Iterator[Finding]:
+    where = known_address(patient.places)
+    files = _settings_of(patient)
+    urls = [str(_mapping(read_object(files[scope]).get("env")).get("ANTHROPIC_BASE_URL") or "") for scope in ("user", "local")]
+    ours = [url for url in (*urls, patient.base_url) if "/gateway/" in url]
+    if not ours:
+        return
+    if where is None or ours[0] != gateway_url(where):
+        yield finding("gateway_elsewhere")
+    elif start.running(patient.places) is None:
+        yield finding("gateway_down")
+
+
+def _statusline(patient: Patient) -> Iterator[Finding]:
+    files = _settings_of(patient)
+    for file in (files["user"], files["local"]):
+        command = str(_mapping(read_object(file).get("statusLine")).get("command") or "")
+        if "clew_hook" in command and not (plugin_files.folder(patient.places) / plugin_files.NAME / "clew_hook.py").is_file():
+            yield finding("statusline_gone", file=file)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+
+
+CHECKS: tuple[Check, ...] = (_client, _plugin, _managed_settings, _client_settings, _private, _gateway, _statusline)

@@ -1,0 +1,277 @@
+"""Doctor: what is wrong with the daemon, the data folder and the clients, why it matters, and how to mend it.
+
+Looks and changes nothing. Each check is a function that yields findings; one that finds nothing yields none. What they say stands in
+`findings.toml`; what is to be looked at of a client, that client's module says (`clew.adapters.clients`).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import stat
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import clew
+from clew.adapters import clients
+from clew.adapters.claude_code import managed
+from clew.adapters.http import start
+from clew.adapters.places import Address, Places, known_address, problems, state
+from clew.codebase.private import refusal
+from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable
+from clew.sessions.context import FREE_BYTES_MIN as FULL_BYTES
+from clew.sessions.live import LiveSessions
+from clew.settings import CONFIG, Settings
+from clew.store.sqlite.repair import first_sign
+
+SLOW_S = 0.5
+FREE_BYTES_MIN = 500 * 2**20  # guess
+LOCK_WAIT_S = 2.0  # a write of clew's own takes less; guess
+RECENT_DAYS = 7
+SHOWN_MAX = 8
+MENDS = (  # how what a line of the journal tells of is mended, by a word in it
+    ("busy", "another program holds the database; it is asked again"),
+    ("locked", "another program holds the database; it is asked again"),
+    ("full", "make room on the disk"),
+    ("No space", "make room on the disk"),
+    ("newer than", "upgrade clew"),
+    ("config.toml", "correct config.toml"),
+    ("not a setting of", "correct config.toml"),
+    ("was not there", "clew serve --detach, if it happens again"),
+    ("killed", "nothing: it was started again, or is by the next session"),
+    ("took longer", "see what else the machine does; nothing if it was once"),
+    ("", "if it comes again, report it; delete the journal to forget it"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to know. `is_wrong` asks to be mended; else it is said for the sake of knowing."""
+
+    check: str
+    what: str
+    why: str
+    mend: str
+    is_wrong: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """All that the checks look at.
+
+    client       Claude Code's folder; `managed` that of the administrator's settings for it.
+    program      what `claude` is, None where it is not found.
+    of_settings  what of clew's own settings could not be used, a sentence each.
+    """
+
+    settings: Settings
+    places: Places
+    client: Path
+    root: Path
+    program: str | None
+    base_url: str = ""
+    of_settings: tuple[str, ...] = ()
+    managed: Path = field(default_factory=managed.folder)
+
+
+Check = Callable[[Patient], Iterator[Finding]]
+
+
+def finding(name: str, **values: object) -> Finding:
+    """Return what `findings.toml` says under a name, its braces filled in."""
+    said = _sentences()[name]
+    check, what, why, mend = (str(said[part]).format(**values) for part in ("check", "what", "why", "mend"))
+    return Finding(check, what, why, mend, bool(said.get("is_wrong", True)))
+
+
+@cache
+def _sentences() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(Path(__file__).with_name("findings.toml").read_text("utf-8"))
+
+
+def examine(patient: Patient) -> list[Finding]:
+    """Return what was found: of the clients first. A check that fails is itself a finding."""
+    found: list[Finding] = []
+    for check in [*(check for client in clients.everyone() for check in client.checks()), *CHECKS]:
+        try:
+            found.extend(check(patient))
+        except (ClewError, OSError) as error:
+            found.append(finding("unchecked", failed=check.__name__.strip("_"), error=error))
+    return found
+
+
+def _settings(patient: Patient) -> Iterator[Finding]:
+    for said in patient.of_settings:
+        what, _, hint = said.partition("\nhint: ")
+        yield finding("setting", what=what, mend=hint or f"mend {patient.settings.home / CONFIG}")
+
+
+def readable_by_others(*paths: Path) -> Iterator[Finding]:
+    """Yield those of the paths that others than their owner can read."""
+    for path in paths:
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            yield finding("not_private", path=path, quoted=shlex.quote(str(path)))
+
+
+def _private(patient: Patient) -> Iterator[Finding]:
+    yield from readable_by_others(patient.places.run, patient.places.address, patient.places.private_key)
+
+
+def _daemon(patient: Patient) -> Iterator[Finding]:
+    started = time.perf_counter()
+    found = start.running(patient.places)
+    took = time.perf_counter() - started
+    if found is None:
+        was = state(patient.places)
+        yield finding("no_daemon") if was is None else finding("daemon_killed", pid=was.get("pid"))
+        return
+    if found.answers is None:
+        yield finding("daemon_hangs", pid=found.pid, log=patient.places.log)
+        return
+    if found.answers.get("version") != clew.__version__:
+        yield finding("daemon_of_another_release", found=found.answers.get("version"), ours=clew.__version__)
+    if took > SLOW_S:
+        yield finding("daemon_slow", took=took)
+    where = known_address(patient.places)
+    if where is not None and not _listens(patient.places, where):
+        yield finding("port_taken", port=where.port)
+
+
+def _listens(places: Places, where: Address) -> bool:
+    import http.client  # lazy: only here
+
+    from clew.adapters.http import certificate  # lazy: likewise
+
+    try:
+        connection = http.client.HTTPSConnection("127.0.0.1", where.port, timeout=2, context=certificate.trusting(places))
+    except OSError:  # it has no certificate, so nobody can ask
+        return False
+    try:
+        connection.request("GET", "/health", headers={"authorization": f"Bearer {where.token}"})
+        answer = connection.getresponse()
+        return answer.status == 200 and b'"version"' in answer.read()
+    except (OSError, http.client.HTTPException):  # refused, or somebody else's: the finding says so
+        return False
+    finally:
+        connection.close()
+
+
+def _journal(patient: Patient) -> Iterator[Finding]:
+    since = time.time() - RECENT_DAYS * 86_400
+    counted: dict[tuple[str, str], list[int]] = {}
+    for told in problems(patient.places):
+        at = told.get("at")
+        if isinstance(at, int | float) and at >= since:
+            counted.setdefault((str(told.get("where")), str(told.get("what"))), []).append(int(at))
+    latest = sorted(counted.items(), key=lambda pair: -pair[1][-1])
+    for (where, what), times in latest[:SHOWN_MAX]:
+        again = f", {len(times)} times" if len(times) > 1 else ""
+        mend = next(mend for word, mend in MENDS if word in what)
+        yield finding("journal", when=_minute(times[-1]), again=again, where=where, what=what.partition("\n")[0], mend=mend)
+    if len(latest) > SHOWN_MAX:
+        yield finding("journal_more", count=len(latest) - SHOWN_MAX, file=patient.places.problems)
+
+
+def _minute(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
+def _store(patient: Patient) -> Iterator[Finding]:
+    settings = patient.settings
+    home = settings.home if settings.home.exists() else settings.home.parent
+    free = shutil.disk_usage(home).free if home.exists() else FREE_BYTES_MIN
+    if free < FREE_BYTES_MIN:
+        yield finding("disk_small", left=free / 2**20, home=settings.home)
+    if not settings.database.is_file():
+        yield finding("nothing_stored")
+        return
+    if refusal(patient.root) or any(_database(patient)):
+        return  # those checks say why
+    with clew.open(settings=settings, is_read_only=True) as engine:
+        if not engine.status(patient.root).files:
+            yield finding("not_indexed", root=patient.root, quoted=shlex.quote(str(patient.root)))
+
+
+def _database(patient: Patient) -> Iterator[Finding]:
+    database = patient.settings.database
+    if not database.is_file():
+        return
+    try:
+        said = first_sign(database, wait_s=LOCK_WAIT_S)
+    except SchemaTooNew as error:
+        yield finding("database_new", what=str(error).partition("\n")[0])
+    except StoreBusy:
+        yield finding("database_locked", database=database, waited=LOCK_WAIT_S, quoted=shlex.quote(str(database)))
+    except StoreUnusable as error:
+        what, _, hint = str(error).partition("\nhint: ")
+        yield finding("database_unusable", what=what, mend="clew repair" if error.is_damaged else hint)
+    else:
+        if said:
+            yield finding("database_damaged", database=database, said=said)
+
+
+def _folder(patient: Patient) -> Iterator[Finding]:
+    home = patient.settings.home
+    if not home.is_dir():
+        return
+    unwritable = [path for path in (home, patient.settings.database) if path.exists() and not os.access(path, os.W_OK)]
+    if unwritable:
+        yield finding("folder_read_only", path=unwritable[0])
+    if shutil.disk_usage(home).free < FULL_BYTES:
+        yield finding("disk_full", home=home)
+
+
+def _stopped(patient: Patient) -> Iterator[Finding]:
+    known = state(patient.places) or {}
+    for pid in (known.get("pid"), known.get("worker")):
+        if isinstance(pid, int) and start.is_daemon(patient.places, pid, since_s=int(known.get("started") or 0)):
+            with suppress(psutil.Error):  # it ended meanwhile, which `_daemon` tells
+                if psutil.Process(pid).status() == psutil.STATUS_STOPPED:
+                    yield finding("daemon_stopped", pid=pid)
+
+
+def _left_alone(patient: Patient) -> Iterator[Finding]:
+    try:
+        until, _, why = patient.places.fault.read_text("utf-8").split(" ", 2)
+        left_s, why = float(until) - time.time(), why.strip()
+    except (OSError, ValueError):  # there is none, or it was cut short
+        return
+    if left_s > 0 and why != "starting":
+        when = time.strftime("%H:%M:%S", time.localtime(float(until)))
+        yield finding("left_alone", when=when, reason="it did not answer in time" if why == "late" else why)
+
+
+def _slow(patient: Patient) -> Iterator[Finding]:
+    known = LiveSessions(patient.places.run / "sessions").all()
+    here = [live for live in known if live.late > 1 and live.cwd and Path(live.cwd).is_relative_to(patient.root)]
+    late = max(here, key=lambda live: live.late_at, default=None)
+    if late is not None:
+        yield finding("prompts_late", late=late.late, session=late.id[:8], when=_minute(late.late_at), files=_files(patient))
+
+
+def _files(patient: Patient) -> str:
+    """How many files the repository's index has, as the end of a sentence; "" where that cannot be said."""
+    try:
+        with clew.open(settings=patient.settings, is_read_only=True) as engine:
+            return f"; {engine.status(patient.root).files:,} files are indexed here"
+    except ClewError:  # the check of the database says why
+        return ""
+
+
+def _repository(patient: Patient) -> Iterator[Finding]:
+    if why := refusal(patient.root):
+        yield finding("no_repository", root=patient.root, why_not=why)
+
+
+CHECKS: tuple[Check, ...] = (
+    _settings, _private, _left_alone, _daemon, _journal, _store, _folder, _database, _stopped, _slow, _repository,
+)  # fmt: skip
