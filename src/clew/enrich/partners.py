@@ -1,8 +1,8 @@
-"""Partners: tables of what goes with which file, and how they are kept in a source's state between runs."""
+"""Partners: tables of what goes with which file, what proposes them, and how they are kept in a source's state between runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import TypeAlias
@@ -24,6 +24,44 @@ class Partner:
 
 Table: TypeAlias = Mapping[str, Sequence[Partner]]
 """Path → its partners, heaviest first, ties by path."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeProducer:
+    """What proposes one kind of edges between files; each is a module in `producers`, where the registry finds it.
+
+    kind     of the edges: an `EdgeKind`, or a new word, which `clew impact` then gives as the reason.
+    propose  returns the partners of each file, from the paths of all indexed files and the state of `source`.
+    source   the source whose state it reads; "" for none. Its edges are proposed anew when the digest of that state changes.
+    label    what the kind is called where edges are counted; `words` says so in a sentence, after the count.
+    """
+
+    kind: str
+    propose: Callable[[Collection[str], SourceState | None], Table]
+    label: str
+    words: str
+    source: str = ""
+
+
+def counted_together(groups: Iterable[Sequence[str]]) -> Table:
+    """Return what stands with each file in groups (commits, sessions): the lower end of Wilson's interval of the share of its groups."""
+    times: dict[str, int] = {}
+    both: dict[str, dict[str, int]] = {}
+    for paths in groups:
+        for path in paths:
+            times[path] = times.get(path, 0) + 1
+            beside = both.setdefault(path, {})
+            for other in paths:
+                if other != path:
+                    beside[other] = beside.get(other, 0) + 1
+    return {
+        path: sorted(
+            (Partner(other, round(lower_bound(count, times[path]), 3)) for other, count in beside.items()),
+            key=lambda one: (-one.weight, one.path),
+        )
+        for path, beside in both.items()
+        if beside
+    }
 
 
 def keep(by: str, source: str, digest: str, table: Table) -> Delta:

@@ -19,7 +19,7 @@ from clew.store.index import Index
 from clew.store.ports import Reader
 from clew.text.postings import Use, literal_name, term_hash
 
-KINDS: tuple[str, ...] = ("co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder")
+KINDS = ("co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder", "proposed")
 """Every kind of coupling, in the order in which they are counted."""
 
 SHARED_FILES_MAX = 6  # a name or a literal that stands in more files couples none of them; guess
@@ -80,7 +80,7 @@ def signals(reader: Reader, workspace: str, index: Index, given: Given) -> dict[
 
 
 def _by_edges(reader: Reader, workspace: str, index: Index, given: Given, found: dict[str, dict[str, Counted]]) -> None:
-    edges = [edge for edge in reader.edges(workspace, [given.module]) if edge.kind in _STORED]
+    edges = [edge for edge in reader.edges(workspace, [given.module]) if edge.kind not in _OF_SESSIONS]
     others = {edge.head if edge.tail == given.module else edge.tail for edge in edges}
     paths = {index.id_of(int(doc)): index.paths[index.path_codes[doc]] for doc in index.docs_of(sorted(others)).tolist()}
     commits = _commits(index, given, paths)
@@ -89,7 +89,7 @@ def _by_edges(reader: Reader, workspace: str, index: Index, given: Given, found:
         path = paths.get(edge.head if is_from else edge.tail)
         if path is None:
             continue
-        kind, forth, back = _STORED[edge.kind]
+        kind, forth, back = _STORED.get(edge.kind, ("proposed", edge.kind, edge.kind))
         if edge.kind is EdgeKind.CO_CHANGES:
             if not is_from:  # how often the given file changes with the other says less of the other
                 continue
@@ -100,11 +100,12 @@ def _by_edges(reader: Reader, workspace: str, index: Index, given: Given, found:
         _take(found[kind], path, edge.weight, reason)
 
 
-_STORED: dict[EdgeKind, tuple[str, str, str]] = {
+_STORED: dict[str, tuple[str, str, str]] = {
     EdgeKind.CO_CHANGES: ("co-change", "", ""),
     EdgeKind.TESTS: ("tests", "is tested by it", "tests it, by its name"),
     EdgeKind.EDITED_TOGETHER: ("sessions", "edited together in sessions", "edited together in sessions"),
 }
+_OF_SESSIONS = frozenset((EdgeKind.CONTAINS, EdgeKind.MENTIONS, EdgeKind.FIXES, EdgeKind.DERIVED_FROM))
 
 
 def _commits(index: Index, given: Given, paths: Mapping[str, str]) -> dict[str, int]:

@@ -24,6 +24,7 @@ WEIGHTS: Mapping[str, float] = {
     "literals": 0.1,
     "name": 0.2,
     "folder": 0.1,
+    "proposed": 0.3,  # edges of a kind that no weight was fitted for; guess
 }
 REASONS_MAX = 4
 

@@ -35,7 +35,7 @@ def links_of(reader: Reader, workspace: str, record: Record) -> tuple[tuple[str,
             found["contains", index.id_of(child)] = 1.0
     for edge in reader.edges(workspace, [record.id]):
         other = edge.head if edge.tail == record.id else edge.tail
-        found[edge.kind.value, other] = edge.weight
+        found[str(edge.kind), other] = edge.weight
     rows = sorted(found.items(), key=lambda row: (-row[1], row[0]))[:LINKS_MAX]
     names = {other.id: other for other in reader.records(workspace, [other for (_, other), _ in rows])}
     return tuple((how, _named(names[other]), handle_of(other), round(weight, 3)) for (how, other), weight in rows if other in names)

@@ -115,7 +115,7 @@ def _steps(
     for edge in edges:
         tail, head = index.docs_of([edge.tail])[:1], index.docs_of([edge.head])[:1]
         if len(tail) and len(head):
-            form = f"{edge.kind.value} {{}}"
+            form = f"{edge.kind} {{}}"
             if form not in forms:
                 forms.append(form)
             weight, word = np.array([edge.weight], np.float32), np.array([forms.index(form)], np.int32)

@@ -26,7 +26,7 @@ NAME_CHARS_MAX = 60  # of another record's name in a reason
 HEADS_MAX = 6  # files whose imports are candidates: a fifth of all fixes changes an import as well
 HEAD_SHARE = 0.5  # of the worth of the file's best record, before SHARPNESS; LINE 51 without, 55 from .3 to .6
 # What else changes with a file is not what an issue is about: on 117 issues no verdict differed with these edges or without.
-OF_IMPACT = frozenset((EdgeKind.CO_CHANGES, EdgeKind.TESTS, EdgeKind.SHARES_LITERAL, EdgeKind.EDITED_TOGETHER))
+OF_SESSIONS = frozenset((EdgeKind.CONTAINS, EdgeKind.MENTIONS, EdgeKind.FIXES, EdgeKind.DERIVED_FROM))
 SUPERSEDED_SHARE = 0.04  # what a record that is no longer true keeps of its weight; guess
 FOLDED_SHARE = 0.36  # likewise one on the folded tier; guess
 
@@ -63,7 +63,7 @@ def rank(
         total.by_path.update(found.by_path)
     flow = None
     if total.weights.any() and deadline.allows("diffuse"):
-        edges = tuple(edge for edge in reader.edges(workspace, frontier_ids(index, total)) if edge.kind not in OF_IMPACT)
+        edges = tuple(edge for edge in reader.edges(workspace, frontier_ids(index, total)) if edge.kind in OF_SESSIONS)
         flow = diffuse(index, total, edges=edges)
     is_hot = (total.weights > 0) & index.alive
     live = np.flatnonzero(is_hot).astype(np.int32)

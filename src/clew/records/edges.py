@@ -7,20 +7,13 @@ from enum import StrEnum
 
 
 class EdgeKind(StrEnum):
-    """What couples two records."""
+    """What couples two records; a producer of edges may name a kind of its own."""
 
     CONTAINS = "contains"
-    CALLS = "calls"
-    IMPORTS = "imports"
-    REFERENCES = "references"
-    INHERITS = "inherits"
     TESTS = "tests"
     CO_CHANGES = "co-changes"
     EDITED_TOGETHER = "edited-together"
-    SHARES_LITERAL = "shares-literal"
-    SEMANTIC = "semantic"
     MENTIONS = "mentions"
-    SUPERSEDES = "supersedes"
     FIXES = "fixes"
     DERIVED_FROM = "derived-from"
 
@@ -33,7 +26,7 @@ class Edge:
     by      the producer that claims it.
     """
 
-    kind: EdgeKind
+    kind: str
     tail: str
     head: str
     weight: float

@@ -476,7 +476,7 @@ def deltas_of_one_call_apply_in_order(store: Writer) -> None:
 def the_same_delta_again_changes_nothing(store: Writer) -> None:
     """Applying is idempotent: everything is kept, and only the generation goes on."""
     delta = replace(
-        make_delta("file:a", [("s", "x"), ("t", "y")]), edges=(Edge(EdgeKind.CALLS, identify("s", "x"), identify("t", "y"), 0.5),)
+        make_delta("file:a", [("s", "x"), ("t", "y")]), edges=(Edge(EdgeKind.CONTAINS, identify("s", "x"), identify("t", "y"), 0.5),)
     )
     store.apply(SPACE, [delta])
     before = contents(store, SPACE, _ids(delta))
@@ -719,7 +719,7 @@ def edges_hold_while_both_ends_are_what_they_were(store: Writer) -> None:
     (tail, head), (tail_digest, head_digest) = _ids(nodes), [record.digest for record in nodes.records]
     edges = (
         Edge(EdgeKind.CO_CHANGES, tail, head, 0.5, tail_digest, head_digest, "history/1"),
-        Edge(EdgeKind.CALLS, tail, head, 0.25, "", "", "history/1"),
+        Edge(EdgeKind.CONTAINS, tail, head, 0.25, "", "", "history/1"),
         Edge(EdgeKind.MENTIONS, head, tail, 1.0, "", tail_digest, "history/1"),
         Edge(EdgeKind.FIXES, tail, head, 1.0, "another digest", head_digest),
         Edge(EdgeKind.FIXES, tail, identify("u", "z"), 1.0),
@@ -742,7 +742,7 @@ def edges_are_replaced_with_their_source(store: Writer) -> None:
     """A whole delta replaces a source's edges, an appended one adds to them, and a retired source has none."""
     nodes = make_delta("file:a", [("s", "x"), ("t", "y")])
     tail, head = _ids(nodes)
-    first, second = Edge(EdgeKind.CALLS, tail, head, 0.5), Edge(EdgeKind.TESTS, tail, head, 0.5)
+    first, second = Edge(EdgeKind.CONTAINS, tail, head, 0.5), Edge(EdgeKind.TESTS, tail, head, 0.5)
     history = Delta("history/1", "history:", True, edges=(first,), state=SourceState("history:"))
     store.apply(SPACE, [nodes, history, replace(history, is_whole=False, edges=(second, replace(first, weight=0.75)))])
     _expect(store.edges(SPACE, [tail]), [replace(first, weight=0.75), second], "edges after an appended delta")
@@ -790,7 +790,7 @@ def a_purged_record_leaves_only_a_tombstone(store: Writer) -> None:
     """The record, its postings, its edges and its original are gone; id, reason and time stay."""
     delta = make_delta("file:a", [("s", "secret"), ("t", "harmless")])
     gone, stays = _ids(delta)
-    history = Delta("history/1", "history:", True, edges=(Edge(EdgeKind.CALLS, stays, gone, 1.0),), state=SourceState("history:"))
+    history = Delta("history/1", "history:", True, edges=(Edge(EdgeKind.CONTAINS, stays, gone, 1.0),), state=SourceState("history:"))
     store.apply(SPACE, [delta, history])
     purge = store.purge(SPACE, [gone, gone, "nobody"], "a password", 44)
     _expect((purge.records, purge.blobs, purge.size), (1, 1, len("secret")), "records, originals and bytes")
@@ -855,7 +855,7 @@ def what_was_purged_stays_out(store: Writer) -> None:
 def a_purged_source_is_gone_with_all_that_it_ever_held(store: Writer) -> None:
     """Ended records and old originals too; what another source holds stays there."""
     old, new = make_delta("file:a", [("s", "old secret"), ("t", "shared")]), make_delta("file:a", [("s", "new secret"), ("t", "shared")])
-    other = replace(make_delta("file:b", [("t", "shared")]), edges=(Edge(EdgeKind.CALLS, identify("t", "shared"), _ids(new)[0], 1.0),))
+    other = replace(make_delta("file:b", [("t", "shared")]), edges=(Edge(EdgeKind.CONTAINS, identify("t", "shared"), _ids(new)[0], 1.0),))
     raw = Blob(digest_of(b"raw"), b"raw")
     store.apply(SPACE, [old, replace(new, blobs=(*new.blobs, raw)), other])
     purge = store.purge_source(SPACE, "file:a", "private", 5)
@@ -945,7 +945,7 @@ def a_vector_goes_with_its_record(store: Writer) -> None:
 def what_was_acknowledged_is_there_after_closing(open_store: Open) -> None:
     """Records, standings, edges, originals, tombstones, postings and counts, to the last."""
     first = make_delta("file:a", [("s", "one"), ("t", "two")], at_ns=4)
-    edges = (Edge(EdgeKind.CALLS, _ids(first)[1], _ids(first)[0], 0.5),)
+    edges = (Edge(EdgeKind.CONTAINS, _ids(first)[1], _ids(first)[0], 0.5),)
     second = make_delta("session:1", [("m", "three"), ("n", "four")], is_whole=False)
     store = open_store()
     store.open_workspace(SPACE, "/repository")

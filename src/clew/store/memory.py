@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from clew.errors import Purged, StoreClosed, UnknownWorkspace
-from clew.records import Delta, Edge, EdgeKind, Record, SourceState, Standing, Tier
+from clew.records import Delta, Edge, Record, SourceState, Standing, Tier
 from clew.store import rules
 from clew.store.index import Index, PartKey, part_digest
 from clew.store.ports import Applied, Purge, Refreshed, Workspace
@@ -50,7 +50,7 @@ class _Space:
     ids_of_subject: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     states: dict[str, SourceState] = field(default_factory=dict[str, SourceState])
     segments: dict[str, dict[int, bytes]] = field(default_factory=dict[str, dict[int, bytes]])
-    edges: dict[str, dict[tuple[str, str, EdgeKind], Edge]] = field(default_factory=dict[str, dict[tuple[str, str, EdgeKind], Edge]])
+    edges: dict[str, dict[tuple[str, str, str], Edge]] = field(default_factory=dict[str, dict[tuple[str, str, str], Edge]])
     originals: dict[str, bytes] = field(default_factory=dict[str, bytes])
     originals_of: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     purged_records: dict[str, _Tombstone] = field(default_factory=dict[str, _Tombstone])

@@ -11,8 +11,9 @@ from pathlib import Path
 from clew.codebase import TREE, tree
 from clew.codebase.private import refusal
 from clew.codebase.tree import Report
-from clew.enrich import cochange, couple, history, together
+from clew.enrich import couple, history
 from clew.enrich.couple import Coupled
+from clew.enrich.producers.commits import BY, COCHANGE, co_changes, is_of, kept
 from clew.errors import NoRepository, NotReadable
 from clew.lifecycle.accept import Totals, accept
 from clew.records import Delta, SourceState
@@ -89,14 +90,7 @@ def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None =
         for state in known
         if state.source.startswith("file:") and state.digest and state.status == "indexed"
     }
-    deltas = couple.changes(
-        files,
-        history=store.source(key, cochange.COCHANGE),
-        sessions=store.source(key, together.TOGETHER),
-        before=store.source(key, couple.COUPLING),
-        states=partial(store.sources, key, couple.COUPLING),
-    )
-    accept(store, key, deltas)
+    accept(store, key, couple.changes(files, state_of=partial(store.source, key), states=partial(store.sources, key, couple.COUPLING)))
     return couple.coupled_in(store.source(key, couple.COUPLING))
 
 
@@ -105,10 +99,10 @@ def _read_history(store: Writer, key: str, root: Path) -> history.Told:
     told = history.Told()
     before = store.source(key, history.HISTORY)
     accept(store, key, history.changes(root, before, partial(store.sources, key, history.HISTORY), told))
-    now, counted = store.source(key, history.HISTORY), store.source(key, cochange.COCHANGE)
-    if now is not None and now.digest and not cochange.is_of(counted, now.digest):
+    now, counted = store.source(key, history.HISTORY), store.source(key, COCHANGE)
+    if now is not None and now.digest and not is_of(counted, now.digest):
         commits = history.commits_of(store.sources(key, history.HISTORY))
-        accept(store, key, [cochange.kept(now.digest, cochange.co_changes(commits))])
+        accept(store, key, [kept(now.digest, co_changes(commits))])
     elif now is None and counted is not None:
-        accept(store, key, [Delta(cochange.BY, cochange.COCHANGE, is_whole=True, state=None)])
+        accept(store, key, [Delta(BY, COCHANGE, is_whole=True, state=None)])
     return told

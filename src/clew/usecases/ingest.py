@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clew.enrich import together
+from clew.enrich.producers.sessions import TOGETHER, edited, kept, sessions_in
 from clew.errors import NotReadable, UnknownHandle
 from clew.lifecycle.accept import accept
 from clew.packet.options import Originals
@@ -91,13 +91,13 @@ def with_agents(path: Path) -> list[Session]:
 
 def remember_edits(store: Writer, key: str, names: Iterable[str]) -> None:
     """Note which files these sessions edited, a subagent's with its session's, and couple them."""
-    before = store.source(key, together.TOGETHER)
-    known = together.sessions_in(before)
+    before = store.source(key, TOGETHER)
+    known = sessions_in(before)
     for name in dict.fromkeys(name.partition("/")[0] for name in names):
         sources = [state.source for state in store.sources(key, f"session:{name}")]
         mine = [source for source in sources if source.removeprefix("session:").partition("/")[0] == name]
-        known[name] = together.edited(record for source in mine for record in store.of_source(key, source))
-    delta = together.kept(known)
+        known[name] = edited(record for source in mine for record in store.of_source(key, source))
+    delta = kept(known)
     if delta.state is not None and (before.digest if before else "") != delta.state.digest:
         accept(store, key, [delta])
         couple_files(store, key)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from clew.codebase import TREE
 from clew.codebase.tree import BEGUN
-from clew.enrich import cochange, couple, history
+from clew.enrich import couple, history
+from clew.enrich.producers.commits import COCHANGE
 from clew.errors import NotReadable
 from clew.lifecycle.accept import accept
 from clew.lifecycle.findable import postings_of
@@ -42,7 +43,7 @@ def read_anew(
     For a store that was repaired: what it knows may have gaps that an ordinary run would take for unchanged. What has ended, and what
     nobody can read again, stays as it is.
     """
-    derived = (TREE, BEGUN, history.HISTORY, cochange.COCHANGE, couple.COUPLING)
+    derived = (TREE, BEGUN, history.HISTORY, COCHANGE, couple.COUPLING)
     states = [state for prefix in derived for state in store.sources(key, prefix)]
     accept(store, key, [Delta(BY, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
     found: list[Session] = []

@@ -57,9 +57,7 @@ def as_json(indexed: Indexed) -> dict[str, Any]:
         "commits": indexed.commits,
         "coupled": {
             "files": indexed.coupled.files,
-            "co_changes": indexed.coupled.co_changes,
-            "tests": indexed.coupled.tests,
-            "together": indexed.coupled.together,
+            **indexed.coupled.edges,
         },
         "named": [{"path": path, "reason": reason} for path, reason in sorted(report.named)],
         "problems": list(report.problems),
@@ -82,10 +80,7 @@ def as_text(indexed: Indexed) -> str:
         lines.append(f"did not parse whole, but can be searched: {output.counted(report.broken, 'file')}")
     coupled = indexed.coupled
     if coupled.files:
-        kinds = (
-            (coupled.co_changes, f"{coupled.co_changes:,} by {output.counted(indexed.commits, 'commit')}"),
-            (coupled.tests, f"{coupled.tests:,} of tests by name"),
-            (coupled.together, f"{coupled.together:,} by sessions"),
-        )
-        lines.append(f"coupled: {output.counted(coupled.files, 'file')}, " + ", ".join(words for count, words in kinds if count))
+        commits = output.counted(indexed.commits, "commit")
+        by_kind = [f"{count:,} {coupled.words[label].format(commits=commits)}" for label, count in coupled.edges.items() if count]
+        lines.append(f"coupled: {output.counted(coupled.files, 'file')}, {', '.join(by_kind)}")
     return "".join(output.visible(line) + "\n" for line in lines)

@@ -21,7 +21,7 @@ Stored: TypeAlias = str | bytes
 _PackedText: TypeAlias = tuple[int, int, Any, str, int, int, int, int]  # Any: str or bytes, see `Stored`
 
 _LAYERS = {layer.value: layer for layer in Layer}
-_KINDS = {kind.value: kind for kind in EdgeKind}
+_EDGE_KINDS: dict[str, str] = {kind.value: kind for kind in EdgeKind}
 _RESOLUTIONS: tuple[Resolution, ...] = tuple(Resolution)
 _TIERS = {tier.value: tier for tier in Tier}
 _TRUSTS = {trust.value: trust for trust in Trust}
@@ -148,12 +148,18 @@ def edge_to_row(edge: Edge, workspace: int, source: int) -> tuple[Any, ...]:
     """Return the parameters of `edges.upsert`."""
     words = (edge.tail_digest, edge.head_digest, edge.by)
     ends = (to_stored(edge.tail), to_stored(edge.head))
-    return (workspace, source, *ends, edge.kind.value, edge.weight, *map(to_stored, words))
+    return (workspace, source, *ends, str(edge.kind), edge.weight, *map(to_stored, words))
 
 
 def edge_from_row(row: Sequence[Any]) -> Edge:
     """Read a row of `edges.touching`, whose first column is its number."""
     _, kind, tail, head, weight, tail_digest, head_digest, by, _ = row
     return Edge(
-        _KINDS[kind], from_stored(tail), from_stored(head), weight, from_stored(tail_digest), from_stored(head_digest), from_stored(by)
+        _EDGE_KINDS.get(kind, str(kind)),
+        from_stored(tail),
+        from_stored(head),
+        weight,
+        from_stored(tail_digest),
+        from_stored(head_digest),
+        from_stored(by),
     )

@@ -1,4 +1,4 @@
-"""Co-change: which files change together, and how sure is that?
+"""Commits: which files change together, and how sure is that?
 
 Counts commits and gives each file the partners of which the lower end of Wilson's interval says that they change when
 it does. Pure: commits in, a table out.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clew.enrich.history import FILES_MAX, Commit
-from clew.enrich.partners import Partner, Table, keep, lower_bound
-from clew.records import Delta, SourceState
+from clew.enrich.partners import EdgeProducer, Table, counted_together, keep, table_of
+from clew.records import Delta, EdgeKind, SourceState
 
 COCHANGE = "cochange:"  # the source that keeps the table; its digest is the commit that was HEAD
 BY = "cochange/1"
@@ -25,27 +25,15 @@ def co_changes(commits: Sequence[Commit]) -> Table:
     Cost     about 60 ms for 3,000 commits.
     """
     now: dict[str, str] = {}
-    times: dict[str, float] = {}
-    both: dict[str, dict[str, float]] = {}
+    groups: list[list[str]] = []
     for commit in commits:
         files = list(dict.fromkeys(now.get(path, path) for path in commit.files))
         for old, new in commit.moved:
             now[old] = now.get(new, new)
-        if len(files) > FILES_MAX:
-            continue
-        for path in files:
-            times[path] = times.get(path, 0.0) + 1.0
-            beside = both.setdefault(path, {})
-            for other in files:
-                if other != path:
-                    beside[other] = beside.get(other, 0.0) + 1.0
-    table: dict[str, list[Partner]] = {}
-    for path, beside in both.items():
-        found = [Partner(other, round(lower_bound(count, times[path]), 3)) for other, count in beside.items()]
-        found = sorted((one for one in found if one.weight >= WEIGHT_MIN), key=lambda one: (-one.weight, one.path))[:PARTNERS_MAX]
-        if found:
-            table[path] = found
-    return table
+        if len(files) <= FILES_MAX:
+            groups.append(files)
+    heavy = {path: [one for one in found if one.weight >= WEIGHT_MIN][:PARTNERS_MAX] for path, found in counted_together(groups).items()}
+    return {path: found for path, found in heavy.items() if found}
 
 
 def kept(head: str, table: Table) -> Delta:
@@ -60,3 +48,6 @@ def is_of(state: SourceState | None, head: str) -> bool:
 
 def _digest(head: str) -> str:
     return f"{BY} {head}"
+
+
+COMMITS = EdgeProducer(EdgeKind.CO_CHANGES, lambda _paths, state: table_of(state), "co_changes", "by {commits}", source=COCHANGE)

@@ -1,4 +1,4 @@
-"""Namesakes: which file does a test check, as far as their names tell?
+"""Names: which file does a test check, as far as their names tell?
 
 `test_parser.py`, `parser_test.go`, `parser.spec.ts` and `ParserTest.java` check a file called `parser`. Of several files
 of that name those count that share most of the test's folders. Pure: paths in, pairs out; imports and calls say the
@@ -8,23 +8,22 @@ same from within, and are joined when somebody asks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import PurePosixPath
 
+from clew.codebase.languages import LANGUAGES, language_of
 from clew.codebase.remember import is_test_path
-from clew.enrich.partners import Partner, Table
+from clew.enrich.partners import EdgeProducer, Partner, Table
+from clew.records import EdgeKind, SourceState
 
 CANDIDATES_MAX = 3  # of one test: with more the name is a common word
 SURE = 0.8  # of a pair that is alone in its name; shared evenly among several; guess
 _PREFIX = re.compile(r"^(?:tests?[_-]+|Tests?(?=[A-Z]))")
 _SUFFIX = re.compile(r"(?:[_-]+(?:tests?|specs?|unittests?)|(?<=[a-z0-9])(?:Tests?|Specs?|TestCase|IT))$")
 _MARKS = frozenset({"test", "tests", "spec", "specs", "cy"})
-_FAMILIES = {
-    ending: family for family, endings in (("js", "ts tsx jsx mjs cjs mts"), ("c", "h cc cpp cxx hpp")) for ending in endings.split()
-}
 
 
-def namesakes(paths: Iterable[str]) -> Table:
+def tested_by_name(paths: Collection[str], _state: SourceState | None) -> Table:
     """Return, for each test, what it checks, by name alone."""
     by_name: dict[tuple[str, str], list[str]] = {}
     tests: list[tuple[str, tuple[str, str]]] = []
@@ -50,8 +49,8 @@ def _named(path: str) -> tuple[str, str]:
     """The file's name without its ending, and the family of languages that the ending means."""
     name = path.rpartition("/")[2]
     stem, _, ending = name.rpartition(".")
-    ending = ending.lower()
-    return (stem or name), _FAMILIES.get(ending, ending)
+    language = LANGUAGES.get(language_of(name) or "")
+    return (stem or name), (language.family if language else "") or ending.lower()
 
 
 def _checked(stem: str) -> str:
@@ -66,3 +65,6 @@ def _checked(stem: str) -> str:
 def _shared(a: str, b: str) -> int:
     """Folders that both paths have, wherever they stand: `tests/net/test_io.py` is nearer to `src/net/io.py`."""
     return len(set(a.split("/")[:-1]) & set(b.split("/")[:-1]))
+
+
+NAMES = EdgeProducer(EdgeKind.TESTS, tested_by_name, "tests", "of tests by name")

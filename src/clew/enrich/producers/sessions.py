@@ -1,4 +1,4 @@
-"""Together: which files did sessions edit together?
+"""Sessions: which files did sessions edit together?
 
 A session is counted as a commit is, by what it changed: an agent often leaves a branch unmerged, and what it had to touch
 together is known all the same. Reads the records of edits and writes, no text.
@@ -6,13 +6,13 @@ together is known all the same. Reads the records of edits and writes, no text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from hashlib import blake2b
 
 import msgspec
 
-from clew.enrich.partners import Partner, Table, lower_bound
-from clew.records import Delta, Record, SourceState
+from clew.enrich.partners import EdgeProducer, Table, counted_together
+from clew.records import Delta, EdgeKind, Record, SourceState
 
 BY = "together/1"
 TOGETHER = "together:"  # the source that keeps which files each session edited
@@ -38,32 +38,16 @@ def kept(sessions: Mapping[str, list[str]]) -> Delta:
     return Delta(BY, TOGETHER, is_whole=False, state=SourceState(TOGETHER, digest, len(rows), note=note.decode()))
 
 
-def edited_together(sessions: Mapping[str, list[str]]) -> Table:
-    """Return what sessions edited with each file: the lower end of Wilson's interval of the share of sessions."""
-    times: dict[str, int] = {}
-    both: dict[str, dict[str, int]] = {}
-    for paths in sessions.values():
-        if len(paths) > FILES_MAX:
-            continue
-        for path in paths:
-            times[path] = times.get(path, 0) + 1
-            beside = both.setdefault(path, {})
-            for other in paths:
-                if other != path:
-                    beside[other] = beside.get(other, 0) + 1
-    return {
-        path: sorted(
-            (Partner(other, round(lower_bound(count, times[path]), 3)) for other, count in beside.items()),
-            key=lambda one: (-one.weight, one.path),
-        )
-        for path, beside in sorted(both.items())
-        if beside
-    }
-
-
 def _is_utf8(path: str) -> bool:
     try:
         path.encode()
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _propose(_paths: Collection[str], state: SourceState | None) -> Table:
+    return counted_together(paths for paths in sessions_in(state).values() if len(paths) <= FILES_MAX)
+
+
+SESSIONS = EdgeProducer(EdgeKind.EDITED_TOGETHER, _propose, "together", "by sessions", source=TOGETHER)

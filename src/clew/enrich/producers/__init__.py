@@ -1,0 +1,14 @@
+"""Producers of edges between files, one module each; a new one is found here, and nothing else lists it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from clew.enrich.partners import EdgeProducer
+
+
+def producers() -> list[EdgeProducer]:
+    """Return what the modules of this folder describe, in order of their names."""
+    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    return list({each.kind: each for module in modules for each in vars(module).values() if isinstance(each, EdgeProducer)}.values())
