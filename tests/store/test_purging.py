@@ -99,7 +99,10 @@ def test_no_byte_of_a_purged_record_is_left_in_any_file(store: SqliteStore, tmp_
     plain = make_delta("file:a", [("s", "harmless"), ("t", "too")])
     secret, blob, document = secret_record("file:a", 7, 0)
     documents = [Document(record.id, record.layer, record.kind, "a.py", (record.name, "", "", "", "")) for record in plain.records]
-    edges = (Edge(EdgeKind.CONTAINS, secret.id, plain.records[0].id, 1.0), Edge(EdgeKind.CONTAINS, plain.records[1].id, plain.records[0].id, 1.0))
+    edges = (
+        Edge(EdgeKind.CONTAINS, secret.id, plain.records[0].id, 1.0),
+        Edge(EdgeKind.CONTAINS, plain.records[1].id, plain.records[0].id, 1.0),
+    )
     delta = replace(
         plain,
         records=(*plain.records, secret),

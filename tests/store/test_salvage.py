@@ -40,7 +40,8 @@ def path(tmp_path: Path) -> Path:
                 *delta.records[1:],
             )
             edges = [
-                Edge(EdgeKind.CONTAINS, records[0].id, each.id, weight, by="t") for each, weight in zip(records[1:], (1, 0.25, 0), strict=True)
+                Edge(EdgeKind.CONTAINS, records[0].id, each.id, weight, by="t")
+                for each, weight in zip(records[1:], (1, 0.25, 0), strict=True)
             ]
             documents = [Document(each.id, each.layer, each.kind, each.path, (each.name, "", "", "", "rope")) for each in records]
             store.apply(
