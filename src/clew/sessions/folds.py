@@ -1,6 +1,6 @@
 """Folds: which old tool results of a conversation are replaced by a shorter text, and which stay replaced.
 
-What `transcript.window` wishes is made durable before it is sent. Where it cannot be stored nothing new is folded; what was folded
+What `transcript.window` chooses is made durable before it is sent. Where it cannot be stored nothing new is folded; what was folded
 before stays folded, also after a restart: each conversation's folds lie in one file under `run/folds/`.
 """
 
@@ -58,7 +58,7 @@ class ConversationFolds:
         chars   of each message as it would be sent; calls  messages of the agent among them; head_chars  before the first of them.
         folder  says where the session is held: that repository keeps the originals.
         """
-        wished = window.wishes(
+        wished = window.fold_candidates(
             outputs, chars, self._state, self._weighing, calls=calls, head_chars=head_chars, is_warm=is_warm, ttl_s=ttl_s
         )  # fmt: skip
         if not wished:

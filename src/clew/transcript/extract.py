@@ -17,6 +17,7 @@ from xxhash import xxh3_64_hexdigest
 
 from clew.records import (
     Blob,
+    Delta,
     Edge,
     EdgeKind,
     FileChange,
@@ -26,6 +27,7 @@ from clew.records import (
     Outcome,
     Record,
     Resolution,
+    SourceState,
     Supersession,
     Text,
     ToolCall,
@@ -41,7 +43,8 @@ from clew.task.outcomes import has_check_failed
 from clew.task.paths import arguments_of
 from clew.task.prompts import binding_sentences, spoken
 from clew.task.rules import overruled
-from clew.text.postings import Document, Use
+from clew.text.embed import Embedder
+from clew.text.postings import Document, Use, pack
 from clew.transcript import drafts
 from clew.transcript.dialects.values import count_of, mapping_of
 from clew.transcript.drafts import IMPORTANCE, Draft
@@ -100,9 +103,19 @@ class Extracted:
     blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
     ids: set[str] = field(default_factory=set[str])
 
-    def originals(self) -> tuple[Blob, ...]:
-        """The blobs, each once, in the order of their first use."""
-        return tuple(Blob(digest, data) for digest, data in self.blobs.items())
+    def delta(self, state: SourceState, embedder: Embedder | None, *, is_whole: bool) -> Delta:
+        """Return all of it as a Delta, blobs in the order of their first use; with vectors where there is an embedder."""
+        return Delta(
+            by=BY,
+            source=state.source,
+            is_whole=is_whole,
+            records=tuple(self.records),
+            edges=tuple(self.edges),
+            superseded=tuple(self.superseded),
+            blobs=tuple(Blob(digest, data) for digest, data in self.blobs.items()),
+            segment=pack(self.documents, embedder=embedder) if self.documents else b"",
+            state=state,
+        )
 
 
 class Extractor:

@@ -16,7 +16,6 @@ import msgspec
 
 from clew.records import Delta, Observation, SourceState
 from clew.text.embed import Embedder
-from clew.text.postings import pack
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import Origin
 from clew.transcript.extract import BY, Extractor
@@ -201,17 +200,8 @@ class _Follower:
             tail_bytes=len(self._tail),
         )
         source = source_of(self._session) if self._session else f"session:{self._id}"
-        return Delta(
-            by=BY,
-            source=source,
-            is_whole=is_whole,
-            records=tuple(extracted.records),
-            edges=tuple(extracted.edges),
-            superseded=tuple(extracted.superseded),
-            blobs=extracted.originals(),
-            segment=pack(extracted.documents, embedder=self._embedder) if extracted.documents else b"",
-            state=SourceState(source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode()),
-        )
+        state = SourceState(source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode())
+        return extracted.delta(state, self._embedder, is_whole=is_whole)
 
     def _unrecognised(self) -> Delta:
         source = source_of(self._session) if self._session else f"session:{self._id}"

@@ -50,17 +50,7 @@ def remember_live(observations: Sequence[Observation], *, state: SourceState | N
     extracted = extractor.drain()
     note = _Note(msgspec.Raw(matcher.memory()), msgspec.Raw(extractor.memory()))
     seen = (state.size if state else 0) + len(observations)
-    return Delta(
-        BY,
-        source,
-        is_whole=False,
-        records=tuple(extracted.records),
-        edges=tuple(extracted.edges),
-        superseded=tuple(extracted.superseded),
-        blobs=extracted.originals(),
-        segment=pack(extracted.documents, embedder=embedder) if extracted.documents else b"",
-        state=SourceState(source, size=seen, note=msgspec.json.encode(note).decode()),
-    )
+    return extracted.delta(SourceState(source, size=seen, note=msgspec.json.encode(note).decode()), embedder, is_whole=False)
 
 
 def originals_source(session: str) -> str:

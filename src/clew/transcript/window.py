@@ -15,7 +15,7 @@ from typing import Any, cast
 import msgspec
 import xxhash
 
-from clew.records import Resolution, ToolKind
+from clew.records import Resolution, ToolCall, ToolKind
 from clew.task.cuts import cut_of, notices
 from clew.transcript.dialects.claude_code import DIALECT
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, Cache
@@ -61,7 +61,7 @@ class Fold(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Wish:
+class FoldCandidate:
     """An output that should be folded now, and how; `{handle}` in the text is where its handle goes."""
 
     output: Output
@@ -101,86 +101,88 @@ class Weighing:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """A call of a tool: its name, what was asked of it, the file that it names, and whether it reads all of that."""
-
-    tool: str = ""
-    kind: ToolKind = ToolKind.OTHER
-    asked: str = ""
-    path: str = ""
-    is_all: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
+class WindowMessage:
     """What matters here of one message: whose it is, the calls in it, and the outputs that are text alone, no error, and long enough.
 
-    uses  by call id; results  (place among the blocks, call id, text, key).
+    calls  without what they write; results  (place among the blocks, call id, text, key).
     """
 
     role: str
-    uses: tuple[tuple[str, Use], ...] = ()
+    calls: tuple[ToolCall, ...] = ()
     results: tuple[tuple[int, str, str, str], ...] = ()
 
 
-def said_in(message: Mapping[str, Any]) -> Said:
+def read_message(message: Mapping[str, Any]) -> WindowMessage:
     """Read one message of a request."""
     content = message.get("content")
-    uses: list[tuple[str, Use]] = []
+    calls: list[ToolCall] = []
     results: list[tuple[int, str, str, str]] = []
     for place, block in enumerate(cast("list[Any]", content) if isinstance(content, list) else ()):
         told = _mapping(block)
         if told.get("type") == "tool_use":
             call = DIALECT.tool_call(str(told.get("name")), _mapping(told.get("input")))
             path = call.path if call.kind in _OF_FILES else ""
-            asked = call.command or f"{call.tool} {path}".strip()
-            uses.append((str(told.get("id")), Use(call.tool, call.kind, asked, path, not call.is_partial)))
+            known = ToolCall(call.tool, call.kind, str(told.get("id")), path=path, command=call.command, is_partial=call.is_partial)
+            calls.append(known)
         elif told.get("type") == "tool_result" and not told.get("is_error"):
             text = text_of(told.get("content"))
             if text is not None and len(text) >= SHORT_CHARS:
                 call_id = str(told.get("tool_use_id"))
                 results.append((place, call_id, text, f"{call_id}:{xxhash.xxh3_64_hexdigest(text.encode('utf-8', 'replace'))}"))
-    return Said(str(message.get("role")), tuple(uses), tuple(results))
+    return WindowMessage(str(message.get("role")), tuple(calls), tuple(results))
 
 
-def outputs_of(messages: Sequence[Said]) -> list[Output]:
+def outputs_of(messages: Sequence[WindowMessage]) -> list[Output]:
     """Return the outputs of tools in a conversation, in order, each with what has become of it since."""
-    calls: dict[str, tuple[int, Use]] = {}
-    later: dict[str, list[tuple[int, Use]]] = {}
+    calls: dict[str, tuple[int, ToolCall]] = {}
+    later: dict[str, list[tuple[int, ToolCall]]] = {}
     last: dict[str, str] = {}
     number = 0
     for message in messages:
         number += message.role == "assistant"
-        for call_id, use in message.uses:
-            calls[call_id] = (number, use)
-            if use.path:
-                later.setdefault(use.path, []).append((number, use))
+        for call in message.calls:
+            calls[call.id] = (number, call)
+            if call.path:
+                later.setdefault(call.path, []).append((number, call))
         for _, call_id, _, key in message.results:
             last[key.partition(":")[2]] = call_id
-    return [_told(at, result, calls, later, last) for at, message in enumerate(messages) for result in message.results]
+    return [_output(at, result, calls, later, last) for at, message in enumerate(messages) for result in message.results]
 
 
-def _told(
+def _output(
     at: int,
     result: tuple[int, str, str, str],
-    calls: Mapping[str, tuple[int, Use]],
-    later: Mapping[str, Sequence[tuple[int, Use]]],
+    calls: Mapping[str, tuple[int, ToolCall]],
+    later: Mapping[str, Sequence[tuple[int, ToolCall]]],
     last: Mapping[str, str],
 ) -> Output:
     place, call_id, text, key = result
-    number, use = calls.get(call_id, (0, Use()))
-    after = [each for each in later[use.path] if each[0] > number] if use.path else []
+    number, asked = calls.get(call_id, (0, ToolCall()))
+    after = [each for each in later[asked.path] if each[0] > number] if asked.path else []
     ended = ""
     if last[key.partition(":")[2]] != call_id:
         ended = "the same came again"
-    elif use.kind is ToolKind.READ and any(other.kind is ToolKind.READ and other.is_all for _, other in after):
+    elif asked.kind is ToolKind.READ and any(other.kind is ToolKind.READ and not other.is_partial for _, other in after):
         ended = "read again"
-    elif use.kind is ToolKind.READ and any(other.kind in _EDITING for _, other in after):
+    elif asked.kind is ToolKind.READ and any(other.kind in _EDITING for _, other in after):
         ended = "edited later"
-    return Output(at, place, call_id, use.tool, use.kind, use.asked, use.path, text, number, after[-1][0] if after else number, ended, key)
+    return Output(
+        at,
+        place,
+        call_id,
+        asked.tool,
+        asked.kind,
+        asked.command or f"{asked.tool} {asked.path}".strip(),
+        asked.path,
+        text,
+        number,
+        after[-1][0] if after else number,
+        ended,
+        key,
+    )
 
 
-def wishes(
+def fold_candidates(
     outputs: Sequence[Output],
     chars: Sequence[int],
     state: Conversation,
@@ -190,7 +192,7 @@ def wishes(
     head_chars: int,
     is_warm: bool,
     ttl_s: int,
-) -> list[Wish]:
+) -> list[FoldCandidate]:
     """Return the outputs that should be folded before this request; none while waiting is better.
 
     chars  of each message, as it stands now.
@@ -231,7 +233,7 @@ def wishes(
         may_lose=max(0.0, state.ahead),
     )
     decision = decide(segments, moment)
-    return [] if decision.why is Why.WAIT else [Wish(by_key[key], forms[key]) for key in decision.evict]
+    return [] if decision.why is Why.WAIT else [FoldCandidate(by_key[key], forms[key]) for key in decision.evict]
 
 
 def shortened(output: Output, lowest: Resolution) -> str | None:

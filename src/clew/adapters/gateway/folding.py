@@ -21,7 +21,7 @@ from clew.sessions.context import DaemonContext
 from clew.sessions.folds import ConversationFolds, Folds
 from clew.sessions.live import LiveSessions
 from clew.transcript import window
-from clew.transcript.window import Fold, Output, Said
+from clew.transcript.window import Fold, Output, WindowMessage
 
 QUICK_S = 0.02  # of one conversation's last request; a thread costs it 3 to 5 ms at 1 MB (bench/inside)
 _SUMMARY = (b"CRITICAL: Respond with TEXT ONLY", b"create a detailed summary of")
@@ -36,7 +36,7 @@ _MESSAGE = msgspec.json.Decoder(dict[str, Any])
 class _Read:
     """What was read of a conversation's last request: its messages, and those with a fold in them as they were written."""
 
-    known: dict[int, Said] = field(default_factory=dict[int, Said])
+    known: dict[int, WindowMessage] = field(default_factory=dict[int, WindowMessage])
     folded: dict[tuple[int, tuple[str, ...]], bytes] = field(default_factory=dict[tuple[int, tuple[str, ...]], bytes])
 
 
@@ -105,7 +105,7 @@ class _Request:
     raw: list[bytes]
     now: list[bytes]
     names: list[int]
-    said: list[Said]
+    said: list[WindowMessage]
     known: dict[tuple[int, tuple[str, ...]], bytes]
 
     @property
@@ -165,7 +165,7 @@ def _read(data: bytes, held: _Read) -> _Request | None:
         raw = [bytes(each) for each in _LIST.decode(top["messages"])]
         names = [_alike(each) for each in raw]
         known = held.known
-        said = [known.get(name) or window.said_in(_MESSAGE.decode(each)) for name, each in zip(names, raw, strict=True)]
+        said = [known.get(name) or window.read_message(_MESSAGE.decode(each)) for name, each in zip(names, raw, strict=True)]
     except (msgspec.DecodeError, KeyError):  # the API will say what is wrong with it
         return None
     held.known = dict(zip(names, said, strict=True))
