@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from clew.records import Observation, ObservationKind
+from clew.transcript.dialects import claude_code, codex
+
+CODEX_TOOLS = {"apply_patch", "exec_command", "shell", "shell_command", "update_plan"}
 
 
 @dataclass
@@ -34,8 +37,14 @@ class Script:
         text = arguments if isinstance(arguments, str) else json.dumps(arguments, sort_keys=True)
         call_id = f"c{len(self.observations)}"
         agent = {"agent": more.pop("agent")} if "agent" in more else {}
-        self.add(ObservationKind.CALL, text, tool=tool, call_id=call_id, arguments=text, **agent)
-        return self.add(ObservationKind.RESULT, output, tool=tool, call_id=call_id, **agent, **more)
+        inputs = json.loads(text) if text.startswith("{") else {"input": text}
+        dialect = codex if tool in CODEX_TOOLS else claude_code
+        asked = dialect.DIALECT.tool_call(tool, inputs, text)
+        asked = replace(asked, id=call_id, cwd=self.folder)
+        marks = {"is_error": more.get("is_error"), "exit_code": more.get("exit_code")}
+        answered = replace(asked, result=claude_code.result_of(tool, output, **marks))  # type: ignore[arg-type]
+        self.add(ObservationKind.CALL, text, tool=tool, call_id=call_id, arguments=text, call=asked, **agent)
+        return self.add(ObservationKind.RESULT, output, tool=tool, call_id=call_id, call=answered, **agent, **more)
 
     def run(self, command: str, output: str = "", *, fails: bool = False) -> Observation:
         return self.call("Bash", {"command": command}, output, is_error=fails)

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.task.commands import ShownLines, understand
-from clew.task.paths import command_line
 from clew.task.shell import COMMAND_CHARS_MAX
 
 
@@ -67,12 +66,6 @@ def test_looking_changes_nothing(command: str) -> None:
 )
 def test_doing_is_not_looking(command: str) -> None:
     assert not understand(command).is_look
-
-
-def test_a_shells_own_arguments_are_unwrapped() -> None:
-    assert command_line(["/bin/zsh", "-lc", "ls | wc"]) == "ls | wc"
-    assert command_line(["git", "status"]) == "git status"
-    assert command_line(None) == ""
 
 
 @given(st.text(max_size=200))

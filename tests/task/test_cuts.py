@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from clew.records import Observation, ObservationKind
+from clew.records import Observation, ObservationKind, ToolCall, ToolKind, ToolResult
 from clew.task.commands import understand
 from clew.task.cuts import cut_of, notices
 from clew.task.outcomes import has_check_failed, has_failed, summary
 from clew.task.tracker import TaskTracker
+from clew.transcript.dialects.claude_code import result_of
 
 PREVIEW = (
     "<persisted-output>\nOutput too large (299.8KB). Full output saved to: /p/s/tool-results/b1.txt\n\nPreview (first 2KB):\n"
@@ -54,8 +55,8 @@ def test_text_without_a_notice_of_its_own_is_whole(text: str) -> None:
     assert notices(text) == []
 
 
-def result(text: str, **more: object) -> Observation:
-    return Observation("s", 1, 1, "r", ObservationKind.RESULT, text, call_id="c", **more)  # type: ignore[arg-type]
+def result(text: str, *, is_error: bool | None = None, exit_code: int | None = None) -> ToolResult:
+    return result_of("Bash", text, is_error=is_error, exit_code=exit_code)
 
 
 @pytest.mark.parametrize("command", ["pytest", "pytest | tail -20", "pytest; true"])
@@ -88,23 +89,10 @@ def test_behind_a_pipe_an_output_with_its_middle_cut_out_has_not_passed() -> Non
 def test_a_check_whose_outcome_was_not_seen_is_told_as_that_and_replaces_the_verdict_before() -> None:
     tracker = TaskTracker()
 
-    def ran(number: int, text: str, **more: object) -> None:
-        tracker.see(
-            Observation(
-                "s",
-                2 * number,
-                1,
-                f"c{number}",
-                ObservationKind.CALL,
-                "",
-                tool="Bash",
-                call_id=f"c{number}",
-                arguments='{"command":"pytest"}',
-            )
-        )
-        tracker.see(
-            Observation("s", 2 * number + 1, 1, f"r{number}", ObservationKind.RESULT, text, tool="Bash", call_id=f"c{number}", **more)  # type: ignore[arg-type]
-        )
+    def ran(number: int, text: str, *, is_error: bool | None = None, exit_code: int | None = None) -> None:
+        answered = result(text, is_error=is_error, exit_code=exit_code)
+        call = ToolCall("Bash", ToolKind.COMMAND, f"c{number}", '{"command":"pytest"}', command="pytest", result=answered)
+        tracker.see(Observation("s", number, 1, f"r{number}", ObservationKind.RESULT, text, call_id=call.id, call=call))
 
     ran(1, "400 passed in 3.21s", exit_code=0)
     assert [check.has_passed for check in tracker.state().checks] == [True]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.records import DeadEnd, Observation, ObservationKind
+from clew.records import DeadEnd, Observation, ObservationKind, Outcome, Replacement, ToolCall, ToolKind, ToolResult
 from clew.task.commands import understand
-from clew.task.dead_ends import SHOWN_CHARS_MAX, SHOWN_MAX, Act, Attempts
+from clew.task.dead_ends import SHOWN_CHARS_MAX, SHOWN_MAX, Attempt, DeadEndDetector
 from clew.task.tracker import observe_task
 
 REFUSED = "The user doesn't want to proceed with this tool use. The tool use was rejected. To tell you how to proceed, the user said:\n"
@@ -372,29 +374,31 @@ PIECES = st.sampled_from(
 )
 
 
-def play(attempts: Attempts, seq: int, piece: tuple[str, str, bool]) -> None:
+def play(attempts: DeadEndDetector, seq: int, piece: tuple[str, str, bool]) -> None:
     what, text, fails = piece
     seen = Observation("s", seq, seq, f"u{seq}", ObservationKind.RESULT, text, is_error=fails)
+    done = ToolResult(text, Outcome.FAILED if fails else Outcome.OK)
     if what == "user":
-        attempts.hear(text, seen)
+        attempts.see_prompt(text, seen)
     elif what == "agent":
-        attempts.say(text, seen)
+        attempts.see_message(text, seen)
     elif what == "edit":
         old, _, new = text.partition(" ")
-        asked: dict[str, object] = {"file_path": "a.py", "old_string": f"{old} line", "new_string": f"{new} line"}
-        attempts.act(Act("Edit", asked, text, None, "", seen, failed=False, named=str))
+        call = ToolCall("Edit", ToolKind.EDIT, arguments=text, path="a.py", edits=(Replacement("a.py", f"{old} line", f"{new} line"),))
+        attempts.see_call(Attempt(replace(call, result=done), None, seen, failed=False, named=str))
     else:
-        attempts.act(Act("Bash", {"command": what}, what, understand(what), what, seen, failed=fails, named=str))
+        call = ToolCall("Bash", ToolKind.COMMAND, arguments=what, command=what, result=done)
+        attempts.see_call(Attempt(call, understand(what), seen, failed=fails, named=str))
 
 
 @given(st.lists(PIECES, max_size=20), st.integers(0, 20))
 def test_attempts_put_down_and_taken_up_again_say_the_same(pieces: list[tuple[str, str, bool]], at: int) -> None:
-    straight, cut = Attempts(), Attempts()
+    straight, cut = DeadEndDetector(), DeadEndDetector()
     for seq, piece in enumerate(pieces):
         if seq == at:
-            cut = Attempts(cut.memory())
+            cut = DeadEndDetector(cut.memory())
         play(straight, seq, piece)
         play(cut, seq, piece)
-        assert straight.news() == cut.news()
+        assert straight.changes() == cut.changes()
 
     assert straight.dead_ends() == cut.dead_ends()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from clew.records import Observation, ObservationKind
+from clew.records import ToolResult
 from clew.task.commands import understand
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
+from clew.transcript.dialects.claude_code import result_of
 
 PYTEST = """tests/test_cart.py F.
 
@@ -24,8 +25,8 @@ TSC = "src/cart.ts(12,5): error TS2322: Type 'string' is not assignable to type 
 CARGO = "error[E0308]: mismatched types\n  --> src/cart.rs:7:9\n   |\nerror: could not compile `shop` due to 1 previous error\n"
 
 
-def result(text: str, **more: object) -> Observation:
-    return Observation("s", 1, 1, "u", ObservationKind.RESULT, text, tool="Bash", **more)  # type: ignore[arg-type]
+def result(text: str, *, is_error: bool | None = None, exit_code: int | None = None) -> ToolResult:
+    return result_of("Bash", text, is_error=is_error, exit_code=exit_code)
 
 
 @pytest.mark.parametrize(

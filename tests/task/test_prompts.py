@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.prompts import answers, binding_sentences, is_assent, said_in_passing, spoken, spoken_in_refusal
+from clew.task.prompts import binding_sentences, is_assent, said_in_passing, spoken
 
 
 @pytest.mark.parametrize(
@@ -168,24 +168,6 @@ def test_of_a_pasted_log_only_the_users_ends_are_read() -> None:
     assert found[0] == "Never retry."
     assert found[-1] == "Always log it."
     assert not any("1000" in sentence for sentence in found)
-
-
-def test_words_in_a_refusal_are_the_users() -> None:
-    refused = "The user doesn't want to proceed with this tool use. To tell you how to proceed, the user said:\n"
-
-    assert (
-        spoken_in_refusal(f"{refused}use the other table\n\nNote: The user's next message may contain a correction")
-        == "use the other table"
-    )
-    assert spoken_in_refusal("The user doesn't want to proceed with this tool use. STOP what you are doing.") == ""
-    assert spoken_in_refusal("the user said:\nrm it") == ""
-
-
-def test_answers_to_questions_are_kept_as_pairs() -> None:
-    text = 'User has answered your questions: "Which table?"="tax", "Why?"="faster". You can now continue.'
-
-    assert answers(text) == ('"Which table?"="tax"', '"Why?"="faster"')
-    assert answers('"a"="b"') == ()
 
 
 @given(st.text(max_size=600))

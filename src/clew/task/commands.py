@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from clew.records import SimpleCommand
+from clew.records import FileTouch, SimpleCommand
 from clew.task.shell import COMMAND_CHARS_MAX, parse_shell
 from clew.task.vocabulary import EXTENSIONS, load
 
@@ -48,14 +48,6 @@ _TASK = re.compile(
 )
 _SCRIPT = re.compile(r"(?:^|[/_-])(?:test|tests|check|lint|ci|verify)(?:[_\-][\w-]{0,40})?(?:\.sh|\.bash|\.py|\.mjs|\.js|\.ts)?$")
 _PATH = re.compile(r"[\w.@~/+-][\w.@~/+=,\[\]-]{0,300}$")
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """A file that a call touches; `how` is "read", "edit", "write" or "search"."""
-
-    path: str
-    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +119,7 @@ class Command:
     checks: tuple[SimpleCommand, ...] = ()
     main: SimpleCommand | None = None
     form: str = ""
-    touches: tuple[Touch, ...] = ()
+    touches: tuple[FileTouch, ...] = ()
     changes: tuple[str, ...] = ()
     removes: tuple[str, ...] = ()
     shown: ShownLines | None = None
@@ -161,7 +153,7 @@ def _understood(command: str) -> Command:
     line = parse_shell(command)
     commands = line.commands
     folder = ""
-    touches: list[Touch] = []
+    touches: list[FileTouch] = []
     changes: list[str] = []
     removes: list[str] = []
     shown: list[ShownLines | None] = []
@@ -171,7 +163,7 @@ def _understood(command: str) -> Command:
             folder = _in_folder(folder, simple.words[1])
         written = list(_changes(simple))
         read = ((path, "read") for path in files_read(simple))
-        touches.extend(Touch(path, _TOUCHES[how]) for path, how in (*read, *written) if how in _TOUCHES and _is_path(path))
+        touches.extend(FileTouch(path, _TOUCHES[how]) for path, how in (*read, *written) if how in _TOUCHES and _is_path(path))
         changes.extend(path for path, how in written if how != "touch" and not path.startswith(("/dev/", "&")) and not path.isdigit())
         removes.extend(path for path, how in written if how == "remove")
         if simple.program in ("cd", "pushd", "set", "export"):
@@ -192,7 +184,7 @@ def _understood(command: str) -> Command:
         checks,
         main,
         _form(commands, checks, main),
-        tuple(Touch(_in_folder(folder, touch.path), touch.how) for touch in touches),
+        tuple(FileTouch(_in_folder(folder, touch.path), touch.how) for touch in touches),
         tuple(changes),
         tuple(removes),
         shown[0] if len(shown) == 1 and is_look else None,

@@ -15,19 +15,19 @@ bounded: texts are kept as excerpts, edits as hashes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TypeVar
 
 import msgspec
 
-from clew.records import DeadEnd, Observation, SimpleCommand
+from clew.records import DeadEnd, Observation, SimpleCommand, ToolCall, ToolKind
 from clew.task.commands import INSTALLERS, Command, name_of
 from clew.task.git import GitEffect, GitKind, git_effect
 from clew.task.outcomes import telling
-from clew.task.paths import Arguments, patch_of, word_of
-from clew.task.prompts import is_assent, sentences, spoken_in_refusal
+from clew.task.paths import json_or_text
+from clew.task.prompts import is_assent, sentences
 from clew.task.setbacks import (
     GAVE_UP,
     closed_way,
@@ -79,25 +79,14 @@ BRIEF_CHARS_MIN = 20  # a shorter sentence ("Done.") says nothing of what was do
 T = TypeVar("T")
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_REFUSAL = "The user doesn't want to proceed with this tool use"
 _PLAN_TAKEN = "Implement the following plan:"  # the client's own words when a plan is taken up in a fresh session
 _INTERRUPTED = "[Request interrupted"
-# Edits that are meant to be taken back: prints for debugging, imports that follow other edits.
 _COMMITTED = re.compile(r"^\[[^\]\n]{1,200} ([0-9a-f]{7,40})\] ([^\n]{1,200})$", re.MULTILINE)
 _INSTALLS, _REMOVES = frozenset(("install", "add", "i")), frozenset(("uninstall", "remove", "rm", "un", "purge"))
 _VARYING = re.compile(r"[\w.~-]*/[\w./~-]+|\d+|'[^'\n]{1,80}'|\"[^\"\n]{1,80}\"")  # paths, numbers and quoted names in an error
-_BACKGROUND = re.compile(r"running in background with ID: (\w{1,40})")
-# Tools of a client whose failures say something of the moment (a stale read, a wrong path), not of a way that is closed.
-_FILE_TOOLS = _words("Read Edit Write MultiEdit NotebookEdit NotebookRead Grep Glob LS TodoWrite TaskUpdate TaskCreate TaskGet TaskList")
-ASKING_TOOLS = frozenset(("AskUserQuestion", "request_user_input"))
-_PLAN_TOOLS = frozenset(("ExitPlanMode", "exit_plan_mode"))
-_LOOKING_TOOLS = _words("Read Grep Glob LS TodoWrite TaskUpdate TaskCreate TaskGet TaskList ToolSearch BashOutput TaskOutput NotebookRead")
-_ANSWERING_TOOLS = _words("WebFetch WebSearch Task Agent")
-_NAMING = ("description", "url", "query", "pattern", "skill", "subject", "prompt", "input", "plan")
+# Their failures say something of the moment (a stale read, a wrong path), not of a way that is closed.
+_ABOUT_FILES = (ToolKind.READ, ToolKind.EDIT, ToolKind.WRITE, ToolKind.SEARCH, ToolKind.TODO)
+_LOOKING = (ToolKind.READ, ToolKind.SEARCH, ToolKind.TODO)
 
 
 class _Edit(msgspec.Struct, array_like=True):
@@ -161,37 +150,41 @@ class _Memory(msgspec.Struct, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Attempt:
     """A call that has ended, as the task sees it.
 
-    asked     its arguments as one text: two calls are the same if tool and text are.
-    line      its command line where it runs one.
-    failed    did it fail, its checks judged by their output; None where nothing tells.
-    named     gives a path, as the call writes it, the name that this room uses for the file.
+    command  what its command line does, where it runs one.
+    seen     the observation of its result.
+    failed   did it fail, its checks judged by their output; None where nothing tells.
+    named    gives a path, as the call writes it, the name that this room uses for the file.
     """
 
-    tool: str
-    arguments: Arguments
-    asked: str
-    line: Command | None
-    command: str
-    result: Observation
+    call: ToolCall
+    command: Command | None
+    seen: Observation
     failed: bool | None
     named: Callable[[str], str]
 
+    @property
+    def only_looks(self) -> bool:
+        """It changed nothing, so that what failed or worked before it still is the latest."""
+        if self.command:
+            return self.command.is_ask and not self.command.checks
+        return self.call.kind in _LOOKING or bool(self.call.job)
+
 
 @dataclass(frozen=True, slots=True)
-class News:
+class DeadEndChanges:
     """What the last observations added, by topic, and topics of what was taken back."""
 
     found: tuple[tuple[str, DeadEnd], ...]
     gone: tuple[str, ...]
 
 
-_NOTHING = News((), ())
+_NOTHING = DeadEndChanges((), ())
 
 
-class Attempts:
+class DeadEndDetector:
     """What has been tried and not yet settled, and the dead ends found so far."""
 
     def __init__(self, memory: bytes = b"") -> None:
@@ -216,19 +209,19 @@ class Attempts:
                 room -= size
         return tuple(_dead_end(known[at]) for at in sorted(shown, key=lambda at: (known[at].seq, at)))
 
-    def news(self) -> News:
+    def changes(self) -> DeadEndChanges:
         """What changed since this was asked last."""
         if not (self._new or self._gone):
             return _NOTHING
         known = self._memory.found
         found = tuple((topic, _dead_end(known[topic])) for topic in self._new if topic in known and known[topic].weight >= NEWS_MIN)
-        news = News(found, tuple(self._gone))
+        changes = DeadEndChanges(found, tuple(self._gone))
         self._new, self._gone = {}, {}
-        return news
+        return changes
 
     # What was said.
 
-    def hear(self, words: str, observation: Observation) -> None:
+    def see_prompt(self, words: str, observation: Observation) -> None:
         """See the user's own words; those that turn the agent round end what it was doing."""
         memory = self._memory
         about = self._doings()
@@ -250,12 +243,12 @@ class Attempts:
         memory.heard = _Heard(_clip(words), about, observation.uuid, observation.seq, topic)
         memory.said, memory.changed, memory.done = "", [], 0
 
-    def interrupt(self, text: str) -> None:
+    def see_note(self, text: str) -> None:
         """See a note of the client; one that says that the user interrupted makes the next prompt a correction."""
         if text.startswith(_INTERRUPTED):
             self._memory.is_interrupted = True
 
-    def say(self, text: str, observation: Observation) -> None:
+    def see_message(self, text: str, observation: Observation) -> None:
         """See what the agent said: it gives in to the user, gives an attempt up, or meets an obstacle and turns."""
         memory = self._memory
         heard, memory.heard = memory.heard, None
@@ -315,149 +308,138 @@ class Attempts:
 
     # What was done.
 
-    def act(self, act: Act) -> None:
+    def see_call(self, attempt: Attempt) -> None:
         """See a call with its outcome."""
-        memory, result = self._memory, act.result
-        key = _digest(f"{act.tool}\n{act.asked}")
-        if result.text.startswith(_REFUSAL):
-            self._refuse(act, key)
+        memory, call, seen = self._memory, attempt.call, attempt.seen
+        key = _digest(f"{call.tool}\n{call.arguments}")
+        if call.result and call.result.is_refused:
+            self._refuse(attempt, key)
             return
         memory.done += 1
-        self._look_up(act)
-        if act.failed or act.failed is None:
-            self._note_last(act)
-            self._fail(act, key)
+        self._look_up(attempt)
+        if call.command and call.result and call.result.job:
+            _put(memory.background, call.result.job, _naming(attempt), WAYS_MAX)
+        if not attempt.only_looks:
+            memory.last, memory.last_seq = _clip(_naming(attempt), EXCERPT_CHARS_MAX), seen.seq
+        if attempt.failed is not False:
+            self._fail(attempt, key)
             return
-        self._note_last(act)
         if topic := memory.keys.pop(key, ""):
             self._drop(topic)
-        for path, old, new in _replacements(act.tool, act.arguments):
-            self._edit(act.named(path), old, new, result)
-        if act.tool in ("Write", "write_file", "create_file") and (path := act.named(word_of(act.arguments, "file_path", "path"))):
-            _put(memory.written, path, result.seq, FILES_MAX)
+        for edit in call.edits:
+            self._edit(attempt.named(edit.path), edit.old, edit.new, seen)
+        if call.kind is ToolKind.WRITE and (path := attempt.named(call.path)):
+            _put(memory.written, path, seen.seq, FILES_MAX)
             self._change(path)
-        if act.tool == "TaskUpdate" and word_of(act.arguments, "status") == "deleted" and (step := word_of(act.arguments, "subject")):
-            self._enter(f"plan {step}", f"step of the plan, given up: {step}", "", result, 0.4, "said")
-        if act.line:
-            self._ran(act, act.line, key)
+        if call.todo and call.todo.status == "deleted" and (step := call.todo.text):
+            self._enter(f"plan {step}", f"step of the plan, given up: {step}", "", seen, 0.4, "said")
+        if attempt.command:
+            self._ran(attempt, attempt.command, key)
 
-    def _note_last(self, act: Act) -> None:
-        line = act.line
-        if line and (named := _BACKGROUND.search(act.result.text[:300])):
-            _put(self._memory.background, named[1], self._naming(act), WAYS_MAX)
-        if (line and line.is_ask and not line.checks) or (not line and act.tool in _LOOKING_TOOLS):
-            return
-        self._memory.last, self._memory.last_seq = _clip(self._naming(act), EXCERPT_CHARS_MAX), act.result.seq
-
-    def _look_up(self, act: Act) -> None:
-        """A look-up that found nothing, or more than fits."""
-        text = act.result.text
-        if why := too_large(text):
-            where = self._naming(act)
-            self._enter(f"large {act.tool} {where[:60]}", f"{where} (too large)", why, act.result, 0.5, "failed")
-        elif act.tool in ("TaskOutput", "BashOutput"):
-            name = word_of(act.arguments, "task_id", "bash_id", "shell_id")
-            if (command := self._memory.background.get(name)) and (missing := not_there(text)):
-                self._enter(f"background {name}", f"{command} (failed)", "\n".join(missing), act.result, 0.42, "failed")
-        elif act.tool in ("Grep", "Glob") and text.startswith(("No matches found", "No files found")):
-            memory, pattern = self._memory, word_of(act.arguments, "pattern")
-            if pattern and pattern not in memory.searched:
-                memory.searched = [*memory.searched, _clip(pattern, 60)][-SEARCHES_MAX:]
+    def _look_up(self, attempt: Attempt) -> None:
+        """Enter a look-up that found nothing, or more than fits."""
+        call, seen = attempt.call, attempt.seen
+        if why := too_large(call.text):
+            where = _naming(attempt)
+            self._enter(f"large {call.tool} {where[:60]}", f"{where} (too large)", why, seen, 0.5, "failed")
+        elif call.job:
+            if (command := self._memory.background.get(call.job)) and (missing := not_there(call.text)):
+                self._enter(f"background {call.job}", f"{command} (failed)", "\n".join(missing), seen, 0.42, "failed")
+        elif call.kind is ToolKind.SEARCH and call.result and call.result.is_empty:
+            memory = self._memory
+            if call.query and call.query not in memory.searched:
+                memory.searched = [*memory.searched, _clip(call.query, 60)][-SEARCHES_MAX:]
                 shown = ", ".join(f"`{each}`" for each in memory.searched)
-                self._enter("searched", f"Searches without a match: {shown}", text.split("\n")[0], act.result, 0.35, "failed")
-        elif act.tool in _ANSWERING_TOOLS and (why := no_answer(text)):
-            about = _clip(" ".join(word_of(act.arguments, "prompt", "query", "description").split()), EXCERPT_CHARS_MAX)
-            where = word_of(act.arguments, "url", "subagent_type")
-            self._enter(f"asked {act.tool} {where} {about}", f"{act.tool} {where} {about}", why, act.result, 0.45, "failed")
+                self._enter("searched", f"Searches without a match: {shown}", call.text.split("\n")[0], seen, 0.35, "failed")
+        elif call.kind in (ToolKind.FETCH, ToolKind.AGENT) and (why := no_answer(call.text)):
+            about = _clip(" ".join((call.prompt or call.query or call.description).split()), EXCERPT_CHARS_MAX)
+            what = f"{call.tool} {call.url or call.agent_type} {about}"
+            self._enter(f"asked {what}", what, why, seen, 0.45, "failed")
 
-    def _refuse(self, act: Act, key: str) -> None:
-        if act.tool in ASKING_TOOLS:
+    def _refuse(self, attempt: Attempt, key: str) -> None:
+        call, seen = attempt.call, attempt.seen
+        if call.kind is ToolKind.QUESTION:
             return
-        words, result = spoken_in_refusal(act.result.text), act.result
-        is_plan = act.tool in _PLAN_TOOLS
-        what = self._naming(act)
+        words = call.result.said if call.result else ""
+        is_plan = call.kind is ToolKind.PLAN
+        what = _naming(attempt)
         topic = f"refused {what if is_plan else key}"
         known = self._memory.found.get(topic)
         weight = max(0.6, turn_round(words) + (0.3 if is_plan else 0.2)) if words else 0.5
         reason = words if known is None or not known.reason or not words else f"{known.reason} / {words}"
-        self._enter(topic, f"{what} (refused)", _clip(reason), result, weight, "refused")
+        self._enter(topic, f"{what} (refused)", _clip(reason), seen, weight, "refused")
         _put(self._memory.keys, key, topic, KEYS_MAX)
         self._memory.refused = "" if words else topic
         if words:
-            self._memory.heard = _Heard(_clip(words), what, result.uuid, result.seq, topic)
+            self._memory.heard = _Heard(_clip(words), what, seen.uuid, seen.seq, topic)
 
-    def _fail(self, act: Act, key: str) -> None:
-        """A call that failed: the way is closed, or waits for another one to replace it."""
-        memory, result, line = self._memory, act.result, act.line
-        is_unknown_tool = "No such tool available" in result.text[:200]
-        if act.failed is None and not is_unknown_tool:
+    def _fail(self, attempt: Attempt, key: str) -> None:
+        """Enter a failed call: the same will not work again, or waits for another call that replaces it."""
+        memory, call, seen, command = self._memory, attempt.call, attempt.seen, attempt.command
+        is_unknown_tool = "No such tool available" in call.text[:200]
+        if (attempt.failed is None or call.kind in _ABOUT_FILES) and not is_unknown_tool:
             return
-        if act.tool in _FILE_TOOLS and not is_unknown_tool:
-            return
-        is_check = bool(line and line.checks)
-        only_looks = line is not None and not is_check and line.is_ask
-        lines = telling(result.text) if line and not only_looks else ()
+        is_check = bool(command and command.checks)
+        only_looks = command is not None and attempt.only_looks
+        lines = telling(call.text) if command and not only_looks else ()
         if lines:
-            memory.failure, memory.failure_seq = lines[0], result.seq
-        weight, why = closed_way(result.text)
-        if is_check and (weight < 0.6 or len(result.text) > 1500):  # what a test prints of its subject is no refusal of the tool
+            memory.failure, memory.failure_seq = lines[0], seen.seq
+        weight, why = closed_way(call.text)
+        if is_check and (weight < 0.6 or len(call.text) > 1500):  # what a test prints of its subject is no refusal of the tool
             weight = 0.0
-        naming = self._naming(act)
-        missing = not_there(result.text) if line and not only_looks and (is_check or not weight) else []
+        naming = _naming(attempt)
+        missing = not_there(call.text) if command and not only_looks and (is_check or not weight) else []
         if weight:
-            self._close(act, key, naming, why, weight)
+            self._close(attempt, key, why, weight)
         elif missing:
             topic = f"missing {_VARYING.sub('#', missing[0].lower())[:80] if is_check else key}"
-            self._enter(topic, f"{naming} (failed)", "\n".join(missing), result, 0.42, "failed")
-        elif line is None:
-            why = _complaint(result.text)
-            if why:
-                self._close(act, key, naming, _clip(why), 0.4)
-        elif only_looks and act.failed and (shown := _said(result.text)):
-            self._enter(f"looked {key}", f"{naming} (failed)", shown, result, 0.3, "failed")
+            self._enter(topic, f"{naming} (failed)", "\n".join(missing), seen, 0.42, "failed")
+        elif command is None:
+            if why := _complaint(call.text):
+                self._close(attempt, key, _clip(why), 0.4)
+        elif only_looks and attempt.failed and (shown := _said(call.text)):
+            self._enter(f"looked {key}", f"{naming} (failed)", shown, seen, 0.3, "failed")
             _put(memory.keys, key, f"looked {key}", KEYS_MAX)
-        elif not is_check and not only_looks and line.main:
-            reason = "\n".join(lines[:2])
+        elif not is_check and not only_looks and command.main:
             memory.ways.pop(key, None)
-            _put(memory.ways, key, _Way(name_of(line.main), naming, reason, result.uuid, result.seq), WAYS_MAX)
+            _put(memory.ways, key, _Way(name_of(command.main), naming, "\n".join(lines[:2]), seen.uuid, seen.seq), WAYS_MAX)
 
-    def _close(self, act: Act, key: str, naming: str, why: str, weight: float) -> None:
-        missing = PATTERNS["not_found"].search(act.result.text[:2000])
+    def _close(self, attempt: Attempt, key: str, why: str, weight: float) -> None:
+        missing = PATTERNS["not_found"].search(attempt.call.text[:2000])
         program = (missing[1] or missing[2]) if missing else ""
-        topic = f"closed {program}" if program else f"closed {act.tool} {_VARYING.sub('#', why.lower())[:80]}"
-        self._enter(topic, f"{naming} (failed)", why, act.result, weight, "failed")
+        topic = f"closed {program}" if program else f"closed {attempt.call.tool} {_VARYING.sub('#', why.lower())[:80]}"
+        self._enter(topic, f"{_naming(attempt)} (failed)", why, attempt.seen, weight, "failed")
         _put(self._memory.keys, f"program {program}" if program else key, topic, KEYS_MAX)
 
-    def _ran(self, act: Act, line: Command, key: str) -> None:
-        """A command that succeeded: it may take something back, or replace a way that failed."""
-        memory, result = self._memory, act.result
-        if "not found" in result.text[:2000] and (missing := PATTERNS["not_found"].search(result.text[:2000])):
-            self._close(act, key, self._naming(act), missing[0].strip(), 0.6)  # behind a pipe, or followed by `;`
+    def _ran(self, attempt: Attempt, command: Command, key: str) -> None:
+        """See a command that succeeded: it may take something back, or replace one that failed."""
+        memory, seen, text, line = self._memory, attempt.seen, attempt.call.text, attempt.call.command
+        if "not found" in text[:2000] and (missing := PATTERNS["not_found"].search(text[:2000])):
+            self._close(attempt, key, missing[0].strip(), 0.6)  # behind a pipe, or followed by `;`
             return
-        is_hidden = "||" in act.command or "/dev/null" in act.command or not result.text.strip()
-        for simple in line.commands if not is_hidden else ():
+        is_hidden = "||" in line or "/dev/null" in line or not text.strip()
+        for simple in command.commands if not is_hidden else ():
             if topic := memory.keys.pop(f"program {simple.program}", ""):
                 self._drop(topic)
-        is_short = len(result.text) <= SHORT_CHARS
-        says_error = is_short or (not line.is_ask and is_error_in_passing(result.text))
-        if (says_error if not line.checks else is_short) and (missing := not_there(result.text)):
-            self._enter(f"passing {key}", f"{self._naming(act)} (said an error)", "\n".join(missing), result, 0.38, "failed")
-        if memory.ways and line.main and not line.checks:
+        is_short = len(text) <= SHORT_CHARS
+        says_error = is_short or (not command.is_ask and is_error_in_passing(text))
+        if (says_error if not command.checks else is_short) and (missing := not_there(text)):
+            self._enter(f"passing {key}", f"{_naming(attempt)} (said an error)", "\n".join(missing), seen, 0.38, "failed")
+        if memory.ways and command.main and not command.checks:
             memory.ways.pop(key, None)
-            kind = name_of(line.main)
+            kind = name_of(command.main)
             for old, way in list(memory.ways.items()):
-                if result.seq - way.seq > WAY_AGE_MAX:
+                if seen.seq - way.seq > WAY_AGE_MAX:
                     del memory.ways[old]
                 elif way.kind == kind:
                     del memory.ways[old]
-                    text = f"{way.text} (failed; `{_short(act.command)}` worked)"
-                    self._enter(f"way {old}", text, way.reason, result, 0.4, "failed")
+                    self._enter(f"way {old}", f"{way.text} (failed; `{_short(line)}` worked)", way.reason, seen, 0.4, "failed")
                     _put(memory.keys, old, f"way {old}", KEYS_MAX)
-        for simple in line.commands:
-            self._packages(simple, result)
-        self._git(line, act)
+        for simple in command.commands:
+            self._packages(simple, seen)
+        self._git(command, attempt)
 
-    def _packages(self, simple: SimpleCommand, result: Observation) -> None:
+    def _packages(self, simple: SimpleCommand, seen: Observation) -> None:
         words = simple.words
         if words[0] not in INSTALLERS or len(words) < 3:
             return
@@ -466,11 +448,9 @@ class Attempts:
             if name.startswith("-"):
                 continue
             if words[at] in _INSTALLS:
-                _put(self._memory.packages, name, result.seq, KEYS_MAX)
+                _put(self._memory.packages, name, seen.seq, KEYS_MAX)
             elif self._memory.packages.pop(name, None) is not None:
-                self._enter(
-                    f"package {name}", f"package {name}, installed and removed again", self._recent(result), result, 0.6, "reverted"
-                )
+                self._enter(f"package {name}", f"package {name}, installed and removed again", self._recent(seen), seen, 0.6, "reverted")
 
     def _edit(self, path: str, old: str, new: str, result: Observation) -> None:
         """A successful edit; one that puts back what an earlier one replaced ends that attempt."""
@@ -497,45 +477,45 @@ class Attempts:
         if edits:
             _put(memory.edits, path, edits[-EDITS_OF_FILE_MAX:], FILES_MAX)
 
-    def _git(self, line: Command, act: Act) -> None:
+    def _git(self, command: Command, attempt: Attempt) -> None:
         """Note what a git or rm command takes back."""
-        memory, result = self._memory, act.result
-        effects = [git_effect(simple) for simple in line.commands]
+        memory = self._memory
+        effects = [git_effect(simple) for simple in command.commands]
         kinds = {effect.kind for effect in effects if effect}
         if GitKind.UNSTASH in kinds and memory.stashed:
             self._drop(memory.stashed)
             memory.stashed = ""
-        is_aside = len(line.commands) > 1 and not kinds.isdisjoint((GitKind.STASH, GitKind.UNSTASH))  # work was put aside for a moment
-        for simple, effect in zip(line.commands, effects, strict=True):
+        is_aside = len(command.commands) > 1 and not kinds.isdisjoint((GitKind.STASH, GitKind.UNSTASH))  # work was put aside for a moment
+        for simple, effect in zip(command.commands, effects, strict=True):
             if simple.words[0] == "rm":
-                self._remove(simple, act)
+                self._remove(simple, attempt)
             elif effect and effect.kind is GitKind.COMMIT:
                 memory.edits, memory.written = {}, {}
-                memory.commits = [*memory.commits, *_COMMITTED.findall(result.text[:4000])][-8:]
+                memory.commits = [*memory.commits, *_COMMITTED.findall(attempt.call.text[:4000])][-8:]
             elif effect and not is_aside:
-                self._undo(" ".join(simple.words), effect, act)
+                self._undo(" ".join(simple.words), effect, attempt)
 
-    def _undo(self, words: str, effect: GitEffect, act: Act) -> None:
-        memory, result = self._memory, act.result
+    def _undo(self, words: str, effect: GitEffect, attempt: Attempt) -> None:
+        memory, seen = self._memory, attempt.seen
         if effect.kind is GitKind.ABORT:
             verb = words.split()[1]
-            self._enter(f"aborted {verb}", f"git {verb}, given up with `{words}`", memory.failure, result, 0.6, "reverted")
+            self._enter(f"aborted {verb}", f"git {verb}, given up with `{words}`", memory.failure, seen, 0.6, "reverted")
         elif effect.kind is GitKind.REVERT:
             given = next(iter(effect.names), "HEAD")
             subject = next((subject for digest, subject in memory.commits if digest.startswith(given[:7])), "")
             subject = subject or (memory.commits[-1][1] if given == "HEAD" and memory.commits else given)
-            self._enter(f"revert {subject}", f"commit {subject}, reverted", self._recent(result), result, 0.75, "reverted")
-        undone = self._undone_by(effect, act.named)
+            self._enter(f"revert {subject}", f"commit {subject}, reverted", self._recent(seen), seen, 0.75, "reverted")
+        undone = self._undone_by(effect, attempt.named)
         if effect.kind is GitKind.DROP and memory.commits:
             _, subject = memory.commits.pop()
-            self._enter(f"reset {subject}", f"commit {subject}, undone by `{words}`", self._recent(result), result, 0.75, "reverted")
+            self._enter(f"reset {subject}", f"commit {subject}, undone by `{words}`", self._recent(seen), seen, 0.75, "reverted")
         if undone:
             first = min(edit.seq for path in undone for edit in memory.edits[path])
             edits = sum(len(memory.edits.pop(path)) for path in undone)
             shown = ", ".join(undone[:4]) + (f" and {len(undone) - 4} more" if len(undone) > 4 else "")
             text = f"{edits} edit{'s' if edits > 1 else ''} of {shown}, undone by `{words[:EXCERPT_CHARS_MAX]}`"
             reason = self._reason_since(first)
-            self._enter(text, text, reason, result, 0.85 if reason else 0.7, "reverted")
+            self._enter(text, text, reason, seen, 0.85 if reason else 0.7, "reverted")
             if effect.kind is GitKind.STASH:
                 memory.stashed = text
 
@@ -556,11 +536,13 @@ class Attempts:
         paths = {named(name) for name in effect.names} if effect.kind in (GitKind.PUT_BACK, GitKind.SWITCH) else set[str]()
         return [path for path in sorted(edits) if is_all or path in paths]
 
-    def _remove(self, simple: SimpleCommand, act: Act) -> None:
+    def _remove(self, simple: SimpleCommand, attempt: Attempt) -> None:
         for word in simple.words[1:]:
-            path = act.named(word) if not word.startswith("-") else ""
+            path = attempt.named(word) if not word.startswith("-") else ""
             if path and self._memory.written.pop(path, None) is not None and not says(path, "in_passing"):
-                self._enter(f"removed {path}", f"{path}, written and removed again", self._recent(act.result), act.result, 0.5, "reverted")
+                self._enter(
+                    f"removed {path}", f"{path}, written and removed again", self._recent(attempt.seen), attempt.seen, 0.5, "reverted"
+                )
 
     # Helpers.
 
@@ -576,21 +558,6 @@ class Attempts:
     def _spoken_of(self, about: str, words: str) -> str:
         """What the agent did, and what it said or wrote about that of which the user now speaks."""
         return _clip(" … ".join((about, *_nearest(self._memory.recent, words, about))), DOINGS_CHARS_MAX)
-
-    def _naming(self, act: Act) -> str:
-        if act.command:
-            return f"$ {_short(act.command)}"
-        if act.tool in _PLAN_TOOLS:
-            title = next((line.strip("# ") for line in word_of(act.arguments, "plan").split("\n") if line.strip("# ")), "")
-            return f"the plan “{_clip(title, EXCERPT_CHARS_MAX)}”" if title else "the plan that was proposed"
-        path = word_of(act.arguments, "file_path", "path", "notebook_path")
-        if path:
-            changes = [_excerpt(old, new) for _, old, new in _replacements(act.tool, act.arguments)]
-            excerpt = next((change for change in changes if change), "")
-            return f"{act.tool} {act.named(path) or path}{f': {excerpt}' if excerpt else ''}"
-        what = next((text for key in _NAMING if (text := word_of(act.arguments, key))), "")
-        what = what or " ".join(str(value) for value in act.arguments.values() if isinstance(value, str | int | float) and value != "")
-        return f"{act.tool} {_clip(' '.join(what.lstrip('# ').split()), GIST_CHARS_MAX)}".strip()
 
     def _change(self, path: str) -> None:
         changed = self._memory.changed
@@ -628,6 +595,25 @@ class Attempts:
         if self._memory.found.pop(topic, None) is not None:
             self._new.pop(topic, None)
             self._gone[topic] = None
+
+
+def _naming(attempt: Attempt) -> str:
+    """A call as a reader would name it."""
+    call = attempt.call
+    if call.command:
+        return f"$ {_short(call.command)}"
+    if call.kind is ToolKind.PLAN:
+        title = next((line.strip("# ") for line in call.plan.split("\n") if line.strip("# ")), "")
+        return f"the plan “{_clip(title, EXCERPT_CHARS_MAX)}”" if title else "the plan that was proposed"
+    if call.path:
+        excerpt = next((change for edit in call.edits if (change := _excerpt(edit.old, edit.new))), "")
+        return f"{call.tool} {attempt.named(call.path) or call.path}{f': {excerpt}' if excerpt else ''}"
+    what = call.title
+    if not what:
+        given = json_or_text(call.arguments)
+        values: list[object] = list(given.values()) if isinstance(given, dict) else [given]  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        what = " ".join(str(value) for value in values if isinstance(value, str | int | float) and value != "")
+    return f"{call.tool} {_clip(' '.join(what.lstrip('# ').split()), GIST_CHARS_MAX)}".strip()
 
 
 def _dead_end(found: _Found) -> DeadEnd:
@@ -751,34 +737,3 @@ def core_of(old: str, new: str) -> tuple[str, str]:
     while end < min(len(before), len(after)) - start and before[-1 - end] == after[-1 - end]:
         end += 1
     return "\n".join(before[start : len(before) - end]), "\n".join(after[start : len(after) - end])
-
-
-def _replacements(tool: str, arguments: Arguments) -> Iterable[tuple[str, str, str]]:
-    """(path, old, new) of each replacement that a call makes."""
-    path = word_of(arguments, "file_path", "path")
-    if tool in ("Edit", "str_replace", "edit_file"):
-        yield path, word_of(arguments, "old_string", "old_str"), word_of(arguments, "new_string", "new_str")
-    elif tool == "MultiEdit" and isinstance(edits := arguments.get("edits"), list):
-        for edit in edits:  # pyright: ignore[reportUnknownVariableType]
-            if isinstance(edit, dict):
-                yield path, word_of(edit, "old_string"), word_of(edit, "new_string")  # pyright: ignore[reportUnknownArgumentType]
-    elif patch := patch_of(tool, arguments):
-        yield from _hunks(patch)
-
-
-def _hunks(patch: str) -> Iterable[tuple[str, str, str]]:
-    """(path, old lines, new lines) of each hunk of a patch in the `*** Update File:` format."""
-    path = ""
-    old: list[str] = []
-    new: list[str] = []
-    for line in [*patch.split("\n"), "*** End"]:
-        if line.startswith(("***", "@@")):
-            if path and (old or new):
-                yield path, "\n".join(old), "\n".join(new)
-            old, new = [], []
-            if line.startswith("***"):
-                path = line.partition("File: ")[2].strip()
-        elif line.startswith("-"):
-            old.append(line[1:])
-        elif line.startswith("+"):
-            new.append(line[1:])

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 
-from clew.records import Observation
+from clew.records import Outcome, ToolResult
 from clew.task.clues import error_lines
 from clew.task.commands import Command
 from clew.task.cuts import cut_of, is_preview
-from clew.task.vocabulary import NO_VERDICT, says
+from clew.task.vocabulary import says
 
 LINES_TELLING_MAX = 4  # guess: two names of what failed, two reasons
 LINE_CHARS_MAX = 300  # guess: a reason longer than this carries payload
@@ -21,7 +21,6 @@ HEAD_CHARS, TAIL_CHARS = 20_000, 60_000  # failures stand at an output's ends; w
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]{0,24}[A-Za-z]")
 _PREFIX = re.compile(r"^\[[\w:@/.-]{1,40}\] ")  # task runners name the task before each line
-_EXIT = re.compile(r"\A(?:[^\n]{0,200}\n){0,6}?(?:Exit code:? |Process exited with code )(\d{1,3})$", re.MULTILINE)
 _GO_OK = re.compile(r"^ok  ?\t?\S", re.MULTILINE)
 
 
@@ -36,20 +35,12 @@ def plain(text: str) -> str:
     return text
 
 
-def has_failed(result: Observation) -> bool | None:
+def has_failed(result: ToolResult) -> bool | None:
     """Say whether a tool failed by its own account; None when it gives none: refused, interrupted, still running."""
-    if result.text.startswith(NO_VERDICT) or "<tool_use_error>" in result.text[:40]:
-        return None
-    if result.exit_code is not None:
-        return result.exit_code != 0
-    if result.is_error:
-        return True
-    if result.is_error is None and not is_preview(result.text) and (found := _EXIT.match(result.text[:2000])):
-        return found[1] != "0"
-    return False
+    return None if result.outcome is Outcome.UNKNOWN else result.outcome is Outcome.FAILED
 
 
-def has_check_failed(line: Command, result: Observation) -> bool | None:
+def has_check_failed(command: Command, result: ToolResult) -> bool | None:
     """Say whether a check failed; None when nothing tells. Behind a pipe the output has the last word, if it was seen to its end.
 
     What the client's record says of a status holds also for an output that it has cut; the text of a preview says nothing of it.
@@ -61,14 +52,14 @@ def has_check_failed(line: Command, result: Observation) -> bool | None:
     is_beginning = cut is not None and cut.is_preview
     if is_beginning and result.exit_code is None and not result.is_error:
         return None
-    if not line.is_status_hidden:
+    if not command.is_status_hidden:
         return failed
     if is_beginning:
         return None
     text = plain(result.text)
     if says(text, "fails"):
         return True
-    if failed and line.commands and line.commands[-1].words[0] in ("grep", "egrep", "rg") and len(text) < 40:
+    if failed and command.commands[-1].words[0] in ("grep", "egrep", "rg") and len(text) < 40:
         return None  # the filter found nothing, which says nothing of what it filtered
     return None if cut is not None and not failed else failed
 

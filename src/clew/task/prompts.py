@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-from clew.records import Observation
 from clew.task.vocabulary import CLIENT_COMMANDS, MACHINE_BLOCKS, MACHINE_PROMPTS, PATTERNS, says
 
 SENTENCE_CHARS_MAX = 500  # guess: longer ones are pasted text without full stops
@@ -17,9 +16,6 @@ PASTE_END_CHARS = 1_500
 
 _COMMAND = re.compile(r"<command-name>/?([\w:.-]{1,100})</command-name>")
 _COMMAND_ARGUMENTS = re.compile(r"<command-args>(.{0,20000}?)</command-args>", re.DOTALL)
-_REFUSED = "the user said:\n"
-_REFUSED_NOTE = "\n\nNote: The user's next message may"
-_ANSWERED = re.compile(r"\"([^\"\n]{1,400})\"=\"([^\"\n]{1,600})\"")
 
 TYPED_CHARS_MAX, TYPED_LINES_MAX = 600, 12  # guess: a longer prompt is pasted, at least in part
 ONE_ACT_WORDS_MAX = 7
@@ -69,30 +65,6 @@ def parted(text: str) -> list[tuple[str, bool]]:
     if kept.replace("\0", "").strip().startswith(MACHINE_PROMPTS):
         return [(text, False)]
     return [(text[found.start() : found.end()], found[0][0] != "\0") for found in _FILLED.finditer(kept)]
-
-
-def spoken_in_refusal(text: str) -> str:
-    """Return what the user said while refusing a tool call; "" where they only refused it."""
-    if not text.startswith("The user doesn't want to"):
-        return ""
-    words = text.partition(_REFUSED)[2].partition(_REFUSED_NOTE)[0].strip()
-    return "" if words.startswith("The user wants to clarify") else words
-
-
-def heard_in_refusal(result: Observation) -> str:
-    """Return the same where the client's record says that it was refused, so that no printed text is taken for the user's.
-
-    A client marks a refusal as an error; what a failing command printed stands behind its exit code, and a server of another's
-    may write what it likes.
-    """
-    return spoken_in_refusal(result.text) if result.is_error and not result.tool.startswith("mcp__") else ""
-
-
-def answers(text: str) -> tuple[str, ...]:
-    """Return the pairs `"question"="answer"` of the user's choices in a question tool's result, verbatim."""
-    if "answered your question" not in text[:200]:
-        return ()
-    return tuple(found[0] for found in _ANSWERED.finditer(text))
 
 
 def sentences(line: str) -> list[str]:

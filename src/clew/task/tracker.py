@@ -9,19 +9,19 @@ Subagents have their own tasks: of what happens in a sidechain only the files th
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import cast
 
-from clew.records import Check, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, WorkingFile
+from clew.records import Check, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, ToolCall, ToolResult, WorkingFile
 from clew.task.clues import clues, looks_rare
 from clew.task.commands import CheckScope, Command, understand
 from clew.task.cuts import cut_of
-from clew.task.dead_ends import ASKING_TOOLS, Act, Attempts
+from clew.task.dead_ends import Attempt, DeadEndDetector
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
-from clew.task.paths import Arguments, arguments_of, command_of, relative, touches_of_call, touches_of_result, word_of
-from clew.task.prompts import answers, binding_sentences, heard_in_refusal, is_assent, said_in_passing, spoken
+from clew.task.paths import found_by, json_or_text, relative, touches_of
+from clew.task.prompts import binding_sentences, is_assent, said_in_passing, spoken
 from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
 from clew.task.rules import overruled
 
@@ -35,18 +35,9 @@ PLAN_MAX = 64  # guess
 WINDOW = 50  # observations that identifiers are taken from
 WINDOW_CHARS = 8_000  # of one observation, half from each end; guess
 RESULT_IDENTIFIERS_MAX = 8  # of one result: what a tool printed says less of the task than what was asked; guess
-PENDING_MAX = 256  # calls that wait for their result; subagents and background work leave some without
 
 _MERGING = ("merge", "rebase", "pull", "cherry-pick", "stash")
-_TASK_ID = re.compile(r"[Tt]ask #(\w{1,12})\b")
 _STATUSES = {"pending": "pending", "in_progress": "in_progress", "completed": "completed", "done": "completed"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    observation: Observation
-    arguments: Arguments
-    line: Command | None
 
 
 @dataclass(slots=True)
@@ -90,9 +81,8 @@ class TaskTracker:
     _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], init=False, repr=False)
     _errors: dict[str, _Failed] = field(default_factory=dict[str, _Failed], init=False, repr=False)
     _checks: dict[str, _Checked] = field(default_factory=dict[str, _Checked], init=False, repr=False)
-    _attempts: Attempts = field(default_factory=Attempts, init=False, repr=False)
+    _detector: DeadEndDetector = field(default_factory=DeadEndDetector, init=False, repr=False)
     _plan: dict[str, PlanStep] = field(default_factory=dict[str, PlanStep], init=False, repr=False)
-    _pending: dict[str, _Call] = field(default_factory=dict[str, _Call], init=False, repr=False)
     _window: deque[_Recent] = field(default_factory=lambda: deque[_Recent](maxlen=WINDOW), init=False, repr=False)
     _seq: int = field(default=0, init=False, repr=False)
 
@@ -113,17 +103,17 @@ class TaskTracker:
         kind = observation.kind
         if kind is ObservationKind.PROMPT:
             if not observation.is_meta and (words := spoken(observation.text)):
-                self._attempts.hear(words, observation)
+                self._detector.see_prompt(words, observation)
                 self._hear(words, observation)
         elif kind is ObservationKind.MESSAGE:
-            self._attempts.say(observation.text, observation)
+            self._detector.see_message(observation.text, observation)
         elif kind is ObservationKind.CALL:
             self._see_call(observation)
         elif kind is ObservationKind.RESULT:
             self._see_result(observation)
         else:
             if kind is ObservationKind.NOTE:
-                self._attempts.interrupt(observation.text)
+                self._detector.see_note(observation.text)
             return
         self._window.append(_Recent(observation))
 
@@ -138,7 +128,7 @@ class TaskTracker:
             working_set=tuple(self._files.values())[-WORKING_FILES_MAX:],
             open_errors=tuple(errors)[-ERRORS_MAX:],
             checks=tuple(checked.check for checked in self._checks.values())[-CHECKS_MAX:],
-            dead_ends=self._attempts.dead_ends(),
+            dead_ends=self._detector.dead_ends(),
             plan=tuple(self._plan.values())[-PLAN_MAX:],
             recent_identifiers=self._identifiers(),
         )
@@ -183,71 +173,64 @@ class TaskTracker:
             del self._constraints[next(iter(self._constraints))]
 
     def _see_call(self, observation: Observation) -> None:
-        arguments = arguments_of(observation.arguments or observation.text)
-        command = command_of(observation.tool, arguments)
-        line = understand(command) if command else None
-        for touch in touches_of_call(observation.tool, arguments, line):
-            # What a change changed is known when it has succeeded; until then the file was only named.
-            how = touch.how if touch.how in ("read", "search") else "mention"
-            self._touch(touch.path, how, observation, word_of(arguments, "workdir"))
-        self._plan_call(observation, arguments)
-        self._pending[observation.call_id] = _Call(observation, arguments, line)
-        if len(self._pending) > PENDING_MAX:
-            del self._pending[next(iter(self._pending))]
-
-    def _see_result(self, observation: Observation) -> None:
-        call = self._pending.pop(observation.call_id, None)
+        call = observation.call
         if call is None:
             return
-        for answer in answers(observation.text) if call.observation.tool in ASKING_TOOLS else ():
+        for touch in touches_of(call):
+            # What a change changed is known when it has succeeded; until then the file was only named.
+            self._touch(touch.path, touch.how if touch.how in ("read", "search") else "mention", observation, call.workdir)
+        change = call.todo
+        if change and change.steps is not None:
+            self._plan = {
+                str(at): PlanStep(text, _STATUSES.get(status, "pending")) for at, (text, status) in enumerate(change.steps) if text
+            }
+        elif change and change.text and not change.task:
+            if self._plan and all(step.status == "completed" for step in self._plan.values()):
+                self._plan = {}  # a finished list makes room for the next one
+            self._plan[f"call:{call.id}"] = PlanStep(change.text, "pending")
+
+    def _see_result(self, observation: Observation) -> None:
+        call = observation.call
+        result = call.result if call else None
+        if call is None or result is None or not call.arguments:  # nobody knows what was asked
+            return
+        for answer in result.answers:
             self._unbind(answer)
             self._bind(answer, observation, is_typed=False)  # the question in it is the agent's
-        if words := heard_in_refusal(observation):
-            self._hear(words, observation)
-        if call.observation.tool in ("TaskCreate", "TaskUpdate"):
-            self._plan_result(call, observation)
-        failed = has_failed(observation)
-        if failed is not None and call.line:
-            self._judge(call, call.line, observation)
-        if not failed and failed is not None:
-            self._succeed(call, observation)
-        self._attempts.act(self._act(call, observation, failed=failed))
-        self._attempts.news()  # whoever keeps records asks for them; here the whole is enough
+        if result.said and not call.is_foreign:
+            self._hear(result.said, observation)
+        if call.todo:
+            self._change_plan(call, result)
+        failed = has_failed(result)
+        command = understand(call.command) if call.command else None
+        if failed is not None and command:
+            self._judge(call, command, result, observation)
+        if failed is False:
+            for touch in touches_of(call):
+                if touch.how in ("edit", "write"):
+                    self._touch(touch.path, touch.how, observation, call.workdir, is_new=False)
+                    self._stale(relative(touch.path, call.workdir or observation.cwd, self.root), before=observation.seq)
+            for touch in found_by(call):
+                self._touch(touch.path, touch.how, observation, call.workdir)
+        folder = self._folder(call, command) if command else observation.cwd
+        judged = has_check_failed(command, result) if command and command.checks and failed is not None else failed
+        self._detector.see_call(Attempt(call, command, observation, judged, lambda path: relative(path, folder, self.root)))
+        self._detector.changes()  # whoever keeps records asks for them; here the whole is enough
 
-    def _succeed(self, call: _Call, observation: Observation) -> None:
-        """A tool did what it was called for: files are changed or found, attempts are made or given up."""
-        tool = call.observation.tool
-        workdir = word_of(call.arguments, "workdir")
-        for touch in touches_of_call(tool, call.arguments, call.line):
-            if touch.how in ("edit", "write"):
-                self._touch(touch.path, touch.how, observation, workdir, is_new=False)
-                self._stale(relative(touch.path, workdir or observation.cwd, self.root), before=observation.seq)
-        for touch in touches_of_result(tool, observation.text, call.line):
-            self._touch(touch.path, touch.how, observation, workdir)
-
-    def _act(self, call: _Call, observation: Observation, *, failed: bool | None) -> Act:
-        """The call as one that may have led nowhere."""
-        line = call.line
-        place = self._place(call) if line else observation.cwd
-        judged = has_check_failed(line, observation) if line and line.checks and failed is not None else failed
-        tool, asked = call.observation.tool, call.observation.arguments or call.observation.text
-        command = command_of(tool, call.arguments)
-        return Act(tool, call.arguments, asked, line, command, observation, judged, lambda path: relative(path, place, self.root))
-
-    def _judge(self, call: _Call, line: Command, observation: Observation) -> None:
-        """A command has ended: checks get their outcome, errors open or close."""
-        failed = has_check_failed(line, observation) if line.checks else has_failed(observation)
-        is_unseen = failed is None and bool(line.checks) and cut_of(observation.text) is not None
+    def _judge(self, call: ToolCall, command: Command, result: ToolResult, observation: Observation) -> None:
+        """Give checks their outcome, open or close errors, after a command has ended."""
+        failed = has_check_failed(command, result) if command.checks else has_failed(result)
+        is_unseen = failed is None and bool(command.checks) and cut_of(result.text) is not None
         if failed is None and not is_unseen:
             return
-        place = relative(self._place(call), "", self.root) if line.folder or call.observation.cwd != self.root else ""
-        form, parts = line.form_in(place), line.scopes(place)
+        folder = relative(self._folder(call, command), "", self.root) if command.folder or call.cwd != self.root else ""
+        form, parts = command.form_in(folder), command.scopes(folder)
         subject = f"check:{form}" if parts else f"command:{form}"
         if parts:
             self._outdate(self._checks, parts)
             self._checks.pop(form, None)
             has_passed = None if failed is None else not failed
-            line_up = "" if has_passed is None else summary(observation.text, has_passed=has_passed)
+            line_up = "" if has_passed is None else summary(result.text, has_passed=has_passed)
             self._checks[form] = _Checked(Check(form, has_passed, line_up, observation.uuid, observation.seq), list(parts))
             while len(self._checks) > 2 * CHECKS_MAX:
                 del self._checks[next(iter(self._checks))]
@@ -260,13 +243,11 @@ class TaskTracker:
                 for merging in _MERGING:
                     self._errors.pop(f"command:git {merging}", None)
             return
-        if not parts and line.is_ask:
+        if not parts and command.is_ask:
             return
-        lines = telling(observation.text)
+        text = "\n".join(telling(result.text)) or "failed without output"
         self._errors.pop(subject, None)
-        self._errors[subject] = _Failed(
-            OpenError("\n".join(lines) or "failed without output", subject, observation.uuid, observation.seq), parts
-        )
+        self._errors[subject] = _Failed(OpenError(text, subject, observation.uuid, observation.seq), parts)
         while len(self._errors) > 2 * ERRORS_MAX:
             del self._errors[next(iter(self._errors))]
 
@@ -286,11 +267,11 @@ class TaskTracker:
                 if not entry.parts:
                     del known[form]
 
-    def _place(self, call: _Call) -> str:
+    @staticmethod
+    def _folder(call: ToolCall, command: Command) -> str:
         """The folder in which a call's command ran, as far as it is known."""
-        cwd = word_of(call.arguments, "workdir") or call.observation.cwd
-        place = call.line.folder if call.line else ""
-        return place if place.startswith(("/", "~")) or not cwd else f"{cwd}/{place}" if place else cwd
+        cwd, folder = call.workdir or call.cwd, command.folder
+        return folder if folder.startswith(("/", "~")) or not cwd else f"{cwd}/{folder}" if folder else cwd
 
     def _touch(self, path: str, how: str, observation: Observation, workdir: str = "", *, is_new: bool = True) -> None:
         path = relative(path, workdir or observation.cwd, self.root)
@@ -310,40 +291,22 @@ class TaskTracker:
             del self._files[next(iter(self._files))]
 
     def _see_subagent(self, observation: Observation) -> None:
-        if observation.kind is not ObservationKind.CALL:
+        if observation.kind is not ObservationKind.CALL or observation.call is None:
             return
-        arguments = arguments_of(observation.arguments or observation.text)
-        for touch in touches_of_call(observation.tool, arguments, None):
+        for touch in observation.call.touches:
             if touch.how in ("edit", "write"):
                 self._touch(touch.path, touch.how, observation)
                 self._stale(relative(touch.path, observation.cwd, self.root), before=observation.seq)
 
-    def _plan_call(self, observation: Observation, arguments: Arguments) -> None:
-        if observation.tool in ("TodoWrite", "update_plan"):
-            steps = arguments.get("todos", arguments.get("plan"))
-            if isinstance(steps, list):
-                self._plan = {str(at): step for at, step in enumerate(_steps(steps))}  # pyright: ignore[reportUnknownArgumentType]
-        elif observation.tool == "TaskCreate" and (subject := word_of(arguments, "subject")):
-            if self._plan and all(step.status == "completed" for step in self._plan.values()):
-                self._plan = {}  # a finished list makes room for the next one
-            self._plan[f"call:{observation.call_id}"] = PlanStep(subject, "pending")
-
-    def _plan_result(self, call: _Call, observation: Observation) -> None:
-        if call.observation.tool == "TaskCreate":
-            named = _TASK_ID.search(observation.text)
-            key = f"call:{call.observation.call_id}"
-            if named and key in self._plan:
-                self._plan = {(named[1] if name == key else name): step for name, step in self._plan.items()}
-            return
-        task = word_of(call.arguments, "taskId")
-        status = word_of(call.arguments, "status")
-        if observation.is_error or task not in self._plan:
-            return
-        if status == "deleted":
-            del self._plan[task]
-        else:
-            step = self._plan[task]
-            self._plan[task] = PlanStep(word_of(call.arguments, "subject") or step.text, _STATUSES.get(status, step.status))
+    def _change_plan(self, call: ToolCall, result: ToolResult) -> None:
+        """Name a step that was added, or change one; `call.todo` says which."""
+        change, key = call.todo, f"call:{call.id}"
+        if change and not change.task and result.task and key in self._plan:
+            self._plan = {(result.task if name == key else name): step for name, step in self._plan.items()}
+        elif change and change.task in self._plan and not result.is_error:
+            step = self._plan.pop(change.task) if change.status == "deleted" else self._plan[change.task]
+            if change.status != "deleted":
+                self._plan[change.task] = PlanStep(change.text or step.text, _STATUSES.get(change.status, step.status))
 
     def _identifiers(self) -> tuple[str, ...]:
         """The names of the window by their latest mention, the newest last; read backwards, as most of the window is not needed."""
@@ -375,7 +338,7 @@ def _identifiers_of(observation: Observation, root: str) -> tuple[str, ...]:
     """The rare-looking names of an observation, in order; of what a tool printed only the first few."""
     text = observation.text
     if observation.kind is ObservationKind.CALL:
-        text = "\n".join(_strings(arguments_of(observation.arguments or text)))
+        text = "\n".join(_strings(json_or_text(observation.arguments or text)))
     elif observation.kind is ObservationKind.PROMPT:
         text = spoken(text)
     elif observation.kind is ObservationKind.RESULT and observation.is_error:
@@ -400,15 +363,7 @@ def _strings(value: object) -> Iterable[str]:
     """Every string in a call's input, depth first."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
-        for part in value.values():  # pyright: ignore[reportUnknownVariableType]
-            yield from _strings(part)  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(value, list):
-        for part in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from _strings(part)  # pyright: ignore[reportUnknownArgumentType]
-
-
-def _steps(steps: Iterable[object]) -> Iterable[PlanStep]:
-    for step in steps:
-        if isinstance(step, dict) and (text := word_of(step, "content", "step", "text")):  # pyright: ignore[reportUnknownArgumentType]
-            yield PlanStep(text, _STATUSES.get(word_of(step, "status"), "pending"))  # pyright: ignore[reportUnknownArgumentType]
+    elif isinstance(value, dict | list):
+        parts = cast("Iterable[object]", value.values() if isinstance(value, dict) else value)  # pyright: ignore[reportUnknownMemberType]
+        for part in parts:
+            yield from _strings(part)

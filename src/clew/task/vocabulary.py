@@ -54,7 +54,6 @@ EXTENSIONS, FILE_NAMES, FOLDERS, BRANDS, COMMON_CALLS = map(_words, ("extensions
 COMMON_WORDS, PLAIN_WORDS, CLIENT_COMMANDS = map(_words, ("common", "plain", "client_commands"))
 MACHINE_BLOCKS: tuple[str, ...] = tuple(_DATA["machine_blocks"])
 MACHINE_PROMPTS: tuple[str, ...] = tuple(_DATA["machine_prompts"])
-NO_VERDICT: tuple[str, ...] = tuple(_DATA["no_verdict"])
 
 
 def says(text: str, *names: str) -> bool:

@@ -24,7 +24,6 @@ from clew.records import (
     Layer,
     Observation,
     ObservationKind,
-    Outcome,
     Record,
     Resolution,
     SourceState,
@@ -32,15 +31,13 @@ from clew.records import (
     Text,
     ToolCall,
     ToolKind,
-    ToolResult,
     Trust,
     identify,
 )
 from clew.task.commands import CheckScope, Command, understand
 from clew.task.cuts import cut_of
-from clew.task.dead_ends import DEAD_ENDS_MAX, Act, Attempts, core_of
-from clew.task.outcomes import has_check_failed
-from clew.task.paths import arguments_of
+from clew.task.dead_ends import DEAD_ENDS_MAX, Attempt, DeadEndDetector, core_of
+from clew.task.outcomes import has_check_failed, has_failed
 from clew.task.prompts import binding_sentences, spoken
 from clew.task.rules import overruled
 from clew.text.embed import Embedder
@@ -135,7 +132,7 @@ class Extractor:
         self._label = label
         self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
         self._ledger = Ledger(bytes(self._memory.ledger) if memory else b"")
-        self._attempts = Attempts(bytes(self._memory.attempts) if memory else b"")
+        self._detector = DeadEndDetector(bytes(self._memory.attempts) if memory else b"")
         self._root = bases_of([root])
         self._places = Places([*self._root, *self._memory.bases])
         self._extracted = Extracted()
@@ -167,7 +164,7 @@ class Extractor:
     def memory(self) -> bytes:
         """What the constructor needs to go on, as JSON."""
         self._memory.ledger = msgspec.Raw(self._ledger.memory())
-        self._memory.attempts = msgspec.Raw(self._attempts.memory())
+        self._memory.attempts = msgspec.Raw(self._detector.memory())
         return msgspec.json.encode(self._memory)
 
     def take(self, observations: Iterable[Observation]) -> None:
@@ -269,7 +266,7 @@ class Extractor:
         folder = self._folder(call, seen, meant)
         failed = None
         if call.result is not None:
-            failed = has_check_failed(meant, seen) if meant.checks else _has_failed(call.result)
+            failed = has_check_failed(meant, call.result) if meant.checks else has_failed(call.result)
         self._verdict = failed
         has_passed = None if failed is None else not failed
         check = f"check:{meant.form_in(self._places.folder(folder))}" if meant.checks else ""
@@ -432,7 +429,7 @@ class Extractor:
         if call.result is None or seen.agent:
             return
         meant = understand(call.command) if call.command else None
-        judged = self._verdict if call.kind is ToolKind.COMMAND and self._verdict is not None else _has_failed(call.result)
+        judged = self._verdict if call.kind is ToolKind.COMMAND and self._verdict is not None else has_failed(call.result)
         self._verdict = None
         folder = self._folder(call, seen, meant) if meant else seen.cwd
 
@@ -440,23 +437,23 @@ class Extractor:
             name = self._places.relative(self._places.absolute(path, folder)) if path else ""
             return "" if name.startswith(("/", "~")) else name
 
-        self._attempts.act(Act(call.tool, arguments_of(call.arguments or "{}"), call.arguments, meant, call.command, seen, judged, named))
+        self._detector.see_call(Attempt(call, meant, seen, judged, named))
 
     def _led_nowhere(self, seen: Observation, before: int) -> None:
         """Make records of the dead ends that became known with this observation, and end those that it takes back.
 
         before  records there were before it; the first since then is the one that told.
         """
-        news = self._attempts.news()
-        if not (news.found or news.gone):
+        changes = self._detector.changes()
+        if not (changes.found or changes.gone):
             return
         records = self._extracted.records
         told_by = records[before].id if len(records) > before else self._memory.prompt
         known = self._memory.dead_ends
-        for topic in news.gone:
+        for topic in changes.gone:
             if old := known.pop(_subject(topic), ""):
                 self._end([Ended(old, "worked later")], told_by, seen)
-        for topic, end in news.found:
+        for topic, end in changes.found:
             subject = _subject(topic)
             record_id = self._enter(drafts.dead_end(end, f"dead_end:{subject}"), seen, parent=told_by)
             if old := known.pop(subject, ""):
@@ -505,7 +502,7 @@ class Extractor:
         """The user's own words, and the sentences among them that rule something in or out."""
         text = words if seen.kind is ObservationKind.RESULT else seen.text
         if seen.kind is not ObservationKind.RESULT:  # of a refusal the call tells
-            self._attempts.hear(words, seen)
+            self._detector.see_prompt(words, seen)
         name = f"User: {first_sentence(words, drafts.NAME_CHARS_MAX)}"
         draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), IMPORTANCE["prompt"], Trust.USER)
         prompt_id = self._memory.prompt = self._enter(draft, seen, parent="")
@@ -551,7 +548,7 @@ class Extractor:
                 self._enter(Draft(Layer.FACT, "claim", subject, name, sentence, "", IMPORTANCE["claim"]), seen, parent=message_id), sentence
             )
         if not seen.agent:
-            self._attempts.say(text, seen)
+            self._detector.see_message(text, seen)
 
     def _cite(self, claim_id: str, sentence: str) -> None:
         """Tie a claim to what was seen of the files that it names: when those lines change, it is suspect."""
@@ -618,7 +615,7 @@ class Extractor:
             self._enter(Draft(Layer.FACT, "summary", f"summary:{seen.uuid}", name, seen.text, "", IMPORTANCE["summary"]), seen)
 
     def _note(self, seen: Observation) -> None:
-        self._attempts.interrupt(seen.text)
+        self._detector.see_note(seen.text)
         if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
             name = f"Note: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
             importance = 0.5 if seen.tool == "pr-link" else IMPORTANCE["note"]
@@ -749,10 +746,6 @@ class Extractor:
 
 def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
-
-
-def _has_failed(result: ToolResult) -> bool | None:
-    return None if result.outcome is Outcome.UNKNOWN else result.outcome is Outcome.FAILED
 
 
 def _swap(call: ToolCall) -> tuple[str, str]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from clew.records import Observation, ObservationKind, Outcome, ToolCall
+from clew.records import Observation, ObservationKind, Outcome, ToolCall, ToolResult
 from clew.task.commands import ASKS, READERS, Command, understand
 from clew.task.outcomes import has_check_failed
-from clew.task.paths import relative
+from clew.task.paths import relative, touches_of
 from clew.task.prompts import spoken
 
 COMMANDS_MAX = 32  # guess
@@ -71,25 +71,24 @@ class WorkTracker:
         elif observation.kind is ObservationKind.PROMPT and not (observation.agent or observation.is_meta):
             self._answered = self._message if spoken(observation.text) else self._answered
         elif observation.kind is ObservationKind.RESULT and call and call.result and call.result.outcome is Outcome.OK:
-            command = understand(call.command) if call.command else None
-            self._change(call, command)
-            if command:
-                self._run(call.command, command, observation)
+            self._change(call)
+            if call.command:
+                self._run(call.command, understand(call.command), call.result)
 
     def work(self) -> Work:
         """Return what was done so far."""
         return Work(tuple(self._files.values()), tuple(self._commands)[-COMMANDS_MAX:], self._message, self._answered)
 
-    def _change(self, call: ToolCall, command: Command | None) -> None:
+    def _change(self, call: ToolCall) -> None:
         files = self._files
-        for touch in call.touches or (command.touches if command else ()):
+        for touch in touches_of(call):
             path = relative(touch.path, call.workdir or call.cwd, self._root) if touch.how in ("edit", "write") else ""
             if path:
                 known = files.pop(path, None)
                 how = "write" if touch.how == "write" or (known and known.how == "write") else "edit"
                 files[path] = Changed(path, how, known.edits + 1 if known else 1)
 
-    def _run(self, line: str, command: Command, result: Observation) -> None:
+    def _run(self, line: str, command: Command, result: ToolResult) -> None:
         if command.checks:
             if has_check_failed(command, result) is False:
                 self._files = {path: replace(changed, is_checked_after=True) for path, changed in self._files.items()}
