@@ -17,9 +17,10 @@ import clew
 from bench.machine import REPOSITORY
 from clew.engine import Engine
 from clew.packet.retrieve import retrieve as packet_of
+from clew.ranking.question import Question
 from clew.records import Packet
 from clew.settings import Settings, workspace_of
-from clew.task.question import question_state
+from clew.store.ports import LOCAL
 from clew.text.tokens import counter
 
 TOKENIZER = "chars4"  # four characters a token, as all comparisons with other systems count
@@ -97,7 +98,8 @@ def update_all(engine: Engine, tree: Path, names: Sequence[str]) -> None:
 def retrieve_unchecked(engine: Engine, tree: Path, question: str, budget_tokens: int) -> Packet:
     """Answer from the index as it is, past the engine's look at the files that it shows: what an index that nobody refreshes says."""
     key, _ = workspace_of(tree)
-    return packet_of(engine.store, key, question_state(question), budget_tokens=budget_tokens, counter=counter(TOKENIZER))
+    with engine.store.snapshot(LOCAL, key) as snapshot:
+        return packet_of(snapshot, Question.of(question), budget_tokens=budget_tokens, counter=counter(TOKENIZER))
 
 
 def ingest_into(engine: Engine, tree: Path, session: Path) -> None:

@@ -18,10 +18,13 @@ from hypothesis import strategies as st
 import clew
 from clew.engine import Engine
 from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, UsageError
+from clew.packet.wording import said
 from clew.records import Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
 from clew.settings import Settings, workspace_of
+from clew.store.name_resolution import Names
 from clew.transcript.dialects.claude_code import DIALECT
 from clew.usecases.write import Arrival
+from tests.looking import look
 
 CALC = '''"""Arithmetic on ledgers."""
 
@@ -141,7 +144,7 @@ def test_a_handle_still_unfolds_after_its_file_has_changed(engine: Engine, repo:
     engine.index(repo)
 
     assert engine.unfold(repo, handle).data == before
-    assert not engine.explain(repo, handle).standing.is_live
+    assert not engine.explain(repo, handle).status.is_live
     assert len(engine.explain(repo, handle).versions) == 2
     assert "2.0)" in ask(engine, repo).text
 
@@ -214,7 +217,7 @@ def test_the_files_of_a_question_come_from_the_same_ranking(engine: Engine, repo
 
     assert (best.path, best.name, best.line, best.score) == ("pkg/tax.py", "rate_of", 4, 1.0)
     assert best.handle == packet.entries[0].handle
-    assert best.why == packet.entries[0].why
+    assert tuple(map(said, best.why)) == packet.entries[0].why
     assert len(found.files) == 3
     assert [file.score for file in found.files] == sorted((file.score for file in found.files), reverse=True)
 
@@ -323,10 +326,12 @@ def step(root: Path, verb: str, name: str, what: str) -> None:
 def contents(engine: Engine, root: Path) -> object:
     """All that an index says: live records, and every link between them."""
     key, _ = workspace_of(root)
-    index = engine.store.index(key)
+    index = look(engine.store, key).documents
     docs = np.flatnonzero(index.alive).astype(np.int32)
-    links = index.outgoing(docs)
-    records: list[Record] = [record for state in engine.store.sources(key, "file:") for record in engine.store.of_source(key, state.source)]
+    links = Names(index).outgoing(docs)
+    records: list[Record] = [
+        record for state in look(engine.store, key).sources("file:") for record in look(engine.store, key).of_source(state.source)
+    ]
     columns = (links.tails, links.heads, links.kinds, links.weights)
     named = sorted(
         (index.id_of(tail), index.id_of(head), kind, round(weight, 6))
@@ -494,7 +499,7 @@ def test_what_is_written_live_is_durable_first_and_folded_then(engine: Engine, r
     assert reduced.handles[0] in reduced.text
     assert long.encode() in engine.unfold(repo, reduced.handles[0]).data
     engine.ingest([session], repo=repo)
-    assert not engine.explain(repo, reduced.handles[0]).standing.is_live
+    assert not engine.explain(repo, reduced.handles[0]).status.is_live
 
 
 def test_of_an_output_in_a_clients_session_only_the_original_of_a_shorter_form_is_stored(engine: Engine, repo: Path) -> None:
@@ -521,8 +526,8 @@ def test_of_an_output_in_a_clients_session_only_the_original_of_a_shorter_form_i
     assert engine.unfold(repo, chosen.outputs[0].handle).data.decode() == long
     kept = [
         record
-        for state in engine.store.sources(workspace_of(repo)[0])
-        for record in engine.store.of_source(workspace_of(repo)[0], state.source)
+        for state in look(engine.store, workspace_of(repo)[0]).sources()
+        for record in look(engine.store, workspace_of(repo)[0]).of_source(state.source)
     ]
     assert sorted(record.name for record in kept) == ["Output of Read " + str(repo / "pkg/log.txt"), "Output of cat log"]
 
@@ -548,9 +553,9 @@ def test_a_named_record_goes_to_a_tier_and_back(engine: Engine, repo: Path, sess
     handle = ask(engine, repo, "zebra changelog").entries[0].handle
 
     engine.forget(repo, handles=[handle], tier=Tier.ARCHIVED)
-    assert engine.explain(repo, handle).standing.tier == Tier.ARCHIVED
+    assert engine.explain(repo, handle).status.tier == Tier.ARCHIVED
     engine.forget(repo, handles=[handle], tier=Tier.HOT)
-    assert engine.explain(repo, handle).standing.tier == Tier.HOT
+    assert engine.explain(repo, handle).status.tier == Tier.HOT
 
 
 def test_only_purge_erases_and_it_leaves_a_tombstone(engine: Engine, repo: Path, session: Path) -> None:

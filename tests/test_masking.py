@@ -18,6 +18,7 @@ from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.transcript.follow import deltas
 from clew.usecases.write import Note
+from tests.looking import look
 
 TOKEN = "ghp_" + "a1B2c3D4e5" * 3 + "F6g7H8"
 PASSWORD = "correct7horse!"
@@ -101,7 +102,9 @@ def test_a_transcript_is_gone_on_from_where_a_credential_stands_last(tmp_path: P
     for store, found in ((step, [*first, *later]), (once, list(deltas(path)))):
         for delta in found:
             store.apply("w", [delta])
-    prompts = [[record.name for record in store.of_source("w", f"session:{SESSION}") if record.kind == "prompt"] for store in (step, once)]
+    prompts = [
+        [record.name for record in look(store, "w").of_source(f"session:{SESSION}") if record.kind == "prompt"] for store in (step, once)
+    ]
     assert prompts[0] == prompts[1] != []
     assert TOKEN not in str(prompts)
     assert PASSWORD not in str(prompts)

@@ -12,7 +12,8 @@ from clew.evaluation.cases import Case
 from clew.evaluation.needs import TERM_PIECES_MAX, TERM_PIECES_SHARE, bare, terms_of
 from clew.evaluation.trial import Trial
 from clew.records import ObservationKind, Packet
-from clew.store.index import Index
+from clew.store.bm25 import TermList, word_scores
+from clew.store.documents import Documents
 from clew.text.postings import FIELDS, Document, Field, pack
 from clew.text.tokens import Counter
 from clew.text.words import terms
@@ -37,11 +38,12 @@ class JudgedTrial(Trial):
         if not self.texts:
             return ()
         documents = [Document(str(at), "", "", "", ("", "", "", "", text)) for at, text in enumerate(self.texts)]
-        index = Index.build([(("session:", 0, ""), pack(documents))])
+        index = Documents.build([(("session:", 0, ""), pack(documents))])
         asked = [(term, float(times)) for term, times in CountOf(terms(self.question)).items()]
         weights, b = np.zeros(FIELDS, np.float32), np.full(FIELDS, BM25_B, np.float32)
         weights[Field.BODY] = 1
-        scores = index.lexical(asked, weights, prefix="session:", b=b, k1=BM25_K1).by_document
+        [found] = word_scores(index, [TermList(tuple(asked))], weights, prefix="session:", b=b, k1=BM25_K1)
+        scores = found.by_document
         ranked = [(-float(scores[doc]), -int(index.id_of(doc))) for doc in range(index.size)]
         return tuple(-newest for _, newest in sorted(ranked))
 

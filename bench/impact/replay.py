@@ -27,6 +27,7 @@ from bench.trees import TreeError, write_tree
 from clew.enrich.history import HISTORY, commits_of
 from clew.impact.couplings import given_of, signals
 from clew.settings import workspace_of
+from clew.store.ports import LOCAL
 
 GIVEN_MAX = 4  # files of one change that are given in turn: the first by a digest-free order, their paths
 SHARE_DIGITS = 4
@@ -106,18 +107,18 @@ def replay(git_dir: Path, changes: Sequence[Change], work: Work, say: Callable[[
                 started = time.perf_counter()
                 engine.index(tree)
                 replayed = Replayed(change.id, change.repo, change.kind, version, list(change.files), index_s=time.perf_counter() - started)
-                index = engine.store.index(key)
-                words = index.among("file:").path_words
-                past = commits_of(engine.store.sources(key, HISTORY))
+                snapshot = engine.store.snapshot(LOCAL, key)
+                words = snapshot.documents.searched("file:").path_words
+                past = commits_of(snapshot.sources(HISTORY))
                 times = Counter(path for commit in past for path in commit.files)
-                allowed = sorted(path for code, path in enumerate(index.paths) if words[code] and is_code(path))
+                allowed = sorted(path for code, path in enumerate(snapshot.documents.paths) if words[code] and is_code(path))
                 replayed.candidates = {path: times[path] for path in allowed}
                 for path in change.files[:GIVEN_MAX]:
                     started = time.perf_counter()
-                    given = given_of(engine.store, key, index, path)
+                    given = given_of(snapshot, path)
                     if given is None:  # generated, too large, or not read: it cannot be given
                         continue
-                    found = signals(engine.store, key, index, given)
+                    found = signals(snapshot, given)
                     seconds = time.perf_counter() - started
                     shares = {
                         kind: {other: round(share, SHARE_DIGITS) for other, (share, _) in rows.items() if other in replayed.candidates}

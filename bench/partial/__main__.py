@@ -37,6 +37,7 @@ from clew.lifecycle.accept import accept
 from clew.ranking.importance import importance
 from clew.records import Delta
 from clew.settings import workspace_of
+from clew.store.ports import LOCAL
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("apsw", "msgspec", "numpy", "tree-sitter")
@@ -87,7 +88,8 @@ def measured(row: Row, mirrors: Path, folder: Path, budget_tokens: int) -> Itera
             started = process_time()
             packet = retrieve(engine, tree, row.query, budget_tokens)
             query_s = process_time() - started
-            records = engine.store.index(key).count
+            with engine.store.snapshot(LOCAL, key) as snapshot:
+                records = snapshot.documents.count
         spans = tuple(
             Span(entry.path, entry.start, entry.end, entry.tokens, entry.resolution.label in SHOWN)
             for entry in packet.entries
@@ -152,8 +154,8 @@ def _deltas(root: Path, plain: Collection[str]) -> Iterator[Delta]:
 
 def _by_stability(engine: Engine, key: str, tree: Path) -> list[tuple[str, int]]:
     """(path, bytes) of the code files, the most stable first: users + 1 over changes + 1; ties by path."""
-    index = engine.store.index(key)
-    known = importance(index)
+    with engine.store.snapshot(LOCAL, key) as snapshot:
+        index, known = snapshot.documents, importance(snapshot)
     log = subprocess.run(
         ["git", "log", f"--max-count={COMMITS}", "--name-only", "--format=", "HEAD"], cwd=tree, capture_output=True, text=True, check=True
     )

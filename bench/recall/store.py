@@ -11,6 +11,7 @@ from clew.engine import Engine
 from clew.recall.recall import Recalled
 from clew.records import Observation, ObservationKind
 from clew.settings import workspace_of
+from clew.store.ports import LOCAL
 from clew.transcript.live import live_source
 
 TURNS, SESSIONS = 10, 5
@@ -25,9 +26,11 @@ def remember(engine: Engine, path: Path, haystack: Haystack) -> int:
     """Write the sessions that the store does not hold yet; return how many those were."""
     key, _ = workspace_of(path)
     written = 0
+    with engine.store.snapshot(LOCAL, key) as snapshot:
+        known = snapshot.states([live_source(name_of(session)) for session in haystack.sessions])
     for session in haystack.sessions:
         name = name_of(session)
-        if engine.store.source(key, live_source(name)) is not None:
+        if live_source(name) in known:
             continue
         engine.write(
             path,

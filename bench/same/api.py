@@ -17,8 +17,10 @@ from typing import Any, cast
 import clew
 from clew.engine import Engine
 from clew.errors import ClewError
-from clew.records import Edge, Entry, Observation, ObservationKind, Packet, Record, Spans, Standing, Text
+from clew.packet.wording import said
+from clew.records import Edge, Entry, Observation, ObservationKind, Packet, Record, Spans, Status, Text
 from clew.settings import Settings, workspace_of
+from clew.store.ports import LOCAL, Snapshot
 from clew.task.tracker import TaskTracker, observe_task
 from clew.transcript.follow import source_of
 from clew.transcript.handoff import handoff
@@ -91,10 +93,11 @@ def ingested(engine: Engine, repository: Path, path: Path) -> Iterator[Valued]:
     key, _ = workspace_of(repository)
     for part in (session, *map(session_at, session.agents)):
         source = source_of(part)
-        ended = engine.store.records(key, [record_id for record_id, _ in engine.store.unusual(key)])
-        held = {record.id: record for record in (*engine.store.of_source(key, source), *ended) if record.source == source}
-        yield from _records(engine, key, held)
-        state = engine.store.source(key, source)
+        with engine.store.snapshot(LOCAL, key) as snapshot:
+            ended = snapshot.records([record_id for record_id, _ in snapshot.stale_or_cold()])
+            held = {record.id: record for record in (*snapshot.of_source(source), *ended) if record.source == source}
+            yield from _records(snapshot, held)
+            state = snapshot.source(source)
         yield Valued("ingested", source, {"status": state.status if state else "", "problems": len(done.problems), "records": len(held)})
 
 
@@ -152,10 +155,11 @@ def indexed(engine: Engine, tree: Path, name: str) -> Iterator[Valued]:
     done = engine.index(tree)
     key, _ = workspace_of(tree)
     yield Valued("indexed", name, {"read": done.report.read, "problems": len(done.report.problems), "commits": done.commits})
-    for state in engine.store.sources(key, "file:"):
-        held = {record.id: record for record in engine.store.of_source(key, state.source)}
-        yield Valued("file", f"{name}:{state.source}", {"status": state.status, "digest": state.digest, "records": len(held)})
-        yield from _records(engine, key, held, f"{name}:")
+    with engine.store.snapshot(LOCAL, key) as snapshot:
+        for state in snapshot.sources("file:"):
+            held = {record.id: record for record in snapshot.of_source(state.source)}
+            yield Valued("file", f"{name}:{state.source}", {"status": state.status, "digest": state.digest, "records": len(held)})
+            yield from _records(snapshot, held, f"{name}:")
     for budget in (1000, 8000):
         yield from _packet("map", f"{name}/{budget}", engine.map(tree, budget_tokens=budget, tokenizer=TOKENIZER))
 
@@ -167,7 +171,7 @@ def asked(engine: Engine, tree: Path, name: str, question: str, budgets: Sequenc
         yield from _packet("packet", f"{name}/{budget}", found)
     listed = engine.files(tree, question, limit=20)
     files = [[each.path, _rounded(each.score), each.name, each.handle, each.line, each.records] for each in listed.files]
-    yield Valued("files", name, files, [list(each.why) for each in listed.files])
+    yield Valued("files", name, files, [[said(reason) for reason in each.why] for each in listed.files])
     yield from _packet("prompt", name, engine.augment_prompt(tree, question, budget_tokens=1500, tokenizer=TOKENIZER))
 
 
@@ -189,12 +193,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _records(engine: Engine, key: str, held: Mapping[str, Record], prefix: str = "") -> Iterator[Valued]:
+def _records(snapshot: Snapshot, held: Mapping[str, Record], prefix: str = "") -> Iterator[Valued]:
     ids = sorted(held)
     edges: dict[str, list[Edge]] = {}
-    for edge in engine.store.edges(key, ids):
+    for edge in snapshot.edges(ids):
         edges.setdefault(edge.tail, []).append(edge)
-    for record_id, standing in zip(ids, engine.store.standings(key, ids), strict=True):
+    for record_id, standing in zip(ids, snapshot.statuses(ids), strict=True):
         record = held[record_id]
         yield Valued("record", prefix + record_id, _record(record, standing), standing.reason)
         yield Valued("importance", prefix + record_id, _rounded(record.importance))
@@ -203,7 +207,7 @@ def _records(engine: Engine, key: str, held: Mapping[str, Record], prefix: str =
             yield Valued("edges", prefix + record_id, coupled)
 
 
-def _record(record: Record, standing: Standing) -> Json:
+def _record(record: Record, standing: Status) -> Json:
     return {
         "kind": record.kind,
         "layer": str(record.layer),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from clew.usecases.ingest import Ingested
     from clew.usecases.inputs import Progress
     from clew.usecases.repair import ReadAnew
-    from clew.usecases.status import Status
+    from clew.usecases.status import StoreStatus
     from clew.usecases.write import Arrival, Note, Written
 
 
@@ -186,7 +186,7 @@ class Engine:
         """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget."""
         return usecases.compact.before(self.store, session, lines, tokenizer=tokenizer, path=path, root=root)
 
-    def status(self, path: Path) -> Status:
+    def status(self, path: Path) -> StoreStatus:
         """Return the store at a glance, and what it holds of the repository at `path`."""
         return usecases.status.status(self.store, self.settings, path)
 

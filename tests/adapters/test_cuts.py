@@ -17,6 +17,7 @@ from clew.records import text_of
 from clew.settings import load
 from tests.adapters.daemon import repository
 from tests.adapters.test_hooks import SECRET, Told, payload
+from tests.looking import look
 
 WHOLE = "\n".join(f"line {number} of a long answer" for number in range(9_000)) + f"\nthe key is {SECRET}\n"
 
@@ -170,7 +171,7 @@ def test_only_the_users_own_plain_file_in_the_clients_own_folder_is_read(place: 
     """Else the preview stays as the client gave it, its notice with it, and nothing is invented."""
     assert place.appended(place.preview(made(place, tmp_path))) is None
     key = place.hooks.context.engine().store
-    assert not [state for workspace in key.workspaces() for state in key.sources(workspace.key, "session:s1/originals")]
+    assert not [state for workspace in key.workspaces() for state in look(key, workspace.key).sources("session:s1/originals")]
 
 
 RUN = "\n".join(f"tests/test_a.py::test_{number} PASSED" for number in range(150))
@@ -220,7 +221,7 @@ def test_a_transcript_gives_the_whole_while_the_file_is_there_and_the_preview_la
     [key] = [workspace.key for workspace in engine.store.workspaces()]
     found = {
         record.name.partition("→")[0].strip(): record
-        for record in engine.store.of_source(key, "session:s1")
+        for record in look(engine.store, key).of_source("session:s1")
         if record.name.startswith("$ ./")
     }
     long, other = (engine.unfold(place.repo, found[f"$ ./{name} thing"].id[:8]).data.decode() for name in ("long", "other"))

@@ -200,7 +200,7 @@ def test_a_long_output_is_shortened_in_the_tools_own_shape_and_comes_back_exactl
     engine.ingest([told.path], repo=repo)
     engine.forget(repo)
     assert engine.unfold(repo, handle).data.decode() == LONG
-    assert engine.explain(repo, handle).standing.is_live
+    assert engine.explain(repo, handle).status.is_live
 
 
 def test_an_output_that_would_save_nothing_stays(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:

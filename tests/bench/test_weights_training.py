@@ -79,9 +79,8 @@ def test_a_tree_of_the_past_is_what_stood_there_and_nothing_later(tmp_path: Path
 
 
 def contents(past: Past) -> list[str]:
-    index = past.index("")
-    ids = sorted(index.id_of(int(doc)) for doc in np.flatnonzero(index.alive))
-    return sorted(f"{record.path} {record.name} {past.blob('', record.whole.blob)!r}" for record in past.records("", ids))
+    index = past.documents()
+    return sorted(f"{index.id_of(doc)} {index.path_of(doc)}" for doc in np.flatnonzero(index.alive).tolist())
 
 
 def test_a_commit_is_not_known_before_it_was_made(tmp_path: Path) -> None:
@@ -91,12 +90,12 @@ def test_a_commit_is_not_known_before_it_was_made(tmp_path: Path) -> None:
     past = Past(root)
     past.stand_at(commits[1])
     past.tell([reads[commits[1]], reads[commits[0]]])
-    known = past.index("").among("history:")
+    known = past.documents().searched("history:")
 
     past.tell([reads[commits[2]]])
 
     assert known.count == 2
-    assert past.index("").among("history:").count == 3
+    assert past.documents().searched("history:").count == 3
 
 
 # -- the arithmetic -----------------------------------------------------------------------------

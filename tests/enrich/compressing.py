@@ -12,6 +12,7 @@ from clew.enrich.models import Compressor
 from clew.records import Packet, Record
 from clew.settings import workspace_of
 from tests.enrich.model_server import PIECE
+from tests.looking import look
 
 SESSION = "22222222-3333-4444-8555-666666666666"
 
@@ -58,7 +59,7 @@ def compress(engine: Engine, repo: Path, session: Path | str, model: Compressor,
 
 def texts(engine: Engine, repo: Path) -> list[Record]:
     """The records that hold what a model made of the session."""
-    return engine.store.of_source(workspace_of(repo)[0], source_of(SESSION))
+    return look(engine.store, workspace_of(repo)[0]).of_source(source_of(SESSION))
 
 
 def said(engine: Engine, repo: Path) -> list[str]:

@@ -14,9 +14,11 @@ from clew.enrich.models import Answer, Asked, Chat, Compressor, Off
 from clew.errors import AnswersUnusable, CompressionOff
 from clew.records import EdgeKind, Trust, handle_of
 from clew.settings import workspace_of
+from clew.store.ports import LOCAL
 from clew.text.tokens import counter
 from tests.enrich.compressing import SESSION, compact, compress, merged, said, session_of, texts, turn
 from tests.enrich.model_server import PIECE, Reply, Server, honest
+from tests.looking import look
 
 both_stores = pytest.mark.parametrize("engine", ["memory", "sqlite"], indirect=True)
 
@@ -31,16 +33,16 @@ def test_each_part_becomes_a_record_beside_its_originals_with_where_it_comes_fro
     path = session_of(tmp_path, 6)
     engine.ingest([path], repo=repo)
     key, _ = workspace_of(repo)
-    before = engine.store.of_source(key, f"session:{SESSION}")
+    before = look(engine.store, key).of_source(f"session:{SESSION}")
 
     done = compress(engine, repo, path, model)
 
     made = texts(engine, repo)
     assert len(made) == done.parts == done.asked == len(server.asked) > 1
-    assert engine.store.of_source(key, f"session:{SESSION}") == before
+    assert look(engine.store, key).of_source(f"session:{SESSION}") == before
     for record, text, request in zip(made, said(engine, repo), server.texts, strict=True):
         pieces = {handle for handle, _, _ in PIECE.findall(request)}
-        inputs = inputs_of(engine.store, key, [record.id])[record.id]
+        inputs = inputs_of(look(engine.store, key), [record.id])[record.id]
         assert {handle_of(each) for each in inputs} == pieces
         assert all(set(cited.split()) <= pieces for cited in re.findall(r"\[([^\]]+)\]$", text, re.MULTILINE))
         assert "small-model" in record.name
@@ -70,13 +72,13 @@ def test_a_second_run_asks_nothing_and_changes_nothing(
     path = session_of(tmp_path, 6)
     compress(engine, repo, path, model)
     key, _ = workspace_of(repo)
-    asked, made, generation = len(server.asked), texts(engine, repo), engine.store.generation(key)
+    asked, made, generation = len(server.asked), texts(engine, repo), look(engine.store, key).generation
 
     done = compress(engine, repo, SESSION, model)
 
     assert (len(server.asked), done.asked, done.known) == (asked, 0, done.parts)
     assert texts(engine, repo) == made
-    assert engine.store.generation(key) == generation
+    assert look(engine.store, key).generation == generation
 
 
 @both_stores
@@ -91,8 +93,8 @@ def test_another_model_is_asked_anew_and_its_texts_replace_the_others(
     new = texts(engine, repo)
     assert [record.name.split()[2] for record in new] == ["other-model:"] * len(old)
     explained = engine.explain(repo, old[0].id)
-    assert not explained.standing.is_live
-    assert explained.standing.superseded_by == new[0].id
+    assert not explained.status.is_live
+    assert explained.status.superseded_by == new[0].id
 
     asked = len(server.asked)
     compress(engine, repo, path, model)
@@ -112,7 +114,9 @@ def test_a_session_that_has_grown_is_asked_about_its_new_parts_alone(
     assert len(server.asked) - asked == done.parts - done.known
     assert texts(engine, repo)[: done.known] == before[: done.known]
     inputs = [
-        each for held in inputs_of(engine.store, workspace_of(repo)[0], [one.id for one in texts(engine, repo)]).values() for each in held
+        each
+        for held in inputs_of(look(engine.store, workspace_of(repo)[0]), [one.id for one in texts(engine, repo)]).values()
+        for each in held
     ]
     assert len(inputs) == len(set(inputs))
 
@@ -343,7 +347,9 @@ def test_what_was_purged_is_not_sent(engine: Engine, repo: Path, tmp_path: Path,
     path = session_of(tmp_path, 3, extra="the zebra is striped")
     engine.ingest([path], repo=repo)
     key, _ = workspace_of(repo)
-    striped = [record for record in engine.store.of_source(key, f"session:{SESSION}") if record.kind == "command" and record.uuid == "r1"]
+    striped = [
+        record for record in look(engine.store, key).of_source(f"session:{SESSION}") if record.kind == "command" and record.uuid == "r1"
+    ]
     engine.purge(repo, handles=[record.id for record in striped], reason="private")
 
     compress(engine, repo, path, model)
@@ -394,8 +400,8 @@ def test_what_is_made_of_text_from_outside_is_shown_as_such(
 def lines_that_hold(engine: Engine, repo: Path) -> list[str]:
     """Of all texts of the session, the lines that a packet may show now."""
     key, _ = workspace_of(repo)
-    live = {record.id for record in engine.store.of_source(key, f"session:{SESSION}")}
-    found = covers(engine.store, key, SESSION, live, counter("claude").measure_many)
+    live = {record.id for record in look(engine.store, key).of_source(f"session:{SESSION}")}
+    found = covers(engine.store.snapshot(LOCAL, key), SESSION, live, counter("claude").measure_many)
     return [told.line.text for cover in found for told in cover.told]
 
 
@@ -455,20 +461,20 @@ def test_a_line_about_what_is_no_longer_true_is_not_shown_and_the_text_is_suspec
     server.answer = merged
     compress(engine, repo, path, model)
     first, key = texts(engine, repo)[0], workspace_of(repo)[0]
-    assert engine.explain(repo, first.id).standing.reason == ""
+    assert engine.explain(repo, first.id).status.reason == ""
     before = lines_that_hold(engine, repo)
     assert "done: Nothing is open." in before
 
     path.write_text(path.read_text() + "\n".join(turn(21, "Look again.", "git status", "On branch main\nchanges not staged", "So.")) + "\n")
     engine.ingest([path], repo=repo)
 
-    inputs = engine.store.records(key, inputs_of(engine.store, key, [first.id])[first.id])
-    standings = engine.store.standings(key, [record.id for record in inputs])
+    inputs = look(engine.store, key).records(inputs_of(look(engine.store, key), [first.id])[first.id])
+    standings = look(engine.store, key).statuses([record.id for record in inputs])
     [ended] = [record for record, standing in zip(inputs, standings, strict=True) if not standing.is_live]
     assert "git status" in ended.name
     assert lines_that_hold(engine, repo) == [text for text in before if text != "done: Nothing is open."]
     assert all("Nothing is open. [" not in compact(engine, repo, budget).text for budget in (600, 1200, 1800))
-    explained = engine.explain(repo, first.id).standing
+    explained = engine.explain(repo, first.id).status
     assert explained.is_live
     assert explained.reason == f"1 of the {len(inputs)} records that it was made from are no longer true"
     assert "Nothing is open." in said(engine, repo)[0]
@@ -484,14 +490,14 @@ def test_a_purged_record_takes_along_what_was_made_of_it_and_of_what_came_after(
     compress(engine, repo, path, Chat(server.url, "other-model", timeout_s=20))  # the first ones have ended, and their words remain
     key, _ = workspace_of(repo)
     assert len(made) > 2
-    doomed = inputs_of(engine.store, key, [made[1].id])[made[1].id][0]
+    doomed = inputs_of(look(engine.store, key), [made[1].id])[made[1].id][0]
 
     engine.purge(repo, handles=[doomed], reason="private")
 
-    assert engine.store.records(key, [record.id for record in made]) == [made[0]]
+    assert look(engine.store, key).records([record.id for record in made]) == [made[0]]
     assert len(texts(engine, repo)) == 1
     for record in made[1:]:
-        assert engine.store.standings(key, [record.id])[0].reason == "purged: private"
+        assert look(engine.store, key).statuses([record.id])[0].reason == "purged: private"
 
 
 @both_stores
@@ -502,7 +508,7 @@ def test_a_purged_session_takes_its_texts_along(engine: Engine, repo: Path, tmp_
 
     key, _ = workspace_of(repo)
     assert texts(engine, repo) == []
-    assert engine.store.source(key, source_of(SESSION)) is None
+    assert look(engine.store, key).source(source_of(SESSION)) is None
 
 
 @both_stores

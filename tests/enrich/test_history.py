@@ -21,7 +21,10 @@ from clew.engine import Engine
 from clew.enrich.history import Commit, commits_of
 from clew.records import Edge, EdgeKind, SourceState, identify
 from clew.settings import Settings, workspace_of
+from clew.store.bm25 import TermList, word_scores
+from clew.store.name_resolution import Names
 from clew.text.postings import FIELDS
+from tests.looking import look
 
 Open = Callable[[str], Engine]
 SECONDS = count(1_700_000_000)
@@ -76,9 +79,10 @@ def pairs(engine: Engine, root: Path, kind: EdgeKind = EdgeKind.CO_CHANGES) -> d
     """(tail, head) by path → weight of the stored edges of one kind that hold for the files as they are now."""
     key, _ = workspace_of(root)
     files = {
-        identify("code", state.source, state.digest): state.source.removeprefix("file:") for state in engine.store.sources(key, "file:")
+        identify("code", state.source, state.digest): state.source.removeprefix("file:")
+        for state in look(engine.store, key).sources("file:")
     }
-    edges: list[Edge] = engine.store.edges(key, list(files))
+    edges: list[Edge] = look(engine.store, key).edges(list(files))
     return {
         (files[edge.tail], files[edge.head]): edge.weight for edge in edges if edge.kind is kind and {edge.tail, edge.head} <= files.keys()
     }
@@ -89,9 +93,9 @@ def contents(engine: Engine, root: Path) -> list[str]:
     key, _ = workspace_of(root)
     found: list[str] = []
     for prefix in ("history:", "cochange:", "together:", "coupling:"):
-        for state in engine.store.sources(key, prefix):
+        for state in look(engine.store, key).sources(prefix):
             found.append(repr(state))
-            found += [repr(record) for record in engine.store.of_source(key, state.source)]
+            found += [repr(record) for record in look(engine.store, key).of_source(state.source)]
     return [*found, repr(sorted(pairs(engine, root).items()))]
 
 
@@ -160,12 +164,13 @@ def test_commits_are_found_by_their_words_and_lead_to_files(engine: Engine, root
     told = commit(root, "stop the bowline from slipping", {"knots.py": "K = 'bowline'\n"})
     engine.index(root)
     key, _ = workspace_of(root)
-    index = engine.store.index(key)
+    index = look(engine.store, key).documents
 
-    found = index.lexical([("bowlin", 1.0)], np.ones(FIELDS, np.float32), prefix="history:", b=np.zeros(FIELDS, np.float32), k1=1.2)
+    asked = [TermList((("bowlin", 1.0),))]
+    [found] = word_scores(index, asked, np.ones(FIELDS, np.float32), prefix="history:", b=np.zeros(FIELDS, np.float32), k1=1.2)
     [doc] = np.flatnonzero(found.by_document)
-    [record] = engine.store.records(key, [index.id_of(int(doc))])
-    links = index.outgoing(np.array([doc], np.int32))
+    [record] = look(engine.store, key).records([index.id_of(int(doc))])
+    links = Names(index).outgoing(np.array([doc], np.int32))
 
     assert (record.kind, record.digest) == ("commit", told)
     assert "knots.py" in record.whole.inline
@@ -205,7 +210,7 @@ def test_nothing_later_than_head_is_known(engine: Engine, root: Path) -> None:
     engine.index(root)
 
     key, _ = workspace_of(root)
-    assert engine.store.of_subject(key, f"commit:{later}") == []
+    assert look(engine.store, key).of_subject(f"commit:{later}") == []
 
 
 def test_a_commit_that_was_rewritten_is_forgotten(engine: Engine, root: Path) -> None:
@@ -217,8 +222,8 @@ def test_a_commit_that_was_rewritten_is_forgotten(engine: Engine, root: Path) ->
     engine.index(root)
 
     key, _ = workspace_of(root)
-    [record] = engine.store.of_subject(key, f"commit:{old}")
-    assert [standing.is_live for standing in engine.store.standings(key, [record.id])] == [False]
+    [record] = look(engine.store, key).of_subject(f"commit:{old}")
+    assert [standing.is_live for standing in look(engine.store, key).statuses([record.id])] == [False]
 
 
 def test_a_run_in_which_nothing_changed_writes_nothing(engine: Engine, root: Path) -> None:
@@ -228,11 +233,11 @@ def test_a_run_in_which_nothing_changed_writes_nothing(engine: Engine, root: Pat
         os.utime(root / name, (1_700_000_000, 1_700_000_000))
     engine.index(root)
     key, _ = workspace_of(root)
-    generation = engine.store.generation(key)
+    generation = look(engine.store, key).generation
 
     engine.index(root)
 
-    assert engine.store.generation(key) == generation
+    assert look(engine.store, key).generation == generation
 
 
 @pytest.mark.parametrize("harm", ["no commit", "broken head", "missing objects", "no repository"])
@@ -269,7 +274,7 @@ def test_couplings_go_with_their_repository(engine: Engine, root: Path) -> None:
 
     key, _ = workspace_of(root)
     assert pairs(engine, root) == {}
-    assert not engine.store.index(key).is_commit[engine.store.index(key).alive].any()
+    assert not look(engine.store, key).documents.is_commit[look(engine.store, key).documents.alive].any()
 
 
 def test_another_repository_in_the_environment_is_not_read(

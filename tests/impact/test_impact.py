@@ -15,6 +15,7 @@ from clew.errors import UnknownHandle, UnknownPath
 from clew.impact.impact import Impacted
 from clew.records import handle_of
 from clew.settings import Settings, workspace_of
+from tests.looking import look
 
 FILES = {
     "src/knots.py": "def tie_bowline(rope):\n    return ('bowline', rope)\n\n\ndef tie_reef(rope):\n    return rope\n",
@@ -117,7 +118,7 @@ def test_a_symbol_narrows_what_is_asked(engine: Engine, root: Path) -> None:
 def test_a_handle_means_its_record(engine: Engine, root: Path) -> None:
     engine.index(root)
     key, _ = workspace_of(root)
-    [record] = engine.store.of_subject(key, "symbol:src/knots.py::tie_reef")
+    [record] = look(engine.store, key).of_subject("symbol:src/knots.py::tie_reef")
 
     given, found = engine.impact(root, [handle_of(record.id)], limit=10)
 

@@ -14,6 +14,7 @@ from clew.store.memory import MemoryStore
 from clew.store.ports import Writer
 from clew.store.sqlite.store import SqliteStore
 from clew.transcript.follow import deltas
+from tests.looking import look
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 SOURCE = f"session:{SESSION}"
@@ -41,9 +42,9 @@ def transcript(folder: Path, *prompts: str) -> Path:
 def told(store: Writer) -> bytes:
     """All that the store holds of the session, and what its index finds."""
     found: list[bytes] = []
-    for record in store.of_source("w", SOURCE):
+    for record in look(store, "w").of_source(SOURCE):
         whole = record.whole
-        found.append(store.blob("w", whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode())
+        found.append(look(store, "w").original(whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode())
     return b"\n".join(found)
 
 
@@ -52,7 +53,7 @@ def test_a_session_that_is_read_anew_does_not_bring_back_what_was_purged(store: 
     """Neither as a record nor in the lines of the transcript; what is new is there."""
     accept(store, "w", deltas(transcript(tmp_path, "first", SECRET)))
     if what == "record":
-        (record,) = [record for record in store.of_source("w", SOURCE) if record.uuid == "u1" and record.kind == "prompt"]
+        (record,) = [record for record in look(store, "w").of_source(SOURCE) if record.uuid == "u1" and record.kind == "prompt"]
         forget.purge(store, "w", [record.id], reason="", now_ns=1)
     else:
         forget.purge_source(store, "w", SOURCE, reason="", now_ns=1)
@@ -62,15 +63,15 @@ def test_a_session_that_is_read_anew_does_not_bring_back_what_was_purged(store: 
     assert SECRET.encode() not in told(store)
     assert b"third" in told(store)
     assert (b"first" in told(store)) == (what == "record")
-    index = store.index("w")
+    index = look(store, "w").documents
     live = [index.id_of(doc) for doc in range(index.size) if index.alive[doc]]
-    assert sorted(live) == sorted(record.id for record in store.of_source("w", SOURCE))
+    assert sorted(live) == sorted(record.id for record in look(store, "w").of_source(SOURCE))
 
 
 def test_lines_of_a_session_without_anything_purged_are_kept_as_they_stand(store: Writer, tmp_path: Path) -> None:
     path = transcript(tmp_path, "first", SECRET)
     accept(store, "w", deltas(path))
 
-    (piece,) = [record for record in store.of_source("w", SOURCE) if record.kind == "transcript"]
+    (piece,) = [record for record in look(store, "w").of_source(SOURCE) if record.kind == "transcript"]
 
-    assert store.blob("w", piece.whole.blob) == path.read_bytes()
+    assert look(store, "w").original(piece.whole.blob) == path.read_bytes()

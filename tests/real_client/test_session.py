@@ -136,9 +136,9 @@ def test_a_planted_secret_is_in_no_file(done: Run) -> None:
         "import os; from pathlib import Path; from clew.cli.open import opened; from clew.settings import workspace_of\n"
         "from clew.packet.options import Originals\n"
         "with opened() as engine:\n"
-        "    key, _ = workspace_of(Path.cwd()); originals = Originals(engine.store, key)\n"
-        "    for state in engine.store.sources(key):\n"
-        "        for record in engine.store.of_source(key, state.source):\n"
+        "    key, _ = workspace_of(Path.cwd()); originals = Originals(engine.store.snapshot('local', key))\n"
+        "    for state in originals.snapshot.sources():\n"
+        "        for record in originals.snapshot.of_source(state.source):\n"
         "            for text in record.texts:\n"
         "                print(originals.bytes_of(text).decode('utf-8', 'replace'))\n"
     )

@@ -33,12 +33,12 @@ imported, ids = now(), sys.argv[2].split()
 store = SqliteStore(Path(sys.argv[1]))
 marks = [("import", imported - began), ("open", now() - imported)]
 for title, ask in (
-    ("first 200 records", lambda: store.records("w", ids)),
-    ("index", lambda: store.index("w")),
-    ("200 records", lambda: store.records("w", ids)),
-    ("200 standings", lambda: store.standings("w", ids)),
-    ("unusual", lambda: store.unusual("w")),
-    ("edges of 200", lambda: store.edges("w", ids)),
+    ("first 200 records", lambda: look(store, "w").records(ids)),
+    ("index", lambda: look(store, "w").documents),
+    ("200 records", lambda: look(store, "w").records(ids)),
+    ("200 standings", lambda: look(store, "w").statuses(ids)),
+    ("unusual", lambda: look(store, "w").stale_or_cold()),
+    ("edges of 200", lambda: look(store, "w").edges(ids)),
     ("workspaces", lambda: store.workspaces()),
 ):
     began = now()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from clew.store.conformance import BEHAVIOURS, DURABLE, Behaviour
 from clew.store.memory import MemoryStore
 from clew.store.sqlite import SqliteStore
+from tests.store.conformance import BEHAVIOURS, DURABLE, Behaviour
 
 
 def name_of(behaviour: Behaviour) -> str:

@@ -16,8 +16,9 @@ import apsw
 import pytest
 
 from clew.records import identify
-from clew.store.conformance import make_delta
 from clew.store.sqlite import SqliteStore
+from tests.looking import look
+from tests.store.conformance import make_delta
 
 ROUNDS = 20
 SOURCES = 7
@@ -28,7 +29,7 @@ NURSERY = """
 import os, sys
 from pathlib import Path
 from clew.records import Tier
-from clew.store.conformance import make_delta
+from tests.store.conformance import make_delta
 from clew.store.sqlite import SqliteStore
 for line in sys.stdin:
     number = int(line)
@@ -45,7 +46,7 @@ for line in sys.stdin:
         applied = store.apply("w", [make_delta(f"file:{number % 7}", [("s", f"body {number}"), *bulk])])
         os.write(1, f"acknowledged {number}\\n".encode())
         if number % 5 == 0:
-            store.move("w", [applied_id for applied_id in store.find("w", "0", 3)], Tier(number % 3))
+            store.move("w", [applied_id for applied_id in store.snapshot("local", "w").find("0", 3)], Tier(number % 3))
         if number % 9 == 0:
             store.refresh("w")
         number += 1
@@ -103,12 +104,12 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
                 assert connection.pragma("integrity_check") == "ok"
             with contextlib.closing(SqliteStore(path)) as store:
                 ids = [identify("s", f"body {number}") for number in acknowledged]
-                assert [record.id for record in store.records("w", ids)] == ids
-                assert [store.blob("w", record.digest) for record in store.records("w", ids[-3:])] == [
+                assert [record.id for record in look(store, "w").records(ids)] == ids
+                assert [look(store, "w").original(record.digest) for record in look(store, "w").records(ids[-3:])] == [
                     f"body {number}".encode() for number in acknowledged[-3:]
                 ]
-                index = store.index("w")
-                held = {record.id for state in store.sources("w") for record in store.of_source("w", state.source)}
+                index = look(store, "w").documents
+                held = {record.id for state in look(store, "w").sources() for record in look(store, "w").of_source(state.source)}
                 assert {index.id_of(doc) for doc in range(index.size) if index.alive[doc]} == held
     assert len(acknowledged) > ROUNDS
     assert len(acknowledged) == len(set(acknowledged))
@@ -117,7 +118,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from clew.store.conformance import make_delta
+from tests.store.conformance import make_delta
 from clew.store.sqlite import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 store.open_workspace("w", "/w")
@@ -148,7 +149,7 @@ def test_two_processes_that_write_at_once_both_succeed(tmp_path: Path) -> None:
 
     assert [writer.returncode for writer in writers] == [0, 0]
     with contextlib.closing(SqliteStore(path)) as store:
-        assert (store.generation("w"), len(store.sources("w")), store.index("w").count) == (50, 50, 50)
+        assert (look(store, "w").generation, len(look(store, "w").sources()), look(store, "w").documents.count) == (50, 50, 50)
 
 
 def fail_half_way(store: SqliteStore) -> None:
@@ -173,6 +174,6 @@ def test_a_write_that_does_not_end_leaves_nothing(tmp_path: Path, how: str) -> N
             "with s._writing() as c: c.write('workspaces.advance', 1); c.raw.cache_flush(); os._exit(1)"
         )
         subprocess.run([sys.executable, "-c", script, str(path)], env=environment(), check=False)
-    assert store.generation("w") == 1
+    assert look(store, "w").generation == 1
     assert store.apply("w", [make_delta("file:b", [("t", "body")])]).generation == 2
     store.close()

@@ -18,8 +18,9 @@ import pytest
 
 from clew.errors import InvalidDelta, SchemaTooNew, StoreBusy, StoreError, StoreUnusable, StoreUnwritable
 from clew.records import Tier, identify
-from clew.store.conformance import make_delta
 from clew.store.sqlite import MIGRATIONS, SqliteStore
+from tests.looking import look
+from tests.store.conformance import make_delta
 
 
 @pytest.fixture
@@ -141,11 +142,11 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path: Path, con
 
 def read_and_write(path: Path) -> None:
     with contextlib.closing(SqliteStore(path)) as store:
-        assert store.generation("w") == 1
-        (record,) = store.of_source("w", "file:a")
-        assert store.blob("w", record.digest) == b"body"
-        assert store.find("w", "") == [record.id]
-        assert store.index("w").count == 1
+        assert look(store, "w").generation == 1
+        (record,) = look(store, "w").of_source("file:a")
+        assert look(store, "w").original(record.digest) == b"body"
+        assert look(store, "w").find("") == [record.id]
+        assert look(store, "w").documents.count == 1
         store.apply("w", [make_delta("file:b", [(str(number), "body") for number in range(50)])])
 
 
@@ -193,7 +194,7 @@ def test_a_reader_makes_no_database(path: Path) -> None:
 def test_a_reader_reads_beside_a_writer_and_refuses_to_write(filled: Path) -> None:
     with contextlib.closing(SqliteStore(filled)) as writer, contextlib.closing(SqliteStore(filled, is_read_only=True)) as reader:
         writer.apply("w", [make_delta("file:b", [("t", "more")])])
-        assert reader.index("w").count == 2
+        assert look(reader, "w").documents.count == 2
         for call in (
             lambda: reader.open_workspace("v", ""),
             lambda: reader.apply("w", []),
@@ -229,9 +230,9 @@ def test_a_read_only_disk_can_be_read(filled: Path) -> None:
         assert "hint:" in str(refused.value)
 
         with contextlib.closing(SqliteStore(filled, is_read_only=True)) as store:
-            (record,) = store.of_source("w", "file:a")
-            assert store.blob("w", record.digest) == b"body"
-            assert store.index("w").count == 1
+            (record,) = look(store, "w").of_source("file:a")
+            assert look(store, "w").original(record.digest) == b"body"
+            assert look(store, "w").documents.count == 1
             assert store.index_origin("w") == "snapshot"
 
 
@@ -240,7 +241,7 @@ def test_a_log_that_must_be_replayed_on_a_read_only_disk_is_not_ignored(filled: 
     """Opening without it would answer from an older state; the error says what to do."""
     script = (
         "import os, sys; from pathlib import Path;"
-        "from clew.store.conformance import make_delta; from clew.store.sqlite import SqliteStore;"
+        "from tests.store.conformance import make_delta; from clew.store.sqlite import SqliteStore;"
         "s = SqliteStore(Path(sys.argv[1])); s.apply('w', [make_delta('file:b', [('t', 'more')])]); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", script, str(filled)], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
@@ -249,7 +250,7 @@ def test_a_log_that_must_be_replayed_on_a_read_only_disk_is_not_ignored(filled: 
         SqliteStore(filled, is_read_only=True)
 
     with contextlib.closing(SqliteStore(filled, is_read_only=True)) as store:
-        assert store.generation("w") == 2
+        assert look(store, "w").generation == 2
 
 
 def as_nobody(path: Path) -> None:
@@ -291,8 +292,8 @@ def test_a_full_disk_stores_nothing_of_the_call_and_goes_on_when_there_is_room(p
             store.apply("w", [make_delta("file:b", [("t", "small")]), make_delta("file:c", noise)])
 
         assert "hint:" in str(refused.value)
-        assert (store.generation("w"), [state.source for state in store.sources("w")]) == (1, ["file:a"])
-        assert store.find("w", "") == [first.records[0].id]
+        assert (look(store, "w").generation, [state.source for state in look(store, "w").sources()]) == (1, ["file:a"])
+        assert look(store, "w").find("") == [first.records[0].id]
         connection.pragma("max_page_count", 1 << 30)
         assert store.apply("w", [make_delta("file:c", noise)]).added == 1
 
@@ -323,10 +324,10 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(tmp_path: Path
         refreshed = store.refresh("w")
         assert not refreshed.is_written
         assert refreshed.reason
-        assert (store.generation("w"), len(store.sources("w"))) == (acknowledged, acknowledged)
+        assert (look(store, "w").generation, len(look(store, "w").sources())) == (acknowledged, acknowledged)
         store.close()
         with contextlib.closing(SqliteStore(folder / "clew.db", is_read_only=True)) as again:
-            assert (again.generation("w"), len(again.sources("w")), again.index("w").count) == (acknowledged,) * 3
+            assert (look(again, "w").generation, len(look(again, "w").sources()), look(again, "w").documents.count) == (acknowledged,) * 3
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
 
@@ -338,7 +339,7 @@ def test_a_writer_waits_its_turn_and_then_says_so(filled: Path) -> None:
         with pytest.raises(StoreBusy) as refused:
             store.apply("w", [make_delta("file:b", [("t", "more")])])
         assert refused.value.waited_s == 0.2
-        assert store.generation("w") == 1
+        assert look(store, "w").generation == 1
         other.execute("ROLLBACK")
         other.close()
         assert store.apply("w", [make_delta("file:b", [("t", "more")])]).generation == 2
@@ -360,11 +361,11 @@ def test_a_reader_sees_the_old_state_during_a_long_write(filled: Path) -> None:
         writer.start()
         assert reached.wait(10)
         for reader in (store, other):
-            assert (reader.generation("w"), reader.unusual("w"), reader.index("w").count) == (1, [], 1)
+            assert (look(reader, "w").generation, look(reader, "w").stale_or_cold(), look(reader, "w").documents.count) == (1, [], 1)
         proceed.set()
         writer.join()
         for reader in (store, other):
-            assert (reader.generation("w"), len(reader.unusual("w"))) == (2, 1)
+            assert (look(reader, "w").generation, len(look(reader, "w").stale_or_cold())) == (2, 1)
 
 
 def test_threads_share_a_store(filled: Path) -> None:
@@ -380,10 +381,10 @@ def test_threads_share_a_store(filled: Path) -> None:
         def read() -> None:
             while not done.is_set():
                 for name in "xyz":
-                    bodies = [store.blob("w", record.digest) for record in store.of_source("w", f"file:{name}")]
+                    bodies = [look(store, "w").original(record.digest) for record in look(store, "w").of_source(f"file:{name}")]
                     if len(set(bodies)) > 1:
                         failures.append(f"{name}: {bodies}")
-                if store.index("w").count % 2 != 1:
+                if look(store, "w").documents.count % 2 != 1:
                     failures.append("half a delta in the index")
 
         writers = [threading.Thread(target=write, args=(name,)) for name in "xyz"]
@@ -396,7 +397,7 @@ def test_threads_share_a_store(filled: Path) -> None:
         for thread in readers:
             thread.join()
         assert failures == []
-        assert store.generation("w") == 1 + 45
+        assert look(store, "w").generation == 1 + 45
 
 
 def test_a_failing_call_leaves_the_store_usable(filled: Path) -> None:

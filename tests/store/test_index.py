@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from clew.records import identify
-from clew.store.index import Asked, Index, PartKey, part_digest
+from clew.store.bm25 import TermList, word_scores
+from clew.store.documents import Documents
+from clew.store.name_resolution import Names
+from clew.store.search import similarity
+from clew.store.shard import PartKey, part_digest
 from clew.text.postings import Document, Use, pack
 from clew.text.words import WORD_CHARS_MAX, split, terms
 
@@ -49,13 +53,14 @@ def part(path: str, *documents: Document, imports: tuple[tuple[str, float], ...]
     return (f"file:{path}", 0, part_digest(data)), data
 
 
-def scores(index: Index, question: str) -> dict[str, float]:
-    found = index.lexical([(term, 1.0) for term in terms(question)], EQUAL, prefix="file:", b=FLAT, k1=1.2).by_document
+def scores(index: Documents, question: str) -> dict[str, float]:
+    [scored] = word_scores(index, [TermList(tuple((term, 1.0) for term in terms(question)))], EQUAL, prefix="file:", b=FLAT, k1=1.2)
+    found = scored.by_document
     return {index.id_of(doc): float(found[doc]) for doc in np.flatnonzero(found).tolist()}
 
 
-def links(index: Index) -> set[tuple[str, str, float]]:
-    found = index.outgoing(np.flatnonzero(index.alive).astype(np.int32))
+def links(index: Documents) -> set[tuple[str, str, float]]:
+    found = Names(index).outgoing(np.flatnonzero(index.alive).astype(np.int32))
     return {
         (index.id_of(tail), index.id_of(head), round(float(weight), 5))
         for tail, head, weight in zip(found.tails.tolist(), found.heads.tolist(), found.weights.tolist(), strict=True)
@@ -65,10 +70,11 @@ def links(index: Index) -> set[tuple[str, str, float]]:
 def test_a_word_is_scored_as_the_textbook_says() -> None:
     """BM25F with one field in use is BM25."""
     parts = [part("a.py", document("a.py", "x", "token token budget")), part("b.py", document("b.py", "y", "budget"))]
-    index = Index.build(parts)
+    index = Documents.build(parts)
     weights = np.array([0, 0, 0, 0, 1], np.float32)
 
-    found = index.lexical([("token", 1.0)], weights, prefix="file:", b=FLAT, k1=1.2).by_document
+    [scored] = word_scores(index, [TermList((("token", 1.0),))], weights, prefix="file:", b=FLAT, k1=1.2)
+    found = scored.by_document
 
     mass = 2 / (0.5 + 0.5 * 3 / 2)  # two of three words, where the mean body has two
     assert float(found.max()) == pytest.approx(log(1 + (2 - 1 + 0.5) / 1.5) * mass / (1.2 + mass), rel=1e-5)
@@ -76,7 +82,7 @@ def test_a_word_is_scored_as_the_textbook_says() -> None:
 
 
 def test_an_identifier_is_found_by_its_parts_and_more_strongly_by_itself() -> None:
-    index = Index.build([part("a.py", document("a.py", "resolve_redirects")), part("b.py", document("b.py", "resolve_names"))])
+    index = Documents.build([part("a.py", document("a.py", "resolve_redirects")), part("b.py", document("b.py", "resolve_names"))])
 
     by_part, by_name = scores(index, "resolve"), scores(index, "resolve_redirects")
 
@@ -86,7 +92,7 @@ def test_an_identifier_is_found_by_its_parts_and_more_strongly_by_itself() -> No
 
 def test_a_name_resolves_to_the_nearest_bearer() -> None:
     """The same file before an imported one, an imported one before any other."""
-    index = Index.build(
+    index = Documents.build(
         [
             part("a.py", document("a.py", "caller", uses=("helper",)), imports=(("b.py", 1.0),)),
             part("b.py", document("b.py", "helper")),
@@ -103,41 +109,40 @@ def test_a_name_resolves_to_the_nearest_bearer() -> None:
 
 
 def test_users_and_used_are_two_views_of_the_same_links() -> None:
-    index = Index.build([part("a.py", document("a.py", "caller", uses=("helper",))), part("b.py", document("b.py", "helper"))])
-    [helper] = index.defining("helper").tolist()
+    index = Documents.build([part("a.py", document("a.py", "caller", uses=("helper",))), part("b.py", document("b.py", "helper"))])
+    [helper] = Names(index).defining("helper").tolist()
 
-    back = index.incoming(np.array([helper], np.int32))
+    back = Names(index).incoming(np.array([helper], np.int32))
 
     assert [index.id_of(doc) for doc in back.tails.tolist()] == [identify("a.py", "caller")]
     assert back.heads.tolist() == [helper]
 
 
 def test_an_index_survives_its_own_file_and_refuses_a_damaged_one() -> None:
-    index = Index.build([part("a\udcff.py", document("a\udcff.py", "token", "budget")), part("b.py", document("b.py", "y", "budget"))])
+    index = Documents.build([part("a\udcff.py", document("a\udcff.py", "token", "budget")), part("b.py", document("b.py", "y", "budget"))])
     data = index.to_bytes()
 
-    assert scores(Index.from_bytes(data), "budget") == scores(index, "budget")
-    assert sorted(Index.from_bytes(memoryview(data)).paths) == ["a\udcff.py", "b.py"]
+    assert scores(Documents.from_bytes(data), "budget") == scores(index, "budget")
+    assert sorted(Documents.from_bytes(memoryview(data)).paths) == ["a\udcff.py", "b.py"]
     for broken in (data[:-1], b"", b"x" * 100, data[:40] + b"\xff" + data[41:]):
         with pytest.raises(ValueError, match="index"):
-            Index.from_bytes(broken)
+            Documents.from_bytes(broken)
 
 
 def test_a_search_sees_only_the_sources_it_is_asked_for() -> None:
-    index = Index.build([part("a.py", document("a.py", "x", "budget")), (("session:1", 0, "d"), pack([document("", "y", "budget")]))])
+    index = Documents.build([part("a.py", document("a.py", "x", "budget")), (("session:1", 0, "d"), pack([document("", "y", "budget")]))])
 
     assert set(scores(index, "budget")) == {identify("a.py", "x")}
 
 
 def test_a_vector_finds_what_points_the_same_way() -> None:
     data = pack([document("a.py", "x"), document("a.py", "y")], embedder=Toy())
-    index = Index.build([(("file:a.py", 0, "d"), data)])
+    index = Documents.build([(("file:a.py", 0, "d"), data)])
 
-    found = index.similarity(np.array([0.1, 2.0], np.float32), "toy")
+    found = similarity(index, np.array([0.1, 2.0], np.float32), prefix="")
 
     assert found.argmax() == 1
     assert found[1] == pytest.approx(0.99875, abs=0.01)
-    assert not index.similarity(np.array([0.1, 2.0], np.float32), "another model").any()
 
 
 BODIES = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
@@ -159,13 +164,13 @@ def parts_of(files: dict[str, list[tuple[str, str]]]) -> dict[str, tuple[PartKey
 def test_an_updated_index_equals_one_built_anew(versions: list[dict[str, list[tuple[str, str]]]]) -> None:
     """After any series of states of the files, whatever changed between them, and whichever of them was written to disk."""
     held = parts_of(versions[0])
-    index = Index.from_bytes(Index.build(held.values()).to_bytes())
+    index = Documents.from_bytes(Documents.build(held.values()).to_bytes())
     for version in versions[1:]:
         wanted = parts_of(version)
         old, new = {key for key, _ in held.values()}, {key for key, _ in wanted.values()}
         index = index.updated(old - new, [(key, data) for key, data in wanted.values() if key not in old])
         held = wanted
-        rebuilt = Index.build(wanted.values())
+        rebuilt = Documents.build(wanted.values())
 
         assert index.parts == rebuilt.parts
         assert index.count == rebuilt.count
@@ -176,9 +181,9 @@ def test_an_updated_index_equals_one_built_anew(versions: list[dict[str, list[tu
 
 def test_half_a_surrogate_pair_and_bytes_that_are_not_utf_8_are_words_like_others() -> None:
     """A transcript may hold the first, a file name the second."""
-    index = Index.build([part("a\udcff.py", document("a\udcff.py", "caller\ud83d", "budget \ud83d", uses=("x\ud83d",)))])
+    index = Documents.build([part("a\udcff.py", document("a\udcff.py", "caller\ud83d", "budget \ud83d", uses=("x\ud83d",)))])
 
-    assert Index.from_bytes(index.to_bytes()).paths == ["a\udcff.py"]
+    assert Documents.from_bytes(index.to_bytes()).paths == ["a\udcff.py"]
     assert scores(index, "budget")
 
 
@@ -197,11 +202,11 @@ class Random:
 def test_the_nearest_of_many_are_found_by_their_signs() -> None:
     """Sign bits leave out most documents, and not the nearest ones."""
     names = [f"f{number}" for number in range(3000)]
-    index = Index.build([(("file:a.py", 0, "d"), pack([document("a.py", name) for name in names], embedder=Random(1)))])
+    index = Documents.build([(("file:a.py", 0, "d"), pack([document("a.py", name) for name in names], embedder=Random(1)))])
     rows = Random(1).embed(names)
     query = rows[7] + 0.5 * rows[8]
 
-    found = index.similarity(query, "random", prefix="file:")
+    found = similarity(index, query, prefix="file:")
 
     exact = rows @ query / (np.linalg.norm(rows, axis=1) * np.linalg.norm(query))
     assert found.argsort()[::-1][:2].tolist() == exact.argsort()[::-1][:2].tolist() == [7, 8]
@@ -220,18 +225,18 @@ def test_what_a_file_no_longer_imports_is_forgotten_with_its_old_version() -> No
     old = part("a.py", document("a.py", "caller", "old", uses=("helper",)), imports=(("b.py", 1.0),))
     new = part("a.py", document("a.py", "caller", "new", uses=("helper",)))
 
-    updated = Index.build([old, *two]).updated([old[0]], [new])
+    updated = Documents.build([old, *two]).updated([old[0]], [new])
 
-    assert links(updated) == links(Index.build([new, *two]))
+    assert links(updated) == links(Documents.build([new, *two]))
 
 
 def test_uses_across_files_leave_out_what_a_file_defines_itself() -> None:
-    index = Index.build([
+    index = Documents.build([
         part("a.py", document("a.py", "run", uses=("helper", "own")), document("a.py", "own"), imports=(("b.py", 1.0),)),
         part("b.py", document("b.py", "helper"), document("b.py", "own")),
         part("c.py", document("c.py", "helper", uses=("helper",))),
     ])  # fmt: skip
-    across = index.across("file:")
+    across = Names(index).across("file:")
 
     found = [(index.paths[user], index.id_of(head)) for user, head in zip(across.users, across.heads, strict=True)]
     assert found == [("a.py", identify("b.py", "helper"))]
@@ -239,13 +244,15 @@ def test_uses_across_files_leave_out_what_a_file_defines_itself() -> None:
 
 
 def test_several_lists_of_terms_score_as_each_alone() -> None:
-    index = Index.build([part("a.py", document("a.py", "parse_token", "budget budget")), part("b.py", document("b.py", "graph", "token"))])
-    lists = [Asked((("token", 1.0), ("budget", 2.0)), with_paths=True), Asked((("token", 0.5),), share_max=0.5), Asked(())]
+    index = Documents.build(
+        [part("a.py", document("a.py", "parse_token", "budget budget")), part("b.py", document("b.py", "graph", "token"))]
+    )
+    lists = [TermList((("token", 1.0), ("budget", 2.0)), with_paths=True), TermList((("token", 0.5),), share_max=0.5), TermList(())]
 
-    together = index.lexical_many(lists, EQUAL, prefix="file:", b=FLAT, k1=1.2)
+    together = word_scores(index, lists, EQUAL, prefix="file:", b=FLAT, k1=1.2)
 
     for asked, found in zip(lists, together, strict=True):
-        [alone] = index.lexical_many([asked], EQUAL, prefix="file:", b=FLAT, k1=1.2)
+        [alone] = word_scores(index, [asked], EQUAL, prefix="file:", b=FLAT, k1=1.2)
         assert np.array_equal(found.by_document, alone.by_document)
         assert np.array_equal(found.by_path, alone.by_path)
         assert [term for term, _, _ in found.used] == [term for term, _, _ in alone.used]

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from clew.records import Delta
-from clew.store.conformance import make_delta, retirement
 from clew.store.sqlite import SqliteStore
 from clew.store.sqlite.indexing import OVERLAY_PARTS_MAX
+from tests.looking import look
+from tests.store.conformance import make_delta, retirement
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def snapshot_of(path: Path) -> Path:
 def answer_of(path: Path) -> tuple[str, list[str], tuple]:
     """What a new process would answer: where the index came from, its documents, and its parts."""
     with contextlib.closing(SqliteStore(path, is_read_only=True)) as store:
-        index = store.index("w")
+        index = look(store, "w").documents
         documents = sorted(index.id_of(doc) for doc in range(index.size) if index.alive[doc])
         return store.index_origin("w"), documents, index.parts
 
@@ -73,18 +74,18 @@ def test_changes_are_laid_over_a_snapshot(store: SqliteStore, path: Path) -> Non
     assert origin == "snapshot or memory, 9 parts changed"
     snapshot_of(path).unlink()
     assert answer_of(path)[1:] == tuple(overlaid)
-    index = store.index("w")
+    index = look(store, "w").documents
     assert (sorted(index.id_of(doc) for doc in range(index.size) if index.alive[doc]), index.parts) == tuple(overlaid)
 
 
 def test_what_changes_nothing_in_the_index_needs_no_overlay(store: SqliteStore, path: Path) -> None:
     store.refresh("w")
     store.apply("w", files(range(20)))
-    store.move("w", store.find("w", "", 3), 2)
+    store.move("w", look(store, "w").find("", 3), 2)
 
     with contextlib.closing(SqliteStore(path)) as other:
-        assert not other.index("w").has_overlay
-        assert other.index("w").count == 40
+        assert not look(other, "w").documents.has_overlay
+        assert look(other, "w").documents.count == 40
 
 
 def test_a_snapshot_is_written_when_there_is_none_or_too_much_has_changed(store: SqliteStore) -> None:
@@ -106,7 +107,7 @@ def test_an_empty_workspace_needs_no_snapshot(store: SqliteStore, path: Path) ->
 
     for workspace in ("empty", "unknown"):
         assert store.refresh(workspace) == replace(store.refresh("unknown"), is_written=False, parts_changed=0, reason="")
-        assert store.index(workspace).count == 0
+        assert look(store, workspace).documents.count == 0
     assert not path.with_name("clew.db.snapshots").exists()
 
 
@@ -114,15 +115,15 @@ def test_a_long_lived_reader_takes_up_a_newer_snapshot(store: SqliteStore, path:
     """Its own overlay would grow without end otherwise."""
     store.refresh("w")
     with contextlib.closing(SqliteStore(path)) as reader:
-        assert reader.index("w").count == 40
+        assert look(reader, "w").documents.count == 40
         store.apply("w", files(range(100, 200)))
         store.refresh("w")
 
-        assert reader.index("w").count == 240
+        assert look(reader, "w").documents.count == 240
         assert reader.index_origin("w") == "snapshot or memory, 0 parts changed"
         store.apply("w", files(range(200, 300)))
-        assert reader.index("w").count == 440
-        assert reader.index("w").parts == store.index("w").parts
+        assert look(reader, "w").documents.count == 440
+        assert look(reader, "w").documents.parts == look(store, "w").documents.parts
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut in its head", "cut", "longer", "head", "body", "other version", "no file"])
@@ -164,7 +165,7 @@ def test_the_snapshot_of_another_database_is_left_out(store: SqliteStore, path: 
         other.refresh("w")
         snapshot_of(path).replace(snapshot_of(other.path))
 
-        assert other.index("w").count == 4
+        assert look(other, "w").documents.count == 4
 
     assert answer_of(tmp_path / "other" / "clew.db")[0] == "built from 2 parts: the snapshot is of another database"
 
@@ -176,7 +177,7 @@ def test_a_snapshot_that_cannot_be_written_fails_nothing(store: SqliteStore, pat
 
     assert not refreshed.is_written
     assert refreshed.reason
-    assert store.index("w").count == 40
+    assert look(store, "w").documents.count == 40
 
 
 def test_a_snapshot_that_cannot_be_put_in_place_leaves_nothing(store: SqliteStore, path: Path) -> None:
@@ -204,7 +205,7 @@ def test_half_written_snapshots_of_killed_processes_are_cleared_away(store: Sqli
 
 def test_an_index_outlives_the_store_and_its_snapshot(store: SqliteStore, path: Path) -> None:
     store.refresh("w")
-    index = store.index("w")
+    index = look(store, "w").documents
     documents = [index.id_of(doc) for doc in range(index.size)]
 
     store.purge("w", documents[:1], "", 1)

@@ -12,8 +12,9 @@ import apsw
 import pytest
 
 from clew.errors import SchemaTooNew, StoreUnusable, StoreUnwritable
-from clew.store.conformance import make_delta
 from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
+from tests.looking import look
+from tests.store.conformance import make_delta
 
 NEWEST = len(MIGRATIONS)
 SECOND = Migration(NEWEST + 1, "second", "A column for the tests.", "ALTER TABLE records ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm';")
@@ -78,8 +79,8 @@ def test_a_new_database_goes_through_every_step_without_a_backup(tmp_path: Path)
 
 def test_an_old_database_is_backed_up_before_each_step(old: Path) -> None:
     with contextlib.closing(SqliteStore(old, steps=[*MIGRATIONS, SECOND, THIRD])) as store:
-        (record,) = store.of_source("w", "file:a")
-        assert store.blob("w", record.digest) == b"body"
+        (record,) = look(store, "w").of_source("file:a")
+        assert look(store, "w").original(record.digest) == b"body"
 
     assert schema_of(old) == NEWEST + 2
     assert rows_of(old, "SELECT mood FROM records UNION ALL SELECT mood FROM moods") == [("bold",), ("calm",)]
@@ -96,7 +97,7 @@ def test_a_backup_can_be_used_in_the_place_of_the_database(old: Path) -> None:
     old.with_name(f"clew.db.bak-{NEWEST}").replace(old)
 
     with contextlib.closing(SqliteStore(old)) as store:
-        assert len(store.of_source("w", "file:a")) == 1
+        assert len(look(store, "w").of_source("file:a")) == 1
 
 
 def test_opening_again_migrates_nothing(old: Path) -> None:
@@ -119,7 +120,7 @@ def test_a_step_that_fails_half_way_is_undone(old: Path) -> None:
     assert rows_of(old, "SELECT mood FROM records") == [("calm",)]
     assert rows_of(old, "SELECT count(*) FROM sqlite_schema WHERE name = 'moods'") == [(0,)]
     with contextlib.closing(SqliteStore(old, steps=[*MIGRATIONS, SECOND])) as store:
-        assert store.generation("w") == 1
+        assert look(store, "w").generation == 1
 
 
 def test_a_first_step_that_fails_leaves_an_empty_database(tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from clew.errors import PurgeUnfinished
 from clew.records import Blob, Edge, EdgeKind, Record, Resolution, SourceState, Text, identify
-from clew.store.conformance import make_delta
 from clew.store.originals import Packer, Packing, digest_of
 from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
 from clew.store.sqlite.indexing import Space
 from clew.text.postings import Document, Use, pack, unpack, without
+from tests.looking import look
+from tests.store.conformance import make_delta
 
 MARKER = b"correct-horse-battery-staple"
 
@@ -86,7 +87,7 @@ def test_no_byte_of_a_purged_source_is_left_in_any_file(store: SqliteStore, tmp_
     assert purge.records == 60
     assert purge.blobs == 240
     assert files_with(tmp_path, MARKER) == []
-    assert reopened.index("w").count == 40 * 4
+    assert look(reopened, "w").documents.count == 40 * 4
     reopened.refresh("w")
     reopened.close()
     assert files_with(tmp_path, MARKER) == []
@@ -119,8 +120,8 @@ def test_no_byte_of_a_purged_record_is_left_in_any_file(store: SqliteStore, tmp_
     assert (purge.records, purge.blobs, purge.size) == (1, 1, len(blob.data))
     assert files_with(tmp_path, MARKER) == []
     assert files_with(tmp_path, blob.data[:64]) == []
-    assert store.edges("w", [plain.records[0].id]) == [edges[1]]
-    assert store.index("w").count == 2
+    assert look(store, "w").edges([plain.records[0].id]) == [edges[1]]
+    assert look(store, "w").documents.count == 2
     with store._reading() as connection:
         assert connection.raw.execute("SELECT count(*) FROM edges").fetchone() == (1,)
 
@@ -150,7 +151,7 @@ def test_a_reader_that_holds_the_old_state_delays_the_end_of_a_purge(store: Sqli
     assert next(reader.execute("SELECT count(*) FROM records"))
     with pytest.raises(PurgeUnfinished, match="another process still reads"):
         store.purge_source("w", "file:a", "", 1)
-    assert store.of_source("w", "file:a") == []
+    assert look(store, "w").of_source("file:a") == []
     reader.close()
 
     assert store.purge_source("w", "file:a", "", 1).records == 0

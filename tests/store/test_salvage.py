@@ -13,13 +13,14 @@ import pytest
 
 from clew.records import Blob, Edge, EdgeKind, Resolution, SourceState, Supersession, Text, Tier
 from clew.store import graves
-from clew.store.conformance import make_delta
 from clew.store.originals import digest_of
 from clew.store.sqlite import SqliteStore
 from clew.store.sqlite.pages import Pages
 from clew.store.sqlite.repair import damage, repair
 from clew.store.sqlite.salvage import Known
 from clew.text.postings import Document, pack
+from tests.looking import look
+from tests.store.conformance import make_delta
 
 
 @pytest.fixture
@@ -56,14 +57,13 @@ def path(tmp_path: Path) -> Path:
                     )
                 ],
             )
-        ids = [record.id for record in store.of_source(key, "file:deep/\udce91.py")]
-        store.keep_vectors(key, "model", [(record_id, os.urandom(3000)) for record_id in ids])
+        ids = [record.id for record in look(store, key).of_source("file:deep/\udce91.py")]
         store.move(key, ids[:1], Tier.ARCHIVED)
         ended = (Supersession(ids[1], ids[2], "said an\udce9w", 3, 9),)
         store.apply(
             key, [replace(make_delta("session:s", []), is_whole=False, superseded=ended, state=SourceState("session:s", note="{}" * 4000))]
         )
-        store.purge(key, [record.id for record in store.of_source(key, "file:deep/deep/\udce92.py")][:2], "a w\udce9rd", 5)
+        store.purge(key, [record.id for record in look(store, key).of_source("file:deep/deep/\udce92.py")][:2], "a w\udce9rd", 5)
         store.apply(key, [replace(make_delta("file:gone", [("g", "gone")])), replace(make_delta("file:gone", []), state=None)])
     store.close()
     return path

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from clew.records import Blob, Edge, EdgeKind, Supersession, Tier, identify
-from clew.store.conformance import contents, make_delta, retirement
 from clew.store.memory import MemoryStore
 from clew.store.originals import digest_of
 from clew.store.sqlite import SqliteStore
+from tests.store.conformance import contents, make_delta, retirement
 
 SOURCES = ("file:a", "file:b\udcff", "session:1")
 SUBJECTS = ("s", "t", "check:x")

@@ -14,6 +14,7 @@ from clew.records import Delta, SourceState
 from clew.store.memory import MemoryStore
 from clew.transcript.follow import UNRECOGNISED, deltas, observe, report
 from clew.transcript.parse import Reading
+from tests.looking import look
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript
@@ -63,8 +64,8 @@ def test_ingesting_twice_adds_no_record_to_a_store(busy_session: bytes, tmp_path
 
     def ingest() -> tuple[set[str], list[str]]:
         store.apply("w", list(deltas(path)))
-        live = store.of_source("w", SOURCE)
-        return {record.id for record in live}, store.find("w", "", 10_000)
+        live = look(store, "w").of_source(SOURCE)
+        return {record.id for record in live}, look(store, "w").find("", 10_000)
 
     first = ingest()
 

@@ -23,6 +23,7 @@ from clew.settings import workspace_of
 from clew.store.originals import digest_of
 from clew.store.sqlite import SqliteStore
 from tests.adapters.daemon import until
+from tests.looking import look
 from tests.upgrades.homes import SECRET, Home, archives, unpack
 
 NEW = Path(clew.__file__).parent.parent
@@ -146,7 +147,7 @@ def test_the_database_is_upgraded_with_nothing_lost(upgraded: Upgraded) -> None:
     assert rows(home, "SELECT * FROM tombstones") == upgraded.tombstones
     with closing(SqliteStore(home.data / "clew.db", is_read_only=True)) as store:
         key, _ = workspace_of(home.repo)
-        assert all(digest_of(store.blob(key, digest)) == digest for digest in upgraded.originals)
+        assert all(digest_of(look(store, key).original(digest)) == digest for digest in upgraded.originals)
 
 
 def test_what_was_known_can_be_asked_for_after_the_upgrade(upgraded: Upgraded) -> None:

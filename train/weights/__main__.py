@@ -86,7 +86,7 @@ def _questions(git_dir: Path, rows: Sequence[Row]) -> list[Labelled]:
             past.tell([reads[commit] for commit in ids if commit in reads])
             before = [row.base_commit]
             past.stand_at(row.base_commit)
-            index = past.index("")
+            index = past.documents()
             changed = {
                 path: tuple((gold.start, gold.end) for gold in row.functions or row.lines if gold.path == path) for path in row.files
             }

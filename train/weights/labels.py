@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.ranking.deadline import Deadline
-from clew.ranking.diffuse import heaviest
-from clew.ranking.seed import seed
+from clew.ranking.question import Question
+from clew.ranking.seed import of_code
 from clew.ranking.weights import CHANNELS
-from clew.store.index import Index
-from clew.task.question import question_state
+from clew.store.documents import Documents
+from clew.store.name_resolution import Names
+from clew.store.search import Hits, search
 from train.weights.fit import Labelled
 
 TOTAL_CANDIDATES = 400  # the best by all channels, and of single ones
@@ -31,12 +31,12 @@ class Gold:
     files: NDArray[np.int32]
 
 
-def gold_of(index: Index, changed: Mapping[str, Sequence[tuple[int, int]]]) -> Gold:
+def gold_of(index: Documents, changed: Mapping[str, Sequence[tuple[int, int]]]) -> Gold:
     """Return the innermost records that hold what changed; a file as a whole only where nothing in it does.
 
     changed  path → ranges of 1-based lines: (first, last), or with last = first − 1 the place before `first` where lines were put in.
     """
-    mask = index.among(PREFIX).mask & ~index.is_prose & ~index.is_test
+    mask = index.searched(PREFIX).mask & ~index.is_prose & ~index.is_test
     found: set[int] = set()
     files: set[int] = set()
     for path, ranges in sorted(changed.items()):
@@ -56,19 +56,33 @@ def gold_of(index: Index, changed: Mapping[str, Sequence[tuple[int, int]]]) -> G
     return Gold(np.array(sorted(inner or found), np.int32), np.array(sorted(files), np.int32))
 
 
-def labelled(index: Index, question: str, gold: Gold) -> Labelled:
+def labelled(index: Documents, question: str, gold: Gold) -> Labelled:
     """Return the values of all channels for a question's candidates, and which of them are gold."""
-    seeds = seed(index, question_state(question), prefix=PREFIX, deadline=Deadline())
-    docs = set(heaviest(index, seeds.weights, np.flatnonzero(seeds.weights > 0).astype(np.int32), TOTAL_CANDIDATES).tolist())
-    mask = index.among(PREFIX).mask & ~index.is_test & ~index.is_prose
+    asked = Question.of(question)
+    found = search(index, Names(index), asked.query(), lambda _: True)
+    channels = {name: _spread(index, found.code, values) for name, values in found.code.channels.items()}
+    docs = set(_best(index, _spread(index, found.code, of_code(found.code, asked)), TOTAL_CANDIDATES))
+    mask = index.searched(PREFIX).mask & ~index.is_test & ~index.is_prose
     for name in SINGLE_CHANNELS:
-        values = seeds.channels[name]
-        docs |= set(heaviest(index, values, np.flatnonzero(mask & (values > 0)).astype(np.int32), CHANNEL_CANDIDATES).tolist())
+        docs |= set(_best(index, np.where(mask, channels[name], np.float32(0)), CHANNEL_CANDIDATES))
     docs |= set(gold.records.tolist())
     rows = np.array(sorted(docs), np.int32)
     none = np.zeros(index.size, np.float32)
-    values = np.stack([seeds.channels.get(name, none)[rows] for name in CHANNELS], axis=1)
+    values = np.stack([channels.get(name, none)[rows] for name in CHANNELS], axis=1)
     return Labelled(values, np.isin(rows, gold.records), np.isin(index.path_codes[rows], gold.files))
+
+
+def _spread(index: Documents, hits: Hits, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,) the values of hits at their documents, 0 elsewhere."""
+    out = np.zeros(index.size, np.float32)
+    out[hits.docs] = values
+    return out
+
+
+def _best(index: Documents, values: NDArray[np.float32], count: int) -> list[int]:
+    """The documents of the highest values above 0; ties by record id."""
+    docs = np.flatnonzero(values > 0).tolist()
+    return sorted(docs, key=lambda doc: (-float(values[doc]), index.id_of(doc)))[:count]
 
 
 def _lines_of(ranges: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -23,8 +23,8 @@ from clew.codebase.tree import MANIFEST_BYTES_MAX, MANIFESTS_MAX
 from clew.enrich import history
 from clew.enrich.git import GitFailed, ask
 from clew.records import Delta, Record
-from clew.store.index import Index, PartKey, part_digest
-from clew.store.memory import MemoryStore
+from clew.store.documents import Documents
+from clew.store.shard import PartKey, part_digest
 
 ASKED_MAX = 1000  # objects that git is asked for at once: their names fill two thirds of a pipe, so neither side waits for the other
 ASKED_BYTES = 16_000_000  # likewise bytes: what is held at once
@@ -42,19 +42,17 @@ class _File:
     records: tuple[Record, ...]
 
 
-class Past(MemoryStore):
+class Past:
     """A Reader of the tree of one commit, of the commits before it, and of nothing else. There is one workspace: any name means it."""
 
     def __init__(self, root: Path, progress: Callable[[int, int], None] | None = None) -> None:
-        super().__init__()
         self._root, self._progress = root, progress
         self._commit = ""
         self._files: dict[str, _File] = {}
         self._known: dict[tuple[str, str], _File] = {}
         self._claims: dict[str, dict[str, str]] = {}
-        self._originals: dict[str, bytes] = {}
         self._told: dict[str, tuple[PartKey, bytes]] = {}
-        self._index: Index | None = None
+        self._index: Documents | None = None
 
     def stand_at(self, commit: str) -> None:
         """Stand at this commit. Raises GitFailed; then nothing has moved. Cost: one call of git, and what differs."""
@@ -86,24 +84,12 @@ class Past(MemoryStore):
         if self._index is not None:
             self._index = self._index.updated((), [part])
 
-    def index(self, workspace: str) -> Index:  # noqa: ARG002
-        """See `Reader`."""
+    def documents(self) -> Documents:
+        """Return the searchable table of the present commit."""
         if self._index is None or self._index.size - self._index.shards[0].size > OVERLAY_SHARE_MAX * self._index.size:
             parts = [(file.part, file.segment) for file in self._files.values() if file.part is not None]
-            self._index = Index.build([*parts, *self._told.values()])
+            self._index = Documents.build([*parts, *self._told.values()])
         return self._index
-
-    def records(self, workspace: str, ids: Sequence[str]) -> list[Record]:
-        """See `Reader`."""
-        index = self.index(workspace)
-        codes: list[int] = index.path_codes[index.docs_of(ids)].tolist()
-        paths = {index.paths[code] for code in codes}
-        known = {record.id: record for path in sorted(paths & self._files.keys()) for record in self._files[path].records}
-        return [known[record_id] for record_id in ids if record_id in known]
-
-    def blob(self, workspace: str, digest: str) -> bytes:  # noqa: ARG002
-        """See `Reader`."""
-        return self._originals[digest]
 
     def _exchange(self, old: Iterable[_File], new: Iterable[_File]) -> None:
         if self._index is None:
@@ -173,7 +159,6 @@ class Past(MemoryStore):
                 if self._progress and not self._commit:
                     self._progress(done, len(wanted))
                 delta = _read_bytes(path, data, paths)
-                self._originals.update({original.digest: original.data for original in delta.blobs})
                 yield _file_of(blob, delta), (path, blob)
 
     def _paths_of(self, blobs: dict[str, str]) -> PathIndex:

@@ -10,6 +10,7 @@ from clew.cli import output
 from clew.cli.options import Display
 from clew.cli.packets import QUESTION_SHOWN, WHY_SHOWN
 from clew.cli.tables import Column, table
+from clew.packet.wording import said
 
 if TYPE_CHECKING:
     from clew.ranking.files import FileList, RankedFile
@@ -46,7 +47,7 @@ def _file_json(file: RankedFile) -> dict[str, Any]:
         "handle": file.handle,
         "line": file.line,
         "records": file.records,
-        "why": list(file.why),
+        "why": [said(reason) for reason in file.why],
     }
 
 
@@ -67,7 +68,7 @@ def _table(found: FileList) -> str:
         Column("why", ratio=5),
     )
     rows = [
-        (str(rank), _where(file), f"{file.score:.2f}", file.name, file.handle, "; ".join(file.why[:WHY_SHOWN]))
+        (str(rank), _where(file), f"{file.score:.2f}", file.name, file.handle, "; ".join(map(said, file.why[:WHY_SHOWN])))
         for rank, file in enumerate(found.files, 1)
     ]
     return table([found.question.strip()[:QUESTION_SHOWN], _told(found)], columns, rows)

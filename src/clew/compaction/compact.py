@@ -33,7 +33,7 @@ from clew.records import (
     Resolution,
     Span,
     Spans,
-    Standing,
+    Status,
     TaskState,
     author_of,
     clew_says,
@@ -43,7 +43,7 @@ from clew.records import (
     text_of,
     user_runs,
 )
-from clew.store.ports import Reader
+from clew.store.ports import Snapshot
 from clew.text.tokens import Counter
 
 SEGMENT_LINES = 3  # lines that are bought together; a longer piece is several of them side by side
@@ -90,8 +90,7 @@ class _Offer:
 
 
 def compact(
-    reader: Reader,
-    workspace: str,
+    snapshot: Snapshot,
     source: str,
     state: TaskState,
     *,
@@ -103,13 +102,14 @@ def compact(
 ) -> tuple[Packet, Shown]:
     """Return a packet of one session's lines within the budget, `front` (the hand-off) leading it, and what it shows of each record.
 
-    source  `session:<id>`, whose records the reader holds up to the cut and no further.
+    source  `session:<id>`, whose records the snapshot holds up to the cut and no further.
     front   text that stands first; the caller keeps it within the budget, with its fences.
     kept    what the packet at an earlier cut of the session showed.
     using   nets that say what a line is worth; None takes those of the release.
     """
-    records, standings = records_of(reader, workspace, source)
-    originals = Originals(reader, workspace)
+    records, standings = records_of(snapshot, source)
+    originals = Originals(snapshot)
+    originals.read(record.whole for record in records)
     texts = [originals.text_of(record.whole) for record in records]
     found = lines_of(records, texts, standings, state)
     worths = worth_of(found, using)
@@ -123,7 +123,7 @@ def compact(
     shown = {number: [(0, len(bodies[number]) - 1)] for number in said}
     segments = _segments(found, worths, records, shown, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
     offers = _offers(segments, records, bodies, counter)
-    told = _told(reader, workspace, source, segments, records, counter)
+    told = _told(snapshot, source, segments, records, counter)
     room = budget_tokens - spent - said_tokens
     chosen, choice = _choose(offers, room)
     if told and choice.shadow_price > 0:  # as long as everything fits, the originals say it better
@@ -139,14 +139,14 @@ def compact(
     return _packet(state, front, group, records, standings, bodies, shown, weights, made, counter, budget_tokens, choice)
 
 
-def records_of(reader: Reader, workspace: str, source: str) -> tuple[list[Record], list[Standing]]:
+def records_of(snapshot: Snapshot, source: str) -> tuple[list[Record], list[Status]]:
     """What stood in the main thread's window, oldest first, whether it is still true or not."""
-    live = reader.of_source(workspace, source)
-    unusual = [record_id for record_id, _ in reader.unusual(workspace)]
-    ended = [record for record in reader.records(workspace, unusual) if record.source == source]
+    live = snapshot.of_source(source)
+    unusual = [record_id for record_id, _ in snapshot.stale_or_cold()]
+    ended = [record for record in snapshot.records(unusual) if record.source == source]
     found = {record.id: record for record in (*live, *ended) if record.kind not in SILENT and not record.agent}
     records = sorted(found.values(), key=lambda record: (record.seq, record.id))
-    return records, reader.standings(workspace, [record.id for record in records])
+    return records, snapshot.statuses([record.id for record in records])
 
 
 def _said(records: Sequence[Record], texts: Sequence[str], front: str, budget_tokens: int, counter: Counter) -> tuple[list[int], float]:
@@ -211,16 +211,14 @@ def _offers(segments: Sequence[_Segment], records: Sequence[Record], bodies: Seq
     ]
 
 
-def _told(
-    reader: Reader, workspace: str, source: str, segments: Sequence[_Segment], records: Sequence[Record], counter: Counter
-) -> list[_Offer]:
+def _told(snapshot: Snapshot, source: str, segments: Sequence[_Segment], records: Sequence[Record], counter: Counter) -> list[_Offer]:
     """What a model made of the session: a line is worth a share of the best lines of the records that it speaks of, each once."""
     best: dict[str, float] = {}
     for segment in segments:
         record_id = records[segment.record].id
         best[record_id] = max(best.get(record_id, 0.0), segment.worth)
     offers: list[_Offer] = []
-    covers = compressed.covers(reader, workspace, source.removeprefix("session:"), {record.id for record in records}, counter.measure_many)
+    covers = compressed.covers(snapshot, source.removeprefix("session:"), {record.id for record in records}, counter.measure_many)
     for cover in covers:
         for at, line in enumerate(cover.told):
             worth = compressed.LINE_WORTH * sum(best.pop(record_id, 0.0) for record_id in line.speaks_of)
@@ -259,7 +257,7 @@ def _packet(
     front: Spans,
     group: str,
     records: Sequence[Record],
-    standings: Sequence[Standing],
+    standings: Sequence[Status],
     bodies: Sequence[Sequence[str]],
     shown: Mapping[int, Sequence[tuple[int, int]]],
     weights: Mapping[int, float],
@@ -287,7 +285,7 @@ def _packet(
 
 
 def _entry(
-    record: Record, standing: Standing, body: Sequence[str], runs: Sequence[tuple[int, int]], worth: float | None, counter: Counter
+    record: Record, standing: Status, body: Sequence[str], runs: Sequence[tuple[int, int]], worth: float | None, counter: Counter
 ) -> Entry:
     """A record as it is shown; lines are named where they are one piece."""
     is_whole = list(runs) == [(0, len(body) - 1)]
@@ -320,7 +318,7 @@ def _cover_entry(record: Record, part: str, worth: float, counter: Counter) -> E
     )  # fmt: skip
 
 
-def _why(record: Record, standing: Standing, worth: float | None) -> tuple[str, ...]:
+def _why(record: Record, standing: Status, worth: float | None) -> tuple[str, ...]:
     why = ["the user's words" if worth is None else f"lines like these are needed again: {worth:.2f} expected", f"{record.kind}"]
     if standing.is_suspect:
         why.append(f"suspect: {standing.reason}")
@@ -332,7 +330,7 @@ def _why(record: Record, standing: Standing, worth: float | None) -> tuple[str, 
 def _body(
     group: str,
     records: Sequence[Record],
-    standings: Sequence[Standing],
+    standings: Sequence[Status],
     bodies: Sequence[Sequence[str]],
     runs: Mapping[int, Sequence[tuple[int, int]]],
     told: Sequence[tuple[Record, Spans, float]],

@@ -15,7 +15,7 @@ import msgspec
 from clew.packet.options import Originals
 from clew.records import Author, Blob, Delta, EdgeKind, Record, SourceState, Span, Spans, author_of, clew_says, handle_of, outside, text_of
 from clew.store.originals import digest_of
-from clew.store.ports import Reader
+from clew.store.ports import Snapshot
 
 KIND = "compressed"
 LINE_WORTH = 0.5  # of the best lines of a record, when a model's line speaks of it; guess
@@ -68,13 +68,13 @@ def noted(state: SourceState | None, source: str, made: Made) -> SourceState:
     return SourceState(source, made.id, len(before) + 1, note=msgspec.json.encode([*before, made]).decode())
 
 
-def made_from(reader: Reader, workspace: str, record: Record) -> list[str]:
+def made_from(snapshot: Snapshot, record: Record) -> list[str]:
     """Ids of the compressed texts, true or not, in which words of a record may stand.
 
     Those of its part and of every later one: each was made with the state of the work before it.
     """
     is_placed = record.source == f"session:{record.session}"  # what was seen live, or by a subagent, has positions of its own
-    made = _made(reader.source(workspace, source_of(record.session)))
+    made = _made(snapshot.source(source_of(record.session)))
     return [each.id for each in made if each.last >= record.seq or not is_placed]
 
 
@@ -93,53 +93,53 @@ def read(text: str) -> list[Line]:
     return [Line(_CITED.sub("", row), tuple(cited[1].split(" "))) for row, cited in found if cited]
 
 
-def inputs_of(reader: Reader, workspace: str, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def inputs_of(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """For each compressed record, the ids of what it was made from, ordered by id."""
     found: dict[str, list[str]] = {record_id: [] for record_id in ids}
-    for edge in reader.edges(workspace, ids):
+    for edge in snapshot.edges(ids):
         if edge.kind is EdgeKind.DERIVED_FROM and edge.tail in found:
             found[edge.tail].append(edge.head)
     return {record_id: tuple(sorted(heads)) for record_id, heads in found.items()}
 
 
-def ended_of(reader: Reader, workspace: str, record: Record) -> tuple[int, int]:
+def ended_of(snapshot: Snapshot, record: Record) -> tuple[int, int]:
     """How many of the records that a compressed one was made from are no longer true, and how many there are."""
-    ids = inputs_of(reader, workspace, [record.id])[record.id]
-    return sum(not standing.is_live for standing in reader.standings(workspace, ids)), len(ids)
+    ids = inputs_of(snapshot, [record.id])[record.id]
+    return sum(not standing.is_live for standing in snapshot.statuses(ids)), len(ids)
 
 
-def carried(reader: Reader, workspace: str, session: str, into: Reader) -> list[Delta]:
+def carried(snapshot: Snapshot, session: str, into: Snapshot) -> list[Delta]:
     """Return what was compressed of a session, to be told to a store that holds the session up to some point.
 
     A text that was made from anything that this store does not know is left out: it would speak of what came later.
     """
     source = source_of(session)
-    records = reader.of_source(workspace, source)
-    inputs = inputs_of(reader, workspace, [record.id for record in records])
-    kept = [record for record in records if inputs[record.id] and len(into.records(workspace, inputs[record.id])) == len(inputs[record.id])]
+    records = snapshot.of_source(source)
+    inputs = inputs_of(snapshot, [record.id for record in records])
+    known = {record.id for record in into.records([one for ids in inputs.values() for one in ids])}
+    kept = [record for record in records if inputs[record.id] and known.issuperset(inputs[record.id])]
     if not kept:
         return []
-    originals = Originals(reader, workspace)
+    originals = Originals(snapshot)
     data = [originals.bytes_of(record.whole) for record in kept]
-    edges = [edge for edge in reader.edges(workspace, [record.id for record in kept]) if edge.kind is EdgeKind.DERIVED_FROM]
+    edges = [edge for edge in snapshot.edges([record.id for record in kept]) if edge.kind is EdgeKind.DERIVED_FROM]
     blobs = {digest_of(each): each for each in data}
     blobs_of = tuple(Blob(digest, each) for digest, each in blobs.items())
     return [Delta(kept[0].kind, source, is_whole=True, records=tuple(kept), edges=tuple(edges), blobs=blobs_of, state=SourceState(source))]
 
 
-def covers(
-    reader: Reader, workspace: str, session: str, live: Collection[str], measure: Callable[[Sequence[str]], Sequence[float]]
-) -> list[Cover]:
+def covers(snapshot: Snapshot, session: str, live: Collection[str], measure: Callable[[Sequence[str]], Sequence[float]]) -> list[Cover]:
     """Return the compressed texts of a session that still say something true, ordered by (seq, id).
 
     live     ids of the records that are true now.
     measure  token counts of many texts at once.
     """
-    records = reader.of_source(workspace, source_of(session))
+    records = snapshot.of_source(source_of(session))
     if not records:
         return []
-    inputs = inputs_of(reader, workspace, [record.id for record in records])
-    originals = Originals(reader, workspace)
+    inputs = inputs_of(snapshot, [record.id for record in records])
+    originals = Originals(snapshot)
+    originals.read(record.whole for record in records)
     found: list[Cover] = []
     for record in records:
         ids = {handle_of(record_id): record_id for record_id in inputs[record.id]}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clew.compaction.names import FOCUS, Floats, Ints, Names, names_of
-from clew.records import Record, Standing, TaskState
+from clew.records import Record, Status, TaskState
 
 LINE_CHARS_MIN = 4  # squeezed: a shorter line is shown with its neighbours, never for itself
 RECORD_CHARS_MAX = 200_000  # of one record's text; what is longer is a log, and its beginning is offered alone; guess
@@ -68,7 +68,7 @@ NAMES: tuple[str, ...] = (
 )  # fmt: skip
 
 
-def lines_of(records: Sequence[Record], texts: Sequence[str], standings: Sequence[Standing], state: TaskState) -> Lines:
+def lines_of(records: Sequence[Record], texts: Sequence[str], standings: Sequence[Status], state: TaskState) -> Lines:
     """Return the lines of `records` (oldest first) whose whole `texts` are given, the newest of equal ones, with their features."""
     rows = _Rows()
     replaced = _replaced(records, texts)
@@ -122,7 +122,7 @@ class _Rows:
             self.squeezed.append(squeezed)
             self.indent.append(len(body) - len(body.lstrip()))
 
-    def finish(self, records: Sequence[Record], texts: Sequence[str], standings: Sequence[Standing], state: TaskState) -> Lines:
+    def finish(self, records: Sequence[Record], texts: Sequence[str], standings: Sequence[Status], state: TaskState) -> Lines:
         record = np.array(self.record, np.int64)
         at = np.array(self.at, np.int64)
         order = np.lexsort((at, record))
@@ -179,7 +179,7 @@ def _changes(text: str) -> list[tuple[list[str], list[str]]]:
 def _features(
     records: Sequence[Record],
     texts: Sequence[str],
-    standings: Sequence[Standing],
+    standings: Sequence[Status],
     focus: Mapping[str, str],
     record: Ints,
     at: Ints,

@@ -19,7 +19,7 @@ from clew.enrich.prompt import SYSTEM, VERSION, Prompt, prompt
 from clew.packet.options import Originals
 from clew.records import Blob, Delta, Edge, EdgeKind, Layer, Record, Resolution, SourceState, Supersession, Text, handle_of, identify
 from clew.store.originals import digest_of
-from clew.store.ports import Reader
+from clew.store.ports import LOCAL, Reader
 from clew.store.rules import is_purged
 from clew.text.tokens import Counter
 from clew.text.tokens import counter as counter_of
@@ -111,16 +111,17 @@ def changes(
             progress("compressing", number - 1, len(parts))
         request = prompt(part, points)
         record_id = identify(KIND, VERSION, compressor.name, source, SYSTEM, request.text)
-        (standing,) = reader.standings(workspace, [record_id])
-        before = reader.records(workspace, [record_id])
+        with reader.snapshot(LOCAL, workspace) as snapshot:
+            [status] = snapshot.statuses([record_id])
+            before = snapshot.records([record_id])
+            text = Originals(snapshot).text_of(before[0].whole) if before else ""
         if before:
             done.known += 1
-            text = Originals(reader, workspace).text_of(before[0].whole)
             lines = read(text)
             run.count(part, text)
-            if not standing.is_live and not dry_run:  # a later run cut the session otherwise, and this one cuts it so again
+            if not status.is_live and not dry_run:  # a later run cut the session otherwise, and this one cuts it so again
                 yield run.delta(before[0], part)
-        elif is_purged(standing):  # somebody wanted it away
+        elif is_purged(status):  # somebody wanted it away
             done.refused.append((told.session.id, number, "what was made of it was purged, and is not made again"))
             continue
         elif dry_run:
@@ -142,7 +143,8 @@ def changes(
     if progress:
         progress("compressing", len(parts), len(parts))
     if not dry_run:
-        left = [record for record in reader.of_source(workspace, source) if record.id not in kept]
+        with reader.snapshot(LOCAL, workspace) as snapshot:
+            left = [record for record in snapshot.of_source(source) if record.id not in kept]
         if left and not any(session == told.session.id for session, _, _ in done.refused):
             yield run.ending(left)
 
@@ -216,8 +218,10 @@ class _Run:
         source = record.source
         inputs = [piece.record for piece in part.pieces]
         edges = [Edge(EdgeKind.DERIVED_FROM, record.id, each.id, 1.0, record.digest, each.digest, VERSION) for each in inputs]
-        others = [other for other in self.reader.of_source(self.workspace, source) if other.id != record.id]
-        inputs_by = inputs_of(self.reader, self.workspace, [other.id for other in others])
+        with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
+            others = [other for other in snapshot.of_source(source) if other.id != record.id]
+            inputs_by = inputs_of(snapshot, [other.id for other in others])
+            state = snapshot.source(source)
         own = {each.id for each in inputs}
         replaced = [other for other in others if not own.isdisjoint(inputs_by[other.id])]
         return Delta(
@@ -228,16 +232,18 @@ class _Run:
             edges=tuple(edges),
             superseded=tuple(Supersession(other.id, record.id, "compressed anew", record.seq, record.at_ns) for other in replaced),
             blobs=(Blob(record.whole.blob, data),) if data is not None else (),
-            state=noted(self.reader.source(self.workspace, source), source, Made(record.id, part.first, part.last)),
+            state=noted(state, source, Made(record.id, part.first, part.last)),
         )
 
     def ending(self, left: Sequence[Record]) -> Delta:
         """The end of texts of parts that the session is no longer cut into."""
         source = source_of(self.session)
         ends = tuple(Supersession(record.id, "", "the session is cut into other parts now", record.seq, record.at_ns) for record in left)
-        state = self.reader.source(self.workspace, source) or SourceState(source)
+        with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
+            state = snapshot.source(source) or SourceState(source)
         return Delta(VERSION, source, is_whole=False, superseded=ends, state=state)
 
 
 def _held(reader: Reader, workspace: str, ids: Sequence[str]) -> Collection[str]:
-    return {record.id for record in reader.records(workspace, ids)}
+    with reader.snapshot(LOCAL, workspace) as snapshot:
+        return {record.id for record in snapshot.records(ids)}

@@ -15,6 +15,7 @@ from clew.evaluation.needs import Needs, needs
 from clew.packet.options import Originals
 from clew.records import ObservationKind, Packet, TaskState
 from clew.settings import Settings, workspace_of
+from clew.store.ports import LOCAL, Snapshot
 from clew.task.prompts import spoken
 from clew.task.tracker import observe_task
 from clew.text.tokens import Counter
@@ -91,14 +92,18 @@ class Trial:
         return self.compacting.packet(budget_tokens)
 
     @cached_property
+    def history(self) -> Snapshot:
+        """Clew's records of the session up to the cut."""
+        return self.compacting.store.snapshot(LOCAL, self.compacting.workspace)
+
+    @cached_property
     def originals(self) -> Originals:
         """The texts behind clew's records."""
-        return Originals(self.compacting.store, self.compacting.workspace)
+        return Originals(self.history)
 
     def behind(self, handle: str) -> bytes | None:
         """The bytes behind a handle, as `unfold` gives them; None where no record, or more than one, answers to it."""
         if handle not in self._behind:
-            store, key = self.compacting.store, self.compacting.workspace
-            records = store.records(key, ids) if len(ids := store.find(key, handle)) == 1 else []
+            records = self.history.records(ids) if len(ids := self.history.find(handle)) == 1 else []
             self._behind[handle] = self.originals.bytes_of(records[0].whole) if records else None
         return self._behind[handle]

@@ -1,7 +1,7 @@
 """Couplings: what hangs together with a file, by kind?
 
 Each kind gives other files a share between 0 and 1 and says why. What was counted in history and sessions comes as stored
-edges, everything else is joined from the index. Knows nothing of what a kind is worth; `impact` does. Pure over a Reader.
+edges, everything else is joined from the documents. Knows nothing of what a kind is worth; `impact` does. Pure over a Snapshot.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.records import EdgeKind, identify
-from clew.store.index import Index
-from clew.store.ports import Reader
+from clew.store.documents import Documents
+from clew.store.ports import Snapshot
 from clew.text.postings import Use, literal_name, term_hash
 
 KINDS = ("co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder", "proposed")
@@ -43,35 +43,36 @@ class Given:
     digest: str
 
 
-def given_of(reader: Reader, workspace: str, index: Index, path: str, symbol: str = "") -> Given | None:
+def given_of(snapshot: Snapshot, path: str, symbol: str = "") -> Given | None:
     """What stands in the index under this path, or of it under this symbol; None when it is not there.
 
     symbol  a name, or a qualified name as packets print it; what it contains belongs to it.
     """
-    state = reader.source(workspace, f"file:{path}")
-    code = index.path_numbers.get(path)
+    state = snapshot.source(f"file:{path}")
+    documents = snapshot.documents
+    code = documents.path_numbers.get(path)
     if state is None or code is None:
         return None
-    mask = index.among("file:").mask & (index.path_codes == code)
+    mask = documents.searched("file:").mask & (documents.path_codes == code)
     docs = np.flatnonzero(mask).astype(np.int32)
     if symbol:
-        named = {int(doc) for name in (f"symbol:{path}::{symbol}", symbol) for doc in index.defining(name).tolist() if mask[doc]}
+        named = {int(doc) for name in (f"symbol:{path}::{symbol}", symbol) for doc in snapshot.names.defining(name).tolist() if mask[doc]}
         kept = set(named)
         for doc in docs.tolist():  # parents stand before children
-            if int(index.parent[doc]) in kept:
+            if int(documents.parent[doc]) in kept:
                 kept.add(doc)
         docs = np.array(sorted(kept), np.int32)
     return Given(path, code, docs, identify("code", f"file:{path}", state.digest), state.digest) if len(docs) else None
 
 
-def signals(reader: Reader, workspace: str, index: Index, given: Given) -> dict[str, dict[str, Counted]]:
+def signals(snapshot: Snapshot, given: Given) -> dict[str, dict[str, Counted]]:
     """For each kind of KINDS: path of another file → its share, 0 to 1, and a reason in words."""
     found: dict[str, dict[str, Counted]] = {kind: {} for kind in KINDS}
-    _by_edges(reader, workspace, index, given, found)
-    _by_imports(index, given, found["imports"])
-    _by_uses(index, given, found)
-    _by_shared_names(reader, workspace, index, given, found)
-    _by_path(index, given, found)
+    _by_edges(snapshot, given, found)
+    _by_imports(snapshot, given, found["imports"])
+    _by_uses(snapshot, given, found)
+    _by_shared_names(snapshot, given, found)
+    _by_path(snapshot.documents, given, found)
     for shares in found.values():
         shares.pop(given.path, None)
         for path in [path for path, (share, _) in shares.items() if share <= 0]:
@@ -79,11 +80,12 @@ def signals(reader: Reader, workspace: str, index: Index, given: Given) -> dict[
     return found
 
 
-def _by_edges(reader: Reader, workspace: str, index: Index, given: Given, found: dict[str, dict[str, Counted]]) -> None:
-    edges = [edge for edge in reader.edges(workspace, [given.module]) if edge.kind not in _OF_SESSIONS]
+def _by_edges(snapshot: Snapshot, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+    documents = snapshot.documents
+    edges = [edge for edge in snapshot.edges([given.module]) if edge.kind not in _OF_SESSIONS]
     others = {edge.head if edge.tail == given.module else edge.tail for edge in edges}
-    paths = {index.id_of(int(doc)): index.paths[index.path_codes[doc]] for doc in index.docs_of(sorted(others)).tolist()}
-    commits = _commits(index, given, paths)
+    paths = {documents.id_of(int(doc)): documents.paths[documents.path_codes[doc]] for doc in documents.docs_of(sorted(others)).tolist()}
+    commits = _commits(snapshot, given, paths)
     for edge in edges:
         is_from = edge.tail == given.module
         path = paths.get(edge.head if is_from else edge.tail)
@@ -108,45 +110,48 @@ _STORED: dict[str, tuple[str, str, str]] = {
 _OF_SESSIONS = frozenset((EdgeKind.CONTAINS, EdgeKind.MENTIONS, EdgeKind.FIXES, EdgeKind.DERIVED_FROM))
 
 
-def _commits(index: Index, given: Given, paths: Mapping[str, str]) -> dict[str, int]:
+def _commits(snapshot: Snapshot, given: Given, paths: Mapping[str, str]) -> dict[str, int]:
     """How many commits changed the given file ("") and each of `paths` with it."""
-    commits, _ = index.changing(index.docs_of([given.module]))
+    documents = snapshot.documents
+    commits, _ = snapshot.names.changing(documents.docs_of([given.module]))
     mine = np.unique(commits)
     counts = {"": len(mine)}
-    docs = index.docs_of(sorted(paths))
-    theirs, heads = index.changing(docs)
+    docs = documents.docs_of(sorted(paths))
+    theirs, heads = snapshot.names.changing(docs)
     keep = np.isin(theirs, mine)
     pairs = np.unique(np.stack([theirs[keep], heads[keep]]), axis=1)
     known, times = np.unique(pairs[1], return_counts=True)
     for head, count in zip(known.tolist(), times.tolist(), strict=True):
-        counts[index.paths[int(index.path_codes[head])]] = count
+        counts[documents.paths[int(documents.path_codes[head])]] = count
     return counts
 
 
-def _by_imports(index: Index, given: Given, found: dict[str, Counted]) -> None:
-    tails, heads, weights = index.imports_of(np.array([given.code], np.int32))
+def _by_imports(snapshot: Snapshot, given: Given, found: dict[str, Counted]) -> None:
+    documents = snapshot.documents
+    tails, heads, weights = snapshot.names.imports_of(np.array([given.code], np.int32))
     for tail, head, weight in zip(tails.tolist(), heads.tolist(), weights.tolist(), strict=True):
         other, reason = (head, "is imported by it") if tail == given.code else (tail, "imports it")
-        _take(found, index.paths[int(other)], float(weight), reason)
+        _take(found, documents.paths[int(other)], float(weight), reason)
 
 
 _OUT = {Use.CALL: "is called by it", Use.REFERENCE: "is referred to by it", Use.INHERIT: "is inherited by it", Use.MENTION: ""}
 _IN = {Use.CALL: "calls", Use.REFERENCE: "refers to", Use.INHERIT: "inherits from", Use.MENTION: ""}
 
 
-def _by_uses(index: Index, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+def _by_uses(snapshot: Snapshot, given: Given, found: dict[str, dict[str, Counted]]) -> None:
     """Calls, references and bases between the files, either way: each file's links are added up and saturate."""
-    out, back = index.outgoing(given.docs), index.incoming(given.docs)
+    documents = snapshot.documents
+    out, back = snapshot.names.outgoing(given.docs), snapshot.names.incoming(given.docs)
     sums: dict[tuple[str, str], float] = {}
     best: dict[tuple[str, str], tuple[float, str]] = {}
-    mask = index.among("file:").mask
+    mask = documents.searched("file:").mask
     for links, is_out in ((out, True), (back, False)):
         others, mine = (links.heads, links.tails) if is_out else (links.tails, links.heads)
         for other, own, use, weight in zip(others.tolist(), mine.tolist(), links.kinds.tolist(), links.weights.tolist(), strict=True):
-            code = int(index.path_codes[other])
+            code = int(documents.path_codes[other])
             if code == given.code or not mask[other]:
                 continue
-            key = ("inherits" if use == Use.INHERIT else "calls", index.paths[code])
+            key = ("inherits" if use == Use.INHERIT else "calls", documents.paths[code])
             sums[key] = sums.get(key, 0.0) + weight
             if weight > best.get(key, (0.0, ""))[0]:
                 best[key] = (weight, f"{_OUT[Use(use)]}" if is_out else f"{_IN[Use(use)]} it")
@@ -155,26 +160,27 @@ def _by_uses(index: Index, given: Given, found: dict[str, dict[str, Counted]]) -
         _take(found[kind], path, total / (total + 1.0), best[kind, path][1])
 
 
-def _by_shared_names(reader: Reader, workspace: str, index: Index, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+def _by_shared_names(snapshot: Snapshot, given: Given, found: dict[str, dict[str, Counted]]) -> None:
     """Names and string literals that stand here and in few other files."""
-    keys, users, files = index.sharing(given.docs, files_max=SHARED_FILES_MAX)
+    documents = snapshot.documents
+    keys, users, files = snapshot.names.sharing(given.docs, files_max=SHARED_FILES_MAX)
     if not len(keys):
         return
-    text = _text_of(reader, workspace, given)
+    text = _text_of(snapshot, given)
     literals = {term_hash(literal_name(word)): word for word in _words(_LITERAL, text)}
     names = {term_hash(word): word for word in _words(_NAME, text)}
     sums: dict[tuple[str, str], float] = {}
     best: dict[tuple[str, str], tuple[float, str]] = {}
     seen: set[tuple[int, int]] = set()
     for key, user, count in zip(keys.tolist(), users.tolist(), files.tolist(), strict=True):
-        code = int(index.path_codes[user])
+        code = int(documents.path_codes[user])
         if (key, code) in seen:
             continue
         seen.add((key, code))
         kind = "literals" if key in literals else "names"
         word = literals.get(key) or names.get(key, "")
         weight = 1.0 / (count - 1)
-        at = (kind, index.paths[code])
+        at = (kind, documents.paths[code])
         sums[at] = sums.get(at, 0.0) + weight
         rank = (weight, word)
         if word and rank > best.get(at, (0.0, "")):
@@ -186,9 +192,9 @@ def _by_shared_names(reader: Reader, workspace: str, index: Index, given: Given,
         _take(found[kind], path, total / (total + 2.0), f"shares {what}" if word else "")
 
 
-def _text_of(reader: Reader, workspace: str, given: Given) -> bytes:
+def _text_of(snapshot: Snapshot, given: Given) -> bytes:
     try:
-        return reader.blob(workspace, given.digest)
+        return snapshot.original(given.digest)
     except KeyError:  # only named, not read
         return b""
 
@@ -197,14 +203,14 @@ def _words(pattern: re.Pattern[bytes], text: bytes) -> Iterable[str]:
     return sorted({word.decode("ascii", "replace") for word in pattern.findall(text)})
 
 
-def _by_path(index: Index, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+def _by_path(documents: Documents, given: Given, found: dict[str, dict[str, Counted]]) -> None:
     """Files of a like name, and files of the same folder."""
     folder, _, name = given.path.rpartition("/")
     mine = _name_words(name)
-    words = index.among("file:").path_words
+    words = documents.searched("file:").path_words
     beside: list[str] = []
     for code in np.flatnonzero(words).tolist():
-        path = index.paths[code]
+        path = documents.paths[code]
         if path == given.path:
             continue
         their_folder, _, their_name = path.rpartition("/")

@@ -1,6 +1,6 @@
 """Impact: if these files change, what else will have to?
 
-A weighted sum of what couples other files with the given ones (`clew.impact.couplings`) ranks them. Pure over a Reader.
+A weighted sum of what couples other files with the given ones (`clew.impact.couplings`) ranks them. Pure over a Snapshot.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clew.impact.couplings import KINDS, Given, signals
-from clew.store.ports import Reader
+from clew.store.ports import Snapshot
 
 # Chosen on replayed commits of three repositories for recall@10, recall@5 and MRR together; bench/LOG.md has what each is worth
 # there and on repositories that were held out. What sessions edited is a guess: those repositories have no sessions.
@@ -39,18 +39,17 @@ class Impacted:
     reasons: tuple[str, ...] = ()
 
 
-def impact(reader: Reader, workspace: str, given: Sequence[Given], *, limit: int, weights: Mapping[str, float] = WEIGHTS) -> list[Impacted]:
+def impact(snapshot: Snapshot, given: Sequence[Given], *, limit: int, weights: Mapping[str, float] = WEIGHTS) -> list[Impacted]:
     """Return the files that most probably change with the given ones, first the surest; ties by path.
 
     weights  what a share of 1 of each kind is worth; a kind that is not in it is not counted.
     Cost     about 10 ms for a file of 2,000.
     """
-    index = reader.index(workspace)
     found: dict[str, Impacted] = {}
     told: dict[str, list[tuple[int, float, str]]] = {}
     own = {each.path for each in given}
     for each in given:
-        for order, (kind, shares) in enumerate(signals(reader, workspace, index, each).items()):
+        for order, (kind, shares) in enumerate(signals(snapshot, each).items()):
             for path, (share, reason) in shares.items():
                 if path in own or kind not in weights:
                     continue

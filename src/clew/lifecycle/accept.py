@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clew.lifecycle.lines import admitted
 from clew.records import Delta
-from clew.store.ports import Writer
+from clew.store.ports import LOCAL, Writer
 
 BATCH_BYTES = 8_000_000  # originals in one transaction: large enough to amortise the commit, small enough to lose little to a kill
 BATCH_DELTAS = 256
@@ -27,7 +27,8 @@ class Totals:
 
 def accept(writer: Writer, workspace: str, deltas: Iterable[Delta]) -> Totals:
     """Apply deltas in batches. When it is interrupted, what was applied stands, and the rest is found again by the next run."""
-    totals = Totals(generation=writer.generation(workspace))
+    with writer.snapshot(LOCAL, workspace) as snapshot:
+        totals = Totals(generation=snapshot.generation)
     batch: list[Delta] = []
     size = 0
     for delta in deltas:

@@ -6,22 +6,23 @@ from collections.abc import Sequence
 
 from clew.packet.options import Originals
 from clew.records import Delta, Record, SourceState
-from clew.store.ports import Reader
+from clew.store.ports import Snapshot
 from clew.text.postings import Document, pack
 
 BY = "findable/1"
 
 
-def postings_of(reader: Reader, workspace: str, source: str, state: SourceState | None, ids: Sequence[str]) -> Delta | None:
+def postings_of(snapshot: Snapshot, source: str, state: SourceState | None, ids: Sequence[str]) -> Delta | None:
     """Return the Delta that makes these live records of a source findable again by their names, paths and words; None for none.
 
     The names that code defines and uses are not among it: whoever can be read again should be.
     """
     wanted = frozenset(ids)
-    records = tuple(record for record in reader.of_source(workspace, source) if record.id in wanted)
+    records = tuple(record for record in snapshot.of_source(source) if record.id in wanted)
     if state is None or not records:
         return None
-    originals = Originals(reader, workspace)
+    originals = Originals(snapshot)
+    originals.read(record.whole for record in records)
     return Delta(BY, source, is_whole=False, records=records, segment=pack([_document(each, originals) for each in records]), state=state)
 
 

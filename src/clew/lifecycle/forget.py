@@ -13,7 +13,7 @@ from clew.compaction import compressed
 from clew.errors import Purged
 from clew.lifecycle.lines import TRANSCRIPT, with_lines
 from clew.records import Delta, Record, Tier
-from clew.store.ports import Purge, Reader, Writer
+from clew.store.ports import LOCAL, Purge, Reader, Snapshot, Writer
 from clew.text.secrets import mask_text
 from clew.transcript.redact import quotes, redact, without_words
 
@@ -43,15 +43,16 @@ def age(
     dry_run  says what would move and moves nothing.
     """
     report = Forgotten()
-    for state in writer.sources(workspace, "session:"):
-        records = writer.of_source(workspace, state.source)
-        for record, standing in zip(records, writer.standings(workspace, [record.id for record in records]), strict=True):
-            idle_days = (now_ns - max(standing.used_at_ns, record.at_ns or standing.valid_from_ns)) / DAY_NS
-            tier = Tier.ARCHIVED if idle_days >= archived_after_days else Tier.FOLDED if idle_days >= folded_after_days else Tier.HOT
-            if record.kind in NEVER_FORGOTTEN or tier <= standing.tier:
-                report.kept += 1
-            else:
-                (report.archived if tier == Tier.ARCHIVED else report.folded).append(record.id)
+    with writer.snapshot(LOCAL, workspace) as snapshot:
+        for state in snapshot.sources("session:"):  # one session after the other, because all of them may not fit into memory
+            records = snapshot.of_source(state.source)
+            for record, status in zip(records, snapshot.statuses([record.id for record in records]), strict=True):
+                idle_days = (now_ns - max(status.used_at_ns, record.at_ns or status.valid_from_ns)) / DAY_NS
+                tier = Tier.ARCHIVED if idle_days >= archived_after_days else Tier.FOLDED if idle_days >= folded_after_days else Tier.HOT
+                if record.kind in NEVER_FORGOTTEN or tier <= status.tier:
+                    report.kept += 1
+                else:
+                    (report.archived if tier == Tier.ARCHIVED else report.folded).append(record.id)
     if not dry_run:
         _move(writer, workspace, report)
     return report
@@ -79,20 +80,29 @@ def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, no
     What a model made of a session with these records before it goes with them: their words may stand in it.
     """
     doomed = list(ids)
-    for record in writer.records(workspace, ids):
-        if record.session and record.kind != compressed.KIND:
-            doomed += compressed.made_from(writer, workspace, record)
-        if record.session and record.kind != TRANSCRIPT:
-            doomed += _derived(writer, workspace, record)
-            doomed += _redact_lines(writer, workspace, record)
-            _redact_note(writer, workspace, record.source)
+    changes: list[Delta] = []
+    with writer.snapshot(LOCAL, workspace) as snapshot:
+        told: dict[str, list[Record]] = {}
+        for record in snapshot.records(ids):
+            if record.session and record.kind != compressed.KIND:
+                doomed += compressed.made_from(snapshot, record)
+            if record.session and record.kind != TRANSCRIPT:
+                doomed += _derived(snapshot, record)
+                told.setdefault(record.source, []).append(record)
+        for source, records in told.items():
+            doomed += _redact_lines(snapshot, source, records, changes)
+            _redact_note(snapshot, source, changes)
+    if changes:
+        writer.apply(workspace, changes)
     return writer.purge(workspace, list(dict.fromkeys(doomed)), mask_text(reason), now_ns)
 
 
 def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> Purge:
     """Erase a whole source, a session or a file, with all that it ever held, and with what a model made of it."""
     made = compressed.source_of(source.removeprefix("session:").partition("/")[0])
-    if source.startswith("session:") and writer.source(workspace, made) is not None:
+    with writer.snapshot(LOCAL, workspace) as snapshot:
+        is_compressed = source.startswith("session:") and snapshot.source(made) is not None
+    if is_compressed:
         gone = writer.purge_source(workspace, made, mask_text(reason), now_ns)
         rest = writer.purge_source(workspace, source, mask_text(reason), now_ns)
         return Purge(gone.records + rest.records, gone.blobs + rest.blobs, gone.size + rest.size)
@@ -104,40 +114,42 @@ def remember_use(writer: Writer, workspace: str, ids: Sequence[str], *, now_ns: 
     writer.touch(workspace, ids, now_ns)
 
 
-def _derived(writer: Writer, workspace: str, record: Record) -> list[str]:
+def _derived(snapshot: Snapshot, record: Record) -> list[str]:
     """What was made of a record and repeats its words: rules, decisions, claims, dead ends."""
-    words = _text_of(writer, workspace, record)
-    known = [other for other in writer.of_source(workspace, record.source) if other.kind in DERIVED]
-    versions = {each.id: each for other in known for each in writer.of_subject(workspace, other.subject) if each.source == record.source}
-    return [other.id for other in versions.values() if other.parent == record.id or quotes(_text_of(writer, workspace, other), words)]
+    words = _text_of(snapshot, record)
+    known = [other for other in snapshot.of_source(record.source) if other.kind in DERIVED]
+    versions = {each.id: each for other in known for each in snapshot.of_subject(other.subject) if each.source == record.source}
+    return [other.id for other in versions.values() if other.parent == record.id or quotes(_text_of(snapshot, other), words)]
 
 
-def _text_of(writer: Writer, workspace: str, record: Record) -> str:
+def _text_of(snapshot: Snapshot, record: Record) -> str:
+    return _bytes_of(snapshot, record).decode("utf-8", "replace")
+
+
+def _bytes_of(snapshot: Snapshot, record: Record) -> bytes:
     whole = record.whole
-    return writer.blob(workspace, whole.blob)[whole.start : whole.end].decode("utf-8", "replace") if whole.blob else whole.inline
+    return snapshot.original(whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode("utf-8", "surrogateescape")
 
 
-def _redact_note(writer: Writer, workspace: str, source: str) -> None:
+def _redact_note(snapshot: Snapshot, source: str, changes: list[Delta]) -> None:
     """Let go of the words that a session's source keeps for what comes next."""
-    state = writer.source(workspace, source)
+    state = snapshot.source(source)
     if state is not None and (note := without_words(state.note)) != state.note:
-        writer.apply(workspace, [Delta(BY, source, is_whole=False, state=replace(state, note=note))])
+        changes.append(Delta(BY, source, is_whole=False, state=replace(state, note=note)))
 
 
-def _redact_lines(writer: Writer, workspace: str, record: Record) -> list[str]:
-    """Put pieces of the transcript without the record's lines in the place of those that have them; return the ids of the latter."""
-    whole = record.whole
-    data = writer.blob(workspace, whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode("utf-8", "surrogateescape")
-    replaced: list[str] = []
-    for piece in writer.of_source(workspace, record.source):
+def _redact_lines(snapshot: Snapshot, source: str, records: Sequence[Record], changes: list[Delta]) -> list[str]:
+    """Put pieces of a transcript without the lines of these records in the place of those that have them; return the ids of the latter."""
+    state, replaced = snapshot.source(source), list[str]()
+    for piece in snapshot.of_source(source):
         if piece.kind != TRANSCRIPT:
             continue
-        rest = redact(writer.blob(workspace, piece.whole.blob), record, data.decode("utf-8", "replace"))
-        if rest is None:
-            continue
-        like = Delta(BY, piece.source, is_whole=False, state=writer.source(workspace, piece.source))
-        writer.apply(workspace, [with_lines(piece, rest, like)])
-        replaced.append(piece.id)
+        before = rest = snapshot.original(piece.whole.blob)
+        for record in records:
+            rest = redact(rest, record, _bytes_of(snapshot, record).decode("utf-8", "replace")) or rest
+        if rest != before:
+            changes.append(with_lines(piece, rest, Delta(BY, source, is_whole=False, state=state)))
+            replaced.append(piece.id)
     return replaced
 
 
@@ -148,22 +160,20 @@ def _move(writer: Writer, workspace: str, report: Forgotten) -> None:
             _prove(writer, workspace, ids, report)
 
 
-def _prove(reader: Reader, workspace: str, ids: Sequence[str], report: Forgotten) -> None:
+def _prove(writer: Reader, workspace: str, ids: Sequence[str], report: Forgotten) -> None:
     """Read every original back and find every record by its handle."""
-    for record in reader.records(workspace, ids):
-        if _is_recalled(reader, workspace, record):
-            report.recalled += 1
-        else:
-            report.lost.append(record.id)
+    with writer.snapshot(LOCAL, workspace) as snapshot:
+        for record in snapshot.records(ids):
+            if _is_recalled(snapshot, record):
+                report.recalled += 1
+            else:
+                report.lost.append(record.id)
 
 
-def _is_recalled(reader: Reader, workspace: str, record: Record) -> bool:
+def _is_recalled(snapshot: Snapshot, record: Record) -> bool:
     whole = record.whole
-    if whole.blob:
-        try:
-            data = reader.blob(workspace, whole.blob)
-        except (KeyError, Purged):
-            return False
-        if len(data) < whole.end:
-            return False
-    return record.id in reader.find(workspace, record.id)
+    try:
+        is_there = not whole.blob or len(snapshot.original(whole.blob)) >= whole.end
+    except (KeyError, Purged):
+        return False
+    return is_there and record.id in snapshot.find(record.id)

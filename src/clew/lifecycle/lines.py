@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from clew.records import Blob, Delta, Record, identify
 from clew.store import rules
-from clew.store.ports import Reader
+from clew.store.ports import LOCAL, Reader
 from clew.text import postings
 from clew.text.postings import Document, pack
 from clew.transcript.redact import redact
@@ -24,13 +24,14 @@ def admitted(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
     """Return what may be stored of a delta, to be applied together: itself, where nothing in it was purged before.
 
     Of a call and its result that two deltas hold, only the second one's lines are known here.
-    Cost  one look at the standing of each record, about 5 µs.
+    Cost  one look at the status of each record, about 5 µs.
     """
     pieces = [record for record in delta.records if record.kind == TRANSCRIPT]
     if not pieces:
         return [delta]
-    standings = reader.standings(workspace, [record.id for record in delta.records])
-    purged = [record for record, standing in zip(delta.records, standings, strict=True) if rules.is_purged(standing)]
+    with reader.snapshot(LOCAL, workspace) as snapshot:
+        statuses = snapshot.statuses([record.id for record in delta.records])
+    purged = [record for record, status in zip(delta.records, statuses, strict=True) if rules.is_purged(status)]
     purged = [record for record in purged if record.kind != TRANSCRIPT]
     originals = {blob.digest: blob.data for blob in delta.blobs}
     cut = [(piece, rest) for piece in pieces if (rest := _rest(originals[piece.digest], purged, originals)) is not None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from clew.records import Delta, Layer, Record, Resolution, SourceState, Standing, Supersession, Text, Trust, identify
+from clew.records import Delta, Layer, Record, Resolution, SourceState, Status, Supersession, Text, Trust, identify
 from clew.store.originals import digest_of
 from clew.text.postings import Document, pack
 from clew.text.secrets import mask_text
@@ -64,7 +64,7 @@ def note(
 
 
 def doubts(
-    notes: Iterable[tuple[Record, Standing]], digest_now: Callable[[str], str | None], *, state: SourceState, at_ns: int
+    notes: Iterable[tuple[Record, Status]], digest_now: Callable[[str], str | None], *, state: SourceState, at_ns: int
 ) -> Delta | None:
     """Return a Delta that doubts the notes whose files have changed, and believes those again whose files are as they were.
 

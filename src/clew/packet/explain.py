@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from clew.records import Record, handle_of
-from clew.store.ports import Reader
+from clew.store.ports import Snapshot
 from clew.text.postings import Use
 
 LINKS_MAX = 24
@@ -14,30 +14,30 @@ _OUT = {Use.CALL: "calls", Use.REFERENCE: "refers to", Use.INHERIT: "inherits fr
 _BACK = {Use.CALL: "called by", Use.REFERENCE: "referred to by", Use.INHERIT: "inherited by", Use.MENTION: "mentioned by"}
 
 
-def links_of(reader: Reader, workspace: str, record: Record) -> tuple[tuple[str, str, str, float], ...]:
+def links_of(snapshot: Snapshot, record: Record) -> tuple[tuple[str, str, str, float], ...]:
     """Return (how, name, handle, weight) of the record's couplings, heaviest first, at most LINKS_MAX.
 
     Those found by name in the newest index, its container, and those that are stored and still hold.
     """
-    index = reader.index(workspace)
-    docs = index.docs_of([record.id])[:1]
+    documents = snapshot.documents
+    docs = documents.docs_of([record.id])[:1]
     found: dict[tuple[str, str], float] = {}
     if len(docs):
-        out, back = index.outgoing(docs), index.incoming(docs)
+        out, back = snapshot.names.outgoing(docs), snapshot.names.incoming(docs)
         for words, others, kinds, weights in ((_OUT, out.heads, out.kinds, out.weights), (_BACK, back.tails, back.kinds, back.weights)):
             for other, kind, weight in zip(others.tolist(), kinds.tolist(), weights.tolist(), strict=True):
-                key = (words[Use(kind)], index.id_of(other))
+                key = (words[Use(kind)], documents.id_of(other))
                 found[key] = max(found.get(key, 0.0), weight)
-        parent = int(index.parent[docs[0]])
+        parent = int(documents.parent[docs[0]])
         if parent >= 0:
-            found["stands in", index.id_of(parent)] = 1.0
-        for child in np.flatnonzero((index.parent == docs[0]) & index.alive).tolist():
-            found["contains", index.id_of(child)] = 1.0
-    for edge in reader.edges(workspace, [record.id]):
+            found["stands in", documents.id_of(parent)] = 1.0
+        for child in np.flatnonzero((documents.parent == docs[0]) & documents.alive).tolist():
+            found["contains", documents.id_of(child)] = 1.0
+    for edge in snapshot.edges([record.id]):
         other = edge.head if edge.tail == record.id else edge.tail
         found[str(edge.kind), other] = edge.weight
     rows = sorted(found.items(), key=lambda row: (-row[1], row[0]))[:LINKS_MAX]
-    names = {other.id: other for other in reader.records(workspace, [other for (_, other), _ in rows])}
+    names = {other.id: other for other in snapshot.records([other for (_, other), _ in rows])}
     return tuple((how, _named(names[other]), handle_of(other), round(weight, 3)) for (how, other), weight in rows if other in names)
 
 

@@ -19,8 +19,8 @@ from clew.packet.options import Originals, Showing, group_of, options_of
 from clew.packet.retrieve import choose, entry_of, lengths_of, render
 from clew.ranking.importance import CODE, TEST_SHARE, TYPES, Importance, importance
 from clew.records import FIRST_FENCE, Packet, Record, Resolution, handle_of, joined, outside
-from clew.store.index import Index
-from clew.store.ports import Reader
+from clew.store.documents import Documents
+from clew.store.ports import Snapshot
 from clew.text.tokens import Counter
 
 TOKENS_PER_FILE = 40  # a file is a candidate for so many tokens of budget: about a heading and two signatures
@@ -66,37 +66,37 @@ class _Draft:
     why: tuple[str, ...]
 
 
-def survey(reader: Reader, workspace: str, *, folder: str, budget_tokens: int, counter: Counter) -> Packet:
+def survey(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: Counter) -> Packet:
     """Return the map of a workspace, or of one folder or file of it, within `budget_tokens`.
 
     folder   relative to the root, "" for all; importance is that of the whole workspace.
     counter  counts for the model that will read it.
     Returns  an empty packet where nothing is indexed.
     """
-    index = reader.index(workspace)
-    known = importance(index)
-    own = _files(index, known, folder)
-    originals = Originals(reader, workspace)
-    front = _front(index, own, folder, int(budget_tokens * FOLDERS_SHARE), counter)
+    documents = snapshot.documents
+    known = importance(snapshot)
+    own = _files(documents, known, folder)
+    originals = Originals(snapshot)
+    front = _front(documents, own, folder, int(budget_tokens * FOLDERS_SHARE), counter)
     files_max = min(max(budget_tokens // TOKENS_PER_FILE, FILES_MIN), FILES_MAX)
-    readme = _readme(index, own)
+    readme = _readme(documents, own)
     top = [doc for doc in own[:files_max] if doc != readme]
     drafts = [_Draft(readme, README_WEIGHT, ("the README",))] if readme is not None else []
     candidates_max = min(max(budget_tokens // TOKENS_PER_CANDIDATE, CANDIDATES_MIN), CANDIDATES_MAX)
-    drafts += sorted(_drafts(index, known, top), key=lambda draft: (-draft.weight, index.id_of(draft.doc)))[:candidates_max]
-    records = {record.id: record for record in reader.records(workspace, [index.id_of(draft.doc) for draft in drafts])}
-    named = [(draft, records[index.id_of(draft.doc)]) for draft in drafts if index.id_of(draft.doc) in records]
-    made = {row.path for draft, row in named if index.parent[draft.doc] < 0 and _is_generated(originals.bytes_of(row.whole))}
+    drafts += sorted(_drafts(documents, known, top), key=lambda draft: (-draft.weight, documents.id_of(draft.doc)))[:candidates_max]
+    records = {record.id: record for record in snapshot.records([documents.id_of(draft.doc) for draft in drafts])}
+    named = [(draft, records[documents.id_of(draft.doc)]) for draft in drafts if documents.id_of(draft.doc) in records]
+    made = {row.path for draft, row in named if documents.parent[draft.doc] < 0 and _is_generated(originals.bytes_of(row.whole))}
     named = [(replace(draft, weight=draft.weight * _share(row, made)), row) for draft, row in named]
     named.sort(key=lambda pair: (-pair[0].weight, -pair[1].whole.chars, pair[1].id))
     named = list({(row.path, row.name): (draft, row) for draft, row in reversed(named)}.values())[::-1]  # of overloads the weightiest
     drafts, rows = [draft for draft, _ in named], [row for _, row in named]
     found = options_of([Showing(row, Resolution.SIGNATURE) for row in rows], originals, counter.measure_many)
     readme_max = budget_tokens * README_SHARE
-    told = {row.path for draft, row in named if index.parent[draft.doc] >= 0}
+    told = {row.path for draft, row in named if documents.parent[draft.doc] >= 0}
     options = [
         _opening(row, each, originals, counter, readme_max if draft.doc == readme else 0.0, has_symbols=row.path in told)
-        if index.parent[draft.doc] < 0
+        if documents.parent[draft.doc] < 0
         else _telling(row, each, originals, counter)
         for draft, row, each in zip(drafts, rows, found, strict=True)
     ]
@@ -118,30 +118,30 @@ def survey(reader: Reader, workspace: str, *, folder: str, budget_tokens: int, c
 # -- which files and symbols ------------------------------------------------------------------------
 
 
-def _files(index: Index, known: Importance, folder: str) -> list[int]:
+def _files(documents: Documents, known: Importance, folder: str) -> list[int]:
     """File documents at or below a folder, the most important first; ties by path."""
-    docs = np.flatnonzero(index.among(CODE).mask & (index.parent < 0)).tolist()
-    below = [doc for doc in docs if not folder or _path(index, doc) == folder or _path(index, doc).startswith(f"{folder}/")]
-    below = [doc for doc in below if index.kind_of(doc) != "file"]  # only named: binary, generated, minified
-    return sorted(below, key=lambda doc: (-float(known.files[index.path_codes[doc]]), _path(index, doc), index.id_of(doc)))
+    docs = np.flatnonzero(documents.searched(CODE).mask & (documents.parent < 0)).tolist()
+    below = [doc for doc in docs if not folder or documents.path_of(doc) == folder or documents.path_of(doc).startswith(f"{folder}/")]
+    below = [doc for doc in below if documents.kind_of(doc) != "file"]  # only named: binary, generated, minified
+    return sorted(below, key=lambda doc: (-float(known.files[documents.path_codes[doc]]), documents.path_of(doc), documents.id_of(doc)))
 
 
-def _readme(index: Index, docs: Sequence[int]) -> int | None:
+def _readme(documents: Documents, docs: Sequence[int]) -> int | None:
     """The README that stands highest."""
-    found = [doc for doc in docs if README.fullmatch(PurePosixPath(_path(index, doc)).name)]
-    return min(found, key=lambda doc: (_path(index, doc).count("/"), _path(index, doc)), default=None)
+    found = [doc for doc in docs if README.fullmatch(PurePosixPath(documents.path_of(doc)).name)]
+    return min(found, key=lambda doc: (documents.path_of(doc).count("/"), documents.path_of(doc)), default=None)
 
 
-def _drafts(index: Index, known: Importance, top: Sequence[int]) -> Iterable[_Draft]:
+def _drafts(documents: Documents, known: Importance, top: Sequence[int]) -> Iterable[_Draft]:
     """The files and their most used symbols."""
-    place = {int(index.path_codes[doc]): doc for doc in top}
-    wanted = np.zeros(len(index.paths), np.bool_)
+    place = {int(documents.path_codes[doc]): doc for doc in top}
+    wanted = np.zeros(len(documents.paths), np.bool_)
     wanted[list(place)] = True
     held: dict[int, list[tuple[float, int]]] = {}
-    inside = np.flatnonzero(index.among(CODE).mask & wanted[index.path_codes] & (index.parent >= 0))
+    inside = np.flatnonzero(documents.searched(CODE).mask & wanted[documents.path_codes] & (documents.parent >= 0))
     for doc in inside.tolist():
-        if index.kind_of(doc) in SHOWN_KINDS:
-            held.setdefault(int(index.path_codes[doc]), []).append((float(known.symbols[doc]), doc))
+        if documents.kind_of(doc) in SHOWN_KINDS:
+            held.setdefault(int(documents.path_codes[doc]), []).append((float(known.symbols[doc]), doc))
     for code, doc in place.items():
         score = float(known.files[code]) ** SHARPNESS
         if score <= 0:
@@ -149,17 +149,13 @@ def _drafts(index: Index, known: Importance, top: Sequence[int]) -> Iterable[_Dr
         yield _Draft(doc, score * OPENING_SHARE, _why_file(known, code))
         symbols = held.get(code, [])
         most = max((used for used, _ in symbols), default=0.0)
-        for used, symbol in sorted(symbols, key=lambda pair: (-pair[0], -int(index.lines[pair[1]]), index.id_of(pair[1])))[
+        for used, symbol in sorted(symbols, key=lambda pair: (-pair[0], -int(documents.lines[pair[1]]), documents.id_of(pair[1])))[
             :SYMBOLS_PER_FILE
         ]:
             share = OWN_SHARE + (1.0 - OWN_SHARE) * (used / most) ** 0.5 if most else OWN_SHARE
-            if index.parent[symbol] != doc:  # a member of a type that many use is used, though nobody can say by how many
-                share = MEMBER_SHARE * max(share, (float(known.symbols[index.parent[symbol]]) / most) ** 0.5 if most else 0.0)
+            if documents.parent[symbol] != doc:  # a member of a type that many use is used, though nobody can say by how many
+                share = MEMBER_SHARE * max(share, (float(known.symbols[documents.parent[symbol]]) / most) ** 0.5 if most else 0.0)
             yield _Draft(symbol, score * share, _why_symbol(known, symbol))
-
-
-def _path(index: Index, doc: int) -> str:
-    return index.paths[int(index.path_codes[doc])]
 
 
 def _why_file(known: Importance, code: int) -> tuple[str, ...]:
@@ -343,16 +339,16 @@ def _last_full(lines: Sequence[str], first: int, last: int) -> int:
 # -- the folders in front ---------------------------------------------------------------------------
 
 
-def _front(index: Index, own: Sequence[int], folder: str, tokens_max: int, counter: Counter) -> str:
+def _front(documents: Documents, own: Sequence[int], folder: str, tokens_max: int, counter: Counter) -> str:
     """How many files and lines each folder holds: the largest are opened first, as far as there is room."""
     root = _Folder()
     for doc in own:
-        path = _path(index, doc)
+        path = documents.path_of(doc)
         parts = path.removeprefix(f"{folder}/" if folder else "").split("/")[:-1] if path != folder else []
         at = root
         for part in (*parts, ""):
             at.files += 1
-            at.lines += int(index.lines[doc])
+            at.lines += int(documents.lines[doc])
             at = at.below.setdefault(part, _Folder()) if part else at
     if not root.below:
         return ""

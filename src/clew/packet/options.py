@@ -5,7 +5,7 @@ Extractive: code is copied byte for byte in whole lines, and what is left out is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -26,7 +26,7 @@ from clew.records import (
     text_of,
     user_runs,
 )
-from clew.store.ports import Reader
+from clew.store.ports import Snapshot
 from clew.task.prompts import parted
 
 LINE_CHARS_MAX = 240  # of a one-line form in a conversation
@@ -41,9 +41,14 @@ _Draft: TypeAlias = tuple[Resolution, Spans, int, int, bool]  # resolution, text
 class Originals:
     """Stored originals, each read once for the packet at hand."""
 
-    reader: Reader
-    workspace: str
+    snapshot: Snapshot
     _seen: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+    def read(self, texts: Iterable[Text]) -> None:
+        """Read the originals of these texts at once. Raises as `bytes_of` does."""
+        missing = {text.blob for text in texts if text.blob} - self._seen.keys()
+        if missing:
+            self._seen |= self.snapshot.originals(missing)
 
     def bytes_of(self, text: Text) -> bytes:
         """The bytes of a text. Raises KeyError or Purged when its original is gone."""
@@ -51,7 +56,7 @@ class Originals:
             return text.inline.encode("utf-8", "surrogatepass")
         data = self._seen.get(text.blob)
         if data is None:
-            data = self._seen[text.blob] = self.reader.blob(self.workspace, text.blob)
+            data = self._seen[text.blob] = self.snapshot.original(text.blob)
         return data[text.start : text.end]
 
     def text_of(self, text: Text) -> str:
@@ -86,10 +91,11 @@ def options_of(
     measure  token counts of many texts at once.
     """
     drafts: list[list[_Draft]] = []
-    for showing in showings:
-        limit = min(showing.resolution_max, Resolution.FOLDED) if showing.is_container else showing.resolution_max
+    limits = [min(each.resolution_max, Resolution.FOLDED) if each.is_container else each.resolution_max for each in showings]
+    shown = [[text for text in each.record.texts if text.resolution <= limit] for each, limit in zip(showings, limits, strict=True)]
+    originals.read(text for texts in shown for text in texts)
+    for showing, texts in zip(showings, shown, strict=True):
         show = _conversation if showing.record.session else _code
-        texts = [text for text in showing.record.texts if text.resolution <= limit]
         drafts.append([draft for text in texts if (draft := show(showing.record, text, originals)) is not None])
     fence, *lengths = measure([NEXT_FENCE, *(text_of(draft[1]) for row in drafts for draft in row)])
     counts = iter(lengths)

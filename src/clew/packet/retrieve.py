@@ -1,6 +1,6 @@
 """Retrieve: a packet for a question. What `ranking` found is offered in several forms and bought within the budget.
 
-Pure over a Reader. Code and sessions meet here: one ranking of both, one budget for both.
+Pure over a Snapshot. Code and sessions meet here: one ranking of both, one budget for both.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from math import ceil
 
 from clew.packet.assemble import Candidate, Choice, Option, assemble, discounted
 from clew.packet.options import Originals, Showing, group_of, heading, heading_of, options_of
+from clew.packet.wording import said
 from clew.ranking.deadline import Deadline
+from clew.ranking.question import Question
 from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, rank, reasons_of, with_heads
 from clew.ranking.weights import DEFAULT, Weights
 from clew.records import (
@@ -22,13 +24,12 @@ from clew.records import (
     Record,
     Resolution,
     Spans,
-    TaskState,
     fenced,
     handle_of,
     joined,
     text_of,
 )
-from clew.store.ports import Reader
+from clew.store.ports import Snapshot
 from clew.text.embed import Embedder
 from clew.text.tokens import Counter
 
@@ -42,9 +43,8 @@ PRICE_SHARE_MIN = 0.00005  # stop at this share of the first step's worth per to
 
 
 def retrieve(
-    reader: Reader,
-    workspace: str,
-    state: TaskState,
+    snapshot: Snapshot,
+    question: Question,
     *,
     budget_tokens: int,
     counter: Counter,
@@ -52,7 +52,7 @@ def retrieve(
     embedder: Embedder | None = None,
     weights: Weights = DEFAULT,
 ) -> Packet:
-    """Return the packet for a task state (its `question` leads) within `budget_tokens`.
+    """Return the packet for a question within `budget_tokens`.
 
     counter   counts for the model that will read the packet.
     deadline  stages that would overrun it are skipped and named in the packet.
@@ -60,28 +60,20 @@ def retrieve(
     Returns   an empty packet when nothing speaks for any record.
     """
     deadline = deadline or Deadline()
-    index = reader.index(workspace)
+    documents = snapshot.documents
     candidates_max = min(max(budget_tokens // TOKENS_PER_CANDIDATE, CANDIDATES_MIN), CANDIDATES_MAX)
-    ranked = rank(
-        reader,
-        workspace,
-        index,
-        state,
-        candidates_max=candidates_max,
-        deadline=deadline,
-        embedder=embedder,
-        weights=weights,
-    )
-    ordered = with_heads(index, ranked)
-    records = {record.id: record for record in reader.records(workspace, [index.id_of(doc) for doc, _ in ordered])}
-    known = [(doc, weight) for doc, weight in ordered if index.id_of(doc) in records]
-    rows = [records[index.id_of(doc)] for doc, _ in known]
-    originals = Originals(reader, workspace)
+    ranked = rank(snapshot, question, candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights)
+    ordered = with_heads(snapshot, ranked)
+    ids = documents.ids_of([doc for doc, _ in ordered])
+    records = {record.id: record for record in snapshot.records(ids)}
+    known = [pair for pair, record_id in zip(ordered, ids, strict=True) if record_id in records]
+    rows = [records[record_id] for record_id in ids if record_id in records]
+    originals = Originals(snapshot)
     texts_max = min(max(budget_tokens // TOKENS_PER_TEXT, TEXTS_MIN), TEXTS_MAX) if deadline.allows("folds") else TEXTS_MIN // 2
     best = known[0][1] if known else 1.0
     worth = discounted([(weight / best) ** SHARPNESS for _, weight in known], [group_of(record) for record in rows])
     showings = [
-        Showing(record, Resolution.FULL if at < texts_max else Resolution.SIGNATURE, is_container=bool(index.has_children[doc]))
+        Showing(record, Resolution.FULL if at < texts_max else Resolution.SIGNATURE, is_container=bool(documents.has_children[doc]))
         for at, ((doc, _), record) in enumerate(zip(known, rows, strict=True))
     ]
     candidates = [
@@ -89,13 +81,16 @@ def retrieve(
         for at, (record, options) in enumerate(zip(rows, options_of(showings, originals, counter.measure_many), strict=True))
     ]
     chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.measure(FIRST_FENCE))
-    reasons = reasons_of(index, ranked, [known[at][0] for at in sorted(choice.picks)], records, state.question)
-    entries = tuple(entry_of(rows[at], option, known[at][1], reasons.get(known[at][0], ())) for at, option in sorted(chosen.items()))
+    reasons = reasons_of(snapshot, ranked, [known[at][0] for at in sorted(choice.picks)], records, question)
+    entries = tuple(
+        entry_of(rows[at], option, known[at][1], [said(reason) for reason in reasons[known[at][0]]])
+        for at, option in sorted(chosen.items())
+    )
     spans = render([(rows[at], option) for at, option in sorted(chosen.items())])
     tokens, fence_tokens = lengths_of(spans, counter)
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
     return Packet(
-        state.question, entries, spans, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap, skipped, fence_tokens
+        question.text, entries, spans, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap, skipped, fence_tokens
     )
 
 

@@ -1,24 +1,25 @@
 """Diffusion: spread a question's mass over the record graph.
 
-Takes an Index and seed weights, returns weights with what their neighbours gave. Knows nothing about tokens,
-budgets or text; `assemble` decides what is shown. Never writes.
+Takes weights of documents, returns them with what their neighbours gave. Knows nothing about tokens, budgets or text. Never writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.ranking.seed import Seeds
-from clew.records import Edge
-from clew.store.index import Index
+from clew.records import MatchKind
+from clew.store.ports import Snapshot
 from clew.text.postings import Use
 
 Floats: TypeAlias = NDArray[np.float32]
+Numbers: TypeAlias = NDArray[np.int32]
+Step: TypeAlias = tuple[MatchKind, str]
+"""How the head of a step hangs on its tail: the kind of reason, and the kind of use or of edge."""
 
 SPREAD = 0.25  # share of its neighbours' mass that a record takes on; guess, kept small: what is reachable is not what is relevant
 FRONTIER = 32  # records whose neighbours are looked up: the heaviest
@@ -26,104 +27,109 @@ FAN_MAX = 400  # a frontier record with more neighbours than this is a hub and p
 CONTAINS_WEIGHT = 0.5  # between a record and what contains it
 REVERSE = 0.6  # of a link's weight when followed from the used to the user
 
-_WORDS = {Use.CALL: "calls", Use.REFERENCE: "refers to", Use.INHERIT: "inherits from", Use.MENTION: "mentions"}
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """Documents (n,), ascending, and their weights."""
+
+    docs: Numbers
+    weights: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Which record gave how much to which: m steps. `forms[words[i]]` says how the head of step i hangs on its tail."""
+    """Which record gave how much to which: m steps. `steps[kinds[i]]` says how the head of step i hangs on its tail."""
 
-    tails: NDArray[np.int32]
-    heads: NDArray[np.int32]
+    tails: Numbers
+    heads: Numbers
     mass: Floats
-    words: NDArray[np.int32]
-    forms: tuple[str, ...]
+    kinds: Numbers
+    steps: tuple[Step, ...]
 
-    def reasons(self, index: Index, docs: Sequence[int]) -> dict[int, tuple[str, int]]:
-        """For each of `docs` that was given anything: the words and the tail of the step that gave most; ties by record id."""
+    def givers(self, snapshot: Snapshot, docs: Sequence[int]) -> dict[int, tuple[Step, int]]:
+        """Return for each of `docs` that was given anything the step that gave most, and its tail; ties by record id."""
         order = np.argsort(self.heads, kind="stable")
         heads = self.heads[order]
-        found: dict[int, tuple[str, int]] = {}
+        found: dict[int, tuple[Step, int]] = {}
         for doc, low, high in zip(docs, np.searchsorted(heads, docs, "left"), np.searchsorted(heads, docs, "right"), strict=True):
             rows = order[low:high]
             if not len(rows) or self.mass[rows].max() <= 0:
                 continue
             rows = rows[self.mass[rows] == self.mass[rows].max()]
-            best = min(rows.tolist(), key=lambda row: (index.id_of(int(self.tails[row])), int(self.words[row])))
-            found[doc] = (self.forms[int(self.words[best])], int(self.tails[best]))
+            best = min(rows.tolist(), key=lambda row: (snapshot.documents.id_of(int(self.tails[row])), int(self.kinds[row])))
+            found[doc] = (self.steps[int(self.kinds[best])], int(self.tails[best]))
         return found
 
 
-def diffuse(index: Index, seeds: Seeds, *, edges: tuple[Edge, ...] = ()) -> Flow:
-    """Add to `seeds` one step of a weighted walk from its heaviest records, and return who gave what.
+def diffuse(snapshot: Snapshot, seeds: Weighted, *, along: Collection[str] = ()) -> tuple[Weighted, Flow]:
+    """Return the weights after one step of a weighted walk from the heaviest records, and who gave what. None is lowered.
 
     Each frontier record shares SPREAD of its mass among its neighbours in proportion to weight / sqrt(degree of the
-    neighbour), so that a hub neither collects nor spreads much. Changes the weights in place; never lowers one.
-    edges    stored couplings that touch the frontier, already checked against their content hashes.
+    neighbour), so that a hub neither collects nor spreads much.
+    along    kinds of stored edges that are followed.
     Cost     O(links of the frontier).
     Source   one push step of personalised PageRank (Andersen, Chung, Lang 2006), degree-corrected.
     """
-    live = np.flatnonzero(seeds.weights > 0).astype(np.int32)
-    frontier = heaviest(index, seeds.weights, live, FRONTIER)
-    tails, heads, weights, words, forms = _steps(index, frontier, edges)
-    fan = np.bincount(tails, minlength=index.size)
-    popularity = np.bincount(heads, minlength=index.size)
-    keep = index.alive[heads] & (fan[tails] <= FAN_MAX)
-    share = np.where(keep, weights / np.sqrt(np.maximum(popularity[heads], 1)), 0.0)
-    outgoing = np.zeros(index.size)
-    outgoing += np.bincount(tails, share, index.size)
+    frontier = heaviest(snapshot, seeds, FRONTIER).docs
+    tails, heads, weights, kinds, steps = _steps(snapshot, frontier, along)
+    docs = np.union1d(seeds.docs, heads).astype(np.int32)
+    own = np.zeros(len(docs), np.float32)
+    own[np.searchsorted(docs, seeds.docs)] = seeds.weights
+    tail, head = np.searchsorted(docs, tails), np.searchsorted(docs, heads)
+    keep = np.bincount(tail, minlength=len(docs))[tail] <= FAN_MAX
+    share = np.where(keep, weights / np.sqrt(np.maximum(np.bincount(head, minlength=len(docs))[head], 1)), 0.0)
+    outgoing = np.bincount(tail, share, len(docs))
     # A record with few, sure neighbours gives each its share; one with many splits it.
-    mass = (SPREAD * seeds.weights[tails] * share / np.maximum(outgoing[tails], 1.0)).astype(np.float32)
-    seeds.weights += np.bincount(heads, mass, index.size).astype(np.float32)
-    return Flow(tails, heads, mass, words, forms)
+    mass = (SPREAD * own[tail] * share / np.maximum(outgoing[tail], 1.0)).astype(np.float32)
+    own += np.bincount(head, mass, len(docs)).astype(np.float32)
+    return Weighted(docs, own), Flow(tails, heads, mass, kinds, steps)
 
 
-def frontier_ids(index: Index, seeds: Seeds) -> list[str]:
-    """Record ids of the documents that `diffuse` starts from, for looking up their stored edges."""
-    live = np.flatnonzero(seeds.weights > 0).astype(np.int32)
-    return [index.id_of(int(doc)) for doc in heaviest(index, seeds.weights, live, FRONTIER)]
-
-
-def heaviest(index: Index, weights: Floats, docs: NDArray[np.int32], count: int) -> NDArray[np.int32]:
-    """The `count` heaviest of `docs`, heaviest first; ties by record id, so that numbering does not matter."""
+def heaviest(snapshot: Snapshot, found: Weighted, count: int) -> Weighted:
+    """Return the `count` heaviest of the documents, heaviest first; ties by record id, so that numbering does not matter."""
+    docs, weights = found.docs, found.weights
     if len(docs) > count:
-        threshold = np.partition(weights[docs], len(docs) - count)[len(docs) - count]
-        docs = docs[weights[docs] >= threshold]
-    order = sorted(docs.tolist(), key=lambda doc: (-float(weights[doc]), index.id_of(doc)))
-    return np.array(order[:count], np.int32)
+        keep = weights >= np.partition(weights, len(docs) - count)[len(docs) - count]
+        docs, weights = docs[keep], weights[keep]
+    ids = snapshot.documents.ids_of(docs.tolist())
+    order = sorted(range(len(docs)), key=lambda at: (-float(weights[at]), ids[at]))[:count]
+    return Weighted(docs[order], weights[order])
 
 
-def _steps(
-    index: Index, frontier: NDArray[np.int32], edges: tuple[Edge, ...]
-) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats, NDArray[np.int32], tuple[str, ...]]:
-    """Steps from frontier records to their neighbours: tails, heads, weights, and which of the forms says it."""
-    uses = len(Use)
-    forms = [f"{{}} {word} it" for word in _WORDS.values()] + [f"it {word} {{}}" for word in _WORDS.values()] + ["it contains {}"]
-    out, back = index.outgoing(frontier), index.incoming(frontier)
-    parents = index.parent[frontier]
+_USES = tuple(use.name.lower() for use in Use)
+
+
+def _steps(snapshot: Snapshot, frontier: Numbers, along: Collection[str]) -> tuple[Numbers, Numbers, Floats, Numbers, tuple[Step, ...]]:
+    """Steps from frontier records to their neighbours: tails, heads, weights, and which of the kinds of step each is."""
+    documents, count = snapshot.documents, len(Use)
+    steps: list[Step] = [*((MatchKind.USED_BY, use) for use in _USES), *((MatchKind.USES, use) for use in _USES), (MatchKind.CONTAINS, "")]
+    out, back = snapshot.names.outgoing(frontier), snapshot.names.incoming(frontier)
+    parents = documents.parent[frontier]
     held = parents >= 0
     pieces = [
         (out.tails, out.heads, out.weights, out.kinds.astype(np.int32)),
-        (back.heads, back.tails, back.weights * np.float32(REVERSE), back.kinds.astype(np.int32) + uses),
+        (back.heads, back.tails, back.weights * np.float32(REVERSE), back.kinds.astype(np.int32) + count),
         (
             frontier[held],
             parents[held],
             np.full(int(held.sum()), CONTAINS_WEIGHT, np.float32),
-            np.full(int(held.sum()), 2 * uses, np.int32),
+            np.full(int(held.sum()), 2 * count, np.int32),
         ),
     ]
+    edges = [edge for edge in snapshot.edges(documents.ids_of(frontier.tolist())) if edge.kind in along]
+    ids = list(dict.fromkeys(end for edge in edges for end in (edge.tail, edge.head)))
+    docs, owners = documents.located(ids)
+    doc_of: dict[str, int] = {}
+    pairs: list[list[int]] = np.stack([docs, owners], axis=1).tolist()
+    for doc, owner in pairs:
+        doc_of.setdefault(ids[owner], doc)
     for edge in edges:
-        tail, head = index.docs_of([edge.tail])[:1], index.docs_of([edge.head])[:1]
-        if len(tail) and len(head):
-            form = f"{edge.kind} {{}}"
-            if form not in forms:
-                forms.append(form)
-            weight, word = np.array([edge.weight], np.float32), np.array([forms.index(form)], np.int32)
-            pieces += [(tail, head, weight, word), (head, tail, weight, word)]
-    return (
-        np.concatenate([piece[0] for piece in pieces]),
-        np.concatenate([piece[1] for piece in pieces]),
-        np.concatenate([piece[2] for piece in pieces]),
-        np.concatenate([piece[3] for piece in pieces]),
-        tuple(forms),
-    )
+        if edge.tail in doc_of and edge.head in doc_of:
+            step = (MatchKind.COUPLED, edge.kind)
+            if step not in steps:
+                steps.append(step)
+            tail, head = np.array([doc_of[edge.tail]], np.int32), np.array([doc_of[edge.head]], np.int32)
+            weight, kind = np.array([edge.weight], np.float32), np.array([steps.index(step)], np.int32)
+            pieces += [(tail, head, weight, kind), (head, tail, weight, kind)]
+    tails, heads, weights, kinds = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return tails, heads, weights, kinds, tuple(steps)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clew.ranking.deadline import Deadline
+from clew.ranking.question import Question
 from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, rank, reasons_of
 from clew.ranking.weights import DEFAULT, Weights
-from clew.records import TaskState, handle_of
-from clew.store.index import Index
-from clew.store.ports import Reader
+from clew.records import MatchReason, handle_of
+from clew.store.ports import Snapshot
 from clew.text.embed import Embedder
 
 CANDIDATES_PER_FILE = 40  # guess: records that are ranked for each file of the list
@@ -28,7 +28,7 @@ class RankedFile:
     score    relative to the best file's, which is 1.
     name     of its best symbol, "" where only the file as a whole speaks for it; `handle` and `line` are that record's.
     records  how many of its records were ranked.
-    why      reasons in words of its heaviest record, strongest first.
+    why      reasons of its heaviest record, strongest first.
     """
 
     path: str
@@ -37,7 +37,7 @@ class RankedFile:
     handle: str
     line: int
     records: int
-    why: tuple[str, ...]
+    why: tuple[MatchReason, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,51 +50,50 @@ class FileList:
 
 
 def files(
-    reader: Reader,
-    workspace: str,
-    state: TaskState,
+    snapshot: Snapshot,
+    question: Question,
     *,
     limit: int,
     deadline: Deadline | None = None,
     embedder: Embedder | None = None,
     weights: Weights = DEFAULT,
 ) -> FileList:
-    """Return at most `limit` files for a task state, the one that matters most first; ties break by path.
+    """Return at most `limit` files for a question, the one that matters most first; ties break by path.
 
     deadline, embedder, weights  as for `retrieve`.
     """
     deadline = deadline or Deadline()
-    index = reader.index(workspace)
     candidates_max = min(max(limit * CANDIDATES_PER_FILE, CANDIDATES_MIN), CANDIDATES_MAX)
-    ranked = rank(reader, workspace, index, state, candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights)
-    found = by_file(index, ranked)[:limit]
+    ranked = rank(snapshot, question, candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights)
+    found = by_file(snapshot, ranked)[:limit]
     # Reasons are the heaviest record's; the name is that of the heaviest symbol, which is mostly the same record.
     heads = [docs[0] for _, _, docs in found]
-    best = [next((doc for doc in docs if index.parent[doc] >= 0), docs[0]) for _, _, docs in found]
-    told = [tail for _, tail in ranked.flow.reasons(index, heads).values()] if ranked.flow else []
-    ids = [index.id_of(doc) for doc in dict.fromkeys([*heads, *best, *told])]
-    records = {record.id: record for record in reader.records(workspace, ids)}
-    reasons = reasons_of(index, ranked, heads, records, state.question)
+    best = [next((doc for doc in docs if snapshot.documents.parent[doc] >= 0), docs[0]) for _, _, docs in found]
+    told = [tail for _, tail in ranked.flow.givers(snapshot, heads).values()] if ranked.flow else []
+    ids = snapshot.documents.ids_of(list(dict.fromkeys([*heads, *best, *told])))
+    records = {record.id: record for record in snapshot.records(ids)}
+    reasons = reasons_of(snapshot, ranked, heads, records, question)
     rows: list[RankedFile] = []
     for (path, score, docs), head, doc in zip(found, heads, best, strict=True):
-        record = records.get(index.id_of(doc))
+        record = records.get(snapshot.documents.id_of(doc))
         if record is None:  # purged while the question was answered
             continue
         name = "" if record.name == path else record.name
         line = record.texts[0].start_line or record.whole.start_line
-        rows.append(RankedFile(path, round(score / found[0][1], 6), name, handle_of(record.id), line, len(docs), reasons.get(head, ())))
+        rows.append(RankedFile(path, round(score / found[0][1], 6), name, handle_of(record.id), line, len(docs), reasons[head]))
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
-    return FileList(state.question, tuple(rows), skipped)
+    return FileList(question.text, tuple(rows), skipped)
 
 
-def by_file(index: Index, ranked: Ranked) -> list[tuple[str, float, Sequence[int]]]:
+def by_file(snapshot: Snapshot, ranked: Ranked) -> list[tuple[str, float, Sequence[int]]]:
     """(path, score, its documents heaviest first) of every file that was ranked, heaviest first; sessions are left out."""
-    mask = index.among("file:").mask
+    documents = snapshot.documents
+    mask = documents.searched("file:").mask
     held: dict[str, tuple[float, float, list[int]]] = {}
     for doc, weight in zip(ranked.docs, ranked.weights, strict=True):
         if not mask[doc]:
             continue
-        path = index.paths[int(index.path_codes[doc])]
+        path = documents.path_of(doc)
         score, share, docs = held.get(path, (0.0, 1.0, []))
         docs.append(doc)
         held[path] = (score + share * weight, share * FURTHER_SHARE, docs)

@@ -14,7 +14,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.index import Across, Index
+from clew.store.name_resolution import Across
+from clew.store.ports import Snapshot
 from clew.text.postings import Use
 
 Doubles: TypeAlias = NDArray[np.float64]
@@ -41,7 +42,7 @@ ENTRIES = frozenset((
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """What matters in a workspace. P paths as in `Index.paths`, n documents.
+    """What matters in a workspace. P paths as in `Documents.paths`, n documents.
 
     files     (P,) 0 to 1, 0 for a path without code or text; is_entry (P,) where a program begins.
     users     (P,) how many other files outside the tests use something of it; uses (P,) of how many it uses something.
@@ -57,27 +58,28 @@ class Importance:
     used_by: NDArray[np.int64]
 
 
-def importance(index: Index) -> Importance:
-    """Return what matters among the code of an index. The same for an updated index as for one built anew.
+def importance(snapshot: Snapshot) -> Importance:
+    """Return what matters among the code of an documents. The same for an updated index as for one built anew.
 
-    Cost  `Index.across`, and 2 × ROUNDS passes over the pairs of files of which one uses the other.
+    Cost  `Names.across`, and 2 × ROUNDS passes over the pairs of files of which one uses the other.
     """
-    among, count, size = index.among(CODE), max(len(index.paths), 1), max(index.size, 1)
+    documents, imports = snapshot.documents, snapshot.names.imports
+    among, count, size = documents.searched(CODE), max(len(documents.paths), 1), max(documents.size, 1)
     # Files are numbered by their names, so that sums are made in the same order however the index came to be.
-    order = np.array(sorted(range(len(index.paths)), key=index.paths.__getitem__), np.int64)
+    order = np.array(sorted(range(len(documents.paths)), key=documents.paths.__getitem__), np.int64)
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
-    codes = place[index.path_codes.astype(np.int64)]
-    files = np.flatnonzero(among.mask & (index.parent < 0))
+    codes = place[documents.path_codes.astype(np.int64)]
+    files = np.flatnonzero(among.mask & (documents.parent < 0))
     weight = np.zeros(len(order))
-    weight[codes[files]] = np.where(index.is_prose[files], PROSE_SHARE, np.where(index.is_test[files], TEST_SHARE, 1.0))
+    weight[codes[files]] = np.where(documents.is_prose[files], PROSE_SHARE, np.where(documents.is_test[files], TEST_SHARE, 1.0))
     weight[among.path_words[order] <= 0] = 0.0  # only named, or empty
     is_code = weight == 1.0
-    across = _told(index)
+    across = _told(snapshot)
     users, heads = place[across.users], codes[across.heads]
     pairs, at = np.unique(users * count + heads, return_inverse=True)
     strength = np.sqrt(np.round(np.bincount(at, across.weights, len(pairs)), 6))  # a file's tenth name says less than its first
-    importing, imported, confidence = place[index.imports[0]], place[index.imports[1]], index.imports[2]
+    importing, imported, confidence = place[imports[0]], place[imports[1]], imports[2]
     tails, tops = np.concatenate([pairs // count, importing]), np.concatenate([pairs % count, imported])
     mass = np.concatenate([strength, IMPORT_SHARE * confidence.astype(np.float64)])
     keep = (weight[tails] > 0) & (weight[tops] > 0) & (tails != tops)
@@ -86,7 +88,7 @@ def importance(index: Index) -> Importance:
     # Whoever brings others together is looked for among code alone: a changelog names everything.
     among_code = is_code[tails] & is_code[tops]
     gathers = _scaled(_rank(tops[among_code], tails[among_code], mass[among_code], is_code.astype(np.float64)))
-    is_entry = np.array([PurePosixPath(path).name in ENTRIES for path in sorted(index.paths)], np.bool_) & is_code
+    is_entry = np.array([PurePosixPath(path).name in ENTRIES for path in sorted(documents.paths)], np.bool_) & is_code
     total = _scaled(weight * (np.sqrt(leaned) + GATHERING_SHARE * np.sqrt(gathers) + ENTRY_SHARE * is_entry))
     sure = is_code[users] & across.is_imported
     links = np.unique(
@@ -94,35 +96,36 @@ def importance(index: Index) -> Importance:
     )
     links = links[links // count != links % count]
     uses = np.unique(users[sure] * size + across.heads[sure])
-    symbols = np.zeros(index.size)
-    symbols += np.bincount(across.heads, across.weights * weight[users], index.size)
+    symbols = np.zeros(documents.size)
+    symbols += np.bincount(across.heads, across.weights * weight[users], documents.size)
     return Importance(
         files=np.round(total, 6)[place],
         is_entry=is_entry[place],
         users=np.bincount(links % count, minlength=len(order))[place],
         uses=np.bincount(links // count, minlength=len(order))[place],
         symbols=np.round(symbols, 6),
-        used_by=np.bincount(uses % size, minlength=index.size),
+        used_by=np.bincount(uses % size, minlength=documents.size),
     )
 
 
-def _told(index: Index) -> Across:
+def _told(snapshot: Snapshot) -> Across:
     """The uses between files that tell something, weighed by how sure they are.
 
     A name that no import leads to may be another's: a method of a string, a local variable. Where names come through
     imports alone, such a use of what is not a member of anything is left out, and so is a mere mention of it elsewhere.
     """
-    across = index.across(CODE)
-    code = index.path_codes.astype(np.int64)[across.heads]
+    documents = snapshot.documents
+    across = snapshot.names.across(CODE)
+    code = documents.path_codes.astype(np.int64)[across.heads]
     heads = np.unique(across.heads)
-    is_type, is_member = np.zeros(index.size, np.bool_), np.zeros(index.size, np.bool_)
-    is_type[heads] = [index.kind_of(doc) in TYPES for doc in heads.tolist()]
-    parents = index.parent[heads]
-    is_member[heads] = (parents >= 0) & (index.parent[np.maximum(parents, 0)] >= 0)
+    is_type, is_member = np.zeros(documents.size, np.bool_), np.zeros(documents.size, np.bool_)
+    is_type[heads] = [documents.kind_of(doc) in TYPES for doc in heads.tolist()]
+    parents = documents.parent[heads]
+    is_member[heads] = (parents >= 0) & (documents.parent[np.maximum(parents, 0)] >= 0)
     folders: dict[str, int] = {}
-    folder = np.array([folders.setdefault(path.rpartition("/")[0], len(folders)) for path in index.paths], np.int64)
-    explicit = np.array([path.endswith(EXPLICIT) for path in index.paths], np.bool_)[across.users]
-    is_led = across.is_imported | _through(index, across.users, code)
+    folder = np.array([folders.setdefault(path.rpartition("/")[0], len(folders)) for path in documents.paths], np.int64)
+    explicit = np.array([path.endswith(EXPLICIT) for path in documents.paths], np.bool_)[across.users]
+    is_led = across.is_imported | _through(snapshot, across.users, code)
     is_near = ~explicit & (folder[across.users] == folder[code])
     is_call = across.kinds != Use.REFERENCE
     is_sure = is_led | is_near | (~explicit & is_type[across.heads])
@@ -131,10 +134,11 @@ def _told(index: Index) -> Across:
     return Across(across.users[keep], across.heads[keep], across.kinds[keep], weights[keep], is_sure[keep])
 
 
-def _through(index: Index, users: NDArray[np.int64], heads: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _through(snapshot: Snapshot, users: NDArray[np.int64], heads: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether a file imports another through one that hands on what it imports itself, as a package's `__init__.py` does."""
-    tails, tops, _ = index.imports
-    hands_on = np.array([PurePosixPath(path).name in HANDING_ON for path in index.paths], np.bool_)
+    documents = snapshot.documents
+    tails, tops, _ = snapshot.names.imports
+    hands_on = np.array([PurePosixPath(path).name in HANDING_ON for path in documents.paths], np.bool_)
     first, second = hands_on[tops], hands_on[tails]
     given: dict[int, list[int]] = {}
     for tail, top in zip(tails[second].tolist(), tops[second].tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Rank: which records matter for a question? seed, then diffuse, then what is no longer true steps back. Pure over a snapshot."""
+"""Rank: which records matter for a question? Seeds, then diffusion, then what is no longer true steps back. Pure over a snapshot."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from clew.ranking.deadline import Deadline
-from clew.ranking.diffuse import Flow, diffuse, frontier_ids, heaviest
-from clew.ranking.seed import Seeds, seed, words_of
+from clew.ranking.diffuse import Flow, Weighted, diffuse, heaviest
+from clew.ranking.question import Question
+from clew.ranking.seed import of_code, of_sessions
 from clew.ranking.weights import DEFAULT, Weights
-from clew.records import EdgeKind, Record, Standing, TaskState, Tier, handle_of
-from clew.store.index import Index
-from clew.store.ports import Reader
-from clew.task.clues import clues
+from clew.records import EdgeKind, MatchKind, MatchReason, Record, Status, Tier
+from clew.store.ports import Snapshot
+from clew.store.search import Found
 from clew.text.embed import Embedder
 
-# Prefix of its sources, and the power that makes a worth of its weights: those of code are worths already, those of sessions
-# say how much of the question is held, and half of it is worth a tenth. Guess; after SHARPNESS it is the square.
-PIPELINES: tuple[tuple[str, float], ...] = (("file:", 1.0), ("session:", 3.3))
+# The power of the weights of sessions, which say how much of the question is held: half of it is worth a tenth. Guess; after SHARPNESS
+# of a packet it is the square. Those of code are utilities already.
+SESSION_POWER = 3.3
 CANDIDATES_MIN, CANDIDATES_MAX = 160, 2000
 WEIGHT_SHARE_MIN = 0.00001  # of the best candidate's weight: below it a record is not worth a line
-NAME_CHARS_MAX = 60  # of another record's name in a reason
 HEADS_MAX = 6  # files whose imports are candidates: a fifth of all fixes changes an import as well
 HEAD_SHARE = 0.5  # of the worth of the file's best record, before SHARPNESS; LINE 51 without, 55 from .3 to .6
 # What else changes with a file is not what an issue is about: on 117 issues no verdict differed with these edges or without.
@@ -37,102 +36,109 @@ class Ranked:
 
     docs: list[int]
     weights: list[float]
-    seeds: Seeds
+    found: Found
     flow: Flow | None
+    aged: Mapping[int, MatchReason]
 
 
 def rank(
-    reader: Reader,
-    workspace: str,
-    index: Index,
-    state: TaskState,
+    snapshot: Snapshot,
+    question: Question,
     *,
     candidates_max: int,
     deadline: Deadline,
     embedder: Embedder | None = None,
     weights: Weights = DEFAULT,
 ) -> Ranked:
-    """Return the documents that matter for a task state, heaviest first, at most `candidates_max`."""
-    total = Seeds(np.zeros(index.size, np.float32))
-    read = clues(state.question)
-    for prefix, power in PIPELINES:
-        found = seed(index, state, prefix=prefix, deadline=deadline, found=read, embedder=embedder, weights=weights)
-        total.lexical.extend(found.lexical)
-        total.weights += found.weights if power == 1.0 else found.weights ** np.float32(power)
-        total.reasons.update(found.reasons)
-        total.by_path.update(found.by_path)
+    """Return the documents that matter for a question, heaviest first, at most `candidates_max`."""
+    vector = None
+    if embedder is not None and snapshot.documents.model == embedder.name and deadline.allows("vector"):
+        vector = question.vector(embedder)
+    found = snapshot.search(question.query(vector), deadline.allows)
+    seeds = _together(
+        Weighted(found.code.docs, of_code(found.code, question, weights)),
+        Weighted(found.sessions.docs, of_sessions(found.sessions, question) ** np.float32(SESSION_POWER)),
+    )
     flow = None
-    if total.weights.any() and deadline.allows("diffuse"):
-        edges = tuple(edge for edge in reader.edges(workspace, frontier_ids(index, total)) if edge.kind in OF_SESSIONS)
-        flow = diffuse(index, total, edges=edges)
-    is_hot = (total.weights > 0) & index.alive
-    live = np.flatnonzero(is_hot).astype(np.int32)
-    is_hot[_age(reader, workspace, index, total)] = False
-    hot = np.flatnonzero(is_hot).astype(np.int32)
+    if len(seeds.docs) and deadline.allows("diffuse"):
+        seeds, flow = diffuse(snapshot, seeds, along=OF_SESSIONS)
+    seeds, aged, archived = _aged(snapshot, seeds)
+    is_hot = ~np.isin(seeds.docs, archived)
     # What was archived is found when nothing else answers.
-    docs = heaviest(index, total.weights, hot if len(hot) else live, candidates_max).tolist()
-    worths = [float(total.weights[doc]) for doc in docs]
-    kept = [(doc, worth) for doc, worth in zip(docs, worths, strict=True) if worth >= WEIGHT_SHARE_MIN * worths[0]]
-    return Ranked([doc for doc, _ in kept], [weight for _, weight in kept], total, flow)
+    best = heaviest(snapshot, Weighted(seeds.docs[is_hot], seeds.weights[is_hot]) if is_hot.any() else seeds, candidates_max)
+    kept = best.weights >= WEIGHT_SHARE_MIN * float(best.weights[0]) if len(best.docs) else np.zeros(0, np.bool_)
+    return Ranked(best.docs[kept].tolist(), best.weights[kept].tolist(), found, flow, aged)
 
 
-def with_heads(index: Index, ranked: Ranked) -> list[tuple[int, float]]:
-    """The ranked documents and the heads of the first files among them, in order of weight: an edit needs what its file imports."""
-    worths = dict(zip(ranked.docs, ranked.weights, strict=True))
+def with_heads(snapshot: Snapshot, ranked: Ranked) -> list[tuple[int, float]]:
+    """Return the ranked documents and the heads of the first files among them, by weight: an edit needs what its file imports."""
+    documents = snapshot.documents
+    weights = dict(zip(ranked.docs, ranked.weights, strict=True))
     best: dict[int, float] = {}
-    for doc, worth in worths.items():
-        best.setdefault(int(index.path_codes[doc]), worth)
-    for code, worth in list(best.items())[:HEADS_MAX]:
-        head = int(index.heads[code])
+    for doc, weight in weights.items():
+        best.setdefault(int(documents.path_codes[doc]), weight)
+    for code, weight in list(best.items())[:HEADS_MAX]:
+        head = int(documents.heads[code])
         if head >= 0:
-            worths[head] = max(worths.get(head, 0.0), HEAD_SHARE * worth)
-    return sorted(worths.items(), key=lambda pair: (-pair[1], index.id_of(pair[0])))
-
-
-def _age(reader: Reader, workspace: str, index: Index, total: Seeds) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    """Weigh down what is no longer true or lives on a lower tier; return the archived documents."""
-    archived: list[int] = []
-    for record_id, standing in reader.unusual(workspace):
-        for doc in index.docs_of([record_id]).tolist():
-            if total.weights[doc] <= 0:
-                continue
-            total.weights[doc] *= np.float32(_share(standing))
-            total.reasons.setdefault(doc, []).append(_said(standing))
-            if standing.tier == Tier.ARCHIVED:
-                archived.append(doc)
-    return np.array(archived, np.int32)
-
-
-def _share(standing: Standing) -> float:
-    share = SUPERSEDED_SHARE if not standing.is_live else 1.0
-    return share * (FOLDED_SHARE if standing.tier == Tier.FOLDED else 1.0)
-
-
-def _said(standing: Standing) -> str:
-    if standing.is_live:
-        return f"on the {standing.tier.name.lower()} tier"
-    by = f" by ⟨{handle_of(standing.superseded_by)}⟩" if standing.superseded_by else ""
-    return f"no longer true: {standing.reason or 'superseded'}{by}"
+            weights[head] = max(weights.get(head, 0.0), HEAD_SHARE * weight)
+    return sorted(weights.items(), key=lambda pair: (-pair[1], documents.id_of(pair[0])))
 
 
 def reasons_of(
-    index: Index, ranked: Ranked, docs: Sequence[int], records: Mapping[str, Record], question: str
-) -> dict[int, tuple[str, ...]]:
-    """Reasons in words for the chosen documents, strongest first."""
-    matches = [found.matching(docs) for found in ranked.seeds.lexical]
-    said = words_of(question)
-    words = [[said.get(term, term) for match in matches for term in match[at]] for at in range(len(docs))]
-    given = ranked.flow.reasons(index, docs) if ranked.flow else {}
-    out: dict[int, tuple[str, ...]] = {}
-    for doc, matched in zip(docs, words, strict=True):
-        of_file = ranked.seeds.by_path.get(int(index.path_codes[doc]), "")
-        why = list(dict.fromkeys((*ranked.seeds.reasons.get(doc, ()), *((of_file,) if of_file else ()))))[:3]
+    snapshot: Snapshot, ranked: Ranked, docs: Sequence[int], records: Mapping[str, Record], question: Question
+) -> dict[int, tuple[MatchReason, ...]]:
+    """Return why each of the chosen documents was found, strongest first."""
+    found, documents = ranked.found, snapshot.documents
+    terms = found.matching_terms(list(docs))
+    givers = ranked.flow.givers(snapshot, docs) if ranked.flow else {}
+    out: dict[int, tuple[MatchReason, ...]] = {}
+    for doc, matched in zip(docs, terms, strict=True):
+        why = [*found.reasons.get(doc, ()), *([ranked.aged[doc]] if doc in ranked.aged else ())]
+        if int(documents.path_codes[doc]) in found.committed:
+            why.append(MatchReason(MatchKind.COMMIT))
+        why = list(dict.fromkeys(why))[:3]
         if matched:
-            why.append("words: " + ", ".join(dict.fromkeys(matched)))
-        if doc in given:
-            form, tail = given[doc]
-            told = records.get(index.id_of(tail))
-            name = told.name if told else "another record"
-            why.append(form.format(name if len(name) <= NAME_CHARS_MAX else name[: NAME_CHARS_MAX - 1] + "…"))
-        out[doc] = tuple(why or ["its file matches"])
+            words = dict.fromkeys(question.word_of_term.get(term, term) for term in matched)
+            why.append(MatchReason(MatchKind.WORDS, tuple(words)))
+        if doc in givers:
+            (kind, how), tail = givers[doc]
+            giver = records.get(documents.id_of(tail))
+            why.append(MatchReason(kind, (how, giver.name if giver else "")))
+        out[doc] = tuple(why or [MatchReason(MatchKind.FILE)])
     return out
+
+
+def _together(code: Weighted, sessions: Weighted) -> Weighted:
+    """The documents of both that have any weight, ascending."""
+    docs, weights = np.concatenate([code.docs, sessions.docs]), np.concatenate([code.weights, sessions.weights])
+    order = np.argsort(docs, kind="stable")
+    order = order[weights[order] > 0]
+    return Weighted(docs[order], weights[order])
+
+
+def _aged(snapshot: Snapshot, seeds: Weighted) -> tuple[Weighted, dict[int, MatchReason], list[int]]:
+    """Weigh down what is no longer true or lives on a lower tier; return why, and the archived documents."""
+    stale = snapshot.stale_or_cold()
+    docs, owners = snapshot.documents.located([record_id for record_id, _ in stale])
+    weights, reasons, archived = seeds.weights.copy(), dict[int, MatchReason](), list[int]()
+    places = np.minimum(np.searchsorted(seeds.docs, docs), max(len(seeds.docs) - 1, 0))
+    is_found = seeds.docs[places] == docs if len(seeds.docs) else np.zeros(len(docs), np.bool_)
+    rows: list[list[int]] = np.stack([docs[is_found], owners[is_found], places[is_found]], axis=1).tolist()
+    for doc, owner, place in rows:
+        status = stale[owner][1]
+        weights[place] *= np.float32(_share(status))
+        reasons[doc] = _reason(status)
+        if status.tier == Tier.ARCHIVED:
+            archived.append(doc)
+    return Weighted(seeds.docs, weights), reasons, archived
+
+
+def _share(status: Status) -> float:
+    share = SUPERSEDED_SHARE if not status.is_live else 1.0
+    return share * (FOLDED_SHARE if status.tier == Tier.FOLDED else 1.0)
+
+
+def _reason(status: Status) -> MatchReason:
+    if status.is_live:
+        return MatchReason(MatchKind.TIER, (status.tier.name.lower(),))
+    return MatchReason(MatchKind.ENDED, (status.reason, status.superseded_by))

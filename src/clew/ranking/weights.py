@@ -20,7 +20,7 @@ class Weights:
     code        words in backticks and in the last error lines, likewise.
     title_file  words of the first line in the record's whole file.
     parent      `word` of the record that contains it.
-    crowd       the five best of `word` in its file, added up.
+    top5_sum    the five best of `word` in its file, added up.
     name        the question spells out a name of the record.
     path        the question quotes its path.
     frame       a stack trace leads to it.
@@ -37,7 +37,7 @@ class Weights:
     code: float = 1.3
     title_file: float = 2.2
     parent: float = 1.85
-    crowd: float = 0.8
+    top5_sum: float = 0.8
     name: float = 0.8
     path: float = 0.44
     frame: float = 0.47

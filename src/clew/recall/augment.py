@@ -1,4 +1,4 @@
-"""Worth: what of all that was found should be added to a prompt that nobody asked to be answered, if anything?
+"""Augment: what should be added to a prompt that nobody asked to be answered, if anything?
 
 A person's prompt is no question to a database. What is added to it is read in every later request, so it must say where to look,
 in one line each, and only where there is a sign that it bears on the prompt: files that the prompt names, or whose best symbol
@@ -8,52 +8,77 @@ go on gets nothing, and nothing is said twice in one window.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from clew.packet.options import Originals, words_of
 from clew.packet.retrieve import lengths_of
-from clew.ranking.files import FileList, RankedFile
-from clew.ranking.seed import STOP_WORDS
-from clew.recall.recall import Turn
-from clew.records import STAND_IN, Entry, Layer, Packet, Resolution, Spans, clew_says, fenced, handle_of, joined, outside, text_of
-from clew.task.clues import clues
+from clew.packet.wording import said
+from clew.ranking.deadline import Deadline
+from clew.ranking.files import FileList, RankedFile, files
+from clew.ranking.question import STOP_WORDS, Question
+from clew.recall.recall import Turn, recall
+from clew.records import (
+    STAND_IN,
+    Entry,
+    Layer,
+    MatchKind,
+    Packet,
+    Resolution,
+    Spans,
+    clew_says,
+    fenced,
+    handle_of,
+    joined,
+    outside,
+    text_of,
+)
+from clew.store.ports import Snapshot
 from clew.task.prompts import is_assent
+from clew.text.embed import Embedder
 from clew.text.tokens import Counter
-from clew.text.words import raw_words
 
 WORDS_MIN = 4  # of a prompt that names nothing: fewer fit anything; guess
 NEAR_SHARE, NEAR_WORDS, NEAR_COVER = 0.4, 3, 0.5  # of the best file's score; words in common, and their share of the prompt's. Guess
 FILES_MAX, TURNS_MAX = 6, 3  # guess
 TURN_CHARS_MAX = 280  # of one turn: its beginning; the whole is a handle away. Guess
-NAMED = ("named in the question", "its path", "in the stack trace")
+NAMED = frozenset((MatchKind.NAMED, MatchKind.PATH, MatchKind.FRAME))
 _OPENING = "Where this may be found, from the index of the repository (clew; `unfold` takes the handles in brackets):"
 _SAID = "Said in earlier sessions of this repository (may be out of date):"
 
 
-def is_worth_asking(prompt: str) -> bool:
-    """Whether a prompt says enough to look for anything: not a command, a message of the client, or a word of assent."""
+def is_searchable(prompt: str) -> bool:
+    """Return whether a prompt can say anything to look for: it is no command, no message of the client, and no word of assent."""
     text = prompt.strip()
-    if not text or text.startswith(("/", "<", "!", "#")) or is_assent(text):
-        return False
-    found = clues(text)
-    return bool(found.paths or found.identifiers or found.dotted or found.frames) or len(set(raw_words(text))) >= WORDS_MIN
+    return bool(text) and not text.startswith(("/", "<", "!", "#")) and not is_assent(text)
 
 
-def worth(
-    prompt: str, found: FileList, turns: Sequence[Turn], originals: Originals, *,
-    seen: Collection[str], counter: Counter, budget_tokens: int, standing: Callable[[str], str],
+def says_enough(question: Question) -> bool:
+    """Return whether a prompt names a place in code, or has words enough to look for."""
+    found = question.clues
+    return bool(found.paths or found.identifiers or found.dotted or found.frames) or len(set(question.words)) >= WORDS_MIN
+
+
+def augment_prompt(
+    snapshot: Snapshot, question: Question, *, session: str, seen: Collection[str], counter: Counter, budget_tokens: int, asked_ns: int,
+    deadline: Deadline, embedder: Embedder | None,
 ) -> Packet:  # fmt: skip
-    """Return what to add to a prompt, at most `budget_tokens` long; a packet without entries where nothing is worth it.
+    """Return what to add to a prompt, at most `budget_tokens` long; a packet without entries where nothing bears on it.
 
-    seen      ids of what stands in the window already.
-    standing  says of a record, by id, why it is to be doubted; "" where it is not.
+    session  the one at work, whose own words are no memory.
+    seen     handles of what stands in the window already.
     """
+    if not budget_tokens or not is_searchable(question.text) or not says_enough(question):
+        return Packet(question.text, (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
+    turns = recall(
+        snapshot, question, exclude=[session] if session else (), asked_ns=asked_ns, turns_max=TURNS_MAX + len(seen), embedder=embedder
+    ).turns
+    found = files(snapshot, question, limit=FILES_MAX + len(seen), deadline=deadline, embedder=embedder)
     spans: Spans = ()
     entries: list[Entry] = []
-    for group, rows in ((_OPENING, _of_code(prompt, found, seen)), (_SAID, _of_talk(turns, originals, seen, standing))):
+    for group, rows in ((_OPENING, _of_code(question, found, seen)), (_SAID, _of_sessions(snapshot, turns, seen))):
         opened = False
-        for entry, said in rows:
-            more = (*spans, *([] if opened else [clew_says(group + "\n")]), *said, clew_says("\n"))
+        for entry, text in rows:
+            more = (*spans, *([] if opened else [clew_says(group + "\n")]), *text, clew_says("\n"))
             if counter.count(fenced(more, STAND_IN)) > budget_tokens:
                 break
             spans = more
@@ -61,61 +86,56 @@ def worth(
             opened = True
     spans = joined(spans)
     tokens, fence_tokens = lengths_of(spans, counter)
-    return Packet(prompt, tuple(entries), spans, tokens, budget_tokens, counter.name, 0.0, 0.0, found.skipped, fence_tokens)
+    return Packet(question.text, tuple(entries), spans, tokens, budget_tokens, counter.name, 0.0, 0.0, found.skipped, fence_tokens)
 
 
-def _of_code(prompt: str, found: FileList, seen: Collection[str]) -> list[tuple[Entry, Spans]]:
+def _of_code(question: Question, found: FileList, seen: Collection[str]) -> list[tuple[Entry, Spans]]:
     rows: list[tuple[Entry, Spans]] = []
-    words = {word.lower() for word in raw_words(prompt)} - STOP_WORDS
+    asked = len(question.word_set - STOP_WORDS)
     for file in found.files:
         if len(rows) == FILES_MAX:
             break
-        if not file.handle or file.handle in seen or not (_is_named(file) or _is_near(file, len(words))):
+        if not file.handle or file.handle in seen or not (_is_named(file) or _is_near(file, asked)):
             continue
         name = f" {file.name}" if file.name and file.name != file.path else ""
-        where = " ".join(f"{file.path}:{max(file.line, 1)}{name} ({'; '.join(file.why[:2])})".splitlines())
-        said = (clew_says(f"[{file.handle}] "), outside(where))
+        why = tuple(map(said, file.why))
+        where = " ".join(f"{file.path}:{max(file.line, 1)}{name} ({'; '.join(why[:2])})".splitlines())
+        text = (clew_says(f"[{file.handle}] "), outside(where))
         entry = Entry(
             file.handle, file.handle, Layer.FACT, "file", file.name or file.path, Resolution.NAME, 0, round(file.score, 6),
-            file.why, text_of(said), False, file.path, file.line,
+            why, text_of(text), False, file.path, file.line,
         )  # fmt: skip
-        rows.append((entry, said))
+        rows.append((entry, text))
     return rows
 
 
 def _is_named(file: RankedFile) -> bool:
-    return any(reason.startswith(NAMED) for reason in file.why)
+    return any(reason.kind in NAMED for reason in file.why)
 
 
 def _is_near(file: RankedFile, asked: int) -> bool:
-    words = next((reason.partition(": ")[2] for reason in file.why if reason.startswith("words: ")), "")
-    common = len(words.split(", "))
+    common = next((len(reason.values) for reason in file.why if reason.kind is MatchKind.WORDS), 0)
     return file.score >= NEAR_SHARE and common >= max(NEAR_WORDS, NEAR_COVER * min(asked, 2 * 4))  # a reason names four words at most
 
 
-def _of_talk(
-    turns: Sequence[Turn], originals: Originals, seen: Collection[str], standing: Callable[[str], str]
-) -> list[tuple[Entry, Spans]]:
+def _of_sessions(snapshot: Snapshot, turns: Sequence[Turn], seen: Collection[str]) -> list[tuple[Entry, Spans]]:
+    shown = [turn for turn in turns if handle_of(turn.record.id) not in seen and not turn.replaced_by][:TURNS_MAX]
+    originals = Originals(snapshot)
+    originals.read(turn.record.whole for turn in shown)
     rows: list[tuple[Entry, Spans]] = []
-    for turn in turns:
-        record = turn.record
-        handle = handle_of(record.id)
-        if len(rows) == TURNS_MAX:
-            break
-        if handle in seen or turn.replaced_by:
-            continue
-        doubt = standing(record.id)
+    for turn, status in zip(shown, snapshot.statuses([turn.record.id for turn in shown]), strict=True):
+        record, handle = turn.record, handle_of(turn.record.id)
         whole = " ".join(originals.text_of(record.whole).split())
-        said = whole if len(whole) <= TURN_CHARS_MAX else whole[:TURN_CHARS_MAX].rsplit(" ", 1)[0] + " …"
+        text = whole if len(whole) <= TURN_CHARS_MAX else whole[:TURN_CHARS_MAX].rsplit(" ", 1)[0] + " …"
         spans = (
             clew_says(f"[{handle}] {record.kind}"),
-            *((outside(f", {doubt}"),) if doubt else ()),
+            *((outside(f", suspect: {status.reason}"),) if status.is_suspect else ()),
             clew_says(": "),
-            *words_of(record, said),
+            *words_of(record, text),
         )
         entry = Entry(
             record.id, handle, Layer(record.layer), record.kind, record.name, Resolution.SIGNATURE, 0, round(turn.score, 6), turn.why,
-            text_of(spans), len(said) == len(whole), record.path, session=record.session, uuid=record.uuid,
+            text_of(spans), len(text) == len(whole), record.path, session=record.session, uuid=record.uuid,
         )  # fmt: skip
         rows.append((entry, spans))
     return rows

@@ -3,7 +3,7 @@
 What was said and done is indexed turn by turn, and a turn's neighbours lend it the words that it lacks: who answers seldom repeats
 the question. A session counts by its best turn and by all of its words together; a time that the question names speaks for the
 sessions of that time. What was said anew later stands right above what it replaces. Where too little of the question is held by
-any turn the answer is nothing. Holds a Reader, so it cannot write; deterministic, and without a model.
+any turn the answer is nothing. Holds a Snapshot, so it cannot write; deterministic, and without a model.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.packet.options import Originals
-from clew.ranking.seed import question_terms
+from clew.ranking.question import Question
 from clew.recall.subjects import replaced
 from clew.recall.when import Span, day_of, spans
-from clew.records import Record, Standing, TaskState, Tier, Trust, handle_of
-from clew.store.index import Index
-from clew.store.ports import Reader
+from clew.records import Record, Status, Tier, Trust, handle_of
+from clew.store.bm25 import holding
+from clew.store.documents import Documents
+from clew.store.ports import Snapshot
+from clew.store.search import similarity
 from clew.text.embed import Embedder
 from clew.text.postings import Field
 
@@ -91,7 +93,7 @@ class _Threads:
     """The turns that may be recalled, u of them, those of a source together and in order.
 
     docs, sessions, sources (u,); share (u,) what a word in them counts; words (u,) how many they have.
-    spoken  (s,) positions among the u of what was said; place (index.size,) a document's position among the u, −1 for none.
+    spoken  (s,) positions among the u of what was said; place (documents.size,) a document's position among the u, −1 for none.
     rank    (u,) position among the s, −1 for what was not said.
     """
 
@@ -118,9 +120,8 @@ class _Scores:
 
 
 def recall(
-    reader: Reader,
-    workspace: str,
-    state: TaskState,
+    snapshot: Snapshot,
+    question: Question,
     *,
     only: Collection[str] | None = None,
     exclude: Collection[str] = (),
@@ -130,7 +131,7 @@ def recall(
     confidence_min: float | None = None,
     embedder: Embedder | None = None,
 ) -> Recalled:
-    """Return the turns of earlier sessions that bear on the question of `state`, and the sessions, or nothing.
+    """Return the turns of earlier sessions that bear on a question, and the sessions, or nothing.
 
     only, exclude   ids of sessions; a subagent's turns belong to its session. Which session is at work now is the caller's to exclude.
     asked_ns        when it is asked, for `last week` and the like; 0 leaves times unread.
@@ -138,24 +139,24 @@ def recall(
     embedder        the local model that made the records' vectors, or None.
     Cost            a pass over the postings of the question's words, and up to CANDIDATES records.
     """
-    index = reader.index(workspace)
-    threads = _threads(index, only, exclude)
-    terms = question_terms(state)
+    documents = snapshot.documents
+    threads = _threads(documents, only, exclude)
+    terms = question.terms
     if not len(threads.docs) or not terms:
-        return Recalled(state.question)
-    scores = _scored(index, threads, terms)
+        return Recalled(question.text)
+    scores = _scored(documents, threads, terms)
     best = float(scores.turns.max())
     confidence = min(best / scores.bound, 1.0) if scores.bound else 0.0
     floor = CONFIDENCE_MIN if confidence_min is None else confidence_min
     if not best or confidence < floor:
-        return Recalled(state.question, confidence=confidence)
+        return Recalled(question.text, confidence=confidence)
     of_turn = scores.turns / best
     of_session = scores.sessions / max(float(scores.sessions.max()), 1e-12)
     top = np.zeros(len(threads.names))
     np.maximum.at(top, threads.sessions, of_turn)
     whole = top + SESSION_IN_SESSION * of_session
-    if embedder is not None and index.model == embedder.name:
-        near = _by_vectors(index, threads, state.question, embedder)
+    if embedder is not None and documents.model == embedder.name:
+        near = _by_vectors(documents, threads, question.vector(embedder))
         whole += VECTOR * near
     mixed = of_turn + SESSION_IN_TURN * of_session[threads.sessions]
     mixed[scores.turns <= 0] = 0.0
@@ -163,39 +164,39 @@ def recall(
     dated = _best(whole, SESSIONS_DATED)
     firsts = _best_of_each(threads, mixed, dated)
     wanted = list(dict.fromkeys([*at.tolist(), *firsts.values()]))
-    ids = [index.id_of(int(threads.docs[each])) for each in wanted]
-    records = {record.id: record for record in reader.records(workspace, ids)}
+    ids = [documents.id_of(int(threads.docs[each])) for each in wanted]
+    records = {record.id: record for record in snapshot.records(ids)}
     known = {each: records[record_id] for each, record_id in zip(wanted, ids, strict=True) if record_id in records}
-    times = _Times.read(state.question, asked_ns, {s: known[each].at_ns for s, each in firsts.items() if each in known})
-    turns = _turns(reader, workspace, threads, scores, mixed, [each for each in at.tolist() if each in known], known, times, state.question)
+    times = _Times.read(question.text, asked_ns, {s: known[each].at_ns for s, each in firsts.items() if each in known})
+    turns = _turns(snapshot, threads, scores, mixed, [each for each in at.tolist() if each in known], known, times, question)
     numbers: list[int] = [int(each) for each in dated if whole[each] > 0]
     ranked = [(threads.names[each], float(whole[each]) + times.bonus.get(each, 0.0)) for each in numbers]
     ranked.sort(key=lambda pair: (-pair[1], pair[0]))
-    return Recalled(state.question, tuple(turns[:turns_max]), tuple(ranked[:sessions_max]), confidence)
+    return Recalled(question.text, tuple(turns[:turns_max]), tuple(ranked[:sessions_max]), confidence)
 
 
-def _threads(index: Index, only: Collection[str] | None, exclude: Collection[str]) -> _Threads:
-    codes = index.source_codes
+def _threads(documents: Documents, only: Collection[str] | None, exclude: Collection[str]) -> _Threads:
+    codes = documents.source_codes
     # Most sources of a repository are files, as many as a hundred thousand: only those of sessions are looked at.
-    sources: list[int] = np.unique(codes[index.among(PREFIX).mask]).tolist()
-    session_of_source = {at: _session_of(index.sources[at]) for at in sources}
+    sources: list[int] = np.unique(codes[documents.searched(PREFIX).mask]).tolist()
+    session_of_source = {at: _session_of(documents.sources[at]) for at in sources}
     names = sorted(set(session_of_source.values()))
     number = {name: at for at, name in enumerate(names)}
     left_out = {name for name in names if name in exclude or (only is not None and name not in only)}
-    is_wanted, session_of = np.zeros(len(index.sources), np.bool_), np.full(len(index.sources), -1, np.int64)
+    is_wanted, session_of = np.zeros(len(documents.sources), np.bool_), np.full(len(documents.sources), -1, np.int64)
     for at, name in session_of_source.items():
         is_wanted[at], session_of[at] = name not in left_out, number[name]
-    is_spoken = index.of_kinds(SPOKEN)
-    mask = (is_spoken | index.of_kinds(DONE)) & index.alive & is_wanted[codes] if len(codes) else np.zeros(0, np.bool_)
+    is_spoken = documents.of_kinds(SPOKEN)
+    mask = (is_spoken | documents.of_kinds(DONE)) & documents.alive & is_wanted[codes] if len(codes) else np.zeros(0, np.bool_)
     docs = np.flatnonzero(mask)
     docs = docs[np.argsort(codes[docs], kind="stable")]  # documents of a source ascend with time
-    place = np.full(index.size, -1, np.int64)
+    place = np.full(documents.size, -1, np.int64)
     place[docs] = np.arange(len(docs))
     spoken = np.flatnonzero(is_spoken[docs])
     rank = np.full(len(docs), -1, np.int64)
     rank[spoken] = np.arange(len(spoken))
-    share = np.where(index.of_kinds(BY_USER)[docs], 1.0, OTHERS_SHARE)
-    words = index.column("lengths")[docs, Field.BODY].astype(np.float64)
+    share = np.where(documents.of_kinds(BY_USER)[docs], 1.0, OTHERS_SHARE)
+    words = documents.column("lengths")[docs, Field.BODY].astype(np.float64)
     return _Threads(names, docs, session_of[codes[docs]], codes[docs].astype(np.int64), share, words, spoken, place, rank, mask)
 
 
@@ -204,7 +205,7 @@ def _session_of(source: str) -> str:
     return source.removeprefix(PREFIX).partition("/")[0]
 
 
-def _scored(index: Index, threads: _Threads, terms: Sequence[tuple[str, float]]) -> _Scores:
+def _scored(documents: Documents, threads: _Threads, terms: Sequence[tuple[str, float]]) -> _Scores:
     """BM25 of every turn, where a neighbour's word counts for it as well, and of every session over all of its words."""
     count, sessions = len(threads.docs), np.unique(threads.sessions)
     norm = 1.0 - B + B * threads.words / max(float(threads.words.mean()), 1e-9)
@@ -212,7 +213,7 @@ def _scored(index: Index, threads: _Threads, terms: Sequence[tuple[str, float]])
     session_norm = 1.0 - SESSION_B + SESSION_B * length / max(float(length[sessions].mean()), 1e-9)
     scores = _Scores(np.zeros(count), np.zeros(len(threads.names)), 0.0)
     for term, weight in terms:
-        own = _Held.of(index, threads, term)
+        own = _Held.of(documents, threads, term)
         rarity, session_rarity = _idf(len(own.at), count), _idf(len(own.sessions), len(sessions))
         scores.bound += weight * rarity * (K1 + 1.0)
         gain, held = np.zeros(count), np.zeros(len(threads.names))
@@ -238,8 +239,8 @@ class _Held:
     in_session: Floats
 
     @staticmethod
-    def of(index: Index, threads: _Threads, term: str) -> _Held:
-        docs, counts = index.holding(term, threads.mask)
+    def of(documents: Documents, threads: _Threads, term: str) -> _Held:
+        docs, counts = holding(documents, term, threads.mask)
         at, often = threads.place[docs], counts.astype(np.float64)
         total = np.bincount(threads.sessions[at], often * threads.share[at], len(threads.names)).astype(np.float64)
         sessions = np.flatnonzero(total)
@@ -271,11 +272,11 @@ def _idf(holders: int, count: int) -> float:
     return log(1.0 + (count - holders + 0.5) / (holders + 0.5))
 
 
-def _by_vectors(index: Index, threads: _Threads, question: str, embedder: Embedder) -> Floats:
+def _by_vectors(documents: Documents, threads: _Threads, vector: NDArray[np.float32]) -> Floats:
     """(sessions,) cosine of each session's nearest turn, scaled to the best."""
-    similarity = index.similarity(embedder.embed([question])[0], embedder.name, prefix=PREFIX)[threads.docs]
+    near_turns = similarity(documents, vector, prefix=PREFIX)[threads.docs]
     near = np.zeros(len(threads.names))
-    np.maximum.at(near, threads.sessions, similarity.astype(np.float64))
+    np.maximum.at(near, threads.sessions, near_turns.astype(np.float64))
     return near / max(float(near.max()), 1e-9)
 
 
@@ -316,21 +317,21 @@ class _Times:
 
 
 def _turns(
-    reader: Reader,
-    workspace: str,
+    snapshot: Snapshot,
     threads: _Threads,
     scores: _Scores,
     mixed: Floats,
     at: Sequence[int],
     known: Mapping[int, Record],
     times: _Times,
-    question: str,
+    question: Question,
 ) -> list[Turn]:
     """The candidates as they are returned, best first: with who speaks, when, what became of it, and what replaced it."""
-    originals = Originals(reader, workspace)
+    originals = Originals(snapshot)
+    originals.read(known[each].whole for each in at)
     texts = {each: originals.text_of(known[each].whole) for each in at}
-    standings = dict(zip(at, reader.standings(workspace, [known[each].id for each in at]), strict=True))
-    asked = {word.lower() for word in re.findall(r"[^\W\d_][\w'’-]*", question)} | {""}
+    standings = dict(zip(at, snapshot.statuses([known[each].id for each in at]), strict=True))
+    asked = {word.lower() for word in re.findall(r"[^\W\d_][\w'’-]*", question.text)} | {""}
     words = _words(scores, at)
     best: dict[str, tuple[float, int, tuple[str, ...]]] = {}
     for each in at:
@@ -356,7 +357,7 @@ def _turns(
     return _renewed(turns, {known[each].id: texts[each] for each in at})
 
 
-def _standing_share(standing: Standing) -> float:
+def _standing_share(standing: Status) -> float:
     return (1.0 if standing.is_live else SUPERSEDED_SHARE) * (1.0 if standing.tier < Tier.ARCHIVED else SUPERSEDED_SHARE)
 
 

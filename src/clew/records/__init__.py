@@ -8,7 +8,8 @@ from clew.records.deltas import Blob, Delta, SourceState, Supersession
 from clew.records.edges import Edge, EdgeKind
 from clew.records.observations import Observation, ObservationKind, Usage
 from clew.records.packets import Entry, Packet
-from clew.records.records import Layer, Record, Resolution, Standing, Text, Tier, Trust, handle_of, identify
+from clew.records.reasons import MatchKind, MatchReason
+from clew.records.records import Layer, Record, Resolution, Status, Text, Tier, Trust, handle_of, identify
 from clew.records.shell import ShellLine, SimpleCommand
 from clew.records.spans import (
     FIRST_FENCE,
@@ -57,6 +58,8 @@ __all__ = [
     "FileView",
     "Hunk",
     "Layer",
+    "MatchKind",
+    "MatchReason",
     "Observation",
     "ObservationKind",
     "OpenError",
@@ -72,8 +75,8 @@ __all__ = [
     "SourceState",
     "Span",
     "Spans",
-    "Standing",
     "Stated",
+    "Status",
     "Supersession",
     "TaskState",
     "Text",

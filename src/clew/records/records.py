@@ -117,7 +117,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Status:
     """What the store knows of a record beyond its words: is it still true, and on which tier does it live?
 
     superseded_by  id of the record that replaced it; "" with `is_live` False means that nothing did.

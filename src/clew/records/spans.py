@@ -83,7 +83,10 @@ def joined(spans: Iterable[Span]) -> Spans:
 
 def user_runs(spans: Iterable[Span]) -> int:
     """Return how often words of the user interrupt what is fenced: each may cost one more fence."""
-    is_user = [is_user for _, is_quoted, is_user in _lines(spans) if is_quoted or is_user]
+    parts = tuple(spans)
+    if not any(span.author is Author.USER for span in parts):
+        return 0
+    is_user = [is_user for _, is_quoted, is_user in _lines(parts) if is_quoted or is_user]
     return sum(now and not before for before, now in zip([False, *is_user], is_user, strict=False))
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 from clew.errors import Purged, StoreClosed, UnknownWorkspace
-from clew.records import Delta, Edge, Record, SourceState, Standing, Tier
+from clew.records import Delta, Edge, Record, SourceState, Status, Tier
 from clew.store import rules
-from clew.store.index import Index, PartKey, part_digest
-from clew.store.ports import Applied, Purge, Refreshed, Workspace
+from clew.store.documents import Documents
+from clew.store.ports import Applied, Purge, Refreshed, Snapshot, Workspace
+from clew.store.shard import PartKey, part_digest
 from clew.text import postings
 
 
@@ -24,7 +26,7 @@ class _Holding:
     """A record as one source holds, or held, it. `born` orders holdings by when they first came."""
 
     record: Record
-    standing: Standing
+    status: Status
     is_indexed: bool
     born: int
 
@@ -55,13 +57,13 @@ class _Space:
     originals_of: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     purged_records: dict[str, _Tombstone] = field(default_factory=dict[str, _Tombstone])
     purged_originals: dict[str, _Tombstone] = field(default_factory=dict[str, _Tombstone])
-    vectors: dict[str, tuple[str, bytes]] = field(default_factory=dict[str, tuple[str, bytes]])
-    index: tuple[int, Index] | None = None
+    documents: tuple[int, Documents] | None = None
+    readers: int = 0  # open snapshots
     ids: tuple[int, list[str]] | None = None  # all, ordered, of a generation
 
     def chosen(self, record_id: str) -> _Holding | None:
         holders = self.holdings.get(record_id, {})
-        return rules.chosen((holding.standing.is_live, source, holding) for source, holding in holders.items())
+        return rules.chosen((holding.status.is_live, source, holding) for source, holding in holders.items())
 
 
 class MemoryStore:
@@ -76,96 +78,9 @@ class MemoryStore:
         """See `Reader`. Originals are not packed here, so `stored_bytes` equals `blob_bytes`."""
         return [_describe(key, space) for key, space in sorted(self._spaces.items())]
 
-    def generation(self, workspace: str) -> int:
-        """See `Reader`."""
-        return self._space(workspace).generation
-
-    def index(self, workspace: str) -> Index:
-        """See `Reader`. Built anew for each generation that is asked for."""
-        space = self._space(workspace)
-        if space.index is None or space.index[0] != space.generation:
-            parts: list[tuple[PartKey, bytes]] = [
-                ((source, part, part_digest(data)), data) for source, held in space.segments.items() for part, data in held.items()
-            ]
-            space.index = (space.generation, Index.build(parts))
-        return space.index[1]
-
-    def records(self, workspace: str, ids: Sequence[str]) -> list[Record]:
-        """See `Reader`."""
-        space = self._space(workspace)
-        found = [space.chosen(record_id) for record_id in ids]
-        return [holding.record for holding in found if holding is not None]
-
-    def standings(self, workspace: str, ids: Sequence[str]) -> list[Standing]:
-        """See `Reader`. A purged id says so in its reason."""
-        return [self._standing(self._space(workspace), record_id) for record_id in ids]
-
-    def unusual(self, workspace: str) -> list[tuple[str, Standing]]:
-        """See `Reader`."""
-        space = self._space(workspace)
-        indexed = sorted(record_id for record_id, held in space.holdings.items() if any(holding.is_indexed for holding in held.values()))
-        pairs = [(record_id, self._standing(space, record_id)) for record_id in indexed]
-        return [(record_id, standing) for record_id, standing in pairs if not standing.is_live or standing.tier != Tier.HOT]
-
-    def find(self, workspace: str, prefix: str, limit: int = 8) -> list[str]:
-        """See `Reader`. Purged ids are found too, so that their handles can say what became of them."""
-        space = self._space(workspace)
-        if space.ids is None or space.ids[0] != space.generation:
-            space.ids = (space.generation, sorted(space.holdings.keys() | space.purged_records.keys()))
-        ids = space.ids[1]
-        first = bisect_left(ids, prefix)
-        return [record_id for record_id in ids[first : first + limit] if record_id.startswith(prefix)]
-
-    def of_subject(self, workspace: str, subject: str) -> list[Record]:
-        """See `Reader`. Oldest by its own time first; without one, in the order in which they first came."""
-        space = self._space(workspace)
-        ids = space.ids_of_subject.get(subject, ())
-        versions = [holding for record_id in ids if (holding := space.chosen(record_id)) and holding.record.subject == subject]
-        return [holding.record for holding in sorted(versions, key=lambda holding: (holding.record.at_ns, holding.born))]
-
-    def of_source(self, workspace: str, source: str) -> list[Record]:
-        """See `Reader`."""
-        space = self._space(workspace)
-        held = [space.holdings[record_id][source] for record_id in space.ids_of.get(source, ())]
-        live = [holding.record for holding in held if holding.standing.is_live]
-        return sorted(live, key=lambda record: (record.seq, record.id))
-
-    def sources(self, workspace: str, prefix: str = "") -> list[SourceState]:
-        """See `Reader`."""
-        states = self._space(workspace).states
-        return [state for source, state in sorted(states.items()) if source.startswith(prefix)]
-
-    def source(self, workspace: str, source: str) -> SourceState | None:
-        """See `Reader`."""
-        return self._space(workspace).states.get(source)
-
-    def edges(self, workspace: str, ids: Sequence[str]) -> list[Edge]:
-        """See `Reader`. An edge is hidden while the store knows no record at one of its ends."""
-        space = self._space(workspace)
-        wanted = set(ids)
-        touching = [
-            (edge, source)
-            for source, edges in space.edges.items()
-            for edge in edges.values()
-            if (edge.tail in wanted or edge.head in wanted)
-            and _has_digest(space, edge.tail, edge.tail_digest)
-            and _has_digest(space, edge.head, edge.head_digest)
-        ]
-        touching.sort(key=lambda pair: (pair[0].tail, pair[0].head, pair[0].kind, pair[0].by, pair[1]))
-        return [edge for edge, _ in touching]
-
-    def blob(self, workspace: str, digest: str) -> bytes:
-        """See `Reader`."""
-        space = self._space(workspace)
-        tombstone = space.purged_originals.get(digest)
-        if tombstone is not None:
-            raise Purged(digest, tombstone.reason)
-        return space.originals[digest]
-
-    def vectors(self, workspace: str, model: str, ids: Sequence[str]) -> list[bytes]:
-        """See `Reader`."""
-        kept = self._space(workspace).vectors
-        return [kept[record_id][1] if record_id in kept and kept[record_id][0] == model else b"" for record_id in ids]
+    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
+        """See `Reader`. While it is open, whoever writes works on a copy."""
+        return Snapshot(_Reading(self._spaces.get(rules.stored_key(tenant, workspace)) or _Space("")), as_of_ns)
 
     def close(self) -> None:
         """See `Reader`. What it held is gone."""
@@ -192,7 +107,7 @@ class MemoryStore:
 
     def refresh(self, workspace: str) -> Refreshed:
         """See `Writer`. There is nothing to prepare: nobody starts cold."""
-        self._space(workspace)
+        self._spaces.get(workspace)
         return Refreshed(is_written=False)
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
@@ -200,9 +115,9 @@ class MemoryStore:
         space = self._written(workspace)
         moved = 0
         for record_id in dict.fromkeys(ids):
-            elsewhere = [holding for holding in space.holdings.get(record_id, {}).values() if holding.standing.tier != tier]
+            elsewhere = [holding for holding in space.holdings.get(record_id, {}).values() if holding.status.tier != tier]
             for holding in elsewhere:
-                holding.standing = replace(holding.standing, tier=tier)
+                holding.status = replace(holding.status, tier=tier)
             moved += bool(elsewhere)
         space.generation += bool(moved)
         return moved
@@ -212,20 +127,7 @@ class MemoryStore:
         space = self._written(workspace)
         for record_id in dict.fromkeys(ids):
             for holding in space.holdings.get(record_id, {}).values():
-                holding.standing = replace(holding.standing, uses=holding.standing.uses + 1, used_at_ns=at_ns)
-
-    def keep_vectors(self, workspace: str, model: str, vectors: Sequence[tuple[str, bytes]]) -> int:
-        """See `Writer`."""
-        space = self._written(workspace)
-
-        def is_live(record_id: str) -> bool:
-            holding = space.chosen(record_id)
-            return holding is not None and holding.standing.is_live
-
-        space.vectors = {record_id: pair for record_id, pair in space.vectors.items() if pair[0] == model and is_live(record_id)}
-        fresh = {record_id: (model, data) for record_id, data in vectors if is_live(record_id)}
-        space.vectors |= fresh
-        return len(fresh)
+                holding.status = replace(holding.status, uses=holding.status.uses + 1, used_at_ns=at_ns)
 
     def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
         """See `Writer`. Unknown ids leave no tombstone."""
@@ -262,27 +164,119 @@ class MemoryStore:
             raise StoreClosed
         return self._contents
 
-    def _space(self, workspace: str) -> _Space:
-        return self._spaces.get(workspace) or _Space("")
-
     def _written(self, workspace: str) -> _Space:
-        if workspace not in self._spaces:
+        """The workspace to change: another one than that which open snapshots read."""
+        space = self._spaces.get(workspace)
+        if space is None:
             raise UnknownWorkspace(workspace)
-        return self._spaces[workspace]
+        if space.readers:
+            space = self._spaces[workspace] = replace(deepcopy(space), readers=0)
+        return space
 
-    @staticmethod
-    def _standing(space: _Space, record_id: str) -> Standing:
-        holding = space.chosen(record_id)
-        if holding is not None:
-            return holding.standing
-        tombstone = space.purged_records.get(record_id)
-        return rules.purged_standing(tombstone.reason, tombstone.at_ns) if tombstone else rules.UNKNOWN
+
+class _Reading:
+    """`Rows` of one workspace in memory."""
+
+    def __init__(self, space: _Space) -> None:
+        self._space, self._is_open = space, True
+        space.readers += 1
+
+    def close(self) -> None:
+        """See `Rows`."""
+        self._space.readers -= self._is_open
+        self._is_open = False
+
+    @property
+    def generation(self) -> int:
+        """See `Rows`."""
+        return self._space.generation
+
+    def records(self, ids: Collection[str]) -> dict[str, Record]:
+        """See `Rows`."""
+        return {record_id: holding.record for record_id in ids if (holding := self._space.chosen(record_id)) is not None}
+
+    def statuses(self, ids: Collection[str]) -> dict[str, Status]:
+        """See `Rows`."""
+        found: dict[str, Status] = {}
+        for record_id in ids:
+            holding, tombstone = self._space.chosen(record_id), self._space.purged_records.get(record_id)
+            if holding is not None:
+                found[record_id] = holding.status
+            elif tombstone is not None:
+                found[record_id] = rules.purged_status(tombstone.reason, tombstone.at_ns)
+        return found
+
+    def stale_or_cold(self) -> list[tuple[str, Status]]:
+        """See `Rows`."""
+        ids = sorted(record_id for record_id, held in self._space.holdings.items() if any(each.is_indexed for each in held.values()))
+        return list(self.statuses(ids).items())
+
+    def begun_after(self, at_ns: int) -> list[str]:
+        """See `Rows`."""
+        return [record_id for record_id, status in self.statuses(self._space.holdings).items() if status.valid_from_ns > at_ns]
+
+    def find(self, prefix: str, limit: int) -> list[str]:
+        """See `Rows`."""
+        space = self._space
+        if space.ids is None or space.ids[0] != space.generation:
+            space.ids = (space.generation, sorted(space.holdings.keys() | space.purged_records.keys()))
+        ids = space.ids[1]
+        first = bisect_left(ids, prefix)
+        return [record_id for record_id in ids[first : first + limit] if record_id.startswith(prefix)]
+
+    def of_subject(self, subject: str) -> list[Record]:
+        """See `Rows`."""
+        ids = self._space.ids_of_subject.get(subject, ())
+        versions = [holding for record_id in ids if (holding := self._space.chosen(record_id)) and holding.record.subject == subject]
+        return [holding.record for holding in sorted(versions, key=lambda holding: (holding.record.at_ns, holding.born))]
+
+    def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
+        """See `Rows`."""
+        held = [self._space.holdings[record_id][source] for source in sources for record_id in self._space.ids_of.get(source, ())]
+        return [holding.record for holding in held if with_ended or holding.status.is_live]
+
+    def states(self, prefix: str) -> list[SourceState]:
+        """See `Rows`."""
+        return [state for source, state in self._space.states.items() if source.startswith(prefix)]
+
+    def states_of(self, sources: Collection[str]) -> list[SourceState]:
+        """See `Rows`."""
+        return [self._space.states[source] for source in sources if source in self._space.states]
+
+    def edges(self, ids: Collection[str]) -> list[tuple[Edge, str]]:
+        """See `Rows`."""
+        space, wanted = self._space, set(ids)
+        return [
+            (edge, source)
+            for source, edges in space.edges.items()
+            for edge in edges.values()
+            if (edge.tail in wanted or edge.head in wanted)
+            and _has_digest(space, edge.tail, edge.tail_digest)
+            and _has_digest(space, edge.head, edge.head_digest)
+        ]
+
+    def originals(self, digests: Collection[str]) -> dict[str, bytes]:
+        """See `Rows`."""
+        for digest in digests:
+            if (tombstone := self._space.purged_originals.get(digest)) is not None:
+                raise Purged(digest, tombstone.reason)
+        return {digest: self._space.originals[digest] for digest in digests if digest in self._space.originals}
+
+    def documents(self) -> Documents:
+        """See `Rows`. Built anew for each generation that is asked for."""
+        space = self._space
+        if space.documents is None or space.documents[0] != space.generation:
+            parts: list[tuple[PartKey, bytes]] = [
+                ((source, part, part_digest(data)), data) for source, held in space.segments.items() for part, data in held.items()
+            ]
+            space.documents = (space.generation, Documents.build(parts))
+        return space.documents[1]
 
 
 def _describe(key: str, space: _Space) -> Workspace:
     holdings = [holding for held in space.holdings.values() for holding in held.values()]
     size = sum(map(len, space.originals.values()))
-    live = sum(holding.standing.is_live for holding in holdings)
+    live = sum(holding.status.is_live for holding in holdings)
     return Workspace(key, space.root, space.generation, len(holdings), live, len(space.states), size, size)
 
 
@@ -303,17 +297,17 @@ def _apply(space: _Space, delta: Delta, total: Applied) -> Applied:
         holding = before.get(record.id)
         if holding is None:
             space.births += 1
-            holding = _Holding(record, Standing(valid_from_ns=record.at_ns), bool(delta.segment), space.births)
+            holding = _Holding(record, Status(valid_from_ns=record.at_ns), bool(delta.segment), space.births)
             space.holdings.setdefault(record.id, {})[source] = holding
             held.add(record.id)
             added += 1
             continue
-        added += not holding.standing.is_live
-        kept += holding.standing.is_live
+        added += not holding.status.is_live
+        kept += holding.status.is_live
         holding.record = record
         holding.is_indexed = bool(delta.segment) or (holding.is_indexed and not delta.is_whole)
-        old = holding.standing
-        holding.standing = Standing(valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
+        old = holding.status
+        holding.status = Status(valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
     superseded = retired = 0
     if is_replaced:
         staying = {record.id for record in delta.records}
@@ -321,8 +315,8 @@ def _apply(space: _Space, delta: Delta, total: Applied) -> Applied:
     for supersession in delta.superseded:
         said = rules.said_ending(supersession)
         for holding in space.holdings.get(supersession.old, {}).values():
-            old = holding.standing
-            holding.standing = replace(said, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
+            old = holding.status
+            holding.status = replace(said, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
         superseded += supersession.old in space.holdings and not said.is_live
     _replace_parts(space, replace(delta, segment=rules.appended(delta.segment, again)))
     return replace(
@@ -337,25 +331,25 @@ def _apply(space: _Space, delta: Delta, total: Applied) -> Applied:
 def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding]) -> tuple[int, int]:
     """End what the source no longer holds; returns how many have a successor, and how many have none."""
     superseded = retired = 0
-    ending = [holding for holding in leaving if holding.standing.is_live]
+    ending = [holding for holding in leaving if holding.status.is_live]
     for holding in leaving:
         holding.is_indexed = False
     for holding in ending:
-        holding.standing = replace(holding.standing, is_live=False)
+        holding.status = replace(holding.status, is_live=False)
     for holding in ending:
-        heir = rules.successor(delta.source, _live_of(space, holding.record.subject))
-        superseded += heir is not None
-        retired += heir is None
-        holding.standing = rules.left_standing(holding.standing, heir, is_source_gone=delta.state is None)
+        successor = rules.successor_of(delta.source, _live_of(space, holding.record.subject))
+        superseded += successor is not None
+        retired += successor is None
+        holding.status = rules.left_status(holding.status, successor, is_source_gone=delta.state is None)
     return superseded, retired
 
 
-def _live_of(space: _Space, subject: str) -> list[rules.Heir]:
+def _live_of(space: _Space, subject: str) -> list[rules.Successor]:
     return [
-        rules.Heir(other.record.id, source, other.record.seq, other.record.at_ns)
+        rules.Successor(other.record.id, source, other.record.seq, other.record.at_ns)
         for record_id in space.ids_of_subject.get(subject, ())
         for source, other in space.holdings.get(record_id, {}).items()
-        if other.standing.is_live and other.record.subject == subject
+        if other.status.is_live and other.record.subject == subject
     ]
 
 
@@ -385,7 +379,6 @@ def _bury(space: _Space, gone: Collection[str], touched: Collection[str], tombst
     """Erase what is left of these records, and the originals into which neither they nor another source point now."""
     for record_id in gone:
         space.purged_records[record_id] = tombstone
-        space.vectors.pop(record_id, None)
     for source in touched:
         parts = {part: postings.without(data, gone) for part, data in space.segments.get(source, {}).items()}
         space.segments[source] = {part: data for part, data in parts.items() if data}

@@ -1,7 +1,7 @@
-"""Reader and Writer: the only two doors to the store.
+"""Reader and Writer: what a store offers.
 
-Everything is keyed by workspace first, so one database holds many repositories and one tenant never
-sees another. Retrieval is handed a Reader and therefore cannot write.
+Everything is keyed by tenant and workspace, so one database holds many repositories and one tenant never sees another. Rooms that rank and
+assemble are handed a `Snapshot` and therefore cannot write.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from clew.records import Delta, Edge, Record, SourceState, Standing, Tier
-from clew.store.index import Index
+from clew.records import Delta, Tier
+from clew.store.rules import LOCAL
+from clew.store.snapshot import Snapshot
+
+__all__ = ["LOCAL", "Applied", "Purge", "Reader", "Refreshed", "Snapshot", "Workspace", "Writer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,64 +61,14 @@ class Workspace:
 
 
 class Reader(Protocol):
-    """Sees one consistent state per call; several processes may read while one writes."""
+    """A store as its readers see it; several processes may read while one writes."""
 
     def workspaces(self) -> list[Workspace]:
-        """Every workspace, ordered by key."""
+        """Every workspace of the tenant LOCAL, ordered by key."""
         ...
 
-    def generation(self, workspace: str) -> int:
-        """Number of acknowledged writes; 0 for a workspace that does not exist. Equal numbers mean equal contents."""
-        ...
-
-    def index(self, workspace: str) -> Index:
-        """The searchable snapshot of the newest generation: postings, links, vectors. Immutable; cached by generation."""
-        ...
-
-    def records(self, workspace: str, ids: Sequence[str]) -> list[Record]:
-        """The records with these ids, in the order asked; unknown and purged ids are left out."""
-        ...
-
-    def standings(self, workspace: str, ids: Sequence[str]) -> list[Standing]:
-        """One Standing per id, in the order asked; an unknown id answers Standing(is_live=False, reason="unknown")."""
-        ...
-
-    def unusual(self, workspace: str) -> list[tuple[str, Standing]]:
-        """(id, Standing) of each indexed record that is not live, or not on the hot tier; ordered by id."""
-        ...
-
-    def find(self, workspace: str, prefix: str, limit: int = 8) -> list[str]:
-        """Ids, live or not, that begin with `prefix`, ordered; at most `limit`."""
-        ...
-
-    def of_subject(self, workspace: str, subject: str) -> list[Record]:
-        """Every version of a subject, live or not, oldest first."""
-        ...
-
-    def of_source(self, workspace: str, source: str) -> list[Record]:
-        """The live records of one source, ordered by (seq, id)."""
-        ...
-
-    def sources(self, workspace: str, prefix: str = "") -> list[SourceState]:
-        """States of the sources whose name begins with `prefix`, ordered by source."""
-        ...
-
-    def source(self, workspace: str, source: str) -> SourceState | None:
-        """The state of one source, or None."""
-        ...
-
-    def edges(self, workspace: str, ids: Sequence[str]) -> list[Edge]:
-        """Stored edges that touch any of these ids and whose ends still have the digests they were made from;
-        ordered by (tail, head, kind).
-        """
-        ...
-
-    def blob(self, workspace: str, digest: str) -> bytes:
-        """The original bytes. Raises KeyError for an unknown digest, Purged for an erased one."""
-        ...
-
-    def vectors(self, workspace: str, model: str, ids: Sequence[str]) -> list[bytes]:
-        """What `keep_vectors` was given for these ids and this model, in the order asked; b"" where nothing is kept."""
+    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
+        """One workspace of one tenant at one state; see `Snapshot`. A workspace that does not exist is empty."""
         ...
 
     def close(self) -> None:
@@ -124,7 +77,7 @@ class Reader(Protocol):
 
 
 class Writer(Reader, Protocol):
-    """The one that changes things. Each call is one transaction: whole or not at all, durable when it returns."""
+    """A store that can be changed, in the tenant LOCAL. Each call is one transaction: whole or not at all, durable when it returns."""
 
     def open_workspace(self, key: str, root: str) -> None:
         """Make the workspace if it is new, and remember where it stands."""
@@ -152,14 +105,6 @@ class Writer(Reader, Protocol):
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
         """Remember that these records were retrieved. Does not change the generation. Raises StoreBusy almost at once
         when another writer is at work: the caller goes on without.
-        """
-        ...
-
-    def keep_vectors(self, workspace: str, model: str, vectors: Sequence[tuple[str, bytes]]) -> int:
-        """Keep a model's (id, packed vector) beside live records, for `vectors`; returns how many were kept.
-
-        An id names content, so a record that changes has none. What another model made, and what belongs to no live record, is
-        let go. Only a cache: it does not change the generation.
         """
         ...
 

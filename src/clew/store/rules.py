@@ -16,7 +16,7 @@ import msgspec
 import zstandard
 
 from clew.errors import InvalidDelta
-from clew.records import Delta, Standing, Supersession
+from clew.records import Delta, Status, Supersession
 from clew.store.originals import digest_of
 from clew.text import postings
 
@@ -26,7 +26,9 @@ ENDED_WITH_SOURCE = "its source is gone"
 ENDED_DOUBTED = "what it cites has changed"
 ENDED_SAID = "said to be no longer true"
 PURGED = "purged"
-UNKNOWN = Standing(is_live=False, reason="unknown")
+UNKNOWN = Status(is_live=False, reason="unknown")
+
+LOCAL = "local"  # the tenant of an embedded store
 
 T = TypeVar("T")
 
@@ -41,14 +43,28 @@ class Refusals:
     originals: Collection[str] = frozenset()
 
 
-def purged_standing(reason: str, at_ns: int) -> Standing:
+def purged_status(reason: str, at_ns: int) -> Status:
     """What a store answers for a record that was erased on purpose."""
-    return Standing(is_live=False, reason=f"{PURGED}: {reason}" if reason else PURGED, valid_to_ns=at_ns)
+    return Status(is_live=False, reason=f"{PURGED}: {reason}" if reason else PURGED, valid_to_ns=at_ns)
 
 
-def is_purged(standing: Standing) -> bool:
+def is_purged(standing: Status) -> bool:
     """Say whether a standing is that of a record that was erased on purpose."""
     return not standing.is_live and standing.reason.partition(":")[0] == PURGED
+
+
+def status_at(status: Status, at_ns: int) -> Status | None:
+    """Return the status that a record had at a time, None before it was there. Without a time of its end it counts as ended."""
+    if status.valid_from_ns > at_ns:
+        return None
+    if not status.is_live and status.valid_to_ns > at_ns:
+        return replace(status, is_live=True, superseded_by="", reason="", ended_seq=0, valid_to_ns=0)
+    return status
+
+
+def stored_key(tenant: str, workspace: str) -> str:
+    """Return the key under which an embedded store keeps a tenant's workspace."""
+    return workspace if tenant == LOCAL else f"{tenant}\n{workspace}"
 
 
 def check(deltas: Sequence[Delta], missing: Callable[[Collection[str]], Collection[str]]) -> None:
@@ -138,7 +154,7 @@ def chosen(holders: Iterable[tuple[bool, str, T]]) -> T | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Heir:
+class Successor:
     """A live record that could replace an ended one of the same subject."""
 
     id: str
@@ -147,21 +163,25 @@ class Heir:
     at_ns: int
 
 
-def successor(source: str, candidates: Iterable[Heir]) -> Heir | None:
+def successor_of(source: str, candidates: Iterable[Successor]) -> Successor | None:
     """Return the live record of the same subject that replaces an ended one of `source`, or None.
 
     One of the same source goes first, then the newest (at_ns, then seq); ties break by id.
     """
-    return min(candidates, key=lambda heir: (heir.source != source, -heir.at_ns, -heir.seq, heir.id, heir.source), default=None)
+    return min(
+        candidates,
+        key=lambda one: (one.source != source, -one.at_ns, -one.seq, one.id, one.source),
+        default=None,
+    )
 
 
-def said_ending(supersession: Supersession) -> Standing:
-    """The standing of a record that a producer says has ended, or is true again; tier and uses are not its to say."""
+def said_ending(supersession: Supersession) -> Status:
+    """Return the status of a record that a producer says has ended, or is true again; tier and uses are not its to say."""
     if supersession.is_undone:
-        return Standing()
+        return Status()
     if supersession.is_doubt:
-        return Standing(superseded_by=supersession.new, reason=supersession.reason or ENDED_DOUBTED, ended_seq=supersession.seq)
-    return Standing(
+        return Status(superseded_by=supersession.new, reason=supersession.reason or ENDED_DOUBTED, ended_seq=supersession.seq)
+    return Status(
         is_live=False,
         superseded_by=supersession.new,
         reason=supersession.reason or (ENDED_REPLACED if supersession.new else ENDED_SAID),
@@ -170,14 +190,14 @@ def said_ending(supersession: Supersession) -> Standing:
     )
 
 
-def left_standing(old: Standing, heir: Heir | None, *, is_source_gone: bool) -> Standing:
-    """The standing of a record that its source no longer holds. Without an heir nobody knows when it ended: 0."""
-    reason = ENDED_REPLACED if heir else ENDED_WITH_SOURCE if is_source_gone else ENDED_LEFT
+def left_status(old: Status, successor: Successor | None, *, is_source_gone: bool) -> Status:
+    """Return the status of a record that its source no longer holds. Without a successor nobody knows when it ended: 0."""
+    reason = ENDED_REPLACED if successor else ENDED_WITH_SOURCE if is_source_gone else ENDED_LEFT
     return replace(
         old,
         is_live=False,
-        superseded_by=heir.id if heir else "",
+        superseded_by=successor.id if successor else "",
         reason=reason,
         ended_seq=0,
-        valid_to_ns=heir.at_ns if heir else 0,
+        valid_to_ns=successor.at_ns if successor else 0,
     )

@@ -13,13 +13,14 @@ ERRORS_MAX = 12  # guess
 IDENTIFIERS_MAX = 64
 
 
-def question_state(question: str) -> TaskState:
+def question_state(question: str, found: Clues | None = None) -> TaskState:
     """Return the same nouns for a bare question: what it names stands where recent work would stand.
 
     Its frames and paths are the working set (the newest last: what is named first matters most), its error
     lines are open errors, its names the recent identifiers.
+    found  its clues, where they have been read already.
     """
-    found = clues(question)
+    found = found or clues(question)
     paths = dict.fromkeys(path for path, _ in found.paths)
     return TaskState(
         question=question,

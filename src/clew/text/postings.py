@@ -1,7 +1,7 @@
 """Postings: what one source contributes to the index, packed so that a thousand of them join in milliseconds.
 
 A producer calls `pack` beside its records, in its own process; the store keeps the bytes and
-`clew.store.index` joins them. Three things are packed for each record: its words by field, the names
+`clew.store.documents` joins them. Three things are packed for each record: its words by field, the names
 that it defines, and the names that it uses. Names are joined late, when an index is built: what a name
 means can therefore never be stale, and an index kept up to date equals one built anew.
 """

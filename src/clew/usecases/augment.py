@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from pathlib import Path
 
-from clew.packet.options import Originals
 from clew.ranking.deadline import Deadline
-from clew.ranking.files import files
-from clew.recall.augment import FILES_MAX, TURNS_MAX, is_worth_asking, worth
+from clew.ranking.question import Question
+from clew.recall.augment import augment_prompt as choose
 from clew.records import Packet
 from clew.settings import Settings, workspace_of
-from clew.store.ports import Reader
-from clew.task.question import question_state
+from clew.store.ports import LOCAL, Reader
 from clew.text.tokens import counter as counter_of
 from clew.usecases.inputs import budget, embedder
-from clew.usecases.recall import recall
 
 
 def augment_prompt(
@@ -27,21 +25,8 @@ def augment_prompt(
     session  the one at work, whose own words are no memory; seen  handles that stand in its window already.
     Nothing is read anew and nothing is written: what is shown are places and beginnings, and the prompt waits.
     """
-    key, _ = workspace_of(path)
-    counter = counter_of(tokenizer)
-    if not budget_tokens or not is_worth_asking(prompt):
-        return Packet(prompt, (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
-    recalled = recall(store, settings, path, prompt, exclude=[session] if session else (), turns_max=TURNS_MAX + len(seen))
-    found = files(
-        store, key, question_state(prompt),
-        limit=FILES_MAX + len(seen), deadline=Deadline(deadline_ms), embedder=embedder(settings),
-    )  # fmt: skip
-
-    def doubt(record_id: str) -> str:
-        [standing] = store.standings(key, [record_id])
-        return f"suspect: {standing.reason}" if standing.is_suspect else ""
-
-    return worth(
-        prompt, found, recalled.turns, Originals(store, key),
-        seen=seen, counter=counter, budget_tokens=budget(budget_tokens), standing=doubt,
-    )  # fmt: skip
+    with store.snapshot(LOCAL, workspace_of(path)[0]) as snapshot:
+        return choose(
+            snapshot, Question.of(prompt), session=session, seen=seen, counter=counter_of(tokenizer),
+            budget_tokens=budget(budget_tokens), asked_ns=time.time_ns(), deadline=Deadline(deadline_ms), embedder=embedder(settings),
+        )  # fmt: skip

@@ -18,10 +18,12 @@ from clew.errors import UnknownRecord
 from clew.lifecycle.accept import accept
 from clew.packet.options import Originals
 from clew.packet.retrieve import lengths_of
+from clew.ranking.question import Question
+from clew.recall.recall import recall
 from clew.records import Observation, ObservationKind, Packet, Spans, TaskState, handle_of, joined
 from clew.settings import Settings, workspace_of
 from clew.store.memory import MemoryStore
-from clew.store.ports import Reader, Writer
+from clew.store.ports import LOCAL, Reader, Snapshot, Writer
 from clew.task.tracker import TaskTracker
 from clew.text.tokens import Counter
 from clew.text.tokens import counter as counter_of
@@ -31,8 +33,7 @@ from clew.transcript.parse import open_transcript
 from clew.transcript.sessions import Session
 from clew.transcript.work import Work, WorkTracker
 from clew.usecases import ingest
-from clew.usecases.inputs import as_sent, budget
-from clew.usecases.recall import recall
+from clew.usecases.inputs import as_sent, budget, embedder
 
 # Of a compaction's budget for the hand-off, and for the last request in it beside that: the rest buys lines (bench/LOG.md).
 HANDOFF_SHARE_MAX, REQUEST_SHARE_MAX = 0.3, 0.15
@@ -65,13 +66,15 @@ class Compacting:
         """Return the window, and which lines of each record it shows."""
         earlier = self.earlier()
         kept = earlier.compacted(budget_tokens, using)[1] if earlier else None
-        prompts = {
-            record.uuid: handle_of(record.id) for record in self.store.of_source(self.workspace, self.source) if record.kind == "prompt"
-        }
+        with self.store.snapshot(LOCAL, self.workspace) as snapshot:
+            return self._from(snapshot, budget_tokens, kept, using)
+
+    def _from(self, snapshot: Snapshot, budget_tokens: int, kept: Shown | None, using: tuple[Net, Net] | None) -> tuple[Packet, Shown]:
+        prompts = {record.uuid: handle_of(record.id) for record in snapshot.of_source(self.source) if record.kind == "prompt"}
         asked = min(self.counter.count(self.state.question), REQUEST_SHARE_MAX * budget_tokens)
         front = handoff(self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, written=as_sent)
         return choose_lines(
-            self.store, self.workspace, self.source, self.state,
+            snapshot, self.source, self.state,
             front=front, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
         )  # fmt: skip
 
@@ -131,7 +134,9 @@ def before(
     observations: list[Observation] = []
     task, done = TaskTracker(root=base), WorkTracker(base)
     accept(prefix, key, deltas(lines, session=session, root=str(root), observers=(task.see, done.see, observations.append)))
-    accept(prefix, key, compressed.carried(store, key, session.id, prefix))
+    with store.snapshot(LOCAL, key) as known, prefix.snapshot(LOCAL, key) as held:
+        made = compressed.carried(known, session.id, held)
+    accept(prefix, key, made)
     return Compacting(
         prefix,
         key,
@@ -157,9 +162,11 @@ def _earlier(
 
 def _with_earlier(store: Reader, settings: Settings, path: Path, made: Compacting, session: str, budget_tokens: int) -> Packet:
     """A compaction with what other sessions said, which is paid for first, EARLIER_SHARE_MAX of the budget at most."""
-    recalled = recall(store, settings, path, made.state.question, exclude=[session], asked_ns=made.at_ns)
-    originals = Originals(store, made.workspace)
-    spans, entries = section(recalled.turns, originals, budget_tokens=int(EARLIER_SHARE_MAX * budget_tokens), counter=made.counter)
+    with store.snapshot(LOCAL, workspace_of(path)[0]) as snapshot:
+        question = Question.of(made.state.question)
+        recalled = recall(snapshot, question, exclude=[session], asked_ns=made.at_ns, embedder=embedder(settings))
+        share = int(EARLIER_SHARE_MAX * budget_tokens)
+        spans, entries = section(recalled.turns, Originals(snapshot), budget_tokens=share, counter=made.counter)
     packet = made.packet(budget_tokens - made.counter.count(as_sent(spans)))
     whole = joined((*packet.spans, *spans))
     tokens, fence_tokens = lengths_of(whole, made.counter)

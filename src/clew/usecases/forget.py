@@ -12,8 +12,8 @@ from clew.lifecycle import forget as lifecycle
 from clew.lifecycle.forget import Forgotten
 from clew.records import Tier
 from clew.settings import Settings, workspace_of
-from clew.store.ports import Purge, Writer
-from clew.usecases.inputs import record_behind
+from clew.store.ports import LOCAL, Purge, Writer
+from clew.usecases.inputs import record_behind, state_of
 
 
 def forget(
@@ -22,7 +22,7 @@ def forget(
     """Move records to a cheaper tier: the named ones to `tier`, or, with no handles, all that are old enough by the settings."""
     key, _ = workspace_of(path)
     if handles:
-        ids = [record_behind(store, key, handle).id for handle in handles]
+        ids = _ids_behind(store, key, handles)
         return lifecycle.put_away(store, key, ids, Tier.ARCHIVED if tier is None else tier, dry_run=dry_run)
     return lifecycle.age(
         store,
@@ -38,11 +38,15 @@ def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str
     """Erase records, or a whole source (`session:<id>`, `file:<path>`), for good. The one thing that cannot be undone."""
     key, _ = workspace_of(path)
     if not source:
-        ids = [record_behind(store, key, handle).id for handle in handles]
-        return lifecycle.purge(store, key, ids, reason=reason, now_ns=time.time_ns())
-    if store.source(key, source) is None:
+        return lifecycle.purge(store, key, _ids_behind(store, key, handles), reason=reason, now_ns=time.time_ns())
+    if state_of(store, key, source) is None:
         raise UnknownHandle(source)
     gone = lifecycle.purge_source(store, key, source, reason=reason, now_ns=time.time_ns())
     if source.startswith("session:"):
         usecases.ingest.remember_edits(store, key, [source.removeprefix("session:")])
     return gone
+
+
+def _ids_behind(store: Writer, key: str, handles: Sequence[str]) -> list[str]:
+    with store.snapshot(LOCAL, key) as snapshot:
+        return [record_behind(snapshot, handle).id for handle in handles]

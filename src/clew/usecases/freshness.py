@@ -20,7 +20,7 @@ from clew.ranking.deadline import Deadline
 from clew.records import Entry, Packet
 from clew.settings import Settings, workspace_of
 from clew.store.originals import digest_of
-from clew.store.ports import Reader, Writer
+from clew.store.ports import LOCAL, Snapshot, Writer
 from clew.text.secrets import mask
 
 T = TypeVar("T")
@@ -29,38 +29,38 @@ WRITTEN_WITHIN_NS = 60_000_000_000  # an edit is noted before it reaches the dis
 
 
 def settled(
-    store: Writer, settings: Settings, path: Path, make: Callable[[], T], shown: Callable[[T], Iterable[str]], deadline: Deadline
+    store: Writer, settings: Settings, path: Path, make: Callable[[Snapshot], T], shown: Callable[[T], Iterable[str]], deadline: Deadline
 ) -> T:
     """Return what `make` gives once the files that it shows are as they were indexed: those that are not are read, and it is made anew.
 
+    make   answers from one snapshot.
     shown  the paths of the files that an answer shows.
     What is made anew may show other files, which are looked at in their turn; one that changes again and again is
     read FRESH_ROUNDS times.
     """
     key, root = workspace_of(path)
-    answer = make()
     times: CountOf[str] = CountOf()
-    while root.is_dir() and deadline.allows("fresh"):
-        stale = [name for name in changed(store, key, root, shown(answer)) if times[name] < FRESH_ROUNDS]
+    while True:
+        with store.snapshot(LOCAL, key) as snapshot:
+            answer = make(snapshot)
+            if not root.is_dir() or not deadline.allows("fresh"):
+                return answer
+            stale = [name for name in changed(snapshot, root, shown(answer)) if times[name] < FRESH_ROUNDS]
         if not stale:
-            break
+            return answer
         try:
             usecases.index.update(store, settings, path, stale)
         except (StoreBusy, StoreUnwritable):  # the answer is given all the same, and says so
             deadline.skipped.append(f"fresh: {len(stale)} files shown have changed since they were indexed")
-            break
+            return answer
         times.update(stale)
-        answer = make()
-    return answer
 
 
-def changed(store: Reader, key: str, root: Path, names: Iterable[str]) -> list[str]:
+def changed(snapshot: Snapshot, root: Path, names: Iterable[str]) -> list[str]:
     """Return those of the files that are no longer as they were indexed. Cost: one status each, and its bytes where that differs."""
     found: list[str] = []
-    for name in dict.fromkeys(names):
-        state = store.source(key, f"file:{name}")
-        if state is None:
-            continue
+    for source, state in snapshot.states([f"file:{name}" for name in dict.fromkeys(names)]).items():
+        name = source.removeprefix("file:")
         try:
             about = (root / name).stat()
             if (about.st_size, stamp_of(about)) == (state.size, state.mtime_ns):
@@ -73,18 +73,18 @@ def changed(store: Reader, key: str, root: Path, names: Iterable[str]) -> list[s
     return found
 
 
-def marked(store: Reader, key: str, path: Path, packet: Packet) -> Packet:
+def marked(snapshot: Snapshot, path: Path, packet: Packet) -> Packet:
     """Return the packet with a reason before the others at each memory that is suspect, or whose file was written after it or is gone."""
     remembered = [entry.id for entry in packet.entries if entry.session]
-    standings = dict(zip(remembered, store.standings(key, remembered), strict=True))
+    statuses = dict(zip(remembered, snapshot.statuses(remembered), strict=True))
     _, root = workspace_of(path)
     cited = [entry.id for entry in packet.entries if entry.session and entry.path] if root.is_dir() else []
-    seen_ns = {record.id: record.at_ns for record in store.records(key, cited)} if cited else {}
+    seen_ns = {record.id: record.at_ns for record in snapshot.records(cited)} if cited else {}
 
     def with_reason(entry: Entry) -> Entry:
         why = entry.why
-        if (standing := standings.get(entry.id)) and standing.is_suspect:
-            why = (f"suspect: {standing.reason}", *why)
+        if (status := statuses.get(entry.id)) and status.is_suspect:
+            why = (f"suspect: {status.reason}", *why)
         if word := _moved_on(root / entry.path, seen_ns.get(entry.id, 0)):
             why = (word, *why)
         return entry if why is entry.why else replace(entry, why=why)
@@ -118,9 +118,12 @@ def files_of(packet: Packet) -> list[str]:
 
 def doubt_notes(store: Writer, key: str, root: Path) -> None:
     """Doubt the notes that cite what has changed, and no longer those whose files are again as they were."""
-    held = store.source(key, notes.SOURCE)
-    if held is None:
-        return
+    with store.snapshot(LOCAL, key) as snapshot:
+        held = snapshot.source(notes.SOURCE)
+        if held is None:
+            return
+        records = snapshot.of_source(notes.SOURCE)
+        statuses = snapshot.statuses([record.id for record in records])
 
     def digest_now(name: str) -> str | None:
         try:
@@ -128,8 +131,6 @@ def doubt_notes(store: Writer, key: str, root: Path) -> None:
         except OSError:  # gone, or no longer readable: that is a change as well
             return None
 
-    records = store.of_source(key, notes.SOURCE)
-    standings = store.standings(key, [record.id for record in records])
-    delta = notes.doubts(zip(records, standings, strict=True), digest_now, state=held, at_ns=time.time_ns())
+    delta = notes.doubts(zip(records, statuses, strict=True), digest_now, state=held, at_ns=time.time_ns())
     if delta is not None:
         accept(store, key, [delta])

@@ -11,8 +11,7 @@ from clew.impact.couplings import given_of
 from clew.impact.impact import Impacted
 from clew.impact.impact import impact as rank_impacted
 from clew.settings import workspace_of
-from clew.store.index import Index
-from clew.store.ports import Reader
+from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.usecases.inputs import record_behind
 
 
@@ -23,24 +22,24 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
     Raises UnknownPath for a path that is not indexed, UnknownHandle for what is neither.
     """
     key, root = workspace_of(path)
-    index = store.index(key)
-    meant = [_meant(store, key, root, index, name) for name in names]
-    given = [given_of(store, key, index, file, symbol) for file, symbol in meant]
-    for name, each in zip(names, given, strict=True):
-        if each is None:
-            raise UnknownPath(name)
-    found = rank_impacted(store, key, [each for each in given if each is not None], limit=limit)
+    with store.snapshot(LOCAL, key) as snapshot:
+        meant = [_meant(snapshot, root, name) for name in names]
+        given = [given_of(snapshot, file, symbol) for file, symbol in meant]
+        for name, each in zip(names, given, strict=True):
+            if each is None:
+                raise UnknownPath(name)
+        found = rank_impacted(snapshot, [each for each in given if each is not None], limit=limit)
     return [f"{file}::{symbol}" if symbol else file for file, symbol in meant], found
 
 
-def _meant(store: Reader, key: str, root: Path, index: Index, name: str) -> tuple[str, str]:
+def _meant(snapshot: Snapshot, root: Path, name: str) -> tuple[str, str]:
     """The file and the symbol ("" for all of it) that a name means."""
     file, _, symbol = name.partition("::")
     for base in (Path.cwd(), root):
         full = Path(os.path.normpath(base / file))  # links are not followed: a path is what git calls it
-        if full.is_relative_to(root) and (inside := full.relative_to(root).as_posix()) in index.path_numbers:
+        if full.is_relative_to(root) and (inside := full.relative_to(root).as_posix()) in snapshot.documents.path_numbers:
             return inside, symbol
     if symbol or "/" in file or "." in file or (Path.cwd() / file).exists():  # it looks like a path
         raise UnknownPath(name)
-    record = record_behind(store, key, name)
+    record = record_behind(snapshot, name)
     return record.path, "" if record.subject.startswith("file:") else record.subject.partition("::")[2]

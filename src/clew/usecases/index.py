@@ -20,7 +20,7 @@ from clew.records import Delta, SourceState
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Writer
 from clew.usecases.freshness import doubt_notes
-from clew.usecases.inputs import Progress
+from clew.usecases.inputs import Progress, state_of, states_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: Progress |
     if refused := refusal(root):
         raise NoRepository(str(root), refused)
     store.open_workspace(key, str(root))
-    states = {state.source: state for prefix in ("file:", TREE) for state in store.sources(key, prefix)}
+    states = {state.source: state for prefix in ("file:", TREE) for state in states_under(store, key, prefix)}
     report = tree.Report()
     reading = partial(progress, "reading") if progress else None
     totals = accept(
@@ -73,8 +73,8 @@ def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) 
     if refusal(root):
         return Totals()
     store.open_workspace(key, str(root))
-    known = [state.source.removeprefix("file:") for state in store.sources(key, "file:")]
-    totals = accept(store, key, tree.named_changes(root, list(names), known, store.source(key, TREE), embedder=settings.embedder))
+    known = [state.source.removeprefix("file:") for state in states_under(store, key, "file:")]
+    totals = accept(store, key, tree.named_changes(root, list(names), known, state_of(store, key, TREE), embedder=settings.embedder))
     doubt_notes(store, key, root)
     return totals
 
@@ -84,24 +84,25 @@ def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None =
 
     states  of the files, where the caller has them.
     """
-    known = store.sources(key, "file:") if states is None else states
+    known = states_under(store, key, "file:") if states is None else states
     files = {
         state.source.removeprefix("file:"): state.digest
         for state in known
         if state.source.startswith("file:") and state.digest and state.status == "indexed"
     }
-    accept(store, key, couple.changes(files, state_of=partial(store.source, key), states=partial(store.sources, key, couple.COUPLING)))
-    return couple.coupled_in(store.source(key, couple.COUPLING))
+    changes = couple.changes(files, state_of=partial(state_of, store, key), states=partial(states_under, store, key, couple.COUPLING))
+    accept(store, key, changes)
+    return couple.coupled_in(state_of(store, key, couple.COUPLING))
 
 
 def _read_history(store: Writer, key: str, root: Path) -> history.Told:
     """Bring the commits of a work tree up to date, and what they say of files that change together."""
     told = history.Told()
-    before = store.source(key, history.HISTORY)
-    accept(store, key, history.changes(root, before, partial(store.sources, key, history.HISTORY), told))
-    now, counted = store.source(key, history.HISTORY), store.source(key, COCHANGE)
+    before = state_of(store, key, history.HISTORY)
+    accept(store, key, history.changes(root, before, partial(states_under, store, key, history.HISTORY), told))
+    now, counted = state_of(store, key, history.HISTORY), state_of(store, key, COCHANGE)
     if now is not None and now.digest and not is_of(counted, now.digest):
-        commits = history.commits_of(store.sources(key, history.HISTORY))
+        commits = history.commits_of(states_under(store, key, history.HISTORY))
         accept(store, key, [kept(now.digest, co_changes(commits))])
     elif now is None and counted is not None:
         accept(store, key, [Delta(BY, COCHANGE, is_whole=True, state=None)])

@@ -14,14 +14,14 @@ from clew.lifecycle.accept import accept
 from clew.packet.options import Originals
 from clew.records import Delta, identify
 from clew.settings import Settings, workspace_of
-from clew.store.ports import Reader, Writer
+from clew.store.ports import LOCAL, Reader, Writer
 from clew.transcript.follow import UNRECOGNISED, report, source_of
 from clew.transcript.live import live_source
 from clew.transcript.many import Job, follow_all
 from clew.transcript.parse import open_transcript
 from clew.transcript.sessions import Session, find, folder_in, session_at
 from clew.usecases.index import couple_files
-from clew.usecases.inputs import Progress
+from clew.usecases.inputs import Progress, state_of
 
 BY = "engine/1"
 
@@ -64,7 +64,7 @@ def ingest(
             key, root = workspace_of(repo) if repo else _workspace_of_session(session)
             store.open_workspace(key, str(root))
             done.workspaces.setdefault(key, (str(root), []))
-            jobs.append((key, Job(session, store.source(key, source_of(session)), str(root), settings.embedder)))
+            jobs.append((key, Job(session, state_of(store, key, source_of(session)), str(root), settings.embedder)))
     workers = settings.jobs or os.cpu_count() or 1
     for at, ((key, _), (job, said)) in enumerate(zip(jobs, follow_all([job for _, job in jobs], workers), strict=True), 1):
         if progress:
@@ -91,12 +91,13 @@ def with_agents(path: Path) -> list[Session]:
 
 def remember_edits(store: Writer, key: str, names: Iterable[str]) -> None:
     """Note which files these sessions edited, a subagent's with its session's, and couple them."""
-    before = store.source(key, TOGETHER)
+    before = state_of(store, key, TOGETHER)
     known = sessions_in(before)
     for name in dict.fromkeys(name.partition("/")[0] for name in names):
-        sources = [state.source for state in store.sources(key, f"session:{name}")]
-        mine = [source for source in sources if source.removeprefix("session:").partition("/")[0] == name]
-        known[name] = edited(record for source in mine for record in store.of_source(key, source))
+        with store.snapshot(LOCAL, key) as snapshot:
+            sources = [state.source for state in snapshot.sources(f"session:{name}")]
+            mine = [source for source in sources if source.removeprefix("session:").partition("/")[0] == name]
+            known[name] = edited(snapshot.of_source(*mine))
     delta = kept(known)
     if delta.state is not None and (before.digest if before else "") != delta.state.digest:
         accept(store, key, [delta])
@@ -135,28 +136,30 @@ def recognised(file: Path) -> Session:
 
 def stored(store: Reader, key: str, session: str) -> tuple[Session, list[bytes]]:
     """Return an ingested session, and its lines as they stand in the store: without those that were purged. Raises UnknownHandle."""
-    states = [state for state in store.sources(key, f"session:{session}") if "/" not in state.source]
-    if len(states) != 1:
-        raise UnknownHandle(session, tuple(state.source.removeprefix("session:") for state in states))
-    source = states[0].source
-    pieces = [record for record in store.of_source(key, source) if record.kind == "transcript"]
-    pieces.sort(key=lambda record: record.whole.start_line)
-    originals = Originals(store, key)
-    raw = b"".join(originals.bytes_of(record.whole) for record in pieces)
+    with store.snapshot(LOCAL, key) as snapshot:
+        states = [state for state in snapshot.sources(f"session:{session}") if "/" not in state.source]
+        if len(states) != 1:
+            raise UnknownHandle(session, tuple(state.source.removeprefix("session:") for state in states))
+        source = states[0].source
+        pieces = [record for record in snapshot.of_source(source) if record.kind == "transcript"]
+        pieces.sort(key=lambda record: record.whole.start_line)
+        originals = Originals(snapshot)
+        originals.read(record.whole for record in pieces)
+        raw = b"".join(originals.bytes_of(record.whole) for record in pieces)
     lines = raw.splitlines(keepends=True)
     return Session(Path(session), source.removeprefix("session:"), cwd=folder_in(lines)), lines
 
 
 def _take_session(store: Writer, key: str, session: Session, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
     totals = accept(store, key, deltas)
-    state = store.source(key, source_of(session))
+    state = state_of(store, key, source_of(session))
     if state is None or state.status == UNRECOGNISED:
         done.problems.append(f"{session.path}: no known client wrote this")
         return
     if not totals.deltas:
         done.unchanged += 1
         return
-    if store.source(key, live_source(session.id)) is not None:  # the transcript now holds what was written live
+    if state_of(store, key, live_source(session.id)) is not None:  # the transcript now holds what was written live
         accept(store, key, [Delta(BY, live_source(session.id), is_whole=True)])
     told = report(state)
     done.sessions += 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clew.errors import UnknownHandle, UsageError
-from clew.records import STAND_IN, Record, Spans, fenced
+from clew.records import STAND_IN, Record, SourceState, Spans, fenced
 from clew.settings import Settings
-from clew.store.ports import Reader
+from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.text.embed import Embedder, load
 
 Progress = Callable[[str, int, int], None]
@@ -26,18 +26,30 @@ def embedder(settings: Settings) -> Embedder | None:
     return load(settings.embedder) if settings.embedder else None
 
 
+def state_of(store: Reader, key: str, source: str) -> SourceState | None:
+    """Return the newest state of a source, for what writes between two questions; None for an unknown source."""
+    with store.snapshot(LOCAL, key) as snapshot:
+        return snapshot.source(source)
+
+
+def states_under(store: Reader, key: str, prefix: str) -> list[SourceState]:
+    """Return the newest states of the sources whose name begins with `prefix`, likewise."""
+    with store.snapshot(LOCAL, key) as snapshot:
+        return snapshot.sources(prefix)
+
+
 def as_sent(spans: Spans) -> str:
     """Return a text as an adapter will send it, with a stand-in for the nonce: what is measured against a budget."""
     return fenced(spans, STAND_IN)
 
 
-def record_behind(store: Reader, key: str, handle: str) -> Record:
+def record_behind(snapshot: Snapshot, handle: str) -> Record:
     """Return the record that a handle means. Raises UnknownHandle where none does, or more than one."""
     wanted = handle.strip().strip("[]⟨⟩").partition(":")[0].lower()  # packets print [handle:line]
-    ids = store.find(key, wanted) if wanted else []
+    ids = snapshot.find(wanted) if wanted else []
     if len(ids) != 1:
         raise UnknownHandle(handle, tuple(ids))
-    records = store.records(key, ids)
+    records = snapshot.records(ids)
     if not records:
         raise UnknownHandle(handle)
     return records[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from clew.errors import NotReadable
@@ -11,7 +10,7 @@ from clew.packet.map import survey
 from clew.ranking.deadline import Deadline
 from clew.records import Packet
 from clew.settings import Settings, workspace_of
-from clew.store.ports import Writer
+from clew.store.ports import Snapshot, Writer
 from clew.text.tokens import counter as counter_of
 from clew.usecases import freshness
 from clew.usecases.inputs import budget
@@ -24,12 +23,12 @@ def overview(store: Writer, settings: Settings, path: Path, *, budget_tokens: in
     """
     if not path.exists():
         raise NotReadable(str(path), "does not exist")
-    key, root = workspace_of(path)
+    _, root = workspace_of(path)
     folder = path.resolve().relative_to(root).as_posix()
-    make = partial(
-        survey, store, key, folder="" if folder == "." else folder,
-        budget_tokens=budget(budget_tokens), counter=counter_of(tokenizer),
-    )  # fmt: skip
-    deadline = Deadline()
+    deadline, room = Deadline(), budget(budget_tokens)
+
+    def make(snapshot: Snapshot) -> Packet:
+        return survey(snapshot, folder="" if folder == "." else folder, budget_tokens=room, counter=counter_of(tokenizer))
+
     packet = freshness.settled(store, settings, path, make, freshness.files_of, deadline)
     return replace(packet, skipped=tuple(deadline.skipped))

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from clew.ranking.question import Question
 from clew.recall.recall import Recalled
 from clew.recall.recall import recall as recall_turns
 from clew.settings import Settings, workspace_of
-from clew.store.ports import Reader
-from clew.task.question import question_state
+from clew.store.ports import LOCAL, Reader
 from clew.usecases.inputs import embedder
 
 
@@ -33,15 +33,15 @@ def recall(
     asked_ns        when it is asked; None for now.
     confidence_min  None takes the calibrated threshold, 0 always answers.
     """
-    return recall_turns(
-        store,
-        workspace_of(path)[0],
-        question_state(question),
-        only=None if only is None else frozenset(only),
-        exclude=frozenset(exclude),
-        asked_ns=time.time_ns() if asked_ns is None else asked_ns,
-        turns_max=turns_max,
-        sessions_max=sessions_max,
-        confidence_min=confidence_min,
-        embedder=embedder(settings),
-    )
+    with store.snapshot(LOCAL, workspace_of(path)[0]) as snapshot:
+        return recall_turns(
+            snapshot,
+            Question.of(question),
+            only=None if only is None else frozenset(only),
+            exclude=frozenset(exclude),
+            asked_ns=time.time_ns() if asked_ns is None else asked_ns,
+            turns_max=turns_max,
+            sessions_max=sessions_max,
+            confidence_min=confidence_min,
+            embedder=embedder(settings),
+        )

@@ -16,12 +16,12 @@ from clew.lifecycle.accept import accept
 from clew.lifecycle.findable import postings_of
 from clew.records import Delta, SourceState
 from clew.settings import Settings
-from clew.store.ports import Writer
+from clew.store.ports import LOCAL, Writer
 from clew.transcript.follow import source_of
 from clew.transcript.sessions import Session
 from clew.usecases.index import Indexed, index
 from clew.usecases.ingest import BY, Ingested, ingest, with_agents
-from clew.usecases.inputs import Progress
+from clew.usecases.inputs import Progress, states_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ def read_anew(
     nobody can read again, stays as it is.
     """
     derived = (TREE, BEGUN, history.HISTORY, COCHANGE, couple.COUPLING)
-    states = [state for prefix in derived for state in store.sources(key, prefix)]
+    states = [state for prefix in derived for state in states_under(store, key, prefix)]
     accept(store, key, [Delta(BY, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
     found: list[Session] = []
     for folder in transcripts:
         with suppress(NotReadable):  # it went away: there is nothing to read
             found += with_agents(folder)
-    known = {state.source for state in store.sources(key, "session:")}
+    known = {state.source for state in states_under(store, key, "session:")}
     there = sorted({source_of(session) for session in found} & known)
     accept(store, key, [Delta(BY, name, is_whole=False, state=SourceState(name)) for name in there])
     indexed = index(store, settings, root, progress=progress)
@@ -62,8 +62,10 @@ def read_anew(
 
 def make_findable(store: Writer, key: str, source: str, ids: Sequence[str]) -> int:
     """Make postings of these records of a source anew, those that are still live and stand in no index; returns of how many."""
-    state, known = store.source(key, source), store.index(key)
-    delta = postings_of(store, key, source, state, [one for one in ids if not len(known.docs_of([one]))])
+    with store.snapshot(LOCAL, key) as snapshot:
+        known = snapshot.documents
+        found = frozenset(known.ids_of(known.docs_of(ids).tolist()))
+        delta = postings_of(snapshot, source, snapshot.source(source), [one for one in ids if one not in found])
     if delta is None:
         return 0
     accept(store, key, [delta])

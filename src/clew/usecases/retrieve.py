@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from clew.packet.retrieve import retrieve as assemble_packet
 from clew.ranking.deadline import Deadline
+from clew.ranking.question import Question
 from clew.records import Packet
 from clew.settings import Settings, workspace_of
-from clew.store.ports import Writer
-from clew.task.question import question_state
+from clew.store.ports import Snapshot, Writer
 from clew.text.tokens import counter as counter_of
 from clew.usecases import freshness
 from clew.usecases.inputs import budget, embedder
@@ -27,18 +26,14 @@ def retrieve(
     """
     key, _ = workspace_of(path)
     deadline = Deadline(deadline_ms)
-    make = partial(
-        assemble_packet,
-        store,
-        key,
-        question_state(question),
-        budget_tokens=budget(budget_tokens),
-        counter=counter_of(tokenizer),
-        deadline=deadline,
-        embedder=embedder(settings),
-    )
-    packet = freshness.settled(store, settings, path, make, freshness.files_of, deadline)
-    skipped = tuple(dict.fromkeys([*deadline.skipped, *packet.skipped]))
-    packet = freshness.marked(store, key, path, replace(packet, skipped=skipped))
+    asked, counter = Question.of(question), counter_of(tokenizer)
+    model, room = embedder(settings), budget(budget_tokens)
+
+    def answer(snapshot: Snapshot) -> Packet:
+        packet = assemble_packet(snapshot, asked, budget_tokens=room, counter=counter, deadline=deadline, embedder=model)
+        return freshness.marked(snapshot, path, packet)
+
+    packet = freshness.settled(store, settings, path, answer, freshness.files_of, deadline)
+    packet = replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped])))
     freshness.count_use(store, key, packet)
     return packet

@@ -10,12 +10,12 @@ import numpy as np
 
 from clew.records import Tier
 from clew.settings import Settings, workspace_of
-from clew.store.ports import Reader, Workspace
+from clew.store.ports import LOCAL, Reader, Workspace
 from clew.store.sqlite.migrations import MIGRATIONS
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StoreStatus:
     """The store at a glance. `here` is the workspace that was asked about, None when nothing is stored of it."""
 
     database: Path
@@ -31,7 +31,7 @@ class Status:
     skipped: dict[str, int]
 
 
-def status(store: Reader, settings: Settings, path: Path) -> Status:
+def status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
     """Return the store at a glance, and what it holds of the repository at `path`."""
     key, _ = workspace_of(path)
     workspaces = tuple(store.workspaces())
@@ -41,19 +41,20 @@ def status(store: Reader, settings: Settings, path: Path) -> Status:
     skipped: CountOf[str] = CountOf()
     tiers: dict[str, int] = {}
     files = sessions = 0
-    if here is not None:
-        index = store.index(key)
-        docs = np.flatnonzero(index.alive).tolist()
-        layers.update(map(index.layer_of, docs))
-        kinds.update(map(index.kind_of, docs))
-        moved = [standing.tier for _, standing in store.unusual(key) if standing.tier != Tier.HOT]
-        tiers = {tier.name.lower(): moved.count(tier) for tier in (Tier.FOLDED, Tier.ARCHIVED)}
-        tiers["hot"] = len(docs) - len(moved)
-        for state in store.sources(key):
-            files += state.source.startswith("file:")
-            sessions += state.source.startswith("session:") and "/" not in state.source
-            if state.source.startswith("file:") and state.status != "indexed":
-                skipped[state.status] += 1
+    with store.snapshot(LOCAL, key) as snapshot:
+        if here is not None:
+            documents = snapshot.documents
+            docs = np.flatnonzero(documents.alive).tolist()
+            layers.update(map(documents.layer_of, docs))
+            kinds.update(map(documents.kind_of, docs))
+            moved = [status.tier for _, status in snapshot.stale_or_cold() if status.tier != Tier.HOT]
+            tiers = {tier.name.lower(): moved.count(tier) for tier in (Tier.FOLDED, Tier.ARCHIVED)}
+            tiers["hot"] = len(docs) - len(moved)
+            for state in snapshot.sources():
+                files += state.source.startswith("file:")
+                sessions += state.source.startswith("session:") and "/" not in state.source
+                if state.source.startswith("file:") and state.status != "indexed":
+                    skipped[state.status] += 1
     database = settings.database
     size = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*") if file.is_file())
-    return Status(database, size, len(MIGRATIONS), here, workspaces, dict(layers), dict(kinds), tiers, sessions, files, dict(skipped))
+    return StoreStatus(database, size, len(MIGRATIONS), here, workspaces, dict(layers), dict(kinds), tiers, sessions, files, dict(skipped))

@@ -20,13 +20,13 @@ from clew.packet.options import Originals
 from clew.records import Delta, Observation, ObservationKind, Record, TaskState, handle_of
 from clew.settings import Settings, workspace_of
 from clew.store.originals import digest_of
-from clew.store.ports import Reader, Writer
+from clew.store.ports import LOCAL, Reader, Writer
 from clew.task.cuts import cut_of
 from clew.text.secrets import mask_text
 from clew.transcript.live import live_source, original_id, originals_source, remember_live, remember_original
 from clew.transcript.reduce.nouns import OutputContext, Reduced, context_of, cut_marker
 from clew.transcript.reduce.reduce import reduce_output
-from clew.usecases.inputs import embedder
+from clew.usecases.inputs import embedder, state_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,9 @@ def write(
     if noted:
         store.refresh(key)
     records = [record for delta in deltas for record in delta.records]
-    originals = Originals(store, key)
+    with store.snapshot(LOCAL, key) as snapshot:
+        originals = Originals(snapshot)
+        originals.read(record.whole for record in records)
     calls = {seen.call_id: seen for seen in observations if seen.kind is ObservationKind.CALL}
     results = {seen.uuid: (seen, calls.get(seen.call_id)) for seen in observations if seen.kind is ObservationKind.RESULT}
     return Written(
@@ -158,13 +160,13 @@ def _reduced(output: str, context: OutputContext, task: TaskState | None) -> Red
 def _originals(store: Reader, key: str, arrivals: Sequence[_Arriving]) -> list[Delta]:
     """Deltas that keep the originals of outputs that the agent reads in a shorter form: no transcript will hold them."""
     kept = [each for each in arrivals if each.is_kept]
-    before = store.source(key, originals_source(kept[0].original.session)) if kept else None
+    before = state_of(store, key, originals_source(kept[0].original.session)) if kept else None
     first = before.size if before else 0
     return [remember_original(each.original, asked=each.asked, path=each.path, count=first + at) for at, each in enumerate(kept)]
 
 
 def _live(store: Reader, settings: Settings, key: str, root: Path, observations: Sequence[Observation]) -> Delta:
-    state = store.source(key, live_source(observations[0].session))
+    state = state_of(store, key, live_source(observations[0].session))
     return remember_live(observations, state=state, root=str(root), embedder=embedder(settings))
 
 
@@ -182,10 +184,11 @@ def _cited(note: Note, root: Path) -> list[tuple[str, str]]:
 
 
 def _note(store: Reader, key: str, note: Note, cited: Sequence[tuple[str, str]], at: int) -> tuple[Delta, Record]:
-    held = store.source(key, notes.SOURCE)
-    same = store.of_subject(key, f"note:{note.subject}") if note.subject else []
-    standings = store.standings(key, [record.id for record in same])
-    live = [record for record, standing in zip(same, standings, strict=True) if standing.is_live]
+    with store.snapshot(LOCAL, key) as snapshot:
+        held = snapshot.source(notes.SOURCE)
+        same = snapshot.of_subject(f"note:{note.subject}") if note.subject else []
+        statuses = snapshot.statuses([record.id for record in same])
+    live = [record for record, status in zip(same, statuses, strict=True) if status.is_live]
     return notes.note(
         note.text, kind=note.kind, subject=note.subject, cited=cited, before=live,
         seq=(held.size if held else 0) + at, at_ns=time.time_ns(),

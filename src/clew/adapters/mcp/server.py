@@ -27,6 +27,7 @@ from clew.errors import ClewError, UsageError
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import sent
 from clew.settings import workspace_of
+from clew.store.ports import LOCAL
 
 
 def application(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:
@@ -88,7 +89,9 @@ class _Application:
         here = Path(folder)
         engine = self.daemon.engine()
         key, root = workspace_of(here)
-        if engine.store.source(key, TREE) is None:
+        with engine.store.snapshot(LOCAL, key) as snapshot:
+            is_known = snapshot.source(TREE) is not None
+        if not is_known:
             self.daemon.index_later(root)
         spans = tool.answer(engine, here, self.daemon.settings.tokenizer, given)
         # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.

@@ -16,6 +16,7 @@ from clew.errors import ClewError, UnknownHandle, UsageError
 from clew.packet.options import Originals, words_of
 from clew.records import Author, Span, Spans, Trust, author_of, clew_says, handle_of, joined, outside
 from clew.settings import workspace_of
+from clew.store.ports import LOCAL
 
 CHARS_MAX = 28_000  # of one answer: the client takes 30,000 and puts a longer one into a file
 RECALL_TOKENS, RECALL_TOKENS_MAX = 2_000, 8_000  # guess
@@ -67,14 +68,16 @@ def _recalled(engine: Engine, here: Path, question: str, *, most: int) -> list[S
     if not found.turns:
         return [clew_says(f"# Earlier sessions: nothing bears on it (best match {found.confidence:.0%})\n")]
     key, _ = workspace_of(here)
-    originals = Originals(engine.store, key)
+    with engine.store.snapshot(LOCAL, key) as snapshot:
+        originals = Originals(snapshot)
+        originals.read(turn.record.whole for turn in found.turns)
+        statuses = snapshot.statuses([turn.record.id for turn in found.turns])
     parts = [clew_says("# Said and done before (may be out of date)\n")]
-    for turn in found.turns:
+    for turn, status in zip(found.turns, statuses, strict=True):
         record = turn.record
         whole = originals.text_of(record.whole).strip()
         rest = "" if len(whole) <= TURN_CHARS_MAX else " … (unfold for the rest)"
-        [standing] = engine.store.standings(key, [record.id])
-        doubt = f", SUSPECT: {standing.reason}" if standing.is_suspect else ""
+        doubt = f", SUSPECT: {status.reason}" if status.is_suspect else ""
         kind = "from outside" if record.trust == Trust.QUOTED else record.kind
         newer = f", said anew by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
         parts += [clew_says(f"[{handle_of(record.id)}] {kind} of session {turn.session[:8]}{newer}"), outside(doubt), clew_says("\n")]
@@ -147,7 +150,7 @@ def remember(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any
 def explain(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
     """Why a record is what it is."""
     told = engine.explain(here, _text(given, "handle"))
-    record, standing = told.record, told.standing
+    record, standing = told.record, told.status
     state = (
         "true now"
         if standing.is_live and not standing.reason

@@ -11,7 +11,7 @@ from clew.cli import output
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
 from clew.cli.packets import written
-from clew.cli.standing import record_json, standing_json, standing_text
+from clew.cli.record_status import record_json, status_json, status_text
 from clew.records import handle_of, outside
 from clew.settings import workspace_of
 
@@ -40,10 +40,10 @@ def as_json(explained: Explained) -> dict[str, Any]:
     """All that the store knows of a record, for machines."""
     return {
         **record_json(explained.record),
-        **standing_json(explained.standing),
+        **status_json(explained.status),
         "resolutions": [{"resolution": text.resolution.label, "chars": text.chars} for text in explained.record.texts],
         "versions": [
-            {"id": version.id, "handle": handle_of(version.id), **standing_json(standing)} for version, standing in explained.versions
+            {"id": version.id, "handle": handle_of(version.id), **status_json(standing)} for version, standing in explained.versions
         ],
         "links": [{"how": how, "name": name, "handle": handle, "weight": weight} for how, name, handle, weight in explained.links],
     }
@@ -60,14 +60,14 @@ def as_text(explained: Explained) -> str:
         rows.append(("session", f"{record.session}, record {record.uuid}"))
     rows += record.lineage
     rows += [
-        ("stands", standing_text(explained.standing)),
+        ("stands", status_text(explained.status)),
         ("trust", record.trust.name.lower()),
         ("importance", f"{record.importance:.2f}"),
         ("derived from", f"{record.source}, content {record.digest[:12] or 'unknown'}"),
         ("can be shown", ", ".join(f"{text.resolution.label} ({text.chars:,})" for text in record.texts)),
     ]
     if len(explained.versions) > 1:
-        rows += [("version", f"[{handle_of(version.id)}] {standing_text(standing)}") for version, standing in explained.versions]
+        rows += [("version", f"[{handle_of(version.id)}] {status_text(standing)}") for version, standing in explained.versions]
     rows += [(how, f"{name} [{handle}]" if handle else name) for how, name, handle, _ in explained.links[:LINKS_SHOWN]]
     if len(explained.links) > LINKS_SHOWN:
         rows.append(("…", f"{len(explained.links) - LINKS_SHOWN:,} more links; --json lists them all"))

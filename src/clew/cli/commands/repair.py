@@ -137,11 +137,14 @@ def _read_anew(engine: Engine, key: str, root: str, repaired: Repaired, show: Sh
 
 def _still_lost(engine: Engine, repaired: Repaired, places: list[Place]) -> list[Lost]:
     """What indexes named, was not found, and has not come back. Of what has no id only what was not read anew is known to be lost."""
+    from clew.store.ports import LOCAL
+
     read = {place.key: frozenset(place.gone) for place in places if not place.why}
 
     def is_back(each: Lost) -> bool:
         if each.id:
-            return bool(engine.store.records(each.workspace, [each.id]))
+            with engine.store.snapshot(LOCAL, each.workspace) as snapshot:
+                return bool(snapshot.records([each.id]))
         kind, gone = kind_of(each.source), read.get(each.workspace)
         is_session = kind == "sessions" and not each.source.endswith("/live")
         return gone is not None and (kind == "files" or (is_session and each.source.split(":")[1].partition("/")[0] not in gone))

@@ -15,7 +15,7 @@ from clew.settings import home
 
 if TYPE_CHECKING:
     from clew.store.ports import Workspace
-    from clew.usecases.status import Status
+    from clew.usecases.status import StoreStatus
 
 SESSIONS_SHOWN = 5  # the latest; guess
 
@@ -58,7 +58,7 @@ def _sessions_text(running: dict[str, Any] | None) -> str:
     return "".join(lines)
 
 
-def as_json(status: Status) -> dict[str, Any]:
+def as_json(status: StoreStatus) -> dict[str, Any]:
     """The store at a glance, for machines."""
     return {
         "database": str(status.database),
@@ -75,7 +75,7 @@ def as_json(status: Status) -> dict[str, Any]:
     }
 
 
-def as_text(status: Status) -> str:
+def as_text(status: StoreStatus) -> str:
     """The store at a glance, in lines."""
     lines = [f"database {status.database}, {output.sized(status.database_bytes)}, schema {status.schema}"]
     here = status.here

@@ -11,7 +11,7 @@ import click
 from clew.cli import output
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
-from clew.cli.standing import record_json, standing_json
+from clew.cli.record_status import record_json, status_json
 
 
 @click.command(
@@ -31,7 +31,7 @@ def command(handle: str, *, repo: Path, is_json: bool) -> None:
     if not is_json:
         output.write(unfolded.data)
         return
-    value: dict[str, Any] = {**record_json(unfolded.record), **standing_json(unfolded.standing), "bytes": len(unfolded.data)}
+    value: dict[str, Any] = {**record_json(unfolded.record), **status_json(unfolded.status), "bytes": len(unfolded.data)}
     try:
         value["text"] = unfolded.data.decode()
     except UnicodeDecodeError:

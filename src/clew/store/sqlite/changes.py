@@ -11,10 +11,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from clew.records import Delta, Standing
+from clew.records import Delta, Status
 from clew.store import rules
-from clew.store.index import part_digest
 from clew.store.originals import Packer
+from clew.store.shard import part_digest
 from clew.store.sqlite.codec import edge_to_row, from_stored, record_to_row, state_to_row, to_stored
 from clew.store.sqlite.connections import Connection
 
@@ -112,7 +112,7 @@ def _write_records(change: _Change, source: int, delta: Delta, held: _Held) -> N
 
 
 def _end(change: _Change, delta: Delta, held: _Held) -> None:
-    """End what the source no longer holds, first all of it, then with the heir of each."""
+    """End what the source no longer holds, first all of it, then with the successor of each."""
     staying = {record.id for record in delta.records}
     others = [held[record_id] for record_id in held.keys() - staying]
     leaving = [(row, is_live) for row, is_live, is_indexed in sorted(others) if is_live or is_indexed]
@@ -122,12 +122,12 @@ def _end(change: _Change, delta: Delta, held: _Held) -> None:
         if not is_live:
             continue
         ((subject,),) = change.connection.rows("records.subject", row)
-        alive = change.connection.rows("records.heirs", change.workspace, subject)
-        heirs = [rules.Heir(heir_id, from_stored(name), seq, at_ns) for heir_id, name, seq, at_ns in alive]
-        heir = rules.successor(delta.source, heirs)
-        change.counts.superseded += heir is not None
-        change.counts.retired += heir is None
-        ended = rules.left_standing(Standing(), heir, is_source_gone=delta.state is None)
+        alive = change.connection.rows("records.successors", change.workspace, subject)
+        candidates = [rules.Successor(other, from_stored(name), seq, at_ns) for other, name, seq, at_ns in alive]
+        successor = rules.successor_of(delta.source, candidates)
+        change.counts.superseded += successor is not None
+        change.counts.retired += successor is None
+        ended = rules.left_status(Status(), successor, is_source_gone=delta.state is None)
         endings.append((ended.superseded_by, ended.reason, ended.ended_seq, ended.valid_to_ns, row))
     change.connection.write_each("records.set_ending", endings)
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from clew.records import Edge, EdgeKind, Layer, Record, Resolution, SourceState, Standing, Text, Tier, Trust
+from clew.records import Edge, EdgeKind, Layer, Record, Resolution, SourceState, Status, Text, Tier, Trust
 
 Stored: TypeAlias = str | bytes
 _PackedText: TypeAlias = tuple[int, int, Any, str, int, int, int, int]  # Any: str or bytes, see `Stored`
@@ -126,11 +126,11 @@ def record_from_row(row: Sequence[Any]) -> Record:
     )  # fmt: skip
 
 
-def standing_from_row(row: Sequence[Any]) -> Standing:
+def status_from_row(row: Sequence[Any]) -> Status:
     """Read a row of `records.standing`; its first two columns are the record's id and the source's name."""
     _, _, is_live, superseded_by, reason, ended_seq, valid_from_ns, valid_to_ns, tier, uses, used_at_ns = row
     replaced, why = from_stored(superseded_by), from_stored(reason)
-    return Standing(bool(is_live), replaced, why, ended_seq, valid_from_ns, valid_to_ns, _TIERS[tier], uses, used_at_ns)
+    return Status(bool(is_live), replaced, why, ended_seq, valid_from_ns, valid_to_ns, _TIERS[tier], uses, used_at_ns)
 
 
 def state_to_row(state: SourceState, source: int) -> tuple[Any, ...]:

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clew.store.index import Index, PartKey
+from clew.store.documents import Documents
+from clew.store.shard import PartKey
 from clew.store.sqlite import snapshots
 from clew.store.sqlite.codec import from_stored, to_stored
 from clew.store.sqlite.connections import Connection
@@ -36,7 +37,7 @@ class Space:
 class _Cached:
     """An index, the generation that it answers for, the parts of its base, and where it came from, in words."""
 
-    index: Index
+    index: Documents
     generation: int
     base_parts: frozenset[PartKey]
     origin: str
@@ -51,7 +52,7 @@ class Indexes:
     lock: threading.Lock = field(default_factory=threading.Lock)
     _cached: dict[str, _Cached] = field(default_factory=dict[str, _Cached])
 
-    def get(self, connection: Connection, space: Space) -> Index:
+    def get(self, connection: Connection, space: Space) -> Documents:
         """The index of the generation that `connection` sees."""
         cached = self._cached.get(space.key)
         if cached is None or cached.generation != space.generation:
@@ -84,7 +85,7 @@ class Indexes:
             return changed, None
         cached = self._cached.get(space.key)
         is_ready = cached is not None and not cached.index.has_overlay and cached.base_parts == now
-        index = cached.index if cached is not None and is_ready else Index.build(_all(connection, space))
+        index = cached.index if cached is not None and is_ready else Documents.build(_all(connection, space))
         return changed, snapshots.write(self._place(space.key), space.generation, index.to_bytes())
 
     def settle(self, space: Space, fresh: Path) -> None:
@@ -106,7 +107,7 @@ class Indexes:
             base = loaded
         if base is None:
             why = loaded if isinstance(loaded, str) else "the snapshot is too old"
-            return _Cached(Index.build(_all(connection, space)), space.generation, now, f"built from {len(now)} parts: {why}")
+            return _Cached(Documents.build(_all(connection, space)), space.generation, now, f"built from {len(now)} parts: {why}")
         before = frozenset(base.index.parts)
         index = base.index if before == now else base.index.updated(before - now, _some(connection, space, sorted(now - before)))
         return _Cached(index, space.generation, base.base_parts, f"snapshot or memory, {len(base.base_parts ^ now)} parts changed")
@@ -116,7 +117,7 @@ class Indexes:
         if isinstance(snapshot, str):
             return snapshot
         try:
-            index = Index.from_bytes(snapshot.data)
+            index = Documents.from_bytes(snapshot.data)
         except ValueError as error:
             return f"the snapshot cannot be read ({error})"
         return _Cached(index, snapshot.generation, frozenset(index.parts), "snapshot")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from clew.store.index import part_digest
 from clew.store.ports import Purge
+from clew.store.shard import part_digest
 from clew.store.sqlite.codec import blobs_in, to_stored
 from clew.store.sqlite.connections import Connection
 from clew.text import postings

@@ -25,8 +25,8 @@ import zstandard
 
 from clew.records import Layer, Tier, Trust
 from clew.store import graves, originals
-from clew.store.index import part_digest
 from clew.store.rules import ID_LENGTH_MAX
+from clew.store.shard import part_digest
 from clew.store.sqlite.codec import blobs_in, from_stored, lineage_from_stored, texts_from_bytes, to_stored
 from clew.store.sqlite.pages import Pages, Value
 from clew.store.sqlite.statements import parse

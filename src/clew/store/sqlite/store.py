@@ -11,18 +11,14 @@ database, with what changed since laid over it; `refresh` writes a new snapshot 
 from __future__ import annotations
 
 import contextlib
-import struct
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from glob import escape
 from pathlib import Path
 
 import apsw
-import msgspec
-import zstandard
 
 from clew.errors import (
-    Purged,
     PurgeUnfinished,
     SchemaTooNew,
     StoreBusy,
@@ -31,25 +27,18 @@ from clew.errors import (
     StoreUnwritable,
     UnknownWorkspace,
 )
-from clew.records import Delta, Edge, Record, SourceState, Standing, Tier
-from clew.store import graves, originals, rules
-from clew.store.index import Index
-from clew.store.ports import Applied, Purge, Refreshed, Workspace
+from clew.records import Delta, Tier
+from clew.store import graves, rules
+from clew.store.documents import Documents
+from clew.store.ports import Applied, Purge, Refreshed, Snapshot, Workspace
 from clew.store.sqlite import changes, migrations, purging
 from clew.store.sqlite.codec import (
-    edge_from_row,
     from_stored,
-    ids_to_json,
-    prefix_ranges,
-    record_from_row,
-    standing_from_row,
-    state_from_row,
     to_stored,
 )
 from clew.store.sqlite.connections import (
     BUSY_TIMEOUT_S,
     Connection,
-    Row,
     check_owner,
     connect,
     connect_reading,
@@ -60,9 +49,8 @@ from clew.store.sqlite.connections import (
     translated,
 )
 from clew.store.sqlite.indexing import Indexes, Space
+from clew.store.sqlite.reading import Reading, Recent
 
-OPENED_BYTES_MAX = 24_000_000  # of originals kept unpacked; a change of generation, such as a purge, lets go of them
-RECENT_MAX = 8_000  # records kept decoded, about 1.5 kB each
 TOUCH_WAIT_S = 0.02  # for another writer: that a record was used is worth no more, and an answer waits for it
 _POOL_MAX = 8  # guess: connections kept open for reading; more readers at once open their own for the call
 
@@ -91,8 +79,7 @@ class SqliteStore:
         self._write_lock = threading.Lock()
         self._pool_lock = threading.Lock()
         self._idle: list[Connection] = []
-        self._opened: dict[tuple[str, int], dict[str, bytes]] = {}  # originals of one generation that were read, by digest
-        self._recent: dict[tuple[str, int], dict[str, Record]] = {}  # records of one generation that were read, by id
+        self._recent = Recent()
         self._write_connection: Connection | None = None
         self._indexes = Indexes(path.with_name(f"{path.name}.snapshots"))
         header = peek(path)
@@ -118,123 +105,32 @@ class SqliteStore:
         described = [Workspace(from_stored(row[0]), from_stored(row[1]), *row[2:]) for row in rows]
         return sorted(described, key=lambda workspace: workspace.key)
 
-    def generation(self, workspace: str) -> int:
-        """See `Reader`."""
-        with self._reading() as connection:
-            return _space(connection, workspace).generation
+    def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
+        """See `Reader`. Borrows a connection until it is closed."""
+        lent = contextlib.ExitStack()
+        connection = lent.enter_context(self._reading())
+        try:
+            space = _space(connection, rules.stored_key(tenant, workspace))
+        except BaseException:
+            lent.close()
+            raise
 
-    def index(self, workspace: str) -> Index:
-        """See `Reader`. `index_origin` says how it was made."""
-        with self._indexes.lock, _unpacking(self.path), self._reading() as connection:
-            return self._indexes.get(connection, _space(connection, workspace))
+        def documents() -> Documents:
+            with self._indexes.lock:
+                return self._indexes.get(connection, space)
+
+        def keep(recent: Recent) -> None:
+            self._recent = recent
+
+        rows = Reading(
+            connection, space, self.path, self.busy_timeout_s,
+            documents=documents, recent=self._recent, keep=keep, give_back=lent.close,
+        )  # fmt: skip
+        return Snapshot(rows, as_of_ns)
 
     def index_origin(self, workspace: str) -> str:
-        """Where the index of the last call of `index` came from, in words, such as "snapshot"; "" before."""
+        """Where the newest searchable table came from, in words, such as "snapshot"; "" before."""
         return self._indexes.origin(workspace)
-
-    def records(self, workspace: str, ids: Sequence[str]) -> list[Record]:
-        """See `Reader`. Cost: about 20 µs a record, 1 µs for one that was read before in this generation."""
-        with self._reading() as connection:
-            space = _space(connection, workspace)
-            key = (workspace, space.generation)
-            known = self._recent.get(key) or {}
-            missing = [record_id for record_id in ids if record_id not in known]
-            rows = _spokesmen(connection.rows("records.by_id", space.number, ids_to_json(missing))) if missing else {}
-        with _unpacking(self.path):
-            fresh = {record_id: record_from_row(row) for record_id, row in rows.items()}
-        # A new dict each time: another thread may be reading the old one.
-        merged = {**known, **fresh} if len(known) + len(fresh) <= RECENT_MAX else fresh
-        self._recent = {key: merged}
-        return [record for record_id in ids if (record := known.get(record_id) or fresh.get(record_id)) is not None]
-
-    def standings(self, workspace: str, ids: Sequence[str]) -> list[Standing]:
-        """See `Reader`. A purged id says so in its reason."""
-        with self._reading() as connection:
-            return _standings(connection, _space(connection, workspace).number, ids)
-
-    def unusual(self, workspace: str) -> list[tuple[str, Standing]]:
-        """See `Reader`."""
-        with self._reading() as connection:
-            number = _space(connection, workspace).number
-            ids = [record_id for (record_id,) in connection.rows("records.unusual", number)]
-            pairs = list(zip(ids, _standings(connection, number, ids), strict=True))
-        return [(record_id, standing) for record_id, standing in pairs if not standing.is_live or standing.tier != Tier.HOT]
-
-    def find(self, workspace: str, prefix: str, limit: int = 8) -> list[str]:
-        """See `Reader`. Purged ids are found too, so that their handles can say what became of them."""
-        if not prefix.isascii():
-            return []
-        with self._reading() as connection:
-            rows = connection.rows("records.find", _space(connection, workspace).number, prefix, prefix + "\x7f", limit)
-        return [record_id for (record_id,) in rows]
-
-    def of_subject(self, workspace: str, subject: str) -> list[Record]:
-        """See `Reader`. Oldest by its own time first; without one, in the order in which they first came."""
-        with self._reading() as connection:
-            rows = connection.rows("records.by_subject", _space(connection, workspace).number, to_stored(subject))
-        versions = sorted(_spokesmen(rows).values(), key=lambda row: (row[-1], row[2]))
-        with _unpacking(self.path):
-            return [record_from_row(row) for row in versions]
-
-    def of_source(self, workspace: str, source: str) -> list[Record]:
-        """See `Reader`."""
-        with self._reading() as connection:
-            number = _space(connection, workspace).number
-            found = connection.row("sources.by_name", number, to_stored(source))
-            rows = connection.rows("records.by_source", number, found[0]) if found else []
-        with _unpacking(self.path):
-            return sorted(map(record_from_row, rows), key=lambda record: (record.seq, record.id))
-
-    def sources(self, workspace: str, prefix: str = "") -> list[SourceState]:
-        """See `Reader`."""
-        with self._reading() as connection:
-            rows = connection.rows("sources.states", _space(connection, workspace).number, *prefix_ranges(prefix))
-        return sorted(map(state_from_row, rows), key=lambda state: state.source)
-
-    def source(self, workspace: str, source: str) -> SourceState | None:
-        """See `Reader`."""
-        with self._reading() as connection:
-            row = connection.row("sources.state", _space(connection, workspace).number, to_stored(source))
-        return state_from_row(row) if row else None
-
-    def edges(self, workspace: str, ids: Sequence[str]) -> list[Edge]:
-        """See `Reader`. An edge is hidden while the store knows no record at one of its ends."""
-        with self._reading() as connection:
-            number = _space(connection, workspace).number
-            rows = connection.rows("edges.touching", number, ids_to_json(ids))
-        pairs = [(edge_from_row(row), from_stored(row[8])) for row in rows]
-        pairs.sort(key=lambda pair: (pair[0].tail, pair[0].head, pair[0].kind, pair[0].by, pair[1]))
-        return [edge for edge, _ in pairs]
-
-    def blob(self, workspace: str, digest: str) -> bytes:
-        """See `Reader`. Raises StoreUnusable too, when what is stored is damaged."""
-        with self._reading() as connection:
-            space = _space(connection, workspace)
-            number, key = space.number, (workspace, space.generation)
-            opened = self._opened.get(key) or {}
-            if digest in opened:
-                return opened[digest]
-            row = connection.row("originals.get", number, to_stored(digest))
-            if row is None:
-                tombstone = connection.row("tombstones.get", number, "original", to_stored(digest))
-                if tombstone is None:
-                    raise KeyError(digest)
-                raise Purged(digest, from_stored(tombstone[1]))
-        try:
-            data = originals.unpack(*row)
-        except ValueError as error:
-            raise StoreUnusable(self.path, f"original {digest} is damaged ({error})") from error
-        if len(data) <= OPENED_BYTES_MAX // 8:
-            room = sum(map(len, opened.values())) + len(data) <= OPENED_BYTES_MAX
-            self._opened = {key: {**opened, digest: data} if room else {digest: data}}
-        return data
-
-    def vectors(self, workspace: str, model: str, ids: Sequence[str]) -> list[bytes]:
-        """See `Reader`. Cost: about 5 µs an id."""
-        with self._reading() as connection:
-            number = _space(connection, workspace).number
-            found: dict[str, bytes] = dict(connection.rows("vectors.by_id", number, to_stored(model), ids_to_json(ids)))
-        return [found.get(record_id, b"") for record_id in ids]
 
     def close(self) -> None:
         """See `Reader`. Waits for a write that is under way; indexes that were handed out stay usable."""
@@ -282,14 +178,6 @@ class SqliteStore:
         with self._writing(TOUCH_WAIT_S) as connection:
             number = _written(connection, workspace).number
             connection.write_each("records.touch", [(at_ns, number, to_stored(record_id)) for record_id in dict.fromkeys(ids)])
-
-    def keep_vectors(self, workspace: str, model: str, vectors: Sequence[tuple[str, bytes]]) -> int:
-        """See `Writer`. Cost: letting go looks at each vector that is kept, about 2 µs each."""
-        with self._writing() as connection:
-            number = _written(connection, workspace).number
-            connection.write("vectors.let_go", number, to_stored(model))
-            rows = [(number, to_stored(record_id), to_stored(model), data) for record_id, data in dict(vectors).items()]
-            return sum(connection.write("vectors.keep", *row) for row in rows)
 
     def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
         """See `Writer`. Erases the snapshot and all backups beside the database too, because they hold copies.
@@ -454,15 +342,6 @@ class SqliteStore:
             raise PurgeUnfinished(self.path, f"{', '.join(damaged)} was set aside as damaged, and is as it was", "take it away")
 
 
-@contextlib.contextmanager
-def _unpacking(path: Path) -> Generator[None]:
-    """Turn what unpacking raises where a row is damaged and SQLite has not seen it into StoreUnusable."""
-    try:
-        yield
-    except (ValueError, KeyError, IndexError, TypeError, struct.error, zstandard.ZstdError, msgspec.DecodeError) as error:
-        raise StoreUnusable(path, f"is damaged: a row cannot be unpacked ({type(error).__name__})") from error
-
-
 def _space(connection: Connection, workspace: str) -> Space:
     row = connection.row("workspaces.by_key", to_stored(workspace))
     return Space(workspace, *row) if row else Space(workspace)
@@ -478,30 +357,3 @@ def _written(connection: Connection, workspace: str) -> Space:
 def _advance(connection: Connection, space: Space) -> int:
     ((generation,),) = connection.rows("workspaces.advance", space.number)
     return generation
-
-
-def _spokesmen(rows: Iterable[Row]) -> dict[str, Row]:
-    """By record id, the row of the source that speaks for it. Rows begin as those of `records.by_id` do."""
-    found: dict[str, Row] = {}
-    for row in rows:
-        other = found.get(row[3])
-        found[row[3]] = row if other is None else _spokesman(row, other)
-    return found
-
-
-def _spokesman(*rows: Row) -> Row:
-    best = rules.chosen((bool(row[0]), from_stored(row[1]), row) for row in rows)
-    assert best is not None
-    return best
-
-
-def _standings(connection: Connection, number: int, ids: Sequence[str]) -> list[Standing]:
-    holders: dict[str, list[tuple[bool, str, Standing]]] = {}
-    for row in connection.rows("records.standing", number, ids_to_json(ids)):
-        holders.setdefault(row[0], []).append((bool(row[2]), from_stored(row[1]), standing_from_row(row)))
-    absent = [(number, "record", to_stored(record_id)) for record_id in dict.fromkeys(ids) if record_id not in holders]
-    graves = {
-        record_id: rules.purged_standing(from_stored(reason), at_ns)
-        for record_id, reason, at_ns in connection.rows_for("tombstones.get", absent)
-    }
-    return [rules.chosen(holders.get(record_id, ())) or graves.get(record_id, rules.UNKNOWN) for record_id in ids]

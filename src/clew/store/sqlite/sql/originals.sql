@@ -4,7 +4,7 @@ SELECT digest FROM originals WHERE workspace = ? AND digest = ?;
 
 -- name: get
 -- An original as it is packed.
-SELECT packing, data FROM originals WHERE workspace = ? AND digest = ?;
+SELECT digest, packing, data FROM originals WHERE workspace = ? AND digest = ?;
 
 -- name: add
 -- Store an original.

@@ -21,14 +21,14 @@ SELECT row, id, is_live, is_indexed FROM records WHERE workspace = ? AND source 
 SELECT row, id, is_live, is_indexed FROM records WHERE workspace = ? AND id = ? AND source = ?;
 
 -- name: leave
--- End a record for now, and take it out of the index; its heir is found when all have ended.
+-- End a record for now, and take it out of the index; its successor is found when all have ended.
 UPDATE records SET is_live = 0, is_indexed = 0 WHERE row = ?;
 
 -- name: subject
 -- The subject of a record.
 SELECT subject FROM records WHERE row = ?;
 
--- name: heirs
+-- name: successors
 -- The live records of a subject.
 SELECT r.id, (SELECT s.name FROM sources s WHERE s.source = r.source), r.seq, r.at_ns FROM records r
  WHERE r.workspace = ? AND r.subject = ? AND r.is_live = 1;
@@ -65,21 +65,26 @@ SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.n
  WHERE r.workspace = ? AND r.subject = ?;
 
 -- name: by_source
--- The live records of a source.
+-- What a source holds, and held too where 0 is asked for.
 SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
        r.language, r.session, r.uuid, r.agent, r.trust, r.importance, r.lineage, r.at_ns
-  FROM records r JOIN sources s ON s.source = r.source
- WHERE r.workspace = ? AND r.source = ? AND r.is_live = 1;
+  FROM sources s CROSS JOIN records r ON r.source = s.source
+ WHERE s.workspace = ?1 AND s.name = ?2 AND r.workspace = ?1 AND r.is_live >= ?3;
 
--- name: standing
+-- name: status
 -- What is known beyond their words of the records with the ids of a JSON list, once per source that holds or held them.
 SELECT r.id, s.name, r.is_live, r.superseded_by, r.reason, r.ended_seq, r.valid_from_ns, r.valid_to_ns, r.tier, r.uses, r.used_at_ns
   FROM json_each(?2) asked CROSS JOIN records r JOIN sources s ON s.source = r.source
  WHERE r.workspace = ?1 AND r.id = asked.value;
 
--- name: unusual
+-- name: stale_or_cold
 -- Ids of records that stand in the index in at least one source and are ended there, or not on the hot tier.
 SELECT DISTINCT id FROM records WHERE workspace = ? AND is_indexed = 1 AND (is_live = 0 OR tier <> 0) ORDER BY id;
+
+-- name: begun_after
+-- Ids of records that are true only since a later time.
+SELECT id FROM records WHERE workspace = ?1 AND valid_from_ns > ?2
+EXCEPT SELECT id FROM records WHERE workspace = ?1 AND valid_from_ns <= ?2;
 
 -- name: find
 -- Ids in a range, of records that are held, were held, or were purged.

@@ -1,0 +1,54 @@
+"""records and their status, as machines and people read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clew.records import Record, Status, handle_of
+
+
+def record_json(record: Record) -> dict[str, Any]:
+    """Who a record is and where it comes from; not its text."""
+    return {
+        "id": record.id,
+        "handle": handle_of(record.id),
+        "layer": record.layer.value,
+        "kind": record.kind,
+        "name": record.name,
+        "subject": record.subject,
+        "source": record.source,
+        "path": record.path,
+        "language": record.language,
+        "start": record.whole.start_line,
+        "end": record.whole.end_line,
+        "session": record.session,
+        "uuid": record.uuid,
+        "agent": record.agent,
+        "digest": record.digest,
+        "trust": record.trust.name.lower(),
+        "importance": record.importance,
+        "lineage": dict(record.lineage),
+    }
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """Whether a record is still true, and where it lives."""
+    return {
+        "is_live": status.is_live,
+        "is_suspect": status.is_suspect,
+        "superseded_by": status.superseded_by,
+        "reason": status.reason,
+        "tier": status.tier.name.lower(),
+        "uses": status.uses,
+    }
+
+
+def status_text(status: Status) -> str:
+    """The status in words: `true now, hot tier`."""
+    by = f" by [{handle_of(status.superseded_by)}]" if status.superseded_by else ""
+    if status.is_live:
+        state = f"suspect: {status.reason}{by}" if status.is_suspect else "true now"
+    else:
+        state = f"no longer true: {status.reason or 'superseded'}{by}"
+    used = f", retrieved {status.uses} times" if status.uses else ""
+    return f"{state}, {status.tier.name.lower()} tier{used}"

@@ -1,0 +1,46 @@
+"""Wording: reasons in words, for whoever reads them. Nothing reads the words back."""
+
+from __future__ import annotations
+
+from clew.records import MatchKind, MatchReason, handle_of
+
+NAME_CHARS_MAX = 60  # of another record's name
+_FORMS: dict[MatchKind, str] = {
+    MatchKind.NAMED: "named in the question: {}",
+    MatchKind.RECENTLY_NAMED: "recently named: {}",
+    MatchKind.FRAME: "in the stack trace, line {}",
+    MatchKind.FRAME_FILE: "its file is in the stack trace",
+    MatchKind.PATH: "its path is quoted: {}",
+    MatchKind.LINE: "line {} is quoted",
+    MatchKind.TOUCHED: "its file was just touched ({})",
+    MatchKind.COMMIT: "a commit that changed its file speaks of it",
+    MatchKind.FILE: "its file matches",
+    MatchKind.TIER: "on the {} tier",
+}
+_USES = {"call": "calls", "reference": "refers to", "inherit": "inherits from", "mention": "mentions"}
+
+
+def said(reason: MatchReason) -> str:
+    """Return a reason in words."""
+    values = reason.values
+    match reason.kind:
+        case MatchKind.WORDS:
+            return "words: " + ", ".join(map(str, values))
+        case MatchKind.ENDED:
+            by = f" by ⟨{handle_of(str(values[1]))}⟩" if values[1] else ""
+            return f"no longer true: {values[0] or 'superseded'}{by}"
+        case MatchKind.USES:
+            return f"it {_USES[str(values[0])]} {_named(values[1])}"
+        case MatchKind.USED_BY:
+            return f"{_named(values[1])} {_USES[str(values[0])]} it"
+        case MatchKind.CONTAINS:
+            return f"it contains {_named(values[1])}"
+        case MatchKind.COUPLED:
+            return f"{values[0]} {_named(values[1])}"
+        case _:
+            return _FORMS[reason.kind].format(*values)
+
+
+def _named(name: str | int) -> str:
+    text = str(name) or "another record"
+    return text if len(text) <= NAME_CHARS_MAX else text[: NAME_CHARS_MAX - 1] + "…"

@@ -1,0 +1,181 @@
+"""Question: what a text asks for, read once: its words, its clues, its search terms.
+
+Made from a task state; everything that ranks, recalls or explains reads it from here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from math import log
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.records import MatchKind, TaskState
+from clew.store.search import Query
+from clew.task.clues import Clues, clues
+from clew.task.question import question_state
+from clew.text.embed import Embedder
+from clew.text.words import raw_words, split
+
+Terms: TypeAlias = tuple[tuple[str, float], ...]
+
+TITLE_WEIGHT = 1.6  # words of the first line
+STATE_WEIGHT = 0.35  # what the task state's identifiers and files count beside the question's own
+TOUCHED_MAX = 12  # files of the working set that are looked at, the last ones
+SHORT_CHARS = 200  # guess: what a person types in one line
+_TICKS = re.compile(r"`([^`\n]+)`")
+
+# Words of a question that say nothing of what it is about; only those that code and prose both have in numbers.
+STOP_WORDS = frozenset((
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been", "before", "being", "but",
+    "by", "can", "could", "did", "do", "does", "doing", "don", "for", "from", "get", "got", "had", "has", "have", "he", "her", "here",
+    "him", "his", "how", "i", "if", "in", "into", "is", "isn", "it", "its", "just", "like", "me", "more", "my", "no", "not", "of", "on",
+    "only", "or", "other", "our", "out", "please", "same", "seem", "seems", "she", "should", "so", "some", "such", "than", "that", "the",
+    "their", "them", "then", "there", "these", "they", "this", "those", "to", "too", "up", "us", "use", "used", "using", "very", "was",
+    "we", "were", "what", "when", "where", "which", "while", "who", "why", "will", "with", "would", "you", "your",
+))  # fmt: skip
+PROSE_WORDS = frozenset(
+    ("readme", "changelog", "documentation", "docs", "licence", "license", "dockerfile", "makefile", "workflow", "workflows")
+)
+# In a short question these mean the files of that kind as well; in an issue's text they are everywhere.
+CONFIGURATION_WORDS = frozenset((
+    "configuration", "config", "configured", "settings", "toml", "yaml", "ini", "json", "markdown", "section", "chapter", "documented",
+    "install", "installation", "ci",
+))  # fmt: skip
+TEST_WORDS = frozenset(("test", "tests", "testing", "tested", "unittest", "fixture", "fixtures", "testcase", "spec", "specs"))
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and the work around it. `clues` are what its text names."""
+
+    state: TaskState
+    clues: Clues
+
+    @staticmethod
+    def of(asked: str | TaskState) -> Question:
+        """Read a text, or the question of a task state."""
+        if isinstance(asked, TaskState):
+            return Question(asked, clues(asked.question))
+        found = clues(asked)
+        return Question(question_state(asked, found), found)
+
+    @property
+    def text(self) -> str:
+        """The question as it was asked."""
+        return self.state.question
+
+    @cached_property
+    def title_words(self) -> list[str]:
+        """The words of its first line, as they stand."""
+        return raw_words(self._parts[0])
+
+    @cached_property
+    def rest_words(self) -> list[str]:
+        """The words of all other lines."""
+        return raw_words(self._parts[1])
+
+    @cached_property
+    def words(self) -> list[str]:
+        """All of its words, in order, as they stand."""
+        return [*self.title_words, *self.rest_words]
+
+    @cached_property
+    def word_set(self) -> frozenset[str]:
+        """Its distinct words in lower case."""
+        return frozenset(word.lower() for word in self.words)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """Weighted search terms of the question and of its task state, heaviest first.
+
+        A term weighs 1 + ln(times), more in the first line, less when only the task state speaks of it.
+        """
+        weights: Counter[str] = Counter()
+        for word, times in Counter(self.rest_words).items():
+            for term in () if word.lower() in STOP_WORDS else split(word):
+                weights[term] += times
+        terms = {term: 1.0 + log(times) for term, times in weights.items()}
+        for word in self.title_words:
+            for term in () if word.lower() in STOP_WORDS else split(word):
+                terms[term] = terms.get(term, 0.5) + (TITLE_WEIGHT - 0.5 if term not in weights else TITLE_WEIGHT - 1.0)
+        for name in self.state.recent_identifiers:
+            for term in (t for word in raw_words(name) for t in split(word)):
+                terms.setdefault(term, STATE_WEIGHT)
+        return tuple(sorted(terms.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    @cached_property
+    def word_of_term(self) -> dict[str, str]:
+        """Search term → the word of the question that it stands for, as the question writes it."""
+        found: dict[str, str] = {}
+        for word in self.words:
+            for term in split(word):
+                if term not in found or len(word) < len(found[term]):
+                    found[term] = word
+        return found
+
+    @property
+    def is_short(self) -> bool:
+        """It is what a person types in one line."""
+        return len(self.text) <= SHORT_CHARS and "\n" not in self.text.strip()
+
+    @property
+    def asks_for_tests(self) -> bool:
+        """A short question is about tests themselves, so they are not put behind the code that they check.
+
+        An issue's text is not: it speaks of tests that fail, and what is wanted is what they check.
+        """
+        return self.is_short and bool(self.word_set & TEST_WORDS)
+
+    @property
+    def asks_for_prose(self) -> bool:
+        """The question is about documents or configuration, so they are not put behind the code."""
+        title = self._parts[0]
+        words = self.title_words if len(title) <= SHORT_CHARS else raw_words(title[:SHORT_CHARS])
+        found = {word.lower() for word in words}
+        return bool(found & PROSE_WORDS) or (self.is_short and bool(found & CONFIGURATION_WORDS))
+
+    def query(self, vector: NDArray[np.float32] | None = None) -> Query:
+        """Return what to search for; `vector` is the question's embedding."""
+        rest = self._parts[1]
+        quoted = _TICKS.findall(rest) if "`" in rest else []
+        own = (*self.clues.dotted, *self.clues.identifiers, *self.clues.quoted)
+        recent = self.state.recent_identifiers
+        touched = [(each.path, each.last, STATE_WEIGHT) for each in self.state.working_set[-TOUCHED_MAX:] if each.last != "mention"]
+        return Query(
+            self.terms,
+            _plain(self.title_words),
+            _plain(raw_words(" ".join((*quoted, *self.clues.errors[-2:])))),
+            (*((name, 1.0, MatchKind.NAMED) for name in own), *((name, STATE_WEIGHT, MatchKind.RECENTLY_NAMED) for name in recent)),
+            tuple((frame.path, frame.line) for frame in self.clues.frames),
+            self.clues.paths,
+            tuple(touched),  # what the question itself mentions is among its paths
+            vector,
+        )
+
+    def vector(self, embedder: Embedder) -> NDArray[np.float32]:
+        """Return the embedding of the question by a local model, made once."""
+        found = self._vectors.get(embedder.name)
+        if found is None:
+            found = self._vectors[embedder.name] = embedder.embed([self.text])[0]
+        return found
+
+    @cached_property
+    def _vectors(self) -> dict[str, NDArray[np.float32]]:
+        return {}
+
+    @cached_property
+    def _parts(self) -> tuple[str, str]:
+        title, _, rest = self.text.strip().partition("\n")
+        return title, rest
+
+
+def _plain(words: list[str]) -> Terms:
+    """Weighted search terms of a piece of a question, in order of the alphabet: 1 + ln(times) each."""
+    times = Counter(term for word in words if word.lower() not in STOP_WORDS for term in split(word))
+    return tuple((term, 1.0 + log(count)) for term, count in sorted(times.items()))

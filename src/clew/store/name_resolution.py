@@ -1,0 +1,303 @@
+"""Name resolution: which record does a used name mean?
+
+Names are joined here, at the time of the question: who calls `parse` is found from the names that sources define and use, and never
+stored. A coupling between two files therefore cannot outlive either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.store.documents import Documents, Floats, Numbers, ranges
+from clew.store.shard import Shard
+from clew.text.postings import Use, term_hash
+
+NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
+NAME_USERS_MAX = 300  # likewise for a name that more records use; guess
+SCOPE_SAME_FILE = 0.95  # confidences of a name's resolution: agreement with a type checker falls in this order;
+SCOPE_IMPORTED = 0.85  # the figures themselves are guesses
+SCOPE_UNIQUE = 0.60
+SCOPE_SHARED = 0.30  # divided by the number of bearers
+USE_WEIGHT: dict[Use, float] = {Use.CALL: 1.0, Use.REFERENCE: 0.6, Use.INHERIT: 1.0, Use.MENTION: 0.5}  # guess
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Couplings found by name: tails[i] uses a name that heads[i] defines, `kinds[i]` says how (see `Use`).
+
+    tails, heads (m,) int32 document numbers; kinds (m,) uint8; weights (m,) float32, 0 to 1.
+    """
+
+    tails: Numbers
+    heads: Numbers
+    kinds: NDArray[np.uint8]
+    weights: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """Uses between files: file users[i] uses what document heads[i] of another file defines; each pair once per name.
+
+    users (m,) int64 positions in `Documents.paths`; heads (m,) int64 document numbers; kinds (m,) uint8, the strongest `Use`;
+    weights (m,) float32, 0 to 1: confidence that this bearer of the name is meant; is_imported (m,) an import says so.
+    """
+
+    users: NDArray[np.int64]
+    heads: NDArray[np.int64]
+    kinds: NDArray[np.uint8]
+    weights: Floats
+    is_imported: NDArray[np.bool_]
+
+
+class Names:
+    """The names that documents define and use."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
+    def defining(self, name: str) -> Numbers:
+        """Live documents that define `name`, ascending."""
+        key = term_hash(name)
+        found = [
+            shard["define_docs"][shard.slice_of("define", key)].astype(np.int32) + np.int32(offset)
+            for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True)
+        ]
+        docs = np.concatenate(found) if found else np.empty(0, np.int32)
+        return docs[self._documents.alive[docs]].astype(np.int32)
+
+    def bearers(self, name: str) -> tuple[Numbers, str]:
+        """Documents that bear a name, or the longest ending of a dotted name that anything bears, and that ending.
+
+        None, and "", where more than NAME_BEARERS_MAX bear it.
+        """
+        parts = [part for part in name.replace("::", ".").replace("#", ".").split(".") if part]
+        for start in range(len(parts)):
+            tail = ".".join(parts[start:])
+            if len(tail) < 3:
+                break
+            docs = self.defining(tail)
+            if 0 < len(docs) <= NAME_BEARERS_MAX:
+                return docs, tail
+        return np.empty(0, np.int32), ""
+
+    def outgoing(self, docs: Numbers) -> Links:
+        """What these documents use: links from each of them to the documents that define the names."""
+        names, tails, kinds, counts = self._uses_of(docs)
+        return self._resolve(names, tails, kinds, counts)
+
+    def incoming(self, docs: Numbers) -> Links:
+        """Who uses these documents: links from the users to each of them."""
+        names, heads = self._defines_of(docs)
+        if not len(names):
+            return _no_links()
+        unique = np.array(sorted(set(names.tolist())), np.uint64)
+        use_names, tails, kinds, counts = self._users_of(unique)
+        # A commit that changed a file does not use it; `changing` answers for those.
+        is_user = ~self._documents.is_commit[tails]
+        use_names, tails, kinds, counts = use_names[is_user], tails[is_user], kinds[is_user], counts[is_user]
+        # A name that half the repository uses tells nothing of any user: a hub neither collects nor spreads.
+        users = np.bincount(np.searchsorted(unique, use_names), minlength=len(unique))
+        told = users[np.searchsorted(unique, use_names)] <= NAME_USERS_MAX
+        use_names, tails, kinds, counts = use_names[told], tails[told], kinds[told], counts[told]
+        links = self._resolve(use_names, tails, kinds, counts)
+        wanted = np.zeros(self._documents.size, np.bool_)
+        wanted[docs] = True
+        keep = wanted[links.heads]
+        del heads
+        return Links(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
+
+    def changing(self, docs: Numbers) -> tuple[Numbers, Numbers]:
+        """Commits that changed these files under the names that they have now: (m,) commits, and (m,) which of `docs` each changed."""
+        names, heads = self._defines_of(docs)
+        if not len(names):
+            return np.empty(0, np.int32), np.empty(0, np.int32)
+        order = np.argsort(names, kind="stable")
+        use_names, tails, _, _ = self._users_of(np.unique(names))
+        keep = self._documents.is_commit[tails]
+        use_names, tails = use_names[keep], tails[keep]
+        low, high = np.searchsorted(names[order], use_names, "left"), np.searchsorted(names[order], use_names, "right")
+        rows, owner = ranges(low, high)
+        return tails[owner].astype(np.int32), heads[order][rows].astype(np.int32)
+
+    def sharing(self, docs: Numbers, *, files_max: int) -> tuple[NDArray[np.uint64], Numbers, NDArray[np.int64]]:
+        """Names that these documents use and that stand in few files of code: (m,) keys, users elsewhere, and in how many files.
+
+        files_max  names that stand in more files are left out, as are those that only one file uses.
+        Each key is `clew.text.postings.term_hash` of the name; a user that uses a name twice stands there once.
+        """
+        names, _, _, _ = self._uses_of(docs)
+        none = np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int64)
+        if not len(names):
+            return none
+        keys, users, _, _ = self._users_of(np.unique(names))
+        keep = self._documents.searched("file:").mask[users]
+        keys, users = keys[keep], users[keep]
+        pairs = np.unique(np.stack([keys, self._documents.path_codes[users].astype(np.uint64)]), axis=1)
+        shared, files = np.unique(pairs[0], return_counts=True)
+        own = np.unique(self._documents.path_codes[docs])
+        at = np.searchsorted(shared, keys)
+        keep = (files[at] <= files_max) & (files[at] > 1) & ~np.isin(self._documents.path_codes[users], own)
+        return keys[keep], users[keep], files[at][keep]
+
+    def imports_of(self, codes: Numbers) -> tuple[Numbers, Numbers, Floats]:
+        """Imports from and to these files: (m,) numbers of the importing and of the imported path, and the confidence."""
+        keys, weights = self._documents.imports
+        tails, heads = (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)
+        keep = (np.isin(tails, codes) | np.isin(heads, codes)) & (tails != heads)
+        return tails[keep], heads[keep], weights[keep]
+
+    def across(self, prefix: str) -> Across:
+        """Which files use what other files define, among the sources whose name begins with `prefix`.
+
+        As `outgoing` of every document, but counted by file and without what a file uses of itself: a file that defines a
+        name means its own. Names that more than NAME_BEARERS_MAX records define tell nothing.
+        Cost  one pass over the tables of uses and definitions, and one sort of the distinct (name, file) pairs.
+        """
+        mask, codes = self._documents.searched(prefix).mask, self._documents.path_codes.astype(np.int64)
+        names, definers, _ = self._rows_in("define", mask)
+        known, number = np.unique(names, return_inverse=True)
+        bearers = np.bincount(number, minlength=len(known))
+        order = np.argsort(number, kind="stable")
+        ends = np.concatenate([[0], np.cumsum(bearers)])
+        used, users, kinds = self._rows_in("use", mask)
+        at = np.minimum(np.searchsorted(known, used), max(len(known) - 1, 0))
+        told = np.flatnonzero(known[at] == used) if len(known) else np.empty(0, np.int64)
+        told = told[bearers[at[told]] <= NAME_BEARERS_MAX]
+        rows = np.unique((at[told] * len(self._documents.paths) + codes[users[told]]) * len(Use) + kinds[told])
+        pairs, first = np.unique(rows // len(Use), return_index=True)  # kinds are numbered from the strongest
+        how = (rows[first] % len(Use)).astype(np.uint8)
+        name, user = pairs // max(len(self._documents.paths), 1), pairs % max(len(self._documents.paths), 1)
+        rows, owner = ranges(ends[name], ends[name + 1])
+        heads = definers[order[rows]]
+        means_own = np.zeros(len(pairs), np.bool_)
+        means_own[owner[codes[heads] == user[owner]]] = True
+        scope = self._between(user[owner], codes[heads], bearers[name][owner])
+        best = np.zeros(len(pairs), np.float32)
+        np.maximum.at(best, owner, scope)
+        keep = ~means_own[owner] & (scope >= 0.5 * best[owner])
+        owner = owner[keep]
+        keys, _ = self._documents.imports
+        pair = user[owner] << 32 | codes[heads[keep]]
+        is_imported = np.isin(pair, keys)
+        return Across(user[owner], heads[keep], how[owner], scope[keep], is_imported)
+
+    def _rows_in(self, table: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint8]]:
+        """Names, documents and, in the table of uses, kinds of the rows whose document is in the mask."""
+        names: list[NDArray[Any]] = []
+        docs: list[NDArray[np.int64]] = []
+        kinds: list[NDArray[np.uint8]] = []
+        for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
+            found = shard[f"{table}_docs"].astype(np.int64) + offset
+            keep = mask[found]
+            docs.append(found[keep])
+            names.append(np.repeat(shard[f"{table}_keys"], np.diff(shard[f"{table}_ends"].astype(np.int64)))[keep])
+            kinds.append(shard["use_kinds"][keep] if table == "use" else np.empty(0, np.uint8))
+        return np.concatenate(names).astype(np.uint64, copy=False), np.concatenate(docs), np.concatenate(kinds)
+
+    def _uses_of(self, docs: Numbers) -> tuple[NDArray[np.uint64], Numbers, NDArray[np.uint8], NDArray[np.uint8]]:
+        pieces: list[tuple[NDArray[Any], ...]] = []
+        for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
+            local = docs[(docs >= offset) & (docs < offset + shard.size)] - offset
+            ends = shard["forward_ends"]
+            rows, owner = ranges(ends[local], ends[local + 1])
+            pieces.append(
+                (shard["forward_names"][rows], local[owner] + offset, shard["forward_kinds"][rows], shard["forward_counts"][rows])
+            )
+        return _joined(pieces)
+
+    def _users_of(self, names: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], Numbers, NDArray[np.uint8], NDArray[np.uint8]]:
+        pieces: list[tuple[NDArray[Any], ...]] = []
+        for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
+            low, high, which = _lookup(shard, "use", names)
+            rows, owner = ranges(low, high)
+            docs = shard["use_docs"][rows].astype(np.int32) + np.int32(offset)
+            live = self._documents.alive[docs]
+            pieces.append((names[which][owner][live], docs[live], shard["use_kinds"][rows][live], shard["use_counts"][rows][live]))
+        return _joined(pieces)
+
+    def _defines_of(self, docs: Numbers) -> tuple[NDArray[np.uint64], Numbers]:
+        names: list[NDArray[Any]] = []
+        heads: list[Numbers] = []
+        for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
+            local = docs[(docs >= offset) & (docs < offset + shard.size)] - offset
+            ends = shard["backward_ends"]
+            rows, owner = ranges(ends[local], ends[local + 1])
+            names.append(shard["backward_names"][rows])
+            heads.append((local[owner] + offset).astype(np.int32))
+        return np.concatenate(names).astype(np.uint64, copy=False), np.concatenate(heads)
+
+    def _resolve(self, names: NDArray[np.uint64], tails: Numbers, kinds: NDArray[np.uint8], counts: NDArray[np.uint8]) -> Links:
+        """Join used names with their bearers; the weight is use × scope, the nearest scope alone where there is one."""
+        if not len(names):
+            return _no_links()
+        use_rows: list[NDArray[np.int64]] = []
+        bearers: list[Numbers] = []
+        for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
+            low, high, which = _lookup(shard, "define", names)
+            rows, owner = ranges(low, high)
+            heads = shard["define_docs"][rows].astype(np.int32) + np.int32(offset)
+            live = self._documents.alive[heads]
+            use_rows.append(which[owner][live])
+            bearers.append(heads[live])
+        row, head = np.concatenate(use_rows), np.concatenate(bearers)
+        tail = tails[row]
+        distinct = tail != head
+        row, head, tail = row[distinct], head[distinct], tail[distinct]
+        if not len(row):
+            return _no_links()
+        bearer_count = np.bincount(row, minlength=len(names))
+        scope = self._scope(tail, head, bearer_count[row])
+        best = np.zeros(len(names), np.float32)
+        np.maximum.at(best, row, scope)
+        is_shared = (bearer_count[row] > NAME_BEARERS_MAX) & (scope < SCOPE_IMPORTED * 0.5)
+        keep = (scope >= 0.5 * best[row]) & ~is_shared
+        row, head, tail, scope = row[keep], head[keep], tail[keep], scope[keep]
+        use = np.array([USE_WEIGHT[how] for how in Use], np.float32)[kinds[row]]
+        weight = use * scope * np.minimum(1.0, 0.5 + 0.25 * np.log2(counts[row].astype(np.float32) + 1.0))
+        return Links(tail.astype(np.int32), head.astype(np.int32), kinds[row], weight.astype(np.float32))
+
+    def _scope(self, tail: Numbers, head: Numbers, bearers: NDArray[np.int64]) -> Floats:
+        return self._between(self._documents.path_codes[tail].astype(np.int64), self._documents.path_codes[head].astype(np.int64), bearers)
+
+    def _between(self, tail_path: NDArray[np.int64], head_path: NDArray[np.int64], bearers: NDArray[np.int64]) -> Floats:
+        """Confidence that a name used in one file means its bearer in another, of so many bearers."""
+        scope = np.where(bearers == 1, SCOPE_UNIQUE, SCOPE_SHARED / bearers).astype(np.float32)
+        keys, weights = self._documents.imports
+        if len(keys):
+            pair = tail_path << 32 | head_path
+            at = np.minimum(np.searchsorted(keys, pair), len(keys) - 1)
+            imported = keys[at] == pair
+            scope = np.where(imported, np.maximum(scope, SCOPE_IMPORTED * weights[at]), scope)
+        return np.where(tail_path == head_path, np.float32(SCOPE_SAME_FILE), scope).astype(np.float32)
+
+    @property
+    def imports(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+        """Positions in `paths` of the importing and the imported file, and the confidence, of every import."""
+        keys, weights = self._documents.imports
+        return keys >> 32, keys & 0xFFFFFFFF, weights
+
+
+def _no_links() -> Links:
+    none = np.empty(0, np.int32)
+    return Links(none, none, np.empty(0, np.uint8), np.empty(0, np.float32))
+
+
+def _lookup(shard: Shard, table: str, names: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Row ranges of the names that stand in `table`, and the positions in `names` that they answer."""
+    keys, ends = shard[f"{table}_keys"], shard[f"{table}_ends"]
+    if not len(keys):
+        none = np.empty(0, np.int64)
+        return none, none, none
+    at = np.minimum(np.searchsorted(keys, names), len(keys) - 1)
+    which = np.flatnonzero(keys[at] == names)
+    return ends[at[which]].astype(np.int64), ends[at[which] + 1].astype(np.int64), which
+
+
+def _joined(pieces: Sequence[tuple[NDArray[Any], ...]]) -> tuple[NDArray[np.uint64], Numbers, NDArray[np.uint8], NDArray[np.uint8]]:
+    names, docs, kinds, counts = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return names.astype(np.uint64, copy=False), docs.astype(np.int32, copy=False), kinds, counts

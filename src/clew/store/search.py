@@ -1,0 +1,289 @@
+"""Search: what each channel says of the documents that a question points at.
+
+Several cheap channels over one table: words by field, of the whole question, of its first line and of its quoted code; words of whole
+files; names; quoted paths and stack frames; commits that speak of the question; vectors. Each is scaled to its own best. What a channel
+counts, and what its score means, is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from clew.records import MatchKind, MatchReason
+from clew.store.bm25 import TermList, WordScores, word_scores
+from clew.store.documents import Documents, Floats, Numbers
+from clew.store.name_resolution import Names
+
+Terms: TypeAlias = tuple[tuple[str, float], ...]
+
+CODE, SESSIONS, HISTORY = "file:", "session:", "history:"
+# Guesses in the order that the field's ablations give (coverage first); bench/localization keeps them honest.
+FIELD_WEIGHTS = np.array([4.0, 2.0, 2.0, 1.5, 1.0], np.float32)  # name, path, signature, docstring, body
+FIELD_B = np.array([0.3, 0.3, 0.4, 0.5, 0.6], np.float32)
+K1 = 1.6
+TERM_SHARE_MAX = 0.12  # a term in more than 12 % of the records ranks nothing and costs most of the time
+TERM_RECORDS_FREE = 400  # guess: a term in fewer records is scored whatever its share, or a small repository would have no terms
+TERMS_MAX = 80  # the heaviest terms of a long question
+LINE_VALUE = 1.5  # of a quoted line or a stack frame, against 1 for a quoted path
+FRAME_FILE_VALUE = 0.25  # of other records in a file that a stack trace leads to
+TOP_RECORDS = 5  # records of a file that are added up
+TOP_RECORDS_AMONG = 3000  # of the best by words: what stands behind them adds nothing
+TOP_TEST_SHARE = 0.35  # a test speaks for its file so much less than the code
+COMMITS = 30  # the best commits that are read for the files that they changed
+RESCORED = 400  # documents whose cosine is computed; guess, a few times what a packet shows of one channel
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is looked for.
+
+    words    weighted terms of the question and of the work around it; `title` of its first line, `code` of what it quotes.
+    names    (name, what a bearer of it counts, why): names that the question or recent work spells out.
+    frames   (path, line) in stack traces; `paths` (path, line or 0) that are quoted; `touched` (path, how, what it counts).
+    vector   the question's embedding by the model of `Snapshot.model`; None leaves the channel out.
+    """
+
+    words: Terms
+    title: Terms = ()
+    code: Terms = ()
+    names: tuple[tuple[str, float, MatchKind], ...] = ()
+    frames: tuple[tuple[str, int], ...] = ()
+    paths: tuple[tuple[str, int], ...] = ()
+    touched: tuple[tuple[str, str, float], ...] = ()
+    vector: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Documents (n,) that some channel speaks for, ascending, and what each channel says of them: 0, or up to 1 for its best.
+
+    words  scores of the terms that counted, by which `matching_terms` says which ones a document holds.
+    """
+
+    docs: Numbers
+    channels: dict[str, Floats]
+    words: WordScores
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found: of code, of sessions, why (strongest first), and the numbers of files whose commits speak of the question."""
+
+    code: Hits
+    sessions: Hits
+    reasons: dict[int, list[MatchReason]]
+    committed: frozenset[int]
+
+    def matching_terms(self, docs: list[int]) -> list[list[str]]:
+        """For each document the terms of the question that it holds, rarest first, a few at most."""
+        code, sessions = self.code.words.matching(docs), self.sessions.words.matching(docs)
+        return [mine + theirs for mine, theirs in zip(code, sessions, strict=True)]
+
+
+@dataclass(slots=True)
+class _Channel:
+    """A channel (n,) over all documents that is added up, and the reasons that it leaves."""
+
+    values: Floats
+    reasons: list[tuple[int, MatchReason]] = field(default_factory=list[tuple[int, MatchReason]])
+
+    def add(self, docs: Numbers, mass: float, reason: MatchReason) -> None:
+        self.values[docs] += mass
+        self.reasons.extend((doc, reason) for doc in docs.tolist())
+
+
+def search(documents: Documents, names: Names, query: Query, allows: Callable[[str], bool]) -> Found:
+    """Return what the channels say of code and of sessions.
+
+    allows  asked before each channel that may be left out ("files", "names", "paths", "history"), so that a deadline can skip it.
+    """
+    size = documents.size
+    none = np.zeros(size, np.float32)
+    named, placed, traced = _Channel(none.copy()), _Channel(none.copy()), _Channel(none.copy())
+    channels: dict[str, Floats] = {}
+    is_code, is_session = documents.searched(CODE), documents.searched(SESSIONS)
+    if not is_code.count and not is_session.count:
+        return Found(_no_hits(), _no_hits(), {}, frozenset())
+    code_words = session_words = _no_words()
+    committed: frozenset[int] = frozenset()
+    if allows("names"):
+        _by_names(names, query, named)
+    if is_code.count:
+        code_words, title, quoted = _words(documents, query, CODE)
+        word = _scaled(code_words.by_document)
+        channels |= {"word": word, "title": _scaled(title.by_document), "code": _scaled(quoted.by_document)}
+        parent = documents.parent
+        channels["parent"] = np.where(parent >= 0, word[np.maximum(parent, 0)], np.float32(0))
+        if allows("files"):
+            channels["title_file"] = _scaled(title.by_path)[documents.path_codes]
+            channels["top5_sum"] = _scaled(_top_sums(documents, word))[documents.path_codes]
+        channels["name"] = named.values
+        if allows("paths"):
+            _by_paths(documents, query, placed, traced)
+        channels["path"], channels["frame"] = placed.values, traced.values
+        near = _near(documents, query, CODE)
+        spoken = is_code.mask & ((word > 0) | (named.values > 0) | (placed.values > 0) | (traced.values > 0) | (near > 0))
+        if query.vector is not None:
+            channels["vector"] = near
+        if allows("history"):
+            by_path = _by_commits(documents, names, query)
+            committed = frozenset(np.flatnonzero(by_path).tolist())
+            channels["history"] = by_path[documents.path_codes]
+        docs = np.flatnonzero(spoken).astype(np.int32)
+        values = {name: found[docs] for name, found in channels.items()}
+        values["lines"] = np.log1p(documents.lines[docs].astype(np.float32))
+        for name, marks in (("is_file", parent < 0), ("is_test", documents.is_test), ("is_prose", documents.is_prose)):
+            values[name] = marks[docs].astype(np.float32)
+        code = Hits(docs, values, code_words)
+    else:
+        code = _no_hits()
+    if is_session.count:
+        [session_words] = _scored(documents, [query.words], SESSIONS)
+        near = _near(documents, query, SESSIONS)
+        spoken = is_session.mask & ((session_words.by_document > 0) | (named.values > 0) | (near > 0))
+        docs = np.flatnonzero(spoken).astype(np.int32)
+        raw = {"word": session_words.by_document[docs], "name": named.values[docs]}
+        sessions = Hits(docs, raw if query.vector is None else raw | {"vector": near[docs]}, session_words)
+    else:
+        sessions = _no_hits()
+    reasons: dict[int, list[MatchReason]] = {}
+    for channel in (traced, placed, named):
+        for doc, reason in channel.reasons:
+            reasons.setdefault(doc, []).append(reason)
+    return Found(code, sessions, reasons, committed)
+
+
+def similarity(documents: Documents, query: Floats, *, prefix: str) -> Floats:
+    """Return the cosine of `query` (dims,) with the nearest documents, (n,) float32; 0 for all others and where there is no vector.
+
+    prefix   search among the sources whose name begins so.
+    Cost     one pass over the sign bits (dims / 8 bytes a document), then RESCORED cosines.
+    """
+    scores = np.zeros(documents.size, np.float32)
+    mask = documents.searched(prefix).mask
+    norm = float(np.linalg.norm(query)) or 1.0
+    signs = np.packbits(query > 0)
+    for shard, offset, bits in zip(documents.shards, documents.offsets, documents.sign_bits, strict=True):
+        if shard.meta.model != documents.model or not shard.meta.dims or len(query) != shard.meta.dims:
+            continue
+        known = np.flatnonzero(mask[offset : offset + shard.size] & (shard["scales"] > 0))
+        apart = np.bitwise_count(bits[known] ^ signs).sum(axis=1, dtype=np.int32)
+        if len(known) > RESCORED:
+            # Whatever is as near as the last one stays, so that numbering decides nothing.
+            known = known[apart <= np.partition(apart, RESCORED - 1)[RESCORED - 1]]
+        rows = shard["vectors"][known].astype(np.float32)
+        lengths = np.maximum(np.linalg.norm(rows, axis=1), 1e-9)
+        scores[offset + known] = (rows * (query / norm)).sum(axis=1) / lengths
+    return scores
+
+
+def _no_words() -> WordScores:
+    return WordScores(np.empty(0, np.float32), np.empty(0, np.float32), ())
+
+
+def _no_hits() -> Hits:
+    return Hits(np.empty(0, np.int32), {}, _no_words())
+
+
+def _words(documents: Documents, query: Query, prefix: str) -> tuple[WordScores, WordScores, WordScores]:
+    """The scores of the whole question, of its first line with files, and of what it quotes."""
+    whole, title, code = _scored(documents, [query.words, query.title, query.code], prefix)
+    return whole, title, code
+
+
+def _scored(documents: Documents, lists: list[Terms], prefix: str) -> list[WordScores]:
+    count = max(documents.searched(prefix).count, 1)
+    asked = [
+        TermList(terms, max(TERM_SHARE_MAX, TERM_RECORDS_FREE / count) if len(terms) >= 6 else 1.0, with_paths=at == 1)
+        for at, terms in enumerate(lists)
+    ]
+    return word_scores(documents, asked, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
+
+
+def _scaled(values: Floats) -> Floats:
+    best = float(values.max(initial=0.0))
+    return values / np.float32(best) if best > 0 else values
+
+
+def _top_sums(documents: Documents, word: Floats) -> Floats:
+    """(paths,) the best records of each file, added up."""
+    value = word * np.where(documents.is_test, np.float32(TOP_TEST_SHARE), np.float32(1))
+    docs = np.flatnonzero(value > 0)
+    if len(docs) > TOP_RECORDS_AMONG:
+        found = value[docs]
+        floor = np.partition(found, len(found) - TOP_RECORDS_AMONG)[len(found) - TOP_RECORDS_AMONG]
+        docs = docs[found >= max(float(floor), 1e-9)]
+    codes = documents.path_codes[docs]
+    order = np.lexsort((-value[docs], codes))
+    docs, codes = docs[order], codes[order]
+    best = np.arange(len(docs)) - np.searchsorted(codes, codes, "left") < TOP_RECORDS
+    return np.bincount(codes[best], value[docs[best]], len(documents.paths)).astype(np.float32)
+
+
+def _near(documents: Documents, query: Query, prefix: str) -> Floats:
+    if query.vector is None:
+        return np.zeros(documents.size, np.float32)
+    return _scaled(np.maximum(similarity(documents, query.vector, prefix=prefix), np.float32(0)))
+
+
+def _by_names(names: Names, query: Query, channel: _Channel) -> None:
+    seen: set[str] = set()
+    for name, weight, why in query.names:
+        docs, bearer = names.bearers(name)
+        if len(docs) and bearer not in seen:
+            seen.add(bearer)
+            channel.add(docs, weight / len(docs) ** 0.5, MatchReason(why, (bearer,)))
+
+
+def _by_paths(documents: Documents, query: Query, placed: _Channel, traced: _Channel) -> None:
+    def of_file(code: int) -> tuple[Numbers, Numbers, Numbers]:
+        docs = np.flatnonzero((documents.path_codes == code) & documents.alive).astype(np.int32)
+        first = documents.start_line[docs]
+        return docs, first, first + documents.lines[docs]
+
+    for path, line in query.frames:
+        for code in documents.paths_like(path):
+            docs, first, after = of_file(code)
+            hit = docs[(first <= line) & (line < after) & (documents.parent[docs] >= 0)]
+            traced.add(hit[-1:], LINE_VALUE, MatchReason(MatchKind.FRAME, (line,)))
+            traced.add(np.setdiff1d(docs, hit[-1:]), FRAME_FILE_VALUE, MatchReason(MatchKind.FRAME_FILE))
+    for path, line in query.paths:
+        for code in documents.paths_like(path):
+            docs, first, after = of_file(code)
+            placed.add(docs, 1.0, MatchReason(MatchKind.PATH, (path,)))
+            if line:
+                placed.add(docs[(first <= line) & (line < after)][-1:], LINE_VALUE, MatchReason(MatchKind.LINE, (line,)))
+    for path, how, weight in query.touched:
+        code = documents.path_numbers.get(path)
+        if code is not None:
+            placed.add(of_file(code)[0], weight, MatchReason(MatchKind.TOUCHED, (how,)))
+
+
+def _by_commits(documents: Documents, names: Names, query: Query) -> Floats:
+    """(paths,) what the commits that speak of the question changed."""
+    out = np.zeros(len(documents.paths), np.float32)
+    count = documents.searched(HISTORY).count
+    if not count:
+        return out
+    asked = [TermList(query.words, max(0.1, 20 / count))]
+    flat = np.ones(len(FIELD_B), np.float32)
+    [found] = word_scores(documents, asked, flat, prefix=HISTORY, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
+    scores = found.by_document
+    floor = np.partition(scores, -COMMITS)[-COMMITS] if len(scores) > COMMITS else np.float32(0)
+    docs = np.flatnonzero((scores > 0) & (scores >= floor)).astype(np.int32)
+    order = sorted(docs.tolist(), key=lambda doc: (-float(scores[doc]), documents.id_of(doc)))[:COMMITS]
+    if not order:
+        return out
+    links = names.outgoing(np.array(order, np.int32))
+    codes = documents.path_codes[links.heads]
+    files = documents.searched(CODE).mask[links.heads] & (documents.parent[links.heads] < 0)
+    pairs = sorted({(int(tail), int(code)) for tail, code in zip(links.tails[files].tolist(), codes[files].tolist(), strict=True)})
+    changed = Counter(tail for tail, _ in pairs)
+    for tail, code in pairs:
+        out[code] += scores[tail] / np.float32(changed[tail] ** 0.5)
+    return _scaled(out)

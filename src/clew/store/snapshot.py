@@ -1,0 +1,207 @@
+"""Snapshot: what a reader sees of one workspace, all of it at one state of the store.
+
+One read transaction from its making to its close. Everything is asked in batches, and nothing here can change the store. Stores implement
+`Rows`; what orders, filters and searches those rows is the same for all of them and stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Protocol, Self
+
+from clew.records import Edge, Record, SourceState, Status, Tier
+from clew.store import rules
+from clew.store.documents import Documents
+from clew.store.name_resolution import Names
+from clew.store.search import Found, Query, search
+
+
+class Rows(Protocol):
+    """What a store answers of one workspace while a snapshot is open: rows as they are stored, in batches, from one consistent state."""
+
+    @property
+    def generation(self) -> int:
+        """Number of acknowledged writes; 0 for a workspace that does not exist."""
+        ...
+
+    def records(self, ids: Collection[str]) -> dict[str, Record]:
+        """The records with these ids, live or ended; unknown and purged ids are left out."""
+        ...
+
+    def statuses(self, ids: Collection[str]) -> dict[str, Status]:
+        """The statuses of these ids, of purged ones as well; unknown ids are left out."""
+        ...
+
+    def stale_or_cold(self) -> list[tuple[str, Status]]:
+        """(id, Status) of indexed records that are not live, or not on the hot tier, in one of their sources; ordered by id.
+
+        Their uses may be those of when this was first asked in this generation.
+        """
+        ...
+
+    def begun_after(self, at_ns: int) -> list[str]:
+        """Ids of records that are true only since a later time."""
+        ...
+
+    def find(self, prefix: str, limit: int) -> list[str]:
+        """Ids, live, ended or purged, that begin with `prefix`, ordered; at most `limit`."""
+        ...
+
+    def of_subject(self, subject: str) -> list[Record]:
+        """Every version of a subject, live or ended; by their own time, then in the order in which they first came."""
+        ...
+
+    def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
+        """What these sources hold, and held if asked for, in no order."""
+        ...
+
+    def states(self, prefix: str) -> list[SourceState]:
+        """States of the sources whose name begins with `prefix`, in no order."""
+        ...
+
+    def states_of(self, sources: Collection[str]) -> list[SourceState]:
+        """States of these sources; unknown ones are left out."""
+        ...
+
+    def edges(self, ids: Collection[str]) -> list[tuple[Edge, str]]:
+        """Edges that touch any of these ids and whose ends still have the digests they were made from, each with its source."""
+        ...
+
+    def originals(self, digests: Collection[str]) -> dict[str, bytes]:
+        """The bytes of originals; unknown ones are left out. Raises Purged for an erased one."""
+        ...
+
+    def documents(self) -> Documents:
+        """The searchable table of this generation."""
+        ...
+
+    def close(self) -> None:
+        """End the transaction."""
+        ...
+
+
+class Snapshot:
+    """One workspace at one state. For one thread; close it soon, because a purge waits for it.
+
+    as_of_ns  a point of time: records are those that were known to be true from then or before, with the status that they had; 0 for now.
+              An ended record of which nobody knows when it ended counts as ended. States of sources and edges are those of now.
+    """
+
+    def __init__(self, rows: Rows, as_of_ns: int = 0) -> None:
+        self._rows, self._as_of_ns = rows, as_of_ns
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the read transaction; what was read stays usable."""
+        self._rows.close()
+
+    @property
+    def generation(self) -> int:
+        """Number of acknowledged writes; 0 for a workspace that does not exist. Equal numbers mean equal contents."""
+        return self._rows.generation
+
+    # -- by key ---------------------------------------------------------------------------------
+
+    def records(self, ids: Sequence[str]) -> list[Record]:
+        """Return the records with these ids, in the order asked; unknown and purged ids are left out."""
+        found = self._then(self._rows.records(ids))
+        return [found[record_id] for record_id in ids if record_id in found]
+
+    def statuses(self, ids: Sequence[str]) -> list[Status]:
+        """Return one Status per id, in the order asked; an unknown id is not live, with the reason UNKNOWN, and a purged one says so."""
+        found = self._rows.statuses(ids)
+        statuses = [found.get(record_id, rules.UNKNOWN) for record_id in ids]
+        return [rules.status_at(status, self._as_of_ns) or rules.UNKNOWN for status in statuses] if self._as_of_ns else statuses
+
+    def stale_or_cold(self) -> list[tuple[str, Status]]:
+        """Return (id, Status) of each indexed record that is not live, or not on the hot tier; ordered by id."""
+        pairs = self._rows.stale_or_cold()
+        if self._as_of_ns:
+            pairs = [(key, then) for key, status in pairs if (then := rules.status_at(status, self._as_of_ns))]
+        return [(record_id, status) for record_id, status in pairs if not status.is_live or status.tier != Tier.HOT]
+
+    def find(self, prefix: str, limit: int = 8) -> list[str]:
+        """Return ids, live or not, that begin with `prefix`, ordered, at most `limit`; purged ones as well, to say what became of them."""
+        return self._rows.find(prefix, limit)
+
+    def of_subject(self, subject: str) -> list[Record]:
+        """Return every version of a subject, live or not, oldest first by its own time, then by when it first came."""
+        versions = self._rows.of_subject(subject)
+        known = self._then({record.id: record for record in versions})
+        return [record for record in versions if record.id in known]
+
+    def of_source(self, *sources: str) -> list[Record]:
+        """Return the live records of one or several sources: source after source as asked, each ordered by (seq, id)."""
+        place = {source: at for at, source in enumerate(sources)}
+        records = self._rows.of_sources(sources, with_ended=bool(self._as_of_ns))
+        if self._as_of_ns:
+            statuses = self.statuses([record.id for record in records])
+            records = [record for record, status in zip(records, statuses, strict=True) if status.is_live]
+        return sorted(records, key=lambda record: (place[record.source], record.seq, record.id))
+
+    def sources(self, prefix: str = "") -> list[SourceState]:
+        """Return the states of the sources whose name begins with `prefix`, ordered by source."""
+        return sorted(self._rows.states(prefix), key=lambda state: state.source)
+
+    def source(self, source: str) -> SourceState | None:
+        """Return the state of one source, or None."""
+        return self.states([source]).get(source)
+
+    def states(self, sources: Collection[str]) -> dict[str, SourceState]:
+        """Return the states of these sources by name; unknown ones are left out."""
+        return {state.source: state for state in self._rows.states_of(sources)}
+
+    def edges(self, ids: Collection[str]) -> list[Edge]:
+        """Return stored edges that touch any of these ids and whose ends still have the digests they were made from.
+
+        Ordered by (tail, head, kind). An edge is hidden while the store knows no record at one of its ends.
+        """
+        pairs = self._rows.edges(ids)
+        pairs.sort(key=lambda pair: (pair[0].tail, pair[0].head, pair[0].kind, pair[0].by, pair[1]))
+        return [edge for edge, _ in pairs]
+
+    def originals(self, digests: Collection[str]) -> dict[str, bytes]:
+        """Return the bytes of originals by digest. Raises KeyError for an unknown digest, Purged for an erased one."""
+        found = self._rows.originals(digests)
+        for digest in digests:
+            if digest not in found:
+                raise KeyError(digest)
+        return found
+
+    def original(self, digest: str) -> bytes:
+        """Return the bytes of one original. Raises as `originals` does."""
+        return self.originals([digest])[digest]
+
+    # -- search ---------------------------------------------------------------------------------
+
+    @cached_property
+    def documents(self) -> Documents:
+        """The searchable table of this state."""
+        table = self._rows.documents()
+        later = self._rows.begun_after(self._as_of_ns) if self._as_of_ns else ()
+        return table.without(later) if later else table
+
+    @cached_property
+    def names(self) -> Names:
+        """The names that those documents define and use."""
+        return Names(self.documents)
+
+    def search(self, query: Query, allows: Callable[[str], bool] = lambda _: True) -> Found:
+        """Return what each channel says of code and of sessions; see `clew.store.search.search`."""
+        return search(self.documents, self.names, query, allows)
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _then(self, found: dict[str, Record]) -> dict[str, Record]:
+        """Those of the records that were there at the time of the snapshot."""
+        if not self._as_of_ns:
+            return found
+        statuses = self._rows.statuses(found)
+        return {key: record for key, record in found.items() if rules.status_at(statuses.get(key, rules.UNKNOWN), self._as_of_ns)}

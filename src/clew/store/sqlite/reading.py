@@ -1,0 +1,207 @@
+"""Reading: the rows of one workspace, from one read transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable, Collection, Generator, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+from clew.errors import Purged, StoreUnusable
+from clew.records import Edge, Record, SourceState, Status
+from clew.store import originals, rules
+from clew.store.documents import Documents
+from clew.store.sqlite.codec import (
+    edge_from_row,
+    from_stored,
+    ids_to_json,
+    prefix_ranges,
+    record_from_row,
+    state_from_row,
+    status_from_row,
+    to_stored,
+)
+from clew.store.sqlite.connections import Connection, Row, translated
+from clew.store.sqlite.indexing import Space
+
+OPENED_BYTES_MAX = 24_000_000  # of originals kept unpacked
+RECENT_MAX = 8_000  # records kept decoded, about 1.5 kB each
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What was read lately of one generation of a workspace; a purge makes another generation, and so lets go of it.
+
+    Never changed, because another thread may be reading it: whoever read more makes a new one.
+    """
+
+    key: str = ""
+    generation: int = 0
+    records: dict[str, Record] = field(default_factory=dict[str, Record])
+    originals: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    stale: list[tuple[str, Status]] | None = None
+
+
+class Reading:
+    """`Rows` of a SQLite database. Errors of the database are raised as StoreUnusable or StoreBusy."""
+
+    def __init__(
+        self, connection: Connection, space: Space, path: Path, wait_s: float, *,
+        documents: Callable[[], Documents], recent: Recent, keep: Callable[[Recent], None], give_back: Callable[[], None],
+    ) -> None:  # fmt: skip
+        self._connection, self._space, self._path, self._wait_s = connection, space, path, wait_s
+        self._documents, self._keep, self._give_back = documents, keep, give_back
+        is_known = (recent.key, recent.generation) == (space.key, space.generation)
+        self._recent = recent if is_known else Recent(space.key, space.generation)
+
+    @property
+    def generation(self) -> int:
+        """See `Rows`."""
+        return self._space.generation
+
+    def records(self, ids: Collection[str]) -> dict[str, Record]:
+        """See `Rows`. Cost: about 20 µs a record, 1 µs for one that was read before in this generation."""
+        known = self._recent.records
+        missing = [record_id for record_id in ids if record_id not in known]
+        fresh: dict[str, Record] = {}
+        if missing:
+            with self._asking() as connection:
+                rows = _chosen_rows(connection.rows("records.by_id", self._space.number, ids_to_json(missing)))
+                fresh = {record_id: record_from_row(row) for record_id, row in rows.items()}
+            kept = {**known, **fresh} if len(known) + len(fresh) <= RECENT_MAX else fresh
+            self._remember(replace(self._recent, records=kept))
+        return {record_id: record for record_id in ids if (record := known.get(record_id) or fresh.get(record_id)) is not None}
+
+    def statuses(self, ids: Collection[str]) -> dict[str, Status]:
+        """See `Rows`."""
+        number = self._space.number
+        with self._asking() as connection:
+            holders: dict[str, list[tuple[bool, str, Status]]] = {}
+            for row in connection.rows("records.status", number, ids_to_json(list(ids))):
+                holders.setdefault(row[0], []).append((bool(row[2]), from_stored(row[1]), status_from_row(row)))
+            found = {record_id: status for record_id, held in holders.items() if (status := rules.chosen(held)) is not None}
+            absent = [(number, "record", to_stored(record_id)) for record_id in dict.fromkeys(ids) if record_id not in found]
+            for record_id, reason, at_ns in connection.rows_for("tombstones.get", absent) if absent else ():
+                found[record_id] = rules.purged_status(from_stored(reason), at_ns)
+        return found
+
+    def stale_or_cold(self) -> list[tuple[str, Status]]:
+        """See `Rows`."""
+        if self._recent.stale is None:
+            with self._asking() as connection:
+                ids = [record_id for (record_id,) in connection.rows("records.stale_or_cold", self._space.number)]
+            statuses = self.statuses(ids)
+            self._remember(replace(self._recent, stale=[(record_id, statuses[record_id]) for record_id in ids]))
+        return self._recent.stale or []
+
+    def begun_after(self, at_ns: int) -> list[str]:
+        """See `Rows`."""
+        with self._asking() as connection:
+            return [record_id for (record_id,) in connection.rows("records.begun_after", self._space.number, at_ns)]
+
+    def find(self, prefix: str, limit: int) -> list[str]:
+        """See `Rows`."""
+        if not prefix.isascii():
+            return []
+        with self._asking() as connection:
+            rows = connection.rows("records.find", self._space.number, prefix, prefix + "\x7f", limit)
+        return [record_id for (record_id,) in rows]
+
+    def of_subject(self, subject: str) -> list[Record]:
+        """See `Rows`."""
+        with self._asking() as connection:
+            rows = _chosen_rows(connection.rows("records.by_subject", self._space.number, to_stored(subject)))
+            return [record_from_row(row) for row in sorted(rows.values(), key=lambda row: (row[-1], row[2]))]
+
+    def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
+        """See `Rows`."""
+        keys = [(self._space.number, to_stored(source), int(not with_ended)) for source in dict.fromkeys(sources)]
+        with self._asking() as connection:
+            return [record_from_row(row) for row in connection.rows_for("records.by_source", keys)] if keys else []
+
+    def states(self, prefix: str) -> list[SourceState]:
+        """See `Rows`."""
+        with self._asking() as connection:
+            return [state_from_row(row) for row in connection.rows("sources.states", self._space.number, *prefix_ranges(prefix))]
+
+    def states_of(self, sources: Collection[str]) -> list[SourceState]:
+        """See `Rows`."""
+        keys = [(self._space.number, to_stored(source)) for source in dict.fromkeys(sources)]
+        with self._asking() as connection:
+            return [state_from_row(row) for row in connection.rows_for("sources.state", keys)] if keys else []
+
+    def edges(self, ids: Collection[str]) -> list[tuple[Edge, str]]:
+        """See `Rows`."""
+        with self._asking() as connection:
+            rows = connection.rows("edges.touching", self._space.number, ids_to_json(list(ids)))
+        return [(edge_from_row(row), from_stored(row[8])) for row in rows]
+
+    def originals(self, digests: Collection[str]) -> dict[str, bytes]:
+        """See `Rows`. Raises StoreUnusable too, when what is stored is damaged."""
+        opened = self._recent.originals
+        found = {digest: opened[digest] for digest in digests if digest in opened}
+        missing = [digest for digest in dict.fromkeys(digests) if digest not in found]
+        if not missing:
+            return found
+        number = self._space.number
+        with self._asking() as connection:
+            rows = connection.rows_for("originals.get", [(number, to_stored(digest)) for digest in missing])
+            if len(rows) < len(missing):
+                gone = connection.rows_for("tombstones.get", [(number, "original", to_stored(digest)) for digest in missing])
+                if gone:
+                    raise Purged(from_stored(gone[0][0]), from_stored(gone[0][1]))
+        for digest, packing, data in rows:
+            try:
+                found[from_stored(digest)] = originals.unpack(packing, data)
+            except ValueError as error:
+                raise StoreUnusable(self._path, f"original {from_stored(digest)} is damaged ({error})") from error
+        self._remember(replace(self._recent, originals=_within({**opened, **found}, found)))
+        return found
+
+    def documents(self) -> Documents:
+        """See `Rows`."""
+        with self._asking():
+            return self._documents()
+
+    def close(self) -> None:
+        """See `Rows`."""
+        self._give_back()
+
+    def _remember(self, recent: Recent) -> None:
+        self._recent = recent
+        self._keep(recent)
+
+    @contextlib.contextmanager
+    def _asking(self) -> Generator[Connection]:
+        with translated(self._path, self._wait_s, is_writing=False), unpacking(self._path):
+            yield self._connection
+
+
+@contextlib.contextmanager
+def unpacking(path: Path) -> Generator[None]:
+    """Turn what unpacking raises where a row is damaged and SQLite has not seen it into StoreUnusable."""
+    try:
+        yield
+    except (ValueError, KeyError, IndexError, TypeError, struct.error, zstandard.ZstdError, msgspec.DecodeError) as error:
+        raise StoreUnusable(path, f"is damaged: a row cannot be unpacked ({type(error).__name__})") from error
+
+
+def _within(all_of_them: dict[str, bytes], last: dict[str, bytes]) -> dict[str, bytes]:
+    """What is kept unpacked: all of it while there is room, else what was read last, as far as that fits."""
+    if sum(map(len, all_of_them.values())) <= OPENED_BYTES_MAX:
+        return all_of_them
+    return last if sum(map(len, last.values())) <= OPENED_BYTES_MAX else {}
+
+
+def _chosen_rows(rows: Iterable[Row]) -> dict[str, Row]:
+    """By record id, the row of the source that speaks for it. Rows begin as those of `records.by_id` do."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        other = found.get(row[3])
+        if other is None or (not row[0], from_stored(row[1])) < (not other[0], from_stored(other[1])):
+            found[row[3]] = row
+    return found
