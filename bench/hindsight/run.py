@@ -117,7 +117,7 @@ def _more(given: Needs | None, marks: Mapping[str, Sequence[beside.Kept]], shown
     scores = score(shown, given) if given else None
     found: dict[str, float | None] = dict.fromkeys((*GIVEN, *MARKED))
     if scores:
-        found |= {"given_files": scores.files, "given_verbatim": scores.verbatim}
+        found |= {"given_files": scores["files"], "given_verbatim": scores["verbatim"]}
     for name, asked in marks.items():
         kept = sum(is_kept(shown.window) for is_kept in asked)
         found |= {name: kept / len(asked) if asked else None, f"{name}_kept": kept, f"{name}_of": len(asked)}

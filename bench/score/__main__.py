@@ -22,7 +22,7 @@ from typing import Any
 from bench.machine import REPOSITORY, provenance, write_result
 from bench.score import claims
 from bench.score.compare import Change, compare, table
-from bench.score.figure import Context, DataMissing, Figure, Value
+from bench.score.figure import REFERENCE_COMMIT, Context, DataMissing, Figure, Value
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("apsw", "msgspec", "numpy", "tree-sitter", "zstandard")
@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             work.mkdir()
             begun = time.perf_counter()
             try:
-                measured[figure.name] = dict(figure.measure(Context(work, given.data, given.mirrors, given.cases, given.quick)))
+                measured[figure.name] = dict(
+                    figure.measure(Context(work, given.data, given.mirrors, given.cases, given.quick, given.reference))
+                )
             except DataMissing as problem:
                 missing[figure.name] = str(problem)
             seconds[figure.name] = round(time.perf_counter() - begun, 1)
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "missing": missing,
         "figures": {each.name: {"claim": each.claim, "values": _plain(measured[each.name])} for each in chosen if each.name in measured},
     }
-    if not given.dry:
+    if not given.dry and given.reference == REFERENCE_COMMIT:
         write_result(given.results / f"{name}.json", result)
     print(f"Before: {before['name'] if before else 'no results of an earlier commit'}. Now: {name}.")
     print(table(found, missing))
@@ -117,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=_folder("CLEW_BENCH_DATA"), help="folder with sessions/, localization/, memory/")
     parser.add_argument("--mirrors", type=Path, default=_folder("CLEW_BENCH_MIRRORS"), help="folder of git directories: owner+name/repo")
     parser.add_argument("--cases", type=Path, default=_folder("CLEW_BENCH_CASES"), help="folder with conversation/NN-verdicts.jsonl")
+    parser.add_argument(
+        "--reference",
+        default=REFERENCE_COMMIT,
+        metavar="COMMIT",
+        help=f"speeds are ratios to it; other than {REFERENCE_COMMIT}: no result is kept",
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--dry", action="store_true", help="write no result")
     return parser

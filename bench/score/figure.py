@@ -21,6 +21,7 @@ class Context:
     data     holds sessions/, localization/, memory/; None where there is none. `cases` holds conversation/.
     mirrors  holds git directories as owner+name/repo.
     work     an empty folder for this run.
+    reference  the commit to which speeds are ratios.
     """
 
     work: Path
@@ -28,6 +29,7 @@ class Context:
     mirrors: Path | None = None
     cases: Path | None = None
     is_quick: bool = False
+    reference: str = REFERENCE_COMMIT
 
     def of_data(self, name: str) -> Path:
         """Return the folder `name` of the data. Raises DataMissing."""

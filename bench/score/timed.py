@@ -36,6 +36,11 @@ def main(plan: dict[str, Any]) -> dict[str, float]:
         if watched.code:
             raise SystemExit(watched.said[-2000:])
         found |= {name: watched.wall_s, f"{name}, processor time": _of_children() - before, f"{name}, memory": watched.peak_rss_mb}
+    if plan["session"]:
+        compact = [sys.executable, "-m", "clew", "compact", plan["session"], "--repo", str(tree), "--budget", "16000", "--json"]
+        before = _of_children()
+        if not watch(compact, environment=environment(Path(plan["home"] + "-compact"))).code:  # the first commits have no such command
+            found["compaction, a new session, as a command, processor time"] = _of_children() - before
     with opened(home) as engine:
         found["index, nothing changed"] = min(_seconds(lambda: index(engine, tree)) for _ in range(TIMES))
         file = tree / plan["file"]

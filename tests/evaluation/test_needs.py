@@ -77,8 +77,8 @@ def test_a_name_in_a_bare_list_counts_as_named_and_not_as_kept_with_its_line(cas
 
     listed, shown = (score(Shown(window), wanted) for window in ("a, XTAX_RATE_2031, b", f"x\n   17→{wanted.terms[0].evidence[0]}\n"))
 
-    assert (listed.terms, listed.named) == (0.0, 1.0)
-    assert (shown.terms, shown.named) == (1.0, 1.0)
+    assert (listed["terms"], listed["named"]) == (0.0, 1.0)
+    assert (shown["terms"], shown["named"]) == (1.0, 1.0)
 
 
 def test_a_line_behind_a_handle_is_one_unfold_away(case: Case) -> None:
@@ -86,7 +86,7 @@ def test_a_line_behind_a_handle_is_one_unfold_away(case: Case) -> None:
 
     scores = score(Shown("nothing", lambda: "4→        balance = balance.add(entry.amount)"), wanted)
 
-    assert (scores.verbatim, scores.folded) == (0.0, 1.0)
+    assert (scores["verbatim"], scores["folded"]) == (0.0, 1.0)
 
 
 def test_damaged_compressed_data_says_so(compacted: Path, tmp_path: Path) -> None:
@@ -116,4 +116,4 @@ def test_a_name_that_stood_in_a_call_counts_with_the_call_as_it_was_said(tmp_pat
     [term] = [term for term in needs(case).terms if term.text == "canary_blue_9"]
 
     assert 'deploy --note "first try" --target canary_blue_9' in term.evidence
-    assert score(Shown('$ deploy --note "first try" --target canary_blue_9'), Needs(terms=(term,))).terms == 1.0
+    assert score(Shown('$ deploy --note "first try" --target canary_blue_9'), Needs(terms=(term,)))["terms"] == 1.0

@@ -41,14 +41,15 @@ def measure(context: Context) -> Mapping[str, Value]:
     questions = from_docstrings(tree)[: QUICK_QUESTIONS if context.is_quick else QUESTIONS]
     sessions = _unpacked(context)
     ratios: dict[str, list[float]] = {}
-    with _reference(context.work / "reference") as reference:
+    with _reference(context.reference, context.work / "reference") as reference:
         for number in range(QUICK_ROUNDS if context.is_quick else ROUNDS):
             plan = {"tree": str(tree), "file": middle_file(tree), "questions": questions, "sessions": str(sessions) if sessions else ""}
+            plan["session"] = str(max(sessions.rglob("*.jsonl"), key=lambda path: path.stat().st_size)) if sessions else ""
             checkouts = [("then", reference), ("now", REPOSITORY)][:: 1 if number % 2 else -1]
             took = {who: _timed(checkout, plan | {"home": str(context.work / f"{who}{number}")}) for who, checkout in checkouts}
-            for what, seconds in took["now"].items():
-                ratios.setdefault(what, []).append(seconds / took["then"][what])
-    values = {f"{what} ({name})" if "inges" not in what else what: Value.of_repeats(of, unit="×") for what, of in ratios.items()}
+            for what in took["now"].keys() & took["then"].keys():
+                ratios.setdefault(what, []).append(took["now"][what] / took["then"][what])
+    values = {f"{what} ({name})" if "inges" not in what else what: Value.of_repeats(of, unit="×") for what, of in sorted(ratios.items())}
     if sessions:
         values |= _windows(context)
     return values
@@ -105,22 +106,22 @@ def _tree(context: Context, into: Path) -> str:
         text=True,
         check=True,
     )
-    _has_reference()
+    _has(REFERENCE_COMMIT)
     write_tree(Path(common.stdout.strip()), REFERENCE_COMMIT, into)
     return "clew"
 
 
-def _has_reference() -> None:
-    known = subprocess.run(["git", "-C", str(REPOSITORY), "cat-file", "-e", REFERENCE_COMMIT], capture_output=True, check=False)
+def _has(commit: str) -> None:
+    known = subprocess.run(["git", "-C", str(REPOSITORY), "cat-file", "-e", commit], capture_output=True, check=False)
     if known.returncode:
-        raise DataMissing(f"the commit {REFERENCE_COMMIT} in this clone")
+        raise DataMissing(f"the commit {commit} in this clone")
 
 
 @contextmanager
-def _reference(into: Path) -> Iterator[Path]:
-    _has_reference()
+def _reference(commit: str, into: Path) -> Iterator[Path]:
+    _has(commit)
     git = ["git", "-C", str(REPOSITORY), "worktree"]
-    subprocess.run([*git, "add", "--detach", "--quiet", str(into), REFERENCE_COMMIT], check=True, capture_output=True)
+    subprocess.run([*git, "add", "--detach", "--quiet", str(into), commit], check=True, capture_output=True)
     try:
         yield into
     finally:

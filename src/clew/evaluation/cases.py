@@ -23,22 +23,16 @@ from clew.transcript.sessions import origin_of, session_at
 CUT_SHARE = 0.6  # of the calls of a session without a compaction
 CALLS_AFTER_MAX = 60  # what is needed later still would have been met again on the way
 CALLS_BEFORE_MIN, CALLS_AFTER_MIN = 20, 5  # fewer have nothing to forget, or nothing to need
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One thing that stood in the window: a prompt, a message, a call with its input, a tool's output.
-
-    text  as the model read it.
-    seq   of its observation; calls and results that belong together share `call_id`.
-    """
-
-    kind: ObservationKind
-    text: str
-    seq: int
-    uuid: str = ""
-    tool: str = ""
-    call_id: str = ""
+SHOWN = frozenset(  # kinds of observations that stand in the window
+    {
+        ObservationKind.PROMPT,
+        ObservationKind.MESSAGE,
+        ObservationKind.CALL,
+        ObservationKind.RESULT,
+        ObservationKind.SUMMARY,
+        ObservationKind.ATTACHMENT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,7 @@ class Case:
     after: tuple[Observation, ...]
     summary: str = ""
     lines: tuple[bytes, ...] = field(default=(), repr=False)
-    pieces: tuple[Piece, ...] = field(default=(), repr=False)
+    pieces: tuple[Observation, ...] = field(default=(), repr=False)
 
     @property
     def id(self) -> str:
@@ -90,23 +84,6 @@ def cases(path: Path, at: Sequence[int] | None = None) -> Iterator[Case]:
             yield case
 
 
-def pieces_of(observations: Sequence[Observation]) -> tuple[Piece, ...]:
-    """What of these observations stood in the window, in order."""
-    shown = (
-        ObservationKind.PROMPT,
-        ObservationKind.MESSAGE,
-        ObservationKind.CALL,
-        ObservationKind.RESULT,
-        ObservationKind.SUMMARY,
-        ObservationKind.ATTACHMENT,
-    )
-    return tuple(
-        Piece(each.kind, each.text, each.seq, each.uuid, each.tool, each.call_id)
-        for each in observations
-        if each.kind in shown and each.text
-    )
-
-
 def _case(path: Path, session: str, lines: list[bytes], seen: Sequence[Observation], line: int, compactions: Sequence[int]) -> Case:
     end = next((boundary for boundary in compactions if boundary > line + 2), len(lines))
     before = tuple(each for each in seen if each.record_index < line)
@@ -114,7 +91,8 @@ def _case(path: Path, session: str, lines: list[bytes], seen: Sequence[Observati
     summary = next((each.text for each in rest if each.kind is ObservationKind.SUMMARY), "")
     after = tuple(each for each in rest if each.kind not in (ObservationKind.SUMMARY, ObservationKind.BOUNDARY))
     kind = "compaction" if any(abs(line - boundary) <= 2 for boundary in compactions) else "share"
-    return Case(path, session, line, kind, before, after, summary, tuple(lines[:line]), pieces_of(before))
+    pieces = tuple(each for each in before if each.kind in SHOWN and each.text)
+    return Case(path, session, line, kind, before, after, summary, tuple(lines[:line]), pieces)
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -7,12 +7,12 @@ the rest goes on. Nothing is written anywhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from clew.errors import ClewError, NotReadable
 from clew.evaluation.cases import cases
-from clew.evaluation.scores import Shown, is_named, is_said, score
+from clew.evaluation.scores import Shown, is_named, is_said, score, share
 from clew.evaluation.trial import Trial
 from clew.evaluation.windows import WINDOWS, MakeWindow
 from clew.pool import spread
@@ -168,9 +168,7 @@ def row(trial: Trial, arm: str, label: str, budget_tokens: int, shown: Shown) ->
     state, wanted = trial.state, trial.needs
     constraints = [is_said(stated.text, shown) for stated in state.constraints]
     ends = [is_said(end.text, shown) or (bool(end.reason) and is_said(end.reason.split("\n", 1)[0], shown)) for end in state.dead_ends]
-    values: dict[str, float | None] = asdict(score(shown, wanted))
-    for name, said in (("constraints", constraints), ("dead_ends", ends)):
-        values[name] = sum(said) / len(said) if said else None
+    values = score(shown, wanted) | {"constraints": share(constraints), "dead_ends": share(ends)}
     missing = tuple(path for path in wanted.files if not is_named(path, shown.window))
     return Row(arm, label, budget_tokens, trial.counter.count(shown.window), values, missing)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from clew.evaluation.cases import Case, Piece
+from clew.evaluation.cases import Case
 from clew.records import Observation, ObservationKind, Outcome, ToolCall, ToolKind
 from clew.task.commands import understand
 from clew.task.paths import relative
@@ -77,7 +77,7 @@ def needs(case: Case) -> Needs:
     )
 
 
-def _as_lines(piece: Piece) -> str:
+def _as_lines(piece: Observation) -> str:
     """A piece's text in lines: without the numbers that a tool put in front, and of a call also its words behind its JSON.
 
     Whoever shows a call as a command, or an edit by its lines, shows the same as who shows the JSON.

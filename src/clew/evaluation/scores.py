@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from clew.evaluation.needs import Needs, squeeze
@@ -17,24 +16,6 @@ LINES_MIN_SHARE = 0.9  # of a repeated answer that must stand in the window for 
 SAID_CHARS = 120  # as much of a constraint or a dead end says which one it is; guess
 _EDGE = re.compile(r"[A-Za-z0-9_]")
 _QUOTED = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Counts for one window; a share is None where nothing was needed.
-
-    files    needed files whose path is named.
-    verbatim lines that later edits replace, in the window. `folded`: one unfold away. `lost`: neither.
-    terms    rare identifiers that stand with a line of theirs. `named`: those that stand at all.
-    repeats  later repeats of a look that the window would have spared.
-    """
-
-    files: float | None
-    verbatim: float | None
-    folded: float | None
-    terms: float | None
-    named: float | None
-    repeats: float | None
 
 
 class Shown:
@@ -62,19 +43,25 @@ class Shown:
         return flat(self.window)
 
 
-def score(shown: Shown, wanted: Needs) -> Scores:
-    """Judge a window by what was needed. Cost: one search of the window for each needed line."""
+def score(shown: Shown, wanted: Needs) -> dict[str, float | None]:
+    """Return the share of what was needed that a window holds, by kind; None where nothing of the kind was needed.
+
+    files    needed files whose path is named.
+    verbatim lines that later edits replace, in the window. `folded`: not there, but one unfold away.
+    terms    rare identifiers that stand with a line of theirs. `named`: those that stand at all.
+    repeats  later repeats of a look that the window would have spared.
+    Cost     one search of the window for each needed line.
+    """
     lines = [line for edit in wanted.edits for line in edit.lines]
     missing = [line for line in lines if line not in shown.lines]
-    folded = sum(line in shown.behind for line in missing)
-    return Scores(
-        files=_share([is_named(path, shown.window) for path in wanted.files]),
-        verbatim=1 - len(missing) / len(lines) if lines else None,
-        folded=folded / len(lines) if lines else None,
-        terms=_share([any(line in shown.lines for line in term.evidence) for term in wanted.terms]),
-        named=_share([is_named(term.text, shown.window) for term in wanted.terms]),
-        repeats=_share([_is_spared(repeat.lines, shown.lines) for repeat in wanted.repeats]),
-    )
+    return {
+        "files": share([is_named(path, shown.window) for path in wanted.files]),
+        "verbatim": 1 - len(missing) / len(lines) if lines else None,
+        "folded": sum(line in shown.behind for line in missing) / len(lines) if lines else None,
+        "terms": share([any(line in shown.lines for line in term.evidence) for term in wanted.terms]),
+        "named": share([is_named(term.text, shown.window) for term in wanted.terms]),
+        "repeats": share([_is_spared(repeat.lines, shown.lines) for repeat in wanted.repeats]),
+    }
 
 
 def is_named(name: str, window: str) -> bool:
@@ -106,5 +93,6 @@ def _is_spared(answer: Sequence[str], window: str) -> bool:
     return sum(line in window for line in answer) >= LINES_MIN_SHARE * len(answer)
 
 
-def _share(found: Sequence[bool]) -> float | None:
+def share(found: Sequence[bool]) -> float | None:
+    """Return the share that is true; None of nothing."""
     return sum(found) / len(found) if found else None
