@@ -126,6 +126,12 @@ def defining_line(text: str) -> str:
     return one_line(found[0]) if found else first_sentence(head, LINE_CHARS_MAX)
 
 
+def sentence(layer: Layer, kind: str, words: str, trust: Trust = Trust.OBSERVED) -> Draft:
+    """One sentence that somebody said: a rule, a choice, a claim."""
+    subject = f"{kind}:{' '.join(words.lower().split())}"
+    return Draft(layer, kind, subject, one_line(words, NAME_CHARS_MAX), words, "", IMPORTANCE[kind], trust)
+
+
 def read(call: ToolCall, path: str, start: int, end: int, total: int) -> Draft:
     """A file that a tool showed. Lines are 1-based; 0 where nobody told."""
     where = f"{path}:{start}-{end}" if end else path

@@ -492,11 +492,17 @@ class Extractor:
         if words:
             self._said(words, seen)
         elif seen.agent:
-            name = f"Brief{f' ({self._label})' if self._label else ''}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
-            self._enter(Draft(Layer.ACTION, "brief", f"brief:{seen.uuid}", name, seen.text, "", IMPORTANCE["brief"]), seen)
+            self._words(seen, Layer.ACTION, "brief", f"Brief{f' ({self._label})' if self._label else ''}")
         else:
-            name = f"Client: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
-            self._enter(Draft(Layer.ACTION, "attachment", f"prompt:{seen.uuid}", name, seen.text, "", IMPORTANCE["attachment"]), seen)
+            self._words(seen, Layer.ACTION, "attachment", "Client", subject="prompt")
+
+    def _words(
+        self, seen: Observation, layer: Layer, kind: str, title: str, *, subject: str = "", importance: float = 0.0, is_tail: bool = False
+    ) -> str:
+        """Enter what was said or shown as it stands, under a title and its first sentence; return its id."""
+        name = f"{title}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
+        weight = importance or IMPORTANCE[kind]
+        return self._enter(Draft(layer, kind, f"{subject or kind}:{seen.uuid}", name, seen.text, "", weight, is_tail=is_tail), seen)
 
     def _said(self, words: str, seen: Observation) -> None:
         """The user's own words, and the sentences among them that rule something in or out."""
@@ -511,10 +517,7 @@ class Extractor:
             self._rule(sentence, seen, prompt_id, Trust.USER)
 
     def _rule(self, sentence: str, seen: Observation, parent: str, trust: Trust) -> None:
-        subject = f"constraint:{' '.join(sentence.lower().split())}"
-        name = drafts.one_line(sentence, drafts.NAME_CHARS_MAX)
-        draft = Draft(Layer.INTENT, "constraint", subject, name, sentence, "", IMPORTANCE["constraint"], trust)
-        record_id = self._enter(draft, seen, parent=parent)
+        record_id = self._enter(drafts.sentence(Layer.INTENT, "constraint", sentence, trust), seen, parent=parent)
         rules = self._memory.rules
         self._end([Ended(old, "said again") for old, text in rules if text == sentence], record_id, seen)
         self._memory.rules = [*((old, text) for old, text in rules if text != sentence), (record_id, sentence)][-RULES_MAX:]
@@ -531,22 +534,12 @@ class Extractor:
         text = seen.text
         if not text.strip() or text == "(no content)":
             return
-        name = f"Agent: {first_sentence(text, drafts.NAME_CHARS_MAX)}"
-        message_id = self._enter(
-            Draft(Layer.ACTION, "message", f"message:{seen.uuid}", name, text, "", IMPORTANCE["message"], is_tail=False), seen
-        )
-        for sentence in decisions(text):
-            subject = f"decision:{' '.join(sentence.lower().split())}"
-            draft = Draft(
-                Layer.INTENT, "decision", subject, drafts.one_line(sentence, drafts.NAME_CHARS_MAX), sentence, "", IMPORTANCE["decision"]
-            )
+        message_id = self._words(seen, Layer.ACTION, "message", "Agent")
+        stated = [(Layer.INTENT, "decision", sentence) for sentence in decisions(text)]
+        stated += [(Layer.FACT, "claim", sentence) for sentence in claims(text)]
+        for layer, kind, sentence in stated:
+            draft = drafts.sentence(layer, kind, sentence)
             self._cite(self._enter(draft, seen, parent=message_id), sentence)
-        for sentence in claims(text):
-            subject = f"claim:{' '.join(sentence.lower().split())}"
-            name = drafts.one_line(sentence, drafts.NAME_CHARS_MAX)
-            self._cite(
-                self._enter(Draft(Layer.FACT, "claim", subject, name, sentence, "", IMPORTANCE["claim"]), seen, parent=message_id), sentence
-            )
         if not seen.agent:
             self._detector.see_message(text, seen)
 
@@ -562,10 +555,7 @@ class Extractor:
 
     def _thinking(self, seen: Observation) -> None:
         if seen.text.strip():
-            name = f"Thought: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
-            self._enter(
-                Draft(Layer.ACTION, "thinking", f"thinking:{seen.uuid}", name, seen.text, "", IMPORTANCE["thinking"], is_tail=True), seen
-            )
+            self._words(seen, Layer.ACTION, "thinking", "Thought", is_tail=True)
 
     def _attachment(self, seen: Observation) -> None:
         if seen.tool in _DROPPED_ATTACHMENTS or not seen.text.strip():
@@ -574,8 +564,7 @@ class Extractor:
         path = self._places.absolute(view.path, seen.cwd) if view and view.path else ""
         shown = self._places.relative(path) if path else ""
         if not path:
-            name = f"Attached {seen.tool}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
-            self._enter(Draft(Layer.FACT, "attachment", f"attachment:{seen.uuid}", name, seen.text, "", IMPORTANCE["attachment"]), seen)
+            self._words(seen, Layer.FACT, "attachment", f"Attached {seen.tool}")
             return
         lines, start = _numbered(seen.text)
         if not lines and view and view.start:
@@ -610,16 +599,12 @@ class Extractor:
 
     def _summary(self, seen: Observation) -> None:
         if seen.text.strip() and not seen.text.startswith(HAND_OFF_MARK):  # it was made of what is remembered already
-            kind = "Title" if seen.tool == "title" else "Client's own summary"
-            name = f"{kind}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
-            self._enter(Draft(Layer.FACT, "summary", f"summary:{seen.uuid}", name, seen.text, "", IMPORTANCE["summary"]), seen)
+            self._words(seen, Layer.FACT, "summary", "Title" if seen.tool == "title" else "Client's own summary")
 
     def _note(self, seen: Observation) -> None:
         self._detector.see_note(seen.text)
         if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
-            name = f"Note: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
-            importance = 0.5 if seen.tool == "pr-link" else IMPORTANCE["note"]
-            self._enter(Draft(Layer.FACT, "note", f"note:{seen.uuid}", name, seen.text, "", importance), seen)
+            self._words(seen, Layer.FACT, "note", "Note", importance=0.5 if seen.tool == "pr-link" else 0.0)
 
     # Records.
 
