@@ -294,21 +294,16 @@ def _own_spans(kept: Sequence[Definition]) -> list[tuple[int, int, int]]:
     spans: list[tuple[int, int, int]] = []
     stack: list[int] = []
     at = 0
-    for index, definition in enumerate(kept):
-        while stack and kept[stack[-1]].end <= definition.start:
+    for index, start in [*((index, each.start) for index, each in enumerate(kept)), (-1, kept[0].end)]:
+        while stack and kept[stack[-1]].end <= start:
             top = stack.pop()
             if kept[top].end > at:
                 spans.append((at, kept[top].end, top))
                 at = kept[top].end
-        if definition.start > at:
-            spans.append((at, definition.start, stack[-1]))
-            at = definition.start
+        if start > at:
+            spans.append((at, start, stack[-1]))
+            at = start
         stack.append(index)
-    while stack:
-        top = stack.pop()
-        if kept[top].end > at:
-            spans.append((at, kept[top].end, top))
-            at = kept[top].end
     return spans
 
 

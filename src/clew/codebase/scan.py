@@ -14,6 +14,7 @@ import os
 import re
 import stat
 import subprocess
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ from pathspec import GitIgnoreSpec
 
 from clew.codebase import stamp_of
 from clew.codebase.languages import LANGUAGES, language_of
-from clew.codebase.languages.description import words
 from clew.codebase.private import is_hidden, is_secret
 from clew.errors import NotReadable
 
@@ -291,53 +291,7 @@ def _shown(name: bytes) -> str:
     return name.decode("utf-8", "backslashreplace")
 
 
-# What a name tells
-
-_LOCKS = words(
-    "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb poetry.lock uv.lock pdm.lock pipfile.lock "
-    "pixi.lock cargo.lock go.sum composer.lock gemfile.lock podfile.lock package.resolved flake.lock mix.lock pubspec.lock "
-    "packages.lock.json deno.lock gradle.lockfile conan.lock"
-)
-_GENERATED_ENDINGS = (
-    "_pb2.py",
-    "_pb2.pyi",
-    "_pb2_grpc.py",
-    ".pb.go",
-    "_grpc.pb.go",
-    ".pb.cc",
-    ".pb.h",
-    ".g.cs",
-    ".g.dart",
-    ".freezed.dart",
-    ".designer.cs",
-    ".generated.cs",
-    ".generated.ts",
-    ".gen.go",
-    "_generated.go",
-    ".js.map",
-    ".css.map",
-    ".snap",
-)
-_MINIFIED_ENDINGS = (".min.js", ".min.css", ".min.mjs", "-min.js", ".bundle.js", ".chunk.js")
-_BINARY_ENDINGS = words(
-    "7z a apk avi avif bin bmp bz2 class dat db deb dll dmg doc docx dylib eot exe flac gif gz h5 icns ico iso jar jpeg jpg lib mat "
-    "mo mov mp3 mp4 mpg npy npz o ogg onnx otf parquet pdf pickle pkl png ppt pptx psd pt pth pyc pyd pyo rar rpm so sqlite sqlite3 "
-    "tar tgz tif tiff ttf wasm wav webm webp whl woff woff2 xls xlsx xz zip zst"
-)
-# Folders that only ever hold what others wrote.
-_VENDORED_ANYWHERE = words(
-    "node_modules bower_components jspm_packages site-packages dist-packages third_party third-party thirdparty 3rdparty "
-    "_vendor _vendored pods carthage .venv virtualenv .tox .nox __pypackages__ .yarn .eggs"
-)
-# Folders that hold what others wrote when they stand at the top or below assets; elsewhere `vendor` may well be somebody who sells.
-# Python has no such habit (`_vendor` is its word), and a shop's Django project has a package of that name at its top.
-_VENDORED_AT_TOP = frozenset(("vendor", "venv", "externals", "deps"))
-_ASSET_FOLDERS = frozenset(("assets", "static", "public", "javascripts", "stylesheets", "_static"))
-_VENDOR_INSIDE = frozenset(
-    ("github.com", "golang.org", "gopkg.in", "k8s.io", "google.golang.org", "bundle", "cache", "gems", "modules.txt")
-)
-_BUILT_FOLDERS = frozenset(("dist", "out", "target"))  # not `build` and `bin`: people keep scripts there
-_BUILT_ENDINGS = frozenset(("js", "mjs", "cjs", "css", "map", "html", "json"))
+_NAMES = {key: tuple(value.split()) for key, value in tomllib.loads(Path(__file__).with_name("unread.toml").read_text("utf-8")).items()}
 
 # What the first bytes tell
 
@@ -381,12 +335,12 @@ def classify(path: str, size: int, head: bytes) -> Verdict:
     vendored = _vendored(folders, name)
     if vendored:
         return Verdict(Reason.VENDORED, language, vendored)
-    if (ending in _BINARY_ENDINGS and ending != name) or b"\0" in head:
+    if (ending in _NAMES["binary_suffixes"] and ending != name) or b"\0" in head:
         return Verdict(Reason.BINARY, language, "its name" if b"\0" not in head else "a zero byte")
     generated = _generated(folders, name, ending, head)
     if generated:
         return Verdict(Reason.GENERATED, language, generated)
-    if name.endswith(_MINIFIED_ENDINGS):
+    if name.endswith(_NAMES["minified_endings"]):
         return Verdict(Reason.MINIFIED, language, "its name")
     limit = SOURCE_BYTES_MAX if language in LANGUAGES else TEXT_BYTES_MAX
     if size > limit:
@@ -398,23 +352,23 @@ def classify(path: str, size: int, head: bytes) -> Verdict:
 
 def _vendored(folders: list[str], name: str) -> str:
     for depth, folder in enumerate(folders):
-        if folder in _VENDORED_ANYWHERE:
+        if folder in _NAMES["vendored_anywhere"]:
             return f"below {folder}/"
-        if folder not in _VENDORED_AT_TOP:
+        if folder not in _NAMES["vendored_at_top"]:
             continue
         inside = folders[depth + 1] if depth + 1 < len(folders) else name
         is_at_top = depth == 0 and not (folder == "vendor" and name.endswith((".py", ".pyi")))
-        if is_at_top or (depth and folders[depth - 1] in _ASSET_FOLDERS) or inside in _VENDOR_INSIDE:
+        if is_at_top or (depth and folders[depth - 1] in _NAMES["asset_folders"]) or inside in _NAMES["vendor_inside"]:
             return f"below {folder}/"
     return ""
 
 
 def _generated(folders: list[str], name: str, ending: str, head: bytes) -> str:
-    if name in _LOCKS:
+    if name in _NAMES["lock_files"]:
         return "a lock file"
-    if name.endswith(_GENERATED_ENDINGS):
+    if name.endswith(_NAMES["generated_endings"]):
         return "its name"
-    if folders and folders[0] in _BUILT_FOLDERS and ending in _BUILT_ENDINGS:
+    if folders and folders[0] in _NAMES["built_folders"] and ending in _NAMES["built_suffixes"]:
         return f"below {folders[0]}/"
     for line in _top_comments(head):
         marker = _MARKER.search(line)
