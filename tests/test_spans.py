@@ -29,7 +29,7 @@ from clew.records import (
     text_of,
 )
 from clew.sessions.fencing import KEY_FILE, sent
-from clew.task.prompts import parted, spoken
+from clew.task.prompts import typed_parts, typed_text
 from clew.text.tokens import FAMILIES, counter
 from tests.fences import opened, read
 from tests.hostile import GUESSES, TEXT
@@ -137,7 +137,7 @@ def test_a_record_says_whose_words_it_holds(kind: str, layer: Layer, trust: Trus
     ],
 )
 def test_of_a_prompt_only_what_was_typed_is_the_users(prompt: str, typed: str) -> None:
-    pieces = parted(prompt)
+    pieces = typed_parts(prompt)
 
     assert "".join(text for text, _ in pieces) == prompt
     assert "".join(text for text, is_typed in pieces if is_typed) == typed
@@ -150,10 +150,10 @@ def test_of_a_prompt_only_what_was_typed_is_the_users(prompt: str, typed: str) -
 )
 def test_a_prompt_is_parted_without_loss_and_nothing_is_typed_that_was_not_spoken(parts: list[str]) -> None:
     prompt = "".join(parts)
-    pieces = parted(prompt)
+    pieces = typed_parts(prompt)
 
     assert "".join(text for text, _ in pieces) == prompt
-    assert len("".join("".join(text for text, is_typed in pieces if is_typed).split())) <= len("".join(spoken(prompt).split()))
+    assert len("".join("".join(text for text, is_typed in pieces if is_typed).split())) <= len("".join(typed_text(prompt).split()))
 
 
 def test_the_nonce_is_the_installations_and_the_sessions() -> None:

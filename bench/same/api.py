@@ -21,7 +21,7 @@ from clew.packet.wording import said
 from clew.records import Edge, Entry, Observation, ObservationKind, Packet, Record, Spans, Status, Text
 from clew.settings import Settings, workspace_of
 from clew.store.ports import LOCAL, Snapshot
-from clew.task.tracker import TaskTracker, observe_task
+from clew.task.tracker import TaskTracker, state_at
 from clew.transcript.follow import source_of
 from clew.transcript.handoff import handoff
 from clew.transcript.parse import Reading, open_transcript
@@ -77,7 +77,7 @@ class Recorded:
     @property
     def question(self) -> str:
         """The first thing that the user asked for."""
-        goals = observe_task(self.seen, root=self.root).goals
+        goals = state_at(self.seen, root=self.root).goals
         return goals[0].text if goals else ""
 
 
@@ -106,7 +106,7 @@ def states(recorded: Recorded) -> Iterator[Valued]:
     places = [each.record_index for each in recorded.seen]
     cuts = {len(recorded.seen) * quarter // 4 for quarter in (1, 2, 3, 4)}
     for cut in sorted(cuts | {bisect_right(places, line - 1) for line in recorded.compactions}):
-        state = observe_task(recorded.seen[:cut], root=recorded.root)
+        state = state_at(recorded.seen[:cut], root=recorded.root)
         yield Valued("state", f"{recorded.session.id}@{cut}", asdict(state))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from clew.records import DeadEnd, Observation, ObservationKind, Outcome, Replacement, ToolCall, ToolKind, ToolResult
 from clew.task.commands import understand
 from clew.task.dead_ends import SHOWN_CHARS_MAX, SHOWN_MAX, Attempt, DeadEndDetector
-from clew.task.tracker import observe_task
+from clew.task.tracker import state_at
 
 REFUSED = "The user doesn't want to proceed with this tool use. The tool use was rejected. To tell you how to proceed, the user said:\n"
 STOPPED = "The user doesn't want to proceed with this tool use. STOP what you are doing and wait for the user."
@@ -19,7 +19,7 @@ RED = "Exit code 1\nFAILED tests/test_cart.py::test_total - assert 3 == 4\n1 fai
 
 
 def ends(script) -> list[DeadEnd]:
-    return list(observe_task(script.observations).dead_ends)
+    return list(state_at(script.observations).dead_ends)
 
 
 def test_a_refused_call_says_what_was_meant_and_what_the_user_said(script) -> None:

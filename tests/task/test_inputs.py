@@ -37,9 +37,9 @@ from clew.records import (
 from clew.task.clues import Clues, clues
 from clew.task.frames import Frame
 from clew.task.question import question_state
-from clew.task.tracker import TaskTracker, observe_task
+from clew.task.tracker import TaskTracker, state_at
 
-DOOR = (Clues, Frame, TaskTracker, clues, observe_task, question_state)  # what other rooms call
+DOOR = (Clues, Frame, TaskTracker, clues, state_at, question_state)  # what other rooms call
 PLAIN = {str, int, float, bool, bytes, type(None), ObservationKind, ToolKind, Outcome}
 PLAIN |= {FileChange, FileTouch, FileView, Hunk, PlanChange, Replacement, ToolCall, ToolResult}  # what a client recorded of a call
 MADE_BY_PIPELINES = (Record, Delta, Edge, Packet, Entry)
@@ -103,7 +103,7 @@ def test_a_tracker_refuses_what_is_no_observation() -> None:
     with pytest.raises(TypeError, match="observations only"):
         TaskTracker().see(record)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="observations only"):
-        observe_task([TaskState()])  # type: ignore[list-item]
+        state_at([TaskState()])  # type: ignore[list-item]
 
 
 def test_loading_the_room_loads_neither_pipeline_nor_store() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clew.records import Observation, ObservationKind, TaskState
 from clew.task.question import question_state
-from clew.task.tracker import IDENTIFIERS_MAX, PASSING_MAX, TaskTracker, observe_task
+from clew.task.tracker import IDENTIFIERS_MAX, IMPLIED_MAX, TaskTracker, state_at
 
 FAILED = "Exit code 1\nFAILED tests/test_cart.py::test_total - assert 3 == 4\n1 failed in 0.1s\n"
 
@@ -22,7 +22,7 @@ def test_goals_are_requests_and_the_last_one_is_always_there(script) -> None:
     script.user("also in the invoice\n\n  please")
     script.user("a subagent's prompt", agent="a1")
 
-    goals = observe_task(script.observations).goals
+    goals = state_at(script.observations).goals
 
     assert [goal.text for goal in goals] == ["Round the total half up.", "also in the invoice\n\n  please"]
     assert goals[0].uuid == "u0"
@@ -32,10 +32,10 @@ def test_an_assent_stands_last_until_the_next_request(script) -> None:
     script.user("Fix the total")
     script.agent("Shall I round half up?")
     script.user("yes")
-    assert [goal.text for goal in observe_task(script.observations).goals] == ["Fix the total", "yes"]
+    assert [goal.text for goal in state_at(script.observations).goals] == ["Fix the total", "yes"]
 
     script.user("now the tax")
-    assert [goal.text for goal in observe_task(script.observations).goals] == ["Fix the total", "now the tax"]
+    assert [goal.text for goal in state_at(script.observations).goals] == ["Fix the total", "now the tax"]
 
 
 def test_constraints_come_from_prompts_refusals_and_answers(script) -> None:
@@ -49,7 +49,7 @@ def test_constraints_come_from_prompts_refusals_and_answers(script) -> None:
     script.call("AskUserQuestion", {"questions": []}, 'User has answered your questions: "Which?"="tax". You can now continue.')
     script.agent("I will never do that.")
 
-    assert [stated.text for stated in observe_task(script.observations).constraints] == [
+    assert [stated.text for stated in state_at(script.observations).constraints] == [
         "Never touch the migrations.",
         "don't push yet, please",
         '"Which?"="tax"',
@@ -66,7 +66,7 @@ def test_the_working_set_says_how_each_file_was_last_touched(script) -> None:
     script.call("Read", {"file_path": "/etc/hosts.conf"})
     script.call("Read", {"file_path": "/tmp/scratch/a.txt"})
 
-    state = observe_task(script.observations)
+    state = state_at(script.observations)
 
     assert [(file.path, file.last, file.touches) for file in state.working_set] == [
         ("src/tax.py", "search", 1),
@@ -85,7 +85,7 @@ def test_an_edit_that_failed_changed_nothing(script) -> None:
         is_error=True,
     )
 
-    assert [(file.path, file.last) for file in observe_task(script.observations).working_set] == [("a.py", "mention")]
+    assert [(file.path, file.last) for file in state_at(script.observations).working_set] == [("a.py", "mention")]
 
 
 def test_a_file_named_by_its_end_is_the_file_that_is_known(script) -> None:
@@ -93,7 +93,7 @@ def test_a_file_named_by_its_end_is_the_file_that_is_known(script) -> None:
     script.user("look at cart.py and tax.py again")
     script.call("Read", {"file_path": "/home/ada/shop/src/tax.py"})
 
-    assert [(file.path, file.last) for file in observe_task(script.observations).working_set] == [
+    assert [(file.path, file.last) for file in state_at(script.observations).working_set] == [
         ("src/cart.py", "read"),
         ("src/tax.py", "read"),
     ]
@@ -101,7 +101,7 @@ def test_a_file_named_by_its_end_is_the_file_that_is_known(script) -> None:
 
 def test_an_error_is_open_until_the_same_command_passes(script) -> None:
     script.run("pytest tests/test_cart.py 2>&1", FAILED, fails=True)
-    state = observe_task(script.observations)
+    state = state_at(script.observations)
     assert [(error.subject, error.text) for error in state.open_errors] == [
         ("check:pytest tests/test_cart.py", "FAILED tests/test_cart.py::test_total - assert 3 == 4")
     ]
@@ -110,7 +110,7 @@ def test_an_error_is_open_until_the_same_command_passes(script) -> None:
     ]
 
     script.run("FOO=1 pytest tests/test_cart.py", "13 passed in 0.1s")
-    state = observe_task(script.observations)
+    state = state_at(script.observations)
     assert state.open_errors == ()
     assert [(check.has_passed, check.summary) for check in state.checks] == [(True, "13 passed in 0.1s")]
 
@@ -118,20 +118,20 @@ def test_an_error_is_open_until_the_same_command_passes(script) -> None:
 def test_a_broader_run_that_passes_closes_a_narrower_error_and_not_the_other_way_round(script) -> None:
     script.run("pytest tests/test_cart.py -x", FAILED, fails=True)
     script.run("pytest", "13 passed in 1s")
-    assert observe_task(script.observations).open_errors == ()
+    assert state_at(script.observations).open_errors == ()
 
     script.run("pytest", FAILED, fails=True)
     script.run("pytest tests/test_cart.py -x", "1 passed in 0.1s")
-    assert len(observe_task(script.observations).open_errors) == 1
+    assert len(state_at(script.observations).open_errors) == 1
 
 
 def test_a_chain_that_failed_is_settled_when_each_of_its_parts_has_passed(script) -> None:
     script.run("ruff check src && pytest", FAILED, fails=True)
     script.run("ruff check src", "All checks passed!")
-    assert len(observe_task(script.observations).open_errors) == 1
+    assert len(state_at(script.observations).open_errors) == 1
 
     script.run("pytest", "13 passed in 1s")
-    state = observe_task(script.observations)
+    state = state_at(script.observations)
     assert state.open_errors == ()
     assert [check.command for check in state.checks] == ["ruff check src", "pytest"]
 
@@ -139,7 +139,7 @@ def test_a_chain_that_failed_is_settled_when_each_of_its_parts_has_passed(script
 def test_a_check_behind_a_pipe_fails_by_its_output(script) -> None:
     script.run("pytest | tail -3", FAILED.removeprefix("Exit code 1\n"))
 
-    assert [check.has_passed for check in observe_task(script.observations).checks] == [False]
+    assert [check.has_passed for check in state_at(script.observations).checks] == [False]
 
 
 def test_a_search_that_found_nothing_is_no_error_and_a_failed_push_is_one(script) -> None:
@@ -147,18 +147,18 @@ def test_a_search_that_found_nothing_is_no_error_and_a_failed_push_is_one(script
     script.run("ls nowhere", "Exit code 2\nls: nowhere: No such file", fails=True)
     script.run("git status", "Exit code 128\nfatal: not a git repository", fails=True)
     script.run("cd x && git push origin main", "Exit code 1\nfatal: no upstream", fails=True)
-    assert [(error.subject, error.text) for error in observe_task(script.observations).open_errors] == [
+    assert [(error.subject, error.text) for error in state_at(script.observations).open_errors] == [
         ("command:git push", "fatal: no upstream")
     ]
 
     script.run("git push -u origin fix", "done")
-    assert observe_task(script.observations).open_errors == ()
+    assert state_at(script.observations).open_errors == ()
 
 
 def test_what_the_user_refused_has_no_outcome(script) -> None:
     script.run("pytest", "The user doesn't want to proceed with this tool use.", fails=True)
 
-    state = observe_task(script.observations)
+    state = state_at(script.observations)
     assert state.checks == ()
     assert state.open_errors == ()
 
@@ -168,7 +168,7 @@ def test_an_edit_put_back_after_a_failure_is_a_dead_end_with_its_reason(script) 
     script.run("pytest", FAILED, fails=True)
     script.edit("src/cart.py", "return round(total)", "return total")
 
-    (end,) = observe_task(script.observations).dead_ends
+    (end,) = state_at(script.observations).dead_ends
     assert end.text == "src/cart.py: `return total` became `return round(total)`, put back"
     assert end.reason == "FAILED tests/test_cart.py::test_total - assert 3 == 4"
 
@@ -177,7 +177,7 @@ def test_prints_for_debugging_that_are_taken_out_again_are_no_dead_end(script) -
     script.edit("src/cart.py", "return total", "print(total)\nreturn total")
     script.edit("src/cart.py", "print(total)\nreturn total", "return total")
 
-    assert observe_task(script.observations).dead_ends == ()
+    assert state_at(script.observations).dead_ends == ()
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_files_put_back_by_git_after_edits_are_a_dead_end(script, command: str) 
     script.run("pytest", FAILED, fails=True)
     script.run(command)
 
-    (end,) = observe_task(script.observations).dead_ends
+    (end,) = state_at(script.observations).dead_ends
     assert end.text == f"1 edit of src/cart.py, undone by `{command}`"
     assert end.reason.startswith("FAILED tests/test_cart.py")
 
@@ -212,7 +212,7 @@ def test_other_uses_of_git_give_nothing_up(script, commands: list[str]) -> None:
     for command in commands:
         script.run(command)
 
-    assert observe_task(script.observations).dead_ends == ()
+    assert state_at(script.observations).dead_ends == ()
 
 
 def test_the_agent_saying_so_is_a_dead_end(script) -> None:
@@ -220,16 +220,16 @@ def test_the_agent_saying_so_is_a_dead_end(script) -> None:
     script.agent("That didn't work. Let me look at `cart.py` again.")
     script.agent("If this doesn't work, we try another way later. Users say it doesn't work.")
 
-    (end,) = observe_task(script.observations).dead_ends
+    (end,) = state_at(script.observations).dead_ends
     assert (end.text, end.reason) == ("That didn't work. (after: $ pytest)", "FAILED tests/test_cart.py::test_total - assert 3 == 4")
 
 
 def test_the_plan_follows_every_kind_of_list(script) -> None:
     script.call("TodoWrite", {"todos": [{"content": "read", "status": "completed"}, {"content": "fix", "status": "in_progress"}]})
-    assert [(step.text, step.status) for step in observe_task(script.observations).plan] == [("read", "completed"), ("fix", "in_progress")]
+    assert [(step.text, step.status) for step in state_at(script.observations).plan] == [("read", "completed"), ("fix", "in_progress")]
 
     script.call("update_plan", {"plan": [{"step": "test", "status": "pending"}]})
-    assert [(step.text, step.status) for step in observe_task(script.observations).plan] == [("test", "pending")]
+    assert [(step.text, step.status) for step in state_at(script.observations).plan] == [("test", "pending")]
 
 
 def test_tasks_are_updated_by_their_number(script) -> None:
@@ -240,7 +240,7 @@ def test_tasks_are_updated_by_their_number(script) -> None:
     script.call("TaskUpdate", {"taskId": "2", "status": "in_progress"})
     script.call("TaskUpdate", {"taskId": "3", "status": "deleted"})
 
-    assert [(step.text, step.status) for step in observe_task(script.observations).plan] == [("fix", "completed"), ("test", "in_progress")]
+    assert [(step.text, step.status) for step in state_at(script.observations).plan] == [("fix", "completed"), ("test", "in_progress")]
 
 
 def test_a_patch_counts_as_edits_of_its_files(script) -> None:
@@ -250,7 +250,7 @@ def test_a_patch_counts_as_edits_of_its_files(script) -> None:
     script.call("apply_patch", patch)
     script.call("apply_patch", json.dumps({"input": back}))
 
-    state = observe_task(script.observations)
+    state = state_at(script.observations)
     assert [(file.path, file.last) for file in state.working_set] == [("src/tax.py", "write"), ("src/cart.py", "edit")]
     assert len(state.dead_ends) == 1
 
@@ -260,7 +260,7 @@ def test_other_clients_shells_are_shells(script) -> None:
     script.call("exec_command", {"cmd": "pytest"}, "1 passed in 0.1s", exit_code=0)
     script.call("shell", {"command": ["bash", "-lc", "cat b.py"]})
 
-    state = observe_task(script.observations)
+    state = state_at(script.observations)
     assert [file.path for file in state.working_set] == ["src/a.py", "b.py"]
     assert [check.command for check in state.checks] == ["pytest"]
 
@@ -270,7 +270,7 @@ def test_of_a_subagent_only_its_changes_count(script) -> None:
     script.call("Edit", {"file_path": "/home/ada/shop/b.py", "old_string": "a", "new_string": "b"}, agent="x")
     script.call("Bash", {"command": "pytest"}, FAILED, agent="x", is_error=True)
 
-    state = observe_task(script.observations)
+    state = state_at(script.observations)
     assert [file.path for file in state.working_set] == ["b.py"]
     assert (state.checks, state.open_errors) == ((), ())
 
@@ -280,7 +280,7 @@ def test_recent_identifiers_look_rare_and_the_newest_are_last(script) -> None:
     script.call("Grep", {"pattern": "totalWithTax", "path": "/home/ada/shop"}, "No files found")
     script.agent("It is `round_half_up` again, see src/cart.py and E0308.")
 
-    assert observe_task(script.observations).recent_identifiers == ("totalWithTax", "src/cart.py", "round_half_up", "E0308")
+    assert state_at(script.observations).recent_identifiers == ("totalWithTax", "src/cart.py", "round_half_up", "E0308")
 
 
 def test_names_that_are_long_gone_are_not_recent(script) -> None:
@@ -288,19 +288,19 @@ def test_names_that_are_long_gone_are_not_recent(script) -> None:
     for at in range(60):
         script.agent(f"step {at}")
 
-    assert observe_task(script.observations).recent_identifiers == ()
+    assert state_at(script.observations).recent_identifiers == ()
 
 
 def test_the_question_and_the_root_are_the_callers(script) -> None:
     script.call("Read", {"file_path": "/home/ada/shop/src/a.py"})
 
-    state = observe_task(script.observations, question="where?", root="/home/ada")
+    state = state_at(script.observations, question="where?", root="/home/ada")
     assert state.question == "where?"
     assert state.working_set[0].path == "shop/src/a.py"
 
 
 def test_no_observation_gives_an_empty_state() -> None:
-    assert observe_task([]) == TaskState()
+    assert state_at([]) == TaskState()
 
 
 def test_a_question_alone_gives_the_same_nouns() -> None:
@@ -355,28 +355,28 @@ def test_a_tracker_after_a_prefix_is_the_task_of_that_prefix(session: list[Obser
     for observation in session[:cut]:
         tracker.see(observation)
         tracker.state()
-    assert tracker.state() == observe_task(session[:cut])
+    assert tracker.state() == state_at(session[:cut])
 
     for observation in session[cut:]:
         tracker.see(observation)
-    assert tracker.state() == observe_task(session)
+    assert tracker.state() == state_at(session)
 
 
 @given(sessions())
 def test_every_tuple_has_its_newest_last(session: list[Observation]) -> None:
-    state = observe_task(session)
+    state = state_at(session)
     for part in (state.goals, state.constraints, state.working_set, state.open_errors, state.checks, state.dead_ends):
         assert [thing.seq for thing in part] == sorted(thing.seq for thing in part)
 
 
 def test_what_was_said_in_passing_goes_before_what_was_commanded(script) -> None:
     script.user("Never rename the cart.")
-    for at in range(PASSING_MAX + 5):
+    for at in range(IMPLIED_MAX + 5):
         script.user(f"column {at} is shown on mobile too")
 
-    said = [stated.text for stated in observe_task(script.observations).constraints]
+    said = [stated.text for stated in state_at(script.observations).constraints]
     assert said[0] == "Never rename the cart."
-    assert said[1:] == [f"column {at} is shown on mobile too" for at in range(5, PASSING_MAX + 5)]
+    assert said[1:] == [f"column {at} is shown on mobile too" for at in range(5, IMPLIED_MAX + 5)]
 
 
 def test_names_are_those_mentioned_last_however_many_came_before(script) -> None:
@@ -384,6 +384,6 @@ def test_names_are_those_mentioned_last_however_many_came_before(script) -> None
         script.agent(f"I read first_name_{at} and second_name_{at} and third_name_{at}.")
     script.agent("Back to first_name_3.")
 
-    names = observe_task(script.observations).recent_identifiers
+    names = state_at(script.observations).recent_identifiers
     assert len(names) == IDENTIFIERS_MAX
     assert names[-4:] == ("first_name_39", "second_name_39", "third_name_39", "first_name_3")

@@ -17,7 +17,7 @@ from clew.evaluation.cases import Case
 from clew.records import Observation, ObservationKind, Outcome, ToolCall, ToolKind
 from clew.task.commands import understand
 from clew.task.paths import relative
-from clew.task.prompts import spoken
+from clew.task.prompts import typed_text
 
 LINE_CHARS_MIN = 12  # a shorter line ("}", "return nil") stands everywhere and is evidence of nothing
 LINE_CHARS_MAX = 400  # of a longer line as much is evidence as a person would read
@@ -140,7 +140,7 @@ def replaced(call: ToolCall) -> tuple[str, ...]:
 
 def _terms(case: Case, squeezed: Sequence[str]) -> Iterator[Term]:
     most = max(TERM_PIECES_MAX, int(len(case.pieces) * TERM_PIECES_SHARE))
-    prompt = next((words for each in case.after if each.kind is ObservationKind.PROMPT and (words := spoken(each.text))), "")
+    prompt = next((words for each in case.after if each.kind is ObservationKind.PROMPT and (words := typed_text(each.text))), "")
     asked = set(terms_of(prompt))
     wanted = dict.fromkeys(
         term

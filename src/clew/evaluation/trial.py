@@ -16,8 +16,8 @@ from clew.packet.options import Originals
 from clew.records import ObservationKind, Packet, TaskState
 from clew.settings import Settings, workspace_of
 from clew.store.ports import LOCAL, Snapshot
-from clew.task.prompts import spoken
-from clew.task.tracker import observe_task
+from clew.task.prompts import typed_text
+from clew.task.tracker import state_at
 from clew.text.tokens import Counter
 from clew.transcript.sessions import session_at
 from clew.usecases.compact import Compacting
@@ -60,12 +60,12 @@ class Trial:
     def state(self) -> TaskState:
         """What the agent was doing at the cut, from the observations before it alone."""
         root = next((each.cwd for each in self.case.before if each.cwd), "")
-        return observe_task(self.case.before, root=root)
+        return state_at(self.case.before, root=root)
 
     @cached_property
     def requests(self) -> tuple[str, ...]:
         """What the user said before the cut, in order."""
-        prompts = (spoken(piece.text) for piece in self.case.pieces if piece.kind is ObservationKind.PROMPT)
+        prompts = (typed_text(piece.text) for piece in self.case.pieces if piece.kind is ObservationKind.PROMPT)
         return tuple(words for words in prompts if words)
 
     @cached_property

@@ -27,7 +27,7 @@ from clew.records import (
     user_runs,
 )
 from clew.store.ports import Snapshot
-from clew.task.prompts import parted
+from clew.task.prompts import typed_parts
 
 LINE_CHARS_MAX = 240  # of a one-line form in a conversation
 # Blank lines below shown code are shown with it: a new function or field is written there. In a quarter of the dev rows the
@@ -123,7 +123,7 @@ def words_of(record: Record, text: str) -> Spans:
     author = author_of(record)
     if author is not Author.USER:
         return (Span(author, text),)
-    return tuple(Span(Author.USER if is_typed else Author.OUTSIDE, piece) for piece, is_typed in parted(text))
+    return tuple(Span(Author.USER if is_typed else Author.OUTSIDE, piece) for piece, is_typed in typed_parts(text))
 
 
 def group_of(record: Record) -> str:

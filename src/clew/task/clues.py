@@ -1,4 +1,4 @@
-"""Clues: the words of a text that name a place in code.
+"""Find the words of a text that name a place in code: paths, identifiers, quotes, errors, stack frames.
 
 Takes prose, an issue, a prompt, a tool's output; returns file paths, dotted names, identifiers, quoted
 words, error lines and stack-trace frames, each in order of first appearance. Knows no repository: whether

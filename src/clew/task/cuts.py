@@ -1,4 +1,4 @@
-"""Cuts: outputs that a client has shortened before anybody else saw them, and what its notice says of that.
+"""Find the notice by which a client says that it has cut an output, before anybody else saw it.
 
 A cut output is no whole one: its end may be missing, so no verdict is read off a preview, no equality is claimed, and whoever shows
 a part of it shows the notice. The forms are data, each with where it was seen; what matches none is taken for whole.

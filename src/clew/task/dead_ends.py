@@ -1,4 +1,4 @@
-"""Dead ends: attempts that led nowhere, so that nobody makes them again.
+"""Detect dead ends: attempts that failed for good or were taken back, so that the agent does not repeat them.
 
 Six signs count. The user refuses a call, or turns the agent round after it has done something. A tool says that
 the way is closed (no such program, no such option, not allowed, nothing by that name, a form that a linter forbids), or a
@@ -30,18 +30,18 @@ from clew.task.paths import json_or_text
 from clew.task.prompts import is_assent, sentences
 from clew.task.setbacks import (
     GAVE_UP,
-    closed_way,
+    concedes,
+    content_words,
+    correction_weight,
     count_of,
     is_error_in_passing,
+    missing_things,
     no_answer,
-    not_there,
+    permanent_failure,
     refutations,
     setbacks,
     theories,
     too_large,
-    turn_round,
-    weighty,
-    yields,
 )
 from clew.task.vocabulary import PATTERNS, says
 
@@ -185,7 +185,7 @@ _NOTHING = DeadEndChanges((), ())
 
 
 class DeadEndDetector:
-    """What has been tried and not yet settled, and the dead ends found so far."""
+    """Sees what was said and done in a session, in order; keeps the dead ends found so far, and what may still become one."""
 
     def __init__(self, memory: bytes = b"") -> None:
         self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
@@ -222,7 +222,7 @@ class DeadEndDetector:
     # What was said.
 
     def see_prompt(self, words: str, observation: Observation) -> None:
-        """See the user's own words; those that turn the agent round end what it was doing."""
+        """Take a prompt into account; one that corrects the agent makes a dead end of what it did before."""
         memory = self._memory
         about = self._doings()
         is_interrupted, memory.is_interrupted = memory.is_interrupted, False
@@ -232,10 +232,10 @@ class DeadEndDetector:
             if words.startswith(_PLAN_TAKEN):  # a new session with the same plan: it was refused only to begin anew
                 self._drop(refused)
             else:
-                weight = 0.7 if turn_round(words) else known.weight
+                weight = 0.7 if correction_weight(words) else known.weight
                 self._enter(refused, known.text, _clip(words), observation, weight, "refused")
         elif about and not is_assent(words):
-            weight = turn_round(words)
+            weight = correction_weight(words)
             weight = max(weight, 0.65) if is_interrupted else weight
             if weight:
                 topic = f"corrected {observation.uuid} {observation.seq}"
@@ -244,15 +244,15 @@ class DeadEndDetector:
         memory.said, memory.changed, memory.done = "", [], 0
 
     def see_note(self, text: str) -> None:
-        """See a note of the client; one that says that the user interrupted makes the next prompt a correction."""
+        """Take a note of the client into account; after an interruption the next prompt is a correction."""
         if text.startswith(_INTERRUPTED):
             self._memory.is_interrupted = True
 
     def see_message(self, text: str, observation: Observation) -> None:
-        """See what the agent said: it gives in to the user, gives an attempt up, or meets an obstacle and turns."""
+        """Take a message of the agent into account: it concedes a correction, gives an attempt up, or turns at an obstacle."""
         memory = self._memory
         heard, memory.heard = memory.heard, None
-        yielded = yields(text) if heard is not None else 0.0
+        yielded = concedes(text) if heard is not None else 0.0
         if heard is not None and (known := memory.found.get(heard.topic)) and (restated := _restated(text, heard.words)):
             known.reason = f"{known.reason}\n{restated}"
             nearer = _nearest(memory.recent, f"{heard.words} {restated}", known.text)
@@ -295,7 +295,7 @@ class DeadEndDetector:
         memory.theories = [known for known in memory.theories if observation.seq - known[1] <= THEORY_AGE_MAX]
         if memory.theories:
             for sentence, before, is_plain in refutations(text):
-                words = weighty(f"{before} {sentence}")
+                words = content_words(f"{before} {sentence}")
                 shared, at = max((count_of(words, theory), at) for at, (theory, _) in enumerate(memory.theories))
                 at = at if shared or not is_plain else len(memory.theories) - 1  # "that's not it": what was supposed last
                 if shared >= SHARED_MIN or (is_plain and (shared or observation.seq - memory.theories[at][1] <= WAY_AGE_MAX)):
@@ -309,7 +309,7 @@ class DeadEndDetector:
     # What was done.
 
     def see_call(self, attempt: Attempt) -> None:
-        """See a call with its outcome."""
+        """Take a finished call into account."""
         memory, call, seen = self._memory, attempt.call, attempt.seen
         key = _digest(f"{call.tool}\n{call.arguments}")
         if call.result and call.result.is_refused:
@@ -343,7 +343,7 @@ class DeadEndDetector:
             where = _naming(attempt)
             self._enter(f"large {call.tool} {where[:60]}", f"{where} (too large)", why, seen, 0.5, "failed")
         elif call.job:
-            if (command := self._memory.background.get(call.job)) and (missing := not_there(call.text)):
+            if (command := self._memory.background.get(call.job)) and (missing := missing_things(call.text)):
                 self._enter(f"background {call.job}", f"{command} (failed)", "\n".join(missing), seen, 0.42, "failed")
         elif call.kind is ToolKind.SEARCH and call.result and call.result.is_empty:
             memory = self._memory
@@ -365,7 +365,7 @@ class DeadEndDetector:
         what = _naming(attempt)
         topic = f"refused {what if is_plan else key}"
         known = self._memory.found.get(topic)
-        weight = max(0.6, turn_round(words) + (0.3 if is_plan else 0.2)) if words else 0.5
+        weight = max(0.6, correction_weight(words) + (0.3 if is_plan else 0.2)) if words else 0.5
         reason = words if known is None or not known.reason or not words else f"{known.reason} / {words}"
         self._enter(topic, f"{what} (refused)", _clip(reason), seen, weight, "refused")
         _put(self._memory.keys, key, topic, KEYS_MAX)
@@ -384,11 +384,11 @@ class DeadEndDetector:
         lines = telling(call.text) if command and not only_looks else ()
         if lines:
             memory.failure, memory.failure_seq = lines[0], seen.seq
-        weight, why = closed_way(call.text)
+        weight, why = permanent_failure(call.text)
         if is_check and (weight < 0.6 or len(call.text) > 1500):  # what a test prints of its subject is no refusal of the tool
             weight = 0.0
         naming = _naming(attempt)
-        missing = not_there(call.text) if command and not only_looks and (is_check or not weight) else []
+        missing = missing_things(call.text) if command and not only_looks and (is_check or not weight) else []
         if weight:
             self._close(attempt, key, why, weight)
         elif missing:
@@ -423,7 +423,7 @@ class DeadEndDetector:
                 self._drop(topic)
         is_short = len(text) <= SHORT_CHARS
         says_error = is_short or (not command.is_ask and is_error_in_passing(text))
-        if (says_error if not command.checks else is_short) and (missing := not_there(text)):
+        if (says_error if not command.checks else is_short) and (missing := missing_things(text)):
             self._enter(f"passing {key}", f"{_naming(attempt)} (said an error)", "\n".join(missing), seen, 0.38, "failed")
         if memory.ways and command.main and not command.checks:
             memory.ways.pop(key, None)
@@ -685,7 +685,7 @@ def _changed_lines(old: str, new: str) -> str:
 
 def _nearest(recent: list[str], words: str, said: str) -> list[str]:
     """The few sentences and lines of what was said and written lately that share most words with these; the newer of two equals."""
-    asked = weighty(words)
+    asked = content_words(words)
     if not asked:
         return []
     scored: list[tuple[int, int, str]] = []
@@ -698,7 +698,7 @@ def _nearest(recent: list[str], words: str, said: str) -> list[str]:
 
 def _restated(message: str, words: str) -> str:
     """The sentence at the beginning of an answer that says most of what the user complained of; ""."""
-    asked = weighty(words)
+    asked = content_words(words)
     best, most = "", 0
     for line in message[:2000].split("\n"):
         for sentence in sentences(line):
@@ -711,7 +711,7 @@ def _restated(message: str, words: str) -> str:
 
 
 def _is_bow(sentence: str) -> bool:
-    return bool(yields(sentence)) and len(sentence) < 2 * BRIEF_CHARS_MIN
+    return bool(concedes(sentence)) and len(sentence) < 2 * BRIEF_CHARS_MIN
 
 
 def _excerpt(old: str, new: str) -> str:

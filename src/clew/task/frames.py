@@ -1,4 +1,4 @@
-"""Frames: the places that a stack trace walks through.
+"""Find the frames of stack traces in a text.
 
 Reads tracebacks as Python, IPython, pytest, JavaScript, Java, Kotlin, C#, Go, Rust, Ruby, PHP and native
 debuggers print them, wherever they stand in a text. Each pattern is anchored at a line's start and has

@@ -1,4 +1,4 @@
-"""Outcomes: how a command ended, and which of its lines say why.
+"""Say how a command ended, and which lines of its output say why.
 
 Reads the output of a finished command: did it fail, which few lines are the most telling, and which line
 sums it up. Exit statuses are trusted where they belong to the command; behind a pipe the output decides.

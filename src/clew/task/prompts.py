@@ -1,4 +1,4 @@
-"""Prompts: what the user said, among what the client put into their mouth.
+"""Find the words that the user typed in a prompt, and the sentences in them that bind whatever comes later.
 
 A user's turn in a transcript may hold the user's words, machine notices, echoes of commands and pasted
 logs. This file takes the words out, and finds in them the sentences that bind whatever comes later.
@@ -30,7 +30,7 @@ RULES_OF_DOCUMENT_MAX = 32  # guess: of one plan that is handed over, the first
 DOCUMENT_CHARS_MAX = 40_000
 
 
-def spoken(text: str) -> str:
+def typed_text(text: str) -> str:
     """Return the user's own words in a prompt, verbatim but for the machine's blocks between them; "" for none.
 
     A slash command becomes `/name arguments`; the client's own commands (`/clear`, `/model`, …) say nothing of the work.
@@ -48,8 +48,8 @@ def spoken(text: str) -> str:
     return "" if text.startswith(MACHINE_PROMPTS) else text
 
 
-def parted(text: str) -> list[tuple[str, bool]]:
-    """Return the whole text of a prompt in pieces, each with whether the user typed it: what `spoken` takes out was not typed.
+def typed_parts(text: str) -> list[tuple[str, bool]]:
+    """Return the whole text of a prompt in pieces, each with whether the user typed it: what `typed_text` takes out was not typed.
 
     The pieces together are the text.
     """
@@ -80,7 +80,7 @@ def is_assent(text: str) -> bool:
     return len(text) <= 60 and PATTERNS["ack"].fullmatch(text.strip()) is not None
 
 
-def binding_sentences(text: str) -> tuple[str, ...]:
+def stated_rules(text: str) -> tuple[str, ...]:
     """Return the sentences of a prompt that forbid, demand, choose, bound or correct something, verbatim, in order, each once.
 
     Only prose is read: no fences, quotes, tables, log lines or code; of a pasted text only its two ends. In a
@@ -111,7 +111,7 @@ def _bounds(sentence: str) -> bool:
     return says(sentence, "order_at_start", "bounds")
 
 
-def said_in_passing(text: str) -> tuple[str, ...]:
+def implied_rules(text: str) -> tuple[str, ...]:
     """Return the sentences of a short prompt that was typed which say something without a word of command, verbatim, in order.
 
     "the header is sticky on mobile too" binds as much as "make sure that …" does, and no list of words finds it; a question,

@@ -1,4 +1,4 @@
-"""Question: a bare question in the nouns of the task state, for whoever asks without a session.
+"""Make a task state of a bare question, where there is no session.
 
 Apart from the tracker, so that a question does not load what reads sessions.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from clew.records import OpenError, Stated, TaskState, WorkingFile
 from clew.task.clues import Clues, clues
-from clew.task.prompts import binding_sentences
+from clew.task.prompts import stated_rules
 
 ERRORS_MAX = 12  # guess
 IDENTIFIERS_MAX = 64
@@ -25,7 +25,7 @@ def question_state(question: str, found: Clues | None = None) -> TaskState:
     return TaskState(
         question=question,
         goals=(Stated(question),) if question.strip() else (),
-        constraints=tuple(Stated(sentence) for sentence in binding_sentences(question)),
+        constraints=tuple(Stated(sentence) for sentence in stated_rules(question)),
         working_set=tuple(WorkingFile(path, "mention", 0) for path in reversed(paths)),
         open_errors=tuple(OpenError(error, "question") for error in found.errors[-ERRORS_MAX:]),
         recent_identifiers=_names_of(found)[:IDENTIFIERS_MAX][::-1],

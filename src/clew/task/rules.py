@@ -1,4 +1,4 @@
-"""Rules: does a later word of the user take back an earlier one?
+"""Find the user's rules that a later sentence of theirs takes back.
 
 Decided without a model, from the words alone, and only where they are plain: the same question answered anew, an
 order with the opposite sign about the same thing, a thing that is to be replaced, a word of withdrawal beside the

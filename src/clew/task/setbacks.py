@@ -1,4 +1,4 @@
-"""Setbacks: the words by which an agent, a user or a tool says that a way is closed.
+"""Find the sentences in which an agent, a user or a tool says that an attempt failed.
 
 Readers of plain text: what the agent says when it gives something up, meets an obstacle, supposes a cause or finds that it was
 another, what the user says to turn the agent round, and which lines of an output mean that the same way will not work here.
@@ -45,7 +45,7 @@ class Setback:
 
 
 def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
-    """What the agent says it gave up or cannot do, verbatim, the weightiest first, at most STATEMENTS_MAX.
+    """Return what the agent says it gave up or cannot do, verbatim, the weightiest first, at most STATEMENTS_MAX.
 
     An obstacle counts beside a turn ("… does not exist, so I'll …", "Let me use … instead"): alone it describes something.
     with_causes  also causes that it says it found: worth something after a failure.
@@ -85,22 +85,22 @@ def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
     return kept[:STATEMENTS_MAX]
 
 
-def yields(message: str) -> float:
-    """How plainly the agent begins by giving in: 1 for "You're right" or "My mistake", 0.5 for "Got it", 0 for anything else."""
-    found = PATTERNS["yields"].match(message.lstrip())
+def concedes(message: str) -> float:
+    """Return how plainly a message begins by conceding: 1 for "You're right" or "My mistake", 0.5 for "Got it", 0 for anything else."""
+    found = PATTERNS["concedes"].match(message.lstrip())
     return 0.0 if found is None else 0.5 if says(found[0], "soft") else 1.0
 
 
-def turn_round(words: str) -> float:
-    """How plainly the user turns the agent round: CORRECTED, DOUBTED for a question, 0 for another request."""
+def correction_weight(words: str) -> float:
+    """Return how plainly a prompt corrects the agent: CORRECTED, DOUBTED for a question, 0 for another request."""
     head = words[:600]
     if not says(head, "turns_round"):
         return 0.0
     return DOUBTED if says(head, "asks_only") or head.rstrip().endswith("?") else CORRECTED
 
 
-def closed_way(output: str) -> tuple[float, str]:
-    """(weight, line) of the line that says that the same will never work here: nothing by that name, no such option, not allowed."""
+def permanent_failure(output: str) -> tuple[float, str]:
+    """Return (weight, line) of the line that says that the same call cannot succeed: no such name or option, not allowed."""
     text = output if len(output) <= 2 * OUTPUT_CHARS else f"{output[:OUTPUT_CHARS]}\n{output[-OUTPUT_CHARS:]}"
     plain = text.lower()
     plain = plain if len(plain) == len(text) else text  # a few letters of other alphabets grow
@@ -113,7 +113,7 @@ def closed_way(output: str) -> tuple[float, str]:
 
 
 def too_large(output: str) -> str:
-    """The line that says that an output did not fit; "" where nothing does."""
+    """Return the line that says that an output was too large; "" where none does."""
     head = output[:1_000]
     plain = head.lower()
     found = PATTERNS.find("too_large", plain)
@@ -121,7 +121,7 @@ def too_large(output: str) -> str:
 
 
 def no_answer(output: str) -> str:
-    """The sentence at the beginning of a look-up's answer that says that there is none; ""."""
+    """Return the sentence at the beginning of an answer that says that nothing was found; "" for none."""
     for line in output[:1_200].split("\n"):
         for part in sentences(line):
             sentence = part.strip(" *_#>-")
@@ -134,13 +134,13 @@ def no_answer(output: str) -> str:
     return ""
 
 
-def not_there(output: str, most: int = 3) -> list[str]:
-    """Lines of a failed command that say that something is not there, or that a rule of the linter forbids a form, each once."""
+def missing_things(output: str, most: int = 3) -> list[str]:
+    """Return the lines of a failed command that say that something is not there, or that a rule of the linter forbids a form, each once."""
     text = output if len(output) <= 4 * OUTPUT_CHARS else f"{output[: 2 * OUTPUT_CHARS]}\n{output[-2 * OUTPUT_CHARS :]}"
     plain = text.lower()
     plain = plain if len(plain) == len(text) else text
     found: dict[str, None] = {}
-    for pattern, words in ((PATTERNS["not_there"], plain), (PATTERNS["rule_broken"], text)):
+    for pattern, words in ((PATTERNS["missing_things"], plain), (PATTERNS["rule_broken"], text)):
         for each in pattern.finditer(words):
             line = _line_at(text, each.start(), each.end())
             quoted = _line_at(text, end, end) if 0 <= (end := text.find("\n", each.end()) + 1) < len(text) and end else ""
@@ -159,7 +159,7 @@ def is_error_in_passing(output: str) -> bool:
 
 
 def theories(message: str) -> list[str]:
-    """Sentences that suppose a cause, verbatim, at most four, the last ones."""
+    """Return the sentences that suppose a cause, verbatim, at most four, the last ones."""
     found = [
         sentence
         for sentence, _ in _said_in(message[:MESSAGE_CHARS_MAX])
@@ -183,15 +183,15 @@ def refutations(message: str) -> list[tuple[str, str, bool]]:
     return found[:6]
 
 
-def weighty(text: str) -> frozenset[str]:
-    """The words of a sentence by which it is told from others: longer than three letters and not common ones, in lower case."""
+def content_words(text: str) -> frozenset[str]:
+    """Return the words of a sentence by which it is told from others: longer than three letters and not common ones, in lower case."""
     return frozenset(
         word[:STEM_CHARS] for each in _WORDS.findall(text) if len(word := each.lower().rstrip("s")) > 3 and word not in COMMON_WORDS
     )
 
 
 def count_of(words: frozenset[str], text: str) -> int:
-    """How many of these `weighty` words a text holds."""
+    """Count how many of these `content_words` words a text holds."""
     return sum(map(text.lower().__contains__, words))
 
 

@@ -1,4 +1,4 @@
-"""The task: what the agent is doing, kept up to date one observation at a time.
+"""Track what the agent is doing, one observation at a time.
 
 A tracker sees raw observations in their order and answers with a TaskState at any moment. It knows
 nothing of records, packets or stores, so whatever the two pipelines conclude cannot come back as intent.
@@ -21,13 +21,13 @@ from clew.task.cuts import cut_of
 from clew.task.dead_ends import Attempt, DeadEndDetector
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
 from clew.task.paths import found_by, json_or_text, relative, touches_of
-from clew.task.prompts import binding_sentences, is_assent, said_in_passing, spoken
+from clew.task.prompts import implied_rules, is_assent, stated_rules, typed_text
 from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
 from clew.task.rules import overruled
 
 GOALS_MAX = 64  # guess: the first and the newest 63
 CONSTRAINTS_MAX = 64  # guess; the newest are kept: a later word corrects an earlier one
-PASSING_MAX = 24  # guess: sentences that bind without a word of command; what commands stays longer
+IMPLIED_MAX = 24  # guess: sentences that bind without a word of command; what commands stays longer
 WORKING_FILES_MAX = 256  # guess
 CHECKS_MAX = 24  # guess
 ERROR_AGE_MAX = 400  # observations after which a failed command that checks nothing is no longer open; guess
@@ -77,7 +77,7 @@ class TaskTracker:
     _goals: list[Stated] = field(default_factory=list[Stated], init=False, repr=False)
     _assent: Stated | None = field(default=None, init=False, repr=False)
     _constraints: dict[str, Stated] = field(default_factory=dict[str, Stated], init=False, repr=False)
-    _passing: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)  # of the constraints, those said in passing
+    _implied: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)  # of the constraints, those said in passing
     _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], init=False, repr=False)
     _errors: dict[str, _Failed] = field(default_factory=dict[str, _Failed], init=False, repr=False)
     _checks: dict[str, _Checked] = field(default_factory=dict[str, _Checked], init=False, repr=False)
@@ -102,7 +102,7 @@ class TaskTracker:
             return
         kind = observation.kind
         if kind is ObservationKind.PROMPT:
-            if not observation.is_meta and (words := spoken(observation.text)):
+            if not observation.is_meta and (words := typed_text(observation.text)):
                 self._detector.see_prompt(words, observation)
                 self._hear(words, observation)
         elif kind is ObservationKind.MESSAGE:
@@ -145,15 +145,15 @@ class TaskTracker:
             if len(self._goals) > GOALS_MAX:
                 del self._goals[1]
         self._unbind(words)
-        for sentence in binding_sentences(words):
+        for sentence in stated_rules(words):
             self._bind(sentence, observation)
-        for sentence in said_in_passing(words):
+        for sentence in implied_rules(words):
             if sentence not in self._constraints:
                 self._bind(sentence, observation)
-                self._passing[sentence] = None
-                if len(self._passing) > PASSING_MAX:
-                    oldest = next(iter(self._passing))
-                    del self._passing[oldest]
+                self._implied[sentence] = None
+                if len(self._implied) > IMPLIED_MAX:
+                    oldest = next(iter(self._implied))
+                    del self._implied[oldest]
                     self._constraints.pop(oldest, None)
         for path, _ in clues(words[:20_000]).paths if "/" in words or "." in words else ():
             self._touch(path, "mention", observation)
@@ -163,10 +163,10 @@ class TaskTracker:
         rules = list(self._constraints)
         for at in overruled(words, rules):
             del self._constraints[rules[at]]
-            self._passing.pop(rules[at], None)
+            self._implied.pop(rules[at], None)
 
     def _bind(self, sentence: str, observation: Observation, *, is_typed: bool = True) -> None:
-        self._passing.pop(sentence, None)
+        self._implied.pop(sentence, None)
         self._constraints.pop(sentence, None)
         self._constraints[sentence] = Stated(sentence, observation.uuid, observation.seq, is_typed)
         if len(self._constraints) > 2 * CONSTRAINTS_MAX:
@@ -321,7 +321,7 @@ class TaskTracker:
         return tuple(newest)[:IDENTIFIERS_MAX][::-1]
 
 
-def observe_task(observations: Iterable[Observation], *, question: str = "", root: str = "") -> TaskState:
+def state_at(observations: Iterable[Observation], *, question: str = "", root: str = "") -> TaskState:
     """Return the state of the task after these observations, oldest first.
 
     question  what is asked now; the state carries it.
@@ -340,7 +340,7 @@ def _identifiers_of(observation: Observation, root: str) -> tuple[str, ...]:
     if observation.kind is ObservationKind.CALL:
         text = "\n".join(_strings(json_or_text(observation.arguments or text)))
     elif observation.kind is ObservationKind.PROMPT:
-        text = spoken(text)
+        text = typed_text(text)
     elif observation.kind is ObservationKind.RESULT and observation.is_error:
         text = "\n".join(telling(text))
     found = clues(_ends(text))

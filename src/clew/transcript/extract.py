@@ -38,7 +38,7 @@ from clew.task.commands import CheckScope, Command, understand
 from clew.task.cuts import cut_of
 from clew.task.dead_ends import DEAD_ENDS_MAX, Attempt, DeadEndDetector, core_of
 from clew.task.outcomes import has_check_failed, has_failed
-from clew.task.prompts import binding_sentences, spoken
+from clew.task.prompts import stated_rules, typed_text
 from clew.task.rules import overruled
 from clew.text.embed import Embedder
 from clew.text.postings import Document, Use, pack
@@ -488,7 +488,7 @@ class Extractor:
     def _prompt(self, seen: Observation) -> None:
         if not seen.text.strip():
             return
-        words = "" if seen.is_meta or seen.agent else spoken(seen.text)
+        words = "" if seen.is_meta or seen.agent else typed_text(seen.text)
         if words:
             self._said(words, seen)
         elif seen.agent:
@@ -513,7 +513,7 @@ class Extractor:
         draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), IMPORTANCE["prompt"], Trust.USER)
         prompt_id = self._memory.prompt = self._enter(draft, seen, parent="")
         self._take_back(words, prompt_id, seen)
-        for sentence in binding_sentences(words):
+        for sentence in stated_rules(words):
             self._rule(sentence, seen, prompt_id, Trust.USER)
 
     def _rule(self, sentence: str, seen: Observation, parent: str, trust: Trust) -> None:

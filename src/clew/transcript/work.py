@@ -11,7 +11,7 @@ from clew.records import Observation, ObservationKind, Outcome, ToolCall, ToolRe
 from clew.task.commands import ASKS, READERS, Command, understand
 from clew.task.outcomes import has_check_failed
 from clew.task.paths import relative, touches_of
-from clew.task.prompts import spoken
+from clew.task.prompts import typed_text
 
 COMMANDS_MAX = 32  # guess
 COMMAND_CHARS_MAX = 160  # guess: what is longer was written for one occasion
@@ -69,7 +69,7 @@ class WorkTracker:
         if observation.kind is ObservationKind.MESSAGE and not observation.agent:
             self._message = observation.text
         elif observation.kind is ObservationKind.PROMPT and not (observation.agent or observation.is_meta):
-            self._answered = self._message if spoken(observation.text) else self._answered
+            self._answered = self._message if typed_text(observation.text) else self._answered
         elif observation.kind is ObservationKind.RESULT and call and call.result and call.result.outcome is Outcome.OK:
             self._change(call)
             if call.command:
