@@ -508,8 +508,7 @@ def test_of_an_output_in_a_clients_session_only_the_original_of_a_shorter_form_i
 
     def arrival(call_id: str, text: str, path: str) -> Arrival:
         asked = DIALECT.tool_call("Read", {"file_path": str(repo / path)})
-        call = Observation("s1", 0, 0, f"c{call_id}", ObservationKind.CALL, "", tool="Read", call_id=call_id, call=asked)
-        return Arrival(Observation("s1", 1, 1, f"r{call_id}", ObservationKind.RESULT, text, tool="Read", call_id=call_id), call)
+        return Arrival(Observation("s1", 1, 1, f"r{call_id}", ObservationKind.RESULT, text, tool="Read", call_id=call_id, call=asked))
 
     editing = TaskState(working_set=(WorkingFile("pkg/tax.py", "edit", 0),))
     written = engine.write(

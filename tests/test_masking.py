@@ -17,7 +17,7 @@ from clew.records import SourceState
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.transcript.follow import deltas
-from clew.usecases.write import Note
+from clew.usecases.write import NewNote
 from tests.looking import look
 
 TOKEN = "ghp_" + "a1B2c3D4e5" * 3 + "F6g7H8"
@@ -113,7 +113,7 @@ def test_a_transcript_is_gone_on_from_where_a_credential_stands_last(tmp_path: P
 def test_notes_their_subjects_and_the_reason_of_a_purge_are_masked(engine: Engine, repository: Path, tmp_path: Path) -> None:
     engine.index(repository)
     kept, gone = engine.write(
-        repository, [Note(f"The registry takes password={PASSWORD}", subject=f"registry {TOKEN}"), Note("The mirror takes none")]
+        repository, [NewNote(f"The registry takes password={PASSWORD}", subject=f"registry {TOKEN}"), NewNote("The mirror takes none")]
     ).handles
     engine.purge(repository, handles=[gone], reason=f"held {TOKEN}")
 

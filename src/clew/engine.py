@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from clew.usecases.inputs import Progress
     from clew.usecases.repair import ReadAnew
     from clew.usecases.status import StoreStatus
-    from clew.usecases.write import Arrival, Note, Written
+    from clew.usecases.write import Arrival, NewNote, Written
 
 
 def open_engine(
@@ -98,7 +98,7 @@ class Engine:
         return usecases.ingest.ingest(self.store, self.settings, paths, repo=repo, progress=progress)
 
     def write(
-        self, path: Path, happened: Sequence[Observation | Arrival | Note], *, task: TaskState | None = None
+        self, path: Path, happened: Sequence[Observation | Arrival | NewNote], *, task: TaskState | None = None
     ) -> Written:  # fmt: skip
         """Remember what happened in one session, and return what the agent should read of it."""
         return usecases.write.write(self.store, self.settings, path, happened, task=task)

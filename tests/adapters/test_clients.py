@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clew.adapters import clients
-from clew.adapters.clients.claude_code import FOLDER_NAME_CHARS_MAX, ClaudeCode
+from clew.adapters.clients.claude_code import FOLDER_NAME_CHARS_MAX, ClaudeCodeClient
 from clew.adapters.hooks import HookHandlers, daemon_context
 from clew.adapters.places import Places
 from clew.cli.outcome import run
@@ -36,9 +36,8 @@ class Plumb:
     def handlers(self, policy):
         def asked(payload, live): return {"before": policy.prompted(live, payload["words"])}
         def ran(payload, live):
-            call = Observation(live.id, 0, 0, "c", ObservationKind.CALL, "", tool="shell", call_id=payload["id"])
             result = Observation(live.id, 1, 1, "r", ObservationKind.RESULT, payload["out"], tool="shell", call_id=payload["id"])
-            return {"out": policy.output_arrived(live, call, result)} if policy.wants_output(live, payload["out"]) else {}
+            return {"out": policy.output_arrived(live, result)} if policy.wants_output(live, payload["out"]) else {}
         return {"asked": asked, "ran": ran}
 
 CLIENT = Plumb()
@@ -103,11 +102,11 @@ def test_a_folder_name_that_the_client_has_cut_is_found_by_what_is_left_of_it(tm
     first, second = (tmp_path / "projects" / f"{name}-{digits}" for digits in ("1x2y", "3z4w"))
     first.mkdir(parents=True)
 
-    assert ClaudeCode().transcripts_of(deep) == first
-    assert ClaudeCode().transcript_of(str(deep), "s1") == str(first / "s1.jsonl")
+    assert ClaudeCodeClient().transcripts_of(deep) == first
+    assert ClaudeCodeClient().transcript_of(str(deep), "s1") == str(first / "s1.jsonl")
 
     second.mkdir()
     (second / "s1.jsonl").touch()
 
-    assert ClaudeCode().transcripts_of(deep) is None
-    assert ClaudeCode().transcript_of(str(deep), "s1") == str(second / "s1.jsonl")
+    assert ClaudeCodeClient().transcripts_of(deep) is None
+    assert ClaudeCodeClient().transcript_of(str(deep), "s1") == str(second / "s1.jsonl")

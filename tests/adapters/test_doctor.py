@@ -19,7 +19,7 @@ import pytest
 import clew
 from clew.adapters.claude_code import plugin_files
 from clew.adapters.claude_code.install import Installer, Target, gateway_url
-from clew.adapters.doctor import Finding, Patient, examine
+from clew.adapters.doctor import Environment, Finding, examine
 from clew.adapters.http import start
 from clew.adapters.places import Places, address, journal
 from clew.sessions.live import LiveSessions
@@ -36,7 +36,7 @@ def program(folder: Path, says: str) -> str:
 
 
 @pytest.fixture
-def well(tmp_path: Path) -> Iterator[Patient]:
+def well(tmp_path: Path) -> Iterator[Environment]:
     """Everything as it should be."""
     settings = replace(load({}), home=tmp_path / "home")
     places = Places(settings.home)
@@ -47,17 +47,17 @@ def well(tmp_path: Path) -> Iterator[Patient]:
     client = tmp_path / ".claude"
     Installer(places).install(Target(client, root, "user"), with_statusline=True, with_gateway=False)
     start.detach(places)
-    yield Patient(settings, places, client, root, program(tmp_path, "2.1.330 (Claude Code)"))
+    yield Environment(settings, places, client, root, program(tmp_path, "2.1.330 (Claude Code)"))
     for pid in pids(places).values() if start.running(places) else ():
         os.kill(pid, signal.SIGCONT)
     start.stop(places)
 
 
-def wrong(patient: Patient) -> list[Finding]:
+def wrong(patient: Environment) -> list[Finding]:
     return [each for each in examine(patient) if each.is_wrong]
 
 
-def test_where_all_is_well_nothing_is_found(well: Patient) -> None:
+def test_where_all_is_well_nothing_is_found(well: Environment) -> None:
     assert examine(well) == []
 
 
@@ -67,15 +67,15 @@ def change(path: Path, edit: Callable[[dict[str, object]], object]) -> None:
     path.write_text(json.dumps(told))
 
 
-def place_of(patient: Patient) -> Path:
+def place_of(patient: Environment) -> Path:
     return hooks_of(patient).parent.parent / "clew_place.py"
 
 
-def hooks_of(patient: Patient) -> Path:
+def hooks_of(patient: Environment) -> Path:
     return plugin_files.folder(patient.places) / "clew" / "hooks" / "hooks.json"
 
 
-BREAKS: dict[str, tuple[Callable[[Patient], object], str]] = {
+BREAKS: dict[str, tuple[Callable[[Environment], object], str]] = {
     "disabled": (lambda p: change(p.client / "settings.json", lambda told: told.update(enabledPlugins={"clew@clew": False})), "disables"),
     "hooks off": (lambda p: change(p.client / "settings.json", lambda told: told.update(disableAllHooks=True)), "disableAllHooks"),
     "settings broken": (lambda p: (p.client / "settings.json").write_text("{"), "is no JSON"),
@@ -107,7 +107,7 @@ def _kill(places: Places) -> None:
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_what_is_wrong_is_found_with_its_mend(well: Patient, name: str) -> None:
+def test_what_is_wrong_is_found_with_its_mend(well: Environment, name: str) -> None:
     breaks, says = BREAKS[name]
     breaks(well)
     found = wrong(well)
@@ -125,20 +125,20 @@ def test_what_is_wrong_is_found_with_its_mend(well: Patient, name: str) -> None:
         ("an unknown build", "does not say its version", True),
     ],
 )
-def test_the_clients_version_is_judged(well: Patient, tmp_path: Path, *, says: str, word: str, is_wrong: bool) -> None:
+def test_the_clients_version_is_judged(well: Environment, tmp_path: Path, *, says: str, word: str, is_wrong: bool) -> None:
     [finding] = examine(replace(well, program=program(tmp_path, says)))
 
     assert word in finding.what
     assert finding.is_wrong is is_wrong
 
 
-def test_a_client_that_is_not_there_is_said_and_is_no_error(well: Patient) -> None:
+def test_a_client_that_is_not_there_is_said_and_is_no_error(well: Environment) -> None:
     [finding] = examine(replace(well, program=None))
 
     assert not finding.is_wrong
 
 
-def test_managed_settings_and_settings_of_our_own_that_cannot_be_used_are_found(well: Patient, tmp_path: Path) -> None:
+def test_managed_settings_and_settings_of_our_own_that_cannot_be_used_are_found(well: Environment, tmp_path: Path) -> None:
     managed = tmp_path / "managed"
     managed.mkdir()
     (managed / "managed-settings.json").write_text('{"allowManagedHooksOnly": true}')
@@ -149,7 +149,7 @@ def test_managed_settings_and_settings_of_our_own_that_cannot_be_used_are_found(
     assert any(each.mend == "correct it" for each in found)
 
 
-def test_a_gateway_that_nobody_serves_is_found(well: Patient) -> None:
+def test_a_gateway_that_nobody_serves_is_found(well: Environment) -> None:
     url = gateway_url(address(well.places))
     start.stop(well.places)
 
@@ -157,17 +157,17 @@ def test_a_gateway_that_nobody_serves_is_found(well: Patient) -> None:
     assert any("is not the daemon's" in each.what for each in wrong(replace(well, base_url="http://127.0.0.1:1/gateway/x")))
 
 
-def test_a_repository_that_is_not_indexed_is_found(well: Patient, tmp_path: Path) -> None:
+def test_a_repository_that_is_not_indexed_is_found(well: Environment, tmp_path: Path) -> None:
     other = repository(tmp_path / "other")
 
     assert any("is not indexed" in each.what for each in wrong(replace(well, root=other)))
 
 
-def named(patient: Patient, check: str) -> list[Finding]:
+def named(patient: Environment, check: str) -> list[Finding]:
     return [each for each in wrong(patient) if each.check == check]
 
 
-def damage(patient: Patient) -> None:
+def damage(patient: Environment) -> None:
     """Pages of every index are noise; the file still opens."""
     connection = apsw.Connection(str(patient.settings.database))
     pages = [number for (number,) in connection.execute("SELECT pageno FROM dbstat WHERE name LIKE 'records_by%' OR name = 'segments'")]
@@ -180,7 +180,7 @@ def damage(patient: Patient) -> None:
 
 
 @pytest.mark.parametrize("is_running", [True, False])
-def test_a_damaged_database_is_found_with_its_way_out(well: Patient, *, is_running: bool) -> None:
+def test_a_damaged_database_is_found_with_its_way_out(well: Environment, *, is_running: bool) -> None:
     start.stop(well.places)
     damage(well)
     if is_running:
@@ -191,7 +191,7 @@ def test_a_damaged_database_is_found_with_its_way_out(well: Patient, *, is_runni
     assert finding.mend == "clew repair"
 
 
-def test_a_newer_database_is_found(well: Patient) -> None:
+def test_a_newer_database_is_found(well: Environment) -> None:
     start.stop(well.places)
     connection = apsw.Connection(str(well.settings.database))
     connection.pragma("user_version", len(MIGRATIONS) + 1)
@@ -202,7 +202,7 @@ def test_a_newer_database_is_found(well: Patient) -> None:
     assert "upgrade clew" in finding.mend
 
 
-def test_a_database_that_another_program_keeps_locked_is_found(well: Patient) -> None:
+def test_a_database_that_another_program_keeps_locked_is_found(well: Environment) -> None:
     script = "import apsw, sys; c = apsw.Connection(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
     words = [sys.executable, "-c", script, str(well.settings.database)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
@@ -217,7 +217,7 @@ def test_a_database_that_another_program_keeps_locked_is_found(well: Patient) ->
 
 
 @pytest.mark.parametrize(("options", "says"), [("ro,bind,remount", "cannot be written"), ("size=4m", "is full")])
-def test_a_data_folder_that_takes_nothing_is_found(well: Patient, options: str, says: str) -> None:
+def test_a_data_folder_that_takes_nothing_is_found(well: Environment, options: str, says: str) -> None:
     """Read-only, or on a full disk of its own."""
     home = well.settings.home
     start.stop(well.places)
@@ -233,7 +233,7 @@ def test_a_data_folder_that_takes_nothing_is_found(well: Patient, options: str, 
         subprocess.run(["umount", "-l", home], check=True)
 
 
-def test_a_daemon_that_a_signal_has_stopped_is_found_with_the_one_that_wakes_it(well: Patient) -> None:
+def test_a_daemon_that_a_signal_has_stopped_is_found_with_the_one_that_wakes_it(well: Environment) -> None:
     worker = pids(well.places)["worker"]
     os.kill(worker, signal.SIGSTOP)
     assert until(lambda: psutil.Process(worker).status() == psutil.STATUS_STOPPED)
@@ -241,7 +241,7 @@ def test_a_daemon_that_a_signal_has_stopped_is_found_with_the_one_that_wakes_it(
     assert f"kill -CONT {worker}" in [each.mend for each in named(well, "daemon")]
 
 
-def test_a_daemon_that_hooks_leave_alone_is_found_with_the_time(well: Patient) -> None:
+def test_a_daemon_that_hooks_leave_alone_is_found_with_the_time(well: Environment) -> None:
     """It hangs: one that answers takes the note away."""
     for pid in pids(well.places).values():
         os.kill(pid, signal.SIGSTOP)
@@ -255,7 +255,7 @@ def test_a_daemon_that_hooks_leave_alone_is_found_with_the_time(well: Patient) -
     assert not any("leave it alone" in each.what for each in named(well, "daemon"))
 
 
-def test_prompts_that_were_too_slow_are_found_with_the_number_of_files(well: Patient) -> None:
+def test_prompts_that_were_too_slow_are_found_with_the_number_of_files(well: Environment) -> None:
     sessions = LiveSessions(well.places.run / "sessions")
     live = sessions.of("slow-one", cwd=str(well.root))
     live.late, live.late_at = 3, time.time()
@@ -266,7 +266,7 @@ def test_prompts_that_were_too_slow_are_found_with_the_number_of_files(well: Pat
     assert "1 files are indexed here" in finding.what
 
 
-def test_a_home_folder_is_said_to_be_no_repository(well: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_folder_is_said_to_be_no_repository(well: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(well.root))
     found = wrong(well)
 

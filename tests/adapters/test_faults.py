@@ -88,7 +88,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> ModuleType:
     module = importlib.import_module("clew_ask")
     monkeypatch.setattr(module, "time", clock)
 
-    class Patient(socket.socket):
+    class Environment(socket.socket):
         """A socket on that clock."""
 
         def settimeout(self, value: float | None) -> None:
@@ -104,7 +104,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> ModuleType:
 
     real = importlib.import_module("_socket")
     names = {name: getattr(real, name) for name in ("AF_UNIX", "SOCK_STREAM", "SOL_SOCKET", "SO_PEERCRED") if hasattr(real, name)}
-    monkeypatch.setattr(module, "_socket", SimpleNamespace(**names, socket=Patient))
+    monkeypatch.setattr(module, "_socket", SimpleNamespace(**names, socket=Environment))
     return module
 
 

@@ -246,8 +246,8 @@ def test_what_was_lost_is_said(clew: Call, kept: Kept) -> None:
 def test_what_stands_only_in_the_log_is_recovered_too(clew: Call, kept: Kept) -> None:
     """As after a crash: what was written last has not reached the file, whose pages are damaged."""
     script = (
-        "import os, sys; from pathlib import Path; import clew; from clew.usecases.write import Note; e = clew.open();"
-        "e.write(Path(sys.argv[1]), [Note('the last note, of the bilge pump')]); os._exit(0)"
+        "import os, sys; from pathlib import Path; import clew; from clew.usecases.write import NewNote; e = clew.open();"
+        "e.write(Path(sys.argv[1]), [NewNote('the last note, of the bilge pump')]); os._exit(0)"
     )
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
     subprocess.run([sys.executable, "-c", script, str(kept.repository)], check=True, env=environment)

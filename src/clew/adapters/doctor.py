@@ -65,7 +65,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class Environment:
     """All that the checks look at.
 
     client       Claude Code's folder; `managed` that of the administrator's settings for it.
@@ -83,7 +83,7 @@ class Patient:
     managed: Path = field(default_factory=managed.folder)
 
 
-Check = Callable[[Patient], Iterator[Finding]]
+Check = Callable[[Environment], Iterator[Finding]]
 
 
 def finding(name: str, **values: object) -> Finding:
@@ -98,21 +98,21 @@ def _sentences() -> dict[str, dict[str, Any]]:
     return tomllib.loads(Path(__file__).with_name("findings.toml").read_text("utf-8"))
 
 
-def examine(patient: Patient) -> list[Finding]:
+def examine(environment: Environment) -> list[Finding]:
     """Return what was found: of the clients first. A check that fails is itself a finding."""
     found: list[Finding] = []
     for check in [*(check for client in clients.everyone() for check in client.checks()), *CHECKS]:
         try:
-            found.extend(check(patient))
+            found.extend(check(environment))
         except (ClewError, OSError) as error:
             found.append(finding("unchecked", failed=check.__name__.strip("_"), error=error))
     return found
 
 
-def _settings(patient: Patient) -> Iterator[Finding]:
-    for said in patient.of_settings:
+def _settings(environment: Environment) -> Iterator[Finding]:
+    for said in environment.of_settings:
         what, _, hint = said.partition("\nhint: ")
-        yield finding("setting", what=what, mend=hint or f"mend {patient.settings.home / CONFIG}")
+        yield finding("setting", what=what, mend=hint or f"mend {environment.settings.home / CONFIG}")
 
 
 def readable_by_others(*paths: Path) -> Iterator[Finding]:
@@ -122,27 +122,27 @@ def readable_by_others(*paths: Path) -> Iterator[Finding]:
             yield finding("not_private", path=path, quoted=shlex.quote(str(path)))
 
 
-def _private(patient: Patient) -> Iterator[Finding]:
-    yield from readable_by_others(patient.places.run, patient.places.address, patient.places.private_key)
+def _private(environment: Environment) -> Iterator[Finding]:
+    yield from readable_by_others(environment.places.run, environment.places.address, environment.places.private_key)
 
 
-def _daemon(patient: Patient) -> Iterator[Finding]:
+def _daemon(environment: Environment) -> Iterator[Finding]:
     started = time.perf_counter()
-    found = start.running(patient.places)
+    found = start.running(environment.places)
     took = time.perf_counter() - started
     if found is None:
-        was = state(patient.places)
+        was = state(environment.places)
         yield finding("no_daemon") if was is None else finding("daemon_killed", pid=was.get("pid"))
         return
     if found.answers is None:
-        yield finding("daemon_hangs", pid=found.pid, log=patient.places.log)
+        yield finding("daemon_hangs", pid=found.pid, log=environment.places.log)
         return
     if found.answers.get("version") != clew.__version__:
         yield finding("daemon_of_another_release", found=found.answers.get("version"), ours=clew.__version__)
     if took > SLOW_S:
         yield finding("daemon_slow", took=took)
-    where = known_address(patient.places)
-    if where is not None and not _listens(patient.places, where):
+    where = known_address(environment.places)
+    if where is not None and not _listens(environment.places, where):
         yield finding("port_taken", port=where.port)
 
 
@@ -165,10 +165,10 @@ def _listens(places: Places, where: Address) -> bool:
         connection.close()
 
 
-def _journal(patient: Patient) -> Iterator[Finding]:
+def _journal(environment: Environment) -> Iterator[Finding]:
     since = time.time() - RECENT_DAYS * 86_400
     counted: dict[tuple[str, str], list[int]] = {}
-    for told in problems(patient.places):
+    for told in problems(environment.places):
         at = told.get("at")
         if isinstance(at, int | float) and at >= since:
             counted.setdefault((str(told.get("where")), str(told.get("what"))), []).append(int(at))
@@ -178,15 +178,15 @@ def _journal(patient: Patient) -> Iterator[Finding]:
         mend = next(mend for word, mend in MENDS if word in what)
         yield finding("journal", when=_minute(times[-1]), again=again, where=where, what=what.partition("\n")[0], mend=mend)
     if len(latest) > SHOWN_MAX:
-        yield finding("journal_more", count=len(latest) - SHOWN_MAX, file=patient.places.problems)
+        yield finding("journal_more", count=len(latest) - SHOWN_MAX, file=environment.places.problems)
 
 
 def _minute(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
-def _store(patient: Patient) -> Iterator[Finding]:
-    settings = patient.settings
+def _store(environment: Environment) -> Iterator[Finding]:
+    settings = environment.settings
     home = settings.home if settings.home.exists() else settings.home.parent
     free = shutil.disk_usage(home).free if home.exists() else FREE_BYTES_MIN
     if free < FREE_BYTES_MIN:
@@ -194,15 +194,15 @@ def _store(patient: Patient) -> Iterator[Finding]:
     if not settings.database.is_file():
         yield finding("nothing_stored")
         return
-    if refusal(patient.root) or any(_database(patient)):
+    if refusal(environment.root) or any(_database(environment)):
         return  # those checks say why
     with clew.open(settings=settings, is_read_only=True) as engine:
-        if not engine.status(patient.root).files:
-            yield finding("not_indexed", root=patient.root, quoted=shlex.quote(str(patient.root)))
+        if not engine.status(environment.root).files:
+            yield finding("not_indexed", root=environment.root, quoted=shlex.quote(str(environment.root)))
 
 
-def _database(patient: Patient) -> Iterator[Finding]:
-    database = patient.settings.database
+def _database(environment: Environment) -> Iterator[Finding]:
+    database = environment.settings.database
     if not database.is_file():
         return
     try:
@@ -219,29 +219,29 @@ def _database(patient: Patient) -> Iterator[Finding]:
             yield finding("database_damaged", database=database, said=said)
 
 
-def _folder(patient: Patient) -> Iterator[Finding]:
-    home = patient.settings.home
+def _folder(environment: Environment) -> Iterator[Finding]:
+    home = environment.settings.home
     if not home.is_dir():
         return
-    unwritable = [path for path in (home, patient.settings.database) if path.exists() and not os.access(path, os.W_OK)]
+    unwritable = [path for path in (home, environment.settings.database) if path.exists() and not os.access(path, os.W_OK)]
     if unwritable:
         yield finding("folder_read_only", path=unwritable[0])
     if shutil.disk_usage(home).free < FULL_BYTES:
         yield finding("disk_full", home=home)
 
 
-def _stopped(patient: Patient) -> Iterator[Finding]:
-    known = state(patient.places) or {}
+def _stopped(environment: Environment) -> Iterator[Finding]:
+    known = state(environment.places) or {}
     for pid in (known.get("pid"), known.get("worker")):
-        if isinstance(pid, int) and start.is_daemon(patient.places, pid, since_s=int(known.get("started") or 0)):
+        if isinstance(pid, int) and start.is_daemon(environment.places, pid, since_s=int(known.get("started") or 0)):
             with suppress(psutil.Error):  # it ended meanwhile, which `_daemon` tells
                 if psutil.Process(pid).status() == psutil.STATUS_STOPPED:
                     yield finding("daemon_stopped", pid=pid)
 
 
-def _left_alone(patient: Patient) -> Iterator[Finding]:
+def _left_alone(environment: Environment) -> Iterator[Finding]:
     try:
-        until, _, why = patient.places.fault.read_text("utf-8").split(" ", 2)
+        until, _, why = environment.places.fault.read_text("utf-8").split(" ", 2)
         left_s, why = float(until) - time.time(), why.strip()
     except (OSError, ValueError):  # there is none, or it was cut short
         return
@@ -250,26 +250,26 @@ def _left_alone(patient: Patient) -> Iterator[Finding]:
         yield finding("left_alone", when=when, reason="it did not answer in time" if why == "late" else why)
 
 
-def _slow(patient: Patient) -> Iterator[Finding]:
-    known = LiveSessions(patient.places.run / "sessions").all()
-    here = [live for live in known if live.late > 1 and live.cwd and Path(live.cwd).is_relative_to(patient.root)]
+def _slow(environment: Environment) -> Iterator[Finding]:
+    known = LiveSessions(environment.places.run / "sessions").all()
+    here = [live for live in known if live.late > 1 and live.cwd and Path(live.cwd).is_relative_to(environment.root)]
     late = max(here, key=lambda live: live.late_at, default=None)
     if late is not None:
-        yield finding("prompts_late", late=late.late, session=late.id[:8], when=_minute(late.late_at), files=_files(patient))
+        yield finding("prompts_late", late=late.late, session=late.id[:8], when=_minute(late.late_at), files=_files(environment))
 
 
-def _files(patient: Patient) -> str:
+def _files(environment: Environment) -> str:
     """How many files the repository's index has, as the end of a sentence; "" where that cannot be said."""
     try:
-        with clew.open(settings=patient.settings, is_read_only=True) as engine:
-            return f"; {engine.status(patient.root).files:,} files are indexed here"
+        with clew.open(settings=environment.settings, is_read_only=True) as engine:
+            return f"; {engine.status(environment.root).files:,} files are indexed here"
     except ClewError:  # the check of the database says why
         return ""
 
 
-def _repository(patient: Patient) -> Iterator[Finding]:
-    if why := refusal(patient.root):
-        yield finding("no_repository", root=patient.root, why_not=why)
+def _repository(environment: Environment) -> Iterator[Finding]:
+    if why := refusal(environment.root):
+        yield finding("no_repository", root=environment.root, why_not=why)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -44,7 +44,7 @@ class LastPacket(msgspec.Struct):
         return cls(kind, packet.tokens, len(packet.entries), dict(sorted(layers.items())), round(took_ms, 1), why)
 
 
-class Window(msgspec.Struct):
+class WindowUsage(msgspec.Struct):
     """The client's window, as its status line was told last. Shares are 0 to 1, None where it did not say."""
 
     tokens: int = 0
@@ -86,7 +86,7 @@ class LiveSession(msgspec.Struct):
     late_at: float = 0.0
     is_late: bool = False
     last_packet: LastPacket = msgspec.field(default_factory=LastPacket, name="told")
-    window: Window = msgspec.field(default_factory=Window)
+    window: WindowUsage = msgspec.field(default_factory=WindowUsage)
     at: float = 0.0
     ended: str = ""
 

@@ -40,7 +40,7 @@ WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
 COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
 PREPARED_MAX = 32  # hand-offs that are held ready, of some kilobytes each; guess
 SAID_CHARS_MAX = 1_500  # of the agent's last words; guess
-CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.arrival`
+CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.reduce`
 SHORT_CHARS = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
 _BACK = "What was left out is kept: the tool `unfold` gives the exact text behind a handle in brackets, `recall` finds more."
 
@@ -256,16 +256,14 @@ class SessionPolicy:
         """Return whether a tool's output is worth looking at."""
         return len(text) >= SHORT_CHARS and bool(live.cwd)
 
-    def output_arrived(
-        self, live: LiveSession, call: Observation, result: Observation, *, is_cut: bool = False, behind: bytes | None = None
-    ) -> str:
+    def output_arrived(self, live: LiveSession, result: Observation, *, is_cut: bool = False, behind: bytes | None = None) -> str:
         """Return the shorter text that stands for a tool's output, with its original behind a handle; "" where it stays as it is.
 
         is_cut, behind  as `clew.usecases.write.Arrival` has them.
         """
         here = Path(live.cwd)
         task = self.sessions.task(live, workspace_of(here)[1])
-        arrival = usecases.write.Arrival(result, call, is_cut=is_cut, behind=behind)
+        arrival = usecases.write.Arrival(result, is_cut=is_cut, behind=behind)
         [shown] = self.context.engine().write(here, [arrival], task=task).outputs
         if not shown.handle:
             return ""

@@ -33,14 +33,13 @@ from clew.usecases.inputs import embedder, state_of
 class Arrival:
     """A tool's output on its way to the agent. What stays whole is not stored: the client's own transcript will hold it.
 
-    call     the call that it answers, None where that is not known; `asked` says then what was called.
+    asked    what was called, where `result` does not hold its call.
     is_cut   the client has cut the output already: its notice stays, and nothing here is shown as the whole.
     behind   what the client's own file holds of such an output, without credentials: it is the original then.
     shorter  the text that will stand for the output, where the caller has chosen one: "{handle}" in it is filled in.
     """
 
     result: Observation
-    call: Observation | None = None
     is_cut: bool = False
     behind: bytes | None = None
     shorter: str = ""
@@ -48,7 +47,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class NewNote:
     """A text to be remembered for later sessions. It is doubted as soon as a file that it is about changes.
 
     kind     "fact", "decision", "constraint", "dead end" or "state".
@@ -63,7 +62,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownOutput:
     """An output as the agent should read it; `handle` of its original where it is shorter, "" where it is whole."""
 
     text: str
@@ -80,11 +79,11 @@ class Written:
 
     text: str = ""
     handles: tuple[str, ...] = ()
-    outputs: tuple[Shown, ...] = ()
+    outputs: tuple[ShownOutput, ...] = ()
 
 
 def write(
-    store: Writer, settings: Settings, path: Path, happened: Sequence[Observation | Arrival | Note], *, task: TaskState | None = None
+    store: Writer, settings: Settings, path: Path, happened: Sequence[Observation | Arrival | NewNote], *, task: TaskState | None = None
 ) -> Written:
     """Remember what happened in one session, in one transaction, and return what the agent should read of it.
 
@@ -95,7 +94,7 @@ def write(
     if not happened:
         return Written()
     key, root = workspace_of(path)
-    said = [(each, _cited(each, root)) for each in happened if isinstance(each, Note)]
+    said = [(each, _cited(each, root)) for each in happened if isinstance(each, NewNote)]
     store.open_workspace(key, str(root))
     observations = [each for each in happened if isinstance(each, Observation)]
     noted = [_note(store, key, note, cited, at) for at, (note, cited) in enumerate(said)]
@@ -121,15 +120,15 @@ class _Arriving:
     """An output with what it is reduced to."""
 
     def __init__(self, arrival: Arrival, root: Path, task: TaskState | None) -> None:
-        result, call = arrival.result, arrival.call
+        result = arrival.result
         self.arrival = arrival
         self.original = result if arrival.behind is None else replace(result, text=arrival.behind.decode("utf-8", "replace"))
         self.asked, self.path = arrival.asked, ""
         self.reduced: Reduced | None = None
         if not arrival.shorter:
-            context = context_of(result, call)
+            context = context_of(result, None)
             self.reduced = _reduced(result.text, context, task)
-            self.asked = self.asked or context.command or f"{(call or result).tool} {context.path}".strip()
+            self.asked = self.asked or context.command or f"{result.tool} {context.path}".strip()
             file = Path(context.path)
             self.path = file.relative_to(root).as_posix() if file.is_absolute() and file.is_relative_to(root) else ""
 
@@ -138,19 +137,19 @@ class _Arriving:
         """Whether the agent reads something else than the original, which is kept for that."""
         return self.reduced is None or not self.reduced.is_whole or self.arrival.behind is not None
 
-    def shown(self) -> Shown:
+    def shown(self) -> ShownOutput:
         """The output as the agent should read it."""
         if not self.is_kept:
-            return Shown(self.arrival.result.text)
+            return ShownOutput(self.arrival.result.text)
         handle = handle_of(original_id(self.original))
         if self.reduced is None:
-            return Shown(mask_text(self.arrival.shorter.replace("{handle}", handle)), handle)
+            return ShownOutput(mask_text(self.arrival.shorter.replace("{handle}", handle)), handle)
         text = self.reduced.render(handle)
         if self.arrival.behind is not None:
-            return Shown(f"{text.rstrip()}\n{cut_marker(handle, lines=self.original.text.count(chr(10)) + 1)}\n", handle)
+            return ShownOutput(f"{text.rstrip()}\n{cut_marker(handle, lines=self.original.text.count(chr(10)) + 1)}\n", handle)
         if self.arrival.is_cut and cut_of(text) is None:  # the client's notice stands where this text does not reach
-            return Shown(f"{text.rstrip()}\n{cut_marker()}\n", handle)
-        return Shown(text, handle)
+            return ShownOutput(f"{text.rstrip()}\n{cut_marker()}\n", handle)
+        return ShownOutput(text, handle)
 
 
 def _reduced(output: str, context: OutputContext, task: TaskState | None) -> Reduced:
@@ -170,7 +169,7 @@ def _live(store: Reader, settings: Settings, key: str, root: Path, observations:
     return remember_live(observations, state=state, root=str(root), embedder=embedder(settings))
 
 
-def _cited(note: Note, root: Path) -> list[tuple[str, str]]:
+def _cited(note: NewNote, root: Path) -> list[tuple[str, str]]:
     """(path, digest) of the files that a note is about."""
     if not note.text.strip() or note.kind not in notes.LAYERS:
         raise UsageError(f"nothing to remember as {note.kind!r}\nhint: say a text, and as kind one of {', '.join(notes.LAYERS)}")
@@ -183,7 +182,7 @@ def _cited(note: Note, root: Path) -> list[tuple[str, str]]:
     return cited
 
 
-def _note(store: Reader, key: str, note: Note, cited: Sequence[tuple[str, str]], at: int) -> tuple[Delta, Record]:
+def _note(store: Reader, key: str, note: NewNote, cited: Sequence[tuple[str, str]], at: int) -> tuple[Delta, Record]:
     with store.snapshot(LOCAL, key) as snapshot:
         held = snapshot.source(notes.SOURCE)
         same = snapshot.of_subject(f"note:{note.subject}") if note.subject else []

@@ -11,28 +11,28 @@ import clew
 from clew.adapters.claude_code import managed, plugin_files
 from clew.adapters.claude_code.install import NotOurs, gateway_url, manifest, read_object
 from clew.adapters.clients.claude_code import MODS_SINCE, TRIED, version_of
-from clew.adapters.doctor import Check, Finding, Patient, finding, readable_by_others
+from clew.adapters.doctor import Check, Environment, Finding, finding, readable_by_others
 from clew.adapters.http import start
 from clew.adapters.places import known_address
 
 
-def _settings_of(patient: Patient) -> dict[str, Path]:
+def _settings_of(environment: Environment) -> dict[str, Path]:
     """The client's settings files, by their scope."""
     return {
-        "user": patient.client / "settings.json",
-        "project": patient.root / ".claude" / "settings.json",
-        "local": patient.root / ".claude" / "settings.local.json",
+        "user": environment.client / "settings.json",
+        "project": environment.root / ".claude" / "settings.json",
+        "local": environment.root / ".claude" / "settings.local.json",
     }
 
 
-def _client(patient: Patient) -> Iterator[Finding]:
-    if patient.program is None:
+def _client(environment: Environment) -> Iterator[Finding]:
+    if environment.program is None:
         yield finding("no_client")
         return
     try:
-        version = version_of(patient.program)
+        version = version_of(environment.program)
     except (OSError, subprocess.TimeoutExpired) as error:
-        yield finding("client_fails", program=patient.program, error=error)
+        yield finding("client_fails", program=environment.program, error=error)
         return
     if version is None:
         yield finding("client_unversioned")
@@ -46,14 +46,14 @@ def _client(patient: Patient) -> Iterator[Finding]:
         yield finding("client_new", version=name, newest=newest)
 
 
-def _plugin(patient: Patient) -> Iterator[Finding]:
-    done = manifest(patient.places)
+def _plugin(environment: Environment) -> Iterator[Finding]:
+    done = manifest(environment.places)
     if not done.touched:
         yield finding("not_installed")
         return
     if done.version != clew.__version__:
         yield finding("plugin_of_another_release", found=done.version, ours=clew.__version__)
-    folder = plugin_files.folder(patient.places)
+    folder = plugin_files.folder(environment.places)
     plugin = folder / plugin_files.NAME
     if not read_object(plugin / "hooks" / "hooks.json"):
         yield finding("plugin_gone", folder=folder)
@@ -62,11 +62,11 @@ def _plugin(patient: Patient) -> Iterator[Finding]:
     if not Path(str(python)).exists():
         yield finding("interpreter_gone", python=python)
     place = plugin / "clew_place.py"
-    if not place.is_file() or repr(str(patient.places.socket)) not in place.read_text("utf-8"):
+    if not place.is_file() or repr(str(environment.places.socket)) not in place.read_text("utf-8"):
         yield finding("plugin_asks_elsewhere")
-    if not any(_enables(file) is True for file in _settings_of(patient).values()):
+    if not any(_enables(file) is True for file in _settings_of(environment).values()):
         yield finding("not_enabled")
-    for path in _loaded(patient):
+    for path in _loaded(environment):
         if not (path / "hooks" / "hooks.json").is_file():
             yield finding("copy_gone", path=path)
 
@@ -75,20 +75,20 @@ def _enables(file: Path) -> object:
     return _mapping(read_object(file).get("enabledPlugins")).get(plugin_files.ID)
 
 
-def _loaded(patient: Patient) -> list[Path]:
-    told = read_object(patient.client / "plugins" / "installed_plugins.json")
+def _loaded(environment: Environment) -> list[Path]:
+    told = read_object(environment.client / "plugins" / "installed_plugins.json")
     entries = _mapping(told.get("plugins")).get(plugin_files.ID)
     listed = cast("list[Any]", entries) if isinstance(entries, list) else []
     return [Path(str(_mapping(entry).get("installPath"))) for entry in listed]
 
 
-def _managed_settings(patient: Patient) -> Iterator[Finding]:
-    for said in managed.obstacles(patient.managed, plugin_files.folder(patient.places)):
+def _managed_settings(environment: Environment) -> Iterator[Finding]:
+    for said in managed.obstacles(environment.managed, plugin_files.folder(environment.places)):
         yield finding("managed", what=said)
 
 
-def _client_settings(patient: Patient) -> Iterator[Finding]:
-    for file in _settings_of(patient).values():
+def _client_settings(environment: Environment) -> Iterator[Finding]:
+    for file in _settings_of(environment).values():
         try:
             told = read_object(file)
         except NotOurs as error:
@@ -100,29 +100,29 @@ def _client_settings(patient: Patient) -> Iterator[Finding]:
             yield finding("disabled", file=file, plugin=plugin_files.ID)
 
 
-def _private(patient: Patient) -> Iterator[Finding]:
-    plugins = [plugin_files.folder(patient.places) / plugin_files.NAME, *_loaded(patient)]
+def _private(environment: Environment) -> Iterator[Finding]:
+    plugins = [plugin_files.folder(environment.places) / plugin_files.NAME, *_loaded(environment)]
     yield from readable_by_others(*(plugin / "hooks" / "hooks.json" for plugin in plugins))
 
 
-def _gateway(patient: Patient) -> Iterator[Finding]:
-    where = known_address(patient.places)
-    files = _settings_of(patient)
+def _gateway(environment: Environment) -> Iterator[Finding]:
+    where = known_address(environment.places)
+    files = _settings_of(environment)
     urls = [str(_mapping(read_object(files[scope]).get("env")).get("ANTHROPIC_BASE_URL") or "") for scope in ("user", "local")]
-    ours = [url for url in (*urls, patient.base_url) if "/gateway/" in url]
+    ours = [url for url in (*urls, environment.base_url) if "/gateway/" in url]
     if not ours:
         return
     if where is None or ours[0] != gateway_url(where):
         yield finding("gateway_elsewhere")
-    elif start.running(patient.places) is None:
+    elif start.running(environment.places) is None:
         yield finding("gateway_down")
 
 
-def _statusline(patient: Patient) -> Iterator[Finding]:
-    files = _settings_of(patient)
+def _statusline(environment: Environment) -> Iterator[Finding]:
+    files = _settings_of(environment)
     for file in (files["user"], files["local"]):
         command = str(_mapping(read_object(file).get("statusLine")).get("command") or "")
-        if "clew_hook" in command and not (plugin_files.folder(patient.places) / plugin_files.NAME / "clew_hook.py").is_file():
+        if "clew_hook" in command and not (plugin_files.folder(environment.places) / plugin_files.NAME / "clew_hook.py").is_file():
             yield finding("statusline_gone", file=file)
 
 

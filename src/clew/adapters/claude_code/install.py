@@ -29,7 +29,7 @@ import msgspec
 
 import clew
 from clew.adapters.claude_code import managed, owned, plugin_files, writing
-from clew.adapters.claude_code.owned import Entry, Place
+from clew.adapters.claude_code.owned import OwnedEntry, Place
 from clew.adapters.claude_code.writing import Change, NotWritable
 from clew.adapters.http import certificate
 from clew.adapters.places import Address, Places, address, known_address
@@ -64,7 +64,7 @@ class Touched(msgspec.Struct):
     scope: str
     places: list[list[str]] = []
     real: str = ""
-    entries: list[Entry] = []
+    entries: list[OwnedEntry] = []
     containers: list[Place] = []
 
 
@@ -142,7 +142,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Draft:
+class FileDraft:
     """A file of the client as it will be: its value now, with the entries that are to be ours."""
 
     path: Path
@@ -150,27 +150,27 @@ class Draft:
     value: dict[str, Any]
     known: Touched | None
     before: bytes | None
-    entries: list[Entry]
+    entries: list[OwnedEntry]
     does: list[str] = field(default_factory=list[str])
 
 
-class Drafts:
+class FileDrafts:
     """The files that one `init` changes, each read once."""
 
     def __init__(self, known: list[Touched]) -> None:
         self._known = {Path(each.path): each for each in known}
         self._by_real = {each.real: each for each in known if each.real}
-        self.made: dict[Path, Draft] = {}
+        self.made: dict[Path, FileDraft] = {}
         self.beside: list[Change] = []  # files of ours that go with them
         self.has_gateway = False
 
-    def of(self, path: Path) -> Draft:
+    def of(self, path: Path) -> FileDraft:
         """The draft of a file. Raises NotOurs, NotWritable."""
         found = writing.real(path)
         if found not in self.made:
             value, now = read_object(path), _bytes(found)
             known = self._known.get(path) or self._by_real.get(str(found))
-            draft = Draft(path, now, value, known, now, [])
+            draft = FileDraft(path, now, value, known, now, [])
             if known is not None:
                 left = _left(known, now)
                 draft.before = left.data
@@ -178,7 +178,7 @@ class Drafts:
             self.made[found] = draft
         return self.made[found]
 
-    def put(self, path: Path, entry: Entry, does: str, *, replaces_ours: bool = False) -> None:
+    def put(self, path: Path, entry: OwnedEntry, does: str, *, replaces_ours: bool = False) -> None:
         """Write an entry into the draft of a file. With `replaces_ours` what stands there is of our making. Raises NotOurs."""
         draft = self.of(path)
         was = next((each for each in draft.entries if each.is_about(entry)), None)
@@ -276,7 +276,7 @@ class Installer:
         versions = [each for each in target.cache.iterdir() if each.name != clew.__version__] if target.cache.is_dir() else []
         return [path for version in versions for path in (version, *version.rglob("*")) if path.is_file() or path.is_symlink()]
 
-    def _checked(self, target: Target, wanted: Wanted) -> Drafts:
+    def _checked(self, target: Target, wanted: Wanted) -> FileDrafts:
         if wanted.with_gateway and target.scope == "project":
             raise UsageError("--gateway names this machine and a token, and project settings are shared\nhint: use --scope local or user")
         drafts = self._drafts(target, wanted)
@@ -293,27 +293,29 @@ class Installer:
         writing.check([*(draft.path for draft in drafts.made.values() if draft.does), *new, *trees])
         return drafts
 
-    def _drafts(self, target: Target, wanted: Wanted) -> Drafts:
+    def _drafts(self, target: Target, wanted: Wanted) -> FileDrafts:
         """The files of the client as they will be."""
-        drafts = Drafts(self.manifest.touched)
+        drafts = FileDrafts(self.manifest.touched)
         plugins = target.client / "plugins"
         market = str(plugin_files.folder(self.places))
         source = {"source": "directory", "path": market}
-        declared = Entry(["extraKnownMarketplaces", plugin_files.NAME], {"source": source})
+        declared = OwnedEntry(["extraKnownMarketplaces", plugin_files.NAME], {"source": source})
         there, found = owned.get(drafts.of(target.client / "settings.json").value, declared.place)
         if not there or _mapping(found).get("source") != source or declared.is_same(found):  # else ours, and the user has added to it
             drafts.put(target.client / "settings.json", declared, "declared where the plugin comes from")
         record = {"source": source, "installLocation": market, "lastUpdated": _now()}
-        drafts.put(plugins / "known_marketplaces.json", Entry([plugin_files.NAME], record, same_by=["source"]), "told the client of it")
+        drafts.put(
+            plugins / "known_marketplaces.json", OwnedEntry([plugin_files.NAME], record, same_by=["source"]), "told the client of it"
+        )
         listed = plugins / "installed_plugins.json"
         known = drafts.of(listed).value
         if known and known.get("version") != 2:
             raise NotOurs(listed, f"is of version {known.get('version')!r}, and 2 is known")
         if not known:
-            drafts.put(listed, Entry(["version"], 2, is_frame=True), "")
-        installed = Entry(["plugins", plugin_files.ID], self._installed(target, known), is_element=True, same_by=OF_THE_CLIENT)
+            drafts.put(listed, OwnedEntry(["version"], 2, is_frame=True), "")
+        installed = OwnedEntry(["plugins", plugin_files.ID], self._installed(target, known), is_element=True, same_by=OF_THE_CLIENT)
         drafts.put(listed, installed, f"installed the plugin in {target.scope} scope")
-        drafts.put(target.settings, Entry(["enabledPlugins", plugin_files.ID], True), "enabled it")
+        drafts.put(target.settings, OwnedEntry(["enabledPlugins", plugin_files.ID], True), "enabled it")
         self._put_rule(drafts, target.settings)
         if wanted.with_statusline:
             self._put_statusline(drafts, target)
@@ -321,11 +323,11 @@ class Installer:
             self._put_gateway(drafts, target, wanted)
         return drafts
 
-    def _put_rule(self, drafts: Drafts, path: Path) -> None:
+    def _put_rule(self, drafts: FileDrafts, path: Path) -> None:
         """Allow the five tools, unless the user has said otherwise."""
         draft = drafts.of(path)
         permissions = _mapping(draft.value.get("permissions"))
-        rule = Entry(["permissions", "allow"], plugin_files.TOOLS_RULE, is_element=True)
+        rule = OwnedEntry(["permissions", "allow"], plugin_files.TOOLS_RULE, is_element=True)
         before = _entries_of(draft.known)[0] if draft.known is not None else []
         has_taken_it_out = any(each.is_about(rule) for each in before) and not any(each.is_about(rule) for each in draft.entries)
         for name in ("deny", "ask"):
@@ -338,11 +340,11 @@ class Installer:
             return
         drafts.put(path, rule, "allowed its five tools")
 
-    def _put_statusline(self, drafts: Drafts, target: Target) -> None:
+    def _put_statusline(self, drafts: FileDrafts, target: Target) -> None:
         command = shlex.join([*plugin_files.shim(self.places), "statusline"])
         draft = drafts.of(target.own)
         own = draft.value.get("statusLine")
-        line = Entry(["statusLine"], {"type": "command", "command": command})
+        line = OwnedEntry(["statusLine"], {"type": "command", "command": command})
         found = _mapping(own).get("command") or _mapping(read_object(target.client / "settings.json").get("statusLine")).get("command")
         if found == command and own is not None and not line.is_same(own):
             return  # ours, and the user has added to it: it stays, and so does what is known of it
@@ -354,7 +356,7 @@ class Installer:
         else:
             self.done.notes.append(f"another status line is set and was left: to have clew's, set statusLine.command to {command}")
 
-    def _put_gateway(self, drafts: Drafts, target: Target, wanted: Wanted) -> None:
+    def _put_gateway(self, drafts: FileDrafts, target: Target, wanted: Wanted) -> None:
         """Send the client's requests through the gateway, and have it trust the gateway's certificate beside those that it trusts now."""
         found = known_address(self.places)
         where = found if found is not None and found.gateway else Address(0, "", "KEY")  # made before anything is written
@@ -365,7 +367,7 @@ class Installer:
         if before and not is_gateway(before):
             drafts.beside.append(Change(self.places.run / "upstream", (before + "\n").encode()))
             self.done.notes.append(f"the gateway asks {before}, whom the client asked before")
-        url = Entry(["env", "ANTHROPIC_BASE_URL"], gateway_url(where))
+        url = OwnedEntry(["env", "ANTHROPIC_BASE_URL"], gateway_url(where))
         drafts.put(target.own, url, "sent the client's requests through the gateway", replaces_ours=is_gateway(asks))
         trusted = str(env.get("NODE_EXTRA_CA_CERTS") or wanted.extra_certificates)
         if trusted not in ("", str(self.places.trusted)):
@@ -375,7 +377,7 @@ class Installer:
                 raise NotReadable(
                     trusted, error.strerror or str(error), "NODE_EXTRA_CA_CERTS names it; correct it, or take it out"
                 ) from error
-        trusts = Entry(["env", "NODE_EXTRA_CA_CERTS"], str(self.places.trusted))
+        trusts = OwnedEntry(["env", "NODE_EXTRA_CA_CERTS"], str(self.places.trusted))
         drafts.put(target.own, trusts, "had it trust the gateway's certificate", replaces_ours=trusted == str(self.places.trusted))
 
     def _installed(self, target: Target, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -396,7 +398,7 @@ class Installer:
                 entry["installedAt"] = earlier["installedAt"]
         return entry
 
-    def _note(self, draft: Draft, scope: str) -> Change:
+    def _note(self, draft: FileDraft, scope: str) -> Change:
         """Keep what stood in the file and what is ours now; returns the change that writes it."""
         same = draft.now is not None and json.dumps(draft.value) == json.dumps(_parsed(draft.now))
         data = draft.now if same and draft.now is not None else _dumped(draft.value, draft.now)
@@ -515,8 +517,8 @@ class Remains:
     """What a file holds when ours is taken out of it; `is_whole` where these are the bytes from before."""
 
     data: bytes | None
-    standing: list[Entry]
-    changed: list[Entry]
+    standing: list[OwnedEntry]
+    changed: list[OwnedEntry]
     is_whole: bool
 
 
@@ -541,7 +543,7 @@ def _left(touched: Touched, now: bytes | None) -> Remains:
     return Remains(_dumped(left.value, now) if left.standing else now, left.standing, left.changed, is_whole=False)
 
 
-def _entries_of(touched: Touched) -> tuple[list[Entry], list[Place], bytes | None]:
+def _entries_of(touched: Touched) -> tuple[list[OwnedEntry], list[Place], bytes | None]:
     """The entries and containers of a file that are ours, and its bytes before.
 
     An earlier release kept no entries. What it kept as "before" it did not renew when it wrote a file a second time, so where entries
@@ -559,7 +561,7 @@ def _entries_of(touched: Touched) -> tuple[list[Entry], list[Place], bytes | Non
     return entries, containers, before
 
 
-def _by_hand(entries: list[Entry]) -> str:
+def _by_hand(entries: list[OwnedEntry]) -> str:
     return ", ".join(entry.by_hand for entry in entries) or "take what is clew's out"
 
 

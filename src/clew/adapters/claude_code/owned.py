@@ -25,7 +25,7 @@ class Unfit(Exception):
         super().__init__(f"{'.'.join(place) or 'the file'} is no {expected}")
 
 
-class Entry(msgspec.Struct):
+class OwnedEntry(msgspec.Struct):
     """One entry that we wrote.
 
     place       the keys down to the value; of an element, down to its list.
@@ -51,7 +51,7 @@ class Entry(msgspec.Struct):
             return all(theirs.get(name) == ours.get(name) for name in self.same_by)
         return _equal(found, self.value)
 
-    def is_about(self, other: Entry) -> bool:
+    def is_about(self, other: OwnedEntry) -> bool:
         """Whether both are the same key, or the same element."""
         return self.place == other.place and self.is_element == other.is_element and (not self.is_element or self.is_same(other.value))
 
@@ -78,11 +78,11 @@ class Left:
     """
 
     value: dict[str, Any]
-    standing: list[Entry] = field(default_factory=list[Entry])
-    changed: list[Entry] = field(default_factory=list[Entry])
+    standing: list[OwnedEntry] = field(default_factory=list[OwnedEntry])
+    changed: list[OwnedEntry] = field(default_factory=list[OwnedEntry])
 
 
-def put(value: dict[str, Any], entry: Entry) -> None:
+def put(value: dict[str, Any], entry: OwnedEntry) -> None:
     """Write the entry into the value, with the objects and the list on the way to it. Raises Unfit; the value is then as it was."""
     path = entry.place if entry.is_element else entry.place[:-1]
     _check(value, path, is_list=entry.is_element)
@@ -110,7 +110,7 @@ def get(value: dict[str, Any], place: Place) -> tuple[bool, Any]:
     return True, at
 
 
-def made(before: dict[str, Any], after: dict[str, Any], entries: list[Entry]) -> list[Place]:
+def made(before: dict[str, Any], after: dict[str, Any], entries: list[OwnedEntry]) -> list[Place]:
     """The objects and lists on the way to our entries that did not stand before, and stand now."""
     found: list[Place] = []
     for entry in entries:
@@ -122,7 +122,7 @@ def made(before: dict[str, Any], after: dict[str, Any], entries: list[Entry]) ->
     return found
 
 
-def take_out(value: dict[str, Any], entries: list[Entry], containers: list[Place]) -> Left:
+def take_out(value: dict[str, Any], entries: list[OwnedEntry], containers: list[Place]) -> Left:
     """Take our entries out of a copy of the value, and of `containers`, which we made, those that are empty then."""
     left = Left(copy.deepcopy(value))
     for entry in reversed([each for each in entries if not each.is_frame]):
@@ -138,13 +138,15 @@ def take_out(value: dict[str, Any], entries: list[Entry], containers: list[Place
     return left
 
 
-def derived(before: dict[str, Any], after: dict[str, Any], places: list[Place], rules: tuple[str, ...], same_by: list[str]) -> list[Entry]:
+def derived(
+    before: dict[str, Any], after: dict[str, Any], places: list[Place], rules: tuple[str, ...], same_by: list[str]
+) -> list[OwnedEntry]:
     """The entries of a manifest that knew places only: what stands at them in `after` and did not in `before`.
 
     rules    the elements of lists of words that are ours; others were added by somebody else.
-    same_by  as in Entry, for objects in lists and for those that name where they are installed.
+    same_by  as in OwnedEntry, for objects in lists and for those that name where they are installed.
     """
-    entries: list[Entry] = []
+    entries: list[OwnedEntry] = []
     for place in places:
         there, found = get(after, place)
         had, was = get(before, place)
@@ -153,19 +155,19 @@ def derived(before: dict[str, Any], after: dict[str, Any], places: list[Place], 
         if isinstance(found, list):
             earlier = cast("list[Any]", was) if isinstance(was, list) else []
             entries.extend(
-                Entry(place, element, is_element=True, same_by=same_by if isinstance(element, dict) else [])
+                OwnedEntry(place, element, is_element=True, same_by=same_by if isinstance(element, dict) else [])
                 for element in cast("list[Any]", found)
                 if element not in earlier and (not isinstance(element, str) or element in rules)
             )
         elif place == ["version"]:
-            entries.append(Entry(place, found, is_frame=True))
+            entries.append(OwnedEntry(place, found, is_frame=True))
         else:
             is_record = isinstance(found, dict) and "installLocation" in found
-            entries.append(Entry(place, found, had=had, before=was, same_by=["source"] if is_record else []))
+            entries.append(OwnedEntry(place, found, had=had, before=was, same_by=["source"] if is_record else []))
     return entries
 
 
-def _take(left: Left, entry: Entry) -> None:
+def _take(left: Left, entry: OwnedEntry) -> None:
     there, found = get(left.value, entry.place)
     if not there:
         return

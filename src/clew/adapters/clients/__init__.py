@@ -15,7 +15,7 @@ from clew.errors import UsageError
 
 if TYPE_CHECKING:
     from clew.adapters.doctor import Check
-    from clew.sessions.live import LiveSession, Window
+    from clew.sessions.live import LiveSession, WindowUsage
     from clew.sessions.policy import SessionPolicy
 
 DEFAULT = "claude_code"
@@ -60,7 +60,7 @@ class Client(Protocol):
         """Return what `clew doctor` looks at of it."""
         ...
 
-    def window_in(self, payload: Mapping[str, Any]) -> Window | None:
+    def window_in(self, payload: Mapping[str, Any]) -> WindowUsage | None:
         """Return what a payload for the status line says of the client's window; None where it says nothing of it."""
         ...
 

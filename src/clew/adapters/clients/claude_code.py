@@ -19,7 +19,7 @@ import msgspec
 
 from clew.adapters.clients import Answer
 from clew.records import Observation, ObservationKind, ToolCall, ToolKind
-from clew.sessions.live import LiveSession, Window
+from clew.sessions.live import LiveSession, WindowUsage
 from clew.sessions.policy import SessionPolicy
 from clew.settings import claude_code_home, client_folders
 from clew.task.cuts import cut_of
@@ -43,7 +43,7 @@ _NOT_PLAIN = re.compile(r"[^a-zA-Z0-9]")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
-class ClaudeCode:
+class ClaudeCodeClient:
     """Claude Code, as a Client."""
 
     title = "Claude Code"
@@ -108,7 +108,7 @@ class ClaudeCode:
 
         return CHECKS
 
-    def window_in(self, payload: Mapping[str, Any]) -> Window | None:
+    def window_in(self, payload: Mapping[str, Any]) -> WindowUsage | None:
         """Return what the client says of its window and of its cache; None where it says nothing of either."""
         window, cache = _mapping(payload.get("context_window")), _mapping(payload.get("prompt_cache"))
         if not window and not cache:
@@ -116,7 +116,7 @@ class ClaudeCode:
         usage = _mapping(window.get("current_usage"))
         used, is_warm = _number(window.get("used_percentage")), cache.get("warm")
         names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
-        return Window(
+        return WindowUsage(
             tokens=int(sum(_number(usage.get(name)) or 0 for name in names)),
             limit_tokens=int(_number(window.get("context_window_size")) or 0),
             used=None if used is None else used / 100,
@@ -125,7 +125,7 @@ class ClaudeCode:
         )
 
 
-CLIENT = ClaudeCode()
+CLIENT = ClaudeCodeClient()
 
 
 # -- Hooks ------------------------------------------------------------------------------------------
@@ -236,45 +236,35 @@ def _shorter(policy: SessionPolicy, payload: Payload, live: LiveSession, text: s
     transcript = live.transcript or CLIENT.transcript_of(live.cwd, live.id)
     behind = read_spilled(Path(file), client_folders(transcript), bytes_max=BEHIND_BYTES_MAX) if file else None
     result = result_of(payload, text, at_ns=time.time_ns(), is_error=is_error)
-    return policy.output_arrived(live, call_of(payload), result, is_cut=is_cut, behind=behind)
-
-
-def call_of(payload: dict[str, Any], *, at_ns: int = 0) -> Observation:
-    """The call that a PostToolUse payload, or the mod, speaks of."""
-    call = asked_in(payload)
-    return replace(_observed(payload, ObservationKind.CALL, 0, at_ns), text=call.arguments, arguments=call.arguments, call=call)
+    return policy.output_arrived(live, result, is_cut=is_cut, behind=behind)
 
 
 def result_of(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error: bool | None = None) -> Observation:
-    """Its result, with the text that the agent would read."""
+    """Return the result that a PostToolUse payload, or the mod, speaks of, with its call and the text that the agent would read."""
     call, exit_code = asked_in(payload), _exit_code(payload)
-    call = replace(call, result=answered(call.tool, text, is_error=is_error, exit_code=exit_code))
-    seen = _observed(payload, ObservationKind.RESULT, 1, at_ns)
-    return replace(seen, text=text, is_error=is_error, exit_code=exit_code, call=call)
+    return Observation(
+        session=str(payload.get("session_id") or ""),
+        seq=1,
+        record_index=1,
+        uuid=f"{call.id}:{ObservationKind.RESULT}",
+        kind=ObservationKind.RESULT,
+        text=text,
+        tool=call.tool,
+        call_id=call.id,
+        is_error=is_error,
+        exit_code=exit_code,
+        agent=str(payload.get("agent_id") or ""),
+        cwd=call.cwd,
+        at_ns=at_ns,
+        call=replace(call, result=answered(call.tool, text, is_error=is_error, exit_code=exit_code)),
+    )
 
 
 def asked_in(payload: dict[str, Any]) -> ToolCall:
-    """What the call of a payload asks for."""
+    """Return what the call of a payload asks for."""
     inputs = payload.get("tool_input")
     call = DIALECT.tool_call(str(payload.get("tool_name") or ""), dict(_mapping(inputs)), msgspec.json.encode(inputs or {}).decode())
     return replace(call, id=str(payload.get("tool_use_id") or ""), cwd=str(payload.get("cwd") or ""))
-
-
-def _observed(payload: dict[str, Any], kind: ObservationKind, seq: int, at_ns: int) -> Observation:
-    call_id = str(payload.get("tool_use_id") or "")
-    return Observation(
-        session=str(payload.get("session_id") or ""),
-        seq=seq,
-        record_index=seq,
-        uuid=f"{call_id}:{kind}",
-        kind=kind,
-        text="",
-        tool=str(payload.get("tool_name") or ""),
-        call_id=call_id,
-        agent=str(payload.get("agent_id") or ""),
-        cwd=str(payload.get("cwd") or ""),
-        at_ns=at_ns,
-    )
 
 
 def _exit_code(payload: dict[str, Any]) -> int | None:

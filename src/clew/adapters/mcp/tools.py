@@ -141,7 +141,7 @@ def remember(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any
     """Keep a text for later sessions."""
     files = _names(given.get("about"))
     kind = str(given.get("kind") or "fact").replace("_", " ")
-    note = usecases.write.Note(_text(given, "text"), kind, tuple(files), str(given.get("subject") or ""))
+    note = usecases.write.NewNote(_text(given, "text"), kind, tuple(files), str(given.get("subject") or ""))
     [handle] = engine.write(here, [note]).handles
     until = f" It will be marked as suspect when {', '.join(files)} changes." if files else ""
     return clew_says(f"Remembered as [{handle}]."), outside(until)

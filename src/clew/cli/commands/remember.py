@@ -27,5 +27,5 @@ def command(text: str, *, kind: str, about: tuple[str, ...], subject: str, repo:
     """Remember TEXT for later sessions of this repository, until it is said anew or a file that it is about changes."""
     folder(repo)
     with opened() as engine:
-        [handle] = engine.write(repo, [usecases.write.Note(text, kind, about, subject)]).handles
+        [handle] = engine.write(repo, [usecases.write.NewNote(text, kind, about, subject)]).handles
     output.write_answer({"handle": handle}, f"remembered as [{handle}]\n", is_json=is_json)
