@@ -18,7 +18,7 @@ import pytest
 
 import clew
 from clew.adapters.claude_code import plugin_files
-from clew.adapters.claude_code.install import Installer, Target, gateway_url
+from clew.adapters.claude_code.install import Installer, Target, Wanted, gateway_url
 from clew.adapters.doctor import Environment, Finding, examine
 from clew.adapters.http import start
 from clew.adapters.places import Places, address, journal
@@ -45,7 +45,7 @@ def well(tmp_path: Path) -> Iterator[Environment]:
     with clew.open(settings=settings) as engine:
         engine.index(root)
     client = tmp_path / ".claude"
-    Installer(places).install(Target(client, root, "user"), with_statusline=True, with_gateway=False)
+    Installer(places).install(Target(client, root, "user"), Wanted(with_statusline=True, with_gateway=False))
     start.detach(places)
     yield Environment(settings, places, client, root, program(tmp_path, "2.1.330 (Claude Code)"))
     for pid in pids(places).values() if start.running(places) else ():

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from clew.adapters.claude_code import plugin_files
-from clew.adapters.claude_code.install import Installer, Target
+from clew.adapters.claude_code.install import Installer, Target, Wanted
 from clew.adapters.hooks import HookHandlers, daemon_context
 from clew.adapters.places import Places
 from clew.records import text_of
@@ -356,7 +356,7 @@ def test_where_no_mod_speaks_the_hooks_that_were_left_out_for_it_are_written(hoo
     """As when the client was set back to a release without mods, or its administrator turned them off."""
     places = Places(hooks.context.settings.home)
     client = tmp_path / "client"
-    Installer(places).install(Target(client, repo, "user"), with_statusline=False, with_gateway=False, has_mods=True)
+    Installer(places).install(Target(client, repo, "user"), Wanted(with_statusline=False, with_gateway=False, has_mods=True))
     files = [plugin_files.folder(places) / plugin_files.HOOKS, *client.rglob("hooks.json")]
     assert len(files) == 2
     assert all("UserPromptSubmit" not in file.read_text() for file in files)

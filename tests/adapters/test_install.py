@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clew.adapters.claude_code import plugin_files
-from clew.adapters.claude_code.install import SCOPES, Installer, NotOurs, Target, gateway_url
+from clew.adapters.claude_code.install import SCOPES, Installer, NotOurs, Target, Wanted, gateway_url
 from clew.adapters.places import Places, address
 from clew.errors import UsageError
 from tests.adapters.daemon import repository
@@ -54,8 +54,8 @@ def test_uninstall_gives_every_byte_back(tmp_path: Path, target: Target, scope: 
     places = Places(tmp_path / "clew")
     places.make()
     was = tree(target.client.parent, target.root)
-    Installer(places).install(target, with_statusline=True, with_gateway=scope != "project")
-    Installer(places).install(target, with_statusline=True, with_gateway=scope != "project")
+    Installer(places).install(target, Wanted(with_statusline=True, with_gateway=scope != "project"))
+    Installer(places).install(target, Wanted(with_statusline=True, with_gateway=scope != "project"))
 
     assert json.loads(target.settings.read_bytes())["enabledPlugins"]["clew@clew"] is True
     Installer(places).uninstall()
@@ -66,7 +66,7 @@ def test_what_others_wrote_meanwhile_stays_and_what_is_ours_goes(tmp_path: Path,
     target.settings.parent.mkdir(parents=True)
     target.settings.write_text('{"theme": "dark"}')
     places = Places(tmp_path / "clew")
-    Installer(places).install(target, with_statusline=True, with_gateway=False)
+    Installer(places).install(target, Wanted(with_statusline=True, with_gateway=False))
     now = json.loads(target.settings.read_text())
     target.settings.write_text(json.dumps({**now, "model": "opus"}))
     Installer(places).uninstall()
@@ -76,7 +76,7 @@ def test_what_others_wrote_meanwhile_stays_and_what_is_ours_goes(tmp_path: Path,
 
 def test_a_client_that_wrote_its_lists_anew_loses_what_is_ours(tmp_path: Path, target: Target) -> None:
     places = Places(tmp_path / "clew")
-    Installer(places).install(target, with_statusline=False, with_gateway=False)
+    Installer(places).install(target, Wanted(with_statusline=False, with_gateway=False))
     file = target.client / "plugins" / "known_marketplaces.json"
     told = json.loads(file.read_text())
     told["clew"]["lastUpdated"] = "later"
@@ -93,7 +93,7 @@ def test_a_file_that_is_not_understood_is_refused_before_anything_is_written(tmp
     places = Places(tmp_path / "clew")
     was = tree(target.client.parent, target.root)
     with pytest.raises(NotOurs, match="nothing was changed"):
-        Installer(places).install(target, with_statusline=True, with_gateway=False)
+        Installer(places).install(target, Wanted(with_statusline=True, with_gateway=False))
 
     assert tree(target.client.parent, target.root) == was
 
@@ -103,7 +103,7 @@ def test_a_list_of_another_version_is_refused(tmp_path: Path, target: Target) ->
     file.parent.mkdir(parents=True)
     file.write_text('{"version": 3, "plugins": {}}')
     with pytest.raises(NotOurs, match="version 3"):
-        Installer(Places(tmp_path / "clew")).install(target, with_statusline=True, with_gateway=False)
+        Installer(Places(tmp_path / "clew")).install(target, Wanted(with_statusline=True, with_gateway=False))
 
 
 def test_settings_behind_a_link_stay_behind_it(tmp_path: Path, target: Target) -> None:
@@ -112,7 +112,7 @@ def test_settings_behind_a_link_stay_behind_it(tmp_path: Path, target: Target) -
     target.settings.parent.mkdir(parents=True)
     target.settings.symlink_to(real)
     places = Places(tmp_path / "clew")
-    Installer(places).install(target, with_statusline=True, with_gateway=False)
+    Installer(places).install(target, Wanted(with_statusline=True, with_gateway=False))
 
     assert target.settings.is_symlink()
     assert "clew@clew" in real.read_text()
@@ -125,7 +125,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, target: Target) -> None:
     places.make()
     address(places)
     was = tree(tmp_path)
-    done = Installer(places, is_dry=True).install(target, with_statusline=True, with_gateway=True)
+    done = Installer(places, is_dry=True).install(target, Wanted(with_statusline=True, with_gateway=True))
 
     assert tree(tmp_path) == was
     assert len(done.did) >= 3
@@ -133,7 +133,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, target: Target) -> None:
 
 def test_what_a_team_shares_names_no_machine(tmp_path: Path, target: Target) -> None:
     target = Target(target.client, target.root, "project")
-    Installer(Places(tmp_path / "clew")).install(target, with_statusline=True, with_gateway=False)
+    Installer(Places(tmp_path / "clew")).install(target, Wanted(with_statusline=True, with_gateway=False))
 
     assert str(tmp_path) not in target.settings.read_text()
     assert "statusLine" in target.own.read_text()
@@ -142,14 +142,14 @@ def test_what_a_team_shares_names_no_machine(tmp_path: Path, target: Target) -> 
 def test_the_gateway_is_not_for_settings_that_are_shared(tmp_path: Path, target: Target) -> None:
     with pytest.raises(UsageError, match="shared"):
         Installer(Places(tmp_path / "clew")).install(
-            Target(target.client, target.root, "project"), with_statusline=False, with_gateway=True
+            Target(target.client, target.root, "project"), Wanted(with_statusline=False, with_gateway=True)
         )
 
 
 def test_whom_the_client_asked_before_is_whom_the_gateway_asks(tmp_path: Path, target: Target) -> None:
     places = Places(tmp_path / "clew")
     places.make()
-    Installer(places).install(target, with_statusline=False, with_gateway=True, base_url="https://proxy.example.invalid")
+    Installer(places).install(target, Wanted(with_statusline=False, with_gateway=True, base_url="https://proxy.example.invalid"))
 
     assert (places.run / "upstream").read_text().strip() == "https://proxy.example.invalid"
     assert json.loads(target.settings.read_text())["env"]["ANTHROPIC_BASE_URL"] == gateway_url(address(places))
@@ -157,7 +157,7 @@ def test_whom_the_client_asked_before_is_whom_the_gateway_asks(tmp_path: Path, t
 
 def test_what_is_rendered_is_private_and_whole(tmp_path: Path, target: Target) -> None:
     places = Places(tmp_path / "clew")
-    Installer(places).install(target, with_statusline=False, with_gateway=False)
+    Installer(places).install(target, Wanted(with_statusline=False, with_gateway=False))
     files = [path for path in plugin_files.folder(places).rglob("*") if path.is_file()]
 
     assert {path.name for path in files} >= {

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.adapters.claude_code.install import SCOPES, Installer, Target
+from clew.adapters.claude_code.install import SCOPES, Installer, Target, Wanted
 from clew.adapters.places import Places
 
 RULES = st.sampled_from(["Bash(ls)", "Bash(cat)", "WebSearch", "Read(src/**)"])
@@ -70,7 +70,7 @@ def test_uninstall_leaves_what_the_user_made_of_his_settings(before: list[Edit],
         file.write_text(json.dumps(mine, indent=2))
         for edit in [("init", "user", None), *edits]:
             if edit[0] == "init":
-                Installer(places).install(Target(client, root, edit[1], home / "managed"), with_statusline=True, with_gateway=False)
+                Installer(places).install(Target(client, root, edit[1], home / "managed"), Wanted(with_statusline=True, with_gateway=False))
             else:
                 apply(mine, edit)
                 now = json.loads(file.read_text())

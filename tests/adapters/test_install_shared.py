@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from clew.adapters.claude_code.install import SCOPES, Done, Installer, NotOurs, Target
+from clew.adapters.claude_code.install import SCOPES, Done, Installer, NotOurs, Target, Wanted
 from clew.adapters.claude_code.plugin_files import TOOLS_RULE
 from clew.adapters.claude_code.writing import Change, NotWritable, write_all
 from clew.adapters.places import Places
@@ -50,7 +50,7 @@ class Client:
 
     def init(self, scope: str = "user", *, with_gateway: bool = False) -> Done:
         target = Target(self.target.client, self.root, scope, self.target.managed)
-        return Installer(self.places).install(target, with_statusline=True, with_gateway=with_gateway)
+        return Installer(self.places).install(target, Wanted(with_statusline=True, with_gateway=with_gateway))
 
     def uninstall(self) -> Done:
         return Installer(self.places).uninstall()

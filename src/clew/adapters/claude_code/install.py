@@ -211,18 +211,11 @@ class Installer:
     # -- init ---------------------------------------------------------------------------------------
 
     def check(self, target: Target, wanted: Wanted) -> None:
-        """Raise what `carry_out` would raise for files that cannot be understood or written. Writes nothing."""
+        """Raise what `install` would raise for files that cannot be understood or written. Writes nothing."""
         self._checked(target, wanted)
         self.done = Done()
 
-    def install(
-        self, target: Target, *, with_statusline: bool, with_gateway: bool, base_url: str = "", extra_certificates: str = "",
-        has_mods: bool = False,
-    ) -> Done:  # fmt: skip
-        """Do as `carry_out`, with what is wanted said by name."""
-        return self.carry_out(target, Wanted(with_statusline, with_gateway, base_url, extra_certificates, has_mods))
-
-    def carry_out(self, target: Target, wanted: Wanted) -> Done:
+    def install(self, target: Target, wanted: Wanted) -> Done:
         """Set the client up: all of it, or nothing. Raises NotOurs, NotReadable, NotWritable, UsageError."""
         drafts = self._checked(target, wanted)
         changes: list[Change] = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,26 +37,25 @@ def obstacles(where: Path, market: Path) -> list[str]:
             continue
         if isinstance(value, dict):
             told.update({name: (file, each) for name, each in cast("dict[str, Any]", value).items()})
-    forced = _of(told, "enabledPlugins").get(plugin_files.ID)
-    if _is_on(told, "disableAllHooks"):
-        said.append(f"{told['disableAllHooks'][0]} sets disableAllHooks: no hook of clew will run, and no status line")
-    if _is_on(told, "allowManagedHooksOnly") and forced is not True:
-        said.append(f"{told['allowManagedHooksOnly'][0]} sets allowManagedHooksOnly: no hook of clew will run")
-    if forced is False:
-        said.append(f"{told['enabledPlugins'][0]} disables {plugin_files.ID}: the plugin will not be loaded")
-    allowed = told.get("strictKnownMarketplaces")
-    if allowed is not None and isinstance(allowed[1], list) and not _matches(cast("list[Any]", allowed[1]), market):
-        said.append(
-            f"{allowed[0]} sets strictKnownMarketplaces without {market}: the plugin will not be loaded, and no hook of clew will run"
-        )
-    blocked = told.get("blockedMarketplaces")
-    if blocked is not None and isinstance(blocked[1], list) and _matches(cast("list[Any]", blocked[1]), market):
-        said.append(f"{blocked[0]} sets blockedMarketplaces with {market}: the plugin will not be loaded, and no hook of clew will run")
-    if _is_on(told, "allowManagedPermissionRulesOnly"):
-        said.append(
-            f"{told['allowManagedPermissionRulesOnly'][0]} sets allowManagedPermissionRulesOnly: clew's tools will be asked for each time"
-        )
-    return said
+    values = {name: value for name, (_, value) in told.items()}
+    enabled, strict, blocked = (values.get(name) for name in ("enabledPlugins", "strictKnownMarketplaces", "blockedMarketplaces"))
+    ours = cast("dict[str, Any]", enabled).get(plugin_files.ID) if isinstance(enabled, dict) else None
+    nothing_runs = "the plugin will not be loaded, and no hook of clew will run"
+    found = (
+        ("disableAllHooks", values.get("disableAllHooks") is True, "sets disableAllHooks: no hook of clew will run, and no status line"),
+        (
+            "allowManagedHooksOnly", values.get("allowManagedHooksOnly") is True and ours is not True,
+            "sets allowManagedHooksOnly: no hook of clew will run",
+        ),
+        ("enabledPlugins", ours is False, f"disables {plugin_files.ID}: the plugin will not be loaded"),
+        ("strictKnownMarketplaces", not _allows(strict, market), f"sets strictKnownMarketplaces without {market}: {nothing_runs}"),
+        ("blockedMarketplaces", _matches(blocked, market), f"sets blockedMarketplaces with {market}: {nothing_runs}"),
+        (
+            "allowManagedPermissionRulesOnly", values.get("allowManagedPermissionRulesOnly") is True,
+            "sets allowManagedPermissionRulesOnly: clew's tools will be asked for each time",
+        ),
+    )  # fmt: skip
+    return [*said, *(f"{told[name][0]} {words}" for name, is_so, words in found if is_so)]
 
 
 def _files(where: Path) -> list[Path]:
@@ -65,18 +63,13 @@ def _files(where: Path) -> list[Path]:
     return [*([main] if main.is_file() else []), *sorted((where / "managed-settings.d").glob("*.json"))]
 
 
-def _is_on(told: Mapping[str, tuple[Path, Any]], name: str) -> bool:
-    return name in told and told[name][1] is True
+def _allows(sources: object, market: Path) -> bool:
+    return not isinstance(sources, list) or _matches(cast("list[Any]", sources), market)
 
 
-def _of(told: Mapping[str, tuple[Path, Any]], name: str) -> Mapping[str, Any]:
-    value = told[name][1] if name in told else None
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _matches(sources: list[Any], market: Path) -> bool:
+def _matches(sources: object, market: Path) -> bool:
     """Whether one of the sources is the folder: by its path, or by a pattern of paths."""
-    for source in sources:
+    for source in cast("list[Any]", sources) if isinstance(sources, list) else ():
         if not isinstance(source, dict):
             continue
         known = cast("dict[str, Any]", source)

@@ -59,14 +59,14 @@ def recall(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any])
         if packet.spans:
             parts += [clew_says(f"# From the repository and its sessions, {packet.tokens:,} tokens\n"), *packet.spans]
         else:
-            parts.append(clew_says("# The repository: nothing bears on it\n"))
+            parts.append(clew_says("# The repository: nothing relevant was found\n"))
     return joined(parts)
 
 
 def _recalled(engine: Engine, here: Path, question: str, *, most: int) -> list[Span]:
     found = engine.recall(here, question, turns_max=most)
     if not found.turns:
-        return [clew_says(f"# Earlier sessions: nothing bears on it (best match {found.confidence:.0%})\n")]
+        return [clew_says(f"# Earlier sessions: nothing relevant was found (best match {found.confidence:.0%})\n")]
     key, _ = workspace_of(here)
     with engine.store.snapshot(LOCAL, key) as snapshot:
         originals = Originals(snapshot)
@@ -79,7 +79,7 @@ def _recalled(engine: Engine, here: Path, question: str, *, most: int) -> list[S
         rest = "" if len(whole) <= TURN_CHARS_MAX else " … (unfold for the rest)"
         doubt = f", SUSPECT: {status.reason}" if status.is_suspect else ""
         kind = "from outside" if record.trust == Trust.QUOTED else record.kind
-        newer = f", said anew by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
+        newer = f", replaced by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
         parts += [clew_says(f"[{handle_of(record.id)}] {kind} of session {turn.session[:8]}{newer}"), outside(doubt), clew_says("\n")]
         parts += [*words_of(record, whole[:TURN_CHARS_MAX]), clew_says(f"{rest}\n")]
     return parts
@@ -125,15 +125,15 @@ def _range(wanted: str, count: int) -> tuple[int, int]:
 
 
 def impact(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
-    """The files that will probably have to change with the named ones, the surest first."""
+    """The files that will probably have to change with the named ones, most likely first."""
     wanted = _names(given.get("names"))
     if not wanted:
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
     meant, found = engine.impact(here, wanted, limit=int(given.get("limit") or IMPACT_FILES))
     if not found:
-        return clew_says("Nothing is known to change with "), outside(", ".join(meant)), clew_says(".\n")
+        return clew_says("No file is known to change with "), outside(", ".join(meant)), clew_says(".\n")
     lines = [f"{file.path} ({'; '.join(file.reasons[:3])})" for file in found]
-    named = clew_says("What will probably change with "), outside(", ".join(meant)), clew_says(", the surest first:\n")
+    named = clew_says("Files that will probably change with "), outside(", ".join(meant)), clew_says(", most likely first:\n")
     return *named, outside("\n".join(lines)), clew_says("\n")
 
 

@@ -69,7 +69,7 @@ def command(
         indexed = f"indexed {root}: {output.counted(done.report.read + done.report.unchanged, 'file')} in {done.seconds:.1f} s"
     if not is_dry:
         places.make()
-    did = installer.carry_out(target, wanted)
+    did = installer.install(target, wanted)
     steps = [*([indexed] if indexed else []), *did.did]
     if not is_dry:
         start.stop(places)  # one that runs may be of another release
