@@ -83,7 +83,7 @@ def test_every_public_argument_is_an_observation_or_plain_words(call: Callable[.
     for name in arguments:
         reachable |= parts_of(hints[name])
 
-    assert reachable <= PLAIN | {Observation, Usage, Frame}
+    assert reachable <= PLAIN | {Observation, Usage, Clues, Frame}
 
 
 def test_an_observation_can_carry_nothing_that_a_pipeline_made() -> None:
