@@ -8,7 +8,6 @@ any turn the answer is nothing. Holds a Snapshot, so it cannot write; determinis
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -39,26 +38,23 @@ DONE = frozenset(("error", "check", "command", "edit", "write", "plan", "todo", 
 BY_USER = frozenset(("prompt", "answer", "rejection"))
 PREFIX = "session:"
 
-# Chosen on two public sets of long conversations (bench/recall), and judged on the same: each stands on a plateau, where its
-# neighbours change recall by a question or two in 150. Not measured on sessions of code.
+# Chosen on 150 questions of LongMemEval-S (bench/recall), and judged on the same: each stands on a plateau, where its neighbours change
+# recall by a question or two. Not measured on sessions of code.
 K1, B = 1.0, 0.5  # of a turn's words
 SESSION_K1, SESSION_B = 1.2, 0.75  # of a session's words
 LENT = ((1, 0.7, 0.6), (2, 0.4, 0.3))  # turns apart, and what a word counts for the turn after it and for the turn before it
 OTHERS_SHARE = 0.5  # of what the agent says and does, against the user's own words
 SESSION_IN_TURN = 0.2  # what all words of its session count for a turn
 SESSION_IN_SESSION = 0.5  # what they count for the session, beside its best turn
-# Fitted so that of questions whose answer is there at most one in twenty is met with silence on either of the two sets: of 150, one,
-# and of 801, 5 %. Of those whose answer was taken away a third and a sixth are; where all sessions speak of the same things the
-# share of the question that is held tells less.
+# Of 150 questions whose answer is there one is met with silence, of those whose answer was taken away 70. Where all sessions speak of the
+# same things the share of the question that is held tells less.
 CONFIDENCE_MIN = 0.14
-SPEAKER = 1.2  # a turn that opens with the name of somebody whom the question names, as transcripts of chats do
 TIME = 0.05  # nats of a time's rarity count so much of the best turn
 VECTOR = 0.1
 CANDIDATES = 150  # turns whose records are read; guess
 RENEWED_AMONG = 40  # of the best turns are read for what was said anew; guess
 SESSIONS_DATED = 60  # sessions whose time is looked at; guess
 SUPERSEDED_SHARE = 0.04  # as in a packet
-_SPEAKER = re.compile(r"\W{0,3}([^\W\d_][\w'’-]{0,30})[^:\n]{0,30}:\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +164,7 @@ def recall(
     records = {record.id: record for record in snapshot.records(ids)}
     known = {each: records[record_id] for each, record_id in zip(wanted, ids, strict=True) if record_id in records}
     times = _Times.read(question.text, asked_ns, {s: known[each].at_ns for s, each in firsts.items() if each in known})
-    turns = _turns(snapshot, threads, scores, mixed, [each for each in at.tolist() if each in known], known, times, question)
+    turns = _turns(snapshot, threads, scores, mixed, [each for each in at.tolist() if each in known], known, times)
     numbers: list[int] = [int(each) for each in dated if whole[each] > 0]
     ranked = [(threads.names[each], float(whole[each]) + times.bonus.get(each, 0.0)) for each in numbers]
     ranked.sort(key=lambda pair: (-pair[1], pair[0]))
@@ -324,22 +320,16 @@ def _turns(
     at: Sequence[int],
     known: Mapping[int, Record],
     times: _Times,
-    question: Question,
 ) -> list[Turn]:
-    """The candidates as they are returned, best first: with who speaks, when, what became of it, and what replaced it."""
+    """Return the candidates, best first, each with its reasons, what became of it, and what replaced it."""
     originals = Originals(snapshot)
     originals.read(known[each].whole for each in at)
     texts = {each: originals.text_of(known[each].whole) for each in at}
     standings = dict(zip(at, snapshot.statuses([known[each].id for each in at]), strict=True))
-    asked = {word.lower() for word in re.findall(r"[^\W\d_][\w'’-]*", question.text)} | {""}
     words = _words(scores, at)
     best: dict[str, tuple[float, int, tuple[str, ...]]] = {}
     for each in at:
         record, why, score = known[each], list[str](), float(mixed[each])
-        speaker = _SPEAKER.match(texts[each])
-        if speaker and speaker[1].lower().removesuffix("'s") in asked:
-            score *= SPEAKER
-            why.append(f"said by {speaker[1]}")
         bonus = times.bonus.get(int(threads.sessions[each]), 0.0)
         if bonus:
             score += bonus
