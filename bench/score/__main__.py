@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 missing[figure.name] = str(problem)
             seconds[figure.name] = round(time.perf_counter() - begun, 1)
             print(f"{figure.name}: {seconds[figure.name]:.0f} s", file=sys.stderr, flush=True)
-    before = last(given.results, is_quick=given.quick, but=source.name)
+    is_usual = given.reference == REFERENCE_COMMIT  # ratios to another commit compare with nothing
+    before = last(given.results, is_quick=given.quick, but=source.name) if is_usual else None
     found = changes(before, measured, missing)
     name = f"{source.name}-quick" if given.quick else source.name
     result: dict[str, object] = {
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "missing": missing,
         "figures": {each.name: {"claim": each.claim, "values": _plain(measured[each.name])} for each in chosen if each.name in measured},
     }
-    if not given.dry and given.reference == REFERENCE_COMMIT:
+    if not given.dry and is_usual:
         write_result(given.results / f"{name}.json", result)
     print(f"Before: {before['name'] if before else 'no results of an earlier commit'}. Now: {name}.")
     print(table(found, missing))

@@ -52,6 +52,11 @@ def main(plan: dict[str, Any]) -> dict[str, float]:
         found["index, one file changed"] = min(took)
         retrieve(engine, tree, "what is this repository about?", BUDGET_TOKENS)
         gc.collect()
+        augment: Any = getattr(engine, "augment_prompt", None) or getattr(engine, "attend", None)  # the first commits have neither
+        if augment is not None:
+            given = {"budget_tokens": 1500, "tokenizer": "chars4"}
+            took = sorted(_seconds(lambda question=question: augment(tree, question, **given)) for question in plan["questions"])
+            found["additions to a prompt, p50"] = took[len(took) // 2]
         asked = sorted(
             _seconds(lambda question=question: retrieve(engine, tree, question, BUDGET_TOKENS)) for question in plan["questions"]
         )
