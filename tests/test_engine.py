@@ -19,7 +19,7 @@ import clew
 from clew.engine import Engine
 from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, UsageError
 from clew.packet.wording import said
-from clew.records import Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
+from clew.records import MatchKind, Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
 from clew.settings import Settings, workspace_of
 from clew.store.name_resolution import Names
 from clew.transcript.dialects.claude_code import DIALECT
@@ -102,7 +102,7 @@ def test_a_question_finds_the_code_and_says_why(engine: Engine, repo: Path) -> N
     assert (best.path, best.name, best.start, best.end) == ("pkg/tax.py", "rate_of", 4, 6)
     assert best.is_whole
     assert best.text.endswith(TAX[TAX.index("def ") :])
-    assert any("words: " in reason for reason in best.why)
+    assert any(reason.kind is MatchKind.WORDS for reason in best.why)
 
 
 @pytest.mark.parametrize("budget_tokens", [0, 1, 10, 60, 127, 500, 10_000_000])
@@ -195,7 +195,7 @@ def test_a_memory_of_a_file_that_has_changed_since_says_so(engine: Engine, repo:
     engine.ingest([path], repo=repo)
 
     def words() -> list[str]:
-        return [entry.why[0] for entry in ask(engine, repo, "tax rate").entries if entry.session and entry.path == "pkg/tax.py"]
+        return [said(entry.why[0]) for entry in ask(engine, repo, "tax rate").entries if entry.session and entry.path == "pkg/tax.py"]
 
     before = words()
     (repo / "pkg/tax.py").write_text(TAX + "\n# more\n")
@@ -217,7 +217,7 @@ def test_the_files_of_a_question_come_from_the_same_ranking(engine: Engine, repo
 
     assert (best.path, best.name, best.line, best.score) == ("pkg/tax.py", "rate_of", 4, 1.0)
     assert best.handle == packet.entries[0].handle
-    assert tuple(map(said, best.why)) == packet.entries[0].why
+    assert best.why == packet.entries[0].why
     assert len(found.files) == 3
     assert [file.score for file in found.files] == sorted((file.score for file in found.files), reverse=True)
 

@@ -142,7 +142,7 @@ def recalled(engine: Engine, repository: Path, session: str, question: str) -> I
     found = engine.recall(repository, question, exclude=[session], asked_ns=ASKED_NS, confidence_min=0.0)
     turns = [[turn.record.id, turn.session, _rounded(turn.score), turn.replaced_by] for turn in found.turns]
     value = {"turns": turns, "sessions": _rounded(found.sessions), "confidence": _rounded(found.confidence)}
-    yield Valued("recall", session, value, [list(turn.why) for turn in found.turns])
+    yield Valued("recall", session, value, [[said(reason) for reason in turn.why] for turn in found.turns])
     added = engine.augment_prompt(repository, question, budget_tokens=1500, tokenizer=TOKENIZER, session=session)
     yield from _packet("prompt of a session", session, added)
 
@@ -247,7 +247,7 @@ def _packet(kind: str, key: str, packet: Packet) -> Iterator[Valued]:
         "skipped": list(packet.skipped),
         "entries": [_entry(entry) for entry in packet.entries],
     }
-    yield Valued(kind, key, value, [list(entry.why) for entry in packet.entries])
+    yield Valued(kind, key, value, [[said(reason) for reason in entry.why] for entry in packet.entries])
     yield Valued(f"{kind}: text", key, _spans(packet.spans))
 
 

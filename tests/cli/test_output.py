@@ -10,17 +10,19 @@ import pytest
 from clew.cli.options import Display
 from clew.cli.output import printable, sized, visible, write_json
 from clew.cli.packets import as_json, certificate, show
-from clew.records import Entry, Layer, Packet, Resolution, outside
+from clew.records import Entry, Layer, MatchKind, MatchReason, Packet, Resolution, outside
 from tests.fences import opened
 
+NAMED = MatchReason(MatchKind.NAMED, ("tie_bowline",))
 CODE = Entry(
     id="3k7q2m9xabcdefghjkmnpqrstv", handle="3k7q2m9x", layer=Layer.FACT, kind="function", name="tie_bowline", resolution=Resolution.FULL,
-    tokens=31, weight=0.91, why=("names: tie_bowline", "words: bowline, loop"), text="def tie_bowline(): ...\n", is_whole=True,
+    tokens=31, weight=0.91, why=(NAMED, MatchReason(MatchKind.WORDS, ("bowline", "loop"))), text="def tie_bowline(): ...\n", is_whole=True,
     path="src/kn\udcffots.py", start=11, end=13,
 )  # fmt: skip
 SAID = Entry(
     id="9x2m7k3qabcdefghjkmnpqrstv", handle="9x2m7k3q", layer=Layer.INTENT, kind="constraint", name="never by number",
-    resolution=Resolution.SIGNATURE, tokens=9, weight=0.5, why=("words: number",), text="[9x2m7k3q] never by number\n", is_whole=False,
+    resolution=Resolution.SIGNATURE, tokens=9, weight=0.5, why=(MatchReason(MatchKind.WORDS, ("number",)),),
+    text="[9x2m7k3q] never by number\n", is_whole=False,
     session="s-1", uuid="u-1",
 )  # fmt: skip
 PACKET = Packet(
@@ -78,7 +80,14 @@ def test_the_table_says_what_was_chosen_and_why_and_cannot_steer_the_terminal(
     show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, display=Display(is_json=False, is_quiet=False, shows_table=True))
     shown = capfdbinary.readouterr().out.decode()
 
-    for part in ("3k7q2m9x", "9x2m7k3q", "names: tie_bowline", "constraint", "shadow price 0.0123", "2.0% below the LP bound"):
+    for part in (
+        "3k7q2m9x",
+        "9x2m7k3q",
+        "named in the question: tie_bowline",
+        "constraint",
+        "shadow price 0.0123",
+        "2.0% below the LP bound",
+    ):
         assert part in shown
     assert "\x1b[2J" not in shown
     assert r"\x1b[2Jtext" in shown

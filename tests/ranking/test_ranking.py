@@ -11,7 +11,7 @@ import pytest
 
 import clew
 from clew.engine import Engine
-from clew.records import Packet, Resolution
+from clew.records import MatchKind, Packet, Resolution
 from clew.settings import Settings
 
 SESSION = "c1e3a57e-0d5f-4b6a-9a2e-7f4d2b8c6e10"
@@ -69,7 +69,7 @@ def test_a_commit_that_speaks_of_the_question_puts_the_file_that_it_changed_firs
     entries = ask(engine, root, "hoist: the mainsail is tearing").entries
 
     assert entries[0].path == "b.py"
-    assert any("commit" in why for why in entries[0].why)
+    assert any(why.kind is MatchKind.COMMIT for why in entries[0].why)
 
 
 def test_a_session_that_shares_one_word_of_a_long_question_stands_behind_the_code(engine: Engine, root: Path, tmp_path: Path) -> None:

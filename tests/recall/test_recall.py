@@ -9,10 +9,11 @@ import pytest
 
 import clew
 from clew.engine import Engine
+from clew.packet.wording import said
 from clew.recall.recall import Recalled
 from clew.recall.subjects import replaced
 from clew.recall.when import spans
-from clew.records import Observation, ObservationKind
+from clew.records import MatchKind, MatchReason, Observation, ObservationKind
 from clew.settings import Settings
 
 SMALL_TALK = (
@@ -56,7 +57,7 @@ def test_the_turn_that_answers_comes_first_with_its_session(engine: Engine, tmp_
 
     assert found.turns[0].record.uuid == "s-0"
     assert found.sessions[0][0] == "s"
-    assert "upload" in found.turns[0].why[-1]
+    assert "upload" in found.turns[0].why[-1].values
 
 
 def test_an_answer_without_the_questions_words_is_found_beside_them(engine: Engine, tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_an_answer_without_the_questions_words_is_found_beside_them(engine: Engi
     found = ask(engine, tmp_path, "nightly backups of the ledger")
 
     assert [turn.record.uuid for turn in found.turns[:2]] == ["s-0", "s-1"]
-    assert found.turns[1].why == ("beside turns that hold the question's words",)
+    assert found.turns[1].why == (MatchReason(MatchKind.BESIDE),)
 
 
 @pytest.mark.parametrize("question", ["which kubernetes ingress annotations did the gateway rollout need?", "", "?!"])
@@ -106,7 +107,7 @@ def test_what_was_said_anew_stands_above_what_it_replaces_and_both_are_there(eng
 
     assert [turn.session for turn in turns[:2]] == ["new", "old"]
     assert turns[1].replaced_by == turns[0].record.id
-    assert "pnpm instead of npm" in turns[1].why[0]
+    assert "pnpm instead of npm" in said(turns[1].why[0])
 
 
 def test_two_runs_and_two_stores_answer_alike(engine: Engine, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from clew.cli import output
 from clew.cli.options import Display
 from clew.cli.tables import Column, table
+from clew.packet.wording import said
 from clew.records import Entry, Packet, Spans, text_of
 from clew.sessions.fencing import sent
 
@@ -81,7 +82,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "resolution": entry.resolution.label,
         "tokens": entry.tokens,
         "weight": entry.weight,
-        "why": list(entry.why),
+        "why": [said(reason) for reason in entry.why],
         "is_whole": entry.is_whole,
     }
     if entry.session:
@@ -117,4 +118,4 @@ def _table(packet: Packet, title: str) -> str:
 
 
 def _why(entry: Entry) -> str:
-    return "; ".join(entry.why[:WHY_SHOWN])
+    return "; ".join(map(said, entry.why[:WHY_SHOWN]))

@@ -28,6 +28,8 @@ from clew.records import (
     Author,
     Entry,
     Layer,
+    MatchKind,
+    MatchReason,
     Packet,
     Record,
     Resolution,
@@ -311,19 +313,20 @@ def _covers(made: Sequence[_Offer]) -> list[tuple[Record, Spans, float]]:
 
 
 def _cover_entry(record: Record, part: str, worth: float, counter: Counter) -> Entry:
-    why = (f"{compressed.KIND}: says for few tokens what there is no room to show",)
+    why = (MatchReason(MatchKind.COMPRESSED, (compressed.KIND,)),)
     return Entry(
         record.id, handle_of(record.id), Layer(record.layer), record.kind, record.name, Resolution.FOLDED, counter.count(part),
         round(worth, 6), why, part, is_whole=False, session=record.session,
     )  # fmt: skip
 
 
-def _why(record: Record, standing: Status, worth: float | None) -> tuple[str, ...]:
-    why = ["the user's words" if worth is None else f"lines like these are needed again: {worth:.2f} expected", f"{record.kind}"]
-    if standing.is_suspect:
-        why.append(f"suspect: {standing.reason}")
-    if not standing.is_live:
-        why.append(f"only lines that still hold: the rest was {standing.reason}")
+def _why(record: Record, status: Status, worth: float | None) -> tuple[MatchReason, ...]:
+    needed = MatchReason(MatchKind.USER_WORDS) if worth is None else MatchReason(MatchKind.NEEDED_AGAIN, (f"{worth:.2f}",))
+    why = [needed, MatchReason(MatchKind.OF_KIND, (record.kind,))]
+    if status.is_suspect:
+        why.append(MatchReason(MatchKind.SUSPECT, (status.reason,)))
+    if not status.is_live:
+        why.append(MatchReason(MatchKind.REST_ENDED, (status.reason,)))
     return tuple(why)
 
 

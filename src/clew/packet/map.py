@@ -18,7 +18,7 @@ from clew.packet.assemble import Candidate, Option, discounted
 from clew.packet.options import Originals, Showing, group_of, options_of
 from clew.packet.retrieve import choose, entry_of, lengths_of, render
 from clew.ranking.importance import CODE, TEST_SHARE, TYPES, Importance, importance
-from clew.records import FIRST_FENCE, Packet, Record, Resolution, handle_of, joined, outside
+from clew.records import FIRST_FENCE, MatchKind, MatchReason, Packet, Record, Resolution, handle_of, joined, outside
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
 from clew.text.tokens import Counter
@@ -63,7 +63,7 @@ class _Draft:
 
     doc: int
     weight: float
-    why: tuple[str, ...]
+    why: tuple[MatchReason, ...]
 
 
 def survey(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: Counter) -> Packet:
@@ -81,7 +81,7 @@ def survey(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: Coun
     files_max = min(max(budget_tokens // TOKENS_PER_FILE, FILES_MIN), FILES_MAX)
     readme = _readme(documents, own)
     top = [doc for doc in own[:files_max] if doc != readme]
-    drafts = [_Draft(readme, README_WEIGHT, ("the README",))] if readme is not None else []
+    drafts = [_Draft(readme, README_WEIGHT, (MatchReason(MatchKind.README),))] if readme is not None else []
     candidates_max = min(max(budget_tokens // TOKENS_PER_CANDIDATE, CANDIDATES_MIN), CANDIDATES_MAX)
     drafts += sorted(_drafts(documents, known, top), key=lambda draft: (-draft.weight, documents.id_of(draft.doc)))[:candidates_max]
     records = {record.id: record for record in snapshot.records([documents.id_of(draft.doc) for draft in drafts])}
@@ -158,26 +158,22 @@ def _drafts(documents: Documents, known: Importance, top: Sequence[int]) -> Iter
             yield _Draft(symbol, score * share, _why_symbol(known, symbol))
 
 
-def _why_file(known: Importance, code: int) -> tuple[str, ...]:
+def _why_file(known: Importance, code: int) -> tuple[MatchReason, ...]:
     users, uses = int(known.users[code]), int(known.uses[code])
     return tuple(
         reason
         for holds, reason in (
-            (known.is_entry[code], "a program or a package begins here"),
-            (users, f"used by {_counted(users)}"),
-            (uses, f"brings together {_counted(uses)}"),
+            (known.is_entry[code], MatchReason(MatchKind.ENTRY_POINT)),
+            (users, MatchReason(MatchKind.USERS, (users,))),
+            (uses, MatchReason(MatchKind.USES_MANY, (uses,))),
         )
         if holds
-    ) or ("stands alone",)
+    ) or (MatchReason(MatchKind.ALONE),)
 
 
-def _why_symbol(known: Importance, doc: int) -> tuple[str, ...]:
+def _why_symbol(known: Importance, doc: int) -> tuple[MatchReason, ...]:
     users = int(known.used_by[doc])
-    return (f"used by {_counted(users)}" if users else "used in its own file, or by tests",)
-
-
-def _counted(files: int) -> str:
-    return f"{files:,} other file{'' if files == 1 else 's'}"
+    return (MatchReason(MatchKind.USERS, (users,)) if users else MatchReason(MatchKind.INTERNAL),)
 
 
 # -- how they are shown -----------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from math import ceil
 
 from clew.packet.assemble import Candidate, Choice, Option, assemble, discounted
 from clew.packet.options import Originals, Showing, group_of, heading, heading_of, options_of
-from clew.packet.wording import said
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
 from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, rank, reasons_of, with_heads
@@ -20,6 +19,7 @@ from clew.records import (
     STAND_IN,
     Entry,
     Layer,
+    MatchReason,
     Packet,
     Record,
     Resolution,
@@ -82,10 +82,7 @@ def retrieve(
     ]
     chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.measure(FIRST_FENCE))
     reasons = reasons_of(snapshot, ranked, [known[at][0] for at in sorted(choice.picks)], records, question)
-    entries = tuple(
-        entry_of(rows[at], option, known[at][1], [said(reason) for reason in reasons[known[at][0]]])
-        for at, option in sorted(chosen.items())
-    )
+    entries = tuple(entry_of(rows[at], option, known[at][1], reasons[known[at][0]]) for at, option in sorted(chosen.items()))
     spans = render([(rows[at], option) for at, option in sorted(chosen.items())])
     tokens, fence_tokens = lengths_of(spans, counter)
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
@@ -125,7 +122,7 @@ def choose(
     return chosen, choice
 
 
-def entry_of(record: Record, option: Option, weight: float, why: Sequence[str]) -> Entry:
+def entry_of(record: Record, option: Option, weight: float, why: Sequence[MatchReason]) -> Entry:
     """The packet's entry for a record shown so."""
     return Entry(
         id=record.id,

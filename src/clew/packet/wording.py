@@ -16,6 +16,20 @@ _FORMS: dict[MatchKind, str] = {
     MatchKind.COMMIT: "a commit that changed its file speaks of it",
     MatchKind.FILE: "its file matches",
     MatchKind.TIER: "on the {} tier",
+    MatchKind.SUSPECT: "suspect: {}",
+    MatchKind.FILE_CHANGED: "its file has changed since",
+    MatchKind.FILE_GONE: "its file is no longer there",
+    MatchKind.README: "the README",
+    MatchKind.ENTRY_POINT: "a program or a package begins here",
+    MatchKind.ALONE: "stands alone",
+    MatchKind.INTERNAL: "used in its own file, or by tests",
+    MatchKind.TIME: "of the time that is asked for",
+    MatchKind.BESIDE: "beside turns that hold the question's words",
+    MatchKind.USER_WORDS: "the user's words",
+    MatchKind.NEEDED_AGAIN: "lines like these are needed again: {} expected",
+    MatchKind.OF_KIND: "{}",
+    MatchKind.REST_ENDED: "only lines that still hold: the rest was {}",
+    MatchKind.COMPRESSED: "{}: says for few tokens what there is no room to show",
 }
 _USES = {"call": "calls", "reference": "refers to", "inherit": "inherits from", "mention": "mentions"}
 
@@ -35,10 +49,20 @@ def said(reason: MatchReason) -> str:
             return f"{_named(values[1])} {_USES[str(values[0])]} it"
         case MatchKind.CONTAINS:
             return f"it contains {_named(values[1])}"
+        case MatchKind.USERS:
+            return f"used by {_counted(values[0])}"
+        case MatchKind.USES_MANY:
+            return f"brings together {_counted(values[0])}"
+        case MatchKind.RENEWED:
+            return f"said anew by ⟨{handle_of(str(values[0]))}⟩: {values[1]}"
         case MatchKind.COUPLED:
             return f"{values[0]} {_named(values[1])}"
         case _:
             return _FORMS[reason.kind].format(*values)
+
+
+def _counted(files: str | int) -> str:
+    return f"{int(files):,} other file{'' if files == 1 else 's'}"
 
 
 def _named(name: str | int) -> str:

@@ -98,12 +98,11 @@ def _of_code(question: Question, found: FileList, seen: Collection[str]) -> list
         if not file.handle or file.handle in seen or not (_is_named(file) or _is_near(file, asked)):
             continue
         name = f" {file.name}" if file.name and file.name != file.path else ""
-        why = tuple(map(said, file.why))
-        where = " ".join(f"{file.path}:{max(file.line, 1)}{name} ({'; '.join(why[:2])})".splitlines())
+        where = " ".join(f"{file.path}:{max(file.line, 1)}{name} ({'; '.join(map(said, file.why[:2]))})".splitlines())
         text = (clew_says(f"[{file.handle}] "), outside(where))
         entry = Entry(
             file.handle, file.handle, Layer.FACT, "file", file.name or file.path, Resolution.NAME, 0, round(file.score, 6),
-            why, text_of(text), False, file.path, file.line,
+            file.why, text_of(text), False, file.path, file.line,
         )  # fmt: skip
         rows.append((entry, text))
     return rows

@@ -21,7 +21,7 @@ from clew.packet.options import Originals
 from clew.ranking.question import Question
 from clew.recall.subjects import replaced
 from clew.recall.when import Span, day_of, spans
-from clew.records import Record, Status, Tier, Trust, handle_of
+from clew.records import MatchKind, MatchReason, Record, Status, Tier, Trust
 from clew.store.bm25 import holding
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
@@ -67,7 +67,7 @@ class Turn:
     record: Record
     session: str
     score: float
-    why: tuple[str, ...]
+    why: tuple[MatchReason, ...]
     replaced_by: str = ""
 
 
@@ -327,17 +327,17 @@ def _turns(
     texts = {each: originals.text_of(known[each].whole) for each in at}
     standings = dict(zip(at, snapshot.statuses([known[each].id for each in at]), strict=True))
     words = _words(scores, at)
-    best: dict[str, tuple[float, int, tuple[str, ...]]] = {}
+    best: dict[str, tuple[float, int, tuple[MatchReason, ...]]] = {}
     for each in at:
-        record, why, score = known[each], list[str](), float(mixed[each])
+        record, why, score = known[each], list[MatchReason](), float(mixed[each])
         bonus = times.bonus.get(int(threads.sessions[each]), 0.0)
         if bonus:
             score += bonus
-            why.append("of the time that is asked for")
+            why.append(MatchReason(MatchKind.TIME))
         score *= _standing_share(standings[each])
         if not standings[each].is_live:
-            why.append(f"no longer true: {standings[each].reason or 'superseded'}")
-        why.append("words: " + ", ".join(words[each]) if words[each] else "beside turns that hold the question's words")
+            why.append(MatchReason(MatchKind.ENDED, (standings[each].reason, "")))
+        why.append(MatchReason(MatchKind.WORDS, tuple(words[each])) if words[each] else MatchReason(MatchKind.BESIDE))
         # A session that was resumed under another id repeats its turns.
         key = f"{record.kind}\0{record.digest}"
         if key not in best or (-score, record.at_ns, record.id) < (-best[key][0], known[best[key][1]].at_ns, known[best[key][1]].id):
@@ -374,7 +374,7 @@ def _renewed(turns: list[Turn], texts: Mapping[str, str]) -> list[Turn]:
     for turn in turns:
         if turn.record.id in told:
             new, sentence = told[turn.record.id]
-            why = (f"said anew by ⟨{handle_of(new)}⟩: {sentence}", *turn.why)
+            why = (MatchReason(MatchKind.RENEWED, (new, sentence)), *turn.why)
             out.append(replace(turn, score=min(turn.score, score[new]) * (1 - 1e-9), why=why, replaced_by=new))
         else:
             out.append(replace(turn, score=score[turn.record.id]))

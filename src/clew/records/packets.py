@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clew.records.reasons import MatchReason
 from clew.records.records import Layer, Resolution
 from clew.records.spans import Spans, text_of
 
@@ -15,7 +16,7 @@ class Entry:
     start, end  1-based lines actually shown, inclusive; 0 for what has no lines. A span is never cut:
                 what stands between them is shown byte for byte.
     tokens      of this entry's own text, its heading included.
-    why         reasons in words, strongest first.
+    why         reasons, strongest first.
     is_whole    the record is shown from first to last line.
     """
 
@@ -27,7 +28,7 @@ class Entry:
     resolution: Resolution
     tokens: int
     weight: float
-    why: tuple[str, ...]
+    why: tuple[MatchReason, ...]
     text: str
     is_whole: bool
     path: str = ""

@@ -25,6 +25,23 @@ class MatchKind(StrEnum):
     FILE = "file"  # its file matches
     TIER = "tier"  # it was moved to this tier
     ENDED = "ended"  # (why, by): it is no longer true
+    SUSPECT = "suspect"  # what it was derived from has changed, for this reason
+    FILE_CHANGED = "file changed"  # its file was written after it was remembered
+    FILE_GONE = "file gone"  # its file is no longer there
+    README = "readme"
+    ENTRY_POINT = "entry point"  # a program or a package begins here
+    USERS = "users"  # so many other files use it
+    USES_MANY = "uses many"  # it uses something of so many other files
+    ALONE = "alone"  # no other file uses it, and it uses none
+    INTERNAL = "internal"  # it is used in its own file, or by tests
+    TIME = "time"  # it is of the time that the question asks for
+    BESIDE = "beside"  # its neighbours hold the question's words
+    RENEWED = "renewed"  # (by, sentence): it was said anew
+    USER_WORDS = "user words"
+    NEEDED_AGAIN = "needed again"  # so many uses of lines like these are expected, in words
+    OF_KIND = "of kind"
+    REST_ENDED = "rest ended"  # only lines that still hold are shown: why the rest does not
+    COMPRESSED = "compressed"  # a model's words, of this kind of record
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from clew.lifecycle import notes
 from clew.lifecycle.accept import accept
 from clew.lifecycle.forget import remember_use
 from clew.ranking.deadline import Deadline
-from clew.records import Entry, Packet
+from clew.records import Entry, MatchKind, MatchReason, Packet
 from clew.settings import Settings, workspace_of
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Snapshot, Writer
@@ -84,23 +84,23 @@ def marked(snapshot: Snapshot, path: Path, packet: Packet) -> Packet:
     def with_reason(entry: Entry) -> Entry:
         why = entry.why
         if (status := statuses.get(entry.id)) and status.is_suspect:
-            why = (f"suspect: {status.reason}", *why)
-        if word := _moved_on(root / entry.path, seen_ns.get(entry.id, 0)):
-            why = (word, *why)
+            why = (MatchReason(MatchKind.SUSPECT, (status.reason,)), *why)
+        if became := _moved_on(root / entry.path, seen_ns.get(entry.id, 0)):
+            why = (MatchReason(became), *why)
         return entry if why is entry.why else replace(entry, why=why)
 
     return replace(packet, entries=tuple(map(with_reason, packet.entries)))
 
 
-def _moved_on(file: Path, seen_ns: int) -> str:
-    """What became of a file since it was remembered at `seen_ns`, "" for nothing, or where that is not known."""
+def _moved_on(file: Path, seen_ns: int) -> MatchKind | None:
+    """What became of a file since it was remembered at `seen_ns`, None for nothing, or where that is not known."""
     if not seen_ns:
-        return ""
+        return None
     try:
         is_newer = file.stat().st_mtime_ns > seen_ns + WRITTEN_WITHIN_NS
     except OSError:
-        return "its file is no longer there"
-    return "its file has changed since" if is_newer else ""
+        return MatchKind.FILE_GONE
+    return MatchKind.FILE_CHANGED if is_newer else None
 
 
 def count_use(store: Writer, key: str, packet: Packet) -> None:
