@@ -142,3 +142,13 @@ def test_every_file_that_contributors_are_sent_to_exists() -> None:
 
     assert [name for name in named if "NAME" not in name and not (CLONE / name).exists()] == []
     assert [name for name in named if "NAME" in name and not (CLONE / name).parent.is_dir()] == []
+
+
+def test_the_architecture_is_short_and_every_invariant_names_tests_that_exist() -> None:
+    text = read("ARCHITECTURE.md")
+    rows = re.findall(r"^\| (.+) \| (`.+`) \|$", text.partition("## Invariants")[2], re.MULTILINE)
+    proofs = [proof for _, proofs in rows for proof in re.findall(r"`([^`]+)`", proofs)]
+
+    assert len(text.splitlines()) <= 200
+    assert len(rows) >= 20
+    assert [proof for proof in proofs if not (CLONE / proof).exists()] == []
