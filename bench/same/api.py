@@ -65,7 +65,7 @@ class Recorded:
         with open_transcript(path) as stream:
             self.lines = stream.readlines()
         self.seen: list[Observation] = [
-            event.observation for batch in Reading(self.lines, origin=origin_of(self.session)).batches() for event in batch.events
+            each for batch in Reading(self.lines, origin=origin_of(self.session)).batches() for each in batch.recorded
         ]
         self.root = next((each.cwd for each in self.seen if each.cwd), "")
 
