@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
+from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
 from clew.transcript.reduce.scores import KEY, LineScores
 from clew.transcript.reduce.traces import is_frame, keep_trace
@@ -29,65 +31,17 @@ _WORDS = (
     *("not found", "no such", "segmentation", "dumped", "***", "err!", "elifecycle", "timed out", "not exist", "unresolved", "unexpected"),
     *("exit status", "exit code", "tests:", "tests run", "examples,", " passed", "ran ", "found ", "success", "with code"),
 )
-_DIAGNOSTIC = re.compile(
-    r"^[ \t]{0,4}(?:\[[\w-]{1,20}\] )?(?:[A-Za-z]:)?[^\s:()|]{1,300}?(?::\d{1,7}(?::\d{1,7}(?:-\d{1,7})?)?"
-    r"|[(\[]\d{1,7}(?:[,:]\d{1,7})?[)\]]):? ?",
-    re.MULTILINE,
-)
+_PATTERNS = Patterns(Path(__file__).with_name("patterns.toml"))
+_DIAGNOSTIC = _PATTERNS["diagnostic"]
 _WARNS = re.compile(r"-? ?(?:warning|note|remark|info|information|hint|debug|suggestion)\b", re.IGNORECASE)
-_HEADING = re.compile(
-    r"^(?:\s{0,12}(?:FAILED \S|ERROR \S{1,300}(?:::| - )|--- FAIL: |FAIL[:\s]\s{0,4}[\w./@\[(<]|not ok \d|● \S|[✕✘✗✖×❌] {1,3}\S"
-    r"|\[FAIL(?:ED)?\]"
-    r"|test \S{1,300} \.\.\. FAILED|---- \S{1,300} stdout ----|Failed \S{1,300} \[|FAILURE: |_{3,} .{1,200} _{3,}$"
-    r"|\S{1,300}::\S{1,300} (?:FAILED|ERROR)\b)"
-    r"|.{1,300} (?:FAILED|<<< (?:FAILURE|ERROR)!|\.\.\. (?:FAIL|ERROR|failed))(?: ?\(\S{1,20}\)| \[ {0,4}\d{1,3}%\])?\s*$"
-    r"|(?:FAIL|ERROR): \S)"
-)
+_HEADING = _PATTERNS["heading"]
 _NUMBERED = re.compile(r"^\s{0,16}\d{1,4}\) \S")
 _UNDERLINED = re.compile(r"^_{3,} .{1,200} _{3,}$")
-_STATES = re.compile(
-    r"^[\s>|*#]{0,16}+(?:\[?\d[\d:T.,/Z+ -]{4,32}+\]? {0,3}+)?+(?:[\w@./ -]{1,60}?: ?)?"
-    r"(?:"
-    r"\[?(?:fatal|panic|error|FATAL|PANIC|ERROR|Error|Fatal|CRITICAL|SEVERE|critical|severe)\]?(?:\[\w{1,16}\]|\([\w@/-]{1,40}\)"
-    r"| [A-Z]{1,6}\d{2,6})?\s?(?::|!|\s|$)"
-    r"|[\w.$:]{0,160}(?:Error|Exception|Failure|Panic|Fault|Interrupt)(?:\(\d{1,6}\))?(?:$|[:!\[( ])"
-    r"|Caused by: |Exception in thread |thread '[^'\n]{0,80}' panicked at |Traceback \(most recent call last\)|[Pp]anic: |goroutine \d"
-    r"|Segmentation fault|Aborted|Killed|Unhandled |Uncaught |CONFLICT \(|Fatal error|fatal error|make(?:\[\d\])?: \*\*\* "
-    r"|npm (?:ERR!|error) |\s{0,8}ELIFECYCLE|BUILD FAIL|FAILURE: |Build FAILED|Compilation failed|Test run failed|AssertionError|assertion "
-    r"|ERR_\w|error\s|Error\s|ERR! |[eE]xit (?:code|status):? [1-9]|Process exited with code [1-9]|Exit code:? [1-9]"
-    r")"
-)
-_SAYS = re.compile(
-    r"\b(?:command not found|[Nn]o such file or directory|[Pp]ermission denied|[Cc]onnection refused|undefined reference to"
-    r"|[Cc]annot find (?:symbol|module|package|name)"
-    r"|does not exist|core dumped|timed out|[Uu]nresolved (?:import|reference)|could not (?:compile|resolve|find)|[Cc]ould not \w+"
-    r"|is not (?:defined|a function)"
-    r"|[Mm]odule not found|not recognized as|failed to \w+|Failed to \w+|[Ff]ailed with|level=(?:error|fatal)|\"level\": ?\"(?:error"
-    r"|fatal)\"|Error: |Exception: |: error |error TS\d|: fatal: )"
-)
-_SUMMARY = re.compile(
-    r"^\s{0,8}(?:=+ .{1,200} =+$|\d{1,7} (?:passed|failed|errors?|passing|failing|pending|skipped|tests?|specs?|problems?)\b.{0,160}$"
-    r"|\d{1,7} issues?[.: ].{0,40}$|(?:Tests?|Test Suites|Test Files|Snapshots|Suites|Passed|Failed|Assertions|Duration)(?: "
-    r"|:).{0,12}\d.{0,160}$"
-    r"|test result: .{1,200}$|Found \d{1,7} \w.{0,120}$|All checks passed.{0,40}$|Success: .{0,120}$|✖ \d{1,7} problems?.{0,120}$"
-    r"|BUILD (?:SUCCESSFUL|FAILED|SUCCESS|FAILURE).{0,80}$|\d{1,7} examples?, .{1,120}$|OK(?: \(.{0,120})?$|FAILED \(.{0,120}$"
-    r"|Ran \d{1,7} tests?.{0,80}$"
-    r"|\[?(?:INFO|ERROR|WARNING)?\]? ?Tests run: .{1,160}$|\d{1,7} errors?(?:,| and| in|$).{0,120}|# (?:pass|fail|tests|suites"
-    r"|skipped|todo) \d.{0,20}$|Tasks: .{1,120}$"
-    r"|(?:added|removed|changed) \d{1,7} packages?.{0,160}$|Successfully (?:installed|built|uninstalled) .{1,400}$"
-    r"|Your branch .{1,160}$|FAIL$|PASS$"
-    r"|\d{1,7} files? changed.{0,80}$|could not compile .{1,160}$|error: aborting due to .{1,120}$|\d{1,7} runs?, .{1,160}$"
-    r"|Done in .{1,60}$|✨ .{1,60}$)"
-)
-_KEYS = re.compile(
-    r"^\s{0,40}(?:E\s|>|[Ee]xpected|[Rr]eceived|[Aa]ctual|got\b|want\b|[Gg]ot:|[Ww]ant:|Error|error|at \S|left:|right:|File \"|[-+] "
-    r"|panicked|assert|message:|but |to |reason|❯|→|-->"
-    r"|.{0,120}(?:Error|Exception|Failure)\b|.{0,200}\.\w{1,6}:\d{1,7}\b|\d{1,6} ?\|)"
-)
-_ENDS = re.compile(
-    r"^(?:={5,}|-{20,}|⎯{6,}|\s{0,2}(?:PASS|ok|FAIL|---|===|# )\s|test result:|Test Suites:|Tests?:|failures:$|Finished in |Ran \d"
-    r"|\d{1,6} (?:passed|failed|passing)|Test Files|not ok |ok \d)"
-)
+_STATES = _PATTERNS["states"]
+_SAYS = _PATTERNS["says"]
+_SUMMARY = _PATTERNS["summary"]
+_KEYS = _PATTERNS["keys"]
+_ENDS = _PATTERNS["ends"]
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\b[0-9a-f]{7,64}\b|\d+")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from clew.transcript.reduce.lines import Lines
 from clew.transcript.reduce.scores import LineScores
@@ -15,7 +17,7 @@ RETURN_CHANCE = 0.26
 
 @dataclass(frozen=True, slots=True)
 class OutputKind:
-    """One kind of output; each is a module in `kinds`, where the registry finds it.
+    """One kind of output; each is a module in `kinds`, where the registry finds it, with its words and numbers in a TOML file beside it.
 
     rank           of two kinds that an output may be, the one with the lower rank; unmistakable lines first.
     matches        whether a line looks like the kind.
@@ -44,3 +46,18 @@ class OutputKind:
     is_numbered: bool = False
     is_text: bool = False
     entries: tuple[Callable[[Lines, Iterable[int]], set[str]], ...] = ()
+
+
+def described(
+    module: str,
+    score: Callable[[Lines, LineScores], None],
+    matches: Callable[[str], object],
+    *,
+    entries: tuple[Callable[[Lines, Iterable[int]], set[str]], ...] = (),
+    table: str = "kind",
+) -> OutputKind:
+    """Return the kind that a table of the TOML file beside a module describes. Raises KeyError without such a table."""
+    data = tomllib.loads(Path(module).with_suffix(".toml").read_text("utf-8"))[table]
+    if "budget" in data:
+        data["budget"] = tuple(data["budget"])
+    return OutputKind(score=score, matches=matches, entries=entries, **data)

@@ -6,8 +6,9 @@ first and the last few stay too, since they say where own code was left.
 
 from __future__ import annotations
 
-import re
+from pathlib import Path
 
+from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
 from clew.transcript.reduce.scores import KEY, LineScores
 
@@ -17,25 +18,10 @@ ENDS = 3  # foreign frames kept at each end of a run of them
 NOTES_LINES_MAX = 10  # guess: indented lines below an error that is no trace
 OWN_MAX = 40  # own frames kept of a trace at either end; a recursion repeats itself
 
-_FRAME = re.compile(
-    r"^[ \t>|+E]{0,40}(?:File \"[^\"\n]{1,400}\", line \d|at [^\n]{1,600}[:(]\S{0,400}?\d\)?|at [\w$.<>\[\]`/ ]{1,300}(?:\(|$)"
-    r"|\.{3} \d{1,5} (?:more|common frames)"
-    r"|[^\s:]{1,400}\.go:\d{1,7}(?: \+0x[0-9a-f]{1,16})?$|\d{1,4}: {1,8}(?:0x[0-9a-f]{1,16} - )?\S{1,300}$|#\d{1,4} "
-    r"|from [^\s:]{1,400}:\d{1,7}:in"
-    r"|[^\s:]{1,400}\.(?:rb|php|pyx?|ex|exs|lua|pl|dart|swift):\d{1,7}:? ?(?:in\b|$)|\(\S{1,200}\) \S{1,300}:\d{1,7}: )"
-)
-_FOREIGN = re.compile(
-    r"site-packages/|dist-packages/|node_modules/|/go/pkg/mod/|/usr/(?:local/)?(?:go|lib|share)/|/registry/src/|/rustc/|/gems/"
-    r"|/vendor/|lib/python\d|<frozen|node:"
-    r"|internal/|\bat (?:java|javax|jdk|sun|kotlin|kotlinx|scala|System|Microsoft|org\.junit|org\.gradle|org\.apache"
-    r"|org\.springframework|io\.netty|reactor)\."
-    r"|at (?:std|core|alloc|tokio)::|/runtime/|\(native|\(<anonymous>\)|: (?:std|core|alloc|tokio|rust_begin_unwind|__libc)[:\w]"
-)
-_NAMES = re.compile(
-    r"^[ \t|>E]{0,20}(?:[\w.$]{0,160}(?:Error|Exception|Failure|Panic|Interrupt|Exit|Warning)\b|Caused by: |During handling"
-    r"|The above exception|panic: |goroutine \d"
-    r"|\[?cause\]?: |note: |stack backtrace:|created by )"
-)
+_PATTERNS = Patterns(Path(__file__).with_name("patterns.toml"))
+_FRAME = _PATTERNS["frame"]
+_FOREIGN = _PATTERNS["foreign"]
+_NAMES = _PATTERNS["names"]
 
 
 def is_frame(line: str) -> bool:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.output_kind import described
 from clew.transcript.reduce.scores import GUIDED, KEY, LineScores
 
-FORMS = re.compile(
-    r"\s{0,80}(?:[\[\]{}]{1,4},?$|\"[^\"\n]{1,200}\": ?\S|\"(?:[^\"\\]|\\.){0,400}\",?$|-?\d[\d.eE+-]{0,30},?$|(?:true|false"
-    r"|null),?$)|\{\"|\[\{|\[\""
-)
+_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+FORMS = _PATTERNS["forms"]
 ELEMENTS = 3  # guess: of a list this many show what the others look like
-_TELLING = re.compile(
-    r"^\s{0,80}\"(?:error|errors|message|status|state|conclusion|code|reason|detail|title|name|id|path|file|line|url|html_url"
-    r"|version|type|total\w{0,20}|count)\": ?"
-)
+_TELLING = _PATTERNS["telling"]
 _WRONG = re.compile(r"^\s{0,80}\"(?:error|errors|stderr|exception|failure|reason)\": ?(?!null|\"\"|\[\]|\{\}|false|0\b)", re.IGNORECASE)
 _OPEN, _CLOSE = ("{", "["), ("}", "]", "},", "],")
 
@@ -62,13 +59,4 @@ def _is_a_value_a_line(lines: Lines) -> bool:
     )
 
 
-JSON = OutputKind(
-    name="json",
-    rank=8,
-    matches=FORMS.match,
-    share_min=0.7,
-    score=score,
-    programs="jq yq",
-    budget=(5000, 0.6),
-    is_quoting=True,
-)
+JSON = described(__file__, score, FORMS.match)

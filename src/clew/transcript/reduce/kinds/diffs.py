@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import re
+from pathlib import Path
 
+from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.output_kind import described
 from clew.transcript.reduce.scores import HEAD, LineScores
 
-FORMS = re.compile(
-    r"diff --(?:git|cc|combined) |@@ -\d|index [0-9a-f]{6,40}\.\.|--- (?:a/|/dev/null|\S)|\+\+\+ (?:b/|/dev/null|\S)|[-+](?![-+]{2})"
-    r"|new file mode|deleted file mode|rename (?:from|to) |similarity index"
-)
+_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+FORMS = _PATTERNS["forms"]
 FADING = 40.0  # changed lines of one file after which its next one is worth half: every file is seen before any is seen whole; guess
-_FILE = re.compile(
-    r"^(?:diff --(?:git|cc|combined) .{0,400}?(\S{1,300})$|\+\+\+ (?:b/)?(\S{1,300})|\*\*\* (?:Update|Add|Delete) File: (.{1,300}))"
-)
-_GENERATED = re.compile(
-    r"(?:package-lock\.json|pnpm-lock\.yaml|yarn\.lock|bun\.lockb?|Cargo\.lock|poetry\.lock|uv\.lock|Pipfile\.lock|composer\.lock"
-    r"|Gemfile\.lock|go\.sum|\.snap|\.min\.\w{2,3}|\.map|\.pb\.go|_pb2\.py|\.generated\.\w{1,4})$"
-    r"|(?:^|/)(?:dist|build|vendor|node_modules|__snapshots__|generated)/"
-)
+_FILE = _PATTERNS["file"]
+_GENERATED = _PATTERNS["generated"]
 
 
 def score(lines: Lines, scores: LineScores) -> None:
@@ -52,14 +45,4 @@ def score(lines: Lines, scores: LineScores) -> None:
             scores.utility[at], scores.noise[at] = 0.0, "lines of a generated file"
 
 
-DIFF = OutputKind(
-    name="diff",
-    rank=2,
-    matches=FORMS.match,
-    share_min=0.4,
-    score=score,
-    programs="git:diff gh:diff",
-    budget=(8000, 0.7),
-    return_chance=0.33,
-    is_quoting=True,
-)
+DIFF = described(__file__, score, FORMS.match)

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
+from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.output_kind import described
 from clew.transcript.reduce.scores import KEY, LineScores
 
-FORMS = re.compile(
-    r"[-dlbcps][-rwxsStT]{9}[.@+]? |total \d|[│├└ |`+-]{2,60}[─-]{1,4} ?\S|(?:\.{0,2}/|~/"
-    r"|[A-Za-z]:\\)?(?:[\w.@+()\[\] ~-]{1,120}[/\\]){1,30}[\w.@+()\[\] ~-]{0,160}$|[\w.-]{1,60}:$|\d{1,12}\t\S"
-    r"|\s{0,12}\d{1,9} \S{1,300}$"
-)
+_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+FORMS = _PATTERNS["forms"]
 FADING = 6.0  # names of one folder after which its next is worth half; guess
-_INSTALLED = re.compile(
-    r"(?:^|[/\\])(?:node_modules|\.git|__pycache__|\.venv|venv|site-packages|dist|build|target|\.next|\.cache|vendor|coverage"
-    r"|\.turbo)(?:[/\\]|$)"
-)
+_INSTALLED = _PATTERNS["installed"]
 _NAME = re.compile(r"(\S[^\n]{0,400})$")
 
 
@@ -52,15 +48,4 @@ def _folders(lines: Lines, places: Iterable[int]) -> set[str]:
     return {lines.plain[at][:800].replace("\\", "/").rpartition("/")[0] for at in places}
 
 
-LISTING = OutputKind(
-    name="listing",
-    rank=10,
-    matches=FORMS.match,
-    share_min=0.7,
-    score=score,
-    programs="ls find fd tree exa eza locate git:ls-files git:ls-tree",
-    budget=(3500, 0.45),
-    return_chance=0.58,
-    is_quoting=True,
-    entries=(_folders,),
-)
+LISTING = described(__file__, score, FORMS.match, entries=(_folders,))

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
+from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.output_kind import described
 from clew.transcript.reduce.scores import KEY, LineScores
 
-FORMS = re.compile(
-    r"\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d|\[?\d\d:\d\d:\d\d|\w{3} {1,2}\d{1,2} \d\d:\d\d:\d\d|\[?(?:INFO|WARN(?:ING)?|ERROR|DEBUG"
-    r"|TRACE|FATAL|NOTICE)\b|\[?(?:info|warn|error|debug)\]?[:\s]"
-    r"|time=|level=|ts=|\{\"(?:level|time|ts|timestamp|msg|severity)\"|\d{1,3}(?:\.\d{1,3}){3} - |\[\d{2}/\w{3}/\d{4}|[IWEF]\d{4} \d\d:"
-)
+_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+FORMS = _PATTERNS["forms"]
 TEMPLATE_CHARS = 200  # the beginning of a line says what it is
 _VARIES = re.compile(r"(?<!\S)[^\s\d/\"'=]*+[\d/\"'=]\S*")  # a word with a digit, a slash, a quote or a value
 _LEVEL = re.compile(r"\b(?:WARN(?:ING)?|warn(?:ing)?|level=warn)\b")
@@ -62,12 +61,4 @@ def score_repeats(lines: Lines, scores: LineScores) -> None:
         scores.utility[at] = min(utility, KEY)
 
 
-LOG = OutputKind(
-    name="log",
-    rank=7,
-    matches=FORMS.match,
-    share_min=0.4,
-    score=score,
-    programs="journalctl dmesg logcat docker:logs podman:logs kubectl:logs",
-    budget=(3500, 0.25),
-)
+LOG = described(__file__, score, FORMS.match)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
+from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.output_kind import described
 from clew.transcript.reduce.scores import HEAD, LineScores
 
-FORMS = re.compile(
-    r"(?:[A-Za-z]:)?(?:\.{0,2}/)?[\w@.+~(\[][^\s:]{0,300}(?::\d{1,7}:|-\d{1,7}-)"
-    r"|(?=[^\s:]{0,200}[./])[\w@.+~/][^\s:]{1,300}:(?=\S| )|\d{1,7}[:-]|--$"
-)
+_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+FORMS = _PATTERNS["forms"]
 FADING = 2.0  # hits of one file after which its next is utility half; guess
 CONTEXT = 0.9  # of its hit's utility: what is asked for with context is read with it; guess
 LONG_CHARS = 500  # guess: a longer hit stands in generated or minified text
@@ -82,15 +82,4 @@ def _hits(lines: Lines, places: Iterable[int]) -> set[str]:
     return found
 
 
-SEARCH = OutputKind(
-    name="search",
-    rank=9,
-    matches=FORMS.match,
-    share_min=0.8,
-    score=score,
-    programs="grep egrep fgrep rg ag ack git:grep",
-    budget=(5000, 0.6),
-    return_chance=0.32,
-    is_quoting=True,
-    entries=(_files, _hits),
-)
+SEARCH = described(__file__, score, FORMS.match, entries=(_files, _hits))

@@ -7,39 +7,18 @@ PHPUnit, JUnit by maven, gradle and dotnet, and coverage tables below them. Fail
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 
+from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.output_kind import described
 from clew.transcript.reduce.scores import KEY, LineScores
 
-FORMS = re.compile(
-    r"=+ (?:test session starts|FAILURES|ERRORS|short test summary|\d+ (?:passed|failed)).{0,100}=|\S{1,300}::\S{1,300} (?:PASSED"
-    r"|FAILED|SKIPPED|XFAIL|ERROR)"
-    r"|\S{1,200}\.py [.FEsxX]{1,200}|\[gw\d|=== (?:RUN|PAUSE|CONT|NAME) |\s{0,16}--- (?:PASS|FAIL|SKIP): |ok {1,2}\t"
-    r"|\?  {0,4}\t\S{1,200}\t\[no test|FAIL\t"
-    r"|\{\"Time\":\"[^\"]{10,40}\",\"Action\":|test \S{1,300}(?: - should panic)? \.\.\. |test result: |running \d{1,6} tests?$"
-    r"|---- \S{1,300} stdout ----|\s{0,40}[✓✔√✕✘✗×↓○] "
-    r"|\s{0,4}(?:PASS|FAIL) {1,3}\S{1,300}[./]\w|(?:not )?ok \d{1,7}\b|TAP version|1\.\.\d|\s{0,8}(?:Tests|Test Suites|Test Files"
-    r"|Snapshots): {1,8}\d"
-    r"|\[(?:INFO|ERROR|WARNING)\] {1,3}(?:Tests run:|Running )|Tests run: \d|\d{1,6} examples?, |[.FEISRW]{20,80} {1,8}\d{1,6} ?/ "
-    r"|Ran \d{1,6} tests? in|[.FEsx]{20,}$"
-    r"|test\w{0,200} \([\w.]{1,200}\)(?:.{0,200})? \.\.\. |\S.{1,200} > .{1,200} (?:PASSED|FAILED|SKIPPED)$|# (?:tests|pass|fail) \d"
-    r"| {2,12}(?:Passed|Failed|Skipped) \S{1,300} \["
-    r"|<testcase |<testsuite|\s{1,12}\d{1,5}\) .{1,200}|● .{1,200} › |=== (?:FAIL|SKIP)|\(node:test\)|\s{0,8}(?:passed|failed)\b"
-    r"|\d{1,6} (?:passing|failing|pending)|[\w./ @-]{1,200}\|(?: {1,12}[\d.]{1,6} {0,12}\|){2}"
-)
-_PASSED = re.compile(
-    r"^(?:\S{1,400}::\S.{0,300} (?:PASSED|SKIPPED|XFAIL|XPASS)\b|\[gw\d{1,3}\].{0,20} PASSED"
-    r"|\S{1,300}\.py [.sxX]{1,200} {0,80}(?:\[ {0,3}\d{1,3}%\])?$"
-    r"|\s{0,16}--- (?:PASS|SKIP): |=== (?:RUN|PAUSE|CONT|NAME) |ok {1,2}\t\S|\?  {0,4}\t\S"
-    r"|test \S{1,300}(?: - should panic)? \.\.\. (?:ok|ignored)"
-    r"|\s{0,40}[✓✔√↓○] |\s{0,4}PASS {1,3}\S|ok \d{1,7}\b|[.sx·]{10,400} {0,80}(?:\[? {0,3}\d{1,3}%\]?|\d{1,6} ?/ ?\d{1,6}.{0,12})?$"
-    r"|test\w{0,200} \([\w.]{1,200}\)(?:.{0,200})? \.\.\. (?:ok|skipped)"
-    r"|.{1,300} (?:PASSED|SKIPPED)$| {2,12}(?:Passed|Skipped) \S{1,300} \[|\s{0,12}<testcase .{0,900}/>$"
-    r"|\[INFO\] Tests run: \d{1,6}, Failures: 0, Errors: 0.{0,80} -- in |\[INFO\] Running )"
-)
+_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+FORMS = _PATTERNS["forms"]
+_PASSED = _PATTERNS["passed"]
 _OUTPUT_HEAD = re.compile(r"^(?:=== (?:RUN|CONT|NAME) {1,3}(\S{1,400})|\s{0,16}--- (PASS|FAIL|SKIP): (\S{1,400}))")
 _GO_FAILED = re.compile(r"^\s{0,16}--- FAIL: (\S{1,400})")
 _GO_ENDS = re.compile(r"^(?:PASS$|FAIL\b|ok {1,2}\t|\?  {0,4}\t|exit status|panic: |goroutine \d)")
@@ -136,19 +115,4 @@ def _score_events(lines: Lines, scores: LineScores) -> None:
             scores.drop(at, "events of passed tests")
 
 
-TEST_RUN = OutputKind(
-    name="test run",
-    rank=1,
-    matches=FORMS.match,
-    share_min=0.2,
-    score=score,
-    programs=(
-        "pytest py.test unittest nose2 tox nox jest vitest mocha ava playwright cypress karma rspec minitest phpunit pest "
-        "ctest prove bats behave cucumber gotestsum nextest go:test cargo:test cargo:nextest npm:test pnpm:test yarn:test "
-        "bun:test mvn:test gradle:test gradlew:test dotnet:test swift:test mix:test rake:test make:test deno:test "
-        "flutter:test bazel:test"
-    ),
-    budget=(3000, 0.15),
-    return_chance=0.23,
-    is_numbered=True,
-)
+TEST_RUN = described(__file__, score, FORMS.match)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from clew.transcript.reduce.kinds.logs import score_repeats
-from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.output_kind import described
 
-UNKNOWN = OutputKind(
-    name="unknown", rank=99, matches=lambda _line: None, share_min=0.0, score=score_repeats, budget=(5000, 0.5), return_chance=1.0
-)
+UNKNOWN = described(__file__, score_repeats, lambda _line: None)

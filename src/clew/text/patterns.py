@@ -1,0 +1,43 @@
+"""Patterns: regular expressions that stand in a TOML file beside the module that uses them.
+
+The line breaks within a pattern, and the blanks that begin a line, are not part of it; `{name}` stands for the fragment of that
+name in the table `fragments`. The other tables are for readers: each pattern's name is unique in its file.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+_BREAK = re.compile(r"\n\s*")
+
+
+class Patterns(dict[str, re.Pattern[str]]):
+    """The patterns of a file by name, each compiled when it is first asked for. Raises KeyError for an unknown name."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        data: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        self._marks: dict[str, list[str]] = data.pop("marks", {})
+        self._fragments = {name: _BREAK.sub("", text.lstrip()) for name, text in data.pop("fragments", {}).items()}
+        self._written: dict[str, str] = {}
+        for name, entry in data.items():
+            self._written |= entry if isinstance(entry, dict) else {name: entry}
+
+    def __missing__(self, name: str) -> re.Pattern[str]:
+        self[name] = re.compile(self.written(name))
+        return self[name]
+
+    def written(self, name: str) -> str:
+        """Return the text of a pattern, its fragments filled in."""
+        text = _BREAK.sub("", self._written[name].lstrip())
+        for fragment, meant in self._fragments.items():
+            text = text.replace(f"{{{fragment}}}", meant)
+        return text
+
+    def find(self, name: str, text: str) -> re.Match[str] | None:
+        """Search a text for a pattern, after a quick look for the words in `marks` that it cannot do without."""
+        marks = self._marks.get(name, ())
+        return self[name].search(text) if not marks or any(map(text.__contains__, marks)) else None
