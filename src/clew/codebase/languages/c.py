@@ -5,12 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import ALL, Definition, Language, Source, define, imported, queries, words
+from clew.codebase.languages.description import ALL, Definition, Source, define, described, imported, words
 from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided, joined
 
 _NAMES = words(
@@ -132,11 +131,9 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidat
     return divided(found, LIKELY if imported.is_relative or "/" in tail else WEAK)
 
 
-C = Language(
-    name="c",
-    grammar=("tree_sitter_c", "language"),
-    query=queries("c"),
-    suffixes="c h",
+C = described(
+    __file__,
+    "c",
     define={
         "function_definition": _function,
         "declaration": _declaration,
@@ -149,29 +146,6 @@ C = Language(
     },
     imports=_imports,
     resolve=_resolve,
-    family="c",
-    keywords=words(
-        "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict "
-        "return short signed sizeof static struct switch typedef union unsigned void volatile while _Bool bool true false NULL "
-        "size_t ssize_t ptrdiff_t uint8_t uint16_t uint32_t uint64_t int8_t int16_t int32_t int64_t uintptr_t intptr_t "
-        "define include ifdef ifndef endif elif undef pragma defined error"
-    ),
-    explosive_angles=True,
-    unended_bytes_max=8_192,
 )
 
-CPP = replace(
-    C,
-    name="cpp",
-    grammar=("tree_sitter_cpp", "language"),
-    query=queries("c", "cpp"),
-    suffixes="cc cpp cxx c++ hh hpp hxx h++ ipp inl tpp cu cuh",
-    shared_suffixes={"h": _CPP_HEAD},
-    keywords=C.keywords
-    | words(
-        "alignas alignof and asm bitand bitor catch class co_await co_return co_yield compl concept consteval constexpr constinit "
-        "const_cast decltype delete dynamic_cast explicit export final friend mutable namespace new noexcept not nullptr operator or "
-        "override private protected public reinterpret_cast requires static_assert static_cast template this thread_local throw try "
-        "typeid typename using virtual wchar_t xor std string vector"
-    ),
-)
+CPP = described(__file__, "cpp", shared_suffixes={"h": _CPP_HEAD}, like=C)

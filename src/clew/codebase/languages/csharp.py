@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import ALL, Definition, Language, Source, define, imported, queries, words
+from clew.codebase.languages.description import ALL, Definition, Source, define, described, imported, words
 from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, all_of, divided
 
 
@@ -44,11 +44,9 @@ def _resolve(paths: PathIndex, _path: str, imported: Import) -> Iterable[Candida
     return all_of(files, WEAK)
 
 
-CSHARP = Language(
-    name="csharp",
-    grammar=("tree_sitter_c_sharp", "language"),
-    query=queries("csharp"),
-    suffixes="cs csx",
+CSHARP = described(
+    __file__,
+    "csharp",
     define=dict.fromkeys(
         words(
             "destructor_declaration operator_declaration conversion_operator_declaration indexer_declaration property_declaration "
@@ -58,16 +56,4 @@ CSHARP = Language(
     ),
     imports=_imports,
     resolve=_resolve,
-    keywords=words(
-        "abstract add alias and as ascending async await base bool break by byte case catch char checked class const continue "
-        "decimal default delegate descending do double dynamic else enum equals event explicit extern false file finally fixed "
-        "float for foreach from get global goto group if implicit in init int interface internal into is join let lock long "
-        "managed nameof namespace new nint not notnull null object on operator or orderby out override params partial private "
-        "protected public readonly record ref remove required return sbyte scoped sealed select set short sizeof stackalloc static "
-        "string struct switch this throw true try typeof uint ulong unchecked unmanaged unsafe ushort using value var virtual void "
-        "volatile when where while with yield"
-    ),
-    annotations=words("attribute_list"),
-    explosive_angles=True,
-    unended_bytes_max=8_192,
 )

@@ -1,8 +1,8 @@
 """How a language is described to the parser: its files, its grammar, one query, and functions for what a query cannot say.
 
-A language is one module in this folder that makes one or more `Language`s; `clew.codebase.languages` finds it. Its query,
-inline or in `.scm` files beside the module, captures the nodes of interest, and `clew.codebase.parse` does the rest the same
-way for every language: nesting, docs, spans, names, counting.
+A language is one module in this folder that makes one or more `Language`s; `clew.codebase.languages` finds it. Its names, words and
+numbers stand in a TOML file beside the module, which `described` reads. Its query, in `.scm` files or inline, captures the nodes
+of interest, and `clew.codebase.parse` does the rest the same way for every language: nesting, docs, spans, names, counting.
 
 What the query may capture:
 
@@ -22,10 +22,11 @@ What the query may capture:
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from tree_sitter import Node
 
@@ -208,9 +209,20 @@ def _after_annotations(source: Source, node: Node) -> int:
     return end
 
 
-def queries(*names: str) -> str:
-    """Return the queries of these `.scm` files of this folder, joined."""
-    return "\n".join(Path(__file__).with_name(name + ".scm").read_text("utf-8") for name in names)
+def described(module: str, name: str, *, like: Language | None = None, **functions: Any) -> Language:
+    """Return the language that a table of the TOML file beside a module describes; raises KeyError without such a table.
+
+    like       a language whose fields it has where it states none of its own; keywords are added to that one's.
+    functions  the fields of `Language` that hold functions.
+    """
+    path = Path(module)
+    data = tomllib.loads(path.with_suffix(".toml").read_text("utf-8"))[name]
+    data["grammar"] = tuple(data["grammar"])
+    data["query"] = "\n".join(path.with_name(f"{query}.scm").read_text("utf-8") for query in data.pop("queries"))
+    data |= {field: words(data[field]) for field in ("keywords", "annotations") if field in data}
+    if like is None:
+        return Language(name, **data, **functions)
+    return replace(like, name=name, **(data | {"keywords": like.keywords | data.get("keywords", frozenset())}), **functions)
 
 
 def dedent(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import ALL, Definition, Language, Source, define, imported, plain_base, queries, words
+from clew.codebase.languages.description import ALL, Definition, Source, define, described, imported, plain_base
 from clew.codebase.paths import CANDIDATES_MAX, EXACT, LIKELY, WEAK, Candidate, PathIndex, all_of, joined
 
 _TYPES: dict[str, Kind] = {"struct_type": "struct", "interface_type": "interface"}
@@ -89,18 +89,11 @@ def _module(folder: str, data: bytes) -> dict[str, str]:
     return {found.group(1).decode("utf-8", "replace"): folder} if found else {}
 
 
-GO = Language(
-    name="go",
-    grammar=("tree_sitter_go", "language"),
-    query=queries("go"),
-    suffixes="go",
+GO = described(
+    __file__,
+    "go",
     define={"method_declaration": _method, "type_declaration": _types, "const_declaration": _values, "var_declaration": _values},
     imports=_imports,
     resolve=_resolve,
     manifests={"go.mod": _module},
-    keywords=words(
-        "break case chan const continue default defer else fallthrough for func go goto if import interface map package range "
-        "return select struct switch type var nil true false iota any bool byte comparable complex64 complex128 error float32 "
-        "float64 int int8 int16 int32 int64 rune string uint uint8 uint16 uint32 uint64 uintptr make new len cap append"
-    ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import
-from clew.codebase.languages.description import Language, Source, child_of_type, dotted_import, queries, words
+from clew.codebase.languages.description import Source, child_of_type, described, dotted_import
 from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, all_of, divided
 
 _ENDINGS = (".java", ".kt", ".kts")
@@ -33,20 +33,4 @@ def resolve_package(paths: PathIndex, _path: str, imported: Import) -> Iterable[
             yield from divided([file for file in files if file.endswith((".kt", ".kts"))], LIKELY)
 
 
-JAVA = Language(
-    name="java",
-    grammar=("tree_sitter_java", "language"),
-    query=queries("java"),
-    suffixes="java",
-    imports=_imports,
-    resolve=resolve_package,
-    keywords=words(
-        "abstract assert boolean break byte case catch char class const continue default do double else enum extends final finally "
-        "float for goto if implements import instanceof int interface long native new package private protected public record "
-        "return sealed permits short static strictfp super switch synchronized this throw throws transient try var void volatile "
-        "while yield true false null String Object Override"
-    ),
-    annotations=words("annotation marker_annotation"),
-    explosive_angles=True,
-    unended_bytes_max=8_192,
-)
+JAVA = described(__file__, "java", imports=_imports, resolve=resolve_package)

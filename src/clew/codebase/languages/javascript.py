@@ -6,23 +6,11 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import (
-    Definition,
-    Language,
-    Source,
-    child_of_type,
-    define,
-    imported,
-    plain_bases,
-    queries,
-    text_in,
-    words,
-)
+from clew.codebase.languages.description import Definition, Source, child_of_type, define, described, imported, plain_bases, text_in, words
 from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided, joined
 
 _FUNCTIONS = frozenset(("arrow_function", "function_expression", "generator_function"))
@@ -235,12 +223,9 @@ def _package(folder: str, data: bytes) -> dict[str, str]:
     return {name: folder} if name else {}
 
 
-JAVASCRIPT = Language(
-    name="javascript",
-    grammar=("tree_sitter_javascript", "language"),
-    query=queries("script", "jsx", "javascript"),
-    suffixes="js jsx mjs cjs",
-    interpreters="node nodejs bun",
+JAVASCRIPT = described(
+    __file__,
+    "javascript",
     define={
         **dict.fromkeys(words("class_declaration abstract_class_declaration interface_declaration"), _type),
         **dict.fromkeys(words("field_definition public_field_definition pair"), _member),
@@ -252,30 +237,8 @@ JAVASCRIPT = Language(
     imports=_imports,
     resolve=_resolve,
     manifests={"package.json": _package},
-    family="js",
-    annotations=words("decorator"),
-    keywords=words(
-        "abstract any arguments as async await boolean break case catch class const continue debugger declare default delete do "
-        "else enum export extends false finally for from function get if implements import in infer instanceof interface is keyof "
-        "let module namespace never new null number object of private protected public readonly require return satisfies set "
-        "static string super switch symbol this throw true try type typeof undefined unknown var void while with yield constructor"
-    ),
 )
 
-TYPESCRIPT = replace(
-    JAVASCRIPT,
-    name="typescript",
-    grammar=("tree_sitter_typescript", "language_typescript"),
-    query=queries("script", "typescript"),
-    suffixes="ts mts cts",
-    interpreters="deno ts-node tsx",
-)
+TYPESCRIPT = described(__file__, "typescript", like=JAVASCRIPT)
 
-TSX = replace(
-    TYPESCRIPT,
-    name="tsx",
-    grammar=("tree_sitter_typescript", "language_tsx"),
-    query=queries("script", "jsx", "typescript"),
-    suffixes="tsx",
-    interpreters="",
-)
+TSX = described(__file__, "tsx", like=TYPESCRIPT)

@@ -7,17 +7,7 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import (
-    Definition,
-    Language,
-    Source,
-    child_of_type,
-    define,
-    dotted_import,
-    plain_base,
-    queries,
-    words,
-)
+from clew.codebase.languages.description import Definition, Source, child_of_type, define, described, dotted_import, plain_base
 from clew.codebase.languages.java import resolve_package
 
 
@@ -57,12 +47,9 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
     return dotted_import(node, path, is_wildcard=child_of_type(node, "*") is not None, alias=alias)
 
 
-KOTLIN = Language(
-    name="kotlin",
-    grammar=("tree_sitter_kotlin", "language"),
-    query=queries("kotlin"),
-    suffixes="kt kts",
-    interpreters="kotlin",
+KOTLIN = described(
+    __file__,
+    "kotlin",
     define={
         "class_declaration": _type,
         "object_declaration": _type,
@@ -73,15 +60,4 @@ KOTLIN = Language(
     },
     imports=_imports,
     resolve=resolve_package,
-    keywords=words(
-        "abstract actual annotation as break by catch class companion const constructor continue crossinline data delegate do "
-        "dynamic else enum expect external false final finally for fun get if import in infix init inline inner interface internal "
-        "is it lateinit noinline null object open operator out override package private protected public reified return sealed set "
-        "super suspend tailrec this throw true try typealias typeof val value var vararg when where while field file "
-        "Int Long Short Byte Float Double Boolean Char String Unit Any Nothing"
-    ),
-    annotations=words("annotation"),
-    explosive_angles=True,
-    unended_bytes_max=8_192,
-    list_bytes_max=16_384,
 )

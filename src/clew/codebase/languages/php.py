@@ -9,18 +9,7 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import (
-    ALL,
-    Definition,
-    Language,
-    Source,
-    child_of_type,
-    define,
-    imported,
-    queries,
-    table_in,
-    words,
-)
+from clew.codebase.languages.description import ALL, Definition, Source, child_of_type, define, described, imported, table_in
 from clew.codebase.paths import EXACT, LIKELY, WEAK, Candidate, PathIndex, certain, divided, joined
 
 
@@ -76,23 +65,6 @@ def _namespaces(folder: str, data: bytes) -> dict[str, str]:
     return {space.rstrip("\\"): posixpath.join(folder, place).rstrip("/") for space, place in spaces if isinstance(place, str)}
 
 
-PHP = Language(
-    name="php",
-    grammar=("tree_sitter_php", "language_php"),
-    query=queries("php"),
-    suffixes="php php3 php4 php5 phtml",
-    interpreters="php",
-    define={"const_declaration": _constant},
-    imports=_imports,
-    resolve=_resolve,
-    manifests={"composer.json": _namespaces},
-    keywords=words(
-        "abstract and array as bool break callable case catch class clone const continue declare default do echo else elseif empty "
-        "enddeclare endfor endforeach endif endswitch endwhile enum extends false final finally float fn for foreach from function "
-        "global goto if implements include include_once instanceof insteadof int interface isset iterable list match mixed "
-        "namespace never new null object or parent print private protected public readonly require require_once return self static "
-        "string strict_types switch throw trait true try unset use var void while xor yield php __DIR__ __FILE__ __CLASS__"
-    ),
-    annotations=words("attribute_list"),
-    sigil="$",
+PHP = described(
+    __file__, "php", define={"const_declaration": _constant}, imports=_imports, resolve=_resolve, manifests={"composer.json": _namespaces}
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import ALL, Definition, Language, Source, dedent, imported, queries, words
+from clew.codebase.languages.description import ALL, Definition, Source, dedent, described, imported
 from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided
 
 _QUOTE = re.compile(rb"^[A-Za-z]{0,2}(\"\"\"|'''|\"|')")
@@ -121,22 +121,11 @@ def _absolute(paths: PathIndex, path: str, tail: str) -> list[Candidate]:
     return divided(beside, WEAK) if not is_standard else []
 
 
-PYTHON = Language(
-    name="python",
-    grammar=("tree_sitter_python", "language"),
-    query=queries("python"),
-    suffixes="py pyi pyw pyx pxd",
-    file_names="sconstruct sconscript build.bazel workspace.bazel",
-    interpreters="python pypy",
+PYTHON = described(
+    __file__,
+    "python",
     define={"function_definition": _definition, "class_definition": _definition, "assignment": _assignment},
     imports=_imports,
     resolve=_resolve,
-    keywords=words(
-        "False None True and as assert async await break class continue def del elif else except finally for from global if "
-        "import in is lambda nonlocal not or pass raise return try while with yield match case self cls super "
-        "int str float bool bytes object dict list set tuple type len range print isinstance property staticmethod classmethod"
-    ),
     documentation=_documentation,
-    wrap_is_header=False,
-    unended_bytes_max=0,
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import ALL, Definition, Language, Source, child_of_type, imported, queries, words
+from clew.codebase.languages.description import ALL, Definition, Source, child_of_type, described, imported
 from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided, joined
 
 _CLASS_MAKERS = frozenset(("Struct", "Class", "Data"))
@@ -65,13 +65,9 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidat
     return divided(in_lib or found, LIKELY if in_lib else WEAK) if in_lib or "/" in imported.module else ()
 
 
-RUBY = Language(
-    name="ruby",
-    grammar=("tree_sitter_ruby", "language"),
-    query=queries("ruby"),
-    suffixes="rb rake gemspec ru podspec",
-    file_names="gemfile rakefile podfile vagrantfile brewfile",
-    interpreters="ruby",
+RUBY = described(
+    __file__,
+    "ruby",
     define={
         **dict.fromkeys(("class", "module", "method", "singleton_method"), _definition),
         "assignment": _constant,
@@ -79,10 +75,4 @@ RUBY = Language(
     },
     imports=_imports,
     resolve=_resolve,
-    keywords=words(
-        "BEGIN END alias and begin break case class def defined do else elsif end ensure false for if in module next nil not or "
-        "redo rescue retry return self super then true undef unless until when while yield private public protected lambda proc "
-        "attr_accessor attr_reader attr_writer include extend prepend module_function new raise puts nil? freeze"
-    ),
-    sigil="@",
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from tree_sitter import Node
 
 from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import Definition, Language, Source, define, imported, plain_base, queries, text_in, words
+from clew.codebase.languages.description import Definition, Source, define, described, imported, plain_base, text_in
 from clew.codebase.paths import EXACT, LIKELY, WEAK, Candidate, PathIndex
 
 _OUTSIDE = frozenset(("std", "core", "alloc", "proc_macro", "test"))
@@ -121,18 +121,11 @@ def _crate(folder: str, data: bytes) -> dict[str, str]:
     return {name.replace("-", "_"): posixpath.join(folder, "src")} if name else {}
 
 
-RUST = Language(
-    name="rust",
-    grammar=("tree_sitter_rust", "language"),
-    query=queries("rust"),
-    suffixes="rs",
+RUST = described(
+    __file__,
+    "rust",
     define={"impl_item": _implementation, "struct_item": _struct},
     imports=_imports,
     resolve=_resolve,
     manifests={"Cargo.toml": _crate},
-    keywords=words(
-        "as async await break const continue crate dyn else enum extern false fn for if impl in let loop match mod move mut pub "
-        "ref return self Self static struct super trait true type unsafe use where while union i8 i16 i32 i64 i128 isize u8 u16 "
-        "u32 u64 u128 usize f32 f64 bool char str String Vec Option Some None Result Ok Err Box derive"
-    ),
 )

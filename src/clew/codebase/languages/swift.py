@@ -10,15 +10,13 @@ from clew.codebase.facts import Import, Kind
 from clew.codebase.languages.description import (
     ALL,
     Definition,
-    Language,
     Source,
     child_of_type,
     define,
+    described,
     dotted_import,
     imported,
     plain_base,
-    queries,
-    words,
 )
 
 _KINDS: dict[str, Kind] = {"struct": "struct", "enum": "enum", "extension": "extension"}
@@ -55,12 +53,9 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
     return imported(node, path, ALL)
 
 
-SWIFT = Language(
-    name="swift",
-    grammar=("tree_sitter_swift", "language"),
-    query=queries("swift"),
-    suffixes="swift",
-    interpreters="swift",
+SWIFT = described(
+    __file__,
+    "swift",
     define={
         "class_declaration": _type,
         "protocol_declaration": _type,
@@ -70,13 +65,4 @@ SWIFT = Language(
         "typealias_declaration": _alias,
     },
     imports=_imports,
-    keywords=words(
-        "Any Self actor any as associatedtype async await borrowing break case catch class consuming continue convenience default "
-        "defer deinit do dynamic else enum extension fallthrough false fileprivate final for func get guard if import in indirect "
-        "infix init inout internal is isolated lazy let mutating nil nonisolated nonmutating open operator optional override package "
-        "postfix precedencegroup prefix private protocol public repeat required rethrows return self set some static struct "
-        "subscript super switch throw throws true try typealias unowned var weak where while willSet didSet "
-        "Int Double Float Bool String Character Void available discardableResult objc escaping"
-    ),
-    annotations=words("attribute"),
 )
