@@ -113,7 +113,7 @@ def _check_shape(delta: Delta) -> None:
 
 def _check_segment(delta: Delta) -> None:
     try:
-        ids = postings.unpack(delta.segment).ids
+        ids = postings.ids_of(delta.segment)
     except (ValueError, struct.error, zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise InvalidDelta(delta.source, delta.by, f"its postings cannot be read ({type(error).__name__}: {error})") from error
     if ids != [record.id for record in delta.records]:

@@ -224,26 +224,36 @@ def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (
 
 def unpack(data: bytes) -> Segment:
     """Read what `pack` wrote. Raises ValueError for anything else."""
+    raw, head, sizes, at = _opened(data)
+    shapes = {"lengths": (len(head.ids), FIELDS), "vectors": (len(head.ids), head.dims)}
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, kind in _ARRAYS:
+        arrays[name] = np.frombuffer(raw, kind, sizes[name], at).reshape(shapes.get(name, (sizes[name],)))
+        at += sizes[name] * np.dtype(kind).itemsize
+    paths = [path.encode("latin-1").decode("utf-8", "surrogatepass") for path in head.paths]
+    imports = [(path.encode("latin-1").decode("utf-8", "surrogatepass"), weight) for path, weight in head.imports]
+    return Segment(head.ids, head.layers, head.kinds, paths, imports, head.model, head.dims, **arrays)
+
+
+def ids_of(data: bytes) -> list[str]:
+    """Return the ids of packed postings without unpacking their arrays. Raises ValueError for what `pack` did not write."""
+    raw, head, sizes, at = _opened(data)
+    if len(raw) != at + sum(sizes[name] * np.dtype(kind).itemsize for name, kind in _ARRAYS):
+        raise ValueError("a segment of postings that is cut")
+    return head.ids
+
+
+def _opened(data: bytes) -> tuple[bytes, _Head, dict[str, int], int]:
+    """Return the decompressed bytes, the head, the number of values of each array, and where the first one begins."""
     if data[:8] != _MAGIC:
         raise ValueError("not a segment of postings, or one of another version")
     raw = zstandard.ZstdDecompressor().decompress(data[8:])
     head_size, n, p, d, u = struct.unpack_from("<5I", raw)
-    at = 20 + head_size
-    head = msgspec.msgpack.decode(raw[20:at], type=_Head)
-    shapes = {"lengths": (n, FIELDS), "vectors": (n, head.dims)}
-    counts = dict.fromkeys(("parent", "is_test", "start_line", "lines"), n)
-    counts |= dict.fromkeys(("terms", "docs", "fields", "counts"), p)
-    counts |= dict.fromkeys(("define_names", "define_docs"), d)
-    counts |= dict.fromkeys(("use_names", "use_docs", "use_kinds", "use_counts"), u)
-    counts |= {"lengths": n * FIELDS, "vectors": n * head.dims, "scales": n}
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, kind in _ARRAYS:
-        size = counts[name]
-        arrays[name] = np.frombuffer(raw, kind, size, at).reshape(shapes.get(name, (size,)))
-        at += size * np.dtype(kind).itemsize
-    paths = [path.encode("latin-1").decode("utf-8", "surrogatepass") for path in head.paths]
-    imports = [(path.encode("latin-1").decode("utf-8", "surrogatepass"), weight) for path, weight in head.imports]
-    return Segment(head.ids, head.layers, head.kinds, paths, imports, head.model, head.dims, **arrays)
+    head = msgspec.msgpack.decode(raw[20 : 20 + head_size], type=_Head)
+    sizes = dict.fromkeys(("parent", "is_test", "start_line", "lines", "scales"), n)
+    sizes |= dict.fromkeys(("terms", "docs", "fields", "counts"), p) | dict.fromkeys(("define_names", "define_docs"), d)
+    sizes |= dict.fromkeys(("use_names", "use_docs", "use_kinds", "use_counts"), u) | {"lengths": n * FIELDS, "vectors": n * head.dims}
+    return raw, head, sizes, 20 + head_size
 
 
 def _embedded(document: Document) -> str:

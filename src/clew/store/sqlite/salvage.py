@@ -260,7 +260,7 @@ def _is_sound(table: str, row: _Fields) -> bool:
             case "originals":
                 return _is_original(row["digest"], row["size"], row["packing"], row["data"])
             case "segments":
-                return part_digest(row["data"]) == row["digest"] and bool(postings.unpack(row["data"]).ids)
+                return part_digest(row["data"]) == row["digest"] and bool(postings.ids_of(row["data"]))
             case "tombstones":
                 return row["kind"] in {"record", "original"}
             case _:
@@ -336,7 +336,7 @@ def _make_whole(raw: Any) -> None:
     raw.execute(SQL["unindex"])
     for row, workspace, source, data in list(raw.execute(SQL["segments"])):
         held = {record_id for (record_id,) in raw.execute(SQL["held"], (workspace, source))}
-        ids = postings.unpack(data).ids
+        ids = postings.ids_of(data)
         rest = postings.without(data, frozenset(ids) - held)
         if not rest:
             raw.execute(SQL["drop_segment"], (row,))
