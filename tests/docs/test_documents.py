@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
+import tomllib
 from hashlib import blake2b
 from pathlib import Path
 
@@ -152,3 +153,11 @@ def test_the_architecture_is_short_and_every_invariant_names_tests_that_exist() 
     assert len(text.splitlines()) <= 200
     assert len(rows) >= 20
     assert [proof for proof in proofs if not (CLONE / proof).exists()] == []
+
+
+def test_every_package_that_clew_needs_stands_in_the_notices() -> None:
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    names = [re.split(r"[<>=;\\[ ]", each)[0] for each in [*project["dependencies"], *project["optional-dependencies"]["vectors"]]]
+    notices = read("THIRD_PARTY.md").lower()
+
+    assert [name for name in names if not name.startswith("tree-sitter-") and name.lower() not in notices] == []
