@@ -131,7 +131,7 @@ class Engine:
 
     def files(self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
         """Return the files that matter for a question, at most `limit`, in order of rank."""
-        return usecases.files.files(self.store, self.settings, path, question, limit=limit, deadline_ms=deadline_ms)
+        return usecases.retrieve.files(self.store, self.settings, path, question, limit=limit, deadline_ms=deadline_ms)
 
     def recall(
         self, path: Path, question: str, *, only: Iterable[str] | None = None, exclude: Iterable[str] = (), asked_ns: int | None = None,
@@ -148,14 +148,14 @@ class Engine:
         deadline_ms: float | None = None,
     ) -> Packet:  # fmt: skip
         """Return what is worth adding to a prompt, which may be nothing. Reads and writes no file."""
-        return usecases.augment.augment_prompt(
+        return usecases.recall.augment_prompt(
             self.store, self.settings, path, prompt,
             budget_tokens=budget_tokens, tokenizer=tokenizer, session=session, seen=seen, deadline_ms=deadline_ms,
         )  # fmt: skip
 
     def map(self, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
         """Return the map of a repository, or of the folder or file in it that `path` names."""
-        return usecases.overview.overview(self.store, self.settings, path, budget_tokens=budget_tokens, tokenizer=tokenizer)
+        return usecases.retrieve.overview(self.store, self.settings, path, budget_tokens=budget_tokens, tokenizer=tokenizer)
 
     def impact(self, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[Impacted]]:
         """Return what was meant by `names`, and the files that will most probably change with it."""

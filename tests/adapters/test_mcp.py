@@ -186,13 +186,13 @@ def test_a_daemon_that_was_started_anew_is_found_again(tmp_path: Path) -> None:
 
 def test_a_call_asks_for_an_index_only_where_there_never_was_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of a repository in which no file is left, and without reading the states of its files."""
-    from clew.adapters.mcp.server import _Application
+    from clew.adapters.mcp.server import McpApplication
 
     context = daemon_context(Settings(tmp_path / "home", jobs=1))
     asked: list[Path] = []
     monkeypatch.setattr(context, "index_later", asked.append)
     repo = repository(tmp_path / "repo")
-    server = _Application(context, HookHandlers(context))
+    server = McpApplication(context, HookHandlers(context))
 
     server._answer("recall", {"question": "where is one added?"}, str(repo), 0)
     for file in [file for file in repo.rglob("*") if file.is_file() and ".git" not in file.parts]:

@@ -8,28 +8,11 @@ import click
 
 from clew import __version__
 
-COMMANDS: dict[str, str] = {
-    "init": "clew.cli.commands.init",
-    "index": "clew.cli.commands.index",
-    "ingest": "clew.cli.commands.ingest",
-    "retrieve": "clew.cli.commands.retrieve",
-    "map": "clew.cli.commands.map",
-    "impact": "clew.cli.commands.impact",
-    "compact": "clew.cli.commands.compact",
-    "compress": "clew.cli.commands.compress",
-    "eval": "clew.cli.commands.eval",
-    "unfold": "clew.cli.commands.unfold",
-    "explain": "clew.cli.commands.explain",
-    "remember": "clew.cli.commands.remember",
-    "status": "clew.cli.commands.status",
-    "forget": "clew.cli.commands.forget",
-    "purge": "clew.cli.commands.purge",
-    "serve": "clew.cli.commands.serve",
-    "doctor": "clew.cli.commands.doctor",
-    "repair": "clew.cli.commands.repair",
-    "uninstall": "clew.cli.commands.uninstall",
-}
-"""In the order in which a person meets them. Each module has a function `command`."""
+COMMANDS = (
+    "init", "index", "ingest", "retrieve", "map", "impact", "compact", "compress", "eval", "unfold", "explain", "remember", "status",
+    "forget", "purge", "serve", "doctor", "repair", "uninstall",
+)  # fmt: skip
+"""In the order in which a person meets them. Each is a module of `clew.cli.commands` with a function `command`."""
 
 
 class LazyGroup(click.Group):
@@ -41,8 +24,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Return the command, None if there is none of this name."""
-        module = COMMANDS.get(cmd_name)
-        return importlib.import_module(module).command if module else None
+        return importlib.import_module(f"clew.cli.commands.{cmd_name}").command if cmd_name in COMMANDS else None
 
 
 EPILOG = """\b

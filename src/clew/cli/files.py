@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,19 +36,7 @@ def as_json(found: FileList, *, workspace: str, root: Path) -> dict[str, Any]:
         "workspace": workspace,
         "root": str(root),
         "skipped": list(found.skipped),
-        "files": [_file_json(file) for file in found.files],
-    }
-
-
-def _file_json(file: RankedFile) -> dict[str, Any]:
-    return {
-        "path": file.path,
-        "score": file.score,
-        "name": file.name,
-        "handle": file.handle,
-        "line": file.line,
-        "records": file.records,
-        "why": [said(reason) for reason in file.why],
+        "files": [{**asdict(file), "why": [said(reason) for reason in file.why]} for file in found.files],
     }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +18,12 @@ if TYPE_CHECKING:  # the engine is imported when a command runs, not when its he
 _SAID = "clew.settings said"
 
 
-@contextmanager
-def opened() -> Generator[Engine]:
-    """Give the engine over the user's store, and close it again. Raises BadSetting and every StoreError.
+def opened() -> Engine:
+    """Return the engine over the user's store, which a `with` block closes again. Raises BadSetting and every StoreError.
 
     A store that cannot be written can still be asked: whatever writes then raises StoreUnwritable.
     """
-    with clew.open(settings=settings_in_force()) as engine:
-        yield engine
+    return clew.open(settings=settings_in_force())
 
 
 def settings_in_force() -> Settings:

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from clew.usecases import augment as augment
     from clew.usecases import compact as compact
     from clew.usecases import compress as compress
     from clew.usecases import explain as explain
-    from clew.usecases import files as files
     from clew.usecases import forget as forget
     from clew.usecases import impact as impact
     from clew.usecases import index as index
     from clew.usecases import ingest as ingest
-    from clew.usecases import overview as overview
     from clew.usecases import recall as recall
     from clew.usecases import repair as repair
     from clew.usecases import retrieve as retrieve

@@ -1,12 +1,20 @@
-"""Retrieve: the packet of code and memory for a question."""
+"""Retrieve: what the code and the memory of a repository answer: a packet, a ranked list of files, or a map of it.
+
+Files that an answer would show and that have changed since they were indexed are read again first: what is shown is what stands there now.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from clew.errors import NotReadable
+from clew.packet.map import survey
 from clew.packet.retrieve import retrieve as assemble_packet
 from clew.ranking.deadline import Deadline
+from clew.ranking.files import FileList
+from clew.ranking.files import files as rank_files
 from clew.ranking.question import Question
 from clew.records import Packet
 from clew.settings import Settings, workspace_of
@@ -21,8 +29,7 @@ def retrieve(
 ) -> Packet:
     """Return the packet for a question to the repository at `path`. Raises UsageError, UnknownTokenizer.
 
-    Files that it would show and that have changed since they were indexed are read again first: what is shown is what
-    stands there now. Else it writes only that its entries were used, so that they do not age, never at the price of the answer.
+    It writes only that its entries were used, so that they do not age, never at the price of the answer.
     """
     key, _ = workspace_of(path)
     deadline = Deadline(deadline_ms)
@@ -37,3 +44,29 @@ def retrieve(
     packet = replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped])))
     freshness.count_use(store, key, packet)
     return packet
+
+
+def files(store: Writer, settings: Settings, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
+    """Return the files that matter for a question, at most `limit`, in order of rank."""
+    deadline = Deadline(deadline_ms)
+    make = partial(rank_files, question=Question.of(question), limit=limit, deadline=deadline, embedder=embedder(settings))
+    found = freshness.settled(store, settings, path, make, lambda found: [file.path for file in found.files], deadline)
+    return replace(found, skipped=tuple(dict.fromkeys([*deadline.skipped, *found.skipped])))
+
+
+def overview(store: Writer, settings: Settings, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
+    """Return the map of the repository that holds `path`, or of the folder or file in it that `path` names.
+
+    Raises NotReadable for what does not exist.
+    """
+    if not path.exists():
+        raise NotReadable(str(path), "does not exist")
+    _, root = workspace_of(path)
+    folder = path.resolve().relative_to(root).as_posix()
+    deadline, room = Deadline(), budget(budget_tokens)
+
+    def make(snapshot: Snapshot) -> Packet:
+        return survey(snapshot, folder="" if folder == "." else folder, budget_tokens=room, counter=counter_of(tokenizer))
+
+    packet = freshness.settled(store, settings, path, make, freshness.files_of, deadline)
+    return replace(packet, skipped=tuple(deadline.skipped))

@@ -16,19 +16,22 @@ from clew.store.sqlite.migrations import MIGRATIONS
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """The store at a glance. `here` is the workspace that was asked about, None when nothing is stored of it."""
+    """The store at a glance, counts in the order of their names.
+
+    here  the workspace that was asked about, None when nothing is stored of it.
+    """
 
     database: Path
     database_bytes: int
     schema: int
     here: Workspace | None
-    workspaces: tuple[Workspace, ...]
+    files: int
+    sessions: int
     layers: dict[str, int]
     kinds: dict[str, int]
     tiers: dict[str, int]
-    sessions: int
-    files: int
     skipped: dict[str, int]
+    workspaces: tuple[Workspace, ...]
 
 
 def status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
@@ -57,4 +60,5 @@ def status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
                     skipped[state.status] += 1
     database = settings.database
     size = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*") if file.is_file())
-    return StoreStatus(database, size, len(MIGRATIONS), here, workspaces, dict(layers), dict(kinds), tiers, sessions, files, dict(skipped))
+    layers, kinds, tiers, skipped = (CountOf(dict(sorted(counts.items()))) for counts in (layers, kinds, tiers, skipped))
+    return StoreStatus(database, size, len(MIGRATIONS), here, files, sessions, layers, kinds, tiers, skipped, workspaces)

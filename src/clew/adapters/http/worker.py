@@ -179,7 +179,7 @@ def _hand_over(context: DaemonContext) -> None:
 
 def _load() -> None:
     """Import what the first prompt, output and compaction would wait for, and read its tables."""
-    for name in ("augment", "compact", "write", "ingest"):
+    for name in ("recall", "compact", "write", "ingest"):
         import_module(f"clew.usecases.{name}")
     from clew.transcript.reduce.reduce import reduce_output  # lazy: so that the daemon answers before
 
@@ -187,9 +187,9 @@ def _load() -> None:
 
 
 def _mcp(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:
-    from clew.adapters.mcp.server import application  # lazy: the SDK's import takes a second
+    from clew.adapters.mcp.server import McpApplication  # lazy: the SDK's import takes a second
 
-    return application(context, hooks)
+    return McpApplication(context, hooks)
 
 
 def _gateway(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:

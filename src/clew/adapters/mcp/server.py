@@ -17,7 +17,7 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.types import CallToolRequestParams, CallToolResult, ListToolsResult, PaginatedRequestParams, TextContent, Tool
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from clew import __version__
 from clew.adapters.hooks import HookHandlers
@@ -30,12 +30,9 @@ from clew.settings import workspace_of
 from clew.store.ports import LOCAL
 
 
-def application(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:
-    """Return the ASGI application that speaks MCP. It starts with its first request and ends with the daemon."""
-    return _Application(context, hooks)
+class McpApplication:
+    """The ASGI application that speaks MCP. It starts with its first request and ends with the daemon."""
 
-
-class _Application:
     def __init__(self, context: DaemonContext, hooks: HookHandlers) -> None:
         self.daemon, self.hooks = context, hooks
         server: Server[Any] = Server(

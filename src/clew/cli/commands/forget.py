@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +46,7 @@ def command(handles: tuple[str, ...], *, tier: str | None, is_dry_run: bool, rep
 
 def as_json(forgotten: Forgotten, *, is_dry_run: bool) -> dict[str, Any]:
     """What moved, for machines."""
-    return {
-        "dry_run": is_dry_run,
-        "folded": list(forgotten.folded),
-        "archived": list(forgotten.archived),
-        "kept": forgotten.kept,
-        "recalled": forgotten.recalled,
-        "lost": list(forgotten.lost),
-    }
+    return {"dry_run": is_dry_run, **asdict(forgotten)}
 
 
 def as_text(forgotten: Forgotten, *, is_dry_run: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,31 +41,18 @@ def command(sessions: tuple[Path, ...], *, repo: Path | None, is_json: bool, is_
         repo = repo or Path()
     with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
         ingested = engine.ingest(sessions, repo=repo, progress=show)
-    if is_json:
-        output.write_json(as_json(ingested))
-    else:
-        output.write_text(as_text(ingested))
-        if not is_quiet:
-            output.say_problems(ingested.problems)
+    output.write_answer(as_json(ingested), as_text(ingested), is_json=is_json)
+    if not is_json and not is_quiet:
+        output.say_problems(ingested.problems)
     if ingested.problems and not ingested.sessions and not ingested.unchanged:
         raise click.exceptions.Exit(1)
 
 
 def as_json(ingested: Ingested) -> dict[str, Any]:
     """What an ingest run did, for machines."""
-    return {
-        "sessions": ingested.sessions,
-        "unchanged": ingested.unchanged,
-        "records": ingested.records,
-        "raw_bytes": ingested.raw_bytes,
-        "broken_lines": ingested.broken_lines,
-        "unknown": dict(sorted(ingested.unknown.items())),
-        "workspaces": [
-            {"workspace": key, "root": root, "sessions": list(names)} for key, (root, names) in sorted(ingested.workspaces.items())
-        ],
-        "problems": list(ingested.problems),
-        "seconds": round(ingested.seconds, 3),
-    }
+    workspaces = [{"workspace": key, "root": root, "sessions": names} for key, (root, names) in sorted(ingested.workspaces.items())]
+    unknown = dict(sorted(ingested.unknown.items()))
+    return {**asdict(ingested), "unknown": unknown, "workspaces": workspaces, "seconds": round(ingested.seconds, 3)}
 
 
 def as_text(ingested: Ingested) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -29,10 +30,7 @@ def command(*, repo: Path, is_json: bool) -> None:
     with opened() as engine:
         status = engine.status(repo)
     running = _running(repo)
-    if is_json:
-        output.write_json({**as_json(status), "running": running})
-    else:
-        output.write_text(as_text(status) + _sessions_text(running))
+    output.write_answer({**as_json(status), "running": running}, as_text(status) + _sessions_text(running), is_json=is_json)
 
 
 def _running(repo: Path) -> dict[str, Any] | None:
@@ -60,19 +58,9 @@ def _sessions_text(running: dict[str, Any] | None) -> str:
 
 def as_json(status: StoreStatus) -> dict[str, Any]:
     """The store at a glance, for machines."""
-    return {
-        "database": str(status.database),
-        "database_bytes": status.database_bytes,
-        "schema": status.schema,
-        "here": _workspace_json(status.here) if status.here else None,
-        "files": status.files,
-        "sessions": status.sessions,
-        "layers": dict(sorted(status.layers.items())),
-        "kinds": dict(sorted(status.kinds.items())),
-        "tiers": dict(sorted(status.tiers.items())),
-        "skipped": dict(sorted(status.skipped.items())),
-        "workspaces": [_workspace_json(workspace) for workspace in status.workspaces],
-    }
+    here = _workspace_json(status.here) if status.here else None
+    workspaces = [_workspace_json(workspace) for workspace in status.workspaces]
+    return {**asdict(status), "database": str(status.database), "here": here, "workspaces": workspaces}
 
 
 def as_text(status: StoreStatus) -> str:
@@ -96,13 +84,5 @@ def as_text(status: StoreStatus) -> str:
 
 
 def _workspace_json(workspace: Workspace) -> dict[str, Any]:
-    return {
-        "workspace": workspace.key,
-        "root": workspace.root,
-        "generation": workspace.generation,
-        "records": workspace.records,
-        "live": workspace.live,
-        "sources": workspace.sources,
-        "blob_bytes": workspace.blob_bytes,
-        "stored_bytes": workspace.stored_bytes,
-    }
+    value = asdict(workspace)
+    return {"workspace": value.pop("key"), **value}
