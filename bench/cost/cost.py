@@ -29,9 +29,8 @@ from clew.transcript.schedule import (
     LONG_PAST_CALLS,
     UNFOLD_OUTPUT_TOKENS,
     UNFOLDED_TOKENS_MAX,
-    Moment,
+    RequestContext,
     Segment,
-    Why,
     calls_left,
     decide,
     return_chance,
@@ -315,8 +314,8 @@ class _Replay:
         if self._arm == AT_ONCE or not forms:
             return forms
         segments = self._segments(number, forms)
-        decision = decide(segments, self._moment(number, request, is_warm=is_warm), prices=self._prices)
-        if decision.why is Why.WAIT:
+        decision = decide(segments, self._context(number, request, is_warm=is_warm), prices=self._prices)
+        if not decision.evict:
             return {}
         if self._arm == RANDOM:
             gains = {segment.id: segment.gain for segment in segments}
@@ -352,16 +351,17 @@ class _Replay:
             standing.waited += 1
         return [*segments, Segment("", fixed, fixed, is_new)] if fixed else segments
 
-    def _moment(self, number: int, request: Request, *, is_warm: bool) -> Moment:
+    def _context(self, number: int, request: Request, *, is_warm: bool) -> RequestContext:
         size = self._size()
         grown = (size - self._head) / max(1, number - self._restarted)
         room = ROOM_TOKENS - size if size < ROOM_TOKENS else inf
-        left = calls_left(self._seen, self._ends, room_tokens=room, growth_tokens=grown)
+        left = calls_left(self._seen, self._ends)
+        left = min(left, room / grown) if grown > 0 else left
         if self._arm == ORACLE:
             left = self._really_left(number)
         saved = (self._nothing[number - 1] - self._units) if number else 0.0
         may_lose = inf if self._arm in (ORACLE, UNBOUND) else max(0.0, saved + self._may_owe_share * self._units)
-        return Moment(is_warm, left, self._head, 0, request.ttl_s, may_lose)
+        return RequestContext(is_warm, left, self._head, request.ttl_s, may_lose)
 
     def _really_left(self, number: int) -> int:
         """Further requests until the window is billed anew without our doing: what only an oracle knows."""

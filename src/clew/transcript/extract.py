@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
@@ -34,6 +33,7 @@ from clew.records import (
     Trust,
     identify,
 )
+from clew.store.originals import digest_of
 from clew.task.commands import CheckScope, Command, understand
 from clew.task.cuts import cut_of
 from clew.task.dead_ends import DEAD_ENDS_MAX, Attempt, DeadEndDetector, core_of
@@ -611,7 +611,7 @@ class Extractor:
     def _enter(self, draft: Draft, seen: Observation, *, spill: str = "", parent: str | None = None) -> str:
         """Make the record of a draft, with its texts, its originals and its words; return its id."""
         data = draft.text.encode()
-        digest = _digest(data)
+        digest = digest_of(data)
         record_id = identify("said", self._source, seen.uuid, seen.call_id, draft.kind, digest)
         extracted = self._extracted
         if record_id in extracted.ids:  # the client wrote the same line twice
@@ -696,7 +696,7 @@ class Extractor:
         )
 
     def _blob(self, data: bytes, digest: str = "") -> str:
-        digest = digest or _digest(data)
+        digest = digest or digest_of(data)
         self._extracted.blobs.setdefault(digest, data)
         return digest
 
@@ -727,10 +727,6 @@ class Extractor:
     def _folder(self, call: ToolCall, seen: Observation, meant: Command) -> str:
         base = call.workdir or call.cwd or seen.cwd
         return self._places.absolute(meant.folder, base) if meant.folder else base
-
-
-def _digest(data: bytes) -> str:
-    return blake2b(data, digest_size=16).hexdigest()
 
 
 def _swap(call: ToolCall) -> tuple[str, str]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 
 import msgspec
 
 from clew.records import Delta, Observation, SourceState
+from clew.store.originals import digest_of
 from clew.text.embed import Embedder
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import Origin
@@ -100,14 +100,7 @@ def deltas(
     """
     if isinstance(source, Path) and session is None:
         session = session_at(source)
-    note = _note(state)
-    head, head_bytes = _head(source, note) if isinstance(source, Path) else ("", 0)
-    is_anew = note is None or (isinstance(source, Path) and _has_changed(source, note, head, head_bytes))
-    if is_anew:
-        note = None
-    origin = origin_of(session) if session else Origin(note.session if note else "")
-    follower = _Follower(source, session, origin, note, head, head_bytes, root or "", embedder, observers)
-    yield from follower.run(batch_bytes, is_anew=is_anew)
+    yield from _Follower(source, session, _note(state), root or "", embedder, observers).run(batch_bytes)
 
 
 class _Follower:
@@ -115,28 +108,26 @@ class _Follower:
         self,
         source: Path | Iterable[bytes],
         session: Session | None,
-        origin: Origin,
         note: _Note | None,
-        head: str,
-        head_bytes: int,
         root: str,
         embedder: Embedder | None,
         observers: Sequence[Callable[[Observation], object]],
     ) -> None:
-        self._source = source
-        self._session = session
-        self._root = root
-        self._embedder = embedder
-        self._head, self._head_bytes = head, head_bytes
+        self._session, self._root, self._embedder = session, root, embedder
+        self._head, self._head_bytes, self._mtime_ns = "", 0, 0
+        if isinstance(source, Path):
+            head = read_head(source, note.head_bytes if note and note.head_bytes else HEAD_BYTES)
+            note = note if note and not _has_changed(source, note, head) else None
+            self._head, self._head_bytes, self._mtime_ns = digest_of(head), len(head), source.stat().st_mtime_ns
         self._note = note
-        self._mtime_ns = source.stat().st_mtime_ns if isinstance(source, Path) else 0
+        origin = origin_of(session) if session else Origin(note.session if note else "")
         self._reading = Reading(source, origin=origin, carry=note.carry if note else None)
         self._extractor: Extractor | None = None
         self._observers = observers
         self._tail = b""
 
-    def run(self, batch_bytes: int, *, is_anew: bool) -> Iterator[Delta]:
-        is_whole, held = is_anew, 0
+    def run(self, batch_bytes: int) -> Iterator[Delta]:
+        is_whole, held = self._note is None, 0
         early: list[Batch] = []  # lines before anybody said what this is and whose it is
         for batch in self._reading.batches():
             held += len(batch.read)
@@ -153,8 +144,9 @@ class _Follower:
                 yield self._delta(is_whole=is_whole)
                 is_whole, held = False, 0
         if not self._reading.client:
-            if is_anew:
-                yield self._unrecognised()
+            if self._note is None:
+                state = SourceState(self._source, mtime_ns=self._mtime_ns, status=UNRECOGNISED)
+                yield Delta(BY, self._source, is_whole=True, state=state)
         elif held or is_whole:
             self._take(early)
             yield self._delta(is_whole=is_whole)
@@ -174,13 +166,16 @@ class _Follower:
     def _id(self) -> str:
         return self._session.id if self._session else self._reading.session
 
+    @property
+    def _source(self) -> str:
+        return source_of(self._session) if self._session else f"session:{self._id}"
+
     def _open(self) -> Extractor:
         if self._extractor is None:
-            source = source_of(self._session) if self._session else f"session:{self._id}"
             memory = bytes(self._note.extractor) if self._note else b""
             load = partial(spilled, self._session) if self._session else None
             label = agent_label(self._session.path) if self._session and self._session.agent else ""
-            self._extractor = Extractor(source, root=self._root, spilled=load, label=label, memory=memory)
+            self._extractor = Extractor(self._source, root=self._root, spilled=load, label=label, memory=memory)
         return self._extractor
 
     def _delta(self, *, is_whole: bool) -> Delta:
@@ -196,16 +191,11 @@ class _Follower:
             unknown=self._reading.unknown,
             is_cut=self._reading.is_cut,
             extractor=msgspec.Raw(extractor.memory()),
-            tail=_digest(self._tail),
+            tail=digest_of(self._tail),
             tail_bytes=len(self._tail),
         )
-        source = source_of(self._session) if self._session else f"session:{self._id}"
-        state = SourceState(source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode())
+        state = SourceState(self._source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode())
         return extracted.delta(state, self._embedder, is_whole=is_whole)
-
-    def _unrecognised(self) -> Delta:
-        source = source_of(self._session) if self._session else f"session:{self._id}"
-        return Delta(BY, source, is_whole=True, state=SourceState(source, mtime_ns=self._mtime_ns, status=UNRECOGNISED))
 
 
 def report(state: SourceState) -> Report:
@@ -229,22 +219,13 @@ def _note(state: SourceState | None) -> _Note | None:
     return note if note.version == NOTE_VERSION and note.carry.dialect in ("", *(dialect.name for dialect in DIALECTS)) else None
 
 
-def _head(path: Path, note: _Note | None) -> tuple[str, int]:
-    """Digest and length of the beginning: of as many bytes as `note` has seen of it, else of HEAD_BYTES at most."""
-    head = read_head(path, note.head_bytes if note and note.head_bytes else HEAD_BYTES)
-    return _digest(head), len(head)
-
-
-def _has_changed(path: Path, note: _Note, head: str, head_bytes: int) -> bool:
-    if head != note.head or head_bytes != note.head_bytes:
+def _has_changed(path: Path, note: _Note, head: bytes) -> bool:
+    """Whether a file is another one than before: by its beginning, and by what stands right before the place where reading ended."""
+    if digest_of(head) != note.head or len(head) != note.head_bytes:
         return True
     if path.suffix in (".xz", ".gz"):  # written once, by whoever archived it
         return False
     with path.open("rb") as file:
         file.seek(note.carry.offset - note.tail_bytes)
         tail = file.read(note.tail_bytes)
-    return path.stat().st_size < note.carry.offset or (bool(note.tail) and _digest(tail) != note.tail)
-
-
-def _digest(data: bytes) -> str:
-    return blake2b(data, digest_size=16).hexdigest()
+    return path.stat().st_size < note.carry.offset or (bool(note.tail) and digest_of(tail) != note.tail)

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from clew.task.vocabulary import EXTENSIONS
 
@@ -19,24 +20,7 @@ _CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]{2}")
 _CODE = re.compile(r"[A-Z]{1,6}\d{2,6}")
 
 
-@dataclass(slots=True)
-class _Rarity:
-    """How rare each word looks, kept between texts: the words of a project come again and again."""
-
-    seen: dict[str, int]
-
-    def of(self, word: str) -> int:
-        score = self.seen.get(word)
-        if score is None:
-            if len(self.seen) > 1 << 17:
-                self.seen.clear()
-            score = self.seen[word] = _score(word)
-        return score
-
-
-_rarity = _Rarity({})
-
-
+@lru_cache(maxsize=1 << 17)  # the words of a project come again and again
 def _score(word: str) -> int:
     """0 for a plain word; more for each sign that somebody coined it."""
     inner = word.strip("_")
@@ -54,14 +38,13 @@ def names(text: str) -> list[tuple[str, int]]:
     Order: rarest first, then in order of appearance. Cost: about 30 ns a character.
     """
     counts: dict[str, int] = {}
-    score = _rarity.of
     for word in _NAME.findall(text):
         if word in counts:
             counts[word] += 1
-        elif score(word):
+        elif _score(word):
             counts[word] = 1
     if len(counts) > NAMES_MAX:
-        rarest = sorted(counts, key=score, reverse=True)[:NAMES_MAX]  # the sort is stable
+        rarest = sorted(counts, key=_score, reverse=True)[:NAMES_MAX]  # the sort is stable
         return [(word, counts[word]) for word in rarest]
     return list(counts.items())
 
@@ -100,9 +83,10 @@ class Places:
     def relative(self, path: str) -> str:
         """An absolute `path` relative to the first base that holds it; a worktree of the repository counts as the repository."""
         for base in self.bases:
-            if path.startswith(base) and path[len(base) : len(base) + 1] == "/":
+            if path.startswith(f"{base}/"):
                 inner = path[len(base) + 1 :]
-                return inner if not inner.startswith(_WORKTREES) else _in_worktree(inner)
+                worktree = _worktree_of(inner)
+                return inner[len(worktree) + 1 :] or inner if worktree else inner
         return path
 
     def root(self, folder: str) -> str:
@@ -111,8 +95,8 @@ class Places:
         for base in self.bases:
             if folder == base or folder.startswith(f"{base}/"):
                 inner = folder[len(base) + 1 :]
-                prefix = next((prefix for prefix in _WORKTREES if inner.startswith(prefix)), "")
-                return f"{base}/{prefix}{inner[len(prefix) :].partition('/')[0]}" if prefix else base
+                worktree = _worktree_of(inner)
+                return f"{base}/{worktree}" if worktree else base
         return folder
 
     def folder(self, path: str) -> str:
@@ -123,10 +107,10 @@ class Places:
 _WORKTREES = (".worktrees/", ".claude/worktrees/", "worktrees/")
 
 
-def _in_worktree(inner: str) -> str:
-    prefix = next(prefix for prefix in _WORKTREES if inner.startswith(prefix))
-    _, slash, rest = inner[len(prefix) :].partition("/")
-    return rest if slash and rest else inner
+def _worktree_of(inner: str) -> str:
+    """The folder of the worktree that holds a path, from the repository's root; "" where none does."""
+    prefix = next((prefix for prefix in _WORKTREES if inner.startswith(prefix)), "")
+    return f"{prefix}{inner[len(prefix) :].partition('/')[0]}" if prefix else ""
 
 
 def bases_of(folders: Iterable[str]) -> list[str]:

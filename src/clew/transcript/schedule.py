@@ -2,9 +2,9 @@
 
 What stands in a window could often stand there shorter: a read that an edit has made false, an output that came again,
 exploration long past. But to shorten it bills all that stands behind it anew. So an eviction waits until the expected
-saving over the further calls is larger than that, and waiting has cost as much as well (it *pays*); or until the cache is
-*cold*, and everything is billed anew anyway; or until the window is *full*. Where to cut is chosen by the largest expected
-saving: once the first changed place is fixed, everything behind it is evicted that gains by it.
+saving over the further calls is larger than that, and waiting has cost as much as well; or until the cache is cold, and
+everything is billed anew anyway. Where to cut is chosen by the largest expected saving: once the first changed place is
+fixed, everything behind it is evicted that gains by it.
 
 Pure: who calls says how many calls will follow, how long ago the last one was, and what it may cost if no call follows at
 all. Sticky by contract: what was evicted is handed in again in its short form, and never grows back by itself.
@@ -13,8 +13,7 @@ all. Sticky by contract: what was evicted is handed in again in its short form, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 from math import inf
 
 from clew.records import Resolution
@@ -37,17 +36,6 @@ LEFT_ALONE_CALLS = 4  # with 8 a tenth of the saving is lost
 COLD_PAST_CALLS = 4  # what a cold cache takes; with 8 a quarter of a point less is saved, with 2 a session ends dearer (bench/LOG.md)
 _EXPLORING = listed("read search command check fetch tool call thinking")
 _STILL_SHOWING = frozenset(("edited later", "changed since", "changed by a later command"))
-FULL_SHARE = 0.95  # of the window's limit: beyond it something has to go, whatever it costs; guess
-ROOMY_SHARE = 0.7  # of the limit: what is left then, so that the next calls need not evict again; guess
-
-
-class Why(StrEnum):
-    """Why a decision was taken."""
-
-    WAIT = "wait"
-    PAYS = "pays"
-    COLD = "cold"
-    FULL = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +65,12 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class RequestContext:
     """What is known right before a request.
 
     is_warm       the cache still holds what the last request left.
     calls_left    further calls before the window is billed anew without our doing, this one not counted.
     head_tokens   what stands in front of the first segment and is never touched.
-    limit_tokens  of the window, 0 for none.
     ttl_s         how long the cache is kept.
     may_lose      units by which this request may become dearer than if nothing were done; inf for no bound.
     """
@@ -91,44 +78,38 @@ class Moment:
     is_warm: bool
     calls_left: float
     head_tokens: int = 0
-    limit_tokens: int = 0
     ttl_s: int = SHORT_TTL_S
     may_lose: float = inf
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to evict before the next request, in the order of the window.
+    """What to evict before the next request, in the order of the window; nothing where waiting is better.
 
     saving     expected, in units, over this call and all that follow.
     extra_now  by how much this call alone becomes dearer: what is lost if none follows.
     """
 
-    why: Why
     evict: tuple[str, ...] = ()
     saving: float = 0.0
     extra_now: float = 0.0
 
 
-def decide(segments: Sequence[Segment], moment: Moment, *, prices: Prices = PRICES) -> Decision:
+def decide(segments: Sequence[Segment], context: RequestContext, *, prices: Prices = PRICES) -> Decision:
     """Say whether to rewrite now, and what.
 
     segments  all of the window behind its head, in order.
     Cost      O(segments).
     Ties      the cut that stands later wins: it touches less.
     """
-    write, read, later = prices.write(moment.ttl_s), prices.read, max(0.0, moment.calls_left)
-    window = moment.head_tokens + sum(segment.tokens for segment in segments)
-    is_full = bool(moment.limit_tokens) and window > FULL_SHARE * moment.limit_tokens
-    must_free = window - ROOMY_SHARE * moment.limit_tokens if is_full else 0
+    write, read, later = prices.write(context.ttl_s), prices.read, max(0.0, context.calls_left)
+    window = context.head_tokens + sum(segment.tokens for segment in segments)
     asking = read * window + prices.output * UNFOLD_OUTPUT_TOKENS  # an unfold is one more request, beside the text that comes back
     value = now = rent = 0.0  # of a cut at the current place: over all calls, for this one alone, and what waiting has cost so far
-    freed = 0
-    best: Decision | None = None
+    best = Decision()
     taken: list[str] = []
-    count = 0  # of `taken`, those that the best cut evicts
     for segment in reversed(segments):
-        if moment.is_warm and not segment.is_new:  # it would have been read, and is now written
+        if context.is_warm and not segment.is_new:  # it would have been read, and is now written
             value -= segment.tokens * (write - read)
             now -= segment.tokens * (write - read)
         if not segment.gain:
@@ -136,17 +117,14 @@ def decide(segments: Sequence[Segment], moment: Moment, *, prices: Prices = PRIC
         # Written once less now, read once less by every later call. An unfold brings the text back behind all else.
         risk = segment.return_chance * (asking + segment.tokens * (write + later * read))
         gained = segment.gain * (write + later * read) - risk
-        if gained <= 0 and not is_full:
+        if gained <= 0:
             continue
         taken.append(segment.id)
-        value, now, freed = value + gained, now + segment.gain * write, freed + segment.gain
+        value, now = value + gained, now + segment.gain * write
         rent += segment.gain * read * segment.waited_calls
-        is_allowed = freed >= must_free if is_full else value > 0 and -now <= min(moment.may_lose, rent / PATIENCE)
-        if is_allowed and (best is None or value > best.saving):
-            best, count = Decision(Why.FULL if is_full else Why.PAYS if moment.is_warm else Why.COLD, (), value, max(0.0, -now)), len(taken)
-    if is_full and taken and best is None:  # not all of it is enough: it is the best there is
-        best, count = Decision(Why.FULL, (), value, max(0.0, -now)), len(taken)
-    return replace(best, evict=tuple(reversed(taken[:count]))) if best else Decision(Why.WAIT)
+        if value > best.saving and -now <= min(context.may_lose, rent / PATIENCE):
+            best = Decision(tuple(reversed(taken)), value, max(0.0, -now))
+    return best
 
 
 def may_stand(kind: str, idle_calls: int, *, ended: str = "", is_warm: bool = True) -> Resolution | None:
@@ -199,13 +177,11 @@ def return_chance(kind: str, idle_calls: float, *, is_ended: bool = False) -> fl
     return RETURN_READ * 0.5 ** (idle_calls / RETURN_READ_HALVED) if kind == "read" else RETURN_OTHER
 
 
-def calls_left(calls: int, ends: int, *, room_tokens: float = inf, growth_tokens: float = 0.0) -> float:
+def calls_left(calls: int, ends: int) -> float:
     """Estimate how many calls follow before the window is billed anew without our doing, or the session ends.
 
-    calls, ends    requests of this session so far, and how often the window was billed anew among them.
-    room_tokens    until the window's limit; growth_tokens  what a request has added to it on average.
+    calls, ends  requests of this session so far, and how often the window was billed anew among them.
     How long a run has lasted says nothing of how long it will last, so its mean is all that is estimated: the session's own,
     beside RUN_WEIGHT runs of RUN_CALLS.
     """
-    mean = (calls + RUN_WEIGHT * RUN_CALLS) / (ends + RUN_WEIGHT)
-    return min(mean, room_tokens / growth_tokens) if growth_tokens > 0 else mean
+    return (calls + RUN_WEIGHT * RUN_CALLS) / (ends + RUN_WEIGHT)

@@ -7,7 +7,7 @@ text is kept beside it. What the user rules is the task room's to say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from clew.transcript.mentions import paths
 
@@ -46,27 +46,27 @@ _INTENDED = re.compile(r"\b(?:I(?:['’]ll| will|['’]m)|let me|let['’]s|need
 
 
 def decisions(message: str) -> list[str]:
-    """Sentences of the agent that choose something and give the reason, verbatim, in order, each once."""
-    found: dict[str, None] = {}
-    for sentence in _sentences(_FENCE.sub("\n", message[:MESSAGE_CHARS_MAX])):
-        if _REASON.search(sentence) and _CHOICE.search(sentence) and not sentence.endswith("?"):
-            found.setdefault(sentence)
-            if len(found) == DECISIONS_MAX:
-                break
-    return list(found)
+    """Return sentences of the agent that choose something and give the reason, verbatim, in order, at most DECISIONS_MAX."""
+    chosen = (each for each in _sentences(message) if _REASON.search(each) and _CHOICE.search(each) and not each.endswith("?"))
+    return _first(chosen, DECISIONS_MAX)
 
 
 def claims(message: str) -> list[str]:
-    """Sentences of the agent that say of a file what stands in it or what it does, verbatim, in order, at most CLAIMS_MAX."""
+    """Return sentences of the agent that say of a file what stands in it or what it does, verbatim, in order, at most CLAIMS_MAX."""
     if "." not in message or len(message) > MESSAGE_CHARS_MAX:
         return []
-    found: dict[str, None] = {}
-    for sentence in _sentences(_FENCE.sub("\n", message)):
-        if _PLACED.search(sentence) and not sentence.endswith(("?", ":")) and not _INTENDED.search(sentence) and paths(sentence):
-            found.setdefault(sentence)
-            if len(found) == CLAIMS_MAX:
-                break
-    return list(found)
+    placed = (each for each in _sentences(message) if _PLACED.search(each) and not each.endswith(("?", ":")))
+    return _first((each for each in placed if not _INTENDED.search(each) and paths(each)), CLAIMS_MAX)
+
+
+def _first(found: Iterable[str], most: int) -> list[str]:
+    """The first `most` different ones."""
+    kept: dict[str, None] = {}
+    for each in found:
+        kept.setdefault(each)
+        if len(kept) == most:
+            break
+    return list(kept)
 
 
 def first_sentence(text: str, chars_max: int) -> str:
@@ -80,7 +80,7 @@ def first_sentence(text: str, chars_max: int) -> str:
 
 
 def _sentences(text: str) -> Iterator[str]:
-    for piece in _SENTENCE_END.split(text):
+    for piece in _SENTENCE_END.split(_FENCE.sub("\n", text[:MESSAGE_CHARS_MAX])):
         sentence = piece.strip(" \t\r*_#")
         if 8 <= len(sentence) <= SENTENCE_CHARS_MAX:
             yield sentence

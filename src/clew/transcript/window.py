@@ -18,10 +18,11 @@ import xxhash
 from clew.records import Resolution, ToolCall, ToolKind
 from clew.task.cuts import cut_of, notices
 from clew.transcript.dialects.claude_code import DIALECT
+from clew.transcript.dialects.values import mapping_of
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, Cache
 from clew.transcript.reduce.nouns import MARKER, Gap, OutputContext, marker
 from clew.transcript.reduce.reduce import CHARS_PER_TOKEN, lines_within
-from clew.transcript.schedule import Moment, Segment, Why, calls_left, decide, may_stand, return_chance
+from clew.transcript.schedule import RequestContext, Segment, calls_left, decide, may_stand, return_chance
 
 SHORT_CHARS = 1_500  # a shorter output is left: its marker would cost as much. Guess
 FOLDED_CHARS = 1_200  # what is left of one that is folded; as in hindsight's forms
@@ -118,9 +119,9 @@ def read_message(message: Mapping[str, Any]) -> WindowMessage:
     calls: list[ToolCall] = []
     results: list[tuple[int, str, str, str]] = []
     for place, block in enumerate(cast("list[Any]", content) if isinstance(content, list) else ()):
-        told = _mapping(block)
+        told = mapping_of(block)
         if told.get("type") == "tool_use":
-            call = DIALECT.tool_call(str(told.get("name")), _mapping(told.get("input")))
+            call = DIALECT.tool_call(str(told.get("name")), mapping_of(told.get("input")))
             path = call.path if call.kind in _OF_FILES else ""
             known = ToolCall(call.tool, call.kind, str(told.get("id")), path=path, command=call.command, is_partial=call.is_partial)
             calls.append(known)
@@ -225,15 +226,14 @@ def fold_candidates(
         segments.append(Segment("", int(rest / CHARS_PER_TOKEN), int(rest / CHARS_PER_TOKEN), at >= len(chars) - 1))
     if not forms:
         return []
-    moment = Moment(
+    context = RequestContext(
         is_warm,
         calls_left(state.requests, state.ends),
         head_tokens=int(head_chars / CHARS_PER_TOKEN),
         ttl_s=ttl_s,
         may_lose=max(0.0, state.ahead),
     )
-    decision = decide(segments, moment)
-    return [] if decision.why is Why.WAIT else [FoldCandidate(by_key[key], forms[key]) for key in decision.evict]
+    return [FoldCandidate(by_key[key], forms[key]) for key in decide(segments, context).evict]
 
 
 def shortened(output: Output, lowest: Resolution) -> str | None:
@@ -327,7 +327,3 @@ def text_of(content: object) -> str | None:
             return None
         parts.append(str(cast("dict[str, Any]", block).get("text") or ""))
     return "\n".join(parts)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}

@@ -17,7 +17,7 @@ from clew.settings import Settings, workspace_of
 from clew.store.ports import LOCAL, Reader, Writer
 from clew.transcript.follow import UNRECOGNISED, report, source_of
 from clew.transcript.live import live_source
-from clew.transcript.many import Job, follow_all
+from clew.transcript.parallel import TranscriptSource, follow_all
 from clew.transcript.parse import open_transcript
 from clew.transcript.sessions import Session, find, folder_in, session_at
 from clew.usecases.index import couple_files
@@ -51,7 +51,7 @@ def ingest(
     """
     started = time.perf_counter()
     done = Ingested()
-    jobs: list[tuple[str, Job]] = []
+    jobs: list[tuple[str, TranscriptSource]] = []
     for path in paths:
         try:
             found = with_agents(path)
@@ -64,7 +64,7 @@ def ingest(
             key, root = workspace_of(repo) if repo else _workspace_of_session(session)
             store.open_workspace(key, str(root))
             done.workspaces.setdefault(key, (str(root), []))
-            jobs.append((key, Job(session, state_of(store, key, source_of(session)), str(root), settings.embedder)))
+            jobs.append((key, TranscriptSource(session, state_of(store, key, source_of(session)), str(root), settings.embedder)))
     workers = settings.jobs or os.cpu_count() or 1
     for at, ((key, _), (job, said)) in enumerate(zip(jobs, follow_all([job for _, job in jobs], workers), strict=True), 1):
         if progress:
