@@ -200,7 +200,7 @@ def test_a_tool_that_answers_with_a_heading_is_quoted_by_its_error(script) -> No
 def test_a_prompt_after_an_interruption_is_a_correction(script) -> None:
     script.user("clean up")
     script.agent("Let me delete the fixtures of the old tests now.")
-    script.add(ObservationKind.NOTE, "[Request interrupted by user]", tool="client")
+    script.add(ObservationKind.NOTE, "[Request interrupted by user]", tool="interrupted")
     script.user("the fixtures are used by the e2e suite")
 
     (end,) = ends(script)

@@ -110,7 +110,7 @@ class ToolResult:
     spilled      path of the file that holds an output too long for the conversation.
     task         id given to a new step of the agent's list.
     plan         the text of an approved plan.
-    is_empty     a search that found nothing.
+    is_empty     a search that found nothing; is_unknown_tool  the client has no tool of this name.
     """
 
     text: str = ""
@@ -128,6 +128,7 @@ class ToolResult:
     task: str = ""
     plan: str = ""
     is_empty: bool = False
+    is_unknown_tool: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,6 @@ T = TypeVar("T")
 
 
 _PLAN_TAKEN = "Implement the following plan:"  # the client's own words when a plan is taken up in a fresh session
-_INTERRUPTED = "[Request interrupted"
 _COMMITTED = re.compile(r"^\[[^\]\n]{1,200} ([0-9a-f]{7,40})\] ([^\n]{1,200})$", re.MULTILINE)
 _INSTALLS, _REMOVES = frozenset(("install", "add", "i")), frozenset(("uninstall", "remove", "rm", "un", "purge"))
 _VARYING = re.compile(r"[\w.~-]*/[\w./~-]+|\d+|'[^'\n]{1,80}'|\"[^\"\n]{1,80}\"")  # paths, numbers and quoted names in an error
@@ -243,9 +242,9 @@ class DeadEndDetector:
         memory.heard = _Heard(_clip(words), about, observation.uuid, observation.seq, topic)
         memory.said, memory.changed, memory.done = "", [], 0
 
-    def see_note(self, text: str) -> None:
+    def see_note(self, note: Observation) -> None:
         """Take a note of the client into account; after an interruption the next prompt is a correction."""
-        if text.startswith(_INTERRUPTED):
+        if note.tool == "interrupted":
             self._memory.is_interrupted = True
 
     def see_message(self, text: str, observation: Observation) -> None:
@@ -376,8 +375,7 @@ class DeadEndDetector:
     def _fail(self, attempt: Attempt, key: str) -> None:
         """Enter a failed call: the same will not work again, or waits for another call that replaces it."""
         memory, call, seen, command = self._memory, attempt.call, attempt.seen, attempt.command
-        is_unknown_tool = "No such tool available" in call.text[:200]
-        if (attempt.failed is None or call.kind in _ABOUT_FILES) and not is_unknown_tool:
+        if (attempt.failed is None or call.kind in _ABOUT_FILES) and not (call.result and call.result.is_unknown_tool):
             return
         is_check = bool(command and command.checks)
         only_looks = command is not None and attempt.only_looks

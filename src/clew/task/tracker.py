@@ -113,7 +113,7 @@ class TaskTracker:
             self._see_result(observation)
         else:
             if kind is ObservationKind.NOTE:
-                self._detector.see_note(observation.text)
+                self._detector.see_note(observation)
             return
         self._window.append(_Recent(observation))
 

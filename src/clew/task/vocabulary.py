@@ -9,9 +9,9 @@ from typing import Any
 from clew.text.patterns import Patterns
 
 
-def load(name: str) -> dict[str, Any]:
-    """Read one of the data files beside this module; raises tomllib.TOMLDecodeError for a broken one."""
-    return tomllib.loads((Path(__file__).parent / name).read_text("utf-8"))
+def load(name: str, beside: str = __file__) -> dict[str, Any]:
+    """Read a data file beside a module; raises tomllib.TOMLDecodeError for a broken one."""
+    return tomllib.loads((Path(beside).parent / name).read_text("utf-8"))
 
 
 _DATA = load("words.toml")

@@ -43,13 +43,14 @@ from clew.task.rules import overruled
 from clew.text.embed import Embedder
 from clew.text.postings import Document, Use, pack
 from clew.transcript import drafts
+from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.values import count_of, mapping_of
 from clew.transcript.drafts import IMPORTANCE, Draft
 from clew.transcript.git_effects import apply_git
 from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 from clew.transcript.mentions import Places, bases_of, names, paths
 from clew.transcript.statements import claims, decisions, first_sentence
-from clew.transcript.vocabulary import HAND_OFF_MARK, listed
+from clew.transcript.vocabulary import HAND_OFF_MARK
 
 BY = "transcript/1"
 INLINE_BYTES_MAX = 1000  # a longer text is a blob of its own; a shorter one costs less beside its record
@@ -69,14 +70,7 @@ _TRUNCATED = re.compile(
     r"\.\.\. ?\[?\d[\d,]* (?:lines?|characters?|chars?|tokens?) (?:truncated|omitted)|…\d+ tokens truncated…"
     r"|\[Output truncated|\[\d+ lines? truncated"
 )
-# Attachments that repeat what the client says in every session; their originals are kept with the lines.
-_DROPPED_ATTACHMENTS = listed("""
-    skill_listing deferred_tools_delta deferred_tools_record mcp_instructions_delta task_reminder todo_reminder todo plan_mode
-    plan_mode_exit plan_mode_reentry auto_mode auto_mode_exit date date_change command_permissions prompt_snapshot environment
-    total_tokens_reminder agent_listing_delta hook_success hook_system_message model context_sections silent_turn_reminder
-    critical_system_reminder session_context async_hook_response hook_cancelled hook_permission_decision invoked_skills dynamic_skill
-    output_style token_usage budget_usd developer verify_plan_reminder compaction_reminder remote_session_change
-""")
+_REPEATED = frozenset[str]().union(*(dialect.repeated_attachments for dialect in DIALECTS))
 
 
 class _Memory(msgspec.Struct):
@@ -558,7 +552,7 @@ class Extractor:
             self._words(seen, Layer.ACTION, "thinking", "Thought", is_tail=True)
 
     def _attachment(self, seen: Observation) -> None:
-        if seen.tool in _DROPPED_ATTACHMENTS or not seen.text.strip():
+        if seen.tool in _REPEATED or not seen.text.strip():
             return
         view = seen.view
         path = self._places.absolute(view.path, seen.cwd) if view and view.path else ""
@@ -602,7 +596,7 @@ class Extractor:
             self._words(seen, Layer.FACT, "summary", "Title" if seen.tool == "title" else "Client's own summary")
 
     def _note(self, seen: Observation) -> None:
-        self._detector.see_note(seen.text)
+        self._detector.see_note(seen)
         if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
             self._words(seen, Layer.FACT, "note", "Note", importance=0.5 if seen.tool == "pr-link" else 0.0)
 

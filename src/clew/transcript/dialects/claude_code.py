@@ -30,6 +30,7 @@ from clew.records import (
     Usage,
 )
 from clew.task.cuts import cut_of
+from clew.task.vocabulary import load
 from clew.transcript.dialects.dialect import MEMORY_MAX, About, Dialect, LineParser, Origin, ParserMemory, trim
 from clew.transcript.dialects.values import (
     compact,
@@ -46,68 +47,22 @@ from clew.transcript.dialects.values import (
     time_ns,
     title_in,
 )
-from clew.transcript.vocabulary import HAND_OFF_MARK, listed
+from clew.transcript.vocabulary import HAND_OFF_MARK, by_word, listed
 
-_SILENT = listed("""
-    file-history-snapshot file-history-delta permission-mode mode last-prompt agent-name agent-color agent-setting custom-title ai-
-    title api-request api-request-shape api-request-blob cost-state tools-used atis-latch worktree-state relocated content-replacement
-    marble-origami-commit marble-origami-snapshot speculation-accept task-summary tag
-""")
-_SILENT_SYSTEM = listed("""
-    turn_duration bridge_status memory_saved agents_killed scheduled_task_fire task_progress
-""")
-_SPOKEN_SYSTEM = listed("""
-    api_error informational local_command away_summary microcompact_boundary stop_hook_summary permission_retry model_refusal_fallback
-""")
-# Text that the client writes in the user's name, without the user's wish behind it.
-_CLIENT_NOTES = (
-    "<local-command-",
-    "[Request interrupted",
-    "Caveat: The messages below were generated",
-    "<bash-stdout>",
-    "<bash-stderr>",
-    "<bash-input>",
+_WORDS = load("claude_code.toml", __file__)
+_SILENT, _SILENT_SYSTEM, _SPOKEN_SYSTEM = (listed(_WORDS[name]) for name in ("silent", "silent_system", "spoken_system"))
+_CLIENT_NOTES, _CLIENT_PROMPTS, _NO_OUTCOME, _NOTHING_FOUND = (
+    tuple[str, ...](_WORDS[name]) for name in ("client_notes", "client_prompts", "no_outcome", "nothing_found")
 )
-_CLIENT_PROMPTS = ("<task-notification>", "<system-reminder>", "<agent-notification>", "<teammate-message", "<ide_", "<tick>")
 _EXIT = re.compile(r"(?:Error: )?Exit code (-?\d{1,6})(?:\n|$)")
 _THINKING = frozenset(("thinking", "redacted_thinking"))
-_KINDS = {
-    name: kind
-    for kind, names in {
-        ToolKind.READ: "Read NotebookRead ReadMcpResourceTool",
-        ToolKind.SEARCH: "Grep Glob LS LSP ToolSearch",
-        ToolKind.COMMAND: "Bash BashOutput PowerShell",
-        ToolKind.EDIT: "Edit MultiEdit NotebookEdit",
-        ToolKind.WRITE: "Write",
-        ToolKind.FETCH: "WebFetch WebSearch",
-        ToolKind.AGENT: "Task Agent TaskOutput AgentOutputTool SendMessage",
-        ToolKind.TODO: "TodoWrite TaskCreate TaskUpdate TaskList TaskGet",
-        ToolKind.PLAN: "ExitPlanMode",
-        ToolKind.QUESTION: "AskUserQuestion",
-    }.items()
-    for name in names.split()
-}
-_TOUCHES = {
-    **dict.fromkeys(("Read", "NotebookRead", "LSP"), "read"),
-    "Edit": "edit",
-    "MultiEdit": "edit",
-    "NotebookEdit": "edit",
-    "Write": "write",
-}
+_KINDS = {name: ToolKind(kind) for name, kind in by_word(_WORDS["kinds"]).items()}
+_TOUCHES = by_word(_WORDS["touches"])
 OWN_TOOLS = ("mcp__plugin_clew_clew__", "mcp__clew__")  # how the client calls the tools of clew's server
 # What the client says in a tool's place.
 _REFUSED = "The user doesn't want to proceed with this tool use"
-_NO_OUTCOME = (
-    "The user doesn't want to",
-    "[Request interrupted",
-    "Permission to use",
-    "This command requires approval",
-    "Command running in background",
-    "Command was manually backgrounded",
-    "<tool_use_error>",
-    "The tool use was rejected",
-)
-_NOTHING_FOUND = ("No matches found", "No files found", "No files matched")
+_INTERRUPTED = "[Request interrupted"
+_UNKNOWN_TOOL = "No such tool available"
 _ANSWER = re.compile(r"\"([^\"\n]{1,400})\"=\"([^\"\n]{1,600})\"")
 _JOB = re.compile(r"running in background with ID: (\w{1,40})")
 _STEP = re.compile(r"[Tt]ask #(\w{1,20})\b")
@@ -189,6 +144,7 @@ class ClaudeCode(Dialect):
     """Transcripts under `~/.claude/projects`, of today's and earlier releases."""
 
     name = "claude-code"
+    repeated_attachments = listed(_WORDS["repeated_attachments"])
 
     def recognises(self, record: Mapping[str, object]) -> bool:
         """Every record names its session, or is one of the few older types that do not."""
@@ -352,7 +308,8 @@ class _Parser(LineParser):
         if text.startswith(HAND_OFF_MARK):  # what we put into the window ourselves; the user did not say it again
             return self._observed(record, index, ObservationKind.SUMMARY, text, agent)
         if text.startswith(_CLIENT_NOTES):
-            return self._observed(record, index, ObservationKind.NOTE, text, agent, tool="client")
+            tool = "interrupted" if text.startswith(_INTERRUPTED) else "client"
+            return self._observed(record, index, ObservationKind.NOTE, text, agent, tool=tool)
         spoken_by = text_of(mapping_of(record.origin).get("kind"))
         is_meta = bool(record.is_meta) or text.startswith(_CLIENT_PROMPTS) or spoken_by not in ("", "human", "user")
         return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta)
@@ -562,6 +519,7 @@ def result_of(tool: str, text: str, *, is_error: bool | None, exit_code: int | N
         task=step[1] if step else "",
         plan=text.partition("## Approved Plan:\n")[2] if kind is ToolKind.PLAN else "",
         is_empty=text.startswith(_NOTHING_FOUND),
+        is_unknown_tool=_UNKNOWN_TOOL in text[:200],
     )
 
 

@@ -27,6 +27,7 @@ from clew.records import (
     ToolResult,
     Usage,
 )
+from clew.task.vocabulary import load
 from clew.transcript.dialects.dialect import About, Dialect, LineParser, Origin, ParserMemory
 from clew.transcript.dialects.values import (
     compact,
@@ -43,45 +44,16 @@ from clew.transcript.dialects.values import (
     time_ns,
     title_in,
 )
-from clew.transcript.vocabulary import listed
+from clew.transcript.vocabulary import by_word, listed
 
 _ENVELOPES = frozenset(("session_meta", "response_item", "event_msg", "turn_context", "compacted"))
-_SILENT_EVENTS = listed("""
-    user_message agent_message agent_reasoning agent_reasoning_raw_content agent_reasoning_section_break task_started task_complete
-    turn_started turn_complete context_compacted web_search_begin web_search_end exec_command_begin exec_command_output_delta
-    patch_apply_begin mcp_tool_call_begin mcp_tool_call_end item_started item_completed turn_diff plan_update session_configured
-    background_event view_image_tool_call thread_name_updated shutdown_complete thread_rolled_back user_input stream_error
-    undo_completed entered_review_mode exited_review_mode
-""")
-_SILENT_ITEMS = frozenset(("ghost_snapshot", "compaction", "compaction_summary", "other", "image_generation_call"))
-_CLIENT_PROMPTS = (
-    "<environment_context>",
-    "<user_instructions>",
-    "# AGENTS.md instructions",
-    "<INSTRUCTIONS>",
-    "<turn_aborted>",
-    "<skill>",
-    "<permissions instructions>",
-    "<subagent_notification>",
-    "<user_shell_command>",
-)
+_WORDS = load("codex.toml", __file__)
+_SILENT_EVENTS, _SILENT_ITEMS, _CALLS, _OUTPUTS = (listed(_WORDS[name]) for name in ("silent_events", "silent_items", "calls", "outputs"))
+_CLIENT_PROMPTS: tuple[str, ...] = tuple(_WORDS["client_prompts"])
 _IMAGE_TAG = re.compile(r"</?image(?: name=\[[^\]\n]{0,80}\])?>\n?")
 _EXIT = re.compile(r"(?:^|\n)(?:Exit code: |Process exited with code |exit_code: )(-?\d{1,6})\n")
 _HEAD_CHARS = 2048  # headers before the output: command, wall time, exit code
-_KINDS = {
-    name: kind
-    for kind, names in {
-        ToolKind.READ: "view_image read_file",
-        ToolKind.SEARCH: "grep_files list_dir tool_search_call",
-        ToolKind.COMMAND: "shell shell_command exec_command local_shell container.exec write_stdin unified_exec",
-        ToolKind.EDIT: "apply_patch",
-        ToolKind.FETCH: "web_search",
-        ToolKind.AGENT: "spawn_agent wait_agent",
-        ToolKind.TODO: "update_plan",
-        ToolKind.QUESTION: "request_user_input",
-    }.items()
-    for name in names.split()
-}
+_KINDS = {name: ToolKind(kind) for name, kind in by_word(_WORDS["kinds"]).items()}
 _PATCH = "*** Begin Patch"
 _PATCHED_FILE = re.compile(r"^\*\*\* (?:(Add|Update|Delete) File|Move to): ([^\n]{1,400})$", re.MULTILINE)
 
@@ -124,6 +96,7 @@ class Codex(Dialect):
     """Rollouts under `~/.codex/sessions`."""
 
     name = "codex"
+    repeated_attachments = listed(_WORDS["repeated_attachments"])
 
     def recognises(self, record: Mapping[str, object]) -> bool:
         """An envelope with a payload; in older releases a head with id and instructions, or a state record."""
@@ -272,15 +245,9 @@ class _Parser(LineParser):
         if kind == "reasoning":
             text = content_text(item.get("summary")) or content_text(item.get("content"))
             return [self._observed(index, at_ns, ObservationKind.THINKING, text)] if text else []
-        if kind in ("function_call", "custom_tool_call", "local_shell_call", "tool_search_call", "mcp_call"):
+        if kind in _CALLS:
             return [self._call(kind, item, index, at_ns)]
-        if kind in (
-            "function_call_output",
-            "custom_tool_call_output",
-            "local_shell_call_output",
-            "tool_search_output",
-            "mcp_tool_call_output",
-        ):
+        if kind in _OUTPUTS:
             return [self._output(item, index, at_ns)]
         if kind == "web_search_call":
             action = mapping_of(item.get("action"))

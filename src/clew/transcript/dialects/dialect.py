@@ -98,6 +98,8 @@ class Dialect(ABC):
     """One client's way of writing transcripts. A module of this folder that defines `DIALECT` adds one."""
 
     name: ClassVar[str]
+    repeated_attachments: ClassVar[frozenset[str]] = frozenset()
+    """Types of attachments that repeat what the client says in every session, so that no record is made of them."""
 
     @abstractmethod
     def recognises(self, record: Mapping[str, object]) -> bool:
