@@ -2,7 +2,7 @@
 
 A session that was started in a home folder must not have the passwords in it indexed and shown. So a home folder, what holds it, and the
 folders of the system are refused; files that by their names hold credentials are never opened; and of other hidden files only those are
-read that version control knows. Names are what the programs document that write such files; what is in a file is not looked at here
+read that version control knows. Names stand in `private.toml`; what is in a file is not looked at here
 (`clew.text.secrets` does that).
 """
 
@@ -10,35 +10,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import tomllib
 from contextlib import suppress
 from pathlib import Path
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Refused themselves; what people keep below them is theirs.
-_SYSTEM = _words(
-    "/ /Applications /Library /System /Users /Volumes /bin /home /lib /lib64 /media /mnt /nix /opt /private /private/tmp "
-    "/private/var /sbin /snap /srv /tmp /usr /usr/bin /usr/lib /usr/local /usr/local/bin /usr/local/lib /usr/sbin /usr/share "
-    "/usr/src /var /var/lib /var/log /var/tmp"
-)
-# Refused with all that is below them.
-_SYSTEM_TREES = ("/boot", "/dev", "/etc", "/private/etc", "/proc", "/run", "/sys", "/var/run")
-# Folders that hold keys and tokens, by the programs that own them; refused with all that is below them, and never read inside a repository.
-_SECRET_FOLDERS = _words(".aws .azure .docker .gcloud .gnupg .kube .mozilla .password-store .ssh .thunderbird")
-
-_SECRET_NAMES = _words(
-    ".boto .dockercfg .env .envrc .git-credentials .htpasswd .my.cnf .mylogin.cnf .netrc .npmrc .pgpass .pypirc .s3cfg "
-    ".terraformrc .vault-token .yarnrc.yml _netrc credentials.tfrc.json id_dsa id_ecdsa id_ecdsa_sk id_ed25519 id_ed25519_sk "
-    "id_rsa master.key terraform.tfstate terraform.tfstate.backup"
-)
-_SECRET_PATHS = (
-    ".docker/config.json", ".cargo/credentials", ".cargo/credentials.toml", ".gem/credentials", "gh/hosts.yml", "gcloud/credentials.db",
-)  # fmt: skip
-_SECRET_ENDINGS = (".jks", ".kdb", ".kdbx", ".key", ".keystore", ".p12", ".pem", ".pfx", ".pkcs12", ".ppk")
-_EXAMPLES = (".default", ".defaults", ".dist", ".example", ".sample", ".template")  # of a settings file, for people to fill in
+_NAMES = {key: tuple(words.split()) for key, words in tomllib.loads(Path(__file__).with_name("private.toml").read_text("utf-8")).items()}
 
 
 def refusal(root: Path) -> str:
@@ -50,13 +26,13 @@ def refusal(root: Path) -> str:
     homes = _homes()
     if root in homes:
         return "is a home folder, whose files are private: it is not indexed"
-    if text in _SYSTEM or any(home.is_relative_to(root) for home in homes):
+    if text in _NAMES["system"] or any(home.is_relative_to(root) for home in homes):
         return "is a folder of the system, and no repository: it is not indexed"
-    if any(root.is_relative_to(tree) for tree in _SYSTEM_TREES):
+    if any(root.is_relative_to(tree) for tree in _NAMES["system_trees"]):
         return "belongs to the system, and is no repository: it is not indexed"
     for home in homes:
         top = root.relative_to(home).parts[0] if root.is_relative_to(home) else ""
-        if top in _SECRET_FOLDERS or (top.startswith(".") and not (root / ".git").exists()):
+        if top in _NAMES["secret_folders"] or (top.startswith(".") and not (root / ".git").exists()):
             return "holds what programs keep in a home folder: it is not indexed"
     return ""
 
@@ -67,13 +43,13 @@ def is_secret(path: str) -> bool:
     path  relative to the repository, with "/".
     """
     *folders, name = path.lower().split("/")
-    if any(folder in _SECRET_FOLDERS for folder in folders):
+    if any(folder in _NAMES["secret_folders"] for folder in folders):
         return True
-    if name.endswith(_EXAMPLES):
+    if name.endswith(_NAMES["examples"]):
         return False
-    if name in _SECRET_NAMES or name.startswith(".env."):
+    if name in _NAMES["secret_names"] or name.startswith(".env."):
         return True
-    return name.endswith(_SECRET_ENDINGS) or f"/{path.lower()}".endswith(tuple(f"/{each}" for each in _SECRET_PATHS))
+    return name.endswith(_NAMES["secret_endings"]) or f"/{path.lower()}".endswith(tuple(f"/{each}" for each in _NAMES["secret_paths"]))
 
 
 def is_hidden(path: str) -> bool:

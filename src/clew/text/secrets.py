@@ -1,9 +1,9 @@
 """Secrets: credentials in text are masked before anything is stored, shown or sent. The only place that does it.
 
 A credential is found by the words that its issuer begins it with (`secret_vendors.json`, made by train/secrets from the rules
-of betterleaks, and the end of `secret_contexts.toml`), by what tools, protocols and files say around it, or by the
-name that it is assigned to (`secret_contexts.toml`); where the surroundings prove nothing, by how much its letters look drawn
-by chance. One search finds all the words; only where one stands is an expression tried.
+of betterleaks, and the end of `secret_contexts.toml`), by what tools, protocols and files say around it, or by the name that it
+is assigned to (`secret_contexts.toml`, `secret_forms.toml`); where the surroundings prove nothing, by how much its letters look
+drawn by chance. One search finds all the words; only where one stands is an expression tried.
 
 In its place stands `[masked:KIND]`, the same for the same credential everywhere. What an issuer drew by chance gets two bytes
 of its hash as well, `[masked:github-pat#9f3c]`, so that a reader sees whether two places hold the same one; a password gets
@@ -19,13 +19,13 @@ import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from importlib import resources
 from itertools import pairwise
 from math import log2
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
@@ -42,69 +42,29 @@ VENDOR_AHEAD_BYTES = 2_000  # the longest that an issuer documents has 1,000
 BACK_AHEAD_BYTES = 160  # likewise, of a form whose word does not stand at its beginning: it is searched for
 _ROUNDS_MAX = 64  # each masks more; a guard, two are enough
 
-_TOKENS = {
-    b"QUOTE": rb"""(?:\\*["'`])""",
-    b"EDGE": rb"(?:(?<![A-Za-z0-9_])|(?<=\\[nrt])|(?<=[0-9]m))",
-    b"BREAK": rb"(?:\\*[nr](?![a-z])|\\+[nr]|[\r\n])",
-}
-_TOKEN = re.compile(rb"QUOTE|EDGE|BREAK")
 
-# Behind the word of a name: the rest of the name, what assigns, the value.
-_ASSIGNED = rb"""(?P<rest>[\w-]{0,40})(?P<close>QUOTE?)\]?
-(?:
-   :[ \t]*[&A-Za-z_\[][\w.\[\]|?&<>' ]{0,30}?[ \t]{0,4}=(?![=~>])[ \t]{0,4}(?=[bBrRuUfFL]{0,2}QUOTE)    # `password: str = "x"`
- | [ \t]{0,12}(?P<joint>=>|:=|\?=|\|\|=|=(?![=~>])|:(?![:=]))[ \t]{0,12}
- | (?P<comma>,)[ \t]{0,3}(?=QUOTE)
- | [ \t,]{0,3}(?:BREAK[ \t]{0,20})?(?:QUOTE)?value(?:QUOTE)?[ \t]{0,3}[:=][ \t]{0,3}   # <add key="x" value="y"/>, name: x, value: y
- | (?P<tag>>)
+def _forms() -> tuple[dict[str, str], dict[str, bytes]]:
+    data = tomllib.loads(Path(__file__).with_name("secret_forms.toml").read_text("utf-8"))
+    parts: dict[str, str] = data["parts"]
+    return parts, {name: _filled(text, parts) for name, text in data["forms"].items()}
+
+
+def _filled(form: str, parts: Mapping[str, str]) -> bytes:
+    """A form with its parts in the place of their names."""
+    return re.sub("|".join(parts), lambda found: parts[found[0]], form).encode()
+
+
+_PARTS, _FORMS = _forms()
+_SPACED_BEHIND, _PLACEHOLDER, _NAME, _CODE_NAME, _TYPE, _TELLING, _UUID, _KEY_BEGIN, _KEY_HEADER, _KEY_RUN, _KEY_END = (
+    re.compile(_FORMS[name])
+    for name in (
+        *("spaced_behind", "placeholder", "name", "code_name", "type", "telling", "uuid"),
+        *("key_begin", "key_header", "key_run", "key_end"),
+    )
 )
-(?:[bBrRuUfFL@]{1,2}(?=\\*["'])|[&!][\w!./-]{1,40}[ \t]+)?
-(?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,500})(?=QUOTE|\\*[nr]|[\r\n]|\Z)
- | (?P<bare>(?=[^$#%])[^\s"'`,;(){}\[\]<>\\&|:=]{1,4000}(?:[:=]{1,3}[^\s"'`,;(){}\[\]<>\\&|:=]{1,4000}){0,3}={0,2})(?<=.{4}))"""
-# `--password x`, `ENV API_TOKEN x`, `configure set aws_secret_access_key x`: a space is what assigns.
-_SPACED = rb"""(?P<rest>[\w-]{0,40})[ \t]+
-(?:(?P<open>QUOTE)(?P<quoted>[^"'`\\\r\n]{4,300})(?=QUOTE)
- | (?P<bare>[^\s"'`,;(){}\[\]<>$\\|&-][^\s"'`,;(){}\[\]<>\\|&:=]{3,2000}(?:[:=]{1,3}[^\s"'`,;(){}\[\]<>\\|&:=]{1,2000}){0,3}={0,2}))"""
-_SPACED_BEHIND = re.compile(
-    rb"(?:(?:^|[\s\"'`\[(,=])-{1,2}[\w-]{0,40}|"
-    rb"(?:\b|\\n)(?:ENV|ARG|setx|setenv|set[ \t]+-\w+|configure[ \t]+set|config[ \t]+set)[ \t]+[\w.:/-]{0,60})$"
-)
-_PLACEHOLDER = re.compile(
-    rb"""(?ix)^[\[<{$%@*>,)\]&]|^\d{4}-\d\d-\d\dT|
-    \.(?:pem|json|ya?ml|txt|py|[jt]sx?|key|crt|cer|p12|jks|env|toml|cfg|ini|log|html?|css|md|png|t?gz|zip|go|rs|java)$|
-    (?:^|[-_])(?:mock|fake|stub|dummy)[-_]|[-_](?:token|secret|api[-_]?key)$|
-    \$[({\w]|\{\{|%\(|^%[sd]$|\.\.\.|\*{3}|x{4}|<[a-z]|
-    ^(?:my|the|an?|some|any|new|old|test|fake|dummy|sample|demo)?[-_ ]?
-    (?:password|passwd|passphrase|pass|pwd|pw|secret|token|key|api[-_]?key|credential|user|username|string|str|value|none|null|nil|true|false|
-    undefined|required|optional|changeme|changeit|todo|tbd|example|placeholder|redacted|hidden|empty|unset|unknown|default|basic|bearer)s?[-_]?\d{0,2}$|
-    your|change[-_]?(?:me|it)|replace|placeholder|redacted|insert[-_ ]|^example|example[-_](?:key|token|pass|secret)|dummy|_here$|-here$|
-    getenv|environ|process\.env|^env[.:(]|secrets\.|^op://|^vault:|^arn:|^ssm:|^enc[:\[]|^file:|^/run/|^/(?:home|etc|usr|var|opt|tmp|Users)/|^https?://|
-    ^sha(?:1|256|384|512)[:-]|0{8}|1234567890$|^abc123$|^-+BEGIN"""
-)
-_NAME = re.compile(rb"(?:[A-Za-z]+\d{0,4}|\d{1,10}|v\d+\w{0,6})?")
-_CODE_NAME = re.compile(
-    rb"[A-Za-z_][\w]*(?:(?:\.|->|::)[A-Za-z_]\w*)+[!?]?|(?:self|this|cls|req|res|ctx|config|settings|args|opts|os)\b.*", re.DOTALL
-)
-_TYPE = re.compile(
-    rb"(?i:u?int|float|utf|sha|base|md|bytes?|vec|array|str(?:ing)?|option(?:al)?|u|i|f|big|bool)_?-?\d\w{0,12}(?:<.*)?|[A-Z][a-z]+\d{0,3}(?:Array|Type|String|Key)\w*"
-)
+_HEX = re.compile(rb"(?:0x)?[0-9a-f]+", re.IGNORECASE)
 _OPTION = re.compile(rb"--?[\w-]+")
 _IDENTIFIER = re.compile(rb"[A-Za-z_]\w*")
-_TELLING = re.compile(rb"passw|secret|token|credential|_key|apikey|_id$|user|param|arg\d|field|input|value|const", re.IGNORECASE)
-_UUID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_HEX = re.compile(rb"(?:0x)?[0-9a-f]+", re.IGNORECASE)
-
-_KEY_BEGIN = re.compile(rb"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File|Private-Lines: \d+")
-# Between the runs of a key, which may be quoted, joined, indented or numbered. A comma only before a line break: in a line of JSON
-# the next field begins behind it.
-_KEY_JOINT = rb"(?:\\+[nrt]|[\s\"'`+>|\#*;]|\\+[\"']|,(?=\s*\n|\\+n)|\xe2\x86\x92|\\u2192)"
-_KEY_HEADER = re.compile(rb"(?:" + _KEY_JOINT + rb"){0,40}(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset)(?:: ?[^\n\\]{0,120})")
-_KEY_RUN = re.compile(
-    rb"((?:"
-    + _KEY_JOINT
-    + rb"|\d{1,5}(?:[\t:|]|\\+t|\xe2\x86\x92|\\u2192)|[-+] ?(?=[A-Za-z0-9+/]{16})){0,60})([A-Za-z0-9+/]{1,20000}={0,2})(?!\w|-(?!----))"
-)
-_KEY_END = re.compile(rb"(?:" + _KEY_JOINT + rb"|[-=])*-----END|=[A-Za-z0-9+/]{4}\b")
 _KEY_LINE_CHARS_MIN = 16  # of a run that nothing but its place shows to be part of a key: a last line is known by the end behind it
 
 _SPLITS = re.compile(rb"[-_./:+= ]+")
@@ -142,7 +102,6 @@ class _Span(NamedTuple):
 class _Rules:
     search: BytesAhoCorasick
     of_word: list[list[_Rule | _Name]]
-    words: list[bytes]
     assigned: re.Pattern[bytes]
     spaced: re.Pattern[bytes]
     not_after: re.Pattern[bytes]
@@ -455,9 +414,9 @@ def _keys(data: bytes, *, by_line: bool) -> Iterator[_Span]:
 @cache
 def _rules() -> _Rules:
     """Read the rules. Cost: 8 ms."""
-    folder = resources.files("clew.text")
-    vendors: dict[str, Any] = json.loads((folder / "secret_vendors.json").read_text(encoding="utf-8"))
-    contexts: dict[str, Any] = tomllib.loads((folder / "secret_contexts.toml").read_text(encoding="utf-8"))
+    folder = Path(__file__).parent
+    vendors: dict[str, Any] = json.loads((folder / "secret_vendors.json").read_text("utf-8"))
+    contexts: dict[str, Any] = tomllib.loads((folder / "secret_contexts.toml").read_text("utf-8"))
     of_word: dict[bytes, list[_Rule | _Name]] = {}
 
     def add(words: Sequence[str], rule: _Rule | _Name) -> None:
@@ -467,8 +426,8 @@ def _rules() -> _Rules:
     for given in vendors["rules"]:
         add(given["words"], _Rule(given["id"], given["form"].encode(), 0, None, "vendor", given.get("entropy", 0.0), is_vendor=True))
     for given in contexts["rule"]:
-        behind = re.compile(_expanded(given["behind"].encode()), re.IGNORECASE) if "behind" in given else None
-        form, check = b"(?i)" + _expanded(given["form"].encode()), given["check"]
+        behind = re.compile(_filled(given["behind"], _PARTS), re.IGNORECASE) if "behind" in given else None
+        form, check = b"(?i)" + _filled(given["form"], _PARTS), given["check"]
         is_vendor = check in ("none", "vendor") and not given["id"].endswith(("hash", "response"))
         add(given["words"], _Rule(given["id"], form, given.get("back", 0), behind, check, 0.0, is_vendor=is_vendor))
     names: dict[str, Any] = contexts["assignment"]
@@ -478,13 +437,8 @@ def _rules() -> _Rules:
     return _Rules(
         BytesAhoCorasick(words, implementation=Implementation.DFA),
         [of_word[word] for word in words],
-        words,
-        re.compile(_expanded(_ASSIGNED), re.IGNORECASE | re.VERBOSE),
-        re.compile(_expanded(_SPACED), re.IGNORECASE | re.VERBOSE),
+        re.compile(_FORMS["assigned"]),
+        re.compile(_FORMS["spaced"]),
         re.compile(names["not_after"].encode()),
         re.compile(names["not_before"].encode()),
     )
-
-
-def _expanded(form: bytes) -> bytes:
-    return _TOKEN.sub(lambda found: _TOKENS[found[0]], form)
