@@ -1,8 +1,8 @@
 """Command: `python -m bench.tokens --work DIR`. Measures the error of the shipped token weights, and their speed.
 
 Reads `snippets.jsonl`, `counts.npz` and `counted_by.json` as `train/tokens` writes them, uses the held-out projects only, and
-counts through `clew.text.tokens`, rounding included. `--state` writes the error beside the weights, where
-`clew.text.tokens.error` reads it. Characters / 4 stands beside the estimate as the usual guess.
+counts through `clew.text.tokens`, rounding included. `--state` writes the error beside the weights.
+Characters / 4 stands beside the estimate as the usual guess.
 """
 
 from __future__ import annotations

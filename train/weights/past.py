@@ -74,7 +74,7 @@ class Past:
         self._exchange(self._files.values(), files.values())
         self._commit, self._files = commit, files
 
-    def tell(self, reads: Sequence[history.Read]) -> None:
+    def tell(self, reads: Sequence[history.ReadCommit]) -> None:
         """Add commits (newest first): from now on they can be found by their words."""
         if not reads:
             return

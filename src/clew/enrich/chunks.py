@@ -7,7 +7,7 @@ looks only backwards, so the parts of a session that has grown begin as they did
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from clew.records import Observation, ObservationKind, Record, Trust, text_of
 from clew.task.tracker import TaskTracker
@@ -58,14 +58,6 @@ class Chunk:
         return min(Trust.OBSERVED, *(piece.record.trust for piece in self.pieces))
 
 
-@dataclass(slots=True)
-class _Told:
-    """What a transcript says: the pieces that may be sent, by (seq, id), and at which position others have ended."""
-
-    pieces: list[Piece] = field(default_factory=list[Piece])
-    ended: dict[str, int] = field(default_factory=dict[str, int])
-
-
 def chunks_of(
     lines: Sequence[bytes],
     session: Session,
@@ -86,17 +78,17 @@ def chunks_of(
     Cost          the transcript is read once, and the state of each part costs 0.1 s.
     """
     observations: list[Observation] = []
-    told = _told(lines, session, root, counter, int(chunk_tokens * PIECE_SHARE_MAX), known, observations)
+    pieces, ended = _pieces(lines, session, root, counter, int(chunk_tokens * PIECE_SHARE_MAX), known, observations)
     groups = [
-        [piece for piece in group if told.ended.get(piece.record.id, group[-1].record.seq + 1) > group[-1].record.seq]
-        for group in _grouped(told.pieces, chunk_tokens)
+        [piece for piece in group if ended.get(piece.record.id, group[-1].record.seq + 1) > group[-1].record.seq]
+        for group in _grouped(pieces, chunk_tokens)
     ]
     kept = [group for group in groups if sum(piece.tokens for piece in group) >= CHUNK_TOKENS_MIN]
     states = _states(observations, [group[0].record.seq for group in kept], base, counter)
     return [Chunk(tuple(group), state, round(sum(piece.tokens for piece in group))) for group, state in zip(kept, states, strict=True)]
 
 
-def _told(
+def _pieces(
     lines: Sequence[bytes],
     session: Session,
     root: str,
@@ -104,12 +96,14 @@ def _told(
     piece_tokens: int,
     known: Callable[[Sequence[str]], Collection[str]],
     observations: list[Observation],
-) -> _Told:
-    told = _Told()
+) -> tuple[list[Piece], dict[str, int]]:
+    """The pieces of a transcript that may be sent, by (seq, id), and at which position records of it have ended."""
+    pieces: list[Piece] = []
+    ended: dict[str, int] = {}
     seen: set[str] = set()
     for delta in deltas(lines, session=session, root=root, observers=(observations.append,)):
         for supersession in delta.superseded:
-            told.ended.setdefault(supersession.old, supersession.seq)
+            ended.setdefault(supersession.old, supersession.seq)
         wanted = [
             record
             for record in delta.records
@@ -122,9 +116,9 @@ def _told(
                 seen.add(record.id)
                 whole = record.whole
                 text = whole.inline if not whole.blob else originals[whole.blob][whole.start : whole.end].decode("utf-8", "replace")
-                told.pieces.append(_piece(record, text.strip("\n"), counter, piece_tokens))
-    told.pieces.sort(key=lambda piece: (piece.record.seq, piece.record.id))
-    return told
+                pieces.append(_piece(record, text.strip("\n"), counter, piece_tokens))
+    pieces.sort(key=lambda piece: (piece.record.seq, piece.record.id))
+    return pieces, ended
 
 
 def _piece(record: Record, text: str, counter: Counter, tokens_max: int) -> Piece:

@@ -65,7 +65,7 @@ class Compressed:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TranscriptSource:
     """A session as the store keeps it: its lines, and the folders that name its files."""
 
     session: Session
@@ -77,7 +77,7 @@ class Told:
 def changes(
     reader: Reader,
     workspace: str,
-    told: Told,
+    transcript: TranscriptSource,
     compressor: Compressor,
     done: Compressed,
     *,
@@ -88,21 +88,21 @@ def changes(
 ) -> Iterator[Delta]:
     """Yield a Delta for each part that a model has answered, as soon as it has; the caller stores it before the next is asked.
 
-    done     is told what happened.
+    done     is filled with what happened.
     dry_run  asks nobody and yields nothing.
     Raises   ModelError as the compressor does, and CompressionOff where there is none and something is to be asked.
     """
-    source = source_of(told.session.id)
+    source = source_of(transcript.session.id)
     parts = chunks_of(
-        told.lines,
-        told.session,
-        root=told.root,
-        base=told.base,
+        transcript.lines,
+        transcript.session,
+        root=transcript.root,
+        base=transcript.base,
         counter=counter,
         chunk_tokens=chunk_tokens,
         known=lambda ids: _held(reader, workspace, ids),
     )
-    run = _Run(reader, workspace, told.session.id, compressor, done, counter)
+    run = _Run(reader, workspace, transcript.session.id, compressor, done, counter)
     done.parts += len(parts)
     points: Sequence[str] = ()
     kept: set[str] = set()
@@ -122,7 +122,7 @@ def changes(
             if not status.is_live and not dry_run:  # a later run cut the session otherwise, and this one cuts it so again
                 yield run.delta(before[0], part)
         elif is_purged(status):  # somebody wanted it away
-            done.refused.append((told.session.id, number, "what was made of it was purged, and is not made again"))
+            done.refused.append((transcript.session.id, number, "what was made of it was purged, and is not made again"))
             continue
         elif dry_run:
             run.estimate(request)
@@ -130,7 +130,7 @@ def changes(
         else:
             judged = run.answered(part, request)
             if not judged.lines:
-                done.refused.append((told.session.id, number, judged.refused))
+                done.refused.append((transcript.session.id, number, judged.refused))
                 continue
             lines = list(judged.lines)
             text = written(lines)
@@ -145,7 +145,7 @@ def changes(
     if not dry_run:
         with reader.snapshot(LOCAL, workspace) as snapshot:
             left = [record for record in snapshot.of_source(source) if record.id not in kept]
-        if left and not any(session == told.session.id for session, _, _ in done.refused):
+        if left and not any(session == transcript.session.id for session, _, _ in done.refused):
             yield run.ending(left)
 
 

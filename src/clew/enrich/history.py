@@ -51,7 +51,7 @@ class Commit(msgspec.Struct, array_like=True, frozen=True):
 
 
 @dataclass(slots=True)
-class Told:
+class HistoryReport:
     """What a run saw. `problems` are sentences; `commits` is how many are known now."""
 
     commits: int = 0
@@ -60,24 +60,24 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadCommit:
     """A commit and all that its author wrote."""
 
     commit: Commit
     message: str
 
 
-def changes(root: Path, before: SourceState | None, states: Callable[[], Sequence[SourceState]], told: Told) -> Iterator[Delta]:
+def changes(root: Path, before: SourceState | None, states: Callable[[], Sequence[SourceState]], report: HistoryReport) -> Iterator[Delta]:
     """Yield a Delta for every block of commits that differs from its state, and one for each that is gone.
 
     before  the state of HISTORY that an earlier run left.
     states  gives those of all sources whose name begins with HISTORY; asked only when HEAD has moved.
-    told    is filled while the iterator runs. Nothing raises: what git cannot tell is a problem in it.
+    report  is filled while the iterator runs. Nothing raises: what git cannot tell is a problem in it.
     Cost    one call of git, about 5 ms, when HEAD is where it was.
     """
-    told.commits = before.size if before else 0
+    report.commits = before.size if before else 0
     if not has_history(root):
-        told.commits = 0
+        report.commits = 0
         if before is not None:
             yield from (Delta(BY, state.source, is_whole=True, state=None) for state in states())
         return
@@ -86,7 +86,7 @@ def changes(root: Path, before: SourceState | None, states: Callable[[], Sequenc
         head = ask(root, "rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
     except GitFailed as failure:
         if str(failure):  # without a word there is no commit yet
-            told.problems.append(f"history: {failure}")
+            report.problems.append(f"history: {failure}")
         return
     if before is not None and (before.digest, before.note) == (head, made_by):
         return
@@ -97,18 +97,18 @@ def changes(root: Path, before: SourceState | None, states: Callable[[], Sequenc
         read = read_commits(root, [commit for ids in stale.values() for commit in ids])
         is_shallow = ask(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
     except GitFailed as failure:
-        told.problems.append(f"history: {failure or 'git gave no answer'}")
+        report.problems.append(f"history: {failure or 'git gave no answer'}")
         return
-    told.commits, told.read = sum(map(len, wanted.values())), len(read)
+    report.commits, report.read = sum(map(len, wanted.values())), len(read)
     if is_shallow:
-        told.problems.append(f"history: the clone is shallow; what changes together is known from {told.commits} commits only")
+        report.problems.append(f"history: the clone is shallow; what changes together is known from {report.commits} commits only")
     if before is not None:  # a run that is killed here leaves blocks of two histories, and nobody may believe them
         yield Delta(BY, HISTORY, is_whole=False, state=SourceState(HISTORY, note=made_by))
     for source, ids in stale.items():
         yield block_of(source, [read[commit] for commit in ids if commit in read], _digest(ids))
     for source in sorted(known.keys() - wanted.keys() - {HISTORY}):
         yield Delta(BY, source, is_whole=True, state=None)
-    yield Delta(BY, HISTORY, is_whole=False, state=SourceState(HISTORY, head, told.commits, 0, "indexed", made_by))
+    yield Delta(BY, HISTORY, is_whole=False, state=SourceState(HISTORY, head, report.commits, 0, "indexed", made_by))
 
 
 def commits_of(states: Iterable[SourceState]) -> list[Commit]:
@@ -148,7 +148,7 @@ def _digest(ids: Sequence[str]) -> str:
     return blake2b("\n".join(ids).encode(), digest_size=16).hexdigest()
 
 
-def read_commits(root: Path, ids: Sequence[str]) -> dict[str, Read]:
+def read_commits(root: Path, ids: Sequence[str]) -> dict[str, ReadCommit]:
     """Read these commits: what they say and which files they changed. Pure renames only are told: others need the files' bytes."""
     if not ids:
         return {}
@@ -158,7 +158,7 @@ def read_commits(root: Path, ids: Sequence[str]) -> dict[str, Read]:
         "--no-notes", "--no-color", given="\n".join(ids).encode() + b"\n",
     )  # fmt: skip
     tokens = said.split(b"\0")
-    found: dict[str, Read] = {}
+    found: dict[str, ReadCommit] = {}
     at = 0
     while at + 3 < len(tokens):
         if not _HEADER.fullmatch(tokens[at]):
@@ -180,7 +180,7 @@ def read_commits(root: Path, ids: Sequence[str]) -> dict[str, Read]:
             files, moved = [], []
         pairs = [names for pair in moved if len(names := _names(pair)) == 2]
         kept = Commit(commit, at_s, _names(files) if len(files) <= FILES_MAX else [], [(old, new) for old, new in pairs])
-        found[commit] = Read(kept, message.decode("utf-8", "replace"))
+        found[commit] = ReadCommit(kept, message.decode("utf-8", "replace"))
     return found
 
 
@@ -193,7 +193,7 @@ def _names(paths: Sequence[bytes]) -> list[str]:
     return names
 
 
-def block_of(source: str, reads: Sequence[Read], digest: str) -> Delta:
+def block_of(source: str, reads: Sequence[ReadCommit], digest: str) -> Delta:
     """The commits (newest first) as the records of one source."""
     records: list[Record] = []
     documents: list[Document] = []

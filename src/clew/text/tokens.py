@@ -38,19 +38,6 @@ _START = b"\n\n"  # a text begins as if it stood at the start of a line
 
 
 @dataclass(frozen=True, slots=True)
-class TokenError:
-    """How far estimates were from the reference, per snippet of 100 B to 30 kB, on projects not used in the fit.
-
-    median  of the absolute relative error.    p90   its 90th percentile.
-    bias    median of the signed relative error; above 0, the estimate is too high. All as shares, .03 = 3 %.
-    """
-
-    median: float
-    p90: float
-    bias: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Table:
     """One family's weights in integer units of 1/per_token tokens, and the most that a seam can add."""
 
@@ -97,12 +84,6 @@ class Counter:
             return [-(-len(text) // 4) for text in texts]
         return [self._whole(total) for total in _totals(texts, _table(self.name))]
 
-    def count_bytes(self, data: bytes) -> int:
-        """`count` of UTF-8 text that was not decoded; bytes that are not UTF-8 are counted too, and never refused."""
-        if self.name == "chars4":
-            return -(-len(data.decode("utf-8", "replace")) // 4)
-        return self._whole(_total(data, _table(self.name)))
-
     @property
     def seam(self) -> float:
         """The most tokens by which a text can be longer than two pieces that it was cut into, 0.0 for chars4."""
@@ -145,12 +126,6 @@ def family_of(name: str) -> str:
     elif _OPENAI.match(base):
         return "o200k"
     raise UnknownTokenizer(name, (*FAMILIES, "claude"))
-
-
-def error(name: str) -> TokenError:
-    """Return the stated error of a family: zeros for `chars4`, which is exact by definition. Raises UnknownTokenizer."""
-    family = family_of(name)
-    return TokenError(0.0, 0.0, 0.0) if family == "chars4" else TokenError(**_stated()["error"][family])
 
 
 def _encoded(text: str) -> bytes:

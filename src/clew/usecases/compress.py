@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from clew.enrich.compress import Compressed, Told, changes
+from clew.enrich.compress import Compressed, TranscriptSource, changes
 from clew.enrich.models import Compressor
 from clew.errors import AnswersUnusable
 from clew.lifecycle.accept import accept
@@ -37,7 +37,7 @@ def compress(
         base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
         done.sessions += 1
         for delta in changes(
-            store, key, Told(found, lines, str(root), base), compressor, done,
+            store, key, TranscriptSource(found, lines, str(root), base), compressor, done,
             counter=counter, chunk_tokens=chunk_tokens, dry_run=dry_run, progress=progress,
         ):  # fmt: skip
             accept(store, key, [delta])

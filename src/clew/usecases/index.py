@@ -95,15 +95,15 @@ def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None =
     return couple.coupled_in(state_of(store, key, couple.COUPLING))
 
 
-def _read_history(store: Writer, key: str, root: Path) -> history.Told:
+def _read_history(store: Writer, key: str, root: Path) -> history.HistoryReport:
     """Bring the commits of a work tree up to date, and what they say of files that change together."""
-    told = history.Told()
+    report = history.HistoryReport()
     before = state_of(store, key, history.HISTORY)
-    accept(store, key, history.changes(root, before, partial(states_under, store, key, history.HISTORY), told))
+    accept(store, key, history.changes(root, before, partial(states_under, store, key, history.HISTORY), report))
     now, counted = state_of(store, key, history.HISTORY), state_of(store, key, COCHANGE)
     if now is not None and now.digest and not is_of(counted, now.digest):
         commits = history.commits_of(states_under(store, key, history.HISTORY))
         accept(store, key, [kept(now.digest, co_changes(commits))])
     elif now is None and counted is not None:
         accept(store, key, [Delta(BY, COCHANGE, is_whole=True, state=None)])
-    return told
+    return report

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from clew.enrich.models.port import Answer, Asked
-from clew.enrich.models.wire import Wire, place_of
+from clew.enrich.models.wire import Wire
 from clew.errors import CompressionOff
 
 ANTHROPIC = "anthropic"
@@ -44,12 +44,12 @@ class Anthropic:
             )
         headers = {"x-api-key": key, "anthropic-version": _VERSION}
         self.name = model
-        self._wire = Wire(place_of(url or _URL, "/messages"), headers, secret=key, timeout_s=timeout_s, wait=wait)
+        self._wire = Wire(url or _URL, "/messages", headers, secret=key, timeout_s=timeout_s, wait=wait)
 
     @property
     def place(self) -> str:
         """See `Compressor`."""
-        return self._wire.place.shown
+        return self._wire.place
 
     def ask(self, asked: Asked) -> Answer:
         """See `Compressor`."""

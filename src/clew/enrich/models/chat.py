@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from clew.enrich.models.port import Answer, Asked
-from clew.enrich.models.wire import Wire, place_of
+from clew.enrich.models.wire import Wire
 from clew.errors import ModelTruncated
 
 # Servers cut a request that is longer than their window without a word. Their vocabularies are about as good as o200k, by
@@ -44,12 +44,12 @@ class Chat:
     def __init__(self, url: str, model: str, *, key: str = "", timeout_s: float, wait: Callable[[float], None] = time.sleep) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self.name = model
-        self._wire = Wire(place_of(url, "/chat/completions"), headers, secret=key, timeout_s=timeout_s, wait=wait)
+        self._wire = Wire(url, "/chat/completions", headers, secret=key, timeout_s=timeout_s, wait=wait)
 
     @property
     def place(self) -> str:
         """See `Compressor`."""
-        return self._wire.place.shown
+        return self._wire.place
 
     def ask(self, asked: Asked) -> Answer:
         """See `Compressor`. Raises ModelTruncated too, where the server has read only a part of what was sent."""
