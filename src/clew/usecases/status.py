@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as CountOf
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,5 +61,11 @@ def status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
                     skipped[state.status] += 1
     database = settings.database
     size = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*") if file.is_file())
-    layers, kinds, tiers, skipped = (CountOf(dict(sorted(counts.items()))) for counts in (layers, kinds, tiers, skipped))
-    return StoreStatus(database, size, len(MIGRATIONS), here, files, sessions, layers, kinds, tiers, skipped, workspaces)
+    return StoreStatus(
+        database, size, len(MIGRATIONS), here, files, sessions,
+        _by_name(layers), _by_name(kinds), _by_name(tiers), _by_name(skipped), workspaces,
+    )  # fmt: skip
+
+
+def _by_name(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items()))
