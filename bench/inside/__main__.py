@@ -33,7 +33,7 @@ from bench.machine import REPOSITORY, provenance, write_result
 from clew.adapters.claude_code.install import gateway_url
 from clew.adapters.claude_code.plugin_files import SHIPPED
 from clew.adapters.http import certificate, start
-from clew.adapters.mcp.tools import INSTRUCTIONS, listed
+from clew.adapters.mcp.tools import INSTRUCTIONS, TOOLS
 from clew.adapters.places import Places, address
 from clew.text.tokens import counter
 from tests.real_client.client import VERSIONS, Place, Session, installed, numbered
@@ -206,7 +206,7 @@ def short(repo: Path) -> list[dict[str, Any]]:
             ]
     tools = [
         {"name": f"mcp__plugin_clew_clew__{each['name']}", "description": each["description"], "input_schema": each["inputSchema"]}
-        for each in listed()
+        for each in TOOLS
     ]
     count = counter("claude").count
     tokens = count(json.dumps(tools, separators=(",", ":"))) + count(INSTRUCTIONS)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from clew.adapters.hooks import HookHandlers, daemon_context
-from clew.adapters.mcp.tools import BY_NAME
+from clew.adapters.mcp.tools import ANSWERS
 from clew.adapters.places import Places
 from clew.records import nonce_of, text_of
 from clew.sessions.fencing import KEY_FILE
@@ -158,7 +158,7 @@ def test_the_tools_fence_their_answers(place: Place) -> None:
     engine, here = place.hooks.context.engine(), place.told.cwd
 
     def asked(tool: str, **given: Any) -> str:
-        return sent(BY_NAME[tool].answer(engine, here, "claude", given), home=place.home, session="s1")
+        return sent(ANSWERS[tool](engine, here, "claude", given), home=place.home, session="s1")
 
     recalled = asked("recall", question="what must stay as it is in frobnicate, and what do the notes say?")
     found = place.read(recalled)

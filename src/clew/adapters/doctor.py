@@ -38,19 +38,6 @@ FREE_BYTES_MIN = 500 * 2**20  # guess
 LOCK_WAIT_S = 2.0  # a write of clew's own takes less; guess
 RECENT_DAYS = 7
 SHOWN_MAX = 8
-MENDS = (  # how what a line of the journal tells of is mended, by a word in it
-    ("busy", "another program holds the database; it is asked again"),
-    ("locked", "another program holds the database; it is asked again"),
-    ("full", "make room on the disk"),
-    ("No space", "make room on the disk"),
-    ("newer than", "upgrade clew"),
-    ("config.toml", "correct config.toml"),
-    ("not a setting of", "correct config.toml"),
-    ("was not there", "clew serve --detach, if it happens again"),
-    ("killed", "nothing: it was started again, or is by the next session"),
-    ("took longer", "see what else the machine does; nothing if it was once"),
-    ("", "if it comes again, report it; delete the journal to forget it"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +162,7 @@ def _journal(environment: Environment) -> Iterator[Finding]:
     latest = sorted(counted.items(), key=lambda pair: -pair[1][-1])
     for (where, what), times in latest[:SHOWN_MAX]:
         again = f", {len(times)} times" if len(times) > 1 else ""
-        mend = next(mend for word, mend in MENDS if word in what)
+        mend = next(mend for word, mend in _sentences()["journal"]["mends"] if word in what)
         yield finding("journal", when=_minute(times[-1]), again=again, where=where, what=what.partition("\n")[0], mend=mend)
     if len(latest) > SHOWN_MAX:
         yield finding("journal_more", count=len(latest) - SHOWN_MAX, file=environment.places.problems)

@@ -155,7 +155,7 @@ def known_address(places: Places) -> Address | None:
 def _kept(places: Places, made: Address) -> Address:
     places.make()
     try:
-        _write_private(places.address, json.dumps(asdict(made)) + "\n")
+        write_private(places.address, (json.dumps(asdict(made)) + "\n").encode())
     except OSError as error:
         raise NotReadable(str(places.address), error.strerror or str(error)) from error
     return made
@@ -207,10 +207,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that is whole or absent, and its owner's alone."""
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that is whole or absent, and its owner's alone. Raises OSError."""
     beside = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
     beside.replace(path)

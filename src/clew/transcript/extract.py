@@ -48,7 +48,7 @@ from clew.transcript.dialects.values import count_of, mapping_of
 from clew.transcript.drafts import IMPORTANCE, Draft
 from clew.transcript.git_effects import apply_git
 from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
-from clew.transcript.mentions import Places, bases_of, names, paths
+from clew.transcript.mentions import PathBases, bases_of, names, paths
 from clew.transcript.statements import claims, decisions, first_sentence
 from clew.transcript.vocabulary import HAND_OFF_MARK
 
@@ -128,7 +128,7 @@ class Extractor:
         self._ledger = Ledger(bytes(self._memory.ledger) if memory else b"")
         self._detector = DeadEndDetector(bytes(self._memory.attempts) if memory else b"")
         self._root = bases_of([root])
-        self._places = Places([*self._root, *self._memory.bases])
+        self._places = PathBases([*self._root, *self._memory.bases])
         self._extracted = Extracted()
         self._stood = ("", "")  # folder and branch of the newest observation
         self._verdict: bool | None = None  # of the command that is being remembered
@@ -166,7 +166,7 @@ class Extractor:
         for seen in observations:
             if not self._memory.bases and seen.cwd:
                 self._memory.bases = bases_of([seen.cwd])
-                self._places = Places([*self._root, *self._memory.bases])
+                self._places = PathBases([*self._root, *self._memory.bases])
             before = len(self._extracted.records)
             if seen.call is None:
                 self._others[seen.kind](seen)

@@ -65,7 +65,7 @@ def paths(text: str) -> list[str]:
 
 
 @dataclass(slots=True)
-class Places:
+class PathBases:
     """Where a session's paths stand, to name files as the repository does.
 
     bases  folders that count as the root of the repository, best first, absolute, without a slash at the end.

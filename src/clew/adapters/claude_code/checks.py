@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import clew
 from clew.adapters.claude_code import managed, plugin_files
-from clew.adapters.claude_code.install import NotOurs, gateway_url, manifest, read_object
+from clew.adapters.claude_code.install import NotOurs, gateway_url, manifest, read_object, settings_files
+from clew.adapters.claude_code.owned import mapping
 from clew.adapters.clients.claude_code import MODS_SINCE, TRIED, version_of
 from clew.adapters.doctor import Check, Environment, Finding, finding, readable_by_others
 from clew.adapters.http import start
 from clew.adapters.places import known_address
-
-
-def _settings_of(environment: Environment) -> dict[str, Path]:
-    """The client's settings files, by their scope."""
-    return {
-        "user": environment.client / "settings.json",
-        "project": environment.root / ".claude" / "settings.json",
-        "local": environment.root / ".claude" / "settings.local.json",
-    }
 
 
 def _client(environment: Environment) -> Iterator[Finding]:
@@ -64,7 +56,7 @@ def _plugin(environment: Environment) -> Iterator[Finding]:
     place = plugin / "clew_place.py"
     if not place.is_file() or repr(str(environment.places.socket)) not in place.read_text("utf-8"):
         yield finding("plugin_asks_elsewhere")
-    if not any(_enables(file) is True for file in _settings_of(environment).values()):
+    if not any(_enables(file) is True for file in settings_files(environment.client, environment.root).values()):
         yield finding("not_enabled")
     for path in _loaded(environment):
         if not (path / "hooks" / "hooks.json").is_file():
@@ -72,14 +64,14 @@ def _plugin(environment: Environment) -> Iterator[Finding]:
 
 
 def _enables(file: Path) -> object:
-    return _mapping(read_object(file).get("enabledPlugins")).get(plugin_files.ID)
+    return mapping(read_object(file).get("enabledPlugins")).get(plugin_files.ID)
 
 
 def _loaded(environment: Environment) -> list[Path]:
     told = read_object(environment.client / "plugins" / "installed_plugins.json")
-    entries = _mapping(told.get("plugins")).get(plugin_files.ID)
+    entries = mapping(told.get("plugins")).get(plugin_files.ID)
     listed = cast("list[Any]", entries) if isinstance(entries, list) else []
-    return [Path(str(_mapping(entry).get("installPath"))) for entry in listed]
+    return [Path(str(mapping(entry).get("installPath"))) for entry in listed]
 
 
 def _managed_settings(environment: Environment) -> Iterator[Finding]:
@@ -88,7 +80,7 @@ def _managed_settings(environment: Environment) -> Iterator[Finding]:
 
 
 def _client_settings(environment: Environment) -> Iterator[Finding]:
-    for file in _settings_of(environment).values():
+    for file in settings_files(environment.client, environment.root).values():
         try:
             told = read_object(file)
         except NotOurs as error:
@@ -107,8 +99,8 @@ def _private(environment: Environment) -> Iterator[Finding]:
 
 def _gateway(environment: Environment) -> Iterator[Finding]:
     where = known_address(environment.places)
-    files = _settings_of(environment)
-    urls = [str(_mapping(read_object(files[scope]).get("env")).get("ANTHROPIC_BASE_URL") or "") for scope in ("user", "local")]
+    files = settings_files(environment.client, environment.root)
+    urls = [str(mapping(read_object(files[scope]).get("env")).get("ANTHROPIC_BASE_URL") or "") for scope in ("user", "local")]
     ours = [url for url in (*urls, environment.base_url) if "/gateway/" in url]
     if not ours:
         return
@@ -119,15 +111,11 @@ def _gateway(environment: Environment) -> Iterator[Finding]:
 
 
 def _statusline(environment: Environment) -> Iterator[Finding]:
-    files = _settings_of(environment)
+    files = settings_files(environment.client, environment.root)
     for file in (files["user"], files["local"]):
-        command = str(_mapping(read_object(file).get("statusLine")).get("command") or "")
+        command = str(mapping(read_object(file).get("statusLine")).get("command") or "")
         if "clew_hook" in command and not (plugin_files.folder(environment.places) / plugin_files.NAME / "clew_hook.py").is_file():
             yield finding("statusline_gone", file=file)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 CHECKS: tuple[Check, ...] = (_client, _plugin, _managed_settings, _client_settings, _private, _gateway, _statusline)

@@ -29,7 +29,7 @@ import msgspec
 
 import clew
 from clew.adapters.claude_code import managed, owned, plugin_files, writing
-from clew.adapters.claude_code.owned import OwnedEntry, Place
+from clew.adapters.claude_code.owned import OwnedEntry, Place, mapping
 from clew.adapters.claude_code.writing import Change, NotWritable
 from clew.adapters.http import certificate
 from clew.adapters.places import Address, Places, address, known_address
@@ -106,16 +106,12 @@ class Target:
     @property
     def settings(self) -> Path:
         """The settings file of the scope."""
-        return {
-            "user": self.client / "settings.json",
-            "project": self.root / ".claude" / "settings.json",
-            "local": self.root / ".claude" / "settings.local.json",
-        }[self.scope]
+        return settings_files(self.client, self.root)[self.scope]
 
     @property
     def own(self) -> Path:
         """The settings file for what names this machine: never the one that a team shares."""
-        return self.root / ".claude" / "settings.local.json" if self.scope == "project" else self.settings
+        return settings_files(self.client, self.root)["local"] if self.scope == "project" else self.settings
 
     @property
     def cache(self) -> Path:
@@ -292,7 +288,7 @@ class Installer:
         source = {"source": "directory", "path": market}
         declared = OwnedEntry(["extraKnownMarketplaces", plugin_files.NAME], {"source": source})
         there, found = owned.get(drafts.of(target.client / "settings.json").value, declared.place)
-        if not there or _mapping(found).get("source") != source or declared.is_same(found):  # else ours, and the user has added to it
+        if not there or mapping(found).get("source") != source or declared.is_same(found):  # else ours, and the user has added to it
             drafts.put(target.client / "settings.json", declared, "declared where the plugin comes from")
         record = {"source": source, "installLocation": market, "lastUpdated": _now()}
         drafts.put(
@@ -317,7 +313,7 @@ class Installer:
     def _put_rule(self, drafts: FileDrafts, path: Path) -> None:
         """Allow the five tools, unless the user has said otherwise."""
         draft = drafts.of(path)
-        permissions = _mapping(draft.value.get("permissions"))
+        permissions = mapping(draft.value.get("permissions"))
         rule = OwnedEntry(["permissions", "allow"], plugin_files.TOOLS_RULE, is_element=True)
         before = draft.known.entries if draft.known is not None else []
         has_taken_it_out = any(each.is_about(rule) for each in before) and not any(each.is_about(rule) for each in draft.entries)
@@ -336,11 +332,11 @@ class Installer:
         draft = drafts.of(target.own)
         own = draft.value.get("statusLine")
         line = OwnedEntry(["statusLine"], {"type": "command", "command": command})
-        found = _mapping(own).get("command") or _mapping(read_object(target.client / "settings.json").get("statusLine")).get("command")
+        found = mapping(own).get("command") or mapping(read_object(target.client / "settings.json").get("statusLine")).get("command")
         if found == command and own is not None and not line.is_same(own):
             return  # ours, and the user has added to it: it stays, and so does what is known of it
-        if "clew_hook" in str(_mapping(own).get("command")):  # of an earlier call: what else the user has set of it stays
-            line.value = {**_mapping(own), **line.value}
+        if "clew_hook" in str(mapping(own).get("command")):  # of an earlier call: what else the user has set of it stays
+            line.value = {**mapping(own), **line.value}
             drafts.put(target.own, line, "set the status line", replaces_ours=True)
         elif found is None or "clew_hook" in str(found):
             drafts.put(target.own, line, "set the status line")
@@ -352,7 +348,7 @@ class Installer:
         found = known_address(self.places)
         where = found if found is not None and found.gateway else Address(0, "", "KEY")  # made before anything is written
         drafts.has_gateway = True
-        env = _mapping(drafts.of(target.own).value.get("env"))
+        env = mapping(drafts.of(target.own).value.get("env"))
         asks = _asked_by(drafts.of(target.own).value)
         before = asks or wanted.base_url
         if before and not is_gateway(before):
@@ -382,9 +378,9 @@ class Installer:
         }
         if target.scope != "user":
             entry["projectPath"] = str(target.root)
-        listed = _mapping(known.get("plugins")).get(plugin_files.ID)
+        listed = mapping(known.get("plugins")).get(plugin_files.ID)
         for each in cast("list[object]", listed) if isinstance(listed, list) else []:
-            earlier = _mapping(each)
+            earlier = mapping(each)
             if all(earlier.get(name) == entry.get(name) for name in OF_THE_CLIENT) and "installedAt" in earlier:
                 entry["installedAt"] = earlier["installedAt"]
         return entry
@@ -536,13 +532,21 @@ def _by_hand(entries: list[OwnedEntry]) -> str:
 
 def _hooks_off(target: Target) -> list[str]:
     """What the user's own settings say against hooks, a sentence each."""
-    files = (target.client / "settings.json", target.root / ".claude" / "settings.json", target.root / ".claude" / "settings.local.json")
     said: list[str] = []
-    for file in dict.fromkeys(files):
+    for file in dict.fromkeys(settings_files(target.client, target.root).values()):
         with suppress(NotOurs):  # one that is not ours to write: `clew doctor` tells of it
             if read_object(file).get("disableAllHooks") is True:
                 said.append(f"{file} sets disableAllHooks: no hook of clew will run")
     return said
+
+
+def settings_files(client: Path, root: Path) -> dict[str, Path]:
+    """Return the client's settings files by their scope: `client` is its folder, `root` the repository."""
+    return {
+        "user": client / "settings.json",
+        "project": root / ".claude" / "settings.json",
+        "local": root / ".claude" / "settings.local.json",
+    }
 
 
 def gateway_url(where: Address) -> str:
@@ -557,7 +561,7 @@ def is_gateway(url: str) -> bool:
 
 def _asked_by(value: Mapping[str, Any]) -> str:
     """Whom the client asks by these settings, "" where they do not say."""
-    return str(_mapping(value.get("env")).get("ANTHROPIC_BASE_URL") or "")
+    return str(mapping(value.get("env")).get("ANTHROPIC_BASE_URL") or "")
 
 
 def manifest(places: Places) -> Manifest:
@@ -617,10 +621,6 @@ def _decoded(kept: str | None) -> bytes | None:
 
 def _bytes(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _strings(value: object) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -158,6 +159,11 @@ def _take(left: Left, entry: OwnedEntry) -> None:
         above[entry.place[-1]] = copy.deepcopy(entry.before)
     else:
         above.pop(entry.place[-1])
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return a JSON object as it is, and {} for any other value."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _parent(value: dict[str, Any], place: Place) -> dict[str, Any]:

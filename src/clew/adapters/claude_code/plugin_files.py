@@ -14,7 +14,7 @@ from typing import Any, cast
 import clew
 from clew.adapters.claude_code.writing import Change, write_all
 from clew.adapters.http.start import command
-from clew.adapters.mcp.tools import INSTRUCTIONS, listed
+from clew.adapters.mcp.tools import INSTRUCTIONS, TOOLS
 from clew.adapters.places import Places, address
 
 SHIPPED = Path(__file__).parent / "plugin"
@@ -75,7 +75,7 @@ def rendered(places: Places, *, has_mods: bool = False) -> dict[str, bytes]:
     about = "Place: where the daemon of this data folder listens, and what starts it. Written by `clew init`."
     files[f"{NAME}/clew_place.py"] = f'"""{about}"""\n\nSOCKET = {str(places.socket)!r}\nSTART = {start!r}\n'.encode()
     files[f"{NAME}/tools.json"] = _json(
-        {"server": {"name": NAME, "version": clew.__version__}, "instructions": INSTRUCTIONS, "tools": listed()}
+        {"server": {"name": NAME, "version": clew.__version__}, "instructions": INSTRUCTIONS, "tools": TOOLS}
     )
     return files
 

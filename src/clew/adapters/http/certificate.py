@@ -7,12 +7,11 @@ user can read, and clients are told to trust its certificate: a stranger learns 
 from __future__ import annotations
 
 import ipaddress
-import os
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from clew.adapters.places import Places
+from clew.adapters.places import Places, write_private
 
 YEARS = 10
 
@@ -35,7 +34,7 @@ def trust(places: Places) -> None:
     """Write the file of what a client is to trust: what it trusted before (`others`), and this certificate. Raises OSError."""
     made(places)
     others = places.others.read_bytes() if places.others.is_file() else b""
-    _write(places.trusted, others.rstrip(b"\n") + b"\n" * bool(others) + places.certificate.read_bytes())
+    write_private(places.trusted, others.rstrip(b"\n") + b"\n" * bool(others) + places.certificate.read_bytes())
 
 
 def _is_pair(places: Places) -> bool:
@@ -69,13 +68,5 @@ def _make(places: Places) -> None:
     )
     secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     places.make()
-    _write(places.private_key, secret)
-    _write(places.certificate, certificate.public_bytes(serialization.Encoding.PEM))
-
-
-def _write(path: Path, data: bytes) -> None:
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-    beside.replace(path)
+    write_private(places.private_key, secret)
+    write_private(places.certificate, certificate.public_bytes(serialization.Encoding.PEM))

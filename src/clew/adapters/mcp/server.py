@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from clew import __version__
 from clew.adapters.hooks import HookHandlers
-from clew.adapters.mcp.tools import BY_NAME, INSTRUCTIONS, listed, refusal
+from clew.adapters.mcp.tools import ANSWERS, INSTRUCTIONS, TOOLS, refusal
 from clew.codebase import TREE
 from clew.errors import ClewError, UsageError
 from clew.sessions.context import DaemonContext
@@ -58,7 +58,7 @@ class McpApplication:
                 await asyncio.Event().wait()
 
     async def _list(self, context: Any, params: PaginatedRequestParams | None) -> ListToolsResult:  # noqa: ARG002  the SDK's signature
-        return ListToolsResult(tools=[Tool.model_validate(tool) for tool in listed()])
+        return ListToolsResult(tools=[Tool.model_validate(tool) for tool in TOOLS])
 
     async def _call(self, context: Any, params: CallToolRequestParams) -> CallToolResult:
         headers: Mapping[str, str] = context.request.headers if context.request is not None else {}
@@ -76,9 +76,8 @@ class McpApplication:
         return CallToolResult(content=[TextContent(type="text", text=text)])
 
     def _answer(self, name: str, given: dict[str, Any], cwd: str, client_pid: int) -> str:
-        tool = BY_NAME.get(name)
-        if tool is None:
-            raise UsageError(f"there is no tool {name}\nhint: one of {', '.join(BY_NAME)}")
+        if name not in ANSWERS:
+            raise UsageError(f"there is no tool {name}\nhint: one of {', '.join(ANSWERS)}")
         folder = str(given.get("repo") or cwd)
         if not folder or not Path(folder).is_dir():
             found = f"{folder} is no folder on this machine" if folder else "it is not known which repository is meant"
@@ -90,6 +89,6 @@ class McpApplication:
             is_known = snapshot.source(TREE) is not None
         if not is_known:
             self.daemon.index_later(root)
-        spans = tool.answer(engine, here, self.daemon.settings.tokenizer, given)
+        spans = ANSWERS[name](engine, here, self.daemon.settings.tokenizer, given)
         # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.
         return sent(spans, home=self.daemon.settings.home, session=self.hooks.sessions.session_of(client_pid) or key)

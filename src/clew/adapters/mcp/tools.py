@@ -1,12 +1,12 @@
-"""Tools: what the agent may ask, in words written for the model that reads them; and the answers, as text.
+"""Tools: what the agent may ask, in words written for the model that reads them (`tools.json`); and the answers, as text.
 
 An error is an answer as well: it says what was found, what was expected and what to try. Knows nothing of the protocol.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,21 +28,8 @@ clew keeps what this window no longer shows. "clew unfold 3k7q2m9x" or [3k7q2m9x
 `recall` what may have been done before; `impact` before changing what others use."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A tool as the model reads it. `properties` and `required` are JSON Schema; `reads` says that it changes nothing."""
-
-    name: str
-    description: str
-    properties: Mapping[str, Any]
-    required: tuple[str, ...]
-    reads: bool
-    answer: Callable[[Engine, Path, str, Mapping[str, Any]], Spans]
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        """The schema of its arguments. All take `repo` as well, which an error asks for where it is needed: a schema is paid in each request."""
-        return {"type": "object", "properties": self.properties, "required": list(self.required)}
+# As the protocol lists them. All take `repo` as well, which an error asks for where it is needed: a schema is paid in each request.
+TOOLS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("tools.json").read_text("utf-8"))
 
 
 def recall(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:
@@ -190,56 +177,7 @@ def refusal(error: ClewError) -> str:
     return said
 
 
-_STRING, _COUNT = {"type": "string"}, {"type": "integer"}
-TOOLS = (
-    Tool(
-        "recall",
-        "Search earlier sessions (asked, decided, tried, failed), notes and the code.",
-        {"question": _STRING, "where": {"enum": ["all", "history", "code"]}, "budget_tokens": _COUNT},
-        ("question",), True, recall,
-    ),
-    Tool(
-        "unfold",
-        "The exact text behind a handle.",
-        {"handle": _STRING, "lines": {**_STRING, "description": "such as 40-80"}},
-        ("handle",), True, unfold,
-    ),
-    Tool(
-        "impact",
-        "Which files will probably change with these, and why.",
-        {"names": {"type": "array", "items": _STRING, "description": "paths, `path::symbol` or handles"}, "limit": _COUNT},
-        ("names",), True, impact,
-    ),
-    Tool(
-        "remember",
-        "Keep for later sessions: a decision and why, a constraint, a dead end. Never secrets.",
-        {
-            "text": _STRING,
-            "kind": {"enum": ["fact", "decision", "constraint", "dead end", "state"]},
-            "about": {"type": "array", "items": _STRING, "description": "paths; a change makes it suspect"},
-            "subject": {**_STRING, "description": "a later one replaces it"},
-        },
-        ("text",), False, remember,
-    ),
-    Tool(
-        "explain",
-        "Where a record comes from; is it still true?",
-        {"handle": _STRING},
-        ("handle",), True, explain,
-    ),
-)  # fmt: skip
-BY_NAME = {tool.name: tool for tool in TOOLS}
-
-
-def listed() -> list[dict[str, Any]]:
-    """Return the tools as the protocol lists them: plain JSON."""
-    return [
-        {
-            "name": tool.name,
-            "description": tool.description,
-            "inputSchema": tool.schema,
-            "annotations": {"readOnlyHint": tool.reads},
-            "_meta": {"anthropic/alwaysLoad": True},
-        }
-        for tool in TOOLS
-    ]
+ANSWERS: Mapping[str, Callable[[Engine, Path, str, Mapping[str, Any]], Spans]] = {
+    "recall": recall, "unfold": unfold, "impact": impact, "remember": remember, "explain": explain,
+}  # fmt: skip
+"""What answers each tool: functions of (engine, folder, tokenizer, arguments)."""
