@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import clew
 from clew.engine import Engine
 from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, UsageError
-from clew.packet.wording import said
+from clew.packet.wording import describe_reason
 from clew.records import MatchKind, Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
 from clew.settings import Settings, workspace_of
 from clew.store.name_resolution import Names
@@ -195,7 +195,9 @@ def test_a_memory_of_a_file_that_has_changed_since_says_so(engine: Engine, repo:
     engine.ingest([path], repo=repo)
 
     def words() -> list[str]:
-        return [said(entry.why[0]) for entry in ask(engine, repo, "tax rate").entries if entry.session and entry.path == "pkg/tax.py"]
+        return [
+            describe_reason(entry.why[0]) for entry in ask(engine, repo, "tax rate").entries if entry.session and entry.path == "pkg/tax.py"
+        ]
 
     before = words()
     (repo / "pkg/tax.py").write_text(TAX + "\n# more\n")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from clew.packet.wording import said
+from clew.packet.wording import describe_reason
 from clew.records import Entry, Packet
 
 CAUSES = ("gone", "lines", "symbol", "memory")
@@ -27,7 +27,7 @@ def stale(packet: Packet, tree: Path, touched: Collection[str]) -> Counter[str]:
     files: dict[str, list[str] | None] = {}
     for entry in packet.entries:
         if entry.session:
-            is_marked = any(mark in word for word in (*map(said, entry.why), entry.text) for mark in MARKS)
+            is_marked = any(mark in word for word in (*map(describe_reason, entry.why), entry.text) for mark in MARKS)
             found["memory"] += bool(entry.path in touched and not is_marked)
             continue
         if entry.path not in files:

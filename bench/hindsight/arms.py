@@ -51,13 +51,13 @@ def oracle(trial: JudgedTrial, budget_tokens: int) -> Window:
     gains = _gains(trial)
     lines = list(gains)
     lengths = dict(zip(lines, trial.counter.measure_many([line + "\n" for line in lines]), strict=True))
-    worth = {kind: 1 / count for kind, count in CountOf(kind for kind, _ in {thing for each in gains.values() for thing in each}).items()}
+    utility = {kind: 1 / count for kind, count in CountOf(kind for kind, _ in {thing for each in gains.values() for thing in each}).items()}
     left = float(budget_tokens)
     seen: set[tuple[str, int]] = set()
     shown: list[str] = []
 
     def rate(line: str) -> float:
-        return sum(worth[thing[0]] for thing in gains[line] if thing not in seen) / max(lengths[line], 1e-9)
+        return sum(utility[thing[0]] for thing in gains[line] if thing not in seen) / max(lengths[line], 1e-9)
 
     # What a line adds only falls as others are shown, so the first whose rate still holds is the best of all.
     waiting = [(-rate(line), line) for line in lines]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clew.compaction.keep import Net, nets_in
+from clew.compaction.keep import ScoringNetwork, networks_from_arrays
 
 FOLDS = 5
 FOLDS_FILE = Path(__file__).with_name("folds.npz")
@@ -20,8 +20,8 @@ def fold_of(session: str) -> int:
 
 
 @cache
-def nets_without(fold: int) -> tuple[Net, Net]:
+def nets_without(fold: int) -> tuple[ScoringNetwork, ScoringNetwork]:
     """The nets that were fitted without this fold's sessions."""
     with np.load(FOLDS_FILE, allow_pickle=False) as held:
         prefix = f"{fold}."
-        return nets_in({name.removeprefix(prefix): held[name] for name in held.files if name.startswith(prefix)})
+        return networks_from_arrays({name.removeprefix(prefix): held[name] for name in held.files if name.startswith(prefix)})

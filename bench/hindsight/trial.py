@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from clew.compaction.keep import Net
+from clew.compaction.keep import ScoringNetwork
 from clew.evaluation.cases import Case
 from clew.evaluation.needs import TERM_PIECES_MAX, TERM_PIECES_SHARE, bare, terms_of
 from clew.evaluation.trial import Trial
@@ -22,9 +22,9 @@ BM25_K1, BM25_B = 1.2, 0.75  # as Robertson and Zaragoza 2009 give them
 
 
 class JudgedTrial(Trial):
-    """A trial whose windows clew makes with `using`: nets that say what a line is worth, where the release's may have seen this session."""
+    """A trial whose windows clew makes with `using`: networks, where the release's may have seen this session."""
 
-    def __init__(self, case: Case, counter: Counter, using: tuple[Net, Net] | None = None) -> None:
+    def __init__(self, case: Case, counter: Counter, using: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> None:
         super().__init__(case, counter)
         self.using = using
 

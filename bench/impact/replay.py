@@ -25,7 +25,7 @@ from bench.impact.changes import Change, is_code
 from bench.machine import SOURCE, digest_of_tree
 from bench.trees import TreeError, write_tree
 from clew.enrich.history import HISTORY, commits_of
-from clew.impact.couplings import given_of, signals
+from clew.impact.couplings import compute_couplings, find_target
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL
 
@@ -115,10 +115,10 @@ def replay(git_dir: Path, changes: Sequence[Change], work: Work, say: Callable[[
                 replayed.candidates = {path: times[path] for path in allowed}
                 for path in change.files[:GIVEN_MAX]:
                     started = time.perf_counter()
-                    given = given_of(snapshot, path)
+                    given = find_target(snapshot, path)
                     if given is None:  # generated, too large, or not read: it cannot be given
                         continue
-                    found = signals(snapshot, given)
+                    found = compute_couplings(snapshot, given)
                     seconds = time.perf_counter() - started
                     shares = {
                         kind: {other: round(share, SHARE_DIGITS) for other, (share, _) in rows.items() if other in replayed.candidates}

@@ -17,7 +17,7 @@ from typing import Any, cast
 import clew
 from clew.engine import Engine
 from clew.errors import ClewError
-from clew.packet.wording import said
+from clew.packet.wording import describe_reason
 from clew.records import Edge, Entry, Observation, ObservationKind, Packet, Record, Spans, Status, Text
 from clew.settings import Settings, workspace_of
 from clew.store.ports import LOCAL, Snapshot
@@ -142,7 +142,7 @@ def recalled(engine: Engine, repository: Path, session: str, question: str) -> I
     found = engine.recall(repository, question, exclude=[session], asked_ns=ASKED_NS, confidence_min=0.0)
     turns = [[turn.record.id, turn.session, _rounded(turn.score), turn.replaced_by] for turn in found.turns]
     value = {"turns": turns, "sessions": _rounded(found.sessions), "confidence": _rounded(found.confidence)}
-    yield Valued("recall", session, value, [[said(reason) for reason in turn.why] for turn in found.turns])
+    yield Valued("recall", session, value, [[describe_reason(reason) for reason in turn.why] for turn in found.turns])
     added = engine.augment_prompt(repository, question, budget_tokens=1500, tokenizer=TOKENIZER, session=session)
     yield from _packet("prompt of a session", session, added)
 
@@ -171,7 +171,7 @@ def asked(engine: Engine, tree: Path, name: str, question: str, budgets: Sequenc
         yield from _packet("packet", f"{name}/{budget}", found)
     listed = engine.files(tree, question, limit=20)
     files = [[each.path, _rounded(each.score), each.name, each.handle, each.line, each.records] for each in listed.files]
-    yield Valued("files", name, files, [[said(reason) for reason in each.why] for each in listed.files])
+    yield Valued("files", name, files, [[describe_reason(reason) for reason in each.why] for each in listed.files])
     yield from _packet("prompt", name, engine.augment_prompt(tree, question, budget_tokens=1500, tokenizer=TOKENIZER))
 
 
@@ -247,7 +247,7 @@ def _packet(kind: str, key: str, packet: Packet) -> Iterator[Valued]:
         "skipped": list(packet.skipped),
         "entries": [_entry(entry) for entry in packet.entries],
     }
-    yield Valued(kind, key, value, [[said(reason) for reason in entry.why] for entry in packet.entries])
+    yield Valued(kind, key, value, [[describe_reason(reason) for reason in entry.why] for entry in packet.entries])
     yield Valued(f"{kind}: text", key, _spans(packet.spans))
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import clew
-from clew.compaction.keep import Net, nets, nets_in
-from clew.compaction.lines import NAMES, lines_of
-from clew.compaction.names import NAME_FEATURES, names_of
+from clew.compaction.keep import ScoringNetwork, load_networks, networks_from_arrays
+from clew.compaction.lines import LINE_FEATURES, line_features
+from clew.compaction.names import NAME_FEATURES, rare_identifiers
 from clew.records import TaskState
 from clew.settings import Settings
 from clew.transcript.sessions import session_at
@@ -120,23 +120,23 @@ def test_a_session_that_was_compacted_often_looks_back_on_the_last_times(tmp_pat
 
 
 def test_nets_for_other_features_are_refused() -> None:
-    held = {"lines.names": np.array(NAMES[1:]), "names.names": np.array(NAME_FEATURES)}
+    held = {"lines.names": np.array(LINE_FEATURES[1:]), "names.names": np.array(NAME_FEATURES)}
 
     with pytest.raises(ValueError, match="other features than lines have now"):
-        nets_in(held)
+        networks_from_arrays(held)
 
 
 def test_the_nets_of_the_release_are_for_these_features() -> None:
-    lines, names = nets()
+    lines, names = load_networks()
 
-    assert (len(lines.mean), len(names.mean)) == (len(NAMES), len(NAME_FEATURES))
-    assert np.all((chances := lines(np.zeros((3, len(NAMES)), np.float32))) >= 0)
+    assert (len(lines.mean), len(names.mean)) == (len(LINE_FEATURES), len(NAME_FEATURES))
+    assert np.all((chances := lines(np.zeros((3, len(LINE_FEATURES)), np.float32))) >= 0)
     assert np.all(chances <= 1)
 
 
 def test_a_net_is_the_mean_of_its_members() -> None:
     """Two members of one unit each, by hand: 1/(1+e^-2) for the first where x = 1, one half for the second."""
-    net = Net(
+    net = ScoringNetwork(
         np.zeros(1, np.float32),
         np.ones(1, np.float32),
         np.array([[[1.0]], [[0.0]]], np.float32),
@@ -150,13 +150,13 @@ def test_a_net_is_the_mean_of_its_members() -> None:
 
 def test_a_name_is_rare_where_few_records_hold_it() -> None:
     lines = [*(f"see common_name in note {at}" for at in range(6)), "and RARE_NAME_7 once, or src/rare.py"]
-    found = names_of(lines, np.arange(7), np.zeros((7, len(NAMES)), np.float32), NAMES, {})
+    found = rare_identifiers(lines, np.arange(7), np.zeros((7, len(LINE_FEATURES)), np.float32), LINE_FEATURES, {})
 
     assert found.texts == ["RARE_NAME_7", "src/rare.py"]
     assert found.row.tolist() == [6, 6]
 
 
 def test_a_session_without_lines_has_no_features() -> None:
-    found = lines_of([], [], [], TaskState())
+    found = line_features([], [], [], TaskState())
 
-    assert found.features.shape == (0, len(NAMES))
+    assert found.features.shape == (0, len(LINE_FEATURES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from clew.compaction.compressed import source_of
+from clew.compaction.compressed import compressed_source
 from clew.engine import Engine
 from clew.enrich.compress import Compressed
 from clew.enrich.models import Compressor
@@ -59,7 +59,7 @@ def compress(engine: Engine, repo: Path, session: Path | str, model: Compressor,
 
 def texts(engine: Engine, repo: Path) -> list[Record]:
     """The records that hold what a model made of the session."""
-    return look(engine.store, workspace_of(repo)[0]).of_source(source_of(SESSION))
+    return look(engine.store, workspace_of(repo)[0]).of_source(compressed_source(SESSION))
 
 
 def said(engine: Engine, repo: Path) -> list[str]:

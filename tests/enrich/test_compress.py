@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.compaction.compressed import covers, inputs_of, source_of
+from clew.compaction.compressed import compressed_source, find_inputs, find_live_texts
 from clew.engine import Engine
 from clew.enrich.models import Answer, Asked, Chat, Compressor, Off
 from clew.errors import AnswersUnusable, CompressionOff
@@ -42,7 +42,7 @@ def test_each_part_becomes_a_record_beside_its_originals_with_where_it_comes_fro
     assert look(engine.store, key).of_source(f"session:{SESSION}") == before
     for record, text, request in zip(made, said(engine, repo), server.texts, strict=True):
         pieces = {handle for handle, _, _ in PIECE.findall(request)}
-        inputs = inputs_of(look(engine.store, key), [record.id])[record.id]
+        inputs = find_inputs(look(engine.store, key), [record.id])[record.id]
         assert {handle_of(each) for each in inputs} == pieces
         assert all(set(cited.split()) <= pieces for cited in re.findall(r"\[([^\]]+)\]$", text, re.MULTILINE))
         assert "small-model" in record.name
@@ -115,7 +115,7 @@ def test_a_session_that_has_grown_is_asked_about_its_new_parts_alone(
     assert texts(engine, repo)[: done.known] == before[: done.known]
     inputs = [
         each
-        for held in inputs_of(look(engine.store, workspace_of(repo)[0]), [one.id for one in texts(engine, repo)]).values()
+        for held in find_inputs(look(engine.store, workspace_of(repo)[0]), [one.id for one in texts(engine, repo)]).values()
         for each in held
     ]
     assert len(inputs) == len(set(inputs))
@@ -401,8 +401,8 @@ def lines_that_hold(engine: Engine, repo: Path) -> list[str]:
     """Of all texts of the session, the lines that a packet may show now."""
     key, _ = workspace_of(repo)
     live = {record.id for record in look(engine.store, key).of_source(f"session:{SESSION}")}
-    found = covers(engine.store.snapshot(LOCAL, key), SESSION, live, counter("claude").measure_many)
-    return [told.line.text for cover in found for told in cover.told]
+    found = find_live_texts(engine.store.snapshot(LOCAL, key), SESSION, live, counter("claude").measure_many)
+    return [told.line.text for cover in found for told in cover.live_lines]
 
 
 @both_stores
@@ -468,7 +468,7 @@ def test_a_line_about_what_is_no_longer_true_is_not_shown_and_the_text_is_suspec
     path.write_text(path.read_text() + "\n".join(turn(21, "Look again.", "git status", "On branch main\nchanges not staged", "So.")) + "\n")
     engine.ingest([path], repo=repo)
 
-    inputs = look(engine.store, key).records(inputs_of(look(engine.store, key), [first.id])[first.id])
+    inputs = look(engine.store, key).records(find_inputs(look(engine.store, key), [first.id])[first.id])
     standings = look(engine.store, key).statuses([record.id for record in inputs])
     [ended] = [record for record, standing in zip(inputs, standings, strict=True) if not standing.is_live]
     assert "git status" in ended.name
@@ -490,7 +490,7 @@ def test_a_purged_record_takes_along_what_was_made_of_it_and_of_what_came_after(
     compress(engine, repo, path, Chat(server.url, "other-model", timeout_s=20))  # the first ones have ended, and their words remain
     key, _ = workspace_of(repo)
     assert len(made) > 2
-    doomed = inputs_of(look(engine.store, key), [made[1].id])[made[1].id][0]
+    doomed = find_inputs(look(engine.store, key), [made[1].id])[made[1].id][0]
 
     engine.purge(repo, handles=[doomed], reason="private")
 
@@ -508,7 +508,7 @@ def test_a_purged_session_takes_its_texts_along(engine: Engine, repo: Path, tmp_
 
     key, _ = workspace_of(repo)
     assert texts(engine, repo) == []
-    assert look(engine.store, key).source(source_of(SESSION)) is None
+    assert look(engine.store, key).source(compressed_source(SESSION)) is None
 
 
 @both_stores

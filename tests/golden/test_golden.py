@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import clew
-from clew.packet.wording import said
+from clew.packet.wording import describe_reason
 from clew.settings import Settings
 
 HERE = Path(__file__).parent
@@ -156,7 +156,7 @@ def test_the_packet_is_as_reviewed(tmp_path: Path, name: str, files: dict[str, s
     packet = engine.retrieve(tmp_path, question, budget_tokens=budget_tokens, tokenizer="chars4")
 
     why = "".join(
-        f"{entry.resolution.label:9} {entry.path}:{entry.start}-{entry.end} {entry.name}: {'; '.join(map(said, entry.why))}\n"
+        f"{entry.resolution.label:9} {entry.path}:{entry.start}-{entry.end} {entry.name}: {'; '.join(map(describe_reason, entry.why))}\n"
         for entry in packet.entries
     )
     shown = f"? {question}\n\n{packet.text}\n{packet.tokens} and {packet.fence_tokens} for the fence, of {budget_tokens} tokens\n{why}"
@@ -176,7 +176,7 @@ def test_the_map_is_as_reviewed(tmp_path: Path) -> None:
     packet = engine.map(tmp_path, budget_tokens=300, tokenizer="chars4")
 
     why = "".join(
-        f"{entry.resolution.label:9} {entry.path}:{entry.start}-{entry.end} {entry.name}: {'; '.join(map(said, entry.why))}\n"
+        f"{entry.resolution.label:9} {entry.path}:{entry.start}-{entry.end} {entry.name}: {'; '.join(map(describe_reason, entry.why))}\n"
         for entry in packet.entries
     )
     shown = f"{packet.text}\n{packet.tokens} and {packet.fence_tokens} for the fence, of 300 tokens\n{why}"

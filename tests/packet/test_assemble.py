@@ -1,4 +1,4 @@
-"""Assembly: a knapsack that never overflows, is near the best choice, and says how near."""
+"""Assembly: a knapsack that never overflows, is near the best selection, and says how near."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.packet.assemble import WORTH, Candidate, Option, assemble, discounted, scale
+from clew.packet.assemble import UTILITY, Candidate, Option, assemble, discount_by_group, length_factor
 from clew.records import Resolution
 
 
@@ -34,48 +34,50 @@ CANDIDATES = st.lists(
 )
 
 
-def best_worth(candidates: list[Candidate], budget: float, heading: float = 0.0) -> float:
+def best_utility(candidates: list[Candidate], budget: float, heading: float = 0.0) -> float:
     """Try every combination."""
     best = 0.0
     for picks in product(*[range(-1, len(each.options)) for each in candidates]):
         shown = [(each, each.options[pick]) for each, pick in zip(candidates, picks, strict=True) if pick >= 0]
         headings = heading * len({each.group for each, _ in shown})
         if sum(option.tokens for _, option in shown) + headings <= budget:
-            best = max(best, sum(each.weight * WORTH[option.resolution] * scale(option) for each, option in shown))
+            best = max(best, sum(each.weight * UTILITY[option.resolution] * length_factor(option) for each, option in shown))
     return best
 
 
 @settings(max_examples=150, deadline=None)
 @given(CANDIDATES, st.integers(0, 150))
 def test_the_choice_fits_and_the_stated_gap_is_true(candidates: list[Candidate], budget: int) -> None:
-    """The LP bound that the gap is stated against is never below the best possible choice."""
-    choice = assemble(candidates, budget_tokens=budget, heading=free)
-    shown = [(candidates[at], candidates[at].options[pick]) for at, pick in choice.picks.items()]
+    """The LP bound that the gap is stated against is never below the best possible selection."""
+    selection = assemble(candidates, budget_tokens=budget, heading=free)
+    shown = [(candidates[at], candidates[at].options[pick]) for at, pick in selection.picks.items()]
 
-    assert choice.tokens == pytest.approx(sum(option.tokens for _, option in shown))
-    assert choice.tokens <= budget
-    assert choice.worth == pytest.approx(sum(each.weight * WORTH[option.resolution] * scale(option) for each, option in shown))
-    assert 0.0 <= choice.gap <= 1.0
-    assert best_worth(candidates, budget) * (1.0 - choice.gap) <= choice.worth + 1e-9
+    assert selection.tokens == pytest.approx(sum(option.tokens for _, option in shown))
+    assert selection.tokens <= budget
+    assert selection.utility == pytest.approx(
+        sum(each.weight * UTILITY[option.resolution] * length_factor(option) for each, option in shown)
+    )
+    assert 0.0 <= selection.gap <= 1.0
+    assert best_utility(candidates, budget) * (1.0 - selection.gap) <= selection.utility + 1e-9
 
 
 @settings(max_examples=150, deadline=None)
 @given(CANDIDATES, st.integers(0, 150))
 def test_headings_are_paid_from_the_same_budget(candidates: list[Candidate], budget: int) -> None:
-    choice = assemble(candidates, budget_tokens=budget, heading=lambda _: 10.0)
-    groups = {candidates[at].group for at in choice.picks}
+    selection = assemble(candidates, budget_tokens=budget, heading=lambda _: 10.0)
+    groups = {candidates[at].group for at in selection.picks}
 
-    spent = sum(candidates[at].options[pick].tokens for at, pick in choice.picks.items()) + 10 * len(groups)
-    assert choice.tokens == pytest.approx(spent)
+    spent = sum(candidates[at].options[pick].tokens for at, pick in selection.picks.items()) + 10 * len(groups)
+    assert selection.tokens == pytest.approx(spent)
     assert spent <= budget
-    assert best_worth(candidates, budget, heading=10.0) * (1.0 - choice.gap) <= choice.worth + 1e-9
+    assert best_utility(candidates, budget, heading=10.0) * (1.0 - selection.gap) <= selection.utility + 1e-9
 
 
 def test_what_does_not_fit_is_skipped_and_the_next_is_tried() -> None:
-    choice = assemble([candidate("long", 1.0, 500), candidate("short", 0.1, 5)], budget_tokens=10, heading=free)
+    selection = assemble([candidate("long", 1.0, 500), candidate("short", 0.1, 5)], budget_tokens=10, heading=free)
 
-    assert choice.picks == {1: 0}
-    assert choice.shadow_price > 0
+    assert selection.picks == {1: 0}
+    assert selection.shadow_price > 0
 
 
 def test_buying_stops_at_the_shadow_price() -> None:
@@ -91,6 +93,6 @@ def test_a_price_is_only_named_when_something_was_refused() -> None:
 
 
 def test_each_further_record_of_a_group_is_worth_less() -> None:
-    first, second, other = discounted([1.0, 1.0, 1.0], ["a", "a", "b"])
+    first, second, other = discount_by_group([1.0, 1.0, 1.0], ["a", "a", "b"])
 
     assert second < first == other

@@ -10,8 +10,8 @@ import pytest
 import clew
 from clew.engine import Engine
 from clew.errors import NotReadable
-from clew.packet.map import opening
-from clew.packet.wording import said
+from clew.packet.map import find_file_description
+from clew.packet.wording import describe_reason
 from clew.records import Packet, Resolution
 from clew.settings import Settings
 
@@ -71,7 +71,7 @@ def test_what_many_lean_on_comes_before_what_nobody_uses(survey: Callable[..., P
     assert rank(packet, "harbour/berths.py") < rank(packet, "harbour/port.py") < rank(packet, "tests/test_berths.py")
     assert "Harbour knows which ship" in packet.text
     [berth] = [entry for entry in packet.entries if entry.name == "Berth"]
-    assert tuple(map(said, berth.why)) == ("used by 3 other files",)
+    assert tuple(map(describe_reason, berth.why)) == ("used by 3 other files",)
     assert "class Berth:" in berth.text
 
 
@@ -86,7 +86,7 @@ def test_generated_files_and_private_names_come_after_the_rest(survey: Callable[
 def test_a_method_of_a_string_does_not_make_a_function_of_that_name_important(survey: Callable[..., Packet]) -> None:
     [split] = [entry for entry in survey().entries if entry.name == "split"]
 
-    assert tuple(map(said, split.why)) == ("used in its own file, or by tests",)
+    assert tuple(map(describe_reason, split.why)) == ("used in its own file, or by tests",)
 
 
 @pytest.mark.parametrize("budget_tokens", [0, 1, 30, 100, 250, 100_000])
@@ -158,10 +158,10 @@ def test_a_map_is_the_same_after_changes_as_after_a_rebuild(root: Path, tmp_path
     ],
 )
 def test_a_file_says_what_it_is_past_its_licence_and_its_title(text: str, span: tuple[int, int] | None) -> None:
-    assert opening(text.split("\n")) == span
+    assert find_file_description(text.split("\n")) == span
 
 
 def test_the_comment_above_its_type_speaks_for_a_file_that_holds_one_type() -> None:
     text = "/*\n * Licensed under the Sea Licence.\n */\npackage x;\n\nimport y;\n\n/** A rope of some length. */\nclass Rope {}\n"
 
-    assert opening(text.split("\n"), is_type=True) == (8, 8)
+    assert find_file_description(text.split("\n"), is_type=True) == (8, 8)

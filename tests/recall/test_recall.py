@@ -9,10 +9,10 @@ import pytest
 
 import clew
 from clew.engine import Engine
-from clew.packet.wording import said
+from clew.packet.wording import describe_reason
 from clew.recall.recall import Recalled
-from clew.recall.subjects import replaced
-from clew.recall.when import spans
+from clew.recall.subjects import find_replaced
+from clew.recall.when import find_dates
 from clew.records import MatchKind, MatchReason, Observation, ObservationKind
 from clew.settings import Settings
 
@@ -107,7 +107,7 @@ def test_what_was_said_anew_stands_above_what_it_replaces_and_both_are_there(eng
 
     assert [turn.session for turn in turns[:2]] == ["new", "old"]
     assert turns[1].replaced_by == turns[0].record.id
-    assert "pnpm instead of npm" in said(turns[1].why[0])
+    assert "pnpm instead of npm" in describe_reason(turns[1].why[0])
 
 
 def test_two_runs_and_two_stores_answer_alike(engine: Engine, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ ASKED = date(2025, 6, 15)  # a Sunday
     ],
 )
 def test_a_time_is_read_as_somebody_means_it_who_asks_on_that_day(text: str, first: str, last: str) -> None:
-    [span] = spans(text, ASKED)
+    [span] = find_dates(text, ASKED)
 
     assert (span.first.isoformat(), span.last.isoformat()) == (first, last)
     assert span.nearness(span.first) == span.nearness(span.last) == 1.0
@@ -151,7 +151,7 @@ def test_a_time_is_read_as_somebody_means_it_who_asks_on_that_day(text: str, fir
     "text", ["it may fail", "version 3.11.7", "on 2024-02-31", "half of 9/99", "", "line 12 of march.py", "999 years ago"]
 )
 def test_what_is_no_time_is_read_as_none_or_breaks_nothing(text: str) -> None:
-    assert [span for span in spans(text, ASKED) if span.first > ASKED] == []
+    assert [span for span in find_dates(text, ASKED) if span.first > ASKED] == []
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_what_is_no_time_is_read_as_none_or_breaks_nothing(text: str) -> None:
 def test_the_latest_statement_of_a_subject_wins(older: str, newer: str) -> None:
     said = [("older", 1, 0, older), ("newer", 2, 0, newer)]
 
-    assert {old: new for old, (new, _) in replaced(said).items()} == {"older": "newer"}
-    assert replaced([("newer", 1, 0, newer), ("older", 2, 0, newer)]) == {}
+    assert {old: new for old, (new, _) in find_replaced(said).items()} == {"older": "newer"}
+    assert find_replaced([("newer", 1, 0, newer), ("older", 2, 0, newer)]) == {}
 
 
 @pytest.mark.parametrize(
@@ -185,10 +185,10 @@ def test_the_latest_statement_of_a_subject_wins(older: str, newer: str) -> None:
     ],
 )
 def test_what_speaks_of_something_else_replaces_nothing(older: str, newer: str) -> None:
-    assert replaced([("older", 1, 0, older), ("newer", 2, 0, newer)]) == {}
+    assert find_replaced([("older", 1, 0, older), ("newer", 2, 0, newer)]) == {}
 
 
 def test_a_statement_that_was_replaced_twice_names_the_newest() -> None:
     said = [("a", 1, 0, "I live in Paris."), ("b", 2, 0, "I moved to Berlin."), ("c", 3, 0, "I moved to Rome.")]
 
-    assert {old: new for old, (new, _) in replaced(said).items()} == {"a": "c", "b": "c"}
+    assert {old: new for old, (new, _) in find_replaced(said).items()} == {"a": "c", "b": "c"}

@@ -15,8 +15,8 @@ import numpy as np
 
 from bench.hindsight.folds import FOLDS, FOLDS_FILE, fold_of
 from clew.compaction import keep
-from clew.compaction.keep import Net
-from clew.compaction.lines import NAMES
+from clew.compaction.keep import ScoringNetwork
+from clew.compaction.lines import LINE_FEATURES
 from clew.compaction.names import NAME_FEATURES, Floats
 from train.keep.cuts import Cut, cuts_of
 from train.keep.net import fit
@@ -50,14 +50,14 @@ def _fitted(cuts: Sequence[Cut]) -> dict[str, np.ndarray]:
         "lines": _fit([(cut.lines, cut.edited) for cut in cuts]),
         "names": _fit([(cut.names, cut.used) for cut in cuts]),
     }
-    held: dict[str, np.ndarray] = {"lines.names": np.array(NAMES), "names.names": np.array(NAME_FEATURES)}
+    held: dict[str, np.ndarray] = {"lines.names": np.array(LINE_FEATURES), "names.names": np.array(NAME_FEATURES)}
     for what, net in nets.items():
         for part in keep.PARTS:
             held[f"{what}.{part}"] = getattr(net, part).astype(np.float32)
     return held
 
 
-def _fit(parts: Sequence[tuple[Floats, Floats]]) -> Net:
+def _fit(parts: Sequence[tuple[Floats, Floats]]) -> ScoringNetwork:
     """Fit to all that was needed and a share of the rest; what one cut needs weighs by the root of how much it is."""
     random = np.random.default_rng(SEED)
     features: list[Floats] = []

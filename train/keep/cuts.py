@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 import clew
-from clew.compaction.compact import records_of
-from clew.compaction.lines import Lines, lines_of
+from clew.compaction.compact import main_thread_records
+from clew.compaction.lines import Lines, line_features
 from clew.compaction.names import Floats
 from clew.evaluation.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, Case, cases
 from clew.evaluation.needs import needs
-from clew.packet.options import Originals
+from clew.packet.options import OriginalCache
 from clew.records import ObservationKind
 from clew.settings import Settings
 from clew.transcript.sessions import find, session_at
@@ -52,7 +52,7 @@ def cuts_of(folder: Path) -> Iterator[Cut]:
                     session.id,
                     case.line,
                     lines.features.astype(np.float16),
-                    np.array([line in edited for line in lines.squeezed], np.float32),
+                    np.array([line in edited for line in lines.stripped], np.float32),
                     lines.names.features.astype(np.float16),
                     np.array([text in used for text in lines.names.texts], np.float32),
                 )
@@ -62,9 +62,9 @@ def lines_at(case: Case) -> Lines:
     """What compaction sees of a session at a cut."""
     engine = clew.open(settings=Settings(NOWHERE), is_in_memory=True)
     before = engine.before(session_at(case.path), case.lines, tokenizer="claude", path=case.path.parent)
-    records, standings = records_of(before.store, before.workspace, before.source)
-    originals = Originals(before.store, before.workspace)
-    return lines_of(records, [originals.text_of(record.whole) for record in records], standings, before.state)
+    records, standings = main_thread_records(before.store, before.workspace, before.source)
+    originals = OriginalCache(before.store, before.workspace)
+    return line_features(records, [originals.text_of(record.whole) for record in records], standings, before.state)
 
 
 def _cases(path: Path) -> Iterator[Case]:

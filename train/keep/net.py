@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clew.compaction.keep import CLIP, Net
+from clew.compaction.keep import CLIP, ScoringNetwork
 from clew.compaction.names import Floats
 
 HIDDEN = 24
@@ -15,12 +15,12 @@ MEMBERS = 3  # fits from other starts; their mean is steadier than any
 EPOCHS, BATCH, RATE, DECAY = 6, 512, 2e-3, 1e-3
 
 
-def fit(features: Floats, target: Floats, weight: Floats) -> Net:
+def fit(features: Floats, target: Floats, weight: Floats) -> ScoringNetwork:
     """Return the net that gives the chance of `target` (n,) 0 or 1, each row counted `weight` times."""
     mean, scale = features.mean(0), features.std(0) + 1e-3
     given = ((features - mean) / scale).clip(-CLIP, CLIP)
     members = [_fitted(given, target, weight, seed) for seed in range(MEMBERS)]
-    return Net(mean, scale, *(np.stack(parts) for parts in zip(*members, strict=True)))
+    return ScoringNetwork(mean, scale, *(np.stack(parts) for parts in zip(*members, strict=True)))
 
 
 def _fitted(given: Floats, target: Floats, weight: Floats, seed: int) -> tuple[Floats, ...]:

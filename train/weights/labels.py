@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.ranking.question import Question
-from clew.ranking.seed import of_code
+from clew.ranking.seed import score_code
 from clew.ranking.weights import CHANNELS
 from clew.store.documents import Documents
 from clew.store.name_resolution import Names
@@ -61,7 +61,7 @@ def labelled(index: Documents, question: str, gold: Gold) -> Labelled:
     asked = Question.of(question)
     found = search(index, Names(index), asked.query(), lambda _: True)
     channels = {name: _spread(index, found.code, values) for name, values in found.code.channels.items()}
-    docs = set(_best(index, _spread(index, found.code, of_code(found.code, asked)), TOTAL_CANDIDATES))
+    docs = set(_best(index, _spread(index, found.code, score_code(found.code, asked)), TOTAL_CANDIDATES))
     mask = index.searched(PREFIX).mask & ~index.is_test & ~index.is_prose
     for name in SINGLE_CHANNELS:
         docs |= set(_best(index, np.where(mask, channels[name], np.float32(0)), CHANNEL_CANDIDATES))

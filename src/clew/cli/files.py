@@ -11,7 +11,7 @@ from clew.cli import output
 from clew.cli.options import Display
 from clew.cli.packets import QUESTION_SHOWN, WHY_SHOWN
 from clew.cli.tables import Column, table
-from clew.packet.wording import said
+from clew.packet.wording import describe_reason
 
 if TYPE_CHECKING:
     from clew.ranking.files import FileList, RankedFile
@@ -36,7 +36,7 @@ def as_json(found: FileList, *, workspace: str, root: Path) -> dict[str, Any]:
         "workspace": workspace,
         "root": str(root),
         "skipped": list(found.skipped),
-        "files": [{**asdict(file), "why": [said(reason) for reason in file.why]} for file in found.files],
+        "files": [{**asdict(file), "why": [describe_reason(reason) for reason in file.why]} for file in found.files],
     }
 
 
@@ -57,7 +57,7 @@ def _table(found: FileList) -> str:
         Column("why", ratio=5),
     )
     rows = [
-        (str(rank), _where(file), f"{file.score:.2f}", file.name, file.handle, "; ".join(map(said, file.why[:WHY_SHOWN])))
+        (str(rank), _where(file), f"{file.score:.2f}", file.name, file.handle, "; ".join(map(describe_reason, file.why[:WHY_SHOWN])))
         for rank, file in enumerate(found.files, 1)
     ]
     return table([found.question.strip()[:QUESTION_SHOWN], _told(found)], columns, rows)

@@ -9,7 +9,7 @@ from typing import Any
 from clew.cli import output
 from clew.cli.options import Display
 from clew.cli.tables import Column, table
-from clew.packet.wording import said
+from clew.packet.wording import describe_reason
 from clew.records import Entry, Packet, Spans, text_of
 from clew.sessions.fencing import sent
 
@@ -82,7 +82,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "resolution": entry.resolution.label,
         "tokens": entry.tokens,
         "weight": entry.weight,
-        "why": [said(reason) for reason in entry.why],
+        "why": [describe_reason(reason) for reason in entry.why],
         "is_whole": entry.is_whole,
     }
     if entry.session:
@@ -118,4 +118,4 @@ def _table(packet: Packet, title: str) -> str:
 
 
 def _why(entry: Entry) -> str:
-    return "; ".join(map(said, entry.why[:WHY_SHOWN]))
+    return "; ".join(map(describe_reason, entry.why[:WHY_SHOWN]))

@@ -1,1 +1,1 @@
-"""Which lines of one session should stand in the window after a cut?"""
+"""Which lines of one session should be in the window after compaction?"""

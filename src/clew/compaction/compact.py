@@ -1,9 +1,9 @@
-"""Compaction: what of one session should stand in the window after it was cut?
+"""Compaction: select the lines of a session that its window should hold after the client compacts it.
 
-The same packet and the same knapsack as for a question, over the lines of one session's records: those that will probably be
-needed again, at the price of their tokens. The hand-off that somebody else rendered stands in front and is paid for first, the
-user's own words come next, and the rest buys lines. Lines that an edit has replaced are not shown, lines that stood in the
-window after an earlier cut stay in their form as long as they are true.
+Builds a packet with the knapsack of questions over the lines of one session's records: those that will probably be needed
+again, at the price of their tokens. The rendered hand-off comes first and is paid for first, the user's own words next, and
+the rest of the budget goes to lines. Lines that an edit has replaced are not shown; lines that an earlier compaction showed
+keep their form as long as they are true.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import TypeAlias
 import numpy as np
 
 from clew.compaction import compressed
-from clew.compaction.keep import MARK_CHARS, Net, worth_of
-from clew.compaction.lines import NUMBER, NUMBERED, Lines, lines_of
+from clew.compaction.keep import MARK_CHARS, ScoringNetwork, compute_utility
+from clew.compaction.lines import NUMBER, NUMBERED, Lines, line_features
 from clew.compaction.names import Floats
-from clew.packet.assemble import Candidate, Choice, Option, assemble
-from clew.packet.options import Originals, heading, heading_of, words_of
-from clew.packet.retrieve import lengths_of
+from clew.packet.assemble import Candidate, Option, Selection, assemble
+from clew.packet.options import OriginalCache, attribute_text, heading_spans, heading_text
+from clew.packet.retrieve import count_tokens
 from clew.records import (
     FIRST_FENCE,
     NEXT_FENCE,
@@ -54,17 +54,17 @@ TOKENS_PER_CANDIDATE, CANDIDATES_MIN = 8, 400
 PROMPTS_SHARE = 0.1  # of the budget, for what the user said, newest first, before any line is bought; guess
 PROMPT_SHARE_MAX = 0.06  # of the budget, for one of them; what is longer is offered by its lines
 KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
-TELLING_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
+TRIM_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
 NAME_CHARS_MAX = 100
 # Never shown again, or said by the hand-off and by the message that they were taken from.
-SILENT = frozenset(
+EXCLUDED_KINDS = frozenset(
     {"transcript", "summary", "thinking", "boundary", "brief", "note", "attachment", "constraint", "dead_end", "decision", "claim"}
 )
-SPOKEN = frozenset({"prompt", "message"})
-PLACED = frozenset({"read", "edit", "write"})
+MESSAGE_KINDS = frozenset({"prompt", "message"})
+FILE_KINDS = frozenset({"read", "edit", "write"})
 
 
-Shown: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
+ShownLines: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
 """Record id → the spans of lines of its text that a packet shows, 0-based, inclusive."""
 
 
@@ -75,7 +75,7 @@ class _Segment:
     record: int
     first: int
     last: int
-    worth: float
+    utility: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class _Offer:
     heading: float
     text: str
     tokens: float
-    worth: float
-    cover: compressed.Cover | None = None
+    utility: float
+    cover: compressed.CompressedText | None = None
 
 
 def compact(
@@ -99,54 +99,54 @@ def compact(
     front: Spans,
     budget_tokens: int,
     counter: Counter,
-    kept: Shown | None = None,
-    using: tuple[Net, Net] | None = None,
-) -> tuple[Packet, Shown]:
-    """Return a packet of one session's lines within the budget, `front` (the hand-off) leading it, and what it shows of each record.
+    kept: ShownLines | None = None,
+    using: tuple[ScoringNetwork, ScoringNetwork] | None = None,
+) -> tuple[Packet, ShownLines]:
+    """Return a packet of one session's lines within the budget after `front` (the hand-off), and which lines of each record it shows.
 
-    source  `session:<id>`, whose records the snapshot holds up to the cut and no further.
-    front   text that stands first; the caller keeps it within the budget, with its fences.
-    kept    what the packet at an earlier cut of the session showed.
-    using   nets that say what a line is worth; None takes those of the release.
+    source  `session:<id>`, whose records the snapshot holds up to the compaction and no further.
+    front   text that comes first; the caller keeps it within the budget, with its fences.
+    kept    lines that the packet of an earlier compaction of the session showed.
+    using   networks that score lines and names; None takes those of the release.
     """
-    records, standings = records_of(snapshot, source)
-    originals = Originals(snapshot)
+    records, statuses = main_thread_records(snapshot, source)
+    originals = OriginalCache(snapshot)
     originals.read(record.whole for record in records)
     texts = [originals.text_of(record.whole) for record in records]
-    found = lines_of(records, texts, standings, state)
-    worths = worth_of(found, using)
+    found = line_features(records, texts, statuses, state)
+    utilities = compute_utility(found, using)
     bodies = [text.split("\n") for text in texts]
     group = f"session {source.removeprefix('session:')}, in order of time; [handle] unfolds the rest"
     plain = text_of(front)
     written = fenced(front, STAND_IN)
-    spent = counter.measure(written) + counter.measure(heading_of(group))
+    spent = counter.measure(written) + counter.measure(heading_text(group))
     spent += counter.measure(NEXT_FENCE if written != plain else FIRST_FENCE)
     said, said_tokens = _said(records, texts, plain, budget_tokens, counter)
     shown = {number: [(0, len(bodies[number]) - 1)] for number in said}
-    segments = _segments(found, worths, records, shown, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
+    segments = _segments(found, utilities, records, shown, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
     offers = _offers(segments, records, bodies, counter)
     told = _told(snapshot, source, segments, records, counter)
     room = budget_tokens - spent - said_tokens
-    chosen, choice = _choose(offers, room)
-    if told and choice.shadow_price > 0:  # as long as everything fits, the originals say it better
+    chosen, selection = _choose(offers, room)
+    if told and selection.shadow_price > 0:  # as long as everything fits, the originals say it better
         both = _choose([*offers, *told], room)
         if any(at >= len(segments) for at in both[0]):
-            chosen, choice = both
+            chosen, selection = both
     weights: dict[int, float] = {}
     for at in sorted(at for at in chosen if at < len(segments)):
         segment = segments[at]
         shown.setdefault(segment.record, []).append((segment.first, segment.last))
-        weights[segment.record] = weights.get(segment.record, 0.0) + segment.worth
+        weights[segment.record] = weights.get(segment.record, 0.0) + segment.utility
     made = [told[at - len(segments)] for at in sorted(chosen) if at >= len(segments)]
-    return _packet(state, front, group, records, standings, bodies, shown, weights, made, counter, budget_tokens, choice)
+    return _packet(state, front, group, records, statuses, bodies, shown, weights, made, counter, budget_tokens, selection)
 
 
-def records_of(snapshot: Snapshot, source: str) -> tuple[list[Record], list[Status]]:
-    """What stood in the main thread's window, oldest first, whether it is still true or not."""
+def main_thread_records(snapshot: Snapshot, source: str) -> tuple[list[Record], list[Status]]:
+    """Return the records that the main thread's window showed, live or ended, oldest first, with their statuses."""
     live = snapshot.of_source(source)
     unusual = [record_id for record_id, _ in snapshot.stale_or_cold()]
     ended = [record for record in snapshot.records(unusual) if record.source == source]
-    found = {record.id: record for record in (*live, *ended) if record.kind not in SILENT and not record.agent}
+    found = {record.id: record for record in (*live, *ended) if record.kind not in EXCLUDED_KINDS and not record.agent}
     records = sorted(found.values(), key=lambda record: (record.seq, record.id))
     return records, snapshot.statuses([record.id for record in records])
 
@@ -160,7 +160,7 @@ def _said(records: Sequence[Record], texts: Sequence[str], front: str, budget_to
         if records[number].kind != "prompt" or not text or text in front:
             continue
         tokens = counter.measure(text_of(_head(records[number])) + text + "\n")
-        tokens += user_runs(words_of(records[number], text)) * counter.measure(NEXT_FENCE)
+        tokens += user_runs(attribute_text(records[number], text)) * counter.measure(NEXT_FENCE)
         if tokens <= PROMPT_SHARE_MAX * budget_tokens and spent + tokens <= PROMPTS_SHARE * budget_tokens:
             shown.append(number)
             spent += tokens
@@ -169,17 +169,17 @@ def _said(records: Sequence[Record], texts: Sequence[str], front: str, budget_to
 
 def _segments(
     found: Lines,
-    worths: Floats,
+    utilities: Floats,
     records: Sequence[Record],
     shown: Mapping[int, object],
-    kept: Shown,
+    kept: ShownLines,
     limit: int,
 ) -> list[_Segment]:
-    """What can be bought, the most worth for its length first, `limit` at most."""
-    worth = worths.astype(np.float64)
+    """What can be bought, the most utility for its length first, `limit` at most."""
+    utility = utilities.astype(np.float64)
     for row in np.flatnonzero(found.at == 0).tolist():  # what its heading says is not bought again
-        if found.squeezed[row] in " ".join(records[int(found.record[row])].name.split()):
-            worth[row] = 0.0
+        if found.stripped[row] in " ".join(records[int(found.record[row])].name.split()):
+            utility[row] = 0.0
     key = (found.record << 44) + (found.part << 22) + found.at // SEGMENT_LINES
     starts = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
     ends = np.r_[starts[1:], len(key)]
@@ -189,10 +189,10 @@ def _segments(
         if number in shown:
             continue
         rows = range(start, end)
-        most = max(worth[row] for row in rows)
-        telling = [row for row in rows if worth[row] >= TELLING_SHARE * most]
+        most = max(utility[row] for row in rows)
+        telling = [row for row in rows if utility[row] >= TRIM_SHARE * most]
         first, last = int(found.at[telling[0]]), int(found.at[telling[-1]])
-        total = float(worth[telling[0] : telling[-1] + 1].sum())
+        total = float(utility[telling[0] : telling[-1] + 1].sum())
         for low, high in kept.get(records[number].id, ()):
             if low <= last and first <= high:
                 first, last, total = max(low, int(found.at[start])), min(high, int(found.at[end - 1])), total * KEPT_FACTOR
@@ -208,7 +208,7 @@ def _offers(segments: Sequence[_Segment], records: Sequence[Record], bodies: Seq
     texts = [text_of(_run(records[each.record], bodies[each.record], each.first, each.last)) for each in segments]
     heads = {number: counter.measure(_priced(records[number])) for number in {segment.record for segment in segments}}
     return [
-        _Offer(f"{records[each.record].id}:{each.first}", str(each.record), heads[each.record], text, tokens, each.worth)
+        _Offer(f"{records[each.record].id}:{each.first}", str(each.record), heads[each.record], text, tokens, each.utility)
         for each, text, tokens in zip(segments, texts, counter.measure_many(texts), strict=True)
     ]
 
@@ -218,40 +218,42 @@ def _told(snapshot: Snapshot, source: str, segments: Sequence[_Segment], records
     best: dict[str, float] = {}
     for segment in segments:
         record_id = records[segment.record].id
-        best[record_id] = max(best.get(record_id, 0.0), segment.worth)
+        best[record_id] = max(best.get(record_id, 0.0), segment.utility)
     offers: list[_Offer] = []
-    covers = compressed.covers(snapshot, source.removeprefix("session:"), {record.id for record in records}, counter.measure_many)
+    covers = compressed.find_live_texts(snapshot, source.removeprefix("session:"), {record.id for record in records}, counter.measure_many)
     for cover in covers:
-        for at, line in enumerate(cover.told):
-            worth = compressed.LINE_WORTH * sum(best.pop(record_id, 0.0) for record_id in line.speaks_of)
-            if worth > 0:
+        for at, line in enumerate(cover.live_lines):
+            utility = compressed.LINE_SHARE * sum(best.pop(record_id, 0.0) for record_id in line.record_ids)
+            if utility > 0:
                 name = f"{cover.record.id}:{at}"
-                offers.append(_Offer(name, cover.record.id, cover.tokens, compressed.written([line.line]), line.tokens, worth, cover))
+                offers.append(
+                    _Offer(name, cover.record.id, cover.tokens, compressed.format_lines([line.line]), line.tokens, utility, cover)
+                )
     return offers
 
 
-def _choose(offers: Sequence[_Offer], room: float) -> tuple[list[int], Choice]:
+def _choose(offers: Sequence[_Offer], room: float) -> tuple[list[int], Selection]:
     """Buy offers, then once more without the groups that together were not worth their heading."""
     heads = {offer.group: offer.heading for offer in offers}
     excluded: set[str] = set()
-    choice = Choice()
+    selection = Selection()
     numbers: list[int] = []
     for _ in range(2):
         numbers = [at for at, offer in enumerate(offers) if offer.group not in excluded]
         candidates = [
-            Candidate(each.id, each.worth, each.group, (Option(Resolution.FOLDED, each.text, each.tokens),), worths=(each.worth,))
+            Candidate(each.id, each.utility, each.group, (Option(Resolution.FOLDED, each.text, each.tokens),), utilities=(each.utility,))
             for each in (offers[at] for at in numbers)
         ]
-        choice = assemble(candidates, budget_tokens=room, heading=heads.__getitem__)
+        selection = assemble(candidates, budget_tokens=room, heading=heads.__getitem__)
         gained: dict[str, float] = {}
-        for at in choice.picks:
+        for at in selection.picks:
             offer = offers[numbers[at]]
-            gained[offer.group] = gained.get(offer.group, 0.0) + offer.worth - choice.shadow_price * offer.tokens
-        poor = {group for group, gain in gained.items() if gain < choice.shadow_price * heads[group]}
+            gained[offer.group] = gained.get(offer.group, 0.0) + offer.utility - selection.shadow_price * offer.tokens
+        poor = {group for group, gain in gained.items() if gain < selection.shadow_price * heads[group]}
         if not poor:
             break
         excluded |= poor
-    return [numbers[at] for at in choice.picks], choice
+    return [numbers[at] for at in selection.picks], selection
 
 
 def _packet(
@@ -259,69 +261,74 @@ def _packet(
     front: Spans,
     group: str,
     records: Sequence[Record],
-    standings: Sequence[Status],
+    statuses: Sequence[Status],
     bodies: Sequence[Sequence[str]],
     shown: Mapping[int, Sequence[tuple[int, int]]],
     weights: Mapping[int, float],
     made: Sequence[_Offer],
     counter: Counter,
     budget_tokens: int,
-    choice: Choice,
-) -> tuple[Packet, Shown]:
+    selection: Selection,
+) -> tuple[Packet, ShownLines]:
     told = _covers(made)
     runs = {number: _merged(spans) for number, spans in shown.items()}
     order = sorted(runs, key=lambda number: (-weights.get(number, float("inf")), number))
     while True:
-        spans = joined((*front, *_body(group, records, standings, bodies, runs, told)))
-        tokens, fence_tokens = lengths_of(spans, counter)
+        spans = joined((*front, *_body(group, records, statuses, bodies, runs, told)))
+        tokens, fence_tokens = count_tokens(spans, counter)
         if tokens + fence_tokens <= budget_tokens or not order:
             break
-        del runs[order.pop()]  # the least worth; a tokenizer may count the whole higher than its parts
-    entries = [_entry(records[number], standings[number], bodies[number], runs[number], weights.get(number), counter) for number in order]
-    entries += [_cover_entry(record, text_of(part), worth, counter) for record, part, worth in told]
+        del runs[order.pop()]  # the least useful; a tokenizer may count the whole higher than its parts
+    entries = [_entry(records[number], statuses[number], bodies[number], runs[number], weights.get(number), counter) for number in order]
+    entries += [_cover_entry(record, text_of(part), utility, counter) for record, part, utility in told]
     packet = Packet(
-        state.question, tuple(entries), spans, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap,
+        state.question, tuple(entries), spans, tokens, budget_tokens, counter.name, selection.shadow_price, selection.gap,
         fence_tokens=fence_tokens,
     )  # fmt: skip
     return packet, {records[number].id: tuple(spans) for number, spans in runs.items()}
 
 
 def _entry(
-    record: Record, standing: Status, body: Sequence[str], runs: Sequence[tuple[int, int]], worth: float | None, counter: Counter
+    record: Record, status: Status, body: Sequence[str], runs: Sequence[tuple[int, int]], utility: float | None, counter: Counter
 ) -> Entry:
     """A record as it is shown; lines are named where they are one piece."""
     is_whole = list(runs) == [(0, len(body) - 1)]
     part = "".join(text_of(_run(record, body, first, last)) for first, last in runs)
     start, end = (runs[0][0] + 1, runs[0][1] + 1) if len(runs) == 1 else (0, 0)
+    shown = record.importance if utility is None else utility
     return Entry(
         record.id, handle_of(record.id), Layer(record.layer), record.kind, record.name,
-        Resolution.FULL if is_whole else Resolution.FOLDED, counter.count(part), round(record.importance if worth is None else worth, 6),
-        _why(record, standing, worth), part, is_whole, record.path, start, end, record.session, record.uuid,
+        Resolution.FULL if is_whole else Resolution.FOLDED, counter.count(part), round(shown, 6),
+        _why(record, status, utility), part, is_whole, record.path, start, end, record.session, record.uuid,
     )  # fmt: skip
 
 
 def _covers(made: Sequence[_Offer]) -> list[tuple[Record, Spans, float]]:
-    """The model's texts of which lines were bought, each with those lines and their worth."""
-    found: dict[str, tuple[compressed.Cover, list[_Offer]]] = {}
+    """The model's texts of which lines were bought, each with those lines and their utility."""
+    found: dict[str, tuple[compressed.CompressedText, list[_Offer]]] = {}
     for offer in made:
         if offer.cover is not None:
             found.setdefault(offer.group, (offer.cover, []))[1].append(offer)
     return [
-        (cover.record, compressed.framed(cover.record, "".join(offer.text for offer in lines)), sum(offer.worth for offer in lines))
+        (
+            cover.record,
+            compressed.render_compressed(cover.record, "".join(offer.text for offer in lines)),
+            sum(offer.utility for offer in lines),
+        )
         for cover, lines in found.values()
     ]
 
 
-def _cover_entry(record: Record, part: str, worth: float, counter: Counter) -> Entry:
+def _cover_entry(record: Record, part: str, utility: float, counter: Counter) -> Entry:
     why = (MatchReason(MatchKind.COMPRESSED, (compressed.KIND,)),)
     return Entry(
         record.id, handle_of(record.id), Layer(record.layer), record.kind, record.name, Resolution.FOLDED, counter.count(part),
-        round(worth, 6), why, part, is_whole=False, session=record.session,
+        round(utility, 6), why, part, is_whole=False, session=record.session,
     )  # fmt: skip
 
 
-def _why(record: Record, status: Status, worth: float | None) -> tuple[MatchReason, ...]:
-    needed = MatchReason(MatchKind.USER_WORDS) if worth is None else MatchReason(MatchKind.NEEDED_AGAIN, (f"{worth:.2f}",))
+def _why(record: Record, status: Status, utility: float | None) -> tuple[MatchReason, ...]:
+    needed = MatchReason(MatchKind.USER_WORDS) if utility is None else MatchReason(MatchKind.NEEDED_AGAIN, (f"{utility:.2f}",))
     why = [needed, MatchReason(MatchKind.OF_KIND, (record.kind,))]
     if status.is_suspect:
         why.append(MatchReason(MatchKind.SUSPECT, (status.reason,)))
@@ -333,7 +340,7 @@ def _why(record: Record, status: Status, worth: float | None) -> tuple[MatchReas
 def _body(
     group: str,
     records: Sequence[Record],
-    standings: Sequence[Status],
+    statuses: Sequence[Status],
     bodies: Sequence[Sequence[str]],
     runs: Mapping[int, Sequence[tuple[int, int]]],
     told: Sequence[tuple[Record, Spans, float]],
@@ -342,20 +349,20 @@ def _body(
     for number in sorted(runs):
         record, body = records[number], bodies[number]
         is_whole = list(runs[number]) == [(0, len(body) - 1)]
-        parts += _head(record, is_old="edit" in standings[number].reason)
+        parts += _head(record, is_old="edit" in statuses[number].reason)
         if is_whole:
-            parts += (*words_of(record, "\n".join(body).strip("\n")), clew_says("\n"))
+            parts += (*attribute_text(record, "\n".join(body).strip("\n")), clew_says("\n"))
         else:
             parts += (span for first, last in runs[number] for span in _run(record, body, first, last))
-    return (*heading(group), *parts) if parts else ()
+    return (*heading_spans(group), *parts) if parts else ()
 
 
 def _head(record: Record, *, is_old: bool = False) -> Spans:
     """The line above a record: what clew calls it, or what was called, which is the agent's or stands in a file."""
     handle, end = clew_says(f"[{handle_of(record.id)}] "), clew_says(f"{' (edited since)' if is_old else ''}\n")
-    if record.kind in SPOKEN:
+    if record.kind in MESSAGE_KINDS:
         return handle, clew_says(record.kind), end
-    what = record.path if record.path and record.kind in PLACED else " ".join(record.name.split())[:NAME_CHARS_MAX]
+    what = record.path if record.path and record.kind in FILE_KINDS else " ".join(record.name.split())[:NAME_CHARS_MAX]
     return handle, Span(Author.OUTSIDE, what), end
 
 
@@ -368,13 +375,13 @@ def _run(record: Record, body: Sequence[str], first: int, last: int) -> Spans:
     """Lines `first` to `last` of a record; those of a file without their numbers, but the first one's before them."""
     lines = list(body[first : last + 1])
     if (first, last) == (0, len(body) - 1):
-        return (*words_of(record, "\n".join(lines)), clew_says("\n"))
+        return (*attribute_text(record, "\n".join(lines)), clew_says("\n"))
     mark = "…"
     if record.kind in NUMBERED and any(parted := [NUMBER.match(line) for line in lines]):
         start = next(int(found[1]) - at for at, found in enumerate(parted) if found)
         lines = [line[found.end() :] if found else line for line, found in zip(lines, parted, strict=True)]
         mark = f"@{start}"
-    return (clew_says(f"{mark}\n"), *_cut(words_of(record, "\n".join(body)), body, first, last, lines), clew_says("\n"))
+    return (clew_says(f"{mark}\n"), *_cut(attribute_text(record, "\n".join(body)), body, first, last, lines), clew_says("\n"))
 
 
 def _cut(whole: Spans, body: Sequence[str], first: int, last: int, lines: Sequence[str]) -> Spans:

@@ -1,14 +1,13 @@
-"""Earlier: what was said in other sessions, as a section of a compaction's packet.
+"""Earlier: render turns of other sessions as a section of a compaction's packet.
 
-Takes what `recall` found, best first, and shows turns whole as long as there is room, else by their first line. Nothing is
-shown where nothing was recalled.
+Shows the turns that `recall` found, best first, whole as long as they fit, else by their first line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clew.packet.options import LINE_CHARS_MAX, Originals, heading, words_of
+from clew.packet.options import LINE_CHARS_MAX, OriginalCache, attribute_text, heading_spans
 from clew.recall.recall import Turn
 from clew.records import STAND_IN, Entry, Layer, Resolution, Spans, clew_says, fenced, handle_of, joined, text_of
 from clew.text.tokens import Counter
@@ -17,9 +16,11 @@ GROUP = "said in earlier sessions, the most relevant first"
 TURN_SHARE_MAX = 0.4  # of the section, for one turn; a longer one is shown by its first line; guess
 
 
-def section(turns: Sequence[Turn], originals: Originals, *, budget_tokens: int, counter: Counter) -> tuple[Spans, tuple[Entry, ...]]:
-    """Return the section's text and its entries, at most `budget_tokens` long with its fences; ((), ()) for no turn or no room."""
-    spans = heading(GROUP)
+def build_section(
+    turns: Sequence[Turn], originals: OriginalCache, *, budget_tokens: int, counter: Counter
+) -> tuple[Spans, tuple[Entry, ...]]:
+    """Return the section's text and its entries, at most `budget_tokens` with its fences; ((), ()) for no turn or no room."""
+    spans = heading_spans(GROUP)
     entries: list[Entry] = []
     for turn in turns:
         record = turn.record
@@ -46,4 +47,4 @@ def _entry(turn: Turn, resolution: Resolution, part: str, tokens: int) -> Entry:
 def _shown(turn: Turn, body: str) -> Spans:
     newer = f", said anew by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
     head = f"[{handle_of(turn.record.id)}] {turn.record.kind} of session {turn.session}{newer}\n"
-    return clew_says(head), *words_of(turn.record, body), clew_says("\n")
+    return clew_says(head), *attribute_text(turn.record, body), clew_says("\n")

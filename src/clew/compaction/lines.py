@@ -1,7 +1,7 @@
-"""Lines: which lines of a session's records will be needed again?
+"""Lines: split a session's records into lines, and compute the features by which a line's later use is predicted.
 
-Cuts what was seen and done into lines, keeps the newest of equal ones, and measures each by what is known before anybody asks:
-how old it is, what it is part of, how the work at hand speaks of it, how rare its words are. Pure over texts; decides nothing.
+Keeps the newest of equal lines, and measures each by what is known at that time: its age, its record, whether the current
+work mentions it, how rare its words are. Pure over texts; decides nothing.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from clew.compaction.names import FOCUS, Floats, Ints, Names, names_of
+from clew.compaction.names import FOCUS, Floats, Ints, RareIdentifiers, rare_identifiers
 from clew.records import Record, Status, TaskState
 
-LINE_CHARS_MIN = 4  # squeezed: a shorter line is shown with its neighbours, never for itself
+LINE_CHARS_MIN = 4  # stripped: a shorter line is shown with its neighbours, never for itself
 RECORD_CHARS_MAX = 200_000  # of one record's text; what is longer is a log, and its beginning is offered alone; guess
 NEWEST_RECORDS, NEWEST_EDITS, NEWEST_QUERIES = 12, 8, 12  # whose words say what the work is about now; guesses
 TALK_MAX = 60  # newest prompts, messages and reports in which a file may be named
-MARKS = frozenset({"<<<<<<< old", "=======", ">>>>>>> new"})  # how a record of an edit parts what was from what is
+EDIT_MARKS = frozenset({"<<<<<<< old", "=======", ">>>>>>> new"})  # how a record of an edit parts what was from what is
 NEAR = 4  # lines on either side that speak for a line
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,60}|\d{3,20}")
 _DEFINES = re.compile(
@@ -39,23 +39,24 @@ KINDS = ("read", "search", "command", "error", "check", "edit", "write", "prompt
 class Lines:
     """The lines of a session's records, one row for each.
 
-    record    number of the record in the order that was given.
+    record    number of the record in the order of the input.
     at        number of the line within the record's text, 0-based.
     chars     length of the line, without its end and the number that a tool put in front.
-    part      counts the lines of the record before it that an edit has replaced: lines of two parts do not stand together.
-    features  (n, len(NAMES)) float32.
+    part      counts the lines of the record before it that an edit has replaced: lines of two parts are not adjacent any more.
+    stripped  text of the line without surrounding and repeated blanks.
+    features  (n, len(LINE_FEATURES)) float32.
     """
 
     record: Ints
     at: Ints
     chars: Ints
     part: Ints
-    squeezed: list[str]
+    stripped: list[str]
     features: Floats
-    names: Names
+    names: RareIdentifiers
 
 
-NAMES: tuple[str, ...] = (
+LINE_FEATURES: tuple[str, ...] = (
     "age_tokens", "age_share", "age_prompts", *(f"is_{kind}" for kind in KINDS),
     "path_rank", "path_touches", "path_edits", "path_reads", "path_is_edited_last", "path_said_ago", "path_in_prompt", "path_in_message",
     "path_in_plan",
@@ -68,13 +69,13 @@ NAMES: tuple[str, ...] = (
 )  # fmt: skip
 
 
-def lines_of(records: Sequence[Record], texts: Sequence[str], standings: Sequence[Status], state: TaskState) -> Lines:
-    """Return the lines of `records` (oldest first) whose whole `texts` are given, the newest of equal ones, with their features."""
+def line_features(records: Sequence[Record], texts: Sequence[str], statuses: Sequence[Status], state: TaskState) -> Lines:
+    """Return the lines of `records` (oldest first) with their features, the newest of equal ones; `texts` are the records' whole texts."""
     rows = _Rows()
     replaced = _replaced(records, texts)
     for number in range(len(records) - 1, -1, -1):  # the newest first, so that the first of equal lines is the newest
-        rows.add(number, records[number], texts[number], replaced, is_live=standings[number].is_live)
-    return rows.finish(records, texts, standings, state)
+        rows.add(number, records[number], texts[number], replaced, is_live=statuses[number].is_live)
+    return rows.finish(records, texts, statuses, state)
 
 
 @dataclass(slots=True)
@@ -84,9 +85,9 @@ class _Rows:
     chars: list[int] = field(default_factory=list[int])
     number: list[int] = field(default_factory=list[int])
     part: list[int] = field(default_factory=list[int])
-    squeezed: list[str] = field(default_factory=list[str])
+    stripped: list[str] = field(default_factory=list[str])
     indent: list[int] = field(default_factory=list[int])
-    seen: dict[str, int] = field(default_factory=dict[str, int])  # squeezed line → its row
+    seen: dict[str, int] = field(default_factory=dict[str, int])  # stripped line → its row
     times: list[int] = field(default_factory=list[int])
     last: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -99,47 +100,47 @@ class _Rows:
             body, numbered = line, 0
             if is_read and (found := NUMBER.match(line)):
                 body, numbered = line[found.end() :], int(found[1])
-            squeezed = " ".join(body.split())
-            if len(squeezed) < LINE_CHARS_MIN:
+            stripped = " ".join(body.split())
+            if len(stripped) < LINE_CHARS_MIN:
                 continue
-            if gone.get(squeezed, -1) >= number or (record.kind == "edit" and squeezed in MARKS):
+            if gone.get(stripped, -1) >= number or (record.kind == "edit" and stripped in EDIT_MARKS):
                 part += 1  # an edit has replaced it, this one or a later one
                 continue
-            known = self.seen.get(squeezed)
+            known = self.seen.get(stripped)
             if known is not None:
-                if self.last.get(squeezed) != number:
+                if self.last.get(stripped) != number:
                     self.times[known] += 1
-                    self.last[squeezed] = number
+                    self.last[stripped] = number
                 continue
-            self.seen[squeezed] = len(self.record)
-            self.last[squeezed] = number
+            self.seen[stripped] = len(self.record)
+            self.last[stripped] = number
             self.times.append(1)
             self.record.append(number)
             self.at.append(at)
             self.chars.append(len(body))
             self.number.append(numbered)
             self.part.append(part)
-            self.squeezed.append(squeezed)
+            self.stripped.append(stripped)
             self.indent.append(len(body) - len(body.lstrip()))
 
-    def finish(self, records: Sequence[Record], texts: Sequence[str], standings: Sequence[Status], state: TaskState) -> Lines:
+    def finish(self, records: Sequence[Record], texts: Sequence[str], statuses: Sequence[Status], state: TaskState) -> Lines:
         record = np.array(self.record, np.int64)
         at = np.array(self.at, np.int64)
         order = np.lexsort((at, record))
-        self.squeezed = [self.squeezed[row] for row in order.tolist()]
+        self.stripped = [self.stripped[row] for row in order.tolist()]
         arrays = [
             np.array(column, np.int64)[order]
             for column in (self.record, self.at, self.chars, self.number, self.part, self.indent, self.times)
         ]
         record, at, chars, number, part, indent, times = arrays
         focus = _focus(records, texts, state)
-        features = _features(records, texts, standings, focus, record, at, self.squeezed, indent, times, number)
-        names = names_of(self.squeezed, record, features, NAMES, focus)
-        return Lines(record, at, chars, part, self.squeezed, features, names)
+        features = _features(records, texts, statuses, focus, record, at, self.stripped, indent, times, number)
+        names = rare_identifiers(self.stripped, record, features, LINE_FEATURES, focus)
+        return Lines(record, at, chars, part, self.stripped, features, names)
 
 
 def _replaced(records: Sequence[Record], texts: Sequence[str]) -> dict[str, dict[str, int]]:
-    """By path: squeezed lines that an edit took away, with the number of the newest record that did, unless put there again."""
+    """By path: stripped lines that an edit took away, with the number of the newest record that did, unless put there again."""
     gone: dict[str, dict[str, int]] = {}
     for number, record in enumerate(records):
         if record.kind != "edit" or not record.path:
@@ -148,11 +149,11 @@ def _replaced(records: Sequence[Record], texts: Sequence[str]) -> dict[str, dict
         for old, new in _changes(texts[number]):
             put = {" ".join(line.split()) for line in new}
             for line in old:
-                squeezed = " ".join(line.split())
-                if squeezed not in put:
-                    table[squeezed] = number
-            for squeezed in put:
-                table.pop(squeezed, None)
+                stripped = " ".join(line.split())
+                if stripped not in put:
+                    table[stripped] = number
+            for stripped in put:
+                table.pop(stripped, None)
     return gone
 
 
@@ -179,18 +180,18 @@ def _changes(text: str) -> list[tuple[list[str], list[str]]]:
 def _features(
     records: Sequence[Record],
     texts: Sequence[str],
-    standings: Sequence[Status],
+    statuses: Sequence[Status],
     focus: Mapping[str, str],
     record: Ints,
     at: Ints,
-    squeezed: list[str],
+    stripped: list[str],
     indent: Ints,
     times: Ints,
     number: Ints,
 ) -> Floats:
-    n, count = len(squeezed), len(records)
-    out = np.zeros((n, len(NAMES)), np.float32)
-    column = {name: at for at, name in enumerate(NAMES)}
+    n, count = len(stripped), len(records)
+    out = np.zeros((n, len(LINE_FEATURES)), np.float32)
+    column = {name: at for at, name in enumerate(LINE_FEATURES)}
     if not n:
         return out
 
@@ -206,7 +207,7 @@ def _features(
     kinds = [each.kind for each in records]
     for kind in KINDS:
         put(f"is_{kind}", np.array([each == kind for each in kinds], np.float32)[record])
-    vocabulary, terms, owner, idf, df = _terms(squeezed, record)
+    vocabulary, terms, owner, idf, df = _terms(stripped, record)
     sums = np.bincount(owner, idf[terms], n)
     put("idf_sum", np.log1p(sums))
     top = np.zeros(n)
@@ -234,14 +235,14 @@ def _features(
     put("record_lines", np.log1p(total[record]))
     put("place_in_record", at / np.maximum(total[record], 1))
     put("is_partial", np.array([each.kind == "read" and each.whole.start_line > 1 for each in records], np.float32)[record])
-    put("chars", np.log1p([len(line) for line in squeezed]))
+    put("chars", np.log1p([len(line) for line in stripped]))
     put("indent", np.minimum(indent, 40) / 8.0)
-    put("defines", [_DEFINES.match(line) is not None for line in squeezed])
-    put("is_comment", [_COMMENT.match(line) is not None for line in squeezed])
-    put("is_import", [_IMPORT.match(line) is not None for line in squeezed])
+    put("defines", [_DEFINES.match(line) is not None for line in stripped])
+    put("is_comment", [_COMMENT.match(line) is not None for line in stripped])
+    put("is_import", [_IMPORT.match(line) is not None for line in stripped])
     put("seen_times", np.log1p(times))
     edited = _edited(records, texts)
-    is_of_edit = np.array([line in edited for line in squeezed], np.float64)
+    is_of_edit = np.array([line in edited for line in stripped], np.float64)
     put("is_of_edit", is_of_edit)
     put("near_edit", np.log1p(near(is_of_edit)))
     put("block_edit", np.log1p(np.bincount(block, is_of_edit))[block])
@@ -249,21 +250,21 @@ def _features(
     pointed = _pointed_at(records, texts, record, number)
     put("is_pointed_at", pointed)
     put("block_pointed_at", np.log1p(np.bincount(block, pointed))[block])
-    put("is_ended", np.array([not each.is_live for each in standings], np.float32)[record])
-    put("is_edited_since", np.array(["edit" in each.reason or "change" in each.reason for each in standings], np.float32)[record])
+    put("is_ended", np.array([not each.is_live for each in statuses], np.float32)[record])
+    put("is_edited_since", np.array(["edit" in each.reason or "change" in each.reason for each in statuses], np.float32)[record])
     return out
 
 
-def _terms(squeezed: list[str], record: Ints) -> tuple[dict[str, int], Ints, Ints, Floats, Floats]:
+def _terms(stripped: list[str], record: Ints) -> tuple[dict[str, int], Ints, Ints, Floats, Floats]:
     """(vocabulary, term of each occurrence, line of each occurrence, idf by term, number of records by term)."""
     vocabulary: dict[str, int] = {}
     terms: list[int] = []
     counts: list[int] = []
-    for line in squeezed:
+    for line in stripped:
         found = {vocabulary.setdefault(word, len(vocabulary)) for word in _WORD.findall(line)}
         terms.extend(sorted(found))
         counts.append(len(found))
-    owner = np.repeat(np.arange(len(squeezed)), counts)
+    owner = np.repeat(np.arange(len(stripped)), counts)
     term = np.array(terms, np.int64)
     pairs = np.unique(term * (int(record.max()) + 1) + record[owner])
     df = np.bincount(pairs // (int(record.max()) + 1), minlength=max(len(vocabulary), 1)).astype(np.float32)

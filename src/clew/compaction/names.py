@@ -1,6 +1,5 @@
-"""Names: which rare identifiers, paths, numbers and codes of a session will be used again?
+"""Names: find rare identifiers, paths, numbers and codes of a session, with the features by which their later use is predicted.
 
-What prose does not have and few records hold, each with its places, and with what its lines and its own shape say about it.
 Pure over lines and their features; decides nothing.
 """
 
@@ -21,11 +20,11 @@ FOCUS = ("prompt", "message", "plan", "newest", "error", "edits", "queries", "fi
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """The rare identifiers, paths, numbers and codes of the lines.
+class RareIdentifiers:
+    """The rare identifiers, paths, numbers and codes of some lines.
 
     texts     (m,) the names, in order of their first line.
-    name, row (k,) each place: number of the name, number of the line.
+    name, row (k,) each occurrence: number of the name, number of the line.
     features  (m, len(NAME_FEATURES)) float32.
     """
 
@@ -66,8 +65,8 @@ _WORDY = re.compile(r"[A-Za-z]{3}|\d{3}")
 NAME_RECORDS_MAX = 4  # what stands in more places is found again by any of them
 
 
-def names_in(text: str) -> list[str]:
-    """The words of a text that no prose has: identifiers, paths, numbers and codes, each once, in order."""
+def find_identifiers(text: str) -> list[str]:
+    """Return the identifiers, paths, numbers and codes of a text, each once, in order."""
     found: dict[str, None] = {}
     for word in _NAME.findall(text):
         name = word.strip("./:-+~@#")
@@ -76,18 +75,20 @@ def names_in(text: str) -> list[str]:
     return list(found)
 
 
-def names_of(squeezed: Sequence[str], record: Ints, features: Floats, columns: Sequence[str], focus: Mapping[str, str]) -> Names:
-    """Return the rare names of some lines.
+def rare_identifiers(
+    stripped: Sequence[str], record: Ints, features: Floats, columns: Sequence[str], focus: Mapping[str, str]
+) -> RareIdentifiers:
+    """Return the identifiers that at most NAME_RECORDS_MAX records hold, with their features.
 
     record    (n,) number of the record that holds each line.
     features  (n, len(columns)) of the lines, from which those of a name follow.
-    focus     texts that say what the work is about, by what they are.
+    focus     texts about the current work, by their kind.
     """
     vocabulary: dict[str, int] = {}
     names: list[int] = []
     rows: list[int] = []
     is_name: dict[str, str] = {}  # word → its name, "" for what is none: most words come often
-    for row, line in enumerate(squeezed):
+    for row, line in enumerate(stripped):
         for word in _NAME.findall(line):
             name = is_name.get(word)
             if name is None:
@@ -96,8 +97,8 @@ def names_of(squeezed: Sequence[str], record: Ints, features: Floats, columns: S
             if name:
                 names.append(vocabulary.setdefault(name, len(vocabulary)))
                 rows.append(row)
-    pairs = np.unique(np.array(names, np.int64) * (len(squeezed) + 1) + np.array(rows, np.int64)) if names else np.empty(0, np.int64)
-    name, row = pairs // (len(squeezed) + 1), pairs % (len(squeezed) + 1)
+    pairs = np.unique(np.array(names, np.int64) * (len(stripped) + 1) + np.array(rows, np.int64)) if names else np.empty(0, np.int64)
+    name, row = pairs // (len(stripped) + 1), pairs % (len(stripped) + 1)
     of_record = np.unique(name * (int(record.max(initial=0)) + 1) + record[row])
     counts = np.bincount(of_record // (int(record.max(initial=0)) + 1), minlength=len(vocabulary))
     is_rare = counts <= NAME_RECORDS_MAX
@@ -106,7 +107,7 @@ def names_of(squeezed: Sequence[str], record: Ints, features: Floats, columns: S
     numbers = np.cumsum(is_rare) - 1
     name = numbers[name]
     texts = [text for text, number in vocabulary.items() if is_rare[number]]
-    return Names(texts, name, row, _features(texts, name, row, counts[is_rare], features, columns, focus))
+    return RareIdentifiers(texts, name, row, _features(texts, name, row, counts[is_rare], features, columns, focus))
 
 
 def _features(
@@ -131,6 +132,6 @@ def _features(
     for shape, pattern in _SHAPES:
         out[:, column[shape]] = [pattern.match(text) is not None if shape in _WHOLE else pattern.search(text) is not None for text in texts]
     for what, said in focus.items():
-        words = set(names_in(said))
+        words = set(find_identifiers(said))
         out[:, column[f"in_{what}"]] = [text in words for text in texts]
     return out

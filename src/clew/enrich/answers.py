@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clew.compaction.compressed import Line
+from clew.compaction.compressed import CompressedLine
 from clew.enrich.prompt import TOPICS
 from clew.task.clues import looks_rare
 from clew.task.vocabulary import EXTENSIONS
@@ -44,7 +44,7 @@ class Judged:
     uncited   lines dropped because they cite nothing that was sent, or say nothing.
     """
 
-    lines: tuple[Line, ...] = ()
+    lines: tuple[CompressedLine, ...] = ()
     invented: int = 0
     uncited: int = 0
     refused: str = ""
@@ -65,7 +65,7 @@ def judge(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: str, to
     rows = answer.split("\n")
     rows = rows[:-1] if is_cut else rows
     seen = _Seen(sent)
-    lines: dict[str, Line] = {}
+    lines: dict[str, CompressedLine] = {}
     invented = uncited = 0
     for row in rows:
         if not _BULLET.match(row) and not _TOPIC.match(row.strip()):  # a heading, a fence, a closing word
@@ -76,13 +76,13 @@ def judge(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: str, to
         elif not seen.holds_all(text):
             invented += 1
         else:
-            lines.setdefault(text, Line(text, _sources(text, cited, pieces, seen)))
+            lines.setdefault(text, CompressedLine(text, _sources(text, cited, pieces, seen)))
     if not lines:
         return Judged((), invented, uncited, f"no line could be kept: {invented} name what was not sent, {uncited} cite nothing that was")
     return Judged(tuple(lines.values()), invented, uncited)
 
 
-def points_of(lines: Sequence[Line], counter: Counter) -> list[str]:
+def points_of(lines: Sequence[CompressedLine], counter: Counter) -> list[str]:
     """The lines that are handed on: what is open first, then decisions, failures, findings and deeds, while they fit; in their order."""
     order = sorted(range(len(lines)), key=lambda at: (TOPICS.index(_topic(lines[at].text)), at))
     room = float(POINTS_TOKENS)

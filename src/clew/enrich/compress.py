@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from clew.compaction.compressed import KIND, Made, inputs_of, noted, read, source_of, written
+from clew.compaction.compressed import KIND, CompressedRange, add_range, compressed_source, find_inputs, format_lines, parse_lines
 from clew.enrich.answers import Judged, judge, points_of
 from clew.enrich.chunks import Chunk, chunks_of
 from clew.enrich.models.port import Asked, Compressor
 from clew.enrich.prompt import SYSTEM, VERSION, Prompt, prompt
-from clew.packet.options import Originals
+from clew.packet.options import OriginalCache
 from clew.records import Blob, Delta, Edge, EdgeKind, Layer, Record, Resolution, SourceState, Supersession, Text, handle_of, identify
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Reader
@@ -92,7 +92,7 @@ def changes(
     dry_run  asks nobody and yields nothing.
     Raises   ModelError as the compressor does, and CompressionOff where there is none and something is to be asked.
     """
-    source = source_of(transcript.session.id)
+    source = compressed_source(transcript.session.id)
     parts = chunks_of(
         transcript.lines,
         transcript.session,
@@ -114,10 +114,10 @@ def changes(
         with reader.snapshot(LOCAL, workspace) as snapshot:
             [status] = snapshot.statuses([record_id])
             before = snapshot.records([record_id])
-            text = Originals(snapshot).text_of(before[0].whole) if before else ""
+            text = OriginalCache(snapshot).text_of(before[0].whole) if before else ""
         if before:
             done.known += 1
-            lines = read(text)
+            lines = parse_lines(text)
             run.count(part, text)
             if not status.is_live and not dry_run:  # a later run cut the session otherwise, and this one cuts it so again
                 yield run.delta(before[0], part)
@@ -133,7 +133,7 @@ def changes(
                 done.refused.append((transcript.session.id, number, judged.refused))
                 continue
             lines = list(judged.lines)
-            text = written(lines)
+            text = format_lines(lines)
             data = text.encode()
             run.count(part, text)
             done.lines += len(lines)
@@ -202,7 +202,7 @@ class _Run:
             Layer.FACT,
             KIND,
             f"{KIND}:{self.session}@{part.first}-{part.last}",
-            source_of(self.session),
+            compressed_source(self.session),
             digest_of(request.text.encode("utf-8", "surrogatepass")),
             name,
             (Text(Resolution.NAME, len(name), name), Text(Resolution.FULL, len(data), blob=digest_of(data), end=len(data))),
@@ -220,7 +220,7 @@ class _Run:
         edges = [Edge(EdgeKind.DERIVED_FROM, record.id, each.id, 1.0, record.digest, each.digest, VERSION) for each in inputs]
         with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
             others = [other for other in snapshot.of_source(source) if other.id != record.id]
-            inputs_by = inputs_of(snapshot, [other.id for other in others])
+            inputs_by = find_inputs(snapshot, [other.id for other in others])
             state = snapshot.source(source)
         own = {each.id for each in inputs}
         replaced = [other for other in others if not own.isdisjoint(inputs_by[other.id])]
@@ -232,12 +232,12 @@ class _Run:
             edges=tuple(edges),
             superseded=tuple(Supersession(other.id, record.id, "compressed anew", record.seq, record.at_ns) for other in replaced),
             blobs=(Blob(record.whole.blob, data),) if data is not None else (),
-            state=noted(state, source, Made(record.id, part.first, part.last)),
+            state=add_range(state, source, CompressedRange(record.id, part.first, part.last)),
         )
 
     def ending(self, left: Sequence[Record]) -> Delta:
         """The end of texts of parts that the session is no longer cut into."""
-        source = source_of(self.session)
+        source = compressed_source(self.session)
         ends = tuple(Supersession(record.id, "", "the session is cut into other parts now", record.seq, record.at_ns) for record in left)
         with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
             state = snapshot.source(source) or SourceState(source)

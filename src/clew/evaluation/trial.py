@@ -12,7 +12,7 @@ from pathlib import Path
 import clew
 from clew.evaluation.cases import Case
 from clew.evaluation.needs import Needs, needs
-from clew.packet.options import Originals
+from clew.packet.options import OriginalCache
 from clew.records import ObservationKind, Packet, TaskState
 from clew.settings import Settings, workspace_of
 from clew.store.ports import LOCAL, Snapshot
@@ -97,9 +97,9 @@ class Trial:
         return self.compacting.store.snapshot(LOCAL, self.compacting.workspace)
 
     @cached_property
-    def originals(self) -> Originals:
+    def originals(self) -> OriginalCache:
         """The texts behind clew's records."""
-        return Originals(self.history)
+        return OriginalCache(self.history)
 
     def behind(self, handle: str) -> bytes | None:
         """The bytes behind a handle, as `unfold` gives them; None where no record, or more than one, answers to it."""

@@ -1,7 +1,7 @@
-"""Couplings: what hangs together with a file, by kind?
+"""Couplings: compute how strongly other files depend on a file, by kind of evidence.
 
-Each kind gives other files a share between 0 and 1 and says why. What was counted in history and sessions comes as stored
-edges, everything else is joined from the documents. Knows nothing of what a kind is worth; `impact` does. Pure over a Snapshot.
+Each kind gives other files a share between 0 and 1 and a reason. Counts of history and sessions come as stored edges,
+everything else is joined from the documents. `impact` weights the kinds. Pure over a Snapshot.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ _TEST_WORDS = frozenset({"test", "tests", "spec", "specs"})
 _LITERAL = re.compile(rb"[\"'`]([^\s\"'`]{4,64})[\"'`]")
 _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{2,}")
 
-Codes = NDArray[np.int32]
-Counted = tuple[float, str]
+DocumentNumbers = NDArray[np.int32]
+Coupling = tuple[float, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What will change: a file, or some lines of it. docs (k,) are its records, `module` that of the whole file."""
+class Target:
+    """A file, or some symbols of it, that will change. docs (k,) number its records, `module` is the id of the whole file's record."""
 
     path: str
     code: int
-    docs: Codes
+    docs: DocumentNumbers
     module: str
     digest: str
 
 
-def given_of(snapshot: Snapshot, path: str, symbol: str = "") -> Given | None:
-    """What stands in the index under this path, or of it under this symbol; None when it is not there.
+def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> Target | None:
+    """Return the indexed file at `path`, or a symbol of it with what that contains; None when the index has neither.
 
-    symbol  a name, or a qualified name as packets print it; what it contains belongs to it.
+    symbol  a name, or a qualified name as packets print it; "" for the whole file.
     """
     state = snapshot.source(f"file:{path}")
     documents = snapshot.documents
@@ -62,32 +62,32 @@ def given_of(snapshot: Snapshot, path: str, symbol: str = "") -> Given | None:
             if int(documents.parent[doc]) in kept:
                 kept.add(doc)
         docs = np.array(sorted(kept), np.int32)
-    return Given(path, code, docs, identify("code", f"file:{path}", state.digest), state.digest) if len(docs) else None
+    return Target(path, code, docs, identify("code", f"file:{path}", state.digest), state.digest) if len(docs) else None
 
 
-def signals(snapshot: Snapshot, given: Given) -> dict[str, dict[str, Counted]]:
-    """For each kind of KINDS: path of another file → its share, 0 to 1, and a reason in words."""
-    found: dict[str, dict[str, Counted]] = {kind: {} for kind in KINDS}
-    _by_edges(snapshot, given, found)
-    _by_imports(snapshot, given, found["imports"])
-    _by_uses(snapshot, given, found)
-    _by_shared_names(snapshot, given, found)
-    _by_path(snapshot.documents, given, found)
+def compute_couplings(snapshot: Snapshot, target: Target) -> dict[str, dict[str, Coupling]]:
+    """Return for each kind of KINDS: path of another file → (share 0 to 1, reason)."""
+    found: dict[str, dict[str, Coupling]] = {kind: {} for kind in KINDS}
+    _by_edges(snapshot, target, found)
+    _by_imports(snapshot, target, found["imports"])
+    _by_uses(snapshot, target, found)
+    _by_shared_names(snapshot, target, found)
+    _by_path(snapshot.documents, target, found)
     for shares in found.values():
-        shares.pop(given.path, None)
+        shares.pop(target.path, None)
         for path in [path for path, (share, _) in shares.items() if share <= 0]:
             del shares[path]
     return found
 
 
-def _by_edges(snapshot: Snapshot, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+def _by_edges(snapshot: Snapshot, target: Target, found: dict[str, dict[str, Coupling]]) -> None:
     documents = snapshot.documents
-    edges = [edge for edge in snapshot.edges([given.module]) if edge.kind not in _OF_SESSIONS]
-    others = {edge.head if edge.tail == given.module else edge.tail for edge in edges}
+    edges = [edge for edge in snapshot.edges([target.module]) if edge.kind not in _OF_SESSIONS]
+    others = {edge.head if edge.tail == target.module else edge.tail for edge in edges}
     paths = {documents.id_of(int(doc)): documents.paths[documents.path_codes[doc]] for doc in documents.docs_of(sorted(others)).tolist()}
-    commits = _commits(snapshot, given, paths)
+    commits = _commits(snapshot, target, paths)
     for edge in edges:
-        is_from = edge.tail == given.module
+        is_from = edge.tail == target.module
         path = paths.get(edge.head if is_from else edge.tail)
         if path is None:
             continue
@@ -110,10 +110,10 @@ _STORED: dict[str, tuple[str, str, str]] = {
 _OF_SESSIONS = frozenset((EdgeKind.CONTAINS, EdgeKind.MENTIONS, EdgeKind.FIXES, EdgeKind.DERIVED_FROM))
 
 
-def _commits(snapshot: Snapshot, given: Given, paths: Mapping[str, str]) -> dict[str, int]:
+def _commits(snapshot: Snapshot, target: Target, paths: Mapping[str, str]) -> dict[str, int]:
     """How many commits changed the given file ("") and each of `paths` with it."""
     documents = snapshot.documents
-    commits, _ = snapshot.names.changing(documents.docs_of([given.module]))
+    commits, _ = snapshot.names.changing(documents.docs_of([target.module]))
     mine = np.unique(commits)
     counts = {"": len(mine)}
     docs = documents.docs_of(sorted(paths))
@@ -126,11 +126,11 @@ def _commits(snapshot: Snapshot, given: Given, paths: Mapping[str, str]) -> dict
     return counts
 
 
-def _by_imports(snapshot: Snapshot, given: Given, found: dict[str, Counted]) -> None:
+def _by_imports(snapshot: Snapshot, target: Target, found: dict[str, Coupling]) -> None:
     documents = snapshot.documents
-    tails, heads, weights = snapshot.names.imports_of(np.array([given.code], np.int32))
+    tails, heads, weights = snapshot.names.imports_of(np.array([target.code], np.int32))
     for tail, head, weight in zip(tails.tolist(), heads.tolist(), weights.tolist(), strict=True):
-        other, reason = (head, "is imported by it") if tail == given.code else (tail, "imports it")
+        other, reason = (head, "is imported by it") if tail == target.code else (tail, "imports it")
         _take(found, documents.paths[int(other)], float(weight), reason)
 
 
@@ -138,10 +138,10 @@ _OUT = {Use.CALL: "is called by it", Use.REFERENCE: "is referred to by it", Use.
 _IN = {Use.CALL: "calls", Use.REFERENCE: "refers to", Use.INHERIT: "inherits from", Use.MENTION: ""}
 
 
-def _by_uses(snapshot: Snapshot, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+def _by_uses(snapshot: Snapshot, target: Target, found: dict[str, dict[str, Coupling]]) -> None:
     """Calls, references and bases between the files, either way: each file's links are added up and saturate."""
     documents = snapshot.documents
-    out, back = snapshot.names.outgoing(given.docs), snapshot.names.incoming(given.docs)
+    out, back = snapshot.names.outgoing(target.docs), snapshot.names.incoming(target.docs)
     sums: dict[tuple[str, str], float] = {}
     best: dict[tuple[str, str], tuple[float, str]] = {}
     mask = documents.searched("file:").mask
@@ -149,7 +149,7 @@ def _by_uses(snapshot: Snapshot, given: Given, found: dict[str, dict[str, Counte
         others, mine = (links.heads, links.tails) if is_out else (links.tails, links.heads)
         for other, own, use, weight in zip(others.tolist(), mine.tolist(), links.kinds.tolist(), links.weights.tolist(), strict=True):
             code = int(documents.path_codes[other])
-            if code == given.code or not mask[other]:
+            if code == target.code or not mask[other]:
                 continue
             key = ("inherits" if use == Use.INHERIT else "calls", documents.paths[code])
             sums[key] = sums.get(key, 0.0) + weight
@@ -160,13 +160,13 @@ def _by_uses(snapshot: Snapshot, given: Given, found: dict[str, dict[str, Counte
         _take(found[kind], path, total / (total + 1.0), best[kind, path][1])
 
 
-def _by_shared_names(snapshot: Snapshot, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+def _by_shared_names(snapshot: Snapshot, target: Target, found: dict[str, dict[str, Coupling]]) -> None:
     """Names and string literals that stand here and in few other files."""
     documents = snapshot.documents
-    keys, users, files = snapshot.names.sharing(given.docs, files_max=SHARED_FILES_MAX)
+    keys, users, files = snapshot.names.sharing(target.docs, files_max=SHARED_FILES_MAX)
     if not len(keys):
         return
-    text = _text_of(snapshot, given)
+    text = _text_of(snapshot, target)
     literals = {term_hash(literal_name(word)): word for word in _words(_LITERAL, text)}
     names = {term_hash(word): word for word in _words(_NAME, text)}
     sums: dict[tuple[str, str], float] = {}
@@ -192,9 +192,9 @@ def _by_shared_names(snapshot: Snapshot, given: Given, found: dict[str, dict[str
         _take(found[kind], path, total / (total + 2.0), f"shares {what}" if word else "")
 
 
-def _text_of(snapshot: Snapshot, given: Given) -> bytes:
+def _text_of(snapshot: Snapshot, target: Target) -> bytes:
     try:
-        return snapshot.original(given.digest)
+        return snapshot.original(target.digest)
     except KeyError:  # only named, not read
         return b""
 
@@ -203,15 +203,15 @@ def _words(pattern: re.Pattern[bytes], text: bytes) -> Iterable[str]:
     return sorted({word.decode("ascii", "replace") for word in pattern.findall(text)})
 
 
-def _by_path(documents: Documents, given: Given, found: dict[str, dict[str, Counted]]) -> None:
+def _by_path(documents: Documents, target: Target, found: dict[str, dict[str, Coupling]]) -> None:
     """Files of a like name, and files of the same folder."""
-    folder, _, name = given.path.rpartition("/")
+    folder, _, name = target.path.rpartition("/")
     mine = _name_words(name)
     words = documents.searched("file:").path_words
     beside: list[str] = []
     for code in np.flatnonzero(words).tolist():
         path = documents.paths[code]
-        if path == given.path:
+        if path == target.path:
             continue
         their_folder, _, their_name = path.rpartition("/")
         theirs = _name_words(their_name)
@@ -231,6 +231,6 @@ def _name_words(name: str) -> frozenset[str]:
     return frozenset(word.lower() for word in _WORD.findall(stem)) - _TEST_WORDS
 
 
-def _take(found: dict[str, Counted], path: str, share: float, reason: str) -> None:
+def _take(found: dict[str, Coupling], path: str, share: float, reason: str) -> None:
     if share > found.get(path, (0.0, ""))[0]:
         found[path] = (min(share, 1.0), reason)

@@ -1,6 +1,6 @@
-"""Impact: if these files change, what else will have to?
+"""Impact: rank the files that will probably have to change with given ones.
 
-A weighted sum of what couples other files with the given ones (`clew.impact.couplings`) ranks them. Pure over a Snapshot.
+Scores a file by the weighted sum of its couplings with the given ones (`clew.impact.couplings`). Pure over a Snapshot.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from clew.impact.couplings import KINDS, Given, signals
+from clew.impact.couplings import KINDS, Target, compute_couplings
 from clew.store.ports import Snapshot
 
 # Chosen on replayed commits of three repositories for recall@10, recall@5 and MRR together; bench/LOG.md has what each is worth
@@ -31,7 +31,7 @@ REASONS_MAX = 4
 
 @dataclass(slots=True)
 class Impacted:
-    """A file that may have to change as well. shares: kind → 0 to 1; reasons: in the order of KINDS."""
+    """A file that may have to change as well. shares: kind → 0 to 1; reasons in the order of KINDS."""
 
     path: str
     score: float = 0.0
@@ -39,17 +39,17 @@ class Impacted:
     reasons: tuple[str, ...] = ()
 
 
-def impact(snapshot: Snapshot, given: Sequence[Given], *, limit: int, weights: Mapping[str, float] = WEIGHTS) -> list[Impacted]:
-    """Return the files that most probably change with the given ones, first the surest; ties by path.
+def rank_impacted(snapshot: Snapshot, targets: Sequence[Target], *, limit: int, weights: Mapping[str, float] = WEIGHTS) -> list[Impacted]:
+    """Return at most `limit` files that most probably change with the targets, most probable first; ties break by path.
 
-    weights  what a share of 1 of each kind is worth; a kind that is not in it is not counted.
+    weights  factor of a share of each kind; a kind that is not in it is not counted.
     Cost     about 10 ms for a file of 2,000.
     """
     found: dict[str, Impacted] = {}
     told: dict[str, list[tuple[int, float, str]]] = {}
-    own = {each.path for each in given}
-    for each in given:
-        for order, (kind, shares) in enumerate(signals(snapshot, each).items()):
+    own = {each.path for each in targets}
+    for each in targets:
+        for order, (kind, shares) in enumerate(compute_couplings(snapshot, each).items()):
             for path, (share, reason) in shares.items():
                 if path in own or kind not in weights:
                     continue

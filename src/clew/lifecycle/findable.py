@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clew.packet.options import Originals
+from clew.packet.options import OriginalCache
 from clew.records import Delta, Record, SourceState
 from clew.store.ports import Snapshot
 from clew.text.postings import Document, pack
@@ -21,12 +21,12 @@ def postings_of(snapshot: Snapshot, source: str, state: SourceState | None, ids:
     records = tuple(record for record in snapshot.of_source(source) if record.id in wanted)
     if state is None or not records:
         return None
-    originals = Originals(snapshot)
+    originals = OriginalCache(snapshot)
     originals.read(record.whole for record in records)
     return Delta(BY, source, is_whole=False, records=records, segment=pack([_document(each, originals) for each in records]), state=state)
 
 
-def _document(record: Record, originals: Originals) -> Document:
+def _document(record: Record, originals: OriginalCache) -> Document:
     words = originals.text_of(record.whole)
     fields = (record.name, record.path, "", "", words)
     return Document(record.id, record.layer.value, record.kind, record.path, fields, lines=words.count("\n") + 1)

@@ -85,7 +85,7 @@ def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, no
         told: dict[str, list[Record]] = {}
         for record in snapshot.records(ids):
             if record.session and record.kind != compressed.KIND:
-                doomed += compressed.made_from(snapshot, record)
+                doomed += compressed.compressed_ids_containing(snapshot, record)
             if record.session and record.kind != TRANSCRIPT:
                 doomed += _derived(snapshot, record)
                 told.setdefault(record.source, []).append(record)
@@ -99,7 +99,7 @@ def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, no
 
 def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> Purge:
     """Erase a whole source, a session or a file, with all that it ever held, and with what a model made of it."""
-    made = compressed.source_of(source.removeprefix("session:").partition("/")[0])
+    made = compressed.compressed_source(source.removeprefix("session:").partition("/")[0])
     with writer.snapshot(LOCAL, workspace) as snapshot:
         is_compressed = source.startswith("session:") and snapshot.source(made) is not None
     if is_compressed:

@@ -1,1 +1,1 @@
-"""Which records fit? Options of what was ranked, bought within a token budget."""
+"""Which records fit? Ways to show the ranked records, selected within a token budget."""

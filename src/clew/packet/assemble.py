@@ -1,9 +1,9 @@
-"""Assembly: choose at which resolution each candidate is shown, within a token budget.
+"""Assembly: select at which resolution each candidate is shown, within a token budget.
 
-A multiple-choice knapsack: every candidate has options of growing length and worth, and at most one is shown.
-The options on a candidate's upper convex hull are steps of falling worth per token; the steps of all candidates
-are bought in that order. What does not fit is skipped and the next is tried. Knows nothing of files or
-sessions: it sees texts, worths and groups that share a heading.
+A multiple-choice knapsack: every candidate has options of growing length and utility, and at most one is shown.
+The options on a candidate's upper convex hull are steps of falling utility per token; the steps of all candidates
+are added in that order. A step that does not fit is skipped and the next is tried. Knows nothing of files or
+sessions: its inputs are texts, utilities and groups that share a heading.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from clew.records import Resolution, Spans, outside
 
 # What a resolution is worth as a share of the whole: a name tells where, a signature what, the body how. Chosen with the
 # two constants below on 62 dev rows (bench/LOG.md); lower shares show more bodies and fewer names.
-WORTH: dict[Resolution, float] = {Resolution.NAME: 0.03, Resolution.SIGNATURE: 0.25, Resolution.FOLDED: 0.35, Resolution.FULL: 1.0}
-# What is looked for stands in a long text more often than in a short one: worth grows with this power of its length.
+UTILITY: dict[Resolution, float] = {Resolution.NAME: 0.03, Resolution.SIGNATURE: 0.25, Resolution.FOLDED: 0.35, Resolution.FULL: 1.0}
+# What is looked for stands in a long text more often than in a short one: utility grows with this power of its length.
 LENGTH_EXPONENT = 0.45
 LENGTH_UNIT_TOKENS = 80.0  # about the median function's
 GROUP_DISCOUNT = 0.95  # each further record of one file or session is worth this much less: a second file beats a tenth symbol
@@ -25,11 +25,11 @@ GROUP_DISCOUNT_MIN = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way to show a candidate: `text` ends with a newline, `tokens` is its measured length with the fences that it may ask for.
+    """One way to show a candidate: `text` ends with a newline, `tokens` is its length including the fences that it may need.
 
     start, end  lines shown, 1-based inclusive, 0 where lines mean nothing.
     is_whole    nothing of the record is left out.
-    spans       the text with whose words it is; () where all of it comes from outside.
+    spans       the text split by author; () where all of it comes from outside.
     """
 
     resolution: Resolution
@@ -41,38 +41,39 @@ class Option:
     spans: Spans = ()
 
     @property
-    def said(self) -> Spans:
-        """The text with whose words it is."""
+    def attributed_spans(self) -> Spans:
+        """Return the text split by author."""
         return self.spans or (outside(self.text),)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One record, or a part of one, that may be shown. `options` ascend in resolution; `group` names the heading that it stands under.
+    """One record, or a part of one, that may be shown. `options` ascend in resolution; `group` names its heading.
 
-    worth   of each resolution as a share of the weight; None takes WORTH.
-    worths  of each option as it is, where the caller knows it: then neither the weight nor the length counts.
+    utility    of each resolution as a share of the weight; None takes UTILITY.
+    utilities  of each option, where the caller has computed them: then neither the weight nor the length counts.
     """
 
     id: str
     weight: float
     group: str
     options: tuple[Option, ...]
-    worth: dict[Resolution, float] | None = None
-    worths: tuple[float, ...] = ()
+    utility: dict[Resolution, float] | None = None
+    utilities: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
-class Choice:
-    """What was chosen: candidate number → option number, and the certificate.
+class Selection:
+    """The selected options: `picks` maps candidate number to option number; and how good the selection is.
 
-    shadow_price  worth per token of the last step bought, when something was refused; else 0.
-    gap           (LP bound − worth chosen) / LP bound.
+    utility       sum over the selected options.
+    shadow_price  utility per token of the last step added, when another one was refused; else 0.
+    gap           (LP bound − utility) / LP bound; the LP bound is the optimum of the linear relaxation.
     """
 
     picks: dict[int, int] = field(default_factory=dict[int, int])
     tokens: float = 0.0
-    worth: float = 0.0
+    utility: float = 0.0
     shadow_price: float = 0.0
     gap: float = 0.0
 
@@ -83,56 +84,58 @@ class _Step:
     candidate: int
     option: int
     tokens: float  # more than the option before it on the hull, the group's heading included in an anchor's first
-    worth: float
+    utility: float
     heading: float  # how much of `tokens` is the heading
 
 
-def assemble(candidates: Sequence[Candidate], *, budget_tokens: float, heading: Callable[[str], float], price_min: float = 0.0) -> Choice:
-    """Choose options of most total worth within the budget.
+def assemble(
+    candidates: Sequence[Candidate], *, budget_tokens: float, heading: Callable[[str], float], price_min: float = 0.0
+) -> Selection:
+    """Select options of most total utility within the budget.
 
     candidates     in order of rank; ties between equal steps go to the better rank.
     budget_tokens  for texts and headings together.
     heading        tokens of a group's heading, paid with the first of its candidates.
-    price_min      a step of less worth per token than this is not bought even if it fits: the shadow price to stop at.
-    Returns        a Choice; its worth is within `gap` of what the linear relaxation could reach.
+    price_min      a step of less utility per token than this is not added even if it fits: the shadow price to stop at.
+    Returns        a Selection; its utility is within `gap` of what the linear relaxation could reach.
     The relaxation charges a heading to the group's first candidate alone. Whatever fits with its headings fits there
     as well, so its optimum is an upper bound.
     Cost           O(options · log options).
     Source         Kellerer, Pferschy, Pisinger 2004, ch. 11.2; Sinha, Zoltners 1979.
     """
     steps = _steps(candidates, heading)
-    choice = Choice()
+    selection = Selection()
     opened: set[str] = set()
     blocked: set[int] = set()
     bound, room, is_tight = 0.0, budget_tokens, False
     for step in steps:
         if step.efficiency < price_min:
-            choice.shadow_price = choice.shadow_price or price_min
+            selection.shadow_price = selection.shadow_price or price_min
             break
         taken = min(1.0, room / step.tokens) if step.tokens > 0 else 1.0
-        bound, room = bound + taken * step.worth, room - taken * step.tokens
+        bound, room = bound + taken * step.utility, room - taken * step.tokens
         if step.candidate in blocked:
             continue
         group = candidates[step.candidate].group
         cost = step.tokens - step.heading + (0.0 if group in opened else heading(group))
-        if choice.tokens + cost > budget_tokens:
+        if selection.tokens + cost > budget_tokens:
             blocked.add(step.candidate)
             is_tight = True
             continue
         opened.add(group)
-        choice.picks[step.candidate] = step.option
-        choice.tokens += cost
-        choice.worth += step.worth
+        selection.picks[step.candidate] = step.option
+        selection.tokens += cost
+        selection.utility += step.utility
         last = step.efficiency
-        choice.shadow_price = last
-    if not is_tight and choice.shadow_price > price_min:
-        choice.shadow_price = 0.0
-    choice.gap = max(0.0, (bound - choice.worth) / bound) if bound > 0 else 0.0
-    return choice
+        selection.shadow_price = last
+    if not is_tight and selection.shadow_price > price_min:
+        selection.shadow_price = 0.0
+    selection.gap = max(0.0, (bound - selection.utility) / bound) if bound > 0 else 0.0
+    return selection
 
 
-def discounted(weights: Sequence[float], groups: Sequence[str]) -> list[float]:
-    """Weights (in order of rank) with the concave discount per group applied."""
+def discount_by_group(weights: Sequence[float], groups: Sequence[str]) -> list[float]:
+    """Return `weights` (in order of rank) times a discount that grows with each further one of the same group."""
     seen: dict[str, int] = {}
     out: list[float] = []
     for weight, group in zip(weights, groups, strict=True):
@@ -150,9 +153,11 @@ def _steps(candidates: Sequence[Candidate], heading: Callable[[str], float]) -> 
         if candidate.group not in anchored:
             anchored.add(candidate.group)
             extra = heading(candidate.group)
-        share = candidate.worth or WORTH
-        worths = candidate.worths or tuple(candidate.weight * share[option.resolution] * scale(option) for option in candidate.options)
-        points = [(option.tokens + extra, worths[at], at) for at, option in enumerate(candidate.options)]
+        share = candidate.utility or UTILITY
+        utilities = candidate.utilities or tuple(
+            candidate.weight * share[option.resolution] * length_factor(option) for option in candidate.options
+        )
+        points = [(option.tokens + extra, utilities[at], at) for at, option in enumerate(candidate.options)]
         tokens, gained = 0.0, 0.0
         for point in _hull(points):
             more, gain = point[0] - tokens, point[1] - gained
@@ -162,13 +167,13 @@ def _steps(candidates: Sequence[Candidate], heading: Callable[[str], float]) -> 
     return steps
 
 
-def scale(option: Option) -> float:
-    """How much more than a text of usual length an option of shown lines is worth."""
+def length_factor(option: Option) -> float:
+    """Return the factor by which an option's utility grows with its length; 1 for options that show no body."""
     return (option.tokens / LENGTH_UNIT_TOKENS) ** LENGTH_EXPONENT if option.resolution >= Resolution.FOLDED else 1.0
 
 
 def _hull(points: list[tuple[float, float, int]]) -> list[tuple[float, float, int]]:
-    """The points on the upper convex hull from (0, 0): growing in tokens and in worth, falling in worth per token."""
+    """The points on the upper convex hull from (0, 0): growing in tokens and in utility, falling in utility per token."""
     hull: list[tuple[float, float, int]] = [(0.0, 0.0, -1)]
     for point in sorted(points):
         if point[1] <= hull[-1][1]:

@@ -1,4 +1,4 @@
-"""Explain: what does a record hang on, and what hangs on it?"""
+"""Explain: list what a record is linked to, and how."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _OUT = {Use.CALL: "calls", Use.REFERENCE: "refers to", Use.INHERIT: "inherits fr
 _BACK = {Use.CALL: "called by", Use.REFERENCE: "referred to by", Use.INHERIT: "inherited by", Use.MENTION: "mentioned by"}
 
 
-def links_of(snapshot: Snapshot, record: Record) -> tuple[tuple[str, str, str, float], ...]:
-    """Return (how, name, handle, weight) of the record's couplings, heaviest first, at most LINKS_MAX.
+def find_links(snapshot: Snapshot, record: Record) -> tuple[tuple[str, str, str, float], ...]:
+    """Return (how, name, handle, weight) of at most LINKS_MAX records linked to a record, heaviest first.
 
-    Those found by name in the newest index, its container, and those that are stored and still hold.
+    Links found by name in the newest index, its container, and stored edges that still hold.
     """
     documents = snapshot.documents
     docs = documents.docs_of([record.id])[:1]

@@ -14,10 +14,10 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from clew.packet.assemble import Candidate, Option, discounted
-from clew.packet.options import Originals, Showing, group_of, options_of
-from clew.packet.retrieve import choose, entry_of, lengths_of, render
-from clew.ranking.importance import CODE, TEST_SHARE, TYPES, Importance, importance
+from clew.packet.assemble import Candidate, Option, discount_by_group
+from clew.packet.options import DisplayLimit, OriginalCache, build_options, group_name
+from clew.packet.retrieve import count_tokens, fill_budget, make_entry, render
+from clew.ranking.importance import CODE, TEST_SHARE, TYPES, Importance, compute_importance
 from clew.records import FIRST_FENCE, MatchKind, MatchReason, Packet, Record, Resolution, handle_of, joined, outside
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
@@ -32,14 +32,14 @@ FOLDERS_SHARE = 0.12  # of the budget, for the folders in front; guess
 README_SHARE = 0.1  # of the budget, for the README's first words
 README_WEIGHT = 4.0  # against the best file's 1: nothing says in fewer words what a repository is
 README = re.compile(r"readme(\.\w+)?", re.IGNORECASE)
-WORTH = {Resolution.NAME: 0.35, Resolution.SIGNATURE: 1.0, Resolution.FOLDED: 1.0, Resolution.FULL: 1.0}
+UTILITY = {Resolution.NAME: 0.35, Resolution.SIGNATURE: 1.0, Resolution.FOLDED: 1.0, Resolution.FULL: 1.0}
 SHARPNESS = 2.0  # as for a question: the tenth file is worth much less than the first
 OWN_SHARE = 0.15  # what a symbol that no other file uses has of its file's importance; guess
 PRIVATE_SHARE = 0.2  # what a name has of it that its language or its author calls private; guess
 GENERATED_SHARE = 0.05  # what a program wrote comes last
 GENERATED_BYTES = 1200  # of a file in which it says so; guess
 LINE_CHARS_MAX = 200  # of a definition of one line that is shown whole
-MEMBER_SHARE = 0.5  # what a type's member has of the type's worth; guess
+MEMBER_SHARE = 0.5  # what a type's member has of the type's utility; guess
 REPEATED_SHARE = 0.4  # what a block of members or a constructor has, which stands beside its type
 TESTS = frozenset(("test", "tests"))  # modules inside a file
 TYPE_FILES = (".java", ".kt", ".cs", ".php", ".swift")  # of languages in which a file mostly holds one type
@@ -59,24 +59,24 @@ class _Folder:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A record that may be shown: its worth relative to the best file's, and why."""
+    """A record that may be shown: its utility relative to the best file's, and why."""
 
     doc: int
     weight: float
     why: tuple[MatchReason, ...]
 
 
-def survey(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: Counter) -> Packet:
+def build_map(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: Counter) -> Packet:
     """Return the map of a workspace, or of one folder or file of it, within `budget_tokens`.
 
     folder   relative to the root, "" for all; importance is that of the whole workspace.
-    counter  counts for the model that will read it.
+    counter  counts tokens for the model that will read it.
     Returns  an empty packet where nothing is indexed.
     """
     documents = snapshot.documents
-    known = importance(snapshot)
+    known = compute_importance(snapshot)
     own = _files(documents, known, folder)
-    originals = Originals(snapshot)
+    originals = OriginalCache(snapshot)
     front = _front(documents, own, folder, int(budget_tokens * FOLDERS_SHARE), counter)
     files_max = min(max(budget_tokens // TOKENS_PER_FILE, FILES_MIN), FILES_MAX)
     readme = _readme(documents, own)
@@ -91,7 +91,7 @@ def survey(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: Coun
     named.sort(key=lambda pair: (-pair[0].weight, -pair[1].whole.chars, pair[1].id))
     named = list({(row.path, row.name): (draft, row) for draft, row in reversed(named)}.values())[::-1]  # of overloads the weightiest
     drafts, rows = [draft for draft, _ in named], [row for _, row in named]
-    found = options_of([Showing(row, Resolution.SIGNATURE) for row in rows], originals, counter.measure_many)
+    found = build_options([DisplayLimit(row, Resolution.SIGNATURE) for row in rows], originals, counter.measure_many)
     readme_max = budget_tokens * README_SHARE
     told = {row.path for draft, row in named if documents.parent[draft.doc] >= 0}
     options = [
@@ -100,19 +100,21 @@ def survey(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: Coun
         else _telling(row, each, originals, counter)
         for draft, row, each in zip(drafts, rows, found, strict=True)
     ]
-    worth = discounted([draft.weight for draft in drafts], [group_of(row) for row in rows])
+    utility = discount_by_group([draft.weight for draft in drafts], [group_name(row) for row in rows])
     candidates = [
-        Candidate(row.id, worth[at], group_of(row), each, WORTH) for at, (row, each) in enumerate(zip(rows, options, strict=True)) if each
+        Candidate(row.id, utility[at], group_name(row), each, UTILITY)
+        for at, (row, each) in enumerate(zip(rows, options, strict=True))
+        if each
     ]
     numbers = [at for at, each in enumerate(options) if each]
-    chosen, choice = choose(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.measure(front + FIRST_FENCE))
+    chosen, selection = fill_budget(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.measure(front + FIRST_FENCE))
     shown = [(numbers[number], option) for number, option in sorted(chosen.items())]
-    entries = tuple(entry_of(rows[at], option, drafts[at].weight, drafts[at].why) for at, option in shown)
+    entries = tuple(make_entry(rows[at], option, drafts[at].weight, drafts[at].why) for at, option in shown)
     spans = joined((outside(front), *render([(rows[at], option) for at, option in shown])))
-    tokens, fence_tokens = lengths_of(spans, counter)
+    tokens, fence_tokens = count_tokens(spans, counter)
     if tokens + fence_tokens > budget_tokens:  # there is room for neither the folders nor what says that they are data
         return Packet("", (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
-    return Packet("", entries, spans, tokens, budget_tokens, counter.name, choice.shadow_price, choice.gap, fence_tokens=fence_tokens)
+    return Packet("", entries, spans, tokens, budget_tokens, counter.name, selection.shadow_price, selection.gap, fence_tokens=fence_tokens)
 
 
 # -- which files and symbols ------------------------------------------------------------------------
@@ -180,7 +182,7 @@ def _why_symbol(known: Importance, doc: int) -> tuple[MatchReason, ...]:
 
 
 def _share(record: Record, made: Collection[str]) -> float:
-    """What a record keeps of its worth, by its name and by who wrote its file; a program's `main` gains what it lacks in users."""
+    """What a record keeps of its utility, by its name and by who wrote its file; a program's `main` gains what it lacks in users."""
     share = GENERATED_SHARE if record.path in made else 1.0
     if record.name == record.path:
         return share
@@ -194,7 +196,7 @@ def _share(record: Record, made: Collection[str]) -> float:
     return share / OWN_SHARE if record.name == "main" else share
 
 
-def _telling(record: Record, options: tuple[Option, ...], originals: Originals, counter: Counter) -> tuple[Option, ...]:
+def _telling(record: Record, options: tuple[Option, ...], originals: OriginalCache, counter: Counter) -> tuple[Option, ...]:
     """A symbol's options: a header that lacks its name says nothing, and what is one line long is shown whole."""
     whole = record.whole
     if whole.start_line == whole.end_line:
@@ -210,7 +212,7 @@ def _is_generated(data: bytes) -> bool:
 
 
 def _opening(
-    record: Record, options: tuple[Option, ...], originals: Originals, counter: Counter, tokens_max: float, *, has_symbols: bool
+    record: Record, options: tuple[Option, ...], originals: OriginalCache, counter: Counter, tokens_max: float, *, has_symbols: bool
 ) -> tuple[Option, ...]:
     """A file's options: the words in which it says what it is, in whole lines, and its name where nothing else of it could be shown.
 
@@ -221,7 +223,7 @@ def _opening(
     lines = data[:OPENING_BYTES].decode("utf-8", "replace").split("\n")
     if len(data) > OPENING_BYTES:
         lines = lines[:-1]  # it may be cut
-    span = opening(lines, is_document=tokens_max > 0, is_type=record.path.endswith(TYPE_FILES))
+    span = find_file_description(lines, is_document=tokens_max > 0, is_type=record.path.endswith(TYPE_FILES))
     if span is None:
         return plain
     start, end = span
@@ -250,12 +252,12 @@ _IMPORT = re.compile(r"(import|using|use|namespace|declare)\b")
 _MARKUP = re.compile(r"<|!\[|\[!|\[.*\]:|\.\. |\||:\w+:|---|```")
 
 
-def opening(lines: Sequence[str], *, is_document: bool = False, is_type: bool = False) -> tuple[int, int] | None:
-    """Return the lines (1-based, both ends) with which a file says what it is; None where it says nothing.
+def find_file_description(lines: Sequence[str], *, is_document: bool = False, is_type: bool = False) -> tuple[int, int] | None:
+    """Return the first and last line (1-based) in which a file describes itself; None where it has no such lines.
 
-    A code file says it in the first paragraph of its leading comment, past licences, titles and settings; a document in
+    In code the first paragraph of its leading comment, past licences, titles and settings; in a document
     its first paragraph of prose and what follows under the same heading.
-    is_type  the file holds one type: what stands above that, past the imports, speaks for the file.
+    is_type  the file holds one type: the comment above the type, past the imports, describes the file.
     """
     if is_document:
         return _opening_of_document(lines)

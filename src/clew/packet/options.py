@@ -1,4 +1,4 @@
-"""Options: the ways in which one record can be shown, from its name to its whole text.
+"""Options: build the ways in which one record can be shown, from its name to its whole text.
 
 Extractive: code is copied byte for byte in whole lines, and what is left out is named by a handle.
 """
@@ -38,20 +38,20 @@ _Draft: TypeAlias = tuple[Resolution, Spans, int, int, bool]  # resolution, text
 
 
 @dataclass(slots=True)
-class Originals:
-    """Stored originals, each read once for the packet at hand."""
+class OriginalCache:
+    """Originals of one snapshot, each read from the store once."""
 
     snapshot: Snapshot
     _seen: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     def read(self, texts: Iterable[Text]) -> None:
-        """Read the originals of these texts at once. Raises as `bytes_of` does."""
+        """Read the originals of `texts` in one batch. Raises KeyError for an unknown original, Purged for an erased one."""
         missing = {text.blob for text in texts if text.blob} - self._seen.keys()
         if missing:
             self._seen |= self.snapshot.originals(missing)
 
     def bytes_of(self, text: Text) -> bytes:
-        """The bytes of a text. Raises KeyError or Purged when its original is gone."""
+        """Return the bytes of a text. Raises KeyError for an unknown original, Purged for an erased one."""
         if not text.blob:
             return text.inline.encode("utf-8", "surrogatepass")
         data = self._seen.get(text.blob)
@@ -60,11 +60,11 @@ class Originals:
         return data[text.start : text.end]
 
     def text_of(self, text: Text) -> str:
-        """The text itself, bytes that are not UTF-8 replaced."""
+        """Return a text decoded as UTF-8, invalid bytes replaced. Raises as `bytes_of` does."""
         return text.inline if not text.blob else self.bytes_of(text).decode("utf-8", "replace")
 
     def to_next(self, text: Text) -> tuple[str, int]:
-        """The text without its last line end, and up to BLANK_LINES_MAX blank lines that follow it; the last line of both."""
+        """Return a text with up to BLANK_LINES_MAX blank lines that follow it, less the last line end, and its last line's number."""
         if not text.blob or not text.start_line:
             return self.text_of(text).removesuffix("\n"), text.end_line
         self.bytes_of(text)
@@ -75,16 +75,16 @@ class Originals:
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
-    """How one record may be shown: up to `resolution_max`, and no further than its head where others stand inside it."""
+class DisplayLimit:
+    """A record with the highest resolution at which it may be shown; of a container only the part before its first member is shown."""
 
     record: Record
     resolution_max: Resolution = Resolution.FULL
     is_container: bool = False
 
 
-def options_of(
-    showings: Sequence[Showing], originals: Originals, measure: Callable[[Sequence[str]], Sequence[float]]
+def build_options(
+    showings: Sequence[DisplayLimit], originals: OriginalCache, measure: Callable[[Sequence[str]], Sequence[float]]
 ) -> list[tuple[Option, ...]]:
     """Return the options of each record, ascending in resolution.
 
@@ -108,30 +108,30 @@ def options_of(
     ]
 
 
-def heading_of(group: str) -> str:
-    """The line above the entries of one file or session."""
-    return text_of(heading(group))
+def heading_text(group: str) -> str:
+    """Return the line above the entries of one file or session."""
+    return text_of(heading_spans(group))
 
 
-def heading(group: str) -> Spans:
-    """The same with whose words it is: a group is called after a file or a session."""
+def heading_spans(group: str) -> Spans:
+    """Return that line split by author: the group's name comes from outside."""
     return clew_says("=== "), outside(group), clew_says("\n")
 
 
-def words_of(record: Record, text: str) -> Spans:
-    """Words of a record with whose they are: of a prompt only what the user typed is the user's."""
+def attribute_text(record: Record, text: str) -> Spans:
+    """Return a record's `text` split by author: of a prompt only what the user typed is the user's."""
     author = author_of(record)
     if author is not Author.USER:
         return (Span(author, text),)
     return tuple(Span(Author.USER if is_typed else Author.OUTSIDE, piece) for piece, is_typed in typed_parts(text))
 
 
-def group_of(record: Record) -> str:
-    """The file or the session that a record stands under."""
+def group_name(record: Record) -> str:
+    """Return the file or the session under whose heading a record is shown."""
     return f"session {record.session}" if record.session else _printable(record.path)
 
 
-def _code(record: Record, text: Text, originals: Originals) -> _Draft | None:
+def _code(record: Record, text: Text, originals: OriginalCache) -> _Draft | None:
     handle, name, whole = handle_of(record.id), _printable(record.name), record.whole
     if text.resolution == Resolution.NAME:
         line = text.start_line or whole.start_line
@@ -153,17 +153,17 @@ def _code(record: Record, text: Text, originals: Originals) -> _Draft | None:
     return text.resolution, joined(head), text.start_line, end, False
 
 
-def _conversation(record: Record, text: Text, originals: Originals) -> _Draft | None:
+def _conversation(record: Record, text: Text, originals: OriginalCache) -> _Draft | None:
     handle = handle_of(record.id)
     where = f" ({record.agent})" if record.agent else ""
     if text.resolution <= Resolution.SIGNATURE:
         line = " ".join(originals.text_of(text).split())[:LINE_CHARS_MAX]
         head = clew_says(f"[{handle}] {record.kind}{where}: ")
-        return text.resolution, joined((head, *words_of(record, line), clew_says("\n"))), 0, 0, False
+        return text.resolution, joined((head, *attribute_text(record, line), clew_says("\n"))), 0, 0, False
     is_whole = text is record.whole
     body = originals.text_of(text).rstrip("\n")
     head = clew_says(f"--- [{handle}] {record.kind}{where}{'' if is_whole else ' part'}\n")
-    spans = joined((head, *words_of(record, body), clew_says("\n")))
+    spans = joined((head, *attribute_text(record, body), clew_says("\n")))
     return Resolution.FULL if is_whole else text.resolution, spans, 0, 0, is_whole
 
 

@@ -1,4 +1,4 @@
-"""Wording: reasons in words, for whoever reads them. Nothing reads the words back."""
+"""Wording: put reasons into words for a reader. No code parses them back."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _FORMS: dict[MatchKind, str] = {
 _USES = {"call": "calls", "reference": "refers to", "inherit": "inherits from", "mention": "mentions"}
 
 
-def said(reason: MatchReason) -> str:
-    """Return a reason in words."""
+def describe_reason(reason: MatchReason) -> str:
+    """Return one phrase in English for a reason."""
     values = reason.values
     match reason.kind:
         case MatchKind.WORDS:

@@ -27,7 +27,7 @@ ASSEMBLE_MS = 10.0
 
 @dataclass(slots=True)
 class Deadline:
-    """`milliseconds` from its making; None for no limit. `clock` returns seconds and may be replaced by a test's own."""
+    """A time limit of `milliseconds` from its construction, None for no limit. `clock` returns seconds."""
 
     milliseconds: float | None = None
     clock: Callable[[], float] = monotonic
@@ -40,7 +40,7 @@ class Deadline:
             self._started = self.clock()
 
     def allows(self, stage: str) -> bool:
-        """Whether `stage` still fits in the time left; a stage that does not is remembered as skipped."""
+        """Return whether `stage` still fits in the time left; the name of a stage that does not is added to `skipped`."""
         if self.milliseconds is None:
             return True
         left = self.milliseconds - (self.clock() - self._started) * 1000.0

@@ -29,8 +29,8 @@ REVERSE = 0.6  # of a link's weight when followed from the used to the user
 
 
 @dataclass(frozen=True, slots=True)
-class Weighted:
-    """Documents (n,), ascending, and their weights."""
+class WeightedDocuments:
+    """Document numbers (n,) int32, ascending, and their weights (n,) float32."""
 
     docs: Numbers
     weights: Floats
@@ -38,7 +38,7 @@ class Weighted:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Which record gave how much to which: m steps. `steps[kinds[i]]` says how the head of step i hangs on its tail."""
+    """The m steps of a diffusion: the weight `mass[i]` went from document `tails[i]` to document `heads[i]` by link `steps[kinds[i]]`."""
 
     tails: Numbers
     heads: Numbers
@@ -46,8 +46,8 @@ class Flow:
     kinds: Numbers
     steps: tuple[Step, ...]
 
-    def givers(self, snapshot: Snapshot, docs: Sequence[int]) -> dict[int, tuple[Step, int]]:
-        """Return for each of `docs` that was given anything the step that gave most, and its tail; ties by record id."""
+    def largest_contributions(self, snapshot: Snapshot, docs: Sequence[int]) -> dict[int, tuple[Step, int]]:
+        """Return for each of `docs` that received weight the step that brought most of it and its tail document; ties go by record id."""
         order = np.argsort(self.heads, kind="stable")
         heads = self.heads[order]
         found: dict[int, tuple[Step, int]] = {}
@@ -61,8 +61,8 @@ class Flow:
         return found
 
 
-def diffuse(snapshot: Snapshot, seeds: Weighted, *, along: Collection[str] = ()) -> tuple[Weighted, Flow]:
-    """Return the weights after one step of a weighted walk from the heaviest records, and who gave what. None is lowered.
+def diffuse(snapshot: Snapshot, seeds: WeightedDocuments, *, along: Collection[str] = ()) -> tuple[WeightedDocuments, Flow]:
+    """Return the weights after one step of a weighted walk from the heaviest records, and the steps taken; no weight is lowered.
 
     Each frontier record shares SPREAD of its mass among its neighbours in proportion to weight / sqrt(degree of the
     neighbour), so that a hub neither collects nor spreads much.
@@ -70,7 +70,7 @@ def diffuse(snapshot: Snapshot, seeds: Weighted, *, along: Collection[str] = ())
     Cost     O(links of the frontier).
     Source   one push step of personalised PageRank (Andersen, Chung, Lang 2006), degree-corrected.
     """
-    frontier = heaviest(snapshot, seeds, FRONTIER).docs
+    frontier = select_heaviest(snapshot, seeds, FRONTIER).docs
     tails, heads, weights, kinds, steps = _steps(snapshot, frontier, along)
     docs = np.union1d(seeds.docs, heads).astype(np.int32)
     own = np.zeros(len(docs), np.float32)
@@ -82,18 +82,18 @@ def diffuse(snapshot: Snapshot, seeds: Weighted, *, along: Collection[str] = ())
     # A record with few, sure neighbours gives each its share; one with many splits it.
     mass = (SPREAD * own[tail] * share / np.maximum(outgoing[tail], 1.0)).astype(np.float32)
     own += np.bincount(head, mass, len(docs)).astype(np.float32)
-    return Weighted(docs, own), Flow(tails, heads, mass, kinds, steps)
+    return WeightedDocuments(docs, own), Flow(tails, heads, mass, kinds, steps)
 
 
-def heaviest(snapshot: Snapshot, found: Weighted, count: int) -> Weighted:
-    """Return the `count` heaviest of the documents, heaviest first; ties by record id, so that numbering does not matter."""
+def select_heaviest(snapshot: Snapshot, found: WeightedDocuments, count: int) -> WeightedDocuments:
+    """Return the `count` heaviest documents, heaviest first; ties go by record id, so that document numbers do not matter."""
     docs, weights = found.docs, found.weights
     if len(docs) > count:
         keep = weights >= np.partition(weights, len(docs) - count)[len(docs) - count]
         docs, weights = docs[keep], weights[keep]
     ids = snapshot.documents.ids_of(docs.tolist())
     order = sorted(range(len(docs)), key=lambda at: (-float(weights[at]), ids[at]))[:count]
-    return Weighted(docs[order], weights[order])
+    return WeightedDocuments(docs[order], weights[order])
 
 
 _USES = tuple(use.name.lower() for use in Use)

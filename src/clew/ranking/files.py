@@ -1,7 +1,6 @@
-"""Files: which files matter for a task state, in order, when nothing of their text is wanted yet.
+"""Files: rank the files of a workspace for a question, without choosing any text of them.
 
-The ranking is the packet's own (`clew.ranking.rank.rank`); only what is made of it differs. Holds a Reader,
-so it cannot write.
+Uses the ranking of packets (`clew.ranking.rank.rank`) and adds up its records by file. Reads a Snapshot, never writes.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
-from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, rank, reasons_of
+from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, find_reasons, rank
 from clew.ranking.weights import DEFAULT, Weights
 from clew.records import MatchReason, handle_of
 from clew.store.ports import Snapshot
@@ -26,7 +25,7 @@ class RankedFile:
     """One file of the list.
 
     score    relative to the best file's, which is 1.
-    name     of its best symbol, "" where only the file as a whole speaks for it; `handle` and `line` are that record's.
+    name     of its best symbol, "" where only the file as a whole was found; `handle` and `line` are that record's.
     records  how many of its records were ranked.
     why      reasons of its heaviest record, strongest first.
     """
@@ -42,14 +41,14 @@ class RankedFile:
 
 @dataclass(frozen=True, slots=True)
 class FileList:
-    """Files in order of rank, and the stages that were left out."""
+    """Files in order of rank, and the names of the ranking stages that were skipped."""
 
     question: str
     files: tuple[RankedFile, ...]
     skipped: tuple[str, ...] = ()
 
 
-def files(
+def rank_files(
     snapshot: Snapshot,
     question: Question,
     *,
@@ -58,21 +57,21 @@ def files(
     embedder: Embedder | None = None,
     weights: Weights = DEFAULT,
 ) -> FileList:
-    """Return at most `limit` files for a question, the one that matters most first; ties break by path.
+    """Return at most `limit` files for a question, the most relevant first; ties break by path.
 
     deadline, embedder, weights  as for `retrieve`.
     """
     deadline = deadline or Deadline()
     candidates_max = min(max(limit * CANDIDATES_PER_FILE, CANDIDATES_MIN), CANDIDATES_MAX)
     ranked = rank(snapshot, question, candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights)
-    found = by_file(snapshot, ranked)[:limit]
+    found = group_by_file(snapshot, ranked)[:limit]
     # Reasons are the heaviest record's; the name is that of the heaviest symbol, which is mostly the same record.
     heads = [docs[0] for _, _, docs in found]
     best = [next((doc for doc in docs if snapshot.documents.parent[doc] >= 0), docs[0]) for _, _, docs in found]
-    told = [tail for _, tail in ranked.flow.givers(snapshot, heads).values()] if ranked.flow else []
+    told = [tail for _, tail in ranked.flow.largest_contributions(snapshot, heads).values()] if ranked.flow else []
     ids = snapshot.documents.ids_of(list(dict.fromkeys([*heads, *best, *told])))
     records = {record.id: record for record in snapshot.records(ids)}
-    reasons = reasons_of(snapshot, ranked, heads, records, question)
+    reasons = find_reasons(snapshot, ranked, heads, records, question)
     rows: list[RankedFile] = []
     for (path, score, docs), head, doc in zip(found, heads, best, strict=True):
         record = records.get(snapshot.documents.id_of(doc))
@@ -85,8 +84,8 @@ def files(
     return FileList(question.text, tuple(rows), skipped)
 
 
-def by_file(snapshot: Snapshot, ranked: Ranked) -> list[tuple[str, float, Sequence[int]]]:
-    """(path, score, its documents heaviest first) of every file that was ranked, heaviest first; sessions are left out."""
+def group_by_file(snapshot: Snapshot, ranked: Ranked) -> list[tuple[str, float, Sequence[int]]]:
+    """Return (path, score, its document numbers heaviest first) of every ranked file, best first; sessions are left out."""
     documents = snapshot.documents
     mask = documents.searched("file:").mask
     held: dict[str, tuple[float, float, list[int]]] = {}

@@ -24,7 +24,7 @@ CODE = "file:"
 TYPES = frozenset(("class", "interface", "struct", "enum", "trait", "extension", "namespace"))
 DAMPING = 0.5  # shorter walks than the usual 0.85: what is leaned on, not what that leans on in its turn; chosen by looking at five maps
 ROUNDS = 16  # 0.5 ** 16 is below 0.01 % of what the first round moves
-TEST_SHARE = 0.1  # of a test in where the walk begins, in what it is worth, and in what its uses count; guess
+TEST_SHARE = 0.1  # of a test in where the walk begins, in what it is utility, and in what its uses count; guess
 PROSE_SHARE = 0.1  # likewise of a document or a configuration file; guess
 IMPORT_SHARE = 0.5  # what an import counts beside one used name; guess
 GATHERING_SHARE = 0.7  # what bringing others together counts beside being leaned on; guess
@@ -42,12 +42,12 @@ ENTRIES = frozenset((
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """What matters in a workspace. P paths as in `Documents.paths`, n documents.
+    """How central each file and symbol of a workspace is. P paths as in `Documents.paths`, n documents.
 
     files     (P,) 0 to 1, 0 for a path without code or text; is_entry (P,) where a program begins.
-    users     (P,) how many other files outside the tests use something of it; uses (P,) of how many it uses something.
+    users     (P,) number of other files outside the tests that use it; uses (P,) number of other files that it uses.
     symbols   (n,) confidence-weighted number of other files that use it.
-    used_by   (n,) how many other files outside the tests may mean it.
+    used_by   (n,) number of other files outside the tests that may mean it.
     """
 
     files: Doubles
@@ -58,8 +58,8 @@ class Importance:
     used_by: NDArray[np.int64]
 
 
-def importance(snapshot: Snapshot) -> Importance:
-    """Return what matters among the code of an documents. The same for an updated index as for one built anew.
+def compute_importance(snapshot: Snapshot) -> Importance:
+    """Return the importance of all code in a snapshot; the same for an updated index as for one built anew.
 
     Cost  `Names.across`, and 2 × ROUNDS passes over the pairs of files of which one uses the other.
     """

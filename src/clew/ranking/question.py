@@ -1,6 +1,6 @@
-"""Question: what a text asks for, read once: its words, its clues, its search terms.
+"""Question: the words, search terms, and quoted paths, names and stack frames of a question, parsed once.
 
-Made from a task state; everything that ranks, recalls or explains reads it from here.
+Made from a text or a task state; ranking, recall and explanations read them from here.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ TEST_WORDS = frozenset(("test", "tests", "testing", "tested", "unittest", "fixtu
 
 @dataclass(frozen=True)
 class Question:
-    """A question and the work around it. `clues` are what its text names."""
+    """A question with the task state around it. `clues` are the paths, names and stack frames that its text mentions."""
 
     state: TaskState
     clues: Clues
 
     @staticmethod
     def of(asked: str | TaskState) -> Question:
-        """Read a text, or the question of a task state."""
+        """Parse a text, or the question of a task state."""
         if isinstance(asked, TaskState):
             return Question(asked, clues(asked.question))
         found = clues(asked)
@@ -67,34 +67,34 @@ class Question:
 
     @property
     def text(self) -> str:
-        """The question as it was asked."""
+        """Return the question's text unchanged."""
         return self.state.question
 
     @cached_property
     def title_words(self) -> list[str]:
-        """The words of its first line, as they stand."""
+        """Return the words of its first line, in order, in their case."""
         return raw_words(self._parts[0])
 
     @cached_property
     def rest_words(self) -> list[str]:
-        """The words of all other lines."""
+        """Return the words of all lines but the first, in order, in their case."""
         return raw_words(self._parts[1])
 
     @cached_property
     def words(self) -> list[str]:
-        """All of its words, in order, as they stand."""
+        """Return all of its words, in order, in their case."""
         return [*self.title_words, *self.rest_words]
 
     @cached_property
     def word_set(self) -> frozenset[str]:
-        """Its distinct words in lower case."""
+        """Return its distinct words in lower case."""
         return frozenset(word.lower() for word in self.words)
 
     @cached_property
     def terms(self) -> Terms:
-        """Weighted search terms of the question and of its task state, heaviest first.
+        """Return weighted search terms of the question and its task state as (term, weight), heaviest first.
 
-        A term weighs 1 + ln(times), more in the first line, less when only the task state speaks of it.
+        A term weighs 1 + ln(occurrences), more in the first line, less when only the task state contains it.
         """
         weights: Counter[str] = Counter()
         for word, times in Counter(self.rest_words).items():
@@ -111,7 +111,7 @@ class Question:
 
     @cached_property
     def word_of_term(self) -> dict[str, str]:
-        """Search term → the word of the question that it stands for, as the question writes it."""
+        """Return a map from search term to the word of the question that it was made from."""
         found: dict[str, str] = {}
         for word in self.words:
             for term in split(word):
@@ -121,27 +121,27 @@ class Question:
 
     @property
     def is_short(self) -> bool:
-        """It is what a person types in one line."""
+        """Return whether the question is at most SHORT_CHARS long, as one typed in a line is."""
         return len(self.text) <= SHORT_CHARS and "\n" not in self.text.strip()
 
     @property
     def asks_for_tests(self) -> bool:
-        """A short question is about tests themselves, so they are not put behind the code that they check.
+        """Return whether a short question is about tests themselves, so that tests are not ranked below the code that they check.
 
-        An issue's text is not: it speaks of tests that fail, and what is wanted is what they check.
+        False for the text of an issue: it mentions failing tests, and what is wanted is the code that they check.
         """
         return self.is_short and bool(self.word_set & TEST_WORDS)
 
     @property
     def asks_for_prose(self) -> bool:
-        """The question is about documents or configuration, so they are not put behind the code."""
+        """Return whether the question is about documents or configuration, so that those are not ranked below code."""
         title = self._parts[0]
         words = self.title_words if len(title) <= SHORT_CHARS else raw_words(title[:SHORT_CHARS])
         found = {word.lower() for word in words}
         return bool(found & PROSE_WORDS) or (self.is_short and bool(found & CONFIGURATION_WORDS))
 
     def query(self, vector: NDArray[np.float32] | None = None) -> Query:
-        """Return what to search for; `vector` is the question's embedding."""
+        """Return the store's search query for the question; `vector` (dims,) is its embedding, None to search without vectors."""
         rest = self._parts[1]
         quoted = _TICKS.findall(rest) if "`" in rest else []
         own = (*self.clues.dotted, *self.clues.identifiers, *self.clues.quoted)
@@ -159,7 +159,7 @@ class Question:
         )
 
     def vector(self, embedder: Embedder) -> NDArray[np.float32]:
-        """Return the embedding of the question by a local model, made once."""
+        """Return the question's embedding (dims,) float32 by a local model, computed once."""
         found = self._vectors.get(embedder.name)
         if found is None:
             found = self._vectors[embedder.name] = embedder.embed([self.text])[0]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clew.ranking.deadline import Deadline
-from clew.ranking.diffuse import Flow, Weighted, diffuse, heaviest
+from clew.ranking.diffuse import Flow, WeightedDocuments, diffuse, select_heaviest
 from clew.ranking.question import Question
-from clew.ranking.seed import of_code, of_sessions
+from clew.ranking.seed import score_code, score_sessions
 from clew.ranking.weights import DEFAULT, Weights
 from clew.records import EdgeKind, MatchKind, MatchReason, Record, Status, Tier
 from clew.store.ports import Snapshot
@@ -23,7 +23,7 @@ SESSION_POWER = 3.3
 CANDIDATES_MIN, CANDIDATES_MAX = 160, 2000
 WEIGHT_SHARE_MIN = 0.00001  # of the best candidate's weight: below it a record is not worth a line
 HEADS_MAX = 6  # files whose imports are candidates: a fifth of all fixes changes an import as well
-HEAD_SHARE = 0.5  # of the worth of the file's best record, before SHARPNESS; LINE 51 without, 55 from .3 to .6
+HEAD_SHARE = 0.5  # of the utility of the file's best record, before SHARPNESS; LINE 51 without, 55 from .3 to .6
 # What else changes with a file is not what an issue is about: on 117 issues no verdict differed with these edges or without.
 OF_SESSIONS = frozenset((EdgeKind.CONTAINS, EdgeKind.MENTIONS, EdgeKind.FIXES, EdgeKind.DERIVED_FROM))
 SUPERSEDED_SHARE = 0.04  # what a record that is no longer true keeps of its weight; guess
@@ -32,7 +32,7 @@ FOLDED_SHARE = 0.36  # likewise one on the folded tier; guess
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Documents in order of rank with their final weights, and what is needed to explain them."""
+    """Document numbers in order of rank with their final weights, and the data from which their reasons are made."""
 
     docs: list[int]
     weights: list[float]
@@ -50,14 +50,14 @@ def rank(
     embedder: Embedder | None = None,
     weights: Weights = DEFAULT,
 ) -> Ranked:
-    """Return the documents that matter for a question, heaviest first, at most `candidates_max`."""
+    """Return at most `candidates_max` documents that are relevant to a question, heaviest first."""
     vector = None
     if embedder is not None and snapshot.documents.model == embedder.name and deadline.allows("vector"):
         vector = question.vector(embedder)
     found = snapshot.search(question.query(vector), deadline.allows)
     seeds = _together(
-        Weighted(found.code.docs, of_code(found.code, question, weights)),
-        Weighted(found.sessions.docs, of_sessions(found.sessions, question) ** np.float32(SESSION_POWER)),
+        WeightedDocuments(found.code.docs, score_code(found.code, question, weights)),
+        WeightedDocuments(found.sessions.docs, score_sessions(found.sessions, question) ** np.float32(SESSION_POWER)),
     )
     flow = None
     if len(seeds.docs) and deadline.allows("diffuse"):
@@ -65,13 +65,15 @@ def rank(
     seeds, aged, archived = _aged(snapshot, seeds)
     is_hot = ~np.isin(seeds.docs, archived)
     # What was archived is found when nothing else answers.
-    best = heaviest(snapshot, Weighted(seeds.docs[is_hot], seeds.weights[is_hot]) if is_hot.any() else seeds, candidates_max)
+    best = select_heaviest(
+        snapshot, WeightedDocuments(seeds.docs[is_hot], seeds.weights[is_hot]) if is_hot.any() else seeds, candidates_max
+    )
     kept = best.weights >= WEIGHT_SHARE_MIN * float(best.weights[0]) if len(best.docs) else np.zeros(0, np.bool_)
     return Ranked(best.docs[kept].tolist(), best.weights[kept].tolist(), found, flow, aged)
 
 
-def with_heads(snapshot: Snapshot, ranked: Ranked) -> list[tuple[int, float]]:
-    """Return the ranked documents and the heads of the first files among them, by weight: an edit needs what its file imports."""
+def add_file_heads(snapshot: Snapshot, ranked: Ranked) -> list[tuple[int, float]]:
+    """Return (document, weight), heaviest first, of the ranked documents and the heads of the first files, whose imports an edit needs."""
     documents = snapshot.documents
     weights = dict(zip(ranked.docs, ranked.weights, strict=True))
     best: dict[int, float] = {}
@@ -84,13 +86,13 @@ def with_heads(snapshot: Snapshot, ranked: Ranked) -> list[tuple[int, float]]:
     return sorted(weights.items(), key=lambda pair: (-pair[1], documents.id_of(pair[0])))
 
 
-def reasons_of(
+def find_reasons(
     snapshot: Snapshot, ranked: Ranked, docs: Sequence[int], records: Mapping[str, Record], question: Question
 ) -> dict[int, tuple[MatchReason, ...]]:
-    """Return why each of the chosen documents was found, strongest first."""
+    """Return for each of `docs` why it was found, strongest reason first."""
     found, documents = ranked.found, snapshot.documents
     terms = found.matching_terms(list(docs))
-    givers = ranked.flow.givers(snapshot, docs) if ranked.flow else {}
+    contributions = ranked.flow.largest_contributions(snapshot, docs) if ranked.flow else {}
     out: dict[int, tuple[MatchReason, ...]] = {}
     for doc, matched in zip(docs, terms, strict=True):
         why = [*found.reasons.get(doc, ()), *([ranked.aged[doc]] if doc in ranked.aged else ())]
@@ -100,23 +102,23 @@ def reasons_of(
         if matched:
             words = dict.fromkeys(question.word_of_term.get(term, term) for term in matched)
             why.append(MatchReason(MatchKind.WORDS, tuple(words)))
-        if doc in givers:
-            (kind, how), tail = givers[doc]
-            giver = records.get(documents.id_of(tail))
-            why.append(MatchReason(kind, (how, giver.name if giver else "")))
+        if doc in contributions:
+            (kind, how), tail = contributions[doc]
+            contributor = records.get(documents.id_of(tail))
+            why.append(MatchReason(kind, (how, contributor.name if contributor else "")))
         out[doc] = tuple(why or [MatchReason(MatchKind.FILE)])
     return out
 
 
-def _together(code: Weighted, sessions: Weighted) -> Weighted:
+def _together(code: WeightedDocuments, sessions: WeightedDocuments) -> WeightedDocuments:
     """The documents of both that have any weight, ascending."""
     docs, weights = np.concatenate([code.docs, sessions.docs]), np.concatenate([code.weights, sessions.weights])
     order = np.argsort(docs, kind="stable")
     order = order[weights[order] > 0]
-    return Weighted(docs[order], weights[order])
+    return WeightedDocuments(docs[order], weights[order])
 
 
-def _aged(snapshot: Snapshot, seeds: Weighted) -> tuple[Weighted, dict[int, MatchReason], list[int]]:
+def _aged(snapshot: Snapshot, seeds: WeightedDocuments) -> tuple[WeightedDocuments, dict[int, MatchReason], list[int]]:
     """Weigh down what is no longer true or lives on a lower tier; return why, and the archived documents."""
     stale = snapshot.stale_or_cold()
     docs, owners = snapshot.documents.located([record_id for record_id, _ in stale])
@@ -130,7 +132,7 @@ def _aged(snapshot: Snapshot, seeds: Weighted) -> tuple[Weighted, dict[int, Matc
         reasons[doc] = _reason(status)
         if status.tier == Tier.ARCHIVED:
             archived.append(doc)
-    return Weighted(seeds.docs, weights), reasons, archived
+    return WeightedDocuments(seeds.docs, weights), reasons, archived
 
 
 def _share(status: Status) -> float:

@@ -1,4 +1,4 @@
-"""Seeds: how much each record that a search found weighs, before anything is known of how records hang together."""
+"""Seeds: compute the first weights of the records that a search found, before links between records count."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SESSION_NAME_WEIGHT = 0.9  # of a name that a session's record bears, against it
 SESSION_VECTOR_WEIGHT = 0.5  # likewise of its vector; guess
 
 
-def of_code(hits: Hits, question: Question, weights: Weights = DEFAULT) -> Floats:
-    """Return the weights (n,) of hits in code: the exponential of the channels' weighted sum, of which the best is 1."""
+def score_code(hits: Hits, question: Question, weights: Weights = DEFAULT) -> Floats:
+    """Return the weights (n,) of hits in code: exp(weighted sum of the channels), scaled so that the best is 1."""
     score = np.zeros(len(hits.docs), np.float32)
     left_out = {name for name, is_asked in (("is_test", question.asks_for_tests), ("is_prose", question.asks_for_prose)) if is_asked}
     for name, values in hits.channels.items():
@@ -28,8 +28,8 @@ def of_code(hits: Hits, question: Question, weights: Weights = DEFAULT) -> Float
     return np.exp(score - score.max()) if len(score) else score
 
 
-def of_sessions(hits: Hits, question: Question) -> Floats:
-    """Return the weights (n,) of hits in sessions: how much of the question each of them holds, 0 to 1."""
+def score_sessions(hits: Hits, question: Question) -> Floats:
+    """Return the weights (n,) of hits in sessions: the share of the question that each of them contains, 0 to 1."""
     if not len(hits.docs):
         return np.zeros(0, np.float32)
     found = _covered(hits, question.terms)

@@ -1,9 +1,9 @@
-"""Weights: what each channel counts when they are added up.
+"""Weights: the factor of each search channel in a record's score.
 
-A record's score is the sum over the channels of weight × value, where a channel's best record has the value 1 (or, for what
-a record is, 1 where it holds). Scores are in nats: a record that scores 1 less is e times less likely to be what is looked
-for, so the exponential of a score is a worth. The figures were fitted to issues of 25 repositories so that the changed symbols
-and files are likely among all candidates, and hold for repositories that they were not fitted to (bench/LOG.md).
+A record's score is the sum over the channels of weight × value, where a channel's best record has the value 1 (or, for a
+property of the record, 1 where it holds). Scores are in nats: a record that scores 1 less is e times less likely to be
+relevant, so the exponential of a score is a utility. The figures were fitted to issues of 25 repositories so that the changed
+symbols and files are likely among all candidates, and hold for repositories that they were not fitted to (bench/LOG.md).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Which turns of earlier sessions bear on a question or a prompt?"""
+"""Which turns of earlier sessions are relevant to a question or a prompt?"""

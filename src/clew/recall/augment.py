@@ -1,20 +1,19 @@
-"""Augment: what should be added to a prompt that nobody asked to be answered, if anything?
+"""Augment: choose what is added to a user's prompt before the agent reads it, if anything.
 
-A person's prompt is no question to a database. What is added to it is read in every later request, so it must say where to look,
-in one line each, and only where there is a sign that it bears on the prompt: files that the prompt names, or whose best symbol
-answers to several of its words; and what was said in other sessions where recall itself is confident. A prompt that only lets the agent
-go on gets nothing, and nothing is said twice in one window.
+What is added is read again in every later request, so it names places to look in, in one line each, and only those with
+evidence: files that the prompt names, or whose best symbol contains several of its words; and turns of other sessions where
+recall is confident. A prompt that only lets the agent continue gets nothing, and nothing is added twice to one window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from clew.packet.options import Originals, words_of
-from clew.packet.retrieve import lengths_of
-from clew.packet.wording import said
+from clew.packet.options import OriginalCache, attribute_text
+from clew.packet.retrieve import count_tokens
+from clew.packet.wording import describe_reason
 from clew.ranking.deadline import Deadline
-from clew.ranking.files import FileList, RankedFile, files
+from clew.ranking.files import FileList, RankedFile, rank_files
 from clew.ranking.question import STOP_WORDS, Question
 from clew.recall.recall import Turn, recall
 from clew.records import (
@@ -47,13 +46,13 @@ _SAID = "Said in earlier sessions of this repository (may be out of date):"
 
 
 def is_searchable(prompt: str) -> bool:
-    """Return whether a prompt can say anything to look for: it is no command, no message of the client, and no word of assent."""
+    """Return whether a prompt has content to search for: it is no command, no message of the client, and no mere assent."""
     text = prompt.strip()
     return bool(text) and not text.startswith(("/", "<", "!", "#")) and not is_assent(text)
 
 
-def says_enough(question: Question) -> bool:
-    """Return whether a prompt names a place in code, or has words enough to look for."""
+def has_enough_to_search(question: Question) -> bool:
+    """Return whether a prompt names a place in code, or has at least WORDS_MIN words to search for."""
     found = question.clues
     return bool(found.paths or found.identifiers or found.dotted or found.frames) or len(set(question.words)) >= WORDS_MIN
 
@@ -62,17 +61,17 @@ def augment_prompt(
     snapshot: Snapshot, question: Question, *, session: str, seen: Collection[str], counter: Counter, budget_tokens: int, asked_ns: int,
     deadline: Deadline, embedder: Embedder | None,
 ) -> Packet:  # fmt: skip
-    """Return what to add to a prompt, at most `budget_tokens` long; a packet without entries where nothing bears on it.
+    """Return what to add to a prompt, at most `budget_tokens` long; a packet without entries where nothing relevant was found.
 
-    session  the one at work, whose own words are no memory.
-    seen     handles of what stands in the window already.
+    session  the running one, whose own turns are left out.
+    seen     handles of the records that the window already shows.
     """
-    if not budget_tokens or not is_searchable(question.text) or not says_enough(question):
+    if not budget_tokens or not is_searchable(question.text) or not has_enough_to_search(question):
         return Packet(question.text, (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
     turns = recall(
         snapshot, question, exclude=[session] if session else (), asked_ns=asked_ns, turns_max=TURNS_MAX + len(seen), embedder=embedder
     ).turns
-    found = files(snapshot, question, limit=FILES_MAX + len(seen), deadline=deadline, embedder=embedder)
+    found = rank_files(snapshot, question, limit=FILES_MAX + len(seen), deadline=deadline, embedder=embedder)
     spans: Spans = ()
     entries: list[Entry] = []
     for group, rows in ((_OPENING, _of_code(question, found, seen)), (_SAID, _of_sessions(snapshot, turns, seen))):
@@ -85,7 +84,7 @@ def augment_prompt(
             entries.append(entry)
             opened = True
     spans = joined(spans)
-    tokens, fence_tokens = lengths_of(spans, counter)
+    tokens, fence_tokens = count_tokens(spans, counter)
     return Packet(question.text, tuple(entries), spans, tokens, budget_tokens, counter.name, 0.0, 0.0, found.skipped, fence_tokens)
 
 
@@ -98,7 +97,7 @@ def _of_code(question: Question, found: FileList, seen: Collection[str]) -> list
         if not file.handle or file.handle in seen or not (_is_named(file) or _is_near(file, asked)):
             continue
         name = f" {file.name}" if file.name and file.name != file.path else ""
-        where = " ".join(f"{file.path}:{max(file.line, 1)}{name} ({'; '.join(map(said, file.why[:2]))})".splitlines())
+        where = " ".join(f"{file.path}:{max(file.line, 1)}{name} ({'; '.join(map(describe_reason, file.why[:2]))})".splitlines())
         text = (clew_says(f"[{file.handle}] "), outside(where))
         entry = Entry(
             file.handle, file.handle, Layer.FACT, "file", file.name or file.path, Resolution.NAME, 0, round(file.score, 6),
@@ -119,7 +118,7 @@ def _is_near(file: RankedFile, asked: int) -> bool:
 
 def _of_sessions(snapshot: Snapshot, turns: Sequence[Turn], seen: Collection[str]) -> list[tuple[Entry, Spans]]:
     shown = [turn for turn in turns if handle_of(turn.record.id) not in seen and not turn.replaced_by][:TURNS_MAX]
-    originals = Originals(snapshot)
+    originals = OriginalCache(snapshot)
     originals.read(turn.record.whole for turn in shown)
     rows: list[tuple[Entry, Spans]] = []
     for turn, status in zip(shown, snapshot.statuses([turn.record.id for turn in shown]), strict=True):
@@ -130,7 +129,7 @@ def _of_sessions(snapshot: Snapshot, turns: Sequence[Turn], seen: Collection[str
             clew_says(f"[{handle}] {record.kind}"),
             *((outside(f", suspect: {status.reason}"),) if status.is_suspect else ()),
             clew_says(": "),
-            *words_of(record, text),
+            *attribute_text(record, text),
         )
         entry = Entry(
             record.id, handle, Layer(record.layer), record.kind, record.name, Resolution.SIGNATURE, 0, round(turn.score, 6), turn.why,

@@ -17,10 +17,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.packet.options import Originals
+from clew.packet.options import OriginalCache
 from clew.ranking.question import Question
-from clew.recall.subjects import replaced
-from clew.recall.when import Span, day_of, spans
+from clew.recall.subjects import find_replaced
+from clew.recall.when import DateSpan, find_dates, utc_date
 from clew.records import MatchKind, MatchReason, Record, Status, Tier, Trust
 from clew.store.bm25 import holding
 from clew.store.documents import Documents
@@ -32,17 +32,17 @@ from clew.text.postings import Field
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
-SPOKEN = frozenset(("prompt", "message", "answer", "rejection", "remembered"))
+SPOKEN_KINDS = frozenset(("prompt", "message", "answer", "rejection", "remembered"))
 # What was read and searched is left out: it stands in the files, as they are now.
-DONE = frozenset(("error", "check", "command", "edit", "write", "plan", "todo", "agent", "brief", "summary"))
-BY_USER = frozenset(("prompt", "answer", "rejection"))
+ACTION_KINDS = frozenset(("error", "check", "command", "edit", "write", "plan", "todo", "agent", "brief", "summary"))
+USER_KINDS = frozenset(("prompt", "answer", "rejection"))
 PREFIX = "session:"
 
 # Chosen on 150 questions of LongMemEval-S (bench/recall), and judged on the same: each stands on a plateau, where its neighbours change
 # recall by a question or two. Not measured on sessions of code.
 K1, B = 1.0, 0.5  # of a turn's words
 SESSION_K1, SESSION_B = 1.2, 0.75  # of a session's words
-LENT = ((1, 0.7, 0.6), (2, 0.4, 0.3))  # turns apart, and what a word counts for the turn after it and for the turn before it
+NEIGHBOUR_SHARES = ((1, 0.7, 0.6), (2, 0.4, 0.3))  # turns apart, and what a word counts for the turn after it and for the turn before it
 OTHERS_SHARE = 0.5  # of what the agent says and does, against the user's own words
 SESSION_IN_TURN = 0.2  # what all words of its session count for a turn
 SESSION_IN_SESSION = 0.5  # what they count for the session, beside its best turn
@@ -59,9 +59,9 @@ SUPERSEDED_SHARE = 0.04  # as in a packet
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One thing that was said or done, and how far it bears on the question, 0 to 1 and a little more.
+    """One turn of an earlier session, and its score for the question, 0 to about 1.
 
-    replaced_by  id of the turn that says something newer of the same subject, "" where none does.
+    replaced_by  id of a later turn that says something newer of the same subject, "" where none does.
     """
 
     record: Record
@@ -73,9 +73,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """Turns and sessions, best first; both empty where nothing bears on the question.
+    """Turns and sessions, best first; both empty where nothing relevant was found.
 
-    confidence  how much of the question the best turn holds, 0 to 1; also where the answer is nothing.
+    confidence  share of the question that the best turn contains, 0 to 1; also where nothing is returned.
     """
 
     question: str
@@ -127,11 +127,11 @@ def recall(
     confidence_min: float | None = None,
     embedder: Embedder | None = None,
 ) -> Recalled:
-    """Return the turns of earlier sessions that bear on a question, and the sessions, or nothing.
+    """Return the turns of earlier sessions that are relevant to a question, and their sessions; none where confidence is too low.
 
-    only, exclude   ids of sessions; a subagent's turns belong to its session. Which session is at work now is the caller's to exclude.
-    asked_ns        when it is asked, for `last week` and the like; 0 leaves times unread.
-    confidence_min  below it the answer is nothing; None takes the calibrated threshold, 0 always answers.
+    only, exclude   ids of sessions; a subagent's turns belong to its session. The caller excludes the running session.
+    asked_ns        time of the question, by which `last week` and the like are read; 0 ignores times.
+    confidence_min  below it nothing is returned; None takes the calibrated threshold, 0 always returns turns.
     embedder        the local model that made the records' vectors, or None.
     Cost            a pass over the postings of the question's words, and up to CANDIDATES records.
     """
@@ -182,8 +182,8 @@ def _threads(documents: Documents, only: Collection[str] | None, exclude: Collec
     is_wanted, session_of = np.zeros(len(documents.sources), np.bool_), np.full(len(documents.sources), -1, np.int64)
     for at, name in session_of_source.items():
         is_wanted[at], session_of[at] = name not in left_out, number[name]
-    is_spoken = documents.of_kinds(SPOKEN)
-    mask = (is_spoken | documents.of_kinds(DONE)) & documents.alive & is_wanted[codes] if len(codes) else np.zeros(0, np.bool_)
+    is_spoken = documents.of_kinds(SPOKEN_KINDS)
+    mask = (is_spoken | documents.of_kinds(ACTION_KINDS)) & documents.alive & is_wanted[codes] if len(codes) else np.zeros(0, np.bool_)
     docs = np.flatnonzero(mask)
     docs = docs[np.argsort(codes[docs], kind="stable")]  # documents of a source ascend with time
     place = np.full(documents.size, -1, np.int64)
@@ -191,7 +191,7 @@ def _threads(documents: Documents, only: Collection[str] | None, exclude: Collec
     spoken = np.flatnonzero(is_spoken[docs])
     rank = np.full(len(docs), -1, np.int64)
     rank[spoken] = np.arange(len(spoken))
-    share = np.where(documents.of_kinds(BY_USER)[docs], 1.0, OTHERS_SHARE)
+    share = np.where(documents.of_kinds(USER_KINDS)[docs], 1.0, OTHERS_SHARE)
     words = documents.column("lengths")[docs, Field.BODY].astype(np.float64)
     return _Threads(names, docs, session_of[codes[docs]], codes[docs].astype(np.int64), share, words, spoken, place, rank, mask)
 
@@ -253,7 +253,7 @@ def _with_neighbours(threads: _Threads, at: Ints, gain: Floats) -> Floats:
     out[at] = gain
     rank = threads.rank[at]
     spoken, given = rank[rank >= 0], gain[rank >= 0]
-    for apart, after, before in LENT:
+    for apart, after, before in NEIGHBOUR_SHARES:
         for step, share in ((apart, after), (-apart, before)):
             to = spoken + step
             is_inside = (to >= 0) & (to < len(threads.spoken))
@@ -302,10 +302,10 @@ class _Times:
     @staticmethod
     def read(question: str, asked_ns: int, seen_ns: Mapping[int, int]) -> _Times:
         """Sessions of the time that is meant hold it as they would a word: the fewer do, the more it says."""
-        named: Sequence[Span] = spans(question, day_of(asked_ns)) if asked_ns else ()
+        named: Sequence[DateSpan] = find_dates(question, utc_date(asked_ns)) if asked_ns else ()
         if not named:
             return _Times({})
-        days: dict[int, date] = {session: day_of(at_ns) for session, at_ns in seen_ns.items() if at_ns}
+        days: dict[int, date] = {session: utc_date(at_ns) for session, at_ns in seen_ns.items() if at_ns}
         near = {session: max(span.nearness(day) for span in named) for session, day in days.items()}
         holders = sum(near.values())
         rarity = log(1.0 + (len(near) - holders + 0.5) / (holders + 0.5)) if holders else 0.0
@@ -322,10 +322,10 @@ def _turns(
     times: _Times,
 ) -> list[Turn]:
     """Return the candidates, best first, each with its reasons, what became of it, and what replaced it."""
-    originals = Originals(snapshot)
+    originals = OriginalCache(snapshot)
     originals.read(known[each].whole for each in at)
     texts = {each: originals.text_of(known[each].whole) for each in at}
-    standings = dict(zip(at, snapshot.statuses([known[each].id for each in at]), strict=True))
+    statuses = dict(zip(at, snapshot.statuses([known[each].id for each in at]), strict=True))
     words = _words(scores, at)
     best: dict[str, tuple[float, int, tuple[MatchReason, ...]]] = {}
     for each in at:
@@ -334,9 +334,9 @@ def _turns(
         if bonus:
             score += bonus
             why.append(MatchReason(MatchKind.TIME))
-        score *= _standing_share(standings[each])
-        if not standings[each].is_live:
-            why.append(MatchReason(MatchKind.ENDED, (standings[each].reason, "")))
+        score *= _standing_share(statuses[each])
+        if not statuses[each].is_live:
+            why.append(MatchReason(MatchKind.ENDED, (statuses[each].reason, "")))
         why.append(MatchReason(MatchKind.WORDS, tuple(words[each])) if words[each] else MatchReason(MatchKind.BESIDE))
         # A session that was resumed under another id repeats its turns.
         key = f"{record.kind}\0{record.digest}"
@@ -347,8 +347,8 @@ def _turns(
     return _renewed(turns, {known[each].id: texts[each] for each in at})
 
 
-def _standing_share(standing: Status) -> float:
-    return (1.0 if standing.is_live else SUPERSEDED_SHARE) * (1.0 if standing.tier < Tier.ARCHIVED else SUPERSEDED_SHARE)
+def _standing_share(status: Status) -> float:
+    return (1.0 if status.is_live else SUPERSEDED_SHARE) * (1.0 if status.tier < Tier.ARCHIVED else SUPERSEDED_SHARE)
 
 
 def _words(scores: _Scores, at: Sequence[int]) -> dict[int, list[str]]:
@@ -364,7 +364,7 @@ def _words(scores: _Scores, at: Sequence[int]) -> dict[int, list[str]]:
 def _renewed(turns: list[Turn], texts: Mapping[str, str]) -> list[Turn]:
     """The turns with each that was said anew later right below what replaces it, which takes the better place of the two."""
     said = [turn for turn in turns[:RENEWED_AMONG] if turn.record.trust == Trust.USER]
-    told = replaced([(turn.record.id, turn.record.at_ns, turn.record.seq, texts[turn.record.id]) for turn in said])
+    told = find_replaced([(turn.record.id, turn.record.at_ns, turn.record.seq, texts[turn.record.id]) for turn in said])
     if not told:
         return turns
     score = {turn.record.id: turn.score for turn in turns}

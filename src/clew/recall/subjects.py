@@ -1,9 +1,9 @@
-"""Subjects: what did the user say anew later? The latest statement of a subject replaces the earlier ones.
+"""Subjects: find statements of the user that a later statement of the same subject replaces.
 
-Read in English, sentence by sentence, and rather missed than invented. Three forms are understood: a statement that names what it
-replaces (`use B instead of A`, `moved from A to B`, `no longer A`); a statement of a known relation (where somebody lives or works,
-what is used for a purpose); and what something is, where the later sentence says that this is new (`our default branch is now B`).
-Works on what it is handed, in order of time, and changes nothing.
+Parses English sentence by sentence, and rather misses a statement than invents one. Three forms are understood: a statement
+that names what it replaces (`use B instead of A`, `moved from A to B`, `no longer A`); a statement of a known relation (where
+somebody lives or works, what is used for a purpose); and what something is, where the later sentence says that this is new
+(`our default branch is now B`). Pure functions of their arguments.
 """
 
 from __future__ import annotations
@@ -101,12 +101,12 @@ _OWNED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """What a sentence says of a subject.
+class SubjectStatement:
+    """What one sentence states of a subject.
 
-    subject   what it speaks of, "" where it only names what it ends.
-    value     search terms of what it says; ended: of what it says is no longer so.
-    is_new    it says itself that this is new.
+    subject   what it is about, "" where it only names what it ends.
+    value     search terms of what it states; ended: of what it states is no longer so.
+    is_new    the sentence itself says that this is new.
     """
 
     subject: str
@@ -117,19 +117,19 @@ class Statement:
 
 
 @lru_cache(maxsize=4096)
-def statements(text: str) -> tuple[Statement, ...]:
-    """The statements of a user's text that are understood, in order."""
+def parse_statements(text: str) -> tuple[SubjectStatement, ...]:
+    """Return the statements of a user's text that are understood, in order."""
     return tuple(each for sentence in _sentences(text) for each in _read(sentence))
 
 
-def replaced(said: Iterable[tuple[str, int, int, str]]) -> dict[str, tuple[str, str]]:
-    """Which of these texts were said anew, by which newest one of them, and in which words.
+def find_replaced(said: Iterable[tuple[str, int, int, str]]) -> dict[str, tuple[str, str]]:
+    """Return which of these texts a later one replaces, by the newest that does.
 
-    said     (id, at_ns, seq, text) of what the user said.
+    said     (id, at_ns, seq, text) of the user's texts.
     Returns  id → (id of the newest that replaces it, the sentence that does).
     """
     ordered = sorted(said, key=lambda each: (each[1], each[2], each[0]))
-    read = [(record_id, statements(text), text) for record_id, _, _, text in ordered]
+    read = [(record_id, parse_statements(text), text) for record_id, _, _, text in ordered]
     found: dict[str, tuple[str, str]] = {}
     for at, (newer, told, _) in enumerate(read):
         for older, earlier, text in read[:at] if told else ():
@@ -148,12 +148,12 @@ def _newest(found: dict[str, tuple[str, str]], older: str) -> tuple[str, str]:
     return newer, sentence
 
 
-def _replaces(new: Statement, old: Statement) -> bool:
+def _replaces(new: SubjectStatement, old: SubjectStatement) -> bool:
     is_same = bool(new.subject) and new.subject == old.subject and new.value != old.value
     return is_same and (new.is_new or not new.subject.startswith(_WHAT))
 
 
-def _asserts(text: str, new: Statement) -> bool:
+def _asserts(text: str, new: SubjectStatement) -> bool:
     """An earlier text says, and does not deny, what has ended."""
     for sentence in _sentences(text):
         held = set(terms(sentence))
@@ -168,7 +168,7 @@ def _sentences(text: str) -> Iterator[str]:
         yield from (sentence for sentence in sentences(line) if len(sentence) <= SENTENCE_CHARS_MAX)
 
 
-def _read(sentence: str) -> Iterator[Statement]:
+def _read(sentence: str) -> Iterator[SubjectStatement]:
     if sentence.endswith("?"):
         return
     low = sentence.lower()
@@ -177,7 +177,7 @@ def _read(sentence: str) -> Iterator[Statement]:
         if any(word in low for word in needs) and (match := pattern.search(sentence)):
             value, ended = tuple(terms(match.groupdict().get("value") or "")), tuple(terms(match["old"]))
             if ended and ended != value:
-                yield Statement("", value, ended, is_new=True, sentence=sentence)
+                yield SubjectStatement("", value, ended, is_new=True, sentence=sentence)
     for relation, needs, pattern in _RELATIONS:
         if not any(word in low for word in needs):
             continue
@@ -189,14 +189,14 @@ def _read(sentence: str) -> Iterator[Statement]:
             continue
         if value := _value(match["value"]):
             who = "user" if match["who"] in ("I", "we") else match["who"].lower()
-            yield Statement(f"{relation} {who}", value, (), is_new, sentence)
+            yield SubjectStatement(f"{relation} {who}", value, (), is_new, sentence)
     match = _PURPOSE.search(sentence) if any(word in low for word in _PURPOSE_NEEDS) else None
     if match and not _NOT.search(sentence[: match.start()]) and (value := _value(match["value"])):
-        yield Statement(f"for {' '.join(terms(match['purpose']))}", value, (), is_new, sentence)
+        yield SubjectStatement(f"for {' '.join(terms(match['purpose']))}", value, (), is_new, sentence)
     match = _OWNED.search(sentence) if any(word in low for word in _OWNED_NEEDS) else None
     if match and not _NOT.search(sentence[match.start() : match.end()]) and (value := _value(match["value"])):
         owner = "user" if match["owner"].lower() in ("my", "our", "the") else match["owner"].lower()
-        yield Statement(f"{_WHAT}{owner} {' '.join(terms(match['what']))}", value, (), is_new, sentence)
+        yield SubjectStatement(f"{_WHAT}{owner} {' '.join(terms(match['what']))}", value, (), is_new, sentence)
 
 
 def _value(words: str) -> tuple[str, ...]:

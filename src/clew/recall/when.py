@@ -1,7 +1,7 @@
-"""When: the times that a question speaks of, as spans of days.
+"""When: parse the times that a question mentions into spans of days.
 
-`two weeks ago`, `last month`, `in May`, `on 2023-05-07`: read in English, against the day on which the question is asked.
-What is not understood is no time at all; the words stay words for the other channels.
+`two weeks ago`, `last month`, `in May`, `on 2023-05-07`: in English, relative to the day on which the question is asked.
+An expression that is not understood gives no time; its words still count in the other channels.
 """
 
 from __future__ import annotations
@@ -58,68 +58,68 @@ _NAMED_YEAR = re.compile(rf"\b(?:in|during|since|of) {_YEAR}\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Days from `first` to `last`, both meant, and how many days beyond them may be meant as well."""
+class DateSpan:
+    """Days from `first` to `last`, both inclusive, and how many days outside them may be meant as well."""
 
     first: date
     last: date
     doubt_days: float = 0.0
 
     def nearness(self, day: date) -> float:
-        """1 inside, falling to 0 at twice the doubt outside."""
+        """Return 1 for a day inside, falling to 0 at twice `doubt_days` outside."""
         apart = max((self.first - day).days, (day - self.last).days, 0)
         if apart <= self.doubt_days:
             return 1.0 - 0.5 * apart / max(self.doubt_days, 1.0)
         return max(0.0, 1.0 - 0.5 * apart / max(self.doubt_days, 1.0)) if self.doubt_days else 0.0
 
 
-def day_of(at_ns: int) -> date:
-    """The day of a time, in UTC."""
+def utc_date(at_ns: int) -> date:
+    """Return the day in UTC of a time in nanoseconds."""
     return datetime.fromtimestamp(at_ns / 1e9, UTC).date()
 
 
-def spans(text: str, asked: date) -> tuple[Span, ...]:
-    """The times that a text speaks of, in order of their kind, each once, as somebody means them who says it on the day `asked`."""
-    found: dict[Span, None] = {}
+def find_dates(text: str, asked: date) -> tuple[DateSpan, ...]:
+    """Return the times that a text mentions, each once, read relative to the day `asked`."""
+    found: dict[DateSpan, None] = {}
     for span in _read(" ".join(text.lower().split()), asked):
         found.setdefault(span)
     return tuple(found)
 
 
-def _read(text: str, asked: date) -> Iterator[Span]:
+def _read(text: str, asked: date) -> Iterator[DateSpan]:
     for match in _AGO.finditer(text):
         days = _count(match["count"]) * _UNIT_DAYS[match["unit"]]
         middle = _before(asked, days)
-        yield Span(middle, middle, max(1.0, _DOUBT_SHARE * _UNIT_DAYS[match["unit"]]))
+        yield DateSpan(middle, middle, max(1.0, _DOUBT_SHARE * _UNIT_DAYS[match["unit"]]))
     for match in _WITHIN.finditer(text):
         unit = _UNIT_DAYS[match["unit"]]
         count = _count(match["count"]) if match["count"] else 1
-        yield Span(_before(asked, count * unit), asked, max(1.0, _DOUBT_SHARE * unit))
+        yield DateSpan(_before(asked, count * unit), asked, max(1.0, _DOUBT_SHARE * unit))
     for match in _THIS.finditer(text):
-        yield Span(_before(asked, _UNIT_DAYS[match["unit"]]), asked)
+        yield DateSpan(_before(asked, _UNIT_DAYS[match["unit"]]), asked)
     for match in _NEAR.finditer(text):
         back = {"yesterday": 1, "last night": 1, "day before yesterday": 2}.get(match["word"], 0)
-        yield Span(_before(asked, back), _before(asked, back), 1.0 if back else 0.0)
+        yield DateSpan(_before(asked, back), _before(asked, back), 1.0 if back else 0.0)
     for match in _ON_DAY.finditer(text):
         back = (asked.weekday() - _WEEKDAYS[match["weekday"]]) % 7 or 7
-        yield Span(_before(asked, back), _before(asked, back), 1.0)
+        yield DateSpan(_before(asked, back), _before(asked, back), 1.0)
     for _ in _WEEKEND.finditer(text):
         back = (asked.weekday() - 5) % 7 or 7
-        yield Span(_before(asked, back), _before(asked, back - 1), 1.0)
+        yield DateSpan(_before(asked, back), _before(asked, back - 1), 1.0)
     for pattern in (_ISO, _SLASHED, _NAMED_DAY):
         for match in pattern.finditer(text):
             groups = match.groupdict()
             month, day = groups.get("month") or groups.get("month2") or "", groups.get("day") or groups.get("day2") or ""
             number = int(month) if month.isdigit() else _MONTHS[month]
             if one := _day(groups.get("year"), number, int(day), asked):
-                yield Span(one, one, 1.0)
+                yield DateSpan(one, one, 1.0)
         text = pattern.sub(" ", text)  # `the 3rd of May` is not all of May as well
     for match in _NAMED_MONTH.finditer(text):
         month = _MONTHS[match["month"]]
         if first := _day(match["year"], month, 1, asked):
-            yield Span(first, first.replace(day=monthrange(first.year, month)[1]), 1.0)
+            yield DateSpan(first, first.replace(day=monthrange(first.year, month)[1]), 1.0)
     for match in _NAMED_YEAR.finditer(text):
-        yield Span(date(int(match["year"]), 1, 1), date(int(match["year"]), 12, 31))
+        yield DateSpan(date(int(match["year"]), 1, 1), date(int(match["year"]), 12, 31))
 
 
 def _count(word: str) -> int:

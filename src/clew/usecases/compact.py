@@ -10,14 +10,14 @@ from pathlib import Path
 import msgspec
 
 from clew.compaction import compressed
-from clew.compaction.compact import Shown
+from clew.compaction.compact import ShownLines
 from clew.compaction.compact import compact as choose_lines
-from clew.compaction.earlier import section
-from clew.compaction.keep import Net
+from clew.compaction.earlier import build_section
+from clew.compaction.keep import ScoringNetwork
 from clew.errors import UnknownRecord
 from clew.lifecycle.accept import accept
-from clew.packet.options import Originals
-from clew.packet.retrieve import lengths_of
+from clew.packet.options import OriginalCache
+from clew.packet.retrieve import count_tokens
 from clew.ranking.question import Question
 from clew.recall.recall import recall
 from clew.records import Observation, ObservationKind, Packet, Spans, TaskState, handle_of, joined
@@ -58,18 +58,20 @@ class Compacting:
     at_ns: int
     earlier: Callable[[], Compacting | None]
 
-    def packet(self, budget_tokens: int, using: tuple[Net, Net] | None = None) -> Packet:
+    def packet(self, budget_tokens: int, using: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> Packet:
         """Return the window after the cut, at most `budget_tokens` long; `using` other nets than the release's (see `keep`)."""
         return self.compacted(budget_tokens, using)[0]
 
-    def compacted(self, budget_tokens: int, using: tuple[Net, Net] | None = None) -> tuple[Packet, Shown]:
+    def compacted(self, budget_tokens: int, using: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> tuple[Packet, ShownLines]:
         """Return the window, and which lines of each record it shows."""
         earlier = self.earlier()
         kept = earlier.compacted(budget_tokens, using)[1] if earlier else None
         with self.store.snapshot(LOCAL, self.workspace) as snapshot:
             return self._from(snapshot, budget_tokens, kept, using)
 
-    def _from(self, snapshot: Snapshot, budget_tokens: int, kept: Shown | None, using: tuple[Net, Net] | None) -> tuple[Packet, Shown]:
+    def _from(
+        self, snapshot: Snapshot, budget_tokens: int, kept: ShownLines | None, using: tuple[ScoringNetwork, ScoringNetwork] | None
+    ) -> tuple[Packet, ShownLines]:
         prompts = {record.uuid: handle_of(record.id) for record in snapshot.of_source(self.source) if record.kind == "prompt"}
         asked = min(self.counter.count(self.state.question), REQUEST_SHARE_MAX * budget_tokens)
         front = handoff(self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, written=as_sent)
@@ -135,7 +137,7 @@ def before(
     task, done = TaskTracker(root=base), WorkTracker(base)
     accept(prefix, key, deltas(lines, session=session, root=str(root), observers=(task.see, done.see, observations.append)))
     with store.snapshot(LOCAL, key) as known, prefix.snapshot(LOCAL, key) as held:
-        made = compressed.carried(known, session.id, held)
+        made = compressed.copy_compressed(known, session.id, held)
     accept(prefix, key, made)
     return Compacting(
         prefix,
@@ -166,10 +168,10 @@ def _with_earlier(store: Reader, settings: Settings, path: Path, made: Compactin
         question = Question.of(made.state.question)
         recalled = recall(snapshot, question, exclude=[session], asked_ns=made.at_ns, embedder=embedder(settings))
         share = int(EARLIER_SHARE_MAX * budget_tokens)
-        spans, entries = section(recalled.turns, Originals(snapshot), budget_tokens=share, counter=made.counter)
+        spans, entries = build_section(recalled.turns, OriginalCache(snapshot), budget_tokens=share, counter=made.counter)
     packet = made.packet(budget_tokens - made.counter.count(as_sent(spans)))
     whole = joined((*packet.spans, *spans))
-    tokens, fence_tokens = lengths_of(whole, made.counter)
+    tokens, fence_tokens = count_tokens(whole, made.counter)
     if tokens + fence_tokens > budget_tokens:  # a tokenizer may count the whole higher than its parts
         return made.packet(budget_tokens)
     return replace(

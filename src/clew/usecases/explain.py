@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from clew.compaction import compressed
-from clew.packet.explain import links_of
-from clew.packet.options import Originals
+from clew.packet.explain import find_links
+from clew.packet.options import OriginalCache
 from clew.records import Record, Status
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL, Reader
@@ -42,7 +42,7 @@ def unfold(store: Reader, path: Path, handle: str) -> Unfolded:
     with store.snapshot(LOCAL, key) as snapshot:
         record = record_behind(snapshot, handle)
         [status] = snapshot.statuses([record.id])
-        return Unfolded(record, status, Originals(snapshot).bytes_of(record.whole))
+        return Unfolded(record, status, OriginalCache(snapshot).bytes_of(record.whole))
 
 
 def explain(store: Reader, path: Path, handle: str) -> Explained:
@@ -52,9 +52,9 @@ def explain(store: Reader, path: Path, handle: str) -> Explained:
         record = record_behind(snapshot, handle)
         [status] = snapshot.statuses([record.id])
         if record.kind == compressed.KIND and status.is_live:
-            ended, made_from = compressed.ended_of(snapshot, record)
+            ended, made_from = compressed.count_ended_inputs(snapshot, record)
             reason = f"{ended} of the {made_from} records that it was made from are no longer true" if ended else ""
             status = replace(status, reason=reason)
         versions = snapshot.of_subject(record.subject)
         statuses = snapshot.statuses([version.id for version in versions])
-        return Explained(record, status, tuple(zip(versions, statuses, strict=True)), links_of(snapshot, record))
+        return Explained(record, status, tuple(zip(versions, statuses, strict=True)), find_links(snapshot, record))

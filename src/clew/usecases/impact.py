@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clew.errors import UnknownPath
-from clew.impact.couplings import given_of
-from clew.impact.impact import Impacted
-from clew.impact.impact import impact as rank_impacted
+from clew.impact.couplings import find_target
+from clew.impact.impact import Impacted, rank_impacted
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.usecases.inputs import record_behind
@@ -24,7 +23,7 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
     key, root = workspace_of(path)
     with store.snapshot(LOCAL, key) as snapshot:
         meant = [_meant(snapshot, root, name) for name in names]
-        given = [given_of(snapshot, file, symbol) for file, symbol in meant]
+        given = [find_target(snapshot, file, symbol) for file, symbol in meant]
         for name, each in zip(names, given, strict=True):
             if each is None:
                 raise UnknownPath(name)

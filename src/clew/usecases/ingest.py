@@ -11,7 +11,7 @@ from pathlib import Path
 from clew.enrich.producers.sessions import TOGETHER, edited, kept, sessions_in
 from clew.errors import NotReadable, UnknownHandle
 from clew.lifecycle.accept import accept
-from clew.packet.options import Originals
+from clew.packet.options import OriginalCache
 from clew.records import Delta, identify
 from clew.settings import Settings, workspace_of
 from clew.store.ports import LOCAL, Reader, Writer
@@ -143,7 +143,7 @@ def stored(store: Reader, key: str, session: str) -> tuple[Session, list[bytes]]
         source = states[0].source
         pieces = [record for record in snapshot.of_source(source) if record.kind == "transcript"]
         pieces.sort(key=lambda record: record.whole.start_line)
-        originals = Originals(snapshot)
+        originals = OriginalCache(snapshot)
         originals.read(record.whole for record in pieces)
         raw = b"".join(originals.bytes_of(record.whole) for record in pieces)
     lines = raw.splitlines(keepends=True)

@@ -10,11 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from clew.errors import NotReadable
-from clew.packet.map import survey
+from clew.packet.map import build_map
 from clew.packet.retrieve import retrieve as assemble_packet
 from clew.ranking.deadline import Deadline
-from clew.ranking.files import FileList
-from clew.ranking.files import files as rank_files
+from clew.ranking.files import FileList, rank_files
 from clew.ranking.question import Question
 from clew.records import Packet
 from clew.settings import Settings, workspace_of
@@ -66,7 +65,7 @@ def overview(store: Writer, settings: Settings, path: Path, *, budget_tokens: in
     deadline, room = Deadline(), budget(budget_tokens)
 
     def make(snapshot: Snapshot) -> Packet:
-        return survey(snapshot, folder="" if folder == "." else folder, budget_tokens=room, counter=counter_of(tokenizer))
+        return build_map(snapshot, folder="" if folder == "." else folder, budget_tokens=room, counter=counter_of(tokenizer))
 
     packet = freshness.settled(store, settings, path, make, freshness.files_of, deadline)
     return replace(packet, skipped=tuple(deadline.skipped))

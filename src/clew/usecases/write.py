@@ -16,7 +16,7 @@ from pathlib import Path
 from clew.errors import UnknownPath, UsageError
 from clew.lifecycle import notes
 from clew.lifecycle.accept import accept
-from clew.packet.options import Originals
+from clew.packet.options import OriginalCache
 from clew.records import Delta, Observation, ObservationKind, Record, TaskState, handle_of
 from clew.settings import Settings, workspace_of
 from clew.store.originals import digest_of
@@ -105,7 +105,7 @@ def write(
         store.refresh(key)
     records = [record for delta in deltas for record in delta.records]
     with store.snapshot(LOCAL, key) as snapshot:
-        originals = Originals(snapshot)
+        originals = OriginalCache(snapshot)
         originals.read(record.whole for record in records)
     calls = {seen.call_id: seen for seen in observations if seen.kind is ObservationKind.CALL}
     results = {seen.uuid: (seen, calls.get(seen.call_id)) for seen in observations if seen.kind is ObservationKind.RESULT}

@@ -13,7 +13,7 @@ from typing import Any, cast
 from clew import usecases
 from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
-from clew.packet.options import Originals, words_of
+from clew.packet.options import OriginalCache, attribute_text
 from clew.records import Author, Span, Spans, Trust, author_of, clew_says, handle_of, joined, outside
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL
@@ -56,7 +56,7 @@ def _recalled(engine: Engine, here: Path, question: str, *, most: int) -> list[S
         return [clew_says(f"# Earlier sessions: nothing relevant was found (best match {found.confidence:.0%})\n")]
     key, _ = workspace_of(here)
     with engine.store.snapshot(LOCAL, key) as snapshot:
-        originals = Originals(snapshot)
+        originals = OriginalCache(snapshot)
         originals.read(turn.record.whole for turn in found.turns)
         statuses = snapshot.statuses([turn.record.id for turn in found.turns])
     parts = [clew_says("# Said and done before (may be out of date)\n")]
@@ -68,7 +68,7 @@ def _recalled(engine: Engine, here: Path, question: str, *, most: int) -> list[S
         kind = "from outside" if record.trust == Trust.QUOTED else record.kind
         newer = f", replaced by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
         parts += [clew_says(f"[{handle_of(record.id)}] {kind} of session {turn.session[:8]}{newer}"), outside(doubt), clew_says("\n")]
-        parts += [*words_of(record, whole[:TURN_CHARS_MAX]), clew_says(f"{rest}\n")]
+        parts += [*attribute_text(record, whole[:TURN_CHARS_MAX]), clew_says(f"{rest}\n")]
     return parts
 
 
@@ -80,7 +80,7 @@ def unfold(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any])
     lines = whole.splitlines(keepends=True)
     wanted = str(given.get("lines") or "").strip()
     if not wanted and len(whole) <= CHARS_MAX:
-        return words_of(found.record, whole)
+        return attribute_text(found.record, whole)
     first, last = _range(wanted, len(lines))
     shown: list[str] = []
     size = 0
@@ -90,7 +90,7 @@ def unfold(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any])
         shown.append(line[:CHARS_MAX])
         size += len(line)
     author = author_of(found.record)
-    if author is Author.USER and len(words_of(found.record, whole)) > 1:
+    if author is Author.USER and len(attribute_text(found.record, whole)) > 1:
         author = Author.OUTSIDE  # a part of what the client put words into: whose a line is, is not told apart here
     text = Span(author, "".join(shown))
     end = first + len(shown) - 1
