@@ -75,3 +75,20 @@ def test_lines_of_a_session_without_anything_purged_are_kept_as_they_stand(store
     (piece,) = [record for record in look(store, "w").of_source(SOURCE) if record.kind == "transcript"]
 
     assert look(store, "w").original(piece.whole.blob) == path.read_bytes()
+
+
+def test_the_lines_of_two_records_that_are_purged_together_both_go(store: Writer, tmp_path: Path) -> None:
+    """They stand in one piece of the transcript: the piece that takes its place has neither."""
+    accept(store, "w", deltas(transcript(tmp_path, "first", SECRET, "the other password is staple-and-anchor", "last")))
+    purged = [record for record in look(store, "w").of_source(SOURCE) if record.uuid in ("u1", "u2") and record.kind == "prompt"]
+    assert len(purged) == 2
+
+    forget.purge(store, "w", [record.id for record in purged], reason="", now_ns=1)
+
+    pieces = [record for record in look(store, "w").of_source(SOURCE) if record.kind == "transcript"]
+    held = b"".join(look(store, "w").original(piece.whole.blob) for piece in pieces)
+    assert len(pieces) == 1
+    assert b"first" in held
+    assert b"last" in held
+    assert SECRET.encode() not in held
+    assert b"staple-and-anchor" not in held

@@ -7,7 +7,7 @@ is optimised and nothing is durable. For one thread at a time.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -30,11 +30,10 @@ class _Holding:
     is_indexed: bool
     born: int
 
-
-@dataclass(slots=True)
-class _Tombstone:
-    reason: str
-    at_ns: int
+    def end(self, said: Status) -> None:
+        """Take over from `said` whether, when and why it has ended; the rest of its status stays."""
+        old = self.status
+        self.status = replace(said, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
 
 
 @dataclass(slots=True)
@@ -42,6 +41,7 @@ class _Space:
     """One workspace. `holdings` is keyed by record id, then by source.
 
     ids_of_subject only grows: what stands in it is looked up again. originals_of keeps what a source ever named.
+    purged_originals holds the reasons.
     """
 
     root: str
@@ -55,11 +55,10 @@ class _Space:
     edges: dict[str, dict[tuple[str, str, str], Edge]] = field(default_factory=dict[str, dict[tuple[str, str, str], Edge]])
     originals: dict[str, bytes] = field(default_factory=dict[str, bytes])
     originals_of: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    purged_records: dict[str, _Tombstone] = field(default_factory=dict[str, _Tombstone])
-    purged_originals: dict[str, _Tombstone] = field(default_factory=dict[str, _Tombstone])
+    purged_records: dict[str, Status] = field(default_factory=dict[str, Status])
+    purged_originals: dict[str, str] = field(default_factory=dict[str, str])
     documents: tuple[int, Documents] | None = None
     readers: int = 0  # open snapshots
-    ids: tuple[int, list[str]] | None = None  # all, ordered, of a generation
 
     def chosen(self, record_id: str) -> _Holding | None:
         holders = self.holdings.get(record_id, {})
@@ -100,10 +99,10 @@ class MemoryStore:
             return Applied(space.generation)
         refusals = rules.Refusals(space.purged_records.keys(), space.purged_originals.keys())
         space.generation += 1
-        total = Applied(space.generation)
+        counts = Counter[str]()
         for delta in deltas:
-            total = _apply(space, rules.admit(delta, refusals), total)
-        return total
+            _apply(space, rules.admit(delta, refusals), counts)
+        return Applied(space.generation, **counts)
 
     def refresh(self, workspace: str) -> Refreshed:
         """See `Writer`. There is nothing to prepare: nobody starts cold."""
@@ -137,7 +136,7 @@ class MemoryStore:
         for record_id in known:
             for source in space.holdings.pop(record_id):
                 space.ids_of[source].discard(record_id)
-        return _bury(space, known, touched, _Tombstone(reason, at_ns), is_done=bool(known))
+        return _bury(space, known, touched, (reason, at_ns), is_done=bool(known))
 
     def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> Purge:
         """See `Writer`. What another source holds too stays there."""
@@ -152,7 +151,7 @@ class MemoryStore:
                 gone.add(record_id)
         for table in (space.states, space.segments, space.edges):
             table.pop(source, None)
-        purge = _bury(space, gone, {source}, _Tombstone(reason, at_ns), is_done=is_known)
+        purge = _bury(space, gone, {source}, (reason, at_ns), is_done=is_known)
         space.originals_of.pop(source, None)
         return purge
 
@@ -197,14 +196,8 @@ class _Reading:
 
     def statuses(self, ids: Collection[str]) -> dict[str, Status]:
         """See `Rows`."""
-        found: dict[str, Status] = {}
-        for record_id in ids:
-            holding, tombstone = self._space.chosen(record_id), self._space.purged_records.get(record_id)
-            if holding is not None:
-                found[record_id] = holding.status
-            elif tombstone is not None:
-                found[record_id] = rules.purged_status(tombstone.reason, tombstone.at_ns)
-        return found
+        purged = {record_id: self._space.purged_records[record_id] for record_id in ids if record_id in self._space.purged_records}
+        return purged | {record_id: holding.status for record_id in ids if (holding := self._space.chosen(record_id)) is not None}
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
         """See `Rows`."""
@@ -217,12 +210,8 @@ class _Reading:
 
     def find(self, prefix: str, limit: int) -> list[str]:
         """See `Rows`."""
-        space = self._space
-        if space.ids is None or space.ids[0] != space.generation:
-            space.ids = (space.generation, sorted(space.holdings.keys() | space.purged_records.keys()))
-        ids = space.ids[1]
-        first = bisect_left(ids, prefix)
-        return [record_id for record_id in ids[first : first + limit] if record_id.startswith(prefix)]
+        ids = self._space.holdings.keys() | self._space.purged_records.keys()
+        return sorted(record_id for record_id in ids if record_id.startswith(prefix))[:limit]
 
     def of_subject(self, subject: str) -> list[Record]:
         """See `Rows`."""
@@ -258,8 +247,8 @@ class _Reading:
     def originals(self, digests: Collection[str]) -> dict[str, bytes]:
         """See `Rows`."""
         for digest in digests:
-            if (tombstone := self._space.purged_originals.get(digest)) is not None:
-                raise Purged(digest, tombstone.reason)
+            if (reason := self._space.purged_originals.get(digest)) is not None:
+                raise Purged(digest, reason)
         return {digest: self._space.originals[digest] for digest in digests if digest in self._space.originals}
 
     def documents(self) -> Documents:
@@ -284,14 +273,13 @@ def _has_digest(space: _Space, record_id: str, digest: str) -> bool:
     return any(not digest or holding.record.digest == digest for holding in space.holdings.get(record_id, {}).values())
 
 
-def _apply(space: _Space, delta: Delta, total: Applied) -> Applied:
+def _apply(space: _Space, delta: Delta, counts: Counter[str]) -> None:
     """Apply one delta that was checked; nothing here can fail."""
     source = delta.source
     held = space.ids_of.setdefault(source, set())
     before = {record_id: space.holdings[record_id][source] for record_id in held}
     is_replaced = delta.is_whole or delta.state is None
     again = () if is_replaced else {record.id for record in delta.records if record.id in before and before[record.id].is_indexed}
-    added = kept = 0
     for record in delta.records:
         space.ids_of_subject.setdefault(record.subject, set()).add(record.id)
         holding = before.get(record.id)
@@ -300,37 +288,25 @@ def _apply(space: _Space, delta: Delta, total: Applied) -> Applied:
             holding = _Holding(record, Status(valid_from_ns=record.at_ns), bool(delta.segment), space.births)
             space.holdings.setdefault(record.id, {})[source] = holding
             held.add(record.id)
-            added += 1
+            counts["added"] += 1
             continue
-        added += not holding.status.is_live
-        kept += holding.status.is_live
+        counts["kept" if holding.status.is_live else "added"] += 1
         holding.record = record
         holding.is_indexed = bool(delta.segment) or (holding.is_indexed and not delta.is_whole)
-        old = holding.status
-        holding.status = Status(valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
-    superseded = retired = 0
+        holding.end(Status())
     if is_replaced:
         staying = {record.id for record in delta.records}
-        superseded, retired = _end(space, delta, [holding for record_id, holding in before.items() if record_id not in staying])
+        _end(space, delta, [holding for record_id, holding in before.items() if record_id not in staying], counts)
     for supersession in delta.superseded:
         said = rules.said_ending(supersession)
         for holding in space.holdings.get(supersession.old, {}).values():
-            old = holding.status
-            holding.status = replace(said, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
-        superseded += supersession.old in space.holdings and not said.is_live
+            holding.end(said)
+        counts["superseded"] += supersession.old in space.holdings and not said.is_live
     _replace_parts(space, replace(delta, segment=rules.appended(delta.segment, again)))
-    return replace(
-        total,
-        added=total.added + added,
-        kept=total.kept + kept,
-        superseded=total.superseded + superseded,
-        retired=total.retired + retired,
-    )
 
 
-def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding]) -> tuple[int, int]:
-    """End what the source no longer holds; returns how many have a successor, and how many have none."""
-    superseded = retired = 0
+def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding], counts: Counter[str]) -> None:
+    """End what the source no longer holds."""
     ending = [holding for holding in leaving if holding.status.is_live]
     for holding in leaving:
         holding.is_indexed = False
@@ -338,10 +314,8 @@ def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding]) -> tuple[int,
         holding.status = replace(holding.status, is_live=False)
     for holding in ending:
         successor = rules.successor_of(delta.source, _live_of(space, holding.record.subject))
-        superseded += successor is not None
-        retired += successor is None
+        counts["retired" if successor is None else "superseded"] += 1
         holding.status = rules.left_status(holding.status, successor, is_source_gone=delta.state is None)
-    return superseded, retired
 
 
 def _live_of(space: _Space, subject: str) -> list[rules.Successor]:
@@ -375,10 +349,9 @@ def _replace_parts(space: _Space, delta: Delta) -> None:
         space.states[source] = delta.state
 
 
-def _bury(space: _Space, gone: Collection[str], touched: Collection[str], tombstone: _Tombstone, *, is_done: bool) -> Purge:
+def _bury(space: _Space, gone: Collection[str], touched: Collection[str], said: tuple[str, int], *, is_done: bool) -> Purge:
     """Erase what is left of these records, and the originals into which neither they nor another source point now."""
-    for record_id in gone:
-        space.purged_records[record_id] = tombstone
+    space.purged_records.update(dict.fromkeys(gone, rules.purged_status(*said)))
     for source in touched:
         parts = {part: postings.without(data, gone) for part, data in space.segments.get(source, {}).items()}
         space.segments[source] = {part: data for part, data in parts.items() if data}
@@ -392,6 +365,6 @@ def _bury(space: _Space, gone: Collection[str], touched: Collection[str], tombst
         space.originals_of[source] = space.originals_of.get(source, set()) & needed
     erased = dropped.difference(*space.originals_of.values())
     sizes = [len(space.originals.pop(digest)) for digest in erased & space.originals.keys()]
-    space.purged_originals.update(dict.fromkeys(erased, tombstone))
+    space.purged_originals.update(dict.fromkeys(erased, said[0]))
     space.generation += is_done
     return Purge(len(gone), len(sizes), sum(sizes))

@@ -6,7 +6,7 @@ once and compared here. Rows go in many at a time, originals are packed in the c
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -22,29 +22,19 @@ _Held: TypeAlias = dict[str, tuple[int, bool, bool]]  # id → row, is_live, is_
 
 
 @dataclass(slots=True)
-class Counts:
-    """What was changed so far; the fields of `Applied`."""
-
-    added: int = 0
-    kept: int = 0
-    superseded: int = 0
-    retired: int = 0
-
-
-@dataclass(slots=True)
 class _Change:
     """One call of apply: where it writes, and what it has counted."""
 
     connection: Connection
     workspace: int
     packer: Packer = field(default_factory=Packer)
-    counts: Counts = field(default_factory=Counts)
+    counts: Counter[str] = field(default_factory=Counter[str])
     blob_bytes: int = 0
     stored_bytes: int = 0
 
 
-def apply(connection: Connection, workspace: int, deltas: Sequence[Delta]) -> Counts:
-    """Check all deltas, then write them one after the other. Raises InvalidDelta, and what SQLite raises.
+def apply(connection: Connection, workspace: int, deltas: Sequence[Delta]) -> Counter[str]:
+    """Check all deltas, then write them one after the other; returns the counts of `Applied`. Raises InvalidDelta, and what SQLite raises.
 
     Cost  about 25 µs a record, with its share of originals and postings (tests/store/measure.py), and one fsync a call.
     """
@@ -102,8 +92,7 @@ def _write_records(change: _Change, source: int, delta: Delta, held: _Held) -> N
     known = held.keys() & {record.id for record in delta.records} if held else ()
     stay_indexed = () if has_postings or delta.is_whole else {record_id for record_id in known if held[record_id][2]}
     kept = sum(held[record_id][1] for record_id in known)
-    change.counts.kept += kept
-    change.counts.added += len(delta.records) - kept
+    change.counts += Counter(kept=kept, added=len(delta.records) - kept)
     rows = [
         record_to_row(record, change.workspace, source, is_indexed=has_postings or record.id in stay_indexed) for record in delta.records
     ]
@@ -125,8 +114,7 @@ def _end(change: _Change, delta: Delta, held: _Held) -> None:
         alive = change.connection.rows("records.successors", change.workspace, subject)
         candidates = [rules.Successor(other, from_stored(name), seq, at_ns) for other, name, seq, at_ns in alive]
         successor = rules.successor_of(delta.source, candidates)
-        change.counts.superseded += successor is not None
-        change.counts.retired += successor is None
+        change.counts["retired" if successor is None else "superseded"] += 1
         ended = rules.left_status(Status(), successor, is_source_gone=delta.state is None)
         endings.append((ended.superseded_by, ended.reason, ended.ended_seq, ended.valid_to_ns, row))
     change.connection.write_each("records.set_ending", endings)
@@ -137,7 +125,7 @@ def _supersede(change: _Change, delta: Delta) -> None:
         said = rules.said_ending(supersession)
         ending = (to_stored(said.superseded_by), to_stored(said.reason), said.ended_seq, said.valid_to_ns)
         changed = change.connection.write("records.supersede", said.is_live, *ending, change.workspace, to_stored(supersession.old))
-        change.counts.superseded += changed > 0 and not said.is_live
+        change.counts["superseded"] += changed > 0 and not said.is_live
 
 
 def _write_segment(change: _Change, source: int, segment: bytes, *, is_new: bool, is_replaced: bool) -> None:
@@ -175,10 +163,10 @@ def _write_originals(change: _Change, source: int, delta: Delta, *, has_tombston
 
 def _refusals(change: _Change, delta: Delta) -> rules.Refusals:
     """What of this delta was purged before."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for kind, ids in (("record", [record.id for record in delta.records]), ("original", [blob.digest for blob in delta.blobs])):
-        found[kind] = _found(change.connection, "tombstones.get", [(change.workspace, kind, name) for name in ids])
-    return rules.Refusals(found["record"], found["original"])
+    connection, workspace = change.connection, change.workspace
+    records = [(workspace, "record", record.id) for record in delta.records]
+    originals = [(workspace, "original", blob.digest) for blob in delta.blobs]
+    return rules.Refusals(_found(connection, "tombstones.get", records), _found(connection, "tombstones.get", originals))
 
 
 def _missing(connection: Connection, workspace: int, digests: Collection[str]) -> set[str]:

@@ -26,18 +26,16 @@ from clew.errors import SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.store.sqlite import salvage
 from clew.store.sqlite.connections import APPLICATION_ID, check_owner, connect, connect_reading, header_of, peek, translated
 from clew.store.sqlite.migrations import MIGRATIONS
-from clew.store.sqlite.pages import PAGE_BYTES, Pages, page_bytes_of
+from clew.store.sqlite.pages import PAGE_BYTES, Pages
 from clew.store.sqlite.store import SqliteStore
 
-LOCK_AT, LOCK_BYTES = (
-    0x4000_0000,
-    512,
-)  # where SQLite locks a file: "File Locking And Concurrency", section 3, https://sqlite.org/lockingv3.html
+# Where SQLite locks a file: "File Locking And Concurrency", section 3, https://sqlite.org/lockingv3.html
+LOCK_AT, LOCK_BYTES = 0x4000_0000, 512
 WAIT_S = 10.0  # for a process that closes the database just now
 COPIED_BYTES = 1 << 20
 SUFFIXES = ("", "-wal", "-shm")
 OURS = frozenset({"records", "sources", "originals", "tombstones", "workspaces"})
-_SOUND_HEAD = bytes((2, 2, 0, 64, 32, 32))  # bytes 18 to 23 of a file in WAL mode
+_SOUND_HEAD = b"SQLite format 3\0" + PAGE_BYTES.to_bytes(2, "big") + bytes((2, 2, 0, 64, 32, 32))  # how each of our files begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +115,7 @@ def repair(path: Path, known: salvage.Known, *, dry_run: bool = False) -> Repair
                 _clear(path, keeping=Path(folder))
             log, readable = _with_log(path, descriptor, Path(folder))
             try:
-                found = _fill(fresh, Pages(readable, _page_bytes(readable, path)), known)
+                found = _fill(fresh, Pages(readable), known)
             finally:
                 if readable != descriptor:
                     os.close(readable)
@@ -183,19 +181,16 @@ def _with_log(path: Path, descriptor: int, folder: Path) -> tuple[str, int]:
     shutil.copyfile(log, folder / "copy-wal")
     said = ""
     try:
-        _replay(copy, _page_bytes(descriptor, path))
+        _replay(copy)
     except apsw.Error as error:
         said = f"the log beside it cannot be read ({error}): what was written last is lost"
     return said, os.open(copy, os.O_RDONLY)
 
 
-def _replay(copy: Path, page_bytes: int) -> None:
+def _replay(copy: Path) -> None:
     """Have SQLite move the log of a copy into it, whatever its tables look like. Raises apsw.Error where it cannot."""
     with copy.open("r+b") as file:
-        head = file.read(100)
-        if page_bytes_of(head) is None or head[18:24] != _SOUND_HEAD:
-            file.seek(0)
-            file.write(b"SQLite format 3\0" + (page_bytes % 65_536 or 1).to_bytes(2, "big") + _SOUND_HEAD)
+        file.write(_SOUND_HEAD)
     raw: Any = apsw.Connection(os.fspath(copy))
     with closing(raw) as connection:
         with contextlib.suppress(apsw.Error):  # a schema that cannot be read: the log is open by then, which is what this is for
@@ -203,17 +198,6 @@ def _replay(copy: Path, page_bytes: int) -> None:
         moved = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         if moved[0] < 0:
             raise apsw.CorruptError("it is not the log of this database")
-
-
-def _page_bytes(descriptor: int, path: Path) -> int:
-    """The size of the pages: as the file says, else as its log does, else the one that we make."""
-    said = page_bytes_of(os.pread(descriptor, 100, 0))
-    if said is None:
-        with contextlib.suppress(OSError), path.with_name(f"{path.name}-wal").open("rb") as log:
-            head = log.read(12)
-            size = int.from_bytes(head[8:12], "big")
-            said = size if head[:3] == b"\x37\x7f\x06" and 512 <= size <= 65_536 and not size & (size - 1) else None
-    return said or PAGE_BYTES
 
 
 def _fill(fresh: Path, pages: Pages, known: salvage.Known) -> salvage.Salvaged:

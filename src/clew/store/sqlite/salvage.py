@@ -8,11 +8,10 @@ indexes name it, which lie in other pages than the rows.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import struct
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -29,6 +28,7 @@ from clew.store.rules import ID_LENGTH_MAX
 from clew.store.shard import part_digest
 from clew.store.sqlite.codec import blobs_in, from_stored, lineage_from_stored, texts_from_bytes, to_stored
 from clew.store.sqlite.pages import Pages, Value
+from clew.store.sqlite.statements import SQL as SHARED
 from clew.store.sqlite.statements import parse
 from clew.text import postings
 
@@ -150,35 +150,24 @@ def salvage(pages: Pages, connection: apsw.Connection, known: Known) -> Salvaged
 
 
 def faults(connection: apsw.Connection) -> list[str]:
-    """Say what is wrong with the contents of a database that SQLite itself finds sound, at most a few things.
+    """Say what is wrong with the contents of a database that SQLite itself finds sound.
 
     Cost  one pass over all originals, texts and postings.
     """
     raw: Any = connection
     said: list[str] = []
-    with _noted(said, "an original"):
-        for digest, size, packing, data in raw.execute(SQL["all_originals"]):
-            if not _is_original(digest, size, packing, data):
-                said.append(f"original {digest} is damaged")
-                break
-    with _noted(said, "postings"):
-        for digest, data in raw.execute(SQL["all_segments"]):
-            if part_digest(data) != digest:
-                said.append("postings are damaged")
-                break
-    with _noted(said, "a record"):
-        for row, _, _, data in raw.execute(SQL["texts"]):
-            with _noted(said, f"record {row}"):
-                texts_from_bytes(data)
-    return said[:8]
+    for what, check in (("originals", _is_original), ("postings", _is_segment), ("texts", texts_from_bytes)):
+        damaged = sum(not _is_readable(check, row) for row in raw.execute(SQL[f"all_{what}"]))
+        if damaged:
+            said.append(f"{damaged:,} of {what} are damaged")
+    return said
 
 
-@contextlib.contextmanager
-def _noted(said: list[str], what: str) -> Generator[None]:
+def _is_readable(check: Callable[..., Any], row: Sequence[Any]) -> bool:
     try:
-        yield
-    except UNPACKING as error:
-        said.append(f"{what} cannot be read ({type(error).__name__})")
+        return bool(check(*row))
+    except UNPACKING:
+        return False
 
 
 def _tables(raw: Any) -> list[_Table]:
@@ -186,17 +175,14 @@ def _tables(raw: Any) -> list[_Table]:
     for _, name, kind, _, has_no_rowid, _ in list(raw.execute("PRAGMA main.table_list")):
         if kind != "table" or name.startswith("sqlite_"):
             continue
-        columns = list(raw.execute(f"PRAGMA main.table_xinfo({name})"))
+        rows = list(raw.execute(f"PRAGMA main.table_xinfo({name})"))  # (place, name, type, is not null, default, place in the key, …)
         if has_no_rowid:  # a row begins with the columns of the key there, in its order
-            columns = sorted((row for row in columns if row[5]), key=lambda row: row[5]) + [row for row in columns if not row[5]]
-        values = [None if row[4] is None else next(iter(raw.execute(f"SELECT {row[4]}")))[0] for row in columns]
-        rowid_at = next((at for at, row in enumerate(columns) if not has_no_rowid and row[5] and row[2] == "INTEGER"), None)
-        least = next(at for at in range(len(columns), -1, -1) if at == 0 or columns[at - 1][4] is None)
-        found.append(
-            _Table(
-                name, tuple(row[1] for row in columns), tuple(row[2] for row in columns), tuple(values), rowid_at, not has_no_rowid, least
-            )
-        )
+            rows = sorted((row for row in rows if row[5]), key=lambda row: row[5]) + [row for row in rows if not row[5]]
+        defaults = tuple(None if row[4] is None else next(raw.execute(f"SELECT {row[4]}"))[0] for row in rows)
+        rowid_at = next((at for at, row in enumerate(rows) if not has_no_rowid and row[5] and row[2] == "INTEGER"), None)
+        least = max((at for at, row in enumerate(rows, 1) if row[4] is None), default=0)
+        names, types = tuple(row[1] for row in rows), tuple(row[2] for row in rows)
+        found.append(_Table(name, names, types, defaults, rowid_at, not has_no_rowid, least))
     return found
 
 
@@ -208,9 +194,9 @@ def _fill(pages: Pages, raw: Any, tables: Sequence[_Table], found: Salvaged) -> 
     }
     sources: dict[int, tuple[int, Value]] = {}
     keys: dict[int, Value] = {}
-    for row in pages.rows():
+    for rowid, values in pages.rows():
         for table in tables:
-            fitted = table.fitted(row.rowid, row.values)
+            fitted = table.fitted(rowid, values)
             if fitted is None:
                 continue
             if not _is_sound(table.name, dict(zip(table.columns, fitted, strict=True))):
@@ -219,8 +205,8 @@ def _fill(pages: Pages, raw: Any, tables: Sequence[_Table], found: Salvaged) -> 
                 raw.execute(inserts[table.name], fitted)
             break
         else:
-            if row.rowid is None:
-                _learn(raw, row.values, sources, keys)
+            if rowid is None:
+                _learn(raw, values, sources, keys)
     return sources, keys
 
 
@@ -260,7 +246,7 @@ def _is_sound(table: str, row: _Fields) -> bool:
             case "originals":
                 return _is_original(row["digest"], row["size"], row["packing"], row["data"])
             case "segments":
-                return part_digest(row["data"]) == row["digest"] and bool(postings.ids_of(row["data"]))
+                return _is_segment(row["digest"], row["data"]) and bool(postings.ids_of(row["data"]))
             case "tombstones":
                 return row["kind"] in {"record", "original"}
             case _:
@@ -272,6 +258,10 @@ def _is_sound(table: str, row: _Fields) -> bool:
 def _is_original(digest: Value, size: int, packing: int, data: bytes) -> bool:
     whole = originals.unpack(packing, data)
     return len(whole) == size and originals.digest_of(whole) == digest
+
+
+def _is_segment(digest: Value, data: bytes) -> bool:
+    return part_digest(data) == digest
 
 
 def _put_back(raw: Any, known: Known, sources: Mapping[int, tuple[int, Value]], keys: Mapping[int, Value]) -> None:
@@ -310,7 +300,7 @@ def _bury(raw: Any, known: Known, found: Salvaged) -> None:
         if grave.workspace not in numbers:
             numbers[grave.workspace] = max(numbers.values(), default=0) + 1
             raw.execute(SQL["add_workspace"], (numbers[grave.workspace], grave.workspace, known.roots.get(grave.workspace, "")))
-        raw.execute(SQL["bury"], (numbers[grave.workspace], grave.kind, grave.id, to_stored(grave.reason), grave.at_ns))
+        raw.execute(SHARED["tombstones.raise"], (numbers[grave.workspace], grave.kind, grave.id, to_stored(grave.reason), grave.at_ns))
     if known.buried is None:
         found.unsure = sorted(_text(key) for _, key, _, purges in raw.execute(SQL["known_workspaces"]) if purges)
     for name in ("drop_purged", "drop_purged_vectors", "drop_purged_edges"):
@@ -324,25 +314,25 @@ def _make_whole(raw: Any) -> None:
     for row, workspace, source, data in list(raw.execute(SQL["texts"])):
         digests = blobs_in(data)
         if any((workspace, digest) not in there for digest in digests):
-            raw.execute(SQL["drop_record"], (row,))
+            raw.execute(SHARED["records.delete"], (row,))
             continue
         needed |= digests
         for digest in sorted(digests):
-            raw.execute(SQL["name_original"], (workspace, source, digest))
+            raw.execute(SHARED["originals.name"], (workspace, source, digest))
     raw.execute(SQL["drop_names"])
     raw.execute(SQL["drop_orphans"], (json.dumps(sorted(needed)),))
     raw.execute(SQL["drop_names"])
     raw.execute(SQL["lift"])
     raw.execute(SQL["unindex"])
     for row, workspace, source, data in list(raw.execute(SQL["segments"])):
-        held = {record_id for (record_id,) in raw.execute(SQL["held"], (workspace, source))}
+        held = {record_id for _, record_id, _, _ in raw.execute(SHARED["records.held"], (workspace, source))}
         ids = postings.ids_of(data)
         rest = postings.without(data, frozenset(ids) - held)
         if not rest:
-            raw.execute(SQL["drop_segment"], (row,))
+            raw.execute(SHARED["segments.delete"], (row,))
             continue
         if rest is not data:
-            raw.execute(SQL["replace_segment"], (part_digest(rest), rest, row))
+            raw.execute(SHARED["segments.replace"], (part_digest(rest), rest, row))
         raw.executemany(SQL["reindex"], [(workspace, source, record_id) for record_id in ids if record_id in held])
     raw.execute(SQL["weigh"])
 

@@ -64,14 +64,6 @@ SELECT row, workspace, source, texts FROM records ORDER BY row;
 -- Which originals were found.
 SELECT workspace, digest FROM originals;
 
--- name: drop_record
--- Let go of a record whose text is lost.
-DELETE FROM records WHERE row = ?;
-
--- name: name_original
--- Note that a source points into an original.
-INSERT INTO original_sources (workspace, source, digest) VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
-
 -- name: drop_names
 -- Let go of what is noted of originals, or of sources, that are lost.
 DELETE FROM original_sources WHERE source NOT IN (SELECT source FROM sources)
@@ -92,22 +84,6 @@ DELETE FROM tombstones WHERE kind = 'original'
 -- name: segments
 -- Every segment, in the order in which the segments of each source were added.
 SELECT row, workspace, source, data FROM segments ORDER BY source, part;
-
--- name: held
--- The ids of records that a source holds and held.
-SELECT id FROM records WHERE workspace = ? AND source = ?;
-
--- name: replace_segment
--- Put other postings in the place of a segment's.
-UPDATE segments SET digest = ?, data = ? WHERE row = ?;
-
--- name: drop_segment
--- Erase a segment.
-DELETE FROM segments WHERE row = ?;
-
--- name: bury
--- Leave the mark of what was purged, as it stands beside the database.
-INSERT INTO tombstones (workspace, kind, id, reason, at_ns) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING;
 
 -- name: unindex
 -- Take every record out of the index, until its postings are found: 2 remembers that it stood there.
@@ -149,6 +125,10 @@ SELECT w.key, s.name, count(*) FROM records r JOIN sources s ON s.source = r.sou
 -- Every original as it is packed.
 SELECT digest, size, packing, data FROM originals;
 
--- name: all_segments
--- Every segment's postings.
+-- name: all_postings
+-- Every segment as it is packed.
 SELECT digest, data FROM segments;
+
+-- name: all_texts
+-- The texts of every record, packed.
+SELECT texts FROM records;

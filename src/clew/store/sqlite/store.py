@@ -32,10 +32,7 @@ from clew.store import graves, rules
 from clew.store.documents import Documents
 from clew.store.ports import Applied, Purge, Refreshed, Snapshot, Workspace
 from clew.store.sqlite import changes, migrations, purging
-from clew.store.sqlite.codec import (
-    from_stored,
-    to_stored,
-)
+from clew.store.sqlite.codec import from_stored, to_stored
 from clew.store.sqlite.connections import (
     BUSY_TIMEOUT_S,
     Connection,
@@ -160,7 +157,7 @@ class SqliteStore:
             if not deltas:
                 return Applied(space.generation)
             counts = changes.apply(connection, space.number, deltas)
-            return Applied(_advance(connection, space), counts.added, counts.kept, counts.superseded, counts.retired)
+            return Applied(_advance(connection, space), **counts)
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
         """See `Writer`. A record that stands there already has not moved."""
