@@ -109,7 +109,7 @@ class Writer(Reader, Protocol):
         ...
 
     def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
-        """Erase these records, their postings, vectors and edges, and every original that no other record needs,
+        """Erase these records, their postings and edges, and every original that no other record needs,
         from the file itself (secure_delete, WAL truncated); leave a tombstone (id, reason, time) for each.
         """
         ...

@@ -45,11 +45,10 @@ def purge_source(connection: Connection, workspace: int, name: str, reason: str,
 
 
 def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: Sequence[int], said: tuple[str, int]) -> Purge:
-    """Erase what is left of these records: postings, vectors, edges, and originals that nobody needs; leave tombstones."""
+    """Erase what is left of these records: postings, edges, and originals that nobody needs; leave tombstones."""
     reason, at_ns = to_stored(said[0]), said[1]
     connection.write_each("tombstones.raise", [(workspace, "record", record_id, reason, at_ns) for record_id in gone])
     connection.write_each("edges.delete_touching", [(workspace, record_id) for record_id in gone])
-    connection.write_each("vectors.delete", [(workspace, record_id) for record_id in gone])
     for source in touched:
         _erase_postings(connection, workspace, source, frozenset(gone))
     weights: list[tuple[int, int]] = []

@@ -303,7 +303,7 @@ def _bury(raw: Any, known: Known, found: Salvaged) -> None:
         raw.execute(SHARED["tombstones.raise"], (numbers[grave.workspace], grave.kind, grave.id, to_stored(grave.reason), grave.at_ns))
     if known.buried is None:
         found.unsure = sorted(_text(key) for _, key, _, purges in raw.execute(SQL["known_workspaces"]) if purges)
-    for name in ("drop_purged", "drop_purged_vectors", "drop_purged_edges"):
+    for name in ("drop_purged", "drop_purged_edges"):
         raw.execute(SQL[name])
 
 

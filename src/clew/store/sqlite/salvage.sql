@@ -48,10 +48,6 @@ DELETE FROM edges WHERE source NOT IN (SELECT source FROM sources);
 -- Erase what was purged, wherever it was found.
 DELETE FROM records WHERE EXISTS (SELECT 1 FROM tombstones t WHERE t.workspace = records.workspace AND t.kind = 'record' AND t.id = records.id);
 
--- name: drop_purged_vectors
--- The same for vectors.
-DELETE FROM vectors WHERE EXISTS (SELECT 1 FROM tombstones t WHERE t.workspace = vectors.workspace AND t.kind = 'record' AND t.id = vectors.id);
-
 -- name: drop_purged_edges
 -- The same for couplings.
 DELETE FROM edges WHERE EXISTS (SELECT 1 FROM tombstones t WHERE t.workspace = edges.workspace AND t.kind = 'record' AND t.id IN (edges.tail, edges.head));
