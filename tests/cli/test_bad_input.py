@@ -199,7 +199,7 @@ def test_a_home_that_is_read_only_can_still_be_asked(repository: Path) -> None:
 
     before, after = done.stdout.split("--- read-only\n")
     assert "tie_bowline" in after, done.stderr
-    assert before[look(before, "=== src").documents :].splitlines()[:5] == after[look(after, "=== src").documents :].splitlines()[:5]
+    assert before[before.index("=== src") :].splitlines()[:5] == after[after.index("=== src") :].splitlines()[:5]
     assert "(0, 0, 3)" in done.stderr
     assert "cannot be written" in done.stderr.split("---")[1]
     assert "Traceback" not in done.stderr

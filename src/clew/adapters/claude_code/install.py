@@ -54,6 +54,7 @@ class Touched(msgspec.Struct):
     before   base64, None where there was no file.
     real     what `path` led to, where it is a link.
     entries  ours; `containers` are the objects and lists on the way to them that we made.
+    places   what an earlier release kept instead of entries; read, not written.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Touched(msgspec.Struct):
     mode: int
     after: str
     scope: str
+    places: list[list[str]] = []
     real: str = ""
     entries: list[OwnedEntry] = []
     containers: list[Place] = []
@@ -315,7 +317,7 @@ class Installer:
         draft = drafts.of(path)
         permissions = mapping(draft.value.get("permissions"))
         rule = OwnedEntry(["permissions", "allow"], plugin_files.TOOLS_RULE, is_element=True)
-        before = draft.known.entries if draft.known is not None else []
+        before = _entries_of(draft.known)[0] if draft.known is not None else []
         has_taken_it_out = any(each.is_about(rule) for each in before) and not any(each.is_about(rule) for each in draft.entries)
         for name in ("deny", "ask"):
             if plugin_files.TOOLS_RULE in _strings(permissions.get(name)):
@@ -473,7 +475,7 @@ class Installer:
             left = _left(touched, now)
         except (OSError, NotOurs, NotWritable) as error:
             what = str(error).partition(", so nothing")[0]
-            self.done.notes.append(f"{what}; {_by_hand(touched.entries)} of {path} by hand")
+            self.done.notes.append(f"{what}; {_by_hand(touched.entries or _entries_of(touched)[0])} of {path} by hand")
             return True
         if now is None:
             if touched.before is not None or path != named:
@@ -511,19 +513,41 @@ class Remains:
 
 def _left(touched: Touched, now: bytes | None) -> Remains:
     """Take what is ours out of the bytes of a file. Raises NotOurs where they are no JSON object."""
-    before = _decoded(touched.before)
+    entries, containers, before = _entries_of(touched)
     if now is None or now == before:
         return Remains(now, [], [], is_whole=True)
+    if now == _decoded(touched.after) and before == _decoded(touched.before):
+        value = _parsed(now)
+        left = owned.take_out(value, entries, containers)
+        return Remains(before, left.standing, left.changed, is_whole=True)
     try:
         value = _parsed(now)
     except ValueError as error:
         raise NotOurs(Path(touched.path), f"is no JSON any more ({error})") from error
-    left = owned.take_out(value, touched.entries, touched.containers)
+    left = owned.take_out(value, entries, containers)
     if before is None and not left.value:
         return Remains(None, left.standing, left.changed, is_whole=True)
-    if now == _decoded(touched.after) or (before is not None and left.value == _parsed(before)):
+    if before is not None and left.value == _parsed(before):
         return Remains(before, left.standing, left.changed, is_whole=True)
     return Remains(_dumped(left.value, now) if left.standing else now, left.standing, left.changed, is_whole=False)
+
+
+def _entries_of(touched: Touched) -> tuple[list[OwnedEntry], list[Place], bytes | None]:
+    """The entries and containers of a file that are ours, and its bytes before.
+
+    An earlier release kept no entries. What it kept as "before" it did not renew when it wrote a file a second time, so where entries
+    of somebody else's stand in what it wrote, that, less what is ours, is what stood before.
+    """
+    before = _decoded(touched.before)
+    if touched.entries or not touched.places:
+        return touched.entries, touched.containers, before
+    was, after = _parsed(before), _parsed(_decoded(touched.after))
+    entries = owned.derived(was, after, touched.places, (plugin_files.TOOLS_RULE,), OF_THE_CLIENT)
+    containers = owned.made(was, after, entries)
+    left = owned.take_out(after, entries, containers)
+    if left.value != was:
+        before = _dumped(left.value, _decoded(touched.after))
+    return entries, containers, before
 
 
 def _by_hand(entries: list[OwnedEntry]) -> str:

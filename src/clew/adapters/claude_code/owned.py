@@ -139,6 +139,35 @@ def take_out(value: dict[str, Any], entries: list[OwnedEntry], containers: list[
     return left
 
 
+def derived(
+    before: dict[str, Any], after: dict[str, Any], places: list[Place], rules: tuple[str, ...], same_by: list[str]
+) -> list[OwnedEntry]:
+    """The entries of a manifest that knew places only: what stands at them in `after` and did not in `before`.
+
+    rules    the elements of lists of words that are ours; others were added by somebody else.
+    same_by  as in OwnedEntry, for objects in lists and for those that name where they are installed.
+    """
+    entries: list[OwnedEntry] = []
+    for place in places:
+        there, found = get(after, place)
+        had, was = get(before, place)
+        if not there:
+            continue
+        if isinstance(found, list):
+            earlier = cast("list[Any]", was) if isinstance(was, list) else []
+            entries.extend(
+                OwnedEntry(place, element, is_element=True, same_by=same_by if isinstance(element, dict) else [])
+                for element in cast("list[Any]", found)
+                if element not in earlier and (not isinstance(element, str) or element in rules)
+            )
+        elif place == ["version"]:
+            entries.append(OwnedEntry(place, found, is_frame=True))
+        else:
+            is_record = isinstance(found, dict) and "installLocation" in found
+            entries.append(OwnedEntry(place, found, had=had, before=was, same_by=["source"] if is_record else []))
+    return entries
+
+
 def _take(left: Left, entry: OwnedEntry) -> None:
     there, found = get(left.value, entry.place)
     if not there:
