@@ -17,7 +17,6 @@ import pytest
 from calling import SOURCE, Call, Called
 
 from clew.samples import TIES
-from tests.looking import look
 
 
 def said(called: Called, code: int, *parts: str) -> None:
