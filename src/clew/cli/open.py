@@ -70,12 +70,10 @@ def index_first(engine: Engine, path: Path, *, is_quiet: bool) -> None:
     """Index the repository that holds `path` if it never was, and say so."""
     from clew.codebase import TREE
     from clew.settings import workspace_of
-    from clew.store.ports import LOCAL
+    from clew.usecases.inputs import state_of
 
     key, root = workspace_of(path)
-    with engine.store.snapshot(LOCAL, key) as snapshot:
-        is_known = snapshot.source(TREE) is not None
-    if is_known:
+    if state_of(engine.store, key, TREE) is not None:
         return
     if not is_quiet:
         output.say(f"clew: {root} was never indexed; indexing it first")

@@ -13,10 +13,11 @@ from clew.enrich import couple, history
 from clew.enrich.producers.commits import COCHANGE
 from clew.errors import NotReadable
 from clew.lifecycle.accept import accept
-from clew.lifecycle.findable import postings_of
-from clew.records import Delta, SourceState
+from clew.packet.options import OriginalCache
+from clew.records import Delta, Record, SourceState
 from clew.settings import Settings
 from clew.store.ports import LOCAL, Writer
+from clew.text.postings import Document, pack
 from clew.transcript.follow import source_of
 from clew.transcript.sessions import Session
 from clew.usecases.index import Indexed, index
@@ -61,13 +62,28 @@ def read_anew(
 
 
 def make_findable(store: Writer, key: str, source: str, ids: Sequence[str]) -> int:
-    """Make postings of these records of a source anew, those that are still live and stand in no index; returns of how many."""
+    """Make postings of these records of a source anew, those that are still live and stand in no index; returns of how many.
+
+    They are found by their names, paths and words. The names that code defines and uses are not among it: whoever can be read again
+    should be.
+    """
     with store.snapshot(LOCAL, key) as snapshot:
         known = snapshot.documents
         found = frozenset(known.ids_of(known.docs_of(ids).tolist()))
-        delta = postings_of(snapshot, source, snapshot.source(source), [one for one in ids if one not in found])
-    if delta is None:
-        return 0
-    accept(store, key, [delta])
+        wanted = frozenset(ids) - found
+        records = tuple(record for record in snapshot.of_source(source) if record.id in wanted)
+        state = snapshot.source(source)
+        if state is None or not records:
+            return 0
+        originals = OriginalCache(snapshot)
+        originals.read(record.whole for record in records)
+        segment = pack([_document(record, originals) for record in records])
+    accept(store, key, [Delta("findable/1", source, is_whole=False, records=records, segment=segment, state=state)])
     store.refresh(key)
-    return len(delta.records)
+    return len(records)
+
+
+def _document(record: Record, originals: OriginalCache) -> Document:
+    words = originals.text_of(record.whole)
+    fields = (record.name, record.path, "", "", words)
+    return Document(record.id, record.layer.value, record.kind, record.path, fields, lines=words.count("\n") + 1)

@@ -27,7 +27,7 @@ from clew.errors import ClewError, UsageError
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import sent
 from clew.settings import workspace_of
-from clew.store.ports import LOCAL
+from clew.usecases.inputs import state_of
 
 
 class McpApplication:
@@ -85,9 +85,7 @@ class McpApplication:
         here = Path(folder)
         engine = self.daemon.engine()
         key, root = workspace_of(here)
-        with engine.store.snapshot(LOCAL, key) as snapshot:
-            is_known = snapshot.source(TREE) is not None
-        if not is_known:
+        if state_of(engine.store, key, TREE) is None:
             self.daemon.index_later(root)
         spans = ANSWERS[name](engine, here, self.daemon.settings.tokenizer, given)
         # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.
