@@ -24,6 +24,7 @@ from clew.settings import workspace_of
 from clew.text.secrets import mask_text
 from clew.text.tokens import counter
 from clew.transcript.parse import open_transcript
+from clew.transcript.reduce.lines import CHARS_PER_TOKEN
 from clew.transcript.vocabulary import HAND_OFF_MARK
 
 CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and puts a longer one into a file
@@ -40,7 +41,6 @@ WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
 COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
 PREPARED_MAX = 32  # hand-offs that are held ready, of some kilobytes each; guess
 SAID_CHARS_MAX = 1_500  # of the agent's last words; guess
-CHARS_PER_TOKEN = 2.8  # as `transcript.reduce.reduce`
 SHORT_CHARS = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
 _BACK = "What was left out is kept: the tool `unfold` gives the exact text behind a handle in brackets, `recall` finds more."
 

@@ -20,8 +20,9 @@ from clew.task.cuts import cut_of, notices
 from clew.transcript.dialects.claude_code import DIALECT
 from clew.transcript.dialects.values import mapping_of
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, Cache
+from clew.transcript.reduce.lines import CHARS_PER_TOKEN
 from clew.transcript.reduce.nouns import MARKER, Gap, OutputContext, marker
-from clew.transcript.reduce.reduce import CHARS_PER_TOKEN, lines_within
+from clew.transcript.reduce.reduce import lines_within
 from clew.transcript.schedule import RequestContext, Segment, calls_left, decide, may_stand, return_chance
 
 SHORT_CHARS = 1_500  # a shorter output is left: its marker would cost as much. Guess

@@ -14,9 +14,9 @@ Every kind weighs lines, `evidence` says what stays, and here is decided what fi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
-from itertools import pairwise
+from itertools import accumulate, pairwise, takewhile
 
 from clew.task.cuts import notices
 from clew.text.tokens import Counter
@@ -24,7 +24,7 @@ from clew.transcript.reduce.evidence import keep_evidence
 from clew.transcript.reduce.kinds import KINDS
 from clew.transcript.reduce.kinds.reads import READ
 from clew.transcript.reduce.kinds.unknown import UNKNOWN
-from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
+from clew.transcript.reduce.lines import CHARS_PER_TOKEN, LINE_CHARS_MAX, Lines
 from clew.transcript.reduce.nouns import GUIDE_CHARS_MIN, GUIDES_MAX, MARKER, Gap, OutputContext, Part, Reduced
 from clew.transcript.reduce.output_kind import OutputKind
 from clew.transcript.reduce.recognise import recognise
@@ -40,7 +40,6 @@ GUIDED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it n
 RECENT = 1.5  # what a line that names something recent is worth more; as GUIDED it costs recall, but in reads (bench/LOG.md)
 ROUNDS = 6  # of growing until the tail of the same size shows nothing that is missing
 
-CHARS_PER_TOKEN = 2.8  # real ones, of outputs beyond 4,000 characters in 156 sessions: 3.4 million characters
 READ_CHARS_MAX = 100_000  # a read or a report beyond it is no page that somebody reads; clients cut at about this
 BUDGET_CHARS_MAX = 16_000  # guess: beyond it an output is studied piece by piece anyway
 
@@ -291,7 +290,7 @@ class _Selection:
     def _cover(self, size: int) -> None:
         """Keep what the tail of this size, or a head and a tail of half of it, would show and is not shown yet."""
         shown: set[str] | None = None
-        for at in (*self._tail(size), *self._head(size // 2)):
+        for at in (*self._tail(size), *self._fitting(range(len(self.sizes)), size // 2)):
             if self.is_kept[at] or not (facts := self._facts(at)):
                 continue
             if shown is None:
@@ -312,22 +311,12 @@ class _Selection:
         return facts
 
     def _tail(self, chars: int) -> list[int]:
-        found: list[int] = []
-        for at in range(len(self.sizes) - 1, -1, -1):
-            chars -= self.sizes[at]
-            if chars < 0:
-                break
-            found.append(at)
-        return found
+        return self._fitting(range(len(self.sizes) - 1, -1, -1), chars)
 
-    def _head(self, chars: int) -> list[int]:
-        found: list[int] = []
-        for at, size in enumerate(self.sizes):
-            chars -= size
-            if chars < 0:
-                break
-            found.append(at)
-        return found
+    def _fitting(self, order: Iterable[int], chars: int) -> list[int]:
+        """The first lines of an order that fit together."""
+        sums = accumulate(self.sizes[at] for at in order)
+        return [at for at, _ in takewhile(lambda pair: pair[1] <= chars, zip(order, sums, strict=True))]
 
     def _has_as_many(self) -> bool:
         """Show as many files, hits or folders as the tail of the same size; False where that would take much more room."""

@@ -24,7 +24,6 @@ _GO_FAILED = re.compile(r"^\s{0,16}--- FAIL: (\S{1,400})")
 _GO_ENDS = re.compile(r"^(?:PASS$|FAIL\b|ok {1,2}\t|\?  {0,4}\t|exit status|panic: |goroutine \d)")
 _COVERAGE_ROW = re.compile(r"^[\w./ @-]{1,200}\|(?: {1,12}[\d.]{1,6} {0,12}\|){2,6}")
 _COVERAGE_ROW_PYTHON = re.compile(r"^[\w./-]{1,200} {1,80}\d{1,6} {1,12}\d{1,6} {1,12}(?:\d{1,6} {1,12}\d{1,6} {1,12})?\d{1,3}%")
-_CAPTURED = re.compile(r"^-{3,} (?:Captured|generated) ")
 
 
 def score(lines: Lines, scores: LineScores) -> None:
