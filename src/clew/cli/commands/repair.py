@@ -27,7 +27,7 @@ KINDS = ("notes", "files", "sessions", "outputs", "compressed", "others")
 
 
 @dataclass(slots=True)
-class Place:
+class ReadAnew:
     """What became of one workspace. `why` says why nothing was read anew, "" where it was."""
 
     key: str
@@ -113,29 +113,29 @@ def _named(folder: Path) -> tuple[str, str]:
     return key, str(root)
 
 
-def _read_anew(engine: Engine, key: str, root: str, repaired: Repaired, show: Show | None) -> Place:
+def _read_anew(engine: Engine, key: str, root: str, repaired: Repaired, show: Show | None) -> ReadAnew:
     from clew.adapters.clients import transcripts_of
     from clew.errors import ClewError
 
     if not root:
-        return Place(key, key, "nobody knows any more which folder it was; what was recovered of it stays")
+        return ReadAnew(key, key, "nobody knows any more which folder it was; what was recovered of it stays")
     if not Path(root).is_dir():
-        return Place(key, root, "the folder is gone; what was recovered of it stays")
+        return ReadAnew(key, root, "the folder is gone; what was recovered of it stays")
     if workspace_of(Path(root))[0] != key:
-        return Place(key, root, "the folder is now part of another repository; what was recovered of it stays")
+        return ReadAnew(key, root, "the folder is now part of another repository; what was recovered of it stays")
     if key in repaired.salvaged.unsure:
         why = "something was purged from it, and the list of that is lost; `clew index` and `clew ingest` would read all of it again"
-        return Place(key, root, why)
+        return ReadAnew(key, root, why)
     try:
         done = engine.read_anew(key, Path(root), transcripts_of(Path(root)), progress=show)
     except ClewError as error:
-        return Place(key, root, str(error).partition("\n")[0])
+        return ReadAnew(key, root, str(error).partition("\n")[0])
     ingested = done.ingested
     problems = [*done.indexed.report.problems, *(ingested.problems if ingested else ())]
-    return Place(key, root, "", done.indexed.report.read, ingested.sessions if ingested else 0, done.gone, problems)
+    return ReadAnew(key, root, "", done.indexed.report.read, ingested.sessions if ingested else 0, done.gone, problems)
 
 
-def _still_lost(engine: Engine, repaired: Repaired, places: list[Place]) -> list[Lost]:
+def _still_lost(engine: Engine, repaired: Repaired, places: list[ReadAnew]) -> list[Lost]:
     """What indexes named, was not found, and has not come back. Of what has no id only what was not read anew is known to be lost."""
     from clew.store.ports import LOCAL
 
@@ -165,7 +165,7 @@ def _counted(counts: Counter[str]) -> str:
     return ", ".join(f"{counts[kind]:,} of {kind}" for kind in KINDS if counts[kind])
 
 
-def _report(database: Path, reasons: list[str], repaired: Repaired, places: list[Place], lost: list[Lost], *, is_json: bool) -> None:
+def _report(database: Path, reasons: list[str], repaired: Repaired, places: list[ReadAnew], lost: list[Lost], *, is_json: bool) -> None:
     found = repaired.salvaged
     recovered: Counter[str] = Counter()
     for (_, source), count in found.records.items():
@@ -204,7 +204,7 @@ def _report(database: Path, reasons: list[str], repaired: Repaired, places: list
     output.write_text("".join(output.visible(line) + "\n" for line in lines))
 
 
-def _places_told(places: list[Place]) -> list[str]:
+def _places_told(places: list[ReadAnew]) -> list[str]:
     lines: list[str] = []
     for place in places:
         if place.why:

@@ -122,8 +122,8 @@ class Indexes:
             return f"the snapshot cannot be read ({error})"
         return _Cached(index, snapshot.generation, frozenset(index.parts), "snapshot")
 
-    def _place(self, workspace: str) -> snapshots.Place:
-        return snapshots.Place(self.folder, self.identity, workspace)
+    def _place(self, workspace: str) -> snapshots.SnapshotPlace:
+        return snapshots.SnapshotPlace(self.folder, self.identity, workspace)
 
 
 def _overlay_max(parts: int) -> float:

@@ -22,10 +22,10 @@ from typing import Any
 
 import apsw
 
-from clew.errors import SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
+from clew.errors import StoreBusy, StoreUnusable, StoreUnwritable
 from clew.store.sqlite import salvage
 from clew.store.sqlite.connections import APPLICATION_ID, check_owner, connect, connect_reading, header_of, peek, translated
-from clew.store.sqlite.migrations import MIGRATIONS
+from clew.store.sqlite.migrations import MIGRATIONS, sync
 from clew.store.sqlite.pages import PAGE_BYTES, Pages
 from clew.store.sqlite.store import SqliteStore
 
@@ -67,8 +67,10 @@ def damage(path: Path) -> list[str]:
             said = [line for line in lines if not line.startswith("***")]
             is_named = header.application == APPLICATION_ID
             is_ours = is_named or names >= OURS
-            if header.application or (names and said == ["ok"]):
-                _refuse_others(path, is_ours=is_ours, schema=header.schema if is_named else 0)
+            if is_named:
+                check_owner(path, header, len(MIGRATIONS))
+            elif not is_ours and (header.application or (names and said == ["ok"])):
+                raise StoreUnusable(path, "is a database of another program", hint="move it away, or point CLEW_HOME at another folder")
             if said != ["ok"] or (is_ours and not is_named):
                 return said if said != ["ok"] else ["its header does not say that it is a database of clew"]
             return salvage.faults(connection.raw) if is_ours else []
@@ -93,13 +95,6 @@ def first_sign(path: Path, *, wait_s: float) -> str:
         with closing(connect(path, wait_s)) as connection, translated(path, wait_s, is_writing=True):
             connection.raw.execute("BEGIN IMMEDIATE; ROLLBACK")
     return "" if said == "ok" else said.splitlines()[-1]
-
-
-def _refuse_others(path: Path, *, is_ours: bool, schema: int) -> None:
-    if not is_ours:
-        raise StoreUnusable(path, "is a database of another program", hint="move it away, or point CLEW_HOME at another folder")
-    if schema > len(MIGRATIONS):
-        raise SchemaTooNew(path, schema, len(MIGRATIONS))
 
 
 def repair(path: Path, known: salvage.Known, *, dry_run: bool = False) -> Repaired:
@@ -202,12 +197,9 @@ def _replay(copy: Path) -> None:
 
 def _fill(fresh: Path, pages: Pages, known: salvage.Known) -> salvage.Salvaged:
     SqliteStore(fresh).close()  # which makes the newest schema
-    connection = connect(fresh, WAIT_S)
-    try:
+    with closing(connect(fresh, WAIT_S)) as connection:
         found = salvage.salvage(pages, connection.raw, known)
         connection.raw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    finally:
-        connection.close()
     return found
 
 
@@ -229,9 +221,5 @@ def _exchange(path: Path, fresh: Path) -> tuple[Path, ...]:
     for suffix in SUFFIXES[1:]:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     fresh.replace(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(path.parent)
     return tuple(aside)

@@ -22,7 +22,7 @@ _BODY_AT = 128  # a multiple of 64, so that the arrays inside stay aligned
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class MappedIndex:
     """A mapped snapshot: the generation that it was made from, and the serialised index."""
 
     generation: int
@@ -30,7 +30,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SnapshotPlace:
     """Where the snapshot of one workspace lies. `identity` is the database's random mark, 16 bytes."""
 
     folder: Path
@@ -48,7 +48,7 @@ class Place:
         return self.folder / f"{self.mark.hex()}.idx"
 
 
-def write(place: Place, generation: int, data: bytes) -> Path:
+def write(place: SnapshotPlace, generation: int, data: bytes) -> Path:
     """Write a snapshot, mode 0600, to a file that `settle` puts in place. Raises OSError."""
     place.folder.mkdir(mode=0o700, exist_ok=True)
     fresh = place.path.with_suffix(f".{os.getpid()}.part")
@@ -65,7 +65,7 @@ def write(place: Place, generation: int, data: bytes) -> Path:
     return fresh
 
 
-def settle(place: Place, fresh: Path) -> None:
+def settle(place: SnapshotPlace, fresh: Path) -> None:
     """Put what `write` wrote in place of the snapshot, and clear away what killed processes left. Raises OSError.
 
     Call it under the database's write lock. A second process that is about to settle finds its file gone.
@@ -76,7 +76,7 @@ def settle(place: Place, fresh: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def read(place: Place) -> Snapshot | str:
+def read(place: SnapshotPlace) -> MappedIndex | str:
     """Map the snapshot, or say why there is none.
 
     Cost  one pass over the file for the checksum, about 0.1 ms a MB when the disk's cache holds it.
@@ -99,14 +99,14 @@ def read(place: Place) -> Snapshot | str:
     body = mapped[_BODY_AT:]
     if len(body) != size or xxh3_64_intdigest(body) != checksum:
         return "the snapshot is damaged"
-    return Snapshot(generation, body)
+    return MappedIndex(generation, body)
 
 
-def erase(place: Place) -> None:
+def erase(place: SnapshotPlace) -> None:
     """Remove the snapshot, and half-written ones of any process. Raises OSError."""
     for path in (place.path, *_halves(place)):
         path.unlink(missing_ok=True)
 
 
-def _halves(place: Place) -> list[Path]:
+def _halves(place: SnapshotPlace) -> list[Path]:
     return sorted(place.folder.glob(f"{place.path.stem}.*.part"))

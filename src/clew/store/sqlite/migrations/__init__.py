@@ -93,9 +93,9 @@ def back_up(path: Path, schema: int, busy_timeout_s: float) -> Path:
             copy = apsw.Connection(str(fresh), flags=apsw.SQLITE_OPEN_READWRITE)
             with contextlib.closing(copy), copy.backup("main", source.raw, "main") as backup:
                 backup.step()
-        _sync(fresh)
+        sync(fresh)
         fresh.replace(target)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise StoreUnwritable(target, error.strerror or str(error)) from error
     finally:
@@ -126,7 +126,8 @@ def _take(connection: Connection, path: Path, step: Migration) -> None:
     connection.pragma("user_version", step.number)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, stand on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
