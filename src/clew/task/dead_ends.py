@@ -23,6 +23,7 @@ from typing import TypeVar
 import msgspec
 
 from clew.records import DeadEnd, Observation, SimpleCommand, ToolCall, ToolKind
+from clew.task.bounded import drop_oldest
 from clew.task.commands import INSTALLERS, Command, name_of
 from clew.task.git import GitEffect, GitKind, git_effect
 from clew.task.outcomes import telling
@@ -620,8 +621,7 @@ def _dead_end(found: _Found) -> DeadEnd:
 
 def _put(table: dict[str, T], key: str, value: T, most: int) -> None:
     table[key] = value
-    while len(table) > most:
-        del table[next(iter(table))]
+    drop_oldest(table, most)
 
 
 def _digest(text: str) -> str:

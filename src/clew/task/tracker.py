@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 from clew.records import Check, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, ToolCall, ToolResult, WorkingFile
+from clew.task.bounded import drop_oldest
 from clew.task.clues import clues, looks_rare
 from clew.task.commands import CheckScope, Command, understand
 from clew.task.cuts import cut_of
@@ -36,23 +37,16 @@ WINDOW = 50  # observations that identifiers are taken from
 WINDOW_CHARS = 8_000  # of one observation, half from each end; guess
 RESULT_IDENTIFIERS_MAX = 8  # of one result: what a tool printed says less of the task than what was asked; guess
 
+T = TypeVar("T")
 _MERGING = ("merge", "rebase", "pull", "cherry-pick", "stash")
 _STATUSES = {"pending": "pending", "in_progress": "in_progress", "completed": "completed", "done": "completed"}
 
 
 @dataclass(slots=True)
-class _Checked:
-    """A check's latest outcome, and the parts of it that no later run has told anew."""
+class _Open(Generic[T]):
+    """A check's latest outcome, or an open failure, and the parts of it that no later run has told anew."""
 
-    check: Check
-    parts: list[CheckScope]
-
-
-@dataclass(slots=True)
-class _Failed:
-    """An open failure, and the parts of it that have not passed since."""
-
-    error: OpenError
+    what: T
     parts: list[CheckScope]
 
 
@@ -79,8 +73,8 @@ class TaskTracker:
     _constraints: dict[str, Stated] = field(default_factory=dict[str, Stated], init=False, repr=False)
     _implied: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)  # of the constraints, those said in passing
     _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], init=False, repr=False)
-    _errors: dict[str, _Failed] = field(default_factory=dict[str, _Failed], init=False, repr=False)
-    _checks: dict[str, _Checked] = field(default_factory=dict[str, _Checked], init=False, repr=False)
+    _errors: dict[str, _Open[OpenError]] = field(default_factory=dict[str, _Open[OpenError]], init=False, repr=False)
+    _checks: dict[str, _Open[Check]] = field(default_factory=dict[str, _Open[Check]], init=False, repr=False)
     _detector: DeadEndDetector = field(default_factory=DeadEndDetector, init=False, repr=False)
     _plan: dict[str, PlanStep] = field(default_factory=dict[str, PlanStep], init=False, repr=False)
     _window: deque[_Recent] = field(default_factory=lambda: deque[_Recent](maxlen=WINDOW), init=False, repr=False)
@@ -120,14 +114,14 @@ class TaskTracker:
     def state(self) -> TaskState:
         """Return the task as it stands now. Cost: the identifiers of what came since the last call, about 0.2 ms each."""
         oldest = self._seq - ERROR_AGE_MAX
-        errors = [failed.error for failed in self._errors.values() if failed.parts or failed.error.seq >= oldest]
+        errors = [failed.what for failed in self._errors.values() if failed.parts or failed.what.seq >= oldest]
         return TaskState(
             question=self.question,
             goals=(*self._goals, self._assent) if self._assent else tuple(self._goals),
             constraints=tuple(self._constraints.values())[-CONSTRAINTS_MAX:],
             working_set=tuple(self._files.values())[-WORKING_FILES_MAX:],
             open_errors=tuple(errors)[-ERRORS_MAX:],
-            checks=tuple(checked.check for checked in self._checks.values())[-CHECKS_MAX:],
+            checks=tuple(checked.what for checked in self._checks.values())[-CHECKS_MAX:],
             dead_ends=self._detector.dead_ends(),
             plan=tuple(self._plan.values())[-PLAN_MAX:],
             recent_identifiers=self._identifiers(),
@@ -169,8 +163,7 @@ class TaskTracker:
         self._implied.pop(sentence, None)
         self._constraints.pop(sentence, None)
         self._constraints[sentence] = Stated(sentence, observation.uuid, observation.seq, is_typed)
-        if len(self._constraints) > 2 * CONSTRAINTS_MAX:
-            del self._constraints[next(iter(self._constraints))]
+        drop_oldest(self._constraints, 2 * CONSTRAINTS_MAX)
 
     def _see_call(self, observation: Observation) -> None:
         call = observation.call
@@ -231,9 +224,8 @@ class TaskTracker:
             self._checks.pop(form, None)
             has_passed = None if failed is None else not failed
             line_up = "" if has_passed is None else summary(result.text, has_passed=has_passed)
-            self._checks[form] = _Checked(Check(form, has_passed, line_up, observation.uuid, observation.seq), list(parts))
-            while len(self._checks) > 2 * CHECKS_MAX:
-                del self._checks[next(iter(self._checks))]
+            self._checks[form] = _Open(Check(form, has_passed, line_up, observation.uuid, observation.seq), list(parts))
+            drop_oldest(self._checks, 2 * CHECKS_MAX)
         if is_unseen:  # an error stays open until something says otherwise
             return
         if not failed:
@@ -247,18 +239,17 @@ class TaskTracker:
             return
         text = "\n".join(telling(result.text)) or "failed without output"
         self._errors.pop(subject, None)
-        self._errors[subject] = _Failed(OpenError(text, subject, observation.uuid, observation.seq), parts)
-        while len(self._errors) > 2 * ERRORS_MAX:
-            del self._errors[next(iter(self._errors))]
+        self._errors[subject] = _Open(OpenError(text, subject, observation.uuid, observation.seq), parts)
+        drop_oldest(self._errors, 2 * ERRORS_MAX)
 
     def _stale(self, path: str, *, before: int) -> None:
         """Note that checks of before concern a file that was changed."""
         for checked in self._checks.values() if path else ():
-            if not checked.check.is_stale and checked.check.seq < before and any(scope.concerns(path) for scope in checked.parts):
-                checked.check = replace(checked.check, is_stale=True)
+            if not checked.what.is_stale and checked.what.seq < before and any(scope.concerns(path) for scope in checked.parts):
+                checked.what = replace(checked.what, is_stale=True)
 
     @staticmethod
-    def _outdate(known: dict[str, _Checked] | dict[str, _Failed], parts: list[CheckScope]) -> None:
+    def _outdate(known: dict[str, _Open[T]], parts: list[CheckScope]) -> None:
         """Strike out what these scopes tell anew; what has nothing left goes."""
         for form in list(known):
             entry = known[form]
@@ -287,8 +278,7 @@ class TaskTracker:
             how = known.last
         touches = known.touches + is_new if known else 1
         self._files[path] = WorkingFile(path, how, observation.seq, touches)
-        while len(self._files) > 2 * WORKING_FILES_MAX:
-            del self._files[next(iter(self._files))]
+        drop_oldest(self._files, 2 * WORKING_FILES_MAX)
 
     def _see_subagent(self, observation: Observation) -> None:
         if observation.kind is not ObservationKind.CALL or observation.call is None:

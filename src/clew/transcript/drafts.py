@@ -60,6 +60,7 @@ class Draft:
     signature    its most telling line.
     is_tail      its end says more than its beginning.
     start, end   1-based lines of `path` that `text` shows below its first line; 0 for none.
+    importance   None for that of its kind.
     """
 
     layer: Layer
@@ -68,12 +69,12 @@ class Draft:
     name: str
     text: str
     signature: str = ""
-    importance: float = 0.3
     trust: Trust = Trust.OBSERVED
     path: str = ""
     is_tail: bool = False
     start: int = 0
     end: int = 0
+    importance: float | None = None
 
 
 _DEFINITION = re.compile(
@@ -115,10 +116,6 @@ def telling_line(text: str, *, is_check: bool, has_failed: bool) -> str:
     return ""
 
 
-def _message_of(document: re.Match[str]) -> str:
-    return document[3]
-
-
 def defining_line(text: str) -> str:
     """The first definition or heading in a piece of a file, else its first line that is not blank."""
     head = text[:20_000]
@@ -129,7 +126,7 @@ def defining_line(text: str) -> str:
 def sentence(layer: Layer, kind: str, words: str, trust: Trust = Trust.OBSERVED) -> Draft:
     """One sentence that somebody said: a rule, a choice, a claim."""
     subject = f"{kind}:{' '.join(words.lower().split())}"
-    return Draft(layer, kind, subject, one_line(words, NAME_CHARS_MAX), words, "", IMPORTANCE[kind], trust)
+    return Draft(layer, kind, subject, one_line(words, NAME_CHARS_MAX), words, trust=trust)
 
 
 def read(call: ToolCall, path: str, start: int, end: int, total: int) -> Draft:
@@ -138,7 +135,7 @@ def read(call: ToolCall, path: str, start: int, end: int, total: int) -> Draft:
     name = f"Read {where}{f' of {total}' if total > end > 0 else ''}"
     subject = f"file:{path}@{start}-{end}" if end else f"file:{path}@"
     text = f"{name}\n{call.text}"
-    return Draft(Layer.FACT, "read", subject, name, text, defining_line(call.text), IMPORTANCE["read"], path=path, start=start, end=end)
+    return Draft(Layer.FACT, "read", subject, name, text, defining_line(call.text), path=path, start=start, end=end)
 
 
 def search(call: ToolCall, path: str) -> Draft:
@@ -148,7 +145,7 @@ def search(call: ToolCall, path: str) -> Draft:
     name = f"{one_line(asked, NAME_CHARS_MAX)} → {f'{lines} lines' if lines else 'nothing'}"
     text = f"{asked}{' ' + call.options if call.options else ''}\n{call.text}"
     subject = f"search:{call.tool} {call.arguments}"
-    return Draft(Layer.FACT, "search", subject, name, text, first_sentence(call.text, LINE_CHARS_MAX), IMPORTANCE["search"], path=path)
+    return Draft(Layer.FACT, "search", subject, name, text, _first_line(call.text), path=path)
 
 
 def command(call: ToolCall, line: str, meant: Command, check: str, *, has_passed: bool | None) -> Draft:
@@ -163,21 +160,22 @@ def command(call: ToolCall, line: str, meant: Command, check: str, *, has_passed
         ending = " → failed"
     if check and has_passed is not None and has_passed is not (exit_code == 0):
         ending += " (passed)" if has_passed else " (failed)" if not exit_code else ""
-    name = f"$ {first_sentence(_DOCUMENT.sub(_message_of, line), NAME_CHARS_MAX)}{ending}"
-    kind, importance = "command", IMPORTANCE["command"]
-    if check:
-        layer, subject, importance = Layer.STATE, check, IMPORTANCE["check"]
-    elif meant.is_look:
-        layer, subject, kind = Layer.FACT, f"command:{line.strip()}", "search" if meant.is_search else "command"
-        importance = IMPORTANCE[kind]
-    else:
-        layer, subject = Layer.ACTION, f"command:{line.strip()}"
-    if has_failed:
-        kind, importance = "error", IMPORTANCE["error"] if check else 0.5
-        layer = layer if check else Layer.FACT
-    signature = telling_line(output, is_check=bool(check), has_failed=has_failed)
-    trust = Trust.QUOTED if meant.is_web else Trust.OBSERVED
-    return Draft(layer, kind, subject, name, f"$ {line}\n{call.text}", signature, importance, trust, is_tail=not meant.is_search)
+    asked = _DOCUMENT.sub(r"\3", line)
+    name = f"$ {first_sentence(asked, NAME_CHARS_MAX)}{ending}"
+    kind = "error" if has_failed else "search" if meant.is_search and meant.is_look and not check else "command"
+    layer = Layer.STATE if check else Layer.FACT if meant.is_look or has_failed else Layer.ACTION
+    importance = IMPORTANCE["error" if has_failed else "check"] if check else 0.5 if has_failed else None
+    return Draft(
+        layer,
+        kind,
+        check or f"command:{line.strip()}",
+        name,
+        f"$ {line}\n{call.text}",
+        telling_line(output, is_check=bool(check), has_failed=has_failed),
+        Trust.QUOTED if meant.is_web else Trust.OBSERVED,
+        is_tail=not meant.is_search,
+        importance=importance,
+    )
 
 
 def edit(call: ToolCall, path: str, others: Sequence[str], start: int, end: int) -> Draft:
@@ -208,10 +206,8 @@ def _changing(call: ToolCall, kind: str, name: str, text: str, signature: str, p
     subject = f"{kind}:{path}"
     if call.is_marked_failed:
         importance = 0.1 if "Sibling tool call" in call.text[:100] else 0.4
-        return Draft(
-            Layer.FACT, "error", subject, name, text, first_sentence(_plain_error(call.text), LINE_CHARS_MAX), importance, path=path
-        )
-    return Draft(Layer.ACTION, kind, subject, name, text, signature, IMPORTANCE[kind], path=path)
+        return Draft(Layer.FACT, "error", subject, name, text, _first_line(_plain_error(call.text)), path=path, importance=importance)
+    return Draft(Layer.ACTION, kind, subject, name, text, signature, path=path)
 
 
 def failure(call: ToolCall, what: str, path: str) -> Draft:
@@ -219,29 +215,18 @@ def failure(call: ToolCall, what: str, path: str) -> Draft:
     message = _plain_error(call.text)
     name = f"{one_line(what, NAME_CHARS_MAX)} → failed"
     importance = 0.1 if "Sibling tool call" in message[:100] else 0.35
-    trust = Trust.QUOTED if call.is_foreign else Trust.OBSERVED
-    text = f"{what}\n{call.text}"
-    return Draft(Layer.FACT, "error", f"{call.kind}:{what}", name, text, first_sentence(message, LINE_CHARS_MAX), importance, trust, path)
+    subject, text = f"{call.kind}:{what}", f"{what}\n{call.text}"
+    return Draft(Layer.FACT, "error", subject, name, text, _first_line(message), _trust_of(call), path, importance=importance)
 
 
 def refusal(call: ToolCall, what: str, path: str) -> Draft:
     """A call that the user did not allow."""
     words = call.result.said if call.result else ""
     name = f"User rejected: {one_line(what, NAME_CHARS_MAX)}"
-    arguments = call.arguments
-    text = f"{name}\n{arguments}\n{call.text}"
-    signature = one_line(words) or "no reason given"
-    return Draft(
-        Layer.INTENT,
-        "rejection",
-        f"{call.kind}:{what}",
-        name,
-        text,
-        signature,
-        IMPORTANCE["rejection" if words else "note"],
-        path=path,
-        is_tail=True,
-    )
+    text = f"{name}\n{call.arguments}\n{call.text}"
+    signature, importance = one_line(words) or "no reason given", None if words else IMPORTANCE["note"]
+    subject = f"{call.kind}:{what}"
+    return Draft(Layer.INTENT, "rejection", subject, name, text, signature, path=path, is_tail=True, importance=importance)
 
 
 def dead_end(end: DeadEnd, subject: str) -> Draft:
@@ -250,7 +235,7 @@ def dead_end(end: DeadEnd, subject: str) -> Draft:
     name = f"Dead end: {one_line(end.text, NAME_CHARS_MAX)}"
     text = f"Dead end ({end.sign}): {end.text}" + (f"\nWhy: {end.reason}" if end.reason else "")
     importance = round(IMPORTANCE["dead_end"] * (0.5 + end.weight / 2), 3)
-    return Draft(layer, "dead_end", subject, name, text, one_line(end.reason), importance)
+    return Draft(layer, "dead_end", subject, name, text, one_line(end.reason), importance=importance)
 
 
 def fetch(call: ToolCall) -> Draft:
@@ -258,9 +243,7 @@ def fetch(call: ToolCall) -> Draft:
     what = call.url or call.query or call.arguments
     name = f"Fetched {one_line(what, NAME_CHARS_MAX)}"
     text = f"{call.tool} {what}\n{call.prompt + chr(10) if call.prompt else ''}{call.text}"
-    return Draft(
-        Layer.FACT, "fetch", f"fetch:{what}", name, text, first_sentence(call.text, LINE_CHARS_MAX), IMPORTANCE["fetch"], Trust.QUOTED
-    )
+    return Draft(Layer.FACT, "fetch", f"fetch:{what}", name, text, _first_line(call.text), Trust.QUOTED)
 
 
 def agent(call: ToolCall) -> Draft:
@@ -268,15 +251,14 @@ def agent(call: ToolCall) -> Draft:
     what = call.description or first_sentence(call.prompt, 80) or f"output of {call.job or call.tool}"
     name = f"Agent{f' ({call.agent_type})' if call.agent_type else ''}: {one_line(what, NAME_CHARS_MAX)}"
     text = f"{name}\n{call.prompt + chr(10) if call.prompt else ''}{call.text}"
-    return Draft(Layer.FACT, "agent", f"agent:{what}", name, text, first_sentence(call.text, LINE_CHARS_MAX), IMPORTANCE["agent"])
+    return Draft(Layer.FACT, "agent", f"agent:{what}", name, text, _first_line(call.text))
 
 
 def answer(call: ToolCall) -> Draft:
     """A question that the agent asked the user, and the answer."""
-    asked = call.question
-    name = f"Asked: {one_line(asked, NAME_CHARS_MAX)}"
+    name = f"Asked: {one_line(call.question, NAME_CHARS_MAX)}"
     text = f"{name}\n{call.arguments}\n{call.text}"
-    return Draft(Layer.INTENT, "answer", f"answer:{asked}", name, text, one_line(call.text), IMPORTANCE["answer"], is_tail=True)
+    return Draft(Layer.INTENT, "answer", f"answer:{call.question}", name, text, one_line(call.text), is_tail=True)
 
 
 def plan(call: ToolCall, agent_id: str) -> Draft:
@@ -284,7 +266,7 @@ def plan(call: ToolCall, agent_id: str) -> Draft:
     words = call.plan or (call.result.plan if call.result else "")
     name = f"Plan: {first_sentence(words, NAME_CHARS_MAX)}"
     text = f"{name}\n{words if words not in call.text else ''}\n{call.text}"
-    return Draft(Layer.INTENT, "plan", f"plan:{agent_id or 'main'}", name, text, first_sentence(words, LINE_CHARS_MAX), IMPORTANCE["plan"])
+    return Draft(Layer.INTENT, "plan", f"plan:{agent_id or 'main'}", name, text, _first_line(words))
 
 
 def todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) -> Draft:
@@ -295,16 +277,14 @@ def todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) -> Dra
     marks = {"completed": "x", "in_progress": ">"}
     lines = [f"[{marks.get(status, ' ')}] {step}" for step, status in steps]
     text = "\n".join([name, *lines, f"{call.tool} {call.arguments}", call.text])
-    return Draft(Layer.STATE, "todo", f"todo:{agent_id or 'main'}", name, text, one_line(current), IMPORTANCE["todo"])
+    return Draft(Layer.STATE, "todo", f"todo:{agent_id or 'main'}", name, text, one_line(current))
 
 
 def other(call: ToolCall) -> Draft:
     """Any other tool, named with its input."""
     arguments = call.arguments
     name = f"{call.tool or 'a tool'} {one_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
-    trust = Trust.QUOTED if call.is_foreign else Trust.OBSERVED
-    text = f"{call.tool} {arguments}\n{call.text}"
-    return Draft(Layer.FACT, "tool", f"tool:{name}", name, text, first_sentence(call.text, LINE_CHARS_MAX), IMPORTANCE["tool"], trust)
+    return Draft(Layer.FACT, "tool", f"tool:{name}", name, f"{call.tool} {arguments}\n{call.text}", _first_line(call.text), _trust_of(call))
 
 
 def naming(call: ToolCall, path: str) -> str:
@@ -320,16 +300,20 @@ def _failed(call: ToolCall) -> str:
     return " → failed" if call.is_marked_failed else "" if call.result else " → no answer"
 
 
+def _first_line(text: str) -> str:
+    return first_sentence(text, LINE_CHARS_MAX)
+
+
+def _trust_of(call: ToolCall) -> Trust:
+    return Trust.QUOTED if call.is_foreign else Trust.OBSERVED
+
+
 def _plain_error(text: str) -> str:
     return text.removeprefix("<tool_use_error>").removesuffix("</tool_use_error>").removeprefix("Error: ")
 
 
 def _first_new(old: str, new: str) -> str:
     """The first line of `new` that `old` does not have, else the first line of `old` that is gone."""
-    before, after = old.split("\n"), new.split("\n")
-    have = set(before)
-    for line in after:
-        if line not in have and line.strip():
-            return line
-    kept = set(after)
-    return next((line for line in before if line not in kept and line.strip()), "")
+    before, after = dict.fromkeys(old.split("\n")), dict.fromkeys(new.split("\n"))
+    changed = (*(line for line in after if line not in before), *(line for line in before if line not in after))
+    return next((line for line in changed if line.strip()), "")

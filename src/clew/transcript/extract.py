@@ -34,6 +34,7 @@ from clew.records import (
     identify,
 )
 from clew.store.originals import digest_of
+from clew.task.bounded import drop_oldest
 from clew.task.commands import CheckScope, Command, understand
 from clew.task.cuts import cut_of
 from clew.task.dead_ends import DEAD_ENDS_MAX, Attempt, DeadEndDetector, core_of
@@ -47,7 +48,7 @@ from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.values import count_of, mapping_of
 from clew.transcript.drafts import IMPORTANCE, Draft
 from clew.transcript.git_effects import apply_git
-from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
+from clew.transcript.ledger import Ended, Ledger, View, mark_of
 from clew.transcript.mentions import PathBases, bases_of, names, paths
 from clew.transcript.statements import claims, decisions, first_sentence
 from clew.transcript.vocabulary import HAND_OFF_MARK
@@ -70,6 +71,11 @@ _TRUNCATED = re.compile(
     r"\.\.\. ?\[?\d[\d,]* (?:lines?|characters?|chars?|tokens?) (?:truncated|omitted)|…\d+ tokens truncated…"
     r"|\[Output truncated|\[\d+ lines? truncated"
 )
+_ENTERED: dict[ToolKind, Callable[[ToolCall], Draft]] = {
+    ToolKind.AGENT: drafts.agent,
+    ToolKind.QUESTION: drafts.answer,
+    ToolKind.OTHER: drafts.other,
+}
 _REPEATED = frozenset[str]().union(*(dialect.repeated_attachments for dialect in DIALECTS))
 
 
@@ -138,12 +144,8 @@ class Extractor:
             ToolKind.COMMAND: self._command,
             ToolKind.EDIT: self._edit,
             ToolKind.WRITE: self._write,
-            ToolKind.FETCH: self._fetch,
-            ToolKind.AGENT: self._agent,
             ToolKind.TODO: self._todo,
             ToolKind.PLAN: self._plan,
-            ToolKind.QUESTION: self._question,
-            ToolKind.OTHER: self._other,
         }
         self._others: dict[ObservationKind, Callable[[Observation], None]] = {
             ObservationKind.PROMPT: self._prompt,
@@ -217,8 +219,17 @@ class Extractor:
     def _call(self, call: ToolCall, seen: Observation) -> None:
         if call.result and call.result.is_refused:
             self._refused(call, seen)
-        else:
+        elif call.kind in self._kinds:
             self._kinds[call.kind](call, seen)
+        elif call.is_marked_failed:
+            self._failed(call, seen, drafts.naming(call, ""), "")
+        elif call.kind is ToolKind.FETCH:
+            self._again(call, seen, drafts.fetch(call), call.text, has_passed=None)
+        else:
+            record_id = self._enter(_ENTERED[call.kind](call), seen, spill=_spill(call))
+            for pair in call.result.answers if call.result else ():
+                self._take_back(pair, record_id, seen)
+                self._rule(pair, seen, record_id, Trust.OBSERVED)  # the question in it is the agent's
         self._tried(call, seen)
 
     def _read(self, call: ToolCall, seen: Observation) -> None:
@@ -293,13 +304,13 @@ class Extractor:
         """Enter lines that were shown; where an earlier view shows them all, that one holds this one."""
         self._end(self._ledger.see(record_id, view, seen.agent), record_id, seen)
         if holder := self._ledger.holder(record_id, view.path):
-            self._extracted.edges.append(Edge(EdgeKind.CONTAINS, holder, record_id, 1.0, by=BY))
+            self._tie(EdgeKind.CONTAINS, holder, record_id)
 
     def _worked(self, ended: Iterable[Ended], record_id: str, seen: Observation) -> None:
         """What had failed has worked: it is no longer open, and this is its fix."""
         for item in ended:
             self._end([item], record_id, seen)
-            self._extracted.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
+            self._tie(EdgeKind.FIXES, record_id, item.id)
 
     def _settle(self, draft: Draft, record_id: str, seen: Observation, *, has_failed: bool) -> None:
         """Enter in the ledger how something ended that may be tried again."""
@@ -337,28 +348,20 @@ class Extractor:
         start = hunks[0].old_start if hunks else 0
         end = max((hunk.old_start + max(hunk.old_lines, hunk.new_lines, 1) - 1 for hunk in hunks), default=0)
         draft = drafts.edit(call, shown, [change.path for change in changes[1:]], start, end)
-        record_id = self._enter(draft, seen)
-        if call.result is not None:
-            self._settle(draft, record_id, seen, has_failed=call.is_marked_failed)
-            if not call.is_marked_failed:
-                self._end(self._ledger.change(record_id, changes, _swap(call)), record_id, seen)
+        self._wrote(call, seen, draft, lambda record_id: self._ledger.change(record_id, changes, _swap(call)))
 
     def _write(self, call: ToolCall, seen: Observation) -> None:
         path = self._path_of(call, seen)
         draft = drafts.write(call, self._places.relative(path))
+        self._wrote(call, seen, draft, lambda record_id: self._ledger.write(record_id, path))
+
+    def _wrote(self, call: ToolCall, seen: Observation, draft: Draft, entered: Callable[[str], list[Ended]]) -> None:
+        """Enter a call that changes files; `entered` tells the ledger of one that succeeded."""
         record_id = self._enter(draft, seen)
         if call.result is not None:
             self._settle(draft, record_id, seen, has_failed=call.is_marked_failed)
             if not call.is_marked_failed:
-                self._end(self._ledger.write(record_id, path), record_id, seen)
-
-    def _fetch(self, call: ToolCall, seen: Observation) -> None:
-        if not self._has_failed(call, seen):
-            self._again(call, seen, drafts.fetch(call), call.text, has_passed=None)
-
-    def _agent(self, call: ToolCall, seen: Observation) -> None:
-        if not self._has_failed(call, seen):
-            self._enter(drafts.agent(call), seen, spill=_spill(call))
+                self._end(entered(record_id), record_id, seen)
 
     def _todo(self, call: ToolCall, seen: Observation) -> None:
         if not seen.agent:
@@ -382,29 +385,11 @@ class Extractor:
         elif not call.is_marked_failed:
             step, status = tasks.get(change.task, (f"#{change.task}", "pending"))
             tasks[change.task] = (change.text or step, change.status or status)
-        while len(tasks) > TASKS_MAX:
-            del tasks[next(iter(tasks))]
+        drop_oldest(tasks, TASKS_MAX)
 
     def _plan(self, call: ToolCall, seen: Observation) -> None:
         draft = drafts.plan(call, seen.agent)
         self._again(call, seen, draft, draft.text, has_passed=None, reason="replaced by a later plan")
-
-    def _question(self, call: ToolCall, seen: Observation) -> None:
-        if not self._has_failed(call, seen):
-            answer_id = self._enter(drafts.answer(call), seen)
-            for pair in call.result.answers if call.result else ():
-                self._take_back(pair, answer_id, seen)
-                self._rule(pair, seen, answer_id, Trust.OBSERVED)  # the question in it is the agent's
-
-    def _other(self, call: ToolCall, seen: Observation) -> None:
-        if not self._has_failed(call, seen):
-            self._enter(drafts.other(call), seen, spill=_spill(call))
-
-    def _has_failed(self, call: ToolCall, seen: Observation) -> bool:
-        """Whether a call is marked as failed, which is then entered."""
-        if call.is_marked_failed:
-            self._failed(call, seen, drafts.naming(call, ""), "")
-        return call.is_marked_failed
 
     def _failed(self, call: ToolCall, seen: Observation, what: str, path: str) -> None:
         draft = drafts.failure(call, what, path)
@@ -453,8 +438,7 @@ class Extractor:
             if old := known.pop(subject, ""):
                 self._end([Ended(old, "told again")], record_id, seen)
             known[subject] = record_id
-            while len(known) > DEAD_ENDS_MAX:
-                del known[next(iter(known))]
+            drop_oldest(known, DEAD_ENDS_MAX)
 
     def _again(
         self,
@@ -474,7 +458,11 @@ class Extractor:
             text = f"{text}\n{record_id}"
         ended, fixed = self._ledger.run(record_id, subject, text, has_passed=has_passed, scopes=scopes)
         self._end([Ended(item.id, reason or item.reason) for item in ended], record_id, seen)
-        self._fix(fixed, record_id)
+        for item in fixed:
+            self._tie(EdgeKind.FIXES, record_id, item.id)
+            for culprit, share in item.by:  # any of the edits between may be the one; the failure's own command is not among them
+                if culprit != item.id:
+                    self._tie(EdgeKind.FIXES, culprit, item.id, share)
         return record_id
 
     # Everything else.
@@ -491,12 +479,20 @@ class Extractor:
             self._words(seen, Layer.ACTION, "attachment", "Client", subject="prompt")
 
     def _words(
-        self, seen: Observation, layer: Layer, kind: str, title: str, *, subject: str = "", importance: float = 0.0, is_tail: bool = False
+        self,
+        seen: Observation,
+        layer: Layer,
+        kind: str,
+        title: str,
+        *,
+        subject: str = "",
+        importance: float | None = None,
+        is_tail: bool = False,
     ) -> str:
         """Enter what was said or shown as it stands, under a title and its first sentence; return its id."""
         name = f"{title}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
-        weight = importance or IMPORTANCE[kind]
-        return self._enter(Draft(layer, kind, f"{subject or kind}:{seen.uuid}", name, seen.text, "", weight, is_tail=is_tail), seen)
+        draft = Draft(layer, kind, f"{subject or kind}:{seen.uuid}", name, seen.text, is_tail=is_tail, importance=importance)
+        return self._enter(draft, seen)
 
     def _said(self, words: str, seen: Observation) -> None:
         """The user's own words, and the sentences among them that rule something in or out."""
@@ -504,7 +500,7 @@ class Extractor:
         if seen.kind is not ObservationKind.RESULT:  # of a refusal the call tells
             self._detector.see_prompt(words, seen)
         name = f"User: {first_sentence(words, drafts.NAME_CHARS_MAX)}"
-        draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), IMPORTANCE["prompt"], Trust.USER)
+        draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), Trust.USER)
         prompt_id = self._memory.prompt = self._enter(draft, seen, parent="")
         self._take_back(words, prompt_id, seen)
         for sentence in stated_rules(words):
@@ -545,7 +541,7 @@ class Extractor:
             path = self._places.absolute(name, self._root[0] if self._root else "") if "/" in name else name
             cited = self._ledger.cite(claim_id, path, int(line[1]) if line else 0) or self._ledger.cite(claim_id, name)
             if cited:
-                self._extracted.edges.append(Edge(EdgeKind.MENTIONS, claim_id, cited, 1.0, by=BY))
+                self._tie(EdgeKind.MENTIONS, claim_id, cited)
 
     def _thinking(self, seen: Observation) -> None:
         if seen.text.strip():
@@ -573,7 +569,6 @@ class Extractor:
             f"{verb} {where}",
             f"{verb} {where}\n{seen.text}",
             drafts.defining_line(seen.text),
-            IMPORTANCE["read"],
             path=shown,
             start=start if end else 0,
             end=end,
@@ -589,7 +584,7 @@ class Extractor:
         tokens = count_of(about.get("preTokens"))
         name = f"Compacted here{f' ({tokens:,} tokens before)' if tokens else ''}"
         text = f"{seen.text}\n{seen.arguments}".strip()
-        self._enter(Draft(Layer.ACTION, "boundary", f"boundary:{seen.uuid}", name, text, "", IMPORTANCE["boundary"]), seen)
+        self._enter(Draft(Layer.ACTION, "boundary", f"boundary:{seen.uuid}", name, text), seen)
 
     def _summary(self, seen: Observation) -> None:
         if seen.text.strip() and not seen.text.startswith(HAND_OFF_MARK):  # it was made of what is remembered already
@@ -598,7 +593,7 @@ class Extractor:
     def _note(self, seen: Observation) -> None:
         self._detector.see_note(seen)
         if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
-            self._words(seen, Layer.FACT, "note", "Note", importance=0.5 if seen.tool == "pr-link" else 0.0)
+            self._words(seen, Layer.FACT, "note", "Note", importance=0.5 if seen.tool == "pr-link" else None)
 
     # Records.
 
@@ -614,6 +609,7 @@ class Extractor:
         words, original = draft.text, data
         if spill and self._spilled and (whole := self._spilled(spill)):
             original, words = whole, f"{draft.text}\n{whole.decode('utf-8', 'replace')}"
+        importance = IMPORTANCE[draft.kind] if draft.importance is None else draft.importance
         record = Record(
             record_id,
             draft.layer,
@@ -631,7 +627,7 @@ class Extractor:
             seen.uuid,
             seen.agent,
             draft.trust,
-            draft.importance * drafts.SUBAGENT if seen.agent else draft.importance,
+            importance * drafts.SUBAGENT if seen.agent else importance,
             seen.at_ns,
             self._lineage(seen),
         )
@@ -665,13 +661,8 @@ class Extractor:
         return tuple(texts)
 
     def _document(self, record: Record, draft: Draft, words: str, cwd: str) -> Document:
-        if len(words) > BODY_HEAD_CHARS + BODY_TAIL_CHARS:
-            words = f"{words[:BODY_HEAD_CHARS]}\n{words[-BODY_TAIL_CHARS:]}"
-        near = (
-            words
-            if len(words) <= MENTION_HEAD_CHARS + MENTION_TAIL_CHARS
-            else f"{words[:MENTION_HEAD_CHARS]}\n{words[-MENTION_TAIL_CHARS:]}"
-        )
+        words = _ends(words, BODY_HEAD_CHARS, BODY_TAIL_CHARS)
+        near = _ends(words, MENTION_HEAD_CHARS, MENTION_TAIL_CHARS)
         uses: list[tuple[str, Use, int]] = []
         if draft.path:
             uses.append((f"file:{draft.path}", Use.REFERENCE, 1))
@@ -704,13 +695,8 @@ class Extractor:
             Supersession(old, record_id, "true again", seen.seq, seen.at_ns, is_undone=True) for old in self._ledger.returned()
         )
 
-    def _fix(self, fixed: Iterable[Fixed], record_id: str) -> None:
-        for item in fixed:
-            self._extracted.edges.append(Edge(EdgeKind.FIXES, record_id, item.id, 1.0, by=BY))
-            # Any of the edits between may be the one; the failure's own command is not among them.
-            self._extracted.edges.extend(
-                Edge(EdgeKind.FIXES, culprit, item.id, share, by=BY) for culprit, share in item.by if culprit != item.id
-            )
+    def _tie(self, kind: EdgeKind, tail: str, head: str, weight: float = 1.0) -> None:
+        self._extracted.edges.append(Edge(kind, tail, head, weight, by=BY))
 
     def _path_of(self, call: ToolCall, seen: Observation) -> str:
         view = call.result.view if call.result else None
@@ -721,6 +707,10 @@ class Extractor:
     def _folder(self, call: ToolCall, seen: Observation, meant: Command) -> str:
         base = call.workdir or call.cwd or seen.cwd
         return self._places.absolute(meant.folder, base) if meant.folder else base
+
+
+def _ends(text: str, head: int, tail: int) -> str:
+    return text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
 
 
 def _swap(call: ToolCall) -> tuple[str, str]:

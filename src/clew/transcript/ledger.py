@@ -19,16 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
 from clew.records import FileChange, Hunk
+from clew.task.bounded import drop_oldest
 from clew.task.commands import CheckScope
 from clew.transcript.mentions import paths as paths_in
 
-T = TypeVar("T")
 _CLAIM = "?"  # in the place of an agent: these lines were not shown but spoken of
 
 FILES_MAX = 1500  # guess: files with live views; the oldest are forgotten beyond it, their reads then stay live
@@ -173,16 +172,15 @@ class Ledger:
         name  the file's path, or how it ends; of several the one seen last.
         line  that the claim names; 0 for all that was shown.
         """
-        path = (
-            name if name in self._memory.views else next((path for path in reversed(self._memory.views) if path.endswith(f"/{name}")), "")
-        )
-        views = [seen for seen in self._memory.views.get(path, ()) if not seen.by and seen.agent != _CLAIM]
+        known = self._memory.views
+        path = name if name in known else next((path for path in reversed(known) if path.endswith(f"/{name}")), "")
+        views = [seen for seen in known.get(path, ()) if not seen.by and seen.agent != _CLAIM]
         cited = next((seen for seen in reversed(views) if not line or seen.start <= line <= seen.end), None)
         if cited is None:
             return ""
         start, end = (line, line) if line else (cited.start, cited.end)
         claim = _Seen(claim_id, _CLAIM, start, end, "", self._memory.count)
-        self._memory.views[path] = [*self._memory.views[path], claim][-VIEWS_MAX - SHELF_MAX :]
+        known[path] = [*known[path], claim][-VIEWS_MAX - SHELF_MAX :]
         return cited.id
 
     def change(self, record_id: str, changes: Iterable[FileChange], swap: tuple[str, str] = ("", "")) -> list[Ended]:
@@ -196,9 +194,7 @@ class Ledger:
             kept: list[_Seen] = []
             for seen in self._memory.views.get(change.path, ()):
                 if undone and undone in seen.by:
-                    seen.by.remove(undone)
-                    if not seen.by:
-                        self._returned.append(seen.id)
+                    self._lift(seen, undone)
                     kept.append(seen)
                     continue
                 moved = _moved(seen, change.hunks)
@@ -219,7 +215,7 @@ class Ledger:
         if before := self._memory.written.pop(path, ""):
             ended.append(Ended(before, "rewritten later"))
         self._memory.written[path] = record_id
-        _trim(self._memory.written, FILES_MAX)
+        drop_oldest(self._memory.written, FILES_MAX)
         self._enter_edit(path, _Edit(record_id))
         return [*ended, *self._concern(record_id, path)]
 
@@ -291,9 +287,7 @@ class Ledger:
         for path, edits in stash.edits.items() if stash else ():
             for seen in self._memory.views.get(path, ()):
                 if stash and stash.by in seen.by:
-                    seen.by.remove(stash.by)
-                    if not seen.by:
-                        self._returned.append(seen.id)
+                    self._lift(seen, stash.by)
                 elif stash and not seen.by and seen.id not in stash.untouched:  # it may show what was laid aside, or has returned
                     seen.by.extend(edit.id for edit in edits)
                     ended.append(_ended(seen, "edited by what came back from the stash"))
@@ -309,7 +303,7 @@ class Ledger:
         memory = self._memory
         before = memory.branches.get(root, "")
         memory.branches[root] = branch
-        _trim(memory.branches, 4 * BRANCHES_MAX)
+        drop_oldest(memory.branches, 4 * BRANCHES_MAX)
         if not before or before == branch:
             return []
         inside = f"{root.rstrip('/')}/"
@@ -324,13 +318,9 @@ class Ledger:
             return []
         waiting = waiting or {}
         back = {seen.id for views in waiting.values() for seen in views}
-        ended = [
-            _ended(seen, f"seen on branch {before}; {branch} was checked out")
-            for views in live.values()
-            for seen in views
-            if seen.id not in back
-        ]
-        standing = {seen.id for views in live.values() for seen in views}
+        left = [seen for views in live.values() for seen in views]
+        ended = [_ended(seen, f"seen on branch {before}; {branch} was checked out") for seen in left if seen.id not in back]
+        standing = {seen.id for seen in left}
         for path in [*live, *(path for path in waiting if path not in live)]:
             if path in memory.edits:
                 continue
@@ -344,11 +334,17 @@ class Ledger:
         room = PARKED_MAX
         for path in reversed(views):
             if views[path] and room > 0:
-                held[path] = [_Seen(seen.id, seen.agent, seen.start, seen.end, seen.mark, seen.at) for seen in views[path][-room:]]
+                held[path] = [msgspec.structs.replace(seen, by=[]) for seen in views[path][-room:]]
                 room -= len(held[path])
         self._memory.parked.pop(key, None)
         self._memory.parked[key] = dict(reversed(held.items()))
-        _trim(self._memory.parked, BRANCHES_MAX)
+        drop_oldest(self._memory.parked, BRANCHES_MAX)
+
+    def _lift(self, seen: _Seen, by: str) -> None:
+        """Take back one of the things that ended a view; without any it is true again."""
+        seen.by.remove(by)
+        if not seen.by:
+            self._returned.append(seen.id)
 
     def _undone(self, path: str, swap: tuple[str, str]) -> str:
         """The edit that this swap takes back, "" for none."""
@@ -395,7 +391,7 @@ class Ledger:
         edits = self._memory.edits.pop(path, [])
         edits = [*edits, _Edit(edit.id, edit.old, edit.new, self._memory.count)]
         self._memory.edits[path] = [*edits[:1], *edits[1:][-EDITS_MAX:]]  # the first says since when the file is edited
-        _trim(self._memory.edits, FILES_MAX)
+        drop_oldest(self._memory.edits, FILES_MAX)
 
     def _concern(self, record_id: str, path: str, reason: str = "not checked since") -> list[Ended]:
         """End the passing checks that a change concerns, and note it as a possible fix of the failing ones; no path is every file."""
@@ -417,13 +413,9 @@ class Ledger:
         """
         runs = self._memory.runs
         before = runs.pop(subject, None)
-        named = (
-            list(dict.fromkeys(path.rpartition("/")[2] for path in paths_in(text[-FAILURE_CHARS:])))[:NAMED_MAX]
-            if has_passed is False
-            else []
-        )
-        runs[subject] = _Run(record_id, xxh3_64_hexdigest(text.encode()), has_passed, list(scopes), named=named)
-        _trim(runs, RUNS_MAX)
+        named = dict.fromkeys(path.rpartition("/")[2] for path in paths_in(text[-FAILURE_CHARS:])) if has_passed is False else ()
+        runs[subject] = _Run(record_id, xxh3_64_hexdigest(text.encode()), has_passed, list(scopes), named=list(named)[:NAMED_MAX])
+        drop_oldest(runs, RUNS_MAX)
         self._note_failure(subject, has_failed=has_passed is False)
         ended: list[Ended] = []
         fixed: list[Fixed] = []
@@ -472,7 +464,7 @@ class Ledger:
             kept = [seen for seen in kept if id(seen) not in dropped]
         if kept:
             views[path] = kept
-            _trim(views, FILES_MAX)
+            drop_oldest(views, FILES_MAX)
 
     def _credit(self, record_id: str, path: str) -> None:
         for subject in self._memory.failing:
@@ -529,9 +521,4 @@ def _moved(seen: _Seen, hunks: Sequence[Hunk]) -> _Seen | None:
             by += hunk.new_lines - hunk.old_lines
         elif hunk.old_start <= seen.end:
             return None
-    return _Seen(seen.id, seen.agent, seen.start + by, seen.end + by, seen.mark, seen.at, seen.by) if by else seen
-
-
-def _trim(table: dict[str, T], most: int) -> None:
-    while len(table) > most:
-        del table[next(iter(table))]
+    return msgspec.structs.replace(seen, start=seen.start + by, end=seen.end + by) if by else seen

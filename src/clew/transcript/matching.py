@@ -13,6 +13,7 @@ from dataclasses import replace
 import msgspec
 
 from clew.records import Observation, ObservationKind, ToolCall, ToolResult
+from clew.task.bounded import drop_oldest
 from clew.transcript.dialects.values import outcome_of
 
 WAITING_MAX = 64  # results of other calls before one without a result is given up; parallel calls were never more than 40
@@ -77,8 +78,7 @@ class Matcher:
             if call.call:
                 self._memory.late[key] = call.call
             yield replace(call, kind=ObservationKind.UNANSWERED)
-        while len(self._memory.late) > LATE_MAX:
-            del self._memory.late[next(iter(self._memory.late))]
+        drop_oldest(self._memory.late, LATE_MAX)
 
 
 def _plain_call(seen: Observation) -> ToolCall:

@@ -29,9 +29,10 @@ from clew.records import (
     ToolResult,
     Usage,
 )
+from clew.task.bounded import drop_oldest
 from clew.task.cuts import cut_of
 from clew.task.vocabulary import load
-from clew.transcript.dialects.dialect import MEMORY_MAX, About, Dialect, LineParser, Origin, ParserMemory, trim
+from clew.transcript.dialects.dialect import MEMORY_MAX, About, Dialect, LineParser, Origin, ParserMemory
 from clew.transcript.dialects.values import (
     compact,
     content_text,
@@ -283,7 +284,7 @@ class _Parser(LineParser):
         agent = side.get(text_of(record.parent_uuid)) or uuid[:8]
         if uuid:
             side[uuid] = agent
-            trim(side, MEMORY_MAX)
+            drop_oldest(side, MEMORY_MAX)
         return agent
 
     def _user(self, record: _Line, index: int) -> list[Observation]:
@@ -394,8 +395,7 @@ class _Parser(LineParser):
         counted = self._memory.usage
         before = counted.get(key) if key else None
         counted[key] = max(output_tokens, before or 0)
-        if len(counted) > 64:
-            del counted[next(iter(counted))]
+        drop_oldest(counted, 64)
         if before is not None:
             return Usage(output_tokens=output_tokens - before) if output_tokens > before else None
         return Usage(

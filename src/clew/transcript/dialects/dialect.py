@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypedDict
+from typing import ClassVar, TypedDict
 
 import msgspec
 
 from clew.records import FileView, Observation, ToolCall, Usage
+from clew.task.bounded import drop_oldest
 
 MEMORY_MAX = 512  # calls, links and record types kept between lines; the widest real session had 40 calls under way
 
@@ -87,7 +88,7 @@ class LineParser(ABC):
     def _keep_tool(self, call_id: str, tool: str) -> None:
         """Remember which tool a call is of, for its result."""
         self._kept.calls[call_id] = tool
-        trim(self._kept.calls, MEMORY_MAX)
+        drop_oldest(self._kept.calls, MEMORY_MAX)
 
     def _next_seq(self) -> int:
         self._kept.seq += 1
@@ -116,9 +117,3 @@ class Dialect(ABC):
     @abstractmethod
     def tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
         """Return what a call asks for in the terms of `ToolCall`; `arguments` are its inputs as JSON text."""
-
-
-def trim(table: dict[str, Any], most: int) -> None:
-    """Take the oldest entries away until at most `most` are left."""
-    while len(table) > most:
-        del table[next(iter(table))]
