@@ -40,6 +40,8 @@ BEHIND_BYTES = 200  # before a word, that a rule may look at
 AHEAD_BYTES = 12_000  # behind it; the longest form
 VENDOR_AHEAD_BYTES = 2_000  # the longest that an issuer documents has 1,000
 BACK_AHEAD_BYTES = 160  # likewise, of a form whose word does not stand at its beginning: it is searched for
+_NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_JSON_KEY = re.compile(rb'(?<!\\)"\s*:\s*\Z')
 _ROUNDS_MAX = 64  # each masks more; a guard, two are enough
 
 
@@ -146,15 +148,19 @@ def masked(data: bytes) -> tuple[bytes, int]:
         parts: list[bytes] = []
         at = 0
         for span in spans:
-            parts += (data[at : span.start], _placeholder(data[span.start : span.end], span))
+            parts += (data[at : span.start], _placeholder(data, span))
             at = span.end
         data = b"".join((*parts, data[at:]))
     return data, count
 
 
-def _placeholder(value: bytes, span: _Span) -> bytes:
+def _placeholder(data: bytes, span: _Span) -> bytes:
+    """Return what stands in the place of a credential: in quotes where it is a bare number of JSON, so that the line stays JSON."""
+    value = data[span.start : span.end]
     digest = f"#{blake2b(value, digest_size=2).hexdigest()}" if span.is_vendor else ""
-    return b"%s%s%s]" % (MARK, span.kind.encode(), digest.encode())
+    mark = b"%s%s%s]" % (MARK, span.kind.encode(), digest.encode())
+    is_number = _NUMBER.fullmatch(value) and _JSON_KEY.search(data, max(0, span.start - 80), span.start)
+    return b'"%s"' % mark if is_number else mark
 
 
 def _found(data: bytes, *, by_line: bool = False) -> list[_Span]:
