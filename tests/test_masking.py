@@ -103,7 +103,8 @@ def test_a_transcript_is_gone_on_from_where_a_credential_stands_last(tmp_path: P
         for delta in found:
             store.apply("w", [delta])
     prompts = [
-        [record.name for record in look(store, "w").of_source(f"session:{SESSION}") if record.kind == "prompt"] for store in (step, once)
+        [record.name for record in look(store, "w").records_of_sources(f"session:{SESSION}") if record.kind == "prompt"]
+        for store in (step, once)
     ]
     assert prompts[0] == prompts[1] != []
     assert TOKEN not in str(prompts)

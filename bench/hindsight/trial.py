@@ -12,7 +12,7 @@ from clew.evaluation.cases import Case
 from clew.evaluation.needs import TERM_PIECES_MAX, TERM_PIECES_SHARE, bare, terms_of
 from clew.evaluation.trial import Trial
 from clew.records import ObservationKind, Packet
-from clew.store.bm25 import TermList, word_scores
+from clew.store.bm25 import TermList, score_words
 from clew.store.documents import Documents
 from clew.text.postings import FIELDS, Document, Field, pack
 from clew.text.tokens import Counter
@@ -42,7 +42,7 @@ class JudgedTrial(Trial):
         asked = [(term, float(times)) for term, times in CountOf(terms(self.question)).items()]
         weights, b = np.zeros(FIELDS, np.float32), np.full(FIELDS, BM25_B, np.float32)
         weights[Field.BODY] = 1
-        [found] = word_scores(index, [TermList(tuple(asked))], weights, prefix="session:", b=b, k1=BM25_K1)
+        [found] = score_words(index, [TermList(tuple(asked))], weights, prefix="session:", b=b, k1=BM25_K1)
         scores = found.by_document
         ranked = [(-float(scores[doc]), -int(index.id_of(doc))) for doc in range(index.size)]
         return tuple(-newest for _, newest in sorted(ranked))

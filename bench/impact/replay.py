@@ -108,7 +108,7 @@ def replay(git_dir: Path, changes: Sequence[Change], work: Work, say: Callable[[
                 engine.index(tree)
                 replayed = Replayed(change.id, change.repo, change.kind, version, list(change.files), index_s=time.perf_counter() - started)
                 snapshot = engine.store.snapshot(LOCAL, key)
-                words = snapshot.documents.searched("file:").path_words
+                words = snapshot.documents.search_scope("file:").path_words
                 past = commits_of(snapshot.sources(HISTORY))
                 times = Counter(path for commit in past for path in commit.files)
                 allowed = sorted(path for code, path in enumerate(snapshot.documents.paths) if words[code] and is_code(path))

@@ -95,7 +95,7 @@ def ingested(engine: Engine, repository: Path, path: Path) -> Iterator[Valued]:
         source = source_of(part)
         with engine.store.snapshot(LOCAL, key) as snapshot:
             ended = snapshot.records([record_id for record_id, _ in snapshot.stale_or_cold()])
-            held = {record.id: record for record in (*snapshot.of_source(source), *ended) if record.source == source}
+            held = {record.id: record for record in (*snapshot.records_of_sources(source), *ended) if record.source == source}
             yield from _records(snapshot, held)
             state = snapshot.source(source)
         yield Valued("ingested", source, {"status": state.status if state else "", "problems": len(done.problems), "records": len(held)})
@@ -157,7 +157,7 @@ def indexed(engine: Engine, tree: Path, name: str) -> Iterator[Valued]:
     yield Valued("indexed", name, {"read": done.report.read, "problems": len(done.report.problems), "commits": done.commits})
     with engine.store.snapshot(LOCAL, key) as snapshot:
         for state in snapshot.sources("file:"):
-            held = {record.id: record for record in snapshot.of_source(state.source)}
+            held = {record.id: record for record in snapshot.records_of_sources(state.source)}
             yield Valued("file", f"{name}:{state.source}", {"status": state.status, "digest": state.digest, "records": len(held)})
             yield from _records(snapshot, held, f"{name}:")
     for budget in (1000, 8000):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from clew.ranking.files import FileList
     from clew.recall.recall import Recalled
     from clew.records import Observation, Packet, Spans, TaskState, Tier
-    from clew.store.ports import Purge, Writer
+    from clew.store.ports import PurgeResult, Writer
     from clew.transcript.sessions import Session
     from clew.usecases.compact import Compacting
     from clew.usecases.explain import Explained, Unfolded
@@ -196,6 +196,6 @@ class Engine:
         """Move records to a cheaper tier: the named ones, or all that are old enough by the settings."""
         return usecases.forget.forget(self.store, self.settings, path, handles=handles, tier=tier, dry_run=dry_run)
 
-    def purge(self, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> Purge:
+    def purge(self, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:
         """Erase records, or a whole source, for good. The one thing that cannot be undone."""
         return usecases.forget.purge(self.store, path, handles=handles, source=source, reason=reason)

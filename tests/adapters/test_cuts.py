@@ -221,7 +221,7 @@ def test_a_transcript_gives_the_whole_while_the_file_is_there_and_the_preview_la
     [key] = [workspace.key for workspace in engine.store.workspaces()]
     found = {
         record.name.partition("→")[0].strip(): record
-        for record in look(engine.store, key).of_source("session:s1")
+        for record in look(engine.store, key).records_of_sources("session:s1")
         if record.name.startswith("$ ./")
     }
     long, other = (engine.unfold(place.repo, found[f"$ ./{name} thing"].id[:8]).data.decode() for name in ("long", "other"))

@@ -90,12 +90,12 @@ def test_a_commit_is_not_known_before_it_was_made(tmp_path: Path) -> None:
     past = Past(root)
     past.stand_at(commits[1])
     past.tell([reads[commits[1]], reads[commits[0]]])
-    known = past.documents().searched("history:")
+    known = past.documents().search_scope("history:")
 
     past.tell([reads[commits[2]]])
 
     assert known.count == 2
-    assert past.documents().searched("history:").count == 3
+    assert past.documents().search_scope("history:").count == 3
 
 
 # -- the arithmetic -----------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def compress(engine: Engine, repo: Path, session: Path | str, model: Compressor,
 
 def texts(engine: Engine, repo: Path) -> list[Record]:
     """The records that hold what a model made of the session."""
-    return look(engine.store, workspace_of(repo)[0]).of_source(compressed_source(SESSION))
+    return look(engine.store, workspace_of(repo)[0]).records_of_sources(compressed_source(SESSION))
 
 
 def said(engine: Engine, repo: Path) -> list[str]:

@@ -33,13 +33,13 @@ def test_each_part_becomes_a_record_beside_its_originals_with_where_it_comes_fro
     path = session_of(tmp_path, 6)
     engine.ingest([path], repo=repo)
     key, _ = workspace_of(repo)
-    before = look(engine.store, key).of_source(f"session:{SESSION}")
+    before = look(engine.store, key).records_of_sources(f"session:{SESSION}")
 
     done = compress(engine, repo, path, model)
 
     made = texts(engine, repo)
     assert len(made) == done.parts == done.asked == len(server.asked) > 1
-    assert look(engine.store, key).of_source(f"session:{SESSION}") == before
+    assert look(engine.store, key).records_of_sources(f"session:{SESSION}") == before
     for record, text, request in zip(made, said(engine, repo), server.texts, strict=True):
         pieces = {handle for handle, _, _ in PIECE.findall(request)}
         inputs = find_inputs(look(engine.store, key), [record.id])[record.id]
@@ -348,7 +348,9 @@ def test_what_was_purged_is_not_sent(engine: Engine, repo: Path, tmp_path: Path,
     engine.ingest([path], repo=repo)
     key, _ = workspace_of(repo)
     striped = [
-        record for record in look(engine.store, key).of_source(f"session:{SESSION}") if record.kind == "command" and record.uuid == "r1"
+        record
+        for record in look(engine.store, key).records_of_sources(f"session:{SESSION}")
+        if record.kind == "command" and record.uuid == "r1"
     ]
     engine.purge(repo, handles=[record.id for record in striped], reason="private")
 
@@ -400,7 +402,7 @@ def test_what_is_made_of_text_from_outside_is_shown_as_such(
 def lines_that_hold(engine: Engine, repo: Path) -> list[str]:
     """Of all texts of the session, the lines that a packet may show now."""
     key, _ = workspace_of(repo)
-    live = {record.id for record in look(engine.store, key).of_source(f"session:{SESSION}")}
+    live = {record.id for record in look(engine.store, key).records_of_sources(f"session:{SESSION}")}
     found = find_live_texts(engine.store.snapshot(LOCAL, key), SESSION, live, counter("claude").measure_many)
     return [told.line.text for cover in found for told in cover.live_lines]
 

@@ -21,7 +21,7 @@ from clew.engine import Engine
 from clew.enrich.history import Commit, commits_of
 from clew.records import Edge, EdgeKind, SourceState, identify
 from clew.settings import Settings, workspace_of
-from clew.store.bm25 import TermList, word_scores
+from clew.store.bm25 import TermList, score_words
 from clew.store.name_resolution import Names
 from clew.text.postings import FIELDS
 from tests.looking import look
@@ -95,7 +95,7 @@ def contents(engine: Engine, root: Path) -> list[str]:
     for prefix in ("history:", "cochange:", "together:", "coupling:"):
         for state in look(engine.store, key).sources(prefix):
             found.append(repr(state))
-            found += [repr(record) for record in look(engine.store, key).of_source(state.source)]
+            found += [repr(record) for record in look(engine.store, key).records_of_sources(state.source)]
     return [*found, repr(sorted(pairs(engine, root).items()))]
 
 
@@ -167,7 +167,7 @@ def test_commits_are_found_by_their_words_and_lead_to_files(engine: Engine, root
     index = look(engine.store, key).documents
 
     asked = [TermList((("bowlin", 1.0),))]
-    [found] = word_scores(index, asked, np.ones(FIELDS, np.float32), prefix="history:", b=np.zeros(FIELDS, np.float32), k1=1.2)
+    [found] = score_words(index, asked, np.ones(FIELDS, np.float32), prefix="history:", b=np.zeros(FIELDS, np.float32), k1=1.2)
     [doc] = np.flatnonzero(found.by_document)
     [record] = look(engine.store, key).records([index.id_of(int(doc))])
     links = Names(index).outgoing(np.array([doc], np.int32))

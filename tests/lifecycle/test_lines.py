@@ -42,7 +42,7 @@ def transcript(folder: Path, *prompts: str) -> Path:
 def told(store: Writer) -> bytes:
     """All that the store holds of the session, and what its index finds."""
     found: list[bytes] = []
-    for record in look(store, "w").of_source(SOURCE):
+    for record in look(store, "w").records_of_sources(SOURCE):
         whole = record.whole
         found.append(look(store, "w").original(whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode())
     return b"\n".join(found)
@@ -53,7 +53,7 @@ def test_a_session_that_is_read_anew_does_not_bring_back_what_was_purged(store: 
     """Neither as a record nor in the lines of the transcript; what is new is there."""
     accept(store, "w", deltas(transcript(tmp_path, "first", SECRET)))
     if what == "record":
-        (record,) = [record for record in look(store, "w").of_source(SOURCE) if record.uuid == "u1" and record.kind == "prompt"]
+        (record,) = [record for record in look(store, "w").records_of_sources(SOURCE) if record.uuid == "u1" and record.kind == "prompt"]
         forget.purge(store, "w", [record.id], reason="", now_ns=1)
     else:
         forget.purge_source(store, "w", SOURCE, reason="", now_ns=1)
@@ -65,14 +65,14 @@ def test_a_session_that_is_read_anew_does_not_bring_back_what_was_purged(store: 
     assert (b"first" in told(store)) == (what == "record")
     index = look(store, "w").documents
     live = [index.id_of(doc) for doc in range(index.size) if index.alive[doc]]
-    assert sorted(live) == sorted(record.id for record in look(store, "w").of_source(SOURCE))
+    assert sorted(live) == sorted(record.id for record in look(store, "w").records_of_sources(SOURCE))
 
 
 def test_lines_of_a_session_without_anything_purged_are_kept_as_they_stand(store: Writer, tmp_path: Path) -> None:
     path = transcript(tmp_path, "first", SECRET)
     accept(store, "w", deltas(path))
 
-    (piece,) = [record for record in look(store, "w").of_source(SOURCE) if record.kind == "transcript"]
+    (piece,) = [record for record in look(store, "w").records_of_sources(SOURCE) if record.kind == "transcript"]
 
     assert look(store, "w").original(piece.whole.blob) == path.read_bytes()
 
@@ -80,12 +80,12 @@ def test_lines_of_a_session_without_anything_purged_are_kept_as_they_stand(store
 def test_the_lines_of_two_records_that_are_purged_together_both_go(store: Writer, tmp_path: Path) -> None:
     """They stand in one piece of the transcript: the piece that takes its place has neither."""
     accept(store, "w", deltas(transcript(tmp_path, "first", SECRET, "the other password is staple-and-anchor", "last")))
-    purged = [record for record in look(store, "w").of_source(SOURCE) if record.uuid in ("u1", "u2") and record.kind == "prompt"]
+    purged = [record for record in look(store, "w").records_of_sources(SOURCE) if record.uuid in ("u1", "u2") and record.kind == "prompt"]
     assert len(purged) == 2
 
     forget.purge(store, "w", [record.id for record in purged], reason="", now_ns=1)
 
-    pieces = [record for record in look(store, "w").of_source(SOURCE) if record.kind == "transcript"]
+    pieces = [record for record in look(store, "w").records_of_sources(SOURCE) if record.kind == "transcript"]
     held = b"".join(look(store, "w").original(piece.whole.blob) for piece in pieces)
     assert len(pieces) == 1
     assert b"first" in held

@@ -138,7 +138,7 @@ def test_a_planted_secret_is_in_no_file(done: Run) -> None:
         "with opened() as engine:\n"
         "    key, _ = workspace_of(Path.cwd()); originals = Originals(engine.store.snapshot('local', key))\n"
         "    for state in originals.snapshot.sources():\n"
-        "        for record in originals.snapshot.of_source(state.source):\n"
+        "        for record in originals.snapshot.records_of_sources(state.source):\n"
         "            for text in record.texts:\n"
         "                print(originals.bytes_of(text).decode('utf-8', 'replace'))\n"
     )

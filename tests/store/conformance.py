@@ -131,7 +131,7 @@ def contents(store: Reader, workspace: str, ids: Sequence[str], digests: Sequenc
             "find": snapshot.find("", 10_000),
             "subjects": [snapshot.of_subject(subject) for subject in subjects],
             "sources": states,
-            "held": [snapshot.of_source(state.source) for state in states],
+            "held": [snapshot.records_of_sources(state.source) for state in states],
             "edges": snapshot.edges(ids),
             "originals": [_original(snapshot, digest) for digest in digests],
             "parts": documents.parts,
@@ -190,7 +190,7 @@ def an_unknown_workspace_reads_as_empty(store: Writer) -> None:
         look(store, "elsewhere").edges(["x"]),
     ):
         _expect(answer, [], "an answer about an unknown workspace")
-    _expect(look(store, "elsewhere").of_source("s"), [], "of_source")
+    _expect(look(store, "elsewhere").records_of_sources("s"), [], "of_source")
     _expect(look(store, "elsewhere").sources(), [], "sources")
     _expect(look(store, "elsewhere").source("s"), None, "source")
     _expect(look(store, "elsewhere").documents.count, 0, "documents in the index")
@@ -283,7 +283,7 @@ def what_goes_in_comes_out(store: Writer) -> None:
     store.apply(SPACE, [Delta(odd, source, True, records, (edge,), (), (Blob(digest_of(data), data),), b"", state)])
     _expect(look(store, SPACE).records(ends), list(records), "records")
     _expect(look(store, SPACE).of_subject(odd), list(records), "of_subject")
-    _expect(look(store, SPACE).of_source(source), sorted(records, key=lambda record: record.id), "of_source")
+    _expect(look(store, SPACE).records_of_sources(source), sorted(records, key=lambda record: record.id), "of_source")
     _expect((look(store, SPACE).source(source), look(store, SPACE).sources(source)), (state, [state]), "source and sources")
     _expect(look(store, SPACE).edges(ends), [edge], "edges")
     _expect(look(store, SPACE).original(digest_of(data)), data, "original")
@@ -312,7 +312,7 @@ def a_whole_delta_replaces_its_source(store: Writer) -> None:
     standing = look(store, SPACE).statuses([old.id])[0]
     _expect((standing.is_live, standing.superseded_by), (False, new.id), "standing of the old version")
     _expect(bool(standing.reason), True, "an ended record has a reason")
-    _expect(look(store, SPACE).of_source("file:a"), list(after.records), "of_source")
+    _expect(look(store, SPACE).records_of_sources("file:a"), list(after.records), "of_source")
     _expect(look(store, SPACE).records([old.id]), [old], "the old version itself")
     _expect(look(store, SPACE).source("file:a"), after.state, "state")
 
@@ -386,7 +386,9 @@ def an_appended_delta_ends_nothing(store: Writer) -> None:
     applied = store.apply(SPACE, [second])
     _expect((applied.added, applied.kept, applied.superseded, applied.retired), (1, 1, 0, 0), "changes")
     _expect(
-        [record.subject for record in look(store, SPACE).of_source("session:1")], ["b", "c", "a"], "live records, by their newest position"
+        [record.subject for record in look(store, SPACE).records_of_sources("session:1")],
+        ["b", "c", "a"],
+        "live records, by their newest position",
     )
     _expect(_indexed(store), sorted({*_ids(first), *_ids(second)}), "documents in the index, each once")
     _expect([(source, part) for source, part, _ in look(store, SPACE).documents.parts], [("session:1", 0), ("session:1", 1)], "parts")
@@ -411,7 +413,7 @@ def a_retired_source_is_gone_and_its_records_are_ended(store: Writer) -> None:
     _expect((applied.retired, applied.added), (1, 0), "retired and added")
     _expect([state.source for state in look(store, SPACE).sources()], ["file:b"], "sources")
     _expect(look(store, SPACE).source("file:a"), None, "state")
-    _expect((_live(store, _ids(delta)), look(store, SPACE).of_source("file:a")), ([False], _NONE), "live records")
+    _expect((_live(store, _ids(delta)), look(store, SPACE).records_of_sources("file:a")), ([False], _NONE), "live records")
     _expect(_indexed(store), [identify("t", "y")], "documents in the index")
     _expect(look(store, SPACE).records(_ids(delta)), list(delta.records), "records")
     _expect(look(store, SPACE).original(delta.blobs[0].digest), b"x", "original")
@@ -519,7 +521,7 @@ def what_a_producer_says_has_ended_has_ended(store: Writer) -> None:
     _expect(standings[0], Status(False, two, "edited since", 12, 2, 99), "the standing that was said")
     _expect([standing.is_live for standing in standings], [False, True, False], "is_live")
     _expect(bool(standings[2].reason), True, "an ended record has a reason")
-    _expect([record.id for record in look(store, SPACE).of_source("session:1")], [two], "of_source")
+    _expect([record.id for record in look(store, SPACE).records_of_sources("session:1")], [two], "of_source")
     _expect(
         [record_id for record_id, _ in look(store, SPACE).stale_or_cold()], sorted([one, three]), "unusual: ended, and still in the index"
     )
@@ -540,7 +542,7 @@ def what_ended_is_true_again_when_a_producer_says_so(store: Writer) -> None:
     _expect(applied.superseded, 0, "superseded")
     _expect(look(store, SPACE).statuses([one])[0], Status(valid_from_ns=2), "standing of what came back")
     _expect(_live(store, [one, two]), [True, False], "is_live")
-    _expect(one in [record.id for record in look(store, SPACE).of_source("session:1")], True, "of_source")
+    _expect(one in [record.id for record in look(store, SPACE).records_of_sources("session:1")], True, "of_source")
     _expect([record_id for record_id, _ in look(store, SPACE).stale_or_cold()], [two], "unusual")
     both = (Supersession(two, is_undone=True), Supersession(two, one, "edited again", 7, 8))
     store.apply(SPACE, [replace(more, superseded=both)])
@@ -596,10 +598,10 @@ def a_snapshot_stands_still_while_others_write(store: Writer) -> None:
         store.move(SPACE, ids, Tier.FOLDED)
         _expect((snapshot.generation, snapshot.statuses(ids)), before, "generation and statuses of an open snapshot")
         _expect([record.id for record in snapshot.records(ids)], _ids(first), "records of an open snapshot")
-        _expect([record.id for record in snapshot.of_source("file:a")], _ids(first), "what a source holds in an open snapshot")
+        _expect([record.id for record in snapshot.records_of_sources("file:a")], _ids(first), "what a source holds in an open snapshot")
         documents = snapshot.documents
         _expect(sorted(documents.ids_of(range(documents.size))), sorted(_ids(first)), "documents of an open snapshot")
-    _expect([record.id for record in look(store, SPACE).of_source("file:a")], _ids(second), "what the source holds now")
+    _expect([record.id for record in look(store, SPACE).records_of_sources("file:a")], _ids(second), "what the source holds now")
     _expect(look(store, SPACE).generation, 3, "generation now")
 
 
@@ -626,7 +628,7 @@ def a_snapshot_of_a_point_of_time_shows_what_was_true_then(store: Writer) -> Non
         with store.snapshot(LOCAL, SPACE, at_ns) as snapshot:
             _expect([record.id for record in snapshot.records([one, two])], there, f"records at {at_ns}")
             _expect([record.id for record in snapshot.of_subject("s")], there, f"versions at {at_ns}")
-            _expect([record.id for record in snapshot.of_source("session:a")], live, f"live records at {at_ns}")
+            _expect([record.id for record in snapshot.records_of_sources("session:a")], live, f"live records at {at_ns}")
             wanted = [one] if at_ns == 250 else _NONE
             _expect([record_id for record_id, _ in snapshot.stale_or_cold()], wanted, f"stale or cold at {at_ns}")
             documents = snapshot.documents
@@ -750,8 +752,8 @@ def of_source_answers_live_records_by_position(store: Writer) -> None:
     blob = Blob(digest_of(b"x"), b"x")
     store.apply(SPACE, [Delta("conformance/1", "file:a", True, tuple(records), blobs=(blob,), state=SourceState("file:a"))])
     wanted = sorted(records, key=lambda record: (record.seq, record.id))
-    _expect(look(store, SPACE).of_source("file:a"), wanted, "of_source")
-    _expect(look(store, SPACE).of_source("file:"), [], "a source that is only a prefix")
+    _expect(look(store, SPACE).records_of_sources("file:a"), wanted, "of_source")
+    _expect(look(store, SPACE).records_of_sources("file:"), [], "a source that is only a prefix")
 
 
 @_behaviour
@@ -905,7 +907,9 @@ def what_was_purged_stays_out(store: Writer) -> None:
     applied = store.apply(SPACE, [delta])
     _expect((applied.added, applied.kept), (0, 1), "added and kept")
     _expect(
-        (_indexed(store), [record.id for record in look(store, SPACE).of_source("file:a")]), ([stays], [stays]), "documents and records"
+        (_indexed(store), [record.id for record in look(store, SPACE).records_of_sources("file:a")]),
+        ([stays], [stays]),
+        "documents and records",
     )
     _expect_raise(Purged, lambda: look(store, SPACE).original(delta.blobs[0].digest), "the original")
     other = make_delta("file:b", [("another subject", "secret")])
@@ -933,7 +937,7 @@ def a_purged_source_is_gone_with_all_that_it_ever_held(store: Writer) -> None:
     _expect(look(store, SPACE).original(digest_of(b"shared")), b"shared", "an original that another source needs")
     _expect(look(store, SPACE).generation, 2, "generation")
     store.apply(SPACE, [make_delta("file:a", [("s", "written since")])])
-    _expect(len(look(store, SPACE).of_source("file:a")), 1, "a purged source may begin again")
+    _expect(len(look(store, SPACE).records_of_sources("file:a")), 1, "a purged source may begin again")
 
 
 @_behaviour

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.records import Layer, Record, Resolution, Text
-from clew.store.originals import LEVEL, Packer, Packing, unpack
+from clew.store.originals import LEVEL, Compression, Compressor, unpack
 from clew.store.sqlite.codec import from_stored, prefix_ranges, texts_from_bytes, texts_to_bytes, to_stored
 
 # Every code point, lone surrogates included: file names are not always UTF-8, and transcripts hold halves of emoji.
@@ -49,18 +49,18 @@ def test_texts_come_back(texts: list[Text]) -> None:
 @given(st.binary(max_size=300) | st.binary(max_size=20).map(lambda data: data * 200))
 @settings(derandomize=True)
 def test_originals_come_back_and_never_grow(data: bytes) -> None:
-    packing, packed = Packer().pack(data)
+    packing, packed = Compressor().pack(data)
 
     assert unpack(packing, packed) == data
     assert len(packed) <= len(data)
-    assert (packing is Packing.RAW) == (packed == data)
+    assert (packing is Compression.RAW) == (packed == data)
 
 
 def test_a_damaged_original_is_noticed() -> None:
-    _, packed = Packer().pack(b"some line of text\n" * 1000)
+    _, packed = Compressor().pack(b"some line of text\n" * 1000)
     for damaged in (packed[:-1], packed[:-1] + bytes([packed[-1] ^ 1]), b"\0" * 20):
         try:
-            found = unpack(Packing.ZSTD, damaged)
+            found = unpack(Compression.ZSTD, damaged)
         except ValueError:
             continue
         raise AssertionError(found[:20])

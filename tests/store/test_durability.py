@@ -109,7 +109,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
                     f"body {number}".encode() for number in acknowledged[-3:]
                 ]
                 index = look(store, "w").documents
-                held = {record.id for state in look(store, "w").sources() for record in look(store, "w").of_source(state.source)}
+                held = {record.id for state in look(store, "w").sources() for record in look(store, "w").records_of_sources(state.source)}
                 assert {index.id_of(doc) for doc in range(index.size) if index.alive[doc]} == held
     assert len(acknowledged) > ROUNDS
     assert len(acknowledged) == len(set(acknowledged))

@@ -143,7 +143,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path: Path, con
 def read_and_write(path: Path) -> None:
     with contextlib.closing(SqliteStore(path)) as store:
         assert look(store, "w").generation == 1
-        (record,) = look(store, "w").of_source("file:a")
+        (record,) = look(store, "w").records_of_sources("file:a")
         assert look(store, "w").original(record.digest) == b"body"
         assert look(store, "w").find("") == [record.id]
         assert look(store, "w").documents.count == 1
@@ -230,7 +230,7 @@ def test_a_read_only_disk_can_be_read(filled: Path) -> None:
         assert "hint:" in str(refused.value)
 
         with contextlib.closing(SqliteStore(filled, is_read_only=True)) as store:
-            (record,) = look(store, "w").of_source("file:a")
+            (record,) = look(store, "w").records_of_sources("file:a")
             assert look(store, "w").original(record.digest) == b"body"
             assert look(store, "w").documents.count == 1
             assert store.index_origin("w") == "snapshot"
@@ -381,7 +381,7 @@ def test_threads_share_a_store(filled: Path) -> None:
         def read() -> None:
             while not done.is_set():
                 for name in "xyz":
-                    bodies = [look(store, "w").original(record.digest) for record in look(store, "w").of_source(f"file:{name}")]
+                    bodies = [look(store, "w").original(record.digest) for record in look(store, "w").records_of_sources(f"file:{name}")]
                     if len(set(bodies)) > 1:
                         failures.append(f"{name}: {bodies}")
                 if look(store, "w").documents.count % 2 != 1:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from clew.records import identify
-from clew.store.bm25 import TermList, word_scores
+from clew.store.bm25 import TermList, score_words
 from clew.store.documents import Documents
 from clew.store.name_resolution import Names
-from clew.store.search import similarity
+from clew.store.search import compute_similarity
 from clew.store.shard import PartKey, part_digest
 from clew.text.postings import Document, Use, pack
 from clew.text.words import WORD_CHARS_MAX, split, terms
@@ -54,7 +54,7 @@ def part(path: str, *documents: Document, imports: tuple[tuple[str, float], ...]
 
 
 def scores(index: Documents, question: str) -> dict[str, float]:
-    [scored] = word_scores(index, [TermList(tuple((term, 1.0) for term in terms(question)))], EQUAL, prefix="file:", b=FLAT, k1=1.2)
+    [scored] = score_words(index, [TermList(tuple((term, 1.0) for term in terms(question)))], EQUAL, prefix="file:", b=FLAT, k1=1.2)
     found = scored.by_document
     return {index.id_of(doc): float(found[doc]) for doc in np.flatnonzero(found).tolist()}
 
@@ -73,7 +73,7 @@ def test_a_word_is_scored_as_the_textbook_says() -> None:
     index = Documents.build(parts)
     weights = np.array([0, 0, 0, 0, 1], np.float32)
 
-    [scored] = word_scores(index, [TermList((("token", 1.0),))], weights, prefix="file:", b=FLAT, k1=1.2)
+    [scored] = score_words(index, [TermList((("token", 1.0),))], weights, prefix="file:", b=FLAT, k1=1.2)
     found = scored.by_document
 
     mass = 2 / (0.5 + 0.5 * 3 / 2)  # two of three words, where the mean body has two
@@ -139,7 +139,7 @@ def test_a_vector_finds_what_points_the_same_way() -> None:
     data = pack([document("a.py", "x"), document("a.py", "y")], embedder=Toy())
     index = Documents.build([(("file:a.py", 0, "d"), data)])
 
-    found = similarity(index, np.array([0.1, 2.0], np.float32), prefix="")
+    found = compute_similarity(index, np.array([0.1, 2.0], np.float32), prefix="")
 
     assert found.argmax() == 1
     assert found[1] == pytest.approx(0.99875, abs=0.01)
@@ -206,7 +206,7 @@ def test_the_nearest_of_many_are_found_by_their_signs() -> None:
     rows = Random(1).embed(names)
     query = rows[7] + 0.5 * rows[8]
 
-    found = similarity(index, query, prefix="file:")
+    found = compute_similarity(index, query, prefix="file:")
 
     exact = rows @ query / (np.linalg.norm(rows, axis=1) * np.linalg.norm(query))
     assert found.argsort()[::-1][:2].tolist() == exact.argsort()[::-1][:2].tolist() == [7, 8]
@@ -249,10 +249,10 @@ def test_several_lists_of_terms_score_as_each_alone() -> None:
     )
     lists = [TermList((("token", 1.0), ("budget", 2.0)), with_paths=True), TermList((("token", 0.5),), share_max=0.5), TermList(())]
 
-    together = word_scores(index, lists, EQUAL, prefix="file:", b=FLAT, k1=1.2)
+    together = score_words(index, lists, EQUAL, prefix="file:", b=FLAT, k1=1.2)
 
     for asked, found in zip(lists, together, strict=True):
-        [alone] = word_scores(index, [asked], EQUAL, prefix="file:", b=FLAT, k1=1.2)
+        [alone] = score_words(index, [asked], EQUAL, prefix="file:", b=FLAT, k1=1.2)
         assert np.array_equal(found.by_document, alone.by_document)
         assert np.array_equal(found.by_path, alone.by_path)
         assert [term for term, _, _ in found.used] == [term for term, _, _ in alone.used]

@@ -79,7 +79,7 @@ def test_a_new_database_goes_through_every_step_without_a_backup(tmp_path: Path)
 
 def test_an_old_database_is_backed_up_before_each_step(old: Path) -> None:
     with contextlib.closing(SqliteStore(old, steps=[*MIGRATIONS, SECOND, THIRD])) as store:
-        (record,) = look(store, "w").of_source("file:a")
+        (record,) = look(store, "w").records_of_sources("file:a")
         assert look(store, "w").original(record.digest) == b"body"
 
     assert schema_of(old) == NEWEST + 2
@@ -97,7 +97,7 @@ def test_a_backup_can_be_used_in_the_place_of_the_database(old: Path) -> None:
     old.with_name(f"clew.db.bak-{NEWEST}").replace(old)
 
     with contextlib.closing(SqliteStore(old)) as store:
-        assert len(look(store, "w").of_source("file:a")) == 1
+        assert len(look(store, "w").records_of_sources("file:a")) == 1
 
 
 def test_opening_again_migrates_nothing(old: Path) -> None:

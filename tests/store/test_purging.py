@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clew.errors import PurgeUnfinished
 from clew.records import Blob, Edge, EdgeKind, Record, Resolution, SourceState, Text, identify
-from clew.store.originals import Packer, Packing, digest_of
+from clew.store.originals import Compression, Compressor, digest_of
 from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
 from clew.store.sqlite.indexing import Space
 from clew.text.postings import Document, Use, pack, unpack, without
@@ -129,8 +129,8 @@ def test_no_byte_of_a_purged_record_is_left_in_any_file(store: SqliteStore, tmp_
 def test_no_packed_byte_of_a_purged_original_is_left(store: SqliteStore, tmp_path: Path) -> None:
     """An original that was compressed is looked for as it was stored."""
     delta = make_delta("file:a", [("s", "".join(f"line {number}: {number**3}\n" for number in range(3000)))])
-    packing, packed = Packer().pack(delta.blobs[0].data)
-    assert packing is Packing.ZSTD
+    packing, packed = Compressor().pack(delta.blobs[0].data)
+    assert packing is Compression.ZSTD
     store.apply("w", [delta])
     assert files_with(tmp_path, packed[1000:1040]) == ["clew.db-wal"]
 
@@ -151,7 +151,7 @@ def test_a_reader_that_holds_the_old_state_delays_the_end_of_a_purge(store: Sqli
     assert next(reader.execute("SELECT count(*) FROM records"))
     with pytest.raises(PurgeUnfinished, match="another process still reads"):
         store.purge_source("w", "file:a", "", 1)
-    assert look(store, "w").of_source("file:a") == []
+    assert look(store, "w").records_of_sources("file:a") == []
     reader.close()
 
     assert store.purge_source("w", "file:a", "", 1).records == 0

@@ -57,13 +57,13 @@ def path(tmp_path: Path) -> Path:
                     )
                 ],
             )
-        ids = [record.id for record in look(store, key).of_source("file:deep/\udce91.py")]
+        ids = [record.id for record in look(store, key).records_of_sources("file:deep/\udce91.py")]
         store.move(key, ids[:1], Tier.ARCHIVED)
         ended = (Supersession(ids[1], ids[2], "said an\udce9w", 3, 9),)
         store.apply(
             key, [replace(make_delta("session:s", []), is_whole=False, superseded=ended, state=SourceState("session:s", note="{}" * 4000))]
         )
-        store.purge(key, [record.id for record in look(store, key).of_source("file:deep/deep/\udce92.py")][:2], "a w\udce9rd", 5)
+        store.purge(key, [record.id for record in look(store, key).records_of_sources("file:deep/deep/\udce92.py")][:2], "a w\udce9rd", 5)
         store.apply(key, [replace(make_delta("file:gone", [("g", "gone")])), replace(make_delta("file:gone", []), state=None)])
     store.close()
     return path

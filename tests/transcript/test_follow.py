@@ -64,7 +64,7 @@ def test_ingesting_twice_adds_no_record_to_a_store(busy_session: bytes, tmp_path
 
     def ingest() -> tuple[set[str], list[str]]:
         store.apply("w", list(deltas(path)))
-        live = look(store, "w").of_source(SOURCE)
+        live = look(store, "w").records_of_sources(SOURCE)
         return {record.id for record in live}, look(store, "w").find("", 10_000)
 
     first = ingest()

@@ -13,7 +13,7 @@ from clew.ranking.seed import score_code
 from clew.ranking.weights import CHANNELS
 from clew.store.documents import Documents
 from clew.store.name_resolution import Names
-from clew.store.search import Hits, search
+from clew.store.search import ChannelScores, search
 from train.weights.fit import Labelled
 
 TOTAL_CANDIDATES = 400  # the best by all channels, and of single ones
@@ -36,7 +36,7 @@ def gold_of(index: Documents, changed: Mapping[str, Sequence[tuple[int, int]]]) 
 
     changed  path → ranges of 1-based lines: (first, last), or with last = first − 1 the place before `first` where lines were put in.
     """
-    mask = index.searched(PREFIX).mask & ~index.is_prose & ~index.is_test
+    mask = index.search_scope(PREFIX).mask & ~index.is_prose & ~index.is_test
     found: set[int] = set()
     files: set[int] = set()
     for path, ranges in sorted(changed.items()):
@@ -62,7 +62,7 @@ def labelled(index: Documents, question: str, gold: Gold) -> Labelled:
     found = search(index, Names(index), asked.query(), lambda _: True)
     channels = {name: _spread(index, found.code, values) for name, values in found.code.channels.items()}
     docs = set(_best(index, _spread(index, found.code, score_code(found.code, asked)), TOTAL_CANDIDATES))
-    mask = index.searched(PREFIX).mask & ~index.is_test & ~index.is_prose
+    mask = index.search_scope(PREFIX).mask & ~index.is_test & ~index.is_prose
     for name in SINGLE_CHANNELS:
         docs |= set(_best(index, np.where(mask, channels[name], np.float32(0)), CHANNEL_CANDIDATES))
     docs |= set(gold.records.tolist())
@@ -72,7 +72,7 @@ def labelled(index: Documents, question: str, gold: Gold) -> Labelled:
     return Labelled(values, np.isin(rows, gold.records), np.isin(index.path_codes[rows], gold.files))
 
 
-def _spread(index: Documents, hits: Hits, values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _spread(index: Documents, hits: ChannelScores, values: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n,) the values of hits at their documents, 0 elsewhere."""
     out = np.zeros(index.size, np.float32)
     out[hits.docs] = values

@@ -143,7 +143,7 @@ def compact(
 
 def main_thread_records(snapshot: Snapshot, source: str) -> tuple[list[Record], list[Status]]:
     """Return the records that the main thread's window showed, live or ended, oldest first, with their statuses."""
-    live = snapshot.of_source(source)
+    live = snapshot.records_of_sources(source)
     unusual = [record_id for record_id, _ in snapshot.stale_or_cold()]
     ended = [record for record in snapshot.records(unusual) if record.source == source]
     found = {record.id: record for record in (*live, *ended) if record.kind not in EXCLUDED_KINDS and not record.agent}

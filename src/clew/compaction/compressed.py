@@ -114,7 +114,7 @@ def copy_compressed(snapshot: Snapshot, session: str, into: Snapshot) -> list[De
     A text made from a record that `into` does not hold is left out: it would tell of what came later.
     """
     source = compressed_source(session)
-    records = snapshot.of_source(source)
+    records = snapshot.records_of_sources(source)
     inputs = find_inputs(snapshot, [record.id for record in records])
     known = {record.id for record in into.records([one for ids in inputs.values() for one in ids])}
     kept = [record for record in records if inputs[record.id] and known.issuperset(inputs[record.id])]
@@ -136,7 +136,7 @@ def find_live_texts(
     live     ids of the records that are live now.
     measure  token counts of many texts at once.
     """
-    records = snapshot.of_source(compressed_source(session))
+    records = snapshot.records_of_sources(compressed_source(session))
     if not records:
         return []
     inputs = find_inputs(snapshot, [record.id for record in records])

@@ -144,7 +144,7 @@ def changes(
         progress("compressing", len(parts), len(parts))
     if not dry_run:
         with reader.snapshot(LOCAL, workspace) as snapshot:
-            left = [record for record in snapshot.of_source(source) if record.id not in kept]
+            left = [record for record in snapshot.records_of_sources(source) if record.id not in kept]
         if left and not any(session == transcript.session.id for session, _, _ in done.refused):
             yield run.ending(left)
 
@@ -219,7 +219,7 @@ class _Run:
         inputs = [piece.record for piece in part.pieces]
         edges = [Edge(EdgeKind.DERIVED_FROM, record.id, each.id, 1.0, record.digest, each.digest, VERSION) for each in inputs]
         with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
-            others = [other for other in snapshot.of_source(source) if other.id != record.id]
+            others = [other for other in snapshot.records_of_sources(source) if other.id != record.id]
             inputs_by = find_inputs(snapshot, [other.id for other in others])
             state = snapshot.source(source)
         own = {each.id for each in inputs}

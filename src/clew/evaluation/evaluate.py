@@ -182,7 +182,7 @@ def budgets_of(trial: Trial, shares: Sequence[float], *, with_summary: bool = Tr
 def recovery(trial: Trial, handles: Iterable[str]) -> Recovery:
     """Bring everything of the history back from the store, record by record and handle by handle, and compare the bytes."""
     made, raw = trial.compacting, b"".join(trial.case.lines)
-    live = trial.history.of_source(made.source)
+    live = trial.history.records_of_sources(made.source)
     ended = trial.history.records([record_id for record_id, _ in trial.history.stale_or_cold()])
     records = list({record.id: record for record in [*live, *ended]}.values())
     pieces = sorted((record for record in live if record.kind == "transcript"), key=lambda record: record.whole.start_line)

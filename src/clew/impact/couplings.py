@@ -53,7 +53,7 @@ def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> Target | Non
     code = documents.path_numbers.get(path)
     if state is None or code is None:
         return None
-    mask = documents.searched("file:").mask & (documents.path_codes == code)
+    mask = documents.search_scope("file:").mask & (documents.path_codes == code)
     docs = np.flatnonzero(mask).astype(np.int32)
     if symbol:
         named = {int(doc) for name in (f"symbol:{path}::{symbol}", symbol) for doc in snapshot.names.defining(name).tolist() if mask[doc]}
@@ -144,7 +144,7 @@ def _by_uses(snapshot: Snapshot, target: Target, found: dict[str, dict[str, Coup
     out, back = snapshot.names.outgoing(target.docs), snapshot.names.incoming(target.docs)
     sums: dict[tuple[str, str], float] = {}
     best: dict[tuple[str, str], tuple[float, str]] = {}
-    mask = documents.searched("file:").mask
+    mask = documents.search_scope("file:").mask
     for links, is_out in ((out, True), (back, False)):
         others, mine = (links.heads, links.tails) if is_out else (links.tails, links.heads)
         for other, own, use, weight in zip(others.tolist(), mine.tolist(), links.kinds.tolist(), links.weights.tolist(), strict=True):
@@ -207,7 +207,7 @@ def _by_path(documents: Documents, target: Target, found: dict[str, dict[str, Co
     """Files of a like name, and files of the same folder."""
     folder, _, name = target.path.rpartition("/")
     mine = _name_words(name)
-    words = documents.searched("file:").path_words
+    words = documents.search_scope("file:").path_words
     beside: list[str] = []
     for code in np.flatnonzero(words).tolist():
         path = documents.paths[code]

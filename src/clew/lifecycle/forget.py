@@ -13,7 +13,7 @@ from clew.compaction import compressed
 from clew.errors import Purged
 from clew.lifecycle.lines import TRANSCRIPT, with_lines
 from clew.records import Delta, Record, Tier
-from clew.store.ports import LOCAL, Purge, Reader, Snapshot, Writer
+from clew.store.ports import LOCAL, PurgeResult, Reader, Snapshot, Writer
 from clew.text.secrets import mask_text
 from clew.transcript.redact import quotes, redact, without_words
 
@@ -45,7 +45,7 @@ def age(
     report = Forgotten()
     with writer.snapshot(LOCAL, workspace) as snapshot:
         for state in snapshot.sources("session:"):  # one session after the other, because all of them may not fit into memory
-            records = snapshot.of_source(state.source)
+            records = snapshot.records_of_sources(state.source)
             for record, status in zip(records, snapshot.statuses([record.id for record in records]), strict=True):
                 idle_days = (now_ns - max(status.used_at_ns, record.at_ns or status.valid_from_ns)) / DAY_NS
                 tier = Tier.ARCHIVED if idle_days >= archived_after_days else Tier.FOLDED if idle_days >= folded_after_days else Tier.HOT
@@ -74,7 +74,7 @@ def put_away(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier, *, 
     return report
 
 
-def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, now_ns: int) -> Purge:
+def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, now_ns: int) -> PurgeResult:
     """Erase records and the originals that nothing else needs, the lines of the transcript too; a tombstone stays.
 
     What a model made of a session with these records before it goes with them: their words may stand in it.
@@ -97,7 +97,7 @@ def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, no
     return writer.purge(workspace, list(dict.fromkeys(doomed)), mask_text(reason), now_ns)
 
 
-def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> Purge:
+def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> PurgeResult:
     """Erase a whole source, a session or a file, with all that it ever held, and with what a model made of it."""
     made = compressed.compressed_source(source.removeprefix("session:").partition("/")[0])
     with writer.snapshot(LOCAL, workspace) as snapshot:
@@ -105,7 +105,7 @@ def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, no
     if is_compressed:
         gone = writer.purge_source(workspace, made, mask_text(reason), now_ns)
         rest = writer.purge_source(workspace, source, mask_text(reason), now_ns)
-        return Purge(gone.records + rest.records, gone.blobs + rest.blobs, gone.size + rest.size)
+        return PurgeResult(gone.records + rest.records, gone.blobs + rest.blobs, gone.size + rest.size)
     return writer.purge_source(workspace, source, mask_text(reason), now_ns)
 
 
@@ -117,7 +117,7 @@ def remember_use(writer: Writer, workspace: str, ids: Sequence[str], *, now_ns: 
 def _derived(snapshot: Snapshot, record: Record) -> list[str]:
     """What was made of a record and repeats its words: rules, decisions, claims, dead ends."""
     words = _text_of(snapshot, record)
-    known = [other for other in snapshot.of_source(record.source) if other.kind in DERIVED]
+    known = [other for other in snapshot.records_of_sources(record.source) if other.kind in DERIVED]
     versions = {each.id: each for other in known for each in snapshot.of_subject(other.subject) if each.source == record.source}
     return [other.id for other in versions.values() if other.parent == record.id or quotes(_text_of(snapshot, other), words)]
 
@@ -141,7 +141,7 @@ def _redact_note(snapshot: Snapshot, source: str, changes: list[Delta]) -> None:
 def _redact_lines(snapshot: Snapshot, source: str, records: Sequence[Record], changes: list[Delta]) -> list[str]:
     """Put pieces of a transcript without the lines of these records in the place of those that have them; return the ids of the latter."""
     state, replaced = snapshot.source(source), list[str]()
-    for piece in snapshot.of_source(source):
+    for piece in snapshot.records_of_sources(source):
         if piece.kind != TRANSCRIPT:
             continue
         before = rest = snapshot.original(piece.whole.blob)

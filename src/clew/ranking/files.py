@@ -87,7 +87,7 @@ def rank_files(
 def group_by_file(snapshot: Snapshot, ranked: Ranked) -> list[tuple[str, float, Sequence[int]]]:
     """Return (path, score, its document numbers heaviest first) of every ranked file, best first; sessions are left out."""
     documents = snapshot.documents
-    mask = documents.searched("file:").mask
+    mask = documents.search_scope("file:").mask
     held: dict[str, tuple[float, float, list[int]]] = {}
     for doc, weight in zip(ranked.docs, ranked.weights, strict=True):
         if not mask[doc]:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.name_resolution import Across
+from clew.store.name_resolution import CrossFileUses
 from clew.store.ports import Snapshot
 from clew.text.postings import Use
 
@@ -64,7 +64,7 @@ def compute_importance(snapshot: Snapshot) -> Importance:
     Cost  `Names.across`, and 2 × ROUNDS passes over the pairs of files of which one uses the other.
     """
     documents, imports = snapshot.documents, snapshot.names.imports
-    among, count, size = documents.searched(CODE), max(len(documents.paths), 1), max(documents.size, 1)
+    among, count, size = documents.search_scope(CODE), max(len(documents.paths), 1), max(documents.size, 1)
     # Files are numbered by their names, so that sums are made in the same order however the index came to be.
     order = np.array(sorted(range(len(documents.paths)), key=documents.paths.__getitem__), np.int64)
     place = np.empty(len(order), np.int64)
@@ -108,7 +108,7 @@ def compute_importance(snapshot: Snapshot) -> Importance:
     )
 
 
-def _told(snapshot: Snapshot) -> Across:
+def _told(snapshot: Snapshot) -> CrossFileUses:
     """The uses between files that tell something, weighed by how sure they are.
 
     A name that no import leads to may be another's: a method of a string, a local variable. Where names come through
@@ -131,7 +131,7 @@ def _told(snapshot: Snapshot) -> Across:
     is_sure = is_led | is_near | (~explicit & is_type[across.heads])
     keep = is_sure | (is_call & (~explicit | is_member[across.heads]))
     weights = np.where(is_sure, np.maximum(across.weights, SURE_SHARE), GUESSED_SHARE * across.weights).astype(np.float32)
-    return Across(across.users[keep], across.heads[keep], across.kinds[keep], weights[keep], is_sure[keep])
+    return CrossFileUses(across.users[keep], across.heads[keep], across.kinds[keep], weights[keep], is_sure[keep])
 
 
 def _through(snapshot: Snapshot, users: NDArray[np.int64], heads: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from clew.ranking.seed import score_code, score_sessions
 from clew.ranking.weights import DEFAULT, Weights
 from clew.records import EdgeKind, MatchKind, MatchReason, Record, Status, Tier
 from clew.store.ports import Snapshot
-from clew.store.search import Found
+from clew.store.search import SearchResult
 from clew.text.embed import Embedder
 
 # The power of the weights of sessions, which say how much of the question is held: half of it is worth a tenth. Guess; after SHARPNESS
@@ -36,7 +36,7 @@ class Ranked:
 
     docs: list[int]
     weights: list[float]
-    found: Found
+    found: SearchResult
     flow: Flow | None
     aged: Mapping[int, MatchReason]
 

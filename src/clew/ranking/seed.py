@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from clew.ranking.question import Question, Terms
 from clew.ranking.weights import DEFAULT, Weights
-from clew.store.search import Hits
+from clew.store.search import ChannelScores
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -18,7 +18,7 @@ SESSION_NAME_WEIGHT = 0.9  # of a name that a session's record bears, against it
 SESSION_VECTOR_WEIGHT = 0.5  # likewise of its vector; guess
 
 
-def score_code(hits: Hits, question: Question, weights: Weights = DEFAULT) -> Floats:
+def score_code(hits: ChannelScores, question: Question, weights: Weights = DEFAULT) -> Floats:
     """Return the weights (n,) of hits in code: exp(weighted sum of the channels), scaled so that the best is 1."""
     score = np.zeros(len(hits.docs), np.float32)
     left_out = {name for name, is_asked in (("is_test", question.asks_for_tests), ("is_prose", question.asks_for_prose)) if is_asked}
@@ -28,7 +28,7 @@ def score_code(hits: Hits, question: Question, weights: Weights = DEFAULT) -> Fl
     return np.exp(score - score.max()) if len(score) else score
 
 
-def score_sessions(hits: Hits, question: Question) -> Floats:
+def score_sessions(hits: ChannelScores, question: Question) -> Floats:
     """Return the weights (n,) of hits in sessions: the share of the question that each of them contains, 0 to 1."""
     if not len(hits.docs):
         return np.zeros(0, np.float32)
@@ -39,7 +39,7 @@ def score_sessions(hits: Hits, question: Question) -> Floats:
     return np.minimum(found, np.float32(1))
 
 
-def _covered(hits: Hits, terms: Terms) -> Floats:
+def _covered(hits: ChannelScores, terms: Terms) -> Floats:
     """How much of the question each hit holds, 0 to 1: a single word of a long question says little, however rare it is."""
     weights, scores = dict(terms), hits.channels["word"]
     known = sum(weights[term] for term, _, _ in hits.words.used)

@@ -22,10 +22,10 @@ from clew.ranking.question import Question
 from clew.recall.subjects import find_replaced
 from clew.recall.when import DateSpan, find_dates, utc_date
 from clew.records import MatchKind, MatchReason, Record, Status, Tier, Trust
-from clew.store.bm25 import holding
+from clew.store.bm25 import find_documents_with
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
-from clew.store.search import similarity
+from clew.store.search import compute_similarity
 from clew.text.embed import Embedder
 from clew.text.postings import Field
 
@@ -174,7 +174,7 @@ def recall(
 def _threads(documents: Documents, only: Collection[str] | None, exclude: Collection[str]) -> _Threads:
     codes = documents.source_codes
     # Most sources of a repository are files, as many as a hundred thousand: only those of sessions are looked at.
-    sources: list[int] = np.unique(codes[documents.searched(PREFIX).mask]).tolist()
+    sources: list[int] = np.unique(codes[documents.search_scope(PREFIX).mask]).tolist()
     session_of_source = {at: _session_of(documents.sources[at]) for at in sources}
     names = sorted(set(session_of_source.values()))
     number = {name: at for at, name in enumerate(names)}
@@ -182,8 +182,8 @@ def _threads(documents: Documents, only: Collection[str] | None, exclude: Collec
     is_wanted, session_of = np.zeros(len(documents.sources), np.bool_), np.full(len(documents.sources), -1, np.int64)
     for at, name in session_of_source.items():
         is_wanted[at], session_of[at] = name not in left_out, number[name]
-    is_spoken = documents.of_kinds(SPOKEN_KINDS)
-    mask = (is_spoken | documents.of_kinds(ACTION_KINDS)) & documents.alive & is_wanted[codes] if len(codes) else np.zeros(0, np.bool_)
+    is_spoken = documents.is_of_kinds(SPOKEN_KINDS)
+    mask = (is_spoken | documents.is_of_kinds(ACTION_KINDS)) & documents.alive & is_wanted[codes] if len(codes) else np.zeros(0, np.bool_)
     docs = np.flatnonzero(mask)
     docs = docs[np.argsort(codes[docs], kind="stable")]  # documents of a source ascend with time
     place = np.full(documents.size, -1, np.int64)
@@ -191,7 +191,7 @@ def _threads(documents: Documents, only: Collection[str] | None, exclude: Collec
     spoken = np.flatnonzero(is_spoken[docs])
     rank = np.full(len(docs), -1, np.int64)
     rank[spoken] = np.arange(len(spoken))
-    share = np.where(documents.of_kinds(USER_KINDS)[docs], 1.0, OTHERS_SHARE)
+    share = np.where(documents.is_of_kinds(USER_KINDS)[docs], 1.0, OTHERS_SHARE)
     words = documents.column("lengths")[docs, Field.BODY].astype(np.float64)
     return _Threads(names, docs, session_of[codes[docs]], codes[docs].astype(np.int64), share, words, spoken, place, rank, mask)
 
@@ -236,7 +236,7 @@ class _Held:
 
     @staticmethod
     def of(documents: Documents, threads: _Threads, term: str) -> _Held:
-        docs, counts = holding(documents, term, threads.mask)
+        docs, counts = find_documents_with(documents, term, threads.mask)
         at, often = threads.place[docs], counts.astype(np.float64)
         total = np.bincount(threads.sessions[at], often * threads.share[at], len(threads.names)).astype(np.float64)
         sessions = np.flatnonzero(total)
@@ -270,7 +270,7 @@ def _idf(holders: int, count: int) -> float:
 
 def _by_vectors(documents: Documents, threads: _Threads, vector: NDArray[np.float32]) -> Floats:
     """(sessions,) cosine of each session's nearest turn, scaled to the best."""
-    near_turns = similarity(documents, vector, prefix=PREFIX)[threads.docs]
+    near_turns = compute_similarity(documents, vector, prefix=PREFIX)[threads.docs]
     near = np.zeros(len(threads.names))
     np.maximum.at(near, threads.sessions, near_turns.astype(np.float64))
     return near / max(float(near.max()), 1e-9)

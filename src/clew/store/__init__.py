@@ -1,6 +1,5 @@
-"""Where do records live? Two ports, `Reader` and `Writer`, and two stores behind them.
+"""Store: two ports, `Reader` and `Writer`, and the two stores that implement them.
 
-`memory` is the reference, in plain dicts; `sqlite` is the embedded default, one file per user. Both pass
-the checks of `conformance`, which ship so that whoever writes another store can run them too. Nothing
-here ranks, parses or counts tokens.
+`memory` is the reference, in plain dicts; `sqlite` is the embedded default, one file per user. Both pass the checks of
+tests/store/conformance.py, which a further store can run too. Nothing here ranks, parses or counts tokens.
 """

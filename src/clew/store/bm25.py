@@ -1,4 +1,4 @@
-"""BM25F: how well documents, and the files that they stand in, match weighted terms."""
+"""BM25F: score documents and files by weighted terms."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.documents import Documents, Floats, Searched
+from clew.store.documents import Documents, Floats, SearchScope
 from clew.text.postings import FIELDS, Field, term_hash
 
 
 @dataclass(frozen=True, slots=True)
 class WordScores:
-    """Scores (n,) by document and (len(paths),) by file, and the terms that counted: (term, idf, documents that hold it)."""
+    """Scores (n,) by document and (len(paths),) by file, and the terms used: (term, idf, documents that hold it)."""
 
     by_document: Floats
     by_path: Floats
     used: tuple[tuple[str, float, tuple[NDArray[np.int64], ...]], ...]
 
     def matching(self, docs: Sequence[int], limit: int = 4) -> list[list[str]]:
-        """For each document the terms that it holds, rarest first, at most `limit`."""
+        """Return for each of `docs` the terms that it holds, rarest first, at most `limit`."""
         wanted = np.array(docs, np.int64)
         order = np.argsort(wanted, kind="stable")
         found: list[list[tuple[float, str]]] = [[] for _ in docs]
@@ -57,20 +57,20 @@ class _Term:
     pieces: list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]]
 
 
-def word_scores(
+def score_words(
     documents: Documents, asked: Sequence[TermList], weights: Floats, *, prefix: str, b: Floats, k1: float, terms_max: int = 1 << 16
 ) -> list[WordScores]:
     """Return BM25F scores of every document, and of every file where asked for, for each of several lists of terms.
 
-    asked      lists of terms; a term that stands in several is looked up once.
-    weights    (FIELDS,) what an occurrence in each field counts.
-    prefix     search searched the sources whose name begins so; all statistics are theirs.
+    asked      lists of terms; a term that is in several is looked up once.
+    weights    (FIELDS,) factor of an occurrence in each field.
+    prefix     only sources whose name begins so are searched; all statistics are theirs.
     b          (FIELDS,) length normalisation per field, 0 to 1; k1 > 0 saturates the weighted count.
-    terms_max  of each list, the terms of most weight × idf count.
+    terms_max  of each list, the terms of most weight × idf are used.
     Returns    scores by document and by path; 0 for what has no term or is not searched.
     Source     Robertson, Zaragoza 2009, eq. 3.15 to 3.17; a file's counts are the sums of its documents'.
     """
-    searched = documents.searched(prefix)
+    searched = documents.search_scope(prefix)
     lengths, codes = documents.column("lengths"), documents.path_codes
     path_mean = max(float(searched.path_words.sum()) / max(searched.files, 1), 1e-9)
     path_norm = (1.0 / (1.0 - b[-1] + b[-1] * searched.path_words / path_mean)).astype(np.float32)
@@ -110,15 +110,15 @@ def word_scores(
     ]
 
 
-def holding(documents: Documents, term: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats]:
-    """Return the documents in the mask whose body holds a term, ascending, and how often each does (255 at most)."""
+def find_documents_with(documents: Documents, term: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats]:
+    """Return the documents in the mask whose body holds a term, ascending, and the term's occurrences in each (255 at most)."""
     found = _postings(documents, term_hash(term), mask)
     docs = np.concatenate([np.empty(0, np.int64), *(docs[fields == Field.BODY] for docs, fields, _ in found)])
     counts = [counts[fields == Field.BODY].astype(np.float32) for _, fields, counts in found]
     return docs, np.concatenate([np.empty(0, np.float32), *counts])
 
 
-def _known(documents: Documents, asked: Sequence[TermList], searched: Searched) -> list[_Term]:
+def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScope) -> list[_Term]:
     """The postings of every term that some list may count."""
     shares: dict[str, float] = {}
     for each in asked:
@@ -165,7 +165,7 @@ def _firsts(docs: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(np.concatenate([[True], docs[1:] != docs[:-1]]))
 
 
-def _counting(asked: TermList, found: Mapping[str, _Term], searched: Searched, terms_max: int) -> list[tuple[str, float]]:
+def _counting(asked: TermList, found: Mapping[str, _Term], searched: SearchScope, terms_max: int) -> list[tuple[str, float]]:
     """The terms of a list that count, heaviest first; ties by term."""
     kept = [(term, weight) for term, weight in asked.terms if term in found and found[term].df <= asked.share_max * searched.count]
     return sorted(kept, key=lambda pair: (-found[pair[0]].idf * pair[1], pair[0]))[:terms_max]

@@ -26,8 +26,8 @@ COMMIT_KIND = "commit"
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
-    """The documents that a search runs over: mask (n,), how many documents, mean words per field, words (paths,) and number of files."""
+class SearchScope:
+    """The documents that a search covers: mask (n,), their count, mean words per field, words by path (paths,), and number of files."""
 
     mask: NDArray[np.bool_]
     count: int
@@ -77,13 +77,13 @@ class Documents:
 
     @property
     def parts(self) -> tuple[PartKey, ...]:
-        """Keys of the parts that this index answers from, ordered."""
+        """Return the keys of the parts that this table holds, ordered."""
         keys = [key for key in self._base.meta.parts if key not in self._gone]
         return tuple(sorted(keys + (list(self._overlay.meta.parts) if self._overlay else [])))
 
     @property
     def has_overlay(self) -> bool:
-        """The base alone is no longer the truth."""
+        """Return whether the base alone is out of date."""
         return self._overlay is not None or bool(self._gone)
 
     def to_bytes(self) -> bytes:
@@ -100,43 +100,43 @@ class Documents:
     # -- documents ------------------------------------------------------------------------------
 
     def id_of(self, doc: int) -> str:
-        """Record id of a document number."""
+        """Return the record id of a document number."""
         shard, at = self._at(doc)
         return shard.ids[at].decode()
 
     def ids_of(self, docs: Sequence[int]) -> list[str]:
-        """Record ids of document numbers, in their order."""
+        """Return the record ids of document numbers, in their order."""
         return [self.id_of(doc) for doc in docs]
 
     def kind_of(self, doc: int) -> str:
-        """Kind of a document's record."""
+        """Return the kind of a document's record."""
         shard, at = self._at(doc)
         return shard.meta.kinds[int(shard["kind"][at])]
 
     def layer_of(self, doc: int) -> str:
-        """Layer of a document's record."""
+        """Return the layer of a document's record."""
         shard, at = self._at(doc)
         return shard.meta.layers[int(shard["layer"][at])]
 
     def path_of(self, doc: int) -> str:
-        """Path of a document's file."""
+        """Return the path of a document's file."""
         return self.paths[int(self.path_codes[doc])]
 
     def _at(self, doc: int) -> tuple[Shard, int]:
         return (self._base, doc) if doc < self._base.size else (self.shards[1], doc - self._base.size)
 
     def column(self, name: str) -> NDArray[Any]:
-        """`is_test`, `start_line`, `lines` or `lengths` of every document."""
+        """Return the column `is_test`, `start_line`, `lines` or `lengths` of every document."""
         return np.concatenate([shard[name] for shard in self.shards]) if self._overlay else self._base[name]
 
     @cached_property
     def is_test(self) -> NDArray[np.bool_]:
-        """(n,) the record checks other code."""
+        """Return (n,) whether the record tests other code."""
         return self.column("is_test").astype(np.bool_, copy=False)
 
     @cached_property
     def is_prose(self) -> NDArray[np.bool_]:
-        """(n,) a part of a document, of a configuration file or of plain text, and not of code."""
+        """Return (n,) whether the record is part of a document, a configuration file or plain text, and not of code."""
         pieces: list[NDArray[np.bool_]] = []
         for shard in self.shards:
             prose = np.array([kind in PROSE_KINDS for kind in shard.meta.kinds], np.bool_)
@@ -150,11 +150,11 @@ class Documents:
 
     @cached_property
     def is_commit(self) -> NDArray[np.bool_]:
-        """(n,) a commit of the repository's history."""
-        return self.of_kinds(frozenset((COMMIT_KIND,)))
+        """Return (n,) whether the record is a commit."""
+        return self.is_of_kinds(frozenset((COMMIT_KIND,)))
 
-    def of_kinds(self, kinds: Collection[str]) -> NDArray[np.bool_]:
-        """(n,) the document's record is of one of these kinds, alive or not."""
+    def is_of_kinds(self, kinds: Collection[str]) -> NDArray[np.bool_]:
+        """Return (n,) whether the record is of one of these kinds, alive or not."""
         pieces: list[NDArray[np.bool_]] = []
         for shard in self.shards:
             wanted = np.array([kind in kinds for kind in shard.meta.kinds], np.bool_)
@@ -163,12 +163,12 @@ class Documents:
 
     @cached_property
     def sources(self) -> list[str]:
-        """Every source that has a part here, ordered; `source_codes` points into it."""
+        """Return every source that has a part here, ordered; `source_codes` are positions in it."""
         return sorted({source for shard in self.shards for source, _, _ in shard.meta.parts})
 
     @cached_property
     def source_codes(self) -> Numbers:
-        """(n,) number of each document's source in `sources`; the documents of one source ascend in the order of its parts."""
+        """Return (n,) the position of each document's source in `sources`; documents of one source ascend in the order of its parts."""
         number = {source: at for at, source in enumerate(self.sources)}
         pieces: list[Numbers] = []
         for shard in self.shards:
@@ -178,18 +178,18 @@ class Documents:
 
     @cached_property
     def parent(self) -> Numbers:
-        """(n,) number of the containing document, −1 for none."""
+        """Return (n,) the number of the containing document, −1 for none."""
         pieces = [np.where(s["parent"] >= 0, s["parent"] + off, -1) for s, off in zip(self.shards, self.offsets, strict=True)]
         return np.concatenate(pieces).astype(np.int32, copy=False)
 
     @cached_property
     def paths(self) -> list[str]:
-        """Every path that a live or ended part names; `path_codes` points into it."""
+        """Return every path of a live or ended part; `path_codes` are positions in it."""
         return self._path_table[0]
 
     @cached_property
     def path_codes(self) -> Numbers:
-        """(n,) number of each document's path in `paths`."""
+        """Return (n,) the position of each document's path in `paths`."""
         return self._path_table[1]
 
     @cached_property
@@ -209,14 +209,14 @@ class Documents:
 
     @cached_property
     def path_numbers(self) -> dict[str, int]:
-        """Path → its number in `paths`."""
+        """Return path → its position in `paths`."""
         return {name: at for at, name in enumerate(self.paths)}
 
     @cached_property
     def paths_by_basename(self) -> dict[str, list[str]]:
-        """Last component → the paths of code files that end in it, ordered."""
+        """Return last component → the paths of code files that end in it, ordered."""
         table: dict[str, list[str]] = {}
-        words = self.searched("file:").path_words
+        words = self.search_scope("file:").path_words
         for code, path in sorted(enumerate(self.paths), key=lambda pair: pair[1]):
             if words[code]:
                 table.setdefault(path.rsplit("/", 1)[-1], []).append(path)
@@ -224,25 +224,25 @@ class Documents:
 
     @cached_property
     def heads(self) -> Numbers:
-        """(len(paths),) the live document that stands for each code file as a whole, −1 for none."""
+        """Return (len(paths),) the live document of each code file as a whole, −1 for none."""
         heads = np.full(len(self.paths), -1, np.int32)
-        docs = np.flatnonzero(self.searched("file:").mask & (self.parent < 0) & ~self.is_prose).astype(np.int32)
+        docs = np.flatnonzero(self.search_scope("file:").mask & (self.parent < 0) & ~self.is_prose).astype(np.int32)
         heads[self.path_codes[docs]] = docs
         return heads
 
     @cached_property
     def start_line(self) -> Numbers:
-        """(n,) first line of each document in its file, 1-based; 0 where lines mean nothing."""
+        """Return (n,) the first line of each document in its file, 1-based; 0 where lines mean nothing."""
         return self.column("start_line").astype(np.int32, copy=False)
 
     @cached_property
     def lines(self) -> Numbers:
-        """(n,) number of lines."""
+        """Return (n,) the number of lines of each document."""
         return self.column("lines").astype(np.int32, copy=False)
 
     @cached_property
     def has_children(self) -> NDArray[np.bool_]:
-        """(n,) some live document is contained in it."""
+        """Return (n,) whether a live document is contained in it."""
         held = np.zeros(self.size, np.bool_)
         parents = self.parent[self.alive]
         held[parents[parents >= 0]] = True
@@ -250,7 +250,7 @@ class Documents:
 
     @cached_property
     def imports(self) -> tuple[NDArray[np.int64], Floats]:
-        """(importing path << 32 | imported path) ascending, and the confidence of each import, of the files that are alive here."""
+        """Return (importing path << 32 | imported path) ascending, and the confidence of each import, of the files that are alive here."""
         keys: list[NDArray[np.int64]] = []
         weights: list[Floats] = []
         for shard, offset in zip(self.shards, self.offsets, strict=True):
@@ -268,18 +268,18 @@ class Documents:
 
     @property
     def model(self) -> str:
-        """Name of the model that made the vectors, "" for none."""
+        """Return the name of the model that made the vectors, "" for none."""
         return self._base.meta.model or (self._overlay.meta.model if self._overlay else "")
 
     @cached_property
     def sign_bits(self) -> tuple[NDArray[np.uint8], ...]:
-        """The signs of each shard's vectors, eight to a byte."""
+        """Return the signs of each shard's vectors, eight to a byte."""
         return tuple(
             np.packbits(shard["vectors"] > 0, axis=1) if shard.meta.dims else np.zeros((shard.size, 0), np.uint8) for shard in self.shards
         )
 
     def paths_like(self, quoted: str) -> list[int]:
-        """Numbers of the paths that end in the quoted one, or in the longest ending of it that any path has; at most 4, else none.
+        """Return positions of the paths that end in the quoted one, or in its longest ending that any path has; none if more than 4.
 
         `/usr/lib/python3/site-packages/requests/api.py` finds `requests/api.py`, or `src/requests/api.py`.
         """
@@ -301,16 +301,16 @@ class Documents:
         return ids[order], order
 
     def docs_of(self, ids: Sequence[str]) -> Numbers:
-        """Document numbers of the records with these ids that are alive here, in the order asked; unknown ones are left out."""
+        """Return document numbers of the records with these ids that are alive here, in the order asked; unknown ids are left out."""
         return self.located(ids)[0]
 
     def located(self, ids: Sequence[str]) -> tuple[Numbers, NDArray[np.int64]]:
-        """The same, and for each document the position of its id in `ids`."""
+        """Return the same as `docs_of`, and for each document the position of its id in `ids`."""
         if not len(ids) or not self.size:
             return np.empty(0, np.int32), np.empty(0, np.int64)
         known, order = self._doc_by_id
         wanted = np.array([record_id.encode() for record_id in ids], "S26")
-        rows, owner = ranges(np.searchsorted(known, wanted, "left"), np.searchsorted(known, wanted, "right"))
+        rows, owner = expand_ranges(np.searchsorted(known, wanted, "left"), np.searchsorted(known, wanted, "right"))
         docs = order[rows].astype(np.int32)
         alive = self.alive[docs]
         return docs[alive], owner[alive]
@@ -322,9 +322,9 @@ class Documents:
         other.count = int(other.alive.sum())
         return other
 
-    def searched(self, prefix: str) -> Searched:
-        """Return the live documents of the sources whose name begins with `prefix`: what a search runs among."""
-        cache: dict[str, Searched] = self.__dict__.setdefault("_searched", {})
+    def search_scope(self, prefix: str) -> SearchScope:
+        """Return the live documents of the sources whose name begins with `prefix`, with the statistics that scoring needs."""
+        cache: dict[str, SearchScope] = self.__dict__.setdefault("_searched", {})
         if prefix not in cache:
             mask = np.zeros(self.size, np.bool_)
             for shard, offset in zip(self.shards, self.offsets, strict=True):
@@ -339,12 +339,12 @@ class Documents:
             mean = np.maximum(lengths[mask].sum(axis=0, dtype=np.float64) / max(count, 1), 1e-9)
             words = np.zeros(len(self.paths))
             words += np.bincount(self.path_codes, np.where(mask, lengths.sum(axis=1, dtype=np.float64), 0.0), len(self.paths))
-            cache[prefix] = Searched(mask, count, mean, words, int(np.count_nonzero(words)))
+            cache[prefix] = SearchScope(mask, count, mean, words, int(np.count_nonzero(words)))
         return cache[prefix]
 
 
-def ranges(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return all numbers of the ranges [low, high), and for each the range that it came from."""
+def expand_ranges(low: NDArray[Any], high: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return all numbers of the ranges [low, high), and for each the position of its range."""
     start, stop = low.astype(np.int64), high.astype(np.int64)
     sizes = stop - start
     owner = np.repeat(np.arange(len(sizes)), sizes)

@@ -16,7 +16,7 @@ from clew.errors import Purged, StoreClosed, UnknownWorkspace
 from clew.records import Delta, Edge, Record, SourceState, Status, Tier
 from clew.store import rules
 from clew.store.documents import Documents
-from clew.store.ports import Applied, Purge, Refreshed, Snapshot, Workspace
+from clew.store.ports import PurgeResult, RefreshResult, Snapshot, Workspace, WriteResult
 from clew.store.shard import PartKey, part_digest
 from clew.text import postings
 
@@ -62,7 +62,7 @@ class _Space:
 
     def chosen(self, record_id: str) -> _Holding | None:
         holders = self.holdings.get(record_id, {})
-        return rules.chosen((holding.status.is_live, source, holding) for source, holding in holders.items())
+        return rules.select_holder((holding.status.is_live, source, holding) for source, holding in holders.items())
 
 
 class MemoryStore:
@@ -91,23 +91,23 @@ class MemoryStore:
         """See `Writer`."""
         self._spaces.setdefault(key, _Space(root)).root = root
 
-    def apply(self, workspace: str, deltas: Sequence[Delta]) -> Applied:
+    def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
         """See `Writer`. All that can fail is checked before the first change. Raises InvalidDelta, UnknownWorkspace."""
         space = self._written(workspace)
         rules.check(deltas, lambda digests: set(digests) - space.originals.keys() - space.purged_originals.keys())
         if not deltas:
-            return Applied(space.generation)
-        refusals = rules.Refusals(space.purged_records.keys(), space.purged_originals.keys())
+            return WriteResult(space.generation)
+        refusals = rules.PurgedKeys(space.purged_records.keys(), space.purged_originals.keys())
         space.generation += 1
         counts = Counter[str]()
         for delta in deltas:
-            _apply(space, rules.admit(delta, refusals), counts)
-        return Applied(space.generation, **counts)
+            _apply(space, rules.drop_purged(delta, refusals), counts)
+        return WriteResult(space.generation, **counts)
 
-    def refresh(self, workspace: str) -> Refreshed:
+    def refresh(self, workspace: str) -> RefreshResult:
         """See `Writer`. There is nothing to prepare: nobody starts cold."""
         self._spaces.get(workspace)
-        return Refreshed(is_written=False)
+        return RefreshResult(is_written=False)
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
         """See `Writer`. A record that stands there already has not moved."""
@@ -128,7 +128,7 @@ class MemoryStore:
             for holding in space.holdings.get(record_id, {}).values():
                 holding.status = replace(holding.status, uses=holding.status.uses + 1, used_at_ns=at_ns)
 
-    def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
+    def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> PurgeResult:
         """See `Writer`. Unknown ids leave no tombstone."""
         space = self._written(workspace)
         known = {record_id for record_id in ids if record_id in space.holdings}
@@ -138,7 +138,7 @@ class MemoryStore:
                 space.ids_of[source].discard(record_id)
         return _bury(space, known, touched, (reason, at_ns), is_done=bool(known))
 
-    def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> Purge:
+    def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> PurgeResult:
         """See `Writer`. What another source holds too stays there."""
         space = self._written(workspace)
         is_known = source in space.ids_of
@@ -298,11 +298,11 @@ def _apply(space: _Space, delta: Delta, counts: Counter[str]) -> None:
         staying = {record.id for record in delta.records}
         _end(space, delta, [holding for record_id, holding in before.items() if record_id not in staying], counts)
     for supersession in delta.superseded:
-        said = rules.said_ending(supersession)
+        said = rules.status_of_supersession(supersession)
         for holding in space.holdings.get(supersession.old, {}).values():
             holding.end(said)
         counts["superseded"] += supersession.old in space.holdings and not said.is_live
-    _replace_parts(space, replace(delta, segment=rules.appended(delta.segment, again)))
+    _replace_parts(space, replace(delta, segment=rules.drop_indexed(delta.segment, again)))
 
 
 def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding], counts: Counter[str]) -> None:
@@ -313,9 +313,9 @@ def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding], counts: Count
     for holding in ending:
         holding.status = replace(holding.status, is_live=False)
     for holding in ending:
-        successor = rules.successor_of(delta.source, _live_of(space, holding.record.subject))
+        successor = rules.find_successor(delta.source, _live_of(space, holding.record.subject))
         counts["retired" if successor is None else "superseded"] += 1
-        holding.status = rules.left_status(holding.status, successor, is_source_gone=delta.state is None)
+        holding.status = rules.ended_status(holding.status, successor, is_source_gone=delta.state is None)
 
 
 def _live_of(space: _Space, subject: str) -> list[rules.Successor]:
@@ -342,14 +342,14 @@ def _replace_parts(space: _Space, delta: Delta) -> None:
     for blob in delta.blobs:
         space.originals[blob.digest] = blob.data
         space.purged_originals.pop(blob.digest, None)
-    space.originals_of.setdefault(source, set()).update(rules.originals_of(delta))
+    space.originals_of.setdefault(source, set()).update(rules.find_originals(delta))
     if delta.state is None:
         space.states.pop(source, None)
     else:
         space.states[source] = delta.state
 
 
-def _bury(space: _Space, gone: Collection[str], touched: Collection[str], said: tuple[str, int], *, is_done: bool) -> Purge:
+def _bury(space: _Space, gone: Collection[str], touched: Collection[str], said: tuple[str, int], *, is_done: bool) -> PurgeResult:
     """Erase what is left of these records, and the originals into which neither they nor another source point now."""
     space.purged_records.update(dict.fromkeys(gone, rules.purged_status(*said)))
     for source in touched:
@@ -367,4 +367,4 @@ def _bury(space: _Space, gone: Collection[str], touched: Collection[str], said: 
     sizes = [len(space.originals.pop(digest)) for digest in erased & space.originals.keys()]
     space.purged_originals.update(dict.fromkeys(erased, said[0]))
     space.generation += is_done
-    return Purge(len(gone), len(sizes), sum(sizes))
+    return PurgeResult(len(gone), len(sizes), sum(sizes))

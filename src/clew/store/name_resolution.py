@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.documents import Documents, Floats, Numbers, ranges
+from clew.store.documents import Documents, Floats, Numbers, expand_ranges
 from clew.store.shard import Shard
 from clew.text.postings import Use, term_hash
 
@@ -40,7 +40,7 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
-class Across:
+class CrossFileUses:
     """Uses between files: file users[i] uses what document heads[i] of another file defines; each pair once per name.
 
     users (m,) int64 positions in `Documents.paths`; heads (m,) int64 document numbers; kinds (m,) uint8, the strongest `Use`;
@@ -61,7 +61,7 @@ class Names:
         self._documents = documents
 
     def defining(self, name: str) -> Numbers:
-        """Live documents that define `name`, ascending."""
+        """Return the live documents that define `name`, ascending."""
         key = term_hash(name)
         found = [
             shard["define_docs"][shard.slice_of("define", key)].astype(np.int32) + np.int32(offset)
@@ -71,9 +71,9 @@ class Names:
         return docs[self._documents.alive[docs]].astype(np.int32)
 
     def bearers(self, name: str) -> tuple[Numbers, str]:
-        """Documents that bear a name, or the longest ending of a dotted name that anything bears, and that ending.
+        """Return the documents that bear a name, or the longest ending of a dotted name that any document bears, and that ending.
 
-        None, and "", where more than NAME_BEARERS_MAX bear it.
+        Returns no documents, and "", where more than NAME_BEARERS_MAX bear it.
         """
         parts = [part for part in name.replace("::", ".").replace("#", ".").split(".") if part]
         for start in range(len(parts)):
@@ -86,12 +86,12 @@ class Names:
         return np.empty(0, np.int32), ""
 
     def outgoing(self, docs: Numbers) -> Links:
-        """What these documents use: links from each of them to the documents that define the names."""
+        """Return links from each of these documents to the documents that define the names it uses."""
         names, tails, kinds, counts = self._uses_of(docs)
         return self._resolve(names, tails, kinds, counts)
 
     def incoming(self, docs: Numbers) -> Links:
-        """Who uses these documents: links from the users to each of them."""
+        """Return links to each of these documents from the documents that use a name it defines."""
         names, heads = self._defines_of(docs)
         if not len(names):
             return _no_links()
@@ -112,7 +112,7 @@ class Names:
         return Links(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
 
     def changing(self, docs: Numbers) -> tuple[Numbers, Numbers]:
-        """Commits that changed these files under the names that they have now: (m,) commits, and (m,) which of `docs` each changed."""
+        """Return (m,) commits that changed these files under their present names, and (m,) which of `docs` each changed."""
         names, heads = self._defines_of(docs)
         if not len(names):
             return np.empty(0, np.int32), np.empty(0, np.int32)
@@ -121,21 +121,21 @@ class Names:
         keep = self._documents.is_commit[tails]
         use_names, tails = use_names[keep], tails[keep]
         low, high = np.searchsorted(names[order], use_names, "left"), np.searchsorted(names[order], use_names, "right")
-        rows, owner = ranges(low, high)
+        rows, owner = expand_ranges(low, high)
         return tails[owner].astype(np.int32), heads[order][rows].astype(np.int32)
 
     def sharing(self, docs: Numbers, *, files_max: int) -> tuple[NDArray[np.uint64], Numbers, NDArray[np.int64]]:
-        """Names that these documents use and that stand in few files of code: (m,) keys, users elsewhere, and in how many files.
+        """Return names that these documents and few other files use: (m,) keys, users elsewhere, and number of files.
 
-        files_max  names that stand in more files are left out, as are those that only one file uses.
-        Each key is `clew.text.postings.term_hash` of the name; a user that uses a name twice stands there once.
+        files_max  names in more files are left out, as are those that only one file uses.
+        Each key is `clew.text.postings.term_hash` of the name; a user that uses a name twice is returned once.
         """
         names, _, _, _ = self._uses_of(docs)
         none = np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int64)
         if not len(names):
             return none
         keys, users, _, _ = self._users_of(np.unique(names))
-        keep = self._documents.searched("file:").mask[users]
+        keep = self._documents.search_scope("file:").mask[users]
         keys, users = keys[keep], users[keep]
         pairs = np.unique(np.stack([keys, self._documents.path_codes[users].astype(np.uint64)]), axis=1)
         shared, files = np.unique(pairs[0], return_counts=True)
@@ -145,20 +145,20 @@ class Names:
         return keys[keep], users[keep], files[at][keep]
 
     def imports_of(self, codes: Numbers) -> tuple[Numbers, Numbers, Floats]:
-        """Imports from and to these files: (m,) numbers of the importing and of the imported path, and the confidence."""
+        """Return imports from and to these files: (m,) positions of the importing and of the imported path, and the confidence."""
         keys, weights = self._documents.imports
         tails, heads = (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)
         keep = (np.isin(tails, codes) | np.isin(heads, codes)) & (tails != heads)
         return tails[keep], heads[keep], weights[keep]
 
-    def across(self, prefix: str) -> Across:
-        """Which files use what other files define, among the sources whose name begins with `prefix`.
+    def across(self, prefix: str) -> CrossFileUses:
+        """Return which files use what other files define, among the sources whose name begins with `prefix`.
 
-        As `outgoing` of every document, but counted by file and without what a file uses of itself: a file that defines a
-        name means its own. Names that more than NAME_BEARERS_MAX records define tell nothing.
+        As `outgoing` of every document, but counted by file and without a file's uses of itself: a file that defines a
+        name means its own. Names that more than NAME_BEARERS_MAX records define are left out.
         Cost  one pass over the tables of uses and definitions, and one sort of the distinct (name, file) pairs.
         """
-        mask, codes = self._documents.searched(prefix).mask, self._documents.path_codes.astype(np.int64)
+        mask, codes = self._documents.search_scope(prefix).mask, self._documents.path_codes.astype(np.int64)
         names, definers, _ = self._rows_in("define", mask)
         known, number = np.unique(names, return_inverse=True)
         bearers = np.bincount(number, minlength=len(known))
@@ -172,7 +172,7 @@ class Names:
         pairs, first = np.unique(rows // len(Use), return_index=True)  # kinds are numbered from the strongest
         how = (rows[first] % len(Use)).astype(np.uint8)
         name, user = pairs // max(len(self._documents.paths), 1), pairs % max(len(self._documents.paths), 1)
-        rows, owner = ranges(ends[name], ends[name + 1])
+        rows, owner = expand_ranges(ends[name], ends[name + 1])
         heads = definers[order[rows]]
         means_own = np.zeros(len(pairs), np.bool_)
         means_own[owner[codes[heads] == user[owner]]] = True
@@ -184,7 +184,7 @@ class Names:
         keys, _ = self._documents.imports
         pair = user[owner] << 32 | codes[heads[keep]]
         is_imported = np.isin(pair, keys)
-        return Across(user[owner], heads[keep], how[owner], scope[keep], is_imported)
+        return CrossFileUses(user[owner], heads[keep], how[owner], scope[keep], is_imported)
 
     def _rows_in(self, table: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint8]]:
         """Names, documents and, in the table of uses, kinds of the rows whose document is in the mask."""
@@ -204,7 +204,7 @@ class Names:
         for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
             local = docs[(docs >= offset) & (docs < offset + shard.size)] - offset
             ends = shard["forward_ends"]
-            rows, owner = ranges(ends[local], ends[local + 1])
+            rows, owner = expand_ranges(ends[local], ends[local + 1])
             pieces.append(
                 (shard["forward_names"][rows], local[owner] + offset, shard["forward_kinds"][rows], shard["forward_counts"][rows])
             )
@@ -214,7 +214,7 @@ class Names:
         pieces: list[tuple[NDArray[Any], ...]] = []
         for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
             low, high, which = _lookup(shard, "use", names)
-            rows, owner = ranges(low, high)
+            rows, owner = expand_ranges(low, high)
             docs = shard["use_docs"][rows].astype(np.int32) + np.int32(offset)
             live = self._documents.alive[docs]
             pieces.append((names[which][owner][live], docs[live], shard["use_kinds"][rows][live], shard["use_counts"][rows][live]))
@@ -226,7 +226,7 @@ class Names:
         for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
             local = docs[(docs >= offset) & (docs < offset + shard.size)] - offset
             ends = shard["backward_ends"]
-            rows, owner = ranges(ends[local], ends[local + 1])
+            rows, owner = expand_ranges(ends[local], ends[local + 1])
             names.append(shard["backward_names"][rows])
             heads.append((local[owner] + offset).astype(np.int32))
         return np.concatenate(names).astype(np.uint64, copy=False), np.concatenate(heads)
@@ -239,7 +239,7 @@ class Names:
         bearers: list[Numbers] = []
         for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
             low, high, which = _lookup(shard, "define", names)
-            rows, owner = ranges(low, high)
+            rows, owner = expand_ranges(low, high)
             heads = shard["define_docs"][rows].astype(np.int32) + np.int32(offset)
             live = self._documents.alive[heads]
             use_rows.append(which[owner][live])
@@ -277,7 +277,7 @@ class Names:
 
     @property
     def imports(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-        """Positions in `paths` of the importing and the imported file, and the confidence, of every import."""
+        """Return positions in `paths` of the importing and the imported file, and the confidence, of every import."""
         keys, weights = self._documents.imports
         return keys >> 32, keys & 0xFFFFFFFF, weights
 

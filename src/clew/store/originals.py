@@ -15,8 +15,8 @@ LEVEL = 3  # 1,600 files of Python's library: 4.0 : 1 at 330 MB/s; level 1 gives
 PACKABLE_BYTES_MIN = 48  # below, the 17 bytes of a frame's head and checksum eat what packing could win
 
 
-class Packing(IntEnum):
-    """How the stored bytes become the original again. Stored as a number: never renumber."""
+class Compression(IntEnum):
+    """How an original's bytes are stored. Stored as a number: never renumber."""
 
     RAW = 0
     ZSTD = 1
@@ -27,25 +27,25 @@ def digest_of(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-class Packer:
-    """Packs one original after the other. Not for two threads at once."""
+class Compressor:
+    """Compresses originals one after the other. Not for two threads at once."""
 
     def __init__(self) -> None:
         self._compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True, write_checksum=True)
 
-    def pack(self, data: bytes) -> tuple[Packing, bytes]:
-        """Return the smaller of the bytes themselves and their zstd frame, and which it is."""
+    def pack(self, data: bytes) -> tuple[Compression, bytes]:
+        """Return how the bytes are stored, and the smaller of themselves and their zstd frame."""
         if len(data) < PACKABLE_BYTES_MIN:
-            return Packing.RAW, data
+            return Compression.RAW, data
         packed = self._compressor.compress(data)
-        return (Packing.ZSTD, packed) if len(packed) < len(data) else (Packing.RAW, data)
+        return (Compression.ZSTD, packed) if len(packed) < len(data) else (Compression.RAW, data)
 
 
 def unpack(packing: int, data: bytes) -> bytes:
     """Return the original. Raises ValueError when the frame is damaged (its checksum says so) or unknown."""
-    if packing == Packing.RAW:
+    if packing == Compression.RAW:
         return data
-    if packing != Packing.ZSTD:
+    if packing != Compression.ZSTD:
         raise ValueError(f"packing {packing} is not known")
     try:
         return zstandard.ZstdDecompressor().decompress(data)

@@ -14,12 +14,12 @@ from clew.records import Delta, Tier
 from clew.store.rules import LOCAL
 from clew.store.snapshot import Snapshot
 
-__all__ = ["LOCAL", "Applied", "Purge", "Reader", "Refreshed", "Snapshot", "Workspace", "Writer"]
+__all__ = ["LOCAL", "PurgeResult", "Reader", "RefreshResult", "Snapshot", "Workspace", "WriteResult", "Writer"]
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
-    """What a call of `Writer.apply` changed. `generation` counts the acknowledged writes of a workspace."""
+class WriteResult:
+    """What a call of `Writer.apply` changed, in records. `generation` counts the committed writes of a workspace."""
 
     generation: int
     added: int = 0
@@ -29,8 +29,8 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
-    """What `Writer.refresh` did. `reason` says why a snapshot that was due could not be written; "" otherwise."""
+class RefreshResult:
+    """Whether `Writer.refresh` wrote the index to disk. `reason` says why an index file that was due could not be written; "" otherwise."""
 
     is_written: bool
     parts_changed: int = 0
@@ -38,8 +38,8 @@ class Refreshed:
 
 
 @dataclass(frozen=True, slots=True)
-class Purge:
-    """What `Writer.purge` erased: records, originals, and the bytes that those held."""
+class PurgeResult:
+    """What `Writer.purge` erased: number of records, of originals, and the bytes of those."""
 
     records: int
     blobs: int
@@ -48,7 +48,7 @@ class Purge:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A repository, or a folder of sessions, as the store knows it. `root` is where it last stood."""
+    """Counts of a repository, or of a folder of sessions, in the store. `root` is its last known folder."""
 
     key: str
     root: str
@@ -61,29 +61,32 @@ class Workspace:
 
 
 class Reader(Protocol):
-    """A store as its readers see it; several processes may read while one writes."""
+    """A store opened for reading; several processes may read while one writes."""
 
     def workspaces(self) -> list[Workspace]:
-        """Every workspace of the tenant LOCAL, ordered by key."""
+        """Return every workspace of the tenant LOCAL, ordered by key."""
         ...
 
     def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
-        """One workspace of one tenant at one state; see `Snapshot`. A workspace that does not exist is empty."""
+        """Open one workspace of one tenant for reading at one consistent state; an unknown workspace is empty.
+
+        as_of_ns  a time; 0 for now. See `Snapshot`.
+        """
         ...
 
     def close(self) -> None:
-        """Give back files and locks. A closed store answers nothing."""
+        """Release files and locks; the store must not be used afterwards."""
         ...
 
 
 class Writer(Reader, Protocol):
-    """A store that can be changed, in the tenant LOCAL. Each call is one transaction: whole or not at all, durable when it returns."""
+    """A store opened for writing, in the tenant LOCAL. Each call is one transaction: whole or not at all, durable when it returns."""
 
     def open_workspace(self, key: str, root: str) -> None:
-        """Make the workspace if it is new, and remember where it stands."""
+        """Create the workspace if it is new, and store `root` as its folder."""
         ...
 
-    def apply(self, workspace: str, deltas: Sequence[Delta]) -> Applied:
+    def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
         """Apply all deltas in one transaction.
 
         A whole delta replaces its source: records with an id that the source already holds are kept (and get
@@ -94,26 +97,24 @@ class Writer(Reader, Protocol):
         """
         ...
 
-    def refresh(self, workspace: str) -> Refreshed:
-        """Prepare the index of the newest generation for readers that start cold. Only a cache: called after bulk work."""
+    def refresh(self, workspace: str) -> RefreshResult:
+        """Write the index to disk for processes that open the store later. Only a cache: call it after bulk work."""
         ...
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
-        """Put records on a tier; returns how many moved."""
+        """Set the tier of these records, and return how many changed it."""
         ...
 
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
-        """Remember that these records were retrieved. Does not change the generation. Raises StoreBusy almost at once
-        when another writer is at work: the caller goes on without.
-        """
+        """Count a use of each of these records; the generation stays. Raises StoreBusy almost at once when another process writes."""
         ...
 
-    def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
+    def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> PurgeResult:
         """Erase these records, their postings and edges, and every original that no other record needs,
         from the file itself (secure_delete, WAL truncated); leave a tombstone (id, reason, time) for each.
         """
         ...
 
-    def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> Purge:
+    def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> PurgeResult:
         """Erase a source with all that it ever held, its originals included; leaves tombstones as `purge` does."""
         ...

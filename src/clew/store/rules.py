@@ -1,7 +1,6 @@
-"""Rules: what every store agrees on, whatever it is made of.
+"""Rules: validation, order and status decisions that every store shares.
 
-A delta is judged here before the first byte of it is stored, and reasons, order and choice between
-several holders of one record are said once. Nothing here knows where records live.
+A delta is checked here before anything of it is stored. Knows nothing of how records are stored.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from clew.store.originals import digest_of
 from clew.text import postings
 
 ENDED_REPLACED = "a newer version replaced it"
-ENDED_LEFT = "its source no longer holds it"
+ENDED_DROPPED = "its source no longer holds it"
 ENDED_WITH_SOURCE = "its source is gone"
-ENDED_DOUBTED = "what it cites has changed"
-ENDED_SAID = "said to be no longer true"
+ENDED_SUSPECT = "what it cites has changed"
+ENDED_STATED = "said to be no longer true"
 PURGED = "purged"
 UNKNOWN = Status(is_live=False, reason="unknown")
 
@@ -36,25 +35,25 @@ ID_LENGTH_MAX = 26  # what `records.identify` makes, and the width of an index's
 
 
 @dataclass(frozen=True, slots=True)
-class Refusals:
-    """What was purged and therefore stays out: record ids, and digests of originals."""
+class PurgedKeys:
+    """Ids of purged records and digests of purged originals, which are never stored again."""
 
     records: Collection[str] = frozenset()
     originals: Collection[str] = frozenset()
 
 
 def purged_status(reason: str, at_ns: int) -> Status:
-    """What a store answers for a record that was erased on purpose."""
+    """Return the status of a record that was purged."""
     return Status(is_live=False, reason=f"{PURGED}: {reason}" if reason else PURGED, valid_to_ns=at_ns)
 
 
 def is_purged(standing: Status) -> bool:
-    """Say whether a standing is that of a record that was erased on purpose."""
+    """Return whether a status is that of a purged record."""
     return not standing.is_live and standing.reason.partition(":")[0] == PURGED
 
 
 def status_at(status: Status, at_ns: int) -> Status | None:
-    """Return the status that a record had at a time, None before it was there. Without a time of its end it counts as ended."""
+    """Return the status that a record had at a time, None before it was stored. An end without a time counts as ended."""
     if status.valid_from_ns > at_ns:
         return None
     if not status.is_live and status.valid_to_ns > at_ns:
@@ -68,9 +67,9 @@ def stored_key(tenant: str, workspace: str) -> str:
 
 
 def check(deltas: Sequence[Delta], missing: Callable[[Collection[str]], Collection[str]]) -> None:
-    """Raise InvalidDelta if any of these deltas contradicts itself or points at what nobody stored.
+    """Raise InvalidDelta if one of these deltas contradicts itself or refers to an original that is not stored.
 
-    missing  returns those of the given digests of originals that the store neither holds nor has purged.
+    missing  returns those of the digests given to it that the store neither holds nor has purged.
     Cost     hashes every original (about 1 ns a byte) and unpacks every segment.
     """
     known: set[str] = set()
@@ -120,8 +119,8 @@ def _check_segment(delta: Delta) -> None:
         raise InvalidDelta(delta.source, delta.by, "its postings are not those of its records, in their order")
 
 
-def admit(delta: Delta, refusals: Refusals) -> Delta:
-    """Return the delta less what was purged: those records, their postings, and originals that only they need."""
+def drop_purged(delta: Delta, refusals: PurgedKeys) -> Delta:
+    """Return the delta without purged records, their postings, and the originals that only they need."""
     if not refusals.records and not refusals.originals:
         return delta
     records = tuple(record for record in delta.records if record.id not in refusals.records)
@@ -133,22 +132,22 @@ def admit(delta: Delta, refusals: Refusals) -> Delta:
     return replace(delta, records=records, blobs=blobs, segment=segment)
 
 
-def appended(segment: bytes, indexed: Collection[str]) -> bytes:
-    """Return the postings of an appended delta, less those of records that an earlier part of its source has indexed.
+def drop_indexed(segment: bytes, indexed: Collection[str]) -> bytes:
+    """Return the postings of an appended delta without those of records that an earlier part of its source has indexed.
 
     Two processes may read one growing file at once, and a client may write one line twice: a record is counted once all the same.
     """
     return postings.without(segment, indexed) if segment and indexed else segment
 
 
-def originals_of(delta: Delta) -> set[str]:
-    """Digests of every original that this delta brings or points into."""
+def find_originals(delta: Delta) -> set[str]:
+    """Return digests of every original that this delta brings or refers to."""
     named = {text.blob for record in delta.records for text in record.texts if text.blob}
     return named | {blob.digest for blob in delta.blobs}
 
 
-def chosen(holders: Iterable[tuple[bool, str, T]]) -> T | None:
-    """Of the (is_live, source, holder) that share one id, return the one that speaks for it: live first, then by source."""
+def select_holder(holders: Iterable[tuple[bool, str, T]]) -> T | None:
+    """Return the preferred one of the (is_live, source, holder) that share a record id: live first, then by source; None for no holder."""
     best = min(holders, key=lambda holder: (not holder[0], holder[1]), default=None)
     return best[2] if best is not None else None
 
@@ -163,8 +162,8 @@ class Successor:
     at_ns: int
 
 
-def successor_of(source: str, candidates: Iterable[Successor]) -> Successor | None:
-    """Return the live record of the same subject that replaces an ended one of `source`, or None.
+def find_successor(source: str, candidates: Iterable[Successor]) -> Successor | None:
+    """Return the live record of the same subject that replaces an ended one of `source`, None where there is none.
 
     One of the same source goes first, then the newest (at_ns, then seq); ties break by id.
     """
@@ -175,24 +174,24 @@ def successor_of(source: str, candidates: Iterable[Successor]) -> Successor | No
     )
 
 
-def said_ending(supersession: Supersession) -> Status:
-    """Return the status of a record that a producer says has ended, or is true again; tier and uses are not its to say."""
+def status_of_supersession(supersession: Supersession) -> Status:
+    """Return the status that a supersession gives a record: ended, or live again; tier and uses are not part of it."""
     if supersession.is_undone:
         return Status()
     if supersession.is_doubt:
-        return Status(superseded_by=supersession.new, reason=supersession.reason or ENDED_DOUBTED, ended_seq=supersession.seq)
+        return Status(superseded_by=supersession.new, reason=supersession.reason or ENDED_SUSPECT, ended_seq=supersession.seq)
     return Status(
         is_live=False,
         superseded_by=supersession.new,
-        reason=supersession.reason or (ENDED_REPLACED if supersession.new else ENDED_SAID),
+        reason=supersession.reason or (ENDED_REPLACED if supersession.new else ENDED_STATED),
         ended_seq=supersession.seq,
         valid_to_ns=supersession.at_ns,
     )
 
 
-def left_status(old: Status, successor: Successor | None, *, is_source_gone: bool) -> Status:
-    """Return the status of a record that its source no longer holds. Without a successor nobody knows when it ended: 0."""
-    reason = ENDED_REPLACED if successor else ENDED_WITH_SOURCE if is_source_gone else ENDED_LEFT
+def ended_status(old: Status, successor: Successor | None, *, is_source_gone: bool) -> Status:
+    """Return the status of a record that its source no longer holds; without a successor its end has no time (0)."""
+    reason = ENDED_REPLACED if successor else ENDED_WITH_SOURCE if is_source_gone else ENDED_DROPPED
     return replace(
         old,
         is_live=False,

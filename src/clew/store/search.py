@@ -1,8 +1,8 @@
-"""Search: what each channel says of the documents that a question points at.
+"""Search: compute the score of each search channel for the documents that match a query.
 
-Several cheap channels over one table: words by field, of the whole question, of its first line and of its quoted code; words of whole
-files; names; quoted paths and stack frames; commits that speak of the question; vectors. Each is scaled to its own best. What a channel
-counts, and what its score means, is the caller's business.
+Several cheap channels over one table: words by field, of the whole question, of its first line and of its quoted code; words
+of whole files; names; quoted paths and stack frames; commits that mention the question's words; vectors. Each is scaled to its
+own best. The caller weights the channels.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from clew.records import MatchKind, MatchReason
-from clew.store.bm25 import TermList, WordScores, word_scores
+from clew.store.bm25 import TermList, WordScores, score_words
 from clew.store.documents import Documents, Floats, Numbers
 from clew.store.name_resolution import Names
 
@@ -40,11 +40,11 @@ RESCORED = 400  # documents whose cosine is computed; guess, a few times what a 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for.
+    """What a search looks for.
 
     words    weighted terms of the question and of the work around it; `title` of its first line, `code` of what it quotes.
-    names    (name, what a bearer of it counts, why): names that the question or recent work spells out.
-    frames   (path, line) in stack traces; `paths` (path, line or 0) that are quoted; `touched` (path, how, what it counts).
+    names    (name, weight of a document that bears it, reason): names that the question or recent work spells out.
+    frames   (path, line) in stack traces; `paths` (path, line or 0) that are quoted; `touched` (path, how, weight).
     vector   the question's embedding by the model of `Snapshot.model`; None leaves the channel out.
     """
 
@@ -59,10 +59,10 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Hits:
-    """Documents (n,) that some channel speaks for, ascending, and what each channel says of them: 0, or up to 1 for its best.
+class ChannelScores:
+    """Documents (n,) that some channel found, ascending, and the scores (n,) of each channel: 0, or up to 1 for its best.
 
-    words  scores of the terms that counted, by which `matching_terms` says which ones a document holds.
+    words  scores of the terms used, by which `matching_terms` finds the terms that a document holds.
     """
 
     docs: Numbers
@@ -71,16 +71,16 @@ class Hits:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search found: of code, of sessions, why (strongest first), and the numbers of files whose commits speak of the question."""
+class SearchResult:
+    """Scores in code and in sessions, the reasons by document (strongest first), and the files whose commits match the question."""
 
-    code: Hits
-    sessions: Hits
+    code: ChannelScores
+    sessions: ChannelScores
     reasons: dict[int, list[MatchReason]]
     committed: frozenset[int]
 
     def matching_terms(self, docs: list[int]) -> list[list[str]]:
-        """For each document the terms of the question that it holds, rarest first, a few at most."""
+        """Return for each of `docs` the terms of the question that it holds, rarest first, a few at most."""
         code, sessions = self.code.words.matching(docs), self.sessions.words.matching(docs)
         return [mine + theirs for mine, theirs in zip(code, sessions, strict=True)]
 
@@ -97,18 +97,18 @@ class _Channel:
         self.reasons.extend((doc, reason) for doc in docs.tolist())
 
 
-def search(documents: Documents, names: Names, query: Query, allows: Callable[[str], bool]) -> Found:
-    """Return what the channels say of code and of sessions.
+def search(documents: Documents, names: Names, query: Query, allows: Callable[[str], bool]) -> SearchResult:
+    """Return the channels' scores of code and of sessions.
 
-    allows  asked before each channel that may be left out ("files", "names", "paths", "history"), so that a deadline can skip it.
+    allows  called before each channel that may be skipped ("files", "names", "paths", "history"), so that a deadline can skip it.
     """
     size = documents.size
     none = np.zeros(size, np.float32)
     named, placed, traced = _Channel(none.copy()), _Channel(none.copy()), _Channel(none.copy())
     channels: dict[str, Floats] = {}
-    is_code, is_session = documents.searched(CODE), documents.searched(SESSIONS)
+    is_code, is_session = documents.search_scope(CODE), documents.search_scope(SESSIONS)
     if not is_code.count and not is_session.count:
-        return Found(_no_hits(), _no_hits(), {}, frozenset())
+        return SearchResult(_no_hits(), _no_hits(), {}, frozenset())
     code_words = session_words = _no_words()
     committed: frozenset[int] = frozenset()
     if allows("names"):
@@ -139,7 +139,7 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
         values["lines"] = np.log1p(documents.lines[docs].astype(np.float32))
         for name, marks in (("is_file", parent < 0), ("is_test", documents.is_test), ("is_prose", documents.is_prose)):
             values[name] = marks[docs].astype(np.float32)
-        code = Hits(docs, values, code_words)
+        code = ChannelScores(docs, values, code_words)
     else:
         code = _no_hits()
     if is_session.count:
@@ -148,24 +148,24 @@ def search(documents: Documents, names: Names, query: Query, allows: Callable[[s
         spoken = is_session.mask & ((session_words.by_document > 0) | (named.values > 0) | (near > 0))
         docs = np.flatnonzero(spoken).astype(np.int32)
         raw = {"word": session_words.by_document[docs], "name": named.values[docs]}
-        sessions = Hits(docs, raw if query.vector is None else raw | {"vector": near[docs]}, session_words)
+        sessions = ChannelScores(docs, raw if query.vector is None else raw | {"vector": near[docs]}, session_words)
     else:
         sessions = _no_hits()
     reasons: dict[int, list[MatchReason]] = {}
     for channel in (traced, placed, named):
         for doc, reason in channel.reasons:
             reasons.setdefault(doc, []).append(reason)
-    return Found(code, sessions, reasons, committed)
+    return SearchResult(code, sessions, reasons, committed)
 
 
-def similarity(documents: Documents, query: Floats, *, prefix: str) -> Floats:
+def compute_similarity(documents: Documents, query: Floats, *, prefix: str) -> Floats:
     """Return the cosine of `query` (dims,) with the nearest documents, (n,) float32; 0 for all others and where there is no vector.
 
     prefix   search among the sources whose name begins so.
     Cost     one pass over the sign bits (dims / 8 bytes a document), then RESCORED cosines.
     """
     scores = np.zeros(documents.size, np.float32)
-    mask = documents.searched(prefix).mask
+    mask = documents.search_scope(prefix).mask
     norm = float(np.linalg.norm(query)) or 1.0
     signs = np.packbits(query > 0)
     for shard, offset, bits in zip(documents.shards, documents.offsets, documents.sign_bits, strict=True):
@@ -186,8 +186,8 @@ def _no_words() -> WordScores:
     return WordScores(np.empty(0, np.float32), np.empty(0, np.float32), ())
 
 
-def _no_hits() -> Hits:
-    return Hits(np.empty(0, np.int32), {}, _no_words())
+def _no_hits() -> ChannelScores:
+    return ChannelScores(np.empty(0, np.int32), {}, _no_words())
 
 
 def _words(documents: Documents, query: Query, prefix: str) -> tuple[WordScores, WordScores, WordScores]:
@@ -197,12 +197,12 @@ def _words(documents: Documents, query: Query, prefix: str) -> tuple[WordScores,
 
 
 def _scored(documents: Documents, lists: list[Terms], prefix: str) -> list[WordScores]:
-    count = max(documents.searched(prefix).count, 1)
+    count = max(documents.search_scope(prefix).count, 1)
     asked = [
         TermList(terms, max(TERM_SHARE_MAX, TERM_RECORDS_FREE / count) if len(terms) >= 6 else 1.0, with_paths=at == 1)
         for at, terms in enumerate(lists)
     ]
-    return word_scores(documents, asked, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
+    return score_words(documents, asked, FIELD_WEIGHTS, prefix=prefix, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
 
 
 def _scaled(values: Floats) -> Floats:
@@ -228,7 +228,7 @@ def _top_sums(documents: Documents, word: Floats) -> Floats:
 def _near(documents: Documents, query: Query, prefix: str) -> Floats:
     if query.vector is None:
         return np.zeros(documents.size, np.float32)
-    return _scaled(np.maximum(similarity(documents, query.vector, prefix=prefix), np.float32(0)))
+    return _scaled(np.maximum(compute_similarity(documents, query.vector, prefix=prefix), np.float32(0)))
 
 
 def _by_names(names: Names, query: Query, channel: _Channel) -> None:
@@ -267,12 +267,12 @@ def _by_paths(documents: Documents, query: Query, placed: _Channel, traced: _Cha
 def _by_commits(documents: Documents, names: Names, query: Query) -> Floats:
     """(paths,) what the commits that speak of the question changed."""
     out = np.zeros(len(documents.paths), np.float32)
-    count = documents.searched(HISTORY).count
+    count = documents.search_scope(HISTORY).count
     if not count:
         return out
     asked = [TermList(query.words, max(0.1, 20 / count))]
     flat = np.ones(len(FIELD_B), np.float32)
-    [found] = word_scores(documents, asked, flat, prefix=HISTORY, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
+    [found] = score_words(documents, asked, flat, prefix=HISTORY, b=FIELD_B, k1=K1, terms_max=TERMS_MAX)
     scores = found.by_document
     floor = np.partition(scores, -COMMITS)[-COMMITS] if len(scores) > COMMITS else np.float32(0)
     docs = np.flatnonzero((scores > 0) & (scores >= floor)).astype(np.int32)
@@ -281,7 +281,7 @@ def _by_commits(documents: Documents, names: Names, query: Query) -> Floats:
         return out
     links = names.outgoing(np.array(order, np.int32))
     codes = documents.path_codes[links.heads]
-    files = documents.searched(CODE).mask[links.heads] & (documents.parent[links.heads] < 0)
+    files = documents.search_scope(CODE).mask[links.heads] & (documents.parent[links.heads] < 0)
     pairs = sorted({(int(tail), int(code)) for tail, code in zip(links.tails[files].tolist(), codes[files].tolist(), strict=True)})
     changed = Counter(tail for tail, _ in pairs)
     for tail, code in pairs:

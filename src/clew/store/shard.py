@@ -24,12 +24,12 @@ _ALIGN = 64
 
 
 def part_digest(data: bytes) -> str:
-    """Digest of one packed part: blake2b-128 in hex."""
+    """Return the digest of one packed part: blake2b-128 in hex."""
     return blake2b(data, digest_size=16).hexdigest()
 
 
-class Meta(msgspec.Struct, array_like=True):
-    """What stands before the arrays of a shard: its parts and where each begins, and the names behind its codes."""
+class ShardHeader(msgspec.Struct, array_like=True):
+    """The header of a shard: its parts and where each begins, the strings that its codes stand for, and the arrays' layout."""
 
     parts: list[PartKey]
     part_starts: list[int]
@@ -42,9 +42,9 @@ class Meta(msgspec.Struct, array_like=True):
 
 
 class Shard:
-    """Joined arrays of a set of parts. n documents; sorted so that each lookup is a binary search."""
+    """The arrays of a set of parts, n documents, each table sorted by hash for binary search."""
 
-    def __init__(self, meta: Meta, arrays: dict[str, NDArray[Any]]) -> None:
+    def __init__(self, meta: ShardHeader, arrays: dict[str, NDArray[Any]]) -> None:
         self.meta = meta
         self.arrays = arrays
         self.ids: NDArray[np.bytes_] = arrays["ids"]
@@ -54,7 +54,7 @@ class Shard:
         return self.arrays[name]
 
     def slice_of(self, table: str, key: int) -> slice:
-        """Rows of `table` ("term", "define" or "use") that hold this hash."""
+        """Return the rows of `table` ("term", "define" or "use") that hold this hash."""
         keys = self.arrays[f"{table}_keys"]
         at = int(np.searchsorted(keys, np.uint64(key)))
         if at == len(keys) or int(keys[at]) != key:
@@ -89,7 +89,7 @@ class Shard:
             rows = [s.vectors if s.model == model else np.zeros((len(s.ids), dims), np.int8) for s in segments]
             arrays["vectors"] = np.concatenate(rows)
             arrays["scales"] = np.concatenate([s.scales if s.model == model else np.zeros(len(s.ids), np.float32) for s in segments])
-        meta = Meta(
+        meta = ShardHeader(
             [key for key, _ in parts], [int(x) for x in starts[: len(parts) + 1]], list(layers), list(kinds), list(paths), model, dims, []
         )
         return Shard(meta, arrays)
@@ -184,7 +184,7 @@ def load(data: bytes | memoryview) -> Shard:
     start = -(-(32 + size) // _ALIGN) * _ALIGN
     if blake2b(head, digest_size=8).digest() != bytes(view[24:32]) or len(view) < start + body:
         raise ValueError("the index is damaged")
-    meta = msgspec.msgpack.decode(head, type=Meta)
+    meta = msgspec.msgpack.decode(head, type=ShardHeader)
     meta.parts = [(_fancy(source), part, digest) for source, part, digest in meta.parts]
     meta.paths = [_fancy(path) for path in meta.paths]
     arrays = {

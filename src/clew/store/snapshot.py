@@ -1,7 +1,7 @@
-"""Snapshot: what a reader sees of one workspace, all of it at one state of the store.
+"""Snapshot: read one workspace at one consistent state of the store.
 
-One read transaction from its making to its close. Everything is asked in batches, and nothing here can change the store. Stores implement
-`Rows`; what orders, filters and searches those rows is the same for all of them and stands here.
+One read transaction from its making to its close, read in batches, without any way to change the store. Stores implement
+`Rows`; ordering, filtering and searching those rows is the same for all of them and is done here.
 """
 
 from __future__ import annotations
@@ -15,66 +15,66 @@ from clew.records import Edge, Record, SourceState, Status, Tier
 from clew.store import rules
 from clew.store.documents import Documents
 from clew.store.name_resolution import Names
-from clew.store.search import Found, Query, search
+from clew.store.search import Query, SearchResult, search
 
 
 class Rows(Protocol):
-    """What a store answers of one workspace while a snapshot is open: rows as they are stored, in batches, from one consistent state."""
+    """The rows of one workspace as a store holds them, read in batches from one consistent state."""
 
     @property
     def generation(self) -> int:
-        """Number of acknowledged writes; 0 for a workspace that does not exist."""
+        """Return the number of committed writes; 0 for a workspace that does not exist."""
         ...
 
     def records(self, ids: Collection[str]) -> dict[str, Record]:
-        """The records with these ids, live or ended; unknown and purged ids are left out."""
+        """Return the records with these ids, live or ended; unknown and purged ids are left out."""
         ...
 
     def statuses(self, ids: Collection[str]) -> dict[str, Status]:
-        """The statuses of these ids, of purged ones as well; unknown ids are left out."""
+        """Return the statuses of these ids, purged ones included; unknown ids are left out."""
         ...
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
-        """(id, Status) of indexed records that are not live, or not on the hot tier, in one of their sources; ordered by id.
+        """Return (id, Status) of indexed records that are ended in, or below the hot tier in, one of their sources; ordered by id.
 
-        Their uses may be those of when this was first asked in this generation.
+        Their uses may be those of when this was first read in this generation.
         """
         ...
 
     def begun_after(self, at_ns: int) -> list[str]:
-        """Ids of records that are true only since a later time."""
+        """Return ids of records that became live only after a time."""
         ...
 
     def find(self, prefix: str, limit: int) -> list[str]:
-        """Ids, live, ended or purged, that begin with `prefix`, ordered; at most `limit`."""
+        """Return ids, live, ended or purged, that begin with `prefix`, ordered; at most `limit`."""
         ...
 
     def of_subject(self, subject: str) -> list[Record]:
-        """Every version of a subject, live or ended; by their own time, then in the order in which they first came."""
+        """Return every version of a subject, live or ended; by their own time, then in the order in which they were first stored."""
         ...
 
     def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
-        """What these sources hold, and held if asked for, in no order."""
+        """Return the live records of these sources, and the ended ones if asked for, in no order."""
         ...
 
     def states(self, prefix: str) -> list[SourceState]:
-        """States of the sources whose name begins with `prefix`, in no order."""
+        """Return the states of the sources whose name begins with `prefix`, in no order."""
         ...
 
     def states_of(self, sources: Collection[str]) -> list[SourceState]:
-        """States of these sources; unknown ones are left out."""
+        """Return the states of these sources; unknown ones are left out."""
         ...
 
     def edges(self, ids: Collection[str]) -> list[tuple[Edge, str]]:
-        """Edges that touch any of these ids and whose ends still have the digests they were made from, each with its source."""
+        """Return edges that touch any of these ids and whose ends still have the digests they were made from, each with its source."""
         ...
 
     def originals(self, digests: Collection[str]) -> dict[str, bytes]:
-        """The bytes of originals; unknown ones are left out. Raises Purged for an erased one."""
+        """Return the bytes of originals; unknown ones are left out. Raises Purged for an erased one."""
         ...
 
     def documents(self) -> Documents:
-        """The searchable table of this generation."""
+        """Return the searchable table of this generation."""
         ...
 
     def close(self) -> None:
@@ -137,7 +137,7 @@ class Snapshot:
         known = self._then({record.id: record for record in versions})
         return [record for record in versions if record.id in known]
 
-    def of_source(self, *sources: str) -> list[Record]:
+    def records_of_sources(self, *sources: str) -> list[Record]:
         """Return the live records of one or several sources: source after source as asked, each ordered by (seq, id)."""
         place = {source: at for at, source in enumerate(sources)}
         records = self._rows.of_sources(sources, with_ended=bool(self._as_of_ns))
@@ -193,7 +193,7 @@ class Snapshot:
         """The names that those documents define and use."""
         return Names(self.documents)
 
-    def search(self, query: Query, allows: Callable[[str], bool] = lambda _: True) -> Found:
+    def search(self, query: Query, allows: Callable[[str], bool] = lambda _: True) -> SearchResult:
         """Return what each channel says of code and of sessions; see `clew.store.search.search`."""
         return search(self.documents, self.names, query, allows)
 

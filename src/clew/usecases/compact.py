@@ -72,7 +72,7 @@ class Compacting:
     def _from(
         self, snapshot: Snapshot, budget_tokens: int, kept: ShownLines | None, using: tuple[ScoringNetwork, ScoringNetwork] | None
     ) -> tuple[Packet, ShownLines]:
-        prompts = {record.uuid: handle_of(record.id) for record in snapshot.of_source(self.source) if record.kind == "prompt"}
+        prompts = {record.uuid: handle_of(record.id) for record in snapshot.records_of_sources(self.source) if record.kind == "prompt"}
         asked = min(self.counter.count(self.state.question), REQUEST_SHARE_MAX * budget_tokens)
         front = handoff(self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, written=as_sent)
         return choose_lines(

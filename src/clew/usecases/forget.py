@@ -12,7 +12,7 @@ from clew.lifecycle import forget as lifecycle
 from clew.lifecycle.forget import Forgotten
 from clew.records import Tier
 from clew.settings import Settings, workspace_of
-from clew.store.ports import LOCAL, Purge, Writer
+from clew.store.ports import LOCAL, PurgeResult, Writer
 from clew.usecases.inputs import record_behind, state_of
 
 
@@ -34,7 +34,7 @@ def forget(
     )
 
 
-def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> Purge:
+def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:
     """Erase records, or a whole source (`session:<id>`, `file:<path>`), for good. The one thing that cannot be undone."""
     key, _ = workspace_of(path)
     if not source:

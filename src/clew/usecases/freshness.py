@@ -122,7 +122,7 @@ def doubt_notes(store: Writer, key: str, root: Path) -> None:
         held = snapshot.source(notes.SOURCE)
         if held is None:
             return
-        records = snapshot.of_source(notes.SOURCE)
+        records = snapshot.records_of_sources(notes.SOURCE)
         statuses = snapshot.statuses([record.id for record in records])
 
     def digest_now(name: str) -> str | None:

@@ -97,7 +97,7 @@ def remember_edits(store: Writer, key: str, names: Iterable[str]) -> None:
         with store.snapshot(LOCAL, key) as snapshot:
             sources = [state.source for state in snapshot.sources(f"session:{name}")]
             mine = [source for source in sources if source.removeprefix("session:").partition("/")[0] == name]
-            known[name] = edited(snapshot.of_source(*mine))
+            known[name] = edited(snapshot.records_of_sources(*mine))
     delta = kept(known)
     if delta.state is not None and (before.digest if before else "") != delta.state.digest:
         accept(store, key, [delta])
@@ -141,7 +141,7 @@ def stored(store: Reader, key: str, session: str) -> tuple[Session, list[bytes]]
         if len(states) != 1:
             raise UnknownHandle(session, tuple(state.source.removeprefix("session:") for state in states))
         source = states[0].source
-        pieces = [record for record in snapshot.of_source(source) if record.kind == "transcript"]
+        pieces = [record for record in snapshot.records_of_sources(source) if record.kind == "transcript"]
         pieces.sort(key=lambda record: record.whole.start_line)
         originals = OriginalCache(snapshot)
         originals.read(record.whole for record in pieces)

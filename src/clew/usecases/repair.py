@@ -71,7 +71,7 @@ def make_findable(store: Writer, key: str, source: str, ids: Sequence[str]) -> i
         known = snapshot.documents
         found = frozenset(known.ids_of(known.docs_of(ids).tolist()))
         wanted = frozenset(ids) - found
-        records = tuple(record for record in snapshot.of_source(source) if record.id in wanted)
+        records = tuple(record for record in snapshot.records_of_sources(source) if record.id in wanted)
         state = snapshot.source(source)
         if state is None or not records:
             return 0

@@ -6,8 +6,8 @@ brings old ones up to date, `changes` and `purging` are the two ways to write, `
 its name and a sentence, and the schema in `migrations/`.
 """
 
-from clew.store.ports import Refreshed
+from clew.store.ports import RefreshResult
 from clew.store.sqlite.migrations import MIGRATIONS, Migration
 from clew.store.sqlite.store import SqliteStore
 
-__all__ = ["MIGRATIONS", "Migration", "Refreshed", "SqliteStore"]
+__all__ = ["MIGRATIONS", "Migration", "RefreshResult", "SqliteStore"]

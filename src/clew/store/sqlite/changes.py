@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from clew.records import Delta, Status
 from clew.store import rules
-from clew.store.originals import Packer
+from clew.store.originals import Compressor
 from clew.store.shard import part_digest
 from clew.store.sqlite.codec import edge_to_row, from_stored, record_to_row, state_to_row, to_stored
 from clew.store.sqlite.connections import Connection
@@ -27,7 +27,7 @@ class _Change:
 
     connection: Connection
     workspace: int
-    packer: Packer = field(default_factory=Packer)
+    packer: Compressor = field(default_factory=Compressor)
     counts: Counter[str] = field(default_factory=Counter[str])
     blob_bytes: int = 0
     stored_bytes: int = 0
@@ -42,7 +42,7 @@ def apply(connection: Connection, workspace: int, deltas: Sequence[Delta]) -> Co
     rules.check(deltas, lambda digests: _missing(connection, workspace, digests))
     change = _Change(connection, workspace)
     for delta in deltas:
-        _write(change, rules.admit(delta, _refusals(change, delta)) if has_tombstones else delta, has_tombstones=has_tombstones)
+        _write(change, rules.drop_purged(delta, _refusals(change, delta)) if has_tombstones else delta, has_tombstones=has_tombstones)
     if change.blob_bytes or change.stored_bytes:
         connection.write("workspaces.weigh", change.blob_bytes, change.stored_bytes, workspace)
     return change.counts
@@ -59,7 +59,7 @@ def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
     if delta.superseded:
         _supersede(change, delta)
     again = () if is_replaced else {record_id for record_id, (_, _, is_indexed) in held.items() if is_indexed}
-    _write_segment(change, source, rules.appended(delta.segment, again), is_new=is_new, is_replaced=is_replaced)
+    _write_segment(change, source, rules.drop_indexed(delta.segment, again), is_new=is_new, is_replaced=is_replaced)
     if delta.edges:
         change.connection.write_each("edges.upsert", [edge_to_row(edge, change.workspace, source) for edge in delta.edges])
     _write_originals(change, source, delta, has_tombstones=has_tombstones)
@@ -113,16 +113,16 @@ def _end(change: _Change, delta: Delta, held: _Held) -> None:
         ((subject,),) = change.connection.rows("records.subject", row)
         alive = change.connection.rows("records.successors", change.workspace, subject)
         candidates = [rules.Successor(other, from_stored(name), seq, at_ns) for other, name, seq, at_ns in alive]
-        successor = rules.successor_of(delta.source, candidates)
+        successor = rules.find_successor(delta.source, candidates)
         change.counts["retired" if successor is None else "superseded"] += 1
-        ended = rules.left_status(Status(), successor, is_source_gone=delta.state is None)
+        ended = rules.ended_status(Status(), successor, is_source_gone=delta.state is None)
         endings.append((ended.superseded_by, ended.reason, ended.ended_seq, ended.valid_to_ns, row))
     change.connection.write_each("records.set_ending", endings)
 
 
 def _supersede(change: _Change, delta: Delta) -> None:
     for supersession in delta.superseded:
-        said = rules.said_ending(supersession)
+        said = rules.status_of_supersession(supersession)
         ending = (to_stored(said.superseded_by), to_stored(said.reason), said.ended_seq, said.valid_to_ns)
         changed = change.connection.write("records.supersede", said.is_live, *ending, change.workspace, to_stored(supersession.old))
         change.counts["superseded"] += changed > 0 and not said.is_live
@@ -156,17 +156,17 @@ def _write_originals(change: _Change, source: int, delta: Delta, *, has_tombston
         connection.write_each("originals.add", rows)
         if has_tombstones:
             connection.write_each("tombstones.lift", [row[:2] for row in rows])
-    named = rules.originals_of(delta)
+    named = rules.find_originals(delta)
     if named:
         connection.write_each("originals.name", [(workspace, source, digest) for digest in sorted(named)])
 
 
-def _refusals(change: _Change, delta: Delta) -> rules.Refusals:
+def _refusals(change: _Change, delta: Delta) -> rules.PurgedKeys:
     """What of this delta was purged before."""
     connection, workspace = change.connection, change.workspace
     records = [(workspace, "record", record.id) for record in delta.records]
     originals = [(workspace, "original", blob.digest) for blob in delta.blobs]
-    return rules.Refusals(_found(connection, "tombstones.get", records), _found(connection, "tombstones.get", originals))
+    return rules.PurgedKeys(_found(connection, "tombstones.get", records), _found(connection, "tombstones.get", originals))
 
 
 def _missing(connection: Connection, workspace: int, digests: Collection[str]) -> set[str]:

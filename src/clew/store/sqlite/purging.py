@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from clew.store.ports import Purge
+from clew.store.ports import PurgeResult
 from clew.store.shard import part_digest
 from clew.store.sqlite.codec import blobs_in, to_stored
 from clew.store.sqlite.connections import Connection
 from clew.text import postings
 
 
-def purge_records(connection: Connection, workspace: int, ids: Sequence[str], reason: str, at_ns: int) -> Purge | None:
+def purge_records(connection: Connection, workspace: int, ids: Sequence[str], reason: str, at_ns: int) -> PurgeResult | None:
     """Erase records by id, from every source that holds or held them; None when there are none. Unknown ids leave no tombstone."""
     keys = [(workspace, to_stored(record_id)) for record_id in dict.fromkeys(ids)]
     rows = connection.rows_for("records.sources_of", keys)
@@ -27,7 +27,7 @@ def purge_records(connection: Connection, workspace: int, ids: Sequence[str], re
     return _bury(connection, workspace, gone, touched, (reason, at_ns))
 
 
-def purge_source(connection: Connection, workspace: int, name: str, reason: str, at_ns: int) -> Purge | None:
+def purge_source(connection: Connection, workspace: int, name: str, reason: str, at_ns: int) -> PurgeResult | None:
     """Erase a source and all that it ever held, except what another source holds too; None when there is no such source."""
     found = connection.row("sources.by_name", workspace, to_stored(name))
     if found is None:
@@ -44,7 +44,7 @@ def purge_source(connection: Connection, workspace: int, name: str, reason: str,
     return purge
 
 
-def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: Sequence[int], said: tuple[str, int]) -> Purge:
+def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: Sequence[int], said: tuple[str, int]) -> PurgeResult:
     """Erase what is left of these records: postings, edges, and originals that nobody needs; leave tombstones."""
     reason, at_ns = to_stored(said[0]), said[1]
     connection.write_each("tombstones.raise", [(workspace, "record", record_id, reason, at_ns) for record_id in gone])
@@ -57,7 +57,7 @@ def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: 
         connection.write("tombstones.raise", workspace, "original", digest, reason, at_ns)
     size = sum(weight[0] for weight in weights)
     connection.write("workspaces.weigh", -size, -sum(weight[1] for weight in weights), workspace)
-    return Purge(len(gone), len(weights), size)
+    return PurgeResult(len(gone), len(weights), size)
 
 
 def _erase_postings(connection: Connection, workspace: int, source: int, gone: Collection[str]) -> None:

@@ -83,7 +83,7 @@ class Reading:
             holders: dict[str, list[tuple[bool, str, Status]]] = {}
             for row in connection.rows("records.status", number, ids_to_json(list(ids))):
                 holders.setdefault(row[0], []).append((bool(row[2]), from_stored(row[1]), status_from_row(row)))
-            found = {record_id: status for record_id, held in holders.items() if (status := rules.chosen(held)) is not None}
+            found = {record_id: status for record_id, held in holders.items() if (status := rules.select_holder(held)) is not None}
             absent = [(number, "record", to_stored(record_id)) for record_id in dict.fromkeys(ids) if record_id not in found]
             for record_id, reason, at_ns in connection.rows_for("tombstones.get", absent) if absent else ():
                 found[record_id] = rules.purged_status(from_stored(reason), at_ns)

@@ -30,7 +30,7 @@ from clew.errors import (
 from clew.records import Delta, Tier
 from clew.store import graves, rules
 from clew.store.documents import Documents
-from clew.store.ports import Applied, Purge, Refreshed, Snapshot, Workspace
+from clew.store.ports import PurgeResult, RefreshResult, Snapshot, Workspace, WriteResult
 from clew.store.sqlite import changes, migrations, purging
 from clew.store.sqlite.codec import from_stored, to_stored
 from clew.store.sqlite.connections import (
@@ -146,7 +146,7 @@ class SqliteStore:
         with self._writing() as connection:
             connection.write("workspaces.open", to_stored(key), to_stored(root))
 
-    def apply(self, workspace: str, deltas: Sequence[Delta]) -> Applied:
+    def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
         """See `Writer`. Raises InvalidDelta and UnknownWorkspace too.
 
         Many deltas in one call are much cheaper than many calls: see `changes.apply`. Never writes a
@@ -155,9 +155,9 @@ class SqliteStore:
         with self._writing() as connection:
             space = _written(connection, workspace)
             if not deltas:
-                return Applied(space.generation)
+                return WriteResult(space.generation)
             counts = changes.apply(connection, space.number, deltas)
-            return Applied(_advance(connection, space), **counts)
+            return WriteResult(_advance(connection, space), **counts)
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
         """See `Writer`. A record that stands there already has not moved."""
@@ -176,18 +176,18 @@ class SqliteStore:
             number = _written(connection, workspace).number
             connection.write_each("records.touch", [(at_ns, number, to_stored(record_id)) for record_id in dict.fromkeys(ids)])
 
-    def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> Purge:
+    def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> PurgeResult:
         """See `Writer`. Erases the snapshot and all backups beside the database too, because they hold copies.
 
         Raises PurgeUnfinished when the records are erased, and another process keeps the log from being cleared.
         """
         return self._purge(workspace, lambda connection, number: purging.purge_records(connection, number, ids, reason, at_ns))
 
-    def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> Purge:
+    def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> PurgeResult:
         """See `Writer`; what another source holds too stays there. Erases copies, and raises, as `purge` does."""
         return self._purge(workspace, lambda connection, number: purging.purge_source(connection, number, source, reason, at_ns))
 
-    def refresh(self, workspace: str) -> Refreshed:
+    def refresh(self, workspace: str) -> RefreshResult:
         """Write a new snapshot of the index if there is none, or if too much has changed since it was written.
 
         Call it when a bulk operation ends. A snapshot is only a cache: one that cannot be written fails
@@ -195,12 +195,12 @@ class SqliteStore:
         Cost  0 to a second per 100,000 records when one is due; a few milliseconds otherwise.
         """
         if self.is_read_only:
-            return Refreshed(is_written=False, reason="the store was opened for reading only")
+            return RefreshResult(is_written=False, reason="the store was opened for reading only")
         try:
             with self._indexes.lock:
                 return self._refresh(workspace)
         except (OSError, StoreBusy, StoreUnwritable) as error:
-            return Refreshed(is_written=False, reason=str(error))
+            return RefreshResult(is_written=False, reason=str(error))
 
     # -- opening --------------------------------------------------------------------------------
 
@@ -285,22 +285,22 @@ class SqliteStore:
 
     # -- inside ---------------------------------------------------------------------------------
 
-    def _refresh(self, workspace: str) -> Refreshed:
+    def _refresh(self, workspace: str) -> RefreshResult:
         with self._reading() as connection:
             space = _space(connection, workspace)
             changed, fresh = self._indexes.write_due(connection, space)
         if fresh is None:
-            return Refreshed(is_written=False, parts_changed=changed)
+            return RefreshResult(is_written=False, parts_changed=changed)
         try:
             with self._writing() as connection:
                 if _space(connection, workspace).purges != space.purges:  # it holds what was purged while it was written
-                    return Refreshed(is_written=False, parts_changed=changed, reason="a purge came between")
+                    return RefreshResult(is_written=False, parts_changed=changed, reason="a purge came between")
                 self._indexes.settle(space, fresh)
         finally:
             fresh.unlink(missing_ok=True)
-        return Refreshed(is_written=True, parts_changed=changed)
+        return RefreshResult(is_written=True, parts_changed=changed)
 
-    def _purge(self, workspace: str, erase: Callable[[Connection, int], Purge | None]) -> Purge:
+    def _purge(self, workspace: str, erase: Callable[[Connection, int], PurgeResult | None]) -> PurgeResult:
         with self._writing() as connection:
             space = _written(connection, workspace)
             try:
@@ -315,7 +315,7 @@ class SqliteStore:
         # The rows are erased for good from here on; their copies follow, also when an earlier call could not clear them.
         with self._write_lock:
             self._scrub()
-        return purge or Purge(0, 0, 0)
+        return purge or PurgeResult(0, 0, 0)
 
     def _scrub(self) -> None:
         """Move the log into the file and cut it, and remove the backups. Raises PurgeUnfinished."""
