@@ -128,7 +128,8 @@ def unpack(archive: Path, folder: Path) -> Home:
     """Unpack a HOME into an empty folder, whose path must be short: the daemon's socket lies in it."""
     folder = folder.resolve()
     with tarfile.open(archive) as packed:
-        packed.extractall(folder, filter="tar")
+        how: Any = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}  # Python 3.11.3 and older have none, and ask for none
+        packed.extractall(folder, **how)
     about = json.loads((folder / "about.json").read_text())
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
