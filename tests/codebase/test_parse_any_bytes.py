@@ -179,3 +179,9 @@ def test_bytes_that_are_not_utf8_are_read() -> None:
 
     assert_sound(facts, data)
     assert any("bar" in {name for name, _, _ in symbol.calls} for symbol in facts.symbols)
+
+
+def test_a_macro_that_is_cut_behind_a_blank_ends_with_its_header() -> None:
+    data = b"#define SQUARE(x) ((x) "
+
+    assert_sound(parse("x.h", data, "c"), data)

@@ -107,6 +107,7 @@ def _namespace(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
 def _macro(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
     for found in define(source, node, kind):
         found.end = found.start + len(source.data[found.start : found.end].rstrip())
+        found.signature_end = min(found.signature_end, found.end)
         yield found
 
 
