@@ -205,6 +205,42 @@ def test_a_killed_daemon_comes_back_with_the_next_event(own: Places) -> None:
     assert over_socket(own, "GET", "/health")[0] == 200
 
 
+@fault("the daemon is killed while it answers an event", "that event starts another one, though it was connected")
+def test_a_daemon_killed_in_the_middle_of_an_answer_comes_back_with_that_event(tmp_path: Path) -> None:
+    places = Places(tmp_path / "home")
+    command = rendered(places)
+    places.make()
+    with socket.socket(socket.AF_UNIX) as dying:
+        dying.bind(str(places.socket))
+        dying.listen(1)
+        event = subprocess.Popen([*command, "statusline"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert event.stdin is not None
+        event.stdin.close()
+        dying.accept()[0].close()
+    try:
+        assert event.stdout is not None
+        assert event.stdout.read().startswith(b"clew off: starting")
+        assert event.wait(60) == 0
+        assert until(lambda: start.running(places) is not None, 60)
+    finally:
+        event.stdout.close()
+        start.stop(places)
+
+
+@fault("a killed daemon still holds its lock when the next one starts", "the next one waits for it, and serves")
+def test_a_daemon_waits_for_the_lock_of_one_that_is_ending(tmp_path: Path) -> None:
+    places = Places(tmp_path / "home")
+    places.make()
+    hold = "import fcntl, sys, time; lock = open(sys.argv[1], 'w'); fcntl.flock(lock, fcntl.LOCK_EX); print('held', flush=True); time.sleep(0.5)"
+    with subprocess.Popen([sys.executable, "-c", hold, str(places.lock)], stdout=subprocess.PIPE) as ending:
+        assert ending.stdout is not None
+        assert ending.stdout.readline() == b"held\n"
+        try:
+            assert start.detach(places)["pid"]
+        finally:
+            start.stop(places)
+
+
 @fault("the data folder is gone", "nothing is made anew by a hook, and the status line says so")
 def test_a_data_folder_that_is_gone_is_not_made_by_a_hook(tmp_path: Path) -> None:
     run = f"import sys; sys.path.insert(0, {PLUGIN!r}); import clew_hook; clew_hook.run(sys.argv[1:])"

@@ -29,6 +29,7 @@ CRASHES_MAX, CRASHES_WITHIN_S = 5, 60.0  # guess: a worker that dies so often wi
 REST_MAX_S = 24 * 3600.0  # a client that sleeps for so long is taken for gone; guess
 STOP_WITHIN_S = 10.0
 STARTS_WITHIN_S = 10.0  # of a worker, on a machine that is busy; it needs 0.6 s on a quiet one. Guess
+ENDS_WITHIN_S = 2.0  # a process that was killed, until its files are closed: milliseconds on a quiet machine. Guess
 ASKED_WITHIN_S = 5.0  # the daemon of another release, for its version: guess
 
 
@@ -179,17 +180,20 @@ class Supervisor:
         return not needs or os.path.exists(needs)  # noqa: PTH110 - pathlib costs a third of this process's start
 
     def _locked_after_another_release(self) -> int | None:
-        """Ask the daemon of another release to stop, and return the lock it leaves.
+        """Return the lock, once a daemon of another release has been asked to stop, or one that ends anyway has ended.
 
-        None where the one that serves is of our release, does not answer, or does not stop in time.
+        None where the daemon that serves is of our release, hangs, or does not stop in time.
         """
+        within_s = STOP_WITHIN_S
         try:
             if json.loads(self._asked("GET", "/health")).get("version") == self._version():
                 return None
             self._asked("POST", "/stop")
-        except (OSError, ValueError, AttributeError):  # it starts, or hangs: whoever called tells of that
+        except TimeoutError:  # it starts, or hangs: whoever called tells of that
             return None
-        until = time.monotonic() + STOP_WITHIN_S
+        except (OSError, ValueError, AttributeError):  # it was killed a moment ago, or has the lock and no socket yet
+            within_s = ENDS_WITHIN_S
+        until = time.monotonic() + within_s
         while (lock := self._locked()) is None and time.monotonic() < until:
             time.sleep(0.02)  # a lock is polled: waiting for it could not be given up
         return lock

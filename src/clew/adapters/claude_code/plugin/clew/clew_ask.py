@@ -71,7 +71,9 @@ def asked(path, route, body, command=(), headers=(), within_s=None, waits=False)
         if not is_alive and not _starts(path):
             _note_fault(path, "late", FAULT_S, FAULT_MAX_S)
         raise Unreachable("late") from None
-    except OSError:  # it ended in the middle of the answer
+    except OSError:  # it ended in the middle of the answer: where its supervisor ended as well, nothing else would start it
+        if command:
+            _start(path, command)
         raise Unreachable("not there") from None
     return answer if status == b"200" else b""
 
