@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.localization.rows import load_rows
-from clew.codebase.languages import LANGUAGES, language_of
+from clew.codebase.languages import LANGUAGES, detect_language
 
 FILES_MIN, FILES_MAX = 2, 15  # code files that a commit may change: one has no other, more is a sweep
 SPACING = 4  # of the newest commits that count every fourth is taken, so that the parts of one piece of work are not all of it
@@ -32,7 +32,7 @@ class Change:
 
 def is_code(path: str) -> bool:
     """A file of a language that clew parses, as its name tells."""
-    return language_of(path, b"") in LANGUAGES
+    return detect_language(path, b"") in LANGUAGES
 
 
 def git_dir_of(mirrors: Path, repo: str) -> Path:

@@ -29,9 +29,9 @@ from bench.localization.source import Tree
 from bench.localization.systems import Answer, Span
 from bench.machine import provenance, write_result
 from bench.trees import write_tree
-from clew.codebase.paths import PathIndex
-from clew.codebase.scan import scan
-from clew.codebase.tree import read_file
+from clew.codebase.file_changes import build_delta_of_path
+from clew.codebase.path_index import PathIndex
+from clew.codebase.scan import scan_files
 from clew.engine import Engine
 from clew.lifecycle.accept import accept
 from clew.ranking.importance import compute_importance
@@ -144,10 +144,10 @@ def _index(engine: Engine, tree: Path, plain: Collection[str]) -> str:
 
 
 def _deltas(root: Path, plain: Collection[str]) -> Iterator[Delta]:
-    names = [file.path for file in scan(root).files]
+    names = [file.path for file in scan_files(root).files]
     paths = PathIndex(names, {})
     for name in names:
-        delta = read_file(root, name, paths, is_plain=name in plain)
+        delta = build_delta_of_path(root, name, paths, is_plain=name in plain)
         if delta is not None:
             yield delta
 

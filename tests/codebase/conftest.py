@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clew.codebase.facts import FileFacts
-from clew.codebase.parse import parse
+from clew.codebase.parse import parse_file
 from tests.codebase.soundness import assert_sound
 
 Git = Callable[..., str]
@@ -22,7 +22,7 @@ def read() -> Callable[[str, str | bytes], FileFacts]:
 
     def read_one(path: str, text: str | bytes) -> FileFacts:
         data = text.encode() if isinstance(text, str) else text
-        facts = parse(path, data)
+        facts = parse_file(path, data)
         assert_sound(facts, data)
         return facts
 

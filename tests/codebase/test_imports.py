@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from clew.codebase.facts import Import
-from clew.codebase.imports import resolve, roots_of
-from clew.codebase.parse import parse
-from clew.codebase.paths import CANDIDATES_MAX, PathIndex
+from clew.codebase.imports import read_manifest_roots, resolve_imports
+from clew.codebase.parse import parse_file
+from clew.codebase.path_index import CANDIDATES_MAX, PathIndex
 
 
 def found(paths: list[str], path: str, source: str, roots: dict[str, str] | None = None) -> list[tuple[str, float]]:
     """Parse a source as the file `path` and return what its imports mean."""
-    facts = parse(path, source.encode())
-    return resolve(PathIndex([*paths, path], roots), path, facts.language, facts.imports)
+    facts = parse_file(path, source.encode())
+    return resolve_imports(PathIndex([*paths, path], roots), path, facts.language, facts.imports)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_scripts(source: str, expected: list[tuple[str, float]]) -> None:
 
 def test_a_package_is_found_by_the_name_in_its_manifest() -> None:
     """Tests of a library import it by name."""
-    roots = roots_of("package.json", b'{"name": "kit"}')
+    roots = read_manifest_roots("package.json", b'{"name": "kit"}')
 
     assert roots == {"kit": ""}
     assert found(["src/store.ts", "src/index.ts"], "tests/a.ts", "import 'kit/store'; import 'kit'", roots) == [
@@ -97,7 +97,7 @@ def test_go_packages_are_folders() -> None:
     source = 'package cmd\nimport (\n"fmt"\n"example.org/x/internal/tree"\n"example.org/x"\n)'
 
     assert found(paths, "cmd/run.go", source) == [("internal/tree/a.go", 0.9), ("internal/tree/b.go", 0.9)]
-    assert found(paths, "cmd/run.go", source, roots_of("go.mod", b"module example.org/x\n\ngo 1.22\n")) == [
+    assert found(paths, "cmd/run.go", source, read_manifest_roots("go.mod", b"module example.org/x\n\ngo 1.22\n")) == [
         ("internal/tree/a.go", 1.0),
         ("internal/tree/b.go", 1.0),
         ("main.go", 1.0),
@@ -162,7 +162,7 @@ def test_namespaces_and_includes(path: str, source: str, expected: list[tuple[st
 
 
 def test_composer_maps_namespaces_to_folders() -> None:
-    roots = roots_of("composer.json", rb'{"autoload": {"psr-4": {"Shop\\": "src/"}}}')
+    roots = read_manifest_roots("composer.json", rb'{"autoload": {"psr-4": {"Shop\\": "src/"}}}')
 
     assert found(["src/Line.php", "lib/Line.php"], "A.php", "<?php use Shop\\Line;", roots) == [("src/Line.php", 1.0)]
 
@@ -170,7 +170,7 @@ def test_composer_maps_namespaces_to_folders() -> None:
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"name": 1}', b"\xff", b"[" * 100_000, b'{"autoload": {"psr-4": []}}'])
 @pytest.mark.parametrize("name", ["go.mod", "package.json", "Cargo.toml", "composer.json", "other.txt"])
 def test_a_broken_manifest_names_nothing(name: str, data: bytes) -> None:
-    assert roots_of(f"deep/{name}", data) == {}
+    assert read_manifest_roots(f"deep/{name}", data) == {}
 
 
 def test_too_many_candidates_say_nothing() -> None:
@@ -178,13 +178,15 @@ def test_too_many_candidates_say_nothing() -> None:
     names = [f"d{number}/x/util.h" for number in range(CANDIDATES_MAX + 1)]
     imported = Import("util.h", (("*", "*"),), "", 1, is_relative=True)
 
-    assert resolve(PathIndex(names), "a.c", "c", [imported]) == []
-    assert len(resolve(PathIndex(names[:-1]), "a.c", "c", [imported])) == CANDIDATES_MAX
+    assert resolve_imports(PathIndex(names), "a.c", "c", [imported]) == []
+    assert len(resolve_imports(PathIndex(names[:-1]), "a.c", "c", [imported])) == CANDIDATES_MAX
 
 
 def test_the_order_of_paths_does_not_matter() -> None:
     paths = ["b/x/util.py", "a/x/util.py", "c.py", "a/x/__init__.py", "b/x/__init__.py"]
     imported = Import("x.util", (), "x.util", 1, is_relative=False)
 
-    assert resolve(PathIndex(paths), "c.py", "python", [imported]) == resolve(PathIndex(paths[::-1]), "c.py", "python", [imported])
-    assert [target for target, _ in resolve(PathIndex(paths), "c.py", "python", [imported])] == ["a/x/util.py", "b/x/util.py"]
+    assert resolve_imports(PathIndex(paths), "c.py", "python", [imported]) == resolve_imports(
+        PathIndex(paths[::-1]), "c.py", "python", [imported]
+    )
+    assert [target for target, _ in resolve_imports(PathIndex(paths), "c.py", "python", [imported])] == ["a/x/util.py", "b/x/util.py"]

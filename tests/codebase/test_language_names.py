@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clew.codebase.languages import language_of
+from clew.codebase.languages import detect_language
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ from clew.codebase.languages import language_of
     ],
 )
 def test_name_then_first_line(path: str, head: bytes, expected: str | None) -> None:
-    assert language_of(path, head) == expected
+    assert detect_language(path, head) == expected

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clew.codebase import languages
-from clew.codebase.languages import LANGUAGES, discover, language_of
+from clew.codebase.languages import LANGUAGES, detect_language, load_languages
 from clew.engine import Engine
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
@@ -17,17 +17,17 @@ from clew.store.memory import MemoryStore
 CRYSTAL = r'''
 """Crystal, as far as Ruby's grammar reads it."""
 
-from clew.codebase.languages.description import ALL, Language, imported, words
-from clew.codebase.paths import certain, joined
+from clew.codebase.languages.description import WILDCARD_NAMES, Language, build_import, split_words
+from clew.codebase.path_index import join_relative, single_candidate
 
 
 def _imports(source, node):
-    return imported(node, source.field(node, "arguments").strip(" ()\'\"") + ".cr", ALL, is_relative=True)
+    return build_import(node, source.field_text(node, "arguments").strip(" ()\'\"") + ".cr", WILDCARD_NAMES, is_relative=True)
 
 
 def _resolve(paths, path, imported):
-    target = joined(path, imported.module)
-    return certain(target if target in paths.paths else None)
+    target = join_relative(path, imported.module)
+    return single_candidate(target if target in paths.paths else None)
 
 
 CRYSTAL = Language(
@@ -43,9 +43,9 @@ CRYSTAL = Language(
 """,
     suffixes="cr",
     interpreters="crystal",
-    imports=_imports,
-    resolve=_resolve,
-    keywords=words("class def end"),
+    read_imports=_imports,
+    resolve_import=_resolve,
+    keywords=split_words("class def end"),
 )
 '''
 
@@ -57,10 +57,10 @@ def crystal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "languages" / "crystal.py").write_text(CRYSTAL)
     with monkeypatch.context() as patch:
         patch.setattr(languages, "__path__", [*languages.__path__, str(tmp_path / "languages")])
-        discover()
+        load_languages()
         yield
     del LANGUAGES["crystal"], sys.modules["clew.codebase.languages.crystal"]
-    discover()
+    load_languages()
 
 
 @pytest.mark.usefixtures("crystal")
@@ -77,6 +77,6 @@ def test_a_language_is_one_file(tmp_path: Path) -> None:
     _, impacted = engine.impact(root, [str(root / "knot.cr")], limit=5)
 
     assert report.languages["crystal"] == 2
-    assert language_of("run", b"#!/usr/bin/crystal\n") == "crystal"
+    assert detect_language("run", b"#!/usr/bin/crystal\n") == "crystal"
     assert "Knot.tighten" in [entry.name for entry in packet.entries]
     assert [each.path for each in impacted] == ["boat.cr"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from clew.codebase.facts import FileFacts
-from clew.codebase.sections import BLOCK_LINES_MAX, mentions
+from clew.codebase.sections import BLOCK_LINES_MAX, count_code_words
 
 Read = Callable[[str, str | bytes], FileFacts]
 
@@ -144,6 +144,6 @@ def test_an_empty_file_has_one_symbol(read: Read, path: str) -> None:
 
 def test_mentions_are_words_that_look_like_code() -> None:
     """Underscores, humps, calls and dotted paths; not the words of a sentence."""
-    found = mentions("Please call open_file() or os.path.join, see FooBar and iPhone; the end. Really")
+    found = count_code_words("Please call open_file() or os.path.join, see FooBar and iPhone; the end. Really")
 
     assert set(found) == {"open_file", "path", "join", "FooBar", "iPhone"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from clew.codebase.private import is_secret, refusal
-from clew.codebase.scan import scan
-from clew.codebase.tree import named_changes
+from clew.codebase.file_changes import find_named_file_changes
+from clew.codebase.private_paths import find_refusal_reason, is_credential_path
+from clew.codebase.scan import scan_files
 from tests.adapters.daemon import repository
 from tests.cli.calling import SOURCE
 from tests.faults import fault
@@ -26,7 +26,7 @@ from tests.faults import fault
     ],
 )  # fmt: skip
 def test_a_file_that_holds_credentials_is_known_by_its_name(path: str) -> None:
-    assert is_secret(path)
+    assert is_credential_path(path)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_file_that_holds_credentials_is_known_by_its_name(path: str) -> None:
     ],
 )  # fmt: skip
 def test_other_files_are_read(path: str) -> None:
-    assert not is_secret(path)
+    assert not is_credential_path(path)
 
 
 def test_tracked_secrets_and_hidden_files_that_nobody_tracks_are_not_listed(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_tracked_secrets_and_hidden_files_that_nobody_tracks_are_not_listed(tmp_
     (root / ".untracked.yml").write_text("b: 2\n")
     (root / "new.py").write_text("y = 2\n")
     (root / "server.pem").write_text("key\n")
-    found = scan(root)
+    found = scan_files(root)
 
     assert [file.path for file in found.files] == [".tracked.yml", "a.py", "new.py"]
     assert found.skipped == {"hidden": 1, "secret": 2}
@@ -57,7 +57,7 @@ def test_without_git_no_hidden_file_is_listed(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
 
-    assert [file.path for file in scan(tmp_path).files] == ["a.py"]
+    assert [file.path for file in scan_files(tmp_path).files] == ["a.py"]
 
 
 def test_an_edited_secret_is_not_read(tmp_path: Path) -> None:
@@ -65,12 +65,12 @@ def test_an_edited_secret_is_not_read(tmp_path: Path) -> None:
     (root / ".env").write_text("PASSWORD=one\n")
     (root / ".hidden").write_text("x\n")
 
-    assert [delta.source for delta in named_changes(root, [".env", ".hidden", "calc.py"], ["calc.py"], None)] == ["file:calc.py"]
+    assert [delta.source for delta in find_named_file_changes(root, [".env", ".hidden", "calc.py"], ["calc.py"], None)] == ["file:calc.py"]
 
 
 @pytest.mark.parametrize("folder", ["/", "/etc", "/etc/nginx", "/usr", "/home", "/proc/self", "/tmp", "/var/lib", "/dev/shm"])
 def test_folders_of_the_system_are_refused(folder: str) -> None:
-    assert refusal(Path(folder)).endswith("it is not indexed")
+    assert find_refusal_reason(Path(folder)).endswith("it is not indexed")
 
 
 def test_homes_and_what_programs_keep_in_them_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_homes_and_what_programs_keep_in_them_are_refused(tmp_path: Path, monkey
     for name in (".ssh", ".config/app", "src/app/.git", ".config/nvim/.git"):
         (home / name).mkdir(parents=True)
 
-    assert [bool(refusal(home / name)) for name in (".", "..", ".ssh", ".config/app", "src/app", "src", ".config/nvim")] == [
+    assert [bool(find_refusal_reason(home / name)) for name in (".", "..", ".ssh", ".config/app", "src/app", "src", ".config/nvim")] == [
         True, True, True, True, False, False, False,
     ]  # fmt: skip
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.codebase.scan import Scan, scan, stamp_of
+from clew.codebase.scan import ScanResult, compute_stamp, scan_files
 from clew.errors import NotReadable
 
 Git = Callable[..., str]
@@ -22,7 +22,7 @@ def write(root: Path, *paths: str) -> None:
         (root / path).write_text(f"content of {path}\n", "utf-8")
 
 
-def paths(found: Scan) -> list[str]:
+def paths(found: ScanResult) -> list[str]:
     return [file.path for file in found.files]
 
 
@@ -54,7 +54,7 @@ def test_ignored_files_are_left_out(folder: Path) -> None:
     (folder / ".gitignore").write_text("*.log\nbuild/\n/top.txt\n", "utf-8")
     (folder / "src/.gitignore").write_text("!keep.log\n*.tmp\n", "utf-8")
 
-    found = scan(folder)
+    found = scan_files(folder)
 
     assert paths(found) == ["a.py", "only/top.txt", "src/deep/d.py", "src/keep.log"]
     assert found.is_git == (folder / ".git").exists()
@@ -65,9 +65,9 @@ def test_the_size_and_the_stamp_are_those_of_the_file(folder: Path) -> None:
     """They are what a later run compares."""
     write(folder, "a.py")
 
-    (file,) = scan(folder).files
+    (file,) = scan_files(folder).files
 
-    assert (file.size, file.stamp) == ((folder / "a.py").stat().st_size, stamp_of((folder / "a.py").stat()))
+    assert (file.size, file.stamp) == ((folder / "a.py").stat().st_size, compute_stamp((folder / "a.py").stat()))
     assert 0 < file.stamp < 1 << 63
 
 
@@ -76,10 +76,10 @@ def test_the_stamp_tells_files_of_one_time_apart(folder: Path) -> None:
     for name in ("a.py", "b.py"):
         write(folder, name)
         os.utime(folder / name, ns=(5, 1_234_567_891))
-    before = {file.path: file.stamp for file in scan(folder).files}
+    before = {file.path: file.stamp for file in scan_files(folder).files}
 
     (folder / "b.py").replace(folder / "a.py")
-    (after,) = scan(folder).files
+    (after,) = scan_files(folder).files
 
     assert before["a.py"] != before["b.py"]
     assert after.stamp != before["a.py"]
@@ -95,7 +95,7 @@ def test_links_are_never_followed(folder: Path, tmp_path: Path) -> None:
     (folder / "same.py").symlink_to("src/a.py")
     (folder / "broken").symlink_to("nowhere")
 
-    found = scan(folder)
+    found = scan_files(folder)
 
     assert paths(found) == ["src/a.py"]
     assert found.skipped == {"symlink": 5}
@@ -106,7 +106,7 @@ def test_a_folder_that_became_a_link_is_not_entered(repository: Path, tmp_path: 
     shutil.move(repository / "src", tmp_path / "elsewhere")
     (repository / "src").symlink_to(tmp_path / "elsewhere")
 
-    found = scan(repository)
+    found = scan_files(repository)
 
     assert paths(found) == ["a.py"]
     assert found.skipped["symlink"] >= 1
@@ -118,7 +118,7 @@ def test_names_that_are_not_utf8_can_be_opened(folder: Path) -> None:
     (Path(os.fsdecode(os.fsencode(folder) + b"/" + name))).write_text("x = 1\n", "utf-8")
     write(folder, "new\nline.py", "tab\t.py", "quote\"'.py", "中.py")
 
-    found = scan(folder)
+    found = scan_files(folder)
 
     assert sorted(os.fsencode(path) for path in paths(found)) == sorted(
         [name, b"new\nline.py", b"tab\t.py", b"quote\"'.py", "中.py".encode()],
@@ -130,7 +130,7 @@ def test_deleted_files_are_counted_as_missing(repository: Path) -> None:
     """A file in git's index that is not on the disk is no file."""
     (repository / "a.py").unlink()
 
-    found = scan(repository)
+    found = scan_files(repository)
 
     assert paths(found) == ["src/b.py"]
     assert found.skipped == {"missing": 1}
@@ -141,7 +141,7 @@ def test_special_files_are_not_read(folder: Path) -> None:
     write(folder, "a.py")
     os.mkfifo(folder / "pipe")
 
-    found = scan(folder)
+    found = scan_files(folder)
 
     assert paths(found) == ["a.py"]
     assert found.skipped in ({"special": 1}, {})  # git does not list pipes at all
@@ -158,7 +158,7 @@ def test_submodules_and_inner_repositories_are_named(repository: Path, tmp_path:
     git(repository, "submodule", "add", "-q", str(other), "libs/other")
     shutil.copytree(other, repository / "loose")
 
-    found = scan(repository)
+    found = scan_files(repository)
 
     assert paths(found) == [".gitmodules", "a.py", "src/b.py"]
     assert found.skipped == {"repository": 1, "submodule": 1}
@@ -170,7 +170,7 @@ def test_a_walk_leaves_inner_repositories_out_too(tmp_path: Path, git: Git) -> N
     write(tmp_path, "a.py", "inner/x.py")
     git(tmp_path / "inner", "init", "-q")
 
-    found = scan(tmp_path)
+    found = scan_files(tmp_path)
 
     assert "inner/x.py" not in paths(found)
     assert found.skipped == {"repository": 1}
@@ -181,7 +181,7 @@ def test_a_work_tree_is_listed_like_its_repository(repository: Path, tmp_path: P
     git(repository, "worktree", "add", "-q", str(tmp_path / "tree"))
     write(tmp_path / "tree", "new.py")
 
-    found = scan(tmp_path / "tree")
+    found = scan_files(tmp_path / "tree")
 
     assert found.is_git
     assert paths(found) == ["a.py", "new.py", "src/b.py"]
@@ -189,7 +189,7 @@ def test_a_work_tree_is_listed_like_its_repository(repository: Path, tmp_path: P
 
 def test_a_folder_inside_a_repository_is_relative_to_itself(repository: Path) -> None:
     """Only what lies below it."""
-    assert paths(scan(repository / "src")) == ["b.py"]
+    assert paths(scan_files(repository / "src")) == ["b.py"]
 
 
 def test_a_folder_that_an_outer_repository_ignores_is_walked(repository: Path) -> None:
@@ -197,13 +197,13 @@ def test_a_folder_that_an_outer_repository_ignores_is_walked(repository: Path) -
     (repository / ".gitignore").write_text("project/\n", "utf-8")
     write(repository, "project/x.py")
 
-    found = scan(repository / "project")
+    found = scan_files(repository / "project")
 
     assert (paths(found), found.is_git) == (["x.py"], False)
 
 
 def test_an_empty_folder_has_no_files(folder: Path) -> None:
-    assert scan(folder).files == ()
+    assert scan_files(folder).files == ()
 
 
 @pytest.mark.parametrize("name", ["a.py", "nothing"])
@@ -212,7 +212,7 @@ def test_what_is_no_folder_is_refused(folder: Path, name: str) -> None:
     write(folder, "a.py")
 
     with pytest.raises(NotReadable, match=name):
-        scan(folder / name)
+        scan_files(folder / name)
 
 
 def test_a_folder_that_cannot_be_entered_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +234,7 @@ def test_a_folder_that_cannot_be_entered_is_named(folder: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "scandir", scandir)
     monkeypatch.setattr(os, "lstat", lstat)
 
-    found = scan(folder)
+    found = scan_files(folder)
 
     assert paths(found) == ["a.py"]
     assert found.skipped == {"unreadable": 1}
@@ -247,7 +247,7 @@ def test_without_git_the_ignore_files_still_hold(repository: Path, monkeypatch: 
     (repository / ".gitignore").write_text("*.log\n", "utf-8")
     monkeypatch.setenv("PATH", "")
 
-    found = scan(repository)
+    found = scan_files(repository)
 
     assert paths(found) == ["a.py", "src/b.py"]
     assert "git is not installed" in found.problems[0]
@@ -261,7 +261,7 @@ def test_a_git_that_hangs_is_given_up(repository: Path, tmp_path: Path, monkeypa
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setattr("clew.codebase.scan.GIT_TIMEOUT_S", 0.2)
 
-    found = scan(repository)
+    found = scan_files(repository)
 
     assert paths(found) == ["a.py", "src/b.py"]
     assert "git did not answer" in found.problems[0]
@@ -271,7 +271,7 @@ def test_a_broken_repository_is_walked(repository: Path) -> None:
     """What git says about it is in the report."""
     (repository / ".git/index").write_bytes(b"not an index")
 
-    found = scan(repository)
+    found = scan_files(repository)
 
     assert paths(found) == ["a.py", "src/b.py"]
     assert "git refused" in found.problems[0]
@@ -286,7 +286,7 @@ def test_no_program_of_the_repository_is_started(repository: Path, tmp_path: Pat
     git(repository, "config", "core.hooksPath", str(tmp_path))
     shutil.copy(trap, tmp_path / "post-index-change")
 
-    scan(repository)
+    scan_files(repository)
     assert not (tmp_path / "sprung").exists()
 
     subprocess.run(["git", "-C", str(repository), "status"], check=True, capture_output=True)
@@ -303,4 +303,4 @@ def test_the_callers_git_variables_do_not_lead_elsewhere(
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git/index"))
 
-    assert paths(scan(repository)) == ["a.py", "src/b.py"]
+    assert paths(scan_files(repository)) == ["a.py", "src/b.py"]

@@ -7,8 +7,8 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from clew.codebase import TREE, tree
-from clew.codebase.paths import PathIndex
+from clew.codebase import TREE_SOURCE, file_changes
+from clew.codebase.path_index import PathIndex
 from clew.records import Delta, SourceState
 
 
@@ -16,7 +16,7 @@ def read_or_die(batch: list[tuple[str, int, int]]) -> list[Delta | None]:
     """What a reading process does, but for one file that no parser survives."""
     if any(path == "killer.py" for path, _, _ in batch):
         os._exit(1)
-    return tree._read_batch(batch)  # pyright: ignore[reportPrivateUsage]
+    return file_changes._read_batch(batch)  # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_file_that_kills_its_reader_is_read_as_plain_text(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_file_that_kills_its_reader_is_read_as_plain_text(tmp_path: Path) -> N
         (tmp_path / name).write_text(f"def {name.removesuffix('.py')}():\n    return 1\n" + "# filler\n" * 1200)
     jobs = [(name, (tmp_path / name).stat().st_size, 0) for name in names]
 
-    done = list(tree._read_all(tmp_path, jobs, PathIndex(names), 2, "", read_or_die))  # pyright: ignore[reportPrivateUsage]
+    done = list(file_changes._read_all(tmp_path, jobs, PathIndex(names), 2, "", read_or_die))  # pyright: ignore[reportPrivateUsage]
 
     assert [job[0] for job, _ in done] == names
     deltas = {job[0]: delta for job, delta in done}
@@ -39,7 +39,7 @@ def test_a_file_that_kills_its_reader_is_read_as_plain_text(tmp_path: Path) -> N
 def run(root: Path, states: dict[str, SourceState], most: int | None = None) -> dict[str, SourceState]:
     """The states after a run over `root`, which is cut off behind `most` Deltas."""
     after = dict(states)
-    for delta in islice(tree.changes(root, states, tree.Report()), most):
+    for delta in islice(file_changes.find_file_changes(root, states, file_changes.IndexReport()), most):
         if delta.state is None:
             del after[delta.source]
         else:
@@ -86,10 +86,10 @@ def test_a_first_run_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> No
     """And until one has ended, nobody takes the workspace for indexed."""
     written(tmp_path, a="import b\n", b="x = 1\n", c="y = 2\n")
     killed = run(tmp_path, {}, 3)
-    assert TREE not in killed
-    report = tree.Report()
+    assert TREE_SOURCE not in killed
+    report = file_changes.IndexReport()
 
-    list(tree.changes(tmp_path, killed, report))
+    list(file_changes.find_file_changes(tmp_path, killed, report))
 
     assert (report.read, report.unchanged) == (1, 2)
     assert run(tmp_path, killed) == run(tmp_path, {})
@@ -100,7 +100,7 @@ def test_a_file_that_was_named_is_looked_at_again_by_a_whole_run(tmp_path: Path)
     written(tmp_path, a="import z\n", z="x = 1\n")
     states = run(tmp_path, {})
     (tmp_path / "z.py").rename(tmp_path / "away")
-    for delta in tree.named_changes(tmp_path, ["a.py"], ["a.py"], states[TREE]):
+    for delta in file_changes.find_named_file_changes(tmp_path, ["a.py"], ["a.py"], states[TREE_SOURCE]):
         assert delta.state is not None
         states[delta.source] = delta.state
     (tmp_path / "away").rename(tmp_path / "z.py")
@@ -113,12 +113,12 @@ def test_a_file_that_was_named_is_not_read_again_where_no_path_came_or_went(tmp_
     written(tmp_path, a="import z\n", z="x = 1\n")
     states = run(tmp_path, {})
     written(tmp_path, a="import z\n\ny = z.x\n")
-    for delta in tree.named_changes(tmp_path, ["a.py"], ["a.py", "z.py"], states[TREE]):
+    for delta in file_changes.find_named_file_changes(tmp_path, ["a.py"], ["a.py", "z.py"], states[TREE_SOURCE]):
         assert delta.state is not None
         states[delta.source] = delta.state
-    report = tree.Report()
+    report = file_changes.IndexReport()
 
-    list(tree.changes(tmp_path, states, report))
+    list(file_changes.find_file_changes(tmp_path, states, report))
 
     assert (report.read, report.unchanged) == (0, 2)
     assert states == run(tmp_path, {})
@@ -131,7 +131,7 @@ def test_a_file_that_changed_just_before_it_was_named_is_read_again(tmp_path: Pa
     now = time.time_ns() // 1_000_000_000 * 1_000_000_000
     os.utime(tmp_path / "a.py", ns=(now, now))
 
-    [delta] = tree.named_changes(tmp_path, ["a.py"], ["a.py"], states[TREE])
+    [delta] = file_changes.find_named_file_changes(tmp_path, ["a.py"], ["a.py"], states[TREE_SOURCE])
 
     assert delta.state is not None
     assert delta.state.mtime_ns == 0

@@ -21,9 +21,9 @@ import numpy as np
 import packages
 
 from clew.codebase.facts import FUNCTION_KINDS, TYPE_KINDS, FileFacts, Symbol
-from clew.codebase.languages import LANGUAGES, language_of
-from clew.codebase.parse import parse
-from clew.codebase.remember import is_test_path
+from clew.codebase.file_records import is_test_path
+from clew.codebase.languages import LANGUAGES, detect_language
+from clew.codebase.parse import parse_file
 from clew.text.postings import EMBEDDED_CHARS_MAX
 from clew.text.words import terms
 
@@ -108,7 +108,7 @@ def main() -> None:
             raise SystemExit(f"{source.store} {source.name}: found {found}, the list says {(source.version, source.licence)}")
         kept, seen = [0, 0], set[tuple[str, str]]()
         for at, (path, data) in enumerate(_sources(source, folder)):
-            facts = parse(path, data)
+            facts = parse_file(path, data)
             children: dict[int, list[Symbol]] = {}
             for symbol in facts.symbols:
                 children.setdefault(symbol.parent, []).append(symbol)
@@ -141,7 +141,7 @@ def _sources(source: packages.Source, folder: Path) -> Iterator[tuple[str, bytes
     """The code files of a package that people wrote and that are no tests, in the order of the hash of their path."""
     chosen = []
     for path, data in packages.files(source.store, folder):
-        language = language_of(path, data[:8192])
+        language = detect_language(path, data[:8192])
         if language not in LANGUAGES or language not in GROUPS or len(data) > packages.FILE_BYTES_MAX:
             continue
         if is_test_path(path) or _SKIPPED.search(path) or len(data) > LINE_BYTES_MEAN_MAX * (data.count(b"\n") + 1):
@@ -169,7 +169,7 @@ def _symbols(facts: FileFacts) -> Iterator[tuple[int, Symbol, int]]:
 
 
 def _answer(facts: FileFacts, symbol: Symbol, children: Sequence[Symbol], data: bytes, path: str) -> tuple[str, str, str]:
-    """Name, header and body as `clew.codebase.remember` gives them to a vector, without the docstring."""
+    """Name, header and body as `clew.codebase.file_records` gives them to a vector, without the docstring."""
     if symbol is facts.symbols[0]:
         name = PurePosixPath(path).name.split(".")[0]
         body = b"\n".join(data[start:end] for start, end in facts.gaps)

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.codebase.imports import manifests_among, resolve, roots_of
-from clew.codebase.parse import parse
-from clew.codebase.paths import PathIndex
-from clew.codebase.remember import name_only, remember
-from clew.codebase.scan import HEAD_BYTES, Reason, classify
-from clew.codebase.tree import MANIFEST_BYTES_MAX, MANIFESTS_MAX
+from clew.codebase.file_changes import MANIFEST_BYTES_MAX, MANIFESTS_MAX
+from clew.codebase.file_records import build_file_delta, build_unread_file_delta
+from clew.codebase.imports import find_manifests, read_manifest_roots, resolve_imports
+from clew.codebase.parse import HEAD_BYTES, parse_file
+from clew.codebase.path_index import PathIndex
+from clew.codebase.scan import FileCategory, classify_file
 from clew.enrich import history
 from clew.enrich.git import GitFailed, ask
 from clew.records import Delta, Record
@@ -148,11 +148,11 @@ class Past:
         for path, blob in missing:
             if blob not in sizes:
                 raise GitFailed(f"the clone is partial: {path} is not here")
-            verdict = classify(path, sizes[blob], b"")
-            if verdict.reason is Reason.TEXT:
+            category = classify_file(path, sizes[blob], b"")
+            if category is FileCategory.TEXT:
                 wanted.append((path, blob))
             else:
-                yield _file_of(blob, name_only(path, verdict.reason.value, size=sizes[blob], stamp=0)), (path, blob)
+                yield _file_of(blob, build_unread_file_delta(path, category.value, size=sizes[blob], stamp=0)), (path, blob)
         for batch in _batches(wanted, sizes):
             for (path, _), (blob, data) in zip(batch, self._bytes([blob for _, blob in batch]), strict=True):
                 done += 1
@@ -163,13 +163,13 @@ class Past:
 
     def _paths_of(self, blobs: dict[str, str]) -> PathIndex:
         names = sorted(blobs)
-        manifests = manifests_among(names)[:MANIFESTS_MAX]
+        manifests = find_manifests(names)[:MANIFESTS_MAX]
         unread = [name for name in manifests if name + "\0" + blobs[name] not in self._claims]
         sizes = self._sizes([blobs[name] for name in unread])
         small = [(name, blobs[name]) for name in unread if 0 < sizes.get(blobs[name], 0) <= MANIFEST_BYTES_MAX]
         for batch in _batches(small, sizes):
             for (name, _), (blob, data) in zip(batch, self._bytes([blob for _, blob in batch]), strict=True):
-                self._claims[name + "\0" + blob] = dict(roots_of(name, data))
+                self._claims[name + "\0" + blob] = dict(read_manifest_roots(name, data))
         roots: dict[str, str] = {}
         for name in manifests:
             for claimed, folder in self._claims.get(name + "\0" + blobs[name], {}).items():
@@ -197,8 +197,8 @@ def _file_of(blob: str, delta: Delta) -> _File:
 
 def _read_bytes(path: str, data: bytes, paths: PathIndex) -> Delta:
     """Return the Delta of a file whose bytes are at hand, such as a file of an old commit."""
-    verdict = classify(path, len(data), data[:HEAD_BYTES])
-    if verdict.reason is not Reason.TEXT:
-        return name_only(path, verdict.reason.value, size=len(data), stamp=0)
-    facts = parse(path, data, verdict.language)
-    return remember(path, data, facts, resolve(paths, path, facts.language, facts.imports), size=len(data), stamp=0)
+    category = classify_file(path, len(data), data[:HEAD_BYTES])
+    if category is not FileCategory.TEXT:
+        return build_unread_file_delta(path, category.value, size=len(data), stamp=0)
+    facts = parse_file(path, data)
+    return build_file_delta(path, data, facts, resolve_imports(paths, path, facts.language, facts.imports), size=len(data), stamp=0)

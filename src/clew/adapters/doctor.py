@@ -26,7 +26,7 @@ from clew.adapters import clients
 from clew.adapters.claude_code import managed
 from clew.adapters.http import start
 from clew.adapters.places import Address, Places, known_address, problems, state
-from clew.codebase.private import refusal
+from clew.codebase.private_paths import find_refusal_reason
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable
 from clew.sessions.context import FREE_BYTES_MIN as FULL_BYTES
 from clew.sessions.live import LiveSessions
@@ -181,7 +181,7 @@ def _store(environment: Environment) -> Iterator[Finding]:
     if not settings.database.is_file():
         yield finding("nothing_stored")
         return
-    if refusal(environment.root) or any(_database(environment)):
+    if find_refusal_reason(environment.root) or any(_database(environment)):
         return  # those checks say why
     with clew.open(settings=settings, is_read_only=True) as engine:
         if not engine.status(environment.root).files:
@@ -255,7 +255,7 @@ def _files(environment: Environment) -> str:
 
 
 def _repository(environment: Environment) -> Iterator[Finding]:
-    if why := refusal(environment.root):
+    if why := find_refusal_reason(environment.root):
         yield finding("no_repository", root=environment.root, why_not=why)
 
 

@@ -68,12 +68,12 @@ def own_sessions(repo: Path) -> tuple[Path, ...]:
 
 def index_first(engine: Engine, path: Path, *, is_quiet: bool) -> None:
     """Index the repository that holds `path` if it never was, and say so."""
-    from clew.codebase import TREE
+    from clew.codebase import TREE_SOURCE
     from clew.settings import workspace_of
     from clew.usecases.inputs import state_of
 
     key, root = workspace_of(path)
-    if state_of(engine.store, key, TREE) is not None:
+    if state_of(engine.store, key, TREE_SOURCE) is not None:
         return
     if not is_quiet:
         output.say(f"clew: {root} was never indexed; indexing it first")

@@ -6,10 +6,10 @@ import os
 
 from xxhash import xxh3_64_intdigest
 
-TREE = "tree:"  # the source that remembers the set of paths; its presence says that a workspace was indexed
+TREE_SOURCE = "tree:"  # the source that remembers the set of paths; its presence says that a workspace was indexed
 
 
-def stamp_of(status: os.stat_result) -> int:
+def compute_stamp(status: os.stat_result) -> int:
     """Return a number that differs, all but surely, once a path may hold other bytes; never 0, and it fits a database column.
 
     The time of change alone does not tell: a file may be renamed over another that is as old and as long, and tools set

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
-from clew.codebase.languages.description import Source, dedent
+from clew.codebase.languages.description import SourceFile, dedent_docstring
 
 _BLOCK = re.compile(r"^/\*+!?|(?<!\*)\*+/$")
 _STAR = re.compile(r"^[ \t]*\*+(?!/)[ \t]?", re.MULTILINE)
@@ -14,10 +14,10 @@ _LEGAL = re.compile(r"copyright|licen[cs]e|spdx|all rights reserved", re.IGNOREC
 _TOOL = re.compile(r"#!|.*-\*-.*coding|.*\b(?:eslint|prettier|jshint|clang-format|rubocop|frozen_string_literal|pragma|@ts-|NOLINT)\b")
 
 
-class Comments:
+class CommentIndex:
     """The comments and attributes of one file, to be asked what stands above a place."""
 
-    def __init__(self, source: Source, comments: list[tuple[int, int]], leads: list[tuple[int, int]]) -> None:
+    def __init__(self, source: SourceFile, comments: list[tuple[int, int]], leads: list[tuple[int, int]]) -> None:
         self._data = data = source.data
         self._line_mark = re.compile(rf"^[ \t]*(?:{source.language.comment_mark})[ \t]?", re.MULTILINE)
         merged = sorted([(start, end, True) for start, end in comments] + [(start, end, False) for start, end in leads])
@@ -25,7 +25,7 @@ class Comments:
         self._spans = [(start, start + len(data[start:end].rstrip()), is_comment) for start, end, is_comment in merged]
         self._starts = [start for start, _, _ in self._spans]
 
-    def above(self, start: int) -> tuple[int, list[tuple[int, int]]]:
+    def find_above(self, start: int) -> tuple[int, list[tuple[int, int]]]:
         """Return where the comments and attributes right above a place start, and the spans of the comments.
 
         "Right above" allows no blank line, and nothing else on a comment's first line.
@@ -47,7 +47,7 @@ class Comments:
         found.reverse()
         return start, found
 
-    def at_top(self, taken: int) -> str:
+    def find_file_comment(self, taken: int) -> str:
         """Return what the first comment of the file says that is no licence and no tool's, "" if none; nothing from `taken` on."""
         end, group = 0, list[tuple[int, int]]()
         for first, last, is_comment in self._spans:
@@ -63,10 +63,10 @@ class Comments:
         return self._own_words(group)
 
     def _own_words(self, group: list[tuple[int, int]]) -> str:
-        text = self.text_of(group)
+        text = self.clean_text(group)
         return "" if _LEGAL.search(text) else text
 
-    def text_of(self, spans: list[tuple[int, int]]) -> str:
+    def clean_text(self, spans: list[tuple[int, int]]) -> str:
         """Return the text of a block of comments, without marks and common indentation, and without those that talk to tools."""
         parts: list[str] = []
         for start, end in spans:
@@ -74,7 +74,7 @@ class Comments:
             if _TOOL.match(text):
                 continue
             if text.startswith("/*"):
-                text = dedent(_STAR.sub("", "\n" + _BLOCK.sub("", text)))
+                text = dedent_docstring(_STAR.sub("", "\n" + _BLOCK.sub("", text)))
             elif text.startswith("=begin"):
                 text = text.removeprefix("=begin").removesuffix("=end").strip()
             else:

@@ -29,7 +29,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal[
+SymbolKind = Literal[
     "module",
     "namespace",
     "class",
@@ -50,15 +50,15 @@ Kind = Literal[
     "text",
 ]
 
-TYPE_KINDS: frozenset[Kind] = frozenset(("class", "interface", "struct", "enum", "trait", "extension"))
-FUNCTION_KINDS: frozenset[Kind] = frozenset(("function", "method", "test"))
+TYPE_KINDS: frozenset[SymbolKind] = frozenset(("class", "interface", "struct", "enum", "trait", "extension"))
+FUNCTION_KINDS: frozenset[SymbolKind] = frozenset(("function", "method", "test"))
 
 MODULE_QUALNAME = "<module>"  # of symbols[0]; no other symbol can be called so
 
-Call = tuple[str, str, int]
+CallCount = tuple[str, str, int]
 """Name, receiver as written with dots ("" if none, or if it is not a plain path), times called."""
 
-Reference = tuple[str, int]
+ReferenceCount = tuple[str, int]
 """Name, times it stands in own text other than as a callee."""
 
 
@@ -79,7 +79,7 @@ class Symbol:
     bases          names inherited from or implemented, as written, with dots and without type arguments.
     """
 
-    kind: Kind
+    kind: SymbolKind
     name: str
     qualname: str
     parent: int
@@ -91,8 +91,8 @@ class Symbol:
     signature_end: int
     head_end: int
     docstring: str
-    calls: tuple[Call, ...]
-    references: tuple[Reference, ...]
+    calls: tuple[CallCount, ...]
+    references: tuple[ReferenceCount, ...]
     bases: tuple[str, ...]
 
 

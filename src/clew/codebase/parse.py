@@ -21,26 +21,37 @@ from typing import get_args
 import numpy as np
 from tree_sitter import Node, Parser, QueryCursor, Tree
 
-from clew.codebase.comments import Comments
-from clew.codebase.facts import FUNCTION_KINDS, MODULE_QUALNAME, TYPE_KINDS, Call, FileFacts, Import, Kind, Reference, Symbol
-from clew.codebase.languages import LANGUAGES, grammar_of, language_of
-from clew.codebase.languages.description import Definition, Language, Source, define, plain_bases
-from clew.codebase.sections import BLOCK_LINES_MAX, cut_lines, mentions, sections
+from clew.codebase.comments import CommentIndex
+from clew.codebase.facts import (
+    FUNCTION_KINDS,
+    MODULE_QUALNAME,
+    TYPE_KINDS,
+    CallCount,
+    FileFacts,
+    Import,
+    ReferenceCount,
+    Symbol,
+    SymbolKind,
+)
+from clew.codebase.languages import LANGUAGES, detect_language, load_grammar
+from clew.codebase.languages.description import Definition, Language, SourceFile, build_definition, normalize_bases
+from clew.codebase.sections import BLOCK_LINES_MAX, count_code_words, find_sections, split_into_blocks
 
-HEAD_BYTES = 8_192  # enough for a `#!` line and for the includes of a header
-SOURCE_BYTES_MAX = 2_000_000  # guess: a larger source is data or generated; a tree takes about 60 times its bytes
+HEAD_BYTES = 8_192  # of a file, enough to classify it: one page of a disk, some 200 lines
+# A parse takes 0.2 s and 100 MB per MB of source; in sympy's tree the largest file written by people has 400 kB.
+SOURCE_BYTES_MAX = 2_000_000
 
 # A grammar calls back every 100 operations. Real code needs a call per 20 to 150 bytes; what needs several
 # per byte is an ambiguity that multiplies. A count before a clock, so that the same bytes give the same facts.
-STEPS_PER_BYTE_MAX = 0.25
-STEPS_MIN = 20_000
+PARSE_STEPS_PER_BYTE_MAX = 0.25
+PARSE_STEPS_MIN = 20_000
 PARSE_CPU_S_MAX = 10.0  # the last resort, for what makes each operation slow: 100 times what 400 kB of prose needs in any grammar
 
 # All grammars take memory quadratic in the length of some broken expressions, 1 GB for 20 kB of `a<a<a<…` or `[[[…`, and
 # their allocator aborts the process. Three measures that real code keeps far below: brackets left open, bytes without
 # anything that ends an expression (by language), bytes without a letter.
 OPEN_BRACKETS_MAX = 500
-WORDLESS_BYTES_MAX = 2_048
+LETTERLESS_BYTES_MAX = 2_048
 _END = re.compile(rb"[;,{}()\[\]]|\n[ \t]*#")
 _LIST_END = re.compile(rb"[;{}()\[\]]")
 _STATEMENT_END = re.compile(rb"[;{}]")
@@ -62,35 +73,35 @@ LITERAL_BYTES_MIN, LITERAL_BYTES_MAX = 4, 64  # shorter ones are everywhere, lon
 LITERALS_MAX = 400  # of one file: with more it is a table of data; guess
 RECEIVER_BYTES_MAX = 48  # a longer receiver is an expression, not a name to look up
 
-_DEFINITIONS: tuple[Kind, ...] = get_args(Kind)  # what a query may capture as a definition of this kind
-_VALUE_KINDS: frozenset[Kind] = frozenset(("constant", "variable"))
-_INHERITING: frozenset[Kind] = TYPE_KINDS | frozenset(("namespace",))
-_HOME_OF_VALUES: frozenset[Kind] = frozenset(("module", "namespace"))
-_CUT_KINDS: frozenset[Kind] = frozenset(("module", "section", "config"))
+_DEFINITIONS: tuple[SymbolKind, ...] = get_args(SymbolKind)  # what a query may capture as a definition of this kind
+_VALUE_KINDS: frozenset[SymbolKind] = frozenset(("constant", "variable"))
+_INHERITING: frozenset[SymbolKind] = TYPE_KINDS | frozenset(("namespace",))
+_HOME_OF_VALUES: frozenset[SymbolKind] = frozenset(("module", "namespace"))
+_CUT_KINDS: frozenset[SymbolKind] = frozenset(("module", "section", "config"))
 
-Span = tuple[int, int]
+ByteSpan = tuple[int, int]
 
 
-def parse(path: str, data: bytes, language: str | None = None) -> FileFacts:
+def parse_file(path: str, data: bytes, language: str | None = None) -> FileFacts:
     """Return what the bytes of one file hold; the same bytes give the same facts, and no bytes raise.
 
     path      relative to its repository, with "/"; tells the language, and names the module.
     language  as `language_of` names it, where it is known already; an unknown one is read as plain text.
     Cost      about 4 MB of Python in a second; memory about 60 bytes per byte while a tree is alive.
     """
-    name = language or language_of(path, data[:HEAD_BYTES]) or "text"
+    name = language or detect_language(path, data[:HEAD_BYTES]) or "text"
     known = LANGUAGES.get(name)
     if known is None:
-        reading = _Reading(sections(name, data))
+        reading = _Reading(find_sections(name, data))
         return _facts(path, name, data, reading, None)
     tree = _tree(known, data)
-    reading = _read(known, Source(data, known), tree) if tree is not None else _Reading([], is_whole=False)
+    reading = _read(known, SourceFile(data, known), tree) if tree is not None else _Reading([], is_whole=False)
     return _facts(path, name, data, reading, known if tree is not None else None)
 
 
-def is_runaway(language: Language, data: bytes) -> bool:
+def may_exhaust_memory(language: Language, data: bytes) -> bool:
     """Say whether a language's grammar may need absurd memory for these bytes: see the constants above."""
-    if _has_block_without(_WORD, data, WORDLESS_BYTES_MAX):
+    if _has_block_without(_WORD, data, LETTERLESS_BYTES_MAX):
         return True
     if _has_block_without(_END, data, language.unended_bytes_max) or _has_block_without(_LIST_END, data, language.list_bytes_max):
         return True
@@ -119,9 +130,9 @@ def _has_block_without(pattern: re.Pattern[bytes], data: bytes, size: int) -> bo
 
 def _tree(language: Language, data: bytes) -> Tree | None:
     """Return the syntax tree, None if the file is too large or too hard to read."""
-    if len(data) > SOURCE_BYTES_MAX or is_runaway(language, data):
+    if len(data) > SOURCE_BYTES_MAX or may_exhaust_memory(language, data):
         return None
-    steps, steps_max = 0, STEPS_MIN + int(len(data) * STEPS_PER_BYTE_MAX)
+    steps, steps_max = 0, PARSE_STEPS_MIN + int(len(data) * PARSE_STEPS_PER_BYTE_MAX)
     cpu_s_max = thread_time() + PARSE_CPU_S_MAX
 
     def is_too_long(_offset: int, _has_error: bool) -> bool:  # noqa: FBT001 - the grammar's own signature
@@ -129,7 +140,7 @@ def _tree(language: Language, data: bytes) -> Tree | None:
         steps += 1
         return steps > steps_max or (not steps & 63 and thread_time() > cpu_s_max)
 
-    parser = Parser(grammar_of(language.name)[0])
+    parser = Parser(load_grammar(language.name)[0])
     try:
         return parser.parse(lambda offset, _point: data[offset : offset + 65_536], progress_callback=is_too_long)
     except ValueError:  # what it raises when the callback stopped it; the caller sees None and reads lines
@@ -141,8 +152,8 @@ class _Reading:
     """What a reader found in a file before anything is nested."""
 
     definitions: list[Definition]
-    calls: list[Span] = field(default_factory=list[Span])
-    bindings: list[Span] = field(default_factory=list[Span])
+    calls: list[ByteSpan] = field(default_factory=list[ByteSpan])
+    bindings: list[ByteSpan] = field(default_factory=list[ByteSpan])
     imports: tuple[Import, ...] = ()
     masked: bytes | bytearray = b""
     literals: tuple[str, ...] = ()
@@ -151,23 +162,23 @@ class _Reading:
     is_whole: bool = True
 
 
-def _spans_of(nodes: Iterable[Node]) -> list[Span]:
+def _spans_of(nodes: Iterable[Node]) -> list[ByteSpan]:
     """Return the places of some nodes in order, without the empty ones that the grammar made up where it missed something."""
     return sorted([(start, end) for start, end in [(node.start_byte, node.end_byte) for node in nodes] if end > start])
 
 
-def _read(language: Language, source: Source, tree: Tree) -> _Reading:
+def _read(language: Language, source: SourceFile, tree: Tree) -> _Reading:
     """Run a language's query over a tree and collect what it captures."""
     root = tree.root_node
-    captures = QueryCursor(grammar_of(language.name)[1]).captures(root)
+    captures = QueryCursor(load_grammar(language.name)[1]).captures(root)
     definitions = _definitions(language, source, captures)
     _wrap(language, definitions, captures.get("wrap", ()))
     reading = _Reading(definitions, _spans_of(captures.get("call", ())), _spans_of(captures.get("local", ())), is_whole=not root.has_error)
     comments = _spans_of(captures.get("comment", ()))
-    if language.documentation is not None:
-        reading.docstring, reading.doc_end = language.documentation(source, root)
+    if language.read_docstring is not None:
+        reading.docstring, reading.doc_end = language.read_docstring(source, root)
     else:
-        reading.docstring = _document(source, definitions, Comments(source, comments, _spans_of(captures.get("lead", ()))))
+        reading.docstring = _document(source, definitions, CommentIndex(source, comments, _spans_of(captures.get("lead", ()))))
     imports = captures.get("import", ())
     if imports and reading.calls:
         starts = {node.start_byte for node in imports}  # `require(…)` is an import, no call
@@ -178,17 +189,17 @@ def _read(language: Language, source: Source, tree: Tree) -> _Reading:
     for start, end in comments + strings + _spans_of(imports):
         masked[start:end] = b" " * (end - start)
     reading.masked = masked
-    reading.imports = tuple(found for node in sorted(imports, key=_start_of) for found in language.imports(source, node))
+    reading.imports = tuple(found for node in sorted(imports, key=_start_of) for found in language.read_imports(source, node))
     return reading
 
 
-def _definitions(language: Language, source: Source, captures: Mapping[str, Sequence[Node]]) -> list[Definition]:
+def _definitions(language: Language, source: SourceFile, captures: Mapping[str, Sequence[Node]]) -> list[Definition]:
     """Return the definitions that were captured, each once, with their bases."""
     found: dict[tuple[int, int, str, str], Definition] = {}
     nameless: list[Definition] = []  # what they inherit is nobody's
     for kind in _DEFINITIONS:
         for node in captures.get(kind, ()):
-            made = tuple(language.define.get(node.type, define)(source, node, kind))
+            made = tuple(language.definition_readers.get(node.type, build_definition)(source, node, kind))
             for each in made or (Definition(kind, "", node.start_byte, node.end_byte, 0, 0),):
                 if each.name and each.end > each.start:
                     found.setdefault((each.start, each.end, each.kind, each.name), each)
@@ -205,7 +216,7 @@ def _definitions(language: Language, source: Source, captures: Mapping[str, Sequ
         while around and around[-1].end <= base.start_byte:
             around.pop()
         if around:
-            around[-1].bases = plain_bases((*around[-1].bases, source.text(base)))
+            around[-1].bases = normalize_bases((*around[-1].bases, source.node_text(base)))
     return definitions
 
 
@@ -213,7 +224,7 @@ def _outermost_first(definition: Definition) -> tuple[int, int]:
     return definition.start, -definition.end
 
 
-def _literals(data: bytes, spans: Iterable[Span]) -> tuple[str, ...]:
+def _literals(data: bytes, spans: Iterable[ByteSpan]) -> tuple[str, ...]:
     """Return the strings that read like names (events, routes, keys, tables, flags), each once, in order of their first place."""
     found: dict[str, None] = {}
     for start, end in spans:
@@ -232,7 +243,7 @@ def _start_of(node: Node) -> int:
 
 def _wrap(language: Language, definitions: Iterable[Definition], wraps: Iterable[Node]) -> None:
     """Widen definitions by the wrappers right around them, and their signatures where the wrapper is a part of these."""
-    outer: dict[Span, tuple[int, int, int]] = {}
+    outer: dict[ByteSpan, tuple[int, int, int]] = {}
     for node in wraps:
         fields = ("definition", "declaration", "value")
         inner = next((found for name in fields if (found := node.child_by_field_name(name)) is not None), None)
@@ -250,14 +261,14 @@ def _wrap(language: Language, definitions: Iterable[Definition], wraps: Iterable
         each.start, each.end = span
 
 
-def _document(source: Source, definitions: Iterable[Definition], comments: Comments) -> str:
+def _document(source: SourceFile, definitions: Iterable[Definition], comments: CommentIndex) -> str:
     """Give definitions the docs that stand above them; return what stands at the top of the file."""
     first = len(source.data)
     for each in definitions:
-        each.start, spans = comments.above(each.start)
-        each.docstring = comments.text_of(spans)
+        each.start, spans = comments.find_above(each.start)
+        each.docstring = comments.clean_text(spans)
         first = min(first, each.start)
-    return comments.at_top(first)
+    return comments.find_file_comment(first)
 
 
 def _nest(definitions: list[Definition], module: Definition) -> tuple[list[Definition], list[int]]:
@@ -314,7 +325,7 @@ def _cut_long(data: bytes, kept: Sequence[Definition]) -> list[Definition]:
         if kept[owner].kind not in _CUT_KINDS or data.count(b"\n", start, end) <= BLOCK_LINES_MAX:
             continue
         is_headed = owner > 0 and start == kept[owner].start  # a section keeps its heading
-        blocks.extend(cut_lines(data, kept[owner].signature_end if is_headed else start, end))
+        blocks.extend(split_into_blocks(data, kept[owner].signature_end if is_headed else start, end))
     return blocks
 
 
@@ -395,16 +406,16 @@ def _heads(data: bytes, kept: Sequence[Definition], parents: Sequence[int]) -> l
     return heads
 
 
-_HEAD_IS_ALL: frozenset[Kind] = TYPE_KINDS | frozenset(("namespace", "type"))
+_HEAD_IS_ALL: frozenset[SymbolKind] = TYPE_KINDS | frozenset(("namespace", "type"))
 
 
 def _mentions(
     data: bytes, kept: Sequence[Definition], spans: Sequence[tuple[int, int, int]]
-) -> tuple[list[tuple[Call, ...]], list[tuple[Reference, ...]]]:
+) -> tuple[list[tuple[CallCount, ...]], list[tuple[ReferenceCount, ...]]]:
     """Return no calls, and the code-like words of each section."""
     counts = [Counter[str]() for _ in kept]
     for start, end, owner in spans:
-        counts[owner].update(mentions(data[start:end].decode("utf-8", "replace")))
+        counts[owner].update(count_code_words(data[start:end].decode("utf-8", "replace")))
     return [()] * len(kept), [tuple((intern(name), times) for name, times in count.items()) for count in counts]
 
 
@@ -415,7 +426,7 @@ def _count(
     kept: Sequence[Definition],
     parents: Sequence[int],
     spans: Sequence[tuple[int, int, int]],
-) -> tuple[list[tuple[Call, ...]], list[tuple[Reference, ...]]]:
+) -> tuple[list[tuple[CallCount, ...]], list[tuple[ReferenceCount, ...]]]:
     """Return the calls and the references in each definition's own text."""
     bound = _bound_names(data, reading.bindings, kept, parents, spans)
     defined = {definition.name for definition in kept}
@@ -423,8 +434,8 @@ def _count(
     texts: list[list[bytes | bytearray]] = [[] for _ in kept]
     for start, end, owner in spans:
         texts[owner].append(reading.masked[start:end])
-    all_calls: list[tuple[Call, ...]] = []
-    all_references: list[tuple[Reference, ...]] = []
+    all_calls: list[tuple[CallCount, ...]] = []
+    all_references: list[tuple[ReferenceCount, ...]] = []
     keywords, sigil, nothing = language.keywords, ord(language.sigil or " "), frozenset[str]()
     for index, definition in enumerate(kept):
         own_bound = bound.get(index, nothing)
@@ -436,7 +447,7 @@ def _count(
             name = (token[1:] if first in _MARKS else token).decode("utf-8", "replace")
             if (first == _DOT or name not in own_bound) and name not in keywords and (len(name) > 1 or name.isupper()):
                 names[name] = names.get(name, 0) + times
-        kept_calls: list[Call] = []
+        kept_calls: list[CallCount] = []
         for (name, receiver), times in calls[index].items():
             if name in names:
                 names[name] -= times
@@ -450,7 +461,7 @@ def _count(
 
 
 def _bound_names(
-    data: bytes, bindings: Sequence[Span], kept: Sequence[Definition], parents: Sequence[int], spans: Sequence[tuple[int, int, int]]
+    data: bytes, bindings: Sequence[ByteSpan], kept: Sequence[Definition], parents: Sequence[int], spans: Sequence[tuple[int, int, int]]
 ) -> Mapping[int, set[str]]:
     """Return, for functions, the names that they or the functions around them bind."""
     bound: dict[int, set[str]] = {}
@@ -467,7 +478,7 @@ def _bound_names(
     return bound
 
 
-def _calls(data: bytes, names: Sequence[Span], count: int, spans: Sequence[tuple[int, int, int]]) -> list[dict[tuple[str, str], int]]:
+def _calls(data: bytes, names: Sequence[ByteSpan], count: int, spans: Sequence[tuple[int, int, int]]) -> list[dict[tuple[str, str], int]]:
     """Return, for each definition, how often it calls which name on which receiver, in order of the first call."""
     calls: list[dict[tuple[str, str], int]] = [{} for _ in range(count)]
     at = 0

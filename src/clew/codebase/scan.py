@@ -24,15 +24,12 @@ from typing import Literal
 
 from pathspec import GitIgnoreSpec
 
-from clew.codebase import stamp_of
-from clew.codebase.languages import LANGUAGES, language_of
-from clew.codebase.private import is_hidden, is_secret
+from clew.codebase import compute_stamp
+from clew.codebase.languages import LANGUAGES, detect_language
+from clew.codebase.parse import SOURCE_BYTES_MAX
+from clew.codebase.private_paths import is_credential_path, is_hidden_path
 from clew.errors import NotReadable
 
-HEAD_BYTES = 8_192  # what `classify` wants to see of a file: one page of a disk, some 200 lines
-
-# A parse takes .2 s and 100 MB per MB of source; in sympy's tree the largest file written by people has 400 kB.
-SOURCE_BYTES_MAX = 2_000_000
 # Logs, tables and dumps: what is not code is cut in blocks by lines, and thousands of blocks would drown the rest. Guess.
 TEXT_BYTES_MAX = 500_000
 
@@ -40,7 +37,7 @@ GIT_TIMEOUT_S = 60.0  # listing 100,000 files takes about half a second; more me
 WALK_FOLDERS_MAX = 200_000  # a walk without git that meets more is in the wrong place, such as a home folder; guess
 
 
-class Reason(StrEnum):
+class FileCategory(StrEnum):
     """Why a file is read, or known by name only."""
 
     TEXT = "text"
@@ -51,27 +48,13 @@ class Reason(StrEnum):
     HUGE = "huge"
 
 
-Skip = Literal["symlink", "unreadable", "special", "submodule", "repository", "missing", "secret", "hidden"]
+SkipReason = Literal["symlink", "unreadable", "special", "submodule", "repository", "missing", "secret", "hidden"]
 
 _ALWAYS_HIDDEN = frozenset((".git", ".hg", ".svn", ".jj", ".bzr"))
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a file is, and the words for a report.
-
-    reason    `Reason.TEXT`: read it; anything else: known by name only.
-    language  as `language_of` names it; None if nothing tells.
-    why       what gave it away, for people.
-    """
-
-    reason: Reason
-    language: str | None
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class File:
+class ScannedFile:
     """One regular file: its path relative to the scanned folder with "/", size in bytes, and `stamp_of` its status."""
 
     path: str
@@ -80,7 +63,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class ScanResult:
     """The files of a folder.
 
     files     sorted by path.
@@ -89,13 +72,13 @@ class Scan:
     is_git    git listed the files; else a walk did.
     """
 
-    files: tuple[File, ...]
-    skipped: dict[Skip, int]
+    files: tuple[ScannedFile, ...]
+    skipped: dict[SkipReason, int]
     problems: tuple[str, ...]
     is_git: bool
 
 
-def scan(root: Path) -> Scan:
+def scan_files(root: Path) -> ScanResult:
     """Return the files below a folder that version control does not ignore.
 
     Raises  NotReadable if `root` is not a folder, or cannot be entered.
@@ -108,11 +91,11 @@ def scan(root: Path) -> Scan:
     if not stat.S_ISDIR(mode):
         raise NotReadable(str(root), "expected a folder, found a file", "name the folder of a repository")
     problems: list[str] = []
-    skipped: Counter[Skip] = Counter()
+    skipped: Counter[SkipReason] = Counter()
     names = _git_names(root, skipped, problems)
     found = _walked(root, skipped, problems) if names is None else _statused(os.fsencode(root), names, skipped, problems)
     files = sorted(found, key=lambda file: file.path)
-    return Scan(
+    return ScanResult(
         tuple(files), {reason: count for reason, count in sorted(skipped.items()) if count}, tuple(sorted(problems)), names is not None
     )
 
@@ -126,7 +109,7 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environment, timeout=GIT_TIMEOUT_S, check=False)
 
 
-def _git_names(root: Path, skipped: Counter[Skip], problems: list[str]) -> list[bytes] | None:
+def _git_names(root: Path, skipped: Counter[SkipReason], problems: list[str]) -> list[bytes] | None:
     """Return what git lists below a folder, less what is hidden and not tracked.
 
     None if git cannot say: no work tree, no git, no permission, no answer.
@@ -147,7 +130,7 @@ def _git_names(root: Path, skipped: Counter[Skip], problems: list[str]) -> list[
     tagged = [name for name in listed.stdout.split(b"\0") if name]
     if not tagged and _is_ignored_by_outer(root):
         return None
-    names = [name[2:] for name in tagged if not (name.startswith(b"? ") and is_hidden(_path(name[2:])))]
+    names = [name[2:] for name in tagged if not (name.startswith(b"? ") and is_hidden_path(_path(name[2:])))]
     skipped["hidden"] += len(tagged) - len(names)
     return names
 
@@ -160,12 +143,12 @@ def _is_ignored_by_outer(root: Path) -> bool:
         return False
 
 
-def _statused(root: bytes, names: Iterable[bytes], skipped: Counter[Skip], problems: list[str]) -> Iterator[File]:
+def _statused(root: bytes, names: Iterable[bytes], skipped: Counter[SkipReason], problems: list[str]) -> Iterator[ScannedFile]:
     """Look at each file that git listed, never through a link."""
     is_plain_folder: dict[bytes, bool] = {b"": True}
     prefix = root + b"/"
     for name in names:
-        if is_secret(_path(name)):
+        if is_credential_path(_path(name)):
             skipped["secret"] += 1
             continue
         folder, _, _ = name.rpartition(b"/")
@@ -183,12 +166,12 @@ def _statused(root: bytes, names: Iterable[bytes], skipped: Counter[Skip], probl
             continue
         mode = status.st_mode
         if stat.S_ISREG(mode):
-            yield File(_path(name), status.st_size, stamp_of(status))
+            yield ScannedFile(_path(name), status.st_size, compute_stamp(status))
         elif stat.S_ISLNK(mode):
             skipped["symlink"] += 1
         elif stat.S_ISDIR(mode):
             # A file of this name in the index is a submodule; with a slash it is a repository that git does not know.
-            kind: Skip = "repository" if name.endswith(b"/") else "submodule"
+            kind: SkipReason = "repository" if name.endswith(b"/") else "submodule"
             skipped[kind] += 1
             problems.append(f"{_shown(name.rstrip(b'/'))}: a {'repository of its own' if kind == 'repository' else kind}, left out")
         else:
@@ -212,7 +195,7 @@ def _is_plain(prefix: bytes, folder: bytes, known: dict[bytes, bool]) -> bool:
     return plain
 
 
-def _walked(root: Path, skipped: Counter[Skip], problems: list[str]) -> Iterator[File]:
+def _walked(root: Path, skipped: Counter[SkipReason], problems: list[str]) -> Iterator[ScannedFile]:
     """Walk a folder, honouring the `.gitignore` of each folder for what lies below it."""
     top = os.fsencode(root)
     todo: list[tuple[bytes, tuple[tuple[str, GitIgnoreSpec], ...]]] = [(b"", ())]
@@ -246,7 +229,7 @@ def _walked(root: Path, skipped: Counter[Skip], problems: list[str]) -> Iterator
                 skipped["hidden"] += 1
             elif child.is_symlink():
                 skipped["symlink"] += 1
-            elif is_secret(_path(name)):
+            elif is_credential_path(_path(name)):
                 skipped["secret"] += 1
             elif child.is_dir(follow_symlinks=False):
                 if not _is_ignored(_path(name) + "/", rules):
@@ -257,13 +240,13 @@ def _walked(root: Path, skipped: Counter[Skip], problems: list[str]) -> Iterator
                 yield from _file_of(child, name, skipped)
 
 
-def _file_of(child: os.DirEntry[bytes], name: bytes, skipped: Counter[Skip]) -> Iterator[File]:
+def _file_of(child: os.DirEntry[bytes], name: bytes, skipped: Counter[SkipReason]) -> Iterator[ScannedFile]:
     try:
         status = child.stat(follow_symlinks=False)
     except OSError:  # deleted since the folder was listed
         skipped["missing"] += 1
         return
-    yield File(_path(name), status.st_size, stamp_of(status))
+    yield ScannedFile(_path(name), status.st_size, compute_stamp(status))
 
 
 def _ignore_rules(folder: bytes) -> GitIgnoreSpec | None:
@@ -304,59 +287,48 @@ LINE_BYTES_MAX = 5_000  # one such line in a head is data, or a bundle behind a 
 _MINIFIED = frozenset(("javascript", "typescript", "tsx", "css", "json"))  # elsewhere a long line is a table that somebody wrote
 
 
-def classify(path: str, size: int, head: bytes) -> Verdict:
+def classify_file(path: str, size: int, head: bytes) -> FileCategory:
     """Return whether a file is worth reading, and if not, why.
 
     path  relative to the repository, with "/".
     size  bytes of the whole file.
-    head  its first `HEAD_BYTES`, or all if it is shorter; b"" if it was not opened, then the name alone decides.
+    head  its first HEAD_BYTES, or all if it is shorter; b"" if it was not opened, then the name alone decides.
     """
     *folders, name = path.lower().split("/")
-    language = language_of(path, head)
+    language = detect_language(path, head)
     ending = name.rpartition(".")[2] if "." in name else ""
-    vendored = _vendored(folders, name)
-    if vendored:
-        return Verdict(Reason.VENDORED, language, vendored)
+    if _is_vendored(folders, name):
+        return FileCategory.VENDORED
     if (ending in _NAMES["binary_suffixes"] and ending != name) or b"\0" in head:
-        return Verdict(Reason.BINARY, language, "its name" if b"\0" not in head else "a zero byte")
-    generated = _generated(folders, name, ending, head)
-    if generated:
-        return Verdict(Reason.GENERATED, language, generated)
+        return FileCategory.BINARY
+    if _is_generated(folders, name, ending, head):
+        return FileCategory.GENERATED
     if name.endswith(_NAMES["minified_endings"]):
-        return Verdict(Reason.MINIFIED, language, "its name")
-    limit = SOURCE_BYTES_MAX if language in LANGUAGES else TEXT_BYTES_MAX
-    if size > limit:
-        return Verdict(Reason.HUGE, language, f"{size:,} bytes, more than {limit:,}")
-    if language in _MINIFIED and _has_long_lines(head):
-        return Verdict(Reason.MINIFIED, language, "long lines")
-    return Verdict(Reason.TEXT, language)
+        return FileCategory.MINIFIED
+    if size > (SOURCE_BYTES_MAX if language in LANGUAGES else TEXT_BYTES_MAX):
+        return FileCategory.HUGE
+    return FileCategory.MINIFIED if language in _MINIFIED and _has_long_lines(head) else FileCategory.TEXT
 
 
-def _vendored(folders: list[str], name: str) -> str:
+def _is_vendored(folders: list[str], name: str) -> bool:
     for depth, folder in enumerate(folders):
         if folder in _NAMES["vendored_anywhere"]:
-            return f"below {folder}/"
+            return True
         if folder not in _NAMES["vendored_at_top"]:
             continue
         inside = folders[depth + 1] if depth + 1 < len(folders) else name
         is_at_top = depth == 0 and not (folder == "vendor" and name.endswith((".py", ".pyi")))
         if is_at_top or (depth and folders[depth - 1] in _NAMES["asset_folders"]) or inside in _NAMES["vendor_inside"]:
-            return f"below {folder}/"
-    return ""
+            return True
+    return False
 
 
-def _generated(folders: list[str], name: str, ending: str, head: bytes) -> str:
-    if name in _NAMES["lock_files"]:
-        return "a lock file"
-    if name.endswith(_NAMES["generated_endings"]):
-        return "its name"
+def _is_generated(folders: list[str], name: str, ending: str, head: bytes) -> bool:
+    if name in _NAMES["lock_files"] or name.endswith(_NAMES["generated_endings"]):
+        return True
     if folders and folders[0] in _NAMES["built_folders"] and ending in _NAMES["built_suffixes"]:
-        return f"below {folders[0]}/"
-    for line in _top_comments(head):
-        marker = _MARKER.search(line)
-        if marker is not None:
-            return "says " + " ".join(line.decode("utf-8", "replace").strip(" \t\r#/*-;<!%\"'").split())[:80]
-    return ""
+        return True
+    return any(_MARKER.search(line) for line in _top_comments(head))
 
 
 def _top_comments(head: bytes) -> Iterator[bytes]:

@@ -11,33 +11,33 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from clew.codebase.facts import Kind
+from clew.codebase.facts import SymbolKind
 from clew.codebase.languages.description import Definition
-from clew.codebase.languages.formats import FORMATS, Format
+from clew.codebase.languages.formats import TEXT_FORMATS, TextFormat
 
 BLOCK_LINES_MAX = 60  # one screen; guess
-BLOCK_LINES_GOOD = 30  # a blank line from here on may end a block; guess
+BLOCK_LINES_MIN = 30  # a blank line from here on may end a block; guess
 TITLE_CHARS_MAX = 80
 INDENT_LEVELS_MAX = 3  # keys of keys of keys: the steps of a workflow's job
-LEAD_BYTES_MAX = 4_000  # of a section's first paragraph; a longer one is no summary
+SUMMARY_BYTES_MAX = 4_000  # of a section's first paragraph; a longer one is no summary
 
-Cut = tuple[int, int, int, str]
+Heading = tuple[int, int, int, str]
 """Start, end of the heading, level (1 is the highest), title; a cut without a title only ends what came before."""
 
 
-def sections(language: str, data: bytes) -> list[Definition]:
+def find_sections(language: str, data: bytes) -> list[Definition]:
     """Return the sections of a file, in order, each reaching to the next of its level or higher.
 
     language  a name that `language_of` returns; one without a way to cut gives no sections.
     """
-    known = FORMATS.get(language, Format())
+    known = TEXT_FORMATS.get(language, TextFormat())
     if known.keyed:
         return list(_keyed(data, re.compile(known.keyed.encode())))
-    cuts = _markdown(data) if language == "markdown" else _rst(data) if language == "rst" else _headings(known.heading, data)
+    cuts = _markdown(data) if language == "markdown" else _rst(data) if language == "rst" else _headings(known.heading_pattern, data)
     return _spans("config" if known.config else "section", list(cuts), data)
 
 
-def mentions(text: str) -> Counter[str]:
+def count_code_words(text: str) -> Counter[str]:
     """Return the words of prose that look like names from code, with how often they stand there.
 
     A word looks so if it has an underscore or a hump inside, is called, or is a part of a dotted path.
@@ -54,7 +54,7 @@ _MENTION = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(\(?)")
 _HUMP = re.compile(r"[a-z0-9][A-Z]")
 
 
-def cut_lines(data: bytes, start: int, end: int) -> list[Definition]:
+def split_into_blocks(data: bytes, start: int, end: int) -> list[Definition]:
     """Return blocks of at most `BLOCK_LINES_MAX` lines that cover every line of [start, end) that is not blank.
 
     A block ends at the last blank line between `BLOCK_LINES_GOOD` and the maximum, else at the maximum.
@@ -69,7 +69,7 @@ def cut_lines(data: bytes, start: int, end: int) -> list[Definition]:
             continue
         stop = min(index + BLOCK_LINES_MAX, count)
         if stop < count:
-            stop = next((at for at in range(stop, index + BLOCK_LINES_GOOD, -1) if is_blank[at]), stop)
+            stop = next((at for at in range(stop, index + BLOCK_LINES_MIN, -1) if is_blank[at]), stop)
         last = stop
         while is_blank[last - 1]:
             last -= 1
@@ -97,7 +97,7 @@ def _title(raw: bytes) -> str:
     return " ".join(raw[: 4 * TITLE_CHARS_MAX].decode("utf-8", "replace").split())[:TITLE_CHARS_MAX].strip() or "…"
 
 
-def _spans(kind: Kind, cuts: list[Cut], data: bytes) -> list[Definition]:
+def _spans(kind: SymbolKind, cuts: list[Heading], data: bytes) -> list[Definition]:
     """Turn headings into spans: each ends where the next heading of its level or higher starts."""
     ends = [len(data)] * len(cuts)
     above: list[int] = []
@@ -123,7 +123,7 @@ _PARAGRAPH = re.compile(rb"\s*(\S.*?)(?=\n[ \t\r]*\n|\Z)", re.DOTALL)
 
 def _summarise(draft: Definition, data: bytes, stop: int) -> None:
     """Take a section's first paragraph as its docstring."""
-    found = _PARAGRAPH.match(data[draft.signature_end : min(stop, draft.signature_end + LEAD_BYTES_MAX)])
+    found = _PARAGRAPH.match(data[draft.signature_end : min(stop, draft.signature_end + SUMMARY_BYTES_MAX)])
     if found is not None:
         draft.docstring = " ".join(found.group(1).decode("utf-8", "replace").split())
         draft.doc_end = draft.signature_end + found.end()
@@ -135,7 +135,7 @@ _SETEXT = re.compile(rb"[ ]{0,3}(=+|-{2,})[ \t\r]*$")
 _NOT_PROSE = re.compile(rb"[ ]{0,3}(?:[-*+>|#<]|\d+[.)])[ \t|]|[ ]{4}|\t")
 
 
-def _markdown(data: bytes) -> Iterator[Cut]:
+def _markdown(data: bytes) -> Iterator[Heading]:
     """Cut at `# …` and at underlined headings, not inside fences or front matter."""
     fence = b""
     before: tuple[int, bytes] | None = None
@@ -175,7 +175,7 @@ def _without_closing(title: bytes) -> bytes:
 _ADORNMENT = re.compile(rb"([=\-`:.'\"~^_*+#<>!$%&(),/;?@\[\\\]{|}])\1{2,}[ \t\r]*$")
 
 
-def _rst(data: bytes) -> Iterator[Cut]:
+def _rst(data: bytes) -> Iterator[Heading]:
     """Cut at lines that are underlined, or framed, with one repeated mark; levels by order of appearance."""
     levels: dict[tuple[bytes, bool], int] = {}
     rows = [(found.start(), found.end(), found.group().rstrip()) for found in _LINE.finditer(data)]
@@ -192,7 +192,7 @@ def _rst(data: bytes) -> Iterator[Cut]:
         yield rows[index - 1 if is_framed else index][0], rows[index + 1][1], level, _title(title)
 
 
-def _headings(pattern: re.Pattern[bytes], data: bytes) -> Iterator[Cut]:
+def _headings(pattern: re.Pattern[bytes], data: bytes) -> Iterator[Heading]:
     """Cut at every match; the first group that matched is the title, none only ends a section."""
     for found in pattern.finditer(data):
         end = data.find(b"\n", found.end())
@@ -218,8 +218,8 @@ def _keyed(data: bytes, key: re.Pattern[bytes]) -> Iterator[Definition]:
         heads = [(at, match) for at, match in found if indents[at] == indent]
         for number, (at, match) in enumerate(heads):
             limit = heads[number + 1][0] if number + 1 < len(heads) else stop
-            last = next((row for row in range(at + 1, limit) if indents[row] < indent and indents[row] != BLANK), limit) - 1
-            while last > at and (indents[last] == BLANK or _is_remark(rows[last][2], indents[last], indent)):
+            last = next((row for row in range(at + 1, limit) if indents[row] < indent and indents[row] != _BLANK), limit) - 1
+            while last > at and (indents[last] == _BLANK or _is_remark(rows[last][2], indents[last], indent)):
                 last -= 1
             if last == at:
                 continue
@@ -229,15 +229,15 @@ def _keyed(data: bytes, key: re.Pattern[bytes]) -> Iterator[Definition]:
                 todo.append((at + 1, last + 1, level + 1))
 
 
-BLANK = -1
-BREAK = -2  # `---` between two documents of one file ends every key
+_BLANK = -1
+_BREAK = -2  # `---` between two documents of one file ends every key
 
 
 def _indent(line: bytes) -> int:
     if line.startswith(b"---"):
-        return BREAK
+        return _BREAK
     stripped = line.lstrip(b" \t\r\n")
-    return len(line) - len(stripped) if stripped else BLANK
+    return len(line) - len(stripped) if stripped else _BLANK
 
 
 def _is_remark(line: bytes, indent: int, key_indent: int) -> bool:

@@ -88,7 +88,7 @@ def _edge(kind: str, files: Mapping[str, str], path: str, partner: Partner) -> E
 
 
 def _file_id(path: str, digest: str) -> str:
-    """Id of the record of a whole file, as `clew.codebase.remember` makes it."""
+    """Id of the record of a whole file, as `clew.codebase.file_records` makes it."""
     return identify("code", f"file:{path}", digest)
 
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import clew
-from clew.codebase.private import refusal
+from clew.codebase.private_paths import find_refusal_reason
 from clew.engine import Engine
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.settings import Settings
@@ -109,7 +109,7 @@ class DaemonContext:
 
     def index_later(self, root: Path) -> None:
         """Have a repository indexed in the background. A folder that is no repository is passed over, and `refused` says why."""
-        if why := refusal(root):
+        if why := find_refusal_reason(root):
             self.refused[str(root)] = why
         else:
             self.later(f"index:{root}", lambda: self._index(root))

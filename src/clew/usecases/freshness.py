@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from clew import usecases
-from clew.codebase import stamp_of
+from clew.codebase import compute_stamp
 from clew.errors import StoreBusy, StoreUnwritable
 from clew.lifecycle import notes
 from clew.lifecycle.accept import accept
@@ -63,7 +63,7 @@ def changed(snapshot: Snapshot, root: Path, names: Iterable[str]) -> list[str]:
         name = source.removeprefix("file:")
         try:
             about = (root / name).stat()
-            if (about.st_size, stamp_of(about)) == (state.size, state.mtime_ns):
+            if (about.st_size, compute_stamp(about)) == (state.size, state.mtime_ns):
                 continue
             is_equal = about.st_size == state.size and (not state.digest or digest_of(mask((root / name).read_bytes())) == state.digest)
         except OSError:  # gone, or no longer readable: its records are retired

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from clew.codebase import TREE, tree
-from clew.codebase.private import refusal
-from clew.codebase.tree import Report
+from clew.codebase import TREE_SOURCE, file_changes
+from clew.codebase.file_changes import IndexReport
+from clew.codebase.private_paths import find_refusal_reason
 from clew.enrich import couple, history
 from clew.enrich.couple import Coupled
 from clew.enrich.producers.commits import BY, COCHANGE, co_changes, is_of, kept
@@ -29,7 +29,7 @@ class Indexed:
 
     workspace: str
     root: Path
-    report: Report
+    report: IndexReport
     totals: Totals
     coupled: Coupled
     commits: int
@@ -47,14 +47,14 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: Progress |
     if not path.is_dir():
         raise NotReadable(str(path), "is a file", "name the folder of a repository")
     key, root = workspace_of(path)
-    if refused := refusal(root):
+    if refused := find_refusal_reason(root):
         raise NoRepository(str(root), refused)
     store.open_workspace(key, str(root))
-    states = {state.source: state for prefix in ("file:", TREE) for state in states_under(store, key, prefix)}
-    report = tree.Report()
+    states = {state.source: state for prefix in ("file:", TREE_SOURCE) for state in states_under(store, key, prefix)}
+    report = file_changes.IndexReport()
     reading = partial(progress, "reading") if progress else None
     totals = accept(
-        store, key, tree.changes(root, states, report, jobs=settings.jobs, embedder=settings.embedder, progress=reading)
+        store, key, file_changes.find_file_changes(root, states, report, jobs=settings.jobs, embedder=settings.embedder, progress=reading)
     )  # fmt: skip
     told = _read_history(store, key, root)
     report.problems.extend(told.problems)
@@ -70,11 +70,15 @@ def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) 
     names  relative to the repository's root; a file that is gone is retired. Nothing is read where `index` refuses.
     """
     key, root = workspace_of(path)
-    if refusal(root):
+    if find_refusal_reason(root):
         return Totals()
     store.open_workspace(key, str(root))
     known = [state.source.removeprefix("file:") for state in states_under(store, key, "file:")]
-    totals = accept(store, key, tree.named_changes(root, list(names), known, state_of(store, key, TREE), embedder=settings.embedder))
+    totals = accept(
+        store,
+        key,
+        file_changes.find_named_file_changes(root, list(names), known, state_of(store, key, TREE_SOURCE), embedder=settings.embedder),
+    )
     doubt_notes(store, key, root)
     return totals
 

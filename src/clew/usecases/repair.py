@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.codebase import TREE
-from clew.codebase.tree import BEGUN
+from clew.codebase import TREE_SOURCE
+from clew.codebase.file_changes import FIRST_RUN_SOURCE
 from clew.enrich import couple, history
 from clew.enrich.producers.commits import COCHANGE
 from clew.errors import NotReadable
@@ -44,7 +44,7 @@ def read_anew(
     For a store that was repaired: what it knows may have gaps that an ordinary run would take for unchanged. What has ended, and what
     nobody can read again, stays as it is.
     """
-    derived = (TREE, BEGUN, history.HISTORY, COCHANGE, couple.COUPLING)
+    derived = (TREE_SOURCE, FIRST_RUN_SOURCE, history.HISTORY, COCHANGE, couple.COUPLING)
     states = [state for prefix in derived for state in states_under(store, key, prefix)]
     accept(store, key, [Delta(BY, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
     found: list[Session] = []

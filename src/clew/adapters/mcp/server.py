@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from clew import __version__
 from clew.adapters.hooks import HookHandlers
 from clew.adapters.mcp.tools import ANSWERS, INSTRUCTIONS, TOOLS, refusal
-from clew.codebase import TREE
+from clew.codebase import TREE_SOURCE
 from clew.errors import ClewError, UsageError
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import sent
@@ -85,7 +85,7 @@ class McpApplication:
         here = Path(folder)
         engine = self.daemon.engine()
         key, root = workspace_of(here)
-        if state_of(engine.store, key, TREE) is None:
+        if state_of(engine.store, key, TREE_SOURCE) is None:
             self.daemon.index_later(root)
         spans = ANSWERS[name](engine, here, self.daemon.settings.tokenizer, given)
         # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.

@@ -16,15 +16,15 @@ from typing import cast
 import tree_sitter
 
 from clew.codebase.languages.description import Language
-from clew.codebase.languages.formats import FORMATS
+from clew.codebase.languages.formats import TEXT_FORMATS
 
 LANGUAGES: dict[str, Language] = {}
 _SHEBANG = re.compile(rb"#!\s*(\S+)(?:[ \t]+(.*))?")
 
-__all__ = ["LANGUAGES", "Language", "discover", "grammar_of", "language_of"]
+__all__ = ["LANGUAGES", "Language", "detect_language", "load_grammar", "load_languages"]
 
 
-def discover() -> None:
+def load_languages() -> None:
     """Fill `LANGUAGES` with what the modules of this folder describe; called once, when it is imported."""
     for found in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{found.name}")
@@ -33,7 +33,7 @@ def discover() -> None:
 
 
 @cache
-def grammar_of(name: str) -> tuple[tree_sitter.Language, tree_sitter.Query]:
+def load_grammar(name: str) -> tuple[tree_sitter.Language, tree_sitter.Query]:
     """Return the grammar of a language in `LANGUAGES` and its compiled query; some milliseconds the first time."""
     language = LANGUAGES[name]
     module, function = language.grammar
@@ -41,7 +41,7 @@ def grammar_of(name: str) -> tuple[tree_sitter.Language, tree_sitter.Query]:
     return grammar, tree_sitter.Query(grammar, language.query)
 
 
-def language_of(path: str, head: bytes = b"") -> str | None:
+def detect_language(path: str, head: bytes = b"") -> str | None:
     """Return the name of the language or the format that a file is in, None if nothing tells.
 
     path  relative or not, with "/".
@@ -64,7 +64,7 @@ def language_of(path: str, head: bytes = b"") -> str | None:
 @cache
 def _tables() -> tuple[dict[str, str], dict[str, str], dict[str, str], dict[str, str]]:
     """Return the names of languages and formats by file name, by suffix, by interpreter and by the beginning of a file name."""
-    known = [*FORMATS.items(), *LANGUAGES.items()]
+    known = [*TEXT_FORMATS.items(), *LANGUAGES.items()]
 
     def table(named: Iterable[tuple[str, str]]) -> dict[str, str]:
         return {word: name for name, words in named for word in words.split()}
@@ -73,7 +73,7 @@ def _tables() -> tuple[dict[str, str], dict[str, str], dict[str, str], dict[str,
         table((name, each.file_names) for name, each in known),
         table((name, each.suffixes) for name, each in known),
         table((name, each.interpreters) for name, each in known),
-        table((name, each.prefixes) for name, each in FORMATS.items()),
+        table((name, each.prefixes) for name, each in TEXT_FORMATS.items()),
     )
 
 
@@ -89,4 +89,4 @@ def _interpreter(head: bytes) -> str:
     return program.decode("ascii", "replace").rstrip("0123456789.")
 
 
-discover()
+load_languages()

@@ -8,18 +8,31 @@ from collections.abc import Iterable
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import ALL, Definition, Source, define, described, imported, words
-from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided, joined
+from clew.codebase.facts import Import, SymbolKind
+from clew.codebase.languages.description import (
+    WILDCARD_NAMES,
+    Definition,
+    SourceFile,
+    build_definition,
+    build_import,
+    load_language,
+    split_words,
+)
+from clew.codebase.path_index import LIKELY_MATCH, WEAK_MATCH, ImportCandidate, PathIndex, join_relative, share_confidence, single_candidate
 
-_NAMES = words(
+_NAMES = split_words(
     "identifier field_identifier type_identifier qualified_identifier destructor_name operator_name operator_cast template_function"
 )
-_DECLARATORS = words(
+_DECLARATORS = split_words(
     "pointer_declarator reference_declarator parenthesized_declarator function_declarator array_declarator init_declarator "
     "attributed_declarator"
 )
-_TYPES: dict[str, Kind] = {"struct_specifier": "struct", "union_specifier": "struct", "enum_specifier": "enum", "class_specifier": "class"}
+_TYPES: dict[str, SymbolKind] = {
+    "struct_specifier": "struct",
+    "union_specifier": "struct",
+    "enum_specifier": "enum",
+    "class_specifier": "class",
+}
 _FILES = (".h", ".hpp", ".hh", ".hxx", ".c", ".cc", ".cpp", ".cxx", ".inl", ".ipp", ".inc", ".tpp", ".cuh", ".def")
 _CONSTANT = re.compile(rb"(?:\w+\s+)*?(?:const|constexpr|constinit)\b")
 _CPP_HEAD = re.compile(
@@ -43,11 +56,11 @@ def _declared_name(node: Node | None) -> tuple[Node | None, bool]:
     return node, is_function or (node is not None and node.type == "operator_cast")
 
 
-def _path(source: Source, name: Node) -> tuple[str, str]:
+def _path(source: SourceFile, name: Node) -> tuple[str, str]:
     """Return (qualifier with dots, name) of a name that may be qualified, without template arguments."""
     if name.type == "operator_cast":
-        return "", "operator " + source.field(name, "type")
-    text = source.text(name)
+        return "", "operator " + source.field_text(name, "type")
+    text = source.node_text(name)
     operator = text.find("operator")
     tail = text[operator:] if operator >= 0 and name.type in ("operator_name", "qualified_identifier") else ""
     head = text[: len(text) - len(tail)]
@@ -61,7 +74,7 @@ def _path(source: Source, name: Node) -> tuple[str, str]:
     return ".".join(part for part in parts[:-1] if part), parts[-1]
 
 
-def _function(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _function(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     name, is_function = _declared_name(node.child_by_field_name("declarator"))
     if name is None:
         return ()
@@ -69,12 +82,12 @@ def _function(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
         # `class EXPORT Name : Base { … }`: an unknown macro makes the grammar see a function without parameters.
         seen = node.child_by_field_name("type")
         is_type = seen is not None and seen.type in ("class_specifier", "struct_specifier")
-        return define(source, node, _TYPES[seen.type], name=source.text(name)) if seen is not None and is_type else ()
+        return build_definition(source, node, _TYPES[seen.type], name=source.node_text(name)) if seen is not None and is_type else ()
     qualifier, own = _path(source, name)
-    return define(source, node, "method" if qualifier else kind, name=own, qualifier=qualifier)
+    return build_definition(source, node, "method" if qualifier else kind, name=own, qualifier=qualifier)
 
 
-def _declaration(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _declaration(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     """Return a prototype, a method without its body, or a value."""
     name, is_function = _declared_name(node.child_by_field_name("declarator"))
     if name is None or (node.type == "field_declaration" and not is_function):
@@ -82,60 +95,60 @@ def _declaration(source: Source, node: Node, kind: Kind) -> Iterable[Definition]
     qualifier, own = _path(source, name)
     if not is_function:
         kind = "constant" if _CONSTANT.match(source.data, node.start_byte, name.start_byte) else "variable"
-    return define(source, node, kind, name=own, qualifier=qualifier)
+    return build_definition(source, node, kind, name=own, qualifier=qualifier)
 
 
-def _type(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _type(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     """Return a struct, union, enum or class with a body; one in a typedef is the typedef's."""
     name = node.child_by_field_name("name")
     if name is None or (node.parent is not None and node.parent.type == "type_definition"):
         return ()
-    return define(source, node, kind, name=_path(source, name)[1])
+    return build_definition(source, node, kind, name=_path(source, name)[1])
 
 
-def _typedef(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _typedef(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     name, _ = _declared_name(node.child_by_field_name("declarator"))
     specifier = node.child_by_field_name("type")
     body = specifier.child_by_field_name("body") if specifier is not None and specifier.type in _TYPES else None
-    return define(source, node, _TYPES[specifier.type] if specifier and body else kind, name=source.text(name), body=body)
+    return build_definition(source, node, _TYPES[specifier.type] if specifier and body else kind, name=source.node_text(name), body=body)
 
 
-def _namespace(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    return define(source, node, kind, name=source.field(node, "name").replace("::", ".").replace(" ", ""))
+def _namespace(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    return build_definition(source, node, kind, name=source.field_text(node, "name").replace("::", ".").replace(" ", ""))
 
 
-def _macro(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    for found in define(source, node, kind):
+def _macro(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    for found in build_definition(source, node, kind):
         found.end = found.start + len(source.data[found.start : found.end].rstrip())
         found.signature_end = min(found.signature_end, found.end)
         yield found
 
 
-def _imports(source: Source, node: Node) -> Iterable[Import]:
+def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
     path = node.child_by_field_name("path")
     if path is not None and path.type in ("string_literal", "system_lib_string"):
-        yield from imported(node, source.text(path).strip('<>" '), ALL, is_relative=path.type == "string_literal")
+        yield from build_import(node, source.node_text(path).strip('<>" '), WILDCARD_NAMES, is_relative=path.type == "string_literal")
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
-    base = joined(path, imported.module)
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCandidate]:
+    base = join_relative(path, imported.module)
     if imported.is_relative and base in paths.paths:
-        return certain(base)
+        return single_candidate(base)
     tail = posixpath.normpath(imported.module)
     while tail.startswith("../"):
         tail = tail[3:]
-    found = [candidate for candidate in paths.ending(tail) if candidate.endswith(_FILES) or imported.is_relative]
+    found = [candidate for candidate in paths.find_paths_ending(tail) if candidate.endswith(_FILES) or imported.is_relative]
     if len(found) > 1:
         shared = [len(posixpath.commonprefix((path, candidate)).rpartition("/")[0]) for candidate in found]
         if max(shared):
             found = [candidate for candidate, length in zip(found, shared, strict=True) if length == max(shared)]
-    return divided(found, LIKELY if imported.is_relative or "/" in tail else WEAK)
+    return share_confidence(found, LIKELY_MATCH if imported.is_relative or "/" in tail else WEAK_MATCH)
 
 
-C = described(
+C = load_language(
     __file__,
     "c",
-    define={
+    definition_readers={
         "function_definition": _function,
         "declaration": _declaration,
         "field_declaration": _declaration,
@@ -145,8 +158,8 @@ C = described(
         "preproc_function_def": _macro,
         "namespace_definition": _namespace,
     },
-    imports=_imports,
-    resolve=_resolve,
+    read_imports=_imports,
+    resolve_import=_resolve,
 )
 
-CPP = described(__file__, "cpp", shared_suffixes={"h": _CPP_HEAD}, like=C)
+CPP = load_language(__file__, "cpp", shared_suffixes={"h": _CPP_HEAD}, like=C)

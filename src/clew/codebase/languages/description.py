@@ -30,15 +30,15 @@ from typing import Any, cast
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import, Kind
-from clew.codebase.paths import Candidate, PathIndex
+from clew.codebase.facts import Import, SymbolKind
+from clew.codebase.path_index import ImportCandidate, PathIndex
 
-NAME_BYTES_MAX = 200  # a longer "name" comes from a broken tree; nobody looks one up
-ALL = (("*", "*"),)  # what an import takes that takes everything
+SYMBOL_NAME_BYTES_MAX = 200  # a longer "name" comes from a broken tree; nobody looks one up
+WILDCARD_NAMES = (("*", "*"),)  # what an import takes that takes everything
 
 _SPACE = re.compile(rb"\s+")
 _INDENT = re.compile(r"\n([ \t]*)[^\s]")
-_VALUES: frozenset[Kind] = frozenset(("constant", "variable", "type", "macro"))
+_VALUES: frozenset[SymbolKind] = frozenset(("constant", "variable", "type", "macro"))
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Definition:
     doc_end        where a docstring inside ends; 0 if there is none.
     """
 
-    kind: Kind
+    kind: SymbolKind
     name: str
     start: int
     end: int
@@ -94,19 +94,19 @@ class Language:
     grammar: tuple[str, str]
     query: str
     suffixes: str
-    imports: Callable[[Source, Node], Iterable[Import]]
+    read_imports: Callable[[SourceFile, Node], Iterable[Import]]
     keywords: frozenset[str] = frozenset()
     file_names: str = ""
     interpreters: str = ""
-    define: Mapping[str, Define] = field(default_factory=dict[str, "Define"])
-    resolve: Resolve | None = None
-    manifests: Mapping[str, Callable[[str, bytes], Mapping[str, str]]] = field(
+    definition_readers: Mapping[str, DefinitionReader] = field(default_factory=dict[str, "DefinitionReader"])
+    resolve_import: ImportResolver | None = None
+    manifest_readers: Mapping[str, Callable[[str, bytes], Mapping[str, str]]] = field(
         default_factory=dict[str, "Callable[[str, bytes], Mapping[str, str]]"]
     )
     shared_suffixes: Mapping[str, re.Pattern[bytes]] = field(default_factory=dict[str, re.Pattern[bytes]])
     family: str = ""
     annotations: frozenset[str] = frozenset()
-    documentation: Callable[[Source, Node], tuple[str, int]] | None = None
+    read_docstring: Callable[[SourceFile, Node], tuple[str, int]] | None = None
     comment_mark: str = r"//[/!]*|#+|--+"
     sigil: str = ""
     wrap_is_header: bool = True
@@ -116,42 +116,42 @@ class Language:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFile:
     """The bytes of one file and the language that it is in."""
 
     data: bytes
     language: Language
 
-    def text(self, node: Node | None) -> str:
+    def node_text(self, node: Node | None) -> str:
         """Return a node's text on one line, "" for no node or an absurdly long one."""
         if node is None:
             return ""
         start, end = node.start_byte, node.end_byte
-        if end - start > NAME_BYTES_MAX:
+        if end - start > SYMBOL_NAME_BYTES_MAX:
             return ""
         raw = self.data[start:end]
         if b"\n" in raw or b" " in raw:
             raw = _SPACE.sub(b" ", raw).strip()
         return raw.decode("utf-8", "replace")
 
-    def field(self, node: Node, name: str) -> str:
+    def field_text(self, node: Node, name: str) -> str:
         """Return the text of a node's field, "" where it has none."""
-        return self.text(node.child_by_field_name(name))
+        return self.node_text(node.child_by_field_name(name))
 
-    def line_end(self, start: int, end: int) -> int:
+    def find_line_end(self, start: int, end: int) -> int:
         """Return where the line of `start` ends, at most `end`."""
         found = self.data.find(b"\n", start, end)
         return end if found < 0 else found
 
 
-Define = Callable[[Source, Node, Kind], Iterable[Definition]]
-Resolve = Callable[[PathIndex, str, Import], Iterable[Candidate]]
+DefinitionReader = Callable[[SourceFile, Node, SymbolKind], Iterable[Definition]]
+ImportResolver = Callable[[PathIndex, str, Import], Iterable[ImportCandidate]]
 
 
-def define(
-    source: Source,
+def build_definition(
+    source: SourceFile,
     node: Node,
-    kind: Kind,
+    kind: SymbolKind,
     *,
     name: str | None = None,
     body: Node | None = None,
@@ -166,19 +166,19 @@ def define(
     is_all_header  its signature is all of it: an alias of several lines.
     Another value, alias or macro has no body, and its signature is its first line.
     """
-    own = source.field(node, "name") if name is None else name
+    own = source.field_text(node, "name") if name is None else name
     if not own:
         return ()
     place = place or node
     start, end = place.start_byte, place.end_byte
     header = _after_annotations(source, place) if source.language.annotations else start
     if kind in _VALUES and body is None and not is_all_header:
-        return (Definition(kind, own, start, end, header, source.line_end(header, end), bases, qualifier, has_body=False),)
+        return (Definition(kind, own, start, end, header, source.find_line_end(header, end), bases, qualifier, has_body=False),)
     body = body or node.child_by_field_name("body")
     return (Definition(kind, own, start, end, header, _header_end(source, node, body), bases, qualifier, has_body=body is not None),)
 
 
-def _header_end(source: Source, node: Node, body: Node | None) -> int:
+def _header_end(source: SourceFile, node: Node, body: Node | None) -> int:
     """Return where a header ends: behind the brace that opens the body, or at the node's end without one."""
     if body is None:
         return node.end_byte
@@ -190,7 +190,7 @@ def _header_end(source: Source, node: Node, body: Node | None) -> int:
     return end
 
 
-def _after_annotations(source: Source, node: Node) -> int:
+def _after_annotations(source: SourceFile, node: Node) -> int:
     """Return where a definition's header starts: behind the annotations that lead it, by themselves or in `modifiers`."""
     end, annotations = node.start_byte, source.language.annotations
     for child in node.children:
@@ -209,7 +209,7 @@ def _after_annotations(source: Source, node: Node) -> int:
     return end
 
 
-def described(module: str, name: str, *, like: Language | None = None, **functions: Any) -> Language:
+def load_language(module: str, name: str, *, like: Language | None = None, **functions: Any) -> Language:
     """Return the language that a table of the TOML file beside a module describes; raises KeyError without such a table.
 
     like       a language whose fields it has where it states none of its own; keywords are added to that one's.
@@ -219,59 +219,59 @@ def described(module: str, name: str, *, like: Language | None = None, **functio
     data = tomllib.loads(path.with_suffix(".toml").read_text("utf-8"))[name]
     data["grammar"] = tuple(data["grammar"])
     data["query"] = "\n".join(path.with_name(f"{query}.scm").read_text("utf-8") for query in data.pop("queries"))
-    data |= {field: words(data[field]) for field in ("keywords", "annotations") if field in data}
+    data |= {field: split_words(data[field]) for field in ("keywords", "annotations") if field in data}
     if like is None:
         return Language(name, **data, **functions)
     return replace(like, name=name, **(data | {"keywords": like.keywords | data.get("keywords", frozenset())}), **functions)
 
 
-def dedent(text: str) -> str:
+def dedent_docstring(text: str) -> str:
     """Return a docstring without the indentation that its lines after the first share."""
     text = text.expandtabs() if "\t" in text else text
     shared = min(_INDENT.findall(text), key=len, default="")
     return (text.replace("\n" + shared, "\n") if shared else text).strip()
 
 
-def words(text: str) -> frozenset[str]:
+def split_words(text: str) -> frozenset[str]:
     """Return the words of a text: how keyword lists are written down."""
     return frozenset(text.split())
 
 
-def child_of_type(node: Node, *types: str) -> Node | None:
+def find_child(node: Node, *types: str) -> Node | None:
     """Return the first child of one of these types."""
     return next((child for child in node.children if child.type in types), None)
 
 
-def imported(
+def build_import(
     node: Node, module: str, names: Iterable[tuple[str, str]] = (), alias: str = "", *, is_relative: bool = False
 ) -> tuple[Import, ...]:
     """Return the import that a node is, nothing without a module."""
     return (Import(module, tuple(names), alias, node.start_point[0] + 1, is_relative=is_relative),) if module else ()
 
 
-def dotted_import(node: Node, path: str, *, is_wildcard: bool = False, alias: str = "") -> tuple[Import, ...]:
+def build_dotted_import(node: Node, path: str, *, is_wildcard: bool = False, alias: str = "") -> tuple[Import, ...]:
     """Return the import of a name by its full path: `a.b.C` takes C out of a.b."""
     if is_wildcard:
-        return imported(node, path, ALL)
+        return build_import(node, path, WILDCARD_NAMES)
     module, _, name = path.rpartition(".")
-    return imported(node, module, ((name, alias or name),)) if module else imported(node, path, (), alias or path)
+    return build_import(node, module, ((name, alias or name),)) if module else build_import(node, path, (), alias or path)
 
 
-def table_in(value: object, key: str) -> dict[str, object]:
+def get_table(value: object, key: str) -> dict[str, object]:
     """Return the table under a key of a manifest that was read, an empty one where there is none."""
     found = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
     return cast("dict[str, object]", found) if isinstance(found, dict) else {}
 
 
-def text_in(value: object, *keys: str) -> str:
+def get_text(value: object, *keys: str) -> str:
     """Return the text under these keys of a manifest that was read, "" where there is none."""
     for key in keys[:-1]:
-        value = table_in(value, key)
+        value = get_table(value, key)
     found = cast("dict[str, object]", value).get(keys[-1]) if isinstance(value, dict) else None
     return found if isinstance(found, str) else ""
 
 
-def plain_base(text: str) -> str:
+def normalize_base(text: str) -> str:
     """Return a base's name with dots and without type arguments: `a::B<T>` and `a.B[T]` are `a.B`."""
     text = text.partition(" by ")[0]
     for opening in "<[({":
@@ -281,6 +281,6 @@ def plain_base(text: str) -> str:
     return text.replace("::", ".").replace("\\", ".").strip(" .&*?!")
 
 
-def plain_bases(texts: Iterable[str]) -> tuple[str, ...]:
+def normalize_bases(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the names among some bases, each once, in order."""
-    return tuple(dict.fromkeys(base for base in map(plain_base, texts) if base))
+    return tuple(dict.fromkeys(base for base in map(normalize_base, texts) if base))

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 
-class Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TextFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One format; `formats.toml` says what the fields mean."""
 
     suffixes: str = ""
@@ -20,9 +20,9 @@ class Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keyed: str = ""
 
     @property
-    def heading(self) -> re.Pattern[bytes]:
+    def heading_pattern(self) -> re.Pattern[bytes]:
         """The pattern of a heading; matches nothing where the format has none."""
         return re.compile((self.section or self.config or r"(?!)").encode(), re.MULTILINE)
 
 
-FORMATS = msgspec.toml.decode(Path(__file__).with_name("formats.toml").read_bytes(), type=dict[str, Format])
+TEXT_FORMATS = msgspec.toml.decode(Path(__file__).with_name("formats.toml").read_bytes(), type=dict[str, TextFormat])

@@ -7,29 +7,48 @@ from collections.abc import Iterable
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import ALL, Definition, Source, define, described, imported, plain_base
-from clew.codebase.paths import CANDIDATES_MAX, EXACT, LIKELY, WEAK, Candidate, PathIndex, all_of, joined
+from clew.codebase.facts import Import, SymbolKind
+from clew.codebase.languages.description import (
+    WILDCARD_NAMES,
+    Definition,
+    SourceFile,
+    build_definition,
+    build_import,
+    load_language,
+    normalize_base,
+)
+from clew.codebase.path_index import (
+    CANDIDATES_MAX,
+    EXACT_MATCH,
+    LIKELY_MATCH,
+    WEAK_MATCH,
+    ImportCandidate,
+    PathIndex,
+    join_relative,
+    package_candidates,
+)
 
-_TYPES: dict[str, Kind] = {"struct_type": "struct", "interface_type": "interface"}
+_TYPES: dict[str, SymbolKind] = {"struct_type": "struct", "interface_type": "interface"}
 _MODULE = re.compile(rb"^module[ \t]+\"?([^\s\"]+)", re.MULTILINE)
 
 
-def _method(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _method(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     receiver = node.child_by_field_name("receiver")
     first = receiver.named_child(0) if receiver is not None else None
-    return define(source, node, kind, qualifier=plain_base(source.field(first, "type").replace("[", "<")) if first is not None else "")
+    return build_definition(
+        source, node, kind, qualifier=normalize_base(source.field_text(first, "type").replace("[", "<")) if first is not None else ""
+    )
 
 
-def _types(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _types(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     specs = [child for child in node.named_children if child.type in ("type_spec", "type_alias")]
     for spec in specs:
         place = node if len(specs) == 1 and not _is_grouped(node) else spec
         body = spec.child_by_field_name("type")
         if body is None or body.type not in _TYPES:
-            yield from define(source, spec, kind, place=place)
+            yield from build_definition(source, spec, kind, place=place)
             continue
-        for found in define(source, spec, _TYPES[body.type], body=body, place=place):
+        for found in build_definition(source, spec, _TYPES[body.type], body=body, place=place):
             brace = source.data.find(b"{", body.start_byte, body.end_byte)
             found.signature_end = body.end_byte if brace < 0 else brace + 1
             yield found
@@ -39,17 +58,17 @@ def _is_grouped(node: Node) -> bool:
     return any(child.type in ("(", "var_spec_list") for child in node.children)
 
 
-def _values(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _values(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     lists = [node, *(child for child in node.named_children if child.type == "var_spec_list")]
     for spec in (child for each in lists for child in each.named_children if child.type in ("const_spec", "var_spec")):
-        yield from define(source, spec, kind, place=spec if _is_grouped(node) else node)
+        yield from build_definition(source, spec, kind, place=spec if _is_grouped(node) else node)
 
 
-def _imports(source: Source, node: Node) -> Iterable[Import]:
-    path, name = source.field(node, "path").strip('"`'), source.field(node, "name")
+def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
+    path, name = source.field_text(node, "path").strip('"`'), source.field_text(node, "name")
     if name == ".":
-        return imported(node, path, ALL)
-    return imported(node, path, (), "" if name == "_" else name or _package_name(path), is_relative=path.startswith("."))
+        return build_import(node, path, WILDCARD_NAMES)
+    return build_import(node, path, (), "" if name == "_" else name or _package_name(path), is_relative=path.startswith("."))
 
 
 def _package_name(path: str) -> str:
@@ -58,30 +77,32 @@ def _package_name(path: str) -> str:
     return before.rpartition("/")[2] if before and last[:1] == "v" and last[1:].isdigit() else last
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCandidate]:
     """Match the end of an import path with a folder; the standard library has no dot in its first part."""
     module = imported.module
     if imported.is_relative:
-        return _package(paths, joined(path, module), EXACT)
-    rooted = paths.rooted(module, "/")
+        return _package(paths, join_relative(path, module), EXACT_MATCH)
+    rooted = paths.find_root(module, "/")
     if rooted is not None:
-        return _package(paths, "/".join(part for part in rooted if part), EXACT)
+        return _package(paths, "/".join(part for part in rooted if part), EXACT_MATCH)
     parts = module.split("/")
     has_host = "." in parts[0]
     for start in range(len(parts) if has_host else len(parts) > 1):
         tail = "/".join(parts[start:])
-        folders = [folder for folder in paths.folders_ending(tail) if any(name.endswith(".go") for name in paths.by_folder[folder])]
+        folders = [
+            folder for folder in paths.find_folders_ending(tail) if any(name.endswith(".go") for name in paths.files_by_folder[folder])
+        ]
         exact = [folder for folder in folders if folder == tail]
         if folders:
             matched = exact or folders
-            confidence = (LIKELY if exact else WEAK) / len(matched)
+            confidence = (LIKELY_MATCH if exact else WEAK_MATCH) / len(matched)
             return [each for folder in matched if len(matched) <= CANDIDATES_MAX for each in _package(paths, folder, confidence)]
     return ()
 
 
-def _package(paths: PathIndex, folder: str | None, confidence: float) -> list[Candidate]:
-    files = [] if folder is None else paths.by_folder.get(folder, [])
-    return all_of([path for path in files if path.endswith(".go") and not path.endswith("_test.go")], confidence)
+def _package(paths: PathIndex, folder: str | None, confidence: float) -> list[ImportCandidate]:
+    files = [] if folder is None else paths.files_by_folder.get(folder, [])
+    return package_candidates([path for path in files if path.endswith(".go") and not path.endswith("_test.go")], confidence)
 
 
 def _module(folder: str, data: bytes) -> dict[str, str]:
@@ -89,11 +110,16 @@ def _module(folder: str, data: bytes) -> dict[str, str]:
     return {found.group(1).decode("utf-8", "replace"): folder} if found else {}
 
 
-GO = described(
+GO = load_language(
     __file__,
     "go",
-    define={"method_declaration": _method, "type_declaration": _types, "const_declaration": _values, "var_declaration": _values},
-    imports=_imports,
-    resolve=_resolve,
-    manifests={"go.mod": _module},
+    definition_readers={
+        "method_declaration": _method,
+        "type_declaration": _types,
+        "const_declaration": _values,
+        "var_declaration": _values,
+    },
+    read_imports=_imports,
+    resolve_import=_resolve,
+    manifest_readers={"go.mod": _module},
 )

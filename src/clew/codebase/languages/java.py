@@ -7,30 +7,30 @@ from collections.abc import Iterable
 from tree_sitter import Node
 
 from clew.codebase.facts import Import
-from clew.codebase.languages.description import Source, child_of_type, described, dotted_import
-from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, all_of, divided
+from clew.codebase.languages.description import SourceFile, build_dotted_import, find_child, load_language
+from clew.codebase.path_index import LIKELY_MATCH, WEAK_MATCH, ImportCandidate, PathIndex, package_candidates, share_confidence
 
 _ENDINGS = (".java", ".kt", ".kts")
 
 
-def _imports(source: Source, node: Node) -> Iterable[Import]:
-    path = source.text(child_of_type(node, "scoped_identifier", "identifier")).replace(" ", "")
-    return dotted_import(node, path, is_wildcard=child_of_type(node, "asterisk") is not None)
+def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
+    path = source.node_text(find_child(node, "scoped_identifier", "identifier")).replace(" ", "")
+    return build_dotted_import(node, path, is_wildcard=find_child(node, "asterisk") is not None)
 
 
-def resolve_package(paths: PathIndex, _path: str, imported: Import) -> Iterable[Candidate]:
+def resolve_java_import(paths: PathIndex, _path: str, imported: Import) -> Iterable[ImportCandidate]:
     """Return the files that an import by a full name means: a class's own, that of the class around it, or all of a package."""
     package = imported.module.replace(".", "/")
     for name, _ in imported.names:
-        inner = [] if name == "*" else [each for ending in _ENDINGS for each in paths.ending(f"{package}/{name}{ending}")]
-        found = inner or [each for ending in _ENDINGS for each in paths.ending(package + ending)]  # a member of a class
-        files = [file for folder in paths.folders_ending(package) for file in paths.by_folder[folder] if file.endswith(_ENDINGS)]
+        inner = [] if name == "*" else [each for ending in _ENDINGS for each in paths.find_paths_ending(f"{package}/{name}{ending}")]
+        found = inner or [each for ending in _ENDINGS for each in paths.find_paths_ending(package + ending)]  # a member of a class
+        files = [file for folder in paths.find_folders_ending(package) for file in paths.files_by_folder[folder] if file.endswith(_ENDINGS)]
         if found:
-            yield from divided(found, LIKELY)
+            yield from share_confidence(found, LIKELY_MATCH)
         elif name == "*":
-            yield from all_of(files, WEAK)
+            yield from package_candidates(files, WEAK_MATCH)
         else:  # a function of a Kotlin file that may be called anything
-            yield from divided([file for file in files if file.endswith((".kt", ".kts"))], LIKELY)
+            yield from share_confidence([file for file in files if file.endswith((".kt", ".kts"))], LIKELY_MATCH)
 
 
-JAVA = described(__file__, "java", imports=_imports, resolve=resolve_package)
+JAVA = load_language(__file__, "java", read_imports=_imports, resolve_import=resolve_java_import)

@@ -9,16 +9,26 @@ from collections.abc import Iterable
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import Definition, Source, child_of_type, define, described, imported, plain_bases, text_in, words
-from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided, joined
+from clew.codebase.facts import Import, SymbolKind
+from clew.codebase.languages.description import (
+    Definition,
+    SourceFile,
+    build_definition,
+    build_import,
+    find_child,
+    get_text,
+    load_language,
+    normalize_bases,
+    split_words,
+)
+from clew.codebase.path_index import LIKELY_MATCH, WEAK_MATCH, ImportCandidate, PathIndex, join_relative, share_confidence, single_candidate
 
 _FUNCTIONS = frozenset(("arrow_function", "function_expression", "generator_function"))
 _TESTS = frozenset(("describe", "it", "test", "suite", "context", "specify", "bench", "fdescribe", "fit", "xit", "xdescribe"))
 _EXPORTS = re.compile(r"^(?:module\.exports|exports|this|window|globalThis|self)(?:\.|$)")
 _ENDINGS = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte")
 _COMPILED = {".js": (".ts", ".tsx", ".d.ts"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}
-_BUILTINS = words(
+_BUILTINS = split_words(
     "assert buffer child_process cluster console constants crypto dgram dns domain events fs http http2 https module net os path "
     "perf_hooks process punycode querystring readline repl stream string_decoder test timers tls tty url util v8 vm worker_threads "
     "zlib"
@@ -29,19 +39,21 @@ def _is_function(value: Node | None) -> bool:
     return value is not None and value.type in _FUNCTIONS
 
 
-def _assigned(source: Source, place: Node, value: Node | None, kind: Kind, name: str, qualifier: str = "") -> Iterable[Definition]:
+def _assigned(
+    source: SourceFile, place: Node, value: Node | None, kind: SymbolKind, name: str, qualifier: str = ""
+) -> Iterable[Definition]:
     """Return the function or the class that stands in an assignment; the assignment is its span."""
     if value is None:
         return ()
     is_class = value.type == "class"
     bases = _heritage(source, value) if is_class else ()
-    found = define(source, value, "class" if is_class else kind, name=name, bases=bases, qualifier=qualifier, place=place)
+    found = build_definition(source, value, "class" if is_class else kind, name=name, bases=bases, qualifier=qualifier, place=place)
     for each in found:
         each.has_body = True
     return found
 
 
-def _variables(source: Source, node: Node, _kind: Kind) -> Iterable[Definition]:
+def _variables(source: SourceFile, node: Node, _kind: SymbolKind) -> Iterable[Definition]:
     declarators = [child for child in node.named_children if child.type == "variable_declarator"]
     for declarator in declarators:
         place = node if len(declarators) == 1 else declarator
@@ -49,25 +61,25 @@ def _variables(source: Source, node: Node, _kind: Kind) -> Iterable[Definition]:
         if name is None or name.type != "identifier":
             continue
         if value is not None and (_is_function(value) or value.type == "class"):
-            yield from _assigned(source, place, value, "function", source.text(name))
+            yield from _assigned(source, place, value, "function", source.node_text(name))
         elif not _is_require(source, value):
-            is_constant = child_of_type(node, "const") is not None
-            yield from define(source, declarator, "constant" if is_constant else "variable", place=place)
+            is_constant = find_child(node, "const") is not None
+            yield from build_definition(source, declarator, "constant" if is_constant else "variable", place=place)
 
 
-def _is_require(source: Source, value: Node | None) -> bool:
+def _is_require(source: SourceFile, value: Node | None) -> bool:
     if value is not None and value.type == "member_expression":
         value = value.child_by_field_name("object")
-    return value is not None and value.type == "call_expression" and source.field(value, "function") == "require"
+    return value is not None and value.type == "call_expression" and source.field_text(value, "function") == "require"
 
 
-def _member(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _member(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     """Return a function that is the value of an object's key or of a class's field."""
-    name = source.field(node, "key").strip("\"'") or source.field(node, "name") or source.field(node, "property")
+    name = source.field_text(node, "key").strip("\"'") or source.field_text(node, "name") or source.field_text(node, "property")
     return _assigned(source, node, node.child_by_field_name("value"), kind, name)
 
 
-def _statement(source: Source, node: Node, _kind: Kind) -> Iterable[Definition]:
+def _statement(source: SourceFile, node: Node, _kind: SymbolKind) -> Iterable[Definition]:
     """Return `a.b = function …`, or `it("…", …)`."""
     inner = node.named_child(0)
     if inner.type == "call_expression":
@@ -75,53 +87,53 @@ def _statement(source: Source, node: Node, _kind: Kind) -> Iterable[Definition]:
     right = inner.child_by_field_name("right")
     if right is None or not (_is_function(right) or right.type == "class"):
         return ()
-    path = source.field(inner, "left")
-    kind: Kind = "method" if ".prototype." in path or path.startswith("this.") else "function"
+    path = source.field_text(inner, "left")
+    kind: SymbolKind = "method" if ".prototype." in path or path.startswith("this.") else "function"
     qualifier, _, name = _EXPORTS.sub("", path).replace(".prototype.", ".").rpartition(".")
-    return _assigned(source, node, right, kind, name or source.field(right, "name") or "exports", qualifier)
+    return _assigned(source, node, right, kind, name or source.field_text(right, "name") or "exports", qualifier)
 
 
-def _test(source: Source, node: Node, call: Node) -> Iterable[Definition]:
+def _test(source: SourceFile, node: Node, call: Node) -> Iterable[Definition]:
     arguments = call.child_by_field_name("arguments")
-    if source.field(call, "function").split(".", 1)[0] not in _TESTS or arguments is None:
+    if source.field_text(call, "function").split(".", 1)[0] not in _TESTS or arguments is None:
         return ()
-    title = source.text(arguments.named_child(0)).strip("\"'`")
+    title = source.node_text(arguments.named_child(0)).strip("\"'`")
     body = next((child.child_by_field_name("body") for child in arguments.named_children if _is_function(child)), None)
-    return define(source, node, "test", name=title, body=body) if body is not None else ()
+    return build_definition(source, node, "test", name=title, body=body) if body is not None else ()
 
 
-def _default_export(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _default_export(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     """Return `export default () => …`; one with a name of its own is captured by itself."""
     value = node.child_by_field_name("value")
-    return _assigned(source, node, value, kind, source.field(value, "name") or "default") if value is not None else ()
+    return _assigned(source, node, value, kind, source.field_text(value, "name") or "default") if value is not None else ()
 
 
-def _heritage(source: Source, node: Node) -> tuple[str, ...]:
-    heritage = child_of_type(node, "class_heritage", "extends_type_clause")
+def _heritage(source: SourceFile, node: Node) -> tuple[str, ...]:
+    heritage = find_child(node, "class_heritage", "extends_type_clause")
     if heritage is None:
         return ()
     texts: list[str] = []
     for child in heritage.named_children:
         if child.type in ("extends_clause", "implements_clause"):
-            texts += [source.text(name) for name in child.named_children if name.type not in ("type_arguments", "call_expression")]
+            texts += [source.node_text(name) for name in child.named_children if name.type not in ("type_arguments", "call_expression")]
         else:
-            texts.append(source.text(child))
-    return plain_bases(text for text in texts if "(" not in text)
+            texts.append(source.node_text(child))
+    return normalize_bases(text for text in texts if "(" not in text)
 
 
-def _type(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    return define(source, node, kind, bases=_heritage(source, node))
+def _type(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    return build_definition(source, node, kind, bases=_heritage(source, node))
 
 
-def _namespace(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    return define(source, node, kind, name=source.field(node, "name").strip("\"'"))
+def _namespace(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    return build_definition(source, node, kind, name=source.field_text(node, "name").strip("\"'"))
 
 
-def _quoted(source: Source, node: Node | None) -> str:
-    return source.text(node).strip("\"'`")
+def _quoted(source: SourceFile, node: Node | None) -> str:
+    return source.node_text(node).strip("\"'`")
 
 
-def _imports(source: Source, node: Node) -> Iterable[Import]:
+def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
     if node.type == "call_expression":
         return _required(source, node)
     module = node.child_by_field_name("source")
@@ -130,12 +142,12 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
     for clause in node.named_children:
         if clause.type == "import_require_clause":
             module = clause.child_by_field_name("source")
-            alias = source.text(clause.named_child(0))
+            alias = source.node_text(clause.named_child(0))
         for part in clause.named_children if clause.type in ("import_clause", "export_clause") else [clause]:
             if part.type == "identifier" and clause.type == "import_clause":
-                names.append(("default", source.text(part)))
+                names.append(("default", source.node_text(part)))
             elif part.type in ("namespace_import", "namespace_export"):
-                alias = source.text(part.named_child(0))
+                alias = source.node_text(part.named_child(0))
             elif part.type == "named_imports":
                 names += [_specifier(source, specifier) for specifier in part.named_children if specifier.type == "import_specifier"]
             elif part.type == "export_specifier":
@@ -146,15 +158,15 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
 
 
 def _script_import(node: Node, module: str, names: Iterable[tuple[str, str]], alias: str) -> Iterable[Import]:
-    return imported(node, module, names, alias, is_relative=module.startswith("."))
+    return build_import(node, module, names, alias, is_relative=module.startswith("."))
 
 
-def _specifier(source: Source, node: Node) -> tuple[str, str]:
-    name = source.field(node, "name")
-    return name, source.field(node, "alias") or name
+def _specifier(source: SourceFile, node: Node) -> tuple[str, str]:
+    name = source.field_text(node, "name")
+    return name, source.field_text(node, "alias") or name
 
 
-def _required(source: Source, node: Node) -> Iterable[Import]:
+def _required(source: SourceFile, node: Node) -> Iterable[Import]:
     """Return `require("x")` or `import("x")`, with the names that the declaration around it takes out."""
     arguments = node.child_by_field_name("arguments")
     module = _quoted(source, arguments.named_child(0) if arguments is not None else None)
@@ -162,45 +174,45 @@ def _required(source: Source, node: Node) -> Iterable[Import]:
     alias = member = ""
     parent = node.parent
     if parent is not None and parent.type == "member_expression":
-        member, parent = source.field(parent, "property"), parent.parent
+        member, parent = source.field_text(parent, "property"), parent.parent
     target = parent.child_by_field_name("name") if parent is not None and parent.type == "variable_declarator" else None
     if target is not None and target.type == "identifier":
-        names, alias = ([(member, source.text(target))], "") if member else ([], source.text(target))
+        names, alias = ([(member, source.node_text(target))], "") if member else ([], source.node_text(target))
     elif target is not None and target.type == "object_pattern":
         names = [_taken(source, child) for child in target.named_children]
     return _script_import(node, module, names, alias)
 
 
-def _taken(source: Source, node: Node) -> tuple[str, str]:
+def _taken(source: SourceFile, node: Node) -> tuple[str, str]:
     """Return (name there, name here) of one name in `const { a, b: c } = require(…)`."""
     if node.type == "pair_pattern":
-        return source.field(node, "key"), source.field(node, "value")
-    name = source.text(node).split("=", 1)[0].strip(" .")
+        return source.field_text(node, "key"), source.field_text(node, "value")
+    name = source.node_text(node).split("=", 1)[0].strip(" .")
     return name, name
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCandidate]:
     module = imported.module.split("?", 1)[0]
     if imported.is_relative:
-        base = joined(path, module)
-        return certain(_file(paths, base) if base is not None else None)
+        base = join_relative(path, module)
+        return single_candidate(_file(paths, base) if base is not None else None)
     if module.startswith("node:") or module.split("/", 1)[0] in _BUILTINS:
         return ()
-    rooted = paths.rooted(module, "/")
+    rooted = paths.find_root(module, "/")
     if rooted is not None:
-        return certain(_entry(paths, *rooted), LIKELY)
+        return single_candidate(_entry(paths, *rooted), LIKELY_MATCH)
     if module[:2] in ("@/", "~/", "#/") or ("/" in module and not module.startswith("@")):
         tail = module[2:] if module[1:2] == "/" else module
         endings = ("", *_ENDINGS, *("/index" + ending for ending in _ENDINGS))
-        if matched := [candidate for ending in endings for candidate in paths.ending(tail + ending)]:
-            return divided([candidate for candidate in matched if candidate.endswith(_ENDINGS)], LIKELY)
+        if matched := [candidate for ending in endings for candidate in paths.find_paths_ending(tail + ending)]:
+            return share_confidence([candidate for candidate in matched if candidate.endswith(_ENDINGS)], LIKELY_MATCH)
     return _workspace_package(paths, module)
 
 
 def _file(paths: PathIndex, base: str) -> str | None:
     stem, ending = posixpath.splitext(base)
     typed = [stem + other for other in _COMPILED.get(ending, ())]
-    return paths.first(
+    return paths.find_first(
         [base, *typed, *(base + other for other in _ENDINGS), *(posixpath.join(base, "index" + other) for other in _ENDINGS)]
     )
 
@@ -210,35 +222,35 @@ def _entry(paths: PathIndex, folder: str, rest: str) -> str | None:
     return _file(paths, posixpath.join(folder, "src", rest or "index")) or _file(paths, posixpath.join(folder, rest or "index"))
 
 
-def _workspace_package(paths: PathIndex, module: str) -> list[Candidate]:
+def _workspace_package(paths: PathIndex, module: str) -> list[ImportCandidate]:
     """Return the entry of a package that lives in the same repository, found by its folder's name."""
     parts = module.split("/")
     name, rest = (parts[1:2] or [module], parts[2:]) if module.startswith("@") else (parts[:1], parts[1:])
     folders = [each for each in paths.folders_by_name.get(name[0], []) if posixpath.join(each, "package.json") in paths.paths]
-    return divided([entry for folder in folders if (entry := _entry(paths, folder, "/".join(rest)))], WEAK)
+    return share_confidence([entry for folder in folders if (entry := _entry(paths, folder, "/".join(rest)))], WEAK_MATCH)
 
 
 def _package(folder: str, data: bytes) -> dict[str, str]:
-    name = text_in(json.loads(data), "name")
+    name = get_text(json.loads(data), "name")
     return {name: folder} if name else {}
 
 
-JAVASCRIPT = described(
+JAVASCRIPT = load_language(
     __file__,
     "javascript",
-    define={
-        **dict.fromkeys(words("class_declaration abstract_class_declaration interface_declaration"), _type),
-        **dict.fromkeys(words("field_definition public_field_definition pair"), _member),
-        **dict.fromkeys(words("lexical_declaration variable_declaration"), _variables),
-        **dict.fromkeys(words("internal_module module"), _namespace),
+    definition_readers={
+        **dict.fromkeys(split_words("class_declaration abstract_class_declaration interface_declaration"), _type),
+        **dict.fromkeys(split_words("field_definition public_field_definition pair"), _member),
+        **dict.fromkeys(split_words("lexical_declaration variable_declaration"), _variables),
+        **dict.fromkeys(split_words("internal_module module"), _namespace),
         "expression_statement": _statement,
         "export_statement": _default_export,
     },
-    imports=_imports,
-    resolve=_resolve,
-    manifests={"package.json": _package},
+    read_imports=_imports,
+    resolve_import=_resolve,
+    manifest_readers={"package.json": _package},
 )
 
-TYPESCRIPT = described(__file__, "typescript", like=JAVASCRIPT)
+TYPESCRIPT = load_language(__file__, "typescript", like=JAVASCRIPT)
 
-TSX = described(__file__, "tsx", like=TYPESCRIPT)
+TSX = load_language(__file__, "tsx", like=TYPESCRIPT)

@@ -6,51 +6,59 @@ from collections.abc import Iterable
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import Definition, Source, child_of_type, define, described, dotted_import, plain_base
-from clew.codebase.languages.java import resolve_package
+from clew.codebase.facts import Import, SymbolKind
+from clew.codebase.languages.description import (
+    Definition,
+    SourceFile,
+    build_definition,
+    build_dotted_import,
+    find_child,
+    load_language,
+    normalize_base,
+)
+from clew.codebase.languages.java import resolve_java_import
 
 
-def _type(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    modifiers = child_of_type(node, "modifiers")
-    if child_of_type(node, "interface") is not None:
+def _type(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    modifiers = find_child(node, "modifiers")
+    if find_child(node, "interface") is not None:
         kind = "interface"
-    elif modifiers is not None and any(source.text(child) == "enum" for child in modifiers.children):
+    elif modifiers is not None and any(source.node_text(child) == "enum" for child in modifiers.children):
         kind = "enum"
-    return define(source, node, kind, body=child_of_type(node, "class_body", "enum_class_body"))
+    return build_definition(source, node, kind, body=find_child(node, "class_body", "enum_class_body"))
 
 
-def _function(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    receiver = child_of_type(node, "user_type", "nullable_type", "identifier")
-    qualifier = plain_base(source.text(receiver)) if receiver is not None and receiver.type != "identifier" else ""
-    return define(source, node, kind, body=child_of_type(node, "function_body"), qualifier=qualifier)
+def _function(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    receiver = find_child(node, "user_type", "nullable_type", "identifier")
+    qualifier = normalize_base(source.node_text(receiver)) if receiver is not None and receiver.type != "identifier" else ""
+    return build_definition(source, node, kind, body=find_child(node, "function_body"), qualifier=qualifier)
 
 
-def _constructor(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    return define(source, node, kind, name="constructor", body=child_of_type(node, "block"))
+def _constructor(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    return build_definition(source, node, kind, name="constructor", body=find_child(node, "block"))
 
 
-def _property(source: Source, node: Node, _kind: Kind) -> Iterable[Definition]:
-    variable = child_of_type(node, "variable_declaration")
-    name = source.text(variable.named_child(0)) if variable is not None else ""
-    return define(source, node, "constant" if child_of_type(node, "val") is not None else "variable", name=name)
+def _property(source: SourceFile, node: Node, _kind: SymbolKind) -> Iterable[Definition]:
+    variable = find_child(node, "variable_declaration")
+    name = source.node_text(variable.named_child(0)) if variable is not None else ""
+    return build_definition(source, node, "constant" if find_child(node, "val") is not None else "variable", name=name)
 
 
-def _alias(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    name = node.child_by_field_name("type") or child_of_type(node, "identifier")
-    return define(source, node, kind, name=source.text(name), is_all_header=True)
+def _alias(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    name = node.child_by_field_name("type") or find_child(node, "identifier")
+    return build_definition(source, node, kind, name=source.node_text(name), is_all_header=True)
 
 
-def _imports(source: Source, node: Node) -> Iterable[Import]:
-    path = source.text(child_of_type(node, "qualified_identifier")).replace(" ", "")
-    alias = source.text(child_of_type(node, "identifier"))
-    return dotted_import(node, path, is_wildcard=child_of_type(node, "*") is not None, alias=alias)
+def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
+    path = source.node_text(find_child(node, "qualified_identifier")).replace(" ", "")
+    alias = source.node_text(find_child(node, "identifier"))
+    return build_dotted_import(node, path, is_wildcard=find_child(node, "*") is not None, alias=alias)
 
 
-KOTLIN = described(
+KOTLIN = load_language(
     __file__,
     "kotlin",
-    define={
+    definition_readers={
         "class_declaration": _type,
         "object_declaration": _type,
         "function_declaration": _function,
@@ -58,6 +66,6 @@ KOTLIN = described(
         "property_declaration": _property,
         "type_alias": _alias,
     },
-    imports=_imports,
-    resolve=resolve_package,
+    read_imports=_imports,
+    resolve_import=resolve_java_import,
 )

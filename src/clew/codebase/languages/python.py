@@ -9,17 +9,17 @@ from collections.abc import Iterable
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import ALL, Definition, Source, dedent, described, imported
-from clew.codebase.paths import LIKELY, WEAK, Candidate, PathIndex, certain, divided
+from clew.codebase.facts import Import, SymbolKind
+from clew.codebase.languages.description import WILDCARD_NAMES, Definition, SourceFile, build_import, dedent_docstring, load_language
+from clew.codebase.path_index import LIKELY_MATCH, WEAK_MATCH, ImportCandidate, PathIndex, share_confidence, single_candidate
 
 _QUOTE = re.compile(rb"^[A-Za-z]{0,2}(\"\"\"|'''|\"|')")
 _HEADER = ("return_type", "superclasses", "parameters", "type_parameters", "name")  # the last of them stands before the colon
 
 
-def _definition(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _definition(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     behind = next((found for field in _HEADER if (found := node.child_by_field_name(field)) is not None), None)
-    name, body = source.field(node, "name"), node.child_by_field_name("body")
+    name, body = source.field_text(node, "name"), node.child_by_field_name("body")
     if behind is None or not name:
         return ()
     start, end = node.start_byte, node.end_byte
@@ -28,7 +28,7 @@ def _definition(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
     return (Definition(kind, name, start, end, start, end if colon < 0 else colon + 1, docstring=docstring, doc_end=doc_end),)
 
 
-def _documentation(source: Source, body: Node) -> tuple[str, int]:
+def _documentation(source: SourceFile, body: Node) -> tuple[str, int]:
     """Return the docstring of a module, class or function, if its first statement is a string, and where that ends."""
     first = next((child for child in body.named_children if child.type != "comment"), None)  # a licence may have many lines
     if first is None or first.type != "expression_statement" or first.child_count != 1:
@@ -47,37 +47,37 @@ def _unquoted(raw: bytes) -> str:
     quote = found.group(1)
     stop = len(raw) - len(quote) if raw.endswith(quote) and len(raw) >= found.end() + len(quote) else len(raw)
     text = raw[found.end() : stop].decode("utf-8", "replace")
-    return dedent(text) if "\n" in text else text.strip()
+    return dedent_docstring(text) if "\n" in text else text.strip()
 
 
-def _assignment(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    name = source.field(node, "left")
+def _assignment(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    name = source.field_text(node, "left")
     start, end = node.start_byte, node.end_byte
     kind = "constant" if name.isupper() else "variable"
-    return (Definition(kind, name, start, end, start, source.line_end(start, end), has_body=False),)
+    return (Definition(kind, name, start, end, start, source.find_line_end(start, end), has_body=False),)
 
 
-def _aliased(source: Source, node: Node) -> tuple[str, str]:
+def _aliased(source: SourceFile, node: Node) -> tuple[str, str]:
     """Return (name there, name here) of one imported name."""
     if node.type == "aliased_import":
-        return source.field(node, "name"), source.field(node, "alias")
-    return source.text(node), source.text(node)
+        return source.field_text(node, "name"), source.field_text(node, "alias")
+    return source.node_text(node), source.node_text(node)
 
 
-def _imports(source: Source, node: Node) -> Iterable[Import]:
+def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
     names = [_aliased(source, child) for child in node.children_by_field_name("name")]
     if node.type == "future_import_statement":
         return
     if node.type == "import_statement":
         for module, alias in names:
-            yield from imported(node, module, (), alias)
+            yield from build_import(node, module, (), alias)
         return
-    module = source.field(node, "module_name").replace(" ", "")
+    module = source.field_text(node, "module_name").replace(" ", "")
     is_wildcard = any(child.type == "wildcard_import" for child in node.children)
-    yield from imported(node, module, ALL if is_wildcard else names, is_relative=module.startswith("."))
+    yield from build_import(node, module, WILDCARD_NAMES if is_wildcard else names, is_relative=module.startswith("."))
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCandidate]:
     """Ask for each name as a module of its own first: `from package import module`."""
     joint = "" if imported.module.endswith(".") else "."
     inner = [_module(paths, path, imported.module + joint + name) if name != "*" else [] for name, _ in imported.names]
@@ -85,7 +85,7 @@ def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidat
     return [candidate for found in inner or [whole] for candidate in found or whole]
 
 
-def _module(paths: PathIndex, path: str, module: str) -> list[Candidate]:
+def _module(paths: PathIndex, path: str, module: str) -> list[ImportCandidate]:
     name = module.lstrip(".")
     dots = len(module) - len(name)
     tail = name.replace(".", "/")
@@ -98,14 +98,14 @@ def _module(paths: PathIndex, path: str, module: str) -> list[Candidate]:
         folder = folder.rpartition("/")[0]
     base = posixpath.join(folder, tail) if tail else folder
     endings = (".py", "/__init__.py", ".pyi", "/__init__.pyi", ".pyx")
-    return certain(paths.first([base + ending for ending in endings] if tail else [posixpath.join(base, "__init__.py")]))
+    return single_candidate(paths.find_first([base + ending for ending in endings] if tail else [posixpath.join(base, "__init__.py")]))
 
 
-def _absolute(paths: PathIndex, path: str, tail: str) -> list[Candidate]:
+def _absolute(paths: PathIndex, path: str, tail: str) -> list[ImportCandidate]:
     found = {
         candidate: candidate[: -len(tail) - len(ending)].rstrip("/")  # below which the module has its name
         for ending in (".py", ".pyi", ".pyx", "/__init__.py")
-        for candidate in paths.ending(tail + ending)
+        for candidate in paths.find_paths_ending(tail + ending)
     }
     folder = path.rpartition("/")[0]
     is_standard = tail.split("/", 1)[0] in sys.stdlib_module_names
@@ -116,16 +116,16 @@ def _absolute(paths: PathIndex, path: str, tail: str) -> list[Candidate]:
         nearest = [candidate for candidate in proper if not found[candidate] or path.startswith(found[candidate] + "/")]
         # The closest root wins: a script's own folder, or the package root that the file lies in.
         longest = max((len(found[candidate]) for candidate in nearest), default=0)
-        return divided([candidate for candidate in nearest if len(found[candidate]) == longest] or proper, LIKELY)
+        return share_confidence([candidate for candidate in nearest if len(found[candidate]) == longest] or proper, LIKELY_MATCH)
     beside = [candidate for candidate, root in found.items() if root == folder]
-    return divided(beside, WEAK) if not is_standard else []
+    return share_confidence(beside, WEAK_MATCH) if not is_standard else []
 
 
-PYTHON = described(
+PYTHON = load_language(
     __file__,
     "python",
-    define={"function_definition": _definition, "class_definition": _definition, "assignment": _assignment},
-    imports=_imports,
-    resolve=_resolve,
-    documentation=_documentation,
+    definition_readers={"function_definition": _definition, "class_definition": _definition, "assignment": _assignment},
+    read_imports=_imports,
+    resolve_import=_resolve,
+    read_docstring=_documentation,
 )

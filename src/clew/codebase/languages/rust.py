@@ -8,31 +8,39 @@ from collections.abc import Iterable, Iterator
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import, Kind
-from clew.codebase.languages.description import Definition, Source, define, described, imported, plain_base, text_in
-from clew.codebase.paths import EXACT, LIKELY, WEAK, Candidate, PathIndex
+from clew.codebase.facts import Import, SymbolKind
+from clew.codebase.languages.description import (
+    Definition,
+    SourceFile,
+    build_definition,
+    build_import,
+    get_text,
+    load_language,
+    normalize_base,
+)
+from clew.codebase.path_index import EXACT_MATCH, LIKELY_MATCH, WEAK_MATCH, ImportCandidate, PathIndex
 
 _OUTSIDE = frozenset(("std", "core", "alloc", "proc_macro", "test"))
 
 
-def _implementation(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    return define(source, node, kind, name=plain_base(source.field(node, "type")))
+def _implementation(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    return build_definition(source, node, kind, name=normalize_base(source.field_text(node, "type")))
 
 
-def _struct(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _struct(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     body = node.child_by_field_name("body")
-    for found in define(source, node, kind):
+    for found in build_definition(source, node, kind):
         if body is not None and body.type == "ordered_field_declaration_list":
             found.signature_end = node.end_byte
         yield found
 
 
-def _imports(source: Source, node: Node) -> Iterable[Import]:
-    name = source.field(node, "name")
+def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
+    name = source.field_text(node, "name")
     if node.type == "mod_item":
-        yield from imported(node, "self::" + name, (), name, is_relative=True)
+        yield from build_import(node, "self::" + name, (), name, is_relative=True)
     elif node.type == "extern_crate_declaration":
-        yield from imported(node, name, (), source.field(node, "alias") or name)
+        yield from build_import(node, name, (), source.field_text(node, "alias") or name)
     elif (argument := node.child_by_field_name("argument")) is not None:
         by_module: dict[str, list[tuple[str, str]]] = {}
         for path, here in _leaves(source, argument):
@@ -40,36 +48,36 @@ def _imports(source: Source, node: Node) -> Iterable[Import]:
             by_module.setdefault(module or name, []).append((name, name if here == "self" else here))
         for module, names in by_module.items():
             is_relative = module.split("::", 1)[0] in ("self", "super")
-            yield from imported(node, module, (name for name in names if name[0] != module), is_relative=is_relative)
+            yield from build_import(node, module, (name for name in names if name[0] != module), is_relative=is_relative)
 
 
-def _leaves(source: Source, tree: Node) -> Iterator[tuple[str, str]]:
+def _leaves(source: SourceFile, tree: Node) -> Iterator[tuple[str, str]]:
     """Return (path, name here) of each name that a use tree brings in."""
     todo = [("", tree)]
     while todo:
         prefix, node = todo.pop()
         if node.type == "scoped_use_list":
             nested = node.child_by_field_name("list")
-            prefix += source.field(node, "path") + "::"
+            prefix += source.field_text(node, "path") + "::"
             todo += [(prefix, child) for child in reversed(nested.named_children)] if nested is not None else []
         elif node.type == "use_list":
             todo += [(prefix, child) for child in reversed(node.named_children)]
         elif node.type == "use_as_clause":
-            yield prefix + source.field(node, "path"), source.field(node, "alias")
+            yield prefix + source.field_text(node, "path"), source.field_text(node, "alias")
         elif node.type == "use_wildcard":
-            inner = source.text(node.named_child(0)) + "::" if node.named_child_count else ""
+            inner = source.node_text(node.named_child(0)) + "::" if node.named_child_count else ""
             yield prefix + inner + "*", "*"
         elif node.is_named and not node.type.endswith("comment"):
-            path = source.text(node)
+            path = source.node_text(node)
             yield prefix + path, path.rpartition("::")[2]
 
 
-def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[Candidate]:
+def _resolve(paths: PathIndex, path: str, imported: Import) -> Iterable[ImportCandidate]:
     parts = imported.module.split("::")
     folder, _, name = path.rpartition("/")
     home = folder if name in ("lib.rs", "main.rs", "mod.rs", "build.rs") else posixpath.join(folder, name[:-3])
     base: str | None = home
-    confidence = EXACT
+    confidence = EXACT_MATCH
     if parts[0] == "self":
         parts = parts[1:]
     elif parts[0] == "super":
@@ -89,18 +97,18 @@ def _other_crate(paths: PathIndex, home: str, parts: list[str]) -> tuple[str | N
     """Return where a path without a keyword starts: a module beside this file, or a crate of the same workspace."""
     if parts[0] in _OUTSIDE:
         return None, parts, 0.0
-    if paths.first((posixpath.join(home, parts[0] + ".rs"), posixpath.join(home, parts[0], "mod.rs"))):
-        return home, parts, LIKELY
+    if paths.find_first((posixpath.join(home, parts[0] + ".rs"), posixpath.join(home, parts[0], "mod.rs"))):
+        return home, parts, LIKELY_MATCH
     if parts[0] in paths.roots:
-        return paths.roots[parts[0]], parts[1:], LIKELY
+        return paths.roots[parts[0]], parts[1:], LIKELY_MATCH
     names = tuple(f"{name}/src" for name in (parts[0], parts[0].replace("_", "-")))
     roots = [each for each in paths.folders_by_name.get("src", []) if each.endswith(names) and f"{each}/lib.rs" in paths.paths]
-    return (roots[0], parts[1:], WEAK) if len(roots) == 1 else (None, parts, 0.0)
+    return (roots[0], parts[1:], WEAK_MATCH) if len(roots) == 1 else (None, parts, 0.0)
 
 
 def _crate_root(paths: PathIndex, folder: str) -> str | None:
     while True:
-        if paths.first((posixpath.join(folder, "lib.rs"), posixpath.join(folder, "main.rs"))):
+        if paths.find_first((posixpath.join(folder, "lib.rs"), posixpath.join(folder, "main.rs"))):
             return folder
         if not folder:
             return None
@@ -111,21 +119,21 @@ def _file(paths: PathIndex, base: str, parts: list[str]) -> str | None:
     """Return the file of the longest part of a path that is a module; the rest are names in it."""
     for count in range(len(parts), 0, -1):
         stem = posixpath.join(base, *parts[:count])
-        if found := paths.first((stem + ".rs", stem + "/mod.rs")):
+        if found := paths.find_first((stem + ".rs", stem + "/mod.rs")):
             return found
-    return paths.first((base + ".rs", *(posixpath.join(base, name) for name in ("mod.rs", "lib.rs", "main.rs"))))
+    return paths.find_first((base + ".rs", *(posixpath.join(base, name) for name in ("mod.rs", "lib.rs", "main.rs"))))
 
 
 def _crate(folder: str, data: bytes) -> dict[str, str]:
-    name = text_in(tomllib.loads(data.decode("utf-8")), "package", "name")
+    name = get_text(tomllib.loads(data.decode("utf-8")), "package", "name")
     return {name.replace("-", "_"): posixpath.join(folder, "src")} if name else {}
 
 
-RUST = described(
+RUST = load_language(
     __file__,
     "rust",
-    define={"impl_item": _implementation, "struct_item": _struct},
-    imports=_imports,
-    resolve=_resolve,
-    manifests={"Cargo.toml": _crate},
+    definition_readers={"impl_item": _implementation, "struct_item": _struct},
+    read_imports=_imports,
+    resolve_import=_resolve,
+    manifest_readers={"Cargo.toml": _crate},
 )

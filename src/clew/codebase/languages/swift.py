@@ -6,57 +6,57 @@ from collections.abc import Iterable
 
 from tree_sitter import Node
 
-from clew.codebase.facts import Import, Kind
+from clew.codebase.facts import Import, SymbolKind
 from clew.codebase.languages.description import (
-    ALL,
+    WILDCARD_NAMES,
     Definition,
-    Source,
-    child_of_type,
-    define,
-    described,
-    dotted_import,
-    imported,
-    plain_base,
+    SourceFile,
+    build_definition,
+    build_dotted_import,
+    build_import,
+    find_child,
+    load_language,
+    normalize_base,
 )
 
-_KINDS: dict[str, Kind] = {"struct": "struct", "enum": "enum", "extension": "extension"}
+_KINDS: dict[str, SymbolKind] = {"struct": "struct", "enum": "enum", "extension": "extension"}
 
 
-def _type(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    kind = _KINDS.get(source.field(node, "declaration_kind"), kind)
-    return define(source, node, kind, name=plain_base(source.field(node, "name")))
+def _type(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    kind = _KINDS.get(source.field_text(node, "declaration_kind"), kind)
+    return build_definition(source, node, kind, name=normalize_base(source.field_text(node, "name")))
 
 
-def _unnamed(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _unnamed(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     name = node.type.partition("_")[0]
-    return define(source, node, kind, name=name, body=child_of_type(node, "computed_property"))
+    return build_definition(source, node, kind, name=name, body=find_child(node, "computed_property"))
 
 
-def _property(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
+def _property(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
     pattern = node.child_by_field_name("name")
-    name = source.field(pattern, "bound_identifier") if pattern is not None else ""
+    name = source.field_text(pattern, "bound_identifier") if pattern is not None else ""
     computed = node.child_by_field_name("computed_value")
     if computed is not None:
-        return define(source, node, "function", name=name, body=computed)
-    is_constant = source.text(child_of_type(node, "value_binding_pattern")) == "let"
-    return define(source, node, "constant" if is_constant else kind, name=name)
+        return build_definition(source, node, "function", name=name, body=computed)
+    is_constant = source.node_text(find_child(node, "value_binding_pattern")) == "let"
+    return build_definition(source, node, "constant" if is_constant else kind, name=name)
 
 
-def _alias(source: Source, node: Node, kind: Kind) -> Iterable[Definition]:
-    return define(source, node, kind, is_all_header=True)
+def _alias(source: SourceFile, node: Node, kind: SymbolKind) -> Iterable[Definition]:
+    return build_definition(source, node, kind, is_all_header=True)
 
 
-def _imports(source: Source, node: Node) -> Iterable[Import]:
-    path = source.text(child_of_type(node, "identifier"))
-    if child_of_type(node, "struct", "class", "enum", "func", "protocol", "typealias", "var", "let") is not None:
-        return dotted_import(node, path)
-    return imported(node, path, ALL)
+def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
+    path = source.node_text(find_child(node, "identifier"))
+    if find_child(node, "struct", "class", "enum", "func", "protocol", "typealias", "var", "let") is not None:
+        return build_dotted_import(node, path)
+    return build_import(node, path, WILDCARD_NAMES)
 
 
-SWIFT = described(
+SWIFT = load_language(
     __file__,
     "swift",
-    define={
+    definition_readers={
         "class_declaration": _type,
         "protocol_declaration": _type,
         "deinit_declaration": _unnamed,
@@ -64,5 +64,5 @@ SWIFT = described(
         "property_declaration": _property,
         "typealias_declaration": _alias,
     },
-    imports=_imports,
+    read_imports=_imports,
 )

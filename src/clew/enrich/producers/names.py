@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection
 from pathlib import PurePosixPath
 
-from clew.codebase.languages import LANGUAGES, language_of
-from clew.codebase.remember import is_test_path
+from clew.codebase.file_records import is_test_path
+from clew.codebase.languages import LANGUAGES, detect_language
 from clew.enrich.partners import EdgeProducer, Partner, Table
 from clew.records import EdgeKind, SourceState
 
@@ -49,7 +49,7 @@ def _named(path: str) -> tuple[str, str]:
     """The file's name without its ending, and the family of languages that the ending means."""
     name = path.rpartition("/")[2]
     stem, _, ending = name.rpartition(".")
-    language = LANGUAGES.get(language_of(name) or "")
+    language = LANGUAGES.get(detect_language(name) or "")
     return (stem or name), (language.family if language else "") or ending.lower()
 
 

@@ -2,7 +2,7 @@
 
 A session that was started in a home folder must not have the passwords in it indexed and shown. So a home folder, what holds it, and the
 folders of the system are refused; files that by their names hold credentials are never opened; and of other hidden files only those are
-read that version control knows. Names stand in `private.toml`; what is in a file is not looked at here
+read that version control knows. Names stand in `private_paths.toml`; what is in a file is not looked at here
 (`clew.text.secrets` does that).
 """
 
@@ -14,10 +14,12 @@ import tomllib
 from contextlib import suppress
 from pathlib import Path
 
-_NAMES = {key: tuple(words.split()) for key, words in tomllib.loads(Path(__file__).with_name("private.toml").read_text("utf-8")).items()}
+_NAMES = {
+    key: tuple(words.split()) for key, words in tomllib.loads(Path(__file__).with_name("private_paths.toml").read_text("utf-8")).items()
+}
 
 
-def refusal(root: Path) -> str:
+def find_refusal_reason(root: Path) -> str:
     """Return why a folder is no repository to index, as the rest of a sentence about it; "" where it may be one.
 
     root  resolved. A home folder is refused also where it is a git work tree.
@@ -37,7 +39,7 @@ def refusal(root: Path) -> str:
     return ""
 
 
-def is_secret(path: str) -> bool:
+def is_credential_path(path: str) -> bool:
     """Whether a file holds credentials by its name. Such a file is never opened.
 
     path  relative to the repository, with "/".
@@ -52,7 +54,7 @@ def is_secret(path: str) -> bool:
     return name.endswith(_NAMES["secret_endings"]) or f"/{path.lower()}".endswith(tuple(f"/{each}" for each in _NAMES["secret_paths"]))
 
 
-def is_hidden(path: str) -> bool:
+def is_hidden_path(path: str) -> bool:
     """Whether a path, or a folder in it, is hidden by its name."""
     return path.startswith(".") or "/." in path
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 
-EXACT, LIKELY, WEAK = 1.0, 0.9, 0.6
+EXACT_MATCH, LIKELY_MATCH, WEAK_MATCH = 1.0, 0.9, 0.6
 CANDIDATES_MAX = 8  # more files that end alike say nothing; guess
-FOLDER_FILES_MAX = 40  # of a package that is imported as a whole; guess
+PACKAGE_FILES_MAX = 40  # of a package that is imported as a whole; guess
 
-Candidate = tuple[str, float]
+ImportCandidate = tuple[str, float]
 """A file that an import may mean: its path in the index, and a confidence above 0 and at most 1."""
 
 
@@ -36,7 +36,7 @@ class PathIndex:
     def __init__(self, paths: Iterable[str], roots: Mapping[str, str] | None = None) -> None:
         self.paths = frozenset(paths)
         self.roots = dict(roots or {})
-        self.by_folder: dict[str, list[str]] = {}
+        self.files_by_folder: dict[str, list[str]] = {}
         self.folders_by_name: dict[str, list[str]] = {}
         self._by_name: dict[str, list[str]] = {}
         self._by_folder_and_name: dict[tuple[str, str], list[str]] = {}
@@ -44,11 +44,11 @@ class PathIndex:
             folder, _, name = path.rpartition("/")
             self._by_name.setdefault(name, []).append(path)
             self._by_folder_and_name.setdefault((folder.rpartition("/")[2], name), []).append(path)
-            self.by_folder.setdefault(folder, []).append(path)
-        for folder in self.by_folder:
+            self.files_by_folder.setdefault(folder, []).append(path)
+        for folder in self.files_by_folder:
             self.folders_by_name.setdefault(folder.rpartition("/")[2], []).append(folder)
 
-    def ending(self, tail: str) -> list[str]:
+    def find_paths_ending(self, tail: str) -> list[str]:
         """Return the paths that are `tail` or end in "/" and `tail`, sorted."""
         folder, slash, name = tail.rpartition("/")
         if not slash:
@@ -57,12 +57,12 @@ class PathIndex:
         same_name = self._by_folder_and_name.get((folder.rpartition("/")[2], name), [])
         return [path for path in same_name if path == tail or path.endswith(slashed)]
 
-    def folders_ending(self, tail: str) -> list[str]:
+    def find_folders_ending(self, tail: str) -> list[str]:
         """Return the folders of files that are `tail` or end in "/" and `tail`."""
         slashed = "/" + tail
         return [folder for folder in self.folders_by_name.get(tail.rpartition("/")[2], []) if folder == tail or folder.endswith(slashed)]
 
-    def rooted(self, module: str, separator: str) -> tuple[str, str] | None:
+    def find_root(self, module: str, separator: str) -> tuple[str, str] | None:
         """Return (folder, rest of the module) where a manifest gave the longest beginning of the module a name."""
         name = module
         while name:
@@ -71,28 +71,28 @@ class PathIndex:
             name = name.rpartition(separator)[0]
         return None
 
-    def first(self, candidates: Iterable[str]) -> str | None:
+    def find_first(self, candidates: Iterable[str]) -> str | None:
         """Return the first of these paths that there is."""
         return next((path for path in candidates if path in self.paths), None)
 
 
-def divided(candidates: Iterable[str], confidence: float) -> list[Candidate]:
+def share_confidence(candidates: Iterable[str], confidence: float) -> list[ImportCandidate]:
     """Share a confidence among candidates; too many say nothing."""
     found = sorted(dict.fromkeys(candidates))
     return [(candidate, round(confidence / len(found), 4)) for candidate in found] if 0 < len(found) <= CANDIDATES_MAX else []
 
 
-def certain(found: str | None, confidence: float = EXACT) -> list[Candidate]:
+def single_candidate(found: str | None, confidence: float = EXACT_MATCH) -> list[ImportCandidate]:
     """Return the one file that an import names as a candidate, none for None."""
     return [(found, confidence)] if found else []
 
 
-def joined(path: str, module: str) -> str | None:
+def join_relative(path: str, module: str) -> str | None:
     """Return the path that a relative one means in the file `path`, None if it leaves the repository."""
     found = posixpath.normpath(posixpath.join(path.rpartition("/")[0], module))
     return None if found.startswith("..") else "" if found == "." else found
 
 
-def all_of(files: Sequence[str], confidence: float) -> list[Candidate]:
+def package_candidates(files: Sequence[str], confidence: float) -> list[ImportCandidate]:
     """Return the files of a package that is imported as a whole, each with this confidence since all are meant; too many say nothing."""
-    return [(file, confidence) for file in files] if len(files) <= FOLDER_FILES_MAX else []
+    return [(file, confidence) for file in files] if len(files) <= PACKAGE_FILES_MAX else []

@@ -20,32 +20,43 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from clew.codebase import TREE, stamp_of
-from clew.codebase.imports import manifests_among, resolve, roots_of
-from clew.codebase.parse import parse
-from clew.codebase.paths import PathIndex
-from clew.codebase.private import is_hidden, is_secret
-from clew.codebase.remember import BY, digest_of, language_in, name_only, read_note, remember, source_of
-from clew.codebase.scan import HEAD_BYTES, File, Reason, classify, scan
+from clew.codebase import TREE_SOURCE, compute_stamp
+from clew.codebase.file_records import (
+    PRODUCER,
+    build_file_delta,
+    build_unread_file_delta,
+    file_source_name,
+    read_index_note,
+    read_language,
+)
+from clew.codebase.imports import find_manifests, read_manifest_roots, resolve_imports
+from clew.codebase.languages import detect_language
+from clew.codebase.parse import HEAD_BYTES, parse_file
+from clew.codebase.path_index import PathIndex
+from clew.codebase.private_paths import is_credential_path, is_hidden_path
+from clew.codebase.scan import FileCategory, ScannedFile, classify_file, scan_files
 from clew.pool import isolated, spread
 from clew.records import Delta, SourceState
+from clew.store.originals import digest_of
 from clew.text.embed import Embedder, load
 from clew.text.secrets import mask, mask_lines
 
-POOL_FILES_MIN = 48  # below it starting processes costs more than they save
-POOL_BYTES_MIN = 400_000
-BATCH_BYTES = 256_000  # handed to a process at once
-BATCH_FILES = 256  # more, if they are small, take more memory than their bytes tell: each has its record, postings and state
+PARALLEL_FILES_MIN = 48  # below it starting processes costs more than they save
+PARALLEL_BYTES_MIN = 400_000
+READ_BATCH_BYTES = 256_000  # handed to a process at once
+READ_BATCH_FILES = 256  # more, if they are small, take more memory than their bytes tell: each has its record, postings and state
 MANIFESTS_MAX = 2000
 MANIFEST_BYTES_MAX = 1_000_000
-BEGUN = f"{TREE}begun"  # the source that says, until a first run has ended, who makes the records: what was killed goes on
+FIRST_RUN_SOURCE = (
+    f"{TREE_SOURCE}begun"  # the source that says, until a first run has ended, who makes the records: what was killed goes on
+)
 # A file that changed within this time before it was read may change again within the resolution of its time, which is a second
 # where times are whole seconds, else a tick of the kernel (10 ms at most; five of them).
-RACY_NS, RACY_FINE_NS = 1_000_000_000, 50_000_000
+RACY_WINDOW_NS, RACY_WINDOW_FINE_NS = 1_000_000_000, 50_000_000
 
 
 @dataclass(slots=True)
-class Report:
+class IndexReport:
     """What a run saw and did. Counts are files; `skipped` is by reason; `problems` are sentences."""
 
     seen: int = 0
@@ -64,10 +75,10 @@ class Report:
 _Job: TypeAlias = tuple[str, int, int]  # path, size, stamp
 
 
-def changes(
+def find_file_changes(
     root: Path,
     states: Mapping[str, SourceState],
-    report: Report,
+    report: IndexReport,
     *,
     jobs: int = 0,
     embedder: str = "",
@@ -82,7 +93,7 @@ def changes(
     progress  is told (files done, files to read).
     Raises    NotReadable when `root` is not a folder that can be read.
     """
-    found = scan(root)
+    found = scan_files(root)
     report.seen = len(found.files)
     report.problems.extend(found.problems)
     report.skipped.update({str(reason): count for reason, count in found.skipped.items()})
@@ -91,20 +102,20 @@ def changes(
     roots = _roots(root, names)
     paths = PathIndex(names, roots)
     shape = _shape(names, roots)
-    before, begun = states.get(TREE), states.get(BEGUN)
+    before, begun = states.get(TREE_SOURCE), states.get(FIRST_RUN_SOURCE)
     made_by = _maker(embedder)
     known = before or begun
     is_ours = known is not None and known.note == made_by
     is_same_shape = is_ours and before is not None and before.digest == shape
     if before is not None and not is_same_shape:
         # Until the end nobody may believe the old shape: a run that is killed leaves imports behind that lead elsewhere.
-        yield Delta(BY, TREE, is_whole=False, state=SourceState(TREE, note=made_by if is_ours else ""))
+        yield Delta(PRODUCER, TREE_SOURCE, is_whole=False, state=SourceState(TREE_SOURCE, note=made_by if is_ours else ""))
     if before is None and not is_ours:
-        yield Delta(BY, BEGUN, is_whole=False, state=SourceState(BEGUN, note=made_by))
+        yield Delta(PRODUCER, FIRST_RUN_SOURCE, is_whole=False, state=SourceState(FIRST_RUN_SOURCE, note=made_by))
     todo: list[_Job] = []
     seen: set[str] = set()
     for file in files:
-        source = source_of(file.path)
+        source = file_source_name(file.path)
         seen.add(source)
         state = states.get(source)
         if (
@@ -120,23 +131,27 @@ def changes(
         if progress:
             progress(done, len(todo))
         if delta is None or delta.state is None:
-            report.problems.append(f"{shown(job[0])}: went away or became unreadable while it was read")
-            seen.discard(source_of(job[0]))
+            report.problems.append(f"{printable_path(job[0])}: went away or became unreadable while it was read")
+            seen.discard(file_source_name(job[0]))
             continue
         _account(report, delta.state, is_read=True)
         state = states.get(delta.source)
         # A file that was touched but is equal has only its time remembered.
-        yield Delta(BY, delta.source, is_whole=False, state=delta.state) if is_ours and state and _is_same(state, delta.state) else delta
+        yield (
+            Delta(PRODUCER, delta.source, is_whole=False, state=delta.state)
+            if is_ours and state and _is_same(state, delta.state)
+            else delta
+        )
     for source in sorted(source for source in states if source.startswith("file:") and source not in seen):
         report.removed += 1
-        yield Delta(BY, source, is_whole=True, state=None)
+        yield Delta(PRODUCER, source, is_whole=True, state=None)
     if not is_same_shape:
-        yield Delta(BY, TREE, is_whole=False, state=SourceState(TREE, shape, len(found.files), 0, "indexed", made_by))
+        yield Delta(PRODUCER, TREE_SOURCE, is_whole=False, state=SourceState(TREE_SOURCE, shape, len(found.files), 0, "indexed", made_by))
     if before is None or begun is not None:
-        yield Delta(BY, BEGUN, is_whole=True, state=None)
+        yield Delta(PRODUCER, FIRST_RUN_SOURCE, is_whole=True, state=None)
 
 
-def named_changes(
+def find_named_file_changes(
     root: Path, names: Sequence[str], known: Iterable[str], before: SourceState | None, *, embedder: str = ""
 ) -> Iterator[Delta]:
     """Yield a Delta for each named file, as it is now; one that is gone is retired.
@@ -148,7 +163,7 @@ def named_changes(
     before  the state of TREE: where it remembers other paths, the next whole run reads these files again.
     """
     indexed = set(known)
-    names = [name for name in names if not is_secret(name) and (name in indexed or not is_hidden(name))]
+    names = [name for name in names if not is_credential_path(name) and (name in indexed or not is_hidden_path(name))]
     everything = sorted({*indexed, *names})
     roots = _roots(root, everything)
     paths = PathIndex(everything, roots)
@@ -156,12 +171,16 @@ def named_changes(
     for name in names:
         full = root / name
         if full.is_symlink() or not full.is_file():
-            yield Delta(BY, source_of(name), is_whole=True, state=None)
-        elif (delta := read_file(root, name, paths, load(embedder) if embedder else None)) is not None and delta.state is not None:
+            yield Delta(PRODUCER, file_source_name(name), is_whole=True, state=None)
+        elif (
+            delta := build_delta_of_path(root, name, paths, load(embedder) if embedder else None)
+        ) is not None and delta.state is not None:
             yield delta if is_same_shape else replace(delta, state=replace(delta.state, mtime_ns=0))
 
 
-def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None = None, *, is_plain: bool = False) -> Delta | None:
+def build_delta_of_path(
+    root: Path, path: str, paths: PathIndex, embedder: Embedder | None = None, *, is_plain: bool = False
+) -> Delta | None:
     """Return the Delta of one file, None when it cannot be read. Reads it once; never raises on any bytes.
 
     is_plain  cut it by lines instead of parsing it.
@@ -171,28 +190,28 @@ def read_file(root: Path, path: str, paths: PathIndex, embedder: Embedder | None
         with full.open("rb") as stream:
             before = os.fstat(stream.fileno())
             head = stream.read(HEAD_BYTES)
-            verdict = classify(path, before.st_size, head)
-            if verdict.reason is not Reason.TEXT:
-                return name_only(path, verdict.reason.value, size=before.st_size, stamp=_settled(before, before))
+            category = classify_file(path, before.st_size, head)
+            if category is not FileCategory.TEXT:
+                return build_unread_file_delta(path, category.value, size=before.st_size, stamp=_settled(before, before))
             read = head + stream.read()
             after = os.fstat(stream.fileno())
     except OSError:
         return None
     data = mask(read)
-    facts = parse(path, data, "text" if is_plain else verdict.language)
-    resolved = resolve(paths, path, facts.language, facts.imports)
-    return remember(
+    facts = parse_file(path, data, "text" if is_plain else detect_language(path, head))
+    resolved = resolve_imports(paths, path, facts.language, facts.imports)
+    return build_file_delta(
         path, data, facts, resolved, size=len(read), stamp=_settled(before, after) if len(read) == after.st_size else 0, embedder=embedder
     )
 
 
 def _settled(before: os.stat_result, after: os.stat_result) -> int:
     """The stamp of a file that was read between two looks at it; 0 if it changed meanwhile, or may do so within its time."""
-    is_racy = after.st_mtime_ns > time.time_ns() - (RACY_FINE_NS if after.st_mtime_ns % 1_000_000_000 else RACY_NS)
-    return 0 if is_racy or (before.st_size, stamp_of(before)) != (after.st_size, stamp_of(after)) else stamp_of(after)
+    is_racy = after.st_mtime_ns > time.time_ns() - (RACY_WINDOW_FINE_NS if after.st_mtime_ns % 1_000_000_000 else RACY_WINDOW_NS)
+    return 0 if is_racy or (before.st_size, compute_stamp(before)) != (after.st_size, compute_stamp(after)) else compute_stamp(after)
 
 
-def _nameable(files: Sequence[File], report: Report) -> Sequence[File]:
+def _nameable(files: Sequence[ScannedFile], report: IndexReport) -> Sequence[ScannedFile]:
     """The files whose names hold no credential: a name stands in every packet, and cannot be masked, since the file is read by it."""
     names = "\0".join(file.path for file in files).replace("\n", " ").replace("\0", "\n").encode("utf-8", "surrogateescape")
     clean = mask_lines(names)
@@ -203,14 +222,14 @@ def _nameable(files: Sequence[File], report: Report) -> Sequence[File]:
     return kept
 
 
-def shown(path: str) -> str:
+def printable_path(path: str) -> str:
     """A path as it can be printed: bytes that are not UTF-8 escaped."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _maker(embedder: str) -> str:
     """Who makes the records: this release, with this model."""
-    return f"{BY} {load(embedder).name}" if embedder else BY
+    return f"{PRODUCER} {load(embedder).name}" if embedder else PRODUCER
 
 
 def _shape(names: Sequence[str], roots: Mapping[str, str]) -> str:
@@ -222,20 +241,20 @@ def _shape(names: Sequence[str], roots: Mapping[str, str]) -> str:
 def _roots(root: Path, names: Iterable[str]) -> dict[str, str]:
     """The names that manifests give to folders; of two manifests that claim one name the first path has it."""
     roots: dict[str, str] = {}
-    for name in manifests_among(names)[:MANIFESTS_MAX]:
+    for name in find_manifests(names)[:MANIFESTS_MAX]:
         try:
             with (root / name).open("rb") as stream:
                 data = stream.read(MANIFEST_BYTES_MAX)
         except OSError:  # the file itself is reported as unreadable when its turn comes
             continue
-        for claimed, folder in roots_of(name, data).items():
+        for claimed, folder in read_manifest_roots(name, data).items():
             roots.setdefault(claimed, folder)
     return roots
 
 
 def _leads_as_before(state: SourceState, path: str, paths: PathIndex) -> bool:
-    note = read_note(state)
-    return not note.imports or resolve(paths, path, language_in(state), note.imports) == note.resolved
+    note = read_index_note(state)
+    return not note.imports or resolve_imports(paths, path, read_language(state), note.imports) == note.resolved
 
 
 def _is_same(old: SourceState, new: SourceState) -> bool:
@@ -243,16 +262,16 @@ def _is_same(old: SourceState, new: SourceState) -> bool:
     return (old.digest, old.status, old.size, old.note) == (new.digest, new.status, new.size, new.note)
 
 
-def _account(report: Report, state: SourceState, *, is_read: bool) -> None:
+def _account(report: IndexReport, state: SourceState, *, is_read: bool) -> None:
     report.read += is_read
     report.unchanged += not is_read
     if state.status != "indexed":
         report.skipped[state.status] += 1
         report.named.append((state.source.removeprefix("file:"), state.status))
         return
-    report.languages[language_in(state) or "text"] += 1
+    report.languages[read_language(state) or "text"] += 1
     if is_read:
-        note = read_note(state)
+        note = read_index_note(state)
         report.read_bytes += state.size
         report.records += note.symbols
         report.broken += not note.is_whole
@@ -265,7 +284,7 @@ def _read_all(
     root: Path, todo: Sequence[_Job], paths: PathIndex, jobs: int, embedder: str, work: _Work | None = None
 ) -> Iterator[tuple[_Job, Delta | None]]:
     """Yield each file with its Delta, in order. A process that a file killed is replaced, and that file read as plain text."""
-    is_small = len(todo) < POOL_FILES_MIN or sum(size for _, size, _ in todo) < POOL_BYTES_MIN
+    is_small = len(todo) < PARALLEL_FILES_MIN or sum(size for _, size, _ in todo) < PARALLEL_BYTES_MIN
     workers = 1 if is_small else jobs or os.cpu_count() or 1
     batches, given = list(_batches(todo)), (root, paths, embedder)
     read = work or _read_batch
@@ -290,7 +309,7 @@ def _read_apart(read: _Work, batch: list[_Job], given: tuple[Path, PathIndex, st
         if half := len(batch) // 2:
             return [*_read_apart(read, batch[:half], given), *_read_apart(read, batch[half:], given)]
         root, paths, embedder = given
-        return [read_file(root, batch[0][0], paths, load(embedder) if embedder else None, is_plain=True)]
+        return [build_delta_of_path(root, batch[0][0], paths, load(embedder) if embedder else None, is_plain=True)]
 
 
 def _batches(todo: Sequence[_Job]) -> Iterator[list[_Job]]:
@@ -299,7 +318,7 @@ def _batches(todo: Sequence[_Job]) -> Iterator[list[_Job]]:
     for job in todo:
         batch.append(job)
         size += job[1]
-        if size >= BATCH_BYTES or len(batch) >= BATCH_FILES:
+        if size >= READ_BATCH_BYTES or len(batch) >= READ_BATCH_FILES:
             yield batch
             batch, size = [], 0
     if batch:
@@ -325,4 +344,4 @@ def _start_reader(root: Path, paths: PathIndex, embedder: str) -> None:
 def _read_batch(batch: list[_Job]) -> list[Delta | None]:
     assert _reading.root is not None
     assert _reading.paths is not None
-    return [read_file(_reading.root, job[0], _reading.paths, _reading.embedder) for job in batch]
+    return [build_delta_of_path(_reading.root, job[0], _reading.paths, _reading.embedder) for job in batch]

@@ -9,23 +9,23 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import PurePosixPath
 
 import msgspec
 
 from clew.codebase.facts import FileFacts, Import, Symbol
 from clew.records import Blob, Delta, Layer, Record, Resolution, SourceState, Text, Trust, identify
+from clew.store.originals import digest_of
 from clew.text.embed import Embedder
 from clew.text.postings import Document, Use, literal_name, pack
 
-BY = "codebase/3"
+PRODUCER = "codebase/3"
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature
 IMPORT_LINES_MAX = 80  # guess: more is a list of names, not what a reader looks for
 _IMPORTANCE = {"module": 0.4, "class": 0.6, "function": 0.5, "method": 0.5, "section": 0.3, "config": 0.3, "text": 0.2}
 
 
-class Note(msgspec.Struct, array_like=True):
+class IndexNote(msgspec.Struct, array_like=True):
     """What the indexer keeps of a file between runs: its imports as written, and as they resolved."""
 
     imports: list[Import] = []
@@ -42,14 +42,9 @@ class _Span:
     end_line: int
 
 
-def source_of(path: str) -> str:
+def file_source_name(path: str) -> str:
     """The name of the source that holds a file's records."""
     return f"file:{path}"
-
-
-def digest_of(data: bytes) -> str:
-    """Content hash of an original: blake2b-128 in hex."""
-    return blake2b(data, digest_size=16).hexdigest()
 
 
 def is_test_path(path: str) -> bool:
@@ -67,7 +62,7 @@ def is_test_path(path: str) -> bool:
     )
 
 
-def remember(
+def build_file_delta(
     path: str,
     data: bytes,
     facts: FileFacts,
@@ -98,7 +93,7 @@ def remember(
         is_file = at == module
         span = _Span(0, len(data), 1, len(starts)) if is_file else _whole_lines(data, starts, symbol.start, symbol.end)
         qualname = path if is_file else symbol.qualname
-        subject = source_of(path) if is_file else f"symbol:{path}::{symbol.qualname}"
+        subject = file_source_name(path) if is_file else f"symbol:{path}::{symbol.qualname}"
         times = seen[subject] = seen.get(subject, 0) + 1
         if times > 1:
             subject = f"{subject}#{times}"
@@ -109,7 +104,7 @@ def remember(
             layer=Layer.FACT,
             kind=symbol.kind,
             subject=subject,
-            source=source_of(path),
+            source=file_source_name(path),
             digest=content,
             name=qualname,
             texts=_texts(data, starts, symbol, span, qualname, digest, _imports(data, starts, facts) if is_file else None, is_file=is_file),
@@ -123,26 +118,26 @@ def remember(
         positions[at] = len(records)
         records.append(record)
         documents.append(_document(record, symbol, data, facts, children.get(at, ()), parent, span, is_file=is_file, is_test=is_test))
-    note = Note(list(facts.imports), list(resolved), is_whole=facts.is_whole, symbols=len(records))
+    note = IndexNote(list(facts.imports), list(resolved), is_whole=facts.is_whole, symbols=len(records))
     return Delta(
-        by=BY,
-        source=source_of(path),
+        by=PRODUCER,
+        source=file_source_name(path),
         is_whole=True,
         records=tuple(records),
         blobs=(Blob(digest, data),),
         segment=pack(documents, resolved, embedder),
-        state=SourceState(source_of(path), digest, size, stamp, "indexed", _encode(facts.language, note)),
+        state=SourceState(file_source_name(path), digest, size, stamp, "indexed", _encode(facts.language, note)),
     )
 
 
-def name_only(path: str, reason: str, *, size: int, stamp: int) -> Delta:
+def build_unread_file_delta(path: str, reason: str, *, size: int, stamp: int) -> Delta:
     """Return what is said of a file whose text is not indexed: its name, size and the reason."""
     record = Record(
-        id=identify("code", source_of(path), reason, str(size)),
+        id=identify("code", file_source_name(path), reason, str(size)),
         layer=Layer.FACT,
         kind="file",
-        subject=source_of(path),
-        source=source_of(path),
+        subject=file_source_name(path),
+        source=file_source_name(path),
         digest="",
         name=path,
         texts=(Text(Resolution.NAME, len(path), inline=f"{path} ({reason}, {size} bytes, not read)"),),
@@ -150,27 +145,27 @@ def name_only(path: str, reason: str, *, size: int, stamp: int) -> Delta:
         importance=0.1,
     )
     document = Document(
-        record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, source_of(path))
+        record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, file_source_name(path))
     )
-    state = SourceState(source_of(path), "", size, stamp, reason, _encode("", Note()))
+    state = SourceState(file_source_name(path), "", size, stamp, reason, _encode("", IndexNote()))
     if reason == "vendored":  # others' code by the ten thousand: the report counts it, and no search should meet it
-        return Delta(BY, source_of(path), is_whole=True, state=state)
-    return Delta(BY, source_of(path), is_whole=True, records=(record,), segment=pack([document]), state=state)
+        return Delta(PRODUCER, file_source_name(path), is_whole=True, state=state)
+    return Delta(PRODUCER, file_source_name(path), is_whole=True, records=(record,), segment=pack([document]), state=state)
 
 
-def language_in(state: SourceState) -> str:
+def read_language(state: SourceState) -> str:
     """The language of a file's state; cheap, for reports."""
     return state.note.partition("\n")[0]
 
 
-def read_note(state: SourceState) -> Note:
+def read_index_note(state: SourceState) -> IndexNote:
     """The note of a file's state. Raises msgspec.DecodeError for one that another release wrote."""
-    note = msgspec.json.decode(state.note.partition("\n")[2], type=Note)
+    note = msgspec.json.decode(state.note.partition("\n")[2], type=IndexNote)
     note.resolved = [(path.encode("latin-1").decode("utf-8", "surrogateescape"), weight) for path, weight in note.resolved]
     return note
 
 
-def _encode(language: str, note: Note) -> str:
+def _encode(language: str, note: IndexNote) -> str:
     # A file name that is not UTF-8 holds lone surrogates, which JSON refuses: its bytes as Latin-1 instead.
     plain = [(path.encode("utf-8", "surrogateescape").decode("latin-1"), weight) for path, weight in note.resolved]
     return language + "\n" + msgspec.json.encode(msgspec.structs.replace(note, resolved=plain)).decode()
