@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 import clew
 from clew.engine import Engine
 from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, UsageError
-from clew.packet.wording import describe_reason
 from clew.records import MatchKind, Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
+from clew.records.wording import describe_reason
 from clew.settings import Settings, workspace_of
 from clew.store.name_resolution import Names
 from clew.transcript.dialects.claude_code import DIALECT

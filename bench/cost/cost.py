@@ -346,8 +346,7 @@ class _Replay:
                 continue
             part = self._history.parts[standing.at]
             chance = 0.0 if standing.is_gone else return_chance(part.kind, part.idle(number), is_ended=form is Form.HANDLE)
-            reason = part.reason if form is Form.HANDLE else "long past"
-            segments.append(Segment(str(place), standing.tokens, part.tokens[form], is_new, reason, chance, standing.waited))
+            segments.append(Segment(str(place), standing.tokens, part.tokens[form], is_new, chance, standing.waited))
             standing.waited += 1
         return [*segments, Segment("", fixed, fixed, is_new)] if fixed else segments
 

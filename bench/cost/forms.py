@@ -15,7 +15,8 @@ from enum import IntEnum
 
 from bench.cost.bills import Bills
 from clew.evaluation.needs import replaced, words_of
-from clew.records import Observation, ObservationKind, Record, Resolution, ToolCall, handle_of
+from clew.records import EndReason, Observation, ObservationKind, Record, Resolution, ToolCall, handle_of
+from clew.records.wording import describe_end
 from clew.transcript.reduce.nouns import context_of
 from clew.transcript.reduce.reduce import reduce_output
 from clew.transcript.schedule import may_stand
@@ -57,7 +58,7 @@ class Part:
     tokens: dict[Form, int]
     seen: Observation | None = None
     ended_at: int = -1
-    reason: str = ""
+    reason: EndReason | None = None
     touched: Sequence[int] = ()
     kind: str = ""
 
@@ -68,7 +69,7 @@ class Part:
 
     def form_at(self, request: int, *, is_warm: bool) -> Form | None:
         """The shortest form that it may take before this request; None while it has to stand as it came."""
-        ended = self.reason if 0 <= self.ended_at <= request else ""
+        ended = self.reason.kind if self.reason and 0 <= self.ended_at <= request else None
         lowest = may_stand(self.kind, self.idle(request), ended=ended, is_warm=is_warm)
         return None if lowest is None else _FORMS[lowest]
 
@@ -153,7 +154,7 @@ def _name_ended(history: History, bills: Bills) -> None:
 
 def _forms(result: Observation, call: Observation | None, record: Record, fold: str, part: Part, shrink: Shrink) -> dict[Form, str]:
     lines = result.text.count("\n") + 1
-    handle = f"[{handle_of(record.id)}: {part.reason or 'earlier'}, {lines} lines]\n"
+    handle = f"[{handle_of(record.id)}: {describe_end(part.reason) or 'earlier'}, {lines} lines]\n"
     folded = f"{fold}\n{handle}" if fold else handle
     return {Form.FULL: result.text, Form.SHRUNK: shrink(result, call, handle_of(record.id)), Form.FOLDED: folded, Form.HANDLE: handle}
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from clew.packet.wording import describe_reason
 from clew.records import Entry, Packet
+from clew.records.wording import describe_reason
 
 CAUSES = ("gone", "lines", "symbol", "memory")
 HEADER_LINES = 3  # C writes `struct`, and the name below it

@@ -17,8 +17,8 @@ from typing import Any, cast
 import clew
 from clew.engine import Engine
 from clew.errors import ClewError
-from clew.packet.wording import describe_reason
 from clew.records import Edge, Entry, Observation, ObservationKind, Packet, Record, Spans, Status, Text
+from clew.records.wording import describe_end, describe_reason
 from clew.settings import Settings, workspace_of
 from clew.store.ports import LOCAL, Snapshot
 from clew.task.tracker import TaskTracker, state_at
@@ -200,7 +200,7 @@ def _records(snapshot: Snapshot, held: Mapping[str, Record], prefix: str = "") -
         edges.setdefault(edge.tail, []).append(edge)
     for record_id, standing in zip(ids, snapshot.statuses(ids), strict=True):
         record = held[record_id]
-        yield Valued("record", prefix + record_id, _record(record, standing), standing.reason)
+        yield Valued("record", prefix + record_id, _record(record, standing), describe_end(standing.reason, is_doubt=standing.is_live))
         yield Valued("importance", prefix + record_id, _rounded(record.importance))
         coupled = sorted([str(edge.kind), edge.head, _rounded(edge.weight)] for edge in edges.get(record_id, ()))
         if coupled:

@@ -12,7 +12,7 @@ from clew.compaction.compressed import compressed_source, find_inputs, find_live
 from clew.engine import Engine
 from clew.enrich.models import Answer, Asked, Chat, Compressor, Off
 from clew.errors import AnswersUnusable, CompressionOff
-from clew.records import EdgeKind, Trust, handle_of
+from clew.records import EdgeKind, EndKind, EndReason, Trust, handle_of
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL
 from clew.text.tokens import counter
@@ -463,7 +463,7 @@ def test_a_line_about_what_is_no_longer_true_is_not_shown_and_the_text_is_suspec
     server.answer = merged
     compress(engine, repo, path, model)
     first, key = texts(engine, repo)[0], workspace_of(repo)[0]
-    assert engine.explain(repo, first.id).status.reason == ""
+    assert engine.explain(repo, first.id).status.reason is None
     before = lines_that_hold(engine, repo)
     assert "done: Nothing is open." in before
 
@@ -478,7 +478,7 @@ def test_a_line_about_what_is_no_longer_true_is_not_shown_and_the_text_is_suspec
     assert all("Nothing is open. [" not in compact(engine, repo, budget).text for budget in (600, 1200, 1800))
     explained = engine.explain(repo, first.id).status
     assert explained.is_live
-    assert explained.reason == f"1 of the {len(inputs)} records that it was made from are no longer true"
+    assert explained.reason == EndReason(EndKind.INPUTS_ENDED, (1, len(inputs)))
     assert "Nothing is open." in said(engine, repo)[0]
 
 
@@ -499,7 +499,7 @@ def test_a_purged_record_takes_along_what_was_made_of_it_and_of_what_came_after(
     assert look(engine.store, key).records([record.id for record in made]) == [made[0]]
     assert len(texts(engine, repo)) == 1
     for record in made[1:]:
-        assert look(engine.store, key).statuses([record.id])[0].reason == "purged: private"
+        assert look(engine.store, key).statuses([record.id])[0].reason == EndReason(EndKind.PURGED, ("private",))
 
 
 @both_stores

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import clew
-from clew.packet.wording import describe_reason
+from clew.records.wording import describe_reason
 from clew.settings import Settings
 
 HERE = Path(__file__).parent

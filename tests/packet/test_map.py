@@ -11,8 +11,8 @@ import clew
 from clew.engine import Engine
 from clew.errors import NotReadable
 from clew.packet.map import find_file_description
-from clew.packet.wording import describe_reason
 from clew.records import Packet, Resolution
+from clew.records.wording import describe_reason
 from clew.settings import Settings
 
 FILES = {

@@ -9,11 +9,11 @@ import pytest
 
 import clew
 from clew.engine import Engine
-from clew.packet.wording import describe_reason
 from clew.recall.recall import Recalled
 from clew.recall.subjects import find_replaced
 from clew.recall.when import find_dates
 from clew.records import MatchKind, MatchReason, Observation, ObservationKind
+from clew.records.wording import describe_reason
 from clew.settings import Settings
 
 SMALL_TALK = (

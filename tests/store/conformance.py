@@ -22,6 +22,8 @@ from clew.records import (
     Delta,
     Edge,
     EdgeKind,
+    EndKind,
+    EndReason,
     Layer,
     Record,
     Resolution,
@@ -139,6 +141,15 @@ def contents(store: Reader, workspace: str, ids: Sequence[str], digests: Sequenc
         }
 
 
+_EDITED = EndReason(EndKind.EDITED)
+_LEFT = EndReason(EndKind.BRANCH_LEFT, ("fix", "main"))
+_CITED = EndReason(EndKind.CITED_CHANGED, ("na\udce9ve.py",))
+
+
+def _purged(why: str) -> EndReason:
+    return EndReason(EndKind.PURGED, (why,))
+
+
 def _original(snapshot: Snapshot, digest: str) -> bytes | str:
     try:
         return snapshot.original(digest)
@@ -182,7 +193,7 @@ def an_unknown_workspace_reads_as_empty(store: Writer) -> None:
     """Every question about a workspace that nobody made has an empty answer."""
     _expect(look(store, "elsewhere").generation, 0, "generation")
     _expect(look(store, "elsewhere").records(["x"]), [], "records")
-    _expect([standing.reason for standing in look(store, "elsewhere").statuses(["x"])], ["unknown"], "standings")
+    _expect([standing.reason for standing in look(store, "elsewhere").statuses(["x"])], [EndReason(EndKind.UNKNOWN)], "standings")
     for answer in (
         look(store, "elsewhere").stale_or_cold(),
         look(store, "elsewhere").find(""),
@@ -513,20 +524,20 @@ def what_a_producer_says_has_ended_has_ended(store: Writer) -> None:
     delta = make_delta("session:1", [("a", "one"), ("b", "two"), ("c", "three")], is_whole=False, at_ns=2)
     one, two, three = _ids(delta)
     store.apply(SPACE, [delta])
-    said = (Supersession(one, two, "edited since", 12, 99), Supersession(three), Supersession("unknown", two))
+    said = (Supersession(one, two, _EDITED, 12, 99), Supersession(three), Supersession("unknown", two))
     later = replace(make_delta("session:2", [("d", "four")], is_whole=False), superseded=said)
     applied = store.apply(SPACE, [later])
     _expect((applied.added, applied.superseded), (1, 2), "added and superseded")
     standings = look(store, SPACE).statuses([one, two, three])
-    _expect(standings[0], Status(False, two, "edited since", 12, 2, 99), "the standing that was said")
+    _expect(standings[0], Status(False, two, _EDITED, 12, 2, 99), "the standing that was said")
     _expect([standing.is_live for standing in standings], [False, True, False], "is_live")
     _expect(bool(standings[2].reason), True, "an ended record has a reason")
     _expect([record.id for record in look(store, SPACE).records_of_sources("session:1")], [two], "of_source")
     _expect(
         [record_id for record_id, _ in look(store, SPACE).stale_or_cold()], sorted([one, three]), "unusual: ended, and still in the index"
     )
-    store.apply(SPACE, [replace(later, superseded=(Supersession(one, three, "read again", 20, 100),))])
-    _expect(look(store, SPACE).statuses([one])[0], Status(False, three, "read again", 20, 2, 100), "the newest word")
+    store.apply(SPACE, [replace(later, superseded=(Supersession(one, three, EndReason(EndKind.READ_AGAIN), 20, 100),))])
+    _expect(look(store, SPACE).statuses([one])[0], Status(False, three, EndReason(EndKind.READ_AGAIN), 20, 2, 100), "the newest word")
 
 
 @_behaviour
@@ -536,15 +547,26 @@ def what_ended_is_true_again_when_a_producer_says_so(store: Writer) -> None:
     one, two = _ids(delta)
     store.apply(SPACE, [delta])
     more = make_delta("session:1", [("c", "three")], is_whole=False)
-    store.apply(SPACE, [replace(more, superseded=(Supersession(one, two, "edited", 3, 4), Supersession(two, "", "edited", 3, 4)))])
-    back = (Supersession(one, two, "put back", 5, 6, is_undone=True), Supersession("unknown", is_undone=True))
+    store.apply(
+        SPACE,
+        [
+            replace(
+                more,
+                superseded=(
+                    Supersession(one, two, _EDITED, 3, 4),
+                    Supersession(two, "", _EDITED, 3, 4),
+                ),
+            )
+        ],
+    )
+    back = (Supersession(one, two, None, 5, 6, is_undone=True), Supersession("unknown", is_undone=True))
     applied = store.apply(SPACE, [replace(more, superseded=back)])
     _expect(applied.superseded, 0, "superseded")
     _expect(look(store, SPACE).statuses([one])[0], Status(valid_from_ns=2), "standing of what came back")
     _expect(_live(store, [one, two]), [True, False], "is_live")
     _expect(one in [record.id for record in look(store, SPACE).records_of_sources("session:1")], True, "of_source")
     _expect([record_id for record_id, _ in look(store, SPACE).stale_or_cold()], [two], "unusual")
-    both = (Supersession(two, is_undone=True), Supersession(two, one, "edited again", 7, 8))
+    both = (Supersession(two, is_undone=True), Supersession(two, one, _EDITED, 7, 8))
     store.apply(SPACE, [replace(more, superseded=both)])
     _expect(_live(store, [two]), [False], "the last word of one delta")
 
@@ -556,11 +578,14 @@ def a_doubt_leaves_a_record_live_and_says_why(store: Writer) -> None:
     one, two = _ids(delta)
     more = make_delta("session:1", [("c", "three")], is_whole=False)
     store.apply(SPACE, [delta])
-    applied = store.apply(SPACE, [replace(more, superseded=(Supersession(one, two, "its file was edited", 3, 4, is_doubt=True),))])
+    applied = store.apply(
+        SPACE,
+        [replace(more, superseded=(Supersession(one, two, _CITED, 3, 4, is_doubt=True),))],
+    )
     _expect(applied.superseded, 0, "superseded")
     standing = look(store, SPACE).statuses([one])[0]
     _expect((standing.is_live, standing.is_suspect, standing.superseded_by), (True, True, two), "standing in doubt")
-    _expect(standing.reason, "its file was edited", "why")
+    _expect(standing.reason, _CITED, "why")
     _expect(look(store, SPACE).stale_or_cold(), [], "unusual")
     store.apply(SPACE, [replace(more, superseded=(Supersession(one, is_undone=True),))])
     _expect(look(store, SPACE).statuses([one])[0].is_suspect, False, "is_suspect after the change was undone")
@@ -623,7 +648,7 @@ def a_snapshot_of_a_point_of_time_shows_what_was_true_then(store: Writer) -> Non
         make_delta("session:a", [("s", "y")], is_whole=False, first_seq=1, at_ns=200),
     )
     [one], [two] = _ids(old), _ids(new)
-    store.apply(SPACE, [old, replace(new, superseded=(Supersession(one, two, "", 1, 200),))])
+    store.apply(SPACE, [old, replace(new, superseded=(Supersession(one, two, None, 1, 200),))])
     for at_ns, live, there in ((50, [], []), (150, [one], [one]), (250, [two], [one, two])):
         with store.snapshot(LOCAL, SPACE, at_ns) as snapshot:
             _expect([record.id for record in snapshot.records([one, two])], there, f"records at {at_ns}")
@@ -703,11 +728,22 @@ def unusual_lists_what_the_index_holds_and_a_reader_must_doubt(store: Writer) ->
     store.move(SPACE, ids[:2], Tier.FOLDED)
     store.move(SPACE, ids[2:3], Tier.ARCHIVED)
     state = delta.state
-    store.apply(SPACE, [Delta("conformance/1", "session:1", False, superseded=(Supersession(ids[3], "", "why", 4, 5),), state=state)])
+    store.apply(
+        SPACE,
+        [
+            Delta(
+                "conformance/1",
+                "session:1",
+                False,
+                superseded=(Supersession(ids[3], "", _LEFT, 4, 5),),
+                state=state,
+            )
+        ],
+    )
     wanted = {
         **dict.fromkeys(ids[:2], Status(tier=Tier.FOLDED)),
         ids[2]: Status(tier=Tier.ARCHIVED),
-        ids[3]: Status(is_live=False, reason="why", ended_seq=4, valid_to_ns=5),
+        ids[3]: Status(is_live=False, reason=_LEFT, ended_seq=4, valid_to_ns=5),
     }
     _expect(look(store, SPACE).stale_or_cold(), sorted(wanted.items()), "unusual")
     store.apply(SPACE, [make_delta("session:1", [("s4", "x")])])
@@ -771,7 +807,7 @@ def standings_answer_for_each_id(store: Writer) -> None:
     """In the order asked, also for ids that nobody knows."""
     delta = make_delta("file:a", [("s", "x")], at_ns=6)
     store.apply(SPACE, [delta])
-    known, unknown = Status(valid_from_ns=6), Status(is_live=False, reason="unknown")
+    known, unknown = Status(valid_from_ns=6), Status(is_live=False, reason=EndReason(EndKind.UNKNOWN))
     _expect(look(store, SPACE).statuses(["nobody", *_ids(delta), "naïve"]), [unknown, known, unknown], "standings")
 
 
@@ -859,7 +895,11 @@ def a_purged_record_leaves_only_a_tombstone(store: Writer) -> None:
     _expect((purge.records, purge.blobs, purge.size), (1, 1, len("secret")), "records, originals and bytes")
     _expect(look(store, SPACE).generation, 2, "generation")
     _expect([record.id for record in look(store, SPACE).records([gone, stays])], [stays], "records")
-    _expect(look(store, SPACE).statuses([gone]), [Status(is_live=False, reason="purged: a password", valid_to_ns=44)], "standing")
+    _expect(
+        look(store, SPACE).statuses([gone]),
+        [Status(is_live=False, reason=_purged("a password"), valid_to_ns=44)],
+        "standing",
+    )
     _expect((_indexed(store), look(store, SPACE).edges([gone, stays])), ([stays], _NONE), "documents and edges")
     _expect(look(store, SPACE).find(gone), [gone], "the handle is still known")
     _expect_raise(Purged, lambda: look(store, SPACE).original(delta.blobs[0].digest), "the original")
@@ -915,7 +955,7 @@ def what_was_purged_stays_out(store: Writer) -> None:
     other = make_delta("file:b", [("another subject", "secret")])
     store.apply(SPACE, [other])
     _expect(look(store, SPACE).original(delta.blobs[0].digest), b"secret", "the original, when a record that was not purged needs it")
-    _expect(look(store, SPACE).statuses([gone])[0].reason, "purged: why", "the tombstone of the record")
+    _expect(look(store, SPACE).statuses([gone])[0].reason, _purged("why"), "the tombstone of the record")
 
 
 @_behaviour
@@ -933,7 +973,7 @@ def a_purged_source_is_gone_with_all_that_it_ever_held(store: Writer) -> None:
     _expect(look(store, SPACE).edges(ids), [], "edges")
     _expect(_indexed(store), [identify("t", "shared")], "documents")
     reasons = [standing.reason for standing in look(store, SPACE).statuses(ids)]
-    _expect(reasons, ["purged: private", "", "purged: private"], "reasons")
+    _expect(reasons, [_purged("private"), None, _purged("private")], "reasons")
     _expect(look(store, SPACE).original(digest_of(b"shared")), b"shared", "an original that another source needs")
     _expect(look(store, SPACE).generation, 2, "generation")
     store.apply(SPACE, [make_delta("file:a", [("s", "written since")])])

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.records import Layer, Record, Resolution, Text
+from clew.records import EndKind, EndReason, Layer, Record, Resolution, Text
+from clew.records.wording import describe_end
 from clew.store.originals import LEVEL, Compression, Compressor, unpack
-from clew.store.sqlite.codec import from_stored, prefix_ranges, texts_from_bytes, texts_to_bytes, to_stored
+from clew.store.sqlite.codec import (
+    from_stored,
+    prefix_ranges,
+    reason_from_stored,
+    reason_to_stored,
+    texts_from_bytes,
+    texts_to_bytes,
+    to_stored,
+)
 
 # Every code point, lone surrogates included: file names are not always UTF-8, and transcripts hold halves of emoji.
 any_text = st.text(st.characters(codec=None, exclude_categories=[]), max_size=12) | st.sampled_from(
@@ -54,6 +64,40 @@ def test_originals_come_back_and_never_grow(data: bytes) -> None:
     assert unpack(packing, packed) == data
     assert len(packed) <= len(data)
     assert (packing is Compression.RAW) == (packed == data)
+
+
+@given(st.sampled_from(EndKind), st.lists(any_text | st.integers(0, 2**40), max_size=3))
+@settings(derandomize=True)
+def test_reasons_come_back(kind: EndKind, values: list[str | int]) -> None:
+    reason = EndReason(kind, tuple(values))
+
+    assert reason_from_stored(reason_to_stored(reason)) == reason
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("", None),
+        ("edited later", EndReason(EndKind.EDITED)),
+        ("what it cites was edited later", EndReason(EndKind.EDITED)),
+        ("changed by git merge", EndReason(EndKind.CHANGED_BY_GIT, ("merge",))),
+        ("seen on branch fix; main was checked out", EndReason(EndKind.BRANCH_LEFT, ("fix", "main"))),
+        ("what it cites has changed", EndReason(EndKind.CITED_CHANGED)),
+        ('["slug"].ts, which it cites, has changed', EndReason(EndKind.CITED_CHANGED, ('["slug"].ts',))),
+        ("\udce9tait", EndReason(EndKind.OTHER, ("\udce9tait",))),
+        ('["of a later release"]', EndReason(EndKind.OTHER, ('["of a later release"]',))),
+    ],
+)
+def test_the_words_that_an_earlier_release_stored_are_read_as_the_reason_that_they_name(words: str, reason: EndReason | None) -> None:
+    """And are printed as before; what no release is known to have written stays as it is."""
+    assert reason_from_stored(to_stored(words)) == reason
+    assert describe_end(reason, is_doubt=words.startswith("what it cites was")) == words
+
+
+def test_every_reason_has_words() -> None:
+    for kind in EndKind:
+        assert describe_end(EndReason(kind, (2, 3)))
+        assert describe_end(EndReason(kind, (2, 3)), is_doubt=True)
 
 
 def test_a_damaged_original_is_noticed() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import pytest
 
-from clew.records import Blob, Edge, EdgeKind, Resolution, SourceState, Supersession, Text, Tier
+from clew.records import Blob, Edge, EdgeKind, EndKind, EndReason, Resolution, SourceState, Supersession, Text, Tier
 from clew.store import graves
 from clew.store.originals import digest_of
 from clew.store.sqlite import SqliteStore
@@ -59,7 +59,7 @@ def path(tmp_path: Path) -> Path:
             )
         ids = [record.id for record in look(store, key).records_of_sources("file:deep/\udce91.py")]
         store.move(key, ids[:1], Tier.ARCHIVED)
-        ended = (Supersession(ids[1], ids[2], "said an\udce9w", 3, 9),)
+        ended = (Supersession(ids[1], ids[2], EndReason(EndKind.OTHER, ("said an\udce9w",)), 3, 9),)
         store.apply(
             key, [replace(make_delta("session:s", []), is_whole=False, superseded=ended, state=SourceState("session:s", note="{}" * 4000))]
         )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.records import FileChange, Hunk
+from clew.records import EndKind, EndReason, FileChange, Hunk
 from clew.task.commands import CheckScope, scope_of, understand
 from clew.transcript.ledger import Ended, Fixed, Ledger, View, mark_of
 
@@ -19,27 +19,33 @@ def view(start: int, end: int, lines: list[str] = FILE) -> View:
     return View("/a.py", start, lines[start - 1 : end])
 
 
+def ended_by(record_id: str, kind: EndKind, *values: str) -> Ended:
+    return Ended(record_id, EndReason(kind, values))
+
+
 @pytest.mark.parametrize(
     ("first", "second", "ended"),
     [
-        ((1, 50), (1, 50), "read again"),
-        ((10, 20), (1, 50), "contained in a later read"),
-        ((1, 50), (10, 20), ""),
-        ((1, 50), (40, 90), ""),
+        ((1, 50), (1, 50), EndKind.READ_AGAIN),
+        ((10, 20), (1, 50), EndKind.CONTAINED),
+        ((1, 50), (10, 20), None),
+        ((1, 50), (40, 90), None),
     ],
 )
-def test_a_later_read_ends_the_earlier_ones_that_it_shows_again(first: tuple[int, int], second: tuple[int, int], ended: str) -> None:
+def test_a_later_read_ends_the_earlier_ones_that_it_shows_again(
+    first: tuple[int, int], second: tuple[int, int], ended: EndKind | None
+) -> None:
     ledger = Ledger()
     ledger.see("first", view(*first), "")
 
-    assert ledger.see("second", view(*second), "") == ([Ended("first", ended)] if ended else [])
+    assert ledger.see("second", view(*second), "") == ([ended_by("first", ended)] if ended else [])
 
 
 def test_a_later_read_of_other_lines_says_that_the_file_changed() -> None:
     ledger = Ledger()
     ledger.see("first", view(10, 20), "")
 
-    assert ledger.see("second", view(1, 50, ["new", *FILE]), "") == [Ended("first", "changed since")]
+    assert ledger.see("second", view(1, 50, ["new", *FILE]), "") == [ended_by("first", EndKind.CHANGED)]
 
 
 def test_what_a_subagent_saw_is_not_seen_by_the_main_thread() -> None:
@@ -48,8 +54,8 @@ def test_what_a_subagent_saw_is_not_seen_by_the_main_thread() -> None:
 
     assert ledger.see("second", view(1, 50), "a1") == []
     assert ledger.change("edit", [FileChange("/a.py", (Hunk(3, 1, 1),))]) == [
-        Ended("first", "edited later"),
-        Ended("second", "edited later"),
+        ended_by("first", EndKind.EDITED),
+        ended_by("second", EndKind.EDITED),
     ]
 
 
@@ -70,7 +76,7 @@ def test_an_edit_ends_the_reads_of_the_lines_that_it_touched(hunk: Hunk, *, is_e
     ledger = Ledger()
     ledger.see("read", view(10, 20), "")
 
-    assert ledger.change("edit", [FileChange("/a.py", (hunk,))]) == ([Ended("read", "edited later")] if is_ended else [])
+    assert ledger.change("edit", [FileChange("/a.py", (hunk,))]) == ([ended_by("read", EndKind.EDITED)] if is_ended else [])
 
 
 def test_reads_below_an_edit_move_with_their_lines() -> None:
@@ -79,43 +85,43 @@ def test_reads_below_an_edit_move_with_their_lines() -> None:
     ledger.change("edit", [FileChange("/a.py", (Hunk(2, 1, 4), Hunk(30, 2, 0)))])
     after = ["line 1", "a", "b", "c", "d", *FILE[2:29], *FILE[31:]]
 
-    assert ledger.see("later", View("/a.py", 1, after), "") == [Ended("read", "contained in a later read")]
+    assert ledger.see("later", View("/a.py", 1, after), "") == [ended_by("read", EndKind.CONTAINED)]
 
 
 def test_an_edit_that_does_not_say_where_ends_every_read_of_its_file() -> None:
     ledger = Ledger()
     ledger.see("read", view(1, 5), "")
 
-    assert ledger.change("edit", [FileChange("/b.py"), FileChange("/a.py")]) == [Ended("read", "edited later")]
+    assert ledger.change("edit", [FileChange("/b.py"), FileChange("/a.py")]) == [ended_by("read", EndKind.EDITED)]
 
 
 def test_a_file_written_again_or_removed_ends_what_was_known_of_it() -> None:
     ledger = Ledger()
     ledger.see("read", view(1, 5), "")
 
-    assert ledger.write("write", "/a.py") == [Ended("read", "rewritten later")]
-    assert ledger.write("write again", "/a.py") == [Ended("write", "rewritten later")]
-    assert ledger.disturb("rm", ["/a.py"]) == [Ended("write again", "changed by a later command")]
+    assert ledger.write("write", "/a.py") == [ended_by("read", EndKind.REWRITTEN)]
+    assert ledger.write("write again", "/a.py") == [ended_by("write", EndKind.REWRITTEN)]
+    assert ledger.disturb("rm", ["/a.py"]) == [ended_by("write again", EndKind.CHANGED_BY_COMMAND)]
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "reason"),
+    ("before", "now", "kind"),
     [
-        (False, True, "fixed"),
-        (True, False, "broken since"),
-        (True, True, "run again with another output"),
-        (False, False, "failed again"),
-        (None, None, "run again with another output"),
+        (False, True, EndKind.FIXED),
+        (True, False, EndKind.BROKEN),
+        (True, True, EndKind.OTHER_OUTPUT),
+        (False, False, EndKind.FAILED_AGAIN),
+        (None, None, EndKind.OTHER_OUTPUT),
     ],
 )
-def test_a_check_run_again_ends_its_earlier_outcome(*, before: bool | None, now: bool | None, reason: str) -> None:
+def test_a_check_run_again_ends_its_earlier_outcome(*, before: bool | None, now: bool | None, kind: EndKind) -> None:
     ledger = Ledger()
     ledger.run("first", "check:pytest", "1", has_passed=before)
 
     ended, fixed = ledger.run("second", "check:pytest", "2", has_passed=now)
 
-    assert ended == [Ended("first", reason)]
-    assert fixed == ([Fixed("first", ())] if reason == "fixed" else [])
+    assert ended == [ended_by("first", kind)]
+    assert fixed == ([Fixed("first", ())] if kind is EndKind.FIXED else [])
 
 
 def test_edits_between_a_failure_and_its_fix_share_the_credit() -> None:
@@ -137,7 +143,7 @@ def test_a_wider_check_that_passes_fixes_the_narrower_one_and_a_narrower_one_doe
     ledger = Ledger()
     ledger.run("one file", "check:pytest tests/a.py", "1", has_passed=False, scopes=scopes("pytest tests/a.py"))  # type: ignore[arg-type]
     ended, fixed = ledger.run("all", "check:pytest", "2", has_passed=True, scopes=scopes("pytest"))  # type: ignore[arg-type]
-    assert ended == [Ended("one file", "fixed")]
+    assert ended == [ended_by("one file", EndKind.FIXED)]
     assert fixed == [Fixed("one file", ())]
 
     ledger.run("all fail", "check:pytest", "3", has_passed=False, scopes=scopes("pytest"))  # type: ignore[arg-type]
@@ -149,7 +155,7 @@ def test_a_call_that_failed_ends_when_the_same_works() -> None:
     ledger.fail("failed", "edit:a.py")
 
     assert ledger.succeed("edit:b.py") == []
-    assert ledger.succeed("edit:a.py") == [Ended("failed", "worked later")]
+    assert ledger.succeed("edit:a.py") == [ended_by("failed", EndKind.WORKED)]
     assert ledger.succeed("edit:a.py") == []
 
 
@@ -171,10 +177,10 @@ def test_a_check_that_passed_is_not_checked_since_an_edit_that_it_concerns(comma
     ledger = Ledger()
     ledger.run("pass", f"check:{command}", "ok", has_passed=True, scopes=scopes_of(command))
 
-    assert ledger.change("edit", [FileChange(path, (Hunk(1, 1, 1),))]) == ([Ended("pass", "not checked since")] if is_stale else [])
+    assert ledger.change("edit", [FileChange(path, (Hunk(1, 1, 1),))]) == ([ended_by("pass", EndKind.NOT_CHECKED)] if is_stale else [])
     assert ledger.change("edit again", [FileChange(path, (Hunk(1, 1, 1),))]) == []
     again = ledger.run("pass again", f"check:{command}", "ok", has_passed=True, scopes=scopes_of(command))[0]
-    assert again == ([] if is_stale else [Ended("pass", "run again with the same output")])
+    assert again == ([] if is_stale else [ended_by("pass", EndKind.SAME_OUTPUT)])
 
 
 def test_a_failed_check_stays_open_until_what_it_checks_is_deleted() -> None:
@@ -183,7 +189,7 @@ def test_a_failed_check_stays_open_until_what_it_checks_is_deleted() -> None:
 
     assert ledger.change("edit", [FileChange("/shop/tests/a.py")]) == []
     assert ledger.remove("rm", ["/shop/tests/b.py"]) == []
-    assert ledger.remove("rm", ["/shop/tests/a.py"]) == [Ended("fail", "what it checked was deleted")]
+    assert ledger.remove("rm", ["/shop/tests/a.py"]) == [ended_by("fail", EndKind.TARGET_DELETED)]
 
 
 def test_edits_of_files_that_a_failure_names_have_the_larger_share_of_its_fix() -> None:
@@ -210,15 +216,15 @@ def test_an_edit_that_is_taken_back_brings_back_what_it_ended_and_ends_what_was_
     ledger = Ledger()
     ledger.see("before", view(1, 50), "")
     ledger.see("apart", view(60, 70), "")
-    assert ledger.change("edit", [FileChange("/a.py", (Hunk(10, 1, 2),))], ("a", "b")) == [Ended("before", "edited later")]
+    assert ledger.change("edit", [FileChange("/a.py", (Hunk(10, 1, 2),))], ("a", "b")) == [ended_by("before", EndKind.EDITED)]
     ledger.see("between", View("/a.py", 1, [*FILE[:9], "x", "y", *FILE[10:49]]), "")
 
-    assert ledger.change("back", [FileChange("/a.py", (Hunk(10, 2, 1),))], ("b", "a")) == [Ended("between", "edited later")]
+    assert ledger.change("back", [FileChange("/a.py", (Hunk(10, 2, 1),))], ("b", "a")) == [ended_by("between", EndKind.EDITED)]
     assert ledger.returned() == ["before"]
     assert ledger.returned() == []
     assert ledger.see("later", view(1, 80), "") == [
-        Ended("before", "contained in a later read"),
-        Ended("apart", "contained in a later read"),
+        ended_by("before", EndKind.CONTAINED),
+        ended_by("apart", EndKind.CONTAINED),
     ]
 
 
@@ -240,7 +246,7 @@ def test_git_puts_a_file_back() -> None:
     ledger.change("edit", [FileChange("/a.py", (Hunk(10, 1, 1),))])
     ledger.see("after", view(1, 9), "")
 
-    assert ledger.put_back("checkout", ["/a.py"]) == [Ended("after", "put back later")]
+    assert ledger.put_back("checkout", ["/a.py"]) == [ended_by("after", EndKind.PUT_BACK)]
     assert ledger.returned() == ["before"]
 
 
@@ -261,10 +267,10 @@ def test_a_stash_lays_edits_aside_and_brings_them_back() -> None:
     ledger.see("before", view(1, 50), "")
     ledger.change("edit", [FileChange("/a.py", (Hunk(10, 1, 1),))])
     ledger.see("after", view(1, 20), "")
-    assert ledger.stash("stash") == [Ended("after", "laid aside by git stash")]
+    assert ledger.stash("stash") == [ended_by("after", EndKind.STASHED)]
     assert ledger.returned() == ["before"]
 
-    assert ledger.unstash("pop") == [Ended("before", "edited by what came back from the stash")]
+    assert ledger.unstash("pop") == [ended_by("before", EndKind.UNSTASHED)]
     assert ledger.returned() == ["after"]
 
 
@@ -277,9 +283,9 @@ def test_views_wait_on_their_branch_for_a_return() -> None:
     ledger.commit()
     ledger.see("on fix", view(1, 20), "")
 
-    assert ledger.switch("away", "/", "main", is_known=True) == [Ended("on fix", "seen on branch fix; main was checked out")]
+    assert ledger.switch("away", "/", "main", is_known=True) == [ended_by("on fix", EndKind.BRANCH_LEFT, "fix", "main")]
     assert ledger.returned() == ["on main"]
-    assert ledger.switch("back", "/", "fix", is_known=True) == [Ended("on main", "seen on branch main; fix was checked out")]
+    assert ledger.switch("back", "/", "fix", is_known=True) == [ended_by("on main", EndKind.BRANCH_LEFT, "main", "fix")]
     assert ledger.returned() == ["on fix"]
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.records import Delta, Edge, EdgeKind, Layer, Record, Resolution, Supersession, Text, Trust
+from clew.records.wording import describe_end
 from clew.text.postings import Use, term_hash, unpack
 from clew.transcript.follow import deltas
 
@@ -47,7 +48,7 @@ class Told:
     def ended(self) -> dict[str, str]:
         """Names of ended records, and why."""
         names = {record.id: record.name for record in self.every}
-        return {names[item.old]: item.reason for delta in self.deltas for item in delta.superseded}
+        return {names[item.old]: describe_end(item.reason) for delta in self.deltas for item in delta.superseded}
 
     @property
     def superseded(self) -> list[Supersession]:
@@ -447,7 +448,7 @@ def standings(result: Told) -> dict[str, str]:
     for said in result.superseded:
         found.pop(names[said.old], None)
         if not said.is_undone:
-            found[names[said.old]] = f"{'suspect: ' if said.is_doubt else ''}{said.reason}"
+            found[names[said.old]] = f"{'suspect: ' if said.is_doubt else ''}{describe_end(said.reason, is_doubt=said.is_doubt)}"
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from clew.records import Resolution
+from clew.records import EndKind, Resolution
 from clew.transcript.pricing import LONG_TTL_S, PRICES, Cache
 from clew.transcript.schedule import (
     COLD_PAST_CALLS,
@@ -106,10 +106,10 @@ def test_time_decays_exploration_and_nothing_else() -> None:
 
 
 def test_what_is_no_longer_true_goes_at_once_but_an_edited_file_is_first_left_alone() -> None:
-    assert may_stand("read", 0, ended="read again") is Resolution.NAME
-    assert may_stand("error", 0, ended="fixed") is Resolution.NAME
-    assert may_stand("read", LEFT_ALONE_CALLS - 1, ended="edited later") is None
-    assert may_stand("read", LEFT_ALONE_CALLS, ended="edited later") is Resolution.NAME
+    assert may_stand("read", 0, ended=EndKind.READ_AGAIN) is Resolution.NAME
+    assert may_stand("error", 0, ended=EndKind.FIXED) is Resolution.NAME
+    assert may_stand("read", LEFT_ALONE_CALLS - 1, ended=EndKind.EDITED) is None
+    assert may_stand("read", LEFT_ALONE_CALLS, ended=EndKind.EDITED) is Resolution.NAME
 
 
 def test_a_read_is_the_less_likely_to_return_the_longer_it_was_left_alone() -> None:

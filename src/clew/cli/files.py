@@ -11,7 +11,7 @@ from clew.cli import output
 from clew.cli.options import Display
 from clew.cli.packets import QUESTION_SHOWN, WHY_SHOWN
 from clew.cli.tables import Column, table
-from clew.packet.wording import describe_reason
+from clew.records.wording import describe_reason
 
 if TYPE_CHECKING:
     from clew.ranking.files import FileList, RankedFile

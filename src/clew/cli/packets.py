@@ -9,8 +9,8 @@ from typing import Any
 from clew.cli import output
 from clew.cli.options import Display
 from clew.cli.tables import Column, table
-from clew.packet.wording import describe_reason
 from clew.records import Entry, Packet, Spans, text_of
+from clew.records.wording import describe_reason
 from clew.sessions.fencing import sent
 
 WHY_SHOWN = 3

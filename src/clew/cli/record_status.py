@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clew.records import Record, Status, handle_of
+from clew.records.wording import describe_end
 
 
 def record_json(record: Record) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "is_live": status.is_live,
         "is_suspect": status.is_suspect,
         "superseded_by": status.superseded_by,
-        "reason": status.reason,
+        "reason": describe_end(status.reason, is_doubt=status.is_live),
         "tier": status.tier.name.lower(),
         "uses": status.uses,
     }
@@ -47,8 +48,8 @@ def status_text(status: Status) -> str:
     """The status in words: `true now, hot tier`."""
     by = f" by [{handle_of(status.superseded_by)}]" if status.superseded_by else ""
     if status.is_live:
-        state = f"suspect: {status.reason}{by}" if status.is_suspect else "true now"
+        state = f"suspect: {describe_end(status.reason, is_doubt=True)}{by}" if status.is_suspect else "true now"
     else:
-        state = f"no longer true: {status.reason or 'superseded'}{by}"
+        state = f"no longer true: {describe_end(status.reason) or 'superseded'}{by}"
     used = f", retrieved {status.uses} times" if status.uses else ""
     return f"{state}, {status.tier.name.lower()} tier{used}"

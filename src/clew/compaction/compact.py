@@ -16,7 +16,7 @@ import numpy as np
 
 from clew.compaction import compressed
 from clew.compaction.keep import MARK_CHARS, ScoringNetwork, compute_utility
-from clew.compaction.lines import NUMBER, NUMBERED, Lines, line_features
+from clew.compaction.lines import EDITS, NUMBER, NUMBERED, Lines, has_ended_by, line_features
 from clew.compaction.names import Floats
 from clew.packet.assemble import Candidate, Option, Selection, assemble
 from clew.packet.options import OriginalCache, attribute_text, heading_spans, heading_text
@@ -331,9 +331,9 @@ def _why(record: Record, status: Status, utility: float | None) -> tuple[MatchRe
     needed = MatchReason(MatchKind.USER_WORDS) if utility is None else MatchReason(MatchKind.NEEDED_AGAIN, (f"{utility:.2f}",))
     why = [needed, MatchReason(MatchKind.OF_KIND, (record.kind,))]
     if status.is_suspect:
-        why.append(MatchReason(MatchKind.SUSPECT, (status.reason,)))
+        why.append(MatchReason(MatchKind.SUSPECT, end=status.reason))
     if not status.is_live:
-        why.append(MatchReason(MatchKind.REST_ENDED, (status.reason,)))
+        why.append(MatchReason(MatchKind.REST_ENDED, end=status.reason))
     return tuple(why)
 
 
@@ -349,7 +349,7 @@ def _body(
     for number in sorted(runs):
         record, body = records[number], bodies[number]
         is_whole = list(runs[number]) == [(0, len(body) - 1)]
-        parts += _head(record, is_old="edit" in statuses[number].reason)
+        parts += _head(record, is_old=has_ended_by(statuses[number], EDITS))
         if is_whole:
             parts += (*attribute_text(record, "\n".join(body).strip("\n")), clew_says("\n"))
         else:

@@ -7,14 +7,14 @@ work mentions it, how rare its words are. Pure over texts; decides nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clew.compaction.names import FOCUS, Floats, Ints, RareIdentifiers, rare_identifiers
-from clew.records import Record, Status, TaskState
+from clew.records import EndKind, Record, Status, TaskState
 
 LINE_CHARS_MIN = 4  # stripped: a shorter line is shown with its neighbours, never for itself
 RECORD_CHARS_MAX = 200_000  # of one record's text; what is longer is a log, and its beginning is offered alone; guess
@@ -32,6 +32,8 @@ _IMPORT = re.compile(r"(?:import|from|use|using|require|#include|package)\b")
 _POINTER = re.compile(r"([\w./-]{1,200}\.\w{1,8})(?::|#L|, lines? |:L)(\d{1,6})")
 NUMBER = re.compile(r"[ \t]*(\d{1,9})(?:→|\t)")  # what a tool puts in front of a line of a file
 NUMBERED = frozenset({"read", "search"})  # kinds whose lines may have their numbers in front
+EDITS = frozenset({EndKind.EDITED, EndKind.UNSTASHED})  # what an agent's edits do to what was shown
+CHANGES = frozenset({EndKind.CHANGED, EndKind.CHANGED_BY_COMMAND, EndKind.CHANGED_BY_GIT, EndKind.CHANGED_OUTSIDE, EndKind.CITED_CHANGED})
 KINDS = ("read", "search", "command", "error", "check", "edit", "write", "prompt", "message", "agent", "todo", "plan")
 
 
@@ -251,8 +253,13 @@ def _features(
     put("is_pointed_at", pointed)
     put("block_pointed_at", np.log1p(np.bincount(block, pointed))[block])
     put("is_ended", np.array([not each.is_live for each in statuses], np.float32)[record])
-    put("is_edited_since", np.array(["edit" in each.reason or "change" in each.reason for each in statuses], np.float32)[record])
+    put("is_edited_since", np.array([has_ended_by(each, EDITS | CHANGES) for each in statuses], np.float32)[record])
     return out
+
+
+def has_ended_by(status: Status, kinds: Collection[EndKind]) -> bool:
+    """Return whether something of these kinds ended a record, or happened to what it cites."""
+    return status.reason is not None and status.reason.kind in kinds
 
 
 def _terms(stripped: list[str], record: Ints) -> tuple[dict[str, int], Ints, Ints, Floats, Floats]:

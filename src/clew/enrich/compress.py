@@ -17,7 +17,22 @@ from clew.enrich.chunks import Chunk, chunks_of
 from clew.enrich.models.port import Asked, Compressor
 from clew.enrich.prompt import SYSTEM, VERSION, Prompt, prompt
 from clew.packet.options import OriginalCache
-from clew.records import Blob, Delta, Edge, EdgeKind, Layer, Record, Resolution, SourceState, Supersession, Text, handle_of, identify
+from clew.records import (
+    Blob,
+    Delta,
+    Edge,
+    EdgeKind,
+    EndKind,
+    EndReason,
+    Layer,
+    Record,
+    Resolution,
+    SourceState,
+    Supersession,
+    Text,
+    handle_of,
+    identify,
+)
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Reader
 from clew.store.rules import is_purged
@@ -224,13 +239,14 @@ class _Run:
             state = snapshot.source(source)
         own = {each.id for each in inputs}
         replaced = [other for other in others if not own.isdisjoint(inputs_by[other.id])]
+        reason = EndReason(EndKind.COMPRESSED_AGAIN)
         return Delta(
             VERSION,
             source,
             is_whole=False,
             records=(record,),
             edges=tuple(edges),
-            superseded=tuple(Supersession(other.id, record.id, "compressed anew", record.seq, record.at_ns) for other in replaced),
+            superseded=tuple(Supersession(other.id, record.id, reason, record.seq, record.at_ns) for other in replaced),
             blobs=(Blob(record.whole.blob, data),) if data is not None else (),
             state=add_range(state, source, CompressedRange(record.id, part.first, part.last)),
         )
@@ -238,7 +254,7 @@ class _Run:
     def ending(self, left: Sequence[Record]) -> Delta:
         """The end of texts of parts that the session is no longer cut into."""
         source = compressed_source(self.session)
-        ends = tuple(Supersession(record.id, "", "the session is cut into other parts now", record.seq, record.at_ns) for record in left)
+        ends = tuple(Supersession(record.id, "", EndReason(EndKind.PARTS_CHANGED), record.seq, record.at_ns) for record in left)
         with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
             state = snapshot.source(source) or SourceState(source)
         return Delta(VERSION, source, is_whole=False, superseded=ends, state=state)

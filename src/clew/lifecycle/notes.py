@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from clew.records import Delta, Layer, Record, Resolution, SourceState, Status, Supersession, Text, Trust, identify
+from clew.records import Delta, EndKind, EndReason, Layer, Record, Resolution, SourceState, Status, Supersession, Text, Trust, identify
 from clew.store.originals import digest_of
 from clew.text.postings import Document, pack
 from clew.text.secrets import mask_text
@@ -56,7 +56,7 @@ def note(
         lineage=tuple((f"file:{path}", digest) for path, digest in cited),
     )
     document = Document(record.id, record.layer.value, KIND, record.path, (record.name, " ".join(path for path, _ in cited), "", "", text))
-    newer = tuple(Supersession(old.id, record.id, "said anew", seq, at_ns) for old in before if old.id != record.id)
+    newer = tuple(Supersession(old.id, record.id, EndReason(EndKind.NOTE_RENEWED), seq, at_ns) for old in before if old.id != record.id)
     delta = Delta(
         BY, SOURCE, is_whole=False, records=(record,), superseded=newer, segment=pack([document]), state=SourceState(SOURCE, size=seq + 1)
     )
@@ -77,8 +77,8 @@ def doubts(
             continue
         moved = [name.removeprefix("file:") for name, digest in record.lineage if digest_now(name.removeprefix("file:")) != digest]
         if moved and not standing.is_suspect:
-            reason = f"{', '.join(moved)}, which it cites, has changed"
+            reason = EndReason(EndKind.CITED_CHANGED, tuple(moved))
             changed.append(Supersession(record.id, "", reason, record.seq, at_ns, is_doubt=True))
         elif not moved and standing.is_suspect:
-            changed.append(Supersession(record.id, "", "", record.seq, at_ns, is_undone=True))
+            changed.append(Supersession(record.id, "", None, record.seq, at_ns, is_undone=True))
     return Delta(BY, SOURCE, is_whole=False, superseded=tuple(changed), state=state) if changed else None

@@ -143,4 +143,4 @@ def _share(status: Status) -> float:
 def _reason(status: Status) -> MatchReason:
     if status.is_live:
         return MatchReason(MatchKind.TIER, (status.tier.name.lower(),))
-    return MatchReason(MatchKind.ENDED, (status.reason, status.superseded_by))
+    return MatchReason(MatchKind.ENDED, (status.superseded_by,) if status.superseded_by else (), status.reason)

@@ -11,7 +11,6 @@ from collections.abc import Collection, Sequence
 
 from clew.packet.options import OriginalCache, attribute_text
 from clew.packet.retrieve import count_tokens
-from clew.packet.wording import describe_reason
 from clew.ranking.deadline import Deadline
 from clew.ranking.files import FileList, RankedFile, rank_files
 from clew.ranking.question import STOP_WORDS, Question
@@ -31,6 +30,7 @@ from clew.records import (
     outside,
     text_of,
 )
+from clew.records.wording import describe_end, describe_reason
 from clew.store.ports import Snapshot
 from clew.task.prompts import is_assent
 from clew.text.embed import Embedder
@@ -127,7 +127,7 @@ def _of_sessions(snapshot: Snapshot, turns: Sequence[Turn], seen: Collection[str
         text = whole if len(whole) <= TURN_CHARS_MAX else whole[:TURN_CHARS_MAX].rsplit(" ", 1)[0] + " …"
         spans = (
             clew_says(f"[{handle}] {record.kind}"),
-            *((outside(f", suspect: {status.reason}"),) if status.is_suspect else ()),
+            *((outside(f", suspect: {describe_end(status.reason, is_doubt=True)}"),) if status.is_suspect else ()),
             clew_says(": "),
             *attribute_text(record, text),
         )

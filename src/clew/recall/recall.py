@@ -336,7 +336,7 @@ def _turns(
             why.append(MatchReason(MatchKind.TIME))
         score *= _standing_share(statuses[each])
         if not statuses[each].is_live:
-            why.append(MatchReason(MatchKind.ENDED, (statuses[each].reason, "")))
+            why.append(MatchReason(MatchKind.ENDED, end=statuses[each].reason))
         why.append(MatchReason(MatchKind.WORDS, tuple(words[each])) if words[each] else MatchReason(MatchKind.BESIDE))
         # A session that was resumed under another id repeats its turns.
         key = f"{record.kind}\0{record.digest}"

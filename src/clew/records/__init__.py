@@ -8,7 +8,7 @@ from clew.records.deltas import Blob, Delta, SourceState, Supersession
 from clew.records.edges import Edge, EdgeKind
 from clew.records.observations import Observation, ObservationKind, Usage
 from clew.records.packets import Entry, Packet
-from clew.records.reasons import MatchKind, MatchReason
+from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason
 from clew.records.records import Layer, Record, Resolution, Status, Text, Tier, Trust, handle_of, identify
 from clew.records.shell import ShellLine, SimpleCommand
 from clew.records.spans import (
@@ -52,6 +52,8 @@ __all__ = [
     "Delta",
     "Edge",
     "EdgeKind",
+    "EndKind",
+    "EndReason",
     "Entry",
     "FileChange",
     "FileTouch",

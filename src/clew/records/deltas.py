@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clew.records.edges import Edge
+from clew.records.reasons import EndReason
 from clew.records.records import Record
 
 
@@ -45,7 +46,7 @@ class Supersession:
 
     old: str
     new: str = ""
-    reason: str = ""
+    reason: EndReason | None = None
     seq: int = 0
     at_ns: int = 0
     is_undone: bool = False

@@ -1,9 +1,67 @@
-"""Reasons: why a record is shown, as a kind with values. Edges put them into words; nobody reads the words back."""
+"""Reasons: why a record is shown, and why it is no longer true, as a kind with values.
+
+`clew.records.wording` puts them into words for a reader; no code reads the words back.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class EndKind(StrEnum):
+    """What ended a record, or happened to what a suspect one cites. The values are stored: a new word here needs a new kind."""
+
+    READ_AGAIN = "read again"  # the same lines were read once more
+    REPEATED = "repeated"  # a later output is the same
+    CONTAINED = "contained"  # a later read shows the same lines and more
+    CHANGED = "changed"  # a later read shows other lines
+    EDITED = "edited"
+    REWRITTEN = "rewritten"
+    CHANGED_BY_COMMAND = "changed by command"
+    CHANGED_BY_GIT = "changed by git"  # (git's subcommand)
+    CHANGED_OUTSIDE = "changed outside"  # by something outside the session
+    DELETED = "deleted"
+    PUT_BACK = "put back"
+    COMMIT_UNDONE = "commit undone"
+    STASHED = "stashed"
+    UNSTASHED = "unstashed"
+    BRANCH_LEFT = "branch left"  # (branch that it was seen on, branch that was checked out)
+    NOT_CHECKED = "not checked"  # a file that a passing check covers has changed
+    NOT_CHECKED_ON = "not checked on"  # (branch)
+    TARGET_DELETED = "target deleted"  # what a failing check covers is gone
+    FIXED = "fixed"
+    BROKEN = "broken"
+    FAILED_AGAIN = "failed again"
+    SAME_OUTPUT = "same output"  # run again
+    OTHER_OUTPUT = "other output"
+    COVERED = "covered"  # by a wider check that passed
+    WORKED = "worked"  # what failed has worked since
+    STEPS_CHANGED = "steps changed"  # of the agent's own list
+    PLAN_REPLACED = "plan replaced"
+    TRIED_AGAIN = "tried again"  # a dead end that was met once more
+    RULE_REPEATED = "rule repeated"
+    TAKEN_BACK = "taken back"  # a rule, by the user
+    NOTE_RENEWED = "note renewed"
+    COMPRESSED_AGAIN = "compressed again"
+    PARTS_CHANGED = "parts changed"  # of a session that is compressed
+    REPLACED = "replaced"  # by a newer version
+    DROPPED = "dropped"  # its source no longer holds it
+    SOURCE_GONE = "source gone"
+    STATED = "stated"  # a producer said so, and no more
+    CITED_CHANGED = "cited changed"  # (files)
+    INPUTS_ENDED = "inputs ended"  # (how many, of how many records that it was made from)
+    PURGED = "purged"  # (what the user gave as the reason)
+    UNKNOWN = "unknown"  # there is no such record
+    OTHER = "other"  # (words), as an earlier release stored them
+
+
+@dataclass(frozen=True, slots=True)
+class EndReason:
+    """Why a record is no longer true, or may no longer be: a kind, and the values that the kind has."""
+
+    kind: EndKind
+    values: tuple[str | int, ...] = ()
 
 
 class MatchKind(StrEnum):
@@ -24,8 +82,8 @@ class MatchKind(StrEnum):
     COUPLED = "coupled"  # (kind of edge, name): a stored edge leads to such a record
     FILE = "file"  # its file matches
     TIER = "tier"  # it was moved to this tier
-    ENDED = "ended"  # (why, by): it is no longer true
-    SUSPECT = "suspect"  # what it was derived from has changed, for this reason
+    ENDED = "ended"  # (by): it is no longer true
+    SUSPECT = "suspect"  # something happened to what it cites
     FILE_CHANGED = "file changed"  # its file was written after it was remembered
     FILE_GONE = "file gone"  # its file is no longer there
     README = "readme"
@@ -40,13 +98,14 @@ class MatchKind(StrEnum):
     USER_WORDS = "user words"
     NEEDED_AGAIN = "needed again"  # so many uses of lines like these are expected, in words
     OF_KIND = "of kind"
-    REST_ENDED = "rest ended"  # only lines that still hold are shown: why the rest does not
+    REST_ENDED = "rest ended"  # only lines that still hold are shown
     COMPRESSED = "compressed"  # a model's words, of this kind of record
 
 
 @dataclass(frozen=True, slots=True)
 class MatchReason:
-    """Why a record is shown: a kind, and the values that the kind has."""
+    """Why a record is shown: a kind, and the values that the kind has. end: of ENDED, SUSPECT and REST_ENDED."""
 
     kind: MatchKind
     values: tuple[str | int, ...] = ()
+    end: EndReason | None = None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from hashlib import blake2b
 
+from clew.records.reasons import EndReason
+
 HANDLE_LENGTH = 8  # base-32 characters shown of an id: 40 bits; among 60,000 records two share one with a chance of 0.2 %
 
 
@@ -121,13 +123,13 @@ class Status:
     """What the store knows of a record beyond its words: is it still true, and on which tier does it live?
 
     superseded_by  id of the record that replaced it; "" with `is_live` False means that nothing did.
-    reason         why it is no longer live; of a live one why it is suspect, "" where it is not.
+    reason         why it is no longer live; of a live one what happened to what it cites, None where it is not suspect.
     ended_seq      position in its session at which it ceased to be true; 0 for code.
     """
 
     is_live: bool = True
     superseded_by: str = ""
-    reason: str = ""
+    reason: EndReason | None = None
     ended_seq: int = 0
     valid_from_ns: int = 0
     valid_to_ns: int = 0
@@ -138,7 +140,7 @@ class Status:
     @property
     def is_suspect(self) -> bool:
         """What it was derived from has changed, and nobody has looked since."""
-        return self.is_live and bool(self.reason)
+        return self.is_live and self.reason is not None
 
 
 def identify(*parts: str) -> str:

@@ -15,17 +15,11 @@ import msgspec
 import zstandard
 
 from clew.errors import InvalidDelta
-from clew.records import Delta, Status, Supersession
+from clew.records import Delta, EndKind, EndReason, Status, Supersession
 from clew.store.originals import digest_of
 from clew.text import postings
 
-ENDED_REPLACED = "a newer version replaced it"
-ENDED_DROPPED = "its source no longer holds it"
-ENDED_WITH_SOURCE = "its source is gone"
-ENDED_SUSPECT = "what it cites has changed"
-ENDED_STATED = "said to be no longer true"
-PURGED = "purged"
-UNKNOWN = Status(is_live=False, reason="unknown")
+UNKNOWN = Status(is_live=False, reason=EndReason(EndKind.UNKNOWN))
 
 LOCAL = "local"  # the tenant of an embedded store
 
@@ -44,12 +38,12 @@ class PurgedKeys:
 
 def purged_status(reason: str, at_ns: int) -> Status:
     """Return the status of a record that was purged."""
-    return Status(is_live=False, reason=f"{PURGED}: {reason}" if reason else PURGED, valid_to_ns=at_ns)
+    return Status(is_live=False, reason=EndReason(EndKind.PURGED, (reason,) if reason else ()), valid_to_ns=at_ns)
 
 
 def is_purged(standing: Status) -> bool:
     """Return whether a status is that of a purged record."""
-    return not standing.is_live and standing.reason.partition(":")[0] == PURGED
+    return standing.reason is not None and standing.reason.kind is EndKind.PURGED
 
 
 def status_at(status: Status, at_ns: int) -> Status | None:
@@ -57,7 +51,7 @@ def status_at(status: Status, at_ns: int) -> Status | None:
     if status.valid_from_ns > at_ns:
         return None
     if not status.is_live and status.valid_to_ns > at_ns:
-        return replace(status, is_live=True, superseded_by="", reason="", ended_seq=0, valid_to_ns=0)
+        return replace(status, is_live=True, superseded_by="", reason=None, ended_seq=0, valid_to_ns=0)
     return status
 
 
@@ -179,11 +173,13 @@ def status_of_supersession(supersession: Supersession) -> Status:
     if supersession.is_undone:
         return Status()
     if supersession.is_doubt:
-        return Status(superseded_by=supersession.new, reason=supersession.reason or ENDED_SUSPECT, ended_seq=supersession.seq)
+        return Status(
+            superseded_by=supersession.new, reason=supersession.reason or EndReason(EndKind.CITED_CHANGED), ended_seq=supersession.seq
+        )
     return Status(
         is_live=False,
         superseded_by=supersession.new,
-        reason=supersession.reason or (ENDED_REPLACED if supersession.new else ENDED_STATED),
+        reason=supersession.reason or EndReason(EndKind.REPLACED if supersession.new else EndKind.STATED),
         ended_seq=supersession.seq,
         valid_to_ns=supersession.at_ns,
     )
@@ -191,12 +187,12 @@ def status_of_supersession(supersession: Supersession) -> Status:
 
 def ended_status(old: Status, successor: Successor | None, *, is_source_gone: bool) -> Status:
     """Return the status of a record that its source no longer holds; without a successor its end has no time (0)."""
-    reason = ENDED_REPLACED if successor else ENDED_WITH_SOURCE if is_source_gone else ENDED_DROPPED
+    kind = EndKind.REPLACED if successor else EndKind.SOURCE_GONE if is_source_gone else EndKind.DROPPED
     return replace(
         old,
         is_live=False,
         superseded_by=successor.id if successor else "",
-        reason=reason,
+        reason=EndReason(kind),
         ended_seq=0,
         valid_to_ns=successor.at_ns if successor else 0,
     )

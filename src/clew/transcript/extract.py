@@ -19,6 +19,8 @@ from clew.records import (
     Delta,
     Edge,
     EdgeKind,
+    EndKind,
+    EndReason,
     FileChange,
     Layer,
     Observation,
@@ -368,7 +370,7 @@ class Extractor:
             self._replan(call)
         whole = call.todo.steps if call.todo and call.todo.steps else ()
         draft = drafts.todo(call, seen.agent, whole if seen.agent else list(self._memory.tasks.values()))
-        self._again(call, seen, draft, draft.text, has_passed=None, reason="the list moved on")
+        self._again(call, seen, draft, draft.text, has_passed=None, reason=EndReason(EndKind.STEPS_CHANGED))
 
     def _replan(self, call: ToolCall) -> None:
         """Bring the agent's own list up to date with a call that replaces it, adds to it or changes one step."""
@@ -389,7 +391,7 @@ class Extractor:
 
     def _plan(self, call: ToolCall, seen: Observation) -> None:
         draft = drafts.plan(call, seen.agent)
-        self._again(call, seen, draft, draft.text, has_passed=None, reason="replaced by a later plan")
+        self._again(call, seen, draft, draft.text, has_passed=None, reason=EndReason(EndKind.PLAN_REPLACED))
 
     def _failed(self, call: ToolCall, seen: Observation, what: str, path: str) -> None:
         draft = drafts.failure(call, what, path)
@@ -431,12 +433,12 @@ class Extractor:
         known = self._memory.dead_ends
         for topic in changes.gone:
             if old := known.pop(_subject(topic), ""):
-                self._end([Ended(old, "worked later")], told_by, seen)
+                self._end([Ended(old, EndReason(EndKind.WORKED))], told_by, seen)
         for topic, end in changes.found:
             subject = _subject(topic)
             record_id = self._enter(drafts.dead_end(end, f"dead_end:{subject}"), seen, parent=told_by)
             if old := known.pop(subject, ""):
-                self._end([Ended(old, "told again")], record_id, seen)
+                self._end([Ended(old, EndReason(EndKind.TRIED_AGAIN))], record_id, seen)
             known[subject] = record_id
             drop_oldest(known, DEAD_ENDS_MAX)
 
@@ -449,7 +451,7 @@ class Extractor:
         *,
         has_passed: bool | None,
         scopes: Sequence[CheckScope] = (),
-        reason: str = "",
+        reason: EndReason | None = None,
     ) -> str:
         """Enter something that can be done again, and end what it said before."""
         record_id = self._enter(draft, seen, spill=_spill(call))
@@ -509,7 +511,7 @@ class Extractor:
     def _rule(self, sentence: str, seen: Observation, parent: str, trust: Trust) -> None:
         record_id = self._enter(drafts.sentence(Layer.INTENT, "constraint", sentence, trust), seen, parent=parent)
         rules = self._memory.rules
-        self._end([Ended(old, "said again") for old, text in rules if text == sentence], record_id, seen)
+        self._end([Ended(old, EndReason(EndKind.RULE_REPEATED)) for old, text in rules if text == sentence], record_id, seen)
         self._memory.rules = [*((old, text) for old, text in rules if text != sentence), (record_id, sentence)][-RULES_MAX:]
 
     def _take_back(self, words: str, by: str, seen: Observation) -> None:
@@ -517,7 +519,7 @@ class Extractor:
         rules = self._memory.rules
         places = set(overruled(words, [text for _, text in rules]))
         if places:
-            self._end([Ended(rules[at][0], "taken back later") for at in sorted(places)], by, seen)
+            self._end([Ended(rules[at][0], EndReason(EndKind.TAKEN_BACK)) for at in sorted(places)], by, seen)
             self._memory.rules = [rule for at, rule in enumerate(rules) if at not in places]
 
     def _message(self, seen: Observation) -> None:
@@ -575,7 +577,7 @@ class Extractor:
         )
         record_id = self._enter(draft, seen)
         if seen.tool == "edited_text_file":
-            self._end(self._ledger.disturb(record_id, [path], "changed outside the session"), record_id, seen)
+            self._end(self._ledger.disturb(record_id, [path], EndReason(EndKind.CHANGED_OUTSIDE)), record_id, seen)
         if lines:
             self._see(record_id, View(path, start or 1, lines), seen)
 
@@ -692,7 +694,7 @@ class Extractor:
             if item.id != record_id
         )
         self._extracted.superseded.extend(
-            Supersession(old, record_id, "true again", seen.seq, seen.at_ns, is_undone=True) for old in self._ledger.returned()
+            Supersession(old, record_id, None, seen.seq, seen.at_ns, is_undone=True) for old in self._ledger.returned()
         )
 
     def _tie(self, kind: EdgeKind, tail: str, head: str, weight: float = 1.0) -> None:

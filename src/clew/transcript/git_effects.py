@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from clew.records import SimpleCommand
+from clew.records import EndKind, EndReason, SimpleCommand
 from clew.task.git import GitKind, git_effect
 from clew.transcript.ledger import Ended, Ledger
 
@@ -46,7 +46,7 @@ def apply_git(
         case GitKind.MERGE:
             changed = [absolute(f"{root}/{path}") for path in _changed(output)]
             done.update(changed)
-            return ledger.disturb(record_id, changed, f"changed by git {simple.words[1]}") if changed else []
+            return ledger.disturb(record_id, changed, EndReason(EndKind.CHANGED_BY_GIT, (simple.words[1],))) if changed else []
         case GitKind.SWITCH if effect.is_new or not ledger.has_edited(absolute(effect.names[0])):
             name = effect.names[0]
             is_file = not effect.is_new and "/" in name and "." in name.rpartition("/")[2].strip(".")

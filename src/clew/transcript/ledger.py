@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import msgspec
 from xxhash import xxh3_64_hexdigest
 
-from clew.records import FileChange, Hunk
+from clew.records import EndKind, EndReason, FileChange, Hunk
 from clew.task.bounded import drop_oldest
 from clew.task.commands import CheckScope
 from clew.transcript.mentions import paths as paths_in
@@ -42,6 +42,10 @@ EDITS_MAX = 12  # edits of one file that may still be undone; guess
 COMMITS_MAX = 4  # commits of the session that may still be undone; guess
 BRANCHES_MAX = 3  # branches whose views wait for a return; guess
 PARKED_MAX = 300  # views that wait on one of them; guess
+
+_BY_COMMAND = EndReason(EndKind.CHANGED_BY_COMMAND)
+_PUT_BACK = EndReason(EndKind.PUT_BACK)
+_NOT_CHECKED = EndReason(EndKind.NOT_CHECKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Ended:
     """
 
     id: str
-    reason: str
+    reason: EndReason
     is_doubt: bool = False
 
 
@@ -152,7 +156,8 @@ class Ledger:
                 continue
             is_same = seen.mark == mark_of(view.lines[seen.start - view.start : seen.end - view.start + 1])
             is_equal = (seen.start, seen.end) == (view.start, view.end)
-            ended.append(Ended(seen.id, ("read again" if is_equal else "contained in a later read") if is_same else "changed since"))
+            kind = (EndKind.READ_AGAIN if is_equal else EndKind.CONTAINED) if is_same else EndKind.CHANGED
+            ended.append(Ended(seen.id, EndReason(kind)))
         kept.append(_Seen(record_id, agent, view.start, view.end, mark_of(view.lines), self._memory.count))
         self._keep(view.path, kept)
         return ended
@@ -200,7 +205,7 @@ class Ledger:
                 moved = _moved(seen, change.hunks)
                 if moved is None:
                     if not seen.by:
-                        ended.append(_ended(seen, "edited later"))
+                        ended.append(_ended(seen, EndReason(EndKind.EDITED)))
                     seen.by.append(record_id)
                 kept.append(moved or seen)
             self._keep(change.path, kept)
@@ -211,15 +216,15 @@ class Ledger:
 
     def write(self, record_id: str, path: str) -> list[Ended]:
         """Enter a file that was written as a whole: every view of it ends, and so does what was written before."""
-        ended = self._touch_all(record_id, path, "rewritten later")
+        ended = self._touch_all(record_id, path, EndReason(EndKind.REWRITTEN))
         if before := self._memory.written.pop(path, ""):
-            ended.append(Ended(before, "rewritten later"))
+            ended.append(Ended(before, EndReason(EndKind.REWRITTEN)))
         self._memory.written[path] = record_id
         drop_oldest(self._memory.written, FILES_MAX)
         self._enter_edit(path, _Edit(record_id))
         return [*ended, *self._concern(record_id, path)]
 
-    def disturb(self, record_id: str, paths: Iterable[str], reason: str = "changed by a later command") -> list[Ended]:
+    def disturb(self, record_id: str, paths: Iterable[str], reason: EndReason = _BY_COMMAND) -> list[Ended]:
         """Enter files that a command, or somebody else, changed nobody knows where, deleted or brought back."""
         ended: list[Ended] = []
         for path in paths:
@@ -232,13 +237,13 @@ class Ledger:
 
     def remove(self, record_id: str, paths: Sequence[str]) -> list[Ended]:
         """Enter files that were deleted: what failed in nothing but them is no longer open."""
-        ended = self.disturb(record_id, paths, "deleted later")
+        ended = self.disturb(record_id, paths, EndReason(EndKind.DELETED))
         for subject in list(self._memory.failing):
             run = self._memory.runs[subject]
             targets = [target for scope in run.scopes for target in scope.targets]
             if targets and all(any(_is_file(path, target) for path in paths) for target in targets):
                 self._note_failure(subject, has_failed=False)
-                ended.append(Ended(self._memory.runs.pop(subject).id, "what it checked was deleted"))
+                ended.append(Ended(self._memory.runs.pop(subject).id, EndReason(EndKind.TARGET_DELETED)))
         return ended
 
     def has_edited(self, path: str) -> bool:
@@ -253,7 +258,7 @@ class Ledger:
             self._memory.commits = [*self._memory.commits, self._memory.edits][-COMMITS_MAX:]
             self._memory.edits = {}
 
-    def put_back(self, record_id: str, paths: Iterable[str] | None = None, reason: str = "put back later") -> list[Ended]:
+    def put_back(self, record_id: str, paths: Iterable[str] | None = None, reason: EndReason = _PUT_BACK) -> list[Ended]:
         """Enter that files stand again as the last commit holds them; None for all that were edited since."""
         known = self._memory.edits
         ended: list[Ended] = []
@@ -268,7 +273,7 @@ class Ledger:
         ended = self.put_back(record_id) if with_edits else []
         frame = self._memory.commits.pop() if self._memory.commits else {}
         for path, edits in frame.items():
-            ended.extend(self._undo(record_id, path, edits, "its commit was undone"))
+            ended.extend(self._undo(record_id, path, edits, EndReason(EndKind.COMMIT_UNDONE)))
         return ended
 
     def stash(self, record_id: str) -> list[Ended]:
@@ -276,7 +281,7 @@ class Ledger:
         edits = dict(self._memory.edits)
         first = {path: min(edit.at for edit in laid) for path, laid in edits.items()}
         untouched = [seen.id for path in edits for seen in self._memory.views.get(path, ()) if not seen.by and seen.at < first[path]]
-        ended = self.put_back(record_id, reason="laid aside by git stash")
+        ended = self.put_back(record_id, reason=EndReason(EndKind.STASHED))
         self._memory.stash = _Stash(record_id, edits, untouched)
         return ended
 
@@ -290,7 +295,7 @@ class Ledger:
                     self._lift(seen, stash.by)
                 elif stash and not seen.by and seen.id not in stash.untouched:  # it may show what was laid aside, or has returned
                     seen.by.extend(edit.id for edit in edits)
-                    ended.append(_ended(seen, "edited by what came back from the stash"))
+                    ended.append(_ended(seen, EndReason(EndKind.UNSTASHED)))
             self._memory.edits[path] = [*edits, *self._memory.edits.get(path, [])]
             ended.extend(self._concern(record_id, path))
         return ended
@@ -319,7 +324,7 @@ class Ledger:
         waiting = waiting or {}
         back = {seen.id for views in waiting.values() for seen in views}
         left = [seen for views in live.values() for seen in views]
-        ended = [_ended(seen, f"seen on branch {before}; {branch} was checked out") for seen in left if seen.id not in back]
+        ended = [_ended(seen, EndReason(EndKind.BRANCH_LEFT, (before, branch))) for seen in left if seen.id not in back]
         standing = {seen.id for seen in left}
         for path in [*live, *(path for path in waiting if path not in live)]:
             if path in memory.edits:
@@ -327,7 +332,7 @@ class Ledger:
             self._returned.extend(seen.id for seen in waiting.get(path, ()) if seen.id not in standing)
             self._keep(path, waiting.get(path, []))
         memory.commits = []
-        return [*ended, *self._concern(record_id, "", f"not checked on branch {branch}")]
+        return [*ended, *self._concern(record_id, "", EndReason(EndKind.NOT_CHECKED_ON, (branch,)))]
 
     def _park(self, key: str, views: dict[str, list[_Seen]]) -> None:
         held: dict[str, list[_Seen]] = {}
@@ -358,7 +363,7 @@ class Ledger:
                 return undone
         return ""
 
-    def _undo(self, record_id: str, path: str, edits: Sequence[_Edit], reason: str) -> list[Ended]:
+    def _undo(self, record_id: str, path: str, edits: Sequence[_Edit], reason: EndReason) -> list[Ended]:
         """Take edits of a file back: what they ended returns, what was seen after them ends."""
         gone = {edit.id for edit in edits}
         first = min((edit.at for edit in edits), default=self._memory.count)
@@ -378,7 +383,7 @@ class Ledger:
             ended.append(Ended(before, reason))
         return [*ended, *self._concern(record_id, path)]
 
-    def _touch_all(self, record_id: str, path: str, reason: str) -> list[Ended]:
+    def _touch_all(self, record_id: str, path: str, reason: EndReason) -> list[Ended]:
         views = self._memory.views.get(path, [])
         ended = [_ended(seen, reason) for seen in views if not seen.by]
         for seen in views:
@@ -393,7 +398,7 @@ class Ledger:
         self._memory.edits[path] = [*edits[:1], *edits[1:][-EDITS_MAX:]]  # the first says since when the file is edited
         drop_oldest(self._memory.edits, FILES_MAX)
 
-    def _concern(self, record_id: str, path: str, reason: str = "not checked since") -> list[Ended]:
+    def _concern(self, record_id: str, path: str, reason: EndReason = _NOT_CHECKED) -> list[Ended]:
         """End the passing checks that a change concerns, and note it as a possible fix of the failing ones; no path is every file."""
         ended: list[Ended] = []
         for run in self._memory.runs.values():
@@ -421,7 +426,7 @@ class Ledger:
         fixed: list[Fixed] = []
         if before is not None:
             if not before.is_stale:
-                ended.append(Ended(before.id, _reason(before, runs[subject])))
+                ended.append(Ended(before.id, EndReason(_end_kind(before, runs[subject]))))
             if has_passed and before.has_passed is False:
                 fixed.append(Fixed(before.id, _shares(before)))
         if has_passed and scopes:
@@ -431,7 +436,7 @@ class Ledger:
                 if narrower.has_passed is False:
                     fixed.append(Fixed(narrower.id, _shares(narrower)))
                 if not narrower.is_stale:
-                    ended.append(Ended(narrower.id, "fixed" if narrower.has_passed is False else "covered by a later check"))
+                    ended.append(Ended(narrower.id, EndReason(EndKind.FIXED if narrower.has_passed is False else EndKind.COVERED)))
         return ended, fixed
 
     def fail(self, record_id: str, subject: str) -> list[Ended]:
@@ -444,7 +449,7 @@ class Ledger:
             return []
         self._memory.failing.remove(subject)
         before = self._memory.runs.pop(subject, None)
-        return [Ended(before.id, "worked later")] if before else []
+        return [Ended(before.id, EndReason(EndKind.WORKED))] if before else []
 
     def _note_failure(self, subject: str, *, has_failed: bool) -> None:
         failing = self._memory.failing
@@ -473,8 +478,8 @@ class Ledger:
                 del run.culprits[:-CULPRITS_MAX]
 
 
-def _ended(seen: _Seen, reason: str) -> Ended:
-    return Ended(seen.id, f"what it cites was {reason}", is_doubt=True) if seen.agent == _CLAIM else Ended(seen.id, reason)
+def _ended(seen: _Seen, reason: EndReason) -> Ended:
+    return Ended(seen.id, reason, is_doubt=seen.agent == _CLAIM)
 
 
 def mark_of(lines: Sequence[str]) -> str:
@@ -482,12 +487,12 @@ def mark_of(lines: Sequence[str]) -> str:
     return xxh3_64_hexdigest("\n".join(lines).encode())
 
 
-def _reason(before: _Run, now: _Run) -> str:
+def _end_kind(before: _Run, now: _Run) -> EndKind:
     if now.has_passed and before.has_passed is False:
-        return "fixed"
+        return EndKind.FIXED
     if now.has_passed is False and before.has_passed is not None:
-        return "broken since" if before.has_passed else "failed again"
-    return "run again with the same output" if before.mark == now.mark else "run again with another output"
+        return EndKind.BROKEN if before.has_passed else EndKind.FAILED_AGAIN
+    return EndKind.SAME_OUTPUT if before.mark == now.mark else EndKind.OTHER_OUTPUT
 
 
 def _shares(failure: _Run) -> tuple[tuple[str, float], ...]:

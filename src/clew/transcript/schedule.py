@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from clew.records import Resolution
+from clew.records import EndKind, Resolution
 from clew.transcript.pricing import LONG_TTL_S, PRICES, SHORT_TTL_S, Prices
 from clew.transcript.vocabulary import listed
 
@@ -35,7 +35,7 @@ LONG_PAST_CALLS = 8  # with 12 and 20 a sixth and a third of the saving is lost;
 LEFT_ALONE_CALLS = 4  # with 8 a tenth of the saving is lost
 COLD_PAST_CALLS = 4  # what a cold cache takes; with 8 a quarter of a point less is saved, with 2 a session ends dearer (bench/LOG.md)
 _EXPLORING = listed("read search command check fetch tool call thinking")
-_STILL_SHOWING = frozenset(("edited later", "changed since", "changed by a later command"))
+_STILL_SHOWING = frozenset((EndKind.EDITED, EndKind.CHANGED, EndKind.CHANGED_BY_COMMAND))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,6 @@ class Segment:
     tokens          as it stands now.
     reduced_tokens  as it could stand; `tokens` or more where nothing is to be gained.
     is_new          it was in no request yet, so it is in no cache.
-    reason          why it may go: "read again", "edited later", "long past". For the reader.
     return_chance   chance that it is unfolded again before the window ends, 0 to 1.
     waited_calls    requests that have read it since it could have gone.
     """
@@ -54,7 +53,6 @@ class Segment:
     tokens: int
     reduced_tokens: int
     is_new: bool = False
-    reason: str = ""
     return_chance: float = 0.0
     waited_calls: int = 0
 
@@ -127,12 +125,12 @@ def decide(segments: Sequence[Segment], context: RequestContext, *, prices: Pric
     return best
 
 
-def may_stand(kind: str, idle_calls: int, *, ended: str = "", is_warm: bool = True) -> Resolution | None:
+def may_stand(kind: str, idle_calls: int, *, ended: EndKind | None = None, is_warm: bool = True) -> Resolution | None:
     """The lowest resolution at which a part of the conversation may stand by now; None while it has to stand as it came.
 
     kind        of its record, or "call" and "thinking" for what the agent wrote.
     idle_calls  requests since it came, or since its file was last touched.
-    ended       why it is no longer true, as the ledger says; "" while it is.
+    ended       why it is no longer true; None while it is.
     is_warm     of the cache; while it is cold a fold costs nothing, so it comes sooner.
     Time decays exploration alone: answers, plans, rulings, errors that nobody fixed and reports stand as they came. What an
     edit made false still shows the rest of its file, so it waits until the file is left alone.

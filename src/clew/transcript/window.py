@@ -15,7 +15,8 @@ from typing import Any, cast
 import msgspec
 import xxhash
 
-from clew.records import Resolution, ToolCall, ToolKind
+from clew.records import EndKind, EndReason, Resolution, ToolCall, ToolKind
+from clew.records.wording import describe_end
 from clew.task.cuts import cut_of, notices
 from clew.transcript.dialects.claude_code import DIALECT
 from clew.transcript.dialects.values import mapping_of
@@ -37,7 +38,7 @@ class Output:
     """A tool's output in the window.
 
     call     number of the assistant's message that asked for it; touched  of the last that touched its file.
-    ended    why it is no longer true, "" while it is.
+    ended    why it is no longer true, None while it is.
     key      what a fold is kept under: the call and its text, so that a conversation that was rewound keeps what is still the same.
     """
 
@@ -51,7 +52,7 @@ class Output:
     text: str
     call: int
     touched: int
-    ended: str
+    ended: EndKind | None
     key: str
 
 
@@ -86,13 +87,16 @@ class Conversation(msgspec.Struct):
     model: str = ""
 
 
+_FormKey = tuple[str, Resolution, EndKind | None]
+
+
 @dataclass(slots=True)
 class Weighing:
     """What is worked out of one running conversation, anew with each daemon: prices, with folds and without, and short forms."""
 
     own: Cache = field(default_factory=Cache)
     plain: Cache = field(default_factory=Cache)
-    forms: dict[tuple[str, Resolution, str], str | None] = field(default_factory=dict[tuple[str, Resolution, str], str | None])
+    forms: dict[_FormKey, str | None] = field(default_factory=dict[_FormKey, str | None])
 
     def shortened(self, output: Output, lowest: Resolution) -> str | None:
         """`shortened`, worked out once for each output."""
@@ -161,13 +165,13 @@ def _output(
     place, call_id, text, key = result
     number, asked = calls.get(call_id, (0, ToolCall()))
     after = [each for each in later[asked.path] if each[0] > number] if asked.path else []
-    ended = ""
+    ended = None
     if last[key.partition(":")[2]] != call_id:
-        ended = "the same came again"
+        ended = EndKind.REPEATED
     elif asked.kind is ToolKind.READ and any(other.kind is ToolKind.READ and not other.is_partial for _, other in after):
-        ended = "read again"
+        ended = EndKind.READ_AGAIN
     elif asked.kind is ToolKind.READ and any(other.kind in _EDITING for _, other in after):
-        ended = "edited later"
+        ended = EndKind.EDITED
     return Output(
         at,
         place,
@@ -221,9 +225,9 @@ def fold_candidates(
             rest -= len(output.text)
             forms[key], by_key[key] = form, output
             state.waited[key] = waited = state.waited.get(key, 0) + 1
-            chance = return_chance(kind, idle, is_ended=bool(output.ended))
+            chance = return_chance(kind, idle, is_ended=output.ended is not None)
             tokens, short = int(len(output.text) / CHARS_PER_TOKEN), int(len(form) / CHARS_PER_TOKEN)
-            segments.append(Segment(key, tokens, short, at >= len(chars) - 1, output.ended or "long past", chance, waited))
+            segments.append(Segment(key, tokens, short, at >= len(chars) - 1, chance, waited))
         segments.append(Segment("", int(rest / CHARS_PER_TOKEN), int(rest / CHARS_PER_TOKEN), at >= len(chars) - 1))
     if not forms:
         return []
@@ -240,7 +244,7 @@ def fold_candidates(
 def shortened(output: Output, lowest: Resolution) -> str | None:
     """An output as it may stand by now: its telling lines, or one line; `{handle}` is where its handle goes. None where it stays."""
     lines = output.text.split("\n")
-    why = f"; {output.ended}" if output.ended else ""
+    why = f"; {describe_end(EndReason(output.ended))}" if output.ended else ""
     if lowest is Resolution.NAME:
         asked = " ".join(output.asked.split())[:160]
         cut = ", cut by the client" if cut_of(output.text) is not None else ""

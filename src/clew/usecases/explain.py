@@ -8,7 +8,7 @@ from pathlib import Path
 from clew.compaction import compressed
 from clew.packet.explain import find_links
 from clew.packet.options import OriginalCache
-from clew.records import Record, Status
+from clew.records import EndKind, EndReason, Record, Status
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL, Reader
 from clew.usecases.inputs import record_behind
@@ -53,8 +53,7 @@ def explain(store: Reader, path: Path, handle: str) -> Explained:
         [status] = snapshot.statuses([record.id])
         if record.kind == compressed.KIND and status.is_live:
             ended, made_from = compressed.count_ended_inputs(snapshot, record)
-            reason = f"{ended} of the {made_from} records that it was made from are no longer true" if ended else ""
-            status = replace(status, reason=reason)
+            status = replace(status, reason=EndReason(EndKind.INPUTS_ENDED, (ended, made_from)) if ended else None)
         versions = snapshot.of_subject(record.subject)
         statuses = snapshot.statuses([version.id for version in versions])
         return Explained(record, status, tuple(zip(versions, statuses, strict=True)), find_links(snapshot, record))

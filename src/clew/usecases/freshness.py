@@ -84,7 +84,7 @@ def marked(snapshot: Snapshot, path: Path, packet: Packet) -> Packet:
     def with_reason(entry: Entry) -> Entry:
         why = entry.why
         if (status := statuses.get(entry.id)) and status.is_suspect:
-            why = (MatchReason(MatchKind.SUSPECT, (status.reason,)), *why)
+            why = (MatchReason(MatchKind.SUSPECT, end=status.reason), *why)
         if became := _moved_on(root / entry.path, seen_ns.get(entry.id, 0)):
             why = (MatchReason(became), *why)
         return entry if why is entry.why else replace(entry, why=why)

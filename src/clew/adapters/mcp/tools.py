@@ -15,6 +15,7 @@ from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
 from clew.packet.options import OriginalCache, attribute_text
 from clew.records import Author, Span, Spans, Trust, author_of, clew_says, handle_of, joined, outside
+from clew.records.wording import describe_end
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL
 
@@ -64,7 +65,7 @@ def _recalled(engine: Engine, here: Path, question: str, *, most: int) -> list[S
         record = turn.record
         whole = originals.text_of(record.whole).strip()
         rest = "" if len(whole) <= TURN_CHARS_MAX else " … (unfold for the rest)"
-        doubt = f", SUSPECT: {status.reason}" if status.is_suspect else ""
+        doubt = f", SUSPECT: {describe_end(status.reason, is_doubt=True)}" if status.is_suspect else ""
         kind = "from outside" if record.trust == Trust.QUOTED else record.kind
         newer = f", replaced by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
         parts += [clew_says(f"[{handle_of(record.id)}] {kind} of session {turn.session[:8]}{newer}"), outside(doubt), clew_says("\n")]
@@ -138,20 +139,15 @@ def explain(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]
     """Why a record is what it is."""
     told = engine.explain(here, _text(given, "handle"))
     record, standing = told.record, told.status
-    state = (
-        "true now"
-        if standing.is_live and not standing.reason
-        else f"suspect: {standing.reason}"
-        if standing.is_live
-        else f"no longer true: {standing.reason}"
-    )
+    why = describe_end(standing.reason, is_doubt=standing.is_live)
+    state = f"suspect: {why}" if standing.is_suspect else "true now" if standing.is_live else f"no longer true: {why}"
     lines = [
         f"[{handle_of(record.id)}] {record.kind}, {record.layer}: {record.name}",
         f"{state}; from {record.source}{f', {record.path}' if record.path else ''}; trust: {record.trust.name.lower()}",
     ]
     for version, its in told.versions:
         if version.id != record.id:
-            how = "true now" if its.is_live else its.reason or "ended"
+            how = "true now" if its.is_live else describe_end(its.reason) or "ended"
             lines.append(f"other version [{handle_of(version.id)}]: {how}")
     lines.extend(f"{how} {name} [{handle}]" for how, name, handle, _ in told.links[:20])
     return (outside("\n".join(lines) + "\n"),)

@@ -15,7 +15,7 @@ from clew.records import Delta, Status
 from clew.store import rules
 from clew.store.originals import Compressor
 from clew.store.shard import part_digest
-from clew.store.sqlite.codec import edge_to_row, from_stored, record_to_row, state_to_row, to_stored
+from clew.store.sqlite.codec import Stored, edge_to_row, from_stored, reason_to_stored, record_to_row, state_to_row, to_stored
 from clew.store.sqlite.connections import Connection
 
 _Held: TypeAlias = dict[str, tuple[int, bool, bool]]  # id → row, is_live, is_indexed
@@ -106,7 +106,7 @@ def _end(change: _Change, delta: Delta, held: _Held) -> None:
     others = [held[record_id] for record_id in held.keys() - staying]
     leaving = [(row, is_live) for row, is_live, is_indexed in sorted(others) if is_live or is_indexed]
     change.connection.write_each("records.leave", [(row,) for row, _ in leaving])
-    endings: list[tuple[str, str, int, int, int]] = []
+    endings: list[tuple[str, Stored, int, int, int]] = []
     for row, is_live in leaving:
         if not is_live:
             continue
@@ -116,14 +116,14 @@ def _end(change: _Change, delta: Delta, held: _Held) -> None:
         successor = rules.find_successor(delta.source, candidates)
         change.counts["retired" if successor is None else "superseded"] += 1
         ended = rules.ended_status(Status(), successor, is_source_gone=delta.state is None)
-        endings.append((ended.superseded_by, ended.reason, ended.ended_seq, ended.valid_to_ns, row))
+        endings.append((ended.superseded_by, reason_to_stored(ended.reason), ended.ended_seq, ended.valid_to_ns, row))
     change.connection.write_each("records.set_ending", endings)
 
 
 def _supersede(change: _Change, delta: Delta) -> None:
     for supersession in delta.superseded:
         said = rules.status_of_supersession(supersession)
-        ending = (to_stored(said.superseded_by), to_stored(said.reason), said.ended_seq, said.valid_to_ns)
+        ending = (to_stored(said.superseded_by), reason_to_stored(said.reason), said.ended_seq, said.valid_to_ns)
         changed = change.connection.write("records.supersede", said.is_live, *ending, change.workspace, to_stored(supersession.old))
         change.counts["superseded"] += changed > 0 and not said.is_live
 

@@ -9,13 +9,16 @@ that each str has one stored form, equal forms mean equal strs, and bytes sort a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 
-from clew.records import Edge, EdgeKind, Layer, Record, Resolution, SourceState, Status, Text, Tier, Trust
+from clew.records import Edge, EdgeKind, EndKind, EndReason, Layer, Record, Resolution, SourceState, Status, Text, Tier, Trust
 
 Stored: TypeAlias = str | bytes
 _PackedText: TypeAlias = tuple[int, int, Any, str, int, int, int, int]  # Any: str or bytes, see `Stored`
@@ -129,8 +132,33 @@ def record_from_row(row: Sequence[Any]) -> Record:
 def status_from_row(row: Sequence[Any]) -> Status:
     """Read a row of `records.standing`; its first two columns are the record's id and the source's name."""
     _, _, is_live, superseded_by, reason, ended_seq, valid_from_ns, valid_to_ns, tier, uses, used_at_ns = row
-    replaced, why = from_stored(superseded_by), from_stored(reason)
+    replaced, why = from_stored(superseded_by), reason_from_stored(reason)
     return Status(bool(is_live), replaced, why, ended_seq, valid_from_ns, valid_to_ns, _TIERS[tier], uses, used_at_ns)
+
+
+@lru_cache(maxsize=1024)
+def reason_to_stored(reason: EndReason | None) -> Stored:
+    """Return a reason as a JSON list of its kind and values; "" for None."""
+    return to_stored("" if reason is None else json.dumps([reason.kind.value, *reason.values], ensure_ascii=False))
+
+
+@lru_cache(maxsize=1024)
+def reason_from_stored(value: Stored) -> EndReason | None:
+    """Return the reason that `reason_to_stored` was given, or the one that the words of an earlier release stand for."""
+    text = from_stored(value)
+    if text.startswith('["'):
+        with suppress(ValueError):  # words may begin so too: with the name of a file
+            kind, *values = json.loads(text)
+            return EndReason(EndKind(kind), tuple(values))
+    return _reason_from_words(text) if text else None
+
+
+def _reason_from_words(words: str) -> EndReason:
+    patterns: dict[str, str] = json.loads(Path(__file__).with_name("old_reasons.json").read_bytes())
+    for kind, pattern in patterns.items():
+        if found := re.fullmatch(f"(?:what it cites was )?(?:{pattern})", words, re.DOTALL):
+            return EndReason(EndKind(kind), tuple(value for value in found.groups() if value))
+    return EndReason(EndKind.OTHER, (words,))
 
 
 def state_to_row(state: SourceState, source: int) -> tuple[Any, ...]:

@@ -1,0 +1,131 @@
+"""Wording: put reasons into words for a reader. No code parses them back."""
+
+from __future__ import annotations
+
+from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason
+from clew.records.records import handle_of
+
+NAME_CHARS_MAX = 60  # of another record's name
+_FORMS: dict[MatchKind, str] = {
+    MatchKind.NAMED: "named in the question: {}",
+    MatchKind.RECENTLY_NAMED: "recently named: {}",
+    MatchKind.FRAME: "in the stack trace, line {}",
+    MatchKind.FRAME_FILE: "its file is in the stack trace",
+    MatchKind.PATH: "its path is quoted: {}",
+    MatchKind.LINE: "line {} is quoted",
+    MatchKind.TOUCHED: "its file was just touched ({})",
+    MatchKind.COMMIT: "a commit that changed its file speaks of it",
+    MatchKind.FILE: "its file matches",
+    MatchKind.TIER: "on the {} tier",
+    MatchKind.FILE_CHANGED: "its file has changed since",
+    MatchKind.FILE_GONE: "its file is no longer there",
+    MatchKind.README: "the README",
+    MatchKind.ENTRY_POINT: "a program or a package begins here",
+    MatchKind.ALONE: "stands alone",
+    MatchKind.INTERNAL: "used in its own file, or by tests",
+    MatchKind.TIME: "of the time that is asked for",
+    MatchKind.BESIDE: "beside turns that hold the question's words",
+    MatchKind.USER_WORDS: "the user's words",
+    MatchKind.NEEDED_AGAIN: "lines like these are needed again: {} expected",
+    MatchKind.OF_KIND: "{}",
+    MatchKind.COMPRESSED: "{}: says for few tokens what there is no room to show",
+}
+_END_FORMS: dict[EndKind, str] = {
+    EndKind.READ_AGAIN: "read again",
+    EndKind.REPEATED: "the same came again",
+    EndKind.CONTAINED: "contained in a later read",
+    EndKind.CHANGED: "changed since",
+    EndKind.EDITED: "edited later",
+    EndKind.REWRITTEN: "rewritten later",
+    EndKind.CHANGED_BY_COMMAND: "changed by a later command",
+    EndKind.CHANGED_BY_GIT: "changed by git {}",
+    EndKind.CHANGED_OUTSIDE: "changed outside the session",
+    EndKind.DELETED: "deleted later",
+    EndKind.PUT_BACK: "put back later",
+    EndKind.COMMIT_UNDONE: "its commit was undone",
+    EndKind.STASHED: "laid aside by git stash",
+    EndKind.UNSTASHED: "edited by what came back from the stash",
+    EndKind.BRANCH_LEFT: "seen on branch {}; {} was checked out",
+    EndKind.NOT_CHECKED: "not checked since",
+    EndKind.NOT_CHECKED_ON: "not checked on branch {}",
+    EndKind.TARGET_DELETED: "what it checked was deleted",
+    EndKind.FIXED: "fixed",
+    EndKind.BROKEN: "broken since",
+    EndKind.FAILED_AGAIN: "failed again",
+    EndKind.SAME_OUTPUT: "run again with the same output",
+    EndKind.OTHER_OUTPUT: "run again with another output",
+    EndKind.COVERED: "covered by a later check",
+    EndKind.WORKED: "worked later",
+    EndKind.STEPS_CHANGED: "the list moved on",
+    EndKind.PLAN_REPLACED: "replaced by a later plan",
+    EndKind.TRIED_AGAIN: "told again",
+    EndKind.RULE_REPEATED: "said again",
+    EndKind.TAKEN_BACK: "taken back later",
+    EndKind.NOTE_RENEWED: "said anew",
+    EndKind.COMPRESSED_AGAIN: "compressed anew",
+    EndKind.PARTS_CHANGED: "the session is cut into other parts now",
+    EndKind.REPLACED: "a newer version replaced it",
+    EndKind.DROPPED: "its source no longer holds it",
+    EndKind.SOURCE_GONE: "its source is gone",
+    EndKind.STATED: "said to be no longer true",
+    EndKind.INPUTS_ENDED: "{} of the {} records that it was made from are no longer true",
+    EndKind.UNKNOWN: "unknown",
+    EndKind.OTHER: "{}",
+}
+_OF_CITED = {EndKind.INPUTS_ENDED, EndKind.OTHER}  # they name what a suspect record rests on
+_USES = {"call": "calls", "reference": "refers to", "inherit": "inherits from", "mention": "mentions"}
+
+
+def describe_reason(reason: MatchReason) -> str:
+    """Return one phrase in English for a reason."""
+    values = reason.values
+    match reason.kind:
+        case MatchKind.WORDS:
+            return "words: " + ", ".join(map(str, values))
+        case MatchKind.ENDED:
+            by = f" by ⟨{handle_of(str(values[0]))}⟩" if values else ""
+            return f"no longer true: {describe_end(reason.end) or 'superseded'}{by}"
+        case MatchKind.SUSPECT:
+            return f"suspect: {describe_end(reason.end, is_doubt=True)}"
+        case MatchKind.REST_ENDED:
+            return f"only lines that still hold: the rest was {describe_end(reason.end)}"
+        case MatchKind.USES:
+            return f"it {_USES[str(values[0])]} {_named(values[1])}"
+        case MatchKind.USED_BY:
+            return f"{_named(values[1])} {_USES[str(values[0])]} it"
+        case MatchKind.CONTAINS:
+            return f"it contains {_named(values[1])}"
+        case MatchKind.USERS:
+            return f"used by {_counted(values[0])}"
+        case MatchKind.USES_MANY:
+            return f"brings together {_counted(values[0])}"
+        case MatchKind.RENEWED:
+            return f"said anew by ⟨{handle_of(str(values[0]))}⟩: {values[1]}"
+        case MatchKind.COUPLED:
+            return f"{values[0]} {_named(values[1])}"
+        case _:
+            return _FORMS[reason.kind].format(*values)
+
+
+def describe_end(reason: EndReason | None, *, is_doubt: bool = False) -> str:
+    """Return in English why a record is no longer true, or with `is_doubt` why it is suspect; "" for None."""
+    if reason is None:
+        return ""
+    values = ", ".join(map(str, reason.values))
+    match reason.kind:
+        case EndKind.CITED_CHANGED:
+            return f"{values}, which it cites, has changed" if values else "what it cites has changed"
+        case EndKind.PURGED:
+            return f"purged: {values}" if values else "purged"
+        case kind:
+            words = _END_FORMS[kind].format(*reason.values)
+            return f"what it cites was {words}" if is_doubt and kind not in _OF_CITED else words
+
+
+def _counted(files: str | int) -> str:
+    return f"{int(files):,} other file{'' if files == 1 else 's'}"
+
+
+def _named(name: str | int) -> str:
+    text = str(name) or "another record"
+    return text if len(text) <= NAME_CHARS_MAX else text[: NAME_CHARS_MAX - 1] + "…"
