@@ -490,7 +490,7 @@ def test_what_is_written_live_is_durable_first_and_folded_then(engine: Engine, r
     long = "".join(f"line {number}\n" for number in range(4000))
 
     def seen(call_id: str, path: str) -> list[Observation]:
-        asked = DIALECT.tool_call("Read", {"file_path": str(repo / path)})
+        asked = DIALECT.build_tool_call("Read", {"file_path": str(repo / path)})
         call = Observation("s1", 0, 0, f"c{call_id}", ObservationKind.CALL, "", tool="Read", call_id=call_id, call=asked)
         return [call, Observation("s1", 1, 1, f"r{call_id}", ObservationKind.RESULT, long, tool="Read", call_id=call_id)]
 
@@ -509,7 +509,7 @@ def test_of_an_output_in_a_clients_session_only_the_original_of_a_shorter_form_i
     long = "".join(f"line {number} of a log that nobody will read again\n" for number in range(2000))
 
     def arrival(call_id: str, text: str, path: str) -> Arrival:
-        asked = DIALECT.tool_call("Read", {"file_path": str(repo / path)})
+        asked = DIALECT.build_tool_call("Read", {"file_path": str(repo / path)})
         return Arrival(Observation("s1", 1, 1, f"r{call_id}", ObservationKind.RESULT, text, tool="Read", call_id=call_id, call=asked))
 
     editing = TaskState(working_set=(WorkingFile("pkg/tax.py", "edit", 0),))

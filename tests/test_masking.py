@@ -16,7 +16,7 @@ from clew.engine import Engine
 from clew.records import SourceState
 from clew.settings import Settings
 from clew.store.memory import MemoryStore
-from clew.transcript.follow import deltas
+from clew.transcript.follow import read_deltas
 from clew.usecases.write import NewNote
 from tests.looking import look
 
@@ -87,19 +87,19 @@ def test_a_transcript_is_gone_on_from_where_a_credential_stands_last(tmp_path: P
     """Its bytes are counted as the file holds them: a masked line has another length."""
     path = tmp_path / f"{SESSION}.jsonl"
     path.write_text(line(f"use {TOKEN}", 1) + "\n")
-    first = list(deltas(path))
+    first = list(read_deltas(path))
     state = first[-1].state
     assert isinstance(state, SourceState)
     assert state.size == path.stat().st_size
     with path.open("a") as file:
         file.write(line(f"and PGPASSWORD={PASSWORD}", 2) + "\n")
-    later = list(deltas(path, state=state))
+    later = list(read_deltas(path, state=state))
 
     assert [delta.is_whole for delta in later] == [False]
     step, once = MemoryStore(), MemoryStore()
     for store in (step, once):
         store.open_workspace("w", "/w")
-    for store, found in ((step, [*first, *later]), (once, list(deltas(path)))):
+    for store, found in ((step, [*first, *later]), (once, list(read_deltas(path)))):
         for delta in found:
             store.apply("w", [delta])
     prompts = [

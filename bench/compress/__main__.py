@@ -27,7 +27,7 @@ from clew.enrich.models import Answer, Asked, Off
 from clew.enrich.prompt import SYSTEM
 from clew.settings import Settings
 from clew.text.tokens import counter
-from clew.transcript.sessions import session_at
+from clew.transcript.session_files import read_session
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("msgspec", "numpy")
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args(arguments)
     found = sorted(file for file in given.sessions.rglob("*") if file.name.endswith(SUFFIXES))[:: given.every]
-    files = [file for file in found if session_at(file).client]
+    files = [file for file in found if read_session(file).client]
     if not files:
         print(f"error: {given.sessions}: no session\nhint: session files end in .jsonl or .jsonl.xz", file=sys.stderr)
         return 2
@@ -142,7 +142,7 @@ def _measure(file: Path, counts: Counts) -> None:
         (repo / ".git").mkdir(parents=True)
         engine = clew.open(settings=Settings(Path(folder, "home"), jobs=1), is_in_memory=True)
         engine.ingest([file], repo=repo)
-        session = session_at(file).id
+        session = read_session(file).id
         started = time.perf_counter()
         told = engine.compress(repo, [session], Off(), tokenizer="claude", chunk_tokens=CHUNK_TOKENS, dry_run=True)
         seconds = time.perf_counter() - started

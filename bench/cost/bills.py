@@ -16,9 +16,9 @@ import msgspec
 from clew.errors import UnknownTokenizer
 from clew.records import Observation, ObservationKind, Record, Resolution, Supersession
 from clew.text.tokens import NEWEST, Counter, counter
-from clew.transcript.dialects.values import count_of, mapping_of, text_of, time_ns
-from clew.transcript.extract import Extractor
-from clew.transcript.parse import Reading
+from clew.transcript.dialects.values import int_or_zero, mapping_or_empty, parse_time_ns, text_or_empty
+from clew.transcript.extract import RecordExtractor
+from clew.transcript.parse import TranscriptReader
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S
 
 # Tokens that a call takes beside its arguments and its result: names, ids, markup. Fitted by least absolute deviations to
@@ -103,12 +103,12 @@ def bills_of(lines: Sequence[bytes]) -> Bills | None:
     requests = list(_requests(lines))
     if not requests:
         return None
-    reading = Reading([b"\n".join(line.rstrip(b"\n") for line in lines) + b"\n"])
-    extractor = Extractor("session:bills")
+    reading = TranscriptReader([b"\n".join(line.rstrip(b"\n") for line in lines) + b"\n"])
+    extractor = RecordExtractor("session:bills")
     seen: list[Observation] = []
-    for batch in reading.batches():
-        extractor.take(batch.observations)
-        seen.extend(batch.recorded)
+    for batch in reading.read_batches():
+        extractor.extract(batch.observations)
+        seen.extend(batch.client_observations)
     extracted = extractor.drain()
     counts = counter(_family(requests[0].model))
     main = [each for each in seen if not each.agent]
@@ -135,22 +135,22 @@ def _requests(lines: Sequence[bytes]) -> Iterator[Request]:
             is_compacted = True
         if record.type != "assistant" or record.is_sidechain:
             continue
-        message = mapping_of(record.message)
-        usage, name = mapping_of(message.get("usage")), text_of(message.get("id")) or f"line {number}"
-        output = count_of(usage.get("output_tokens"))
+        message = mapping_or_empty(record.message)
+        usage, name = mapping_or_empty(message.get("usage")), text_or_empty(message.get("id")) or f"line {number}"
+        output = int_or_zero(usage.get("output_tokens"))
         if name in known:
             known[name].output = max(known[name].output, output)
             continue
-        kept = mapping_of(usage.get("cache_creation"))
-        written, read = count_of(usage.get("cache_creation_input_tokens")), count_of(usage.get("cache_read_input_tokens"))
-        is_long = count_of(kept.get("ephemeral_1h_input_tokens")) > 0 or (not written and last is not None and last.ttl_s == LONG_TTL_S)
+        kept = mapping_or_empty(usage.get("cache_creation"))
+        written, read = int_or_zero(usage.get("cache_creation_input_tokens")), int_or_zero(usage.get("cache_read_input_tokens"))
+        is_long = int_or_zero(kept.get("ephemeral_1h_input_tokens")) > 0 or (not written and last is not None and last.ttl_s == LONG_TTL_S)
         request = Request(
-            time_ns(record.timestamp),
-            text_of(message.get("model")),
+            parse_time_ns(record.timestamp),
+            text_or_empty(message.get("model")),
             LONG_TTL_S if is_long else SHORT_TTL_S,
             read,
             written,
-            count_of(usage.get("input_tokens")),
+            int_or_zero(usage.get("input_tokens")),
             output,
             number,
         )

@@ -24,16 +24,16 @@ from math import inf
 
 from bench.cost.bills import CALL_TOKENS, Bills, Request, bills_of
 from bench.cost.forms import Form, History, Shrink, history_of, shrunk
-from clew.transcript.pricing import PRICES, Cache, Prices
+from clew.transcript.pricing import ANTHROPIC_PRICES, Prices, PromptCacheModel
 from clew.transcript.schedule import (
     LONG_PAST_CALLS,
     UNFOLD_OUTPUT_TOKENS,
     UNFOLDED_TOKENS_MAX,
     RequestContext,
-    Segment,
-    calls_left,
-    decide,
-    return_chance,
+    WindowSegment,
+    choose_evictions,
+    estimate_calls_left,
+    estimate_return_chance,
 )
 
 # Dollars for 10^6 tokens of plain input: the first that fits. Source: the same "Pricing" page and its older versions.
@@ -121,7 +121,7 @@ def reprice(
     *,
     shrink: Shrink = shrunk,
     arms: Sequence[str] = ARMS,
-    prices: Prices = PRICES,
+    prices: Prices = ANTHROPIC_PRICES,
     may_owe_share: float = MAY_OWE_SHARE,
 ) -> Repriced | None:
     """Price a session again under each arm; None for a transcript without bills.
@@ -160,7 +160,7 @@ def _billed(bills: Bills, prices: Prices) -> Arm:
     units = output = 0.0
     for request in bills.requests:
         output += request.output * prices.output
-        units += request.read * prices.read + request.written * prices.write(request.ttl_s) + request.plain * prices.base
+        units += request.read * prices.read + request.written * prices.write_price(request.ttl_s) + request.plain * prices.base
     return Arm(units + output, output)
 
 
@@ -203,7 +203,7 @@ class _Replay:
     ) -> None:
         self._bills, self._history, self._arm, self._prices = bills, history, arm, prices
         self._nothing, self._is_miss_known, self._may_owe_share = spent, is_miss_known, may_owe_share
-        self._cache = Cache(prices)
+        self._cache = PromptCacheModel(prices)
         self._window: list[_Standing] = []
         self._head = 0
         self._random = random.Random(len(bills.requests))  # the same for the same session
@@ -236,7 +236,7 @@ class _Replay:
             self._window, self._head, self._restarted = [], request.size, number
             same = shared = request.read  # nobody's doing: what the client rewrote is the same in every arm
             self._ends += 1
-            self._cache = Cache(self._prices)
+            self._cache = PromptCacheModel(self._prices)
         else:
             self._append(number)
             is_warm = self._cache.is_warm(at_ns=request.at_ns, model=request.model)
@@ -262,8 +262,14 @@ class _Replay:
             standing.is_new = False
 
     def _send(self, request: Request, same: int, shared: int, output: int) -> None:
-        bill = self._cache.send(
-            self._size(), same=same, at_ns=request.at_ns, model=request.model, ttl_s=request.ttl_s, output=output, shared=shared
+        bill = self._cache.bill_request(
+            self._size(),
+            unchanged_tokens=same,
+            at_ns=request.at_ns,
+            model=request.model,
+            ttl_s=request.ttl_s,
+            output_tokens=output,
+            shared_tokens=shared,
         )
         self._units += bill.units
         self._output += output * self._prices.output
@@ -314,11 +320,11 @@ class _Replay:
         if self._arm == AT_ONCE or not forms:
             return forms
         segments = self._segments(number, forms)
-        decision = decide(segments, self._context(number, request, is_warm=is_warm), prices=self._prices)
+        decision = choose_evictions(segments, self._context(number, request, is_warm=is_warm), prices=self._prices)
         if not decision.evict:
             return {}
         if self._arm == RANDOM:
-            gains = {segment.id: segment.gain for segment in segments}
+            gains = {segment.id: segment.saved_tokens for segment in segments}
             return self._drawn(sum(gains[name] for name in decision.evict))
         return {int(name): forms[int(name)] for name in decision.evict}
 
@@ -330,31 +336,31 @@ class _Replay:
         form = part.form_at(number, is_warm=is_warm)
         return form if form is not None and form > standing.form and part.tokens.get(form, standing.tokens) < standing.tokens else None
 
-    def _segments(self, number: int, forms: Mapping[int, Form]) -> list[Segment]:
+    def _segments(self, number: int, forms: Mapping[int, Form]) -> list[WindowSegment]:
         """The window as the scheduler sees it: parts that stay, joined with their neighbours, and those that may go, by place."""
-        segments: list[Segment] = []
+        segments: list[WindowSegment] = []
         fixed = 0
         is_new = False
         for place, standing in enumerate(self._window):
             form = forms.get(place)
             if fixed and (form or standing.is_new is not is_new):
-                segments.append(Segment("", fixed, fixed, is_new))
+                segments.append(WindowSegment("", fixed, fixed, is_new))
                 fixed = 0
             is_new = standing.is_new
             if form is None:
                 fixed += standing.tokens
                 continue
             part = self._history.parts[standing.at]
-            chance = 0.0 if standing.is_gone else return_chance(part.kind, part.idle(number), is_ended=form is Form.HANDLE)
-            segments.append(Segment(str(place), standing.tokens, part.tokens[form], is_new, chance, standing.waited))
+            chance = 0.0 if standing.is_gone else estimate_return_chance(part.kind, part.idle(number), is_ended=form is Form.HANDLE)
+            segments.append(WindowSegment(str(place), standing.tokens, part.tokens[form], is_new, chance, standing.waited))
             standing.waited += 1
-        return [*segments, Segment("", fixed, fixed, is_new)] if fixed else segments
+        return [*segments, WindowSegment("", fixed, fixed, is_new)] if fixed else segments
 
     def _context(self, number: int, request: Request, *, is_warm: bool) -> RequestContext:
         size = self._size()
         grown = (size - self._head) / max(1, number - self._restarted)
         room = ROOM_TOKENS - size if size < ROOM_TOKENS else inf
-        left = calls_left(self._seen, self._ends)
+        left = estimate_calls_left(self._seen, self._ends)
         left = min(left, room / grown) if grown > 0 else left
         if self._arm == ORACLE:
             left = self._really_left(number)

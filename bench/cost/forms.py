@@ -17,17 +17,17 @@ from bench.cost.bills import Bills
 from clew.evaluation.needs import replaced, words_of
 from clew.records import EndReason, Observation, ObservationKind, Record, Resolution, ToolCall, handle_of
 from clew.records.wording import describe_end
-from clew.transcript.reduce.nouns import context_of
 from clew.transcript.reduce.reduce import reduce_output
-from clew.transcript.schedule import may_stand
-from clew.transcript.vocabulary import listed
+from clew.transcript.reduce.reduction import build_context
+from clew.transcript.schedule import find_lowest_resolution
+from clew.transcript.vocabulary import split_words
 
 Shrink = Callable[[Observation, Observation | None, str], str]
 """A tool's output, its call and the handle behind which it stands → the text as it enters the window."""
 
 REPLACED_CHARS_MIN = 12  # a shorter text stands everywhere and is evidence of nothing
 TERM_PLACES_MAX = 4  # outputs that hold an identifier; one that stands in more is met again on the way
-_KEPT = listed("answer plan rejection todo")
+_KEPT = split_words("answer plan rejection todo")
 _NUMBERED = re.compile(r"^[ \t]*\d{1,9}(?:[→\t]|[ \t]*[│|][ \t])", re.MULTILINE)
 _TERM = re.compile(r"[A-Za-z_]\w*(?:-\w+)*(?:\.(?:[a-z]{1,4}|json|yaml|toml|html)\b(?!\())?")
 _TELLING = re.compile(r"\d|\w_\w|[a-z][A-Z]|\w-\w|\.[a-z]+$")
@@ -70,7 +70,7 @@ class Part:
     def form_at(self, request: int, *, is_warm: bool) -> Form | None:
         """The shortest form that it may take before this request; None while it has to stand as it came."""
         ended = self.reason.kind if self.reason and 0 <= self.ended_at <= request else None
-        lowest = may_stand(self.kind, self.idle(request), ended=ended, is_warm=is_warm)
+        lowest = find_lowest_resolution(self.kind, self.idle(request), end_reason=ended, is_warm=is_warm)
         return None if lowest is None else _FORMS[lowest]
 
 
@@ -130,7 +130,7 @@ def history_of(bills: Bills, shrink: Shrink) -> History:
 
 def shrunk(result: Observation, call: Observation | None, handle: str) -> str:
     """The text that `Engine.write` lets in, but that it knows the task state too."""
-    return reduce_output(result.text, context_of(result, call)).render(handle)
+    return reduce_output(result.text, build_context(result, call)).render(handle)
 
 
 def _name_ended(history: History, bills: Bills) -> None:

@@ -22,7 +22,7 @@ from bench.reduce import arms
 from bench.reduce.needed import Needed, needed
 from bench.reduce.outputs import Output, outputs
 from clew.text.tokens import NEWEST, counter
-from clew.transcript.reduce.reduce import lines_within, reduce_lines
+from clew.transcript.reduce.reduce import reduce_lines, select_lines
 
 RESULTS = Path(__file__).parent / "results"
 ARMS = ("clew", "clew, no task", "tail", "head", "head and tail", "random")
@@ -110,7 +110,7 @@ def measured_folds(output: Output, wanted: Needed, kind: str) -> list[dict[str, 
     costs = [float(len(line) + 1) for line in lines]
     for size in FOLDS:
         started = time.process_time()
-        ranges = lines_within(output.text, output.guided, size)
+        ranges = select_lines(output.text, output.guided, size)
         milliseconds = 1e3 * (time.process_time() - started)
         texts = {"clew": "\n".join("\n".join(lines[start - 1 : end]) for start, end in ranges)} | {
             "tail": "\n".join(lines[at] for at in arms.tail(costs, size)),

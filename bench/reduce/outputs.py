@@ -11,9 +11,9 @@ import msgspec
 
 from clew.records import ObservationKind, ToolCall
 from clew.task.tracker import TaskTracker
-from clew.transcript.follow import observe
-from clew.transcript.reduce.nouns import OutputContext, context_of
-from clew.transcript.sessions import find
+from clew.transcript.follow import read_observations
+from clew.transcript.reduce.reduction import OutputContext, build_context
+from clew.transcript.session_files import find_sessions
 
 CHARS_MIN = 4000  # a shorter output is left whole by `reduce`
 CALLS_AFTER = 10
@@ -41,8 +41,8 @@ class Output:
 
 def outputs(folder: Path) -> Iterator[Output]:
     """Yield every output longer than CHARS_MIN of the sessions below `folder`, ordered by file and place."""
-    for session in find(folder):
-        seen = list(observe(session.path))
+    for session in find_sessions(folder):
+        seen = list(read_observations(session.path))
         calls = [each for each in seen if each.kind is ObservationKind.CALL]
         by_id = {call.call_id: call for call in calls}
         words = [tuple(_strings(_inputs(call.arguments))) for call in calls]
@@ -51,7 +51,7 @@ def outputs(folder: Path) -> Iterator[Output]:
         for each in seen:
             if each.kind is ObservationKind.RESULT and len(each.text) > CHARS_MIN:
                 call = by_id.get(each.call_id)
-                given = context_of(each, call)
+                given = build_context(each, call)
                 at = bisect_right(places, each.seq)
                 yield Output(
                     session.path.name.partition(".")[0],

@@ -22,12 +22,12 @@ from clew.records.wording import describe_end, describe_reason
 from clew.settings import Settings, workspace_of
 from clew.store.ports import LOCAL, Snapshot
 from clew.task.tracker import TaskTracker, state_at
-from clew.transcript.follow import source_of
-from clew.transcript.handoff import handoff
-from clew.transcript.parse import Reading, open_transcript
-from clew.transcript.reduce.nouns import context_of
+from clew.transcript.follow import transcript_source
+from clew.transcript.handoff import render_handoff
+from clew.transcript.parse import TranscriptReader, open_transcript
 from clew.transcript.reduce.reduce import reduce_output
-from clew.transcript.sessions import Session, find, origin_of, session_at
+from clew.transcript.reduce.reduction import build_context
+from clew.transcript.session_files import SessionFiles, build_origin, find_sessions, read_session
 
 Json = dict[str, Any]
 TOKENIZER = "claude"
@@ -61,11 +61,13 @@ class Recorded:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.session: Session = session_at(path)
+        self.session: SessionFiles = read_session(path)
         with open_transcript(path) as stream:
             self.lines = stream.readlines()
         self.seen: list[Observation] = [
-            each for batch in Reading(self.lines, origin=origin_of(self.session)).batches() for each in batch.recorded
+            each
+            for batch in TranscriptReader(self.lines, origin=build_origin(self.session)).read_batches()
+            for each in batch.client_observations
         ]
         self.root = next((each.cwd for each in self.seen if each.cwd), "")
 
@@ -83,16 +85,16 @@ class Recorded:
 
 def sessions(folder: Path) -> list[Path]:
     """Return the transcripts below `folder`, in order of their names."""
-    return [session.path for session in find(folder)]
+    return [session.path for session in find_sessions(folder)]
 
 
 def ingested(engine: Engine, repository: Path, path: Path) -> Iterator[Valued]:
     """Ingest one transcript into the workspace at `repository`, and yield its records, whether they still hold or not."""
     done = engine.ingest([path], repo=repository)
-    session = session_at(path)
+    session = read_session(path)
     key, _ = workspace_of(repository)
-    for part in (session, *map(session_at, session.agents)):
-        source = source_of(part)
+    for part in (session, *map(read_session, session.agents)):
+        source = transcript_source(part)
         with engine.store.snapshot(LOCAL, key) as snapshot:
             ended = snapshot.records([record_id for record_id, _ in snapshot.stale_or_cold()])
             held = {record.id: record for record in (*snapshot.records_of_sources(source), *ended) if record.source == source}
@@ -116,7 +118,7 @@ def reduced(recorded: Recorded) -> Iterator[Valued]:
     tracker = TaskTracker()
     for each in recorded.seen:
         if each.kind is ObservationKind.RESULT and len(each.text) > OUTPUT_CHARS_MIN:
-            found = reduce_output(each.text, context_of(each, calls.get(each.call_id)).with_task(tracker.state()))
+            found = reduce_output(each.text, build_context(each, calls.get(each.call_id)).with_task(tracker.state()))
             text = found.render("00000000")
             shown = {"kind": str(found.kind), "whole": found.is_whole, "digest": digest(text), "text": "" if found.is_whole else text}
             yield Valued("reduced", f"{recorded.session.id}#{each.seq}", shown)
@@ -132,7 +134,7 @@ def windows(engine: Engine, recorded: Recorded, budgets: Sequence[int]) -> Itera
         )
         for budget in budgets:
             name = f"{recorded.session.id}@{cut}/{budget}"
-            spans = handoff(made.state, made.done, made.counter.count, budget, {}) if made.state.goals else ()
+            spans = render_handoff(made.state, made.done, made.counter.count, budget, {}) if made.state.goals else ()
             yield Valued("hand-off", name, _spans(spans))
             yield from _packet("window", name, made.packet(budget))
 

@@ -7,12 +7,13 @@ import math
 from collections import Counter, defaultdict
 from pathlib import Path
 
+from clew.transcript.sessions import origin_of, session_at
+
 from bench.state.marks import HERE
 from clew.records import ObservationKind
 from clew.task.commands import understand
 from clew.task.outcomes import has_check_failed
 from clew.transcript.parse import Reading, open_transcript
-from clew.transcript.sessions import origin_of, session_at
 
 VALUES = {True: "failed", False: "passed", None: "not seen"}
 

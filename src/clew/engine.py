@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from clew.recall.recall import Recalled
     from clew.records import Observation, Packet, Spans, TaskState, Tier
     from clew.store.ports import PurgeResult, Writer
-    from clew.transcript.sessions import Session
+    from clew.transcript.session_files import SessionFiles
     from clew.usecases.compact import Compacting
     from clew.usecases.explain import Explained, Unfolded
     from clew.usecases.index import Indexed
@@ -182,7 +182,7 @@ class Engine:
         """Return the state of a session's work alone; () where it asked for nothing."""
         return usecases.compact.hand_off(self.store, session, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path)
 
-    def before(self, session: Session, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None) -> Compacting:
+    def before(self, session: SessionFiles, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None) -> Compacting:
         """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget."""
         return usecases.compact.before(self.store, session, lines, tokenizer=tokenizer, path=path, root=root)
 

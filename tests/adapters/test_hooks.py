@@ -18,7 +18,7 @@ from clew.adapters.places import Places
 from clew.records import text_of
 from clew.sessions.policy import CONTEXT_CHARS_MAX
 from clew.settings import load
-from clew.transcript.vocabulary import HAND_OFF_MARK
+from clew.transcript.vocabulary import HANDOFF_HEADING
 from tests.adapters.daemon import repository
 from tests.fences import opened
 
@@ -120,7 +120,7 @@ def test_a_cleared_session_hands_its_state_to_the_next(hooks: HookHandlers, tmp_
     new = Told(tmp_path / "s2.jsonl", repo, "s2")
     said = added(hooks.hook("SessionStart", payload("SessionStart", new, source="clear"), client_pid=1))
 
-    assert said.startswith(HAND_OFF_MARK)
+    assert said.startswith(HANDOFF_HEADING)
     assert all(words in said for words in ("notes.txt", "OPS-7731", "frobnicate", "calc.py"))
     assert len(said) <= CONTEXT_CHARS_MAX
 
@@ -147,8 +147,8 @@ def test_a_resume_adds_nothing_where_the_window_has_it_all(hooks: HookHandlers, 
     assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume"))) == ""
     told.boundary()
     told.line("user", isCompactSummary=True, message={"role": "user", "content": "A summary."})
-    assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume"))).startswith(HAND_OFF_MARK)
-    told.line("attachment", attachment={"type": "hook_additional_context", "content": [f"{HAND_OFF_MARK}: this session."]})
+    assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume"))).startswith(HANDOFF_HEADING)
+    told.line("attachment", attachment={"type": "hook_additional_context", "content": [f"{HANDOFF_HEADING}: this session."]})
     assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume"))) == ""
 
 
@@ -229,7 +229,7 @@ def test_a_compaction_by_the_mod_hands_over_messages_and_the_hook_after_it_nothi
     [message] = said["messages"]
 
     assert message["role"] == "user"
-    assert message["content"].startswith(HAND_OFF_MARK)
+    assert message["content"].startswith(HANDOFF_HEADING)
     assert all(words in message["content"] for words in ("notes.txt", "OPS-7731", "frobnicate", "calc.py", "keep the ticket"))
     assert (
         hooks.hook("SessionStart", payload("SessionStart", told, source="compact")).get("hookSpecificOutput", {}).get("additionalContext")
@@ -251,7 +251,7 @@ def test_a_compaction_whose_state_says_it_all_is_answered(hooks: HookHandlers, t
 def test_a_hand_off_in_a_transcript_is_not_read_as_the_users_words(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
     told.boundary()
-    told.user(f"{HAND_OFF_MARK}: the conversation so far. Never eat cheese before midnight.")
+    told.user(f"{HANDOFF_HEADING}: the conversation so far. Never eat cheese before midnight.")
     told.user("Go on with the ticket.")
     state = text_of(hooks.context.engine().hand_off(str(told.path), budget_tokens=1_500, tokenizer="claude", path=repo))
 

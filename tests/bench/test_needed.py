@@ -6,7 +6,7 @@ from bench.reduce import arms
 from bench.reduce.needed import needed
 from bench.reduce.outputs import Output
 from clew.transcript.dialects.claude_code import DIALECT
-from clew.transcript.reduce.nouns import OutputContext
+from clew.transcript.reduce.reduction import OutputContext
 
 TEXT = "\n".join(
     [
@@ -19,7 +19,7 @@ TEXT = "\n".join(
 
 
 def output(*after: tuple[str, dict[str, object]], before: tuple[str, ...] = ("grep known_before src/ledger/known.py",)) -> Output:
-    words = tuple((DIALECT.tool_call(tool, inputs), tuple(str(value) for value in inputs.values())) for tool, inputs in after)
+    words = tuple((DIALECT.build_tool_call(tool, inputs), tuple(str(value) for value in inputs.values())) for tool, inputs in after)
     return Output("s", "p", 0, TEXT, OutputContext(), OutputContext(), before, words)
 
 

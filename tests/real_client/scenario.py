@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clew.transcript.vocabulary import HAND_OFF_MARK
+from clew.transcript.vocabulary import HANDOFF_HEADING
 from tests.real_client.client import Place
 from tests.real_client.scripted_api import Asked, ScriptedAPI, Turn, text, use
 
@@ -95,7 +95,7 @@ def run(place: Place, *, between: object = None, base_url: object = None) -> Run
             ask("third", "Go on with the next thing, please.")
             ask("compact", "/compact")
             ask("after compaction", "What is left to do?")
-            if callable(between) and HAND_OFF_MARK not in done.windows["after compaction"] and place.owes():
+            if callable(between) and HANDOFF_HEADING not in done.windows["after compaction"] and place.owes():
                 done.skipped.append("the hand-off after the compaction")  # the daemon was just being started again
                 api.main.insert(0, "Once more.")
                 session.ask("Please?")
@@ -111,7 +111,7 @@ def run(place: Place, *, between: object = None, base_url: object = None) -> Run
             session.ask("Where were we?")
             done.windows["cleared"] = words(api.of("main")[-1])
             if (
-                HAND_OFF_MARK not in done.windows["cleared"] and place.owes()
+                HANDOFF_HEADING not in done.windows["cleared"] and place.owes()
             ):  # the machine could not make it in the time of a session's start
                 done.skipped.append("the hand-off at the start of the cleared session")
                 session.ask("Where were we?")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.transcript.vocabulary import HAND_OFF_MARK
+from clew.transcript.vocabulary import HANDOFF_HEADING
 from tests.real_client.client import LATE, Place, has_mods
 from tests.real_client.conftest import end_daemon
 from tests.real_client.scenario import LONG, PLANTED, SECRET, TOKEN, Run, prompts_only, run, words
@@ -104,7 +104,7 @@ def test_no_more_is_written_to_the_cache_than_without_clew(done: Run, without: R
 
 def test_a_hand_off_stands_once_in_a_window(done: Run) -> None:
     for station in ("after compaction", "resumed", "cleared"):
-        assert done.windows[station].count(HAND_OFF_MARK) == 1, station
+        assert done.windows[station].count(HANDOFF_HEADING) == 1, station
 
 
 def test_a_long_output_arrives_shorter_once_and_its_exact_text_comes_back(done: Run) -> None:
@@ -316,7 +316,7 @@ def test_compaction_by_itself_hands_over_as_well(place: Place, version: str) -> 
         window = json.dumps(api.of("main")[-1].body["messages"], ensure_ascii=False)
         summaries = len(api.of("compact"))
 
-    assert HAND_OFF_MARK in window
+    assert HANDOFF_HEADING in window
     assert "generated.py" in window
     assert "OPS-7731" in window
     assert (summaries == 0) is has_mods(version) or place.was_late()

@@ -39,10 +39,10 @@ class Script:
         agent = {"agent": more.pop("agent")} if "agent" in more else {}
         inputs = json.loads(text) if text.startswith("{") else {"input": text}
         dialect = codex if tool in CODEX_TOOLS else claude_code
-        asked = dialect.DIALECT.tool_call(tool, inputs, text)
+        asked = dialect.DIALECT.build_tool_call(tool, inputs, text)
         asked = replace(asked, id=call_id, cwd=self.folder)
         marks = {"is_error": more.get("is_error"), "exit_code": more.get("exit_code")}
-        answered = replace(asked, result=claude_code.result_of(tool, output, **marks))  # type: ignore[arg-type]
+        answered = replace(asked, result=claude_code.parse_tool_result(tool, output, **marks))  # type: ignore[arg-type]
         self.add(ObservationKind.CALL, text, tool=tool, call_id=call_id, arguments=text, call=asked, **agent)
         return self.add(ObservationKind.RESULT, output, tool=tool, call_id=call_id, call=answered, **agent, **more)
 

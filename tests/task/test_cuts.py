@@ -9,7 +9,7 @@ from clew.task.commands import understand
 from clew.task.cuts import cut_of, notices
 from clew.task.outcomes import has_check_failed, has_failed, summary
 from clew.task.tracker import TaskTracker
-from clew.transcript.dialects.claude_code import result_of
+from clew.transcript.dialects.claude_code import parse_tool_result
 
 PREVIEW = (
     "<persisted-output>\nOutput too large (299.8KB). Full output saved to: /p/s/tool-results/b1.txt\n\nPreview (first 2KB):\n"
@@ -56,7 +56,7 @@ def test_text_without_a_notice_of_its_own_is_whole(text: str) -> None:
 
 
 def result(text: str, *, is_error: bool | None = None, exit_code: int | None = None) -> ToolResult:
-    return result_of("Bash", text, is_error=is_error, exit_code=exit_code)
+    return parse_tool_result("Bash", text, is_error=is_error, exit_code=exit_code)
 
 
 @pytest.mark.parametrize("command", ["pytest", "pytest | tail -20", "pytest; true"])

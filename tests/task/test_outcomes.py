@@ -7,7 +7,7 @@ import pytest
 from clew.records import ToolResult
 from clew.task.commands import understand
 from clew.task.outcomes import has_check_failed, has_failed, summary, telling
-from clew.transcript.dialects.claude_code import result_of
+from clew.transcript.dialects.claude_code import parse_tool_result
 
 PYTEST = """tests/test_cart.py F.
 
@@ -26,7 +26,7 @@ CARGO = "error[E0308]: mismatched types\n  --> src/cart.rs:7:9\n   |\nerror: cou
 
 
 def result(text: str, *, is_error: bool | None = None, exit_code: int | None = None) -> ToolResult:
-    return result_of("Bash", text, is_error=is_error, exit_code=exit_code)
+    return parse_tool_result("Bash", text, is_error=is_error, exit_code=exit_code)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clew.transcript.reduce.reduce import reduce_lines, reduce_output
-from clew.transcript.schedule import pays_on_arrival
+from clew.transcript.schedule import is_cheaper_shortened
 from tests.transcript.printed import EVERYTHING
 
 RUN = (
@@ -46,8 +46,8 @@ def test_a_saving_is_weighed_against_the_request_and_the_text_of_an_unfold(ttl_s
     even = (0.1 * 50_000 + 5 * 100 + 3000 * kept) / 3 / kept
 
     def pays(saved: float) -> bool:
-        return pays_on_arrival(3000, 3000 - saved, return_chance=1 / 3, window_tokens=50_000, ttl_s=ttl_s)
+        return is_cheaper_shortened(3000, 3000 - saved, return_chance=1 / 3, window_tokens=50_000, ttl_s=ttl_s)
 
     assert pays(even + 1)
     assert not pays(even - 1)
-    assert not pays_on_arrival(3000, 3000, return_chance=0.0)
+    assert not is_cheaper_shortened(3000, 3000, return_chance=0.0)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clew.records import FileChange, FileView, Hunk, Observation, ObservationKind, Usage
-from clew.transcript.dialects import Origin
-from clew.transcript.parse import Reading
+from clew.transcript.dialects import TranscriptOrigin
+from clew.transcript.parse import TranscriptReader
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript, CodexScript
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 FOLDER = "/home/dev/shop"
 
 
-def seen(script: ClaudeScript | CodexScript, origin: Origin | None = None) -> list[Observation]:
-    return [each for batch in Reading([script.bytes()], origin=origin).batches() for each in batch.recorded]
+def seen(script: ClaudeScript | CodexScript, origin: TranscriptOrigin | None = None) -> list[Observation]:
+    return [each for batch in TranscriptReader([script.bytes()], origin=origin).read_batches() for each in batch.client_observations]
 
 
 def test_a_record_tells_who_when_and_where(claude: ClaudeScript) -> None:
@@ -161,7 +161,7 @@ def test_a_subagents_records_inside_progress_are_its_own_unless_it_has_a_file(cl
     assert [(observation.kind, observation.agent, observation.uuid, observation.cwd) for observation in seen(claude)][1:] == [
         (ObservationKind.CALL, "a1", "inner", FOLDER)
     ]
-    assert len(seen(claude, Origin(agents_apart=frozenset(("a1",))))) == 1
+    assert len(seen(claude, TranscriptOrigin(separate_agents=frozenset(("a1",))))) == 1
 
 
 def test_compaction_is_a_boundary_and_a_summary_and_older_titles_are_summaries(claude: ClaudeScript) -> None:
@@ -305,7 +305,7 @@ def test_codex_bills_each_report_once_and_marks_compactions(codex: CodexScript) 
 def test_codex_types_that_nobody_told_us_about_are_counted(codex: CodexScript) -> None:
     codex.item(type="telepathy")
     codex.event(type="aurora")
-    reading = Reading([codex.bytes()])
-    list(reading.batches())
+    reading = TranscriptReader([codex.bytes()])
+    list(reading.read_batches())
 
-    assert reading.unknown == {"response_item/telepathy": 1, "event_msg/aurora": 1}
+    assert reading.unknown_types == {"response_item/telepathy": 1, "event_msg/aurora": 1}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from clew.records import Delta, SourceState
 from clew.store.memory import MemoryStore
-from clew.transcript.follow import UNRECOGNISED, deltas, observe, report
-from clew.transcript.parse import Reading
+from clew.transcript.follow import UNRECOGNISED, build_report, read_deltas, read_observations
+from clew.transcript.parse import TranscriptReader
 from tests.looking import look
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def told(found: list[Delta]) -> tuple[list[object], list[object], list[object]]:
 def test_the_first_delta_is_whole_and_what_is_added_later_is_not(claude: ClaudeScript, tmp_path: Path) -> None:
     claude.prompt("one")
     path = claude.save(tmp_path)
-    first = list(deltas(path))
+    first = list(read_deltas(path))
     claude.prompt("two")
     claude.save(tmp_path)
-    later = list(deltas(path, state=state_of(first)))
+    later = list(read_deltas(path, state=state_of(first)))
 
     assert [delta.is_whole for delta in first + later] == [True, False]
     assert {delta.source for delta in first + later} == {SOURCE}
@@ -50,10 +50,10 @@ def test_the_first_delta_is_whole_and_what_is_added_later_is_not(claude: ClaudeS
 def test_reading_twice_gives_nothing_new(busy_session: bytes, tmp_path: Path) -> None:
     path = tmp_path / f"{SOURCE[8:]}.jsonl"
     path.write_bytes(busy_session)
-    first = list(deltas(path))
+    first = list(read_deltas(path))
 
-    assert list(deltas(path, state=state_of(first))) == []
-    assert told(list(deltas(path))) == told(first)
+    assert list(read_deltas(path, state=state_of(first))) == []
+    assert told(list(read_deltas(path))) == told(first)
 
 
 def test_ingesting_twice_adds_no_record_to_a_store(busy_session: bytes, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_ingesting_twice_adds_no_record_to_a_store(busy_session: bytes, tmp_path
     store.open_workspace("w", str(tmp_path))
 
     def ingest() -> tuple[set[str], list[str]]:
-        store.apply("w", list(deltas(path)))
+        store.apply("w", list(read_deltas(path)))
         live = look(store, "w").records_of_sources(SOURCE)
         return {record.id for record in live}, look(store, "w").find("", 10_000)
 
@@ -74,9 +74,9 @@ def test_ingesting_twice_adds_no_record_to_a_store(busy_session: bytes, tmp_path
 
 
 def test_small_batches_say_the_same_as_large_ones(busy_session: bytes) -> None:
-    whole = list(deltas([busy_session]))
+    whole = list(read_deltas([busy_session]))
     pieces = [busy_session[at : at + 700] for at in range(0, len(busy_session), 700)]
-    small = list(deltas(pieces, batch_bytes=1))
+    small = list(read_deltas(pieces, batch_bytes=1))
 
     assert len(small) > 5
     assert [delta.is_whole for delta in small] == [True] + [False] * (len(small) - 1)
@@ -88,13 +88,13 @@ def test_small_batches_say_the_same_as_large_ones(busy_session: bytes) -> None:
 def test_a_transcript_that_grows_by_any_bytes_gives_the_same_records(busy_session: bytes, tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / f"{SOURCE[8:]}.jsonl"
     path.write_bytes(busy_session)
-    whole = told(list(deltas(path)))
+    whole = told(list(read_deltas(path)))
     cuts = sorted(data.draw(st.lists(st.integers(1, len(busy_session)), max_size=3)))
     found: list[Delta] = []
     state = None
     for end in [*cuts, len(busy_session)]:
         path.write_bytes(busy_session[:end])
-        found.extend(deltas(path, state=state))
+        found.extend(read_deltas(path, state=state))
         state = state_of(found)
 
     assert told(found) == whole
@@ -107,7 +107,7 @@ def test_a_transcript_that_grows_by_any_bytes_gives_the_same_records(busy_sessio
 def test_a_transcript_that_is_not_the_same_any_more_is_read_anew(busy_session: bytes, tmp_path: Path, change: str) -> None:
     path = tmp_path / f"{SOURCE[8:]}.jsonl"
     path.write_bytes(busy_session)
-    state = state_of(list(deltas(path)))
+    state = state_of(list(read_deltas(path)))
     lines = busy_session.splitlines(keepends=True)
     changed = {
         "shrunk": lines[:-3],
@@ -116,7 +116,7 @@ def test_a_transcript_that_is_not_the_same_any_more_is_read_anew(busy_session: b
     }
     path.write_bytes(b"".join(changed[change]))
 
-    assert [delta.is_whole for delta in deltas(path, state=state)] == [True]
+    assert [delta.is_whole for delta in read_deltas(path, state=state)] == [True]
 
 
 def test_what_is_resumed_behind_any_delta_is_cut_as_in_one_go(claude: ClaudeScript, tmp_path: Path) -> None:
@@ -124,11 +124,11 @@ def test_what_is_resumed_behind_any_delta_is_cut_as_in_one_go(claude: ClaudeScri
     for number in range(100):
         claude.prompt(f"{number} " + "words " * 12_000)
     path = claude.save(tmp_path)
-    once = list(deltas(path))
+    once = list(read_deltas(path))
     assert len(once) > 2
 
     for at, delta in enumerate(once[:-1]):
-        assert [later.records for later in deltas(path, state=delta.state)] == [later.records for later in once[at + 1 :]]
+        assert [later.records for later in read_deltas(path, state=delta.state)] == [later.records for later in once[at + 1 :]]
 
 
 def test_a_note_of_another_release_is_read_anew(busy_session: bytes, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_note_of_another_release_is_read_anew(busy_session: bytes, tmp_path: P
     path.write_bytes(busy_session)
 
     for note in ("", "{", '{"version":99}', '{"carry":{"dialect":"other"}}'):
-        assert [delta.is_whole for delta in deltas(path, state=SourceState(SOURCE, note=note))] == [True]
+        assert [delta.is_whole for delta in read_deltas(path, state=SourceState(SOURCE, note=note))] == [True]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"hello\nworld\n", b'{"a":1}\n{"b":2}\n', b"\x00" * 5000])
@@ -144,7 +144,7 @@ def test_a_file_that_no_client_wrote_gives_an_empty_delta_that_says_so(tmp_path:
     path = tmp_path / "x.jsonl"
     path.write_bytes(content)
 
-    (delta,) = deltas(path)
+    (delta,) = read_deltas(path)
 
     assert delta.is_whole
     assert not delta.records
@@ -157,19 +157,19 @@ def test_a_large_file_that_no_client_wrote_is_given_up_early(tmp_path: Path) -> 
     path = tmp_path / "x.jsonl"
     path.write_bytes(b'{"a":1}\n' * 3_000_000)
 
-    (delta,) = deltas(path)
+    (delta,) = read_deltas(path)
 
     assert delta.state
     assert delta.state.status == UNRECOGNISED
-    reading = Reading([b'{"a":1}\n' * 3000])
-    list(reading.batches())
-    assert reading.is_hopeless
+    reading = TranscriptReader([b'{"a":1}\n' * 3000])
+    list(reading.read_batches())
+    assert reading.is_unrecognisable
 
 
 def test_the_report_tells_what_was_not_understood(busy_session: bytes, tmp_path: Path) -> None:
     path = tmp_path / f"{SOURCE[8:]}.jsonl.xz"
     path.write_bytes(lzma.compress(busy_session + b'{"type":"us'))
-    found = report(state_of(list(deltas(path))))
+    found = build_report(state_of(list(read_deltas(path))))
 
     assert (found.client, found.session) == ("claude-code", SOURCE[8:])
     assert found.broken_count == 1
@@ -181,10 +181,10 @@ def test_the_report_tells_what_was_not_understood(busy_session: bytes, tmp_path:
 
 def test_bytes_of_a_session_are_followed_without_a_file(busy_session: bytes) -> None:
     half = busy_session.index(b"\n", len(busy_session) // 2) + 1
-    first = list(deltas([busy_session[:half]]))
-    later = list(deltas([busy_session[half:]], state=state_of(first)))
+    first = list(read_deltas([busy_session[:half]]))
+    later = list(read_deltas([busy_session[half:]], state=state_of(first)))
 
-    assert told(first + later) == told(list(deltas([busy_session])))
+    assert told(first + later) == told(list(read_deltas([busy_session])))
     assert first[0].source == SOURCE
 
 
@@ -192,7 +192,7 @@ def test_observations_are_those_of_the_records_without_the_rest(busy_session: by
     path = tmp_path / f"{SOURCE[8:]}.jsonl"
     path.write_bytes(busy_session)
 
-    found = list(observe(path))
+    found = list(read_observations(path))
 
     assert [observation.seq for observation in found] == list(range(len(found)))
     assert {observation.session for observation in found} == {SOURCE[8:]}
@@ -204,7 +204,7 @@ def test_a_result_of_30_megabytes_costs_the_index_no_more_than_a_small_one(claud
     claude.run("cat big.log", text)
     path = claude.save(tmp_path)
 
-    (delta,) = deltas(path)
+    (delta,) = read_deltas(path)
     record = next(record for record in delta.records if record.kind == "read")
 
     assert record.whole.chars > 30_000_000

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.records import Check, DeadEnd, OpenError, PlanStep, Stated, TaskState, WorkingFile, text_of
-from clew.transcript.follow import observe
-from clew.transcript.handoff import handoff as handed_over
-from clew.transcript.work import Changed, Work, WorkTracker
+from clew.transcript.follow import read_observations
+from clew.transcript.handoff import render_handoff as handed_over
+from clew.transcript.work import ChangedFile, CompletedWork, WorkTracker
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript
@@ -46,8 +46,8 @@ STATE = TaskState(
     plan=(PlanStep("read", "completed"), PlanStep("fix", "in_progress"), PlanStep("test", "pending")),
     recent_identifiers=("round_half_up", "src/cart.py", "E0308"),
 )
-DONE = Work(
-    files_changed=(Changed("src/tax.py", "write", 1, is_checked_after=True, is_committed=True), Changed("src/cart.py", "edit", 3)),
+DONE = CompletedWork(
+    files_changed=(ChangedFile("src/tax.py", "write", 1, is_checked_after=True, is_committed=True), ChangedFile("src/cart.py", "edit", 3)),
     commands_ok=("npm run dev", "pytest"),
     last_message="I shall run the tests.",
 )
@@ -163,7 +163,7 @@ def test_of_dead_ends_the_likeliest_to_be_tried_again_are_bought_first() -> None
     )
     state = TaskState(dead_ends=ends)
 
-    shown = [handoff(state, Work(), lambda text: text.count("\n"), budget).split("\n")[3:-1] for budget in (4, 5, 6)]
+    shown = [handoff(state, CompletedWork(), lambda text: text.count("\n"), budget).split("\n")[3:-1] for budget in (4, 5, 6)]
 
     assert shown == [["- port 80 is taken"], ["- port 80 is taken", "- sed -i fails"], [f"- {end.text}" for end in ends]]
 
@@ -195,7 +195,7 @@ def test_a_request_that_does_not_fit_is_cut_between_lines_and_names_where_the_re
 def test_a_request_of_one_long_line_is_cut_between_words() -> None:
     long = " ".join(f"word{at}" for at in range(3000))
 
-    text = handoff(TaskState(goals=(Stated(long, "u9"),)), Work(), quarter, 200)
+    text = handoff(TaskState(goals=(Stated(long, "u9"),)), CompletedWork(), quarter, 200)
 
     shown = text.split("## Last request, verbatim\n")[1].split(" [… whole: clew unfold u9]")[0]
     assert long.startswith(shown + " ")
@@ -205,7 +205,7 @@ def test_a_request_of_one_long_line_is_cut_between_words() -> None:
 def test_a_fence_that_the_cut_opened_is_closed() -> None:
     long = "Do this:\n```\n" + "\n".join(f"line {at}" for at in range(500)) + "\n```"
 
-    text = handoff(TaskState(goals=(Stated(long, "u9"),)), Work(), quarter, 200)
+    text = handoff(TaskState(goals=(Stated(long, "u9"),)), CompletedWork(), quarter, 200)
 
     assert sum(line == "```" for line in text.split("\n")) == 2
 
@@ -213,7 +213,7 @@ def test_a_fence_that_the_cut_opened_is_closed() -> None:
 def test_an_assent_is_shown_with_what_it_assents_to() -> None:
     state = TaskState(goals=(Stated("Fix the cart.", "u0"), Stated("yes", "u2", 2)))
 
-    text = handoff(state, Work(last_message="Done.", answered="Shall I round half up?"), quarter, 500)
+    text = handoff(state, CompletedWork(last_message="Done.", answered_message="Shall I round half up?"), quarter, 500)
 
     assert "Fix the cart.\n(then, to what the agent proposed: yes)" in text
     assert "> Shall I round half up?" in text
@@ -221,7 +221,7 @@ def test_an_assent_is_shown_with_what_it_assents_to() -> None:
 
 
 def test_an_empty_session_hands_nothing_over() -> None:
-    assert handoff(TaskState(), Work(), quarter, 1000) == ""
+    assert handoff(TaskState(), CompletedWork(), quarter, 1000) == ""
 
 
 words = st.text(alphabet="ab `\n#_-./é日", max_size=60)
@@ -242,7 +242,7 @@ def test_no_state_and_no_tokenizer_exceeds_the_budget(goals, constraints, paths,
         working_set=tuple(WorkingFile(path, "read", at) for at, path in enumerate(paths)),
         plan=tuple(PlanStep(path, "pending") for path in paths),
     )
-    done = Work(tuple(Changed(path, "edit", 1) for path in paths), tuple(paths), message)
+    done = CompletedWork(tuple(ChangedFile(path, "edit", 1) for path in paths), tuple(paths), message)
 
     text = handoff(state, done, count, budget_tokens)
 
@@ -268,7 +268,7 @@ def test_the_bytes_are_the_same_in_every_process() -> None:
     assert outputs == {handoff(STATE, DONE, quarter, 200).encode()}
 
 
-def work(claude: ClaudeScript, *steps: tuple[str, str, str] | str) -> Work:
+def work(claude: ClaudeScript, *steps: tuple[str, str, str] | str) -> CompletedWork:
     """Calls as (tool, input, output), the agent's words as strings, the user's as strings that begin with "user: "."""
     for step in steps:
         if isinstance(step, str):
@@ -278,9 +278,9 @@ def work(claude: ClaudeScript, *steps: tuple[str, str, str] | str) -> Work:
         inputs = {"command": given} if tool == "Bash" else {"file_path": given, "old_string": "a", "new_string": "b"}
         claude.answer(claude.call(tool, **inputs), output, is_error=output.startswith("Exit code"))
     tracker = WorkTracker("/w")
-    for seen in observe([claude.bytes()]):
-        tracker.see(seen)
-    return tracker.work()
+    for seen in read_observations([claude.bytes()]):
+        tracker.observe(seen)
+    return tracker.summarize()
 
 
 def test_work_says_what_changed_and_whether_it_was_checked_and_committed(claude: ClaudeScript) -> None:
@@ -298,8 +298,8 @@ def test_work_says_what_changed_and_whether_it_was_checked_and_committed(claude:
     )
 
     assert done.files_changed == (
-        Changed("src/tax.py", "write", 2, is_checked_after=True, is_committed=True),
-        Changed("src/cart.py", "edit", 2),
+        ChangedFile("src/tax.py", "write", 2, is_checked_after=True, is_committed=True),
+        ChangedFile("src/cart.py", "edit", 2),
     )
 
 
@@ -321,4 +321,4 @@ def test_work_keeps_commands_that_worked_and_may_be_needed_again(claude: ClaudeS
 def test_work_remembers_the_agents_last_words_and_those_that_a_prompt_answered(claude: ClaudeScript) -> None:
     done = work(claude, "user: fix it", "Shall I?", "user: yes", "Done.", "user: <task-notification>x</task-notification>")
 
-    assert (done.answered, done.last_message) == ("Shall I?", "Done.")
+    assert (done.answered_message, done.last_message) == ("Shall I?", "Done.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clew.transcript.follow import deltas
+from clew.transcript.follow import read_deltas
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript
@@ -37,6 +37,6 @@ def test_a_text_of_one_kind_costs_no_more_than_its_length(claude: ClaudeScript, 
     lines = [record + b"\n" for record in claude.records]
     started = time.thread_time()
 
-    list(deltas(lines))
+    list(read_deltas(lines))
 
     assert time.thread_time() - started < 3.0

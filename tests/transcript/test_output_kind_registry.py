@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from clew.transcript.reduce import kinds
-from clew.transcript.reduce.nouns import OutputContext
 from clew.transcript.reduce.reduce import reduce_output
+from clew.transcript.reduce.reduction import OutputContext
 
 WEATHER = '''
 """Weather: readings of stations; storms are what a reader asks for."""
@@ -18,12 +18,12 @@ WEATHER = '''
 from clew.transcript.reduce.output_kind import OutputKind
 
 
-def score(lines, scores):
+def score_lines(lines, scores):
     for at, line in enumerate(lines.plain):
         if "storm" in line:
-            scores.raise_to(at, 50.0, "storm")
+            scores.raise_utility(at, 50.0, "storm")
         else:
-            scores.drop(at, "calm readings")
+            scores.mark_noise(at, "calm readings")
 
 
 WEATHER = OutputKind(
@@ -31,7 +31,7 @@ WEATHER = OutputKind(
     rank=0,
     matches=lambda line: True if line.startswith("station ") else None,
     share_min=0.9,
-    score=score,
+    score_lines=score_lines,
     programs="barometer",
     budget=(1000, 0.1),
 )
@@ -44,10 +44,10 @@ def weather(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "weather.py").write_text(WEATHER)
     with monkeypatch.context() as patch:
         patch.setattr(kinds, "__path__", [*kinds.__path__, str(tmp_path)])
-        kinds.discover()
+        kinds.load_kinds()
         yield
     del sys.modules["clew.transcript.reduce.kinds.weather"]
-    kinds.discover()
+    kinds.load_kinds()
 
 
 @pytest.mark.usefixtures("weather")

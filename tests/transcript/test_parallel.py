@@ -10,8 +10,8 @@ import pytest
 
 from clew.records import Delta
 from clew.transcript import parallel
-from clew.transcript.parallel import TranscriptSource, follow_all
-from clew.transcript.sessions import session_at
+from clew.transcript.parallel import TranscriptJob, read_all_deltas
+from clew.transcript.session_files import read_session
 
 IDS = [f"{number}0000000-0000-4000-8000-000000000000" for number in range(4)]
 
@@ -22,13 +22,13 @@ def line(session: str, number: int, text: str) -> str:
 
 
 @pytest.fixture
-def transcripts(tmp_path: Path) -> list[TranscriptSource]:
+def transcripts(tmp_path: Path) -> list[TranscriptJob]:
     """Four short transcripts."""
-    made: list[TranscriptSource] = []
+    made: list[TranscriptJob] = []
     for session in IDS:
         path = tmp_path / f"{session}.jsonl"
         path.write_text(line(session, 0, f"the first words of {session}"))
-        made.append(TranscriptSource(session_at(path), None, ""))
+        made.append(TranscriptJob(read_session(path), None, ""))
     return made
 
 
@@ -38,12 +38,12 @@ def sources(deltas: Iterator[Delta] | str) -> list[str]:
 
 
 def test_a_transcript_that_grows_long_while_others_are_read_keeps_its_place(
-    transcripts: list[TranscriptSource], monkeypatch: pytest.MonkeyPatch
+    transcripts: list[TranscriptJob], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was short when it was handed to another process, and is long when its turn comes."""
     monkeypatch.setattr(parallel, "PARALLEL_BYTES_MAX", 6 * 10_000)
     found: list[list[str]] = []
-    for source, said in follow_all(transcripts, 2):
+    for source, said in read_all_deltas(transcripts, 2):
         with transcripts[-2].session.path.open("a") as file:
             file.write(line(IDS[-2], 1, "x" * 20_000))
         found.append([source.session.id, *sources(said)])
@@ -52,11 +52,11 @@ def test_a_transcript_that_grows_long_while_others_are_read_keeps_its_place(
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_transcript_that_is_gone_is_a_sentence(transcripts: list[TranscriptSource], workers: int) -> None:
+def test_a_transcript_that_is_gone_is_a_sentence(transcripts: list[TranscriptJob], workers: int) -> None:
     """And the others are read all the same."""
     transcripts[1].session.path.unlink()
 
-    said = [deltas if isinstance(deltas, str) else sources(deltas) for _, deltas in follow_all(transcripts, workers)]
+    said = [deltas if isinstance(deltas, str) else sources(deltas) for _, deltas in read_all_deltas(transcripts, workers)]
 
     assert said[0] == [f"session:{IDS[0]}"]
     assert IDS[1] in str(said[1])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from clew.errors import NotReadable
 from clew.records import Observation, ObservationKind
-from clew.transcript.parse import Carry, Reading
+from clew.transcript.parse import ResumePoint, TranscriptReader
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 ANYTHING = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def read(source: Path | list[bytes], carry: Carry | None = None) -> tuple[list[Observation], bytes, Reading]:
-    reading = Reading(source, carry=carry)
-    batches = list(reading.batches())
-    return [each for batch in batches for each in batch.recorded], b"".join(batch.raw for batch in batches), reading
+def read(source: Path | list[bytes], carry: ResumePoint | None = None) -> tuple[list[Observation], bytes, TranscriptReader]:
+    reading = TranscriptReader(source, resume_point=carry)
+    batches = list(reading.read_batches())
+    return [each for batch in batches for each in batch.client_observations], b"".join(batch.raw for batch in batches), reading
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_broken_line_is_counted_with_its_number_and_the_rest_is_read(claude: C
 
     assert [event.text for event in events] == ["before", "after"]
     assert [event.record_index for event in events] == [0, 2]
-    carry = reading.carry()
+    carry = reading.resume_point()
     assert carry.broken_count == 1
     number, told = carry.broken[0]
     assert number == 2
@@ -65,7 +65,7 @@ def test_a_first_line_that_is_broken_does_not_hide_what_follows(claude: ClaudeSc
     events, _, reading = read([claude.bytes()])
 
     assert [event.text for event in events] == ["hello"]
-    assert reading.carry().broken == [(1, reading.carry().broken[0][1])]
+    assert reading.resume_point().broken == [(1, reading.resume_point().broken[0][1])]
 
 
 def test_a_line_cut_in_the_middle_is_left_until_it_is_complete(claude: ClaudeScript) -> None:
@@ -77,12 +77,12 @@ def test_a_line_cut_in_the_middle_is_left_until_it_is_complete(claude: ClaudeScr
     assert [event.text for event in events] == ["first"]
     assert reading.is_cut
 
-    later, more, reading = read([whole[len(raw) :]], reading.carry())
+    later, more, reading = read([whole[len(raw) :]], reading.resume_point())
     assert [event.text for event in later] == ["second"]
     assert later[0].record_index == 1
     assert raw + more == whole
     assert not reading.is_cut
-    assert reading.carry().broken_count == 0
+    assert reading.resume_point().broken_count == 0
 
 
 def test_a_whole_last_line_without_line_break_is_read_and_its_line_break_adds_nothing(claude: ClaudeScript) -> None:
@@ -93,9 +93,9 @@ def test_a_whole_last_line_without_line_break_is_read_and_its_line_break_adds_no
     assert [event.text for event in events] == ["only"]
 
     claude.prompt("next")
-    later, _, reading = read([claude.bytes()[len(raw) :]], reading.carry())
+    later, _, reading = read([claude.bytes()[len(raw) :]], reading.resume_point())
     assert [(event.text, event.record_index) for event in later] == [("next", 1)]
-    assert reading.carry().line == 2
+    assert reading.resume_point().line == 2
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [(".jsonl", bytes), (".jsonl.xz", lzma.compress), (".jsonl.gz", gzip.compress)])
@@ -112,7 +112,7 @@ def test_compressed_files_read_like_plain_ones_and_resume_by_uncompressed_offset
     path.write_bytes(pack(half))
     first, _, reading = read(path)
     path.write_bytes(pack(busy_session))
-    assert first + read(path, reading.carry())[0] == events
+    assert first + read(path, reading.resume_point())[0] == events
 
 
 def test_damaged_compression_is_reported_and_what_came_before_is_kept(busy_session: bytes, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_damaged_compression_is_reported_and_what_came_before_is_kept(busy_sessi
 
     _, _, reading = read(path)
 
-    assert "compressed data" in reading.carry().broken[-1][1]
+    assert "compressed data" in reading.resume_point().broken[-1][1]
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_half_a_surrogate_pair_costs_one_character_not_the_line(claude: ClaudeSc
     events, _, reading = read([claude.bytes()])
 
     assert [event.text for event in events] == ["a\ufffdz"]
-    assert reading.carry().broken_count == 0
+    assert reading.resume_point().broken_count == 0
 
 
 @pytest.mark.parametrize(("said", "at_ns"), [("9999-12-31T23:59:59Z", 0), ("2026-01-01T00:00:00Z", 1_767_225_600_000_000_000), ("soon", 0)])
@@ -171,18 +171,18 @@ def test_a_line_beyond_the_limit_is_counted_and_passed_by_in_bounded_memory(clau
     pieces = [whole[at : at + 65536] for at in range(0, len(whole), 65536)]
     tracemalloc.start()
     try:
-        reading = Reading(pieces, line_bytes_max=100_000)
+        reading = TranscriptReader(pieces, line_bytes_max=100_000)
         texts, raw = [], 0
-        for batch in reading.batches():
+        for batch in reading.read_batches():
             raw += len(batch.raw)
-            texts.extend(each.text for each in batch.recorded)
+            texts.extend(each.text for each in batch.client_observations)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
     assert texts == ["before", "after"]
     assert raw == len(whole)
-    assert reading.carry().broken == [(2, "longer than 100,000 bytes")]
+    assert reading.resume_point().broken == [(2, "longer than 100,000 bytes")]
     assert peak < 1_500_000
 
 
@@ -191,13 +191,13 @@ def test_a_reading_that_ends_inside_a_line_beyond_the_limit_goes_on_behind_it(cl
     claude.prompt("after")
     whole = claude.bytes()
 
-    first = Reading([whole[:300_000]], line_bytes_max=100_000)
-    seen = b"".join(batch.raw for batch in first.batches())
-    events, _, reading = read([whole[len(seen) :]], first.carry())
+    first = TranscriptReader([whole[:300_000]], line_bytes_max=100_000)
+    seen = b"".join(batch.raw for batch in first.read_batches())
+    events, _, reading = read([whole[len(seen) :]], first.resume_point())
 
     assert [event.text for event in events] == ["after"]
     assert [event.record_index for event in events] == [1]
-    assert reading.carry().broken_count == 1
+    assert reading.resume_point().broken_count == 1
 
 
 def test_unknown_record_types_are_counted_by_name(claude: ClaudeScript) -> None:
@@ -209,15 +209,15 @@ def test_unknown_record_types_are_counted_by_name(claude: ClaudeScript) -> None:
 
     events, _, reading = read([claude.bytes()])
 
-    assert reading.unknown == {"hologram": 2, "system/weather": 1}
+    assert reading.unknown_types == {"hologram": 2, "system/weather": 1}
     assert [event.text for event in events] == ["hello", "sunny"]
 
 
 @ANYTHING
 @given(st.binary(max_size=4000))
 def test_any_bytes_are_read_without_raising(data: bytes) -> None:
-    reading = Reading([data])
-    consumed = b"".join(batch.raw for batch in reading.batches())
+    reading = TranscriptReader([data])
+    consumed = b"".join(batch.raw for batch in reading.read_batches())
 
     assert data.startswith(consumed)
     assert data[len(consumed) :].find(b"\n") == -1
@@ -300,7 +300,7 @@ def test_fields_of_any_type_are_read_without_raising(records: list[tuple[str, di
 
     events, _, reading = read(["\n".join(json.dumps(line) for line in lines).encode() + b"\n"])
 
-    assert reading.carry().line == len(lines)
+    assert reading.resume_point().line == len(lines)
     assert [event.seq for event in events] == list(range(len(events)))
     assert all(isinstance(event.kind, ObservationKind) for event in events)
 
@@ -315,7 +315,7 @@ def test_cutting_a_transcript_anywhere_and_resuming_gives_the_same_events(busy_s
         some, raw, reading = read([busy_session[consumed:end]], carry)
         events.extend(some)
         consumed += len(raw)
-        carry = reading.carry()
+        carry = reading.resume_point()
 
     assert events == whole
     assert consumed == len(busy_session)

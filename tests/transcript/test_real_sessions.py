@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from clew.transcript.follow import UNRECOGNISED, deltas, report
-from clew.transcript.sessions import Session, find, parts
+from clew.transcript.follow import UNRECOGNISED, build_report, read_deltas
+from clew.transcript.session_files import SessionFiles, find_sessions, iterate_transcripts
 
 FOLDER = os.environ.get("CLEW_SESSIONS", "")
 
@@ -17,7 +17,7 @@ FOLDER = os.environ.get("CLEW_SESSIONS", "")
 @pytest.mark.slow
 @pytest.mark.skipif(not FOLDER, reason="CLEW_SESSIONS names no folder of real transcripts")
 def test_real_sessions_are_read_whole_and_understood() -> None:
-    sessions = [part for session in find(Path(FOLDER)) for part in parts(session)]
+    sessions = [part for session in find_sessions(Path(FOLDER)) for part in iterate_transcripts(session)]
     unknown: Counter[str] = Counter()
     assert sessions
     for session in sessions:
@@ -26,11 +26,11 @@ def test_real_sessions_are_read_whole_and_understood() -> None:
     assert dict(unknown) == {}
 
 
-def _check(session: Session) -> dict[str, int]:
+def _check(session: SessionFiles) -> dict[str, int]:
     ids: set[str] = set()
     raw = 0
     state = None
-    for delta in deltas(session.path, session=session):
+    for delta in read_deltas(session.path, session=session):
         state = delta.state
         assert state
         assert state.status != UNRECOGNISED
@@ -44,6 +44,6 @@ def _check(session: Session) -> dict[str, int]:
         assert {item.old for item in delta.superseded} <= ids
     assert state
     assert raw == state.size
-    told = report(state)
+    told = build_report(state)
     assert (told.broken_count, told.is_cut) == (0, False), session.path
     return dict(told.unknown)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from clew.records import OpenError, TaskState, ToolKind, WorkingFile
 from clew.text.tokens import counter
-from clew.transcript.reduce.nouns import OutputContext, Reduced
-from clew.transcript.reduce.reduce import MUST_CHARS_MAX, WHOLE_CHARS_MAX, lines_within, reduce_lines
+from clew.transcript.reduce.reduce import FAILURE_CHARS_MAX, WHOLE_CHARS_MAX, reduce_lines, select_lines
+from clew.transcript.reduce.reduction import OutputContext, ReducedOutput
 from tests.transcript.printed import CODE, DIFF, EVERYTHING, FIND, LOG, NUMBERED, PRINTED, SEARCH, Printed
 
 NAMES = sorted(EVERYTHING)
@@ -21,13 +21,13 @@ PLACE = re.compile(r"[\w./-]+\.\w{1,5}[:(]\d+")
 FAILS = re.compile(r"^(?:FAILED |--- FAIL|E  |.*\berror\b(?:\[|:| TS)|.*(?:Error|Exception): )")
 
 
-def shown_lines(reduced: Reduced) -> list[str]:
+def shown_lines(reduced: ReducedOutput) -> list[str]:
     """The lines of the text that are shown, markers left out."""
     lines = reduced.text.split("\n")
-    return [line for start, end in reduced.ranges for line in lines[start - 1 : end]]
+    return [line for start, end in reduced.kept_ranges for line in lines[start - 1 : end]]
 
 
-def reduced_of(name: str, **known: object) -> Reduced:
+def reduced_of(name: str, **known: object) -> ReducedOutput:
     _, command, text = EVERYTHING[name]
     return reduce_lines(text, OutputContext(command=command), **known)  # pyright: ignore[reportArgumentType]
 
@@ -72,7 +72,7 @@ def test_the_lines_of_a_failed_test_stay_and_those_of_passed_ones_do_not() -> No
 
     assert [line for line in failed.split("\n")[:-1] if line not in shown] == []
     assert sum("fine so far" in line for line in shown) == 0
-    assert any("passed tests" in gap.what for gap in reduced.gaps)
+    assert any("passed tests" in gap.description for gap in reduced.omitted)
 
 
 def test_events_of_failed_tests_stay() -> None:
@@ -95,7 +95,7 @@ def test_more_errors_than_anybody_reads_are_bounded() -> None:
     """The names of what failed at both ends, and how many lines are left out."""
     text = "\n".join(f"src/part{n}.c:{n}:1: error: 'x{n}' undeclared here (not in a function)" for n in range(20_000))
     reduced = reduce_lines(text, OutputContext(command="make"))
-    assert len(reduced.render()) <= MUST_CHARS_MAX + 200
+    assert len(reduced.render()) <= FAILURE_CHARS_MAX + 200
     assert "'x19999'" in reduced.render()
 
 
@@ -120,10 +120,10 @@ def test_frames_of_packages_give_way_to_frames_of_ones_own() -> None:
 # -- what every reduction promises -------------------------------------------------------------------
 
 
-def check(text: str, reduced: Reduced) -> None:
+def check(text: str, reduced: ReducedOutput) -> None:
     """Whole lines, in order, bytes copied; parts and gaps are every line once."""
     lines = text.split("\n")
-    covered = sorted([*((part.start, part.end) for part in reduced.parts), *((gap.start, gap.end) for gap in reduced.gaps)])
+    covered = sorted([*((part.start, part.end) for part in reduced.kept), *((gap.start, gap.end) for gap in reduced.omitted)])
     assert [start for start, _ in covered] == [1, *(end + 1 for _, end in covered[:-1])] if covered else not text
     rendered = reduced.render("abcd2345").split("\n")
     kept = [line for line in rendered if not line.startswith("[… ")]
@@ -178,7 +178,7 @@ def test_any_text_is_reduced_to_whole_lines_in_order(pieces: list[str], budget: 
     assert reduced == reduce_lines(text, OutputContext(command=command), budget_chars=budget)
     once = reduce_lines(text, OutputContext(command=command)).render("abcd2345")
     assert reduce_lines(once, OutputContext(command=command)).render("abcd2345") == once
-    ranges = lines_within(text, OutputContext(command=command), 900)
+    ranges = select_lines(text, OutputContext(command=command), 900)
     assert ranges == sorted(ranges)
     shown = [line for start, end in ranges for line in text.split("\n")[start - 1 : end]]
     assert len("\n".join(shown)) <= 900
@@ -238,7 +238,7 @@ def test_what_shows_a_file_under_edit_is_whole_at_any_budget() -> None:
     task = TaskState(working_set=(WorkingFile("src/part.py", "edit", 3),))
     known = OutputContext(ToolKind.READ, path="/w/src/part.py").with_task(task)
     assert reduce_lines(NUMBERED, known, budget_chars=500).is_whole
-    assert lines_within(NUMBERED, known, 500) == [(1, NUMBERED.count("\n"))]
+    assert select_lines(NUMBERED, known, 500) == [(1, NUMBERED.count("\n"))]
     assert not reduce_lines(NUMBERED, OutputContext(ToolKind.READ, path="/w/src/other.py").with_task(task), budget_chars=500).is_whole
 
 
@@ -266,7 +266,7 @@ def test_a_generated_file_goes_before_written_ones() -> None:
         f'+    "part-{n}": "1.0.{n}",\n' for n in range(400)
     )
     reduced = reduce_lines(lock + DIFF, OutputContext(command="git diff"))
-    assert any("generated" in gap.what for gap in reduced.gaps)
+    assert any("generated" in gap.description for gap in reduced.omitted)
     assert sum('"part-' in line for line in shown_lines(reduced)) < 20
 
 
@@ -303,7 +303,7 @@ def test_overwritten_states_of_a_progress_bar_are_left_out() -> None:
 def test_one_long_line_is_not_cut() -> None:
     text = json.dumps({"items": list(range(5000))})
     assert reduce_lines(text, OutputContext(command="curl -s https://example.org")).is_whole
-    assert lines_within(text, OutputContext(), 1000) == []
+    assert select_lines(text, OutputContext(), 1000) == []
 
 
 # -- how long it takes ---------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ def test_no_text_makes_it_slow(piece: str) -> None:
     text = "\n".join(f"{piece}{n}" for n in range(1_000_000 // len(piece)))
     started = time.process_time()
     reduce_lines(text, OutputContext(command="./run"))
-    lines_within(text, OutputContext(), 1200)
+    select_lines(text, OutputContext(), 1200)
     assert time.process_time() - started < 20
 
 

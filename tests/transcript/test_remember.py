@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from clew.records import Delta, Edge, EdgeKind, Layer, Record, Resolution, Supersession, Text, Trust
 from clew.records.wording import describe_end
 from clew.text.postings import Use, term_hash, unpack
-from clew.transcript.follow import deltas
+from clew.transcript.follow import read_deltas
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript, CodexScript
@@ -64,7 +64,7 @@ class Told:
 
 
 def told(script: ClaudeScript | CodexScript, root: str | None = None) -> Told:
-    return Told(list(deltas([script.bytes()], root=root)))
+    return Told(list(read_deltas([script.bytes()], root=root)))
 
 
 def test_a_prompt_is_an_intent_and_its_rules_stand_beside_it(claude: ClaudeScript) -> None:
@@ -213,10 +213,10 @@ def test_a_spilled_result_unfolds_to_the_whole_output(claude: ClaudeScript, tmp_
     preview = f"<persisted-output>\n{told_where}\n\nPreview (first 2KB):\nfound_thing_0\n</persisted-output>"
     claude.answer(claude.call("Bash", command="rg found"), preview)
     path = claude.save(tmp_path)
-    gone = Told(list(deltas(path)))
+    gone = Told(list(read_deltas(path)))
     Path(named).parent.mkdir(parents=True)
     Path(named).write_bytes(whole)
-    there = Told(list(deltas(path)))
+    there = Told(list(read_deltas(path)))
 
     assert gone.data(gone.one("search").whole).decode() == f"$ rg found\n{preview}"
     assert there.data(there.one("search").whole) == whole
@@ -312,7 +312,7 @@ def test_records_join_code_by_the_files_and_names_that_they_mention(claude: Clau
 
 
 def test_the_lines_themselves_are_kept_and_never_found_by_words(busy_session: bytes) -> None:
-    result = Told(list(deltas([busy_session])))
+    result = Told(list(read_deltas([busy_session])))
     kept = [record for record in result.every if record.kind == "transcript"]
 
     assert b"".join(result.data(record.whole) for record in kept) == busy_session
@@ -337,7 +337,7 @@ def test_lines_are_kept_in_pieces_of_whole_lines(claude: ClaudeScript) -> None:
 
 
 def test_ids_are_distinct_and_each_subject_of_a_state_has_one_live_record(busy_session: bytes) -> None:
-    result = Told(list(deltas([busy_session])))
+    result = Told(list(read_deltas([busy_session])))
     ids = [record.id for record in result.every]
     ended = {item.old for delta in result.deltas for item in delta.superseded}
 

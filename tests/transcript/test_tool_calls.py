@@ -14,8 +14,8 @@ from clew.records import ObservationKind, Outcome, PlanChange, Replacement, Tool
 from clew.transcript import dialects
 from clew.transcript.dialects.claude_code import DIALECT as CLAUDE
 from clew.transcript.dialects.codex import DIALECT as CODEX
-from clew.transcript.follow import deltas, observe
-from clew.transcript.parse import Reading
+from clew.transcript.follow import read_deltas, read_observations
+from clew.transcript.parse import TranscriptReader
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript, CodexScript
@@ -31,7 +31,7 @@ NAMES = {
 PATCH = "*** Begin Patch\n*** Update File: a.py\n@@\n-x = 1\n+x = 2\n*** End Patch"
 DIALECT_FILE = """
 from clew.records import Observation, ObservationKind, ToolCall
-from clew.transcript.dialects.dialect import Dialect, LineParser, Origin, ParserMemory
+from clew.transcript.dialects.dialect import Dialect, LineParser, ParserState
 import msgspec
 
 class Parser(LineParser):
@@ -45,13 +45,13 @@ class Parrot(Dialect):
     def recognises(self, record):
         return "says" in record
 
-    def parser(self, origin, memory=b""):
-        return Parser(origin, msgspec.json.decode(memory, type=ParserMemory) if memory else ParserMemory())
+    def create_parser(self, origin, saved_state=b""):
+        return Parser(origin, msgspec.json.decode(saved_state, type=ParserState) if saved_state else ParserState())
 
-    def head(self, record):
+    def parse_session_info(self, record):
         return "s", ""
 
-    def tool_call(self, tool, inputs, arguments=""):
+    def build_tool_call(self, tool, inputs, arguments=""):
         return ToolCall(tool, arguments=arguments)
 
 DIALECT = Parrot()
@@ -81,7 +81,7 @@ def test_a_result_carries_its_whole_call(claude: ClaudeScript) -> None:
     claude.answer(second, "No matches found")
     claude.answer(first, "Exit code 1\n1 failed", is_error=True)
 
-    seen = list(observe([claude.bytes()]))
+    seen = list(read_observations([claude.bytes()]))
 
     assert [each.kind.value for each in seen] == ["call", "call", "result", "result"]
     search, run = (each.call for each in seen[2:] if each.call)
@@ -95,28 +95,31 @@ def test_a_call_that_is_not_answered_is_given_up_and_its_late_result_still_finds
     claude.prompt("never mind")
     claude.answer(late, "done")
 
-    (batch,) = Reading([claude.bytes()]).batches()
+    (batch,) = TranscriptReader([claude.bytes()]).read_batches()
 
     assert [each.kind for each in batch.observations][1:] == [
         ObservationKind.UNANSWERED,
         ObservationKind.PROMPT,
         ObservationKind.RESULT,
     ]
-    assert batch.recorded[-1].call
-    assert batch.recorded[-1].call.command == "make"
+    assert batch.client_observations[-1].call
+    assert batch.client_observations[-1].call.command == "make"
 
 
 def test_clients_say_the_same_in_their_own_words(codex: CodexScript) -> None:
-    edit = CLAUDE.tool_call("Edit", {"file_path": "a.py", "old_string": "x = 1", "new_string": "x = 2"})
-    patch = CODEX.tool_call("apply_patch", {"input": PATCH})
-    todo = CLAUDE.tool_call("TodoWrite", {"todos": [{"content": "fix", "status": "done"}]})
-    plan = CODEX.tool_call("update_plan", {"plan": [{"step": "fix", "status": "completed"}]})
+    edit = CLAUDE.build_tool_call("Edit", {"file_path": "a.py", "old_string": "x = 1", "new_string": "x = 2"})
+    patch = CODEX.build_tool_call("apply_patch", {"input": PATCH})
+    todo = CLAUDE.build_tool_call("TodoWrite", {"todos": [{"content": "fix", "status": "done"}]})
+    plan = CODEX.build_tool_call("update_plan", {"plan": [{"step": "fix", "status": "completed"}]})
 
     assert edit.kind is patch.kind is ToolKind.EDIT
     assert edit.edits == patch.edits == (Replacement("a.py", "x = 1", "x = 2"),)
     assert edit.touches == patch.touches
     assert todo.todo == plan.todo == PlanChange((("fix", "completed"),))
-    assert CLAUDE.tool_call("Bash", {"command": "ls"}).command == CODEX.tool_call("shell", {"command": ["bash", "-lc", "ls"]}).command
+    assert (
+        CLAUDE.build_tool_call("Bash", {"command": "ls"}).command
+        == CODEX.build_tool_call("shell", {"command": ["bash", "-lc", "ls"]}).command
+    )
 
 
 def test_only_what_the_client_marks_is_a_refusal(claude: ClaudeScript) -> None:
@@ -124,7 +127,7 @@ def test_only_what_the_client_marks_is_a_refusal(claude: ClaudeScript) -> None:
     for is_error in (True, False):
         claude.answer(claude.call("Bash", command="cat notes"), words, is_error=is_error)
 
-    told = [each.call.result for each in observe([claude.bytes()]) if each.call and each.call.result]
+    told = [each.call.result for each in read_observations([claude.bytes()]) if each.call and each.call.result]
 
     assert [(result.is_refused, result.said) for result in told] == [(True, "use sqlite"), (False, "")]
 
@@ -132,9 +135,9 @@ def test_only_what_the_client_marks_is_a_refusal(claude: ClaudeScript) -> None:
 def test_one_file_adds_a_dialect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "parrot.py").write_text(DIALECT_FILE)
     monkeypatch.setattr(dialects, "__path__", [*dialects.__path__, str(tmp_path)])
-    monkeypatch.setattr(dialects, "DIALECTS", dialects.discovered(dialects.__path__))
+    monkeypatch.setattr(dialects, "DIALECTS", dialects.discover_dialects(dialects.__path__))
 
-    made = list(deltas([b'{"says":"hello"}\n']))
+    made = list(read_deltas([b'{"says":"hello"}\n']))
 
     assert {dialect.name for dialect in dialects.DIALECTS} == {"claude-code", "codex", "parrot"}
     assert [record.name for delta in made for record in delta.records if record.kind == "message"] == ["Agent: hello"]

@@ -21,7 +21,7 @@ from clew.evaluation.needs import needs
 from clew.packet.options import OriginalCache
 from clew.records import ObservationKind
 from clew.settings import Settings
-from clew.transcript.sessions import find, session_at
+from clew.transcript.session_files import find_sessions, read_session
 
 SHARES = (0.4, 0.6, 0.8)  # of a session's calls: more cuts of one session say little that is new
 NOWHERE = Path("/nowhere")
@@ -41,7 +41,7 @@ class Cut:
 
 def cuts_of(folder: Path) -> Iterator[Cut]:
     """Yield the cuts of all sessions below `folder` that needed anything."""
-    for session in find(folder):
+    for session in find_sessions(folder):
         for case in _cases(session.path):
             lines = lines_at(case)
             wanted = needs(case)
@@ -61,7 +61,7 @@ def cuts_of(folder: Path) -> Iterator[Cut]:
 def lines_at(case: Case) -> Lines:
     """What compaction sees of a session at a cut."""
     engine = clew.open(settings=Settings(NOWHERE), is_in_memory=True)
-    before = engine.before(session_at(case.path), case.lines, tokenizer="claude", path=case.path.parent)
+    before = engine.before(read_session(case.path), case.lines, tokenizer="claude", path=case.path.parent)
     records, standings = main_thread_records(before.store, before.workspace, before.source)
     originals = OriginalCache(before.store, before.workspace)
     return line_features(records, [originals.text_of(record.whole) for record in records], standings, before.state)

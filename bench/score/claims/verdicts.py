@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bench.score.figure import Context, DataMissing, Figure, Value
 from clew.task.tracker import state_at
-from clew.transcript.follow import observe
+from clew.transcript.follow import read_observations
 
 FILES = "*.jsonl"
 
@@ -47,7 +47,7 @@ def _verdict(context: Context, command: str, output: str) -> str:
     ]
     file = context.work / "00000000-0000-4000-8000-000000000000.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    checks = state_at(observe(file)).checks
+    checks = state_at(read_observations(file)).checks
     if not checks:
         return "not seen"
     return {True: "passed", False: "failed", None: "not seen"}[checks[-1].has_passed]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from clew.records import Observation, ObservationKind, Record, Trust, text_of
 from clew.task.tracker import TaskTracker
 from clew.text.tokens import Counter
-from clew.transcript.follow import deltas
-from clew.transcript.handoff import handoff
-from clew.transcript.sessions import Session
+from clew.transcript.follow import read_deltas
+from clew.transcript.handoff import render_handoff
+from clew.transcript.session_files import SessionFiles
 from clew.transcript.work import WorkTracker
 
 IMPORTANCE_MIN = 0.2  # what is worth less, such as thoughts and marks of the client, is not sent
@@ -60,7 +60,7 @@ class Chunk:
 
 def chunks_of(
     lines: Sequence[bytes],
-    session: Session,
+    session: SessionFiles,
     *,
     root: str,
     base: str,
@@ -90,7 +90,7 @@ def chunks_of(
 
 def _pieces(
     lines: Sequence[bytes],
-    session: Session,
+    session: SessionFiles,
     root: str,
     counter: Counter,
     piece_tokens: int,
@@ -101,7 +101,7 @@ def _pieces(
     pieces: list[Piece] = []
     ended: dict[str, int] = {}
     seen: set[str] = set()
-    for delta in deltas(lines, session=session, root=root, observers=(observations.append,)):
+    for delta in read_deltas(lines, session=session, root=root, observers=(observations.append,)):
         for supersession in delta.superseded:
             ended.setdefault(supersession.old, supersession.seq)
         wanted = [
@@ -176,8 +176,8 @@ def _states(observations: Sequence[Observation], firsts: Sequence[int], base: st
     for first in firsts:
         while at < len(observations) and observations[at].seq < first:
             task.see(observations[at])
-            done.see(observations[at])
+            done.observe(observations[at])
             is_begun |= observations[at].kind in (ObservationKind.PROMPT, ObservationKind.CALL, ObservationKind.MESSAGE)
             at += 1
-        states.append(text_of(handoff(task.state(), done.work(), counter.count, STATE_TOKENS)) if is_begun else "")
+        states.append(text_of(render_handoff(task.state(), done.summarize(), counter.count, STATE_TOKENS)) if is_begun else "")
     return states

@@ -38,7 +38,7 @@ from clew.store.ports import LOCAL, Reader
 from clew.store.rules import is_purged
 from clew.text.tokens import Counter
 from clew.text.tokens import counter as counter_of
-from clew.transcript.sessions import Session
+from clew.transcript.session_files import SessionFiles
 
 TRIES_MAX = 2  # of one part: an answer that cannot be used is asked for once more, with the reason
 NEAR = "o200k"  # the vocabulary that those of local models are nearest to
@@ -83,7 +83,7 @@ class Compressed:
 class TranscriptSource:
     """A session as the store keeps it: its lines, and the folders that name its files."""
 
-    session: Session
+    session: SessionFiles
     lines: Sequence[bytes]
     root: str
     base: str

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from clew.errors import NotReadable
 from clew.records import Observation, ObservationKind
-from clew.transcript.dialects.dialect import Origin
-from clew.transcript.parse import Reading, open_transcript
-from clew.transcript.sessions import origin_of, session_at
+from clew.transcript.dialects.dialect import TranscriptOrigin
+from clew.transcript.parse import TranscriptReader, open_transcript
+from clew.transcript.session_files import build_origin, read_session
 
 CUT_SHARE = 0.6  # of the calls of a session without a compaction
 CALLS_AFTER_MAX = 60  # what is needed later still would have been met again on the way
@@ -70,11 +70,11 @@ def cases(path: Path, at: Sequence[int] | None = None) -> Iterator[Case]:
     Yields  nothing for a session too short to have forgotten anything, and for files that no known client wrote.
     Raises  NotReadable for a path that cannot be opened, and for compressed data that is damaged.
     """
-    session = session_at(path)
+    session = read_session(path)
     if not session.client:
         return
     lines = _lines(path)
-    seen = [each for each in _observations(lines, origin_of(session)) if not each.agent]
+    seen = [each for each in _observations(lines, build_origin(session)) if not each.agent]
     boundaries = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY or each.kind is ObservationKind.SUMMARY]
     compactions = [line for number, line in enumerate(boundaries) if number == 0 or line - boundaries[number - 1] > 2]
     wanted = compactions or _share(seen)
@@ -103,9 +103,9 @@ def _lines(path: Path) -> list[bytes]:
             raise NotReadable(str(path), f"compressed data ends or is damaged: {problem}") from problem
 
 
-def _observations(lines: list[bytes], origin: Origin) -> Iterator[Observation]:
-    for batch in Reading(lines, origin=origin).batches():
-        yield from batch.recorded
+def _observations(lines: list[bytes], origin: TranscriptOrigin) -> Iterator[Observation]:
+    for batch in TranscriptReader(lines, origin=origin).read_batches():
+        yield from batch.client_observations
 
 
 def _share(seen: Sequence[Observation]) -> list[int]:

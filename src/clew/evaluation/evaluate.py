@@ -18,7 +18,7 @@ from clew.evaluation.windows import WINDOWS, MakeWindow
 from clew.pool import spread
 from clew.records import handle_of
 from clew.text.tokens import counter as counter_of
-from clew.transcript.sessions import find
+from clew.transcript.session_files import find_sessions
 
 SHARES = (0.05, 0.1, 0.25, 0.5)  # of the history's tokens
 TELLING_CHARS = 16  # of a request: "yes, go on" tells nobody which session it was; guess
@@ -110,7 +110,7 @@ def sessions_at(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
     problems: list[str] = []
     for path in paths:
         try:
-            here = [session for session in find(path) if session.client or path.is_dir()]
+            here = [session for session in find_sessions(path) if session.client or path.is_dir()]
         except (NotReadable, OSError) as problem:
             problems.append(str(problem))
             continue

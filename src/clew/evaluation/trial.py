@@ -19,7 +19,7 @@ from clew.store.ports import LOCAL, Snapshot
 from clew.task.prompts import typed_text
 from clew.task.tracker import state_at
 from clew.text.tokens import Counter
-from clew.transcript.sessions import session_at
+from clew.transcript.session_files import read_session
 from clew.usecases.compact import Compacting
 
 
@@ -78,7 +78,7 @@ class Trial:
         engine = clew.open(settings=Settings(Path()), is_in_memory=True)
         engine.store.open_workspace(key, str(root))
         compacting = engine.before(
-            session_at(self.case.path),
+            read_session(self.case.path),
             self.case.lines,
             tokenizer=self.counter.name,
             path=folder,

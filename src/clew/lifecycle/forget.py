@@ -15,7 +15,7 @@ from clew.lifecycle.lines import TRANSCRIPT, with_lines
 from clew.records import Delta, Record, Tier
 from clew.store.ports import LOCAL, PurgeResult, Reader, Snapshot, Writer
 from clew.text.secrets import mask_text
-from clew.transcript.redact import quotes, redact, without_words
+from clew.transcript.redact import redact_lines, repeats_text, strip_user_text
 
 BY = "lifecycle/1"
 DAY_NS = 86_400 * 1_000_000_000
@@ -119,7 +119,7 @@ def _derived(snapshot: Snapshot, record: Record) -> list[str]:
     words = _text_of(snapshot, record)
     known = [other for other in snapshot.records_of_sources(record.source) if other.kind in DERIVED]
     versions = {each.id: each for other in known for each in snapshot.of_subject(other.subject) if each.source == record.source}
-    return [other.id for other in versions.values() if other.parent == record.id or quotes(_text_of(snapshot, other), words)]
+    return [other.id for other in versions.values() if other.parent == record.id or repeats_text(_text_of(snapshot, other), words)]
 
 
 def _text_of(snapshot: Snapshot, record: Record) -> str:
@@ -134,7 +134,7 @@ def _bytes_of(snapshot: Snapshot, record: Record) -> bytes:
 def _redact_note(snapshot: Snapshot, source: str, changes: list[Delta]) -> None:
     """Let go of the words that a session's source keeps for what comes next."""
     state = snapshot.source(source)
-    if state is not None and (note := without_words(state.note)) != state.note:
+    if state is not None and (note := strip_user_text(state.note)) != state.note:
         changes.append(Delta(BY, source, is_whole=False, state=replace(state, note=note)))
 
 
@@ -146,7 +146,7 @@ def _redact_lines(snapshot: Snapshot, source: str, records: Sequence[Record], ch
             continue
         before = rest = snapshot.original(piece.whole.blob)
         for record in records:
-            rest = redact(rest, record, _bytes_of(snapshot, record).decode("utf-8", "replace")) or rest
+            rest = redact_lines(rest, record, _bytes_of(snapshot, record).decode("utf-8", "replace")) or rest
         if rest != before:
             changes.append(with_lines(piece, rest, Delta(BY, source, is_whole=False, state=state)))
             replaced.append(piece.id)

@@ -15,7 +15,7 @@ from clew.store import rules
 from clew.store.ports import LOCAL, Reader
 from clew.text import postings
 from clew.text.postings import Document, pack
-from clew.transcript.redact import redact
+from clew.transcript.redact import redact_lines
 
 TRANSCRIPT = "transcript"  # the kind of the records that hold a transcript's own lines
 
@@ -65,5 +65,5 @@ def _rest(raw: bytes, purged: Sequence[Record], originals: dict[str, bytes]) -> 
     for record in purged:
         whole = record.whole
         data = originals.get(whole.blob, b"")[whole.start : whole.end] if whole.blob else whole.inline.encode("utf-8", "surrogateescape")
-        rest = redact(raw if rest is None else rest, record, data.decode("utf-8", "replace")) or rest
+        rest = redact_lines(raw if rest is None else rest, record, data.decode("utf-8", "replace")) or rest
     return rest

@@ -21,7 +21,7 @@ from clew.errors import ClewError
 from clew.records import Observation, ObservationKind
 from clew.sessions.context import DaemonContext
 from clew.transcript import window
-from clew.transcript.window import Conversation, Fold, Output, Weighing
+from clew.transcript.window import ConversationPricing, ConversationState, FoldedOutput, WindowOutput
 
 KEPT_MAX = 64  # conversations in memory; guess
 _PLAIN = re.compile(r"[^A-Za-z0-9_-]")
@@ -35,40 +35,40 @@ class ConversationFolds:
         self.lock = threading.Lock()
         self.took_s = 1.0
         self._state = self._read()
-        self._weighing = Weighing()
+        self._weighing = ConversationPricing()
         self._sent: list[tuple[int, int]] = []
         self._plain: list[int] = []
 
-    def standing(self, outputs: Sequence[Output]) -> list[tuple[Output, Fold]]:
+    def standing(self, outputs: Sequence[WindowOutput]) -> list[tuple[WindowOutput, FoldedOutput]]:
         """Return those of the outputs that were folded before."""
         return [(output, fold) for output in outputs if (fold := self._state.folds.get(output.key))]
 
     def begin(self, *, model: str, ttl_s: int) -> bool:
         """Take note of a request, and return whether the cache still holds the one before."""
-        is_warm = window.is_warm(self._state, at_ns=time.time_ns(), model=model, ttl_s=ttl_s)
+        is_warm = window.is_cache_warm(self._state, at_ns=time.time_ns(), model=model, ttl_s=ttl_s)
         self._state.ends += not is_warm
         return is_warm
 
     def chosen(
-        self, outputs: Sequence[Output], chars: Sequence[int], *, calls: int, head_chars: int, is_warm: bool, ttl_s: int,
+        self, outputs: Sequence[WindowOutput], chars: Sequence[int], *, calls: int, head_chars: int, is_warm: bool, ttl_s: int,
         folder: Callable[[], Path],
-    ) -> list[tuple[Output, Fold]]:  # fmt: skip
+    ) -> list[tuple[WindowOutput, FoldedOutput]]:  # fmt: skip
         """Return the outputs that are folded from now on, with their folds; they and their originals are durable.
 
         chars   of each message as it would be sent; calls  messages of the agent among them; head_chars  before the first of them.
         folder  says where the session is held: that repository keeps the originals.
         """
-        wished = window.fold_candidates(
+        wished = window.choose_folds(
             outputs, chars, self._state, self._weighing, calls=calls, head_chars=head_chars, is_warm=is_warm, ttl_s=ttl_s
         )  # fmt: skip
         if not wished:
             return []
         try:
             arrivals = [
-                usecases.write.Arrival(self._observed(wish.output), shorter=wish.text, asked=wish.output.asked) for wish in wished
+                usecases.write.Arrival(self._observed(wish.output), shorter=wish.text, asked=wish.output.call_text) for wish in wished
             ]  # fmt: skip
             shown = self.context.engine().write(folder(), arrivals).outputs
-            made = [(wish.output, Fold(each.text, each.handle)) for wish, each in zip(wished, shown, strict=True)]
+            made = [(wish.output, FoldedOutput(each.text, each.handle)) for wish, each in zip(wished, shown, strict=True)]
             folds = {**self._state.folds, **{output.key: fold for output, fold in made}}
             self._write(msgspec.structs.replace(self._state, folds=folds))
         except (ClewError, OSError) as error:
@@ -87,31 +87,31 @@ class ConversationFolds:
         """
         alike = next((at for at, (old, new) in enumerate(zip(self._sent, own, strict=False)) if old != new), min(len(self._sent), len(own)))
         chars = [length for _, length in own]
-        window.weigh(
-            self._weighing, self._state, own_chars=head_chars + sum(chars), plain_chars=head_chars + sum(plain),
-            same_own=head_chars + sum(chars[:alike]), same_plain=head_chars + sum(self._plain), model=model, ttl_s=ttl_s,
-            at_ns=time.time_ns(),
+        window.record_request_cost(
+            self._weighing, self._state, folded_chars=head_chars + sum(chars), unfolded_chars=head_chars + sum(plain),
+            folded_unchanged_chars=head_chars + sum(chars[:alike]), unfolded_unchanged_chars=head_chars + sum(self._plain),
+            model=model, ttl_s=ttl_s, at_ns=time.time_ns(),
         )  # fmt: skip
         self._sent, self._plain = own, plain
 
-    def _observed(self, output: Output) -> Observation:
+    def _observed(self, output: WindowOutput) -> Observation:
         return Observation(
-            self.session, output.call, output.message, f"{output.call_id}:result", ObservationKind.RESULT, output.text, tool=output.tool,
-            call_id=output.call_id, agent=self.agent, at_ns=time.time_ns(),
+            self.session, output.call_number, output.message_index, f"{output.call_id}:result", ObservationKind.RESULT, output.text,
+            tool=output.tool, call_id=output.call_id, agent=self.agent, at_ns=time.time_ns(),
         )  # fmt: skip
 
-    def _read(self) -> Conversation:
+    def _read(self) -> ConversationState:
         try:
-            return msgspec.json.decode(self.file.read_bytes(), type=Conversation)
+            return msgspec.json.decode(self.file.read_bytes(), type=ConversationState)
         except FileNotFoundError:
-            return Conversation()
+            return ConversationState()
         except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
             self.context.problem(
                 "gateway", f"the folds of {self.file.stem} cannot be read ({error}); that conversation goes on without them"
             )
-            return Conversation()
+            return ConversationState()
 
-    def _write(self, state: Conversation) -> None:
+    def _write(self, state: ConversationState) -> None:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = self.file.with_suffix(".new")
         with beside.open("wb") as stream:

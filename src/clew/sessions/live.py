@@ -18,7 +18,7 @@ import msgspec
 from clew.records import Observation, Packet, TaskState
 from clew.sessions.processes import is_alive
 from clew.task.tracker import TaskTracker
-from clew.transcript.parse import Carry, Reading
+from clew.transcript.parse import ResumePoint, TranscriptReader
 
 KEPT_MAX = 200  # files of sessions; the oldest go first. Guess
 SEEN_MAX = 500  # handles that are known to stand in one window; guess
@@ -101,7 +101,7 @@ class TaskWatch:
 
     def __init__(self, transcript: Path, root: str) -> None:
         self.transcript, self.root = transcript, root
-        self._carry: Carry | None = None
+        self._carry: ResumePoint | None = None
         self._tracker = TaskTracker(root=root)
         self._lock = threading.Lock()
 
@@ -117,10 +117,10 @@ class TaskWatch:
             return
         if self._carry is not None and self.transcript.stat().st_size < self._carry.offset:
             self._carry, self._tracker = None, TaskTracker(root=self.root)
-        reading = Reading(self.transcript, carry=self._carry)
-        for batch in reading.batches():
-            yield from batch.recorded
-        self._carry = reading.carry()
+        reading = TranscriptReader(self.transcript, resume_point=self._carry)
+        for batch in reading.read_batches():
+            yield from batch.client_observations
+        self._carry = reading.resume_point()
 
 
 class LiveSessions:

@@ -25,7 +25,7 @@ from clew.text.secrets import mask_text
 from clew.text.tokens import counter
 from clew.transcript.parse import open_transcript
 from clew.transcript.reduce.lines import CHARS_PER_TOKEN
-from clew.transcript.vocabulary import HAND_OFF_MARK
+from clew.transcript.vocabulary import HANDOFF_HEADING
 
 CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and puts a longer one into a file
 # Guess. Only the state is handed over, not the lines behind it: beside the client's own summary, and in a window that was cleared on
@@ -125,7 +125,7 @@ class SessionPolicy:
         if not transcript or not Path(transcript).is_file():
             return ()
         started = time.perf_counter()
-        head = f"{HAND_OFF_MARK}: {whose}. {_BACK}\n\n"
+        head = f"{HANDOFF_HEADING}: {whose}. {_BACK}\n\n"
         for share in (1.0, 0.7, 0.4):  # a hook's context is limited in characters, a packet in tokens
             body = self._state_of(transcript, live.cwd, int(budget * share))
             if not body:
@@ -311,7 +311,7 @@ class SessionPolicy:
             return ""
         live.last_packet = LastPacket.of("compaction", packet, (time.perf_counter() - started) * 1000, "the client's window was compacted")
         live.compacted, live.seen = live.compacted + 1, []
-        spans = [clew_says(f"{HAND_OFF_MARK}: the conversation so far was compacted without a model. {_BACK}\n\n"), *packet.spans]
+        spans = [clew_says(f"{HANDOFF_HEADING}: the conversation so far was compacted without a model. {_BACK}\n\n"), *packet.spans]
         last = mask_text((said_last or live.said_last).strip())
         if last and last[:40] not in packet.text:  # neither the transcript nor the packet has them yet
             spans += [clew_says("\n## What the agent said last\n"), Span(Author.AGENT, last[:SAID_CHARS_MAX]), clew_says("\n")]
@@ -357,6 +357,6 @@ def _lacks_hand_off(transcript: Path) -> bool:
         for line in stream:
             if b'"compact_boundary"' in line:
                 is_lacking = True
-            elif is_lacking and HAND_OFF_MARK.encode() in line:
+            elif is_lacking and HANDOFF_HEADING.encode() in line:
                 is_lacking = False
     return is_lacking

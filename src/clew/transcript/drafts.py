@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from clew.records import DeadEnd, Layer, ToolCall, ToolKind, Trust
 from clew.task.commands import Command
 from clew.task.outcomes import summary, telling
-from clew.transcript.statements import first_sentence
+from clew.transcript.statements import find_first_sentence
 
 NAME_CHARS_MAX = 140
 LINE_CHARS_MAX = 300  # a longer line is shown cut; it is data
-SUBAGENT = 0.7  # guess: what a subagent saw matters through its report
+SUBAGENT_FACTOR = 0.7  # guess: what a subagent saw matters through its report
 
 # How much the loss of each kind would hurt before any question is asked. Guesses, in the order of the evidence that
 # folded histories miss most: the user's words, then what was changed, then what failed, then what was seen.
-IMPORTANCE: dict[str, float] = {
+IMPORTANCE_BY_KIND: dict[str, float] = {
     "constraint": 0.95,
     "prompt": 0.9,
     "dead_end": 0.8,
@@ -53,7 +53,7 @@ IMPORTANCE: dict[str, float] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RecordDraft:
     """A record before it has an id.
 
     text         the whole, as it is unfolded.
@@ -71,7 +71,7 @@ class Draft:
     signature: str = ""
     trust: Trust = Trust.OBSERVED
     path: str = ""
-    is_tail: bool = False
+    is_end_informative: bool = False
     start: int = 0
     end: int = 0
     importance: float | None = None
@@ -89,14 +89,14 @@ _CODEX_HEAD = re.compile(
 )
 
 
-def one_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
+def shorten_to_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
     """The text on one line, cut at `chars_max` with an ellipsis."""
     head = text[: chars_max * 2]
     line = " ".join(head.split())
     return line if len(line) <= chars_max and len(head) == len(text) else line[: chars_max - 1].rstrip() + "…"
 
 
-def output_of(call: ToolCall) -> str:
+def extract_output(call: ToolCall) -> str:
     """What a command printed, without the lines that a client puts in front of it."""
     text = call.text
     if text.startswith(("Exit code", "Command: ", "Chunk ID", "Wall time", "Warning")) and (head := _CODEX_HEAD.match(text)):
@@ -104,53 +104,53 @@ def output_of(call: ToolCall) -> str:
     return text
 
 
-def telling_line(text: str, *, is_check: bool, has_failed: bool) -> str:
+def find_outcome_line(text: str, *, is_check: bool, has_failed: bool) -> str:
     """The line that says how a command went: the reason of a failure, the summary of a check, else the last that is not blank."""
     if has_failed or is_check:
         line = summary(text, has_passed=not has_failed) if is_check else next(iter(telling(text)), "")
         if line:
-            return one_line(line)
+            return shorten_to_line(line)
     for line in reversed(text[-4000:].split("\n")):
         if line.strip() and not line.startswith("</"):
-            return one_line(line)
+            return shorten_to_line(line)
     return ""
 
 
-def defining_line(text: str) -> str:
+def find_definition_line(text: str) -> str:
     """The first definition or heading in a piece of a file, else its first line that is not blank."""
     head = text[:20_000]
     found = _DEFINITION.search(head)
-    return one_line(found[0]) if found else first_sentence(head, LINE_CHARS_MAX)
+    return shorten_to_line(found[0]) if found else find_first_sentence(head, LINE_CHARS_MAX)
 
 
-def sentence(layer: Layer, kind: str, words: str, trust: Trust = Trust.OBSERVED) -> Draft:
+def draft_sentence(layer: Layer, kind: str, words: str, trust: Trust = Trust.OBSERVED) -> RecordDraft:
     """One sentence that somebody said: a rule, a choice, a claim."""
     subject = f"{kind}:{' '.join(words.lower().split())}"
-    return Draft(layer, kind, subject, one_line(words, NAME_CHARS_MAX), words, trust=trust)
+    return RecordDraft(layer, kind, subject, shorten_to_line(words, NAME_CHARS_MAX), words, trust=trust)
 
 
-def read(call: ToolCall, path: str, start: int, end: int, total: int) -> Draft:
+def draft_read(call: ToolCall, path: str, start: int, end: int, total: int) -> RecordDraft:
     """A file that a tool showed. Lines are 1-based; 0 where nobody told."""
     where = f"{path}:{start}-{end}" if end else path
     name = f"Read {where}{f' of {total}' if total > end > 0 else ''}"
     subject = f"file:{path}@{start}-{end}" if end else f"file:{path}@"
     text = f"{name}\n{call.text}"
-    return Draft(Layer.FACT, "read", subject, name, text, defining_line(call.text), path=path, start=start, end=end)
+    return RecordDraft(Layer.FACT, "read", subject, name, text, find_definition_line(call.text), path=path, start=start, end=end)
 
 
-def search(call: ToolCall, path: str) -> Draft:
+def draft_search(call: ToolCall, path: str) -> RecordDraft:
     """A search by pattern, by name or by symbol."""
     lines = call.text.count("\n") + 1 if call.text and not (call.result and call.result.is_empty) else 0
     asked = f"{call.tool} {call.query!r}{f' in {path or call.scope}' if call.scope else ''}"
-    name = f"{one_line(asked, NAME_CHARS_MAX)} → {f'{lines} lines' if lines else 'nothing'}"
+    name = f"{shorten_to_line(asked, NAME_CHARS_MAX)} → {f'{lines} lines' if lines else 'nothing'}"
     text = f"{asked}{' ' + call.options if call.options else ''}\n{call.text}"
     subject = f"search:{call.tool} {call.arguments}"
-    return Draft(Layer.FACT, "search", subject, name, text, _first_line(call.text), path=path)
+    return RecordDraft(Layer.FACT, "search", subject, name, text, _first_line(call.text), path=path)
 
 
-def command(call: ToolCall, line: str, meant: Command, check: str, *, has_passed: bool | None) -> Draft:
+def draft_command(call: ToolCall, line: str, parsed: Command, check_name: str, *, has_passed: bool | None) -> RecordDraft:
     """A shell command with its outcome; `check` is the name of what it checks, "" for nothing."""
-    output = output_of(call)
+    output = extract_output(call)
     exit_code = call.result.exit_code if call.result else None
     has_failed = call.is_marked_failed or has_passed is False
     ending = "" if call.result else " → no answer"
@@ -158,30 +158,30 @@ def command(call: ToolCall, line: str, meant: Command, check: str, *, has_passed
         ending = f" → exit {exit_code}"
     elif call.result and call.result.is_error:
         ending = " → failed"
-    if check and has_passed is not None and has_passed is not (exit_code == 0):
+    if check_name and has_passed is not None and has_passed is not (exit_code == 0):
         ending += " (passed)" if has_passed else " (failed)" if not exit_code else ""
     asked = _DOCUMENT.sub(r"\3", line)
-    name = f"$ {first_sentence(asked, NAME_CHARS_MAX)}{ending}"
-    kind = "error" if has_failed else "search" if meant.is_search and meant.is_look and not check else "command"
-    layer = Layer.STATE if check else Layer.FACT if meant.is_look or has_failed else Layer.ACTION
-    importance = IMPORTANCE["error" if has_failed else "check"] if check else 0.5 if has_failed else None
-    return Draft(
+    name = f"$ {find_first_sentence(asked, NAME_CHARS_MAX)}{ending}"
+    kind = "error" if has_failed else "search" if parsed.is_search and parsed.is_look and not check_name else "command"
+    layer = Layer.STATE if check_name else Layer.FACT if parsed.is_look or has_failed else Layer.ACTION
+    importance = IMPORTANCE_BY_KIND["error" if has_failed else "check"] if check_name else 0.5 if has_failed else None
+    return RecordDraft(
         layer,
         kind,
-        check or f"command:{line.strip()}",
+        check_name or f"command:{line.strip()}",
         name,
         f"$ {line}\n{call.text}",
-        telling_line(output, is_check=bool(check), has_failed=has_failed),
-        Trust.QUOTED if meant.is_web else Trust.OBSERVED,
-        is_tail=not meant.is_search,
+        find_outcome_line(output, is_check=bool(check_name), has_failed=has_failed),
+        Trust.QUOTED if parsed.is_web else Trust.OBSERVED,
+        is_end_informative=not parsed.is_search,
         importance=importance,
     )
 
 
-def edit(call: ToolCall, path: str, others: Sequence[str], start: int, end: int) -> Draft:
+def draft_edit(call: ToolCall, path: str, other_paths: Sequence[str], start: int, end: int) -> RecordDraft:
     """A change of one or several files, with the text that it replaced and the text that it put there."""
     where = f"{path}:{start}-{end}" if end else path
-    name = f"Edit {where}{f' and {len(others)} more' if others else ''}{_failed(call)}"
+    name = f"Edit {where}{f' and {len(other_paths)} more' if other_paths else ''}{_failed(call)}"
     if call.content:
         parts = [call.content]
         new = next((line[1:] for line in call.content.split("\n") if line[:1] == "+" and line[1:].strip() and line[:3] != "+++"), "")
@@ -191,109 +191,113 @@ def edit(call: ToolCall, path: str, others: Sequence[str], start: int, end: int)
     else:
         parts, new = [call.command or call.arguments], ""
     text = "\n".join([f"Edit {path}", *parts, call.text])
-    return _changing(call, "edit", name, text, one_line(new), path)
+    return _draft_change(call, "edit", name, text, shorten_to_line(new), path)
 
 
-def write(call: ToolCall, path: str) -> Draft:
+def draft_write(call: ToolCall, path: str) -> RecordDraft:
     """A file written as a whole."""
     content = call.content
     lines = content.count("\n") + (not content.endswith("\n")) if content else 0
     name = f"Write {path} ({lines} lines){_failed(call)}"
-    return _changing(call, "write", name, f"Write {path}\n{content}\n{call.text}", defining_line(content), path)
+    return _draft_change(call, "write", name, f"Write {path}\n{content}\n{call.text}", find_definition_line(content), path)
 
 
-def _changing(call: ToolCall, kind: str, name: str, text: str, signature: str, path: str) -> Draft:
+def _draft_change(call: ToolCall, kind: str, name: str, text: str, signature: str, path: str) -> RecordDraft:
     subject = f"{kind}:{path}"
     if call.is_marked_failed:
         importance = 0.1 if "Sibling tool call" in call.text[:100] else 0.4
-        return Draft(Layer.FACT, "error", subject, name, text, _first_line(_plain_error(call.text)), path=path, importance=importance)
-    return Draft(Layer.ACTION, kind, subject, name, text, signature, path=path)
+        return RecordDraft(Layer.FACT, "error", subject, name, text, _first_line(_plain_error(call.text)), path=path, importance=importance)
+    return RecordDraft(Layer.ACTION, kind, subject, name, text, signature, path=path)
 
 
-def failure(call: ToolCall, what: str, path: str) -> Draft:
+def draft_failure(call: ToolCall, title: str, path: str) -> RecordDraft:
     """A call that failed and changed nothing: a missing file, a broken pattern, a server that is down."""
     message = _plain_error(call.text)
-    name = f"{one_line(what, NAME_CHARS_MAX)} → failed"
+    name = f"{shorten_to_line(title, NAME_CHARS_MAX)} → failed"
     importance = 0.1 if "Sibling tool call" in message[:100] else 0.35
-    subject, text = f"{call.kind}:{what}", f"{what}\n{call.text}"
-    return Draft(Layer.FACT, "error", subject, name, text, _first_line(message), _trust_of(call), path, importance=importance)
+    subject, text = f"{call.kind}:{title}", f"{title}\n{call.text}"
+    return RecordDraft(Layer.FACT, "error", subject, name, text, _first_line(message), _trust_of(call), path, importance=importance)
 
 
-def refusal(call: ToolCall, what: str, path: str) -> Draft:
+def draft_refusal(call: ToolCall, title: str, path: str) -> RecordDraft:
     """A call that the user did not allow."""
     words = call.result.said if call.result else ""
-    name = f"User rejected: {one_line(what, NAME_CHARS_MAX)}"
+    name = f"User rejected: {shorten_to_line(title, NAME_CHARS_MAX)}"
     text = f"{name}\n{call.arguments}\n{call.text}"
-    signature, importance = one_line(words) or "no reason given", None if words else IMPORTANCE["note"]
-    subject = f"{call.kind}:{what}"
-    return Draft(Layer.INTENT, "rejection", subject, name, text, signature, path=path, is_tail=True, importance=importance)
+    signature, importance = shorten_to_line(words) or "no reason given", None if words else IMPORTANCE_BY_KIND["note"]
+    subject = f"{call.kind}:{title}"
+    return RecordDraft(Layer.INTENT, "rejection", subject, name, text, signature, path=path, is_end_informative=True, importance=importance)
 
 
-def dead_end(end: DeadEnd, subject: str) -> Draft:
+def draft_dead_end(end: DeadEnd, subject: str) -> RecordDraft:
     """What was tried and led nowhere, and why."""
     layer = Layer.INTENT if end.sign in ("refused", "corrected") else Layer.FACT
-    name = f"Dead end: {one_line(end.text, NAME_CHARS_MAX)}"
+    name = f"Dead end: {shorten_to_line(end.text, NAME_CHARS_MAX)}"
     text = f"Dead end ({end.sign}): {end.text}" + (f"\nWhy: {end.reason}" if end.reason else "")
-    importance = round(IMPORTANCE["dead_end"] * (0.5 + end.weight / 2), 3)
-    return Draft(layer, "dead_end", subject, name, text, one_line(end.reason), importance=importance)
+    importance = round(IMPORTANCE_BY_KIND["dead_end"] * (0.5 + end.weight / 2), 3)
+    return RecordDraft(layer, "dead_end", subject, name, text, shorten_to_line(end.reason), importance=importance)
 
 
-def fetch(call: ToolCall) -> Draft:
+def draft_fetch(call: ToolCall) -> RecordDraft:
     """Words from outside the repository."""
     what = call.url or call.query or call.arguments
-    name = f"Fetched {one_line(what, NAME_CHARS_MAX)}"
+    name = f"Fetched {shorten_to_line(what, NAME_CHARS_MAX)}"
     text = f"{call.tool} {what}\n{call.prompt + chr(10) if call.prompt else ''}{call.text}"
-    return Draft(Layer.FACT, "fetch", f"fetch:{what}", name, text, _first_line(call.text), Trust.QUOTED)
+    return RecordDraft(Layer.FACT, "fetch", f"fetch:{what}", name, text, _first_line(call.text), Trust.QUOTED)
 
 
-def agent(call: ToolCall) -> Draft:
+def draft_agent_run(call: ToolCall) -> RecordDraft:
     """A subagent's task and report."""
-    what = call.description or first_sentence(call.prompt, 80) or f"output of {call.job or call.tool}"
-    name = f"Agent{f' ({call.agent_type})' if call.agent_type else ''}: {one_line(what, NAME_CHARS_MAX)}"
+    what = call.description or find_first_sentence(call.prompt, 80) or f"output of {call.job or call.tool}"
+    name = f"Agent{f' ({call.agent_type})' if call.agent_type else ''}: {shorten_to_line(what, NAME_CHARS_MAX)}"
     text = f"{name}\n{call.prompt + chr(10) if call.prompt else ''}{call.text}"
-    return Draft(Layer.FACT, "agent", f"agent:{what}", name, text, _first_line(call.text))
+    return RecordDraft(Layer.FACT, "agent", f"agent:{what}", name, text, _first_line(call.text))
 
 
-def answer(call: ToolCall) -> Draft:
+def draft_answer(call: ToolCall) -> RecordDraft:
     """A question that the agent asked the user, and the answer."""
-    name = f"Asked: {one_line(call.question, NAME_CHARS_MAX)}"
+    name = f"Asked: {shorten_to_line(call.question, NAME_CHARS_MAX)}"
     text = f"{name}\n{call.arguments}\n{call.text}"
-    return Draft(Layer.INTENT, "answer", f"answer:{call.question}", name, text, one_line(call.text), is_tail=True)
+    return RecordDraft(Layer.INTENT, "answer", f"answer:{call.question}", name, text, shorten_to_line(call.text), is_end_informative=True)
 
 
-def plan(call: ToolCall, agent_id: str) -> Draft:
+def draft_plan(call: ToolCall, agent_id: str) -> RecordDraft:
     """A plan that the user has approved."""
     words = call.plan or (call.result.plan if call.result else "")
-    name = f"Plan: {first_sentence(words, NAME_CHARS_MAX)}"
+    name = f"Plan: {find_first_sentence(words, NAME_CHARS_MAX)}"
     text = f"{name}\n{words if words not in call.text else ''}\n{call.text}"
-    return Draft(Layer.INTENT, "plan", f"plan:{agent_id or 'main'}", name, text, _first_line(words))
+    return RecordDraft(Layer.INTENT, "plan", f"plan:{agent_id or 'main'}", name, text, _first_line(words))
 
 
-def todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) -> Draft:
+def draft_todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) -> RecordDraft:
     """The agent's own list as it stands after this call: (step, status) in order."""
     done = sum(status == "completed" for _, status in steps)
     current = next((step for step, status in steps if status == "in_progress"), "")
-    name = f"Todo: {done} of {len(steps)} done" + (f", now: {one_line(current, NAME_CHARS_MAX)}" if current else "")
+    name = f"Todo: {done} of {len(steps)} done" + (f", now: {shorten_to_line(current, NAME_CHARS_MAX)}" if current else "")
     marks = {"completed": "x", "in_progress": ">"}
     lines = [f"[{marks.get(status, ' ')}] {step}" for step, status in steps]
     text = "\n".join([name, *lines, f"{call.tool} {call.arguments}", call.text])
-    return Draft(Layer.STATE, "todo", f"todo:{agent_id or 'main'}", name, text, one_line(current))
+    return RecordDraft(Layer.STATE, "todo", f"todo:{agent_id or 'main'}", name, text, shorten_to_line(current))
 
 
-def other(call: ToolCall) -> Draft:
+def draft_other_call(call: ToolCall) -> RecordDraft:
     """Any other tool, named with its input."""
     arguments = call.arguments
-    name = f"{call.tool or 'a tool'} {one_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
-    return Draft(Layer.FACT, "tool", f"tool:{name}", name, f"{call.tool} {arguments}\n{call.text}", _first_line(call.text), _trust_of(call))
+    name = f"{call.tool or 'a tool'} {shorten_to_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
+    return RecordDraft(
+        Layer.FACT, "tool", f"tool:{name}", name, f"{call.tool} {arguments}\n{call.text}", _first_line(call.text), _trust_of(call)
+    )
 
 
-def naming(call: ToolCall, path: str) -> str:
+def describe_call(call: ToolCall, path: str) -> str:
     """What a call asked for, on one line."""
     if call.kind is ToolKind.COMMAND:
         return f"$ {call.command}"
     if path:
         return f"{call.tool} {path}"
-    return f"{call.tool} {first_sentence(call.title, NAME_CHARS_MAX) if call.title else one_line(call.arguments, NAME_CHARS_MAX)}"
+    return (
+        f"{call.tool} {find_first_sentence(call.title, NAME_CHARS_MAX) if call.title else shorten_to_line(call.arguments, NAME_CHARS_MAX)}"
+    )
 
 
 def _failed(call: ToolCall) -> str:
@@ -301,7 +305,7 @@ def _failed(call: ToolCall) -> str:
 
 
 def _first_line(text: str) -> str:
-    return first_sentence(text, LINE_CHARS_MAX)
+    return find_first_sentence(text, LINE_CHARS_MAX)
 
 
 def _trust_of(call: ToolCall) -> Trust:

@@ -47,25 +47,25 @@ from clew.text.embed import Embedder
 from clew.text.postings import Document, Use, pack
 from clew.transcript import drafts
 from clew.transcript.dialects import DIALECTS
-from clew.transcript.dialects.values import count_of, mapping_of
-from clew.transcript.drafts import IMPORTANCE, Draft
-from clew.transcript.git_effects import apply_git
-from clew.transcript.ledger import Ended, Ledger, View, mark_of
-from clew.transcript.mentions import PathBases, bases_of, names, paths
-from clew.transcript.statements import claims, decisions, first_sentence
-from clew.transcript.vocabulary import HAND_OFF_MARK
+from clew.transcript.dialects.values import int_or_zero, mapping_or_empty
+from clew.transcript.drafts import IMPORTANCE_BY_KIND, RecordDraft
+from clew.transcript.git_effects import apply_git_command
+from clew.transcript.ledger import EndedRecord, FileLines, Ledger, hash_lines
+from clew.transcript.mentions import PathResolver, find_paths, find_rare_identifiers, normalize_folders
+from clew.transcript.statements import find_claims, find_decisions, find_first_sentence
+from clew.transcript.vocabulary import HANDOFF_HEADING
 
-BY = "transcript/1"
+PRODUCER = "transcript/1"
 INLINE_BYTES_MAX = 1000  # a longer text is a blob of its own; a shorter one costs less beside its record
 FOLDED_BYTES_MAX = 600  # about 200 tokens: one screen of a file, or the end of a test run with its summary
-RAW_BYTES = 256 << 10  # original lines per blob: zstd gains little beyond, and one unfold stays cheap
+RAW_LINES_BYTES = 256 << 10  # original lines per blob: zstd gains little beyond, and one unfold stays cheap
 # Words of a text that the index gets: a longer middle is generated, listed or logged, and repeats the words of its ends.
 # The cap keeps a 30 MB result as cheap as a 30 kB one; of 174 real sessions it cuts 1 % of the texts.
 BODY_HEAD_CHARS, BODY_TAIL_CHARS = 20_000, 10_000
 MENTION_HEAD_CHARS, MENTION_TAIL_CHARS = 6_000, 2_000  # names of a longer text are found by their words alone
 VIEW_CHARS_MAX = 2_000_000  # guess: what is longer is a log, and is not read again to be compared
 TASKS_MAX = 200
-CITED_MAX = 3  # files that one claim is tied to; guess
+CITED_FILES_MAX = 3  # files that one claim is tied to; guess
 RULES_MAX = 64  # rules that a later word may still take back; guess
 _LINE = re.compile(r":(\d{1,7})")
 _NUMBERED = re.compile(r"[ \t]*(\d{1,9})[→\t]")
@@ -73,10 +73,10 @@ _TRUNCATED = re.compile(
     r"\.\.\. ?\[?\d[\d,]* (?:lines?|characters?|chars?|tokens?) (?:truncated|omitted)|…\d+ tokens truncated…"
     r"|\[Output truncated|\[\d+ lines? truncated"
 )
-_ENTERED: dict[ToolKind, Callable[[ToolCall], Draft]] = {
-    ToolKind.AGENT: drafts.agent,
-    ToolKind.QUESTION: drafts.answer,
-    ToolKind.OTHER: drafts.other,
+_ENTERED: dict[ToolKind, Callable[[ToolCall], RecordDraft]] = {
+    ToolKind.AGENT: drafts.draft_agent_run,
+    ToolKind.QUESTION: drafts.draft_answer,
+    ToolKind.OTHER: drafts.draft_other_call,
 }
 _REPEATED = frozenset[str]().union(*(dialect.repeated_attachments for dialect in DIALECTS))
 
@@ -92,7 +92,7 @@ class _Memory(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Extracted:
+class ExtractedRecords:
     """What a batch of observations gave."""
 
     records: list[Record] = field(default_factory=list[Record])
@@ -102,10 +102,10 @@ class Extracted:
     blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
     ids: set[str] = field(default_factory=set[str])
 
-    def delta(self, state: SourceState, embedder: Embedder | None, *, is_whole: bool) -> Delta:
+    def to_delta(self, state: SourceState, embedder: Embedder | None, *, is_whole: bool) -> Delta:
         """Return all of it as a Delta, blobs in the order of their first use; with vectors where there is an embedder."""
         return Delta(
-            by=BY,
+            by=PRODUCER,
             source=state.source,
             is_whole=is_whole,
             records=tuple(self.records),
@@ -117,7 +117,7 @@ class Extracted:
         )
 
 
-class Extractor:
+class RecordExtractor:
     """Turns the observations of one transcript into records, batch by batch.
 
     source     whose records these are, such as `session:<id>`.
@@ -127,17 +127,23 @@ class Extractor:
     """
 
     def __init__(
-        self, source: str, *, root: str = "", spilled: Callable[[str], bytes | None] | None = None, label: str = "", memory: bytes = b""
+        self,
+        source: str,
+        *,
+        root: str = "",
+        load_spilled: Callable[[str], bytes | None] | None = None,
+        label: str = "",
+        saved_state: bytes = b"",
     ) -> None:
         self._source = source
-        self._spilled = spilled
+        self._spilled = load_spilled
         self._label = label
-        self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
-        self._ledger = Ledger(bytes(self._memory.ledger) if memory else b"")
-        self._detector = DeadEndDetector(bytes(self._memory.attempts) if memory else b"")
-        self._root = bases_of([root])
-        self._places = PathBases([*self._root, *self._memory.bases])
-        self._extracted = Extracted()
+        self._memory = msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory()
+        self._ledger = Ledger(bytes(self._memory.ledger) if saved_state else b"")
+        self._detector = DeadEndDetector(bytes(self._memory.attempts) if saved_state else b"")
+        self._root = normalize_folders([root])
+        self._places = PathResolver([*self._root, *self._memory.bases])
+        self._extracted = ExtractedRecords()
         self._stood = ("", "")  # folder and branch of the newest observation
         self._verdict: bool | None = None  # of the command that is being remembered
         self._kinds: dict[ToolKind, Callable[[ToolCall, Observation], None]] = {
@@ -159,18 +165,18 @@ class Extractor:
             ObservationKind.NOTE: self._note,
         }
 
-    def memory(self) -> bytes:
+    def dump_state(self) -> bytes:
         """What the constructor needs to go on, as JSON."""
-        self._memory.ledger = msgspec.Raw(self._ledger.memory())
+        self._memory.ledger = msgspec.Raw(self._ledger.dump_state())
         self._memory.attempts = msgspec.Raw(self._detector.memory())
         return msgspec.json.encode(self._memory)
 
-    def take(self, observations: Iterable[Observation]) -> None:
+    def extract(self, observations: Iterable[Observation]) -> None:
         """Make records of these observations, the next ones of the transcript, as `Matcher` gives them."""
         for seen in observations:
             if not self._memory.bases and seen.cwd:
-                self._memory.bases = bases_of([seen.cwd])
-                self._places = PathBases([*self._root, *self._memory.bases])
+                self._memory.bases = normalize_folders([seen.cwd])
+                self._places = PathResolver([*self._root, *self._memory.bases])
             before = len(self._extracted.records)
             if seen.call is None:
                 self._others[seen.kind](seen)
@@ -180,13 +186,13 @@ class Extractor:
             is_new = seen.branch and (seen.cwd, seen.branch) != self._stood and seen.kind is not ObservationKind.UNANSWERED
             if is_new:  # after the command that changed it, which knows more
                 self._stood = (seen.cwd, seen.branch)
-                self._end(self._ledger.switch("", self._places.root(seen.cwd), seen.branch, is_known=False), "", seen)
+                self._end(self._ledger.record_checkout("", self._places.find_work_tree(seen.cwd), seen.branch, is_known=False), "", seen)
 
-    def keep(self, raw: bytes, first_line: int, seq: int, at_ns: int, session: str) -> None:
+    def add_raw_lines(self, raw: bytes, first_line: int, seq: int, at_ns: int, session: str) -> None:
         """Keep consumed lines as they stand; `first_line` is 0-based."""
         start, line = 0, first_line + 1
         while start < len(raw):
-            end = raw.find(b"\n", min(start + RAW_BYTES, len(raw)) - 1) + 1 or len(raw)
+            end = raw.find(b"\n", min(start + RAW_LINES_BYTES, len(raw)) - 1) + 1 or len(raw)
             piece = raw[start:end]
             digest = self._blob(piece)
             last = line + piece.count(b"\n") - (piece.endswith(b"\n"))
@@ -211,9 +217,9 @@ class Extractor:
             self._extracted.documents.append(Document(record_id, Layer.ACTION, "transcript", "", ("", "", "", "", "")))
             start, line = end, last + 1
 
-    def drain(self) -> Extracted:
+    def drain(self) -> ExtractedRecords:
         """Give what was remembered since the last call."""
-        extracted, self._extracted = self._extracted, Extracted()
+        extracted, self._extracted = self._extracted, ExtractedRecords()
         return extracted
 
     # Calls.
@@ -224,9 +230,9 @@ class Extractor:
         elif call.kind in self._kinds:
             self._kinds[call.kind](call, seen)
         elif call.is_marked_failed:
-            self._failed(call, seen, drafts.naming(call, ""), "")
+            self._failed(call, seen, drafts.describe_call(call, ""), "")
         elif call.kind is ToolKind.FETCH:
-            self._again(call, seen, drafts.fetch(call), call.text, has_passed=None)
+            self._again(call, seen, drafts.draft_fetch(call), call.text, has_passed=None)
         else:
             record_id = self._enter(_ENTERED[call.kind](call), seen, spill=_spill(call))
             for pair in call.result.answers if call.result else ():
@@ -236,36 +242,36 @@ class Extractor:
 
     def _read(self, call: ToolCall, seen: Observation) -> None:
         path = self._path_of(call, seen)
-        shown = self._places.relative(path)
+        shown = self._places.to_repository_path(path)
         if call.is_marked_failed:
             self._failed(call, seen, f"{call.tool} {shown}", shown)
             return
         told = call.result.view if call.result else None
         lines, start = _numbered(call.text)
         start = told.start if told and told.start else start
-        view = View(path, start or 1, lines) if lines else None
+        view = FileLines(path, start or 1, lines) if lines else None
         end = view.end if view else 0
         total = told.total if told else 0
         if told and total:
             end = end or told.start + told.lines - 1
-        record_id = self._enter(drafts.read(call, shown, start, end, total), seen, spill=_spill(call))
-        self._worked(self._ledger.succeed(f"read:{call.tool} {shown}"), record_id, seen)
+        record_id = self._enter(drafts.draft_read(call, shown, start, end, total), seen, spill=_spill(call))
+        self._worked(self._ledger.record_success(f"read:{call.tool} {shown}"), record_id, seen)
         if view:
             self._see(record_id, view, seen)
 
     def _search(self, call: ToolCall, seen: Observation) -> None:
-        path = self._places.absolute(call.path, seen.cwd) if call.path and "." in call.path.rpartition("/")[2] else ""
-        shown = self._places.relative(path) if path else ""
+        path = self._places.to_absolute(call.path, seen.cwd) if call.path and "." in call.path.rpartition("/")[2] else ""
+        shown = self._places.to_repository_path(path) if path else ""
         if call.is_marked_failed:
-            self._failed(call, seen, drafts.naming(call, ""), shown)
+            self._failed(call, seen, drafts.describe_call(call, ""), shown)
         else:
-            self._again(call, seen, drafts.search(call, shown), call.text, has_passed=None)
+            self._again(call, seen, drafts.draft_search(call, shown), call.text, has_passed=None)
 
     def _command(self, call: ToolCall, seen: Observation) -> None:
         line = call.command or call.typed
         meant = understand(line)
         if call.result and call.result.is_unrun:
-            self._failed(call, seen, drafts.naming(call, ""), "")
+            self._failed(call, seen, drafts.describe_call(call, ""), "")
             return
         if meant.shown is not None and call.result is not None and not call.is_marked_failed:
             self._shown(call, seen, line, meant)
@@ -276,12 +282,12 @@ class Extractor:
             failed = has_check_failed(meant, call.result) if meant.checks else has_failed(call.result)
         self._verdict = failed
         has_passed = None if failed is None else not failed
-        check = f"check:{meant.form_in(self._places.folder(folder))}" if meant.checks else ""
-        draft = drafts.command(call, line, meant, check, has_passed=has_passed)
+        check = f"check:{meant.form_in(self._places.to_repository_folder(folder))}" if meant.checks else ""
+        draft = drafts.draft_command(call, line, meant, check, has_passed=has_passed)
         if check or meant.is_look:
-            scopes = meant.scopes(self._places.folder(folder))
+            scopes = meant.scopes(self._places.to_repository_folder(folder))
             has_passed = has_passed if check or failed else None
-            record_id = self._again(call, seen, draft, drafts.output_of(call), has_passed=has_passed, scopes=scopes)
+            record_id = self._again(call, seen, draft, drafts.extract_output(call), has_passed=has_passed, scopes=scopes)
         else:
             record_id = self._enter(draft, seen, spill=_spill(call))
             self._settle(draft, record_id, seen, has_failed=bool(failed))
@@ -292,72 +298,74 @@ class Extractor:
         """What a command that worked did to files: those that git brings back, those that are gone, all others that it changed."""
         done: set[str] = set()
         for simple in meant.commands:
-            root = self._places.root(folder)
-            ended = apply_git(self._ledger, simple, call.text, record_id, root, lambda path: self._places.absolute(path, folder), done)
+            root = self._places.find_work_tree(folder)
+            ended = apply_git_command(
+                self._ledger, simple, call.text, record_id, root, lambda path: self._places.to_absolute(path, folder), done
+            )
             self._end(ended, record_id, seen)
-        gone = [self._places.absolute(path, folder) for path in meant.removes]
+        gone = [self._places.to_absolute(path, folder) for path in meant.removes]
         if gone:
-            self._end(self._ledger.remove(record_id, gone), record_id, seen)
-        changed = [path for name in meant.changes if (path := self._places.absolute(name, folder)) not in done and path not in gone]
+            self._end(self._ledger.record_deletions(record_id, gone), record_id, seen)
+        changed = [path for name in meant.changes if (path := self._places.to_absolute(name, folder)) not in done and path not in gone]
         if changed:
-            self._end(self._ledger.disturb(record_id, changed), record_id, seen)
+            self._end(self._ledger.record_unseen_changes(record_id, changed), record_id, seen)
 
-    def _see(self, record_id: str, view: View, seen: Observation) -> None:
+    def _see(self, record_id: str, view: FileLines, seen: Observation) -> None:
         """Enter lines that were shown; where an earlier view shows them all, that one holds this one."""
-        self._end(self._ledger.see(record_id, view, seen.agent), record_id, seen)
-        if holder := self._ledger.holder(record_id, view.path):
+        self._end(self._ledger.record_view(record_id, view, seen.agent), record_id, seen)
+        if holder := self._ledger.find_containing_view(record_id, view.path):
             self._tie(EdgeKind.CONTAINS, holder, record_id)
 
-    def _worked(self, ended: Iterable[Ended], record_id: str, seen: Observation) -> None:
+    def _worked(self, ended: Iterable[EndedRecord], record_id: str, seen: Observation) -> None:
         """What had failed has worked: it is no longer open, and this is its fix."""
         for item in ended:
             self._end([item], record_id, seen)
             self._tie(EdgeKind.FIXES, record_id, item.id)
 
-    def _settle(self, draft: Draft, record_id: str, seen: Observation, *, has_failed: bool) -> None:
+    def _settle(self, draft: RecordDraft, record_id: str, seen: Observation, *, has_failed: bool) -> None:
         """Enter in the ledger how something ended that may be tried again."""
         if has_failed:
-            self._end(self._ledger.fail(record_id, draft.subject), record_id, seen)
+            self._end(self._ledger.record_failure(record_id, draft.subject), record_id, seen)
         else:
-            self._worked(self._ledger.succeed(draft.subject), record_id, seen)
+            self._worked(self._ledger.record_success(draft.subject), record_id, seen)
 
     def _shown(self, call: ToolCall, seen: Observation, line: str, meant: Command) -> None:
         """A command that only shows one file is a read of it."""
         sight = meant.shown
         assert sight is not None
-        path = self._places.absolute(sight.path, self._folder(call, seen, meant))
-        shown = self._places.relative(path)
-        output = drafts.output_of(call)
+        path = self._places.to_absolute(sight.path, self._folder(call, seen, meant))
+        shown = self._places.to_repository_path(path)
+        output = drafts.extract_output(call)
         is_cut = cut_of(call.text) is not None or _TRUNCATED.search(output) is not None
         lines = output.removesuffix("\n").split("\n") if output.strip() and not is_cut else []
         is_placed = sight.start > 0 and bool(lines) and not _spill(call)
         end = sight.start + len(lines) - 1 if is_placed else 0
         is_placed = is_placed and not (sight.end and end > sight.end) and len(output) <= VIEW_CHARS_MAX
-        draft = drafts.read(call, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
+        draft = drafts.draft_read(call, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
         record_id = self._enter(replace(draft, text=f"$ {line}\n{call.text}"), seen, spill=_spill(call))
         if is_placed:
-            self._see(record_id, View(path, sight.start, lines), seen)
+            self._see(record_id, FileLines(path, sight.start, lines), seen)
 
     def _edit(self, call: ToolCall, seen: Observation) -> None:
         changes = call.result.changes if call.result else ()
         if not changes:
             touched = [touch.path for touch in call.touches if touch.how in ("edit", "write")]
             changes = tuple(FileChange(path) for path in touched or ([call.path] if call.path else []))
-        changes = [replace(change, path=self._places.absolute(change.path, seen.cwd)) for change in changes]
+        changes = [replace(change, path=self._places.to_absolute(change.path, seen.cwd)) for change in changes]
         path = changes[0].path if changes else ""
-        shown = self._places.relative(path) if path else call.tool
+        shown = self._places.to_repository_path(path) if path else call.tool
         hunks = changes[0].hunks if changes else ()
         start = hunks[0].old_start if hunks else 0
         end = max((hunk.old_start + max(hunk.old_lines, hunk.new_lines, 1) - 1 for hunk in hunks), default=0)
-        draft = drafts.edit(call, shown, [change.path for change in changes[1:]], start, end)
-        self._wrote(call, seen, draft, lambda record_id: self._ledger.change(record_id, changes, _swap(call)))
+        draft = drafts.draft_edit(call, shown, [change.path for change in changes[1:]], start, end)
+        self._wrote(call, seen, draft, lambda record_id: self._ledger.record_edits(record_id, changes, _swap(call)))
 
     def _write(self, call: ToolCall, seen: Observation) -> None:
         path = self._path_of(call, seen)
-        draft = drafts.write(call, self._places.relative(path))
-        self._wrote(call, seen, draft, lambda record_id: self._ledger.write(record_id, path))
+        draft = drafts.draft_write(call, self._places.to_repository_path(path))
+        self._wrote(call, seen, draft, lambda record_id: self._ledger.record_write(record_id, path))
 
-    def _wrote(self, call: ToolCall, seen: Observation, draft: Draft, entered: Callable[[str], list[Ended]]) -> None:
+    def _wrote(self, call: ToolCall, seen: Observation, draft: RecordDraft, entered: Callable[[str], list[EndedRecord]]) -> None:
         """Enter a call that changes files; `entered` tells the ledger of one that succeeded."""
         record_id = self._enter(draft, seen)
         if call.result is not None:
@@ -369,7 +377,7 @@ class Extractor:
         if not seen.agent:
             self._replan(call)
         whole = call.todo.steps if call.todo and call.todo.steps else ()
-        draft = drafts.todo(call, seen.agent, whole if seen.agent else list(self._memory.tasks.values()))
+        draft = drafts.draft_todo(call, seen.agent, whole if seen.agent else list(self._memory.tasks.values()))
         self._again(call, seen, draft, draft.text, has_passed=None, reason=EndReason(EndKind.STEPS_CHANGED))
 
     def _replan(self, call: ToolCall) -> None:
@@ -390,18 +398,18 @@ class Extractor:
         drop_oldest(tasks, TASKS_MAX)
 
     def _plan(self, call: ToolCall, seen: Observation) -> None:
-        draft = drafts.plan(call, seen.agent)
+        draft = drafts.draft_plan(call, seen.agent)
         self._again(call, seen, draft, draft.text, has_passed=None, reason=EndReason(EndKind.PLAN_REPLACED))
 
     def _failed(self, call: ToolCall, seen: Observation, what: str, path: str) -> None:
-        draft = drafts.failure(call, what, path)
+        draft = drafts.draft_failure(call, what, path)
         record_id = self._enter(draft, seen)
         self._settle(draft, record_id, seen, has_failed=True)
 
     def _refused(self, call: ToolCall, seen: Observation) -> None:
         path = self._path_of(call, seen) if call.kind in (ToolKind.READ, ToolKind.EDIT, ToolKind.WRITE) else ""
-        shown = self._places.relative(path) if path else ""
-        self._enter(drafts.refusal(call, drafts.naming(call, shown), shown), seen)
+        shown = self._places.to_repository_path(path) if path else ""
+        self._enter(drafts.draft_refusal(call, drafts.describe_call(call, shown), shown), seen)
         if call.result and call.result.said and not call.is_foreign:
             self._said(call.result.said, seen)
 
@@ -415,7 +423,7 @@ class Extractor:
         folder = self._folder(call, seen, meant) if meant else seen.cwd
 
         def named(path: str) -> str:
-            name = self._places.relative(self._places.absolute(path, folder)) if path else ""
+            name = self._places.to_repository_path(self._places.to_absolute(path, folder)) if path else ""
             return "" if name.startswith(("/", "~")) else name
 
         self._detector.see_call(Attempt(call, meant, seen, judged, named))
@@ -433,12 +441,12 @@ class Extractor:
         known = self._memory.dead_ends
         for topic in changes.gone:
             if old := known.pop(_subject(topic), ""):
-                self._end([Ended(old, EndReason(EndKind.WORKED))], told_by, seen)
+                self._end([EndedRecord(old, EndReason(EndKind.WORKED))], told_by, seen)
         for topic, end in changes.found:
             subject = _subject(topic)
-            record_id = self._enter(drafts.dead_end(end, f"dead_end:{subject}"), seen, parent=told_by)
+            record_id = self._enter(drafts.draft_dead_end(end, f"dead_end:{subject}"), seen, parent=told_by)
             if old := known.pop(subject, ""):
-                self._end([Ended(old, EndReason(EndKind.TRIED_AGAIN))], record_id, seen)
+                self._end([EndedRecord(old, EndReason(EndKind.TRIED_AGAIN))], record_id, seen)
             known[subject] = record_id
             drop_oldest(known, DEAD_ENDS_MAX)
 
@@ -446,7 +454,7 @@ class Extractor:
         self,
         call: ToolCall,
         seen: Observation,
-        draft: Draft,
+        draft: RecordDraft,
         text: str,
         *,
         has_passed: bool | None,
@@ -458,11 +466,11 @@ class Extractor:
         subject = f"{seen.agent}:{draft.subject}" if seen.agent else draft.subject
         if cut_of(text) is not None:  # what was cut out of two outputs need not be the same
             text = f"{text}\n{record_id}"
-        ended, fixed = self._ledger.run(record_id, subject, text, has_passed=has_passed, scopes=scopes)
-        self._end([Ended(item.id, reason or item.reason) for item in ended], record_id, seen)
+        ended, fixed = self._ledger.record_run(record_id, subject, text, has_passed=has_passed, scopes=scopes)
+        self._end([EndedRecord(item.id, reason or item.reason) for item in ended], record_id, seen)
         for item in fixed:
             self._tie(EdgeKind.FIXES, record_id, item.id)
-            for culprit, share in item.by:  # any of the edits between may be the one; the failure's own command is not among them
+            for culprit, share in item.edit_shares:  # any of the edits between may be the one; the failure's own command is not among them
                 if culprit != item.id:
                     self._tie(EdgeKind.FIXES, culprit, item.id, share)
         return record_id
@@ -492,8 +500,10 @@ class Extractor:
         is_tail: bool = False,
     ) -> str:
         """Enter what was said or shown as it stands, under a title and its first sentence; return its id."""
-        name = f"{title}: {first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
-        draft = Draft(layer, kind, f"{subject or kind}:{seen.uuid}", name, seen.text, is_tail=is_tail, importance=importance)
+        name = f"{title}: {find_first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
+        draft = RecordDraft(
+            layer, kind, f"{subject or kind}:{seen.uuid}", name, seen.text, is_end_informative=is_tail, importance=importance
+        )
         return self._enter(draft, seen)
 
     def _said(self, words: str, seen: Observation) -> None:
@@ -501,17 +511,17 @@ class Extractor:
         text = words if seen.kind is ObservationKind.RESULT else seen.text
         if seen.kind is not ObservationKind.RESULT:  # of a refusal the call tells
             self._detector.see_prompt(words, seen)
-        name = f"User: {first_sentence(words, drafts.NAME_CHARS_MAX)}"
-        draft = Draft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.one_line(words), Trust.USER)
+        name = f"User: {find_first_sentence(words, drafts.NAME_CHARS_MAX)}"
+        draft = RecordDraft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.shorten_to_line(words), Trust.USER)
         prompt_id = self._memory.prompt = self._enter(draft, seen, parent="")
         self._take_back(words, prompt_id, seen)
         for sentence in stated_rules(words):
             self._rule(sentence, seen, prompt_id, Trust.USER)
 
     def _rule(self, sentence: str, seen: Observation, parent: str, trust: Trust) -> None:
-        record_id = self._enter(drafts.sentence(Layer.INTENT, "constraint", sentence, trust), seen, parent=parent)
+        record_id = self._enter(drafts.draft_sentence(Layer.INTENT, "constraint", sentence, trust), seen, parent=parent)
         rules = self._memory.rules
-        self._end([Ended(old, EndReason(EndKind.RULE_REPEATED)) for old, text in rules if text == sentence], record_id, seen)
+        self._end([EndedRecord(old, EndReason(EndKind.RULE_REPEATED)) for old, text in rules if text == sentence], record_id, seen)
         self._memory.rules = [*((old, text) for old, text in rules if text != sentence), (record_id, sentence)][-RULES_MAX:]
 
     def _take_back(self, words: str, by: str, seen: Observation) -> None:
@@ -519,7 +529,7 @@ class Extractor:
         rules = self._memory.rules
         places = set(overruled(words, [text for _, text in rules]))
         if places:
-            self._end([Ended(rules[at][0], EndReason(EndKind.TAKEN_BACK)) for at in sorted(places)], by, seen)
+            self._end([EndedRecord(rules[at][0], EndReason(EndKind.TAKEN_BACK)) for at in sorted(places)], by, seen)
             self._memory.rules = [rule for at, rule in enumerate(rules) if at not in places]
 
     def _message(self, seen: Observation) -> None:
@@ -527,21 +537,21 @@ class Extractor:
         if not text.strip() or text == "(no content)":
             return
         message_id = self._words(seen, Layer.ACTION, "message", "Agent")
-        stated = [(Layer.INTENT, "decision", sentence) for sentence in decisions(text)]
-        stated += [(Layer.FACT, "claim", sentence) for sentence in claims(text)]
+        stated = [(Layer.INTENT, "decision", sentence) for sentence in find_decisions(text)]
+        stated += [(Layer.FACT, "claim", sentence) for sentence in find_claims(text)]
         for layer, kind, sentence in stated:
-            draft = drafts.sentence(layer, kind, sentence)
+            draft = drafts.draft_sentence(layer, kind, sentence)
             self._cite(self._enter(draft, seen, parent=message_id), sentence)
         if not seen.agent:
             self._detector.see_message(text, seen)
 
     def _cite(self, claim_id: str, sentence: str) -> None:
         """Tie a claim to what was seen of the files that it names: when those lines change, it is suspect."""
-        for name in paths(sentence)[:CITED_MAX]:
+        for name in find_paths(sentence)[:CITED_FILES_MAX]:
             at = sentence.find(name) + len(name)
             line = _LINE.match(sentence, at)
-            path = self._places.absolute(name, self._root[0] if self._root else "") if "/" in name else name
-            cited = self._ledger.cite(claim_id, path, int(line[1]) if line else 0) or self._ledger.cite(claim_id, name)
+            path = self._places.to_absolute(name, self._root[0] if self._root else "") if "/" in name else name
+            cited = self._ledger.record_claim(claim_id, path, int(line[1]) if line else 0) or self._ledger.record_claim(claim_id, name)
             if cited:
                 self._tie(EdgeKind.MENTIONS, claim_id, cited)
 
@@ -553,8 +563,8 @@ class Extractor:
         if seen.tool in _REPEATED or not seen.text.strip():
             return
         view = seen.view
-        path = self._places.absolute(view.path, seen.cwd) if view and view.path else ""
-        shown = self._places.relative(path) if path else ""
+        path = self._places.to_absolute(view.path, seen.cwd) if view and view.path else ""
+        shown = self._places.to_repository_path(path) if path else ""
         if not path:
             self._words(seen, Layer.FACT, "attachment", f"Attached {seen.tool}")
             return
@@ -564,32 +574,32 @@ class Extractor:
         end = start + len(lines) - 1 if lines else 0
         verb = "Changed outside" if seen.tool == "edited_text_file" else "Attached"
         where = f"{shown}:{start}-{end}" if end else shown
-        draft = Draft(
+        draft = RecordDraft(
             Layer.FACT,
             "read",
             f"file:{shown}@{start}-{end}",
             f"{verb} {where}",
             f"{verb} {where}\n{seen.text}",
-            drafts.defining_line(seen.text),
+            drafts.find_definition_line(seen.text),
             path=shown,
             start=start if end else 0,
             end=end,
         )
         record_id = self._enter(draft, seen)
         if seen.tool == "edited_text_file":
-            self._end(self._ledger.disturb(record_id, [path], EndReason(EndKind.CHANGED_OUTSIDE)), record_id, seen)
+            self._end(self._ledger.record_unseen_changes(record_id, [path], EndReason(EndKind.CHANGED_OUTSIDE)), record_id, seen)
         if lines:
-            self._see(record_id, View(path, start or 1, lines), seen)
+            self._see(record_id, FileLines(path, start or 1, lines), seen)
 
     def _boundary(self, seen: Observation) -> None:
-        about = mapping_of(msgspec.json.decode(seen.arguments) if seen.arguments else None)
-        tokens = count_of(about.get("preTokens"))
+        about = mapping_or_empty(msgspec.json.decode(seen.arguments) if seen.arguments else None)
+        tokens = int_or_zero(about.get("preTokens"))
         name = f"Compacted here{f' ({tokens:,} tokens before)' if tokens else ''}"
         text = f"{seen.text}\n{seen.arguments}".strip()
-        self._enter(Draft(Layer.ACTION, "boundary", f"boundary:{seen.uuid}", name, text), seen)
+        self._enter(RecordDraft(Layer.ACTION, "boundary", f"boundary:{seen.uuid}", name, text), seen)
 
     def _summary(self, seen: Observation) -> None:
-        if seen.text.strip() and not seen.text.startswith(HAND_OFF_MARK):  # it was made of what is remembered already
+        if seen.text.strip() and not seen.text.startswith(HANDOFF_HEADING):  # it was made of what is remembered already
             self._words(seen, Layer.FACT, "summary", "Title" if seen.tool == "title" else "Client's own summary")
 
     def _note(self, seen: Observation) -> None:
@@ -599,7 +609,7 @@ class Extractor:
 
     # Records.
 
-    def _enter(self, draft: Draft, seen: Observation, *, spill: str = "", parent: str | None = None) -> str:
+    def _enter(self, draft: RecordDraft, seen: Observation, *, spill: str = "", parent: str | None = None) -> str:
         """Make the record of a draft, with its texts, its originals and its words; return its id."""
         data = draft.text.encode()
         digest = digest_of(data)
@@ -611,7 +621,7 @@ class Extractor:
         words, original = draft.text, data
         if spill and self._spilled and (whole := self._spilled(spill)):
             original, words = whole, f"{draft.text}\n{whole.decode('utf-8', 'replace')}"
-        importance = IMPORTANCE[draft.kind] if draft.importance is None else draft.importance
+        importance = IMPORTANCE_BY_KIND[draft.kind] if draft.importance is None else draft.importance
         record = Record(
             record_id,
             draft.layer,
@@ -629,7 +639,7 @@ class Extractor:
             seen.uuid,
             seen.agent,
             draft.trust,
-            importance * drafts.SUBAGENT if seen.agent else importance,
+            importance * drafts.SUBAGENT_FACTOR if seen.agent else importance,
             seen.at_ns,
             self._lineage(seen),
         )
@@ -644,7 +654,7 @@ class Extractor:
             told = (*told, ("folder", seen.cwd))
         return told if seen.exit_code is None else (*told, ("exit code", str(seen.exit_code)))
 
-    def _texts(self, draft: Draft, data: bytes, digest: str, *, is_spilled: bool) -> tuple[Text, ...]:
+    def _texts(self, draft: RecordDraft, data: bytes, digest: str, *, is_spilled: bool) -> tuple[Text, ...]:
         texts = [Text(Resolution.NAME, len(draft.name), draft.name)]
         signature = draft.signature
         if signature and signature not in draft.name:
@@ -653,25 +663,25 @@ class Extractor:
             texts.append(Text(Resolution.FULL, len(draft.text), draft.text, start_line=draft.start, end_line=draft.end))
             return tuple(texts)
         digest = self._blob(data, "" if is_spilled else digest)
-        start, end = _fold(data, is_tail=draft.is_tail)
+        start, end = _fold(data, is_tail=draft.is_end_informative)
         if end > start:
-            first = draft.start if draft.end and not draft.is_tail else 0
+            first = draft.start if draft.end and not draft.is_end_informative else 0
             last = min(draft.end, first + data.count(b"\n", start, end) - 1) if first else 0  # the first line is the question
             if last >= first > 0 or not first:
                 texts.append(Text(Resolution.FOLDED, end - start, blob=digest, start=start, end=end, start_line=first, end_line=last))
         texts.append(Text(Resolution.FULL, len(data), blob=digest, end=len(data), start_line=draft.start, end_line=draft.end))
         return tuple(texts)
 
-    def _document(self, record: Record, draft: Draft, words: str, cwd: str) -> Document:
+    def _document(self, record: Record, draft: RecordDraft, words: str, cwd: str) -> Document:
         words = _ends(words, BODY_HEAD_CHARS, BODY_TAIL_CHARS)
         near = _ends(words, MENTION_HEAD_CHARS, MENTION_TAIL_CHARS)
         uses: list[tuple[str, Use, int]] = []
         if draft.path:
             uses.append((f"file:{draft.path}", Use.REFERENCE, 1))
-        for path in paths(near):
-            named = self._places.relative(self._places.absolute(path, cwd)) if path.startswith(("/", ".")) else path
+        for path in find_paths(near):
+            named = self._places.to_repository_path(self._places.to_absolute(path, cwd)) if path.startswith(("/", ".")) else path
             uses.append((f"file:{named}", Use.MENTION, 1))
-        uses.extend((name, Use.MENTION, times) for name, times in names(near))
+        uses.extend((name, Use.MENTION, times) for name, times in find_rare_identifiers(near))
         return Document(
             record.id,
             record.layer,
@@ -687,28 +697,28 @@ class Extractor:
         self._extracted.blobs.setdefault(digest, data)
         return digest
 
-    def _end(self, ended: Iterable[Ended], record_id: str, seen: Observation) -> None:
+    def _end(self, ended: Iterable[EndedRecord], record_id: str, seen: Observation) -> None:
         self._extracted.superseded.extend(
             Supersession(item.id, record_id, item.reason, seen.seq, seen.at_ns, is_doubt=item.is_doubt)
             for item in ended
             if item.id != record_id
         )
         self._extracted.superseded.extend(
-            Supersession(old, record_id, None, seen.seq, seen.at_ns, is_undone=True) for old in self._ledger.returned()
+            Supersession(old, record_id, None, seen.seq, seen.at_ns, is_undone=True) for old in self._ledger.take_restored()
         )
 
     def _tie(self, kind: EdgeKind, tail: str, head: str, weight: float = 1.0) -> None:
-        self._extracted.edges.append(Edge(kind, tail, head, weight, by=BY))
+        self._extracted.edges.append(Edge(kind, tail, head, weight, by=PRODUCER))
 
     def _path_of(self, call: ToolCall, seen: Observation) -> str:
         view = call.result.view if call.result else None
         changes = call.result.changes if call.result else ()
         path = (view.path if view else "") or (changes[0].path if changes else "") or call.path
-        return self._places.absolute(path, seen.cwd) if path else call.tool
+        return self._places.to_absolute(path, seen.cwd) if path else call.tool
 
     def _folder(self, call: ToolCall, seen: Observation, meant: Command) -> str:
         base = call.workdir or call.cwd or seen.cwd
-        return self._places.absolute(meant.folder, base) if meant.folder else base
+        return self._places.to_absolute(meant.folder, base) if meant.folder else base
 
 
 def _ends(text: str, head: int, tail: int) -> str:
@@ -720,7 +730,7 @@ def _swap(call: ToolCall) -> tuple[str, str]:
     if len(call.edits) != 1 or call.content or call.command:
         return "", ""
     gone, come = core_of(call.edits[0].old, call.edits[0].new)
-    return mark_of([gone]), mark_of([come])
+    return hash_lines([gone]), hash_lines([come])
 
 
 def _subject(topic: str) -> str:

@@ -17,21 +17,21 @@ from clew.records import Delta, Observation, SourceState
 from clew.store.originals import digest_of
 from clew.text.embed import Embedder
 from clew.transcript.dialects import DIALECTS
-from clew.transcript.dialects.dialect import Origin
-from clew.transcript.extract import BY, Extractor
-from clew.transcript.parse import Batch, Carry, Reading, read_head
-from clew.transcript.sessions import Session, agent_label, origin_of, session_at, spilled
+from clew.transcript.dialects.dialect import TranscriptOrigin
+from clew.transcript.extract import PRODUCER, RecordExtractor
+from clew.transcript.parse import ObservationBatch, ResumePoint, TranscriptReader, read_first_bytes
+from clew.transcript.session_files import SessionFiles, build_origin, load_spilled_output, read_agent_label, read_session
 
 BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, memory about 10 times this
 HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
 TAIL_BYTES = 4 << 10  # enough to tell the same session apart after its client wrote it anew: it holds the last records' ids
-EARLY_BYTES_MAX = 8 << 20  # of a file without a known record before it counts as no transcript
+UNRECOGNISED_BYTES_MAX = 8 << 20  # of a file without a known record before it counts as no transcript
 NOTE_VERSION = 4
 UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class TranscriptReport:
     """What is worth telling about a transcript that was read.
 
     lines         lines consumed.
@@ -54,7 +54,7 @@ class _Note(msgspec.Struct):
     session: str
     head: str
     head_bytes: int
-    carry: Carry
+    carry: ResumePoint
     unknown: dict[str, int]
     is_cut: bool
     extractor: msgspec.Raw
@@ -62,25 +62,25 @@ class _Note(msgspec.Struct):
     tail_bytes: int = 0
 
 
-def observe(source: Path | Iterable[bytes]) -> Iterator[Observation]:
+def read_observations(source: Path | Iterable[bytes]) -> Iterator[Observation]:
     """Yield every observation of a transcript, in order, without keeping any. Subagents' own files are left out.
 
     Raises NotReadable for a path that cannot be opened.
     """
-    origin = origin_of(session_at(source)) if isinstance(source, Path) else Origin()
-    for batch in Reading(source, origin=origin).batches():
-        yield from batch.recorded
+    origin = build_origin(read_session(source)) if isinstance(source, Path) else TranscriptOrigin()
+    for batch in TranscriptReader(source, origin=origin).read_batches():
+        yield from batch.client_observations
 
 
-def source_of(session: Session) -> str:
+def transcript_source(session: SessionFiles) -> str:
     """The name under which a transcript's records are kept; a subagent's own file is a source of its own."""
     return f"session:{session.id}/{session.agent}" if session.agent else f"session:{session.id}"
 
 
-def deltas(
+def read_deltas(
     source: Path | Iterable[bytes],
     *,
-    session: Session | None = None,
+    session: SessionFiles | None = None,
     state: SourceState | None = None,
     root: str | None = None,
     batch_bytes: int = BATCH_BYTES,
@@ -99,7 +99,7 @@ def deltas(
     Raises   NotReadable for a path that cannot be opened.
     """
     if isinstance(source, Path) and session is None:
-        session = session_at(source)
+        session = read_session(source)
     yield from _Follower(source, session, _note(state), root or "", embedder, observers).run(batch_bytes)
 
 
@@ -107,7 +107,7 @@ class _Follower:
     def __init__(
         self,
         source: Path | Iterable[bytes],
-        session: Session | None,
+        session: SessionFiles | None,
         note: _Note | None,
         root: str,
         embedder: Embedder | None,
@@ -116,24 +116,24 @@ class _Follower:
         self._session, self._root, self._embedder = session, root, embedder
         self._head, self._head_bytes, self._mtime_ns = "", 0, 0
         if isinstance(source, Path):
-            head = read_head(source, note.head_bytes if note and note.head_bytes else HEAD_BYTES)
+            head = read_first_bytes(source, note.head_bytes if note and note.head_bytes else HEAD_BYTES)
             note = note if note and not _has_changed(source, note, head) else None
             self._head, self._head_bytes, self._mtime_ns = digest_of(head), len(head), source.stat().st_mtime_ns
         self._note = note
-        origin = origin_of(session) if session else Origin(note.session if note else "")
-        self._reading = Reading(source, origin=origin, carry=note.carry if note else None)
-        self._extractor: Extractor | None = None
+        origin = build_origin(session) if session else TranscriptOrigin(note.session if note else "")
+        self._reading = TranscriptReader(source, origin=origin, resume_point=note.carry if note else None)
+        self._extractor: RecordExtractor | None = None
         self._observers = observers
         self._tail = b""
 
     def run(self, batch_bytes: int) -> Iterator[Delta]:
         is_whole, held = self._note is None, 0
-        early: list[Batch] = []  # lines before anybody said what this is and whose it is
-        for batch in self._reading.batches():
+        early: list[ObservationBatch] = []  # lines before anybody said what this is and whose it is
+        for batch in self._reading.read_batches():
             held += len(batch.read)
             early.append(batch)
             if not self._reading.client:
-                if self._reading.is_hopeless or held > EARLY_BYTES_MAX:
+                if self._reading.is_unrecognisable or held > UNRECOGNISED_BYTES_MAX:
                     break
                 continue
             if not self._id and held < batch_bytes:
@@ -146,18 +146,18 @@ class _Follower:
         if not self._reading.client:
             if self._note is None:
                 state = SourceState(self._source, mtime_ns=self._mtime_ns, status=UNRECOGNISED)
-                yield Delta(BY, self._source, is_whole=True, state=state)
+                yield Delta(PRODUCER, self._source, is_whole=True, state=state)
         elif held or is_whole:
             self._take(early)
             yield self._delta(is_whole=is_whole)
 
-    def _take(self, batches: Iterable[Batch]) -> None:
+    def _take(self, batches: Iterable[ObservationBatch]) -> None:
         extractor = self._open()
         for batch in batches:
             first = batch.observations[0] if batch.observations else None
-            extractor.keep(batch.raw, batch.first_line, first.seq if first else 0, first.at_ns if first else 0, self._id)
-            extractor.take(batch.observations)
-            for seen in batch.recorded:
+            extractor.add_raw_lines(batch.raw, batch.first_line, first.seq if first else 0, first.at_ns if first else 0, self._id)
+            extractor.extract(batch.observations)
+            for seen in batch.client_observations:
                 for observer in self._observers:
                     observer(seen)
             self._tail = batch.read[-TAIL_BYTES:]
@@ -168,18 +168,18 @@ class _Follower:
 
     @property
     def _source(self) -> str:
-        return source_of(self._session) if self._session else f"session:{self._id}"
+        return transcript_source(self._session) if self._session else f"session:{self._id}"
 
-    def _open(self) -> Extractor:
+    def _open(self) -> RecordExtractor:
         if self._extractor is None:
             memory = bytes(self._note.extractor) if self._note else b""
-            load = partial(spilled, self._session) if self._session else None
-            label = agent_label(self._session.path) if self._session and self._session.agent else ""
-            self._extractor = Extractor(self._source, root=self._root, spilled=load, label=label, memory=memory)
+            load = partial(load_spilled_output, self._session) if self._session else None
+            label = read_agent_label(self._session.path) if self._session and self._session.agent else ""
+            self._extractor = RecordExtractor(self._source, root=self._root, load_spilled=load, label=label, saved_state=memory)
         return self._extractor
 
     def _delta(self, *, is_whole: bool) -> Delta:
-        carry = self._reading.carry()
+        carry = self._reading.resume_point()
         extractor = self._open()
         extracted = extractor.drain()
         note = _Note(
@@ -188,24 +188,24 @@ class _Follower:
             head=self._head,
             head_bytes=self._head_bytes,
             carry=carry,
-            unknown=self._reading.unknown,
+            unknown=self._reading.unknown_types,
             is_cut=self._reading.is_cut,
-            extractor=msgspec.Raw(extractor.memory()),
+            extractor=msgspec.Raw(extractor.dump_state()),
             tail=digest_of(self._tail),
             tail_bytes=len(self._tail),
         )
         state = SourceState(self._source, self._head, carry.offset, self._mtime_ns, "indexed", msgspec.json.encode(note).decode())
-        return extracted.delta(state, self._embedder, is_whole=is_whole)
+        return extracted.to_delta(state, self._embedder, is_whole=is_whole)
 
 
-def report(state: SourceState) -> Report:
+def build_report(state: SourceState) -> TranscriptReport:
     """What is worth telling about a transcript, from the state of its last Delta."""
     note = _note(state)
     if note is None:
-        return Report("", "", 0, 0, (), (), is_cut=False)
+        return TranscriptReport("", "", 0, 0, (), (), is_cut=False)
     carry = note.carry
     unknown = tuple(sorted(note.unknown.items()))
-    return Report(carry.dialect, note.session, carry.line, carry.broken_count, tuple(carry.broken), unknown, note.is_cut)
+    return TranscriptReport(carry.dialect, note.session, carry.line, carry.broken_count, tuple(carry.broken), unknown, note.is_cut)
 
 
 def _note(state: SourceState | None) -> _Note | None:

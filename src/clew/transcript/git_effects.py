@@ -11,50 +11,58 @@ from collections.abc import Callable
 
 from clew.records import EndKind, EndReason, SimpleCommand
 from clew.task.git import GitKind, git_effect
-from clew.transcript.ledger import Ended, Ledger
+from clew.transcript.ledger import EndedRecord, Ledger
 
 OUTPUT_CHARS_MAX = 40_000
 _STAT = re.compile(r"^ (\S[^|\n]{0,300}?) +\| +(?:\d+|Bin)", re.MULTILINE)  # ` src/a.py | 5 ++---`
 _RENAMED = re.compile(r"\{([^{}\n]*) => ([^{}\n]*)\}")
 
 
-def apply_git(
-    ledger: Ledger, simple: SimpleCommand, output: str, record_id: str, root: str, absolute: Callable[[str], str], done: set[str]
-) -> list[Ended]:
+def apply_git_command(
+    ledger: Ledger,
+    command: SimpleCommand,
+    output: str,
+    record_id: str,
+    root: str,
+    to_absolute: Callable[[str], str],
+    handled_paths: set[str],
+) -> list[EndedRecord]:
     """Enter a git command in the ledger; return what ended by it. What it brought back, the ledger says itself.
 
     root      of the work tree it ran in.
     absolute  gives an absolute path for a word.
     done      files that it has accounted for are added here.
     """
-    effect = git_effect(simple)
+    effect = git_effect(command)
     if effect is None:
         return []
     match effect.kind:
         case GitKind.COMMIT:
-            ledger.commit()
+            ledger.record_commit()
         case GitKind.STASH:
-            return ledger.stash(record_id)
+            return ledger.record_stash(record_id)
         case GitKind.UNSTASH:
-            return ledger.unstash(record_id)
+            return ledger.record_unstash(record_id)
         case GitKind.RESET:
-            return ledger.put_back(record_id)
+            return ledger.record_restore(record_id)
         case GitKind.DROP:
-            return ledger.drop_commit(record_id, with_edits=True)
+            return ledger.record_commit_undo(record_id, with_edits=True)
         case GitKind.REVERT if effect.names in ((), ("HEAD",)):
-            return ledger.drop_commit(record_id, with_edits=False)
+            return ledger.record_commit_undo(record_id, with_edits=False)
         case GitKind.MERGE:
-            changed = [absolute(f"{root}/{path}") for path in _changed(output)]
-            done.update(changed)
-            return ledger.disturb(record_id, changed, EndReason(EndKind.CHANGED_BY_GIT, (simple.words[1],))) if changed else []
-        case GitKind.SWITCH if effect.is_new or not ledger.has_edited(absolute(effect.names[0])):
+            changed = [to_absolute(f"{root}/{path}") for path in _changed(output)]
+            handled_paths.update(changed)
+            return (
+                ledger.record_unseen_changes(record_id, changed, EndReason(EndKind.CHANGED_BY_GIT, (command.words[1],))) if changed else []
+            )
+        case GitKind.SWITCH if effect.is_new or not ledger.has_uncommitted_edits(to_absolute(effect.names[0])):
             name = effect.names[0]
             is_file = not effect.is_new and "/" in name and "." in name.rpartition("/")[2].strip(".")
-            return ledger.switch(record_id, root, name, is_known=not effect.is_new) if not is_file and name != "-" else []
+            return ledger.record_checkout(record_id, root, name, is_known=not effect.is_new) if not is_file and name != "-" else []
         case GitKind.PUT_BACK | GitKind.SWITCH if not effect.is_elsewhere:
-            paths = [absolute(name) for name in effect.names]
-            done.update(paths)
-            return ledger.put_back(record_id, paths) if paths else ledger.put_back(record_id)
+            paths = [to_absolute(name) for name in effect.names]
+            handled_paths.update(paths)
+            return ledger.record_restore(record_id, paths) if paths else ledger.record_restore(record_id)
         case _:
             pass
     return []

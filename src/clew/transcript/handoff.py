@@ -19,14 +19,14 @@ from dataclasses import dataclass
 
 from clew.records import Author, Span, Spans, Stated, TaskState, clew_says, joined, text_of
 from clew.task.prompts import is_assent
-from clew.transcript.work import Changed, Work
+from clew.transcript.work import ChangedFile, CompletedWork
 
 LINE_CHARS_MAX = 320  # guess: of one entry of a list; the whole stands in the record
 PARAGRAPH_CHARS_MAX = 1200  # of the first goal, and of what the agent said; guess
 REQUEST_LINE_CHARS_MAX = 200  # of an earlier request, which is only named; guess
 REST_SHARE = 0.5  # of the budget, kept for all else beside a last request that is longer than the rest; guess
 
-Count = Callable[[str], int]
+CountTokens = Callable[[str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ _LATE_RANK = _BOUGHT.index(_SAID)  # the other files come with what the agent sa
 _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
 
 
-def handoff(
+def render_handoff(
     state: TaskState,
-    done: Work,
-    count: Count,
+    work: CompletedWork,
+    count: CountTokens,
     budget_tokens: int,
     handles: Mapping[str, str] | None = None,
     *,
-    written: Callable[[Spans], str] = text_of,
+    render: Callable[[Spans], str] = text_of,
 ) -> Spans:
     """Return the hand-off, at most `budget_tokens` long by `count` as it is `written`; () where not even a title fits.
 
@@ -90,7 +90,7 @@ def handoff(
     written  the text that is really sent: with its fences, where there will be any.
     Cost     about one count of each line, and a few of the whole.
     """
-    entries = sorted(_entries(state, done), key=lambda entry: entry.rank)
+    entries = sorted(_entries(state, work), key=lambda entry: entry.rank)
     request = _request(state)
     shown: list[_Entry] = []
     room = budget_tokens - count(_TITLE + "\n")
@@ -110,17 +110,17 @@ def handoff(
             opened.add(entry.section)
             room -= price
     # A tokenizer may count the whole higher than its lines, and fences take their share; what was bought last goes first.
-    while shown and count(written(_rendered(shown))) > budget_tokens:
+    while shown and count(render(_rendered(shown))) > budget_tokens:
         shown.pop()
     return _rendered(shown) if shown else ()
 
 
-def _entries(state: TaskState, done: Work) -> Iterator[_Entry]:
+def _entries(state: TaskState, done: CompletedWork) -> Iterator[_Entry]:
     """Every line but the last request, each with its place and its rank."""
     goals = [goal for goal in state.goals if not is_assent(goal.text)]
     if len(goals) > 1:
         yield _entry(_GOAL, 0, 0, _paragraph(goals[0].text))
-    said = done.answered if _after(state) else ""
+    said = done.answered_message if _after(state) else ""
     for at, words in enumerate(dict.fromkeys((said, done.last_message))):
         if words.strip():
             quoted = "\n".join(f"> {line}".rstrip() for line in _paragraph(words.strip()).split("\n"))
@@ -185,7 +185,7 @@ def _after(state: TaskState) -> Spans:
     return clew_says("\n(then, to what the agent proposed: "), Span(Author.USER, last), clew_says(")")
 
 
-def _fitted(request: Stated, after: Spans, count: Count, room: int, handles: Mapping[str, str]) -> Spans:
+def _fitted(request: Stated, after: Spans, count: CountTokens, room: int, handles: Mapping[str, str]) -> Spans:
     """The request whole; or as many of its lines as fit, with a word on where the rest is; or ()."""
     whole = (Span(Author.USER, request.text), *after)
     if count(text_of(whole)) <= room:
@@ -233,7 +233,7 @@ def _rendered(shown: list[_Entry]) -> Spans:
     return joined((*parts, clew_says("\n")))
 
 
-def _changed(changed: Changed) -> str:
+def _changed(changed: ChangedFile) -> str:
     what = "written" if changed.how == "write" else "edited"
     times = f" ({changed.edits} changes)" if changed.edits > 1 else ""
     since = ["checks passed since" if changed.is_checked_after else "not checked since", *(["committed"] if changed.is_committed else [])]

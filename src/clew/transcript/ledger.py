@@ -26,22 +26,22 @@ from xxhash import xxh3_64_hexdigest
 from clew.records import EndKind, EndReason, FileChange, Hunk
 from clew.task.bounded import drop_oldest
 from clew.task.commands import CheckScope
-from clew.transcript.mentions import paths as paths_in
+from clew.transcript.mentions import find_paths as paths_in
 
 _CLAIM = "?"  # in the place of an agent: these lines were not shown but spoken of
 
 FILES_MAX = 1500  # guess: files with live views; the oldest are forgotten beyond it, their reads then stay live
 VIEWS_MAX = 48  # guess: live views of one file
 RUNS_MAX = 1000  # guess: commands, searches and checks whose latest outcome is remembered
-CULPRITS_MAX = 6  # edits since a failure that may be credited with its fix
-FAILURE_CHARS = 6_000  # of a failure's end, where it names files; guess
-NAMED_MAX = 8  # files that a failure names; an edit of one of them is the likelier fix
+FIX_EDITS_MAX = 6  # edits since a failure that may be credited with its fix
+FAILURE_CHARS_MAX = 6_000  # of a failure's end, where it names files; guess
+NAMED_FILES_MAX = 8  # files that a failure names; an edit of one of them is the likelier fix
 NAMED_SHARE = 0.7  # of the credit, for edits of files that the failure named; guess
-SHELF_MAX = 12  # ended views of one file that an undone edit may bring back; guess
+ENDED_VIEWS_MAX = 12  # ended views of one file that an undone edit may bring back; guess
 EDITS_MAX = 12  # edits of one file that may still be undone; guess
 COMMITS_MAX = 4  # commits of the session that may still be undone; guess
 BRANCHES_MAX = 3  # branches whose views wait for a return; guess
-PARKED_MAX = 300  # views that wait on one of them; guess
+BRANCH_VIEWS_MAX = 300  # views that wait on one of them; guess
 
 _BY_COMMAND = EndReason(EndKind.CHANGED_BY_COMMAND)
 _PUT_BACK = EndReason(EndKind.PUT_BACK)
@@ -49,7 +49,7 @@ _NOT_CHECKED = EndReason(EndKind.NOT_CHECKED)
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class FileLines:
     """Lines of a file as a tool showed them. `start` is 1-based; without `lines` it is known that the file was seen, not what."""
 
     path: str
@@ -63,7 +63,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedRecord:
     """An earlier record that is no longer true, or no longer needed, and why.
 
     is_doubt  it is a claim that cites what has changed: it may still be true, but nobody has looked.
@@ -75,14 +75,14 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class FixedFailure:
     """A failure that this call has seen gone, and the edits between, oldest first."""
 
     id: str
-    by: tuple[tuple[str, float], ...]
+    edit_shares: tuple[tuple[str, float], ...]
 
 
-class _Seen(msgspec.Struct, array_like=True):
+class _SeenLines(msgspec.Struct, array_like=True):
     id: str
     agent: str
     start: int
@@ -116,7 +116,7 @@ class _Run(msgspec.Struct, array_like=True):
 
 
 class _Memory(msgspec.Struct, omit_defaults=True):
-    views: dict[str, list[_Seen]] = msgspec.field(default_factory=dict[str, list[_Seen]])
+    views: dict[str, list[_SeenLines]] = msgspec.field(default_factory=dict[str, list[_SeenLines]])
     written: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     runs: dict[str, _Run] = msgspec.field(default_factory=dict[str, _Run])
     failing: list[str] = msgspec.field(default_factory=list[str])  # subjects of `runs` that last failed
@@ -125,44 +125,44 @@ class _Memory(msgspec.Struct, omit_defaults=True):
     stash: _Stash | None = None
     count: int = 0  # edits entered so far
     branches: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # root: what is checked out there
-    parked: dict[str, dict[str, list[_Seen]]] = msgspec.field(default_factory=dict[str, dict[str, list[_Seen]]])
+    parked: dict[str, dict[str, list[_SeenLines]]] = msgspec.field(default_factory=dict[str, dict[str, list[_SeenLines]]])
 
 
 class Ledger:
     """What has been seen and done so far in one transcript."""
 
-    def __init__(self, memory: bytes = b"") -> None:
-        self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
+    def __init__(self, saved_state: bytes = b"") -> None:
+        self._memory = msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory()
         self._returned: list[str] = []
 
-    def memory(self) -> bytes:
+    def dump_state(self) -> bytes:
         """What the constructor needs to go on, as JSON."""
         return msgspec.json.encode(self._memory)
 
-    def returned(self) -> list[str]:
+    def take_restored(self) -> list[str]:
         """Records that became true again since this was asked last."""
         returned, self._returned = self._returned, []
         return returned
 
-    def see(self, record_id: str, view: View, agent: str) -> list[Ended]:
+    def record_view(self, record_id: str, view: FileLines, agent: str) -> list[EndedRecord]:
         """Enter lines that a tool showed. Cost: one hash of the lines, and of each part that an earlier view had shown."""
-        ended: list[Ended] = []
+        ended: list[EndedRecord] = []
         if not view.lines:
             return ended
-        kept: list[_Seen] = []
+        kept: list[_SeenLines] = []
         for seen in self._memory.views.get(view.path, ()):
             if seen.by or seen.agent != agent or seen.start < view.start or seen.end > view.end:
                 kept.append(seen)
                 continue
-            is_same = seen.mark == mark_of(view.lines[seen.start - view.start : seen.end - view.start + 1])
+            is_same = seen.mark == hash_lines(view.lines[seen.start - view.start : seen.end - view.start + 1])
             is_equal = (seen.start, seen.end) == (view.start, view.end)
             kind = (EndKind.READ_AGAIN if is_equal else EndKind.CONTAINED) if is_same else EndKind.CHANGED
-            ended.append(Ended(seen.id, EndReason(kind)))
-        kept.append(_Seen(record_id, agent, view.start, view.end, mark_of(view.lines), self._memory.count))
+            ended.append(EndedRecord(seen.id, EndReason(kind)))
+        kept.append(_SeenLines(record_id, agent, view.start, view.end, hash_lines(view.lines), self._memory.count))
         self._keep(view.path, kept)
         return ended
 
-    def holder(self, record_id: str, path: str) -> str:
+    def find_containing_view(self, record_id: str, path: str) -> str:
         """The live view of the same agent that shows all lines of this one, "" for none; neither has been touched since."""
         views = [seen for seen in self._memory.views.get(path, ()) if not seen.by]
         own = next((seen for seen in views if seen.id == record_id), None)
@@ -171,7 +171,7 @@ class Ledger:
         wider = (seen for seen in views if seen.id != record_id and seen.agent == own.agent and seen.start <= own.start)
         return next((seen.id for seen in wider if seen.end >= own.end), "")
 
-    def cite(self, claim_id: str, name: str, line: int = 0) -> str:
+    def record_claim(self, claim_id: str, name: str, line: int = 0) -> str:
         """Enter a claim about a file that was seen; return the record that it cites, "" if nothing live shows the file.
 
         name  the file's path, or how it ends; of several the one seen last.
@@ -184,19 +184,19 @@ class Ledger:
         if cited is None:
             return ""
         start, end = (line, line) if line else (cited.start, cited.end)
-        claim = _Seen(claim_id, _CLAIM, start, end, "", self._memory.count)
-        known[path] = [*known[path], claim][-VIEWS_MAX - SHELF_MAX :]
+        claim = _SeenLines(claim_id, _CLAIM, start, end, "", self._memory.count)
+        known[path] = [*known[path], claim][-VIEWS_MAX - ENDED_VIEWS_MAX :]
         return cited.id
 
-    def change(self, record_id: str, changes: Iterable[FileChange], swap: tuple[str, str] = ("", "")) -> list[Ended]:
+    def record_edits(self, record_id: str, changes: Iterable[FileChange], swap: tuple[str, str] = ("", "")) -> list[EndedRecord]:
         """Enter edits. Views of touched lines end; views below them move with their lines.
 
         swap  marks of what was replaced and of what replaced it, where one text did: the opposite swap undoes it.
         """
-        ended: list[Ended] = []
+        ended: list[EndedRecord] = []
         for change in changes:
             undone = self._undone(change.path, swap)
-            kept: list[_Seen] = []
+            kept: list[_SeenLines] = []
             for seen in self._memory.views.get(change.path, ()):
                 if undone and undone in seen.by:
                     self._lift(seen, undone)
@@ -214,81 +214,81 @@ class Ledger:
             ended.extend(self._concern(record_id, change.path))
         return ended
 
-    def write(self, record_id: str, path: str) -> list[Ended]:
+    def record_write(self, record_id: str, path: str) -> list[EndedRecord]:
         """Enter a file that was written as a whole: every view of it ends, and so does what was written before."""
         ended = self._touch_all(record_id, path, EndReason(EndKind.REWRITTEN))
         if before := self._memory.written.pop(path, ""):
-            ended.append(Ended(before, EndReason(EndKind.REWRITTEN)))
+            ended.append(EndedRecord(before, EndReason(EndKind.REWRITTEN)))
         self._memory.written[path] = record_id
         drop_oldest(self._memory.written, FILES_MAX)
         self._enter_edit(path, _Edit(record_id))
         return [*ended, *self._concern(record_id, path)]
 
-    def disturb(self, record_id: str, paths: Iterable[str], reason: EndReason = _BY_COMMAND) -> list[Ended]:
+    def record_unseen_changes(self, record_id: str, paths: Iterable[str], reason: EndReason = _BY_COMMAND) -> list[EndedRecord]:
         """Enter files that a command, or somebody else, changed nobody knows where, deleted or brought back."""
-        ended: list[Ended] = []
+        ended: list[EndedRecord] = []
         for path in paths:
             ended.extend(self._touch_all(record_id, path, reason))
             if before := self._memory.written.pop(path, ""):
-                ended.append(Ended(before, reason))
+                ended.append(EndedRecord(before, reason))
             self._enter_edit(path, _Edit(record_id))
             ended.extend(self._concern(record_id, path))
         return ended
 
-    def remove(self, record_id: str, paths: Sequence[str]) -> list[Ended]:
+    def record_deletions(self, record_id: str, paths: Sequence[str]) -> list[EndedRecord]:
         """Enter files that were deleted: what failed in nothing but them is no longer open."""
-        ended = self.disturb(record_id, paths, EndReason(EndKind.DELETED))
+        ended = self.record_unseen_changes(record_id, paths, EndReason(EndKind.DELETED))
         for subject in list(self._memory.failing):
             run = self._memory.runs[subject]
             targets = [target for scope in run.scopes for target in scope.targets]
             if targets and all(any(_is_file(path, target) for path in paths) for target in targets):
                 self._note_failure(subject, has_failed=False)
-                ended.append(Ended(self._memory.runs.pop(subject).id, EndReason(EndKind.TARGET_DELETED)))
+                ended.append(EndedRecord(self._memory.runs.pop(subject).id, EndReason(EndKind.TARGET_DELETED)))
         return ended
 
-    def has_edited(self, path: str) -> bool:
+    def has_uncommitted_edits(self, path: str) -> bool:
         """Say whether edits of this file are known that no commit holds."""
         return path in self._memory.edits
 
     # What git does to all of it.
 
-    def commit(self) -> None:
+    def record_commit(self) -> None:
         """Enter a commit: from now on the edits so far are undone only with it."""
         if self._memory.edits:
             self._memory.commits = [*self._memory.commits, self._memory.edits][-COMMITS_MAX:]
             self._memory.edits = {}
 
-    def put_back(self, record_id: str, paths: Iterable[str] | None = None, reason: EndReason = _PUT_BACK) -> list[Ended]:
+    def record_restore(self, record_id: str, paths: Iterable[str] | None = None, reason: EndReason = _PUT_BACK) -> list[EndedRecord]:
         """Enter that files stand again as the last commit holds them; None for all that were edited since."""
         known = self._memory.edits
-        ended: list[Ended] = []
+        ended: list[EndedRecord] = []
         for path in list(known) if paths is None else list(paths):
             edits = known.pop(path, [])
-            ended.extend(self._undo(record_id, path, edits, reason) if edits else self.disturb(record_id, [path]))
+            ended.extend(self._undo(record_id, path, edits, reason) if edits else self.record_unseen_changes(record_id, [path]))
             known.pop(path, None)  # there is nothing left that could be undone
         return ended
 
-    def drop_commit(self, record_id: str, *, with_edits: bool) -> list[Ended]:
+    def record_commit_undo(self, record_id: str, *, with_edits: bool) -> list[EndedRecord]:
         """Enter that the newest commit was undone; `with_edits`: and all that was edited since."""
-        ended = self.put_back(record_id) if with_edits else []
+        ended = self.record_restore(record_id) if with_edits else []
         frame = self._memory.commits.pop() if self._memory.commits else {}
         for path, edits in frame.items():
             ended.extend(self._undo(record_id, path, edits, EndReason(EndKind.COMMIT_UNDONE)))
         return ended
 
-    def stash(self, record_id: str) -> list[Ended]:
+    def record_stash(self, record_id: str) -> list[EndedRecord]:
         """Enter that all edits since the last commit were laid aside."""
         edits = dict(self._memory.edits)
         first = {path: min(edit.at for edit in laid) for path, laid in edits.items()}
         untouched = [seen.id for path in edits for seen in self._memory.views.get(path, ()) if not seen.by and seen.at < first[path]]
-        ended = self.put_back(record_id, reason=EndReason(EndKind.STASHED))
+        ended = self.record_restore(record_id, reason=EndReason(EndKind.STASHED))
         self._memory.stash = _Stash(record_id, edits, untouched)
         return ended
 
-    def unstash(self, record_id: str) -> list[Ended]:
+    def record_unstash(self, record_id: str) -> list[EndedRecord]:
         """Enter that what was laid aside is back."""
         stash, self._memory.stash = self._memory.stash, None
-        ended: list[Ended] = []
+        ended: list[EndedRecord] = []
         for path, edits in stash.edits.items() if stash else ():
             for seen in self._memory.views.get(path, ()):
                 if stash and stash.by in seen.by:
@@ -300,7 +300,7 @@ class Ledger:
             ended.extend(self._concern(record_id, path))
         return ended
 
-    def switch(self, record_id: str, root: str, branch: str, *, is_known: bool) -> list[Ended]:
+    def record_checkout(self, record_id: str, root: str, branch: str, *, is_known: bool) -> list[EndedRecord]:
         """Enter what is checked out below `root`.
 
         is_known  another branch was checked out, so its files may differ; False where it may have been made or renamed here.
@@ -334,9 +334,9 @@ class Ledger:
         memory.commits = []
         return [*ended, *self._concern(record_id, "", EndReason(EndKind.NOT_CHECKED_ON, (branch,)))]
 
-    def _park(self, key: str, views: dict[str, list[_Seen]]) -> None:
-        held: dict[str, list[_Seen]] = {}
-        room = PARKED_MAX
+    def _park(self, key: str, views: dict[str, list[_SeenLines]]) -> None:
+        held: dict[str, list[_SeenLines]] = {}
+        room = BRANCH_VIEWS_MAX
         for path in reversed(views):
             if views[path] and room > 0:
                 held[path] = [msgspec.structs.replace(seen, by=[]) for seen in views[path][-room:]]
@@ -345,7 +345,7 @@ class Ledger:
         self._memory.parked[key] = dict(reversed(held.items()))
         drop_oldest(self._memory.parked, BRANCHES_MAX)
 
-    def _lift(self, seen: _Seen, by: str) -> None:
+    def _lift(self, seen: _SeenLines, by: str) -> None:
         """Take back one of the things that ended a view; without any it is true again."""
         seen.by.remove(by)
         if not seen.by:
@@ -363,11 +363,11 @@ class Ledger:
                 return undone
         return ""
 
-    def _undo(self, record_id: str, path: str, edits: Sequence[_Edit], reason: EndReason) -> list[Ended]:
+    def _undo(self, record_id: str, path: str, edits: Sequence[_Edit], reason: EndReason) -> list[EndedRecord]:
         """Take edits of a file back: what they ended returns, what was seen after them ends."""
         gone = {edit.id for edit in edits}
         first = min((edit.at for edit in edits), default=self._memory.count)
-        ended: list[Ended] = []
+        ended: list[EndedRecord] = []
         for seen in self._memory.views.get(path, ()):
             was_live = not seen.by
             if seen.at >= first:  # it may show what is taken back
@@ -380,10 +380,10 @@ class Ledger:
                 self._returned.append(seen.id)
         if (before := self._memory.written.get(path, "")) in gone and before:
             del self._memory.written[path]
-            ended.append(Ended(before, reason))
+            ended.append(EndedRecord(before, reason))
         return [*ended, *self._concern(record_id, path)]
 
-    def _touch_all(self, record_id: str, path: str, reason: EndReason) -> list[Ended]:
+    def _touch_all(self, record_id: str, path: str, reason: EndReason) -> list[EndedRecord]:
         views = self._memory.views.get(path, [])
         ended = [_ended(seen, reason) for seen in views if not seen.by]
         for seen in views:
@@ -398,58 +398,58 @@ class Ledger:
         self._memory.edits[path] = [*edits[:1], *edits[1:][-EDITS_MAX:]]  # the first says since when the file is edited
         drop_oldest(self._memory.edits, FILES_MAX)
 
-    def _concern(self, record_id: str, path: str, reason: EndReason = _NOT_CHECKED) -> list[Ended]:
+    def _concern(self, record_id: str, path: str, reason: EndReason = _NOT_CHECKED) -> list[EndedRecord]:
         """End the passing checks that a change concerns, and note it as a possible fix of the failing ones; no path is every file."""
-        ended: list[Ended] = []
+        ended: list[EndedRecord] = []
         for run in self._memory.runs.values():
             if run.has_passed and not run.is_stale and any(not path or scope.concerns(path) for scope in run.scopes):
                 run.is_stale = True
-                ended.append(Ended(run.id, reason))
+                ended.append(EndedRecord(run.id, reason))
         if path:
             self._credit(record_id, path)
         return ended
 
-    def run(
+    def record_run(
         self, record_id: str, subject: str, text: str, *, has_passed: bool | None, scopes: Sequence[CheckScope] = ()
-    ) -> tuple[list[Ended], list[Fixed]]:
+    ) -> tuple[list[EndedRecord], list[FixedFailure]]:
         """Enter the newest outcome of something that can be done again: a check, a look, a search, a plan.
 
         scopes  of a check: what it covers. When it passes, narrower outcomes end too.
         """
         runs = self._memory.runs
         before = runs.pop(subject, None)
-        named = dict.fromkeys(path.rpartition("/")[2] for path in paths_in(text[-FAILURE_CHARS:])) if has_passed is False else ()
-        runs[subject] = _Run(record_id, xxh3_64_hexdigest(text.encode()), has_passed, list(scopes), named=list(named)[:NAMED_MAX])
+        named = dict.fromkeys(path.rpartition("/")[2] for path in paths_in(text[-FAILURE_CHARS_MAX:])) if has_passed is False else ()
+        runs[subject] = _Run(record_id, xxh3_64_hexdigest(text.encode()), has_passed, list(scopes), named=list(named)[:NAMED_FILES_MAX])
         drop_oldest(runs, RUNS_MAX)
         self._note_failure(subject, has_failed=has_passed is False)
-        ended: list[Ended] = []
-        fixed: list[Fixed] = []
+        ended: list[EndedRecord] = []
+        fixed: list[FixedFailure] = []
         if before is not None:
             if not before.is_stale:
-                ended.append(Ended(before.id, EndReason(_end_kind(before, runs[subject]))))
+                ended.append(EndedRecord(before.id, EndReason(_end_kind(before, runs[subject]))))
             if has_passed and before.has_passed is False:
-                fixed.append(Fixed(before.id, _shares(before)))
+                fixed.append(FixedFailure(before.id, _shares(before)))
         if has_passed and scopes:
             for other in [other for other in runs if other != subject and _is_covered(runs[other].scopes, scopes)]:
                 narrower = runs.pop(other)
                 self._note_failure(other, has_failed=False)
                 if narrower.has_passed is False:
-                    fixed.append(Fixed(narrower.id, _shares(narrower)))
+                    fixed.append(FixedFailure(narrower.id, _shares(narrower)))
                 if not narrower.is_stale:
-                    ended.append(Ended(narrower.id, EndReason(EndKind.FIXED if narrower.has_passed is False else EndKind.COVERED)))
+                    ended.append(EndedRecord(narrower.id, EndReason(EndKind.FIXED if narrower.has_passed is False else EndKind.COVERED)))
         return ended, fixed
 
-    def fail(self, record_id: str, subject: str) -> list[Ended]:
+    def record_failure(self, record_id: str, subject: str) -> list[EndedRecord]:
         """Enter a call that failed, so that a later success of the same subject can end it."""
-        return self.run(record_id, subject, "", has_passed=False)[0]
+        return self.record_run(record_id, subject, "", has_passed=False)[0]
 
-    def succeed(self, subject: str) -> list[Ended]:
+    def record_success(self, subject: str) -> list[EndedRecord]:
         """Enter that what may have failed before has now worked; nothing else is remembered of it."""
         if subject not in self._memory.failing:
             return []
         self._memory.failing.remove(subject)
         before = self._memory.runs.pop(subject, None)
-        return [Ended(before.id, EndReason(EndKind.WORKED))] if before else []
+        return [EndedRecord(before.id, EndReason(EndKind.WORKED))] if before else []
 
     def _note_failure(self, subject: str, *, has_failed: bool) -> None:
         failing = self._memory.failing
@@ -459,13 +459,13 @@ class Ledger:
         elif not has_failed and subject in failing:
             failing.remove(subject)
 
-    def _keep(self, path: str, kept: list[_Seen]) -> None:
+    def _keep(self, path: str, kept: list[_SeenLines]) -> None:
         views = self._memory.views
-        kept = kept[-VIEWS_MAX - SHELF_MAX :]
+        kept = kept[-VIEWS_MAX - ENDED_VIEWS_MAX :]
         views.pop(path, None)  # so that the file moves to the end: the first one is the one longest unseen
-        if len(kept) > SHELF_MAX:
+        if len(kept) > ENDED_VIEWS_MAX:
             shelf = [seen for seen in kept if seen.by]
-            dropped = {id(seen) for seen in shelf[:-SHELF_MAX]}
+            dropped = {id(seen) for seen in shelf[:-ENDED_VIEWS_MAX]}
             kept = [seen for seen in kept if id(seen) not in dropped]
         if kept:
             views[path] = kept
@@ -475,14 +475,14 @@ class Ledger:
         for subject in self._memory.failing:
             if run := self._memory.runs.get(subject):
                 run.culprits.append((record_id, path.rpartition("/")[2]))
-                del run.culprits[:-CULPRITS_MAX]
+                del run.culprits[:-FIX_EDITS_MAX]
 
 
-def _ended(seen: _Seen, reason: EndReason) -> Ended:
-    return Ended(seen.id, reason, is_doubt=seen.agent == _CLAIM)
+def _ended(seen: _SeenLines, reason: EndReason) -> EndedRecord:
+    return EndedRecord(seen.id, reason, is_doubt=seen.agent == _CLAIM)
 
 
-def mark_of(lines: Sequence[str]) -> str:
+def hash_lines(lines: Sequence[str]) -> str:
     """The version of some lines: equal marks mean equal lines (two of a million share one with a chance of 3e-8)."""
     return xxh3_64_hexdigest("\n".join(lines).encode())
 
@@ -513,7 +513,7 @@ def _is_covered(old: Sequence[CheckScope], new: Sequence[CheckScope]) -> bool:
     return bool(old) and all(any(wide.covers(narrow) for wide in new) for narrow in old)
 
 
-def _moved(seen: _Seen, hunks: Sequence[Hunk]) -> _Seen | None:
+def _moved(seen: _SeenLines, hunks: Sequence[Hunk]) -> _SeenLines | None:
     """The view after an edit, None if the edit touched it or does not say where it was."""
     if not hunks:
         return None

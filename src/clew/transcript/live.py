@@ -18,12 +18,12 @@ from clew.store.originals import digest_of
 from clew.text.embed import Embedder
 from clew.text.postings import Document, pack
 from clew.text.secrets import mask_text
-from clew.transcript.extract import BY, Extractor
-from clew.transcript.matching import Matcher
+from clew.transcript.extract import PRODUCER, RecordExtractor
+from clew.transcript.matching import CallMatcher
 
-ORIGINAL = "output"  # the kind of such a record
-IMPORTANCE = 0.3  # of an original: its reduced form, which a transcript holds, says what mattered; guess
-SEARCHED_CHARS = 64_000  # of an original, from either end, that can be found by its words; guess
+ORIGINAL_KIND = "output"  # the kind of such a record
+ORIGINAL_IMPORTANCE = 0.3  # of an original: its reduced form, which a transcript holds, says what mattered; guess
+INDEXED_CHARS = 64_000  # of an original, from either end, that can be found by its words; guess
 NAME_CHARS_MAX = 120
 
 
@@ -37,20 +37,22 @@ def live_source(session: str) -> str:
     return f"session:{session}/live"
 
 
-def remember_live(observations: Sequence[Observation], *, state: SourceState | None, root: str, embedder: Embedder | None = None) -> Delta:
+def build_live_delta(
+    observations: Sequence[Observation], *, state: SourceState | None, root: str, embedder: Embedder | None = None
+) -> Delta:
     """Return what these observations of one session, the next ones after `state`, have to say.
 
     state  of the last Delta of this source; it carries the calls under way and the ledger.
     """
     source = live_source(observations[0].session)
-    observations = [masked(seen) for seen in observations]
+    observations = [mask_observation(seen) for seen in observations]
     note = msgspec.json.decode(state.note, type=_Note) if state else _Note()
-    matcher, extractor = Matcher(bytes(note.calls)), Extractor(source, root=root, memory=bytes(note.extractor))
-    extractor.take(joined for seen in observations for joined in matcher.join(seen))
+    matcher, extractor = CallMatcher(bytes(note.calls)), RecordExtractor(source, root=root, saved_state=bytes(note.extractor))
+    extractor.extract(joined for seen in observations for joined in matcher.match(seen))
     extracted = extractor.drain()
-    note = _Note(msgspec.Raw(matcher.memory()), msgspec.Raw(extractor.memory()))
+    note = _Note(msgspec.Raw(matcher.dump_state()), msgspec.Raw(extractor.dump_state()))
     seen = (state.size if state else 0) + len(observations)
-    return extracted.delta(SourceState(source, size=seen, note=msgspec.json.encode(note).decode()), embedder, is_whole=False)
+    return extracted.to_delta(SourceState(source, size=seen, note=msgspec.json.encode(note).decode()), embedder, is_whole=False)
 
 
 def originals_source(session: str) -> str:
@@ -58,7 +60,7 @@ def originals_source(session: str) -> str:
     return f"session:{session}/originals"
 
 
-def masked(seen: Observation) -> Observation:
+def mask_observation(seen: Observation) -> Observation:
     """The observation as it may be stored: without credentials."""
     text, arguments = mask_text(seen.text), mask_text(seen.arguments)
     if (text, arguments) == (seen.text, seen.arguments):
@@ -76,12 +78,12 @@ def _masked(value: object) -> object:
     return [_masked(each) for each in cast("list[object]", value)] if isinstance(value, list | tuple) else value
 
 
-def original_id(result: Observation) -> str:
+def original_record_id(result: Observation) -> str:
     """The id of the record that keeps a result's original: the same result has the same one."""
     return identify("original", result.session, result.call_id or result.uuid, digest_of(result.text.encode("utf-8", "replace")))
 
 
-def remember_original(result: Observation, *, asked: str, path: str = "", count: int = 0) -> Delta:
+def build_original_delta(result: Observation, *, call_text: str, path: str = "", stored_count: int = 0) -> Delta:
     """Return a Delta that keeps the exact output of a call, credentials apart, and makes it findable.
 
     asked  what was called, for its name: a command line, a tool and a file.
@@ -89,14 +91,14 @@ def remember_original(result: Observation, *, asked: str, path: str = "", count:
     count  outputs of this session that are kept already.
     """
     source = originals_source(result.session)
-    text, asked, path = mask_text(result.text), mask_text(asked), mask_text(path)
+    text, call_text, path = mask_text(result.text), mask_text(call_text), mask_text(path)
     data = text.encode("utf-8", "replace")
     digest = digest_of(data)
-    name = f"Output of {' '.join(asked.split())}"[:NAME_CHARS_MAX]
+    name = f"Output of {' '.join(call_text.split())}"[:NAME_CHARS_MAX]
     record = Record(
-        id=original_id(result),
+        id=original_record_id(result),
         layer=Layer.ACTION,
-        kind=ORIGINAL,
+        kind=ORIGINAL_KIND,
         subject=f"output:{result.call_id or result.uuid}",
         source=source,
         digest=digest,
@@ -107,17 +109,17 @@ def remember_original(result: Observation, *, asked: str, path: str = "", count:
         session=result.session,
         uuid=result.uuid,
         agent=result.agent,
-        importance=IMPORTANCE,
+        importance=ORIGINAL_IMPORTANCE,
         at_ns=result.at_ns,
     )
-    words = text if len(text) <= 2 * SEARCHED_CHARS else f"{text[:SEARCHED_CHARS]}\n{text[-SEARCHED_CHARS:]}"
+    words = text if len(text) <= 2 * INDEXED_CHARS else f"{text[:INDEXED_CHARS]}\n{text[-INDEXED_CHARS:]}"
     document = Document(record.id, record.layer.value, record.kind, path, (name, path, "", "", words), lines=text.count("\n") + 1)
     return Delta(
-        BY,
+        PRODUCER,
         source,
         is_whole=False,
         records=(record,),
         blobs=(Blob(digest, data),),
         segment=pack([document]),
-        state=SourceState(source, size=count + 1),
+        state=SourceState(source, size=stored_count + 1),
     )

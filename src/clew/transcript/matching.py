@@ -14,10 +14,10 @@ import msgspec
 
 from clew.records import Observation, ObservationKind, ToolCall, ToolResult
 from clew.task.bounded import drop_oldest
-from clew.transcript.dialects.values import outcome_of
+from clew.transcript.dialects.values import infer_outcome
 
-WAITING_MAX = 64  # results of other calls before one without a result is given up; parallel calls were never more than 40
-LATE_MAX = 32  # calls that were given up, and whose results may still come; guess
+OTHER_RESULTS_MAX = 64  # results of other calls before one without a result is given up; parallel calls were never more than 40
+ABANDONED_CALLS_MAX = 32  # calls that were given up, and whose results may still come; guess
 
 
 class _Waiting(msgspec.Struct, array_like=True):
@@ -30,22 +30,22 @@ class _Memory(msgspec.Struct, array_like=True):
     late: dict[str, ToolCall] = msgspec.field(default_factory=dict[str, ToolCall])
 
 
-class Matcher:
+class CallMatcher:
     """Joins the calls of one transcript with their results. `memory` says how to go on, for a later one."""
 
-    def __init__(self, memory: bytes = b"") -> None:
-        self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
+    def __init__(self, saved_state: bytes = b"") -> None:
+        self._memory = msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory()
         for item in self._memory.waiting.values():
             item.call = _with_input(item.call)
 
-    def memory(self) -> bytes:
+    def dump_state(self) -> bytes:
         """What the constructor needs to go on, as JSON, with each input once."""
         waiting = {
             key: _Waiting(replace(item.call, text="", arguments=""), item.results_since) for key, item in self._memory.waiting.items()
         }
         return msgspec.json.encode(_Memory(waiting, self._memory.late))
 
-    def join(self, seen: Observation) -> Iterator[Observation]:
+    def match(self, seen: Observation) -> Iterator[Observation]:
         """Yield the observation, a result with its whole call, and an UNANSWERED one for each call that is given up by it."""
         waiting = self._memory.waiting
         if seen.call is None and seen.kind in (ObservationKind.CALL, ObservationKind.RESULT):
@@ -70,7 +70,7 @@ class Matcher:
     @staticmethod
     def _is_tired(item: _Waiting, agent: str) -> bool:
         item.results_since += item.call.agent == agent
-        return item.results_since >= WAITING_MAX and item.call.agent == agent
+        return item.results_since >= OTHER_RESULTS_MAX and item.call.agent == agent
 
     def _give_up(self, keys: list[str]) -> Iterator[Observation]:
         for key in keys:
@@ -78,14 +78,14 @@ class Matcher:
             if call.call:
                 self._memory.late[key] = call.call
             yield replace(call, kind=ObservationKind.UNANSWERED)
-        drop_oldest(self._memory.late, LATE_MAX)
+        drop_oldest(self._memory.late, ABANDONED_CALLS_MAX)
 
 
 def _plain_call(seen: Observation) -> ToolCall:
     """The call of an observation that no dialect made: what it says of itself."""
     if seen.kind is ObservationKind.CALL:
         return ToolCall(seen.tool, id=seen.call_id, arguments=seen.arguments or seen.text, cwd=seen.cwd)
-    outcome = outcome_of(seen.text, is_error=seen.is_error, exit_code=seen.exit_code)
+    outcome = infer_outcome(seen.text, is_error=seen.is_error, exit_code=seen.exit_code)
     return ToolCall(seen.tool, id=seen.call_id, result=ToolResult(seen.text, outcome, seen.is_error, seen.exit_code))
 
 

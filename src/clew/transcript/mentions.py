@@ -32,7 +32,7 @@ def _score(word: str) -> int:
     return camel + snake + min(3, len(inner) // 8) + 1
 
 
-def names(text: str) -> list[tuple[str, int]]:
+def find_rare_identifiers(text: str) -> list[tuple[str, int]]:
     """The rarest-looking identifiers of `text` with how often each stands there, at most NAMES_MAX.
 
     Order: rarest first, then in order of appearance. Cost: about 30 ns a character.
@@ -49,7 +49,7 @@ def names(text: str) -> list[tuple[str, int]]:
     return list(counts.items())
 
 
-def paths(text: str) -> list[str]:
+def find_paths(text: str) -> list[str]:
     """The file names in `text` as they stand there, in order, each once, at most PATHS_MAX."""
     if "." not in text:
         return []
@@ -65,7 +65,7 @@ def paths(text: str) -> list[str]:
 
 
 @dataclass(slots=True)
-class PathBases:
+class PathResolver:
     """Where a session's paths stand, to name files as the repository does.
 
     bases  folders that count as the root of the repository, best first, absolute, without a slash at the end.
@@ -73,14 +73,14 @@ class PathBases:
 
     bases: list[str]
 
-    def absolute(self, path: str, folder: str) -> str:
+    def to_absolute(self, path: str, folder: str) -> str:
         """`path` as an absolute one with forward slashes; relative ones start from `folder`."""
         path = path.replace("\\", "/") if "\\" in path else path
         if not path.startswith("/") and path[1:3] != ":/":
             path = posixpath.join(folder.replace("\\", "/"), path)
         return posixpath.normpath(path)
 
-    def relative(self, path: str) -> str:
+    def to_repository_path(self, path: str) -> str:
         """An absolute `path` relative to the first base that holds it; a worktree of the repository counts as the repository."""
         for base in self.bases:
             if path.startswith(f"{base}/"):
@@ -89,7 +89,7 @@ class PathBases:
                 return inner[len(worktree) + 1 :] or inner if worktree else inner
         return path
 
-    def root(self, folder: str) -> str:
+    def find_work_tree(self, folder: str) -> str:
         """The work tree that holds a folder: its worktree, else the first base that holds it, else itself."""
         folder = folder.replace("\\", "/") if "\\" in folder else folder
         for base in self.bases:
@@ -99,9 +99,9 @@ class PathBases:
                 return f"{base}/{worktree}" if worktree else base
         return folder
 
-    def folder(self, path: str) -> str:
+    def to_repository_folder(self, path: str) -> str:
         """An absolute folder relative to the first base that holds it, "" for a base itself."""
-        return self.relative(f"{path}/.")[:-2] if path else ""
+        return self.to_repository_path(f"{path}/.")[:-2] if path else ""
 
 
 _WORKTREES = (".worktrees/", ".claude/worktrees/", "worktrees/")
@@ -113,7 +113,7 @@ def _worktree_of(inner: str) -> str:
     return f"{prefix}{inner[len(prefix) :].partition('/')[0]}" if prefix else ""
 
 
-def bases_of(folders: Iterable[str]) -> list[str]:
+def normalize_folders(folders: Iterable[str]) -> list[str]:
     """Folders without repetition, normalised, without the root of the file system."""
     found: dict[str, None] = {}
     for folder in folders:

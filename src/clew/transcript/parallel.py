@@ -12,44 +12,44 @@ from clew.errors import NotReadable
 from clew.pool import AHEAD, spread
 from clew.records import Delta, SourceState
 from clew.text.embed import load
-from clew.transcript.follow import deltas
-from clew.transcript.sessions import Session
+from clew.transcript.follow import read_deltas
+from clew.transcript.session_files import SessionFiles
 
 PARALLEL_BYTES_MAX = 256 << 20  # of transcripts whose Deltas may wait at once, in all processes; they take about twice that. Guess
 
 
 @dataclass(frozen=True, slots=True)
-class TranscriptSource:
+class TranscriptJob:
     """One transcript to read from `state` on; `root` names its files, `embedder` is the folder of a model or ""."""
 
-    session: Session
+    session: SessionFiles
     state: SourceState | None
     root: str
     embedder: str = ""
 
 
-def follow_all(sources: Sequence[TranscriptSource], workers: int) -> Iterator[tuple[TranscriptSource, Iterator[Delta] | str]]:
+def read_all_deltas(jobs: Sequence[TranscriptJob], workers: int) -> Iterator[tuple[TranscriptJob, Iterator[Delta] | str]]:
     """Yield each transcript with its Deltas, or with the sentence that says why it could not be read; in the order given.
 
     A transcript that is long, or alone, is read in this process, a batch at a time, so that memory stays bounded.
     """
     # Asked once: a transcript may grow while others are read, and must not change sides.
-    longest = PARALLEL_BYTES_MAX // (AHEAD * max(workers, 1)) if workers > 1 and len(sources) > 1 else -1
-    is_apart = [_size(source.session.path) <= longest for source in sources]
-    with closing(spread(_read, [source for source, apart in zip(sources, is_apart, strict=True) if apart], workers)) as done:
-        for source, apart in zip(sources, is_apart, strict=True):
+    longest = PARALLEL_BYTES_MAX // (AHEAD * max(workers, 1)) if workers > 1 and len(jobs) > 1 else -1
+    is_apart = [_size(source.session.path) <= longest for source in jobs]
+    with closing(spread(_read, [source for source, apart in zip(jobs, is_apart, strict=True) if apart], workers)) as done:
+        for source, apart in zip(jobs, is_apart, strict=True):
             read = next(done) if apart else _begun(source)
             yield source, iter(read) if isinstance(read, tuple) else read
 
 
-def _read(source: TranscriptSource) -> tuple[Delta, ...] | str:
+def _read(source: TranscriptJob) -> tuple[Delta, ...] | str:
     try:
         return tuple(_deltas(source))
     except (NotReadable, OSError) as problem:
         return str(problem)
 
 
-def _begun(source: TranscriptSource) -> Iterator[Delta] | str:
+def _begun(source: TranscriptJob) -> Iterator[Delta] | str:
     """The Deltas of a transcript, the first of them made already: by then a file that cannot be opened has said so."""
     said = _deltas(source)
     try:
@@ -58,9 +58,9 @@ def _begun(source: TranscriptSource) -> Iterator[Delta] | str:
         return str(problem)
 
 
-def _deltas(source: TranscriptSource) -> Iterator[Delta]:
+def _deltas(source: TranscriptJob) -> Iterator[Delta]:
     embedder = load(source.embedder) if source.embedder else None
-    return deltas(source.session.path, session=source.session, state=source.state, root=source.root, embedder=embedder)
+    return read_deltas(source.session.path, session=source.session, state=source.state, root=source.root, embedder=embedder)
 
 
 def _size(path: Path) -> int:

@@ -23,18 +23,18 @@ import msgspec
 from clew.errors import NotReadable
 from clew.records import Observation, ObservationKind
 from clew.text.secrets import mask_lines
-from clew.transcript.dialects import DIALECTS, LineParser, Origin, dialect_of
-from clew.transcript.matching import Matcher
+from clew.transcript.dialects import DIALECTS, LineParser, TranscriptOrigin, find_dialect
+from clew.transcript.matching import CallMatcher
 
 BLOCK_BYTES = 1 << 20  # 256 kB to 4 MB read equally fast; memory is a few times this
 LINE_BYTES_MAX = 256 << 20  # guess: 8 times the longest result that a client is known to write
 BROKEN_MAX = 100  # broken lines listed one by one; more are only counted
 _HEAD_STEP_BYTES = 16 << 10  # what stands before damage is given in steps of this
 _DAMAGE = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
-DIALECT_LINES_MAX = 2000  # lines without a known record before a file counts as no transcript
+UNRECOGNISED_LINES_MAX = 2000  # lines without a known record before a file counts as no transcript
 
 
-class Carry(msgspec.Struct):
+class ResumePoint(msgspec.Struct):
     """Where a reading ended, and all that the next one must know.
 
     offset        bytes consumed (of the uncompressed stream).
@@ -60,7 +60,7 @@ class Carry(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ObservationBatch:
     """Consumed lines, without credentials, and the observations that they hold, each result with its call.
 
     raw         the lines as they may be kept.
@@ -75,31 +75,31 @@ class Batch:
     read: bytes
 
     @property
-    def recorded(self) -> list[Observation]:
+    def client_observations(self) -> list[Observation]:
         """The observations that the client wrote down: without those that say that a call was not answered."""
         return [seen for seen in self.observations if seen.kind is not ObservationKind.UNANSWERED]
 
 
-class Reading:
+class TranscriptReader:
     """One pass over a transcript. Iterate over `batches`; between two of them `carry` says how to go on from there."""
 
     def __init__(
         self,
         source: Path | Iterable[bytes],
         *,
-        origin: Origin | None = None,
-        carry: Carry | None = None,
+        origin: TranscriptOrigin | None = None,
+        resume_point: ResumePoint | None = None,
         line_bytes_max: int = LINE_BYTES_MAX,
     ) -> None:
         self._source = source
         self._line_bytes_max = line_bytes_max
-        self._origin = origin or Origin()
-        self._carry = msgspec.structs.replace(carry, broken=list(carry.broken)) if carry else Carry()
+        self._origin = origin or TranscriptOrigin()
+        self._carry = msgspec.structs.replace(resume_point, broken=list(resume_point.broken)) if resume_point else ResumePoint()
         self._parser: LineParser | None = None
-        self._matcher = Matcher(bytes(carry.calls) if carry else b"")
-        if carry and carry.dialect:
-            dialect = next(dialect for dialect in DIALECTS if dialect.name == carry.dialect)
-            self._parser = dialect.parser(self._origin, bytes(carry.memory))
+        self._matcher = CallMatcher(bytes(resume_point.calls) if resume_point else b"")
+        if resume_point and resume_point.dialect:
+            dialect = next(dialect for dialect in DIALECTS if dialect.name == resume_point.dialect)
+            self._parser = dialect.create_parser(self._origin, bytes(resume_point.memory))
         self.is_cut = False  # bytes follow that are no whole line yet
 
     @property
@@ -113,22 +113,22 @@ class Reading:
         return self._parser.session if self._parser else self._origin.session
 
     @property
-    def unknown(self) -> dict[str, int]:
+    def unknown_types(self) -> dict[str, int]:
         """Record types that the dialect does not know, and how often they came."""
-        return self._parser.unknown if self._parser else {}
+        return self._parser.unknown_types if self._parser else {}
 
     @property
-    def is_hopeless(self) -> bool:
+    def is_unrecognisable(self) -> bool:
         """So many lines, and none that a known client wrote."""
-        return self._parser is None and self._carry.unplaced + self._carry.broken_count >= DIALECT_LINES_MAX
+        return self._parser is None and self._carry.unplaced + self._carry.broken_count >= UNRECOGNISED_LINES_MAX
 
-    def carry(self) -> Carry:
+    def resume_point(self) -> ResumePoint:
         """Where this reading stands, for a later one."""
-        memory = self._parser.memory() if self._parser else b"null"
-        calls = msgspec.Raw(self._matcher.memory())
+        memory = self._parser.dump_state() if self._parser else b"null"
+        calls = msgspec.Raw(self._matcher.dump_state())
         return msgspec.structs.replace(self._carry, memory=msgspec.Raw(memory), calls=calls, broken=list(self._carry.broken))
 
-    def batches(self) -> Iterator[Batch]:
+    def read_batches(self) -> Iterator[ObservationBatch]:
         """Read to the end. Raises NotReadable for a file that cannot be opened."""
         with closing(open_transcript(self._source)) if isinstance(self._source, Path) else nullcontext() as stream:
             if stream is not None:
@@ -138,7 +138,7 @@ class Reading:
                 pieces = (piece for piece in cast("Iterable[bytes]", self._source) if piece)
             yield from self._blocks(pieces)
 
-    def _blocks(self, pieces: Iterator[bytes]) -> Iterator[Batch]:
+    def _blocks(self, pieces: Iterator[bytes]) -> Iterator[ObservationBatch]:
         held: list[bytes] = []
         held_bytes = 0
         while True:
@@ -174,15 +174,15 @@ class Reading:
             else:
                 self.is_cut = True
 
-    def _skipped(self, part: bytes, *, is_end: bool) -> Batch:
+    def _skipped(self, part: bytes, *, is_end: bool) -> ObservationBatch:
         carry = self._carry
         carry.offset += len(part)
-        batch = Batch(mask_lines(part), carry.line, int(is_end), [], part)
+        batch = ObservationBatch(mask_lines(part), carry.line, int(is_end), [], part)
         carry.line += is_end
         carry.is_skipping = not is_end
         return batch
 
-    def _lines(self, raw: bytes) -> Batch:
+    def _lines(self, raw: bytes) -> ObservationBatch:
         carry, read = self._carry, raw
         raw = mask_lines(raw)
         first = carry.line
@@ -198,7 +198,7 @@ class Reading:
             self._line(line, found, is_clean=is_clean)
             carry.line += 1
         carry.offset += len(read)
-        return Batch(raw, first, carry.line - first, found, read)
+        return ObservationBatch(raw, first, carry.line - first, found, read)
 
     def _line(self, line: bytes, found: list[Observation], *, is_clean: bool) -> None:
         carry = self._carry
@@ -224,15 +224,15 @@ class Reading:
             record = msgspec.json.decode(line)
             if not isinstance(record, dict):
                 raise msgspec.DecodeError("not a JSON object")
-            dialect = dialect_of(cast("Mapping[str, object]", record))
+            dialect = find_dialect(cast("Mapping[str, object]", record))
             if dialect is None:
                 self._carry.unplaced += 1
                 return []
             self._carry.dialect = dialect.name
-            self._parser = dialect.parser(self._origin)
-        return [joined for seen in self._parser.parse(line, self._carry.line) for joined in self._matcher.join(seen)]
+            self._parser = dialect.create_parser(self._origin)
+        return [joined for seen in self._parser.parse(line, self._carry.line) for joined in self._matcher.match(seen)]
 
-    def _rest(self, rest: bytes) -> Batch | None:
+    def _rest(self, rest: bytes) -> ObservationBatch | None:
         """The last line without its line break: consumed if it is a whole record."""
         carry, read = self._carry, rest
         rest = mask_lines(rest)
@@ -251,7 +251,7 @@ class Reading:
                 carry.line += 1
                 carry.offset += len(read)
                 carry.is_mid_line = True
-                return Batch(rest, first, 1, found, read)
+                return ObservationBatch(rest, first, 1, found, read)
         return None
 
     def _break(self, line: int, reason: str) -> None:
@@ -282,7 +282,7 @@ def open_transcript(path: Path) -> BinaryIO:
         raise NotReadable(str(path), problem.strerror or str(problem)) from problem
 
 
-def read_head(path: Path, size: int) -> bytes:
+def read_first_bytes(path: Path, size: int) -> bytes:
     """The first `size` bytes of a transcript, less where a damaged file gives less. Raises NotReadable where it gives none."""
     head: list[bytes] = []
     left = size

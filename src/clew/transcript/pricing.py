@@ -34,25 +34,25 @@ class Prices:
     read: float = 0.10
     output: float = 5.0
 
-    def write(self, ttl_s: int) -> float:
+    def write_price(self, ttl_s: int) -> float:
         """What a token costs that is written for so long."""
         return self.write_long if ttl_s > SHORT_TTL_S else self.write_short
 
 
-PRICES = Prices()
+ANTHROPIC_PRICES = Prices()
 
 # The shortest prefix that is cached, in tokens: the first that fits. Source: "Prompt caching", cache limitations.
 _CACHED_MIN: tuple[tuple[str, int], ...] = ((r"opus-4-[56]|haiku-4-5", 4096), (r"haiku-3|3-5-haiku|3-haiku", 2048))
 CACHED_MIN_TOKENS = 1024  # of the others
 
 
-def cached_min_tokens(model: str) -> int:
+def find_cached_min_tokens(model: str) -> int:
     """The shortest prefix of this model that is cached, in tokens."""
     return next((tokens for pattern, tokens in _CACHED_MIN if re.search(pattern, model)), CACHED_MIN_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class RequestBill:
     """One request, in tokens. `units` is its price."""
 
     read: int
@@ -62,10 +62,10 @@ class Bill:
     units: float
 
 
-class Cache:
+class PromptCacheModel:
     """The provider's cache of one conversation, request by request."""
 
-    def __init__(self, prices: Prices = PRICES) -> None:
+    def __init__(self, prices: Prices = ANTHROPIC_PRICES) -> None:
         self._prices = prices
         self._held = 0
         self._until_ns = 0
@@ -75,9 +75,17 @@ class Cache:
         """Whether a request at this time, to this model, would find what the last one left."""
         return self._held > 0 and model == self._model and at_ns <= self._until_ns
 
-    def send(
-        self, size: int, *, same: int, at_ns: int, model: str = "", ttl_s: int = SHORT_TTL_S, output: int = 0, shared: int = 0
-    ) -> Bill:
+    def bill_request(
+        self,
+        window_tokens: int,
+        *,
+        unchanged_tokens: int,
+        at_ns: int,
+        model: str = "",
+        ttl_s: int = SHORT_TTL_S,
+        output_tokens: int = 0,
+        shared_tokens: int = 0,
+    ) -> RequestBill:
         """Price one request and keep what it leaves in the cache.
 
         size    tokens of the window.
@@ -86,11 +94,11 @@ class Cache:
         shared  tokens at the beginning that somebody else keeps warm: the client's own instructions, in other sessions.
         """
         prices = self._prices
-        found = min(same, self._held) if self.is_warm(at_ns=at_ns, model=model) else 0
-        found = min(max(found, shared), size)
-        is_cached = size >= cached_min_tokens(model)
+        found = min(unchanged_tokens, self._held) if self.is_warm(at_ns=at_ns, model=model) else 0
+        found = min(max(found, shared_tokens), window_tokens)
+        is_cached = window_tokens >= find_cached_min_tokens(model)
         read = found if is_cached else 0
-        written, plain = (size - read, 0) if is_cached else (0, size)
-        self._held, self._until_ns, self._model = (size if is_cached else 0), at_ns + ttl_s * 1_000_000_000, model
-        units = read * prices.read + written * prices.write(ttl_s) + plain * prices.base + output * prices.output
-        return Bill(read, written, plain, output, units)
+        written, plain = (window_tokens - read, 0) if is_cached else (0, window_tokens)
+        self._held, self._until_ns, self._model = (window_tokens if is_cached else 0), at_ns + ttl_s * 1_000_000_000, model
+        units = read * prices.read + written * prices.write_price(ttl_s) + plain * prices.base + output_tokens * prices.output
+        return RequestBill(read, written, plain, output_tokens, units)

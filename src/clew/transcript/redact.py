@@ -17,7 +17,7 @@ _QUOTED_CHARS_MIN = 8  # a shorter line says nothing that could be a secret; gue
 _TEXT_CHARS = 160  # of a record's text that a line is recognised by, where the dialect gives its records no id
 
 
-def redact(raw: bytes, record: Record, text: str) -> bytes | None:
+def redact_lines(raw: bytes, record: Record, text: str) -> bytes | None:
     """Return `raw` without the lines that hold `record`, or None if no line does.
 
     text  the record's whole text. A line holds the record if it has its uuid, if it speaks of the same tool call, or if
@@ -37,7 +37,7 @@ def redact(raw: bytes, record: Record, text: str) -> bytes | None:
     return b"".join(tombstone + b"\n" * line.endswith(b"\n") if at in hit else line for at, line in enumerate(lines))
 
 
-def without_words(note: str) -> str:
+def strip_user_text(note: str) -> str:
     """The note of a session's source without the words that it keeps for what comes next: rules, attempts, what was said last.
 
     What is not understood is returned as it is: a note of another release is not gone on from.
@@ -54,7 +54,7 @@ def without_words(note: str) -> str:
     return msgspec.json.encode({**whole, within: kept} if within else kept).decode()
 
 
-def quotes(derived: str, text: str) -> bool:
+def repeats_text(derived: str, text: str) -> bool:
     """Say whether a derived record repeats a line of `text`, or most of one."""
     parts = (part.rstrip("… ") for line in derived.split("\n") for part in (line, line.partition(": ")[2]))
     return any(len(part) >= _QUOTED_CHARS_MIN and part in text for part in parts)

@@ -17,29 +17,31 @@ from dataclasses import dataclass
 from math import inf
 
 from clew.records import EndKind, Resolution
-from clew.transcript.pricing import LONG_TTL_S, PRICES, SHORT_TTL_S, Prices
-from clew.transcript.vocabulary import listed
+from clew.transcript.pricing import ANTHROPIC_PRICES, LONG_TTL_S, SHORT_TTL_S, Prices
+from clew.transcript.vocabulary import split_words
 
 # Mean further calls until a cache goes cold or the session ends, over 11,164 requests of 156 real sessions: 34 at the first request,
 # 20 after a hundred, and 21 to 26 whether the cache has been warm for 1 request or for 60. So the end comes without warning.
 RUN_CALLS = 25.0
 RUN_WEIGHT = 2.0  # runs that RUN_CALLS counts for beside the session's own; guess
-RETURN_READ, RETURN_READ_HALVED, RETURN_OTHER, RETURN_ENDED = 0.3, 16, 0.06, 0.04  # see `return_chance`
+_RETURN_READ, _RETURN_READ_HALVED, _RETURN_OTHER, _RETURN_ENDED = 0.3, 16, 0.06, 0.04  # see `return_chance`
 UNFOLD_OUTPUT_TOKENS = 100  # what asking for an original takes: a call with a handle; guess
 UNFOLDED_TOKENS_MAX = 4000  # of one original: whoever looks back at a long one asks for the lines around. The mean read of a real
 # session has 2,200 tokens.
 WINDOW_TOKENS = 60_000  # where it is not known; guess: half-way through a session. The mean of 11,164 requests is 101,000
-PATIENCE = 2.0  # a rewriting may cost now what waiting for it has cost, over this. From .5 to 2 the savings are the same; at 2 a third
+WAITING_COST_FACTOR = (
+    2.0  # a rewriting may cost now what waiting for it has cost, over this. From .5 to 2 the savings are the same; at 2 a third
+)
 # of the rewritings is left, and half of the sessions that end dearer (bench/LOG.md).
 LONG_PAST_CALLS = 8  # with 12 and 20 a sixth and a third of the saving is lost; 4 saves a point more at a third more unfolds (bench/LOG.md)
-LEFT_ALONE_CALLS = 4  # with 8 a tenth of the saving is lost
+UNTOUCHED_CALLS = 4  # with 8 a tenth of the saving is lost
 COLD_PAST_CALLS = 4  # what a cold cache takes; with 8 a quarter of a point less is saved, with 2 a session ends dearer (bench/LOG.md)
-_EXPLORING = listed("read search command check fetch tool call thinking")
+_EXPLORING = split_words("read search command check fetch tool call thinking")
 _STILL_SHOWING = frozenset((EndKind.EDITED, EndKind.CHANGED, EndKind.CHANGED_BY_COMMAND))
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class WindowSegment:
     """A part of the window that is evicted as a whole or not at all.
 
     tokens          as it stands now.
@@ -57,7 +59,7 @@ class Segment:
     waited_calls: int = 0
 
     @property
-    def gain(self) -> int:
+    def saved_tokens(self) -> int:
         """Tokens that disappear when it is evicted."""
         return max(0, self.tokens - self.reduced_tokens)
 
@@ -77,11 +79,11 @@ class RequestContext:
     calls_left: float
     head_tokens: int = 0
     ttl_s: int = SHORT_TTL_S
-    may_lose: float = inf
+    loss_max: float = inf
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class EvictionDecision:
     """What to evict before the next request, in the order of the window; nothing where waiting is better.
 
     saving     expected, in units, over this call and all that follow.
@@ -93,39 +95,39 @@ class Decision:
     extra_now: float = 0.0
 
 
-def decide(segments: Sequence[Segment], context: RequestContext, *, prices: Prices = PRICES) -> Decision:
+def choose_evictions(segments: Sequence[WindowSegment], context: RequestContext, *, prices: Prices = ANTHROPIC_PRICES) -> EvictionDecision:
     """Say whether to rewrite now, and what.
 
     segments  all of the window behind its head, in order.
     Cost      O(segments).
     Ties      the cut that stands later wins: it touches less.
     """
-    write, read, later = prices.write(context.ttl_s), prices.read, max(0.0, context.calls_left)
+    write, read, later = prices.write_price(context.ttl_s), prices.read, max(0.0, context.calls_left)
     window = context.head_tokens + sum(segment.tokens for segment in segments)
     asking = read * window + prices.output * UNFOLD_OUTPUT_TOKENS  # an unfold is one more request, beside the text that comes back
     value = now = rent = 0.0  # of a cut at the current place: over all calls, for this one alone, and what waiting has cost so far
-    best = Decision()
+    best = EvictionDecision()
     taken: list[str] = []
     for segment in reversed(segments):
         if context.is_warm and not segment.is_new:  # it would have been read, and is now written
             value -= segment.tokens * (write - read)
             now -= segment.tokens * (write - read)
-        if not segment.gain:
+        if not segment.saved_tokens:
             continue
         # Written once less now, read once less by every later call. An unfold brings the text back behind all else.
         risk = segment.return_chance * (asking + segment.tokens * (write + later * read))
-        gained = segment.gain * (write + later * read) - risk
+        gained = segment.saved_tokens * (write + later * read) - risk
         if gained <= 0:
             continue
         taken.append(segment.id)
-        value, now = value + gained, now + segment.gain * write
-        rent += segment.gain * read * segment.waited_calls
-        if value > best.saving and -now <= min(context.may_lose, rent / PATIENCE):
-            best = Decision(tuple(reversed(taken)), value, max(0.0, -now))
+        value, now = value + gained, now + segment.saved_tokens * write
+        rent += segment.saved_tokens * read * segment.waited_calls
+        if value > best.saving and -now <= min(context.loss_max, rent / WAITING_COST_FACTOR):
+            best = EvictionDecision(tuple(reversed(taken)), value, max(0.0, -now))
     return best
 
 
-def may_stand(kind: str, idle_calls: int, *, ended: EndKind | None = None, is_warm: bool = True) -> Resolution | None:
+def find_lowest_resolution(kind: str, idle_calls: int, *, end_reason: EndKind | None = None, is_warm: bool = True) -> Resolution | None:
     """The lowest resolution at which a part of the conversation may stand by now; None while it has to stand as it came.
 
     kind        of its record, or "call" and "thinking" for what the agent wrote.
@@ -135,20 +137,20 @@ def may_stand(kind: str, idle_calls: int, *, ended: EndKind | None = None, is_wa
     Time decays exploration alone: answers, plans, rulings, errors that nobody fixed and reports stand as they came. What an
     edit made false still shows the rest of its file, so it waits until the file is left alone.
     """
-    if ended and (ended not in _STILL_SHOWING or idle_calls >= LEFT_ALONE_CALLS):
+    if end_reason and (end_reason not in _STILL_SHOWING or idle_calls >= UNTOUCHED_CALLS):
         return Resolution.NAME
     past_calls = LONG_PAST_CALLS if is_warm else COLD_PAST_CALLS
     return Resolution.FOLDED if kind in _EXPLORING and idle_calls >= past_calls else None
 
 
-def pays_on_arrival(
+def is_cheaper_shortened(
     whole_tokens: float,
     shown_tokens: float,
     *,
     return_chance: float,
     window_tokens: float = WINDOW_TOKENS,
     ttl_s: int = LONG_TTL_S,
-    prices: Prices = PRICES,
+    prices: Prices = ANTHROPIC_PRICES,
 ) -> bool:
     """Say whether an output should enter the window shorter than it is, for the money alone.
 
@@ -156,12 +158,12 @@ def pays_on_arrival(
     What is left out is neither written once nor read by RUN_CALLS further calls. An unfold is one more request over the window, and
     all of the output comes back.
     """
-    kept = prices.write(ttl_s) + RUN_CALLS * prices.read
+    kept = prices.write_price(ttl_s) + RUN_CALLS * prices.read
     unfold = prices.read * window_tokens + prices.output * UNFOLD_OUTPUT_TOKENS + min(whole_tokens, UNFOLDED_TOKENS_MAX) * kept
     return (whole_tokens - shown_tokens) * kept > return_chance * unfold
 
 
-def return_chance(kind: str, idle_calls: float, *, is_ended: bool = False) -> float:
+def estimate_return_chance(kind: str, idle_calls: float, *, is_ended: bool = False) -> float:
     """The chance that an output is asked for again once only its fold or its handle stands in the window.
 
     kind        of the record: "read", "command", "search", …
@@ -171,15 +173,15 @@ def return_chance(kind: str, idle_calls: float, *, is_ended: bool = False) -> fl
                 8, 16, 24, 32 and 48 requests; of all else .03 to .08 after 8 or more; of what had ended .04.
     """
     if is_ended:
-        return RETURN_ENDED
-    return RETURN_READ * 0.5 ** (idle_calls / RETURN_READ_HALVED) if kind == "read" else RETURN_OTHER
+        return _RETURN_ENDED
+    return _RETURN_READ * 0.5 ** (idle_calls / _RETURN_READ_HALVED) if kind == "read" else _RETURN_OTHER
 
 
-def calls_left(calls: int, ends: int) -> float:
+def estimate_calls_left(calls: int, cold_starts: int) -> float:
     """Estimate how many calls follow before the window is billed anew without our doing, or the session ends.
 
     calls, ends  requests of this session so far, and how often the window was billed anew among them.
     How long a run has lasted says nothing of how long it will last, so its mean is all that is estimated: the session's own,
     beside RUN_WEIGHT runs of RUN_CALLS.
     """
-    return (calls + RUN_WEIGHT * RUN_CALLS) / (ends + RUN_WEIGHT)
+    return (calls + RUN_WEIGHT * RUN_CALLS) / (cold_starts + RUN_WEIGHT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from clew.transcript.mentions import paths
+from clew.transcript.mentions import find_paths
 
 SENTENCE_CHARS_MAX = 400  # guess: longer ones are pasted matter
 MESSAGE_CHARS_MAX = 12_000  # guess: a longer message is a report whose choices stand in front
@@ -45,18 +45,18 @@ _PLACED = re.compile(
 _INTENDED = re.compile(r"\b(?:I(?:['’]ll| will|['’]m)|let me|let['’]s|need to|should|going to|now |want)", re.IGNORECASE)
 
 
-def decisions(message: str) -> list[str]:
+def find_decisions(message: str) -> list[str]:
     """Return sentences of the agent that choose something and give the reason, verbatim, in order, at most DECISIONS_MAX."""
     chosen = (each for each in _sentences(message) if _REASON.search(each) and _CHOICE.search(each) and not each.endswith("?"))
     return _first(chosen, DECISIONS_MAX)
 
 
-def claims(message: str) -> list[str]:
+def find_claims(message: str) -> list[str]:
     """Return sentences of the agent that say of a file what stands in it or what it does, verbatim, in order, at most CLAIMS_MAX."""
     if "." not in message or len(message) > MESSAGE_CHARS_MAX:
         return []
     placed = (each for each in _sentences(message) if _PLACED.search(each) and not each.endswith(("?", ":")))
-    return _first((each for each in placed if not _INTENDED.search(each) and paths(each)), CLAIMS_MAX)
+    return _first((each for each in placed if not _INTENDED.search(each) and find_paths(each)), CLAIMS_MAX)
 
 
 def _first(found: Iterable[str], most: int) -> list[str]:
@@ -69,7 +69,7 @@ def _first(found: Iterable[str], most: int) -> list[str]:
     return list(kept)
 
 
-def first_sentence(text: str, chars_max: int) -> str:
+def find_first_sentence(text: str, chars_max: int) -> str:
     """The first line that says something, without its Markdown, cut at `chars_max` with an ellipsis."""
     for line in text[:4000].split("\n"):
         marks = _MARKS.match(line)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def listed(text: str) -> frozenset[str]:
+def split_words(text: str) -> frozenset[str]:
     """The words of `text`, as a set to ask and never to go through."""
     return frozenset(text.split())
 
 
-def by_word(lists: Mapping[str, str]) -> dict[str, str]:
+def map_words_to_lists(lists: Mapping[str, str]) -> dict[str, str]:
     """Return for each word the name of the list that holds it."""
     return {word: name for name, words in lists.items() for word in words.split()}
 
 
-HAND_OFF_MARK = "State of the work, kept by clew"
+HANDOFF_HEADING = "State of the work, kept by clew"
 """How every hand-off of ours begins inside a client's window, so that a transcript that holds it is not read as the user's words."""

@@ -19,7 +19,7 @@ _OCCASIONAL = frozenset({"git", "mkdir", "rm", "mv", "cp", "touch", "chmod", "ki
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedFile:
     """A file that was changed.
 
     how               "write" where it was written whole, "edit" where only edited.
@@ -36,17 +36,17 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class CompletedWork:
     """What was done. Files by their last change, commands by their last run, the newest last; no command twice.
 
     last_message  the agent's latest words, whole.
     answered      its words before the user's latest prompt, to which that prompt answers.
     """
 
-    files_changed: tuple[Changed, ...] = ()
+    files_changed: tuple[ChangedFile, ...] = ()
     commands_ok: tuple[str, ...] = ()
     last_message: str = ""
-    answered: str = ""
+    answered_message: str = ""
 
 
 class WorkTracker:
@@ -58,11 +58,11 @@ class WorkTracker:
 
     def __init__(self, root: str = "") -> None:
         self._root = root
-        self._files: dict[str, Changed] = {}
+        self._files: dict[str, ChangedFile] = {}
         self._commands: dict[str, None] = {}
         self._message = self._answered = ""
 
-    def see(self, observation: Observation) -> None:
+    def observe(self, observation: Observation) -> None:
         """Take one more observation into account."""
         self._root = self._root or observation.cwd
         call = observation.call
@@ -75,9 +75,9 @@ class WorkTracker:
             if call.command:
                 self._run(call.command, understand(call.command), call.result)
 
-    def work(self) -> Work:
+    def summarize(self) -> CompletedWork:
         """Return what was done so far."""
-        return Work(tuple(self._files.values()), tuple(self._commands)[-COMMANDS_MAX:], self._message, self._answered)
+        return CompletedWork(tuple(self._files.values()), tuple(self._commands)[-COMMANDS_MAX:], self._message, self._answered)
 
     def _change(self, call: ToolCall) -> None:
         files = self._files
@@ -86,7 +86,7 @@ class WorkTracker:
             if path:
                 known = files.pop(path, None)
                 how = "write" if touch.how == "write" or (known and known.how == "write") else "edit"
-                files[path] = Changed(path, how, known.edits + 1 if known else 1)
+                files[path] = ChangedFile(path, how, known.edits + 1 if known else 1)
 
     def _run(self, line: str, command: Command, result: ToolResult) -> None:
         if command.checks:

@@ -27,11 +27,11 @@ from clew.store.ports import LOCAL, Reader, Snapshot, Writer
 from clew.task.tracker import TaskTracker
 from clew.text.tokens import Counter
 from clew.text.tokens import counter as counter_of
-from clew.transcript.follow import deltas, source_of
-from clew.transcript.handoff import handoff
+from clew.transcript.follow import read_deltas, transcript_source
+from clew.transcript.handoff import render_handoff
 from clew.transcript.parse import open_transcript
-from clew.transcript.sessions import Session
-from clew.transcript.work import Work, WorkTracker
+from clew.transcript.session_files import SessionFiles
+from clew.transcript.work import CompletedWork, WorkTracker
 from clew.usecases import ingest
 from clew.usecases.inputs import as_sent, budget, embedder
 
@@ -53,7 +53,7 @@ class Compacting:
     workspace: str
     source: str
     state: TaskState
-    done: Work
+    done: CompletedWork
     counter: Counter
     at_ns: int
     earlier: Callable[[], Compacting | None]
@@ -74,7 +74,9 @@ class Compacting:
     ) -> tuple[Packet, ShownLines]:
         prompts = {record.uuid: handle_of(record.id) for record in snapshot.records_of_sources(self.source) if record.kind == "prompt"}
         asked = min(self.counter.count(self.state.question), REQUEST_SHARE_MAX * budget_tokens)
-        front = handoff(self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, written=as_sent)
+        front = render_handoff(
+            self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, render=as_sent
+        )
         return choose_lines(
             snapshot, self.source, self.state,
             front=front, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
@@ -117,11 +119,18 @@ def hand_off(store: Reader, session: str, *, budget_tokens: int, tokenizer: str,
     made = before(store, found, lines, tokenizer=tokenizer, path=path, back=0)
     if not made.state.goals:
         return ()
-    return handoff(made.state, made.done, made.counter.count, budget(budget_tokens), {}, written=as_sent)
+    return render_handoff(made.state, made.done, made.counter.count, budget(budget_tokens), {}, render=as_sent)
 
 
 def before(
-    store: Reader, session: Session, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None, back: int = CHAIN_MAX
+    store: Reader,
+    session: SessionFiles,
+    lines: Sequence[bytes],
+    *,
+    tokenizer: str,
+    path: Path,
+    root: Path | None = None,
+    back: int = CHAIN_MAX,
 ) -> Compacting:
     """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget.
 
@@ -135,16 +144,16 @@ def before(
     prefix.open_workspace(key, str(root))
     observations: list[Observation] = []
     task, done = TaskTracker(root=base), WorkTracker(base)
-    accept(prefix, key, deltas(lines, session=session, root=str(root), observers=(task.see, done.see, observations.append)))
+    accept(prefix, key, read_deltas(lines, session=session, root=str(root), observers=(task.see, done.observe, observations.append)))
     with store.snapshot(LOCAL, key) as known, prefix.snapshot(LOCAL, key) as held:
         made = compressed.copy_compressed(known, session.id, held)
     accept(prefix, key, made)
     return Compacting(
         prefix,
         key,
-        source_of(session),
+        transcript_source(session),
         _asked(task.state()),
-        done.work(),
+        done.summarize(),
         counter_of(tokenizer),
         max((each.at_ns for each in observations), default=0),
         cache(partial(_earlier, store, session, lines, observations, tokenizer=tokenizer, path=path, root=root, back=back)),
@@ -152,7 +161,7 @@ def before(
 
 
 def _earlier(
-    store: Reader, session: Session, lines: Sequence[bytes], seen: Sequence[Observation], *, tokenizer: str, path: Path, root: Path,
+    store: Reader, session: SessionFiles, lines: Sequence[bytes], seen: Sequence[Observation], *, tokenizer: str, path: Path, root: Path,
     back: int,
 ) -> Compacting | None:  # fmt: skip
     """The session at the client's last compaction in these lines, and through it at those before, `back` at most."""

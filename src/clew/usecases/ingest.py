@@ -15,11 +15,11 @@ from clew.packet.options import OriginalCache
 from clew.records import Delta, identify
 from clew.settings import Settings, workspace_of
 from clew.store.ports import LOCAL, Reader, Writer
-from clew.transcript.follow import UNRECOGNISED, report, source_of
+from clew.transcript.follow import UNRECOGNISED, build_report, transcript_source
 from clew.transcript.live import live_source
-from clew.transcript.parallel import TranscriptSource, follow_all
+from clew.transcript.parallel import TranscriptJob, read_all_deltas
 from clew.transcript.parse import open_transcript
-from clew.transcript.sessions import Session, find, folder_in, session_at
+from clew.transcript.session_files import SessionFiles, find_sessions, find_start_folder, read_session
 from clew.usecases.index import couple_files
 from clew.usecases.inputs import Progress, state_of
 
@@ -51,7 +51,7 @@ def ingest(
     """
     started = time.perf_counter()
     done = Ingested()
-    jobs: list[tuple[str, TranscriptSource]] = []
+    jobs: list[tuple[str, TranscriptJob]] = []
     for path in paths:
         try:
             found = with_agents(path)
@@ -64,9 +64,9 @@ def ingest(
             key, root = workspace_of(repo) if repo else _workspace_of_session(session)
             store.open_workspace(key, str(root))
             done.workspaces.setdefault(key, (str(root), []))
-            jobs.append((key, TranscriptSource(session, state_of(store, key, source_of(session)), str(root), settings.embedder)))
+            jobs.append((key, TranscriptJob(session, state_of(store, key, transcript_source(session)), str(root), settings.embedder)))
     workers = settings.jobs or os.cpu_count() or 1
-    for at, ((key, _), (job, said)) in enumerate(zip(jobs, follow_all([job for _, job in jobs], workers), strict=True), 1):
+    for at, ((key, _), (job, said)) in enumerate(zip(jobs, read_all_deltas([job for _, job in jobs], workers), strict=True), 1):
         if progress:
             progress("ingesting", at, len(jobs))
         if isinstance(said, str):
@@ -84,9 +84,9 @@ def ingest(
     return done
 
 
-def with_agents(path: Path) -> list[Session]:
+def with_agents(path: Path) -> list[SessionFiles]:
     """Return the sessions of a transcript, or of a folder of them, each followed by its subagents. Raises NotReadable, OSError."""
-    return [each for session in find(path) for each in (session, *(session_at(agent) for agent in session.agents))]
+    return [each for session in find_sessions(path) for each in (session, *(read_session(agent) for agent in session.agents))]
 
 
 def remember_edits(store: Writer, key: str, names: Iterable[str]) -> None:
@@ -104,7 +104,7 @@ def remember_edits(store: Writer, key: str, names: Iterable[str]) -> None:
         couple_files(store, key)
 
 
-def transcript(store: Writer, settings: Settings, key: str, session: str, path: Path) -> tuple[Session, list[bytes]]:
+def transcript(store: Writer, settings: Settings, key: str, session: str, path: Path) -> tuple[SessionFiles, list[bytes]]:
     """Return a session, which is ingested where it is a file, and its lines as they stand in that file or in the store.
 
     session  the path of a transcript, or the id of an ingested session. Raises NotReadable, UnknownHandle.
@@ -117,7 +117,7 @@ def transcript(store: Writer, settings: Settings, key: str, session: str, path: 
         return found, stream.readlines()
 
 
-def ingested(store: Writer, settings: Settings, session: str, path: Path) -> Session:
+def ingested(store: Writer, settings: Settings, session: str, path: Path) -> SessionFiles:
     """Ingest one transcript, and return its session. Raises NotReadable."""
     file = Path(session)
     if file.is_dir():
@@ -126,15 +126,15 @@ def ingested(store: Writer, settings: Settings, session: str, path: Path) -> Ses
     return recognised(file)
 
 
-def recognised(file: Path) -> Session:
+def recognised(file: Path) -> SessionFiles:
     """Return the session of a transcript. Raises NotReadable where no known client wrote it."""
-    found = session_at(file)
+    found = read_session(file)
     if not found.client:
         raise NotReadable(str(file), "no known client wrote this", "transcripts of Claude Code and Codex are understood")
     return found
 
 
-def stored(store: Reader, key: str, session: str) -> tuple[Session, list[bytes]]:
+def stored(store: Reader, key: str, session: str) -> tuple[SessionFiles, list[bytes]]:
     """Return an ingested session, and its lines as they stand in the store: without those that were purged. Raises UnknownHandle."""
     with store.snapshot(LOCAL, key) as snapshot:
         states = [state for state in snapshot.sources(f"session:{session}") if "/" not in state.source]
@@ -147,12 +147,12 @@ def stored(store: Reader, key: str, session: str) -> tuple[Session, list[bytes]]
         originals.read(record.whole for record in pieces)
         raw = b"".join(originals.bytes_of(record.whole) for record in pieces)
     lines = raw.splitlines(keepends=True)
-    return Session(Path(session), source.removeprefix("session:"), cwd=folder_in(lines)), lines
+    return SessionFiles(Path(session), source.removeprefix("session:"), cwd=find_start_folder(lines)), lines
 
 
-def _take_session(store: Writer, key: str, session: Session, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
+def _take_session(store: Writer, key: str, session: SessionFiles, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
     totals = accept(store, key, deltas)
-    state = state_of(store, key, source_of(session))
+    state = state_of(store, key, transcript_source(session))
     if state is None or state.status == UNRECOGNISED:
         done.problems.append(f"{session.path}: no known client wrote this")
         return
@@ -161,7 +161,7 @@ def _take_session(store: Writer, key: str, session: Session, deltas: Iterable[De
         return
     if state_of(store, key, live_source(session.id)) is not None:  # the transcript now holds what was written live
         accept(store, key, [Delta(BY, live_source(session.id), is_whole=True)])
-    told = report(state)
+    told = build_report(state)
     done.sessions += 1
     done.records += totals.added
     done.raw_bytes += max(0, state.size - (before if before <= state.size else 0))
@@ -172,7 +172,7 @@ def _take_session(store: Writer, key: str, session: Session, deltas: Iterable[De
     done.problems.extend(f"{session.path}: line {line} is broken ({reason}); it was kept and passed over" for line, reason in told.broken)
 
 
-def _workspace_of_session(session: Session) -> tuple[str, Path]:
+def _workspace_of_session(session: SessionFiles) -> tuple[str, Path]:
     """Where a session was held; a folder that is not on this machine is a workspace by its name."""
     folder = Path(session.cwd) if session.cwd else session.path.parent
     if folder.is_dir():

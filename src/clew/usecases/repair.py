@@ -18,8 +18,8 @@ from clew.records import Delta, Record, SourceState
 from clew.settings import Settings
 from clew.store.ports import LOCAL, Writer
 from clew.text.postings import Document, pack
-from clew.transcript.follow import source_of
-from clew.transcript.sessions import Session
+from clew.transcript.follow import transcript_source
+from clew.transcript.session_files import SessionFiles
 from clew.usecases.index import Indexed, index
 from clew.usecases.ingest import BY, Ingested, ingest, with_agents
 from clew.usecases.inputs import Progress, states_under
@@ -47,12 +47,12 @@ def read_anew(
     derived = (TREE_SOURCE, FIRST_RUN_SOURCE, history.HISTORY, COCHANGE, couple.COUPLING)
     states = [state for prefix in derived for state in states_under(store, key, prefix)]
     accept(store, key, [Delta(BY, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
-    found: list[Session] = []
+    found: list[SessionFiles] = []
     for folder in transcripts:
         with suppress(NotReadable):  # it went away: there is nothing to read
             found += with_agents(folder)
     known = {state.source for state in states_under(store, key, "session:")}
-    there = sorted({source_of(session) for session in found} & known)
+    there = sorted({transcript_source(session) for session in found} & known)
     accept(store, key, [Delta(BY, name, is_whole=False, state=SourceState(name)) for name in there])
     indexed = index(store, settings, root, progress=progress)
     ingested = ingest(store, settings, transcripts, repo=root, progress=progress) if found else None

@@ -23,9 +23,9 @@ from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Reader, Writer
 from clew.task.cuts import cut_of
 from clew.text.secrets import mask_text
-from clew.transcript.live import live_source, original_id, originals_source, remember_live, remember_original
-from clew.transcript.reduce.nouns import OutputContext, Reduced, context_of, cut_marker
+from clew.transcript.live import build_live_delta, build_original_delta, live_source, original_record_id, originals_source
 from clew.transcript.reduce.reduce import reduce_output
+from clew.transcript.reduce.reduction import OutputContext, ReducedOutput, build_context, format_truncation_marker
 from clew.usecases.inputs import embedder, state_of
 
 
@@ -124,9 +124,9 @@ class _Arriving:
         self.arrival = arrival
         self.original = result if arrival.behind is None else replace(result, text=arrival.behind.decode("utf-8", "replace"))
         self.asked, self.path = arrival.asked, ""
-        self.reduced: Reduced | None = None
+        self.reduced: ReducedOutput | None = None
         if not arrival.shorter:
-            context = context_of(result, None)
+            context = build_context(result, None)
             self.reduced = _reduced(result.text, context, task)
             self.asked = self.asked or context.command or f"{result.tool} {context.path}".strip()
             file = Path(context.path)
@@ -141,18 +141,20 @@ class _Arriving:
         """The output as the agent should read it."""
         if not self.is_kept:
             return ShownOutput(self.arrival.result.text)
-        handle = handle_of(original_id(self.original))
+        handle = handle_of(original_record_id(self.original))
         if self.reduced is None:
             return ShownOutput(mask_text(self.arrival.shorter.replace("{handle}", handle)), handle)
         text = self.reduced.render(handle)
         if self.arrival.behind is not None:
-            return ShownOutput(f"{text.rstrip()}\n{cut_marker(handle, lines=self.original.text.count(chr(10)) + 1)}\n", handle)
+            return ShownOutput(
+                f"{text.rstrip()}\n{format_truncation_marker(handle, lines=self.original.text.count(chr(10)) + 1)}\n", handle
+            )
         if self.arrival.is_cut and cut_of(text) is None:  # the client's notice stands where this text does not reach
-            return ShownOutput(f"{text.rstrip()}\n{cut_marker()}\n", handle)
+            return ShownOutput(f"{text.rstrip()}\n{format_truncation_marker()}\n", handle)
         return ShownOutput(text, handle)
 
 
-def _reduced(output: str, context: OutputContext, task: TaskState | None) -> Reduced:
+def _reduced(output: str, context: OutputContext, task: TaskState | None) -> ReducedOutput:
     return reduce_output(output, context.with_task(task) if task else context)
 
 
@@ -161,12 +163,14 @@ def _originals(store: Reader, key: str, arrivals: Sequence[_Arriving]) -> list[D
     kept = [each for each in arrivals if each.is_kept]
     before = state_of(store, key, originals_source(kept[0].original.session)) if kept else None
     first = before.size if before else 0
-    return [remember_original(each.original, asked=each.asked, path=each.path, count=first + at) for at, each in enumerate(kept)]
+    return [
+        build_original_delta(each.original, call_text=each.asked, path=each.path, stored_count=first + at) for at, each in enumerate(kept)
+    ]
 
 
 def _live(store: Reader, settings: Settings, key: str, root: Path, observations: Sequence[Observation]) -> Delta:
     state = state_of(store, key, live_source(observations[0].session))
-    return remember_live(observations, state=state, root=str(root), embedder=embedder(settings))
+    return build_live_delta(observations, state=state, root=str(root), embedder=embedder(settings))
 
 
 def _cited(note: NewNote, root: Path) -> list[tuple[str, str]]:
@@ -199,4 +203,4 @@ def _shown(record: Record, whole: str, seen: tuple[Observation, Observation | No
     if seen is None or not whole.endswith(seen[0].text):
         return whole + "\n"
     output = seen[0].text
-    return f"{whole[: len(whole) - len(output)]}{_reduced(output, context_of(*seen), task).render(handle_of(record.id))}\n"
+    return f"{whole[: len(whole) - len(output)]}{_reduced(output, build_context(*seen), task).render(handle_of(record.id))}\n"

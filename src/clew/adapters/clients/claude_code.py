@@ -23,9 +23,9 @@ from clew.sessions.live import LiveSession, WindowUsage
 from clew.sessions.policy import SessionPolicy
 from clew.settings import claude_code_home, client_folders
 from clew.task.cuts import cut_of
-from clew.transcript.dialects.claude_code import DIALECT, OWN_TOOLS
-from clew.transcript.dialects.claude_code import result_of as answered
-from clew.transcript.sessions import read_spilled
+from clew.transcript.dialects.claude_code import CLEW_TOOL_PREFIXES, DIALECT
+from clew.transcript.dialects.claude_code import parse_tool_result as answered
+from clew.transcript.session_files import read_spilled_file
 
 if TYPE_CHECKING:
     from clew.adapters.doctor import Check
@@ -234,7 +234,7 @@ def _shorter(policy: SessionPolicy, payload: Payload, live: LiveSession, text: s
         return ""
     is_cut, file = cut_in(payload, text)
     transcript = live.transcript or CLIENT.transcript_of(live.cwd, live.id)
-    behind = read_spilled(Path(file), client_folders(transcript), bytes_max=BEHIND_BYTES_MAX) if file else None
+    behind = read_spilled_file(Path(file), client_folders(transcript), bytes_max=BEHIND_BYTES_MAX) if file else None
     result = result_of(payload, text, at_ns=time.time_ns(), is_error=is_error)
     return policy.output_arrived(live, result, is_cut=is_cut, behind=behind)
 
@@ -263,7 +263,7 @@ def result_of(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error: b
 def asked_in(payload: dict[str, Any]) -> ToolCall:
     """Return what the call of a payload asks for."""
     inputs = payload.get("tool_input")
-    call = DIALECT.tool_call(str(payload.get("tool_name") or ""), dict(_mapping(inputs)), msgspec.json.encode(inputs or {}).decode())
+    call = DIALECT.build_tool_call(str(payload.get("tool_name") or ""), dict(_mapping(inputs)), msgspec.json.encode(inputs or {}).decode())
     return replace(call, id=str(payload.get("tool_use_id") or ""), cwd=str(payload.get("cwd") or ""))
 
 
@@ -291,7 +291,7 @@ def text_in(payload: dict[str, Any]) -> str:
     """The part of a tool's answer that may be long and may be shortened in its own shape; "" for a tool whose shape has none."""
     answer = payload.get("tool_response")
     call = asked_in(payload)
-    if call.tool.startswith(OWN_TOOLS):
+    if call.tool.startswith(CLEW_TOOL_PREFIXES):
         return ""
     if call.command and isinstance(answer, dict):
         return str(cast("dict[str, object]", answer).get("stdout") or "")

@@ -21,7 +21,7 @@ from clew.sessions.context import DaemonContext
 from clew.sessions.folds import ConversationFolds, Folds
 from clew.sessions.live import LiveSessions
 from clew.transcript import window
-from clew.transcript.window import Fold, Output, WindowMessage
+from clew.transcript.window import FoldedOutput, WindowMessage, WindowOutput
 
 QUICK_S = 0.02  # of one conversation's last request; a thread costs it 3 to 5 ms at 1 MB (bench/inside)
 _SUMMARY = (b"CRITICAL: Respond with TEXT ONLY", b"create a detailed summary of")
@@ -67,11 +67,11 @@ class Folding:
         return self.folds.of(session, agent).took_s < QUICK_S
 
     def _folded(self, data: bytes, request: _Request, folds: ConversationFolds, *, is_counting: bool) -> bytes:
-        outputs = window.outputs_of(request.said)
+        outputs = window.find_outputs(request.said)
         request.fold(folds.standing(outputs))
         if is_counting:
             return request.written(data)
-        ttl_s, model, head = window.ttl_of(bytes(request.top.get("system", b""))), request.model, request.head_chars
+        ttl_s, model, head = window.parse_cache_ttl_s(bytes(request.top.get("system", b""))), request.model, request.head_chars
         is_warm = folds.begin(model=model, ttl_s=ttl_s)
         if not request.is_summary:
             calls = sum(each.role == "assistant" for each in request.said)
@@ -124,11 +124,11 @@ class _Request:
         last = next((raw for raw, said in zip(reversed(self.raw), reversed(self.said), strict=True) if said.role == "user"), b"")
         return any(mark in last[-20_000:] for mark in _SUMMARY)
 
-    def fold(self, folds: Sequence[tuple[Output, Fold]]) -> None:
+    def fold(self, folds: Sequence[tuple[WindowOutput, FoldedOutput]]) -> None:
         """Put texts in place of outputs, in the form in which these came; marks stay."""
-        by_message: dict[int, list[tuple[int, Fold]]] = {}
+        by_message: dict[int, list[tuple[int, FoldedOutput]]] = {}
         for output, fold in folds:
-            by_message.setdefault(output.message, []).append((output.block, fold))
+            by_message.setdefault(output.message_index, []).append((output.block_index, fold))
         for at, parts in by_message.items():
             name = (self.names[at], tuple(fold.handle for _, fold in parts))
             is_plain = self.now[at] is self.raw[at] and b'"cache_control"' not in self.raw[at]
@@ -146,7 +146,7 @@ class _Request:
         return msgspec.json.encode({**self.top, "messages": msgspec.Raw(b"[" + b",".join(self.now) + b"]")})
 
 
-def _with_folds(raw: bytes, parts: Sequence[tuple[int, Fold]]) -> bytes:
+def _with_folds(raw: bytes, parts: Sequence[tuple[int, FoldedOutput]]) -> bytes:
     message = msgspec.json.decode(raw)
     for place, fold in parts:
         block = message["content"][place]
@@ -165,7 +165,7 @@ def _read(data: bytes, held: _Read) -> _Request | None:
         raw = [bytes(each) for each in _LIST.decode(top["messages"])]
         names = [_alike(each) for each in raw]
         known = held.known
-        said = [known.get(name) or window.read_message(_MESSAGE.decode(each)) for name, each in zip(names, raw, strict=True)]
+        said = [known.get(name) or window.parse_message(_MESSAGE.decode(each)) for name, each in zip(names, raw, strict=True)]
     except (msgspec.DecodeError, KeyError):  # the API will say what is wrong with it
         return None
     held.known = dict(zip(names, said, strict=True))

@@ -89,12 +89,12 @@ def _known(database: Path, places: Places) -> Known:
     from clew.sessions.live import LiveSessions
     from clew.store import graves
     from clew.store.sqlite.salvage import Known
-    from clew.transcript.live import ORIGINAL, originals_source
-    from clew.transcript.sessions import find
+    from clew.transcript.live import ORIGINAL_KIND, originals_source
+    from clew.transcript.session_files import find_sessions
 
     folders = {str(Path.cwd()), *(live.cwd for live in LiveSessions(places.run / "sessions").all() if live.cwd)}
     for folder in (folder for client in everyone() for folder in client.transcript_folders()):
-        first = next(iter(find(folder)), None)
+        first = next(iter(find_sessions(folder)), None)
         folders.add(first.cwd if first else "")
     roots = dict(map(_named, (Path(folder) for folder in sorted(folders) if folder and Path(folder).is_dir())))
 
@@ -103,7 +103,7 @@ def _known(database: Path, places: Places) -> Known:
             return notes.SOURCE
         if not session:
             return f"file:{path}" if path else ""
-        return originals_source(session) if kind == ORIGINAL else f"session:{session}"
+        return originals_source(session) if kind == ORIGINAL_KIND else f"session:{session}"
 
     return Known(roots, source_of, graves.read(database))
 

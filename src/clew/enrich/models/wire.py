@@ -18,7 +18,7 @@ import msgspec
 from yarl import URL
 
 from clew.errors import BadEndpoint, ModelRefused, ModelUnreachable, ModelUnreadable
-from clew.transcript.dialects.values import mapping_of, text_of
+from clew.transcript.dialects.values import mapping_or_empty, text_or_empty
 
 T = TypeVar("T")
 
@@ -125,9 +125,13 @@ class Wire:
     def _said(self, data: bytes) -> str:
         """What a server says of its refusal, on one line, without the key."""
         try:
-            told = mapping_of(msgspec.json.decode(data))
+            told = mapping_or_empty(msgspec.json.decode(data))
             error = told.get("error", told)
-            text = text_of(error) or text_of(mapping_of(error).get("message")) or text_of(mapping_of(error).get("type"))
+            text = (
+                text_or_empty(error)
+                or text_or_empty(mapping_or_empty(error).get("message"))
+                or text_or_empty(mapping_or_empty(error).get("type"))
+            )
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             text = ""
         text = text or data[: 8 * SAID_CHARS_MAX].decode("utf-8", "replace")

@@ -6,22 +6,22 @@ import pkgutil
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 
-from clew.transcript.dialects.dialect import Dialect, LineParser, Origin
+from clew.transcript.dialects.dialect import Dialect, LineParser, TranscriptOrigin
 
 
-def discovered(folders: Iterable[str]) -> tuple[Dialect, ...]:
+def discover_dialects(folders: Iterable[str]) -> tuple[Dialect, ...]:
     """Return the dialects of the modules in these folders, which belong to this package, by the names of their modules."""
     names = sorted(module.name for module in pkgutil.iter_modules(list(folders)))
     found = (getattr(import_module(f"{__name__}.{name}"), "DIALECT", None) for name in names)
     return tuple(dialect for dialect in found if isinstance(dialect, Dialect))
 
 
-DIALECTS = discovered(__path__)
+DIALECTS = discover_dialects(__path__)
 
 
-def dialect_of(record: Mapping[str, object]) -> Dialect | None:
+def find_dialect(record: Mapping[str, object]) -> Dialect | None:
     """Return the dialect whose client wrote this record, None for none."""
     return next((dialect for dialect in DIALECTS if dialect.recognises(record)), None)
 
 
-__all__ = ["DIALECTS", "Dialect", "LineParser", "Origin", "dialect_of", "discovered"]
+__all__ = ["DIALECTS", "Dialect", "LineParser", "TranscriptOrigin", "discover_dialects", "find_dialect"]

@@ -32,34 +32,34 @@ from clew.records import (
 from clew.task.bounded import drop_oldest
 from clew.task.cuts import cut_of
 from clew.task.vocabulary import load
-from clew.transcript.dialects.dialect import MEMORY_MAX, About, Dialect, LineParser, Origin, ParserMemory
+from clew.transcript.dialects.dialect import REMEMBERED_MAX, Dialect, LineParser, ObservationDetails, ParserState, TranscriptOrigin
 from clew.transcript.dialects.values import (
-    compact,
-    content_text,
-    count_of,
-    first_text,
-    list_of,
-    mapping_of,
-    outcome_of,
-    patch_hunks,
-    plan_steps,
-    step_status,
-    text_of,
-    time_ns,
-    title_in,
+    encode_compact_json,
+    find_first_text,
+    find_title,
+    infer_outcome,
+    int_or_zero,
+    list_or_empty,
+    mapping_or_empty,
+    normalize_step_status,
+    parse_patch_hunks,
+    parse_plan_steps,
+    parse_time_ns,
+    render_content,
+    text_or_empty,
 )
-from clew.transcript.vocabulary import HAND_OFF_MARK, by_word, listed
+from clew.transcript.vocabulary import HANDOFF_HEADING, map_words_to_lists, split_words
 
 _WORDS = load("claude_code.toml", __file__)
-_SILENT, _SILENT_SYSTEM, _SPOKEN_SYSTEM = (listed(_WORDS[name]) for name in ("silent", "silent_system", "spoken_system"))
+_SILENT, _SILENT_SYSTEM, _SPOKEN_SYSTEM = (split_words(_WORDS[name]) for name in ("silent", "silent_system", "spoken_system"))
 _CLIENT_NOTES, _CLIENT_PROMPTS, _NO_OUTCOME, _NOTHING_FOUND = (
     tuple[str, ...](_WORDS[name]) for name in ("client_notes", "client_prompts", "no_outcome", "nothing_found")
 )
 _EXIT = re.compile(r"(?:Error: )?Exit code (-?\d{1,6})(?:\n|$)")
 _THINKING = frozenset(("thinking", "redacted_thinking"))
-_KINDS = {name: ToolKind(kind) for name, kind in by_word(_WORDS["kinds"]).items()}
-_TOUCHES = by_word(_WORDS["touches"])
-OWN_TOOLS = ("mcp__plugin_clew_clew__", "mcp__clew__")  # how the client calls the tools of clew's server
+_KINDS = {name: ToolKind(kind) for name, kind in map_words_to_lists(_WORDS["kinds"]).items()}
+_TOUCHES = map_words_to_lists(_WORDS["touches"])
+CLEW_TOOL_PREFIXES = ("mcp__plugin_clew_clew__", "mcp__clew__")  # how the client calls the tools of clew's server
 # What the client says in a tool's place.
 _REFUSED = "The user doesn't want to proceed with this tool use"
 _INTERRUPTED = "[Request interrupted"
@@ -114,7 +114,9 @@ class _FileView(msgspec.Struct, rename="camel"):
     total_lines: object = None
 
     def view(self) -> FileView:
-        return FileView(text_of(self.file_path), count_of(self.start_line), count_of(self.num_lines), count_of(self.total_lines))
+        return FileView(
+            text_or_empty(self.file_path), int_or_zero(self.start_line), int_or_zero(self.num_lines), int_or_zero(self.total_lines)
+        )
 
 
 class _ToolUseResult(msgspec.Struct, rename="camel"):
@@ -128,7 +130,7 @@ class _ToolUseResult(msgspec.Struct, rename="camel"):
     persisted_output_path: object = None
 
 
-class _Memory(ParserMemory):
+class _Memory(ParserState):
     usage: dict[str, int] = msgspec.field(default_factory=dict[str, int])  # message id: output tokens already counted
     side: dict[str, str] = msgspec.field(default_factory=dict[str, str])  # uuid in a sidechain: agent
     queue: list[str] = msgspec.field(default_factory=list[str])  # prompts typed while the agent works
@@ -145,7 +147,7 @@ class ClaudeCode(Dialect):
     """Transcripts under `~/.claude/projects`, of today's and earlier releases."""
 
     name = "claude-code"
-    repeated_attachments = listed(_WORDS["repeated_attachments"])
+    repeated_attachments = split_words(_WORDS["repeated_attachments"])
 
     def recognises(self, record: Mapping[str, object]) -> bool:
         """Every record names its session, or is one of the few older types that do not."""
@@ -156,18 +158,18 @@ class ClaudeCode(Dialect):
             return True
         return (kind == "summary" and "leafUuid" in record) or (kind == "file-history-snapshot" and "messageId" in record)
 
-    def parser(self, origin: Origin, memory: bytes = b"") -> LineParser:
+    def create_parser(self, origin: TranscriptOrigin, saved_state: bytes = b"") -> LineParser:
         """Return a parser at the first line, or where `memory` was taken."""
-        return _Parser(origin, msgspec.json.decode(memory, type=_Memory) if memory else _Memory())
+        return _Parser(origin, msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory())
 
-    def head(self, record: Mapping[str, object]) -> tuple[str, str]:
+    def parse_session_info(self, record: Mapping[str, object]) -> tuple[str, str]:
         """Every record names both."""
-        return text_of(record.get("sessionId")), text_of(record.get("cwd"))
+        return text_or_empty(record.get("sessionId")), text_or_empty(record.get("cwd"))
 
-    def tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
+    def build_tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
         """What a call asks for."""
         kind = _KINDS.get(tool, ToolKind.OTHER)
-        path = first_text(inputs, "file_path", "path", "notebook_path", *(("filePath", "uri") if kind is not ToolKind.OTHER else ()))
+        path = find_first_text(inputs, "file_path", "path", "notebook_path", *(("filePath", "uri") if kind is not ToolKind.OTHER else ()))
         touches: tuple[FileTouch, ...] = ()
         if path and (tool in _TOUCHES or (tool == "Grep" and "." in path.rpartition("/")[2])):
             touches = (FileTouch(path, _TOUCHES.get(tool, "search")),)
@@ -179,54 +181,56 @@ class ClaudeCode(Dialect):
             arguments=arguments,
             path=path,
             touches=touches,
-            command=text_of(inputs.get("command")) if kind is ToolKind.COMMAND else "",
+            command=text_or_empty(inputs.get("command")) if kind is ToolKind.COMMAND else "",
             edits=_edits(inputs, path) if kind is ToolKind.EDIT else (),
-            content=first_text(inputs, "content", "new_source") if kind in (ToolKind.WRITE, ToolKind.EDIT) else "",
-            query=first_text(inputs, "pattern", "query", *(("operation",) if is_search else ())),
-            scope=" ".join(text for key in ("path", "glob", "filePath", "type") if (text := text_of(inputs.get(key)))) if is_search else "",
-            options=compact(options) if options else "",
-            title=title_in(inputs),
-            description=text_of(inputs.get("description")) if is_about else "",
-            prompt=first_text(inputs, "prompt", "message") if is_about else "",
-            url=text_of(inputs.get("url")) if is_about else "",
-            agent_type=text_of(inputs.get("subagent_type")),
-            job=first_text(inputs, "task_id", "agent_id", "bash_id", "shell_id") if kind is not ToolKind.OTHER else "",
-            plan=text_of(inputs.get("plan")) if kind is ToolKind.PLAN else "",
+            content=find_first_text(inputs, "content", "new_source") if kind in (ToolKind.WRITE, ToolKind.EDIT) else "",
+            query=find_first_text(inputs, "pattern", "query", *(("operation",) if is_search else ())),
+            scope=" ".join(text for key in ("path", "glob", "filePath", "type") if (text := text_or_empty(inputs.get(key))))
+            if is_search
+            else "",
+            options=encode_compact_json(options) if options else "",
+            title=find_title(inputs),
+            description=text_or_empty(inputs.get("description")) if is_about else "",
+            prompt=find_first_text(inputs, "prompt", "message") if is_about else "",
+            url=text_or_empty(inputs.get("url")) if is_about else "",
+            agent_type=text_or_empty(inputs.get("subagent_type")),
+            job=find_first_text(inputs, "task_id", "agent_id", "bash_id", "shell_id") if kind is not ToolKind.OTHER else "",
+            plan=text_or_empty(inputs.get("plan")) if kind is ToolKind.PLAN else "",
             question=_question(inputs) if kind is ToolKind.QUESTION else "",
             todo=_todo(tool, inputs) if kind is ToolKind.TODO else None,
-            start=count_of(inputs.get("offset")) if kind is ToolKind.READ else 0,
+            start=int_or_zero(inputs.get("offset")) if kind is ToolKind.READ else 0,
             is_partial=bool(inputs.get("offset") or inputs.get("limit")),
             is_foreign="__" in tool,
         )
 
 
 def _edits(inputs: Mapping[str, object], path: str) -> tuple[Replacement, ...]:
-    changes = [inputs, *map(mapping_of, list_of(inputs.get("edits")))]
+    changes = [inputs, *map(mapping_or_empty, list_or_empty(inputs.get("edits")))]
     return tuple(
-        Replacement(path, text_of(change.get("old_string")), text_of(change.get("new_string")))
+        Replacement(path, text_or_empty(change.get("old_string")), text_or_empty(change.get("new_string")))
         for change in changes
         if "new_string" in change or "old_string" in change
     )
 
 
 def _question(inputs: Mapping[str, object]) -> str:
-    questions = [text_of(mapping_of(item).get("question")) for item in list_of(inputs.get("questions"))]
-    return " / ".join(question for question in questions if question) or text_of(inputs.get("question"))
+    questions = [text_or_empty(mapping_or_empty(item).get("question")) for item in list_or_empty(inputs.get("questions"))]
+    return " / ".join(question for question in questions if question) or text_or_empty(inputs.get("question"))
 
 
 def _todo(tool: str, inputs: Mapping[str, object]) -> PlanChange | None:
-    text, status = text_of(inputs.get("subject")), text_of(inputs.get("status"))
+    text, status = text_or_empty(inputs.get("subject")), text_or_empty(inputs.get("status"))
     if tool == "TodoWrite":
-        return PlanChange(plan_steps(inputs.get("todos")) or ())
+        return PlanChange(parse_plan_steps(inputs.get("todos")) or ())
     if tool == "TaskCreate":
         return PlanChange(text=text, status="pending")
     if tool == "TaskUpdate":
-        return PlanChange(None, str(inputs.get("taskId") or ""), text, step_status(status) if status else "")
+        return PlanChange(None, str(inputs.get("taskId") or ""), text, normalize_step_status(status) if status else "")
     return None
 
 
 class _Parser(LineParser):
-    def __init__(self, origin: Origin, memory: _Memory) -> None:
+    def __init__(self, origin: TranscriptOrigin, memory: _Memory) -> None:
         super().__init__(origin, memory)
         self._memory = memory
         self._readers: dict[str, Callable[[_Line, int], list[Observation]]] = {
@@ -244,8 +248,8 @@ class _Parser(LineParser):
         """The observations of one record."""
         record = _LINES.decode(line)
         if not self._memory.session:
-            self._memory.session = text_of(record.session_id)
-        kind = text_of(record.type)
+            self._memory.session = text_or_empty(record.session_id)
+        kind = text_or_empty(record.type)
         reader = self._readers.get(kind)
         if reader is not None:
             return reader(record, record_index)
@@ -254,22 +258,30 @@ class _Parser(LineParser):
         return ()
 
     def _observed(
-        self, record: _Line, index: int, kind: ObservationKind, text: str, agent: str, *, model: str = "", **about: Unpack[About]
+        self,
+        record: _Line,
+        index: int,
+        kind: ObservationKind,
+        text: str,
+        agent: str,
+        *,
+        model: str = "",
+        **about: Unpack[ObservationDetails],
     ) -> Observation:
         return Observation(
             session=self._memory.session,
             seq=self._next_seq(),
             record_index=index,
-            uuid=text_of(record.uuid) or f"{self._memory.session}:{index}",
+            uuid=text_or_empty(record.uuid) or f"{self._memory.session}:{index}",
             kind=kind,
             text=text,
-            parent=text_of(record.parent_uuid),
+            parent=text_or_empty(record.parent_uuid),
             agent=agent,
-            cwd=text_of(record.cwd),
-            branch=text_of(record.git_branch),
+            cwd=text_or_empty(record.cwd),
+            branch=text_or_empty(record.git_branch),
             model=model,
-            version=text_of(record.version),
-            at_ns=time_ns(record.timestamp),
+            version=text_or_empty(record.version),
+            at_ns=parse_time_ns(record.timestamp),
             **about,
         )
 
@@ -277,53 +289,53 @@ class _Parser(LineParser):
         """The subagent that a record belongs to. Older releases mark a sidechain without naming its agent: its first record does."""
         if self.origin.agent or not record.is_sidechain:
             return self.origin.agent
-        if named := text_of(record.agent_id):
+        if named := text_or_empty(record.agent_id):
             return named
         side = self._memory.side
-        uuid = text_of(record.uuid)
-        agent = side.get(text_of(record.parent_uuid)) or uuid[:8]
+        uuid = text_or_empty(record.uuid)
+        agent = side.get(text_or_empty(record.parent_uuid)) or uuid[:8]
         if uuid:
             side[uuid] = agent
-            drop_oldest(side, MEMORY_MAX)
+            drop_oldest(side, REMEMBERED_MAX)
         return agent
 
     def _user(self, record: _Line, index: int) -> list[Observation]:
         agent = self._agent(record)
-        content = mapping_of(record.message).get("content")
+        content = mapping_or_empty(record.message).get("content")
         if record.is_compact_summary:
-            return [self._observed(record, index, ObservationKind.SUMMARY, content_text(content), agent)]
+            return [self._observed(record, index, ObservationKind.SUMMARY, render_content(content), agent)]
         if isinstance(content, str):
             return [self._prompt(record, index, content, agent)]
         observations: list[Observation] = []
         said: list[object] = []
-        for block in list_of(content):
-            if mapping_of(block).get("type") == "tool_result":
-                observations.append(self._result(record, index, mapping_of(block), agent))
+        for block in list_or_empty(content):
+            if mapping_or_empty(block).get("type") == "tool_result":
+                observations.append(self._result(record, index, mapping_or_empty(block), agent))
             else:
                 said.append(block)
         if said:
-            observations.append(self._prompt(record, index, content_text(said), agent))
+            observations.append(self._prompt(record, index, render_content(said), agent))
         return observations
 
     def _prompt(self, record: _Line, index: int, text: str, agent: str) -> Observation:
-        if text.startswith(HAND_OFF_MARK):  # what we put into the window ourselves; the user did not say it again
+        if text.startswith(HANDOFF_HEADING):  # what we put into the window ourselves; the user did not say it again
             return self._observed(record, index, ObservationKind.SUMMARY, text, agent)
         if text.startswith(_CLIENT_NOTES):
             tool = "interrupted" if text.startswith(_INTERRUPTED) else "client"
             return self._observed(record, index, ObservationKind.NOTE, text, agent, tool=tool)
-        spoken_by = text_of(mapping_of(record.origin).get("kind"))
+        spoken_by = text_or_empty(mapping_or_empty(record.origin).get("kind"))
         is_meta = bool(record.is_meta) or text.startswith(_CLIENT_PROMPTS) or spoken_by not in ("", "human", "user")
         return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta)
 
     def _result(self, record: _Line, index: int, block: Mapping[str, object], agent: str) -> Observation:
-        text = content_text(block.get("content"))
+        text = render_content(block.get("content"))
         is_error = bool(block["is_error"]) if isinstance(block.get("is_error"), bool) else None
-        call_id = text_of(block.get("tool_use_id"))
+        call_id = text_or_empty(block.get("tool_use_id"))
         tool = self._memory.calls.pop(call_id, "")
         view, changes, spilled, exit_code = self._beside(record, text)
         if is_error and (code := _EXIT.match(text)):
             exit_code = int(code[1])
-        result = result_of(tool, text, is_error=is_error, exit_code=exit_code)
+        result = parse_tool_result(tool, text, is_error=is_error, exit_code=exit_code)
         call = ToolCall(tool, id=call_id, result=replace(result, view=view, changes=changes, spilled=spilled))
         return self._observed(
             record, index, ObservationKind.RESULT, text, agent,
@@ -341,45 +353,47 @@ class _Parser(LineParser):
             result = None
         if result is None:
             return None, (), spilled, None
-        spilled = text_of(result.persisted_output_path) or spilled
+        spilled = text_or_empty(result.persisted_output_path) or spilled
         if result.file is not None and isinstance(result.file.file_path, str):
             return result.file.view(), (), spilled, None
         if result.structured_patch is not None and isinstance(result.file_path, str):
-            return None, (FileChange(result.file_path, patch_hunks(list_of(result.structured_patch))),), spilled, None
+            return None, (FileChange(result.file_path, parse_patch_hunks(list_or_empty(result.structured_patch))),), spilled, None
         is_plain = bytes(result.stdout) and not (result.interrupted or result.return_code_interpretation or result.background_task_id)
         return None, (), spilled, 0 if is_plain else None
 
     def _assistant(self, record: _Line, index: int) -> list[Observation]:
         agent = self._agent(record)
-        message = mapping_of(record.message)
+        message = mapping_or_empty(record.message)
         content = message.get("content")
-        model = text_of(message.get("model"))
+        model = text_or_empty(message.get("model"))
         if record.is_api_error_message:
-            return [self._observed(record, index, ObservationKind.NOTE, content_text(content), agent, tool="api_error", is_error=True)]
+            return [self._observed(record, index, ObservationKind.NOTE, render_content(content), agent, tool="api_error", is_error=True)]
         usage = self._usage(message)
         observations: list[Observation] = []
-        blocks: list[object] = [{"type": "text", "text": content}] if isinstance(content, str) else list_of(content)
+        blocks: list[object] = [{"type": "text", "text": content}] if isinstance(content, str) else list_or_empty(content)
         for item in blocks:
-            block = mapping_of(item)
-            kind = text_of(block.get("type"))
+            block = mapping_or_empty(item)
+            kind = text_or_empty(block.get("type"))
             if kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
                 observation = self._call(record, index, block, agent, model, usage)
             elif kind in _THINKING:
-                text = text_of(block.get("thinking"))
+                text = text_or_empty(block.get("thinking"))
                 observation = self._observed(record, index, ObservationKind.THINKING, text, agent, model=model, usage=usage)
             elif kind.endswith("_tool_result"):
                 observation = self._result(record, index, block, agent)
             else:
-                observation = self._observed(record, index, ObservationKind.MESSAGE, content_text([item]), agent, model=model, usage=usage)
+                observation = self._observed(
+                    record, index, ObservationKind.MESSAGE, render_content([item]), agent, model=model, usage=usage
+                )
             observations.append(observation)
             usage = None
         return observations
 
     def _call(self, record: _Line, index: int, block: Mapping[str, object], agent: str, model: str, usage: Usage | None) -> Observation:
-        tool, call_id, inputs = text_of(block.get("name")), text_of(block.get("id")), block.get("input")
+        tool, call_id, inputs = text_or_empty(block.get("name")), text_or_empty(block.get("id")), block.get("input")
         self._keep_tool(call_id, tool)
-        arguments = compact(inputs)
-        call = replace(DIALECT.tool_call(tool, mapping_of(inputs), arguments), id=call_id, cwd=text_of(record.cwd))
+        arguments = encode_compact_json(inputs)
+        call = replace(DIALECT.build_tool_call(tool, mapping_or_empty(inputs), arguments), id=call_id, cwd=text_or_empty(record.cwd))
         return self._observed(
             record, index, ObservationKind.CALL, arguments, agent,
             tool=tool, call_id=call_id, arguments=arguments, model=model, usage=usage, call=call,
@@ -387,11 +401,11 @@ class _Parser(LineParser):
 
     def _usage(self, message: Mapping[str, object]) -> Usage | None:
         """Usage once per message: each block repeats it, and only the last of them may know all output tokens."""
-        usage = mapping_of(message.get("usage"))
+        usage = mapping_or_empty(message.get("usage"))
         if not usage:
             return None
-        key = text_of(message.get("id"))
-        output_tokens = count_of(usage.get("output_tokens"))
+        key = text_or_empty(message.get("id"))
+        output_tokens = int_or_zero(usage.get("output_tokens"))
         counted = self._memory.usage
         before = counted.get(key) if key else None
         counted[key] = max(output_tokens, before or 0)
@@ -399,62 +413,62 @@ class _Parser(LineParser):
         if before is not None:
             return Usage(output_tokens=output_tokens - before) if output_tokens > before else None
         return Usage(
-            count_of(usage.get("input_tokens")),
+            int_or_zero(usage.get("input_tokens")),
             output_tokens,
-            count_of(usage.get("cache_read_input_tokens")),
-            count_of(usage.get("cache_creation_input_tokens")),
+            int_or_zero(usage.get("cache_read_input_tokens")),
+            int_or_zero(usage.get("cache_creation_input_tokens")),
         )
 
     def _system(self, record: _Line, index: int) -> list[Observation]:
-        kind = text_of(record.subtype)
+        kind = text_or_empty(record.subtype)
         agent = self._agent(record)
-        text = content_text(record.content)
+        text = render_content(record.content)
         if kind == "compact_boundary":
-            about = compact(record.compact_metadata) if record.compact_metadata is not None else ""
+            about = encode_compact_json(record.compact_metadata) if record.compact_metadata is not None else ""
             return [self._observed(record, index, ObservationKind.BOUNDARY, text, agent, tool=kind, arguments=about)]
-        if kind in _SILENT_SYSTEM or (kind == "stop_hook_summary" and not list_of(record.hook_errors)):
+        if kind in _SILENT_SYSTEM or (kind == "stop_hook_summary" and not list_or_empty(record.hook_errors)):
             return []
         if kind not in _SPOKEN_SYSTEM:
             self._count_unknown(f"system/{kind}")
         about = ""
         if kind == "microcompact_boundary":
-            about = compact(record.microcompact_metadata)
+            about = encode_compact_json(record.microcompact_metadata)
         elif kind == "stop_hook_summary":
-            text = content_text(list_of(record.hook_errors))
+            text = render_content(list_or_empty(record.hook_errors))
         elif kind == "api_error" and not text:
-            text = compact(record.error) if record.error else ""
+            text = encode_compact_json(record.error) if record.error else ""
         return [self._observed(record, index, ObservationKind.NOTE, text, agent, tool=kind, arguments=about)] if text or about else []
 
     def _attachment(self, record: _Line, index: int) -> list[Observation]:
-        attachment = mapping_of(record.attachment)
-        kind = text_of(attachment.get("type"))
+        attachment = mapping_or_empty(record.attachment)
+        kind = text_or_empty(attachment.get("type"))
         agent = self._agent(record)
         if kind == "queued_command":
-            text = content_text(attachment.get("prompt"))
-            if text_of(attachment.get("commandMode")) in ("", "prompt") and not text.startswith(_CLIENT_PROMPTS):
+            text = render_content(attachment.get("prompt"))
+            if text_or_empty(attachment.get("commandMode")) in ("", "prompt") and not text.startswith(_CLIENT_PROMPTS):
                 memory = self._memory
                 return self._steer(record, index, text, agent, memory.attached, memory.handed)
             return [self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=True)]
-        text, view = content_text(record.rendered), None
+        text, view = render_content(record.rendered), None
         if kind == "file":
-            file = mapping_of(mapping_of(attachment.get("content")).get("file"))
-            text = text or text_of(file.get("content"))
+            file = mapping_or_empty(mapping_or_empty(attachment.get("content")).get("file"))
+            text = text or text_or_empty(file.get("content"))
             view = msgspec.convert(file, _FileView).view()
-            view = view if view.path else replace(view, path=text_of(attachment.get("filename")))
+            view = view if view.path else replace(view, path=text_or_empty(attachment.get("filename")))
         elif kind == "edited_text_file":
-            text = text or text_of(attachment.get("snippet"))
-            view = FileView(text_of(attachment.get("filename")))
+            text = text or text_or_empty(attachment.get("snippet"))
+            view = FileView(text_or_empty(attachment.get("filename")))
         elif not text:
-            text = content_text(attachment.get("content")) or text_of(attachment.get("text"))
-            text = text or compact({key: value for key, value in attachment.items() if key != "type"})
+            text = render_content(attachment.get("content")) or text_or_empty(attachment.get("text"))
+            text = text or encode_compact_json({key: value for key, value in attachment.items() if key != "type"})
         return [self._observed(record, index, ObservationKind.ATTACHMENT, text, agent, tool=kind, view=view)]
 
     def _title(self, record: _Line, index: int) -> list[Observation]:
-        text = text_of(record.summary)
+        text = text_or_empty(record.summary)
         return [self._observed(record, index, ObservationKind.SUMMARY, text, "", tool="title")] if text else []
 
     def _pull_request(self, record: _Line, index: int) -> list[Observation]:
-        text = f"Pull request #{count_of(record.pr_number)}: {text_of(record.pr_url)}"
+        text = f"Pull request #{int_or_zero(record.pr_number)}: {text_or_empty(record.pr_url)}"
         return [self._observed(record, index, ObservationKind.NOTE, text, "", tool="pr-link")]
 
     def _progress(self, record: _Line, index: int) -> list[Observation]:
@@ -462,8 +476,8 @@ class _Parser(LineParser):
         progress = _PROGRESS.decode(record.data) if bytes(record.data)[:1] == b"{" else _Progress()
         if progress.type != "agent_progress" or bytes(progress.message)[:1] != b"{":
             return []
-        agent = text_of(progress.agent_id)
-        if agent in self.origin.agents_apart:
+        agent = text_or_empty(progress.agent_id)
+        if agent in self.origin.separate_agents:
             return []
         inner = _LINES.decode(progress.message)
         inner.agent_id, inner.is_sidechain = agent, True
@@ -477,10 +491,10 @@ class _Parser(LineParser):
     def _queue(self, record: _Line, index: int) -> list[Observation]:
         """Prompts typed while the agent works. `remove` hands one over in mid-turn, and some releases write it nowhere else."""
         queue = self._memory.queue
-        operation = text_of(record.operation)
+        operation = text_or_empty(record.operation)
         if operation == "enqueue":
-            queue.append(content_text(record.content))
-            del queue[:-MEMORY_MAX]
+            queue.append(render_content(record.content))
+            del queue[:-REMEMBERED_MAX]
         elif operation == "popAll":
             queue.clear()
         elif queue:
@@ -500,7 +514,7 @@ class _Parser(LineParser):
         return [self._observed(record, index, ObservationKind.PROMPT, text, agent, is_steering=True)]
 
 
-def result_of(tool: str, text: str, *, is_error: bool | None, exit_code: int | None) -> ToolResult:
+def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code: int | None) -> ToolResult:
     """What a tool answered: its outcome, and what the client says in its place."""
     kind, is_refused = _KINDS.get(tool, ToolKind.OTHER), bool(is_error) and text.startswith(_REFUSED)
     is_untold = text.startswith(_NO_OUTCOME) or "<tool_use_error>" in text[:40]
@@ -508,7 +522,7 @@ def result_of(tool: str, text: str, *, is_error: bool | None, exit_code: int | N
     step = _STEP.search(text) if kind is ToolKind.TODO else None
     return ToolResult(
         text,
-        Outcome.UNKNOWN if is_untold else outcome_of(text, is_error=is_error, exit_code=exit_code),
+        Outcome.UNKNOWN if is_untold else infer_outcome(text, is_error=is_error, exit_code=exit_code),
         is_error,
         exit_code,
         is_refused,

@@ -12,11 +12,11 @@ import msgspec
 from clew.records import FileView, Observation, ToolCall, Usage
 from clew.task.bounded import drop_oldest
 
-MEMORY_MAX = 512  # calls, links and record types kept between lines; the widest real session had 40 calls under way
+REMEMBERED_MAX = 512  # calls, links and record types kept between lines; the widest real session had 40 calls under way
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class TranscriptOrigin:
     """What the place of a transcript tells before its first line is read.
 
     session         id of the session, "" to take it from the records.
@@ -26,10 +26,10 @@ class Origin:
 
     session: str = ""
     agent: str = ""
-    agents_apart: frozenset[str] = field(default=frozenset())
+    separate_agents: frozenset[str] = field(default=frozenset())
 
 
-class ParserMemory(msgspec.Struct):
+class ParserState(msgspec.Struct):
     """What every parser remembers between lines; a dialect adds its own fields."""
 
     seq: int = 0
@@ -38,7 +38,7 @@ class ParserMemory(msgspec.Struct):
     unknown: dict[str, int] = msgspec.field(default_factory=dict[str, int])
 
 
-class About(TypedDict, total=False):
+class ObservationDetails(TypedDict, total=False):
     """Fields of an observation that only some kinds have."""
 
     tool: str
@@ -56,7 +56,7 @@ class About(TypedDict, total=False):
 class LineParser(ABC):
     """Reads one transcript line by line. Everything that it must remember between lines is in `memory`."""
 
-    def __init__(self, origin: Origin, kept: ParserMemory) -> None:
+    def __init__(self, origin: TranscriptOrigin, kept: ParserState) -> None:
         self.origin = origin
         self._kept = kept
         kept.session = kept.session or origin.session
@@ -67,11 +67,11 @@ class LineParser(ABC):
         return self._kept.session
 
     @property
-    def unknown(self) -> dict[str, int]:
+    def unknown_types(self) -> dict[str, int]:
         """Record types that the dialect does not know, and how often they came."""
         return self._kept.unknown
 
-    def memory(self) -> bytes:
+    def dump_state(self) -> bytes:
         """What `Dialect.parser` needs to go on at the next line, as JSON."""
         return msgspec.json.encode(self._kept)
 
@@ -82,13 +82,13 @@ class LineParser(ABC):
     def _count_unknown(self, kind: str) -> None:
         """Count a record type that is not listed; of more than MEMORY_MAX types the later ones are not counted."""
         unknown = self._kept.unknown
-        if kind in unknown or len(unknown) < MEMORY_MAX:
+        if kind in unknown or len(unknown) < REMEMBERED_MAX:
             unknown[kind] = unknown.get(kind, 0) + 1
 
     def _keep_tool(self, call_id: str, tool: str) -> None:
         """Remember which tool a call is of, for its result."""
         self._kept.calls[call_id] = tool
-        drop_oldest(self._kept.calls, MEMORY_MAX)
+        drop_oldest(self._kept.calls, REMEMBERED_MAX)
 
     def _next_seq(self) -> int:
         self._kept.seq += 1
@@ -107,13 +107,13 @@ class Dialect(ABC):
         """Say whether only this client writes such a record."""
 
     @abstractmethod
-    def parser(self, origin: Origin, memory: bytes = b"") -> LineParser:
+    def create_parser(self, origin: TranscriptOrigin, saved_state: bytes = b"") -> LineParser:
         """Return a parser at the first line, or where `memory` was taken. Raises msgspec.DecodeError for a foreign memory."""
 
     @abstractmethod
-    def head(self, record: Mapping[str, object]) -> tuple[str, str]:
+    def parse_session_info(self, record: Mapping[str, object]) -> tuple[str, str]:
         """Return the session's id and folder, as far as one of the first records tells; "" for what it does not."""
 
     @abstractmethod
-    def tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
+    def build_tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
         """Return what a call asks for in the terms of `ToolCall`; `arguments` are its inputs as JSON text."""

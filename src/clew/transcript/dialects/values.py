@@ -24,47 +24,47 @@ _EXIT_HEAD = re.compile(r"\A(?:[^\n]{0,200}\n){0,6}?(?:Exit code:? |Process exit
 _TITLES = ("description", "pattern", "url", "query", "skill", "subject", "prompt", "input", "plan")
 
 
-def text_of(value: object) -> str:
+def text_or_empty(value: object) -> str:
     """The value if it is a string, else ""."""
     return value if isinstance(value, str) else ""
 
 
-def count_of(value: object) -> int:
+def int_or_zero(value: object) -> int:
     """The value if it is a whole number that fits a database column, else 0."""
     return value if isinstance(value, int) and not isinstance(value, bool) and -(1 << 62) < value < 1 << 62 else 0
 
 
-def mapping_of(value: object) -> Mapping[str, object]:
+def mapping_or_empty(value: object) -> Mapping[str, object]:
     """The value if it is an object, else an empty one."""
     return cast("Mapping[str, object]", value) if isinstance(value, dict) else _NOTHING
 
 
-def list_of(value: object) -> list[object]:
+def list_or_empty(value: object) -> list[object]:
     """The value if it is an array, else an empty one."""
     return cast("list[object]", value) if isinstance(value, list) else []
 
 
-def first_text(inputs: Mapping[str, object], *keys: str) -> str:
+def find_first_text(inputs: Mapping[str, object], *keys: str) -> str:
     """The first of these fields that is a string with something in it, else ""."""
-    return next((text for key in keys if (text := text_of(inputs.get(key)))), "")
+    return next((text for key in keys if (text := text_or_empty(inputs.get(key)))), "")
 
 
-def title_in(inputs: Mapping[str, object]) -> str:
+def find_title(inputs: Mapping[str, object]) -> str:
     """The field of a call's input that says what it is for, else ""."""
-    return first_text(inputs, *_TITLES)
+    return find_first_text(inputs, *_TITLES)
 
 
-def shell_words(value: object) -> str:
+def parse_command_line(value: object) -> str:
     """The command line in a call's input: a string, or the list of words that a shell is started with."""
     if isinstance(value, str):
         return value
-    words = [word for word in list_of(value) if isinstance(word, str)]
+    words = [word for word in list_or_empty(value) if isinstance(word, str)]
     if len(words) == 3 and words[0].rpartition("/")[2] in ("bash", "sh", "zsh") and words[1] in ("-c", "-lc"):
         return words[2]
     return " ".join(words)
 
 
-def outcome_of(text: str, *, is_error: bool | None, exit_code: int | None) -> Outcome:
+def infer_outcome(text: str, *, is_error: bool | None, exit_code: int | None) -> Outcome:
     """How a tool ended by the client's marks; where there is none, by the exit code that stands in front of its output."""
     if exit_code is not None:
         return Outcome.FAILED if exit_code else Outcome.OK
@@ -73,20 +73,23 @@ def outcome_of(text: str, *, is_error: bool | None, exit_code: int | None) -> Ou
     return Outcome.FAILED if is_error else Outcome.OK
 
 
-def plan_steps(steps: object) -> tuple[tuple[str, str], ...] | None:
+def parse_plan_steps(steps: object) -> tuple[tuple[str, str], ...] | None:
     """(text, status) of each step of a list, as `PlanChange` names them; None for what is no list."""
     if not isinstance(steps, list):
         return None
-    found = [mapping_of(step) for step in list_of(cast("object", steps))]
-    return tuple((first_text(step, "content", "step", "text"), step_status(text_of(step.get("status")), "deleted")) for step in found)
+    found = [mapping_or_empty(step) for step in list_or_empty(cast("object", steps))]
+    return tuple(
+        (find_first_text(step, "content", "step", "text"), normalize_step_status(text_or_empty(step.get("status")), "deleted"))
+        for step in found
+    )
 
 
-def step_status(status: str, *done: str) -> str:
+def normalize_step_status(status: str, *completed_spellings: str) -> str:
     """The status of a step: "completed" in all its spellings, "pending" where none is given."""
-    return "completed" if status in ("done", "complete", *done) else status or "pending"
+    return "completed" if status in ("done", "complete", *completed_spellings) else status or "pending"
 
 
-def time_ns(value: object) -> int:
+def parse_time_ns(value: object) -> int:
     """Nanoseconds since 1970 of an ISO time, 0 for anything else, and for a year that no database column holds."""
     if not isinstance(value, str) or len(value) < 19:
         return 0
@@ -96,63 +99,61 @@ def time_ns(value: object) -> int:
         return 0
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return count_of((moment - _EPOCH) // _MICROSECOND * 1000)
+    return int_or_zero((moment - _EPOCH) // _MICROSECOND * 1000)
 
 
-def compact(value: object) -> str:
+def encode_compact_json(value: object) -> str:
     """JSON without spaces, keys sorted."""
     return msgspec.json.encode(value, order="sorted").decode()
 
 
-def content_text(content: object) -> str:
+def render_content(content: object) -> str:
     """What a reader of the conversation saw: text as it is, a placeholder for each block that is no text.
 
     content  a string, or a list of blocks; blocks are joined by a line break.
     """
     if isinstance(content, str):
         return content
-    return "\n".join(block if isinstance(block, str) else _block_text(mapping_of(block)) for block in list_of(content))
+    return "\n".join(block if isinstance(block, str) else _block_text(mapping_or_empty(block)) for block in list_or_empty(content))
 
 
 def _block_text(block: Mapping[str, object]) -> str:
-    kind = text_of(block.get("type"))
+    kind = text_or_empty(block.get("type"))
     if kind in ("text", "input_text", "output_text", "summary_text", "reasoning_text"):
-        return text_of(block.get("text"))
+        return text_or_empty(block.get("text"))
     if kind in ("image", "input_image", "document", "input_file", "audio", "input_audio"):
-        media = text_of(mapping_of(block.get("source")).get("media_type")) or text_of(block.get("filename"))
+        media = text_or_empty(mapping_or_empty(block.get("source")).get("media_type")) or text_or_empty(block.get("filename"))
         return f"[{kind.removeprefix('input_')}{': ' + media if media else ''}]"
     if kind == "tool_reference":
-        return f"[tool: {text_of(block.get('tool_name'))}]"
+        return f"[tool: {text_or_empty(block.get('tool_name'))}]"
     if kind == "resource":
-        return text_of(mapping_of(block.get("resource")).get("text")) or "[resource]"
+        return text_or_empty(mapping_or_empty(block.get("resource")).get("text")) or "[resource]"
     if kind in ("web_search_result", "search_result", "resource_link"):
-        return (
-            f"{text_of(block.get('title')) or text_of(block.get('name'))} {text_of(block.get('url')) or text_of(block.get('uri'))}".strip()
-        )
-    return text_of(block.get("text")) or (f"[{kind}]" if kind else "")
+        return f"{find_first_text(block, 'title', 'name')} {find_first_text(block, 'url', 'uri')}".strip()
+    return text_or_empty(block.get("text")) or (f"[{kind}]" if kind else "")
 
 
-def patch_hunks(patch: Iterable[object]) -> tuple[Hunk, ...]:
+def parse_patch_hunks(patch: Iterable[object]) -> tuple[Hunk, ...]:
     """Hunks of a structured patch: objects with `oldStart` and `lines`, each line with its mark (` `, `-`, `+`)."""
     found: list[Hunk] = []
     for item in patch:
-        hunk = mapping_of(item)
-        found.extend(_tight(count_of(hunk.get("oldStart")), [text_of(line)[:1] for line in list_of(hunk.get("lines"))]))
+        hunk = mapping_or_empty(item)
+        found.extend(_split_hunk(int_or_zero(hunk.get("oldStart")), [text_or_empty(line)[:1] for line in list_or_empty(hunk.get("lines"))]))
     return tuple(found)
 
 
-def diff_hunks(diff: str) -> tuple[Hunk, ...]:
+def parse_diff_hunks(diff: str) -> tuple[Hunk, ...]:
     """Hunks of a unified diff of one file."""
     found: list[Hunk] = []
     heads = list(_HUNK_HEAD.finditer(diff))
     ends = [head.start() for head in heads[1:]] + [len(diff)]
     for head, end in zip(heads, ends[: len(heads)], strict=True):
         body = diff[head.end() : end].split("\n")[1:]
-        found.extend(_tight(int(head[1]), [line[:1] for line in body]))
+        found.extend(_split_hunk(int(head[1]), [line[:1] for line in body]))
     return tuple(found)
 
 
-def _tight(old_start: int, marks: list[str]) -> Iterable[Hunk]:
+def _split_hunk(old_start: int, marks: list[str]) -> Iterable[Hunk]:
     """Cut a hunk into the runs of lines that it changes."""
     at = max(old_start, 1)
     removed = added = 0

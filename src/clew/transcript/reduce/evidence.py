@@ -15,14 +15,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clew.text.patterns import Patterns
-from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.scores import KEY, LineScores
-from clew.transcript.reduce.traces import is_frame, keep_trace
+from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
+from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
+from clew.transcript.reduce.traces import is_stack_frame, mark_trace
 
 BLOCK_LINES_MAX = 60  # guess: a failure with its source and its traceback; what is longer prints data
-BLOCK_LINES_FAR = 400  # where a block is given up
+BLOCK_SCAN_LINES_MAX = 400  # where a block is given up
 NOTES_LINES_MAX = 14  # guess: what a compiler says below one error
-REPEATS_MAX = 2  # of an error that differs in numbers only, and the last one
+REPEATED_ERRORS_MAX = 2  # of an error that differs in numbers only, and the last one
 
 # A line without one of these, in any case, is no evidence; finding words is some hundred times cheaper than reading lines.
 _WORDS = (
@@ -45,25 +45,25 @@ _ENDS = _PATTERNS["ends"]
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\b[0-9a-f]{7,64}\b|\d+")
 
 
-def keep_evidence(lines: Lines, scores: LineScores, *, are_diagnostics: bool, are_numbered: bool) -> None:
+def mark_evidence(lines: OutputLines, scores: LineScores, *, are_diagnostics: bool, are_numbered: bool) -> None:
     """Say which lines stay because they name, state, locate or sum up a failure.
 
     are_diagnostics  a place at a line's start is a complaint about it; False where places head every line.
     are_numbered     failures are numbered, as mocha, rspec and PHPUnit do: what stands below `2) name` is one.
     """
     plain, quoted, noise = lines.plain, scores.quoted, scores.noise
-    candidates = [at for at in lines.having(_WORDS, in_any_case=True) if not quoted[at] and not noise[at]]
+    candidates = [at for at in lines.find_lines_with(_WORDS, in_any_case=True) if not quoted[at] and not noise[at]]
     if are_diagnostics:
         candidates = _with(candidates, _places(lines), scores)
     if are_numbered:
         candidates = _with(
-            candidates, [at for at in lines.near if ") " in lines.plain[at][:20] and _NUMBERED.match(lines.plain[at])], scores
+            candidates, [at for at in lines.scanned if ") " in lines.plain[at][:20] and _NUMBERED.match(lines.plain[at])], scores
         )
     repeats: dict[str, list[int]] = {}
     headings: set[str] = set()
     done = 0  # below a block that was read already
     for at in candidates:
-        if scores.must[at] and at < done:
+        if scores.required[at] and at < done:
             continue
         line = plain[at][:LINE_CHARS_MAX]
         if (found := _DIAGNOSTIC.match(line)) and not line.lstrip().startswith(("at ", "http")) and are_diagnostics:
@@ -71,26 +71,26 @@ def keep_evidence(lines: Lines, scores: LineScores, *, are_diagnostics: bool, ar
                 done = _mark_complaint(lines, scores, at)
                 continue
             if _WARNS.match(line, found.end()):
-                scores.raise_to(at, 2.0, "warning")
+                scores.raise_utility(at, 2.0, "warning")
                 continue
         if _HEADING.match(line) or (are_numbered and _NUMBERED.match(line)):
             name = line.strip()
             if name in headings:
-                scores.raise_to(at, KEY, "failure, named again")
+                scores.raise_utility(at, KEY_UTILITY, "failure, named again")
                 continue
             headings.add(name)
             done = _mark_block(lines, scores, at)
         elif _SUMMARY.match(line):
-            scores.keep(at, at + 1, "summary", grade=2)
-        elif _STATES.match(line) or (_SAYS.search(line) and not is_frame(line)):
+            scores.require(at, at + 1, "summary", grade=2)
+        elif _STATES.match(line) or (_SAYS.search(line) and not is_stack_frame(line)):
             repeats.setdefault(_NUMBERS.sub("#", line.strip()[:300]), []).append(at)
     for places in repeats.values():
         for at in _first_and_last(places):
-            if not scores.must[at] or scores.must[at] == 1:
-                scores.keep(at, at + 1, "error", grade=2)
-                keep_trace(lines, scores, at)
+            if not scores.required[at] or scores.required[at] == 1:
+                scores.require(at, at + 1, "error", grade=2)
+                mark_trace(lines, scores, at)
         for at in places:
-            scores.raise_to(at, 2.0, "error, said again")
+            scores.raise_utility(at, 2.0, "error, said again")
 
 
 def _with(candidates: list[int], places: Iterable[int], scores: LineScores) -> list[int]:
@@ -99,10 +99,10 @@ def _with(candidates: list[int], places: Iterable[int], scores: LineScores) -> l
     return sorted(merged)
 
 
-def _places(lines: Lines) -> list[int]:
+def _places(lines: OutputLines) -> list[int]:
     """Lines that begin with a place, of those that are near."""
     plain = lines.plain
-    return [at for at in lines.near if ((":" in (line := plain[at][:400])) or "(" in line) and _DIAGNOSTIC.match(line)]
+    return [at for at in lines.scanned if ((":" in (line := plain[at][:400])) or "(" in line) and _DIAGNOSTIC.match(line)]
 
 
 def _is_complaint(line: str, end: int) -> bool:
@@ -111,7 +111,7 @@ def _is_complaint(line: str, end: int) -> bool:
     return len(rest) > 3 and not _WARNS.match(rest) and not rest.startswith(("in ", "at ")) and any(char.isalpha() for char in rest[:40])
 
 
-def _mark_complaint(lines: Lines, scores: LineScores, at: int) -> int:
+def _mark_complaint(lines: OutputLines, scores: LineScores, at: int) -> int:
     """A compiler's error with the indented lines, carets and notes below it; the first line after them."""
     end = at + 1
     plain = lines.plain
@@ -120,19 +120,19 @@ def _mark_complaint(lines: Lines, scores: LineScores, at: int) -> int:
         if not is_note or _DIAGNOSTIC.match(line[:400]):
             break
         end += 1
-    scores.keep(at, at + 1, "error", grade=2)
-    scores.keep(at + 1, end, "what the error shows")
+    scores.require(at, at + 1, "error", grade=2)
+    scores.require(at + 1, end, "what the error shows")
     return end
 
 
-def _mark_block(lines: Lines, scores: LineScores, at: int) -> int:
+def _mark_block(lines: OutputLines, scores: LineScores, at: int) -> int:
     """A failure's heading and what stands below it, to the next heading, summary or divider; the first line after it."""
     plain = lines.plain
     # pytest and those that number failures print text without an indent below a blank line too.
     is_loose = _UNDERLINED.match(plain[at][:LINE_CHARS_MAX]) or _NUMBERED.match(plain[at][:LINE_CHARS_MAX])
     end = at + 1
     blanks = 0
-    while end < len(lines) and end - at < BLOCK_LINES_FAR:
+    while end < len(lines) and end - at < BLOCK_SCAN_LINES_MAX:
         line = plain[end][:LINE_CHARS_MAX]
         if not line or line.isspace():
             blanks += 1
@@ -145,19 +145,19 @@ def _mark_block(lines: Lines, scores: LineScores, at: int) -> int:
         end += 1
     while end > at + 1 and (not plain[end - 1] or plain[end - 1].isspace()):
         end -= 1
-    scores.keep(at, at + 1, "failure", grade=2)
+    scores.require(at, at + 1, "failure", grade=2)
     if end - at <= BLOCK_LINES_MAX:
-        scores.keep(at + 1, end, "what failed, and why")
+        scores.require(at + 1, end, "what failed, and why")
         return end
     for place in range(at + 1, end):
         line = plain[place][:LINE_CHARS_MAX]
-        if place < at + 6 or place >= end - 4 or (_KEYS.match(line) and not is_frame(line)):
-            scores.keep(place, place + 1, "what failed, and why")
+        if place < at + 6 or place >= end - 4 or (_KEYS.match(line) and not is_stack_frame(line)):
+            scores.require(place, place + 1, "what failed, and why")
         else:
-            scores.raise_to(place, KEY, "a failure's own lines")
-    keep_trace(lines, scores, at, end)
+            scores.raise_utility(place, KEY_UTILITY, "a failure's own lines")
+    mark_trace(lines, scores, at, end)
     return end
 
 
 def _first_and_last(places: list[int]) -> list[int]:
-    return places if len(places) <= REPEATS_MAX + 1 else [*places[:REPEATS_MAX], places[-1]]
+    return places if len(places) <= REPEATED_ERRORS_MAX + 1 else [*places[:REPEATED_ERRORS_MAX], places[-1]]

@@ -14,8 +14,8 @@ from itertools import accumulate
 CHARS_PER_TOKEN = 2.8  # real ones, of outputs beyond 4,000 characters in 156 sessions: 3.4 million characters
 LINE_CHARS_MAX = 1000  # of a line that patterns read; a longer one is data
 HEAD_CHARS, TAIL_CHARS = 150_000, 350_000  # of a longer text only the ends are read line by line; a client shows 30,000
-SAMPLE = 72  # lines that tell a kind; recognising stays under a millisecond
-STATES_CHARS_MIN = 200  # an overwritten line shorter than this is shown as it stands
+SAMPLE_LINES = 72  # lines that tell a kind; recognising stays under a millisecond
+PROGRESS_CHARS_MIN = 200  # an overwritten line shorter than this is shown as it stands
 _PREFIX_SHARE = 0.6  # of the sample that must carry a runner's prefix before it is taken away; guess
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;:?<>=]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,400}(?:\x07|\x1b\\)|[()][A-Z0-9]|[=>78cDEHMNOZ])")
@@ -32,7 +32,7 @@ _PREFIXES = tuple(
 )
 
 
-class Lines:
+class OutputLines:
     """The lines of one text.
 
     raw      without their line ends, as they stand.
@@ -41,7 +41,7 @@ class Lines:
     near     the lines that passes look at one by one; all of them in a text of usual length.
     """
 
-    __slots__ = ("near", "plain", "raw", "sizes", "starts", "text")
+    __slots__ = ("plain", "raw", "scanned", "sizes", "starts", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -50,37 +50,37 @@ class Lines:
             self.raw.pop()
         self.sizes = [len(line) + 1 for line in self.raw]
         self.starts = list(accumulate(self.sizes, initial=0))
-        self.near: Sequence[int] = range(len(self.raw))
+        self.scanned: Sequence[int] = range(len(self.raw))
         if len(text) > HEAD_CHARS + TAIL_CHARS:
             head = next(at for at, start in enumerate(self.starts) if start >= HEAD_CHARS)
             tail = next(at for at, start in enumerate(self.starts) if start >= len(text) - TAIL_CHARS)
-            self.near = [*range(min(head, len(self.raw))), *range(max(head, tail), len(self.raw))]
+            self.scanned = [*range(min(head, len(self.raw))), *range(max(head, tail), len(self.raw))]
         self.plain = _plain(self.raw, has_colours="\x1b" in text, has_returns="\r" in text)
         self.plain = _without_prefix(self.plain)
 
     def __len__(self) -> int:
         return len(self.raw)
 
-    def sample(self) -> list[str]:
+    def sample_lines(self) -> list[str]:
         """At most SAMPLE plain lines that are not blank: the first third from the start, the rest spread to the end."""
-        lines = [line for at in self.near if (line := self.plain[at]) and not line.isspace()]
-        if len(lines) <= SAMPLE:
+        lines = [line for at in self.scanned if (line := self.plain[at]) and not line.isspace()]
+        if len(lines) <= SAMPLE_LINES:
             return [line[:LINE_CHARS_MAX] for line in lines]
-        head = SAMPLE // 3
+        head = SAMPLE_LINES // 3
         rest = len(lines) - head
-        spread = [lines[head + at * rest // (SAMPLE - head)] for at in range(SAMPLE - head)]
+        spread = [lines[head + at * rest // (SAMPLE_LINES - head)] for at in range(SAMPLE_LINES - head)]
         return [line[:LINE_CHARS_MAX] for line in (*lines[:head], *spread)]
 
-    def shown(self, start: int, end: int) -> str:
+    def render_range(self, start: int, end: int) -> str:
         """Lines `start` to `end`, 0-based and exclusive, as they are written."""
         return "\n".join(_last_state(line) if "\r" in line else line for line in self.raw[start:end])
 
-    def size(self, at: int) -> int:
+    def shown_chars(self, at: int) -> int:
         """Characters that a line takes where it is shown, its line end included."""
         line = self.raw[at]
         return len(_last_state(line)) + 1 if "\r" in line else self.sizes[at]
 
-    def having(self, words: Iterable[str], times_max: int = 1 << 62, *, in_any_case: bool = False) -> list[int]:
+    def find_lines_with(self, words: Iterable[str], times_max: int = 1 << 62, *, in_any_case: bool = False) -> list[int]:
         """The lines that hold any of these words, in order; of each word at most `times_max` lines.
 
         in_any_case  the words are given in lower case and stand in any.
@@ -121,7 +121,7 @@ def _final(line: str) -> str:
 
 
 def _last_state(line: str) -> str:
-    if len(line) < STATES_CHARS_MIN or line.count("\r", 0, len(line) - 1) < 2:
+    if len(line) < PROGRESS_CHARS_MIN or line.count("\r", 0, len(line) - 1) < 2:
         return line
     end = len(line.rstrip("\r"))
     return line[line.rfind("\r", 0, end) + 1 :]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.transcript.reduce.lines import Lines
+from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.scores import LineScores
 
 # The chance that something of what is left out is used within ten calls: the upper end of the 95 % interval (Wilson) of the share
@@ -38,26 +38,26 @@ class OutputKind:
     rank: int
     matches: Callable[[str], object]
     share_min: float
-    score: Callable[[Lines, LineScores], None]
+    score_lines: Callable[[OutputLines, LineScores], None]
     programs: str = ""
     budget: tuple[int, float] | None = None
     return_chance: float = RETURN_CHANCE
     is_quoting: bool = False
     is_numbered: bool = False
     is_text: bool = False
-    entries: tuple[Callable[[Lines, Iterable[int]], set[str]], ...] = ()
+    find_entries: tuple[Callable[[OutputLines, Iterable[int]], set[str]], ...] = ()
 
 
-def described(
+def load_output_kind(
     module: str,
-    score: Callable[[Lines, LineScores], None],
+    score: Callable[[OutputLines, LineScores], None],
     matches: Callable[[str], object],
     *,
-    entries: tuple[Callable[[Lines, Iterable[int]], set[str]], ...] = (),
+    find_entries: tuple[Callable[[OutputLines, Iterable[int]], set[str]], ...] = (),
     table: str = "kind",
 ) -> OutputKind:
     """Return the kind that a table of the TOML file beside a module describes. Raises KeyError without such a table."""
     data = tomllib.loads(Path(module).with_suffix(".toml").read_text("utf-8"))[table]
     if "budget" in data:
         data["budget"] = tuple(data["budget"])
-    return OutputKind(score=score, matches=matches, entries=entries, **data)
+    return OutputKind(score_lines=score, matches=matches, find_entries=find_entries, **data)

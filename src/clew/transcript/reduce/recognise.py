@@ -18,22 +18,22 @@ from clew.transcript.reduce.kinds.logs import LOG
 from clew.transcript.reduce.kinds.reads import READ, REPORT
 from clew.transcript.reduce.kinds.searches import SEARCH
 from clew.transcript.reduce.kinds.test_runs import TEST_RUN
-from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.nouns import OutputContext
+from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.reduction import OutputContext
 
-SHARE_HINTED = 0.12  # of the sampled lines, where the command says so too; guess
-AROUND_MIN = 15  # lines around a hit from which on a search is a way of reading; guess
+HINTED_SHARE_MIN = 0.12  # of the sampled lines, where the command says so too; guess
+CONTEXT_LINES_MIN = 15  # lines around a hit from which on a search is a way of reading; guess
 # A file of one of these is no source: what it holds is recognised by its lines.
 _RECORDED = (
     *(".log", ".out", ".txt", ".jsonl", ".ndjson", ".output", ".err", ".stderr", ".stdout", ".tap", ".trace", ".csv", ".lock"),
     *("-lock.json", "-lock.yaml", "go.sum", ".map", ".min.js", ".min.css"),
 )
 
-kinds.discover()
+kinds.load_kinds()
 
 
-def recognise(lines: Lines, context: OutputContext) -> OutputKind:
+def recognise_kind(lines: OutputLines, context: OutputContext) -> OutputKind:
     """Return what these lines are. Cost: about 0.5 ms."""
     if context.kind in (ToolKind.AGENT, ToolKind.FETCH, ToolKind.PLAN, ToolKind.QUESTION, ToolKind.TODO):
         return REPORT
@@ -50,25 +50,25 @@ def recognise(lines: Lines, context: OutputContext) -> OutputKind:
     return _chosen(shares, hints, lines)
 
 
-def _chosen(shares: dict[OutputKind, float], hints: set[OutputKind], lines: Lines) -> OutputKind:
+def _chosen(shares: dict[OutputKind, float], hints: set[OutputKind], lines: OutputLines) -> OutputKind:
     def reaches(kind: OutputKind) -> bool:
         return shares[kind] >= kind.share_min
 
     if reaches(JSON) and not reaches(TEST_RUN) and not reaches(LOG):
         return JSON
-    is_diff = reaches(DIFF) or DIFF in hints or (shares[DIFF] >= SHARE_HINTED and lines.having(("diff --git a/",), 1))
-    if is_diff and lines.having(("@@ -",), 1):
+    is_diff = reaches(DIFF) or DIFF in hints or (shares[DIFF] >= HINTED_SHARE_MIN and lines.find_lines_with(("diff --git a/",), 1))
+    if is_diff and lines.find_lines_with(("@@ -",), 1):
         return GIT if GIT in hints and DIFF not in hints else DIFF
-    hinted = [kind for kind in shares if kind in hints and shares[kind] >= SHARE_HINTED]
+    hinted = [kind for kind in shares if kind in hints and shares[kind] >= HINTED_SHARE_MIN]
     if hinted:
         return max(hinted, key=lambda kind: shares[kind])
     # Almost every line of a search could be a line of something else that begins with a word and a colon.
     return next(kind for kind in shares if reaches(kind) and not (kind is SEARCH and shares[LOG] >= 0.2))
 
 
-def _shares(lines: Lines) -> dict[OutputKind, float]:
+def _shares(lines: OutputLines) -> dict[OutputKind, float]:
     """Return, by kind in order of rank, the share of the sampled lines that look like it."""
-    sample = lines.sample()
+    sample = lines.sample_lines()
     return {kind: sum(kind.matches(line) is not None for line in sample) / max(1, len(sample)) for kind in kinds.KINDS.values()}
 
 
@@ -108,7 +108,7 @@ def _widely_shown(simple: SimpleCommand) -> tuple[str, ...]:
     named = [word for word in words[1:] if not word.startswith("-") and not word.isdecimal()]
     return (
         (named[-1],)
-        if max(around, default=0) >= AROUND_MIN
+        if max(around, default=0) >= CONTEXT_LINES_MIN
         and len(named) == 2
         and not any("r" in word.lower() for word in words if word[:1] == "-" and word[:2] != "--")
         else ()

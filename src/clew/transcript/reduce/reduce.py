@@ -20,38 +20,48 @@ from itertools import accumulate, pairwise, takewhile
 
 from clew.task.cuts import notices
 from clew.text.tokens import Counter
-from clew.transcript.reduce.evidence import keep_evidence
+from clew.transcript.reduce.evidence import mark_evidence
 from clew.transcript.reduce.kinds import KINDS
 from clew.transcript.reduce.kinds.reads import READ
 from clew.transcript.reduce.kinds.unknown import UNKNOWN
-from clew.transcript.reduce.lines import CHARS_PER_TOKEN, LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.nouns import GUIDE_CHARS_MIN, GUIDES_MAX, MARKER, Gap, OutputContext, Part, Reduced
+from clew.transcript.reduce.lines import CHARS_PER_TOKEN, LINE_CHARS_MAX, OutputLines
 from clew.transcript.reduce.output_kind import OutputKind
-from clew.transcript.reduce.recognise import recognise
-from clew.transcript.reduce.scores import GUIDED, LineScores
-from clew.transcript.schedule import pays_on_arrival
+from clew.transcript.reduce.recognise import recognise_kind
+from clew.transcript.reduce.reduction import (
+    MARKER_PATTERN,
+    TASK_NAME_CHARS_MIN,
+    TASK_NAMES_MAX,
+    KeptLines,
+    OmittedLines,
+    OutputContext,
+    ReducedOutput,
+)
+from clew.transcript.reduce.scores import NAMED_UTILITY, LineScores
+from clew.transcript.schedule import is_cheaper_shortened
 
 WHOLE_CHARS_MAX = 4000  # shorter output stays: folding it would save less than a later unfold costs; guess
 SAVED_CHARS_MIN = 600  # guess: a marker, and the chance that the agent calls for the rest: a call of 100 tokens
 SAVED_SHARE_MIN = 0.2  # guess: likewise; every fifth reduction unfolded would cost as much as it saved
-MUST_CHARS_MAX = 24_000  # guess: above it nobody reads failure after failure
+FAILURE_CHARS_MAX = 24_000  # guess: above it nobody reads failure after failure
 MARKER_CHARS = 26  # of a usual marker with its line end
-GUIDED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it names nothing
-RECENT = 1.5  # what a line that names something recent is worth more; as GUIDED it costs recall, but in reads (bench/LOG.md)
-ROUNDS = 6  # of growing until the tail of the same size shows nothing that is missing
+NAMED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it names nothing
+RECENT_NAME_FACTOR = 1.5  # what a line that names something recent is worth more; as GUIDED it costs recall, but in reads (bench/LOG.md)
+COVER_ROUNDS_MAX = 6  # of growing until the tail of the same size shows nothing that is missing
 
 READ_CHARS_MAX = 100_000  # a read or a report beyond it is no page that somebody reads; clients cut at about this
 BUDGET_CHARS_MAX = 16_000  # guess: beyond it an output is studied piece by piece anyway
 
 _PLACE = re.compile(r"(?<![\w./\\@+-])[\w./\\@+-]{1,200}\.\w{1,8}[:(]\d{1,7}")
-BASE = 1.0  # worth of a line that names nothing new, in names; 2 is as good (bench/LOG.md)
-COST_MIN = 4  # characters; a line that joins two shown ones saves a marker, and is never for nothing
-ISLAND = 100  # characters that a line without a shown neighbour costs beside its own: a marker, and a reader's patience (bench/LOG.md)
+BASE_GAIN = 1.0  # worth of a line that names nothing new, in names; 2 is as good (bench/LOG.md)
+LINE_COST_MIN = 4  # characters; a line that joins two shown ones saves a marker, and is never for nothing
+ISOLATED_LINE_COST = (
+    100  # characters that a line without a shown neighbour costs beside its own: a marker, and a reader's patience (bench/LOG.md)
+)
 _NAME = re.compile(r"[A-Za-z_$][\w$]{3,80}")
 _NO_FACTS: set[str] = set()
 
 
-def reduce_output(text: str, context: OutputContext | None = None) -> Reduced:
+def reduce_output(text: str, context: OutputContext | None = None) -> ReducedOutput:
     """Return an output as it enters the window: the lines that the agent should read where that is expected to save money, else the whole.
 
     A shorter output is cheaper in every later request, until the agent asks for what was left out: that takes one request more and
@@ -62,9 +72,9 @@ def reduce_output(text: str, context: OutputContext | None = None) -> Reduced:
     if reduced.is_whole:
         return reduced
     whole, shown = len(text) / CHARS_PER_TOKEN, len(reduced.render("00000000")) / CHARS_PER_TOKEN
-    if pays_on_arrival(whole, shown, return_chance=KINDS[reduced.kind].return_chance):
+    if is_cheaper_shortened(whole, shown, return_chance=KINDS[reduced.kind].return_chance):
         return reduced
-    return Reduced(text, reduced.kind, reduced.lines, (Part(1, reduced.lines, ""),), (), (text,))
+    return ReducedOutput(text, reduced.kind, reduced.line_count, (KeptLines(1, reduced.line_count, ""),), (), (text,))
 
 
 def reduce_lines(
@@ -74,47 +84,47 @@ def reduce_lines(
     budget_chars: int | None = None,
     budget_tokens: int | None = None,
     counter: Counter | None = None,
-) -> Reduced:
+) -> ReducedOutput:
     """Return which lines of an output the agent should read at the moment it arrives, whatever that costs later.
 
     budget_chars   what is shown beside errors and failures fits in it; without it the kind and the length say how much.
     budget_tokens  likewise, by `counter`, which it needs.
     """
     context = context or OutputContext()
-    lines = Lines(text)
+    lines = OutputLines(text)
     if len(text) <= WHOLE_CHARS_MAX and budget_chars is None and budget_tokens is None:
         return _whole(lines, UNKNOWN)
-    kind = recognise(lines, context)
+    kind = recognise_kind(lines, context)
     if budget_tokens is not None and counter is not None:
         budget_chars = budget_tokens * len(text) // max(1, counter.count(text))
     if _is_edited(context) and kind is READ:
         return _whole(lines, kind)
     if budget_chars is None:
-        if (kind.budget is None and len(text) <= READ_CHARS_MAX) or ("[" in text and MARKER.search(text)):
+        if (kind.budget is None and len(text) <= READ_CHARS_MAX) or ("[" in text and MARKER_PATTERN.search(text)):
             return _whole(lines, kind)
         least, share = kind.budget or (READ_CHARS_MAX // 2, 0.0)
         budget_chars = max(least, min(int(share * len(text)), BUDGET_CHARS_MAX))
-    kept = _kept(lines, kind, context, budget_chars, must_chars=max(budget_chars, MUST_CHARS_MAX))
+    kept = _kept(lines, kind, context, budget_chars, must_chars=max(budget_chars, FAILURE_CHARS_MAX))
     return kept if kept and len(kept.render()) <= len(text) - max(SAVED_CHARS_MIN, SAVED_SHARE_MIN * len(text)) else _whole(lines, kind)
 
 
-def lines_within(text: str, context: OutputContext | None = None, budget_chars: int = 1200) -> list[tuple[int, int]]:
+def select_lines(text: str, context: OutputContext | None = None, budget_chars: int = 1200) -> list[tuple[int, int]]:
     """Return the lines, 1-based and inclusive, that tell most of `text` within `budget_chars`, failures first.
 
     The budget holds here whatever is in the text, markers between the ranges included; [] where no line fits.
     """
     context = context or OutputContext()
-    lines = Lines(text)
-    kind = recognise(lines, context) if len(text) > budget_chars else UNKNOWN
+    lines = OutputLines(text)
+    kind = recognise_kind(lines, context) if len(text) > budget_chars else UNKNOWN
     if len(text) <= budget_chars or (_is_edited(context) and kind is READ):
         return [(1, len(lines))] if len(lines) else []
     kept = _kept(lines, kind, context, budget_chars, must_chars=budget_chars)
-    return list(kept.ranges) if kept else []
+    return list(kept.kept_ranges) if kept else []
 
 
-def _whole(lines: Lines, kind: OutputKind) -> Reduced:
-    parts = (Part(1, len(lines), ""),) if len(lines) else ()
-    return Reduced(lines.text, kind.name, len(lines), parts, (), (lines.text,) if parts else ())
+def _whole(lines: OutputLines, kind: OutputKind) -> ReducedOutput:
+    parts = (KeptLines(1, len(lines), ""),) if len(lines) else ()
+    return ReducedOutput(lines.text, kind.name, len(lines), parts, (), (lines.text,) if parts else ())
 
 
 def _is_edited(context: OutputContext) -> bool:
@@ -123,54 +133,58 @@ def _is_edited(context: OutputContext) -> bool:
     words = context.command.split() if context.command else []
     return any(
         path == name or path.endswith(f"/{name}") or name.endswith(f"/{path}")
-        for name in context.edited
+        for name in context.edited_paths
         for path in (*shown, *(word.strip("'\"") for word in words if "." in word or "/" in word))
     )
 
 
-def _kept(lines: Lines, kind: OutputKind, context: OutputContext, budget: int, *, must_chars: int) -> Reduced | None:
+def _kept(lines: OutputLines, kind: OutputKind, context: OutputContext, budget: int, *, must_chars: int) -> ReducedOutput | None:
     """The reduction to a budget, None where it would be the whole."""
     if sum(size for size in lines.sizes if size > budget) * 2 > len(lines.text):
         return None  # one line is most of it, and lines are not cut
     scores = LineScores(lines)
-    kind.score(lines, scores)
-    keep_evidence(lines, scores, are_diagnostics=not kind.is_quoting, are_numbered=kind.is_numbered)
+    kind.score_lines(lines, scores)
+    mark_evidence(lines, scores, are_diagnostics=not kind.is_quoting, are_numbered=kind.is_numbered)
     named = _raise_named(lines, scores, context, is_text=kind.is_text)
     if not kind.is_quoting:
         _keep_ends(lines, scores)
     for first, last in notices(lines.text):
-        scores.keep(first, last + 1, "the client's own cut", grade=2)
+        scores.require(first, last + 1, "the client's own cut", grade=2)
     selection = _Selection(lines, scores, kind, named)
     return selection.within(budget, must_chars)
 
 
-def _keep_ends(lines: Lines, scores: LineScores) -> None:
+def _keep_ends(lines: OutputLines, scores: LineScores) -> None:
     """The last words of a program are its summary, the first often say what it is."""
     last = [at for at in range(len(lines) - 1, max(-1, len(lines) - 8), -1) if lines.plain[at].strip()][:2]
     first = next((at for at in range(min(8, len(lines))) if lines.plain[at].strip()), -1)
     for at in last:
         if lines.sizes[at] <= LINE_CHARS_MAX // 2:
-            scores.keep(at, at + 1, "the last words", grade=2)
+            scores.require(at, at + 1, "the last words", grade=2)
     if first >= 0 and not scores.noise[first]:
-        scores.raise_to(first, GUIDED, "the first words")
+        scores.raise_utility(first, NAMED_UTILITY, "the first words")
 
 
-def _raise_named(lines: Lines, scores: LineScores, context: OutputContext, *, is_text: bool) -> dict[int, set[str]]:
+def _raise_named(lines: OutputLines, scores: LineScores, context: OutputContext, *, is_text: bool) -> dict[int, set[str]]:
     """Raise the lines that name what the task is about; return those names by line.
 
     A name of an open error is looked for. In a file's text, a name of late is where the work is; in other output it is what the
     agent knows already, so a line that names it is worth somewhat more, and no line is raised twice.
     """
-    errors = set(context.errors)
-    names = dict.fromkeys(name for name in (*context.errors, *reversed(context.names)) if len(name) >= GUIDE_CHARS_MIN and "\n" not in name)
+    errors = set(context.error_names)
+    names = dict.fromkeys(
+        name for name in (*context.error_names, *reversed(context.recent_names)) if len(name) >= TASK_NAME_CHARS_MIN and "\n" not in name
+    )
     named: dict[int, set[str]] = {}
-    for name in list(names)[:GUIDES_MAX]:
-        places = lines.having((name,), GUIDED_LINES_MAX + 1)
-        if len(places) <= GUIDED_LINES_MAX:
+    for name in list(names)[:TASK_NAMES_MAX]:
+        places = lines.find_lines_with((name,), NAMED_LINES_MAX + 1)
+        if len(places) <= NAMED_LINES_MAX:
             for at in places:
                 if not scores.noise[at]:
-                    worth = GUIDED if is_text or name in errors else scores.utility[at] * (1.0 if at in named else RECENT)
-                    scores.raise_to(at, worth, f"names {name}")
+                    worth = (
+                        NAMED_UTILITY if is_text or name in errors else scores.utility[at] * (1.0 if at in named else RECENT_NAME_FACTOR)
+                    )
+                    scores.raise_utility(at, worth, f"names {name}")
                     named.setdefault(at, set()).add(name)
     return named
 
@@ -178,30 +192,30 @@ def _raise_named(lines: Lines, scores: LineScores, context: OutputContext, *, is
 class _Selection:
     """Lines chosen one after the other, and what they take."""
 
-    def __init__(self, lines: Lines, scores: LineScores, kind: OutputKind, named: dict[int, set[str]]) -> None:
+    def __init__(self, lines: OutputLines, scores: LineScores, kind: OutputKind, named: dict[int, set[str]]) -> None:
         self.lines, self.scores, self.kind = lines, scores, kind
         self.named = named
-        self.sizes = [lines.size(at) for at in range(len(lines))] if "\r" in lines.text else lines.sizes
+        self.sizes = [lines.shown_chars(at) for at in range(len(lines))] if "\r" in lines.text else lines.sizes
         self.is_kept = bytearray(len(lines))
         self.reasons = list(scores.reasons)
         self.chars = MARKER_CHARS  # everything is left out: one marker
 
-    def within(self, budget: int, most: int) -> Reduced | None:
+    def within(self, budget: int, most: int) -> ReducedOutput | None:
         """Choose what stays, what the tail would show, and then by worth.
 
         most  characters that failures may take; where it is the budget itself, nothing goes beyond it.
         """
-        must = self.scores.must
+        must = self.scores.required
         every = [at for at in range(len(must)) if must[at]]
         # Where nothing may go beyond the budget, the markers before, between and behind the failures count too.
         markers = 2 + sum(after > before + 1 for before, after in pairwise(every)) if most <= budget else 0
         is_over = sum(self.sizes[at] for at in every) + markers * MARKER_CHARS > most
         for at in self._first_of(every, most) if is_over else every:
             self._keep(at)
-        if most > budget and not is_over and not self._covered(budget) and len(self.lines.text) <= 2 * MUST_CHARS_MAX:
+        if most > budget and not is_over and not self._covered(budget) and len(self.lines.text) <= 2 * FAILURE_CHARS_MAX:
             return None
         self._fill(budget)
-        if self.kind.entries and most > budget and not self._has_as_many():
+        if self.kind.find_entries and most > budget and not self._has_as_many():
             return None
         self._close_gaps()
         if all(self.is_kept):
@@ -221,12 +235,12 @@ class _Selection:
         for at in range(count):
             if kept[at]:
                 seen.update(find(plain[at][:LINE_CHARS_MAX]))
-        names = {at: set(find(plain[at][:LINE_CHARS_MAX])) for at in self.lines.near if not kept[at] and worth[at] > 0}
+        names = {at: set(find(plain[at][:LINE_CHARS_MAX])) for at in self.lines.scanned if not kept[at] and worth[at] > 0}
 
         def gain(at: int) -> float:
             beside = (at == 0 or kept[at - 1]) + (at + 1 == count or kept[at + 1])
-            cost = sizes[at] + (ISLAND if not beside else 0 if beside == 1 else -ISLAND // 2)
-            return worth[at] * (BASE + len(names[at] - seen)) / (max(COST_MIN, cost))
+            cost = sizes[at] + (ISOLATED_LINE_COST if not beside else 0 if beside == 1 else -ISOLATED_LINE_COST // 2)
+            return worth[at] * (BASE_GAIN + len(names[at] - seen)) / (max(LINE_COST_MIN, cost))
 
         heap = [(-gain(at), at) for at in names]
         heapify(heap)
@@ -249,7 +263,7 @@ class _Selection:
 
     def _first_of(self, every: list[int], most: int) -> list[int]:
         """Of too many lines that stay: those of the tail of this size, then names of what failed, then the rest, from the start."""
-        must = self.scores.must
+        must = self.scores.required
         tail = set(self._tail(most))
         ordered = sorted(every, key=lambda at: (at not in tail, -must[at], -at if at in tail else at))
         chosen: list[int] = []
@@ -264,7 +278,7 @@ class _Selection:
     def _covered(self, budget: int) -> bool:
         """Keep what the tail of the same size would show; False where each line that is kept asks for another one."""
         size = budget
-        for _ in range(ROUNDS):
+        for _ in range(COVER_ROUNDS_MAX):
             self._cover(size)
             content = self._content()
             if content <= size:
@@ -321,10 +335,10 @@ class _Selection:
     def _has_as_many(self) -> bool:
         """Show as many files, hits or folders as the tail of the same size; False where that would take much more room."""
         limit = self.chars + self.chars // 8
-        for entries in self.kind.entries:
+        for entries in self.kind.find_entries:
             shown = entries(self.lines, [at for at in range(len(self.is_kept)) if self.is_kept[at]])
             wanting = len(entries(self.lines, self._tail(self._content())))
-            others = [] if len(shown) >= wanting else [at for at in self.lines.near if not self.is_kept[at]]
+            others = [] if len(shown) >= wanting else [at for at in self.lines.scanned if not self.is_kept[at]]
             for at in sorted(others, key=lambda at: (self.sizes[at], at)):  # the shortest ones cost least
                 more = entries(self.lines, (at,)) - shown
                 if more and self.chars < limit:
@@ -350,9 +364,9 @@ class _Selection:
                 self.is_kept[at:end] = b"\x01" * (end - at)
             at = end
 
-    def _made(self, count: int) -> Reduced:
-        parts: list[Part] = []
-        gaps: list[Gap] = []
+    def _made(self, count: int) -> ReducedOutput:
+        parts: list[KeptLines] = []
+        gaps: list[OmittedLines] = []
         shown: list[str] = []
         at = 0
         while at < count:
@@ -360,13 +374,13 @@ class _Selection:
             end = self.is_kept.find(0 if is_kept else 1, at)
             end = count if end < 0 else end
             if is_kept:
-                heaviest = max(range(at, end), key=lambda place: (self.scores.must[place], self.scores.utility[place], -place))
-                parts.append(Part(at + 1, end, self.reasons[heaviest]))
-                shown.append(self.lines.shown(at, end))
+                heaviest = max(range(at, end), key=lambda place: (self.scores.required[place], self.scores.utility[place], -place))
+                parts.append(KeptLines(at + 1, end, self.reasons[heaviest]))
+                shown.append(self.lines.render_range(at, end))
             else:
-                gaps.append(Gap(at + 1, end, self._named(range(at, end))))
+                gaps.append(OmittedLines(at + 1, end, self._named(range(at, end))))
             at = end
-        return Reduced(self.lines.text, self.kind.name, count, tuple(parts), tuple(gaps), tuple(shown))
+        return ReducedOutput(self.lines.text, self.kind.name, count, tuple(parts), tuple(gaps), tuple(shown))
 
     def _named(self, gap: Sequence[int]) -> str:
         """What most lines of a gap are, and how many of them."""

@@ -5,13 +5,13 @@ A kind says what is noise and what to fill with; evidence says what must stay. N
 
 from __future__ import annotations
 
-from clew.transcript.reduce.lines import Lines
+from clew.transcript.reduce.lines import OutputLines
 
-NOISE = 0.0
-FILL = 1.0  # an ordinary line
-HEAD = 4.0  # what gives the lines below it their meaning: a file's name, a hunk's head
-GUIDED = 6.0  # the task names it
-KEY = 8.0  # would stay whole if there were less of it
+NOISE_UTILITY = 0.0
+ORDINARY_UTILITY = 1.0  # an ordinary line
+HEADING_UTILITY = 4.0  # what gives the lines below it their meaning: a file's name, a hunk's head
+NAMED_UTILITY = 6.0  # the task names it
+KEY_UTILITY = 8.0  # would stay whole if there were less of it
 
 
 class LineScores:
@@ -24,30 +24,30 @@ class LineScores:
     quoted   it quotes something (a file's line, a value), so words in it say nothing of what happened.
     """
 
-    __slots__ = ("must", "noise", "quoted", "reasons", "utility")
+    __slots__ = ("noise", "quoted", "reasons", "required", "utility")
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: OutputLines) -> None:
         count = len(lines)
-        self.utility = [FILL] * count
-        self.must = bytearray(count)
+        self.utility = [ORDINARY_UTILITY] * count
+        self.required = bytearray(count)
         self.reasons = [""] * count
         self.noise = [""] * count
         self.quoted = bytearray(count)
 
-    def keep(self, start: int, end: int, why: str, *, grade: int = 1) -> None:
+    def require(self, start: int, end: int, reason: str, *, grade: int = 1) -> None:
         """Keep the lines `start` to `end` (exclusive), whatever the budget."""
-        for at in range(start, min(end, len(self.must))):
-            self.must[at] = max(self.must[at], grade)
-            self.reasons[at] = self.reasons[at] or why
+        for at in range(start, min(end, len(self.required))):
+            self.required[at] = max(self.required[at], grade)
+            self.reasons[at] = self.reasons[at] or reason
 
-    def raise_to(self, at: int, utility: float, why: str) -> None:
+    def raise_utility(self, at: int, utility: float, reason: str) -> None:
         """Raise a line to at least this utility."""
         if self.utility[at] < utility:
             self.utility[at] = utility
-            self.reasons[at] = why
+            self.reasons[at] = reason
 
-    def drop(self, at: int, what: str) -> None:
+    def mark_noise(self, at: int, description: str) -> None:
         """Call a line noise of a named sort, unless it is kept."""
-        if not self.must[at]:
-            self.utility[at] = NOISE
-            self.noise[at] = what
+        if not self.required[at]:
+            self.utility[at] = NOISE_UTILITY
+            self.noise[at] = description

@@ -11,7 +11,7 @@ KINDS: dict[str, OutputKind] = {}  # by name, in order of rank
 PROGRAMS: dict[str, OutputKind] = {}  # by program, or by program and the word after it
 
 
-def discover() -> None:
+def load_kinds() -> None:
     """Fill `KINDS` and `PROGRAMS` with what the modules of this folder describe; called once, by whoever recognises."""
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
     found = {each.name: each for module in modules for each in vars(module).values() if isinstance(each, OutputKind)}

@@ -9,50 +9,50 @@ import re
 from pathlib import Path
 
 from clew.text.patterns import Patterns
-from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.output_kind import described
-from clew.transcript.reduce.scores import HEAD, KEY, LineScores
+from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
+from clew.transcript.reduce.output_kind import load_output_kind
+from clew.transcript.reduce.scores import HEADING_UTILITY, KEY_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-FORMS = _PATTERNS["forms"]
+LINE_FORMS = _PATTERNS["forms"]
 _ESLINT = re.compile(r"^\s{1,12}\d{1,6}:\d{1,5} {1,4}(error|warning) {1,4}.{0,500}?([@\w/-]{0,80})$")
 _WARNING = re.compile(r"^(?:warning(?:\[\w{1,20}\])?: |.{1,300}?[:)] ?-? ?(?:warning|note|info(?:rmation)?)\b)")
 _RULE = re.compile(r"[\[(](-?[\w@/:.-]{2,60})[\])]\s*$|\b([A-Z]{1,5}\d{2,6})\b")
 _PROGRESS = _PATTERNS["progress"]
 
 
-def score(lines: Lines, scores: LineScores) -> None:
+def score_lines(lines: OutputLines, scores: LineScores) -> None:
     """Say which warnings repeat a rule, and what is progress."""
     plain = lines.plain
     rules: dict[str, int] = {}
-    for at in lines.near:
+    for at in lines.scanned:
         line = plain[at][:LINE_CHARS_MAX]
         if not line or line.isspace():
             scores.utility[at] = 0.2
         elif _PROGRESS.match(line):
-            scores.drop(at, "lines of progress")
+            scores.mark_noise(at, "lines of progress")
         elif line[0].isspace() and (found := _ESLINT.match(line)):
             if found[1] == "error":
-                scores.keep(at, at + 1, "error", grade=2)
+                scores.require(at, at + 1, "error", grade=2)
                 _keep_file(lines, scores, at)
             else:
                 times = rules[found[2]] = rules.get(found[2], 0) + 1
-                scores.utility[at] = KEY / 2 if times == 1 else 1 / times
+                scores.utility[at] = KEY_UTILITY / 2 if times == 1 else 1 / times
                 scores.noise[at] = "warnings" if times > 3 else ""
         elif _WARNING.match(line):
             rule = (found[1] or found[2]) if (found := _RULE.search(line[-120:])) else line.partition(":")[2][-60:]
             times = rules[rule] = rules.get(rule, 0) + 1
-            scores.utility[at] = KEY / 2 if times == 1 else 1 / times
+            scores.utility[at] = KEY_UTILITY / 2 if times == 1 else 1 / times
 
 
-def _keep_file(lines: Lines, scores: LineScores, at: int) -> None:
+def _keep_file(lines: OutputLines, scores: LineScores, at: int) -> None:
     """The file's name stands above its complaints."""
     for above in range(at - 1, max(-1, at - 400), -1):
         line = lines.plain[above]
         if line and not line[0].isspace():
-            scores.keep(above, above + 1, "file of an error")
-            scores.raise_to(above, HEAD, "file of an error")
+            scores.require(above, above + 1, "file of an error")
+            scores.raise_utility(above, HEADING_UTILITY, "file of an error")
             return
 
 
-COMPILER = described(__file__, score, FORMS.match)
+COMPILER = load_output_kind(__file__, score_lines, LINE_FORMS.match)

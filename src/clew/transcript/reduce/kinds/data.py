@@ -6,28 +6,28 @@ import re
 from pathlib import Path
 
 from clew.text.patterns import Patterns
-from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import described
-from clew.transcript.reduce.scores import GUIDED, KEY, LineScores
+from clew.transcript.reduce.lines import OutputLines
+from clew.transcript.reduce.output_kind import load_output_kind
+from clew.transcript.reduce.scores import KEY_UTILITY, NAMED_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-FORMS = _PATTERNS["forms"]
-ELEMENTS = 3  # guess: of a list this many show what the others look like
+LINE_FORMS = _PATTERNS["forms"]
+SAMPLE_ELEMENTS = 3  # guess: of a list this many show what the others look like
 _TELLING = _PATTERNS["telling"]
 _WRONG = re.compile(r"^\s{0,80}\"(?:error|errors|stderr|exception|failure|reason)\": ?(?!null|\"\"|\[\]|\{\}|false|0\b)", re.IGNORECASE)
 _OPEN, _CLOSE = ("{", "["), ("}", "]", "},", "],")
 
 
-def score(lines: Lines, scores: LineScores) -> None:
+def score_lines(lines: OutputLines, scores: LineScores) -> None:
     """Weigh lines by depth, and elements of a list by their place in it."""
     plain = lines.plain
     if _is_a_value_a_line(lines):
-        for count, at in enumerate(lines.near):
+        for count, at in enumerate(lines.scanned):
             scores.quoted[at] = 1
             scores.utility[at] = 2.0 / (1 + count)
         return
     element: dict[int, int] = {}  # by indent: how many elements opened there
-    for at in lines.near:
+    for at in lines.scanned:
         line = plain[at]
         bare = line.strip()
         indent = len(line) - len(line.lstrip()) if bare else 0
@@ -39,7 +39,7 @@ def score(lines: Lines, scores: LineScores) -> None:
                 del element[deeper]
         surplus = max((count for depth, count in element.items() if depth <= indent), default=0)
         utility = 2.0 / (1 + indent / 4)
-        if surplus > ELEMENTS:
+        if surplus > SAMPLE_ELEMENTS:
             utility /= surplus
         if bare.rstrip(",") in ("{", "}", "[", "]"):
             utility *= 0.3
@@ -47,16 +47,16 @@ def score(lines: Lines, scores: LineScores) -> None:
         if _TELLING.match(line[:300]):
             scores.utility[at] *= 2
         if _WRONG.match(line[:300]):
-            scores.raise_to(at, max(GUIDED, KEY / 2), "an error in the data")
+            scores.raise_utility(at, max(NAMED_UTILITY, KEY_UTILITY / 2), "an error in the data")
 
 
-def _is_a_value_a_line(lines: Lines) -> bool:
-    opening = [lines.plain[at][:1] for at in lines.near if lines.plain[at]][:50]
+def _is_a_value_a_line(lines: OutputLines) -> bool:
+    opening = [lines.plain[at][:1] for at in lines.scanned if lines.plain[at]][:50]
     return (
         len(opening) > 1
         and all(first in "{[" for first in opening)
-        and all(lines.plain[at].rstrip().endswith(("}", "]")) for at in list(lines.near)[:20] if lines.plain[at])
+        and all(lines.plain[at].rstrip().endswith(("}", "]")) for at in list(lines.scanned)[:20] if lines.plain[at])
     )
 
 
-JSON = described(__file__, score, FORMS.match)
+JSON = load_output_kind(__file__, score_lines, LINE_FORMS.match)

@@ -7,40 +7,40 @@ from pathlib import Path
 
 from clew.text.patterns import Patterns
 from clew.transcript.reduce.kinds import diffs
-from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import described
-from clew.transcript.reduce.scores import HEAD, KEY, LineScores
+from clew.transcript.reduce.lines import OutputLines
+from clew.transcript.reduce.output_kind import load_output_kind
+from clew.transcript.reduce.scores import HEADING_UTILITY, KEY_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-FORMS = _PATTERNS["forms"]
+LINE_FORMS = _PATTERNS["forms"]
 _COMMIT = re.compile(r"^(?:[*|\\/ ]{0,12}commit [0-9a-f]{7,40}\b|[*|\\/ ]{0,12}[0-9a-f]{7,12} (?:\([^)]{1,200}\) )?\S)")
 _STAT = re.compile(r"^ \S.{0,200} \| {1,6}(?:\d{1,6}|Bin)\b")
 _TRANSFER = _PATTERNS["transfer"]
-FADING = 30.0  # commits after which the next is worth half; the newest are asked for; guess
+HALVING_COMMITS = 30.0  # commits after which the next is worth half; the newest are asked for; guess
 
 
-def score(lines: Lines, scores: LineScores) -> None:
+def score_lines(lines: OutputLines, scores: LineScores) -> None:
     """Weigh commits by their age in the list, and heads above what stands below them."""
-    if any(lines.plain[at].startswith("@@ -") for at in lines.near):
-        diffs.score(lines, scores)
+    if any(lines.plain[at].startswith("@@ -") for at in lines.scanned):
+        diffs.score_lines(lines, scores)
     commits = 0
-    for at in lines.near:
+    for at in lines.scanned:
         line = lines.plain[at]
         if _TRANSFER.match(line):
-            scores.drop(at, "lines of progress")
+            scores.mark_noise(at, "lines of progress")
         elif line.startswith(("* ", "On branch", "Your branch", "CONFLICT", "\tboth modified", "UU ", "AA ")) and not _COMMIT.match(
             line[:300]
         ):
-            scores.raise_to(at, KEY, "where the work tree stands")
+            scores.raise_utility(at, KEY_UTILITY, "where the work tree stands")
         elif _COMMIT.match(line[:300]):
             commits += 1
-            scores.utility[at], scores.reasons[at] = HEAD / (1 + commits / FADING), "commit"
+            scores.utility[at], scores.reasons[at] = HEADING_UTILITY / (1 + commits / HALVING_COMMITS), "commit"
             scores.quoted[at] = 1
         elif commits:
             if scores.utility[at] == 1.0:
                 is_stat = _STAT.match(line[:400])
-                scores.utility[at] = (0.5 if is_stat else 0.3 if line.startswith("Author:") else 1.0) / (1 + commits / FADING)
+                scores.utility[at] = (0.5 if is_stat else 0.3 if line.startswith("Author:") else 1.0) / (1 + commits / HALVING_COMMITS)
             scores.quoted[at] = 1
 
 
-GIT = described(__file__, score, FORMS.match)
+GIT = load_output_kind(__file__, score_lines, LINE_FORMS.match)

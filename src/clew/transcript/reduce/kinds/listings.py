@@ -7,45 +7,45 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clew.text.patterns import Patterns
-from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import described
-from clew.transcript.reduce.scores import KEY, LineScores
+from clew.transcript.reduce.lines import OutputLines
+from clew.transcript.reduce.output_kind import load_output_kind
+from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-FORMS = _PATTERNS["forms"]
-FADING = 6.0  # names of one folder after which its next is worth half; guess
+LINE_FORMS = _PATTERNS["forms"]
+HALVING_NAMES = 6.0  # names of one folder after which its next is worth half; guess
 _INSTALLED = _PATTERNS["installed"]
 _NAME = re.compile(r"(\S[^\n]{0,400})$")
 
 
-def score(lines: Lines, scores: LineScores) -> None:
+def score_lines(lines: OutputLines, scores: LineScores) -> None:
     """Weigh each name by how many of its folder stand before it."""
     counts: dict[str, int] = {}
     folder_above = ""
-    for at in lines.near:
+    for at in lines.scanned:
         line = lines.plain[at][:800]
         if not line or line.isspace():
             scores.utility[at] = 0.2
             continue
         if line.startswith("total ") or (line.endswith(":") and " " not in line):
             folder_above = line
-            scores.raise_to(at, KEY / 2, "folder")
+            scores.raise_utility(at, KEY_UTILITY / 2, "folder")
             continue
-        if not FORMS.match(line):
+        if not LINE_FORMS.match(line):
             continue
         scores.quoted[at] = 1
         folder = line.replace("\\", "/").rpartition("/")[0] or folder_above
         if line[0] in "│├└|`+ ":
             folder = str(len(line) - len(line.lstrip("│├└|`+─- \u00a0")))  # a tree's names by their depth
         count = counts[folder] = counts.get(folder, 0) + 1
-        scores.utility[at] = (1 - at / len(lines) / 2) / (1 + count / FADING)  # what is listed first is newest, or nearest
+        scores.utility[at] = (1 - at / len(lines) / 2) / (1 + count / HALVING_NAMES)  # what is listed first is newest, or nearest
         if _INSTALLED.search(line):
             scores.utility[at] *= 0.1
 
 
-def _folders(lines: Lines, places: Iterable[int]) -> set[str]:
+def _folders(lines: OutputLines, places: Iterable[int]) -> set[str]:
     """The folders that these lines name."""
     return {lines.plain[at][:800].replace("\\", "/").rpartition("/")[0] for at in places}
 
 
-LISTING = described(__file__, score, FORMS.match, entries=(_folders,))
+LISTING = load_output_kind(__file__, score_lines, LINE_FORMS.match, find_entries=(_folders,))

@@ -11,38 +11,38 @@ from collections import Counter
 from pathlib import Path
 
 from clew.text.patterns import Patterns
-from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import described
-from clew.transcript.reduce.scores import KEY, LineScores
+from clew.transcript.reduce.lines import OutputLines
+from clew.transcript.reduce.output_kind import load_output_kind
+from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-FORMS = _PATTERNS["forms"]
+LINE_FORMS = _PATTERNS["forms"]
 TEMPLATE_CHARS = 200  # the beginning of a line says what it is
 _VARIES = re.compile(r"(?<!\S)[^\s\d/\"'=]*+[\d/\"'=]\S*")  # a word with a digit, a slash, a quote or a value
 _LEVEL = re.compile(r"\b(?:WARN(?:ING)?|warn(?:ing)?|level=warn)\b")
 
 
-def template(line: str) -> str:
+def mask_varying_words(line: str) -> str:
     """The line without what varies."""
     return _VARIES.sub("*", line[:TEMPLATE_CHARS])
 
 
-def score(lines: Lines, scores: LineScores) -> None:
+def score_lines(lines: OutputLines, scores: LineScores) -> None:
     """Weigh each line by how rare its template is, its first and last line before the others."""
-    score_repeats(lines, scores)
-    for at in lines.near:
+    score_by_template(lines, scores)
+    for at in lines.scanned:
         if _LEVEL.search(lines.plain[at][:160]):
             scores.utility[at] *= 2
 
 
-def score_repeats(lines: Lines, scores: LineScores) -> None:
+def score_by_template(lines: OutputLines, scores: LineScores) -> None:
     """Set the utility of lines by the rarity of their templates; lines that repeat one many times over are named as such."""
-    templates = [template(lines.plain[at]) for at in lines.near]
+    templates = [mask_varying_words(lines.plain[at]) for at in lines.scanned]
     times = Counter(templates)
     last = {form: at for at, form in enumerate(templates)}
     seen: set[str] = set()
     count = len(templates)
-    for place, (at, form) in enumerate(zip(lines.near, templates, strict=True)):
+    for place, (at, form) in enumerate(zip(lines.scanned, templates, strict=True)):
         if not form.strip():
             scores.utility[at] = 0.1
             continue
@@ -58,7 +58,7 @@ def score_repeats(lines: Lines, scores: LineScores) -> None:
         elif often == 1:
             utility *= 1.3
         seen.add(form)
-        scores.utility[at] = min(utility, KEY)
+        scores.utility[at] = min(utility, KEY_UTILITY)
 
 
-LOG = described(__file__, score, FORMS.match)
+LOG = load_output_kind(__file__, score_lines, LINE_FORMS.match)

@@ -8,31 +8,31 @@ import re
 from pathlib import Path
 
 from clew.text.patterns import Patterns
-from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import described
-from clew.transcript.reduce.scores import HEAD, LineScores
+from clew.transcript.reduce.lines import OutputLines
+from clew.transcript.reduce.output_kind import load_output_kind
+from clew.transcript.reduce.scores import HEADING_UTILITY, LineScores
 
-NUMBERED = re.compile(r"^ {0,12}\d{1,7}(?:→|\t| {2}|: |\| )")
+NUMBERED_LINE = re.compile(r"^ {0,12}\d{1,7}(?:→|\t| {2}|: |\| )")
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-FORMS = _PATTERNS["forms"]
-PROSE = _PATTERNS["prose"]
+LINE_FORMS = _PATTERNS["forms"]
+PROSE_FORMS = _PATTERNS["prose"]
 _DEFINES = _PATTERNS["defines"]
 _IMPORTS = re.compile(r"^(?:import |from \S|#include|use |require|using )")
 
 
-def score(lines: Lines, scores: LineScores) -> None:
+def score_lines(lines: OutputLines, scores: LineScores) -> None:
     """Weigh definitions by their indent, and the two lines below each."""
     below = 0
-    for at in lines.near:
+    for at in lines.scanned:
         line = lines.plain[at][:400]
         scores.quoted[at] = 1
-        if found := NUMBERED.match(line):
+        if found := NUMBERED_LINE.match(line):
             line = line[found.end() :]
         bare = line.lstrip()
         if not bare:
             scores.utility[at] = 0.1
         elif _DEFINES.match(bare):
-            scores.utility[at], scores.reasons[at] = HEAD / (1 + (len(line) - len(bare)) / 8), "definition"
+            scores.utility[at], scores.reasons[at] = HEADING_UTILITY / (1 + (len(line) - len(bare)) / 8), "definition"
             below = 2
             continue
         elif _IMPORTS.match(bare):
@@ -42,7 +42,7 @@ def score(lines: Lines, scores: LineScores) -> None:
         below = max(0, below - 1)
 
 
-READ = described(__file__, score, FORMS.match, table="read")
+READ = load_output_kind(__file__, score_lines, LINE_FORMS.match, table="read")
 
 
-REPORT = described(__file__, score, PROSE.match, table="report")
+REPORT = load_output_kind(__file__, score_lines, PROSE_FORMS.match, table="report")

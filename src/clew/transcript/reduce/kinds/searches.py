@@ -7,28 +7,28 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from clew.text.patterns import Patterns
-from clew.transcript.reduce.lines import Lines
-from clew.transcript.reduce.output_kind import described
-from clew.transcript.reduce.scores import HEAD, LineScores
+from clew.transcript.reduce.lines import OutputLines
+from clew.transcript.reduce.output_kind import load_output_kind
+from clew.transcript.reduce.scores import HEADING_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-FORMS = _PATTERNS["forms"]
-FADING = 2.0  # hits of one file after which its next is utility half; guess
-CONTEXT = 0.9  # of its hit's utility: what is asked for with context is read with it; guess
-LONG_CHARS = 500  # guess: a longer hit stands in generated or minified text
+LINE_FORMS = _PATTERNS["forms"]
+HALVING_HITS = 2.0  # hits of one file after which its next is utility half; guess
+CONTEXT_SHARE = 0.9  # of its hit's utility: what is asked for with context is read with it; guess
+LONG_HIT_CHARS = 500  # guess: a longer hit stands in generated or minified text
 _PLACE = re.compile(r"^((?:[A-Za-z]:)?[^\s:][^:\n]{0,300}?)(?::(\d{1,7}):|-(\d{1,7})-|:)")
 _INSIDE = re.compile(r"^(\d{1,7})([:-])")
 _FAR = re.compile(r"(?:^|/)(?:node_modules|dist|build|vendor|\.git|coverage|target|site-packages)/|\.min\.|\.lock\b|\.map\b")
 
 
-def score(lines: Lines, scores: LineScores) -> None:
+def score_lines(lines: OutputLines, scores: LineScores) -> None:
     """Weigh each hit by how many of its file stand before it, and context below hits."""
     counts: dict[str, int] = {}
     heading = ""
     hunk: list[int] = []  # context seen since the last hit or gap
     utility = 0.0  # of the last hit: context is utility a part of what it surrounds, so that a hunk is shown or left out as one
     is_below = False
-    for at in lines.near:
+    for at in lines.scanned:
         line = lines.plain[at]
         scores.quoted[at] = 1
         if not line or line == "--":
@@ -42,7 +42,7 @@ def score(lines: Lines, scores: LineScores) -> None:
             path, is_context = found[1], found[3] is not None
         elif len(line) < 300 and ("/" in line or "." in line) and " " not in line:
             heading = line
-            scores.utility[at], scores.reasons[at] = HEAD, "file of a search"
+            scores.utility[at], scores.reasons[at] = HEADING_UTILITY, "file of a search"
             hunk, is_below = [], False
             continue
         else:
@@ -50,17 +50,17 @@ def score(lines: Lines, scores: LineScores) -> None:
             continue
         if is_context:
             hunk.append(at)
-            scores.utility[at] = CONTEXT * utility if is_below else 0.1
+            scores.utility[at] = CONTEXT_SHARE * utility if is_below else 0.1
             continue
         count = counts[path] = counts.get(path, 0) + 1
-        utility = 2.0 / (1 + count / FADING) * (0.3 if len(line) > LONG_CHARS else 1.0) * (0.3 if _FAR.search(path) else 1.0)
+        utility = 2.0 / (1 + count / HALVING_HITS) * (0.3 if len(line) > LONG_HIT_CHARS else 1.0) * (0.3 if _FAR.search(path) else 1.0)
         scores.utility[at] = utility
         for above in hunk:
-            scores.utility[above] = max(scores.utility[above], CONTEXT * utility)
+            scores.utility[above] = max(scores.utility[above], CONTEXT_SHARE * utility)
         hunk, is_below = [], True
 
 
-def _files(lines: Lines, places: Iterable[int]) -> set[str]:
+def _files(lines: OutputLines, places: Iterable[int]) -> set[str]:
     """The files that these lines name."""
     found: set[str] = set()
     for at in places:
@@ -70,7 +70,7 @@ def _files(lines: Lines, places: Iterable[int]) -> set[str]:
     return found
 
 
-def _hits(lines: Lines, places: Iterable[int]) -> set[str]:
+def _hits(lines: OutputLines, places: Iterable[int]) -> set[str]:
     """The hits among these lines, each by its line; context is none."""
     found: set[str] = set()
     for at in places:
@@ -82,4 +82,4 @@ def _hits(lines: Lines, places: Iterable[int]) -> set[str]:
     return found
 
 
-SEARCH = described(__file__, score, FORMS.match, entries=(_files, _hits))
+SEARCH = load_output_kind(__file__, score_lines, LINE_FORMS.match, find_entries=(_files, _hits))

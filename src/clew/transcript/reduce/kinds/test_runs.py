@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 
 from clew.text.patterns import Patterns
-from clew.transcript.reduce.lines import LINE_CHARS_MAX, Lines
-from clew.transcript.reduce.output_kind import described
-from clew.transcript.reduce.scores import KEY, LineScores
+from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
+from clew.transcript.reduce.output_kind import load_output_kind
+from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-FORMS = _PATTERNS["forms"]
+LINE_FORMS = _PATTERNS["forms"]
 _PASSED = _PATTERNS["passed"]
 _OUTPUT_HEAD = re.compile(r"^(?:=== (?:RUN|CONT|NAME) {1,3}(\S{1,400})|\s{0,16}--- (PASS|FAIL|SKIP): (\S{1,400}))")
 _GO_FAILED = re.compile(r"^\s{0,16}--- FAIL: (\S{1,400})")
@@ -26,17 +26,17 @@ _COVERAGE_ROW = re.compile(r"^[\w./ @-]{1,200}\|(?: {1,12}[\d.]{1,6} {0,12}\|){2
 _COVERAGE_ROW_PYTHON = re.compile(r"^[\w./-]{1,200} {1,80}\d{1,6} {1,12}\d{1,6} {1,12}(?:\d{1,6} {1,12}\d{1,6} {1,12})?\d{1,3}%")
 
 
-def score(lines: Lines, scores: LineScores) -> None:
+def score_lines(lines: OutputLines, scores: LineScores) -> None:
     """Say which lines report what passed."""
     plain = lines.plain
-    head = next((plain[at] for at in lines.near if plain[at]), "")
+    head = next((plain[at] for at in lines.scanned if plain[at]), "")
     if head.startswith("{") and '"Action":' in head:
         _score_events(lines, scores)
         return
-    failed = {found[1] for at in lines.having(("--- FAIL: ",)) if (found := _GO_FAILED.match(plain[at][:LINE_CHARS_MAX]))}
+    failed = {found[1] for at in lines.find_lines_with(("--- FAIL: ",)) if (found := _GO_FAILED.match(plain[at][:LINE_CHARS_MAX]))}
     test = ""  # whose output the lines are, while that is known
     is_below_verdict = False
-    for at in lines.near:
+    for at in lines.scanned:
         line = plain[at][:LINE_CHARS_MAX]
         if not line or line.isspace():
             scores.utility[at] = 0.2
@@ -46,23 +46,25 @@ def score(lines: Lines, scores: LineScores) -> None:
             test = heading[1] or heading[3]
             is_below_verdict = bool(heading[2])
             if not _has_failed(test, failed):
-                scores.drop(at, "lines of passed tests")
+                scores.mark_noise(at, "lines of passed tests")
             elif not heading[2]:
-                scores.keep(at, at + 1, "output of a failed test")
+                scores.require(at, at + 1, "output of a failed test")
             continue
         if _PASSED.match(line):
             test = ""
-            scores.drop(at, "passed tests" if "ok" not in line[:2] or "\t" not in line else "packages that passed")
+            scores.mark_noise(at, "passed tests" if "ok" not in line[:2] or "\t" not in line else "packages that passed")
         elif _GO_ENDS.match(line):
             test = ""
         elif test:
             if _has_failed(test, failed):
-                scores.keep(at, at + 1, "output of a failed test") if not _is_flood(lines, scores, at) else scores.raise_to(at, KEY, "")
+                scores.require(at, at + 1, "output of a failed test") if not _is_flood(lines, scores, at) else scores.raise_utility(
+                    at, KEY_UTILITY, ""
+                )
             elif line[0].isspace() or not is_below_verdict:
-                scores.drop(at, "lines of passed tests")
+                scores.mark_noise(at, "lines of passed tests")
         elif _COVERAGE_ROW.match(line) or _COVERAGE_ROW_PYTHON.match(line):
             if line.startswith(("All files", "TOTAL")):
-                scores.raise_to(at, KEY, "summary")
+                scores.raise_utility(at, KEY_UTILITY, "summary")
             else:
                 scores.utility[at], scores.noise[at] = 0.0, "rows of coverage"
 
@@ -71,11 +73,11 @@ def _has_failed(test: str, failed: set[str]) -> bool:
     return test in failed or any(name.startswith(f"{test}/") or test.startswith(f"{name}/") for name in failed)
 
 
-def _is_flood(lines: Lines, scores: LineScores, at: int, run_max: int = 60) -> bool:
+def _is_flood(lines: OutputLines, scores: LineScores, at: int, run_max: int = 60) -> bool:
     """So many lines of one failed test stay already that this one would be its log, unless it names a place in a test."""
     if at < run_max or "_test.go:" in lines.plain[at][:200]:
         return False
-    return all(scores.must[at - back] for back in range(1, run_max, 7))
+    return all(scores.required[at - back] for back in range(1, run_max, 7))
 
 
 class _Event(msgspec.Struct):
@@ -85,7 +87,7 @@ class _Event(msgspec.Struct):
     output: str = msgspec.field(name="Output", default="")
 
 
-def _score_events(lines: Lines, scores: LineScores) -> None:
+def _score_events(lines: OutputLines, scores: LineScores) -> None:
     """Events of `go test -json`, one a line. What belongs to a failed test, or to a package that failed to build, stays."""
     events: dict[int, _Event] = {}
     for at in range(len(lines)):
@@ -103,15 +105,15 @@ def _score_events(lines: Lines, scores: LineScores) -> None:
         if key in failed and (event.action in ("fail", "build-output") or (event.action == "output" and event.test)):
             told[key] = told.get(key, 0) + 1
             is_telling = told[key] <= 60 or ".go:" in event.output or "--- FAIL" in event.output
-            scores.keep(at, at + 1, "a failed test", grade=2 if event.action == "fail" else 1) if is_telling else scores.raise_to(
-                at, KEY, ""
+            scores.require(at, at + 1, "a failed test", grade=2 if event.action == "fail" else 1) if is_telling else scores.raise_utility(
+                at, KEY_UTILITY, ""
             )
         elif event.action == "build-output" or event.output.startswith(("FAIL", "panic:")):
-            scores.keep(at, at + 1, "a failed test")
+            scores.require(at, at + 1, "a failed test")
         elif not event.test and event.output:
             scores.utility[at] = 0.5
         else:
-            scores.drop(at, "events of passed tests")
+            scores.mark_noise(at, "events of passed tests")
 
 
-TEST_RUN = described(__file__, score, FORMS.match)
+TEST_RUN = load_output_kind(__file__, score_lines, LINE_FORMS.match)

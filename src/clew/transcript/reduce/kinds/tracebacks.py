@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clew.transcript.reduce.kinds.logs import score_repeats
-from clew.transcript.reduce.output_kind import described
-from clew.transcript.reduce.traces import is_frame
+from clew.transcript.reduce.kinds.logs import score_by_template
+from clew.transcript.reduce.output_kind import load_output_kind
+from clew.transcript.reduce.traces import is_stack_frame
 
-TRACEBACK = described(__file__, score_repeats, lambda line: is_frame(line) or None)
+TRACEBACK = load_output_kind(__file__, score_by_template, lambda line: is_stack_frame(line) or None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.transcript.reduce.kinds.logs import score_repeats
-from clew.transcript.reduce.output_kind import described
+from clew.transcript.reduce.kinds.logs import score_by_template
+from clew.transcript.reduce.output_kind import load_output_kind
 
-UNKNOWN = described(__file__, score_repeats, lambda _line: None)
+UNKNOWN = load_output_kind(__file__, score_by_template, lambda _line: None)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from clew.records import Observation, TaskState, ToolCall, ToolKind
 from clew.task.clues import clues
 
-GUIDES_MAX = 40  # names that steer one reduction: each costs one search through the text; guess
-GUIDE_CHARS_MIN = 4  # a shorter name stands in every other line
+TASK_NAMES_MAX = 40  # names that steer one reduction: each costs one search through the text; guess
+TASK_NAME_CHARS_MIN = 4  # a shorter name stands in every other line
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +26,22 @@ class OutputContext:
     kind: ToolKind = ToolKind.COMMAND
     command: str = ""
     path: str = ""
-    edited: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
+    edited_paths: tuple[str, ...] = ()
+    error_names: tuple[str, ...] = ()
+    recent_names: tuple[str, ...] = ()
 
     def with_task(self, task: TaskState) -> OutputContext:
         """Return the same with what the task state says."""
         errors = dict.fromkeys(name for error in task.open_errors for name in _names_in(error.text))
         return replace(
             self,
-            edited=tuple(file.path for file in task.working_set if file.last in ("edit", "write")),
-            errors=tuple(errors),
-            names=(*(file.path for file in task.working_set), *task.recent_identifiers),
+            edited_paths=tuple(file.path for file in task.working_set if file.last in ("edit", "write")),
+            error_names=tuple(errors),
+            recent_names=(*(file.path for file in task.working_set), *task.recent_identifiers),
         )
 
 
-def context_of(result: Observation, call: Observation | None) -> OutputContext:
+def build_context(result: Observation, call: Observation | None) -> OutputContext:
     """Return what is known of a result; `call` is asked where the result does not hold its own."""
     asked = (call.call if call else None) or result.call or ToolCall()
     return OutputContext(asked.kind, asked.command, asked.path)
@@ -53,25 +53,25 @@ def _names_in(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class KeptLines:
     """Lines that are kept, 1-based and inclusive, and the reason of their heaviest line."""
 
     start: int
     end: int
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class OmittedLines:
     """Lines that are left out, 1-based and inclusive, and what they are, "" where they are of several sorts."""
 
     start: int
     end: int
-    what: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Reduced:
+class ReducedOutput:
     """An output as it should be read: which of its lines, and why.
 
     text      the whole output.
@@ -83,52 +83,52 @@ class Reduced:
 
     text: str
     kind: str
-    lines: int
-    parts: tuple[Part, ...]
-    gaps: tuple[Gap, ...] = ()
-    shown: tuple[str, ...] = ()
+    line_count: int
+    kept: tuple[KeptLines, ...]
+    omitted: tuple[OmittedLines, ...] = ()
+    kept_texts: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
         """Nothing is left out."""
-        return not self.gaps
+        return not self.omitted
 
     @property
-    def ranges(self) -> tuple[tuple[int, int], ...]:
+    def kept_ranges(self) -> tuple[tuple[int, int], ...]:
         """First and last line of each part."""
-        return tuple((part.start, part.end) for part in self.parts)
+        return tuple((part.start, part.end) for part in self.kept)
 
     def render(self, handle: str = "") -> str:
         """The kept lines, and a marker where lines are missing; the first marker says how to get them back by `handle`."""
         if self.is_whole:
             return self.text
-        pieces: list[tuple[int, str]] = [(part.start, text) for part, text in zip(self.parts, self.shown, strict=True)]
-        for at, gap in enumerate(self.gaps):
-            pieces.append((gap.start, marker(gap, self.lines if at == 0 else 0, handle if at == 0 else "")))
+        pieces: list[tuple[int, str]] = [(part.start, text) for part, text in zip(self.kept, self.kept_texts, strict=True)]
+        for at, gap in enumerate(self.omitted):
+            pieces.append((gap.start, format_omission_marker(gap, self.line_count if at == 0 else 0, handle if at == 0 else "")))
         pieces.sort()
         text = "\n".join(piece for _, piece in pieces)
         return text + "\n" if self.text.endswith("\n") else text
 
 
 # Whatever looks like a line of ours: an output that holds one is never shortened, so that in a short form every marker is clew's.
-MARKER = re.compile(
+MARKER_PATTERN = re.compile(
     r"^[ \t]*\[(?:… (?:(?:lines? )?\d[\d-]*(?: of \d+ left out)?|cut by the client; )|output of .*, \d+ lines[^\n]*, left out)"
     r"[^\n]*\][ \t\r]*$",
     re.MULTILINE,
 )
 
 
-def cut_marker(handle: str = "", lines: int = 0) -> str:
+def format_truncation_marker(handle: str = "", lines: int = 0) -> str:
     """The line below an output that the client had cut: where the whole of it is, or that nobody has it."""
     if not handle:
         return "[… cut by the client; the rest was not seen]"
     return f"[… cut by the client; all {lines:,} lines: clew unfold {handle}]"
 
 
-def marker(gap: Gap, lines: int, handle: str = "") -> str:
+def format_omission_marker(gap: OmittedLines, lines: int, handle: str = "") -> str:
     """The line that stands for a gap; with `lines`, those of the whole text, it explains itself."""
     where = f"{gap.start}-{gap.end}" if gap.end > gap.start else f"{gap.start}"
-    what = f": {gap.what}" if gap.what else ""
+    what = f": {gap.description}" if gap.description else ""
     if not lines:
         return f"[… {where}{what}]"
     unit = "lines" if gap.end > gap.start else "line"

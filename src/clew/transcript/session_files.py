@@ -18,9 +18,9 @@ import msgspec
 
 from clew.errors import NotReadable
 from clew.text.secrets import mask
-from clew.transcript.dialects import Dialect, Origin, dialect_of
-from clew.transcript.dialects.values import mapping_of, text_of
-from clew.transcript.parse import read_head
+from clew.transcript.dialects import Dialect, TranscriptOrigin, find_dialect
+from clew.transcript.dialects.values import mapping_or_empty, text_or_empty
+from clew.transcript.parse import read_first_bytes
 
 HEAD_BYTES = 128 << 10  # real sessions name their folder in the first 100 kB
 HEAD_BYTES_MAX = 4 << 20  # but instructions before it may be longer
@@ -32,7 +32,7 @@ _SUBAGENTS, _SPILLS = "subagents", "tool-results"
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SessionFiles:
     """One session on disk.
 
     path      its transcript; of a subagent whose session is gone, the subagent's.
@@ -58,7 +58,7 @@ class _Head:
     cwd: str
 
 
-def find(path: Path) -> Iterator[Session]:
+def find_sessions(path: Path) -> Iterator[SessionFiles]:
     """Yield the sessions at `path`: a transcript, or a folder that is searched with all below it, ordered by name.
 
     In a folder, files that no known client wrote are left out, and what is no file: links that lead nowhere, pipes.
@@ -83,60 +83,62 @@ def find(path: Path) -> Iterator[Session]:
             if file not in claimed and (session := _found(file)):
                 yield session
     else:
-        yield session_at(path)
+        yield read_session(path)
 
 
-def _found(path: Path) -> Session | None:
+def _found(path: Path) -> SessionFiles | None:
     """The session of a file that was met in a folder, None for something else."""
     if not path.is_file():
         return None
     try:
-        session = session_at(path)
+        session = read_session(path)
     except (NotReadable, OSError):  # it must not hide the others; reading it raises again, and that is reported
-        return Session(path, _stem(path))
+        return SessionFiles(path, _stem(path))
     return session if session.client else None
 
 
-def session_at(path: Path) -> Session:
+def read_session(path: Path) -> SessionFiles:
     """What a transcript's place and its first lines tell. Raises NotReadable."""
     head = _head(path)
     if _is_agent(path):
         session = path.parent.parent.name if path.parent.name == _SUBAGENTS else head.session
-        return Session(path, session or head.session or _stem(path), head.client, head.cwd, _stem(path).removeprefix("agent-"))
+        return SessionFiles(path, session or head.session or _stem(path), head.client, head.cwd, _stem(path).removeprefix("agent-"))
     named = _UUID.findall(path.name)
     session = named[-1] if named else head.session or _stem(path)
-    return Session(path, session, head.client, head.cwd, "", _agents_of(path, session))
+    return SessionFiles(path, session, head.client, head.cwd, "", _agents_of(path, session))
 
 
-def parts(session: Session) -> Iterator[Session]:
+def iterate_transcripts(session: SessionFiles) -> Iterator[SessionFiles]:
     """Yield the transcripts of a session: its own, then each subagent's, in the order of their names."""
     yield session
     for path in session.agents:
-        yield session_at(path)
+        yield read_session(path)
 
 
-def folder_in(lines: Sequence[bytes]) -> str:
+def find_start_folder(lines: Sequence[bytes]) -> str:
     """The folder that a session began in, as the first lines of its transcript tell; "" for none."""
     return _head_of(lines[:HEAD_LINES]).cwd
 
 
-def origin_of(session: Session) -> Origin:
+def build_origin(session: SessionFiles) -> TranscriptOrigin:
     """What a parser must know of where a transcript lies."""
     apart = frozenset(_stem(path).removeprefix("agent-") for path in session.agents)
-    return Origin(session.id, session.agent, apart)
+    return TranscriptOrigin(session.id, session.agent, apart)
 
 
-def spilled(session: Session, name: str) -> bytes | None:
+def load_spilled_output(session: SessionFiles, name: str) -> bytes | None:
     """The output that a client wrote to a file because it was too long, without credentials; None if it is gone or is not such a file.
 
     A transcript quotes words from anywhere, so a path in it is believed only if it lies in a folder of spilled results of this
     project: first the one beside the transcript, which may have been moved with it, then the one that was named.
     """
     home = session.path.parent.parent if session.agent else session.path.parent / session.id
-    return read_spilled(home / _SPILLS / name.replace("\\", "/").rpartition("/")[2], (home,)) or read_spilled(Path(name), (home.parent,))
+    return read_spilled_file(home / _SPILLS / name.replace("\\", "/").rpartition("/")[2], (home,)) or read_spilled_file(
+        Path(name), (home.parent,)
+    )
 
 
-def read_spilled(path: Path, folders: Sequence[Path], *, bytes_max: int = SPILL_BYTES_MAX) -> bytes | None:
+def read_spilled_file(path: Path, folders: Sequence[Path], *, bytes_max: int = SPILL_BYTES_MAX) -> bytes | None:
     """Return what a file of spilled results holds, without credentials; None for anything that the client cannot have put there.
 
     folders  of the client's own: a project's, whose sessions have folders of results; or any that is for nothing else. The file lies
@@ -165,14 +167,14 @@ def read_spilled(path: Path, folders: Sequence[Path], *, bytes_max: int = SPILL_
     return mask(data) if len(data) <= bytes_max else None
 
 
-def agent_label(path: Path) -> str:
+def read_agent_label(path: Path) -> str:
     """What the client noted of a subagent beside its transcript: its type and its task; "" for nothing."""
     about = path.with_name(_stem(path) + ".meta.json")
     try:
-        noted = mapping_of(msgspec.json.decode(about.read_bytes()) if about.is_file() and about.stat().st_size < 1 << 16 else None)
+        noted = mapping_or_empty(msgspec.json.decode(about.read_bytes()) if about.is_file() and about.stat().st_size < 1 << 16 else None)
     except (OSError, msgspec.DecodeError, RecursionError):  # a label is all that is lost
         return ""
-    return ": ".join(part for key in ("agentType", "description") if (part := text_of(noted.get(key))))
+    return ": ".join(part for key in ("agentType", "description") if (part := text_or_empty(noted.get(key))))
 
 
 def _is_agent(path: Path) -> bool:
@@ -195,11 +197,11 @@ def _agents_of(path: Path, session: str) -> tuple[Path, ...]:
 
 
 def _head(path: Path) -> _Head:
-    lines = read_head(path, HEAD_BYTES).split(b"\n")
+    lines = read_first_bytes(path, HEAD_BYTES).split(b"\n")
     head = _head_of(lines[:HEAD_LINES])
     if (head.client and head.session and head.cwd) or len(lines) > HEAD_LINES:
         return head
-    return _head_of(read_head(path, HEAD_BYTES_MAX).split(b"\n")[:HEAD_LINES])
+    return _head_of(read_first_bytes(path, HEAD_BYTES_MAX).split(b"\n")[:HEAD_LINES])
 
 
 def _head_of(lines: Iterable[bytes]) -> _Head:
@@ -214,9 +216,9 @@ def _head_of(lines: Iterable[bytes]) -> _Head:
         if not isinstance(record, dict):
             continue
         known = cast("Mapping[str, object]", record)
-        dialect = dialect or dialect_of(known)
+        dialect = dialect or find_dialect(known)
         if dialect:
-            here, folder = dialect.head(known)
+            here, folder = dialect.parse_session_info(known)
             session, cwd = session or here, cwd or folder
             if session and cwd:
                 break

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from clew.errors import NotReadable
-from clew.transcript.follow import deltas, source_of
-from clew.transcript.sessions import find, parts, session_at, spilled
+from clew.transcript.follow import read_deltas, transcript_source
+from clew.transcript.session_files import find_sessions, iterate_transcripts, load_spilled_output, read_session
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript, CodexScript
@@ -45,7 +45,7 @@ def project(claude: ClaudeScript, codex: CodexScript, tmp_path: Path) -> Path:
 
 
 def test_a_folder_gives_its_sessions_with_their_subagents(project: Path) -> None:
-    found = [(session.path.name, session.client, session.id, session.agent, len(session.agents)) for session in find(project)]
+    found = [(session.path.name, session.client, session.id, session.agent, len(session.agents)) for session in find_sessions(project)]
 
     assert found == [
         (f"{SESSION}.jsonl", "claude-code", SESSION, "", 1),
@@ -55,15 +55,15 @@ def test_a_folder_gives_its_sessions_with_their_subagents(project: Path) -> None
 
 
 def test_a_session_tells_the_folder_that_it_began_in(project: Path) -> None:
-    assert {session.cwd for session in find(project)} == {"/home/dev/shop"}
+    assert {session.cwd for session in find_sessions(project)} == {"/home/dev/shop"}
 
 
 def test_a_subagents_file_is_a_source_of_its_own_under_its_session(project: Path) -> None:
-    session = session_at(project / f"{SESSION}.jsonl")
-    main, helper = parts(session)
+    session = read_session(project / f"{SESSION}.jsonl")
+    main, helper = iterate_transcripts(session)
 
-    assert [source_of(main), source_of(helper)] == [f"session:{SESSION}", f"session:{SESSION}/a1b2"]
-    (delta,) = deltas(helper.path)
+    assert [transcript_source(main), transcript_source(helper)] == [f"session:{SESSION}", f"session:{SESSION}/a1b2"]
+    (delta,) = read_deltas(helper.path)
     assert delta.source == f"session:{SESSION}/a1b2"
     assert {(record.session, record.agent) for record in delta.records if record.kind != "transcript"} == {(SESSION, "a1b2")}
     assert [record.name for record in delta.records if record.kind == "brief"] == ["Brief (Explore: Find callers): find it"]
@@ -75,12 +75,12 @@ def test_the_id_is_in_the_name_or_in_the_records(claude: ClaudeScript, tmp_path:
     path = tmp_path / name
     path.write_bytes(lzma.compress(claude.bytes()) if name.endswith("xz") else claude.bytes())
 
-    assert session_at(path).id == SESSION
+    assert read_session(path).id == SESSION
 
 
 def test_nothing_at_a_path_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotReadable):
-        list(find(tmp_path / "none"))
+        list(find_sessions(tmp_path / "none"))
 
 
 def test_a_damaged_archive_says_so(tmp_path: Path) -> None:
@@ -88,30 +88,30 @@ def test_a_damaged_archive_says_so(tmp_path: Path) -> None:
     path.write_bytes(b"not xz at all")
 
     with pytest.raises(NotReadable):
-        session_at(path)
+        read_session(path)
 
 
 def test_what_cannot_be_read_hides_no_session(project: Path) -> None:
     """A damaged archive is given, so that its reader can say why; links that lead nowhere and pipes are no transcripts."""
-    before = [session.path for session in find(project)]
+    before = [session.path for session in find_sessions(project)]
     (project / "damaged.jsonl.xz").write_bytes(b"no archive")
     (project / "loop.jsonl").symlink_to("loop.jsonl")
     os.mkfifo(project / "pipe.jsonl")
 
-    assert sorted(session.path for session in find(project)) == sorted([*before, project / "damaged.jsonl.xz"])
+    assert sorted(session.path for session in find_sessions(project)) == sorted([*before, project / "damaged.jsonl.xz"])
     with pytest.raises(NotReadable):
-        list(deltas(project / "damaged.jsonl.xz"))
+        list(read_deltas(project / "damaged.jsonl.xz"))
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jsonl")
 
     with pytest.raises(NotReadable, match="no regular file"):
-        list(find(tmp_path / "pipe.jsonl"))
+        list(find_sessions(tmp_path / "pipe.jsonl"))
 
 
 def test_only_spilled_results_are_read_whatever_a_transcript_says(project: Path) -> None:
-    session = session_at(project / f"{SESSION}.jsonl")
+    session = read_session(project / f"{SESSION}.jsonl")
     home = project / SESSION / "tool-results"
     (home / "b.txt").write_text("spilled")
     (home / "link.txt").symlink_to(project / "notes.txt")
@@ -119,8 +119,8 @@ def test_only_spilled_results_are_read_whatever_a_transcript_says(project: Path)
     elsewhere.mkdir(parents=True)
     (elsewhere / "c.txt").write_text("old place")
 
-    assert spilled(session, "/gone/tool-results/b.txt") == b"spilled"
-    assert spilled(session, str(elsewhere / "c.txt")) == b"old place"
+    assert load_spilled_output(session, "/gone/tool-results/b.txt") == b"spilled"
+    assert load_spilled_output(session, str(elsewhere / "c.txt")) == b"old place"
     for name in [
         str(project / "notes.txt"),
         "../notes.txt",
@@ -131,4 +131,4 @@ def test_only_spilled_results_are_read_whatever_a_transcript_says(project: Path)
         str(home / "link.txt"),
         str(home),
     ]:
-        assert spilled(session, name) is None
+        assert load_spilled_output(session, name) is None
