@@ -7,13 +7,12 @@ import math
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from clew.transcript.sessions import origin_of, session_at
-
 from bench.state.marks import HERE
 from clew.records import ObservationKind
 from clew.task.commands import understand
 from clew.task.outcomes import has_check_failed
-from clew.transcript.parse import Reading, open_transcript
+from clew.transcript.parse import TranscriptReader, open_transcript
+from clew.transcript.session_files import build_origin, read_session
 
 VALUES = {True: "failed", False: "passed", None: "not seen"}
 
@@ -36,8 +35,8 @@ def _verdicts(path: Path) -> list[tuple[int, str]]:
     with open_transcript(path) as stream:
         lines = stream.readlines()
     found: list[tuple[int, str]] = []
-    for batch in Reading(lines, origin=origin_of(session_at(path))).batches():
-        for each in batch.recorded:
+    for batch in TranscriptReader(lines, origin=build_origin(read_session(path))).read_batches():
+        for each in batch.client_observations:
             if each.kind is ObservationKind.RESULT and each.call and each.call.result and each.call.command:
                 command = understand(each.call.command)
                 if command.checks:
