@@ -22,9 +22,9 @@ from pathlib import Path
 import clew
 from bench.ingest.__main__ import SUFFIXES
 from bench.machine import provenance, write_result
-from clew.enrich.answers import judge
-from clew.enrich.models import Answer, Asked, Off
-from clew.enrich.prompt import SYSTEM
+from clew.enrich.answer_check import check_answer
+from clew.enrich.models import DisabledCompressor, ModelAnswer, ModelRequest
+from clew.enrich.prompt import SYSTEM_PROMPT
 from clew.settings import Settings
 from clew.text.tokens import counter
 from clew.transcript.session_files import read_session
@@ -61,10 +61,10 @@ class Copying:
     def __init__(self, draw: random.Random, counts: Counts) -> None:
         self._draw, self._counts = draw, counts
 
-    def ask(self, asked: Asked) -> Answer:
+    def complete(self, request: ModelRequest) -> ModelAnswer:
         """Answer, and try the judge on altered lines of the same answer."""
         rows: list[tuple[str, str]] = []
-        pieces: dict[str, str] = dict(PIECE.findall(asked.text))
+        pieces: dict[str, str] = dict(PIECE.findall(request.text))
         for handle, text in pieces.items():
             lines = [line.strip() for line in text.splitlines() if LINE_CHARS[0] <= len(line.strip()) <= LINE_CHARS[1]]
             lines = [line for line in lines if "[" not in line]
@@ -74,16 +74,18 @@ class Copying:
         tokens = 1e9  # the length is not what is tried here
         for line, handle in rows:
             self._counts.copied += 1
-            kept = judge(f"- {line} [{handle}]", is_cut=False, pieces=pieces, sent=asked.text, tokens=tokens, counter=counter("claude"))
+            kept = check_answer(
+                f"- {line} [{handle}]", is_cut=False, pieces=pieces, sent=request.text, tokens=tokens, counter=counter("claude")
+            )
             self._counts.copied_dropped += not kept.lines
             changed = self._altered(line, whole)
             if changed:
                 self._counts.altered += 1
-                kept = judge(
-                    f"- {changed} [{handle}]", is_cut=False, pieces=pieces, sent=asked.text, tokens=tokens, counter=counter("claude")
+                kept = check_answer(
+                    f"- {changed} [{handle}]", is_cut=False, pieces=pieces, sent=request.text, tokens=tokens, counter=counter("claude")
                 )
                 self._counts.altered_dropped += kept.invented
-        return Answer("\n".join(f"- {line} [{handle}]" for line, handle in rows[:8]))
+        return ModelAnswer("\n".join(f"- {line} [{handle}]" for line, handle in rows[:8]))
 
     def _altered(self, line: str, whole: str) -> str:
         """The line with one letter or digit of one name changed, so that the name stands nowhere; "" where it has no name."""
@@ -144,11 +146,11 @@ def _measure(file: Path, counts: Counts) -> None:
         engine.ingest([file], repo=repo)
         session = read_session(file).id
         started = time.perf_counter()
-        told = engine.compress(repo, [session], Off(), tokenizer="claude", chunk_tokens=CHUNK_TOKENS, dry_run=True)
+        told = engine.compress(repo, [session], DisabledCompressor(), tokenizer="claude", chunk_tokens=CHUNK_TOKENS, dry_run=True)
         seconds = time.perf_counter() - started
         counts.sessions += 1
         counts.parts += told.parts
-        counts.tokens += told.tokens_sent - told.parts * counter("claude").count(SYSTEM)
+        counts.tokens += told.tokens_sent - told.parts * counter("claude").count(SYSTEM_PROMPT)
         counts.masked += told.masked
         counts.plan_s += seconds
         counts.plan_s_max = max(counts.plan_s_max, seconds)

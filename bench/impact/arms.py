@@ -11,8 +11,8 @@ from hashlib import blake2b
 from typing import TypeAlias
 
 from bench.impact.replay import Asked, Replayed
-from clew.impact.couplings import KINDS
-from clew.impact.impact import WEIGHTS
+from clew.impact.couplings import COUPLING_KINDS
+from clew.impact.impact import COUPLING_WEIGHTS
 
 Arm: TypeAlias = Callable[[Replayed, Asked], list[str]]
 DEPTH = 10
@@ -48,7 +48,7 @@ def oracle(replayed: Replayed, asked: Asked) -> list[str]:
     return [path for path in replayed.files if path in set(replayed.candidates) and path != asked.given][:DEPTH]
 
 
-def arms(weights: Mapping[str, float] = WEIGHTS) -> dict[str, Arm]:
+def arms(weights: Mapping[str, float] = COUPLING_WEIGHTS) -> dict[str, Arm]:
     """Every arm by its name."""
     found: dict[str, Arm] = {
         "random": at_random,
@@ -57,10 +57,10 @@ def arms(weights: Mapping[str, float] = WEIGHTS) -> dict[str, Arm]:
         "co-change, raw counts": raw_co_change,
         "clew": weighted(weights),
     }
-    for kind in KINDS:
+    for kind in COUPLING_KINDS:
         if kind in weights:
             found[f"clew without {kind}"] = weighted({other: weight for other, weight in weights.items() if other != kind})
-    for kind in KINDS:
+    for kind in COUPLING_KINDS:
         found[f"{kind} alone"] = weighted({kind: 1.0})
     found["oracle"] = oracle
     return found

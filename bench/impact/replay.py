@@ -24,7 +24,7 @@ from bench.doors import opened
 from bench.impact.changes import Change, is_code
 from bench.machine import SOURCE, digest_of_tree
 from bench.trees import TreeError, write_tree
-from clew.enrich.history import HISTORY, commits_of
+from clew.enrich.history import HISTORY_SOURCE, decode_commits
 from clew.impact.couplings import compute_couplings, find_target
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL
@@ -109,7 +109,7 @@ def replay(git_dir: Path, changes: Sequence[Change], work: Work, say: Callable[[
                 replayed = Replayed(change.id, change.repo, change.kind, version, list(change.files), index_s=time.perf_counter() - started)
                 snapshot = engine.store.snapshot(LOCAL, key)
                 words = snapshot.documents.search_scope("file:").path_words
-                past = commits_of(snapshot.sources(HISTORY))
+                past = decode_commits(snapshot.sources(HISTORY_SOURCE))
                 times = Counter(path for commit in past for path in commit.files)
                 allowed = sorted(path for code, path in enumerate(snapshot.documents.paths) if words[code] and is_code(path))
                 replayed.candidates = {path: times[path] for path in allowed}

@@ -33,7 +33,7 @@ from clew.codebase.file_changes import build_delta_of_path
 from clew.codebase.path_index import PathIndex
 from clew.codebase.scan import scan_files
 from clew.engine import Engine
-from clew.lifecycle.accept import accept
+from clew.lifecycle.apply import apply_deltas
 from clew.ranking.importance import compute_importance
 from clew.records import Delta
 from clew.settings import workspace_of
@@ -138,7 +138,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 def _index(engine: Engine, tree: Path, plain: Collection[str]) -> str:
     key, root = workspace_of(tree)
     engine.store.open_workspace(key, str(root))
-    accept(engine.store, key, _deltas(root, plain))
+    apply_deltas(engine.store, key, _deltas(root, plain))
     engine.store.refresh(key)
     return key
 

@@ -14,11 +14,11 @@ from clew.settings import Settings, load
 from clew.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from clew.enrich.compress import Compressed
+    from clew.enrich.compress import CompressionReport
     from clew.enrich.models import Compressor
-    from clew.impact.impact import Impacted
-    from clew.lifecycle.accept import Totals
-    from clew.lifecycle.forget import Forgotten
+    from clew.impact.impact import ImpactedFile
+    from clew.lifecycle.apply import ApplyTotals
+    from clew.lifecycle.forget import ForgetReport
     from clew.ranking.files import FileList
     from clew.recall.recall import Recalled
     from clew.records import Observation, Packet, Spans, TaskState, Tier
@@ -89,7 +89,7 @@ class Engine:
         """Bring the index of the repository that holds `path` up to date."""
         return usecases.index.index(self.store, self.settings, path, progress=progress)
 
-    def update(self, path: Path, names: Iterable[str]) -> Totals:
+    def update(self, path: Path, names: Iterable[str]) -> ApplyTotals:
         """Read these files of a repository again, and nothing else."""
         return usecases.index.update(self.store, self.settings, path, names)
 
@@ -106,7 +106,7 @@ class Engine:
     def compress(
         self, path: Path, sessions: Sequence[str], compressor: Compressor, *, tokenizer: str, chunk_tokens: int, dry_run: bool = False,
         progress: Progress | None = None,
-    ) -> Compressed:  # fmt: skip
+    ) -> CompressionReport:  # fmt: skip
         """Have a model make a short text of each part of these sessions, beside the originals."""
         return usecases.compress.compress(
             self.store, self.settings, path, sessions, compressor,
@@ -157,7 +157,7 @@ class Engine:
         """Return the map of a repository, or of the folder or file in it that `path` names."""
         return usecases.retrieve.overview(self.store, self.settings, path, budget_tokens=budget_tokens, tokenizer=tokenizer)
 
-    def impact(self, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[Impacted]]:
+    def impact(self, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[ImpactedFile]]:
         """Return what was meant by `names`, and the files that will most probably change with it."""
         return usecases.impact.impact(self.store, path, names, limit=limit)
 
@@ -192,7 +192,7 @@ class Engine:
 
     # -- forget ---------------------------------------------------------------------------------
 
-    def forget(self, path: Path, *, handles: Sequence[str] = (), tier: Tier | None = None, dry_run: bool = False) -> Forgotten:
+    def forget(self, path: Path, *, handles: Sequence[str] = (), tier: Tier | None = None, dry_run: bool = False) -> ForgetReport:
         """Move records to a cheaper tier: the named ones, or all that are old enough by the settings."""
         return usecases.forget.forget(self.store, self.settings, path, handles=handles, tier=tier, dry_run=dry_run)
 

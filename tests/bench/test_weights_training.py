@@ -86,7 +86,7 @@ def contents(past: Past) -> list[str]:
 def test_a_commit_is_not_known_before_it_was_made(tmp_path: Path) -> None:
     root = tmp_path / "ship"
     commits = made(root, ship(3))
-    reads = history.read_commits(root, commits)
+    reads = history.load_commits(root, commits)
     past = Past(root)
     past.stand_at(commits[1])
     past.tell([reads[commits[1]], reads[commits[0]]])

@@ -9,7 +9,7 @@ import pytest
 
 import clew
 from clew.engine import Engine
-from clew.enrich.models import Chat, Compressor
+from clew.enrich.models import ChatCompressor, Compressor
 from clew.settings import Settings
 from tests.enrich.model_server import Server, served
 
@@ -43,4 +43,4 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def model(server: Server, waits: list[float]) -> Compressor:
-    return Chat(server.url, "small-model", timeout_s=20, wait=waits.append)
+    return ChatCompressor(server.url, "small-model", timeout_s=20, wait=waits.append)

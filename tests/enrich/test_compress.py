@@ -10,7 +10,7 @@ import pytest
 
 from clew.compaction.compressed import compressed_source, find_inputs, find_live_texts
 from clew.engine import Engine
-from clew.enrich.models import Answer, Asked, Chat, Compressor, Off
+from clew.enrich.models import ChatCompressor, Compressor, DisabledCompressor, ModelAnswer, ModelRequest
 from clew.errors import AnswersUnusable, CompressionOff
 from clew.records import EdgeKind, EndKind, EndReason, Trust, handle_of
 from clew.settings import workspace_of
@@ -89,7 +89,7 @@ def test_another_model_is_asked_anew_and_its_texts_replace_the_others(
     compress(engine, repo, path, model)
     old = texts(engine, repo)
 
-    compress(engine, repo, path, Chat(server.url, "other-model", timeout_s=20))
+    compress(engine, repo, path, ChatCompressor(server.url, "other-model", timeout_s=20))
     new = texts(engine, repo)
     assert [record.name.split()[2] for record in new] == ["other-model:"] * len(old)
     explained = engine.explain(repo, old[0].id)
@@ -133,10 +133,10 @@ def test_a_run_that_ends_in_the_middle_goes_on_where_it_was(
     class Dying:
         name, place = model.name, model.place
 
-        def ask(self, asked: Asked) -> Answer:
+        def complete(self, request: ModelRequest) -> ModelAnswer:
             if len(server.asked) == 2:
                 raise Killed
-            return model.ask(asked)
+            return model.complete(request)
 
     with pytest.raises(Killed):
         compress(engine, repo, path, Dying())
@@ -157,17 +157,17 @@ def test_one_request_at_a_time(engine: Engine, repo: Path, tmp_path: Path, serve
 def test_a_dry_run_counts_and_sends_nothing(engine: Engine, repo: Path, tmp_path: Path, server: Server) -> None:
     path = session_of(tmp_path, 6)
 
-    told = compress(engine, repo, path, Off(), dry_run=True)
+    told = compress(engine, repo, path, DisabledCompressor(), dry_run=True)
     assert (server.asked, texts(engine, repo)) == ([], [])
 
-    done = compress(engine, repo, path, Chat(server.url, "small-model", timeout_s=20))
+    done = compress(engine, repo, path, ChatCompressor(server.url, "small-model", timeout_s=20))
     assert told.asked == done.asked == done.parts
     assert told.tokens_sent == pytest.approx(done.tokens_sent, rel=0.2)  # what is handed on is not known before
 
 
 def test_without_a_model_nothing_happens_and_the_way_is_told(engine: Engine, repo: Path, tmp_path: Path) -> None:
     with pytest.raises(CompressionOff, match="--endpoint"):
-        compress(engine, repo, session_of(tmp_path, 2), Off())
+        compress(engine, repo, session_of(tmp_path, 2), DisabledCompressor())
 
 
 # -- what is not believed ---------------------------------------------------------------------------
@@ -286,7 +286,7 @@ def test_the_last_line_of_an_answer_that_was_cut_is_not_believed(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor
 ) -> None:
     path = session_of(tmp_path, 2)
-    compress(engine, repo, path, Chat(server.url, "probe", timeout_s=20))
+    compress(engine, repo, path, ChatCompressor(server.url, "probe", timeout_s=20))
     handle = PIECE.findall(server.texts[0])[0][0]
     server.script = [Reply(f"- done: moved the ledger [{handle}]\n- failed: the index was [{handle}]", is_cut=True)]
 
@@ -309,7 +309,7 @@ def test_odd_characters_of_an_answer_break_nothing(
 ) -> None:
     """An answer that is no text is one that cannot be read; what steers a terminal or hides words is taken out."""
     path = session_of(tmp_path, 2)
-    compress(engine, repo, path, Chat(server.url, "probe", timeout_s=20))
+    compress(engine, repo, path, ChatCompressor(server.url, "probe", timeout_s=20))
     line = f"- done: moved{odd} it [{PIECE.findall(server.texts[0])[0][0]}]"
     server.script = [Reply(raw=f'{{"choices": [{{"message": {{"content": "{line}"}}}}]}}'.encode())]
 
@@ -489,7 +489,9 @@ def test_a_purged_record_takes_along_what_was_made_of_it_and_of_what_came_after(
     path = session_of(tmp_path, 9)
     compress(engine, repo, path, model)
     made = texts(engine, repo)
-    compress(engine, repo, path, Chat(server.url, "other-model", timeout_s=20))  # the first ones have ended, and their words remain
+    compress(
+        engine, repo, path, ChatCompressor(server.url, "other-model", timeout_s=20)
+    )  # the first ones have ended, and their words remain
     key, _ = workspace_of(repo)
     assert len(made) > 2
     doomed = find_inputs(look(engine.store, key), [made[1].id])[made[1].id][0]

@@ -15,11 +15,11 @@ from clew.settings import Settings
 DOCUMENTED = '''
 """Documents: a page that is called after a file describes it."""
 
-from clew.enrich.partners import EdgeProducer, Partner
+from clew.enrich.edge_producer import CoupledFile, EdgeProducer
 
 
 def propose(paths, state):
-    return {f"docs/{name}.md": [Partner(f"{name}.py", 0.9)] for name in (path[:-3] for path in paths if path.endswith(".py"))}
+    return {f"docs/{name}.md": [CoupledFile(f"{name}.py", 0.9)] for name in (path[:-3] for path in paths if path.endswith(".py"))}
 
 
 DOCUMENTS = EdgeProducer("describes", propose, "documents", "of documents")

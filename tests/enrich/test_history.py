@@ -18,7 +18,7 @@ import pytest
 
 import clew
 from clew.engine import Engine
-from clew.enrich.history import Commit, commits_of
+from clew.enrich.history import Commit, decode_commits
 from clew.records import Edge, EdgeKind, SourceState, identify
 from clew.settings import Settings, workspace_of
 from clew.store.bm25 import TermList, score_words
@@ -382,5 +382,5 @@ def test_commits_of_one_second_stand_as_git_lists_them() -> None:
     older, newer = Commit("f" * 40, 7, ["a.py", "b.py"]), Commit("0" * 40, 7, ["c.py"], [("a.py", "c.py")])
     state = SourceState("history:0", "", 2, 0, "indexed", msgspec.json.encode([newer, older]).decode())
 
-    assert commits_of([state]) == [newer, older]
-    assert commits_of([replace(state, note=msgspec.json.encode([older, newer]).decode())]) == [older, newer]
+    assert decode_commits([state]) == [newer, older]
+    assert decode_commits([replace(state, note=msgspec.json.encode([older, newer]).decode())]) == [older, newer]

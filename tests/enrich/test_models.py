@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clew.engine import Engine
-from clew.enrich.models import Chat, Compressor, Off, compressor_of
+from clew.enrich.models import ChatCompressor, Compressor, DisabledCompressor, build_compressor
 from clew.errors import BadEndpoint, CompressionOff, ModelError, ModelRefused, ModelTruncated, ModelUnreachable, ModelUnreadable
 from tests.enrich.compressing import compress, session_of, texts
 from tests.enrich.model_server import Reply, Server
@@ -19,7 +19,7 @@ from tests.enrich.model_server import Reply, Server
 def test_both_dialects_are_spoken_and_their_counts_are_told(
     engine: Engine, repo: Path, tmp_path: Path, server: Server, spoken: str
 ) -> None:
-    speaks = compressor_of(f"{spoken}{server.url}/v1", "some-model", key="sk-very-secret", timeout_s=20)
+    speaks = build_compressor(f"{spoken}{server.url}/v1", "some-model", key="sk-very-secret", timeout_s=20)
 
     done = compress(engine, repo, session_of(tmp_path, 2), speaks)
 
@@ -102,7 +102,9 @@ def test_what_will_not_pass_is_an_error_at_once_and_the_key_is_never_shown(
     server.script = [bad]
 
     with pytest.raises(ModelRefused, match=re.escape(words)) as raised:
-        compress(engine, repo, session_of(tmp_path, 2), Chat(server.url, "m", key="sk-very-secret", timeout_s=20, wait=waits.append))
+        compress(
+            engine, repo, session_of(tmp_path, 2), ChatCompressor(server.url, "m", key="sk-very-secret", timeout_s=20, wait=waits.append)
+        )
 
     assert (len(server.asked), waits) == (1, [])
     assert "sk-very-secret" not in f"{raised.value} {raised.value!r} {vars(raised.value)}"
@@ -114,7 +116,7 @@ def test_an_answer_that_takes_too_long_is_an_error_and_not_tried_again(
     server.script = [Reply("- done: late [x]", waits=True)]
 
     with pytest.raises(ModelUnreachable, match=re.escape("no whole answer within 0.2 s")):
-        compress(engine, repo, session_of(tmp_path, 2), Chat(server.url, "m", timeout_s=0.2, wait=waits.append))
+        compress(engine, repo, session_of(tmp_path, 2), ChatCompressor(server.url, "m", timeout_s=0.2, wait=waits.append))
 
     assert server.was_asked.wait(20)
     assert (len(server.asked), waits) == (1, [])
@@ -138,7 +140,7 @@ def test_nobody_at_the_address_is_an_error_at_once(engine: Engine, repo: Path, t
                 engine,
                 repo,
                 session_of(tmp_path, 2),
-                Chat(f"http://127.0.0.1:{held.getsockname()[1]}", "m", timeout_s=5, wait=waits.append),
+                ChatCompressor(f"http://127.0.0.1:{held.getsockname()[1]}", "m", timeout_s=5, wait=waits.append),
             )
 
     assert waits == []
@@ -156,7 +158,7 @@ def test_nobody_at_the_address_is_an_error_at_once(engine: Engine, repo: Path, t
     ],
 )
 def test_an_address_may_be_bare_or_whole(endpoint: str, place: str) -> None:
-    assert compressor_of(endpoint, "m", key="k", timeout_s=1).place == place
+    assert build_compressor(endpoint, "m", key="k", timeout_s=1).place == place
 
 
 @pytest.mark.parametrize(
@@ -172,14 +174,14 @@ def test_an_address_may_be_bare_or_whole(endpoint: str, place: str) -> None:
 )
 def test_an_address_that_makes_no_sense_or_is_not_safe_is_refused(endpoint: str, key: str, words: str) -> None:
     with pytest.raises(BadEndpoint, match=words) as raised:
-        compressor_of(endpoint, "m", key=key, timeout_s=1)
+        build_compressor(endpoint, "m", key=key, timeout_s=1)
 
     assert "hunter2" not in str(raised.value)
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
-    assert isinstance(compressor_of("", "m", timeout_s=1), Off)
+    assert isinstance(build_compressor("", "m", timeout_s=1), DisabledCompressor)
     with pytest.raises(CompressionOff, match="--model"):
-        compressor_of("http://localhost", "", timeout_s=1)
+        build_compressor("http://localhost", "", timeout_s=1)
     with pytest.raises(CompressionOff, match="ANTHROPIC_API_KEY"):
-        compressor_of("anthropic", "m", timeout_s=1)
+        build_compressor("anthropic", "m", timeout_s=1)

@@ -12,7 +12,7 @@ import pytest
 import clew
 from clew.engine import Engine
 from clew.errors import UnknownHandle, UnknownPath
-from clew.impact.impact import Impacted
+from clew.impact.impact import ImpactedFile
 from clew.records import handle_of
 from clew.settings import Settings, workspace_of
 from tests.looking import look
@@ -57,7 +57,7 @@ def commit(root: Path, message: str) -> None:
         subprocess.run(["git", "-C", str(root), *words], env=environment, check=True)
 
 
-def by_path(found: list[Impacted]) -> dict[str, Impacted]:
+def by_path(found: list[ImpactedFile]) -> dict[str, ImpactedFile]:
     return {one.path: one for one in found}
 
 

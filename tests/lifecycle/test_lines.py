@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clew.lifecycle import forget
-from clew.lifecycle.accept import accept
+from clew.lifecycle.apply import apply_deltas
 from clew.store.memory import MemoryStore
 from clew.store.ports import Writer
 from clew.store.sqlite.store import SqliteStore
@@ -51,14 +51,14 @@ def told(store: Writer) -> bytes:
 @pytest.mark.parametrize("what", ["record", "source"])
 def test_a_session_that_is_read_anew_does_not_bring_back_what_was_purged(store: Writer, tmp_path: Path, what: str) -> None:
     """Neither as a record nor in the lines of the transcript; what is new is there."""
-    accept(store, "w", read_deltas(transcript(tmp_path, "first", SECRET)))
+    apply_deltas(store, "w", read_deltas(transcript(tmp_path, "first", SECRET)))
     if what == "record":
         (record,) = [record for record in look(store, "w").records_of_sources(SOURCE) if record.uuid == "u1" and record.kind == "prompt"]
-        forget.purge(store, "w", [record.id], reason="", now_ns=1)
+        forget.purge_records(store, "w", [record.id], reason="", now_ns=1)
     else:
-        forget.purge_source(store, "w", SOURCE, reason="", now_ns=1)
+        forget.purge_whole_source(store, "w", SOURCE, reason="", now_ns=1)
 
-    accept(store, "w", read_deltas(transcript(tmp_path, "first", SECRET, "third")))
+    apply_deltas(store, "w", read_deltas(transcript(tmp_path, "first", SECRET, "third")))
 
     assert SECRET.encode() not in told(store)
     assert b"third" in told(store)
@@ -70,7 +70,7 @@ def test_a_session_that_is_read_anew_does_not_bring_back_what_was_purged(store: 
 
 def test_lines_of_a_session_without_anything_purged_are_kept_as_they_stand(store: Writer, tmp_path: Path) -> None:
     path = transcript(tmp_path, "first", SECRET)
-    accept(store, "w", read_deltas(path))
+    apply_deltas(store, "w", read_deltas(path))
 
     (piece,) = [record for record in look(store, "w").records_of_sources(SOURCE) if record.kind == "transcript"]
 
@@ -79,11 +79,11 @@ def test_lines_of_a_session_without_anything_purged_are_kept_as_they_stand(store
 
 def test_the_lines_of_two_records_that_are_purged_together_both_go(store: Writer, tmp_path: Path) -> None:
     """They stand in one piece of the transcript: the piece that takes its place has neither."""
-    accept(store, "w", read_deltas(transcript(tmp_path, "first", SECRET, "the other password is staple-and-anchor", "last")))
+    apply_deltas(store, "w", read_deltas(transcript(tmp_path, "first", SECRET, "the other password is staple-and-anchor", "last")))
     purged = [record for record in look(store, "w").records_of_sources(SOURCE) if record.uuid in ("u1", "u2") and record.kind == "prompt"]
     assert len(purged) == 2
 
-    forget.purge(store, "w", [record.id for record in purged], reason="", now_ns=1)
+    forget.purge_records(store, "w", [record.id for record in purged], reason="", now_ns=1)
 
     pieces = [record for record in look(store, "w").records_of_sources(SOURCE) if record.kind == "transcript"]
     held = b"".join(look(store, "w").original(piece.whole.blob) for piece in pieces)

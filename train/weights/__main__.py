@@ -19,8 +19,8 @@ import numpy as np
 
 from bench.localization.rows import Row, git_dir_of, load_rows
 from bench.trees import commit_times, write_tree
-from clew.enrich.git import ask
-from clew.enrich.history import COMMITS_MAX, read_commits
+from clew.enrich.git import run_git
+from clew.enrich.history import COMMITS_MAX, load_commits
 from clew.ranking.weights import CHANNELS, DEFAULT, Weights
 from train.weights.fit import Labelled, fit, likelihood
 from train.weights.labels import gold_of, labelled
@@ -81,8 +81,8 @@ def _questions(git_dir: Path, rows: Sequence[Row]) -> list[Labelled]:
         for row in rows:
             # Commits that lead to this issue and to none before it: later ones must not be found.
             wanted = ("rev-list", "--no-merges", f"--max-count={COMMITS_MAX}", row.base_commit, *(f"^{commit}" for commit in before))
-            ids = ask(tree, *wanted).decode().split()
-            reads = read_commits(tree, ids)
+            ids = run_git(tree, *wanted).decode().split()
+            reads = load_commits(tree, ids)
             past.tell([reads[commit] for commit in ids if commit in reads])
             before = [row.base_commit]
             past.stand_at(row.base_commit)

@@ -21,7 +21,7 @@ from clew.codebase.parse import HEAD_BYTES, parse_file
 from clew.codebase.path_index import PathIndex
 from clew.codebase.scan import FileCategory, classify_file
 from clew.enrich import history
-from clew.enrich.git import GitFailed, ask
+from clew.enrich.git import GitFailed, run_git
 from clew.records import Delta, Record
 from clew.store.documents import Documents
 from clew.store.shard import PartKey, part_digest
@@ -74,11 +74,11 @@ class Past:
         self._exchange(self._files.values(), files.values())
         self._commit, self._files = commit, files
 
-    def tell(self, reads: Sequence[history.ReadCommit]) -> None:
+    def tell(self, reads: Sequence[history.CommitWithMessage]) -> None:
         """Add commits (newest first): from now on they can be found by their words."""
         if not reads:
             return
-        delta = history.block_of(history.HISTORY + reads[-1].commit.id[:16], reads, "")
+        delta = history.build_block_delta(history.HISTORY_SOURCE + reads[-1].commit.id[:16], reads, "")
         part = (delta.source, 0, part_digest(delta.segment)), delta.segment
         self._told[delta.source] = part
         if self._index is not None:
@@ -104,7 +104,7 @@ class Past:
     # -- git ------------------------------------------------------------------------------------
 
     def _listed(self, commit: str) -> Iterator[tuple[str, str]]:
-        for line in ask(self._root, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
+        for line in run_git(self._root, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0"):
             about, _, name = line.partition(b"\t")
             words = about.split()
             if words and words[0] in FILE_MODES:
@@ -112,14 +112,14 @@ class Past:
 
     def _differing(self, commit: str) -> Iterator[tuple[str, str]]:
         """Path and blob of what differs from where we stand; "" for what is gone."""
-        said = ask(self._root, "diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", self._commit, commit).split(b"\0")
+        said = run_git(self._root, "diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", self._commit, commit).split(b"\0")
         for about, name in zip(said[::2], said[1::2], strict=False):
             words = about.removeprefix(b":").split()
             yield name.decode("utf-8", "surrogateescape"), words[3].decode() if words[1] in FILE_MODES else ""
 
     def _bytes(self, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """Each object with its bytes, in the order asked."""
-        said = ask(self._root, "cat-file", "--batch", given="\n".join(blobs).encode() + b"\n")
+        said = run_git(self._root, "cat-file", "--batch", given="\n".join(blobs).encode() + b"\n")
         at = 0
         for blob in blobs:
             end = said.index(b"\n", at)
@@ -132,7 +132,7 @@ class Past:
         sizes: dict[str, int] = {}
         for start in range(0, len(blobs), ASKED_MAX):
             asked = blobs[start : start + ASKED_MAX]
-            said = ask(self._root, "cat-file", "--batch-check", given="\n".join(asked).encode() + b"\n")
+            said = run_git(self._root, "cat-file", "--batch-check", given="\n".join(asked).encode() + b"\n")
             for blob, line in zip(asked, said.splitlines(), strict=True):
                 words = line.split()
                 if len(words) == 3 and words[1] == b"blob":

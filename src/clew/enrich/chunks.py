@@ -17,16 +17,16 @@ from clew.transcript.handoff import render_handoff
 from clew.transcript.session_files import SessionFiles
 from clew.transcript.work import WorkTracker
 
-IMPORTANCE_MIN = 0.2  # what is worth less, such as thoughts and marks of the client, is not sent
-SAID_ELSEWHERE = frozenset({"constraint", "decision"})  # sentences of prompts and messages that are sent whole
+SENT_IMPORTANCE_MIN = 0.2  # what is worth less, such as thoughts and marks of the client, is not sent
+REPEATED_KINDS = frozenset({"constraint", "decision"})  # sentences of prompts and messages that are sent whole
 CHUNK_TOKENS_MIN = 200  # a shorter part is not worth a request; guess
 PIECE_SHARE_MAX = 0.25  # of a part, for one record: of a longer one its head and its tail; guess
-STATE_TOKENS = 800  # of the hand-off before a part; guess
+STATE_TOKENS_MAX = 800  # of the hand-off before a part; guess
 _TURN = "prompt"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class SessionPiece:
     """A record as it is sent, and how long that is."""
 
     record: Record
@@ -35,20 +35,20 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class SessionChunk:
     """A part of a session. `state` is the hand-off before it, "" at the beginning."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[SessionPiece, ...]
     state: str
     tokens: int
 
     @property
-    def first(self) -> int:
+    def first_seq(self) -> int:
         """Position of its first record in the session."""
         return self.pieces[0].record.seq
 
     @property
-    def last(self) -> int:
+    def last_seq(self) -> int:
         """Position of its last record in the session."""
         return self.pieces[-1].record.seq
 
@@ -58,7 +58,7 @@ class Chunk:
         return min(Trust.OBSERVED, *(piece.record.trust for piece in self.pieces))
 
 
-def chunks_of(
+def split_session(
     lines: Sequence[bytes],
     session: SessionFiles,
     *,
@@ -67,7 +67,7 @@ def chunks_of(
     counter: Counter,
     chunk_tokens: int,
     known: Callable[[Sequence[str]], Collection[str]],
-) -> list[Chunk]:
+) -> list[SessionChunk]:
     """Return the parts of a session, in order.
 
     lines         of its transcript, as the store keeps them: without what was purged.
@@ -85,7 +85,9 @@ def chunks_of(
     ]
     kept = [group for group in groups if sum(piece.tokens for piece in group) >= CHUNK_TOKENS_MIN]
     states = _states(observations, [group[0].record.seq for group in kept], base, counter)
-    return [Chunk(tuple(group), state, round(sum(piece.tokens for piece in group))) for group, state in zip(kept, states, strict=True)]
+    return [
+        SessionChunk(tuple(group), state, round(sum(piece.tokens for piece in group))) for group, state in zip(kept, states, strict=True)
+    ]
 
 
 def _pieces(
@@ -96,9 +98,9 @@ def _pieces(
     piece_tokens: int,
     known: Callable[[Sequence[str]], Collection[str]],
     observations: list[Observation],
-) -> tuple[list[Piece], dict[str, int]]:
+) -> tuple[list[SessionPiece], dict[str, int]]:
     """The pieces of a transcript that may be sent, by (seq, id), and at which position records of it have ended."""
-    pieces: list[Piece] = []
+    pieces: list[SessionPiece] = []
     ended: dict[str, int] = {}
     seen: set[str] = set()
     for delta in read_deltas(lines, session=session, root=root, observers=(observations.append,)):
@@ -107,7 +109,7 @@ def _pieces(
         wanted = [
             record
             for record in delta.records
-            if record.importance >= IMPORTANCE_MIN and record.kind not in SAID_ELSEWHERE and record.id not in seen
+            if record.importance >= SENT_IMPORTANCE_MIN and record.kind not in REPEATED_KINDS and record.id not in seen
         ]
         held = set(known([record.id for record in wanted]))
         originals = {blob.digest: blob.data for blob in delta.blobs}
@@ -121,12 +123,12 @@ def _pieces(
     return pieces, ended
 
 
-def _piece(record: Record, text: str, counter: Counter, tokens_max: int) -> Piece:
+def _piece(record: Record, text: str, counter: Counter, tokens_max: int) -> SessionPiece:
     tokens = counter.measure(text)
     if tokens > tokens_max:
         text = _ends(text, int(len(text) * tokens_max / tokens))
         tokens = counter.measure(text)
-    return Piece(record, text, tokens)
+    return SessionPiece(record, text, tokens)
 
 
 def _ends(text: str, chars: int) -> str:
@@ -138,9 +140,9 @@ def _ends(text: str, chars: int) -> str:
     return f"{head.rstrip()}\n[… {len(text) - len(head) - len(tail):,} characters are left out here]\n{tail}"
 
 
-def _grouped(pieces: Sequence[Piece], tokens_max: int) -> Iterator[list[Piece]]:
+def _grouped(pieces: Sequence[SessionPiece], tokens_max: int) -> Iterator[list[SessionPiece]]:
     """Pieces in groups of at most `tokens_max`, cut where a turn begins; within one only where it is longer by itself."""
-    group: list[Piece] = []
+    group: list[SessionPiece] = []
     held = 0.0
     for turn in _turns(pieces):
         size = sum(piece.tokens for piece in turn)
@@ -157,8 +159,8 @@ def _grouped(pieces: Sequence[Piece], tokens_max: int) -> Iterator[list[Piece]]:
         yield group
 
 
-def _turns(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    turn: list[Piece] = []
+def _turns(pieces: Sequence[SessionPiece]) -> Iterator[list[SessionPiece]]:
+    turn: list[SessionPiece] = []
     for piece in pieces:
         if piece.record.kind == _TURN and turn:
             yield turn
@@ -173,11 +175,11 @@ def _states(observations: Sequence[Observation], firsts: Sequence[int], base: st
     task, done = TaskTracker(root=base), WorkTracker(base)
     at, is_begun = 0, False
     states: list[str] = []
-    for first in firsts:
-        while at < len(observations) and observations[at].seq < first:
+    for first_seq in firsts:
+        while at < len(observations) and observations[at].seq < first_seq:
             task.see(observations[at])
             done.observe(observations[at])
             is_begun |= observations[at].kind in (ObservationKind.PROMPT, ObservationKind.CALL, ObservationKind.MESSAGE)
             at += 1
-        states.append(text_of(render_handoff(task.state(), done.summarize(), counter.count, STATE_TOKENS)) if is_begun else "")
+        states.append(text_of(render_handoff(task.state(), done.summarize(), counter.count, STATE_TOKENS_MAX)) if is_begun else "")
     return states

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from clew.compaction.compressed import KIND, CompressedRange, add_range, compressed_source, find_inputs, format_lines, parse_lines
-from clew.enrich.answers import Judged, judge, points_of
-from clew.enrich.chunks import Chunk, chunks_of
-from clew.enrich.models.port import Asked, Compressor
-from clew.enrich.prompt import SYSTEM, VERSION, Prompt, prompt
+from clew.enrich.answer_check import AnswerCheck, check_answer, select_carried_lines
+from clew.enrich.chunks import SessionChunk, split_session
+from clew.enrich.models.compressor import Compressor, ModelRequest
+from clew.enrich.prompt import PROMPT_VERSION, SYSTEM_PROMPT, CompressionPrompt, build_prompt
 from clew.packet.options import OriginalCache
 from clew.records import (
     Blob,
@@ -40,15 +40,15 @@ from clew.text.tokens import Counter
 from clew.text.tokens import counter as counter_of
 from clew.transcript.session_files import SessionFiles
 
-TRIES_MAX = 2  # of one part: an answer that cannot be used is asked for once more, with the reason
-NEAR = "o200k"  # the vocabulary that those of local models are nearest to
-IMPORTANCE = 0.5  # never above what a record of its own is worth; a packet weighs it by what it speaks of
+ANSWER_TRIES_MAX = 2  # of one part: an answer that cannot be used is asked for once more, with the reason
+REFERENCE_VOCABULARY = "o200k"  # the vocabulary that those of local models are nearest to
+COMPRESSED_IMPORTANCE = 0.5  # never above what a record of its own is worth; a packet weighs it by what it speaks of
 
-Progress: TypeAlias = Callable[[str, int, int], None]
+CompressionProgress: TypeAlias = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
-class Compressed:
+class CompressionReport:
     """What a run did, or would do.
 
     parts, known         parts of all sessions, and those that had been answered before.
@@ -80,7 +80,7 @@ class Compressed:
 
 
 @dataclass(frozen=True, slots=True)
-class TranscriptSource:
+class StoredTranscript:
     """A session as the store keeps it: its lines, and the folders that name its files."""
 
     session: SessionFiles
@@ -89,17 +89,17 @@ class TranscriptSource:
     base: str
 
 
-def changes(
+def compress_session(
     reader: Reader,
     workspace: str,
-    transcript: TranscriptSource,
+    transcript: StoredTranscript,
     compressor: Compressor,
-    done: Compressed,
+    done: CompressionReport,
     *,
     counter: Counter,
     chunk_tokens: int,
     dry_run: bool = False,
-    progress: Progress | None = None,
+    progress: CompressionProgress | None = None,
 ) -> Iterator[Delta]:
     """Yield a Delta for each part that a model has answered, as soon as it has; the caller stores it before the next is asked.
 
@@ -108,7 +108,7 @@ def changes(
     Raises   ModelError as the compressor does, and CompressionOff where there is none and something is to be asked.
     """
     source = compressed_source(transcript.session.id)
-    parts = chunks_of(
+    parts = split_session(
         transcript.lines,
         transcript.session,
         root=transcript.root,
@@ -124,8 +124,8 @@ def changes(
     for number, part in enumerate(parts, 1):
         if progress:
             progress("compressing", number - 1, len(parts))
-        request = prompt(part, points)
-        record_id = identify(KIND, VERSION, compressor.name, source, SYSTEM, request.text)
+        request = build_prompt(part, points)
+        record_id = identify(KIND, PROMPT_VERSION, compressor.name, source, SYSTEM_PROMPT, request.text)
         with reader.snapshot(LOCAL, workspace) as snapshot:
             [status] = snapshot.statuses([record_id])
             before = snapshot.records([record_id])
@@ -154,7 +154,7 @@ def changes(
             done.lines += len(lines)
             yield run.delta(run.record(part, record_id, request, data), part, data)
         kept.add(record_id)
-        points = points_of(lines, counter)
+        points = select_carried_lines(lines, counter)
     if progress:
         progress("compressing", len(parts), len(parts))
     if not dry_run:
@@ -172,24 +172,26 @@ class _Run:
     workspace: str
     session: str
     compressor: Compressor
-    done: Compressed
+    done: CompressionReport
     counter: Counter
 
-    def answered(self, part: Chunk, request: Prompt) -> Judged:
+    def answered(self, part: SessionChunk, request: CompressionPrompt) -> AnswerCheck:
         """Ask, judge, and ask once more if nothing could be kept."""
         done = self.done
         done.asked += 1
         done.masked += request.masked
         pieces = {handle_of(piece.record.id): piece.text for piece in part.pieces}
-        text, judged = request.text, Judged()
-        for tried in range(TRIES_MAX):
+        text, judged = request.text, AnswerCheck()
+        for tried in range(ANSWER_TRIES_MAX):
             # Of a request that it has seen before, a server may count only what was new: so only the first is watched.
-            tokens = counter_of(NEAR).count(SYSTEM + text) if tried == 0 else 0
-            answer = self.compressor.ask(Asked(SYSTEM, text, request.answer_tokens, tokens))
-            done.tokens_sent += self.counter.count(SYSTEM) + self.counter.count(text)
+            tokens = counter_of(REFERENCE_VOCABULARY).count(SYSTEM_PROMPT + text) if tried == 0 else 0
+            answer = self.compressor.complete(ModelRequest(SYSTEM_PROMPT, text, request.answer_tokens, tokens))
+            done.tokens_sent += self.counter.count(SYSTEM_PROMPT) + self.counter.count(text)
             done.billed_in += answer.input_tokens
             done.billed_out += answer.output_tokens
-            judged = judge(answer.text, is_cut=answer.is_cut, pieces=pieces, sent=request.quoted, tokens=part.tokens, counter=self.counter)
+            judged = check_answer(
+                answer.text, is_cut=answer.is_cut, pieces=pieces, sent=request.quoted, tokens=part.tokens, counter=self.counter
+            )
             done.invented += judged.invented
             done.uncited += judged.uncited
             if judged.lines:
@@ -197,42 +199,42 @@ class _Run:
             text = f"{request.text}An answer before this one was of no use: {judged.refused}. Keep to the form.\n"
         return judged
 
-    def estimate(self, request: Prompt) -> None:
+    def estimate(self, request: CompressionPrompt) -> None:
         """Count a request that is not sent."""
         self.done.asked += 1
         self.done.masked += request.masked
-        self.done.tokens_sent += self.counter.count(SYSTEM) + self.counter.count(request.text)
+        self.done.tokens_sent += self.counter.count(SYSTEM_PROMPT) + self.counter.count(request.text)
         self.done.tokens_answered += request.answer_tokens
 
-    def count(self, part: Chunk, text: str) -> None:
+    def count(self, part: SessionChunk, text: str) -> None:
         """Count a part that has a text."""
         self.done.tokens_before += part.tokens
         self.done.tokens_after += self.counter.count(text)
 
-    def record(self, part: Chunk, record_id: str, request: Prompt, data: bytes) -> Record:
+    def record(self, part: SessionChunk, record_id: str, request: CompressionPrompt, data: bytes) -> Record:
         """The record of a text that was made of a part."""
         name = f"Compressed by {self.compressor.name}: {len(part.pieces)} records, {part.tokens:,} tokens"
         return Record(
             record_id,
             Layer.FACT,
             KIND,
-            f"{KIND}:{self.session}@{part.first}-{part.last}",
+            f"{KIND}:{self.session}@{part.first_seq}-{part.last_seq}",
             compressed_source(self.session),
             digest_of(request.text.encode("utf-8", "surrogatepass")),
             name,
             (Text(Resolution.NAME, len(name), name), Text(Resolution.FULL, len(data), blob=digest_of(data), end=len(data))),
-            part.first,
+            part.first_seq,
             session=self.session,
             trust=part.trust,
-            importance=IMPORTANCE,
+            importance=COMPRESSED_IMPORTANCE,
             at_ns=max(piece.record.at_ns for piece in part.pieces),
         )
 
-    def delta(self, record: Record, part: Chunk, data: bytes | None = None) -> Delta:
+    def delta(self, record: Record, part: SessionChunk, data: bytes | None = None) -> Delta:
         """The record, what it was made from, and the end of what speaks of the same records; its text, unless that is stored."""
         source = record.source
         inputs = [piece.record for piece in part.pieces]
-        edges = [Edge(EdgeKind.DERIVED_FROM, record.id, each.id, 1.0, record.digest, each.digest, VERSION) for each in inputs]
+        edges = [Edge(EdgeKind.DERIVED_FROM, record.id, each.id, 1.0, record.digest, each.digest, PROMPT_VERSION) for each in inputs]
         with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
             others = [other for other in snapshot.records_of_sources(source) if other.id != record.id]
             inputs_by = find_inputs(snapshot, [other.id for other in others])
@@ -241,14 +243,14 @@ class _Run:
         replaced = [other for other in others if not own.isdisjoint(inputs_by[other.id])]
         reason = EndReason(EndKind.COMPRESSED_AGAIN)
         return Delta(
-            VERSION,
+            PROMPT_VERSION,
             source,
             is_whole=False,
             records=(record,),
             edges=tuple(edges),
             superseded=tuple(Supersession(other.id, record.id, reason, record.seq, record.at_ns) for other in replaced),
             blobs=(Blob(record.whole.blob, data),) if data is not None else (),
-            state=add_range(state, source, CompressedRange(record.id, part.first, part.last)),
+            state=add_range(state, source, CompressedRange(record.id, part.first_seq, part.last_seq)),
         )
 
     def ending(self, left: Sequence[Record]) -> Delta:
@@ -257,7 +259,7 @@ class _Run:
         ends = tuple(Supersession(record.id, "", EndReason(EndKind.PARTS_CHANGED), record.seq, record.at_ns) for record in left)
         with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
             state = snapshot.source(source) or SourceState(source)
-        return Delta(VERSION, source, is_whole=False, superseded=ends, state=state)
+        return Delta(PROMPT_VERSION, source, is_whole=False, superseded=ends, state=state)
 
 
 def _held(reader: Reader, workspace: str, ids: Sequence[str]) -> Collection[str]:

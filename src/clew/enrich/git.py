@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Timer
 
-ANSWER_BYTES_MAX = 64_000_000  # 3,000 commits of sympy are 0.8 MB; a commit that touches 100,000 files is 8 MB
-ANSWER_S_MAX = 60.0  # guess: 3,000 commits take 0.5 s here; a cold disk and deep trees a few times that
+GIT_OUTPUT_BYTES_MAX = 64_000_000  # 3,000 commits of sympy are 0.8 MB; a commit that touches 100,000 files is 8 MB
+GIT_TIMEOUT_S = 60.0  # guess: 3,000 commits take 0.5 s here; a cold disk and deep trees a few times that
 
 _SETTINGS = (
     "core.fsmonitor=false",
@@ -32,13 +32,13 @@ class GitFailed(Exception):
     """Git gave no answer. The text says why, in one line; it is empty where git said nothing."""
 
 
-def has_history(root: Path) -> bool:
+def is_git_root(root: Path) -> bool:
     """Whether `root` is the top of a git work tree: it has a repository, or a file that points to one."""
     folder = root / ".git"
     return folder.is_file() or (folder / "HEAD").is_file() or (folder / "HEAD").is_symlink()
 
 
-def ask(root: Path, *words: str, given: bytes = b"") -> bytes:
+def run_git(root: Path, *words: str, given: bytes = b"") -> bytes:
     """Return what git says on standard output, at most ANSWER_BYTES_MAX bytes of it. Raises GitFailed.
 
     words  the command and its arguments.
@@ -64,14 +64,14 @@ def _answer(command: list[str], root: Path, environment: dict[str, str], given: 
     ):
         assert process.stdin is not None
         assert process.stdout is not None
-        timer = Timer(ANSWER_S_MAX, process.kill)
+        timer = Timer(GIT_TIMEOUT_S, process.kill)
         timer.start()
         try:
             with suppress(BrokenPipeError):  # it ended before it read: its exit code tells why
                 process.stdin.write(given)
                 process.stdin.close()
-            said = process.stdout.read(ANSWER_BYTES_MAX + 1)
-            is_too_long = len(said) > ANSWER_BYTES_MAX
+            said = process.stdout.read(GIT_OUTPUT_BYTES_MAX + 1)
+            is_too_long = len(said) > GIT_OUTPUT_BYTES_MAX
             if is_too_long:
                 process.kill()
             code = process.wait()
@@ -80,9 +80,9 @@ def _answer(command: list[str], root: Path, environment: dict[str, str], given: 
         complaint.seek(0)
         lines = complaint.read(4096).decode("utf-8", "replace").strip().splitlines()
     if is_too_long:
-        raise GitFailed(f"git said more than {ANSWER_BYTES_MAX // 1_000_000} MB")
+        raise GitFailed(f"git said more than {GIT_OUTPUT_BYTES_MAX // 1_000_000} MB")
     if code < 0:
-        raise GitFailed(f"git was stopped after {ANSWER_S_MAX:.0f} s")
+        raise GitFailed(f"git was stopped after {GIT_TIMEOUT_S:.0f} s")
     if code:
         raise GitFailed(lines[0] if lines else "")
     return said

@@ -20,18 +20,18 @@ from pathlib import Path
 
 import msgspec
 
-from clew.enrich.git import GitFailed, ask, has_history
+from clew.enrich.git import GitFailed, is_git_root, run_git
 from clew.records import Delta, Layer, Record, Resolution, SourceState, Text, Trust, identify
 from clew.text.postings import Document, Use, pack
 from clew.text.secrets import mask_text
 
-BY = "history/1"
-HISTORY = "history:"  # the source that remembers which commit was HEAD; blocks are `history:<their oldest commit>`
+PRODUCER = "history/1"
+HISTORY_SOURCE = "history:"  # the source that remembers which commit was HEAD; blocks are `history:<their oldest commit>`
 COMMITS_MAX = 3000  # sympy: 0.3 s of git, about two years; older commits tell of files that have since changed their company
 BLOCK_COMMITS = 128  # on average; the newest block, half of it on average, is read again with each new commit
 BLOCK_COMMITS_MAX = 1024  # one block in 3,000 would be longer, and is cut where the list ends
-FILES_MAX = 20  # a commit that changes more is a sweep (formatting, a move, a licence) and couples nothing; bench/LOG.md
-IMPORTANCE = 0.2  # guess: below any code, whose history it is
+COMMIT_FILES_MAX = 20  # a commit that changes more is a sweep (formatting, a move, a licence) and couples nothing; bench/LOG.md
+COMMIT_IMPORTANCE = 0.2  # guess: below any code, whose history it is
 BODY_CHARS_MAX = 1000  # of a message below its first line: the reasons come first, then trailers and lists
 SUBJECT_CHARS_MAX = 200
 _HEADER = re.compile(rb"\x01[0-9a-f]{40,64}")
@@ -60,14 +60,16 @@ class HistoryReport:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadCommit:
+class CommitWithMessage:
     """A commit and all that its author wrote."""
 
     commit: Commit
     message: str
 
 
-def changes(root: Path, before: SourceState | None, states: Callable[[], Sequence[SourceState]], report: HistoryReport) -> Iterator[Delta]:
+def find_commit_changes(
+    root: Path, before: SourceState | None, states: Callable[[], Sequence[SourceState]], report: HistoryReport
+) -> Iterator[Delta]:
     """Yield a Delta for every block of commits that differs from its state, and one for each that is gone.
 
     before  the state of HISTORY that an earlier run left.
@@ -76,14 +78,14 @@ def changes(root: Path, before: SourceState | None, states: Callable[[], Sequenc
     Cost    one call of git, about 5 ms, when HEAD is where it was.
     """
     report.commits = before.size if before else 0
-    if not has_history(root):
+    if not is_git_root(root):
         report.commits = 0
         if before is not None:
-            yield from (Delta(BY, state.source, is_whole=True, state=None) for state in states())
+            yield from (Delta(PRODUCER, state.source, is_whole=True, state=None) for state in states())
         return
     made_by = _maker(root)
     try:
-        head = ask(root, "rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
+        head = run_git(root, "rev-parse", "--verify", "--quiet", "HEAD").decode().strip()
     except GitFailed as failure:
         if str(failure):  # without a word there is no commit yet
             report.problems.append(f"history: {failure}")
@@ -94,8 +96,8 @@ def changes(root: Path, before: SourceState | None, states: Callable[[], Sequenc
         wanted = _blocks(_list(root, head))
         known = {state.source: state.digest if before and before.note == made_by else "" for state in states()}
         stale = {source: ids for source, ids in wanted.items() if known.get(source) != _digest(ids)}
-        read = read_commits(root, [commit for ids in stale.values() for commit in ids])
-        is_shallow = ask(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
+        read = load_commits(root, [commit for ids in stale.values() for commit in ids])
+        is_shallow = run_git(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
     except GitFailed as failure:
         report.problems.append(f"history: {failure or 'git gave no answer'}")
         return
@@ -103,17 +105,17 @@ def changes(root: Path, before: SourceState | None, states: Callable[[], Sequenc
     if is_shallow:
         report.problems.append(f"history: the clone is shallow; what changes together is known from {report.commits} commits only")
     if before is not None:  # a run that is killed here leaves blocks of two histories, and nobody may believe them
-        yield Delta(BY, HISTORY, is_whole=False, state=SourceState(HISTORY, note=made_by))
+        yield Delta(PRODUCER, HISTORY_SOURCE, is_whole=False, state=SourceState(HISTORY_SOURCE, note=made_by))
     for source, ids in stale.items():
-        yield block_of(source, [read[commit] for commit in ids if commit in read], _digest(ids))
-    for source in sorted(known.keys() - wanted.keys() - {HISTORY}):
-        yield Delta(BY, source, is_whole=True, state=None)
-    yield Delta(BY, HISTORY, is_whole=False, state=SourceState(HISTORY, head, report.commits, 0, "indexed", made_by))
+        yield build_block_delta(source, [read[commit] for commit in ids if commit in read], _digest(ids))
+    for source in sorted(known.keys() - wanted.keys() - {HISTORY_SOURCE}):
+        yield Delta(PRODUCER, source, is_whole=True, state=None)
+    yield Delta(PRODUCER, HISTORY_SOURCE, is_whole=False, state=SourceState(HISTORY_SOURCE, head, report.commits, 0, "indexed", made_by))
 
 
-def commits_of(states: Iterable[SourceState]) -> list[Commit]:
+def decode_commits(states: Iterable[SourceState]) -> list[Commit]:
     """The commits in these states, newest first: by time, and within a second as git listed them, children before parents."""
-    blocks = [msgspec.json.decode(state.note, type=list[Commit]) for state in states if state.source != HISTORY]
+    blocks = [msgspec.json.decode(state.note, type=list[Commit]) for state in states if state.source != HISTORY_SOURCE]
     blocks.sort(key=lambda block: (-max((commit.at_s for commit in block), default=0), block[0].id if block else ""))
     return sorted((commit for block in blocks for commit in block), key=lambda commit: -commit.at_s)
 
@@ -121,12 +123,12 @@ def commits_of(states: Iterable[SourceState]) -> list[Commit]:
 def _maker(root: Path) -> str:
     """Who makes the records: this release, from a history that begins where it begins now."""
     edge = root / ".git" / "shallow"
-    return f"{BY} {blake2b(edge.read_bytes(), digest_size=16).hexdigest()}" if edge.is_file() else BY
+    return f"{PRODUCER} {blake2b(edge.read_bytes(), digest_size=16).hexdigest()}" if edge.is_file() else PRODUCER
 
 
 def _list(root: Path, head: str) -> list[str]:
     """Hashes of the newest commits that lead to `head`, newest first."""
-    said = ask(root, "rev-list", "--no-merges", f"--max-count={COMMITS_MAX + BLOCK_COMMITS_MAX}", head)
+    said = run_git(root, "rev-list", "--no-merges", f"--max-count={COMMITS_MAX + BLOCK_COMMITS_MAX}", head)
     return said.decode().split()
 
 
@@ -137,7 +139,7 @@ def _blocks(ids: Sequence[str]) -> dict[str, list[str]]:
     for at, commit in enumerate(ids):
         block.append(commit)
         if int(commit[:8], 16) % BLOCK_COMMITS == 0 or at + 1 == len(ids):
-            blocks[HISTORY + commit[:16]] = block
+            blocks[HISTORY_SOURCE + commit[:16]] = block
             block = []
             if at + 1 >= COMMITS_MAX:
                 break
@@ -148,17 +150,17 @@ def _digest(ids: Sequence[str]) -> str:
     return blake2b("\n".join(ids).encode(), digest_size=16).hexdigest()
 
 
-def read_commits(root: Path, ids: Sequence[str]) -> dict[str, ReadCommit]:
+def load_commits(root: Path, ids: Sequence[str]) -> dict[str, CommitWithMessage]:
     """Read these commits: what they say and which files they changed. Pure renames only are told: others need the files' bytes."""
     if not ids:
         return {}
     form = "--format=%x01%H%x00%P%x00%ct%x00%B"
-    said = ask(
+    said = run_git(
         root, "log", "--no-walk=unsorted", "--stdin", "-z", form, "--name-status", "-M100%", "--no-ext-diff", "--no-textconv",
         "--no-notes", "--no-color", given="\n".join(ids).encode() + b"\n",
     )  # fmt: skip
     tokens = said.split(b"\0")
-    found: dict[str, ReadCommit] = {}
+    found: dict[str, CommitWithMessage] = {}
     at = 0
     while at + 3 < len(tokens):
         if not _HEADER.fullmatch(tokens[at]):
@@ -179,8 +181,8 @@ def read_commits(root: Path, ids: Sequence[str]) -> dict[str, ReadCommit]:
         if not parents:
             files, moved = [], []
         pairs = [names for pair in moved if len(names := _names(pair)) == 2]
-        kept = Commit(commit, at_s, _names(files) if len(files) <= FILES_MAX else [], [(old, new) for old, new in pairs])
-        found[commit] = ReadCommit(kept, message.decode("utf-8", "replace"))
+        kept = Commit(commit, at_s, _names(files) if len(files) <= COMMIT_FILES_MAX else [], [(old, new) for old, new in pairs])
+        found[commit] = CommitWithMessage(kept, message.decode("utf-8", "replace"))
     return found
 
 
@@ -193,7 +195,7 @@ def _names(paths: Sequence[bytes]) -> list[str]:
     return names
 
 
-def block_of(source: str, reads: Sequence[ReadCommit], digest: str) -> Delta:
+def build_block_delta(source: str, reads: Sequence[CommitWithMessage], digest: str) -> Delta:
     """The commits (newest first) as the records of one source."""
     records: list[Record] = []
     documents: list[Document] = []
@@ -213,7 +215,7 @@ def block_of(source: str, reads: Sequence[ReadCommit], digest: str) -> Delta:
             texts=(Text(Resolution.NAME, len(name), inline=name), Text(Resolution.FULL, len(whole), inline=whole)),
             seq=at,
             trust=Trust.OBSERVED,
-            importance=IMPORTANCE,
+            importance=COMMIT_IMPORTANCE,
             at_ns=commit.at_s * 1_000_000_000,
         )
         records.append(record)
@@ -221,4 +223,4 @@ def block_of(source: str, reads: Sequence[ReadCommit], digest: str) -> Delta:
         documents.append(Document(record.id, record.layer.value, record.kind, "", (subject, "", "", body, ""), (commit.id,), uses))
     note = msgspec.json.encode([read.commit for read in reads]).decode()
     state = SourceState(source, digest, len(reads), 0, "indexed", note)
-    return Delta(BY, source, is_whole=True, records=tuple(records), segment=pack(documents), state=state)
+    return Delta(PRODUCER, source, is_whole=True, records=tuple(records), segment=pack(documents), state=state)

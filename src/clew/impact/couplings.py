@@ -19,7 +19,7 @@ from clew.store.documents import Documents
 from clew.store.ports import Snapshot
 from clew.text.postings import Use, literal_name, term_hash
 
-KINDS = ("co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder", "proposed")
+COUPLING_KINDS = ("co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder", "proposed")
 """Every kind of coupling, in the order in which they are counted."""
 
 SHARED_FILES_MAX = 6  # a name or a literal that stands in more files couples none of them; guess
@@ -33,7 +33,7 @@ Coupling = tuple[float, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ImpactTarget:
     """A file, or some symbols of it, that will change. docs (k,) number its records, `module` is the id of the whole file's record."""
 
     path: str
@@ -43,7 +43,7 @@ class Target:
     digest: str
 
 
-def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> Target | None:
+def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> ImpactTarget | None:
     """Return the indexed file at `path`, or a symbol of it with what that contains; None when the index has neither.
 
     symbol  a name, or a qualified name as packets print it; "" for the whole file.
@@ -62,12 +62,12 @@ def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> Target | Non
             if int(documents.parent[doc]) in kept:
                 kept.add(doc)
         docs = np.array(sorted(kept), np.int32)
-    return Target(path, code, docs, identify("code", f"file:{path}", state.digest), state.digest) if len(docs) else None
+    return ImpactTarget(path, code, docs, identify("code", f"file:{path}", state.digest), state.digest) if len(docs) else None
 
 
-def compute_couplings(snapshot: Snapshot, target: Target) -> dict[str, dict[str, Coupling]]:
+def compute_couplings(snapshot: Snapshot, target: ImpactTarget) -> dict[str, dict[str, Coupling]]:
     """Return for each kind of KINDS: path of another file → (share 0 to 1, reason)."""
-    found: dict[str, dict[str, Coupling]] = {kind: {} for kind in KINDS}
+    found: dict[str, dict[str, Coupling]] = {kind: {} for kind in COUPLING_KINDS}
     _by_edges(snapshot, target, found)
     _by_imports(snapshot, target, found["imports"])
     _by_uses(snapshot, target, found)
@@ -80,7 +80,7 @@ def compute_couplings(snapshot: Snapshot, target: Target) -> dict[str, dict[str,
     return found
 
 
-def _by_edges(snapshot: Snapshot, target: Target, found: dict[str, dict[str, Coupling]]) -> None:
+def _by_edges(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[str, Coupling]]) -> None:
     documents = snapshot.documents
     edges = [edge for edge in snapshot.edges([target.module]) if edge.kind not in _OF_SESSIONS]
     others = {edge.head if edge.tail == target.module else edge.tail for edge in edges}
@@ -110,7 +110,7 @@ _STORED: dict[str, tuple[str, str, str]] = {
 _OF_SESSIONS = frozenset((EdgeKind.CONTAINS, EdgeKind.MENTIONS, EdgeKind.FIXES, EdgeKind.DERIVED_FROM))
 
 
-def _commits(snapshot: Snapshot, target: Target, paths: Mapping[str, str]) -> dict[str, int]:
+def _commits(snapshot: Snapshot, target: ImpactTarget, paths: Mapping[str, str]) -> dict[str, int]:
     """How many commits changed the given file ("") and each of `paths` with it."""
     documents = snapshot.documents
     commits, _ = snapshot.names.changing(documents.docs_of([target.module]))
@@ -126,7 +126,7 @@ def _commits(snapshot: Snapshot, target: Target, paths: Mapping[str, str]) -> di
     return counts
 
 
-def _by_imports(snapshot: Snapshot, target: Target, found: dict[str, Coupling]) -> None:
+def _by_imports(snapshot: Snapshot, target: ImpactTarget, found: dict[str, Coupling]) -> None:
     documents = snapshot.documents
     tails, heads, weights = snapshot.names.imports_of(np.array([target.code], np.int32))
     for tail, head, weight in zip(tails.tolist(), heads.tolist(), weights.tolist(), strict=True):
@@ -138,7 +138,7 @@ _OUT = {Use.CALL: "is called by it", Use.REFERENCE: "is referred to by it", Use.
 _IN = {Use.CALL: "calls", Use.REFERENCE: "refers to", Use.INHERIT: "inherits from", Use.MENTION: ""}
 
 
-def _by_uses(snapshot: Snapshot, target: Target, found: dict[str, dict[str, Coupling]]) -> None:
+def _by_uses(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[str, Coupling]]) -> None:
     """Calls, references and bases between the files, either way: each file's links are added up and saturate."""
     documents = snapshot.documents
     out, back = snapshot.names.outgoing(target.docs), snapshot.names.incoming(target.docs)
@@ -160,7 +160,7 @@ def _by_uses(snapshot: Snapshot, target: Target, found: dict[str, dict[str, Coup
         _take(found[kind], path, total / (total + 1.0), best[kind, path][1])
 
 
-def _by_shared_names(snapshot: Snapshot, target: Target, found: dict[str, dict[str, Coupling]]) -> None:
+def _by_shared_names(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[str, Coupling]]) -> None:
     """Names and string literals that stand here and in few other files."""
     documents = snapshot.documents
     keys, users, files = snapshot.names.sharing(target.docs, files_max=SHARED_FILES_MAX)
@@ -192,7 +192,7 @@ def _by_shared_names(snapshot: Snapshot, target: Target, found: dict[str, dict[s
         _take(found[kind], path, total / (total + 2.0), f"shares {what}" if word else "")
 
 
-def _text_of(snapshot: Snapshot, target: Target) -> bytes:
+def _text_of(snapshot: Snapshot, target: ImpactTarget) -> bytes:
     try:
         return snapshot.original(target.digest)
     except KeyError:  # only named, not read
@@ -203,7 +203,7 @@ def _words(pattern: re.Pattern[bytes], text: bytes) -> Iterable[str]:
     return sorted({word.decode("ascii", "replace") for word in pattern.findall(text)})
 
 
-def _by_path(documents: Documents, target: Target, found: dict[str, dict[str, Coupling]]) -> None:
+def _by_path(documents: Documents, target: ImpactTarget, found: dict[str, dict[str, Coupling]]) -> None:
     """Files of a like name, and files of the same folder."""
     folder, _, name = target.path.rpartition("/")
     mine = _name_words(name)

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from clew.impact.couplings import KINDS, Target, compute_couplings
+from clew.impact.couplings import COUPLING_KINDS, ImpactTarget, compute_couplings
 from clew.store.ports import Snapshot
 
 # Chosen on replayed commits of three repositories for recall@10, recall@5 and MRR together; bench/LOG.md has what each is worth
 # there and on repositories that were held out. What sessions edited is a guess: those repositories have no sessions.
-WEIGHTS: Mapping[str, float] = {
+COUPLING_WEIGHTS: Mapping[str, float] = {
     "co-change": 2.0,
     "sessions": 0.5,
     "tests": 0.5,
@@ -26,11 +26,11 @@ WEIGHTS: Mapping[str, float] = {
     "folder": 0.1,
     "proposed": 0.3,  # edges of a kind that no weight was fitted for; guess
 }
-REASONS_MAX = 4
+IMPACT_REASONS_MAX = 4
 
 
 @dataclass(slots=True)
-class Impacted:
+class ImpactedFile:
     """A file that may have to change as well. shares: kind → 0 to 1; reasons in the order of KINDS."""
 
     path: str
@@ -39,13 +39,15 @@ class Impacted:
     reasons: tuple[str, ...] = ()
 
 
-def rank_impacted(snapshot: Snapshot, targets: Sequence[Target], *, limit: int, weights: Mapping[str, float] = WEIGHTS) -> list[Impacted]:
+def rank_impacted_files(
+    snapshot: Snapshot, targets: Sequence[ImpactTarget], *, limit: int, weights: Mapping[str, float] = COUPLING_WEIGHTS
+) -> list[ImpactedFile]:
     """Return at most `limit` files that most probably change with the targets, most probable first; ties break by path.
 
     weights  factor of a share of each kind; a kind that is not in it is not counted.
     Cost     about 10 ms for a file of 2,000.
     """
-    found: dict[str, Impacted] = {}
+    found: dict[str, ImpactedFile] = {}
     told: dict[str, list[tuple[int, float, str]]] = {}
     own = {each.path for each in targets}
     for each in targets:
@@ -53,11 +55,11 @@ def rank_impacted(snapshot: Snapshot, targets: Sequence[Target], *, limit: int, 
             for path, (share, reason) in shares.items():
                 if path in own or kind not in weights:
                     continue
-                one = found.setdefault(path, Impacted(path))
+                one = found.setdefault(path, ImpactedFile(path))
                 one.shares[kind] = max(one.shares.get(kind, 0.0), share)
                 if reason:
                     told.setdefault(path, []).append((order, -share, reason))
     for path, one in found.items():
-        one.score = round(sum(weights[kind] * one.shares[kind] for kind in KINDS if kind in one.shares), 6)
-        one.reasons = tuple(dict.fromkeys(reason for *_, reason in sorted(told.get(path, []))))[:REASONS_MAX]
+        one.score = round(sum(weights[kind] * one.shares[kind] for kind in COUPLING_KINDS if kind in one.shares), 6)
+        one.reasons = tuple(dict.fromkeys(reason for *_, reason in sorted(told.get(path, []))))[:IMPACT_REASONS_MAX]
     return sorted((one for one in found.values() if one.score > 0), key=lambda one: (-one.score, one.path))[:limit]

@@ -11,20 +11,20 @@ from dataclasses import dataclass, field, replace
 
 from clew.compaction import compressed
 from clew.errors import Purged
-from clew.lifecycle.lines import TRANSCRIPT, with_lines
+from clew.lifecycle.redaction import TRANSCRIPT_KIND, build_piece_delta
 from clew.records import Delta, Record, Tier
 from clew.store.ports import LOCAL, PurgeResult, Reader, Snapshot, Writer
 from clew.text.secrets import mask_text
 from clew.transcript.redact import redact_lines, repeats_text, strip_user_text
 
-BY = "lifecycle/1"
+PRODUCER = "lifecycle/1"
 DAY_NS = 86_400 * 1_000_000_000
-NEVER_FORGOTTEN = frozenset({"constraint", "decision", "plan", "pinned"})  # what is wanted does not age
-DERIVED = frozenset({"constraint", "decision", "claim", "dead_end"})  # kinds that repeat words of the record they were made of
+AGELESS_KINDS = frozenset({"constraint", "decision", "plan", "pinned"})  # what is wanted does not age
+DERIVED_KINDS = frozenset({"constraint", "decision", "claim", "dead_end"})  # kinds that repeat words of the record they were made of
 
 
 @dataclass(slots=True)
-class Forgotten:
+class ForgetReport:
     """How many records went where, and the proof: originals read back, and those that could not be."""
 
     folded: list[str] = field(default_factory=list[str])
@@ -34,22 +34,22 @@ class Forgotten:
     lost: list[str] = field(default_factory=list[str])
 
 
-def age(
+def move_idle_records(
     writer: Writer, workspace: str, *, now_ns: int, folded_after_days: int, archived_after_days: int, dry_run: bool = False
-) -> Forgotten:
+) -> ForgetReport:
     """Move the workspace's conversation records to the tier of their age since they were last retrieved.
 
     A record that was never retrieved counts from when it was observed. Records of kinds that say what is wanted stay.
     dry_run  says what would move and moves nothing.
     """
-    report = Forgotten()
+    report = ForgetReport()
     with writer.snapshot(LOCAL, workspace) as snapshot:
         for state in snapshot.sources("session:"):  # one session after the other, because all of them may not fit into memory
             records = snapshot.records_of_sources(state.source)
             for record, status in zip(records, snapshot.statuses([record.id for record in records]), strict=True):
                 idle_days = (now_ns - max(status.used_at_ns, record.at_ns or status.valid_from_ns)) / DAY_NS
                 tier = Tier.ARCHIVED if idle_days >= archived_after_days else Tier.FOLDED if idle_days >= folded_after_days else Tier.HOT
-                if record.kind in NEVER_FORGOTTEN or tier <= status.tier:
+                if record.kind in AGELESS_KINDS or tier <= status.tier:
                     report.kept += 1
                 else:
                     (report.archived if tier == Tier.ARCHIVED else report.folded).append(record.id)
@@ -58,12 +58,12 @@ def age(
     return report
 
 
-def put_away(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier, *, dry_run: bool = False) -> Forgotten:
+def move_records(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier, *, dry_run: bool = False) -> ForgetReport:
     """Move these records to `tier` (back to HOT as well), and prove that each can be recalled.
 
     dry_run  says what would move and moves nothing.
     """
-    report = Forgotten(folded=list(ids) if tier == Tier.FOLDED else [], archived=list(ids) if tier == Tier.ARCHIVED else [])
+    report = ForgetReport(folded=list(ids) if tier == Tier.FOLDED else [], archived=list(ids) if tier == Tier.ARCHIVED else [])
     if dry_run:
         return report
     if tier == Tier.HOT:
@@ -74,7 +74,7 @@ def put_away(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier, *, 
     return report
 
 
-def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, now_ns: int) -> PurgeResult:
+def purge_records(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, now_ns: int) -> PurgeResult:
     """Erase records and the originals that nothing else needs, the lines of the transcript too; a tombstone stays.
 
     What a model made of a session with these records before it goes with them: their words may stand in it.
@@ -86,7 +86,7 @@ def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, no
         for record in snapshot.records(ids):
             if record.session and record.kind != compressed.KIND:
                 doomed += compressed.compressed_ids_containing(snapshot, record)
-            if record.session and record.kind != TRANSCRIPT:
+            if record.session and record.kind != TRANSCRIPT_KIND:
                 doomed += _derived(snapshot, record)
                 told.setdefault(record.source, []).append(record)
         for source, records in told.items():
@@ -97,7 +97,7 @@ def purge(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, no
     return writer.purge(workspace, list(dict.fromkeys(doomed)), mask_text(reason), now_ns)
 
 
-def purge_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> PurgeResult:
+def purge_whole_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> PurgeResult:
     """Erase a whole source, a session or a file, with all that it ever held, and with what a model made of it."""
     made = compressed.compressed_source(source.removeprefix("session:").partition("/")[0])
     with writer.snapshot(LOCAL, workspace) as snapshot:
@@ -117,7 +117,7 @@ def remember_use(writer: Writer, workspace: str, ids: Sequence[str], *, now_ns: 
 def _derived(snapshot: Snapshot, record: Record) -> list[str]:
     """What was made of a record and repeats its words: rules, decisions, claims, dead ends."""
     words = _text_of(snapshot, record)
-    known = [other for other in snapshot.records_of_sources(record.source) if other.kind in DERIVED]
+    known = [other for other in snapshot.records_of_sources(record.source) if other.kind in DERIVED_KINDS]
     versions = {each.id: each for other in known for each in snapshot.of_subject(other.subject) if each.source == record.source}
     return [other.id for other in versions.values() if other.parent == record.id or repeats_text(_text_of(snapshot, other), words)]
 
@@ -135,32 +135,32 @@ def _redact_note(snapshot: Snapshot, source: str, changes: list[Delta]) -> None:
     """Let go of the words that a session's source keeps for what comes next."""
     state = snapshot.source(source)
     if state is not None and (note := strip_user_text(state.note)) != state.note:
-        changes.append(Delta(BY, source, is_whole=False, state=replace(state, note=note)))
+        changes.append(Delta(PRODUCER, source, is_whole=False, state=replace(state, note=note)))
 
 
 def _redact_lines(snapshot: Snapshot, source: str, records: Sequence[Record], changes: list[Delta]) -> list[str]:
     """Put pieces of a transcript without the lines of these records in the place of those that have them; return the ids of the latter."""
     state, replaced = snapshot.source(source), list[str]()
     for piece in snapshot.records_of_sources(source):
-        if piece.kind != TRANSCRIPT:
+        if piece.kind != TRANSCRIPT_KIND:
             continue
         before = rest = snapshot.original(piece.whole.blob)
         for record in records:
             rest = redact_lines(rest, record, _bytes_of(snapshot, record).decode("utf-8", "replace")) or rest
         if rest != before:
-            changes.append(with_lines(piece, rest, Delta(BY, source, is_whole=False, state=state)))
+            changes.append(build_piece_delta(piece, rest, Delta(PRODUCER, source, is_whole=False, state=state)))
             replaced.append(piece.id)
     return replaced
 
 
-def _move(writer: Writer, workspace: str, report: Forgotten) -> None:
+def _move(writer: Writer, workspace: str, report: ForgetReport) -> None:
     for ids, tier in ((report.folded, Tier.FOLDED), (report.archived, Tier.ARCHIVED)):
         if ids:
             writer.move(workspace, ids, tier)
             _prove(writer, workspace, ids, report)
 
 
-def _prove(writer: Reader, workspace: str, ids: Sequence[str], report: Forgotten) -> None:
+def _prove(writer: Reader, workspace: str, ids: Sequence[str], report: ForgetReport) -> None:
     """Read every original back and find every record by its handle."""
     with writer.snapshot(LOCAL, workspace) as snapshot:
         for record in snapshot.records(ids):

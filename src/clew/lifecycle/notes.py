@@ -14,15 +14,15 @@ from clew.store.originals import digest_of
 from clew.text.postings import Document, pack
 from clew.text.secrets import mask_text
 
-BY = "notes/1"
-SOURCE = "session:remembered/notes"  # among the sessions, so that what recalls what was said in them recalls these too
-KIND = "remembered"
-LAYERS = {"fact": Layer.FACT, "decision": Layer.INTENT, "constraint": Layer.INTENT, "dead end": Layer.ACTION, "state": Layer.STATE}
-IMPORTANCE = {"fact": 0.6, "decision": 0.8, "constraint": 0.9, "dead end": 0.8, "state": 0.5}  # guess
-NAME_CHARS_MAX = 120
+PRODUCER = "notes/1"
+NOTES_SOURCE = "session:remembered/notes"  # among the sessions, so that what recalls what was said in them recalls these too
+NOTE_KIND = "remembered"
+NOTE_LAYERS = {"fact": Layer.FACT, "decision": Layer.INTENT, "constraint": Layer.INTENT, "dead end": Layer.ACTION, "state": Layer.STATE}
+NOTE_IMPORTANCE = {"fact": 0.6, "decision": 0.8, "constraint": 0.9, "dead end": 0.8, "state": 0.5}  # guess
+NOTE_NAME_CHARS_MAX = 120
 
 
-def note(
+def build_note(
     text: str, *, kind: str, subject: str, cited: Sequence[tuple[str, str]], before: Sequence[Record], seq: int, at_ns: int
 ) -> tuple[Delta, Record]:
     """Return the Delta that remembers a text, and its record.
@@ -36,34 +36,42 @@ def note(
     subject = f"note:{mask_text(subject) or digest_of(text.encode())[:16]}"
     data = text.encode()
     record = Record(
-        id=identify("note", subject, kind, text),
-        layer=LAYERS[kind],
-        kind=KIND,
+        id=identify("build_note", subject, kind, text),
+        layer=NOTE_LAYERS[kind],
+        kind=NOTE_KIND,
         subject=subject,
-        source=SOURCE,
+        source=NOTES_SOURCE,
         digest=digest_of(data),
-        name=f"{kind.capitalize()}: {' '.join(text.split())}"[:NAME_CHARS_MAX],
+        name=f"{kind.capitalize()}: {' '.join(text.split())}"[:NOTE_NAME_CHARS_MAX],
         texts=(
-            Text(Resolution.NAME, min(len(text), NAME_CHARS_MAX), inline=" ".join(text.split())[:NAME_CHARS_MAX]),
+            Text(Resolution.NAME, min(len(text), NOTE_NAME_CHARS_MAX), inline=" ".join(text.split())[:NOTE_NAME_CHARS_MAX]),
             Text(Resolution.FULL, len(text), inline=text),
         ),
         seq=seq,
         path=cited[0][0] if cited else "",
         session="remembered",
         trust=Trust.OBSERVED,
-        importance=IMPORTANCE[kind],
+        importance=NOTE_IMPORTANCE[kind],
         at_ns=at_ns,
         lineage=tuple((f"file:{path}", digest) for path, digest in cited),
     )
-    document = Document(record.id, record.layer.value, KIND, record.path, (record.name, " ".join(path for path, _ in cited), "", "", text))
+    document = Document(
+        record.id, record.layer.value, NOTE_KIND, record.path, (record.name, " ".join(path for path, _ in cited), "", "", text)
+    )
     newer = tuple(Supersession(old.id, record.id, EndReason(EndKind.NOTE_RENEWED), seq, at_ns) for old in before if old.id != record.id)
     delta = Delta(
-        BY, SOURCE, is_whole=False, records=(record,), superseded=newer, segment=pack([document]), state=SourceState(SOURCE, size=seq + 1)
+        PRODUCER,
+        NOTES_SOURCE,
+        is_whole=False,
+        records=(record,),
+        superseded=newer,
+        segment=pack([document]),
+        state=SourceState(NOTES_SOURCE, size=seq + 1),
     )
     return delta, record
 
 
-def doubts(
+def mark_stale_notes(
     notes: Iterable[tuple[Record, Status]], digest_now: Callable[[str], str | None], *, state: SourceState, at_ns: int
 ) -> Delta | None:
     """Return a Delta that doubts the notes whose files have changed, and believes those again whose files are as they were.
@@ -81,4 +89,4 @@ def doubts(
             changed.append(Supersession(record.id, "", reason, record.seq, at_ns, is_doubt=True))
         elif not moved and standing.is_suspect:
             changed.append(Supersession(record.id, "", None, record.seq, at_ns, is_undone=True))
-    return Delta(BY, SOURCE, is_whole=False, superseded=tuple(changed), state=state) if changed else None
+    return Delta(PRODUCER, NOTES_SOURCE, is_whole=False, superseded=tuple(changed), state=state) if changed else None

@@ -15,7 +15,7 @@ from clew.compaction.compact import compact as choose_lines
 from clew.compaction.earlier import build_section
 from clew.compaction.keep import ScoringNetwork
 from clew.errors import UnknownRecord
-from clew.lifecycle.accept import accept
+from clew.lifecycle.apply import apply_deltas
 from clew.packet.options import OriginalCache
 from clew.packet.retrieve import count_tokens
 from clew.ranking.question import Question
@@ -144,10 +144,10 @@ def before(
     prefix.open_workspace(key, str(root))
     observations: list[Observation] = []
     task, done = TaskTracker(root=base), WorkTracker(base)
-    accept(prefix, key, read_deltas(lines, session=session, root=str(root), observers=(task.see, done.observe, observations.append)))
+    apply_deltas(prefix, key, read_deltas(lines, session=session, root=str(root), observers=(task.see, done.observe, observations.append)))
     with store.snapshot(LOCAL, key) as known, prefix.snapshot(LOCAL, key) as held:
         made = compressed.copy_compressed(known, session.id, held)
-    accept(prefix, key, made)
+    apply_deltas(prefix, key, made)
     return Compacting(
         prefix,
         key,

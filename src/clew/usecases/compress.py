@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from clew.enrich.compress import Compressed, TranscriptSource, changes
+from clew.enrich.compress import CompressionReport, StoredTranscript, compress_session
 from clew.enrich.models import Compressor
 from clew.errors import AnswersUnusable
-from clew.lifecycle.accept import accept
+from clew.lifecycle.apply import apply_deltas
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Writer
 from clew.text.tokens import counter as counter_of
@@ -20,7 +20,7 @@ from clew.usecases.inputs import Progress
 def compress(
     store: Writer, settings: Settings, path: Path, sessions: Sequence[str], compressor: Compressor, *, tokenizer: str, chunk_tokens: int,
     dry_run: bool = False, progress: Progress | None = None,
-) -> Compressed:  # fmt: skip
+) -> CompressionReport:  # fmt: skip
     """Have a model make a short text of each part of these sessions, and keep what can be believed of it beside the originals.
 
     sessions  each the path of a transcript, which is ingested first, or the id of an ingested one.
@@ -30,17 +30,17 @@ def compress(
     """
     started = time.perf_counter()
     key, root = workspace_of(path)
-    done = Compressed()
+    done = CompressionReport()
     counter = counter_of(tokenizer)
     for session in sessions:
         found, lines = stored(store, key, ingested(store, settings, session, path).id if Path(session).exists() else session)
         base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
         done.sessions += 1
-        for delta in changes(
-            store, key, TranscriptSource(found, lines, str(root), base), compressor, done,
+        for delta in compress_session(
+            store, key, StoredTranscript(found, lines, str(root), base), compressor, done,
             counter=counter, chunk_tokens=chunk_tokens, dry_run=dry_run, progress=progress,
         ):  # fmt: skip
-            accept(store, key, [delta])
+            apply_deltas(store, key, [delta])
     done.seconds = time.perf_counter() - started
     if done.asked and len(done.refused) >= done.asked and not (done.known or done.lines or dry_run):
         raise AnswersUnusable(tuple(dict.fromkeys(reason for _, _, reason in done.refused)))

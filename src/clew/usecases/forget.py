@@ -9,7 +9,7 @@ from pathlib import Path
 from clew import usecases
 from clew.errors import UnknownHandle
 from clew.lifecycle import forget as lifecycle
-from clew.lifecycle.forget import Forgotten
+from clew.lifecycle.forget import ForgetReport
 from clew.records import Tier
 from clew.settings import Settings, workspace_of
 from clew.store.ports import LOCAL, PurgeResult, Writer
@@ -18,13 +18,13 @@ from clew.usecases.inputs import record_behind, state_of
 
 def forget(
     store: Writer, settings: Settings, path: Path, *, handles: Sequence[str] = (), tier: Tier | None = None, dry_run: bool = False
-) -> Forgotten:
+) -> ForgetReport:
     """Move records to a cheaper tier: the named ones to `tier`, or, with no handles, all that are old enough by the settings."""
     key, _ = workspace_of(path)
     if handles:
         ids = _ids_behind(store, key, handles)
-        return lifecycle.put_away(store, key, ids, Tier.ARCHIVED if tier is None else tier, dry_run=dry_run)
-    return lifecycle.age(
+        return lifecycle.move_records(store, key, ids, Tier.ARCHIVED if tier is None else tier, dry_run=dry_run)
+    return lifecycle.move_idle_records(
         store,
         key,
         now_ns=time.time_ns(),
@@ -38,10 +38,10 @@ def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str
     """Erase records, or a whole source (`session:<id>`, `file:<path>`), for good. The one thing that cannot be undone."""
     key, _ = workspace_of(path)
     if not source:
-        return lifecycle.purge(store, key, _ids_behind(store, key, handles), reason=reason, now_ns=time.time_ns())
+        return lifecycle.purge_records(store, key, _ids_behind(store, key, handles), reason=reason, now_ns=time.time_ns())
     if state_of(store, key, source) is None:
         raise UnknownHandle(source)
-    gone = lifecycle.purge_source(store, key, source, reason=reason, now_ns=time.time_ns())
+    gone = lifecycle.purge_whole_source(store, key, source, reason=reason, now_ns=time.time_ns())
     if source.startswith("session:"):
         usecases.ingest.remember_edits(store, key, [source.removeprefix("session:")])
     return gone

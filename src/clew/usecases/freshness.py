@@ -14,7 +14,7 @@ from clew import usecases
 from clew.codebase import compute_stamp
 from clew.errors import StoreBusy, StoreUnwritable
 from clew.lifecycle import notes
-from clew.lifecycle.accept import accept
+from clew.lifecycle.apply import apply_deltas
 from clew.lifecycle.forget import remember_use
 from clew.ranking.deadline import Deadline
 from clew.records import Entry, MatchKind, MatchReason, Packet
@@ -119,10 +119,10 @@ def files_of(packet: Packet) -> list[str]:
 def doubt_notes(store: Writer, key: str, root: Path) -> None:
     """Doubt the notes that cite what has changed, and no longer those whose files are again as they were."""
     with store.snapshot(LOCAL, key) as snapshot:
-        held = snapshot.source(notes.SOURCE)
+        held = snapshot.source(notes.NOTES_SOURCE)
         if held is None:
             return
-        records = snapshot.records_of_sources(notes.SOURCE)
+        records = snapshot.records_of_sources(notes.NOTES_SOURCE)
         statuses = snapshot.statuses([record.id for record in records])
 
     def digest_now(name: str) -> str | None:
@@ -131,6 +131,6 @@ def doubt_notes(store: Writer, key: str, root: Path) -> None:
         except OSError:  # gone, or no longer readable: that is a change as well
             return None
 
-    delta = notes.doubts(zip(records, statuses, strict=True), digest_now, state=held, at_ns=time.time_ns())
+    delta = notes.mark_stale_notes(zip(records, statuses, strict=True), digest_now, state=held, at_ns=time.time_ns())
     if delta is not None:
-        accept(store, key, [delta])
+        apply_deltas(store, key, [delta])

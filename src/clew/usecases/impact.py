@@ -8,13 +8,13 @@ from pathlib import Path
 
 from clew.errors import UnknownPath
 from clew.impact.couplings import find_target
-from clew.impact.impact import Impacted, rank_impacted
+from clew.impact.impact import ImpactedFile, rank_impacted_files
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.usecases.inputs import record_behind
 
 
-def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[Impacted]]:
+def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[ImpactedFile]]:
     """Return what was meant by `names`, and the files that will most probably change with it, the surest first.
 
     names  each a path, from the current folder or from the repository's root; `path::symbol`; or a handle.
@@ -27,7 +27,7 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
         for name, each in zip(names, given, strict=True):
             if each is None:
                 raise UnknownPath(name)
-        found = rank_impacted(snapshot, [each for each in given if each is not None], limit=limit)
+        found = rank_impacted_files(snapshot, [each for each in given if each is not None], limit=limit)
     return [f"{file}::{symbol}" if symbol else file for file, symbol in meant], found
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from clew.codebase import TREE_SOURCE, file_changes
 from clew.codebase.file_changes import IndexReport
 from clew.codebase.private_paths import find_refusal_reason
-from clew.enrich import couple, history
-from clew.enrich.couple import Coupled
-from clew.enrich.producers.commits import BY, COCHANGE, co_changes, is_of, kept
+from clew.enrich import file_edges, history
+from clew.enrich.file_edges import CouplingCounts
+from clew.enrich.producers.commits import CO_CHANGE_SOURCE, PRODUCER, build_co_change_delta, compute_co_changes, is_current
 from clew.errors import NoRepository, NotReadable
-from clew.lifecycle.accept import Totals, accept
+from clew.lifecycle.apply import ApplyTotals, apply_deltas
 from clew.records import Delta, SourceState
 from clew.settings import Settings, workspace_of
 from clew.store.ports import Writer
@@ -30,8 +30,8 @@ class Indexed:
     workspace: str
     root: Path
     report: IndexReport
-    totals: Totals
-    coupled: Coupled
+    totals: ApplyTotals
+    coupled: CouplingCounts
     commits: int
     seconds: float
 
@@ -53,7 +53,7 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: Progress |
     states = {state.source: state for prefix in ("file:", TREE_SOURCE) for state in states_under(store, key, prefix)}
     report = file_changes.IndexReport()
     reading = partial(progress, "reading") if progress else None
-    totals = accept(
+    totals = apply_deltas(
         store, key, file_changes.find_file_changes(root, states, report, jobs=settings.jobs, embedder=settings.embedder, progress=reading)
     )  # fmt: skip
     told = _read_history(store, key, root)
@@ -64,17 +64,17 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: Progress |
     return Indexed(key, root, report, totals, coupled, told.commits, time.perf_counter() - started)
 
 
-def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) -> Totals:
+def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) -> ApplyTotals:
     """Read these files of the repository at `path` again, and nothing else: what an editor or a hook calls.
 
     names  relative to the repository's root; a file that is gone is retired. Nothing is read where `index` refuses.
     """
     key, root = workspace_of(path)
     if find_refusal_reason(root):
-        return Totals()
+        return ApplyTotals()
     store.open_workspace(key, str(root))
     known = [state.source.removeprefix("file:") for state in states_under(store, key, "file:")]
-    totals = accept(
+    totals = apply_deltas(
         store,
         key,
         file_changes.find_named_file_changes(root, list(names), known, state_of(store, key, TREE_SOURCE), embedder=settings.embedder),
@@ -83,7 +83,7 @@ def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) 
     return totals
 
 
-def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None = None) -> Coupled:
+def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None = None) -> CouplingCounts:
     """Bring the edges of files up to date whose content, or whose couplings, have changed.
 
     states  of the files, where the caller has them.
@@ -94,20 +94,22 @@ def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None =
         for state in known
         if state.source.startswith("file:") and state.digest and state.status == "indexed"
     }
-    changes = couple.changes(files, state_of=partial(state_of, store, key), states=partial(states_under, store, key, couple.COUPLING))
-    accept(store, key, changes)
-    return couple.coupled_in(state_of(store, key, couple.COUPLING))
+    changes = file_edges.find_edge_changes(
+        files, state_of=partial(state_of, store, key), states=partial(states_under, store, key, file_edges.COUPLING_SOURCE)
+    )
+    apply_deltas(store, key, changes)
+    return file_edges.read_coupling_counts(state_of(store, key, file_edges.COUPLING_SOURCE))
 
 
 def _read_history(store: Writer, key: str, root: Path) -> history.HistoryReport:
     """Bring the commits of a work tree up to date, and what they say of files that change together."""
     report = history.HistoryReport()
-    before = state_of(store, key, history.HISTORY)
-    accept(store, key, history.changes(root, before, partial(states_under, store, key, history.HISTORY), report))
-    now, counted = state_of(store, key, history.HISTORY), state_of(store, key, COCHANGE)
-    if now is not None and now.digest and not is_of(counted, now.digest):
-        commits = history.commits_of(states_under(store, key, history.HISTORY))
-        accept(store, key, [kept(now.digest, co_changes(commits))])
+    before = state_of(store, key, history.HISTORY_SOURCE)
+    apply_deltas(store, key, history.find_commit_changes(root, before, partial(states_under, store, key, history.HISTORY_SOURCE), report))
+    now, counted = state_of(store, key, history.HISTORY_SOURCE), state_of(store, key, CO_CHANGE_SOURCE)
+    if now is not None and now.digest and not is_current(counted, now.digest):
+        commits = history.decode_commits(states_under(store, key, history.HISTORY_SOURCE))
+        apply_deltas(store, key, [build_co_change_delta(now.digest, compute_co_changes(commits))])
     elif now is None and counted is not None:
-        accept(store, key, [Delta(BY, COCHANGE, is_whole=True, state=None)])
+        apply_deltas(store, key, [Delta(PRODUCER, CO_CHANGE_SOURCE, is_whole=True, state=None)])
     return report

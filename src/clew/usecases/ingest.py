@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clew.enrich.producers.sessions import TOGETHER, edited, kept, sessions_in
+from clew.enrich.producers.sessions import SESSION_EDITS_SOURCE, build_session_edits_delta, find_edited_paths, read_session_edits
 from clew.errors import NotReadable, UnknownHandle
-from clew.lifecycle.accept import accept
+from clew.lifecycle.apply import apply_deltas
 from clew.packet.options import OriginalCache
 from clew.records import Delta, identify
 from clew.settings import Settings, workspace_of
@@ -91,16 +91,16 @@ def with_agents(path: Path) -> list[SessionFiles]:
 
 def remember_edits(store: Writer, key: str, names: Iterable[str]) -> None:
     """Note which files these sessions edited, a subagent's with its session's, and couple them."""
-    before = state_of(store, key, TOGETHER)
-    known = sessions_in(before)
+    before = state_of(store, key, SESSION_EDITS_SOURCE)
+    known = read_session_edits(before)
     for name in dict.fromkeys(name.partition("/")[0] for name in names):
         with store.snapshot(LOCAL, key) as snapshot:
             sources = [state.source for state in snapshot.sources(f"session:{name}")]
             mine = [source for source in sources if source.removeprefix("session:").partition("/")[0] == name]
-            known[name] = edited(snapshot.records_of_sources(*mine))
-    delta = kept(known)
+            known[name] = find_edited_paths(snapshot.records_of_sources(*mine))
+    delta = build_session_edits_delta(known)
     if delta.state is not None and (before.digest if before else "") != delta.state.digest:
-        accept(store, key, [delta])
+        apply_deltas(store, key, [delta])
         couple_files(store, key)
 
 
@@ -151,7 +151,7 @@ def stored(store: Reader, key: str, session: str) -> tuple[SessionFiles, list[by
 
 
 def _take_session(store: Writer, key: str, session: SessionFiles, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
-    totals = accept(store, key, deltas)
+    totals = apply_deltas(store, key, deltas)
     state = state_of(store, key, transcript_source(session))
     if state is None or state.status == UNRECOGNISED:
         done.problems.append(f"{session.path}: no known client wrote this")
@@ -160,7 +160,7 @@ def _take_session(store: Writer, key: str, session: SessionFiles, deltas: Iterab
         done.unchanged += 1
         return
     if state_of(store, key, live_source(session.id)) is not None:  # the transcript now holds what was written live
-        accept(store, key, [Delta(BY, live_source(session.id), is_whole=True)])
+        apply_deltas(store, key, [Delta(BY, live_source(session.id), is_whole=True)])
     told = build_report(state)
     done.sessions += 1
     done.records += totals.added

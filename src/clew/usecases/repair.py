@@ -9,10 +9,10 @@ from pathlib import Path
 
 from clew.codebase import TREE_SOURCE
 from clew.codebase.file_changes import FIRST_RUN_SOURCE
-from clew.enrich import couple, history
-from clew.enrich.producers.commits import COCHANGE
+from clew.enrich import file_edges, history
+from clew.enrich.producers.commits import CO_CHANGE_SOURCE
 from clew.errors import NotReadable
-from clew.lifecycle.accept import accept
+from clew.lifecycle.apply import apply_deltas
 from clew.packet.options import OriginalCache
 from clew.records import Delta, Record, SourceState
 from clew.settings import Settings
@@ -44,16 +44,16 @@ def read_anew(
     For a store that was repaired: what it knows may have gaps that an ordinary run would take for unchanged. What has ended, and what
     nobody can read again, stays as it is.
     """
-    derived = (TREE_SOURCE, FIRST_RUN_SOURCE, history.HISTORY, COCHANGE, couple.COUPLING)
+    derived = (TREE_SOURCE, FIRST_RUN_SOURCE, history.HISTORY_SOURCE, CO_CHANGE_SOURCE, file_edges.COUPLING_SOURCE)
     states = [state for prefix in derived for state in states_under(store, key, prefix)]
-    accept(store, key, [Delta(BY, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
+    apply_deltas(store, key, [Delta(BY, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
     found: list[SessionFiles] = []
     for folder in transcripts:
         with suppress(NotReadable):  # it went away: there is nothing to read
             found += with_agents(folder)
     known = {state.source for state in states_under(store, key, "session:")}
     there = sorted({transcript_source(session) for session in found} & known)
-    accept(store, key, [Delta(BY, name, is_whole=False, state=SourceState(name)) for name in there])
+    apply_deltas(store, key, [Delta(BY, name, is_whole=False, state=SourceState(name)) for name in there])
     indexed = index(store, settings, root, progress=progress)
     ingested = ingest(store, settings, transcripts, repo=root, progress=progress) if found else None
     names = {name.removeprefix("session:").partition("/")[0] for name in known - set(there) if name != "session:remembered/notes"}
@@ -78,7 +78,7 @@ def make_findable(store: Writer, key: str, source: str, ids: Sequence[str]) -> i
         originals = OriginalCache(snapshot)
         originals.read(record.whole for record in records)
         segment = pack([_document(record, originals) for record in records])
-    accept(store, key, [Delta("findable/1", source, is_whole=False, records=records, segment=segment, state=state)])
+    apply_deltas(store, key, [Delta("findable/1", source, is_whole=False, records=records, segment=segment, state=state)])
     store.refresh(key)
     return len(records)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from clew.errors import UnknownPath, UsageError
 from clew.lifecycle import notes
-from clew.lifecycle.accept import accept
+from clew.lifecycle.apply import apply_deltas
 from clew.packet.options import OriginalCache
 from clew.records import Delta, Observation, ObservationKind, Record, TaskState, handle_of
 from clew.settings import Settings, workspace_of
@@ -100,7 +100,7 @@ def write(
     noted = [_note(store, key, note, cited, at) for at, (note, cited) in enumerate(said)]
     arrivals = [_Arriving(each, root, task) for each in happened if isinstance(each, Arrival)]
     deltas = [_live(store, settings, key, root, observations)] if observations else []
-    accept(store, key, [*deltas, *_originals(store, key, arrivals), *(delta for delta, _ in noted)])
+    apply_deltas(store, key, [*deltas, *_originals(store, key, arrivals), *(delta for delta, _ in noted)])
     if noted:
         store.refresh(key)
     records = [record for delta in deltas for record in delta.records]
@@ -175,8 +175,8 @@ def _live(store: Reader, settings: Settings, key: str, root: Path, observations:
 
 def _cited(note: NewNote, root: Path) -> list[tuple[str, str]]:
     """(path, digest) of the files that a note is about."""
-    if not note.text.strip() or note.kind not in notes.LAYERS:
-        raise UsageError(f"nothing to remember as {note.kind!r}\nhint: say a text, and as kind one of {', '.join(notes.LAYERS)}")
+    if not note.text.strip() or note.kind not in notes.NOTE_LAYERS:
+        raise UsageError(f"nothing to remember as {note.kind!r}\nhint: say a text, and as kind one of {', '.join(notes.NOTE_LAYERS)}")
     cited: list[tuple[str, str]] = []
     for name in note.about:
         file = Path(os.path.normpath(root / name.partition("::")[0]))
@@ -188,11 +188,11 @@ def _cited(note: NewNote, root: Path) -> list[tuple[str, str]]:
 
 def _note(store: Reader, key: str, note: NewNote, cited: Sequence[tuple[str, str]], at: int) -> tuple[Delta, Record]:
     with store.snapshot(LOCAL, key) as snapshot:
-        held = snapshot.source(notes.SOURCE)
+        held = snapshot.source(notes.NOTES_SOURCE)
         same = snapshot.of_subject(f"note:{note.subject}") if note.subject else []
         statuses = snapshot.statuses([record.id for record in same])
     live = [record for record, status in zip(same, statuses, strict=True) if status.is_live]
-    return notes.note(
+    return notes.build_note(
         note.text, kind=note.kind, subject=note.subject, cited=cited, before=live,
         seq=(held.size if held else 0) + at, at_ns=time.time_ns(),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from clew.cli.options import Tokens, example, json_option, quiet_option, repo_op
 from clew.cli.progress import progress
 
 if TYPE_CHECKING:
-    from clew.enrich.compress import Compressed
+    from clew.enrich.compress import CompressionReport
 
 CHUNK_TOKENS_MIN = 500  # below it a part's instructions are longer than the part
 
@@ -52,7 +52,7 @@ def command(
     answered before are not sent again. What looks like a secret is masked; the rest of the session leaves this machine if
     the server is another. Keys are read from the environment alone: CLEW_COMPRESS_KEY, or ANTHROPIC_API_KEY.
     """
-    from clew.enrich.models import compressor_of
+    from clew.enrich.models import build_compressor
     from clew.settings import model_key
 
     folder(repo)
@@ -62,7 +62,7 @@ def command(
         tokens = chunk_tokens or settings.compress_chunk_tokens
         if tokens < CHUNK_TOKENS_MIN:
             raise click.UsageError(f"parts of {tokens} tokens are too small to be worth a request; {CHUNK_TOKENS_MIN} is the least")
-        compressor = compressor_of(
+        compressor = build_compressor(
             where, model or settings.compress_model, key=model_key(where), timeout_s=max(1, settings.compress_timeout_s)
         )
         if compressor.name == "off" and not dry_run:
@@ -101,7 +101,7 @@ def dollars(price: tuple[float, float] | None, sent: int, answered: int) -> floa
     return (sent * price[0] + answered * price[1]) / 1e6 if price else None
 
 
-def as_json(done: Compressed, *, place: str, is_dry: bool, price: tuple[float, float] | None) -> dict[str, Any]:
+def as_json(done: CompressionReport, *, place: str, is_dry: bool, price: tuple[float, float] | None) -> dict[str, Any]:
     """What a run did or would do, for machines. No times stand in it but `seconds`."""
     sent, answered = (done.tokens_sent, done.tokens_answered) if is_dry else (done.billed_in, done.billed_out)
     return {
@@ -122,7 +122,7 @@ def as_json(done: Compressed, *, place: str, is_dry: bool, price: tuple[float, f
     }
 
 
-def as_text(done: Compressed, price: tuple[float, float] | None) -> str:
+def as_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
     """What a run did, in a few lines."""
     lines = [f"{_parts(done)}: {done.asked:,} asked for, {done.known:,} known already, in {done.seconds:.1f} s"]
     if done.tokens_before:
@@ -142,7 +142,7 @@ def as_text(done: Compressed, price: tuple[float, float] | None) -> str:
     return "".join(output.visible(line) + "\n" for line in lines)
 
 
-def dry_text(done: Compressed, place: str, price: tuple[float, float] | None) -> str:
+def dry_text(done: CompressionReport, place: str, price: tuple[float, float] | None) -> str:
     """What a run would do, in a few lines."""
     cost = dollars(price, done.tokens_sent, done.tokens_answered)
     shown = f"about ${cost:.4f}" if cost is not None else "the setting `compress_price` would say what that costs"
@@ -154,5 +154,5 @@ def dry_text(done: Compressed, place: str, price: tuple[float, float] | None) ->
     return "".join(output.visible(line) + "\n" for line in lines)
 
 
-def _parts(done: Compressed) -> str:
+def _parts(done: CompressionReport) -> str:
     return f"{output.counted(done.parts, 'part')} of {output.counted(done.sessions, 'session')}"

@@ -14,7 +14,7 @@ from clew.cli.options import example, json_option, repo_option
 from clew.records import Tier, handle_of
 
 if TYPE_CHECKING:
-    from clew.lifecycle.forget import Forgotten
+    from clew.lifecycle.forget import ForgetReport
 
 TIERS = {"hot": Tier.HOT, "folded": Tier.FOLDED, "archived": Tier.ARCHIVED}
 
@@ -44,12 +44,12 @@ def command(handles: tuple[str, ...], *, tier: str | None, is_dry_run: bool, rep
         raise click.exceptions.Exit(3)
 
 
-def as_json(forgotten: Forgotten, *, is_dry_run: bool) -> dict[str, Any]:
+def as_json(forgotten: ForgetReport, *, is_dry_run: bool) -> dict[str, Any]:
     """What moved, for machines."""
     return {"dry_run": is_dry_run, **asdict(forgotten)}
 
 
-def as_text(forgotten: Forgotten, *, is_dry_run: bool) -> str:
+def as_text(forgotten: ForgetReport, *, is_dry_run: bool) -> str:
     """What moved, in a line or two."""
     verb = "would be " if is_dry_run else ""
     lines = [f"{verb}folded {len(forgotten.folded):,}, {verb}archived {len(forgotten.archived):,}, left where they are {forgotten.kept:,}"]

@@ -16,7 +16,7 @@ from clew.records import outside
 from clew.settings import workspace_of
 
 if TYPE_CHECKING:
-    from clew.impact.impact import Impacted
+    from clew.impact.impact import ImpactedFile
 
 LIMIT = 20
 
@@ -52,7 +52,7 @@ def command(paths: tuple[str, ...], *, limit: int, repo: Path, is_json: bool, is
         output.say(f"clew: nothing is known to change with {', '.join(given)}")
 
 
-def as_json(given: Sequence[str], found: Sequence[Impacted], *, root: Path) -> dict[str, Any]:
+def as_json(given: Sequence[str], found: Sequence[ImpactedFile], *, root: Path) -> dict[str, Any]:
     """The files with their scores, shares by kind and reasons, for machines."""
     return {
         "given": list(given),
@@ -69,7 +69,7 @@ def as_json(given: Sequence[str], found: Sequence[Impacted], *, root: Path) -> d
     }
 
 
-def as_text(found: Sequence[Impacted]) -> str:
+def as_text(found: Sequence[ImpactedFile]) -> str:
     """One line for each file: score, path, reasons."""
     width = max((len(output.visible(one.path)) for one in found), default=0)
     return "".join(f"{one.score:5.2f}  {output.visible(one.path):<{width}}  {output.visible('; '.join(one.reasons))}\n" for one in found)

@@ -99,8 +99,8 @@ def _known(database: Path, places: Places) -> Known:
     roots = dict(map(_named, (Path(folder) for folder in sorted(folders) if folder and Path(folder).is_dir())))
 
     def source_of(kind: str, session: str, path: str) -> str:
-        if kind == notes.KIND:
-            return notes.SOURCE
+        if kind == notes.NOTE_KIND:
+            return notes.NOTES_SOURCE
         if not session:
             return f"file:{path}" if path else ""
         return originals_source(session) if kind == ORIGINAL_KIND else f"session:{session}"

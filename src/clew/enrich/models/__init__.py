@@ -1,22 +1,31 @@
 """Models: who can be asked to compress? One port, and what speaks it: a local endpoint, Anthropic's API, or nobody.
 
 The only place in clew that opens a connection, and only when somebody calls `clew compress`. No answer here is
-believed: `clew.enrich.answers` judges it.
+believed: `clew.enrich.answer_check` judges it.
 """
 
 from __future__ import annotations
 
-from clew.enrich.models.anthropic import ANTHROPIC, Anthropic
-from clew.enrich.models.chat import Chat
-from clew.enrich.models.port import Answer, Asked, Compressor, Off
+from clew.enrich.models.anthropic import ANTHROPIC_ENDPOINT, AnthropicCompressor
+from clew.enrich.models.chat_completions import ChatCompressor
+from clew.enrich.models.compressor import Compressor, DisabledCompressor, ModelAnswer, ModelRequest
 from clew.errors import CompressionOff
 
-__all__ = ["ANTHROPIC", "Answer", "Anthropic", "Asked", "Chat", "Compressor", "Off", "compressor_of"]
+__all__ = [
+    "ANTHROPIC_ENDPOINT",
+    "AnthropicCompressor",
+    "ChatCompressor",
+    "Compressor",
+    "DisabledCompressor",
+    "ModelAnswer",
+    "ModelRequest",
+    "build_compressor",
+]
 
 _SPOKEN_BY = "anthropic+"  # before the address of a gateway that speaks Anthropic's dialect
 
 
-def compressor_of(endpoint: str, model: str, *, key: str = "", timeout_s: float) -> Compressor:
+def build_compressor(endpoint: str, model: str, *, key: str = "", timeout_s: float) -> Compressor:
     """Return who answers at `endpoint`.
 
     endpoint   "" or "off" for nobody; "anthropic"; "anthropic+URL" for a gateway that speaks its dialect; else the URL of
@@ -27,9 +36,11 @@ def compressor_of(endpoint: str, model: str, *, key: str = "", timeout_s: float)
     Raises     BadEndpoint for an address that makes no sense, or that would carry the key unencrypted over a network.
     """
     if endpoint in ("", "off"):
-        return Off()
+        return DisabledCompressor()
     if not model:
         raise CompressionOff("no model is named", "name one with --model, or in the setting `compress_model`")
-    if endpoint == ANTHROPIC or endpoint.startswith(_SPOKEN_BY):
-        return Anthropic(model, key=key, timeout_s=timeout_s, url=endpoint.removeprefix(_SPOKEN_BY) if endpoint != ANTHROPIC else "")
-    return Chat(endpoint, model, key=key, timeout_s=timeout_s)
+    if endpoint == ANTHROPIC_ENDPOINT or endpoint.startswith(_SPOKEN_BY):
+        return AnthropicCompressor(
+            model, key=key, timeout_s=timeout_s, url=endpoint.removeprefix(_SPOKEN_BY) if endpoint != ANTHROPIC_ENDPOINT else ""
+        )
+    return ChatCompressor(endpoint, model, key=key, timeout_s=timeout_s)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from clew.enrich.models.port import Answer, Asked
-from clew.enrich.models.wire import Wire
+from clew.enrich.models.compressor import ModelAnswer, ModelRequest
+from clew.enrich.models.json_client import JsonClient
 from clew.errors import CompressionOff
 
-ANTHROPIC = "anthropic"
+ANTHROPIC_ENDPOINT = "anthropic"
 _URL = "https://api.anthropic.com"
 _VERSION = "2023-06-01"
 
@@ -34,7 +34,7 @@ class _Reply(msgspec.Struct):
     usage: _Usage | None = None
 
 
-class Anthropic:
+class AnthropicCompressor:
     """The API. No temperature is sent: the newest models refuse one."""
 
     def __init__(self, model: str, *, key: str, timeout_s: float, url: str = "", wait: Callable[[float], None] = time.sleep) -> None:
@@ -44,27 +44,27 @@ class Anthropic:
             )
         headers = {"x-api-key": key, "anthropic-version": _VERSION}
         self.name = model
-        self._wire = Wire(url or _URL, "/messages", headers, secret=key, timeout_s=timeout_s, wait=wait)
+        self._wire = JsonClient(url or _URL, "/messages", headers, secret=key, timeout_s=timeout_s, wait=wait)
 
     @property
     def place(self) -> str:
         """See `Compressor`."""
         return self._wire.place
 
-    def ask(self, asked: Asked) -> Answer:
+    def complete(self, request: ModelRequest) -> ModelAnswer:
         """See `Compressor`."""
         payload = {
             "model": self.name,
-            "max_tokens": asked.tokens_max,
-            "system": asked.system,
-            "messages": [{"role": "user", "content": asked.text}],
+            "max_tokens": request.answer_tokens_max,
+            "system": request.system,
+            "messages": [{"role": "user", "content": request.text}],
         }
         return self._wire.post(payload, _read)
 
 
-def _read(data: bytes) -> Answer:
+def _read(data: bytes) -> ModelAnswer:
     reply = msgspec.json.decode(data, type=_Reply)
     usage = reply.usage or _Usage()
     read = (usage.input_tokens or 0) + (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
     text = "".join(block.text for block in reply.content if block.type == "text")
-    return Answer(text, reply.stop_reason == "max_tokens", read, usage.output_tokens or 0)
+    return ModelAnswer(text, reply.stop_reason == "max_tokens", read, usage.output_tokens or 0)

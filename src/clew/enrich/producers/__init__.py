@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from clew.enrich.partners import EdgeProducer
+from clew.enrich.edge_producer import EdgeProducer
 
 
-def producers() -> list[EdgeProducer]:
+def find_producers() -> list[EdgeProducer]:
     """Return what the modules of this folder describe, in order of their names."""
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
     return list({each.kind: each for module in modules for each in vars(module).values() if isinstance(each, EdgeProducer)}.values())

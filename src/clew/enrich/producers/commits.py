@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clew.enrich.history import FILES_MAX, Commit
-from clew.enrich.partners import EdgeProducer, Table, counted_together, keep, table_of
+from clew.enrich.edge_producer import EdgeProducer, PartnerTable, build_table_delta, count_together, read_table
+from clew.enrich.history import COMMIT_FILES_MAX, Commit
 from clew.records import Delta, EdgeKind, SourceState
 
-COCHANGE = "cochange:"  # the source that keeps the table; its digest is the commit that was HEAD
-BY = "cochange/1"
-PARTNERS_MAX = 24  # kept of a file: some of them are gone, or are not read
-WEIGHT_MIN = 0.02  # below it a partner is chance; guess
+CO_CHANGE_SOURCE = "cochange:"  # the source that keeps the table; its digest is the commit that was HEAD
+PRODUCER = "cochange/1"
+CO_CHANGES_MAX = 24  # kept of a file: some of them are gone, or are not read
+CO_CHANGE_WEIGHT_MIN = 0.02  # below it a partner is chance; guess
 
 
-def co_changes(commits: Sequence[Commit]) -> Table:
+def compute_co_changes(commits: Sequence[Commit]) -> PartnerTable:
     """Return what changes with each file.
 
     commits  newest first; a file that was renamed as it was keeps what was known of its old name.
@@ -30,24 +30,29 @@ def co_changes(commits: Sequence[Commit]) -> Table:
         files = list(dict.fromkeys(now.get(path, path) for path in commit.files))
         for old, new in commit.moved:
             now[old] = now.get(new, new)
-        if len(files) <= FILES_MAX:
+        if len(files) <= COMMIT_FILES_MAX:
             groups.append(files)
-    heavy = {path: [one for one in found if one.weight >= WEIGHT_MIN][:PARTNERS_MAX] for path, found in counted_together(groups).items()}
+    heavy = {
+        path: [one for one in found if one.weight >= CO_CHANGE_WEIGHT_MIN][:CO_CHANGES_MAX]
+        for path, found in count_together(groups).items()
+    }
     return {path: found for path, found in heavy.items() if found}
 
 
-def kept(head: str, table: Table) -> Delta:
+def build_co_change_delta(head: str, table: PartnerTable) -> Delta:
     """The Delta that keeps what changes together as of the commit `head`."""
-    return keep(BY, COCHANGE, _digest(head), table)
+    return build_table_delta(PRODUCER, CO_CHANGE_SOURCE, _digest(head), table)
 
 
-def is_of(state: SourceState | None, head: str) -> bool:
+def is_current(state: SourceState | None, head: str) -> bool:
     """Whether a state keeps what changes together as of the commit `head`."""
     return state is not None and state.digest == _digest(head)
 
 
 def _digest(head: str) -> str:
-    return f"{BY} {head}"
+    return f"{PRODUCER} {head}"
 
 
-COMMITS = EdgeProducer(EdgeKind.CO_CHANGES, lambda _paths, state: table_of(state), "co_changes", "by {commits}", source=COCHANGE)
+CO_CHANGE_PRODUCER = EdgeProducer(
+    EdgeKind.CO_CHANGES, lambda _paths, state: read_table(state), "compute_co_changes", "by {commits}", source=CO_CHANGE_SOURCE
+)

@@ -13,17 +13,17 @@ from pathlib import PurePosixPath
 
 from clew.codebase.file_records import is_test_path
 from clew.codebase.languages import LANGUAGES, detect_language
-from clew.enrich.partners import EdgeProducer, Partner, Table
+from clew.enrich.edge_producer import CoupledFile, EdgeProducer, PartnerTable
 from clew.records import EdgeKind, SourceState
 
-CANDIDATES_MAX = 3  # of one test: with more the name is a common word
-SURE = 0.8  # of a pair that is alone in its name; shared evenly among several; guess
+TEST_TARGETS_MAX = 3  # of one test: with more the name is a common word
+NAME_MATCH_WEIGHT = 0.8  # of a pair that is alone in its name; shared evenly among several; guess
 _PREFIX = re.compile(r"^(?:tests?[_-]+|Tests?(?=[A-Z]))")
 _SUFFIX = re.compile(r"(?:[_-]+(?:tests?|specs?|unittests?)|(?<=[a-z0-9])(?:Tests?|Specs?|TestCase|IT))$")
 _MARKS = frozenset({"test", "tests", "spec", "specs", "cy"})
 
 
-def tested_by_name(paths: Collection[str], _state: SourceState | None) -> Table:
+def match_tests_by_name(paths: Collection[str], _state: SourceState | None) -> PartnerTable:
     """Return, for each test, what it checks, by name alone."""
     by_name: dict[tuple[str, str], list[str]] = {}
     tests: list[tuple[str, tuple[str, str]]] = []
@@ -35,13 +35,13 @@ def tested_by_name(paths: Collection[str], _state: SourceState | None) -> Table:
                 tests.append((path, (plain.partition(".")[0].lower(), family)))
         else:
             by_name.setdefault((stem.lower(), family), []).append(path)
-    pairs: dict[str, list[Partner]] = {}
+    pairs: dict[str, list[CoupledFile]] = {}
     for test, key in tests:
         found = by_name.get(key, [])
         nearest = max((_shared(test, path) for path in found), default=0)
         kept = [path for path in found if _shared(test, path) == nearest]
-        if kept and len(kept) <= CANDIDATES_MAX:
-            pairs[test] = [Partner(path, round(SURE / len(kept), 3)) for path in kept]
+        if kept and len(kept) <= TEST_TARGETS_MAX:
+            pairs[test] = [CoupledFile(path, round(NAME_MATCH_WEIGHT / len(kept), 3)) for path in kept]
     return pairs
 
 
@@ -67,4 +67,4 @@ def _shared(a: str, b: str) -> int:
     return len(set(a.split("/")[:-1]) & set(b.split("/")[:-1]))
 
 
-NAMES = EdgeProducer(EdgeKind.TESTS, tested_by_name, "tests", "of tests by name")
+TEST_NAME_PRODUCER = EdgeProducer(EdgeKind.TESTS, match_tests_by_name, "tests", "of tests by name")

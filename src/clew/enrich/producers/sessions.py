@@ -11,31 +11,33 @@ from hashlib import blake2b
 
 import msgspec
 
-from clew.enrich.partners import EdgeProducer, Table, counted_together
+from clew.enrich.edge_producer import EdgeProducer, PartnerTable, count_together
 from clew.records import Delta, EdgeKind, Record, SourceState
 
-BY = "together/1"
-TOGETHER = "together:"  # the source that keeps which files each session edited
-CHANGING_KINDS = frozenset({"edit", "write"})  # a failed one is of kind `error`
-FILES_MAX = 40  # a session that edits more does several things; guess, twice what a commit may
+PRODUCER = "together/1"
+SESSION_EDITS_SOURCE = "together:"  # the source that keeps which files each session edited
+EDITING_KINDS = frozenset({"edit", "write"})  # a failed one is of kind `error`
+SESSION_FILES_MAX = 40  # a session that edits more does several things; guess, twice what a commit may
 
 
-def edited(records: Iterable[Record]) -> list[str]:
+def find_edited_paths(records: Iterable[Record]) -> list[str]:
     """The files that a session's records changed, each once, ordered."""
-    return sorted({record.path for record in records if record.kind in CHANGING_KINDS and record.path})
+    return sorted({record.path for record in records if record.kind in EDITING_KINDS and record.path})
 
 
-def sessions_in(state: SourceState | None) -> dict[str, list[str]]:
+def read_session_edits(state: SourceState | None) -> dict[str, list[str]]:
     """Session → the files that it edited, as a state keeps it."""
     return msgspec.json.decode(state.note, type=dict[str, list[str]]) if state is not None and state.note else {}
 
 
-def kept(sessions: Mapping[str, list[str]]) -> Delta:
+def build_session_edits_delta(sessions: Mapping[str, list[str]]) -> Delta:
     """The Delta that keeps which files sessions edited. Names that are not UTF-8 are left out."""
     rows = {session: [path for path in paths if _is_utf8(path)] for session, paths in sorted(sessions.items())}
     note = msgspec.json.encode({session: paths for session, paths in rows.items() if paths})
     digest = blake2b(note, digest_size=16).hexdigest() if len(note) > 2 else ""
-    return Delta(BY, TOGETHER, is_whole=False, state=SourceState(TOGETHER, digest, len(rows), note=note.decode()))
+    return Delta(
+        PRODUCER, SESSION_EDITS_SOURCE, is_whole=False, state=SourceState(SESSION_EDITS_SOURCE, digest, len(rows), note=note.decode())
+    )
 
 
 def _is_utf8(path: str) -> bool:
@@ -46,8 +48,8 @@ def _is_utf8(path: str) -> bool:
     return True
 
 
-def _propose(_paths: Collection[str], state: SourceState | None) -> Table:
-    return counted_together(paths for paths in sessions_in(state).values() if len(paths) <= FILES_MAX)
+def _propose(_paths: Collection[str], state: SourceState | None) -> PartnerTable:
+    return count_together(paths for paths in read_session_edits(state).values() if len(paths) <= SESSION_FILES_MAX)
 
 
-SESSIONS = EdgeProducer(EdgeKind.EDITED_TOGETHER, _propose, "together", "by sessions", source=TOGETHER)
+SESSION_EDIT_PRODUCER = EdgeProducer(EdgeKind.EDITED_TOGETHER, _propose, "together", "by sessions", source=SESSION_EDITS_SOURCE)

@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clew.compaction.compressed import CompressedLine
-from clew.enrich.prompt import TOPICS
+from clew.enrich.prompt import LINE_TOPICS
 from clew.task.clues import looks_rare
 from clew.task.vocabulary import EXTENSIONS
 from clew.text.tokens import Counter
 
-SHARE_MAX = 0.5  # of what is compressed: a longer answer is not worth standing for it; guess
-LINE_CHARS_MAX = 600  # guess: a longer line is not one thing that is said
-POINTS_TOKENS = 400  # handed on to the next part; guess
+ANSWER_SHARE_MAX = 0.5  # of what is compressed: a longer answer is not worth standing for it; guess
+ANSWER_LINE_CHARS_MAX = 600  # guess: a longer line is not one thing that is said
+CARRIED_TOKENS_MAX = 400  # handed on to the next part; guess
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,3}[.)])\s+")
-_TOPIC = re.compile(rf"^[*_`]{{0,2}}({'|'.join(TOPICS)})[*_`]{{0,2}}\s*:[*_]{{0,2}}\s*", re.IGNORECASE)
+_TOPIC = re.compile(rf"^[*_`]{{0,2}}({'|'.join(LINE_TOPICS)})[*_`]{{0,2}}\s*:[*_]{{0,2}}\s*", re.IGNORECASE)
 _BRACKET = re.compile(r"\s*\[([^\[\]\n]{8,400})\]")
 _HANDLE = re.compile(r"(?<![0-9a-z])[0-9a-z]{8}(?![0-9a-z])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
@@ -37,7 +37,7 @@ _GROUPED = re.compile(r"(?<=\d),(?=\d{3})")
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class AnswerCheck:
     """What was kept of an answer. `refused` says why nothing was, "" otherwise.
 
     invented  lines dropped because they name what was not sent.
@@ -50,7 +50,7 @@ class Judged:
     refused: str = ""
 
 
-def judge(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: str, tokens: float, counter: Counter) -> Judged:
+def check_answer(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: str, tokens: float, counter: Counter) -> AnswerCheck:
     """Judge an answer.
 
     is_cut  the server stopped the model: the last line is not believed.
@@ -59,9 +59,9 @@ def judge(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: str, to
     tokens  of the pieces together, by `counter`.
     """
     if not answer.strip():
-        return Judged(refused="the answer is empty" + (": the model was stopped before it began" if is_cut else ""))
-    if counter.measure(answer) > tokens * SHARE_MAX:
-        return Judged(refused="the answer is not shorter than half of what it compresses")
+        return AnswerCheck(refused="the answer is empty" + (": the model was stopped before it began" if is_cut else ""))
+    if counter.measure(answer) > tokens * ANSWER_SHARE_MAX:
+        return AnswerCheck(refused="the answer is not shorter than half of what it compresses")
     rows = answer.split("\n")
     rows = rows[:-1] if is_cut else rows
     seen = _Seen(sent)
@@ -71,21 +71,23 @@ def judge(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: str, to
         if not _BULLET.match(row) and not _TOPIC.match(row.strip()):  # a heading, a fence, a closing word
             continue
         text, cited = _taken_apart(row, pieces)
-        if not text or not cited or len(text) > LINE_CHARS_MAX:
+        if not text or not cited or len(text) > ANSWER_LINE_CHARS_MAX:
             uncited += 1
         elif not seen.holds_all(text):
             invented += 1
         else:
             lines.setdefault(text, CompressedLine(text, _sources(text, cited, pieces, seen)))
     if not lines:
-        return Judged((), invented, uncited, f"no line could be kept: {invented} name what was not sent, {uncited} cite nothing that was")
-    return Judged(tuple(lines.values()), invented, uncited)
+        return AnswerCheck(
+            (), invented, uncited, f"no line could be kept: {invented} name what was not sent, {uncited} cite nothing that was"
+        )
+    return AnswerCheck(tuple(lines.values()), invented, uncited)
 
 
-def points_of(lines: Sequence[CompressedLine], counter: Counter) -> list[str]:
+def select_carried_lines(lines: Sequence[CompressedLine], counter: Counter) -> list[str]:
     """The lines that are handed on: what is open first, then decisions, failures, findings and deeds, while they fit; in their order."""
-    order = sorted(range(len(lines)), key=lambda at: (TOPICS.index(_topic(lines[at].text)), at))
-    room = float(POINTS_TOKENS)
+    order = sorted(range(len(lines)), key=lambda at: (LINE_TOPICS.index(_topic(lines[at].text)), at))
+    room = float(CARRIED_TOKENS_MAX)
     kept: set[int] = set()
     for at in order:
         cost = counter.measure(f"- {lines[at].text}\n")
@@ -105,7 +107,7 @@ class _Seen:
 
     def holds_all(self, text: str) -> bool:
         """Whether every name of code in a text was sent."""
-        return all(self.holds(name) for name in names_in(text))
+        return all(self.holds(name) for name in find_code_names(text))
 
     def holds(self, name: str) -> bool:
         """Whether this name was sent, by itself and not as a part of another."""
@@ -123,7 +125,7 @@ class _Seen:
         return all(part in self._words for part in _WORD.findall(name))  # `Ledger.total` of a class and its method
 
 
-def names_in(text: str) -> list[str]:
+def find_code_names(text: str) -> list[str]:
     """The paths, file names, identifiers, flags, hashes and longer numbers that a line names, each once, in order."""
     found: dict[str, None] = {}
     for span in _CODE_SPAN.findall(text):
@@ -152,13 +154,13 @@ def _taken_apart(row: str, pieces: Mapping[str, str]) -> tuple[str, tuple[str, .
     text = " ".join(_CONTROL.sub(" ", text).split()).strip()
     topic = _TOPIC.match(text)
     text = f"{topic[1].lower()}: {text[topic.end() :]}" if topic else text
-    return ("" if text.rstrip(": ").lower() in ("", *TOPICS) else text), tuple(cited)
+    return ("" if text.rstrip(": ").lower() in ("", *LINE_TOPICS) else text), tuple(cited)
 
 
 def _sources(text: str, cited: Sequence[str], pieces: Mapping[str, str], seen: _Seen) -> tuple[str, ...]:
     """The pieces that a line comes from: the cited ones, and the first that holds a name which none of those holds."""
     found = dict.fromkeys(cited)
-    for name in names_in(text):
+    for name in find_code_names(text):
         if not seen.holds(name) or any(name in pieces[handle] for handle in found):
             continue
         holder = next((handle for handle, held in pieces.items() if name in held), None)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from clew.lifecycle.lines import admitted
+from clew.lifecycle.redaction import redact_delta
 from clew.records import Delta
 from clew.store.ports import LOCAL, Writer
 
-BATCH_BYTES = 8_000_000  # originals in one transaction: large enough to amortise the commit, small enough to lose little to a kill
-BATCH_DELTAS = 256
+TRANSACTION_BYTES = 8_000_000  # originals in one transaction: large enough to amortise the commit, small enough to lose little to a kill
+TRANSACTION_DELTAS = 256
 
 
 @dataclass(slots=True)
-class Totals:
+class ApplyTotals:
     """What was changed by all transactions of one call."""
 
     deltas: int = 0
@@ -25,16 +25,16 @@ class Totals:
     generation: int = 0
 
 
-def accept(writer: Writer, workspace: str, deltas: Iterable[Delta]) -> Totals:
+def apply_deltas(writer: Writer, workspace: str, deltas: Iterable[Delta]) -> ApplyTotals:
     """Apply deltas in batches. When it is interrupted, what was applied stands, and the rest is found again by the next run."""
     with writer.snapshot(LOCAL, workspace) as snapshot:
-        totals = Totals(generation=snapshot.generation)
+        totals = ApplyTotals(generation=snapshot.generation)
     batch: list[Delta] = []
     size = 0
     for delta in deltas:
-        batch += admitted(writer, workspace, delta)
+        batch += redact_delta(writer, workspace, delta)
         size += sum(len(blob.data) for blob in delta.blobs) + len(delta.segment)
-        if size >= BATCH_BYTES or len(batch) >= BATCH_DELTAS:
+        if size >= TRANSACTION_BYTES or len(batch) >= TRANSACTION_DELTAS:
             _apply(writer, workspace, batch, totals)
             batch, size = [], 0
     if batch:
@@ -42,7 +42,7 @@ def accept(writer: Writer, workspace: str, deltas: Iterable[Delta]) -> Totals:
     return totals
 
 
-def _apply(writer: Writer, workspace: str, batch: list[Delta], totals: Totals) -> None:
+def _apply(writer: Writer, workspace: str, batch: list[Delta], totals: ApplyTotals) -> None:
     applied = writer.apply(workspace, batch)
     totals.deltas += len(batch)
     totals.added += applied.added

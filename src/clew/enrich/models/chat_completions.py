@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from clew.enrich.models.port import Answer, Asked
-from clew.enrich.models.wire import Wire
+from clew.enrich.models.compressor import ModelAnswer, ModelRequest
+from clew.enrich.models.json_client import JsonClient
 from clew.errors import ModelTruncated
 
 # Servers cut a request that is longer than their window without a word. Their vocabularies are about as good as o200k, by
 # which `Asked.tokens` is counted, and templates come on top; below this share of it, something was cut. Guess.
-READ_SHARE_MIN = 0.8
+COUNTED_SHARE_MIN = 0.8
 _THOUGHT = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)  # some servers leave a model's reasoning in its answer
 
 
@@ -38,42 +38,42 @@ class _Reply(msgspec.Struct):
     usage: _Usage | None = None
 
 
-class Chat:
+class ChatCompressor:
     """A server at a URL: with its path, with `/v1`, or bare."""
 
     def __init__(self, url: str, model: str, *, key: str = "", timeout_s: float, wait: Callable[[float], None] = time.sleep) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self.name = model
-        self._wire = Wire(url, "/chat/completions", headers, secret=key, timeout_s=timeout_s, wait=wait)
+        self._wire = JsonClient(url, "/chat/completions", headers, secret=key, timeout_s=timeout_s, wait=wait)
 
     @property
     def place(self) -> str:
         """See `Compressor`."""
         return self._wire.place
 
-    def ask(self, asked: Asked) -> Answer:
+    def complete(self, request: ModelRequest) -> ModelAnswer:
         """See `Compressor`. Raises ModelTruncated too, where the server has read only a part of what was sent."""
         payload = {
             "model": self.name,
-            "messages": [{"role": "system", "content": asked.system}, {"role": "user", "content": asked.text}],
-            "max_tokens": asked.tokens_max,
+            "messages": [{"role": "system", "content": request.system}, {"role": "user", "content": request.text}],
+            "max_tokens": request.answer_tokens_max,
             "temperature": 0,
             "stream": False,
         }
         answer = self._wire.post(payload, _read)
-        if 0 < answer.input_tokens < asked.tokens * READ_SHARE_MIN:
-            raise ModelTruncated(self.place, answer.input_tokens, asked.tokens)
+        if 0 < answer.input_tokens < request.tokens * COUNTED_SHARE_MIN:
+            raise ModelTruncated(self.place, answer.input_tokens, request.tokens)
         return answer
 
 
-def _read(data: bytes) -> Answer:
+def _read(data: bytes) -> ModelAnswer:
     reply = msgspec.json.decode(data, type=_Reply)
     if not reply.choices:
         raise ValueError("the answer holds no choice")
     choice = reply.choices[0]
     usage = reply.usage or _Usage()
     text = _THOUGHT.sub("", _text(choice.message.content))
-    return Answer(text, choice.finish_reason == "length", usage.prompt_tokens or 0, usage.completion_tokens or 0)
+    return ModelAnswer(text, choice.finish_reason == "length", usage.prompt_tokens or 0, usage.completion_tokens or 0)
 
 
 def _text(content: Any) -> str:

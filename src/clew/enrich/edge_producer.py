@@ -11,18 +11,18 @@ import msgspec
 
 from clew.records import Delta, SourceState
 
-Z = 1.0  # standard deviations that Wilson's interval reaches down; 0, 1 and 2 are compared in bench/LOG.md
+WILSON_Z = 1.0  # standard deviations that Wilson's interval reaches down; 0, 1 and 2 are compared in bench/LOG.md
 
 
 @dataclass(frozen=True, slots=True)
-class Partner:
+class CoupledFile:
     """`path` goes with the file that it is listed under. weight is 0 to 1."""
 
     path: str
     weight: float
 
 
-Table: TypeAlias = Mapping[str, Sequence[Partner]]
+PartnerTable: TypeAlias = Mapping[str, Sequence[CoupledFile]]
 """Path → its partners, heaviest first, ties by path."""
 
 
@@ -37,13 +37,13 @@ class EdgeProducer:
     """
 
     kind: str
-    propose: Callable[[Collection[str], SourceState | None], Table]
+    propose: Callable[[Collection[str], SourceState | None], PartnerTable]
     label: str
     words: str
     source: str = ""
 
 
-def counted_together(groups: Iterable[Sequence[str]]) -> Table:
+def count_together(groups: Iterable[Sequence[str]]) -> PartnerTable:
     """Return what stands with each file in groups (commits, sessions): the lower end of Wilson's interval of the share of its groups."""
     times: dict[str, int] = {}
     both: dict[str, dict[str, int]] = {}
@@ -56,7 +56,7 @@ def counted_together(groups: Iterable[Sequence[str]]) -> Table:
                     beside[other] = beside.get(other, 0) + 1
     return {
         path: sorted(
-            (Partner(other, round(lower_bound(count, times[path]), 3)) for other, count in beside.items()),
+            (CoupledFile(other, round(wilson_lower_bound(count, times[path]), 3)) for other, count in beside.items()),
             key=lambda one: (-one.weight, one.path),
         )
         for path, beside in both.items()
@@ -64,21 +64,21 @@ def counted_together(groups: Iterable[Sequence[str]]) -> Table:
     }
 
 
-def keep(by: str, source: str, digest: str, table: Table) -> Delta:
+def build_table_delta(by: str, source: str, digest: str, table: PartnerTable) -> Delta:
     """The Delta that keeps a table; `digest` says what it was made from."""
     rows = {path: [(partner.path, partner.weight) for partner in partners] for path, partners in sorted(table.items())}
     return Delta(by, source, is_whole=False, state=SourceState(source, digest, len(rows), note=msgspec.json.encode(rows).decode()))
 
 
-def table_of(state: SourceState | None) -> Table:
+def read_table(state: SourceState | None) -> PartnerTable:
     """The table that `keep` put into a state; an empty one for None."""
     if state is None or not state.note:
         return {}
     rows = msgspec.json.decode(state.note, type=dict[str, list[tuple[str, float]]])
-    return {path: [Partner(*row) for row in partners] for path, partners in rows.items()}
+    return {path: [CoupledFile(*row) for row in partners] for path, partners in rows.items()}
 
 
-def lower_bound(hits: float, trials: float, z: float = Z) -> float:
+def wilson_lower_bound(hits: float, trials: float, z: float = WILSON_Z) -> float:
     """The lower end of Wilson's interval for a share of which `hits` of `trials` were seen; 0 where nothing was tried.
 
     Source  Wilson 1927; Brown, Cai, DasGupta 2001, eq. 4.

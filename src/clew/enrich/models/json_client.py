@@ -20,14 +20,14 @@ from yarl import URL
 from clew.errors import BadEndpoint, ModelRefused, ModelUnreachable, ModelUnreadable
 from clew.transcript.dialects.values import mapping_or_empty, text_or_empty
 
-T = TypeVar("T")
+Decoded = TypeVar("Decoded")
 
-TRIES_MAX = 4  # the first and three more: waits of 1, 2 and 4 s, unless the server names its own
-WAIT_S = 1.0
-WAIT_S_MAX = 120.0  # a server that asks for more is told to a person instead
-ANSWER_BYTES_MAX = 4_000_000  # far more than any answer of a few thousand tokens
-BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 529})  # statuses that may be another tomorrow
-SAID_CHARS_MAX = 300
+REQUEST_TRIES_MAX = 4  # the first and three more: waits of 1, 2 and 4 s, unless the server names its own
+RETRY_WAIT_S = 1.0
+RETRY_WAIT_S_MAX = 120.0  # a server that asks for more is told to a person instead
+RESPONSE_BYTES_MAX = 4_000_000  # far more than any answer of a few thousand tokens
+RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 529})  # statuses that may be another tomorrow
+ERROR_CHARS_MAX = 300
 
 
 def _address(url: str, end: str) -> URL:
@@ -46,7 +46,7 @@ def _address(url: str, end: str) -> URL:
     return address if path.endswith(end) else address.with_path(f"{path or '/v1'}{end}", encoded=True, keep_query=True)
 
 
-class Wire:
+class JsonClient:
     """Posts to one address, to whose path `end` belongs.
 
     headers    sent with each request, beside those of JSON.
@@ -67,7 +67,7 @@ class Wire:
         self._headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity", **headers}
         self._secret, self._timeout_s, self._wait = secret, timeout_s, wait
 
-    def post(self, payload: object, read: Callable[[bytes], T]) -> T:
+    def post(self, payload: object, read: Callable[[bytes], Decoded]) -> Decoded:
         """Send `payload` as JSON, and return what `read` makes of the answer; `read` raises ValueError for what it cannot use.
 
         Raises ModelUnreachable, ModelRefused or ModelUnreadable, after TRIES_MAX tries where another may help.
@@ -76,13 +76,13 @@ class Wire:
         tried = 0
         while True:
             tried += 1
-            pause = WAIT_S * 2 ** (tried - 1)
+            pause = RETRY_WAIT_S * 2 ** (tried - 1)
             try:
                 status, named, data = asyncio.run(self._once(body))
                 if status == 200:
                     return read(data)
                 failure = ModelRefused(self.place, status, self._said(data), tried)
-                if status not in BUSY or (named is not None and named > WAIT_S_MAX):
+                if status not in RETRIED_STATUSES or (named is not None and named > RETRY_WAIT_S_MAX):
                     raise failure
                 pause = pause if named is None else named
             except TimeoutError:
@@ -100,8 +100,8 @@ class Wire:
             except (aiohttp.ClientError, OSError):
                 failure = self._interrupted("the server hung up before it had answered", tried)
             except ValueError as error:  # msgspec's errors are such
-                failure = ModelUnreadable(self.place, " ".join(str(error).split())[:SAID_CHARS_MAX])
-            if tried == TRIES_MAX:
+                failure = ModelUnreadable(self.place, " ".join(str(error).split())[:ERROR_CHARS_MAX])
+            if tried == REQUEST_TRIES_MAX:
                 raise failure
             self._wait(pause)
 
@@ -118,8 +118,8 @@ class Wire:
             data = bytearray()
             async for block in response.content.iter_any():
                 data += block
-                if len(data) > ANSWER_BYTES_MAX:
-                    raise ValueError(f"the answer is longer than {ANSWER_BYTES_MAX:,} bytes")
+                if len(data) > RESPONSE_BYTES_MAX:
+                    raise ValueError(f"the answer is longer than {RESPONSE_BYTES_MAX:,} bytes")
             return response.status, _pause(response.headers.get("Retry-After")), bytes(data)
 
     def _said(self, data: bytes) -> str:
@@ -134,9 +134,9 @@ class Wire:
             )
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             text = ""
-        text = text or data[: 8 * SAID_CHARS_MAX].decode("utf-8", "replace")
+        text = text or data[: 8 * ERROR_CHARS_MAX].decode("utf-8", "replace")
         text = text.replace(self._secret, "…") if self._secret else text
-        return " ".join(text.split())[:SAID_CHARS_MAX]
+        return " ".join(text.split())[:ERROR_CHARS_MAX]
 
 
 def _pause(named: str | None) -> float | None:

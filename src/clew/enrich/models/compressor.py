@@ -7,11 +7,11 @@ from typing import Protocol
 
 from clew.errors import CompressionOff
 
-REASONING_TOKENS = 4096  # guess: room for a model that thinks before it answers; what is not used is not billed
+REASONING_TOKENS_MAX = 4096  # guess: room for a model that thinks before it answers; what is not used is not billed
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ModelRequest:
     """One request.
 
     system         what is wanted, the same for every request.
@@ -26,13 +26,13 @@ class Asked:
     tokens: int = 0
 
     @property
-    def tokens_max(self) -> int:
+    def answer_tokens_max(self) -> int:
         """Where the server should stop a model that does not stop by itself."""
-        return 2 * self.answer_tokens + REASONING_TOKENS
+        return 2 * self.answer_tokens + REASONING_TOKENS_MAX
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelAnswer:
     """What came back. `is_cut`: the server stopped the model. Tokens as the server counted them, 0 where it does not tell."""
 
     text: str
@@ -54,17 +54,17 @@ class Compressor(Protocol):
         """Where texts are sent to, as a person reads it."""
         ...
 
-    def ask(self, asked: Asked) -> Answer:
+    def complete(self, request: ModelRequest) -> ModelAnswer:
         """Return the answer. Raises ModelError; then nothing is known of what the server did."""
         ...
 
 
-class Off:
+class DisabledCompressor:
     """Nobody: what holds until somebody chooses a model."""
 
     name = "off"
     place = "nobody"
 
-    def ask(self, asked: Asked) -> Answer:  # noqa: ARG002  it answers nobody
+    def complete(self, request: ModelRequest) -> ModelAnswer:  # noqa: ARG002  it answers nobody
         """Raises CompressionOff."""
         raise CompressionOff

@@ -17,22 +17,22 @@ from clew.text import postings
 from clew.text.postings import Document, pack
 from clew.transcript.redact import redact_lines
 
-TRANSCRIPT = "transcript"  # the kind of the records that hold a transcript's own lines
+TRANSCRIPT_KIND = "transcript"  # the kind of the records that hold a transcript's own lines
 
 
-def admitted(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
+def redact_delta(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
     """Return what may be stored of a delta, to be applied together: itself, where nothing in it was purged before.
 
     Of a call and its result that two deltas hold, only the second one's lines are known here.
     Cost  one look at the status of each record, about 5 µs.
     """
-    pieces = [record for record in delta.records if record.kind == TRANSCRIPT]
+    pieces = [record for record in delta.records if record.kind == TRANSCRIPT_KIND]
     if not pieces:
         return [delta]
     with reader.snapshot(LOCAL, workspace) as snapshot:
         statuses = snapshot.statuses([record.id for record in delta.records])
     purged = [record for record, status in zip(delta.records, statuses, strict=True) if rules.is_purged(status)]
-    purged = [record for record in purged if record.kind != TRANSCRIPT]
+    purged = [record for record in purged if record.kind != TRANSCRIPT_KIND]
     originals = {blob.digest: blob.data for blob in delta.blobs}
     cut = [(piece, rest) for piece in pieces if (rest := _rest(originals[piece.digest], purged, originals)) is not None]
     if not cut:
@@ -47,10 +47,10 @@ def admitted(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
         blobs=tuple(blob for blob in delta.blobs if blob.digest not in dropped),
         segment=postings.without(delta.segment, gone) if delta.segment else b"",
     )
-    return [kept, *(with_lines(piece, rest, replace(delta, is_whole=False)) for piece, rest in cut)]
+    return [kept, *(build_piece_delta(piece, rest, replace(delta, is_whole=False)) for piece, rest in cut)]
 
 
-def with_lines(piece: Record, rest: bytes, like: Delta) -> Delta:
+def build_piece_delta(piece: Record, rest: bytes, like: Delta) -> Delta:
     """Return the delta that holds one piece of a transcript with other lines; its producer and state are those of `like`."""
     digest = blake2b(rest, digest_size=16).hexdigest()
     text = replace(piece.whole, blob=digest, chars=len(rest), start=0, end=len(rest))
