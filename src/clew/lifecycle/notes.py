@@ -36,7 +36,7 @@ def build_note(
     subject = f"note:{mask_text(subject) or digest_of(text.encode())[:16]}"
     data = text.encode()
     record = Record(
-        id=identify("build_note", subject, kind, text),
+        id=identify("note", subject, kind, text),
         layer=NOTE_LAYERS[kind],
         kind=NOTE_KIND,
         subject=subject,

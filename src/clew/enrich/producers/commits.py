@@ -54,5 +54,5 @@ def _digest(head: str) -> str:
 
 
 CO_CHANGE_PRODUCER = EdgeProducer(
-    EdgeKind.CO_CHANGES, lambda _paths, state: read_table(state), "compute_co_changes", "by {commits}", source=CO_CHANGE_SOURCE
+    EdgeKind.CO_CHANGES, lambda _paths, state: read_table(state), "co_changes", "by {commits}", source=CO_CHANGE_SOURCE
 )
