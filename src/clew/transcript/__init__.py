@@ -1,1 +1,1 @@
-"""What happened in this session? Transcripts in, observations and Deltas out."""
+"""Read transcripts of coding agents: bytes in, observations and Deltas out."""

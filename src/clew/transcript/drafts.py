@@ -1,7 +1,7 @@
-"""Drafts: how a call reads as a record. Its name, its whole text, its most telling line, and what it is.
+"""Turn tool calls into drafts of records: name, full text, most informative line, kind and subject.
 
-The text of a draft holds every byte that the tool answered, behind the line that says what was asked. Nothing here
-knows of ids, blobs or the ledger.
+The text of a draft holds every byte of the tool's output, below a line that says what was asked. Ids, blobs and the
+ledger are left to `extract`.
 """
 
 from __future__ import annotations
@@ -54,13 +54,14 @@ IMPORTANCE_BY_KIND: dict[str, float] = {
 
 @dataclass(frozen=True, slots=True)
 class RecordDraft:
-    """A record before it has an id.
+    """A record before it has an id: what `RecordExtractor` stores for one tool call or one sentence.
 
-    text         the whole, as it is unfolded.
-    signature    its most telling line.
-    is_tail      its end says more than its beginning.
-    start, end   1-based lines of `path` that `text` shows below its first line; 0 for none.
-    importance   None for that of its kind.
+    subject            key by which a later record supersedes this one.
+    text               the full text, as `unfold` returns it.
+    signature          its most informative line.
+    is_end_informative folded, it shows its last lines rather than its first.
+    start, end         1-based lines of `path` that `text` shows below its first line; 0 for none.
+    importance         0 to 1; None for `IMPORTANCE_BY_KIND`.
     """
 
     layer: Layer
@@ -90,14 +91,14 @@ _CODEX_HEAD = re.compile(
 
 
 def shorten_to_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
-    """The text on one line, cut at `chars_max` with an ellipsis."""
+    """Return the text on one line with single spaces, cut at `chars_max` with an ellipsis."""
     head = text[: chars_max * 2]
     line = " ".join(head.split())
     return line if len(line) <= chars_max and len(head) == len(text) else line[: chars_max - 1].rstrip() + "…"
 
 
 def extract_output(call: ToolCall) -> str:
-    """What a command printed, without the lines that a client puts in front of it."""
+    """Return a command's output without the header lines that Codex puts above it."""
     text = call.text
     if text.startswith(("Exit code", "Command: ", "Chunk ID", "Wall time", "Warning")) and (head := _CODEX_HEAD.match(text)):
         return text[head.end() :]
@@ -105,7 +106,7 @@ def extract_output(call: ToolCall) -> str:
 
 
 def find_outcome_line(text: str, *, is_check: bool, has_failed: bool) -> str:
-    """The line that says how a command went: the reason of a failure, the summary of a check, else the last that is not blank."""
+    """Return the line that says how a command ended: a failure's reason, a check's summary, else the last line that is not blank."""
     if has_failed or is_check:
         line = summary(text, has_passed=not has_failed) if is_check else next(iter(telling(text)), "")
         if line:
@@ -117,20 +118,20 @@ def find_outcome_line(text: str, *, is_check: bool, has_failed: bool) -> str:
 
 
 def find_definition_line(text: str) -> str:
-    """The first definition or heading in a piece of a file, else its first line that is not blank."""
+    """Return the first definition or heading in a piece of a file, else its first line with words."""
     head = text[:20_000]
     found = _DEFINITION.search(head)
     return shorten_to_line(found[0]) if found else find_first_sentence(head, LINE_CHARS_MAX)
 
 
 def draft_sentence(layer: Layer, kind: str, words: str, trust: Trust = Trust.OBSERVED) -> RecordDraft:
-    """One sentence that somebody said: a rule, a choice, a claim."""
+    """Build the draft of one stated sentence: a rule, a decision or a claim."""
     subject = f"{kind}:{' '.join(words.lower().split())}"
     return RecordDraft(layer, kind, subject, shorten_to_line(words, NAME_CHARS_MAX), words, trust=trust)
 
 
 def draft_read(call: ToolCall, path: str, start: int, end: int, total: int) -> RecordDraft:
-    """A file that a tool showed. Lines are 1-based; 0 where nobody told."""
+    """Build the draft of a file that a tool showed. Lines are 1-based; 0 when unknown."""
     where = f"{path}:{start}-{end}" if end else path
     name = f"Read {where}{f' of {total}' if total > end > 0 else ''}"
     subject = f"file:{path}@{start}-{end}" if end else f"file:{path}@"
@@ -139,7 +140,7 @@ def draft_read(call: ToolCall, path: str, start: int, end: int, total: int) -> R
 
 
 def draft_search(call: ToolCall, path: str) -> RecordDraft:
-    """A search by pattern, by name or by symbol."""
+    """Build the draft of a search by pattern, name or symbol, with the number of lines found."""
     lines = call.text.count("\n") + 1 if call.text and not (call.result and call.result.is_empty) else 0
     asked = f"{call.tool} {call.query!r}{f' in {path or call.scope}' if call.scope else ''}"
     name = f"{shorten_to_line(asked, NAME_CHARS_MAX)} → {f'{lines} lines' if lines else 'nothing'}"
@@ -149,7 +150,11 @@ def draft_search(call: ToolCall, path: str) -> RecordDraft:
 
 
 def draft_command(call: ToolCall, line: str, parsed: Command, check_name: str, *, has_passed: bool | None) -> RecordDraft:
-    """A shell command with its outcome; `check` is the name of what it checks, "" for nothing."""
+    """Build the draft of a shell command with its outcome.
+
+    check_name  subject of the check that it runs (tests, linter, …), "" for none.
+    has_passed  None when the outcome was not seen.
+    """
     output = extract_output(call)
     exit_code = call.result.exit_code if call.result else None
     has_failed = call.is_marked_failed or has_passed is False
@@ -179,7 +184,7 @@ def draft_command(call: ToolCall, line: str, parsed: Command, check_name: str, *
 
 
 def draft_edit(call: ToolCall, path: str, other_paths: Sequence[str], start: int, end: int) -> RecordDraft:
-    """A change of one or several files, with the text that it replaced and the text that it put there."""
+    """Build the draft of an edit of one or several files, with the replaced and the new text."""
     where = f"{path}:{start}-{end}" if end else path
     name = f"Edit {where}{f' and {len(other_paths)} more' if other_paths else ''}{_failed(call)}"
     if call.content:
@@ -195,7 +200,7 @@ def draft_edit(call: ToolCall, path: str, other_paths: Sequence[str], start: int
 
 
 def draft_write(call: ToolCall, path: str) -> RecordDraft:
-    """A file written as a whole."""
+    """Build the draft of a file that was written as a whole."""
     content = call.content
     lines = content.count("\n") + (not content.endswith("\n")) if content else 0
     name = f"Write {path} ({lines} lines){_failed(call)}"
@@ -211,7 +216,7 @@ def _draft_change(call: ToolCall, kind: str, name: str, text: str, signature: st
 
 
 def draft_failure(call: ToolCall, title: str, path: str) -> RecordDraft:
-    """A call that failed and changed nothing: a missing file, a broken pattern, a server that is down."""
+    """Build the draft of a tool call that failed and changed nothing: a missing file, a broken pattern, an unreachable server."""
     message = _plain_error(call.text)
     name = f"{shorten_to_line(title, NAME_CHARS_MAX)} → failed"
     importance = 0.1 if "Sibling tool call" in message[:100] else 0.35
@@ -220,7 +225,7 @@ def draft_failure(call: ToolCall, title: str, path: str) -> RecordDraft:
 
 
 def draft_refusal(call: ToolCall, title: str, path: str) -> RecordDraft:
-    """A call that the user did not allow."""
+    """Build the draft of a tool call that the user refused, with the reason they gave."""
     words = call.result.said if call.result else ""
     name = f"User rejected: {shorten_to_line(title, NAME_CHARS_MAX)}"
     text = f"{name}\n{call.arguments}\n{call.text}"
@@ -230,7 +235,7 @@ def draft_refusal(call: ToolCall, title: str, path: str) -> RecordDraft:
 
 
 def draft_dead_end(end: DeadEnd, subject: str) -> RecordDraft:
-    """What was tried and led nowhere, and why."""
+    """Build the draft of a dead end: what was tried, how it failed and why."""
     layer = Layer.INTENT if end.sign in ("refused", "corrected") else Layer.FACT
     name = f"Dead end: {shorten_to_line(end.text, NAME_CHARS_MAX)}"
     text = f"Dead end ({end.sign}): {end.text}" + (f"\nWhy: {end.reason}" if end.reason else "")
@@ -239,7 +244,7 @@ def draft_dead_end(end: DeadEnd, subject: str) -> RecordDraft:
 
 
 def draft_fetch(call: ToolCall) -> RecordDraft:
-    """Words from outside the repository."""
+    """Build the draft of a web page or web search, whose words are quoted and not trusted."""
     what = call.url or call.query or call.arguments
     name = f"Fetched {shorten_to_line(what, NAME_CHARS_MAX)}"
     text = f"{call.tool} {what}\n{call.prompt + chr(10) if call.prompt else ''}{call.text}"
@@ -247,7 +252,7 @@ def draft_fetch(call: ToolCall) -> RecordDraft:
 
 
 def draft_agent_run(call: ToolCall) -> RecordDraft:
-    """A subagent's task and report."""
+    """Build the draft of a subagent's task and its report."""
     what = call.description or find_first_sentence(call.prompt, 80) or f"output of {call.job or call.tool}"
     name = f"Agent{f' ({call.agent_type})' if call.agent_type else ''}: {shorten_to_line(what, NAME_CHARS_MAX)}"
     text = f"{name}\n{call.prompt + chr(10) if call.prompt else ''}{call.text}"
@@ -255,14 +260,14 @@ def draft_agent_run(call: ToolCall) -> RecordDraft:
 
 
 def draft_answer(call: ToolCall) -> RecordDraft:
-    """A question that the agent asked the user, and the answer."""
+    """Build the draft of a question that the agent asked the user, with the answer."""
     name = f"Asked: {shorten_to_line(call.question, NAME_CHARS_MAX)}"
     text = f"{name}\n{call.arguments}\n{call.text}"
     return RecordDraft(Layer.INTENT, "answer", f"answer:{call.question}", name, text, shorten_to_line(call.text), is_end_informative=True)
 
 
 def draft_plan(call: ToolCall, agent_id: str) -> RecordDraft:
-    """A plan that the user has approved."""
+    """Build the draft of a plan that the agent put before the user."""
     words = call.plan or (call.result.plan if call.result else "")
     name = f"Plan: {find_first_sentence(words, NAME_CHARS_MAX)}"
     text = f"{name}\n{words if words not in call.text else ''}\n{call.text}"
@@ -270,7 +275,7 @@ def draft_plan(call: ToolCall, agent_id: str) -> RecordDraft:
 
 
 def draft_todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) -> RecordDraft:
-    """The agent's own list as it stands after this call: (step, status) in order."""
+    """Build the draft of the agent's to-do list after this call; `steps` are (text, status) in order."""
     done = sum(status == "completed" for _, status in steps)
     current = next((step for step, status in steps if status == "in_progress"), "")
     name = f"Todo: {done} of {len(steps)} done" + (f", now: {shorten_to_line(current, NAME_CHARS_MAX)}" if current else "")
@@ -281,7 +286,7 @@ def draft_todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) 
 
 
 def draft_other_call(call: ToolCall) -> RecordDraft:
-    """Any other tool, named with its input."""
+    """Build the draft of a call of a tool that has no draft of its own, named after its input."""
     arguments = call.arguments
     name = f"{call.tool or 'a tool'} {shorten_to_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
     return RecordDraft(
@@ -290,7 +295,7 @@ def draft_other_call(call: ToolCall) -> RecordDraft:
 
 
 def describe_call(call: ToolCall, path: str) -> str:
-    """What a call asked for, on one line."""
+    """Return on one line what a tool call asks for: its command, its path, or its title."""
     if call.kind is ToolKind.COMMAND:
         return f"$ {call.command}"
     if path:

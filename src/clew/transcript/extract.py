@@ -1,8 +1,8 @@
-"""Extraction: observations become records, with their originals, their words for the index, and what they end.
+"""Extract records from observations: with originals, words for the search index, edges, and which earlier records end.
 
-A call and its result are one record, whose text is what was asked and, byte for byte, what the model saw. What the user
-rules and what the agent decides are records of their own beside the message that holds them. The lines of the transcript
-are kept too, as they stand, in pieces: a record of kind `transcript` for each, found by handle but never by its words.
+A call and its result become one record, whose text is what was asked and, byte for byte, the output. Rules that the user
+states and decisions of the agent become records of their own beside the message. The raw lines of the transcript are kept
+too, in pieces of kind `transcript`, which are found by handle and never by their words.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class _Memory(msgspec.Struct):
 
 @dataclass(slots=True)
 class ExtractedRecords:
-    """What a batch of observations gave."""
+    """What a `RecordExtractor` made of a batch of observations, before it becomes a `Delta`."""
 
     records: list[Record] = field(default_factory=list[Record])
     documents: list[Document] = field(default_factory=list[Document])
@@ -103,7 +103,7 @@ class ExtractedRecords:
     ids: set[str] = field(default_factory=set[str])
 
     def to_delta(self, state: SourceState, embedder: Embedder | None, *, is_whole: bool) -> Delta:
-        """Return all of it as a Delta, blobs in the order of their first use; with vectors where there is an embedder."""
+        """Return all of it as a Delta, blobs in the order of their first use; with vectors when there is an embedder."""
         return Delta(
             by=PRODUCER,
             source=state.source,
@@ -120,10 +120,11 @@ class ExtractedRecords:
 class RecordExtractor:
     """Turns the observations of one transcript into records, batch by batch.
 
-    source     whose records these are, such as `session:<id>`.
-    root       the repository's root; "" takes the folder that the session began in.
-    label      of a subagent's own transcript: what the client noted of it.
-    spilled    gives the bytes of an output that the client wrote beside the transcript, None if they are gone.
+    source        name of the source that the records belong to, such as `session:<id>`.
+    root          the repository's root; "" takes the folder that the session began in.
+    load_spilled  returns the bytes of an output that the client wrote to a file, None when it is gone.
+    label         of a subagent's own transcript: the type and task that the client noted.
+    saved_state   of an earlier `dump_state`, to continue from there.
     """
 
     def __init__(
@@ -166,13 +167,13 @@ class RecordExtractor:
         }
 
     def dump_state(self) -> bytes:
-        """What the constructor needs to go on, as JSON."""
+        """Return the extractor's state as JSON, from which the constructor continues."""
         self._memory.ledger = msgspec.Raw(self._ledger.dump_state())
         self._memory.attempts = msgspec.Raw(self._detector.memory())
         return msgspec.json.encode(self._memory)
 
     def extract(self, observations: Iterable[Observation]) -> None:
-        """Make records of these observations, the next ones of the transcript, as `Matcher` gives them."""
+        """Make records of the transcript's next observations, as `CallMatcher` yields them."""
         for seen in observations:
             if not self._memory.bases and seen.cwd:
                 self._memory.bases = normalize_folders([seen.cwd])
@@ -189,7 +190,7 @@ class RecordExtractor:
                 self._end(self._ledger.record_checkout("", self._places.find_work_tree(seen.cwd), seen.branch, is_known=False), "", seen)
 
     def add_raw_lines(self, raw: bytes, first_line: int, seq: int, at_ns: int, session: str) -> None:
-        """Keep consumed lines as they stand; `first_line` is 0-based."""
+        """Make `transcript` records of consumed lines, byte for byte; `first_line` is 0-based."""
         start, line = 0, first_line + 1
         while start < len(raw):
             end = raw.find(b"\n", min(start + RAW_LINES_BYTES, len(raw)) - 1) + 1 or len(raw)
@@ -218,7 +219,7 @@ class RecordExtractor:
             start, line = end, last + 1
 
     def drain(self) -> ExtractedRecords:
-        """Give what was remembered since the last call."""
+        """Return everything extracted since the last call, and start anew."""
         extracted, self._extracted = self._extracted, ExtractedRecords()
         return extracted
 

@@ -1,7 +1,7 @@
-"""Following: a transcript, from where it was last read to where it ends now, as Deltas of bounded size.
+"""Read a transcript from where it was last read to its present end, as Deltas of bounded size.
 
-All that the next call must know travels in `SourceState.note`: where the file ended, the calls under way, the ledger.
-A file that shrank, or begins with other bytes than before, or has others right before that place, is read anew.
+What the next call needs travels in `SourceState.note`: where the file ended, the calls under way, the ledger. A file that
+shrank, or begins with other bytes than before, or has others right before that place, is read anew.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
 
 @dataclass(frozen=True, slots=True)
 class TranscriptReport:
-    """What is worth telling about a transcript that was read.
+    """Counts and faults of a transcript that was read, for the user.
 
-    lines         lines consumed.
-    broken        (1-based line, reason) of the first broken lines; `broken_count` counts all of them.
-    unknown       record types that nobody has told us about: how often they came. Their originals are kept.
-    is_cut        the file ends within a line; it is read once it has been completed.
+    client        name of the dialect.
+    lines         number of lines read.
+    broken        (1-based line, reason) of the first unreadable lines; `broken_count` counts all of them.
+    unknown       record types that the dialect does not know, with the number of records of each. Their lines are kept.
+    is_cut        the file ends within a line, which is read once it is complete.
     """
 
     client: str
@@ -63,7 +64,7 @@ class _Note(msgspec.Struct):
 
 
 def read_observations(source: Path | Iterable[bytes]) -> Iterator[Observation]:
-    """Yield every observation of a transcript, in order, without keeping any. Subagents' own files are left out.
+    """Yield every observation of a transcript, in order, one block in memory at a time. Subagents' own files are left out.
 
     Raises NotReadable for a path that cannot be opened.
     """
@@ -73,7 +74,7 @@ def read_observations(source: Path | Iterable[bytes]) -> Iterator[Observation]:
 
 
 def transcript_source(session: SessionFiles) -> str:
-    """The name under which a transcript's records are kept; a subagent's own file is a source of its own."""
+    """Return the name of the source under which a transcript's records are stored; a subagent's own file is a source of its own."""
     return f"session:{session.id}/{session.agent}" if session.agent else f"session:{session.id}"
 
 
@@ -87,16 +88,16 @@ def read_deltas(
     embedder: Embedder | None = None,
     observers: Sequence[Callable[[Observation], object]] = (),
 ) -> Iterator[Delta]:
-    """Yield what a transcript has to say since `state`, in Deltas of about `batch_bytes` of raw lines each.
+    """Yield what a transcript adds since `state`, in Deltas of about `batch_bytes` of raw lines each.
 
-    source   a transcript, or the bytes that follow what `state` has seen, in pieces of any size.
-    session  whose it is; found from the path or from the records if not given. Needed for bytes without a session id.
-    state    of the last Delta that was stored; None reads from the start, and the first Delta is then whole.
-    root     the repository's root, to name its files as it does; the folder that the session began in if not given.
-    embedder gives each record a vector as well, when there is a model.
-    observers are called with each observation, so that one reading serves whoever else wants to see them.
-    Yields   nothing if nothing was added. A file that no client wrote gives one empty whole Delta, status UNRECOGNISED.
-    Raises   NotReadable for a path that cannot be opened.
+    source     a transcript's path, or the bytes that follow what `state` has seen, in pieces of any size.
+    session    its session; None takes it from the path or the records. Needed for bytes without a session id.
+    state      of the last Delta that was stored; None reads from the start, and the first Delta is then whole.
+    root       the repository's root, to which paths are made relative; None takes the folder that the session began in.
+    embedder   adds a vector to each record, where there is a model.
+    observers  are called with each observation, so that one reading serves other readers too.
+    Yields     nothing when nothing was added; one empty whole Delta of status UNRECOGNISED when no known client wrote the file.
+    Raises     NotReadable for a path that cannot be opened.
     """
     if isinstance(source, Path) and session is None:
         session = read_session(source)
@@ -199,7 +200,7 @@ class _Follower:
 
 
 def build_report(state: SourceState) -> TranscriptReport:
-    """What is worth telling about a transcript, from the state of its last Delta."""
+    """Return the counts and faults of a transcript from the state of its last Delta; all zero for a state of another release."""
     note = _note(state)
     if note is None:
         return TranscriptReport("", "", 0, 0, (), (), is_cut=False)

@@ -1,7 +1,7 @@
-"""Enter in the ledger what a git command that worked did to the files that a session has seen.
+"""Record in the ledger what a successful git command did to files that the session has seen.
 
-Of its output only the list of files is read that a pull or a merge changed. Where nothing is plain, the next read says whether the
-lines are still the same.
+Of the command's output only the list of files that a pull or merge changed is read. Where the effect is not plain, nothing
+is recorded: the next read shows whether the lines are the same.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def apply_git_command(
     to_absolute: Callable[[str], str],
     handled_paths: set[str],
 ) -> list[EndedRecord]:
-    """Enter a git command in the ledger; return what ended by it. What it brought back, the ledger says itself.
+    """Record a successful git command in the ledger; return the records that ended by it.
 
-    root      of the work tree it ran in.
-    absolute  gives an absolute path for a word.
-    done      files that it has accounted for are added here.
+    root           of the work tree that it ran in.
+    to_absolute    returns the absolute path of a word of the command.
+    handled_paths  receives the paths of the files that this call has recorded.
     """
     effect = git_effect(command)
     if effect is None:

@@ -1,15 +1,14 @@
-"""Hand-off: the state of the work as Markdown, for whoever goes on after a compaction.
+"""Render the hand-off: the state of the work as Markdown, for the agent that continues after a compaction.
 
-Rendered from a TaskState and the Work, without a model, the same bytes for the same input. It says what is
-wanted in the user's own words, what binds, where the work stands, and what must not be tried again; it
-never says more than its budget of tokens.
+Made from a TaskState and the CompletedWork without a model, the same bytes for the same input, and never longer than its
+budget of tokens. It says what is wanted in the user's own words, what rules hold, where the work stands, and what must not
+be tried again.
 
-What is bought first, until the budget is spent: the last request (whole, unless that leaves less than half
-for what else there is to say; then as many of its lines as fit), open steps of the plan, constraints, files
-changed, open errors, the names of the latest files read, dead ends, the latest checks, the first goal, what the
-agent last said, other files, earlier requests, commands that worked, finished steps, names. So a small budget
-drops them from the end of that list, and of each list the oldest lines first, of dead ends the least likely to
-be tried again. They are shown in another order, the one in which they are best read.
+What is chosen first, until the budget is spent: the last request (whole, unless that leaves less than half for all else;
+then as many of its lines as fit), open steps of the plan, constraints, files changed, open errors, the names of the latest
+files read, dead ends, the latest checks, the first goal, what the agent last said, other files, earlier requests, commands
+that worked, finished steps, names. So a small budget drops them from the end of that list, and of each list the oldest
+lines first, of dead ends the least likely to be tried again. They are shown in another order, the one that reads best.
 """
 
 from __future__ import annotations
@@ -83,11 +82,11 @@ def render_handoff(
     *,
     render: Callable[[Spans], str] = text_of,
 ) -> Spans:
-    """Return the hand-off, at most `budget_tokens` long by `count` as it is `written`; () where not even a title fits.
+    """Return the hand-off, at most `budget_tokens` long as counted on its rendered form; () when not even one line fits.
 
-    count    tokens of a text in the count of its reader.
-    handles  what `clew unfold` takes, by a prompt's uuid; the uuid itself where it is not given.
-    written  the text that is really sent: with its fences, where there will be any.
+    count    returns the tokens of a text for the model that reads it.
+    handles  by a prompt's uuid, the handle that `clew unfold` takes; without one the uuid itself is shown.
+    render   returns the text that is really sent, with its fences.
     Cost     about one count of each line, and a few of the whole.
     """
     entries = sorted(_entries(state, work), key=lambda entry: entry.rank)

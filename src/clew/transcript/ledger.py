@@ -1,18 +1,16 @@
-"""Ledger: the lineage of what an agent saw and did.
+"""Record what an agent saw and did in a session, and which earlier records that makes untrue.
 
-For each call: which lines of which file it showed, in which version; which command ended how; and which earlier
-records are no longer true because of it. A read ends an earlier one that it repeats or contains, if the lines are
-the same, and contradicts it if they are not. An edit ends the reads of the lines that it touched and moves the
-others along; it also ends the passing checks that it concerns: they were "not checked since". A check that runs again
-ends its earlier outcome, and fixes it if that had failed; so does a wider check that passes. A failed check stays open
-until it passes or what it checks is deleted.
+For each call: which lines of which file it showed, in which version; which command ended how. A read ends an earlier one
+that it repeats or contains, if the lines are the same, and contradicts it if they are not. An edit ends the reads of the
+lines that it touched and moves the others along; it also ends the passing checks that cover the file ("not checked since").
+A check that runs again ends its earlier outcome, and fixes it if that had failed; so does a wider check that passes. A
+failed check stays open until it passes or what it checks is deleted.
 
-What is undone brings back what became true again. Every view remembers the edits that touched it; when the last of
-them is taken back (an edit with both sides swapped, git putting files or commits back, a stash), its lines are the
-ones that were shown. Whoever leaves a branch leaves its views there, and finds them again on return, save those of files
-with changes that no commit holds, which travel along.
+Undoing brings back what became true again. Every view remembers the edits that touched it; when the last of them is undone
+(an edit with both sides swapped, git restoring files or commits, a stash), its lines are the ones that were shown. Leaving
+a branch parks the views of its files until the return, except of files with uncommitted changes, which travel along.
 
-Knows records by their ids only. What it must remember is bounded, and survives in a few bytes per live view.
+Knows records by their ids only. What it remembers is bounded, a few bytes per live view.
 """
 
 from __future__ import annotations
@@ -50,7 +48,7 @@ _NOT_CHECKED = EndReason(EndKind.NOT_CHECKED)
 
 @dataclass(frozen=True, slots=True)
 class FileLines:
-    """Lines of a file as a tool showed them. `start` is 1-based; without `lines` it is known that the file was seen, not what."""
+    """Lines of a file as a tool showed them. `start` is 1-based; without `lines` it is known only that the file was seen."""
 
     path: str
     start: int
@@ -58,15 +56,15 @@ class FileLines:
 
     @property
     def end(self) -> int:
-        """The last line shown, inclusive."""
+        """The last line shown, 1-based and inclusive."""
         return self.start + len(self.lines) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class EndedRecord:
-    """An earlier record that is no longer true, or no longer needed, and why.
+    """An earlier record that is no longer true or no longer needed, and why.
 
-    is_doubt  it is a claim that cites what has changed: it may still be true, but nobody has looked.
+    is_doubt  it is a claim about lines that changed: it may still be true, but has not been looked at since.
     """
 
     id: str
@@ -76,7 +74,10 @@ class EndedRecord:
 
 @dataclass(frozen=True, slots=True)
 class FixedFailure:
-    """A failure that this call has seen gone, and the edits between, oldest first."""
+    """A failure that is gone, with the edits since it that may have fixed it.
+
+    edit_shares  (record id, share of the credit from 0 to 1) of each, oldest first.
+    """
 
     id: str
     edit_shares: tuple[tuple[str, float], ...]
@@ -129,23 +130,28 @@ class _Memory(msgspec.Struct, omit_defaults=True):
 
 
 class Ledger:
-    """What has been seen and done so far in one transcript."""
+    """Tracks which views of files, checks and edits of one session still hold. Methods take the id of the record that causes a change
+    and return the records that it ends.
+    """
 
     def __init__(self, saved_state: bytes = b"") -> None:
         self._memory = msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory()
         self._returned: list[str] = []
 
     def dump_state(self) -> bytes:
-        """What the constructor needs to go on, as JSON."""
+        """Return the ledger's state as JSON, from which the constructor continues."""
         return msgspec.json.encode(self._memory)
 
     def take_restored(self) -> list[str]:
-        """Records that became true again since this was asked last."""
+        """Return the ids of records that became true again since the last call."""
         returned, self._returned = self._returned, []
         return returned
 
     def record_view(self, record_id: str, view: FileLines, agent: str) -> list[EndedRecord]:
-        """Enter lines that a tool showed. Cost: one hash of the lines, and of each part that an earlier view had shown."""
+        """Record lines that a tool showed; earlier views of these lines by the same agent end.
+
+        Cost: one hash of the lines, and of each part that an earlier view had shown.
+        """
         ended: list[EndedRecord] = []
         if not view.lines:
             return ended
@@ -163,7 +169,7 @@ class Ledger:
         return ended
 
     def find_containing_view(self, record_id: str, path: str) -> str:
-        """The live view of the same agent that shows all lines of this one, "" for none; neither has been touched since."""
+        """Return the id of a live view by the same agent that shows all lines of this record's view, "" for none."""
         views = [seen for seen in self._memory.views.get(path, ()) if not seen.by]
         own = next((seen for seen in views if seen.id == record_id), None)
         if own is None:
@@ -172,10 +178,10 @@ class Ledger:
         return next((seen.id for seen in wider if seen.end >= own.end), "")
 
     def record_claim(self, claim_id: str, name: str, line: int = 0) -> str:
-        """Enter a claim about a file that was seen; return the record that it cites, "" if nothing live shows the file.
+        """Record a claim about a file; return the id of the live view that it rests on, "" when none shows the file.
 
-        name  the file's path, or how it ends; of several the one seen last.
-        line  that the claim names; 0 for all that was shown.
+        name  the file's path, or how it ends; of several files the one seen last.
+        line  that the claim names, 1-based; 0 for all that was shown.
         """
         known = self._memory.views
         path = name if name in known else next((path for path in reversed(known) if path.endswith(f"/{name}")), "")
@@ -189,9 +195,9 @@ class Ledger:
         return cited.id
 
     def record_edits(self, record_id: str, changes: Iterable[FileChange], swap: tuple[str, str] = ("", "")) -> list[EndedRecord]:
-        """Enter edits. Views of touched lines end; views below them move with their lines.
+        """Record edits: views of touched lines end, views below them move with their lines.
 
-        swap  marks of what was replaced and of what replaced it, where one text did: the opposite swap undoes it.
+        swap  hashes of the replaced and of the new text, where there was one of each: the opposite swap undoes this edit.
         """
         ended: list[EndedRecord] = []
         for change in changes:
@@ -215,7 +221,7 @@ class Ledger:
         return ended
 
     def record_write(self, record_id: str, path: str) -> list[EndedRecord]:
-        """Enter a file that was written as a whole: every view of it ends, and so does what was written before."""
+        """Record that a file was written as a whole: every view of it ends, and so does what was written before."""
         ended = self._touch_all(record_id, path, EndReason(EndKind.REWRITTEN))
         if before := self._memory.written.pop(path, ""):
             ended.append(EndedRecord(before, EndReason(EndKind.REWRITTEN)))
@@ -225,7 +231,7 @@ class Ledger:
         return [*ended, *self._concern(record_id, path)]
 
     def record_unseen_changes(self, record_id: str, paths: Iterable[str], reason: EndReason = _BY_COMMAND) -> list[EndedRecord]:
-        """Enter files that a command, or somebody else, changed nobody knows where, deleted or brought back."""
+        """Record that files changed in ways not seen: by a command or from outside, by deletion or by restoring."""
         ended: list[EndedRecord] = []
         for path in paths:
             ended.extend(self._touch_all(record_id, path, reason))
@@ -236,7 +242,7 @@ class Ledger:
         return ended
 
     def record_deletions(self, record_id: str, paths: Sequence[str]) -> list[EndedRecord]:
-        """Enter files that were deleted: what failed in nothing but them is no longer open."""
+        """Record that files were deleted; failed checks that covered nothing else are no longer open."""
         ended = self.record_unseen_changes(record_id, paths, EndReason(EndKind.DELETED))
         for subject in list(self._memory.failing):
             run = self._memory.runs[subject]
@@ -247,19 +253,19 @@ class Ledger:
         return ended
 
     def has_uncommitted_edits(self, path: str) -> bool:
-        """Say whether edits of this file are known that no commit holds."""
+        """Return whether edits of this file are known that no commit holds."""
         return path in self._memory.edits
 
     # What git does to all of it.
 
     def record_commit(self) -> None:
-        """Enter a commit: from now on the edits so far are undone only with it."""
+        """Record a commit: the edits so far are undone only together with it."""
         if self._memory.edits:
             self._memory.commits = [*self._memory.commits, self._memory.edits][-COMMITS_MAX:]
             self._memory.edits = {}
 
     def record_restore(self, record_id: str, paths: Iterable[str] | None = None, reason: EndReason = _PUT_BACK) -> list[EndedRecord]:
-        """Enter that files stand again as the last commit holds them; None for all that were edited since."""
+        """Record that files are again as the last commit holds them; None for all files edited since."""
         known = self._memory.edits
         ended: list[EndedRecord] = []
         for path in list(known) if paths is None else list(paths):
@@ -269,7 +275,7 @@ class Ledger:
         return ended
 
     def record_commit_undo(self, record_id: str, *, with_edits: bool) -> list[EndedRecord]:
-        """Enter that the newest commit was undone; `with_edits`: and all that was edited since."""
+        """Record that the newest commit was undone, and `with_edits` all edits since it too."""
         ended = self.record_restore(record_id) if with_edits else []
         frame = self._memory.commits.pop() if self._memory.commits else {}
         for path, edits in frame.items():
@@ -277,7 +283,7 @@ class Ledger:
         return ended
 
     def record_stash(self, record_id: str) -> list[EndedRecord]:
-        """Enter that all edits since the last commit were laid aside."""
+        """Record that all edits since the last commit were stashed."""
         edits = dict(self._memory.edits)
         first = {path: min(edit.at for edit in laid) for path, laid in edits.items()}
         untouched = [seen.id for path in edits for seen in self._memory.views.get(path, ()) if not seen.by and seen.at < first[path]]
@@ -286,7 +292,7 @@ class Ledger:
         return ended
 
     def record_unstash(self, record_id: str) -> list[EndedRecord]:
-        """Enter that what was laid aside is back."""
+        """Record that the stashed edits are back."""
         stash, self._memory.stash = self._memory.stash, None
         ended: list[EndedRecord] = []
         for path, edits in stash.edits.items() if stash else ():
@@ -301,9 +307,9 @@ class Ledger:
         return ended
 
     def record_checkout(self, record_id: str, root: str, branch: str, *, is_known: bool) -> list[EndedRecord]:
-        """Enter what is checked out below `root`.
+        """Record which branch is checked out below `root`.
 
-        is_known  another branch was checked out, so its files may differ; False where it may have been made or renamed here.
+        is_known  another branch was checked out, so files may differ; False where it may have been created or renamed here.
         """
         memory = self._memory
         before = memory.branches.get(root, "")
@@ -412,9 +418,10 @@ class Ledger:
     def record_run(
         self, record_id: str, subject: str, text: str, *, has_passed: bool | None, scopes: Sequence[CheckScope] = ()
     ) -> tuple[list[EndedRecord], list[FixedFailure]]:
-        """Enter the newest outcome of something that can be done again: a check, a look, a search, a plan.
+        """Record the newest outcome of something repeatable (a check, a look, a search, a plan) and return what it ends and what it fixes.
 
-        scopes  of a check: what it covers. When it passes, narrower outcomes end too.
+        subject  key of what was repeated. text  its output, compared with the last one.
+        scopes   of a check: the files and tests that it covers. When it passes, narrower checks end too.
         """
         runs = self._memory.runs
         before = runs.pop(subject, None)
@@ -440,11 +447,11 @@ class Ledger:
         return ended, fixed
 
     def record_failure(self, record_id: str, subject: str) -> list[EndedRecord]:
-        """Enter a call that failed, so that a later success of the same subject can end it."""
+        """Record a failed call, so that a later success with the same subject ends it."""
         return self.record_run(record_id, subject, "", has_passed=False)[0]
 
     def record_success(self, subject: str) -> list[EndedRecord]:
-        """Enter that what may have failed before has now worked; nothing else is remembered of it."""
+        """Record that a call succeeded; return the failure of the same subject that this ends."""
         if subject not in self._memory.failing:
             return []
         self._memory.failing.remove(subject)
@@ -483,7 +490,7 @@ def _ended(seen: _SeenLines, reason: EndReason) -> EndedRecord:
 
 
 def hash_lines(lines: Sequence[str]) -> str:
-    """The version of some lines: equal marks mean equal lines (two of a million share one with a chance of 3e-8)."""
+    """Return a hash of some lines, to compare versions of them (two of a million collide with a chance of 3e-8)."""
     return xxh3_64_hexdigest("\n".join(lines).encode())
 
 

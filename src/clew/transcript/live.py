@@ -1,8 +1,8 @@
-"""Live: observations as they happen, before any transcript holds them.
+"""Build Deltas from observations as they happen, before a transcript holds them.
 
-They are kept in a source of their own beside the session's, `session:<id>/live`, which is retired when the
-transcript itself is read: then the same things are known from the client's own record. What no transcript will hold,
-the original of an output that the agent read in a shorter form, stays in `session:<id>/originals`.
+They are stored in a source of their own, `session:<id>/live`, which is retired when the transcript itself is read: then
+the same records come from the client's own file. What no transcript will hold, the original of an output that the agent
+read in a shorter form, stays in `session:<id>/originals`.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ class _Note(msgspec.Struct):
 
 
 def live_source(session: str) -> str:
-    """The name under which a session's live observations are kept."""
+    """Return the name of the source that holds a session's live observations."""
     return f"session:{session}/live"
 
 
 def build_live_delta(
     observations: Sequence[Observation], *, state: SourceState | None, root: str, embedder: Embedder | None = None
 ) -> Delta:
-    """Return what these observations of one session, the next ones after `state`, have to say.
+    """Return the Delta of a session's next live observations, with credentials masked.
 
-    state  of the last Delta of this source; it carries the calls under way and the ledger.
+    state  of the last Delta of this source, which carries the calls under way and the ledger; None at the start.
     """
     source = live_source(observations[0].session)
     observations = [mask_observation(seen) for seen in observations]
@@ -56,12 +56,12 @@ def build_live_delta(
 
 
 def originals_source(session: str) -> str:
-    """The name under which the originals of a session's shortened outputs are kept."""
+    """Return the name of the source that holds the originals of a session's shortened outputs."""
     return f"session:{session}/originals"
 
 
 def mask_observation(seen: Observation) -> Observation:
-    """The observation as it may be stored: without credentials."""
+    """Return the observation with credentials masked, as it may be stored."""
     text, arguments = mask_text(seen.text), mask_text(seen.arguments)
     if (text, arguments) == (seen.text, seen.arguments):
         return seen
@@ -79,16 +79,16 @@ def _masked(value: object) -> object:
 
 
 def original_record_id(result: Observation) -> str:
-    """The id of the record that keeps a result's original: the same result has the same one."""
+    """Return the id of the record that holds a result's original; the same result gives the same id."""
     return identify("original", result.session, result.call_id or result.uuid, digest_of(result.text.encode("utf-8", "replace")))
 
 
 def build_original_delta(result: Observation, *, call_text: str, path: str = "", stored_count: int = 0) -> Delta:
-    """Return a Delta that keeps the exact output of a call, credentials apart, and makes it findable.
+    """Return a Delta that stores the exact output of a call, credentials masked, and makes it searchable.
 
-    asked  what was called, for its name: a command line, a tool and a file.
-    path   of the file that it shows, from the repository's root; "" for none.
-    count  outputs of this session that are kept already.
+    call_text     what was called, for its name: a command line, or a tool and a file.
+    path          of the file that it shows, from the repository's root; "" for none.
+    stored_count  originals of this session that are stored already.
     """
     source = originals_source(result.session)
     text, call_text, path = mask_text(result.text), mask_text(call_text), mask_text(path)

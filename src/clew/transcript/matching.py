@@ -1,8 +1,7 @@
-"""Matching: joins calls of tools with their results, whatever stands between.
+"""Match the results of tool calls with their calls, which may be far apart in a transcript.
 
-A call whose result never comes is given up once the user speaks to a resting agent, or once so many other results have
-come that it was surely abandoned; the stream then holds an observation of kind UNANSWERED. A result that comes later all
-the same still finds its call.
+A call without a result is given up once the user writes to a resting agent, or once so many other results have come that it
+was surely abandoned; the stream then holds an observation of kind UNANSWERED. A result that comes later still finds its call.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class _Memory(msgspec.Struct, array_like=True):
 
 
 class CallMatcher:
-    """Joins the calls of one transcript with their results. `memory` says how to go on, for a later one."""
+    """Matches the calls of one transcript with their results; `saved_state` continues an earlier one."""
 
     def __init__(self, saved_state: bytes = b"") -> None:
         self._memory = msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory()
@@ -39,14 +38,14 @@ class CallMatcher:
             item.call = _with_input(item.call)
 
     def dump_state(self) -> bytes:
-        """What the constructor needs to go on, as JSON, with each input once."""
+        """Return the matcher's state as JSON, from which the constructor continues."""
         waiting = {
             key: _Waiting(replace(item.call, text="", arguments=""), item.results_since) for key, item in self._memory.waiting.items()
         }
         return msgspec.json.encode(_Memory(waiting, self._memory.late))
 
     def match(self, seen: Observation) -> Iterator[Observation]:
-        """Yield the observation, a result with its whole call, and an UNANSWERED one for each call that is given up by it."""
+        """Yield the observation, a result with its whole call, and one of kind UNANSWERED for each call that it shows to be abandoned."""
         waiting = self._memory.waiting
         if seen.call is None and seen.kind in (ObservationKind.CALL, ObservationKind.RESULT):
             seen = replace(seen, call=_plain_call(seen))

@@ -1,4 +1,4 @@
-"""Mentions: the files and the rare names that a text speaks of, so that the index can join them with code by name."""
+"""Find the file paths and rare identifiers that a text mentions, so that the index can link it with code."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def _score(word: str) -> int:
 
 
 def find_rare_identifiers(text: str) -> list[tuple[str, int]]:
-    """The rarest-looking identifiers of `text` with how often each stands there, at most NAMES_MAX.
+    """Return the rarest-looking identifiers of a text with their counts, at most NAMES_MAX.
 
-    Order: rarest first, then in order of appearance. Cost: about 30 ns a character.
+    Order: in order of appearance; rarest first when there are more than NAMES_MAX. Cost: about 30 ns a character.
     """
     counts: dict[str, int] = {}
     for word in _NAME.findall(text):
@@ -50,7 +50,7 @@ def find_rare_identifiers(text: str) -> list[tuple[str, int]]:
 
 
 def find_paths(text: str) -> list[str]:
-    """The file names in `text` as they stand there, in order, each once, at most PATHS_MAX."""
+    """Return the file names in a text as written, in order, each once, at most PATHS_MAX."""
     if "." not in text:
         return []
     found: dict[str, None] = {}
@@ -66,7 +66,7 @@ def find_paths(text: str) -> list[str]:
 
 @dataclass(slots=True)
 class PathResolver:
-    """Where a session's paths stand, to name files as the repository does.
+    """Resolves paths of a session to absolute ones and to ones relative to the repository.
 
     bases  folders that count as the root of the repository, best first, absolute, without a slash at the end.
     """
@@ -74,14 +74,14 @@ class PathResolver:
     bases: list[str]
 
     def to_absolute(self, path: str, folder: str) -> str:
-        """`path` as an absolute one with forward slashes; relative ones start from `folder`."""
+        """Return `path` as an absolute path with forward slashes; a relative one starts from `folder`."""
         path = path.replace("\\", "/") if "\\" in path else path
         if not path.startswith("/") and path[1:3] != ":/":
             path = posixpath.join(folder.replace("\\", "/"), path)
         return posixpath.normpath(path)
 
     def to_repository_path(self, path: str) -> str:
-        """An absolute `path` relative to the first base that holds it; a worktree of the repository counts as the repository."""
+        """Return an absolute path relative to the first base that contains it, or unchanged; a worktree counts as the repository's root."""
         for base in self.bases:
             if path.startswith(f"{base}/"):
                 inner = path[len(base) + 1 :]
@@ -90,7 +90,7 @@ class PathResolver:
         return path
 
     def find_work_tree(self, folder: str) -> str:
-        """The work tree that holds a folder: its worktree, else the first base that holds it, else itself."""
+        """Return the git work tree that contains a folder: its worktree, else the first base that contains it, else the folder itself."""
         folder = folder.replace("\\", "/") if "\\" in folder else folder
         for base in self.bases:
             if folder == base or folder.startswith(f"{base}/"):
@@ -100,7 +100,7 @@ class PathResolver:
         return folder
 
     def to_repository_folder(self, path: str) -> str:
-        """An absolute folder relative to the first base that holds it, "" for a base itself."""
+        """Return an absolute folder relative to the first base that contains it, "" for a base itself."""
         return self.to_repository_path(f"{path}/.")[:-2] if path else ""
 
 
@@ -114,7 +114,7 @@ def _worktree_of(inner: str) -> str:
 
 
 def normalize_folders(folders: Iterable[str]) -> list[str]:
-    """Folders without repetition, normalised, without the root of the file system."""
+    """Return the folders normalised, each once, without empty ones and the root of the file system."""
     found: dict[str, None] = {}
     for folder in folders:
         clean = posixpath.normpath(folder.replace("\\", "/")) if folder else ""

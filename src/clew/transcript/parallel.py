@@ -1,4 +1,4 @@
-"""Many sessions at once: each read in a process of its own, their Deltas given back in order."""
+"""Read many transcripts at once, each in a process of its own, and yield their Deltas in order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ PARALLEL_BYTES_MAX = 256 << 20  # of transcripts whose Deltas may wait at once, 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptJob:
-    """One transcript to read from `state` on; `root` names its files, `embedder` is the folder of a model or ""."""
+    """One transcript for `read_all_deltas` to read from `state` on.
+
+    root      the repository's root, to which paths are made relative.
+    embedder  the folder of an embedding model, "" for none.
+    """
 
     session: SessionFiles
     state: SourceState | None
@@ -29,7 +33,7 @@ class TranscriptJob:
 
 
 def read_all_deltas(jobs: Sequence[TranscriptJob], workers: int) -> Iterator[tuple[TranscriptJob, Iterator[Delta] | str]]:
-    """Yield each transcript with its Deltas, or with the sentence that says why it could not be read; in the order given.
+    """Yield each transcript with its Deltas, or with the error message when it cannot be read, in the order given.
 
     A transcript that is long, or alone, is read in this process, a batch at a time, so that memory stays bounded.
     """

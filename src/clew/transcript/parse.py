@@ -1,8 +1,8 @@
-"""Parsing: a transcript's bytes become observations, a block of whole lines at a time.
+"""Parse a transcript's bytes into observations, a block of whole lines at a time.
 
-Reads plain, xz and gzip files or any pieces of bytes, from the start or from where an earlier reading ended. A broken
-line is counted with its number and its reason, and reading goes on. A last line without its line break is read if it
-parses and left for the next time if it does not. Memory is one block, or one line where a line is longer than that.
+Reads plain, xz and gzip files or pieces of bytes, from the start or from where an earlier reading ended. A broken line is
+counted with its number and reason, and reading goes on. A last line without its line break is read if it parses, and left
+for the next time if it does not. Memory is one block, or one line where a line is longer than that.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ UNRECOGNISED_LINES_MAX = 2000  # lines without a known record before a file coun
 
 
 class ResumePoint(msgspec.Struct):
-    """Where a reading ended, and all that the next one must know.
+    """Where reading a transcript ended, and all that the next reading needs; stored as JSON.
 
-    offset        bytes consumed (of the uncompressed stream).
+    offset        bytes consumed, of the uncompressed stream.
     line          0-based number of the next line.
     is_mid_line   the last line was consumed without its line break, which may still come.
     is_skipping   inside a line that is too long to be parsed.
-    dialect       name of the dialect, "" while no record has told.
-    memory        the dialect's own; `calls` the matcher's.
+    dialect       name of the dialect, "" while no record has shown it.
+    memory        the dialect's parser state. calls  the call matcher's state.
     broken        (1-based line, reason) of the first broken lines; broken_count of all.
-    unknown       lines before the dialect was known.
+    unplaced      lines before the dialect was known.
     """
 
     offset: int = 0
@@ -61,11 +61,11 @@ class ResumePoint(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class ObservationBatch:
-    """Consumed lines, without credentials, and the observations that they hold, each result with its call.
+    """Consecutive lines of a transcript, credentials masked, with the observations that they hold.
 
-    raw         the lines as they may be kept.
+    raw         the lines as they may be stored.
     first_line  0-based; `lines` counts line ends and a last open line.
-    read        the same lines as the file holds them: only their number of bytes and their hash are kept.
+    read        the same lines as the file holds them; only their length and their hash may be stored.
     """
 
     raw: bytes
@@ -76,12 +76,12 @@ class ObservationBatch:
 
     @property
     def client_observations(self) -> list[Observation]:
-        """The observations that the client wrote down: without those that say that a call was not answered."""
+        """The observations that the client itself wrote: all but those of kind UNANSWERED, which the matcher adds."""
         return [seen for seen in self.observations if seen.kind is not ObservationKind.UNANSWERED]
 
 
 class TranscriptReader:
-    """One pass over a transcript. Iterate over `batches`; between two of them `carry` says how to go on from there."""
+    """Reads one transcript once, in batches; `resume_point` says how a later reader continues from there."""
 
     def __init__(
         self,
@@ -104,32 +104,32 @@ class TranscriptReader:
 
     @property
     def client(self) -> str:
-        """Name of the dialect, "" until a record has told it."""
+        """Name of the dialect; "" until a record has shown it."""
         return self._carry.dialect
 
     @property
     def session(self) -> str:
-        """The session's id, "" until a record has told it."""
+        """The session's id; "" until a record has named it."""
         return self._parser.session if self._parser else self._origin.session
 
     @property
     def unknown_types(self) -> dict[str, int]:
-        """Record types that the dialect does not know, and how often they came."""
+        """Record types that the dialect does not know, with the number of records of each."""
         return self._parser.unknown_types if self._parser else {}
 
     @property
     def is_unrecognisable(self) -> bool:
-        """So many lines, and none that a known client wrote."""
+        """Whether so many lines have been read without a known client's record that the file counts as no transcript."""
         return self._parser is None and self._carry.unplaced + self._carry.broken_count >= UNRECOGNISED_LINES_MAX
 
     def resume_point(self) -> ResumePoint:
-        """Where this reading stands, for a later one."""
+        """Return where this reader stands, for a later reader."""
         memory = self._parser.dump_state() if self._parser else b"null"
         calls = msgspec.Raw(self._matcher.dump_state())
         return msgspec.structs.replace(self._carry, memory=msgspec.Raw(memory), calls=calls, broken=list(self._carry.broken))
 
     def read_batches(self) -> Iterator[ObservationBatch]:
-        """Read to the end. Raises NotReadable for a file that cannot be opened."""
+        """Yield the rest of the transcript in batches. Raises NotReadable for a file that cannot be opened."""
         with closing(open_transcript(self._source)) if isinstance(self._source, Path) else nullcontext() as stream:
             if stream is not None:
                 stream.seek(self._carry.offset)
@@ -269,7 +269,7 @@ def _aligned(stream: BinaryIO, offset: int) -> Iterator[bytes]:
 
 
 def open_transcript(path: Path) -> BinaryIO:
-    """Open a transcript for reading bytes, decompressing `.xz` and `.gz`. Raises NotReadable."""
+    """Open a transcript for reading bytes, decompressing `.xz` and `.gz`. Raises NotReadable for a missing or non-regular file."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for, and cannot be read from its beginning again
             raise NotReadable(str(path), "is no regular file")
@@ -283,7 +283,7 @@ def open_transcript(path: Path) -> BinaryIO:
 
 
 def read_first_bytes(path: Path, size: int) -> bytes:
-    """The first `size` bytes of a transcript, less where a damaged file gives less. Raises NotReadable where it gives none."""
+    """Return the first `size` bytes of a transcript, fewer when it is damaged. Raises NotReadable when none can be read."""
     head: list[bytes] = []
     left = size
     with open_transcript(path) as stream:

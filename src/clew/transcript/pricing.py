@@ -1,9 +1,9 @@
-"""Pricing: what does a provider bill for a conversation that is sent again and again?
+"""Compute what a provider bills for a conversation that is sent again with each request.
 
 A request sends the whole window. What is byte-equal to the request before it, from the first byte on, is read from the
 prompt cache for a tenth of the price, if the cache is still warm; the rest is written to it for more than the price. So
-text that is left out in the middle is saved once and paid for by all that stands behind it. All amounts are in *units*: one
-unit is the price of one token of plain input of the same model, so that they compare over models. Pure; it reads no clock.
+text that is left out in the middle is saved once and paid for by all that comes behind it. All amounts are in *units*: one
+unit is the price of one token of plain input of the same model, so that they compare over models. Reads no clock.
 
 Not modelled: that one breakpoint finds only what was written within 20 blocks before it, that a cache is missing for no
 visible reason, and prices of very long windows. `bench/cost` says how far the model is from real bills.
@@ -19,7 +19,7 @@ SHORT_TTL_S, LONG_TTL_S = 300, 3600
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices in units, per token.
+    """Prices of a provider with a prompt cache, in units per token.
 
     base         plain input.
     write_short  written to the cache for SHORT_TTL_S since its last use; write_long for LONG_TTL_S.
@@ -35,7 +35,7 @@ class Prices:
     output: float = 5.0
 
     def write_price(self, ttl_s: int) -> float:
-        """What a token costs that is written for so long."""
+        """Return the price of a token that is written to the cache for `ttl_s` seconds."""
         return self.write_long if ttl_s > SHORT_TTL_S else self.write_short
 
 
@@ -47,13 +47,13 @@ CACHED_MIN_TOKENS = 1024  # of the others
 
 
 def find_cached_min_tokens(model: str) -> int:
-    """The shortest prefix of this model that is cached, in tokens."""
+    """Return the length, in tokens, of the shortest prefix that this model's cache takes."""
     return next((tokens for pattern, tokens in _CACHED_MIN if re.search(pattern, model)), CACHED_MIN_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestBill:
-    """One request, in tokens. `units` is its price."""
+    """The bill of one request in tokens: read from the cache, written to it, plain input, and model output. `units` is its price."""
 
     read: int
     written: int
@@ -63,7 +63,7 @@ class RequestBill:
 
 
 class PromptCacheModel:
-    """The provider's cache of one conversation, request by request."""
+    """Simulates the provider's prompt cache of one conversation, request by request."""
 
     def __init__(self, prices: Prices = ANTHROPIC_PRICES) -> None:
         self._prices = prices
@@ -72,7 +72,7 @@ class PromptCacheModel:
         self._model = ""
 
     def is_warm(self, *, at_ns: int, model: str) -> bool:
-        """Whether a request at this time, to this model, would find what the last one left."""
+        """Return whether a request at this time, to this model, would find the last one's window in the cache."""
         return self._held > 0 and model == self._model and at_ns <= self._until_ns
 
     def bill_request(
@@ -86,12 +86,11 @@ class PromptCacheModel:
         output_tokens: int = 0,
         shared_tokens: int = 0,
     ) -> RequestBill:
-        """Price one request and keep what it leaves in the cache.
+        """Return the bill of one request, and update the cache.
 
-        size    tokens of the window.
-        same    of these, how many from the first one on are byte-equal to the last request.
-        ttl_s   how long the cache is to be kept from now on.
-        shared  tokens at the beginning that somebody else keeps warm: the client's own instructions, in other sessions.
+        unchanged_tokens  of `window_tokens`, how many from the first one on are byte-equal to the last request.
+        ttl_s             how long the cache keeps this window.
+        shared_tokens     at the beginning that other sessions keep cached: the client's own instructions.
         """
         prices = self._prices
         found = min(unchanged_tokens, self._held) if self.is_warm(at_ns=at_ns, model=model) else 0

@@ -1,7 +1,7 @@
-"""Redaction: the lines of a transcript without those that hold one record.
+"""Remove purged records from the raw lines of transcripts.
 
-A purged record must not live on in the lines that it was made from. A line that holds it is replaced by one that says
-so, so that line numbers stay true.
+A purged record must not live on in the lines that it was made from. A line that holds it is replaced by a tombstone, so
+that line numbers stay the same.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _TEXT_CHARS = 160  # of a record's text that a line is recognised by, where the 
 
 
 def redact_lines(raw: bytes, record: Record, text: str) -> bytes | None:
-    """Return `raw` without the lines that hold `record`, or None if no line does.
+    """Return `raw` with a tombstone for each line that holds `record`, or None if no line does.
 
-    text  the record's whole text. A line holds the record if it has its uuid, if it speaks of the same tool call, or if
-          it has the beginning or the end of the text in it.
+    text  the record's full text. A line holds the record if it has its uuid, if it belongs to the same tool call, or if
+          it contains the beginning or the end of the text.
     """
     lines = raw.splitlines(keepends=True)
     own = re.compile(rb'"uuid":\s*"' + re.escape(record.uuid.encode()) + rb'"') if record.uuid else None
@@ -38,10 +38,7 @@ def redact_lines(raw: bytes, record: Record, text: str) -> bytes | None:
 
 
 def strip_user_text(note: str) -> str:
-    """The note of a session's source without the words that it keeps for what comes next: rules, attempts, what was said last.
-
-    What is not understood is returned as it is: a note of another release is not gone on from.
-    """
+    """Return a source's state note without the user's words in it (rules, attempts); a note of an unknown form is returned unchanged."""
     try:
         whole = msgspec.json.decode(note, type=dict[str, object])
         within = next((key for key in ("extractor", "remembering") if key in whole), "")  # the second is of older releases
@@ -55,7 +52,7 @@ def strip_user_text(note: str) -> str:
 
 
 def repeats_text(derived: str, text: str) -> bool:
-    """Say whether a derived record repeats a line of `text`, or most of one."""
+    """Return whether a derived record repeats a line of `text`, or most of one."""
     parts = (part.rstrip("… ") for line in derived.split("\n") for part in (line, line.partition(": ")[2]))
     return any(len(part) >= _QUOTED_CHARS_MIN and part in text for part in parts)
 

@@ -1,13 +1,12 @@
-"""Schedule: is now the time to rewrite a running conversation, and which parts of it?
+"""Decide whether now is the time to shorten parts of a running conversation, and which.
 
-What stands in a window could often stand there shorter: a read that an edit has made false, an output that came again,
-exploration long past. But to shorten it bills all that stands behind it anew. So an eviction waits until the expected
-saving over the further calls is larger than that, and waiting has cost as much as well; or until the cache is cold, and
-everything is billed anew anyway. Where to cut is chosen by the largest expected saving: once the first changed place is
-fixed, everything behind it is evicted that gains by it.
+Much in a window could be shorter: a read that an edit has made false, a repeated output, old exploration. But shortening
+bills everything behind it anew. So an eviction waits until the expected saving over the further calls is larger than that,
+and waiting has cost as much as well; or until the cache is cold, and everything is billed anew anyway. Where to cut is chosen
+by the largest expected saving: once the first changed place is fixed, everything behind it is evicted that gains by it.
 
-Pure: who calls says how many calls will follow, how long ago the last one was, and what it may cost if no call follows at
-all. Sticky by contract: what was evicted is handed in again in its short form, and never grows back by itself.
+Pure: the caller says how many calls will follow, how long ago the last one was, and what it may cost if none follows. What
+was evicted is handed in again in its short form, and never becomes long again by itself.
 """
 
 from __future__ import annotations
@@ -42,13 +41,13 @@ _STILL_SHOWING = frozenset((EndKind.EDITED, EndKind.CHANGED, EndKind.CHANGED_BY_
 
 @dataclass(frozen=True, slots=True)
 class WindowSegment:
-    """A part of the window that is evicted as a whole or not at all.
+    """A part of the window that `choose_evictions` shortens as a whole or not at all.
 
-    tokens          as it stands now.
-    reduced_tokens  as it could stand; `tokens` or more where nothing is to be gained.
+    tokens          its length now.
+    reduced_tokens  its length once evicted; `tokens` or more when nothing is to be gained.
     is_new          it was in no request yet, so it is in no cache.
     return_chance   chance that it is unfolded again before the window ends, 0 to 1.
-    waited_calls    requests that have read it since it could have gone.
+    waited_calls    requests that have read it since it could have been evicted.
     """
 
     id: str
@@ -60,19 +59,19 @@ class WindowSegment:
 
     @property
     def saved_tokens(self) -> int:
-        """Tokens that disappear when it is evicted."""
+        """Tokens that evicting it saves, never negative."""
         return max(0, self.tokens - self.reduced_tokens)
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What is known right before a request.
+    """What is known right before a request: cache, calls to come, and the loss that is allowed.
 
-    is_warm       the cache still holds what the last request left.
-    calls_left    further calls before the window is billed anew without our doing, this one not counted.
-    head_tokens   what stands in front of the first segment and is never touched.
-    ttl_s         how long the cache is kept.
-    may_lose      units by which this request may become dearer than if nothing were done; inf for no bound.
+    is_warm      the cache still holds the last request's window.
+    calls_left   further calls before the window is billed anew without an eviction, this one not counted.
+    head_tokens  length of what precedes the first segment and never changes.
+    ttl_s        how long the cache is kept.
+    loss_max     units by which this request may become dearer than without an eviction; inf for no bound.
     """
 
     is_warm: bool
@@ -84,10 +83,10 @@ class RequestContext:
 
 @dataclass(frozen=True, slots=True)
 class EvictionDecision:
-    """What to evict before the next request, in the order of the window; nothing where waiting is better.
+    """The ids of the segments to evict before the next request, in the order of the window; none when waiting is better.
 
     saving     expected, in units, over this call and all that follow.
-    extra_now  by how much this call alone becomes dearer: what is lost if none follows.
+    extra_now  units by which this call alone becomes dearer: the loss if none follows.
     """
 
     evict: tuple[str, ...] = ()
@@ -96,11 +95,11 @@ class EvictionDecision:
 
 
 def choose_evictions(segments: Sequence[WindowSegment], context: RequestContext, *, prices: Prices = ANTHROPIC_PRICES) -> EvictionDecision:
-    """Say whether to rewrite now, and what.
+    """Return which segments to evict before the next request.
 
     segments  all of the window behind its head, in order.
     Cost      O(segments).
-    Ties      the cut that stands later wins: it touches less.
+    Ties      the cut nearest the end wins: it changes less.
     """
     write, read, later = prices.write_price(context.ttl_s), prices.read, max(0.0, context.calls_left)
     window = context.head_tokens + sum(segment.tokens for segment in segments)
@@ -128,13 +127,13 @@ def choose_evictions(segments: Sequence[WindowSegment], context: RequestContext,
 
 
 def find_lowest_resolution(kind: str, idle_calls: int, *, end_reason: EndKind | None = None, is_warm: bool = True) -> Resolution | None:
-    """The lowest resolution at which a part of the conversation may stand by now; None while it has to stand as it came.
+    """Return the lowest resolution at which an output may be shown by now; None when it must stay as it came.
 
     kind        of its record, or "call" and "thinking" for what the agent wrote.
     idle_calls  requests since it came, or since its file was last touched.
-    ended       why it is no longer true; None while it is.
+    end_reason  why it is no longer true, as the ledger says; None while it is.
     is_warm     of the cache; while it is cold a fold costs nothing, so it comes sooner.
-    Time decays exploration alone: answers, plans, rulings, errors that nobody fixed and reports stand as they came. What an
+    Age shortens exploration alone: answers, plans, rulings, unfixed errors and reports stay as they came. A read that an
     edit made false still shows the rest of its file, so it waits until the file is left alone.
     """
     if end_reason and (end_reason not in _STILL_SHOWING or idle_calls >= UNTOUCHED_CALLS):
@@ -152,11 +151,11 @@ def is_cheaper_shortened(
     ttl_s: int = LONG_TTL_S,
     prices: Prices = ANTHROPIC_PRICES,
 ) -> bool:
-    """Say whether an output should enter the window shorter than it is, for the money alone.
+    """Return whether it is expected to be cheaper that an output enters the window shortened.
 
     return_chance  that what is left out is asked for again, 0 to 1.
-    What is left out is neither written once nor read by RUN_CALLS further calls. An unfold is one more request over the window, and
-    all of the output comes back.
+    What is left out is neither written once nor read by RUN_CALLS further calls. An unfold is one more request over the
+    window, and all of the output comes back.
     """
     kept = prices.write_price(ttl_s) + RUN_CALLS * prices.read
     unfold = prices.read * window_tokens + prices.output * UNFOLD_OUTPUT_TOKENS + min(whole_tokens, UNFOLDED_TOKENS_MAX) * kept
@@ -164,7 +163,7 @@ def is_cheaper_shortened(
 
 
 def estimate_return_chance(kind: str, idle_calls: float, *, is_ended: bool = False) -> float:
-    """The chance that an output is asked for again once only its fold or its handle stands in the window.
+    """Return the chance, 0 to 1, that an output is asked for again once it is shortened.
 
     kind        of the record: "read", "command", "search", …
     idle_calls  requests since it came, or since its file was last touched.
@@ -178,10 +177,10 @@ def estimate_return_chance(kind: str, idle_calls: float, *, is_ended: bool = Fal
 
 
 def estimate_calls_left(calls: int, cold_starts: int) -> float:
-    """Estimate how many calls follow before the window is billed anew without our doing, or the session ends.
+    """Return how many calls are expected before the cache goes cold or the session ends.
 
-    calls, ends  requests of this session so far, and how often the window was billed anew among them.
-    How long a run has lasted says nothing of how long it will last, so its mean is all that is estimated: the session's own,
-    beside RUN_WEIGHT runs of RUN_CALLS.
+    calls        requests of this session so far; cold_starts  how many of them found the cache cold.
+    How long a run has lasted does not predict how long it will last, so its mean is estimated: the session's own, with
+    RUN_WEIGHT runs of RUN_CALLS as a prior.
     """
     return (calls + RUN_WEIGHT * RUN_CALLS) / (cold_starts + RUN_WEIGHT)

@@ -1,7 +1,7 @@
-"""Sessions: where transcripts lie, and whose they are.
+"""Find transcript files, and read which session, client and folder each belongs to.
 
-Finds session files under a path, each with its subagents' own files, and tells a session's id, client and folder without
-reading it whole. Also the one place that reads what a client wrote beside a transcript.
+Finds session files under a path, each with its subagents' own files, and reads a session's id, client and folder from its
+first lines. Also the one place that reads what a client wrote beside a transcript.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _SUBAGENTS, _SPILLS = "subagents", "tool-results"
 
 @dataclass(frozen=True, slots=True)
 class SessionFiles:
-    """One session on disk.
+    """The transcript files of one session on disk.
 
-    path      its transcript; of a subagent whose session is gone, the subagent's.
+    path      its transcript; for a subagent without its session's transcript, the subagent's.
     id        the session's id.
     client    name of the dialect, "" for a file that no known client wrote.
     cwd       the folder that it began in, "" when unknown.
-    agent     the subagent, if `path` is a subagent's.
+    agent     id of the subagent, if `path` is a subagent's.
     agents    files of its subagents, ordered by name.
     """
 
@@ -59,10 +59,10 @@ class _Head:
 
 
 def find_sessions(path: Path) -> Iterator[SessionFiles]:
-    """Yield the sessions at `path`: a transcript, or a folder that is searched with all below it, ordered by name.
+    """Yield the sessions at `path`: one transcript, or all in a folder and below it, ordered by name.
 
-    In a folder, files that no known client wrote are left out, and what is no file: links that lead nowhere, pipes.
-    One that cannot be read is given all the same, so that whoever reads it can say why. Links to folders are not followed.
+    In a folder, files that no known client wrote are left out, and so are broken links and pipes. One that cannot be read is
+    yielded, so that reading it reports why. Links to folders are not followed.
     Raises NotReadable if there is nothing at `path`.
     """
     if path.is_dir():
@@ -98,7 +98,7 @@ def _found(path: Path) -> SessionFiles | None:
 
 
 def read_session(path: Path) -> SessionFiles:
-    """What a transcript's place and its first lines tell. Raises NotReadable."""
+    """Return the session of a transcript, from its path and its first lines. Raises NotReadable for a file that cannot be opened."""
     head = _head(path)
     if _is_agent(path):
         session = path.parent.parent.name if path.parent.name == _SUBAGENTS else head.session
@@ -116,18 +116,18 @@ def iterate_transcripts(session: SessionFiles) -> Iterator[SessionFiles]:
 
 
 def find_start_folder(lines: Sequence[bytes]) -> str:
-    """The folder that a session began in, as the first lines of its transcript tell; "" for none."""
+    """Return the folder that a session began in, from the first lines of its transcript; "" when they do not name it."""
     return _head_of(lines[:HEAD_LINES]).cwd
 
 
 def build_origin(session: SessionFiles) -> TranscriptOrigin:
-    """What a parser must know of where a transcript lies."""
+    """Return what a parser must know about where a session's transcript lies."""
     apart = frozenset(_stem(path).removeprefix("agent-") for path in session.agents)
     return TranscriptOrigin(session.id, session.agent, apart)
 
 
 def load_spilled_output(session: SessionFiles, name: str) -> bytes | None:
-    """The output that a client wrote to a file because it was too long, without credentials; None if it is gone or is not such a file.
+    """Return a long output that the client wrote to a file named `name`, credentials masked; None if it is gone or not such a file.
 
     A transcript quotes words from anywhere, so a path in it is believed only if it lies in a folder of spilled results of this
     project: first the one beside the transcript, which may have been moved with it, then the one that was named.
@@ -139,7 +139,7 @@ def load_spilled_output(session: SessionFiles, name: str) -> bytes | None:
 
 
 def read_spilled_file(path: Path, folders: Sequence[Path], *, bytes_max: int = SPILL_BYTES_MAX) -> bytes | None:
-    """Return what a file of spilled results holds, without credentials; None for anything that the client cannot have put there.
+    """Return a file of spilled results, credentials masked; None for anything that the client cannot have put there.
 
     folders  of the client's own: a project's, whose sessions have folders of results; or any that is for nothing else. The file lies
              in one of them where it really is, in a folder of results, is a plain file with one name, and belongs to this user.
@@ -168,7 +168,7 @@ def read_spilled_file(path: Path, folders: Sequence[Path], *, bytes_max: int = S
 
 
 def read_agent_label(path: Path) -> str:
-    """What the client noted of a subagent beside its transcript: its type and its task; "" for nothing."""
+    """Return the type and task that the client noted of a subagent beside its transcript; "" for none."""
     about = path.with_name(_stem(path) + ".meta.json")
     try:
         noted = mapping_or_empty(msgspec.json.decode(about.read_bytes()) if about.is_file() and about.stat().st_size < 1 << 16 else None)

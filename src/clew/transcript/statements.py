@@ -1,7 +1,7 @@
-"""Statements: what the agent decided, in its own words, and how a text is called on one line.
+"""Find the sentences in which an agent decides or claims something, and the first sentence of a text.
 
 A decision is a choice with its reason, taken verbatim, sentence by sentence, and rather missed than invented: the whole
-text is kept beside it. What the user rules is the task room's to say.
+text is kept beside it. Rules that the user states are found in `clew.task`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def find_decisions(message: str) -> list[str]:
 
 
 def find_claims(message: str) -> list[str]:
-    """Return sentences of the agent that say of a file what stands in it or what it does, verbatim, in order, at most CLAIMS_MAX."""
+    """Return sentences of the agent that state what a file contains or does, verbatim, in order, at most CLAIMS_MAX."""
     if "." not in message or len(message) > MESSAGE_CHARS_MAX:
         return []
     placed = (each for each in _sentences(message) if _PLACED.search(each) and not each.endswith(("?", ":")))
@@ -70,7 +70,7 @@ def _first(found: Iterable[str], most: int) -> list[str]:
 
 
 def find_first_sentence(text: str, chars_max: int) -> str:
-    """The first line that says something, without its Markdown, cut at `chars_max` with an ellipsis."""
+    """Return the first line with words, without its Markdown, cut at `chars_max` with an ellipsis."""
     for line in text[:4000].split("\n"):
         marks = _MARKS.match(line)
         clean = line[marks.end() if marks else 0 :].rstrip(" \t\r*")

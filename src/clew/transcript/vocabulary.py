@@ -1,4 +1,4 @@
-"""Vocabulary: lists of names, written as they are read."""
+"""Word lists of this package, and the heading that marks a hand-off."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 
 def split_words(text: str) -> frozenset[str]:
-    """The words of `text`, as a set to ask and never to go through."""
+    """Return the words of `text` as a set, for membership tests only."""
     return frozenset(text.split())
 
 
 def map_words_to_lists(lists: Mapping[str, str]) -> dict[str, str]:
-    """Return for each word the name of the list that holds it."""
+    """Return for each word the name of the list that contains it."""
     return {word: name for name, words in lists.items() for word in words.split()}
 
 

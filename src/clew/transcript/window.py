@@ -1,8 +1,8 @@
-"""Window: a running conversation as it is sent, request by request, and what of it should stand there shorter.
+"""Choose which tool outputs of a running conversation are sent shortened from now on.
 
-Takes the messages of a request in the form of the Messages API, finds the outputs of tools in them, and says which should be folded
-now; `schedule` decides when that pays. Sticky: what was folded once is handed in again, and stands in the same bytes in every later
-request. Nothing but the text of old tool results is ever touched. Pure but for what it remembers: who calls gives the time.
+Takes the messages of a request in the form of the Messages API, finds the outputs of tools in them, and chooses which to fold
+now; `schedule` decides when that pays. What was folded once has the same bytes in every later request. Nothing but the text of
+old tool results is ever changed. Reads no clock: the caller passes the time.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ _OF_FILES = (ToolKind.READ, *_EDITING)
 
 @dataclass(frozen=True, slots=True)
 class WindowOutput:
-    """A tool's output in the window.
+    """A tool's output in the messages of a request.
 
-    call     number of the assistant's message that asked for it; touched  of the last that touched its file.
-    ended    why it is no longer true, None while it is.
-    key      what a fold is kept under: the call and its text, so that a conversation that was rewound keeps what is still the same.
+    message_index, block_index  where it is, 0-based.
+    call_number        number of the assistant's message that made the call; last_touch_number  of the last that touched its file.
+    end_reason         why it is no longer true; None while it is.
+    key                identifies a fold by the call and its text, so that a rewound conversation keeps the folds of unchanged outputs.
     """
 
     message_index: int
@@ -64,7 +65,7 @@ class WindowOutput:
 
 
 class FoldedOutput(msgspec.Struct):
-    """How an output stands from now on, and the handle of its original."""
+    """The text that replaces an output from now on, and the handle of its original."""
 
     text: str
     handle: str
@@ -72,17 +73,19 @@ class FoldedOutput(msgspec.Struct):
 
 @dataclass(slots=True)
 class FoldCandidate:
-    """An output that should be folded now, and how; `{handle}` in the text is where its handle goes."""
+    """An output that should be folded now, with its short text; `{handle}` in it is replaced by its handle."""
 
     output: WindowOutput
     text: str
 
 
 class ConversationState(msgspec.Struct):
-    """What is remembered of one conversation from request to request.
+    """What is stored of one conversation from request to request.
 
-    folds   by the output's key. requests, ends  so far, and how often the cache was found cold among them.
-    ahead   units that folding has saved so far, against sending everything as it came.
+    folds     by the output's key.
+    requests  so far; ends  how many of them found the cache cold.
+    ahead     units that folding has saved so far, against sending everything as it came.
+    waited    by key, requests since an output could have been folded.
     """
 
     folds: dict[str, FoldedOutput] = {}
@@ -99,14 +102,14 @@ _FormKey = tuple[str, Resolution, EndKind | None]
 
 @dataclass(slots=True)
 class ConversationPricing:
-    """What is worked out of one running conversation, anew with each daemon: prices, with folds and without, and short forms."""
+    """Caches of one conversation with and without folds, and its short forms; rebuilt by each daemon."""
 
     folded_cache: PromptCacheModel = field(default_factory=PromptCacheModel)
     unfolded_cache: PromptCacheModel = field(default_factory=PromptCacheModel)
     short_forms: dict[_FormKey, str | None] = field(default_factory=dict[_FormKey, str | None])
 
     def shorten(self, output: WindowOutput, lowest: Resolution) -> str | None:
-        """`shortened`, worked out once for each output."""
+        """Return `shorten_output` of an output, computed once for each output and form."""
         name = (output.key, lowest, output.end_reason)
         if name not in self.short_forms:
             self.short_forms[name] = shorten_output(output, lowest)
@@ -115,9 +118,9 @@ class ConversationPricing:
 
 @dataclass(frozen=True, slots=True)
 class WindowMessage:
-    """What matters here of one message: whose it is, the calls in it, and the outputs that are text alone, no error, and long enough.
+    """The parts of one request message that folding reads: its role, its calls, and its long outputs without errors or images.
 
-    calls  without what they write; results  (place among the blocks, call id, text, key).
+    calls  without what they write; results  (block index, call id, text, key).
     """
 
     role: str
@@ -126,7 +129,7 @@ class WindowMessage:
 
 
 def parse_message(message: Mapping[str, Any]) -> WindowMessage:
-    """Read one message of a request."""
+    """Parse one message of a request in the form of the Messages API."""
     content = message.get("content")
     calls: list[ToolCall] = []
     results: list[tuple[int, str, str, str]] = []
@@ -208,8 +211,8 @@ def choose_folds(
 ) -> list[FoldCandidate]:
     """Return the outputs that should be folded before this request; none while waiting is better.
 
-    chars  of each message, as it stands now.
-    calls  messages of the assistant in the conversation.
+    chars  of each message, as it is now.
+    calls  number of the assistant's messages in the conversation.
     """
     by_message: dict[int, list[WindowOutput]] = {}
     for output in outputs:
@@ -249,7 +252,10 @@ def choose_folds(
 
 
 def shorten_output(output: WindowOutput, lowest: Resolution) -> str | None:
-    """An output as it may stand by now: its telling lines, or one line; `{handle}` is where its handle goes. None where it stays."""
+    """Return an output's short text: its most informative lines, or one line; None when it stays whole.
+
+    lowest  the resolution that is allowed. `{handle}` marks where the original's handle goes.
+    """
     lines = output.text.split("\n")
     why = f"; {describe_end(EndReason(output.end_reason))}" if output.end_reason else ""
     if lowest is Resolution.NAME:
@@ -311,7 +317,7 @@ def record_request_cost(
     ttl_s: int,
     at_ns: int,
 ) -> None:
-    """Price this request with folds and without, and keep what that says of how far folding is ahead."""
+    """Price this request with and without folds, and add the difference to what folding has saved."""
     own = pricing.folded_cache.bill_request(
         int(folded_chars / CHARS_PER_TOKEN),
         unchanged_tokens=int(folded_unchanged_chars / CHARS_PER_TOKEN),
@@ -332,17 +338,17 @@ def record_request_cost(
 
 
 def is_cache_warm(state: ConversationState, *, at_ns: int, model: str, ttl_s: int) -> bool:
-    """Whether the cache still holds what the last request left, by the clock."""
+    """Return whether the cache still holds the last request's window, by the clock."""
     return bool(state.sent_at_ns) and state.model == model and at_ns - state.sent_at_ns <= ttl_s * 1_000_000_000
 
 
 def parse_cache_ttl_s(system: bytes) -> int:
-    """How long the marks of a request's system prompt, as JSON, ask for its prefix to be kept."""
+    """Return the seconds for which a request's system prompt, as JSON, asks the provider to cache its prefix."""
     return LONG_TTL_S if re.search(rb'"ttl":\s*"1h"', system) else SHORT_TTL_S
 
 
 def parse_result_text(content: object) -> str | None:
-    """The text of a tool result; None where there is anything else in it."""
+    """Return the text of a tool result; None when it holds anything but text."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list):

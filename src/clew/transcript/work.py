@@ -1,4 +1,4 @@
-"""Work: what was done, as a successor must know it: files changed, and commands that worked.
+"""Track what was done in a session: files changed, and commands that succeeded.
 
 Made from raw observations, beside the TaskState and not into it: what was done never becomes what is wanted.
 """
@@ -20,10 +20,10 @@ _OCCASIONAL = frozenset({"git", "mkdir", "rm", "mv", "cp", "touch", "chmod", "ki
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """A file that was changed.
+    """A file that the session changed.
 
-    how               "write" where it was written whole, "edit" where only edited.
-    edits             successful calls that changed it.
+    how               "write" when it was written whole, "edit" when only edited.
+    edits             number of successful calls that changed it.
     is_checked_after  a check has passed since its last change.
     is_committed      a commit was made since its last change.
     """
@@ -37,10 +37,10 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class CompletedWork:
-    """What was done. Files by their last change, commands by their last run, the newest last; no command twice.
+    """What was done in a session, for its hand-off. Files in the order of their last change, commands of their last run, newest last.
 
-    last_message  the agent's latest words, whole.
-    answered      its words before the user's latest prompt, to which that prompt answers.
+    last_message      the agent's latest message, whole.
+    answered_message  its message before the user's latest prompt, which that prompt answers.
     """
 
     files_changed: tuple[ChangedFile, ...] = ()
@@ -50,7 +50,7 @@ class CompletedWork:
 
 
 class WorkTracker:
-    """Sees observations in their order; says what was done. Calls without a result count as not done.
+    """Tracks the completed work of a session from its observations. Calls without a result do not count.
 
     root  folder to which paths are made relative; "" takes the first that an observation names.
     Cost  about 10 µs an observation.
@@ -63,7 +63,7 @@ class WorkTracker:
         self._message = self._answered = ""
 
     def observe(self, observation: Observation) -> None:
-        """Take one more observation into account."""
+        """Update with the session's next observation."""
         self._root = self._root or observation.cwd
         call = observation.call
         if observation.kind is ObservationKind.MESSAGE and not observation.agent:
@@ -76,7 +76,7 @@ class WorkTracker:
                 self._run(call.command, understand(call.command), call.result)
 
     def summarize(self) -> CompletedWork:
-        """Return what was done so far."""
+        """Return the work completed so far."""
         return CompletedWork(tuple(self._files.values()), tuple(self._commands)[-COMMANDS_MAX:], self._message, self._answered)
 
     def _change(self, call: ToolCall) -> None:

@@ -1,4 +1,4 @@
-"""Which client wrote this transcript? One module per dialect: each module here that defines `DIALECT` is one."""
+"""The transcript formats that clew reads: each module of this package that defines `DIALECT` is one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clew.transcript.dialects.dialect import Dialect, LineParser, TranscriptOrig
 
 
 def discover_dialects(folders: Iterable[str]) -> tuple[Dialect, ...]:
-    """Return the dialects of the modules in these folders, which belong to this package, by the names of their modules."""
+    """Return the `DIALECT` of each module in these folders of this package, in the order of the modules' names."""
     names = sorted(module.name for module in pkgutil.iter_modules(list(folders)))
     found = (getattr(import_module(f"{__name__}.{name}"), "DIALECT", None) for name in names)
     return tuple(dialect for dialect in found if isinstance(dialect, Dialect))
@@ -20,7 +20,7 @@ DIALECTS = discover_dialects(__path__)
 
 
 def find_dialect(record: Mapping[str, object]) -> Dialect | None:
-    """Return the dialect whose client wrote this record, None for none."""
+    """Return the dialect of the client that wrote this transcript record; None when no known client did."""
     return next((dialect for dialect in DIALECTS if dialect.recognises(record)), None)
 
 

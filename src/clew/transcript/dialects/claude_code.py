@@ -1,9 +1,8 @@
-"""Claude Code's JSONL: one record a line, of every release that we have seen.
+"""The transcript format of Claude Code: JSON Lines, one record a line, of every release seen so far.
 
-Words come from `message` and are kept as the model saw them. `toolUseResult`, which often repeats them next to
-a whole file, is scanned once for the few fields that say more: ranges, line counts, patches, exit codes. Progress
-of running tools, hook timings, file snapshots and the client's own logs hold no event and are passed over in silence;
-a record type that is not listed here is counted.
+Text comes from `message` and is kept as the model saw it. `toolUseResult`, which often repeats it next to a whole file, is scanned
+for the few fields that say more: ranges, line counts, patches, exit codes. Progress of running tools, hook timings, file snapshots and
+the client's own logs hold no event and are skipped; a record type that is not listed here is counted.
 """
 
 from __future__ import annotations
@@ -144,13 +143,13 @@ _RESULTS = msgspec.json.Decoder(_ToolUseResult)
 
 
 class ClaudeCode(Dialect):
-    """Transcripts under `~/.claude/projects`, of today's and earlier releases."""
+    """The dialect of Claude Code: transcripts under `~/.claude/projects`, of today's and earlier releases."""
 
     name = "claude-code"
     repeated_attachments = split_words(_WORDS["repeated_attachments"])
 
     def recognises(self, record: Mapping[str, object]) -> bool:
-        """Every record names its session, or is one of the few older types that do not."""
+        """Return whether the record names its session as Claude Code does, or is of one of the few older types that do not."""
         kind = record.get("type")
         if not isinstance(kind, str) or "payload" in record:
             return False
@@ -159,15 +158,15 @@ class ClaudeCode(Dialect):
         return (kind == "summary" and "leafUuid" in record) or (kind == "file-history-snapshot" and "messageId" in record)
 
     def create_parser(self, origin: TranscriptOrigin, saved_state: bytes = b"") -> LineParser:
-        """Return a parser at the first line, or where `memory` was taken."""
+        """Return a parser at the first line, or at the line where `saved_state` was dumped."""
         return _Parser(origin, msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory())
 
     def parse_session_info(self, record: Mapping[str, object]) -> tuple[str, str]:
-        """Every record names both."""
+        """Return the session's id and folder; every record names both."""
         return text_or_empty(record.get("sessionId")), text_or_empty(record.get("cwd"))
 
     def build_tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
-        """What a call asks for."""
+        """Translate a call of one of Claude Code's tools, or of an MCP tool, into a `ToolCall`."""
         kind = _KINDS.get(tool, ToolKind.OTHER)
         path = find_first_text(inputs, "file_path", "path", "notebook_path", *(("filePath", "uri") if kind is not ToolKind.OTHER else ()))
         touches: tuple[FileTouch, ...] = ()
@@ -245,7 +244,7 @@ class _Parser(LineParser):
         }
 
     def parse(self, line: bytes, record_index: int) -> Sequence[Observation]:
-        """The observations of one record."""
+        """Return the observations in one line; a record type that is not known is counted."""
         record = _LINES.decode(line)
         if not self._memory.session:
             self._memory.session = text_or_empty(record.session_id)
@@ -515,7 +514,7 @@ class _Parser(LineParser):
 
 
 def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code: int | None) -> ToolResult:
-    """What a tool answered: its outcome, and what the client says in its place."""
+    """Translate a tool's output into a `ToolResult`: its outcome, and what Claude Code writes in a tool's place (refusals, answers)."""
     kind, is_refused = _KINDS.get(tool, ToolKind.OTHER), bool(is_error) and text.startswith(_REFUSED)
     is_untold = text.startswith(_NO_OUTCOME) or "<tool_use_error>" in text[:40]
     job = _JOB.search(text[:300]) if kind is ToolKind.COMMAND else None

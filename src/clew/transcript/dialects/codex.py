@@ -1,8 +1,8 @@
-"""Codex rollouts: the model's items one a line, in an envelope (`type`, `payload`) or, in older releases, bare.
+"""The transcript format of Codex: the model's items one a line, in an envelope (`type`, `payload`) or, in older releases, bare.
 
 `response_item` records are the conversation. `event_msg` records mostly repeat them for the screen; taken from them are
-exit codes, the hunks of applied patches and the tokens billed. Instructions and environment that the client puts into the
-user's mouth are attachments, not prompts.
+exit codes, the hunks of applied patches and the tokens billed. Instructions and environment that the client sends in
+the user's role are attachments, not prompts.
 """
 
 from __future__ import annotations
@@ -95,13 +95,13 @@ _EVENTS = msgspec.json.Decoder(_EventMessage)
 
 
 class Codex(Dialect):
-    """Rollouts under `~/.codex/sessions`."""
+    """The dialect of Codex: transcripts ("rollouts") under `~/.codex/sessions`."""
 
     name = "codex"
     repeated_attachments = split_words(_WORDS["repeated_attachments"])
 
     def recognises(self, record: Mapping[str, object]) -> bool:
-        """An envelope with a payload; in older releases a head with id and instructions, or a state record."""
+        """Return whether the record is an envelope with a payload, or an older head with id and instructions, or a state record."""
         if record.get("type") in _ENVELOPES and isinstance(record.get("payload"), dict):
             return True
         if record.get("record_type") == "state":
@@ -114,18 +114,18 @@ class Codex(Dialect):
         )
 
     def create_parser(self, origin: TranscriptOrigin, saved_state: bytes = b"") -> LineParser:
-        """Return a parser at the first line, or where `memory` was taken."""
+        """Return a parser at the first line, or at the line where `saved_state` was dumped."""
         return _Parser(origin, msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory())
 
     def parse_session_info(self, record: Mapping[str, object]) -> tuple[str, str]:
-        """The first record names the session; it or a later one the folder."""
+        """Return the session's id, which the first record names, and its folder, which that or a later one names."""
         payload = mapping_or_empty(record.get("payload"))
         is_envelope = record.get("type") == "session_meta"
         about = payload if is_envelope else record if "type" not in record else mapping_or_empty(None)
         return text_or_empty(about.get("id")), text_or_empty(record.get("cwd")) or text_or_empty(payload.get("cwd"))
 
     def build_tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
-        """What a call asks for."""
+        """Translate a call of one of Codex's tools, or of an MCP tool, into a `ToolCall`."""
         kind = _KINDS.get(tool, ToolKind.OTHER)
         is_command, is_search = kind is ToolKind.COMMAND, kind is ToolKind.SEARCH
         command = parse_command_line(inputs.get("command") or inputs.get("cmd")) if is_command else ""
@@ -187,7 +187,7 @@ class _Parser(LineParser):
         self._memory = memory
 
     def parse(self, line: bytes, record_index: int) -> Sequence[Observation]:
-        """The observations of one record."""
+        """Return the observations in one line; a record type that is not known is counted."""
         record = _LINES.decode(line)
         at_ns = parse_time_ns(record.timestamp)
         kind = text_or_empty(record.type)

@@ -1,4 +1,4 @@
-"""What a dialect must answer: is this record yours, and which observations does this line hold?"""
+"""The interface of a transcript format: `Dialect` recognises a client's records, its `LineParser` turns lines into observations."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ REMEMBERED_MAX = 512  # calls, links and record types kept between lines; the wi
 
 @dataclass(frozen=True, slots=True)
 class TranscriptOrigin:
-    """What the place of a transcript tells before its first line is read.
+    """What the path of a transcript says about it, before its first line is read.
 
-    session         id of the session, "" to take it from the records.
-    agent           the subagent whose own file this is, "" for a main thread.
-    agents_apart    subagents that have a file of their own, so copies of their records are left to that file.
+    session          the session's id, "" to take it from the records.
+    agent            id of the subagent whose own file this is, "" for the main conversation.
+    separate_agents  ids of subagents that have a file of their own: copies of their records in this file are skipped.
     """
 
     session: str = ""
@@ -30,7 +30,7 @@ class TranscriptOrigin:
 
 
 class ParserState(msgspec.Struct):
-    """What every parser remembers between lines; a dialect adds its own fields."""
+    """What a parser must remember from one line to the next, stored as JSON; each dialect adds fields."""
 
     seq: int = 0
     session: str = ""
@@ -39,7 +39,7 @@ class ParserState(msgspec.Struct):
 
 
 class ObservationDetails(TypedDict, total=False):
-    """Fields of an observation that only some kinds have."""
+    """Optional fields of an `Observation`, as keyword arguments."""
 
     tool: str
     call_id: str
@@ -54,7 +54,7 @@ class ObservationDetails(TypedDict, total=False):
 
 
 class LineParser(ABC):
-    """Reads one transcript line by line. Everything that it must remember between lines is in `memory`."""
+    """Parses one client's transcript line by line into observations; all that it remembers between lines is in its `ParserState`."""
 
     def __init__(self, origin: TranscriptOrigin, kept: ParserState) -> None:
         self.origin = origin
@@ -63,21 +63,21 @@ class LineParser(ABC):
 
     @property
     def session(self) -> str:
-        """The session's id, "" until a record has told it."""
+        """The session's id; "" until a record has named it."""
         return self._kept.session
 
     @property
     def unknown_types(self) -> dict[str, int]:
-        """Record types that the dialect does not know, and how often they came."""
+        """Record types that the dialect does not know, with the number of records of each."""
         return self._kept.unknown
 
     def dump_state(self) -> bytes:
-        """What `Dialect.parser` needs to go on at the next line, as JSON."""
+        """Return the parser's state as JSON, from which `Dialect.create_parser` continues at the next line."""
         return msgspec.json.encode(self._kept)
 
     @abstractmethod
     def parse(self, line: bytes, record_index: int) -> Sequence[Observation]:
-        """Return the observations that one record holds. Raises msgspec.DecodeError for what is no JSON object."""
+        """Return the observations in one line. Raises msgspec.DecodeError when the line is not a JSON object."""
 
     def _count_unknown(self, kind: str) -> None:
         """Count a record type that is not listed; of more than MEMORY_MAX types the later ones are not counted."""
@@ -96,7 +96,7 @@ class LineParser(ABC):
 
 
 class Dialect(ABC):
-    """One client's way of writing transcripts. A module of this folder that defines `DIALECT` adds one."""
+    """One client's transcript format: recognises its records, parses them, and translates its tool calls."""
 
     name: ClassVar[str]
     repeated_attachments: ClassVar[frozenset[str]] = frozenset()
@@ -104,16 +104,19 @@ class Dialect(ABC):
 
     @abstractmethod
     def recognises(self, record: Mapping[str, object]) -> bool:
-        """Say whether only this client writes such a record."""
+        """Return whether this client, and no other, writes such a record."""
 
     @abstractmethod
     def create_parser(self, origin: TranscriptOrigin, saved_state: bytes = b"") -> LineParser:
-        """Return a parser at the first line, or where `memory` was taken. Raises msgspec.DecodeError for a foreign memory."""
+        """Return a parser at the first line, or at the line where `saved_state` was dumped.
+
+        Raises msgspec.DecodeError when `saved_state` is not this dialect's.
+        """
 
     @abstractmethod
     def parse_session_info(self, record: Mapping[str, object]) -> tuple[str, str]:
-        """Return the session's id and folder, as far as one of the first records tells; "" for what it does not."""
+        """Return the session's id and its working folder as one of the first records states them, "" for what it does not state."""
 
     @abstractmethod
     def build_tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
-        """Return what a call asks for in the terms of `ToolCall`; `arguments` are its inputs as JSON text."""
+        """Translate a call of the client's tool into a `ToolCall`; `arguments` are its inputs as JSON text."""

@@ -1,7 +1,7 @@
-"""Values: JSON that nobody promised us, made safe to use.
+"""Read untyped JSON fields safely.
 
 Clients change the shape of their records from release to release. A field of an unexpected type is read as
-if it were absent; it never costs the record.
+if it were absent; the rest of the record is still used.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ _TITLES = ("description", "pattern", "url", "query", "skill", "subject", "prompt
 
 
 def text_or_empty(value: object) -> str:
-    """The value if it is a string, else ""."""
+    """Return the value if it is a string, else ""."""
     return value if isinstance(value, str) else ""
 
 
 def int_or_zero(value: object) -> int:
-    """The value if it is a whole number that fits a database column, else 0."""
+    """Return the value if it is a whole number of at most 62 bits, else 0."""
     return value if isinstance(value, int) and not isinstance(value, bool) and -(1 << 62) < value < 1 << 62 else 0
 
 
 def mapping_or_empty(value: object) -> Mapping[str, object]:
-    """The value if it is an object, else an empty one."""
+    """Return the value if it is a JSON object, else an empty mapping."""
     return cast("Mapping[str, object]", value) if isinstance(value, dict) else _NOTHING
 
 
 def list_or_empty(value: object) -> list[object]:
-    """The value if it is an array, else an empty one."""
+    """Return the value if it is a JSON array, else an empty list."""
     return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def find_first_text(inputs: Mapping[str, object], *keys: str) -> str:
-    """The first of these fields that is a string with something in it, else ""."""
+    """Return the first of these fields that is a non-empty string, else ""."""
     return next((text for key in keys if (text := text_or_empty(inputs.get(key)))), "")
 
 
 def find_title(inputs: Mapping[str, object]) -> str:
-    """The field of a call's input that says what it is for, else ""."""
+    """Return the input field that says what a tool call is for (its description, pattern, query, …), else ""."""
     return find_first_text(inputs, *_TITLES)
 
 
 def parse_command_line(value: object) -> str:
-    """The command line in a call's input: a string, or the list of words that a shell is started with."""
+    """Return the command line in a tool's input: a string as it is, a list of words joined, of `bash -c LINE` the line alone."""
     if isinstance(value, str):
         return value
     words = [word for word in list_or_empty(value) if isinstance(word, str)]
@@ -65,7 +65,7 @@ def parse_command_line(value: object) -> str:
 
 
 def infer_outcome(text: str, *, is_error: bool | None, exit_code: int | None) -> Outcome:
-    """How a tool ended by the client's marks; where there is none, by the exit code that stands in front of its output."""
+    """Return how a tool call ended: by its exit code, else by the client's error mark, else by an exit code at the top of its output."""
     if exit_code is not None:
         return Outcome.FAILED if exit_code else Outcome.OK
     if is_error is None and not is_preview(text) and (found := _EXIT_HEAD.match(text[:2000])):
@@ -74,7 +74,7 @@ def infer_outcome(text: str, *, is_error: bool | None, exit_code: int | None) ->
 
 
 def parse_plan_steps(steps: object) -> tuple[tuple[str, str], ...] | None:
-    """(text, status) of each step of a list, as `PlanChange` names them; None for what is no list."""
+    """Return (text, status) of each step of a to-do list; None when the value is not a list."""
     if not isinstance(steps, list):
         return None
     found = [mapping_or_empty(step) for step in list_or_empty(cast("object", steps))]
@@ -85,12 +85,12 @@ def parse_plan_steps(steps: object) -> tuple[tuple[str, str], ...] | None:
 
 
 def normalize_step_status(status: str, *completed_spellings: str) -> str:
-    """The status of a step: "completed" in all its spellings, "pending" where none is given."""
+    """Return a to-do step's status: "completed" for all its spellings, "pending" for none."""
     return "completed" if status in ("done", "complete", *completed_spellings) else status or "pending"
 
 
 def parse_time_ns(value: object) -> int:
-    """Nanoseconds since 1970 of an ISO time, 0 for anything else, and for a year that no database column holds."""
+    """Return an ISO 8601 time as nanoseconds since 1970; 0 for anything else and for years beyond 62 bits."""
     if not isinstance(value, str) or len(value) < 19:
         return 0
     try:
@@ -103,15 +103,12 @@ def parse_time_ns(value: object) -> int:
 
 
 def encode_compact_json(value: object) -> str:
-    """JSON without spaces, keys sorted."""
+    """Encode a value as JSON without spaces, keys sorted."""
     return msgspec.json.encode(value, order="sorted").decode()
 
 
 def render_content(content: object) -> str:
-    """What a reader of the conversation saw: text as it is, a placeholder for each block that is no text.
-
-    content  a string, or a list of blocks; blocks are joined by a line break.
-    """
+    """Return a message's content as plain text, blocks joined by line breaks, with a placeholder for images and other non-text blocks."""
     if isinstance(content, str):
         return content
     return "\n".join(block if isinstance(block, str) else _block_text(mapping_or_empty(block)) for block in list_or_empty(content))
@@ -134,7 +131,7 @@ def _block_text(block: Mapping[str, object]) -> str:
 
 
 def parse_patch_hunks(patch: Iterable[object]) -> tuple[Hunk, ...]:
-    """Hunks of a structured patch: objects with `oldStart` and `lines`, each line with its mark (` `, `-`, `+`)."""
+    """Parse a structured patch: objects with `oldStart` and `lines`, each line with its mark (` `, `-` or `+`)."""
     found: list[Hunk] = []
     for item in patch:
         hunk = mapping_or_empty(item)
@@ -143,7 +140,7 @@ def parse_patch_hunks(patch: Iterable[object]) -> tuple[Hunk, ...]:
 
 
 def parse_diff_hunks(diff: str) -> tuple[Hunk, ...]:
-    """Hunks of a unified diff of one file."""
+    """Parse the hunks of a unified diff of one file."""
     found: list[Hunk] = []
     heads = list(_HUNK_HEAD.finditer(diff))
     ends = [head.start() for head in heads[1:]] + [len(diff)]

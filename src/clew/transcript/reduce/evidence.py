@@ -1,11 +1,11 @@
-"""Evidence: the lines that say what went wrong and where, in whatever output they stand.
+"""Mark the lines of an output that say what went wrong and where, whatever kind of output it is.
 
-Knows no kind: an error is found in a list of files as in a test run, so that an output taken for the wrong kind loses no
-failure. What a kind has marked as noise (the name of a passed test) or as quoted (a line of a file) is not read here.
+An error is found in a list of files as in a test run, so that an output taken for the wrong kind loses no failure. Lines that the
+kind has marked as noise (the name of a passed test) or as quoted (a line of a file) are not read here.
 
 A failure is its heading and the block below it. A short block stays whole; of a long one the lines that state a reason or
-a place stay, and the rest is worth more than other lines. An error that a program repeats with other numbers stays where it
-is first and last said; a compiler's never count as repeated.
+a place stay, and the rest has a higher utility than other lines. An error that a program repeats with other numbers stays at
+its first and last places; a compiler's errors never count as repeated.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9
 
 
 def mark_evidence(lines: OutputLines, scores: LineScores, *, are_diagnostics: bool, are_numbered: bool) -> None:
-    """Say which lines stay because they name, state, locate or sum up a failure.
+    """Mark the lines that must stay because they name, state, locate or sum up a failure.
 
     are_diagnostics  a place at a line's start is a complaint about it; False where places head every line.
-    are_numbered     failures are numbered, as mocha, rspec and PHPUnit do: what stands below `2) name` is one.
+    are_numbered     failures are numbered, as mocha, rspec and PHPUnit do: what is below `2) name` is one.
     """
     plain, quoted, noise = lines.plain, scores.quoted, scores.noise
     candidates = [at for at in lines.find_lines_with(_WORDS, in_any_case=True) if not quoted[at] and not noise[at]]

@@ -1,7 +1,7 @@
-"""Lines: an output as a terminal would show it, line by line, beside its bytes.
+"""Split an output into lines as a terminal would show them, beside their bytes.
 
-Colours, overwritten progress states and what task runners put in front of each line are taken away for reading; the lines
-themselves stay as they are. Every pass here is linear, and what costs more than a search looks only at `near` lines.
+Colours, overwritten progress states and the prefixes of task runners are removed for reading; the lines themselves stay as
+they are. Every pass here is linear, and what costs more than a search looks only at `scanned` lines.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ _PREFIXES = tuple(
 
 
 class OutputLines:
-    """The lines of one text.
+    """The lines of one output.
 
-    raw      without their line ends, as they stand.
-    plain    as they read; the same list where nothing had to be taken away.
+    raw      without their line ends, as written.
+    plain    without colours, overwritten states and runners' prefixes; the same list when there are none.
     sizes    characters of each raw line, its line end included.
-    near     the lines that passes look at one by one; all of them in a text of usual length.
+    starts   offset of each raw line in the text, and the end.
+    scanned  indexes of the lines that passes look at one by one: all, or of a very long text its head and tail.
     """
 
     __slots__ = ("plain", "raw", "scanned", "sizes", "starts", "text")
@@ -62,7 +63,7 @@ class OutputLines:
         return len(self.raw)
 
     def sample_lines(self) -> list[str]:
-        """At most SAMPLE plain lines that are not blank: the first third from the start, the rest spread to the end."""
+        """Return at most SAMPLE_LINES plain lines that are not blank: the first third from the start, the rest spread to the end."""
         lines = [line for at in self.scanned if (line := self.plain[at]) and not line.isspace()]
         if len(lines) <= SAMPLE_LINES:
             return [line[:LINE_CHARS_MAX] for line in lines]
@@ -72,18 +73,18 @@ class OutputLines:
         return [line[:LINE_CHARS_MAX] for line in (*lines[:head], *spread)]
 
     def render_range(self, start: int, end: int) -> str:
-        """Lines `start` to `end`, 0-based and exclusive, as they are written."""
+        """Return lines `start` to `end` (0-based, exclusive) as written, long progress lines by their last state."""
         return "\n".join(_last_state(line) if "\r" in line else line for line in self.raw[start:end])
 
     def shown_chars(self, at: int) -> int:
-        """Characters that a line takes where it is shown, its line end included."""
+        """Return the characters of a line as `render_range` writes it, its line end included."""
         line = self.raw[at]
         return len(_last_state(line)) + 1 if "\r" in line else self.sizes[at]
 
     def find_lines_with(self, words: Iterable[str], times_max: int = 1 << 62, *, in_any_case: bool = False) -> list[int]:
-        """The lines that hold any of these words, in order; of each word at most `times_max` lines.
+        """Return the indexes of the lines that contain any of these words, in order; of each word at most `times_max` lines.
 
-        in_any_case  the words are given in lower case and stand in any.
+        in_any_case  ignore case; the words are given in lower case.
         """
         found: set[int] = set()
         text, starts = self.text, self.starts

@@ -1,4 +1,4 @@
-"""What a kind of output is: how it is recognised, how its lines are scored, and how much of it is shown."""
+"""A kind of output: how it is recognised, how its lines are scored, and how much of it is shown."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ RETURN_CHANCE = 0.26
 
 @dataclass(frozen=True, slots=True)
 class OutputKind:
-    """One kind of output; each is a module in `kinds`, where the registry finds it, with its words and numbers in a TOML file beside it.
+    """One kind of output, such as a test run. Each is a module of `kinds`, with its words and numbers in a TOML file beside it.
 
     rank           of two kinds that an output may be, the one with the lower rank; unmistakable lines first.
-    matches        whether a line looks like the kind.
-    share_min      of the sampled lines that must look so, where the command does not name the kind. Guesses.
-    score          says what each line is worth.
+    matches        returns a match for a line that looks like the kind, else None.
+    share_min      share of the sampled lines that must match, when the command does not name the kind. Guesses.
+    score_lines    sets the utility of each line.
     programs       commands whose output it is likely to be; `git:log` is a program with a word after it.
     budget         what is shown on arrival: the least characters, and the share of the text; None: the whole. With these an output misses
                    something that the next ten calls use about half as often as the share that it saves, or less (bench/reduce); the least
@@ -30,8 +30,8 @@ class OutputKind:
     return_chance  that what is left out is asked for again, 0 to 1.
     is_quoting     its lines quote (a file, a value): places and last words in them say nothing of what happened.
     is_numbered    its failures are numbered, as mocha, rspec and PHPUnit do.
-    is_text        it shows a text: what was named of late is where the work is.
-    entries        what lines of it list: as many of these are shown as a tail of the same size would show.
+    is_text        it shows a text: recently named words mark where the work is.
+    find_entries   return what lines list (files, hits): as many of these are shown as a tail of the same size would show.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Recognising: what an output is, from its own lines, with the command as a hint.
+"""Recognise what kind of output a text is, from its lines, with the command as a hint.
 
-A command may print anything, and one output may hold several kinds. So a hint lowers the share of lines that must look
-like a kind, and never decides alone, except where the lines could be anything: a file that is shown, a report in prose.
-A wrong answer costs room, no failure: `evidence` does not ask for the kind.
+A command may print anything, and one output may hold several kinds. So a hint lowers the share of lines that must match
+a kind, and never decides alone, except where the lines could be anything: a file that is shown, a report in prose.
+A wrong answer costs room, no failure: `evidence` works for every kind.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ kinds.load_kinds()
 
 
 def recognise_kind(lines: OutputLines, context: OutputContext) -> OutputKind:
-    """Return what these lines are. Cost: about 0.5 ms."""
+    """Return the kind of these lines, `UNKNOWN` when no other matches. Cost: about 0.5 ms."""
     if context.kind in (ToolKind.AGENT, ToolKind.FETCH, ToolKind.PLAN, ToolKind.QUESTION, ToolKind.TODO):
         return REPORT
     shown = [context.path] if context.kind is ToolKind.READ and context.path else []

@@ -1,14 +1,14 @@
-"""Reducing: which lines of an output are shown within a budget, so that the end of it never told more.
+"""Choose which lines of an output are shown within a budget, so that its tail alone would never have shown more.
 
-Every kind weighs lines, `evidence` says what stays, and here is decided what fits. What is guaranteed:
+Every kind scores lines, `evidence` marks those that must stay, and this module chooses what fits. What is guaranteed:
 
 - Whole lines, in order, their bytes copied; what is left out is counted and named.
-- Errors and failures are whole. Only where they alone are more than MUST_CHARS_MAX, the names of what failed go first,
+- Errors and failures are whole. Only where they alone are more than FAILURE_CHARS_MAX, the names of what failed go first,
   then the blocks in the order from both ends.
 - Never less evidence than the same size of tail, or of head and tail: whatever those would show of errors, failures,
   summaries, places (`path:line`) and names that the task is about is shown as well. Noise (a passed test) and quoted lines
   (of a file, a search, a diff) are no evidence; of a search and of a listing as many files, hits and folders are shown.
-- What shows a file that is being edited stays whole, and so does whatever would save less than it costs.
+- An output that shows a file being edited stays whole, and so does whatever would save less than it costs.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ _NO_FACTS: set[str] = set()
 
 
 def reduce_output(text: str, context: OutputContext | None = None) -> ReducedOutput:
-    """Return an output as it enters the window: the lines that the agent should read where that is expected to save money, else the whole.
+    """Return an output as it enters the window: shortened when that is expected to save money, else whole.
 
     A shorter output is cheaper in every later request, until the agent asks for what was left out: that takes one request more and
-    brings all of it back. So it enters shorter only where it saves more than that, by the chance of it. What enters in which form
-    depends on the output and on its context alone. Cost: linear; 30,000 characters take about 3 ms, 30 MB some seconds.
+    brings all of it back. So it is shortened only when it saves more than that, by the chance of it. The form depends on the output
+    and on its context alone. Cost: linear; 30,000 characters take about 3 ms, 30 MB some seconds.
     """
     reduced = reduce_lines(text, context)
     if reduced.is_whole:
@@ -85,10 +85,10 @@ def reduce_lines(
     budget_tokens: int | None = None,
     counter: Counter | None = None,
 ) -> ReducedOutput:
-    """Return which lines of an output the agent should read at the moment it arrives, whatever that costs later.
+    """Return an output shortened for its arrival, whatever that costs later.
 
-    budget_chars   what is shown beside errors and failures fits in it; without it the kind and the length say how much.
-    budget_tokens  likewise, by `counter`, which it needs.
+    budget_chars   what is shown beside errors and failures fits in it; None takes the kind's budget and the output's length.
+    budget_tokens  likewise, as `counter` counts, which it needs.
     """
     context = context or OutputContext()
     lines = OutputLines(text)
@@ -109,9 +109,9 @@ def reduce_lines(
 
 
 def select_lines(text: str, context: OutputContext | None = None, budget_chars: int = 1200) -> list[tuple[int, int]]:
-    """Return the lines, 1-based and inclusive, that tell most of `text` within `budget_chars`, failures first.
+    """Return the most informative lines of `text` within `budget_chars`, failures first, as 1-based inclusive ranges.
 
-    The budget holds here whatever is in the text, markers between the ranges included; [] where no line fits.
+    The budget holds whatever is in the text, markers between the ranges included; [] when no line fits.
     """
     context = context or OutputContext()
     lines = OutputLines(text)

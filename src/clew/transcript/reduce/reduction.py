@@ -1,4 +1,4 @@
-"""Nouns of a reduction: what is known of an output, what is kept of it and why, and how that is written."""
+"""What is known of an output before it is shortened, what is kept of it, and the markers for what is left out."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TASK_NAME_CHARS_MIN = 4  # a shorter name stands in every other line
 
 @dataclass(frozen=True, slots=True)
 class OutputContext:
-    """What is known of an output before it is read.
+    """What is known of a tool's output before it is read, to guide `reduce_output`.
 
-    kind, command  what the tool does and, of a shell, the command line; hints, never believed against the text.
+    kind, command  what the tool does and, of a shell, the command line; hints, checked against the text.
     path           the file that it shows, "" for none.
-    edited         files that are being edited: what shows one of them is left as it is.
-    errors         names in what the open errors say.
-    names          what was touched and named lately, newest last: files of the working set, identifiers.
+    edited_paths   files that are being edited: an output that shows one stays whole.
+    error_names    names in the texts of the open errors.
+    recent_names   files of the working set and identifiers named lately, newest last.
     """
 
     kind: ToolKind = ToolKind.COMMAND
@@ -31,7 +31,7 @@ class OutputContext:
     recent_names: tuple[str, ...] = ()
 
     def with_task(self, task: TaskState) -> OutputContext:
-        """Return the same with what the task state says."""
+        """Return a copy with the files, errors and names of a task state."""
         errors = dict.fromkeys(name for error in task.open_errors for name in _names_in(error.text))
         return replace(
             self,
@@ -42,7 +42,7 @@ class OutputContext:
 
 
 def build_context(result: Observation, call: Observation | None) -> OutputContext:
-    """Return what is known of a result; `call` is asked where the result does not hold its own."""
+    """Return the context of a result; `call` is used when the result does not carry its own call."""
     asked = (call.call if call else None) or result.call or ToolCall()
     return OutputContext(asked.kind, asked.command, asked.path)
 
@@ -54,7 +54,7 @@ def _names_in(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class KeptLines:
-    """Lines that are kept, 1-based and inclusive, and the reason of their heaviest line."""
+    """Lines that are kept, 1-based and inclusive, with the reason of the one with the highest utility."""
 
     start: int
     end: int
@@ -63,7 +63,7 @@ class KeptLines:
 
 @dataclass(frozen=True, slots=True)
 class OmittedLines:
-    """Lines that are left out, 1-based and inclusive, and what they are, "" where they are of several sorts."""
+    """Lines that are left out, 1-based and inclusive; `description` says what they are, "" when they are of several sorts."""
 
     start: int
     end: int
@@ -72,13 +72,13 @@ class OmittedLines:
 
 @dataclass(frozen=True, slots=True)
 class ReducedOutput:
-    """An output as it should be read: which of its lines, and why.
+    """A shortened output: which of its lines are kept, and why.
 
-    text      the whole output.
-    kind      the name of the `OutputKind` that it was taken for.
-    shown     the kept lines as they are written, by part: the bytes as they stand, less the overwritten states of a progress bar.
-    parts, gaps  together every line once, in order; without gaps the text is whole.
-    lines     how many the text has.
+    text          the whole output.
+    kind          the name of its `OutputKind`.
+    line_count    number of lines in `text`.
+    kept, omitted together every line once, in order; without omitted lines the text is whole.
+    kept_texts    the text of each range in `kept`: the bytes as written, less the overwritten states of a progress bar.
     """
 
     text: str
@@ -90,16 +90,16 @@ class ReducedOutput:
 
     @property
     def is_whole(self) -> bool:
-        """Nothing is left out."""
+        """Whether no line is left out."""
         return not self.omitted
 
     @property
     def kept_ranges(self) -> tuple[tuple[int, int], ...]:
-        """First and last line of each part."""
+        """First and last line of each kept range, 1-based and inclusive."""
         return tuple((part.start, part.end) for part in self.kept)
 
     def render(self, handle: str = "") -> str:
-        """The kept lines, and a marker where lines are missing; the first marker says how to get them back by `handle`."""
+        """Return the kept lines with a marker where lines are missing; the first marker names `handle`, which `clew unfold` takes."""
         if self.is_whole:
             return self.text
         pieces: list[tuple[int, str]] = [(part.start, text) for part, text in zip(self.kept, self.kept_texts, strict=True)]
@@ -119,14 +119,14 @@ MARKER_PATTERN = re.compile(
 
 
 def format_truncation_marker(handle: str = "", lines: int = 0) -> str:
-    """The line below an output that the client had cut: where the whole of it is, or that nobody has it."""
+    """Return the line below an output that the client had truncated: how to see all of it by `handle`, or that nobody stored it."""
     if not handle:
         return "[… cut by the client; the rest was not seen]"
     return f"[… cut by the client; all {lines:,} lines: clew unfold {handle}]"
 
 
 def format_omission_marker(gap: OmittedLines, lines: int, handle: str = "") -> str:
-    """The line that stands for a gap; with `lines`, those of the whole text, it explains itself."""
+    """Return the line that replaces omitted lines; with `lines`, the number of the whole text, it is a full sentence."""
     where = f"{gap.start}-{gap.end}" if gap.end > gap.start else f"{gap.start}"
     what = f": {gap.description}" if gap.description else ""
     if not lines:

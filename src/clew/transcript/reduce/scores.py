@@ -1,6 +1,6 @@
-"""LineScores: what each line of an output is worth, before anybody asks what fits.
+"""Score the lines of an output: what each is worth showing, before it is known how many fit.
 
-A kind says what is noise and what to fill with; evidence says what must stay. Neither knows a budget.
+A kind marks noise and scores the rest; evidence marks what must stay. Neither knows the budget.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ KEY_UTILITY = 8.0  # would stay whole if there were less of it
 
 
 class LineScores:
-    """One entry for each line.
+    """The scores of an output's lines, one entry for each line.
 
-    utility  what is gained by showing it; NOISE is shown only where leaving it out would save nothing.
-    must     it stays, whatever the budget: 1 the body of a failure, 2 what names a failure or sums up.
-    reasons  the reason, "" for an ordinary line.
-    noise    what it is, in the plural, "" where it is no noise.
-    quoted   it quotes something (a file's line, a value), so words in it say nothing of what happened.
+    utility   gain of showing it; NOISE_UTILITY is shown only where leaving it out would save nothing.
+    required  it stays whatever the budget: 1 the body of a failure, 2 what names a failure or sums up; 0 otherwise.
+    reasons   why it is shown, "" for an ordinary line.
+    noise     what it is, in the plural, "" when it is no noise.
+    quoted    it quotes something (a file's line, a value), so words in it say nothing of what happened.
     """
 
     __slots__ = ("noise", "quoted", "reasons", "required", "utility")
@@ -35,7 +35,7 @@ class LineScores:
         self.quoted = bytearray(count)
 
     def require(self, start: int, end: int, reason: str, *, grade: int = 1) -> None:
-        """Keep the lines `start` to `end` (exclusive), whatever the budget."""
+        """Mark the lines `start` to `end` (0-based, exclusive) as required, whatever the budget."""
         for at in range(start, min(end, len(self.required))):
             self.required[at] = max(self.required[at], grade)
             self.reasons[at] = self.reasons[at] or reason
@@ -47,7 +47,7 @@ class LineScores:
             self.reasons[at] = reason
 
     def mark_noise(self, at: int, description: str) -> None:
-        """Call a line noise of a named sort, unless it is kept."""
+        """Mark a line as noise of the described sort, unless it is required."""
         if not self.required[at]:
             self.utility[at] = NOISE_UTILITY
             self.noise[at] = description

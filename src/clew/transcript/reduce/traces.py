@@ -1,7 +1,7 @@
-"""Traces: the frames of a traceback, one's own and other people's.
+"""Choose which frames of a stack trace stay.
 
-The exception, its causes and the frames in own code stay; of the frames in installed packages and in a language's library the
-first and the last few stay too, since they say where own code was left.
+The exception, its causes and the frames in the project's code stay; of the frames in installed packages and in a language's
+library the first and the last few stay too, since they say where the project's code was left.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _NAMES = _PATTERNS["names"]
 
 
 def is_stack_frame(line: str) -> bool:
-    """The line is one place in a stack trace."""
+    """Return whether the line is one frame of a stack trace."""
     return _FRAME.match(line[:LINE_CHARS_MAX]) is not None
 
 
 def is_library_frame(line: str) -> bool:
-    """A frame lies in an installed package or in a language's own library."""
+    """Return whether a frame lies in an installed package or in a language's own library."""
     return _FOREIGN.search(line[:LINE_CHARS_MAX]) is not None
 
 
 def mark_trace(lines: OutputLines, scores: LineScores, at: int, end: int = 0) -> None:
-    """Say which lines of the trace around `at` stay: below its heading, or above the exception that ends it."""
+    """Mark which lines of the trace around `at` stay: below its heading, or above the exception that ends it."""
     start, stop = (at, end) if end else _extent(lines, at)
     plain = lines.plain
     if not any(is_stack_frame(plain[place]) for place in range(start, stop)):

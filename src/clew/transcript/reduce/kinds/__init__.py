@@ -1,4 +1,4 @@
-"""Kinds of output, one module each; a new one is found here, and nothing else lists it."""
+"""The kinds of output that clew can shorten: each module of this package that defines an `OutputKind` is one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROGRAMS: dict[str, OutputKind] = {}  # by program, or by program and the word a
 
 
 def load_kinds() -> None:
-    """Fill `KINDS` and `PROGRAMS` with what the modules of this folder describe; called once, by whoever recognises."""
+    """Fill `KINDS` and `PROGRAMS` from the modules of this package."""
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
     found = {each.name: each for module in modules for each in vars(module).values() if isinstance(each, OutputKind)}
     KINDS.clear()

@@ -1,4 +1,4 @@
-"""Compilers and linters: errors are evidence; of warnings the first of each rule and file tell most, and progress is noise.
+"""Output of compilers and linters: the first warnings of each rule and file matter most, progress is noise.
 
 tsc, gcc, clang, rustc, go, javac, eslint, ruff, flake8, pylint, mypy, pyright, golangci-lint, clippy, shellcheck, msbuild, swiftc.
 """
@@ -22,7 +22,7 @@ _PROGRESS = _PATTERNS["progress"]
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Say which warnings repeat a rule, and what is progress."""
+    """Score warnings by how often their rule was named before, and mark progress as noise."""
     plain = lines.plain
     rules: dict[str, int] = {}
     for at in lines.scanned:

@@ -1,4 +1,4 @@
-"""Data: JSON by its shape. What lies shallow and what names things goes first; of a list the first elements show the shape."""
+"""JSON output: shallow lines and names have the highest utility; of a list the first elements show the shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPEN, _CLOSE = ("{", "["), ("}", "]", "},", "],")
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Weigh lines by depth, and elements of a list by their place in it."""
+    """Score lines by their depth, and elements of a list by their place in it."""
     plain = lines.plain
     if _is_a_value_a_line(lines):
         for count, at in enumerate(lines.scanned):

@@ -1,4 +1,4 @@
-"""Diffs: every file and hunk keeps its head, changed lines go before context, and generated files go last."""
+"""Diffs: every file and hunk keeps its heading, changed lines go before context, and generated files go last."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GENERATED = _PATTERNS["generated"]
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Weigh heads, changed lines and context, file by file."""
+    """Score headings, changed lines and context, file by file."""
     is_generated = False
     changed = 0
     is_inside = False

@@ -1,4 +1,4 @@
-"""Git: logs newest first, the files of a status, blame, branches. Diffs within are weighed as diffs."""
+"""Output of git: logs newest first, the files of a status, blame, branches. Diffs within are scored as diffs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HALVING_COMMITS = 30.0  # commits after which the next is worth half; the newest
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Weigh commits by their age in the list, and heads above what stands below them."""
+    """Score commits by their place in the list, and headings above the lines below them."""
     if any(lines.plain[at].startswith("@@ -") for at in lines.scanned):
         diffs.score_lines(lines, scores)
     commits = 0

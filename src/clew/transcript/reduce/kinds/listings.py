@@ -1,4 +1,4 @@
-"""Listings: names of files, from ls, find, tree or a pattern. Every folder is represented, installed and generated ones last."""
+"""File listings of ls, find, tree or a pattern: every folder is represented, installed and generated ones last."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAME = re.compile(r"(\S[^\n]{0,400})$")
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Weigh each name by how many of its folder stand before it."""
+    """Score each name by how many of its folder come before it."""
     counts: dict[str, int] = {}
     folder_above = ""
     for at in lines.scanned:

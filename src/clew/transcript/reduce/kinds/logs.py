@@ -1,7 +1,7 @@
-"""Logs: lines of one template differ in numbers, times and names; the first and the last of each tell it, rare ones tell more.
+"""Logs: lines of one template differ in numbers, times and names; its first and last line represent it, rare templates matter more.
 
 The template of a line is its text with what varies masked, in the manner of Drain's fixed-depth tree (He et al. 2017) but with
-the masks alone: no similarity threshold, so that the answer depends on no order.
+the masks alone: no similarity threshold, so that the result depends on no order.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _LEVEL = re.compile(r"\b(?:WARN(?:ING)?|warn(?:ing)?|level=warn)\b")
 
 
 def mask_varying_words(line: str) -> str:
-    """The line without what varies."""
+    """Return a line's template: its beginning with words that hold digits, slashes, quotes or values replaced by `*`."""
     return _VARIES.sub("*", line[:TEMPLATE_CHARS])
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Weigh each line by how rare its template is, its first and last line before the others."""
+    """Score lines by the rarity of their template, warnings twice as high."""
     score_by_template(lines, scores)
     for at in lines.scanned:
         if _LEVEL.search(lines.plain[at][:160]):
@@ -36,7 +36,7 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
 
 
 def score_by_template(lines: OutputLines, scores: LineScores) -> None:
-    """Set the utility of lines by the rarity of their templates; lines that repeat one many times over are named as such."""
+    """Score each line by the rarity of its template, its first and last line highest; mark frequent repetitions as noise."""
     templates = [mask_varying_words(lines.plain[at]) for at in lines.scanned]
     times = Counter(templates)
     last = {form: at for at, form in enumerate(templates)}

@@ -1,4 +1,4 @@
-"""Package managers and image builds: what was fetched is noise, what was installed at last and what was warned of is not."""
+"""Output of package managers and image builds: fetching is noise; what was installed, and warnings, are not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEP = re.compile(r"^(?:#\d{1,4} \[|Step \d{1,4}/\d|==> |\[\d/\d\] )")
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Say what was fetched, and which lines are steps."""
+    """Mark fetching as noise, and score warnings and build steps."""
     warned = 0
     for at in lines.scanned:
         line = lines.plain[at][:LINE_CHARS_MAX]

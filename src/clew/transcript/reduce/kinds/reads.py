@@ -1,5 +1,5 @@
-"""Reads: a file's own lines. At the moment they arrive they stay whole (`reduce`); where they are folded later, definitions,
-headings and what the task names go first, and the lines around that.
+"""Files and reports that a tool shows. On arrival they stay whole; folded later, definitions, headings and names of the task come
+first, then the lines around them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _IMPORTS = re.compile(r"^(?:import |from \S|#include|use |require|using )")
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Weigh definitions by their indent, and the two lines below each."""
+    """Score definitions by their indent, and the two lines below each."""
     below = 0
     for at in lines.scanned:
         line = lines.plain[at][:400]

@@ -1,4 +1,4 @@
-"""Searches: lines of files, each with its place. Every file is represented before any is shown again."""
+"""Search results: lines of files, each with its place. Every file is represented before any is shown again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FAR = re.compile(r"(?:^|/)(?:node_modules|dist|build|vendor|\.git|coverage|targ
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Weigh each hit by how many of its file stand before it, and context below hits."""
+    """Score each hit by how many of its file come before it, and context below its hit."""
     counts: dict[str, int] = {}
     heading = ""
     hunk: list[int] = []  # context seen since the last hit or gap

@@ -1,7 +1,7 @@
-"""Test runs: what passed is noise, what failed is evidence, and the output of a passed test belongs to the noise.
+"""Test runs: passed tests and their output are noise; failures are found by `evidence`.
 
 pytest, unittest, go test (plain, -v, -json), cargo test, jest, vitest, mocha, playwright, node's runner, TAP, rspec, minitest,
-PHPUnit, JUnit by maven, gradle and dotnet, and coverage tables below them. Failures themselves are found by `evidence`.
+PHPUnit, JUnit by maven, gradle and dotnet, and coverage tables below them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _COVERAGE_ROW_PYTHON = re.compile(r"^[\w./-]{1,200} {1,80}\d{1,6} {1,12}\d{1,6} 
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Say which lines report what passed."""
+    """Mark passed tests and their output as noise, and keep the output of failed ones."""
     plain = lines.plain
     head = next((plain[at] for at in lines.scanned if plain[at]), "")
     if head.startswith("{") and '"Action":' in head:

@@ -1,4 +1,4 @@
-"""Tracebacks: an output that is mostly frames; `evidence` finds and keeps them in any kind."""
+"""Tracebacks: an output that is mostly stack frames; `evidence` finds and keeps them in any kind."""
 
 from __future__ import annotations
 

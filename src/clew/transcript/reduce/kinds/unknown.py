@@ -1,4 +1,4 @@
-"""Unknown: what looks like no other kind. It enters shorter only where that pays even if it is asked for again (bench/LOG.md)."""
+"""Output that looks like no other kind. It is shortened only when that pays even if it is asked for again (bench/LOG.md)."""
 
 from __future__ import annotations
 
