@@ -184,7 +184,7 @@ def impacted(engine: Engine, tree: Path, name: str, file: str) -> Iterator[Value
     except ClewError:
         return
     value = [[each.path, _rounded(each.score), _rounded(dict(sorted(each.shares.items())))] for each in found]
-    yield Valued("impact", f"{name}:{file}", value, [list(each.reasons) for each in found])
+    yield Valued("impact", f"{name}:{file}", value, [[describe_reason(reason) for reason in each.reasons] for each in found])
 
 
 # -- as JSON ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 
 import clew
 from clew.enrich import producers
+from clew.records import MatchKind, MatchReason
 from clew.settings import Settings
 
 DOCUMENTED = '''
@@ -51,4 +52,5 @@ def test_a_producer_of_edges_is_one_file(tmp_path: Path, is_in_memory: bool) -> 
         _, impacted = engine.impact(root, [str(root / "sail.py")], limit=5)
 
     assert indexed.coupled.edges["documents"] == 1
-    assert [(each.path, "describes" in each.reasons) for each in impacted if each.shares.get("proposed")] == [("docs/sail.md", True)]
+    describes = MatchReason(MatchKind.PROPOSED, ("describes",))
+    assert [(each.path, describes in each.reasons) for each in impacted if each.shares.get("proposed")] == [("docs/sail.md", True)]

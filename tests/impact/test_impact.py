@@ -13,7 +13,8 @@ import clew
 from clew.engine import Engine
 from clew.errors import UnknownHandle, UnknownPath
 from clew.impact.impact import ImpactedFile
-from clew.records import handle_of
+from clew.records import MatchKind, MatchReason, handle_of
+from clew.records.wording import describe_reason
 from clew.settings import Settings, workspace_of
 from tests.looking import look
 
@@ -57,6 +58,9 @@ def commit(root: Path, message: str) -> None:
         subprocess.run(["git", "-C", str(root), *words], env=environment, check=True)
 
 
+CALLS = MatchReason(MatchKind.USES_TARGET, ("call",))
+
+
 def by_path(found: list[ImpactedFile]) -> dict[str, ImpactedFile]:
     return {one.path: one for one in found}
 
@@ -78,7 +82,7 @@ def test_what_hangs_on_a_file_is_named_with_its_reason(engine: Engine, root: Pat
 
     _, found = engine.impact(root, [given], limit=10)
 
-    assert reason in by_path(found)[other].reasons
+    assert reason in map(describe_reason, by_path(found)[other].reasons)
 
 
 def test_what_hangs_on_nothing_is_not_named(engine: Engine, root: Path) -> None:
@@ -101,7 +105,7 @@ def test_commits_say_how_often_files_changed_together(engine: Engine, root: Path
 
     _, found = engine.impact(root, ["src/knots.py"], limit=10)
 
-    assert by_path(found)["far/away.py"].reasons == ("changed together in 3 of 4 commits",)
+    assert by_path(found)["far/away.py"].reasons == (MatchReason(MatchKind.CHANGED_WITH, (3, 4)),)
 
 
 def test_a_symbol_narrows_what_is_asked(engine: Engine, root: Path) -> None:
@@ -111,8 +115,8 @@ def test_a_symbol_narrows_what_is_asked(engine: Engine, root: Path) -> None:
     given, found = engine.impact(root, ["src/knots.py::tie_reef"], limit=10)
 
     assert given == ["src/knots.py::tie_reef"]
-    assert "calls it" in by_path(found)["src/reefing.py"].reasons
-    assert "calls it" not in by_path(found)["src/sails.py"].reasons
+    assert CALLS in by_path(found)["src/reefing.py"].reasons
+    assert CALLS not in by_path(found)["src/sails.py"].reasons
 
 
 def test_a_handle_means_its_record(engine: Engine, root: Path) -> None:
@@ -176,7 +180,7 @@ def test_an_index_kept_up_to_date_answers_as_one_made_anew(engine: Engine, root:
     fresh.close()
 
     assert kept == anew
-    assert "imports it" not in by_path(kept["src/knots.py"][1])["src/sails.py"].reasons
+    assert MatchReason(MatchKind.IMPORTS_TARGET) not in by_path(kept["src/knots.py"][1])["src/sails.py"].reasons
 
 
 def test_a_literal_that_many_files_hold_couples_none(engine: Engine, root: Path) -> None:
@@ -186,4 +190,4 @@ def test_a_literal_that_many_files_hold_couples_none(engine: Engine, root: Path)
 
     _, found = engine.impact(root, ["src/signals.py"], limit=100)
 
-    assert not any("literal" in reason for one in found for reason in one.reasons)
+    assert not any(reason.kind is MatchKind.SHARED_LITERAL for one in found for reason in one.reasons)

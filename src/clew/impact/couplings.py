@@ -14,7 +14,7 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.records import EdgeKind, identify
+from clew.records import EdgeKind, MatchKind, MatchReason, identify
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
 from clew.text.postings import Use, literal_name, term_hash
@@ -29,7 +29,7 @@ _LITERAL = re.compile(rb"[\"'`]([^\s\"'`]{4,64})[\"'`]")
 _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{2,}")
 
 DocumentNumbers = NDArray[np.int32]
-Coupling = tuple[float, str]
+Coupling = tuple[float, MatchReason | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> ImpactTarget
 
 
 def compute_couplings(snapshot: Snapshot, target: ImpactTarget) -> dict[str, dict[str, Coupling]]:
-    """Return for each kind of KINDS: path of another file → (share 0 to 1, reason)."""
+    """Return for each kind of COUPLING_KINDS: path of another file → (share 0 to 1, reason if there is one to give)."""
     found: dict[str, dict[str, Coupling]] = {kind: {} for kind in COUPLING_KINDS}
     _by_edges(snapshot, target, found)
     _by_imports(snapshot, target, found["imports"])
@@ -91,21 +91,23 @@ def _by_edges(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[st
         path = paths.get(edge.head if is_from else edge.tail)
         if path is None:
             continue
-        kind, forth, back = _STORED.get(edge.kind, ("proposed", edge.kind, edge.kind))
+        proposed = MatchReason(MatchKind.PROPOSED, (edge.kind,))
+        kind, forth, back = _STORED.get(edge.kind, ("proposed", proposed, proposed))
         if edge.kind is EdgeKind.CO_CHANGES:
             if not is_from:  # how often the given file changes with the other says less of the other
                 continue
             both, times = commits.get(path, 0), commits[""]
-            reason = f"changed together in {both} of {times} commits" if both else "changed together under an earlier name"
+            reason = MatchReason(MatchKind.CHANGED_WITH, (both, times)) if both else MatchReason(MatchKind.RENAMED_SINCE)
         else:
             reason = forth if is_from else back
         _take(found[kind], path, edge.weight, reason)
 
 
-_STORED: dict[str, tuple[str, str, str]] = {
-    EdgeKind.CO_CHANGES: ("co-change", "", ""),
-    EdgeKind.TESTS: ("tests", "is tested by it", "tests it, by its name"),
-    EdgeKind.EDITED_TOGETHER: ("sessions", "edited together in sessions", "edited together in sessions"),
+_EDITED_WITH = MatchReason(MatchKind.EDITED_WITH)
+_STORED: dict[str, tuple[str, MatchReason | None, MatchReason | None]] = {  # (kind, reason from its tail to its head, and back)
+    EdgeKind.CO_CHANGES: ("co-change", None, None),
+    EdgeKind.TESTS: ("tests", MatchReason(MatchKind.TESTED_BY_TARGET), MatchReason(MatchKind.TESTS_TARGET)),
+    EdgeKind.EDITED_TOGETHER: ("sessions", _EDITED_WITH, _EDITED_WITH),
 }
 _OF_SESSIONS = frozenset((EdgeKind.CONTAINS, EdgeKind.MENTIONS, EdgeKind.FIXES, EdgeKind.DERIVED_FROM))
 
@@ -130,12 +132,8 @@ def _by_imports(snapshot: Snapshot, target: ImpactTarget, found: dict[str, Coupl
     documents = snapshot.documents
     tails, heads, weights = snapshot.names.imports_of(np.array([target.code], np.int32))
     for tail, head, weight in zip(tails.tolist(), heads.tolist(), weights.tolist(), strict=True):
-        other, reason = (head, "is imported by it") if tail == target.code else (tail, "imports it")
-        _take(found, documents.paths[int(other)], float(weight), reason)
-
-
-_OUT = {Use.CALL: "is called by it", Use.REFERENCE: "is referred to by it", Use.INHERIT: "is inherited by it", Use.MENTION: ""}
-_IN = {Use.CALL: "calls", Use.REFERENCE: "refers to", Use.INHERIT: "inherits from", Use.MENTION: ""}
+        other, kind = (head, MatchKind.IMPORTED_BY_TARGET) if tail == target.code else (tail, MatchKind.IMPORTS_TARGET)
+        _take(found, documents.paths[int(other)], float(weight), MatchReason(kind))
 
 
 def _by_uses(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[str, Coupling]]) -> None:
@@ -143,21 +141,22 @@ def _by_uses(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[str
     documents = snapshot.documents
     out, back = snapshot.names.outgoing(target.docs), snapshot.names.incoming(target.docs)
     sums: dict[tuple[str, str], float] = {}
-    best: dict[tuple[str, str], tuple[float, str]] = {}
+    best: dict[tuple[str, str], tuple[float, Use, bool]] = {}
     mask = documents.search_scope("file:").mask
     for links, is_out in ((out, True), (back, False)):
-        others, mine = (links.heads, links.tails) if is_out else (links.tails, links.heads)
-        for other, own, use, weight in zip(others.tolist(), mine.tolist(), links.kinds.tolist(), links.weights.tolist(), strict=True):
+        others = links.heads if is_out else links.tails
+        for other, use, weight in zip(others.tolist(), links.kinds.tolist(), links.weights.tolist(), strict=True):
             code = int(documents.path_codes[other])
             if code == target.code or not mask[other]:
                 continue
             key = ("inherits" if use == Use.INHERIT else "calls", documents.paths[code])
             sums[key] = sums.get(key, 0.0) + weight
-            if weight > best.get(key, (0.0, ""))[0]:
-                best[key] = (weight, f"{_OUT[Use(use)]}" if is_out else f"{_IN[Use(use)]} it")
-            del own
+            if key not in best or weight > best[key][0]:
+                best[key] = (weight, Use(use), is_out)
     for (kind, path), total in sums.items():
-        _take(found[kind], path, total / (total + 1.0), best[kind, path][1])
+        _, use, is_out = best[kind, path]
+        how = MatchReason(MatchKind.USED_BY_TARGET if is_out else MatchKind.USES_TARGET, (use.name.lower(),))
+        _take(found[kind], path, total / (total + 1.0), how)
 
 
 def _by_shared_names(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[str, Coupling]]) -> None:
@@ -188,8 +187,8 @@ def _by_shared_names(snapshot: Snapshot, target: ImpactTarget, found: dict[str, 
     for at, total in sums.items():
         kind, path = at
         word = best.get(at, (0.0, ""))[1]
-        what = f"the literal {word!r}" if kind == "literals" else f"the rare name {word}"
-        _take(found[kind], path, total / (total + 2.0), f"shares {what}" if word else "")
+        shared = MatchKind.SHARED_LITERAL if kind == "literals" else MatchKind.SHARED_NAME
+        _take(found[kind], path, total / (total + 2.0), MatchReason(shared, (word,)) if word else None)
 
 
 def _text_of(snapshot: Snapshot, target: ImpactTarget) -> bytes:
@@ -218,11 +217,11 @@ def _by_path(documents: Documents, target: ImpactTarget, found: dict[str, dict[s
         if mine and theirs and (common := len(mine & theirs)):
             share = common / len(mine | theirs)
             if share >= 0.5:
-                _take(found["name"], path, share, "has a like name" if share < 1 else "has the same name")
+                _take(found["name"], path, share, MatchReason(MatchKind.LIKE_NAME if share < 1 else MatchKind.SAME_NAME))
         if their_folder == folder:
             beside.append(path)
     for path in beside:
-        _take(found["folder"], path, 1.0 / (1.0 + log2(max(len(beside), 1)) / 4.0), "stands in the same folder")
+        _take(found["folder"], path, 1.0 / (1.0 + log2(max(len(beside), 1)) / 4.0), MatchReason(MatchKind.SAME_FOLDER))
 
 
 def _name_words(name: str) -> frozenset[str]:
@@ -231,6 +230,6 @@ def _name_words(name: str) -> frozenset[str]:
     return frozenset(word.lower() for word in _WORD.findall(stem)) - _TEST_WORDS
 
 
-def _take(found: dict[str, Coupling], path: str, share: float, reason: str) -> None:
-    if share > found.get(path, (0.0, ""))[0]:
+def _take(found: dict[str, Coupling], path: str, share: float, reason: MatchReason | None) -> None:
+    if path not in found or share > found[path][0]:
         found[path] = (min(share, 1.0), reason)

@@ -100,6 +100,22 @@ class MatchKind(StrEnum):
     OF_KIND = "of kind"
     REST_ENDED = "rest ended"  # only lines that still hold are shown
     COMPRESSED = "compressed"  # a model's words, of this kind of record
+    # Of a file that may have to change with a target.
+    CHANGED_WITH = "changed with"  # (in so many, of so many commits)
+    RENAMED_SINCE = "renamed since"  # they changed together while one had another name
+    EDITED_WITH = "edited with"  # in sessions
+    TESTS_TARGET = "tests target"
+    TESTED_BY_TARGET = "tested by target"
+    IMPORTS_TARGET = "imports target"
+    IMPORTED_BY_TARGET = "imported by target"
+    USES_TARGET = "uses target"  # (how)
+    USED_BY_TARGET = "used by target"  # (how)
+    SHARED_LITERAL = "shared literal"  # (text)
+    SHARED_NAME = "shared name"  # (name)
+    SAME_NAME = "same name"
+    LIKE_NAME = "like name"
+    SAME_FOLDER = "same folder"
+    PROPOSED = "proposed"  # (kind of a stored edge)
 
 
 @dataclass(frozen=True, slots=True)

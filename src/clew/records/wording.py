@@ -28,6 +28,19 @@ _FORMS: dict[MatchKind, str] = {
     MatchKind.USER_WORDS: "the user's words",
     MatchKind.NEEDED_AGAIN: "lines like these are needed again: {} expected",
     MatchKind.OF_KIND: "{}",
+    MatchKind.CHANGED_WITH: "changed together in {} of {} commits",
+    MatchKind.RENAMED_SINCE: "changed together under an earlier name",
+    MatchKind.EDITED_WITH: "edited together in sessions",
+    MatchKind.TESTS_TARGET: "tests it, by its name",
+    MatchKind.TESTED_BY_TARGET: "is tested by it",
+    MatchKind.IMPORTS_TARGET: "imports it",
+    MatchKind.IMPORTED_BY_TARGET: "is imported by it",
+    MatchKind.SHARED_LITERAL: "shares the literal {!r}",
+    MatchKind.SHARED_NAME: "shares the rare name {}",
+    MatchKind.SAME_NAME: "has the same name",
+    MatchKind.LIKE_NAME: "has a like name",
+    MatchKind.SAME_FOLDER: "stands in the same folder",
+    MatchKind.PROPOSED: "{}",
     MatchKind.COMPRESSED: "{}: says for few tokens what there is no room to show",
 }
 _END_FORMS: dict[EndKind, str] = {
@@ -74,6 +87,7 @@ _END_FORMS: dict[EndKind, str] = {
 }
 _OF_CITED = {EndKind.INPUTS_ENDED, EndKind.OTHER}  # they name what a suspect record rests on
 _USES = {"call": "calls", "reference": "refers to", "inherit": "inherits from", "mention": "mentions"}
+_USED = {"call": "called", "reference": "referred to", "inherit": "inherited", "mention": "mentioned"}
 
 
 def describe_reason(reason: MatchReason) -> str:
@@ -93,6 +107,10 @@ def describe_reason(reason: MatchReason) -> str:
             return f"it {_USES[str(values[0])]} {_named(values[1])}"
         case MatchKind.USED_BY:
             return f"{_named(values[1])} {_USES[str(values[0])]} it"
+        case MatchKind.USES_TARGET:
+            return f"{_USES[str(values[0])]} it"
+        case MatchKind.USED_BY_TARGET:
+            return f"is {_USED[str(values[0])]} by it"
         case MatchKind.CONTAINS:
             return f"it contains {_named(values[1])}"
         case MatchKind.USERS:

@@ -15,7 +15,7 @@ from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
 from clew.packet.options import OriginalCache, attribute_text
 from clew.records import Author, Span, Spans, Trust, author_of, clew_says, handle_of, joined, outside
-from clew.records.wording import describe_end
+from clew.records.wording import describe_end, describe_reason
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL
 
@@ -120,7 +120,7 @@ def impact(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any])
     meant, found = engine.impact(here, wanted, limit=int(given.get("limit") or IMPACT_FILES))
     if not found:
         return clew_says("No file is known to change with "), outside(", ".join(meant)), clew_says(".\n")
-    lines = [f"{file.path} ({'; '.join(file.reasons[:3])})" for file in found]
+    lines = [f"{file.path} ({'; '.join(map(describe_reason, file.reasons[:3]))})" for file in found]
     named = clew_says("Files that will probably change with "), outside(", ".join(meant)), clew_says(", most likely first:\n")
     return *named, outside("\n".join(lines)), clew_says("\n")
 

@@ -13,6 +13,7 @@ from clew.cli.open import folder, index_first, opened
 from clew.cli.options import example, json_option, quiet_option, repo_option
 from clew.cli.packets import written
 from clew.records import outside
+from clew.records.wording import describe_reason
 from clew.settings import workspace_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def as_json(given: Sequence[str], found: Sequence[ImpactedFile], *, root: Path) 
             {
                 "path": one.path,
                 "score": round(one.score, 4),
-                "why": list(one.reasons),
+                "why": list(map(describe_reason, one.reasons)),
                 "shares": {kind: round(share, 4) for kind, share in one.shares.items()},
             }
             for one in found
@@ -72,4 +73,6 @@ def as_json(given: Sequence[str], found: Sequence[ImpactedFile], *, root: Path) 
 def as_text(found: Sequence[ImpactedFile]) -> str:
     """One line for each file: score, path, reasons."""
     width = max((len(output.visible(one.path)) for one in found), default=0)
-    return "".join(f"{one.score:5.2f}  {output.visible(one.path):<{width}}  {output.visible('; '.join(one.reasons))}\n" for one in found)
+    why = (output.visible("; ".join(map(describe_reason, one.reasons))) for one in found)
+    rows = zip(found, why, strict=True)
+    return "".join(f"{one.score:5.2f}  {output.visible(one.path):<{width}}  {reasons}\n" for one, reasons in rows)
