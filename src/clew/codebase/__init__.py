@@ -1,4 +1,4 @@
-"""What is in these bytes? `parse` → `remember`: bytes and previous fingerprints in, Delta out."""
+"""Parse the files of a repository into records: bytes and earlier file states go in, proposed store changes (Deltas) come out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ TREE_SOURCE = "tree:"  # the source that remembers the set of paths; its presenc
 
 
 def compute_stamp(status: os.stat_result) -> int:
-    """Return a number that differs, all but surely, once a path may hold other bytes; never 0, and it fits a database column.
+    """Return a number, never 0, that differs, all but surely, once the file of this status may hold other bytes; it fits a 64-bit column.
 
-    The time of change alone does not tell: a file may be renamed over another that is as old and as long, and tools set
-    times back. As git does, the inode and the time of the status are asked too.
+    The time of change alone is not enough: a file may be renamed over another that is as old and as long, and tools set
+    times back. As git does, the inode and the time of the status change count too.
     """
     return xxh3_64_intdigest(f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}".encode()) >> 1 | 1

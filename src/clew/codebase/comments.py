@@ -1,4 +1,4 @@
-"""Comments: which ones document a definition, and what they say without their marks."""
+"""Find the comments that document a definition, and strip their comment marks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TOOL = re.compile(r"#!|.*-\*-.*coding|.*\b(?:eslint|prettier|jshint|clang-forma
 
 
 class CommentIndex:
-    """The comments and attributes of one file, to be asked what stands above a place."""
+    """Sorted spans of one file's comments and attributes, searched for those right above a definition or at the file's top."""
 
     def __init__(self, source: SourceFile, comments: list[tuple[int, int]], leads: list[tuple[int, int]]) -> None:
         self._data = data = source.data
@@ -26,7 +26,7 @@ class CommentIndex:
         self._starts = [start for start, _, _ in self._spans]
 
     def find_above(self, start: int) -> tuple[int, list[tuple[int, int]]]:
-        """Return where the comments and attributes right above a place start, and the spans of the comments.
+        """Return the offset where the comments and attributes right above `start` begin (`start` if none), and the comments' spans.
 
         "Right above" allows no blank line, and nothing else on a comment's first line.
         """
@@ -48,7 +48,7 @@ class CommentIndex:
         return start, found
 
     def find_file_comment(self, taken: int) -> str:
-        """Return what the first comment of the file says that is no licence and no tool's, "" if none; nothing from `taken` on."""
+        """Return the text of the file's first comment that is no licence and no tool directive, "" if none stands before offset `taken`."""
         end, group = 0, list[tuple[int, int]]()
         for first, last, is_comment in self._spans:
             if not is_comment or first >= taken or self._data[end:first].strip():
@@ -67,7 +67,7 @@ class CommentIndex:
         return "" if _LEGAL.search(text) else text
 
     def clean_text(self, spans: list[tuple[int, int]]) -> str:
-        """Return the text of a block of comments, without marks and common indentation, and without those that talk to tools."""
+        """Return the text of the comments at these spans, without marks, common indentation and tool directives such as `eslint`."""
         parts: list[str] = []
         for start, end in spans:
             text = self._data[start:end].decode("utf-8", "replace")

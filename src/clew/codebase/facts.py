@@ -1,4 +1,4 @@
-"""Facts: what the parser says about one file, and nothing that it does not say.
+"""Define what the parser extracts from one file: its symbols, imports, calls and references.
 
 All offsets are bytes into the file, half-open; all lines are 1-based and inclusive. The symbols of a
 file form a tree that is stored flat, in order of start, parents before children: `symbols[0]` is
@@ -49,6 +49,7 @@ SymbolKind = Literal[
     "config",
     "text",
 ]
+"""Kind of a symbol; the module's docstring says what each means."""
 
 TYPE_KINDS: frozenset[SymbolKind] = frozenset(("class", "interface", "struct", "enum", "trait", "extension"))
 FUNCTION_KINDS: frozenset[SymbolKind] = frozenset(("function", "method", "test"))
@@ -56,15 +57,15 @@ FUNCTION_KINDS: frozenset[SymbolKind] = frozenset(("function", "method", "test")
 MODULE_QUALNAME = "<module>"  # of symbols[0]; no other symbol can be called so
 
 CallCount = tuple[str, str, int]
-"""Name, receiver as written with dots ("" if none, or if it is not a plain path), times called."""
+"""Calls in a symbol's own text: (called name, receiver as written with dots or "" for none or a complex one, number of calls)."""
 
 ReferenceCount = tuple[str, int]
-"""Name, times it stands in own text other than as a callee."""
+"""An identifier used in a symbol's own text other than as a callee: (name, number of uses)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """One definition or section.
+    """One definition in a source file, or one section of a document, with its span, header and what it calls and refers to.
 
     qualname       parts joined by dots, in every language: `outer.inner`, Go and Rust methods `Type.name`;
                    headings of documents are joined by " > ". It may repeat in a file (overloads, property
@@ -73,7 +74,7 @@ class Symbol:
     start, end     the span, with decorators and attributes, and with the comment above where docs stand above.
     signature_start, signature_end   the header: `def f(a) -> int:`, `func (r *T) X() error {`; without decorators
                    and docs. Definitions without a body end at their own end, values at their first line's end.
-    head_end       end of the contiguous head that a fold can show: signature and docstring; for a type and a
+    head_end       end of what is shown of it in short form: signature and docstring; for a type and a
                    namespace everything before the first member that has a body.
     docstring      without its quotes, comment marks and common indentation; "" if none.
     bases          names inherited from or implemented, as written, with dots and without type arguments.
@@ -98,7 +99,7 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One import, include, use or require, as written.
+    """One import, include, use or require statement of a source file, as written.
 
     module       `a.b`, `./x`, `std::fmt`, `net/http`, `sys/types.h`; relative Python imports keep their dots (`..a`).
     names        (name there, name here) of what is taken out of the module; ("*", "*") for everything.
@@ -116,11 +117,11 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What one file holds.
+    """What `parse_file` found in one file: language, symbols, imports and literals.
 
     literals   strings that read like names, each once: no space, some letters.
-    is_whole   every byte was parsed by the language's grammar; for sections always true.
-    gaps       the module's own text: (start, end) in order, together with the top-level symbols every byte.
+    is_whole   every byte was parsed by the language's grammar; for documents without a grammar always true.
+    gaps       (start, end) in order of the bytes outside every top-level symbol.
     """
 
     path: str

@@ -1,7 +1,7 @@
-"""Tree: what is new in this folder since it was last read?
+"""Find which files of a repository changed since the last index run, and yield one Delta (store changes) for each.
 
-Compares a scan with the states that the last run left, reads what differs on all cores, and yields one Delta
-per changed file. A file is read again when its bytes may differ, or when its imports now lead elsewhere; so
+Compares a scan with the states that the last run left, and reads what differs on all cores. A file is read
+again when its bytes may differ, or when its imports now lead elsewhere; so
 what is kept after any series of edits equals what a first run would make.
 
 What an import leads to depends on which files there are. The set of all paths is therefore remembered as a
@@ -57,7 +57,15 @@ RACY_WINDOW_NS, RACY_WINDOW_FINE_NS = 1_000_000_000, 50_000_000
 
 @dataclass(slots=True)
 class IndexReport:
-    """What a run saw and did. Counts are files; `skipped` is by reason; `problems` are sentences."""
+    """Counts of one index run.
+
+    seen, read, unchanged, removed, broken   files; broken ones did not parse whole.
+    read_bytes, records   of the files that were read.
+    skipped               reason → files not read in full.
+    named                 (path, reason) of files indexed by name alone.
+    languages             language → files.
+    problems              sentences for the user.
+    """
 
     seen: int = 0
     read: int = 0
@@ -84,13 +92,13 @@ def find_file_changes(
     embedder: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Delta]:
-    """Yield a Delta for every file of `root` that differs from its state, and one for each that is gone.
+    """Yield a Delta for every file of `root` that differs from its stored state, and one for each that is gone.
 
     states    what earlier runs left, by source name.
     report    is filled while the iterator runs.
-    embedder  folder of a model that gives each record a vector; "" for none. With another one every file is read again.
     jobs      processes; 0 for one per core. Few changes are read in this process.
-    progress  is told (files done, files to read).
+    embedder  folder of a model that gives each record a vector; "" for none. With another one every file is read again.
+    progress  called with (files done, files to read).
     Raises    NotReadable when `root` is not a folder that can be read.
     """
     found = scan_files(root)
@@ -154,13 +162,13 @@ def find_file_changes(
 def find_named_file_changes(
     root: Path, names: Sequence[str], known: Iterable[str], before: SourceState | None, *, embedder: str = ""
 ) -> Iterator[Delta]:
-    """Yield a Delta for each named file, as it is now; one that is gone is retired.
+    """Yield a Delta for each named file as it is now; one that is gone is retired.
 
-    Files that hold credentials, and hidden ones that are not indexed already, are passed over: see `private`.
+    Files that hold credentials, and hidden ones that are not indexed already, are passed over: see `private_paths`.
 
     known   every path that is indexed, for resolving imports. When a file comes or goes, the imports of others that
             lead to it are found by the next whole run.
-    before  the state of TREE: where it remembers other paths, the next whole run reads these files again.
+    before  the state of TREE_SOURCE: where it remembers other paths, the next whole run reads these files again.
     """
     indexed = set(known)
     names = [name for name in names if not is_credential_path(name) and (name in indexed or not is_hidden_path(name))]
@@ -181,9 +189,9 @@ def find_named_file_changes(
 def build_delta_of_path(
     root: Path, path: str, paths: PathIndex, embedder: Embedder | None = None, *, is_plain: bool = False
 ) -> Delta | None:
-    """Return the Delta of one file, None when it cannot be read. Reads it once; never raises on any bytes.
+    """Read and parse the file at `path` below `root`, and return its Delta; None when it cannot be read. Never raises on any bytes.
 
-    is_plain  cut it by lines instead of parsing it.
+    is_plain  read it as lines of plain text instead of parsing it.
     """
     full = root / path
     try:
@@ -223,7 +231,7 @@ def _nameable(files: Sequence[ScannedFile], report: IndexReport) -> Sequence[Sca
 
 
 def printable_path(path: str) -> str:
-    """A path as it can be printed: bytes that are not UTF-8 escaped."""
+    """Return a path as valid text, with bytes that are not UTF-8 escaped."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

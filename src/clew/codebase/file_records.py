@@ -1,7 +1,7 @@
-"""Remember: what one file's facts become: records, postings and the file's state, in one Delta.
+"""Build the store changes (a Delta) for one parsed file: its records, search postings and remembered state.
 
-Bytes in, Delta out. Nothing here knows the store, and nothing depends on any other file's contents: what a
-name means is joined later, so the index of a file is the same whenever and after whatever it is made.
+Nothing here reads the store, and nothing depends on any other file's contents: what a name means is resolved
+later, so the index of a file is the same whenever and after whatever it is made.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _IMPORTANCE = {"module": 0.4, "class": 0.6, "function": 0.5, "method": 0.5, "sec
 
 
 class IndexNote(msgspec.Struct, array_like=True):
-    """What the indexer keeps of a file between runs: its imports as written, and as they resolved."""
+    """What the indexer stores with a file's state between runs: imports as written, (path, confidence) they resolved to, symbol count."""
 
     imports: list[Import] = []
     resolved: list[tuple[str, float]] = []
@@ -43,12 +43,12 @@ class _Span:
 
 
 def file_source_name(path: str) -> str:
-    """The name of the source that holds a file's records."""
+    """Return the name of the store source that holds a file's records: `file:<path>`."""
     return f"file:{path}"
 
 
 def is_test_path(path: str) -> bool:
-    """The file checks other code, as far as its name and folders tell."""
+    """Return whether a file holds tests or their fixtures, judged by its name and folders alone."""
     parts = PurePosixPath(path.lower()).parts
     stem = parts[-1].split(".")[0] if parts else ""
     folders = {"tests", "test", "testing", "__tests__", "spec", "specs", "testdata", "fixtures"}
@@ -72,13 +72,13 @@ def build_file_delta(
     stamp: int,
     embedder: Embedder | None = None,
 ) -> Delta:
-    """Return everything that a parsed file has to say.
+    """Build the Delta that replaces a file's records, postings and state with what was parsed from it.
 
     path      relative to the repository, with forward slashes.
     data      the file's bytes; stored as the original behind every span.
     resolved  (path, confidence) of the files that it imports.
     embedder  gives each record a vector as well, when there is a model.
-    stamp     what `scan` says of the file, 0 when it changed while it was read: it is then read again next time.
+    stamp     of the file's status when it was read, 0 when it changed meanwhile: it is then read again next time.
     """
     digest = digest_of(data)
     starts = _line_starts(data)
@@ -131,7 +131,7 @@ def build_file_delta(
 
 
 def build_unread_file_delta(path: str, reason: str, *, size: int, stamp: int) -> Delta:
-    """Return what is said of a file whose text is not indexed: its name, size and the reason."""
+    """Build the Delta of a file whose text is not indexed: one record of name, size and reason; a vendored file gets a state alone."""
     record = Record(
         id=identify("code", file_source_name(path), reason, str(size)),
         layer=Layer.FACT,
@@ -154,12 +154,12 @@ def build_unread_file_delta(path: str, reason: str, *, size: int, stamp: int) ->
 
 
 def read_language(state: SourceState) -> str:
-    """The language of a file's state; cheap, for reports."""
+    """Return the language that a file's stored state names, "" for a file that was not parsed."""
     return state.note.partition("\n")[0]
 
 
 def read_index_note(state: SourceState) -> IndexNote:
-    """The note of a file's state. Raises msgspec.DecodeError for one that another release wrote."""
+    """Decode the note of a file's stored state. Raises msgspec.DecodeError for a note that another release wrote."""
     note = msgspec.json.decode(state.note.partition("\n")[2], type=IndexNote)
     note.resolved = [(path.encode("latin-1").decode("utf-8", "surrogateescape"), weight) for path, weight in note.resolved]
     return note

@@ -1,4 +1,4 @@
-"""Imports: which files of a repository does an import mean? Each language has its own way to find them."""
+"""Resolve the import statements of a file to files of the repository, with a confidence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clew.codebase.path_index import PathIndex
 
 
 def resolve_imports(paths: PathIndex, path: str, language: str, imports: Iterable[Import]) -> list[tuple[str, float]]:
-    """Return (path, confidence) of the files that the imports of `path` lead to, each once with its best confidence, ordered.
+    """Return (path, confidence) of the files that the imports of `path` lead to, each once with its best confidence, sorted by path.
 
     A file does not lead to itself; an import of something outside the repository leads nowhere.
     """
@@ -25,13 +25,13 @@ def resolve_imports(paths: PathIndex, path: str, language: str, imports: Iterabl
 
 
 def find_manifests(paths: Iterable[str]) -> list[str]:
-    """Return the files that may give folders names that imports start with."""
+    """Return those of the paths that are package manifests (`go.mod`, `package.json`, …), which name folders that imports start from."""
     names = {name for language in LANGUAGES.values() for name in language.manifest_readers}
     return [path for path in paths if path.rpartition("/")[2] in names]
 
 
 def read_manifest_roots(path: str, data: bytes) -> dict[str, str]:
-    """Return which folders a manifest gives names to: {name that imports start with: folder}; nothing for other or broken files."""
+    """Return {name that imports start with: folder} that a package manifest declares; empty for other files and for broken ones."""
     folder, _, name = path.rpartition("/")
     for language in LANGUAGES.values():
         if read := language.manifest_readers.get(name):

@@ -80,13 +80,14 @@ _HOME_OF_VALUES: frozenset[SymbolKind] = frozenset(("module", "namespace"))
 _CUT_KINDS: frozenset[SymbolKind] = frozenset(("module", "section", "config"))
 
 ByteSpan = tuple[int, int]
+"""(start, end) of a stretch of a file in bytes, half-open."""
 
 
 def parse_file(path: str, data: bytes, language: str | None = None) -> FileFacts:
-    """Return what the bytes of one file hold; the same bytes give the same facts, and no bytes raise.
+    """Parse the bytes of one file into its symbols, imports, calls and references; the same bytes give the same facts, and no bytes raise.
 
     path      relative to its repository, with "/"; tells the language, and names the module.
-    language  as `language_of` names it, where it is known already; an unknown one is read as plain text.
+    language  as `detect_language` names it, where it is known already; an unknown one is read as plain text.
     Cost      about 4 MB of Python in a second; memory about 60 bytes per byte while a tree is alive.
     """
     name = language or detect_language(path, data[:HEAD_BYTES]) or "text"
@@ -100,7 +101,7 @@ def parse_file(path: str, data: bytes, language: str | None = None) -> FileFacts
 
 
 def may_exhaust_memory(language: Language, data: bytes) -> bool:
-    """Say whether a language's grammar may need absurd memory for these bytes: see the constants above."""
+    """Return whether a language's tree-sitter grammar may need gigabytes of memory for these bytes; such a file is read as plain text."""
     if _has_block_without(_WORD, data, LETTERLESS_BYTES_MAX):
         return True
     if _has_block_without(_END, data, language.unended_bytes_max) or _has_block_without(_LIST_END, data, language.list_bytes_max):

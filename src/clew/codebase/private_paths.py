@@ -1,4 +1,4 @@
-"""Private: which folders are no repository, and which files are nobody's business, wherever they stand.
+"""Keep private data out of the index: refuse home and system folders, and files whose names mark them as credentials.
 
 A session that was started in a home folder must not have the passwords in it indexed and shown. So a home folder, what holds it, and the
 folders of the system are refused; files that by their names hold credentials are never opened; and of other hidden files only those are
@@ -20,7 +20,7 @@ _NAMES = {
 
 
 def find_refusal_reason(root: Path) -> str:
-    """Return why a folder is no repository to index, as the rest of a sentence about it; "" where it may be one.
+    """Return why a folder may not be indexed, as the rest of a sentence about it ("is a home folder, …"); "" where it may.
 
     root  resolved. A home folder is refused also where it is a git work tree.
     """
@@ -40,7 +40,7 @@ def find_refusal_reason(root: Path) -> str:
 
 
 def is_credential_path(path: str) -> bool:
-    """Whether a file holds credentials by its name. Such a file is never opened.
+    """Return whether a file holds credentials by its name (`.env`, `id_rsa`, anything in `.ssh`); such a file is never opened.
 
     path  relative to the repository, with "/".
     """
@@ -55,7 +55,7 @@ def is_credential_path(path: str) -> bool:
 
 
 def is_hidden_path(path: str) -> bool:
-    """Whether a path, or a folder in it, is hidden by its name."""
+    """Return whether a path, or a folder in it, begins with a dot."""
     return path.startswith(".") or "/." in path
 
 

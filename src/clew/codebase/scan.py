@@ -1,9 +1,9 @@
-"""Scan: which files a repository has, and which of them are worth reading.
+"""List the files of a repository, and decide by name, size and first bytes which are read in full.
 
-`scan` lists: git is asked first, because it knows what is ignored; where there is no git, a walk reads
-the `.gitignore` files itself. Nothing is opened but those. `classify` judges one file by its name, its
+`scan_files` lists: git is asked first, because it knows what is ignored; where there is no git, a walk reads
+the `.gitignore` files itself. Nothing is opened but those. `classify_file` judges one file by its name, its
 size and its first bytes. Links are never followed, so loops cannot happen and nothing outside the
-folder is read. Files that hold credentials by their names are left out (`private`), and of hidden files
+folder is read. Files that hold credentials by their names are left out (`private_paths`), and of hidden files
 all that git does not track. Names that are not UTF-8 keep their bytes as surrogate escapes: `os.fsencode` gives
 them back, and opening such a path works.
 """
@@ -38,7 +38,7 @@ WALK_FOLDERS_MAX = 200_000  # a walk without git that meets more is in the wrong
 
 
 class FileCategory(StrEnum):
-    """Why a file is read, or known by name only."""
+    """Category of a file: TEXT is read in full, all others (binary, generated, minified, vendored, huge) are indexed by name only."""
 
     TEXT = "text"
     BINARY = "binary"
@@ -49,13 +49,14 @@ class FileCategory(StrEnum):
 
 
 SkipReason = Literal["symlink", "unreadable", "special", "submodule", "repository", "missing", "secret", "hidden"]
+"""Why an entry of a folder was left out of the scan."""
 
 _ALWAYS_HIDDEN = frozenset((".git", ".hg", ".svn", ".jj", ".bzr"))
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """One regular file: its path relative to the scanned folder with "/", size in bytes, and `stamp_of` its status."""
+    """A regular file of a scanned folder: path relative to it with "/", size in bytes, and `compute_stamp` of its status."""
 
     path: str
     size: int
@@ -64,10 +65,10 @@ class ScannedFile:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """The files of a folder.
+    """What `scan_files` found in a folder.
 
     files     sorted by path.
-    skipped   what was met and left out, by reason.
+    skipped   reason → how many entries were left out for it.
     problems  sentences for a report, sorted: what could not be listed, and which submodules were left out.
     is_git    git listed the files; else a walk did.
     """
@@ -288,7 +289,7 @@ _MINIFIED = frozenset(("javascript", "typescript", "tsx", "css", "json"))  # els
 
 
 def classify_file(path: str, size: int, head: bytes) -> FileCategory:
-    """Return whether a file is worth reading, and if not, why.
+    """Return the category of a file: TEXT when it is worth reading in full, otherwise why it is indexed by name only.
 
     path  relative to the repository, with "/".
     size  bytes of the whole file.

@@ -1,6 +1,6 @@
-"""Sections: what stands under which heading, for everything that no grammar reads.
+"""Split documents and configuration files, which no grammar parses, into titled sections.
 
-Documents are cut at their headings, configuration at its tables and keys, and whatever is left at
+Documents are split at their headings, configuration at its tables and keys, and whatever is left at
 blank lines, in blocks that a person would still read at one go. A key on a single line gets no
 section of its own: it stays in the text of what holds it.
 """
@@ -22,13 +22,13 @@ INDENT_LEVELS_MAX = 3  # keys of keys of keys: the steps of a workflow's job
 SUMMARY_BYTES_MAX = 4_000  # of a section's first paragraph; a longer one is no summary
 
 Heading = tuple[int, int, int, str]
-"""Start, end of the heading, level (1 is the highest), title; a cut without a title only ends what came before."""
+"""A heading in a document: (start, end of its line, level with 1 the highest, title); with title "" it only ends the section before it."""
 
 
 def find_sections(language: str, data: bytes) -> list[Definition]:
-    """Return the sections of a file, in order, each reaching to the next of its level or higher.
+    """Return the sections of a document or configuration file, in order, each reaching to the next heading of its level or higher.
 
-    language  a name that `language_of` returns; one without a way to cut gives no sections.
+    language  a name that `detect_language` returns; a format without headings gives no sections.
     """
     known = TEXT_FORMATS.get(language, TextFormat())
     if known.keyed:
@@ -38,9 +38,9 @@ def find_sections(language: str, data: bytes) -> list[Definition]:
 
 
 def count_code_words(text: str) -> Counter[str]:
-    """Return the words of prose that look like names from code, with how often they stand there.
+    """Count the words of prose that look like identifiers: {name: occurrences}.
 
-    A word looks so if it has an underscore or a hump inside, is called, or is a part of a dotted path.
+    A word counts if it has an underscore or a capital inside, is followed by "(", or is a part of a dotted path.
     """
     found: Counter[str] = Counter()
     for match in _MENTION.finditer(text):
@@ -55,9 +55,9 @@ _HUMP = re.compile(r"[a-z0-9][A-Z]")
 
 
 def split_into_blocks(data: bytes, start: int, end: int) -> list[Definition]:
-    """Return blocks of at most `BLOCK_LINES_MAX` lines that cover every line of [start, end) that is not blank.
+    """Return blocks of at most BLOCK_LINES_MAX lines that cover every line of bytes [start, end) that is not blank.
 
-    A block ends at the last blank line between `BLOCK_LINES_GOOD` and the maximum, else at the maximum.
+    A block ends at the last blank line between BLOCK_LINES_MIN and the maximum, else at the maximum.
     """
     lines = [found.span() for found in _LINE.finditer(data, start, end)]
     is_blank = [not data[first:last].strip() for first, last in lines]

@@ -1,4 +1,4 @@
-"""Languages: which one a file is in, and how each is read.
+"""Detect the language of a file, and load the grammars and queries that parse it.
 
 A language is one module in this folder that makes a `Language`: it is found here, and nothing else lists it. Grammars are imported
 when the first file of their language comes; a process that reads Python alone never loads the others.
@@ -25,7 +25,7 @@ __all__ = ["LANGUAGES", "Language", "detect_language", "load_grammar", "load_lan
 
 
 def load_languages() -> None:
-    """Fill `LANGUAGES` with what the modules of this folder describe; called once, when it is imported."""
+    """Fill `LANGUAGES` (name → Language) from the modules of this folder; runs once at import, again in tests that add a module."""
     for found in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{found.name}")
         LANGUAGES.update({each.name: each for each in vars(module).values() if isinstance(each, Language)})
@@ -34,7 +34,7 @@ def load_languages() -> None:
 
 @cache
 def load_grammar(name: str) -> tuple[tree_sitter.Language, tree_sitter.Query]:
-    """Return the grammar of a language in `LANGUAGES` and its compiled query; some milliseconds the first time."""
+    """Return the tree-sitter grammar of a language in `LANGUAGES` and its compiled query; some milliseconds the first time, then cached."""
     language = LANGUAGES[name]
     module, function = language.grammar
     grammar = tree_sitter.Language(cast("object", getattr(importlib.import_module(module), function)()))
@@ -42,7 +42,7 @@ def load_grammar(name: str) -> tuple[tree_sitter.Language, tree_sitter.Query]:
 
 
 def detect_language(path: str, head: bytes = b"") -> str | None:
-    """Return the name of the language or the format that a file is in, None if nothing tells.
+    """Return the name of the language or document format of a file, None if neither its name nor its first bytes tell.
 
     path  relative or not, with "/".
     head  the file's first bytes, if at hand: for scripts without an extension, and for endings that two languages share.

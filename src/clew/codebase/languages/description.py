@@ -43,7 +43,7 @@ _VALUES: frozenset[SymbolKind] = frozenset(("constant", "variable", "type", "mac
 
 @dataclass(slots=True)
 class Definition:
-    """A definition on its way to becoming a Symbol; offsets in bytes.
+    """A definition that a language's query captured, before the parser nests it and turns it into a Symbol; offsets in bytes.
 
     start, end     the node's own; the parser adds wrappers, attributes and docs.
     qualifier      what stands between the parent's name and this one: the receiver of a Go method.
@@ -117,13 +117,13 @@ class Language:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """The bytes of one file and the language that it is in."""
+    """Bytes of a source file with its Language, handed to language modules to read the text of syntax-tree nodes."""
 
     data: bytes
     language: Language
 
     def node_text(self, node: Node | None) -> str:
-        """Return a node's text on one line, "" for no node or an absurdly long one."""
+        """Return a node's text on one line; "" for None and for a text longer than SYMBOL_NAME_BYTES_MAX."""
         if node is None:
             return ""
         start, end = node.start_byte, node.end_byte
@@ -135,17 +135,19 @@ class SourceFile:
         return raw.decode("utf-8", "replace")
 
     def field_text(self, node: Node, name: str) -> str:
-        """Return the text of a node's field, "" where it has none."""
+        """Return the text of a node's child in the named grammar field, "" where it has none."""
         return self.node_text(node.child_by_field_name(name))
 
     def find_line_end(self, start: int, end: int) -> int:
-        """Return where the line of `start` ends, at most `end`."""
+        """Return the offset of the line break after byte `start`, or `end` if there is none before it."""
         found = self.data.find(b"\n", start, end)
         return end if found < 0 else found
 
 
 DefinitionReader = Callable[[SourceFile, Node, SymbolKind], Iterable[Definition]]
+"""Function of a language module that turns a captured node of a kind into its Definitions (none, one or several)."""
 ImportResolver = Callable[[PathIndex, str, Import], Iterable[ImportCandidate]]
+"""Function (paths of the repository, importing file, import) → files that it may mean, with confidences."""
 
 
 def build_definition(
@@ -160,7 +162,7 @@ def build_definition(
     place: Node | None = None,
     is_all_header: bool = False,
 ) -> tuple[Definition, ...]:
-    """Return the definition that a node is, by its fields `name` and `body`, as most have; nothing without a name.
+    """Return a syntax node's Definition as a tuple of one, by its fields `name` and `body`; an empty tuple when it has no name.
 
     place          a node around it that is its span.
     is_all_header  its signature is all of it: an alias of several lines.
@@ -210,8 +212,9 @@ def _after_annotations(source: SourceFile, node: Node) -> int:
 
 
 def load_language(module: str, name: str, *, like: Language | None = None, **functions: Any) -> Language:
-    """Return the language that a table of the TOML file beside a module describes; raises KeyError without such a table.
+    """Build a Language from the table `name` of the TOML file beside a module, and its .scm queries; raises KeyError without such a table.
 
+    module     path of the language's module: its `__file__`.
     like       a language whose fields it has where it states none of its own; keywords are added to that one's.
     functions  the fields of `Language` that hold functions.
     """
@@ -226,31 +229,34 @@ def load_language(module: str, name: str, *, like: Language | None = None, **fun
 
 
 def dedent_docstring(text: str) -> str:
-    """Return a docstring without the indentation that its lines after the first share."""
+    """Return a docstring without the indentation that its lines after the first share, and without blanks around it."""
     text = text.expandtabs() if "\t" in text else text
     shared = min(_INDENT.findall(text), key=len, default="")
     return (text.replace("\n" + shared, "\n") if shared else text).strip()
 
 
 def split_words(text: str) -> frozenset[str]:
-    """Return the words of a text: how keyword lists are written down."""
+    """Return the blank-separated words of a text as a set, such as a keyword list."""
     return frozenset(text.split())
 
 
 def find_child(node: Node, *types: str) -> Node | None:
-    """Return the first child of one of these types."""
+    """Return a syntax node's first direct child whose type is one of `types`, None if there is none."""
     return next((child for child in node.children if child.type in types), None)
 
 
 def build_import(
     node: Node, module: str, names: Iterable[tuple[str, str]] = (), alias: str = "", *, is_relative: bool = False
 ) -> tuple[Import, ...]:
-    """Return the import that a node is, nothing without a module."""
+    """Return the Import of an import statement's node as a tuple of one; an empty tuple when `module` is "".
+
+    names  (name there, name here) of what is taken out of the module.
+    """
     return (Import(module, tuple(names), alias, node.start_point[0] + 1, is_relative=is_relative),) if module else ()
 
 
 def build_dotted_import(node: Node, path: str, *, is_wildcard: bool = False, alias: str = "") -> tuple[Import, ...]:
-    """Return the import of a name by its full path: `a.b.C` takes C out of a.b."""
+    """Return the Import of a full dotted path as a tuple of one: `a.b.C` takes C out of a.b; a wildcard takes everything out of a.b.C."""
     if is_wildcard:
         return build_import(node, path, WILDCARD_NAMES)
     module, _, name = path.rpartition(".")
@@ -258,13 +264,13 @@ def build_dotted_import(node: Node, path: str, *, is_wildcard: bool = False, ali
 
 
 def get_table(value: object, key: str) -> dict[str, object]:
-    """Return the table under a key of a manifest that was read, an empty one where there is none."""
+    """Return the table under a key of a decoded TOML or JSON manifest, an empty dict where there is none."""
     found = cast("dict[str, object]", value).get(key) if isinstance(value, dict) else None
     return cast("dict[str, object]", found) if isinstance(found, dict) else {}
 
 
 def get_text(value: object, *keys: str) -> str:
-    """Return the text under these keys of a manifest that was read, "" where there is none."""
+    """Return the string under a path of keys of a decoded TOML or JSON manifest, "" where there is none."""
     for key in keys[:-1]:
         value = get_table(value, key)
     found = cast("dict[str, object]", value).get(keys[-1]) if isinstance(value, dict) else None
@@ -272,7 +278,7 @@ def get_text(value: object, *keys: str) -> str:
 
 
 def normalize_base(text: str) -> str:
-    """Return a base's name with dots and without type arguments: `a::B<T>` and `a.B[T]` are `a.B`."""
+    """Return a base class's name with dots and without type arguments: `a::B<T>` and `a.B[T]` become `a.B`; "" if no name is left."""
     text = text.partition(" by ")[0]
     for opening in "<[({":
         cut = text.find(opening)
@@ -282,5 +288,5 @@ def normalize_base(text: str) -> str:
 
 
 def normalize_bases(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return the names among some bases, each once, in order."""
+    """Return the normalized names of base classes, each once, in order, without empty ones."""
     return tuple(dict.fromkeys(base for base in map(normalize_base, texts) if base))

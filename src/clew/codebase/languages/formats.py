@@ -1,4 +1,4 @@
-"""Formats: the files that no grammar reads, as `formats.toml` describes them: their names, and where they are cut."""
+"""Describe document and configuration formats that no grammar parses: their file names, and where they are split into sections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 class TextFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One format; `formats.toml` says what the fields mean."""
+    """Names and section patterns of one document or configuration format, as a table of `formats.toml` states them."""
 
     suffixes: str = ""
     file_names: str = ""
@@ -21,7 +21,7 @@ class TextFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def heading_pattern(self) -> re.Pattern[bytes]:
-        """The pattern of a heading; matches nothing where the format has none."""
+        """The compiled pattern of a heading; one that matches nothing where the format has none."""
         return re.compile((self.section or self.config or r"(?!)").encode(), re.MULTILINE)
 
 

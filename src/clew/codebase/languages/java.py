@@ -19,7 +19,7 @@ def _imports(source: SourceFile, node: Node) -> Iterable[Import]:
 
 
 def resolve_java_import(paths: PathIndex, _path: str, imported: Import) -> Iterable[ImportCandidate]:
-    """Return the files that an import by a full name means: a class's own, that of the class around it, or all of a package."""
+    """Yield (path, confidence) of files that a Java or Kotlin import means: the class's own, its outer class's, or all of a package."""
     package = imported.module.replace(".", "/")
     for name, _ in imported.names:
         inner = [] if name == "*" else [each for ending in _ENDINGS for each in paths.find_paths_ending(f"{package}/{name}{ending}")]
