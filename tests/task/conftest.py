@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -42,7 +43,11 @@ class Script:
         asked = dialect.DIALECT.build_tool_call(tool, inputs, text)
         asked = replace(asked, id=call_id, cwd=self.folder)
         marks = {"is_error": more.get("is_error"), "exit_code": more.get("exit_code")}
-        answered = replace(asked, result=claude_code.parse_tool_result(tool, output, **marks))  # type: ignore[arg-type]
+        marks["is_refused"] = bool(more.get("is_error")) and output.startswith("The user doesn't want to proceed")
+        result = claude_code.parse_tool_result(tool, output, **marks)  # type: ignore[arg-type]
+        if tool == "AskUserQuestion":
+            result = replace(result, answers=tuple(re.findall(r'"[^"]+"="[^"]+"', output)))
+        answered = replace(asked, result=result)
         self.add(ObservationKind.CALL, text, tool=tool, call_id=call_id, arguments=text, call=asked, **agent)
         return self.add(ObservationKind.RESULT, output, tool=tool, call_id=call_id, call=answered, **agent, **more)
 

@@ -62,6 +62,12 @@ class ClaudeScript:
             fields["toolUseResult"] = told
         return self.add("user", message={"role": "user", "content": [block]}, **fields)
 
+    def refuse(self, call_id: str, words: str = "") -> str:
+        """The user does not allow a call, and says why."""
+        text = "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a file edit, the new_string "
+        text += f"was NOT written to the file). To tell you how to proceed, the user said:\n{words}" if words else "was NOT written)."
+        return self.answer(call_id, text, is_error=True, told="User rejected tool use")
+
     def read(self, path: str, lines: list[str], start: int = 1, total: int | None = None) -> str:
         """A Read of `lines`, which stand in the file from line `start` on."""
         text = "\n".join(f"{number:6}→{line}" for number, line in enumerate(lines, start))

@@ -226,11 +226,8 @@ def test_a_spilled_result_unfolds_to_the_whole_output(claude: ClaudeScript, tmp_
 
 
 def test_a_refusal_keeps_the_users_words(claude: ClaudeScript) -> None:
-    refusal = (
-        "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a file edit, the new_string was "
-        "NOT written to the file). To tell you how to proceed, the user said:\nDon't touch the schema, use a view instead."
-    )
-    claude.answer(claude.call("Edit", file_path=f"{FOLDER}/a.sql", old_string="a", new_string="b"), refusal, is_error=True, told="Error: …")
+    call_id = claude.call("Edit", file_path=f"{FOLDER}/a.sql", old_string="a", new_string="b")
+    claude.refuse(call_id, "Don't touch the schema, use a view instead.")
     result = told(claude)
 
     assert result.one("rejection").name == "User rejected: Edit a.sql"
@@ -455,8 +452,7 @@ def standings(result: Told) -> dict[str, str]:
 def test_what_led_nowhere_is_a_record_with_its_reason_and_what_told_it(claude: ClaudeScript) -> None:
     claude.prompt("round the total")
     call_id = claude.call("Edit", file_path=f"{FOLDER}/cart.py", old_string="total", new_string="round(total)")
-    refusal = "The user doesn't want to proceed with this tool use. To tell you how to proceed, the user said:\nno, round in the view"
-    claude.answer(call_id, refusal, is_error=True)
+    claude.refuse(call_id, "no, round in the view")
     result = told(claude)
 
     (end,) = [record for record in result.records if record.kind == "dead_end"]

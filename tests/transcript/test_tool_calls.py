@@ -124,12 +124,14 @@ def test_clients_say_the_same_in_their_own_words(codex: CodexScript) -> None:
 
 def test_only_what_the_client_marks_is_a_refusal(claude: ClaudeScript) -> None:
     words = "The user doesn't want to proceed with this tool use. The tool use was rejected. the user said:\nuse sqlite"
-    for is_error in (True, False):
-        claude.answer(claude.call("Bash", command="cat notes"), words, is_error=is_error)
+    claude.refuse(claude.call("Bash", command="git push"), "use sqlite")
+    for is_error in (True, False, None):
+        for told in (None, f"Exit code 1\n{words}", {"stdout": words, "stderr": "", "interrupted": False}):
+            claude.answer(claude.call("Bash", command="cat notes"), words, is_error=is_error, told=told)
 
-    told = [each.call.result for each in read_observations([claude.bytes()]) if each.call and each.call.result]
+    results = [each.call.result for each in read_observations([claude.bytes()]) if each.call and each.call.result]
 
-    assert [(result.is_refused, result.said) for result in told] == [(True, "use sqlite"), (False, "")]
+    assert [(result.is_refused, result.said) for result in results if result.is_refused or result.said] == [(True, "use sqlite")]
 
 
 def test_one_file_adds_a_dialect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ from clew.records import (
 )
 from clew.task.bounded import drop_oldest
 from clew.task.cuts import cut_of
+from clew.task.prompts import typed_text
 from clew.task.vocabulary import load
 from clew.transcript.dialects.dialect import REMEMBERED_MAX, Dialect, LineParser, ObservationDetails, ParserState, TranscriptOrigin
 from clew.transcript.dialects.values import (
@@ -60,10 +61,14 @@ _KINDS = {name: ToolKind(kind) for name, kind in map_words_to_lists(_WORDS["kind
 _TOUCHES = map_words_to_lists(_WORDS["touches"])
 CLEW_TOOL_PREFIXES = ("mcp__plugin_clew_clew__", "mcp__clew__")  # how the client calls the tools of clew's server
 # What the client says in a tool's place.
-_REFUSED = "The user doesn't want to proceed with this tool use"
+# How `toolUseResult` begins where the client itself refused the call: what a tool printed stands there as an object, or as another error.
+_REFUSED_BESIDE = (
+    b'"User rejected tool use',
+    b"\"Error: The user doesn't want to proceed with this tool use",
+    b'"Error: The user doesn\\u2019t',
+)
 _INTERRUPTED = "[Request interrupted"
 _UNKNOWN_TOOL = "No such tool available"
-_ANSWER = re.compile(r"\"([^\"\n]{1,400})\"=\"([^\"\n]{1,600})\"")
 _JOB = re.compile(r"running in background with ID: (\w{1,40})")
 _STEP = re.compile(r"[Tt]ask #(\w{1,20})\b")
 
@@ -127,6 +132,7 @@ class _ToolUseResult(msgspec.Struct, rename="camel"):
     return_code_interpretation: object = None
     background_task_id: object = None
     persisted_output_path: object = None
+    answers: object = None
 
 
 class _Memory(ParserState):
@@ -323,7 +329,7 @@ class _Parser(LineParser):
             tool = "interrupted" if text.startswith(_INTERRUPTED) else "client"
             return self._observed(record, index, ObservationKind.NOTE, text, agent, tool=tool)
         spoken_by = text_or_empty(mapping_or_empty(record.origin).get("kind"))
-        is_meta = bool(record.is_meta) or text.startswith(_CLIENT_PROMPTS) or spoken_by not in ("", "human", "user")
+        is_meta = bool(record.is_meta) or _is_by_client(text) or spoken_by not in ("", "human", "user")
         return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta)
 
     def _result(self, record: _Line, index: int, block: Mapping[str, object], agent: str) -> Observation:
@@ -331,18 +337,25 @@ class _Parser(LineParser):
         is_error = bool(block["is_error"]) if isinstance(block.get("is_error"), bool) else None
         call_id = text_or_empty(block.get("tool_use_id"))
         tool = self._memory.calls.pop(call_id, "")
-        view, changes, spilled, exit_code = self._beside(record, text)
+        view, changes, spilled, exit_code, answers = self._beside(record, text)
         if is_error and (code := _EXIT.match(text)):
             exit_code = int(code[1])
-        result = parse_tool_result(tool, text, is_error=is_error, exit_code=exit_code)
-        call = ToolCall(tool, id=call_id, result=replace(result, view=view, changes=changes, spilled=spilled))
+        is_refused = bool(is_error) and bytes(record.tool_use_result).startswith(_REFUSED_BESIDE)
+        result = parse_tool_result(tool, text, is_error=is_error, exit_code=exit_code, is_refused=is_refused)
+        call = ToolCall(
+            tool,
+            id=call_id,
+            result=replace(
+                result, view=view, changes=changes, spilled=spilled, answers=answers if _KINDS.get(tool) is ToolKind.QUESTION else ()
+            ),
+        )
         return self._observed(
             record, index, ObservationKind.RESULT, text, agent,
             tool=tool, call_id=call_id, is_error=is_error, exit_code=exit_code, call=call,
         )  # fmt: skip
 
-    def _beside(self, record: _Line, text: str) -> tuple[FileView | None, tuple[FileChange, ...], str, int | None]:
-        """What `toolUseResult` says beyond the text: a view, changes, the file of a long output, the exit code of a success."""
+    def _beside(self, record: _Line, text: str) -> tuple[FileView | None, tuple[FileChange, ...], str, int | None, tuple[str, ...]]:
+        """What `toolUseResult` says beyond the text: a view, changes, the file of a long output, the exit code of a success, answers."""
         raw = bytes(record.tool_use_result)
         cut = cut_of(text)
         spilled = cut.path if cut is not None else ""
@@ -351,14 +364,15 @@ class _Parser(LineParser):
         except msgspec.DecodeError:  # a tool of somebody else's with fields of the same names; its text is still read
             result = None
         if result is None:
-            return None, (), spilled, None
+            return None, (), spilled, None, ()
         spilled = text_or_empty(result.persisted_output_path) or spilled
         if result.file is not None and isinstance(result.file.file_path, str):
-            return result.file.view(), (), spilled, None
+            return result.file.view(), (), spilled, None, ()
         if result.structured_patch is not None and isinstance(result.file_path, str):
-            return None, (FileChange(result.file_path, parse_patch_hunks(list_or_empty(result.structured_patch))),), spilled, None
+            return None, (FileChange(result.file_path, parse_patch_hunks(list_or_empty(result.structured_patch))),), spilled, None, ()
         is_plain = bytes(result.stdout) and not (result.interrupted or result.return_code_interpretation or result.background_task_id)
-        return None, (), spilled, 0 if is_plain else None
+        answers = tuple(f'"{question}"="{answer}"' for question, answer in mapping_or_empty(result.answers).items() if answer)
+        return None, (), spilled, 0 if is_plain else None, answers
 
     def _assistant(self, record: _Line, index: int) -> list[Observation]:
         agent = self._agent(record)
@@ -444,7 +458,7 @@ class _Parser(LineParser):
         agent = self._agent(record)
         if kind == "queued_command":
             text = render_content(attachment.get("prompt"))
-            if text_or_empty(attachment.get("commandMode")) in ("", "prompt") and not text.startswith(_CLIENT_PROMPTS):
+            if text_or_empty(attachment.get("commandMode")) in ("", "prompt") and not _is_by_client(text):
                 memory = self._memory
                 return self._steer(record, index, text, agent, memory.attached, memory.handed)
             return [self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=True)]
@@ -498,7 +512,7 @@ class _Parser(LineParser):
             queue.clear()
         elif queue:
             text = queue.pop(0)
-            if operation == "remove" and text and not text.startswith(("{", "/", *_CLIENT_PROMPTS)):
+            if operation == "remove" and text and not text.startswith(("{", "/")) and not _is_by_client(text):
                 memory = self._memory
                 return self._steer(record, index, text, self.origin.agent, memory.handed, memory.attached)
         return []
@@ -513,10 +527,13 @@ class _Parser(LineParser):
         return [self._observed(record, index, ObservationKind.PROMPT, text, agent, is_steering=True)]
 
 
-def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code: int | None) -> ToolResult:
-    """Translate a tool's output into a `ToolResult`: its outcome, and what Claude Code writes in a tool's place (refusals, answers)."""
-    kind, is_refused = _KINDS.get(tool, ToolKind.OTHER), bool(is_error) and text.startswith(_REFUSED)
-    is_untold = text.startswith(_NO_OUTCOME) or "<tool_use_error>" in text[:40]
+def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code: int | None, is_refused: bool = False) -> ToolResult:
+    """Return what a tool answered: its outcome, and what the client says in its place.
+
+    is_refused  the client's own record says that the user did not allow the call; the text alone never does, as any tool can print it.
+    """
+    kind = _KINDS.get(tool, ToolKind.OTHER)
+    is_untold = is_refused or (text.startswith(_NO_OUTCOME) and is_error is not False) or "<tool_use_error>" in text[:40]
     job = _JOB.search(text[:300]) if kind is ToolKind.COMMAND else None
     step = _STEP.search(text) if kind is ToolKind.TODO else None
     return ToolResult(
@@ -525,10 +542,9 @@ def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code:
         is_error,
         exit_code,
         is_refused,
-        _words_with_refusal(text) if is_error else "",
+        _words_with_refusal(text) if is_refused else "",
         text.startswith("<tool_use_error>"),
-        tuple(found[0] for found in _ANSWER.finditer(text)) if kind is ToolKind.QUESTION and "answered your question" in text[:200] else (),
-        job[1] if job else "",
+        job=job[1] if job else "",
         task=step[1] if step else "",
         plan=text.partition("## Approved Plan:\n")[2] if kind is ToolKind.PLAN else "",
         is_empty=text.startswith(_NOTHING_FOUND),
@@ -536,10 +552,13 @@ def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code:
     )
 
 
+def _is_by_client(text: str) -> bool:
+    """Say whether nothing of a prompt was typed: it begins with a block of the client's, and no words stand behind its blocks."""
+    return text.startswith(_CLIENT_PROMPTS) and not typed_text(text)
+
+
 def _words_with_refusal(text: str) -> str:
     """What the user said while refusing a call; "" where they only refused it."""
-    if not text.startswith("The user doesn't want to"):
-        return ""
     words = text.partition("the user said:\n")[2].partition("\n\nNote: The user's next message may")[0].strip()
     return "" if words.startswith("The user wants to clarify") else words
 
