@@ -119,7 +119,7 @@ def test_connections_are_opened_in_named_places_alone() -> None:
     assert reaching == {
         "enrich/models/json_client",  # the model that `clew compress` asks
         "adapters/gateway/proxy",  # whom the client asked itself
-        "adapters/places",  # finds a free port
+        "adapters/daemon_files",  # finds a free port
         "adapters/http/supervise",  # binds the daemon's sockets
         "adapters/http/start",  # asks the daemon over its socket
         "adapters/http/worker",  # takes the sockets that it inherits

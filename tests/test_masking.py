@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import clew
-from clew.adapters.hooks import daemon_context
-from clew.adapters.places import Places, problems
+from clew.adapters.daemon_files import DaemonPaths, read_problems
+from clew.adapters.hooks import create_daemon_context
 from clew.engine import Engine
 from clew.records import SourceState
 from clew.settings import Settings
@@ -124,11 +124,11 @@ def test_notes_their_subjects_and_the_reason_of_a_purge_are_masked(engine: Engin
 
 
 def test_the_journal_of_problems_is_masked(tmp_path: Path) -> None:
-    context = daemon_context(Settings(tmp_path / "home"))
-    places = Places(context.settings.home)
-    places.problems.parent.mkdir(parents=True)
+    context = create_daemon_context(Settings(tmp_path / "home"))
+    paths = DaemonPaths(context.settings.home)
+    paths.journal.parent.mkdir(parents=True)
     context.problem("hook", f"cannot read {TOKEN}")
 
-    [told] = problems(places)
+    [told] = read_problems(paths)
     assert TOKEN not in told["what"]
     assert "cannot read [masked:" in told["what"]

@@ -30,11 +30,11 @@ from typing import Any
 import aiohttp
 
 from bench.machine import REPOSITORY, provenance, write_result
-from clew.adapters.claude_code.install import gateway_url
-from clew.adapters.claude_code.plugin_files import SHIPPED
+from clew.adapters.claude_code.install import build_gateway_url
+from clew.adapters.claude_code.plugin_files import TEMPLATE_DIR
+from clew.adapters.daemon_files import DaemonPaths, ensure_address
 from clew.adapters.http import certificate, start
-from clew.adapters.mcp.tools import INSTRUCTIONS, TOOLS
-from clew.adapters.places import Places, address
+from clew.adapters.mcp.tools import SERVER_INSTRUCTIONS, TOOL_DEFINITIONS
 from clew.text.tokens import counter
 from tests.real_client.client import VERSIONS, Place, Session, installed, numbered
 from tests.real_client.scripted_api import ScriptedAPI, use
@@ -206,10 +206,10 @@ def short(repo: Path) -> list[dict[str, Any]]:
             ]
     tools = [
         {"name": f"mcp__plugin_clew_clew__{each['name']}", "description": each["description"], "input_schema": each["inputSchema"]}
-        for each in TOOLS
+        for each in TOOL_DEFINITIONS
     ]
     count = counter("claude").count
-    tokens = count(json.dumps(tools, separators=(",", ":"))) + count(INSTRUCTIONS)
+    tokens = count(json.dumps(tools, separators=(",", ":"))) + count(SERVER_INSTRUCTIONS)
     rows.append(_row("short", "tools and instructions in each request", [tokens], "tokens"))
     return rows
 
@@ -240,7 +240,7 @@ def _stopped(place: Place) -> None:
 def _mute(place: Place) -> None:
     place.clew("serve", "--stop")
     listening = socket.socket(socket.AF_UNIX)
-    listening.bind(str(Places(place.clew_home).socket))
+    listening.bind(str(DaemonPaths(place.clew_home).socket))
     listening.listen(64)
     _held.append(listening)
 
@@ -348,17 +348,17 @@ def gateway(repo: Path) -> list[dict[str, Any]]:
     del repo
     body = body_of(REQUEST_BYTES)
     with tempfile.TemporaryDirectory(prefix="clew-bench-") as folder, streaming() as upstream, _passing(upstream) as passing:
-        places = Places(Path(folder))
+        paths = DaemonPaths(Path(folder))
         os.environ["CLEW_GATEWAY_UPSTREAM"] = upstream
-        start.detach(places)
+        start.ensure_daemon(paths)
         try:
-            where = address(places)
-            urls = {"direct": upstream, "clew": gateway_url(where), "pass-through": passing}
-            trusted = certificate.trusting(places)
+            where = ensure_address(paths)
+            urls = {"direct": upstream, "clew": build_gateway_url(where), "pass-through": passing}
+            trusted = certificate.create_client_context(paths)
             first = asyncio.run(_first_bytes(urls, body, trusted))
             delays = asyncio.run(_delays(urls, trusted))
         finally:
-            start.stop(places)
+            start.stop_daemon(paths)
             del os.environ["CLEW_GATEWAY_UPSTREAM"]
     rows: list[dict[str, Any]] = []
     for arm in ("clew", "pass-through"):
@@ -398,7 +398,7 @@ def _passing(upstream: str) -> Iterator[str]:
         "uvicorn.run(app, port=int(sys.argv[2]), log_level='error', lifespan='off')\n"
     )
     with tempfile.TemporaryDirectory() as folder:
-        port = address(Places(Path(folder))).port
+        port = ensure_address(DaemonPaths(Path(folder))).port
     process = subprocess.Popen([sys.executable, "-c", code, upstream, str(port)])
     try:
         until = time.monotonic() + 20
@@ -451,28 +451,28 @@ def daemon(repo: Path) -> list[dict[str, Any]]:
     """Start, memory and idle time of the daemon with this repository indexed; the shim beside a bare interpreter."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="clew-bench-") as folder:
-        places = Places(Path(folder))
+        paths = DaemonPaths(Path(folder))
         env = {**os.environ, "CLEW_HOME": folder}
         subprocess.run([sys.executable, "-m", "clew", "index", str(repo)], env=env, check=True, capture_output=True)
         starts: list[float] = []
         for _ in range(STARTS):
             started = time.perf_counter()
-            start.detach(places)
+            start.ensure_daemon(paths)
             starts.append((time.perf_counter() - started) * 1000)
-            start.stop(places)
+            start.stop_daemon(paths)
         rows.append(_row("daemon", "start to first answer", starts, "ms"))
-        start.detach(places)
+        start.ensure_daemon(paths)
         try:
-            _ask_tools(places, repo)
-            shim, bare = _shims(places)
-            pids = start.running(places)
+            _ask_tools(paths, repo)
+            shim, bare = _shims(paths)
+            pids = start.find_running_daemon(paths)
             assert pids is not None
-            memory = [_resident_mb(pids.worker), _resident_mb(pids.pid)]
-            before = _cpu_s(pids.worker) + _cpu_s(pids.pid)
+            memory = [_resident_mb(pids.worker_pid), _resident_mb(pids.pid)]
+            before = _cpu_s(pids.worker_pid) + _cpu_s(pids.pid)
             time.sleep(20)
-            idle = (_cpu_s(pids.worker) + _cpu_s(pids.pid) - before) / 20 * 100
+            idle = (_cpu_s(pids.worker_pid) + _cpu_s(pids.pid) - before) / 20 * 100
         finally:
-            start.stop(places)
+            start.stop_daemon(paths)
     rows.append(_row("daemon", "resident, worker, after a prompt and each tool", [memory[0]], "MB"))
     rows.append(_row("daemon", "resident, supervisor", [memory[1]], "MB"))
     rows.append(_row("daemon", "CPU while idle, of one core", [round(idle, 3)], "%"))
@@ -481,19 +481,19 @@ def daemon(repo: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _ask_tools(places: Places, repo: Path) -> None:
+def _ask_tools(paths: DaemonPaths, repo: Path) -> None:
     """A prompt, and each tool that answers from the index: so that everything that is loaded once is loaded."""
     name = names_in(repo)[0]
     hook = {"session_id": "bench", "cwd": str(repo), "prompt": f"What does `{name}` do, and who calls it?"}
-    start.ask(places, "POST", "/hook/UserPromptSubmit", hook, within_s=20)
-    start.ask(places, "POST", "/hook/UserPromptSubmit", {**hook, "prompt": f"Where else is `{name}`?"}, within_s=20)
+    start.request(paths, "POST", "/hook/UserPromptSubmit", hook, timeout_s=20)
+    start.request(paths, "POST", "/hook/UserPromptSubmit", {**hook, "prompt": f"Where else is `{name}`?"}, timeout_s=20)
     for tool, arguments in (
         ("recall", {"question": hook["prompt"], "repo": str(repo)}),
         ("recall", {"question": "how are errors handled?", "repo": str(repo)}),
     ):
-        connection = HTTPSConnection("127.0.0.1", address(places).port, timeout=60, context=certificate.trusting(places))
+        connection = HTTPSConnection("127.0.0.1", ensure_address(paths).port, timeout=60, context=certificate.create_client_context(paths))
         headers = {
-            "Authorization": f"Bearer {address(places).token}", "Content-Type": "application/json",
+            "Authorization": f"Bearer {ensure_address(paths).token}", "Content-Type": "application/json",
             "Accept": "application/json, text/event-stream",
         }  # fmt: skip
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool, "arguments": arguments}}
@@ -502,9 +502,9 @@ def _ask_tools(places: Places, repo: Path) -> None:
         connection.close()
 
 
-def _shims(places: Places) -> tuple[list[float], list[float]]:
-    run = f"import sys; sys.path.insert(0, {str(SHIPPED / 'clew')!r}); import clew_hook; clew_hook.run(sys.argv[1:])"
-    words = [sys.executable, "-I", "-S", "-c", run, str(places.socket), "hook/Unheard"]
+def _shims(paths: DaemonPaths) -> tuple[list[float], list[float]]:
+    run = f"import sys; sys.path.insert(0, {str(TEMPLATE_DIR / 'clew')!r}); import clew_hook; clew_hook.run(sys.argv[1:])"
+    words = [sys.executable, "-I", "-S", "-c", run, str(paths.socket), "hook/Unheard"]
     bare = [sys.executable, "-I", "-S", "-c", "import sys; sys.stdin.buffer.read()"]
     took: tuple[list[float], list[float]] = ([], [])
     for _ in range(SHIMS):

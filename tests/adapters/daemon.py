@@ -11,8 +11,8 @@ from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
+from clew.adapters.daemon_files import DaemonPaths, ensure_address
 from clew.adapters.http import certificate, start
-from clew.adapters.places import Places, address
 
 
 def repository(folder: Path, files: dict[str, str] | None = None) -> Path:
@@ -25,12 +25,12 @@ def repository(folder: Path, files: dict[str, str] | None = None) -> Path:
     return folder
 
 
-def over_socket(places: Places, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+def over_socket(paths: DaemonPaths, method: str, path: str, body: object = None) -> tuple[int, bytes]:
     """Status and body of an answer over the Unix socket."""
     data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     with socket.socket(socket.AF_UNIX) as over:
         over.settimeout(10)
-        over.connect(str(places.socket))
+        over.connect(str(paths.socket))
         over.sendall(f"{method} {path} HTTP/1.0\r\ncontent-length: {len(data)}\r\n\r\n".encode() + data)
         parts: list[bytes] = []
         while part := over.recv(65536):
@@ -39,9 +39,9 @@ def over_socket(places: Places, method: str, path: str, body: object = None) -> 
     return int(head.split()[1]), answer
 
 
-def over_loopback(places: Places, path: str, *, method: str = "GET", headers: dict[str, str] | None = None, body: bytes = b"") -> int:
+def over_loopback(paths: DaemonPaths, path: str, *, method: str = "GET", headers: dict[str, str] | None = None, body: bytes = b"") -> int:
     """Status of an answer over loopback."""
-    connection = HTTPSConnection("127.0.0.1", address(places).port, timeout=10, context=certificate.trusting(places))
+    connection = HTTPSConnection("127.0.0.1", ensure_address(paths).port, timeout=10, context=certificate.create_client_context(paths))
     try:
         connection.request(method, path, headers=headers or {}, body=body)
         return connection.getresponse().status
@@ -49,8 +49,8 @@ def over_loopback(places: Places, path: str, *, method: str = "GET", headers: di
         connection.close()
 
 
-def bearer(places: Places, **more: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {address(places).token}", **more}
+def bearer(paths: DaemonPaths, **more: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {ensure_address(paths).token}", **more}
 
 
 def until(is_so: Any, within_s: float = 10.0) -> bool:
@@ -63,7 +63,7 @@ def until(is_so: Any, within_s: float = 10.0) -> bool:
     return bool(is_so())
 
 
-def pids(places: Places) -> dict[str, int]:
-    found = start.running(places)
+def pids(paths: DaemonPaths) -> dict[str, int]:
+    found = start.find_running_daemon(paths)
     assert found is not None
-    return {"pid": found.pid, "worker": found.worker}
+    return {"pid": found.pid, "worker": found.worker_pid}

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from clew.adapters import clients
-from clew.adapters.clients.claude_code import FOLDER_NAME_CHARS_MAX, ClaudeCodeClient
-from clew.adapters.hooks import HookHandlers, daemon_context
-from clew.adapters.places import Places
+from clew.adapters.clients.claude_code import FOLDER_NAME_CHARS_MAX, ClaudeCodeAdapter
+from clew.adapters.daemon_files import DaemonPaths
+from clew.adapters.hooks import HookHandlers, create_daemon_context
 from clew.cli.outcome import run
 from clew.errors import UsageError
 from clew.settings import load
@@ -26,14 +26,14 @@ from clew.records import Observation, ObservationKind
 
 class Plumb:
     title = "Plumb"
-    def home(self): return Path(os.environ["PLUMB_HOME"])
-    def transcript_folders(self): return sorted(self.home().iterdir())
-    def transcripts_of(self, root): return self.home() / root.name if (self.home() / root.name).is_dir() else None
-    def session_in(self, payload): return {"name": payload["thread"], "cwd": payload["folder"], "transcript": payload.get("log", "")}
-    def window_in(self, payload): return None
-    def checks(self): return ()
-    def undelivered(self, policy, event, answer, live): policy.prompt_undelivered(live)
-    def handlers(self, policy):
+    def config_dir(self): return Path(os.environ["PLUMB_HOME"])
+    def list_transcript_dirs(self): return sorted(self.config_dir().iterdir())
+    def find_transcript_dir(self, root): return self.config_dir() / root.name if (self.config_dir() / root.name).is_dir() else None
+    def parse_session(self, payload): return {"name": payload["thread"], "cwd": payload["folder"], "transcript": payload.get("log", "")}
+    def parse_window_usage(self, payload): return None
+    def doctor_checks(self): return ()
+    def record_undelivered(self, policy, event, answer, live): policy.prompt_undelivered(live)
+    def build_handlers(self, policy):
         def asked(payload, live): return {"before": policy.prompted(live, payload["words"])}
         def ran(payload, live):
             result = Observation(live.id, 1, 1, "r", ObservationKind.RESULT, payload["out"], tool="shell", call_id=payload["id"])
@@ -65,15 +65,15 @@ def repo(tmp_path: Path) -> Path:
 
 def test_a_new_client_is_one_file(plumb: Path, tmp_path: Path, repo: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """Its hooks are answered in its own words, and its transcripts are found."""
-    context = daemon_context(replace(load({}), home=tmp_path / "home"))
-    Places(tmp_path / "home").make()
+    context = create_daemon_context(replace(load({}), home=tmp_path / "home"))
+    DaemonPaths(tmp_path / "home").make_dirs()
     context.engine().index(repo)
     hooks = HookHandlers(context)
     here = {"thread": "t1", "folder": str(repo)}
 
-    said = hooks.hook("asked", {**here, "words": "Why does `add_one` in calc.py add one?"}, client="plumb")
-    shown = hooks.hook("ran", {**here, "id": "1", "out": LONG}, client="plumb")
-    nothing = hooks.hook("unheard of", here, client="plumb")
+    said = hooks.handle_event("asked", {**here, "words": "Why does `add_one` in calc.py add one?"}, client="plumb")
+    shown = hooks.handle_event("ran", {**here, "id": "1", "out": LONG}, client="plumb")
+    nothing = hooks.handle_event("unheard of", here, client="plumb")
     context.close()
 
     assert isinstance(said, dict)
@@ -81,7 +81,7 @@ def test_a_new_client_is_one_file(plumb: Path, tmp_path: Path, repo: Path, capfd
     assert "calc.py" in said["before"]
     assert 0 < len(shown["out"]) < len(LONG)
     assert nothing == {}
-    assert hooks.status(str(repo))["sessions"][0]["session"] == "t1"
+    assert hooks.describe_sessions(str(repo))["sessions"][0]["session"] == "t1"
 
     told = told_of(tmp_path, repo)
     (plumb / "s1.jsonl").write_bytes(told.path.read_bytes())
@@ -91,7 +91,7 @@ def test_a_new_client_is_one_file(plumb: Path, tmp_path: Path, repo: Path, capfd
 
 def test_a_client_that_nobody_knows_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="no client is called 'abacus'"):
-        clients.client("abacus")
+        clients.load_client("abacus")
 
 
 def test_a_folder_name_that_the_client_has_cut_is_found_by_what_is_left_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,11 +102,11 @@ def test_a_folder_name_that_the_client_has_cut_is_found_by_what_is_left_of_it(tm
     first, second = (tmp_path / "projects" / f"{name}-{digits}" for digits in ("1x2y", "3z4w"))
     first.mkdir(parents=True)
 
-    assert ClaudeCodeClient().transcripts_of(deep) == first
-    assert ClaudeCodeClient().transcript_of(str(deep), "s1") == str(first / "s1.jsonl")
+    assert ClaudeCodeAdapter().find_transcript_dir(deep) == first
+    assert ClaudeCodeAdapter().find_transcript(str(deep), "s1") == str(first / "s1.jsonl")
 
     second.mkdir()
     (second / "s1.jsonl").touch()
 
-    assert ClaudeCodeClient().transcripts_of(deep) is None
-    assert ClaudeCodeClient().transcript_of(str(deep), "s1") == str(second / "s1.jsonl")
+    assert ClaudeCodeAdapter().find_transcript_dir(deep) is None
+    assert ClaudeCodeAdapter().find_transcript(str(deep), "s1") == str(second / "s1.jsonl")

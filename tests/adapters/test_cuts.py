@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from clew.adapters.hooks import HookHandlers, daemon_context
-from clew.adapters.places import Places
+from clew.adapters.daemon_files import DaemonPaths
+from clew.adapters.hooks import HookHandlers, create_daemon_context
 from clew.records import text_of
 from clew.settings import load
 from tests.adapters.daemon import repository
@@ -32,7 +32,7 @@ class Place:
         self.results.mkdir(parents=True)
         self.told = Told(self.project / "s1.jsonl", repo, "s1")
         self.told.user("Run the long thing.")
-        self.hooks.hook("Stop", payload("Stop", self.told))  # the transcript's place is known
+        self.hooks.handle_event("Stop", payload("Stop", self.told))  # the transcript's place is known
 
     def preview(self, file: Path) -> str:
         size = "350.1KB"
@@ -40,7 +40,7 @@ class Place:
 
     def appended(self, text: str, **more: Any) -> str | None:
         asked = {"session_id": "s1", "cwd": str(self.repo), "tool_name": "Bash", "tool_use_id": "toolu_1", "text": text, **more}
-        return self.hooks.hook("mod/append", asked)["text"]
+        return self.hooks.handle_event("mod/append", asked)["text"]
 
     def unfolded(self, shown: str) -> str:
         handle = shown.rpartition("clew unfold ")[2][:8]
@@ -53,8 +53,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.delenv("CLAUDE_CODE_TMPDIR", raising=False)
     repo = repository(tmp_path / "repo")
     (tmp_path / "home").mkdir()
-    context = daemon_context(replace(load({}), home=tmp_path / "home"))
-    Places(context.settings.home).make()
+    context = create_daemon_context(replace(load({}), home=tmp_path / "home"))
+    DaemonPaths(context.settings.home).make_dirs()
     yield Place(HookHandlers(context), tmp_path, repo)
     context.close()
 
@@ -77,7 +77,7 @@ def test_the_hook_reads_the_file_that_the_client_names_beside_what_it_shows(plac
     file = place.results / "b2.txt"
     file.write_text(WHOLE)
     response = {"stdout": WHOLE[:30_000], "stderr": "", "interrupted": False, "isImage": False, "persistedOutputPath": str(file)}
-    said = place.hooks.hook(
+    said = place.hooks.handle_event(
         "PostToolUse",
         payload("PostToolUse", place.told, tool_name="Bash", tool_input={"command": "x"}, tool_response=response, tool_use_id="t"),
     )
@@ -193,7 +193,7 @@ def test_the_notice_in_the_middle_of_a_failed_command_stays_where_the_output_is_
 def test_a_cut_output_whose_file_is_gone_is_not_shown_as_whole(place: Place) -> None:
     text = "\n".join(f"tests/test_a.py::test_{number} PASSED" for number in range(900))[:30_000]
     response = {"stdout": text, "stderr": "", "interrupted": False, "isImage": False, "persistedOutputPath": str(place.results / "gone")}
-    said = place.hooks.hook(
+    said = place.hooks.handle_event(
         "PostToolUse",
         payload("PostToolUse", place.told, tool_name="Bash", tool_input={"command": "pytest"}, tool_response=response, tool_use_id="t"),
     )

@@ -14,8 +14,8 @@ import apsw
 import pytest
 
 import clew
+from clew.adapters.daemon_files import DaemonPaths, read_problems
 from clew.adapters.http import start
-from clew.adapters.places import Places, problems
 from clew.settings import load
 from tests.adapters.daemon import over_socket, repository, until
 from tests.adapters.test_mcp import Client
@@ -25,10 +25,10 @@ PROMPT = "where is one added to x in calc.py, and who calls add_one?"
 
 
 @pytest.fixture
-def damaged(tmp_path: Path) -> Iterator[tuple[Places, Path]]:
+def damaged(tmp_path: Path) -> Iterator[tuple[DaemonPaths, Path]]:
     """A daemon over a database that opens, and whose records cannot be read."""
     settings = replace(load({}), home=tmp_path / "home")
-    places, root = Places(settings.home), repository(tmp_path / "repo")
+    paths, root = DaemonPaths(settings.home), repository(tmp_path / "repo")
     settings.home.mkdir()
     with clew.open(settings=settings) as engine:
         engine.index(root)
@@ -39,41 +39,41 @@ def damaged(tmp_path: Path) -> Iterator[tuple[Places, Path]]:
         for page in pages:
             file.seek((page - 1) * 4096)
             file.write(bytes(range(255, -1, -1)) * 16)
-    start.detach(places)
-    yield places, root
-    start.stop(places)
+    start.ensure_daemon(paths)
+    yield paths, root
+    start.stop_daemon(paths)
 
 
-def line_of(places: Places, root: Path) -> str:
-    return over_socket(places, "POST", "/statusline", {"session_id": "s", "cwd": str(root)})[1].decode()
+def line_of(paths: DaemonPaths, root: Path) -> str:
+    return over_socket(paths, "POST", "/statusline", {"session_id": "s", "cwd": str(root)})[1].decode()
 
 
 @fault(
     "the database turns out to be damaged in the middle of a session",
     "the status line says so, `clew repair` mends it, and the line is well again",
 )
-def test_a_session_goes_on_and_the_status_line_says_what_is_wrong(damaged: tuple[Places, Path]) -> None:
-    places, root = damaged
+def test_a_session_goes_on_and_the_status_line_says_what_is_wrong(damaged: tuple[DaemonPaths, Path]) -> None:
+    paths, root = damaged
     told = {"session_id": "s", "cwd": str(root), "hook_event_name": "UserPromptSubmit", "prompt": PROMPT}
 
-    assert over_socket(places, "POST", "/hook/UserPromptSubmit", told) == (200, b"{}")
-    assert until(lambda: "database is damaged" in line_of(places, root))
-    assert any("`clew repair`" in str(each["what"]) for each in problems(places))
+    assert over_socket(paths, "POST", "/hook/UserPromptSubmit", told) == (200, b"{}")
+    assert until(lambda: "database is damaged" in line_of(paths, root))
+    assert any("`clew repair`" in str(each["what"]) for each in read_problems(paths))
 
-    environment = {**os.environ, "CLEW_HOME": str(places.home)}
+    environment = {**os.environ, "CLEW_HOME": str(paths.home)}
     done = subprocess.run([sys.executable, "-m", "clew", "repair"], cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(r"set aside as .*clew\.db\.damaged-", done.stdout)
-    assert over_socket(places, "POST", "/hook/UserPromptSubmit", {**told, "session_id": "t"})[0] == 200
-    assert "damaged" not in line_of(places, root)
+    assert over_socket(paths, "POST", "/hook/UserPromptSubmit", {**told, "session_id": "t"})[0] == 200
+    assert "damaged" not in line_of(paths, root)
 
 
-def test_a_tool_that_meets_the_damage_names_the_way_out_and_the_status_line_knows(damaged: tuple[Places, Path]) -> None:
-    places, root = damaged
-    client = Client(places, root)
+def test_a_tool_that_meets_the_damage_names_the_way_out_and_the_status_line_knows(damaged: tuple[DaemonPaths, Path]) -> None:
+    paths, root = damaged
+    client = Client(paths, root)
     text, is_error = client.call("impact", names=["calc.py"])
 
     assert is_error
     assert "clew repair" in text
-    assert "database is damaged" in line_of(places, root)
+    assert "database is damaged" in line_of(paths, root)
     assert client.close() == 0

@@ -20,9 +20,9 @@ from typing import Any
 
 import pytest
 
-from clew.adapters.claude_code.plugin_files import SHIPPED
+from clew.adapters.claude_code.plugin_files import TEMPLATE_DIR
+from clew.adapters.daemon_files import DaemonPaths, read_problems
 from clew.adapters.http import start
-from clew.adapters.places import Places, problems
 from clew.sessions.live import LiveSession
 from clew.sessions.statusline import line
 from tests.adapters.daemon import over_socket, pids, until
@@ -30,7 +30,7 @@ from tests.adapters.test_hooks import added, hooks, payload, repo, told_of  # no
 from tests.adapters.test_strangers import hook, rendered
 from tests.faults import fault
 
-PLUGIN = str(SHIPPED / "clew")
+PLUGIN = str(TEMPLATE_DIR / "clew")
 EVENTS = {
     "hook/UserPromptSubmit": 0.15,
     "mod/prompt": 0.15,
@@ -157,22 +157,22 @@ def test_a_fault_noted_by_a_clock_that_ran_ahead_does_not_hold_for_ever(ask: Mod
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Places]:
-    places = Places(tmp_path / "home")
-    start.detach(places)
-    yield places
-    start.stop(places)
+def own(tmp_path: Path) -> Iterator[DaemonPaths]:
+    paths = DaemonPaths(tmp_path / "home")
+    start.ensure_daemon(paths)
+    yield paths
+    start.stop_daemon(paths)
 
 
-def started(places: Places) -> str:
-    return json.dumps({"session_id": "s", "cwd": str(places.home), "source": "startup", "hook_event_name": "SessionStart"})
+def started(paths: DaemonPaths) -> str:
+    return json.dumps({"session_id": "s", "cwd": str(paths.home), "source": "startup", "hook_event_name": "SessionStart"})
 
 
 @fault(
     "the daemon is stopped by a signal (SIGSTOP)",
     "one event waits for its time; when it runs on it takes the note of that away, and answers",
 )
-def test_a_stopped_daemon_is_left_alone_until_it_runs_on(own: Places) -> None:
+def test_a_stopped_daemon_is_left_alone_until_it_runs_on(own: DaemonPaths) -> None:
     command = rendered(own)
     stopped = pids(own)
     for pid in stopped.values():
@@ -193,7 +193,7 @@ def test_a_stopped_daemon_is_left_alone_until_it_runs_on(own: Places) -> None:
     "the daemon is killed in the middle of a session",
     "the next event starts another one and does not wait for it; the status line says that it starts",
 )
-def test_a_killed_daemon_comes_back_with_the_next_event(own: Places) -> None:
+def test_a_killed_daemon_comes_back_with_the_next_event(own: DaemonPaths) -> None:
     command = rendered(own)
     for pid in pids(own).values():
         os.kill(pid, signal.SIGKILL)
@@ -201,17 +201,17 @@ def test_a_killed_daemon_comes_back_with_the_next_event(own: Places) -> None:
 
     assert said.returncode == 0
     assert said.stdout.startswith("clew off: starting")
-    assert until(lambda: start.running(own) is not None and not own.fault.exists(), 60)
+    assert until(lambda: start.find_running_daemon(own) is not None and not own.fault.exists(), 60)
     assert over_socket(own, "GET", "/health")[0] == 200
 
 
 @fault("the daemon is killed while it answers an event", "that event starts another one, though it was connected")
 def test_a_daemon_killed_in_the_middle_of_an_answer_comes_back_with_that_event(tmp_path: Path) -> None:
-    places = Places(tmp_path / "home")
-    command = rendered(places)
-    places.make()
+    paths = DaemonPaths(tmp_path / "home")
+    command = rendered(paths)
+    paths.make_dirs()
     with socket.socket(socket.AF_UNIX) as dying:
-        dying.bind(str(places.socket))
+        dying.bind(str(paths.socket))
         dying.listen(1)
         event = subprocess.Popen([*command, "statusline"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert event.stdin is not None
@@ -221,24 +221,24 @@ def test_a_daemon_killed_in_the_middle_of_an_answer_comes_back_with_that_event(t
         assert event.stdout is not None
         assert event.stdout.read().startswith(b"clew off: starting")
         assert event.wait(60) == 0
-        assert until(lambda: start.running(places) is not None, 60)
+        assert until(lambda: start.find_running_daemon(paths) is not None, 60)
     finally:
         event.stdout.close()
-        start.stop(places)
+        start.stop_daemon(paths)
 
 
 @fault("a killed daemon still holds its lock when the next one starts", "the next one waits for it, and serves")
 def test_a_daemon_waits_for_the_lock_of_one_that_is_ending(tmp_path: Path) -> None:
-    places = Places(tmp_path / "home")
-    places.make()
+    paths = DaemonPaths(tmp_path / "home")
+    paths.make_dirs()
     hold = "import fcntl, sys, time; lock = open(sys.argv[1], 'w'); fcntl.flock(lock, fcntl.LOCK_EX); print('held', flush=True); time.sleep(0.5)"
-    with subprocess.Popen([sys.executable, "-c", hold, str(places.lock)], stdout=subprocess.PIPE) as ending:
+    with subprocess.Popen([sys.executable, "-c", hold, str(paths.lock)], stdout=subprocess.PIPE) as ending:
         assert ending.stdout is not None
         assert ending.stdout.readline() == b"held\n"
         try:
-            assert start.detach(places)["pid"]
+            assert start.ensure_daemon(paths)["pid"]
         finally:
-            start.stop(places)
+            start.stop_daemon(paths)
 
 
 @fault("the data folder is gone", "nothing is made anew by a hook, and the status line says so")
@@ -266,9 +266,9 @@ def test_a_read_only_data_folder_is_said(ask: ModuleType, tmp_path: Path, monkey
 
 @fault("the files of the plugin are gone while a session runs", "its hooks do nothing and end with 0, so no prompt is refused")
 def test_hooks_whose_files_are_gone_let_the_session_go_on(tmp_path: Path) -> None:
-    places = Places(tmp_path)
-    command = rendered(places)
-    for file in (places.home / "plugin").rglob("*.py"):
+    paths = DaemonPaths(tmp_path)
+    command = rendered(paths)
+    for file in (paths.home / "plugin").rglob("*.py"):
         file.unlink()
     said = hook(command, "hook/UserPromptSubmit", '{"prompt": "x"}')
 
@@ -310,7 +310,7 @@ def test_the_mod_is_answered_where_the_daemon_says_nothing(mute: Mute, tmp_path:
         relay.process.communicate()
 
 
-def test_the_relay_hands_on_what_the_daemon_says_and_ends_with_the_client(own: Places) -> None:
+def test_the_relay_hands_on_what_the_daemon_says_and_ends_with_the_client(own: DaemonPaths) -> None:
     relay = Relay(own.socket)
     body = json.dumps({"session_id": "s", "cwd": str(own.home)}).encode()
     assert json.loads(relay.asked("mod/hello", body)) == {"is_ready": True}
@@ -392,6 +392,6 @@ def test_what_is_missed_is_noted_for_the_doctor_once(mute: Mute, tmp_path: Path)
     for _ in range(3):
         hook([sys.executable, "-I", "-S", "-c", run, str(tmp_path / "serve.sock")], "hook/Stop", "{}")
 
-    assert [each["what"] for each in problems(SimpleNamespace(problems=tmp_path / "problems.jsonl"))] == [  # type: ignore[arg-type]
+    assert [each["what"] for each in read_problems(SimpleNamespace(problems=tmp_path / "problems.jsonl"))] == [  # type: ignore[arg-type]
         "the session went on without clew: it did not answer in time"
     ]

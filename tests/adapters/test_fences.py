@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from clew.adapters.hooks import HookHandlers, daemon_context
-from clew.adapters.mcp.tools import ANSWERS
-from clew.adapters.places import Places
+from clew.adapters.daemon_files import DaemonPaths
+from clew.adapters.hooks import HookHandlers, create_daemon_context
+from clew.adapters.mcp.tools import TOOL_HANDLERS
 from clew.records import nonce_of, text_of
 from clew.sessions.fencing import KEY_FILE
 from clew.settings import load
@@ -49,8 +49,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     repo = repository(tmp_path / "repo", {"calc.py": CODE, "notes.txt": TEXT, NAME: "def push():\n    return 1\n"})
     home = tmp_path / "home"
     home.mkdir()
-    context = daemon_context(replace(load({}), home=home))
-    Places(context.settings.home).make()
+    context = create_daemon_context(replace(load({}), home=home))
+    DaemonPaths(context.settings.home).make_dirs()
     context.engine().index(repo)
     yield Place(HookHandlers(context), session_of(tmp_path, repo, "s1"), home)
     context.close()
@@ -82,7 +82,7 @@ def session_of(tmp_path: Path, repo: Path, session: str) -> Told:
 def test_a_compaction_by_the_mod_fences_all_but_what_was_typed(place: Place, held: int) -> None:
     """The worst of all hooks: what it returns becomes a message of the user."""
     asked = {"session_id": "s1", "cwd": str(place.told.cwd), "transcript_path": str(place.told.path), "window_chars": held}
-    said = place.hooks.hook("mod/compact", {**asked, "instructions": "keep the ticket", "said_last": f"Last words. {TEXT}"})
+    said = place.hooks.handle_event("mod/compact", {**asked, "instructions": "keep the ticket", "said_last": f"Last words. {TEXT}"})
     [message] = said["messages"]
     found = place.read(message["content"])
 
@@ -109,9 +109,9 @@ def test_the_same_compaction_is_the_same_bytes_and_fits_its_budget_with_its_fenc
 
 @pytest.mark.parametrize("source", ["compact", "clear", "startup"])
 def test_the_start_of_a_session_fences_what_it_hands_over(place: Place, source: str) -> None:
-    place.hooks.hook("SessionEnd", payload("SessionEnd", place.told, reason="clear"))
+    place.hooks.handle_event("SessionEnd", payload("SessionEnd", place.told, reason="clear"))
     told = place.told if source == "compact" else Told(place.told.path.with_name("s2.jsonl"), place.told.cwd, "s2")
-    found = place.read(added(place.hooks.hook("SessionStart", payload("SessionStart", told, source=source))), told.session)
+    found = place.read(added(place.hooks.handle_event("SessionStart", payload("SessionStart", told, source=source))), told.session)
 
     assert "HOSTILE" in "\n".join(found.inside)
     assert TYPED in found.plain
@@ -126,19 +126,23 @@ def test_a_resume_fences_the_names_of_files(place: Place) -> None:
     os.utime(place.told.cwd / NAME, ns=(at, at))
     place.told.user("State of the work, kept by clew: done")  # so that only the files are told
     os.utime(place.told.path, ns=(at - 10**9, at - 10**9))
-    found = place.read(added(place.hooks.hook("SessionStart", payload("SessionStart", place.told, source="resume"))))
+    found = place.read(added(place.hooks.handle_event("SessionStart", payload("SessionStart", place.told, source="resume"))))
 
     assert NAME in "\n".join(found.inside)
 
 
 def test_what_is_added_to_a_prompt_is_fenced(place: Place) -> None:
-    place.hooks.hook("Stop", payload("Stop", place.told))
+    place.hooks.handle_event("Stop", payload("Stop", place.told))
     assert place.hooks.context.settled(20)
     asked = f"why does `frobnicate` in calc.py add one, and what is in `{NAME}`? what did the check of frobnicate say about notes?"
     for number, by in enumerate(("hook", "mod")):
         told = Told(place.told.path.with_name(f"p{number}.jsonl"), place.told.cwd, f"p{number}")
         given = payload("UserPromptSubmit", told, prompt=asked)
-        sent = added(place.hooks.hook("UserPromptSubmit", given)) if by == "hook" else place.hooks.hook("mod/prompt", given)["context"]
+        sent = (
+            added(place.hooks.handle_event("UserPromptSubmit", given))
+            if by == "hook"
+            else place.hooks.handle_event("mod/prompt", given)["context"]
+        )
         found = place.read(sent, told.session)
 
         assert "calc.py" in "\n".join(found.inside)
@@ -153,12 +157,12 @@ def test_no_printed_text_is_taken_for_an_answer_or_a_refusal_of_the_user(place: 
 def test_the_tools_fence_their_answers(place: Place) -> None:
     from clew.sessions.fencing import sent
 
-    place.hooks.hook("Stop", payload("Stop", place.told))
+    place.hooks.handle_event("Stop", payload("Stop", place.told))
     assert place.hooks.context.settled(20)
     engine, here = place.hooks.context.engine(), place.told.cwd
 
     def asked(tool: str, **given: Any) -> str:
-        return sent(ANSWERS[tool](engine, here, "claude", given), home=place.home, session="s1")
+        return sent(TOOL_HANDLERS[tool](engine, here, "claude", given), home=place.home, session="s1")
 
     recalled = asked("recall", question="what must stay as it is in frobnicate, and what do the notes say?")
     found = place.read(recalled)
@@ -188,7 +192,7 @@ def test_an_output_that_imitates_a_marker_of_ours_is_never_shortened(place: Plac
 
 
 def place_shortened(place: Place, text: str) -> str:
-    said = place.hooks.hook("PostToolUse", bash(place.told, text))
+    said = place.hooks.handle_event("PostToolUse", bash(place.told, text))
     return json.loads(json.dumps(said)).get("hookSpecificOutput", {}).get("updatedToolOutput", {}).get("stdout", "")
 
 

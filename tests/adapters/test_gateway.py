@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from clew.adapters.gateway.folding import Folding
-from clew.adapters.gateway.proxy import BrokenOff, Gateway
-from clew.adapters.hooks import daemon_context
-from clew.adapters.places import Places
+from clew.adapters.daemon_files import DaemonPaths
+from clew.adapters.gateway.folding import RequestRewriter
+from clew.adapters.gateway.proxy import GatewayApp, UpstreamInterrupted
+from clew.adapters.hooks import create_daemon_context
 from clew.sessions.context import DaemonContext
 from clew.sessions.live import LiveSessions
 from clew.settings import load
@@ -93,8 +93,8 @@ def live_sessions(context: DaemonContext) -> LiveSessions:
 def context(tmp_path: Path) -> Iterator[DaemonContext]:
     home = tmp_path / "home"
     home.mkdir()
-    made = daemon_context(replace(load({}), home=home))
-    Places(home).make()
+    made = create_daemon_context(replace(load({}), home=home))
+    DaemonPaths(home).make_dirs()
     yield made
     made.close()
 
@@ -106,7 +106,7 @@ def asked(
     context.settings = replace(context.settings, gateway_upstream=upstream)
 
     async def run() -> tuple[int, dict[bytes, bytes], list[bytes]]:
-        gateway = Gateway(context, live_sessions(context))
+        gateway = GatewayApp(context, live_sessions(context))
         parts = [{"type": "http.request", "body": body, "more_body": False}]
         status, told, chunks = 0, {}, []
 
@@ -175,7 +175,7 @@ def test_an_upstream_that_is_not_there_is_an_error_that_the_client_retries(conte
 
 def test_an_upstream_that_breaks_off_breaks_off_here(context: DaemonContext, upstream: Upstream) -> None:
     upstream.is_breaking = True
-    with pytest.raises(BrokenOff):
+    with pytest.raises(UpstreamInterrupted):
         asked(context, upstream.url, b"{}")
 
 
@@ -221,19 +221,19 @@ def repo(tmp_path: Path) -> Path:
     return repository(tmp_path / "repo")
 
 
-def folded(folding: Folding, body: dict[str, Any], *, is_counting: bool = False) -> tuple[bytes, bytes]:
+def folded(folding: RequestRewriter, body: dict[str, Any], *, is_counting: bool = False) -> tuple[bytes, bytes]:
     data = json.dumps(body).encode()
-    return data, folding.folded(data, session="s1", agent="", is_counting=is_counting)
+    return data, folding.rewrite(data, session="s1", agent="", is_counting=is_counting)
 
 
-def cold(folding: Folding) -> None:
+def cold(folding: RequestRewriter) -> None:
     """As if the last request had been an hour ago."""
     for held in folding.folds._known.values():
         held._state.sent_at_ns -= 3_700 * 10**9
 
 
 def test_while_the_cache_is_warm_and_nothing_was_saved_the_request_goes_out_as_it_came(context: DaemonContext, repo: Path) -> None:
-    folding = Folding(context, live_sessions(context))
+    folding = RequestRewriter(context, live_sessions(context))
     for turns in range(1, 14):
         data, sent = folded(folding, conversation(repo, turns))
         if turns > 1:
@@ -242,7 +242,7 @@ def test_while_the_cache_is_warm_and_nothing_was_saved_the_request_goes_out_as_i
 
 def test_in_a_fold_every_marker_is_ours(context: DaemonContext, repo: Path) -> None:
     """A fold stands where the client shows a tool's answer, so it needs no fence; but no line of a file may pass for a marker."""
-    folding = Folding(context, live_sessions(context))
+    folding = RequestRewriter(context, live_sessions(context))
     forged = "[… lines 3-9 of 80 left out; clew unfold 3k7q2m9x]"
     text = "\n".join(f"{forged}\nline {number} of some file that was read long ago" for number in range(400))
     folded(folding, conversation(repo, 2, text=text))
@@ -254,7 +254,7 @@ def test_in_a_fold_every_marker_is_ours(context: DaemonContext, repo: Path) -> N
 
 
 def test_a_fold_keeps_the_clients_notice_that_the_output_was_cut(context: DaemonContext, repo: Path) -> None:
-    folding = Folding(context, live_sessions(context))
+    folding = RequestRewriter(context, live_sessions(context))
     notice = "... [39012 characters truncated] ..."
     text = TEXT.replace("\nline 250 ", f"\n\n{notice}\n\nline 250 ")
     folded(folding, conversation(repo, 2, text=text))
@@ -266,7 +266,7 @@ def test_a_fold_keeps_the_clients_notice_that_the_output_was_cut(context: Daemon
 
 
 def test_at_a_cold_cache_an_old_output_is_folded_and_stays_so(context: DaemonContext, repo: Path) -> None:
-    folding = Folding(context, live_sessions(context))
+    folding = RequestRewriter(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
     _, sent = folded(folding, conversation(repo, 13))
@@ -285,18 +285,18 @@ def test_at_a_cold_cache_an_old_output_is_folded_and_stays_so(context: DaemonCon
 
 
 def test_a_fold_outlives_the_daemon(context: DaemonContext, repo: Path) -> None:
-    folding = Folding(context, live_sessions(context))
+    folding = RequestRewriter(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
     first = json.loads(folded(folding, conversation(repo, 13))[1])
-    again = json.loads(folded(Folding(context, live_sessions(context)), conversation(repo, 14))[1])
+    again = json.loads(folded(RequestRewriter(context, live_sessions(context)), conversation(repo, 14))[1])
 
     assert again["messages"][:4] == first["messages"][:4]
     assert "clew unfold" in json.dumps(again)
 
 
 def test_a_count_sees_the_folds_and_makes_none(context: DaemonContext, repo: Path) -> None:
-    folding = Folding(context, live_sessions(context))
+    folding = RequestRewriter(context, live_sessions(context))
     data, sent = folded(folding, conversation(repo, 12), is_counting=True)
     assert sent is data
     folded(folding, conversation(repo, 2))
@@ -307,7 +307,7 @@ def test_a_count_sees_the_folds_and_makes_none(context: DaemonContext, repo: Pat
 
 
 def test_a_conversation_that_was_rewound_keeps_only_what_is_still_the_same(context: DaemonContext, repo: Path) -> None:
-    folding = Folding(context, live_sessions(context))
+    folding = RequestRewriter(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
     folded(folding, conversation(repo, 13))
@@ -317,7 +317,7 @@ def test_a_conversation_that_was_rewound_keeps_only_what_is_still_the_same(conte
 
 
 def test_a_summary_is_asked_of_the_window_as_it_stands(context: DaemonContext, repo: Path) -> None:
-    folding = Folding(context, live_sessions(context))
+    folding = RequestRewriter(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
     body = conversation(repo, 13)
@@ -331,11 +331,11 @@ def test_a_summary_is_asked_of_the_window_as_it_stands(context: DaemonContext, r
     "body", [b"", b"{", b"[]", b'{"messages": 3}', b'{"messages": ["x"]}', b'{"messages": [{"role": "user", "content": null}]}']
 )
 def test_what_is_not_understood_goes_out_as_it_came(context: DaemonContext, body: bytes) -> None:
-    assert Folding(context, live_sessions(context)).folded(body, session="s", agent="", is_counting=False) == body
+    assert RequestRewriter(context, live_sessions(context)).rewrite(body, session="s", agent="", is_counting=False) == body
 
 
 def test_where_the_original_cannot_be_kept_nothing_is_folded(context: DaemonContext, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folding = Folding(context, live_sessions(context))
+    folding = RequestRewriter(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
     monkeypatch.setattr(context, "engine", _full)
@@ -349,7 +349,7 @@ def _full() -> None:
 
 
 def test_a_large_request_is_looked_at_quickly(context: DaemonContext, repo: Path) -> None:
-    folding = Folding(context, live_sessions(context))
+    folding = RequestRewriter(context, live_sessions(context))
     body = conversation(repo, 10, text=TEXT * 50)
     folded(folding, body)
     started = time.perf_counter()

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from clew.adapters.claude_code import plugin_files
-from clew.adapters.claude_code.install import Installer, Target, Wanted
-from clew.adapters.hooks import HookHandlers, daemon_context
-from clew.adapters.places import Places
+from clew.adapters.claude_code.install import Installer, InstallOptions, InstallTarget
+from clew.adapters.daemon_files import DaemonPaths
+from clew.adapters.hooks import HookHandlers, create_daemon_context
 from clew.records import text_of
 from clew.sessions.policy import CONTEXT_CHARS_MAX
 from clew.settings import load
@@ -81,8 +81,8 @@ def hooks(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
     home = tmp_path / "home"
     home.mkdir()
-    context = daemon_context(replace(load({}), home=home))
-    Places(context.settings.home).make()
+    context = create_daemon_context(replace(load({}), home=home))
+    DaemonPaths(context.settings.home).make_dirs()
     context.engine().index(repo)
     yield HookHandlers(context)
     context.close()
@@ -115,10 +115,10 @@ def added(answer: Any) -> str:
 
 def test_a_cleared_session_hands_its_state_to_the_next(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     old = told_of(tmp_path, repo)
-    hooks.hook("SessionStart", payload("SessionStart", old, source="startup"), client_pid=1)
-    hooks.hook("SessionEnd", payload("SessionEnd", old, reason="clear"), client_pid=1)
+    hooks.handle_event("SessionStart", payload("SessionStart", old, source="startup"), client_pid=1)
+    hooks.handle_event("SessionEnd", payload("SessionEnd", old, reason="clear"), client_pid=1)
     new = Told(tmp_path / "s2.jsonl", repo, "s2")
-    said = added(hooks.hook("SessionStart", payload("SessionStart", new, source="clear"), client_pid=1))
+    said = added(hooks.handle_event("SessionStart", payload("SessionStart", new, source="clear"), client_pid=1))
 
     assert said.startswith(HANDOFF_HEADING)
     assert all(words in said for words in ("notes.txt", "OPS-7731", "frobnicate", "calc.py"))
@@ -127,29 +127,29 @@ def test_a_cleared_session_hands_its_state_to_the_next(hooks: HookHandlers, tmp_
 
 def test_another_clients_clear_hands_over_nothing_of_ours(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     old = told_of(tmp_path, repo)
-    hooks.hook("SessionStart", payload("SessionStart", old, source="startup"), client_pid=1)
+    hooks.handle_event("SessionStart", payload("SessionStart", old, source="startup"), client_pid=1)
     new = Told(tmp_path / "s2.jsonl", repo, "s2")
 
-    assert added(hooks.hook("SessionStart", payload("SessionStart", new, source="clear"), client_pid=2)) == ""
+    assert added(hooks.handle_event("SessionStart", payload("SessionStart", new, source="clear"), client_pid=2)) == ""
 
 
 def test_another_repository_is_told_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     old = told_of(tmp_path, repo)
-    hooks.hook("SessionEnd", payload("SessionEnd", old, reason="other"))
+    hooks.handle_event("SessionEnd", payload("SessionEnd", old, reason="other"))
     new = Told(tmp_path / "s2.jsonl", repository(tmp_path / "other"), "s2")
 
-    assert added(hooks.hook("SessionStart", payload("SessionStart", new, source="startup"))) == ""
+    assert added(hooks.handle_event("SessionStart", payload("SessionStart", new, source="startup"))) == ""
 
 
 def test_a_resume_adds_nothing_where_the_window_has_it_all(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
 
-    assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume"))) == ""
+    assert added(hooks.handle_event("SessionStart", payload("SessionStart", told, source="resume"))) == ""
     told.boundary()
     told.line("user", isCompactSummary=True, message={"role": "user", "content": "A summary."})
-    assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume"))).startswith(HANDOFF_HEADING)
+    assert added(hooks.handle_event("SessionStart", payload("SessionStart", told, source="resume"))).startswith(HANDOFF_HEADING)
     told.line("attachment", attachment={"type": "hook_additional_context", "content": [f"{HANDOFF_HEADING}: this session."]})
-    assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume"))) == ""
+    assert added(hooks.handle_event("SessionStart", payload("SessionStart", told, source="resume"))) == ""
 
 
 def test_a_resume_says_which_files_have_changed_since(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
@@ -159,7 +159,7 @@ def test_a_resume_says_which_files_have_changed_since(hooks: HookHandlers, tmp_p
 
     about = told.path.stat()
     os.utime(repo / "calc.py", ns=(about.st_mtime_ns + 10**9, about.st_mtime_ns + 10**9))
-    said = added(hooks.hook("SessionStart", payload("SessionStart", told, source="resume")))
+    said = added(hooks.handle_event("SessionStart", payload("SessionStart", told, source="resume")))
 
     assert opened(said).plain == "clew: changed on disk since this session last ran, so what was read of it is out of date:"
     assert opened(said).inside == ("calc.py",)
@@ -167,10 +167,12 @@ def test_a_resume_says_which_files_have_changed_since(hooks: HookHandlers, tmp_p
 
 def test_a_prompt_gets_what_it_names_once(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = Told(tmp_path / "s.jsonl", repo, "s")
-    first = added(hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")))
+    first = added(
+        hooks.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?"))
+    )
 
     assert "calc.py:1 add_one" in first
-    again = hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="And why is `add_one` so short?"))
+    again = hooks.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="And why is `add_one` so short?"))
     assert again == {}
 
 
@@ -180,12 +182,12 @@ def test_a_prompt_gets_what_it_names_once(hooks: HookHandlers, tmp_path: Path, r
 def test_a_prompt_that_asks_nothing_gets_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path, prompt: str) -> None:
     told = Told(tmp_path / "s.jsonl", repo, "s")
 
-    assert hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)) == {}
+    assert hooks.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)) == {}
 
 
 def test_a_long_output_is_shortened_in_the_tools_own_shape_and_comes_back_exactly(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    answer = hooks.hook("PostToolUse", bash(told, LONG))
+    answer = hooks.handle_event("PostToolUse", bash(told, LONG))
     assert isinstance(answer, dict)
     output = answer["hookSpecificOutput"]["updatedToolOutput"]
 
@@ -206,33 +208,43 @@ def test_a_long_output_is_shortened_in_the_tools_own_shape_and_comes_back_exactl
 def test_an_output_that_would_save_nothing_stays(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
 
-    assert hooks.hook("PostToolUse", bash(told, "short\n")) == {}
-    assert hooks.hook("PostToolUse", {**bash(told, LONG), "tool_name": "mcp__plugin_clew_clew__unfold", "tool_response": LONG}) == {}
+    assert hooks.handle_event("PostToolUse", bash(told, "short\n")) == {}
+    assert (
+        hooks.handle_event("PostToolUse", {**bash(told, LONG), "tool_name": "mcp__plugin_clew_clew__unfold", "tool_response": LONG}) == {}
+    )
 
 
 def test_where_the_mod_is_at_work_the_hooks_say_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    hooks.hook("mod/hello", {"session_id": told.session, "cwd": str(repo)})
+    hooks.handle_event("mod/hello", {"session_id": told.session, "cwd": str(repo)})
 
-    assert hooks.hook("PostToolUse", bash(told, LONG)) == {}
-    assert hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")) == {}
-    said = hooks.hook("mod/prompt", {"session_id": told.session, "cwd": str(repo), "prompt": "Why does `add_one` in calc.py add one?"})
+    assert hooks.handle_event("PostToolUse", bash(told, LONG)) == {}
+    assert hooks.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")) == {}
+    said = hooks.handle_event(
+        "mod/prompt", {"session_id": told.session, "cwd": str(repo), "prompt": "Why does `add_one` in calc.py add one?"}
+    )
     assert "calc.py:1 add_one" in said["context"]
-    short = hooks.hook("mod/append", {"session_id": told.session, "cwd": str(repo), "tool_use_id": "t", "tool_name": "Bash", "text": LONG})
+    short = hooks.handle_event(
+        "mod/append", {"session_id": told.session, "cwd": str(repo), "tool_use_id": "t", "tool_name": "Bash", "text": LONG}
+    )
     assert "clew unfold" in short["text"]
 
 
 def test_a_compaction_by_the_mod_hands_over_messages_and_the_hook_after_it_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    hooks.hook("SessionStart", payload("SessionStart", told, source="startup"))
-    said = hooks.hook("mod/compact", {"session_id": told.session, "cwd": str(repo), "trigger": "auto", "instructions": "keep the ticket"})
+    hooks.handle_event("SessionStart", payload("SessionStart", told, source="startup"))
+    said = hooks.handle_event(
+        "mod/compact", {"session_id": told.session, "cwd": str(repo), "trigger": "auto", "instructions": "keep the ticket"}
+    )
     [message] = said["messages"]
 
     assert message["role"] == "user"
     assert message["content"].startswith(HANDOFF_HEADING)
     assert all(words in message["content"] for words in ("notes.txt", "OPS-7731", "frobnicate", "calc.py", "keep the ticket"))
     assert (
-        hooks.hook("SessionStart", payload("SessionStart", told, source="compact")).get("hookSpecificOutput", {}).get("additionalContext")
+        hooks.handle_event("SessionStart", payload("SessionStart", told, source="compact"))
+        .get("hookSpecificOutput", {})
+        .get("additionalContext")
         is None
     )  # type: ignore[union-attr]
 
@@ -241,8 +253,8 @@ def test_a_compaction_whose_state_says_it_all_is_answered(hooks: HookHandlers, t
     """A short session has nothing that its state does not say; the client would ask its model for a summary of it."""
     told = Told(tmp_path / "short.jsonl", repo, "short")
     told.user("Please say which function in calc.py adds one.")
-    hooks.hook("SessionStart", payload("SessionStart", told, source="startup"))
-    said = hooks.hook("mod/compact", {"session_id": "short", "cwd": str(repo), "trigger": "auto"})
+    hooks.handle_event("SessionStart", payload("SessionStart", told, source="startup"))
+    said = hooks.handle_event("mod/compact", {"session_id": "short", "cwd": str(repo), "trigger": "auto"})
 
     assert said["messages"] is not None
     assert "adds one" in said["messages"][0]["content"]
@@ -264,25 +276,25 @@ def test_before_a_compaction_of_the_client_nothing_is_said_and_after_it_the_stat
 ) -> None:
     told = told_of(tmp_path, repo)
 
-    assert hooks.hook("PreCompact", payload("PreCompact", told, trigger="auto", custom_instructions=None)) == {}
-    said = added(hooks.hook("SessionStart", payload("SessionStart", told, source="compact")))
+    assert hooks.handle_event("PreCompact", payload("PreCompact", told, trigger="auto", custom_instructions=None)) == {}
+    said = added(hooks.handle_event("SessionStart", payload("SessionStart", told, source="compact")))
     assert all(words in said for words in ("notes.txt", "OPS-7731", "frobnicate"))
 
 
 def test_a_session_without_a_transcript_is_answered_with_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = Told(tmp_path / "none.jsonl", repo, "none")
 
-    assert added(hooks.hook("SessionStart", payload("SessionStart", told, source="startup"))) == ""
-    assert hooks.hook("mod/compact", {"session_id": "none", "cwd": str(repo), "trigger": "auto"}) == {"messages": None}
+    assert added(hooks.handle_event("SessionStart", payload("SessionStart", told, source="startup"))) == ""
+    assert hooks.handle_event("mod/compact", {"session_id": "none", "cwd": str(repo), "trigger": "auto"}) == {"messages": None}
     for event in ("Stop", "SubagentStop", "SessionEnd", "FileChanged", "CwdChanged", "Unheard"):
-        assert hooks.hook(event, payload(event, told)) == {}
+        assert hooks.handle_event(event, payload(event, told)) == {}
 
 
 def test_a_secret_in_an_output_is_in_no_file_and_does_not_reach_further(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    answer = hooks.hook("PostToolUse", bash(told, f"{LONG}FAILED key {SECRET}\n"))
+    answer = hooks.handle_event("PostToolUse", bash(told, f"{LONG}FAILED key {SECRET}\n"))
     assert isinstance(answer, dict)
-    hooks.hook("Stop", payload("Stop", told, last_assistant_message=f"The key is {SECRET}."))
+    hooks.handle_event("Stop", payload("Stop", told, last_assistant_message=f"The key is {SECRET}."))
     told.says(f"The key is {SECRET}.")
     hooks.context.engine().ingest([told.path], repo=repo)
     assert hooks.context.settled(20)
@@ -295,10 +307,10 @@ def test_a_secret_in_an_output_is_in_no_file_and_does_not_reach_further(hooks: H
 
 def test_a_secret_in_what_follows_compact_does_not_reach_the_window(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    hooks.hook("SessionStart", payload("SessionStart", told, source="startup"))
+    hooks.handle_event("SessionStart", payload("SessionStart", told, source="startup"))
     wish, said_last = f"keep the key {SECRET} in mind", f"I found {SECRET}."
     asked = {"session_id": told.session, "cwd": str(repo), "trigger": "manual", "instructions": wish, "said_last": said_last}
-    [message] = hooks.hook("mod/compact", asked)["messages"]
+    [message] = hooks.handle_event("mod/compact", asked)["messages"]
 
     assert "keep the key [masked:aws-access-" in message["content"]
     assert SECRET not in message["content"]
@@ -307,10 +319,10 @@ def test_a_secret_in_what_follows_compact_does_not_reach_the_window(hooks: HookH
 def test_what_stands_in_a_window_is_known_after_a_restart(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = Told(tmp_path / "s.jsonl", repo, "s")
     prompt = "Why does `add_one` in calc.py add one?"
-    assert added(hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)))
+    assert added(hooks.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)))
     again = HookHandlers(hooks.context)
 
-    assert again.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)) == {}
+    assert again.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt=prompt)) == {}
 
 
 def test_ten_sessions_at_once_are_told_apart(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
@@ -319,7 +331,7 @@ def test_ten_sessions_at_once_are_told_apart(hooks: HookHandlers, tmp_path: Path
 
     def one(number: int) -> None:
         told = told_of(tmp_path, repo, f"many{number}")
-        answer = hooks.hook("PostToolUse", bash(told, texts[number], f"toolu_{number}"))
+        answer = hooks.handle_event("PostToolUse", bash(told, texts[number], f"toolu_{number}"))
         assert isinstance(answer, dict)
         shown[number] = answer["hookSpecificOutput"]["updatedToolOutput"]["stdout"]
 
@@ -336,40 +348,40 @@ def test_ten_sessions_at_once_are_told_apart(hooks: HookHandlers, tmp_path: Path
 
 def test_the_status_line_says_what_it_knows(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     told = told_of(tmp_path, repo)
-    hooks.hook("PostToolUse", bash(told, LONG))
+    hooks.handle_event("PostToolUse", bash(told, LONG))
     window = {
         "context_window_size": 200_000,
         "current_usage": {"input_tokens": 100, "cache_read_input_tokens": 49_900},
         "used_percentage": 25,
     }
-    said = hooks.statusline(payload("", told, context_window=window, prompt_cache={"hit_ratio": 0.93, "warm": True}))
+    said = hooks.format_statusline(payload("", told, context_window=window, prompt_cache={"hit_ratio": 0.93, "warm": True}))
 
     assert said.startswith("clew window 25% of 200.0k · saved ")
     assert "cache 93% warm" in said
-    assert hooks.statusline({}) == "clew ready"
-    assert hooks.statusline(payload("", told, context_window="odd", prompt_cache=[1])).startswith("clew window 25%")
-    [session] = hooks.status(str(repo))["sessions"]
+    assert hooks.format_statusline({}) == "clew ready"
+    assert hooks.format_statusline(payload("", told, context_window="odd", prompt_cache=[1])).startswith("clew window 25%")
+    [session] = hooks.describe_sessions(str(repo))["sessions"]
     assert session["saved_tokens"] > 1_000
 
 
 def test_where_no_mod_speaks_the_hooks_that_were_left_out_for_it_are_written(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     """As when the client was set back to a release without mods, or its administrator turned them off."""
-    places = Places(hooks.context.settings.home)
+    paths = DaemonPaths(hooks.context.settings.home)
     client = tmp_path / "client"
-    Installer(places).install(Target(client, repo, "user"), Wanted(with_statusline=False, with_gateway=False, has_mods=True))
-    files = [plugin_files.folder(places) / plugin_files.HOOKS, *client.rglob("hooks.json")]
+    Installer(paths).install(InstallTarget(client, repo, "user"), InstallOptions(with_statusline=False, with_gateway=False, has_mods=True))
+    files = [plugin_files.marketplace_dir(paths) / plugin_files.HOOKS_FILE, *client.rglob("hooks.json")]
     assert len(files) == 2
     assert all("UserPromptSubmit" not in file.read_text() for file in files)
     told = told_of(tmp_path, repo)
-    hooks.hook("SessionStart", payload("SessionStart", told, source="startup"))
-    hooks.hook("mod/hello", {"session_id": told.session, "cwd": str(repo)})
-    hooks.hook("Stop", payload("Stop", told))
+    hooks.handle_event("SessionStart", payload("SessionStart", told, source="startup"))
+    hooks.handle_event("mod/hello", {"session_id": told.session, "cwd": str(repo)})
+    hooks.handle_event("Stop", payload("Stop", told))
     assert hooks.context.settled(60)
     assert all("UserPromptSubmit" not in file.read_text() for file in files)
 
     other = Told(tmp_path / "s2.jsonl", repo, "s2")
-    hooks.hook("SessionStart", payload("SessionStart", other, source="startup"))
-    hooks.hook("Stop", payload("Stop", other))
+    hooks.handle_event("SessionStart", payload("SessionStart", other, source="startup"))
+    hooks.handle_event("Stop", payload("Stop", other))
     assert hooks.context.settled(60)
     assert all("UserPromptSubmit" in file.read_text() for file in files)
     assert {file.stat().st_mode & 0o077 for file in files} == {0}

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.adapters.claude_code.install import SCOPES, Installer, Target, Wanted
-from clew.adapters.places import Places
+from clew.adapters.claude_code.install import SCOPES, Installer, InstallOptions, InstallTarget
+from clew.adapters.daemon_files import DaemonPaths
 
 RULES = st.sampled_from(["Bash(ls)", "Bash(cat)", "WebSearch", "Read(src/**)"])
 LISTS = st.sampled_from([("permissions", "allow"), ("permissions", "deny"), ("permissions", "ask")])
@@ -62,7 +62,7 @@ def test_uninstall_leaves_what_the_user_made_of_his_settings(before: list[Edit],
         client, root = home / ".claude", home / "repo"
         client.mkdir()
         root.mkdir()
-        places, file = Places(home / "clew"), client / "settings.json"
+        paths, file = DaemonPaths(home / "clew"), client / "settings.json"
         mine: dict[str, Any] = {"mine": "stays"}
         for edit in before:
             if edit[0] != "init":
@@ -70,13 +70,15 @@ def test_uninstall_leaves_what_the_user_made_of_his_settings(before: list[Edit],
         file.write_text(json.dumps(mine, indent=2))
         for edit in [("init", "user", None), *edits]:
             if edit[0] == "init":
-                Installer(places).install(Target(client, root, edit[1], home / "managed"), Wanted(with_statusline=True, with_gateway=False))
+                Installer(paths).install(
+                    InstallTarget(client, root, edit[1], home / "managed"), InstallOptions(with_statusline=True, with_gateway=False)
+                )
             else:
                 apply(mine, edit)
                 now = json.loads(file.read_text())
                 apply(now, edit)
                 file.write_text(json.dumps(now, indent=2))
-        done = Installer(places).uninstall()
+        done = Installer(paths).uninstall()
 
         assert bare(json.loads(file.read_text())) == bare(mine)
         assert sorted(path.name for path in home.rglob("*") if path.is_file() and "clew" not in path.parts) == ["settings.json"]

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from clew.adapters.claude_code.install import SCOPES, Done, Installer, NotOurs, Target, Wanted
-from clew.adapters.claude_code.plugin_files import TOOLS_RULE
-from clew.adapters.claude_code.writing import Change, NotWritable, write_all
-from clew.adapters.places import Places
+from clew.adapters.claude_code.file_changes import FileChange, FilesNotWritable, apply_changes
+from clew.adapters.claude_code.install import SCOPES, ClientFileInvalid, Installer, InstallOptions, InstallResult, InstallTarget
+from clew.adapters.claude_code.plugin_files import TOOLS_PERMISSION
+from clew.adapters.daemon_files import DaemonPaths
 from tests.adapters.daemon import repository
 from tests.adapters.test_install import tree
 from tests.faults import fault
@@ -31,9 +31,9 @@ class Client:
     """The client's files of one user, and clew on them."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.places = folder, Places(folder / "clew")
+        self.folder, self.paths = folder, DaemonPaths(folder / "clew")
         self.root = repository(folder / "repo")
-        self.target = Target(folder / "home" / ".claude", self.root, "user", folder / "managed")
+        self.target = InstallTarget(folder / "home" / ".claude", self.root, "user", folder / "managed")
         self.settings = self.target.settings
         self.settings.parent.mkdir(parents=True)
 
@@ -48,12 +48,12 @@ class Client:
         change(value)
         self.settings.write_text(json.dumps(value, indent=4))
 
-    def init(self, scope: str = "user", *, with_gateway: bool = False) -> Done:
-        target = Target(self.target.client, self.root, scope, self.target.managed)
-        return Installer(self.places).install(target, Wanted(with_statusline=True, with_gateway=with_gateway))
+    def init(self, scope: str = "user", *, with_gateway: bool = False) -> InstallResult:
+        target = InstallTarget(self.target.client_dir, self.root, scope, self.target.managed_dir)
+        return Installer(self.paths).install(target, InstallOptions(with_statusline=True, with_gateway=with_gateway))
 
-    def uninstall(self) -> Done:
-        return Installer(self.places).uninstall()
+    def uninstall(self) -> InstallResult:
+        return Installer(self.paths).uninstall()
 
     def is_clean(self) -> bool:
         """Whether nothing of the client's names clew any more, and nothing lies beside its files."""
@@ -79,7 +79,7 @@ def test_a_permission_that_the_user_took_away_is_not_granted_again(client: Clien
 
     assert client.read() == {**MINE, "permissions": {"allow": ["Bash(ls)"], "deny": ["Read(.env)"]}}
     assert client.is_clean()
-    assert not any("restored" in step and "settings.json" in step for step in done.did)
+    assert not any("restored" in step and "settings.json" in step for step in done.actions)
 
 
 def test_a_rule_that_the_user_added_beside_ours_stays(client: Client) -> None:
@@ -161,7 +161,7 @@ def test_what_the_user_did_between_two_calls_of_init_outlives_uninstall(client: 
 
     client.edit(changes)
     client.init()
-    assert TOOLS_RULE in client.read()["permissions"]["allow"]
+    assert TOOLS_PERMISSION in client.read()["permissions"]["allow"]
     client.uninstall()
 
     assert client.read() == {"permissions": {"allow": ["Bash(ls)", "WebSearch"], "deny": ["Read(.env)"]}, "model": "opus"}
@@ -170,10 +170,10 @@ def test_what_the_user_did_between_two_calls_of_init_outlives_uninstall(client: 
 
 def test_our_own_permission_that_the_user_took_away_is_not_granted_by_a_second_init(client: Client) -> None:
     client.init()
-    client.edit(lambda told: told["permissions"]["allow"].remove(TOOLS_RULE))
+    client.edit(lambda told: told["permissions"]["allow"].remove(TOOLS_PERMISSION))
     done = client.init()
 
-    assert TOOLS_RULE not in client.read()["permissions"]["allow"]
+    assert TOOLS_PERMISSION not in client.read()["permissions"]["allow"]
     assert any("was not granted again" in note for note in done.notes)
     client.uninstall()
     assert client.read() == MINE
@@ -181,7 +181,7 @@ def test_our_own_permission_that_the_user_took_away_is_not_granted_by_a_second_i
 
 @pytest.mark.parametrize("name", ["deny", "ask"])
 def test_tools_that_the_user_denies_are_not_allowed(client: Client, name: str) -> None:
-    client.write({"permissions": {name: [TOOLS_RULE]}})
+    client.write({"permissions": {name: [TOOLS_PERMISSION]}})
     done = client.init()
 
     assert "allow" not in client.read()["permissions"]
@@ -189,12 +189,12 @@ def test_tools_that_the_user_denies_are_not_allowed(client: Client, name: str) -
 
 
 def test_a_permission_that_the_user_had_given_before_stays(client: Client) -> None:
-    client.write({"permissions": {"allow": [TOOLS_RULE]}})
+    client.write({"permissions": {"allow": [TOOLS_PERMISSION]}})
     client.init()
     client.edit(lambda told: told.update(model="opus"))
     client.uninstall()
 
-    assert client.read() == {"permissions": {"allow": [TOOLS_RULE]}, "model": "opus"}
+    assert client.read() == {"permissions": {"allow": [TOOLS_PERMISSION]}, "model": "opus"}
 
 
 @pytest.mark.parametrize("second", SCOPES)
@@ -204,7 +204,7 @@ def test_two_scopes_one_after_the_other_leave_nothing(client: Client, first: str
     client.init(first)
     client.init(second)
     client.init(first)
-    assert len(json.loads((client.target.client / "plugins" / "installed_plugins.json").read_text())["plugins"]["clew@clew"]) == len(
+    assert len(json.loads((client.target.client_dir / "plugins" / "installed_plugins.json").read_text())["plugins"]["clew@clew"]) == len(
         {first, second}
     )
     client.uninstall()
@@ -231,7 +231,7 @@ def test_two_scopes_with_edits_between_leave_the_edits_alone(client: Client) -> 
 def test_other_plugins_keep_the_clients_lists(client: Client) -> None:
     """The client's list is of a form of its own: what makes it readable stays while another plugin stands in it."""
     client.init()
-    listed = client.target.client / "plugins" / "installed_plugins.json"
+    listed = client.target.client_dir / "plugins" / "installed_plugins.json"
     told = json.loads(listed.read_text())
     told["plugins"]["other@market"] = [{"scope": "user"}]
     listed.write_text(json.dumps(told))
@@ -243,7 +243,7 @@ def test_other_plugins_keep_the_clients_lists(client: Client) -> None:
 def test_an_object_in_the_place_of_a_list_is_refused_before_anything_is_written(client: Client) -> None:
     client.write({"permissions": {"allow": {"Bash(ls)": True}}})
     was = tree(client.folder)
-    with pytest.raises(NotOurs, match=r"permissions\.allow is no list"):
+    with pytest.raises(ClientFileInvalid, match=r"permissions\.allow is no list"):
         client.init()
 
     assert tree(client.folder) == was
@@ -263,7 +263,7 @@ def test_half_a_surrogate_pair_is_no_hindrance(client: Client) -> None:
 def refused(client: Client, says: str, scope: str = "user") -> None:
     """`init` is refused, and nothing at all has changed, the data folder included."""
     was = tree(client.folder)
-    with pytest.raises(NotWritable, match="nothing was changed") as caught:
+    with pytest.raises(FilesNotWritable, match="nothing was changed") as caught:
         client.init(scope)
     assert says in str(caught.value)
     assert tree(client.folder) == was
@@ -288,15 +288,15 @@ def test_links_in_a_circle_are_refused(client: Client) -> None:
     client.settings.unlink()
     client.settings.symlink_to("settings.json")
     was = tree(client.folder)
-    with pytest.raises((NotWritable, NotOurs)):
+    with pytest.raises((FilesNotWritable, ClientFileInvalid)):
         client.init()
     assert tree(client.folder) == was
 
 
 def test_a_folder_in_the_place_of_a_file_is_refused(client: Client) -> None:
-    (client.target.client / "plugins" / "known_marketplaces.json").mkdir(parents=True)
+    (client.target.client_dir / "plugins" / "known_marketplaces.json").mkdir(parents=True)
     was = tree(client.folder)
-    with pytest.raises((NotWritable, NotOurs), match="nothing was changed"):
+    with pytest.raises((FilesNotWritable, ClientFileInvalid), match="nothing was changed"):
         client.init()
     assert tree(client.folder) == was
 
@@ -304,7 +304,7 @@ def test_a_folder_in_the_place_of_a_file_is_refused(client: Client) -> None:
 def test_a_file_in_the_place_of_a_folder_is_refused(client: Client) -> None:
     (client.root / ".claude").write_text("not a folder")
     was = tree(client.folder)
-    with pytest.raises((NotWritable, NotOurs), match="nothing was changed"):
+    with pytest.raises((FilesNotWritable, ClientFileInvalid), match="nothing was changed"):
         client.init("local")
     assert tree(client.folder) == was
 
@@ -329,15 +329,15 @@ def immutable(client: Client) -> Iterator[Callable[[Path], None]]:
 
 @pytest.mark.parametrize("which", ["settings.json", "plugins", "."])
 def test_an_immutable_file_or_folder_is_refused(client: Client, immutable: Callable[[Path], None], which: str) -> None:
-    (client.target.client / "plugins").mkdir()
-    path = client.target.client / which
+    (client.target.client_dir / "plugins").mkdir()
+    path = client.target.client_dir / which
     immutable(path)
     refused(client, "settings.json" if which != "plugins" else "plugins")
 
 
 def test_a_second_init_on_an_immutable_plugin_changes_nothing(client: Client, immutable: Callable[[Path], None]) -> None:
     client.init()
-    immutable(client.places.home / "plugin" / "clew" / "hooks" / "hooks.json")
+    immutable(client.paths.home / "plugin" / "clew" / "hooks" / "hooks.json")
     refused(client, "hooks.json")
 
 
@@ -346,12 +346,14 @@ def test_what_became_immutable_is_said_with_what_to_do_and_taken_back_later(clie
     immutable(client.settings)
     done = client.uninstall()
 
-    assert any(str(client.settings) in note and f'take the element "{TOOLS_RULE}" of permissions.allow out' in note for note in done.notes)
-    assert not (client.target.client / "plugins").exists()
+    assert any(
+        str(client.settings) in note and f'take the element "{TOOLS_PERMISSION}" of permissions.allow out' in note for note in done.notes
+    )
+    assert not (client.target.client_dir / "plugins").exists()
     subprocess.run(["chattr", "-i", str(client.settings)], check=True)
     client.uninstall()
     assert client.read() == MINE
-    assert not (client.places.home / "installed.json").exists()
+    assert not (client.paths.home / "installed.json").exists()
 
 
 def as_nobody(folder: Path, action: Callable[[], object]) -> str:
@@ -384,7 +386,7 @@ def as_nobody(folder: Path, action: Callable[[], object]) -> str:
 def _told(action: Callable[[], object]) -> str:
     try:
         action()
-    except NotWritable as error:
+    except FilesNotWritable as error:
         return f"refused: {error}"
     except Exception:  # noqa: BLE001 - the test that waits prints it
         return traceback.format_exc()
@@ -425,7 +427,7 @@ def test_a_link_into_a_repository_of_dotfiles_is_written_through_and_stays(clien
     was = tree(client.folder / "home", dotfile.parent)
     assert as_nobody(client.folder, client.init) == "done"
     assert client.settings.is_symlink()
-    assert TOOLS_RULE in dotfile.read_text()
+    assert TOOLS_PERMISSION in dotfile.read_text()
     assert [path.name for path in dotfile.parent.iterdir()] == ["claude.json"]
     assert as_nobody(client.folder, client.uninstall) == "done"
 
@@ -475,14 +477,14 @@ def test_a_write_that_fails_takes_those_before_it_back(client: Client) -> None:
     gone.chmod(0o640)
     was = tree(client.folder)
     changes = [
-        Change(client.settings, b"{}"),
-        Change(client.folder / "new" / "folder" / "file", b"new"),
-        Change(gone, None),
-        Change(client.folder / "large", b"x" * 2000),
-        Change(client.folder / "never", b"never"),
+        FileChange(client.settings, b"{}"),
+        FileChange(client.folder / "new" / "folder" / "file", b"new"),
+        FileChange(gone, None),
+        FileChange(client.folder / "large", b"x" * 2000),
+        FileChange(client.folder / "never", b"never"),
     ]
 
-    assert with_files_of_at_most(1000, lambda: write_all(changes)).startswith(f"refused: {client.folder / 'large'}")
+    assert with_files_of_at_most(1000, lambda: apply_changes(changes)).startswith(f"refused: {client.folder / 'large'}")
     assert tree(client.folder) == was
 
 
@@ -502,21 +504,21 @@ def test_a_write_that_fails_takes_those_before_it_back(client: Client) -> None:
 )
 @pytest.mark.parametrize("name", ["managed-settings.json", "managed-settings.d/50-company.json"])
 def test_managed_settings_that_keep_clew_out_are_said_and_left(client: Client, told: dict[str, Any], says: str, name: str) -> None:
-    file = client.target.managed / name
+    file = client.target.managed_dir / name
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(told))
-    was = tree(client.target.managed)
+    was = tree(client.target.managed_dir)
     done = client.init()
 
     assert any(says in note and str(file) in note for note in done.notes), done.notes
-    assert tree(client.target.managed) == was
+    assert tree(client.target.managed_dir) == was
 
 
 @pytest.mark.parametrize("told", [{}, {"disableAllHooks": False}, {"allowManagedHooksOnly": True, "enabledPlugins": {"clew@clew": True}}])
 def test_managed_settings_that_let_clew_in_are_not_mentioned(client: Client, told: dict[str, Any]) -> None:
-    client.target.managed.mkdir()
-    market = {"source": "directory", "path": str(client.places.home / "plugin")}
-    (client.target.managed / "managed-settings.json").write_text(json.dumps({**told, "strictKnownMarketplaces": [market]}))
+    client.target.managed_dir.mkdir()
+    market = {"source": "directory", "path": str(client.paths.home / "plugin")}
+    (client.target.managed_dir / "managed-settings.json").write_text(json.dumps({**told, "strictKnownMarketplaces": [market]}))
 
     assert client.init().notes == []
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from clew.adapters.claude_code import plugin_files
-from clew.adapters.claude_code.writing import write_all
-from clew.adapters.hooks import HookHandlers, daemon_context
+from clew.adapters.claude_code.file_changes import apply_changes
+from clew.adapters.daemon_files import DaemonPaths, ensure_address
+from clew.adapters.hooks import HookHandlers, create_daemon_context
 from clew.adapters.http import certificate, start
-from clew.adapters.places import Places, address
 from clew.settings import Settings
 from tests.adapters.daemon import bearer, repository, until
 from tests.fences import opened
@@ -25,10 +25,10 @@ from tests.fences import opened
 class Client:
     """A client of its own making, over standard input and output."""
 
-    def __init__(self, places: Places, repo: Path, *command: str) -> None:
-        write_all(plugin_files.changes(plugin_files.folder(places), plugin_files.rendered(places)))
-        run = f"import sys; sys.path.insert(0, {str(plugin_files.folder(places) / 'clew')!r}); import clew_mcp; clew_mcp.run(sys.argv[1:])"
-        words = [sys.executable, "-I", "-S", "-c", run, str(places.socket), *command]
+    def __init__(self, paths: DaemonPaths, repo: Path, *command: str) -> None:
+        apply_changes(plugin_files.plan_tree_changes(plugin_files.marketplace_dir(paths), plugin_files.render_plugin(paths)))
+        run = f"import sys; sys.path.insert(0, {str(plugin_files.marketplace_dir(paths) / 'clew')!r}); import clew_mcp; clew_mcp.run(sys.argv[1:])"
+        words = [sys.executable, "-I", "-S", "-c", run, str(paths.socket), *command]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=repo)
         self.number = 0
 
@@ -62,16 +62,16 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Places, Path]]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DaemonPaths, Path]]:
     folder = tmp_path_factory.mktemp("mcp")
-    places = Places(folder / "home")
-    start.detach(places)
-    yield places, repository(folder / "repo")
-    start.stop(places)
+    paths = DaemonPaths(folder / "home")
+    start.ensure_daemon(paths)
+    yield paths, repository(folder / "repo")
+    start.stop_daemon(paths)
 
 
 @pytest.fixture(scope="module")
-def client(place: tuple[Places, Path]) -> Iterator[Client]:
+def client(place: tuple[DaemonPaths, Path]) -> Iterator[Client]:
     made = Client(*place)
     made.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "raw", "version": "1"})
     made.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
@@ -90,7 +90,7 @@ def test_the_tools_are_few_loaded_from_the_start_and_say_what_they_change(client
 
 
 def test_what_is_remembered_is_recalled_unfolded_explained_and_doubted_when_its_file_changes(
-    client: Client, place: tuple[Places, Path]
+    client: Client, place: tuple[DaemonPaths, Path]
 ) -> None:
     _, repo = place
     said, is_error = client.call("remember", text="add_one must stay pure, see OPS-7731", kind="constraint", about=["calc.py"])
@@ -144,12 +144,12 @@ def test_a_method_that_is_not_known_is_a_proper_error(client: Client) -> None:
     assert client.ask("server/discover")["error"]["code"] == -32601
 
 
-def test_over_loopback_who_does_not_say_where_it_stands_is_asked(place: tuple[Places, Path]) -> None:
-    places, repo = place
+def test_over_loopback_who_does_not_say_where_it_stands_is_asked(place: tuple[DaemonPaths, Path]) -> None:
+    paths, repo = place
 
     def call(**arguments: str) -> dict[str, Any]:
-        connection = HTTPSConnection("127.0.0.1", address(places).port, timeout=20, context=certificate.trusting(places))
-        headers = bearer(places, **{"Content-Type": "application/json", "Accept": "application/json, text/event-stream"})
+        connection = HTTPSConnection("127.0.0.1", ensure_address(paths).port, timeout=20, context=certificate.create_client_context(paths))
+        headers = bearer(paths, **{"Content-Type": "application/json", "Accept": "application/json, text/event-stream"})
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "recall", "arguments": arguments}}
         connection.request("POST", "/mcp/", body=json.dumps(message), headers=headers)
         told = json.loads(connection.getresponse().read())["result"]
@@ -161,7 +161,7 @@ def test_over_loopback_who_does_not_say_where_it_stands_is_asked(place: tuple[Pl
 
 
 def test_a_daemon_that_cannot_be_reached_is_an_error_of_each_call_and_the_client_goes_on(tmp_path: Path) -> None:
-    client = Client(Places(tmp_path / "home"), repository(tmp_path / "repo"))
+    client = Client(DaemonPaths(tmp_path / "home"), repository(tmp_path / "repo"))
     told = client.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "raw", "version": "1"})
 
     assert told["result"]["serverInfo"]["name"] == "clew"
@@ -171,28 +171,28 @@ def test_a_daemon_that_cannot_be_reached_is_an_error_of_each_call_and_the_client
 
 
 def test_a_daemon_that_was_started_anew_is_found_again(tmp_path: Path) -> None:
-    places = Places(tmp_path / "home")
+    paths = DaemonPaths(tmp_path / "home")
     repo = repository(tmp_path / "repo")
-    command = start.command(places, is_detached=True)
-    client = Client(places, repo, *command)
+    command = start.build_supervisor_command(paths, is_detached=True)
+    client = Client(paths, repo, *command)
     try:
         client.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "raw", "version": "1"})
-        start.stop(places)
+        start.stop_daemon(paths)
         assert "Remembered as" in client.call("remember", text="after the restart")[0]
     finally:
         client.close()
-        start.stop(places)
+        start.stop_daemon(paths)
 
 
 def test_a_call_asks_for_an_index_only_where_there_never_was_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of a repository in which no file is left, and without reading the states of its files."""
-    from clew.adapters.mcp.server import McpApplication
+    from clew.adapters.mcp.server import McpApp
 
-    context = daemon_context(Settings(tmp_path / "home", jobs=1))
+    context = create_daemon_context(Settings(tmp_path / "home", jobs=1))
     asked: list[Path] = []
     monkeypatch.setattr(context, "index_later", asked.append)
     repo = repository(tmp_path / "repo")
-    server = McpApplication(context, HookHandlers(context))
+    server = McpApp(context, HookHandlers(context))
 
     server._answer("recall", {"question": "where is one added?"}, str(repo), 0)
     for file in [file for file in repo.rglob("*") if file.is_file() and ".git" not in file.parts]:

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from clew.adapters.claude_code import plugin_files
+from clew.adapters.daemon_files import DaemonPaths, ensure_address
 from clew.adapters.http import certificate
-from clew.adapters.places import Places, address
 from clew.samples import TIES
 from tests.adapters.daemon import repository, until
 from tests.adapters.test_gateway import Upstream
@@ -44,7 +44,7 @@ class Watched:
     root: Path
     environment: dict[str, str]
     upstream: Upstream
-    places: Places
+    paths: DaemonPaths
 
     def run(self, *words: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -88,7 +88,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def watched(library: Path, tmp_path: Path) -> Iterator[Watched]:
     root = repository(tmp_path / "repo", FILES)
-    places = Places(tmp_path / "data")
+    paths = DaemonPaths(tmp_path / "data")
     upstream = Upstream()
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -96,12 +96,12 @@ def watched(library: Path, tmp_path: Path) -> Iterator[Watched]:
     (programs / "claude").chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CLEW_", "CLAUDE_", "ANTHROPIC_"))}
     environment = {
-        **kept, "HOME": str(tmp_path / "user"), "CLEW_HOME": str(places.home), "PYTHONPATH": str(SOURCE),
+        **kept, "HOME": str(tmp_path / "user"), "CLEW_HOME": str(paths.home), "PYTHONPATH": str(SOURCE),
         "PATH": f"{programs}:{os.environ['PATH']}", "CLEW_GATEWAY_UPSTREAM": upstream.url, "LD_PRELOAD": str(library),
         "CLEW_TEST_ATTEMPTS": str(tmp_path / "attempts"), "CLEW_TEST_LOADED": str(tmp_path / "loaded"),
-        "CLEW_TEST_PORTS": f",{upstream.url.rpartition(':')[2]},{address(places).port},",
+        "CLEW_TEST_PORTS": f",{upstream.url.rpartition(':')[2]},{ensure_address(paths).port},",
     }  # fmt: skip
-    made = Watched(root, environment, upstream, places)
+    made = Watched(root, environment, upstream, paths)
     yield made
     made.run(sys.executable, "-m", "clew", "serve", "--stop")
     upstream.close()
@@ -109,7 +109,7 @@ def watched(library: Path, tmp_path: Path) -> Iterator[Watched]:
 
 def plugin_hooks(watched: Watched) -> dict[str, list[str]]:
     """The command of each hook, as the client would run it."""
-    told = json.loads((plugin_files.folder(watched.places) / "clew" / "hooks" / "hooks.json").read_text())["hooks"]
+    told = json.loads((plugin_files.marketplace_dir(watched.paths) / "clew" / "hooks" / "hooks.json").read_text())["hooks"]
     found: dict[str, list[str]] = {}
     for event, groups in told.items():
         hook = groups[0]["hooks"][0]
@@ -131,7 +131,7 @@ def session_with(watched: Watched, transcript: Path) -> None:
     for event, words in plugin_hooks(watched).items():
         done = watched.run(*words, given=json.dumps({**told, "hook_event_name": event, **more.get(event, {})}))
         assert (done.returncode, done.stderr) == (0, ""), (event, done.stderr)
-    server = json.loads((plugin_files.folder(watched.places) / "clew" / ".mcp.json").read_text())["mcpServers"]["clew"]
+    server = json.loads((plugin_files.marketplace_dir(watched.paths) / "clew" / ".mcp.json").read_text())["mcpServers"]["clew"]
     client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
     asked = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": client},
@@ -152,8 +152,8 @@ TOOLS = (
 
 def through_gateway(watched: Watched) -> int:
     """Status of a request as the client sends it."""
-    where = address(watched.places)
-    connection = HTTPSConnection("127.0.0.1", where.port, timeout=20, context=certificate.trusting(watched.places))
+    where = ensure_address(watched.paths)
+    connection = HTTPSConnection("127.0.0.1", where.port, timeout=20, context=certificate.create_client_context(watched.paths))
     body = json.dumps({"model": "claude-opus-4-7", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]}).encode()
     try:
         connection.request("POST", f"/gateway/{where.gateway}/v1/messages", body, {"content-type": "application/json", "x-api-key": "k"})

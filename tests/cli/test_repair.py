@@ -17,8 +17,8 @@ import apsw
 import pytest
 from calling import SOURCE, Call
 
+from clew.adapters.daemon_files import DaemonPaths
 from clew.adapters.http import start
-from clew.adapters.places import Places
 from clew.samples import TIES
 
 PAGE = 4096
@@ -283,18 +283,18 @@ def test_nothing_is_done_while_another_process_has_it_open(clew: Call, kept: Kep
 
 
 def test_a_daemon_that_runs_is_stopped_and_started_again(process: Call, kept: Kept) -> None:
-    places = Places(kept.database.parent)
+    paths = DaemonPaths(kept.database.parent)
     process("serve", "--detach")
     try:
-        old = start.running(places)
+        old = start.find_running_daemon(paths)
         kept.damaged(DAMAGES["tombstones are zeroes"])
         called = process("repair")
-        now = start.running(places)
+        now = start.find_running_daemon(paths)
 
         assert called.code == 0, called.err
         assert old is not None
         assert now is not None
-        assert now.answers is not None
+        assert now.health is not None
         assert now.pid != old.pid
     finally:
         process("serve", "--stop")

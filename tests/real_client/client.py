@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import clew
-from clew.adapters.clients.claude_code import version_in
+from clew.adapters.clients.claude_code import parse_version
 
 # With mods; the newest that a plain install gives on Node 20, without them; and the newest that the registry has, whichever that is.
 PINNED = ("2.1.330", "2.1.197")
@@ -34,7 +34,7 @@ KEY = "sk-ant-" + "no-key-at-all"
 
 def has_mods(version: str) -> bool:
     """Whether a release of the client runs mods."""
-    return version_in(version) not in (None, (2, 1, 197))
+    return parse_version(version) not in (None, (2, 1, 197))
 
 
 @functools.cache
@@ -44,7 +44,7 @@ def newest() -> str:
     if npm is None:
         raise RuntimeError("npm is not there, and says which release is the newest")
     done = subprocess.run([npm, "view", PACKAGE, "version"], capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode or version_in(done.stdout) is None:
+    if done.returncode or parse_version(done.stdout) is None:
         raise RuntimeError(f"npm does not say which release of {PACKAGE} is the newest: {done.stderr[-300:]}")
     return done.stdout.strip()
 

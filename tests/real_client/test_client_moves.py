@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.adapters.claude_code.plugin_files import HOOKS, SHIPPED
+from clew.adapters.claude_code.plugin_files import HOOKS_FILE, TEMPLATE_DIR
 from tests.real_client.client import installed
 from tests.real_client.known import FILE, found, hooks_of, unknown
 
@@ -27,4 +27,4 @@ def test_what_is_new_is_named() -> None:
 
 
 def test_every_hook_that_is_asked_for_exists(version: str) -> None:
-    assert set(json.loads((SHIPPED / HOOKS).read_text())["hooks"]) <= hooks_of(installed(version))
+    assert set(json.loads((TEMPLATE_DIR / HOOKS_FILE).read_text())["hooks"]) <= hooks_of(installed(version))

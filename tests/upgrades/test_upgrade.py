@@ -17,8 +17,8 @@ import apsw
 import pytest
 
 import clew
+from clew.adapters.daemon_files import DaemonPaths, read_state
 from clew.adapters.http import start
-from clew.adapters.places import Places, state
 from clew.settings import workspace_of
 from clew.store.originals import digest_of
 from clew.store.sqlite import SqliteStore
@@ -39,8 +39,8 @@ def unpacked(archive: Path) -> Iterator[Home]:
     with tempfile.TemporaryDirectory(prefix="clew-up-", dir="/tmp") as folder:
         made = unpack(archive, Path(folder))
         yield made
-        with suppress(start.NotServed):
-            start.stop(Places(made.data))
+        with suppress(start.DaemonUnavailable):
+            start.stop_daemon(DaemonPaths(made.data))
 
 
 def named(path: Path) -> str:
@@ -119,8 +119,8 @@ def starter_of(home: Home) -> list[str]:
 
 def version_of(home: Home) -> str | None:
     """The version of the daemon that answers on this HOME's socket, None where none does."""
-    found = start.running(Places(home.data))
-    return None if found is None or found.answers is None else str(found.answers["version"])
+    found = start.find_running_daemon(DaemonPaths(home.data))
+    return None if found is None or found.health is None else str(found.health["version"])
 
 
 def same_as_before(home: Home) -> None:
@@ -186,7 +186,7 @@ def test_an_old_daemon_that_comes_back_is_replaced_by_the_command_of_the_next_se
     """A session that began before the upgrade starts the daemon of the old plugin; the new plugin's command takes its place."""
     of_the_old = starter_of(home)
     home.clew(NEW, "init")
-    start.stop(Places(home.data))
+    start.stop_daemon(DaemonPaths(home.data))
     with started(of_the_old) as old:
         assert until(lambda: version_of(home) == home.about["version"], 20)
         with started(starter_of(home)) as new:
@@ -198,7 +198,7 @@ def test_an_old_daemon_that_comes_back_is_replaced_by_the_command_of_the_next_se
 def test_a_daemon_of_a_release_that_is_not_installed_any_more_hands_over_as_it_starts(home: Home) -> None:
     """A session that began before an upgrade brings its own release's daemon up: that one knows which release is installed now."""
     home.clew(NEW, "init")
-    start.stop(Places(home.data))
+    start.stop_daemon(DaemonPaths(home.data))
     other = home.folder / "other"
     shutil.copytree(NEW / "clew", other / "clew", ignore=shutil.ignore_patterns("__pycache__", "samples", "static.bin"))
     (other / "clew" / "__init__.py").write_text('"""An earlier release."""\n\n__version__ = "0.1.9"\n')
@@ -211,10 +211,10 @@ def test_a_daemon_of_a_release_that_is_not_installed_any_more_hands_over_as_it_s
 
 def test_a_daemon_of_the_same_release_is_left_alone_by_that_command(home: Home) -> None:
     home.clew(NEW, "init")
-    before = state(Places(home.data))
+    before = read_state(DaemonPaths(home.data))
 
     assert subprocess.run(starter_of(home), timeout=30, check=False).returncode == 4
-    assert state(Places(home.data)) == before
+    assert read_state(DaemonPaths(home.data)) == before
 
 
 def test_the_new_plugin_stands_in_both_places_and_the_old_one_in_none(upgraded: Upgraded) -> None:

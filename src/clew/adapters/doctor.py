@@ -24,8 +24,8 @@ import psutil
 import clew
 from clew.adapters import clients
 from clew.adapters.claude_code import managed
+from clew.adapters.daemon_files import DaemonAddress, DaemonPaths, read_address, read_problems, read_state
 from clew.adapters.http import start
-from clew.adapters.places import Address, Places, known_address, problems, state
 from clew.codebase.private_paths import find_refusal_reason
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable
 from clew.sessions.context import FREE_BYTES_MIN as FULL_BYTES
@@ -33,11 +33,11 @@ from clew.sessions.live import LiveSessions
 from clew.settings import CONFIG, Settings
 from clew.store.sqlite.repair import first_sign
 
-SLOW_S = 0.5
-FREE_BYTES_MIN = 500 * 2**20  # guess
-LOCK_WAIT_S = 2.0  # a write of clew's own takes less; guess
-RECENT_DAYS = 7
-SHOWN_MAX = 8
+SLOW_ANSWER_S = 0.5
+LOW_DISK_BYTES = 500 * 2**20  # guess
+DATABASE_LOCK_WAIT_S = 2.0  # a write of clew's own takes less; guess
+JOURNAL_DAYS = 7
+PROBLEMS_SHOWN_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,94 +52,94 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
+class DoctorInput:
     """All that the checks look at.
 
     client       Claude Code's folder; `managed` that of the administrator's settings for it.
     program      what `claude` is, None where it is not found.
-    of_settings  what of clew's own settings could not be used, a sentence each.
+    settings_problems  what of clew's own settings could not be used, a sentence each.
     """
 
     settings: Settings
-    places: Places
-    client: Path
+    paths: DaemonPaths
+    client_dir: Path
     root: Path
     program: str | None
     base_url: str = ""
-    of_settings: tuple[str, ...] = ()
-    managed: Path = field(default_factory=managed.folder)
+    settings_problems: tuple[str, ...] = ()
+    managed_dir: Path = field(default_factory=managed.managed_settings_dir)
 
 
-Check = Callable[[Environment], Iterator[Finding]]
+DoctorCheck = Callable[[DoctorInput], Iterator[Finding]]
 
 
-def finding(name: str, **values: object) -> Finding:
+def build_finding(name: str, **values: object) -> Finding:
     """Return what `findings.toml` says under a name, its braces filled in."""
-    said = _sentences()[name]
-    check, what, why, mend = (str(said[part]).format(**values) for part in ("check", "what", "why", "mend"))
-    return Finding(check, what, why, mend, bool(said.get("is_wrong", True)))
+    texts = _load_texts()[name]
+    check, what, why, mend = (str(texts[part]).format(**values) for part in ("check", "what", "why", "mend"))
+    return Finding(check, what, why, mend, bool(texts.get("is_wrong", True)))
 
 
 @cache
-def _sentences() -> dict[str, dict[str, Any]]:
+def _load_texts() -> dict[str, dict[str, Any]]:
     return tomllib.loads(Path(__file__).with_name("findings.toml").read_text("utf-8"))
 
 
-def examine(environment: Environment) -> list[Finding]:
+def run_checks(environment: DoctorInput) -> list[Finding]:
     """Return what was found: of the clients first. A check that fails is itself a finding."""
     found: list[Finding] = []
-    for check in [*(check for client in clients.everyone() for check in client.checks()), *CHECKS]:
+    for check in [*(check for client in clients.load_all_clients() for check in client.doctor_checks()), *CHECKS]:
         try:
             found.extend(check(environment))
         except (ClewError, OSError) as error:
-            found.append(finding("unchecked", failed=check.__name__.strip("_"), error=error))
+            found.append(build_finding("unchecked", failed=check.__name__.strip("_"), error=error))
     return found
 
 
-def _settings(environment: Environment) -> Iterator[Finding]:
-    for said in environment.of_settings:
-        what, _, hint = said.partition("\nhint: ")
-        yield finding("setting", what=what, mend=hint or f"mend {environment.settings.home / CONFIG}")
+def _settings(environment: DoctorInput) -> Iterator[Finding]:
+    for problem in environment.settings_problems:
+        what, _, hint = problem.partition("\nhint: ")
+        yield build_finding("setting", what=what, mend=hint or f"mend {environment.settings.home / CONFIG}")
 
 
-def readable_by_others(*paths: Path) -> Iterator[Finding]:
+def find_readable_by_others(*paths: Path) -> Iterator[Finding]:
     """Yield those of the paths that others than their owner can read."""
     for path in paths:
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            yield finding("not_private", path=path, quoted=shlex.quote(str(path)))
+            yield build_finding("not_private", path=path, quoted=shlex.quote(str(path)))
 
 
-def _private(environment: Environment) -> Iterator[Finding]:
-    yield from readable_by_others(environment.places.run, environment.places.address, environment.places.private_key)
+def _private(environment: DoctorInput) -> Iterator[Finding]:
+    yield from find_readable_by_others(environment.paths.run_dir, environment.paths.address, environment.paths.private_key)
 
 
-def _daemon(environment: Environment) -> Iterator[Finding]:
+def _daemon(environment: DoctorInput) -> Iterator[Finding]:
     started = time.perf_counter()
-    found = start.running(environment.places)
+    found = start.find_running_daemon(environment.paths)
     took = time.perf_counter() - started
     if found is None:
-        was = state(environment.places)
-        yield finding("no_daemon") if was is None else finding("daemon_killed", pid=was.get("pid"))
+        was = read_state(environment.paths)
+        yield build_finding("no_daemon") if was is None else build_finding("daemon_killed", pid=was.get("pid"))
         return
-    if found.answers is None:
-        yield finding("daemon_hangs", pid=found.pid, log=environment.places.log)
+    if found.health is None:
+        yield build_finding("daemon_hangs", pid=found.pid, log=environment.paths.log)
         return
-    if found.answers.get("version") != clew.__version__:
-        yield finding("daemon_of_another_release", found=found.answers.get("version"), ours=clew.__version__)
-    if took > SLOW_S:
-        yield finding("daemon_slow", took=took)
-    where = known_address(environment.places)
-    if where is not None and not _listens(environment.places, where):
-        yield finding("port_taken", port=where.port)
+    if found.health.get("version") != clew.__version__:
+        yield build_finding("daemon_of_another_release", found=found.health.get("version"), ours=clew.__version__)
+    if took > SLOW_ANSWER_S:
+        yield build_finding("daemon_slow", took=took)
+    where = read_address(environment.paths)
+    if where is not None and not _listens(environment.paths, where):
+        yield build_finding("port_taken", port=where.port)
 
 
-def _listens(places: Places, where: Address) -> bool:
+def _listens(paths: DaemonPaths, where: DaemonAddress) -> bool:
     import http.client  # lazy: only here
 
     from clew.adapters.http import certificate  # lazy: likewise
 
     try:
-        connection = http.client.HTTPSConnection("127.0.0.1", where.port, timeout=2, context=certificate.trusting(places))
+        connection = http.client.HTTPSConnection("127.0.0.1", where.port, timeout=2, context=certificate.create_client_context(paths))
     except OSError:  # it has no certificate, so nobody can ask
         return False
     try:
@@ -152,100 +152,100 @@ def _listens(places: Places, where: Address) -> bool:
         connection.close()
 
 
-def _journal(environment: Environment) -> Iterator[Finding]:
-    since = time.time() - RECENT_DAYS * 86_400
+def _journal(environment: DoctorInput) -> Iterator[Finding]:
+    since = time.time() - JOURNAL_DAYS * 86_400
     counted: dict[tuple[str, str], list[int]] = {}
-    for told in problems(environment.places):
-        at = told.get("at")
+    for entry in read_problems(environment.paths):
+        at = entry.get("at")
         if isinstance(at, int | float) and at >= since:
-            counted.setdefault((str(told.get("where")), str(told.get("what"))), []).append(int(at))
+            counted.setdefault((str(entry.get("where")), str(entry.get("what"))), []).append(int(at))
     latest = sorted(counted.items(), key=lambda pair: -pair[1][-1])
-    for (where, what), times in latest[:SHOWN_MAX]:
+    for (where, what), times in latest[:PROBLEMS_SHOWN_MAX]:
         again = f", {len(times)} times" if len(times) > 1 else ""
-        mend = next(mend for word, mend in _sentences()["journal"]["mends"] if word in what)
-        yield finding("journal", when=_minute(times[-1]), again=again, where=where, what=what.partition("\n")[0], mend=mend)
-    if len(latest) > SHOWN_MAX:
-        yield finding("journal_more", count=len(latest) - SHOWN_MAX, file=environment.places.problems)
+        mend = next(mend for word, mend in _load_texts()["journal"]["mends"] if word in what)
+        yield build_finding("journal", when=_minute(times[-1]), again=again, where=where, what=what.partition("\n")[0], mend=mend)
+    if len(latest) > PROBLEMS_SHOWN_MAX:
+        yield build_finding("journal_more", count=len(latest) - PROBLEMS_SHOWN_MAX, file=environment.paths.journal)
 
 
 def _minute(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
 
 
-def _store(environment: Environment) -> Iterator[Finding]:
+def _store(environment: DoctorInput) -> Iterator[Finding]:
     settings = environment.settings
     home = settings.home if settings.home.exists() else settings.home.parent
-    free = shutil.disk_usage(home).free if home.exists() else FREE_BYTES_MIN
-    if free < FREE_BYTES_MIN:
-        yield finding("disk_small", left=free / 2**20, home=settings.home)
+    free = shutil.disk_usage(home).free if home.exists() else LOW_DISK_BYTES
+    if free < LOW_DISK_BYTES:
+        yield build_finding("disk_small", left=free / 2**20, home=settings.home)
     if not settings.database.is_file():
-        yield finding("nothing_stored")
+        yield build_finding("nothing_stored")
         return
     if find_refusal_reason(environment.root) or any(_database(environment)):
         return  # those checks say why
     with clew.open(settings=settings, is_read_only=True) as engine:
         if not engine.status(environment.root).files:
-            yield finding("not_indexed", root=environment.root, quoted=shlex.quote(str(environment.root)))
+            yield build_finding("not_indexed", root=environment.root, quoted=shlex.quote(str(environment.root)))
 
 
-def _database(environment: Environment) -> Iterator[Finding]:
+def _database(environment: DoctorInput) -> Iterator[Finding]:
     database = environment.settings.database
     if not database.is_file():
         return
     try:
-        said = first_sign(database, wait_s=LOCK_WAIT_S)
+        said = first_sign(database, wait_s=DATABASE_LOCK_WAIT_S)
     except SchemaTooNew as error:
-        yield finding("database_new", what=str(error).partition("\n")[0])
+        yield build_finding("database_new", what=str(error).partition("\n")[0])
     except StoreBusy:
-        yield finding("database_locked", database=database, waited=LOCK_WAIT_S, quoted=shlex.quote(str(database)))
+        yield build_finding("database_locked", database=database, waited=DATABASE_LOCK_WAIT_S, quoted=shlex.quote(str(database)))
     except StoreUnusable as error:
         what, _, hint = str(error).partition("\nhint: ")
-        yield finding("database_unusable", what=what, mend="clew repair" if error.is_damaged else hint)
+        yield build_finding("database_unusable", what=what, mend="clew repair" if error.is_damaged else hint)
     else:
         if said:
-            yield finding("database_damaged", database=database, said=said)
+            yield build_finding("database_damaged", database=database, said=said)
 
 
-def _folder(environment: Environment) -> Iterator[Finding]:
+def _folder(environment: DoctorInput) -> Iterator[Finding]:
     home = environment.settings.home
     if not home.is_dir():
         return
     unwritable = [path for path in (home, environment.settings.database) if path.exists() and not os.access(path, os.W_OK)]
     if unwritable:
-        yield finding("folder_read_only", path=unwritable[0])
+        yield build_finding("folder_read_only", path=unwritable[0])
     if shutil.disk_usage(home).free < FULL_BYTES:
-        yield finding("disk_full", home=home)
+        yield build_finding("disk_full", home=home)
 
 
-def _stopped(environment: Environment) -> Iterator[Finding]:
-    known = state(environment.places) or {}
+def _stopped(environment: DoctorInput) -> Iterator[Finding]:
+    known = read_state(environment.paths) or {}
     for pid in (known.get("pid"), known.get("worker")):
-        if isinstance(pid, int) and start.is_daemon(environment.places, pid, since_s=int(known.get("started") or 0)):
+        if isinstance(pid, int) and start.is_daemon_process(environment.paths, pid, recorded_at_s=int(known.get("started") or 0)):
             with suppress(psutil.Error):  # it ended meanwhile, which `_daemon` tells
                 if psutil.Process(pid).status() == psutil.STATUS_STOPPED:
-                    yield finding("daemon_stopped", pid=pid)
+                    yield build_finding("daemon_stopped", pid=pid)
 
 
-def _left_alone(environment: Environment) -> Iterator[Finding]:
+def _left_alone(environment: DoctorInput) -> Iterator[Finding]:
     try:
-        until, _, why = environment.places.fault.read_text("utf-8").split(" ", 2)
+        until, _, why = environment.paths.fault.read_text("utf-8").split(" ", 2)
         left_s, why = float(until) - time.time(), why.strip()
     except (OSError, ValueError):  # there is none, or it was cut short
         return
     if left_s > 0 and why != "starting":
         when = time.strftime("%H:%M:%S", time.localtime(float(until)))
-        yield finding("left_alone", when=when, reason="it did not answer in time" if why == "late" else why)
+        yield build_finding("left_alone", when=when, reason="it did not answer in time" if why == "late" else why)
 
 
-def _slow(environment: Environment) -> Iterator[Finding]:
-    known = LiveSessions(environment.places.run / "sessions").all()
+def _slow(environment: DoctorInput) -> Iterator[Finding]:
+    known = LiveSessions(environment.paths.run_dir / "sessions").all()
     here = [live for live in known if live.late > 1 and live.cwd and Path(live.cwd).is_relative_to(environment.root)]
     late = max(here, key=lambda live: live.late_at, default=None)
     if late is not None:
-        yield finding("prompts_late", late=late.late, session=late.id[:8], when=_minute(late.late_at), files=_files(environment))
+        yield build_finding("prompts_late", late=late.late, session=late.id[:8], when=_minute(late.late_at), files=_files(environment))
 
 
-def _files(environment: Environment) -> str:
+def _files(environment: DoctorInput) -> str:
     """How many files the repository's index has, as the end of a sentence; "" where that cannot be said."""
     try:
         with clew.open(settings=environment.settings, is_read_only=True) as engine:
@@ -254,11 +254,11 @@ def _files(environment: Environment) -> str:
         return ""
 
 
-def _repository(environment: Environment) -> Iterator[Finding]:
+def _repository(environment: DoctorInput) -> Iterator[Finding]:
     if why := find_refusal_reason(environment.root):
-        yield finding("no_repository", root=environment.root, why_not=why)
+        yield build_finding("no_repository", root=environment.root, why_not=why)
 
 
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[DoctorCheck, ...] = (
     _settings, _private, _left_alone, _daemon, _journal, _store, _folder, _database, _stopped, _slow, _repository,
 )  # fmt: skip

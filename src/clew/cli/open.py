@@ -55,13 +55,13 @@ def folder(path: Path) -> Path:
 
 def own_sessions(repo: Path) -> tuple[Path, ...]:
     """The folders of the clients' own transcripts of the repository at `repo`. Raises click.UsageError where there is none."""
-    from clew.adapters.clients import everyone, transcripts_of
+    from clew.adapters.clients import find_transcript_dirs, load_all_clients
     from clew.settings import workspace_of
 
     _, root = workspace_of(repo)
-    found = transcripts_of(root)
+    found = find_transcript_dirs(root)
     if not found:
-        known = ", ".join(f"{client.title} has no transcripts of {root} under {client.home()}" for client in everyone())
+        known = ", ".join(f"{client.title} has no transcripts of {root} under {client.config_dir()}" for client in load_all_clients())
         raise click.UsageError(f"no session was named, and {known}")
     return tuple(found)
 

@@ -15,47 +15,47 @@ from typing import Any, cast
 from clew.adapters.claude_code import plugin_files
 
 
-def folder() -> Path:
+def managed_settings_dir() -> Path:
     """Return the folder in which the client looks for managed settings on this system."""
     return Path("/Library/Application Support/ClaudeCode" if sys.platform == "darwin" else "/etc/claude-code")
 
 
-def obstacles(where: Path, market: Path) -> list[str]:
+def find_obstacles(settings_dir: Path, marketplace: Path) -> list[str]:
     """Return what managed settings forbid of that which clew needs, a sentence each; none where there are none.
 
     where   the folder of the managed settings.
     market  the folder from which the client is to take the plugin.
     A file that cannot be read, or is no JSON, is such a sentence as well.
     """
-    said: list[str] = []
-    told: dict[str, tuple[Path, Any]] = {}
-    for file in _files(where):
+    problems: list[str] = []
+    sources: dict[str, tuple[Path, Any]] = {}
+    for file in _files(settings_dir):
         try:
             value = json.loads(file.read_text("utf-8-sig"))
         except (OSError, ValueError) as error:
-            said.append(f"{file} cannot be read ({error}), so what it forbids is not known")
+            problems.append(f"{file} cannot be read ({error}), so what it forbids is not known")
             continue
         if isinstance(value, dict):
-            told.update({name: (file, each) for name, each in cast("dict[str, Any]", value).items()})
-    values = {name: value for name, (_, value) in told.items()}
+            sources.update({name: (file, each) for name, each in cast("dict[str, Any]", value).items()})
+    values = {name: value for name, (_, value) in sources.items()}
     enabled, strict, blocked = (values.get(name) for name in ("enabledPlugins", "strictKnownMarketplaces", "blockedMarketplaces"))
-    ours = cast("dict[str, Any]", enabled).get(plugin_files.ID) if isinstance(enabled, dict) else None
-    nothing_runs = "the plugin will not be loaded, and no hook of clew will run"
+    ours = cast("dict[str, Any]", enabled).get(plugin_files.PLUGIN_ID) if isinstance(enabled, dict) else None
+    no_plugin = "the plugin will not be loaded, and no hook of clew will run"
     found = (
         ("disableAllHooks", values.get("disableAllHooks") is True, "sets disableAllHooks: no hook of clew will run, and no status line"),
         (
             "allowManagedHooksOnly", values.get("allowManagedHooksOnly") is True and ours is not True,
             "sets allowManagedHooksOnly: no hook of clew will run",
         ),
-        ("enabledPlugins", ours is False, f"disables {plugin_files.ID}: the plugin will not be loaded"),
-        ("strictKnownMarketplaces", not _allows(strict, market), f"sets strictKnownMarketplaces without {market}: {nothing_runs}"),
-        ("blockedMarketplaces", _matches(blocked, market), f"sets blockedMarketplaces with {market}: {nothing_runs}"),
+        ("enabledPlugins", ours is False, f"disables {plugin_files.PLUGIN_ID}: the plugin will not be loaded"),
+        ("strictKnownMarketplaces", not _allows(strict, marketplace), f"sets strictKnownMarketplaces without {marketplace}: {no_plugin}"),
+        ("blockedMarketplaces", _matches(blocked, marketplace), f"sets blockedMarketplaces with {marketplace}: {no_plugin}"),
         (
             "allowManagedPermissionRulesOnly", values.get("allowManagedPermissionRulesOnly") is True,
             "sets allowManagedPermissionRulesOnly: clew's tools will be asked for each time",
         ),
     )  # fmt: skip
-    return [*said, *(f"{told[name][0]} {words}" for name, is_so, words in found if is_so)]
+    return [*problems, *(f"{sources[name][0]} {words}" for name, is_so, words in found if is_so)]
 
 
 def _files(where: Path) -> list[Path]:

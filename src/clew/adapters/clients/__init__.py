@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 from clew.errors import UsageError
 
 if TYPE_CHECKING:
-    from clew.adapters.doctor import Check
+    from clew.adapters.doctor import DoctorCheck
     from clew.sessions.live import LiveSession, WindowUsage
     from clew.sessions.policy import SessionPolicy
 
-DEFAULT = "claude_code"
+DEFAULT_CLIENT = "claude_code"
 
-Answer = dict[str, Any] | str
+HookAnswer = dict[str, Any] | str
 """What a client's hook is answered: an object, or plain text where the client reads that; {} for nothing."""
 
 
-class Client(Protocol):
+class ClientAdapter(Protocol):
     """What clew needs to know of a coding agent: where it keeps its records, what its hooks say, and how they are answered.
 
     title  its name as people write it.
@@ -32,56 +32,56 @@ class Client(Protocol):
 
     title: str
 
-    def home(self) -> Path:
+    def config_dir(self) -> Path:
         """Return the folder in which it keeps its settings and records."""
         ...
 
-    def transcripts_of(self, root: Path) -> Path | None:
+    def find_transcript_dir(self, root: Path) -> Path | None:
         """Return the folder of the transcripts of sessions that were started in `root`, None where there is none."""
         ...
 
-    def transcript_folders(self) -> list[Path]:
+    def list_transcript_dirs(self) -> list[Path]:
         """Return the folders of the transcripts of all repositories."""
         ...
 
-    def session_in(self, payload: Mapping[str, Any]) -> dict[str, str]:
+    def parse_session(self, payload: Mapping[str, Any]) -> dict[str, str]:
         """Return what a payload says of its session: `name` ("" for none), and `cwd` and `transcript` where it says them."""
         ...
 
-    def handlers(self, policy: SessionPolicy) -> Mapping[str, Callable[[dict[str, Any], LiveSession], Answer]]:
+    def build_handlers(self, policy: SessionPolicy) -> Mapping[str, Callable[[dict[str, Any], LiveSession], HookAnswer]]:
         """Return what answers each of its events, by the event's name."""
         ...
 
-    def undelivered(self, policy: SessionPolicy, event: str, answer: Answer, live: LiveSession) -> None:
+    def record_undelivered(self, policy: SessionPolicy, event: str, answer: HookAnswer, live: LiveSession) -> None:
         """Take note that an answer has reached nobody."""
         ...
 
-    def checks(self) -> Sequence[Check]:
+    def doctor_checks(self) -> Sequence[DoctorCheck]:
         """Return what `clew doctor` looks at of it."""
         ...
 
-    def window_in(self, payload: Mapping[str, Any]) -> WindowUsage | None:
+    def parse_window_usage(self, payload: Mapping[str, Any]) -> WindowUsage | None:
         """Return what a payload for the status line says of the client's window; None where it says nothing of it."""
         ...
 
 
-def names() -> list[str]:
+def list_client_names() -> list[str]:
     """Return the names of all clients."""
     return sorted(found.name for found in iter_modules(__path__) if not found.name.startswith("_"))
 
 
-def client(name: str = DEFAULT) -> Client:
+def load_client(name: str = DEFAULT_CLIENT) -> ClientAdapter:
     """Return a client by its name. Raises UsageError where there is none."""
-    if name not in names():
-        raise UsageError(f"no client is called {name!r}\nhint: there are {', '.join(names())}")
+    if name not in list_client_names():
+        raise UsageError(f"no client is called {name!r}\nhint: there are {', '.join(list_client_names())}")
     return import_module(f"{__name__}.{name}").CLIENT
 
 
-def everyone() -> list[Client]:
+def load_all_clients() -> list[ClientAdapter]:
     """Return all clients."""
-    return [client(name) for name in names()]
+    return [load_client(name) for name in list_client_names()]
 
 
-def transcripts_of(root: Path) -> list[Path]:
+def find_transcript_dirs(root: Path) -> list[Path]:
     """Return the folders in which clients keep transcripts of sessions that were started in `root`."""
-    return [found for each in everyone() if (found := each.transcripts_of(root)) is not None]
+    return [found for each in load_all_clients() if (found := each.find_transcript_dir(root)) is not None]

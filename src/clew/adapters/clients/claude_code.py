@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from clew.adapters.clients import Answer
+from clew.adapters.clients import HookAnswer
 from clew.records import Observation, ObservationKind, ToolCall, ToolKind
 from clew.sessions.live import LiveSession, WindowUsage
 from clew.sessions.policy import SessionPolicy
@@ -28,41 +28,41 @@ from clew.transcript.dialects.claude_code import parse_tool_result as answered
 from clew.transcript.session_files import read_spilled_file
 
 if TYPE_CHECKING:
-    from clew.adapters.doctor import Check
+    from clew.adapters.doctor import DoctorCheck
 
-MODS_SINCE = (2, 1, 330)  # the first release whose mods were tried
-TRIED = ((2, 1, 197), (2, 1, 330), (2, 1, 332))
-ASKED_WITHIN_S = 10.0
-MOD_TRUSTED_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
-BEHIND_BYTES_MAX = 4 << 20  # of the file behind a cut output, while the agent waits; a longer one comes with the transcript. Guess
+MODS_MIN_VERSION = (2, 1, 330)  # the first release whose mods were tried
+TESTED_VERSIONS = ((2, 1, 197), (2, 1, 330), (2, 1, 332))
+VERSION_TIMEOUT_S = 10.0
+MOD_FRESH_S = 10.0  # a mod that has just said hello belongs to the session that starts now; guess
+SPILLED_BYTES_MAX = 4 << 20  # of the file behind a cut output, while the agent waits; a longer one comes with the transcript. Guess
 FOLDER_NAME_CHARS_MAX = 200  # of a project folder; the client cuts a longer name there and appends a hash of its own
 
-Version = tuple[int, int, int]
-Payload = dict[str, Any]
+ClientVersion = tuple[int, int, int]
+HookPayload = dict[str, Any]
 _NOT_PLAIN = re.compile(r"[^a-zA-Z0-9]")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
-class ClaudeCodeClient:
+class ClaudeCodeAdapter:
     """Claude Code, as a Client."""
 
     title = "Claude Code"
 
-    def home(self) -> Path:
+    def config_dir(self) -> Path:
         """Return the folder in which it keeps its settings and records."""
         return claude_code_home()
 
-    def transcripts_of(self, root: Path) -> Path | None:
+    def find_transcript_dir(self, root: Path) -> Path | None:
         """Return the folder of the transcripts of sessions that were started in `root`, None where there is none, or more than one."""
         found = self._folders(root)
         return found[0] if len(found) == 1 else None
 
-    def transcript_folders(self) -> list[Path]:
+    def list_transcript_dirs(self) -> list[Path]:
         """Return the folders of the transcripts of all repositories."""
-        projects = self.home() / "projects"
+        projects = self.config_dir() / "projects"
         return sorted(folder for folder in projects.iterdir() if folder.is_dir()) if projects.is_dir() else []
 
-    def transcript_of(self, cwd: str, session: str) -> str:
+    def find_transcript(self, cwd: str, session: str) -> str:
         """Return where the transcript of a session that was started in `cwd` lies, or will lie; "" where that is not known."""
         files = [folder / f"{session}.jsonl" for folder in (self._folders(Path(cwd)) if cwd else ())]
         return str(next((file for file in files if file.is_file()), files[0])) if files else ""
@@ -70,29 +70,30 @@ class ClaudeCodeClient:
     def _folders(self, root: Path) -> list[Path]:
         """The folders that may hold the transcripts of a repository: of a long path the client's own hash is not known."""
         name = _NOT_PLAIN.sub("-", os.path.normpath(root))
-        projects = self.home() / "projects"
+        projects = self.config_dir() / "projects"
         if len(name) <= FOLDER_NAME_CHARS_MAX:
             return [projects / name] if (projects / name).is_dir() else []
         return sorted(folder for folder in projects.glob(f"{name[:FOLDER_NAME_CHARS_MAX]}-*") if folder.is_dir())
 
-    def session_in(self, payload: Mapping[str, Any]) -> dict[str, str]:
+    def parse_session(self, payload: Mapping[str, Any]) -> dict[str, str]:
         """Return what a payload says of its session."""
         said = {"name": payload.get("session_id"), "cwd": payload.get("cwd"), "transcript": payload.get("transcript_path")}
         return {name: str(value or "") for name, value in said.items()}
 
-    def handlers(self, policy: SessionPolicy) -> Mapping[str, Callable[[Payload, LiveSession], Answer]]:
+    def build_handlers(self, policy: SessionPolicy) -> Mapping[str, Callable[[HookPayload, LiveSession], HookAnswer]]:
         """Return what answers each hook, by its event's name, and each question of the mod, by `mod/` and its name."""
         answers = {
-            "SessionStart": _started, "UserPromptSubmit": _prompted, "PostToolUse": _used, "Stop": _turn_ended, "SubagentStop": _turn_ended,
-            "SessionEnd": _session_ended, "FileChanged": _file_changed, "CwdChanged": _folder_changed,
+            "SessionStart": _on_session_start, "UserPromptSubmit": _on_prompt, "PostToolUse": _on_tool_use,
+            "Stop": _on_turn_end, "SubagentStop": _on_turn_end,
+            "SessionEnd": _on_session_end, "FileChanged": _on_file_change, "CwdChanged": _on_folder_change,
         }  # fmt: skip
-        of_mod = {"hello": _hello, "prompt": _mod_prompt, "append": _mod_append, "compact": _mod_compact}
+        of_mod = {"hello": _on_mod_hello, "prompt": _on_mod_prompt, "append": _on_mod_append, "compact": _on_mod_compact}
         return {
             **{name: partial(answer, policy) for name, answer in answers.items()},
             **{f"mod/{name}": partial(_from_mod, answer, policy) for name, answer in of_mod.items()},
         }
 
-    def undelivered(self, policy: SessionPolicy, event: str, answer: Answer, live: LiveSession) -> None:
+    def record_undelivered(self, policy: SessionPolicy, event: str, answer: HookAnswer, live: LiveSession) -> None:
         """Take note that an answer has reached nobody."""
         if event == "SessionStart":
             said = answer.get("hookSpecificOutput") if isinstance(answer, dict) else None
@@ -102,13 +103,13 @@ class ClaudeCodeClient:
         elif event in ("PostToolUse", "mod/append"):
             policy.output_undelivered(live)
 
-    def checks(self) -> Sequence[Check]:
+    def doctor_checks(self) -> Sequence[DoctorCheck]:
         """Return what `clew doctor` looks at of it."""
         from clew.adapters.claude_code.checks import CHECKS  # lazy: only there
 
         return CHECKS
 
-    def window_in(self, payload: Mapping[str, Any]) -> WindowUsage | None:
+    def parse_window_usage(self, payload: Mapping[str, Any]) -> WindowUsage | None:
         """Return what the client says of its window and of its cache; None where it says nothing of either."""
         window, cache = _mapping(payload.get("context_window")), _mapping(payload.get("prompt_cache"))
         if not window and not cache:
@@ -125,15 +126,15 @@ class ClaudeCodeClient:
         )
 
 
-CLIENT = ClaudeCodeClient()
+CLIENT = ClaudeCodeAdapter()
 
 
 # -- Hooks ------------------------------------------------------------------------------------------
 
 
-def _started(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:
+def _on_session_start(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     source = str(payload.get("source") or "startup")
-    if source in ("startup", "resume") and time.time() - live.mod_at > MOD_TRUSTED_S:
+    if source in ("startup", "resume") and time.time() - live.mod_at > MOD_FRESH_S:
         live.mod_at = 0.0  # another client may have resumed it, one that has no mods
     begun = policy.started(live, source)
     said = {"additionalContext": begun.text, "watchPaths": begun.watched}
@@ -141,23 +142,23 @@ def _started(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answ
     return {"hookSpecificOutput": {"hookEventName": "SessionStart", **given}} if given else {}
 
 
-def _prompted(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:
+def _on_prompt(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     if live.mod_at or payload.get("agent_id"):
         return {}
     text = policy.prompted(live, str(payload.get("prompt") or ""))
     return {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": text}} if text else {}
 
 
-def _used(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:
-    policy.file_changed(live, edited_file(payload))
-    shown = _shorter(policy, payload, live, "" if live.mod_at else text_in(payload))
-    return {"hookSpecificOutput": {"hookEventName": "PostToolUse", **with_text(payload, shown)}} if shown else {}
+def _on_tool_use(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
+    policy.file_changed(live, find_edited_path(payload))
+    shown = _reduce(policy, payload, live, "" if live.mod_at else find_reducible_text(payload))
+    return {"hookSpecificOutput": {"hookEventName": "PostToolUse", **build_replacement(payload, shown)}} if shown else {}
 
 
-def _turn_ended(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:
+def _on_turn_end(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     if payload.get("hook_event_name") == "Stop":
         if live.is_started and not live.mod_at:
-            policy.context.later("hooks", lambda: _write_all_hooks(policy))
+            policy.context.later("hooks", lambda: _restore_full_hooks(policy))
         live.said_last = ""
         policy.turn_ended(live, str(payload.get("last_assistant_message") or ""))
     else:
@@ -165,28 +166,28 @@ def _turn_ended(policy: SessionPolicy, payload: Payload, live: LiveSession) -> A
     return {}
 
 
-def _write_all_hooks(policy: SessionPolicy) -> None:
+def _restore_full_hooks(policy: SessionPolicy) -> None:
     """Have the next session ask about prompts by hooks: no mod has spoken in one, as the plugin was written to expect."""
     from clew.adapters.claude_code import plugin_files  # lazy: it renders the tools, which a prompt need not wait for
-    from clew.adapters.claude_code.install import manifest  # lazy: likewise
-    from clew.adapters.places import Places  # lazy: likewise
+    from clew.adapters.claude_code.install import read_manifest  # lazy: likewise
+    from clew.adapters.daemon_files import DaemonPaths  # lazy: likewise
 
-    places = Places(policy.context.settings.home)
-    if plugin_files.marker(places).is_file() and plugin_files.write_all_hooks(places, map(Path, manifest(places).trees)):
+    paths = DaemonPaths(policy.context.settings.home)
+    if plugin_files.installation_marker(paths).is_file() and plugin_files.write_full_hooks(paths, map(Path, read_manifest(paths).trees)):
         policy.context.problem("plugin", "a session ran without the mod that was expected; from the next one on hooks do its work")
 
 
-def _session_ended(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:
+def _on_session_end(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     policy.session_ended(live, str(payload.get("reason") or "other"))
     return {}
 
 
-def _file_changed(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:
+def _on_file_change(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     policy.file_changed(live, str(payload.get("file_path") or payload.get("path") or ""))
     return {}
 
 
-def _folder_changed(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:
+def _on_folder_change(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     policy.folder_changed(live, str(payload.get("new_cwd") or payload.get("cwd") or ""))
     return {}
 
@@ -195,29 +196,29 @@ def _folder_changed(policy: SessionPolicy, payload: Payload, live: LiveSession) 
 
 
 def _from_mod(
-    answer: Callable[[SessionPolicy, Payload, LiveSession], Answer], policy: SessionPolicy, payload: Payload, live: LiveSession
-) -> Answer:  # fmt: skip
+    answer: Callable[[SessionPolicy, HookPayload, LiveSession], HookAnswer], policy: SessionPolicy, payload: HookPayload, live: LiveSession
+) -> HookAnswer:  # fmt: skip
     live.mod_at = time.time()
     return answer(policy, payload, live)
 
 
-def _hello(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:  # noqa: ARG001  every question is put in one way
+def _on_mod_hello(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:  # noqa: ARG001  every question is put in one way
     return {"is_ready": True}
 
 
-def _mod_prompt(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:
+def _on_mod_prompt(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     return {"context": policy.prompted(live, str(payload.get("prompt") or "")) or None}
 
 
-def _mod_append(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:
+def _on_mod_append(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     is_error = payload.get("is_error")
     text = str(payload.get("text") or "")
-    return {"text": _shorter(policy, payload, live, text, is_error=is_error if isinstance(is_error, bool) else None) or None}
+    return {"text": _reduce(policy, payload, live, text, is_error=is_error if isinstance(is_error, bool) else None) or None}
 
 
-def _mod_compact(policy: SessionPolicy, payload: Payload, live: LiveSession) -> Answer:
+def _on_mod_compact(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     """Our own messages for the window after a compaction; None, so that the client summarises, where there is too little to tell."""
-    live.transcript = live.transcript or CLIENT.transcript_of(live.cwd, live.id)
+    live.transcript = live.transcript or CLIENT.find_transcript(live.cwd, live.id)
     text = "" if payload.get("agent_id") else policy.compacted(
         live, window_chars=int(payload.get("window_chars") or 0),
         said_last=str(payload.get("said_last") or ""), instructions=str(payload.get("instructions") or ""),
@@ -228,20 +229,20 @@ def _mod_compact(policy: SessionPolicy, payload: Payload, live: LiveSession) -> 
 # -- What a payload says of a tool's call --------------------------------------------------------------
 
 
-def _shorter(policy: SessionPolicy, payload: Payload, live: LiveSession, text: str, *, is_error: bool | None = None) -> str:
+def _reduce(policy: SessionPolicy, payload: HookPayload, live: LiveSession, text: str, *, is_error: bool | None = None) -> str:
     """The text that stands for a tool's output, "" where it stays as it is."""
     if not policy.wants_output(live, text):
         return ""
-    is_cut, file = cut_in(payload, text)
-    transcript = live.transcript or CLIENT.transcript_of(live.cwd, live.id)
-    behind = read_spilled_file(Path(file), client_folders(transcript), bytes_max=BEHIND_BYTES_MAX) if file else None
-    result = result_of(payload, text, at_ns=time.time_ns(), is_error=is_error)
+    is_cut, file = find_truncation(payload, text)
+    transcript = live.transcript or CLIENT.find_transcript(live.cwd, live.id)
+    behind = read_spilled_file(Path(file), client_folders(transcript), bytes_max=SPILLED_BYTES_MAX) if file else None
+    result = build_result(payload, text, at_ns=time.time_ns(), is_error=is_error)
     return policy.output_arrived(live, result, is_cut=is_cut, behind=behind)
 
 
-def result_of(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error: bool | None = None) -> Observation:
+def build_result(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error: bool | None = None) -> Observation:
     """Return the result that a PostToolUse payload, or the mod, speaks of, with its call and the text that the agent would read."""
-    call, exit_code = asked_in(payload), _exit_code(payload)
+    call, exit_code = parse_call(payload), _exit_code(payload)
     return Observation(
         session=str(payload.get("session_id") or ""),
         seq=1,
@@ -260,7 +261,7 @@ def result_of(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error: b
     )
 
 
-def asked_in(payload: dict[str, Any]) -> ToolCall:
+def parse_call(payload: dict[str, Any]) -> ToolCall:
     """Return what the call of a payload asks for."""
     inputs = payload.get("tool_input")
     call = DIALECT.build_tool_call(str(payload.get("tool_name") or ""), dict(_mapping(inputs)), msgspec.json.encode(inputs or {}).decode())
@@ -269,13 +270,13 @@ def asked_in(payload: dict[str, Any]) -> ToolCall:
 
 def _exit_code(payload: dict[str, Any]) -> int | None:
     """0 for a command of which the client says nothing else: one that fails comes by another hook."""
-    if not asked_in(payload).command or not isinstance(payload.get("tool_response"), dict):
+    if not parse_call(payload).command or not isinstance(payload.get("tool_response"), dict):
         return None
     told = _mapping(payload.get("tool_response"))
     return None if told.get("interrupted") or told.get("returnCodeInterpretation") or told.get("backgroundTaskId") else 0
 
 
-def cut_in(payload: dict[str, Any], text: str) -> tuple[bool, str]:
+def find_truncation(payload: dict[str, Any], text: str) -> tuple[bool, str]:
     """Whether the client had cut a tool's answer before it handed it over, and the file in which it keeps the whole, "" for none.
 
     text  the part of the answer that the agent would read.
@@ -287,10 +288,10 @@ def cut_in(payload: dict[str, Any], text: str) -> tuple[bool, str]:
     return cut is not None, cut.path if cut is not None else ""
 
 
-def text_in(payload: dict[str, Any]) -> str:
+def find_reducible_text(payload: dict[str, Any]) -> str:
     """The part of a tool's answer that may be long and may be shortened in its own shape; "" for a tool whose shape has none."""
     answer = payload.get("tool_response")
-    call = asked_in(payload)
+    call = parse_call(payload)
     if call.tool.startswith(CLEW_TOOL_PREFIXES):
         return ""
     if call.command and isinstance(answer, dict):
@@ -300,7 +301,7 @@ def text_in(payload: dict[str, Any]) -> str:
     return ""
 
 
-def with_text(payload: dict[str, Any], text: str) -> dict[str, Any]:
+def build_replacement(payload: dict[str, Any], text: str) -> dict[str, Any]:
     """The hook's output that puts `text` in place of what `text_in` gave, all other fields as the tool answered them."""
     answer = payload["tool_response"]
     if isinstance(answer, str):
@@ -308,35 +309,37 @@ def with_text(payload: dict[str, Any], text: str) -> dict[str, Any]:
     return {"updatedToolOutput": {**cast("dict[str, Any]", answer), "stdout": text}}
 
 
-def edited_file(payload: dict[str, Any]) -> str:
+def find_edited_path(payload: dict[str, Any]) -> str:
     """The file that a call has written, "" for none."""
-    call = asked_in(payload)
+    call = parse_call(payload)
     return call.path if call.kind in (ToolKind.EDIT, ToolKind.WRITE) else ""
 
 
 # -- Which release is it? ------------------------------------------------------------------------------
 
 
-def version_in(said: str) -> Version | None:
+def parse_version(text: str) -> ClientVersion | None:
     """Return the version that a text names first, None for none."""
-    match = _VERSION.search(said)
+    match = _VERSION.search(text)
     return None if match is None else (int(match[1]), int(match[2]), int(match[3]))
 
 
-def version_of(program: str) -> Version | None:
+def read_version(program: str) -> ClientVersion | None:
     """Return the version that the program says of itself, None where it says none. Raises OSError, subprocess.TimeoutExpired."""
-    return version_in(subprocess.run([program, "--version"], capture_output=True, text=True, timeout=ASKED_WITHIN_S, check=False).stdout)
+    return parse_version(
+        subprocess.run([program, "--version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT_S, check=False).stdout
+    )
 
 
-def has_mods(program: str | None) -> bool:
+def supports_mods(program: str | None) -> bool:
     """Whether the client that is installed runs mods; False where there is none, or it does not say which it is."""
     if program is None:
         return False
     try:
-        version = version_of(program)
+        version = read_version(program)
     except (OSError, subprocess.TimeoutExpired):  # then it is set up as one that has none, which works for both
         return False
-    return version is not None and version >= MODS_SINCE
+    return version is not None and version >= MODS_MIN_VERSION
 
 
 def _mapping(value: object) -> Mapping[str, object]:

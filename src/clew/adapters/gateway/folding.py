@@ -23,7 +23,7 @@ from clew.sessions.live import LiveSessions
 from clew.transcript import window
 from clew.transcript.window import FoldedOutput, WindowMessage, WindowOutput
 
-QUICK_S = 0.02  # of one conversation's last request; a thread costs it 3 to 5 ms at 1 MB (bench/inside)
+FAST_S = 0.02  # of one conversation's last request; a thread costs it 3 to 5 ms at 1 MB (bench/inside)
 _SUMMARY = (b"CRITICAL: Respond with TEXT ONLY", b"create a detailed summary of")
 _FOLDER = re.compile(r"[Ww]orking directory: ([^\n\"\\]{1,1000})")
 _MARK = re.compile(rb',?\s*"cache_control":\s*\{[^{}]{0,200}\}')
@@ -33,21 +33,21 @@ _MESSAGE = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(slots=True)
-class _Read:
+class _ConversationCache:
     """What was read of a conversation's last request: its messages, and those with a fold in them as they were written."""
 
-    known: dict[int, WindowMessage] = field(default_factory=dict[int, WindowMessage])
-    folded: dict[tuple[int, tuple[str, ...]], bytes] = field(default_factory=dict[tuple[int, tuple[str, ...]], bytes])
+    messages: dict[int, WindowMessage] = field(default_factory=dict[int, WindowMessage])
+    rewritten: dict[tuple[int, tuple[str, ...]], bytes] = field(default_factory=dict[tuple[int, tuple[str, ...]], bytes])
 
 
-class Folding:
+class RequestRewriter:
     """The requests of all conversations that pass. Safe with threads."""
 
     def __init__(self, context: DaemonContext, sessions: LiveSessions) -> None:
         self.sessions, self.folds = sessions, Folds(context)
-        self._last: WeakKeyDictionary[ConversationFolds, _Read] = WeakKeyDictionary()
+        self._last: WeakKeyDictionary[ConversationFolds, _ConversationCache] = WeakKeyDictionary()
 
-    def folded(self, data: bytes, *, session: str, agent: str, is_counting: bool) -> bytes:
+    def rewrite(self, data: bytes, *, session: str, agent: str, is_counting: bool) -> bytes:
         """Return the body to send in place of `data`: the very same bytes where nothing is to be folded.
 
         is_counting  the client only counts tokens: it sees what was folded before, and nothing new.
@@ -57,31 +57,31 @@ class Folding:
         folds = self.folds.of(session, agent)
         started = time.perf_counter()
         with folds.lock:
-            request = _read(data, self._last.setdefault(folds, _Read()))
-            sent = data if request is None else self._folded(data, request, folds, is_counting=is_counting)
+            request = _parse_request(data, self._last.setdefault(folds, _ConversationCache()))
+            sent = data if request is None else self._rewrite(data, request, folds, is_counting=is_counting)
         folds.took_s = time.perf_counter() - started
         return sent
 
-    def is_quick(self, *, session: str, agent: str) -> bool:
+    def is_fast(self, *, session: str, agent: str) -> bool:
         """Return whether the next request of a conversation will probably take less time than handing it to a thread is worth."""
-        return self.folds.of(session, agent).took_s < QUICK_S
+        return self.folds.of(session, agent).took_s < FAST_S
 
-    def _folded(self, data: bytes, request: _Request, folds: ConversationFolds, *, is_counting: bool) -> bytes:
-        outputs = window.find_outputs(request.said)
+    def _rewrite(self, data: bytes, request: _ApiRequest, folds: ConversationFolds, *, is_counting: bool) -> bytes:
+        outputs = window.find_outputs(request.messages)
         request.fold(folds.standing(outputs))
         if is_counting:
-            return request.written(data)
+            return request.encode(data)
         ttl_s, model, head = window.parse_cache_ttl_s(bytes(request.top.get("system", b""))), request.model, request.head_chars
         is_warm = folds.begin(model=model, ttl_s=ttl_s)
         if not request.is_summary:
-            calls = sum(each.role == "assistant" for each in request.said)
-            chars, folder = [len(each) for each in request.now], partial(self._folder, request, folds.session)
+            calls = sum(each.role == "assistant" for each in request.messages)
+            chars, folder = [len(each) for each in request.sent], partial(self._folder, request, folds.session)
             request.fold(folds.chosen(outputs, chars, calls=calls, head_chars=head, is_warm=is_warm, ttl_s=ttl_s, folder=folder))
-        own = list(zip(request.names, map(len, request.now), strict=True))
+        own = list(zip(request.keys, map(len, request.sent), strict=True))
         folds.weigh(own, [len(each) for each in request.raw], head_chars=head, model=model, ttl_s=ttl_s)
-        return request.written(data)
+        return request.encode(data)
 
-    def _folder(self, request: _Request, session: str) -> Path:
+    def _folder(self, request: _ApiRequest, session: str) -> Path:
         """The folder of a session: what its hooks said, else what the client tells the model, else the user's own."""
         live = self.sessions.known(session)
         if live is not None and live.cwd and Path(live.cwd).is_dir():
@@ -94,7 +94,7 @@ class Folding:
 
 
 @dataclass(slots=True)
-class _Request:
+class _ApiRequest:
     """A request's body as it came and as it will go: nothing but the messages that hold a fold is written anew.
 
     top    its fields; raw  the messages as they came, now  as they will go, names  what tells each from another, said  what is in them.
@@ -103,10 +103,10 @@ class _Request:
 
     top: dict[str, msgspec.Raw]
     raw: list[bytes]
-    now: list[bytes]
-    names: list[int]
-    said: list[WindowMessage]
-    known: dict[tuple[int, tuple[str, ...]], bytes]
+    sent: list[bytes]
+    keys: list[int]
+    messages: list[WindowMessage]
+    rewritten: dict[tuple[int, tuple[str, ...]], bytes]
 
     @property
     def model(self) -> str:
@@ -121,7 +121,7 @@ class _Request:
     @property
     def is_summary(self) -> bool:
         """Whether the client asks for the summary of a compaction: then nothing new is folded."""
-        last = next((raw for raw, said in zip(reversed(self.raw), reversed(self.said), strict=True) if said.role == "user"), b"")
+        last = next((raw for raw, said in zip(reversed(self.raw), reversed(self.messages), strict=True) if said.role == "user"), b"")
         return any(mark in last[-20_000:] for mark in _SUMMARY)
 
     def fold(self, folds: Sequence[tuple[WindowOutput, FoldedOutput]]) -> None:
@@ -130,23 +130,23 @@ class _Request:
         for output, fold in folds:
             by_message.setdefault(output.message_index, []).append((output.block_index, fold))
         for at, parts in by_message.items():
-            name = (self.names[at], tuple(fold.handle for _, fold in parts))
-            is_plain = self.now[at] is self.raw[at] and b'"cache_control"' not in self.raw[at]
-            if is_plain and name in self.known:
-                self.now[at] = self.known[name]
+            name = (self.keys[at], tuple(fold.handle for _, fold in parts))
+            is_plain = self.sent[at] is self.raw[at] and b'"cache_control"' not in self.raw[at]
+            if is_plain and name in self.rewritten:
+                self.sent[at] = self.rewritten[name]
                 continue
-            self.now[at] = _with_folds(self.now[at], parts)
+            self.sent[at] = _replace_outputs(self.sent[at], parts)
             if is_plain:
-                self.known[name] = self.now[at]
+                self.rewritten[name] = self.sent[at]
 
-    def written(self, data: bytes) -> bytes:
+    def encode(self, data: bytes) -> bytes:
         """The body to send; the very same bytes where nothing is folded."""
-        if self.now == self.raw:
+        if self.sent == self.raw:
             return data
-        return msgspec.json.encode({**self.top, "messages": msgspec.Raw(b"[" + b",".join(self.now) + b"]")})
+        return msgspec.json.encode({**self.top, "messages": msgspec.Raw(b"[" + b",".join(self.sent) + b"]")})
 
 
-def _with_folds(raw: bytes, parts: Sequence[tuple[int, FoldedOutput]]) -> bytes:
+def _replace_outputs(raw: bytes, parts: Sequence[tuple[int, FoldedOutput]]) -> bytes:
     message = msgspec.json.decode(raw)
     for place, fold in parts:
         block = message["content"][place]
@@ -158,21 +158,21 @@ def _with_folds(raw: bytes, parts: Sequence[tuple[int, FoldedOutput]]) -> bytes:
     return msgspec.json.encode(message)
 
 
-def _read(data: bytes, held: _Read) -> _Request | None:
+def _parse_request(data: bytes, held: _ConversationCache) -> _ApiRequest | None:
     """Read a body; None for what is no conversation. Messages that were read for the request before are not read again."""
     try:
         top = _TOP.decode(data)
         raw = [bytes(each) for each in _LIST.decode(top["messages"])]
-        names = [_alike(each) for each in raw]
-        known = held.known
+        names = [_message_key(each) for each in raw]
+        known = held.messages
         said = [known.get(name) or window.parse_message(_MESSAGE.decode(each)) for name, each in zip(names, raw, strict=True)]
     except (msgspec.DecodeError, KeyError):  # the API will say what is wrong with it
         return None
-    held.known = dict(zip(names, said, strict=True))
-    held.folded = {name: message for name, message in held.folded.items() if name[0] in held.known}
-    return _Request(top, raw, list(raw), names, said, held.folded)
+    held.messages = dict(zip(names, said, strict=True))
+    held.rewritten = {name: message for name, message in held.rewritten.items() if name[0] in held.messages}
+    return _ApiRequest(top, raw, list(raw), names, said, held.rewritten)
 
 
-def _alike(message: bytes) -> int:
+def _message_key(message: bytes) -> int:
     """What a message is told by: its bytes without its cache marks, which move on with every request."""
     return xxhash.xxh3_64_intdigest(_MARK.sub(b"", message) if b'"cache_control"' in message else message)

@@ -14,30 +14,32 @@ from collections.abc import Iterable
 import aiohttp
 from starlette.types import Receive, Scope, Send
 
-from clew.adapters.gateway.folding import Folding
+from clew.adapters.gateway.folding import RequestRewriter
 from clew.sessions.context import DaemonContext
 from clew.sessions.live import LiveSessions
 
 BODY_BYTES_MAX = 64 * 2**20  # twice what the API takes
-CONNECT_WITHIN_S = 30.0
-_OUR_SIDE = frozenset((b"host", b"content-length", b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade"))
-_THEIR_SIDE = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade"))
+CONNECT_TIMEOUT_S = 30.0
+_DROPPED_REQUEST_HEADERS = frozenset(
+    (b"host", b"content-length", b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade")
+)
+_DROPPED_RESPONSE_HEADERS = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade"))
 
 
-class BrokenOff(ConnectionError):
+class UpstreamInterrupted(ConnectionError):
     """The upstream ended in the middle of an answer. The client's connection is ended as well."""
 
 
-class Gateway:
+class GatewayApp:
     """An ASGI application that hands requests on. Made in the daemon, at its first request."""
 
     def __init__(self, context: DaemonContext, sessions: LiveSessions) -> None:
         self.context = context
-        self.folding = Folding(context, sessions)
+        self.rewriter = RequestRewriter(context, sessions)
         self._client: aiohttp.ClientSession | None = None
 
     @property
-    def upstream(self) -> str:
+    def upstream_url(self) -> str:
         """Whom to ask: whom the client asked before, else the setting."""
         try:
             before = (self.context.settings.home / "run" / "upstream").read_text("utf-8").strip()
@@ -47,18 +49,18 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        body = await _body(receive)
+        body = await _read_body(receive)
         if body is None:
-            await _say(send, 413, "request_too_large", f"clew's gateway takes {BODY_BYTES_MAX} bytes at most")
+            await _send_error(send, 413, "request_too_large", f"clew's gateway takes {BODY_BYTES_MAX} bytes at most")
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         if scope["method"] == "POST" and path in ("/v1/messages", "/v1/messages/count_tokens"):
-            body = await self._folded(body, headers, is_counting=path.endswith("count_tokens"))
+            body = await self._rewrite(body, headers, is_counting=path.endswith("count_tokens"))
         query = scope["query_string"].decode("latin-1")
-        url = f"{self.upstream}{path}{'?' + query if query else ''}"
-        handing = asyncio.ensure_future(self._hand_on(scope["method"], url, headers, body, send))
-        leaving = asyncio.ensure_future(_gone(receive))
+        url = f"{self.upstream_url}{path}{'?' + query if query else ''}"
+        handing = asyncio.ensure_future(self._forward(scope["method"], url, headers, body, send))
+        leaving = asyncio.ensure_future(_wait_for_disconnect(receive))
         try:
             await asyncio.wait((handing, leaving), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -68,31 +70,31 @@ class Gateway:
         if handing.done() and not handing.cancelled():
             await handing
 
-    async def _folded(self, body: bytes, headers: Iterable[tuple[bytes, bytes]], *, is_counting: bool) -> bytes:
+    async def _rewrite(self, body: bytes, headers: Iterable[tuple[bytes, bytes]], *, is_counting: bool) -> bytes:
         told = {name: value.decode("latin-1") for name, value in headers if name.startswith(b"x-claude-code-")}
         session, agent = told.get(b"x-claude-code-session-id", ""), told.get(b"x-claude-code-agent-id", "")
         try:
-            if self.folding.is_quick(session=session, agent=agent):
-                return self.folding.folded(body, session=session, agent=agent, is_counting=is_counting)
-            return await asyncio.to_thread(self.folding.folded, body, session=session, agent=agent, is_counting=is_counting)
+            if self.rewriter.is_fast(session=session, agent=agent):
+                return self.rewriter.rewrite(body, session=session, agent=agent, is_counting=is_counting)
+            return await asyncio.to_thread(self.rewriter.rewrite, body, session=session, agent=agent, is_counting=is_counting)
         except Exception as error:  # noqa: BLE001 - the journal tells of it; the request goes out as it came
             self.context.problem("gateway", error)
             return body
 
-    async def _hand_on(self, method: str, url: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, send: Send) -> None:
+    async def _forward(self, method: str, url: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, send: Send) -> None:
         if self._client is None:
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN_S)
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S)
             self._client = aiohttp.ClientSession(
                 auto_decompress=False, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True
             )
-        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers if name not in _OUR_SIDE]
+        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers if name not in _DROPPED_REQUEST_HEADERS]
         has_begun = False
         try:
             async with self._client.request(
                 method, url, headers=sent, data=body if body or method in ("POST", "PUT", "PATCH") else None, allow_redirects=False,
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             ) as answer:  # fmt: skip
-                kept = [(name, value) for name, value in answer.raw_headers if name.lower() not in _THEIR_SIDE]
+                kept = [(name, value) for name, value in answer.raw_headers if name.lower() not in _DROPPED_RESPONSE_HEADERS]
                 await send({"type": "http.response.start", "status": answer.status, "headers": kept})
                 has_begun = True
                 async for chunk in answer.content.iter_any():
@@ -101,11 +103,11 @@ class Gateway:
         except (aiohttp.ClientError, TimeoutError) as error:
             self.context.problem("gateway", f"the upstream failed: {type(error).__name__}")
             if has_begun:
-                raise BrokenOff(str(error)) from None
-            await _say(send, 502, "api_error", f"clew's gateway could not reach {self.upstream}: {type(error).__name__}")
+                raise UpstreamInterrupted(str(error)) from None
+            await _send_error(send, 502, "api_error", f"clew's gateway could not reach {self.upstream_url}: {type(error).__name__}")
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _read_body(receive: Receive) -> bytes | None:
     """The whole body of a request, None where it is longer than BODY_BYTES_MAX."""
     parts: list[bytes] = []
     size = 0
@@ -121,12 +123,12 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _say(send: Send, status: int, kind: str, text: str) -> None:
+async def _send_error(send: Send, status: int, kind: str, text: str) -> None:
     body = json.dumps({"type": "error", "error": {"type": kind, "message": text}}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -11,41 +11,41 @@ import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from clew.adapters.places import Places, write_private
+from clew.adapters.daemon_files import DaemonPaths, write_private_file
 
-YEARS = 10
+CERTIFICATE_YEARS = 10
 
 
-def made(places: Places) -> tuple[Path, Path]:
+def ensure_certificate(paths: DaemonPaths) -> tuple[Path, Path]:
     """Return the files of the certificate and of its key, made now if they are missing or no pair. Raises OSError."""
-    if not _is_pair(places):
-        _make(places)
-    return places.certificate, places.private_key
+    if not _is_pair(paths):
+        _create(paths)
+    return paths.certificate, paths.private_key
 
 
-def trusting(places: Places) -> ssl.SSLContext:
+def create_client_context(paths: DaemonPaths) -> ssl.SSLContext:
     """Return what a client of ours trusts: this certificate and nothing else. Raises OSError where there is none."""
-    context = ssl.create_default_context(cafile=str(places.certificate))
+    context = ssl.create_default_context(cafile=str(paths.certificate))
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # it is its own issuer, and no authority
     return context
 
 
-def trust(places: Places) -> None:
+def write_trust_bundle(paths: DaemonPaths) -> None:
     """Write the file of what a client is to trust: what it trusted before (`others`), and this certificate. Raises OSError."""
-    made(places)
-    others = places.others.read_bytes() if places.others.is_file() else b""
-    write_private(places.trusted, others.rstrip(b"\n") + b"\n" * bool(others) + places.certificate.read_bytes())
+    ensure_certificate(paths)
+    others = paths.other_certificates.read_bytes() if paths.other_certificates.is_file() else b""
+    write_private_file(paths.trust_bundle, others.rstrip(b"\n") + b"\n" * bool(others) + paths.certificate.read_bytes())
 
 
-def _is_pair(places: Places) -> bool:
+def _is_pair(paths: DaemonPaths) -> bool:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(places.certificate, places.private_key)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(paths.certificate, paths.private_key)
     except (OSError, ssl.SSLError):
         return False
     return True
 
 
-def _make(places: Places) -> None:
+def _create(paths: DaemonPaths) -> None:
     from cryptography import x509  # lazy: a certificate is made once
     from cryptography.hazmat.primitives import hashes, serialization  # lazy: likewise
     from cryptography.hazmat.primitives.asymmetric import ec  # lazy: likewise
@@ -61,12 +61,12 @@ def _make(places: Places) -> None:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365 * YEARS))
+        .not_valid_after(now + timedelta(days=365 * CERTIFICATE_YEARS))
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)  # it can vouch for nobody else
         .sign(key, hashes.SHA256())
     )
     secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    places.make()
-    write_private(places.private_key, secret)
-    write_private(places.certificate, certificate.public_bytes(serialization.Encoding.PEM))
+    paths.make_dirs()
+    write_private_file(paths.private_key, secret)
+    write_private_file(paths.certificate, certificate.public_bytes(serialization.Encoding.PEM))

@@ -7,10 +7,10 @@ import struct
 import sys
 from typing import Protocol
 
-DARWIN_LOCAL, DARWIN_PEERCRED = 0, 1  # SOL_LOCAL and LOCAL_PEERCRED of <sys/un.h>
+DARWIN_SOL_LOCAL, DARWIN_LOCAL_PEERCRED = 0, 1  # SOL_LOCAL and LOCAL_PEERCRED of <sys/un.h>
 
 
-class Connected(Protocol):
+class ConnectedSocket(Protocol):
     """A connected socket, or what a transport shows of one."""
 
     def getsockopt(self, level: int, option: int, size: int, /) -> bytes:
@@ -18,12 +18,12 @@ class Connected(Protocol):
         ...
 
 
-def peer_uid(over: Connected) -> int:
+def read_peer_uid(connection: ConnectedSocket) -> int:
     """Return the user id of the process at the other end, -1 where this system does not say it. Raises OSError for no Unix socket."""
     if sys.platform == "linux":
-        _, uid, _ = struct.unpack("iII", over.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII")))
+        _, uid, _ = struct.unpack("iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII")))
         return uid
     if sys.platform == "darwin":
-        _, uid = struct.unpack_from("II", over.getsockopt(DARWIN_LOCAL, DARWIN_PEERCRED, 76))  # version, uid, groups
+        _, uid = struct.unpack_from("II", connection.getsockopt(DARWIN_SOL_LOCAL, DARWIN_LOCAL_PEERCRED, 76))  # version, uid, groups
         return uid
     return -1

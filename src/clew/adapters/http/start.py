@@ -18,115 +18,117 @@ from typing import Any, cast
 import psutil
 
 import clew
-from clew.adapters.http.peer import peer_uid
-from clew.adapters.places import Places, address, journal, state
+from clew.adapters.daemon_files import DaemonPaths, ensure_address, read_state, record_problem
+from clew.adapters.http.peer import read_peer_uid
 from clew.errors import ClewError
 from clew.sessions.processes import is_alive
 
-START_WITHIN_S, STOP_WITHIN_S = 10.0, 15.0
+START_TIMEOUT_S, STOP_TIMEOUT_S = 10.0, 15.0
 _started: list[subprocess.Popen[bytes]] = []  # by this process: one that ends is dead only once we have asked for it
-SUPERVISE, WORKER = Path(__file__).parent / "supervise.py", "clew.adapters.http.worker"
-CLOCK_S = 2.0  # by which a process's start as the system gives it may lie after the note of it
+SUPERVISOR_SCRIPT, WORKER_MODULE = Path(__file__).parent / "supervise.py", "clew.adapters.http.worker"
+CLOCK_SKEW_S_MAX = 2.0  # by which a process's start as the system gives it may lie after the note of it
 
 
-class NotServed(ClewError):
+class DaemonUnavailable(ClewError):
     """The daemon did not start, or does not answer."""
 
-    def __init__(self, places: Places, reason: str) -> None:
-        self.places = places
-        super().__init__(f"the daemon of {places.home} {reason}\nhint: `clew doctor` says why; its log is {places.log}")
+    def __init__(self, paths: DaemonPaths, reason: str) -> None:
+        self.paths = paths
+        super().__init__(f"the daemon of {paths.home} {reason}\nhint: `clew doctor` says why; its log is {paths.log}")
 
 
-def command(places: Places, *, is_detached: bool, needs: Path | None = None) -> list[str]:
+def build_supervisor_command(paths: DaemonPaths, *, is_detached: bool, required_file: Path | None = None) -> list[str]:
     """Return the command line of the supervisor: this interpreter, without site packages. Makes the run folder and the address.
 
     is_detached  what it says goes to the log.
     needs        a file without which it ends at once: the installation whose shims start it. None where a person does.
     Raises NotReadable.
     """
-    places.make()
+    paths.make_dirs()
     spec = {
-        "home": str(places.home), "socket": str(places.socket), "lock": str(places.lock), "state": str(places.state),
-        "problems": str(places.problems), "log": str(places.log), "port": address(places).port, "is_detached": is_detached,
+        "home": str(paths.home), "socket": str(paths.socket), "lock": str(paths.lock), "state": str(paths.state),
+        "problems": str(paths.journal), "log": str(paths.log), "port": ensure_address(paths).port, "is_detached": is_detached,
         "python": sys.executable, "path": str(Path(clew.__file__).parent.parent), "version": clew.__version__,
-        "needs": "" if needs is None else str(needs),
+        "needs": "" if required_file is None else str(required_file),
     }  # fmt: skip
-    return [sys.executable, "-I", "-S", str(SUPERVISE), json.dumps(spec)]
+    return [sys.executable, "-I", "-S", str(SUPERVISOR_SCRIPT), json.dumps(spec)]
 
 
-def detach(places: Places, *, within_s: float = START_WITHIN_S, needs: Path | None = None) -> dict[str, Any]:
-    """Have a daemon run in the background, and return what it says of itself. Raises NotServed, NotReadable.
+def ensure_daemon(paths: DaemonPaths, *, timeout_s: float = START_TIMEOUT_S, required_file: Path | None = None) -> dict[str, Any]:
+    """Have a daemon run in the background, and return what it says of itself. Raises DaemonUnavailable, NotReadable.
 
     needs  as `command` has it.
     One of this release that runs already is left alone, one of another release is replaced.
     """
     try:
-        answers = ask(places, "GET", "/health", within_s=2.0)
-        if answers.get("version") == clew.__version__:
-            return answers
-        stop(places)
-    except NotServed:
+        health = request(paths, "GET", "/health", timeout_s=2.0)
+        if health.get("version") == clew.__version__:
+            return health
+        stop_daemon(paths)
+    except DaemonUnavailable:
         pass  # so it is started now
     started = subprocess.Popen(
-        command(places, is_detached=True, needs=needs),
+        build_supervisor_command(paths, is_detached=True, required_file=required_file),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        cwd=places.home,
+        cwd=paths.home,
     )
     _started.append(started)
-    until = time.monotonic() + within_s
+    deadline = time.monotonic() + timeout_s
     while True:
         try:
-            return ask(places, "GET", "/health", within_s=max(0.1, until - time.monotonic()))
-        except NotServed:
-            if time.monotonic() > until:
-                journal(places, "daemon", f"did not answer within {within_s:g} s of its start")
+            return request(paths, "GET", "/health", timeout_s=max(0.1, deadline - time.monotonic()))
+        except DaemonUnavailable:
+            if time.monotonic() > deadline:
+                record_problem(paths, "daemon", f"did not answer within {timeout_s:g} s of its start")
                 raise
             if started.poll() not in {None, 4}:  # 4: another one was quicker, and will answer
-                raise NotServed(places, f"ended with {started.returncode} as it started") from None
+                raise DaemonUnavailable(paths, f"ended with {started.returncode} as it started") from None
             time.sleep(0.02)  # the socket appears when it is bound: nothing tells of that
 
 
-def stop(places: Places) -> bool:
-    """Have the daemon stop, and wait for it. Returns whether one ran. Raises NotServed where it does not end.
+def stop_daemon(paths: DaemonPaths) -> bool:
+    """Have the daemon stop, and wait for it. Returns whether one ran. Raises DaemonUnavailable where it does not end.
 
     Only processes that are this daemon's are asked: a number that was noted may be another process's by now.
     """
-    running = _pids(places)
+    running = _pids(paths)
     if not running:
         return False
-    told: set[int] = set()
-    until = time.monotonic() + STOP_WITHIN_S
+    signalled: set[int] = set()
+    deadline = time.monotonic() + STOP_TIMEOUT_S
     while left := [pid for pid in running if is_alive(pid)]:
-        if left[0] not in told:  # a supervisor tells its worker; one that is gone cannot
-            told.add(left[0])
+        if left[0] not in signalled:  # a supervisor tells its worker; one that is gone cannot
+            signalled.add(left[0])
             with suppress(ProcessLookupError):
                 os.kill(left[0], signal.SIGTERM)
                 os.kill(left[0], signal.SIGCONT)  # one that was stopped acts on it now
         _started[:] = [child for child in _started if child.poll() is None]
-        if time.monotonic() > until:
-            raise NotServed(places, f"(pid {left[0]}) was asked to stop and did not within {STOP_WITHIN_S:g} s")
+        if time.monotonic() > deadline:
+            raise DaemonUnavailable(paths, f"(pid {left[0]}) was asked to stop and did not within {STOP_TIMEOUT_S:g} s")
         time.sleep(0.02)  # it is nobody's child that could be waited for
-    places.state.unlink(missing_ok=True)
-    places.fault.unlink(missing_ok=True)
+    paths.state.unlink(missing_ok=True)
+    paths.fault.unlink(missing_ok=True)
     return True
 
 
-def _pids(places: Places) -> list[int]:
+def _pids(paths: DaemonPaths) -> list[int]:
     """The supervisor and the worker that serve this data folder, those that run."""
-    known = state(places) or {}
+    known = read_state(paths) or {}
     noted = [known.get(name) for name in ("pid", "worker")]
     since = known.get("started")
-    found = [pid for pid in noted if isinstance(pid, int) and is_daemon(places, pid, since_s=since if isinstance(since, int) else 0)]
+    found = [
+        pid for pid in noted if isinstance(pid, int) and is_daemon_process(paths, pid, recorded_at_s=since if isinstance(since, int) else 0)
+    ]
     if not found:
-        with suppress(NotServed):
-            found = [int(ask(places, "GET", "/health", within_s=1.0)["pid"])]
+        with suppress(DaemonUnavailable):
+            found = [int(request(paths, "GET", "/health", timeout_s=1.0)["pid"])]
     return [pid for pid in found if is_alive(pid)]
 
 
-def is_daemon(places: Places, pid: int, *, since_s: int) -> bool:
+def is_daemon_process(paths: DaemonPaths, pid: int, *, recorded_at_s: int) -> bool:
     """Whether a process is a supervisor or a worker of this data folder: by its user, its start and its command line.
 
     since_s  when the daemon noted its number, in seconds since the epoch: a process that began later has got the number of one that ended.
@@ -134,19 +136,19 @@ def is_daemon(places: Places, pid: int, *, since_s: int) -> bool:
     try:
         process = psutil.Process(pid)
         with process.oneshot():
-            if process.uids().real != os.getuid() or process.create_time() > since_s + CLOCK_S:
+            if process.uids().real != os.getuid() or process.create_time() > recorded_at_s + CLOCK_SKEW_S_MAX:
                 return False
             words = process.cmdline()
     except psutil.Error:
         return False
-    is_ours = any(Path(word).name == SUPERVISE.name or word == WORKER for word in words[:-1])
+    is_ours = any(Path(word).name == SUPERVISOR_SCRIPT.name or word == WORKER_MODULE for word in words[:-1])
     try:
-        return is_ours and json.loads(words[-1]).get("home") == str(places.home)
+        return is_ours and json.loads(words[-1]).get("home") == str(paths.home)
     except (ValueError, IndexError, AttributeError):  # no command line of ours
         return False
 
 
-class _OverUnixSocket(http.client.HTTPConnection):
+class _UnixSocketConnection(http.client.HTTPConnection):
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
         self.path = path
@@ -155,46 +157,46 @@ class _OverUnixSocket(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self.path))
-        if peer_uid(self.sock) != os.geteuid():
+        if read_peer_uid(self.sock) != os.geteuid():
             self.sock.close()
             raise PermissionError("another user listens there")
 
 
-def ask(places: Places, method: str, path: str, body: object = None, *, within_s: float) -> dict[str, Any]:
-    """Ask the daemon over its Unix socket, and return the JSON object that it answers. Raises NotServed."""
-    connection = _OverUnixSocket(places.socket, within_s)
+def request(paths: DaemonPaths, method: str, path: str, body: object = None, *, timeout_s: float) -> dict[str, Any]:
+    """Ask the daemon over its Unix socket, and return the JSON object that it answers. Raises DaemonUnavailable."""
+    connection = _UnixSocketConnection(paths.socket, timeout_s)
     try:
         connection.request(method, path, body=None if body is None else json.dumps(body), headers={"content-type": "application/json"})
         answer = connection.getresponse()
         text = answer.read()
-        told = json.loads(text) if answer.status == 200 else None
+        value = json.loads(text) if answer.status == 200 else None
     except (FileNotFoundError, ConnectionRefusedError):
-        raise NotServed(places, "does not run") from None
+        raise DaemonUnavailable(paths, "does not run") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotServed(places, f"does not answer ({error or type(error).__name__})") from error
+        raise DaemonUnavailable(paths, f"does not answer ({error or type(error).__name__})") from error
     finally:
         connection.close()
-    if not isinstance(told, dict):
-        raise NotServed(places, f"answered {answer.status}")
-    return cast("dict[str, Any]", told)
+    if not isinstance(value, dict):
+        raise DaemonUnavailable(paths, f"answered {answer.status}")
+    return cast("dict[str, Any]", value)
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningDaemon:
     """Who serves. `answers` is None where nobody answers within the time."""
 
     pid: int
-    worker: int
-    answers: dict[str, Any] | None
+    worker_pid: int
+    health: dict[str, Any] | None
 
 
-def running(places: Places, *, within_s: float = 2.0) -> Running | None:
+def find_running_daemon(paths: DaemonPaths, *, timeout_s: float = 2.0) -> RunningDaemon | None:
     """Return who serves this data folder, None when nobody does."""
     try:
-        answers = ask(places, "GET", "/health", within_s=within_s)
-    except NotServed:
-        answers = None
-    known = state(places)
-    if known is None or not _pids(places):
-        return None if answers is None else Running(0, int(answers["pid"]), answers)
-    return Running(int(known.get("pid", 0)), int(known.get("worker", 0)), answers)
+        health = request(paths, "GET", "/health", timeout_s=timeout_s)
+    except DaemonUnavailable:
+        health = None
+    known = read_state(paths)
+    if known is None or not _pids(paths):
+        return None if health is None else RunningDaemon(0, int(health["pid"]), health)
+    return RunningDaemon(int(known.get("pid", 0)), int(known.get("worker", 0)), health)

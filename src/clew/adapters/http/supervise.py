@@ -24,13 +24,13 @@ from contextlib import suppress
 from typing import Any
 
 # Exit codes: of a worker that may be woken; of ours: another one serves, a worker dies at each start, there is no installation.
-RESTING, TAKEN, GIVEN_UP, REMOVED = 3, 4, 5, 6
-CRASHES_MAX, CRASHES_WITHIN_S = 5, 60.0  # guess: a worker that dies so often will not get better
-REST_MAX_S = 24 * 3600.0  # a client that sleeps for so long is taken for gone; guess
-STOP_WITHIN_S = 10.0
-STARTS_WITHIN_S = 10.0  # of a worker, on a machine that is busy; it needs 0.6 s on a quiet one. Guess
-ENDS_WITHIN_S = 2.0  # a process that was killed, until its files are closed: milliseconds on a quiet machine. Guess
-ASKED_WITHIN_S = 5.0  # the daemon of another release, for its version: guess
+EXIT_IDLE, EXIT_ALREADY_RUNNING, EXIT_WORKER_CRASHES, EXIT_NOT_INSTALLED = 3, 4, 5, 6
+CRASHES_MAX, CRASH_WINDOW_S = 5, 60.0  # guess: a worker that dies so often will not get better
+IDLE_S_MAX = 24 * 3600.0  # a client that sleeps for so long is taken for gone; guess
+WORKER_STOP_TIMEOUT_S = 10.0
+WORKER_START_TIMEOUT_S = 10.0  # of a worker, on a machine that is busy; it needs 0.6 s on a quiet one. Guess
+KILLED_EXIT_TIMEOUT_S = 2.0  # a process that was killed, until its files are closed: milliseconds on a quiet machine. Guess
+OTHER_DAEMON_TIMEOUT_S = 5.0  # the daemon of another release, for its version: guess
 
 
 class Supervisor:
@@ -45,19 +45,19 @@ class Supervisor:
     def run(self) -> int:
         """Serve until stopped or idle. Returns the exit code."""
         if not self._is_installed():
-            return REMOVED
-        lock = self._locked()
+            return EXIT_NOT_INSTALLED
+        lock = self._take_lock()
         if lock is None:
-            lock = self._locked_after_another_release()
+            lock = self._replace_other_release()
         if lock is None:
-            return TAKEN
+            return EXIT_ALREADY_RUNNING
         if self.spec["is_detached"]:
             log = os.open(self.spec["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.dup2(log, 1)
             os.dup2(log, 2)
-        self._note_sudden_death()
-        listening = [self._private_socket()]
-        tcp = self._loopback_socket()
+        self._record_unclean_exit()
+        listening = [self._bind_unix_socket()]
+        tcp = self._bind_loopback_socket()
         if tcp is not None:
             listening.append(tcp)
         wake_in, wake_out = os.pipe()
@@ -65,8 +65,8 @@ class Supervisor:
             os.set_blocking(end, False)
         signal.set_wakeup_fd(wake_out, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
-        signal.signal(signal.SIGCHLD, self._wake)
+            signal.signal(number, self._on_stop_signal)
+        signal.signal(signal.SIGCHLD, self._on_worker_exit)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             return self._serve(listening, lock, wake_in)
@@ -78,28 +78,28 @@ class Supervisor:
     def _serve(self, listening: list[socket.socket], lock: int, wake_in: int) -> int:
         while not self.is_stopping:
             if not self._is_installed():
-                return REMOVED
+                return EXIT_NOT_INSTALLED
             self._start_worker(listening, lock)
-            code = self._worker_ended(wake_in)
+            code = self._wait_for_worker(wake_in)
             if self.is_stopping or code == 0:
                 break
-            if code == RESTING:
-                if not self._awaited(listening, wake_in):
+            if code == EXIT_IDLE:
+                if not self._wait_for_connection(listening, wake_in):
                     break
                 continue
-            self._journal(f"the worker ended with {code}; it is started again")
+            self._record_problem(f"the worker ended with {code}; it is started again")
             now = time.monotonic()
-            self.crashes = [*(at for at in self.crashes if now - at < CRASHES_WITHIN_S), now]
+            self.crashes = [*(at for at in self.crashes if now - at < CRASH_WINDOW_S), now]
             if len(self.crashes) >= CRASHES_MAX:
-                self._journal(
-                    f"the worker ended {CRASHES_MAX} times within {CRASHES_WITHIN_S:.0f} s; the daemon gives up. See {self.spec['log']}"
+                self._record_problem(
+                    f"the worker ended {CRASHES_MAX} times within {CRASH_WINDOW_S:.0f} s; the daemon gives up. See {self.spec['log']}"
                 )
-                return GIVEN_UP
+                return EXIT_WORKER_CRASHES
             self._pause(0.05 * 4 ** (len(self.crashes) - 1), wake_in)
         return 0
 
     def _start_worker(self, listening: list[socket.socket], lock: int) -> None:
-        self._note_start()
+        self._record_start()
         descriptors = [each.fileno() for each in listening]
         told = json.dumps({"home": self.spec["home"], "sockets": descriptors})
         self.worker = subprocess.Popen(
@@ -117,13 +117,13 @@ class Supervisor:
             stream.flush()
             os.replace(beside, self.spec["state"])  # noqa: PTH105 - as above
 
-    def _note_start(self) -> None:
+    def _record_start(self) -> None:
         """Tell the shims that a worker starts, so that none takes it for one that hangs. The worker takes the note away."""
         fault = self.spec["socket"].rpartition("/")[0] + "/fault"
         with suppress(OSError), os.fdopen(os.open(fault, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-            stream.write(f"{time.time() + STARTS_WITHIN_S:.3f} {STARTS_WITHIN_S:.3f} starting\n")
+            stream.write(f"{time.time() + WORKER_START_TIMEOUT_S:.3f} {WORKER_START_TIMEOUT_S:.3f} starting\n")
 
-    def _worker_ended(self, wake_in: int) -> int:
+    def _wait_for_worker(self, wake_in: int) -> int:
         """Wait for the worker, and for a signal that stops it."""
         assert self.worker is not None
         asked_at: float | None = None
@@ -131,14 +131,14 @@ class Supervisor:
             if self.is_stopping and asked_at is None:
                 asked_at = time.monotonic()
                 self.worker.terminate()
-            if asked_at is not None and time.monotonic() - asked_at > STOP_WITHIN_S:
+            if asked_at is not None and time.monotonic() - asked_at > WORKER_STOP_TIMEOUT_S:
                 self.worker.kill()
             self._pause(1.0 if asked_at is not None else None, wake_in)
         return self.worker.returncode
 
-    def _awaited(self, listening: list[socket.socket], wake_in: int) -> bool:
+    def _wait_for_connection(self, listening: list[socket.socket], wake_in: int) -> bool:
         """Whether somebody connects before the rest is over."""
-        until = time.monotonic() + REST_MAX_S
+        until = time.monotonic() + IDLE_S_MAX
         while not self.is_stopping and (left := until - time.monotonic()) > 0:
             ready, _, _ = select.select([*listening, wake_in], [], [], left)
             self._drain(wake_in)
@@ -155,13 +155,13 @@ class Supervisor:
             while os.read(wake_in, 512):
                 pass
 
-    def _wake(self, *_: object) -> None:
+    def _on_worker_exit(self, *_: object) -> None:
         """A worker has ended: the wakeup descriptor says so, and a handler must be there for it to be written."""
 
-    def _stop(self, *_: object) -> None:
+    def _on_stop_signal(self, *_: object) -> None:
         self.is_stopping = True
 
-    def _locked(self) -> int | None:
+    def _take_lock(self) -> int | None:
         """The lock, None where another process has it."""
         descriptor = os.open(self.spec["lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -179,22 +179,22 @@ class Supervisor:
         needs = self.spec.get("needs", f"{self.spec['home']}/plugin/clew/.claude-plugin/plugin.json")
         return not needs or os.path.exists(needs)  # noqa: PTH110 - pathlib costs a third of this process's start
 
-    def _locked_after_another_release(self) -> int | None:
+    def _replace_other_release(self) -> int | None:
         """Return the lock, once a daemon of another release has been asked to stop, or one that ends anyway has ended.
 
         None where the daemon that serves is of our release, hangs, or does not stop in time.
         """
-        within_s = STOP_WITHIN_S
+        timeout_s = WORKER_STOP_TIMEOUT_S
         try:
-            if json.loads(self._asked("GET", "/health")).get("version") == self._version():
+            if json.loads(self._request("GET", "/health")).get("version") == self._version():
                 return None
-            self._asked("POST", "/stop")
+            self._request("POST", "/stop")
         except TimeoutError:  # it starts, or hangs: whoever called tells of that
             return None
         except (OSError, ValueError, AttributeError):  # it was killed a moment ago, or has the lock and no socket yet
-            within_s = ENDS_WITHIN_S
-        until = time.monotonic() + within_s
-        while (lock := self._locked()) is None and time.monotonic() < until:
+            timeout_s = KILLED_EXIT_TIMEOUT_S
+        until = time.monotonic() + timeout_s
+        while (lock := self._take_lock()) is None and time.monotonic() < until:
             time.sleep(0.02)  # a lock is polled: waiting for it could not be given up
         return lock
 
@@ -206,10 +206,10 @@ class Supervisor:
                     return line.partition("=")[2].strip().strip("\"'")
         return str(self.spec["version"])
 
-    def _asked(self, method: str, path: str) -> bytes:
+    def _request(self, method: str, path: str) -> bytes:
         """The body of what the daemon on our socket answers. Raises OSError."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as over:
-            over.settimeout(ASKED_WITHIN_S)
+            over.settimeout(OTHER_DAEMON_TIMEOUT_S)
             over.connect(self.spec["socket"])
             over.sendall(f"{method} {path} HTTP/1.0\r\ncontent-length: 0\r\n\r\n".encode())
             parts: list[bytes] = []
@@ -217,14 +217,16 @@ class Supervisor:
                 parts.append(part)
         return b"".join(parts).partition(b"\r\n\r\n")[2]
 
-    def _note_sudden_death(self) -> None:
+    def _record_unclean_exit(self) -> None:
         """What an earlier daemon left behind says that it was killed: one that stops takes it away."""
         with suppress(OSError, ValueError), open(self.spec["state"]) as stream:  # noqa: PTH123 - as above
             told = json.loads(stream.read())
-            self._journal(f"an earlier daemon (pid {told.get('pid')}) ended without stopping: it was killed, or the machine went down")
+            self._record_problem(
+                f"an earlier daemon (pid {told.get('pid')}) ended without stopping: it was killed, or the machine went down"
+            )
 
-    def _private_socket(self) -> socket.socket:
-        self._own_folder(self.spec["socket"].rpartition("/")[0])
+    def _bind_unix_socket(self) -> socket.socket:
+        self._make_private_dir(self.spec["socket"].rpartition("/")[0])
         with suppress(FileNotFoundError):
             os.unlink(self.spec["socket"])  # noqa: PTH108 - we hold the lock, so nobody listens there
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -236,16 +238,16 @@ class Supervisor:
         made.listen(256)
         return made
 
-    def _own_folder(self, folder: str) -> None:
+    def _make_private_dir(self, folder: str) -> None:
         """Make the socket's folder where a cleaning of /tmp has taken it away. Raises OSError where it is another user's."""
         with suppress(FileExistsError):
             os.mkdir(folder, 0o700)  # noqa: PTH102 - as above
         about = os.lstat(folder)
         if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.geteuid() or about.st_mode & 0o077:
-            self._journal(f"{folder} belongs to another user, or others may enter it: nothing is served")
+            self._record_problem(f"{folder} belongs to another user, or others may enter it: nothing is served")
             raise PermissionError(folder)
 
-    def _loopback_socket(self) -> socket.socket | None:
+    def _bind_loopback_socket(self) -> socket.socket | None:
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted inherits it; without it a small answer waits 40 ms
@@ -253,12 +255,12 @@ class Supervisor:
             made.bind(("127.0.0.1", self.spec["port"]))
             made.listen(256)
         except OSError as error:
-            self._journal(f"port {self.spec['port']} of loopback cannot be had ({error.strerror}); only the Unix socket is served")
+            self._record_problem(f"port {self.spec['port']} of loopback cannot be had ({error.strerror}); only the Unix socket is served")
             made.close()
             return None
         return made
 
-    def _journal(self, what: str) -> None:
+    def _record_problem(self, what: str) -> None:
         line = json.dumps({"at": int(time.time()), "where": "daemon", "what": what}) + "\n"
         with suppress(OSError):  # a full disk: `clew doctor` sees that by itself
             descriptor = os.open(self.spec["problems"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -26,14 +26,13 @@ import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import clew
-from clew.adapters import places
-from clew.adapters.claude_code.install import manifest
-from clew.adapters.hooks import HookHandlers, daemon_context
+from clew.adapters.claude_code.install import read_manifest
+from clew.adapters.daemon_files import DaemonPaths, rotate_token
+from clew.adapters.hooks import HookHandlers, create_daemon_context
 from clew.adapters.http import certificate
-from clew.adapters.http.app import App
-from clew.adapters.http.guard import Guard, OwnersOnly
-from clew.adapters.http.supervise import RESTING
-from clew.adapters.places import Places
+from clew.adapters.http.app import DaemonApp
+from clew.adapters.http.guard import OwnerOnlyProtocol, RequestGuard
+from clew.adapters.http.supervise import EXIT_IDLE
 from clew.errors import ClewError
 from clew.sessions.context import DaemonContext
 from clew.settings import choose
@@ -42,19 +41,19 @@ from clew.settings import choose
 GC_THRESHOLDS = (50_000, 20, 20)
 
 
-class Server(uvicorn.Server):
+class DaemonServer(uvicorn.Server):
     """A server that can be asked to stop from its own routes, and that stops by itself when idle."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.is_resting = False
+        self.is_idle = False
 
     def stop(self) -> None:
         """End after the answers under way."""
         self.should_exit = True
 
 
-class Lazily:
+class LazyApp:
     """An ASGI application that is made at its first request: its imports take longer than the daemon may take to start."""
 
     def __init__(self, make: Callable[[], ASGIApp]) -> None:
@@ -70,25 +69,25 @@ class Lazily:
         await self._made(scope, receive, send)
 
 
-def main(told: dict[str, object]) -> int:
+def main(spec: dict[str, object]) -> int:
     """Serve until stopped or idle. Returns the exit code."""
-    home = Path(str(told["home"]))
+    home = Path(str(spec["home"]))
     chosen = choose({**os.environ, "CLEW_HOME": str(home)})
     settings = replace(chosen.settings, home=home)
-    context = daemon_context(settings)
+    context = create_daemon_context(settings)
     for problem in (*chosen.warnings, *map(str, chosen.errors)):  # the session goes on, with the default
         context.problem("settings", problem)
     hooks = HookHandlers(context)
-    where = places.renewed_address(Places(home))
+    address = rotate_token(DaemonPaths(home))
     mounts: dict[str, ASGIApp] = {
-        "/mcp": Lazily(partial(_mcp, context, hooks)),
-        f"/gateway/{where.gateway}": Lazily(partial(_gateway, context, hooks)),
+        "/mcp": LazyApp(partial(_mcp, context, hooks)),
+        f"/gateway/{address.gateway}": LazyApp(partial(_gateway, context, hooks)),
     }
-    app = App(context, hooks, mounts=mounts)
-    sockets = [socket.socket(fileno=number) for number in told["sockets"]]  # type: ignore[attr-defined]
-    private = Server(_config(Guard(app, where)))
-    app.stop = private.stop
-    loopback = _loopback(context, Guard(app, where)) if len(sockets) > 1 else None
+    app = DaemonApp(context, hooks, mounts=mounts)
+    sockets = [socket.socket(fileno=number) for number in spec["sockets"]]  # type: ignore[attr-defined]
+    private = DaemonServer(_config(RequestGuard(app, address)))
+    app.stop_server = private.stop
+    loopback = _loopback(context, RequestGuard(app, address)) if len(sockets) > 1 else None
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     context.later("open", partial(_open, context))
@@ -97,35 +96,35 @@ def main(told: dict[str, object]) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(private, loopback, app, hooks, sockets, settings.serve_idle_s))
     context.close()
-    return RESTING if private.is_resting else 0
+    return EXIT_IDLE if private.is_idle else 0
 
 
 def _config(app: ASGIApp, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
-        app, loop="none", http=OwnersOnly, ws="none", lifespan="off", access_log=False, log_level="warning", server_header=False,
+        app, loop="none", http=OwnerOnlyProtocol, ws="none", lifespan="off", access_log=False, log_level="warning", server_header=False,
         date_header=False, timeout_keep_alive=75, timeout_graceful_shutdown=5, **more,
     )  # fmt: skip
 
 
-def _loopback(context: DaemonContext, app: ASGIApp) -> Server | None:
+def _loopback(context: DaemonContext, app: ASGIApp) -> DaemonServer | None:
     """The server of loopback, None where its certificate can neither be read nor made: nothing is said there without it."""
     try:
-        public, secret = certificate.made(Places(context.settings.home))
+        public, secret = certificate.ensure_certificate(DaemonPaths(context.settings.home))
     except OSError as error:
         context.problem("daemon", f"no certificate for loopback: {error}; only the Unix socket is served")
         return None
-    return Server(_config(app, ssl_certfile=str(public), ssl_keyfile=str(secret)))
+    return DaemonServer(_config(app, ssl_certfile=str(public), ssl_keyfile=str(secret)))
 
 
 async def _serve(
-    private: Server, loopback: Server | None, app: App, hooks: HookHandlers, sockets: list[socket.socket], idle_s: int
+    private: DaemonServer, loopback: DaemonServer | None, app: DaemonApp, hooks: HookHandlers, sockets: list[socket.socket], idle_s: int
 ) -> None:  # fmt: skip
-    watching = asyncio.ensure_future(_rest_when_idle(private, app, hooks, idle_s))
-    beside = None if loopback is None else asyncio.ensure_future(_beside(loopback, sockets[1]))
+    watching = asyncio.ensure_future(_stop_when_idle(private, app, hooks, idle_s))
+    beside = None if loopback is None else asyncio.ensure_future(_serve_loopback(loopback, sockets[1]))
     serving = asyncio.ensure_future(private.serve(sockets=sockets[:1]))
     while not private.started and not serving.done():
         await asyncio.sleep(0.005)
-    app.answers()
+    app.clear_fault()
     await serving
     watching.cancel()
     if loopback is not None and beside is not None:
@@ -133,7 +132,7 @@ async def _serve(
         await beside
 
 
-async def _beside(server: Server, listening: socket.socket) -> None:
+async def _serve_loopback(server: DaemonServer, listening: socket.socket) -> None:
     """Serve without signals of its own, which are the private server's."""
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
@@ -142,14 +141,14 @@ async def _beside(server: Server, listening: socket.socket) -> None:
     await server.shutdown(sockets=[listening])
 
 
-async def _rest_when_idle(server: Server, app: App, hooks: HookHandlers, idle_s: int) -> None:
+async def _stop_when_idle(server: DaemonServer, app: DaemonApp, hooks: HookHandlers, idle_s: int) -> None:
     """Stop the server once nobody has asked for so long. Sleeps until then, and looks no oftener than needed."""
     while True:
-        left = app.asked_at + idle_s - time.monotonic()
-        if left <= 0 and not app.under_way:
+        left = app.last_request_at + idle_s - time.monotonic()
+        if left <= 0 and not app.active_requests:
             break
         await asyncio.sleep(max(left, 0.2))
-    server.is_resting = bool(await asyncio.to_thread(hooks.sessions.alive_clients))
+    server.is_idle = bool(await asyncio.to_thread(hooks.sessions.alive_clients))
     server.stop()
 
 
@@ -167,13 +166,13 @@ def _hand_over(context: DaemonContext) -> None:
     A session that began before an upgrade, or before clew was installed anew from another folder, starts the daemon of its own time.
     What is started asks which release answers here, and has it stop.
     """
-    starter = manifest(Places(context.settings.home)).starter
+    starter = read_manifest(DaemonPaths(context.settings.home)).starter
     source = Path(clew.__file__).parent.parent
     if starter and json.loads(starter[-1]).get("path") != str(source):
         context.problem("daemon", f"clew {clew.__version__} of {source} is not the one that is installed, and hands over to that")
         nothing = subprocess.DEVNULL
         subprocess.Popen(
-            starter, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=Places(context.settings.home).home
+            starter, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=DaemonPaths(context.settings.home).home
         )
 
 
@@ -187,15 +186,15 @@ def _load() -> None:
 
 
 def _mcp(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:
-    from clew.adapters.mcp.server import McpApplication  # lazy: the SDK's import takes a second
+    from clew.adapters.mcp.server import McpApp  # lazy: the SDK's import takes a second
 
-    return McpApplication(context, hooks)
+    return McpApp(context, hooks)
 
 
 def _gateway(context: DaemonContext, hooks: HookHandlers) -> ASGIApp:
-    from clew.adapters.gateway.proxy import Gateway  # lazy: only who chose the gateway needs it
+    from clew.adapters.gateway.proxy import GatewayApp  # lazy: only who chose the gateway needs it
 
-    return Gateway(context, hooks.sessions)
+    return GatewayApp(context, hooks.sessions)
 
 
 if __name__ == "__main__":

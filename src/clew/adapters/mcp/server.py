@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from clew import __version__
 from clew.adapters.hooks import HookHandlers
-from clew.adapters.mcp.tools import ANSWERS, INSTRUCTIONS, TOOLS, refusal
+from clew.adapters.mcp.tools import SERVER_INSTRUCTIONS, TOOL_DEFINITIONS, TOOL_HANDLERS, format_error
 from clew.codebase import TREE_SOURCE
 from clew.errors import ClewError, UsageError
 from clew.sessions.context import DaemonContext
@@ -30,13 +30,13 @@ from clew.settings import workspace_of
 from clew.usecases.inputs import state_of
 
 
-class McpApplication:
+class McpApp:
     """The ASGI application that speaks MCP. It starts with its first request and ends with the daemon."""
 
     def __init__(self, context: DaemonContext, hooks: HookHandlers) -> None:
-        self.daemon, self.hooks = context, hooks
+        self.context, self.hooks = context, hooks
         server: Server[Any] = Server(
-            "clew", version=__version__, instructions=INSTRUCTIONS, on_list_tools=self._list, on_call_tool=self._call
+            "clew", version=__version__, instructions=SERVER_INSTRUCTIONS, on_list_tools=self._list, on_call_tool=self._call
         )
         # The daemon's guard has looked at token, Host and Origin already, and over the Unix socket any Host is right.
         unguarded = TransportSecuritySettings(enable_dns_rebinding_protection=False)
@@ -58,7 +58,7 @@ class McpApplication:
                 await asyncio.Event().wait()
 
     async def _list(self, context: Any, params: PaginatedRequestParams | None) -> ListToolsResult:  # noqa: ARG002  the SDK's signature
-        return ListToolsResult(tools=[Tool.model_validate(tool) for tool in TOOLS])
+        return ListToolsResult(tools=[Tool.model_validate(tool) for tool in TOOL_DEFINITIONS])
 
     async def _call(self, context: Any, params: CallToolRequestParams) -> CallToolResult:
         headers: Mapping[str, str] = context.request.headers if context.request is not None else {}
@@ -67,26 +67,26 @@ class McpApplication:
         try:
             text = await asyncio.to_thread(self._answer, params.name, params.arguments or {}, headers.get("x-clew-cwd", ""), client)
         except ClewError as error:
-            self.daemon.notice(error)
-            return CallToolResult(content=[TextContent(type="text", text=refusal(error))], is_error=True)
+            self.context.notice(error)
+            return CallToolResult(content=[TextContent(type="text", text=format_error(error))], is_error=True)
         except Exception as error:  # noqa: BLE001 - the agent sees that it failed, the journal why
-            self.daemon.problem(f"mcp {params.name}", error)
+            self.context.problem(f"mcp {params.name}", error)
             said = f"clew could not answer: {type(error).__name__}. Go on without it; `clew doctor` tells the user more."
             return CallToolResult(content=[TextContent(type="text", text=said)], is_error=True)
         return CallToolResult(content=[TextContent(type="text", text=text)])
 
-    def _answer(self, name: str, given: dict[str, Any], cwd: str, client_pid: int) -> str:
-        if name not in ANSWERS:
-            raise UsageError(f"there is no tool {name}\nhint: one of {', '.join(ANSWERS)}")
-        folder = str(given.get("repo") or cwd)
+    def _answer(self, name: str, arguments: dict[str, Any], cwd: str, client_pid: int) -> str:
+        if name not in TOOL_HANDLERS:
+            raise UsageError(f"there is no tool {name}\nhint: one of {', '.join(TOOL_HANDLERS)}")
+        folder = str(arguments.get("repo") or cwd)
         if not folder or not Path(folder).is_dir():
             found = f"{folder} is no folder on this machine" if folder else "it is not known which repository is meant"
             raise UsageError(f"{found}\nhint: give the absolute path of the repository as `repo`")
         here = Path(folder)
-        engine = self.daemon.engine()
+        engine = self.context.engine()
         key, root = workspace_of(here)
         if state_of(engine.store, key, TREE_SOURCE) is None:
-            self.daemon.index_later(root)
-        spans = ANSWERS[name](engine, here, self.daemon.settings.tokenizer, given)
+            self.context.index_later(root)
+        spans = TOOL_HANDLERS[name](engine, here, self.context.settings.tokenizer, arguments)
         # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.
-        return sent(spans, home=self.daemon.settings.home, session=self.hooks.sessions.session_of(client_pid) or key)
+        return sent(spans, home=self.context.settings.home, session=self.hooks.sessions.session_of(client_pid) or key)

@@ -19,30 +19,30 @@ from clew.records.wording import describe_end, describe_reason
 from clew.settings import workspace_of
 from clew.store.ports import LOCAL
 
-CHARS_MAX = 28_000  # of one answer: the client takes 30,000 and puts a longer one into a file
-RECALL_TOKENS, RECALL_TOKENS_MAX = 2_000, 8_000  # guess
-TURN_CHARS_MAX = 1_200  # of one turn that is recalled; the whole is a handle away. Guess
-IMPACT_FILES = 12
+ANSWER_CHARS_MAX = 28_000  # of one answer: the client takes 30,000 and puts a longer one into a file
+RECALL_TOKENS_DEFAULT, RECALL_TOKENS_MAX = 2_000, 8_000  # guess
+RECALL_TURN_CHARS_MAX = 1_200  # of one turn that is recalled; the whole is a handle away. Guess
+IMPACT_FILES_DEFAULT = 12
 
-INSTRUCTIONS = """\
+SERVER_INSTRUCTIONS = """\
 clew keeps what this window no longer shows. "clew unfold 3k7q2m9x" or [3k7q2m9x] is a handle: `unfold` it, do not run or read again. \
 `recall` what may have been done before; `impact` before changing what others use."""
 
 
 # As the protocol lists them. All take `repo` as well, which an error asks for where it is needed: a schema is paid in each request.
-TOOLS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("tools.json").read_text("utf-8"))
+TOOL_DEFINITIONS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("tools.json").read_text("utf-8"))
 
 
-def recall(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:
+def answer_recall(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:
     """What was said and done in earlier sessions and remembered, and where the code is, within a budget."""
-    question = _text(given, "question")
-    budget = min(max(int(given.get("budget_tokens") or RECALL_TOKENS), 200), RECALL_TOKENS_MAX)
-    where = str(given.get("where") or "all")
+    question = _text(arguments, "question")
+    budget = min(max(int(arguments.get("budget_tokens") or RECALL_TOKENS_DEFAULT), 200), RECALL_TOKENS_MAX)
+    where = str(arguments.get("where") or "all")
     parts: list[Span] = []
     if where in ("all", "history"):
-        parts += _recalled(engine, here, question, most=12 if where == "history" else 6)
+        parts += _recall_turns(engine, folder, question, turns_max=12 if where == "history" else 6)
     if where in ("all", "code"):
-        packet = engine.retrieve(here, question, budget_tokens=budget, tokenizer=tokenizer)
+        packet = engine.retrieve(folder, question, budget_tokens=budget, tokenizer=tokenizer)
         parts += [clew_says("\n")] if parts else []
         if packet.spans:
             parts += [clew_says(f"# From the repository and its sessions, {packet.tokens:,} tokens\n"), *packet.spans]
@@ -51,11 +51,11 @@ def recall(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any])
     return joined(parts)
 
 
-def _recalled(engine: Engine, here: Path, question: str, *, most: int) -> list[Span]:
-    found = engine.recall(here, question, turns_max=most)
+def _recall_turns(engine: Engine, folder: Path, question: str, *, turns_max: int) -> list[Span]:
+    found = engine.recall(folder, question, turns_max=turns_max)
     if not found.turns:
         return [clew_says(f"# Earlier sessions: nothing relevant was found (best match {found.confidence:.0%})\n")]
-    key, _ = workspace_of(here)
+    key, _ = workspace_of(folder)
     with engine.store.snapshot(LOCAL, key) as snapshot:
         originals = OriginalCache(snapshot)
         originals.read(turn.record.whole for turn in found.turns)
@@ -64,31 +64,31 @@ def _recalled(engine: Engine, here: Path, question: str, *, most: int) -> list[S
     for turn, status in zip(found.turns, statuses, strict=True):
         record = turn.record
         whole = originals.text_of(record.whole).strip()
-        rest = "" if len(whole) <= TURN_CHARS_MAX else " … (unfold for the rest)"
+        rest = "" if len(whole) <= RECALL_TURN_CHARS_MAX else " … (unfold for the rest)"
         doubt = f", SUSPECT: {describe_end(status.reason, is_doubt=True)}" if status.is_suspect else ""
         kind = "from outside" if record.trust == Trust.QUOTED else record.kind
         newer = f", replaced by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
         parts += [clew_says(f"[{handle_of(record.id)}] {kind} of session {turn.session[:8]}{newer}"), outside(doubt), clew_says("\n")]
-        parts += [*attribute_text(record, whole[:TURN_CHARS_MAX]), clew_says(f"{rest}\n")]
+        parts += [*attribute_text(record, whole[:RECALL_TURN_CHARS_MAX]), clew_says(f"{rest}\n")]
     return parts
 
 
-def unfold(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:  # noqa: ARG001  every tool is asked in one way
+def answer_unfold(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  every tool is asked in one way
     """The exact text behind a handle, or the lines of it that are asked for."""
-    handle = _text(given, "handle")
-    found = engine.unfold(here, handle)
+    handle = _text(arguments, "handle")
+    found = engine.unfold(folder, handle)
     whole = found.data.decode("utf-8", "replace")
     lines = whole.splitlines(keepends=True)
-    wanted = str(given.get("lines") or "").strip()
-    if not wanted and len(whole) <= CHARS_MAX:
+    wanted = str(arguments.get("lines") or "").strip()
+    if not wanted and len(whole) <= ANSWER_CHARS_MAX:
         return attribute_text(found.record, whole)
     first, last = _range(wanted, len(lines))
     shown: list[str] = []
     size = 0
     for line in lines[first - 1 : last]:
-        if size + len(line) > CHARS_MAX and shown:
+        if size + len(line) > ANSWER_CHARS_MAX and shown:
             break
-        shown.append(line[:CHARS_MAX])
+        shown.append(line[:ANSWER_CHARS_MAX])
         size += len(line)
     author = author_of(found.record)
     if author is Author.USER and len(attribute_text(found.record, whole)) > 1:
@@ -112,12 +112,12 @@ def _range(wanted: str, count: int) -> tuple[int, int]:
     return start, min(end, count)
 
 
-def impact(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
+def answer_impact(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
     """The files that will probably have to change with the named ones, most likely first."""
-    wanted = _names(given.get("names"))
+    wanted = _names(arguments.get("names"))
     if not wanted:
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
-    meant, found = engine.impact(here, wanted, limit=int(given.get("limit") or IMPACT_FILES))
+    meant, found = engine.impact(folder, wanted, limit=int(arguments.get("limit") or IMPACT_FILES_DEFAULT))
     if not found:
         return clew_says("No file is known to change with "), outside(", ".join(meant)), clew_says(".\n")
     lines = [f"{file.path} ({'; '.join(map(describe_reason, file.reasons[:3]))})" for file in found]
@@ -125,31 +125,31 @@ def impact(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any])
     return *named, outside("\n".join(lines)), clew_says("\n")
 
 
-def remember(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
+def answer_remember(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
     """Keep a text for later sessions."""
-    files = _names(given.get("about"))
-    kind = str(given.get("kind") or "fact").replace("_", " ")
-    note = usecases.write.NewNote(_text(given, "text"), kind, tuple(files), str(given.get("subject") or ""))
-    [handle] = engine.write(here, [note]).handles
+    files = _names(arguments.get("about"))
+    kind = str(arguments.get("kind") or "fact").replace("_", " ")
+    note = usecases.write.NewNote(_text(arguments, "text"), kind, tuple(files), str(arguments.get("subject") or ""))
+    [handle] = engine.write(folder, [note]).handles
     until = f" It will be marked as suspect when {', '.join(files)} changes." if files else ""
     return clew_says(f"Remembered as [{handle}]."), outside(until)
 
 
-def explain(engine: Engine, here: Path, tokenizer: str, given: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
+def answer_explain(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
     """Why a record is what it is."""
-    told = engine.explain(here, _text(given, "handle"))
-    record, standing = told.record, told.status
-    why = describe_end(standing.reason, is_doubt=standing.is_live)
-    state = f"suspect: {why}" if standing.is_suspect else "true now" if standing.is_live else f"no longer true: {why}"
+    explanation = engine.explain(folder, _text(arguments, "handle"))
+    record, status = explanation.record, explanation.status
+    why = describe_end(status.reason, is_doubt=status.is_live)
+    state = f"suspect: {why}" if status.is_suspect else "true now" if status.is_live else f"no longer true: {why}"
     lines = [
         f"[{handle_of(record.id)}] {record.kind}, {record.layer}: {record.name}",
         f"{state}; from {record.source}{f', {record.path}' if record.path else ''}; trust: {record.trust.name.lower()}",
     ]
-    for version, its in told.versions:
+    for version, its in explanation.versions:
         if version.id != record.id:
             how = "true now" if its.is_live else describe_end(its.reason) or "ended"
             lines.append(f"other version [{handle_of(version.id)}]: {how}")
-    lines.extend(f"{how} {name} [{handle}]" for how, name, handle, _ in told.links[:20])
+    lines.extend(f"{how} {name} [{handle}]" for how, name, handle, _ in explanation.links[:20])
     return (outside("\n".join(lines) + "\n"),)
 
 
@@ -158,22 +158,22 @@ def _names(value: object) -> list[str]:
     return [str(name) for name in cast("list[object]", value)] if isinstance(value, list) else [str(value)] if value else []
 
 
-def _text(given: Mapping[str, Any], name: str) -> str:
-    value = given.get(name)
+def _text(arguments: Mapping[str, Any], name: str) -> str:
+    value = arguments.get(name)
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{name} is missing\nhint: give {name} as a text")
     return value
 
 
-def refusal(error: ClewError) -> str:
+def format_error(error: ClewError) -> str:
     """An error as an answer to act on."""
-    said = str(error).replace("\nhint: ", "\nTry: ")
+    text = str(error).replace("\nhint: ", "\nTry: ")
     if isinstance(error, UnknownHandle):
-        said += "\nHandles are printed in brackets where something was folded; `recall` finds records by what they say."
-    return said
+        text += "\nHandles are printed in brackets where something was folded; `recall` finds records by what they say."
+    return text
 
 
-ANSWERS: Mapping[str, Callable[[Engine, Path, str, Mapping[str, Any]], Spans]] = {
-    "recall": recall, "unfold": unfold, "impact": impact, "remember": remember, "explain": explain,
+TOOL_HANDLERS: Mapping[str, Callable[[Engine, Path, str, Mapping[str, Any]], Spans]] = {
+    "recall": answer_recall, "unfold": answer_unfold, "impact": answer_impact, "remember": answer_remember, "explain": answer_explain,
 }  # fmt: skip
 """What answers each tool: functions of (engine, folder, tokenizer, arguments)."""

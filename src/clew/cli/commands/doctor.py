@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from clew.adapters.places import Places
+from clew.adapters.daemon_files import DaemonPaths
 from clew.cli import output
 from clew.cli.open import folder
 from clew.cli.options import FOLDER, example, json_option
@@ -23,7 +23,7 @@ def command(path: Path, *, is_json: bool) -> int:
 
     The exit code is 1 where something is wrong.
     """
-    from clew.adapters.doctor import Environment, examine
+    from clew.adapters.doctor import DoctorInput, run_checks
 
     folder(path)
     chosen = choose()
@@ -31,8 +31,8 @@ def command(path: Path, *, is_json: bool) -> int:
     client = claude_code_home().absolute()
     said = (*chosen.warnings, *map(str, chosen.errors))
     root = workspace_of(path)[1]
-    environment = Environment(settings, Places(settings.home), client, root, shutil.which("claude"), client_base_url(), said)
-    found = examine(environment)
+    environment = DoctorInput(settings, DaemonPaths(settings.home), client, root, shutil.which("claude"), client_base_url(), said)
+    found = run_checks(environment)
     wrong = [each for each in found if each.is_wrong]
     if is_json:
         output.write_json({"is_well": not wrong, "findings": [asdict(each) for each in found]})

@@ -44,20 +44,20 @@ def command(
     written, none is. Calling it again refreshes what it did.
     """
     from clew.adapters.claude_code import plugin_files
-    from clew.adapters.claude_code.install import Installer, Target, Wanted
-    from clew.adapters.clients.claude_code import has_mods
+    from clew.adapters.claude_code.install import Installer, InstallOptions, InstallTarget
+    from clew.adapters.clients.claude_code import supports_mods
+    from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
-    from clew.adapters.places import Places
 
     folder(path)
     settings = settings_in_force()
-    places = Places(settings.home)
+    paths = DaemonPaths(settings.home)
     _, root = workspace_of(path)
-    target = Target(claude_code_home().absolute(), root, scope)
-    installer = Installer(places, is_dry=is_dry)
-    wanted = Wanted(
+    target = InstallTarget(claude_code_home().absolute(), root, scope)
+    installer = Installer(paths, is_dry=is_dry)
+    wanted = InstallOptions(
         with_statusline=not without_statusline, with_gateway=with_gateway, base_url=client_base_url(),
-        extra_certificates=client_certificates(), has_mods=has_mods(shutil.which("claude")),
+        extra_certificates=client_certificates(), has_mods=supports_mods(shutil.which("claude")),
     )  # fmt: skip
     installer.check(target, wanted)
     indexed = ""
@@ -68,13 +68,13 @@ def command(
             done = engine.index(root)
         indexed = f"indexed {root}: {output.counted(done.report.read + done.report.unchanged, 'file')} in {done.seconds:.1f} s"
     if not is_dry:
-        places.make()
+        paths.make_dirs()
     did = installer.install(target, wanted)
-    steps = [*([indexed] if indexed else []), *did.did]
+    steps = [*([indexed] if indexed else []), *did.actions]
     if not is_dry:
-        start.stop(places)  # one that runs may be of another release
-        start.detach(places, needs=plugin_files.marker(places))
-        steps.append(f"started the daemon: {places.socket}")
+        start.stop_daemon(paths)  # one that runs may be of another release
+        start.ensure_daemon(paths, required_file=plugin_files.installation_marker(paths))
+        steps.append(f"started the daemon: {paths.socket}")
     if is_json:
         output.write_json({"scope": scope, "root": str(root), "is_dry": is_dry, "did": steps, "notes": did.notes})
         return

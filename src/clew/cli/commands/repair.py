@@ -16,7 +16,7 @@ from clew.cli.progress import progress
 from clew.settings import load, workspace_of
 
 if TYPE_CHECKING:
-    from clew.adapters.places import Places
+    from clew.adapters.daemon_files import DaemonPaths
     from clew.cli.progress import Show
     from clew.engine import Engine
     from clew.store.sqlite.repair import Repaired
@@ -50,8 +50,8 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
     read; then the index is made anew from each repository, and sessions from their transcripts, where those are still there. What was
     purged stays purged. A database that is well is left alone.
     """
+    from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
-    from clew.adapters.places import Places
     from clew.store.sqlite.repair import damage, repair
 
     settings = load()
@@ -62,13 +62,13 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
             words = f"{settings.database}: nothing is stored yet\n"
         output.write_answer({"is_well": True, "database": str(settings.database)}, output.visible(words), is_json=is_json)
         return
-    places = Places(settings.home)
-    known = _known(settings.database, places)
+    paths = DaemonPaths(settings.home)
+    known = _known(settings.database, paths)
     if dry_run:
         repaired = repair(settings.database, known, dry_run=True)
         _report(settings.database, reasons, repaired, [], [], is_json=is_json)
         return
-    was_running = start.stop(places)
+    was_running = start.stop_daemon(paths)
     try:
         repaired = repair(settings.database, known)
         with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
@@ -78,13 +78,13 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
             lost = _still_lost(engine, repaired, done)
     finally:
         if was_running:
-            start.detach(places)
+            start.ensure_daemon(paths)
     _report(settings.database, reasons, repaired, done, lost, is_json=is_json)
 
 
-def _known(database: Path, places: Places) -> Known:
+def _known(database: Path, paths: DaemonPaths) -> Known:
     """What a damaged file may no longer say: which repositories there are, how sources are called, and what was purged."""
-    from clew.adapters.clients import everyone
+    from clew.adapters.clients import load_all_clients
     from clew.lifecycle import notes
     from clew.sessions.live import LiveSessions
     from clew.store import graves
@@ -92,8 +92,8 @@ def _known(database: Path, places: Places) -> Known:
     from clew.transcript.live import ORIGINAL_KIND, originals_source
     from clew.transcript.session_files import find_sessions
 
-    folders = {str(Path.cwd()), *(live.cwd for live in LiveSessions(places.run / "sessions").all() if live.cwd)}
-    for folder in (folder for client in everyone() for folder in client.transcript_folders()):
+    folders = {str(Path.cwd()), *(live.cwd for live in LiveSessions(paths.run_dir / "sessions").all() if live.cwd)}
+    for folder in (folder for client in load_all_clients() for folder in client.list_transcript_dirs()):
         first = next(iter(find_sessions(folder)), None)
         folders.add(first.cwd if first else "")
     roots = dict(map(_named, (Path(folder) for folder in sorted(folders) if folder and Path(folder).is_dir())))
@@ -114,7 +114,7 @@ def _named(folder: Path) -> tuple[str, str]:
 
 
 def _read_anew(engine: Engine, key: str, root: str, repaired: Repaired, show: Show | None) -> ReadAnew:
-    from clew.adapters.clients import transcripts_of
+    from clew.adapters.clients import find_transcript_dirs
     from clew.errors import ClewError
 
     if not root:
@@ -127,7 +127,7 @@ def _read_anew(engine: Engine, key: str, root: str, repaired: Repaired, show: Sh
         why = "something was purged from it, and the list of that is lost; `clew index` and `clew ingest` would read all of it again"
         return ReadAnew(key, root, why)
     try:
-        done = engine.read_anew(key, Path(root), transcripts_of(Path(root)), progress=show)
+        done = engine.read_anew(key, Path(root), find_transcript_dirs(Path(root)), progress=show)
     except ClewError as error:
         return ReadAnew(key, root, str(error).partition("\n")[0])
     ingested = done.ingested

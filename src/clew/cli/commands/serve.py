@@ -23,33 +23,33 @@ def command(*, is_detached: bool, is_stop: bool, is_status: bool, is_json: bool)
     There is one for each data folder. Hooks start it when they need it, and it ends when nobody has asked for a while
     (`serve_idle_s`); so nobody has to call this, and everybody may.
     """
+    from clew.adapters.daemon_files import DaemonPaths, ensure_address
     from clew.adapters.http import start
-    from clew.adapters.http.supervise import TAKEN
-    from clew.adapters.places import Places, address
+    from clew.adapters.http.supervise import EXIT_ALREADY_RUNNING
 
     if is_detached + is_stop + is_status > 1:
         raise UsageError("--detach, --stop and --status exclude each other\nhint: choose one")
-    places = Places(home())
+    paths = DaemonPaths(home())
     if is_stop:
-        was_running = start.stop(places)
+        was_running = start.stop_daemon(paths)
         output.write_answer({"stopped": was_running}, "stopped\n" if was_running else "none was running\n", is_json=is_json)
         return 0
     if is_detached:
-        start.detach(places)
+        start.ensure_daemon(paths)
     if is_detached or is_status:
-        found = start.running(places)
+        found = start.find_running_daemon(paths)
         if found is None:
             output.write_answer({"running": False}, "no daemon runs\n", is_json=is_json)
             return 1
-        where = address(places)
-        answers = found.answers is not None
-        value = {"pid": found.pid, "worker": found.worker, "answers": answers, "port": where.port, "socket": str(places.socket)}
+        where = ensure_address(paths)
+        answers = found.health is not None
+        value = {"pid": found.pid, "worker": found.worker_pid, "answers": answers, "port": where.port, "socket": str(paths.socket)}
         does = "" if answers else " (does not answer)"
-        line = f"daemon {found.pid}, worker {found.worker}{does}: {places.socket}, 127.0.0.1:{where.port}\n"
+        line = f"daemon {found.pid}, worker {found.worker_pid}{does}: {paths.socket}, 127.0.0.1:{where.port}\n"
         output.write_answer({"running": True, **value}, line, is_json=is_json)
         return 0 if answers else 1
-    ended = subprocess.run(start.command(places, is_detached=False), check=False)
-    if ended.returncode == TAKEN:
-        found = start.running(places)
-        raise start.NotServed(places, f"runs already (pid {found.pid})" if found else "runs already")
+    ended = subprocess.run(start.build_supervisor_command(paths, is_detached=False), check=False)
+    if ended.returncode == EXIT_ALREADY_RUNNING:
+        found = start.find_running_daemon(paths)
+        raise start.DaemonUnavailable(paths, f"runs already (pid {found.pid})" if found else "runs already")
     return ended.returncode

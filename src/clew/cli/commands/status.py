@@ -35,13 +35,13 @@ def command(*, repo: Path, is_json: bool) -> None:
 
 def _running(repo: Path) -> dict[str, Any] | None:
     """What the daemon says of itself and of the sessions of this repository; None where none answers."""
+    from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
-    from clew.adapters.places import Places
 
     path = quote(str(repo.resolve()))
     try:
-        return start.ask(Places(home()), "GET", f"/status?path={path}", within_s=2.0)
-    except start.NotServed:  # that is an answer as well: the lines say so
+        return start.request(DaemonPaths(home()), "GET", f"/status?path={path}", timeout_s=2.0)
+    except start.DaemonUnavailable:  # that is an answer as well: the lines say so
         return None
 
 

@@ -21,45 +21,45 @@ def command(*, is_all: bool, is_dry: bool, is_json: bool) -> None:
     A file that stands as it was left has its old bytes again. One that somebody has changed meanwhile loses those entries that still
     stand as clew wrote them, and nothing else. What clew remembers stays where it is, unless `--all` is given.
     """
-    from clew.adapters import remains
+    from clew.adapters import data_folder
     from clew.adapters.claude_code.install import Installer
+    from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
-    from clew.adapters.places import Places
 
-    places = Places(home())
-    installer = Installer(places, is_dry=is_dry)
+    paths = DaemonPaths(home())
+    installer = Installer(paths, is_dry=is_dry)
     steps: list[str] = []
     notes: list[str] = []
     is_stopped = True
     installer.retire()
     if not is_dry:
         try:
-            if start.stop(places):
+            if start.stop_daemon(paths):
                 steps.append("stopped the daemon")
-        except start.NotServed as error:
+        except start.DaemonUnavailable as error:
             is_stopped = False
             notes.append(str(error).partition("\n")[0])
     done = installer.uninstall()
-    steps.extend(done.did)
+    steps.extend(done.actions)
     notes.extend(done.notes)
     if is_stopped and not is_dry:
-        remains.take_away_run(places)
-    found = remains.held(places.home)
+        data_folder.delete_run_files(paths)
+    found = data_folder.list_entries(paths.home)
     ours, others = [each for each in found if each.is_ours], [each for each in found if not each.is_ours]
     if is_dry:  # these go in any case
         ours = [each for each in ours if each.path.name not in {"run", "plugin", "installed.json"}]
-    if is_all and is_stopped and not done.is_undone:
-        left: set[Path] = {each.path for each in remains.take_away(places.home)} if not is_dry else set()
-        steps.extend(f"erased {each.path} ({output.sized(each.size)})" for each in ours if each.path not in left)
+    if is_all and is_stopped and not done.is_incomplete:
+        left: set[Path] = {each.path for each in data_folder.delete_clew_files(paths.home)} if not is_dry else set()
+        steps.extend(f"erased {each.path} ({output.sized(each.size_bytes)})" for each in ours if each.path not in left)
         notes.extend(f"{path} could not be erased" for path in sorted(left))
     elif ours:
-        names = ", ".join(f"{each.path.name} ({output.sized(each.size)})" for each in ours)
-        total = output.sized(sum(each.size for each in ours))
+        names = ", ".join(f"{each.path.name} ({output.sized(each.size_bytes)})" for each in ours)
+        total = output.sized(sum(each.size_bytes for each in ours))
         again = " once the above is done" if is_all else ""
-        notes.append(f"{total} are kept in {places.home}: {names}; `clew uninstall --all` erases them{again}")
+        notes.append(f"{total} are kept in {paths.home}: {names}; `clew uninstall --all` erases them{again}")
     notes.extend(f"{each.path} is not clew's, and was left" for each in others)
     if is_json:
-        kept = [{"path": str(each.path), "bytes": each.size} for each in remains.held(places.home)]
+        kept = [{"path": str(each.path), "bytes": each.size_bytes} for each in data_folder.list_entries(paths.home)]
         output.write_json({"is_dry": is_dry, "did": steps, "notes": notes, "kept": kept})
         return
     lead = "would have " if is_dry else ""

@@ -10,46 +10,46 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.adapters.places import Places
+from clew.adapters.daemon_files import DaemonPaths
 from clew.settings import CONFIG, DATABASE
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class DataFolderEntry:
     """A file or a folder in the data folder. `size` in bytes, of all files in it."""
 
     path: Path
-    size: int
+    size_bytes: int
     is_ours: bool
 
 
-def held(home: Path) -> list[Held]:
+def list_entries(home: Path) -> list[DataFolderEntry]:
     """Return what lies in the data folder, ours first, then by name; nothing where there is no folder. Raises OSError."""
     if not home.is_dir():
         return []
-    found = [Held(path, _size(path), _is_ours(path.name)) for path in home.iterdir()]
+    found = [DataFolderEntry(path, _size(path), _is_ours(path.name)) for path in home.iterdir()]
     return sorted(found, key=lambda each: (not each.is_ours, each.path.name))
 
 
-def take_away(home: Path) -> list[Held]:
+def delete_clew_files(home: Path) -> list[DataFolderEntry]:
     """Take away what is ours, and the folder where nothing else is in it. Returns what could not be taken away."""
-    for each in held(home):
+    for each in list_entries(home):
         if each.is_ours:
             if each.path.is_dir() and not each.path.is_symlink():
                 shutil.rmtree(each.path, ignore_errors=True)
             else:
                 with suppress(OSError):  # it is returned below
                     each.path.unlink()
-    left = [each for each in held(home) if each.is_ours]
+    left = [each for each in list_entries(home) if each.is_ours]
     if not home.is_symlink():
         with suppress(OSError):  # something is left in it
             home.rmdir()
     return left
 
 
-def take_away_run(places: Places) -> None:
+def delete_run_files(paths: DaemonPaths) -> None:
     """Take away what a daemon runs by: its address, lock, journal and what it knows of sessions. None may run."""
-    for folder in {places.run, places.socket.parent}:
+    for folder in {paths.run_dir, paths.socket.parent}:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -15,13 +15,13 @@ from typing import Any, cast
 
 import msgspec
 
-Place = list[str]
+KeyPath = list[str]
 
 
-class Unfit(Exception):
+class EntryConflict(Exception):
     """An entry has no place in the value: where an object or a list should be, there is something else."""
 
-    def __init__(self, place: Place, expected: str) -> None:
+    def __init__(self, place: KeyPath, expected: str) -> None:
         self.place = place
         super().__init__(f"{'.'.join(place) or 'the file'} is no {expected}")
 
@@ -37,7 +37,7 @@ class OwnedEntry(msgspec.Struct):
     is_frame    it belongs to the form of the file: it stays while anything else is in the file.
     """
 
-    place: Place
+    place: KeyPath
     value: Any
     is_element: bool = False
     had: bool = False
@@ -45,33 +45,33 @@ class OwnedEntry(msgspec.Struct):
     same_by: list[str] = []
     is_frame: bool = False
 
-    def is_same(self, found: Any) -> bool:
+    def matches(self, found: Any) -> bool:
         """Whether a value that stands now is the one that we wrote."""
         if self.same_by and isinstance(found, dict) and isinstance(self.value, dict):
             theirs, ours = cast("dict[str, Any]", found), cast("dict[str, Any]", self.value)
             return all(theirs.get(name) == ours.get(name) for name in self.same_by)
         return _equal(found, self.value)
 
-    def is_about(self, other: OwnedEntry) -> bool:
+    def has_same_target(self, other: OwnedEntry) -> bool:
         """Whether both are the same key, or the same element."""
-        return self.place == other.place and self.is_element == other.is_element and (not self.is_element or self.is_same(other.value))
+        return self.place == other.place and self.is_element == other.is_element and (not self.is_element or self.matches(other.value))
 
     @property
-    def name(self) -> str:
+    def description(self) -> str:
         """Where it stands, in words."""
         where = ".".join(self.place)
         return f"the element {_short(self.value)} of {where}" if self.is_element else where
 
     @property
-    def by_hand(self) -> str:
+    def undo_instruction(self) -> str:
         """What a person does to take it back."""
         if self.had and not self.is_element:
-            return f"set {self.name} back to {_short(self.before)}"
-        return f"take {self.name} out"
+            return f"set {self.description} back to {_short(self.before)}"
+        return f"take {self.description} out"
 
 
 @dataclass(slots=True)
-class Left:
+class RemovalResult:
     """What is left of a value when our entries are taken out of it.
 
     standing  entries that stood as we wrote them, and were taken out.
@@ -79,11 +79,11 @@ class Left:
     """
 
     value: dict[str, Any]
-    standing: list[OwnedEntry] = field(default_factory=list[OwnedEntry])
+    removed: list[OwnedEntry] = field(default_factory=list[OwnedEntry])
     changed: list[OwnedEntry] = field(default_factory=list[OwnedEntry])
 
 
-def put(value: dict[str, Any], entry: OwnedEntry) -> None:
+def insert_entry(value: dict[str, Any], entry: OwnedEntry) -> None:
     """Write the entry into the value, with the objects and the list on the way to it. Raises Unfit; the value is then as it was."""
     path = entry.place if entry.is_element else entry.place[:-1]
     _check(value, path, is_list=entry.is_element)
@@ -94,14 +94,14 @@ def put(value: dict[str, Any], entry: OwnedEntry) -> None:
         at[entry.place[-1]] = copy.deepcopy(entry.value)
         return
     elements = cast("list[Any]", at)
-    found = next((index for index, each in enumerate(elements) if entry.is_same(each)), None)
+    found = next((index for index, each in enumerate(elements) if entry.matches(each)), None)
     if found is None:
         elements.append(copy.deepcopy(entry.value))
     else:
         elements[found] = copy.deepcopy(entry.value)
 
 
-def get(value: dict[str, Any], place: Place) -> tuple[bool, Any]:
+def look_up(value: dict[str, Any], place: KeyPath) -> tuple[bool, Any]:
     """Whether anything stands at a place, and what."""
     at: Any = value
     for name in place:
@@ -111,25 +111,25 @@ def get(value: dict[str, Any], place: Place) -> tuple[bool, Any]:
     return True, at
 
 
-def made(before: dict[str, Any], after: dict[str, Any], entries: list[OwnedEntry]) -> list[Place]:
+def find_created_containers(before: dict[str, Any], after: dict[str, Any], entries: list[OwnedEntry]) -> list[KeyPath]:
     """The objects and lists on the way to our entries that did not stand before, and stand now."""
-    found: list[Place] = []
+    found: list[KeyPath] = []
     for entry in entries:
         ways = len(entry.place) if entry.is_element else len(entry.place) - 1
         for depth in range(1, ways + 1):
             place = entry.place[:depth]
-            if place not in found and get(after, place)[0] and not get(before, place)[0]:
+            if place not in found and look_up(after, place)[0] and not look_up(before, place)[0]:
                 found.append(place)
     return found
 
 
-def take_out(value: dict[str, Any], entries: list[OwnedEntry], containers: list[Place]) -> Left:
+def remove_entries(value: dict[str, Any], entries: list[OwnedEntry], containers: list[KeyPath]) -> RemovalResult:
     """Take our entries out of a copy of the value, and of `containers`, which we made, those that are empty then."""
-    left = Left(copy.deepcopy(value))
+    left = RemovalResult(copy.deepcopy(value))
     for entry in reversed([each for each in entries if not each.is_frame]):
         _take(left, entry)
     for place in sorted(containers, key=len, reverse=True):
-        there, found = get(left.value, place)
+        there, found = look_up(left.value, place)
         if there and not found and isinstance(found, dict | list):
             _parent(left.value, place).pop(place[-1])
     frames = [each for each in entries if each.is_frame]
@@ -139,18 +139,18 @@ def take_out(value: dict[str, Any], entries: list[OwnedEntry], containers: list[
     return left
 
 
-def derived(
-    before: dict[str, Any], after: dict[str, Any], places: list[Place], rules: tuple[str, ...], same_by: list[str]
+def derive_entries(
+    before: dict[str, Any], after: dict[str, Any], key_paths: list[KeyPath], rules: tuple[str, ...], same_by: list[str]
 ) -> list[OwnedEntry]:
-    """The entries of a manifest that knew places only: what stands at them in `after` and did not in `before`.
+    """The entries of a manifest that knew key paths only: what stands at them in `after` and did not in `before`.
 
     rules    the elements of lists of words that are ours; others were added by somebody else.
     same_by  as in OwnedEntry, for objects in lists and for those that name where they are installed.
     """
     entries: list[OwnedEntry] = []
-    for place in places:
-        there, found = get(after, place)
-        had, was = get(before, place)
+    for place in key_paths:
+        there, found = look_up(after, place)
+        had, was = look_up(before, place)
         if not there:
             continue
         if isinstance(found, list):
@@ -168,21 +168,21 @@ def derived(
     return entries
 
 
-def _take(left: Left, entry: OwnedEntry) -> None:
-    there, found = get(left.value, entry.place)
+def _take(left: RemovalResult, entry: OwnedEntry) -> None:
+    there, found = look_up(left.value, entry.place)
     if not there:
         return
     if entry.is_element:
         elements = cast("list[Any]", found) if isinstance(found, list) else []
-        at = next((index for index, each in enumerate(elements) if entry.is_same(each)), None)
+        at = next((index for index, each in enumerate(elements) if entry.matches(each)), None)
         if at is not None:
             elements.pop(at)
-            left.standing.append(entry)
+            left.removed.append(entry)
         return
-    if not entry.is_same(found):
+    if not entry.matches(found):
         left.changed.append(entry)
         return
-    left.standing.append(entry)
+    left.removed.append(entry)
     above = _parent(left.value, entry.place)
     if entry.had:
         above[entry.place[-1]] = copy.deepcopy(entry.before)
@@ -190,16 +190,16 @@ def _take(left: Left, entry: OwnedEntry) -> None:
         above.pop(entry.place[-1])
 
 
-def mapping(value: object) -> Mapping[str, Any]:
+def as_mapping(value: object) -> Mapping[str, Any]:
     """Return a JSON object as it is, and {} for any other value."""
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _parent(value: dict[str, Any], place: Place) -> dict[str, Any]:
-    return cast("dict[str, Any]", get(value, place[:-1])[1])
+def _parent(value: dict[str, Any], place: KeyPath) -> dict[str, Any]:
+    return cast("dict[str, Any]", look_up(value, place[:-1])[1])
 
 
-def _check(value: dict[str, Any], path: Place, *, is_list: bool) -> None:
+def _check(value: dict[str, Any], path: KeyPath, *, is_list: bool) -> None:
     at: Any = value
     for depth, name in enumerate(path):
         if name not in at:
@@ -207,7 +207,7 @@ def _check(value: dict[str, Any], path: Place, *, is_list: bool) -> None:
         at = cast("dict[str, Any]", at)[name]
         wants_list = is_list and depth == len(path) - 1
         if not isinstance(at, list if wants_list else dict):
-            raise Unfit(path[: depth + 1], "list" if wants_list else "object")
+            raise EntryConflict(path[: depth + 1], "list" if wants_list else "object")
 
 
 def _equal(left: Any, right: Any) -> bool:

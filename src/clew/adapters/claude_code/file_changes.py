@@ -18,18 +18,18 @@ from pathlib import Path
 from clew.errors import ClewError
 
 
-class NotWritable(ClewError):
+class FilesNotWritable(ClewError):
     """A file cannot be written. What was written before it was taken back, except for the files in `left`."""
 
-    def __init__(self, path: Path, reason: str, left: tuple[Path, ...] = ()) -> None:
-        self.path, self.reason, self.left = path, reason, left
-        but = f" but for {', '.join(map(str, left))}, which could not be taken back" if left else ""
+    def __init__(self, path: Path, reason: str, not_restored: tuple[Path, ...] = ()) -> None:
+        self.path, self.reason, self.left = path, reason, not_restored
+        but = f" but for {', '.join(map(str, not_restored))}, which could not be taken back" if not_restored else ""
         hint = "make it writable, or choose another --scope or CLEW_HOME"
         super().__init__(f"{path}: cannot be written ({reason}), so nothing was changed{but}\nhint: {hint}")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """What a file is to hold. `data` None takes it away. `mode` None leaves its mode; a new one is then its owner's alone."""
 
     path: Path
@@ -37,46 +37,46 @@ class Change:
     mode: int | None = None
 
 
-def real(path: Path) -> Path:
-    """Return what a path leads to, through links. Raises NotWritable for links that lead in a circle."""
+def resolve_links(path: Path) -> Path:
+    """Return what a path leads to, through links. Raises FilesNotWritable for links that lead in a circle."""
     try:
         found = path.resolve()
     except (OSError, RuntimeError) as error:
-        raise NotWritable(path, "its links lead in a circle") from error
+        raise FilesNotWritable(path, "its links lead in a circle") from error
     if found.is_symlink():
-        raise NotWritable(path, "its links lead in a circle")
+        raise FilesNotWritable(path, "its links lead in a circle")
     return found
 
 
-def missing(path: Path) -> list[Path]:
+def list_missing_dirs(path: Path) -> list[Path]:
     """Return the folders that have to be made for a file, the outermost first."""
-    return [each for each in reversed(real(path).parents) if not each.exists()]
+    return [each for each in reversed(resolve_links(path).parents) if not each.exists()]
 
 
-def check(paths: Iterable[Path]) -> None:
-    """Raise NotWritable for the first file that cannot be replaced, or made with its folders. Writes nothing."""
+def check_writable(paths: Iterable[Path]) -> None:
+    """Raise FilesNotWritable for the first file that cannot be replaced, or made with its folders. Writes nothing."""
     for path in paths:
-        found = real(path)
+        found = resolve_links(path)
         is_link = f", to which {path} leads," if found != path.absolute() and path.is_symlink() else ""
         if found.exists():
             about = found.stat()
             if not stat.S_ISREG(about.st_mode):
-                raise NotWritable(path, f"{found}{is_link} is no file")
+                raise FilesNotWritable(path, f"{found}{is_link} is no file")
             if not about.st_mode & 0o222:  # also for who may write everything: whoever took the right away meant it
-                raise NotWritable(path, f"{found}{is_link} is read-only")
+                raise FilesNotWritable(path, f"{found}{is_link} is read-only")
             try:
                 os.close(os.open(found, os.O_WRONLY | os.O_CLOEXEC))
             except OSError as error:
-                raise NotWritable(path, f"{found}{is_link}: {error.strerror}") from error
+                raise FilesNotWritable(path, f"{found}{is_link}: {error.strerror}") from error
         folder = next((each for each in found.parents if os.path.lexists(each)), found.parent)
         if not folder.is_dir():
-            raise NotWritable(path, f"{folder} is no folder")
+            raise FilesNotWritable(path, f"{folder} is no folder")
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise NotWritable(path, f"the folder {folder} is read-only for you")
+            raise FilesNotWritable(path, f"the folder {folder} is read-only for you")
 
 
-def write_all(changes: Iterable[Change]) -> None:
-    """Make all changes, or none. Raises NotWritable.
+def apply_changes(changes: Iterable[FileChange]) -> None:
+    """Make all changes, or none. Raises FilesNotWritable.
 
     Folders are made for their owner alone. A file with more than one name, or of another owner, is written in place, so that it stays
     what it is; every other one is replaced.
@@ -86,13 +86,13 @@ def write_all(changes: Iterable[Change]) -> None:
     try:
         for change in changes:
             at = change.path
-            path = real(change.path)
+            path = resolve_links(change.path)
             if change.data is None:
                 if os.path.lexists(path):
                     undo.append((path, _restorer(path)))
                     path.unlink()
                 continue
-            for folder in missing(path):
+            for folder in list_missing_dirs(path):
                 folder.mkdir(mode=0o700)
                 undo.append((folder, folder.rmdir))
             about = path.stat() if path.exists() else None
@@ -107,7 +107,7 @@ def write_all(changes: Iterable[Change]) -> None:
                 back()
             except OSError:
                 left.append(path)
-        raise NotWritable(at, error.strerror or str(error), tuple(left)) from error
+        raise FilesNotWritable(at, error.strerror or str(error), tuple(left)) from error
 
 
 def _restorer(path: Path) -> Callable[[], object]:
