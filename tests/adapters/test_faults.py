@@ -350,12 +350,12 @@ def test_the_relay_does_not_listen_where_others_may_enter(tmp_path: Path) -> Non
 def test_a_hand_off_that_reached_nobody_comes_with_the_next_prompt(hooks: Any, tmp_path: Path, repo: Path) -> None:  # noqa: F811
     told = told_of(tmp_path, repo)
     said = payload("SessionStart", told, source="compact")
-    answer = hooks.hook("SessionStart", said)
+    answer = hooks.handle_event("SessionStart", said)
     assert "OPS-7731" in added(answer)
-    hooks.undelivered("SessionStart", said, answer)
+    hooks.record_undelivered("SessionStart", said, answer)
 
-    first = added(hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Go on, please.")))
-    second = added(hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="And then go on, please.")))
+    first = added(hooks.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Go on, please.")))
+    second = added(hooks.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="And then go on, please.")))
     assert "OPS-7731" in first
     assert "OPS-7731" not in second
 
@@ -363,11 +363,11 @@ def test_a_hand_off_that_reached_nobody_comes_with_the_next_prompt(hooks: Any, t
 def test_what_a_late_answer_would_have_shown_is_shown_later(hooks: Any, tmp_path: Path, repo: Path) -> None:  # noqa: F811
     told = told_of(tmp_path, repo)
     asked = payload("UserPromptSubmit", told, prompt="Why does `add_one` in calc.py add one?")
-    answer = hooks.hook("UserPromptSubmit", asked)
+    answer = hooks.handle_event("UserPromptSubmit", asked)
     assert "add_one" in added(answer)
-    hooks.undelivered("UserPromptSubmit", asked, answer)
+    hooks.record_undelivered("UserPromptSubmit", asked, answer)
 
-    assert "add_one" in added(hooks.hook("UserPromptSubmit", {**asked, "prompt": "So why does `add_one` in calc.py add one?"}))
+    assert "add_one" in added(hooks.handle_event("UserPromptSubmit", {**asked, "prompt": "So why does `add_one` in calc.py add one?"}))
 
 
 @fault(
@@ -377,10 +377,10 @@ def test_prompts_that_are_always_too_slow_are_not_asked_for_a_while(hooks: Any, 
     told = told_of(tmp_path, repo)
     for number in range(3):
         asked = payload("UserPromptSubmit", told, prompt=f"Why does `add_one` in calc.py add one, number {number}?")
-        hooks.undelivered("UserPromptSubmit", asked, hooks.hook("UserPromptSubmit", asked))
+        hooks.record_undelivered("UserPromptSubmit", asked, hooks.handle_event("UserPromptSubmit", asked))
 
-    assert hooks.hook("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` add one at all?")) == {}
-    assert "3 too slow here" in hooks.statusline({"session_id": told.session})
+    assert hooks.handle_event("UserPromptSubmit", payload("UserPromptSubmit", told, prompt="Why does `add_one` add one at all?")) == {}
+    assert "3 too slow here" in hooks.format_statusline({"session_id": told.session})
 
 
 def test_the_status_line_says_what_is_wrong_first() -> None:
@@ -392,6 +392,6 @@ def test_what_is_missed_is_noted_for_the_doctor_once(mute: Mute, tmp_path: Path)
     for _ in range(3):
         hook([sys.executable, "-I", "-S", "-c", run, str(tmp_path / "serve.sock")], "hook/Stop", "{}")
 
-    assert [each["what"] for each in read_problems(SimpleNamespace(problems=tmp_path / "problems.jsonl"))] == [  # type: ignore[arg-type]
+    assert [each["what"] for each in read_problems(SimpleNamespace(journal=tmp_path / "problems.jsonl"))] == [  # type: ignore[arg-type]
         "the session went on without clew: it did not answer in time"
     ]
