@@ -27,7 +27,7 @@ from clew.records.spans import (
     text_of,
     user_runs,
 )
-from clew.records.task_state import Check, DeadEnd, OpenError, PlanStep, Stated, TaskState, WorkingFile
+from clew.records.task_state import Check, DeadEnd, OpenError, PlanStep, Stated, TaskState, Verdict, WorkingFile
 from clew.records.tool_calls import (
     FileChange,
     FileTouch,
@@ -88,6 +88,7 @@ __all__ = [
     "ToolResult",
     "Trust",
     "Usage",
+    "Verdict",
     "WorkingFile",
     "author_of",
     "clew_says",

@@ -14,6 +14,8 @@ class SimpleCommand:
     reads_pipe      its input is another command's output.
     is_status_lost  the exit status of the whole line does not say how this command ended.
     is_substituted  its output became words, or a file, of another command: `$(…)`, `<(…)`.
+    is_repeated     it stands in a loop.
+    is_background   the line does not wait for it: `… &`.
     """
 
     words: tuple[str, ...]
@@ -21,6 +23,8 @@ class SimpleCommand:
     reads_pipe: bool = False
     is_status_lost: bool = False
     is_substituted: bool = False
+    is_repeated: bool = False
+    is_background: bool = False
 
     @property
     def program(self) -> str:

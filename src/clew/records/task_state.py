@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,14 @@ class OpenError:
     subject: str
     uuid: str = ""
     seq: int = 0
+
+
+class Verdict(StrEnum):
+    """How a check ended, as far as its output or its exit status says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_SEEN = "not seen"
 
 
 @dataclass(frozen=True, slots=True)

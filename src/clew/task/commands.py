@@ -46,6 +46,7 @@ _RANGE = re.compile(r"(\d{1,9})(?:,(\d{1,9}|\$))?p")
 _TASK = re.compile(
     r"(?:^|[:_\-./])(?:test|tests|spec|e2e|ci|lint|check|checks|type|types|typecheck|tsc|build|compile|verify|vet|clippy|coverage)(?:$|[:_\-.])"
 )
+_GRADLE_TASK = re.compile(r"(?:^|:)(?:test|check|build|assemble|compile|lint|verify)\w*$|(?:Test|Check|Lint|Tests)$")
 _SCRIPT = re.compile(r"(?:^|[/_-])(?:test|tests|check|lint|ci|verify)(?:[_\-][\w-]{0,40})?(?:\.sh|\.bash|\.py|\.mjs|\.js|\.ts)?$")
 _PATH = re.compile(r"[\w.@~/+-][\w.@~/+=,\[\]-]{0,300}$")
 
@@ -230,6 +231,8 @@ def is_check(simple: SimpleCommand) -> bool:
         return False
     if program in CHECKS:
         return not {"--version", "--help", "version", "linters", "-h"} & set(rest[:2])
+    if program in ("gradle", "gradlew"):
+        return any(_GRADLE_TASK.search(word) for word in rest if not word.startswith("-"))
     if program in CHECKS_WITH:
         return bool(CHECKS_WITH[program] & set(rest[:6])) and "--help" not in rest
     if program in RUNNERS:
@@ -304,13 +307,15 @@ def _positional(words: Sequence[str]) -> Iterator[str]:
 
 
 def _launched(words: tuple[str, ...]) -> tuple[str, ...]:
-    """The words from the program on that a launcher starts: `npx -y jest a` gives `jest a`."""
+    """The words from the program on that launchers start: `uv run python -m pytest a` gives `pytest a`."""
+    if (program := words[0].rpartition("/")[2]) != words[0] and program.startswith("python"):
+        words = (program, *words[1:])
     for launcher in LAUNCHERS:
         if words[: len(launcher)] == launcher:
             at = len(launcher)
             while at < len(words) - 1 and words[at].startswith("-"):
                 at += 1
-            return words[at:] if at < len(words) else words
+            return _launched(words[at:]) if at < len(words) else words
     return words
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import thread_time
 
 import tree_sitter_bash
@@ -27,6 +27,8 @@ _DOCUMENT = frozenset(("<<", "<<-", "heredoc_start", "heredoc_body", "heredoc_en
 _SEQUENCES = frozenset(("program", "compound_statement", "subshell", "do_group", "if_statement", "elif_clause", "else_clause", "case_item"))
 _SIMPLE = frozenset(("command", "declaration_command", "unset_command", "test_command"))
 _ASSIGNMENTS = frozenset(("variable_assignment", "variable_assignments"))
+_GIVING_UP = frozenset(("exit", "return", "false"))  # `a || exit 1` hands on that a failed
+_LOOPS = frozenset(("for_statement", "c_style_for_statement", "while_statement"))
 _WRITING = frozenset((">", ">>", ">|", "&>", "&>>", ">&"))
 _CONTROL = frozenset(("!", "{", "}", "fi", "done", "then", "do"))
 _BASH = Language(tree_sitter_bash.language())
@@ -45,6 +47,8 @@ class _Around:
     reads_pipe: bool = False
     is_status_lost: bool = False
     is_substituted: bool = False
+    is_repeated: bool = False
+    is_background: bool = False
     depth: int = 0
 
 
@@ -94,9 +98,13 @@ def _documents(root: Node) -> Iterator[tuple[int, int]]:
 
 @dataclass(slots=True)
 class _Walk:
-    """One walk through a syntax tree; `is_whole` becomes False where it is too deep."""
+    """One walk through a syntax tree; `is_whole` becomes False where it is too deep.
+
+    options  those of `set` that let a failure of an earlier command become the status of the line: "errexit", "pipefail".
+    """
 
     is_whole: bool
+    options: set[str] = field(default_factory=set[str])
 
     def commands(self, node: Node, around: _Around) -> Iterator[SimpleCommand]:
         """Yield the simple commands below a node, each before those that are substituted into it."""
@@ -122,7 +130,8 @@ class _Walk:
             yield from self._sequence(node, around)
         else:  # a loop, a choice, a word: what is in it may run
             lost = around.is_status_lost or kind not in _ASSIGNMENTS
-            yield from self._each(node.named_children, replace(around, is_status_lost=lost))
+            repeated = around.is_repeated or kind in _LOOPS
+            yield from self._each(node.named_children, replace(around, is_status_lost=lost, is_repeated=repeated))
 
     def _each(self, nodes: Iterable[Node], around: _Around) -> Iterator[SimpleCommand]:
         for node in nodes:
@@ -131,18 +140,25 @@ class _Walk:
 
     def _sequence(self, node: Node, around: _Around) -> Iterator[SimpleCommand]:
         """Statements one after the other: the last one's status is that of all, unless it runs in the background."""
-        inherited = replace(around, is_piped=False, is_status_lost=around.is_status_lost or around.is_piped)
-        lost = replace(inherited, redirects=(), is_status_lost=True)
+        inherited = replace(around, is_piped=False, is_status_lost=around.is_status_lost or self._loses(around))
         statements = node.named_children
         for at, child in enumerate(statements, 1):
             is_last = at == len(statements)
-            is_told = is_last and not ((after := child.next_sibling) and after.type == "&")
-            yield from self._each([child], inherited if is_told else replace(lost, redirects=around.redirects if is_last else ()))
+            is_background = (after := child.next_sibling) is not None and after.type == "&"
+            is_final = is_last or ("errexit" in self.options and child.type != "list")  # a failure within a list ends no script
+            is_lost = inherited.is_status_lost or is_background or not is_final
+            redirects = around.redirects if is_last else ()
+            background = around.is_background or is_background
+            yield from self._each([child], replace(inherited, redirects=redirects, is_status_lost=is_lost, is_background=background))
+
+    def _loses(self, around: _Around) -> bool:
+        """Say whether a pipe behind a command hides its exit status."""
+        return around.is_piped and "pipefail" not in self.options
 
     def _list(self, node: Node, around: _Around) -> Iterator[SimpleCommand]:
         """`a && b`, `a || b`: a pipe or a redirection behind it concerns b alone, though the grammar hangs it on both."""
         left, *rest = node.named_children
-        is_or = any(child.type == "||" for child in node.children)
+        is_or = any(child.type == "||" for child in node.children) and _text(rest[0]).split(" ", 1)[0] not in _GIVING_UP if rest else False
         before = replace(around, redirects=(), is_piped=False, is_status_lost=around.is_status_lost or is_or)
         yield from self._each([left], before)
         yield from self._each(rest, replace(around, reads_pipe=False))
@@ -172,10 +188,23 @@ class _Walk:
             elif part.type != "herestring_redirect":
                 words.append(_text(part))
         if kept := _bare(words):
-            lost = around.is_status_lost or around.is_piped
-            yield SimpleCommand(tuple(kept), tuple(writes), around.reads_pipe, lost, around.is_substituted)
+            lost = around.is_status_lost or self._loses(around)
+            if kept[0] == "set":
+                self._set(kept[1:])
+            yield SimpleCommand(
+                tuple(kept), tuple(writes), around.reads_pipe, lost, around.is_substituted, around.is_repeated, around.is_background
+            )
         inner = replace(around, redirects=(), is_status_lost=True)
         yield from self._each((*node.named_children, *around.redirects), inner)
+
+    def _set(self, words: list[str]) -> None:
+        """Follow `set -euo pipefail` and its like."""
+        for at, word in enumerate(words):
+            change = self.options.add if word.startswith("-") else self.options.discard
+            if word[:1] in "+-" and "e" in word and not word.startswith("--"):
+                change("errexit")
+            if word[:1] in "+-" and word.endswith("o") and words[at + 1 : at + 2] in (["pipefail"], ["errexit"]):
+                change(words[at + 1])
 
 
 def _is_write(redirect: Node) -> bool:
