@@ -6,50 +6,22 @@ ledger are left to `extract`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from clew.records import DeadEnd, Layer, ToolCall, ToolKind, Trust
 from clew.task.commands import Command
 from clew.task.outcomes import summary, telling
+from clew.task.vocabulary import load
+from clew.text.patterns import Patterns
 from clew.transcript.statements import find_first_sentence
 
 NAME_CHARS_MAX = 140
 LINE_CHARS_MAX = 300  # a longer line is shown cut; it is data
 SUBAGENT_FACTOR = 0.7  # guess: what a subagent saw matters through its report
-
-# How much the loss of each kind would hurt before any question is asked. Guesses, in the order of the evidence that
-# folded histories miss most: the user's words, then what was changed, then what failed, then what was seen.
-IMPORTANCE_BY_KIND: dict[str, float] = {
-    "constraint": 0.95,
-    "prompt": 0.9,
-    "dead_end": 0.8,
-    "rejection": 0.85,
-    "answer": 0.85,
-    "plan": 0.75,
-    "decision": 0.7,
-    "error": 0.7,
-    "claim": 0.4,
-    "edit": 0.65,
-    "write": 0.65,
-    "agent": 0.6,
-    "todo": 0.6,
-    "check": 0.6,
-    "message": 0.4,
-    "fetch": 0.4,
-    "read": 0.35,
-    "command": 0.35,
-    "summary": 0.3,
-    "tool": 0.3,
-    "brief": 0.3,
-    "search": 0.25,
-    "note": 0.2,
-    "attachment": 0.2,
-    "thinking": 0.15,
-    "boundary": 0.1,
-    "transcript": 0.0,
-}
+IMPORTANCE_BY_KIND: dict[str, float] = load("drafts.toml", __file__)["importance"]
+_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +50,6 @@ class RecordDraft:
     importance: float | None = None
 
 
-_DEFINITION = re.compile(
-    r"^[ \t]*(?:\d+[→\t][ \t]*)?(?:export |default |pub(?:\(\w+\))? |public |private |protected |internal |abstract |final |async "
-    r"|static |unsafe |open |override )*"
-    r"(?:def|class|func|fn|function|interface|type|struct|impl|trait|enum|module|namespace|object|record|package|#{1,3}) \S.*$",
-    re.MULTILINE,
-)
-_DOCUMENT = re.compile(r"\$\(cat <<-?[ \t]*(['\"]?)(\w{1,40})\1\n[ \t]*([^\n]{0,400})")
-_CODEX_HEAD = re.compile(
-    r"^(?:(?:Exit code|Wall time|Total output lines|Command|Chunk ID|Process|Original token count|Warning)[^\n]*\n)+Output:\n"
-)
-
-
 def shorten_to_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
     """Return the text on one line with single spaces, cut at `chars_max` with an ellipsis."""
     head = text[: chars_max * 2]
@@ -100,7 +60,7 @@ def shorten_to_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
 def extract_output(call: ToolCall) -> str:
     """Return a command's output without the header lines that Codex puts above it."""
     text = call.text
-    if text.startswith(("Exit code", "Command: ", "Chunk ID", "Wall time", "Warning")) and (head := _CODEX_HEAD.match(text)):
+    if text.startswith(("Exit code", "Command: ", "Chunk ID", "Wall time", "Warning")) and (head := _PATTERNS["codex_headers"].match(text)):
         return text[head.end() :]
     return text
 
@@ -120,7 +80,7 @@ def find_outcome_line(text: str, *, is_check: bool, has_failed: bool) -> str:
 def find_definition_line(text: str) -> str:
     """Return the first definition or heading in a piece of a file, else its first line with words."""
     head = text[:20_000]
-    found = _DEFINITION.search(head)
+    found = _PATTERNS["definition"].search(head)
     return shorten_to_line(found[0]) if found else find_first_sentence(head, LINE_CHARS_MAX)
 
 
@@ -165,7 +125,7 @@ def draft_command(call: ToolCall, line: str, parsed: Command, check_name: str, *
         ending = " → failed"
     if check_name and has_passed is not None and has_passed is not (exit_code == 0):
         ending += " (passed)" if has_passed else " (failed)" if not exit_code else ""
-    asked = _DOCUMENT.sub(r"\3", line)
+    asked = _PATTERNS["here_document"].sub(r"\3", line)
     name = f"$ {find_first_sentence(asked, NAME_CHARS_MAX)}{ending}"
     kind = "error" if has_failed else "search" if parsed.is_search and parsed.is_look and not check_name else "command"
     layer = Layer.STATE if check_name else Layer.FACT if parsed.is_look or has_failed else Layer.ACTION
@@ -286,7 +246,7 @@ def draft_todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) 
 
 
 def draft_other_call(call: ToolCall) -> RecordDraft:
-    """Build the draft of a call of a tool that has no draft of its own, named after its input."""
+    """Build the draft of a tool call of kind OTHER, named after its input."""
     arguments = call.arguments
     name = f"{call.tool or 'a tool'} {shorten_to_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
     return RecordDraft(

@@ -115,6 +115,9 @@ class _Run(msgspec.Struct, array_like=True):
     named: list[str] = msgspec.field(default_factory=list[str])  # last parts of the files that a failure names
     is_stale: bool = False
 
+    def is_covered_by(self, scopes: Sequence[CheckScope]) -> bool:
+        return bool(self.scopes) and all(any(wide.covers(narrow) for wide in scopes) for narrow in self.scopes)
+
 
 class _Memory(msgspec.Struct, omit_defaults=True):
     views: dict[str, list[_SeenLines]] = msgspec.field(default_factory=dict[str, list[_SeenLines]])
@@ -130,8 +133,9 @@ class _Memory(msgspec.Struct, omit_defaults=True):
 
 
 class Ledger:
-    """Tracks which views of files, checks and edits of one session still hold. Methods take the id of the record that causes a change
-    and return the records that it ends.
+    """Tracks which views of files, checks and edits of one session still hold.
+
+    Methods take the id of the record that causes a change, and return the records that it ends.
     """
 
     def __init__(self, saved_state: bytes = b"") -> None:
@@ -412,7 +416,9 @@ class Ledger:
                 run.is_stale = True
                 ended.append(EndedRecord(run.id, reason))
         if path:
-            self._credit(record_id, path)
+            for run in filter(None, map(self._memory.runs.get, self._memory.failing)):
+                run.culprits.append((record_id, path.rpartition("/")[2]))
+                del run.culprits[:-FIX_EDITS_MAX]
         return ended
 
     def record_run(
@@ -437,7 +443,7 @@ class Ledger:
             if has_passed and before.has_passed is False:
                 fixed.append(FixedFailure(before.id, _shares(before)))
         if has_passed and scopes:
-            for other in [other for other in runs if other != subject and _is_covered(runs[other].scopes, scopes)]:
+            for other in [other for other, run in runs.items() if other != subject and run.is_covered_by(scopes)]:
                 narrower = runs.pop(other)
                 self._note_failure(other, has_failed=False)
                 if narrower.has_passed is False:
@@ -451,7 +457,7 @@ class Ledger:
         return self.record_run(record_id, subject, "", has_passed=False)[0]
 
     def record_success(self, subject: str) -> list[EndedRecord]:
-        """Record that a call succeeded; return the failure of the same subject that this ends."""
+        """Record that a call succeeded; return the earlier failure of the same subject, which this ends."""
         if subject not in self._memory.failing:
             return []
         self._memory.failing.remove(subject)
@@ -477,12 +483,6 @@ class Ledger:
         if kept:
             views[path] = kept
             drop_oldest(views, FILES_MAX)
-
-    def _credit(self, record_id: str, path: str) -> None:
-        for subject in self._memory.failing:
-            if run := self._memory.runs.get(subject):
-                run.culprits.append((record_id, path.rpartition("/")[2]))
-                del run.culprits[:-FIX_EDITS_MAX]
 
 
 def _ended(seen: _SeenLines, reason: EndReason) -> EndedRecord:
@@ -514,10 +514,6 @@ def _shares(failure: _Run) -> tuple[tuple[str, float], ...]:
 
 def _is_file(path: str, target: str) -> bool:
     return f"/{path}".endswith(f"/{target.partition('::')[0].removeprefix('./')}")
-
-
-def _is_covered(old: Sequence[CheckScope], new: Sequence[CheckScope]) -> bool:
-    return bool(old) and all(any(wide.covers(narrow) for wide in new) for narrow in old)
 
 
 def _moved(seen: _SeenLines, hunks: Sequence[Hunk]) -> _SeenLines | None:

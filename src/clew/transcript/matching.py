@@ -35,7 +35,8 @@ class CallMatcher:
     def __init__(self, saved_state: bytes = b"") -> None:
         self._memory = msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory()
         for item in self._memory.waiting.values():
-            item.call = _with_input(item.call)
+            arguments = item.call.call.arguments if item.call.call else ""
+            item.call = replace(item.call, text=arguments, arguments=arguments)
 
     def dump_state(self) -> bytes:
         """Return the matcher's state as JSON, from which the constructor continues."""
@@ -86,8 +87,3 @@ def _plain_call(seen: Observation) -> ToolCall:
         return ToolCall(seen.tool, id=seen.call_id, arguments=seen.arguments or seen.text, cwd=seen.cwd)
     outcome = infer_outcome(seen.text, is_error=seen.is_error, exit_code=seen.exit_code)
     return ToolCall(seen.tool, id=seen.call_id, result=ToolResult(seen.text, outcome, seen.is_error, seen.exit_code))
-
-
-def _with_input(call: Observation) -> Observation:
-    arguments = call.call.arguments if call.call else ""
-    return replace(call, text=arguments, arguments=arguments)

@@ -38,7 +38,7 @@ def redact_lines(raw: bytes, record: Record, text: str) -> bytes | None:
 
 
 def strip_user_text(note: str) -> str:
-    """Return a source's state note without the user's words in it (rules, attempts); a note of an unknown form is returned unchanged."""
+    """Return a source's state note (JSON) without the rules and attempts quoted in it; a note of an unknown form is returned unchanged."""
     try:
         whole = msgspec.json.decode(note, type=dict[str, object])
         within = next((key for key in ("extractor", "remembering") if key in whole), "")  # the second is of older releases

@@ -65,7 +65,7 @@ class WindowOutput:
 
 
 class FoldedOutput(msgspec.Struct):
-    """The text that replaces an output from now on, and the handle of its original."""
+    """The short text that is sent in place of a tool's output from now on, and the handle of its original."""
 
     text: str
     handle: str
@@ -73,19 +73,19 @@ class FoldedOutput(msgspec.Struct):
 
 @dataclass(slots=True)
 class FoldCandidate:
-    """An output that should be folded now, with its short text; `{handle}` in it is replaced by its handle."""
+    """A tool's output that should be sent shortened from now on, with its short text; `{handle}` in it is replaced by its handle."""
 
     output: WindowOutput
     text: str
 
 
 class ConversationState(msgspec.Struct):
-    """What is stored of one conversation from request to request.
+    """What is stored of one conversation from request to request, to decide which outputs are sent shortened ("folded").
 
-    folds     by the output's key.
-    requests  so far; ends  how many of them found the cache cold.
-    ahead     units that folding has saved so far, against sending everything as it came.
-    waited    by key, requests since an output could have been folded.
+    folds     the shortened outputs, by `WindowOutput.key`.
+    requests  number so far; ends  how many of them found the provider's cache cold.
+    ahead     units (tokens of plain input) that folding has saved so far, against sending everything as it came.
+    waited    by key, number of requests since an output could have been folded.
     """
 
     folds: dict[str, FoldedOutput] = {}
@@ -102,7 +102,7 @@ _FormKey = tuple[str, Resolution, EndKind | None]
 
 @dataclass(slots=True)
 class ConversationPricing:
-    """Caches of one conversation with and without folds, and its short forms; rebuilt by each daemon."""
+    """Simulated provider caches of one conversation with and without shortened outputs, and its short texts; not stored."""
 
     folded_cache: PromptCacheModel = field(default_factory=PromptCacheModel)
     unfolded_cache: PromptCacheModel = field(default_factory=PromptCacheModel)
@@ -118,9 +118,10 @@ class ConversationPricing:
 
 @dataclass(frozen=True, slots=True)
 class WindowMessage:
-    """The parts of one request message that folding reads: its role, its calls, and its long outputs without errors or images.
+    """One message of a request as folding needs it: its role, its tool calls, and its long text results without errors.
 
-    calls  without what they write; results  (block index, call id, text, key).
+    calls    without the text that they write.
+    results  (block index, call id, text, key) of each.
     """
 
     role: str
@@ -149,7 +150,7 @@ def parse_message(message: Mapping[str, Any]) -> WindowMessage:
 
 
 def find_outputs(messages: Sequence[WindowMessage]) -> list[WindowOutput]:
-    """Return the outputs of tools in a conversation, in order, each with what has become of it since."""
+    """Return the tool outputs of a conversation in order, each with why it is no longer true, if so."""
     calls: dict[str, tuple[int, ToolCall]] = {}
     later: dict[str, list[tuple[int, ToolCall]]] = {}
     last: dict[str, str] = {}
@@ -209,10 +210,12 @@ def choose_folds(
     is_warm: bool,
     ttl_s: int,
 ) -> list[FoldCandidate]:
-    """Return the outputs that should be folded before this request; none while waiting is better.
+    """Return the tool outputs to send shortened from this request on; none while waiting is cheaper.
 
-    chars  of each message, as it is now.
-    calls  number of the assistant's messages in the conversation.
+    chars       of each message, as it is now.
+    calls       number of the assistant's messages in the conversation.
+    head_chars  of what precedes the messages: system prompt and tools.
+    ttl_s       seconds for which the provider caches the window.
     """
     by_message: dict[int, list[WindowOutput]] = {}
     for output in outputs:
@@ -317,7 +320,10 @@ def record_request_cost(
     ttl_s: int,
     at_ns: int,
 ) -> None:
-    """Price this request with and without folds, and add the difference to what folding has saved."""
+    """Price this request with and without shortened outputs, and add the difference to `state.ahead`.
+
+    folded_chars, unfolded_chars  of the window as sent and as it came; `…_unchanged_chars` of these, those equal to the last request.
+    """
     own = pricing.folded_cache.bill_request(
         int(folded_chars / CHARS_PER_TOKEN),
         unchanged_tokens=int(folded_unchanged_chars / CHARS_PER_TOKEN),
@@ -338,7 +344,7 @@ def record_request_cost(
 
 
 def is_cache_warm(state: ConversationState, *, at_ns: int, model: str, ttl_s: int) -> bool:
-    """Return whether the cache still holds the last request's window, by the clock."""
+    """Return whether the provider's cache still holds the last request's window, by the time since then."""
     return bool(state.sent_at_ns) and state.model == model and at_ns - state.sent_at_ns <= ttl_s * 1_000_000_000
 
 

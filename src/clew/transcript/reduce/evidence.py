@@ -46,7 +46,7 @@ _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9
 
 
 def mark_evidence(lines: OutputLines, scores: LineScores, *, are_diagnostics: bool, are_numbered: bool) -> None:
-    """Mark the lines that must stay because they name, state, locate or sum up a failure.
+    """Mark the lines of an output that must be shown because they name, state, locate or sum up a failure.
 
     are_diagnostics  a place at a line's start is a complaint about it; False where places head every line.
     are_numbered     failures are numbered, as mocha, rspec and PHPUnit do: what is below `2) name` is one.
@@ -85,7 +85,7 @@ def mark_evidence(lines: OutputLines, scores: LineScores, *, are_diagnostics: bo
         elif _STATES.match(line) or (_SAYS.search(line) and not is_stack_frame(line)):
             repeats.setdefault(_NUMBERS.sub("#", line.strip()[:300]), []).append(at)
     for places in repeats.values():
-        for at in _first_and_last(places):
+        for at in dict.fromkeys((*places[:REPEATED_ERRORS_MAX], places[-1])):
             if not scores.required[at] or scores.required[at] == 1:
                 scores.require(at, at + 1, "error", grade=2)
                 mark_trace(lines, scores, at)
@@ -157,7 +157,3 @@ def _mark_block(lines: OutputLines, scores: LineScores, at: int) -> int:
             scores.raise_utility(place, KEY_UTILITY, "a failure's own lines")
     mark_trace(lines, scores, at, end)
     return end
-
-
-def _first_and_last(places: list[int]) -> list[int]:
-    return places if len(places) <= REPEATED_ERRORS_MAX + 1 else [*places[:REPEATED_ERRORS_MAX], places[-1]]

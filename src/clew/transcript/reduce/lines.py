@@ -6,10 +6,12 @@ they are. Every pass here is linear, and what costs more than a search looks onl
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from pathlib import Path
+
+from clew.text.patterns import Patterns
 
 CHARS_PER_TOKEN = 2.8  # real ones, of outputs beyond 4,000 characters in 156 sessions: 3.4 million characters
 LINE_CHARS_MAX = 1000  # of a line that patterns read; a longer one is data
@@ -18,18 +20,9 @@ SAMPLE_LINES = 72  # lines that tell a kind; recognising stays under a milliseco
 PROGRESS_CHARS_MIN = 200  # an overwritten line shorter than this is shown as it stands
 _PREFIX_SHARE = 0.6  # of the sample that must carry a runner's prefix before it is taken away; guess
 
-_ANSI = re.compile(r"\x1b(?:\[[0-9;:?<>=]{0,32}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,400}(?:\x07|\x1b\\)|[()][A-Z0-9]|[=>78cDEHMNOZ])")
-_PREFIXES = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"[^\t\n]{1,120}\t[^\t\n]{1,120}\t\ufeff?\d{4}-\d\d-\d\dT[\d:.]{8,20}Z ?",  # a job's log as a code host's client prints it
-        r"\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z ",  # the same, downloaded
-        r"[\w@./-]{1,60}[:#](?:test|build|lint|check|type-?check|dev|start|compile|format)[\w:.-]{0,40}: ",  # package:task:
-        r"[\w.-]{1,60}[-_]\d{1,3} {1,30}\| ",  # service-1  |
-        r"\[(?!(?i:error|warn|info|debug|trace|notice|fatal|fail|pass|ok))[a-z@][\w:@/.-]{0,60}\] ",  # [task]
-        r"(?:[\w@.-]{1,40}/){0,6}[\w@.-]{1,40} (?:test|build|lint|check|type-?check|dev|start)(?::[\w-]{1,30})?: ",  # folder script:
-    )
-)
+_PATTERNS = Patterns(Path(__file__).with_name("patterns.toml"))
+_ANSI = _PATTERNS["colours"]
+_PREFIXES = tuple(_PATTERNS[f"{name}_prefix"] for name in ("hosted_job", "downloaded_job", "package_task", "service", "task", "script"))
 
 
 class OutputLines:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.scores import LineScores
 
@@ -50,14 +51,19 @@ class OutputKind:
 
 def load_output_kind(
     module: str,
-    score: Callable[[OutputLines, LineScores], None],
-    matches: Callable[[str], object],
+    score_lines: Callable[[OutputLines, LineScores], None],
+    matches: Callable[[str], object] | None = None,
     *,
     find_entries: tuple[Callable[[OutputLines, Iterable[int]], set[str]], ...] = (),
     table: str = "kind",
 ) -> OutputKind:
-    """Return the kind that a table of the TOML file beside a module describes. Raises KeyError without such a table."""
-    data = tomllib.loads(Path(module).with_suffix(".toml").read_text("utf-8"))[table]
+    """Return the kind that a table of the TOML file beside a module describes. Raises KeyError without such a table.
+
+    matches  None takes the file's pattern `forms`.
+    """
+    path = Path(module).with_suffix(".toml")
+    data = tomllib.loads(path.read_text("utf-8"))[table]
     if "budget" in data:
         data["budget"] = tuple(data["budget"])
-    return OutputKind(score_lines=score, matches=matches, find_entries=find_entries, **data)
+    matches = matches or Patterns(path)["forms"].match
+    return OutputKind(score_lines=score_lines, matches=matches, find_entries=find_entries, **data)

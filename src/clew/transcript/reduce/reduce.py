@@ -19,7 +19,6 @@ from heapq import heapify, heappop, heappush, heapreplace
 from itertools import accumulate, pairwise, takewhile
 
 from clew.task.cuts import notices
-from clew.text.tokens import Counter
 from clew.transcript.reduce.evidence import mark_evidence
 from clew.transcript.reduce.kinds import KINDS
 from clew.transcript.reduce.kinds.reads import READ
@@ -77,26 +76,16 @@ def reduce_output(text: str, context: OutputContext | None = None) -> ReducedOut
     return ReducedOutput(text, reduced.kind, reduced.line_count, (KeptLines(1, reduced.line_count, ""),), (), (text,))
 
 
-def reduce_lines(
-    text: str,
-    context: OutputContext | None = None,
-    *,
-    budget_chars: int | None = None,
-    budget_tokens: int | None = None,
-    counter: Counter | None = None,
-) -> ReducedOutput:
+def reduce_lines(text: str, context: OutputContext | None = None, *, budget_chars: int | None = None) -> ReducedOutput:
     """Return an output shortened for its arrival, whatever that costs later.
 
     budget_chars   what is shown beside errors and failures fits in it; None takes the kind's budget and the output's length.
-    budget_tokens  likewise, as `counter` counts, which it needs.
     """
     context = context or OutputContext()
     lines = OutputLines(text)
-    if len(text) <= WHOLE_CHARS_MAX and budget_chars is None and budget_tokens is None:
+    if len(text) <= WHOLE_CHARS_MAX and budget_chars is None:
         return _whole(lines, UNKNOWN)
     kind = recognise_kind(lines, context)
-    if budget_tokens is not None and counter is not None:
-        budget_chars = budget_tokens * len(text) // max(1, counter.count(text))
     if _is_edited(context) and kind is READ:
         return _whole(lines, kind)
     if budget_chars is None:

@@ -35,7 +35,7 @@ def is_library_frame(line: str) -> bool:
 
 
 def mark_trace(lines: OutputLines, scores: LineScores, at: int, end: int = 0) -> None:
-    """Mark which lines of the trace around `at` stay: below its heading, or above the exception that ends it."""
+    """Mark the frames of the stack trace around line `at` that must be shown; `end` is its last line, 0 to look for it."""
     start, stop = (at, end) if end else _extent(lines, at)
     plain = lines.plain
     if not any(is_stack_frame(plain[place]) for place in range(start, stop)):

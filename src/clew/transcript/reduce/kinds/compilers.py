@@ -14,7 +14,6 @@ from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import HEADING_UTILITY, KEY_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-LINE_FORMS = _PATTERNS["forms"]
 _ESLINT = re.compile(r"^\s{1,12}\d{1,6}:\d{1,5} {1,4}(error|warning) {1,4}.{0,500}?([@\w/-]{0,80})$")
 _WARNING = re.compile(r"^(?:warning(?:\[\w{1,20}\])?: |.{1,300}?[:)] ?-? ?(?:warning|note|info(?:rmation)?)\b)")
 _RULE = re.compile(r"[\[(](-?[\w@/:.-]{2,60})[\])]\s*$|\b([A-Z]{1,5}\d{2,6})\b")
@@ -22,7 +21,7 @@ _PROGRESS = _PATTERNS["progress"]
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Score warnings by how often their rule was named before, and mark progress as noise."""
+    """Score the output of a compiler or linter: the first warnings of each rule highest, progress as noise."""
     plain = lines.plain
     rules: dict[str, int] = {}
     for at in lines.scanned:
@@ -55,4 +54,4 @@ def _keep_file(lines: OutputLines, scores: LineScores, at: int) -> None:
             return
 
 
-COMPILER = load_output_kind(__file__, score_lines, LINE_FORMS.match)
+COMPILER = load_output_kind(__file__, score_lines)

@@ -11,7 +11,6 @@ from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import KEY_UTILITY, NAMED_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-LINE_FORMS = _PATTERNS["forms"]
 SAMPLE_ELEMENTS = 3  # guess: of a list this many show what the others look like
 _TELLING = _PATTERNS["telling"]
 _WRONG = re.compile(r"^\s{0,80}\"(?:error|errors|stderr|exception|failure|reason)\": ?(?!null|\"\"|\[\]|\{\}|false|0\b)", re.IGNORECASE)
@@ -19,7 +18,7 @@ _OPEN, _CLOSE = ("{", "["), ("}", "]", "},", "],")
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Score lines by their depth, and elements of a list by their place in it."""
+    """Score the lines of JSON by their depth, and elements of a list by their place in it."""
     plain = lines.plain
     if _is_a_value_a_line(lines):
         for count, at in enumerate(lines.scanned):
@@ -59,4 +58,4 @@ def _is_a_value_a_line(lines: OutputLines) -> bool:
     )
 
 
-JSON = load_output_kind(__file__, score_lines, LINE_FORMS.match)
+JSON = load_output_kind(__file__, score_lines)

@@ -10,14 +10,13 @@ from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import HEADING_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-LINE_FORMS = _PATTERNS["forms"]
 HALVING_LINES = 40.0  # changed lines of one file after which its next one is worth half: every file is seen before any is seen whole; guess
 _FILE = _PATTERNS["file"]
 _GENERATED = _PATTERNS["generated"]
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Score headings, changed lines and context, file by file."""
+    """Score the lines of a diff: headings, then changed lines, then context, each file's first lines highest."""
     is_generated = False
     changed = 0
     is_inside = False
@@ -45,4 +44,4 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
             scores.utility[at], scores.noise[at] = 0.0, "lines of a generated file"
 
 
-DIFF = load_output_kind(__file__, score_lines, LINE_FORMS.match)
+DIFF = load_output_kind(__file__, score_lines)

@@ -12,7 +12,6 @@ from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import HEADING_UTILITY, KEY_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-LINE_FORMS = _PATTERNS["forms"]
 _COMMIT = re.compile(r"^(?:[*|\\/ ]{0,12}commit [0-9a-f]{7,40}\b|[*|\\/ ]{0,12}[0-9a-f]{7,12} (?:\([^)]{1,200}\) )?\S)")
 _STAT = re.compile(r"^ \S.{0,200} \| {1,6}(?:\d{1,6}|Bin)\b")
 _TRANSFER = _PATTERNS["transfer"]
@@ -20,7 +19,7 @@ HALVING_COMMITS = 30.0  # commits after which the next is worth half; the newest
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Score commits by their place in the list, and headings above the lines below them."""
+    """Score the lines of git's output: commits by their place in the log, headings above the lines below them."""
     if any(lines.plain[at].startswith("@@ -") for at in lines.scanned):
         diffs.score_lines(lines, scores)
     commits = 0
@@ -43,4 +42,4 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
             scores.quoted[at] = 1
 
 
-GIT = load_output_kind(__file__, score_lines, LINE_FORMS.match)
+GIT = load_output_kind(__file__, score_lines)

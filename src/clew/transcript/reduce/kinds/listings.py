@@ -19,7 +19,7 @@ _NAME = re.compile(r"(\S[^\n]{0,400})$")
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Score each name by how many of its folder come before it."""
+    """Score the names of a file listing by how many of the same folder come before them."""
     counts: dict[str, int] = {}
     folder_above = ""
     for at in lines.scanned:
@@ -48,4 +48,4 @@ def _folders(lines: OutputLines, places: Iterable[int]) -> set[str]:
     return {lines.plain[at][:800].replace("\\", "/").rpartition("/")[0] for at in places}
 
 
-LISTING = load_output_kind(__file__, score_lines, LINE_FORMS.match, find_entries=(_folders,))
+LISTING = load_output_kind(__file__, score_lines, find_entries=(_folders,))

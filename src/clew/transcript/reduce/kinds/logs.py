@@ -8,27 +8,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 
-from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
 
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-LINE_FORMS = _PATTERNS["forms"]
 TEMPLATE_CHARS = 200  # the beginning of a line says what it is
 _VARIES = re.compile(r"(?<!\S)[^\s\d/\"'=]*+[\d/\"'=]\S*")  # a word with a digit, a slash, a quote or a value
 _LEVEL = re.compile(r"\b(?:WARN(?:ING)?|warn(?:ing)?|level=warn)\b")
 
 
-def mask_varying_words(line: str) -> str:
-    """Return a line's template: its beginning with words that hold digits, slashes, quotes or values replaced by `*`."""
-    return _VARIES.sub("*", line[:TEMPLATE_CHARS])
-
-
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Score lines by the rarity of their template, warnings twice as high."""
+    """Score the lines of a log by the rarity of their template, warnings twice as high."""
     score_by_template(lines, scores)
     for at in lines.scanned:
         if _LEVEL.search(lines.plain[at][:160]):
@@ -36,8 +27,8 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
 
 
 def score_by_template(lines: OutputLines, scores: LineScores) -> None:
-    """Score each line by the rarity of its template, its first and last line highest; mark frequent repetitions as noise."""
-    templates = [mask_varying_words(lines.plain[at]) for at in lines.scanned]
+    """Score lines by the rarity of their template (the line with numbers and paths masked), its first and last line highest."""
+    templates = [_VARIES.sub("*", lines.plain[at][:TEMPLATE_CHARS]) for at in lines.scanned]
     times = Counter(templates)
     last = {form: at for at, form in enumerate(templates)}
     seen: set[str] = set()
@@ -61,4 +52,4 @@ def score_by_template(lines: OutputLines, scores: LineScores) -> None:
         scores.utility[at] = min(utility, KEY_UTILITY)
 
 
-LOG = load_output_kind(__file__, score_lines, LINE_FORMS.match)
+LOG = load_output_kind(__file__, score_lines)

@@ -11,14 +11,13 @@ from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import HEADING_UTILITY, KEY_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-LINE_FORMS = _PATTERNS["forms"]
 _NOISE = _PATTERNS["noise"]
 _DEPRECATED = re.compile(r"^(?:npm (?:warn|WARN) (?:deprecated|ERESOLVE|EBADENGINE)|warning )")
 _STEP = re.compile(r"^(?:#\d{1,4} \[|Step \d{1,4}/\d|==> |\[\d/\d\] )")
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Mark fetching as noise, and score warnings and build steps."""
+    """Score the output of a package manager or image build: warnings and build steps highest, fetching as noise."""
     warned = 0
     for at in lines.scanned:
         line = lines.plain[at][:LINE_CHARS_MAX]
@@ -33,4 +32,4 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
             scores.utility[at], scores.reasons[at] = HEADING_UTILITY, "step"
 
 
-PACKAGE_MANAGER = load_output_kind(__file__, score_lines, LINE_FORMS.match)
+PACKAGE_MANAGER = load_output_kind(__file__, score_lines)

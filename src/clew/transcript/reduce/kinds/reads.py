@@ -14,14 +14,13 @@ from clew.transcript.reduce.scores import HEADING_UTILITY, LineScores
 
 NUMBERED_LINE = re.compile(r"^ {0,12}\d{1,7}(?:→|\t| {2}|: |\| )")
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-LINE_FORMS = _PATTERNS["forms"]
 PROSE_FORMS = _PATTERNS["prose"]
 _DEFINES = _PATTERNS["defines"]
 _IMPORTS = re.compile(r"^(?:import |from \S|#include|use |require|using )")
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Score definitions by their indent, and the two lines below each."""
+    """Score the lines of a file: definitions by their indent, and the two lines below each."""
     below = 0
     for at in lines.scanned:
         line = lines.plain[at][:400]
@@ -42,7 +41,7 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
         below = max(0, below - 1)
 
 
-READ = load_output_kind(__file__, score_lines, LINE_FORMS.match, table="read")
+READ = load_output_kind(__file__, score_lines, table="read")
 
 
 REPORT = load_output_kind(__file__, score_lines, PROSE_FORMS.match, table="report")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
-from clew.text.patterns import Patterns
 from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import HEADING_UTILITY, LineScores
 
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-LINE_FORMS = _PATTERNS["forms"]
 HALVING_HITS = 2.0  # hits of one file after which its next is utility half; guess
 CONTEXT_SHARE = 0.9  # of its hit's utility: what is asked for with context is read with it; guess
 LONG_HIT_CHARS = 500  # guess: a longer hit stands in generated or minified text
@@ -22,7 +18,7 @@ _FAR = re.compile(r"(?:^|/)(?:node_modules|dist|build|vendor|\.git|coverage|targ
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Score each hit by how many of its file come before it, and context below its hit."""
+    """Score search hits by how many of the same file come before them, and context lines below their hit."""
     counts: dict[str, int] = {}
     heading = ""
     hunk: list[int] = []  # context seen since the last hit or gap
@@ -82,4 +78,4 @@ def _hits(lines: OutputLines, places: Iterable[int]) -> set[str]:
     return found
 
 
-SEARCH = load_output_kind(__file__, score_lines, LINE_FORMS.match, find_entries=(_files, _hits))
+SEARCH = load_output_kind(__file__, score_lines, find_entries=(_files, _hits))

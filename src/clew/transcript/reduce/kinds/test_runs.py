@@ -17,7 +17,6 @@ from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
 
 _PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
-LINE_FORMS = _PATTERNS["forms"]
 _PASSED = _PATTERNS["passed"]
 _OUTPUT_HEAD = re.compile(r"^(?:=== (?:RUN|CONT|NAME) {1,3}(\S{1,400})|\s{0,16}--- (PASS|FAIL|SKIP): (\S{1,400}))")
 _GO_FAILED = re.compile(r"^\s{0,16}--- FAIL: (\S{1,400})")
@@ -27,7 +26,7 @@ _COVERAGE_ROW_PYTHON = re.compile(r"^[\w./-]{1,200} {1,80}\d{1,6} {1,12}\d{1,6} 
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Mark passed tests and their output as noise, and keep the output of failed ones."""
+    """Score the lines of a test run: passed tests and their output as noise, the output of failed ones required."""
     plain = lines.plain
     head = next((plain[at] for at in lines.scanned if plain[at]), "")
     if head.startswith("{") and '"Action":' in head:
@@ -116,4 +115,4 @@ def _score_events(lines: OutputLines, scores: LineScores) -> None:
             scores.mark_noise(at, "events of passed tests")
 
 
-TEST_RUN = load_output_kind(__file__, score_lines, LINE_FORMS.match)
+TEST_RUN = load_output_kind(__file__, score_lines)
