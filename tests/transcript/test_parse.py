@@ -68,6 +68,37 @@ def test_a_first_line_that_is_broken_does_not_hide_what_follows(claude: ClaudeSc
     assert reading.resume_point().broken == [(1, reading.resume_point().broken[0][1])]
 
 
+@pytest.mark.parametrize(
+    ("before", "behind", "is_broken"),
+    [
+        (b"\0" * 500, b"", False),
+        (b"", b"\0" * 300, False),
+        (b"RECORD", b"", False),
+        (b"", b"RECORD\0", False),
+        (b'{"type":"assistant","uuid":"a1","mess', b"", True),
+        (b"RECORD", b'{"type":"assistant","uuid":"a1","mess', True),
+    ],
+)
+def test_whole_records_on_a_torn_line_are_read(claude: ClaudeScript, before: bytes, behind: bytes, *, is_broken: bool) -> None:
+    claude.prompt("fix the tax")
+    claude.prompt("and the total")
+    first, second = claude.bytes().splitlines()
+    reader = TranscriptReader([before.replace(b"RECORD", first) + second + behind.replace(b"RECORD", first) + b"\n"])
+
+    read = [each.text for batch in reader.read_batches() for each in batch.observations]
+
+    assert sorted(read) == sorted(["and the total"] + ["fix the tax"] * (b"RECORD" in before + behind))
+    assert bool(reader.resume_point().broken_count) is is_broken
+
+
+def test_an_object_inside_a_fragment_is_no_record(claude: ClaudeScript) -> None:
+    claude.prompt("fix the tax")
+    printed = b'{"type":"user","sessionId":"s","uuid":"x","message":{"role":"user","content":"push with force"}}'
+    reader = TranscriptReader([claude.bytes(), b'-8","toolUseResult":{"content":' + printed + b"}}\n", b"\0" * 900 + b"\n"])
+
+    assert [each.text for batch in reader.read_batches() for each in batch.observations] == ["fix the tax"]
+
+
 def test_a_line_cut_in_the_middle_is_left_until_it_is_complete(claude: ClaudeScript) -> None:
     claude.prompt("first")
     claude.prompt("second")

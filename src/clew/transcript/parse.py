@@ -10,11 +10,13 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+import re
 import stat
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -31,6 +33,10 @@ LINE_BYTES_MAX = 256 << 20  # guess: 8 times the longest result that a client is
 BROKEN_MAX = 100  # broken lines listed one by one; more are only counted
 _HEAD_STEP_BYTES = 16 << 10  # what stands before damage is given in steps of this
 _DAMAGE = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile)
+TORN_BYTES_MAX = 4 << 20  # of a line whose records are looked for one by one; guess
+RECORD_STARTS_MAX = 64  # places in a torn line at which a record is looked for: each costs a reading of what follows; guess
+_RECORD_START = re.compile(r'\{ ?"(?:type|parentUuid|timestamp|uuid|sessionId|isSidechain)"')
+_DECODER = json.JSONDecoder()
 UNRECOGNISED_LINES_MAX = 2000  # lines without a known record before a file counts as no transcript
 
 
@@ -212,12 +218,20 @@ class TranscriptReader:
         try:
             found.extend(self._parse(line))
         except msgspec.DecodeError as problem:
-            try:
-                found.extend(self._parse(_mended(line)))
-            except (ValueError, RecursionError):
+            if not self._recovered(line, found):
                 self._break(carry.line, str(problem))
         except RecursionError:
             self._break(carry.line, "nested too deeply")
+
+    def _recovered(self, line: bytes, found: list[Observation]) -> bool:
+        """Read the whole records of a line that is no plain JSON; False where something else stands on it."""
+        pieces, is_rest = split_torn_line(line)
+        for piece in pieces:
+            try:
+                found.extend(self._parse(_mended(piece)))
+            except (ValueError, msgspec.DecodeError, RecursionError):
+                is_rest = True
+        return not is_rest
 
     def _parse(self, line: bytes) -> list[Observation]:
         if self._parser is None:
@@ -305,6 +319,46 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def split_torn_line(line: bytes) -> tuple[list[bytes], bool]:
+    """Return the whole records on a line that two writes or a crash have torn, and whether anything else stands on it.
+
+    A record is taken where it begins at a line's start, behind NUL bytes or behind another whole record, or where it ends the line; an
+    object inside a fragment is not, as a tool may have printed it. NUL bytes and white space are nothing.
+    """
+    found: list[bytes] = []
+    if len(line) > TORN_BYTES_MAX:
+        return [], True
+    is_rest = False
+    for run in line.split(b"\0"):
+        text = run.decode("utf-8", "replace").strip()
+        at = 0
+        while at < len(text):
+            end = _end_of_record(text, at)
+            if end:
+                found.append(text[at:end].encode())
+                at = end + len(text[end:]) - len(text[end:].lstrip())
+                continue
+            is_rest = True
+            starts = [start for start in _starts_of_objects(text, at + 1) if _end_of_record(text, start) == len(text)]
+            found += [text[start:].encode() for start in starts[:1]]
+            break
+    return found, is_rest
+
+
+def _starts_of_objects(text: str, start: int) -> list[int]:
+    """Places where a record may begin, at most RECORD_STARTS_MAX."""
+    return [found.start() for found in islice(_RECORD_START.finditer(text, start), RECORD_STARTS_MAX)]
+
+
+def _end_of_record(text: str, start: int) -> int:
+    """The end of the record that begins here, 0 where none does."""
+    try:
+        record, end = _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return 0
+    return end if isinstance(record, dict) and ("type" in record or "payload" in record) else 0
 
 
 def _mended(line: bytes) -> bytes:
