@@ -1,4 +1,4 @@
-"""Answers: what of a model's answer may be kept?
+"""Check which lines of a model's answer are supported by the text that it was sent.
 
 A line is kept if it cites pieces that were sent, and if every path, identifier and longer number in it stands in what was
 sent. What is dropped is counted. An answer that is empty, or not shorter than half of what it compresses, is refused whole.
@@ -38,10 +38,10 @@ _GROUPED = re.compile(r"(?<=\d),(?=\d{3})")
 
 @dataclass(frozen=True, slots=True)
 class AnswerCheck:
-    """What was kept of an answer. `refused` says why nothing was, "" otherwise.
+    """Result of checking a model's answer: the lines kept, how many were dropped, and why it was refused whole ("" if it was not).
 
-    invented  lines dropped because they name what was not sent.
-    uncited   lines dropped because they cite nothing that was sent, or say nothing.
+    invented  number of lines dropped because they name what was not sent.
+    uncited   number of lines dropped because they cite nothing that was sent, or say nothing.
     """
 
     lines: tuple[CompressedLine, ...] = ()
@@ -51,9 +51,9 @@ class AnswerCheck:
 
 
 def check_answer(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: str, tokens: float, counter: Counter) -> AnswerCheck:
-    """Judge an answer.
+    """Check a model's answer line by line against what the model was sent, and return the lines that may be stored.
 
-    is_cut  the server stopped the model: the last line is not believed.
+    is_cut  the server stopped the model: the last line is left out.
     pieces  handle → text of the pieces that may be cited, in order.
     sent    all that the model was shown of the session.
     tokens  of the pieces together, by `counter`.
@@ -85,7 +85,10 @@ def check_answer(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: 
 
 
 def select_carried_lines(lines: Sequence[CompressedLine], counter: Counter) -> list[str]:
-    """The lines that are handed on: what is open first, then decisions, failures, findings and deeds, while they fit; in their order."""
+    """Return the lines to show with the next part of the session: open questions first, then decisions, failures, findings and work done.
+
+    Lines are taken in that order while they fit CARRIED_TOKENS_MAX, and returned in their own order, each as "- text".
+    """
     order = sorted(range(len(lines)), key=lambda at: (LINE_TOPICS.index(_topic(lines[at].text)), at))
     room = float(CARRIED_TOKENS_MAX)
     kept: set[int] = set()
@@ -106,11 +109,11 @@ class _Seen:
         self._numbers = frozenset(_LONG_NUMBER.findall(_GROUPED.sub("", sent))) | self._words
 
     def holds_all(self, text: str) -> bool:
-        """Whether every name of code in a text was sent."""
+        """Return whether every code name in a text was sent."""
         return all(self.holds(name) for name in find_code_names(text))
 
     def holds(self, name: str) -> bool:
-        """Whether this name was sent, by itself and not as a part of another."""
+        """Return whether this name was sent, by itself and not as a part of another."""
         if name.isdecimal():
             return name in self._numbers
         if _WORD.fullmatch(name):
@@ -126,7 +129,7 @@ class _Seen:
 
 
 def find_code_names(text: str) -> list[str]:
-    """The paths, file names, identifiers, flags, hashes and longer numbers that a line names, each once, in order."""
+    """Return the paths, file names, identifiers, flags, hashes and longer numbers that a line of prose names, each once, in order."""
     found: dict[str, None] = {}
     for span in _CODE_SPAN.findall(text):
         found.update(dict.fromkeys(word for word in _WORD.findall(span) if len(word) > 2))

@@ -1,7 +1,7 @@
-"""Chunks: a session in parts that a model can read, cut between turns, each with the state of the work before it.
+"""Split a session's transcript into parts that fit a model's request, at turns, each with the task state before it.
 
-What was no longer true when a part ended is left out of it, and what stands in another record of the same part too. The cut
-looks only backwards, so the parts of a session that has grown begin as they did before.
+Records that were superseded before a part ended are left out of it, and so is what another record of the part repeats.
+Parts depend only on what precedes them, so those of a session that has grown begin as they did before.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TURN = "prompt"
 
 @dataclass(frozen=True, slots=True)
 class SessionPiece:
-    """A record as it is sent, and how long that is."""
+    """A record of a session with the text of it that is sent to the model, and that text's tokens."""
 
     record: Record
     text: str
@@ -36,7 +36,7 @@ class SessionPiece:
 
 @dataclass(frozen=True, slots=True)
 class SessionChunk:
-    """A part of a session. `state` is the hand-off before it, "" at the beginning."""
+    """A part of a session for one model request. `state` is the hand-off text before it, "" at the session's beginning."""
 
     pieces: tuple[SessionPiece, ...]
     state: str
@@ -54,7 +54,7 @@ class SessionChunk:
 
     @property
     def trust(self) -> Trust:
-        """Of what is made from it: that of its least trusted record, and never the user's own."""
+        """Trust of a text that a model makes from this part: that of its least trusted record, at most OBSERVED."""
         return min(Trust.OBSERVED, *(piece.record.trust for piece in self.pieces))
 
 
@@ -68,13 +68,13 @@ def split_session(
     chunk_tokens: int,
     known: Callable[[Sequence[str]], Collection[str]],
 ) -> list[SessionChunk]:
-    """Return the parts of a session, in order.
+    """Split a session's transcript lines into the parts that are sent to a model, in order.
 
     lines         of its transcript, as the store keeps them: without what was purged.
-    root          the repository's root, as `clew.transcript.follow.deltas` is given it.
+    root          the repository's root, as `clew.transcript.follow` is given it.
     base          the folder to which the state's paths are relative.
     chunk_tokens  of one part at most, headings and state not counted.
-    known         the ids among these that the store holds: nothing else is sent.
+    known         returns which of these record ids the store holds: nothing else is sent.
     Cost          the transcript is read once, and the state of each part costs 0.1 s.
     """
     observations: list[Observation] = []

@@ -1,8 +1,8 @@
-"""Compress: a model makes a short text of each part of a session, offline, and what it makes is a record beside the originals.
+"""Have a model write a short text for each part of a session, and store it as a record beside the originals.
 
-Parts go one after another, each with the state of the work before it and with what was kept of the part before. A record's
-id is a hash of all that was asked, of the model and of the prompt's version: what was answered once is not asked again, and a
-run that is ended goes on where it was. Reads the store, proposes Deltas, one for each answer, and never touches an original.
+Parts go one after another, each with the task state before it and with lines kept of the part before. A record's id is a
+hash of the whole request, of the model and of the prompt's version: a request that was answered once is not sent again, and a
+run that was stopped goes on where it was. Reads the store, returns one Delta for each answer, and never touches an original.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ CompressionProgress: TypeAlias = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class CompressionReport:
-    """What a run did, or would do.
+    """Counts of one compression run; in a dry run, of what would be sent.
 
     parts, known         parts of all sessions, and those that had been answered before.
     asked                parts that a model answered in this run; in a dry run those that it would be asked.
     tokens_before        of the parts that now have a text, by our count; `tokens_after` of those texts.
     tokens_sent          of all requests of this run, by our count; `tokens_answered` as asked for, in a dry run.
-    billed_in, billed_out  as the server counted them, 0 where it does not tell.
+    billed_in, billed_out  as the server counted them, 0 where it does not report them.
     invented, uncited    lines that were dropped because they name what was not sent, or cite nothing that was.
     masked               secrets that were taken out of what was sent.
     refused              (session, number of the part from 1, why nothing of its answer was kept).
@@ -81,7 +81,7 @@ class CompressionReport:
 
 @dataclass(frozen=True, slots=True)
 class StoredTranscript:
-    """A session as the store keeps it: its lines, and the folders that name its files."""
+    """An ingested session: its transcript lines from the store, the repository root, and the folder its paths are relative to."""
 
     session: SessionFiles
     lines: Sequence[bytes]
@@ -101,11 +101,11 @@ def compress_session(
     dry_run: bool = False,
     progress: CompressionProgress | None = None,
 ) -> Iterator[Delta]:
-    """Yield a Delta for each part that a model has answered, as soon as it has; the caller stores it before the next is asked.
+    """Yield a Delta for each part of a session as soon as a model has answered it; the caller stores it before the next request.
 
-    done     is filled with what happened.
-    dry_run  asks nobody and yields nothing.
-    Raises   ModelError as the compressor does, and CompressionOff where there is none and something is to be asked.
+    done     is filled with counts.
+    dry_run  sends nothing and yields nothing.
+    Raises   ModelError when the model fails, and CompressionOff when a part must be sent and no model is set.
     """
     source = compressed_source(transcript.session.id)
     parts = split_session(

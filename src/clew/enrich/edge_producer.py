@@ -1,4 +1,4 @@
-"""Partners: tables of what goes with which file, what proposes them, and how they are kept in a source's state between runs."""
+"""Define edge producers, which propose coupled files, and how their tables are stored between runs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ WILSON_Z = 1.0  # standard deviations that Wilson's interval reaches down; 0, 1 
 
 @dataclass(frozen=True, slots=True)
 class CoupledFile:
-    """`path` goes with the file that it is listed under. weight is 0 to 1."""
+    """A file that is coupled with the file it is listed under; weight is 0 to 1."""
 
     path: str
     weight: float
 
 
 PartnerTable: TypeAlias = Mapping[str, Sequence[CoupledFile]]
-"""Path → its partners, heaviest first, ties by path."""
+"""Path → the files coupled with it, heaviest first, ties by path."""
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeProducer:
-    """What proposes one kind of edges between files; each is a module in `producers`, where the registry finds it.
+    """A producer of one kind of edges between files; each is a module of `clew.enrich.producers`, where the registry finds it.
 
     kind     of the edges: an `EdgeKind`, or a new word, which `clew impact` then gives as the reason.
-    propose  returns the partners of each file, from the paths of all indexed files and the state of `source`.
+    propose  returns the coupled files of each file, from the paths of all indexed files and the state of `source`.
     source   the source whose state it reads; "" for none. Its edges are proposed anew when the digest of that state changes.
     label    what the kind is called where edges are counted; `words` says so in a sentence, after the count.
     """
@@ -44,7 +44,10 @@ class EdgeProducer:
 
 
 def count_together(groups: Iterable[Sequence[str]]) -> PartnerTable:
-    """Return what stands with each file in groups (commits, sessions): the lower end of Wilson's interval of the share of its groups."""
+    """Return, for each path, the others in the same groups (commits, sessions), weighted by how surely they appear when it does.
+
+    The weight is the lower end of Wilson's interval of the share of the path's groups that hold the other.
+    """
     times: dict[str, int] = {}
     both: dict[str, dict[str, int]] = {}
     for paths in groups:
@@ -65,13 +68,13 @@ def count_together(groups: Iterable[Sequence[str]]) -> PartnerTable:
 
 
 def build_table_delta(by: str, source: str, digest: str, table: PartnerTable) -> Delta:
-    """The Delta that keeps a table; `digest` says what it was made from."""
+    """Build the Delta that stores a table in the state of `source`; `digest` identifies what it was computed from, `by` the producer."""
     rows = {path: [(partner.path, partner.weight) for partner in partners] for path, partners in sorted(table.items())}
     return Delta(by, source, is_whole=False, state=SourceState(source, digest, len(rows), note=msgspec.json.encode(rows).decode()))
 
 
 def read_table(state: SourceState | None) -> PartnerTable:
-    """The table that `keep` put into a state; an empty one for None."""
+    """Decode the table that `build_table_delta` stored in a source's state; an empty one for None."""
     if state is None or not state.note:
         return {}
     rows = msgspec.json.decode(state.note, type=dict[str, list[tuple[str, float]]])
@@ -79,8 +82,9 @@ def read_table(state: SourceState | None) -> PartnerTable:
 
 
 def wilson_lower_bound(hits: float, trials: float, z: float = WILSON_Z) -> float:
-    """The lower end of Wilson's interval for a share of which `hits` of `trials` were seen; 0 where nothing was tried.
+    """Return the lower end of Wilson's confidence interval for a share seen as `hits` of `trials`; 0 for no trials.
 
+    z       standard deviations that the interval reaches down.
     Source  Wilson 1927; Brown, Cai, DasGupta 2001, eq. 4.
     """
     if trials <= 0:

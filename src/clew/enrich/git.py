@@ -1,6 +1,6 @@
-"""Git: ask the git of a work tree, with bounds on what it may say and how long it may take.
+"""Run git on a work tree with a limit on its output and its time.
 
-A repository that is not there, is damaged or is not ours to read gives a `GitFailed`, which the caller names and
+A repository that is absent, damaged or not ours to read raises GitFailed, which the caller reports and
 passes over. Nothing here follows a remote: missing objects of a partial clone are not fetched.
 """
 
@@ -29,20 +29,21 @@ _SETTINGS = (
 
 
 class GitFailed(Exception):
-    """Git gave no answer. The text says why, in one line; it is empty where git said nothing."""
+    """A git command failed, timed out or wrote too much. The message says why in one line; it is empty where git gave no message."""
 
 
 def is_git_root(root: Path) -> bool:
-    """Whether `root` is the top of a git work tree: it has a repository, or a file that points to one."""
+    """Return whether `root` is the top of a git work tree: `.git` is a repository there, or a file that points to one."""
     folder = root / ".git"
     return folder.is_file() or (folder / "HEAD").is_file() or (folder / "HEAD").is_symlink()
 
 
 def run_git(root: Path, *words: str, given: bytes = b"") -> bytes:
-    """Return what git says on standard output, at most ANSWER_BYTES_MAX bytes of it. Raises GitFailed.
+    """Run a git command in the work tree `root`, and return its standard output.
 
     words  the command and its arguments.
-    given  is written to its standard input.
+    given  bytes for its standard input.
+    Raises  GitFailed if it fails, takes more than GIT_TIMEOUT_S or writes more than GIT_OUTPUT_BYTES_MAX.
     """
     # Of the caller's GIT_… one could lead into another repository. The folder is named, so that git never looks above it.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}

@@ -1,8 +1,8 @@
-"""History: the newest commits of a work tree, as records that can be found by their words.
+"""Read the newest commits of a work tree into searchable records.
 
-Reads what leads to HEAD and nothing else, so whoever stands at an old commit sees what was known then. A commit becomes
-a searchable record: its message, and the names of the files that it changed, which are joined with the files that
-exist when somebody asks. Merges are left out; what they bring is there already.
+Reads only what leads to HEAD, so a work tree at an old commit shows what was known then. A commit becomes a
+record: its message, and the names of the files that it changed, which are joined with the files that
+exist when a question comes. Merges are left out; what they bring is there already.
 
 Commits are kept in blocks, each a source of its own. A block ends at a commit whose hash says so, as in content-defined
 chunking: new commits change the newest block only, and which commits are in which block depends on the history alone.
@@ -39,7 +39,7 @@ _STATUS = re.compile(rb"\n?([ACDMRTUXB])\d*")
 
 
 class Commit(msgspec.Struct, array_like=True, frozen=True):
-    """What is kept of a commit for counting. `files` are the paths that it left changed, `moved` (old, new) of pure renames.
+    """A commit as stored for counting changes. `files` are the paths that it left changed, `moved` (old, new) of pure renames.
 
     A commit without parents, or at the edge of a shallow clone, shows every file as new: it has no files here.
     """
@@ -52,7 +52,7 @@ class Commit(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(slots=True)
 class HistoryReport:
-    """What a run saw. `problems` are sentences; `commits` is how many are known now."""
+    """Counts of one run over the git history: commits known now, commits read by it, and problems as sentences for the user."""
 
     commits: int = 0
     read: int = 0
@@ -61,7 +61,7 @@ class HistoryReport:
 
 @dataclass(frozen=True, slots=True)
 class CommitWithMessage:
-    """A commit and all that its author wrote."""
+    """A commit and its full message."""
 
     commit: Commit
     message: str
@@ -70,11 +70,11 @@ class CommitWithMessage:
 def find_commit_changes(
     root: Path, before: SourceState | None, states: Callable[[], Sequence[SourceState]], report: HistoryReport
 ) -> Iterator[Delta]:
-    """Yield a Delta for every block of commits that differs from its state, and one for each that is gone.
+    """Yield a Delta for every block of commits that differs from its stored state, and one for each block that is gone.
 
-    before  the state of HISTORY that an earlier run left.
-    states  gives those of all sources whose name begins with HISTORY; asked only when HEAD has moved.
-    report  is filled while the iterator runs. Nothing raises: what git cannot tell is a problem in it.
+    before  the state of HISTORY_SOURCE that an earlier run left.
+    states  returns those of all sources whose name begins with HISTORY_SOURCE; called only when HEAD has moved.
+    report  is filled while the iterator runs. Nothing raises: what git cannot do is a problem in it.
     Cost    one call of git, about 5 ms, when HEAD is where it was.
     """
     report.commits = before.size if before else 0
@@ -114,7 +114,7 @@ def find_commit_changes(
 
 
 def decode_commits(states: Iterable[SourceState]) -> list[Commit]:
-    """The commits in these states, newest first: by time, and within a second as git listed them, children before parents."""
+    """Return the commits stored in these source states, newest first; within a second as git listed them, children before parents."""
     blocks = [msgspec.json.decode(state.note, type=list[Commit]) for state in states if state.source != HISTORY_SOURCE]
     blocks.sort(key=lambda block: (-max((commit.at_s for commit in block), default=0), block[0].id if block else ""))
     return sorted((commit for block in blocks for commit in block), key=lambda commit: -commit.at_s)
@@ -151,7 +151,7 @@ def _digest(ids: Sequence[str]) -> str:
 
 
 def load_commits(root: Path, ids: Sequence[str]) -> dict[str, CommitWithMessage]:
-    """Read these commits: what they say and which files they changed. Pure renames only are told: others need the files' bytes."""
+    """Read these commits from git: {hash: message and changed files}. Only pure renames are reported as moves. Raises GitFailed."""
     if not ids:
         return {}
     form = "--format=%x01%H%x00%P%x00%ct%x00%B"
@@ -196,7 +196,7 @@ def _names(paths: Sequence[bytes]) -> list[str]:
 
 
 def build_block_delta(source: str, reads: Sequence[CommitWithMessage], digest: str) -> Delta:
-    """The commits (newest first) as the records of one source."""
+    """Build the Delta that stores a block of commits (newest first) as the records of one source; `digest` is that of their hashes."""
     records: list[Record] = []
     documents: list[Document] = []
     for at, (commit, message) in enumerate((read.commit, read.message) for read in reversed(reads)):

@@ -1,7 +1,7 @@
-"""The prompt: what a model is told when it compresses a part of a session, and between which marks the session stands.
+"""Build the prompt that has a model compress a part of a session, with the session quoted between unguessable marks.
 
 Whatever stands in a session may have been written by anybody, so all of it is quoted between marks that hold a word which
-the text cannot know: a hash of the text itself. Masking comes first, so the judge of the answer sees what the model saw.
+the text cannot know: a hash of the text itself. Masking comes first, so the check of the answer sees what the model saw.
 """
 
 from __future__ import annotations
@@ -36,7 +36,12 @@ A line that names no piece is thrown away.
 
 @dataclass(frozen=True, slots=True)
 class CompressionPrompt:
-    """The request for one part: its text, what of it is the session's, how many secrets are masked in it, and the length it asks for."""
+    """A model request for one part of a session.
+
+    text           the whole request; `quoted` is what of it comes from the session.
+    masked         how many secrets are masked in it.
+    answer_tokens  the length of answer that it asks for.
+    """
 
     text: str
     quoted: str
@@ -45,10 +50,7 @@ class CompressionPrompt:
 
 
 def build_prompt(chunk: SessionChunk, points: Sequence[str]) -> CompressionPrompt:
-    """Return the request for a part.
-
-    points  what was kept of the part before, as lines.
-    """
+    """Build the request that has a model compress one part of a session; `points` are lines kept of the part before."""
     parts: list[tuple[str, str]] = []
     count = 0
     if chunk.state:
@@ -70,7 +72,7 @@ def build_prompt(chunk: SessionChunk, points: Sequence[str]) -> CompressionPromp
 
 
 def make_nonce(text: str) -> str:
-    """Twelve letters that do not stand in `text`, the same for the same text."""
+    """Return twelve hex digits that do not occur in `text`, the same for the same text."""
     nonce = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
     while nonce in text:  # a text cannot hold its own hash but by chance
         nonce = blake2b(nonce.encode(), digest_size=6).hexdigest()

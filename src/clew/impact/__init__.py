@@ -1,1 +1,1 @@
-"""Which files change together with others?"""
+"""Rank the files that probably have to change together with given files."""

@@ -29,12 +29,19 @@ _LITERAL = re.compile(rb"[\"'`]([^\s\"'`]{4,64})[\"'`]")
 _NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{2,}")
 
 DocumentNumbers = NDArray[np.int32]
+"""(k,) int32: numbers of documents, which are records as the search index counts them."""
 Coupling = tuple[float, MatchReason | None]
+"""How strongly one file depends on another, 0 to 1, and the reason, or None for a reason that is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImpactTarget:
-    """A file, or some symbols of it, that will change. docs (k,) number its records, `module` is the id of the whole file's record."""
+    """A file, or some symbols in it, that is going to change; the start of an impact question.
+
+    code    number of its path in the snapshot's documents.
+    docs    (k,) document numbers of its records.
+    module  id of the whole file's record; `digest` hashes the file's bytes.
+    """
 
     path: str
     code: int
@@ -66,7 +73,7 @@ def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> ImpactTarget
 
 
 def compute_couplings(snapshot: Snapshot, target: ImpactTarget) -> dict[str, dict[str, Coupling]]:
-    """Return for each kind of COUPLING_KINDS: path of another file → (share 0 to 1, reason if there is one to give)."""
+    """Compute how strongly other files depend on the target: {kind of COUPLING_KINDS: {path of the other file: (share 0 to 1, reason)}}."""
     found: dict[str, dict[str, Coupling]] = {kind: {} for kind in COUPLING_KINDS}
     _by_edges(snapshot, target, found)
     _by_imports(snapshot, target, found["imports"])

@@ -1,4 +1,4 @@
-"""Impact: rank the files that will probably have to change with given ones.
+"""Rank the files that will probably have to change with given ones.
 
 Scores a file by the weighted sum of its couplings with the given ones (`clew.impact.couplings`). Pure over a Snapshot.
 """
@@ -32,7 +32,7 @@ IMPACT_REASONS_MAX = 4
 
 @dataclass(slots=True)
 class ImpactedFile:
-    """A file that may have to change as well. shares: kind → 0 to 1; reasons in the order of KINDS."""
+    """A file that may have to change as well, with its score. shares: kind of coupling → 0 to 1; reasons in order of COUPLING_KINDS."""
 
     path: str
     score: float = 0.0
@@ -45,7 +45,7 @@ def rank_impacted_files(
 ) -> list[ImpactedFile]:
     """Return at most `limit` files that most probably change with the targets, most probable first; ties break by path.
 
-    weights  factor of a share of each kind; a kind that is not in it is not counted.
+    weights  factor of the share of each kind of coupling; a kind without one is not counted.
     Cost     about 10 ms for a file of 2,000.
     """
     found: dict[str, ImpactedFile] = {}

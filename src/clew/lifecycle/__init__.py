@@ -1,1 +1,1 @@
-"""What is still true, and on which tier? The only caller of the store's Writer."""
+"""Decide what is still true and on which tier it is; the only package that calls the store's Writer."""

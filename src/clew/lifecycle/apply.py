@@ -1,4 +1,4 @@
-"""Accept: take proposed Deltas into the store, many in one transaction, never half of one."""
+"""Apply proposed changes (Deltas) to the store, many in one transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRANSACTION_DELTAS = 256
 
 @dataclass(slots=True)
 class ApplyTotals:
-    """What was changed by all transactions of one call."""
+    """Counts summed over all transactions of one `apply_deltas`; `generation` is the store's after the last of them."""
 
     deltas: int = 0
     added: int = 0
@@ -26,7 +26,10 @@ class ApplyTotals:
 
 
 def apply_deltas(writer: Writer, workspace: str, deltas: Iterable[Delta]) -> ApplyTotals:
-    """Apply deltas in batches. When it is interrupted, what was applied stands, and the rest is found again by the next run."""
+    """Apply Deltas (proposed changes) to a workspace in batches, each one transaction, and return what changed.
+
+    When it is interrupted, the batches applied so far stay, and the next run proposes the rest again.
+    """
     with writer.snapshot(LOCAL, workspace) as snapshot:
         totals = ApplyTotals(generation=snapshot.generation)
     batch: list[Delta] = []

@@ -1,21 +1,22 @@
-"""Forget: move what nobody retrieved for long to cheaper tiers, and prove that it can still be recalled.
+"""Move records that were long not retrieved to cheaper tiers, and erase records on request.
 
-Nothing is deleted here. A folded record is no longer shown in full, an archived one is found only when nothing
-else answers; both keep their original, their words and their handle. Only `purge` erases.
+A folded record is no longer shown in full, an archived one is found only when nothing
+else matches; both keep their original, their words and their handle, and every move reads them back. Only purging erases.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from clew.compaction import compressed
 from clew.errors import Purged
-from clew.lifecycle.redaction import TRANSCRIPT_KIND, build_piece_delta
+from clew.lifecycle.redaction import TRANSCRIPT_KIND, build_piece_delta, redact_records
 from clew.records import Delta, Record, Tier
 from clew.store.ports import LOCAL, PurgeResult, Reader, Snapshot, Writer
 from clew.text.secrets import mask_text
-from clew.transcript.redact import redact_lines, repeats_text, strip_user_text
+from clew.transcript.redact import repeats_text, strip_user_text
 
 PRODUCER = "lifecycle/1"
 DAY_NS = 86_400 * 1_000_000_000
@@ -25,7 +26,7 @@ DERIVED_KINDS = frozenset({"constraint", "decision", "claim", "dead_end"})  # ki
 
 @dataclass(slots=True)
 class ForgetReport:
-    """How many records went where, and the proof: originals read back, and those that could not be."""
+    """Ids of the records that were folded and archived, how many stayed, and how many were read back afterwards; `lost` could not be."""
 
     folded: list[str] = field(default_factory=list[str])
     archived: list[str] = field(default_factory=list[str])
@@ -37,10 +38,10 @@ class ForgetReport:
 def move_idle_records(
     writer: Writer, workspace: str, *, now_ns: int, folded_after_days: int, archived_after_days: int, dry_run: bool = False
 ) -> ForgetReport:
-    """Move the workspace's conversation records to the tier of their age since they were last retrieved.
+    """Move the workspace's session records to the tier of their age since they were last retrieved.
 
-    A record that was never retrieved counts from when it was observed. Records of kinds that say what is wanted stay.
-    dry_run  says what would move and moves nothing.
+    A record that was never retrieved counts from when it was observed. Records of AGELESS_KINDS stay.
+    dry_run  reports what would move and moves nothing.
     """
     report = ForgetReport()
     with writer.snapshot(LOCAL, workspace) as snapshot:
@@ -59,9 +60,9 @@ def move_idle_records(
 
 
 def move_records(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier, *, dry_run: bool = False) -> ForgetReport:
-    """Move these records to `tier` (back to HOT as well), and prove that each can be recalled.
+    """Move these records to `tier`, also back to HOT, and check that each can still be read.
 
-    dry_run  says what would move and moves nothing.
+    dry_run  reports what would move and moves nothing.
     """
     report = ForgetReport(folded=list(ids) if tier == Tier.FOLDED else [], archived=list(ids) if tier == Tier.ARCHIVED else [])
     if dry_run:
@@ -75,9 +76,9 @@ def move_records(writer: Writer, workspace: str, ids: Sequence[str], tier: Tier,
 
 
 def purge_records(writer: Writer, workspace: str, ids: Sequence[str], *, reason: str, now_ns: int) -> PurgeResult:
-    """Erase records and the originals that nothing else needs, the lines of the transcript too; a tombstone stays.
+    """Erase records, originals that nothing else needs, and their transcript lines; leave a tombstone of each.
 
-    What a model made of a session with these records before it goes with them: their words may stand in it.
+    Texts that a model made of a session with these records go too: their words may stand in them.
     """
     doomed = list(ids)
     changes: list[Delta] = []
@@ -98,7 +99,7 @@ def purge_records(writer: Writer, workspace: str, ids: Sequence[str], *, reason:
 
 
 def purge_whole_source(writer: Writer, workspace: str, source: str, *, reason: str, now_ns: int) -> PurgeResult:
-    """Erase a whole source, a session or a file, with all that it ever held, and with what a model made of it."""
+    """Erase a whole source, a session or a file, with all its records ever, and with texts that a model made of it."""
     made = compressed.compressed_source(source.removeprefix("session:").partition("/")[0])
     with writer.snapshot(LOCAL, workspace) as snapshot:
         is_compressed = source.startswith("session:") and snapshot.source(made) is not None
@@ -109,8 +110,8 @@ def purge_whole_source(writer: Writer, workspace: str, source: str, *, reason: s
     return writer.purge_source(workspace, source, mask_text(reason), now_ns)
 
 
-def remember_use(writer: Writer, workspace: str, ids: Sequence[str], *, now_ns: int) -> None:
-    """Note that these records were retrieved, so that they do not age."""
+def record_use(writer: Writer, workspace: str, ids: Sequence[str], *, now_ns: int) -> None:
+    """Store that these records were retrieved at `now_ns`, so that their age counts from then."""
     writer.touch(workspace, ids, now_ns)
 
 
@@ -123,12 +124,9 @@ def _derived(snapshot: Snapshot, record: Record) -> list[str]:
 
 
 def _text_of(snapshot: Snapshot, record: Record) -> str:
-    return _bytes_of(snapshot, record).decode("utf-8", "replace")
-
-
-def _bytes_of(snapshot: Snapshot, record: Record) -> bytes:
     whole = record.whole
-    return snapshot.original(whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode("utf-8", "surrogateescape")
+    data = snapshot.original(whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode("utf-8", "surrogateescape")
+    return data.decode("utf-8", "replace")
 
 
 def _redact_note(snapshot: Snapshot, source: str, changes: list[Delta]) -> None:
@@ -144,9 +142,8 @@ def _redact_lines(snapshot: Snapshot, source: str, records: Sequence[Record], ch
     for piece in snapshot.records_of_sources(source):
         if piece.kind != TRANSCRIPT_KIND:
             continue
-        before = rest = snapshot.original(piece.whole.blob)
-        for record in records:
-            rest = redact_lines(rest, record, _bytes_of(snapshot, record).decode("utf-8", "replace")) or rest
+        before = snapshot.original(piece.whole.blob)
+        rest = redact_records(before, records, partial(_text_of, snapshot))
         if rest != before:
             changes.append(build_piece_delta(piece, rest, Delta(PRODUCER, source, is_whole=False, state=state)))
             replaced.append(piece.id)

@@ -1,8 +1,8 @@
-"""Notes: what an agent, or a person, asks to be remembered, and when it stops being believed.
+"""Build the records of notes that an agent or a person asks to remember, and mark them suspect when a cited file changes.
 
-A note says which files it speaks of, and carries the hash of each as it stood then. When one of them changes the note is *suspect*:
-it stays, and says why; when the file is again as it was, the doubt goes. What an agent says is its own word, which is trusted less
-than the user's. Pure: Deltas out, for `accept`.
+A note says which files it cites, with the hash of each. When one of them changes the note is *suspect*:
+it stays, and says why; when the file is again as it was, the mark goes. A note of an agent is trusted less
+than the user's words. Pure: returns Deltas for `apply_deltas`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ NOTE_NAME_CHARS_MAX = 120
 def build_note(
     text: str, *, kind: str, subject: str, cited: Sequence[tuple[str, str]], before: Sequence[Record], seq: int, at_ns: int
 ) -> tuple[Delta, Record]:
-    """Return the Delta that remembers a text, and its record.
+    """Build a note's record, and the Delta that stores it and supersedes older notes of its subject.
 
-    kind     one of LAYERS.
+    kind     one of NOTE_LAYERS.
     subject  what it is about: a later note of the same subject supersedes this one. "" makes the text its own subject.
-    cited    (path, digest) of the files that it speaks of, as they stand.
+    cited    (path, digest) of the files that it cites, as they are now.
     before   the live notes of the same subject.
     """
     text = mask_text(text.strip())
@@ -74,9 +74,9 @@ def build_note(
 def mark_stale_notes(
     notes: Iterable[tuple[Record, Status]], digest_now: Callable[[str], str | None], *, state: SourceState, at_ns: int
 ) -> Delta | None:
-    """Return a Delta that doubts the notes whose files have changed, and believes those again whose files are as they were.
+    """Return a Delta that marks notes suspect whose cited files changed, and unmarks those whose files are as cited; None for no change.
 
-    digest_now  of a file by its path; None where it is gone.
+    digest_now  returns a file's digest by its path; None where it is gone.
     state       of the notes' source, which stays as it is.
     """
     changed: list[Supersession] = []

@@ -1,12 +1,12 @@
-"""Lines: pieces of a transcript without the lines of what was purged.
+"""Remove purged records' lines from the stored pieces of a transcript, also when the transcript is ingested again.
 
-A purged record's tombstone keeps the record out, but the same words stand in the transcript's own lines, which are kept
-in pieces; and those are cut elsewhere when a session is read anew or has grown. So they are redacted on their way in too.
+A purged record's tombstone keeps the record out, but the same words stand in the transcript's own lines, which are stored
+in pieces, whose limits differ when a session is read anew or has grown. So they are redacted on their way in too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -21,9 +21,9 @@ TRANSCRIPT_KIND = "transcript"  # the kind of the records that hold a transcript
 
 
 def redact_delta(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
-    """Return what may be stored of a delta, to be applied together: itself, where nothing in it was purged before.
+    """Return the Deltas to apply in place of `delta`: itself, or without the transcript lines of records that were purged before.
 
-    Of a call and its result that two deltas hold, only the second one's lines are known here.
+    All returned Deltas must be applied together. Of a call and its result in two Deltas, only the second one's lines are known here.
     Cost  one look at the status of each record, about 5 µs.
     """
     pieces = [record for record in delta.records if record.kind == TRANSCRIPT_KIND]
@@ -34,7 +34,14 @@ def redact_delta(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
     purged = [record for record, status in zip(delta.records, statuses, strict=True) if rules.is_purged(status)]
     purged = [record for record in purged if record.kind != TRANSCRIPT_KIND]
     originals = {blob.digest: blob.data for blob in delta.blobs}
-    cut = [(piece, rest) for piece in pieces if (rest := _rest(originals[piece.digest], purged, originals)) is not None]
+
+    def text_of(record: Record) -> str:
+        whole = record.whole
+        data = originals.get(whole.blob, b"")[whole.start : whole.end] if whole.blob else whole.inline.encode("utf-8", "surrogateescape")
+        return data.decode("utf-8", "replace")
+
+    lines = [(piece, originals[piece.digest]) for piece in pieces]
+    cut = [(piece, rest) for piece, raw in lines if (rest := redact_records(raw, purged, text_of)) != raw]
     if not cut:
         return [delta]
     gone = {piece.id for piece, _ in cut}
@@ -51,7 +58,7 @@ def redact_delta(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
 
 
 def build_piece_delta(piece: Record, rest: bytes, like: Delta) -> Delta:
-    """Return the delta that holds one piece of a transcript with other lines; its producer and state are those of `like`."""
+    """Build the Delta that stores a transcript piece with the bytes `rest` as its lines; producer and state are those of `like`."""
     digest = blake2b(rest, digest_size=16).hexdigest()
     text = replace(piece.whole, blob=digest, chars=len(rest), start=0, end=len(rest))
     fresh = replace(piece, id=identify(piece.subject, digest), digest=digest, texts=(*piece.texts[:-1], text))
@@ -59,11 +66,8 @@ def build_piece_delta(piece: Record, rest: bytes, like: Delta) -> Delta:
     return Delta(like.by, piece.source, is_whole=False, records=(fresh,), blobs=(Blob(digest, rest),), segment=segment, state=like.state)
 
 
-def _rest(raw: bytes, purged: Sequence[Record], originals: dict[str, bytes]) -> bytes | None:
-    """The lines without those that hold one of these records, None if none does."""
-    rest = None
-    for record in purged:
-        whole = record.whole
-        data = originals.get(whole.blob, b"")[whole.start : whole.end] if whole.blob else whole.inline.encode("utf-8", "surrogateescape")
-        rest = redact_lines(raw if rest is None else rest, record, data.decode("utf-8", "replace")) or rest
-    return rest
+def redact_records(raw: bytes, records: Sequence[Record], text_of: Callable[[Record], str]) -> bytes:
+    """Return transcript lines with a tombstone in place of each line that holds one of these records; `raw` itself if none does."""
+    for record in records:
+        raw = redact_lines(raw, record, text_of(record)) or raw
+    return raw

@@ -15,7 +15,7 @@ from clew.codebase import compute_stamp
 from clew.errors import StoreBusy, StoreUnwritable
 from clew.lifecycle import notes
 from clew.lifecycle.apply import apply_deltas
-from clew.lifecycle.forget import remember_use
+from clew.lifecycle.forget import record_use
 from clew.ranking.deadline import Deadline
 from clew.records import Entry, MatchKind, MatchReason, Packet
 from clew.settings import Settings, workspace_of
@@ -108,7 +108,7 @@ def count_use(store: Writer, key: str, packet: Packet) -> None:
     used = [entry.id for entry in packet.entries if entry.session]
     with suppress(StoreBusy, StoreUnwritable):
         if used:
-            remember_use(store, key, used, now_ns=time.time_ns())
+            record_use(store, key, used, now_ns=time.time_ns())
 
 
 def files_of(packet: Packet) -> list[str]:

@@ -1,7 +1,7 @@
-"""Models: who can be asked to compress? One port, and what speaks it: a local endpoint, Anthropic's API, or nobody.
+"""Connect to the model that compresses sessions: a local endpoint, Anthropic's API, or none.
 
-The only place in clew that opens a connection, and only when somebody calls `clew compress`. No answer here is
-believed: `clew.enrich.answer_check` judges it.
+The only place in clew that opens a connection to a model, and only for `clew compress`. No answer is trusted here:
+`clew.enrich.answer_check` checks it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _SPOKEN_BY = "anthropic+"  # before the address of a gateway that speaks Anthrop
 
 
 def build_compressor(endpoint: str, model: str, *, key: str = "", timeout_s: float) -> Compressor:
-    """Return who answers at `endpoint`.
+    """Return the client of the model `model` at an endpoint.
 
-    endpoint   "" or "off" for nobody; "anthropic"; "anthropic+URL" for a gateway that speaks its dialect; else the URL of
+    endpoint   "" or "off" for none; "anthropic"; "anthropic+URL" for a gateway with Anthropic's API; else the URL of
                an OpenAI-compatible server, such as `http://localhost:11434/v1`.
-    model      its name there. Raises CompressionOff if there is none.
-    key        what the server asks for, "" for none. Kept nowhere.
+    key        the server's API key, "" for none. Stored nowhere.
     timeout_s  of one answer.
-    Raises     BadEndpoint for an address that makes no sense, or that would carry the key unencrypted over a network.
+    Raises     CompressionOff for an endpoint without a model's name; BadEndpoint for an address that is not one, or that would
+               carry the key unencrypted over a network.
     """
     if endpoint in ("", "off"):
         return DisabledCompressor()

@@ -1,4 +1,4 @@
-"""Anthropic's Messages API, at its own address or at a gateway that speaks it."""
+"""Send compression requests to Anthropic's Messages API, at its own address or at a gateway that offers it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Reply(msgspec.Struct):
 
 
 class AnthropicCompressor:
-    """The API. No temperature is sent: the newest models refuse one."""
+    """Client of Anthropic's Messages API for compression requests. No temperature is sent: the newest models refuse one."""
 
     def __init__(self, model: str, *, key: str, timeout_s: float, url: str = "", wait: Callable[[float], None] = time.sleep) -> None:
         if not key:
@@ -44,22 +44,18 @@ class AnthropicCompressor:
             )
         headers = {"x-api-key": key, "anthropic-version": _VERSION}
         self.name = model
-        self._wire = JsonClient(url or _URL, "/messages", headers, secret=key, timeout_s=timeout_s, wait=wait)
-
-    @property
-    def place(self) -> str:
-        """See `Compressor`."""
-        return self._wire.place
+        self._client = JsonClient(url or _URL, "/messages", headers, secret=key, timeout_s=timeout_s, wait=wait)
+        self.place = self._client.place
 
     def complete(self, request: ModelRequest) -> ModelAnswer:
-        """See `Compressor`."""
+        """Send one request and return the model's answer. Raises ModelError."""
         payload = {
             "model": self.name,
             "max_tokens": request.answer_tokens_max,
             "system": request.system,
             "messages": [{"role": "user", "content": request.text}],
         }
-        return self._wire.post(payload, _read)
+        return self._client.post(payload, _read)
 
 
 def _read(data: bytes) -> ModelAnswer:

@@ -1,4 +1,4 @@
-"""Chat completions: the dialect that Ollama, llama.cpp, vLLM, LM Studio and many others speak."""
+"""Send compression requests to an OpenAI-compatible chat completions API: Ollama, llama.cpp, vLLM, LM Studio and many others."""
 
 from __future__ import annotations
 
@@ -39,20 +39,16 @@ class _Reply(msgspec.Struct):
 
 
 class ChatCompressor:
-    """A server at a URL: with its path, with `/v1`, or bare."""
+    """Client of an OpenAI-compatible server for compression requests; its URL may be given whole, up to `/v1`, or as host and port."""
 
     def __init__(self, url: str, model: str, *, key: str = "", timeout_s: float, wait: Callable[[float], None] = time.sleep) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self.name = model
-        self._wire = JsonClient(url, "/chat/completions", headers, secret=key, timeout_s=timeout_s, wait=wait)
-
-    @property
-    def place(self) -> str:
-        """See `Compressor`."""
-        return self._wire.place
+        self._client = JsonClient(url, "/chat/completions", headers, secret=key, timeout_s=timeout_s, wait=wait)
+        self.place = self._client.place
 
     def complete(self, request: ModelRequest) -> ModelAnswer:
-        """See `Compressor`. Raises ModelTruncated too, where the server has read only a part of what was sent."""
+        """Send one request and return the answer. Raises ModelError, such as ModelTruncated where the server read only part of it."""
         payload = {
             "model": self.name,
             "messages": [{"role": "system", "content": request.system}, {"role": "user", "content": request.text}],
@@ -60,7 +56,7 @@ class ChatCompressor:
             "temperature": 0,
             "stream": False,
         }
-        answer = self._wire.post(payload, _read)
+        answer = self._client.post(payload, _read)
         if 0 < answer.input_tokens < request.tokens * COUNTED_SHARE_MIN:
             raise ModelTruncated(self.place, answer.input_tokens, request.tokens)
         return answer

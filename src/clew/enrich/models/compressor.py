@@ -1,4 +1,4 @@
-"""The port: what is asked of a model that compresses, and what it answers."""
+"""Define the request to a model that compresses, its answer, and the protocol that clients implement."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ REASONING_TOKENS_MAX = 4096  # guess: room for a model that thinks before it ans
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One request.
+    """A request to a model.
 
-    system         what is wanted, the same for every request.
-    text           what it is about.
+    system         instructions, the same for every request.
+    text           the text to compress, with its marks.
     answer_tokens  about how long the answer should be at most.
-    tokens         about how long system and text are in o200k, which local vocabularies are near to; 0 when nobody counted.
+    tokens         about how long system and text are in the o200k vocabulary, which local ones are near to; 0 when not counted.
     """
 
     system: str
@@ -27,13 +27,13 @@ class ModelRequest:
 
     @property
     def answer_tokens_max(self) -> int:
-        """Where the server should stop a model that does not stop by itself."""
+        """Token limit that the server should stop the model at: twice the asked length, and room for reasoning."""
         return 2 * self.answer_tokens + REASONING_TOKENS_MAX
 
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What came back. `is_cut`: the server stopped the model. Tokens as the server counted them, 0 where it does not tell."""
+    """A model's answer. `is_cut`: the server stopped the model at its limit. Tokens as the server counted them, 0 where it reports none."""
 
     text: str
     is_cut: bool = False
@@ -42,29 +42,29 @@ class ModelAnswer:
 
 
 class Compressor(Protocol):
-    """Answers one request at a time."""
+    """Protocol of a model client that answers compression requests, one at a time."""
 
     @property
     def name(self) -> str:
-        """The model, as it stands in the provenance of what it made."""
+        """The model's name, stored with what it made."""
         ...
 
     @property
     def place(self) -> str:
-        """Where texts are sent to, as a person reads it."""
+        """Address that requests are sent to, for people to read."""
         ...
 
     def complete(self, request: ModelRequest) -> ModelAnswer:
-        """Return the answer. Raises ModelError; then nothing is known of what the server did."""
+        """Send one request and return the model's answer. Raises ModelError when the server fails or refuses."""
         ...
 
 
 class DisabledCompressor:
-    """Nobody: what holds until somebody chooses a model."""
+    """Compressor in use while no model is set: every request raises CompressionOff."""
 
     name = "off"
     place = "nobody"
 
     def complete(self, request: ModelRequest) -> ModelAnswer:  # noqa: ARG002  it answers nobody
-        """Raises CompressionOff."""
+        """Raise CompressionOff."""
         raise CompressionOff

@@ -1,4 +1,4 @@
-"""The wire: JSON to a server and JSON back, with a deadline, few retries, and no secret in an error.
+"""Post JSON to one server with a deadline and few retries, and keep the API key out of errors.
 
 One connection for each request, no proxy, no redirect followed: what is sent goes to the address that was named and to no other.
 """
@@ -47,12 +47,14 @@ def _address(url: str, end: str) -> URL:
 
 
 class JsonClient:
-    """Posts to one address, to whose path `end` belongs.
+    """HTTP client that posts JSON to one address and retries while the server is busy.
 
+    url, end   the server's address, and the path that it must end with, added if it does not.
     headers    sent with each request, beside those of JSON.
-    secret     is in `headers`; taken out of whatever a server says before anybody sees it.
+    secret     the API key in `headers`; taken out of a server's error texts.
     timeout_s  of one try, from connecting to the answer's last byte.
     wait       sleeps between tries.
+    Raises     BadEndpoint for an address or a key that cannot be used.
     """
 
     def __init__(
@@ -68,9 +70,9 @@ class JsonClient:
         self._secret, self._timeout_s, self._wait = secret, timeout_s, wait
 
     def post(self, payload: object, read: Callable[[bytes], Decoded]) -> Decoded:
-        """Send `payload` as JSON, and return what `read` makes of the answer; `read` raises ValueError for what it cannot use.
+        """Send `payload` as JSON, and return what `read` decodes from the response; `read` raises ValueError for what it cannot use.
 
-        Raises ModelUnreachable, ModelRefused or ModelUnreadable, after TRIES_MAX tries where another may help.
+        Raises ModelUnreachable, ModelRefused or ModelUnreadable, after REQUEST_TRIES_MAX tries where another may help.
         """
         body = msgspec.json.encode(payload)
         tried = 0

@@ -1,7 +1,7 @@
-"""Commits: which files change together, and how sure is that?
+"""Find files that change together, by counting commits.
 
-Counts commits and gives each file the partners of which the lower end of Wilson's interval says that they change when
-it does. Pure: commits in, a table out.
+Each file gets those partners of which the lower end of Wilson's interval says that they change when it does. Pure: commits
+in, a table out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CO_CHANGE_WEIGHT_MIN = 0.02  # below it a partner is chance; guess
 
 
 def compute_co_changes(commits: Sequence[Commit]) -> PartnerTable:
-    """Return what changes with each file.
+    """Return, for each file, the files that changed in the same commits, with weights.
 
     commits  newest first; a file that was renamed as it was keeps what was known of its old name.
     Cost     about 60 ms for 3,000 commits.
@@ -40,12 +40,12 @@ def compute_co_changes(commits: Sequence[Commit]) -> PartnerTable:
 
 
 def build_co_change_delta(head: str, table: PartnerTable) -> Delta:
-    """The Delta that keeps what changes together as of the commit `head`."""
+    """Build the Delta that stores which files change together as of the commit `head`."""
     return build_table_delta(PRODUCER, CO_CHANGE_SOURCE, _digest(head), table)
 
 
 def is_current(state: SourceState | None, head: str) -> bool:
-    """Whether a state keeps what changes together as of the commit `head`."""
+    """Return whether a state stores which files change together as of the commit `head`; False for None."""
     return state is not None and state.digest == _digest(head)
 
 

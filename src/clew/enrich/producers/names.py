@@ -1,8 +1,8 @@
-"""Names: which file does a test check, as far as their names tell?
+"""Pair tests with the files they check, by their names alone.
 
 `test_parser.py`, `parser_test.go`, `parser.spec.ts` and `ParserTest.java` check a file called `parser`. Of several files
-of that name those count that share most of the test's folders. Pure: paths in, pairs out; imports and calls say the
-same from within, and are joined when somebody asks.
+of that name those count that share most of the test's folders. Imports and calls say the same from within, and are joined
+when a question comes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MARKS = frozenset({"test", "tests", "spec", "specs", "cy"})
 
 
 def match_tests_by_name(paths: Collection[str], _state: SourceState | None) -> PartnerTable:
-    """Return, for each test, what it checks, by name alone."""
+    """Return {test's path: files it checks, with weights}, by file names and folders alone."""
     by_name: dict[tuple[str, str], list[str]] = {}
     tests: list[tuple[str, tuple[str, str]]] = []
     for path in sorted(paths):

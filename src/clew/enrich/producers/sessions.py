@@ -1,4 +1,4 @@
-"""Sessions: which files did sessions edit together?
+"""Find files that sessions edited together.
 
 A session is counted as a commit is, by what it changed: an agent often leaves a branch unmerged, and what it had to touch
 together is known all the same. Reads the records of edits and writes, no text.
@@ -21,17 +21,17 @@ SESSION_FILES_MAX = 40  # a session that edits more does several things; guess, 
 
 
 def find_edited_paths(records: Iterable[Record]) -> list[str]:
-    """The files that a session's records changed, each once, ordered."""
+    """Return the paths of the files that a session's records edited or wrote, each once, sorted."""
     return sorted({record.path for record in records if record.kind in EDITING_KINDS and record.path})
 
 
 def read_session_edits(state: SourceState | None) -> dict[str, list[str]]:
-    """Session → the files that it edited, as a state keeps it."""
+    """Decode {session: paths it edited} from the state of SESSION_EDITS_SOURCE; empty for None."""
     return msgspec.json.decode(state.note, type=dict[str, list[str]]) if state is not None and state.note else {}
 
 
 def build_session_edits_delta(sessions: Mapping[str, list[str]]) -> Delta:
-    """The Delta that keeps which files sessions edited. Names that are not UTF-8 are left out."""
+    """Build the Delta that stores which files each session edited. Names that are not UTF-8 are left out."""
     rows = {session: [path for path in paths if _is_utf8(path)] for session, paths in sorted(sessions.items())}
     note = msgspec.json.encode({session: paths for session, paths in rows.items() if paths})
     digest = blake2b(note, digest_size=16).hexdigest() if len(note) > 2 else ""
