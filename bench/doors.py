@@ -19,9 +19,9 @@ from clew.engine import Engine
 from clew.packet.retrieve import retrieve as packet_of
 from clew.ranking.question import Question
 from clew.records import Packet
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL
-from clew.text.tokens import counter
+from clew.text.tokens import make_counter
 
 TOKENIZER = "chars4"  # four characters a token, as all comparisons with other systems count
 SHOWN = frozenset({"signature", "folded", "full"})  # resolutions whose lines stand in the packet byte for byte; a name only points
@@ -97,9 +97,9 @@ def update_all(engine: Engine, tree: Path, names: Sequence[str]) -> None:
 
 def retrieve_unchecked(engine: Engine, tree: Path, question: str, budget_tokens: int) -> Packet:
     """Answer from the index as it is, past the engine's look at the files that it shows: what an index that nobody refreshes says."""
-    key, _ = workspace_of(tree)
+    key, _ = find_workspace(tree)
     with engine.store.snapshot(LOCAL, key) as snapshot:
-        return packet_of(snapshot, Question.of(question), budget_tokens=budget_tokens, counter=counter(TOKENIZER))
+        return packet_of(snapshot, Question.of(question), budget_tokens=budget_tokens, counter=make_counter(TOKENIZER))
 
 
 def ingest_into(engine: Engine, tree: Path, session: Path) -> None:

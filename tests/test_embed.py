@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from clew.errors import NotReadable
 from clew.text import embed
-from clew.text.embed import TABLE, Embedder, TableEmbedder, builtin, load, pack_table
-from clew.text.postings import term_hash
+from clew.text.embed import TABLE_PATH, Embedder, TableEmbedder, load_builtin_embedder, load_embedder, pack_table
+from clew.text.postings import hash_term
 
 BYTES_MAX = 8_000_000
-STATED = json.loads(TABLE.with_suffix(".json").read_text(encoding="utf-8"))
+STATED = json.loads(TABLE_PATH.with_suffix(".json").read_text(encoding="utf-8"))
 FUNCTIONS = {
     "remove a directory tree with everything in it": "def rmtree(path):\n    for entry in os.scandir(path):\n        if entry.is_dir():\n"
     "            rmtree(entry.path)\n        else:\n            os.unlink(entry.path)\n    os.rmdir(path)",
@@ -38,7 +38,7 @@ FUNCTIONS = {
 
 @pytest.fixture(scope="module")
 def model() -> Embedder:
-    return builtin()
+    return load_builtin_embedder()
 
 
 def near(model: Embedder, question: str, answers: list[str]) -> NDArray[np.float32]:
@@ -46,7 +46,7 @@ def near(model: Embedder, question: str, answers: list[str]) -> NDArray[np.float
 
 
 def test_the_weights_are_small_and_their_name_and_card_agree_with_their_bytes(model: Embedder) -> None:
-    data = TABLE.read_bytes()
+    data = TABLE_PATH.read_bytes()
     whole = blake2b(data, digest_size=16).hexdigest()
 
     assert len(data) <= BYTES_MAX
@@ -56,16 +56,16 @@ def test_the_weights_are_small_and_their_name_and_card_agree_with_their_bytes(mo
 
 
 def test_the_setting_builtin_names_the_shipped_model(model: Embedder) -> None:
-    assert load("builtin") is model
+    assert load_embedder("builtin") is model
 
 
 def test_a_damaged_table_is_refused_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "static.bin"
     monkeypatch.setattr(embed, "TABLE", path)
-    for data in (b"", b"clewemb0" + bytes(100), TABLE.read_bytes()[:1000]):
+    for data in (b"", b"clewemb0" + bytes(100), TABLE_PATH.read_bytes()[:1000]):
         path.write_bytes(data)
         with pytest.raises(NotReadable, match="is no model"):
-            embed.builtin.__wrapped__()
+            embed.load_builtin_embedder.__wrapped__()
 
 
 def test_vectors_have_length_one_and_a_text_of_unknown_words_gives_zeros(model: Embedder) -> None:
@@ -80,7 +80,8 @@ def test_a_text_has_the_same_vector_alone_and_among_others_and_in_another_proces
     together = model.embed(texts)
 
     assert all(np.array_equal(model.embed([text])[0], row) for text, row in zip(texts, together, strict=True))
-    code = "import sys, json; from clew.text.embed import builtin; sys.stdout.buffer.write(builtin().embed(json.load(sys.stdin)).tobytes())"
+    code = "import sys, json; from clew.text.embed import load_builtin_embedder as load;"
+    code += "sys.stdout.buffer.write(load().embed(json.load(sys.stdin)).tobytes())"
     for hash_seed in ("1", "2"):
         env = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
         done = subprocess.run([sys.executable, "-c", code], input=json.dumps(texts).encode(), env=env, capture_output=True, check=True)
@@ -99,7 +100,7 @@ def test_rounding_to_bytes_turns_a_text_by_less_than_one_degree() -> None:
     rng = np.random.default_rng(1)
     terms = [f"q{chr(97 + at // 26)}{chr(97 + at % 26)}" for at in range(200)]  # three letters: no stem is cut off
     rows = rng.standard_normal((len(terms), 64), dtype=np.float32)
-    packed = TableEmbedder(pack_table(np.array([term_hash(term) for term in terms], np.uint64), rows))
+    packed = TableEmbedder(pack_table(np.array([hash_term(term) for term in terms], np.uint64), rows))
     exact = rows[:20].sum(axis=0)
 
     vector = packed.embed([" ".join(terms[:20])])[0]

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 import clew
 from clew.engine import Engine
-from clew.errors import NotReadable, Purged, UnknownHandle, UnknownRecord, UsageError
+from clew.errors import NotReadable, OriginalPurged, UnknownHandle, UnknownRecord, UsageError
 from clew.records import MatchKind, Observation, ObservationKind, Record, TaskState, Tier, WorkingFile
 from clew.records.wording import describe_reason
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from clew.store.name_resolution import Names
 from clew.transcript.dialects.claude_code import DIALECT
 from clew.usecases.write import Arrival
@@ -327,7 +327,7 @@ def step(root: Path, verb: str, name: str, what: str) -> None:
 
 def contents(engine: Engine, root: Path) -> object:
     """All that an index says: live records, and every link between them."""
-    key, _ = workspace_of(root)
+    key, _ = find_workspace(root)
     index = look(engine.store, key).documents
     docs = np.flatnonzero(index.alive).astype(np.int32)
     links = Names(index).outgoing(docs)
@@ -527,8 +527,8 @@ def test_of_an_output_in_a_clients_session_only_the_original_of_a_shorter_form_i
     assert engine.unfold(repo, chosen.outputs[0].handle).data.decode() == long
     kept = [
         record
-        for state in look(engine.store, workspace_of(repo)[0]).sources()
-        for record in look(engine.store, workspace_of(repo)[0]).records_of_sources(state.source)
+        for state in look(engine.store, find_workspace(repo)[0]).sources()
+        for record in look(engine.store, find_workspace(repo)[0]).records_of_sources(state.source)
     ]
     assert sorted(record.name for record in kept) == ["Output of Read " + str(repo / "pkg/log.txt"), "Output of cat log"]
 
@@ -565,10 +565,10 @@ def test_only_purge_erases_and_it_leaves_a_tombstone(engine: Engine, repo: Path,
 
     engine.purge(repo, source="session:s1", reason="a key was in it")
 
-    with pytest.raises((Purged, UnknownHandle)):
+    with pytest.raises((OriginalPurged, UnknownHandle)):
         engine.unfold(repo, handle)
     assert ask(engine, repo, "ZEBRA_RATE").entries == ()
-    assert all(b"ZEBRA_RATE" not in file.read_bytes() for file in engine.settings.home.rglob("*") if file.is_file())
+    assert all(b"ZEBRA_RATE" not in file.read_bytes() for file in engine.settings.data_dir.rglob("*") if file.is_file())
 
 
 def test_a_purged_record_lives_on_in_no_file(engine: Engine, repo: Path, session: Path) -> None:
@@ -578,7 +578,7 @@ def test_a_purged_record_lives_on_in_no_file(engine: Engine, repo: Path, session
 
     engine.purge(repo, handles=[handle], reason="a key was in it")
 
-    assert all(b"ZEBRA_RATE" not in file.read_bytes() for file in engine.settings.home.rglob("*") if file.is_file())
+    assert all(b"ZEBRA_RATE" not in file.read_bytes() for file in engine.settings.data_dir.rglob("*") if file.is_file())
     assert "changelog" in ask(engine, repo, "changelog entry").text
     packet = engine.compact("s1", at=None, budget_tokens=2000, tokenizer="chars4", path=repo)
     assert "ZEBRA_RATE" not in packet.text
@@ -615,4 +615,4 @@ def test_what_was_made_of_a_purged_record_goes_with_it(engine: Engine, repo: Pat
     engine.purge(repo, handles=[handle], reason="a key was in it")
 
     assert ask(engine, repo, "QUAGGA-77").entries == ()
-    assert all(b"QUAGGA-77" not in file.read_bytes() for file in engine.settings.home.rglob("*") if file.is_file())
+    assert all(b"QUAGGA-77" not in file.read_bytes() for file in engine.settings.data_dir.rglob("*") if file.is_file())

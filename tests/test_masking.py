@@ -125,7 +125,7 @@ def test_notes_their_subjects_and_the_reason_of_a_purge_are_masked(engine: Engin
 
 def test_the_journal_of_problems_is_masked(tmp_path: Path) -> None:
     context = create_daemon_context(Settings(tmp_path / "home"))
-    paths = DaemonPaths(context.settings.home)
+    paths = DaemonPaths(context.settings.data_dir)
     paths.journal.parent.mkdir(parents=True)
     context.problem("hook", f"cannot read {TOKEN}")
 

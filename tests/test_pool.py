@@ -19,13 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from clew.pool import isolated, spread
+from clew.pool import map_in_processes, run_in_process
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
 PROGRAM = """
 import os, signal, sys, threading, time
-from clew.pool import isolated, spread
+from clew.pool import run_in_process, map_in_processes
 
 def work(batch):
     if batch:
@@ -51,16 +51,16 @@ if __name__ == "__main__":
 """
 FIRST = "[0, 1, 1, 1, 1, 1, 1, 1]"
 INTERRUPTED = {
-    "while it waits for a result": "list(spread(work, [1] * 20, 2))",
-    "while it waits for the second result": f"for done in spread(work, {FIRST}, 2): pause(0)",
-    "while the caller is at work": f"for done in spread(work, {FIRST}, 2): pause()",
-    "while it waits for a process apart": "isolated(work, 1)",
+    "while it waits for a result": "list(map_in_processes(work, [1] * 20, 2))",
+    "while it waits for the second result": f"for done in map_in_processes(work, {FIRST}, 2): pause(0)",
+    "while the caller is at work": f"for done in map_in_processes(work, {FIRST}, 2): pause()",
+    "while it waits for a process apart": "run_in_process(work, 1)",
 }
 LEFT = {
-    "an error of the caller": (f"for done in spread(work, {FIRST}, 2): fail()", 3),
-    "a generator that is closed": (f"done = spread(work, {FIRST}, 2); next(done); done.close()", 0),
-    "a generator that is forgotten": (f"done = spread(work, {FIRST}, 2); next(done); del done", 0),
-    "a generator that is held until the end": (f"done = spread(work, {FIRST}, 2); next(done)", 0),
+    "an error of the caller": (f"for done in map_in_processes(work, {FIRST}, 2): fail()", 3),
+    "a generator that is closed": (f"done = map_in_processes(work, {FIRST}, 2); next(done); done.close()", 0),
+    "a generator that is forgotten": (f"done = map_in_processes(work, {FIRST}, 2); next(done); del done", 0),
+    "a generator that is held until the end": (f"done = map_in_processes(work, {FIRST}, 2); next(done)", 0),
 }
 
 
@@ -107,7 +107,7 @@ def test_who_leaves_early_ends_all_processes_and_prints_nothing(tmp_path: Path, 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path: Path) -> None:
     """Also when it is killed and can tell them nothing; they would wait for work for ever, with 100 MB each."""
-    with program(tmp_path, PROGRAM.format(body="list(spread(work, [1] * 20, 2))")) as running:
+    with program(tmp_path, PROGRAM.format(body="list(map_in_processes(work, [1] * 20, 2))")) as running:
         assert running.stdout is not None
         assert [running.stdout.readline() for _ in range(2)] == ["at work\n"] * 2
         running.kill()
@@ -171,8 +171,8 @@ def unsendable(number: int) -> object:
 
 
 def test_results_come_in_the_order_of_the_work() -> None:
-    assert list(spread(double, range(50), 3)) == [2 * number for number in range(50)]
-    assert isolated(double, 4) == 8
+    assert list(map_in_processes(double, range(50), 3)) == [2 * number for number in range(50)]
+    assert run_in_process(double, 4) == 8
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_results_come_in_the_order_of_the_work() -> None:
 )
 def test_a_batch_that_fails_says_so_at_its_place(work: Callable[[int], object], expected: type[Exception]) -> None:
     """What came before it arrives first, also where it killed its process."""
-    done = spread(work, range(20), 3)
+    done = map_in_processes(work, range(20), 3)
 
     assert [next(done), next(done)] == [0, 1]
     with pytest.raises(expected):
@@ -191,7 +191,7 @@ def test_a_batch_that_fails_says_so_at_its_place(work: Callable[[int], object], 
 
 def test_an_error_of_the_work_says_where_it_was_raised() -> None:
     with pytest.raises(ValueError, match="two") as caught:
-        list(spread(fail_at_two, range(4), 2))
+        list(map_in_processes(fail_at_two, range(4), 2))
 
     assert "in fail_at_two" in "".join(caught.value.__notes__)
     assert pickle.loads(pickle.dumps(caught.value)).args == ("two",)

@@ -11,7 +11,7 @@ from credential_forms import Form, credentials, harmless, inside_json, left_over
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.text.secrets import mask, mask_lines, mask_text
+from clew.text.secrets import mask_bytes, mask_lines, mask_text
 
 SEEDS = (12, 13)
 UNMASKED_OF_150_MAX, HARMLESS_MASKED_OF_100_MAX = 3, 1
@@ -104,19 +104,19 @@ def test_a_private_key_is_masked_also_where_it_is_cut_off_quoted_or_numbered(kep
 @given(st.lists(st.sampled_from([form.text for form in credentials()] + [form.text for form in harmless()]), max_size=6))
 def test_masking_again_changes_nothing_and_lines_do_not_depend_on_their_neighbours(texts: list[str]) -> None:
     data = "\n".join(text.replace("\n", " ") for text in texts).encode()
-    once, lines = mask(data), mask_lines(data)
+    once, lines = mask_bytes(data), mask_lines(data)
 
-    assert mask(once) == once
+    assert mask_bytes(once) == once
     assert mask_lines(lines) == lines
-    assert lines == b"\n".join(mask(line) for line in data.split(b"\n"))
+    assert lines == b"\n".join(mask_bytes(line) for line in data.split(b"\n"))
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_keep_their_lines_and_masking_again_changes_nothing(data: bytes) -> None:
-    once = mask(data)
+    once = mask_bytes(data)
 
     assert once.count(b"\n") == data.count(b"\n")
-    assert mask(once) == once
+    assert mask_bytes(once) == once
 
 
 @pytest.mark.parametrize("line", [b'{"password":1.5e-07}', b'{"a":{"password":1.5e-07},"b":[1]}'])

@@ -26,7 +26,7 @@ from clew.enrich.answer_check import check_answer
 from clew.enrich.models import DisabledCompressor, ModelAnswer, ModelRequest
 from clew.enrich.prompt import SYSTEM_PROMPT
 from clew.settings import Settings
-from clew.text.tokens import counter
+from clew.text.tokens import make_counter
 from clew.transcript.session_files import read_session
 
 RESULTS = Path(__file__).parent / "results"
@@ -75,14 +75,14 @@ class Copying:
         for line, handle in rows:
             self._counts.copied += 1
             kept = check_answer(
-                f"- {line} [{handle}]", is_cut=False, pieces=pieces, sent=request.text, tokens=tokens, counter=counter("claude")
+                f"- {line} [{handle}]", is_cut=False, pieces=pieces, sent=request.text, tokens=tokens, counter=make_counter("claude")
             )
             self._counts.copied_dropped += not kept.lines
             changed = self._altered(line, whole)
             if changed:
                 self._counts.altered += 1
                 kept = check_answer(
-                    f"- {changed} [{handle}]", is_cut=False, pieces=pieces, sent=request.text, tokens=tokens, counter=counter("claude")
+                    f"- {changed} [{handle}]", is_cut=False, pieces=pieces, sent=request.text, tokens=tokens, counter=make_counter("claude")
                 )
                 self._counts.altered_dropped += kept.invented
         return ModelAnswer("\n".join(f"- {line} [{handle}]" for line, handle in rows[:8]))
@@ -150,7 +150,7 @@ def _measure(file: Path, counts: Counts) -> None:
         seconds = time.perf_counter() - started
         counts.sessions += 1
         counts.parts += told.parts
-        counts.tokens += told.tokens_sent - told.parts * counter("claude").count(SYSTEM_PROMPT)
+        counts.tokens += told.tokens_sent - told.parts * make_counter("claude").count(SYSTEM_PROMPT)
         counts.masked += told.masked
         counts.plan_s += seconds
         counts.plan_s_max = max(counts.plan_s_max, seconds)

@@ -15,7 +15,7 @@ import msgspec
 
 from clew.errors import UnknownTokenizer
 from clew.records import Observation, ObservationKind, Record, Resolution, Supersession
-from clew.text.tokens import NEWEST, Counter, counter
+from clew.text.tokens import NEWEST_FAMILY, TokenCounter, make_counter
 from clew.transcript.dialects.values import int_or_zero, mapping_or_empty, parse_time_ns, text_or_empty
 from clew.transcript.extract import RecordExtractor
 from clew.transcript.parse import TranscriptReader
@@ -79,7 +79,7 @@ class Bills:
     records: dict[int, Record]
     folds: dict[int, str]
     ended: tuple[Supersession, ...]
-    counter: Counter
+    counter: TokenCounter
     calls: int
 
 
@@ -110,7 +110,7 @@ def bills_of(lines: Sequence[bytes]) -> Bills | None:
         extractor.extract(batch.observations)
         seen.extend(batch.client_observations)
     extracted = extractor.drain()
-    counts = counter(_family(requests[0].model))
+    counts = make_counter(_family(requests[0].model))
     main = [each for each in seen if not each.agent]
     _place(requests, main, counts)
     records = {record.seq: record for record in extracted.records if record.kind != "transcript" and not record.agent}
@@ -164,7 +164,7 @@ def _requests(lines: Sequence[bytes]) -> Iterator[Request]:
         yield request
 
 
-def _place(requests: Sequence[Request], seen: Sequence[Observation], counts: Counter) -> None:
+def _place(requests: Sequence[Request], seen: Sequence[Observation], counts: TokenCounter) -> None:
     """Give each request what was added before it and what it answered.
 
     Estimates are scaled down where they exceed the real growth; where they fall short, the rest is text that nobody names.
@@ -201,14 +201,14 @@ _NEVER_SENT = frozenset((ObservationKind.BOUNDARY, ObservationKind.NOTE))
 
 def _family(model: str) -> str:
     try:
-        return counter(model).name
+        return make_counter(model).name
     except UnknownTokenizer:
-        return NEWEST
+        return NEWEST_FAMILY
 
 
 def _fold(record: Record, blobs: dict[str, bytes]) -> str:
     """A record's folded text, "" for one that has none."""
-    text = record.text(Resolution.FOLDED)
+    text = record.text_at(Resolution.FOLDED)
     if text is None:
         return ""
     return text.inline or blobs[text.blob][text.start : text.end].decode("utf-8", "replace")

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from bench.cost.bills import Bills
-from clew.evaluation.needs import replaced, words_of
-from clew.records import EndReason, Observation, ObservationKind, Record, Resolution, ToolCall, handle_of
+from clew.evaluation.needs import list_input_strings, list_replaced_texts
+from clew.records import EndReason, Observation, ObservationKind, Record, Resolution, ToolCall, make_handle
 from clew.records.wording import describe_end
 from clew.transcript.reduce.reduce import reduce_output
 from clew.transcript.reduce.reduction import build_context
@@ -117,7 +117,7 @@ def history_of(bills: Bills, shrink: Shrink) -> History:
             if record.kind in _KEPT:
                 continue
             part.kind = "call"
-            texts[at] = {Form.FULL: part.seen.text, Form.FOLDED: f"[{handle_of(record.id)}] {record.name}\n"}
+            texts[at] = {Form.FULL: part.seen.text, Form.FOLDED: f"[{make_handle(record.id)}] {record.name}\n"}
         elif part.seen.kind is ObservationKind.THINKING:
             part.kind = "thinking"
             texts[at] = {Form.FULL: part.seen.text, Form.FOLDED: ""}
@@ -154,9 +154,9 @@ def _name_ended(history: History, bills: Bills) -> None:
 
 def _forms(result: Observation, call: Observation | None, record: Record, fold: str, part: Part, shrink: Shrink) -> dict[Form, str]:
     lines = result.text.count("\n") + 1
-    handle = f"[{handle_of(record.id)}: {describe_end(part.reason) or 'earlier'}, {lines} lines]\n"
+    handle = f"[{make_handle(record.id)}: {describe_end(part.reason) or 'earlier'}, {lines} lines]\n"
     folded = f"{fold}\n{handle}" if fold else handle
-    return {Form.FULL: result.text, Form.SHRUNK: shrink(result, call, handle_of(record.id)), Form.FOLDED: folded, Form.HANDLE: handle}
+    return {Form.FULL: result.text, Form.SHRUNK: shrink(result, call, make_handle(record.id)), Form.FOLDED: folded, Form.HANDLE: handle}
 
 
 def _measure(part: Part, texts: Mapping[Form, str], bills: Bills) -> None:
@@ -197,7 +197,7 @@ def _needs(history: History, bills: Bills, texts: Mapping[int, Mapping[Form, str
                 found = [at for at in range(start, end) if block in squeezed[at]]
                 if found and fixed.isdisjoint(found):
                     uses.append(tuple((at, frozenset(form for form, text in blocks_in[at].items() if block in text)) for at in found))
-            for term in sorted(_terms("\n".join(words_of(asked)))):
+            for term in sorted(_terms("\n".join(list_input_strings(asked)))):
                 found = [at for at in places.get(term, ()) if start <= at < end]
                 if 0 < len(found) <= TERM_PLACES_MAX and fixed.isdisjoint(found):
                     uses.append(tuple((at, frozenset(form for form, text in blocks_in[at].items() if term in text)) for at in found))
@@ -206,7 +206,7 @@ def _needs(history: History, bills: Bills, texts: Mapping[int, Mapping[Form, str
 
 def _blocks(call: ToolCall) -> Iterator[str]:
     """The texts that an edit replaces, squeezed, where they are long enough to be evidence."""
-    squeezed = (_squeezed(old.strip("\n")) for old in replaced(call))
+    squeezed = (_squeezed(old.strip("\n")) for old in list_replaced_texts(call))
     return (block for block in squeezed if len(block) >= REPLACED_CHARS_MIN)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from clew.records import Entry, Packet
+from clew.records import Packet, PacketEntry
 from clew.records.wording import describe_reason
 
 CAUSES = ("gone", "lines", "symbol", "memory")
@@ -39,7 +39,7 @@ def stale(packet: Packet, tree: Path, touched: Collection[str]) -> Counter[str]:
     return found
 
 
-def _cause(entry: Entry, lines: list[str] | None) -> str:
+def _cause(entry: PacketEntry, lines: list[str] | None) -> str:
     if lines is None:
         return "gone"
     if not entry.start:

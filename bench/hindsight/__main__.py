@@ -19,8 +19,8 @@ from bench.hindsight.report import summarise
 from bench.hindsight.run import ALL_MEASURES, MARKED, Done, jobs, measure
 from bench.hindsight.table import table
 from bench.machine import provenance, write_result
-from clew.evaluation.evaluate import SHARES
-from clew.pool import spread
+from clew.evaluation.evaluate import BUDGET_SHARES
+from clew.pool import map_in_processes
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("msgspec", "numpy", "PyStemmer")
@@ -49,7 +49,7 @@ def _measure(given: argparse.Namespace, arms: Sequence[str]) -> int:
     work = jobs(given.data, tasks, arms, given.shares, given.tokenizer)
     work = work[:: max(1, len(work) // given.limit)][: given.limit] if given.limit else work
     done: list[Done] = []
-    for each in spread(measure, work, given.jobs):
+    for each in map_in_processes(measure, work, given.jobs):
         done.append(each)
         print(f"\r{len(done)} of {len(work)} sessions, {time.perf_counter() - started:.0f} s", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
@@ -137,7 +137,9 @@ def _parser() -> argparse.ArgumentParser:
         "--tasks", type=Path, default=None, help="given cuts and labels; without it every session is cut as `clew eval` does"
     )
     parser.add_argument("--arms", type=_names, default=None, metavar="NAME,…", help=f"arms and rivals; default: {','.join(ARMS)}")
-    parser.add_argument("--shares", type=_shares, default=SHARES, metavar="SHARE,…", help="budgets, as shares of the history's tokens")
+    parser.add_argument(
+        "--shares", type=_shares, default=BUDGET_SHARES, metavar="SHARE,…", help="budgets, as shares of the history's tokens"
+    )
     parser.add_argument("--tokenizer", default="claude", help="whose tokens are counted")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="so many sessions only, spread over their names")
     parser.add_argument("--jobs", type=int, default=1, help="sessions that are judged at once")

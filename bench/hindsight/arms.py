@@ -13,44 +13,46 @@ from hashlib import blake2b
 from heapq import heapify, heappop, heappush
 
 from bench.hindsight.trial import JudgedTrial
-from clew.evaluation.scores import flat, is_named
-from clew.evaluation.windows import WINDOWS, Window, filled
+from clew.evaluation.scores import contains_name, join_lines
+from clew.evaluation.windows import WINDOW_BUILDERS, CandidateWindow, take_pieces_within
 from clew.records import ObservationKind
 
 SEED = 20_240_501
 
-Arm = Callable[[JudgedTrial, int], Window | None]
+Arm = Callable[[JudgedTrial, int], CandidateWindow | None]
 """A trial and a budget in tokens → a window; None where the arm has none of this size."""
 
 
-def at_random(trial: JudgedTrial, budget_tokens: int) -> Window:
+def at_random(trial: JudgedTrial, budget_tokens: int) -> CandidateWindow:
     """Pieces in a random order that depends on the cut alone."""
     order = list(range(len(trial.texts)))
     random.Random(int.from_bytes(blake2b(f"{SEED} {trial.case.id}".encode(), digest_size=8).digest(), "big")).shuffle(order)
-    return Window(filled(trial, order, budget_tokens))
+    return CandidateWindow(take_pieces_within(trial, order, budget_tokens))
 
 
-def bm25(trial: JudgedTrial, budget_tokens: int) -> Window:
+def bm25(trial: JudgedTrial, budget_tokens: int) -> CandidateWindow:
     """Pieces by their words' agreement with the last request and the agent's last message; the newer of two equals."""
-    return Window(filled(trial, trial.agreeing, budget_tokens))
+    return CandidateWindow(take_pieces_within(trial, trial.agreeing, budget_tokens))
 
 
-def newest_results(trial: JudgedTrial, budget_tokens: int) -> Window:
+def newest_results(trial: JudgedTrial, budget_tokens: int) -> CandidateWindow:
     """All talk and all calls, and the newest tool results that still fit; where the talk alone does not fit, the newest of it."""
     newest = range(len(trial.texts) - 1, -1, -1)
     kinds = [piece.kind for piece in trial.case.pieces]
     talk = [at for at in newest if kinds[at] is not ObservationKind.RESULT]
-    return Window(filled(trial, [*talk, *(at for at in newest if kinds[at] is ObservationKind.RESULT)], budget_tokens, newest=True))
+    return CandidateWindow(
+        take_pieces_within(trial, [*talk, *(at for at in newest if kinds[at] is ObservationKind.RESULT)], budget_tokens, newest=True)
+    )
 
 
-def oracle(trial: JudgedTrial, budget_tokens: int) -> Window:
+def oracle(trial: JudgedTrial, budget_tokens: int) -> CandidateWindow:
     """What was needed, as cheaply as it can be shown: the line that gives most per token, again and again.
 
     A thing counts by its share of the things of its kind, as the scores do.
     """
     gains = _gains(trial)
     lines = list(gains)
-    lengths = dict(zip(lines, trial.counter.measure_many([line + "\n" for line in lines]), strict=True))
+    lengths = dict(zip(lines, trial.counter.count_unrounded_many([line + "\n" for line in lines]), strict=True))
     utility = {kind: 1 / count for kind, count in CountOf(kind for kind, _ in {thing for each in gains.values() for thing in each}).items()}
     left = float(budget_tokens)
     seen: set[tuple[str, int]] = set()
@@ -72,10 +74,10 @@ def oracle(trial: JudgedTrial, budget_tokens: int) -> Window:
         shown.append(line)
         seen.update(gains[line])
         left -= lengths[line]
-    return Window("".join(line + "\n" for line in shown))
+    return CandidateWindow("".join(line + "\n" for line in shown))
 
 
-def hoard(trial: JudgedTrial, budget_tokens: int) -> Window:
+def hoard(trial: JudgedTrial, budget_tokens: int) -> CandidateWindow:
     """Every rare identifier and path of the history, the newest first, as one list without the lines that held them."""
     kept: list[str] = []
     left = float(budget_tokens)
@@ -84,11 +86,11 @@ def hoard(trial: JudgedTrial, budget_tokens: int) -> Window:
             break
         kept.append(term)
         left -= length
-    return Window(", ".join(kept))
+    return CandidateWindow(", ".join(kept))
 
 
 ARMS: Mapping[str, Arm] = {
-    **WINDOWS,
+    **WINDOW_BUILDERS,
     "results": newest_results,
     "bm25": bm25,
     "random": at_random,
@@ -118,11 +120,11 @@ def _gains(trial: JudgedTrial) -> dict[str, list[tuple[str, int]]]:
             gains[line].append(("term", number))
     for number, path in enumerate(wanted.files):
         for line in dict.fromkeys(_holding(path, text)):
-            if is_named(path, line):
+            if contains_name(path, line):
                 gains[line].append(("file", number))
     for kind, texts in stated.items():
         for number, words in enumerate(texts):
-            gains.setdefault(flat(words), []).append((kind, number))
+            gains.setdefault(join_lines(words), []).append((kind, number))
     return gains
 
 

@@ -13,7 +13,7 @@ from bench.hindsight.arms import Arm
 from bench.hindsight.trial import JudgedTrial
 from bench.localization.arms.worker import RivalFailed
 from bench.localization.systems import Unavailable
-from clew.evaluation.windows import Window, lines_within
+from clew.evaluation.windows import CandidateWindow, take_lines_within
 
 Kept = Callable[[str], bool]
 KINDS = {"marked_dead_ends": "dead_end", "marked_constraints": "constraint"}
@@ -45,23 +45,23 @@ def rivals(names: Sequence[str], failures: list[str]) -> dict[str, Arm]:
 
 
 def _arm(name: str, failures: list[str]) -> Arm:
-    def window(trial: JudgedTrial, budget_tokens: int) -> Window | None:
+    def window(trial: JudgedTrial, budget_tokens: int) -> CandidateWindow | None:
         messages = _module("messages").messages_of(trial.case.lines)
         # A rival's token is four characters; the share of these in our tokens is taken from the history.
-        asked = int(budget_tokens * min(1.0, sum(map(len, trial.texts)) / 4 / max(trial.tokens, 1)))
+        asked = int(budget_tokens * min(1.0, sum(map(len, trial.texts)) / 4 / max(trial.history_tokens, 1)))
         text = ""
         try:
             for _ in range(ROUNDS):
                 text = _rival(name).keep(messages, asked, trial.question).text
                 tokens = trial.counter.count(text)
                 if tokens <= budget_tokens:
-                    return Window(text)
+                    return CandidateWindow(text)
                 asked = int(asked * budget_tokens / tokens)
         except (RivalFailed, Unavailable) as problem:
             failures.append(f"{trial.case.id}: {problem}")
             return None
-        kept = lines_within(text.split("\n"), budget_tokens, trial.counter)
-        return Window("".join(line + "\n" for line in kept))
+        kept = take_lines_within(text.split("\n"), budget_tokens, trial.counter)
+        return CandidateWindow("".join(line + "\n" for line in kept))
 
     return window
 

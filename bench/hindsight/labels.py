@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clew.evaluation.needs import Edit, Needs, telling_lines
+from clew.evaluation.needs import NeededEdit, Needs, extract_evidence_lines
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def load(path: Path) -> dict[str, list[Given]]:
 
 def needs_of(given: Given, inputs: Mapping[str, Mapping[str, Any]]) -> Needs:
     """The given labels as needs; `inputs` holds what each call of the session was given, by its id."""
-    edits = [Edit(path, lines) for call, path in given.edits if (lines := telling_lines(_replaced(inputs.get(call, {}))))]
+    edits = [NeededEdit(path, lines) for call, path in given.edits if (lines := extract_evidence_lines(_replaced(inputs.get(call, {}))))]
     return Needs(files=given.files, edits=tuple(edits))
 
 

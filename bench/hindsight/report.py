@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.intervals import Difference, Estimate, difference, estimate
-from clew.evaluation.evaluate import SUMMARY, Judged, Outcome, Recovery
-from clew.evaluation.report import Worst, worst
+from clew.evaluation.evaluate import SUMMARY_BUDGET, CaseResult, RecoveryCounts, TranscriptResult
+from clew.evaluation.report import WorstCase, find_worst_cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +34,21 @@ class Report:
     observations: int
     needed: dict[str, int]
     budgets: tuple[AtBudget, ...]
-    worst: tuple[Worst, ...]
-    recovery: Recovery
+    worst: tuple[WorstCase, ...]
+    recovery: RecoveryCounts
     made_ms: float
     made_ms_max: float
     ms_per_observation: float
     problems: tuple[str, ...]
 
 
-def summarise(outcomes: Sequence[Outcome], measures: Sequence[str]) -> Report:
+def summarise(outcomes: Sequence[TranscriptResult], measures: Sequence[str]) -> Report:
     """Return the report of these transcripts, of these measures of their rows."""
     cuts = [cut for outcome in outcomes for cut in outcome.cuts]
     names = dict.fromkeys(row.budget for cut in cuts for row in cut.rows)
     # The summary's size first, then the shares, the smallest first.
     budgets = tuple(
-        _at(name, cuts, measures) for name in sorted(names, key=lambda name: -1.0 if name == SUMMARY else float(name.split(" ")[0]))
+        _at(name, cuts, measures) for name in sorted(names, key=lambda name: -1.0 if name == SUMMARY_BUDGET else float(name.split(" ")[0]))
     )
     made = sorted(cut.made_ms for cut in cuts)
     observed = sum(cut.observations for cut in cuts)
@@ -60,8 +60,8 @@ def summarise(outcomes: Sequence[Outcome], measures: Sequence[str]) -> Report:
         observations=observed,
         needed={kind: sum(cut.needed[kind] for cut in cuts) for kind in (cuts[0].needed if cuts else ())},
         budgets=budgets,
-        worst=worst(cuts, max(budgets, key=lambda at: at.cuts).budget) if budgets else (),
-        recovery=sum((cut.recovery for cut in cuts), Recovery()),
+        worst=find_worst_cases(cuts, max(budgets, key=lambda at: at.cuts).budget) if budgets else (),
+        recovery=sum((cut.recovery for cut in cuts), RecoveryCounts()),
         made_ms=made[len(made) // 2] if made else 0.0,
         made_ms_max=made[-1] if made else 0.0,
         ms_per_observation=sum(made) / observed if observed else 0.0,
@@ -69,7 +69,7 @@ def summarise(outcomes: Sequence[Outcome], measures: Sequence[str]) -> Report:
     )
 
 
-def _at(budget: str, cuts: Sequence[Judged], measures: Sequence[str]) -> AtBudget:
+def _at(budget: str, cuts: Sequence[CaseResult], measures: Sequence[str]) -> AtBudget:
     found = [(cut, {row.arm: row for row in cut.rows if row.budget == budget}) for cut in cuts]
     found = [(cut, rows) for cut, rows in found if rows]
     owners = [cut.session for cut, _ in found]

@@ -14,11 +14,11 @@ from bench.hindsight.arms import ARMS, Arm
 from bench.hindsight.folds import fold_of, nets_without
 from bench.hindsight.trial import JudgedTrial
 from clew.errors import ClewError
-from clew.evaluation.cases import cases
-from clew.evaluation.evaluate import MEASURES, Judged, Outcome, Row, budgets_of, judged, row
+from clew.evaluation.cases import find_cases
+from clew.evaluation.evaluate import MEASURES, CaseResult, TranscriptResult, WindowScore, build_case_result, compute_budgets, score_window
 from clew.evaluation.needs import Needs
-from clew.evaluation.scores import Shown, score
-from clew.text.tokens import counter
+from clew.evaluation.scores import SearchableWindow, score_needs
+from clew.text.tokens import make_counter
 from clew.transcript.parse import open_transcript
 
 GIVEN = ("given_files", "given_verbatim")  # by the labels of the tasks file
@@ -43,7 +43,7 @@ class Job:
 class Done:
     """What came of one session: its cuts, how its labels agree with the given ones, and why a rival gave no window."""
 
-    outcome: Outcome
+    outcome: TranscriptResult
     agreement: Counter[str] = field(default_factory=Counter)
     failures: tuple[str, ...] = ()
     window_ms: tuple[float, ...] = ()  # what each of clew's windows took
@@ -52,7 +52,7 @@ class Done:
 def measure(job: Job) -> Done:
     """Judge one session. What cannot be read is a problem in the answer."""
     agreement: Counter[str] = Counter()
-    cuts: list[Judged] = []
+    cuts: list[CaseResult] = []
     window_ms: list[float] = []
     failures: list[str] = []
     try:
@@ -60,17 +60,17 @@ def measure(job: Job) -> Done:
             lines = stream.readlines()
         inputs = labels.inputs_of(lines) if job.given else {}
         by_cut = {given.cut: labels.needs_of(given, inputs) for given in job.given}
-        for case in cases(job.path, list(by_cut) or None):
-            trial = JudgedTrial(case, counter(job.tokenizer), using=nets_without(fold_of(case.session)))
+        for case in find_cases(job.path, list(by_cut) or None):
+            trial = JudgedTrial(case, make_counter(job.tokenizer), using=nets_without(fold_of(case.session)))
             given = by_cut.get(case.line)
             if given is not None:
                 agreement += labels.agreement(trial.needs, given)
             marks = beside.marks_at(job.name, case.line, lines)
             arms = {name: ARMS[name] for name in job.arms if name in ARMS} | beside.rivals(job.arms, failures)
-            cuts.append(_judge(trial, arms, budgets_of(trial, job.shares), partial(_more, given, marks), window_ms))
+            cuts.append(_judge(trial, arms, compute_budgets(trial, job.shares), partial(_more, given, marks), window_ms))
     except (ClewError, OSError, EOFError) as problem:
-        return Done(Outcome(job.path, job.name, problem=str(problem)), agreement, tuple(failures))
-    return Done(Outcome(job.path, job.name, tuple(cuts)), agreement, tuple(failures), tuple(window_ms))
+        return Done(TranscriptResult(job.path, job.name, problem=str(problem)), agreement, tuple(failures))
+    return Done(TranscriptResult(job.path, job.name, tuple(cuts)), agreement, tuple(failures), tuple(window_ms))
 
 
 def jobs(
@@ -88,33 +88,33 @@ def _judge(
     trial: JudgedTrial,
     arms: Mapping[str, Arm],
     budgets: Mapping[str, int],
-    more: Callable[[Shown], Mapping[str, float | None]],
+    more: Callable[[SearchableWindow], Mapping[str, float | None]],
     window_ms: list[float],
-) -> Judged:
-    """Judge the windows of one cut, as `clew.evaluation.evaluate.judge` does, with what else is counted of each."""
-    rows: list[Row] = []
+) -> CaseResult:
+    """Judge the windows of one cut, as `clew.evaluation.evaluate.score_windows` does, with what else is counted of each."""
+    rows: list[WindowScore] = []
     printed: dict[str, None] = {}
     for label, budget_tokens in budgets.items():
         for name, arm in arms.items():
             if name == "clew":
-                _ = trial.compacting  # made once for all budgets, and timed apart
+                _ = trial.compaction_input  # made once for all budgets, and timed apart
             started = time.perf_counter()
             window = arm(trial, budget_tokens)
             if window is None:
                 continue
             if name == "clew":
                 window_ms.append(1e3 * (time.perf_counter() - started))
-            shown = Shown(window.text, window.unfold)
-            found = row(trial, name, label, budget_tokens, shown)
+            shown = SearchableWindow(window.text, window.unfold)
+            found = score_window(trial, name, label, budget_tokens, shown)
             terms = found.values["terms"]
             per_1000 = None if terms is None else 1000 * terms / found.tokens if found.tokens else 0.0
             rows.append(replace(found, values={**found.values, PER_1000: per_1000, **more(shown)}))
             printed.update(dict.fromkeys(window.handles))
-    return judged(trial, rows, printed if "clew" in arms else None)
+    return build_case_result(trial, rows, printed if "clew" in arms else None)
 
 
-def _more(given: Needs | None, marks: Mapping[str, Sequence[beside.Kept]], shown: Shown) -> dict[str, float | None]:
-    scores = score(shown, given) if given else None
+def _more(given: Needs | None, marks: Mapping[str, Sequence[beside.Kept]], shown: SearchableWindow) -> dict[str, float | None]:
+    scores = score_needs(shown, given) if given else None
     found: dict[str, float | None] = dict.fromkeys((*GIVEN, *MARKED))
     if scores:
         found |= {"given_files": scores["files"], "given_verbatim": scores["verbatim"]}

@@ -26,7 +26,7 @@ from bench.machine import SOURCE, digest_of_tree
 from bench.trees import TreeError, write_tree
 from clew.enrich.history import HISTORY_SOURCE, decode_commits
 from clew.impact.couplings import compute_couplings, find_target
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from clew.store.ports import LOCAL
 
 GIVEN_MAX = 4  # files of one change that are given in turn: the first by a digest-free order, their paths
@@ -99,7 +99,7 @@ def replay(git_dir: Path, changes: Sequence[Change], work: Work, say: Callable[[
             say(f"{left[0].repo} {left[0].id[:12]} is left out: {problem}")
             return done + replay(git_dir, left[1:], work, say)
         with opened(Path(folder, "home"), jobs=1) as engine:
-            key, _ = workspace_of(tree)
+            key, _ = find_workspace(tree)
             for number, change in enumerate(left, 1):
                 if not _switch(tree, change.parent):
                     say(f"{change.repo} {number}/{len(left)} {change.id[:12]} is left out: its tree cannot be written")

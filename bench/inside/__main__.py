@@ -35,7 +35,7 @@ from clew.adapters.claude_code.plugin_files import TEMPLATE_DIR
 from clew.adapters.daemon_files import DaemonPaths, ensure_address
 from clew.adapters.http import certificate, start
 from clew.adapters.mcp.tools import SERVER_INSTRUCTIONS, TOOL_DEFINITIONS
-from clew.text.tokens import counter
+from clew.text.tokens import make_counter
 from tests.real_client.client import VERSIONS, Place, Session, installed, numbered
 from tests.real_client.scripted_api import ScriptedAPI, use
 
@@ -208,7 +208,7 @@ def short(repo: Path) -> list[dict[str, Any]]:
         {"name": f"mcp__plugin_clew_clew__{each['name']}", "description": each["description"], "input_schema": each["inputSchema"]}
         for each in TOOL_DEFINITIONS
     ]
-    count = counter("claude").count
+    count = make_counter("claude").count
     tokens = count(json.dumps(tools, separators=(",", ":"))) + count(SERVER_INSTRUCTIONS)
     rows.append(_row("short", "tools and instructions in each request", [tokens], "tokens"))
     return rows

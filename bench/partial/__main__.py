@@ -36,7 +36,7 @@ from clew.engine import Engine
 from clew.lifecycle.apply import apply_deltas
 from clew.ranking.importance import compute_importance
 from clew.records import Delta
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from clew.store.ports import LOCAL
 
 RESULTS = Path(__file__).parent / "results"
@@ -136,7 +136,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _index(engine: Engine, tree: Path, plain: Collection[str]) -> str:
-    key, root = workspace_of(tree)
+    key, root = find_workspace(tree)
     engine.store.open_workspace(key, str(root))
     apply_deltas(engine.store, key, _deltas(root, plain))
     engine.store.refresh(key)

@@ -21,7 +21,7 @@ from bench.recall.report import Row
 from bench.recall.source import LONGMEMEVAL, SETS, Haystack, Question, haystacks
 from bench.recall.store import SESSIONS, TURNS, answer_of, recalled, remember
 from clew.engine import Engine
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 
 RESULTS = Path(__file__).parent / "results"
 WORK = REPOSITORY / "build" / "bench" / "recall"
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             written = sum(remember(engine, place, haystack) for haystack in many)
             print(f"{name}: {len(many)} haystacks, {written} sessions were new", file=sys.stderr)
             if written:
-                engine.store.refresh(workspace_of(place)[0])
+                engine.store.refresh(find_workspace(place)[0])
             rows = [row for haystack in many for row in asked(engine, place, name, haystack)]
             summary = report.summary(rows)
             write_result(

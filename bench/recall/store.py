@@ -10,7 +10,7 @@ from bench.recall.source import Haystack, Held, Question, hashed
 from clew.engine import Engine
 from clew.recall.recall import Recalled
 from clew.records import Observation, ObservationKind
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from clew.store.ports import LOCAL
 from clew.transcript.live import live_source
 
@@ -24,7 +24,7 @@ def name_of(session: Held) -> str:
 
 def remember(engine: Engine, path: Path, haystack: Haystack) -> int:
     """Write the sessions that the store does not hold yet; return how many those were."""
-    key, _ = workspace_of(path)
+    key, _ = find_workspace(path)
     written = 0
     with engine.store.snapshot(LOCAL, key) as snapshot:
         known = snapshot.states([live_source(name_of(session)) for session in haystack.sessions])

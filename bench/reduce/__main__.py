@@ -21,7 +21,7 @@ from bench.machine import provenance, write_result
 from bench.reduce import arms
 from bench.reduce.needed import Needed, needed
 from bench.reduce.outputs import Output, outputs
-from clew.text.tokens import NEWEST, counter
+from clew.text.tokens import NEWEST_FAMILY, make_counter
 from clew.transcript.reduce.reduce import reduce_lines, select_lines
 
 RESULTS = Path(__file__).parent / "results"
@@ -72,11 +72,11 @@ def measured(output: Output, wanted: Needed) -> dict[str, Any]:
         reduced = reduce_lines(output.text, output.guided)
         times.append(1e3 * (time.process_time() - started))
     milliseconds = min(times)
-    count = counter(NEWEST)
+    count = make_counter(NEWEST_FAMILY)
     lines = output.text.split("\n")
-    costs = count.measure_many([f"{line}\n" for line in lines])
+    costs = count.count_unrounded_many([f"{line}\n" for line in lines])
     shown = reduced.render("abcd2345")
-    tokens = count.measure(shown)
+    tokens = count.count_unrounded(shown)
     row: dict[str, Any] = {
         "session": output.session,
         "kind": reduced.kind,

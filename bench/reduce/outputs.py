@@ -63,7 +63,7 @@ def outputs(folder: Path) -> Iterator[Output]:
                     tuple(word for row in words[max(0, at - CALLS_BEFORE) : at] for word in row),
                     tuple((calls[next_].call or ToolCall(), words[next_]) for next_ in range(at, min(at + CALLS_AFTER, len(calls)))),
                 )
-            tracker.see(each)
+            tracker.observe(each)
 
 
 def _inputs(arguments: str) -> dict[str, object]:

@@ -17,9 +17,9 @@ from typing import Any, cast
 import clew
 from clew.engine import Engine
 from clew.errors import ClewError
-from clew.records import Edge, Entry, Observation, ObservationKind, Packet, Record, Spans, Status, Text
+from clew.records import Edge, Observation, ObservationKind, Packet, PacketEntry, Record, RecordText, Spans, Status
 from clew.records.wording import describe_end, describe_reason
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL, Snapshot
 from clew.task.tracker import TaskTracker, state_at
 from clew.transcript.follow import transcript_source
@@ -92,7 +92,7 @@ def ingested(engine: Engine, repository: Path, path: Path) -> Iterator[Valued]:
     """Ingest one transcript into the workspace at `repository`, and yield its records, whether they still hold or not."""
     done = engine.ingest([path], repo=repository)
     session = read_session(path)
-    key, _ = workspace_of(repository)
+    key, _ = find_workspace(repository)
     for part in (session, *map(read_session, session.agents)):
         source = transcript_source(part)
         with engine.store.snapshot(LOCAL, key) as snapshot:
@@ -122,14 +122,14 @@ def reduced(recorded: Recorded) -> Iterator[Valued]:
             text = found.render("00000000")
             shown = {"kind": str(found.kind), "whole": found.is_whole, "digest": digest(text), "text": "" if found.is_whole else text}
             yield Valued("reduced", f"{recorded.session.id}#{each.seq}", shown)
-        tracker.see(each)
+        tracker.observe(each)
 
 
 def windows(engine: Engine, recorded: Recorded, budgets: Sequence[int]) -> Iterator[Valued]:
     """Yield the hand-off and the window after a compaction, at the client's compactions and at the end."""
     folder = Path(recorded.root) if recorded.root else recorded.path.parent
     for cut in dict.fromkeys([*recorded.compactions, len(recorded.lines)]):
-        made = engine.before(
+        made = engine.load_compaction_input(
             recorded.session, recorded.lines[:cut], tokenizer=TOKENIZER, path=folder, root=None if folder.is_dir() else folder
         )
         for budget in budgets:
@@ -155,7 +155,7 @@ def recalled(engine: Engine, repository: Path, session: str, question: str) -> I
 def indexed(engine: Engine, tree: Path, name: str) -> Iterator[Valued]:
     """Index a repository, and yield its records and edges and its map."""
     done = engine.index(tree)
-    key, _ = workspace_of(tree)
+    key, _ = find_workspace(tree)
     yield Valued("indexed", name, {"read": done.report.read, "problems": len(done.report.problems), "commits": done.commits})
     with engine.store.snapshot(LOCAL, key) as snapshot:
         for state in snapshot.sources("file:"):
@@ -234,7 +234,7 @@ def _record(record: Record, standing: Status) -> Json:
     }
 
 
-def _text(text: Text) -> list[object]:
+def _text(text: RecordText) -> list[object]:
     return [text.resolution.label, text.chars, digest(text.inline), text.blob[:12], text.start, text.end, text.start_line, text.end_line]
 
 
@@ -253,7 +253,7 @@ def _packet(kind: str, key: str, packet: Packet) -> Iterator[Valued]:
     yield Valued(f"{kind}: text", key, _spans(packet.spans))
 
 
-def _entry(entry: Entry) -> list[object]:
+def _entry(entry: PacketEntry) -> list[object]:
     return [
         entry.id, str(entry.layer), entry.kind, entry.name, entry.resolution.label, entry.tokens, _rounded(entry.weight),
         digest(entry.text), entry.is_whole, entry.path, entry.start, entry.end, entry.session, entry.uuid,

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args(arguments)
     trees = {name: list(files_of(Path(folder))) for name, _, folder in (each.partition("=") for each in given.tree)}
-    arms: dict[str, tuple[Mask, int]] = {"clew": (secrets.mask, 0)}
+    arms: dict[str, tuple[Mask, int]] = {"clew": (secrets.mask_bytes, 0)}
     if given.before:
         arms[f"clew at {given.before}"] = (earlier(given.before), 0)
     arms["detect-secrets"] = (rival, SLOW_BYTES_MAX)
@@ -101,7 +101,7 @@ def over(data: Sequence[bytes], mask: Mask, bytes_max: int) -> dict[str, float]:
 def places(data: Sequence[bytes]) -> Iterator[str]:
     """Each line of these files that is masked, as it then stands."""
     for each in data:
-        for left, right in zip(each.split(b"\n"), secrets.mask(each).split(b"\n"), strict=True):
+        for left, right in zip(each.split(b"\n"), secrets.mask_bytes(each).split(b"\n"), strict=True):
             if left != right:
                 yield right.decode(errors="replace").strip()[:200]
 

@@ -16,10 +16,10 @@ from bench.machine import provenance, write_result
 from bench.state import verdicts
 from bench.state.arms import ARMS, ArmInput
 from bench.state.marks import Cut, cuts, made, present
-from clew.evaluation.cases import cases
+from clew.evaluation.cases import find_cases
 from clew.evaluation.trial import Trial
-from clew.pool import spread
-from clew.text.tokens import counter
+from clew.pool import map_in_processes
+from clew.text.tokens import make_counter
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("msgspec", "numpy")
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.perf_counter()
     source = provenance(("python", "-m", "bench.state", "--data", given.data.name), PACKAGES)
     wanted = [(cut, given.data) for cut in cuts() if not given.only or cut.cut in given.only]
-    rows = [row for found in spread(judge, wanted, given.jobs) for row in found]
+    rows = [row for found in map_in_processes(judge, wanted, given.jobs) for row in found]
     tried = verdicts.judged(given.data)
     result: dict[str, object] = {
         "name": source.name,
@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def judge(work: tuple[Cut, Path]) -> list[dict[str, Any]]:
     """Judge one cut: a row for each arm and budget."""
     cut, data = work
-    case = next(iter(cases(data / cut.project / cut.file, [cut.line])))
-    trial = Trial(case, counter("chars4"))
+    case = next(iter(find_cases(data / cut.project / cut.file, [cut.line])))
+    trial = Trial(case, make_counter("chars4"))
     rows: list[dict[str, Any]] = []
     for budget in BUDGETS:
         for name, arm in ARMS.items():

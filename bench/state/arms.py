@@ -34,12 +34,12 @@ Arm = Callable[[ArmInput], str]
 
 def clew(given: ArmInput) -> str:
     """The whole packet."""
-    return given.trial.packet(given.budget).text
+    return given.trial.build_packet(given.budget).text
 
 
 def sections(given: ArmInput) -> str:
     """The headed sections of the packet alone."""
-    return _SESSION.split(given.trial.packet(given.budget).text, maxsplit=1)[0]
+    return _SESSION.split(given.trial.build_packet(given.budget).text, maxsplit=1)[0]
 
 
 def summary(given: ArmInput) -> str:

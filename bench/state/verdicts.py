@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.state.marks import HERE
 from clew.records import ObservationKind
-from clew.task.commands import understand
+from clew.task.commands import analyse_command
 from clew.task.outcomes import has_check_failed
 from clew.transcript.parse import TranscriptReader, open_transcript
 from clew.transcript.session_files import build_origin, read_session
@@ -38,7 +38,7 @@ def _verdicts(path: Path) -> list[tuple[int, str]]:
     for batch in TranscriptReader(lines, origin=build_origin(read_session(path))).read_batches():
         for each in batch.client_observations:
             if each.kind is ObservationKind.RESULT and each.call and each.call.result and each.call.command:
-                command = understand(each.call.command)
+                command = analyse_command(each.call.command)
                 if command.checks:
                     found.append((each.record_index, VALUES[has_check_failed(command, each.call.result)]))
     return found

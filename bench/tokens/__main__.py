@@ -23,7 +23,7 @@ from clew.text import tokens
 
 RESULTS = Path(__file__).parent / "results"
 STATED = SOURCE / "text" / "token_weights.json"
-FITTED = tuple(family for family in tokens.FAMILIES if family != "chars4")
+FITTED = tuple(family for family in tokens.TOKENIZER_FAMILIES if family != "chars4")
 SIZES = ((0, 300), (300, 1_000), (1_000, 5_000), (5_000, 1_000_000))  # bytes
 ROUNDS = 7
 
@@ -70,10 +70,10 @@ def errors(snippets: Sequence[Mapping[str, str]], counts: Mapping[str, Counts]) 
     kinds = np.array([snippet["kind"] for snippet in snippets])
     groups = {f"{low}-{high} B": (sizes >= low) & (sizes < high) for low, high in SIZES}
     groups |= {kind: kinds == kind for kind in sorted(set(kinds.tolist()))}
-    guess = np.array(tokens.counter("chars4").count_many(texts))
+    guess = np.array(tokens.make_counter("chars4").count_many(texts))
     figures: dict[str, Any] = {"snippets": len(texts), "bytes": int(sizes.sum())}
     for family in FITTED:
-        estimate = np.array(tokens.counter(family).count_many(texts))
+        estimate = np.array(tokens.make_counter(family).count_many(texts))
         figures[family] = {
             "all": spread(estimate, counts[family]),
             "chars4": spread(guess, counts[family]),
@@ -103,7 +103,7 @@ def state(figures: Mapping[str, Any]) -> None:
 
 def speed(texts: Sequence[str]) -> dict[str, float]:
     """Return medians of ROUNDS: 200 snippets of 300 characters at once and one by one, and a large text."""
-    counter = tokens.counter(tokens.NEWEST)
+    counter = tokens.make_counter(tokens.NEWEST_FAMILY)
     short = ["".join(texts)[at * 997 :][:300] for at in range(200)]
     large = "".join(texts)[:8_000_000]
     timed: dict[str, list[float]] = {"many_200_ms": [], "single_200_ms": [], "large_mb_per_s": []}

@@ -1,4 +1,4 @@
-"""clew: a context database for coding agents. `clew.open()` is the way in for programs."""
+"""clew: a context database for coding agents. Programs use it through `clew.open()`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["__version__", "open"]
 
 
 def __getattr__(name: str) -> Any:
-    """Give `clew.open`, which imports the engine: `clew --version` must not."""
+    """Return `clew.open`. Resolved at its first use, because it imports the engine and `clew --version` must not."""
     if name == "open":
-        from clew.engine import open_engine  # lazy: as this docstring says
+        from clew.engine import open_engine  # lazy: see this docstring
 
         return open_engine
     raise AttributeError(name)

@@ -1,4 +1,4 @@
-"""Engine: what can be asked of clew, over one store. A facade: each method is one use case of `clew.usecases`, which documents it."""
+"""Engine: clew's programming interface over one store. Each method calls one use case of `clew.usecases`, which has the details."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from clew import usecases
 from clew.errors import StoreUnwritable
-from clew.settings import Settings, load
+from clew.settings import Settings, load_settings
 from clew.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
 def open_engine(
     path: Path | str | None = None, *, settings: Settings | None = None, is_in_memory: bool = False, is_read_only: bool = False
 ) -> Engine:
-    """Open the store, and return an engine over it. This is `clew.open`. The engine closes the store at the end of a `with` block.
+    """Open a store and return an engine over it; also named `clew.open`. The engine closes the store at the end of a `with` block.
 
     path          the data folder; None for the user's own (`CLEW_HOME`).
-    settings      the values in force; None reads `config.toml` of the data folder and the environment.
-    is_in_memory  keep everything in this process's memory: nothing is read from the disk and nothing is written.
-    is_read_only  never write. Otherwise a store that exists and cannot be written is opened for reading, and what writes then
-                  raises StoreUnwritable.
-    Raises BadSetting for a setting that makes no sense, StoreError for a store that cannot be opened.
+    settings      None reads `config.toml` of the data folder and the environment.
+    is_in_memory  keep everything in memory: nothing is read from the disk or written to it.
+    is_read_only  never write. Otherwise an existing store that cannot be written is opened read-only, and methods that write
+                  raise StoreUnwritable.
+    Raises BadSetting for an invalid setting, StoreError for a store that cannot be opened.
     """
     if settings is None:
-        settings = load(os.environ if path is None else {**os.environ, "CLEW_HOME": str(path)})
+        settings = load_settings(os.environ if path is None else {**os.environ, "CLEW_HOME": str(path)})
     elif path is not None:
         settings = replace(settings, home=Path(path))
     if is_in_memory:
@@ -55,15 +55,15 @@ def open_engine(
 
         return Engine(MemoryStore(), settings)
     try:
-        return Engine(SqliteStore(settings.database, is_read_only=is_read_only), settings)
+        return Engine(SqliteStore(settings.database_path, is_read_only=is_read_only), settings)
     except StoreUnwritable:
-        if is_read_only or not settings.database.is_file():
+        if is_read_only or not settings.database_path.is_file():
             raise
-        return Engine(SqliteStore(settings.database, is_read_only=True), settings)
+        return Engine(SqliteStore(settings.database_path, is_read_only=True), settings)
 
 
 class Engine:
-    """One store and the settings in force. As safe with threads as its store. A context manager, which closes the store."""
+    """clew's programming interface: one store with its settings. Thread-safe if the store is. A context manager that closes the store."""
 
     def __init__(self, store: Writer, settings: Settings) -> None:
         self.store, self.settings = store, settings
@@ -76,17 +76,17 @@ class Engine:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether whatever writes raises StoreUnwritable."""
+        """Whether the store was opened read-only, so that every method that writes raises StoreUnwritable."""
         return isinstance(self.store, SqliteStore) and self.store.is_read_only
 
     def close(self) -> None:
-        """Close the store. What was acknowledged stands."""
+        """Close the store. All changes that returned are durable."""
         self.store.close()
 
     # -- write and update -----------------------------------------------------------------------
 
     def index(self, path: Path, *, progress: Progress | None = None) -> Indexed:
-        """Bring the index of the repository that holds `path` up to date."""
+        """Update the index of the repository that holds `path` from its files and history; return what was read and how long it took."""
         return usecases.index.index(self.store, self.settings, path, progress=progress)
 
     def update(self, path: Path, names: Iterable[str]) -> ApplyTotals:
@@ -94,13 +94,13 @@ class Engine:
         return usecases.index.update(self.store, self.settings, path, names)
 
     def ingest(self, paths: Sequence[Path], *, repo: Path | None = None, progress: Progress | None = None) -> Ingested:
-        """Read transcripts from where they were last read: files, or folders of them."""
+        """Read transcripts (files, or folders of them), each from where it was last read; return counts of what was read."""
         return usecases.ingest.ingest(self.store, self.settings, paths, repo=repo, progress=progress)
 
     def write(
         self, path: Path, happened: Sequence[Observation | Arrival | NewNote], *, task: TaskState | None = None
     ) -> Written:  # fmt: skip
-        """Remember what happened in one session, and return what the agent should read of it."""
+        """Store events of one session (observations, tool outputs, notes), and return the text of them that the agent should read."""
         return usecases.write.write(self.store, self.settings, path, happened, task=task)
 
     def compress(
@@ -113,31 +113,39 @@ class Engine:
             tokenizer=tokenizer, chunk_tokens=chunk_tokens, dry_run=dry_run, progress=progress,
         )  # fmt: skip
 
-    def read_anew(self, key: str, root: Path, transcripts: Sequence[Path], *, progress: Progress | None = None) -> ReadAnew:
-        """Read a repository and its sessions again, whole, after the store was repaired."""
+    def reread_repository(self, key: str, root: Path, transcripts: Sequence[Path], *, progress: Progress | None = None) -> ReadAnew:
+        """Re-read a repository and its transcripts as a whole into workspace `key`, after the store was repaired."""
         return usecases.repair.read_anew(self.store, self.settings, key, root, transcripts, progress=progress)
 
-    def make_findable(self, key: str, source: str, ids: Sequence[str]) -> int:
-        """Make postings of recovered records anew; returns of how many."""
+    def rebuild_postings(self, key: str, source: str, ids: Sequence[str]) -> int:
+        """Rebuild the search index entries of recovered records of one source; return the number of records."""
         return usecases.repair.make_findable(self.store, key, source, ids)
 
     # -- retrieve -------------------------------------------------------------------------------
 
     def retrieve(self, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None) -> Packet:
-        """Return the packet of code and memory for a question to the repository at `path`."""
+        """Return the code and memory that answer a question about the repository at `path`, at most `budget_tokens` long.
+
+        deadline_ms  milliseconds after which remaining stages are skipped; None for no limit.
+        """
         return usecases.retrieve.retrieve(
             self.store, self.settings, path, question, budget_tokens=budget_tokens, tokenizer=tokenizer, deadline_ms=deadline_ms
         )
 
     def files(self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
-        """Return the files that matter for a question, at most `limit`, in order of rank."""
+        """Return the files that are relevant to a question about the repository at `path`, at most `limit`, best first."""
         return usecases.retrieve.files(self.store, self.settings, path, question, limit=limit, deadline_ms=deadline_ms)
 
     def recall(
         self, path: Path, question: str, *, only: Iterable[str] | None = None, exclude: Iterable[str] = (), asked_ns: int | None = None,
         turns_max: int = 10, sessions_max: int = 5, confidence_min: float | None = None,
     ) -> Recalled:  # fmt: skip
-        """Return the turns of earlier sessions that bear on a question, or nothing."""
+        """Return messages and tool outputs of earlier sessions that answer a question; empty where the best match is below the threshold.
+
+        only, exclude   ids of sessions to search, and to leave out.
+        asked_ns        time of the question, for words such as "yesterday"; None for now.
+        confidence_min  the threshold, 0 to 1; None for the default.
+        """
         return usecases.recall.recall(
             self.store, self.settings, path, question, only=only, exclude=exclude, asked_ns=asked_ns, turns_max=turns_max,
             sessions_max=sessions_max, confidence_min=confidence_min,
@@ -147,14 +155,17 @@ class Engine:
         self, path: Path, prompt: str, *, budget_tokens: int, tokenizer: str, session: str = "", seen: Collection[str] = (),
         deadline_ms: float | None = None,
     ) -> Packet:  # fmt: skip
-        """Return what is worth adding to a prompt, which may be nothing. Reads and writes no file."""
+        """Return context to add to a user's prompt, at most `budget_tokens` long; a packet without entries where nothing is relevant.
+
+        session  id of the session that the prompt belongs to; seen  ids of records that its window already holds.
+        """
         return usecases.recall.augment_prompt(
             self.store, self.settings, path, prompt,
             budget_tokens=budget_tokens, tokenizer=tokenizer, session=session, seen=seen, deadline_ms=deadline_ms,
         )  # fmt: skip
 
     def map(self, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
-        """Return the map of a repository, or of the folder or file in it that `path` names."""
+        """Return an overview of a repository, or of the folder or file in it that `path` names: its most used files and symbols."""
         return usecases.retrieve.overview(self.store, self.settings, path, budget_tokens=budget_tokens, tokenizer=tokenizer)
 
     def impact(self, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[ImpactedFile]]:
@@ -162,32 +173,38 @@ class Engine:
         return usecases.impact.impact(self.store, path, names, limit=limit)
 
     def unfold(self, path: Path, handle: str) -> Unfolded:
-        """Return the exact bytes behind a handle. Raises UnknownHandle or Purged."""
+        """Return the full original text of the record with this handle. Raises UnknownHandle, and OriginalPurged if it was erased."""
         return usecases.explain.unfold(self.store, path, handle)
 
     def explain(self, path: Path, handle: str) -> Explained:
-        """Return all that the store knows of a record. Raises UnknownHandle."""
+        """Return a record with its status, links, originals and versions. Raises UnknownHandle."""
         return usecases.explain.explain(self.store, path, handle)
 
     def compact(
         self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path, has_earlier: bool = False
     ) -> Packet:  # fmt: skip
-        """Return what of a session should stand in the window after it was cut."""
+        """Return a shorter text, at most `budget_tokens` long, that replaces the conversation of a session in the context window.
+
+        at           id of the transcript record at which the session is compacted; None for its end.
+        has_earlier  add what other sessions of the repository say about the last request.
+        """
         return usecases.compact.compact(
             self.store, self.settings, session,
             at=at, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path, has_earlier=has_earlier,
         )  # fmt: skip
 
     def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> Spans:
-        """Return the state of a session's work alone; () where it asked for nothing."""
+        """Return the state of a session's work (goals, rules, files, errors, plan) as text; () where the user asked for nothing."""
         return usecases.compact.hand_off(self.store, session, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path)
 
-    def before(self, session: SessionFiles, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None) -> Compacting:
-        """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget."""
+    def load_compaction_input(
+        self, session: SessionFiles, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None
+    ) -> Compacting:
+        """Return a session up to and including these lines of its transcript, prepared for compaction to any budget."""
         return usecases.compact.before(self.store, session, lines, tokenizer=tokenizer, path=path, root=root)
 
     def status(self, path: Path) -> StoreStatus:
-        """Return the store at a glance, and what it holds of the repository at `path`."""
+        """Return sizes and counts of the store, and of what it holds for the repository at `path`."""
         return usecases.status.status(self.store, self.settings, path)
 
     # -- forget ---------------------------------------------------------------------------------
@@ -197,5 +214,5 @@ class Engine:
         return usecases.forget.forget(self.store, self.settings, path, handles=handles, tier=tier, dry_run=dry_run)
 
     def purge(self, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:
-        """Erase records, or a whole source, for good. The one thing that cannot be undone."""
+        """Erase records, or a whole source, with their originals. Cannot be undone."""
         return usecases.forget.purge(self.store, path, handles=handles, source=source, reason=reason)

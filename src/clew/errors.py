@@ -1,7 +1,6 @@
-"""What can go wrong: one tree of errors, each holding its values and a hint.
+"""All errors that clew raises on purpose. Each holds its values, and its text ends with a hint.
 
-Every error that clew raises on purpose is a `ClewError`; the command line prints its text and exits
-with `exit_code`, never with a stack trace. Whatever else rises is a defect.
+The command line prints the text and exits with `exit_code`, without a stack trace. Any other exception is a defect.
 """
 
 from __future__ import annotations
@@ -12,19 +11,19 @@ from clew import __version__
 
 
 class ClewError(Exception):
-    """Something went wrong that a person or an agent can act on."""
+    """Base class of all errors that clew raises on purpose; its text tells a person or an agent what to do."""
 
     exit_code = 1
 
 
 class UsageError(ClewError):
-    """The words of a call do not make sense."""
+    """Base class of errors in what the caller passed: an argument, an option or a setting."""
 
     exit_code = 2
 
 
 class UnknownTokenizer(UsageError):
-    """No token counter has this name."""
+    """Raised where a tokenizer is named that no token counter knows."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         self.name, self.known = name, known
@@ -32,13 +31,13 @@ class UnknownTokenizer(UsageError):
 
 
 class StoreError(ClewError):
-    """The store could not do what it was asked."""
+    """Base class of errors of the store: its database cannot be opened, read or written."""
 
     exit_code = 3
 
 
 class SchemaTooNew(StoreError):
-    """The database was written by a newer release than this one."""
+    """Raised where the database was written by a newer release than this one. Nothing was changed."""
 
     def __init__(self, path: Path, found: int, known: int) -> None:
         self.path, self.found, self.known = path, found, known
@@ -50,9 +49,9 @@ class SchemaTooNew(StoreError):
 
 
 class StoreUnusable(StoreError):
-    """The database file is damaged, or is not a database of clew.
+    """Raised where the database file is damaged, or is not a database of clew.
 
-    is_damaged  it is damaged: no other hint was given than the command that repairs it.
+    is_damaged  whether `clew repair` can help; True unless another hint is given.
     """
 
     def __init__(self, path: Path, reason: str, hint: str = "") -> None:
@@ -61,7 +60,7 @@ class StoreUnusable(StoreError):
 
 
 class StoreBusy(StoreError):
-    """Another process holds the store's write lock for longer than we wait."""
+    """Raised where another process has held the store's write lock for longer than `waited_s`."""
 
     def __init__(self, path: Path, waited_s: float) -> None:
         self.path, self.waited_s = path, waited_s
@@ -69,7 +68,7 @@ class StoreBusy(StoreError):
 
 
 class StoreUnwritable(StoreError):
-    """The disk refused a write: full, read-only, or not permitted. What was acknowledged before still stands."""
+    """Raised where the disk refuses a write: full, read-only, or not permitted. Nothing of the call was stored."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = path, reason
@@ -80,7 +79,7 @@ class StoreUnwritable(StoreError):
 
 
 class StoreClosed(StoreError):
-    """The store was closed; a closed store answers nothing."""
+    """Raised where a store is used after it was closed."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -88,7 +87,7 @@ class StoreClosed(StoreError):
 
 
 class UnknownWorkspace(StoreError):
-    """Nothing was ever stored under this workspace, so nothing can be written to it."""
+    """Raised where records are written to a workspace that the store does not have."""
 
     def __init__(self, workspace: str) -> None:
         self.workspace = workspace
@@ -96,7 +95,7 @@ class UnknownWorkspace(StoreError):
 
 
 class InvalidDelta(StoreError):
-    """A producer proposed something that contradicts itself; nothing of the call was stored."""
+    """Raised where a delta contradicts itself, which is a defect of its producer. Nothing of the call was stored."""
 
     def __init__(self, source: str, by: str, reason: str) -> None:
         self.source, self.by, self.reason = source, by, reason
@@ -104,7 +103,7 @@ class InvalidDelta(StoreError):
 
 
 class PurgeUnfinished(StoreError):
-    """The records are erased and stay so, but their old bytes may still stand in a file beside the database."""
+    """Raised where records were erased, but their old bytes may remain in a file beside the database."""
 
     def __init__(self, path: Path, reason: str, hint: str = "end other clew processes") -> None:
         self.path, self.reason = path, reason
@@ -112,7 +111,7 @@ class PurgeUnfinished(StoreError):
 
 
 class UnknownHandle(ClewError):
-    """No record answers to this handle in this workspace."""
+    """Raised where a handle belongs to no record of the workspace, or to several: `candidates` are their handles."""
 
     exit_code = 4
 
@@ -123,7 +122,7 @@ class UnknownHandle(ClewError):
 
 
 class UnknownPath(ClewError):
-    """No indexed file of this repository has this path, or the file has no such symbol."""
+    """Raised where no indexed file of the repository has this path, or the file has no such symbol."""
 
     exit_code = 4
 
@@ -134,8 +133,8 @@ class UnknownPath(ClewError):
         )
 
 
-class Purged(ClewError):
-    """The original behind this handle was erased on purpose; only its tombstone is left."""
+class OriginalPurged(ClewError):
+    """Raised where the original text of a record is asked for that was erased by `purge`."""
 
     exit_code = 4
 
@@ -145,7 +144,7 @@ class Purged(ClewError):
 
 
 class UnknownRecord(UsageError):
-    """A transcript has no record of this id."""
+    """Raised where a transcript has no record of this id or line."""
 
     def __init__(self, record: str, lines: int) -> None:
         self.record, self.lines = record, lines
@@ -153,7 +152,7 @@ class UnknownRecord(UsageError):
 
 
 class NotReadable(ClewError):
-    """A path that was named cannot be read as what it should be."""
+    """Raised where a path cannot be opened, or its content is not what it should be."""
 
     def __init__(self, path: str, reason: str, hint: str = "") -> None:
         self.path, self.reason = path, reason
@@ -161,14 +160,14 @@ class NotReadable(ClewError):
 
 
 class NoRepository(NotReadable):
-    """A folder is no repository that may be indexed: a home folder, or one of the system."""
+    """Raised where a folder must not be indexed as a repository: a home folder, or one of the system."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(path, reason, "name the folder of a repository, or start the session in one")
 
 
-class CompressionOff(UsageError):
-    """Nobody chose a model that compresses, so nothing is sent anywhere."""
+class NoCompressionModel(UsageError):
+    """Raised where sessions are to be compressed and no model is chosen for it. Nothing was sent."""
 
     def __init__(self, reason: str = "no model that compresses is chosen, and nothing was sent", hint: str = "") -> None:
         self.reason = reason
@@ -180,7 +179,7 @@ class CompressionOff(UsageError):
 
 
 class BadEndpoint(UsageError):
-    """The address of a model makes no sense, or is not safe to use."""
+    """Raised where the address of a model's server is malformed, or would send a key unencrypted."""
 
     def __init__(self, endpoint: str, reason: str) -> None:
         self.endpoint, self.reason = endpoint, reason
@@ -191,13 +190,13 @@ class BadEndpoint(UsageError):
 
 
 class ModelError(ClewError):
-    """A model could not be asked, or gave no answer that can be used. What was stored before stands."""
+    """Base class of errors of a model's server. What was stored before stays."""
 
     exit_code = 5
 
 
 class ModelUnreachable(ModelError):
-    """There is no connection to the model's server, or it ended too early, or it took too long."""
+    """Raised where the connection to a model's server fails, ends early, or takes too long."""
 
     def __init__(self, place: str, reason: str, hint: str = "") -> None:
         self.place, self.reason = place, reason
@@ -205,7 +204,7 @@ class ModelUnreachable(ModelError):
 
 
 class ModelRefused(ModelError):
-    """The model's server answered with a status that is not 200."""
+    """Raised where a model's server answers with an HTTP status other than 200; `said` is its message, `tried` the number of attempts."""
 
     def __init__(self, place: str, status: int, said: str, tried: int) -> None:
         self.place, self.status, self.said, self.tried = place, status, said, tried
@@ -220,16 +219,16 @@ class ModelRefused(ModelError):
         super().__init__(f"{place}: status {status}{times}{f': {said}' if said else ''}\nhint: {hint}")
 
 
-class ModelUnreadable(ModelError):
-    """The model's server answered, but not in its dialect."""
+class InvalidModelResponse(ModelError):
+    """Raised where a model's server answers with something that its API does not define."""
 
     def __init__(self, place: str, reason: str) -> None:
         self.place, self.reason = place, reason
         super().__init__(f"{place}: the answer cannot be read: {reason}\nhint: is this the address of such an API?")
 
 
-class ModelTruncated(ModelError):
-    """The model's server has cut what was sent to what its window holds."""
+class ModelInputTruncated(ModelError):
+    """Raised where a model's server read only the first `read` of `sent` tokens, as its context window is too small."""
 
     def __init__(self, place: str, read: int, sent: int) -> None:
         self.place, self.read, self.sent = place, read, sent
@@ -239,8 +238,8 @@ class ModelTruncated(ModelError):
         )
 
 
-class AnswersUnusable(ModelError):
-    """The model answered every time, and nothing of it could be kept."""
+class NoUsableAnswers(ModelError):
+    """Raised where a model answered every request, and none of the answers could be used."""
 
     def __init__(self, reasons: tuple[str, ...]) -> None:
         self.reasons = reasons

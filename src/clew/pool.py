@@ -1,10 +1,9 @@
-"""Pool: the same work on many batches, on all cores, in order, with a bound on what waits.
+"""Process pool: apply a function to many batches on all cores, with results in order and bounded memory.
 
-Used by both pipelines; knows neither. Processes are spawned, because a fork of a process that has threads
-(a daemon, numpy) may hang. Each belongs to one thread here, which starts it, hands it a batch and waits for the result;
-whoever leaves early, for whatever reason, kills the processes, and each thread then finds its pipe closed. Nothing is
-cancelled and nothing waited for. The executor of the standard library has no such way out: CPython 3.11 prints a
-traceback when its processes are killed after a future was cancelled.
+Processes are spawned, because a fork of a process that has threads (a daemon, numpy) may hang. One thread per process starts
+it, sends it a batch and waits for the result. If the caller stops early, for whatever reason, the processes are killed, and each
+thread finds its pipe closed. The executor of the standard library cannot do that: CPython 3.11 prints a traceback when its
+processes are killed after a future was cancelled.
 """
 
 from __future__ import annotations
@@ -28,45 +27,45 @@ from typing import Any, Generic, TypeVar, cast
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
-AHEAD = 3  # batches per worker under way at once: enough to keep it busy, few enough to bound memory
+BATCHES_PER_WORKER = 3  # batches per worker under way at once: enough to keep it busy, few enough to bound memory
 # A reader makes a hundred thousand small tuples a second and hardly a cycle: looking for cycles less often saves 6 % of its time.
 GC_THRESHOLD = 100_000
 
 
-def spread(
+def map_in_processes(
     work: Callable[[Batch], Result],
     batches: Sequence[Batch],
     workers: int,
     *,
-    start: Callable[..., None] | None = None,
-    given: tuple[Any, ...] = (),
+    initializer: Callable[..., None] | None = None,
+    initializer_args: tuple[Any, ...] = (),
 ) -> Generator[Result]:
-    """Yield work(batch) for each batch, in order; in this process when one worker is enough.
+    """Yield work(batch) for each batch, in order, computed by `workers` processes; in this one for one worker or batch.
 
-    work, start  module-level functions, since they are sent by name; `start(*given)` runs once in each process.
-    Raises       what `work` raises; BrokenProcessPool at the batch whose process was killed.
+    work, initializer  module-level functions, since they are sent by name; `initializer(*initializer_args)` runs once per process.
+    Raises  what `work` raises; BrokenProcessPool at the batch whose process was killed.
     An interrupt, an error of the caller and closing the generator end the processes at once.
     """
     if workers <= 1 or len(batches) <= 1:
-        if start:
-            start(*given)
+        if initializer:
+            initializer(*initializer_args)
         for batch in batches:
             yield work(batch)
         return
-    with _pool(work, min(workers, len(batches)), start, given) as pool:
-        pending = deque(pool.submit(batch) for batch in batches[: workers * AHEAD])
+    with _pool(work, min(workers, len(batches)), initializer, initializer_args) as pool:
+        pending = deque(pool.submit(batch) for batch in batches[: workers * BATCHES_PER_WORKER])
         for at in range(len(batches)):
             result = pending.popleft().result()
-            if at + workers * AHEAD < len(batches):
-                pending.append(pool.submit(batches[at + workers * AHEAD]))
+            if at + workers * BATCHES_PER_WORKER < len(batches):
+                pending.append(pool.submit(batches[at + workers * BATCHES_PER_WORKER]))
             yield result
 
 
-def isolated(
-    work: Callable[[Batch], Result], batch: Batch, *, start: Callable[..., None] | None = None, given: tuple[Any, ...] = ()
+def run_in_process(
+    work: Callable[[Batch], Result], batch: Batch, *, initializer: Callable[..., None] | None = None, initializer_args: tuple[Any, ...] = ()
 ) -> Result:
-    """Return work(batch), done in a process of its own. Raises BrokenProcessPool when that process died."""
-    with _pool(work, 1, start, given) as pool:
+    """Return work(batch), computed in a new process. Raises what `work` raises, BrokenProcessPool if the process dies."""
+    with _pool(work, 1, initializer, initializer_args) as pool:
         return pool.submit(batch).result()
 
 
@@ -95,13 +94,13 @@ class _Pool(Generic[Batch, Result]):
             threading.Thread(target=self._serve, name=f"pool {number}", daemon=True).start()
 
     def submit(self, batch: Batch) -> Future[Result]:
-        """Hand a batch to the next process that is free."""
+        """Queue a batch for the next free process and return the future of its result."""
         done: Future[Result] = Future()
         self._todo.put((batch, done))
         return done
 
     def end(self) -> None:
-        """Kill all processes, also those at work: they hold nothing that anybody else needs."""
+        """Kill all processes, also busy ones."""
         with self._lock:
             self._is_ended = True
         for process in self._processes:
@@ -114,8 +113,8 @@ class _Pool(Generic[Batch, Result]):
     def _serve(self) -> None:
         """Give one process batch after batch until the pool ends or the process dies."""
         connection: Connection | None = None
-        while (given := self._todo.get()) is not None and not self._is_ended:
-            batch, done = given
+        while (entry := self._todo.get()) is not None and not self._is_ended:
+            batch, done = entry
             try:
                 if connection is None:
                     connection = self._started()

@@ -1,9 +1,8 @@
-"""Settings: which values were chosen? The only reader of the environment and of configuration files.
+"""Read the settings. The only reader of the environment and of configuration files.
 
-A value comes from the command line, else from the environment (`CLEW_…`), else from `config.toml` in the data
-folder, else from the default here. Everything else is handed its values. A name that this release does not know is passed
-over with a warning, so that a file written for another release stops nothing; a known name with a value that makes no sense
-is an error for commands, and for the daemon the default.
+A value comes from the command line, else from the environment (`CLEW_…`), else from `config.toml` in the data folder, else from
+the default here. An unknown name only gives a warning, so that a file written for another release stops nothing; an invalid
+value of a known name is an error for commands, while the daemon uses the default.
 """
 
 from __future__ import annotations
@@ -19,34 +18,34 @@ from typing import Any
 import platformdirs
 
 from clew.errors import UnknownTokenizer, UsageError
-from clew.records import identify
+from clew.records import make_id
 
-DATABASE = "clew.db"
-CONFIG = "config.toml"
-TEXTS = frozenset({"tokenizer", "embedder", "compress_endpoint", "compress_model", "compress_price", "gateway_upstream"})
-MAY_BE_OFF = frozenset({"compress_endpoint"})
+DATABASE_NAME = "clew.db"
+CONFIG_NAME = "config.toml"
+TEXT_SETTINGS = frozenset({"tokenizer", "embedder", "compress_endpoint", "compress_model", "compress_price", "gateway_upstream"})
+CLEARABLE_SETTINGS = frozenset({"compress_endpoint"})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The values in force.
+    """The values of all settings.
 
-    home           folder of the database; made with mode 0700.
+    data_dir       folder of the database; made with mode 0700.
     tokenizer      name of the token counter that a call uses when it names none.
     embedder       `builtin` for the embedding that clew ships, or the folder of one in Model2Vec's form; "" for none.
     budget_tokens  of a packet when a call names none.
     jobs           processes that read files; 0 for one per core.
     folded_after_days, archived_after_days  `forget` moves records that nobody retrieved for so long.
-    compress_endpoint, compress_model  who compresses sessions when `clew compress` is called; "" or "off" for nobody.
+    compress_endpoint, compress_model  server and model for `clew compress`; "" or "off" for none.
     compress_chunk_tokens, compress_timeout_s  of one request.
-    compress_price  dollars for a million tokens, of what is sent and of what comes back, such as "1/5"; "" when unknown.
-    serve_idle_s     the daemon rests when nobody has asked it for so long.
-    gateway_upstream  base URL of whom the gateway asks.
+    compress_price  dollars per million tokens of input and of output, such as "1/5"; "" when unknown.
+    serve_idle_s     the daemon ends after so long without a request.
+    gateway_upstream  base URL of the API that the gateway forwards to.
     prompt_budget_tokens   what is added to a prompt, at most; 0 adds nothing.
     compact_budget_tokens  of the window after a compaction inside the client.
     """
 
-    home: Path
+    data_dir: Path
     tokenizer: str = "claude"
     embedder: str = ""
     budget_tokens: int = 8192
@@ -64,13 +63,13 @@ class Settings:
     compact_budget_tokens: int = 16_000
 
     @property
-    def database(self) -> Path:
-        """The file that holds everything."""
-        return self.home / DATABASE
+    def database_path(self) -> Path:
+        """Path of the database file."""
+        return self.data_dir / DATABASE_NAME
 
 
 class BadSetting(UsageError):
-    """A setting has a value that it cannot have."""
+    """Raised where a setting has an invalid value; `where` is the file or "environment"."""
 
     def __init__(self, where: str, name: str, value: object, expected: str) -> None:
         self.where, self.name, self.value = where, name, value
@@ -78,12 +77,12 @@ class BadSetting(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """What was chosen, and what of it could not be used.
+class LoadedSettings:
+    """Settings with the warnings and errors of reading them.
 
-    settings  the values in force; the default wherever the value chosen makes no sense.
-    warnings  names in config.toml that are no settings: passed over. One sentence each.
-    errors    values that make no sense, and a config.toml that cannot be read.
+    settings  the default where the value read is invalid.
+    warnings  one sentence for each unknown name in config.toml, which is ignored.
+    errors    invalid values, and a config.toml that cannot be read.
     """
 
     settings: Settings
@@ -91,28 +90,28 @@ class Chosen:
     errors: tuple[BadSetting, ...] = ()
 
 
-def home(environ: Mapping[str, str] | None = None) -> Path:
-    """Return the data folder, whatever stands in its config.toml."""
+def data_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of clew's data: `CLEW_HOME`, else the user's data folder of the platform."""
     env = os.environ if environ is None else environ
     return Path(env.get("CLEW_HOME") or platformdirs.user_data_dir("clew")).expanduser()
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings in force. Names that are not known are passed over. Raises BadSetting for a value that makes no sense."""
-    chosen = choose(environ)
-    if chosen.errors:
-        raise chosen.errors[0]
-    return chosen.settings
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings from the environment and config.toml. Unknown names are ignored. Raises BadSetting for an invalid value."""
+    loaded = load_settings_leniently(environ)
+    if loaded.errors:
+        raise loaded.errors[0]
+    return loaded.settings
 
 
-def choose(environ: Mapping[str, str] | None = None) -> Chosen:
-    """Return the settings in force together with what could not be used of config.toml and the environment. Never raises."""
+def load_settings_leniently(environ: Mapping[str, str] | None = None) -> LoadedSettings:
+    """Return the settings with the warnings and errors of reading config.toml and the environment. Never raises."""
     env = os.environ if environ is None else environ
-    settings = Settings(home(env))
-    names = {field.name for field in fields(Settings)} - {"home"}
+    settings = Settings(data_dir(env))
+    names = {field.name for field in fields(Settings)} - {"data_dir"}
     warnings: list[str] = []
     errors: list[BadSetting] = []
-    config = settings.home / CONFIG
+    config = settings.data_dir / CONFIG_NAME
     values: dict[str, Any] = {}
     try:
         if config.is_file():
@@ -132,56 +131,56 @@ def choose(environ: Mapping[str, str] | None = None) -> Chosen:
             warnings.append(_unknown(config, name, names))
     settings = _with(settings, str(config), known, errors)
     of_environment = {name: env[key] for name in sorted(names) if (key := f"CLEW_{name.upper()}") in env}
-    return Chosen(_with(settings, "environment", of_environment, errors), tuple(warnings), tuple(errors))
+    return LoadedSettings(_with(settings, "environment", of_environment, errors), tuple(warnings), tuple(errors))
 
 
-def claude_code_home(environ: Mapping[str, str] | None = None) -> Path:
-    """Return the folder in which Claude Code keeps its transcripts: where its own variable moved it, else `~/.claude`."""
+def claude_code_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of Claude Code's settings and transcripts: `CLAUDE_CONFIG_DIR`, else `~/.claude`."""
     env = os.environ if environ is None else environ
     return Path(env.get("CLAUDE_CONFIG_DIR") or "~/.claude").expanduser()
 
 
-def client_folders(transcript: str, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
-    """Return the folders in which Claude Code itself keeps outputs that it has cut: the project of a transcript, and its temporary one."""
+def claude_code_output_dirs(transcript: str, environ: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+    """Return the folders in which Claude Code stores tool outputs that it truncated: that of the transcript, and its temporary one."""
     env = os.environ if environ is None else environ
     temporary = env.get("CLAUDE_CODE_TMPDIR", "")
     return (*((Path(transcript).parent,) if transcript else ()), *((Path(temporary),) if temporary else ()))
 
 
-def client_base_url(environ: Mapping[str, str] | None = None) -> str:
-    """Return whom Claude Code asks by its own variable, "" where that is not set."""
+def claude_code_base_url(environ: Mapping[str, str] | None = None) -> str:
+    """Return the base URL of the API that Claude Code calls (`ANTHROPIC_BASE_URL`), "" where it is not set."""
     env = os.environ if environ is None else environ
     return env.get("ANTHROPIC_BASE_URL", "").strip()
 
 
-def client_certificates(environ: Mapping[str, str] | None = None) -> str:
-    """Return the file of further certificates that Claude Code trusts by Node's own variable, "" where that is not set."""
+def extra_ca_file(environ: Mapping[str, str] | None = None) -> str:
+    """Return the path of the file with extra CA certificates that Claude Code trusts (`NODE_EXTRA_CA_CERTS`), "" where it is not set."""
     env = os.environ if environ is None else environ
     return env.get("NODE_EXTRA_CA_CERTS", "").strip()
 
 
-def model_key(endpoint: str, environ: Mapping[str, str] | None = None) -> str:
-    """Return the key that is sent to the server of a model: `CLEW_COMPRESS_KEY`; for Anthropic's own address else `ANTHROPIC_API_KEY`.
+def model_api_key(endpoint: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return the API key for a model's server from the environment, "" where there is none; it is never stored.
 
-    From the environment alone, kept nowhere; "" where there is none.
+    `CLEW_COMPRESS_KEY`, else, for the endpoint `anthropic`, `ANTHROPIC_API_KEY`.
     """
     env = os.environ if environ is None else environ
     return (env.get("CLEW_COMPRESS_KEY") or (env.get("ANTHROPIC_API_KEY", "") if endpoint == "anthropic" else "")).strip()
 
 
-def shows_traceback(environ: Mapping[str, str] | None = None) -> bool:
-    """Whether whoever runs clew wants to see where an error rose (`CLEW_TRACEBACK=1`). Works when the settings are broken."""
+def is_traceback_enabled(environ: Mapping[str, str] | None = None) -> bool:
+    """Return whether errors are to be printed with their stack trace (`CLEW_TRACEBACK=1`). Works when the settings are broken."""
     env = os.environ if environ is None else environ
     return env.get("CLEW_TRACEBACK", "") not in ("", "0")
 
 
-def workspace_of(path: Path) -> tuple[str, Path]:
-    """Return the key and the root of the workspace that holds `path`: its git work tree, else the folder itself."""
+def find_workspace(path: Path) -> tuple[str, Path]:
+    """Return the key (16 characters) and the root of the workspace that holds `path`: its git work tree, else the folder itself."""
     start = path.resolve()
     if not start.is_dir():
         start = start.parent
     root = next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
-    return identify("workspace", str(root))[:16], root
+    return make_id("workspace", str(root))[:16], root
 
 
 def _unknown(config: Path, name: str, names: set[str]) -> str:
@@ -195,12 +194,12 @@ def _no_text(name: str, value: object) -> str:
     if not isinstance(value, str):
         return "a text in quotes"
     if name == "tokenizer":
-        from clew.text.tokens import FAMILIES, family_of  # lazy: only where one was chosen; it imports numpy
+        from clew.text.tokens import TOKENIZER_FAMILIES, resolve_family  # lazy: only where one was chosen; it imports numpy
 
         try:
-            family_of(value)
+            resolve_family(value)
         except UnknownTokenizer:
-            return f"one of {', '.join(FAMILIES)}, claude, or a model's full name"
+            return f"one of {', '.join(TOKENIZER_FAMILIES)}, claude, or a model's full name"
     if name == "embedder" and value not in {"", "builtin"} and not Path(value).expanduser().is_dir():
         return "builtin, or the folder of a model"
     if name == "gateway_upstream" and not value.startswith(("http://", "https://")):
@@ -211,13 +210,13 @@ def _no_text(name: str, value: object) -> str:
 def _with(settings: Settings, where: str, values: Mapping[str, Any], errors: list[BadSetting]) -> Settings:
     """The settings with these values of known names. One that makes no sense is left out, and its error added to `errors`."""
     for name, value in values.items():
-        if name in TEXTS:
+        if name in TEXT_SETTINGS:
             expected = _no_text(name, value)
             if expected:
                 errors.append(BadSetting(where, name, value, expected))
                 continue
             chosen = str(value)
-            settings = replace(settings, **{name: "" if name in MAY_BE_OFF and chosen == "off" else chosen})
+            settings = replace(settings, **{name: "" if name in CLEARABLE_SETTINGS and chosen == "off" else chosen})
             continue
         try:
             number = int(value)

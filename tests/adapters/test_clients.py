@@ -15,7 +15,7 @@ from clew.adapters.daemon_files import DaemonPaths
 from clew.adapters.hooks import HookHandlers, create_daemon_context
 from clew.cli.outcome import run
 from clew.errors import UsageError
-from clew.settings import load
+from clew.settings import load_settings
 from tests.adapters.daemon import repository
 from tests.adapters.test_hooks import LONG, told_of
 
@@ -65,7 +65,7 @@ def repo(tmp_path: Path) -> Path:
 
 def test_a_new_client_is_one_file(plumb: Path, tmp_path: Path, repo: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """Its hooks are answered in its own words, and its transcripts are found."""
-    context = create_daemon_context(replace(load({}), home=tmp_path / "home"))
+    context = create_daemon_context(replace(load_settings({}), home=tmp_path / "home"))
     DaemonPaths(tmp_path / "home").make_dirs()
     context.engine().index(repo)
     hooks = HookHandlers(context)

@@ -13,8 +13,8 @@ import pytest
 
 from clew.adapters.daemon_files import DaemonPaths
 from clew.adapters.hooks import HookHandlers, create_daemon_context
-from clew.records import text_of
-from clew.settings import load
+from clew.records import join_text
+from clew.settings import load_settings
 from tests.adapters.daemon import repository
 from tests.adapters.test_hooks import SECRET, Told, payload
 from tests.looking import look
@@ -53,8 +53,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.delenv("CLAUDE_CODE_TMPDIR", raising=False)
     repo = repository(tmp_path / "repo")
     (tmp_path / "home").mkdir()
-    context = create_daemon_context(replace(load({}), home=tmp_path / "home"))
-    DaemonPaths(context.settings.home).make_dirs()
+    context = create_daemon_context(replace(load_settings({}), home=tmp_path / "home"))
+    DaemonPaths(context.settings.data_dir).make_dirs()
     yield Place(HookHandlers(context), tmp_path, repo)
     context.close()
 
@@ -205,7 +205,7 @@ def test_a_cut_output_whose_file_is_gone_is_not_shown_as_whole(place: Place) -> 
 def test_a_hand_off_says_not_seen_of_a_check_that_the_client_has_cut(place: Place) -> None:
     place.told.calls("Bash", place.preview(place.results / "gone.txt").replace("line 9 ", "400 passed in 3.21s\n"), command="pytest tests")
     engine = place.hooks.context.engine()
-    state = text_of(engine.hand_off(str(place.told.path), budget_tokens=1_500, tokenizer="claude", path=place.repo))
+    state = join_text(engine.hand_off(str(place.told.path), budget_tokens=1_500, tokenizer="claude", path=place.repo))
 
     assert "- not seen: `pytest tests`" in state
     assert "passed" not in state

@@ -16,7 +16,7 @@ import pytest
 import clew
 from clew.adapters.daemon_files import DaemonPaths, read_problems
 from clew.adapters.http import start
-from clew.settings import load
+from clew.settings import load_settings
 from tests.adapters.daemon import over_socket, repository, until
 from tests.adapters.test_mcp import Client
 from tests.faults import fault
@@ -27,15 +27,15 @@ PROMPT = "where is one added to x in calc.py, and who calls add_one?"
 @pytest.fixture
 def damaged(tmp_path: Path) -> Iterator[tuple[DaemonPaths, Path]]:
     """A daemon over a database that opens, and whose records cannot be read."""
-    settings = replace(load({}), home=tmp_path / "home")
-    paths, root = DaemonPaths(settings.home), repository(tmp_path / "repo")
-    settings.home.mkdir()
+    settings = replace(load_settings({}), home=tmp_path / "home")
+    paths, root = DaemonPaths(settings.data_dir), repository(tmp_path / "repo")
+    settings.data_dir.mkdir()
     with clew.open(settings=settings) as engine:
         engine.index(root)
-    connection = apsw.Connection(str(settings.database))
+    connection = apsw.Connection(str(settings.database_path))
     pages = [number for (number,) in connection.execute("SELECT pageno FROM dbstat WHERE name LIKE 'records%' OR name LIKE 'sources%'")]
     connection.close()
-    with settings.database.open("r+b") as file:
+    with settings.database_path.open("r+b") as file:
         for page in pages:
             file.seek((page - 1) * 4096)
             file.write(bytes(range(255, -1, -1)) * 16)

@@ -23,7 +23,7 @@ from clew.adapters.daemon_files import DaemonPaths, ensure_address, record_probl
 from clew.adapters.doctor import DoctorInput, Finding, run_checks
 from clew.adapters.http import start
 from clew.sessions.live import LiveSessions
-from clew.settings import load
+from clew.settings import load_settings
 from clew.store.sqlite import MIGRATIONS
 from tests.adapters.daemon import pids, repository, until
 
@@ -38,10 +38,10 @@ def program(folder: Path, says: str) -> str:
 @pytest.fixture
 def well(tmp_path: Path) -> Iterator[DoctorInput]:
     """Everything as it should be."""
-    settings = replace(load({}), home=tmp_path / "home")
-    paths = DaemonPaths(settings.home)
+    settings = replace(load_settings({}), home=tmp_path / "home")
+    paths = DaemonPaths(settings.data_dir)
     root = repository(tmp_path / "repo")
-    settings.home.mkdir()
+    settings.data_dir.mkdir()
     with clew.open(settings=settings) as engine:
         engine.index(root)
     client = tmp_path / ".claude"
@@ -79,7 +79,7 @@ BREAKS: dict[str, tuple[Callable[[DoctorInput], object], str]] = {
     "disabled": (lambda p: change(p.client_dir / "settings.json", lambda told: told.update(enabledPlugins={"clew@clew": False})), "disables"),
     "hooks off": (lambda p: change(p.client_dir / "settings.json", lambda told: told.update(disableAllHooks=True)), "disableAllHooks"),
     "settings broken": (lambda p: (p.client_dir / "settings.json").write_text("{"), "is no JSON"),
-    "another release": (lambda p: change(p.settings.home / "installed.json", lambda told: told.update(version="0.0.1")), "rendered by clew 0.0.1"),
+    "another release": (lambda p: change(p.settings.data_dir / "installed.json", lambda told: told.update(version="0.0.1")), "rendered by clew 0.0.1"),
     "plugin gone": (lambda p: hooks_of(p).unlink(), "is gone, or empty"),
     "place of another": (
         lambda p: place_of(p).write_text(place_of(p).read_text().replace(str(p.paths.socket), "/elsewhere/serve.sock")),
@@ -96,7 +96,7 @@ BREAKS: dict[str, tuple[Callable[[DoctorInput], object], str]] = {
     "client's copy gone": (lambda p: [file.unlink() for file in p.client_dir.rglob("cache/**/hooks.json")], "client's copy"),
     "killed": (lambda p: _kill(p.paths), "did not stop by itself"),
     "hanging": (lambda p: [os.kill(pid, signal.SIGSTOP) for pid in pids(p.paths).values()], "does not answer"),
-    "damaged store": (lambda p: [start.stop_daemon(p.paths)] + [file.unlink() for file in p.settings.home.glob("clew.db-*")] + [p.settings.database.write_bytes(b"x" * 9000)], "is not a database"),
+    "damaged store": (lambda p: [start.stop_daemon(p.paths)] + [file.unlink() for file in p.settings.data_dir.glob("clew.db-*")] + [p.settings.database_path.write_bytes(b"x" * 9000)], "is not a database"),
 }  # fmt: skip
 
 
@@ -171,11 +171,11 @@ def named(patient: DoctorInput, check: str) -> list[Finding]:
 
 def damage(patient: DoctorInput) -> None:
     """Pages of every index are noise; the file still opens."""
-    connection = apsw.Connection(str(patient.settings.database))
+    connection = apsw.Connection(str(patient.settings.database_path))
     pages = [number for (number,) in connection.execute("SELECT pageno FROM dbstat WHERE name LIKE 'records_by%' OR name = 'segments'")]
     connection.pragma("wal_checkpoint", "TRUNCATE")
     connection.close()
-    with patient.settings.database.open("r+b") as file:
+    with patient.settings.database_path.open("r+b") as file:
         for page in pages:
             file.seek((page - 1) * 4096)
             file.write(bytes(range(256)) * 16)
@@ -195,7 +195,7 @@ def test_a_damaged_database_is_found_with_its_way_out(well: DoctorInput, *, is_r
 
 def test_a_newer_database_is_found(well: DoctorInput) -> None:
     start.stop_daemon(well.paths)
-    connection = apsw.Connection(str(well.settings.database))
+    connection = apsw.Connection(str(well.settings.database_path))
     connection.pragma("user_version", len(MIGRATIONS) + 1)
     connection.close()
     [finding] = named(well, "database")
@@ -206,7 +206,7 @@ def test_a_newer_database_is_found(well: DoctorInput) -> None:
 
 def test_a_database_that_another_program_keeps_locked_is_found(well: DoctorInput) -> None:
     script = "import apsw, sys; c = apsw.Connection(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()"
-    words = [sys.executable, "-c", script, str(well.settings.database)]
+    words = [sys.executable, "-c", script, str(well.settings.database_path)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdin is not None
         assert other.stdout is not None
@@ -221,7 +221,7 @@ def test_a_database_that_another_program_keeps_locked_is_found(well: DoctorInput
 @pytest.mark.parametrize(("options", "says"), [("ro,bind,remount", "cannot be written"), ("size=4m", "is full")])
 def test_a_data_folder_that_takes_nothing_is_found(well: DoctorInput, options: str, says: str) -> None:
     """Read-only, or on a full disk of its own."""
-    home = well.settings.home
+    home = well.settings.data_dir
     start.stop_daemon(well.paths)
     how = ["--bind", home, home] if "bind" in options else ["-t", "tmpfs", "-o", options, "tmpfs", home]
     if subprocess.run(["mount", *how], capture_output=True, check=False).returncode:

@@ -14,10 +14,10 @@ import pytest
 from clew.adapters.daemon_files import DaemonPaths
 from clew.adapters.hooks import HookHandlers, create_daemon_context
 from clew.adapters.mcp.tools import TOOL_HANDLERS
-from clew.records import nonce_of, text_of
+from clew.records import derive_nonce, join_text
 from clew.sessions.fencing import KEY_FILE
-from clew.settings import load
-from clew.text.tokens import counter
+from clew.settings import load_settings
+from clew.text.tokens import make_counter
 from tests.adapters.daemon import repository
 from tests.adapters.test_hooks import Told, added, bash, payload
 from tests.fences import Read, read
@@ -38,7 +38,7 @@ class Place:
 
     def read(self, sent: str, session: str = "s1") -> Read:
         """What a model is sent, taken apart by the session's nonce."""
-        found = read(sent, nonce_of((self.home / "run" / KEY_FILE).read_bytes(), session))
+        found = read(sent, derive_nonce((self.home / "run" / KEY_FILE).read_bytes(), session))
         assert "HOSTILE" not in found.plain
         return found
 
@@ -49,8 +49,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     repo = repository(tmp_path / "repo", {"calc.py": CODE, "notes.txt": TEXT, NAME: "def push():\n    return 1\n"})
     home = tmp_path / "home"
     home.mkdir()
-    context = create_daemon_context(replace(load({}), home=home))
-    DaemonPaths(context.settings.home).make_dirs()
+    context = create_daemon_context(replace(load_settings({}), home=home))
+    DaemonPaths(context.settings.data_dir).make_dirs()
     context.engine().index(repo)
     yield Place(HookHandlers(context), session_of(tmp_path, repo, "s1"), home)
     context.close()
@@ -103,8 +103,8 @@ def test_the_same_compaction_is_the_same_bytes_and_fits_its_budget_with_its_fenc
         sent = [place.hooks.policy._sent(place.hooks.sessions.of("s1"), packet.spans) for packet in packets]
 
         assert sent[0] == sent[1]
-        assert counter("claude").count(sent[0]) == packets[0].tokens + packets[0].fence_tokens <= budget_tokens
-        assert packets[0].text == text_of(packets[0].spans)
+        assert make_counter("claude").count(sent[0]) == packets[0].tokens + packets[0].fence_tokens <= budget_tokens
+        assert packets[0].text == join_text(packets[0].spans)
 
 
 @pytest.mark.parametrize("source", ["compact", "clear", "startup"])

@@ -20,7 +20,7 @@ from clew.adapters.gateway.proxy import GatewayApp, UpstreamInterrupted
 from clew.adapters.hooks import create_daemon_context
 from clew.sessions.context import DaemonContext
 from clew.sessions.live import LiveSessions
-from clew.settings import load
+from clew.settings import load_settings
 from tests.adapters.daemon import repository
 
 STREAM = b'event: message_start\ndata: {"a": 1}\n\n' + 'event: ping\ndata: {"ü": "€"}\n\n'.encode() + b"event: message_stop\ndata: {}\n\n"
@@ -86,14 +86,14 @@ def upstream() -> Iterator[Upstream]:
 
 
 def live_sessions(context: DaemonContext) -> LiveSessions:
-    return LiveSessions(context.settings.home / "run" / "sessions")
+    return LiveSessions(context.settings.data_dir / "run" / "sessions")
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[DaemonContext]:
     home = tmp_path / "home"
     home.mkdir()
-    made = create_daemon_context(replace(load({}), home=home))
+    made = create_daemon_context(replace(load_settings({}), home=home))
     DaemonPaths(home).make_dirs()
     yield made
     made.close()

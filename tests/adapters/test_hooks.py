@@ -15,9 +15,9 @@ from clew.adapters.claude_code import plugin_files
 from clew.adapters.claude_code.install import Installer, InstallOptions, InstallTarget
 from clew.adapters.daemon_files import DaemonPaths
 from clew.adapters.hooks import HookHandlers, create_daemon_context
-from clew.records import text_of
+from clew.records import join_text
 from clew.sessions.policy import CONTEXT_CHARS_MAX
-from clew.settings import load
+from clew.settings import load_settings
 from clew.transcript.vocabulary import HANDOFF_HEADING
 from tests.adapters.daemon import repository
 from tests.fences import opened
@@ -81,8 +81,8 @@ def hooks(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
     home = tmp_path / "home"
     home.mkdir()
-    context = create_daemon_context(replace(load({}), home=home))
-    DaemonPaths(context.settings.home).make_dirs()
+    context = create_daemon_context(replace(load_settings({}), home=home))
+    DaemonPaths(context.settings.data_dir).make_dirs()
     context.engine().index(repo)
     yield HookHandlers(context)
     context.close()
@@ -265,7 +265,7 @@ def test_a_hand_off_in_a_transcript_is_not_read_as_the_users_words(hooks: HookHa
     told.boundary()
     told.user(f"{HANDOFF_HEADING}: the conversation so far. Never eat cheese before midnight.")
     told.user("Go on with the ticket.")
-    state = text_of(hooks.context.engine().hand_off(str(told.path), budget_tokens=1_500, tokenizer="claude", path=repo))
+    state = join_text(hooks.context.engine().hand_off(str(told.path), budget_tokens=1_500, tokenizer="claude", path=repo))
 
     assert "cheese" not in state
     assert "Go on with the ticket." in state
@@ -366,7 +366,7 @@ def test_the_status_line_says_what_it_knows(hooks: HookHandlers, tmp_path: Path,
 
 def test_where_no_mod_speaks_the_hooks_that_were_left_out_for_it_are_written(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
     """As when the client was set back to a release without mods, or its administrator turned them off."""
-    paths = DaemonPaths(hooks.context.settings.home)
+    paths = DaemonPaths(hooks.context.settings.data_dir)
     client = tmp_path / "client"
     Installer(paths).install(InstallTarget(client, repo, "user"), InstallOptions(with_statusline=False, with_gateway=False, has_mods=True))
     files = [plugin_files.marketplace_dir(paths) / plugin_files.HOOKS_FILE, *client.rglob("hooks.json")]

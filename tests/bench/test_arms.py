@@ -8,23 +8,23 @@ import pytest
 
 from bench.hindsight.arms import ARMS
 from bench.hindsight.trial import JudgedTrial
-from clew.evaluation.cases import cases
-from clew.evaluation.evaluate import budgets_of, judge
-from clew.text.tokens import counter
+from clew.evaluation.cases import find_cases
+from clew.evaluation.evaluate import compute_budgets, score_windows
+from clew.text.tokens import make_counter
 from tests.evaluation.conftest import work
 
 
 @pytest.fixture
 def trial(tmp_path: Path) -> JudgedTrial:
     """The cut where the client compacted."""
-    [case] = cases(work(with_summary=True).save(tmp_path / "sessions"))
-    return JudgedTrial(case, counter("claude"))
+    [case] = find_cases(work(with_summary=True).save(tmp_path / "sessions"))
+    return JudgedTrial(case, make_counter("claude"))
 
 
 @pytest.mark.parametrize("name", ARMS)
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.5, 1.0])
 def test_no_window_is_longer_than_its_budget(trial: JudgedTrial, name: str, share: float) -> None:
-    budget = int(trial.tokens * share)
+    budget = int(trial.history_tokens * share)
     window = ARMS[name](trial, budget)
 
     assert window is None or trial.counter.count(window.text) <= budget
@@ -32,7 +32,7 @@ def test_no_window_is_longer_than_its_budget(trial: JudgedTrial, name: str, shar
 
 @pytest.mark.parametrize("budget", ["5 %", "10 %", "25 %"])
 def test_the_oracle_wins_by_every_measure_and_hoarding_names_loses(trial: JudgedTrial, budget: str) -> None:
-    judged = judge(trial, ARMS, budgets_of(trial, (0.05, 0.1, 0.25)))
+    judged = score_windows(trial, ARMS, compute_budgets(trial, (0.05, 0.1, 0.25)))
     rows = {row.arm: row.values for row in judged.rows if row.budget == budget}
 
     for measure in ("files", "verbatim", "terms", "named", "repeats", "constraints"):
@@ -49,8 +49,8 @@ def test_random_does_not_depend_on_the_run(trial: JudgedTrial) -> None:
 
 
 def test_talk_comes_before_tool_results_and_the_newest_results_before_older_ones(trial: JudgedTrial) -> None:
-    talk = sum(length for length, piece in zip(trial.lengths, trial.case.pieces, strict=True) if piece.kind != "result")
-    window = ARMS["results"](trial, int(talk + trial.lengths[-2] + 2))
+    talk = sum(length for length, piece in zip(trial.text_tokens, trial.case.pieces, strict=True) if piece.kind != "result")
+    window = ARMS["results"](trial, int(talk + trial.text_tokens[-2] + 2))
 
     assert window is not None
     assert "Settle the ledger." in window.text

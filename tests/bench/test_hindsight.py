@@ -10,8 +10,8 @@ import pytest
 
 from bench.hindsight import labels
 from bench.hindsight.__main__ import main
-from clew.evaluation.cases import cases
-from clew.evaluation.needs import Edit, Needs
+from clew.evaluation.cases import find_cases
+from clew.evaluation.needs import NeededEdit, Needs
 from tests.evaluation.conftest import work
 
 
@@ -20,7 +20,7 @@ def data(tmp_path: Path) -> Path:
     """One session of 30 looks before a compaction, and the labels that somebody else computed of it."""
     folder = tmp_path / "data"
     path = work(with_summary=True).save(folder / "owner__repo", "cc_one.jsonl")
-    [case] = cases(path)
+    [case] = find_cases(path)
     edit = next(each.call_id for each in case.after if each.tool == "Edit")
     rows = {
         "file": "owner__repo/cc_one.jsonl",
@@ -85,8 +85,8 @@ def test_an_arm_that_nobody_knows_is_refused(data: Path, capsys: pytest.CaptureF
 
 
 def test_labels_that_agree_in_part_are_counted_by_who_has_them() -> None:
-    ours = Needs(files=("a", "b"), edits=(Edit("a", ("one line of a", "two lines of a")),))
-    given = Needs(files=("b", "c"), edits=(Edit("a", ("two lines of a",)),))
+    ours = Needs(files=("a", "b"), edits=(NeededEdit("a", ("one line of a", "two lines of a")),))
+    given = Needs(files=("b", "c"), edits=(NeededEdit("a", ("two lines of a",)),))
 
     counts = labels.agreement(ours, given)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from calling import Call
 
-from clew.records import nonce_of
+from clew.records import derive_nonce
 from clew.sessions.fencing import KEY_FILE
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from tests.fences import Read, read, without_marks
 from tests.hostile import TEXT
 
@@ -40,7 +40,7 @@ def hostile(clew: Call, repository: Path, tmp_path: Path) -> Path:
 
 def opened(sent: str, home: Path, repository: Path) -> Read:
     """What was written, taken apart by the nonce of the repository."""
-    found = read(sent, nonce_of((home / "run" / KEY_FILE).read_bytes(), workspace_of(repository)[0]))
+    found = read(sent, derive_nonce((home / "run" / KEY_FILE).read_bytes(), find_workspace(repository)[0]))
     assert "HOSTILE" not in found.plain
     return found
 

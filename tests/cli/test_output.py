@@ -10,16 +10,16 @@ import pytest
 from clew.cli.options import Display
 from clew.cli.output import printable, sized, visible, write_json
 from clew.cli.packets import as_json, certificate, show
-from clew.records import Entry, Layer, MatchKind, MatchReason, Packet, Resolution, outside
+from clew.records import Layer, MatchKind, MatchReason, Packet, PacketEntry, Resolution, outside_span
 from tests.fences import opened
 
 NAMED = MatchReason(MatchKind.NAMED, ("tie_bowline",))
-CODE = Entry(
+CODE = PacketEntry(
     id="3k7q2m9xabcdefghjkmnpqrstv", handle="3k7q2m9x", layer=Layer.FACT, kind="function", name="tie_bowline", resolution=Resolution.FULL,
     tokens=31, weight=0.91, why=(NAMED, MatchReason(MatchKind.WORDS, ("bowline", "loop"))), text="def tie_bowline(): ...\n", is_whole=True,
     path="src/kn\udcffots.py", start=11, end=13,
 )  # fmt: skip
-SAID = Entry(
+SAID = PacketEntry(
     id="9x2m7k3qabcdefghjkmnpqrstv", handle="9x2m7k3q", layer=Layer.INTENT, kind="constraint", name="never by number",
     resolution=Resolution.SIGNATURE, tokens=9, weight=0.5, why=(MatchReason(MatchKind.WORDS, ("number",)),),
     text="[9x2m7k3q] never by number\n", is_whole=False,
@@ -28,7 +28,7 @@ SAID = Entry(
 PACKET = Packet(
     "why \x1b[31mred?",
     (CODE, SAID),
-    (outside("=== src\ndef tie_bowline(): ...\n\x1b[2Jtext\n"),),
+    (outside_span("=== src\ndef tie_bowline(): ...\n\x1b[2Jtext\n"),),
     40,
     100,
     "chars4",

@@ -108,7 +108,7 @@ def test_a_session_that_was_compacted_often_looks_back_on_the_last_times(tmp_pat
         made.run(f"ls more{number}", "nothing")
     path = made.save(tmp_path / "work")
     engine = clew.open(settings=Settings(path.parent), is_in_memory=True)
-    at: Compacting | None = engine.before(
+    at: Compacting | None = engine.load_compaction_input(
         read_session(path), path.read_bytes().splitlines(keepends=True), tokenizer="chars4", path=path.parent
     )
 

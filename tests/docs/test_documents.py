@@ -14,7 +14,7 @@ import pytest
 import clew
 from clew.samples import TIES
 from clew.settings import Settings
-from clew.text.tokens import counter
+from clew.text.tokens import make_counter
 
 CLONE = Path(__file__).parents[2]
 PAGES = sorted(path.relative_to(CLONE).as_posix() for path in (CLONE / "docs").glob("*.md"))
@@ -76,7 +76,7 @@ def test_the_levels_told_are_the_levels_enforced() -> None:
 
 def test_every_setting_is_documented() -> None:
     for field in dataclasses.fields(Settings):
-        if field.name != "home":
+        if field.name != "data_dir":
             assert f"`{field.name}`" in read("docs/settings.md")
 
 
@@ -94,7 +94,7 @@ def test_the_readmes_before_and_after_is_what_clew_answers(tmp_path: Path) -> No
     with clew.open(settings=Settings(tmp_path, jobs=1)) as engine:
         packet = engine.compact(str(TIES), at=None, budget_tokens=900, tokenizer="claude", path=CLONE)
     said = packet.text.splitlines()
-    length = counter("claude").count(TIES.read_text("utf-8"))
+    length = make_counter("claude").count(TIES.read_text("utf-8"))
 
     assert [line for line in shown if line != "…" and line not in said] == []
     assert f"{length:,} tokens" in read("README.md")

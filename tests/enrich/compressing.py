@@ -10,7 +10,7 @@ from clew.engine import Engine
 from clew.enrich.compress import CompressionReport
 from clew.enrich.models import Compressor
 from clew.records import Packet, Record
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from tests.enrich.model_server import PIECE
 from tests.looking import look
 
@@ -59,7 +59,7 @@ def compress(engine: Engine, repo: Path, session: Path | str, model: Compressor,
 
 def texts(engine: Engine, repo: Path) -> list[Record]:
     """The records that hold what a model made of the session."""
-    return look(engine.store, workspace_of(repo)[0]).records_of_sources(compressed_source(SESSION))
+    return look(engine.store, find_workspace(repo)[0]).records_of_sources(compressed_source(SESSION))
 
 
 def said(engine: Engine, repo: Path) -> list[str]:

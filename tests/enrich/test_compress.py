@@ -11,11 +11,11 @@ import pytest
 from clew.compaction.compressed import compressed_source, find_inputs, find_live_texts
 from clew.engine import Engine
 from clew.enrich.models import ChatCompressor, Compressor, DisabledCompressor, ModelAnswer, ModelRequest
-from clew.errors import AnswersUnusable, CompressionOff
-from clew.records import EdgeKind, EndKind, EndReason, Trust, handle_of
-from clew.settings import workspace_of
+from clew.errors import NoCompressionModel, NoUsableAnswers
+from clew.records import EdgeKind, EndKind, EndReason, Trust, make_handle
+from clew.settings import find_workspace
 from clew.store.ports import LOCAL
-from clew.text.tokens import counter
+from clew.text.tokens import make_counter
 from tests.enrich.compressing import SESSION, compact, compress, merged, said, session_of, texts, turn
 from tests.enrich.model_server import PIECE, Reply, Server, honest
 from tests.looking import look
@@ -32,7 +32,7 @@ def test_each_part_becomes_a_record_beside_its_originals_with_where_it_comes_fro
 ) -> None:
     path = session_of(tmp_path, 6)
     engine.ingest([path], repo=repo)
-    key, _ = workspace_of(repo)
+    key, _ = find_workspace(repo)
     before = look(engine.store, key).records_of_sources(f"session:{SESSION}")
 
     done = compress(engine, repo, path, model)
@@ -43,7 +43,7 @@ def test_each_part_becomes_a_record_beside_its_originals_with_where_it_comes_fro
     for record, text, request in zip(made, said(engine, repo), server.texts, strict=True):
         pieces = {handle for handle, _, _ in PIECE.findall(request)}
         inputs = find_inputs(look(engine.store, key), [record.id])[record.id]
-        assert {handle_of(each) for each in inputs} == pieces
+        assert {make_handle(each) for each in inputs} == pieces
         assert all(set(cited.split()) <= pieces for cited in re.findall(r"\[([^\]]+)\]$", text, re.MULTILINE))
         assert "small-model" in record.name
         assert record.trust == Trust.OBSERVED
@@ -71,7 +71,7 @@ def test_a_second_run_asks_nothing_and_changes_nothing(
 ) -> None:
     path = session_of(tmp_path, 6)
     compress(engine, repo, path, model)
-    key, _ = workspace_of(repo)
+    key, _ = find_workspace(repo)
     asked, made, generation = len(server.asked), texts(engine, repo), look(engine.store, key).generation
 
     done = compress(engine, repo, SESSION, model)
@@ -115,7 +115,7 @@ def test_a_session_that_has_grown_is_asked_about_its_new_parts_alone(
     assert texts(engine, repo)[: done.known] == before[: done.known]
     inputs = [
         each
-        for held in find_inputs(look(engine.store, workspace_of(repo)[0]), [one.id for one in texts(engine, repo)]).values()
+        for held in find_inputs(look(engine.store, find_workspace(repo)[0]), [one.id for one in texts(engine, repo)]).values()
         for each in held
     ]
     assert len(inputs) == len(set(inputs))
@@ -166,7 +166,7 @@ def test_a_dry_run_counts_and_sends_nothing(engine: Engine, repo: Path, tmp_path
 
 
 def test_without_a_model_nothing_happens_and_the_way_is_told(engine: Engine, repo: Path, tmp_path: Path) -> None:
-    with pytest.raises(CompressionOff, match="--endpoint"):
+    with pytest.raises(NoCompressionModel, match="--endpoint"):
         compress(engine, repo, session_of(tmp_path, 2), DisabledCompressor())
 
 
@@ -278,7 +278,7 @@ def test_where_nothing_at_all_can_be_kept_it_is_an_error(
 ) -> None:
     server.answer = lambda _: "Sorry."
 
-    with pytest.raises(AnswersUnusable, match="no line could be kept"):
+    with pytest.raises(NoUsableAnswers, match="no line could be kept"):
         compress(engine, repo, session_of(tmp_path, 2), model)
 
 
@@ -346,7 +346,7 @@ def test_what_looks_like_a_secret_is_masked_before_it_is_sent(
 def test_what_was_purged_is_not_sent(engine: Engine, repo: Path, tmp_path: Path, server: Server, model: Compressor) -> None:
     path = session_of(tmp_path, 3, extra="the zebra is striped")
     engine.ingest([path], repo=repo)
-    key, _ = workspace_of(repo)
+    key, _ = find_workspace(repo)
     striped = [
         record
         for record in look(engine.store, key).records_of_sources(f"session:{SESSION}")
@@ -401,9 +401,9 @@ def test_what_is_made_of_text_from_outside_is_shown_as_such(
 
 def lines_that_hold(engine: Engine, repo: Path) -> list[str]:
     """Of all texts of the session, the lines that a packet may show now."""
-    key, _ = workspace_of(repo)
+    key, _ = find_workspace(repo)
     live = {record.id for record in look(engine.store, key).records_of_sources(f"session:{SESSION}")}
-    found = find_live_texts(engine.store.snapshot(LOCAL, key), SESSION, live, counter("claude").measure_many)
+    found = find_live_texts(engine.store.snapshot(LOCAL, key), SESSION, live, make_counter("claude").count_unrounded_many)
     return [told.line.text for cover in found for told in cover.live_lines]
 
 
@@ -462,7 +462,7 @@ def test_a_line_about_what_is_no_longer_true_is_not_shown_and_the_text_is_suspec
     path.write_text("\n".join(looked) + "\n" + path.read_text())
     server.answer = merged
     compress(engine, repo, path, model)
-    first, key = texts(engine, repo)[0], workspace_of(repo)[0]
+    first, key = texts(engine, repo)[0], find_workspace(repo)[0]
     assert engine.explain(repo, first.id).status.reason is None
     before = lines_that_hold(engine, repo)
     assert "done: Nothing is open." in before
@@ -492,7 +492,7 @@ def test_a_purged_record_takes_along_what_was_made_of_it_and_of_what_came_after(
     compress(
         engine, repo, path, ChatCompressor(server.url, "other-model", timeout_s=20)
     )  # the first ones have ended, and their words remain
-    key, _ = workspace_of(repo)
+    key, _ = find_workspace(repo)
     assert len(made) > 2
     doomed = find_inputs(look(engine.store, key), [made[1].id])[made[1].id][0]
 
@@ -510,7 +510,7 @@ def test_a_purged_session_takes_its_texts_along(engine: Engine, repo: Path, tmp_
 
     engine.purge(repo, source=f"session:{SESSION}", reason="private")
 
-    key, _ = workspace_of(repo)
+    key, _ = find_workspace(repo)
     assert texts(engine, repo) == []
     assert look(engine.store, key).source(compressed_source(SESSION)) is None
 

@@ -19,11 +19,11 @@ import pytest
 import clew
 from clew.engine import Engine
 from clew.enrich.history import Commit, decode_commits
-from clew.records import Edge, EdgeKind, SourceState, identify
-from clew.settings import Settings, workspace_of
+from clew.records import Edge, EdgeKind, SourceState, make_id
+from clew.settings import Settings, find_workspace
 from clew.store.bm25 import TermList, score_words
 from clew.store.name_resolution import Names
-from clew.text.postings import FIELDS
+from clew.text.postings import FIELD_COUNT
 from tests.looking import look
 
 Open = Callable[[str], Engine]
@@ -77,9 +77,9 @@ def commit(root: Path, message: str, files: Mapping[str, str] | None = None) -> 
 
 def pairs(engine: Engine, root: Path, kind: EdgeKind = EdgeKind.CO_CHANGES) -> dict[tuple[str, str], float]:
     """(tail, head) by path → weight of the stored edges of one kind that hold for the files as they are now."""
-    key, _ = workspace_of(root)
+    key, _ = find_workspace(root)
     files = {
-        identify("code", state.source, state.digest): state.source.removeprefix("file:")
+        make_id("code", state.source, state.digest): state.source.removeprefix("file:")
         for state in look(engine.store, key).sources("file:")
     }
     edges: list[Edge] = look(engine.store, key).edges(list(files))
@@ -90,7 +90,7 @@ def pairs(engine: Engine, root: Path, kind: EdgeKind = EdgeKind.CO_CHANGES) -> d
 
 def contents(engine: Engine, root: Path) -> list[str]:
     """All that the jobs left: states, records and edges."""
-    key, _ = workspace_of(root)
+    key, _ = find_workspace(root)
     found: list[str] = []
     for prefix in ("history:", "cochange:", "together:", "coupling:"):
         for state in look(engine.store, key).sources(prefix):
@@ -163,17 +163,17 @@ def test_commits_are_found_by_their_words_and_lead_to_files(engine: Engine, root
     knots_and_sails(root, times=1)
     told = commit(root, "stop the bowline from slipping", {"knots.py": "K = 'bowline'\n"})
     engine.index(root)
-    key, _ = workspace_of(root)
+    key, _ = find_workspace(root)
     index = look(engine.store, key).documents
 
     asked = [TermList((("bowlin", 1.0),))]
-    [found] = score_words(index, asked, np.ones(FIELDS, np.float32), prefix="history:", b=np.zeros(FIELDS, np.float32), k1=1.2)
+    [found] = score_words(index, asked, np.ones(FIELD_COUNT, np.float32), prefix="history:", b=np.zeros(FIELD_COUNT, np.float32), k1=1.2)
     [doc] = np.flatnonzero(found.by_document)
     [record] = look(engine.store, key).records([index.id_of(int(doc))])
     links = Names(index).outgoing(np.array([doc], np.int32))
 
     assert (record.kind, record.digest) == ("commit", told)
-    assert "knots.py" in record.whole.inline
+    assert "knots.py" in record.full_text.inline
     assert [index.paths[index.path_codes[head]] for head in links.heads] == ["knots.py"]
 
 
@@ -209,7 +209,7 @@ def test_nothing_later_than_head_is_known(engine: Engine, root: Path) -> None:
 
     engine.index(root)
 
-    key, _ = workspace_of(root)
+    key, _ = find_workspace(root)
     assert look(engine.store, key).of_subject(f"commit:{later}") == []
 
 
@@ -221,7 +221,7 @@ def test_a_commit_that_was_rewritten_is_forgotten(engine: Engine, root: Path) ->
     git(root, "commit", "-q", "--amend", "-m", "no slip")
     engine.index(root)
 
-    key, _ = workspace_of(root)
+    key, _ = find_workspace(root)
     [record] = look(engine.store, key).of_subject(f"commit:{old}")
     assert [standing.is_live for standing in look(engine.store, key).statuses([record.id])] == [False]
 
@@ -232,7 +232,7 @@ def test_a_run_in_which_nothing_changed_writes_nothing(engine: Engine, root: Pat
     for name in ("knots.py", "sails.py", "rope.py"):
         os.utime(root / name, (1_700_000_000, 1_700_000_000))
     engine.index(root)
-    key, _ = workspace_of(root)
+    key, _ = find_workspace(root)
     generation = look(engine.store, key).generation
 
     engine.index(root)
@@ -272,7 +272,7 @@ def test_couplings_go_with_their_repository(engine: Engine, root: Path) -> None:
 
     engine.index(root)
 
-    key, _ = workspace_of(root)
+    key, _ = find_workspace(root)
     assert pairs(engine, root) == {}
     assert not look(engine.store, key).documents.is_commit[look(engine.store, key).documents.alive].any()
 

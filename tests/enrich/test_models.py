@@ -10,7 +10,15 @@ import pytest
 
 from clew.engine import Engine
 from clew.enrich.models import ChatCompressor, Compressor, DisabledCompressor, build_compressor
-from clew.errors import BadEndpoint, CompressionOff, ModelError, ModelRefused, ModelTruncated, ModelUnreachable, ModelUnreadable
+from clew.errors import (
+    BadEndpoint,
+    InvalidModelResponse,
+    ModelError,
+    ModelInputTruncated,
+    ModelRefused,
+    ModelUnreachable,
+    NoCompressionModel,
+)
 from tests.enrich.compressing import compress, session_of, texts
 from tests.enrich.model_server import Reply, Server
 
@@ -27,7 +35,7 @@ def test_both_dialects_are_spoken_and_their_counts_are_told(
     assert done.billed_out > 10
     headers = {name.lower(): value for name, value in server.headers[0].items()}
     assert (headers.get("x-api-key") or headers["authorization"].removeprefix("Bearer ")) == "sk-very-secret"
-    assert b"sk-very-secret" not in b"".join(file.read_bytes() for file in engine.settings.home.glob("*") if file.is_file())
+    assert b"sk-very-secret" not in b"".join(file.read_bytes() for file in engine.settings.data_dir.glob("*") if file.is_file())
 
 
 @pytest.mark.parametrize(
@@ -61,7 +69,7 @@ def test_what_may_pass_is_tried_again(
         (Reply("slow down", status=429), ModelRefused, "status 429 (4 times): slow down"),
         (Reply("oops", status=500), ModelRefused, "status 500"),
         (Reply("- done: never [x]", hangs_up=True), ModelUnreachable, "hung up before it had answered, 4 times"),
-        (Reply(raw=b"<html>hello</html>"), ModelUnreadable, "cannot be read"),
+        (Reply(raw=b"<html>hello</html>"), InvalidModelResponse, "cannot be read"),
     ],
     ids=["429", "500", "hangs up", "a web page"],
 )
@@ -128,7 +136,7 @@ def test_a_server_that_reads_only_a_part_of_what_is_sent_is_found_out(
     """Some servers cut a long request to their window without a word; what they then say is about something else."""
     server.script = [Reply("- done: it [x]", read=700)]
 
-    with pytest.raises(ModelTruncated, match="only 700 of about"):
+    with pytest.raises(ModelInputTruncated, match="only 700 of about"):
         compress(engine, repo, session_of(tmp_path, 2), model)
 
 
@@ -181,7 +189,7 @@ def test_an_address_that_makes_no_sense_or_is_not_safe_is_refused(endpoint: str,
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert isinstance(build_compressor("", "m", timeout_s=1), DisabledCompressor)
-    with pytest.raises(CompressionOff, match="--model"):
+    with pytest.raises(NoCompressionModel, match="--model"):
         build_compressor("http://localhost", "", timeout_s=1)
-    with pytest.raises(CompressionOff, match="ANTHROPIC_API_KEY"):
+    with pytest.raises(NoCompressionModel, match="ANTHROPIC_API_KEY"):
         build_compressor("anthropic", "m", timeout_s=1)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from clew.evaluation.cases import Case, cases
+from clew.evaluation.cases import EvaluationCase, find_cases
 from clew.evaluation.trial import Trial
-from clew.text.tokens import counter
+from clew.text.tokens import make_counter
 from tests.transcript.conftest import FOLDER, SESSION, ClaudeScript
 
 LEDGER = [
@@ -66,16 +66,16 @@ def whole(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def case(compacted: Path) -> Case:
+def case(compacted: Path) -> EvaluationCase:
     """The cut where the client compacted."""
-    [only] = cases(compacted)
+    [only] = find_cases(compacted)
     return only
 
 
 @pytest.fixture
-def trial(case: Case) -> Trial:
+def trial(case: EvaluationCase) -> Trial:
     """The same cut, made ready."""
-    return Trial(case, counter("claude"))
+    return Trial(case, make_counter("claude"))
 
 
 @pytest.fixture

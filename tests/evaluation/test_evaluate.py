@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from clew.evaluation.evaluate import MEASURES, Plan, evaluate, recovery, sessions_at
-from clew.evaluation.report import summarise
+from clew.evaluation.evaluate import MEASURES, EvaluationOptions, check_recovery, evaluate_transcripts, find_main_transcripts
+from clew.evaluation.report import build_report
 from clew.evaluation.trial import Trial
-from clew.evaluation.windows import WINDOWS
+from clew.evaluation.windows import WINDOW_BUILDERS
 
 
-@pytest.mark.parametrize("name", WINDOWS)
+@pytest.mark.parametrize("name", WINDOW_BUILDERS)
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.5, 1.0])
 def test_no_window_is_longer_than_its_budget(trial: Trial, name: str, share: float) -> None:
-    budget = int(trial.tokens * share)
-    window = WINDOWS[name](trial, budget)
+    budget = int(trial.history_tokens * share)
+    window = WINDOW_BUILDERS[name](trial, budget)
 
     assert window is None or trial.counter.count(window.text) <= budget
 
@@ -24,12 +24,12 @@ def test_no_window_is_longer_than_its_budget(trial: Trial, name: str, share: flo
 def test_the_summary_is_judged_at_its_own_size_alone(trial: Trial) -> None:
     own = trial.summary_tokens
 
-    assert WINDOWS["summary"](trial, own) is not None
-    assert WINDOWS["summary"](trial, own + 1) is None
+    assert WINDOW_BUILDERS["summary"](trial, own) is not None
+    assert WINDOW_BUILDERS["summary"](trial, own + 1) is None
 
 
 def test_recency_shows_the_newest_lines(trial: Trial) -> None:
-    newest = WINDOWS["recency"](trial, 200)
+    newest = WINDOW_BUILDERS["recency"](trial, 200)
 
     assert newest is not None
     assert newest.text.endswith("I have looked at everything.\n")
@@ -38,11 +38,11 @@ def test_recency_shows_the_newest_lines(trial: Trial) -> None:
 
 def test_everything_comes_back_byte_for_byte(trial: Trial) -> None:
     """Every record by its handle, the lines from the kept transcript, and each handle that a window printed."""
-    window = WINDOWS["clew"](trial, trial.tokens // 4)
+    window = WINDOW_BUILDERS["clew"](trial, trial.history_tokens // 4)
     assert window is not None
     assert window.handles
 
-    back = recovery(trial, window.handles)
+    back = check_recovery(trial, window.handles)
 
     assert back.is_whole
     assert (back.size, back.handles) == (len(b"".join(trial.case.lines)), len(window.handles))
@@ -50,13 +50,13 @@ def test_everything_comes_back_byte_for_byte(trial: Trial) -> None:
 
 
 def test_a_handle_that_answers_to_nothing_is_counted_as_lost(trial: Trial) -> None:
-    assert not recovery(trial, ["0000000z"]).is_whole
+    assert not check_recovery(trial, ["0000000z"]).is_whole
 
 
 def test_nothing_of_the_sessions_reaches_the_users_store(compacted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLEW_HOME", str(tmp_path / "home"))
 
-    list(evaluate([compacted], Plan(shares=(0.1,))))
+    list(evaluate_transcripts([compacted], EvaluationOptions(shares=(0.1,))))
 
     assert not (tmp_path / "home").exists()
 
@@ -64,23 +64,23 @@ def test_nothing_of_the_sessions_reaches_the_users_store(compacted: Path, tmp_pa
 def test_a_transcript_that_cannot_be_read_is_named_and_the_others_are_judged(compacted: Path, whole: Path) -> None:
     gone = compacted.with_name("gone.jsonl")
 
-    outcomes = list(evaluate([compacted, gone, whole], Plan(shares=(0.1,))))
+    outcomes = list(evaluate_transcripts([compacted, gone, whole], EvaluationOptions(shares=(0.1,))))
 
     assert [len(outcome.cuts) for outcome in outcomes] == [1, 0, 1]
     assert "gone.jsonl" in outcomes[1].problem
-    assert summarise(outcomes).problems == (outcomes[1].problem,)
+    assert build_report(outcomes).problems == (outcomes[1].problem,)
 
 
 def test_two_processes_find_what_one_finds(compacted: Path, whole: Path) -> None:
-    plan = Plan(shares=(0.1,))
+    plan = EvaluationOptions(shares=(0.1,))
 
-    alone, spread = (summarise(list(evaluate([compacted, whole], plan, workers=workers))) for workers in (1, 2))
+    alone, spread = (build_report(list(evaluate_transcripts([compacted, whole], plan, workers=workers))) for workers in (1, 2))
 
     assert alone.budgets == spread.budgets
 
 
 def test_the_report_says_how_far_clew_is_ahead_and_at_how_many_cuts(compacted: Path, whole: Path) -> None:
-    report = summarise(list(evaluate([compacted, whole], Plan(shares=(0.1,)))))
+    report = build_report(list(evaluate_transcripts([compacted, whole], EvaluationOptions(shares=(0.1,)))))
     [own, tenth] = report.budgets
 
     assert (report.cuts, report.compactions, report.too_short) == (2, 1, 0)
@@ -93,7 +93,7 @@ def test_the_report_says_how_far_clew_is_ahead_and_at_how_many_cuts(compacted: P
 
 
 def test_a_folder_gives_each_main_thread_once(compacted: Path, whole: Path) -> None:
-    paths, problems = sessions_at([compacted.parent, compacted, compacted.parent / "nowhere"])
+    paths, problems = find_main_transcripts([compacted.parent, compacted, compacted.parent / "nowhere"])
 
     assert paths == [compacted, whole]
     assert len(problems) == 1

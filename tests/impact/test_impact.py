@@ -13,9 +13,9 @@ import clew
 from clew.engine import Engine
 from clew.errors import UnknownHandle, UnknownPath
 from clew.impact.impact import ImpactedFile
-from clew.records import MatchKind, MatchReason, handle_of
+from clew.records import MatchKind, MatchReason, make_handle
 from clew.records.wording import describe_reason
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from tests.looking import look
 
 FILES = {
@@ -121,10 +121,10 @@ def test_a_symbol_narrows_what_is_asked(engine: Engine, root: Path) -> None:
 
 def test_a_handle_means_its_record(engine: Engine, root: Path) -> None:
     engine.index(root)
-    key, _ = workspace_of(root)
+    key, _ = find_workspace(root)
     [record] = look(engine.store, key).of_subject("symbol:src/knots.py::tie_reef")
 
-    given, found = engine.impact(root, [handle_of(record.id)], limit=10)
+    given, found = engine.impact(root, [make_handle(record.id)], limit=10)
 
     assert (given, found) == engine.impact(root, ["src/knots.py::tie_reef"], limit=10)
 

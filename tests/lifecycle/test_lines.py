@@ -43,7 +43,7 @@ def told(store: Writer) -> bytes:
     """All that the store holds of the session, and what its index finds."""
     found: list[bytes] = []
     for record in look(store, "w").records_of_sources(SOURCE):
-        whole = record.whole
+        whole = record.full_text
         found.append(look(store, "w").original(whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode())
     return b"\n".join(found)
 
@@ -74,7 +74,7 @@ def test_lines_of_a_session_without_anything_purged_are_kept_as_they_stand(store
 
     (piece,) = [record for record in look(store, "w").records_of_sources(SOURCE) if record.kind == "transcript"]
 
-    assert look(store, "w").original(piece.whole.blob) == path.read_bytes()
+    assert look(store, "w").original(piece.full_text.blob) == path.read_bytes()
 
 
 def test_the_lines_of_two_records_that_are_purged_together_both_go(store: Writer, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_the_lines_of_two_records_that_are_purged_together_both_go(store: Writer
     forget.purge_records(store, "w", [record.id for record in purged], reason="", now_ns=1)
 
     pieces = [record for record in look(store, "w").records_of_sources(SOURCE) if record.kind == "transcript"]
-    held = b"".join(look(store, "w").original(piece.whole.blob) for piece in pieces)
+    held = b"".join(look(store, "w").original(piece.full_text.blob) for piece in pieces)
     assert len(pieces) == 1
     assert b"first" in held
     assert b"last" in held

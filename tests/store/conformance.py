@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from clew.errors import InvalidDelta, Purged, StoreClosed, UnknownWorkspace
+from clew.errors import InvalidDelta, OriginalPurged, StoreClosed, UnknownWorkspace
 from clew.records import (
     Blob,
     Delta,
@@ -26,19 +26,19 @@ from clew.records import (
     EndReason,
     Layer,
     Record,
+    RecordText,
     Resolution,
     SourceState,
     Status,
     Supersession,
-    Text,
     Tier,
     Trust,
-    identify,
+    make_id,
 )
 from clew.store.memory import MemoryStore
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Reader, Snapshot, Writer
-from clew.text.postings import Document, pack
+from clew.text.postings import SearchDocument, pack_postings
 from tests.looking import look
 
 Open: TypeAlias = Callable[[], Writer]
@@ -92,8 +92,11 @@ def _lasting(run: Callable[[Open], None]) -> Callable[[Open], None]:
 def make_record(source: str, subject: str, body: str, *, seq: int = 0, at_ns: int = 0) -> Record:
     """A record whose whole text is a span of the original that is `body`."""
     data = body.encode()
-    texts = (Text(Resolution.NAME, len(subject), subject), Text(Resolution.FULL, len(data), blob=digest_of(data), end=len(data)))
-    record_id = identify(subject, body)
+    texts = (
+        RecordText(Resolution.NAME, len(subject), subject),
+        RecordText(Resolution.FULL, len(data), blob=digest_of(data), end=len(data)),
+    )
+    record_id = make_id(subject, body)
     return Record(record_id, Layer.FACT, "function", subject, source, digest_of(data), subject, texts, seq, path="a.py", at_ns=at_ns)
 
 
@@ -104,12 +107,14 @@ def make_delta(
     records = [make_record(source, subject, body, seq=first_seq + at, at_ns=at_ns) for at, (subject, body) in enumerate(bodies)]
     originals = {digest_of(body.encode()): body.encode() for _, body in bodies}
     documents = [
-        Document(record.id, record.layer, record.kind, record.path, (record.name, "", "", "", body), (record.subject,))
+        SearchDocument(record.id, record.layer, record.kind, record.path, (record.name, "", "", "", body), (record.subject,))
         for record, (_, body) in zip(records, bodies, strict=True)
     ]
     state = SourceState(source, digest_of(repr(source).encode()), len(bodies), 7, note=note)
     blobs = tuple(Blob(digest, data) for digest, data in originals.items())
-    return Delta("conformance/1", source, is_whole, tuple(records), blobs=blobs, segment=pack(documents) if documents else b"", state=state)
+    return Delta(
+        "conformance/1", source, is_whole, tuple(records), blobs=blobs, segment=pack_postings(documents) if documents else b"", state=state
+    )
 
 
 def retirement(source: str) -> Delta:
@@ -155,7 +160,7 @@ def _original(snapshot: Snapshot, digest: str) -> bytes | str:
         return snapshot.original(digest)
     except KeyError:
         return "unknown"
-    except Purged as purged:
+    except OriginalPurged as purged:
         return f"purged: {purged.reason}"
 
 
@@ -276,12 +281,12 @@ def what_goes_in_comes_out(store: Writer) -> None:
     odd = "na\u00efve \udcff\ud83d \x00 \U0001f600 'quoted' %"
     source, data = f"file:{odd}", b"\x00\xff" * 40 + bytes(range(256))
     texts = (
-        Text(Resolution.NAME, 3, "abc"),
-        Text(Resolution.SIGNATURE, len(odd), odd),
-        Text(Resolution.FOLDED, 0, ""),
-        Text(Resolution.FULL, 7, blob=digest_of(data), start=3, end=10, start_line=1, end_line=2),
+        RecordText(Resolution.NAME, 3, "abc"),
+        RecordText(Resolution.SIGNATURE, len(odd), odd),
+        RecordText(Resolution.FOLDED, 0, ""),
+        RecordText(Resolution.FULL, 7, blob=digest_of(data), start=3, end=10, start_line=1, end_line=2),
     )
-    ends = [identify("odd", str(number)) for number in range(2)]
+    ends = [make_id("odd", str(number)) for number in range(2)]
     records = tuple(
         Record(
             id=record_id, layer=layer, kind=odd, subject=odd, source=source, digest=odd, name=odd, texts=texts, seq=2**40, parent=odd,
@@ -334,7 +339,7 @@ def a_kept_record_gets_its_new_position(store: Writer) -> None:
     delta = make_delta("file:a", [("s", "body")], at_ns=5)
     store.apply(SPACE, [delta])
     data = b"# a new first line\nbody"
-    texts = (Text(Resolution.FULL, 4, blob=digest_of(data), start=19, end=23, start_line=2, end_line=2),)
+    texts = (RecordText(Resolution.FULL, 4, blob=digest_of(data), start=19, end=23, start_line=2, end_line=2),)
     moved = replace(delta.records[0], texts=texts, seq=9, digest=digest_of(data), name="renamed", parent="p", path="b.py", at_ns=8)
     applied = store.apply(SPACE, [replace(delta, records=(moved,), blobs=(Blob(digest_of(data), data),))])
     _expect((applied.kept, applied.added), (1, 0), "kept and added")
@@ -358,15 +363,15 @@ def the_heir_is_the_live_record_of_the_same_subject(store: Writer) -> None:
     """One of the same source goes first, then the newest; ended ones are no heirs."""
     store.apply(SPACE, [make_delta("run:1", [("check:x", "old")], at_ns=1), make_delta("run:2", [("check:x", "new")], at_ns=9)])
     store.apply(SPACE, [make_delta("run:3", [("check:x", "mine")], at_ns=3)])
-    newest = identify("check:x", "new")
+    newest = make_id("check:x", "new")
     changed = make_delta("run:3", [("check:x", "mine again")], at_ns=4)
     store.apply(SPACE, [changed])
-    mine = look(store, SPACE).statuses([identify("check:x", "mine")])[0]
+    mine = look(store, SPACE).statuses([make_id("check:x", "mine")])[0]
     _expect((mine.superseded_by, mine.valid_to_ns), (changed.records[0].id, 4), "the heir of the same source, and when it began")
     store.apply(SPACE, [retirement("run:3")])
     _expect(look(store, SPACE).statuses([changed.records[0].id])[0].superseded_by, newest, "the newest heir of another source")
     store.apply(SPACE, [retirement("run:1"), retirement("run:2")])
-    ended = look(store, SPACE).statuses([identify("check:x", "old"), newest])
+    ended = look(store, SPACE).statuses([make_id("check:x", "old"), newest])
     _expect([standing.superseded_by for standing in ended], [newest, ""], "heirs when sources go one after the other")
 
 
@@ -425,7 +430,7 @@ def a_retired_source_is_gone_and_its_records_are_ended(store: Writer) -> None:
     _expect([state.source for state in look(store, SPACE).sources()], ["file:b"], "sources")
     _expect(look(store, SPACE).source("file:a"), None, "state")
     _expect((_live(store, _ids(delta)), look(store, SPACE).records_of_sources("file:a")), ([False], _NONE), "live records")
-    _expect(_indexed(store), [identify("t", "y")], "documents in the index")
+    _expect(_indexed(store), [make_id("t", "y")], "documents in the index")
     _expect(look(store, SPACE).records(_ids(delta)), list(delta.records), "records")
     _expect(look(store, SPACE).original(delta.blobs[0].digest), b"x", "original")
     store.apply(SPACE, [replace(retirement("file:b"), is_whole=False), retirement("file:never")])
@@ -443,13 +448,13 @@ def an_invalid_delta_stores_nothing_of_its_call(store: Writer) -> None:
         fresh = [make_delta("file:new", [("n", about)]), bad, make_delta("file:newer", [("m", about)])]
         _expect_raise(InvalidDelta, lambda: store.apply(SPACE, fresh), about)  # noqa: B023 - called at once
         _expect(contents(store, SPACE, _ids(good)), kept, f"contents after: {about}")
-        _expect(look(store, SPACE).find(identify("n", about)), [], f"a record beside it after: {about}")
+        _expect(look(store, SPACE).find(make_id("n", about)), [], f"a record beside it after: {about}")
         _expect_raise(KeyError, lambda: look(store, SPACE).original(digest_of(about.encode())), f"an original beside it after: {about}")  # noqa: B023
 
 
 def _invalid(good: Delta, record: Record, state: SourceState | None) -> list[tuple[str, Delta]]:
     both = good.records
-    span = Text(Resolution.FULL, 1, blob=digest_of(b"never stored"), end=1)
+    span = RecordText(Resolution.FULL, 1, blob=digest_of(b"never stored"), end=1)
     return [
         ("a record of another source", replace(good, records=(replace(record, source="file:b"), both[1]))),
         ("one record twice", replace(good, records=(*both, record), segment=b"")),
@@ -493,7 +498,7 @@ def deltas_of_one_call_apply_in_order(store: Writer) -> None:
 def the_same_delta_again_changes_nothing(store: Writer) -> None:
     """Applying is idempotent: everything is kept, and only the generation goes on."""
     delta = replace(
-        make_delta("file:a", [("s", "x"), ("t", "y")]), edges=(Edge(EdgeKind.CONTAINS, identify("s", "x"), identify("t", "y"), 0.5),)
+        make_delta("file:a", [("s", "x"), ("t", "y")]), edges=(Edge(EdgeKind.CONTAINS, make_id("s", "x"), make_id("t", "y"), 0.5),)
     )
     store.apply(SPACE, [delta])
     before = contents(store, SPACE, _ids(delta))
@@ -676,7 +681,7 @@ def the_index_follows_the_newest_generation(store: Writer) -> None:
     store.apply(SPACE, [second, make_delta("file:b", [("t", "gamma")])])
     new = look(store, SPACE).documents
     _expect([old.id_of(doc) for doc in range(old.size) if old.alive[doc]], _ids(first), "documents of the old index")
-    _expect(_indexed(store), sorted([*_ids(second), identify("t", "gamma")]), "documents of the new index")
+    _expect(_indexed(store), sorted([*_ids(second), make_id("t", "gamma")]), "documents of the new index")
     _expect([source for source, _, _ in new.parts], ["file:a", "file:b"], "sources of the new index")
     plain = MemoryStore()
     plain.open_workspace(SPACE, "")
@@ -773,7 +778,7 @@ def of_subject_answers_every_version_oldest_first(store: Writer) -> None:
     for body in ("one", "two", "one", "three"):
         store.apply(SPACE, [make_delta("file:a", [("s", body), ("other", body)])])
     _expect(
-        [record.id for record in look(store, SPACE).of_subject("s")], [identify("s", body) for body in ("one", "two", "three")], "versions"
+        [record.id for record in look(store, SPACE).of_subject("s")], [make_id("s", body) for body in ("one", "two", "three")], "versions"
     )
     for source, at_ns in (("session:2", 20), ("session:1", 10)):
         store.apply(SPACE, [make_delta(source, [("check", source)], at_ns=at_ns)])
@@ -821,7 +826,7 @@ def edges_hold_while_both_ends_are_what_they_were(store: Writer) -> None:
         Edge(EdgeKind.CONTAINS, tail, head, 0.25, "", "", "history/1"),
         Edge(EdgeKind.MENTIONS, head, tail, 1.0, "", tail_digest, "history/1"),
         Edge(EdgeKind.FIXES, tail, head, 1.0, "another digest", head_digest),
-        Edge(EdgeKind.FIXES, tail, identify("u", "z"), 1.0),
+        Edge(EdgeKind.FIXES, tail, make_id("u", "z"), 1.0),
     )
     history = Delta("history/1", "history:", True, edges=edges, state=SourceState("history:"))
     store.apply(SPACE, [history, nodes])
@@ -830,7 +835,7 @@ def edges_hold_while_both_ends_are_what_they_were(store: Writer) -> None:
         _expect(look(store, SPACE).edges(asked), wanted, "edges")
     _expect(look(store, SPACE).edges([]), [], "edges of nothing")
     store.apply(SPACE, [make_delta("file:b", [("u", "z")])])
-    _expect(look(store, SPACE).edges([identify("u", "z")]), [edges[4]], "an edge whose other end came later")
+    _expect(look(store, SPACE).edges([make_id("u", "z")]), [edges[4]], "an edge whose other end came later")
     moved = replace(nodes.records[0], digest="changed")
     store.apply(SPACE, [replace(nodes, records=(moved, nodes.records[1]))])
     _expect(look(store, SPACE).edges([head]), [edges[1]], "edges after the digest of one end changed")
@@ -902,7 +907,7 @@ def a_purged_record_leaves_only_a_tombstone(store: Writer) -> None:
     )
     _expect((_indexed(store), look(store, SPACE).edges([gone, stays])), ([stays], _NONE), "documents and edges")
     _expect(look(store, SPACE).find(gone), [gone], "the handle is still known")
-    _expect_raise(Purged, lambda: look(store, SPACE).original(delta.blobs[0].digest), "the original")
+    _expect_raise(OriginalPurged, lambda: look(store, SPACE).original(delta.blobs[0].digest), "the original")
     _expect((look(store, SPACE).of_subject("s"), store.workspaces()[0].records), (_NONE, 1), "versions and records")
     _expect(store.workspaces()[0].blob_bytes, len("harmless"), "bytes of originals")
 
@@ -916,7 +921,7 @@ def an_original_that_another_record_needs_is_not_purged(store: Writer) -> None:
     for record_id, blobs in ((_ids(one)[0], 0), (_ids(one)[1], 0), (_ids(two)[0], 1)):
         _expect(look(store, SPACE).original(digest), b"same", "the original while somebody needs it")
         _expect(store.purge(SPACE, [record_id], "", 1).blobs, blobs, "originals erased")
-    _expect_raise(Purged, lambda: look(store, SPACE).original(digest), "the original when nobody needs it")
+    _expect_raise(OriginalPurged, lambda: look(store, SPACE).original(digest), "the original when nobody needs it")
     alone = make_delta("file:c", [("v", "again"), ("w", "again")])
     store.apply(SPACE, [alone])
     _expect([store.purge(SPACE, [record_id], "", 1).blobs for record_id in _ids(alone)], [0, 1], "originals erased, within one source")
@@ -928,13 +933,13 @@ def purging_erases_earlier_originals_too(store: Writer) -> None:
     versions = [b"secret", b"secret\nmore", b"secret\nmore\nand more"]
     base = make_delta("file:a", [("s", "secret")])
     for data in versions:
-        texts = (Text(Resolution.FULL, 6, blob=digest_of(data), end=6),)
+        texts = (RecordText(Resolution.FULL, 6, blob=digest_of(data), end=6),)
         record = replace(base.records[0], texts=texts, digest=digest_of(data))
         store.apply(SPACE, [replace(base, records=(record,), blobs=(Blob(digest_of(data), data),))])
     purge = store.purge(SPACE, _ids(base), "", 1)
     _expect((purge.blobs, purge.size), (3, sum(map(len, versions))), "originals and bytes")
     for data in versions:
-        _expect_raise(Purged, lambda: look(store, SPACE).original(digest_of(data)), "an earlier original")  # noqa: B023 - called at once
+        _expect_raise(OriginalPurged, lambda: look(store, SPACE).original(digest_of(data)), "an earlier original")  # noqa: B023 - called at once
 
 
 @_behaviour
@@ -951,7 +956,7 @@ def what_was_purged_stays_out(store: Writer) -> None:
         ([stays], [stays]),
         "documents and records",
     )
-    _expect_raise(Purged, lambda: look(store, SPACE).original(delta.blobs[0].digest), "the original")
+    _expect_raise(OriginalPurged, lambda: look(store, SPACE).original(delta.blobs[0].digest), "the original")
     other = make_delta("file:b", [("another subject", "secret")])
     store.apply(SPACE, [other])
     _expect(look(store, SPACE).original(delta.blobs[0].digest), b"secret", "the original, when a record that was not purged needs it")
@@ -962,7 +967,7 @@ def what_was_purged_stays_out(store: Writer) -> None:
 def a_purged_source_is_gone_with_all_that_it_ever_held(store: Writer) -> None:
     """Ended records and old originals too; what another source holds stays there."""
     old, new = make_delta("file:a", [("s", "old secret"), ("t", "shared")]), make_delta("file:a", [("s", "new secret"), ("t", "shared")])
-    other = replace(make_delta("file:b", [("t", "shared")]), edges=(Edge(EdgeKind.CONTAINS, identify("t", "shared"), _ids(new)[0], 1.0),))
+    other = replace(make_delta("file:b", [("t", "shared")]), edges=(Edge(EdgeKind.CONTAINS, make_id("t", "shared"), _ids(new)[0], 1.0),))
     raw = Blob(digest_of(b"raw"), b"raw")
     store.apply(SPACE, [old, replace(new, blobs=(*new.blobs, raw)), other])
     purge = store.purge_source(SPACE, "file:a", "private", 5)
@@ -971,7 +976,7 @@ def a_purged_source_is_gone_with_all_that_it_ever_held(store: Writer) -> None:
     ids = [*_ids(old), _ids(new)[0]]
     _expect([record.source for record in look(store, SPACE).records(ids)], ["file:b"], "records")
     _expect(look(store, SPACE).edges(ids), [], "edges")
-    _expect(_indexed(store), [identify("t", "shared")], "documents")
+    _expect(_indexed(store), [make_id("t", "shared")], "documents")
     reasons = [standing.reason for standing in look(store, SPACE).statuses(ids)]
     _expect(reasons, [_purged("private"), None, _purged("private")], "reasons")
     _expect(look(store, SPACE).original(digest_of(b"shared")), b"shared", "an original that another source needs")
@@ -1026,7 +1031,7 @@ def what_was_acknowledged_is_there_after_closing(open_store: Open) -> None:
     store.move(SPACE, _ids(second)[:1], Tier.FOLDED)
     store.touch(SPACE, _ids(first), 9)
     store.purge(SPACE, _ids(second)[1:], "secret", 3)
-    ids = [*_ids(first), *_ids(second), identify("u", "five")]
+    ids = [*_ids(first), *_ids(second), make_id("u", "five")]
     digests = [blob.digest for delta in (first, second) for blob in delta.blobs]
     before, generation = contents(store, SPACE, ids, digests), look(store, SPACE).generation
     store.close()
@@ -1053,7 +1058,7 @@ def two_stores_on_one_place_see_each_other(open_store: Open) -> None:
     )
     two.apply(SPACE, [make_delta("file:a", [("s", "y")])])
     _expect(
-        (look(one, SPACE).generation, _live(one, _ids(delta)), _indexed(one)), (2, [False], [identify("s", "y")]), "the first one's view"
+        (look(one, SPACE).generation, _live(one, _ids(delta)), _indexed(one)), (2, [False], [make_id("s", "y")]), "the first one's view"
     )
     one.close()
     two.close()

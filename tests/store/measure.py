@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter, process_time
 
-from clew.records import Blob, Delta, Layer, Record, Resolution, SourceState, Text, identify
+from clew.records import Blob, Delta, Layer, Record, RecordText, Resolution, SourceState, make_id
 from clew.store.originals import digest_of
 from clew.store.sqlite import SqliteStore
-from clew.text.postings import Document, Use, pack
+from clew.text.postings import NameUse, SearchDocument, pack_postings
 
 COLD = """
 import sys
@@ -62,7 +62,7 @@ def make_delta(rng: random.Random, words: Sequence[str], at: int, records: int, 
     data = "\n".join(chunks).encode()
     digest = digest_of(data)
     found: list[Record] = []
-    documents: list[Document] = []
+    documents: list[SearchDocument] = []
     start = line = 0
     for number, chunk in enumerate(chunks):
         signature = chunk.partition("\n")[0]
@@ -70,18 +70,18 @@ def make_delta(rng: random.Random, words: Sequence[str], at: int, records: int, 
         subject = f"symbol:{path}::{name}"
         end, lines = start + len(chunk), chunk.count("\n") + 1
         texts = (
-            Text(Resolution.NAME, len(name), name),
-            Text(Resolution.SIGNATURE, len(signature), signature),
-            Text(Resolution.FOLDED, len(signature) + 20, f"{signature}\n    … {lines} lines"),
-            Text(Resolution.FULL, end - start, "", digest, start, end, line + 1, line + lines),
+            RecordText(Resolution.NAME, len(name), name),
+            RecordText(Resolution.SIGNATURE, len(signature), signature),
+            RecordText(Resolution.FOLDED, len(signature) + 20, f"{signature}\n    … {lines} lines"),
+            RecordText(Resolution.FULL, end - start, "", digest, start, end, line + 1, line + lines),
         )
-        record_id = identify(subject, chunk)
+        record_id = make_id(subject, chunk)
         found.append(Record(record_id, Layer.FACT, "method", subject, source, digest, name, texts, seq=line, path=path, language="python"))
-        uses = tuple((rng.choice(words), Use.CALL, 1) for _ in range(8))
-        documents.append(Document(record_id, "fact", "method", path, (name, path, signature, "", chunk), (name, subject), uses))
+        uses = tuple((rng.choice(words), NameUse.CALL, 1) for _ in range(8))
+        documents.append(SearchDocument(record_id, "fact", "method", path, (name, path, signature, "", chunk), (name, subject), uses))
         start, line = end + 1, line + lines
     state = SourceState(source, digest, len(data), 1_700_000_000_000_000_000 + at)
-    return Delta("measure/1", source, True, tuple(found), blobs=(Blob(digest, data),), segment=pack(documents), state=state)
+    return Delta("measure/1", source, True, tuple(found), blobs=(Blob(digest, data),), segment=pack_postings(documents), state=state)
 
 
 def measure_apply(store: SqliteStore, title: str, deltas: Sequence[Delta], batch: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.records import EndKind, EndReason, Layer, Record, Resolution, Text
+from clew.records import EndKind, EndReason, Layer, Record, RecordText, Resolution
 from clew.records.wording import describe_end
 from clew.store.originals import LEVEL, Compression, Compressor, unpack
 from clew.store.sqlite.codec import (
@@ -50,9 +50,9 @@ def test_prefix_ranges_hold_what_begins_with_the_prefix_and_nothing_else(prefix:
         assert (in_texts or in_bytes) == candidate.startswith(prefix)
 
 
-@given(st.lists(st.builds(Text, st.sampled_from(Resolution), st.integers(0, 2**40), any_text, st.just("ab" * 16)), max_size=4))
+@given(st.lists(st.builds(RecordText, st.sampled_from(Resolution), st.integers(0, 2**40), any_text, st.just("ab" * 16)), max_size=4))
 @settings(derandomize=True)
-def test_texts_come_back(texts: list[Text]) -> None:
+def test_texts_come_back(texts: list[RecordText]) -> None:
     assert texts_from_bytes(texts_to_bytes(texts)) == tuple(texts)
 
 
@@ -115,7 +115,7 @@ def test_a_record_needs_nothing_but_its_row(tmp_path) -> None:
     """Defaults of the noun are stored, not assumed: a later release may have others."""
     from clew.store.sqlite.codec import record_from_row, record_to_row
 
-    record = Record("id", Layer.FACT, "k", "s", "src", "d", "n", (Text(Resolution.NAME, 1, "n"),))
+    record = Record("id", Layer.FACT, "k", "s", "src", "d", "n", (RecordText(Resolution.NAME, 1, "n"),))
     row = record_to_row(record, 1, 2, is_indexed=True)
     (
         _,

@@ -15,7 +15,7 @@ from time import sleep
 import apsw
 import pytest
 
-from clew.records import identify
+from clew.records import make_id
 from clew.store.sqlite import SqliteStore
 from tests.looking import look
 from tests.store.conformance import make_delta
@@ -103,7 +103,7 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
             with contextlib.closing(apsw.Connection(str(path))) as connection:
                 assert connection.pragma("integrity_check") == "ok"
             with contextlib.closing(SqliteStore(path)) as store:
-                ids = [identify("s", f"body {number}") for number in acknowledged]
+                ids = [make_id("s", f"body {number}") for number in acknowledged]
                 assert [record.id for record in look(store, "w").records(ids)] == ids
                 assert [look(store, "w").original(record.digest) for record in look(store, "w").records(ids[-3:])] == [
                     f"body {number}".encode() for number in acknowledged[-3:]

@@ -17,7 +17,7 @@ import apsw
 import pytest
 
 from clew.errors import InvalidDelta, SchemaTooNew, StoreBusy, StoreError, StoreUnusable, StoreUnwritable
-from clew.records import Tier, identify
+from clew.records import Tier, make_id
 from clew.store.sqlite import MIGRATIONS, SqliteStore
 from tests.looking import look
 from tests.store.conformance import make_delta
@@ -353,7 +353,7 @@ def test_a_reader_sees_the_old_state_during_a_long_write(filled: Path) -> None:
         def write() -> None:
             with store._writing() as connection:
                 connection.write("workspaces.advance", 1)
-                connection.write("records.move", 2, 1, identify("s", "body"))
+                connection.write("records.move", 2, 1, make_id("s", "body"))
                 reached.set()
                 proceed.wait(10)
 

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from clew.records import identify
+from clew.records import make_id
 from clew.store.bm25 import TermList, score_words
 from clew.store.documents import Documents
 from clew.store.name_resolution import Names
 from clew.store.search import compute_similarity
 from clew.store.shard import PartKey, part_digest
-from clew.text.postings import Document, Use, pack
-from clew.text.words import WORD_CHARS_MAX, split, terms
+from clew.text.postings import NameUse, SearchDocument, pack_postings
+from clew.text.words import WORD_CHARS_MAX, extract_terms, split_word
 
 
 class Toy:
@@ -35,26 +35,26 @@ EQUAL = np.ones(5, np.float32)
 FLAT = np.full(5, 0.5, np.float32)
 
 
-def document(path: str, name: str, body: str = "", *, uses: tuple[str, ...] = (), parent: int = -1) -> Document:
-    return Document(
-        identify(path, name),
+def document(path: str, name: str, body: str = "", *, uses: tuple[str, ...] = (), parent: int = -1) -> SearchDocument:
+    return SearchDocument(
+        make_id(path, name),
         "fact",
         "function",
         path,
         (name, path, "", "", body),
         (name,),
-        tuple((use, Use.CALL, 1) for use in uses),
+        tuple((use, NameUse.CALL, 1) for use in uses),
         parent,
     )
 
 
-def part(path: str, *documents: Document, imports: tuple[tuple[str, float], ...] = ()) -> tuple[PartKey, bytes]:
-    data = pack(documents, imports)
+def part(path: str, *documents: SearchDocument, imports: tuple[tuple[str, float], ...] = ()) -> tuple[PartKey, bytes]:
+    data = pack_postings(documents, imports)
     return (f"file:{path}", 0, part_digest(data)), data
 
 
 def scores(index: Documents, question: str) -> dict[str, float]:
-    [scored] = score_words(index, [TermList(tuple((term, 1.0) for term in terms(question)))], EQUAL, prefix="file:", b=FLAT, k1=1.2)
+    [scored] = score_words(index, [TermList(tuple((term, 1.0) for term in extract_terms(question)))], EQUAL, prefix="file:", b=FLAT, k1=1.2)
     found = scored.by_document
     return {index.id_of(doc): float(found[doc]) for doc in np.flatnonzero(found).tolist()}
 
@@ -87,7 +87,7 @@ def test_an_identifier_is_found_by_its_parts_and_more_strongly_by_itself() -> No
     by_part, by_name = scores(index, "resolve"), scores(index, "resolve_redirects")
 
     assert len(by_part) == 2
-    assert max(by_name, key=lambda record: by_name[record]) == identify("a.py", "resolve_redirects")
+    assert max(by_name, key=lambda record: by_name[record]) == make_id("a.py", "resolve_redirects")
 
 
 def test_a_name_resolves_to_the_nearest_bearer() -> None:
@@ -103,9 +103,9 @@ def test_a_name_resolves_to_the_nearest_bearer() -> None:
 
     heads = {(tail, head) for tail, head, _ in links(index)}
 
-    assert (identify("a.py", "caller"), identify("b.py", "helper")) in heads
-    assert (identify("a.py", "caller"), identify("c.py", "helper")) not in heads
-    assert [head for tail, head in heads if tail == identify("d.py", "near")] == [identify("d.py", "helper")]
+    assert (make_id("a.py", "caller"), make_id("b.py", "helper")) in heads
+    assert (make_id("a.py", "caller"), make_id("c.py", "helper")) not in heads
+    assert [head for tail, head in heads if tail == make_id("d.py", "near")] == [make_id("d.py", "helper")]
 
 
 def test_users_and_used_are_two_views_of_the_same_links() -> None:
@@ -114,7 +114,7 @@ def test_users_and_used_are_two_views_of_the_same_links() -> None:
 
     back = Names(index).incoming(np.array([helper], np.int32))
 
-    assert [index.id_of(doc) for doc in back.tails.tolist()] == [identify("a.py", "caller")]
+    assert [index.id_of(doc) for doc in back.tails.tolist()] == [make_id("a.py", "caller")]
     assert back.heads.tolist() == [helper]
 
 
@@ -130,13 +130,15 @@ def test_an_index_survives_its_own_file_and_refuses_a_damaged_one() -> None:
 
 
 def test_a_search_sees_only_the_sources_it_is_asked_for() -> None:
-    index = Documents.build([part("a.py", document("a.py", "x", "budget")), (("session:1", 0, "d"), pack([document("", "y", "budget")]))])
+    index = Documents.build(
+        [part("a.py", document("a.py", "x", "budget")), (("session:1", 0, "d"), pack_postings([document("", "y", "budget")]))]
+    )
 
-    assert set(scores(index, "budget")) == {identify("a.py", "x")}
+    assert set(scores(index, "budget")) == {make_id("a.py", "x")}
 
 
 def test_a_vector_finds_what_points_the_same_way() -> None:
-    data = pack([document("a.py", "x"), document("a.py", "y")], embedder=Toy())
+    data = pack_postings([document("a.py", "x"), document("a.py", "y")], embedder=Toy())
     index = Documents.build([(("file:a.py", 0, "d"), data)])
 
     found = compute_similarity(index, np.array([0.1, 2.0], np.float32), prefix="")
@@ -202,7 +204,7 @@ class Random:
 def test_the_nearest_of_many_are_found_by_their_signs() -> None:
     """Sign bits leave out most documents, and not the nearest ones."""
     names = [f"f{number}" for number in range(3000)]
-    index = Documents.build([(("file:a.py", 0, "d"), pack([document("a.py", name) for name in names], embedder=Random(1)))])
+    index = Documents.build([(("file:a.py", 0, "d"), pack_postings([document("a.py", name) for name in names], embedder=Random(1)))])
     rows = Random(1).embed(names)
     query = rows[7] + 0.5 * rows[8]
 
@@ -216,7 +218,7 @@ def test_the_nearest_of_many_are_found_by_their_signs() -> None:
 
 def test_of_a_run_of_digits_without_end_only_the_beginning_is_kept() -> None:
     """Words are remembered, because most come again; runs of encoded data must not stay in memory whole."""
-    assert split("a1" * WORD_CHARS_MAX) is split("a1" * 2 * WORD_CHARS_MAX)
+    assert split_word("a1" * WORD_CHARS_MAX) is split_word("a1" * 2 * WORD_CHARS_MAX)
 
 
 def test_what_a_file_no_longer_imports_is_forgotten_with_its_old_version() -> None:
@@ -239,7 +241,7 @@ def test_uses_across_files_leave_out_what_a_file_defines_itself() -> None:
     across = Names(index).across("file:")
 
     found = [(index.paths[user], index.id_of(head)) for user, head in zip(across.users, across.heads, strict=True)]
-    assert found == [("a.py", identify("b.py", "helper"))]
+    assert found == [("a.py", make_id("b.py", "helper"))]
     assert across.is_imported.all()
 
 

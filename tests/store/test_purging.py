@@ -14,11 +14,11 @@ import pytest
 from numpy.typing import NDArray
 
 from clew.errors import PurgeUnfinished
-from clew.records import Blob, Edge, EdgeKind, Record, Resolution, SourceState, Text, identify
+from clew.records import Blob, Edge, EdgeKind, Record, RecordText, Resolution, SourceState, make_id
 from clew.store.originals import Compression, Compressor, digest_of
 from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
 from clew.store.sqlite.indexing import Space
-from clew.text.postings import Document, Use, pack, unpack, without
+from clew.text.postings import NameUse, SearchDocument, drop_from_postings, pack_postings, unpack_postings
 from tests.looking import look
 from tests.store.conformance import make_delta
 
@@ -38,18 +38,18 @@ def files_with(folder: Path, needle: bytes) -> list[str]:
     return sorted(file.name for file in folder.rglob("*") if file.is_file() and needle in file.read_bytes())
 
 
-def secret_record(source: str, number: int, version: int) -> tuple[Record, Blob, Document]:
+def secret_record(source: str, number: int, version: int) -> tuple[Record, Blob, SearchDocument]:
     """A record whose every text names the marker, in an original that zstd cannot shrink, so that its bytes stay readable."""
     marker = MARKER.decode()
     data = os.urandom(300) + MARKER + os.urandom(3000 * (number % 3))
     (record,) = make_delta(source, [(f"symbol:{marker}{number}", f"{number}")]).records
     texts = (
-        Text(Resolution.NAME, 30, f"{marker} {version}"),
-        Text(Resolution.SIGNATURE, 0, marker * (number % 200)),
-        Text(Resolution.FULL, len(data), blob=digest_of(data), end=len(data)),
+        RecordText(Resolution.NAME, 30, f"{marker} {version}"),
+        RecordText(Resolution.SIGNATURE, 0, marker * (number % 200)),
+        RecordText(Resolution.FULL, len(data), blob=digest_of(data), end=len(data)),
     )
     record = replace(record, texts=texts, name=marker, path=f"{marker}/{number}.py", digest=digest_of(data), seq=version)
-    document = Document(record.id, record.layer, record.kind, record.path, (marker, record.path, "", "", marker), (record.subject,))
+    document = SearchDocument(record.id, record.layer, record.kind, record.path, (marker, record.path, "", "", marker), (record.subject,))
     return record, Blob(digest_of(data), data), document
 
 
@@ -60,7 +60,7 @@ def write_secrets(store: SqliteStore, source: str, version: int, count: int = 60
     blobs = tuple(blob for _, blob, _ in made)
     state = SourceState(source, note=MARKER.decode())
     store.apply("w", [make_delta(f"file:between{version}", [(f"b{number}", f"{version} {number} " * 90) for number in range(40)])])
-    segment = pack([document for _, _, document in made])
+    segment = pack_postings([document for _, _, document in made])
     store.apply("w", [replace(make_delta(source, []), records=records, edges=edges, blobs=blobs, segment=segment, state=state)])
     return [record.id for record in records]
 
@@ -99,7 +99,7 @@ def test_no_byte_of_a_purged_record_is_left_in_any_file(store: SqliteStore, tmp_
     """Only some records of the source are purged; the others stay, with their originals, edges and postings."""
     plain = make_delta("file:a", [("s", "harmless"), ("t", "too")])
     secret, blob, document = secret_record("file:a", 7, 0)
-    documents = [Document(record.id, record.layer, record.kind, "a.py", (record.name, "", "", "", "")) for record in plain.records]
+    documents = [SearchDocument(record.id, record.layer, record.kind, "a.py", (record.name, "", "", "", "")) for record in plain.records]
     edges = (
         Edge(EdgeKind.CONTAINS, secret.id, plain.records[0].id, 1.0),
         Edge(EdgeKind.CONTAINS, plain.records[1].id, plain.records[0].id, 1.0),
@@ -109,7 +109,7 @@ def test_no_byte_of_a_purged_record_is_left_in_any_file(store: SqliteStore, tmp_
         records=(*plain.records, secret),
         blobs=(*plain.blobs, blob),
         edges=edges,
-        segment=pack([*documents, document]),
+        segment=pack_postings([*documents, document]),
     )
     store.apply("w", [delta])
     store.refresh("w")
@@ -189,24 +189,26 @@ class LengthEmbedder:
 
 def test_postings_without_some_records_equal_those_that_never_had_them() -> None:
     """Words, names, uses, containers and vectors are those of the records that stay."""
-    ids = [identify("p", str(number)) for number in range(6)]
+    ids = [make_id("p", str(number)) for number in range(6)]
     documents = [
-        Document(
+        SearchDocument(
             ids[number], "fact", "function", f"{number}.py", (f"name{number}", "path", "", f"doc {number}", "shared words " * number),
-            (f"name{number}",), ((f"name{(number + 1) % 6}", Use.CALL, number + 1),), parent=number - 1, is_test=number % 2 == 0,
+            (f"name{number}",), ((f"name{(number + 1) % 6}", NameUse.CALL, number + 1),), parent=number - 1, is_test=number % 2 == 0,
             start_line=number, lines=10 * number,
         )
         for number in range(6)
     ]  # fmt: skip
-    packed = pack(documents, [("other.py", 0.5)], LengthEmbedder())
+    packed = pack_postings(documents, [("other.py", 0.5)], LengthEmbedder())
     kept = [0, 2, 3, 5]
     parents = {0: -1, 2: -1, 3: 1, 5: -1}
 
-    found = unpack(without(packed, {ids[1], ids[4], "nobody"}))
+    found = unpack_postings(drop_from_postings(packed, {ids[1], ids[4], "nobody"}))
 
-    wanted = unpack(pack([replace(documents[number], parent=parents[number]) for number in kept], [("other.py", 0.5)], LengthEmbedder()))
+    wanted = unpack_postings(
+        pack_postings([replace(documents[number], parent=parents[number]) for number in kept], [("other.py", 0.5)], LengthEmbedder())
+    )
     assert found.dims == 4
     for name in found.__slots__:
         assert np.array_equal(getattr(found, name), getattr(wanted, name)), name
-    assert without(packed, {"nobody"}) is packed
-    assert without(packed, set(ids)) == b""
+    assert drop_from_postings(packed, {"nobody"}) is packed
+    assert drop_from_postings(packed, set(ids)) == b""

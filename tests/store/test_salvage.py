@@ -11,14 +11,14 @@ from typing import Any
 import apsw
 import pytest
 
-from clew.records import Blob, Edge, EdgeKind, EndKind, EndReason, Resolution, SourceState, Supersession, Text, Tier
+from clew.records import Blob, Edge, EdgeKind, EndKind, EndReason, RecordText, Resolution, SourceState, Supersession, Tier
 from clew.store import graves
 from clew.store.originals import digest_of
 from clew.store.sqlite import SqliteStore
 from clew.store.sqlite.pages import Pages
 from clew.store.sqlite.repair import damage, repair
 from clew.store.sqlite.salvage import Known
-from clew.text.postings import Document, pack
+from clew.text.postings import SearchDocument, pack_postings
 from tests.looking import look
 from tests.store.conformance import make_delta
 
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
             source = f"file:{'deep/' * number}\udce9{number}.py"
             data = os.urandom(number * 1500)
             delta = make_delta(source, [(f"symbol:{number}::{each}", f"body {each} " * (number * each * 7)) for each in range(4)])
-            big = Text(Resolution.FULL, len(data), blob=digest_of(data), end=len(data))
+            big = RecordText(Resolution.FULL, len(data), blob=digest_of(data), end=len(data))
             first = delta.records[0]
             records = (
                 replace(first, texts=(first.texts[0], big), digest=digest_of(data), lineage=(("branch", "ma\udce9in"),)),
@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
                 Edge(EdgeKind.CONTAINS, records[0].id, each.id, weight, by="t")
                 for each, weight in zip(records[1:], (1, 0.25, 0), strict=True)
             ]
-            documents = [Document(each.id, each.layer, each.kind, each.path, (each.name, "", "", "", "rope")) for each in records]
+            documents = [SearchDocument(each.id, each.layer, each.kind, each.path, (each.name, "", "", "", "rope")) for each in records]
             store.apply(
                 key,
                 [
@@ -53,7 +53,7 @@ def path(tmp_path: Path) -> Path:
                         records=records,
                         blobs=(*delta.blobs, Blob(digest_of(data), data)),
                         edges=tuple(edges),
-                        segment=pack(documents),
+                        segment=pack_postings(documents),
                     )
                 ],
             )

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from clew.records import Blob, Edge, EdgeKind, Supersession, Tier, identify
+from clew.records import Blob, Edge, EdgeKind, Supersession, Tier, make_id
 from clew.store.memory import MemoryStore
 from clew.store.originals import digest_of
 from clew.store.sqlite import SqliteStore
@@ -20,7 +20,7 @@ from tests.store.conformance import contents, make_delta, retirement
 SOURCES = ("file:a", "file:b\udcff", "session:1")
 SUBJECTS = ("s", "t", "check:x")
 BODIES = ("one", "two", "", "one more \u00e9" * 40)
-IDS = [identify(subject, body) for subject in SUBJECTS for body in BODIES]
+IDS = [make_id(subject, body) for subject in SUBJECTS for body in BODIES]
 DIGESTS = [digest_of(body.encode()) for body in (*BODIES, "raw")]
 
 pairs = st.lists(st.tuples(st.sampled_from(SUBJECTS), st.sampled_from(BODIES)), unique=True, max_size=4)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.clues import Clues, clues
-from clew.task.frames import Frame
+from clew.task.clues import Clues, find_clues
+from clew.task.frames import StackFrame
 
 PYTHON = """Simplifying fails:
 ```python
@@ -27,9 +27,9 @@ billing.rows.MissingRowError: no row for 'DE'
 
 
 def test_a_python_traceback_gives_frames_inside_the_package() -> None:
-    found = clues(PYTHON)
+    found = find_clues(PYTHON)
 
-    assert found.frames == (Frame("billing/tax.py", 41, "lookup"), Frame("billing/rows.py", 7, "__getitem__"))
+    assert found.frames == (StackFrame("billing/tax.py", 41, "lookup"), StackFrame("billing/rows.py", 7, "__getitem__"))
     assert found.paths == (("billing/tax.py", 41), ("billing/rows.py", 7))
     assert found.errors == ("billing.rows.MissingRowError: no row for 'DE'",)
     assert {"TaxTable", "rate_of", "lookup"} <= set(found.identifiers)
@@ -39,27 +39,27 @@ def test_a_python_traceback_gives_frames_inside_the_package() -> None:
 @pytest.mark.parametrize(
     ("text", "frame"),
     [
-        ('  File "src/a.py", line 3, in f', Frame("src/a.py", 3, "f")),
-        ("src/a.py:12: in test_f", Frame("src/a.py", 12, "test_f")),
-        ("src/a.py:12: AssertionError", Frame("src/a.py", 12)),
-        ("~/lib/python3.9/site-packages/m/axis.py in convert(self, x)\n---> 98     x = 1", Frame("m/axis.py", 98, "convert")),
-        ("File ~/m/axis.py:98, in convert(self)", Frame("~/m/axis.py", 98, "convert")),
-        ("    at Cart.total (/srv/shop/src/cart.ts:10:5)", Frame("/srv/shop/src/cart.ts", 10, "Cart.total")),
-        ("    at async load (file:///srv/a.mjs:1:2)", Frame("/srv/a.mjs", 1, "load")),
-        ("    at /srv/shop/node_modules/express/lib/router.js:8:3", Frame("express/lib/router.js", 8)),
-        ("\tat com.shop.Cart.total(Cart.java:55)", Frame("com/shop/Cart.java", 55, "com.shop.Cart.total")),
-        ("   at Shop.Cart.Total(Int32 a) in /src/Cart.cs:line 9", Frame("/src/Cart.cs", 9, "Shop.Cart.Total")),
-        ("main.(*Cart).Total(0xc000)\n\t/go/src/shop/cart.go:21 +0x1d", Frame("/go/src/shop/cart.go", 21, "main.(*Cart).Total")),
-        ("   4: shop::cart::total\n             at ./src/cart.rs:12:5", Frame("./src/cart.rs", 12, "shop::cart::total")),
-        ("thread 'main' panicked at src/cart.rs:12:5:", Frame("src/cart.rs", 12)),
-        ("  --> src/cart.rs:7:9", Frame("src/cart.rs", 7)),
-        ("app/cart.rb:3:in `total'", Frame("app/cart.rb", 3, "total")),
-        ("#0 /srv/cart.php(12): Cart->total()", Frame("/srv/cart.php", 12, "Cart->total")),
-        ("#1 0x00007f in total (c=0x1) at src/cart.c:77", Frame("src/cart.c", 77, "total")),
+        ('  File "src/a.py", line 3, in f', StackFrame("src/a.py", 3, "f")),
+        ("src/a.py:12: in test_f", StackFrame("src/a.py", 12, "test_f")),
+        ("src/a.py:12: AssertionError", StackFrame("src/a.py", 12)),
+        ("~/lib/python3.9/site-packages/m/axis.py in convert(self, x)\n---> 98     x = 1", StackFrame("m/axis.py", 98, "convert")),
+        ("File ~/m/axis.py:98, in convert(self)", StackFrame("~/m/axis.py", 98, "convert")),
+        ("    at Cart.total (/srv/shop/src/cart.ts:10:5)", StackFrame("/srv/shop/src/cart.ts", 10, "Cart.total")),
+        ("    at async load (file:///srv/a.mjs:1:2)", StackFrame("/srv/a.mjs", 1, "load")),
+        ("    at /srv/shop/node_modules/express/lib/router.js:8:3", StackFrame("express/lib/router.js", 8)),
+        ("\tat com.shop.Cart.total(Cart.java:55)", StackFrame("com/shop/Cart.java", 55, "com.shop.Cart.total")),
+        ("   at Shop.Cart.Total(Int32 a) in /src/Cart.cs:line 9", StackFrame("/src/Cart.cs", 9, "Shop.Cart.Total")),
+        ("main.(*Cart).Total(0xc000)\n\t/go/src/shop/cart.go:21 +0x1d", StackFrame("/go/src/shop/cart.go", 21, "main.(*Cart).Total")),
+        ("   4: shop::cart::total\n             at ./src/cart.rs:12:5", StackFrame("./src/cart.rs", 12, "shop::cart::total")),
+        ("thread 'main' panicked at src/cart.rs:12:5:", StackFrame("src/cart.rs", 12)),
+        ("  --> src/cart.rs:7:9", StackFrame("src/cart.rs", 7)),
+        ("app/cart.rb:3:in `total'", StackFrame("app/cart.rb", 3, "total")),
+        ("#0 /srv/cart.php(12): Cart->total()", StackFrame("/srv/cart.php", 12, "Cart->total")),
+        ("#1 0x00007f in total (c=0x1) at src/cart.c:77", StackFrame("src/cart.c", 77, "total")),
     ],
 )
-def test_frames_of_every_language_are_read(text: str, frame: Frame) -> None:
-    assert clues(f"It broke:\n{text}\n").frames == (frame,)
+def test_frames_of_every_language_are_read(text: str, frame: StackFrame) -> None:
+    assert find_clues(f"It broke:\n{text}\n").frames == (frame,)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_frames_of_every_language_are_read(text: str, frame: Frame) -> None:
     ],
 )
 def test_paths_are_found_however_they_are_written(text: str, path: tuple[str, int]) -> None:
-    assert clues(text).paths == (path,)
+    assert find_clues(text).paths == (path,)
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_paths_are_found_however_they_are_written(text: str, path: tuple[str, in
     ],
 )
 def test_prose_with_slashes_and_dots_names_no_path(text: str) -> None:
-    assert clues(text).paths == ()
+    assert find_clues(text).paths == ()
 
 
 def test_names_keep_their_order_and_words_are_no_names() -> None:
-    found = clues("The `total` of Cart.checkout() calls round_half_up and getVat, then raises E0308; see the docs.")
+    found = find_clues("The `total` of Cart.checkout() calls round_half_up and getVat, then raises E0308; see the docs.")
 
     assert found.dotted == ("Cart.checkout",)
     assert found.identifiers == ("total", "checkout", "round_half_up", "getVat", "E0308")
@@ -109,11 +109,11 @@ def test_names_keep_their_order_and_words_are_no_names() -> None:
 
 
 def test_rust_and_cpp_paths_become_dotted_names() -> None:
-    assert clues("call shop::cart::total and ptr->next_item").dotted == ("shop.cart.total", "ptr.next_item")
+    assert find_clues("call shop::cart::total and ptr->next_item").dotted == ("shop.cart.total", "ptr.next_item")
 
 
 def test_quotes_of_every_kind_are_verbatim() -> None:
-    found = clues("It says \"no active cart\", `cart.total()`, 'EUR' and “the end”; don't split isn't.")
+    found = find_clues("It says \"no active cart\", `cart.total()`, 'EUR' and “the end”; don't split isn't.")
 
     assert found.quoted == ("no active cart", "cart.total()", "EUR", "the end")
 
@@ -121,19 +121,19 @@ def test_quotes_of_every_kind_are_verbatim() -> None:
 def test_templates_of_issues_say_nothing() -> None:
     text = "<!-- please read CONTRIBUTING.md and src/a.py -->\n- [x] I ran make_docs()\n_No response_\nReal: use_this"
 
-    assert clues(text).identifiers == ("use_this",)
-    assert clues(text).paths == ()
+    assert find_clues(text).identifiers == ("use_this",)
+    assert find_clues(text).paths == ()
 
 
 def test_an_anchor_of_documentation_is_a_dotted_name() -> None:
-    assert clues("https://docs.example.org/api.html#shop.cart.Cart.total").dotted == ("shop.cart.Cart.total",)
+    assert find_clues("https://docs.example.org/api.html#shop.cart.Cart.total").dotted == ("shop.cart.Cart.total",)
 
 
 @given(st.text(max_size=400))
 def test_any_text_is_read_and_the_same_text_reads_the_same(text: str) -> None:
-    found = clues(text)
+    found = find_clues(text)
 
-    assert found == clues(text)
+    assert found == find_clues(text)
     assert all(len(set(part)) == len(part) for part in (found.paths, found.dotted, found.identifiers, found.quoted))
 
 
@@ -142,8 +142,8 @@ MARKS = ("a.", "/", "\\", ":", "(", ")", "`", '"', "'", "#", "-", ">", "at", "in
 
 @given(st.lists(st.sampled_from(MARKS), max_size=200))
 def test_any_mixture_of_marks_is_read(marks: list[str]) -> None:
-    assert isinstance(clues(" ".join(marks)), Clues)
-    assert isinstance(clues("".join(marks)), Clues)
+    assert isinstance(find_clues(" ".join(marks)), Clues)
+    assert isinstance(find_clues("".join(marks)), Clues)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +155,6 @@ def test_no_text_takes_more_than_linear_time(unit: str) -> None:
     """A megabyte of anything is read in about 0.2 s; a pattern that backtracked would take minutes."""
     text = unit * (1_000_000 // len(unit))
     start = time.perf_counter()
-    clues(text)
+    find_clues(text)
 
     assert time.perf_counter() - start < 5

@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.commands import ShownLines, understand
+from clew.task.commands import ShownFileRange, analyse_command
 from clew.task.shell import COMMAND_CHARS_MAX
 
 
 @pytest.mark.parametrize(
     ("command", "shown"),
     [
-        ("cat src/a.py", ShownLines("src/a.py")),
-        ("sed -n '10,20p' src/a.py", ShownLines("src/a.py", 10, 20)),
-        ("sed -n 7p a.py", ShownLines("a.py", 7, 7)),
-        ("head -n 50 a.py", ShownLines("a.py", 1, 50)),
-        ("head -20 a.py 2>/dev/null", ShownLines("a.py", 1, 20)),
-        ("tail -n +30 a.py", ShownLines("a.py", 30, 0)),
-        ("tail -5 a.py", ShownLines("a.py", 0, 0)),
-        ("cat a.py | head -30", ShownLines("a.py", 1, 30)),
-        ("cat a.py | sed -n '3,4p'", ShownLines("a.py", 3, 4)),
-        ("cd src && nl -ba a.py | sed -n '3,9p'", ShownLines("a.py", 3, 9)),
+        ("cat src/a.py", ShownFileRange("src/a.py")),
+        ("sed -n '10,20p' src/a.py", ShownFileRange("src/a.py", 10, 20)),
+        ("sed -n 7p a.py", ShownFileRange("a.py", 7, 7)),
+        ("head -n 50 a.py", ShownFileRange("a.py", 1, 50)),
+        ("head -20 a.py 2>/dev/null", ShownFileRange("a.py", 1, 20)),
+        ("tail -n +30 a.py", ShownFileRange("a.py", 30, 0)),
+        ("tail -5 a.py", ShownFileRange("a.py", 0, 0)),
+        ("cat a.py | head -30", ShownFileRange("a.py", 1, 30)),
+        ("cat a.py | sed -n '3,4p'", ShownFileRange("a.py", 3, 4)),
+        ("cd src && nl -ba a.py | sed -n '3,9p'", ShownFileRange("a.py", 3, 9)),
         ("cat a.py b.py", None),
         ("cat *.py", None),
         ("cat a.py | grep x", None),
@@ -31,8 +31,8 @@ from clew.task.shell import COMMAND_CHARS_MAX
         ("grep x a.py", None),
     ],
 )
-def test_a_command_that_shows_one_file_is_a_sight_of_it(command: str, shown: ShownLines | None) -> None:
-    assert understand(command).shown == shown
+def test_a_command_that_shows_one_file_is_a_sight_of_it(command: str, shown: ShownFileRange | None) -> None:
+    assert analyse_command(command).shown == shown
 
 
 @pytest.mark.parametrize(
@@ -53,29 +53,31 @@ def test_a_command_that_shows_one_file_is_a_sight_of_it(command: str, shown: Sho
     ],
 )
 def test_files_that_a_command_surely_changes(command: str, changes: tuple[str, ...]) -> None:
-    assert understand(command).changes == changes
+    assert analyse_command(command).changes == changes
 
 
 @pytest.mark.parametrize("command", ["git status", "git log -5 | head", "ls -la && pwd", "gh pr view 3", "git branch", "python --version"])
 def test_looking_changes_nothing(command: str) -> None:
-    assert understand(command).is_look
+    assert analyse_command(command).is_read_only
 
 
 @pytest.mark.parametrize(
     "command", ["git push", "git branch -D x", "npm install", "pytest", "gh api x -f body=y", "find . -delete", "git stash", ""]
 )
 def test_doing_is_not_looking(command: str) -> None:
-    assert not understand(command).is_look
+    assert not analyse_command(command).is_read_only
 
 
 @given(st.text(max_size=200))
 def test_no_command_is_too_odd(command: str) -> None:
-    understand(command)
+    analyse_command(command)
 
 
 def test_of_a_command_that_holds_a_document_only_its_beginning_is_kept() -> None:
     """What was understood is remembered: a thousand such commands must not stay in memory whole."""
-    assert understand("cat > a.py <<'E'\n" + "x" * COMMAND_CHARS_MAX) is understand("cat > a.py <<'E'\n" + "x" * 2 * COMMAND_CHARS_MAX)
+    assert analyse_command("cat > a.py <<'E'\n" + "x" * COMMAND_CHARS_MAX) is analyse_command(
+        "cat > a.py <<'E'\n" + "x" * 2 * COMMAND_CHARS_MAX
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_of_a_command_that_holds_a_document_only_its_beginning_is_kept() -> None
     ],
 )  # fmt: skip
 def test_commands_are_found_wherever_they_stand(command: str, programs: list[str]) -> None:
-    assert [simple.program for simple in understand(command).commands] == programs
+    assert [simple.program for simple in analyse_command(command).commands] == programs
 
 
 @pytest.mark.parametrize(
@@ -108,15 +110,16 @@ def test_commands_are_found_wherever_they_stand(command: str, programs: list[str
 )
 def test_a_status_is_believed_where_it_is_that_of_the_check(command: str, *, is_lost: bool) -> None:
     assert (
-        understand(command).commands[[simple.program for simple in understand(command).commands].index("pytest")].is_status_lost is is_lost
+        analyse_command(command).commands[[simple.program for simple in analyse_command(command).commands].index("pytest")].is_status_lost
+        is is_lost
     )
 
 
 def test_a_broken_line_is_no_look() -> None:
-    assert not understand("cat a.py | (").is_look
-    assert understand("cat a.py | (").shown is None
+    assert not analyse_command("cat a.py | (").is_read_only
+    assert analyse_command("cat a.py | (").shown is None
 
 
 @pytest.mark.parametrize("piece", ["a|", "x=(", "((", "$(", "`", "<<E\n", "a && ", "if ", '"$('])
 def test_no_line_takes_long_or_nests_too_deep(piece: str) -> None:
-    understand(piece * 4000)
+    analyse_command(piece * 4000)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.commands import files_read, scope_of, understand
+from clew.task.commands import analyse_command, find_read_files, parse_check_scope
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from clew.task.commands import files_read, scope_of, understand
     ],
 )
 def test_checks_are_known_by_a_normal_form(command: str, form: str) -> None:
-    line = understand(command)
+    line = analyse_command(command)
 
     assert line.checks
     assert line.form == form
@@ -40,7 +40,7 @@ def test_checks_are_known_by_a_normal_form(command: str, form: str) -> None:
     ],
 )  # fmt: skip
 def test_what_only_speaks_of_checks_is_none(command: str) -> None:
-    assert understand(command).checks == ()
+    assert analyse_command(command).checks == ()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_what_only_speaks_of_checks_is_none(command: str) -> None:
     ],
 )
 def test_a_pipe_hides_the_exit_status_of_a_check(command: str, *, is_hidden: bool) -> None:
-    assert understand(command).is_status_hidden is is_hidden
+    assert analyse_command(command).is_status_hidden is is_hidden
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_a_pipe_hides_the_exit_status_of_a_check(command: str, *, is_hidden: boo
     ],
 )
 def test_a_broader_run_tells_what_a_narrower_one_told(new: str, old: str, *, covers: bool) -> None:
-    assert scope_of(understand(new).checks[0]).covers(scope_of(understand(old).checks[0])) is covers
+    assert parse_check_scope(analyse_command(new).checks[0]).covers(parse_check_scope(analyse_command(old).checks[0])) is covers
 
 
 def test_the_same_check_in_another_folder_is_another_check() -> None:
-    check = understand("npx tsc --noEmit").checks[0]
+    check = analyse_command("npx tsc --noEmit").checks[0]
 
-    assert not scope_of(check, "apps/web").covers(scope_of(check, "apps/api"))
+    assert not parse_check_scope(check, "apps/web").covers(parse_check_scope(check, "apps/api"))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_same_check_in_another_folder_is_another_check() -> None:
     ],
 )
 def test_files_that_a_command_shows(command: str, read: tuple[str, ...]) -> None:
-    assert tuple(files_read(understand(command).commands[0])) == read
+    assert tuple(find_read_files(analyse_command(command).commands[0])) == read
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_files_that_a_command_shows(command: str, read: tuple[str, ...]) -> None
     ],
 )
 def test_files_that_a_command_changes(command: str, written: tuple[str, ...]) -> None:
-    assert tuple(touch.path for touch in understand(command).touches if touch.how != "read") == written
+    assert tuple(touch.path for touch in analyse_command(command).touches if touch.how != "read") == written
 
 
 @given(st.text(alphabet="ab'\"\\|&;<>()$# \n-EOF", max_size=300))
 def test_any_command_line_is_read(command: str) -> None:
-    assert all(simple.words for simple in understand(command).commands)
+    assert all(simple.words for simple in analyse_command(command).commands)

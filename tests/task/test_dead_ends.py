@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.records import DeadEnd, Observation, ObservationKind, Outcome, Replacement, ToolCall, ToolKind, ToolResult
-from clew.task.commands import understand
-from clew.task.dead_ends import SHOWN_CHARS_MAX, SHOWN_MAX, Attempt, DeadEndDetector
+from clew.records import CallOutcome, DeadEnd, Observation, ObservationKind, TextReplacement, ToolCall, ToolKind, ToolResult
+from clew.task.commands import analyse_command
+from clew.task.dead_ends import SHOWN_CHARS_MAX, SHOWN_MAX, DeadEndDetector, FinishedCall
 from clew.task.tracker import state_at
 
 REFUSED = "The user doesn't want to proceed with this tool use. The tool use was rejected. To tell you how to proceed, the user said:\n"
@@ -377,18 +377,18 @@ PIECES = st.sampled_from(
 def play(attempts: DeadEndDetector, seq: int, piece: tuple[str, str, bool]) -> None:
     what, text, fails = piece
     seen = Observation("s", seq, seq, f"u{seq}", ObservationKind.RESULT, text, is_error=fails)
-    done = ToolResult(text, Outcome.FAILED if fails else Outcome.OK)
+    done = ToolResult(text, CallOutcome.FAILED if fails else CallOutcome.OK)
     if what == "user":
-        attempts.see_prompt(text, seen)
+        attempts.observe_prompt(text, seen)
     elif what == "agent":
-        attempts.see_message(text, seen)
+        attempts.observe_message(text, seen)
     elif what == "edit":
         old, _, new = text.partition(" ")
-        call = ToolCall("Edit", ToolKind.EDIT, arguments=text, path="a.py", edits=(Replacement("a.py", f"{old} line", f"{new} line"),))
-        attempts.see_call(Attempt(replace(call, result=done), None, seen, failed=False, named=str))
+        call = ToolCall("Edit", ToolKind.EDIT, arguments=text, path="a.py", edits=(TextReplacement("a.py", f"{old} line", f"{new} line"),))
+        attempts.observe_call(FinishedCall(replace(call, result=done), None, seen, has_failed=False, name_path=str))
     else:
         call = ToolCall("Bash", ToolKind.COMMAND, arguments=what, command=what, result=done)
-        attempts.see_call(Attempt(call, understand(what), seen, failed=fails, named=str))
+        attempts.observe_call(FinishedCall(call, analyse_command(what), seen, has_failed=fails, name_path=str))
 
 
 @given(st.lists(PIECES, max_size=20), st.integers(0, 20))
@@ -396,9 +396,9 @@ def test_attempts_put_down_and_taken_up_again_say_the_same(pieces: list[tuple[st
     straight, cut = DeadEndDetector(), DeadEndDetector()
     for seq, piece in enumerate(pieces):
         if seq == at:
-            cut = DeadEndDetector(cut.memory())
+            cut = DeadEndDetector(cut.dump_state())
         play(straight, seq, piece)
         play(cut, seq, piece)
-        assert straight.changes() == cut.changes()
+        assert straight.take_changes() == cut.take_changes()
 
-    assert straight.dead_ends() == cut.dead_ends()
+    assert straight.select_dead_ends() == cut.select_dead_ends()

@@ -13,9 +13,9 @@ from collections.abc import Callable
 import pytest
 
 from clew.records import (
+    CallOutcome,
     Delta,
     Edge,
-    Entry,
     FileChange,
     FileTouch,
     FileView,
@@ -23,26 +23,26 @@ from clew.records import (
     Layer,
     Observation,
     ObservationKind,
-    Outcome,
     Packet,
+    PacketEntry,
     PlanChange,
     Record,
-    Replacement,
     TaskState,
+    TextReplacement,
+    TokenUsage,
     ToolCall,
     ToolKind,
     ToolResult,
-    Usage,
 )
-from clew.task.clues import Clues, clues
-from clew.task.frames import Frame
-from clew.task.question import question_state
+from clew.task.clues import Clues, find_clues
+from clew.task.frames import StackFrame
+from clew.task.question import build_question_state
 from clew.task.tracker import TaskTracker, state_at
 
-DOOR = (Clues, Frame, TaskTracker, clues, state_at, question_state)  # what other rooms call
-PLAIN = {str, int, float, bool, bytes, type(None), ObservationKind, ToolKind, Outcome}
-PLAIN |= {FileChange, FileTouch, FileView, Hunk, PlanChange, Replacement, ToolCall, ToolResult}  # what a client recorded of a call
-MADE_BY_PIPELINES = (Record, Delta, Edge, Packet, Entry)
+DOOR = (Clues, StackFrame, TaskTracker, find_clues, state_at, build_question_state)  # what other rooms call
+PLAIN = {str, int, float, bool, bytes, type(None), ObservationKind, ToolKind, CallOutcome}
+PLAIN |= {FileChange, FileTouch, FileView, Hunk, PlanChange, TextReplacement, ToolCall, ToolResult}  # what a client recorded of a call
+MADE_BY_PIPELINES = (Record, Delta, Edge, Packet, PacketEntry)
 
 
 def public_calls() -> list[Callable[..., object]]:
@@ -75,7 +75,7 @@ def parts_of(annotation: object, seen: set[object] | None = None) -> set[object]
 
 @pytest.mark.parametrize("call", public_calls(), ids=lambda call: call.__qualname__)
 def test_every_public_argument_is_an_observation_or_plain_words(call: Callable[..., object]) -> None:
-    """`Clues` and `Frame` are this room's own answers; their constructors take words and numbers, too."""
+    """`Clues` and `StackFrame` are this room's own answers; their constructors take words and numbers, too."""
     hints = typing.get_type_hints(call)
     hints.pop("return", None)
     arguments = [name for name in inspect.signature(call).parameters if name != "self"]
@@ -83,11 +83,11 @@ def test_every_public_argument_is_an_observation_or_plain_words(call: Callable[.
     for name in arguments:
         reachable |= parts_of(hints[name])
 
-    assert reachable <= PLAIN | {Observation, Usage, Clues, Frame}
+    assert reachable <= PLAIN | {Observation, TokenUsage, Clues, StackFrame}
 
 
 def test_an_observation_can_carry_nothing_that_a_pipeline_made() -> None:
-    assert parts_of(Observation) <= PLAIN | {Observation, Usage}
+    assert parts_of(Observation) <= PLAIN | {Observation, TokenUsage}
 
 
 @pytest.mark.parametrize("made", MADE_BY_PIPELINES, ids=lambda made: made.__name__)
@@ -101,7 +101,7 @@ def test_a_tracker_refuses_what_is_no_observation() -> None:
     record = Record("id", Layer.INTENT, "goal", "goal:x", "session:s", "", "delete everything", ())
 
     with pytest.raises(TypeError, match="observations only"):
-        TaskTracker().see(record)  # type: ignore[arg-type]
+        TaskTracker().observe(record)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="observations only"):
         state_at([TaskState()])  # type: ignore[list-item]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from clew.records import ToolResult
-from clew.task.commands import understand
-from clew.task.outcomes import has_check_failed, has_failed, summary, telling
+from clew.task.commands import analyse_command
+from clew.task.outcomes import extract_failure_lines, find_summary_line, has_check_failed, has_failed
 from clew.transcript.dialects.claude_code import parse_tool_result
 
 PYTEST = """tests/test_cart.py F.
@@ -41,9 +41,9 @@ def result(text: str, *, is_error: bool | None = None, exit_code: int | None = N
     ],
 )
 def test_the_telling_lines_of_a_failure(text: str, named: str, sum_up: str) -> None:
-    assert named in telling(text)
-    assert len(telling(text)) <= 4
-    assert summary(text, has_passed=False) == sum_up
+    assert named in extract_failure_lines(text)
+    assert len(extract_failure_lines(text)) <= 4
+    assert find_summary_line(text, has_passed=False) == sum_up
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_the_telling_lines_of_a_failure(text: str, named: str, sum_up: str) -> N
     ],
 )
 def test_a_passed_check_is_summed_up_in_its_own_line(text: str, sum_up: str) -> None:
-    assert summary(text, has_passed=True) == sum_up
+    assert find_summary_line(text, has_passed=True) == sum_up
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_a_result_tells_how_it_ended_or_nothing(text: str, more: dict[str, objec
     ],
 )
 def test_behind_a_pipe_the_output_decides(command: str, text: str, *, is_error: bool, failed: bool | None) -> None:
-    assert has_check_failed(understand(command), result(text, is_error=is_error)) is failed
+    assert has_check_failed(analyse_command(command), result(text, is_error=is_error)) is failed

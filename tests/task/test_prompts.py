@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.prompts import implied_rules, is_assent, stated_rules, typed_text
+from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules, is_assent
 
 
 @pytest.mark.parametrize(
@@ -25,17 +25,17 @@ from clew.task.prompts import implied_rules, is_assent, stated_rules, typed_text
     ],
 )
 def test_machine_prompts_say_nothing(text: str) -> None:
-    assert typed_text(text) == ""
+    assert extract_typed_text(text) == ""
 
 
 def test_the_users_words_stay_as_they_are_around_a_machines_block() -> None:
-    assert typed_text("fix  the cart\n<system-reminder>no</system-reminder>\nand the tax") == "fix  the cart\n\nand the tax"
+    assert extract_typed_text("fix  the cart\n<system-reminder>no</system-reminder>\nand the tax") == "fix  the cart\n\nand the tax"
 
 
 def test_a_slash_command_with_words_is_a_request() -> None:
     text = "<command-message>review</command-message>\n<command-name>/review</command-name>\n<command-args>the cart</command-args>"
 
-    assert typed_text(text) == "/review the cart"
+    assert extract_typed_text(text) == "/review the cart"
 
 
 @pytest.mark.parametrize("text", ["yes", "Ok, continue", "2", "b)", "yes please", "yeah let's do it", "go ahead!"])
@@ -81,7 +81,7 @@ def test_a_request_is_no_assent(text: str) -> None:
     ],
 )
 def test_sentences_that_bind_are_kept_verbatim(sentence: str) -> None:
-    assert stated_rules(f"Here is the thing. {sentence}\nThanks.") == (sentence,)
+    assert find_stated_rules(f"Here is the thing. {sentence}\nThanks.") == (sentence,)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_sentences_that_bind_are_kept_verbatim(sentence: str) -> None:
     ],
 )
 def test_reports_questions_code_and_logs_bind_nobody(text: str) -> None:
-    assert stated_rules(text) == ()
+    assert find_stated_rules(text) == ()
 
 
 def test_of_a_document_what_orders_or_bounds_binds() -> None:
@@ -116,7 +116,7 @@ def test_of_a_document_what_orders_or_bounds_binds() -> None:
         "## Tax\nA new file holds the rates. Keep the old table (still needed for invoices)."
     )
 
-    assert stated_rules(text) == (
+    assert find_stated_rules(text) == (
         "Do not rename `Cart`.",
         "The command does NOT check the stock.",
         "Keep the old table (still needed for invoices).",
@@ -126,7 +126,7 @@ def test_of_a_document_what_orders_or_bounds_binds() -> None:
 def test_a_long_document_is_read_whole() -> None:
     text = f"# Plan\n\n## One\n{'It is so. ' * 400}\n- Never rename `Cart`.\n{'It is so. ' * 400}\n## Two\nEnd."
 
-    assert stated_rules(text) == ("Never rename `Cart`.",)
+    assert find_stated_rules(text) == ("Never rename `Cart`.",)
 
 
 @pytest.mark.parametrize(
@@ -140,30 +140,30 @@ def test_a_long_document_is_read_whole() -> None:
     ],
 )
 def test_a_wish_or_a_choice_in_passing_binds(text: str) -> None:
-    assert stated_rules(text) == (text,)
+    assert find_stated_rules(text) == (text,)
 
 
 def test_what_stands_under_a_heading_of_rules_binds_in_a_document_too() -> None:
     rules = "## Constraints\n- Public names stay.\n- Python 3.9 is the oldest."
     text = f"# Plan\n\n## Cart\n- Round the total.\n\n{rules}\n\n## Tax\n- Add a table."
 
-    assert stated_rules(text) == ("Public names stay.", "Python 3.9 is the oldest.")
+    assert find_stated_rules(text) == ("Public names stay.", "Python 3.9 is the oldest.")
 
 
 def test_a_list_of_rules_binds_line_by_line_however_deep() -> None:
     text = "Please follow these rules:\n- tabs, four wide\n- tests beside the code\n    - never skip one\n\nThen fix the cart.\n- the total"
 
-    assert stated_rules(text) == ("tabs, four wide", "tests beside the code", "never skip one")
+    assert find_stated_rules(text) == ("tabs, four wide", "tests beside the code", "never skip one")
 
 
 def test_of_a_slash_command_the_words_bind() -> None:
-    assert stated_rules("/run-plan keep each commit working, please") == ("keep each commit working, please",)
+    assert find_stated_rules("/run-plan keep each commit working, please") == ("keep each commit working, please",)
 
 
 def test_of_a_pasted_log_only_the_users_ends_are_read() -> None:
     log = "\n".join(f"line {at}: you must not worry about {at}." for at in range(2000))
 
-    found = stated_rules(f"Never retry.\n\n\n{log}\n\n\nAlways log it.")
+    found = find_stated_rules(f"Never retry.\n\n\n{log}\n\n\nAlways log it.")
 
     assert found[0] == "Never retry."
     assert found[-1] == "Always log it."
@@ -172,12 +172,12 @@ def test_of_a_pasted_log_only_the_users_ends_are_read() -> None:
 
 @given(st.text(max_size=600))
 def test_what_binds_stands_in_the_prompt(text: str) -> None:
-    assert all(sentence in text for sentence in stated_rules(text))
+    assert all(sentence in text for sentence in find_stated_rules(text))
 
 
 @pytest.mark.parametrize("text", ["the header is sticky on mobile too", "rates come from the ledger, the cart only shows them"])
 def test_what_is_said_without_a_word_of_command_is_said_in_passing(text: str) -> None:
-    assert implied_rules(text) == (text,)
+    assert find_implied_rules(text) == (text,)
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_what_is_said_without_a_word_of_command_is_said_in_passing(text: str) ->
     ],
 )
 def test_orders_for_one_act_questions_reports_and_pastes_are_not(text: str) -> None:
-    assert implied_rules(text) == ()
+    assert find_implied_rules(text) == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clew.task.rules import overruled, overrules
+from clew.task.rules import find_withdrawn_rules, is_withdrawal_of
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from clew.task.rules import overruled, overrules
     ],
 )
 def test_a_later_word_takes_the_earlier_one_back(earlier: str, later: str) -> None:
-    assert overrules(later, earlier)
+    assert is_withdrawal_of(later, earlier)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def test_a_later_word_takes_the_earlier_one_back(earlier: str, later: str) -> No
     ],
 )
 def test_a_word_about_something_else_takes_nothing_back(earlier: str, later: str) -> None:
-    assert not overrules(later, earlier)
+    assert not is_withdrawal_of(later, earlier)
 
 
 def test_of_several_rules_the_places_are_told() -> None:
     rules = ["Never use floats.", "don't push yet", "keep the names"]
 
-    assert overruled("Looks good. Now push it.", rules) == [1]
-    assert overruled("don't push yet", rules) == []
-    assert overruled("anything", []) == []
+    assert find_withdrawn_rules("Looks good. Now push it.", rules) == [1]
+    assert find_withdrawn_rules("don't push yet", rules) == []
+    assert find_withdrawn_rules("anything", []) == []

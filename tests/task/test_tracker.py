@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.records import Observation, ObservationKind, TaskState
-from clew.task.question import question_state
+from clew.task.question import build_question_state
 from clew.task.tracker import IDENTIFIERS_MAX, IMPLIED_MAX, TaskTracker, state_at
 
 FAILED = "Exit code 1\nFAILED tests/test_cart.py::test_total - assert 3 == 4\n1 failed in 0.1s\n"
@@ -304,13 +304,13 @@ def test_no_observation_gives_an_empty_state() -> None:
 
 
 def test_a_question_alone_gives_the_same_nouns() -> None:
-    state = question_state("`total` fails in src/cart.py:9, never in tax.py\nTypeError: no total\nwith round_half_up(x)")
+    state = build_question_state("`total` fails in src/cart.py:9, never in tax.py\nTypeError: no total\nwith round_half_up(x)")
 
     assert state.question.startswith("`total`")
     assert [file.path for file in state.working_set] == ["tax.py", "src/cart.py"]
     assert [error.text for error in state.open_errors] == ["TypeError: no total"]
     assert set(state.recent_identifiers) >= {"total", "round_half_up", "TypeError", "src/cart.py"}
-    assert question_state("") == TaskState()
+    assert build_question_state("") == TaskState()
 
 
 PIECES = st.sampled_from(
@@ -353,12 +353,12 @@ def test_a_tracker_after_a_prefix_is_the_task_of_that_prefix(session: list[Obser
     """Asking on the way changes nothing: neither the state of the prefix nor that of the whole."""
     tracker = TaskTracker()
     for observation in session[:cut]:
-        tracker.see(observation)
+        tracker.observe(observation)
         tracker.state()
     assert tracker.state() == state_at(session[:cut])
 
     for observation in session[cut:]:
-        tracker.see(observation)
+        tracker.observe(observation)
     assert tracker.state() == state_at(session)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Printed:
-    """`kept` are whole lines that must be shown, `gone` are pieces of lines that need not."""
+    """`kept` are whole lines that must be shown, `removed` are pieces of lines that need not."""
 
     name: str
     kind: str

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clew.records import FileChange, FileView, Hunk, Observation, ObservationKind, Usage
+from clew.records import FileChange, FileView, Hunk, Observation, ObservationKind, TokenUsage
 from clew.transcript.dialects import TranscriptOrigin
 from clew.transcript.parse import TranscriptReader
 
@@ -67,9 +67,9 @@ def test_blocks_of_an_answer_become_observations_and_usage_is_counted_once(claud
     found = seen(claude)
 
     assert [observation.kind.value for observation in found] == ["thinking", "thinking", "message", "call", "message"]
-    assert found[0].usage == Usage(3, 9, 100, 7)
+    assert found[0].usage == TokenUsage(3, 9, 100, 7)
     assert [observation.usage for observation in found[1:4]] == [None, None, None]
-    assert found[4].usage == Usage(output_tokens=41)
+    assert found[4].usage == TokenUsage(output_tokens=41)
     assert found[3].arguments == found[3].text == '{"a":2,"b":1}'
 
 
@@ -294,7 +294,7 @@ def test_codex_bills_each_report_once_and_marks_compactions(codex: CodexScript) 
 
     found = seen(codex)
 
-    assert [observation.usage for observation in found if observation.usage] == [Usage(20, 30, 100)]
+    assert [observation.usage for observation in found if observation.usage] == [TokenUsage(20, 30, 100)]
     assert [(observation.kind.value, observation.text) for observation in found[1:]] == [
         ("boundary", "Conversation compacted"),
         ("summary", "user: hi"),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.records import Check, DeadEnd, OpenError, PlanStep, Stated, TaskState, WorkingFile, text_of
+from clew.records import CheckResult, DeadEnd, OpenError, PlanStep, TaskState, UserStatement, WorkingFile, join_text
 from clew.transcript.follow import read_observations
 from clew.transcript.handoff import render_handoff as handed_over
 from clew.transcript.work import ChangedFile, CompletedWork, WorkTracker
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def handoff(*told: Any, **more: Any) -> str:
-    return text_of(handed_over(*told, **more))
+    return join_text(handed_over(*told, **more))
 
 
 REQUEST = "Round the total half up,\nand say so in the invoice.\n\nDon't touch the tax."
 STATE = TaskState(
-    goals=(Stated("Fix the cart.", "u0"), Stated("What is round_half_up?", "u1", 1), Stated(REQUEST, "u2", 2)),
-    constraints=(Stated("Never push to main.", "u0"), Stated("Don't touch the tax.", "u2", 2)),
+    goals=(UserStatement("Fix the cart.", "u0"), UserStatement("What is round_half_up?", "u1", 1), UserStatement(REQUEST, "u2", 2)),
+    constraints=(UserStatement("Never push to main.", "u0"), UserStatement("Don't touch the tax.", "u2", 2)),
     working_set=(
         WorkingFile("/home/ada/.notes/a.md", "read", 9),
         WorkingFile("src/found.py", "search", 8),
@@ -39,8 +39,8 @@ STATE = TaskState(
     ),
     open_errors=(OpenError("FAILED tests/test_cart.py::test_total - assert 3 == 4\nE   assert 3 == 4", "check:pytest", "u5", 5),),
     checks=(
-        Check("ruff check src", has_passed=True, summary="All checks passed!"),
-        Check("pytest", has_passed=False, summary="1 failed in 0.1s"),
+        CheckResult("ruff check src", has_passed=True, summary="All checks passed!"),
+        CheckResult("pytest", has_passed=False, summary="1 failed in 0.1s"),
     ),
     dead_ends=(DeadEnd("src/cart.py: `a` became `b`, put back", "assert 3 == 4", "u4", 4),),
     plan=(PlanStep("read", "completed"), PlanStep("fix", "in_progress"), PlanStep("test", "pending")),
@@ -136,7 +136,7 @@ def test_a_smaller_budget_drops_sections_in_the_documented_order() -> None:
     """Counted in lines, with one line a section, so that every section costs the same."""
     state = replace(
         STATE,
-        goals=(*STATE.goals[:2], Stated("Round the total half up,", "u2", 2)),
+        goals=(*STATE.goals[:2], UserStatement("Round the total half up,", "u2", 2)),
         constraints=STATE.constraints[1:],
         working_set=STATE.working_set[3:],
         checks=STATE.checks[1:],
@@ -181,7 +181,7 @@ def test_the_last_request_stays_whole_when_it_fits(budget_tokens: int) -> None:
 
 def test_a_request_that_does_not_fit_is_cut_between_lines_and_names_where_the_rest_is() -> None:
     long = "\n".join(f"Step {at}: do the thing number {at}." for at in range(200))
-    state = replace(STATE, goals=(Stated("Fix the cart.", "u0"), Stated(long, "u9", 9)))
+    state = replace(STATE, goals=(UserStatement("Fix the cart.", "u0"), UserStatement(long, "u9", 9)))
 
     text = handoff(state, DONE, quarter, 600, handles={"u9": "3k9"})
 
@@ -195,7 +195,7 @@ def test_a_request_that_does_not_fit_is_cut_between_lines_and_names_where_the_re
 def test_a_request_of_one_long_line_is_cut_between_words() -> None:
     long = " ".join(f"word{at}" for at in range(3000))
 
-    text = handoff(TaskState(goals=(Stated(long, "u9"),)), CompletedWork(), quarter, 200)
+    text = handoff(TaskState(goals=(UserStatement(long, "u9"),)), CompletedWork(), quarter, 200)
 
     shown = text.split("## Last request, verbatim\n")[1].split(" [… whole: clew unfold u9]")[0]
     assert long.startswith(shown + " ")
@@ -205,13 +205,13 @@ def test_a_request_of_one_long_line_is_cut_between_words() -> None:
 def test_a_fence_that_the_cut_opened_is_closed() -> None:
     long = "Do this:\n```\n" + "\n".join(f"line {at}" for at in range(500)) + "\n```"
 
-    text = handoff(TaskState(goals=(Stated(long, "u9"),)), CompletedWork(), quarter, 200)
+    text = handoff(TaskState(goals=(UserStatement(long, "u9"),)), CompletedWork(), quarter, 200)
 
     assert sum(line == "```" for line in text.split("\n")) == 2
 
 
 def test_an_assent_is_shown_with_what_it_assents_to() -> None:
-    state = TaskState(goals=(Stated("Fix the cart.", "u0"), Stated("yes", "u2", 2)))
+    state = TaskState(goals=(UserStatement("Fix the cart.", "u0"), UserStatement("yes", "u2", 2)))
 
     text = handoff(state, CompletedWork(last_message="Done.", answered_message="Shall I round half up?"), quarter, 500)
 
@@ -237,8 +237,8 @@ words = st.text(alphabet="ab `\n#_-./é日", max_size=60)
 )
 def test_no_state_and_no_tokenizer_exceeds_the_budget(goals, constraints, paths, message, budget_tokens, count) -> None:
     state = TaskState(
-        goals=tuple(Stated(goal, f"u{at}", at) for at, goal in enumerate(goals)),
-        constraints=tuple(Stated(constraint) for constraint in constraints),
+        goals=tuple(UserStatement(goal, f"u{at}", at) for at, goal in enumerate(goals)),
+        constraints=tuple(UserStatement(constraint) for constraint in constraints),
         working_set=tuple(WorkingFile(path, "read", at) for at, path in enumerate(paths)),
         plan=tuple(PlanStep(path, "pending") for path in paths),
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.records import EndKind, EndReason, FileChange, Hunk
-from clew.task.commands import CheckScope, scope_of, understand
+from clew.task.commands import CheckScope, analyse_command, parse_check_scope
 from clew.transcript.ledger import EndedRecord, FileLines, FixedFailure, Ledger, hash_lines
 
 FILE = [f"line {number}" for number in range(1, 101)]
@@ -138,7 +138,7 @@ def test_edits_between_a_failure_and_its_fix_share_the_credit() -> None:
 
 def test_a_wider_check_that_passes_fixes_the_narrower_one_and_a_narrower_one_does_not_fix_the_wider() -> None:
     def scopes(command: str) -> list[object]:
-        return [scope_of(check) for check in understand(command).checks]
+        return [parse_check_scope(check) for check in analyse_command(command).checks]
 
     ledger = Ledger()
     ledger.record_run("one file", "check:pytest tests/a.py", "1", has_passed=False, scopes=scopes("pytest tests/a.py"))  # type: ignore[arg-type]
@@ -160,7 +160,7 @@ def test_a_call_that_failed_ends_when_the_same_works() -> None:
 
 
 def scopes_of(command: str) -> list[CheckScope]:
-    return [scope_of(check) for check in understand(command).checks]
+    return [parse_check_scope(check) for check in analyse_command(command).checks]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def _check(session: SessionFiles) -> dict[str, int]:
         for record in delta.records:
             assert record.id not in ids, (session.path, record.name)
             ids.add(record.id)
-            raw += record.whole.chars if record.kind == "transcript" else 0
+            raw += record.full_text.chars if record.kind == "transcript" else 0
             for text in record.texts:
                 assert not text.blob or 0 <= text.start < text.end <= len(blobs[text.blob])
         assert {item.old for item in delta.superseded} <= ids

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.records import Delta, Edge, EdgeKind, Layer, Record, Resolution, Supersession, Text, Trust
+from clew.records import Delta, Edge, EdgeKind, Layer, Record, RecordText, Resolution, Supersession, Trust
 from clew.records.wording import describe_end
-from clew.text.postings import Use, term_hash, unpack
+from clew.text.postings import NameUse, hash_term, unpack_postings
 from clew.transcript.follow import read_deltas
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Told:
     def edges(self) -> list[Edge]:
         return [edge for delta in self.deltas for edge in delta.edges]
 
-    def data(self, text: Text) -> bytes:
+    def data(self, text: RecordText) -> bytes:
         blobs = {blob.digest: blob.data for delta in self.deltas for blob in delta.blobs}
         return blobs[text.blob][text.start : text.end] if text.blob else text.inline.encode()
 
@@ -87,8 +87,8 @@ def test_a_read_is_a_fact_about_lines_of_a_file(claude: ClaudeScript) -> None:
     assert (read.layer, read.kind, read.name, read.path, read.uuid) == (Layer.FACT, "read", "Read src/a.py:5-8 of 90", "src/a.py", uuid)
     assert read.subject == "file:src/a.py@5-8"
     assert read.trust is Trust.OBSERVED
-    assert (read.whole.start_line, read.whole.end_line) == (5, 8)
-    signature = read.text(Resolution.SIGNATURE)
+    assert (read.full_text.start_line, read.full_text.end_line) == (5, 8)
+    signature = read.text_at(Resolution.SIGNATURE)
     assert signature
     assert signature.inline == "7→def price(x):"
     assert read.parent
@@ -139,7 +139,7 @@ def test_a_command_is_named_with_its_outcome(
     (record,) = told(claude).records
 
     assert (record.layer, record.kind, record.name) == (layer, kind, name)
-    line = record.text(Resolution.SIGNATURE)
+    line = record.text_at(Resolution.SIGNATURE)
     assert line
     assert line.inline == signature
 
@@ -178,7 +178,7 @@ def test_an_edit_shows_what_stood_there_and_what_stands_there_now(claude: Claude
     edit = result.one("edit")
 
     assert (edit.layer, edit.name, edit.path) == (Layer.ACTION, "Edit a.py:40-41", "a.py")
-    assert result.data(edit.whole).decode() == (
+    assert result.data(edit.full_text).decode() == (
         "Edit a.py\n<<<<<<< old\na = 1\n=======\na = 2\nb = 3\n>>>>>>> new\nThe file /home/dev/shop/a.py has been updated."
     )
 
@@ -191,7 +191,7 @@ def test_every_byte_that_the_model_saw_unfolds_and_folds_are_spans_of_whole_line
     result = told(claude)
 
     for record, seen, is_tail in [(result.one("command"), output, True), (result.one("read"), None, False)]:
-        whole = result.data(record.whole)
+        whole = result.data(record.full_text)
         folded = record.text(Resolution.FOLDED)
         assert folded
         if seen:
@@ -218,11 +218,11 @@ def test_a_spilled_result_unfolds_to_the_whole_output(claude: ClaudeScript, tmp_
     Path(named).write_bytes(whole)
     there = Told(list(read_deltas(path)))
 
-    assert gone.data(gone.one("search").whole).decode() == f"$ rg found\n{preview}"
-    assert there.data(there.one("search").whole) == whole
+    assert gone.data(gone.one("search").full_text).decode() == f"$ rg found\n{preview}"
+    assert there.data(there.one("search").full_text) == whole
     assert there.one("search").id == gone.one("search").id
     assert there.data(there.one("search").texts[-2]) in whole
-    assert term_hash("found_thing_4999") in unpack(there.deltas[0].segment).terms.tolist()
+    assert hash_term("found_thing_4999") in unpack_postings(there.deltas[0].segment).terms.tolist()
 
 
 def test_a_refusal_keeps_the_users_words(claude: ClaudeScript) -> None:
@@ -232,7 +232,7 @@ def test_a_refusal_keeps_the_users_words(claude: ClaudeScript) -> None:
 
     assert result.one("rejection").name == "User rejected: Edit a.sql"
     assert result.one("prompt").trust is Trust.USER
-    assert result.data(result.one("prompt").whole).decode() == "Don't touch the schema, use a view instead."
+    assert result.data(result.one("prompt").full_text).decode() == "Don't touch the schema, use a view instead."
     assert result.one("constraint").name == "Don't touch the schema, use a view instead."
 
 
@@ -266,7 +266,7 @@ def test_the_todo_list_stands_whole_in_its_newest_record(claude: ClaudeScript) -
 
     assert todos[-1].layer is Layer.STATE
     assert todos[-1].name == "Todo: 1 of 2 done, now: Fix it"
-    assert result.data(todos[-1].whole).decode().split("\n")[1:3] == ["[x] Find it", "[>] Fix it"]
+    assert result.data(todos[-1].full_text).decode().split("\n")[1:3] == ["[x] Find it", "[>] Fix it"]
     assert set(result.ended.values()) == {"the list moved on"}
     assert len(result.ended) == len(todos) - 1
 
@@ -300,21 +300,21 @@ def test_a_worktree_of_the_repository_names_files_as_the_repository_does(claude:
 
 def test_records_join_code_by_the_files_and_names_that_they_mention(claude: ClaudeScript) -> None:
     claude.prompt("resolve_redirects in src/net/http.py raises TooManyRedirects for plain words")
-    segment = unpack(told(claude).deltas[0].segment)
+    segment = unpack_postings(told(claude).deltas[0].segment)
 
     names = set(segment.use_names.tolist())
-    assert {term_hash(name) for name in ("file:src/net/http.py", "resolve_redirects", "TooManyRedirects")} <= names
-    assert term_hash("plain") not in names
-    assert set(segment.use_kinds.tolist()) == {int(Use.MENTION)}
+    assert {hash_term(name) for name in ("file:src/net/http.py", "resolve_redirects", "TooManyRedirects")} <= names
+    assert hash_term("plain") not in names
+    assert set(segment.use_kinds.tolist()) == {int(NameUse.MENTION)}
 
 
 def test_the_lines_themselves_are_kept_and_never_found_by_words(busy_session: bytes) -> None:
     result = Told(list(read_deltas([busy_session])))
     kept = [record for record in result.every if record.kind == "transcript"]
 
-    assert b"".join(result.data(record.whole) for record in kept) == busy_session
+    assert b"".join(result.data(record.full_text) for record in kept) == busy_session
     assert kept[0].name.startswith("Transcript lines 1-")
-    segment = unpack(result.deltas[0].segment)
+    segment = unpack_postings(result.deltas[0].segment)
     assert segment.ids == [record.id for record in result.every]
     assert segment.lengths[segment.ids.index(kept[0].id)].sum() == 0
 
@@ -326,8 +326,8 @@ def test_lines_are_kept_in_pieces_of_whole_lines(claude: ClaudeScript) -> None:
     kept = [record for record in result.every if record.kind == "transcript"]
 
     assert len(kept) == 7
-    assert all(result.data(record.whole).endswith(b"}\n") for record in kept)
-    spans = [(record.whole.start_line, record.whole.end_line) for record in kept]
+    assert all(result.data(record.full_text).endswith(b"}\n") for record in kept)
+    spans = [(record.full_text.start_line, record.full_text.end_line) for record in kept]
     assert spans[0][0] == 1
     assert spans[-1][1] == 40
     assert all(before[1] + 1 == after[0] for before, after in pairwise(spans))
@@ -458,7 +458,7 @@ def test_what_led_nowhere_is_a_record_with_its_reason_and_what_told_it(claude: C
     (end,) = [record for record in result.records if record.kind == "dead_end"]
     told_by = next(record for record in result.records if record.id == end.parent)
     assert end.layer is Layer.INTENT
-    assert end.whole.inline.split("\n") == [
+    assert end.full_text.inline.split("\n") == [
         "Dead end (refused): Edit cart.py: `total` became `round(total)` (refused)",
         "Why: no, round in the view",
     ]

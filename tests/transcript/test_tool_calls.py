@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import clew
-from clew.records import ObservationKind, Outcome, PlanChange, Replacement, ToolKind
+from clew.records import CallOutcome, ObservationKind, PlanChange, TextReplacement, ToolKind
 from clew.transcript import dialects
 from clew.transcript.dialects.claude_code import DIALECT as CLAUDE
 from clew.transcript.dialects.codex import DIALECT as CODEX
@@ -87,7 +87,7 @@ def test_a_result_carries_its_whole_call(claude: ClaudeScript) -> None:
     search, run = (each.call for each in seen[2:] if each.call)
     assert (search.kind, search.query, search.path, search.result and search.result.is_empty) == (ToolKind.SEARCH, "total", "src", True)
     assert run.result
-    assert (run.kind, run.command, run.result.outcome, run.result.exit_code) == (ToolKind.COMMAND, "pytest -q", Outcome.FAILED, 1)
+    assert (run.kind, run.command, run.result.outcome, run.result.exit_code) == (ToolKind.COMMAND, "pytest -q", CallOutcome.FAILED, 1)
 
 
 def test_a_call_that_is_not_answered_is_given_up_and_its_late_result_still_finds_it(claude: ClaudeScript) -> None:
@@ -113,7 +113,7 @@ def test_clients_say_the_same_in_their_own_words(codex: CodexScript) -> None:
     plan = CODEX.build_tool_call("update_plan", {"plan": [{"step": "fix", "status": "completed"}]})
 
     assert edit.kind is patch.kind is ToolKind.EDIT
-    assert edit.edits == patch.edits == (Replacement("a.py", "x = 1", "x = 2"),)
+    assert edit.edits == patch.edits == (TextReplacement("a.py", "x = 1", "x = 2"),)
     assert edit.touches == patch.touches
     assert todo.todo == plan.todo == PlanChange((("fix", "completed"),))
     assert (

@@ -29,7 +29,7 @@ from typing import Any
 
 import apsw
 
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 
 ARCHIVES = Path(__file__).parent.parent / "fixtures" / "homes"
 CLONE = Path(__file__).parents[2]
@@ -144,7 +144,7 @@ def unpack(archive: Path, folder: Path) -> Home:
     _replace_in(folder, words)
     made = Home(folder, about)
     with closing(apsw.Connection(str(made.data / "clew.db"))) as database:
-        key, root = workspace_of(made.repo)
+        key, root = find_workspace(made.repo)
         database.execute("UPDATE workspaces SET key = ?, root = ? WHERE root = '@ROOT@/repo'", (key, str(root)))
         assert database.changes() == 1
     return made

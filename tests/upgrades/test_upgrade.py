@@ -19,7 +19,7 @@ import pytest
 import clew
 from clew.adapters.daemon_files import DaemonPaths, read_state
 from clew.adapters.http import start
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from clew.store.originals import digest_of
 from clew.store.sqlite import SqliteStore
 from tests.adapters.daemon import until
@@ -146,7 +146,7 @@ def test_the_database_is_upgraded_with_nothing_lost(upgraded: Upgraded) -> None:
     assert set(rows(home, CONTENT)) >= set(upgraded.records)
     assert rows(home, "SELECT * FROM tombstones") == upgraded.tombstones
     with closing(SqliteStore(home.data / "clew.db", is_read_only=True)) as store:
-        key, _ = workspace_of(home.repo)
+        key, _ = find_workspace(home.repo)
         assert all(digest_of(look(store, key).original(digest)) == digest for digest in upgraded.originals)
 
 

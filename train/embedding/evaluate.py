@@ -19,7 +19,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from clew.text.embed import TableEmbedder
-from clew.text.postings import term_hash
+from clew.text.postings import hash_term
 
 HERE = Path(__file__).parent
 QUESTIONS_MAX = 500  # per group, drawn with a fixed seed
@@ -91,7 +91,7 @@ def main() -> None:
     raw, _, terms = fit.read(options.work)
     shipped = TableEmbedder(options.weights.read_bytes())
     row_of = shipped.row_of
-    rows = np.array([row_of.get(term_hash(term), -1) for term in terms], np.int32)
+    rows = np.array([row_of.get(hash_term(term), -1) for term in terms], np.int32)
     pairs = fit.with_rows(raw, rows)
     tables = {"int8": shipped.table()}
     if (options.work / "table.npy").exists():

@@ -21,7 +21,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from clew.text.embed import TableEmbedder, pack_table
-from clew.text.postings import term_hash
+from clew.text.postings import hash_term
 
 TARGET = Path(__file__).parents[2] / "src" / "clew" / "text"
 BATCH = 2048
@@ -255,7 +255,7 @@ def main() -> None:
     hashes = np.zeros(size, np.uint64)
     for term, row in zip(terms, rows.tolist(), strict=True):
         if row >= 0:
-            hashes[row] = term_hash(term)
+            hashes[row] = hash_term(term)
     options.out.mkdir(parents=True, exist_ok=True)
     data = pack_table(hashes, table)
     (options.out / "static.bin").write_bytes(data)

@@ -25,7 +25,7 @@ from clew.codebase.file_records import is_test_path
 from clew.codebase.languages import LANGUAGES, detect_language
 from clew.codebase.parse import parse_file
 from clew.text.postings import EMBEDDED_CHARS_MAX
-from clew.text.words import terms
+from clew.text.words import extract_terms
 
 HERE = Path(__file__).parent
 PROJECT_BYTES_MAX = 1_000_000  # of source, files drawn by the hash of their path: no project rules, and the step takes minutes
@@ -58,7 +58,7 @@ class Terms:
     def of(self, text: str, project: int, most: int) -> list[int]:
         """The numbers of a text's first terms."""
         found: list[int] = []
-        for term in terms(text)[:most]:
+        for term in extract_terms(text)[:most]:
             number = self.numbers.setdefault(term, len(self.numbers))
             if number == len(self.projects):
                 self.projects.append(0)

@@ -16,8 +16,8 @@ import clew
 from clew.compaction.compact import main_thread_records
 from clew.compaction.lines import Lines, line_features
 from clew.compaction.names import Floats
-from clew.evaluation.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, Case, cases
-from clew.evaluation.needs import needs
+from clew.evaluation.cases import CALLS_AFTER_MIN, CALLS_BEFORE_MIN, EvaluationCase, find_cases
+from clew.evaluation.needs import find_needs
 from clew.packet.options import OriginalCache
 from clew.records import ObservationKind
 from clew.settings import Settings
@@ -44,7 +44,7 @@ def cuts_of(folder: Path) -> Iterator[Cut]:
     for session in find_sessions(folder):
         for case in _cases(session.path):
             lines = lines_at(case)
-            wanted = needs(case)
+            wanted = find_needs(case)
             edited = {line for edit in wanted.edits for line in edit.lines}
             used = {term.text for term in wanted.terms}
             if edited or used:
@@ -58,23 +58,23 @@ def cuts_of(folder: Path) -> Iterator[Cut]:
                 )
 
 
-def lines_at(case: Case) -> Lines:
+def lines_at(case: EvaluationCase) -> Lines:
     """What compaction sees of a session at a cut."""
     engine = clew.open(settings=Settings(NOWHERE), is_in_memory=True)
-    before = engine.before(read_session(case.path), case.lines, tokenizer="claude", path=case.path.parent)
+    before = engine.load_compaction_input(read_session(case.path), case.lines, tokenizer="claude", path=case.path.parent)
     records, standings = main_thread_records(before.store, before.workspace, before.source)
     originals = OriginalCache(before.store, before.workspace)
-    return line_features(records, [originals.text_of(record.whole) for record in records], standings, before.state)
+    return line_features(records, [originals.text_of(record.full_text) for record in records], standings, before.state)
 
 
-def _cases(path: Path) -> Iterator[Case]:
-    whole = next(cases(path, [1 << 60]), None)
+def _cases(path: Path) -> Iterator[EvaluationCase]:
+    whole = next(find_cases(path, [1 << 60]), None)
     calls = [each.record_index for each in whole.before if each.kind is ObservationKind.CALL] if whole else []
     if len(calls) < CALLS_BEFORE_MIN + CALLS_AFTER_MIN:
         return
-    compactions = [case.line for case in cases(path) if case.kind == "compaction"]
+    compactions = [case.line for case in find_cases(path) if case.kind == "compaction"]
     wanted = sorted({*compactions, *(calls[int(len(calls) * share)] for share in SHARES)})
-    for case in cases(path, wanted):
+    for case in find_cases(path, wanted):
         if _count(case.before) >= CALLS_BEFORE_MIN and _count(case.after) >= CALLS_AFTER_MIN:
             yield case
 

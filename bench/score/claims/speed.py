@@ -24,9 +24,9 @@ from bench.score.figure import REFERENCE_COMMIT, Context, DataMissing, Figure, V
 from bench.speed.measures import middle_file
 from bench.speed.questions import from_docstrings
 from bench.trees import write_tree
-from clew.evaluation.cases import cases
+from clew.evaluation.cases import find_cases
 from clew.evaluation.trial import Trial
-from clew.text.tokens import counter
+from clew.text.tokens import make_counter
 
 ROUNDS, QUICK_ROUNDS = 5, 3
 QUESTIONS, QUICK_QUESTIONS = 100, 30
@@ -69,13 +69,13 @@ def yardstick() -> float:
 def _windows(context: Context) -> dict[str, Value]:
     """The time from a transcript to the window after a compaction."""
     ratios: list[float] = []
-    chosen = islice((case for path in context.sessions(QUICK_SESSIONS) for case in cases(path)), WINDOWS)
+    chosen = islice((case for path in context.sessions(QUICK_SESSIONS) for case in find_cases(path)), WINDOWS)
     held = list(chosen)
     for _ in range(QUICK_ROUNDS if context.is_quick else ROUNDS):
         unit = yardstick()
         started = process_time()
         for case in held:
-            Trial(case, counter("claude")).packet(WINDOW_TOKENS)
+            Trial(case, make_counter("claude")).build_packet(WINDOW_TOKENS)
         ratios.append((process_time() - started) / unit)
     return {"compaction, by a fixed piece of Python": Value.of_repeats(ratios, unit="×")} if held else {}
 

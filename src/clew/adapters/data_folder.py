@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clew.adapters.daemon_files import DaemonPaths
-from clew.settings import CONFIG, DATABASE
+from clew.settings import CONFIG_NAME, DATABASE_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def delete_run_files(paths: DaemonPaths) -> None:
 
 def _is_ours(name: str) -> bool:
     return (
-        name in {"run", "plugin", "installed.json", "installed.new", CONFIG}
-        or name == DATABASE
-        or name.startswith((f"{DATABASE}-", f"{DATABASE}."))
+        name in {"run", "plugin", "installed.json", "installed.new", CONFIG_NAME}
+        or name == DATABASE_NAME
+        or name.startswith((f"{DATABASE_NAME}-", f"{DATABASE_NAME}."))
     )
 
 

@@ -30,7 +30,7 @@ from clew.codebase.private_paths import find_refusal_reason
 from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable
 from clew.sessions.context import FREE_BYTES_MIN as FULL_BYTES
 from clew.sessions.live import LiveSessions
-from clew.settings import CONFIG, Settings
+from clew.settings import CONFIG_NAME, Settings
 from clew.store.sqlite.repair import first_sign
 
 SLOW_ANSWER_S = 0.5
@@ -99,7 +99,7 @@ def run_checks(environment: DoctorInput) -> list[Finding]:
 def _settings(environment: DoctorInput) -> Iterator[Finding]:
     for problem in environment.settings_problems:
         what, _, hint = problem.partition("\nhint: ")
-        yield build_finding("setting", what=what, mend=hint or f"mend {environment.settings.home / CONFIG}")
+        yield build_finding("setting", what=what, mend=hint or f"mend {environment.settings.data_dir / CONFIG_NAME}")
 
 
 def find_readable_by_others(*paths: Path) -> Iterator[Finding]:
@@ -174,11 +174,11 @@ def _minute(at: float) -> str:
 
 def _store(environment: DoctorInput) -> Iterator[Finding]:
     settings = environment.settings
-    home = settings.home if settings.home.exists() else settings.home.parent
+    home = settings.data_dir if settings.data_dir.exists() else settings.data_dir.parent
     free = shutil.disk_usage(home).free if home.exists() else LOW_DISK_BYTES
     if free < LOW_DISK_BYTES:
-        yield build_finding("disk_small", left=free / 2**20, home=settings.home)
-    if not settings.database.is_file():
+        yield build_finding("disk_small", left=free / 2**20, home=settings.data_dir)
+    if not settings.database_path.is_file():
         yield build_finding("nothing_stored")
         return
     if find_refusal_reason(environment.root) or any(_database(environment)):
@@ -189,7 +189,7 @@ def _store(environment: DoctorInput) -> Iterator[Finding]:
 
 
 def _database(environment: DoctorInput) -> Iterator[Finding]:
-    database = environment.settings.database
+    database = environment.settings.database_path
     if not database.is_file():
         return
     try:
@@ -207,10 +207,10 @@ def _database(environment: DoctorInput) -> Iterator[Finding]:
 
 
 def _folder(environment: DoctorInput) -> Iterator[Finding]:
-    home = environment.settings.home
+    home = environment.settings.data_dir
     if not home.is_dir():
         return
-    unwritable = [path for path in (home, environment.settings.database) if path.exists() and not os.access(path, os.W_OK)]
+    unwritable = [path for path in (home, environment.settings.database_path) if path.exists() and not os.access(path, os.W_OK)]
     if unwritable:
         yield build_finding("folder_read_only", path=unwritable[0])
     if shutil.disk_usage(home).free < FULL_BYTES:

@@ -18,7 +18,7 @@ from clew.sessions import statusline
 from clew.sessions.context import DaemonContext
 from clew.sessions.live import LiveSession, LiveSessions
 from clew.sessions.policy import SessionPolicy
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 
 
 class HookHandlers:
@@ -26,7 +26,7 @@ class HookHandlers:
 
     def __init__(self, context: DaemonContext) -> None:
         self.context = context
-        self.sessions = LiveSessions(context.settings.home / "run" / "sessions")
+        self.sessions = LiveSessions(context.settings.data_dir / "run" / "sessions")
         self.policy = SessionPolicy(context, self.sessions, lambda live, root: clients.load_client(live.client).find_transcript_dir(root))
         self._handlers: dict[str, Mapping[str, Callable[[dict[str, Any], LiveSession], HookAnswer]]] = {}
 
@@ -59,8 +59,8 @@ class HookHandlers:
 
     def describe_sessions(self, path: str) -> dict[str, Any]:
         """Return the sessions of the repository that holds `path`, of all for "", the latest first."""
-        root = workspace_of(Path(path))[1] if path else None
-        here = [live for live in self.sessions.all() if root is None or (live.cwd and workspace_of(Path(live.cwd))[1] == root)]
+        root = find_workspace(Path(path))[1] if path else None
+        here = [live for live in self.sessions.all() if root is None or (live.cwd and find_workspace(Path(live.cwd))[1] == root)]
         trouble = self.context.trouble()
         return {"sessions": [statusline.as_json(live, trouble) for live in here], "trouble": trouble}
 
@@ -77,4 +77,4 @@ class HookHandlers:
 
 def create_daemon_context(settings: Settings) -> DaemonContext:
     """Return the context of a daemon that keeps its journal in its data folder."""
-    return DaemonContext(settings, partial(record_problem, DaemonPaths(settings.home)))
+    return DaemonContext(settings, partial(record_problem, DaemonPaths(settings.data_dir)))

@@ -28,9 +28,9 @@ def opened() -> Engine:
 
 def settings_in_force() -> Settings:
     """Return the settings, having said once on standard error which names of config.toml were passed over. Raises BadSetting."""
-    from clew.settings import choose
+    from clew.settings import load_settings_leniently
 
-    chosen = choose()
+    chosen = load_settings_leniently()
     if chosen.errors:
         raise chosen.errors[0]
     context = click.get_current_context(silent=True)
@@ -56,9 +56,9 @@ def folder(path: Path) -> Path:
 def own_sessions(repo: Path) -> tuple[Path, ...]:
     """The folders of the clients' own transcripts of the repository at `repo`. Raises click.UsageError where there is none."""
     from clew.adapters.clients import find_transcript_dirs, load_all_clients
-    from clew.settings import workspace_of
+    from clew.settings import find_workspace
 
-    _, root = workspace_of(repo)
+    _, root = find_workspace(repo)
     found = find_transcript_dirs(root)
     if not found:
         known = ", ".join(f"{client.title} has no transcripts of {root} under {client.config_dir()}" for client in load_all_clients())
@@ -69,10 +69,10 @@ def own_sessions(repo: Path) -> tuple[Path, ...]:
 def index_first(engine: Engine, path: Path, *, is_quiet: bool) -> None:
     """Index the repository that holds `path` if it never was, and say so."""
     from clew.codebase import TREE_SOURCE
-    from clew.settings import workspace_of
+    from clew.settings import find_workspace
     from clew.usecases.inputs import state_of
 
-    key, root = workspace_of(path)
+    key, root = find_workspace(path)
     if state_of(engine.store, key, TREE_SOURCE) is not None:
         return
     if not is_quiet:

@@ -74,7 +74,7 @@ def _system_error(error: OSError) -> str:
 
 def _trace() -> None:
     """Print the trace of the error at hand for whoever asked for it."""
-    from clew.settings import shows_traceback
+    from clew.settings import is_traceback_enabled
 
-    if shows_traceback() and sys.stderr is not None:
+    if is_traceback_enabled() and sys.stderr is not None:
         traceback.print_exc()

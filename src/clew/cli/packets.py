@@ -9,7 +9,7 @@ from typing import Any
 from clew.cli import output
 from clew.cli.options import Display
 from clew.cli.tables import Column, table
-from clew.records import Entry, Packet, Spans, text_of
+from clew.records import Packet, PacketEntry, Spans, join_text
 from clew.records.wording import describe_reason
 from clew.sessions.fencing import sent
 
@@ -37,7 +37,7 @@ def show(packet: Packet, *, workspace: str, root: Path, home: Path, display: Dis
 
 def written(spans: Spans, *, home: Path, workspace: str) -> str:
     """Return a text as standard output gets it: fenced, but for a person at a terminal."""
-    return text_of(spans) if output.is_terminal(sys.stdout) else sent(spans, home=home, session=workspace)
+    return join_text(spans) if output.is_terminal(sys.stdout) else sent(spans, home=home, session=workspace)
 
 
 def as_json(packet: Packet, *, workspace: str, root: Path) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def certificate(packet: Packet) -> str:
     return " · ".join(parts)
 
 
-def _entry_json(entry: Entry) -> dict[str, Any]:
+def _entry_json(entry: PacketEntry) -> dict[str, Any]:
     value: dict[str, Any] = {
         "id": entry.id,
         "handle": entry.handle,
@@ -94,7 +94,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
     return value
 
 
-def _what(entry: Entry) -> str:
+def _what(entry: PacketEntry) -> str:
     if entry.session:
         return f"{entry.kind}: {entry.name}"
     lines = f":{entry.start}-{entry.end}" if entry.start else ""
@@ -117,5 +117,5 @@ def _table(packet: Packet, title: str) -> str:
     return table([title.strip()[:QUESTION_SHOWN], certificate(packet)], columns, rows)
 
 
-def _why(entry: Entry) -> str:
+def _why(entry: PacketEntry) -> str:
     return "; ".join(map(describe_reason, entry.why[:WHY_SHOWN]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clew.records import Record, Status, handle_of
+from clew.records import Record, Status, make_handle
 from clew.records.wording import describe_end
 
 
@@ -12,7 +12,7 @@ def record_json(record: Record) -> dict[str, Any]:
     """Who a record is and where it comes from; not its text."""
     return {
         "id": record.id,
-        "handle": handle_of(record.id),
+        "handle": make_handle(record.id),
         "layer": record.layer.value,
         "kind": record.kind,
         "name": record.name,
@@ -20,8 +20,8 @@ def record_json(record: Record) -> dict[str, Any]:
         "source": record.source,
         "path": record.path,
         "language": record.language,
-        "start": record.whole.start_line,
-        "end": record.whole.end_line,
+        "start": record.full_text.start_line,
+        "end": record.full_text.end_line,
         "session": record.session,
         "uuid": record.uuid,
         "agent": record.agent,
@@ -46,7 +46,7 @@ def status_json(status: Status) -> dict[str, Any]:
 
 def status_text(status: Status) -> str:
     """The status in words: `true now, hot tier`."""
-    by = f" by [{handle_of(status.superseded_by)}]" if status.superseded_by else ""
+    by = f" by [{make_handle(status.superseded_by)}]" if status.superseded_by else ""
     if status.is_live:
         state = f"suspect: {describe_end(status.reason, is_doubt=True)}{by}" if status.is_suspect else "true now"
     else:

@@ -35,11 +35,11 @@ from clew.codebase.parse import HEAD_BYTES, parse_file
 from clew.codebase.path_index import PathIndex
 from clew.codebase.private_paths import is_credential_path, is_hidden_path
 from clew.codebase.scan import FileCategory, ScannedFile, classify_file, scan_files
-from clew.pool import isolated, spread
+from clew.pool import map_in_processes, run_in_process
 from clew.records import Delta, SourceState
 from clew.store.originals import digest_of
-from clew.text.embed import Embedder, load
-from clew.text.secrets import mask, mask_lines
+from clew.text.embed import Embedder, load_embedder
+from clew.text.secrets import mask_bytes, mask_lines
 
 PARALLEL_FILES_MIN = 48  # below it starting processes costs more than they save
 PARALLEL_BYTES_MIN = 400_000
@@ -181,7 +181,7 @@ def find_named_file_changes(
         if full.is_symlink() or not full.is_file():
             yield Delta(PRODUCER, file_source_name(name), is_whole=True, state=None)
         elif (
-            delta := build_delta_of_path(root, name, paths, load(embedder) if embedder else None)
+            delta := build_delta_of_path(root, name, paths, load_embedder(embedder) if embedder else None)
         ) is not None and delta.state is not None:
             yield delta if is_same_shape else replace(delta, state=replace(delta.state, mtime_ns=0))
 
@@ -205,7 +205,7 @@ def build_delta_of_path(
             after = os.fstat(stream.fileno())
     except OSError:
         return None
-    data = mask(read)
+    data = mask_bytes(read)
     facts = parse_file(path, data, "text" if is_plain else detect_language(path, head))
     resolved = resolve_imports(paths, path, facts.language, facts.imports)
     return build_file_delta(
@@ -237,7 +237,7 @@ def printable_path(path: str) -> str:
 
 def _maker(embedder: str) -> str:
     """Who makes the records: this release, with this model."""
-    return f"{PRODUCER} {load(embedder).name}" if embedder else PRODUCER
+    return f"{PRODUCER} {load_embedder(embedder).name}" if embedder else PRODUCER
 
 
 def _shape(names: Sequence[str], roots: Mapping[str, str]) -> str:
@@ -299,7 +299,7 @@ def _read_all(
     at = 0
     while at < len(batches):
         try:
-            with closing(spread(read, batches[at:], workers, start=_start_reader, given=given)) as done:
+            with closing(map_in_processes(read, batches[at:], workers, initializer=_start_reader, initializer_args=given)) as done:
                 for deltas in done:
                     yield from zip(batches[at], deltas, strict=True)
                     at += 1
@@ -312,12 +312,12 @@ def _read_all(
 def _read_apart(read: _Work, batch: list[_Job], given: tuple[Path, PathIndex, str]) -> list[Delta | None]:
     """Read a batch in processes of its own: halves of halves, until the file that kills stands alone."""
     try:
-        return isolated(read, batch, start=_start_reader, given=given)
+        return run_in_process(read, batch, initializer=_start_reader, initializer_args=given)
     except BrokenProcessPool:
         if half := len(batch) // 2:
             return [*_read_apart(read, batch[:half], given), *_read_apart(read, batch[half:], given)]
         root, paths, embedder = given
-        return [build_delta_of_path(root, batch[0][0], paths, load(embedder) if embedder else None, is_plain=True)]
+        return [build_delta_of_path(root, batch[0][0], paths, load_embedder(embedder) if embedder else None, is_plain=True)]
 
 
 def _batches(todo: Sequence[_Job]) -> Iterator[list[_Job]]:
@@ -346,7 +346,7 @@ _reading = _Reading()
 
 
 def _start_reader(root: Path, paths: PathIndex, embedder: str) -> None:
-    _reading.root, _reading.paths, _reading.embedder = root, paths, load(embedder) if embedder else None
+    _reading.root, _reading.paths, _reading.embedder = root, paths, load_embedder(embedder) if embedder else None
 
 
 def _read_batch(batch: list[_Job]) -> list[Delta | None]:

@@ -14,10 +14,10 @@ from pathlib import PurePosixPath
 import msgspec
 
 from clew.codebase.facts import FileFacts, Import, Symbol
-from clew.records import Blob, Delta, Layer, Record, Resolution, SourceState, Text, Trust, identify
+from clew.records import Blob, Delta, Layer, Record, RecordText, Resolution, SourceState, Trust, make_id
 from clew.store.originals import digest_of
 from clew.text.embed import Embedder
-from clew.text.postings import Document, Use, literal_name, pack
+from clew.text.postings import NameUse, SearchDocument, make_literal_name, pack_postings
 
 PRODUCER = "codebase/3"
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature
@@ -83,7 +83,7 @@ def build_file_delta(
     digest = digest_of(data)
     starts = _line_starts(data)
     records: list[Record] = []
-    documents: list[Document] = []
+    documents: list[SearchDocument] = []
     positions: dict[int, int] = {}
     module = next((at for at, symbol in enumerate(facts.symbols) if symbol.kind == "module"), -1)
     seen: dict[str, int] = {}
@@ -100,7 +100,7 @@ def build_file_delta(
         content = digest if is_file else digest_of(data[span.start : span.end])
         parent = positions.get(symbol.parent, positions.get(module, -1)) if not is_file else -1
         record = Record(
-            id=identify("code", subject, content),
+            id=make_id("code", subject, content),
             layer=Layer.FACT,
             kind=symbol.kind,
             subject=subject,
@@ -125,7 +125,7 @@ def build_file_delta(
         is_whole=True,
         records=tuple(records),
         blobs=(Blob(digest, data),),
-        segment=pack(documents, resolved, embedder),
+        segment=pack_postings(documents, resolved, embedder),
         state=SourceState(file_source_name(path), digest, size, stamp, "indexed", _encode(facts.language, note)),
     )
 
@@ -133,24 +133,24 @@ def build_file_delta(
 def build_unread_file_delta(path: str, reason: str, *, size: int, stamp: int) -> Delta:
     """Build the Delta of a file whose text is not indexed: one record of name, size and reason; a vendored file gets a state alone."""
     record = Record(
-        id=identify("code", file_source_name(path), reason, str(size)),
+        id=make_id("code", file_source_name(path), reason, str(size)),
         layer=Layer.FACT,
         kind="file",
         subject=file_source_name(path),
         source=file_source_name(path),
         digest="",
         name=path,
-        texts=(Text(Resolution.NAME, len(path), inline=f"{path} ({reason}, {size} bytes, not read)"),),
+        texts=(RecordText(Resolution.NAME, len(path), inline=f"{path} ({reason}, {size} bytes, not read)"),),
         path=path,
         importance=0.1,
     )
-    document = Document(
+    document = SearchDocument(
         record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, file_source_name(path))
     )
     state = SourceState(file_source_name(path), "", size, stamp, reason, _encode("", IndexNote()))
     if reason == "vendored":  # others' code by the ten thousand: the report counts it, and no search should meet it
         return Delta(PRODUCER, file_source_name(path), is_whole=True, state=state)
-    return Delta(PRODUCER, file_source_name(path), is_whole=True, records=(record,), segment=pack([document]), state=state)
+    return Delta(PRODUCER, file_source_name(path), is_whole=True, records=(record,), segment=pack_postings([document]), state=state)
 
 
 def read_language(state: SourceState) -> str:
@@ -194,17 +194,17 @@ def _imports(data: bytes, starts: Sequence[int], facts: FileFacts) -> _Span | No
 
 def _texts(
     data: bytes, starts: Sequence[int], symbol: Symbol, span: _Span, name: str, digest: str, imports: _Span | None, *, is_file: bool
-) -> tuple[Text, ...]:
+) -> tuple[RecordText, ...]:
     """Name, header, head (of a file its imports) and whole; a step that shows no less than the next is left out."""
     line = bisect_right(starts, symbol.signature_start)
-    texts = [Text(Resolution.NAME, len(name), inline=name, start_line=line, end_line=line)]
-    whole = Text(Resolution.FULL, span.end - span.start, "", digest, span.start, span.end, span.start_line, span.end_line)
+    texts = [RecordText(Resolution.NAME, len(name), inline=name, start_line=line, end_line=line)]
+    whole = RecordText(Resolution.FULL, span.end - span.start, "", digest, span.start, span.end, span.start_line, span.end_line)
     if not is_file and symbol.signature_start < symbol.signature_end:
         header = _whole_lines(data, starts, symbol.signature_start, symbol.signature_end)
         if (header.start, header.end) != (span.start, span.end) and header.end - header.start <= SIGNATURE_BYTES_MAX:
             # Inline, because hundreds of headers are shown in a packet, and their originals need not be opened for that.
             inline = data[header.start : header.end].decode("utf-8", "replace")
-            texts.append(Text(Resolution.SIGNATURE, len(inline), inline, start_line=header.start_line, end_line=header.end_line))
+            texts.append(RecordText(Resolution.SIGNATURE, len(inline), inline, start_line=header.start_line, end_line=header.end_line))
     head = imports or _whole_lines(data, starts, span.start, max(symbol.head_end, span.start + 1))
     is_headed = imports is not None or not is_file or symbol.head_end > span.start  # a file may begin with its first symbol
     if is_headed and span.start < head.end < span.end:
@@ -212,8 +212,8 @@ def _texts(
     return (*texts, whole)
 
 
-def _span_text(resolution: Resolution, span: _Span, digest: str) -> Text:
-    return Text(resolution, span.end - span.start, "", digest, span.start, span.end, span.start_line, span.end_line)
+def _span_text(resolution: Resolution, span: _Span, digest: str) -> RecordText:
+    return RecordText(resolution, span.end - span.start, "", digest, span.start, span.end, span.start_line, span.end_line)
 
 
 def _document(
@@ -227,7 +227,7 @@ def _document(
     *,
     is_file: bool,
     is_test: bool,
-) -> Document:
+) -> SearchDocument:
     name = symbol.name if symbol.name == symbol.qualname else f"{symbol.name} {symbol.qualname}"
     defines = (symbol.name, symbol.qualname, record.subject)
     body = b"\n".join(data[start:end] for start, end in (facts.gaps if is_file else _own(symbol, children)))
@@ -236,14 +236,14 @@ def _document(
         dotted = ".".join(PurePosixPath(record.path).with_suffix("").parts)
         name, defines = stem, (record.path, record.subject, dotted.removesuffix(".__init__"))
     uses = (
-        *((name, Use.CALL, times) for name, _, times in symbol.calls),
-        *((name, Use.REFERENCE, times) for name, times in symbol.references),
-        *((base.rpartition(".")[2], Use.INHERIT, 1) for base in symbol.bases),
+        *((name, NameUse.CALL, times) for name, _, times in symbol.calls),
+        *((name, NameUse.REFERENCE, times) for name, times in symbol.references),
+        *((base.rpartition(".")[2], NameUse.INHERIT, 1) for base in symbol.bases),
     )
     if is_file:  # nobody defines these names: who shares one is asked of the index, and a question's links never meet them
-        uses += tuple((literal_name(literal), Use.MENTION, 1) for literal in facts.literals)
+        uses += tuple((make_literal_name(literal), NameUse.MENTION, 1) for literal in facts.literals)
     signature = data[symbol.signature_start : symbol.signature_end].decode("utf-8", "replace")
-    return Document(
+    return SearchDocument(
         id=record.id,
         layer=record.layer.value,
         kind=record.kind,

@@ -24,29 +24,29 @@ from clew.packet.retrieve import count_tokens
 from clew.records import (
     FIRST_FENCE,
     NEXT_FENCE,
-    STAND_IN,
+    PLACEHOLDER_NONCE,
     Author,
-    Entry,
     Layer,
     MatchKind,
     MatchReason,
     Packet,
+    PacketEntry,
     Record,
     Resolution,
     Span,
     Spans,
     Status,
     TaskState,
-    author_of,
-    clew_says,
-    fenced,
-    handle_of,
-    joined,
-    text_of,
-    user_runs,
+    clew_span,
+    count_user_interruptions,
+    infer_author,
+    join_text,
+    make_handle,
+    merge_spans,
+    render_fenced,
 )
 from clew.store.ports import Snapshot
-from clew.text.tokens import Counter
+from clew.text.tokens import TokenCounter
 
 SEGMENT_LINES = 3  # lines that are bought together; a longer piece is several of them side by side
 # Segments that are measured and offered to the knapsack: one for so many tokens of the budget, more than it can show; guesses.
@@ -98,7 +98,7 @@ def compact(
     *,
     front: Spans,
     budget_tokens: int,
-    counter: Counter,
+    counter: TokenCounter,
     kept: ShownLines | None = None,
     using: tuple[ScoringNetwork, ScoringNetwork] | None = None,
 ) -> tuple[Packet, ShownLines]:
@@ -111,16 +111,16 @@ def compact(
     """
     records, statuses = main_thread_records(snapshot, source)
     originals = OriginalCache(snapshot)
-    originals.read(record.whole for record in records)
-    texts = [originals.text_of(record.whole) for record in records]
+    originals.read(record.full_text for record in records)
+    texts = [originals.text_of(record.full_text) for record in records]
     found = line_features(records, texts, statuses, state)
     utilities = compute_utility(found, using)
     bodies = [text.split("\n") for text in texts]
     group = f"session {source.removeprefix('session:')}, in order of time; [handle] unfolds the rest"
-    plain = text_of(front)
-    written = fenced(front, STAND_IN)
-    spent = counter.measure(written) + counter.measure(heading_text(group))
-    spent += counter.measure(NEXT_FENCE if written != plain else FIRST_FENCE)
+    plain = join_text(front)
+    written = render_fenced(front, PLACEHOLDER_NONCE)
+    spent = counter.count_unrounded(written) + counter.count_unrounded(heading_text(group))
+    spent += counter.count_unrounded(NEXT_FENCE if written != plain else FIRST_FENCE)
     said, said_tokens = _said(records, texts, plain, budget_tokens, counter)
     shown = {number: [(0, len(bodies[number]) - 1)] for number in said}
     segments = _segments(found, utilities, records, shown, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
@@ -151,7 +151,9 @@ def main_thread_records(snapshot: Snapshot, source: str) -> tuple[list[Record], 
     return records, snapshot.statuses([record.id for record in records])
 
 
-def _said(records: Sequence[Record], texts: Sequence[str], front: str, budget_tokens: int, counter: Counter) -> tuple[list[int], float]:
+def _said(
+    records: Sequence[Record], texts: Sequence[str], front: str, budget_tokens: int, counter: TokenCounter
+) -> tuple[list[int], float]:
     """Numbers of the prompts that are shown whole, and their tokens: the newest that fit, but those that the hand-off quotes."""
     shown: list[int] = []
     spent = 0.0
@@ -159,8 +161,8 @@ def _said(records: Sequence[Record], texts: Sequence[str], front: str, budget_to
         text = texts[number].strip()
         if records[number].kind != "prompt" or not text or text in front:
             continue
-        tokens = counter.measure(text_of(_head(records[number])) + text + "\n")
-        tokens += user_runs(attribute_text(records[number], text)) * counter.measure(NEXT_FENCE)
+        tokens = counter.count_unrounded(join_text(_head(records[number])) + text + "\n")
+        tokens += count_user_interruptions(attribute_text(records[number], text)) * counter.count_unrounded(NEXT_FENCE)
         if tokens <= PROMPT_SHARE_MAX * budget_tokens and spent + tokens <= PROMPTS_SHARE * budget_tokens:
             shown.append(number)
             spent += tokens
@@ -204,23 +206,27 @@ def _segments(
     return [segment for _, segment in segments[:limit]]
 
 
-def _offers(segments: Sequence[_Segment], records: Sequence[Record], bodies: Sequence[Sequence[str]], counter: Counter) -> list[_Offer]:
-    texts = [text_of(_run(records[each.record], bodies[each.record], each.first, each.last)) for each in segments]
-    heads = {number: counter.measure(_priced(records[number])) for number in {segment.record for segment in segments}}
+def _offers(
+    segments: Sequence[_Segment], records: Sequence[Record], bodies: Sequence[Sequence[str]], counter: TokenCounter
+) -> list[_Offer]:
+    texts = [join_text(_run(records[each.record], bodies[each.record], each.first, each.last)) for each in segments]
+    heads = {number: counter.count_unrounded(_priced(records[number])) for number in {segment.record for segment in segments}}
     return [
         _Offer(f"{records[each.record].id}:{each.first}", str(each.record), heads[each.record], text, tokens, each.utility)
-        for each, text, tokens in zip(segments, texts, counter.measure_many(texts), strict=True)
+        for each, text, tokens in zip(segments, texts, counter.count_unrounded_many(texts), strict=True)
     ]
 
 
-def _told(snapshot: Snapshot, source: str, segments: Sequence[_Segment], records: Sequence[Record], counter: Counter) -> list[_Offer]:
+def _told(snapshot: Snapshot, source: str, segments: Sequence[_Segment], records: Sequence[Record], counter: TokenCounter) -> list[_Offer]:
     """What a model made of the session: a line is worth a share of the best lines of the records that it speaks of, each once."""
     best: dict[str, float] = {}
     for segment in segments:
         record_id = records[segment.record].id
         best[record_id] = max(best.get(record_id, 0.0), segment.utility)
     offers: list[_Offer] = []
-    covers = compressed.find_live_texts(snapshot, source.removeprefix("session:"), {record.id for record in records}, counter.measure_many)
+    covers = compressed.find_live_texts(
+        snapshot, source.removeprefix("session:"), {record.id for record in records}, counter.count_unrounded_many
+    )
     for cover in covers:
         for at, line in enumerate(cover.live_lines):
             utility = compressed.LINE_SHARE * sum(best.pop(record_id, 0.0) for record_id in line.record_ids)
@@ -266,7 +272,7 @@ def _packet(
     shown: Mapping[int, Sequence[tuple[int, int]]],
     weights: Mapping[int, float],
     made: Sequence[_Offer],
-    counter: Counter,
+    counter: TokenCounter,
     budget_tokens: int,
     selection: Selection,
 ) -> tuple[Packet, ShownLines]:
@@ -274,13 +280,13 @@ def _packet(
     runs = {number: _merged(spans) for number, spans in shown.items()}
     order = sorted(runs, key=lambda number: (-weights.get(number, float("inf")), number))
     while True:
-        spans = joined((*front, *_body(group, records, statuses, bodies, runs, told)))
+        spans = merge_spans((*front, *_body(group, records, statuses, bodies, runs, told)))
         tokens, fence_tokens = count_tokens(spans, counter)
         if tokens + fence_tokens <= budget_tokens or not order:
             break
         del runs[order.pop()]  # the least useful; a tokenizer may count the whole higher than its parts
     entries = [_entry(records[number], statuses[number], bodies[number], runs[number], weights.get(number), counter) for number in order]
-    entries += [_cover_entry(record, text_of(part), utility, counter) for record, part, utility in told]
+    entries += [_cover_entry(record, join_text(part), utility, counter) for record, part, utility in told]
     packet = Packet(
         state.question, tuple(entries), spans, tokens, budget_tokens, counter.name, selection.shadow_price, selection.gap,
         fence_tokens=fence_tokens,
@@ -289,15 +295,15 @@ def _packet(
 
 
 def _entry(
-    record: Record, status: Status, body: Sequence[str], runs: Sequence[tuple[int, int]], utility: float | None, counter: Counter
-) -> Entry:
+    record: Record, status: Status, body: Sequence[str], runs: Sequence[tuple[int, int]], utility: float | None, counter: TokenCounter
+) -> PacketEntry:
     """A record as it is shown; lines are named where they are one piece."""
     is_whole = list(runs) == [(0, len(body) - 1)]
-    part = "".join(text_of(_run(record, body, first, last)) for first, last in runs)
+    part = "".join(join_text(_run(record, body, first, last)) for first, last in runs)
     start, end = (runs[0][0] + 1, runs[0][1] + 1) if len(runs) == 1 else (0, 0)
     shown = record.importance if utility is None else utility
-    return Entry(
-        record.id, handle_of(record.id), Layer(record.layer), record.kind, record.name,
+    return PacketEntry(
+        record.id, make_handle(record.id), Layer(record.layer), record.kind, record.name,
         Resolution.FULL if is_whole else Resolution.FOLDED, counter.count(part), round(shown, 6),
         _why(record, status, utility), part, is_whole, record.path, start, end, record.session, record.uuid,
     )  # fmt: skip
@@ -319,10 +325,10 @@ def _covers(made: Sequence[_Offer]) -> list[tuple[Record, Spans, float]]:
     ]
 
 
-def _cover_entry(record: Record, part: str, utility: float, counter: Counter) -> Entry:
+def _cover_entry(record: Record, part: str, utility: float, counter: TokenCounter) -> PacketEntry:
     why = (MatchReason(MatchKind.COMPRESSED, (compressed.KIND,)),)
-    return Entry(
-        record.id, handle_of(record.id), Layer(record.layer), record.kind, record.name, Resolution.FOLDED, counter.count(part),
+    return PacketEntry(
+        record.id, make_handle(record.id), Layer(record.layer), record.kind, record.name, Resolution.FOLDED, counter.count(part),
         round(utility, 6), why, part, is_whole=False, session=record.session,
     )  # fmt: skip
 
@@ -351,7 +357,7 @@ def _body(
         is_whole = list(runs[number]) == [(0, len(body) - 1)]
         parts += _head(record, is_old=has_ended_by(statuses[number], EDITS))
         if is_whole:
-            parts += (*attribute_text(record, "\n".join(body).strip("\n")), clew_says("\n"))
+            parts += (*attribute_text(record, "\n".join(body).strip("\n")), clew_span("\n"))
         else:
             parts += (span for first, last in runs[number] for span in _run(record, body, first, last))
     return (*heading_spans(group), *parts) if parts else ()
@@ -359,29 +365,29 @@ def _body(
 
 def _head(record: Record, *, is_old: bool = False) -> Spans:
     """The line above a record: what clew calls it, or what was called, which is the agent's or stands in a file."""
-    handle, end = clew_says(f"[{handle_of(record.id)}] "), clew_says(f"{' (edited since)' if is_old else ''}\n")
+    handle, end = clew_span(f"[{make_handle(record.id)}] "), clew_span(f"{' (edited since)' if is_old else ''}\n")
     if record.kind in MESSAGE_KINDS:
-        return handle, clew_says(record.kind), end
+        return handle, clew_span(record.kind), end
     what = record.path if record.path and record.kind in FILE_KINDS else " ".join(record.name.split())[:NAME_CHARS_MAX]
     return handle, Span(Author.OUTSIDE, what), end
 
 
 def _priced(record: Record) -> str:
     """What a record's heading takes: words of the user ask for one more fence."""
-    return text_of(_head(record)) + (NEXT_FENCE if author_of(record) is Author.USER else "")
+    return join_text(_head(record)) + (NEXT_FENCE if infer_author(record) is Author.USER else "")
 
 
 def _run(record: Record, body: Sequence[str], first: int, last: int) -> Spans:
     """Lines `first` to `last` of a record; those of a file without their numbers, but the first one's before them."""
     lines = list(body[first : last + 1])
     if (first, last) == (0, len(body) - 1):
-        return (*attribute_text(record, "\n".join(lines)), clew_says("\n"))
+        return (*attribute_text(record, "\n".join(lines)), clew_span("\n"))
     mark = "…"
     if record.kind in NUMBERED and any(parted := [NUMBER.match(line) for line in lines]):
         start = next(int(found[1]) - at for at, found in enumerate(parted) if found)
         lines = [line[found.end() :] if found else line for line, found in zip(lines, parted, strict=True)]
         mark = f"@{start}"
-    return (clew_says(f"{mark}\n"), *_cut(attribute_text(record, "\n".join(body)), body, first, last, lines), clew_says("\n"))
+    return (clew_span(f"{mark}\n"), *_cut(attribute_text(record, "\n".join(body)), body, first, last, lines), clew_span("\n"))
 
 
 def _cut(whole: Spans, body: Sequence[str], first: int, last: int, lines: Sequence[str]) -> Spans:

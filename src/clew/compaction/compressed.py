@@ -13,7 +13,21 @@ from dataclasses import dataclass
 import msgspec
 
 from clew.packet.options import OriginalCache
-from clew.records import Author, Blob, Delta, EdgeKind, Record, SourceState, Span, Spans, author_of, clew_says, handle_of, outside, text_of
+from clew.records import (
+    Author,
+    Blob,
+    Delta,
+    EdgeKind,
+    Record,
+    SourceState,
+    Span,
+    Spans,
+    clew_span,
+    infer_author,
+    join_text,
+    make_handle,
+    outside_span,
+)
 from clew.store.originals import digest_of
 from clew.store.ports import Snapshot
 
@@ -121,7 +135,7 @@ def copy_compressed(snapshot: Snapshot, session: str, into: Snapshot) -> list[De
     if not kept:
         return []
     originals = OriginalCache(snapshot)
-    data = [originals.bytes_of(record.whole) for record in kept]
+    data = [originals.bytes_of(record.full_text) for record in kept]
     edges = [edge for edge in snapshot.edges([record.id for record in kept]) if edge.kind is EdgeKind.DERIVED_FROM]
     blobs = {digest_of(each): each for each in data}
     blobs_of = tuple(Blob(digest, each) for digest, each in blobs.items())
@@ -141,14 +155,14 @@ def find_live_texts(
         return []
     inputs = find_inputs(snapshot, [record.id for record in records])
     originals = OriginalCache(snapshot)
-    originals.read(record.whole for record in records)
+    originals.read(record.full_text for record in records)
     found: list[CompressedText] = []
     for record in records:
-        ids = {handle_of(record_id): record_id for record_id in inputs[record.id]}
-        lines = parse_lines(originals.text_of(record.whole))
+        ids = {make_handle(record_id): record_id for record_id in inputs[record.id]}
+        lines = parse_lines(originals.text_of(record.full_text))
         held = [line for line in lines if all(ids.get(handle, "") in live for handle in line.handles)]
         if held:
-            frame, *tokens = measure([text_of(render_compressed(record, "")), *(format_lines([line]) for line in held)])
+            frame, *tokens = measure([join_text(render_compressed(record, "")), *(format_lines([line]) for line in held)])
             told = tuple(
                 LiveLine(line, length, tuple(ids[handle] for handle in line.handles)) for line, length in zip(held, tokens, strict=True)
             )
@@ -158,5 +172,5 @@ def find_live_texts(
 
 def render_compressed(record: Record, body: str) -> Spans:
     """Return lines of a compressed text under its heading, attributed to the model, or to outside where the inputs came from there."""
-    said = Span(Author.AGENT, body) if author_of(record) is Author.AGENT else outside(body)
-    return clew_says(f"--- [{handle_of(record.id)}] "), Span(said.author, record.name), clew_says("\n"), said
+    said = Span(Author.AGENT, body) if infer_author(record) is Author.AGENT else outside_span(body)
+    return clew_span(f"--- [{make_handle(record.id)}] "), Span(said.author, record.name), clew_span("\n"), said

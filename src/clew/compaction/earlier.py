@@ -9,42 +9,53 @@ from collections.abc import Sequence
 
 from clew.packet.options import LINE_CHARS_MAX, OriginalCache, attribute_text, heading_spans
 from clew.recall.recall import Turn
-from clew.records import STAND_IN, Entry, Layer, Resolution, Spans, clew_says, fenced, handle_of, joined, text_of
-from clew.text.tokens import Counter
+from clew.records import (
+    PLACEHOLDER_NONCE,
+    Layer,
+    PacketEntry,
+    Resolution,
+    Spans,
+    clew_span,
+    join_text,
+    make_handle,
+    merge_spans,
+    render_fenced,
+)
+from clew.text.tokens import TokenCounter
 
 GROUP = "said in earlier sessions, the most relevant first"
 TURN_SHARE_MAX = 0.4  # of the section, for one turn; a longer one is shown by its first line; guess
 
 
 def build_section(
-    turns: Sequence[Turn], originals: OriginalCache, *, budget_tokens: int, counter: Counter
-) -> tuple[Spans, tuple[Entry, ...]]:
+    turns: Sequence[Turn], originals: OriginalCache, *, budget_tokens: int, counter: TokenCounter
+) -> tuple[Spans, tuple[PacketEntry, ...]]:
     """Return the section's text and its entries, at most `budget_tokens` with its fences; ((), ()) for no turn or no room."""
     spans = heading_spans(GROUP)
-    entries: list[Entry] = []
+    entries: list[PacketEntry] = []
     for turn in turns:
         record = turn.record
-        whole = originals.text_of(record.whole).strip("\n")
+        whole = originals.text_of(record.full_text).strip("\n")
         for resolution, body in ((Resolution.FULL, whole), (Resolution.SIGNATURE, " ".join(whole.split())[:LINE_CHARS_MAX])):
             part = _shown(turn, body)
-            tokens = counter.count(text_of(part))
+            tokens = counter.count(join_text(part))
             is_short = resolution is not Resolution.FULL or tokens <= TURN_SHARE_MAX * budget_tokens
-            if is_short and counter.count(fenced((*spans, *part), STAND_IN)) <= budget_tokens:
+            if is_short and counter.count(render_fenced((*spans, *part), PLACEHOLDER_NONCE)) <= budget_tokens:
                 spans = (*spans, *part)
-                entries.append(_entry(turn, resolution, text_of(part), tokens))
+                entries.append(_entry(turn, resolution, join_text(part), tokens))
                 break
-    return (joined(spans), tuple(entries)) if entries else ((), ())
+    return (merge_spans(spans), tuple(entries)) if entries else ((), ())
 
 
-def _entry(turn: Turn, resolution: Resolution, part: str, tokens: int) -> Entry:
+def _entry(turn: Turn, resolution: Resolution, part: str, tokens: int) -> PacketEntry:
     record = turn.record
-    return Entry(
-        record.id, handle_of(record.id), Layer(record.layer), record.kind, record.name, resolution, tokens, round(turn.score, 6), turn.why,
-        part, resolution is Resolution.FULL, record.path, session=record.session, uuid=record.uuid,
+    return PacketEntry(
+        record.id, make_handle(record.id), Layer(record.layer), record.kind, record.name, resolution, tokens, round(turn.score, 6),
+        turn.why, part, resolution is Resolution.FULL, record.path, session=record.session, uuid=record.uuid,
     )  # fmt: skip
 
 
 def _shown(turn: Turn, body: str) -> Spans:
-    newer = f", said anew by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
-    head = f"[{handle_of(turn.record.id)}] {turn.record.kind} of session {turn.session}{newer}\n"
-    return clew_says(head), *attribute_text(turn.record, body), clew_says("\n")
+    newer = f", said anew by [{make_handle(turn.replaced_by)}]" if turn.replaced_by else ""
+    head = f"[{make_handle(turn.record.id)}] {turn.record.kind} of session {turn.session}{newer}\n"
+    return clew_span(head), *attribute_text(turn.record, body), clew_span("\n")

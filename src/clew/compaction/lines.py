@@ -236,7 +236,7 @@ def _features(
     total[record[ends]] = lengths + 1
     put("record_lines", np.log1p(total[record]))
     put("place_in_record", at / np.maximum(total[record], 1))
-    put("is_partial", np.array([each.kind == "read" and each.whole.start_line > 1 for each in records], np.float32)[record])
+    put("is_partial", np.array([each.kind == "read" and each.full_text.start_line > 1 for each in records], np.float32)[record])
     put("chars", np.log1p([len(line) for line in stripped]))
     put("indent", np.minimum(indent, 40) / 8.0)
     put("defines", [_DEFINES.match(line) is not None for line in stripped])

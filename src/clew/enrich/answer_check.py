@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from clew.compaction.compressed import CompressedLine
 from clew.enrich.prompt import LINE_TOPICS
-from clew.task.clues import looks_rare
+from clew.task.clues import is_code_like
 from clew.task.vocabulary import EXTENSIONS
-from clew.text.tokens import Counter
+from clew.text.tokens import TokenCounter
 
 ANSWER_SHARE_MAX = 0.5  # of what is compressed: a longer answer is not worth standing for it; guess
 ANSWER_LINE_CHARS_MAX = 600  # guess: a longer line is not one thing that is said
@@ -50,7 +50,7 @@ class AnswerCheck:
     refused: str = ""
 
 
-def check_answer(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: str, tokens: float, counter: Counter) -> AnswerCheck:
+def check_answer(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: str, tokens: float, counter: TokenCounter) -> AnswerCheck:
     """Check a model's answer line by line against what the model was sent, and return the lines that may be stored.
 
     is_cut  the server stopped the model: the last line is left out.
@@ -60,7 +60,7 @@ def check_answer(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: 
     """
     if not answer.strip():
         return AnswerCheck(refused="the answer is empty" + (": the model was stopped before it began" if is_cut else ""))
-    if counter.measure(answer) > tokens * ANSWER_SHARE_MAX:
+    if counter.count_unrounded(answer) > tokens * ANSWER_SHARE_MAX:
         return AnswerCheck(refused="the answer is not shorter than half of what it compresses")
     rows = answer.split("\n")
     rows = rows[:-1] if is_cut else rows
@@ -84,7 +84,7 @@ def check_answer(answer: str, *, is_cut: bool, pieces: Mapping[str, str], sent: 
     return AnswerCheck(tuple(lines.values()), invented, uncited)
 
 
-def select_carried_lines(lines: Sequence[CompressedLine], counter: Counter) -> list[str]:
+def select_carried_lines(lines: Sequence[CompressedLine], counter: TokenCounter) -> list[str]:
     """Return the lines to show with the next part of the session: open questions first, then decisions, failures, findings and work done.
 
     Lines are taken in that order while they fit CARRIED_TOKENS_MAX, and returned in their own order, each as "- text".
@@ -93,7 +93,7 @@ def select_carried_lines(lines: Sequence[CompressedLine], counter: Counter) -> l
     room = float(CARRIED_TOKENS_MAX)
     kept: set[int] = set()
     for at in order:
-        cost = counter.measure(f"- {lines[at].text}\n")
+        cost = counter.count_unrounded(f"- {lines[at].text}\n")
         if cost <= room:
             kept.add(at)
             room -= cost
@@ -138,7 +138,7 @@ def find_code_names(text: str) -> list[str]:
         rest = rest.replace(path, " ", 1)
         if not _SHORT.fullmatch(path):
             found.setdefault(path.removeprefix("./").rstrip(".-"))
-    found.update(dict.fromkeys(word for word in _WORD.findall(rest) if looks_rare(word) or _MIXED.fullmatch(word)))
+    found.update(dict.fromkeys(word for word in _WORD.findall(rest) if is_code_like(word) or _MIXED.fullmatch(word)))
     found.update(dict.fromkeys([*_MEASURE.findall(rest), *_FLAG.findall(rest)]))
     found.update(dict.fromkeys(_LONG_NUMBER.findall(_GROUPED.sub("", rest))))
     return [name for name in found if name]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from clew.records import Observation, ObservationKind, Record, Trust, text_of
+from clew.records import Observation, ObservationKind, Record, Trust, join_text
 from clew.task.tracker import TaskTracker
-from clew.text.tokens import Counter
+from clew.text.tokens import TokenCounter
 from clew.transcript.follow import read_deltas
 from clew.transcript.handoff import render_handoff
 from clew.transcript.session_files import SessionFiles
@@ -64,7 +64,7 @@ def split_session(
     *,
     root: str,
     base: str,
-    counter: Counter,
+    counter: TokenCounter,
     chunk_tokens: int,
     known: Callable[[Sequence[str]], Collection[str]],
 ) -> list[SessionChunk]:
@@ -94,7 +94,7 @@ def _pieces(
     lines: Sequence[bytes],
     session: SessionFiles,
     root: str,
-    counter: Counter,
+    counter: TokenCounter,
     piece_tokens: int,
     known: Callable[[Sequence[str]], Collection[str]],
     observations: list[Observation],
@@ -116,18 +116,18 @@ def _pieces(
         for record in wanted:
             if record.id in held:
                 seen.add(record.id)
-                whole = record.whole
+                whole = record.full_text
                 text = whole.inline if not whole.blob else originals[whole.blob][whole.start : whole.end].decode("utf-8", "replace")
                 pieces.append(_piece(record, text.strip("\n"), counter, piece_tokens))
     pieces.sort(key=lambda piece: (piece.record.seq, piece.record.id))
     return pieces, ended
 
 
-def _piece(record: Record, text: str, counter: Counter, tokens_max: int) -> SessionPiece:
-    tokens = counter.measure(text)
+def _piece(record: Record, text: str, counter: TokenCounter, tokens_max: int) -> SessionPiece:
+    tokens = counter.count_unrounded(text)
     if tokens > tokens_max:
         text = _ends(text, int(len(text) * tokens_max / tokens))
-        tokens = counter.measure(text)
+        tokens = counter.count_unrounded(text)
     return SessionPiece(record, text, tokens)
 
 
@@ -170,16 +170,16 @@ def _turns(pieces: Sequence[SessionPiece]) -> Iterator[list[SessionPiece]]:
         yield turn
 
 
-def _states(observations: Sequence[Observation], firsts: Sequence[int], base: str, counter: Counter) -> list[str]:
+def _states(observations: Sequence[Observation], firsts: Sequence[int], base: str, counter: TokenCounter) -> list[str]:
     """The hand-off before each of these positions, which ascend."""
     task, done = TaskTracker(root=base), WorkTracker(base)
     at, is_begun = 0, False
     states: list[str] = []
     for first_seq in firsts:
         while at < len(observations) and observations[at].seq < first_seq:
-            task.see(observations[at])
+            task.observe(observations[at])
             done.observe(observations[at])
             is_begun |= observations[at].kind in (ObservationKind.PROMPT, ObservationKind.CALL, ObservationKind.MESSAGE)
             at += 1
-        states.append(text_of(render_handoff(task.state(), done.summarize(), counter.count, STATE_TOKENS_MAX)) if is_begun else "")
+        states.append(join_text(render_handoff(task.state(), done.summarize(), counter.count, STATE_TOKENS_MAX)) if is_begun else "")
     return states

@@ -26,18 +26,17 @@ from clew.records import (
     EndReason,
     Layer,
     Record,
+    RecordText,
     Resolution,
     SourceState,
     Supersession,
-    Text,
-    handle_of,
-    identify,
+    make_handle,
+    make_id,
 )
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Reader
 from clew.store.rules import is_purged
-from clew.text.tokens import Counter
-from clew.text.tokens import counter as counter_of
+from clew.text.tokens import TokenCounter, make_counter
 from clew.transcript.session_files import SessionFiles
 
 ANSWER_TRIES_MAX = 2  # of one part: an answer that cannot be used is asked for once more, with the reason
@@ -96,7 +95,7 @@ def compress_session(
     compressor: Compressor,
     done: CompressionReport,
     *,
-    counter: Counter,
+    counter: TokenCounter,
     chunk_tokens: int,
     dry_run: bool = False,
     progress: CompressionProgress | None = None,
@@ -125,11 +124,11 @@ def compress_session(
         if progress:
             progress("compressing", number - 1, len(parts))
         request = build_prompt(part, points)
-        record_id = identify(KIND, PROMPT_VERSION, compressor.name, source, SYSTEM_PROMPT, request.text)
+        record_id = make_id(KIND, PROMPT_VERSION, compressor.name, source, SYSTEM_PROMPT, request.text)
         with reader.snapshot(LOCAL, workspace) as snapshot:
             [status] = snapshot.statuses([record_id])
             before = snapshot.records([record_id])
-            text = OriginalCache(snapshot).text_of(before[0].whole) if before else ""
+            text = OriginalCache(snapshot).text_of(before[0].full_text) if before else ""
         if before:
             done.known += 1
             lines = parse_lines(text)
@@ -173,18 +172,18 @@ class _Run:
     session: str
     compressor: Compressor
     done: CompressionReport
-    counter: Counter
+    counter: TokenCounter
 
     def answered(self, part: SessionChunk, request: CompressionPrompt) -> AnswerCheck:
         """Ask, judge, and ask once more if nothing could be kept."""
         done = self.done
         done.asked += 1
         done.masked += request.masked
-        pieces = {handle_of(piece.record.id): piece.text for piece in part.pieces}
+        pieces = {make_handle(piece.record.id): piece.text for piece in part.pieces}
         text, judged = request.text, AnswerCheck()
         for tried in range(ANSWER_TRIES_MAX):
             # Of a request that it has seen before, a server may count only what was new: so only the first is watched.
-            tokens = counter_of(REFERENCE_VOCABULARY).count(SYSTEM_PROMPT + text) if tried == 0 else 0
+            tokens = make_counter(REFERENCE_VOCABULARY).count(SYSTEM_PROMPT + text) if tried == 0 else 0
             answer = self.compressor.complete(ModelRequest(SYSTEM_PROMPT, text, request.answer_tokens, tokens))
             done.tokens_sent += self.counter.count(SYSTEM_PROMPT) + self.counter.count(text)
             done.billed_in += answer.input_tokens
@@ -222,7 +221,7 @@ class _Run:
             compressed_source(self.session),
             digest_of(request.text.encode("utf-8", "surrogatepass")),
             name,
-            (Text(Resolution.NAME, len(name), name), Text(Resolution.FULL, len(data), blob=digest_of(data), end=len(data))),
+            (RecordText(Resolution.NAME, len(name), name), RecordText(Resolution.FULL, len(data), blob=digest_of(data), end=len(data))),
             part.first_seq,
             session=self.session,
             trust=part.trust,
@@ -249,7 +248,7 @@ class _Run:
             records=(record,),
             edges=tuple(edges),
             superseded=tuple(Supersession(other.id, record.id, reason, record.seq, record.at_ns) for other in replaced),
-            blobs=(Blob(record.whole.blob, data),) if data is not None else (),
+            blobs=(Blob(record.full_text.blob, data),) if data is not None else (),
             state=add_range(state, source, CompressedRange(record.id, part.first_seq, part.last_seq)),
         )
 

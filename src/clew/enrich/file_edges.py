@@ -14,7 +14,7 @@ import msgspec
 
 from clew.enrich.edge_producer import CoupledFile
 from clew.enrich.producers import find_producers
-from clew.records import Delta, Edge, SourceState, identify
+from clew.records import Delta, Edge, SourceState, make_id
 
 PRODUCER = "coupling/1"
 STATE_FORMAT = "coupling/2"  # of the state of COUPLING: one that an earlier release wrote is made anew
@@ -91,7 +91,7 @@ def _edge(kind: str, files: Mapping[str, str], path: str, partner: CoupledFile) 
 
 def _file_id(path: str, digest: str) -> str:
     """Id of the record of a whole file, as `clew.codebase.file_records` makes it."""
-    return identify("code", f"file:{path}", digest)
+    return make_id("code", f"file:{path}", digest)
 
 
 def _digest(text: str) -> str:

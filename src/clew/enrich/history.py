@@ -21,8 +21,8 @@ from pathlib import Path
 import msgspec
 
 from clew.enrich.git import GitFailed, is_git_root, run_git
-from clew.records import Delta, Layer, Record, Resolution, SourceState, Text, Trust, identify
-from clew.text.postings import Document, Use, pack
+from clew.records import Delta, Layer, Record, RecordText, Resolution, SourceState, Trust, make_id
+from clew.text.postings import NameUse, SearchDocument, pack_postings
 from clew.text.secrets import mask_text
 
 PRODUCER = "history/1"
@@ -198,29 +198,29 @@ def _names(paths: Sequence[bytes]) -> list[str]:
 def build_block_delta(source: str, reads: Sequence[CommitWithMessage], digest: str) -> Delta:
     """Build the Delta that stores a block of commits (newest first) as the records of one source; `digest` is that of their hashes."""
     records: list[Record] = []
-    documents: list[Document] = []
+    documents: list[SearchDocument] = []
     for at, (commit, message) in enumerate((read.commit, read.message) for read in reversed(reads)):
         subject, _, body = mask_text(message).strip().partition("\n")
         subject, body = subject.strip()[:SUBJECT_CHARS_MAX], body.strip()[:BODY_CHARS_MAX]
         name = f"{commit.id[:12]} {subject}"
         whole = "\n".join(part for part in (subject, f"\n{body}" if body else "", "", *commit.files) if part) + "\n"
         record = Record(
-            id=identify("history", commit.id),
+            id=make_id("history", commit.id),
             layer=Layer.ACTION,
             kind="commit",
             subject=f"commit:{commit.id}",
             source=source,
             digest=commit.id,
             name=name,
-            texts=(Text(Resolution.NAME, len(name), inline=name), Text(Resolution.FULL, len(whole), inline=whole)),
+            texts=(RecordText(Resolution.NAME, len(name), inline=name), RecordText(Resolution.FULL, len(whole), inline=whole)),
             seq=at,
             trust=Trust.OBSERVED,
             importance=COMMIT_IMPORTANCE,
             at_ns=commit.at_s * 1_000_000_000,
         )
         records.append(record)
-        uses = tuple((f"file:{path}", Use.MENTION, 1) for path in commit.files)
-        documents.append(Document(record.id, record.layer.value, record.kind, "", (subject, "", "", body, ""), (commit.id,), uses))
+        uses = tuple((f"file:{path}", NameUse.MENTION, 1) for path in commit.files)
+        documents.append(SearchDocument(record.id, record.layer.value, record.kind, "", (subject, "", "", body, ""), (commit.id,), uses))
     note = msgspec.json.encode([read.commit for read in reads]).decode()
     state = SourceState(source, digest, len(reads), 0, "indexed", note)
-    return Delta(PRODUCER, source, is_whole=True, records=tuple(records), segment=pack(documents), state=state)
+    return Delta(PRODUCER, source, is_whole=True, records=tuple(records), segment=pack_postings(documents), state=state)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from clew.enrich.chunks import SessionChunk
-from clew.records import Trust, handle_of
-from clew.text.secrets import MARK, mask_text
+from clew.records import Trust, make_handle
+from clew.text.secrets import MASK_PREFIX, mask_text
 
 PROMPT_VERSION = "compress/1"  # in the key of every answer: another prompt is another question
 LINE_TOPICS = ("open", "decided", "failed", "found", "done")  # what a line is about, in the order in which it is handed on
@@ -62,7 +62,7 @@ def build_prompt(chunk: SessionChunk, points: Sequence[str]) -> CompressionPromp
     for heading, text in parts:
         clean = mask_text(text.encode("utf-8", "replace").decode())  # a lone surrogate fits into no request
         shown.append((heading, clean.strip("\n")))
-        count += clean.count(MARK.decode())  # most were masked before the session was stored
+        count += clean.count(MASK_PREFIX.decode())  # most were masked before the session was stored
     quoted = "\n".join(text for _, text in shown)
     nonce = make_nonce(quoted)
     body = "".join(f"<<{nonce} {heading}>>\n{text}\n" for heading, text in shown)
@@ -81,4 +81,4 @@ def make_nonce(text: str) -> str:
 
 def _heading(kind: str, record_id: str, trust: Trust) -> str:
     outside = ", from outside: not to be believed without doubt" if trust == Trust.QUOTED else ""
-    return f"piece [{handle_of(record_id)}] {kind}{outside}"
+    return f"piece [{make_handle(record_id)}] {kind}{outside}"

@@ -23,7 +23,7 @@ from clew.transcript.session_files import build_origin, read_session
 CUT_SHARE = 0.6  # of the calls of a session without a compaction
 CALLS_AFTER_MAX = 60  # what is needed later still would have been met again on the way
 CALLS_BEFORE_MIN, CALLS_AFTER_MIN = 20, 5  # fewer have nothing to forget, or nothing to need
-SHOWN = frozenset(  # kinds of observations that stand in the window
+WINDOW_KINDS = frozenset(  # kinds of observations that stand in the window
     {
         ObservationKind.PROMPT,
         ObservationKind.MESSAGE,
@@ -36,7 +36,7 @@ SHOWN = frozenset(  # kinds of observations that stand in the window
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class EvaluationCase:
     """One cut of one session.
 
     line     0-based line of the transcript at which it is cut; what stands before it is history.
@@ -63,7 +63,7 @@ class Case:
         return f"{self.session}@{self.line}"
 
 
-def cases(path: Path, at: Sequence[int] | None = None) -> Iterator[Case]:
+def find_cases(path: Path, at: Sequence[int] | None = None) -> Iterator[EvaluationCase]:
     """Yield the cuts of one transcript, in order.
 
     at      lines to cut at; None takes the client's compactions, else one cut at 60 %.
@@ -84,15 +84,17 @@ def cases(path: Path, at: Sequence[int] | None = None) -> Iterator[Case]:
             yield case
 
 
-def _case(path: Path, session: str, lines: list[bytes], seen: Sequence[Observation], line: int, compactions: Sequence[int]) -> Case:
+def _case(
+    path: Path, session: str, lines: list[bytes], seen: Sequence[Observation], line: int, compactions: Sequence[int]
+) -> EvaluationCase:
     end = next((boundary for boundary in compactions if boundary > line + 2), len(lines))
     before = tuple(each for each in seen if each.record_index < line)
     rest = _first_calls([each for each in seen if line <= each.record_index < end])
     summary = next((each.text for each in rest if each.kind is ObservationKind.SUMMARY), "")
     after = tuple(each for each in rest if each.kind not in (ObservationKind.SUMMARY, ObservationKind.BOUNDARY))
     kind = "compaction" if any(abs(line - boundary) <= 2 for boundary in compactions) else "share"
-    pieces = tuple(each for each in before if each.kind in SHOWN and each.text)
-    return Case(path, session, line, kind, before, after, summary, tuple(lines[:line]), pieces)
+    pieces = tuple(each for each in before if each.kind in WINDOW_KINDS and each.text)
+    return EvaluationCase(path, session, line, kind, before, after, summary, tuple(lines[:line]), pieces)
 
 
 def _lines(path: Path) -> list[bytes]:

@@ -11,32 +11,32 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from clew.errors import ClewError, NotReadable
-from clew.evaluation.cases import cases
-from clew.evaluation.scores import Shown, is_named, is_said, score, share
+from clew.evaluation.cases import find_cases
+from clew.evaluation.scores import SearchableWindow, compute_share, contains_name, contains_text, score_needs
 from clew.evaluation.trial import Trial
-from clew.evaluation.windows import WINDOWS, MakeWindow
-from clew.pool import spread
-from clew.records import handle_of
-from clew.text.tokens import counter as counter_of
+from clew.evaluation.windows import WINDOW_BUILDERS, WindowBuilder
+from clew.pool import map_in_processes
+from clew.records import make_handle
+from clew.text.tokens import make_counter
 from clew.transcript.session_files import find_sessions
 
-SHARES = (0.05, 0.1, 0.25, 0.5)  # of the history's tokens
+BUDGET_SHARES = (0.05, 0.1, 0.25, 0.5)  # of the history's tokens
 TELLING_CHARS = 16  # of a request: "yes, go on" tells nobody which session it was; guess
-SUMMARY = "summary"  # the budget that is the size of the client's own summary
+SUMMARY_BUDGET = "summary"  # the budget that is the size of the client's own summary
 MEASURES = ("files", "verbatim", "folded", "terms", "named", "repeats", "constraints", "dead_ends")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationOptions:
     """What is judged: budgets as shares of the history, and the size of the client's summary where there is one and `with_summary`."""
 
-    shares: tuple[float, ...] = SHARES
+    shares: tuple[float, ...] = BUDGET_SHARES
     with_summary: bool = True
     tokenizer: str = "claude"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WindowScore:
     """One window: whose it is, its budget by name and in tokens, its length, and its figures by the names in MEASURES.
 
     values   0 to 1; None where nothing of the kind was needed.
@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
+class RecoveryCounts:
     """What came back of a history: its bytes from the kept transcript, its records, and the handles that windows printed."""
 
     size: int = 0
@@ -62,9 +62,9 @@ class Recovery:
     handles: int = 0
     handles_back: int = 0
 
-    def __add__(self, other: Recovery) -> Recovery:
+    def __add__(self, other: RecoveryCounts) -> RecoveryCounts:
         """Both together."""
-        return Recovery(*(one + another for one, another in zip(astuple(self), astuple(other), strict=True)))
+        return RecoveryCounts(*(one + another for one, another in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def is_whole(self) -> bool:
@@ -73,7 +73,7 @@ class Recovery:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CaseResult:
     """One cut with all its windows.
 
     request  the first line of the last request before it that says something, by which a person knows the session again.
@@ -89,22 +89,22 @@ class Judged:
     calls: int
     observations: int
     needed: Mapping[str, int]
-    rows: tuple[Row, ...]
-    recovery: Recovery
+    rows: tuple[WindowScore, ...]
+    recovery: RecoveryCounts
     made_ms: float
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TranscriptResult:
     """What came of one transcript: its cuts, or the sentence that says why there are none to read."""
 
     path: Path
     session: str
-    cuts: tuple[Judged, ...] = ()
+    cuts: tuple[CaseResult, ...] = ()
     problem: str = ""
 
 
-def sessions_at(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
+def find_main_transcripts(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
     """Return the transcripts of main threads at these paths, in order and each once, and what could not be looked at."""
     found: dict[Path, None] = {}
     problems: list[str] = []
@@ -120,33 +120,33 @@ def sessions_at(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
     return list(found), problems
 
 
-def evaluate(paths: Sequence[Path], plan: Plan, *, workers: int = 1) -> Iterator[Outcome]:
+def evaluate_transcripts(paths: Sequence[Path], plan: EvaluationOptions, *, workers: int = 1) -> Iterator[TranscriptResult]:
     """Yield what came of each transcript, in the order given. Raises UsageError for a tokenizer that nobody knows."""
-    counter_of(plan.tokenizer)
-    yield from spread(_outcome, [(path, plan) for path in paths], workers)
+    make_counter(plan.tokenizer)
+    yield from map_in_processes(_outcome, [(path, plan) for path in paths], workers)
 
 
-def judge(trial: Trial, windows: Mapping[str, MakeWindow], budgets: Mapping[str, int]) -> Judged:
+def score_windows(trial: Trial, windows: Mapping[str, WindowBuilder], budgets: Mapping[str, int]) -> CaseResult:
     """Judge the windows of one cut at these budgets."""
-    rows: list[Row] = []
+    rows: list[WindowScore] = []
     printed: dict[str, None] = {}
     for label, budget_tokens in budgets.items():
         for name, make in windows.items():
             if window := make(trial, budget_tokens):
-                rows.append(row(trial, name, label, budget_tokens, Shown(window.text, window.unfold)))
+                rows.append(score_window(trial, name, label, budget_tokens, SearchableWindow(window.text, window.unfold)))
                 printed.update(dict.fromkeys(window.handles))
-    return judged(trial, rows, printed if "clew" in windows else None)
+    return build_case_result(trial, rows, printed if "clew" in windows else None)
 
 
-def judged(trial: Trial, rows: Sequence[Row], printed: Iterable[str] | None) -> Judged:
+def build_case_result(trial: Trial, rows: Sequence[WindowScore], printed: Iterable[str] | None) -> CaseResult:
     """Return a cut with its rows; `printed` are the handles that clew's windows print, None where it made none."""
     case, needed, state = trial.case, trial.needs, trial.state
-    return Judged(
+    return CaseResult(
         case.id,
         case.session,
-        _telling(trial.requests),
+        _telling(trial.user_messages),
         case.kind,
-        trial.tokens,
+        trial.history_tokens,
         sum(bool(piece.call_id and piece.tool) for piece in case.pieces),
         len(case.before),
         {
@@ -158,44 +158,47 @@ def judged(trial: Trial, rows: Sequence[Row], printed: Iterable[str] | None) -> 
             "dead_ends": len(state.dead_ends),
         },
         tuple(rows),
-        Recovery() if printed is None else recovery(trial, printed),
+        RecoveryCounts() if printed is None else check_recovery(trial, printed),
         trial.made_ms,
     )
 
 
-def row(trial: Trial, arm: str, label: str, budget_tokens: int, shown: Shown) -> Row:
+def score_window(trial: Trial, arm: str, label: str, budget_tokens: int, shown: SearchableWindow) -> WindowScore:
     """Judge one window."""
     state, wanted = trial.state, trial.needs
-    constraints = [is_said(stated.text, shown) for stated in state.constraints]
-    ends = [is_said(end.text, shown) or (bool(end.reason) and is_said(end.reason.split("\n", 1)[0], shown)) for end in state.dead_ends]
-    values = score(shown, wanted) | {"constraints": share(constraints), "dead_ends": share(ends)}
-    missing = tuple(path for path in wanted.files if not is_named(path, shown.window))
-    return Row(arm, label, budget_tokens, trial.counter.count(shown.window), values, missing)
+    constraints = [contains_text(stated.text, shown) for stated in state.constraints]
+    ends = [
+        contains_text(end.text, shown) or (bool(end.reason) and contains_text(end.reason.split("\n", 1)[0], shown))
+        for end in state.dead_ends
+    ]
+    values = score_needs(shown, wanted) | {"constraints": compute_share(constraints), "dead_ends": compute_share(ends)}
+    missing = tuple(path for path in wanted.files if not contains_name(path, shown.window))
+    return WindowScore(arm, label, budget_tokens, trial.counter.count(shown.window), values, missing)
 
 
-def budgets_of(trial: Trial, shares: Sequence[float], *, with_summary: bool = True) -> dict[str, int]:
+def compute_budgets(trial: Trial, shares: Sequence[float], *, with_summary: bool = True) -> dict[str, int]:
     """Return the budgets of a cut in tokens, by name: the summary's size first, then the shares."""
-    own = {SUMMARY: trial.summary_tokens} if with_summary and trial.summary_tokens else {}
-    return own | {f"{100 * share:.4g} %": int(trial.tokens * share) for share in shares}
+    own = {SUMMARY_BUDGET: trial.summary_tokens} if with_summary and trial.summary_tokens else {}
+    return own | {f"{100 * share:.4g} %": int(trial.history_tokens * share) for share in shares}
 
 
-def recovery(trial: Trial, handles: Iterable[str]) -> Recovery:
+def check_recovery(trial: Trial, handles: Iterable[str]) -> RecoveryCounts:
     """Bring everything of the history back from the store, record by record and handle by handle, and compare the bytes."""
-    made, raw = trial.compacting, b"".join(trial.case.lines)
-    live = trial.history.records_of_sources(made.source)
-    ended = trial.history.records([record_id for record_id, _ in trial.history.stale_or_cold()])
+    made, raw = trial.compaction_input, b"".join(trial.case.lines)
+    live = trial.snapshot.records_of_sources(made.source)
+    ended = trial.snapshot.records([record_id for record_id, _ in trial.snapshot.stale_or_cold()])
     records = list({record.id: record for record in [*live, *ended]}.values())
-    pieces = sorted((record for record in live if record.kind == "transcript"), key=lambda record: record.whole.start_line)
-    back = {record.id: trial.behind(handle_of(record.id)) for record in records}
+    pieces = sorted((record for record in live if record.kind == "transcript"), key=lambda record: record.full_text.start_line)
+    back = {record.id: trial.unfold(make_handle(record.id)) for record in records}
     joined = b"".join(back[record.id] or b"" for record in pieces)
     printed = list(handles)
-    return Recovery(
+    return RecoveryCounts(
         len(raw),
         next((at for at, (one, other) in enumerate(zip(joined, raw, strict=False)) if one != other), min(len(joined), len(raw))),
         len(records),
-        sum(back[record.id] == trial.originals.bytes_of(record.whole) for record in records),
+        sum(back[record.id] == trial.originals.bytes_of(record.full_text) for record in records),
         len(printed),
-        sum(trial.behind(handle) is not None for handle in printed),
+        sum(trial.unfold(handle) is not None for handle in printed),
     )
 
 
@@ -205,15 +208,15 @@ def _telling(requests: Sequence[str]) -> str:
     return next((line for line in reversed(lines) if len(line) >= TELLING_CHARS), lines[-1] if lines else "")
 
 
-def _outcome(job: tuple[Path, Plan]) -> Outcome:
+def _outcome(job: tuple[Path, EvaluationOptions]) -> TranscriptResult:
     path, plan = job
     session = path.name
-    found: list[Judged] = []
+    found: list[CaseResult] = []
     try:
-        for case in cases(path):
+        for case in find_cases(path):
             session = case.session
-            trial = Trial(case, counter_of(plan.tokenizer))
-            found.append(judge(trial, WINDOWS, budgets_of(trial, plan.shares, with_summary=plan.with_summary)))
+            trial = Trial(case, make_counter(plan.tokenizer))
+            found.append(score_windows(trial, WINDOW_BUILDERS, compute_budgets(trial, plan.shares, with_summary=plan.with_summary)))
     except (ClewError, OSError) as problem:
-        return Outcome(path, session, problem=str(problem))
-    return Outcome(path, session, tuple(found))
+        return TranscriptResult(path, session, problem=str(problem))
+    return TranscriptResult(path, session, tuple(found))

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from clew.evaluation.cases import Case
-from clew.records import Observation, ObservationKind, Outcome, ToolCall, ToolKind
-from clew.task.commands import understand
-from clew.task.paths import relative
-from clew.task.prompts import typed_text
+from clew.evaluation.cases import EvaluationCase
+from clew.records import CallOutcome, Observation, ObservationKind, ToolCall, ToolKind
+from clew.task.commands import analyse_command
+from clew.task.paths import relative_path
+from clew.task.prompts import extract_typed_text
 
 LINE_CHARS_MIN = 12  # a shorter line ("}", "return nil") stands everywhere and is evidence of nothing
 LINE_CHARS_MAX = 400  # of a longer line as much is evidence as a person would read
@@ -31,7 +31,7 @@ _WORDY = re.compile(r"[A-Za-z]{3}|\d{3}")
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class NeededEdit:
     """A later edit of text that had stood in the window. `lines` are those of the replaced text that say something."""
 
     path: str
@@ -39,7 +39,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class NeededTerm:
     """A rare identifier that a later call used. `evidence` are the lines before the cut that hold it, squeezed."""
 
     text: str
@@ -47,7 +47,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
+class RepeatedRead:
     """A look that was done again with the same answer. `lines` of the answer say something."""
 
     what: str
@@ -59,15 +59,15 @@ class Needs:
     """What was needed after a cut. Paths are relative to the folder that the session began in."""
 
     files: tuple[str, ...] = ()
-    edits: tuple[Edit, ...] = ()
-    terms: tuple[Term, ...] = ()
-    repeats: tuple[Repeat, ...] = ()
+    edits: tuple[NeededEdit, ...] = ()
+    terms: tuple[NeededTerm, ...] = ()
+    repeats: tuple[RepeatedRead, ...] = ()
 
 
-def needs(case: Case) -> Needs:
+def find_needs(case: EvaluationCase) -> Needs:
     """Return what of the history the calls after the cut went back to. Cost: some passes over the session's text."""
     history = [_as_lines(piece) for piece in case.pieces]
-    squeezed = ["\n".join(squeeze(line) for line in text.split("\n")) for text in history]
+    squeezed = ["\n".join(collapse_blanks(line) for line in text.split("\n")) for text in history]
     root = next((each.cwd for each in case.before if each.cwd), "")
     return Needs(
         _files(case, root),
@@ -83,75 +83,77 @@ def _as_lines(piece: Observation) -> str:
     Whoever shows a call as a command, or an edit by its lines, shows the same as who shows the JSON.
     """
     if piece.kind is not ObservationKind.CALL:
-        return bare(piece.text)
+        return strip_line_numbers(piece.text)
     return "\n".join([piece.text, *_strings(piece.text)])
 
 
-def bare(text: str) -> str:
+def strip_line_numbers(text: str) -> str:
     """A tool's output without the line numbers that it put in front of its lines."""
     if not _NUMBERED.search(text[:200].lstrip("\n")):
         return text
     return "\n".join(_NUMBERED.sub("", line) for line in text.split("\n"))
 
 
-def squeeze(line: str) -> str:
+def collapse_blanks(line: str) -> str:
     """A line without its indentation, and with one blank for each run of blanks."""
     return " ".join(line.split())
 
 
-def telling_lines(text: str) -> tuple[str, ...]:
+def extract_evidence_lines(text: str) -> tuple[str, ...]:
     """The squeezed lines that are long enough to be evidence, each once, cut at LINE_CHARS_MAX."""
-    lines = (squeeze(line)[:LINE_CHARS_MAX].strip() for line in text.split("\n"))
+    lines = (collapse_blanks(line)[:LINE_CHARS_MAX].strip() for line in text.split("\n"))
     return tuple(dict.fromkeys(line for line in lines if len(line) >= LINE_CHARS_MIN))
 
 
-def touched(observation: Observation, root: str) -> Iterator[tuple[str, str]]:
+def list_touched_files(observation: Observation, root: str) -> Iterator[tuple[str, str]]:
     """The files that a call names, as (path relative to `root`, how)."""
     call = observation.call or ToolCall()
-    for touch in call.touches or (understand(call.command).touches if call.command else ()):
-        if path := relative(touch.path, call.workdir or observation.cwd, root):
+    for touch in call.touches or (analyse_command(call.command).touches if call.command else ()):
+        if path := relative_path(touch.path, call.workdir or observation.cwd, root):
             yield path, touch.how
 
 
-def _files(case: Case, root: str) -> tuple[str, ...]:
+def _files(case: EvaluationCase, root: str) -> tuple[str, ...]:
     """The files of the work that were touched before the cut and again after it, by their first use."""
-    seen = {path for each in case.before if each.kind is ObservationKind.CALL for path, _ in touched(each, root)}
-    later = [path for each in case.after if each.kind is ObservationKind.CALL for path, how in touched(each, root) if how != "search"]
+    seen = {path for each in case.before if each.kind is ObservationKind.CALL for path, _ in list_touched_files(each, root)}
+    later = [
+        path for each in case.after if each.kind is ObservationKind.CALL for path, how in list_touched_files(each, root) if how != "search"
+    ]
     return tuple(dict.fromkeys(path for path in later if path in seen and not path.startswith(("/", "~"))))
 
 
-def _edits(case: Case, root: str, squeezed: Sequence[str]) -> Iterator[Edit]:
+def _edits(case: EvaluationCase, root: str, squeezed: Sequence[str]) -> Iterator[NeededEdit]:
     for each in case.after:
         if each.kind is ObservationKind.CALL:
-            path = next((path for path, how in touched(each, root) if how == "edit"), "")
-            for old in replaced(each.call or ToolCall()):
-                block = "\n".join(squeeze(line) for line in old.strip("\n").split("\n"))
-                lines = telling_lines(old)
+            path = next((path for path, how in list_touched_files(each, root) if how == "edit"), "")
+            for old in list_replaced_texts(each.call or ToolCall()):
+                block = "\n".join(collapse_blanks(line) for line in old.strip("\n").split("\n"))
+                lines = extract_evidence_lines(old)
                 if path and lines and any(block in text for text in squeezed):
-                    yield Edit(path, lines)
+                    yield NeededEdit(path, lines)
 
 
-def replaced(call: ToolCall) -> tuple[str, ...]:
+def list_replaced_texts(call: ToolCall) -> tuple[str, ...]:
     """The texts that an edit replaces, as it states them; of a patch all as one."""
     olds = tuple(edit.old for edit in call.edits if edit.old)
     is_patch = bool(call.edits) and bool(call.content or call.command)
     return ("\n".join(olds),) if is_patch else olds
 
 
-def _terms(case: Case, squeezed: Sequence[str]) -> Iterator[Term]:
+def _terms(case: EvaluationCase, squeezed: Sequence[str]) -> Iterator[NeededTerm]:
     most = max(TERM_PIECES_MAX, int(len(case.pieces) * TERM_PIECES_SHARE))
-    prompt = next((words for each in case.after if each.kind is ObservationKind.PROMPT and (words := typed_text(each.text))), "")
-    asked = set(terms_of(prompt))
+    prompt = next((words for each in case.after if each.kind is ObservationKind.PROMPT and (words := extract_typed_text(each.text))), "")
+    asked = set(extract_identifiers(prompt))
     wanted = dict.fromkeys(
         term
         for each in case.after
         if each.kind is ObservationKind.CALL
-        for word in words_of(each.call or ToolCall())
-        for term in terms_of(word)
+        for word in list_input_strings(each.call or ToolCall())
+        for term in extract_identifiers(word)
     )
     places: dict[str, list[int]] = {term: [] for term in wanted}
     for at, text in enumerate(squeezed):
-        for term in set(terms_of(text)):
+        for term in set(extract_identifiers(text)):
             if term in places:
                 places[term].append(at)
     rare_asked = {term for term in asked if 0 < sum(term in text for text in squeezed) <= most}
@@ -161,10 +163,10 @@ def _terms(case: Case, squeezed: Sequence[str]) -> Iterator[Term]:
         lines = [line for at in found for line in squeezed[at].split("\n") if term in line]
         if any(other in line for line in lines for other in rare_asked):
             continue  # whoever looks the prompt's own word up finds it
-        yield Term(term, tuple(dict.fromkeys(_around(line, term) for line in lines)))
+        yield NeededTerm(term, tuple(dict.fromkeys(_around(line, term) for line in lines)))
 
 
-def terms_of(text: str) -> Iterator[str]:
+def extract_identifiers(text: str) -> Iterator[str]:
     """The identifiers, paths, numbers and codes of a text: words that no prose has."""
     for found in _TERM.findall(text):
         term = found.strip("./:-+~@#")
@@ -181,7 +183,7 @@ def _around(line: str, term: str) -> str:
     return line[start : start + LINE_CHARS_MAX].strip()
 
 
-def words_of(call: ToolCall) -> Iterator[str]:
+def list_input_strings(call: ToolCall) -> Iterator[str]:
     """The strings of a call's input but for whole files that it writes."""
     return (word for word in _strings(call.arguments) if not (call.kind is ToolKind.WRITE and word == call.content))
 
@@ -202,13 +204,13 @@ def _strings(arguments: str) -> Iterator[str]:
             waiting.extend(value)  # pyright: ignore[reportUnknownArgumentType]
 
 
-def _repeats(case: Case) -> Iterator[Repeat]:
+def _repeats(case: EvaluationCase) -> Iterator[RepeatedRead]:
     """Looks after the cut whose question and answer both stood before it."""
     known = {(question, answer) for question, answer in _answered(case.before)}
     for question, answer in _answered(case.after):
-        if (question, answer) in known and (lines := telling_lines(bare(answer))):
+        if (question, answer) in known and (lines := extract_evidence_lines(strip_line_numbers(answer))):
             known.discard((question, answer))
-            yield Repeat(question, lines)
+            yield RepeatedRead(question, lines)
 
 
 def _answered(observations: Iterable[Observation]) -> Iterator[tuple[str, str]]:
@@ -218,5 +220,5 @@ def _answered(observations: Iterable[Observation]) -> Iterator[tuple[str, str]]:
             called.add(each.call_id)
             continue
         result = each.call.result if each.call and each.call_id in called else None
-        if each.call and result and result.outcome is not Outcome.FAILED:
+        if each.call and result and result.outcome is not CallOutcome.FAILED:
             yield f"{each.call.tool} {each.call.arguments}", each.text

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
-from clew.evaluation.needs import Needs, squeeze
+from clew.evaluation.needs import Needs, collapse_blanks
 
 LINES_MIN_SHARE = 0.9  # of a repeated answer that must stand in the window for the repeat to be spared; guess
 SAID_CHARS = 120  # as much of a constraint or a dead end says which one it is; guess
@@ -18,7 +18,7 @@ _EDGE = re.compile(r"[A-Za-z0-9_]")
 _QUOTED = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 
 
-class Shown:
+class SearchableWindow:
     """A window as it is searched. Line numbers may stay in it: a needed line is sought within the window's lines.
 
     unfold  gives the text that stands behind the window's handles, asked only where something is missing.
@@ -28,22 +28,22 @@ class Shown:
         self.window, self._unfold = window, unfold
 
     @cached_property
-    def lines(self) -> str:
+    def collapsed_lines(self) -> str:
         """Its lines, squeezed."""
         return _squeezed(self.window)
 
     @cached_property
-    def behind(self) -> str:
+    def unfolded_lines(self) -> str:
         """The lines behind its handles, squeezed."""
         return _squeezed(self._unfold()) if self._unfold else ""
 
     @cached_property
-    def flat(self) -> str:
+    def single_line(self) -> str:
         """All of it as one line."""
-        return flat(self.window)
+        return join_lines(self.window)
 
 
-def score(shown: Shown, wanted: Needs) -> dict[str, float | None]:
+def score_needs(shown: SearchableWindow, wanted: Needs) -> dict[str, float | None]:
     """Return the share of what was needed that a window holds, by kind; None where nothing of the kind was needed.
 
     files    needed files whose path is named.
@@ -53,18 +53,18 @@ def score(shown: Shown, wanted: Needs) -> dict[str, float | None]:
     Cost     one search of the window for each needed line.
     """
     lines = [line for edit in wanted.edits for line in edit.lines]
-    missing = [line for line in lines if line not in shown.lines]
+    missing = [line for line in lines if line not in shown.collapsed_lines]
     return {
-        "files": share([is_named(path, shown.window) for path in wanted.files]),
+        "files": compute_share([contains_name(path, shown.window) for path in wanted.files]),
         "verbatim": 1 - len(missing) / len(lines) if lines else None,
-        "folded": sum(line in shown.behind for line in missing) / len(lines) if lines else None,
-        "terms": share([any(line in shown.lines for line in term.evidence) for term in wanted.terms]),
-        "named": share([is_named(term.text, shown.window) for term in wanted.terms]),
-        "repeats": share([_is_spared(repeat.lines, shown.lines) for repeat in wanted.repeats]),
+        "folded": sum(line in shown.unfolded_lines for line in missing) / len(lines) if lines else None,
+        "terms": compute_share([any(line in shown.collapsed_lines for line in term.evidence) for term in wanted.terms]),
+        "named": compute_share([contains_name(term.text, shown.window) for term in wanted.terms]),
+        "repeats": compute_share([_is_spared(repeat.lines, shown.collapsed_lines) for repeat in wanted.repeats]),
     }
 
 
-def is_named(name: str, window: str) -> bool:
+def contains_name(name: str, window: str) -> bool:
     """Whether the name stands in the window by itself, not within a longer word."""
     at = window.find(name)
     while at >= 0:
@@ -75,24 +75,24 @@ def is_named(name: str, window: str) -> bool:
     return False
 
 
-def is_said(words: str, shown: Shown) -> bool:
+def contains_text(words: str, shown: SearchableWindow) -> bool:
     """Whether words stand in a window however it breaks or quotes their lines. A hand-off may clip them behind SAID_CHARS."""
-    return flat(words)[:SAID_CHARS] in shown.flat
+    return join_lines(words)[:SAID_CHARS] in shown.single_line
 
 
-def flat(text: str) -> str:
+def join_lines(text: str) -> str:
     """A text as one line, without the marks in front of quoted lines."""
     return " ".join(_QUOTED.sub("", text).split())
 
 
 def _squeezed(text: str) -> str:
-    return "\n".join(squeeze(line) for line in text.split("\n"))
+    return "\n".join(collapse_blanks(line) for line in text.split("\n"))
 
 
 def _is_spared(answer: Sequence[str], window: str) -> bool:
     return sum(line in window for line in answer) >= LINES_MIN_SHARE * len(answer)
 
 
-def share(found: Sequence[bool]) -> float | None:
+def compute_share(found: Sequence[bool]) -> float | None:
     """Return the share that is true; None of nothing."""
     return sum(found) / len(found) if found else None

@@ -10,15 +10,15 @@ from functools import cached_property
 from pathlib import Path
 
 import clew
-from clew.evaluation.cases import Case
-from clew.evaluation.needs import Needs, needs
+from clew.evaluation.cases import EvaluationCase
+from clew.evaluation.needs import Needs, find_needs
 from clew.packet.options import OriginalCache
 from clew.records import ObservationKind, Packet, TaskState
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL, Snapshot
-from clew.task.prompts import typed_text
+from clew.task.prompts import extract_typed_text
 from clew.task.tracker import state_at
-from clew.text.tokens import Counter
+from clew.text.tokens import TokenCounter
 from clew.transcript.session_files import read_session
 from clew.usecases.compact import Compacting
 
@@ -26,7 +26,7 @@ from clew.usecases.compact import Compacting
 class Trial:
     """A case with what the windows and the scores need to know of it. `counter` measures every window alike."""
 
-    def __init__(self, case: Case, counter: Counter) -> None:
+    def __init__(self, case: EvaluationCase, counter: TokenCounter) -> None:
         self.case, self.counter = case, counter
         self.made_ms = 0.0  # what making clew's records of the history took
         self._behind: dict[str, bytes | None] = {}
@@ -34,7 +34,7 @@ class Trial:
     @cached_property
     def needs(self) -> Needs:
         """What was needed after the cut."""
-        return needs(self.case)
+        return find_needs(self.case)
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
@@ -42,14 +42,14 @@ class Trial:
         return tuple(piece.text.rstrip("\n") + "\n" for piece in self.case.pieces)
 
     @cached_property
-    def lengths(self) -> tuple[float, ...]:
+    def text_tokens(self) -> tuple[float, ...]:
         """Tokens of each of `texts`."""
-        return tuple(self.counter.measure_many(self.texts))
+        return tuple(self.counter.count_unrounded_many(self.texts))
 
     @cached_property
-    def tokens(self) -> int:
+    def history_tokens(self) -> int:
         """Tokens of the history."""
-        return round(sum(self.lengths))
+        return round(sum(self.text_tokens))
 
     @cached_property
     def summary_tokens(self) -> int:
@@ -63,21 +63,21 @@ class Trial:
         return state_at(self.case.before, root=root)
 
     @cached_property
-    def requests(self) -> tuple[str, ...]:
+    def user_messages(self) -> tuple[str, ...]:
         """What the user said before the cut, in order."""
-        prompts = (typed_text(piece.text) for piece in self.case.pieces if piece.kind is ObservationKind.PROMPT)
+        prompts = (extract_typed_text(piece.text) for piece in self.case.pieces if piece.kind is ObservationKind.PROMPT)
         return tuple(words for words in prompts if words)
 
     @cached_property
-    def compacting(self) -> Compacting:
+    def compaction_input(self) -> Compacting:
         """The session up to the cut as clew knows it."""
         started = time.perf_counter()
         cwd = next((each.cwd for each in self.case.before if each.cwd), "")
         folder = Path(cwd) if cwd else self.case.path.parent  # where it was held, also where that is no folder of this machine
-        key, root = workspace_of(folder)
+        key, root = find_workspace(folder)
         engine = clew.open(settings=Settings(Path()), is_in_memory=True)
         engine.store.open_workspace(key, str(root))
-        compacting = engine.before(
+        compacting = engine.load_compaction_input(
             read_session(self.case.path),
             self.case.lines,
             tokenizer=self.counter.name,
@@ -87,23 +87,23 @@ class Trial:
         self.made_ms = 1e3 * (time.perf_counter() - started)
         return compacting
 
-    def packet(self, budget_tokens: int) -> Packet:
+    def build_packet(self, budget_tokens: int) -> Packet:
         """Clew's window after the cut."""
-        return self.compacting.packet(budget_tokens)
+        return self.compaction_input.packet(budget_tokens)
 
     @cached_property
-    def history(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """Clew's records of the session up to the cut."""
-        return self.compacting.store.snapshot(LOCAL, self.compacting.workspace)
+        return self.compaction_input.store.snapshot(LOCAL, self.compaction_input.workspace)
 
     @cached_property
     def originals(self) -> OriginalCache:
         """The texts behind clew's records."""
-        return OriginalCache(self.history)
+        return OriginalCache(self.snapshot)
 
-    def behind(self, handle: str) -> bytes | None:
+    def unfold(self, handle: str) -> bytes | None:
         """The bytes behind a handle, as `unfold` gives them; None where no record, or more than one, answers to it."""
         if handle not in self._behind:
-            records = self.history.records(ids) if len(ids := self.history.find(handle)) == 1 else []
-            self._behind[handle] = self.originals.bytes_of(records[0].whole) if records else None
+            records = self.snapshot.records(ids) if len(ids := self.snapshot.find(handle)) == 1 else []
+            self._behind[handle] = self.originals.bytes_of(records[0].full_text) if records else None
         return self._behind[handle]

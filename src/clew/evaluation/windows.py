@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clew.evaluation.trial import Trial
-from clew.records.records import HANDLE_LENGTH
-from clew.text.tokens import Counter
+from clew.records.records import HANDLE_CHARS
+from clew.text.tokens import TokenCounter
 
 LONG_LINE_CHARS = 400  # a longer line is a file or a message in JSON: to leave it out whole would waste a budget
 # Where clew prints a handle: in brackets at an entry, or as the word of a command.
-_HANDLE = re.compile(rf"(?:\[|‹quoted |unfold )([0-9a-hjkmnp-tv-z]{{{HANDLE_LENGTH}}})(?![0-9A-Za-z_])")
+_HANDLE = re.compile(rf"(?:\[|‹quoted |unfold )([0-9a-hjkmnp-tv-z]{{{HANDLE_CHARS}}})(?![0-9A-Za-z_])")
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class CandidateWindow:
     """What stands in the window; `unfold` gives the text behind all `handles` that are printed in it."""
 
     text: str
@@ -28,13 +28,13 @@ class Window:
     unfold: Callable[[], str] | None = None
 
 
-MakeWindow = Callable[[Trial, int], Window | None]
+WindowBuilder = Callable[[Trial, int], CandidateWindow | None]
 """A trial and a budget in tokens → a window; None where there is none of this size."""
 
 
-def clew(trial: Trial, budget_tokens: int) -> Window:
+def build_clew_window(trial: Trial, budget_tokens: int) -> CandidateWindow:
     """Return what `clew compact` puts there."""
-    packet = trial.packet(budget_tokens)
+    packet = trial.build_packet(budget_tokens)
     shown = [entry.handle for entry in packet.entries]
     history: list[str] = []
 
@@ -44,45 +44,47 @@ def clew(trial: Trial, budget_tokens: int) -> Window:
             history.append("\n".join(trial.texts))
         return handle not in history[0]
 
-    printed = [handle for handle in _HANDLE.findall(packet.text) if handle in shown or trial.behind(handle) is not None or is_ours(handle)]
+    printed = [handle for handle in _HANDLE.findall(packet.text) if handle in shown or trial.unfold(handle) is not None or is_ours(handle)]
     handles = tuple(dict.fromkeys([*(handle for handle in shown if handle in packet.text), *printed]))
-    return Window(packet.text, handles, lambda: "\n".join((trial.behind(handle) or b"").decode("utf-8", "replace") for handle in handles))
+    return CandidateWindow(
+        packet.text, handles, lambda: "\n".join((trial.unfold(handle) or b"").decode("utf-8", "replace") for handle in handles)
+    )
 
 
-def summary(trial: Trial, budget_tokens: int) -> Window | None:
+def build_summary_window(trial: Trial, budget_tokens: int) -> CandidateWindow | None:
     """Return the client's own summary, at its own size alone."""
-    return Window(trial.case.summary) if 0 < trial.summary_tokens <= budget_tokens == trial.summary_tokens else None
+    return CandidateWindow(trial.case.summary) if 0 < trial.summary_tokens <= budget_tokens == trial.summary_tokens else None
 
 
-def recency(trial: Trial, budget_tokens: int) -> Window:
+def build_recent_window(trial: Trial, budget_tokens: int) -> CandidateWindow:
     """Return the newest text."""
-    return Window(filled(trial, range(len(trial.texts) - 1, -1, -1), budget_tokens, newest=True))
+    return CandidateWindow(take_pieces_within(trial, range(len(trial.texts) - 1, -1, -1), budget_tokens, newest=True))
 
 
-WINDOWS: Mapping[str, MakeWindow] = {"clew": clew, "summary": summary, "recency": recency}
+WINDOW_BUILDERS: Mapping[str, WindowBuilder] = {"clew": build_clew_window, "summary": build_summary_window, "recency": build_recent_window}
 """By the name under which reports list them."""
 
 
-def filled(trial: Trial, order: Iterable[int], budget_tokens: int, *, newest: bool = False) -> str:
+def take_pieces_within(trial: Trial, order: Iterable[int], budget_tokens: int, *, newest: bool = False) -> str:
     """Return the pieces that fit, taken in this order and shown in the order of time; the first that does not fit is cut and ends it."""
     left = float(budget_tokens)
     kept: dict[int, str] = {}
     for at in order:
-        if trial.lengths[at] <= left:
+        if trial.text_tokens[at] <= left:
             kept[at] = trial.texts[at]
-            left -= trial.lengths[at]
+            left -= trial.text_tokens[at]
             continue
-        lines = lines_within(trial.texts[at].rstrip("\n").split("\n"), left, trial.counter, newest=newest)
+        lines = take_lines_within(trial.texts[at].rstrip("\n").split("\n"), left, trial.counter, newest=newest)
         kept[at] = "".join(line + "\n" for line in lines)
         break
     return "".join(kept[at] for at in sorted(kept))
 
 
-def lines_within(lines: Sequence[str], budget: float, counter: Counter, *, newest: bool = False) -> list[str]:
+def take_lines_within(lines: Sequence[str], budget: float, counter: TokenCounter, *, newest: bool = False) -> list[str]:
     """The first (or newest) of these lines that fit, whole; of one that alone is longer than LONG_LINE_CHARS, as much of it as fits."""
     order = list(reversed(lines)) if newest else list(lines)
     kept: list[str] = []
-    for line, length in zip(order, counter.measure_many([line + "\n" for line in order]), strict=True):
+    for line, length in zip(order, counter.count_unrounded_many([line + "\n" for line in order]), strict=True):
         if length <= budget:
             kept.append(line)
             budget -= length
@@ -93,12 +95,12 @@ def lines_within(lines: Sequence[str], budget: float, counter: Counter, *, newes
     return kept[::-1] if newest else kept
 
 
-def _part(line: str, budget: float, counter: Counter, *, newest: bool) -> str:
+def _part(line: str, budget: float, counter: TokenCounter, *, newest: bool) -> str:
     """As many characters of a line as fit, from its start or its end."""
     low, high = 0, len(line)
     while low < high:
         middle = (low + high + 1) // 2
-        if counter.measure((line[-middle:] if newest else line[:middle]) + "\n") <= budget:
+        if counter.count_unrounded((line[-middle:] if newest else line[:middle]) + "\n") <= budget:
             low = middle
         else:
             high = middle - 1

@@ -14,10 +14,10 @@ from math import log2
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.records import EdgeKind, MatchKind, MatchReason, identify
+from clew.records import EdgeKind, MatchKind, MatchReason, make_id
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
-from clew.text.postings import Use, literal_name, term_hash
+from clew.text.postings import NameUse, hash_term, make_literal_name
 
 COUPLING_KINDS = ("co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder", "proposed")
 """Every kind of coupling, in the order in which they are counted."""
@@ -69,7 +69,7 @@ def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> ImpactTarget
             if int(documents.parent[doc]) in kept:
                 kept.add(doc)
         docs = np.array(sorted(kept), np.int32)
-    return ImpactTarget(path, code, docs, identify("code", f"file:{path}", state.digest), state.digest) if len(docs) else None
+    return ImpactTarget(path, code, docs, make_id("code", f"file:{path}", state.digest), state.digest) if len(docs) else None
 
 
 def compute_couplings(snapshot: Snapshot, target: ImpactTarget) -> dict[str, dict[str, Coupling]]:
@@ -148,7 +148,7 @@ def _by_uses(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[str
     documents = snapshot.documents
     out, back = snapshot.names.outgoing(target.docs), snapshot.names.incoming(target.docs)
     sums: dict[tuple[str, str], float] = {}
-    best: dict[tuple[str, str], tuple[float, Use, bool]] = {}
+    best: dict[tuple[str, str], tuple[float, NameUse, bool]] = {}
     mask = documents.search_scope("file:").mask
     for links, is_out in ((out, True), (back, False)):
         others = links.heads if is_out else links.tails
@@ -156,10 +156,10 @@ def _by_uses(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[str
             code = int(documents.path_codes[other])
             if code == target.code or not mask[other]:
                 continue
-            key = ("inherits" if use == Use.INHERIT else "calls", documents.paths[code])
+            key = ("inherits" if use == NameUse.INHERIT else "calls", documents.paths[code])
             sums[key] = sums.get(key, 0.0) + weight
             if key not in best or weight > best[key][0]:
-                best[key] = (weight, Use(use), is_out)
+                best[key] = (weight, NameUse(use), is_out)
     for (kind, path), total in sums.items():
         _, use, is_out = best[kind, path]
         how = MatchReason(MatchKind.USED_BY_TARGET if is_out else MatchKind.USES_TARGET, (use.name.lower(),))
@@ -173,8 +173,8 @@ def _by_shared_names(snapshot: Snapshot, target: ImpactTarget, found: dict[str, 
     if not len(keys):
         return
     text = _text_of(snapshot, target)
-    literals = {term_hash(literal_name(word)): word for word in _words(_LITERAL, text)}
-    names = {term_hash(word): word for word in _words(_NAME, text)}
+    literals = {hash_term(make_literal_name(word)): word for word in _words(_LITERAL, text)}
+    names = {hash_term(word): word for word in _words(_NAME, text)}
     sums: dict[tuple[str, str], float] = {}
     best: dict[tuple[str, str], tuple[float, str]] = {}
     seen: set[tuple[int, int]] = set()

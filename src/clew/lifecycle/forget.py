@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from clew.compaction import compressed
-from clew.errors import Purged
+from clew.errors import OriginalPurged
 from clew.lifecycle.redaction import TRANSCRIPT_KIND, build_piece_delta, redact_records
 from clew.records import Delta, Record, Tier
 from clew.store.ports import LOCAL, PurgeResult, Reader, Snapshot, Writer
@@ -124,7 +124,7 @@ def _derived(snapshot: Snapshot, record: Record) -> list[str]:
 
 
 def _text_of(snapshot: Snapshot, record: Record) -> str:
-    whole = record.whole
+    whole = record.full_text
     data = snapshot.original(whole.blob)[whole.start : whole.end] if whole.blob else whole.inline.encode("utf-8", "surrogateescape")
     return data.decode("utf-8", "replace")
 
@@ -142,7 +142,7 @@ def _redact_lines(snapshot: Snapshot, source: str, records: Sequence[Record], ch
     for piece in snapshot.records_of_sources(source):
         if piece.kind != TRANSCRIPT_KIND:
             continue
-        before = snapshot.original(piece.whole.blob)
+        before = snapshot.original(piece.full_text.blob)
         rest = redact_records(before, records, partial(_text_of, snapshot))
         if rest != before:
             changes.append(build_piece_delta(piece, rest, Delta(PRODUCER, source, is_whole=False, state=state)))
@@ -168,9 +168,9 @@ def _prove(writer: Reader, workspace: str, ids: Sequence[str], report: ForgetRep
 
 
 def _is_recalled(snapshot: Snapshot, record: Record) -> bool:
-    whole = record.whole
+    whole = record.full_text
     try:
         is_there = not whole.blob or len(snapshot.original(whole.blob)) >= whole.end
-    except (KeyError, Purged):
+    except (KeyError, OriginalPurged):
         return False
     return is_there and record.id in snapshot.find(record.id)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from clew.records import Delta, EndKind, EndReason, Layer, Record, Resolution, SourceState, Status, Supersession, Text, Trust, identify
+from clew.records import Delta, EndKind, EndReason, Layer, Record, RecordText, Resolution, SourceState, Status, Supersession, Trust, make_id
 from clew.store.originals import digest_of
-from clew.text.postings import Document, pack
+from clew.text.postings import SearchDocument, pack_postings
 from clew.text.secrets import mask_text
 
 PRODUCER = "notes/1"
@@ -36,7 +36,7 @@ def build_note(
     subject = f"note:{mask_text(subject) or digest_of(text.encode())[:16]}"
     data = text.encode()
     record = Record(
-        id=identify("note", subject, kind, text),
+        id=make_id("note", subject, kind, text),
         layer=NOTE_LAYERS[kind],
         kind=NOTE_KIND,
         subject=subject,
@@ -44,8 +44,8 @@ def build_note(
         digest=digest_of(data),
         name=f"{kind.capitalize()}: {' '.join(text.split())}"[:NOTE_NAME_CHARS_MAX],
         texts=(
-            Text(Resolution.NAME, min(len(text), NOTE_NAME_CHARS_MAX), inline=" ".join(text.split())[:NOTE_NAME_CHARS_MAX]),
-            Text(Resolution.FULL, len(text), inline=text),
+            RecordText(Resolution.NAME, min(len(text), NOTE_NAME_CHARS_MAX), inline=" ".join(text.split())[:NOTE_NAME_CHARS_MAX]),
+            RecordText(Resolution.FULL, len(text), inline=text),
         ),
         seq=seq,
         path=cited[0][0] if cited else "",
@@ -55,7 +55,7 @@ def build_note(
         at_ns=at_ns,
         lineage=tuple((f"file:{path}", digest) for path, digest in cited),
     )
-    document = Document(
+    document = SearchDocument(
         record.id, record.layer.value, NOTE_KIND, record.path, (record.name, " ".join(path for path, _ in cited), "", "", text)
     )
     newer = tuple(Supersession(old.id, record.id, EndReason(EndKind.NOTE_RENEWED), seq, at_ns) for old in before if old.id != record.id)
@@ -65,7 +65,7 @@ def build_note(
         is_whole=False,
         records=(record,),
         superseded=newer,
-        segment=pack([document]),
+        segment=pack_postings([document]),
         state=SourceState(NOTES_SOURCE, size=seq + 1),
     )
     return delta, record

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
-from clew.records import Blob, Delta, Record, identify
+from clew.records import Blob, Delta, Record, make_id
 from clew.store import rules
 from clew.store.ports import LOCAL, Reader
 from clew.text import postings
-from clew.text.postings import Document, pack
+from clew.text.postings import SearchDocument, pack_postings
 from clew.transcript.redact import redact_lines
 
 TRANSCRIPT_KIND = "transcript"  # the kind of the records that hold a transcript's own lines
@@ -36,7 +36,7 @@ def redact_delta(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
     originals = {blob.digest: blob.data for blob in delta.blobs}
 
     def text_of(record: Record) -> str:
-        whole = record.whole
+        whole = record.full_text
         data = originals.get(whole.blob, b"")[whole.start : whole.end] if whole.blob else whole.inline.encode("utf-8", "surrogateescape")
         return data.decode("utf-8", "replace")
 
@@ -52,7 +52,7 @@ def redact_delta(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
         delta,
         records=records,
         blobs=tuple(blob for blob in delta.blobs if blob.digest not in dropped),
-        segment=postings.without(delta.segment, gone) if delta.segment else b"",
+        segment=postings.drop_from_postings(delta.segment, gone) if delta.segment else b"",
     )
     return [kept, *(build_piece_delta(piece, rest, replace(delta, is_whole=False)) for piece, rest in cut)]
 
@@ -60,9 +60,9 @@ def redact_delta(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:
 def build_piece_delta(piece: Record, rest: bytes, like: Delta) -> Delta:
     """Build the Delta that stores a transcript piece with the bytes `rest` as its lines; producer and state are those of `like`."""
     digest = blake2b(rest, digest_size=16).hexdigest()
-    text = replace(piece.whole, blob=digest, chars=len(rest), start=0, end=len(rest))
-    fresh = replace(piece, id=identify(piece.subject, digest), digest=digest, texts=(*piece.texts[:-1], text))
-    segment = pack([Document(fresh.id, fresh.layer, fresh.kind, "", ("", "", "", "", ""))])
+    text = replace(piece.full_text, blob=digest, chars=len(rest), start=0, end=len(rest))
+    fresh = replace(piece, id=make_id(piece.subject, digest), digest=digest, texts=(*piece.texts[:-1], text))
+    segment = pack_postings([SearchDocument(fresh.id, fresh.layer, fresh.kind, "", ("", "", "", "", ""))])
     return Delta(like.by, piece.source, is_whole=False, records=(fresh,), blobs=(Blob(digest, rest),), segment=segment, state=like.state)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from clew.records import Resolution, Spans, outside
+from clew.records import Resolution, Spans, outside_span
 
 # What a resolution is worth as a share of the whole: a name tells where, a signature what, the body how. Chosen with the
 # two constants below on 62 dev rows (bench/LOG.md); lower shares show more bodies and fewer names.
@@ -43,7 +43,7 @@ class Option:
     @property
     def attributed_spans(self) -> Spans:
         """Return the text split by author."""
-        return self.spans or (outside(self.text),)
+        return self.spans or (outside_span(self.text),)
 
 
 @dataclass(frozen=True, slots=True)

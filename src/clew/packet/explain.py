@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from clew.records import Record, handle_of
+from clew.records import Record, make_handle
 from clew.store.ports import Snapshot
-from clew.text.postings import Use
+from clew.text.postings import NameUse
 
 LINKS_MAX = 24
 
-_OUT = {Use.CALL: "calls", Use.REFERENCE: "refers to", Use.INHERIT: "inherits from", Use.MENTION: "mentions"}
-_BACK = {Use.CALL: "called by", Use.REFERENCE: "referred to by", Use.INHERIT: "inherited by", Use.MENTION: "mentioned by"}
+_OUT = {NameUse.CALL: "calls", NameUse.REFERENCE: "refers to", NameUse.INHERIT: "inherits from", NameUse.MENTION: "mentions"}
+_BACK = {NameUse.CALL: "called by", NameUse.REFERENCE: "referred to by", NameUse.INHERIT: "inherited by", NameUse.MENTION: "mentioned by"}
 
 
 def find_links(snapshot: Snapshot, record: Record) -> tuple[tuple[str, str, str, float], ...]:
@@ -26,7 +26,7 @@ def find_links(snapshot: Snapshot, record: Record) -> tuple[tuple[str, str, str,
         out, back = snapshot.names.outgoing(docs), snapshot.names.incoming(docs)
         for words, others, kinds, weights in ((_OUT, out.heads, out.kinds, out.weights), (_BACK, back.tails, back.kinds, back.weights)):
             for other, kind, weight in zip(others.tolist(), kinds.tolist(), weights.tolist(), strict=True):
-                key = (words[Use(kind)], documents.id_of(other))
+                key = (words[NameUse(kind)], documents.id_of(other))
                 found[key] = max(found.get(key, 0.0), weight)
         parent = int(documents.parent[docs[0]])
         if parent >= 0:
@@ -38,7 +38,7 @@ def find_links(snapshot: Snapshot, record: Record) -> tuple[tuple[str, str, str,
         found[str(edge.kind), other] = edge.weight
     rows = sorted(found.items(), key=lambda row: (-row[1], row[0]))[:LINKS_MAX]
     names = {other.id: other for other in snapshot.records([other for (_, other), _ in rows])}
-    return tuple((how, _named(names[other]), handle_of(other), round(weight, 3)) for (how, other), weight in rows if other in names)
+    return tuple((how, _named(names[other]), make_handle(other), round(weight, 3)) for (how, other), weight in rows if other in names)
 
 
 def _named(record: Record) -> str:

@@ -18,10 +18,10 @@ from clew.packet.assemble import Candidate, Option, discount_by_group
 from clew.packet.options import DisplayLimit, OriginalCache, build_options, group_name
 from clew.packet.retrieve import count_tokens, fill_budget, make_entry, render
 from clew.ranking.importance import CODE, TEST_SHARE, TYPES, Importance, compute_importance
-from clew.records import FIRST_FENCE, MatchKind, MatchReason, Packet, Record, Resolution, handle_of, joined, outside
+from clew.records import FIRST_FENCE, MatchKind, MatchReason, Packet, Record, Resolution, make_handle, merge_spans, outside_span
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
-from clew.text.tokens import Counter
+from clew.text.tokens import TokenCounter
 
 TOKENS_PER_FILE = 40  # a file is a candidate for so many tokens of budget: about a heading and two signatures
 FILES_MIN, FILES_MAX = 24, 400
@@ -66,7 +66,7 @@ class _Draft:
     why: tuple[MatchReason, ...]
 
 
-def build_map(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: Counter) -> Packet:
+def build_map(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: TokenCounter) -> Packet:
     """Return the map of a workspace, or of one folder or file of it, within `budget_tokens`.
 
     folder   relative to the root, "" for all; importance is that of the whole workspace.
@@ -86,12 +86,12 @@ def build_map(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: C
     drafts += sorted(_drafts(documents, known, top), key=lambda draft: (-draft.weight, documents.id_of(draft.doc)))[:candidates_max]
     records = {record.id: record for record in snapshot.records([documents.id_of(draft.doc) for draft in drafts])}
     named = [(draft, records[documents.id_of(draft.doc)]) for draft in drafts if documents.id_of(draft.doc) in records]
-    made = {row.path for draft, row in named if documents.parent[draft.doc] < 0 and _is_generated(originals.bytes_of(row.whole))}
+    made = {row.path for draft, row in named if documents.parent[draft.doc] < 0 and _is_generated(originals.bytes_of(row.full_text))}
     named = [(replace(draft, weight=draft.weight * _share(row, made)), row) for draft, row in named]
-    named.sort(key=lambda pair: (-pair[0].weight, -pair[1].whole.chars, pair[1].id))
+    named.sort(key=lambda pair: (-pair[0].weight, -pair[1].full_text.chars, pair[1].id))
     named = list({(row.path, row.name): (draft, row) for draft, row in reversed(named)}.values())[::-1]  # of overloads the weightiest
     drafts, rows = [draft for draft, _ in named], [row for _, row in named]
-    found = build_options([DisplayLimit(row, Resolution.SIGNATURE) for row in rows], originals, counter.measure_many)
+    found = build_options([DisplayLimit(row, Resolution.SIGNATURE) for row in rows], originals, counter.count_unrounded_many)
     readme_max = budget_tokens * README_SHARE
     told = {row.path for draft, row in named if documents.parent[draft.doc] >= 0}
     options = [
@@ -107,10 +107,12 @@ def build_map(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: C
         if each
     ]
     numbers = [at for at, each in enumerate(options) if each]
-    chosen, selection = fill_budget(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.measure(front + FIRST_FENCE))
+    chosen, selection = fill_budget(
+        candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.count_unrounded(front + FIRST_FENCE)
+    )
     shown = [(numbers[number], option) for number, option in sorted(chosen.items())]
     entries = tuple(make_entry(rows[at], option, drafts[at].weight, drafts[at].why) for at, option in shown)
-    spans = joined((outside(front), *render([(rows[at], option) for at, option in shown])))
+    spans = merge_spans((outside_span(front), *render([(rows[at], option) for at, option in shown])))
     tokens, fence_tokens = count_tokens(spans, counter)
     if tokens + fence_tokens > budget_tokens:  # there is room for neither the folders nor what says that they are data
         return Packet("", (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
@@ -196,13 +198,16 @@ def _share(record: Record, made: Collection[str]) -> float:
     return share / OWN_SHARE if record.name == "main" else share
 
 
-def _telling(record: Record, options: tuple[Option, ...], originals: OriginalCache, counter: Counter) -> tuple[Option, ...]:
+def _telling(record: Record, options: tuple[Option, ...], originals: OriginalCache, counter: TokenCounter) -> tuple[Option, ...]:
     """A symbol's options: a header that lacks its name says nothing, and what is one line long is shown whole."""
-    whole = record.whole
+    whole = record.full_text
     if whole.start_line == whole.end_line:
-        text = f"[{handle_of(record.id)}:{whole.start_line}] {originals.text_of(whole).strip()}\n"
+        text = f"[{make_handle(record.id)}:{whole.start_line}] {originals.text_of(whole).strip()}\n"
         if len(text) <= LINE_CHARS_MAX:
-            return (*options[:1], Option(Resolution.FULL, text, counter.measure(text), whole.start_line, whole.end_line, is_whole=True))
+            return (
+                *options[:1],
+                Option(Resolution.FULL, text, counter.count_unrounded(text), whole.start_line, whole.end_line, is_whole=True),
+            )
     name = re.split(r"\W+", record.name)[-1]
     return tuple(option for option in options if option.resolution == Resolution.NAME or name in option.text)
 
@@ -212,14 +217,14 @@ def _is_generated(data: bytes) -> bool:
 
 
 def _opening(
-    record: Record, options: tuple[Option, ...], originals: OriginalCache, counter: Counter, tokens_max: float, *, has_symbols: bool
+    record: Record, options: tuple[Option, ...], originals: OriginalCache, counter: TokenCounter, tokens_max: float, *, has_symbols: bool
 ) -> tuple[Option, ...]:
     """A file's options: the words in which it says what it is, in whole lines, and its name where nothing else of it could be shown.
 
     tokens_max  for a document, 0 for code, of which the first paragraph is shown.
     """
     plain = () if has_symbols else options[:1]
-    data = originals.bytes_of(record.whole)
+    data = originals.bytes_of(record.full_text)
     lines = data[:OPENING_BYTES].decode("utf-8", "replace").split("\n")
     if len(data) > OPENING_BYTES:
         lines = lines[:-1]  # it may be cut
@@ -228,10 +233,10 @@ def _opening(
         return plain
     start, end = span
     while True:
-        shown, handle = "\n".join(lines[start - 1 : end]), handle_of(record.id)
-        head = f"--- {start}-{end} of {record.whole.start_line}-{record.whole.end_line} {record.name} [{handle}]\n"
+        shown, handle = "\n".join(lines[start - 1 : end]), make_handle(record.id)
+        head = f"--- {start}-{end} of {record.full_text.start_line}-{record.full_text.end_line} {record.name} [{handle}]\n"
         text = f"{head}{shown}\n" if tokens_max else f"[{handle}:{start}] {shown.strip()}\n"
-        tokens = counter.measure(text)
+        tokens = counter.count_unrounded(text)
         if not tokens_max or tokens <= tokens_max or end == start:
             break
         end = _last_full(lines, start, end - 1)
@@ -337,7 +342,7 @@ def _last_full(lines: Sequence[str], first: int, last: int) -> int:
 # -- the folders in front ---------------------------------------------------------------------------
 
 
-def _front(documents: Documents, own: Sequence[int], folder: str, tokens_max: int, counter: Counter) -> str:
+def _front(documents: Documents, own: Sequence[int], folder: str, tokens_max: int, counter: TokenCounter) -> str:
     """How many files and lines each folder holds: the largest are opened first, as far as there is room."""
     root = _Folder()
     for doc in own:
@@ -352,12 +357,12 @@ def _front(documents: Documents, own: Sequence[int], folder: str, tokens_max: in
         return ""
     opened = {f"{folder}/" if folder else "": root}
     shown = _listing(opened, root)
-    if counter.measure(shown) > tokens_max:  # the largest alone
+    if counter.count_unrounded(shown) > tokens_max:  # the largest alone
         rows = sorted(root.below.items(), key=lambda row: (-row[1].lines, row[0]))
         for count in range(len(rows) - 1, -1, -1):
             left = _Folder(root.files, root.lines, dict(rows[:count]))
             shown = _listing({next(iter(opened)): left}, root, left_out=len(rows) - count)
-            if counter.measure(shown) <= tokens_max:
+            if counter.count_unrounded(shown) <= tokens_max:
                 return shown
         return ""
     while True:
@@ -367,7 +372,7 @@ def _front(documents: Documents, own: Sequence[int], folder: str, tokens_max: in
             return shown
         name, largest = min(closed, key=lambda row: (-row[1].lines, row[0]))
         trial = _listing({**opened, name: largest}, root)
-        if counter.measure(trial) > tokens_max:
+        if counter.count_unrounded(trial) > tokens_max:
             return shown
         opened[name] = largest
         shown = trial

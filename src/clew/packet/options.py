@@ -14,20 +14,20 @@ from clew.records import (
     NEXT_FENCE,
     Author,
     Record,
+    RecordText,
     Resolution,
     Span,
     Spans,
-    Text,
-    author_of,
-    clew_says,
-    handle_of,
-    joined,
-    outside,
-    text_of,
-    user_runs,
+    clew_span,
+    count_user_interruptions,
+    infer_author,
+    join_text,
+    make_handle,
+    merge_spans,
+    outside_span,
 )
 from clew.store.ports import Snapshot
-from clew.task.prompts import typed_parts
+from clew.task.prompts import split_typed_parts
 
 LINE_CHARS_MAX = 240  # of a one-line form in a conversation
 # Blank lines below shown code are shown with it: a new function or field is written there. In a quarter of the dev rows the
@@ -44,13 +44,13 @@ class OriginalCache:
     snapshot: Snapshot
     _seen: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
-    def read(self, texts: Iterable[Text]) -> None:
+    def read(self, texts: Iterable[RecordText]) -> None:
         """Read the originals of `texts` in one batch. Raises KeyError for an unknown original, Purged for an erased one."""
         missing = {text.blob for text in texts if text.blob} - self._seen.keys()
         if missing:
             self._seen |= self.snapshot.originals(missing)
 
-    def bytes_of(self, text: Text) -> bytes:
+    def bytes_of(self, text: RecordText) -> bytes:
         """Return the bytes of a text. Raises KeyError for an unknown original, Purged for an erased one."""
         if not text.blob:
             return text.inline.encode("utf-8", "surrogatepass")
@@ -59,11 +59,11 @@ class OriginalCache:
             data = self._seen[text.blob] = self.snapshot.original(text.blob)
         return data[text.start : text.end]
 
-    def text_of(self, text: Text) -> str:
+    def text_of(self, text: RecordText) -> str:
         """Return a text decoded as UTF-8, invalid bytes replaced. Raises as `bytes_of` does."""
         return text.inline if not text.blob else self.bytes_of(text).decode("utf-8", "replace")
 
-    def to_next(self, text: Text) -> tuple[str, int]:
+    def to_next(self, text: RecordText) -> tuple[str, int]:
         """Return a text with up to BLANK_LINES_MAX blank lines that follow it, less the last line end, and its last line's number."""
         if not text.blob or not text.start_line:
             return self.text_of(text).removesuffix("\n"), text.end_line
@@ -97,11 +97,11 @@ def build_options(
     for showing, texts in zip(showings, shown, strict=True):
         show = _conversation if showing.record.session else _code
         drafts.append([draft for text in texts if (draft := show(showing.record, text, originals)) is not None])
-    fence, *lengths = measure([NEXT_FENCE, *(text_of(draft[1]) for row in drafts for draft in row)])
+    fence, *lengths = measure([NEXT_FENCE, *(join_text(draft[1]) for row in drafts for draft in row)])
     counts = iter(lengths)
     return [
         tuple(
-            Option(resolution, text_of(spans), next(counts) + fence * user_runs(spans), start, end, is_whole, spans)
+            Option(resolution, join_text(spans), next(counts) + fence * count_user_interruptions(spans), start, end, is_whole, spans)
             for resolution, spans, start, end, is_whole in row
         )
         for row in drafts
@@ -110,20 +110,20 @@ def build_options(
 
 def heading_text(group: str) -> str:
     """Return the line above the entries of one file or session."""
-    return text_of(heading_spans(group))
+    return join_text(heading_spans(group))
 
 
 def heading_spans(group: str) -> Spans:
     """Return that line split by author: the group's name comes from outside."""
-    return clew_says("=== "), outside(group), clew_says("\n")
+    return clew_span("=== "), outside_span(group), clew_span("\n")
 
 
 def attribute_text(record: Record, text: str) -> Spans:
     """Return a record's `text` split by author: of a prompt only what the user typed is the user's."""
-    author = author_of(record)
+    author = infer_author(record)
     if author is not Author.USER:
         return (Span(author, text),)
-    return tuple(Span(Author.USER if is_typed else Author.OUTSIDE, piece) for piece, is_typed in typed_parts(text))
+    return tuple(Span(Author.USER if is_typed else Author.OUTSIDE, piece) for piece, is_typed in split_typed_parts(text))
 
 
 def group_name(record: Record) -> str:
@@ -131,39 +131,39 @@ def group_name(record: Record) -> str:
     return f"session {record.session}" if record.session else _printable(record.path)
 
 
-def _code(record: Record, text: Text, originals: OriginalCache) -> _Draft | None:
-    handle, name, whole = handle_of(record.id), _printable(record.name), record.whole
+def _code(record: Record, text: RecordText, originals: OriginalCache) -> _Draft | None:
+    handle, name, whole = make_handle(record.id), _printable(record.name), record.full_text
     if text.resolution == Resolution.NAME:
         line = text.start_line or whole.start_line
-        said = clew_says(f"the file, {whole.end_line} lines") if record.name == record.path and whole.end_line else outside(name)
-        return text.resolution, joined((clew_says(f"[{handle}:{line}] "), said, clew_says("\n"))), line, line, False
+        said = clew_span(f"the file, {whole.end_line} lines") if record.name == record.path and whole.end_line else outside_span(name)
+        return text.resolution, merge_spans((clew_span(f"[{handle}:{line}] "), said, clew_span("\n"))), line, line, False
     if text.resolution == Resolution.SIGNATURE:
         # The header's lines as they stand, with where they stand before the first.
         body = originals.text_of(text).rstrip("\n").lstrip()
-        spans = joined((clew_says(f"[{handle}:{text.start_line}] "), outside(body), clew_says("\n")))
+        spans = merge_spans((clew_span(f"[{handle}:{text.start_line}] "), outside_span(body), clew_span("\n")))
         return text.resolution, spans, text.start_line, text.end_line, False
     body, end = originals.to_next(text)
     if text is whole:
-        head = (clew_says(f"--- {text.start_line}-{end} "), outside(f"{name}\n{body}"), clew_says("\n"))
-        return Resolution.FULL, joined(head), text.start_line, end, True
+        head = (clew_span(f"--- {text.start_line}-{end} "), outside_span(f"{name}\n{body}"), clew_span("\n"))
+        return Resolution.FULL, merge_spans(head), text.start_line, end, True
     head = (
-        clew_says(f"--- {text.start_line}-{end} of {whole.start_line}-{whole.end_line} "), outside(name), clew_says(f" [{handle}]\n"),
-        outside(body), clew_says("\n"),
+        clew_span(f"--- {text.start_line}-{end} of {whole.start_line}-{whole.end_line} "), outside_span(name), clew_span(f" [{handle}]\n"),
+        outside_span(body), clew_span("\n"),
     )  # fmt: skip
-    return text.resolution, joined(head), text.start_line, end, False
+    return text.resolution, merge_spans(head), text.start_line, end, False
 
 
-def _conversation(record: Record, text: Text, originals: OriginalCache) -> _Draft | None:
-    handle = handle_of(record.id)
+def _conversation(record: Record, text: RecordText, originals: OriginalCache) -> _Draft | None:
+    handle = make_handle(record.id)
     where = f" ({record.agent})" if record.agent else ""
     if text.resolution <= Resolution.SIGNATURE:
         line = " ".join(originals.text_of(text).split())[:LINE_CHARS_MAX]
-        head = clew_says(f"[{handle}] {record.kind}{where}: ")
-        return text.resolution, joined((head, *attribute_text(record, line), clew_says("\n"))), 0, 0, False
-    is_whole = text is record.whole
+        head = clew_span(f"[{handle}] {record.kind}{where}: ")
+        return text.resolution, merge_spans((head, *attribute_text(record, line), clew_span("\n"))), 0, 0, False
+    is_whole = text is record.full_text
     body = originals.text_of(text).rstrip("\n")
-    head = clew_says(f"--- [{handle}] {record.kind}{where}{'' if is_whole else ' part'}\n")
-    spans = joined((head, *attribute_text(record, body), clew_says("\n")))
+    head = clew_span(f"--- [{handle}] {record.kind}{where}{'' if is_whole else ' part'}\n")
+    spans = merge_spans((head, *attribute_text(record, body), clew_span("\n")))
     return Resolution.FULL if is_whole else text.resolution, spans, 0, 0, is_whole
 
 

@@ -16,22 +16,22 @@ from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, add_file_heads, fi
 from clew.ranking.weights import DEFAULT, Weights
 from clew.records import (
     FIRST_FENCE,
-    STAND_IN,
-    Entry,
+    PLACEHOLDER_NONCE,
     Layer,
     MatchReason,
     Packet,
+    PacketEntry,
     Record,
     Resolution,
     Spans,
-    fenced,
-    handle_of,
-    joined,
-    text_of,
+    join_text,
+    make_handle,
+    merge_spans,
+    render_fenced,
 )
 from clew.store.ports import Snapshot
 from clew.text.embed import Embedder
-from clew.text.tokens import Counter
+from clew.text.tokens import TokenCounter
 
 TOKENS_PER_CANDIDATE = 40  # a candidate for so many tokens of budget, and one whose text is read for three times as many:
 TOKENS_PER_TEXT = 128  # at 8,192 tokens 200, 256 and 320 candidates gave the same shares on 62 dev rows
@@ -47,7 +47,7 @@ def retrieve(
     question: Question,
     *,
     budget_tokens: int,
-    counter: Counter,
+    counter: TokenCounter,
     deadline: Deadline | None = None,
     embedder: Embedder | None = None,
     weights: Weights = DEFAULT,
@@ -78,9 +78,9 @@ def retrieve(
     ]
     candidates = [
         Candidate(record.id, utility[at], group_name(record), options)
-        for at, (record, options) in enumerate(zip(rows, build_options(showings, originals, counter.measure_many), strict=True))
+        for at, (record, options) in enumerate(zip(rows, build_options(showings, originals, counter.count_unrounded_many), strict=True))
     ]
-    chosen, selection = fill_budget(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.measure(FIRST_FENCE))
+    chosen, selection = fill_budget(candidates, budget_tokens=budget_tokens, counter=counter, spent=counter.count_unrounded(FIRST_FENCE))
     reasons = find_reasons(snapshot, ranked, [known[at][0] for at in sorted(selection.picks)], records, question)
     entries = tuple(make_entry(rows[at], option, known[at][1], reasons[known[at][0]]) for at, option in sorted(chosen.items()))
     spans = render([(rows[at], option) for at, option in sorted(chosen.items())])
@@ -92,7 +92,7 @@ def retrieve(
 
 
 def fill_budget(
-    candidates: Sequence[Candidate], *, budget_tokens: int, counter: Counter, spent: float = 0.0
+    candidates: Sequence[Candidate], *, budget_tokens: int, counter: TokenCounter, spent: float = 0.0
 ) -> tuple[dict[int, Option], Selection]:
     """Assemble, leave out what is contained in another candidate that is shown whole, and keep within the budget to the token.
 
@@ -108,7 +108,7 @@ def fill_budget(
         selection = assemble(
             [candidates[at] for at in numbers],
             budget_tokens=budget_tokens - spent,
-            heading=lambda group: counter.measure(heading_text(group)),
+            heading=lambda group: counter.count_unrounded(heading_text(group)),
             price_min=first * PRICE_SHARE_MIN,
         )
         inside = _covered({numbers[at]: candidates[numbers[at]].options[option] for at, option in selection.picks.items()}, candidates)
@@ -122,11 +122,11 @@ def fill_budget(
     return chosen, selection
 
 
-def make_entry(record: Record, option: Option, weight: float, why: Sequence[MatchReason]) -> Entry:
+def make_entry(record: Record, option: Option, weight: float, why: Sequence[MatchReason]) -> PacketEntry:
     """Return the packet's entry for a record that is shown as `option`."""
-    return Entry(
+    return PacketEntry(
         id=record.id,
-        handle=handle_of(record.id),
+        handle=make_handle(record.id),
         layer=Layer(record.layer),
         kind=record.kind,
         name=record.name,
@@ -149,7 +149,7 @@ def render(shown: Sequence[tuple[Record, Option]]) -> Spans:
     groups: dict[str, list[tuple[int, int, str, Spans]]] = {}
     for record, option in shown:
         groups.setdefault(group_name(record), []).append((option.start or record.seq, record.seq, record.id, option.attributed_spans))
-    return joined(
+    return merge_spans(
         span
         for group, rows in groups.items()
         for part in (heading_spans(group), *(said for *_, said in sorted(rows, key=lambda row: row[:3])))
@@ -157,11 +157,11 @@ def render(shown: Sequence[tuple[Record, Option]]) -> Spans:
     )
 
 
-def count_tokens(spans: Spans, counter: Counter) -> tuple[int, int]:
+def count_tokens(spans: Spans, counter: TokenCounter) -> tuple[int, int]:
     """Return the tokens of a text, and how many more its fences take."""
-    text = text_of(spans)
+    text = join_text(spans)
     tokens = counter.count(text) if text else 0
-    return tokens, counter.count(fenced(spans, STAND_IN)) - tokens if text else 0
+    return tokens, counter.count(render_fenced(spans, PLACEHOLDER_NONCE)) - tokens if text else 0
 
 
 def _first_price(candidate: Candidate) -> float:

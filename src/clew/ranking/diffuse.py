@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from clew.records import MatchKind
 from clew.store.ports import Snapshot
-from clew.text.postings import Use
+from clew.text.postings import NameUse
 
 Floats: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.int32]
@@ -96,12 +96,12 @@ def select_heaviest(snapshot: Snapshot, found: WeightedDocuments, count: int) ->
     return WeightedDocuments(docs[order], weights[order])
 
 
-_USES = tuple(use.name.lower() for use in Use)
+_USES = tuple(use.name.lower() for use in NameUse)
 
 
 def _steps(snapshot: Snapshot, frontier: Numbers, along: Collection[str]) -> tuple[Numbers, Numbers, Floats, Numbers, tuple[Step, ...]]:
     """Steps from frontier records to their neighbours: tails, heads, weights, and which of the kinds of step each is."""
-    documents, count = snapshot.documents, len(Use)
+    documents, count = snapshot.documents, len(NameUse)
     steps: list[Step] = [*((MatchKind.USED_BY, use) for use in _USES), *((MatchKind.USES, use) for use in _USES), (MatchKind.CONTAINS, "")]
     out, back = snapshot.names.outgoing(frontier), snapshot.names.incoming(frontier)
     parents = documents.parent[frontier]

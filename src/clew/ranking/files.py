@@ -12,7 +12,7 @@ from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
 from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, find_reasons, rank
 from clew.ranking.weights import DEFAULT, Weights
-from clew.records import MatchReason, handle_of
+from clew.records import MatchReason, make_handle
 from clew.store.ports import Snapshot
 from clew.text.embed import Embedder
 
@@ -78,8 +78,8 @@ def rank_files(
         if record is None:  # purged while the question was answered
             continue
         name = "" if record.name == path else record.name
-        line = record.texts[0].start_line or record.whole.start_line
-        rows.append(RankedFile(path, round(score / found[0][1], 6), name, handle_of(record.id), line, len(docs), reasons[head]))
+        line = record.texts[0].start_line or record.full_text.start_line
+        rows.append(RankedFile(path, round(score / found[0][1], 6), name, make_handle(record.id), line, len(docs), reasons[head]))
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
     return FileList(question.text, tuple(rows), skipped)
 

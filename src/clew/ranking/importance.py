@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from clew.store.name_resolution import CrossFileUses
 from clew.store.ports import Snapshot
-from clew.text.postings import Use
+from clew.text.postings import NameUse
 
 Doubles: TypeAlias = NDArray[np.float64]
 
@@ -127,7 +127,7 @@ def _told(snapshot: Snapshot) -> CrossFileUses:
     explicit = np.array([path.endswith(EXPLICIT) for path in documents.paths], np.bool_)[across.users]
     is_led = across.is_imported | _through(snapshot, across.users, code)
     is_near = ~explicit & (folder[across.users] == folder[code])
-    is_call = across.kinds != Use.REFERENCE
+    is_call = across.kinds != NameUse.REFERENCE
     is_sure = is_led | is_near | (~explicit & is_type[across.heads])
     keep = is_sure | (is_call & (~explicit | is_member[across.heads]))
     weights = np.where(is_sure, np.maximum(across.weights, SURE_SHARE), GUESSED_SHARE * across.weights).astype(np.float32)

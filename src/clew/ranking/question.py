@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from clew.records import MatchKind, TaskState
 from clew.store.search import Query
-from clew.task.clues import Clues, clues
-from clew.task.question import question_state
+from clew.task.clues import Clues, find_clues
+from clew.task.question import build_question_state
 from clew.text.embed import Embedder
-from clew.text.words import raw_words, split
+from clew.text.words import extract_words, split_word
 
 Terms: TypeAlias = tuple[tuple[str, float], ...]
 
@@ -61,9 +61,9 @@ class Question:
     def of(asked: str | TaskState) -> Question:
         """Parse a text, or the question of a task state."""
         if isinstance(asked, TaskState):
-            return Question(asked, clues(asked.question))
-        found = clues(asked)
-        return Question(question_state(asked, found), found)
+            return Question(asked, find_clues(asked.question))
+        found = find_clues(asked)
+        return Question(build_question_state(asked, found), found)
 
     @property
     def text(self) -> str:
@@ -73,12 +73,12 @@ class Question:
     @cached_property
     def title_words(self) -> list[str]:
         """Return the words of its first line, in order, in their case."""
-        return raw_words(self._parts[0])
+        return extract_words(self._parts[0])
 
     @cached_property
     def rest_words(self) -> list[str]:
         """Return the words of all lines but the first, in order, in their case."""
-        return raw_words(self._parts[1])
+        return extract_words(self._parts[1])
 
     @cached_property
     def words(self) -> list[str]:
@@ -98,14 +98,14 @@ class Question:
         """
         weights: Counter[str] = Counter()
         for word, times in Counter(self.rest_words).items():
-            for term in () if word.lower() in STOP_WORDS else split(word):
+            for term in () if word.lower() in STOP_WORDS else split_word(word):
                 weights[term] += times
         terms = {term: 1.0 + log(times) for term, times in weights.items()}
         for word in self.title_words:
-            for term in () if word.lower() in STOP_WORDS else split(word):
+            for term in () if word.lower() in STOP_WORDS else split_word(word):
                 terms[term] = terms.get(term, 0.5) + (TITLE_WEIGHT - 0.5 if term not in weights else TITLE_WEIGHT - 1.0)
         for name in self.state.recent_identifiers:
-            for term in (t for word in raw_words(name) for t in split(word)):
+            for term in (t for word in extract_words(name) for t in split_word(word)):
                 terms.setdefault(term, STATE_WEIGHT)
         return tuple(sorted(terms.items(), key=lambda pair: (-pair[1], pair[0])))
 
@@ -114,7 +114,7 @@ class Question:
         """Return a map from search term to the word of the question that it was made from."""
         found: dict[str, str] = {}
         for word in self.words:
-            for term in split(word):
+            for term in split_word(word):
                 if term not in found or len(word) < len(found[term]):
                     found[term] = word
         return found
@@ -136,7 +136,7 @@ class Question:
     def asks_for_prose(self) -> bool:
         """Return whether the question is about documents or configuration, so that those are not ranked below code."""
         title = self._parts[0]
-        words = self.title_words if len(title) <= SHORT_CHARS else raw_words(title[:SHORT_CHARS])
+        words = self.title_words if len(title) <= SHORT_CHARS else extract_words(title[:SHORT_CHARS])
         found = {word.lower() for word in words}
         return bool(found & PROSE_WORDS) or (self.is_short and bool(found & CONFIGURATION_WORDS))
 
@@ -150,7 +150,7 @@ class Question:
         return Query(
             self.terms,
             _plain(self.title_words),
-            _plain(raw_words(" ".join((*quoted, *self.clues.errors[-2:])))),
+            _plain(extract_words(" ".join((*quoted, *self.clues.errors[-2:])))),
             (*((name, 1.0, MatchKind.NAMED) for name in own), *((name, STATE_WEIGHT, MatchKind.RECENTLY_NAMED) for name in recent)),
             tuple((frame.path, frame.line) for frame in self.clues.frames),
             self.clues.paths,
@@ -177,5 +177,5 @@ class Question:
 
 def _plain(words: list[str]) -> Terms:
     """Weighted search terms of a piece of a question, in order of the alphabet: 1 + ln(times) each."""
-    times = Counter(term for word in words if word.lower() not in STOP_WORDS for term in split(word))
+    times = Counter(term for word in words if word.lower() not in STOP_WORDS for term in split_word(word))
     return tuple((term, 1.0 + log(count)) for term, count in sorted(times.items()))

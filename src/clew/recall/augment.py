@@ -16,25 +16,25 @@ from clew.ranking.files import FileList, RankedFile, rank_files
 from clew.ranking.question import STOP_WORDS, Question
 from clew.recall.recall import Turn, recall
 from clew.records import (
-    STAND_IN,
-    Entry,
+    PLACEHOLDER_NONCE,
     Layer,
     MatchKind,
     Packet,
+    PacketEntry,
     Resolution,
     Spans,
-    clew_says,
-    fenced,
-    handle_of,
-    joined,
-    outside,
-    text_of,
+    clew_span,
+    join_text,
+    make_handle,
+    merge_spans,
+    outside_span,
+    render_fenced,
 )
 from clew.records.wording import describe_end, describe_reason
 from clew.store.ports import Snapshot
 from clew.task.prompts import is_assent
 from clew.text.embed import Embedder
-from clew.text.tokens import Counter
+from clew.text.tokens import TokenCounter
 
 WORDS_MIN = 4  # of a prompt that names nothing: fewer fit anything; guess
 NEAR_SHARE, NEAR_WORDS, NEAR_COVER = 0.4, 3, 0.5  # of the best file's score; words in common, and their share of the prompt's. Guess
@@ -58,8 +58,8 @@ def has_enough_to_search(question: Question) -> bool:
 
 
 def augment_prompt(
-    snapshot: Snapshot, question: Question, *, session: str, seen: Collection[str], counter: Counter, budget_tokens: int, asked_ns: int,
-    deadline: Deadline, embedder: Embedder | None,
+    snapshot: Snapshot, question: Question, *, session: str, seen: Collection[str], counter: TokenCounter, budget_tokens: int,
+    asked_ns: int, deadline: Deadline, embedder: Embedder | None,
 ) -> Packet:  # fmt: skip
     """Return what to add to a prompt, at most `budget_tokens` long; a packet without entries where nothing relevant was found.
 
@@ -73,23 +73,23 @@ def augment_prompt(
     ).turns
     found = rank_files(snapshot, question, limit=FILES_MAX + len(seen), deadline=deadline, embedder=embedder)
     spans: Spans = ()
-    entries: list[Entry] = []
+    entries: list[PacketEntry] = []
     for group, rows in ((_OPENING, _of_code(question, found, seen)), (_SAID, _of_sessions(snapshot, turns, seen))):
         opened = False
         for entry, text in rows:
-            more = (*spans, *([] if opened else [clew_says(group + "\n")]), *text, clew_says("\n"))
-            if counter.count(fenced(more, STAND_IN)) > budget_tokens:
+            more = (*spans, *([] if opened else [clew_span(group + "\n")]), *text, clew_span("\n"))
+            if counter.count(render_fenced(more, PLACEHOLDER_NONCE)) > budget_tokens:
                 break
             spans = more
             entries.append(entry)
             opened = True
-    spans = joined(spans)
+    spans = merge_spans(spans)
     tokens, fence_tokens = count_tokens(spans, counter)
     return Packet(question.text, tuple(entries), spans, tokens, budget_tokens, counter.name, 0.0, 0.0, found.skipped, fence_tokens)
 
 
-def _of_code(question: Question, found: FileList, seen: Collection[str]) -> list[tuple[Entry, Spans]]:
-    rows: list[tuple[Entry, Spans]] = []
+def _of_code(question: Question, found: FileList, seen: Collection[str]) -> list[tuple[PacketEntry, Spans]]:
+    rows: list[tuple[PacketEntry, Spans]] = []
     asked = len(question.word_set - STOP_WORDS)
     for file in found.files:
         if len(rows) == FILES_MAX:
@@ -98,10 +98,10 @@ def _of_code(question: Question, found: FileList, seen: Collection[str]) -> list
             continue
         name = f" {file.name}" if file.name and file.name != file.path else ""
         where = " ".join(f"{file.path}:{max(file.line, 1)}{name} ({'; '.join(map(describe_reason, file.why[:2]))})".splitlines())
-        text = (clew_says(f"[{file.handle}] "), outside(where))
-        entry = Entry(
+        text = (clew_span(f"[{file.handle}] "), outside_span(where))
+        entry = PacketEntry(
             file.handle, file.handle, Layer.FACT, "file", file.name or file.path, Resolution.NAME, 0, round(file.score, 6),
-            file.why, text_of(text), False, file.path, file.line,
+            file.why, join_text(text), False, file.path, file.line,
         )  # fmt: skip
         rows.append((entry, text))
     return rows
@@ -116,24 +116,24 @@ def _is_near(file: RankedFile, asked: int) -> bool:
     return file.score >= NEAR_SHARE and common >= max(NEAR_WORDS, NEAR_COVER * min(asked, 2 * 4))  # a reason names four words at most
 
 
-def _of_sessions(snapshot: Snapshot, turns: Sequence[Turn], seen: Collection[str]) -> list[tuple[Entry, Spans]]:
-    shown = [turn for turn in turns if handle_of(turn.record.id) not in seen and not turn.replaced_by][:TURNS_MAX]
+def _of_sessions(snapshot: Snapshot, turns: Sequence[Turn], seen: Collection[str]) -> list[tuple[PacketEntry, Spans]]:
+    shown = [turn for turn in turns if make_handle(turn.record.id) not in seen and not turn.replaced_by][:TURNS_MAX]
     originals = OriginalCache(snapshot)
-    originals.read(turn.record.whole for turn in shown)
-    rows: list[tuple[Entry, Spans]] = []
+    originals.read(turn.record.full_text for turn in shown)
+    rows: list[tuple[PacketEntry, Spans]] = []
     for turn, status in zip(shown, snapshot.statuses([turn.record.id for turn in shown]), strict=True):
-        record, handle = turn.record, handle_of(turn.record.id)
-        whole = " ".join(originals.text_of(record.whole).split())
+        record, handle = turn.record, make_handle(turn.record.id)
+        whole = " ".join(originals.text_of(record.full_text).split())
         text = whole if len(whole) <= TURN_CHARS_MAX else whole[:TURN_CHARS_MAX].rsplit(" ", 1)[0] + " …"
         spans = (
-            clew_says(f"[{handle}] {record.kind}"),
-            *((outside(f", suspect: {describe_end(status.reason, is_doubt=True)}"),) if status.is_suspect else ()),
-            clew_says(": "),
+            clew_span(f"[{handle}] {record.kind}"),
+            *((outside_span(f", suspect: {describe_end(status.reason, is_doubt=True)}"),) if status.is_suspect else ()),
+            clew_span(": "),
             *attribute_text(record, text),
         )
-        entry = Entry(
+        entry = PacketEntry(
             record.id, handle, Layer(record.layer), record.kind, record.name, Resolution.SIGNATURE, 0, round(turn.score, 6), turn.why,
-            text_of(spans), len(text) == len(whole), record.path, session=record.session, uuid=record.uuid,
+            join_text(spans), len(text) == len(whole), record.path, session=record.session, uuid=record.uuid,
         )  # fmt: skip
         rows.append((entry, spans))
     return rows

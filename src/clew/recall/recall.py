@@ -27,7 +27,7 @@ from clew.store.documents import Documents
 from clew.store.ports import Snapshot
 from clew.store.search import compute_similarity
 from clew.text.embed import Embedder
-from clew.text.postings import Field
+from clew.text.postings import TextField
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -192,7 +192,7 @@ def _threads(documents: Documents, only: Collection[str] | None, exclude: Collec
     rank = np.full(len(docs), -1, np.int64)
     rank[spoken] = np.arange(len(spoken))
     share = np.where(documents.is_of_kinds(USER_KINDS)[docs], 1.0, OTHERS_SHARE)
-    words = documents.column("lengths")[docs, Field.BODY].astype(np.float64)
+    words = documents.column("lengths")[docs, TextField.BODY].astype(np.float64)
     return _Threads(names, docs, session_of[codes[docs]], codes[docs].astype(np.int64), share, words, spoken, place, rank, mask)
 
 
@@ -323,8 +323,8 @@ def _turns(
 ) -> list[Turn]:
     """Return the candidates, best first, each with its reasons, what became of it, and what replaced it."""
     originals = OriginalCache(snapshot)
-    originals.read(known[each].whole for each in at)
-    texts = {each: originals.text_of(known[each].whole) for each in at}
+    originals.read(known[each].full_text for each in at)
+    texts = {each: originals.text_of(known[each].full_text) for each in at}
     statuses = dict(zip(at, snapshot.statuses([known[each].id for each in at]), strict=True))
     words = _words(scores, at)
     best: dict[str, tuple[float, int, tuple[MatchReason, ...]]] = {}

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from clew.task.prompts import sentences
-from clew.text.words import terms
+from clew.task.prompts import split_sentences
+from clew.text.words import extract_terms
 
 TEXT_CHARS_MAX = 4000  # guess: what a person states stands at the head of what they say; the rest is pasted
 SENTENCE_CHARS_MAX = 240  # guess: longer sentences speak of several things
@@ -156,7 +156,7 @@ def _replaces(new: SubjectStatement, old: SubjectStatement) -> bool:
 def _asserts(text: str, new: SubjectStatement) -> bool:
     """An earlier text says, and does not deny, what has ended."""
     for sentence in _sentences(text):
-        held = set(terms(sentence))
+        held = set(extract_terms(sentence))
         is_of_old = held.issuperset(new.ended) and not (new.value and held.issuperset(new.value))
         if is_of_old and _ASSERTS.search(sentence) and not _NOT.search(sentence) and not sentence.endswith("?"):
             return True
@@ -165,7 +165,7 @@ def _asserts(text: str, new: SubjectStatement) -> bool:
 
 def _sentences(text: str) -> Iterator[str]:
     for line in text[:TEXT_CHARS_MAX].split("\n"):
-        yield from (sentence for sentence in sentences(line) if len(sentence) <= SENTENCE_CHARS_MAX)
+        yield from (sentence for sentence in split_sentences(line) if len(sentence) <= SENTENCE_CHARS_MAX)
 
 
 def _read(sentence: str) -> Iterator[SubjectStatement]:
@@ -175,7 +175,7 @@ def _read(sentence: str) -> Iterator[SubjectStatement]:
     is_new = _NEW.search(low) is not None
     for needs, pattern in _REPLACING:
         if any(word in low for word in needs) and (match := pattern.search(sentence)):
-            value, ended = tuple(terms(match.groupdict().get("value") or "")), tuple(terms(match["old"]))
+            value, ended = tuple(extract_terms(match.groupdict().get("value") or "")), tuple(extract_terms(match["old"]))
             if ended and ended != value:
                 yield SubjectStatement("", value, ended, is_new=True, sentence=sentence)
     for relation, needs, pattern in _RELATIONS:
@@ -192,13 +192,13 @@ def _read(sentence: str) -> Iterator[SubjectStatement]:
             yield SubjectStatement(f"{relation} {who}", value, (), is_new, sentence)
     match = _PURPOSE.search(sentence) if any(word in low for word in _PURPOSE_NEEDS) else None
     if match and not _NOT.search(sentence[: match.start()]) and (value := _value(match["value"])):
-        yield SubjectStatement(f"for {' '.join(terms(match['purpose']))}", value, (), is_new, sentence)
+        yield SubjectStatement(f"for {' '.join(extract_terms(match['purpose']))}", value, (), is_new, sentence)
     match = _OWNED.search(sentence) if any(word in low for word in _OWNED_NEEDS) else None
     if match and not _NOT.search(sentence[match.start() : match.end()]) and (value := _value(match["value"])):
         owner = "user" if match["owner"].lower() in ("my", "our", "the") else match["owner"].lower()
-        yield SubjectStatement(f"{_WHAT}{owner} {' '.join(terms(match['what']))}", value, (), is_new, sentence)
+        yield SubjectStatement(f"{_WHAT}{owner} {' '.join(extract_terms(match['what']))}", value, (), is_new, sentence)
 
 
 def _value(words: str) -> tuple[str, ...]:
-    found = tuple(terms(words))
+    found = tuple(extract_terms(words))
     return found if len(words.split()) <= VALUE_WORDS_MAX else ()

@@ -1,41 +1,37 @@
-"""What are the nouns? Frozen, standard library only.
-
-Everything that two rooms say to each other is said in these words, so that no room needs another
-room's types. Nothing here reads a clock, a file or the environment.
-"""
+"""Frozen data types that all packages of clew share. Standard library only: no clock, no file, no environment."""
 
 from clew.records.deltas import Blob, Delta, SourceState, Supersession
 from clew.records.edges import Edge, EdgeKind
-from clew.records.observations import Observation, ObservationKind, Usage
-from clew.records.packets import Entry, Packet
+from clew.records.observations import Observation, ObservationKind, TokenUsage
+from clew.records.packets import Packet, PacketEntry
 from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason
-from clew.records.records import Layer, Record, Resolution, Status, Text, Tier, Trust, handle_of, identify
+from clew.records.records import Layer, Record, RecordText, Resolution, Status, Tier, Trust, make_handle, make_id
 from clew.records.shell import ShellLine, SimpleCommand
 from clew.records.spans import (
     FIRST_FENCE,
     NEXT_FENCE,
-    STAND_IN,
+    PLACEHOLDER_NONCE,
     Author,
     Span,
     Spans,
-    author_of,
-    clew_says,
-    fenced,
-    joined,
-    nonce_of,
-    outside,
-    text_of,
-    user_runs,
+    clew_span,
+    count_user_interruptions,
+    derive_nonce,
+    infer_author,
+    join_text,
+    merge_spans,
+    outside_span,
+    render_fenced,
 )
-from clew.records.task_state import Check, DeadEnd, OpenError, PlanStep, Stated, TaskState, Verdict, WorkingFile
+from clew.records.task_state import CheckResult, DeadEnd, OpenError, PlanStep, TaskState, UserStatement, Verdict, WorkingFile
 from clew.records.tool_calls import (
+    CallOutcome,
     FileChange,
     FileTouch,
     FileView,
     Hunk,
-    Outcome,
     PlanChange,
-    Replacement,
+    TextReplacement,
     ToolCall,
     ToolKind,
     ToolResult,
@@ -44,17 +40,17 @@ from clew.records.tool_calls import (
 __all__ = [
     "FIRST_FENCE",
     "NEXT_FENCE",
-    "STAND_IN",
+    "PLACEHOLDER_NONCE",
     "Author",
     "Blob",
-    "Check",
+    "CallOutcome",
+    "CheckResult",
     "DeadEnd",
     "Delta",
     "Edge",
     "EdgeKind",
     "EndKind",
     "EndReason",
-    "Entry",
     "FileChange",
     "FileTouch",
     "FileView",
@@ -65,39 +61,39 @@ __all__ = [
     "Observation",
     "ObservationKind",
     "OpenError",
-    "Outcome",
     "Packet",
+    "PacketEntry",
     "PlanChange",
     "PlanStep",
     "Record",
-    "Replacement",
+    "RecordText",
     "Resolution",
     "ShellLine",
     "SimpleCommand",
     "SourceState",
     "Span",
     "Spans",
-    "Stated",
     "Status",
     "Supersession",
     "TaskState",
-    "Text",
+    "TextReplacement",
     "Tier",
+    "TokenUsage",
     "ToolCall",
     "ToolKind",
     "ToolResult",
     "Trust",
-    "Usage",
+    "UserStatement",
     "Verdict",
     "WorkingFile",
-    "author_of",
-    "clew_says",
-    "fenced",
-    "handle_of",
-    "identify",
-    "joined",
-    "nonce_of",
-    "outside",
-    "text_of",
-    "user_runs",
+    "clew_span",
+    "count_user_interruptions",
+    "derive_nonce",
+    "infer_author",
+    "join_text",
+    "make_handle",
+    "make_id",
+    "merge_spans",
+    "outside_span",
+    "render_fenced",
 ]

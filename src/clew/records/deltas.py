@@ -1,4 +1,4 @@
-"""Delta: what a producer proposes. The only thing that a producer emits; applied whole or not at all."""
+"""Delta: one atomic change of the store, the only thing that a producer of records (parser, ingester, …) emits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clew.records.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """An original: its digest (blake2b-128 in hex, over the bytes) and its bytes."""
+    """An original text to store: its bytes, and their blake2b-128 digest in hex, under which records refer to it."""
 
     digest: str
     data: bytes
@@ -19,13 +19,13 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What a producer must remember of a source to resume, and what a report says of it.
+    """How far a source (a file, a session's transcript) has been read: what its producer needs to resume, and reports show.
 
     digest    content hash of what was read ("" when nothing was).
     size      bytes read so far (the whole file, or the offset at which a growing one is resumed).
-    mtime_ns  the file's own time when it was read, or a number that stands for all that its status says.
-    status    "indexed", or the reason why it was only named: "binary", "generated", "minified", …
-    note      the producer's own JSON, unread by the store.
+    mtime_ns  the file's modification time when it was read; of a source that is no file, the producer's own version number.
+    status    "indexed", or why its content was not indexed: "binary", "generated", "minified", …
+    note      the producer's own JSON, which the store keeps and never reads.
     """
 
     source: str
@@ -38,10 +38,10 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Supersession:
-    """`old` is no longer true since `at_ns`/`seq`: `new` replaced it, or nothing did.
+    """The end of one record: since `at_ns`/`seq` the record with id `old` is not true; `new` is its successor's id, "" for none.
 
-    is_undone  the opposite: `old` had ended or was in doubt, and is true again, because what ended it was taken back.
-    is_doubt   `old` cites what `new` has changed: it stays, as suspect.
+    is_undone  the reverse: `old` is true and trusted again, because what had ended it was taken back.
+    is_doubt   `old` stays live but is marked suspect, since it cites what `new` has changed.
     """
 
     old: str
@@ -55,14 +55,14 @@ class Supersession:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Everything that one source has to say now.
+    """One atomic change of the store: the records, edges and originals that a producer read from one source.
 
     by        the producer and its version, such as `codebase/1`.
-    source    whose records these are: `file:src/a.py`, `session:<id>`.
+    source    name of the source that holds the records: `file:src/a.py`, `session:<id>`.
     is_whole  True: `records` is everything that the source holds now, and what else it held is retired.
               False: `records` is added to what it held.
-    segment   packed postings of `records`, in their order, made by `clew.text.postings`; b"" for none.
-    state     the source's new state; None retires the source altogether.
+    segment   search index entries of `records`, in their order, packed by `clew.text.postings`; b"" for none.
+    state     the source's new state; None removes the source with all its records.
     """
 
     by: str

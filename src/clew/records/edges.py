@@ -1,4 +1,4 @@
-"""Edge: a typed, weighted coupling between two records, keyed by the content hashes of both ends."""
+"""Edge: a typed, weighted link between two records, valid while the content of both is unchanged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class EdgeKind(StrEnum):
-    """What couples two records; a producer of edges may name a kind of its own."""
+    """The standard kinds of link between two records. `Edge.kind` is a string, so a producer of edges may add its own."""
 
     CONTAINS = "contains"
     TESTS = "tests"
@@ -20,10 +20,10 @@ class EdgeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One coupling. It is true only while both ends still have the digests it was made from.
+    """A directed link from the record with id `tail` to the one with id `head`; ignored once either end's digest has changed.
 
-    weight  0 to 1: the confidence that the coupling is real times how much it matters.
-    by      the producer that claims it.
+    weight  0 to 1: the confidence that the link is real times how much it matters.
+    by      name and version of the producer that stored it.
     """
 
     kind: str

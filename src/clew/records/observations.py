@@ -1,4 +1,4 @@
-"""Observation: a raw event from outside, before anybody has judged it. Append-only."""
+"""Observation: one raw event of an agent's session, as a client's transcript or hook reports it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from clew.records.tool_calls import FileView, ToolCall
 
 
 class ObservationKind(StrEnum):
-    """What happened."""
+    """What happened in a session: the kind of an `Observation`."""
 
     PROMPT = "prompt"  # the user spoke
     MESSAGE = "message"  # the agent spoke
     THINKING = "thinking"  # the agent thought aloud
     CALL = "call"  # the agent called a tool
     RESULT = "result"  # a tool answered
-    UNANSWERED = "unanswered"  # a call whose result is no longer waited for; what the client wrote down has no such record
+    UNANSWERED = "unanswered"  # made by clew, not by the client: a call whose result is no longer waited for
     ATTACHMENT = "attachment"  # context that the client injected
     BOUNDARY = "boundary"  # the client compacted here
     SUMMARY = "summary"  # the client's own summary of what stood before
@@ -24,8 +24,8 @@ class ObservationKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens that the model's provider billed for one reply."""
+class TokenUsage:
+    """Token counts that the model's provider billed for one reply."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -35,7 +35,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One event of a session.
+    """One event of a session: a prompt, a message, a tool call or its result, or something that the client inserted.
 
     session       the session's id.
     seq           position among the observations of its file, from 0, dense.
@@ -74,7 +74,7 @@ class Observation:
     model: str = ""
     version: str = ""
     at_ns: int = 0
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     is_meta: bool = False
     call: ToolCall | None = None
     view: FileView | None = None

@@ -1,4 +1,4 @@
-"""Packet: an assembled window, with its certificate."""
+"""Packet: the answer to a question, within a token budget, as text and as the entries that make it up."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from clew.records.reasons import MatchReason
 from clew.records.records import Layer, Resolution
-from clew.records.spans import Spans, text_of
+from clew.records.spans import Spans, join_text
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One record as a packet shows it.
-
+class PacketEntry:
+    """One record as a packet shows it, and why.
     start, end  1-based lines actually shown, inclusive; 0 for what has no lines. A span is never cut:
                 what stands between them is shown byte for byte.
     tokens      of this entry's own text, its heading included.
@@ -40,18 +39,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """An assembled window.
+    """Records chosen for a question within a token budget, rendered as text for a model.
 
     entries       in order of rank.
-    spans         what the reader gets, each piece with whose words it is; without a fence it is `tokens` long in `tokenizer`'s count.
-    fence_tokens  what `fenced` adds to that at a door; `tokens` and it together are never above `budget_tokens`.
-    shadow_price  λ: weight per token of the last step that was bought, 0 when everything fitted.
-    gap           (LP bound − weight shown) / LP bound, 0 to 1: how far from the best possible choice.
-    skipped       stages that the deadline made it skip, and what a missing model leaves out, by name.
+    spans         the text, split by author; `tokens` long by `tokenizer`, fences not counted.
+    fence_tokens  what `render_fenced` adds to that; both together never exceed `budget_tokens`.
+    shadow_price  weight per token of the last text that was added, 0 when everything fitted.
+    gap           (bound − weight shown) / bound, 0 to 1, where no choice within the budget could exceed the bound (of a linear program).
+    skipped       names of the stages that were left out: for want of time, or because no embedding model is chosen.
     """
 
     question: str
-    entries: tuple[Entry, ...]
+    entries: tuple[PacketEntry, ...]
     spans: Spans
     tokens: int
     budget_tokens: int
@@ -63,5 +62,5 @@ class Packet:
 
     @property
     def text(self) -> str:
-        """What the reader gets, without a fence."""
-        return text_of(self.spans)
+        """The packet's text, without fences."""
+        return join_text(self.spans)

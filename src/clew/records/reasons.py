@@ -65,7 +65,7 @@ class EndReason:
 
 
 class MatchKind(StrEnum):
-    """What speaks for a record, and what is to be said of it beside that."""
+    """Why a record was chosen for a packet, or what the reader should know about it."""
 
     NAMED = "named"  # the question spells out a name that it bears
     RECENTLY_NAMED = "recently named"  # recent work named it
@@ -120,7 +120,10 @@ class MatchKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MatchReason:
-    """Why a record is shown: a kind, and the values that the kind has. end: of ENDED, SUSPECT and REST_ENDED."""
+    """One reason why a record is shown: its kind, and the values that the kind takes (words, a name, a line number).
+
+    end  why the record ended or is suspect, for the kinds ENDED, SUSPECT and REST_ENDED.
+    """
 
     kind: MatchKind
     values: tuple[str | int, ...] = ()

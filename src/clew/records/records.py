@@ -1,4 +1,4 @@
-"""Record: one remembered thing, in one of four layers, at several resolutions."""
+"""Record: one unit of memory (a symbol, a decision, a command's output), stored with texts of several lengths."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from hashlib import blake2b
 
 from clew.records.reasons import EndReason
 
-HANDLE_LENGTH = 8  # base-32 characters shown of an id: 40 bits; among 60,000 records two share one with a chance of 0.2 %
+HANDLE_CHARS = 8  # base-32 characters shown of an id: 40 bits; among 60,000 records two share one with a chance of 0.2 %
 
 
 class Layer(StrEnum):
-    """What kind of truth a record holds."""
+    """What a record states: a fact about the world, an action, an intent, or the current state of the work."""
 
     FACT = "fact"  # learned about the world: files, symbols, causes, environment
     ACTION = "action"  # what was done, with its outcome
@@ -21,7 +21,7 @@ class Layer(StrEnum):
 
 
 class Resolution(IntEnum):
-    """How much of a record is shown; a higher one shows more."""
+    """How much of a record's text is shown, from its name alone to all of it; a higher value shows more."""
 
     NAME = 0
     SIGNATURE = 1  # a signature, or one line
@@ -30,12 +30,12 @@ class Resolution(IntEnum):
 
     @property
     def label(self) -> str:
-        """The name that packets and their JSON use."""
+        """The lower-case name, as packets and their JSON show it."""
         return self.name.lower()
 
 
 class Trust(IntEnum):
-    """How far a text may be believed. trust(derived) = min(trust(inputs))."""
+    """How far a text may be believed, by its origin. A derived text has the lowest trust of its inputs."""
 
     QUOTED = 0  # came from outside the repository: web pages, unknown output
     OBSERVED = 1  # tool output, file contents, the agent's own words
@@ -43,17 +43,16 @@ class Trust(IntEnum):
 
 
 class Tier(IntEnum):
-    """Where a record lives. Every tier is searchable and every original stays; a higher one is shown less."""
+    """Storage tier of a record, raised as it ages. Every tier is searchable and loses nothing; a higher one is shown more briefly."""
 
     HOT = 0
     FOLDED = 1  # never shown in full unless a question names it
-    ARCHIVED = 2  # found only when asked for, or when nothing else answers
+    ARCHIVED = 2  # shown only where a question asks for it, or nothing else matches
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A record's text at one resolution: inline, or a span of a stored original.
-
+class RecordText:
+    """A record's text at one resolution: inline, or as a byte range of a stored original.
     chars   length in unicode code points for inline text, in bytes for a span.
     blob    digest of the original that holds it, or "" when `inline` does.
     start, end            byte offsets in that original, end exclusive.
@@ -72,20 +71,19 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One remembered thing.
+    """One unit of memory: a piece of code, or something said or done in a session.
 
-    id          stable: made by `identify` from subject and content, so the same bytes under the same
-                subject are the same record, whenever they were seen.
-    source      the unit that produced it and is replaced with it: `file:src/a.py`, `session:<id>`.
-    subject     supersession key: `file:src/a.py`, `symbol:src/a.py::Foo.bar`, `check:pytest tests/x`.
+    id          made by `make_id` from subject and content, so the same bytes under the same subject are the same record.
+    source      the file or session that it was read from and is replaced with: `file:src/a.py`, `session:<id>`.
+    subject     what it is about: a newer record of the same subject supersedes it. `file:src/a.py`, `symbol:src/a.py::Foo.bar`.
     digest      content hash of what it was derived from; when that changes, it is suspect.
-    texts       in ascending resolution, at least one; the last one is the whole.
+    texts       in ascending resolution, at least one; the last one is the full text.
     seq         order within its source (line, or position in the session); ties in a packet break by it.
-    path        file that it speaks of, "" when none.
+    path        file that it is about, "" when none.
     session, uuid  where in a conversation it was seen, "" for code.
     importance  0 to 1, how much its loss would hurt, before any question is asked.
     at_ns       when it was observed, nanoseconds since 1970, 0 when unknown (code has no clock).
-    lineage     (what, value) of where it was observed, beyond the fields above: branch, folder, exit.
+    lineage     (key, value) pairs of where it was observed, beyond the fields above: branch, folder, exit status.
     """
 
     id: str
@@ -95,7 +93,7 @@ class Record:
     source: str
     digest: str
     name: str
-    texts: tuple[Text, ...]
+    texts: tuple[RecordText, ...]
     seq: int = 0
     parent: str = ""
     path: str = ""
@@ -108,20 +106,19 @@ class Record:
     at_ns: int = 0
     lineage: tuple[tuple[str, str], ...] = ()
 
-    def text(self, resolution: Resolution) -> Text | None:
-        """The text at this resolution, or None where the record has no such step."""
+    def text_at(self, resolution: Resolution) -> RecordText | None:
+        """Return the text at exactly this resolution; None where the record has none."""
         return next((text for text in self.texts if text.resolution == resolution), None)
 
     @property
-    def whole(self) -> Text:
-        """The text at the highest resolution."""
+    def full_text(self) -> RecordText:
+        """The longest text, which has the highest resolution."""
         return self.texts[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the store knows of a record beyond its words: is it still true, and on which tier does it live?
-
+    """The store's current state of a record: whether it is still true, its tier, and how often it was used.
     superseded_by  id of the record that replaced it; "" with `is_live` False means that nothing did.
     reason         why it is no longer live; of a live one what happened to what it cites, None where it is not suspect.
     ended_seq      position in its session at which it ceased to be true; 0 for code.
@@ -139,12 +136,12 @@ class Status:
 
     @property
     def is_suspect(self) -> bool:
-        """What it was derived from has changed, and nobody has looked since."""
+        """Whether it is live, though what it was derived from has changed since."""
         return self.is_live and self.reason is not None
 
 
-def identify(*parts: str) -> str:
-    """Return the id of what these parts name: 26 base-32 characters (128 bits), the same in every process."""
+def make_id(*parts: str) -> str:
+    """Return a record id made from these strings: 26 base-32 characters (128 bits), the same in every process."""
     state = blake2b(digest_size=16)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
@@ -153,9 +150,9 @@ def identify(*parts: str) -> str:
     return _base32(state.digest())
 
 
-def handle_of(record_id: str) -> str:
-    """Return the short stable form of an id, as printed where something was folded."""
-    return record_id[:HANDLE_LENGTH]
+def make_handle(record_id: str) -> str:
+    """Return the handle of a record: the first characters of its id, which packets print and `unfold` takes."""
+    return record_id[:HANDLE_CHARS]
 
 
 def _base32(data: bytes) -> str:

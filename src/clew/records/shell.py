@@ -1,4 +1,4 @@
-"""A shell command line as a parser reads it: its simple commands, in the order in which they stand."""
+"""Parsed shell command lines, as `clew.task.shell` makes them: simple commands, in order."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SimpleCommand:
-    """One program with its arguments.
-
+    """One simple command of a shell command line: a program with its arguments, and how it is connected to the others.
     words           program and arguments, unquoted, without assignments and redirections; at least one.
     writes          targets of `>` and `>>`.
     reads_pipe      its input is another command's output.
@@ -28,13 +27,13 @@ class SimpleCommand:
 
     @property
     def program(self) -> str:
-        """The name of the program, without its folder."""
+        """The name of the program, without its directory."""
         return self.words[0].rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class ShellLine:
-    """A command line. `is_whole` is False where a part of it could not be parsed; then `commands` are those that could."""
+    """A parsed shell command line. `is_whole` is False where part of it could not be parsed; `commands` then holds the rest."""
 
     commands: tuple[SimpleCommand, ...] = ()
     is_whole: bool = True

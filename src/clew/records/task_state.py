@@ -1,4 +1,4 @@
-"""TaskState: what the agent is doing, as far as raw observations tell."""
+"""TaskState: what an agent is working on at one point of a session, computed from its observations."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
-    """Words of the user (a goal, a constraint), verbatim, and where they stand.
+class UserStatement:
+    """A goal or a constraint in the user's words, verbatim, and which observation holds it.
 
-    is_typed  all of them are the user's own; False of an answer that stands beside the agent's question.
+    is_typed  False where the text also holds the agent's question that the user answered.
     """
 
     text: str
@@ -21,7 +21,7 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class WorkingFile:
-    """A file that the agent touched. `last` is how: "read", "edit", "write", "search", "mention"."""
+    """A file that the agent worked with. `last` is its latest use: "read", "edit", "write", "search" or "mention"."""
 
     path: str
     last: str
@@ -31,7 +31,7 @@ class WorkingFile:
 
 @dataclass(frozen=True, slots=True)
 class OpenError:
-    """A failure that nothing has been seen to fix."""
+    """An error of a command that no later run has been seen to fix. `subject` names the command."""
 
     text: str
     subject: str
@@ -48,11 +48,11 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """The latest outcome of a command that checks something (tests, build, lint, types).
+class CheckResult:
+    """The latest result of a command that checks something: tests, a build, a linter, a type checker.
 
     has_passed  None where it ran and its outcome was not seen.
-    is_stale    a file that it concerns was changed since.
+    is_stale    a file that it checks was changed since.
     """
 
     command: str
@@ -65,10 +65,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class DeadEnd:
-    """An attempt that was abandoned, and why it failed.
+    """An attempt that was abandoned, and why it failed: listed so that the agent does not repeat it.
 
-    weight  how probable it is that somebody would try it again, 0 to 1: what a short list is cut by.
-    sign    what told it: "refused" or "corrected" by the user, "failed", "reverted", or "said" by the agent.
+    weight  estimated probability that it would be tried again, 0 to 1; a short list keeps the highest.
+    sign    how it was recognised: "refused" or "corrected" by the user, "failed", "reverted", or "said" by the agent.
     """
 
     text: str
@@ -89,14 +89,14 @@ class PlanStep:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """What is wanted, where the work stands, and what was just touched. Newest last in every tuple."""
+    """What an agent is working on at one point of a session: goals, rules, files, errors, checks, plan. Newest last in every tuple."""
 
     question: str = ""
-    goals: tuple[Stated, ...] = ()
-    constraints: tuple[Stated, ...] = ()
+    goals: tuple[UserStatement, ...] = ()
+    constraints: tuple[UserStatement, ...] = ()
     working_set: tuple[WorkingFile, ...] = ()
     open_errors: tuple[OpenError, ...] = ()
-    checks: tuple[Check, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
     dead_ends: tuple[DeadEnd, ...] = ()
     plan: tuple[PlanStep, ...] = ()
     recent_identifiers: tuple[str, ...] = ()

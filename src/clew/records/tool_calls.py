@@ -1,6 +1,6 @@
-"""ToolCall: one call of an agent's tool and what came of it, in the same terms for every client.
+"""ToolCall: one call of an agent's tool with its result, in the same terms for every client.
 
-Dialects make them; nobody else knows what a client calls its tools and their arguments.
+Made by the transcript dialects, which alone know a client's tool names and arguments.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class ToolKind(StrEnum):
-    """What a tool does, whatever its client calls it."""
+    """What a tool does, independent of its name in the client."""
 
     READ = "read"
     SEARCH = "search"
@@ -25,8 +25,8 @@ class ToolKind(StrEnum):
     OTHER = "tool"
 
 
-class Outcome(StrEnum):
-    """How a call ended by the client's own record."""
+class CallOutcome(StrEnum):
+    """How a tool call ended, by the client's own record."""
 
     OK = "ok"
     FAILED = "failed"
@@ -35,15 +35,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileTouch:
-    """A file that a call names, as it is written there; `how` is "read", "edit", "write" or "search"."""
+    """A file that a tool call names, its path as written there, and what the call does to it: "read", "edit", "write" or "search"."""
 
     path: str
     how: str
 
 
 @dataclass(frozen=True, slots=True)
-class Replacement:
-    """Text of a file that a call replaces: `old` becomes `new`."""
+class TextReplacement:
+    """One edit of a tool call: the text `old` of a file is replaced by `new`."""
 
     path: str
     old: str
@@ -52,9 +52,9 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Hunk:
-    """Lines that one edit replaced: `old_lines` of them from 1-based `old_start` became `new_lines`.
+    """Lines that one edit replaced: `old_lines` lines from 1-based `old_start` became `new_lines` lines, context not counted.
 
-    Context is left out. A pure insertion has `old_lines` 0 and stands before line `old_start`.
+    A pure insertion has `old_lines` 0 and comes before line `old_start`.
     """
 
     old_start: int
@@ -64,7 +64,7 @@ class Hunk:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What a call did to one file. Without hunks the file changed as a whole, or nobody said where."""
+    """The change that a tool call made to one file. Without hunks the whole file changed, or where it did is unknown."""
 
     path: str
     hunks: tuple[Hunk, ...] = ()
@@ -72,7 +72,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """Lines of a file that were shown: 1-based first line, how many, and how many the file has; 0 unknown."""
+    """The part of a file that a tool showed: 1-based first line, number of lines, total lines of the file; 0 for unknown."""
 
     path: str
     start: int = 0
@@ -82,7 +82,7 @@ class FileView:
 
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """What a call does to the agent's list of steps.
+    """What a tool call does to the agent's to-do list.
 
     steps         (text, status) of the whole list, where the call replaces it; None where it adds or changes one step.
     task          id of the step that it changes; "" for a new one.
@@ -97,8 +97,7 @@ class PlanChange:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What came of a call, as the client recorded it.
-
+    """The result of a tool call, as the client recorded it.
     text         what the model read.
     outcome      how it ended; `is_error` and `exit_code` are the marks themselves, None where there is none.
     is_refused   the user did not allow the call; `said` are the user's words with it, "" for none.
@@ -114,7 +113,7 @@ class ToolResult:
     """
 
     text: str = ""
-    outcome: Outcome = Outcome.OK
+    outcome: CallOutcome = CallOutcome.OK
     is_error: bool | None = None
     exit_code: int | None = None
     is_refused: bool = False
@@ -133,8 +132,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of a tool; `result` is None until it is answered. Everything that does not apply is empty.
-
+    """One call of an agent's tool, normalised over clients. `result` is None until it has come; fields that do not apply are empty.
     tool         the client's name of the tool: shown to readers, never compared.
     id           joins the call with its result.
     arguments    the whole input as JSON text, as the client recorded it.
@@ -150,7 +148,7 @@ class ToolCall:
     todo         what it does to the agent's list of steps.
     start        first line of `path` that it asks for, 1-based; 0 for none.
     is_partial   it reads only a part of `path`.
-    is_foreign   a server of somebody else's answers it.
+    is_foreign   the tool belongs to an MCP server, not to the client.
     """
 
     tool: str = ""
@@ -163,7 +161,7 @@ class ToolCall:
     touches: tuple[FileTouch, ...] = ()
     command: str = ""
     typed: str = ""
-    edits: tuple[Replacement, ...] = ()
+    edits: tuple[TextReplacement, ...] = ()
     content: str = ""
     query: str = ""
     scope: str = ""
@@ -183,11 +181,11 @@ class ToolCall:
     result: ToolResult | None = None
 
     @property
-    def text(self) -> str:
-        """What the tool answered, "" without a result."""
+    def output(self) -> str:
+        """The tool's output, "" without a result."""
         return self.result.text if self.result else ""
 
     @property
     def is_marked_failed(self) -> bool:
-        """The client's mark or the exit code says that it failed."""
+        """Whether the client's error mark or the exit code says that the call failed."""
         return self.result is not None and (bool(self.result.is_error) or bool(self.result.exit_code))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clew.records.reasons import EndKind, EndReason, MatchKind, MatchReason
-from clew.records.records import handle_of
+from clew.records.records import make_handle
 
 NAME_CHARS_MAX = 60  # of another record's name
 _FORMS: dict[MatchKind, str] = {
@@ -97,7 +97,7 @@ def describe_reason(reason: MatchReason) -> str:
         case MatchKind.WORDS:
             return "words: " + ", ".join(map(str, values))
         case MatchKind.ENDED:
-            by = f" by ⟨{handle_of(str(values[0]))}⟩" if values else ""
+            by = f" by ⟨{make_handle(str(values[0]))}⟩" if values else ""
             return f"no longer true: {describe_end(reason.end) or 'superseded'}{by}"
         case MatchKind.SUSPECT:
             return f"suspect: {describe_end(reason.end, is_doubt=True)}"
@@ -118,7 +118,7 @@ def describe_reason(reason: MatchReason) -> str:
         case MatchKind.USES_MANY:
             return f"brings together {_counted(values[0])}"
         case MatchKind.RENEWED:
-            return f"said anew by ⟨{handle_of(str(values[0]))}⟩: {values[1]}"
+            return f"said anew by ⟨{make_handle(str(values[0]))}⟩: {values[1]}"
         case MatchKind.COUPLED:
             return f"{values[0]} {_named(values[1])}"
         case _:

@@ -77,7 +77,7 @@ class DaemonContext:
         if self._engine is not None and self._engine.is_read_only:
             return "data folder is read-only"
         with suppress(OSError):
-            if shutil.disk_usage(self.settings.home).free < FREE_BYTES_MIN:
+            if shutil.disk_usage(self.settings.data_dir).free < FREE_BYTES_MIN:
                 return "disk is full"
         return ""
 
@@ -88,7 +88,7 @@ class DaemonContext:
 
     def _file(self) -> tuple[int, int] | None:
         try:
-            about = self.settings.database.stat()
+            about = self.settings.database_path.stat()
         except OSError:  # it is gone, which whoever opens the next one is told
             return None
         return about.st_dev, about.st_ino

@@ -1,7 +1,7 @@
 """Fencing: text leaves for a model through here, and what is not the user's word or clew's is fenced.
 
 The marks hold digits made of the session's id and a key that this installation alone has, so no file can know them, and the same
-text in the same session is the same bytes: at every turn, after a resume, in another process. `clew.records.fenced` does the rest.
+text in the same session is the same bytes: at every turn, after a resume, in another process. `clew.records.render_fenced` does the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from clew.records import Span, fenced, nonce_of
+from clew.records import Span, derive_nonce, render_fenced
 
 KEY_BYTES = 32
 KEY_FILE = "fence.key"
@@ -26,7 +26,7 @@ def sent(spans: Iterable[Span], *, home: Path, session: str) -> str:
     home     the data folder, whose key is made now if there is none.
     session  id of the session that will read it; where none is known, a name that stays the same for its repository.
     """
-    return fenced(spans, nonce_of(_key(home), session))
+    return render_fenced(spans, derive_nonce(_key(home), session))
 
 
 @cache

@@ -126,7 +126,7 @@ class Folds:
 
     def __init__(self, context: DaemonContext) -> None:
         self.context = context
-        self.folder = context.settings.home / "run" / "folds"
+        self.folder = context.settings.data_dir / "run" / "folds"
         self._known: OrderedDict[str, ConversationFolds] = OrderedDict()
         self._lock = threading.Lock()
 

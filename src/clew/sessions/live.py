@@ -109,7 +109,7 @@ class TaskWatch:
         """Read what is new, and return what the task is. A transcript that does not exist yet is an empty one."""
         with self._lock:
             for seen in self._new():
-                self._tracker.see(seen)
+                self._tracker.observe(seen)
             return self._tracker.state()
 
     def _new(self) -> Iterator[Observation]:

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clew import usecases
-from clew.records import Author, Observation, Packet, Span, Spans, clew_says, outside, text_of
+from clew.records import Author, Observation, Packet, Span, Spans, clew_span, join_text, outside_span
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import sent
 from clew.sessions.live import LastPacket, LiveSession, LiveSessions
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from clew.text.secrets import mask_text
-from clew.text.tokens import counter
+from clew.text.tokens import make_counter
 from clew.transcript.parse import open_transcript
 from clew.transcript.reduce.lines import CHARS_PER_TOKEN
 from clew.transcript.vocabulary import HANDOFF_HEADING
@@ -70,7 +70,7 @@ class SessionPolicy:
 
     def trouble(self, live: LiveSession) -> str:
         """Return what keeps a session from being served, in two or three words, "" for nothing."""
-        is_refused = live.cwd and str(workspace_of(Path(live.cwd))[1]) in self.context.refused
+        is_refused = live.cwd and str(find_workspace(Path(live.cwd))[1]) in self.context.refused
         return self.context.trouble() or ("not indexed here" if is_refused else "")
 
     # -- Sessions begin and end -------------------------------------------------------------------
@@ -80,7 +80,7 @@ class SessionPolicy:
         live.ended, live.is_started, live.owed = "", True, ""
         if source in ("clear", "compact"):
             live.seen = []
-        root = workspace_of(Path(live.cwd))[1]
+        root = find_workspace(Path(live.cwd))[1]
         self.context.index_later(root)
         if source == "compact":
             spans = self._after_compaction(live)
@@ -91,7 +91,7 @@ class SessionPolicy:
 
     def _sent(self, live: LiveSession, spans: Spans) -> str:
         """A text as it leaves for the model of a session: what is not the user's word or ours is fenced."""
-        return sent(spans, home=self.context.settings.home, session=live.id)
+        return sent(spans, home=self.context.settings.data_dir, session=live.id)
 
     def _after_compaction(self, live: LiveSession) -> Spans:
         """What of the session should stand in the window after the client's own compaction; nothing after ours."""
@@ -107,8 +107,8 @@ class SessionPolicy:
         changed = self._changed_since(live, root)
         if changed:
             names = ", ".join(changed[:8]) + (f" and {len(changed) - 8} more" if len(changed) > 8 else "")
-            note = clew_says("clew: changed on disk since this session last ran, so what was read of it is out of date:\n")
-            spans = (*spans, *((clew_says("\n"),) if spans else ()), note, outside(names))
+            note = clew_span("clew: changed on disk since this session last ran, so what was read of it is out of date:\n")
+            spans = (*spans, *((clew_span("\n"),) if spans else ()), note, outside_span(names))
         return spans
 
     def _from_before(self, live: LiveSession, *, is_cleared: bool) -> Spans:
@@ -130,9 +130,9 @@ class SessionPolicy:
             body = self._state_of(transcript, live.cwd, int(budget * share))
             if not body:
                 return ()
-            said = (clew_says(head), *body)
+            said = (clew_span(head), *body)
             if len(self._sent(live, said)) <= CONTEXT_CHARS_MAX:
-                took, tokens = (time.perf_counter() - started) * 1000, self._count(text_of(body))
+                took, tokens = (time.perf_counter() - started) * 1000, self._count(join_text(body))
                 live.last_packet = LastPacket("hand-off", tokens, 1, {"state": tokens}, round(took, 1), whose)
                 return said
         return ()
@@ -151,9 +151,9 @@ class SessionPolicy:
 
     def _session_before(self, live: LiveSession, *, is_cleared: bool) -> Path | None:
         """The transcript of the session before: of a cleared one that of the same client, else the latest of the repository."""
-        root = workspace_of(Path(live.cwd))[1]
+        root = find_workspace(Path(live.cwd))[1]
         for other in self.sessions.all():
-            is_same_place = other.cwd and workspace_of(Path(other.cwd))[1] == root
+            is_same_place = other.cwd and find_workspace(Path(other.cwd))[1] == root
             if other.id == live.id or not is_same_place or not other.has_transcript:
                 continue
             if is_cleared and live.client_pid and other.client_pid not in (0, live.client_pid):
@@ -262,7 +262,7 @@ class SessionPolicy:
         is_cut, behind  as `clew.usecases.write.Arrival` has them.
         """
         here = Path(live.cwd)
-        task = self.sessions.task(live, workspace_of(here)[1])
+        task = self.sessions.task(live, find_workspace(here)[1])
         arrival = usecases.write.Arrival(result, is_cut=is_cut, behind=behind)
         [shown] = self.context.engine().write(here, [arrival], task=task).outputs
         if not shown.handle:
@@ -274,13 +274,13 @@ class SessionPolicy:
         return shown.text
 
     def _count(self, text: str) -> int:
-        return counter(self.context.settings.tokenizer).count(text)
+        return make_counter(self.context.settings.tokenizer).count(text)
 
     def file_changed(self, live: LiveSession, file: str) -> None:
         """Read a file of the repository again, once the session is quiet."""
         if not file or not live.cwd:
             return
-        root = workspace_of(Path(live.cwd))[1]
+        root = find_workspace(Path(live.cwd))[1]
         path = Path(os.path.normpath(Path(live.cwd) / file))
         if path.is_relative_to(root):
             name = path.relative_to(root).as_posix()
@@ -290,7 +290,7 @@ class SessionPolicy:
         """Take note that a session goes on in another folder, and index the repository there."""
         if folder and Path(folder).is_dir():
             live.cwd = folder
-            self.context.index_later(workspace_of(Path(folder))[1])
+            self.context.index_later(find_workspace(Path(folder))[1])
 
     # -- Compaction ---------------------------------------------------------------------------------
 
@@ -311,12 +311,12 @@ class SessionPolicy:
             return ""
         live.last_packet = LastPacket.of("compaction", packet, (time.perf_counter() - started) * 1000, "the client's window was compacted")
         live.compacted, live.seen = live.compacted + 1, []
-        spans = [clew_says(f"{HANDOFF_HEADING}: the conversation so far was compacted without a model. {_BACK}\n\n"), *packet.spans]
+        spans = [clew_span(f"{HANDOFF_HEADING}: the conversation so far was compacted without a model. {_BACK}\n\n"), *packet.spans]
         last = mask_text((said_last or live.said_last).strip())
         if last and last[:40] not in packet.text:  # neither the transcript nor the packet has them yet
-            spans += [clew_says("\n## What the agent said last\n"), Span(Author.AGENT, last[:SAID_CHARS_MAX]), clew_says("\n")]
+            spans += [clew_span("\n## What the agent said last\n"), Span(Author.AGENT, last[:SAID_CHARS_MAX]), clew_span("\n")]
         if wish := mask_text(instructions.strip()):
-            spans += [clew_says("\nThe user asked, for what follows: "), Span(Author.USER, wish), clew_says("\n")]
+            spans += [clew_span("\nThe user asked, for what follows: "), Span(Author.USER, wish), clew_span("\n")]
         return self._sent(live, tuple(spans))
 
     # -- Answers that reached nobody ------------------------------------------------------------------

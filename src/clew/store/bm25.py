@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.documents import Documents, Floats, SearchScope
-from clew.text.postings import FIELDS, Field, term_hash
+from clew.text.postings import FIELD_COUNT, TextField, hash_term
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class WordScores:
 class TermList:
     """Weighted terms that are scored together.
 
-    terms       (term, weight ≥ 0), as `clew.text.words.terms` makes them.
+    terms       (term, weight ≥ 0), as `clew.text.words.extract_terms` makes them.
     share_max   terms that stand in a larger share of the documents are left out.
     with_paths  files are scored as well.
     """
@@ -112,9 +112,9 @@ def score_words(
 
 def find_documents_with(documents: Documents, term: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats]:
     """Return the documents in the mask whose body holds a term, ascending, and the term's occurrences in each (255 at most)."""
-    found = _postings(documents, term_hash(term), mask)
-    docs = np.concatenate([np.empty(0, np.int64), *(docs[fields == Field.BODY] for docs, fields, _ in found)])
-    counts = [counts[fields == Field.BODY].astype(np.float32) for _, fields, counts in found]
+    found = _postings(documents, hash_term(term), mask)
+    docs = np.concatenate([np.empty(0, np.int64), *(docs[fields == TextField.BODY] for docs, fields, _ in found)])
+    counts = [counts[fields == TextField.BODY].astype(np.float32) for _, fields, counts in found]
     return docs, np.concatenate([np.empty(0, np.float32), *counts])
 
 
@@ -127,10 +127,10 @@ def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScop
     found: list[_Term] = []
     for term, share_max in shares.items():
         # A document holds a term in at most FIELDS rows: with more rows than these, too many live documents hold it.
-        rows_max = FIELDS * (share_max * searched.count) + FIELDS * (documents.size - searched.count)
-        if _rows_of(documents, term_hash(term)) > rows_max:
+        rows_max = FIELD_COUNT * (share_max * searched.count) + FIELD_COUNT * (documents.size - searched.count)
+        if _rows_of(documents, hash_term(term)) > rows_max:
             continue
-        pieces = [(docs, fields, counts, _firsts(docs)) for docs, fields, counts in _postings(documents, term_hash(term), searched.mask)]
+        pieces = [(docs, fields, counts, _firsts(docs)) for docs, fields, counts in _postings(documents, hash_term(term), searched.mask)]
         df = sum(len(first) for *_, first in pieces)
         if 0 < df <= share_max * searched.count:
             found.append(_Term(term, df, _idf(df, searched.count), pieces))

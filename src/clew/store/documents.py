@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.shard import PartKey, Shard, dump, load
-from clew.text.postings import Segment, unpack
+from clew.text.postings import PostingsSegment, unpack_postings
 
 Floats: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.int32]
@@ -39,7 +39,7 @@ class SearchScope:
 class Documents:
     """A searchable table. Documents are numbered base first, then overlay; `alive` says which count."""
 
-    def __init__(self, base: Shard, fresh: Sequence[tuple[PartKey, Segment]] = (), gone: Collection[PartKey] = ()) -> None:
+    def __init__(self, base: Shard, fresh: Sequence[tuple[PartKey, PostingsSegment]] = (), gone: Collection[PartKey] = ()) -> None:
         self._base, self._fresh, self._gone = base, tuple(fresh), frozenset(gone)
         overlay = self._overlay = Shard.join(fresh) if fresh else None
         self.shards: tuple[Shard, ...] = (base,) if overlay is None else (base, overlay)
@@ -57,7 +57,7 @@ class Documents:
     def build(parts: Iterable[tuple[PartKey, bytes]]) -> Documents:
         """Join packed parts into a base without overlay."""
         ordered = sorted(parts, key=lambda part: part[0])
-        return Documents(Shard.join([(key, unpack(data)) for key, data in ordered]))
+        return Documents(Shard.join([(key, unpack_postings(data)) for key, data in ordered]))
 
     def updated(self, gone: Collection[PartKey], added: Iterable[tuple[PartKey, bytes]]) -> Documents:
         """Return an index without the parts `gone` and with the parts `added`; the base is shared.
@@ -72,7 +72,7 @@ class Documents:
             if key in base_keys:
                 still_gone -= {key}  # what had gone from the base and comes back lives there again
             else:
-                fresh[key] = unpack(data)
+                fresh[key] = unpack_postings(data)
         return Documents(self._base, sorted(fresh.items(), key=lambda part: part[0]), still_gone)
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
-from clew.errors import Purged, StoreClosed, UnknownWorkspace
+from clew.errors import OriginalPurged, StoreClosed, UnknownWorkspace
 from clew.records import Delta, Edge, Record, SourceState, Status, Tier
 from clew.store import rules
 from clew.store.documents import Documents
@@ -248,7 +248,7 @@ class _Reading:
         """See `Rows`."""
         for digest in digests:
             if (reason := self._space.purged_originals.get(digest)) is not None:
-                raise Purged(digest, reason)
+                raise OriginalPurged(digest, reason)
         return {digest: self._space.originals[digest] for digest in digests if digest in self._space.originals}
 
     def documents(self) -> Documents:
@@ -353,7 +353,7 @@ def _bury(space: _Space, gone: Collection[str], touched: Collection[str], said: 
     """Erase what is left of these records, and the originals into which neither they nor another source point now."""
     space.purged_records.update(dict.fromkeys(gone, rules.purged_status(*said)))
     for source in touched:
-        parts = {part: postings.without(data, gone) for part, data in space.segments.get(source, {}).items()}
+        parts = {part: postings.drop_from_postings(data, gone) for part, data in space.segments.get(source, {}).items()}
         space.segments[source] = {part: data for part, data in parts.items() if data}
     for source, edges in space.edges.items():
         space.edges[source] = {key: edge for key, edge in edges.items() if edge.tail not in gone and edge.head not in gone}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clew.store.documents import Documents, Floats, Numbers, expand_ranges
 from clew.store.shard import Shard
-from clew.text.postings import Use, term_hash
+from clew.text.postings import NameUse, hash_term
 
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
 NAME_USERS_MAX = 300  # likewise for a name that more records use; guess
@@ -23,7 +23,7 @@ SCOPE_SAME_FILE = 0.95  # confidences of a name's resolution: agreement with a t
 SCOPE_IMPORTED = 0.85  # the figures themselves are guesses
 SCOPE_UNIQUE = 0.60
 SCOPE_SHARED = 0.30  # divided by the number of bearers
-USE_WEIGHT: dict[Use, float] = {Use.CALL: 1.0, Use.REFERENCE: 0.6, Use.INHERIT: 1.0, Use.MENTION: 0.5}  # guess
+USE_WEIGHT: dict[NameUse, float] = {NameUse.CALL: 1.0, NameUse.REFERENCE: 0.6, NameUse.INHERIT: 1.0, NameUse.MENTION: 0.5}  # guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Names:
 
     def defining(self, name: str) -> Numbers:
         """Return the live documents that define `name`, ascending."""
-        key = term_hash(name)
+        key = hash_term(name)
         found = [
             shard["define_docs"][shard.slice_of("define", key)].astype(np.int32) + np.int32(offset)
             for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True)
@@ -128,7 +128,7 @@ class Names:
         """Return names that these documents and few other files use: (m,) keys, users elsewhere, and number of files.
 
         files_max  names in more files are left out, as are those that only one file uses.
-        Each key is `clew.text.postings.term_hash` of the name; a user that uses a name twice is returned once.
+        Each key is `clew.text.postings.hash_term` of the name; a user that uses a name twice is returned once.
         """
         names, _, _, _ = self._uses_of(docs)
         none = np.empty(0, np.uint64), np.empty(0, np.int32), np.empty(0, np.int64)
@@ -168,9 +168,9 @@ class Names:
         at = np.minimum(np.searchsorted(known, used), max(len(known) - 1, 0))
         told = np.flatnonzero(known[at] == used) if len(known) else np.empty(0, np.int64)
         told = told[bearers[at[told]] <= NAME_BEARERS_MAX]
-        rows = np.unique((at[told] * len(self._documents.paths) + codes[users[told]]) * len(Use) + kinds[told])
-        pairs, first = np.unique(rows // len(Use), return_index=True)  # kinds are numbered from the strongest
-        how = (rows[first] % len(Use)).astype(np.uint8)
+        rows = np.unique((at[told] * len(self._documents.paths) + codes[users[told]]) * len(NameUse) + kinds[told])
+        pairs, first = np.unique(rows // len(NameUse), return_index=True)  # kinds are numbered from the strongest
+        how = (rows[first] % len(NameUse)).astype(np.uint8)
         name, user = pairs // max(len(self._documents.paths), 1), pairs % max(len(self._documents.paths), 1)
         rows, owner = expand_ranges(ends[name], ends[name + 1])
         heads = definers[order[rows]]
@@ -257,7 +257,7 @@ class Names:
         is_shared = (bearer_count[row] > NAME_BEARERS_MAX) & (scope < SCOPE_IMPORTED * 0.5)
         keep = (scope >= 0.5 * best[row]) & ~is_shared
         row, head, tail, scope = row[keep], head[keep], tail[keep], scope[keep]
-        use = np.array([USE_WEIGHT[how] for how in Use], np.float32)[kinds[row]]
+        use = np.array([USE_WEIGHT[how] for how in NameUse], np.float32)[kinds[row]]
         weight = use * scope * np.minimum(1.0, 0.5 + 0.25 * np.log2(counts[row].astype(np.float32) + 1.0))
         return Links(tail.astype(np.int32), head.astype(np.int32), kinds[row], weight.astype(np.float32))
 

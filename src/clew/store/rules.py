@@ -106,7 +106,7 @@ def _check_shape(delta: Delta) -> None:
 
 def _check_segment(delta: Delta) -> None:
     try:
-        ids = postings.ids_of(delta.segment)
+        ids = postings.read_packed_ids(delta.segment)
     except (ValueError, struct.error, zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise InvalidDelta(delta.source, delta.by, f"its postings cannot be read ({type(error).__name__}: {error})") from error
     if ids != [record.id for record in delta.records]:
@@ -122,7 +122,7 @@ def drop_purged(delta: Delta, refusals: PurgedKeys) -> Delta:
     blobs = tuple(blob for blob in delta.blobs if blob.digest not in refusals.originals or blob.digest in needed)
     segment = delta.segment
     if segment and len(records) < len(delta.records):
-        segment = postings.without(segment, frozenset(refusals.records))
+        segment = postings.drop_from_postings(segment, frozenset(refusals.records))
     return replace(delta, records=records, blobs=blobs, segment=segment)
 
 
@@ -131,7 +131,7 @@ def drop_indexed(segment: bytes, indexed: Collection[str]) -> bytes:
 
     Two processes may read one growing file at once, and a client may write one line twice: a record is counted once all the same.
     """
-    return postings.without(segment, indexed) if segment and indexed else segment
+    return postings.drop_from_postings(segment, indexed) if segment and indexed else segment
 
 
 def find_originals(delta: Delta) -> set[str]:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.text.postings import Segment, pack, unpack
+from clew.text.postings import PostingsSegment, pack_postings, unpack_postings
 
 PartKey: TypeAlias = tuple[str, int, str]  # source, part, digest of the packed bytes
 Floats: TypeAlias = NDArray[np.float32]
@@ -63,7 +63,7 @@ class Shard:
         return slice(int(ends[at]), int(ends[at + 1]))
 
     @staticmethod
-    def join(parts: Sequence[tuple[PartKey, Segment]]) -> Shard:
+    def join(parts: Sequence[tuple[PartKey, PostingsSegment]]) -> Shard:
         """Join unpacked parts. Cost: one sort of all postings, about 0.1 µs each."""
         segments = [segment for _, segment in parts] or [_NOTHING]
         starts = np.concatenate([[0], np.cumsum([len(segment.ids) for segment in segments])]).astype(np.int64)
@@ -95,7 +95,7 @@ class Shard:
         return Shard(meta, arrays)
 
 
-_NOTHING = unpack(pack(()))
+_NOTHING = unpack_postings(pack_postings(()))
 
 
 class _Codes(dict[str, int]):
@@ -109,7 +109,7 @@ class _Codes(dict[str, int]):
 def _join_table(
     arrays: dict[str, NDArray[Any]],
     table: str,
-    segments: Sequence[Segment],
+    segments: Sequence[PostingsSegment],
     starts: NDArray[np.int64],
     names: tuple[str, str],
     extra: tuple[str, ...],
@@ -142,7 +142,7 @@ def _join_forward(arrays: dict[str, NDArray[Any]], size: int) -> None:
             arrays[f"{target}_{column}"] = arrays[f"{source}_{column}"][order]
 
 
-def _join_scopes(segments: Sequence[Segment], paths: _Codes) -> tuple[NDArray[np.int32], Floats]:
+def _join_scopes(segments: Sequence[PostingsSegment], paths: _Codes) -> tuple[NDArray[np.int32], Floats]:
     rows: list[tuple[int, int]] = []
     weights: list[float] = []
     for segment in segments:

@@ -1,5 +1,4 @@
-"""What is the agent doing? Observations in, TaskState out.
+"""Compute an agent's task state (goals, rules, files, errors, dead ends) from the raw observations of its session.
 
-Built from raw observations only: this room imports the nouns and nothing that either pipeline makes, so
-that a mistake in one pipeline can never become the intent that guides the other.
+Nothing here reads stored records, so that a wrong record can never pass for something that happened.
 """

@@ -1,11 +1,11 @@
-"""Keep what is remembered of a session bounded."""
+"""Bound the size of tables."""
 
 from __future__ import annotations
 
 from typing import Any
 
 
-def drop_oldest(table: dict[str, Any], most: int) -> None:
-    """Take the oldest entries of a table away until at most `most` are left."""
-    while len(table) > most:
+def drop_oldest(table: dict[str, Any], size_max: int) -> None:
+    """Delete the oldest entries of a table until at most `size_max` are left."""
+    while len(table) > size_max:
         del table[next(iter(table))]

@@ -1,9 +1,7 @@
-"""Find the words of a text that name a place in code: paths, identifiers, quotes, errors, stack frames.
+"""Find the words of a text that may name a place in code: paths, identifiers, quotes, errors, stack frames.
 
-Takes prose, an issue, a prompt, a tool's output; returns file paths, dotted names, identifiers, quoted
-words, error lines and stack-trace frames, each in order of first appearance. Knows no repository: whether
-a name exists is for the retriever to find out. No pattern here backtracks beyond a bounded width, so the
-cost is linear in the text, whatever the text is.
+Whether a name exists in a repository is not checked. No pattern here backtracks beyond a bounded width, so the cost is linear in
+the text, whatever the text is.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clew.task.frames import Frame, frames, installed_path
+from clew.task.frames import StackFrame, find_stack_frames, strip_install_dir
 from clew.task.vocabulary import BRANDS, COMMON_CALLS, EXTENSIONS, FILE_NAMES, FOLDERS
 
 TOKEN_CHARS_MAX = 200  # guess: longer runs are data, not names
@@ -23,7 +21,7 @@ TEXT_CHARS_MAX = 400_000  # a longer text is read at its two ends, half each; no
 
 @dataclass(frozen=True, slots=True)
 class Clues:
-    """What a text names. Every tuple in order of first appearance, without repetition, at most `KEPT_MAX` long.
+    """The words of a text that may name a place in code. Each tuple in order of first appearance, no repetition, at most `KEPT_MAX` long.
 
     paths        (path, line): forward slashes, without `./` and without the folder of an installed package;
                  line 1-based, 0 where none is named. A file that is named with two lines stands twice, and
@@ -41,7 +39,7 @@ class Clues:
     identifiers: tuple[str, ...] = ()
     quoted: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
-    frames: tuple[Frame, ...] = ()
+    frames: tuple[StackFrame, ...] = ()
 
 
 _DOMAINS = (".com", ".org", ".net", ".io", ".dev", ".edu", ".gov")
@@ -74,15 +72,15 @@ _CODE = re.compile(r"\b(?:[A-Z]{1,6}\d{3,5}|E[A-Z]{4,12}|errno[ =]?\d{1,4})\b")
 _LABEL = re.compile(r"^[ \t>|*#]{0,12}E?[ \t]{0,8}")
 
 
-def clues(text: str) -> Clues:
-    """Return what `text` names, by kind.
+def find_clues(text: str) -> Clues:
+    """Return the paths, names, quotes, error lines and stack frames of a text (an issue, a prompt, a tool's output).
 
-    text   any text; comments of issue templates (`<!-- … -->`) and ticked checklist lines are not read.
+    Comments of issue templates (`<!-- … -->`) and ticked checklist lines are not read.
     Cost   linear; about 0.15 µs a character of an issue, 5 kB in under 1 ms, on one core of a small machine.
     """
     text = _readable(text)
     hosted, names_of_urls, rest = _urls(text)
-    trace = frames(rest)
+    trace = find_stack_frames(rest)
     paths = dict.fromkeys(hosted)
     paths.update(dict.fromkeys((frame.path, frame.line) for frame in trace if "/" in frame.path or _has_extension(frame.path)))
     paths.update(_paths(rest))
@@ -100,17 +98,17 @@ def clues(text: str) -> Clues:
         dotted=tuple(dotted)[:KEPT_MAX],
         identifiers=tuple(name for name in identifiers if name)[:KEPT_MAX],
         quoted=tuple(quoted)[:KEPT_MAX],
-        errors=tuple(error_lines(rest))[:KEPT_MAX],
+        errors=tuple(find_error_lines(rest))[:KEPT_MAX],
         frames=trace,
     )
 
 
-def looks_rare(name: str) -> bool:
-    """Say whether a single name looks like code rather than like a word: `snake_case`, `camelCase`, `E0308`."""
+def is_code_like(name: str) -> bool:
+    """Return whether a single name looks like code rather than like a word: `snake_case`, `camelCase`, `E0308`."""
     return 2 < len(name) <= TOKEN_CHARS_MAX and _RARE.search(name) is not None
 
 
-def error_lines(text: str) -> list[str]:
+def find_error_lines(text: str) -> list[str]:
     """Return the lines of `text` that state an error, stripped, in order, each once; `ERROR_CHARS_MAX` at most of each."""
     found: dict[str, None] = {}
     for line in text.split("\n"):
@@ -216,7 +214,7 @@ def _has_extension(name: str) -> bool:
 
 
 def _clean(path: str) -> str:
-    path = installed_path(path)
+    path = strip_install_dir(path)
     while path.startswith("./"):
         path = path[2:]
     if path.startswith(("a/", "b/")) and path.count("/") > 1:  # a diff's two sides
@@ -249,7 +247,7 @@ def _names(text: str, quoted: dict[str, None]) -> tuple[dict[str, None], dict[st
         if "." in name or ":" in name or ">" in name:
             for part in _dotted(name, is_call=is_call, into=dotted):
                 single.setdefault(part)
-        elif looks_rare(name) or name in ticked or (is_call and len(name) > 2 and name not in COMMON_CALLS):
+        elif is_code_like(name) or name in ticked or (is_call and len(name) > 2 and name not in COMMON_CALLS):
             single.setdefault(name)
     if "import" in text:
         for module, names in _IMPORT.findall(text):
@@ -271,13 +269,13 @@ def _dotted(name: str, *, is_call: bool, into: dict[str, None]) -> Iterator[str]
         return
     if _has_extension(joined) and not is_call and "::" not in name:
         # A file's name: its stem is a clue, its extension is not.
-        if looks_rare(stem := parts[-2]):
+        if is_code_like(stem := parts[-2]):
             yield stem
         return
     if len(last) > 1 and (
-        len(parts) > 2 or not (last[0].isupper() and parts[0][:1].islower() and parts[0].isalpha() and not is_call) or looks_rare(last)
+        len(parts) > 2 or not (last[0].isupper() and parts[0][:1].islower() and parts[0].isalpha() and not is_call) or is_code_like(last)
     ):
         into.setdefault(joined)
     for part in parts:
-        if looks_rare(part) or (part is last and len(part) > 2 and part not in COMMON_CALLS):
+        if is_code_like(part) or (part is last and len(part) > 2 and part not in COMMON_CALLS):
             yield part

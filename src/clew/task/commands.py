@@ -1,8 +1,8 @@
-"""Say what a shell command line does, as far as its words tell. Runs nothing.
+"""Analyse a shell command line without running it.
 
-Which of its commands check something (tests, builds, linters, type checkers) and under which form a later run of the same check is
-found again; which files it reads, changes and removes; whether it only looks, searches, or brings words from outside. The names of
-programs are data: `programs.toml`. What is not understood counts as having done something.
+Finds which of its commands check something (tests, builds, linters, type checkers), which files it reads, changes and removes, and
+whether it changes nothing, searches, or loads from the web. The names of programs are data: `programs.toml`. A command that is not
+understood counts as one that changes something.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from functools import lru_cache
 
 from clew.records import FileTouch, SimpleCommand
 from clew.task.shell import COMMAND_CHARS_MAX, parse_shell
-from clew.task.vocabulary import EXTENSIONS, load
+from clew.task.vocabulary import EXTENSIONS, load_toml
 
 FORM_CHARS_MAX = 200  # guess: a normal form is read by people
 
-_DATA = load("programs.toml")
+_DATA = load_toml("programs.toml")
 
 
 def _words(name: str) -> frozenset[str]:
@@ -52,8 +52,8 @@ _PATH = re.compile(r"[\w.@~/+-][\w.@~/+=,\[\]-]{0,300}$")
 
 
 @dataclass(frozen=True, slots=True)
-class ShownLines:
-    """A file that a command shows, from 1-based `start` to `end`; end 0 is the end of the file, start 0 an unknown place."""
+class ShownFileRange:
+    """The lines of a file that a command prints, 1-based `start` to `end`; end 0 is the end of the file, start 0 an unknown place."""
 
     path: str
     start: int = 1
@@ -62,7 +62,7 @@ class ShownLines:
 
 @dataclass(frozen=True, slots=True)
 class CheckScope:
-    """How much a check checks: two runs with the same runner and options differ only in targets and filters."""
+    """What one run of a check (tests, linter, …) covers: its runner and options, and the targets and filters that narrow it."""
 
     runner: str
     options: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class CheckScope:
     targets: tuple[str, ...] = ()
 
     def covers(self, other: CheckScope) -> bool:
-        """Say whether a run with this scope tells everything that a run with the other one told."""
+        """Return whether a run with this scope checks everything that a run with the other one checks."""
         if (self.runner, self.options) != (other.runner, other.options):
             return False
         if self.filters and self.filters != other.filters:
@@ -79,11 +79,10 @@ class CheckScope:
             return True
         return bool(other.targets) and all(any(_is_under(target, base) for base in self.targets) for target in other.targets)
 
-    def concerns(self, path: str) -> bool:
-        """Say whether a change of this file may change the verdict.
+    def is_affected_by(self, path: str) -> bool:
+        """Return whether a change of this file, named by a relative or absolute path, may change the check's result.
 
-        path  as the session calls it, relative or absolute.
-        A test or a build with targets still runs code beside them; what only reads files concerns those that it is given.
+        A test or a build with targets still runs other code; a check that only reads files depends on its targets alone.
         """
         if path.rpartition(".")[2].lower() in PROSE_EXTENSIONS:
             return False
@@ -96,23 +95,23 @@ class CheckScope:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """What a command line does.
+class CommandAnalysis:
+    """What a shell command line does, as `analyse_command` infers it from the words.
 
     commands     its simple commands, in order.
     folder       that `cd` led to, as written; "" for none.
-    checks       those of its commands that check something.
-    main         the command that the line is about: the last that is no filter and no preparation; None for none.
-    form         normal form: what a repetition of the line shares with it.
+    checks       those of its commands that check something: tests, builds, linters, type checkers.
+    main         the last command that is neither a filter behind a pipe nor a preparation such as `cd`; None for none.
+    form         normal form, the same for a repetition of the line.
     touches      files that it names as read or written; relative ones are relative to the folder in which it was called.
-    changes      files that it surely changes, deletes or brings back; relative ones are relative to `folder`.
+    changes      files that it certainly changes, deletes or restores; relative ones are relative to `folder`.
     removes      those of them that it deletes.
-    shown        the one file that it shows and does nothing else.
-    is_look      it changes nothing: the same command can be run again for a newer answer.
-    is_ask       its main command only looks or asks: that it failed is no failure of the work.
-    is_search    it looks for something among files.
-    finds_files  what it prints names files that it has found.
-    is_web       it brings words from outside.
+    shown        the one file that it prints, where it does nothing else.
+    is_read_only it changes nothing, so it can be run again for a newer answer.
+    is_query     its main command only reads or searches, so its failure is no failure of the work.
+    is_search    it searches in files.
+    finds_files  its output lists files that were found.
+    is_web       it loads text from the web.
     """
 
     commands: tuple[SimpleCommand, ...] = ()
@@ -123,47 +122,47 @@ class Command:
     touches: tuple[FileTouch, ...] = ()
     changes: tuple[str, ...] = ()
     removes: tuple[str, ...] = ()
-    shown: ShownLines | None = None
-    is_look: bool = False
-    is_ask: bool = True
+    shown: ShownFileRange | None = None
+    is_read_only: bool = False
+    is_query: bool = True
     is_search: bool = False
     finds_files: bool = False
     is_web: bool = False
 
     @property
     def is_status_hidden(self) -> bool:
-        """The exit status is not that of the checks, so only the output tells how they ended."""
+        """Whether the exit status may not be that of its checks (behind a pipe, before `;`), so that only the output shows it."""
         return any(check.is_status_lost for check in self.checks)
 
-    def form_in(self, folder: str) -> str:
-        """The name under which a later run of the same checks in the same folder is found again."""
+    def normal_form_in(self, folder: str) -> str:
+        """Return the normal form of the line in a folder: equal for two runs of the same checks in the same folder."""
         return f"cd {folder} && {self.form}" if folder and self.checks else self.form
 
-    def scopes(self, folder: str) -> list[CheckScope]:
-        """What each of its checks covers."""
-        return [scope_of(check, folder) for check in self.checks]
+    def check_scopes(self, folder: str) -> list[CheckScope]:
+        """Return the scope of each of its checks, run in `folder`."""
+        return [parse_check_scope(check, folder) for check in self.checks]
 
 
-def understand(command: str) -> Command:
-    """Return what a command line does. Never fails. Cost: about 0.2 ms, once for each text."""
+def analyse_command(command: str) -> CommandAnalysis:
+    """Return what a shell command line does, inferred from its words. Never fails. Cost: about 0.2 ms, once for each text."""
     return _understood(command[:COMMAND_CHARS_MAX])  # cut first, because what was asked is kept
 
 
 @lru_cache(maxsize=1 << 11)
-def _understood(command: str) -> Command:
+def _understood(command: str) -> CommandAnalysis:
     line = parse_shell(command)
     commands = line.commands
     folder = ""
     touches: list[FileTouch] = []
     changes: list[str] = []
     removes: list[str] = []
-    shown: list[ShownLines | None] = []
+    shown: list[ShownFileRange | None] = []
     is_look, is_search, is_web = bool(commands) and line.is_whole, False, False
     for simple in commands:
         if simple.program in ("cd", "pushd") and len(simple.words) > 1:
             folder = _in_folder(folder, simple.words[1])
         written = list(_changes(simple))
-        read = ((path, "read") for path in files_read(simple))
+        read = ((path, "read") for path in find_read_files(simple))
         touches.extend(FileTouch(path, _TOUCHES[how]) for path, how in (*read, *written) if how in _TOUCHES and _is_path(path))
         changes.extend(path for path, how in written if how != "touch" and not path.startswith(("/dev/", "&")) and not path.isdigit())
         removes.extend(path for path, how in written if how == "remove")
@@ -179,7 +178,7 @@ def _understood(command: str) -> Command:
     checks = tuple(simple for simple in commands if is_check(simple))
     main = _main(commands)
     is_look = is_look and not changes and not checks
-    return Command(
+    return CommandAnalysis(
         commands,
         folder,
         checks,
@@ -190,7 +189,7 @@ def _understood(command: str) -> Command:
         tuple(removes),
         shown[0] if len(shown) == 1 and is_look else None,
         is_look,
-        main is None or is_ask(main),
+        main is None or is_query_command(main),
         is_search and not checks,
         main is not None and (main.program in FINDS or main.words[:2] == ("git", "grep")),
         is_web,
@@ -212,7 +211,7 @@ def _form(commands: Sequence[SimpleCommand], checks: Sequence[SimpleCommand], ma
     if checks:
         form = " && ".join(dict.fromkeys(" ".join(check.words) for check in checks))
     elif main:
-        form = name_of(main)
+        form = command_name(main)
     else:
         form = " ".join(commands[-1].words[:2]) if commands else ""
     return form[:FORM_CHARS_MAX]
@@ -222,7 +221,7 @@ def _form(commands: Sequence[SimpleCommand], checks: Sequence[SimpleCommand], ma
 
 
 def is_check(simple: SimpleCommand) -> bool:
-    """Say whether a command's point is its verdict: it tests, builds, lints or checks types."""
+    """Return whether a command checks something: it tests, builds, lints or checks types."""
     words = _launched(simple.words)
     program, rest = words[0].rpartition("/")[2], words[1:]
     if program in ("ruff", "biome", "cargo-fmt") and rest[:1] == ("format",):
@@ -246,8 +245,8 @@ def is_check(simple: SimpleCommand) -> bool:
     return words[0].startswith(("./", "scripts/", "bin/")) and _SCRIPT.search(words[0]) is not None
 
 
-def scope_of(check: SimpleCommand, folder: str = "") -> CheckScope:
-    """Return what a check covers; `folder`, in which it ran, is one of its options."""
+def parse_check_scope(check: SimpleCommand, folder: str = "") -> CheckScope:
+    """Return the scope of a check (a test run, a linter, …) from its words; `folder`, in which it ran, counts as an option."""
     words = _launched(check.words)
     runner = [words[0].rpartition("/")[2]]
     rest = list(words[1:])
@@ -277,8 +276,8 @@ def scope_of(check: SimpleCommand, folder: str = "") -> CheckScope:
     return CheckScope(" ".join(runner), tuple(sorted(options)), tuple(sorted(filters)), tuple(targets))
 
 
-def name_of(simple: SimpleCommand) -> str:
-    """Return the first words of a command, which its repetitions share: `git push`, `docker compose up`, `python x.py`."""
+def command_name(simple: SimpleCommand) -> str:
+    """Return the first words of a command, without options: `git push`, `docker compose up`, `python x.py`."""
     words = _launched(simple.words)
     depth = 3 if words[0] in ("docker", "kubectl", "gh", "aws", "gcloud", "pnpm", "npm", "yarn") else 2
     kept = [words[0].rpartition("/")[2]]
@@ -328,8 +327,8 @@ def _is_under(target: str, base: str) -> bool:
 # Looks.
 
 
-def is_ask(simple: SimpleCommand) -> bool:
-    """Say whether a command only looks or asks: that it found nothing is no failure."""
+def is_query_command(simple: SimpleCommand) -> bool:
+    """Return whether a command only reads or searches (`grep`, `ls`, `git log`), so that finding nothing is no failure."""
     if simple.program == "git":
         return simple.words[1:2] != () and simple.words[1] in GIT_ASKS
     return simple.program in ASKS
@@ -357,7 +356,7 @@ def _looks(simple: SimpleCommand) -> bool:
     return program in LOOKS or words[-1] in VERSIONS
 
 
-def _shown(simple: SimpleCommand) -> ShownLines | None:
+def _shown(simple: SimpleCommand) -> ShownFileRange | None:
     """The file that a command shows, None where it shows several, none, or something else."""
     program, words = simple.program, simple.words
     if program == "sed":
@@ -369,16 +368,16 @@ def _shown(simple: SimpleCommand) -> ShownLines | None:
     if len(files) != 1 or _is_glob(files[0]):
         return None
     if program in ("cat", "less", "more", "bat", "nl"):
-        return ShownLines(files[0])
-    return ShownLines(files[0], *_span(program, words)) if program in ("head", "tail") else None
+        return ShownFileRange(files[0])
+    return ShownFileRange(files[0], *_span(program, words)) if program in ("head", "tail") else None
 
 
-def _narrowed(before: ShownLines | None, simple: SimpleCommand) -> ShownLines | None:
+def _narrowed(before: ShownFileRange | None, simple: SimpleCommand) -> ShownFileRange | None:
     """What is left of a shown file behind a filter."""
     if before is None:
         return None
     program, words = simple.program, simple.words
-    is_all = before == ShownLines(before.path)
+    is_all = before == ShownFileRange(before.path)
     if program == "sed" and is_all:
         files = _plain(words[1:])
         found = _RANGE.fullmatch(files[0]) if len(files) == 1 and "-n" in words else None
@@ -386,14 +385,14 @@ def _narrowed(before: ShownLines | None, simple: SimpleCommand) -> ShownLines | 
     if program in ("head", "tail") and not _files(words[1:]):
         start, end = _span(program, words)
         if program == "head" and before.start == 1 and start:
-            return ShownLines(before.path, start, min(end, before.end or end))
-        return ShownLines(before.path, start, end) if is_all and program == "tail" else ShownLines(before.path, 0, 0)
+            return ShownFileRange(before.path, start, min(end, before.end or end))
+        return ShownFileRange(before.path, start, end) if is_all and program == "tail" else ShownFileRange(before.path, 0, 0)
     return before if program in ("cat", "nl") else None
 
 
-def _ranged(path: str, found: re.Match[str]) -> ShownLines:
+def _ranged(path: str, found: re.Match[str]) -> ShownFileRange:
     start = int(found[1])
-    return ShownLines(path, start, 0 if found[2] == "$" else int(found[2] or start))
+    return ShownFileRange(path, start, 0 if found[2] == "$" else int(found[2] or start))
 
 
 def _span(program: str, words: Sequence[str]) -> tuple[int, int]:
@@ -418,8 +417,8 @@ def _span(program: str, words: Sequence[str]) -> tuple[int, int]:
 # Files.
 
 
-def files_read(simple: SimpleCommand) -> list[str]:
-    """Paths that a command shows, as written: `cat a b`, `sed -n 1,9p a`, `head -5 a`, `vim a`."""
+def find_read_files(simple: SimpleCommand) -> list[str]:
+    """Return the paths of the files that a command prints or opens, as written: `cat a b`, `sed -n 1,9p a`, `vim a`."""
     found: Sequence[str] = ()
     if simple.program == "sed" and not _edits_in_place(simple.words):
         found = _files_of_sed(simple.words[1:])

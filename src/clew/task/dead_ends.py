@@ -24,27 +24,27 @@ import msgspec
 
 from clew.records import DeadEnd, Observation, SimpleCommand, ToolCall, ToolKind
 from clew.task.bounded import drop_oldest
-from clew.task.commands import INSTALLERS, Command, name_of
-from clew.task.git import GitEffect, GitKind, git_effect
-from clew.task.outcomes import telling
-from clew.task.paths import json_or_text
-from clew.task.prompts import is_assent, sentences
+from clew.task.commands import INSTALLERS, CommandAnalysis, command_name
+from clew.task.git import GitEffect, GitEffectKind, parse_git_effect
+from clew.task.outcomes import extract_failure_lines
+from clew.task.paths import decode_json_or_text
+from clew.task.prompts import is_assent, split_sentences
 from clew.task.setbacks import (
-    GAVE_UP,
-    concedes,
-    content_words,
-    correction_weight,
-    count_of,
-    is_error_in_passing,
-    missing_things,
-    no_answer,
-    permanent_failure,
-    refutations,
-    setbacks,
-    theories,
-    too_large,
+    GAVE_UP_WEIGHT,
+    count_shared_words,
+    extract_content_words,
+    find_missing_lines,
+    find_no_result_sentence,
+    find_permanent_failure,
+    find_refutations,
+    find_setbacks,
+    find_theories,
+    find_too_large_notice,
+    has_error_line,
+    rate_concession,
+    rate_correction,
 )
-from clew.task.vocabulary import PATTERNS, says
+from clew.task.vocabulary import PATTERNS, matches_any
 
 DEAD_ENDS_MAX = 48  # remembered
 SHOWN_MAX = 25  # of a state: what a hand-off has room for
@@ -150,7 +150,7 @@ class _Memory(msgspec.Struct, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class FinishedCall:
     """A call that has ended, as the task sees it.
 
     command  what its command line does, where it runs one.
@@ -160,16 +160,16 @@ class Attempt:
     """
 
     call: ToolCall
-    command: Command | None
-    seen: Observation
-    failed: bool | None
-    named: Callable[[str], str]
+    command: CommandAnalysis | None
+    observation: Observation
+    has_failed: bool | None
+    name_path: Callable[[str], str]
 
     @property
-    def only_looks(self) -> bool:
+    def is_read_only(self) -> bool:
         """It changed nothing, so that what failed or worked before it still is the latest."""
         if self.command:
-            return self.command.is_ask and not self.command.checks
+            return self.command.is_query and not self.command.checks
         return self.call.kind in _LOOKING or bool(self.call.job)
 
 
@@ -177,8 +177,8 @@ class Attempt:
 class DeadEndChanges:
     """What the last observations added, by topic, and topics of what was taken back."""
 
-    found: tuple[tuple[str, DeadEnd], ...]
-    gone: tuple[str, ...]
+    added: tuple[tuple[str, DeadEnd], ...]
+    removed: tuple[str, ...]
 
 
 _NOTHING = DeadEndChanges((), ())
@@ -192,11 +192,11 @@ class DeadEndDetector:
         self._new: dict[str, None] = {}
         self._gone: dict[str, None] = {}
 
-    def memory(self) -> bytes:
+    def dump_state(self) -> bytes:
         """What the constructor needs to go on, as JSON."""
         return msgspec.json.encode(self._memory)
 
-    def dead_ends(self) -> tuple[DeadEnd, ...]:
+    def select_dead_ends(self) -> tuple[DeadEnd, ...]:
         """The weightiest, at most SHOWN_MAX and SHOWN_CHARS_MAX, and of the light ones no more than fill SHOWN_MIN; the newest last."""
         known = list(self._memory.found.values())
         order = sorted(range(len(known)), key=lambda at: (-known[at].weight, -known[at].seq, -at))[:SHOWN_MAX]
@@ -209,7 +209,7 @@ class DeadEndDetector:
                 room -= size
         return tuple(_dead_end(known[at]) for at in sorted(shown, key=lambda at: (known[at].seq, at)))
 
-    def changes(self) -> DeadEndChanges:
+    def take_changes(self) -> DeadEndChanges:
         """What changed since this was asked last."""
         if not (self._new or self._gone):
             return _NOTHING
@@ -221,7 +221,7 @@ class DeadEndDetector:
 
     # What was said.
 
-    def see_prompt(self, words: str, observation: Observation) -> None:
+    def observe_prompt(self, words: str, observation: Observation) -> None:
         """Take a prompt into account; one that corrects the agent makes a dead end of what it did before."""
         memory = self._memory
         about = self._doings()
@@ -232,10 +232,10 @@ class DeadEndDetector:
             if words.startswith(_PLAN_TAKEN):  # a new session with the same plan: it was refused only to begin anew
                 self._drop(refused)
             else:
-                weight = 0.7 if correction_weight(words) else known.weight
+                weight = 0.7 if rate_correction(words) else known.weight
                 self._enter(refused, known.text, _clip(words), observation, weight, "refused")
         elif about and not is_assent(words):
-            weight = correction_weight(words)
+            weight = rate_correction(words)
             weight = max(weight, 0.65) if is_interrupted else weight
             if weight:
                 topic = f"corrected {observation.uuid} {observation.seq}"
@@ -243,16 +243,16 @@ class DeadEndDetector:
         memory.heard = _Heard(_clip(words), about, observation.uuid, observation.seq, topic)
         memory.said, memory.changed, memory.done = "", [], 0
 
-    def see_note(self, note: Observation) -> None:
+    def observe_note(self, note: Observation) -> None:
         """Take a note of the client into account; after an interruption the next prompt is a correction."""
         if note.tool == "interrupted":
             self._memory.is_interrupted = True
 
-    def see_message(self, text: str, observation: Observation) -> None:
+    def observe_message(self, text: str, observation: Observation) -> None:
         """Take a message of the agent into account: it concedes a correction, gives an attempt up, or turns at an obstacle."""
         memory = self._memory
         heard, memory.heard = memory.heard, None
-        yielded = concedes(text) if heard is not None else 0.0
+        yielded = rate_concession(text) if heard is not None else 0.0
         if heard is not None and (known := memory.found.get(heard.topic)) and (restated := _restated(text, heard.words)):
             known.reason = f"{known.reason}\n{restated}"
             nearer = _nearest(memory.recent, f"{heard.words} {restated}", known.text)
@@ -275,9 +275,9 @@ class DeadEndDetector:
         self._refute(text, observation)
         age = observation.seq - memory.failure_seq if memory.failure_seq >= 0 else FAILURE_AGE_MAX + 1
         attempt = f" (after: {memory.last})" if memory.last and observation.seq - memory.last_seq <= WAY_AGE_MAX else ""
-        for setback in setbacks(text, with_causes=age <= WAY_AGE_MAX):
+        for setback in find_setbacks(text, with_causes=age <= WAY_AGE_MAX):
             told, reason = setback.text, memory.failure if age <= 4 else setback.reason
-            if setback.weight == GAVE_UP:
+            if setback.weight == GAVE_UP_WEIGHT:
                 is_bare = len(told) < 100 and setback.reason
                 told = f"{setback.reason} {told}" if is_bare else told
                 reason = memory.failure if age <= (10 if is_bare else FAILURE_AGE_MAX) else "" if is_bare else setback.reason
@@ -294,9 +294,9 @@ class DeadEndDetector:
         memory = self._memory
         memory.theories = [known for known in memory.theories if observation.seq - known[1] <= THEORY_AGE_MAX]
         if memory.theories:
-            for sentence, before, is_plain in refutations(text):
-                words = content_words(f"{before} {sentence}")
-                shared, at = max((count_of(words, theory), at) for at, (theory, _) in enumerate(memory.theories))
+            for sentence, before, is_plain in find_refutations(text):
+                words = extract_content_words(f"{before} {sentence}")
+                shared, at = max((count_shared_words(words, theory), at) for at, (theory, _) in enumerate(memory.theories))
                 at = at if shared or not is_plain else len(memory.theories) - 1  # "that's not it": what was supposed last
                 if shared >= SHARED_MIN or (is_plain and (shared or observation.seq - memory.theories[at][1] <= WAY_AGE_MAX)):
                     theory, _ = memory.theories.pop(at)
@@ -304,13 +304,13 @@ class DeadEndDetector:
                     self._enter(f"theory {theory}", f"Theory: {theory}", context, observation, 0.55 if is_plain else 0.4, "said")
                     if not memory.theories:
                         break
-        memory.theories = [*memory.theories, *((theory, observation.seq) for theory in theories(text))][-THEORIES_MAX:]
+        memory.theories = [*memory.theories, *((theory, observation.seq) for theory in find_theories(text))][-THEORIES_MAX:]
 
     # What was done.
 
-    def see_call(self, attempt: Attempt) -> None:
+    def observe_call(self, attempt: FinishedCall) -> None:
         """Take a finished call into account."""
-        memory, call, seen = self._memory, attempt.call, attempt.seen
+        memory, call, seen = self._memory, attempt.call, attempt.observation
         key = _digest(f"{call.tool}\n{call.arguments}")
         if call.result and call.result.is_refused:
             self._refuse(attempt, key)
@@ -319,16 +319,16 @@ class DeadEndDetector:
         self._look_up(attempt)
         if call.command and call.result and call.result.job:
             _put(memory.background, call.result.job, _naming(attempt), WAYS_MAX)
-        if not attempt.only_looks:
+        if not attempt.is_read_only:
             memory.last, memory.last_seq = _clip(_naming(attempt), EXCERPT_CHARS_MAX), seen.seq
-        if attempt.failed is not False:
+        if attempt.has_failed is not False:
             self._fail(attempt, key)
             return
         if topic := memory.keys.pop(key, ""):
             self._drop(topic)
         for edit in call.edits:
-            self._edit(attempt.named(edit.path), edit.old, edit.new, seen)
-        if call.kind is ToolKind.WRITE and (path := attempt.named(call.path)):
+            self._edit(attempt.name_path(edit.path), edit.old, edit.new, seen)
+        if call.kind is ToolKind.WRITE and (path := attempt.name_path(call.path)):
             _put(memory.written, path, seen.seq, FILES_MAX)
             self._change(path)
         if call.todo and call.todo.status == "deleted" and (step := call.todo.text):
@@ -336,28 +336,28 @@ class DeadEndDetector:
         if attempt.command:
             self._ran(attempt, attempt.command, key)
 
-    def _look_up(self, attempt: Attempt) -> None:
+    def _look_up(self, attempt: FinishedCall) -> None:
         """Enter a look-up that found nothing, or more than fits."""
-        call, seen = attempt.call, attempt.seen
-        if why := too_large(call.text):
+        call, seen = attempt.call, attempt.observation
+        if why := find_too_large_notice(call.output):
             where = _naming(attempt)
             self._enter(f"large {call.tool} {where[:60]}", f"{where} (too large)", why, seen, 0.5, "failed")
         elif call.job:
-            if (command := self._memory.background.get(call.job)) and (missing := missing_things(call.text)):
+            if (command := self._memory.background.get(call.job)) and (missing := find_missing_lines(call.output)):
                 self._enter(f"background {call.job}", f"{command} (failed)", "\n".join(missing), seen, 0.42, "failed")
         elif call.kind is ToolKind.SEARCH and call.result and call.result.is_empty:
             memory = self._memory
             if call.query and call.query not in memory.searched:
                 memory.searched = [*memory.searched, _clip(call.query, 60)][-SEARCHES_MAX:]
                 shown = ", ".join(f"`{each}`" for each in memory.searched)
-                self._enter("searched", f"Searches without a match: {shown}", call.text.split("\n")[0], seen, 0.35, "failed")
-        elif call.kind in (ToolKind.FETCH, ToolKind.AGENT) and (why := no_answer(call.text)):
+                self._enter("searched", f"Searches without a match: {shown}", call.output.split("\n")[0], seen, 0.35, "failed")
+        elif call.kind in (ToolKind.FETCH, ToolKind.AGENT) and (why := find_no_result_sentence(call.output)):
             about = _clip(" ".join((call.prompt or call.query or call.description).split()), EXCERPT_CHARS_MAX)
             what = f"{call.tool} {call.url or call.agent_type} {about}"
             self._enter(f"asked {what}", what, why, seen, 0.45, "failed")
 
-    def _refuse(self, attempt: Attempt, key: str) -> None:
-        call, seen = attempt.call, attempt.seen
+    def _refuse(self, attempt: FinishedCall, key: str) -> None:
+        call, seen = attempt.call, attempt.observation
         if call.kind is ToolKind.QUESTION:
             return
         words = call.result.said if call.result else ""
@@ -365,7 +365,7 @@ class DeadEndDetector:
         what = _naming(attempt)
         topic = f"refused {what if is_plan else key}"
         known = self._memory.found.get(topic)
-        weight = max(0.6, correction_weight(words) + (0.3 if is_plan else 0.2)) if words else 0.5
+        weight = max(0.6, rate_correction(words) + (0.3 if is_plan else 0.2)) if words else 0.5
         reason = words if known is None or not known.reason or not words else f"{known.reason} / {words}"
         self._enter(topic, f"{what} (refused)", _clip(reason), seen, weight, "refused")
         _put(self._memory.keys, key, topic, KEYS_MAX)
@@ -373,46 +373,46 @@ class DeadEndDetector:
         if words:
             self._memory.heard = _Heard(_clip(words), what, seen.uuid, seen.seq, topic)
 
-    def _fail(self, attempt: Attempt, key: str) -> None:
+    def _fail(self, attempt: FinishedCall, key: str) -> None:
         """Enter a failed call: the same will not work again, or waits for another call that replaces it."""
-        memory, call, seen, command = self._memory, attempt.call, attempt.seen, attempt.command
-        if (attempt.failed is None or call.kind in _ABOUT_FILES) and not (call.result and call.result.is_unknown_tool):
+        memory, call, seen, command = self._memory, attempt.call, attempt.observation, attempt.command
+        if (attempt.has_failed is None or call.kind in _ABOUT_FILES) and not (call.result and call.result.is_unknown_tool):
             return
         is_check = bool(command and command.checks)
-        only_looks = command is not None and attempt.only_looks
-        lines = telling(call.text) if command and not only_looks else ()
+        only_looks = command is not None and attempt.is_read_only
+        lines = extract_failure_lines(call.output) if command and not only_looks else ()
         if lines:
             memory.failure, memory.failure_seq = lines[0], seen.seq
-        weight, why = permanent_failure(call.text)
-        if is_check and (weight < 0.6 or len(call.text) > 1500):  # what a test prints of its subject is no refusal of the tool
+        weight, why = find_permanent_failure(call.output)
+        if is_check and (weight < 0.6 or len(call.output) > 1500):  # what a test prints of its subject is no refusal of the tool
             weight = 0.0
         naming = _naming(attempt)
-        missing = missing_things(call.text) if command and not only_looks and (is_check or not weight) else []
+        missing = find_missing_lines(call.output) if command and not only_looks and (is_check or not weight) else []
         if weight:
             self._close(attempt, key, why, weight)
         elif missing:
             topic = f"missing {_VARYING.sub('#', missing[0].lower())[:80] if is_check else key}"
             self._enter(topic, f"{naming} (failed)", "\n".join(missing), seen, 0.42, "failed")
         elif command is None:
-            if why := _complaint(call.text):
+            if why := _complaint(call.output):
                 self._close(attempt, key, _clip(why), 0.4)
-        elif only_looks and attempt.failed and (shown := _said(call.text)):
+        elif only_looks and attempt.has_failed and (shown := _said(call.output)):
             self._enter(f"looked {key}", f"{naming} (failed)", shown, seen, 0.3, "failed")
             _put(memory.keys, key, f"looked {key}", KEYS_MAX)
         elif not is_check and not only_looks and command.main:
             memory.ways.pop(key, None)
-            _put(memory.ways, key, _Way(name_of(command.main), naming, "\n".join(lines[:2]), seen.uuid, seen.seq), WAYS_MAX)
+            _put(memory.ways, key, _Way(command_name(command.main), naming, "\n".join(lines[:2]), seen.uuid, seen.seq), WAYS_MAX)
 
-    def _close(self, attempt: Attempt, key: str, why: str, weight: float) -> None:
-        missing = PATTERNS["not_found"].search(attempt.call.text[:2000])
+    def _close(self, attempt: FinishedCall, key: str, why: str, weight: float) -> None:
+        missing = PATTERNS["not_found"].search(attempt.call.output[:2000])
         program = (missing[1] or missing[2]) if missing else ""
         topic = f"closed {program}" if program else f"closed {attempt.call.tool} {_VARYING.sub('#', why.lower())[:80]}"
-        self._enter(topic, f"{_naming(attempt)} (failed)", why, attempt.seen, weight, "failed")
+        self._enter(topic, f"{_naming(attempt)} (failed)", why, attempt.observation, weight, "failed")
         _put(self._memory.keys, f"program {program}" if program else key, topic, KEYS_MAX)
 
-    def _ran(self, attempt: Attempt, command: Command, key: str) -> None:
+    def _ran(self, attempt: FinishedCall, command: CommandAnalysis, key: str) -> None:
         """See a command that succeeded: it may take something back, or replace one that failed."""
-        memory, seen, text, line = self._memory, attempt.seen, attempt.call.text, attempt.call.command
+        memory, seen, text, line = self._memory, attempt.observation, attempt.call.output, attempt.call.command
         if "not found" in text[:2000] and (missing := PATTERNS["not_found"].search(text[:2000])):
             self._close(attempt, key, missing[0].strip(), 0.6)  # behind a pipe, or followed by `;`
             return
@@ -421,12 +421,12 @@ class DeadEndDetector:
             if topic := memory.keys.pop(f"program {simple.program}", ""):
                 self._drop(topic)
         is_short = len(text) <= SHORT_CHARS
-        says_error = is_short or (not command.is_ask and is_error_in_passing(text))
-        if (says_error if not command.checks else is_short) and (missing := missing_things(text)):
+        says_error = is_short or (not command.is_query and has_error_line(text))
+        if (says_error if not command.checks else is_short) and (missing := find_missing_lines(text)):
             self._enter(f"passing {key}", f"{_naming(attempt)} (said an error)", "\n".join(missing), seen, 0.38, "failed")
         if memory.ways and command.main and not command.checks:
             memory.ways.pop(key, None)
-            kind = name_of(command.main)
+            kind = command_name(command.main)
             for old, way in list(memory.ways.items()):
                 if seen.seq - way.seq > WAY_AGE_MAX:
                     del memory.ways[old]
@@ -457,13 +457,13 @@ class DeadEndDetector:
             return
         memory = self._memory
         self._change(path)
-        gone, come = core_of(old, new)
+        gone, come = strip_common_lines(old, new)
         before, after = _digest(gone), _digest(come)
         edits = memory.edits.pop(path, [])
         for earlier in reversed(edits):
             if earlier.old == after and earlier.new == before:
                 edits.remove(earlier)
-                if earlier.excerpt and not says(earlier.excerpt, "in_passing"):
+                if earlier.excerpt and not matches_any(earlier.excerpt, "in_passing"):
                     reason = self._reason_since(earlier.seq)
                     topic = f"put back {path}\n{reason}"
                     self._enter(topic, f"{path}: {earlier.excerpt}, put back", reason, result, 0.8 if reason else 0.55, "reverted")
@@ -476,36 +476,38 @@ class DeadEndDetector:
         if edits:
             _put(memory.edits, path, edits[-EDITS_OF_FILE_MAX:], FILES_MAX)
 
-    def _git(self, command: Command, attempt: Attempt) -> None:
+    def _git(self, command: CommandAnalysis, attempt: FinishedCall) -> None:
         """Note what a git or rm command takes back."""
         memory = self._memory
-        effects = [git_effect(simple) for simple in command.commands]
+        effects = [parse_git_effect(simple) for simple in command.commands]
         kinds = {effect.kind for effect in effects if effect}
-        if GitKind.UNSTASH in kinds and memory.stashed:
+        if GitEffectKind.UNSTASH in kinds and memory.stashed:
             self._drop(memory.stashed)
             memory.stashed = ""
-        is_aside = len(command.commands) > 1 and not kinds.isdisjoint((GitKind.STASH, GitKind.UNSTASH))  # work was put aside for a moment
+        is_aside = len(command.commands) > 1 and not kinds.isdisjoint(
+            (GitEffectKind.STASH, GitEffectKind.UNSTASH)
+        )  # work was put aside for a moment
         for simple, effect in zip(command.commands, effects, strict=True):
             if simple.words[0] == "rm":
                 self._remove(simple, attempt)
-            elif effect and effect.kind is GitKind.COMMIT:
+            elif effect and effect.kind is GitEffectKind.COMMIT:
                 memory.edits, memory.written = {}, {}
-                memory.commits = [*memory.commits, *_COMMITTED.findall(attempt.call.text[:4000])][-8:]
+                memory.commits = [*memory.commits, *_COMMITTED.findall(attempt.call.output[:4000])][-8:]
             elif effect and not is_aside:
                 self._undo(" ".join(simple.words), effect, attempt)
 
-    def _undo(self, words: str, effect: GitEffect, attempt: Attempt) -> None:
-        memory, seen = self._memory, attempt.seen
-        if effect.kind is GitKind.ABORT:
+    def _undo(self, words: str, effect: GitEffect, attempt: FinishedCall) -> None:
+        memory, seen = self._memory, attempt.observation
+        if effect.kind is GitEffectKind.ABORT:
             verb = words.split()[1]
             self._enter(f"aborted {verb}", f"git {verb}, given up with `{words}`", memory.failure, seen, 0.6, "reverted")
-        elif effect.kind is GitKind.REVERT:
+        elif effect.kind is GitEffectKind.REVERT:
             given = next(iter(effect.names), "HEAD")
             subject = next((subject for digest, subject in memory.commits if digest.startswith(given[:7])), "")
             subject = subject or (memory.commits[-1][1] if given == "HEAD" and memory.commits else given)
             self._enter(f"revert {subject}", f"commit {subject}, reverted", self._recent(seen), seen, 0.75, "reverted")
-        undone = self._undone_by(effect, attempt.named)
-        if effect.kind is GitKind.DROP and memory.commits:
+        undone = self._undone_by(effect, attempt.name_path)
+        if effect.kind is GitEffectKind.DROP and memory.commits:
             _, subject = memory.commits.pop()
             self._enter(f"reset {subject}", f"commit {subject}, undone by `{words}`", self._recent(seen), seen, 0.75, "reverted")
         if undone:
@@ -515,32 +517,37 @@ class DeadEndDetector:
             text = f"{edits} edit{'s' if edits > 1 else ''} of {shown}, undone by `{words[:EXCERPT_CHARS_MAX]}`"
             reason = self._reason_since(first)
             self._enter(text, text, reason, seen, 0.85 if reason else 0.7, "reverted")
-            if effect.kind is GitKind.STASH:
+            if effect.kind is GitEffectKind.STASH:
                 memory.stashed = text
 
     def _undone_by(self, effect: GitEffect, named: Callable[[str], str]) -> list[str]:
         """The edited files that this git command puts back."""
         edits = self._memory.edits
         match effect.kind:
-            case GitKind.DROP:
+            case GitEffectKind.DROP:
                 is_all = True
-            case GitKind.RESET:
+            case GitEffectKind.RESET:
                 is_all = effect.names in ((), ("HEAD",))
-            case GitKind.STASH:
+            case GitEffectKind.STASH:
                 is_all = self._memory.failure_seq > self._first_seq()
-            case GitKind.PUT_BACK | GitKind.SWITCH:
+            case GitEffectKind.PUT_BACK | GitEffectKind.SWITCH:
                 is_all = not effect.names
             case _:
                 return []
-        paths = {named(name) for name in effect.names} if effect.kind in (GitKind.PUT_BACK, GitKind.SWITCH) else set[str]()
+        paths = {named(name) for name in effect.names} if effect.kind in (GitEffectKind.PUT_BACK, GitEffectKind.SWITCH) else set[str]()
         return [path for path in sorted(edits) if is_all or path in paths]
 
-    def _remove(self, simple: SimpleCommand, attempt: Attempt) -> None:
+    def _remove(self, simple: SimpleCommand, attempt: FinishedCall) -> None:
         for word in simple.words[1:]:
-            path = attempt.named(word) if not word.startswith("-") else ""
-            if path and self._memory.written.pop(path, None) is not None and not says(path, "in_passing"):
+            path = attempt.name_path(word) if not word.startswith("-") else ""
+            if path and self._memory.written.pop(path, None) is not None and not matches_any(path, "in_passing"):
                 self._enter(
-                    f"removed {path}", f"{path}, written and removed again", self._recent(attempt.seen), attempt.seen, 0.5, "reverted"
+                    f"removed {path}",
+                    f"{path}, written and removed again",
+                    self._recent(attempt.observation),
+                    attempt.observation,
+                    0.5,
+                    "reverted",
                 )
 
     # Helpers.
@@ -596,7 +603,7 @@ class DeadEndDetector:
             self._gone[topic] = None
 
 
-def _naming(attempt: Attempt) -> str:
+def _naming(attempt: FinishedCall) -> str:
     """A call as a reader would name it."""
     call = attempt.call
     if call.command:
@@ -606,10 +613,10 @@ def _naming(attempt: Attempt) -> str:
         return f"the plan “{_clip(title, EXCERPT_CHARS_MAX)}”" if title else "the plan that was proposed"
     if call.path:
         excerpt = next((change for edit in call.edits if (change := _excerpt(edit.old, edit.new))), "")
-        return f"{call.tool} {attempt.named(call.path) or call.path}{f': {excerpt}' if excerpt else ''}"
+        return f"{call.tool} {attempt.name_path(call.path) or call.path}{f': {excerpt}' if excerpt else ''}"
     what = call.title
     if not what:
-        given = json_or_text(call.arguments)
+        given = decode_json_or_text(call.arguments)
         values: list[object] = list(given.values()) if isinstance(given, dict) else [given]  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
         what = " ".join(str(value) for value in values if isinstance(value, str | int | float) and value != "")
     return f"{call.tool} {_clip(' '.join(what.lstrip('# ').split()), GIST_CHARS_MAX)}".strip()
@@ -643,10 +650,10 @@ def _gist(message: str) -> str:
     for line in message[:4000].split("\n"):
         if line.lstrip().startswith(("```", "|", "#", "<")):
             continue
-        for sentence in sentences(line):
+        for sentence in split_sentences(line):
             clean = sentence.strip(" *_>-`")
             if len(clean) >= BRIEF_CHARS_MIN and clean.count(" ") >= 3 and not _is_bow(clean):
-                if not clean.endswith(":") and not says(clean, "all_well"):
+                if not clean.endswith(":") and not matches_any(clean, "all_well"):
                     return _clip(clean, GIST_CHARS_MAX)
                 second = second or _clip(clean, GIST_CHARS_MAX)
     return second
@@ -654,15 +661,15 @@ def _gist(message: str) -> str:
 
 def _said(output: str) -> str:
     """The lines of a look that failed which say why; "" where it only found nothing."""
-    lines = [line.strip() for line in output[-2 * SHORT_CHARS :].split("\n") if line.strip() and not says(line, "frame")]
-    return "\n".join([line for line in lines if len(output) <= TERSE_CHARS or says(line, "refuses")][:3])
+    lines = [line.strip() for line in output[-2 * SHORT_CHARS :].split("\n") if line.strip() and not matches_any(line, "frame")]
+    return "\n".join([line for line in lines if len(output) <= TERSE_CHARS or matches_any(line, "refuses")][:3])
 
 
 def _complaint(output: str) -> str:
     """The line of a failed call that says most: the first that names an error, else the first that is no heading."""
     lines = [line for each in output[:4000].split("\n") if (line := each.strip("# \t\r")) and not line.startswith("```")]
     longer = [line for line in lines if len(line) >= COMPLAINT_CHARS_MIN]
-    return next((line for line in longer if says(line, "error")), next(iter(longer or lines), ""))
+    return next((line for line in longer if matches_any(line, "error")), next(iter(longer or lines), ""))
 
 
 def _tellable(message: str) -> list[str]:
@@ -670,7 +677,7 @@ def _tellable(message: str) -> list[str]:
     return [
         clean
         for line in message.split("\n")
-        for sentence in sentences(line)
+        for sentence in split_sentences(line)
         if TELLING_CHARS_MIN <= len(clean := sentence.strip(" *_#>-|")) <= WORDS_CHARS_MAX // 2 and " " in clean
     ]
 
@@ -683,33 +690,33 @@ def _changed_lines(old: str, new: str) -> str:
 
 def _nearest(recent: list[str], words: str, said: str) -> list[str]:
     """The few sentences and lines of what was said and written lately that share most words with these; the newer of two equals."""
-    asked = content_words(words)
+    asked = extract_content_words(words)
     if not asked:
         return []
     scored: list[tuple[int, int, str]] = []
     for chunk in recent:
         for each in _tellable(chunk):
-            if (shared := count_of(asked, each)) and each not in said:
+            if (shared := count_shared_words(asked, each)) and each not in said:
                 scored.append((-shared, -len(scored), each))
     return list(dict.fromkeys(each for _, _, each in sorted(scored)[:NEAREST_MAX]))
 
 
 def _restated(message: str, words: str) -> str:
     """The sentence at the beginning of an answer that says most of what the user complained of; ""."""
-    asked = content_words(words)
+    asked = extract_content_words(words)
     best, most = "", 0
     for line in message[:2000].split("\n"):
-        for sentence in sentences(line):
+        for sentence in split_sentences(line):
             clean = sentence.strip(" *_>-`")
             if 24 <= len(clean) <= RESTATED_CHARS_MAX and not clean.endswith("?"):
-                shared = count_of(asked, clean) + 2 * ("instead of" in clean or "rather than" in clean or "already" in clean)
+                shared = count_shared_words(asked, clean) + 2 * ("instead of" in clean or "rather than" in clean or "already" in clean)
                 if shared > most:
                     best, most = clean, shared
     return best
 
 
 def _is_bow(sentence: str) -> bool:
-    return bool(concedes(sentence)) and len(sentence) < 2 * BRIEF_CHARS_MIN
+    return bool(rate_concession(sentence)) and len(sentence) < 2 * BRIEF_CHARS_MIN
 
 
 def _excerpt(old: str, new: str) -> str:
@@ -725,7 +732,7 @@ def _excerpt(old: str, new: str) -> str:
     return f"added `{come[:shorten]}`" if come else f"removed `{gone[:shorten]}`"
 
 
-def core_of(old: str, new: str) -> tuple[str, str]:
+def strip_common_lines(old: str, new: str) -> tuple[str, str]:
     """Both sides of an edit without the lines that they share at their ends."""
     before, after = old.split("\n"), new.split("\n")
     start = 0

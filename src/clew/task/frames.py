@@ -1,8 +1,7 @@
 """Find the frames of stack traces in a text.
 
-Reads tracebacks as Python, IPython, pytest, JavaScript, Java, Kotlin, C#, Go, Rust, Ruby, PHP and native
-debuggers print them, wherever they stand in a text. Each pattern is anchored at a line's start and has
-bounded repeats only, and no line is read beyond `LINE_CHARS_MAX`, so the cost is linear in the text.
+Knows the formats of Python, IPython, pytest, JavaScript, Java, Kotlin, C#, Go, Rust, Ruby, PHP and native debuggers
+(`frames.toml`). Each pattern is anchored at a line's start and has bounded repeats only, so the cost is linear in the text.
 """
 
 from __future__ import annotations
@@ -10,15 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from clew.task.vocabulary import load
+from clew.task.vocabulary import load_toml
 
 LINE_CHARS_MAX = 600  # guess: longer lines are data; no printer of frames writes them
 FRAMES_MAX = 128  # guess: a recursion repeats itself; the first and the last frames tell, the middle does not
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One place in a stack trace. `line` is 1-based, 0 where the printer gives none; `function` "" likewise."""
+class StackFrame:
+    """One frame of a stack trace: file, 1-based line and function; line 0 and function "" where the trace has none."""
 
     path: str
     line: int
@@ -32,17 +31,17 @@ _IPYTHON_OLD = re.compile(r"^((?:[~/.]|[A-Za-z]:)[^\s:*?<>|]{1,400}\.pyx?) in ([
 _IPYTHON_HERE = re.compile(r"^-{1,8}> ?(\d{1,7}) ")
 _PRINTERS = tuple(
     (printer["mark"], re.compile(printer["pattern"]), re.compile(printer.get("above", "$.")))
-    for printer in load("frames.toml", __file__)["printers"]
+    for printer in load_toml("frames.toml", __file__)["printers"]
 )
 
 
-def frames(text: str) -> tuple[Frame, ...]:
-    """Return the stack-trace frames that stand in `text`, in order, each once; at most `FRAMES_MAX`.
+def find_stack_frames(text: str) -> tuple[StackFrame, ...]:
+    """Return the stack frames in a text, in order, each once; of more than `FRAMES_MAX` the first and the last.
 
-    Paths are cut to what follows a known folder of installed packages, with forward slashes.
+    Paths have forward slashes and are relative to a known folder of installed packages, if they lie in one.
     Cost  one pass over the lines; about 0.6 µs a line that holds no frame.
     """
-    found: dict[Frame, None] = {}
+    found: dict[StackFrame, None] = {}
     before = ""
     pending: tuple[str, str] | None = None  # an IPython heading names file and function; its arrow names the line
     for line in text.split("\n"):
@@ -61,8 +60,8 @@ def frames(text: str) -> tuple[Frame, ...]:
     return tuple(kept)
 
 
-def installed_path(path: str) -> str:
-    """Return `path` with forward slashes, and without the folder in which its package is installed."""
+def strip_install_dir(path: str) -> str:
+    """Return a path with forward slashes, made relative to the folder that packages are installed in (`site-packages`, `node_modules`)."""
     path = path.replace("\\", "/").removeprefix("file://").removeprefix("webpack://")
     for mark in _INSTALLED:
         at = path.rfind(mark)
@@ -74,7 +73,7 @@ def installed_path(path: str) -> str:
     return path.partition("?")[0]
 
 
-def _of_line(line: str, before: str) -> Frame | None:
+def _of_line(line: str, before: str) -> StackFrame | None:
     for mark, pattern, above in _PRINTERS:
         if mark in line and (found := pattern.search(line)):
             parts = found.groupdict()
@@ -88,6 +87,6 @@ def _of_line(line: str, before: str) -> Frame | None:
     return None
 
 
-def _frame(path: str, line: str, function: str | None) -> Frame:
+def _frame(path: str, line: str, function: str | None) -> StackFrame:
     name = function or ""
-    return Frame(installed_path(path), int(line), "" if name.startswith("<") and name != "<init>" else name)
+    return StackFrame(strip_install_dir(path), int(line), "" if name.startswith("<") and name != "<init>" else name)

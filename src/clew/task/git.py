@@ -1,4 +1,4 @@
-"""Say what a git command that worked did to the work tree, from its words alone. Whatever is not plain counts as nothing."""
+"""Infer what a successful git command did to the work tree, from its words alone; an unclear one counts as no effect."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _MAKES = frozenset(("-b", "-B", "-c", "-C", "--create", "--force-create", "--orp
 _EARLIER = re.compile(r"HEAD(?:[~^]\d{0,3})+$")
 
 
-class GitKind(StrEnum):
-    """What became of commits and files."""
+class GitEffectKind(StrEnum):
+    """What a git command does to commits and files of the work tree."""
 
     COMMIT = "commit"
     PUT_BACK = "put back"  # files as they are in a commit
@@ -30,44 +30,43 @@ class GitKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GitEffect:
-    """What a git command did.
-
+    """The effect of one successful git command on the work tree.
     names         files, a branch or commits, as written; () for all files, or for the newest commit.
     is_elsewhere  files may come from another commit than the newest.
     is_new        the branch was made.
     """
 
-    kind: GitKind
+    kind: GitEffectKind
     names: tuple[str, ...] = ()
     is_elsewhere: bool = False
     is_new: bool = False
 
 
-def git_effect(simple: SimpleCommand) -> GitEffect | None:
-    """Return what a command did to the work tree; None for nothing, or for another program."""
+def parse_git_effect(simple: SimpleCommand) -> GitEffect | None:
+    """Return what a command that succeeded did to the work tree; None for no effect, and for programs other than git."""
     if simple.words[0] != "git" or len(simple.words) < 2:
         return None
     verb, rest = simple.words[1], simple.words[2:]
     names = tuple(word for word in rest if not word.startswith("-"))
     if verb == "commit":
-        return None if "--dry-run" in rest else GitEffect(GitKind.COMMIT)
+        return None if "--dry-run" in rest else GitEffect(GitEffectKind.COMMIT)
     if verb in ("checkout", "switch"):
         return _checkout(rest, names)
     if verb == "restore":
         is_elsewhere = any(word.startswith(("--source", "-s")) for word in rest)
         is_kept = "--staged" in rest and "--worktree" not in rest
-        return None if is_kept else GitEffect(GitKind.PUT_BACK, () if "." in names else names, is_elsewhere)
+        return None if is_kept else GitEffect(GitEffectKind.PUT_BACK, () if "." in names else names, is_elsewhere)
     if verb == "stash":
         if names[:1] in (("pop",), ("apply",)):
-            return GitEffect(GitKind.UNSTASH)
+            return GitEffect(GitEffectKind.UNSTASH)
         is_push = names in ((), ("push",), ("save",)) or "-m" in rest or "--message" in rest
-        return GitEffect(GitKind.STASH) if is_push else None
+        return GitEffect(GitEffectKind.STASH) if is_push else None
     if verb == "reset" and "--hard" in rest:
-        return GitEffect(GitKind.DROP if any(_EARLIER.match(name) for name in names) else GitKind.RESET, names)
+        return GitEffect(GitEffectKind.DROP if any(_EARLIER.match(name) for name in names) else GitEffectKind.RESET, names)
     if verb == "revert" and {"--abort", "--continue", "--quit", "-n", "--no-commit"}.isdisjoint(rest):
-        return GitEffect(GitKind.REVERT, names)
+        return GitEffect(GitEffectKind.REVERT, names)
     if verb in _MERGES:
-        return GitEffect(GitKind.ABORT if "--abort" in rest else GitKind.MERGE)
+        return GitEffect(GitEffectKind.ABORT if "--abort" in rest else GitEffectKind.MERGE)
     return None
 
 
@@ -76,11 +75,11 @@ def _checkout(rest: tuple[str, ...], names: tuple[str, ...]) -> GitEffect | None
         return None
     if "--" in rest:
         at = rest.index("--")
-        return GitEffect(GitKind.PUT_BACK, rest[at + 1 :], any(word[:1] != "-" for word in rest[:at]))
+        return GitEffect(GitEffectKind.PUT_BACK, rest[at + 1 :], any(word[:1] != "-" for word in rest[:at]))
     if not _MAKES.isdisjoint(rest):
-        return GitEffect(GitKind.SWITCH, names[:1], is_new=True) if names else None
+        return GitEffect(GitEffectKind.SWITCH, names[:1], is_new=True) if names else None
     if "." in names:
-        return GitEffect(GitKind.PUT_BACK, (), is_elsewhere=names != (".",))
+        return GitEffect(GitEffectKind.PUT_BACK, (), is_elsewhere=names != (".",))
     if len(names) == 1:
-        return GitEffect(GitKind.SWITCH, names)
-    return GitEffect(GitKind.PUT_BACK, names, is_elsewhere=True) if names else None
+        return GitEffect(GitEffectKind.SWITCH, names)
+    return GitEffect(GitEffectKind.PUT_BACK, names, is_elsewhere=True) if names else None

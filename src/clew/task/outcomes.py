@@ -1,19 +1,18 @@
-"""Say how a command ended, and which lines of its output say why.
+"""Read the outcome of a finished command from its output: whether it failed, the lines that say why, the line that sums it up.
 
-Reads the output of a finished command: did it fail, which few lines are the most telling, and which line
-sums it up. Exit statuses are trusted where they belong to the command; behind a pipe the output decides.
-All lines are returned as they stood, without terminal colours and surrounding space.
+An exit status is trusted where it belongs to the command; behind a pipe the output decides. Lines are returned without terminal
+colours and surrounding space.
 """
 
 from __future__ import annotations
 
 import re
 
-from clew.records import Outcome, ToolResult
-from clew.task.clues import error_lines
-from clew.task.commands import Command
-from clew.task.cuts import cut_of, is_preview
-from clew.task.vocabulary import says
+from clew.records import CallOutcome, ToolResult
+from clew.task.clues import find_error_lines
+from clew.task.commands import CommandAnalysis
+from clew.task.truncation import is_truncated_preview, parse_truncation_notice
+from clew.task.vocabulary import matches_any
 
 LINES_TELLING_MAX = 4  # guess: two names of what failed, two reasons
 LINE_CHARS_MAX = 300  # guess: a reason longer than this carries payload
@@ -24,8 +23,11 @@ _PREFIX = re.compile(r"^\[[\w:@/.-]{1,40}\] ")  # task runners name the task bef
 _GO_OK = re.compile(r"^ok  ?\t?\S", re.MULTILINE)
 
 
-def plain(text: str) -> str:
-    """The text without terminal colours and runners' prefixes, at most its two ends."""
+def strip_terminal_codes(text: str) -> str:
+    """Return an output without terminal colours and the task names that task runners print before each line.
+
+    Of more than HEAD_CHARS + TAIL_CHARS characters only the two ends are returned.
+    """
     if len(text) > HEAD_CHARS + TAIL_CHARS:
         text = text[:HEAD_CHARS] + "\n" + text[-TAIL_CHARS:]
     if "\x1b" in text:
@@ -36,19 +38,19 @@ def plain(text: str) -> str:
 
 
 def has_failed(result: ToolResult) -> bool | None:
-    """Say whether a tool failed by its own account; None when it gives none: refused, interrupted, still running."""
-    return None if result.outcome is Outcome.UNKNOWN else result.outcome is Outcome.FAILED
+    """Return whether a tool call failed; None where it was refused, interrupted, or is still running."""
+    return None if result.outcome is CallOutcome.UNKNOWN else result.outcome is CallOutcome.FAILED
 
 
-def has_check_failed(command: Command, result: ToolResult) -> bool | None:
-    """Say whether a check failed; None when nothing tells. Behind a pipe the output has the last word, if it was seen to its end.
+def has_check_failed(command: CommandAnalysis, result: ToolResult) -> bool | None:
+    """Return whether the check (tests, linter, …) that a command line runs failed; None where that is unknown.
 
-    What the client's record says of a status holds also for an output that it has cut; the text of a preview says nothing of it.
+    Behind a pipe the output decides, unless its end is missing. An exit status or error mark also counts for a truncated output.
     """
     failed = has_failed(result)
     if failed is None:
         return None
-    cut = cut_of(result.text)
+    cut = parse_truncation_notice(result.text)
     is_beginning = cut is not None and cut.is_preview
     if is_beginning and result.exit_code is None and not result.is_error:
         return None
@@ -56,46 +58,49 @@ def has_check_failed(command: Command, result: ToolResult) -> bool | None:
         return failed
     if is_beginning:
         return None
-    text = plain(result.text)
-    if says(text, "fails"):
+    text = strip_terminal_codes(result.text)
+    if matches_any(text, "fails"):
         return True
     if failed and command.commands[-1].words[0] in ("grep", "egrep", "rg") and len(text) < 40:
         return None  # the filter found nothing, which says nothing of what it filtered
     return None if cut is not None and not failed else failed
 
 
-def telling(text: str) -> tuple[str, ...]:
-    """Return the few lines of a failure that say what failed and why, in their order; () for an empty output."""
-    lines = [line.strip() for line in plain(text).split("\n")]
-    stated = set(error_lines("\n".join(lines)))
+def extract_failure_lines(text: str) -> tuple[str, ...]:
+    """Return the lines of a failed command's output that say what failed and why, at most LINES_TELLING_MAX; () for an empty output."""
+    lines = [line.strip() for line in strip_terminal_codes(text).split("\n")]
+    stated = set(find_error_lines("\n".join(lines)))
     named: list[int] = []
     reasons: list[int] = []
     for at, line in enumerate(lines):
-        if not line or says(line, "bland"):
+        if not line or matches_any(line, "bland"):
             continue
-        if says(line, "named"):
+        if matches_any(line, "named"):
             named.append(at)
-        elif says(line, "reason") or any(line.endswith(error) for error in stated if error in line):
+        elif matches_any(line, "reason") or any(line.endswith(error) for error in stated if error in line):
             reasons.append(at)
     chosen = _first_and_last(named, LINES_TELLING_MAX // 2)
     chosen += _nearest(reasons, chosen, LINES_TELLING_MAX - len(chosen))
     if not chosen:
-        chosen = [at for at, line in enumerate(lines) if line and not says(line, "bland")][-1:]
+        chosen = [at for at, line in enumerate(lines) if line and not matches_any(line, "bland")][-1:]
     kept = dict.fromkeys(lines[at] for at in sorted(chosen))
     return tuple(line if len(line) <= LINE_CHARS_MAX else f"{line[:LINE_CHARS_MAX]}…" for line in kept)
 
 
-def summary(text: str, *, has_passed: bool) -> str:
-    """Return the line that sums a check up, or the first telling one of its failure; "" where there is neither, or no end was seen."""
-    if is_preview(text):
+def find_summary_line(text: str, *, has_passed: bool) -> str:
+    """Return the summary line of a check's output ("3 passed"), else the first line that says why it failed.
+
+    Returns "" where there is neither, or where the end of the output is missing.
+    """
+    if is_truncated_preview(text):
         return ""
-    clean = plain(text)
+    clean = strip_terminal_codes(text)
     lines = [line.strip() for line in clean.split("\n")]
     for line in reversed(lines):
-        if len(line) <= LINE_CHARS_MAX and says(line, "summary") and (has_passed or says(line, "bad_news")):
+        if len(line) <= LINE_CHARS_MAX and matches_any(line, "summary") and (has_passed or matches_any(line, "bad_news")):
             return line.strip("= ")
     if not has_passed:
-        return next(iter(telling(text)), "")
+        return next(iter(extract_failure_lines(text)), "")
     packages = len(_GO_OK.findall(clean))
     if packages:
         return f"{packages} packages ok" if packages > 1 else next(line for line in lines if _GO_OK.match(line))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from clew.records import FileTouch, ToolCall, ToolKind
-from clew.task.commands import understand
+from clew.task.commands import analyse_command
 
 PATHS_OF_OUTPUT_MAX = 24  # guess: a search that finds more has found nothing in particular
 _SCRATCH = ("/tmp/", "/private/tmp/", "/var/folders/", "/private/var/", "/dev/", "/proc/")
@@ -22,7 +22,7 @@ _FOUND = re.compile(
 )
 
 
-def relative(path: str, cwd: str, root: str) -> str:
+def relative_path(path: str, cwd: str, root: str) -> str:
     """Return `path` as seen from `root` where it lies under it, absolute elsewhere; "" for what is no file of the work.
 
     path  as a person or a tool wrote it, in the folder `cwd`.
@@ -39,12 +39,12 @@ def relative(path: str, cwd: str, root: str) -> str:
     return "" if path.startswith(_SCRATCH) else path
 
 
-def touches_of(call: ToolCall) -> tuple[FileTouch, ...]:
+def find_touched_files(call: ToolCall) -> tuple[FileTouch, ...]:
     """Return the files that a call names, as written, or else those of its command line."""
-    return call.touches or (understand(call.command).touches if call.command else ())
+    return call.touches or (analyse_command(call.command).touches if call.command else ())
 
 
-def json_or_text(text: str) -> object:
+def decode_json_or_text(text: str) -> object:
     """Read a call's input; a patch that was passed raw, or an input that was cut off, stays as it is."""
     try:
         return msgspec.json.decode(text)
@@ -52,11 +52,11 @@ def json_or_text(text: str) -> object:
         return text
 
 
-def found_by(call: ToolCall) -> Iterator[FileTouch]:
+def parse_search_hits(call: ToolCall) -> Iterator[FileTouch]:
     """Yield the files that a search has found, as its output writes them; at most `PATHS_OF_OUTPUT_MAX`, nothing when more."""
-    command = understand(call.command) if call.command else None
+    command = analyse_command(call.command) if call.command else None
     if command.finds_files if command else call.kind is ToolKind.SEARCH and call.query:
-        found = dict.fromkeys(_FOUND.findall(call.text[:40_000]))
+        found = dict.fromkeys(_FOUND.findall(call.output[:40_000]))
         if len(found) <= PATHS_OF_OUTPUT_MAX:
             folder = f"{command.folder}/" if command and command.folder else ""
             for path in found:

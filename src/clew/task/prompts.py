@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from clew.task.vocabulary import CLIENT_COMMANDS, MACHINE_BLOCKS, MACHINE_PROMPTS, PATTERNS, says
+from clew.task.vocabulary import CLIENT_COMMANDS, MACHINE_BLOCKS, MACHINE_PROMPTS, PATTERNS, matches_any
 
 SENTENCE_CHARS_MAX = 500  # guess: longer ones are pasted text without full stops
 PASTE_CHARS_MIN = 6_000  # guess: nobody types more; the user's own words stand at its two ends
@@ -30,7 +30,7 @@ RULES_OF_DOCUMENT_MAX = 32  # guess: of one plan that is handed over, the first
 DOCUMENT_CHARS_MAX = 40_000
 
 
-def typed_text(text: str) -> str:
+def extract_typed_text(text: str) -> str:
     """Return the user's own words in a prompt, verbatim but for the machine's blocks between them; "" for none.
 
     A slash command becomes `/name arguments`; the client's own commands (`/clear`, `/model`, …) say nothing of the work.
@@ -48,8 +48,8 @@ def typed_text(text: str) -> str:
     return "" if text.startswith(MACHINE_PROMPTS) else text
 
 
-def typed_parts(text: str) -> list[tuple[str, bool]]:
-    """Return the whole text of a prompt in pieces, each with whether the user typed it: what `typed_text` takes out was not typed.
+def split_typed_parts(text: str) -> list[tuple[str, bool]]:
+    """Return the whole text of a prompt in pieces, each with whether the user typed it: what `extract_typed_text` takes out was not typed.
 
     The pieces together are the text.
     """
@@ -67,7 +67,7 @@ def typed_parts(text: str) -> list[tuple[str, bool]]:
     return [(text[found.start() : found.end()], found[0][0] != "\0") for found in _FILLED.finditer(kept)]
 
 
-def sentences(line: str) -> list[str]:
+def split_sentences(line: str) -> list[str]:
     """Return the sentences of one line of prose; full stops inside names and numbers end nothing."""
     found = [sentence for part in PATTERNS["sentence"].findall(line) if (sentence := part.strip(" \t\r,;"))]
     if len(found) > 1 and len(found[0]) <= 12 and PATTERNS["initial"].fullmatch(found[0]):  # "A. is fine"
@@ -80,7 +80,7 @@ def is_assent(text: str) -> bool:
     return len(text) <= 60 and PATTERNS["ack"].fullmatch(text.strip()) is not None
 
 
-def stated_rules(text: str) -> tuple[str, ...]:
+def find_stated_rules(text: str) -> tuple[str, ...]:
     """Return the sentences of a prompt that forbid, demand, choose, bound or correct something, verbatim, in order, each once.
 
     Only prose is read: no fences, quotes, tables, log lines or code; of a pasted text only its two ends. In a
@@ -108,10 +108,10 @@ def stated_rules(text: str) -> tuple[str, ...]:
 
 
 def _bounds(sentence: str) -> bool:
-    return says(sentence, "order_at_start", "bounds")
+    return matches_any(sentence, "order_at_start", "bounds")
 
 
-def implied_rules(text: str) -> tuple[str, ...]:
+def find_implied_rules(text: str) -> tuple[str, ...]:
     """Return the sentences of a short prompt that was typed which say something without a word of command, verbatim, in order.
 
     "the header is sticky on mobile too" binds as much as "make sure that …" does, and no list of words finds it; a question,
@@ -123,8 +123,8 @@ def implied_rules(text: str) -> tuple[str, ...]:
     for sentence in _prose(text):
         plain = sentence.replace("’", "'")
         words = plain.count(" ") + 1
-        is_one_act = words <= ONE_ACT_WORDS_MAX and says(plain, "one_act")
-        is_open = plain.endswith(("?", ":")) or says(plain, "question", "puzzled", "tells")
+        is_one_act = words <= ONE_ACT_WORDS_MAX and matches_any(plain, "one_act")
+        is_open = plain.endswith(("?", ":")) or matches_any(plain, "question", "puzzled", "tells")
         if words >= 4 and not is_one_act and not is_open and not is_assent(plain):
             found.setdefault(sentence)
     return tuple(found)
@@ -133,21 +133,21 @@ def implied_rules(text: str) -> tuple[str, ...]:
 def _is_binding(sentence: str) -> bool:
     if is_assent(sentence) or PATTERNS["lets_go"].fullmatch(sentence):
         return False
-    if says(sentence, "correction") and sentence.count(" ") >= 2 and not sentence.endswith("?"):
+    if matches_any(sentence, "correction") and sentence.count(" ") >= 2 and not sentence.endswith("?"):
         return True
-    if says(sentence, "label") and sentence.count(" ") >= 3:
+    if matches_any(sentence, "label") and sentence.count(" ") >= 3:
         return True
-    is_order = says(sentence, "order_at_start", "order")
-    if sentence.endswith("?") and says(sentence, "wish"):
+    is_order = matches_any(sentence, "order_at_start", "order")
+    if sentence.endswith("?") and matches_any(sentence, "wish"):
         return True
-    is_question = sentence.endswith("?") or says(sentence, "question")
-    if says(sentence, "binding"):
-        if is_question and not is_order and not says(sentence, "asked_politely"):
+    is_question = sentence.endswith("?") or matches_any(sentence, "question")
+    if matches_any(sentence, "binding"):
+        if is_question and not is_order and not matches_any(sentence, "asked_politely"):
             return False
-        return not says(sentence, "report") or is_order
+        return not matches_any(sentence, "report") or is_order
     if is_question or sentence.endswith(":") or sentence.count(" ") < 2:
         return False
-    return is_order or (says(sentence, "wanted", "chosen") and not says(sentence, "puzzled"))
+    return is_order or (matches_any(sentence, "wanted", "chosen") and not matches_any(sentence, "puzzled"))
 
 
 def _under_rules(text: str) -> list[str]:
@@ -160,9 +160,9 @@ def _under_rules(text: str) -> list[str]:
         if is_fenced:
             continue
         if bare.startswith("#"):
-            is_headed = is_ruled = len(bare) < 80 and says(bare.replace("’", "'"), "rules_heading")
+            is_headed = is_ruled = len(bare) < 80 and matches_any(bare.replace("’", "'"), "rules_heading")
         elif bare.endswith(":") and len(bare) < 80 and not _BULLET.match(line):
-            is_ruled = is_headed or says(bare.replace("’", "'"), "rules_heading")
+            is_ruled = is_headed or matches_any(bare.replace("’", "'"), "rules_heading")
         elif not bare:
             is_ruled = is_ruled if is_headed or not found else is_headed
         elif is_ruled and _BULLET.match(line):
@@ -185,7 +185,7 @@ def _prose(text: str) -> list[str]:
 
 def _sentences_of(line: str) -> list[str]:
     bare = _SLASH.sub("", _BULLET.sub("", line)).strip()
-    return sentences(bare) if bare and not says(_CODE.sub("`x`", bare), "not_prose") else []
+    return split_sentences(bare) if bare and not matches_any(_CODE.sub("`x`", bare), "not_prose") else []
 
 
 def _without(text: str, opening: str, closing: str, *, fill: str = "") -> str:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from clew.task.prompts import sentences
-from clew.task.vocabulary import PATTERNS, PLAIN_WORDS, says
+from clew.task.prompts import split_sentences
+from clew.task.vocabulary import PATTERNS, PLAIN_WORDS, matches_any
 
 PROMPT_CHARS_MAX = 1_000  # of a longer prompt only the beginning withdraws anything; guess
 SHARE_MIN = 0.5  # of the earlier rule's own words that the later one must name; guess
@@ -22,15 +22,15 @@ _ANSWER = re.compile(r"\"([^\"\n]{1,400})\"=\"")
 _WORD = re.compile(r"[A-Za-z_][\w./-]*\w|\d+")
 
 
-def overruled(words: str, rules: Sequence[str]) -> list[int]:
+def find_withdrawn_rules(words: str, rules: Sequence[str]) -> list[int]:
     """Places in `rules` (sentences that bound so far, oldest first) of those that `words`, said later, take back."""
     if not rules:
         return []
-    said = [sentence for line in words[:PROMPT_CHARS_MAX].split("\n") for sentence in sentences(line)] or [words]
-    return [at for at, rule in enumerate(rules) if any(sentence != rule and overrules(sentence, rule) for sentence in said)]
+    said = [sentence for line in words[:PROMPT_CHARS_MAX].split("\n") for sentence in split_sentences(line)] or [words]
+    return [at for at, rule in enumerate(rules) if any(sentence != rule and is_withdrawal_of(sentence, rule) for sentence in said)]
 
 
-def overrules(later: str, earlier: str) -> bool:
+def is_withdrawal_of(later: str, earlier: str) -> bool:
     """Say whether a sentence takes back one that was said before it."""
     if (old := _ANSWER.match(earlier)) and (new := _ANSWER.match(later)):
         return old[1] == new[1]
@@ -40,7 +40,7 @@ def overrules(later: str, earlier: str) -> bool:
         return False
     is_about = len(shared) >= SHARE_MIN * len(of_earlier)
     plain = later.replace("’", "'")
-    if is_about and says(plain, "withdraws"):
+    if is_about and matches_any(plain, "withdraws"):
         return True
     return _is_opposite(plain, earlier.replace("’", "'")) or _is_replaced(plain, earlier, of_earlier)
 
@@ -57,18 +57,18 @@ def _is_opposite(later: str, earlier: str) -> bool:
         common = verbs & against
         if not common:
             continue
-        if says(earlier, "standing") and not says(later, "allows"):
+        if matches_any(earlier, "standing") and not matches_any(later, "allows"):
             continue
         things = _stems(earlier) - common
         named = things & _stems(later)
-        if len(named) >= SHARE_MIN * len(things) or (not (_stems(later) - common) and says(earlier, "for_now")):
+        if len(named) >= SHARE_MIN * len(things) or (not (_stems(later) - common) and matches_any(earlier, "for_now")):
             return True
     return False
 
 
 def _is_replaced(later: str, earlier: str, of_earlier: frozenset[str]) -> bool:
     """The later sentence names what is to be replaced, and the earlier one asked for it."""
-    if says(earlier, "negative"):
+    if matches_any(earlier, "negative"):
         return False
     wanted = of_earlier - _stems(" ".join(PATTERNS["replaced"].findall(earlier)))
     for found in PATTERNS["replaced"].finditer(later):

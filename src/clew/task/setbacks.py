@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from clew.task.prompts import sentences
-from clew.task.vocabulary import COMMON_WORDS, PATTERNS, says
+from clew.task.prompts import split_sentences
+from clew.task.vocabulary import COMMON_WORDS, PATTERNS, matches_any
 
 SENTENCE_CHARS_MAX = 400  # guess: a longer one is pasted
 BEFORE_CHARS_MIN = 24  # a shorter sentence ("Fair point.") gives no reason
@@ -27,8 +27,8 @@ REFUTING_MAX = 24  # sentences: what refutes a theory stands in front
 BRIEF_CHARS = 600  # guess: in a message this short what is impossible concerns what was just done
 OUTPUT_CHARS = 4_000  # of each end of an output: refusals of a tool stand at its ends
 
-GAVE_UP, OBSTACLE, CAUSE = 0.75, 0.5, 0.35
-CORRECTED, DOUBTED = 0.55, 0.42
+GAVE_UP_WEIGHT, OBSTACLE_WEIGHT, CAUSE_WEIGHT = 0.75, 0.5, 0.35
+CORRECTED_WEIGHT, DOUBTED_WEIGHT = 0.55, 0.42
 
 _QUOTED = re.compile(r"[(=;{]")  # the line of code that a compiler prints below its word about it
 
@@ -44,7 +44,7 @@ class Setback:
     weight: float
 
 
-def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
+def find_setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
     """Return what the agent says it gave up or cannot do, verbatim, the weightiest first, at most STATEMENTS_MAX.
 
     An obstacle counts beside a turn ("… does not exist, so I'll …", "Let me use … instead"): alone it describes something.
@@ -59,24 +59,26 @@ def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
         before = every[at - 1][0] if at and len(every[at - 1][0]) <= SENTENCE_CHARS_MAX else ""
         after = every[at + 1][0] if at + 1 < len(every) and len(every[at + 1][0]) <= SENTENCE_CHARS_MAX else ""
         plain = sentence.lower()  # searching lower case by itself is twice as fast as ignoring case
-        said = PATTERNS.find("gave_up", plain)
-        if said and not says(plain[: said.start()], "about_others") and not (is_report and is_listed):
+        said = PATTERNS.search("gave_up", plain)
+        if said and not matches_any(plain[: said.start()], "about_others") and not (is_report and is_listed):
             context = before if len(before) >= BEFORE_CHARS_MIN else ""
-            found.append((GAVE_UP, at, Setback(sentence, context, GAVE_UP)))
+            found.append((GAVE_UP_WEIGHT, at, Setback(sentence, context, GAVE_UP_WEIGHT)))
         elif is_report or is_listed:
             continue
-        elif (met := PATTERNS.find("obstacle", plain)) and not says(plain[: met.start()], "about_others"):
-            is_turn, is_pivot = says(plain, "turn"), says(plain, "pivot")
-            is_plain = says(plain, "impossible")
-            if is_turn or is_pivot or says(after.lower(), "turn") or (is_plain and len(message) <= BRIEF_CHARS):
-                weight = round(OBSTACLE + 0.1 * is_pivot + 0.05 * is_plain - 0.1 * (not (is_turn or is_plain or "instead" in after)), 2)
+        elif (met := PATTERNS.search("obstacle", plain)) and not matches_any(plain[: met.start()], "about_others"):
+            is_turn, is_pivot = matches_any(plain, "turn"), matches_any(plain, "pivot")
+            is_plain = matches_any(plain, "impossible")
+            if is_turn or is_pivot or matches_any(after.lower(), "turn") or (is_plain and len(message) <= BRIEF_CHARS):
+                weight = round(
+                    OBSTACLE_WEIGHT + 0.1 * is_pivot + 0.05 * is_plain - 0.1 * (not (is_turn or is_plain or "instead" in after)), 2
+                )
                 found.append((weight, at, Setback(sentence, after, weight)))
         elif (
             with_causes
             and len(sentence) >= CAUSE_CHARS_MIN
-            and (says(plain, "cause") or (says(plain, "surprised") and not says(plain, "turn")))
+            and (matches_any(plain, "cause") or (matches_any(plain, "surprised") and not matches_any(plain, "turn")))
         ):
-            found.append((CAUSE, at, Setback(sentence, after, CAUSE)))
+            found.append((CAUSE_WEIGHT, at, Setback(sentence, after, CAUSE_WEIGHT)))
     found.sort(key=lambda row: (-row[0], row[1]))
     kept: list[Setback] = []
     for _, _, setback in found:
@@ -85,21 +87,21 @@ def setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
     return kept[:STATEMENTS_MAX]
 
 
-def concedes(message: str) -> float:
+def rate_concession(message: str) -> float:
     """Return how plainly a message begins by conceding: 1 for "You're right" or "My mistake", 0.5 for "Got it", 0 for anything else."""
     found = PATTERNS["concedes"].match(message.lstrip())
-    return 0.0 if found is None else 0.5 if says(found[0], "soft") else 1.0
+    return 0.0 if found is None else 0.5 if matches_any(found[0], "soft") else 1.0
 
 
-def correction_weight(words: str) -> float:
+def rate_correction(words: str) -> float:
     """Return how plainly a prompt corrects the agent: CORRECTED, DOUBTED for a question, 0 for another request."""
     head = words[:600]
-    if not says(head, "turns_round"):
+    if not matches_any(head, "turns_round"):
         return 0.0
-    return DOUBTED if says(head, "asks_only") or head.rstrip().endswith("?") else CORRECTED
+    return DOUBTED_WEIGHT if matches_any(head, "asks_only") or head.rstrip().endswith("?") else CORRECTED_WEIGHT
 
 
-def permanent_failure(output: str) -> tuple[float, str]:
+def find_permanent_failure(output: str) -> tuple[float, str]:
     """Return (weight, line) of the line that says that the same call cannot succeed: no such name or option, not allowed."""
     text = output if len(output) <= 2 * OUTPUT_CHARS else f"{output[:OUTPUT_CHARS]}\n{output[-OUTPUT_CHARS:]}"
     plain = text.lower()
@@ -112,29 +114,29 @@ def permanent_failure(output: str) -> tuple[float, str]:
     return 0.0, ""
 
 
-def too_large(output: str) -> str:
+def find_too_large_notice(output: str) -> str:
     """Return the line that says that an output was too large; "" where none does."""
     head = output[:1_000]
     plain = head.lower()
-    found = PATTERNS.find("too_large", plain)
+    found = PATTERNS.search("too_large", plain)
     return _line_at(head, found.start(), found.end()).removeprefix("<persisted-output>").strip() if found else ""
 
 
-def no_answer(output: str) -> str:
+def find_no_result_sentence(output: str) -> str:
     """Return the sentence at the beginning of an answer that says that nothing was found; "" for none."""
     for line in output[:1_200].split("\n"):
-        for part in sentences(line):
+        for part in split_sentences(line):
             sentence = part.strip(" *_#>-")
             if (
                 12 <= len(sentence) <= SENTENCE_CHARS_MAX
                 and not sentence.startswith("agentId:")
-                and says(sentence.lower().replace("*", ""), "no_answer")
+                and matches_any(sentence.lower().replace("*", ""), "no_answer")
             ):
                 return sentence
     return ""
 
 
-def missing_things(output: str, most: int = 3) -> list[str]:
+def find_missing_lines(output: str, most: int = 3) -> list[str]:
     """Return the lines of a failed command that say that something is not there, or that a rule of the linter forbids a form, each once."""
     text = output if len(output) <= 4 * OUTPUT_CHARS else f"{output[: 2 * OUTPUT_CHARS]}\n{output[-2 * OUTPUT_CHARS :]}"
     plain = text.lower()
@@ -153,12 +155,12 @@ def missing_things(output: str, most: int = 3) -> list[str]:
     return list(found)
 
 
-def is_error_in_passing(output: str) -> bool:
+def has_error_line(output: str) -> bool:
     """Say whether a line of an output begins as errors do, though the command says that it succeeded."""
-    return says(output[:OUTPUT_CHARS].lower(), "in_error")
+    return matches_any(output[:OUTPUT_CHARS].lower(), "in_error")
 
 
-def theories(message: str) -> list[str]:
+def find_theories(message: str) -> list[str]:
     """Return the sentences that suppose a cause, verbatim, at most four, the last ones."""
     found = [
         sentence
@@ -168,30 +170,30 @@ def theories(message: str) -> list[str]:
     return found[-4:]
 
 
-def refutations(message: str) -> list[tuple[str, str, bool]]:
+def find_refutations(message: str) -> list[tuple[str, str, bool]]:
     """(sentence, the one before it, does it say so plainly) of sentences at the beginning of a message that may refute a theory."""
     found: list[tuple[str, str, bool]] = []
     before = ""
     for sentence, _ in _said_in(message[:MESSAGE_CHARS_MAX])[:REFUTING_MAX]:
         if 12 <= len(sentence) <= SENTENCE_CHARS_MAX:
-            if sentence[-1] != "?" and says(sentence, "refuted"):
+            if sentence[-1] != "?" and matches_any(sentence, "refuted"):
                 plain = sentence.lower()
-                is_plain = says(plain, "plainly")
-                if is_plain or not says(plain, "supposes"):
+                is_plain = matches_any(plain, "plainly")
+                if is_plain or not matches_any(plain, "supposes"):
                     found.append((sentence, before, is_plain))
             before = sentence
     return found[:6]
 
 
-def content_words(text: str) -> frozenset[str]:
+def extract_content_words(text: str) -> frozenset[str]:
     """Return the words of a sentence by which it is told from others: longer than three letters and not common ones, in lower case."""
     return frozenset(
         word[:STEM_CHARS] for each in _WORDS.findall(text) if len(word := each.lower().rstrip("s")) > 3 and word not in COMMON_WORDS
     )
 
 
-def count_of(words: frozenset[str], text: str) -> int:
-    """Count how many of these `content_words` words a text holds."""
+def count_shared_words(words: frozenset[str], text: str) -> int:
+    """Count how many of these `extract_content_words` words a text holds."""
     return sum(map(text.lower().__contains__, words))
 
 
@@ -203,7 +205,7 @@ def _line_at(text: str, start: int, end: int) -> str:
 
 def _supposes(sentence: str) -> bool:
     plain = sentence.lower()
-    return PATTERNS.find("theory", plain) is not None
+    return PATTERNS.search("theory", plain) is not None
 
 
 @lru_cache(maxsize=4)  # several readers ask the same message one after the other
@@ -212,8 +214,8 @@ def _said_in(message: str) -> tuple[tuple[str, bool], ...]:
     return tuple(
         (sentence, is_listed)
         for line in _outside_fences(message)
-        for is_listed in (says(line, "of_a_list"),)
-        for part in sentences(line)
+        for is_listed in (matches_any(line, "of_a_list"),)
+        for part in split_sentences(line)
         if (sentence := part.strip(" *_#>-"))
     )
 

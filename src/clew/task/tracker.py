@@ -14,17 +14,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar, cast
 
-from clew.records import Check, Observation, ObservationKind, OpenError, PlanStep, Stated, TaskState, ToolCall, ToolResult, WorkingFile
+from clew.records import (
+    CheckResult,
+    Observation,
+    ObservationKind,
+    OpenError,
+    PlanStep,
+    TaskState,
+    ToolCall,
+    ToolResult,
+    UserStatement,
+    WorkingFile,
+)
 from clew.task.bounded import drop_oldest
-from clew.task.clues import clues, looks_rare
-from clew.task.commands import CheckScope, Command, understand
-from clew.task.cuts import cut_of
-from clew.task.dead_ends import Attempt, DeadEndDetector
-from clew.task.outcomes import has_check_failed, has_failed, summary, telling
-from clew.task.paths import found_by, json_or_text, relative, touches_of
-from clew.task.prompts import implied_rules, is_assent, stated_rules, typed_text
+from clew.task.clues import find_clues, is_code_like
+from clew.task.commands import CheckScope, CommandAnalysis, analyse_command
+from clew.task.dead_ends import DeadEndDetector, FinishedCall
+from clew.task.outcomes import extract_failure_lines, find_summary_line, has_check_failed, has_failed
+from clew.task.paths import decode_json_or_text, find_touched_files, parse_search_hits, relative_path
+from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules, is_assent
 from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
-from clew.task.rules import overruled
+from clew.task.rules import find_withdrawn_rules
+from clew.task.truncation import parse_truncation_notice
 
 GOALS_MAX = 64  # guess: the first and the newest 63
 CONSTRAINTS_MAX = 64  # guess; the newest are kept: a later word corrects an earlier one
@@ -68,19 +79,19 @@ class TaskTracker:
 
     question: str = ""
     root: str = ""
-    _goals: list[Stated] = field(default_factory=list[Stated], init=False, repr=False)
-    _assent: Stated | None = field(default=None, init=False, repr=False)
-    _constraints: dict[str, Stated] = field(default_factory=dict[str, Stated], init=False, repr=False)
+    _goals: list[UserStatement] = field(default_factory=list[UserStatement], init=False, repr=False)
+    _assent: UserStatement | None = field(default=None, init=False, repr=False)
+    _constraints: dict[str, UserStatement] = field(default_factory=dict[str, UserStatement], init=False, repr=False)
     _implied: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)  # of the constraints, those said in passing
     _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], init=False, repr=False)
     _errors: dict[str, _Open[OpenError]] = field(default_factory=dict[str, _Open[OpenError]], init=False, repr=False)
-    _checks: dict[str, _Open[Check]] = field(default_factory=dict[str, _Open[Check]], init=False, repr=False)
+    _checks: dict[str, _Open[CheckResult]] = field(default_factory=dict[str, _Open[CheckResult]], init=False, repr=False)
     _detector: DeadEndDetector = field(default_factory=DeadEndDetector, init=False, repr=False)
     _plan: dict[str, PlanStep] = field(default_factory=dict[str, PlanStep], init=False, repr=False)
     _window: deque[_Recent] = field(default_factory=lambda: deque[_Recent](maxlen=WINDOW), init=False, repr=False)
     _seq: int = field(default=0, init=False, repr=False)
 
-    def see(self, observation: Observation) -> None:
+    def observe(self, observation: Observation) -> None:
         """Take one more observation into account; they come in the order in which they happened.
 
         Raises TypeError for anything else: no record, packet or state may pass for something that happened.
@@ -96,18 +107,18 @@ class TaskTracker:
             return
         kind = observation.kind
         if kind is ObservationKind.PROMPT:
-            if not observation.is_meta and (words := typed_text(observation.text)):
-                self._detector.see_prompt(words, observation)
+            if not observation.is_meta and (words := extract_typed_text(observation.text)):
+                self._detector.observe_prompt(words, observation)
                 self._hear(words, observation)
         elif kind is ObservationKind.MESSAGE:
-            self._detector.see_message(observation.text, observation)
+            self._detector.observe_message(observation.text, observation)
         elif kind is ObservationKind.CALL:
             self._see_call(observation)
         elif kind is ObservationKind.RESULT:
             self._see_result(observation)
         else:
             if kind is ObservationKind.NOTE:
-                self._detector.see_note(observation)
+                self._detector.observe_note(observation)
             return
         self._window.append(_Recent(observation))
 
@@ -122,14 +133,14 @@ class TaskTracker:
             working_set=tuple(self._files.values())[-WORKING_FILES_MAX:],
             open_errors=tuple(errors)[-ERRORS_MAX:],
             checks=tuple(checked.what for checked in self._checks.values())[-CHECKS_MAX:],
-            dead_ends=self._detector.dead_ends(),
+            dead_ends=self._detector.select_dead_ends(),
             plan=tuple(self._plan.values())[-PLAN_MAX:],
             recent_identifiers=self._identifiers(),
         )
 
     def _hear(self, words: str, observation: Observation) -> None:
         """Take the user's words: a request, an assent to what the agent proposed, and what binds from now on."""
-        stated = Stated(words, observation.uuid, observation.seq)
+        stated = UserStatement(words, observation.uuid, observation.seq)
         if is_assent(words) and self._goals:
             self._assent = stated
         else:
@@ -139,9 +150,9 @@ class TaskTracker:
             if len(self._goals) > GOALS_MAX:
                 del self._goals[1]
         self._unbind(words)
-        for sentence in stated_rules(words):
+        for sentence in find_stated_rules(words):
             self._bind(sentence, observation)
-        for sentence in implied_rules(words):
+        for sentence in find_implied_rules(words):
             if sentence not in self._constraints:
                 self._bind(sentence, observation)
                 self._implied[sentence] = None
@@ -149,27 +160,27 @@ class TaskTracker:
                     oldest = next(iter(self._implied))
                     del self._implied[oldest]
                     self._constraints.pop(oldest, None)
-        for path, _ in clues(words[:20_000]).paths if "/" in words or "." in words else ():
+        for path, _ in find_clues(words[:20_000]).paths if "/" in words or "." in words else ():
             self._touch(path, "mention", observation)
 
     def _unbind(self, words: str) -> None:
         """Let go of what these words take back."""
         rules = list(self._constraints)
-        for at in overruled(words, rules):
+        for at in find_withdrawn_rules(words, rules):
             del self._constraints[rules[at]]
             self._implied.pop(rules[at], None)
 
     def _bind(self, sentence: str, observation: Observation, *, is_typed: bool = True) -> None:
         self._implied.pop(sentence, None)
         self._constraints.pop(sentence, None)
-        self._constraints[sentence] = Stated(sentence, observation.uuid, observation.seq, is_typed)
+        self._constraints[sentence] = UserStatement(sentence, observation.uuid, observation.seq, is_typed)
         drop_oldest(self._constraints, 2 * CONSTRAINTS_MAX)
 
     def _see_call(self, observation: Observation) -> None:
         call = observation.call
         if call is None:
             return
-        for touch in touches_of(call):
+        for touch in find_touched_files(call):
             # What a change changed is known when it has succeeded; until then the file was only named.
             self._touch(touch.path, touch.how if touch.how in ("read", "search") else "mention", observation, call.workdir)
         change = call.todo
@@ -195,36 +206,36 @@ class TaskTracker:
         if call.todo:
             self._change_plan(call, result)
         failed = has_failed(result)
-        command = understand(call.command) if call.command else None
+        command = analyse_command(call.command) if call.command else None
         if failed is not None and command:
             self._judge(call, command, result, observation)
         if failed is False:
-            for touch in touches_of(call):
+            for touch in find_touched_files(call):
                 if touch.how in ("edit", "write"):
                     self._touch(touch.path, touch.how, observation, call.workdir, is_new=False)
-                    self._stale(relative(touch.path, call.workdir or observation.cwd, self.root), before=observation.seq)
-            for touch in found_by(call):
+                    self._stale(relative_path(touch.path, call.workdir or observation.cwd, self.root), before=observation.seq)
+            for touch in parse_search_hits(call):
                 self._touch(touch.path, touch.how, observation, call.workdir)
         folder = self._folder(call, command) if command else observation.cwd
         judged = has_check_failed(command, result) if command and command.checks and failed is not None else failed
-        self._detector.see_call(Attempt(call, command, observation, judged, lambda path: relative(path, folder, self.root)))
-        self._detector.changes()  # whoever keeps records asks for them; here the whole is enough
+        self._detector.observe_call(FinishedCall(call, command, observation, judged, lambda path: relative_path(path, folder, self.root)))
+        self._detector.take_changes()  # whoever keeps records asks for them; here the whole is enough
 
-    def _judge(self, call: ToolCall, command: Command, result: ToolResult, observation: Observation) -> None:
+    def _judge(self, call: ToolCall, command: CommandAnalysis, result: ToolResult, observation: Observation) -> None:
         """Give checks their outcome, open or close errors, after a command has ended."""
         failed = has_check_failed(command, result) if command.checks else has_failed(result)
-        is_unseen = failed is None and bool(command.checks) and cut_of(result.text) is not None
+        is_unseen = failed is None and bool(command.checks) and parse_truncation_notice(result.text) is not None
         if failed is None and not is_unseen:
             return
-        folder = relative(self._folder(call, command), "", self.root) if command.folder or call.cwd != self.root else ""
-        form, parts = command.form_in(folder), command.scopes(folder)
+        folder = relative_path(self._folder(call, command), "", self.root) if command.folder or call.cwd != self.root else ""
+        form, parts = command.normal_form_in(folder), command.check_scopes(folder)
         subject = f"check:{form}" if parts else f"command:{form}"
         if parts:
             self._outdate(self._checks, parts)
             self._checks.pop(form, None)
             has_passed = None if failed is None else not failed
-            line_up = "" if has_passed is None else summary(result.text, has_passed=has_passed)
-            self._checks[form] = _Open(Check(form, has_passed, line_up, observation.uuid, observation.seq), list(parts))
+            line_up = "" if has_passed is None else find_summary_line(result.text, has_passed=has_passed)
+            self._checks[form] = _Open(CheckResult(form, has_passed, line_up, observation.uuid, observation.seq), list(parts))
             drop_oldest(self._checks, 2 * CHECKS_MAX)
         if is_unseen:  # an error stays open until something says otherwise
             return
@@ -235,9 +246,9 @@ class TaskTracker:
                 for merging in _MERGING:
                     self._errors.pop(f"command:git {merging}", None)
             return
-        if not parts and command.is_ask:
+        if not parts and command.is_query:
             return
-        text = "\n".join(telling(result.text)) or "failed without output"
+        text = "\n".join(extract_failure_lines(result.text)) or "failed without output"
         self._errors.pop(subject, None)
         self._errors[subject] = _Open(OpenError(text, subject, observation.uuid, observation.seq), parts)
         drop_oldest(self._errors, 2 * ERRORS_MAX)
@@ -245,7 +256,7 @@ class TaskTracker:
     def _stale(self, path: str, *, before: int) -> None:
         """Note that checks of before concern a file that was changed."""
         for checked in self._checks.values() if path else ():
-            if not checked.what.is_stale and checked.what.seq < before and any(scope.concerns(path) for scope in checked.parts):
+            if not checked.what.is_stale and checked.what.seq < before and any(scope.is_affected_by(path) for scope in checked.parts):
                 checked.what = replace(checked.what, is_stale=True)
 
     @staticmethod
@@ -259,13 +270,13 @@ class TaskTracker:
                     del known[form]
 
     @staticmethod
-    def _folder(call: ToolCall, command: Command) -> str:
+    def _folder(call: ToolCall, command: CommandAnalysis) -> str:
         """The folder in which a call's command ran, as far as it is known."""
         cwd, folder = call.workdir or call.cwd, command.folder
         return folder if folder.startswith(("/", "~")) or not cwd else f"{cwd}/{folder}" if folder else cwd
 
     def _touch(self, path: str, how: str, observation: Observation, workdir: str = "", *, is_new: bool = True) -> None:
-        path = relative(path, workdir or observation.cwd, self.root)
+        path = relative_path(path, workdir or observation.cwd, self.root)
         if not path or path == ".":
             return
         if how == "mention" and path not in self._files:
@@ -286,7 +297,7 @@ class TaskTracker:
         for touch in observation.call.touches:
             if touch.how in ("edit", "write"):
                 self._touch(touch.path, touch.how, observation)
-                self._stale(relative(touch.path, observation.cwd, self.root), before=observation.seq)
+                self._stale(relative_path(touch.path, observation.cwd, self.root), before=observation.seq)
 
     def _change_plan(self, call: ToolCall, result: ToolResult) -> None:
         """Name a step that was added, or change one; `call.todo` says which."""
@@ -320,7 +331,7 @@ def state_at(observations: Iterable[Observation], *, question: str = "", root: s
     """
     tracker = TaskTracker(question=question, root=root)
     for observation in observations:
-        tracker.see(observation)
+        tracker.observe(observation)
     return tracker.state()
 
 
@@ -328,15 +339,15 @@ def _identifiers_of(observation: Observation, root: str) -> tuple[str, ...]:
     """The rare-looking names of an observation, in order; of what a tool printed only the first few."""
     text = observation.text
     if observation.kind is ObservationKind.CALL:
-        text = "\n".join(_strings(json_or_text(observation.arguments or text)))
+        text = "\n".join(_strings(decode_json_or_text(observation.arguments or text)))
     elif observation.kind is ObservationKind.PROMPT:
-        text = typed_text(text)
+        text = extract_typed_text(text)
     elif observation.kind is ObservationKind.RESULT and observation.is_error:
-        text = "\n".join(telling(text))
-    found = clues(_ends(text))
-    paths = (relative(path, "", root) for path, _ in found.paths)
-    dotted = (name for name in found.dotted if any(looks_rare(part) for part in name.split(".")))
-    single = (name for name in found.identifiers if looks_rare(name))
+        text = "\n".join(extract_failure_lines(text))
+    found = find_clues(_ends(text))
+    paths = (relative_path(path, "", root) for path, _ in found.paths)
+    dotted = (name for name in found.dotted if any(is_code_like(part) for part in name.split(".")))
+    single = (name for name in found.identifiers if is_code_like(name))
     names = tuple(dict.fromkeys(name for name in (*paths, *dotted, *single) if name))
     return names[:RESULT_IDENTIFIERS_MAX] if observation.kind is ObservationKind.RESULT else names[:IDENTIFIERS_MAX]
 

@@ -6,28 +6,28 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 
 
-def load(name: str, beside: str = __file__) -> dict[str, Any]:
+def load_toml(name: str, beside: str = __file__) -> dict[str, Any]:
     """Read a data file beside a module; raises tomllib.TOMLDecodeError for a broken one."""
     return tomllib.loads((Path(beside).parent / name).read_text("utf-8"))
 
 
-_DATA = load("words.toml")
+_DATA = load_toml("words.toml")
 
 
 def _words(name: str) -> frozenset[str]:
     return frozenset(_DATA[name].split())
 
 
-PATTERNS = Patterns(Path(__file__).with_name("patterns.toml"))
+PATTERNS = PatternFile(Path(__file__).with_name("patterns.toml"))
 EXTENSIONS, FILE_NAMES, FOLDERS, BRANDS, COMMON_CALLS = map(_words, ("extensions", "file_names", "folders", "brands", "common_calls"))
 COMMON_WORDS, PLAIN_WORDS, CLIENT_COMMANDS = map(_words, ("common", "plain", "client_commands"))
 MACHINE_BLOCKS: tuple[str, ...] = tuple(_DATA["machine_blocks"])
 MACHINE_PROMPTS: tuple[str, ...] = tuple(_DATA["machine_prompts"])
 
 
-def says(text: str, *names: str) -> bool:
+def matches_any(text: str, *names: str) -> bool:
     """Say whether one of these patterns stands in a text."""
-    return any(PATTERNS.find(name, text) for name in names)
+    return any(PATTERNS.search(name, text) for name in names)

@@ -1,1 +1,1 @@
-"""Which words, how long, how alike? Knows strings and arrays, and no noun of the house."""
+"""Text processing on strings, bytes and arrays alone: search terms, token counts, embeddings, postings, masking of secrets."""

@@ -1,7 +1,7 @@
-"""Patterns: regular expressions that stand in a TOML file beside the module that uses them.
+"""Regular expressions that are read from a TOML file beside the module that uses them.
 
 The line breaks within a pattern, and the blanks that begin a line, are not part of it; `{name}` stands for the fragment of that
-name in the table `fragments`. The other tables are for readers: each pattern's name is unique in its file.
+name in the table `fragments`. The other tables only group patterns: each pattern's name is unique in its file.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 _BREAK = re.compile(r"\n\s*")
 
 
-class Patterns(dict[str, re.Pattern[str]]):
-    """The patterns of a file by name, each compiled when it is first asked for. Raises KeyError for an unknown name."""
+class PatternFile(dict[str, re.Pattern[str]]):
+    """The compiled regular expressions of one TOML file by name, each compiled at its first use. An unknown name raises KeyError."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -27,17 +27,20 @@ class Patterns(dict[str, re.Pattern[str]]):
             self._written |= entry if isinstance(entry, dict) else {name: entry}
 
     def __missing__(self, name: str) -> re.Pattern[str]:
-        self[name] = re.compile(self.written(name))
+        self[name] = re.compile(self.expand(name))
         return self[name]
 
-    def written(self, name: str) -> str:
-        """Return the text of a pattern, its fragments filled in."""
+    def expand(self, name: str) -> str:
+        """Return the regular expression of this name as text, with its `{fragments}` replaced. Raises KeyError for an unknown name."""
         text = _BREAK.sub("", self._written[name].lstrip())
         for fragment, meant in self._fragments.items():
             text = text.replace(f"{{{fragment}}}", meant)
         return text
 
-    def find(self, name: str, text: str) -> re.Match[str] | None:
-        """Search a text for a pattern, after a quick look for the words in `marks` that it cannot do without."""
+    def search(self, name: str, text: str) -> re.Match[str] | None:
+        """Return the first match of the pattern of this name in a text, None for none.
+
+        Faster than a plain search where the file lists `marks` for it: strings of which each match holds at least one.
+        """
         marks = self._marks.get(name, ())
         return self[name].search(text) if not marks or any(map(text.__contains__, marks)) else None

@@ -1,9 +1,8 @@
-"""Postings: what one source contributes to the index, packed so that a thousand of them join in milliseconds.
+"""Postings: the search index entries of one source, packed into bytes so that a thousand sources are merged in milliseconds.
 
-A producer calls `pack` beside its records, in its own process; the store keeps the bytes and
-`clew.store.documents` joins them. Three things are packed for each record: its words by field, the names
-that it defines, and the names that it uses. Names are joined late, when an index is built: what a name
-means can therefore never be stale, and an index kept up to date equals one built anew.
+A producer calls `pack_postings` beside its records, in its own process; the store keeps the bytes and `clew.store.documents`
+merges them. Packed for each record: its terms by field, the names that it defines, and the names that it uses. Names are resolved
+when an index is built, so that none is stale, and an index kept up to date equals one built anew.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from numpy.typing import NDArray
 from xxhash import xxh64_intdigest
 
 from clew.text.embed import Embedder
-from clew.text.words import WORD_CHARS_MAX, raw_words, split
+from clew.text.words import WORD_CHARS_MAX, extract_words, split_word
 
 
-class Field(IntEnum):
-    """Where in a record a word stands. Weights per field are the retriever's choice, not stored."""
+class TextField(IntEnum):
+    """The part of a record that a term occurs in. Ranking weights the parts; no weight is stored."""
 
     NAME = 0
     PATH = 1
@@ -35,8 +34,8 @@ class Field(IntEnum):
     BODY = 4
 
 
-class Use(IntEnum):
-    """How a record uses a name."""
+class NameUse(IntEnum):
+    """How a record uses a name that another one defines."""
 
     CALL = 0
     REFERENCE = 1
@@ -44,20 +43,20 @@ class Use(IntEnum):
     MENTION = 3  # in prose or tool output; the weakest
 
 
-FIELDS = len(Field)
+FIELD_COUNT = len(TextField)
 EMBEDDED_CHARS_MAX = 1500  # guess: a mean over more tokens says less of each
 BODY_CHARS_MAX = 200_000  # guess: more than any function by hand; the rest of a huge record adds no new words
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """The searchable side of one record.
+class SearchDocument:
+    """What the search index takes of one record.
 
-    texts    one text per Field, in the order of the enum.
+    texts    one text per TextField, in the order of the enum.
     defines  names under which others refer to it: `bar`, and the subject `symbol:src/a.py::Foo.bar`.
     uses     (name, how, times).
     parent   position of the containing record among the documents packed together, −1 for none.
-    is_test  it checks other code.
+    is_test  whether it is test code.
     """
 
     id: str
@@ -66,7 +65,7 @@ class Document:
     path: str
     texts: tuple[str, str, str, str, str]
     defines: tuple[str, ...] = ()
-    uses: tuple[tuple[str, Use, int], ...] = ()
+    uses: tuple[tuple[str, NameUse, int], ...] = ()
     parent: int = -1
     is_test: bool = False
     start_line: int = 0
@@ -84,10 +83,10 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """One source's postings, unpacked. n documents, p postings, d definitions, u uses.
+class PostingsSegment:
+    """The unpacked postings of one source: n documents, p postings, d definitions, u uses.
 
-    parent (n,) int32; is_test (n,) bool; start_line, lines (n,) int32; lengths (n, FIELDS) float32, words per field.
+    parent (n,) int32; is_test (n,) bool; start_line, lines (n,) int32; lengths (n, FIELD_COUNT) float32, words per field.
     terms (p,) uint64, docs (p,) int32, fields (p,) uint8, counts (p,) uint8 (255 means 255 or more).
     define_names (d,) uint64, define_docs (d,) int32.
     use_names (u,) uint64, use_docs (u,) int32, use_kinds (u,) uint8, use_counts (u,) uint8.
@@ -132,13 +131,13 @@ _ARRAYS: tuple[tuple[str, str], ...] = (
 _MAGIC = b"clewseg1"
 
 
-def literal_name(literal: str) -> str:
-    """The name under which files share a string literal; no definition can be called so."""
+def make_literal_name(literal: str) -> str:
+    """Return the name under which the index links files that use the same string literal; no definition can have it."""
     return f"'literal:{literal}"
 
 
-def term_hash(term: str) -> int:
-    """64-bit key of a term or a name; two of a million terms share one with a chance of 3e-8."""
+def hash_term(term: str) -> int:
+    """Return the 64-bit hash of a term or a name; two of a million terms share one with a chance of 3e-8."""
     return xxh64_intdigest(term.encode("utf-8", "surrogatepass"))
 
 
@@ -154,20 +153,22 @@ class _Hashes:
         if found is None:
             if len(self.seen) > 1 << 18:
                 self.seen.clear()
-            found = self.seen[word] = tuple(term_hash(term) for term in split(word))
+            found = self.seen[word] = tuple(hash_term(term) for term in split_word(word))
         return found
 
 
 _hashes = _Hashes()
 
 
-def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (), embedder: Embedder | None = None) -> bytes:
-    """Return the postings of one source's records, compressed; `unpack` reads them.
+def pack_postings(
+    documents: Sequence[SearchDocument], imports: Iterable[tuple[str, float]] = (), embedder: Embedder | None = None
+) -> bytes:
+    """Return the packed search index entries of one source's records, compressed, for `unpack_postings`.
 
     Vectors are kept in int8 with a scale per row: one global scale loses much of their use.
     Cost  about 120 ns a byte of text, most of it finding words; runs in the producer's process.
     """
-    lengths = np.zeros((len(documents), FIELDS), np.float32)
+    lengths = np.zeros((len(documents), FIELD_COUNT), np.float32)
     term_parts: list[int] = []
     key_parts: list[int] = []  # doc << 16 | field << 8 | count
     defines: list[tuple[int, int]] = []
@@ -177,7 +178,7 @@ def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (
         for place, text in enumerate(document.texts):
             if not text:
                 continue
-            words = raw_words(text[:BODY_CHARS_MAX])
+            words = extract_words(text[:BODY_CHARS_MAX])
             counts: dict[int, int] = {}
             for word, times in Counter(words).items():
                 for key in seen.get(word) or _hashes.of(word):
@@ -186,11 +187,11 @@ def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (
             term_parts.extend(counts)
             base = doc << 16 | place << 8
             key_parts.extend([base | min(times, 255) if times > 1 else base | 1 for times in counts.values()])
-        defines.extend((term_hash(name), doc) for name in document.defines)
-        uses.extend((term_hash(name), doc, int(how), min(times, 255)) for name, how, times in document.uses)
+        defines.extend((hash_term(name), doc) for name in document.defines)
+        uses.extend((hash_term(name), doc, int(how), min(times, 255)) for name, how, times in document.uses)
     keys = np.array(key_parts, np.int64)
     rows = embedder.embed([_embedded(document) for document in documents]) if embedder else np.zeros((len(documents), 0), np.float32)
-    quantised, scales = quantise(rows)
+    quantised, scales = quantise_rows(rows)
     arrays: dict[str, NDArray[Any]] = {
         "parent": np.array([document.parent for document in documents], np.int32),
         "is_test": np.array([document.is_test for document in documents], np.bool_),
@@ -222,21 +223,21 @@ def pack(documents: Sequence[Document], imports: Iterable[tuple[str, float]] = (
     return _frame(head, arrays)
 
 
-def unpack(data: bytes) -> Segment:
-    """Read what `pack` wrote. Raises ValueError for anything else."""
+def unpack_postings(data: bytes) -> PostingsSegment:
+    """Return the postings that `pack_postings` packed. Raises ValueError for other bytes."""
     raw, head, sizes, at = _opened(data)
-    shapes = {"lengths": (len(head.ids), FIELDS), "vectors": (len(head.ids), head.dims)}
+    shapes = {"lengths": (len(head.ids), FIELD_COUNT), "vectors": (len(head.ids), head.dims)}
     arrays: dict[str, NDArray[Any]] = {}
     for name, kind in _ARRAYS:
         arrays[name] = np.frombuffer(raw, kind, sizes[name], at).reshape(shapes.get(name, (sizes[name],)))
         at += sizes[name] * np.dtype(kind).itemsize
     paths = [path.encode("latin-1").decode("utf-8", "surrogatepass") for path in head.paths]
     imports = [(path.encode("latin-1").decode("utf-8", "surrogatepass"), weight) for path, weight in head.imports]
-    return Segment(head.ids, head.layers, head.kinds, paths, imports, head.model, head.dims, **arrays)
+    return PostingsSegment(head.ids, head.layers, head.kinds, paths, imports, head.model, head.dims, **arrays)
 
 
-def ids_of(data: bytes) -> list[str]:
-    """Return the ids of packed postings without unpacking their arrays. Raises ValueError for what `pack` did not write."""
+def read_packed_ids(data: bytes) -> list[str]:
+    """Return the record ids of packed postings without unpacking the arrays. Raises ValueError for bytes that are no postings."""
     raw, head, sizes, at = _opened(data)
     if len(raw) != at + sum(sizes[name] * np.dtype(kind).itemsize for name, kind in _ARRAYS):
         raise ValueError("a segment of postings that is cut")
@@ -252,29 +253,29 @@ def _opened(data: bytes) -> tuple[bytes, _Head, dict[str, int], int]:
     head = msgspec.msgpack.decode(raw[20 : 20 + head_size], type=_Head)
     sizes = dict.fromkeys(("parent", "is_test", "start_line", "lines", "scales"), n)
     sizes |= dict.fromkeys(("terms", "docs", "fields", "counts"), p) | dict.fromkeys(("define_names", "define_docs"), d)
-    sizes |= dict.fromkeys(("use_names", "use_docs", "use_kinds", "use_counts"), u) | {"lengths": n * FIELDS, "vectors": n * head.dims}
+    sizes |= dict.fromkeys(("use_names", "use_docs", "use_kinds", "use_counts"), u) | {"lengths": n * FIELD_COUNT, "vectors": n * head.dims}
     return raw, head, sizes, 20 + head_size
 
 
-def _embedded(document: Document) -> str:
+def _embedded(document: SearchDocument) -> str:
     """What a vector is made of: the name, the header and the docstring, then as much of the body as still matters to a mean."""
     name, _, signature, docstring, body = document.texts
     return "\n".join(part for part in (name, signature, docstring, body[:EMBEDDED_CHARS_MAX]) if part)[:EMBEDDED_CHARS_MAX]
 
 
-def quantise(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Return int8 rows and the scale of each, so that row × scale is within half a step of the original."""
+def quantise_rows(rows: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return (n, dims) rows as int8 with one float32 scale each: row × scale is within half a step of the original."""
     scales = (np.abs(rows).max(axis=1, initial=0.0) / 127.0).astype(np.float32)
     safe = np.where(scales > 0, scales, np.float32(1.0))
     return np.rint(rows / safe[:, None]).astype(np.int8), scales
 
 
-def without(data: bytes, ids: Collection[str]) -> bytes:
-    """Return the packed postings less those of these records, b"" when none is left.
+def drop_from_postings(data: bytes, ids: Collection[str]) -> bytes:
+    """Return the packed postings without those of these record ids, b"" when none is left.
 
-    A record whose container was taken out has none afterwards. Raises ValueError for what `pack` did not write.
+    A record whose parent was removed has none afterwards. Raises ValueError for bytes that are no postings.
     """
-    segment = unpack(data)
+    segment = unpack_postings(data)
     keep = np.array([record_id not in ids for record_id in segment.ids], np.bool_)
     if keep.all():
         return data

@@ -1,4 +1,4 @@
-"""Secrets: credentials in text are masked before anything is stored, shown or sent. The only place that does it.
+"""Mask credentials in text. Used before anything is stored, shown or sent.
 
 A credential is found by the words that its issuer begins it with (`secret_vendors.json`, made by train/secrets from the rules
 of betterleaks, and the end of `secret_contexts.toml`), by what tools, protocols and files say around it, or by the name that it
@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
-MARK = b"[masked:"
+MASK_PREFIX = b"[masked:"
 VENDOR_ENTROPY_MIN = 2.8  # bits a character of what follows an issuer's words; 32 hex digits have 3.2 or more in 99 of 100 draws
 NAME_CHARS_MAX = 28  # of a name in code with digits in it, such as `ed25519PrivateKey`; guess
 STRONG_CHARS_MIN = 16
@@ -110,20 +110,20 @@ class _Rules:
     not_before: re.Pattern[bytes]
 
 
-def mask(data: bytes) -> bytes:
-    """Return the bytes with `[masked:KIND]` in the place of each credential. Line ends stay; masking again changes nothing."""
-    return masked(data)[0]
+def mask_bytes(data: bytes) -> bytes:
+    """Return the bytes with each credential replaced by `[masked:KIND]`. Line ends stay; masking again changes nothing."""
+    return mask_and_count(data)[0]
 
 
 def mask_text(text: str) -> str:
-    """`mask` of text. Lone surrogates stay as they are."""
+    """Return the text with each credential replaced by `[masked:KIND]`. Lone surrogates stay."""
     raw = text.encode("utf-8", "surrogatepass")
-    clean = mask(raw)
+    clean = mask_bytes(raw)
     return text if clean is raw else clean.decode("utf-8", "surrogatepass")
 
 
 def mask_lines(data: bytes) -> bytes:
-    """`mask` of each line for itself: a line becomes the same whatever stands around it, and wherever a file was cut."""
+    """Mask the credentials of each line on its own, so that a line gives the same result in whatever file or part of it it stands."""
     spans = _found(data, by_line=True)
     parts: list[bytes] = []
     done = 0
@@ -132,13 +132,13 @@ def mask_lines(data: bytes) -> bytes:
             continue
         start, end = data.rfind(b"\n", 0, span.start) + 1, data.find(b"\n", span.start)
         end = len(data) if end < 0 else end
-        parts += (data[done:start], mask(data[start:end]))
+        parts += (data[done:start], mask_bytes(data[start:end]))
         done = end
     return b"".join((*parts, data[done:])) if parts else data
 
 
-def masked(data: bytes) -> tuple[bytes, int]:
-    """`mask`, and how many credentials there were."""
+def mask_and_count(data: bytes) -> tuple[bytes, int]:
+    """Return the bytes with each credential replaced by `[masked:KIND]`, and the number of credentials."""
     count = 0
     for _ in range(_ROUNDS_MAX):
         spans = _found(data)
@@ -158,7 +158,7 @@ def _placeholder(data: bytes, span: _Span) -> bytes:
     """Return what stands in the place of a credential: in quotes where it is a bare number of JSON, so that the line stays JSON."""
     value = data[span.start : span.end]
     digest = f"#{blake2b(value, digest_size=2).hexdigest()}" if span.is_vendor else ""
-    mark = b"%s%s%s]" % (MARK, span.kind.encode(), digest.encode())
+    mark = b"%s%s%s]" % (MASK_PREFIX, span.kind.encode(), digest.encode())
     is_number = _NUMBER.fullmatch(value) and _JSON_KEY.search(data, max(0, span.start - 80), span.start)
     return b'"%s"' % mark if is_number else mark
 
@@ -172,7 +172,7 @@ def _found(data: bytes, *, by_line: bool = False) -> list[_Span]:
 
 def _is_inside_mask(data: bytes, at: int) -> bool:
     """Whether a place stands inside `[masked:KIND]`."""
-    return data.rfind(MARK, max(0, at - MASK_CHARS_MAX), at) > data.rfind(b"]", max(0, at - MASK_CHARS_MAX), at)
+    return data.rfind(MASK_PREFIX, max(0, at - MASK_CHARS_MAX), at) > data.rfind(b"]", max(0, at - MASK_CHARS_MAX), at)
 
 
 def _merged(spans: Sequence[_Span]) -> list[_Span]:
@@ -225,7 +225,9 @@ def _formed(data: bytes, at: int, rule: _Rule, low: int, high: int) -> _Span | N
     start, end = found.span(group)
     value = data[start:end].rstrip(b".,;:!?") if rule.check != "basic" else data[start:end]
     end = start + len(value)
-    if MARK in value or not _is_meant(value, rule) or (rule.check == "vendor" and data[end : end + 1] in (b"/", b"+")):  # inside base64
+    if (
+        MASK_PREFIX in value or not _is_meant(value, rule) or (rule.check == "vendor" and data[end : end + 1] in (b"/", b"+"))
+    ):  # inside base64
         return None
     return _Span(start, end, rule.kind, rule.is_vendor)
 
@@ -264,7 +266,7 @@ def _named(data: bytes, lowered: bytes, at: int, behind: int, name: _Name, rules
         value = value.rstrip(b".,;:!?" if not is_set else b".,:!?")
     if word.lower() == b"pwd" and value.startswith((b"/", b"~", b".")):  # a folder
         return None
-    if value.isdigit() or MARK in value or _PLACEHOLDER.search(value):
+    if value.isdigit() or MASK_PREFIX in value or _PLACEHOLDER.search(value):
         return None
     if not is_set:
         is_meant = _is_credential(value, name.check) and not value.startswith((b"/", b"./"))

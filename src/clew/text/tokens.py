@@ -1,10 +1,9 @@
-"""Tokens: how long is a text for the model that will read it?
-
+"""Count the tokens of a text for the model that will read it.
 The vocabularies of Claude's models are not public, and an exact tokenizer is slow and large, so a count is an estimate: a sum
 over the text's bytes, each costing what its class costs after the class before it, in one of four contexts. The weights were
 fitted to reference counts (`train/tokens`), the error on projects never seen in the fit is stated beside them (`error`,
 `bench/tokens`). The estimate is the same on every machine, whatever is installed, so packets are too. `chars4` is no
-estimate but a definition: characters / 4. Knows nothing about budgets, records or sessions; reads one file of weights.
+estimate but a definition: characters / 4.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from numpy.typing import NDArray
 
 from clew.errors import UnknownTokenizer
 
-FAMILIES: tuple[str, ...] = ("claude-4.7", "claude-3", "o200k", "chars4")
-NEWEST = "claude-4.7"  # what a Claude without a version means
+TOKENIZER_FAMILIES: tuple[str, ...] = ("claude-4.7", "claude-3", "o200k", "chars4")
+NEWEST_FAMILY = "claude-4.7"  # what a Claude without a version means
 
 _ALIASES = ("claude", "opus", "sonnet", "haiku", "fable", "opusplan")
 _OPENAI = re.compile(r"gpt-4o|gpt-4\.[1-9]|gpt-(?:[5-9]|[1-9]\d)(?!\d)|gpt-oss|chatgpt-4o|o[1-9](?!\w)|codex")
@@ -47,46 +46,45 @@ class _Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
-    """Counts text in one family's tokens; made by `counter`.
+class TokenCounter:
+    """Estimates how many tokens a text has for models of one tokenizer family; made by `make_counter`.
 
-    Counts add up, so a window can be planned from its pieces. With m = `measure`, for all texts a and b:
+    Counts add up, so a window can be planned from its pieces. With m = `count_unrounded`, s = `seam_tokens_max`, for all texts a, b:
 
-        m(a) <= m(a + b) <= m(a) + m(b) + seam, and m(a + b) == m(a) + m(b) when a is empty or ends in a newline,
+        m(a) <= m(a + b) <= m(a) + m(b) + s, and m(a + b) == m(a) + m(b) when a is empty or ends in a newline.
 
-    so `count(a + b) <= count(a) + count(b) + ceil(seam)`, without the seam when a ends in a newline. Counts are sums of
-    integers: the order of additions changes nothing.
+    Counts are sums of integers: the order of additions changes nothing.
     """
 
     name: str
 
-    def measure(self, text: str) -> float:
-        """Length in tokens, not rounded, 0.0 for "". Lone surrogates count as the three bytes they would take."""
+    def count_unrounded(self, text: str) -> float:
+        """Return the number of tokens of a text, not rounded; 0.0 for "". Lone surrogates count as three bytes."""
         if self.name == "chars4":
             return len(text) / 4
         return self._tokens(_total(_encoded(text), _table(self.name)))
 
-    def measure_many(self, texts: Sequence[str]) -> list[float]:
-        """`measure` of each, in one pass: for many short texts several times as fast."""
+    def count_unrounded_many(self, texts: Sequence[str]) -> list[float]:
+        """Return the number of tokens of each text, not rounded; several times as fast as one by one for short texts."""
         if self.name == "chars4":
             return [len(text) / 4 for text in texts]
         return [self._tokens(total) for total in _totals(texts, _table(self.name))]
 
     def count(self, text: str) -> int:
-        """Length in whole tokens: `measure` rounded up."""
+        """Return the number of tokens of a text, rounded up."""
         if self.name == "chars4":
             return -(-len(text) // 4)
         return self._whole(_total(_encoded(text), _table(self.name)))
 
     def count_many(self, texts: Sequence[str]) -> list[int]:
-        """`count` of each, in one pass."""
+        """Return the number of tokens of each text, rounded up; several times as fast as one by one for short texts."""
         if self.name == "chars4":
             return [-(-len(text) // 4) for text in texts]
         return [self._whole(total) for total in _totals(texts, _table(self.name))]
 
     @property
-    def seam(self) -> float:
-        """The most tokens by which a text can be longer than two pieces that it was cut into, 0.0 for chars4."""
+    def seam_tokens_max(self) -> float:
+        """The most tokens by which a text can exceed the sum of two pieces that it was cut into; 0.0 for `chars4`."""
         return 0.0 if self.name == "chars4" else self._tokens(_table(self.name).seam)
 
     def _tokens(self, total: int) -> float:
@@ -96,36 +94,36 @@ class Counter:
         return -(-total // _table(self.name).per_token)
 
 
-def counter(name: str) -> Counter:
-    """Return the counter of a family, an alias or a model. Raises UnknownTokenizer."""
-    return Counter(family_of(name))
+def make_counter(name: str) -> TokenCounter:
+    """Return the token counter for a tokenizer family, an alias or a model's name. Raises UnknownTokenizer for other names."""
+    return TokenCounter(resolve_family(name))
 
 
-def family_of(name: str) -> str:
-    """Return the family that counts for a model.
+def resolve_family(name: str) -> str:
+    """Return the tokenizer family, one of TOKENIZER_FAMILIES, that a name stands for.
 
-    name    a family; a model's name in any dress (`claude-opus-4-5-20251101`, `us.anthropic.claude-sonnet-4-6-v1:0`,
+    name    a family; a model's name in any form (`claude-opus-4-5-20251101`, `us.anthropic.claude-sonnet-4-6-v1:0`,
             `claude-3-5-haiku-latest`, `gpt-5-codex`); or an alias (`claude`, `opus`), which means the newest family.
     Claude 3 to 4.6 share a vocabulary, and all from 4.7 on share another.
     Raises  UnknownTokenizer, also for models older than Claude 3 or GPT-4o: their vocabularies were not fitted.
     """
     plain = name.strip().lower()
-    if plain in FAMILIES:
+    if plain in TOKENIZER_FAMILIES:
         return plain
     base = plain.split("[", 1)[0].rsplit("/", 1)[-1]
     if base in _ALIASES:
-        return NEWEST
+        return NEWEST_FAMILY
     at = base.find("claude-")
     if at >= 0:
         version = _VERSION.search(base, at + len("claude-"))
         if version is None:
-            return NEWEST
+            return NEWEST_FAMILY
         major, minor = int(version[1]), int(version[2] or 0)
         if major >= 3:
-            return NEWEST if (major, minor) >= (4, 7) else "claude-3"
+            return NEWEST_FAMILY if (major, minor) >= (4, 7) else "claude-3"
     elif _OPENAI.match(base):
         return "o200k"
-    raise UnknownTokenizer(name, (*FAMILIES, "claude"))
+    raise UnknownTokenizer(name, (*TOKENIZER_FAMILIES, "claude"))
 
 
 def _encoded(text: str) -> bytes:

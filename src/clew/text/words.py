@@ -1,4 +1,4 @@
-"""Words: what a search engine should see in a piece of text or code.
+"""Split text and code into the terms that the search index holds.
 
 Identifiers are split at underscores, at case changes and between letters and digits, stemmed, and kept
 whole as well, so that `resolve_redirects` is found by "redirect" and, more strongly, by its own name.
@@ -22,19 +22,18 @@ class _Stems(Protocol):
     def stemWord(self, word: str, /) -> str: ...  # noqa: N802  PyStemmer's own name
 
 
-# The library has no types. It needs no cache of its own: `split` caches what it returns.
+# The library has no types. It needs no cache of its own: `split_word` caches what it returns.
 _STEMMER: _Stems = Stemmer.Stemmer("english", 0)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 WORD_CHARS_MAX = 64  # longer runs are keys, hashes and encoded data: found by their first 64 characters
 
 
-def raw_words(text: str) -> list[str]:
-    """Every identifier, number and run of other letters in `text`, in order, as it stands."""
+def extract_words(text: str) -> list[str]:
+    """Return every identifier, number and run of other letters in a text, in order, unchanged."""
     return _WORD.findall(text)
 
 
-def split(word: str) -> tuple[str, ...]:
-    """The search terms of one raw word: its stemmed parts, then the whole word in lower case if it has several.
-
+def split_word(word: str) -> tuple[str, ...]:
+    """Return the search terms of one word: its stemmed parts, then the whole word in lower case if it has several.
     `HTTPServer2` gives ("http", "server", "2", "httpserver2"); a part of one letter is dropped unless it is all there is.
     """
     return _split(word[:WORD_CHARS_MAX])  # cut first, because what was asked is kept
@@ -53,9 +52,9 @@ def _split(word: str) -> tuple[str, ...]:
     return (*kept, word.lower().strip("_"))
 
 
-def terms(text: str) -> list[str]:
-    """The search terms of `text`, in order, with repetitions."""
-    return [term for word in _WORD.findall(text) for term in split(word)]
+def extract_terms(text: str) -> list[str]:
+    """Return the search terms of a text, in order, with repetitions."""
+    return [term for word in _WORD.findall(text) for term in split_word(word)]
 
 
 def _stem(word: str) -> str:

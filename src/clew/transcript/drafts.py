@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clew.records import DeadEnd, Layer, ToolCall, ToolKind, Trust
-from clew.task.commands import Command
-from clew.task.outcomes import summary, telling
-from clew.task.vocabulary import load
-from clew.text.patterns import Patterns
+from clew.task.commands import CommandAnalysis
+from clew.task.outcomes import extract_failure_lines, find_summary_line
+from clew.task.vocabulary import load_toml
+from clew.text.patterns import PatternFile
 from clew.transcript.statements import find_first_sentence
 
 NAME_CHARS_MAX = 140
 LINE_CHARS_MAX = 300  # a longer line is shown cut; it is data
 SUBAGENT_FACTOR = 0.7  # guess: what a subagent saw matters through its report
-IMPORTANCE_BY_KIND: dict[str, float] = load("drafts.toml", __file__)["importance"]
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+IMPORTANCE_BY_KIND: dict[str, float] = load_toml("drafts.toml", __file__)["importance"]
+_PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def shorten_to_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
 
 def extract_output(call: ToolCall) -> str:
     """Return a command's output without the header lines that Codex puts above it."""
-    text = call.text
+    text = call.output
     if text.startswith(("Exit code", "Command: ", "Chunk ID", "Wall time", "Warning")) and (head := _PATTERNS["codex_headers"].match(text)):
         return text[head.end() :]
     return text
@@ -68,7 +68,7 @@ def extract_output(call: ToolCall) -> str:
 def find_outcome_line(text: str, *, is_check: bool, has_failed: bool) -> str:
     """Return the line that says how a command ended: a failure's reason, a check's summary, else the last line that is not blank."""
     if has_failed or is_check:
-        line = summary(text, has_passed=not has_failed) if is_check else next(iter(telling(text)), "")
+        line = find_summary_line(text, has_passed=not has_failed) if is_check else next(iter(extract_failure_lines(text)), "")
         if line:
             return shorten_to_line(line)
     for line in reversed(text[-4000:].split("\n")):
@@ -95,21 +95,21 @@ def draft_read(call: ToolCall, path: str, start: int, end: int, total: int) -> R
     where = f"{path}:{start}-{end}" if end else path
     name = f"Read {where}{f' of {total}' if total > end > 0 else ''}"
     subject = f"file:{path}@{start}-{end}" if end else f"file:{path}@"
-    text = f"{name}\n{call.text}"
-    return RecordDraft(Layer.FACT, "read", subject, name, text, find_definition_line(call.text), path=path, start=start, end=end)
+    text = f"{name}\n{call.output}"
+    return RecordDraft(Layer.FACT, "read", subject, name, text, find_definition_line(call.output), path=path, start=start, end=end)
 
 
 def draft_search(call: ToolCall, path: str) -> RecordDraft:
     """Build the draft of a search by pattern, name or symbol, with the number of lines found."""
-    lines = call.text.count("\n") + 1 if call.text and not (call.result and call.result.is_empty) else 0
+    lines = call.output.count("\n") + 1 if call.output and not (call.result and call.result.is_empty) else 0
     asked = f"{call.tool} {call.query!r}{f' in {path or call.scope}' if call.scope else ''}"
     name = f"{shorten_to_line(asked, NAME_CHARS_MAX)} → {f'{lines} lines' if lines else 'nothing'}"
-    text = f"{asked}{' ' + call.options if call.options else ''}\n{call.text}"
+    text = f"{asked}{' ' + call.options if call.options else ''}\n{call.output}"
     subject = f"search:{call.tool} {call.arguments}"
-    return RecordDraft(Layer.FACT, "search", subject, name, text, _first_line(call.text), path=path)
+    return RecordDraft(Layer.FACT, "search", subject, name, text, _first_line(call.output), path=path)
 
 
-def draft_command(call: ToolCall, line: str, parsed: Command, check_name: str, *, has_passed: bool | None) -> RecordDraft:
+def draft_command(call: ToolCall, line: str, parsed: CommandAnalysis, check_name: str, *, has_passed: bool | None) -> RecordDraft:
     """Build the draft of a shell command with its outcome.
 
     check_name  subject of the check that it runs (tests, linter, …), "" for none.
@@ -127,15 +127,15 @@ def draft_command(call: ToolCall, line: str, parsed: Command, check_name: str, *
         ending += " (passed)" if has_passed else " (failed)" if not exit_code else ""
     asked = _PATTERNS["here_document"].sub(r"\3", line)
     name = f"$ {find_first_sentence(asked, NAME_CHARS_MAX)}{ending}"
-    kind = "error" if has_failed else "search" if parsed.is_search and parsed.is_look and not check_name else "command"
-    layer = Layer.STATE if check_name else Layer.FACT if parsed.is_look or has_failed else Layer.ACTION
+    kind = "error" if has_failed else "search" if parsed.is_search and parsed.is_read_only and not check_name else "command"
+    layer = Layer.STATE if check_name else Layer.FACT if parsed.is_read_only or has_failed else Layer.ACTION
     importance = IMPORTANCE_BY_KIND["error" if has_failed else "check"] if check_name else 0.5 if has_failed else None
     return RecordDraft(
         layer,
         kind,
         check_name or f"command:{line.strip()}",
         name,
-        f"$ {line}\n{call.text}",
+        f"$ {line}\n{call.output}",
         find_outcome_line(output, is_check=bool(check_name), has_failed=has_failed),
         Trust.QUOTED if parsed.is_web else Trust.OBSERVED,
         is_end_informative=not parsed.is_search,
@@ -155,7 +155,7 @@ def draft_edit(call: ToolCall, path: str, other_paths: Sequence[str], start: int
         new = next((line for edit in call.edits if (line := _first_new(edit.old, edit.new))), "")
     else:
         parts, new = [call.command or call.arguments], ""
-    text = "\n".join([f"Edit {path}", *parts, call.text])
+    text = "\n".join([f"Edit {path}", *parts, call.output])
     return _draft_change(call, "edit", name, text, shorten_to_line(new), path)
 
 
@@ -164,23 +164,25 @@ def draft_write(call: ToolCall, path: str) -> RecordDraft:
     content = call.content
     lines = content.count("\n") + (not content.endswith("\n")) if content else 0
     name = f"Write {path} ({lines} lines){_failed(call)}"
-    return _draft_change(call, "write", name, f"Write {path}\n{content}\n{call.text}", find_definition_line(content), path)
+    return _draft_change(call, "write", name, f"Write {path}\n{content}\n{call.output}", find_definition_line(content), path)
 
 
 def _draft_change(call: ToolCall, kind: str, name: str, text: str, signature: str, path: str) -> RecordDraft:
     subject = f"{kind}:{path}"
     if call.is_marked_failed:
-        importance = 0.1 if "Sibling tool call" in call.text[:100] else 0.4
-        return RecordDraft(Layer.FACT, "error", subject, name, text, _first_line(_plain_error(call.text)), path=path, importance=importance)
+        importance = 0.1 if "Sibling tool call" in call.output[:100] else 0.4
+        return RecordDraft(
+            Layer.FACT, "error", subject, name, text, _first_line(_plain_error(call.output)), path=path, importance=importance
+        )
     return RecordDraft(Layer.ACTION, kind, subject, name, text, signature, path=path)
 
 
 def draft_failure(call: ToolCall, title: str, path: str) -> RecordDraft:
     """Build the draft of a tool call that failed and changed nothing: a missing file, a broken pattern, an unreachable server."""
-    message = _plain_error(call.text)
+    message = _plain_error(call.output)
     name = f"{shorten_to_line(title, NAME_CHARS_MAX)} → failed"
     importance = 0.1 if "Sibling tool call" in message[:100] else 0.35
-    subject, text = f"{call.kind}:{title}", f"{title}\n{call.text}"
+    subject, text = f"{call.kind}:{title}", f"{title}\n{call.output}"
     return RecordDraft(Layer.FACT, "error", subject, name, text, _first_line(message), _trust_of(call), path, importance=importance)
 
 
@@ -188,7 +190,7 @@ def draft_refusal(call: ToolCall, title: str, path: str) -> RecordDraft:
     """Build the draft of a tool call that the user refused, with the reason they gave."""
     words = call.result.said if call.result else ""
     name = f"User rejected: {shorten_to_line(title, NAME_CHARS_MAX)}"
-    text = f"{name}\n{call.arguments}\n{call.text}"
+    text = f"{name}\n{call.arguments}\n{call.output}"
     signature, importance = shorten_to_line(words) or "no reason given", None if words else IMPORTANCE_BY_KIND["note"]
     subject = f"{call.kind}:{title}"
     return RecordDraft(Layer.INTENT, "rejection", subject, name, text, signature, path=path, is_end_informative=True, importance=importance)
@@ -207,30 +209,30 @@ def draft_fetch(call: ToolCall) -> RecordDraft:
     """Build the draft of a web page or web search, whose words are quoted and not trusted."""
     what = call.url or call.query or call.arguments
     name = f"Fetched {shorten_to_line(what, NAME_CHARS_MAX)}"
-    text = f"{call.tool} {what}\n{call.prompt + chr(10) if call.prompt else ''}{call.text}"
-    return RecordDraft(Layer.FACT, "fetch", f"fetch:{what}", name, text, _first_line(call.text), Trust.QUOTED)
+    text = f"{call.tool} {what}\n{call.prompt + chr(10) if call.prompt else ''}{call.output}"
+    return RecordDraft(Layer.FACT, "fetch", f"fetch:{what}", name, text, _first_line(call.output), Trust.QUOTED)
 
 
 def draft_agent_run(call: ToolCall) -> RecordDraft:
     """Build the draft of a subagent's task and its report."""
     what = call.description or find_first_sentence(call.prompt, 80) or f"output of {call.job or call.tool}"
     name = f"Agent{f' ({call.agent_type})' if call.agent_type else ''}: {shorten_to_line(what, NAME_CHARS_MAX)}"
-    text = f"{name}\n{call.prompt + chr(10) if call.prompt else ''}{call.text}"
-    return RecordDraft(Layer.FACT, "agent", f"agent:{what}", name, text, _first_line(call.text))
+    text = f"{name}\n{call.prompt + chr(10) if call.prompt else ''}{call.output}"
+    return RecordDraft(Layer.FACT, "agent", f"agent:{what}", name, text, _first_line(call.output))
 
 
 def draft_answer(call: ToolCall) -> RecordDraft:
     """Build the draft of a question that the agent asked the user, with the answer."""
     name = f"Asked: {shorten_to_line(call.question, NAME_CHARS_MAX)}"
-    text = f"{name}\n{call.arguments}\n{call.text}"
-    return RecordDraft(Layer.INTENT, "answer", f"answer:{call.question}", name, text, shorten_to_line(call.text), is_end_informative=True)
+    text = f"{name}\n{call.arguments}\n{call.output}"
+    return RecordDraft(Layer.INTENT, "answer", f"answer:{call.question}", name, text, shorten_to_line(call.output), is_end_informative=True)
 
 
 def draft_plan(call: ToolCall, agent_id: str) -> RecordDraft:
     """Build the draft of a plan that the agent put before the user."""
     words = call.plan or (call.result.plan if call.result else "")
     name = f"Plan: {find_first_sentence(words, NAME_CHARS_MAX)}"
-    text = f"{name}\n{words if words not in call.text else ''}\n{call.text}"
+    text = f"{name}\n{words if words not in call.output else ''}\n{call.output}"
     return RecordDraft(Layer.INTENT, "plan", f"plan:{agent_id or 'main'}", name, text, _first_line(words))
 
 
@@ -241,7 +243,7 @@ def draft_todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) 
     name = f"Todo: {done} of {len(steps)} done" + (f", now: {shorten_to_line(current, NAME_CHARS_MAX)}" if current else "")
     marks = {"completed": "x", "in_progress": ">"}
     lines = [f"[{marks.get(status, ' ')}] {step}" for step, status in steps]
-    text = "\n".join([name, *lines, f"{call.tool} {call.arguments}", call.text])
+    text = "\n".join([name, *lines, f"{call.tool} {call.arguments}", call.output])
     return RecordDraft(Layer.STATE, "todo", f"todo:{agent_id or 'main'}", name, text, shorten_to_line(current))
 
 
@@ -250,7 +252,7 @@ def draft_other_call(call: ToolCall) -> RecordDraft:
     arguments = call.arguments
     name = f"{call.tool or 'a tool'} {shorten_to_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()
     return RecordDraft(
-        Layer.FACT, "tool", f"tool:{name}", name, f"{call.tool} {arguments}\n{call.text}", _first_line(call.text), _trust_of(call)
+        Layer.FACT, "tool", f"tool:{name}", name, f"{call.tool} {arguments}\n{call.output}", _first_line(call.output), _trust_of(call)
     )
 
 

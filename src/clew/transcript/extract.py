@@ -26,25 +26,25 @@ from clew.records import (
     Observation,
     ObservationKind,
     Record,
+    RecordText,
     Resolution,
     SourceState,
     Supersession,
-    Text,
     ToolCall,
     ToolKind,
     Trust,
-    identify,
+    make_id,
 )
 from clew.store.originals import digest_of
 from clew.task.bounded import drop_oldest
-from clew.task.commands import CheckScope, Command, understand
-from clew.task.cuts import cut_of
-from clew.task.dead_ends import DEAD_ENDS_MAX, Attempt, DeadEndDetector, core_of
+from clew.task.commands import CheckScope, CommandAnalysis, analyse_command
+from clew.task.dead_ends import DEAD_ENDS_MAX, DeadEndDetector, FinishedCall, strip_common_lines
 from clew.task.outcomes import has_check_failed, has_failed
-from clew.task.prompts import stated_rules, typed_text
-from clew.task.rules import overruled
+from clew.task.prompts import extract_typed_text, find_stated_rules
+from clew.task.rules import find_withdrawn_rules
+from clew.task.truncation import parse_truncation_notice
 from clew.text.embed import Embedder
-from clew.text.postings import Document, Use, pack
+from clew.text.postings import NameUse, SearchDocument, pack_postings
 from clew.transcript import drafts
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.values import int_or_zero, mapping_or_empty
@@ -96,7 +96,7 @@ class ExtractedRecords:
     """What a `RecordExtractor` made of a batch of observations, before it becomes a `Delta`."""
 
     records: list[Record] = field(default_factory=list[Record])
-    documents: list[Document] = field(default_factory=list[Document])
+    documents: list[SearchDocument] = field(default_factory=list[SearchDocument])
     edges: list[Edge] = field(default_factory=list[Edge])
     superseded: list[Supersession] = field(default_factory=list[Supersession])
     blobs: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -112,7 +112,7 @@ class ExtractedRecords:
             edges=tuple(self.edges),
             superseded=tuple(self.superseded),
             blobs=tuple(Blob(digest, data) for digest, data in self.blobs.items()),
-            segment=pack(self.documents, embedder=embedder) if self.documents else b"",
+            segment=pack_postings(self.documents, embedder=embedder) if self.documents else b"",
             state=state,
         )
 
@@ -169,7 +169,7 @@ class RecordExtractor:
     def dump_state(self) -> bytes:
         """Return the extractor's state as JSON, from which the constructor continues."""
         self._memory.ledger = msgspec.Raw(self._ledger.dump_state())
-        self._memory.attempts = msgspec.Raw(self._detector.memory())
+        self._memory.attempts = msgspec.Raw(self._detector.dump_state())
         return msgspec.json.encode(self._memory)
 
     def extract(self, observations: Iterable[Observation]) -> None:
@@ -198,8 +198,8 @@ class RecordExtractor:
             digest = self._blob(piece)
             last = line + piece.count(b"\n") - (piece.endswith(b"\n"))
             name = f"Transcript lines {line}-{last}"
-            text = Text(Resolution.FULL, len(piece), blob=digest, end=len(piece), start_line=line, end_line=last)
-            record_id = identify("transcript", self._source, str(line), digest)
+            text = RecordText(Resolution.FULL, len(piece), blob=digest, end=len(piece), start_line=line, end_line=last)
+            record_id = make_id("transcript", self._source, str(line), digest)
             record = Record(
                 record_id,
                 Layer.ACTION,
@@ -208,14 +208,14 @@ class RecordExtractor:
                 self._source,
                 digest,
                 name,
-                (Text(Resolution.NAME, len(name), name), text),
+                (RecordText(Resolution.NAME, len(name), name), text),
                 seq,
                 session=session,
                 importance=0.0,
                 at_ns=at_ns,
             )
             self._extracted.records.append(record)
-            self._extracted.documents.append(Document(record_id, Layer.ACTION, "transcript", "", ("", "", "", "", "")))
+            self._extracted.documents.append(SearchDocument(record_id, Layer.ACTION, "transcript", "", ("", "", "", "", "")))
             start, line = end, last + 1
 
     def drain(self) -> ExtractedRecords:
@@ -233,7 +233,7 @@ class RecordExtractor:
         elif call.is_marked_failed:
             self._failed(call, seen, drafts.describe_call(call, ""), "")
         elif call.kind is ToolKind.FETCH:
-            self._again(call, seen, drafts.draft_fetch(call), call.text, has_passed=None)
+            self._again(call, seen, drafts.draft_fetch(call), call.output, has_passed=None)
         else:
             record_id = self._enter(_ENTERED[call.kind](call), seen, spill=_spill(call))
             for pair in call.result.answers if call.result else ():
@@ -248,7 +248,7 @@ class RecordExtractor:
             self._failed(call, seen, f"{call.tool} {shown}", shown)
             return
         told = call.result.view if call.result else None
-        lines, start = _numbered(call.text)
+        lines, start = _numbered(call.output)
         start = told.start if told and told.start else start
         view = FileLines(path, start or 1, lines) if lines else None
         end = view.end if view else 0
@@ -266,11 +266,11 @@ class RecordExtractor:
         if call.is_marked_failed:
             self._failed(call, seen, drafts.describe_call(call, ""), shown)
         else:
-            self._again(call, seen, drafts.draft_search(call, shown), call.text, has_passed=None)
+            self._again(call, seen, drafts.draft_search(call, shown), call.output, has_passed=None)
 
     def _command(self, call: ToolCall, seen: Observation) -> None:
         line = call.command or call.typed
-        meant = understand(line)
+        meant = analyse_command(line)
         if call.result and call.result.is_unrun:
             self._failed(call, seen, drafts.describe_call(call, ""), "")
             return
@@ -283,10 +283,10 @@ class RecordExtractor:
             failed = has_check_failed(meant, call.result) if meant.checks else has_failed(call.result)
         self._verdict = failed
         has_passed = None if failed is None else not failed
-        check = f"check:{meant.form_in(self._places.to_repository_folder(folder))}" if meant.checks else ""
+        check = f"check:{meant.normal_form_in(self._places.to_repository_folder(folder))}" if meant.checks else ""
         draft = drafts.draft_command(call, line, meant, check, has_passed=has_passed)
-        if check or meant.is_look:
-            scopes = meant.scopes(self._places.to_repository_folder(folder))
+        if check or meant.is_read_only:
+            scopes = meant.check_scopes(self._places.to_repository_folder(folder))
             has_passed = has_passed if check or failed else None
             record_id = self._again(call, seen, draft, drafts.extract_output(call), has_passed=has_passed, scopes=scopes)
         else:
@@ -295,13 +295,13 @@ class RecordExtractor:
         if not failed:
             self._changed(call, seen, meant, folder, record_id)
 
-    def _changed(self, call: ToolCall, seen: Observation, meant: Command, folder: str, record_id: str) -> None:
+    def _changed(self, call: ToolCall, seen: Observation, meant: CommandAnalysis, folder: str, record_id: str) -> None:
         """What a command that worked did to files: those that git brings back, those that are gone, all others that it changed."""
         done: set[str] = set()
         for simple in meant.commands:
             root = self._places.find_work_tree(folder)
             ended = apply_git_command(
-                self._ledger, simple, call.text, record_id, root, lambda path: self._places.to_absolute(path, folder), done
+                self._ledger, simple, call.output, record_id, root, lambda path: self._places.to_absolute(path, folder), done
             )
             self._end(ended, record_id, seen)
         gone = [self._places.to_absolute(path, folder) for path in meant.removes]
@@ -330,20 +330,20 @@ class RecordExtractor:
         else:
             self._worked(self._ledger.record_success(draft.subject), record_id, seen)
 
-    def _shown(self, call: ToolCall, seen: Observation, line: str, meant: Command) -> None:
+    def _shown(self, call: ToolCall, seen: Observation, line: str, meant: CommandAnalysis) -> None:
         """A command that only shows one file is a read of it."""
         sight = meant.shown
         assert sight is not None
         path = self._places.to_absolute(sight.path, self._folder(call, seen, meant))
         shown = self._places.to_repository_path(path)
         output = drafts.extract_output(call)
-        is_cut = cut_of(call.text) is not None or _TRUNCATED.search(output) is not None
+        is_cut = parse_truncation_notice(call.output) is not None or _TRUNCATED.search(output) is not None
         lines = output.removesuffix("\n").split("\n") if output.strip() and not is_cut else []
         is_placed = sight.start > 0 and bool(lines) and not _spill(call)
         end = sight.start + len(lines) - 1 if is_placed else 0
         is_placed = is_placed and not (sight.end and end > sight.end) and len(output) <= VIEW_CHARS_MAX
         draft = drafts.draft_read(call, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
-        record_id = self._enter(replace(draft, text=f"$ {line}\n{call.text}"), seen, spill=_spill(call))
+        record_id = self._enter(replace(draft, text=f"$ {line}\n{call.output}"), seen, spill=_spill(call))
         if is_placed:
             self._see(record_id, FileLines(path, sight.start, lines), seen)
 
@@ -418,7 +418,7 @@ class RecordExtractor:
         """A call may take something back, or be refused, or fail for good. What subagents try is theirs to tell."""
         if call.result is None or seen.agent:
             return
-        meant = understand(call.command) if call.command else None
+        meant = analyse_command(call.command) if call.command else None
         judged = self._verdict if call.kind is ToolKind.COMMAND and self._verdict is not None else has_failed(call.result)
         self._verdict = None
         folder = self._folder(call, seen, meant) if meant else seen.cwd
@@ -427,23 +427,23 @@ class RecordExtractor:
             name = self._places.to_repository_path(self._places.to_absolute(path, folder)) if path else ""
             return "" if name.startswith(("/", "~")) else name
 
-        self._detector.see_call(Attempt(call, meant, seen, judged, named))
+        self._detector.observe_call(FinishedCall(call, meant, seen, judged, named))
 
     def _led_nowhere(self, seen: Observation, before: int) -> None:
         """Make records of the dead ends that became known with this observation, and end those that it takes back.
 
         before  records there were before it; the first since then is the one that told.
         """
-        changes = self._detector.changes()
-        if not (changes.found or changes.gone):
+        changes = self._detector.take_changes()
+        if not (changes.added or changes.removed):
             return
         records = self._extracted.records
         told_by = records[before].id if len(records) > before else self._memory.prompt
         known = self._memory.dead_ends
-        for topic in changes.gone:
+        for topic in changes.removed:
             if old := known.pop(_subject(topic), ""):
                 self._end([EndedRecord(old, EndReason(EndKind.WORKED))], told_by, seen)
-        for topic, end in changes.found:
+        for topic, end in changes.added:
             subject = _subject(topic)
             record_id = self._enter(drafts.draft_dead_end(end, f"dead_end:{subject}"), seen, parent=told_by)
             if old := known.pop(subject, ""):
@@ -465,7 +465,7 @@ class RecordExtractor:
         """Enter something that can be done again, and end what it said before."""
         record_id = self._enter(draft, seen, spill=_spill(call))
         subject = f"{seen.agent}:{draft.subject}" if seen.agent else draft.subject
-        if cut_of(text) is not None:  # what was cut out of two outputs need not be the same
+        if parse_truncation_notice(text) is not None:  # what was cut out of two outputs need not be the same
             text = f"{text}\n{record_id}"
         ended, fixed = self._ledger.record_run(record_id, subject, text, has_passed=has_passed, scopes=scopes)
         self._end([EndedRecord(item.id, reason or item.reason) for item in ended], record_id, seen)
@@ -481,7 +481,7 @@ class RecordExtractor:
     def _prompt(self, seen: Observation) -> None:
         if not seen.text.strip():
             return
-        words = "" if seen.is_meta or seen.agent else typed_text(seen.text)
+        words = "" if seen.is_meta or seen.agent else extract_typed_text(seen.text)
         if words:
             self._said(words, seen)
         elif seen.agent:
@@ -511,12 +511,12 @@ class RecordExtractor:
         """The user's own words, and the sentences among them that rule something in or out."""
         text = words if seen.kind is ObservationKind.RESULT else seen.text
         if seen.kind is not ObservationKind.RESULT:  # of a refusal the call tells
-            self._detector.see_prompt(words, seen)
+            self._detector.observe_prompt(words, seen)
         name = f"User: {find_first_sentence(words, drafts.NAME_CHARS_MAX)}"
         draft = RecordDraft(Layer.INTENT, "prompt", f"prompt:{seen.uuid}", name, text, drafts.shorten_to_line(words), Trust.USER)
         prompt_id = self._memory.prompt = self._enter(draft, seen, parent="")
         self._take_back(words, prompt_id, seen)
-        for sentence in stated_rules(words):
+        for sentence in find_stated_rules(words):
             self._rule(sentence, seen, prompt_id, Trust.USER)
 
     def _rule(self, sentence: str, seen: Observation, parent: str, trust: Trust) -> None:
@@ -528,7 +528,7 @@ class RecordExtractor:
     def _take_back(self, words: str, by: str, seen: Observation) -> None:
         """End the rules that these words of the user take back."""
         rules = self._memory.rules
-        places = set(overruled(words, [text for _, text in rules]))
+        places = set(find_withdrawn_rules(words, [text for _, text in rules]))
         if places:
             self._end([EndedRecord(rules[at][0], EndReason(EndKind.TAKEN_BACK)) for at in sorted(places)], by, seen)
             self._memory.rules = [rule for at, rule in enumerate(rules) if at not in places]
@@ -544,7 +544,7 @@ class RecordExtractor:
             draft = drafts.draft_sentence(layer, kind, sentence)
             self._cite(self._enter(draft, seen, parent=message_id), sentence)
         if not seen.agent:
-            self._detector.see_message(text, seen)
+            self._detector.observe_message(text, seen)
 
     def _cite(self, claim_id: str, sentence: str) -> None:
         """Tie a claim to what was seen of the files that it names: when those lines change, it is suspect."""
@@ -604,7 +604,7 @@ class RecordExtractor:
             self._words(seen, Layer.FACT, "summary", "Title" if seen.tool == "title" else "Client's own summary")
 
     def _note(self, seen: Observation) -> None:
-        self._detector.see_note(seen)
+        self._detector.observe_note(seen)
         if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
             self._words(seen, Layer.FACT, "note", "Note", importance=0.5 if seen.tool == "pr-link" else None)
 
@@ -614,7 +614,7 @@ class RecordExtractor:
         """Make the record of a draft, with its texts, its originals and its words; return its id."""
         data = draft.text.encode()
         digest = digest_of(data)
-        record_id = identify("said", self._source, seen.uuid, seen.call_id, draft.kind, digest)
+        record_id = make_id("said", self._source, seen.uuid, seen.call_id, draft.kind, digest)
         extracted = self._extracted
         if record_id in extracted.ids:  # the client wrote the same line twice
             return record_id
@@ -655,13 +655,13 @@ class RecordExtractor:
             told = (*told, ("folder", seen.cwd))
         return told if seen.exit_code is None else (*told, ("exit code", str(seen.exit_code)))
 
-    def _texts(self, draft: RecordDraft, data: bytes, digest: str, *, is_spilled: bool) -> tuple[Text, ...]:
-        texts = [Text(Resolution.NAME, len(draft.name), draft.name)]
+    def _texts(self, draft: RecordDraft, data: bytes, digest: str, *, is_spilled: bool) -> tuple[RecordText, ...]:
+        texts = [RecordText(Resolution.NAME, len(draft.name), draft.name)]
         signature = draft.signature
         if signature and signature not in draft.name:
-            texts.append(Text(Resolution.SIGNATURE, len(signature), signature))
+            texts.append(RecordText(Resolution.SIGNATURE, len(signature), signature))
         if len(data) <= INLINE_BYTES_MAX and not is_spilled:
-            texts.append(Text(Resolution.FULL, len(draft.text), draft.text, start_line=draft.start, end_line=draft.end))
+            texts.append(RecordText(Resolution.FULL, len(draft.text), draft.text, start_line=draft.start, end_line=draft.end))
             return tuple(texts)
         digest = self._blob(data, "" if is_spilled else digest)
         start, end = _fold(data, is_tail=draft.is_end_informative)
@@ -669,21 +669,21 @@ class RecordExtractor:
             first = draft.start if draft.end and not draft.is_end_informative else 0
             last = min(draft.end, first + data.count(b"\n", start, end) - 1) if first else 0  # the first line is the question
             if last >= first > 0 or not first:
-                texts.append(Text(Resolution.FOLDED, end - start, blob=digest, start=start, end=end, start_line=first, end_line=last))
-        texts.append(Text(Resolution.FULL, len(data), blob=digest, end=len(data), start_line=draft.start, end_line=draft.end))
+                texts.append(RecordText(Resolution.FOLDED, end - start, blob=digest, start=start, end=end, start_line=first, end_line=last))
+        texts.append(RecordText(Resolution.FULL, len(data), blob=digest, end=len(data), start_line=draft.start, end_line=draft.end))
         return tuple(texts)
 
-    def _document(self, record: Record, draft: RecordDraft, words: str, cwd: str) -> Document:
+    def _document(self, record: Record, draft: RecordDraft, words: str, cwd: str) -> SearchDocument:
         words = _ends(words, BODY_HEAD_CHARS, BODY_TAIL_CHARS)
         near = _ends(words, MENTION_HEAD_CHARS, MENTION_TAIL_CHARS)
-        uses: list[tuple[str, Use, int]] = []
+        uses: list[tuple[str, NameUse, int]] = []
         if draft.path:
-            uses.append((f"file:{draft.path}", Use.REFERENCE, 1))
+            uses.append((f"file:{draft.path}", NameUse.REFERENCE, 1))
         for path in find_paths(near):
             named = self._places.to_repository_path(self._places.to_absolute(path, cwd)) if path.startswith(("/", ".")) else path
-            uses.append((f"file:{named}", Use.MENTION, 1))
-        uses.extend((name, Use.MENTION, times) for name, times in find_rare_identifiers(near))
-        return Document(
+            uses.append((f"file:{named}", NameUse.MENTION, 1))
+        uses.extend((name, NameUse.MENTION, times) for name, times in find_rare_identifiers(near))
+        return SearchDocument(
             record.id,
             record.layer,
             record.kind,
@@ -717,7 +717,7 @@ class RecordExtractor:
         path = (view.path if view else "") or (changes[0].path if changes else "") or call.path
         return self._places.to_absolute(path, seen.cwd) if path else call.tool
 
-    def _folder(self, call: ToolCall, seen: Observation, meant: Command) -> str:
+    def _folder(self, call: ToolCall, seen: Observation, meant: CommandAnalysis) -> str:
         base = call.workdir or call.cwd or seen.cwd
         return self._places.to_absolute(meant.folder, base) if meant.folder else base
 
@@ -730,7 +730,7 @@ def _swap(call: ToolCall) -> tuple[str, str]:
     """Marks of what an edit replaced and of what replaced it; two empty ones where it made several changes."""
     if len(call.edits) != 1 or call.content or call.command:
         return "", ""
-    gone, come = core_of(call.edits[0].old, call.edits[0].new)
+    gone, come = strip_common_lines(call.edits[0].old, call.edits[0].new)
     return hash_lines([gone]), hash_lines([come])
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from clew.records import EndKind, EndReason, SimpleCommand
-from clew.task.git import GitKind, git_effect
+from clew.task.git import GitEffectKind, parse_git_effect
 from clew.transcript.ledger import EndedRecord, Ledger
 
 OUTPUT_CHARS_MAX = 40_000
@@ -33,33 +33,33 @@ def apply_git_command(
     to_absolute    returns the absolute path of a word of the command.
     handled_paths  receives the paths of the files that this call has recorded.
     """
-    effect = git_effect(command)
+    effect = parse_git_effect(command)
     if effect is None:
         return []
     match effect.kind:
-        case GitKind.COMMIT:
+        case GitEffectKind.COMMIT:
             ledger.record_commit()
-        case GitKind.STASH:
+        case GitEffectKind.STASH:
             return ledger.record_stash(record_id)
-        case GitKind.UNSTASH:
+        case GitEffectKind.UNSTASH:
             return ledger.record_unstash(record_id)
-        case GitKind.RESET:
+        case GitEffectKind.RESET:
             return ledger.record_restore(record_id)
-        case GitKind.DROP:
+        case GitEffectKind.DROP:
             return ledger.record_commit_undo(record_id, with_edits=True)
-        case GitKind.REVERT if effect.names in ((), ("HEAD",)):
+        case GitEffectKind.REVERT if effect.names in ((), ("HEAD",)):
             return ledger.record_commit_undo(record_id, with_edits=False)
-        case GitKind.MERGE:
+        case GitEffectKind.MERGE:
             changed = [to_absolute(f"{root}/{path}") for path in _changed(output)]
             handled_paths.update(changed)
             return (
                 ledger.record_unseen_changes(record_id, changed, EndReason(EndKind.CHANGED_BY_GIT, (command.words[1],))) if changed else []
             )
-        case GitKind.SWITCH if effect.is_new or not ledger.has_uncommitted_edits(to_absolute(effect.names[0])):
+        case GitEffectKind.SWITCH if effect.is_new or not ledger.has_uncommitted_edits(to_absolute(effect.names[0])):
             name = effect.names[0]
             is_file = not effect.is_new and "/" in name and "." in name.rpartition("/")[2].strip(".")
             return ledger.record_checkout(record_id, root, name, is_known=not effect.is_new) if not is_file and name != "-" else []
-        case GitKind.PUT_BACK | GitKind.SWITCH if not effect.is_elsewhere:
+        case GitEffectKind.PUT_BACK | GitEffectKind.SWITCH if not effect.is_elsewhere:
             paths = [to_absolute(name) for name in effect.names]
             handled_paths.update(paths)
             return ledger.record_restore(record_id, paths) if paths else ledger.record_restore(record_id)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from clew.records import Author, Span, Spans, Stated, TaskState, clew_says, joined, text_of
+from clew.records import Author, Span, Spans, TaskState, UserStatement, clew_span, join_text, merge_spans
 from clew.task.prompts import is_assent
 from clew.transcript.work import ChangedFile, CompletedWork
 
@@ -80,7 +80,7 @@ def render_handoff(
     budget_tokens: int,
     handles: Mapping[str, str] | None = None,
     *,
-    render: Callable[[Spans], str] = text_of,
+    render: Callable[[Spans], str] = join_text,
 ) -> Spans:
     """Return the hand-off, at most `budget_tokens` long as counted on its rendered form; () when not even one line fits.
 
@@ -98,7 +98,7 @@ def render_handoff(
         kept = min(sum(prices), int(room * REST_SHARE))
         spans = _fitted(request, _after(state), count, room - kept - count(f"{_SECTIONS[_REQUEST]}\n\n"), handles or {})
         if spans:
-            text = text_of(spans)
+            text = join_text(spans)
             shown.append(_Entry(_REQUEST, 0, (0, 0), text, spans))
             room -= count(f"\n{_SECTIONS[_REQUEST]}\n{text}\n")
     opened = {_REQUEST} if shown else set[int]()
@@ -170,7 +170,7 @@ def _entry(section: int, at: int, order: int, text: str) -> _Entry:
     return _Entry(section, at, (_BOUGHT.index(section), order), text)
 
 
-def _request(state: TaskState) -> Stated | None:
+def _request(state: TaskState) -> UserStatement | None:
     """The last prompt that asks for something; an assent only where nothing else was said."""
     asked = [goal for goal in state.goals if not is_assent(goal.text)]
     return asked[-1] if asked else (state.goals[-1] if state.goals else None)
@@ -181,31 +181,31 @@ def _after(state: TaskState) -> Spans:
     last = state.goals[-1].text if state.goals else ""
     if len(state.goals) <= 1 or not is_assent(last):
         return ()
-    return clew_says("\n(then, to what the agent proposed: "), Span(Author.USER, last), clew_says(")")
+    return clew_span("\n(then, to what the agent proposed: "), Span(Author.USER, last), clew_span(")")
 
 
-def _fitted(request: Stated, after: Spans, count: CountTokens, room: int, handles: Mapping[str, str]) -> Spans:
+def _fitted(request: UserStatement, after: Spans, count: CountTokens, room: int, handles: Mapping[str, str]) -> Spans:
     """The request whole; or as many of its lines as fit, with a word on where the rest is; or ()."""
     whole = (Span(Author.USER, request.text), *after)
-    if count(text_of(whole)) <= room:
+    if count(join_text(whole)) <= room:
         return whole
     lines = request.text.split("\n")
     name = handles.get(request.uuid, request.uuid)
 
     def cut(kept: int) -> Spans:
         rest = f"\n[… {len(lines) - kept} more lines: clew unfold {name}]"
-        return Span(Author.USER, _closed("\n".join(lines[:kept]))), clew_says(rest), *after
+        return Span(Author.USER, _closed("\n".join(lines[:kept]))), clew_span(rest), *after
 
-    low = _most(lambda kept: count(text_of(cut(kept))) <= room, len(lines) - 1)
+    low = _most(lambda kept: count(join_text(cut(kept))) <= room, len(lines) - 1)
     if low > 0:
         return cut(low)
     first = lines[0]  # one line that is too long by itself: cut between words
     words = first.split(" ")
 
     def cut_words(kept: int) -> Spans:
-        return Span(Author.USER, " ".join(words[:kept])), clew_says(f" [… whole: clew unfold {name}]"), *after
+        return Span(Author.USER, " ".join(words[:kept])), clew_span(f" [… whole: clew unfold {name}]"), *after
 
-    kept = _most(lambda kept: count(text_of(cut_words(kept))) <= room, len(words) - 1)
+    kept = _most(lambda kept: count(join_text(cut_words(kept))) <= room, len(words) - 1)
     return cut_words(kept) if kept > 0 else ()
 
 
@@ -222,14 +222,14 @@ def _most(fits: Callable[[int], bool], most: int) -> int:
 
 
 def _rendered(shown: list[_Entry]) -> Spans:
-    parts = [clew_says(_TITLE)]
+    parts = [clew_span(_TITLE)]
     for section, heading in enumerate(_SECTIONS):
         entries = [entry for entry in sorted(shown, key=lambda entry: entry.at) if entry.section == section]
         between = "\n\n" + heading + "\n"
         for entry in entries:
-            parts += [clew_says(between), *(entry.spans or (Span(_AUTHORS[section], entry.text),))]
+            parts += [clew_span(between), *(entry.spans or (Span(_AUTHORS[section], entry.text),))]
             between = ", " if section in _RUNNING else "\n"
-    return joined((*parts, clew_says("\n")))
+    return merge_spans((*parts, clew_span("\n")))
 
 
 def _changed(changed: ChangedFile) -> str:

@@ -412,7 +412,7 @@ class Ledger:
         """End the passing checks that a change concerns, and note it as a possible fix of the failing ones; no path is every file."""
         ended: list[EndedRecord] = []
         for run in self._memory.runs.values():
-            if run.has_passed and not run.is_stale and any(not path or scope.concerns(path) for scope in run.scopes):
+            if run.has_passed and not run.is_stale and any(not path or scope.is_affected_by(path) for scope in run.scopes):
                 run.is_stale = True
                 ended.append(EndedRecord(run.id, reason))
         if path:

@@ -13,10 +13,10 @@ from typing import cast
 
 import msgspec
 
-from clew.records import Blob, Delta, Layer, Observation, Record, Resolution, SourceState, Text, ToolCall, identify
+from clew.records import Blob, Delta, Layer, Observation, Record, RecordText, Resolution, SourceState, ToolCall, make_id
 from clew.store.originals import digest_of
 from clew.text.embed import Embedder
-from clew.text.postings import Document, pack
+from clew.text.postings import SearchDocument, pack_postings
 from clew.text.secrets import mask_text
 from clew.transcript.extract import PRODUCER, RecordExtractor
 from clew.transcript.matching import CallMatcher
@@ -80,7 +80,7 @@ def _masked(value: object) -> object:
 
 def original_record_id(result: Observation) -> str:
     """Return the id of the record that holds a result's original; the same result gives the same id."""
-    return identify("original", result.session, result.call_id or result.uuid, digest_of(result.text.encode("utf-8", "replace")))
+    return make_id("original", result.session, result.call_id or result.uuid, digest_of(result.text.encode("utf-8", "replace")))
 
 
 def build_original_delta(result: Observation, *, call_text: str, path: str = "", stored_count: int = 0) -> Delta:
@@ -103,7 +103,7 @@ def build_original_delta(result: Observation, *, call_text: str, path: str = "",
         source=source,
         digest=digest,
         name=name,
-        texts=(Text(Resolution.NAME, len(name), inline=name), Text(Resolution.FULL, len(data), blob=digest, end=len(data))),
+        texts=(RecordText(Resolution.NAME, len(name), inline=name), RecordText(Resolution.FULL, len(data), blob=digest, end=len(data))),
         seq=result.seq,
         path=path,
         session=result.session,
@@ -113,13 +113,13 @@ def build_original_delta(result: Observation, *, call_text: str, path: str = "",
         at_ns=result.at_ns,
     )
     words = text if len(text) <= 2 * INDEXED_CHARS else f"{text[:INDEXED_CHARS]}\n{text[-INDEXED_CHARS:]}"
-    document = Document(record.id, record.layer.value, record.kind, path, (name, path, "", "", words), lines=text.count("\n") + 1)
+    document = SearchDocument(record.id, record.layer.value, record.kind, path, (name, path, "", "", words), lines=text.count("\n") + 1)
     return Delta(
         PRODUCER,
         source,
         is_whole=False,
         records=(record,),
         blobs=(Blob(digest, data),),
-        segment=pack([document]),
+        segment=pack_postings([document]),
         state=SourceState(source, size=stored_count + 1),
     )

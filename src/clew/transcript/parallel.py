@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 
 from clew.errors import NotReadable
-from clew.pool import AHEAD, spread
+from clew.pool import BATCHES_PER_WORKER, map_in_processes
 from clew.records import Delta, SourceState
-from clew.text.embed import load
+from clew.text.embed import load_embedder
 from clew.transcript.follow import read_deltas
 from clew.transcript.session_files import SessionFiles
 
@@ -38,9 +38,9 @@ def read_all_deltas(jobs: Sequence[TranscriptJob], workers: int) -> Iterator[tup
     A transcript that is long, or alone, is read in this process, a batch at a time, so that memory stays bounded.
     """
     # Asked once: a transcript may grow while others are read, and must not change sides.
-    longest = PARALLEL_BYTES_MAX // (AHEAD * max(workers, 1)) if workers > 1 and len(jobs) > 1 else -1
+    longest = PARALLEL_BYTES_MAX // (BATCHES_PER_WORKER * max(workers, 1)) if workers > 1 and len(jobs) > 1 else -1
     is_apart = [_size(source.session.path) <= longest for source in jobs]
-    with closing(spread(_read, [source for source, apart in zip(jobs, is_apart, strict=True) if apart], workers)) as done:
+    with closing(map_in_processes(_read, [source for source, apart in zip(jobs, is_apart, strict=True) if apart], workers)) as done:
         for source, apart in zip(jobs, is_apart, strict=True):
             read = next(done) if apart else _begun(source)
             yield source, iter(read) if isinstance(read, tuple) else read
@@ -63,7 +63,7 @@ def _begun(source: TranscriptJob) -> Iterator[Delta] | str:
 
 
 def _deltas(source: TranscriptJob) -> Iterator[Delta]:
-    embedder = load(source.embedder) if source.embedder else None
+    embedder = load_embedder(source.embedder) if source.embedder else None
     return read_deltas(source.session.path, session=source.session, state=source.state, root=source.root, embedder=embedder)
 
 

@@ -17,7 +17,7 @@ from typing import cast
 import msgspec
 
 from clew.errors import NotReadable
-from clew.text.secrets import mask
+from clew.text.secrets import mask_bytes
 from clew.transcript.dialects import Dialect, TranscriptOrigin, find_dialect
 from clew.transcript.dialects.values import mapping_or_empty, text_or_empty
 from clew.transcript.parse import read_first_bytes
@@ -164,7 +164,7 @@ def read_spilled_file(path: Path, folders: Sequence[Path], *, bytes_max: int = S
         return None
     finally:
         os.close(descriptor)
-    return mask(data) if len(data) <= bytes_max else None
+    return mask_bytes(data) if len(data) <= bytes_max else None
 
 
 def read_agent_label(path: Path) -> str:

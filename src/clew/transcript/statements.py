@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.mentions import find_paths
 
 SENTENCE_CHARS_MAX = 400  # guess: longer ones are pasted matter
 MESSAGE_CHARS_MAX = 12_000  # guess: a longer message is a report whose choices stand in front
 DECISIONS_MAX = 3  # guess: of one message
 CLAIMS_MAX = 2  # likewise
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+_PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 _MARKS, _CHOICE, _REASON, _PLACED, _INTENDED = (_PATTERNS[name] for name in ("marks", "choice", "reason", "placed", "intended"))
 _WORD = re.compile(r"\w\w")
 _TAG = re.compile(r"</?[\w-]{1,60}>(?:success</[\w-]{1,60}>)?")

@@ -17,7 +17,7 @@ import xxhash
 
 from clew.records import EndKind, EndReason, Resolution, ToolCall, ToolKind
 from clew.records.wording import describe_end
-from clew.task.cuts import cut_of, notices
+from clew.task.truncation import find_notice_lines, parse_truncation_notice
 from clew.transcript.dialects.claude_code import DIALECT
 from clew.transcript.dialects.values import mapping_or_empty
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, PromptCacheModel
@@ -263,10 +263,10 @@ def shorten_output(output: WindowOutput, lowest: Resolution) -> str | None:
     why = f"; {describe_end(EndReason(output.end_reason))}" if output.end_reason else ""
     if lowest is Resolution.NAME:
         asked = " ".join(output.call_text.split())[:160]
-        cut = ", cut by the client" if cut_of(output.text) is not None else ""
+        cut = ", cut by the client" if parse_truncation_notice(output.text) is not None else ""
         return f"[output of {asked}, {len(lines)} lines{cut}, left out{why}; clew unfold {{handle}}]"
     ranges = _unmarked(select_lines(output.text, OutputContext(output.kind, path=output.path), FOLDED_CHARS), lines)
-    ranges = _with_notices(ranges, notices(output.text)) if ranges else ranges
+    ranges = _with_notices(ranges, find_notice_lines(output.text)) if ranges else ranges
     kept: list[str] = []
     last = 0
     for start, end in ranges:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from clew.records import Observation, ObservationKind, Outcome, ToolCall, ToolResult
-from clew.task.commands import ASKS, READERS, Command, understand
+from clew.records import CallOutcome, Observation, ObservationKind, ToolCall, ToolResult
+from clew.task.commands import ASKS, READERS, CommandAnalysis, analyse_command
 from clew.task.outcomes import has_check_failed
-from clew.task.paths import relative, touches_of
-from clew.task.prompts import typed_text
+from clew.task.paths import find_touched_files, relative_path
+from clew.task.prompts import extract_typed_text
 
 COMMANDS_MAX = 32  # guess
 COMMAND_CHARS_MAX = 160  # guess: what is longer was written for one occasion
@@ -69,11 +69,11 @@ class WorkTracker:
         if observation.kind is ObservationKind.MESSAGE and not observation.agent:
             self._message = observation.text
         elif observation.kind is ObservationKind.PROMPT and not (observation.agent or observation.is_meta):
-            self._answered = self._message if typed_text(observation.text) else self._answered
-        elif observation.kind is ObservationKind.RESULT and call and call.result and call.result.outcome is Outcome.OK:
+            self._answered = self._message if extract_typed_text(observation.text) else self._answered
+        elif observation.kind is ObservationKind.RESULT and call and call.result and call.result.outcome is CallOutcome.OK:
             self._change(call)
             if call.command:
-                self._run(call.command, understand(call.command), call.result)
+                self._run(call.command, analyse_command(call.command), call.result)
 
     def summarize(self) -> CompletedWork:
         """Return the work completed so far."""
@@ -81,14 +81,14 @@ class WorkTracker:
 
     def _change(self, call: ToolCall) -> None:
         files = self._files
-        for touch in touches_of(call):
-            path = relative(touch.path, call.workdir or call.cwd, self._root) if touch.how in ("edit", "write") else ""
+        for touch in find_touched_files(call):
+            path = relative_path(touch.path, call.workdir or call.cwd, self._root) if touch.how in ("edit", "write") else ""
             if path:
                 known = files.pop(path, None)
                 how = "write" if touch.how == "write" or (known and known.how == "write") else "edit"
                 files[path] = ChangedFile(path, how, known.edits + 1 if known else 1)
 
-    def _run(self, line: str, command: Command, result: ToolResult) -> None:
+    def _run(self, line: str, command: CommandAnalysis, result: ToolResult) -> None:
         if command.checks:
             if has_check_failed(command, result) is False:
                 self._files = {path: replace(changed, is_checked_after=True) for path, changed in self._files.items()}

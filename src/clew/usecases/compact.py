@@ -20,13 +20,12 @@ from clew.packet.options import OriginalCache
 from clew.packet.retrieve import count_tokens
 from clew.ranking.question import Question
 from clew.recall.recall import recall
-from clew.records import Observation, ObservationKind, Packet, Spans, TaskState, handle_of, joined
-from clew.settings import Settings, workspace_of
+from clew.records import Observation, ObservationKind, Packet, Spans, TaskState, make_handle, merge_spans
+from clew.settings import Settings, find_workspace
 from clew.store.memory import MemoryStore
 from clew.store.ports import LOCAL, Reader, Snapshot, Writer
 from clew.task.tracker import TaskTracker
-from clew.text.tokens import Counter
-from clew.text.tokens import counter as counter_of
+from clew.text.tokens import TokenCounter, make_counter
 from clew.transcript.follow import read_deltas, transcript_source
 from clew.transcript.handoff import render_handoff
 from clew.transcript.parse import open_transcript
@@ -54,7 +53,7 @@ class Compacting:
     source: str
     state: TaskState
     done: CompletedWork
-    counter: Counter
+    counter: TokenCounter
     at_ns: int
     earlier: Callable[[], Compacting | None]
 
@@ -72,7 +71,7 @@ class Compacting:
     def _from(
         self, snapshot: Snapshot, budget_tokens: int, kept: ShownLines | None, using: tuple[ScoringNetwork, ScoringNetwork] | None
     ) -> tuple[Packet, ShownLines]:
-        prompts = {record.uuid: handle_of(record.id) for record in snapshot.records_of_sources(self.source) if record.kind == "prompt"}
+        prompts = {record.uuid: make_handle(record.id) for record in snapshot.records_of_sources(self.source) if record.kind == "prompt"}
         asked = min(self.counter.count(self.state.question), REQUEST_SHARE_MAX * budget_tokens)
         front = render_handoff(
             self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, render=as_sent
@@ -95,7 +94,7 @@ def compact(
     has_earlier  add what bears on the last request and was said in other sessions of the repository.
     Of this session nothing after the cut is looked at: the records are made anew from the lines before it.
     """
-    key, _ = workspace_of(path)
+    key, _ = find_workspace(path)
     budget_tokens = budget(budget_tokens)
     found, lines = ingest.transcript(store, settings, key, session, path)
     made = before(store, found, lines[: _cut(lines, at)], tokenizer=tokenizer, path=path)
@@ -108,7 +107,7 @@ def hand_off(store: Reader, session: str, *, budget_tokens: int, tokenizer: str,
     session  as for `compact`; at most `budget_tokens` of its state are told, fences included, what matters most first. A file is read
              and not taken over: whoever asks waits, and the handles that are told stand for its records once it is ingested.
     """
-    key, _ = workspace_of(path)
+    key, _ = find_workspace(path)
     file = Path(session)
     if file.is_file():
         found = ingest.recognised(file)
@@ -137,14 +136,16 @@ def before(
     root  of its repository, where that is no folder of this machine; else the one that holds `path`.
     back  earlier compactions that are looked back on, at most.
     """
-    key, held_in = workspace_of(path)
+    key, held_in = find_workspace(path)
     root = root or held_in
     base = str(root) if not session.cwd or Path(session.cwd).is_relative_to(root) else session.cwd
     prefix = MemoryStore()
     prefix.open_workspace(key, str(root))
     observations: list[Observation] = []
     task, done = TaskTracker(root=base), WorkTracker(base)
-    apply_deltas(prefix, key, read_deltas(lines, session=session, root=str(root), observers=(task.see, done.observe, observations.append)))
+    apply_deltas(
+        prefix, key, read_deltas(lines, session=session, root=str(root), observers=(task.observe, done.observe, observations.append))
+    )
     with store.snapshot(LOCAL, key) as known, prefix.snapshot(LOCAL, key) as held:
         made = compressed.copy_compressed(known, session.id, held)
     apply_deltas(prefix, key, made)
@@ -154,7 +155,7 @@ def before(
         transcript_source(session),
         _asked(task.state()),
         done.summarize(),
-        counter_of(tokenizer),
+        make_counter(tokenizer),
         max((each.at_ns for each in observations), default=0),
         cache(partial(_earlier, store, session, lines, observations, tokenizer=tokenizer, path=path, root=root, back=back)),
     )
@@ -173,13 +174,13 @@ def _earlier(
 
 def _with_earlier(store: Reader, settings: Settings, path: Path, made: Compacting, session: str, budget_tokens: int) -> Packet:
     """A compaction with what other sessions said, which is paid for first, EARLIER_SHARE_MAX of the budget at most."""
-    with store.snapshot(LOCAL, workspace_of(path)[0]) as snapshot:
+    with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
         question = Question.of(made.state.question)
         recalled = recall(snapshot, question, exclude=[session], asked_ns=made.at_ns, embedder=embedder(settings))
         share = int(EARLIER_SHARE_MAX * budget_tokens)
         spans, entries = build_section(recalled.turns, OriginalCache(snapshot), budget_tokens=share, counter=made.counter)
     packet = made.packet(budget_tokens - made.counter.count(as_sent(spans)))
-    whole = joined((*packet.spans, *spans))
+    whole = merge_spans((*packet.spans, *spans))
     tokens, fence_tokens = count_tokens(whole, made.counter)
     if tokens + fence_tokens > budget_tokens:  # a tokenizer may count the whole higher than its parts
         return made.packet(budget_tokens)

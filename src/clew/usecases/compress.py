@@ -8,11 +8,11 @@ from pathlib import Path
 
 from clew.enrich.compress import CompressionReport, StoredTranscript, compress_session
 from clew.enrich.models import Compressor
-from clew.errors import AnswersUnusable
+from clew.errors import NoUsableAnswers
 from clew.lifecycle.apply import apply_deltas
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from clew.store.ports import Writer
-from clew.text.tokens import counter as counter_of
+from clew.text.tokens import make_counter
 from clew.usecases.ingest import ingested, stored
 from clew.usecases.inputs import Progress
 
@@ -26,12 +26,12 @@ def compress(
     sessions  each the path of a transcript, which is ingested first, or the id of an ingested one.
     dry_run   send nothing and keep nothing, but say what would be sent.
     Each text is durable before the next one is asked for. Raises ModelError; what was kept before stands. Raises
-    AnswersUnusable where a model has answered and nothing of it could be kept.
+    NoUsableAnswers where a model has answered and nothing of it could be kept.
     """
     started = time.perf_counter()
-    key, root = workspace_of(path)
+    key, root = find_workspace(path)
     done = CompressionReport()
-    counter = counter_of(tokenizer)
+    counter = make_counter(tokenizer)
     for session in sessions:
         found, lines = stored(store, key, ingested(store, settings, session, path).id if Path(session).exists() else session)
         base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
@@ -43,5 +43,5 @@ def compress(
             apply_deltas(store, key, [delta])
     done.seconds = time.perf_counter() - started
     if done.asked and len(done.refused) >= done.asked and not (done.known or done.lines or dry_run):
-        raise AnswersUnusable(tuple(dict.fromkeys(reason for _, _, reason in done.refused)))
+        raise NoUsableAnswers(tuple(dict.fromkeys(reason for _, _, reason in done.refused)))
     return done

@@ -9,7 +9,7 @@ from clew.compaction import compressed
 from clew.packet.explain import find_links
 from clew.packet.options import OriginalCache
 from clew.records import EndKind, EndReason, Record, Status
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from clew.store.ports import LOCAL, Reader
 from clew.usecases.inputs import record_behind
 
@@ -38,16 +38,16 @@ class Explained:
 
 def unfold(store: Reader, path: Path, handle: str) -> Unfolded:
     """Return the exact bytes behind a handle. Raises UnknownHandle or Purged."""
-    key, _ = workspace_of(path)
+    key, _ = find_workspace(path)
     with store.snapshot(LOCAL, key) as snapshot:
         record = record_behind(snapshot, handle)
         [status] = snapshot.statuses([record.id])
-        return Unfolded(record, status, OriginalCache(snapshot).bytes_of(record.whole))
+        return Unfolded(record, status, OriginalCache(snapshot).bytes_of(record.full_text))
 
 
 def explain(store: Reader, path: Path, handle: str) -> Explained:
     """Return all that the store knows of a record. Raises UnknownHandle."""
-    key, _ = workspace_of(path)
+    key, _ = find_workspace(path)
     with store.snapshot(LOCAL, key) as snapshot:
         record = record_behind(snapshot, handle)
         [status] = snapshot.statuses([record.id])

@@ -11,7 +11,7 @@ from clew.errors import UnknownHandle
 from clew.lifecycle import forget as lifecycle
 from clew.lifecycle.forget import ForgetReport
 from clew.records import Tier
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL, PurgeResult, Writer
 from clew.usecases.inputs import record_behind, state_of
 
@@ -20,7 +20,7 @@ def forget(
     store: Writer, settings: Settings, path: Path, *, handles: Sequence[str] = (), tier: Tier | None = None, dry_run: bool = False
 ) -> ForgetReport:
     """Move records to a cheaper tier: the named ones to `tier`, or, with no handles, all that are old enough by the settings."""
-    key, _ = workspace_of(path)
+    key, _ = find_workspace(path)
     if handles:
         ids = _ids_behind(store, key, handles)
         return lifecycle.move_records(store, key, ids, Tier.ARCHIVED if tier is None else tier, dry_run=dry_run)
@@ -36,7 +36,7 @@ def forget(
 
 def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:
     """Erase records, or a whole source (`session:<id>`, `file:<path>`), for good. The one thing that cannot be undone."""
-    key, _ = workspace_of(path)
+    key, _ = find_workspace(path)
     if not source:
         return lifecycle.purge_records(store, key, _ids_behind(store, key, handles), reason=reason, now_ns=time.time_ns())
     if state_of(store, key, source) is None:

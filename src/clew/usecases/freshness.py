@@ -17,11 +17,11 @@ from clew.lifecycle import notes
 from clew.lifecycle.apply import apply_deltas
 from clew.lifecycle.forget import record_use
 from clew.ranking.deadline import Deadline
-from clew.records import Entry, MatchKind, MatchReason, Packet
-from clew.settings import Settings, workspace_of
+from clew.records import MatchKind, MatchReason, Packet, PacketEntry
+from clew.settings import Settings, find_workspace
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Snapshot, Writer
-from clew.text.secrets import mask
+from clew.text.secrets import mask_bytes
 
 T = TypeVar("T")
 FRESH_ROUNDS = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
@@ -38,7 +38,7 @@ def settled(
     What is made anew may show other files, which are looked at in their turn; one that changes again and again is
     read FRESH_ROUNDS times.
     """
-    key, root = workspace_of(path)
+    key, root = find_workspace(path)
     times: CountOf[str] = CountOf()
     while True:
         with store.snapshot(LOCAL, key) as snapshot:
@@ -65,7 +65,9 @@ def changed(snapshot: Snapshot, root: Path, names: Iterable[str]) -> list[str]:
             about = (root / name).stat()
             if (about.st_size, compute_stamp(about)) == (state.size, state.mtime_ns):
                 continue
-            is_equal = about.st_size == state.size and (not state.digest or digest_of(mask((root / name).read_bytes())) == state.digest)
+            is_equal = about.st_size == state.size and (
+                not state.digest or digest_of(mask_bytes((root / name).read_bytes())) == state.digest
+            )
         except OSError:  # gone, or no longer readable: its records are retired
             is_equal = False
         if not is_equal:
@@ -77,11 +79,11 @@ def marked(snapshot: Snapshot, path: Path, packet: Packet) -> Packet:
     """Return the packet with a reason before the others at each memory that is suspect, or whose file was written after it or is gone."""
     remembered = [entry.id for entry in packet.entries if entry.session]
     statuses = dict(zip(remembered, snapshot.statuses(remembered), strict=True))
-    _, root = workspace_of(path)
+    _, root = find_workspace(path)
     cited = [entry.id for entry in packet.entries if entry.session and entry.path] if root.is_dir() else []
     seen_ns = {record.id: record.at_ns for record in snapshot.records(cited)} if cited else {}
 
-    def with_reason(entry: Entry) -> Entry:
+    def with_reason(entry: PacketEntry) -> PacketEntry:
         why = entry.why
         if (status := statuses.get(entry.id)) and status.is_suspect:
             why = (MatchReason(MatchKind.SUSPECT, end=status.reason), *why)

@@ -9,7 +9,7 @@ from pathlib import Path
 from clew.errors import UnknownPath
 from clew.impact.couplings import find_target
 from clew.impact.impact import ImpactedFile, rank_impacted_files
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.usecases.inputs import record_behind
 
@@ -20,7 +20,7 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
     names  each a path, from the current folder or from the repository's root; `path::symbol`; or a handle.
     Raises UnknownPath for a path that is not indexed, UnknownHandle for what is neither.
     """
-    key, root = workspace_of(path)
+    key, root = find_workspace(path)
     with store.snapshot(LOCAL, key) as snapshot:
         meant = [_meant(snapshot, root, name) for name in names]
         given = [find_target(snapshot, file, symbol) for file, symbol in meant]

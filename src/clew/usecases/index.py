@@ -17,7 +17,7 @@ from clew.enrich.producers.commits import CO_CHANGE_SOURCE, PRODUCER, build_co_c
 from clew.errors import NoRepository, NotReadable
 from clew.lifecycle.apply import ApplyTotals, apply_deltas
 from clew.records import Delta, SourceState
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from clew.store.ports import Writer
 from clew.usecases.freshness import doubt_notes
 from clew.usecases.inputs import Progress, state_of, states_under
@@ -46,7 +46,7 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: Progress |
         raise NotReadable(str(path), "does not exist")
     if not path.is_dir():
         raise NotReadable(str(path), "is a file", "name the folder of a repository")
-    key, root = workspace_of(path)
+    key, root = find_workspace(path)
     if refused := find_refusal_reason(root):
         raise NoRepository(str(root), refused)
     store.open_workspace(key, str(root))
@@ -69,7 +69,7 @@ def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) 
 
     names  relative to the repository's root; a file that is gone is retired. Nothing is read where `index` refuses.
     """
-    key, root = workspace_of(path)
+    key, root = find_workspace(path)
     if find_refusal_reason(root):
         return ApplyTotals()
     store.open_workspace(key, str(root))

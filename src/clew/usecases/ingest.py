@@ -12,8 +12,8 @@ from clew.enrich.producers.sessions import SESSION_EDITS_SOURCE, build_session_e
 from clew.errors import NotReadable, UnknownHandle
 from clew.lifecycle.apply import apply_deltas
 from clew.packet.options import OriginalCache
-from clew.records import Delta, identify
-from clew.settings import Settings, workspace_of
+from clew.records import Delta, make_id
+from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL, Reader, Writer
 from clew.transcript.follow import UNRECOGNISED, build_report, transcript_source
 from clew.transcript.live import live_source
@@ -61,7 +61,7 @@ def ingest(
         if not found:
             done.problems.append(f"{path}: holds no transcript of a known client")
         for session in found:
-            key, root = workspace_of(repo) if repo else _workspace_of_session(session)
+            key, root = find_workspace(repo) if repo else _workspace_of_session(session)
             store.open_workspace(key, str(root))
             done.workspaces.setdefault(key, (str(root), []))
             jobs.append((key, TranscriptJob(session, state_of(store, key, transcript_source(session)), str(root), settings.embedder)))
@@ -142,10 +142,10 @@ def stored(store: Reader, key: str, session: str) -> tuple[SessionFiles, list[by
             raise UnknownHandle(session, tuple(state.source.removeprefix("session:") for state in states))
         source = states[0].source
         pieces = [record for record in snapshot.records_of_sources(source) if record.kind == "transcript"]
-        pieces.sort(key=lambda record: record.whole.start_line)
+        pieces.sort(key=lambda record: record.full_text.start_line)
         originals = OriginalCache(snapshot)
-        originals.read(record.whole for record in pieces)
-        raw = b"".join(originals.bytes_of(record.whole) for record in pieces)
+        originals.read(record.full_text for record in pieces)
+        raw = b"".join(originals.bytes_of(record.full_text) for record in pieces)
     lines = raw.splitlines(keepends=True)
     return SessionFiles(Path(session), source.removeprefix("session:"), cwd=find_start_folder(lines)), lines
 
@@ -176,5 +176,5 @@ def _workspace_of_session(session: SessionFiles) -> tuple[str, Path]:
     """Where a session was held; a folder that is not on this machine is a workspace by its name."""
     folder = Path(session.cwd) if session.cwd else session.path.parent
     if folder.is_dir():
-        return workspace_of(folder)
-    return identify("workspace", str(folder))[:16], folder
+        return find_workspace(folder)
+    return make_id("workspace", str(folder))[:16], folder

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from clew.errors import UnknownHandle, UsageError
-from clew.records import STAND_IN, Record, SourceState, Spans, fenced
+from clew.records import PLACEHOLDER_NONCE, Record, SourceState, Spans, render_fenced
 from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader, Snapshot
-from clew.text.embed import Embedder, load
+from clew.text.embed import Embedder, load_embedder
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -23,7 +23,7 @@ def budget(tokens: int) -> int:
 
 def embedder(settings: Settings) -> Embedder | None:
     """Return the embedding model that the settings name, None for none."""
-    return load(settings.embedder) if settings.embedder else None
+    return load_embedder(settings.embedder) if settings.embedder else None
 
 
 def state_of(store: Reader, key: str, source: str) -> SourceState | None:
@@ -40,7 +40,7 @@ def states_under(store: Reader, key: str, prefix: str) -> list[SourceState]:
 
 def as_sent(spans: Spans) -> str:
     """Return a text as an adapter will send it, with a stand-in for the nonce: what is measured against a budget."""
-    return fenced(spans, STAND_IN)
+    return render_fenced(spans, PLACEHOLDER_NONCE)
 
 
 def record_behind(snapshot: Snapshot, handle: str) -> Record:

@@ -12,9 +12,9 @@ from clew.recall.augment import augment_prompt as choose_additions
 from clew.recall.recall import Recalled
 from clew.recall.recall import recall as recall_turns
 from clew.records import Packet
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL, Reader
-from clew.text.tokens import counter as counter_of
+from clew.text.tokens import make_counter
 from clew.usecases.inputs import budget, embedder
 
 
@@ -37,7 +37,7 @@ def recall(
     asked_ns        when it is asked; None for now.
     confidence_min  None takes the calibrated threshold, 0 always answers.
     """
-    with store.snapshot(LOCAL, workspace_of(path)[0]) as snapshot:
+    with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
         return recall_turns(
             snapshot,
             Question.of(question),
@@ -60,8 +60,8 @@ def augment_prompt(
     session  the one at work, whose own words are no memory; seen  handles that stand in its window already.
     Nothing is read anew and nothing is written: what is shown are places and beginnings, and the prompt waits.
     """
-    with store.snapshot(LOCAL, workspace_of(path)[0]) as snapshot:
+    with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
         return choose_additions(
-            snapshot, Question.of(prompt), session=session, seen=seen, counter=counter_of(tokenizer),
+            snapshot, Question.of(prompt), session=session, seen=seen, counter=make_counter(tokenizer),
             budget_tokens=budget(budget_tokens), asked_ns=time.time_ns(), deadline=Deadline(deadline_ms), embedder=embedder(settings),
         )  # fmt: skip

@@ -17,7 +17,7 @@ from clew.packet.options import OriginalCache
 from clew.records import Delta, Record, SourceState
 from clew.settings import Settings
 from clew.store.ports import LOCAL, Writer
-from clew.text.postings import Document, pack
+from clew.text.postings import SearchDocument, pack_postings
 from clew.transcript.follow import transcript_source
 from clew.transcript.session_files import SessionFiles
 from clew.usecases.index import Indexed, index
@@ -27,7 +27,7 @@ from clew.usecases.inputs import Progress, states_under
 
 @dataclass(frozen=True, slots=True)
 class ReadAnew:
-    """What `read_anew` read; `gone` are the sessions that the store knows and that have no transcript here."""
+    """What `read_anew` read; `removed` are the sessions that the store knows and that have no transcript here."""
 
     indexed: Indexed
     ingested: Ingested | None
@@ -76,14 +76,14 @@ def make_findable(store: Writer, key: str, source: str, ids: Sequence[str]) -> i
         if state is None or not records:
             return 0
         originals = OriginalCache(snapshot)
-        originals.read(record.whole for record in records)
-        segment = pack([_document(record, originals) for record in records])
+        originals.read(record.full_text for record in records)
+        segment = pack_postings([_document(record, originals) for record in records])
     apply_deltas(store, key, [Delta("findable/1", source, is_whole=False, records=records, segment=segment, state=state)])
     store.refresh(key)
     return len(records)
 
 
-def _document(record: Record, originals: OriginalCache) -> Document:
-    words = originals.text_of(record.whole)
+def _document(record: Record, originals: OriginalCache) -> SearchDocument:
+    words = originals.text_of(record.full_text)
     fields = (record.name, record.path, "", "", words)
-    return Document(record.id, record.layer.value, record.kind, record.path, fields, lines=words.count("\n") + 1)
+    return SearchDocument(record.id, record.layer.value, record.kind, record.path, fields, lines=words.count("\n") + 1)

@@ -16,9 +16,9 @@ from clew.ranking.deadline import Deadline
 from clew.ranking.files import FileList, rank_files
 from clew.ranking.question import Question
 from clew.records import Packet
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from clew.store.ports import Snapshot, Writer
-from clew.text.tokens import counter as counter_of
+from clew.text.tokens import make_counter
 from clew.usecases import freshness
 from clew.usecases.inputs import budget, embedder
 
@@ -30,9 +30,9 @@ def retrieve(
 
     It writes only that its entries were used, so that they do not age, never at the price of the answer.
     """
-    key, _ = workspace_of(path)
+    key, _ = find_workspace(path)
     deadline = Deadline(deadline_ms)
-    asked, counter = Question.of(question), counter_of(tokenizer)
+    asked, counter = Question.of(question), make_counter(tokenizer)
     model, room = embedder(settings), budget(budget_tokens)
 
     def answer(snapshot: Snapshot) -> Packet:
@@ -60,12 +60,12 @@ def overview(store: Writer, settings: Settings, path: Path, *, budget_tokens: in
     """
     if not path.exists():
         raise NotReadable(str(path), "does not exist")
-    _, root = workspace_of(path)
+    _, root = find_workspace(path)
     folder = path.resolve().relative_to(root).as_posix()
     deadline, room = Deadline(), budget(budget_tokens)
 
     def make(snapshot: Snapshot) -> Packet:
-        return build_map(snapshot, folder="" if folder == "." else folder, budget_tokens=room, counter=counter_of(tokenizer))
+        return build_map(snapshot, folder="" if folder == "." else folder, budget_tokens=room, counter=make_counter(tokenizer))
 
     packet = freshness.settled(store, settings, path, make, freshness.files_of, deadline)
     return replace(packet, skipped=tuple(deadline.skipped))

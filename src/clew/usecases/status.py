@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from clew.records import Tier
-from clew.settings import Settings, workspace_of
+from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL, Reader, Workspace
 from clew.store.sqlite.migrations import MIGRATIONS
 
@@ -37,7 +37,7 @@ class StoreStatus:
 
 def status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
     """Return the store at a glance, and what it holds of the repository at `path`."""
-    key, _ = workspace_of(path)
+    key, _ = find_workspace(path)
     workspaces = tuple(store.workspaces())
     here = next((workspace for workspace in workspaces if workspace.key == key), None)
     layers: CountOf[str] = CountOf()
@@ -59,7 +59,7 @@ def status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
                 sessions += state.source.startswith("session:") and "/" not in state.source
                 if state.source.startswith("file:") and state.status != "indexed":
                     skipped[state.status] += 1
-    database = settings.database
+    database = settings.database_path
     size = sum(file.stat().st_size for file in database.parent.glob(f"{database.name}*") if file.is_file())
     return StoreStatus(
         database, size, len(MIGRATIONS), here, files, sessions,

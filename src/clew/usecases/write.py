@@ -17,11 +17,11 @@ from clew.errors import UnknownPath, UsageError
 from clew.lifecycle import notes
 from clew.lifecycle.apply import apply_deltas
 from clew.packet.options import OriginalCache
-from clew.records import Delta, Observation, ObservationKind, Record, TaskState, handle_of
-from clew.settings import Settings, workspace_of
+from clew.records import Delta, Observation, ObservationKind, Record, TaskState, make_handle
+from clew.settings import Settings, find_workspace
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Reader, Writer
-from clew.task.cuts import cut_of
+from clew.task.truncation import parse_truncation_notice
 from clew.text.secrets import mask_text
 from clew.transcript.live import build_live_delta, build_original_delta, live_source, original_record_id, originals_source
 from clew.transcript.reduce.reduce import reduce_output
@@ -93,7 +93,7 @@ def write(
     """
     if not happened:
         return Written()
-    key, root = workspace_of(path)
+    key, root = find_workspace(path)
     said = [(each, _cited(each, root)) for each in happened if isinstance(each, NewNote)]
     store.open_workspace(key, str(root))
     observations = [each for each in happened if isinstance(each, Observation)]
@@ -106,12 +106,12 @@ def write(
     records = [record for delta in deltas for record in delta.records]
     with store.snapshot(LOCAL, key) as snapshot:
         originals = OriginalCache(snapshot)
-        originals.read(record.whole for record in records)
+        originals.read(record.full_text for record in records)
     calls = {seen.call_id: seen for seen in observations if seen.kind is ObservationKind.CALL}
     results = {seen.uuid: (seen, calls.get(seen.call_id)) for seen in observations if seen.kind is ObservationKind.RESULT}
     return Written(
-        "".join(_shown(record, originals.text_of(record.whole), results.get(record.uuid), task) for record in records),
-        tuple(handle_of(record.id) for record in [*records, *(record for _, record in noted)]),
+        "".join(_shown(record, originals.text_of(record.full_text), results.get(record.uuid), task) for record in records),
+        tuple(make_handle(record.id) for record in [*records, *(record for _, record in noted)]),
         tuple(each.shown() for each in arrivals),
     )
 
@@ -141,7 +141,7 @@ class _Arriving:
         """The output as the agent should read it."""
         if not self.is_kept:
             return ShownOutput(self.arrival.result.text)
-        handle = handle_of(original_record_id(self.original))
+        handle = make_handle(original_record_id(self.original))
         if self.reduced is None:
             return ShownOutput(mask_text(self.arrival.shorter.replace("{handle}", handle)), handle)
         text = self.reduced.render(handle)
@@ -149,7 +149,7 @@ class _Arriving:
             return ShownOutput(
                 f"{text.rstrip()}\n{format_truncation_marker(handle, lines=self.original.text.count(chr(10)) + 1)}\n", handle
             )
-        if self.arrival.is_cut and cut_of(text) is None:  # the client's notice stands where this text does not reach
+        if self.arrival.is_cut and parse_truncation_notice(text) is None:  # the client's notice stands where this text does not reach
             return ShownOutput(f"{text.rstrip()}\n{format_truncation_marker()}\n", handle)
         return ShownOutput(text, handle)
 
@@ -203,4 +203,4 @@ def _shown(record: Record, whole: str, seen: tuple[Observation, Observation | No
     if seen is None or not whole.endswith(seen[0].text):
         return whole + "\n"
     output = seen[0].text
-    return f"{whole[: len(whole) - len(output)]}{_reduced(output, build_context(*seen), task).render(handle_of(record.id))}\n"
+    return f"{whole[: len(whole) - len(output)]}{_reduced(output, build_context(*seen), task).render(make_handle(record.id))}\n"

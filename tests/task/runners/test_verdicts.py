@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from clew.records import Verdict
-from clew.task.commands import understand
+from clew.task.commands import analyse_command
 from clew.task.runners.formats import literal_of, runner_of, runners
 from clew.task.runners.verdict import CheckVerdict, read_verdict
 
@@ -32,7 +32,7 @@ LOG = "2026-09-01 INFO worker: 3 errors ignored, the FAIL line is kept, 1 failed
 
 
 def verdict(command: str, output: str, exit_code: int | None = 0) -> CheckVerdict:
-    return read_verdict(understand(command), output, exit_code)
+    return read_verdict(analyse_command(command), output, exit_code)
 
 
 @pytest.mark.parametrize(("tool", "said", "command", "text"), OUTPUTS)

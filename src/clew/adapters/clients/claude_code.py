@@ -21,8 +21,8 @@ from clew.adapters.clients import HookAnswer
 from clew.records import Observation, ObservationKind, ToolCall, ToolKind
 from clew.sessions.live import LiveSession, WindowUsage
 from clew.sessions.policy import SessionPolicy
-from clew.settings import claude_code_home, client_folders
-from clew.task.cuts import cut_of
+from clew.settings import claude_code_dir, claude_code_output_dirs
+from clew.task.truncation import parse_truncation_notice
 from clew.transcript.dialects.claude_code import CLEW_TOOL_PREFIXES, DIALECT
 from clew.transcript.dialects.claude_code import parse_tool_result as answered
 from clew.transcript.session_files import read_spilled_file
@@ -50,7 +50,7 @@ class ClaudeCodeAdapter:
 
     def config_dir(self) -> Path:
         """Return the folder in which it keeps its settings and records."""
-        return claude_code_home()
+        return claude_code_dir()
 
     def find_transcript_dir(self, root: Path) -> Path | None:
         """Return the folder of the transcripts of sessions that were started in `root`, None where there is none, or more than one."""
@@ -172,7 +172,7 @@ def _restore_full_hooks(policy: SessionPolicy) -> None:
     from clew.adapters.claude_code.install import read_manifest  # lazy: likewise
     from clew.adapters.daemon_files import DaemonPaths  # lazy: likewise
 
-    paths = DaemonPaths(policy.context.settings.home)
+    paths = DaemonPaths(policy.context.settings.data_dir)
     if plugin_files.installation_marker(paths).is_file() and plugin_files.write_full_hooks(paths, map(Path, read_manifest(paths).trees)):
         policy.context.problem("plugin", "a session ran without the mod that was expected; from the next one on hooks do its work")
 
@@ -235,7 +235,7 @@ def _reduce(policy: SessionPolicy, payload: HookPayload, live: LiveSession, text
         return ""
     is_cut, file = find_truncation(payload, text)
     transcript = live.transcript or CLIENT.find_transcript(live.cwd, live.id)
-    behind = read_spilled_file(Path(file), client_folders(transcript), bytes_max=SPILLED_BYTES_MAX) if file else None
+    behind = read_spilled_file(Path(file), claude_code_output_dirs(transcript), bytes_max=SPILLED_BYTES_MAX) if file else None
     result = build_result(payload, text, at_ns=time.time_ns(), is_error=is_error)
     return policy.output_arrived(live, result, is_cut=is_cut, behind=behind)
 
@@ -284,7 +284,7 @@ def find_truncation(payload: dict[str, Any], text: str) -> tuple[bool, str]:
     kept = _mapping(payload.get("tool_response")).get("persistedOutputPath")
     if isinstance(kept, str) and kept:
         return True, kept
-    cut = cut_of(text)
+    cut = parse_truncation_notice(text)
     return cut is not None, cut.path if cut is not None else ""
 
 

@@ -42,7 +42,7 @@ class GatewayApp:
     def upstream_url(self) -> str:
         """Whom to ask: whom the client asked before, else the setting."""
         try:
-            before = (self.context.settings.home / "run" / "upstream").read_text("utf-8").strip()
+            before = (self.context.settings.data_dir / "run" / "upstream").read_text("utf-8").strip()
         except OSError:  # nothing was noted: the setting holds
             before = ""
         return (before or self.context.settings.gateway_upstream).rstrip("/")

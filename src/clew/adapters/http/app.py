@@ -44,7 +44,7 @@ class DaemonApp:
 
     def __init__(self, context: DaemonContext, hooks: HookHandlers, *, mounts: dict[str, ASGIApp] | None = None) -> None:
         self.context, self.hooks = context, hooks
-        self.paths = DaemonPaths(context.settings.home)
+        self.paths = DaemonPaths(context.settings.data_dir)
         self.stop_server: Callable[[], None] = lambda: None
         self.started_at = self.last_request_at = time.monotonic()
         self.active_requests = 0

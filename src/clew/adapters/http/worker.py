@@ -35,7 +35,7 @@ from clew.adapters.http.guard import OwnerOnlyProtocol, RequestGuard
 from clew.adapters.http.supervise import EXIT_IDLE
 from clew.errors import ClewError
 from clew.sessions.context import DaemonContext
-from clew.settings import choose
+from clew.settings import load_settings_leniently
 
 # A request of a long conversation makes thousands of objects at once: by the usual thresholds each would have the heap looked through.
 GC_THRESHOLDS = (50_000, 20, 20)
@@ -72,7 +72,7 @@ class LazyApp:
 def main(spec: dict[str, object]) -> int:
     """Serve until stopped or idle. Returns the exit code."""
     home = Path(str(spec["home"]))
-    chosen = choose({**os.environ, "CLEW_HOME": str(home)})
+    chosen = load_settings_leniently({**os.environ, "CLEW_HOME": str(home)})
     settings = replace(chosen.settings, home=home)
     context = create_daemon_context(settings)
     for problem in (*chosen.warnings, *map(str, chosen.errors)):  # the session goes on, with the default
@@ -109,7 +109,7 @@ def _config(app: ASGIApp, **more: Any) -> uvicorn.Config:
 def _loopback(context: DaemonContext, app: ASGIApp) -> DaemonServer | None:
     """The server of loopback, None where its certificate can neither be read nor made: nothing is said there without it."""
     try:
-        public, secret = certificate.ensure_certificate(DaemonPaths(context.settings.home))
+        public, secret = certificate.ensure_certificate(DaemonPaths(context.settings.data_dir))
     except OSError as error:
         context.problem("daemon", f"no certificate for loopback: {error}; only the Unix socket is served")
         return None
@@ -166,13 +166,13 @@ def _hand_over(context: DaemonContext) -> None:
     A session that began before an upgrade, or before clew was installed anew from another folder, starts the daemon of its own time.
     What is started asks which release answers here, and has it stop.
     """
-    starter = read_manifest(DaemonPaths(context.settings.home)).starter
+    starter = read_manifest(DaemonPaths(context.settings.data_dir)).starter
     source = Path(clew.__file__).parent.parent
     if starter and json.loads(starter[-1]).get("path") != str(source):
         context.problem("daemon", f"clew {clew.__version__} of {source} is not the one that is installed, and hands over to that")
         nothing = subprocess.DEVNULL
         subprocess.Popen(
-            starter, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=DaemonPaths(context.settings.home).home
+            starter, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=DaemonPaths(context.settings.data_dir).home
         )
 
 

@@ -26,7 +26,7 @@ from clew.codebase import TREE_SOURCE
 from clew.errors import ClewError, UsageError
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import sent
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from clew.usecases.inputs import state_of
 
 
@@ -84,9 +84,9 @@ class McpApp:
             raise UsageError(f"{found}\nhint: give the absolute path of the repository as `repo`")
         here = Path(folder)
         engine = self.context.engine()
-        key, root = workspace_of(here)
+        key, root = find_workspace(here)
         if state_of(engine.store, key, TREE_SOURCE) is None:
             self.context.index_later(root)
         spans = TOOL_HANDLERS[name](engine, here, self.context.settings.tokenizer, arguments)
         # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.
-        return sent(spans, home=self.context.settings.home, session=self.hooks.sessions.session_of(client_pid) or key)
+        return sent(spans, home=self.context.settings.data_dir, session=self.hooks.sessions.session_of(client_pid) or key)

@@ -14,9 +14,9 @@ from clew import usecases
 from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
 from clew.packet.options import OriginalCache, attribute_text
-from clew.records import Author, Span, Spans, Trust, author_of, clew_says, handle_of, joined, outside
+from clew.records import Author, Span, Spans, Trust, clew_span, infer_author, make_handle, merge_spans, outside_span
 from clew.records.wording import describe_end, describe_reason
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 from clew.store.ports import LOCAL
 
 ANSWER_CHARS_MAX = 28_000  # of one answer: the client takes 30,000 and puts a longer one into a file
@@ -43,33 +43,37 @@ def answer_recall(engine: Engine, folder: Path, tokenizer: str, arguments: Mappi
         parts += _recall_turns(engine, folder, question, turns_max=12 if where == "history" else 6)
     if where in ("all", "code"):
         packet = engine.retrieve(folder, question, budget_tokens=budget, tokenizer=tokenizer)
-        parts += [clew_says("\n")] if parts else []
+        parts += [clew_span("\n")] if parts else []
         if packet.spans:
-            parts += [clew_says(f"# From the repository and its sessions, {packet.tokens:,} tokens\n"), *packet.spans]
+            parts += [clew_span(f"# From the repository and its sessions, {packet.tokens:,} tokens\n"), *packet.spans]
         else:
-            parts.append(clew_says("# The repository: nothing relevant was found\n"))
-    return joined(parts)
+            parts.append(clew_span("# The repository: nothing relevant was found\n"))
+    return merge_spans(parts)
 
 
 def _recall_turns(engine: Engine, folder: Path, question: str, *, turns_max: int) -> list[Span]:
     found = engine.recall(folder, question, turns_max=turns_max)
     if not found.turns:
-        return [clew_says(f"# Earlier sessions: nothing relevant was found (best match {found.confidence:.0%})\n")]
-    key, _ = workspace_of(folder)
+        return [clew_span(f"# Earlier sessions: nothing relevant was found (best match {found.confidence:.0%})\n")]
+    key, _ = find_workspace(folder)
     with engine.store.snapshot(LOCAL, key) as snapshot:
         originals = OriginalCache(snapshot)
-        originals.read(turn.record.whole for turn in found.turns)
+        originals.read(turn.record.full_text for turn in found.turns)
         statuses = snapshot.statuses([turn.record.id for turn in found.turns])
-    parts = [clew_says("# Said and done before (may be out of date)\n")]
+    parts = [clew_span("# Said and done before (may be out of date)\n")]
     for turn, status in zip(found.turns, statuses, strict=True):
         record = turn.record
-        whole = originals.text_of(record.whole).strip()
+        whole = originals.text_of(record.full_text).strip()
         rest = "" if len(whole) <= RECALL_TURN_CHARS_MAX else " … (unfold for the rest)"
         doubt = f", SUSPECT: {describe_end(status.reason, is_doubt=True)}" if status.is_suspect else ""
         kind = "from outside" if record.trust == Trust.QUOTED else record.kind
-        newer = f", replaced by [{handle_of(turn.replaced_by)}]" if turn.replaced_by else ""
-        parts += [clew_says(f"[{handle_of(record.id)}] {kind} of session {turn.session[:8]}{newer}"), outside(doubt), clew_says("\n")]
-        parts += [*attribute_text(record, whole[:RECALL_TURN_CHARS_MAX]), clew_says(f"{rest}\n")]
+        newer = f", replaced by [{make_handle(turn.replaced_by)}]" if turn.replaced_by else ""
+        parts += [
+            clew_span(f"[{make_handle(record.id)}] {kind} of session {turn.session[:8]}{newer}"),
+            outside_span(doubt),
+            clew_span("\n"),
+        ]
+        parts += [*attribute_text(record, whole[:RECALL_TURN_CHARS_MAX]), clew_span(f"{rest}\n")]
     return parts
 
 
@@ -90,14 +94,14 @@ def answer_unfold(engine: Engine, folder: Path, tokenizer: str, arguments: Mappi
             break
         shown.append(line[:ANSWER_CHARS_MAX])
         size += len(line)
-    author = author_of(found.record)
+    author = infer_author(found.record)
     if author is Author.USER and len(attribute_text(found.record, whole)) > 1:
         author = Author.OUTSIDE  # a part of what the client put words into: whose a line is, is not told apart here
     text = Span(author, "".join(shown))
     end = first + len(shown) - 1
     if end == last:
         return (text,)
-    return text, clew_says(f"\n[lines {first}-{end} of {len(lines)}; ask for lines {end + 1}-{last} for more]")
+    return text, clew_span(f"\n[lines {first}-{end} of {len(lines)}; ask for lines {end + 1}-{last} for more]")
 
 
 def _range(wanted: str, count: int) -> tuple[int, int]:
@@ -119,10 +123,10 @@ def answer_impact(engine: Engine, folder: Path, tokenizer: str, arguments: Mappi
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
     meant, found = engine.impact(folder, wanted, limit=int(arguments.get("limit") or IMPACT_FILES_DEFAULT))
     if not found:
-        return clew_says("No file is known to change with "), outside(", ".join(meant)), clew_says(".\n")
+        return clew_span("No file is known to change with "), outside_span(", ".join(meant)), clew_span(".\n")
     lines = [f"{file.path} ({'; '.join(map(describe_reason, file.reasons[:3]))})" for file in found]
-    named = clew_says("Files that will probably change with "), outside(", ".join(meant)), clew_says(", most likely first:\n")
-    return *named, outside("\n".join(lines)), clew_says("\n")
+    named = clew_span("Files that will probably change with "), outside_span(", ".join(meant)), clew_span(", most likely first:\n")
+    return *named, outside_span("\n".join(lines)), clew_span("\n")
 
 
 def answer_remember(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
@@ -132,7 +136,7 @@ def answer_remember(engine: Engine, folder: Path, tokenizer: str, arguments: Map
     note = usecases.write.NewNote(_text(arguments, "text"), kind, tuple(files), str(arguments.get("subject") or ""))
     [handle] = engine.write(folder, [note]).handles
     until = f" It will be marked as suspect when {', '.join(files)} changes." if files else ""
-    return clew_says(f"Remembered as [{handle}]."), outside(until)
+    return clew_span(f"Remembered as [{handle}]."), outside_span(until)
 
 
 def answer_explain(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
@@ -142,15 +146,15 @@ def answer_explain(engine: Engine, folder: Path, tokenizer: str, arguments: Mapp
     why = describe_end(status.reason, is_doubt=status.is_live)
     state = f"suspect: {why}" if status.is_suspect else "true now" if status.is_live else f"no longer true: {why}"
     lines = [
-        f"[{handle_of(record.id)}] {record.kind}, {record.layer}: {record.name}",
+        f"[{make_handle(record.id)}] {record.kind}, {record.layer}: {record.name}",
         f"{state}; from {record.source}{f', {record.path}' if record.path else ''}; trust: {record.trust.name.lower()}",
     ]
     for version, its in explanation.versions:
         if version.id != record.id:
             how = "true now" if its.is_live else describe_end(its.reason) or "ended"
-            lines.append(f"other version [{handle_of(version.id)}]: {how}")
+            lines.append(f"other version [{make_handle(version.id)}]: {how}")
     lines.extend(f"{how} {name} [{handle}]" for how, name, handle, _ in explanation.links[:20])
-    return (outside("\n".join(lines) + "\n"),)
+    return (outside_span("\n".join(lines) + "\n"),)
 
 
 def _names(value: object) -> list[str]:

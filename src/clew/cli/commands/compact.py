@@ -9,7 +9,7 @@ import click
 from clew.cli.open import folder, opened
 from clew.cli.options import Display, budget_option, display_options, example, repo_option, tokenizer_option
 from clew.cli.packets import show
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 
 
 @click.command(
@@ -38,7 +38,7 @@ def command(
     What was wanted, what is still true and what was just done stand first; whatever is folded carries a handle.
     """
     folder(repo)
-    key, root = workspace_of(repo)
+    key, root = find_workspace(repo)
     with opened() as engine:
         packet = engine.compact(
             session,
@@ -48,4 +48,4 @@ def command(
             path=repo,
             has_earlier=has_earlier,
         )
-    show(packet, workspace=key, root=root, home=engine.settings.home, display=display)
+    show(packet, workspace=key, root=root, home=engine.settings.data_dir, display=display)

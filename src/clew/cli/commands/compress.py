@@ -53,7 +53,7 @@ def command(
     the server is another. Keys are read from the environment alone: CLEW_COMPRESS_KEY, or ANTHROPIC_API_KEY.
     """
     from clew.enrich.models import build_compressor
-    from clew.settings import model_key
+    from clew.settings import model_api_key
 
     folder(repo)
     with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
@@ -63,12 +63,12 @@ def command(
         if tokens < CHUNK_TOKENS_MIN:
             raise click.UsageError(f"parts of {tokens} tokens are too small to be worth a request; {CHUNK_TOKENS_MIN} is the least")
         compressor = build_compressor(
-            where, model or settings.compress_model, key=model_key(where), timeout_s=max(1, settings.compress_timeout_s)
+            where, model or settings.compress_model, key=model_api_key(where), timeout_s=max(1, settings.compress_timeout_s)
         )
         if compressor.name == "off" and not dry_run:
-            from clew.errors import CompressionOff
+            from clew.errors import NoCompressionModel
 
-            raise CompressionOff
+            raise NoCompressionModel
         done = engine.compress(
             repo, sessions, compressor, tokenizer=settings.tokenizer, chunk_tokens=tokens, dry_run=dry_run, progress=show
         )

@@ -12,7 +12,7 @@ from clew.adapters.daemon_files import DaemonPaths
 from clew.cli import output
 from clew.cli.open import folder
 from clew.cli.options import FOLDER, example, json_option
-from clew.settings import choose, claude_code_home, client_base_url, workspace_of
+from clew.settings import claude_code_base_url, claude_code_dir, find_workspace, load_settings_leniently
 
 
 @click.command(short_help="Find what is wrong, and say how to mend it.", epilog=example("clew doctor"))
@@ -26,12 +26,12 @@ def command(path: Path, *, is_json: bool) -> int:
     from clew.adapters.doctor import DoctorInput, run_checks
 
     folder(path)
-    chosen = choose()
+    chosen = load_settings_leniently()
     settings = chosen.settings
-    client = claude_code_home().absolute()
+    client = claude_code_dir().absolute()
     said = (*chosen.warnings, *map(str, chosen.errors))
-    root = workspace_of(path)[1]
-    environment = DoctorInput(settings, DaemonPaths(settings.home), client, root, shutil.which("claude"), client_base_url(), said)
+    root = find_workspace(path)[1]
+    environment = DoctorInput(settings, DaemonPaths(settings.data_dir), client, root, shutil.which("claude"), claude_code_base_url(), said)
     found = run_checks(environment)
     wrong = [each for each in found if each.is_wrong]
     if is_json:

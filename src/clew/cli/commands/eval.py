@@ -20,8 +20,8 @@ from clew.cli.progress import progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clew.evaluation.evaluate import Outcome
-    from clew.evaluation.report import AtBudget, Lead, Report
+    from clew.evaluation.evaluate import TranscriptResult
+    from clew.evaluation.report import BudgetSummary, EvaluationReport, ScoreLead
 
 LEGEND = "summary: the client's own summary; recency: the newest text"
 MEASURES = {
@@ -107,27 +107,27 @@ def command(
 
     Runs on this machine alone, stores nothing, and changes no file.
     """
-    from clew.evaluation.evaluate import SHARES, Plan, evaluate, sessions_at
-    from clew.evaluation.report import summarise
+    from clew.evaluation.evaluate import BUDGET_SHARES, EvaluationOptions, evaluate_transcripts, find_main_transcripts
+    from clew.evaluation.report import build_report
 
     settings = settings_in_force()
     places = sessions or own_sessions(folder(repo or Path()))
-    plan = Plan(
-        shares=tuple(dict.fromkeys(share for share in budgets if share)) if budgets else SHARES,
+    plan = EvaluationOptions(
+        shares=tuple(dict.fromkeys(share for share in budgets if share)) if budgets else BUDGET_SHARES,
         with_summary=not budgets or 0.0 in budgets,
         tokenizer=tokenizer or settings.tokenizer,
     )
-    paths, problems = sessions_at(places)
+    paths, problems = find_main_transcripts(places)
     if limit is not None and len(paths) > limit:
         newest = sorted(paths, key=lambda path: (-_mtime_ns(path), str(path)))[:limit]
         paths = [path for path in paths if path in set(newest)]
-    outcomes: list[Outcome] = []
+    outcomes: list[TranscriptResult] = []
     with progress(is_quiet=is_quiet or is_json) as show:
-        for outcome in evaluate(paths, plan, workers=settings.jobs or os.cpu_count() or 1):
+        for outcome in evaluate_transcripts(paths, plan, workers=settings.jobs or os.cpu_count() or 1):
             outcomes.append(outcome)
             if show:
                 show("replaying sessions", len(outcomes), len(paths))
-    report = summarise(outcomes, problems)
+    report = build_report(outcomes, problems)
     if is_json:
         output.write_json(as_json(report, outcomes, plan.tokenizer))
     else:
@@ -138,7 +138,7 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def as_json(report: Report, outcomes: Sequence[Outcome], tokenizer: str) -> dict[str, Any]:
+def as_json(report: EvaluationReport, outcomes: Sequence[TranscriptResult], tokenizer: str) -> dict[str, Any]:
     """What an evaluation found, for machines: means, and each cut's figures."""
     value = asdict(replace(report, problems=()))
     del value["problems"]
@@ -162,7 +162,7 @@ def as_json(report: Report, outcomes: Sequence[Outcome], tokenizer: str) -> dict
     return {"tokenizer": tokenizer, **value, "cuts_judged": cuts, "problems": list(report.problems)}
 
 
-def as_text(report: Report) -> str:
+def as_text(report: EvaluationReport) -> str:
     """What an evaluation found, for a person; "" where no session was read."""
     by_name = {at.budget: at for at in report.budgets}
     main = next((by_name[name] for name in MAIN if name in by_name), report.budgets[0] if report.budgets else None)
@@ -174,7 +174,7 @@ def as_text(report: Report) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _opening(report: Report) -> str:
+def _opening(report: EvaluationReport) -> str:
     if not report.sessions:
         return ""
     if not report.cuts:
@@ -200,7 +200,7 @@ def _opening(report: Report) -> str:
     )
 
 
-def _means(at: AtBudget) -> str:
+def _means(at: BudgetSummary) -> str:
     from clew.cli.tables import Column, table
 
     title = "At the size of the client's own summary" if at.budget == "summary" else f"At {at.budget} of the history"
@@ -214,7 +214,7 @@ def _means(at: AtBudget) -> str:
     return table(above, columns, rows) + _prose(f"{LEGEND}.", indent="  ")
 
 
-def _leads(at: AtBudget) -> str:
+def _leads(at: BudgetSummary) -> str:
     """Clew's differences from the summary, where there is one, and from the newest text."""
     from clew.cli.tables import Column, table
 
@@ -227,7 +227,7 @@ def _leads(at: AtBudget) -> str:
     return table([], columns, rows) if at.leads else ""
 
 
-def _sizes(report: Report, main: AtBudget) -> str:
+def _sizes(report: EvaluationReport, main: BudgetSummary) -> str:
     """Clew at all other sizes, with the newest text in brackets."""
     from clew.cli.tables import Column, table
 
@@ -247,7 +247,7 @@ def _sizes(report: Report, main: AtBudget) -> str:
     return table(["At other sizes: clew (recency)"], columns, rows)
 
 
-def _worst(report: Report) -> str:
+def _worst(report: EvaluationReport) -> str:
     if not report.worst:
         return ""
     budget = "the summary's size" if report.worst[0].budget == "summary" else report.worst[0].budget
@@ -264,7 +264,7 @@ def _worst(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _back(report: Report) -> str:
+def _back(report: EvaluationReport) -> str:
     back = report.recovery
     said = (
         f"{output.sized(back.size_back)} of {output.sized(back.size)} of transcripts, {back.records_back:,} of "
@@ -273,7 +273,7 @@ def _back(report: Report) -> str:
     return _prose(f"All that was folded comes back, byte for byte: {said}." if back.is_whole else f"NOT ALL COMES BACK: {said}.")
 
 
-def _times(report: Report) -> str:
+def _times(report: EvaluationReport) -> str:
     return _prose(f"clew read a session up to its cut in {report.made_ms:,.0f} ms (median; at most {report.made_ms_max:,.0f} ms).")
 
 
@@ -281,7 +281,7 @@ def _points(mean: float | None) -> str:
     return "–" if mean is None else f"{100 * mean:.0f}"
 
 
-def _lead(found: Lead) -> str:
+def _lead(found: ScoreLead) -> str:
     return "–" if found.mean is None else f"{round(100 * found.mean):+d} ({found.more}, {found.less})"
 
 

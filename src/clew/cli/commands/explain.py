@@ -12,8 +12,8 @@ from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
 from clew.cli.packets import written
 from clew.cli.record_status import record_json, status_json, status_text
-from clew.records import handle_of, outside
-from clew.settings import workspace_of
+from clew.records import make_handle, outside_span
+from clew.settings import find_workspace
 
 if TYPE_CHECKING:
     from clew.usecases.explain import Explained
@@ -29,11 +29,11 @@ def command(handle: str, *, repo: Path, is_json: bool) -> None:
     """Say what HANDLE stands for: whether it is still true, its versions, what it hangs on and what hangs on it."""
     folder(repo)
     with opened() as engine:
-        explained, home = engine.explain(repo, handle), engine.settings.home
+        explained, home = engine.explain(repo, handle), engine.settings.data_dir
     if is_json:
         output.write_json(as_json(explained))
     else:
-        output.write_text(written((outside(as_text(explained)),), home=home, workspace=workspace_of(repo)[0]))
+        output.write_text(written((outside_span(as_text(explained)),), home=home, workspace=find_workspace(repo)[0]))
 
 
 def as_json(explained: Explained) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def as_json(explained: Explained) -> dict[str, Any]:
         **status_json(explained.status),
         "resolutions": [{"resolution": text.resolution.label, "chars": text.chars} for text in explained.record.texts],
         "versions": [
-            {"id": version.id, "handle": handle_of(version.id), **status_json(standing)} for version, standing in explained.versions
+            {"id": version.id, "handle": make_handle(version.id), **status_json(standing)} for version, standing in explained.versions
         ],
         "links": [{"how": how, "name": name, "handle": handle, "weight": weight} for how, name, handle, weight in explained.links],
     }
@@ -52,8 +52,8 @@ def as_json(explained: Explained) -> dict[str, Any]:
 def as_text(explained: Explained) -> str:
     """All that the store knows of a record, in lines of `what: value`."""
     record = explained.record
-    whole = record.whole
-    rows = [(f"[{handle_of(record.id)}]", f"{record.kind} {record.name}"), ("layer", record.layer.value)]
+    whole = record.full_text
+    rows = [(f"[{make_handle(record.id)}]", f"{record.kind} {record.name}"), ("layer", record.layer.value)]
     if record.path:
         rows.append(("where", f"{record.path}:{whole.start_line}-{whole.end_line}" if whole.start_line else record.path))
     if record.session:
@@ -67,7 +67,7 @@ def as_text(explained: Explained) -> str:
         ("can be shown", ", ".join(f"{text.resolution.label} ({text.chars:,})" for text in record.texts)),
     ]
     if len(explained.versions) > 1:
-        rows += [("version", f"[{handle_of(version.id)}] {status_text(standing)}") for version, standing in explained.versions]
+        rows += [("version", f"[{make_handle(version.id)}] {status_text(standing)}") for version, standing in explained.versions]
     rows += [(how, f"{name} [{handle}]" if handle else name) for how, name, handle, _ in explained.links[:LINKS_SHOWN]]
     if len(explained.links) > LINKS_SHOWN:
         rows.append(("…", f"{len(explained.links) - LINKS_SHOWN:,} more links; --json lists them all"))

@@ -11,7 +11,7 @@ import click
 from clew.cli import output
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
-from clew.records import Tier, handle_of
+from clew.records import Tier, make_handle
 
 if TYPE_CHECKING:
     from clew.lifecycle.forget import ForgetReport
@@ -56,5 +56,5 @@ def as_text(forgotten: ForgetReport, *, is_dry_run: bool) -> str:
     if not is_dry_run:
         lines.append(f"read back byte for byte: {output.counted(forgotten.recalled, 'record')}")
     if forgotten.lost:
-        lines.append("could NOT be read back: " + ", ".join(f"[{handle_of(lost)}]" for lost in forgotten.lost))
+        lines.append("could NOT be read back: " + ", ".join(f"[{make_handle(lost)}]" for lost in forgotten.lost))
     return "".join(line + "\n" for line in lines)

@@ -12,9 +12,9 @@ from clew.cli import output
 from clew.cli.open import folder, index_first, opened
 from clew.cli.options import example, json_option, quiet_option, repo_option
 from clew.cli.packets import written
-from clew.records import outside
+from clew.records import outside_span
 from clew.records.wording import describe_reason
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 
 if TYPE_CHECKING:
     from clew.impact.impact import ImpactedFile
@@ -40,15 +40,15 @@ def command(paths: tuple[str, ...], *, limit: int, repo: Path, is_json: bool, is
     shared names and literals, tests and sessions. A repository that was never indexed is indexed first.
     """
     folder(repo)
-    key, root = workspace_of(repo)
+    key, root = find_workspace(repo)
     with opened() as engine:
         index_first(engine, repo, is_quiet=is_quiet)
         given, found = engine.impact(repo, paths, limit=limit)
-        home = engine.settings.home
+        home = engine.settings.data_dir
     if is_json:
         output.write_json(as_json(given, found, root=root))
         return
-    output.write_text(written((outside(as_text(found)),), home=home, workspace=key))
+    output.write_text(written((outside_span(as_text(found)),), home=home, workspace=key))
     if not found and not is_quiet:
         output.say(f"clew: nothing is known to change with {', '.join(given)}")
 

@@ -11,7 +11,7 @@ import click
 from clew.cli import output
 from clew.cli.open import folder, opened, settings_in_force
 from clew.cli.options import FOLDER, example, json_option
-from clew.settings import claude_code_home, client_base_url, client_certificates, workspace_of
+from clew.settings import claude_code_base_url, claude_code_dir, extra_ca_file, find_workspace
 
 SCOPES = ("user", "project", "local")
 
@@ -51,18 +51,18 @@ def command(
 
     folder(path)
     settings = settings_in_force()
-    paths = DaemonPaths(settings.home)
-    _, root = workspace_of(path)
-    target = InstallTarget(claude_code_home().absolute(), root, scope)
+    paths = DaemonPaths(settings.data_dir)
+    _, root = find_workspace(path)
+    target = InstallTarget(claude_code_dir().absolute(), root, scope)
     installer = Installer(paths, is_dry=is_dry)
     wanted = InstallOptions(
-        with_statusline=not without_statusline, with_gateway=with_gateway, base_url=client_base_url(),
-        extra_certificates=client_certificates(), has_mods=supports_mods(shutil.which("claude")),
+        with_statusline=not without_statusline, with_gateway=with_gateway, base_url=claude_code_base_url(),
+        extra_certificates=extra_ca_file(), has_mods=supports_mods(shutil.which("claude")),
     )  # fmt: skip
     installer.check(target, wanted)
     indexed = ""
-    if without_index and settings.database.is_file():
-        _refuse_newer(settings.database)
+    if without_index and settings.database_path.is_file():
+        _refuse_newer(settings.database_path)
     if not (is_dry or without_index):
         with opened() as engine:
             done = engine.index(root)

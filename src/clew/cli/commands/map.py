@@ -9,7 +9,7 @@ import click
 from clew.cli.open import index_first, opened
 from clew.cli.options import FOLDER, Display, budget_option, display_options, example, tokenizer_option
 from clew.cli.packets import show
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 
 EXAMPLE = """
 clew map --budget 2000
@@ -28,7 +28,7 @@ def command(path: Path, *, budget_tokens: int | None, tokenizer: str | None, dis
     PATH is a repository, or a folder or file in one; by default the folder that you are in. How many files and lines each
     folder holds stands first. A repository that was never indexed is indexed first. Standard output is the map and nothing else.
     """
-    key, root = workspace_of(path)
+    key, root = find_workspace(path)
     with opened() as engine:
         if path.exists():
             index_first(engine, root, is_quiet=display.is_quiet)
@@ -37,4 +37,4 @@ def command(path: Path, *, budget_tokens: int | None, tokenizer: str | None, dis
             budget_tokens=engine.settings.budget_tokens if budget_tokens is None else budget_tokens,
             tokenizer=tokenizer or engine.settings.tokenizer,
         )
-    show(packet, workspace=key, root=root, home=engine.settings.home, display=display, title=f"map of {path.resolve()}")
+    show(packet, workspace=key, root=root, home=engine.settings.data_dir, display=display, title=f"map of {path.resolve()}")

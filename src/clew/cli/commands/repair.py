@@ -13,7 +13,7 @@ from clew.cli import output
 from clew.cli.open import opened
 from clew.cli.options import example, json_option, quiet_option
 from clew.cli.progress import progress
-from clew.settings import load, workspace_of
+from clew.settings import find_workspace, load_settings
 
 if TYPE_CHECKING:
     from clew.adapters.daemon_files import DaemonPaths
@@ -54,32 +54,32 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
     from clew.adapters.http import start
     from clew.store.sqlite.repair import damage, repair
 
-    settings = load()
-    reasons = damage(settings.database) if settings.database.is_file() else []
+    settings = load_settings()
+    reasons = damage(settings.database_path) if settings.database_path.is_file() else []
     if not reasons:
-        words = f"{settings.database} is well: nothing was done\n"
-        if not settings.database.is_file():
-            words = f"{settings.database}: nothing is stored yet\n"
-        output.write_answer({"is_well": True, "database": str(settings.database)}, output.visible(words), is_json=is_json)
+        words = f"{settings.database_path} is well: nothing was done\n"
+        if not settings.database_path.is_file():
+            words = f"{settings.database_path}: nothing is stored yet\n"
+        output.write_answer({"is_well": True, "database": str(settings.database_path)}, output.visible(words), is_json=is_json)
         return
-    paths = DaemonPaths(settings.home)
-    known = _known(settings.database, paths)
+    paths = DaemonPaths(settings.data_dir)
+    known = _known(settings.database_path, paths)
     if dry_run:
-        repaired = repair(settings.database, known, dry_run=True)
-        _report(settings.database, reasons, repaired, [], [], is_json=is_json)
+        repaired = repair(settings.database_path, known, dry_run=True)
+        _report(settings.database_path, reasons, repaired, [], [], is_json=is_json)
         return
     was_running = start.stop_daemon(paths)
     try:
-        repaired = repair(settings.database, known)
+        repaired = repair(settings.database_path, known)
         with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
             done = [_read_anew(engine, key, root, repaired, show) for key, root in repaired.salvaged.workspaces]
             for (key, source), ids in repaired.salvaged.unfindable.items():
-                engine.make_findable(key, source, ids)
+                engine.rebuild_postings(key, source, ids)
             lost = _still_lost(engine, repaired, done)
     finally:
         if was_running:
             start.ensure_daemon(paths)
-    _report(settings.database, reasons, repaired, done, lost, is_json=is_json)
+    _report(settings.database_path, reasons, repaired, done, lost, is_json=is_json)
 
 
 def _known(database: Path, paths: DaemonPaths) -> Known:
@@ -109,7 +109,7 @@ def _known(database: Path, paths: DaemonPaths) -> Known:
 
 
 def _named(folder: Path) -> tuple[str, str]:
-    key, root = workspace_of(folder)
+    key, root = find_workspace(folder)
     return key, str(root)
 
 
@@ -121,13 +121,13 @@ def _read_anew(engine: Engine, key: str, root: str, repaired: Repaired, show: Sh
         return ReadAnew(key, key, "nobody knows any more which folder it was; what was recovered of it stays")
     if not Path(root).is_dir():
         return ReadAnew(key, root, "the folder is gone; what was recovered of it stays")
-    if workspace_of(Path(root))[0] != key:
+    if find_workspace(Path(root))[0] != key:
         return ReadAnew(key, root, "the folder is now part of another repository; what was recovered of it stays")
     if key in repaired.salvaged.unsure:
         why = "something was purged from it, and the list of that is lost; `clew index` and `clew ingest` would read all of it again"
         return ReadAnew(key, root, why)
     try:
-        done = engine.read_anew(key, Path(root), find_transcript_dirs(Path(root)), progress=show)
+        done = engine.reread_repository(key, Path(root), find_transcript_dirs(Path(root)), progress=show)
     except ClewError as error:
         return ReadAnew(key, root, str(error).partition("\n")[0])
     ingested = done.ingested

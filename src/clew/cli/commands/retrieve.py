@@ -13,7 +13,7 @@ from clew.cli.open import folder, index_first, opened
 from clew.cli.options import Display, Milliseconds, budget_option, display_options, example, repo_option, tokenizer_option
 from clew.cli.packets import show
 from clew.errors import UsageError
-from clew.settings import workspace_of
+from clew.settings import find_workspace
 
 QUESTION_BYTES_MAX = 1 << 20  # guess: the longest issue text of the benchmarks has 60 kB; more is a file, not a question
 FILES_SHOWN = 20
@@ -56,7 +56,7 @@ def command(
         raise UsageError("--limit is for --files\nhint: a packet is limited by --budget")
     words = asked(question)
     folder(repo)
-    key, root = workspace_of(repo)
+    key, root = find_workspace(repo)
     with opened() as engine:
         index_first(engine, repo, is_quiet=display.is_quiet)
         if is_files:
@@ -70,7 +70,7 @@ def command(
             tokenizer=tokenizer or engine.settings.tokenizer,
             deadline_ms=deadline_ms,
         )
-    show(packet, workspace=key, root=root, home=engine.settings.home, display=display)
+    show(packet, workspace=key, root=root, home=engine.settings.data_dir, display=display)
 
 
 def asked(question: str) -> str:

@@ -9,7 +9,7 @@ import click
 from clew.cli import output
 from clew.cli.options import example, json_option
 from clew.errors import UsageError
-from clew.settings import home
+from clew.settings import data_dir
 
 
 @click.command(short_help="Run the local daemon.", epilog=example("clew serve --detach"))
@@ -29,7 +29,7 @@ def command(*, is_detached: bool, is_stop: bool, is_status: bool, is_json: bool)
 
     if is_detached + is_stop + is_status > 1:
         raise UsageError("--detach, --stop and --status exclude each other\nhint: choose one")
-    paths = DaemonPaths(home())
+    paths = DaemonPaths(data_dir())
     if is_stop:
         was_running = start.stop_daemon(paths)
         output.write_answer({"stopped": was_running}, "stopped\n" if was_running else "none was running\n", is_json=is_json)

@@ -12,7 +12,7 @@ import click
 from clew.cli import output
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
-from clew.settings import home
+from clew.settings import data_dir
 
 if TYPE_CHECKING:
     from clew.store.ports import Workspace
@@ -40,7 +40,7 @@ def _running(repo: Path) -> dict[str, Any] | None:
 
     path = quote(str(repo.resolve()))
     try:
-        return start.request(DaemonPaths(home()), "GET", f"/status?path={path}", timeout_s=2.0)
+        return start.request(DaemonPaths(data_dir()), "GET", f"/status?path={path}", timeout_s=2.0)
     except start.DaemonUnavailable:  # that is an answer as well: the lines say so
         return None
 

@@ -8,7 +8,7 @@ import click
 
 from clew.cli import output
 from clew.cli.options import example, json_option
-from clew.settings import home
+from clew.settings import data_dir
 
 
 @click.command(short_help="Take back what `clew init` did.", epilog=example("clew uninstall\nclew uninstall --all --dry-run"))
@@ -26,7 +26,7 @@ def command(*, is_all: bool, is_dry: bool, is_json: bool) -> None:
     from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
 
-    paths = DaemonPaths(home())
+    paths = DaemonPaths(data_dir())
     installer = Installer(paths, is_dry=is_dry)
     steps: list[str] = []
     notes: list[str] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from clew.enrich.models.anthropic import ANTHROPIC_ENDPOINT, AnthropicCompressor
 from clew.enrich.models.chat_completions import ChatCompressor
 from clew.enrich.models.compressor import Compressor, DisabledCompressor, ModelAnswer, ModelRequest
-from clew.errors import CompressionOff
+from clew.errors import NoCompressionModel
 
 __all__ = [
     "ANTHROPIC_ENDPOINT",
@@ -38,7 +38,7 @@ def build_compressor(endpoint: str, model: str, *, key: str = "", timeout_s: flo
     if endpoint in ("", "off"):
         return DisabledCompressor()
     if not model:
-        raise CompressionOff("no model is named", "name one with --model, or in the setting `compress_model`")
+        raise NoCompressionModel("no model is named", "name one with --model, or in the setting `compress_model`")
     if endpoint == ANTHROPIC_ENDPOINT or endpoint.startswith(_SPOKEN_BY):
         return AnthropicCompressor(
             model, key=key, timeout_s=timeout_s, url=endpoint.removeprefix(_SPOKEN_BY) if endpoint != ANTHROPIC_ENDPOINT else ""

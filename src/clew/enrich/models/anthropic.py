@@ -9,7 +9,7 @@ import msgspec
 
 from clew.enrich.models.compressor import ModelAnswer, ModelRequest
 from clew.enrich.models.json_client import JsonClient
-from clew.errors import CompressionOff
+from clew.errors import NoCompressionModel
 
 ANTHROPIC_ENDPOINT = "anthropic"
 _URL = "https://api.anthropic.com"
@@ -39,7 +39,7 @@ class AnthropicCompressor:
 
     def __init__(self, model: str, *, key: str, timeout_s: float, url: str = "", wait: Callable[[float], None] = time.sleep) -> None:
         if not key:
-            raise CompressionOff(
+            raise NoCompressionModel(
                 "Anthropic's API asks for a key", f"put it into the environment as {'CLEW_COMPRESS_KEY' if url else 'ANTHROPIC_API_KEY'}"
             )
         headers = {"x-api-key": key, "anthropic-version": _VERSION}

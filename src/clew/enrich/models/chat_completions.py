@@ -11,7 +11,7 @@ import msgspec
 
 from clew.enrich.models.compressor import ModelAnswer, ModelRequest
 from clew.enrich.models.json_client import JsonClient
-from clew.errors import ModelTruncated
+from clew.errors import ModelInputTruncated
 
 # Servers cut a request that is longer than their window without a word. Their vocabularies are about as good as o200k, by
 # which `Asked.tokens` is counted, and templates come on top; below this share of it, something was cut. Guess.
@@ -58,7 +58,7 @@ class ChatCompressor:
         }
         answer = self._client.post(payload, _read)
         if 0 < answer.input_tokens < request.tokens * COUNTED_SHARE_MIN:
-            raise ModelTruncated(self.place, answer.input_tokens, request.tokens)
+            raise ModelInputTruncated(self.place, answer.input_tokens, request.tokens)
         return answer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from clew.errors import CompressionOff
+from clew.errors import NoCompressionModel
 
 REASONING_TOKENS_MAX = 4096  # guess: room for a model that thinks before it answers; what is not used is not billed
 
@@ -67,4 +67,4 @@ class DisabledCompressor:
 
     def complete(self, request: ModelRequest) -> ModelAnswer:  # noqa: ARG002  it answers nobody
         """Raise CompressionOff."""
-        raise CompressionOff
+        raise NoCompressionModel

@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from clew.errors import BadEndpoint, ModelRefused, ModelUnreachable, ModelUnreadable
+from clew.errors import BadEndpoint, InvalidModelResponse, ModelRefused, ModelUnreachable
 from clew.transcript.dialects.values import mapping_or_empty, text_or_empty
 
 Decoded = TypeVar("Decoded")
@@ -102,7 +102,7 @@ class JsonClient:
             except (aiohttp.ClientError, OSError):
                 failure = self._interrupted("the server hung up before it had answered", tried)
             except ValueError as error:  # msgspec's errors are such
-                failure = ModelUnreadable(self.place, " ".join(str(error).split())[:ERROR_CHARS_MAX])
+                failure = InvalidModelResponse(self.place, " ".join(str(error).split())[:ERROR_CHARS_MAX])
             if tried == REQUEST_TRIES_MAX:
                 raise failure
             self._wait(pause)

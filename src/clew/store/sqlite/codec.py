@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from clew.records import Edge, EdgeKind, EndKind, EndReason, Layer, Record, Resolution, SourceState, Status, Text, Tier, Trust
+from clew.records import Edge, EdgeKind, EndKind, EndReason, Layer, Record, RecordText, Resolution, SourceState, Status, Tier, Trust
 
 Stored: TypeAlias = str | bytes
 _PackedText: TypeAlias = tuple[int, int, Any, str, int, int, int, int]  # Any: str or bytes, see `Stored`
@@ -68,7 +68,7 @@ def prefix_ranges(prefix: str) -> tuple[str, Stored, bytes, bytes]:
     return prefix, stem[:-1] + chr(after), data, above
 
 
-def texts_to_bytes(texts: Sequence[Text]) -> bytes:
+def texts_to_bytes(texts: Sequence[RecordText]) -> bytes:
     """Pack a record's texts into one value."""
     rows = [(t.resolution, t.chars, t.inline, t.blob, t.start, t.end, t.start_line, t.end_line) for t in texts]
     try:
@@ -77,10 +77,10 @@ def texts_to_bytes(texts: Sequence[Text]) -> bytes:
         return _encoder.encode([(*row[:2], to_stored(row[2]), *row[3:]) for row in rows])
 
 
-def texts_from_bytes(data: bytes) -> tuple[Text, ...]:
+def texts_from_bytes(data: bytes) -> tuple[RecordText, ...]:
     """Read what `texts_to_bytes` wrote."""
     return tuple(
-        Text(_RESOLUTIONS[step], chars, inline if isinstance(inline, str) else from_stored(inline), blob, start, end, first, last)
+        RecordText(_RESOLUTIONS[step], chars, inline if isinstance(inline, str) else from_stored(inline), blob, start, end, first, last)
         for step, chars, inline, blob, start, end, first, last in _texts_decoder.decode(data)
     )
 

@@ -63,7 +63,7 @@ def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: 
 def _erase_postings(connection: Connection, workspace: int, source: int, gone: Collection[str]) -> None:
     for row, _, _ in connection.rows("segments.of_source", workspace, source):
         ((data,),) = connection.rows("segments.data", row)
-        rest = postings.without(data, gone)
+        rest = postings.drop_from_postings(data, gone)
         if not rest:
             connection.write("segments.delete", row)
         elif rest is not data:

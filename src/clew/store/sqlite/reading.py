@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import zstandard
 
-from clew.errors import Purged, StoreUnusable
+from clew.errors import OriginalPurged, StoreUnusable
 from clew.records import Edge, Record, SourceState, Status
 from clew.store import originals, rules
 from clew.store.documents import Documents
@@ -153,7 +153,7 @@ class Reading:
             if len(rows) < len(missing):
                 gone = connection.rows_for("tombstones.get", [(number, "original", to_stored(digest)) for digest in missing])
                 if gone:
-                    raise Purged(from_stored(gone[0][0]), from_stored(gone[0][1]))
+                    raise OriginalPurged(from_stored(gone[0][0]), from_stored(gone[0][1]))
         for digest, packing, data in rows:
             try:
                 found[from_stored(digest)] = originals.unpack(packing, data)

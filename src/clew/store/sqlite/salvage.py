@@ -246,7 +246,7 @@ def _is_sound(table: str, row: _Fields) -> bool:
             case "originals":
                 return _is_original(row["digest"], row["size"], row["packing"], row["data"])
             case "segments":
-                return _is_segment(row["digest"], row["data"]) and bool(postings.ids_of(row["data"]))
+                return _is_segment(row["digest"], row["data"]) and bool(postings.read_packed_ids(row["data"]))
             case "tombstones":
                 return row["kind"] in {"record", "original"}
             case _:
@@ -326,8 +326,8 @@ def _make_whole(raw: Any) -> None:
     raw.execute(SQL["unindex"])
     for row, workspace, source, data in list(raw.execute(SQL["segments"])):
         held = {record_id for _, record_id, _, _ in raw.execute(SHARED["records.held"], (workspace, source))}
-        ids = postings.ids_of(data)
-        rest = postings.without(data, frozenset(ids) - held)
+        ids = postings.read_packed_ids(data)
+        rest = postings.drop_from_postings(data, frozenset(ids) - held)
         if not rest:
             raw.execute(SHARED["segments.delete"], (row,))
             continue

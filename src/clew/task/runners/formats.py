@@ -16,14 +16,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from clew.task.vocabulary import load
+from clew.task.vocabulary import load_toml
 
 HITS_MAX = 500  # of one pattern in one output; guess: more repeat what is known
 EVIDENCE_CHARS_MAX = 300  # guess: a verdict's line that is longer carries payload
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?$")
 _ENDINGS = (".exe", ".cmd", ".bat", ".phar")
-_LAUNCHERS = frozenset(load("programs.toml")["wrappers"].split())
+_LAUNCHERS = frozenset(load_toml("programs.toml")["wrappers"].split())
 _SCRIPT_WORDS = frozenset(("run", "run-script", "rum", "urn"))  # what follows is the name of a script
 
 

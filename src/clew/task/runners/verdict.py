@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clew.records import SimpleCommand, Verdict
-from clew.task.commands import FILTERS, PREPARATIONS, Command, scope_of
-from clew.task.cuts import cut_of
+from clew.task.commands import FILTERS, PREPARATIONS, CommandAnalysis, parse_check_scope
 from clew.task.runners.formats import Hit, Holds, Runner, Says, named_by, runner_of, runners
-from clew.text.patterns import Patterns
+from clew.task.truncation import parse_truncation_notice
+from clew.text.patterns import PatternFile
 
 HEAD_CHARS, TAIL_CHARS = 20_000, 60_000  # verdicts stand at an output's ends; what lies between repeats them
 TRIMMED_LINES = 2  # blank ones that a client may have taken off an output; guess
 BLOCK_LINES = 8  # lines of one summary stand at most so far apart; guess
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?:]{0,32}[ -/]?[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)|[()][0AB]|[=>78])")
-_MESSAGES = Patterns(Path(__file__).with_name("shell.toml"))
+_MESSAGES = PatternFile(Path(__file__).with_name("shell.toml"))
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f", " "))
 _FILTERS = FILTERS | frozenset(("ag", "perl"))
 _SEARCHES = frozenset(("grep", "egrep", "rg", "ag"))
@@ -86,14 +86,14 @@ class _Run:
     tools      the tool that each of its checks runs, without checks that a later one runs again.
     """
 
-    command: Command
+    command: CommandAnalysis
     text: str
     exit_code: int | None
     gap: int
     tools: Mapping[SimpleCommand, Runner | None]
 
 
-def read_verdict(command: Command, output: str, exit_code: int | None = None) -> CheckVerdict:
+def read_verdict(command: CommandAnalysis, output: str, exit_code: int | None = None) -> CheckVerdict:
     """Return how the checks of a command line ended, all together.
 
     output     what the client showed of it; a preview of a longer output says nothing.
@@ -101,7 +101,7 @@ def read_verdict(command: Command, output: str, exit_code: int | None = None) ->
     Returns    failed where one of them failed, passed where all passed, else not seen.
     Cost       1 ms for 10 kB.
     """
-    cut = cut_of(output)
+    cut = parse_truncation_notice(output)
     text = "" if cut and cut.is_preview else plain(output)
     gap = _gap(text, cut.notice if cut else "", is_cut=len(output) > HEAD_CHARS + TAIL_CHARS)
     checks = list(dict.fromkeys(command.checks))
@@ -134,7 +134,7 @@ def _gap(text: str, notice: str, *, is_cut: bool) -> int:
 
 def _is_run_again(check: SimpleCommand, later: Sequence[SimpleCommand]) -> bool:
     """Say whether a later check of the same line runs everything that this one ran."""
-    return any(scope_of(other).covers(scope_of(check)) for other in later)
+    return any(parse_check_scope(other).covers(parse_check_scope(check)) for other in later)
 
 
 def _verdict_of(run: _Run, check: SimpleCommand) -> CheckVerdict:
@@ -292,7 +292,7 @@ def _shown(run: _Run, check: SimpleCommand) -> _Shown:
     return _Shown(has_end, is_plain, is_whole, run.gap)
 
 
-def _readers(command: Command, at: int) -> list[SimpleCommand]:
+def _readers(command: CommandAnalysis, at: int) -> list[SimpleCommand]:
     """The commands that what a check printed went through: those behind its pipe, and those that read a file it was written to."""
     behind = command.commands[at + 1 :]
     readers: list[SimpleCommand] = []

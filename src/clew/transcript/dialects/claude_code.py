@@ -15,23 +15,23 @@ from typing import Unpack
 import msgspec
 
 from clew.records import (
+    CallOutcome,
     FileChange,
     FileTouch,
     FileView,
     Observation,
     ObservationKind,
-    Outcome,
     PlanChange,
-    Replacement,
+    TextReplacement,
+    TokenUsage,
     ToolCall,
     ToolKind,
     ToolResult,
-    Usage,
 )
 from clew.task.bounded import drop_oldest
-from clew.task.cuts import cut_of
-from clew.task.prompts import typed_text
-from clew.task.vocabulary import load
+from clew.task.prompts import extract_typed_text
+from clew.task.truncation import parse_truncation_notice
+from clew.task.vocabulary import load_toml
 from clew.transcript.dialects.dialect import REMEMBERED_MAX, Dialect, LineParser, ObservationDetails, ParserState, TranscriptOrigin
 from clew.transcript.dialects.values import (
     encode_compact_json,
@@ -50,7 +50,7 @@ from clew.transcript.dialects.values import (
 )
 from clew.transcript.vocabulary import HANDOFF_HEADING, map_words_to_lists, split_words
 
-_WORDS = load("claude_code.toml", __file__)
+_WORDS = load_toml("claude_code.toml", __file__)
 _SILENT, _SILENT_SYSTEM, _SPOKEN_SYSTEM = (split_words(_WORDS[name]) for name in ("silent", "silent_system", "spoken_system"))
 _CLIENT_NOTES, _CLIENT_PROMPTS, _NO_OUTCOME, _NOTHING_FOUND = (
     tuple[str, ...](_WORDS[name]) for name in ("client_notes", "client_prompts", "no_outcome", "nothing_found")
@@ -209,10 +209,10 @@ class ClaudeCode(Dialect):
         )
 
 
-def _edits(inputs: Mapping[str, object], path: str) -> tuple[Replacement, ...]:
+def _edits(inputs: Mapping[str, object], path: str) -> tuple[TextReplacement, ...]:
     changes = [inputs, *map(mapping_or_empty, list_or_empty(inputs.get("edits")))]
     return tuple(
-        Replacement(path, text_or_empty(change.get("old_string")), text_or_empty(change.get("new_string")))
+        TextReplacement(path, text_or_empty(change.get("old_string")), text_or_empty(change.get("new_string")))
         for change in changes
         if "new_string" in change or "old_string" in change
     )
@@ -357,7 +357,7 @@ class _Parser(LineParser):
     def _beside(self, record: _Line, text: str) -> tuple[FileView | None, tuple[FileChange, ...], str, int | None, tuple[str, ...]]:
         """What `toolUseResult` says beyond the text: a view, changes, the file of a long output, the exit code of a success, answers."""
         raw = bytes(record.tool_use_result)
-        cut = cut_of(text)
+        cut = parse_truncation_notice(text)
         spilled = cut.path if cut is not None else ""
         try:
             result = _RESULTS.decode(raw) if raw[:1] == b"{" else None
@@ -402,7 +402,9 @@ class _Parser(LineParser):
             usage = None
         return observations
 
-    def _call(self, record: _Line, index: int, block: Mapping[str, object], agent: str, model: str, usage: Usage | None) -> Observation:
+    def _call(
+        self, record: _Line, index: int, block: Mapping[str, object], agent: str, model: str, usage: TokenUsage | None
+    ) -> Observation:
         tool, call_id, inputs = text_or_empty(block.get("name")), text_or_empty(block.get("id")), block.get("input")
         self._keep_tool(call_id, tool)
         arguments = encode_compact_json(inputs)
@@ -412,7 +414,7 @@ class _Parser(LineParser):
             tool=tool, call_id=call_id, arguments=arguments, model=model, usage=usage, call=call,
         )  # fmt: skip
 
-    def _usage(self, message: Mapping[str, object]) -> Usage | None:
+    def _usage(self, message: Mapping[str, object]) -> TokenUsage | None:
         """Usage once per message: each block repeats it, and only the last of them may know all output tokens."""
         usage = mapping_or_empty(message.get("usage"))
         if not usage:
@@ -424,8 +426,8 @@ class _Parser(LineParser):
         counted[key] = max(output_tokens, before or 0)
         drop_oldest(counted, 64)
         if before is not None:
-            return Usage(output_tokens=output_tokens - before) if output_tokens > before else None
-        return Usage(
+            return TokenUsage(output_tokens=output_tokens - before) if output_tokens > before else None
+        return TokenUsage(
             int_or_zero(usage.get("input_tokens")),
             output_tokens,
             int_or_zero(usage.get("cache_read_input_tokens")),
@@ -538,7 +540,7 @@ def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code:
     step = _STEP.search(text) if kind is ToolKind.TODO else None
     return ToolResult(
         text,
-        Outcome.UNKNOWN if is_untold else infer_outcome(text, is_error=is_error, exit_code=exit_code),
+        CallOutcome.UNKNOWN if is_untold else infer_outcome(text, is_error=is_error, exit_code=exit_code),
         is_error,
         exit_code,
         is_refused,
@@ -554,7 +556,7 @@ def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code:
 
 def _is_by_client(text: str) -> bool:
     """Say whether nothing of a prompt was typed: it begins with a block of the client's, and no words stand behind its blocks."""
-    return text.startswith(_CLIENT_PROMPTS) and not typed_text(text)
+    return text.startswith(_CLIENT_PROMPTS) and not extract_typed_text(text)
 
 
 def _words_with_refusal(text: str) -> str:

@@ -21,13 +21,13 @@ from clew.records import (
     Observation,
     ObservationKind,
     PlanChange,
-    Replacement,
+    TextReplacement,
+    TokenUsage,
     ToolCall,
     ToolKind,
     ToolResult,
-    Usage,
 )
-from clew.task.vocabulary import load
+from clew.task.vocabulary import load_toml
 from clew.transcript.dialects.dialect import Dialect, LineParser, ObservationDetails, ParserState, TranscriptOrigin
 from clew.transcript.dialects.values import (
     encode_compact_json,
@@ -47,7 +47,7 @@ from clew.transcript.dialects.values import (
 from clew.transcript.vocabulary import map_words_to_lists, split_words
 
 _ENVELOPES = frozenset(("session_meta", "response_item", "event_msg", "turn_context", "compacted"))
-_WORDS = load("codex.toml", __file__)
+_WORDS = load_toml("codex.toml", __file__)
 _SILENT_EVENTS, _SILENT_ITEMS, _CALLS, _OUTPUTS = (
     split_words(_WORDS[name]) for name in ("silent_events", "silent_items", "calls", "outputs")
 )
@@ -163,7 +163,7 @@ class Codex(Dialect):
         )
 
 
-def _replacements(patch: str) -> Iterator[Replacement]:
+def _replacements(patch: str) -> Iterator[TextReplacement]:
     """The texts that a patch replaces, hunk by hunk."""
     path = ""
     old: list[str] = []
@@ -171,7 +171,7 @@ def _replacements(patch: str) -> Iterator[Replacement]:
     for line in [*patch.split("\n"), "*** End"]:
         if line.startswith(("***", "@@")):
             if path and (old or new):
-                yield Replacement(path, "\n".join(old), "\n".join(new))
+                yield TextReplacement(path, "\n".join(old), "\n".join(new))
             old, new = [], []
             if line.startswith("***"):
                 path = line.partition("File: ")[2].strip()
@@ -344,7 +344,7 @@ class _Parser(LineParser):
             return []
         self._memory.billed = total
         cached = int_or_zero(last.get("cached_input_tokens"))
-        usage = Usage(max(0, int_or_zero(last.get("input_tokens")) - cached), int_or_zero(last.get("output_tokens")), cached)
+        usage = TokenUsage(max(0, int_or_zero(last.get("input_tokens")) - cached), int_or_zero(last.get("output_tokens")), cached)
         return [self._observed(index, at_ns, ObservationKind.NOTE, "", tool="token_count", usage=usage)]
 
     def _compacted(self, payload: Mapping[str, object], index: int, at_ns: int) -> list[Observation]:

@@ -13,8 +13,8 @@ from typing import cast
 
 import msgspec
 
-from clew.records import Hunk, Outcome
-from clew.task.cuts import is_preview
+from clew.records import CallOutcome, Hunk
+from clew.task.truncation import is_truncated_preview
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -64,13 +64,13 @@ def parse_command_line(value: object) -> str:
     return " ".join(words)
 
 
-def infer_outcome(text: str, *, is_error: bool | None, exit_code: int | None) -> Outcome:
+def infer_outcome(text: str, *, is_error: bool | None, exit_code: int | None) -> CallOutcome:
     """Return how a tool call ended: by its exit code, else by the client's error mark, else by an exit code at the top of its output."""
     if exit_code is not None:
-        return Outcome.FAILED if exit_code else Outcome.OK
-    if is_error is None and not is_preview(text) and (found := _EXIT_HEAD.match(text[:2000])):
-        return Outcome.FAILED if found[1] != "0" else Outcome.OK
-    return Outcome.FAILED if is_error else Outcome.OK
+        return CallOutcome.FAILED if exit_code else CallOutcome.OK
+    if is_error is None and not is_truncated_preview(text) and (found := _EXIT_HEAD.match(text[:2000])):
+        return CallOutcome.FAILED if found[1] != "0" else CallOutcome.OK
+    return CallOutcome.FAILED if is_error else CallOutcome.OK
 
 
 def parse_plan_steps(steps: object) -> tuple[tuple[str, str], ...] | None:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
 from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
 from clew.transcript.reduce.traces import is_stack_frame, mark_trace
@@ -31,7 +31,7 @@ _WORDS = (
     *("not found", "no such", "segmentation", "dumped", "***", "err!", "elifecycle", "timed out", "not exist", "unresolved", "unexpected"),
     *("exit status", "exit code", "tests:", "tests run", "examples,", " passed", "ran ", "found ", "success", "with code"),
 )
-_PATTERNS = Patterns(Path(__file__).with_name("patterns.toml"))
+_PATTERNS = PatternFile(Path(__file__).with_name("patterns.toml"))
 _DIAGNOSTIC = _PATTERNS["diagnostic"]
 _WARNS = re.compile(r"-? ?(?:warning|note|remark|info|information|hint|debug|suggestion)\b", re.IGNORECASE)
 _HEADING = _PATTERNS["heading"]

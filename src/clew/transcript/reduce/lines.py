@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 
 CHARS_PER_TOKEN = 2.8  # real ones, of outputs beyond 4,000 characters in 156 sessions: 3.4 million characters
 LINE_CHARS_MAX = 1000  # of a line that patterns read; a longer one is data
@@ -20,7 +20,7 @@ SAMPLE_LINES = 72  # lines that tell a kind; recognising stays under a milliseco
 PROGRESS_CHARS_MIN = 200  # an overwritten line shorter than this is shown as it stands
 _PREFIX_SHARE = 0.6  # of the sample that must carry a runner's prefix before it is taken away; guess
 
-_PATTERNS = Patterns(Path(__file__).with_name("patterns.toml"))
+_PATTERNS = PatternFile(Path(__file__).with_name("patterns.toml"))
 _ANSI = _PATTERNS["colours"]
 _PREFIXES = tuple(_PATTERNS[f"{name}_prefix"] for name in ("hosted_job", "downloaded_job", "package_task", "service", "task", "script"))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.scores import LineScores
 
@@ -65,5 +65,5 @@ def load_output_kind(
     data = tomllib.loads(path.read_text("utf-8"))[table]
     if "budget" in data:
         data["budget"] = tuple(data["budget"])
-    matches = matches or Patterns(path)["forms"].match
+    matches = matches or PatternFile(path)["forms"].match
     return OutputKind(score_lines=score_lines, matches=matches, find_entries=find_entries, **data)

@@ -8,7 +8,7 @@ A wrong answer costs room, no failure: `evidence` works for every kind.
 from __future__ import annotations
 
 from clew.records import SimpleCommand, ToolKind
-from clew.task.commands import FILTERS, files_read, understand
+from clew.task.commands import FILTERS, analyse_command, find_read_files
 from clew.transcript.reduce import kinds
 from clew.transcript.reduce.kinds.data import JSON
 from clew.transcript.reduce.kinds.diffs import DIFF
@@ -74,7 +74,7 @@ def _shares(lines: OutputLines) -> dict[OutputKind, float]:
 
 def _hints(command: str) -> tuple[list[str], set[OutputKind]]:
     """The files that a command line shows, if it does nothing else, and the kinds of its programs."""
-    meant = understand(command)
+    meant = analyse_command(command)
     telling = [
         simple
         for simple in meant.commands
@@ -85,7 +85,7 @@ def _hints(command: str) -> tuple[list[str], set[OutputKind]]:
     hints: set[OutputKind] = set()
     are_shown = bool(telling)
     for simple in telling:
-        paths = files_read(simple) or _widely_shown(simple)
+        paths = find_read_files(simple) or _widely_shown(simple)
         files.extend(paths)
         are_shown = are_shown and bool(paths)
         if kind := _kind_of(simple):

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import accumulate, pairwise, takewhile
 
-from clew.task.cuts import notices
+from clew.task.truncation import find_notice_lines
 from clew.transcript.reduce.evidence import mark_evidence
 from clew.transcript.reduce.kinds import KINDS
 from clew.transcript.reduce.kinds.reads import READ
@@ -137,7 +137,7 @@ def _kept(lines: OutputLines, kind: OutputKind, context: OutputContext, budget: 
     named = _raise_named(lines, scores, context, is_text=kind.is_text)
     if not kind.is_quoting:
         _keep_ends(lines, scores)
-    for first, last in notices(lines.text):
+    for first, last in find_notice_lines(lines.text):
         scores.require(first, last + 1, "the client's own cut", grade=2)
     selection = _Selection(lines, scores, kind, named)
     return selection.within(budget, must_chars)

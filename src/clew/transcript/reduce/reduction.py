@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from clew.records import Observation, TaskState, ToolCall, ToolKind
-from clew.task.clues import clues
+from clew.task.clues import find_clues
 
 TASK_NAMES_MAX = 40  # names that steer one reduction: each costs one search through the text; guess
 TASK_NAME_CHARS_MIN = 4  # a shorter name stands in every other line
@@ -48,7 +48,7 @@ def build_context(result: Observation, call: Observation | None) -> OutputContex
 
 
 def _names_in(text: str) -> list[str]:
-    found = clues(text)
+    found = find_clues(text)
     return [*found.dotted, *found.identifiers, *(path for path, _ in found.paths)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
 from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
 
@@ -18,7 +18,7 @@ LIBRARY_FRAMES_KEPT = 3  # foreign frames kept at each end of a run of them
 NOTES_LINES_MAX = 10  # guess: indented lines below an error that is no trace
 OWN_FRAMES_KEPT = 40  # own frames kept of a trace at either end; a recursion repeats itself
 
-_PATTERNS = Patterns(Path(__file__).with_name("patterns.toml"))
+_PATTERNS = PatternFile(Path(__file__).with_name("patterns.toml"))
 _FRAME = _PATTERNS["frame"]
 _FOREIGN = _PATTERNS["foreign"]
 _NAMES = _PATTERNS["names"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
 from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import HEADING_UTILITY, KEY_UTILITY, LineScores
 
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+_PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 _ESLINT = re.compile(r"^\s{1,12}\d{1,6}:\d{1,5} {1,4}(error|warning) {1,4}.{0,500}?([@\w/-]{0,80})$")
 _WARNING = re.compile(r"^(?:warning(?:\[\w{1,20}\])?: |.{1,300}?[:)] ?-? ?(?:warning|note|info(?:rmation)?)\b)")
 _RULE = re.compile(r"[\[(](-?[\w@/:.-]{2,60})[\])]\s*$|\b([A-Z]{1,5}\d{2,6})\b")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import KEY_UTILITY, NAMED_UTILITY, LineScores
 
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+_PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 SAMPLE_ELEMENTS = 3  # guess: of a list this many show what the others look like
 _TELLING = _PATTERNS["telling"]
 _WRONG = re.compile(r"^\s{0,80}\"(?:error|errors|stderr|exception|failure|reason)\": ?(?!null|\"\"|\[\]|\{\}|false|0\b)", re.IGNORECASE)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import HEADING_UTILITY, LineScores
 
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+_PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 HALVING_LINES = 40.0  # changed lines of one file after which its next one is worth half: every file is seen before any is seen whole; guess
 _FILE = _PATTERNS["file"]
 _GENERATED = _PATTERNS["generated"]

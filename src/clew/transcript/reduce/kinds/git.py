@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.reduce.kinds import diffs
 from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import HEADING_UTILITY, KEY_UTILITY, LineScores
 
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+_PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 _COMMIT = re.compile(r"^(?:[*|\\/ ]{0,12}commit [0-9a-f]{7,40}\b|[*|\\/ ]{0,12}[0-9a-f]{7,12} (?:\([^)]{1,200}\) )?\S)")
 _STAT = re.compile(r"^ \S.{0,200} \| {1,6}(?:\d{1,6}|Bin)\b")
 _TRANSFER = _PATTERNS["transfer"]

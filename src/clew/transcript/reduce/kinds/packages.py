@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
 from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import HEADING_UTILITY, KEY_UTILITY, LineScores
 
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+_PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 _NOISE = _PATTERNS["noise"]
 _DEPRECATED = re.compile(r"^(?:npm (?:warn|WARN) (?:deprecated|ERESOLVE|EBADENGINE)|warning )")
 _STEP = re.compile(r"^(?:#\d{1,4} \[|Step \d{1,4}/\d|==> |\[\d/\d\] )")

@@ -7,13 +7,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import HEADING_UTILITY, LineScores
 
 NUMBERED_LINE = re.compile(r"^ {0,12}\d{1,7}(?:→|\t| {2}|: |\| )")
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+_PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 PROSE_FORMS = _PATTERNS["prose"]
 _DEFINES = _PATTERNS["defines"]
 _IMPORTS = re.compile(r"^(?:import |from \S|#include|use |require|using )")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from clew.text.patterns import Patterns
+from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
 from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
 
-_PATTERNS = Patterns(Path(__file__).with_suffix(".toml"))
+_PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 _PASSED = _PATTERNS["passed"]
 _OUTPUT_HEAD = re.compile(r"^(?:=== (?:RUN|CONT|NAME) {1,3}(\S{1,400})|\s{0,16}--- (PASS|FAIL|SKIP): (\S{1,400}))")
 _GO_FAILED = re.compile(r"^\s{0,16}--- FAIL: (\S{1,400})")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from clew.records import Observation, ObservationKind, ToolCall, ToolKind, ToolResult
-from clew.task.commands import understand
-from clew.task.cuts import cut_of, notices
-from clew.task.outcomes import has_check_failed, has_failed, summary
+from clew.task.commands import analyse_command
+from clew.task.outcomes import find_summary_line, has_check_failed, has_failed
 from clew.task.tracker import TaskTracker
+from clew.task.truncation import find_notice_lines, parse_truncation_notice
 from clew.transcript.dialects.claude_code import parse_tool_result
 
 PREVIEW = (
@@ -31,11 +31,11 @@ MIDDLE = "Exit code 1\ncollected 900 items\n\n... [3500 characters truncated] ..
     ],
 )  # fmt: skip
 def test_each_form_of_a_cut_is_known(text: str, path: str, line: tuple[int, int], *, is_preview: bool) -> None:
-    cut = cut_of(text)
+    cut = parse_truncation_notice(text)
 
     assert cut is not None
     assert (cut.is_preview, cut.path) == (is_preview, path)
-    assert notices(text) == [line]
+    assert find_notice_lines(text) == [line]
     assert cut.notice in text
 
 
@@ -51,8 +51,8 @@ def test_each_form_of_a_cut_is_known(text: str, path: str, line: tuple[int, int]
     ],
 )
 def test_text_without_a_notice_of_its_own_is_whole(text: str) -> None:
-    assert cut_of(text) is None
-    assert notices(text) == []
+    assert parse_truncation_notice(text) is None
+    assert find_notice_lines(text) == []
 
 
 def result(text: str, *, is_error: bool | None = None, exit_code: int | None = None) -> ToolResult:
@@ -63,14 +63,14 @@ def result(text: str, *, is_error: bool | None = None, exit_code: int | None = N
 @pytest.mark.parametrize("text", [PREVIEW, FAILING_PREVIEW])
 @pytest.mark.parametrize("is_error", [None, False])
 def test_a_verdict_is_never_read_off_a_preview(command: str, text: str, *, is_error: bool | None) -> None:
-    assert has_check_failed(understand(command), result(text, is_error=is_error)) is None
-    assert summary(text, has_passed=True) == ""
+    assert has_check_failed(analyse_command(command), result(text, is_error=is_error)) is None
+    assert find_summary_line(text, has_passed=True) == ""
 
 
 def test_what_the_client_says_of_a_status_holds_for_a_preview_too() -> None:
-    assert has_check_failed(understand("pytest"), result(PREVIEW, exit_code=0)) is False
-    assert has_check_failed(understand("pytest"), result(PREVIEW, exit_code=2, is_error=True)) is True
-    assert has_check_failed(understand("pytest | cat"), result(PREVIEW, exit_code=0)) is None
+    assert has_check_failed(analyse_command("pytest"), result(PREVIEW, exit_code=0)) is False
+    assert has_check_failed(analyse_command("pytest"), result(PREVIEW, exit_code=2, is_error=True)) is True
+    assert has_check_failed(analyse_command("pytest | cat"), result(PREVIEW, exit_code=0)) is None
 
 
 def test_no_exit_status_is_read_off_a_preview() -> None:
@@ -82,8 +82,8 @@ def test_no_exit_status_is_read_off_a_preview() -> None:
 def test_behind_a_pipe_an_output_with_its_middle_cut_out_has_not_passed() -> None:
     passed = MIDDLE.replace("Exit code 1\n", "").replace("1 failed, ", "")
 
-    assert has_check_failed(understand("pytest | cat"), result(passed, exit_code=0)) is None
-    assert has_check_failed(understand("pytest | cat"), result(MIDDLE, exit_code=0)) is True
+    assert has_check_failed(analyse_command("pytest | cat"), result(passed, exit_code=0)) is None
+    assert has_check_failed(analyse_command("pytest | cat"), result(MIDDLE, exit_code=0)) is True
 
 
 def test_a_check_whose_outcome_was_not_seen_is_told_as_that_and_replaces_the_verdict_before() -> None:
@@ -92,7 +92,7 @@ def test_a_check_whose_outcome_was_not_seen_is_told_as_that_and_replaces_the_ver
     def ran(number: int, text: str, *, is_error: bool | None = None, exit_code: int | None = None) -> None:
         answered = result(text, is_error=is_error, exit_code=exit_code)
         call = ToolCall("Bash", ToolKind.COMMAND, f"c{number}", '{"command":"pytest"}', command="pytest", result=answered)
-        tracker.see(Observation("s", number, 1, f"r{number}", ObservationKind.RESULT, text, call_id=call.id, call=call))
+        tracker.observe(Observation("s", number, 1, f"r{number}", ObservationKind.RESULT, text, call_id=call.id, call=call))
 
     ran(1, "400 passed in 3.21s", exit_code=0)
     assert [check.has_passed for check in tracker.state().checks] == [True]
