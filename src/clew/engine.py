@@ -49,7 +49,7 @@ def open_engine(
     if settings is None:
         settings = load_settings(os.environ if path is None else {**os.environ, "CLEW_HOME": str(path)})
     elif path is not None:
-        settings = replace(settings, home=Path(path))
+        settings = replace(settings, data_dir=Path(path))
     if is_in_memory:
         from clew.store.memory import MemoryStore  # lazy: only here
 

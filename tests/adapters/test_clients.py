@@ -65,7 +65,7 @@ def repo(tmp_path: Path) -> Path:
 
 def test_a_new_client_is_one_file(plumb: Path, tmp_path: Path, repo: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """Its hooks are answered in its own words, and its transcripts are found."""
-    context = create_daemon_context(replace(load_settings({}), home=tmp_path / "home"))
+    context = create_daemon_context(replace(load_settings({}), data_dir=tmp_path / "home"))
     DaemonPaths(tmp_path / "home").make_dirs()
     context.engine().index(repo)
     hooks = HookHandlers(context)

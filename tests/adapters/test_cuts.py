@@ -53,7 +53,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.delenv("CLAUDE_CODE_TMPDIR", raising=False)
     repo = repository(tmp_path / "repo")
     (tmp_path / "home").mkdir()
-    context = create_daemon_context(replace(load_settings({}), home=tmp_path / "home"))
+    context = create_daemon_context(replace(load_settings({}), data_dir=tmp_path / "home"))
     DaemonPaths(context.settings.data_dir).make_dirs()
     yield Place(HookHandlers(context), tmp_path, repo)
     context.close()

@@ -27,7 +27,7 @@ PROMPT = "where is one added to x in calc.py, and who calls add_one?"
 @pytest.fixture
 def damaged(tmp_path: Path) -> Iterator[tuple[DaemonPaths, Path]]:
     """A daemon over a database that opens, and whose records cannot be read."""
-    settings = replace(load_settings({}), home=tmp_path / "home")
+    settings = replace(load_settings({}), data_dir=tmp_path / "home")
     paths, root = DaemonPaths(settings.data_dir), repository(tmp_path / "repo")
     settings.data_dir.mkdir()
     with clew.open(settings=settings) as engine:

@@ -38,7 +38,7 @@ def program(folder: Path, says: str) -> str:
 @pytest.fixture
 def well(tmp_path: Path) -> Iterator[DoctorInput]:
     """Everything as it should be."""
-    settings = replace(load_settings({}), home=tmp_path / "home")
+    settings = replace(load_settings({}), data_dir=tmp_path / "home")
     paths = DaemonPaths(settings.data_dir)
     root = repository(tmp_path / "repo")
     settings.data_dir.mkdir()

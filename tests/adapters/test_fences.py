@@ -49,7 +49,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     repo = repository(tmp_path / "repo", {"calc.py": CODE, "notes.txt": TEXT, NAME: "def push():\n    return 1\n"})
     home = tmp_path / "home"
     home.mkdir()
-    context = create_daemon_context(replace(load_settings({}), home=home))
+    context = create_daemon_context(replace(load_settings({}), data_dir=home))
     DaemonPaths(context.settings.data_dir).make_dirs()
     context.engine().index(repo)
     yield Place(HookHandlers(context), session_of(tmp_path, repo, "s1"), home)

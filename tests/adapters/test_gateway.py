@@ -93,7 +93,7 @@ def live_sessions(context: DaemonContext) -> LiveSessions:
 def context(tmp_path: Path) -> Iterator[DaemonContext]:
     home = tmp_path / "home"
     home.mkdir()
-    made = create_daemon_context(replace(load_settings({}), home=home))
+    made = create_daemon_context(replace(load_settings({}), data_dir=home))
     DaemonPaths(home).make_dirs()
     yield made
     made.close()

@@ -81,7 +81,7 @@ def hooks(tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "claude"))
     home = tmp_path / "home"
     home.mkdir()
-    context = create_daemon_context(replace(load_settings({}), home=home))
+    context = create_daemon_context(replace(load_settings({}), data_dir=home))
     DaemonPaths(context.settings.data_dir).make_dirs()
     context.engine().index(repo)
     yield HookHandlers(context)

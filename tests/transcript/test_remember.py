@@ -192,7 +192,7 @@ def test_every_byte_that_the_model_saw_unfolds_and_folds_are_spans_of_whole_line
 
     for record, seen, is_tail in [(result.one("command"), output, True), (result.one("read"), None, False)]:
         whole = result.data(record.full_text)
-        folded = record.text(Resolution.FOLDED)
+        folded = record.text_at(Resolution.FOLDED)
         assert folded
         if seen:
             assert whole == f"$ make\n{seen}".encode()

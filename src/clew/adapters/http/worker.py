@@ -73,7 +73,7 @@ def main(spec: dict[str, object]) -> int:
     """Serve until stopped or idle. Returns the exit code."""
     home = Path(str(spec["home"]))
     chosen = load_settings_leniently({**os.environ, "CLEW_HOME": str(home)})
-    settings = replace(chosen.settings, home=home)
+    settings = replace(chosen.settings, data_dir=home)
     context = create_daemon_context(settings)
     for problem in (*chosen.warnings, *map(str, chosen.errors)):  # the session goes on, with the default
         context.problem("settings", problem)
