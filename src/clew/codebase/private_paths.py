@@ -17,6 +17,8 @@ from pathlib import Path
 _NAMES = {
     key: tuple(words.split()) for key, words in tomllib.loads(Path(__file__).with_name("private_paths.toml").read_text("utf-8")).items()
 }
+_SECRET_FOLDERS = frozenset(_NAMES["secret_folders"])
+_SECRET_PATHS = tuple(f"/{each}" for each in _NAMES["secret_paths"])
 
 
 def find_refusal_reason(root: Path) -> str:
@@ -44,14 +46,15 @@ def is_credential_path(path: str) -> bool:
 
     path  relative to the repository, with "/".
     """
-    *folders, name = path.lower().split("/")
-    if any(folder in _NAMES["secret_folders"] for folder in folders):
+    path = path.lower()
+    *folders, name = path.split("/")
+    if not _SECRET_FOLDERS.isdisjoint(folders):
         return True
     if name.endswith(_NAMES["examples"]):
         return False
     if name in _NAMES["secret_names"] or name.startswith(".env."):
         return True
-    return name.endswith(_NAMES["secret_endings"]) or f"/{path.lower()}".endswith(tuple(f"/{each}" for each in _NAMES["secret_paths"]))
+    return name.endswith(_NAMES["secret_endings"]) or f"/{path}".endswith(_SECRET_PATHS)
 
 
 def is_hidden_path(path: str) -> bool:

@@ -97,14 +97,19 @@ def build_options(
     for showing, texts in zip(showings, shown, strict=True):
         show = _conversation if showing.record.session else _code
         drafts.append([draft for text in texts if (draft := show(showing.record, text, originals)) is not None])
-    fence, *lengths = measure([NEXT_FENCE, *(join_text(draft[1]) for row in drafts for draft in row)])
-    counts = iter(lengths)
-    return [
-        tuple(
-            Option(resolution, join_text(spans), next(counts) + fence * count_user_interruptions(spans), start, end, is_whole, spans)
-            for resolution, spans, start, end, is_whole in row
+    written = [join_text(draft[1]) for row in drafts for draft in row]
+    fence, *lengths = measure([NEXT_FENCE, *written])
+    measured = iter(zip(written, lengths, strict=True))
+
+    def option(draft: _Draft, *, is_said: bool) -> Option:
+        resolution, spans, start, end, is_whole = draft
+        text, tokens = next(measured)
+        return Option(
+            resolution, text, tokens + fence * count_user_interruptions(spans) if is_said else tokens, start, end, is_whole, spans
         )
-        for row in drafts
+
+    return [
+        tuple(option(draft, is_said=bool(showing.record.session)) for draft in row) for showing, row in zip(showings, drafts, strict=True)
     ]
 
 
@@ -136,21 +141,21 @@ def _code(record: Record, text: RecordText, originals: OriginalCache) -> _Draft 
     if text.resolution == Resolution.NAME:
         line = text.start_line or whole.start_line
         said = clew_span(f"the file, {whole.end_line} lines") if record.name == record.path and whole.end_line else outside_span(name)
-        return text.resolution, merge_spans((clew_span(f"[{handle}:{line}] "), said, clew_span("\n"))), line, line, False
+        return text.resolution, (clew_span(f"[{handle}:{line}] "), said, clew_span("\n")), line, line, False
     if text.resolution == Resolution.SIGNATURE:
         # The header's lines as they stand, with where they stand before the first.
         body = originals.text_of(text).rstrip("\n").lstrip()
-        spans = merge_spans((clew_span(f"[{handle}:{text.start_line}] "), outside_span(body), clew_span("\n")))
+        spans = (clew_span(f"[{handle}:{text.start_line}] "), outside_span(body), clew_span("\n"))
         return text.resolution, spans, text.start_line, text.end_line, False
     body, end = originals.to_next(text)
     if text is whole:
         head = (clew_span(f"--- {text.start_line}-{end} "), outside_span(f"{name}\n{body}"), clew_span("\n"))
-        return Resolution.FULL, merge_spans(head), text.start_line, end, True
+        return Resolution.FULL, head, text.start_line, end, True
     head = (
         clew_span(f"--- {text.start_line}-{end} of {whole.start_line}-{whole.end_line} "), outside_span(name), clew_span(f" [{handle}]\n"),
         outside_span(body), clew_span("\n"),
     )  # fmt: skip
-    return text.resolution, merge_spans(head), text.start_line, end, False
+    return text.resolution, head, text.start_line, end, False
 
 
 def _conversation(record: Record, text: RecordText, originals: OriginalCache) -> _Draft | None:

@@ -125,28 +125,19 @@ def render_fenced(spans: Iterable[Span], nonce: str) -> str:
 def _lines(spans: Iterable[Span]) -> list[tuple[str, bool, bool]]:
     """The lines with their ends: text, whether anything in it is to be fenced, whether the user's words stand in it."""
     lines: list[tuple[str, bool, bool]] = []
-    parts: list[str] = []
-    is_quoted = is_user = False
+    begun, is_quoted, is_user = "", False, False
     for span in spans:
-        for piece in _pieces(span.text):
-            parts.append(piece)
-            is_quoted |= span.author in (Author.AGENT, Author.OUTSIDE) and piece != "\n"
-            is_user |= span.author is Author.USER and bool(piece.strip())
-            if piece.endswith("\n"):
-                lines.append(("".join(parts), is_quoted, is_user))
-                parts, is_quoted, is_user = [], False, False
-    if parts:
-        lines.append(("".join(parts), is_quoted, is_user))
+        is_from_outside, is_from_user = span.author in (Author.AGENT, Author.OUTSIDE), span.author is Author.USER
+        *ended, rest = span.text.split("\n")  # and nowhere else: whatever else ends a line stays inside one
+        for text in ended:
+            has_quote = is_quoted or (is_from_outside and text != "")
+            lines.append((f"{begun}{text}\n", has_quote, is_user or (is_from_user and bool(text.strip()))))
+            begun, is_quoted, is_user = "", False, False
+        if rest:
+            begun, is_quoted, is_user = begun + rest, is_quoted or is_from_outside, is_user or (is_from_user and bool(rest.strip()))
+    if begun:
+        lines.append((begun, is_quoted, is_user))
     return lines
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """The text cut behind each line feed, and nowhere else: whatever else ends a line stays inside one."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start) + 1 or len(text)
-        yield text[start:end]
-        start = end
 
 
 def _runs(lines: Sequence[tuple[str, bool, bool]]) -> Iterator[tuple[str, bool]]:
