@@ -10,11 +10,9 @@ from pathlib import Path
 from bench.state.marks import HERE
 from clew.records import ObservationKind
 from clew.task.commands import analyse_command
-from clew.task.outcomes import has_check_failed
+from clew.task.outcomes import judge_check
 from clew.transcript.parse import TranscriptReader, open_transcript
 from clew.transcript.session_files import build_origin, read_session
-
-VALUES = {True: "failed", False: "passed", None: "not seen"}
 
 
 def judged(data: Path) -> list[tuple[str, str, str]]:
@@ -40,7 +38,7 @@ def _verdicts(path: Path) -> list[tuple[int, str]]:
             if each.kind is ObservationKind.RESULT and each.call and each.call.result and each.call.command:
                 command = analyse_command(each.call.command)
                 if command.checks:
-                    found.append((each.record_index, VALUES[has_check_failed(command, each.call.result)]))
+                    found.append((each.record_index, judge_check(command, each.call.result).value))
     return found
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from clew.records import ToolResult
 from clew.task.commands import analyse_command
-from clew.task.outcomes import extract_failure_lines, find_summary_line, has_check_failed, has_failed
+from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
 from clew.transcript.dialects.claude_code import parse_tool_result
 
 PYTEST = """tests/test_cart.py F.
@@ -30,36 +30,40 @@ def result(text: str, *, is_error: bool | None = None, exit_code: int | None = N
 
 
 @pytest.mark.parametrize(
-    ("text", "named", "sum_up"),
+    ("command", "text", "named", "evidence"),
     [
-        (PYTEST, "FAILED tests/test_cart.py::test_total - assert 3 == 4", "1 failed, 12 passed in 0.31s"),
-        (GO, "--- FAIL: TestTotal (0.00s)", "cart_test.go:17: total = 3, want 4"),
-        (TSC, "src/cart.ts(12,5): error TS2322: Type 'string' is not assignable to type 'number'.", "Found 1 error in src/cart.ts:12"),
-        (CARGO, "error[E0308]: mismatched types", "error[E0308]: mismatched types"),
-        ("Exit code 1\nTraceback (most recent call last):\n  ...\nKeyError: 'DE'\n", "KeyError: 'DE'", "KeyError: 'DE'"),
-        ("Exit code 2\nsomething odd\n", "something odd", "something odd"),
+        ("pytest", PYTEST, "FAILED tests/test_cart.py::test_total - assert 3 == 4", "1 failed, 12 passed in 0.31s"),
+        ("go test ./...", GO, "--- FAIL: TestTotal (0.00s)", "FAIL\tshop/cart\t0.2s"),
+        ("npx tsc", TSC, "src/cart.ts(12,5): error TS2322: Type 'string' is not assignable to type 'number'.", TSC.split("\n")[0]),
+        ("cargo build", CARGO, "error[E0308]: mismatched types", "error: could not compile `shop` due to 1 previous error"),
+        ("make check", "Exit code 1\nTraceback (most recent call last):\n  ...\nKeyError: 'DE'\n", "KeyError: 'DE'", "KeyError: 'DE'"),
+        ("make check", "Exit code 2\nsomething odd\n", "something odd", "something odd"),
+        ("ruff check -q", "Exit code 1", "", "exit status 1"),
     ],
 )
-def test_the_telling_lines_of_a_failure(text: str, named: str, sum_up: str) -> None:
-    assert named in extract_failure_lines(text)
-    assert len(extract_failure_lines(text)) <= 4
-    assert find_summary_line(text, has_passed=False) == sum_up
+def test_the_telling_lines_of_a_failure(command: str, text: str, named: str, evidence: str) -> None:
+    lines = extract_failure_lines(text)
+    assert named in (*lines, "")
+    assert len(lines) <= 4
+    verdict = judge_check(analyse_command(command), result(text, is_error=True))
+    assert (verdict.value, verdict.evidence) == ("failed", evidence)
 
 
 @pytest.mark.parametrize(
-    ("text", "sum_up"),
+    ("command", "text", "evidence"),
     [
-        ("===== 13 passed in 0.31s =====\n", "13 passed in 0.31s"),
-        ("Test Suites: 2 passed, 2 total\nTests:       9 passed, 9 total\n", "Tests:       9 passed, 9 total"),
-        ("ok  \tshop/cart\t0.2s\nok  \tshop/tax\t0.1s\n", "2 packages ok"),
-        ("\x1b[32mAll checks passed!\x1b[0m\n", "All checks passed!"),
-        ("[lint] 0 issues.\n", "0 issues."),
-        ("test result: ok. 3 passed; 0 failed\n", "test result: ok. 3 passed; 0 failed"),
-        ("", ""),
+        ("pytest", "===== 13 passed in 0.31s =====\n", "13 passed in 0.31s"),
+        ("npm test", "Test Suites: 2 passed, 2 total\nTests:       9 passed, 9 total\n", "Tests:       9 passed, 9 total"),
+        ("go test ./...", "ok  \tshop/cart\t0.2s\nok  \tshop/tax\t0.1s\n", "ok  \tshop/tax\t0.1s"),
+        ("ruff check", "\x1b[32mAll checks passed!\x1b[0m\n", "All checks passed!"),
+        ("mise run lint", "[lint] 0 issues.\n", "0 issues."),
+        ("cargo test", "test result: ok. 3 passed; 0 failed; 0 ignored\n", "test result: ok. 3 passed; 0 failed; 0 ignored"),
+        ("npx tsc", "", "exit status 0"),
     ],
 )
-def test_a_passed_check_is_summed_up_in_its_own_line(text: str, sum_up: str) -> None:
-    assert find_summary_line(text, has_passed=True) == sum_up
+def test_the_evidence_of_a_passed_check_is_its_own_line(command: str, text: str, evidence: str) -> None:
+    verdict = judge_check(analyse_command(command), result(text))
+    assert (verdict.value, verdict.evidence) == ("passed", evidence)
 
 
 @pytest.mark.parametrize(
@@ -90,4 +94,4 @@ def test_a_result_tells_how_it_ended_or_nothing(text: str, more: dict[str, objec
     ],
 )
 def test_behind_a_pipe_the_output_decides(command: str, text: str, *, is_error: bool, failed: bool | None) -> None:
-    assert has_check_failed(analyse_command(command), result(text, is_error=is_error)) is failed
+    assert judge_check(analyse_command(command), result(text, is_error=is_error)).has_failed is failed

@@ -105,14 +105,14 @@ def test_an_error_is_open_until_the_same_command_passes(script) -> None:
     assert [(error.subject, error.text) for error in state.open_errors] == [
         ("check:pytest tests/test_cart.py", "FAILED tests/test_cart.py::test_total - assert 3 == 4")
     ]
-    assert [(check.command, check.has_passed, check.summary) for check in state.checks] == [
-        ("pytest tests/test_cart.py", False, "1 failed in 0.1s")
+    assert [(check.command, check.verdict, check.evidence) for check in state.checks] == [
+        ("pytest tests/test_cart.py", "failed", "1 failed in 0.1s")
     ]
 
     script.run("FOO=1 pytest tests/test_cart.py", "13 passed in 0.1s")
     state = state_at(script.observations)
     assert state.open_errors == ()
-    assert [(check.has_passed, check.summary) for check in state.checks] == [(True, "13 passed in 0.1s")]
+    assert [(check.verdict, check.evidence) for check in state.checks] == [("passed", "13 passed in 0.1s")]
 
 
 def test_a_broader_run_that_passes_closes_a_narrower_error_and_not_the_other_way_round(script) -> None:
@@ -139,7 +139,7 @@ def test_a_chain_that_failed_is_settled_when_each_of_its_parts_has_passed(script
 def test_a_check_behind_a_pipe_fails_by_its_output(script) -> None:
     script.run("pytest | tail -3", FAILED.removeprefix("Exit code 1\n"))
 
-    assert [check.has_passed for check in state_at(script.observations).checks] == [False]
+    assert [check.verdict for check in state_at(script.observations).checks] == ["failed"]
 
 
 def test_a_search_that_found_nothing_is_no_error_and_a_failed_push_is_one(script) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from clew.records import Observation, ObservationKind, ToolCall, ToolKind, ToolResult
 from clew.task.commands import analyse_command
-from clew.task.outcomes import find_summary_line, has_check_failed, has_failed
+from clew.task.outcomes import has_failed, judge_check
 from clew.task.tracker import TaskTracker
 from clew.task.truncation import find_notice_lines, parse_truncation_notice
 from clew.transcript.dialects.claude_code import parse_tool_result
@@ -63,14 +63,13 @@ def result(text: str, *, is_error: bool | None = None, exit_code: int | None = N
 @pytest.mark.parametrize("text", [PREVIEW, FAILING_PREVIEW])
 @pytest.mark.parametrize("is_error", [None, False])
 def test_a_verdict_is_never_read_off_a_preview(command: str, text: str, *, is_error: bool | None) -> None:
-    assert has_check_failed(analyse_command(command), result(text, is_error=is_error)) is None
-    assert find_summary_line(text, has_passed=True) == ""
+    assert judge_check(analyse_command(command), result(text, is_error=is_error)).has_failed is None
 
 
 def test_what_the_client_says_of_a_status_holds_for_a_preview_too() -> None:
-    assert has_check_failed(analyse_command("pytest"), result(PREVIEW, exit_code=0)) is False
-    assert has_check_failed(analyse_command("pytest"), result(PREVIEW, exit_code=2, is_error=True)) is True
-    assert has_check_failed(analyse_command("pytest | cat"), result(PREVIEW, exit_code=0)) is None
+    assert judge_check(analyse_command("pytest"), result(PREVIEW, exit_code=0)).has_failed is False
+    assert judge_check(analyse_command("pytest"), result(PREVIEW, exit_code=2, is_error=True)).has_failed is True
+    assert judge_check(analyse_command("pytest | cat"), result(PREVIEW, exit_code=0)).has_failed is None
 
 
 def test_no_exit_status_is_read_off_a_preview() -> None:
@@ -79,11 +78,11 @@ def test_no_exit_status_is_read_off_a_preview() -> None:
     )
 
 
-def test_behind_a_pipe_an_output_with_its_middle_cut_out_has_not_passed() -> None:
+def test_behind_a_pipe_the_summary_at_the_end_decides_though_the_middle_is_cut_out() -> None:
     passed = MIDDLE.replace("Exit code 1\n", "").replace("1 failed, ", "")
 
-    assert has_check_failed(analyse_command("pytest | cat"), result(passed, exit_code=0)) is None
-    assert has_check_failed(analyse_command("pytest | cat"), result(MIDDLE, exit_code=0)) is True
+    assert judge_check(analyse_command("pytest | cat"), result(passed, exit_code=0)).has_failed is False
+    assert judge_check(analyse_command("pytest | cat"), result(MIDDLE, exit_code=0)).has_failed is True
 
 
 def test_a_check_whose_outcome_was_not_seen_is_told_as_that_and_replaces_the_verdict_before() -> None:
@@ -95,11 +94,11 @@ def test_a_check_whose_outcome_was_not_seen_is_told_as_that_and_replaces_the_ver
         tracker.observe(Observation("s", number, 1, f"r{number}", ObservationKind.RESULT, text, call_id=call.id, call=call))
 
     ran(1, "400 passed in 3.21s", exit_code=0)
-    assert [check.has_passed for check in tracker.state().checks] == [True]
+    assert [check.verdict.value for check in tracker.state().checks] == ["passed"]
     ran(2, PREVIEW)
     [check] = tracker.state().checks
-    assert (check.has_passed, check.summary) == (None, "")
+    assert (check.verdict, check.evidence) == ("not seen", "")
     ran(3, "1 failed, 399 passed in 3.21s", is_error=True)
     ran(4, PREVIEW)
-    assert [check.has_passed for check in tracker.state().checks] == [None]
+    assert [check.verdict.value for check in tracker.state().checks] == ["not seen"]
     assert len(tracker.state().open_errors) == 1

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.records import CheckResult, DeadEnd, OpenError, PlanStep, TaskState, UserStatement, WorkingFile, join_text
+from clew.records import CheckResult, DeadEnd, OpenError, PlanStep, TaskState, UserStatement, Verdict, WorkingFile, join_text
 from clew.transcript.follow import read_observations
 from clew.transcript.handoff import render_handoff as handed_over
 from clew.transcript.work import ChangedFile, CompletedWork, WorkTracker
@@ -39,8 +39,8 @@ STATE = TaskState(
     ),
     open_errors=(OpenError("FAILED tests/test_cart.py::test_total - assert 3 == 4\nE   assert 3 == 4", "check:pytest", "u5", 5),),
     checks=(
-        CheckResult("ruff check src", has_passed=True, summary="All checks passed!"),
-        CheckResult("pytest", has_passed=False, summary="1 failed in 0.1s"),
+        CheckResult("ruff check src", Verdict.PASSED, "All checks passed!"),
+        CheckResult("pytest", Verdict.FAILED, "1 failed in 0.1s"),
     ),
     dead_ends=(DeadEnd("src/cart.py: `a` became `b`, put back", "assert 3 == 4", "u4", 4),),
     plan=(PlanStep("read", "completed"), PlanStep("fix", "in_progress"), PlanStep("test", "pending")),

@@ -50,7 +50,7 @@ def _verdict(context: Context, command: str, output: str) -> str:
     checks = state_at(read_observations(file)).checks
     if not checks:
         return "not seen"
-    return {True: "passed", False: "failed", None: "not seen"}[checks[-1].has_passed]
+    return checks[-1].verdict
 
 
 FIGURE = Figure("verdicts", "Unknown is an answer: a check's verdict is read off its output or not given.", measure)

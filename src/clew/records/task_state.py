@@ -51,13 +51,13 @@ class Verdict(StrEnum):
 class CheckResult:
     """The latest result of a command that checks something: tests, a build, a linter, a type checker.
 
-    has_passed  None where it ran and its outcome was not seen.
-    is_stale    a file that it checks was changed since.
+    evidence  the line of its output, or the status, that says so; "" where nothing does.
+    is_stale  a file that it checks was changed since.
     """
 
     command: str
-    has_passed: bool | None
-    summary: str = ""
+    verdict: Verdict
+    evidence: str = ""
     uuid: str = ""
     seq: int = 0
     is_stale: bool = False

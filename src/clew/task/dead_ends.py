@@ -22,7 +22,7 @@ from typing import TypeVar
 
 import msgspec
 
-from clew.records import DeadEnd, Observation, SimpleCommand, ToolCall, ToolKind
+from clew.records import CallOutcome, DeadEnd, Observation, SimpleCommand, ToolCall, ToolKind
 from clew.task.bounded import drop_oldest
 from clew.task.commands import INSTALLERS, CommandAnalysis, command_name
 from clew.task.git import GitEffect, GitEffectKind, parse_git_effect
@@ -323,6 +323,8 @@ class DeadEndDetector:
             memory.last, memory.last_seq = _clip(_naming(attempt), EXCERPT_CHARS_MAX), seen.seq
         if attempt.has_failed is not False:
             self._fail(attempt, key)
+            if attempt.has_failed is None and attempt.command and call.result and call.result.outcome is CallOutcome.OK:
+                self._git(attempt.command, attempt)  # the verdict of its checks was not seen; what git did beside them holds
             return
         if topic := memory.keys.pop(key, ""):
             self._drop(topic)

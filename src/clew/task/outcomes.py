@@ -1,17 +1,18 @@
-"""Read the outcome of a finished command from its output: whether it failed, the lines that say why, the line that sums it up.
+"""Read the outcome of a finished command: whether it failed, the verdict of its checks, the lines that say why.
 
-An exit status is trusted where it belongs to the command; behind a pipe the output decides. Lines are returned without terminal
-colours and surrounding space.
+Lines are returned without terminal colours and surrounding space.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from clew.records import CallOutcome, ToolResult
+from clew.records import CallOutcome, ToolResult, Verdict
 from clew.task.clues import find_error_lines
 from clew.task.commands import CommandAnalysis
-from clew.task.truncation import is_truncated_preview, parse_truncation_notice
+from clew.task.runners.verdict import NOT_SEEN, CheckVerdict, read_verdict
+from clew.task.truncation import is_truncated_preview
 from clew.task.vocabulary import matches_any
 
 LINES_TELLING_MAX = 4  # guess: two names of what failed, two reasons
@@ -20,7 +21,6 @@ HEAD_CHARS, TAIL_CHARS = 20_000, 60_000  # failures stand at an output's ends; w
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]{0,24}[A-Za-z]")
 _PREFIX = re.compile(r"^\[[\w:@/.-]{1,40}\] ")  # task runners name the task before each line
-_GO_OK = re.compile(r"^ok  ?\t?\S", re.MULTILINE)
 
 
 def strip_terminal_codes(text: str) -> str:
@@ -42,28 +42,22 @@ def has_failed(result: ToolResult) -> bool | None:
     return None if result.outcome is CallOutcome.UNKNOWN else result.outcome is CallOutcome.FAILED
 
 
-def has_check_failed(command: CommandAnalysis, result: ToolResult) -> bool | None:
-    """Return whether the check (tests, linter, …) that a command line runs failed; None where that is unknown.
+def judge_check(command: CommandAnalysis, result: ToolResult) -> CheckVerdict:
+    """Return how the checks (tests, linter, …) that a command line runs ended, with the line that says so.
 
-    Behind a pipe the output decides, unless its end is missing. An exit status or error mark also counts for a truncated output.
+    Not seen where the call was refused, was interrupted or is still running. A status that the client recorded counts for a
+    truncated output too, if it is that of the check.
     """
     failed = has_failed(result)
     if failed is None:
-        return None
-    cut = parse_truncation_notice(result.text)
-    is_beginning = cut is not None and cut.is_preview
-    if is_beginning and result.exit_code is None and not result.is_error:
-        return None
-    if not command.is_status_hidden:
-        return failed
-    if is_beginning:
-        return None
-    text = strip_terminal_codes(result.text)
-    if matches_any(text, "fails"):
-        return True
-    if failed and command.commands[-1].words[0] in ("grep", "egrep", "rg") and len(text) < 40:
-        return None  # the filter found nothing, which says nothing of what it filtered
-    return None if cut is not None and not failed else failed
+        return NOT_SEEN
+    code = int(failed) if result.exit_code is None else result.exit_code
+    is_unknown = result.exit_code is None and not result.is_error and is_truncated_preview(result.text)
+    verdict = read_verdict(command, result.text, None if is_unknown else code)
+    if verdict.evidence or verdict.value is Verdict.NOT_SEEN:
+        return verdict
+    lines = extract_failure_lines(result.text) if verdict.has_failed and not is_truncated_preview(result.text) else ()
+    return replace(verdict, evidence=next(iter(lines), f"exit status {code}"))
 
 
 def extract_failure_lines(text: str) -> tuple[str, ...]:
@@ -85,26 +79,6 @@ def extract_failure_lines(text: str) -> tuple[str, ...]:
         chosen = [at for at, line in enumerate(lines) if line and not matches_any(line, "bland")][-1:]
     kept = dict.fromkeys(lines[at] for at in sorted(chosen))
     return tuple(line if len(line) <= LINE_CHARS_MAX else f"{line[:LINE_CHARS_MAX]}…" for line in kept)
-
-
-def find_summary_line(text: str, *, has_passed: bool) -> str:
-    """Return the summary line of a check's output ("3 passed"), else the first line that says why it failed.
-
-    Returns "" where there is neither, or where the end of the output is missing.
-    """
-    if is_truncated_preview(text):
-        return ""
-    clean = strip_terminal_codes(text)
-    lines = [line.strip() for line in clean.split("\n")]
-    for line in reversed(lines):
-        if len(line) <= LINE_CHARS_MAX and matches_any(line, "summary") and (has_passed or matches_any(line, "bad_news")):
-            return line.strip("= ")
-    if not has_passed:
-        return next(iter(extract_failure_lines(text)), "")
-    packages = len(_GO_OK.findall(clean))
-    if packages:
-        return f"{packages} packages ok" if packages > 1 else next(line for line in lines if _GO_OK.match(line))
-    return ""
 
 
 def _nearest(reasons: list[int], named: list[int], count: int) -> list[int]:

@@ -30,12 +30,12 @@ from clew.task.bounded import drop_oldest
 from clew.task.clues import find_clues, is_code_like
 from clew.task.commands import CheckScope, CommandAnalysis, analyse_command
 from clew.task.dead_ends import DeadEndDetector, FinishedCall
-from clew.task.outcomes import extract_failure_lines, find_summary_line, has_check_failed, has_failed
+from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
 from clew.task.paths import decode_json_or_text, find_touched_files, parse_search_hits, relative_path
 from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules, is_assent
 from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
 from clew.task.rules import find_withdrawn_rules
-from clew.task.truncation import parse_truncation_notice
+from clew.task.runners.verdict import CheckVerdict
 
 GOALS_MAX = 64  # guess: the first and the newest 63
 CONSTRAINTS_MAX = 64  # guess; the newest are kept: a later word corrects an earlier one
@@ -207,8 +207,9 @@ class TaskTracker:
             self._change_plan(call, result)
         failed = has_failed(result)
         command = analyse_command(call.command) if call.command else None
+        verdict = judge_check(command, result) if command and command.checks and failed is not None else None
         if failed is not None and command:
-            self._judge(call, command, result, observation)
+            self._judge(call, command, verdict, observation)
         if failed is False:
             for touch in find_touched_files(call):
                 if touch.how in ("edit", "write"):
@@ -217,27 +218,23 @@ class TaskTracker:
             for touch in parse_search_hits(call):
                 self._touch(touch.path, touch.how, observation, call.workdir)
         folder = self._folder(call, command) if command else observation.cwd
-        judged = has_check_failed(command, result) if command and command.checks and failed is not None else failed
+        judged = verdict.has_failed if verdict else failed
         self._detector.observe_call(FinishedCall(call, command, observation, judged, lambda path: relative_path(path, folder, self.root)))
         self._detector.take_changes()  # whoever keeps records asks for them; here the whole is enough
 
-    def _judge(self, call: ToolCall, command: CommandAnalysis, result: ToolResult, observation: Observation) -> None:
-        """Give checks their outcome, open or close errors, after a command has ended."""
-        failed = has_check_failed(command, result) if command.checks else has_failed(result)
-        is_unseen = failed is None and bool(command.checks) and parse_truncation_notice(result.text) is not None
-        if failed is None and not is_unseen:
-            return
+    def _judge(self, call: ToolCall, command: CommandAnalysis, verdict: CheckVerdict | None, observation: Observation) -> None:
+        """Give checks their verdict, open or close errors, after a command has ended; `verdict` is None where it checks nothing."""
+        failed = verdict.has_failed if verdict else bool(call.result and has_failed(call.result))
         folder = relative_path(self._folder(call, command), "", self.root) if command.folder or call.cwd != self.root else ""
         form, parts = command.normal_form_in(folder), command.check_scopes(folder)
         subject = f"check:{form}" if parts else f"command:{form}"
-        if parts:
+        if verdict:
             self._outdate(self._checks, parts)
             self._checks.pop(form, None)
-            has_passed = None if failed is None else not failed
-            line_up = "" if has_passed is None else find_summary_line(result.text, has_passed=has_passed)
-            self._checks[form] = _Open(CheckResult(form, has_passed, line_up, observation.uuid, observation.seq), list(parts))
+            checked = CheckResult(form, verdict.value, verdict.evidence, observation.uuid, observation.seq)
+            self._checks[form] = _Open(checked, list(parts))
             drop_oldest(self._checks, 2 * CHECKS_MAX)
-        if is_unseen:  # an error stays open until something says otherwise
+        if failed is None:  # an error stays open until something says otherwise
             return
         if not failed:
             self._errors.pop(subject, None)
@@ -248,7 +245,7 @@ class TaskTracker:
             return
         if not parts and command.is_query:
             return
-        text = "\n".join(extract_failure_lines(result.text)) or "failed without output"
+        text = "\n".join(extract_failure_lines(call.output)) or "failed without output"
         self._errors.pop(subject, None)
         self._errors[subject] = _Open(OpenError(text, subject, observation.uuid, observation.seq), parts)
         drop_oldest(self._errors, 2 * ERRORS_MAX)

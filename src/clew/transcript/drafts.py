@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clew.records import DeadEnd, Layer, ToolCall, ToolKind, Trust
+from clew.records import DeadEnd, Layer, ToolCall, ToolKind, Trust, Verdict
 from clew.task.commands import CommandAnalysis
-from clew.task.outcomes import extract_failure_lines, find_summary_line
+from clew.task.outcomes import extract_failure_lines
+from clew.task.runners.verdict import CheckVerdict
 from clew.task.vocabulary import load_toml
 from clew.text.patterns import PatternFile
 from clew.transcript.statements import find_first_sentence
@@ -65,12 +66,11 @@ def extract_output(call: ToolCall) -> str:
     return text
 
 
-def find_outcome_line(text: str, *, is_check: bool, has_failed: bool) -> str:
-    """Return the line that says how a command ended: a failure's reason, a check's summary, else the last line that is not blank."""
-    if has_failed or is_check:
-        line = find_summary_line(text, has_passed=not has_failed) if is_check else next(iter(extract_failure_lines(text)), "")
-        if line:
-            return shorten_to_line(line)
+def find_outcome_line(text: str, evidence: str, *, has_failed: bool) -> str:
+    """Return the line that says how a command ended: the evidence of its verdict, a failure's reason, else the last line with text."""
+    line = evidence or (next(iter(extract_failure_lines(text)), "") if has_failed else "")
+    if line:
+        return shorten_to_line(line)
     for line in reversed(text[-4000:].split("\n")):
         if line.strip() and not line.startswith("</"):
             return shorten_to_line(line)
@@ -109,22 +109,22 @@ def draft_search(call: ToolCall, path: str) -> RecordDraft:
     return RecordDraft(Layer.FACT, "search", subject, name, text, _first_line(call.output), path=path)
 
 
-def draft_command(call: ToolCall, line: str, parsed: CommandAnalysis, check_name: str, *, has_passed: bool | None) -> RecordDraft:
+def draft_command(call: ToolCall, line: str, parsed: CommandAnalysis, check_name: str, verdict: CheckVerdict | None) -> RecordDraft:
     """Build the draft of a shell command with its outcome.
 
     check_name  subject of the check that it runs (tests, linter, …), "" for none.
-    has_passed  None when the outcome was not seen.
+    verdict     how that check ended; None for a command that checks nothing, or has no answer.
     """
     output = extract_output(call)
     exit_code = call.result.exit_code if call.result else None
-    has_failed = call.is_marked_failed or has_passed is False
+    has_failed = call.is_marked_failed if verdict is None or verdict.has_failed is None else verdict.has_failed
     ending = "" if call.result else " → no answer"
     if exit_code is not None:
         ending = f" → exit {exit_code}"
     elif call.result and call.result.is_error:
         ending = " → failed"
-    if check_name and has_passed is not None and has_passed is not (exit_code == 0):
-        ending += " (passed)" if has_passed else " (failed)" if not exit_code else ""
+    if verdict and not (exit_code == 0 and verdict.value is Verdict.PASSED) and not (exit_code and verdict.has_failed):
+        ending += f" ({verdict.value})"
     asked = _PATTERNS["here_document"].sub(r"\3", line)
     name = f"$ {find_first_sentence(asked, NAME_CHARS_MAX)}{ending}"
     kind = "error" if has_failed else "search" if parsed.is_search and parsed.is_read_only and not check_name else "command"
@@ -136,7 +136,7 @@ def draft_command(call: ToolCall, line: str, parsed: CommandAnalysis, check_name
         check_name or f"command:{line.strip()}",
         name,
         f"$ {line}\n{call.output}",
-        find_outcome_line(output, is_check=bool(check_name), has_failed=has_failed),
+        find_outcome_line(output, verdict.evidence if verdict else "", has_failed=has_failed),
         Trust.QUOTED if parsed.is_web else Trust.OBSERVED,
         is_end_informative=not parsed.is_search,
         importance=importance,

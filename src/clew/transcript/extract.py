@@ -39,9 +39,10 @@ from clew.store.originals import digest_of
 from clew.task.bounded import drop_oldest
 from clew.task.commands import CheckScope, CommandAnalysis, analyse_command
 from clew.task.dead_ends import DEAD_ENDS_MAX, DeadEndDetector, FinishedCall, strip_common_lines
-from clew.task.outcomes import has_check_failed, has_failed
+from clew.task.outcomes import has_failed, judge_check
 from clew.task.prompts import extract_typed_text, find_stated_rules
 from clew.task.rules import find_withdrawn_rules
+from clew.task.runners.verdict import CheckVerdict
 from clew.task.truncation import parse_truncation_notice
 from clew.text.embed import Embedder
 from clew.text.postings import NameUse, SearchDocument, pack_postings
@@ -146,7 +147,7 @@ class RecordExtractor:
         self._places = PathResolver([*self._root, *self._memory.bases])
         self._extracted = ExtractedRecords()
         self._stood = ("", "")  # folder and branch of the newest observation
-        self._verdict: bool | None = None  # of the command that is being remembered
+        self._verdict: CheckVerdict | None = None  # of the check that is being remembered
         self._kinds: dict[ToolKind, Callable[[ToolCall, Observation], None]] = {
             ToolKind.READ: self._read,
             ToolKind.SEARCH: self._search,
@@ -278,13 +279,11 @@ class RecordExtractor:
             self._shown(call, seen, line, meant)
             return
         folder = self._folder(call, seen, meant)
-        failed = None
-        if call.result is not None:
-            failed = has_check_failed(meant, call.result) if meant.checks else has_failed(call.result)
-        self._verdict = failed
+        self._verdict = judge_check(meant, call.result) if call.result and meant.checks else None
+        failed = self._verdict.has_failed if self._verdict else has_failed(call.result) if call.result else None
         has_passed = None if failed is None else not failed
         check = f"check:{meant.normal_form_in(self._places.to_repository_folder(folder))}" if meant.checks else ""
-        draft = drafts.draft_command(call, line, meant, check, has_passed=has_passed)
+        draft = drafts.draft_command(call, line, meant, check, self._verdict)
         if check or meant.is_read_only:
             scopes = meant.check_scopes(self._places.to_repository_folder(folder))
             has_passed = has_passed if check or failed else None
@@ -419,7 +418,7 @@ class RecordExtractor:
         if call.result is None or seen.agent:
             return
         meant = analyse_command(call.command) if call.command else None
-        judged = self._verdict if call.kind is ToolKind.COMMAND and self._verdict is not None else has_failed(call.result)
+        judged = self._verdict.has_failed if self._verdict else has_failed(call.result)
         self._verdict = None
         folder = self._folder(call, seen, meant) if meant else seen.cwd
 

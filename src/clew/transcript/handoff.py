@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from clew.records import Author, Span, Spans, TaskState, UserStatement, clew_span, join_text, merge_spans
+from clew.records import Author, CheckResult, Span, Spans, TaskState, UserStatement, Verdict, clew_span, join_text, merge_spans
 from clew.task.prompts import is_assent
 from clew.transcript.work import ChangedFile, CompletedWork
 
@@ -144,7 +144,7 @@ def _entries(state: TaskState, done: CompletedWork) -> Iterator[_Entry]:
     ordered = sorted(seen, key=lambda file: (file.path.startswith(("/", "~")), file.last in ("search", "mention"), -file.seq))
     for at, file in enumerate(ordered):
         yield _entry(_READ, at, at, file.path) if at < _READ_MAX else _Entry(_READ, at, (_LATE_RANK, at), file.path)
-    yield from _listed(_CHECKS, [_check_line(check.command, check.summary, has_passed=check.has_passed) for check in state.checks])
+    yield from _listed(_CHECKS, [_check_line(check) for check in state.checks])
     yield from _listed(
         _ERRORS,
         [f"- `{error.subject.partition(':')[2]}`: {_clipped(_joined(error.text), 2 * LINE_CHARS_MAX)}" for error in state.open_errors],
@@ -239,9 +239,9 @@ def _changed(changed: ChangedFile) -> str:
     return f"- {changed.path}: {what}{times}, {', '.join(since)}"
 
 
-def _check_line(command: str, summary: str, *, has_passed: bool | None) -> str:
-    verdict = "not seen" if has_passed is None else "passed" if has_passed else "FAILED"
-    return f"- {verdict}: `{command}`" + (f" — {_clipped(summary)}" if summary else "")
+def _check_line(check: CheckResult) -> str:
+    verdict = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "no verdict seen"}[check.verdict]
+    return f"- {verdict}: `{check.command}`" + (f" — {_clipped(check.evidence)}" if check.evidence else "")
 
 
 def _joined(text: str) -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from clew.records import CallOutcome, Observation, ObservationKind, ToolCall, ToolResult
+from clew.records import CallOutcome, Observation, ObservationKind, ToolCall, ToolResult, Verdict
 from clew.task.commands import ASKS, READERS, CommandAnalysis, analyse_command
-from clew.task.outcomes import has_check_failed
+from clew.task.outcomes import judge_check
 from clew.task.paths import find_touched_files, relative_path
 from clew.task.prompts import extract_typed_text
 
@@ -90,7 +90,7 @@ class WorkTracker:
 
     def _run(self, line: str, command: CommandAnalysis, result: ToolResult) -> None:
         if command.checks:
-            if has_check_failed(command, result) is False:
+            if judge_check(command, result).value is Verdict.PASSED:
                 self._files = {path: replace(changed, is_checked_after=True) for path, changed in self._files.items()}
         elif any(simple.words[:2] == ("git", "commit") for simple in command.commands):
             self._files = {path: replace(changed, is_committed=True) for path, changed in self._files.items()}

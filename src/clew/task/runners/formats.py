@@ -62,13 +62,17 @@ _KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A line of an output that a tool's file describes: its 0-based number, what it says, and which pattern found it."""
+    """A line of an output that a tool's file describes: its 0-based number, what it says, and which pattern found it.
+
+    is_counted  it says so by a count.
+    """
 
     line: int
     says: Says
     holds: Holds
     evidence: str
     pattern: int
+    is_counted: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,12 @@ class Runner:
         for number, pattern in enumerate(self.patterns):
             for match in pattern.matches(text):
                 says = pattern.says if pattern.says is not Says.PASSED else _counted(match)
-                lines = [line.strip() for line in match[0].split("\n") if line.strip()]
+                lines = [line.strip("= \t") for line in match[0].split("\n") if line.strip()]
                 evidence = lines[0 if says is Says.DETAIL else -1] if lines else ""
                 end = match.end() if says is not Says.DETAIL else match.start()
-                found.append(Hit(text.count("\n", 0, end), says, pattern.holds, evidence[:EVIDENCE_CHARS_MAX], number))
+                found.append(
+                    Hit(text.count("\n", 0, end), says, pattern.holds, evidence[:EVIDENCE_CHARS_MAX], number, bool(match.groupdict()))
+                )
         return sorted(found, key=lambda hit: (hit.line, hit.pattern))
 
 

@@ -19,6 +19,8 @@ from clew.text.patterns import PatternFile
 
 HEAD_CHARS, TAIL_CHARS = 20_000, 60_000  # verdicts stand at an output's ends; what lies between repeats them
 TRIMMED_LINES = 2  # blank ones that a client may have taken off an output; guess
+SHORT_LINE = "BUILD FAILED"  # a shorter line names nothing that failed
+TELLING_CHARS_MAX = 160  # of several lines that say failed, the longest up to this length is shown; guess
 BLOCK_LINES = 8  # lines of one summary stand at most so far apart; guess
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?:]{0,32}[ -/]?[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)|[()][0AB]|[=>78])")
@@ -37,6 +39,11 @@ class CheckVerdict:
     value: Verdict
     evidence: str = ""
     runner: str = ""
+
+    @property
+    def has_failed(self) -> bool | None:
+        """Say whether it failed; None where its verdict was not seen."""
+        return None if self.value is Verdict.NOT_SEEN else self.value is Verdict.FAILED
 
 
 NOT_SEEN = CheckVerdict(Verdict.NOT_SEEN)
@@ -184,7 +191,7 @@ def _by_status(run: _Run, check: SimpleCommand, status: int, best: _Reading | No
     has_passed = best is not None and best.value is Verdict.PASSED
     if best and has_passed and (is_ambiguous or any(other is not check and not other.is_status_lost for other in run.command.checks)):
         return best.verdict
-    return NOT_SEEN if is_ambiguous else CheckVerdict(Verdict.FAILED, f"exit status {status}")
+    return NOT_SEEN if is_ambiguous else CheckVerdict(Verdict.FAILED)
 
 
 def _readings(run: _Run, check: SimpleCommand, shown: _Shown) -> list[_Reading]:
@@ -219,6 +226,8 @@ def _reading(tool: Runner, hits: list[Hit], shown: _Shown, *, is_named: bool, is
         if last.says is Says.PASSED and details and (tool.every or details[-1].line > summaries[-1].line):
             return _Reading(Verdict.FAILED, details[-1], tool, is_summary=False)
         value = {Says.PASSED: Verdict.PASSED, Says.FAILED: Verdict.FAILED}.get(last.says, Verdict.NOT_SEEN)
+        if value is Verdict.FAILED and details and len(last.evidence) < len(SHORT_LINE):
+            last = details[0]
         if value is not Verdict.NOT_SEEN or not details:
             return _Reading(value, last, tool, passes)
     return _Reading(Verdict.FAILED, details[0], tool, is_summary=False) if details and tool.name != "crash" else None
@@ -248,12 +257,10 @@ def _blocks(hits: list[Hit]) -> list[list[Hit]]:
 
 
 def _sum_up(block: list[Hit]) -> Hit:
-    """The line of a summary that decides: one that says failed, that nothing ran, or the last that says passed."""
-    for says in (Says.FAILED, Says.NOTHING):
-        found = [hit for hit in block if hit.says is says]
-        if found and (says is Says.FAILED or not any(hit.says is Says.PASSED for hit in block)):
-            return found[0]
-    return next(hit for hit in reversed(block) if hit.says is Says.PASSED)
+    """The line of a summary that decides: the most telling that says failed, else the last that says passed, else that nothing ran."""
+    if failed := [hit for hit in block if hit.says is Says.FAILED]:
+        return max(failed, key=lambda hit: (hit.is_counted, len(hit.evidence) if len(hit.evidence) <= TELLING_CHARS_MAX else 0))
+    return next((hit for hit in reversed(block) if hit.says is Says.PASSED), block[0])
 
 
 def _best(readings: list[_Reading], shown: _Shown, *, is_named: bool) -> _Reading | None:
