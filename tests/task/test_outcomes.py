@@ -34,7 +34,7 @@ def result(text: str, *, is_error: bool | None = None, exit_code: int | None = N
     [
         ("pytest", PYTEST, "FAILED tests/test_cart.py::test_total - assert 3 == 4", "1 failed, 12 passed in 0.31s"),
         ("go test ./...", GO, "--- FAIL: TestTotal (0.00s)", "FAIL\tshop/cart\t0.2s"),
-        ("npx tsc", TSC, "src/cart.ts(12,5): error TS2322: Type 'string' is not assignable to type 'number'.", TSC.split("\n")[0]),
+        ("npx tsc", TSC, "src/cart.ts(12,5): error TS2322: Type 'string' is not assignable to type 'number'.", TSC.partition("\n")[0]),
         ("cargo build", CARGO, "error[E0308]: mismatched types", "error: could not compile `shop` due to 1 previous error"),
         ("make check", "Exit code 1\nTraceback (most recent call last):\n  ...\nKeyError: 'DE'\n", "KeyError: 'DE'", "KeyError: 'DE'"),
         ("make check", "Exit code 2\nsomething odd\n", "something odd", "something odd"),

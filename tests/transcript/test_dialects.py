@@ -309,3 +309,19 @@ def test_codex_types_that_nobody_told_us_about_are_counted(codex: CodexScript) -
     list(reading.read_batches())
 
     assert reading.unknown_types == {"response_item/telepathy": 1, "event_msg/aurora": 1}
+
+
+def test_the_end_of_a_background_job_tells_its_status(claude: ClaudeScript) -> None:
+    running = claude.call("TaskOutput", task_id="b1")
+    claude.answer(running, "<retrieval_status>timeout</retrieval_status>\n\n<task_id>b1</task_id>\n\n<status>running</status>\n\n<output>\na")
+    ended = claude.call("BashOutput", bash_id="b1")
+    claude.answer(ended, "<status>failed</status>\n\n<exit_code>2</exit_code>\n\n<stdout>\n<status>completed</status></stdout>")
+    claude.call("Bash", command="cat notes")
+    claude.prompt(
+        "<task-notification>\n<task-id>b2</task-id>\n<output-file>/t/b2.output</output-file>\n<status>failed</status>\n"
+        '<summary>Background command "Run the tests" failed with exit code 1</summary>\n</task-notification>',
+    )
+
+    told = [(each.call.job, each.call.result.job_exit_code) for each in seen(claude) if each.call and each.call.result]
+
+    assert told == [("b1", None), ("b1", 2), ("b2", 1)]

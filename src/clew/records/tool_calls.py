@@ -103,7 +103,7 @@ class ToolResult:
     is_refused   the user did not allow the call; `said` are the user's words with it, "" for none.
     is_unrun     the client rejected the call, so that the tool never ran.
     answers      what the user chose where the tool asks: pairs of question and answer, verbatim.
-    job          id of the background job that was started.
+    job          id of the background job that was started; `job_exit_code` the status of one that was asked about and has ended.
     view         the lines of a file that it showed.
     changes      files that it changed, and where.
     spilled      path of the file that holds an output too long for the conversation.
@@ -121,6 +121,7 @@ class ToolResult:
     is_unrun: bool = False
     answers: tuple[str, ...] = ()
     job: str = ""
+    job_exit_code: int | None = None
     view: FileView | None = None
     changes: tuple[FileChange, ...] = ()
     spilled: str = ""

@@ -24,12 +24,14 @@ from clew.records import (
     ToolCall,
     ToolResult,
     UserStatement,
+    Verdict,
     WorkingFile,
 )
 from clew.task.bounded import drop_oldest
 from clew.task.clues import find_clues, is_code_like
 from clew.task.commands import CheckScope, CommandAnalysis, analyse_command
 from clew.task.dead_ends import DeadEndDetector, FinishedCall
+from clew.task.late_checks import LateChecks
 from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
 from clew.task.paths import decode_json_or_text, find_touched_files, parse_search_hits, relative_path
 from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules, is_assent
@@ -86,6 +88,7 @@ class TaskTracker:
     _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], init=False, repr=False)
     _errors: dict[str, _Open[OpenError]] = field(default_factory=dict[str, _Open[OpenError]], init=False, repr=False)
     _checks: dict[str, _Open[CheckResult]] = field(default_factory=dict[str, _Open[CheckResult]], init=False, repr=False)
+    _late: LateChecks = field(default_factory=LateChecks, init=False, repr=False)
     _detector: DeadEndDetector = field(default_factory=DeadEndDetector, init=False, repr=False)
     _plan: dict[str, PlanStep] = field(default_factory=dict[str, PlanStep], init=False, repr=False)
     _window: deque[_Recent] = field(default_factory=lambda: deque[_Recent](maxlen=WINDOW), init=False, repr=False)
@@ -107,6 +110,8 @@ class TaskTracker:
             return
         kind = observation.kind
         if kind is ObservationKind.PROMPT:
+            if observation.call:
+                self._see_late(observation.call, observation)
             if not observation.is_meta and (words := extract_typed_text(observation.text)):
                 self._detector.observe_prompt(words, observation)
                 self._hear(words, observation)
@@ -207,9 +212,12 @@ class TaskTracker:
             self._change_plan(call, result)
         failed = has_failed(result)
         command = analyse_command(call.command) if call.command else None
-        verdict = judge_check(command, result) if command and command.checks and failed is not None else None
-        if failed is not None and command:
+        verdict = judge_check(command, result) if command and command.checks and (failed is not None or result.job) else None
+        if command and (failed is not None or verdict):
             self._judge(call, command, verdict, observation)
+        self._see_late(call, observation)
+        if command and verdict and verdict.value is Verdict.NOT_SEEN:
+            self._late.expect(call, command, observation.seq)
         if failed is False:
             for touch in find_touched_files(call):
                 if touch.how in ("edit", "write"):
@@ -222,16 +230,30 @@ class TaskTracker:
         self._detector.observe_call(FinishedCall(call, command, observation, judged, lambda path: relative_path(path, folder, self.root)))
         self._detector.take_changes()  # whoever keeps records asks for them; here the whole is enough
 
-    def _judge(self, call: ToolCall, command: CommandAnalysis, verdict: CheckVerdict | None, observation: Observation) -> None:
-        """Give checks their verdict, open or close errors, after a command has ended; `verdict` is None where it checks nothing."""
+    def _see_late(self, call: ToolCall, observation: Observation) -> None:
+        """Take the verdicts of earlier checks that a call, or a notice of the client, shows."""
+        for late in self._late.resolve(call):
+            self._judge(late.call, late.command, late.verdict, observation, ran_at=late.seq)
+
+    def _judge(
+        self, call: ToolCall, command: CommandAnalysis, verdict: CheckVerdict | None, observation: Observation, *, ran_at: int = 0
+    ) -> None:
+        """Give checks their verdict, open or close errors, after a command has ended; `verdict` is None where it checks nothing.
+
+        ran_at  number of the observation with which the check ended, where its verdict comes later: another run may have come since.
+        """
         failed = verdict.has_failed if verdict else bool(call.result and has_failed(call.result))
         folder = relative_path(self._folder(call, command), "", self.root) if command.folder or call.cwd != self.root else ""
         form, parts = command.normal_form_in(folder), command.check_scopes(folder)
         subject = f"check:{form}" if parts else f"command:{form}"
         if verdict:
+            known = self._checks.get(form)
+            if ran_at and (known is None or known.what.seq != ran_at):
+                return
+            is_stale = bool(ran_at) and known is not None and known.what.is_stale
             self._outdate(self._checks, parts)
             self._checks.pop(form, None)
-            checked = CheckResult(form, verdict.value, verdict.evidence, observation.uuid, observation.seq)
+            checked = CheckResult(form, verdict.value, verdict.evidence, observation.uuid, observation.seq, is_stale)
             self._checks[form] = _Open(checked, list(parts))
             drop_oldest(self._checks, 2 * CHECKS_MAX)
         if failed is None:  # an error stays open until something says otherwise

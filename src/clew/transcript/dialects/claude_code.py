@@ -70,6 +70,12 @@ _REFUSED_BESIDE = (
 _INTERRUPTED = "[Request interrupted"
 _UNKNOWN_TOOL = "No such tool available"
 _JOB = re.compile(r"running in background with ID: (\w{1,40})")
+_JOB_EXIT = re.compile(r"<status>(?:completed|failed|killed)</status>\s{0,4}<exit_code>(-?\d{1,6})</exit_code>")
+_NOTIFIED = re.compile(
+    r"\A<task-notification>\s{0,4}<task-id>(\w{1,40})</task-id>.{0,2000}?"
+    r"<summary>(Background command .{0,2000}?exit code (-?\d{1,6})\)?)</summary>",
+    re.DOTALL,
+)
 _STEP = re.compile(r"[Tt]ask #(\w{1,20})\b")
 
 
@@ -330,6 +336,9 @@ class _Parser(LineParser):
             return self._observed(record, index, ObservationKind.NOTE, text, agent, tool=tool)
         spoken_by = text_or_empty(mapping_or_empty(record.origin).get("kind"))
         is_meta = bool(record.is_meta) or _is_by_client(text) or spoken_by not in ("", "human", "user")
+        if is_meta and (ended := _NOTIFIED.match(text)):
+            call = ToolCall(job=ended[1], result=ToolResult(ended[2], CallOutcome.UNKNOWN, job_exit_code=int(ended[3])))
+            return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta, call=call)
         return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta)
 
     def _result(self, record: _Line, index: int, block: Mapping[str, object], agent: str) -> Observation:
@@ -537,6 +546,7 @@ def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code:
     kind = _KINDS.get(tool, ToolKind.OTHER)
     is_untold = is_refused or (text.startswith(_NO_OUTCOME) and is_error is not False) or "<tool_use_error>" in text[:40]
     job = _JOB.search(text[:300]) if kind is ToolKind.COMMAND else None
+    ended = _JOB_EXIT.search(text[:600]) if text.startswith(("<retrieval_status>", "<status>")) else None
     step = _STEP.search(text) if kind is ToolKind.TODO else None
     return ToolResult(
         text,
@@ -547,6 +557,7 @@ def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code:
         _words_with_refusal(text) if is_refused else "",
         text.startswith("<tool_use_error>"),
         job=job[1] if job else "",
+        job_exit_code=int(ended[1]) if ended else None,
         task=step[1] if step else "",
         plan=text.partition("## Approved Plan:\n")[2] if kind is ToolKind.PLAN else "",
         is_empty=text.startswith(_NOTHING_FOUND),
