@@ -313,7 +313,9 @@ def test_codex_types_that_nobody_told_us_about_are_counted(codex: CodexScript) -
 
 def test_the_end_of_a_background_job_tells_its_status(claude: ClaudeScript) -> None:
     running = claude.call("TaskOutput", task_id="b1")
-    claude.answer(running, "<retrieval_status>timeout</retrieval_status>\n\n<task_id>b1</task_id>\n\n<status>running</status>\n\n<output>\na")
+    claude.answer(
+        running, "<retrieval_status>timeout</retrieval_status>\n\n<task_id>b1</task_id>\n\n<status>running</status>\n\n<output>\na"
+    )
     ended = claude.call("BashOutput", bash_id="b1")
     claude.answer(ended, "<status>failed</status>\n\n<exit_code>2</exit_code>\n\n<stdout>\n<status>completed</status></stdout>")
     claude.call("Bash", command="cat notes")
