@@ -1,8 +1,8 @@
-"""Places: the files by which the daemon and those who ask it find each other.
+"""Files in the data folder by which the daemon and its callers find each other: socket, lock, address, certificate, problem journal.
 
-All of them lie in `run/` of the data folder, which only its owner may enter. The port of loopback and the key in the gateway's path are
-made once and stay, because the client's own configuration names them; the token is another one with each start. Standard library alone:
-what starts in a hurry reads this.
+All lie in `run/`, which only its owner may enter. The loopback port and the gateway's key are created once and stay, because the
+client's
+configuration names them; the token is renewed at each start. Standard library only: scripts that must start fast import this.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ JOURNAL_BYTES_MAX = 256 * 1024  # of the journal before it is turned over, once:
 
 @dataclass(frozen=True, slots=True)
 class DaemonPaths:
-    """Where the daemon of one data folder keeps what it runs by.
+    """Paths of the files that the daemon of one data folder runs by.
 
-    home  the data folder, CLEW_HOME.
+    home  the data folder (CLEW_HOME).
     """
 
     home: Path
 
     @property
     def run_dir(self) -> Path:
-        """The folder of all the others; mode 0700."""
+        """Folder of all the other files, mode 0700."""
         return self.home / "run"
 
     @property
     def socket(self) -> Path:
-        """The Unix socket. In /tmp, under a name of its own, where the data folder's path is too long for one.
+        """Path of the daemon's Unix socket, under /tmp where the data folder's path is too long for a socket address.
 
-        Not in TMPDIR: the client and its tools set another one, and whoever asks must find the same place as whoever serves.
+        Not under TMPDIR: the client and its tools set their own, and caller and daemon must compute the same path.
         """
         inside = self.run_dir / "serve.sock"
         if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES_MAX:
@@ -55,56 +55,61 @@ class DaemonPaths:
 
     @property
     def lock(self) -> Path:
-        """Held, by whoever serves, for as long as it does."""
+        """Lock file, locked by the supervisor while it runs so that one data folder has one daemon."""
         return self.run_dir / "serve.lock"
 
     @property
     def state(self) -> Path:
-        """Who serves: pids, version, since when. Taken away by a daemon that stops as it should."""
+        """JSON file with the pids, version and start time of the daemon that runs; deleted when it stops in order."""
         return self.run_dir / "serve.json"
 
     @property
     def address(self) -> Path:
-        """The port, the gateway's key, and the token of the daemon that runs."""
+        """JSON file with the loopback port, the gateway's key and the current token."""
         return self.run_dir / "address.json"
 
     @property
     def certificate(self) -> Path:
-        """By which whoever asks over loopback knows the daemon: the public half, for its clients."""
+        """Public TLS certificate by which loopback callers verify the daemon."""
         return self.run_dir / "loopback.crt"
 
     @property
     def private_key(self) -> Path:
-        """The secret half of `certificate`."""
+        """Private key of `certificate`."""
         return self.run_dir / "loopback.key"
 
     @property
     def trust_bundle(self) -> Path:
-        """What a client that asks through the gateway is to trust: `certificate`, and what it trusted before."""
+        """Certificates that a client of the gateway is told to trust: `certificate` and those it trusted before."""
         return self.run_dir / "trusted.crt"
 
     @property
     def other_certificates(self) -> Path:
-        """What that client trusted before."""
+        """Copy of the certificates that the client trusted before clew was installed."""
         return self.run_dir / "others.crt"
 
     @property
     def fault(self) -> Path:
-        """Made by a shim whose question was not answered in time, taken away by a daemon that answers. Beside the socket, as `problems`."""
+        """File that tells hook scripts not to ask the daemon for a while; written by a script that timed out, deleted by the daemon once
+        it
+        answers. Lies beside the socket, like `journal`.
+        """
         return self.socket.parent / "fault"
 
     @property
     def journal(self) -> Path:
-        """The journal of what went wrong, one JSON object a line, the newest last. Beside the socket: a shim is told that alone."""
+        """Problem journal for `clew doctor`: one JSON object a line, newest last. Lies beside the socket, the one path
+        hook scripts know.
+        """
         return self.socket.parent / "problems.jsonl"
 
     @property
     def log(self) -> Path:
-        """What the daemon said on its standard error."""
+        """Log file with the standard output and error of the daemon."""
         return self.run_dir / "serve.log"
 
     def make_dirs(self) -> None:
-        """Make the folders, for their owner alone. Raises NotReadable where that cannot be."""
+        """Create the folders with mode 0700. Raises NotReadable where that fails, or one belongs to another user."""
         for folder in (self.run_dir, self.socket.parent):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -119,10 +124,10 @@ class DaemonPaths:
 
 @dataclass(frozen=True, slots=True)
 class DaemonAddress:
-    """Where the daemon listens on loopback, and what whoever asks there has to show. Both are 64 hexadecimal digits.
+    """Loopback port of the daemon and the secrets its callers must send, each 64 hexadecimal digits.
 
-    token    of one run of the daemon, "" where none has run.
-    gateway  in the path of the gateway, which the client's settings name; it is sent to nobody who has not shown the certificate's key.
+    token    bearer token of the daemon that runs; "" before the first start.
+    gateway  key in the URL path of the gateway, which the client's settings name.
     """
 
     port: int
@@ -131,7 +136,9 @@ class DaemonAddress:
 
 
 def ensure_address(paths: DaemonPaths) -> DaemonAddress:
-    """Return the address of this data folder's daemon, made now if there is none. Raises NotReadable."""
+    """Return the daemon's loopback address; create port and key where there are none. Raises NotReadable where the file
+    cannot be written.
+    """
     found = read_address(paths)
     if found is not None and found.gateway:
         return found
@@ -139,12 +146,12 @@ def ensure_address(paths: DaemonPaths) -> DaemonAddress:
 
 
 def rotate_token(paths: DaemonPaths) -> DaemonAddress:
-    """Return the address with a new token, for a daemon that starts. Raises NotReadable."""
+    """Store and return the address with a new random token, as each daemon start needs. Raises NotReadable as `ensure_address` does."""
     return _write_address(paths, replace(ensure_address(paths), token=secrets.token_hex(32)))
 
 
 def read_address(paths: DaemonPaths) -> DaemonAddress | None:
-    """Return the address, None where none was made or its file makes no sense."""
+    """Return the stored loopback address; None where there is none or its file is invalid."""
     try:
         value = json.loads(paths.address.read_text("utf-8"))
         return DaemonAddress(int(value["port"]), str(value["token"]), str(value.get("gateway") or ""))
@@ -162,7 +169,9 @@ def _write_address(paths: DaemonPaths, address: DaemonAddress) -> DaemonAddress:
 
 
 def read_state(paths: DaemonPaths) -> dict[str, Any] | None:
-    """Return what the daemon said of itself when it started, None where none runs or the file makes no sense."""
+    """Return the JSON object that the daemon stored at its start (pid, worker, version, started); None without one or
+    where it is invalid.
+    """
     try:
         value = json.loads(paths.state.read_text("utf-8"))
     except (OSError, ValueError):
@@ -171,9 +180,10 @@ def read_state(paths: DaemonPaths) -> dict[str, Any] | None:
 
 
 def record_problem(paths: DaemonPaths, source: str, message: str) -> None:
-    """Note a problem for `clew doctor`. Never raises: whoever reports a problem has one already.
+    """Append a problem to the journal that `clew doctor` reads. Never raises.
 
-    A journal that cannot be written (a full disk, a folder taken away) loses the line; `clew doctor` finds that cause by itself.
+    source  where it arose, such as "gateway" or "hook/Stop".
+    A journal that cannot be written (full disk, missing folder) loses the line; `clew doctor` finds that cause by itself.
     """
     line = json.dumps({"at": int(time.time()), "where": source, "what": message[:2000]}) + "\n"
     with suppress(OSError):
@@ -188,7 +198,7 @@ def record_problem(paths: DaemonPaths, source: str, message: str) -> None:
 
 
 def read_problems(paths: DaemonPaths) -> Iterator[dict[str, Any]]:
-    """Yield the journal, the oldest first. Lines that were cut by a full disk are passed over."""
+    """Yield the journal's entries (`at`, `where`, `what`), oldest first. Lines that are no JSON object are skipped."""
     for file in (paths.journal.with_suffix(".old.jsonl"), paths.journal):
         try:
             lines = file.read_text("utf-8", errors="replace").splitlines()
@@ -208,7 +218,7 @@ def _free_port() -> int:
 
 
 def write_private_file(path: Path, data: bytes) -> None:
-    """Write a file that is whole or absent, and its owner's alone. Raises OSError."""
+    """Write a file atomically with mode 0600. Raises OSError."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:

@@ -1,6 +1,6 @@
-"""Remains: what of the data folder is clew's, how large it is, and how it is taken away.
+"""List and delete the files that clew keeps in its data folder.
 
-Only what clew makes, or reads as its own, counts as clew's. Other files in the folder are named and left, and the folder with them.
+Only files that clew creates or reads count as clew's; others in the folder are listed and kept, and the folder with them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from clew.settings import CONFIG_NAME, DATABASE_NAME
 
 @dataclass(frozen=True, slots=True)
 class DataFolderEntry:
-    """A file or a folder in the data folder. `size` in bytes, of all files in it."""
+    """File or folder at the top of the data folder.
+
+    size_bytes  of all files in it.
+    is_ours     it was created by clew and may be deleted.
+    """
 
     path: Path
     size_bytes: int
@@ -24,7 +28,7 @@ class DataFolderEntry:
 
 
 def list_entries(home: Path) -> list[DataFolderEntry]:
-    """Return what lies in the data folder, ours first, then by name; nothing where there is no folder. Raises OSError."""
+    """Return the entries of the data folder, clew's own first, then by name; [] where the folder does not exist. Raises OSError."""
     if not home.is_dir():
         return []
     found = [DataFolderEntry(path, _size(path), _is_ours(path.name)) for path in home.iterdir()]
@@ -32,7 +36,7 @@ def list_entries(home: Path) -> list[DataFolderEntry]:
 
 
 def delete_clew_files(home: Path) -> list[DataFolderEntry]:
-    """Take away what is ours, and the folder where nothing else is in it. Returns what could not be taken away."""
+    """Delete clew's own entries, and the folder once it is empty. Returns the entries that could not be deleted."""
     for each in list_entries(home):
         if each.is_ours:
             if each.path.is_dir() and not each.path.is_symlink():
@@ -48,7 +52,7 @@ def delete_clew_files(home: Path) -> list[DataFolderEntry]:
 
 
 def delete_run_files(paths: DaemonPaths) -> None:
-    """Take away what a daemon runs by: its address, lock, journal and what it knows of sessions. None may run."""
+    """Delete the daemon's runtime files: address, lock, journal, live sessions. Call only while no daemon runs."""
     for folder in {paths.run_dir, paths.socket.parent}:
         shutil.rmtree(folder, ignore_errors=True)
 

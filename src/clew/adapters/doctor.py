@@ -1,7 +1,8 @@
-"""Doctor: what is wrong with the daemon, the data folder and the clients, why it matters, and how to mend it.
+"""Find faults of the daemon, the data folder and the clients for `clew doctor`, with why each matters and how to mend it.
 
-Looks and changes nothing. Each check is a function that yields findings; one that finds nothing yields none. What they say stands in
-`findings.toml`; what is to be looked at of a client, that client's module says (`clew.adapters.clients`).
+Changes nothing. A check is a function that yields findings, none where all is well. Their texts are in `findings.toml`; checks of one
+client
+are in its own module (`clew.adapters.clients`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ PROBLEMS_SHOWN_MAX = 8
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something to know. `is_wrong` asks to be mended; else it is said for the sake of knowing."""
+    """One result of `clew doctor`: which check, what was found, why it matters, how to mend it.
+
+    is_wrong  False for information that asks for no action.
+    """
 
     check: str
     what: str
@@ -53,11 +57,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class DoctorInput:
-    """All that the checks look at.
+    """Settings, paths and client facts that the doctor's checks examine.
 
-    client       Claude Code's folder; `managed` that of the administrator's settings for it.
-    program      what `claude` is, None where it is not found.
-    settings_problems  what of clew's own settings could not be used, a sentence each.
+    client_dir, managed_dir  Claude Code's folder, and the folder of its administrator settings.
+    root                     the repository in which the doctor was called.
+    program                  path of the `claude` executable; None where it is not found.
+    base_url                 the API's URL in the client's environment; "" for none.
+    settings_problems        one sentence for each of clew's own settings that is invalid.
     """
 
     settings: Settings
@@ -74,7 +80,7 @@ DoctorCheck = Callable[[DoctorInput], Iterator[Finding]]
 
 
 def build_finding(name: str, **values: object) -> Finding:
-    """Return what `findings.toml` says under a name, its braces filled in."""
+    """Return the finding of a name in `findings.toml`, its placeholders filled with `values`. Raises KeyError for an unknown name."""
     texts = _load_texts()[name]
     check, what, why, mend = (str(texts[part]).format(**values) for part in ("check", "what", "why", "mend"))
     return Finding(check, what, why, mend, bool(texts.get("is_wrong", True)))
@@ -86,9 +92,9 @@ def _load_texts() -> dict[str, dict[str, Any]]:
 
 
 def run_checks(environment: DoctorInput) -> list[Finding]:
-    """Return what was found: of the clients first. A check that fails is itself a finding."""
+    """Return the findings of all checks, those of clients first. A check that raises ClewError or OSError becomes a finding itself."""
     found: list[Finding] = []
-    for check in [*(check for client in clients.load_all_clients() for check in client.doctor_checks()), *CHECKS]:
+    for check in [*(check for client in clients.load_all_clients() for check in client.doctor_checks()), *COMMON_CHECKS]:
         try:
             found.extend(check(environment))
         except (ClewError, OSError) as error:
@@ -103,7 +109,7 @@ def _settings(environment: DoctorInput) -> Iterator[Finding]:
 
 
 def find_readable_by_others(*paths: Path) -> Iterator[Finding]:
-    """Yield those of the paths that others than their owner can read."""
+    """Yield a finding for each existing path that users other than the owner can access."""
     for path in paths:
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
             yield build_finding("not_private", path=path, quoted=shlex.quote(str(path)))
@@ -246,7 +252,7 @@ def _slow(environment: DoctorInput) -> Iterator[Finding]:
 
 
 def _files(environment: DoctorInput) -> str:
-    """How many files the repository's index has, as the end of a sentence; "" where that cannot be said."""
+    """Return the number of indexed files of the repository as the end of a sentence; "" where the store cannot be opened."""
     try:
         with clew.open(settings=environment.settings, is_read_only=True) as engine:
             return f"; {engine.status(environment.root).files:,} files are indexed here"
@@ -259,6 +265,6 @@ def _repository(environment: DoctorInput) -> Iterator[Finding]:
         yield build_finding("no_repository", root=environment.root, why_not=why)
 
 
-CHECKS: tuple[DoctorCheck, ...] = (
+COMMON_CHECKS: tuple[DoctorCheck, ...] = (
     _settings, _private, _left_alone, _daemon, _journal, _store, _folder, _database, _stopped, _slow, _repository,
 )  # fmt: skip

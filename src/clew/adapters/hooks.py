@@ -1,7 +1,6 @@
-"""Hooks: what a client's hooks say, put to the session policy in the words of that client's module, and the answers back.
+"""Pass hook events of any client to the session policy, and its decisions back as the client's answers.
 
-Knows no client: each module of `clew.adapters.clients` reads and writes its own words. Whatever fails is for the caller to journal;
-the session goes on.
+Knows no client: modules of `clew.adapters.clients` parse payloads and build answers. Errors rise to the HTTP app, which records them.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from clew.settings import Settings, find_workspace
 
 
 class HookHandlers:
-    """What answers the hooks of all clients of one daemon. Safe with threads."""
+    """Handlers for the hook events and status lines of every client of one daemon. Thread-safe."""
 
     def __init__(self, context: DaemonContext) -> None:
         self.context = context
@@ -33,7 +32,11 @@ class HookHandlers:
     def handle_event(
         self, event: str, payload: dict[str, Any], *, client: str = DEFAULT_CLIENT, client_pid: int | None = None
     ) -> HookAnswer:
-        """Answer an event of a client; {} where there is nothing to say, and to events that are not known. Raises UsageError."""
+        """Return the answer to a client's hook event; {} for unknown events, payloads without a session, and nothing to say.
+
+        client_pid  process of the client, where its hook script sent it.
+        Raises UsageError for an unknown client.
+        """
         if client not in self._handlers:
             self._handlers[client] = clients.load_client(client).build_handlers(self.policy)
         handler = self._handlers[client].get(event)
@@ -45,20 +48,23 @@ class HookHandlers:
         return result
 
     def record_undelivered(self, event: str, payload: dict[str, Any], answer: HookAnswer, *, client: str = DEFAULT_CLIENT) -> None:
-        """Take note that an answer has reached nobody."""
+        """Tell the session policy that an answer arrived too late or its reader had gone, so that it can be sent again."""
         live = self._live(payload, client)
         clients.load_client(client).record_undelivered(self.policy, event, answer, live)
         self.sessions.keep(live)
 
     def format_statusline(self, payload: dict[str, Any], *, client: str = DEFAULT_CLIENT) -> str:
-        """Return the client's status line, and remember what the client says of its window."""
+        """Return the text for the client's status line, and store the window usage that the payload reports."""
         live = self._live(payload, client)
         live.window = clients.load_client(client).parse_window_usage(payload) or live.window
         self.sessions.keep(live)
         return statusline.line(live, self.policy.trouble(live))
 
     def describe_sessions(self, path: str) -> dict[str, Any]:
-        """Return the sessions of the repository that holds `path`, of all for "", the latest first."""
+        """Return {"sessions", "trouble"} for `clew status`: live sessions, latest first, and what keeps them from being stored.
+
+        path  a path in the repository whose sessions are listed; "" lists all.
+        """
         root = find_workspace(Path(path))[1] if path else None
         here = [live for live in self.sessions.all() if root is None or (live.cwd and find_workspace(Path(live.cwd))[1] == root)]
         trouble = self.context.trouble()
@@ -76,5 +82,5 @@ class HookHandlers:
 
 
 def create_daemon_context(settings: Settings) -> DaemonContext:
-    """Return the context of a daemon that keeps its journal in its data folder."""
+    """Return a DaemonContext that records its problems in the journal of the settings' data folder."""
     return DaemonContext(settings, partial(record_problem, DaemonPaths(settings.data_dir)))

@@ -1,4 +1,4 @@
-"""Checks: what `clew doctor` looks at of Claude Code: its release, its settings, and the plugin that was set up."""
+"""Checks of Claude Code for `clew doctor`: its release, its settings, and the installed plugin."""
 
 from __future__ import annotations
 
@@ -121,4 +121,4 @@ def _statusline(environment: DoctorInput) -> Iterator[Finding]:
             yield build_finding("statusline_gone", file=file)
 
 
-CHECKS: tuple[DoctorCheck, ...] = (_client, _plugin, _managed_settings, _client_settings, _private, _gateway, _statusline)
+CLAUDE_CODE_CHECKS: tuple[DoctorCheck, ...] = (_client, _plugin, _managed_settings, _client_settings, _private, _gateway, _statusline)

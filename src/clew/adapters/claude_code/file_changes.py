@@ -1,8 +1,8 @@
-"""Writing: several files at once, or none of them.
+"""Write several files, all or none.
 
-Who writes asks `check` first, which finds what can be found without writing; where a write fails all the same (a full disk),
-those before it are taken back. A file is replaced whole, by a rename. Links are followed: the link stays, and what it leads to is
-written. Nothing is left beside a file.
+`check_writable` finds most obstacles beforehand; when a write fails all the same (full disk), earlier ones are undone. A file is
+replaced
+by a rename. A symbolic link stays, and its target is written. No temporary file is left.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from clew.errors import ClewError
 
 
 class FilesNotWritable(ClewError):
-    """A file cannot be written. What was written before it was taken back, except for the files in `left`."""
+    """Raised when a file cannot be written. Files written before it were restored, except those in `not_restored`."""
 
     def __init__(self, path: Path, reason: str, not_restored: tuple[Path, ...] = ()) -> None:
         self.path, self.reason, self.left = path, reason, not_restored
@@ -30,7 +30,11 @@ class FilesNotWritable(ClewError):
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What a file is to hold. `data` None takes it away. `mode` None leaves its mode; a new one is then its owner's alone."""
+    """New content of a file.
+
+    data  None deletes the file.
+    mode  None keeps its mode; a new file then gets 0600.
+    """
 
     path: Path
     data: bytes | None
@@ -38,7 +42,7 @@ class FileChange:
 
 
 def resolve_links(path: Path) -> Path:
-    """Return what a path leads to, through links. Raises FilesNotWritable for links that lead in a circle."""
+    """Return the path that symbolic links lead to. Raises FilesNotWritable where they form a loop."""
     try:
         found = path.resolve()
     except (OSError, RuntimeError) as error:
@@ -49,12 +53,12 @@ def resolve_links(path: Path) -> Path:
 
 
 def list_missing_dirs(path: Path) -> list[Path]:
-    """Return the folders that have to be made for a file, the outermost first."""
+    """Return the folders that must be created for a file, outermost first."""
     return [each for each in reversed(resolve_links(path).parents) if not each.exists()]
 
 
 def check_writable(paths: Iterable[Path]) -> None:
-    """Raise FilesNotWritable for the first file that cannot be replaced, or made with its folders. Writes nothing."""
+    """Raise FilesNotWritable for the first path that cannot be replaced, or created with its folders. Writes nothing."""
     for path in paths:
         found = resolve_links(path)
         is_link = f", to which {path} leads," if found != path.absolute() and path.is_symlink() else ""
@@ -76,10 +80,9 @@ def check_writable(paths: Iterable[Path]) -> None:
 
 
 def apply_changes(changes: Iterable[FileChange]) -> None:
-    """Make all changes, or none. Raises FilesNotWritable.
+    """Write all changes, or none. Raises FilesNotWritable after undoing those already written.
 
-    Folders are made for their owner alone. A file with more than one name, or of another owner, is written in place, so that it stays
-    what it is; every other one is replaced.
+    New folders get mode 0700. A file with several hard links, or of another owner, is overwritten in place to stay so.
     """
     undo: list[tuple[Path, Callable[[], object]]] = []
     at = Path()

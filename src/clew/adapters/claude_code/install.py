@@ -1,12 +1,14 @@
-"""Install: connect Claude Code to clew, and take that back.
+"""Connect Claude Code to clew, and undo that.
 
-The client's files are written in the form in which its own `plugin install` writes them (checked with 2.1.197 and 2.1.330), because
-its command also rewrites files that are no concern of ours. `installed.json` in the data folder keeps, for each file, its bytes
-before and every entry that we wrote. `uninstall` gives a file that stands as we left it its bytes back; out of one that somebody
-else has changed it takes those entries that still stand as we wrote them, and says which do not.
+The client's files are written in the form of its own `plugin install` (checked with 2.1.197 and 2.1.330), because its command also
+rewrites
+unrelated files. `installed.json` in the data folder stores, for each file, its bytes before and every entry that clew wrote.
+`uninstall`
+restores the bytes of a file that is as `init` left it; from a file that was changed since it removes only the entries that are as
+written,
+and reports the others.
 
-Everything is read, understood and checked for whether it can be written before the first byte is; a write that fails takes those
-before it back.
+All files are read and checked for writability before the first is written; a write that fails undoes those before it.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ INSTALLATION_KEYS = ["scope", "projectPath"]  # by these the client tells one in
 
 
 class ClientFileInvalid(ClewError):
-    """A file of the client cannot be understood, so it is not touched."""
+    """Raised when a file of the client, or clew's manifest, cannot be parsed; nothing is changed then."""
 
     def __init__(self, path: Path, found: str) -> None:
         self.path = path
@@ -49,12 +51,12 @@ class ClientFileInvalid(ClewError):
 
 
 class FileRecord(msgspec.Struct):
-    """A file of the client: what stood there before us, what we left there, and which entries of that are ours.
+    """Manifest record of one client file: its bytes before and after `init`, and the entries that are clew's.
 
-    before   base64, None where there was no file.
-    real     what `path` led to, where it is a link.
-    entries  ours; `containers` are the objects and lists on the way to them that we made.
-    key_paths what an earlier release kept instead of entries; read, not written.
+    before     base64, None where there was no file.
+    real       target of `path`, where it is a symbolic link.
+    entries    clew's; `containers` are key paths of objects and lists that were created for them.
+    key_paths  what an early release stored instead of entries; read, not written.
     """
 
     path: str
@@ -69,7 +71,11 @@ class FileRecord(msgspec.Struct):
 
 
 class InstallManifest(msgspec.Struct):
-    """All that `init` did on this machine. `folders` and `trees` were made by us; `starter` is the command that starts the daemon."""
+    """Everything that `init` did on this machine, as stored in `installed.json`.
+
+    files           client files with clew's entries; `folders` and `trees` were created by `init`.
+    projects        repositories with an installation of their own; starter  the command that starts the daemon.
+    """
 
     files: list[FileRecord] = msgspec.field(name="touched", default_factory=list[FileRecord])
     folders: list[str] = []
@@ -81,9 +87,9 @@ class InstallManifest(msgspec.Struct):
 
 @dataclass(slots=True)
 class InstallResult:
-    """What `init` or `uninstall` did: sentences, in order; and what a person should still know.
+    """What `init` or `uninstall` did: `actions` in order, and `notes` that a person should read, a sentence each.
 
-    is_undone  something that was to be taken back could not be written: `uninstall` can be called again.
+    is_incomplete  some file could not be restored; `uninstall` can be called again.
     """
 
     actions: list[str] = field(default_factory=list[str])
@@ -93,11 +99,12 @@ class InstallResult:
 
 @dataclass(frozen=True, slots=True)
 class InstallTarget:
-    """Where the client is set up.
+    """Client, repository and scope that clew is installed into.
 
-    client   its folder (`~/.claude`).
-    root     the repository.
-    managed  the folder of the administrator's settings.
+    client_dir   the client's folder (`~/.claude`).
+    root         the repository.
+    scope        one of SCOPES.
+    managed_dir  folder of the administrator's settings.
     """
 
     client_dir: Path
@@ -107,27 +114,27 @@ class InstallTarget:
 
     @property
     def settings(self) -> Path:
-        """The settings file of the scope."""
+        """Settings file of the scope."""
         return locate_settings(self.client_dir, self.root)[self.scope]
 
     @property
     def private_settings(self) -> Path:
-        """The settings file for what names this machine: never the one that a team shares."""
+        """Settings file for values of this machine: never the one that a team shares."""
         return locate_settings(self.client_dir, self.root)["local"] if self.scope == "project" else self.settings
 
     @property
     def plugin_cache(self) -> Path:
-        """The client's copies of the plugin, a folder for each version."""
+        """Folder of the client's copies of the plugin, one subfolder a version."""
         return self.client_dir / "plugins" / "cache" / plugin_files.PLUGIN_NAME / plugin_files.PLUGIN_NAME
 
 
 @dataclass(frozen=True, slots=True)
 class InstallOptions:
-    """What is to be set up.
+    """Options of `clew init`, and what the client's environment says.
 
-    base_url            whom the client asks now, by its environment; "" for its default.
-    extra_certificates  the file of those that the client trusts now, by its environment; "" for none.
-    has_mods            the client runs mods, and then loads fewer hooks.
+    base_url            API URL in the client's environment; "" for its default.
+    extra_certificates  certificate file in the client's environment; "" for none.
+    has_mods            the client runs mods, so that fewer hooks are written.
     """
 
     with_statusline: bool
@@ -139,44 +146,48 @@ class InstallOptions:
 
 @dataclass(slots=True)
 class FileDraft:
-    """A file of the client as it will be: its value now, with the entries that are to be ours."""
+    """Client file being edited: its present bytes, its new value, and the entries in it that will be clew's."""
 
     path: Path
-    now: bytes | None
+    current: bytes | None
     value: dict[str, Any]
-    known: FileRecord | None
+    record: FileRecord | None
     before: bytes | None
     entries: list[OwnedEntry]
-    does: list[str] = field(default_factory=list[str])
+    actions: list[str] = field(default_factory=list[str])
 
 
-class FileDrafts:
-    """The files that one `init` changes, each read once."""
+class PlannedChanges:
+    """Drafts of all files that one `init` changes, each file read once."""
 
     def __init__(self, known: list[FileRecord]) -> None:
         self._known = {Path(each.path): each for each in known}
         self._by_real = {each.real: each for each in known if each.real}
-        self.made: dict[Path, FileDraft] = {}
-        self.beside: list[FileChange] = []  # files of ours that go with them
+        self.drafts: dict[Path, FileDraft] = {}
+        self.own_files: list[FileChange] = []  # files of ours that go with them
         self.has_gateway = False
 
-    def of(self, path: Path) -> FileDraft:
-        """The draft of a file. Raises ClientFileInvalid, FilesNotWritable."""
+    def get_draft(self, path: Path) -> FileDraft:
+        """Return the draft of a file, read at the first call. Raises ClientFileInvalid, FilesNotWritable."""
         found = file_changes.resolve_links(path)
-        if found not in self.made:
+        if found not in self.drafts:
             value, now = read_client_file(path), _bytes(found)
             known = self._known.get(path) or self._by_real.get(str(found))
             draft = FileDraft(path, now, value, known, now, [])
             if known is not None:
-                left = _left(known, now)
+                left = _restore_content(known, now)
                 draft.before = left.data
-                draft.entries = [*left.standing, *left.changed]
-            self.made[found] = draft
-        return self.made[found]
+                draft.entries = [*left.removed, *left.changed]
+            self.drafts[found] = draft
+        return self.drafts[found]
 
-    def put(self, path: Path, entry: OwnedEntry, does: str, *, replaces_ours: bool = False) -> None:
-        """Write an entry into the draft of a file. With `replaces_ours` what stands there is of our making. Raises ClientFileInvalid."""
-        draft = self.of(path)
+    def add_entry(self, path: Path, entry: OwnedEntry, does: str, *, replaces_ours: bool = False) -> None:
+        """Insert an entry into a file's draft. Raises ClientFileInvalid where it has no place there.
+
+        does           what that does, for the report; "" for nothing.
+        replaces_ours  the present value was written by clew, so that it is not kept as the user's.
+        """
+        draft = self.get_draft(path)
         was = next((each for each in draft.entries if each.has_same_target(entry)), None)
         there, found = owned_entries.look_up(draft.value, entry.place)
         if not entry.is_element:
@@ -193,11 +204,11 @@ class FileDrafts:
         except owned_entries.EntryConflict as error:
             raise ClientFileInvalid(path, str(error)) from error
         draft.entries = [*(each for each in draft.entries if each is not was), entry]
-        draft.does.append(does)
+        draft.actions.append(does)
 
 
 class Installer:
-    """One call of `init` or `uninstall`. With `is_dry` nothing is written."""
+    """One run of `clew init` or `clew uninstall`; with `is_dry` it reports and writes nothing."""
 
     def __init__(self, paths: DaemonPaths, *, is_dry: bool = False) -> None:
         self.paths, self.is_dry = paths, is_dry
@@ -207,29 +218,31 @@ class Installer:
     # -- init ---------------------------------------------------------------------------------------
 
     def check(self, target: InstallTarget, wanted: InstallOptions) -> None:
-        """Raise what `install` would raise for files that cannot be understood or written. Writes nothing."""
-        self._checked(target, wanted)
+        """Raise what `install` would raise for files that cannot be parsed or written. Writes nothing."""
+        self._plan_checked(target, wanted)
         self.result = InstallResult()
 
     def install(self, target: InstallTarget, wanted: InstallOptions) -> InstallResult:
-        """Set the client up: all of it, or nothing. Raises ClientFileInvalid, NotReadable, FilesNotWritable, UsageError."""
-        drafts = self._checked(target, wanted)
+        """Set the client up, all or nothing. Raises ClientFileInvalid, NotReadable, FilesNotWritable; UsageError for a gateway in project
+        scope.
+        """
+        drafts = self._plan_checked(target, wanted)
         changes: list[FileChange] = []
         cache = target.plugin_cache / clew.__version__
         has_run = self.paths.run_dir.exists()
         if not self.is_dry:
             ensure_address(self.paths)  # made, if need be: what is written from here on names it
             self.result = InstallResult()
-            drafts = self._drafts(target, wanted)
+            drafts = self._plan(target, wanted)
             files = plugin_files.render_plugin(self.paths, has_mods=wanted.has_mods)
             changes.extend(plugin_files.plan_tree_changes(plugin_files.marketplace_dir(self.paths), files))
             changes.extend(plugin_files.plan_tree_changes(cache, plugin_files.select_plugin_files(files)))
             changes.extend(FileChange(path, None) for path in self._outdated(target))
-            changes.extend(drafts.beside)
-        changes.extend(self._note(draft, target.scope) for draft in drafts.made.values() if draft.does)
+            changes.extend(drafts.own_files)
+        changes.extend(self._record_file(draft, target.scope) for draft in drafts.drafts.values() if draft.actions)
         self.result.actions.append(f"wrote the plugin: {plugin_files.marketplace_dir(self.paths)}, and the client's copy {cache}")
-        for path, draft in drafts.made.items():
-            if does := ", ".join(each for each in draft.does if each):
+        for path, draft in drafts.drafts.items():
+            if does := ", ".join(each for each in draft.actions if each):
                 self.result.actions.append(f"{does}: {draft.path}{f' (a link to {path})' if draft.path.is_symlink() else ''}")
         self.result.notes.extend(managed.find_obstacles(target.managed_dir, plugin_files.marketplace_dir(self.paths)))
         self.result.notes.extend(_hooks_off(target))
@@ -243,13 +256,15 @@ class Installer:
         ):
             if str(tree) not in self.manifest.trees:  # the second is one that the client makes
                 self.manifest.trees.append(str(tree))
-        ours = [draft.path for draft in drafts.made.values() if draft.does]
+        ours = [draft.path for draft in drafts.drafts.values() if draft.actions]
         for folder in [each for path in (*ours, target.plugin_cache) for each in file_changes.list_missing_dirs(path)]:
             if str(folder) not in self.manifest.folders:
                 self.manifest.folders.append(str(folder))
         self.manifest.starter = plugin_files.build_start_command(self.paths)
         try:
-            file_changes.apply_changes([self._kept(), *changes])  # in this order: what stood there is durable before it is replaced
+            file_changes.apply_changes(
+                [self._manifest_change(), *changes]
+            )  # in this order: what stood there is durable before it is replaced
         except FilesNotWritable:
             if not has_run:
                 shutil.rmtree(self.paths.run_dir, ignore_errors=True)
@@ -264,14 +279,14 @@ class Installer:
         return self.result
 
     def _outdated(self, target: InstallTarget) -> list[Path]:
-        """The files of the client's copies of other versions of the plugin: they may hold the token of an earlier daemon."""
+        """Return the files of other versions in the client's plugin cache: they may hold the token of an earlier daemon."""
         versions = [each for each in target.plugin_cache.iterdir() if each.name != clew.__version__] if target.plugin_cache.is_dir() else []
         return [path for version in versions for path in (version, *version.rglob("*")) if path.is_file() or path.is_symlink()]
 
-    def _checked(self, target: InstallTarget, wanted: InstallOptions) -> FileDrafts:
+    def _plan_checked(self, target: InstallTarget, wanted: InstallOptions) -> PlannedChanges:
         if wanted.with_gateway and target.scope == "project":
             raise UsageError("--gateway names this machine and a token, and project settings are shared\nhint: use --scope local or user")
-        drafts = self._drafts(target, wanted)
+        drafts = self._plan(target, wanted)
         folder, cache = plugin_files.marketplace_dir(self.paths), target.plugin_cache / clew.__version__
         trees = [path for tree in (folder, cache) if tree.is_dir() for path in tree.rglob("*") if not path.is_dir()]
         trees.extend(self._outdated(target))
@@ -282,61 +297,61 @@ class Installer:
             plugin_files.installation_marker(self.paths),
             cache / "README.md",
         ]
-        file_changes.check_writable([*(draft.path for draft in drafts.made.values() if draft.does), *new, *trees])
+        file_changes.check_writable([*(draft.path for draft in drafts.drafts.values() if draft.actions), *new, *trees])
         return drafts
 
-    def _drafts(self, target: InstallTarget, wanted: InstallOptions) -> FileDrafts:
-        """The files of the client as they will be."""
-        drafts = FileDrafts(self.manifest.files)
+    def _plan(self, target: InstallTarget, wanted: InstallOptions) -> PlannedChanges:
+        """Return the client's files with all of clew's entries in them."""
+        drafts = PlannedChanges(self.manifest.files)
         plugins = target.client_dir / "plugins"
         market = str(plugin_files.marketplace_dir(self.paths))
         source = {"source": "directory", "path": market}
         declared = OwnedEntry(["extraKnownMarketplaces", plugin_files.PLUGIN_NAME], {"source": source})
-        there, found = owned_entries.look_up(drafts.of(target.client_dir / "settings.json").value, declared.place)
+        there, found = owned_entries.look_up(drafts.get_draft(target.client_dir / "settings.json").value, declared.place)
         if not there or as_mapping(found).get("source") != source or declared.matches(found):  # else ours, and the user has added to it
-            drafts.put(target.client_dir / "settings.json", declared, "declared where the plugin comes from")
+            drafts.add_entry(target.client_dir / "settings.json", declared, "declared where the plugin comes from")
         record = {"source": source, "installLocation": market, "lastUpdated": _now()}
-        drafts.put(
+        drafts.add_entry(
             plugins / "known_marketplaces.json", OwnedEntry([plugin_files.PLUGIN_NAME], record, same_by=["source"]), "told the client of it"
         )
         listed = plugins / "installed_plugins.json"
-        known = drafts.of(listed).value
+        known = drafts.get_draft(listed).value
         if known and known.get("version") != 2:
             raise ClientFileInvalid(listed, f"is of version {known.get('version')!r}, and 2 is known")
         if not known:
-            drafts.put(listed, OwnedEntry(["version"], 2, is_frame=True), "")
+            drafts.add_entry(listed, OwnedEntry(["version"], 2, is_frame=True), "")
         installed = OwnedEntry(
             ["plugins", plugin_files.PLUGIN_ID], self._installed(target, known), is_element=True, same_by=INSTALLATION_KEYS
         )
-        drafts.put(listed, installed, f"installed the plugin in {target.scope} scope")
-        drafts.put(target.settings, OwnedEntry(["enabledPlugins", plugin_files.PLUGIN_ID], True), "enabled it")
+        drafts.add_entry(listed, installed, f"installed the plugin in {target.scope} scope")
+        drafts.add_entry(target.settings, OwnedEntry(["enabledPlugins", plugin_files.PLUGIN_ID], True), "enabled it")
         self._put_rule(drafts, target.settings)
         if wanted.with_statusline:
             self._put_statusline(drafts, target)
-        if wanted.with_gateway or is_gateway_url(_asked_by(drafts.of(target.private_settings).value)):
+        if wanted.with_gateway or is_gateway_url(_base_url_in(drafts.get_draft(target.private_settings).value)):
             self._put_gateway(drafts, target, wanted)
         return drafts
 
-    def _put_rule(self, drafts: FileDrafts, path: Path) -> None:
-        """Allow the five tools, unless the user has said otherwise."""
-        draft = drafts.of(path)
+    def _put_rule(self, drafts: PlannedChanges, path: Path) -> None:
+        """Allow the five tools, unless the user has decided otherwise."""
+        draft = drafts.get_draft(path)
         permissions = as_mapping(draft.value.get("permissions"))
         rule = OwnedEntry(["permissions", "allow"], plugin_files.TOOLS_PERMISSION, is_element=True)
-        before = _entries_of(draft.known)[0] if draft.known is not None else []
+        before = _entries_of(draft.record)[0] if draft.record is not None else []
         was_removed = any(each.has_same_target(rule) for each in before) and not any(each.has_same_target(rule) for each in draft.entries)
         for name in ("deny", "ask"):
             if plugin_files.TOOLS_PERMISSION in _strings(permissions.get(name)):
                 self.result.notes.append(f"{path}: permissions.{name} names clew's tools, so they were not allowed")
                 return
-        if was_removed and draft.now != _decoded(cast("FileRecord", draft.known).before):
+        if was_removed and draft.current != _decoded(cast("FileRecord", draft.record).before):
             hint = f"add {plugin_files.TOOLS_PERMISSION!r} to permissions.allow for the tools to be used without a question"
             self.result.notes.append(f"{path}: the permission for clew's tools was taken out since, and was not granted again; {hint}")
             return
-        drafts.put(path, rule, "allowed its five tools")
+        drafts.add_entry(path, rule, "allowed its five tools")
 
-    def _put_statusline(self, drafts: FileDrafts, target: InstallTarget) -> None:
+    def _put_statusline(self, drafts: PlannedChanges, target: InstallTarget) -> None:
         command = shlex.join([*plugin_files.build_script_command(self.paths), "statusline"])
-        draft = drafts.of(target.private_settings)
+        draft = drafts.get_draft(target.private_settings)
         own = draft.value.get("statusLine")
         line = OwnedEntry(["statusLine"], {"type": "command", "command": command})
         found = as_mapping(own).get("command") or as_mapping(read_client_file(target.client_dir / "settings.json").get("statusLine")).get(
@@ -346,40 +361,40 @@ class Installer:
             return  # ours, and the user has added to it: it stays, and so does what is known of it
         if "clew_hook" in str(as_mapping(own).get("command")):  # of an earlier call: what else the user has set of it stays
             line.value = {**as_mapping(own), **line.value}
-            drafts.put(target.private_settings, line, "set the status line", replaces_ours=True)
+            drafts.add_entry(target.private_settings, line, "set the status line", replaces_ours=True)
         elif found is None or "clew_hook" in str(found):
-            drafts.put(target.private_settings, line, "set the status line")
+            drafts.add_entry(target.private_settings, line, "set the status line")
         else:
             self.result.notes.append(f"another status line is set and was left: to have clew's, set statusLine.command to {command}")
 
-    def _put_gateway(self, drafts: FileDrafts, target: InstallTarget, wanted: InstallOptions) -> None:
-        """Send the client's requests through the gateway, and have it trust the gateway's certificate beside those that it trusts now."""
+    def _put_gateway(self, drafts: PlannedChanges, target: InstallTarget, wanted: InstallOptions) -> None:
+        """Route the client's requests through the gateway, and have it trust the gateway's certificate beside its present ones."""
         found = read_address(self.paths)
         where = found if found is not None and found.gateway else DaemonAddress(0, "", "KEY")  # made before anything is written
         drafts.has_gateway = True
-        env = as_mapping(drafts.of(target.private_settings).value.get("env"))
-        asks = _asked_by(drafts.of(target.private_settings).value)
+        env = as_mapping(drafts.get_draft(target.private_settings).value.get("env"))
+        asks = _base_url_in(drafts.get_draft(target.private_settings).value)
         before = asks or wanted.base_url
         if before and not is_gateway_url(before):
-            drafts.beside.append(FileChange(self.paths.run_dir / "upstream", (before + "\n").encode()))
+            drafts.own_files.append(FileChange(self.paths.run_dir / "upstream", (before + "\n").encode()))
             self.result.notes.append(f"the gateway asks {before}, whom the client asked before")
         url = OwnedEntry(["env", "ANTHROPIC_BASE_URL"], build_gateway_url(where))
-        drafts.put(target.private_settings, url, "sent the client's requests through the gateway", replaces_ours=is_gateway_url(asks))
+        drafts.add_entry(target.private_settings, url, "sent the client's requests through the gateway", replaces_ours=is_gateway_url(asks))
         trusted = str(env.get("NODE_EXTRA_CA_CERTS") or wanted.extra_certificates)
         if trusted not in ("", str(self.paths.trust_bundle)):
             try:
-                drafts.beside.append(FileChange(self.paths.other_certificates, Path(trusted).read_bytes()))
+                drafts.own_files.append(FileChange(self.paths.other_certificates, Path(trusted).read_bytes()))
             except OSError as error:
                 raise NotReadable(
                     trusted, error.strerror or str(error), "NODE_EXTRA_CA_CERTS names it; correct it, or take it out"
                 ) from error
         trusts = OwnedEntry(["env", "NODE_EXTRA_CA_CERTS"], str(self.paths.trust_bundle))
-        drafts.put(
+        drafts.add_entry(
             target.private_settings, trusts, "had it trust the gateway's certificate", replaces_ours=trusted == str(self.paths.trust_bundle)
         )
 
     def _installed(self, target: InstallTarget, known: Mapping[str, Any]) -> dict[str, Any]:
-        """The record of this installation in the client's list."""
+        """Return the record of this installation for the client's list."""
         entry: dict[str, Any] = {
             "scope": target.scope,
             "installPath": str(target.plugin_cache / clew.__version__),
@@ -396,71 +411,71 @@ class Installer:
                 entry["installedAt"] = earlier["installedAt"]
         return entry
 
-    def _note(self, draft: FileDraft, scope: str) -> FileChange:
-        """Keep what stood in the file and what is ours now; returns the change that writes it."""
-        same = draft.now is not None and json.dumps(draft.value) == json.dumps(_parsed(draft.now))
-        data = draft.now if same and draft.now is not None else _dumped(draft.value, draft.now)
+    def _record_file(self, draft: FileDraft, scope: str) -> FileChange:
+        """Add a draft's bytes and entries to the manifest, and return the change that writes the file."""
+        same = draft.current is not None and json.dumps(draft.value) == json.dumps(_parsed(draft.current))
+        data = draft.current if same and draft.current is not None else _dumped(draft.value, draft.current)
         found = file_changes.resolve_links(draft.path)
-        mode = stat.S_IMODE(found.stat().st_mode) if draft.now is not None else 0o600
+        mode = stat.S_IMODE(found.stat().st_mode) if draft.current is not None else 0o600
         noted = FileRecord(
             str(draft.path),
             None if draft.before is None else base64.b64encode(draft.before).decode(),
             mode,
             base64.b64encode(data).decode(),
-            draft.known.scope if draft.known is not None else scope,
+            draft.record.scope if draft.record is not None else scope,
             real=str(found),
             entries=draft.entries,
             containers=owned_entries.find_created_containers(_parsed(draft.before), draft.value, draft.entries),
         )
-        others = [each for each in self.manifest.files if each is not draft.known]
+        others = [each for each in self.manifest.files if each is not draft.record]
         self.manifest.files = [*others, noted]
         return FileChange(draft.path, data)
 
-    def _kept(self) -> FileChange:
-        """The change that writes the manifest."""
+    def _manifest_change(self) -> FileChange:
+        """Return the change that writes the manifest."""
         self.manifest.version = clew.__version__
         return FileChange(self.paths.home / MANIFEST_NAME, msgspec.json.format(msgspec.json.encode(self.manifest), indent=1), 0o600)
 
     # -- uninstall ----------------------------------------------------------------------------------
 
-    def retire(self) -> None:
-        """Take away the file without which nothing starts the daemon any more: first of all, so that no session starts it meanwhile."""
+    def disable_autostart(self) -> None:
+        """Delete the file without which nothing starts the daemon, before everything else, so that no session starts it meanwhile."""
         if not self.is_dry:
             with suppress(OSError):  # `uninstall` takes its folder away, and says so where that fails
                 plugin_files.installation_marker(self.paths).unlink(missing_ok=True)
 
     def uninstall(self) -> InstallResult:
-        """Take everything back that `init` did, in all scopes. What cannot be taken back is said, and the rest goes on."""
-        self.retire()
+        """Undo everything that `init` did, in all scopes. What cannot be undone is reported, and the rest goes on."""
+        self.disable_autostart()
         undone = [touched for touched in reversed(self.manifest.files) if not self._restore(touched)]
         for tree in self.manifest.trees:
             if Path(tree).is_dir():
-                self._take_away(Path(tree))
+                self._delete_tree(Path(tree))
         if plugin_files.marketplace_dir(self.paths).is_dir():
-            self._take_away(plugin_files.marketplace_dir(self.paths))
+            self._delete_tree(plugin_files.marketplace_dir(self.paths))
         if not self.is_dry:
             for made in sorted(set(self.manifest.folders), key=len, reverse=True):
                 with suppress(OSError):  # somebody else has put something there: it stays
                     Path(made).rmdir()
-            self._forget(list(reversed(undone)))
+            self._forget_restored(list(reversed(undone)))
         return self.result
 
-    def _forget(self, undone: list[FileRecord]) -> None:
-        """Take away what was kept for taking back, but for the files where that is still to be done."""
+    def _forget_restored(self, undone: list[FileRecord]) -> None:
+        """Delete the manifest, or keep in it only the files that are still to be restored."""
         path = self.paths.home / MANIFEST_NAME
         try:
             (self.paths.run_dir / "upstream").unlink(missing_ok=True)
             if undone:
                 self.result.is_incomplete = True
                 self.manifest = InstallManifest(files=undone, folders=self.manifest.folders, version=self.manifest.version)
-                file_changes.apply_changes([self._kept()])
+                file_changes.apply_changes([self._manifest_change()])
                 self.result.notes.append("call `clew uninstall` again once that can be written")
             else:
                 path.unlink(missing_ok=True)
         except (OSError, FilesNotWritable) as error:
             self.result.notes.append(f"{path} could not be taken away ({error})")
 
-    def _take_away(self, tree: Path) -> None:
+    def _delete_tree(self, tree: Path) -> None:
         if not self.is_dry:
             shutil.rmtree(tree, ignore_errors=True)
             if tree.exists():
@@ -469,7 +484,7 @@ class Installer:
         self.result.actions.append(f"took away {tree}")
 
     def _restore(self, touched: FileRecord) -> bool:
-        """Take what is ours out of a file. Returns whether nothing is left to be done there."""
+        """Remove clew's entries from a file. Returns whether nothing is left to do there."""
         path = Path(touched.path)
         done = self._restore_at(path, touched, path)
         moved = Path(touched.real) if touched.real else path
@@ -483,7 +498,7 @@ class Installer:
     def _restore_at(self, path: Path, touched: FileRecord, named: Path) -> bool:
         try:
             now = _bytes(file_changes.resolve_links(path))
-            left = _left(touched, now)
+            left = _restore_content(touched, now)
         except (OSError, ClientFileInvalid, FilesNotWritable) as error:
             what = str(error).partition(", so nothing")[0]
             self.result.notes.append(f"{what}; {_by_hand(touched.entries or _entries_of(touched)[0])} of {path} by hand")
@@ -503,11 +518,11 @@ class Installer:
             if not self.is_dry:
                 file_changes.apply_changes([FileChange(path, left.data)])
         except FilesNotWritable as error:
-            self.result.notes.append(f"{path} cannot be written ({error.reason}), and was left; {_by_hand(left.standing)} by hand")
+            self.result.notes.append(f"{path} cannot be written ({error.reason}), and was left; {_by_hand(left.removed)} by hand")
             return False
         if left.data is None:
             self.result.actions.append(f"took away {path}")
-        elif left.is_whole:
+        elif left.is_original:
             self.result.actions.append(f"restored {path}")
         else:
             self.result.actions.append(f"took what is ours out of {path}, which was changed since")
@@ -515,41 +530,42 @@ class Installer:
 
 
 @dataclass(frozen=True, slots=True)
-class Remains:
-    """What a file holds when ours is taken out of it; `is_whole` where these are the bytes from before."""
+class RestoredFile:
+    """Bytes of a file after clew's entries were removed; `is_original` where they are those from before `init`."""
 
     data: bytes | None
-    standing: list[OwnedEntry]
+    removed: list[OwnedEntry]
     changed: list[OwnedEntry]
-    is_whole: bool
+    is_original: bool
 
 
-def _left(touched: FileRecord, now: bytes | None) -> Remains:
-    """Take what is ours out of the bytes of a file. Raises ClientFileInvalid where they are no JSON object."""
+def _restore_content(touched: FileRecord, now: bytes | None) -> RestoredFile:
+    """Return what remains of a file's bytes without clew's entries. Raises ClientFileInvalid where they are no JSON."""
     entries, containers, before = _entries_of(touched)
     if now is None or now == before:
-        return Remains(now, [], [], is_whole=True)
+        return RestoredFile(now, [], [], is_original=True)
     if now == _decoded(touched.after) and before == _decoded(touched.before):
         value = _parsed(now)
         left = owned_entries.remove_entries(value, entries, containers)
-        return Remains(before, left.removed, left.changed, is_whole=True)
+        return RestoredFile(before, left.removed, left.changed, is_original=True)
     try:
         value = _parsed(now)
     except ValueError as error:
         raise ClientFileInvalid(Path(touched.path), f"is no JSON any more ({error})") from error
     left = owned_entries.remove_entries(value, entries, containers)
     if before is None and not left.value:
-        return Remains(None, left.removed, left.changed, is_whole=True)
+        return RestoredFile(None, left.removed, left.changed, is_original=True)
     if before is not None and left.value == _parsed(before):
-        return Remains(before, left.removed, left.changed, is_whole=True)
-    return Remains(_dumped(left.value, now) if left.removed else now, left.removed, left.changed, is_whole=False)
+        return RestoredFile(before, left.removed, left.changed, is_original=True)
+    return RestoredFile(_dumped(left.value, now) if left.removed else now, left.removed, left.changed, is_original=False)
 
 
 def _entries_of(touched: FileRecord) -> tuple[list[OwnedEntry], list[KeyPath], bytes | None]:
-    """The entries and containers of a file that are ours, and its bytes before.
+    """Return clew's entries and containers in a file, and its bytes before.
 
-    An earlier release kept no entries. What it kept as "before" it did not renew when it wrote a file a second time, so where entries
-    of somebody else's stand in what it wrote, that, less what is ours, is what stood before.
+    An early release stored no entries, and did not renew "before" when it wrote a file twice. So where its "after" holds entries of
+    others,
+    "after" without clew's entries is what was there before.
     """
     before = _decoded(touched.before)
     if touched.entries or not touched.key_paths:
@@ -568,7 +584,7 @@ def _by_hand(entries: list[OwnedEntry]) -> str:
 
 
 def _hooks_off(target: InstallTarget) -> list[str]:
-    """What the user's own settings say against hooks, a sentence each."""
+    """Return a sentence for each of the user's settings files that disables hooks."""
     said: list[str] = []
     for file in dict.fromkeys(locate_settings(target.client_dir, target.root).values()):
         with suppress(ClientFileInvalid):  # one that is not ours to write: `clew doctor` tells of it
@@ -578,7 +594,7 @@ def _hooks_off(target: InstallTarget) -> list[str]:
 
 
 def locate_settings(client: Path, root: Path) -> dict[str, Path]:
-    """Return the client's settings files by their scope: `client` is its folder, `root` the repository."""
+    """Return the client's settings files by scope: `client` is its folder, `root` the repository."""
     return {
         "user": client / "settings.json",
         "project": root / ".claude" / "settings.json",
@@ -587,22 +603,22 @@ def locate_settings(client: Path, root: Path) -> dict[str, Path]:
 
 
 def build_gateway_url(where: DaemonAddress) -> str:
-    """Return the base URL by which the client asks through the gateway: TLS, so that nothing is said to a stranger who has the port."""
+    """Return the base URL of the gateway for the client: TLS, so that a foreign process on the port learns nothing."""
     return f"https://127.0.0.1:{where.port}/gateway/{where.gateway}"
 
 
 def is_gateway_url(url: str) -> bool:
-    """Whether a base URL is that of a gateway of clew's, of this release or of one before."""
+    """Return whether a base URL is that of clew's gateway, of this release or an earlier one."""
     return re.fullmatch(r"https?://127\.0\.0\.1:\d+/gateway/[0-9a-f]{64}", url) is not None
 
 
-def _asked_by(value: Mapping[str, Any]) -> str:
-    """Whom the client asks by these settings, "" where they do not say."""
+def _base_url_in(value: Mapping[str, Any]) -> str:
+    """Return the API base URL in a settings value, "" for none."""
     return str(as_mapping(value.get("env")).get("ANTHROPIC_BASE_URL") or "")
 
 
 def read_manifest(paths: DaemonPaths) -> InstallManifest:
-    """Return what `init` did on this machine; an empty one where nothing was done. Raises ClientFileInvalid for a broken one."""
+    """Return the stored manifest, an empty one where clew is not installed. Raises ClientFileInvalid where it cannot be parsed."""
     path = paths.home / MANIFEST_NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=InstallManifest)
@@ -613,7 +629,7 @@ def read_manifest(paths: DaemonPaths) -> InstallManifest:
 
 
 def read_client_file(path: Path) -> dict[str, Any]:
-    """Return a JSON object of the client, {} where there is no file. Raises ClientFileInvalid for anything else."""
+    """Return the JSON object in a client's file, {} where it is missing or empty. Raises ClientFileInvalid for anything else."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -639,7 +655,7 @@ def _parsed(data: bytes | None) -> dict[str, Any]:
 
 
 def _dumped(value: dict[str, Any], before: bytes | None) -> bytes:
-    """JSON in the manner of what stood there: its indent, its line ends."""
+    """Return a value as JSON in the style of `before`: its indent and its line ends."""
     indent: int | str = 2
     for line in (before or b"").splitlines()[1:2]:
         lead = line[: len(line) - len(line.lstrip())]

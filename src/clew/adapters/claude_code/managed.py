@@ -1,7 +1,8 @@
-"""Managed settings: what the administrator of the machine has laid down for Claude Code, as far as it keeps clew out.
+"""Read the administrator's managed settings for Claude Code, as far as they prevent clew from working.
 
-Read, never written. The client reads `managed-settings.json` and then the files of `managed-settings.d` by name (its documentation,
-2026); settings that come from a server or a device's management are not seen here.
+Never written. The client reads `managed-settings.json`, then the files of `managed-settings.d` by name (its documentation, 2026);
+settings
+from a server or a device management are not seen here.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ def managed_settings_dir() -> Path:
 
 
 def find_obstacles(settings_dir: Path, marketplace: Path) -> list[str]:
-    """Return what managed settings forbid of that which clew needs, a sentence each; none where there are none.
+    """Return one sentence for each managed setting that forbids what clew needs; [] for none.
 
-    where   the folder of the managed settings.
-    market  the folder from which the client is to take the plugin.
-    A file that cannot be read, or is no JSON, is such a sentence as well.
+    settings_dir  folder of the managed settings.
+    marketplace   folder from which the client loads the plugin.
+    A file that cannot be read or is no JSON is reported as such a sentence too.
     """
     problems: list[str] = []
     sources: dict[str, tuple[Path, Any]] = {}
@@ -68,7 +69,7 @@ def _allows(sources: object, market: Path) -> bool:
 
 
 def _matches(sources: object, market: Path) -> bool:
-    """Whether one of the sources is the folder: by its path, or by a pattern of paths."""
+    """Return whether one of the sources allows the folder, by its path or by a pattern of paths."""
     for source in cast("list[Any]", sources) if isinstance(sources, list) else ():
         if not isinstance(source, dict):
             continue

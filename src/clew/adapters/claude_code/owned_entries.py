@@ -1,8 +1,9 @@
-"""Owned entries: what in another program's JSON file is ours, entry by entry, and how it is taken out again.
+"""Track and remove clew's entries in another program's JSON file.
 
-An entry is one key of an object, or one element of a list. Three things are compared: what stood before, what we wrote, and what
-stands now. Only what still stands as we wrote it is taken out; what the user removed is not added again, what the user added
-or changed is left. Pure functions over values that `json` reads; nothing here touches a file.
+An entry is one key of an object, or one element of a list. Compared are the value before clew, the value that clew wrote and the
+present
+value: an entry is removed only while it is as clew wrote it; what the user removed is not added again, what the user changed stays.
+Pure functions over parsed JSON; no file is touched.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ KeyPath = list[str]
 
 
 class EntryConflict(Exception):
-    """An entry has no place in the value: where an object or a list should be, there is something else."""
+    """Raised when an entry cannot be inserted because the file has another type where an object or a list is needed."""
 
     def __init__(self, place: KeyPath, expected: str) -> None:
         self.place = place
@@ -27,14 +28,14 @@ class EntryConflict(Exception):
 
 
 class OwnedEntry(msgspec.Struct):
-    """One entry that we wrote.
+    """One key or list element that clew wrote to another program's JSON file.
 
-    place       the keys down to the value; of an element, down to its list.
-    value       what we wrote there.
+    place       the key path to the value; for an element, to its list.
+    value       what was written.
     is_element  it is an element of a list.
-    had, before whether a value stood under the key before, and which. Not for elements.
-    same_by     names of an object's fields that say that it is still ours although the client, whose record it is, wrote the rest anew.
-    is_frame    it belongs to the form of the file: it stays while anything else is in the file.
+    had, before whether the key had a value before, and which. Not for elements.
+    same_by     fields by which an object is recognised although its owner, the client, rewrote the others.
+    is_frame    it belongs to the file's format, and stays while anything else is in the file.
     """
 
     place: KeyPath
@@ -46,25 +47,25 @@ class OwnedEntry(msgspec.Struct):
     is_frame: bool = False
 
     def matches(self, found: Any) -> bool:
-        """Whether a value that stands now is the one that we wrote."""
+        """Return whether a present value is the one that was written."""
         if self.same_by and isinstance(found, dict) and isinstance(self.value, dict):
             theirs, ours = cast("dict[str, Any]", found), cast("dict[str, Any]", self.value)
             return all(theirs.get(name) == ours.get(name) for name in self.same_by)
         return _equal(found, self.value)
 
     def has_same_target(self, other: OwnedEntry) -> bool:
-        """Whether both are the same key, or the same element."""
+        """Return whether both entries are the same key, or the same element of the same list."""
         return self.place == other.place and self.is_element == other.is_element and (not self.is_element or self.matches(other.value))
 
     @property
     def description(self) -> str:
-        """Where it stands, in words."""
+        """Where the entry is, in words for a message."""
         where = ".".join(self.place)
         return f"the element {_short(self.value)} of {where}" if self.is_element else where
 
     @property
     def undo_instruction(self) -> str:
-        """What a person does to take it back."""
+        """What a person must do to undo the entry by hand, in words for a message."""
         if self.had and not self.is_element:
             return f"set {self.description} back to {_short(self.before)}"
         return f"take {self.description} out"
@@ -72,10 +73,10 @@ class OwnedEntry(msgspec.Struct):
 
 @dataclass(slots=True)
 class RemovalResult:
-    """What is left of a value when our entries are taken out of it.
+    """JSON object after clew's entries were removed from it.
 
-    standing  entries that stood as we wrote them, and were taken out.
-    changed   entries whose value somebody has changed: they stand where they stood.
+    removed  entries that were as written, and were removed.
+    changed  entries that somebody has changed; they were left.
     """
 
     value: dict[str, Any]
@@ -84,7 +85,7 @@ class RemovalResult:
 
 
 def insert_entry(value: dict[str, Any], entry: OwnedEntry) -> None:
-    """Write the entry into the value, with the objects and the list on the way to it. Raises Unfit; the value is then as it was."""
+    """Write the entry into the value, creating objects and list on its path. Raises EntryConflict and leaves the value unchanged then."""
     path = entry.place if entry.is_element else entry.place[:-1]
     _check(value, path, is_list=entry.is_element)
     at: Any = value
@@ -102,7 +103,7 @@ def insert_entry(value: dict[str, Any], entry: OwnedEntry) -> None:
 
 
 def look_up(value: dict[str, Any], place: KeyPath) -> tuple[bool, Any]:
-    """Whether anything stands at a place, and what."""
+    """Return whether a key path exists in the value, and what it holds (None if not)."""
     at: Any = value
     for name in place:
         if not isinstance(at, dict) or name not in at:
@@ -112,7 +113,7 @@ def look_up(value: dict[str, Any], place: KeyPath) -> tuple[bool, Any]:
 
 
 def find_created_containers(before: dict[str, Any], after: dict[str, Any], entries: list[OwnedEntry]) -> list[KeyPath]:
-    """The objects and lists on the way to our entries that did not stand before, and stand now."""
+    """Return the key paths of objects and lists on the way to the entries that exist in `after` and not in `before`."""
     found: list[KeyPath] = []
     for entry in entries:
         ways = len(entry.place) if entry.is_element else len(entry.place) - 1
@@ -124,7 +125,7 @@ def find_created_containers(before: dict[str, Any], after: dict[str, Any], entri
 
 
 def remove_entries(value: dict[str, Any], entries: list[OwnedEntry], containers: list[KeyPath]) -> RemovalResult:
-    """Take our entries out of a copy of the value, and of `containers`, which we made, those that are empty then."""
+    """Remove the entries from a copy of the value, then those of `containers` (created by clew) that are empty."""
     left = RemovalResult(copy.deepcopy(value))
     for entry in reversed([each for each in entries if not each.is_frame]):
         _take(left, entry)
@@ -142,10 +143,10 @@ def remove_entries(value: dict[str, Any], entries: list[OwnedEntry], containers:
 def derive_entries(
     before: dict[str, Any], after: dict[str, Any], key_paths: list[KeyPath], rules: tuple[str, ...], same_by: list[str]
 ) -> list[OwnedEntry]:
-    """The entries of a manifest that knew key paths only: what stands at them in `after` and did not in `before`.
+    """Return the entries for a manifest of an early release, which stored only key paths: values in `after` that are not in `before`.
 
-    rules    the elements of lists of words that are ours; others were added by somebody else.
-    same_by  as in OwnedEntry, for objects in lists and for those that name where they are installed.
+    rules    strings in lists that are clew's; other new strings were added by somebody else.
+    same_by  as in OwnedEntry, for objects in lists and for those with an installation path.
     """
     entries: list[OwnedEntry] = []
     for place in key_paths:
@@ -211,7 +212,7 @@ def _check(value: dict[str, Any], path: KeyPath, *, is_list: bool) -> None:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    """As JSON: true is not 1, and the order of keys says nothing."""
+    """Return whether two values are the same JSON: true is not 1, and the order of keys does not count."""
     return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 

@@ -1,6 +1,7 @@
-"""Plugin files: the plugin as it ships, and as it is rendered for one machine and one user.
+"""Render the plugin's template for one machine and one user.
 
-What ships holds no path. What is rendered does, lies in the data folder, and is its owner's alone. Neither holds a token.
+The template holds no path. The rendered plugin does, lies in the data folder, and is readable by its owner alone. Neither holds a
+token.
 """
 
 from __future__ import annotations
@@ -25,25 +26,25 @@ TOOLS_PERMISSION = "mcp__plugin_clew_clew"  # the permission rule for all tools 
 
 
 def marketplace_dir(paths: DaemonPaths) -> Path:
-    """The marketplace that is rendered; the plugin is the folder `clew` in it."""
+    """Return the folder of the rendered plugin marketplace; the plugin itself is the folder `clew` in it."""
     return paths.home / "plugin"
 
 
 def installation_marker(paths: DaemonPaths) -> Path:
-    """The file that says that clew is installed: whoever would start the daemon looks for it first."""
+    """Return the file whose existence means that clew is installed; nothing starts the daemon without it."""
     return marketplace_dir(paths) / PLUGIN_NAME / ".claude-plugin" / "plugin.json"
 
 
 def build_start_command(paths: DaemonPaths) -> list[str]:
-    """The command by which the plugin starts the daemon. Makes the address. Raises NotReadable."""
+    """Return the command line with which the plugin starts the daemon. Creates the address. Raises NotReadable where that fails."""
     return build_supervisor_command(paths, is_detached=True, required_file=installation_marker(paths))
 
 
 def build_script_command(paths: DaemonPaths, module: str = "clew_hook") -> list[str]:
-    """Return the command line of a script of the plugin: a bare interpreter that imports it, so that its byte-code is kept.
+    """Return the command line that runs a script of the plugin: a bare interpreter that imports it, so that its byte-code is cached.
 
-    Where it is gone, nothing is done and the exit code is 0: with Python's own, 2, a session that still has these hooks would have each of
-    its prompts refused. Short, because the client shows it.
+    Without the script it exits with 0: with Python's 2, a session that still has these hooks would have each of its prompts refused.
+    Kept short, because the client shows it.
     """
     plugin = str(marketplace_dir(paths) / PLUGIN_NAME)
     code = f"import sys\nsys.path.insert(0, {plugin!r})\ntry: import {module}\nexcept ImportError: pass\nelse: {module}.run()"
@@ -51,10 +52,11 @@ def build_script_command(paths: DaemonPaths, module: str = "clew_hook") -> list[
 
 
 def render_plugin(paths: DaemonPaths, *, has_mods: bool = False) -> dict[str, bytes]:
-    """Return the files of the marketplace by their path in it. Makes the address. Raises NotReadable.
+    """Return the files of the marketplace by their path in it. Creates the address. Raises NotReadable where that fails.
 
-    has_mods  the client that will load it runs the mod, which then does what the hooks of prompts and of tools' outputs would do: they are
-              left out, since each costs the start of a process. Where that is not known they are there, and say nothing beside a mod.
+    has_mods  the client runs clew's mod, which replaces the hooks of prompts and tool outputs; those hooks, each of which starts a
+              process, are left
+              out. Where that is unknown they are included, and stay silent beside a mod.
     """
     ensure_address(paths)
     start = build_start_command(paths)
@@ -81,9 +83,9 @@ def render_plugin(paths: DaemonPaths, *, has_mods: bool = False) -> dict[str, by
 
 
 def write_full_hooks(paths: DaemonPaths, trees: Iterable[Path]) -> bool:
-    """Write the hooks of a client without mods, where those of one with mods stand. Returns whether they did. Raises FilesNotWritable.
+    """Rewrite the hooks files for a client without mods where they are those for one with mods. Returns whether any changed.
 
-    trees  the client's folders of this plugin, which hold a folder for each release.
+    trees  the client's folders of this plugin, one subfolder a release. Raises FilesNotWritable.
     """
     data = render_plugin(paths)[HOOKS_FILE]
     files = [marketplace_dir(paths) / HOOKS_FILE, *(tree / clew.__version__ / "hooks" / "hooks.json" for tree in trees)]
@@ -93,7 +95,7 @@ def write_full_hooks(paths: DaemonPaths, trees: Iterable[Path]) -> bool:
 
 
 def _select_hooks(told: dict[str, Any], *, has_mods: bool) -> dict[str, Any]:
-    """The hooks file of one form of the plugin."""
+    """Return the hooks file for a client with or without mods."""
     if not has_mods:
         return told
     hooks = {event: entries for event, entries in told["hooks"].items() if event != "UserPromptSubmit"}
@@ -107,19 +109,19 @@ def _json(value: Any) -> bytes:
 
 
 def plan_tree_changes(root: Path, files: dict[str, bytes]) -> list[FileChange]:
-    """Return the changes that make `root` hold exactly these files, readable by their owner alone."""
+    """Return the changes after which `root` holds exactly these files, readable by their owner alone."""
     old = [path for path in sorted(root.rglob("*")) if path.is_file() or path.is_symlink()] if root.is_dir() else []
     gone = [FileChange(path, None) for path in old if path.relative_to(root).as_posix() not in files]
     return [*gone, *(FileChange(root / name, data, 0o600) for name, data in files.items())]
 
 
 def select_plugin_files(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Those of the files that are the plugin's own, by their path in it."""
+    """Return the files inside the plugin's own folder, by their path in it."""
     return {name.removeprefix(f"{PLUGIN_NAME}/"): data for name, data in files.items() if name.startswith(f"{PLUGIN_NAME}/")}
 
 
 def _substitute(value: Any, words: dict[str, str]) -> Any:
-    """The value with each string that is one of the words replaced."""
+    """Return the value with each placeholder string in `words` replaced, at any depth."""
     if isinstance(value, str):
         return words.get(value, value)
     if isinstance(value, dict):

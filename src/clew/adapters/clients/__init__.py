@@ -1,6 +1,7 @@
-"""Clients: the coding agents that clew plugs into, one module each.
+"""Registry of the coding agents that clew plugs into, one module each.
 
-A module of this package that has a `CLIENT` is a client: what it lacks, no other module knows. It is imported when it is asked for.
+A module of this package with a `CLIENT` is a client. It alone knows that client's files, payloads and answers, and is imported when
+asked for.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ HookAnswer = dict[str, Any] | str
 
 
 class ClientAdapter(Protocol):
-    """What clew needs to know of a coding agent: where it keeps its records, what its hooks say, and how they are answered.
+    """Interface to one coding agent: where it keeps its files, how its hook payloads are parsed and how its hooks are answered.
 
     title  its name as people write it.
     """
@@ -33,55 +34,57 @@ class ClientAdapter(Protocol):
     title: str
 
     def config_dir(self) -> Path:
-        """Return the folder in which it keeps its settings and records."""
+        """Return the folder of its settings and records."""
         ...
 
     def find_transcript_dir(self, root: Path) -> Path | None:
-        """Return the folder of the transcripts of sessions that were started in `root`, None where there is none."""
+        """Return the folder with the transcripts of sessions started in `root`; None where there is none."""
         ...
 
     def list_transcript_dirs(self) -> list[Path]:
-        """Return the folders of the transcripts of all repositories."""
+        """Return the transcript folders of all repositories."""
         ...
 
     def parse_session(self, payload: Mapping[str, Any]) -> dict[str, str]:
-        """Return what a payload says of its session: `name` ("" for none), and `cwd` and `transcript` where it says them."""
+        """Return the session fields of a payload: `name` ("" for none), and `cwd` and `transcript` where it has them."""
         ...
 
     def build_handlers(self, policy: SessionPolicy) -> Mapping[str, Callable[[dict[str, Any], LiveSession], HookAnswer]]:
-        """Return what answers each of its events, by the event's name."""
+        """Return the handler of each event by its name, such as a hook's; a handler takes a payload and its session and returns the
+        client's answer.
+        """
         ...
 
     def record_undelivered(self, policy: SessionPolicy, event: str, answer: HookAnswer, live: LiveSession) -> None:
-        """Take note that an answer has reached nobody."""
+        """Tell the session policy that the answer to an event arrived too late or its reader had gone."""
         ...
 
     def doctor_checks(self) -> Sequence[DoctorCheck]:
-        """Return what `clew doctor` looks at of it."""
+        """Return the checks of this client that `clew doctor` runs."""
         ...
 
     def parse_window_usage(self, payload: Mapping[str, Any]) -> WindowUsage | None:
-        """Return what a payload for the status line says of the client's window; None where it says nothing of it."""
+        """Return the window usage in a status line payload; None where it has none."""
         ...
 
 
 def list_client_names() -> list[str]:
-    """Return the names of all clients."""
+    """Return the module names of all clients, sorted."""
     return sorted(found.name for found in iter_modules(__path__) if not found.name.startswith("_"))
 
 
 def load_client(name: str = DEFAULT_CLIENT) -> ClientAdapter:
-    """Return a client by its name. Raises UsageError where there is none."""
+    """Import a client's module by name and return its adapter. Raises UsageError where no client has that name."""
     if name not in list_client_names():
         raise UsageError(f"no client is called {name!r}\nhint: there are {', '.join(list_client_names())}")
     return import_module(f"{__name__}.{name}").CLIENT
 
 
 def load_all_clients() -> list[ClientAdapter]:
-    """Return all clients."""
+    """Return the adapters of all clients, in the order of their names."""
     return [load_client(name) for name in list_client_names()]
 
 
 def find_transcript_dirs(root: Path) -> list[Path]:
-    """Return the folders in which clients keep transcripts of sessions that were started in `root`."""
+    """Return the folders in which any client keeps transcripts of sessions started in `root`."""
     return [found for each in load_all_clients() if (found := each.find_transcript_dir(root)) is not None]

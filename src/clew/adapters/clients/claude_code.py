@@ -1,6 +1,6 @@
-"""Claude Code: where it keeps its records, what its hooks and the mod say, and the words in which they are answered.
+"""Adapter for Claude Code: its files, the payloads of its hooks and of clew's mod inside it, and their answers.
 
-Where the mod is at work in a session, the hooks of prompts and of tool calls are answered nothing, because the mod asks the same.
+In a session where the mod runs, hooks of prompts and tool outputs are answered with nothing, because the mod asks the same.
 """
 
 from __future__ import annotations
@@ -44,31 +44,31 @@ _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 
 
 class ClaudeCodeAdapter:
-    """Claude Code, as a Client."""
+    """Claude Code as a ClientAdapter."""
 
     title = "Claude Code"
 
     def config_dir(self) -> Path:
-        """Return the folder in which it keeps its settings and records."""
+        """Return the folder of its settings and records (CLAUDE_CONFIG_DIR, else ~/.claude)."""
         return claude_code_dir()
 
     def find_transcript_dir(self, root: Path) -> Path | None:
-        """Return the folder of the transcripts of sessions that were started in `root`, None where there is none, or more than one."""
+        """Return the folder with the transcripts of sessions started in `root`; None where there is none, or more than one may be it."""
         found = self._folders(root)
         return found[0] if len(found) == 1 else None
 
     def list_transcript_dirs(self) -> list[Path]:
-        """Return the folders of the transcripts of all repositories."""
+        """Return the transcript folders of all repositories, sorted."""
         projects = self.config_dir() / "projects"
         return sorted(folder for folder in projects.iterdir() if folder.is_dir()) if projects.is_dir() else []
 
     def find_transcript(self, cwd: str, session: str) -> str:
-        """Return where the transcript of a session that was started in `cwd` lies, or will lie; "" where that is not known."""
+        """Return the path at which the transcript of a session started in `cwd` is or will be; "" where that is unknown."""
         files = [folder / f"{session}.jsonl" for folder in (self._folders(Path(cwd)) if cwd else ())]
         return str(next((file for file in files if file.is_file()), files[0])) if files else ""
 
     def _folders(self, root: Path) -> list[Path]:
-        """The folders that may hold the transcripts of a repository: of a long path the client's own hash is not known."""
+        """Return the folders that may hold a repository's transcripts: of a long path the client's hash is unknown."""
         name = _NOT_PLAIN.sub("-", os.path.normpath(root))
         projects = self.config_dir() / "projects"
         if len(name) <= FOLDER_NAME_CHARS_MAX:
@@ -76,12 +76,12 @@ class ClaudeCodeAdapter:
         return sorted(folder for folder in projects.glob(f"{name[:FOLDER_NAME_CHARS_MAX]}-*") if folder.is_dir())
 
     def parse_session(self, payload: Mapping[str, Any]) -> dict[str, str]:
-        """Return what a payload says of its session."""
+        """Return `name`, `cwd` and `transcript` of the session that a payload belongs to, "" for what it lacks."""
         said = {"name": payload.get("session_id"), "cwd": payload.get("cwd"), "transcript": payload.get("transcript_path")}
         return {name: str(value or "") for name, value in said.items()}
 
     def build_handlers(self, policy: SessionPolicy) -> Mapping[str, Callable[[HookPayload, LiveSession], HookAnswer]]:
-        """Return what answers each hook, by its event's name, and each question of the mod, by `mod/` and its name."""
+        """Return the handler of each hook by its event's name, and of each request of the mod by `mod/` and its name."""
         answers = {
             "SessionStart": _on_session_start, "UserPromptSubmit": _on_prompt, "PostToolUse": _on_tool_use,
             "Stop": _on_turn_end, "SubagentStop": _on_turn_end,
@@ -94,7 +94,7 @@ class ClaudeCodeAdapter:
         }
 
     def record_undelivered(self, policy: SessionPolicy, event: str, answer: HookAnswer, live: LiveSession) -> None:
-        """Take note that an answer has reached nobody."""
+        """Tell the session policy which kind of answer did not reach the client: hand-off, prompt context or shortened output."""
         if event == "SessionStart":
             said = answer.get("hookSpecificOutput") if isinstance(answer, dict) else None
             policy.start_undelivered(live, str(_mapping(said).get("additionalContext") or ""))
@@ -104,13 +104,13 @@ class ClaudeCodeAdapter:
             policy.output_undelivered(live)
 
     def doctor_checks(self) -> Sequence[DoctorCheck]:
-        """Return what `clew doctor` looks at of it."""
-        from clew.adapters.claude_code.checks import CHECKS  # lazy: only there
+        """Return the checks of Claude Code that `clew doctor` runs."""
+        from clew.adapters.claude_code.checks import CLAUDE_CODE_CHECKS  # lazy: only there
 
-        return CHECKS
+        return CLAUDE_CODE_CHECKS
 
     def parse_window_usage(self, payload: Mapping[str, Any]) -> WindowUsage | None:
-        """Return what the client says of its window and of its cache; None where it says nothing of either."""
+        """Return the tokens, limit and cache state of the client's window; None where the payload has neither window nor cache."""
         window, cache = _mapping(payload.get("context_window")), _mapping(payload.get("prompt_cache"))
         if not window and not cache:
             return None
@@ -167,7 +167,7 @@ def _on_turn_end(policy: SessionPolicy, payload: HookPayload, live: LiveSession)
 
 
 def _restore_full_hooks(policy: SessionPolicy) -> None:
-    """Have the next session ask about prompts by hooks: no mod has spoken in one, as the plugin was written to expect."""
+    """Write all hooks again for the next session: the plugin was written for a client with mods, and none ran in this session."""
     from clew.adapters.claude_code import plugin_files  # lazy: it renders the tools, which a prompt need not wait for
     from clew.adapters.claude_code.install import read_manifest  # lazy: likewise
     from clew.adapters.daemon_files import DaemonPaths  # lazy: likewise
@@ -217,7 +217,7 @@ def _on_mod_append(policy: SessionPolicy, payload: HookPayload, live: LiveSessio
 
 
 def _on_mod_compact(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    """Our own messages for the window after a compaction; None, so that the client summarises, where there is too little to tell."""
+    """Answer with the messages for the window after a compaction; with None, so that the client summarises, where too little is known."""
     live.transcript = live.transcript or CLIENT.find_transcript(live.cwd, live.id)
     text = "" if payload.get("agent_id") else policy.compacted(
         live, window_chars=int(payload.get("window_chars") or 0),
@@ -230,7 +230,7 @@ def _on_mod_compact(policy: SessionPolicy, payload: HookPayload, live: LiveSessi
 
 
 def _reduce(policy: SessionPolicy, payload: HookPayload, live: LiveSession, text: str, *, is_error: bool | None = None) -> str:
-    """The text that stands for a tool's output, "" where it stays as it is."""
+    """Return the shorter text for a tool output, "" where it stays as it is."""
     if not policy.wants_output(live, text):
         return ""
     is_cut, file = find_truncation(payload, text)
@@ -241,7 +241,10 @@ def _reduce(policy: SessionPolicy, payload: HookPayload, live: LiveSession, text
 
 
 def build_result(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error: bool | None = None) -> Observation:
-    """Return the result that a PostToolUse payload, or the mod, speaks of, with its call and the text that the agent would read."""
+    """Return the observation of a tool result, with its call, from the payload of a PostToolUse hook or of the mod.
+
+    text  the output as the agent would read it.
+    """
     call, exit_code = parse_call(payload), _exit_code(payload)
     return Observation(
         session=str(payload.get("session_id") or ""),
@@ -262,14 +265,16 @@ def build_result(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error
 
 
 def parse_call(payload: dict[str, Any]) -> ToolCall:
-    """Return what the call of a payload asks for."""
+    """Return the tool call of a payload, without its result."""
     inputs = payload.get("tool_input")
     call = DIALECT.build_tool_call(str(payload.get("tool_name") or ""), dict(_mapping(inputs)), msgspec.json.encode(inputs or {}).decode())
     return replace(call, id=str(payload.get("tool_use_id") or ""), cwd=str(payload.get("cwd") or ""))
 
 
 def _exit_code(payload: dict[str, Any]) -> int | None:
-    """0 for a command of which the client says nothing else: one that fails comes by another hook."""
+    """Return 0 for a command that the client does not report as interrupted, special or in the background; else None. Failed commands come
+    by another hook.
+    """
     if not parse_call(payload).command or not isinstance(payload.get("tool_response"), dict):
         return None
     told = _mapping(payload.get("tool_response"))
@@ -277,9 +282,9 @@ def _exit_code(payload: dict[str, Any]) -> int | None:
 
 
 def find_truncation(payload: dict[str, Any], text: str) -> tuple[bool, str]:
-    """Whether the client had cut a tool's answer before it handed it over, and the file in which it keeps the whole, "" for none.
+    """Return whether the client truncated a tool output, and the file in which it keeps all of it ("" for none).
 
-    text  the part of the answer that the agent would read.
+    text  the output as the agent would read it.
     """
     kept = _mapping(payload.get("tool_response")).get("persistedOutputPath")
     if isinstance(kept, str) and kept:
@@ -289,7 +294,7 @@ def find_truncation(payload: dict[str, Any], text: str) -> tuple[bool, str]:
 
 
 def find_reducible_text(payload: dict[str, Any]) -> str:
-    """The part of a tool's answer that may be long and may be shortened in its own shape; "" for a tool whose shape has none."""
+    """Return the part of a tool output that may be shortened in place; "" for tools whose output has no such part."""
     answer = payload.get("tool_response")
     call = parse_call(payload)
     if call.tool.startswith(CLEW_TOOL_PREFIXES):
@@ -302,7 +307,7 @@ def find_reducible_text(payload: dict[str, Any]) -> str:
 
 
 def build_replacement(payload: dict[str, Any], text: str) -> dict[str, Any]:
-    """The hook's output that puts `text` in place of what `text_in` gave, all other fields as the tool answered them."""
+    """Return the hook's output that replaces what `find_reducible_text` found by `text`; other fields stay as the tool returned them."""
     answer = payload["tool_response"]
     if isinstance(answer, str):
         return {"updatedMCPToolOutput": text}
@@ -310,7 +315,7 @@ def build_replacement(payload: dict[str, Any], text: str) -> dict[str, Any]:
 
 
 def find_edited_path(payload: dict[str, Any]) -> str:
-    """The file that a call has written, "" for none."""
+    """Return the path that a call has edited or written, "" for other calls."""
     call = parse_call(payload)
     return call.path if call.kind in (ToolKind.EDIT, ToolKind.WRITE) else ""
 
@@ -319,20 +324,20 @@ def find_edited_path(payload: dict[str, Any]) -> str:
 
 
 def parse_version(text: str) -> ClientVersion | None:
-    """Return the version that a text names first, None for none."""
+    """Return the first version (three numbers) in a text, None for none."""
     match = _VERSION.search(text)
     return None if match is None else (int(match[1]), int(match[2]), int(match[3]))
 
 
 def read_version(program: str) -> ClientVersion | None:
-    """Return the version that the program says of itself, None where it says none. Raises OSError, subprocess.TimeoutExpired."""
+    """Return the version that `program --version` prints, None where it prints none. Raises OSError, subprocess.TimeoutExpired."""
     return parse_version(
         subprocess.run([program, "--version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT_S, check=False).stdout
     )
 
 
 def supports_mods(program: str | None) -> bool:
-    """Whether the client that is installed runs mods; False where there is none, or it does not say which it is."""
+    """Return whether the client at this path runs mods; False where there is none or its version is unknown."""
     if program is None:
         return False
     try:

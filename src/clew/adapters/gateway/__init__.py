@@ -1,1 +1,1 @@
-"""Gateway: the client's requests on their way to the API, with old tool results folded where that pays."""
+"""Gateway: forward the client's requests to the model's API, with old tool outputs shortened where that pays."""

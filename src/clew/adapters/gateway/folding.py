@@ -1,6 +1,6 @@
-"""Folding: a request's body in, the same or a shorter one out. What is folded, `clew.sessions.folds` decides.
+"""Shorten old tool outputs in the body of an API request. Which ones, `clew.sessions.folds` decides.
 
-Where anything is not understood the request goes out as it came.
+A request that cannot be parsed is sent unchanged.
 """
 
 from __future__ import annotations
@@ -34,23 +34,26 @@ _MESSAGE = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(slots=True)
 class _ConversationCache:
-    """What was read of a conversation's last request: its messages, and those with a fold in them as they were written."""
+    """Parsed messages of a conversation's last request, and the bytes of those in which outputs were replaced."""
 
     messages: dict[int, WindowMessage] = field(default_factory=dict[int, WindowMessage])
     rewritten: dict[tuple[int, tuple[str, ...]], bytes] = field(default_factory=dict[tuple[int, tuple[str, ...]], bytes])
 
 
 class RequestRewriter:
-    """The requests of all conversations that pass. Safe with threads."""
+    """Rewriter of API requests that replaces old tool outputs by shorter forms, the same ones in each request of a conversation.
+    Thread-safe.
+    """
 
     def __init__(self, context: DaemonContext, sessions: LiveSessions) -> None:
         self.sessions, self.folds = sessions, Folds(context)
         self._last: WeakKeyDictionary[ConversationFolds, _ConversationCache] = WeakKeyDictionary()
 
     def rewrite(self, data: bytes, *, session: str, agent: str, is_counting: bool) -> bytes:
-        """Return the body to send in place of `data`: the very same bytes where nothing is to be folded.
+        """Return the body to send in place of `data`: the same bytes where nothing is shortened.
 
-        is_counting  the client only counts tokens: it sees what was folded before, and nothing new.
+        session, agent  ids that the client sends with its request; without a session nothing is shortened.
+        is_counting     the request only counts tokens: outputs shortened before stay so, no new one is.
         """
         if not session:
             return data
@@ -63,7 +66,7 @@ class RequestRewriter:
         return sent
 
     def is_fast(self, *, session: str, agent: str) -> bool:
-        """Return whether the next request of a conversation will probably take less time than handing it to a thread is worth."""
+        """Return whether the conversation's last request took so little time that a thread for the next would cost more."""
         return self.folds.of(session, agent).took_s < FAST_S
 
     def _rewrite(self, data: bytes, request: _ApiRequest, folds: ConversationFolds, *, is_counting: bool) -> bytes:
@@ -82,7 +85,7 @@ class RequestRewriter:
         return request.encode(data)
 
     def _folder(self, request: _ApiRequest, session: str) -> Path:
-        """The folder of a session: what its hooks said, else what the client tells the model, else the user's own."""
+        """Return the working directory of a session: as its hooks or its messages name it, else the user's home."""
         live = self.sessions.known(session)
         if live is not None and live.cwd and Path(live.cwd).is_dir():
             return Path(live.cwd)
@@ -95,10 +98,10 @@ class RequestRewriter:
 
 @dataclass(slots=True)
 class _ApiRequest:
-    """A request's body as it came and as it will go: nothing but the messages that hold a fold is written anew.
+    """API request as received and as it will be sent: only messages with a replaced output are encoded again.
 
-    top    its fields; raw  the messages as they came, now  as they will go, names  what tells each from another, said  what is in them.
-    known  messages with a fold in them as they were written for the request before: (message, handles) → message.
+    top       its top-level fields; raw  the messages received, sent  those to send, keys  their identities, messages  their contents.
+    rewritten messages as encoded for an earlier request: (message key, handles) → bytes.
     """
 
     top: dict[str, msgspec.Raw]
@@ -110,22 +113,22 @@ class _ApiRequest:
 
     @property
     def model(self) -> str:
-        """Whom the client asks."""
+        """Name of the model that the request asks for."""
         return bytes(self.top.get("model", b"")).decode("utf-8", "replace").strip('"')
 
     @property
     def head_chars(self) -> int:
-        """Characters before the first message."""
+        """Number of characters before the first message: system prompt and tools."""
         return sum(len(bytes(self.top.get(name, b""))) for name in ("system", "tools"))
 
     @property
     def is_summary(self) -> bool:
-        """Whether the client asks for the summary of a compaction: then nothing new is folded."""
+        """Whether the client asks for the summary of a compaction, in which nothing new is shortened."""
         last = next((raw for raw, said in zip(reversed(self.raw), reversed(self.messages), strict=True) if said.role == "user"), b"")
         return any(mark in last[-20_000:] for mark in _SUMMARY)
 
     def fold(self, folds: Sequence[tuple[WindowOutput, FoldedOutput]]) -> None:
-        """Put texts in place of outputs, in the form in which these came; marks stay."""
+        """Replace outputs by their shorter texts, in the form (string or blocks) they came in; cache marks stay."""
         by_message: dict[int, list[tuple[int, FoldedOutput]]] = {}
         for output, fold in folds:
             by_message.setdefault(output.message_index, []).append((output.block_index, fold))
@@ -140,7 +143,7 @@ class _ApiRequest:
                 self.rewritten[name] = self.sent[at]
 
     def encode(self, data: bytes) -> bytes:
-        """The body to send; the very same bytes where nothing is folded."""
+        """Return the body to send: `data` itself where no output was replaced."""
         if self.sent == self.raw:
             return data
         return msgspec.json.encode({**self.top, "messages": msgspec.Raw(b"[" + b",".join(self.sent) + b"]")})
@@ -159,7 +162,7 @@ def _replace_outputs(raw: bytes, parts: Sequence[tuple[int, FoldedOutput]]) -> b
 
 
 def _parse_request(data: bytes, held: _ConversationCache) -> _ApiRequest | None:
-    """Read a body; None for what is no conversation. Messages that were read for the request before are not read again."""
+    """Return the parsed body; None where it is no conversation. Messages of the last request are taken from the cache."""
     try:
         top = _TOP.decode(data)
         raw = [bytes(each) for each in _LIST.decode(top["messages"])]
@@ -174,5 +177,5 @@ def _parse_request(data: bytes, held: _ConversationCache) -> _ApiRequest | None:
 
 
 def _message_key(message: bytes) -> int:
-    """What a message is told by: its bytes without its cache marks, which move on with every request."""
+    """Return a hash of a message without its cache marks, which move with every request."""
     return xxhash.xxh3_64_intdigest(_MARK.sub(b"", message) if b'"cache_control"' in message else message)

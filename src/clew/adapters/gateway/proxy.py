@@ -1,8 +1,9 @@
-"""Proxy: what the client sends goes to the API, and what the API answers comes back byte for byte as it arrives.
+"""Forward the client's requests to the model's API, and stream its answers back byte for byte.
 
-Only the body of a request for messages may be another one (`folding`). An upstream that fails fails as itself: its status, its headers
-and its bytes; one that cannot be reached is a 502 in the API's own form, which the client retries as it retries the API; one that
-breaks off in the middle breaks off here.
+Only the body of a request for messages is rewritten (`folding`). An upstream's error is passed on with its status, headers and bytes;
+an
+upstream that cannot be reached becomes a 502 in the API's own form, which the client retries; an answer that breaks off breaks off
+here.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _DROPPED_RESPONSE_HEADERS = frozenset((b"connection", b"keep-alive", b"transfer-
 
 
 class UpstreamInterrupted(ConnectionError):
-    """The upstream ended in the middle of an answer. The client's connection is ended as well."""
+    """Raised when the upstream ends in the middle of an answer, so that the client's connection ends as well."""
 
 
 class GatewayApp:
-    """An ASGI application that hands requests on. Made in the daemon, at its first request."""
+    """ASGI application that forwards every request to the model's API, with old tool outputs in it shortened."""
 
     def __init__(self, context: DaemonContext, sessions: LiveSessions) -> None:
         self.context = context
@@ -40,7 +41,7 @@ class GatewayApp:
 
     @property
     def upstream_url(self) -> str:
-        """Whom to ask: whom the client asked before, else the setting."""
+        """Base URL of the API, without a final slash: the one the client used before `clew init`, else the setting."""
         try:
             before = (self.context.settings.data_dir / "run" / "upstream").read_text("utf-8").strip()
         except OSError:  # nothing was noted: the setting holds
@@ -108,7 +109,7 @@ class GatewayApp:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The whole body of a request, None where it is longer than BODY_BYTES_MAX."""
+    """Return the whole body of a request; None where it exceeds BODY_BYTES_MAX."""
     parts: list[bytes] = []
     size = 0
     while True:

@@ -1,8 +1,8 @@
-"""App: what answers which request, and how long it may take.
+"""Route HTTP requests of hooks, mods and the command line to handlers, each within the time that its caller can wait.
 
-Handlers are plain functions; they run in threads here, each with the time that its caller can spare. One that is slow or
-raises answers `{}`, which to the client means that there is nothing to say: its session goes on as without clew, the work goes on
-behind it, and the journal tells `clew doctor`.
+Handlers are plain functions that run in threads. One that raises or is late is answered with `{}`, on which the client's session goes
+on as
+without clew; a late handler finishes in the background, and the problem is recorded for `clew doctor`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,12 @@ DEFAULT_TIMEOUT_S = 1.0
 
 
 class DaemonApp:
-    """The routes of one daemon. `asked_at` is when the last request came, of the monotonic clock; `stop` is what ends the server."""
+    """ASGI application with all routes of the daemon: hooks, mods, status line, status, health, stop.
+
+    last_request_at  time of the latest request on the monotonic clock, for the idle timeout.
+    stop_server      callback of the /stop route, set by the worker.
+    mounts           further ASGI applications by their path prefix.
+    """
 
     def __init__(self, context: DaemonContext, hooks: HookHandlers, *, mounts: dict[str, ASGIApp] | None = None) -> None:
         self.context, self.hooks = context, hooks
@@ -75,7 +80,7 @@ class DaemonApp:
             self.clear_fault()
 
     def clear_fault(self) -> None:
-        """Take away the note of a shim that it was not answered: a daemon that comes to an end with a question is slow, and not ill."""
+        """Delete the fault file, so that hook scripts ask the daemon again: it has answered, so it was slow and not hung."""
         with suppress(OSError):  # there is none, which is the rule
             self.paths.fault.unlink()
 
@@ -86,7 +91,7 @@ class DaemonApp:
         return await self._answer_event(request, "", f"mod/{request.path_params['question']}")
 
     async def _answer_event(self, request: Request, kind: str, event: str) -> Response:
-        """What a hook, or a question of a mod, is answered. An answer that came late, or whose reader has gone, is noted as undelivered."""
+        """Answer a hook, or a mod's request. An answer that is late, or whose reader has gone, is recorded as undelivered."""
         name = f"{kind}/{event}" if kind else event
         client = request.path_params.get("client", DEFAULT_CLIENT)
         payload = await _read_object(request)
@@ -127,7 +132,7 @@ class DaemonApp:
     async def _run_handler(
         self, name: str, handler: Callable[[], HookAnswer], missed: Callable[[HookAnswer], None] | None = None
     ) -> HookAnswer:
-        """The handler's answer, or {} when it raises or takes longer than it may; then `missed` is told what it was, later."""
+        """Return the handler's answer; {} when it raises or exceeds its time, and then call `missed` with the late answer."""
         if len(self._background) >= PENDING_HANDLERS_MAX:
             self.context.problem(name, "too much waits already; nothing was done")
             return {}
@@ -168,7 +173,7 @@ def _client_pid(request: Request) -> int | None:
 
 
 async def _read_object(request: Request) -> dict[str, Any] | None:
-    """The JSON object of a request, None for anything else."""
+    """Return the JSON object in the body of a request; None for anything else."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

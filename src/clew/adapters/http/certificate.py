@@ -1,7 +1,8 @@
-"""Certificate: by which a client on loopback knows that this user's daemon listens there, and nobody else.
+"""Create and verify the TLS certificate of the daemon's loopback port.
 
-Any user of the machine can take a port while the daemon is down. So what is spoken on loopback is TLS alone, with a key that only this
-user can read, and clients are told to trust its certificate: a stranger learns nothing, not even the token.
+Any user of the machine can take a port while the daemon is down. So loopback speaks TLS only, with a key that only this user can read,
+and
+callers trust its certificate alone: a foreign listener learns nothing, not even the token.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ CERTIFICATE_YEARS = 10
 
 
 def ensure_certificate(paths: DaemonPaths) -> tuple[Path, Path]:
-    """Return the files of the certificate and of its key, made now if they are missing or no pair. Raises OSError."""
+    """Return the paths of certificate and private key; create both where they are missing or do not match. Raises OSError."""
     if not _is_pair(paths):
         _create(paths)
     return paths.certificate, paths.private_key
 
 
 def create_client_context(paths: DaemonPaths) -> ssl.SSLContext:
-    """Return what a client of ours trusts: this certificate and nothing else. Raises OSError where there is none."""
+    """Return a TLS context that trusts the daemon's certificate and nothing else. Raises OSError where there is no certificate."""
     context = ssl.create_default_context(cafile=str(paths.certificate))
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # it is its own issuer, and no authority
     return context
 
 
 def write_trust_bundle(paths: DaemonPaths) -> None:
-    """Write the file of what a client is to trust: what it trusted before (`others`), and this certificate. Raises OSError."""
+    """Write the trust bundle for clients of the gateway: the certificates they trusted before, and this one. Raises OSError."""
     ensure_certificate(paths)
     others = paths.other_certificates.read_bytes() if paths.other_certificates.is_file() else b""
     write_private_file(paths.trust_bundle, others.rstrip(b"\n") + b"\n" * bool(others) + paths.certificate.read_bytes())

@@ -1,8 +1,9 @@
-"""Guard: who may ask? Other users of the machine and web pages get nothing.
+"""Refuse requests of other users and of web pages.
 
 The kernel tells which user is at the other end of the Unix socket: others are refused (`OwnerOnlyProtocol`). On loopback every user
-and every web page can connect: there the token is asked for, the Host must be loopback's own name (else a page whose name was bound to
-127.0.0.1 could ask), a request that carries an Origin comes from a page and is refused, and hooks are not answered at all.
+and every web page can connect: there a token is required, Host must be loopback's own name (else a page whose name was bound to
+127.0.0.1
+could ask), requests with an Origin come from a page and are refused, and hooks are refused in any case.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ SOCKET_ONLY_PREFIXES = ("/hook/", "/mod/", "/statusline", "/stop")  # asked over
 
 
 class RequestGuard:
-    """An ASGI application that hands on what may pass to another. Marks a request over the Unix socket with `is_private`."""
+    """ASGI middleware that checks who sent a request before it reaches the app.
+
+    Sets `is_private` in the scope: True for a request over the Unix socket.
+    """
 
     def __init__(self, app: ASGIApp, address: DaemonAddress) -> None:
         self.app, self.token, self.gateway = app, address.token.encode(), address.gateway.encode()
@@ -33,7 +37,7 @@ class RequestGuard:
         self.hosts = {f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it with 403 (a foreign page), 401 (no token) and no further word."""
+        """Pass the request on, or refuse it: 403 for a foreign page or a path served on the socket alone, 401 for a wrong token."""
         if scope["type"] != "http":
             return
         scope["is_private"] = scope.get("client") is None or not scope["client"][0]
@@ -52,7 +56,7 @@ class RequestGuard:
         return len(hosts) == 1 and hosts[0] in self.hosts and not any(name == b"origin" for name, _ in headers)
 
     def _has_token(self, scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        """In the path for the gateway, whose Authorization is the upstream's; else as a bearer token."""
+        """Compare the key in the gateway's path (its Authorization is the upstream's), elsewhere the bearer token."""
         path: str = scope["path"]
         if path.startswith(GATEWAY_PREFIX):
             return hmac.compare_digest(path.removeprefix(GATEWAY_PREFIX).partition("/")[0].encode(), self.gateway)
@@ -61,10 +65,10 @@ class RequestGuard:
 
 
 class OwnerOnlyProtocol(HttpToolsProtocol):
-    """The server's side of one connection, which ends at once where another user's process has made it over the Unix socket."""
+    """HTTP connection that is closed at once when a process of another user made it over the Unix socket."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Serve the connection, or end it."""
+        """Accept the connection, or abort it where the peer is another user."""
         over = transport.get_extra_info("socket")
         if over is not None and over.family == socket.AF_UNIX and read_peer_uid(over) != os.geteuid():
             transport.abort()
@@ -72,6 +76,6 @@ class OwnerOnlyProtocol(HttpToolsProtocol):
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection, if it was served."""
+        """Clean up the connection, if it was accepted."""
         if self in self.connections:
             super().connection_lost(exc)

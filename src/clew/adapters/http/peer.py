@@ -1,4 +1,4 @@
-"""Peer: which user's process is at the other end of a Unix socket, as the kernel says."""
+"""Read which user's process is at the other end of a Unix socket."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ DARWIN_SOL_LOCAL, DARWIN_LOCAL_PEERCRED = 0, 1  # SOL_LOCAL and LOCAL_PEERCRED o
 
 
 class ConnectedSocket(Protocol):
-    """A connected socket, or what a transport shows of one."""
+    """Connected socket, or a transport's view of one, as far as `read_peer_uid` needs it."""
 
     def getsockopt(self, level: int, option: int, size: int, /) -> bytes:
-        """Return an option of the socket."""
+        """Return `size` bytes of a socket option."""
         ...
 
 
 def read_peer_uid(connection: ConnectedSocket) -> int:
-    """Return the user id of the process at the other end, -1 where this system does not say it. Raises OSError for no Unix socket."""
+    """Return the user id of the process at the other end; -1 on systems other than Linux and macOS. Raises OSError for a socket that is no
+    Unix socket.
+    """
     if sys.platform == "linux":
         _, uid, _ = struct.unpack("iII", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII")))
         return uid

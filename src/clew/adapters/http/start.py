@@ -1,4 +1,4 @@
-"""Start: how the command line and the shims bring the daemon up, ask it, and take it down."""
+"""Start, query and stop the daemon from the command line and from hook scripts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLOCK_SKEW_S_MAX = 2.0  # by which a process's start as the system gives it may 
 
 
 class DaemonUnavailable(ClewError):
-    """The daemon did not start, or does not answer."""
+    """Raised when the daemon does not run, does not start, does not answer or does not stop."""
 
     def __init__(self, paths: DaemonPaths, reason: str) -> None:
         self.paths = paths
@@ -38,11 +38,11 @@ class DaemonUnavailable(ClewError):
 
 
 def build_supervisor_command(paths: DaemonPaths, *, is_detached: bool, required_file: Path | None = None) -> list[str]:
-    """Return the command line of the supervisor: this interpreter, without site packages. Makes the run folder and the address.
+    """Return the command line that starts the supervisor with a bare interpreter. Creates the run folder and the address.
 
-    is_detached  what it says goes to the log.
-    needs        a file without which it ends at once: the installation whose shims start it. None where a person does.
-    Raises NotReadable.
+    is_detached    its output goes to the log file.
+    required_file  file without which it exits at once: the installation whose scripts start it. None where a person starts it.
+    Raises NotReadable where those cannot be created.
     """
     paths.make_dirs()
     spec = {
@@ -55,10 +55,12 @@ def build_supervisor_command(paths: DaemonPaths, *, is_detached: bool, required_
 
 
 def ensure_daemon(paths: DaemonPaths, *, timeout_s: float = START_TIMEOUT_S, required_file: Path | None = None) -> dict[str, Any]:
-    """Have a daemon run in the background, and return what it says of itself. Raises DaemonUnavailable, NotReadable.
+    """Return the health answer of a daemon of this release, started in the background if none runs.
 
-    needs  as `command` has it.
-    One of this release that runs already is left alone, one of another release is replaced.
+    timeout_s      how long to wait for its first answer.
+    required_file  as in `build_supervisor_command`.
+    A running daemon of this release is kept, one of another release is replaced. Raises DaemonUnavailable where none answers in time,
+    NotReadable where its folders cannot be created.
     """
     try:
         health = request(paths, "GET", "/health", timeout_s=2.0)
@@ -90,9 +92,9 @@ def ensure_daemon(paths: DaemonPaths, *, timeout_s: float = START_TIMEOUT_S, req
 
 
 def stop_daemon(paths: DaemonPaths) -> bool:
-    """Have the daemon stop, and wait for it. Returns whether one ran. Raises DaemonUnavailable where it does not end.
+    """Stop the daemon and wait until it has ended. Returns whether one ran. Raises DaemonUnavailable after STOP_TIMEOUT_S.
 
-    Only processes that are this daemon's are asked: a number that was noted may be another process's by now.
+    Signals only processes verified as this daemon's: a stored pid may belong to another process by now.
     """
     running = _pids(paths)
     if not running:
@@ -115,7 +117,7 @@ def stop_daemon(paths: DaemonPaths) -> bool:
 
 
 def _pids(paths: DaemonPaths) -> list[int]:
-    """The supervisor and the worker that serve this data folder, those that run."""
+    """Return the pids of supervisor and worker of this data folder that are alive."""
     known = read_state(paths) or {}
     noted = [known.get(name) for name in ("pid", "worker")]
     since = known.get("started")
@@ -129,9 +131,9 @@ def _pids(paths: DaemonPaths) -> list[int]:
 
 
 def is_daemon_process(paths: DaemonPaths, pid: int, *, recorded_at_s: int) -> bool:
-    """Whether a process is a supervisor or a worker of this data folder: by its user, its start and its command line.
+    """Return whether a pid is a supervisor or worker of this data folder, by its user, start time and command line.
 
-    since_s  when the daemon noted its number, in seconds since the epoch: a process that began later has got the number of one that ended.
+    recorded_at_s  when the daemon stored the pid, in seconds since the epoch: a process that started later only reuses the pid.
     """
     try:
         process = psutil.Process(pid)
@@ -163,7 +165,10 @@ class _UnixSocketConnection(http.client.HTTPConnection):
 
 
 def request(paths: DaemonPaths, method: str, path: str, body: object = None, *, timeout_s: float) -> dict[str, Any]:
-    """Ask the daemon over its Unix socket, and return the JSON object that it answers. Raises DaemonUnavailable."""
+    """Return the JSON object that the daemon answers over its Unix socket.
+
+    Raises DaemonUnavailable where it does not run, exceeds `timeout_s`, or answers with another status than 200 or no JSON object.
+    """
     connection = _UnixSocketConnection(paths.socket, timeout_s)
     try:
         connection.request(method, path, body=None if body is None else json.dumps(body), headers={"content-type": "application/json"})
@@ -183,7 +188,10 @@ def request(paths: DaemonPaths, method: str, path: str, body: object = None, *, 
 
 @dataclass(frozen=True, slots=True)
 class RunningDaemon:
-    """Who serves. `answers` is None where nobody answers within the time."""
+    """Pids and health of the daemon that serves a data folder.
+
+    health  its answer to /health; None where it did not answer in time.
+    """
 
     pid: int
     worker_pid: int
@@ -191,7 +199,7 @@ class RunningDaemon:
 
 
 def find_running_daemon(paths: DaemonPaths, *, timeout_s: float = 2.0) -> RunningDaemon | None:
-    """Return who serves this data folder, None when nobody does."""
+    """Return the daemon that serves this data folder, asked for its health within `timeout_s`; None where none runs."""
     try:
         health = request(paths, "GET", "/health", timeout_s=timeout_s)
     except DaemonUnavailable:

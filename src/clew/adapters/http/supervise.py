@@ -5,7 +5,7 @@ clew. The worker inherits the listening sockets. Where it dies it is started aga
 sockets' queue; where it rests, having been idle, the next connection wakes another. The lock is the worker's as well: a
 worker whose supervisor was killed serves on, and nobody takes its place.
 
-Arguments: one JSON object, made by `spec` of `clew.adapters.http.start`.
+Arguments: one JSON object, made by `build_supervisor_command` of `clew.adapters.http.start`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OTHER_DAEMON_TIMEOUT_S = 5.0  # the daemon of another release, for its version: 
 
 
 class Supervisor:
-    """One run: from the lock to the last worker."""
+    """Process that holds the lock and the listening sockets and keeps one worker alive behind them."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.spec = spec
@@ -43,7 +43,9 @@ class Supervisor:
         self.worker: subprocess.Popen[bytes] | None = None
 
     def run(self) -> int:
-        """Serve until stopped or idle. Returns the exit code."""
+        """Take the lock, bind the sockets and run workers until a stop signal or the end of the idle time. Returns the exit code: 0 or one
+        of the EXIT constants.
+        """
         if not self._is_installed():
             return EXIT_NOT_INSTALLED
         lock = self._take_lock()
@@ -118,13 +120,13 @@ class Supervisor:
             os.replace(beside, self.spec["state"])  # noqa: PTH105 - as above
 
     def _record_start(self) -> None:
-        """Tell the shims that a worker starts, so that none takes it for one that hangs. The worker takes the note away."""
+        """Write a fault file that says a worker starts, so that hook scripts do not take it for hung; the worker deletes it."""
         fault = self.spec["socket"].rpartition("/")[0] + "/fault"
         with suppress(OSError), os.fdopen(os.open(fault, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             stream.write(f"{time.time() + WORKER_START_TIMEOUT_S:.3f} {WORKER_START_TIMEOUT_S:.3f} starting\n")
 
     def _wait_for_worker(self, wake_in: int) -> int:
-        """Wait for the worker, and for a signal that stops it."""
+        """Wait for the worker's exit and return its code; stop it when a stop signal arrives."""
         assert self.worker is not None
         asked_at: float | None = None
         while self.worker.poll() is None:
@@ -137,7 +139,7 @@ class Supervisor:
         return self.worker.returncode
 
     def _wait_for_connection(self, listening: list[socket.socket], wake_in: int) -> bool:
-        """Whether somebody connects before the rest is over."""
+        """Return True when a client connects, False when IDLE_S_MAX is over or a stop signal arrives."""
         until = time.monotonic() + IDLE_S_MAX
         while not self.is_stopping and (left := until - time.monotonic()) > 0:
             ready, _, _ = select.select([*listening, wake_in], [], [], left)
@@ -156,13 +158,13 @@ class Supervisor:
                 pass
 
     def _on_worker_exit(self, *_: object) -> None:
-        """A worker has ended: the wakeup descriptor says so, and a handler must be there for it to be written."""
+        """Do nothing: SIGCHLD is only written to the wakeup descriptor while it has a handler."""
 
     def _on_stop_signal(self, *_: object) -> None:
         self.is_stopping = True
 
     def _take_lock(self) -> int | None:
-        """The lock, None where another process has it."""
+        """Return the descriptor of the lock; None where another process holds it."""
         descriptor = os.open(self.spec["lock"], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -172,9 +174,9 @@ class Supervisor:
         return descriptor
 
     def _is_installed(self) -> bool:
-        """Whether the installation still stands for which this daemon was to be started.
+        """Return whether the installation that this daemon was started for still exists.
 
-        The plugin of an earlier release names no file: there it is the plugin itself.
+        Command lines of an earlier release name no file: for those it is the plugin itself.
         """
         needs = self.spec.get("needs", f"{self.spec['home']}/plugin/clew/.claude-plugin/plugin.json")
         return not needs or os.path.exists(needs)  # noqa: PTH110 - pathlib costs a third of this process's start
@@ -199,7 +201,7 @@ class Supervisor:
         return lock
 
     def _version(self) -> str:
-        """The release whose worker we would start: what stands on the disk, which may have been upgraded since our command was written."""
+        """Return the release of the worker to start, read from disk: it may have been upgraded since the command line was written."""
         with suppress(OSError), open(f"{self.spec['path']}/clew/__init__.py") as stream:  # noqa: PTH123 - as above
             for line in stream:
                 if line.startswith("__version__"):
@@ -207,7 +209,7 @@ class Supervisor:
         return str(self.spec["version"])
 
     def _request(self, method: str, path: str) -> bytes:
-        """The body of what the daemon on our socket answers. Raises OSError."""
+        """Return the body of the answer of the daemon that listens on the socket. Raises OSError."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as over:
             over.settimeout(OTHER_DAEMON_TIMEOUT_S)
             over.connect(self.spec["socket"])
@@ -218,7 +220,7 @@ class Supervisor:
         return b"".join(parts).partition(b"\r\n\r\n")[2]
 
     def _record_unclean_exit(self) -> None:
-        """What an earlier daemon left behind says that it was killed: one that stops takes it away."""
+        """Record a problem where an earlier daemon left its state file: one that stops in order deletes it."""
         with suppress(OSError, ValueError), open(self.spec["state"]) as stream:  # noqa: PTH123 - as above
             told = json.loads(stream.read())
             self._record_problem(
@@ -239,7 +241,7 @@ class Supervisor:
         return made
 
     def _make_private_dir(self, folder: str) -> None:
-        """Make the socket's folder where a cleaning of /tmp has taken it away. Raises OSError where it is another user's."""
+        """Create the socket's folder where /tmp was cleaned. Raises PermissionError where it belongs to another user."""
         with suppress(FileExistsError):
             os.mkdir(folder, 0o700)  # noqa: PTH102 - as above
         about = os.lstat(folder)

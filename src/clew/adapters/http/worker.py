@@ -1,7 +1,7 @@
-"""Worker: the process that answers. It owns the store and the warm indexes, and rests when nobody asks.
+"""Run the daemon's worker: the process that owns the store and the loaded indexes, and answers requests until idle.
 
-Started by `supervise` with the listening sockets inherited. Ends with 0 when it was asked to stop, or idle with no client left that
-could ask; with RESTING when it was idle and clients still run.
+Started by `supervise` with the listening sockets inherited. Exits with 0 when asked to stop, or when idle with no client process left;
+with EXIT_IDLE when idle while clients still run.
 """
 
 from __future__ import annotations
@@ -42,26 +42,29 @@ GC_THRESHOLDS = (50_000, 20, 20)
 
 
 class DaemonServer(uvicorn.Server):
-    """A server that can be asked to stop from its own routes, and that stops by itself when idle."""
+    """HTTP server that routes can stop, and that stops when idle.
+
+    is_idle  it stopped for idleness while clients still run.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.is_idle = False
 
     def stop(self) -> None:
-        """End after the answers under way."""
+        """Shut down after the requests in progress have been answered."""
         self.should_exit = True
 
 
 class LazyApp:
-    """An ASGI application that is made at its first request: its imports take longer than the daemon may take to start."""
+    """ASGI application that is built at its first request, because its imports take longer than the daemon's start may."""
 
     def __init__(self, make: Callable[[], ASGIApp]) -> None:
         self._make, self._made, self._making = make, None, asyncio.Lock()
         self._made: ASGIApp | None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Build the application if necessary, and serve one request."""
         if self._made is None:
             async with self._making:
                 if self._made is None:
@@ -70,7 +73,10 @@ class LazyApp:
 
 
 def main(spec: dict[str, object]) -> int:
-    """Serve until stopped or idle. Returns the exit code."""
+    """Serve requests until stopped or idle, and return the exit code.
+
+    spec  `home` (the data folder) and `sockets` (descriptors of the inherited listening sockets: Unix, then loopback).
+    """
     home = Path(str(spec["home"]))
     chosen = load_settings_leniently({**os.environ, "CLEW_HOME": str(home)})
     settings = replace(chosen.settings, data_dir=home)
@@ -107,7 +113,7 @@ def _config(app: ASGIApp, **more: Any) -> uvicorn.Config:
 
 
 def _loopback(context: DaemonContext, app: ASGIApp) -> DaemonServer | None:
-    """The server of loopback, None where its certificate can neither be read nor made: nothing is said there without it."""
+    """Return the loopback server; None where its certificate can neither be read nor created."""
     try:
         public, secret = certificate.ensure_certificate(DaemonPaths(context.settings.data_dir))
     except OSError as error:
@@ -133,7 +139,7 @@ async def _serve(
 
 
 async def _serve_loopback(server: DaemonServer, listening: socket.socket) -> None:
-    """Serve without signals of its own, which are the private server's."""
+    """Serve a second server without signal handlers, which belong to the first."""
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup(sockets=[listening])
@@ -142,7 +148,7 @@ async def _serve_loopback(server: DaemonServer, listening: socket.socket) -> Non
 
 
 async def _stop_when_idle(server: DaemonServer, app: DaemonApp, hooks: HookHandlers, idle_s: int) -> None:
-    """Stop the server once nobody has asked for so long. Sleeps until then, and looks no oftener than needed."""
+    """Stop the server once no request came for `idle_s` seconds. Sleeps until then."""
     while True:
         left = app.last_request_at + idle_s - time.monotonic()
         if left <= 0 and not app.active_requests:
@@ -153,7 +159,7 @@ async def _stop_when_idle(server: DaemonServer, app: DaemonApp, hooks: HookHandl
 
 
 def _open(context: DaemonContext) -> None:
-    """Open the store before somebody waits for it."""
+    """Open the store before the first request waits for it."""
     try:
         context.engine()
     except ClewError as error:
@@ -161,10 +167,11 @@ def _open(context: DaemonContext) -> None:
 
 
 def _hand_over(context: DaemonContext) -> None:
-    """Have the clew that is installed take our place, where that is another one than we are.
+    """Start the installed clew in place of this one, where the installation is another.
 
-    A session that began before an upgrade, or before clew was installed anew from another folder, starts the daemon of its own time.
-    What is started asks which release answers here, and has it stop.
+    A session that began before an upgrade or reinstallation starts the daemon of its own time. The daemon started here asks which
+    release answers
+    and has it stop.
     """
     starter = read_manifest(DaemonPaths(context.settings.data_dir)).starter
     source = Path(clew.__file__).parent.parent
@@ -177,7 +184,7 @@ def _hand_over(context: DaemonContext) -> None:
 
 
 def _load() -> None:
-    """Import what the first prompt, output and compaction would wait for, and read its tables."""
+    """Import the modules that the first prompt, output and compaction need, and read their tables."""
     for name in ("recall", "compact", "write", "ingest"):
         import_module(f"clew.usecases.{name}")
     from clew.transcript.reduce.reduce import reduce_output  # lazy: so that the daemon answers before

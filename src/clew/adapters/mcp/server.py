@@ -1,8 +1,9 @@
-"""Server: the tools over MCP, by the official SDK, inside the daemon.
+"""Serve the tools over MCP by the official SDK, inside the daemon.
 
-Imported at the first request, because the SDK takes about a second to import. Stateless, with plain JSON answers: which session asks
-is told by headers, so that no client has to hold a connection. What a tool returns is text alone: where a client is given structured
-content as well, its model reads that instead.
+Imported at the first request, because the SDK takes about a second to import. Stateless, with plain JSON answers: headers tell which
+session
+asks, so no client has to hold a connection. A tool returns text only: given structured content as well, a client's model would read
+that.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from clew.usecases.inputs import state_of
 
 
 class McpApp:
-    """The ASGI application that speaks MCP. It starts with its first request and ends with the daemon."""
+    """ASGI application of the MCP server. It starts with its first request and ends with the daemon."""
 
     def __init__(self, context: DaemonContext, hooks: HookHandlers) -> None:
         self.context, self.hooks = context, hooks

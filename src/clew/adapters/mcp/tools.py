@@ -1,6 +1,6 @@
-"""Tools: what the agent may ask, in words written for the model that reads them (`tools.json`); and the answers, as text.
+"""Answer the MCP tools. Their descriptions, written for the model that reads them, are in `tools.json`.
 
-An error is an answer as well: it says what was found, what was expected and what to try. Knows nothing of the protocol.
+An error is an answer too: it tells the agent what was found, what was expected and what to try. Knows nothing of the protocol.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ TOOL_DEFINITIONS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("to
 
 
 def answer_recall(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:
-    """What was said and done in earlier sessions and remembered, and where the code is, within a budget."""
+    """Answer the `recall` tool: turns of earlier sessions and code that bear on a question, within a token budget.
+
+    Raises UsageError without a question.
+    """
     question = _text(arguments, "question")
     budget = min(max(int(arguments.get("budget_tokens") or RECALL_TOKENS_DEFAULT), 200), RECALL_TOKENS_MAX)
     where = str(arguments.get("where") or "all")
@@ -78,7 +81,7 @@ def _recall_turns(engine: Engine, folder: Path, question: str, *, turns_max: int
 
 
 def answer_unfold(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  every tool is asked in one way
-    """The exact text behind a handle, or the lines of it that are asked for."""
+    """Answer the `unfold` tool: the exact text of a handle, or the requested range of its lines, up to ANSWER_CHARS_MAX."""
     handle = _text(arguments, "handle")
     found = engine.unfold(folder, handle)
     whole = found.data.decode("utf-8", "replace")
@@ -105,6 +108,7 @@ def answer_unfold(engine: Engine, folder: Path, tokenizer: str, arguments: Mappi
 
 
 def _range(wanted: str, count: int) -> tuple[int, int]:
+    """Return the first and last line number of a range such as 40-80; the whole text for none. Raises UsageError."""
     if not wanted:
         return 1, count
     first, _, last = wanted.partition("-")
@@ -117,7 +121,7 @@ def _range(wanted: str, count: int) -> tuple[int, int]:
 
 
 def answer_impact(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
-    """The files that will probably have to change with the named ones, most likely first."""
+    """Answer the `impact` tool: files that will probably change with the named ones, most likely first. Raises UsageError without names."""
     wanted = _names(arguments.get("names"))
     if not wanted:
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
@@ -130,7 +134,7 @@ def answer_impact(engine: Engine, folder: Path, tokenizer: str, arguments: Mappi
 
 
 def answer_remember(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
-    """Keep a text for later sessions."""
+    """Answer the `remember` tool: store a note for later sessions and return its handle. Raises UsageError without a text."""
     files = _names(arguments.get("about"))
     kind = str(arguments.get("kind") or "fact").replace("_", " ")
     note = usecases.write.NewNote(_text(arguments, "text"), kind, tuple(files), str(arguments.get("subject") or ""))
@@ -140,7 +144,7 @@ def answer_remember(engine: Engine, folder: Path, tokenizer: str, arguments: Map
 
 
 def answer_explain(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
-    """Why a record is what it is."""
+    """Answer the `explain` tool: a record's kind, status, source, other versions and links."""
     explanation = engine.explain(folder, _text(arguments, "handle"))
     record, status = explanation.record, explanation.status
     why = describe_end(status.reason, is_doubt=status.is_live)
@@ -158,11 +162,12 @@ def answer_explain(engine: Engine, folder: Path, tokenizer: str, arguments: Mapp
 
 
 def _names(value: object) -> list[str]:
-    """A list of names; models give a single one without its brackets."""
+    """Return a list of names; a single string counts as a list of one, as models send it."""
     return [str(name) for name in cast("list[object]", value)] if isinstance(value, list) else [str(value)] if value else []
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:
+    """Return a text argument. Raises UsageError where it is missing or blank."""
     value = arguments.get(name)
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{name} is missing\nhint: give {name} as a text")
@@ -170,7 +175,7 @@ def _text(arguments: Mapping[str, Any], name: str) -> str:
 
 
 def format_error(error: ClewError) -> str:
-    """An error as an answer to act on."""
+    """Return an error as text for the agent, its hint as something to try."""
     text = str(error).replace("\nhint: ", "\nTry: ")
     if isinstance(error, UnknownHandle):
         text += "\nHandles are printed in brackets where something was folded; `recall` finds records by what they say."

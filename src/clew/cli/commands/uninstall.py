@@ -31,7 +31,7 @@ def command(*, is_all: bool, is_dry: bool, is_json: bool) -> None:
     steps: list[str] = []
     notes: list[str] = []
     is_stopped = True
-    installer.retire()
+    installer.disable_autostart()
     if not is_dry:
         try:
             if start.stop_daemon(paths):

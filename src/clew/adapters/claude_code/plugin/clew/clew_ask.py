@@ -12,11 +12,11 @@ import sys
 import time
 
 # Seconds that a caller waits at most, from its own start to the answer. A compaction replaces a model's summary, which takes a minute.
-WITHIN_S = {
+TIMEOUTS_S = {
     "hook/UserPromptSubmit": 0.15, "mod/prompt": 0.15, "hook/PostToolUse": 0.3, "mod/append": 0.3, "hook/SessionStart": 1.0,
     "mod/hello": 0.3, "mod/compact": 9.0, "statusline": 0.3,
 }  # fmt: skip
-WITHIN_OTHER_S = 0.3
+DEFAULT_TIMEOUT_S = 0.3
 START_S = 0.03  # of the time above that has passed when this runs: an interpreter's start, measured at 13 to 20 ms
 # A route that may take long is asked only after the daemon has answered a small request within this time.
 LONG_S, ALIVE_WITHIN_S = 1.5, 0.25
@@ -27,7 +27,7 @@ STARTING_S, STARTING_MAX_S = 3.0, 300.0
 
 
 class Unreachable(Exception):
-    """The daemon cannot be asked now. `reason` is one of REASONS."""
+    """Raised when the daemon cannot be asked now; `reason` is a key of REASONS."""
 
     def __init__(self, reason):
         super().__init__(reason)
@@ -44,16 +44,16 @@ REASONS = {
 }
 
 
-def asked(path, route, body, command=(), headers=(), within_s=None, waits=False):
-    """Return the body of the daemon's answer to a POST; b"" for any answer but 200. Raises Unreachable.
+def post(path, route, body, command=(), headers=(), timeout_s=None, waits=False):
+    """Return the body of the daemon's answer to a POST; b"" for any status but 200. Raises Unreachable.
 
-    path      the daemon's socket.  route  such as "hook/Stop".  headers  lines, without their ends.
-    command   starts the daemon where nobody listens; () starts nothing.
-    within_s  in place of the route's own time.
-    waits     for a daemon that starts, as far as the time goes.
+    path       the daemon's socket.  route  such as "hook/Stop".  headers  lines without line ends.
+    command    starts the daemon where nothing listens; () starts nothing.
+    timeout_s  in place of the route's own time.
+    waits      wait for a daemon that starts, within the time.
     """
-    until = time.monotonic() + (WITHIN_S.get(route, WITHIN_OTHER_S) - START_S if within_s is None else within_s)
-    noted, _, why = fault(path)
+    until = time.monotonic() + (TIMEOUTS_S.get(route, DEFAULT_TIMEOUT_S) - START_S if timeout_s is None else timeout_s)
+    noted, _, why = read_fault(path)
     is_noted = 0 < noted - time.time() <= FAULT_MAX_S
     if is_noted and why != "starting":
         raise Unreachable("left alone")
@@ -62,14 +62,14 @@ def asked(path, route, body, command=(), headers=(), within_s=None, waits=False)
     is_alive = False
     try:
         if until - time.monotonic() > LONG_S:
-            over = _connected(path, command, until, waits)
+            over = _connect(path, command, until, waits)
             _exchange(over, "GET", "health", b"", (), time.monotonic() + (STARTS_WITHIN_S if _starts(path) else ALIVE_WITHIN_S))
             is_alive = True
-        status, answer = _exchange(_connected(path, command, until, waits), "POST", route, body, headers, until)
+        status, answer = _exchange(_connect(path, command, until, waits), "POST", route, body, headers, until)
     except TimeoutError:
         # What takes long may take too long while the daemon is well, and one that starts comes to this question in its turn.
         if not is_alive and not _starts(path):
-            _note_fault(path, "late", FAULT_S, FAULT_MAX_S)
+            _record_fault(path, "late", FAULT_S, FAULT_MAX_S)
         raise Unreachable("late") from None
     except OSError:  # it ended in the middle of the answer: where its supervisor ended as well, nothing else would start it
         if command:
@@ -104,9 +104,9 @@ def _wait(over, until):
     over.settimeout(left)
 
 
-def _connected(path, command, until, waits):
-    """A connection to this user's own daemon. Raises Unreachable, TimeoutError."""
-    made = _tried(path, until)
+def _connect(path, command, until, waits):
+    """Return a connection to this user's daemon, started if necessary. Raises Unreachable, TimeoutError."""
+    made = _try_connect(path, until)
     if made is not None:
         return made
     if command:
@@ -114,19 +114,19 @@ def _connected(path, command, until, waits):
     until = min(until, time.monotonic() + STARTS_WITHIN_S)
     while waits and time.monotonic() + 0.05 < until:
         time.sleep(0.02)  # the socket appears when it is bound: nothing tells of that
-        made = _tried(path, until)
+        made = _try_connect(path, until)
         if made is not None:
             return made
     raise Unreachable("not there")
 
 
-def _tried(path, until):
-    """A connection, None where nobody listens. Raises Unreachable for a listener of another user, TimeoutError."""
+def _try_connect(path, until):
+    """Return a connection, None where nothing listens. Raises Unreachable for a listener of another user, TimeoutError."""
     made = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         _wait(made, until)
         made.connect(path)
-        if peer_uid(made) != posix.geteuid():
+        if read_peer_uid(made) != posix.geteuid():
             raise Unreachable("a stranger")
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError, PermissionError):
         made.close()
@@ -137,8 +137,8 @@ def _tried(path, until):
     return made
 
 
-def peer_uid(over):
-    """The user id of the process at the other end of a Unix socket, -1 where this system does not say it."""
+def read_peer_uid(over):
+    """Return the user id of the process at the other end of a Unix socket, -1 on systems that do not tell it."""
     if sys.platform == "linux":
         told = over.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)  # pid, uid, gid
     elif sys.platform == "darwin":
@@ -149,13 +149,13 @@ def peer_uid(over):
 
 
 def _start(path, command):
-    """Start the daemon as nobody's child. Raises Unreachable where that can lead to nothing."""
+    """Start the daemon detached from this process. Raises Unreachable where clew is removed or its folder is read-only."""
     home = path.rpartition("/")[0]
     if not _is_installed():
         raise Unreachable("removed")
     if posix.access(home, 0) and not posix.access(home, 2):
         raise Unreachable("read-only")
-    _note_fault(path, "starting", STARTING_S, STARTING_MAX_S)
+    _record_fault(path, "starting", STARTING_S, STARTING_MAX_S)
     child = posix.fork()
     if child == 0:
         try:
@@ -171,7 +171,7 @@ def _start(path, command):
 
 
 def _is_installed():
-    """Whether the folder that this file was written to still holds it: `clew uninstall` takes it away."""
+    """Return whether this script still exists: `clew uninstall` deletes it."""
     try:
         posix.stat(__file__)
     except OSError:
@@ -182,8 +182,8 @@ def _is_installed():
 # -- Faults -----------------------------------------------------------------------------------------
 
 
-def fault(path):
-    """Until when the daemon is to be left alone (seconds since the epoch), for how long that was, and why; (0, 0, "") without a fault."""
+def read_fault(path):
+    """Return until when not to ask the daemon (seconds since the epoch), for how long that was, and why; (0, 0, "") without a fault."""
     try:
         number = posix.open(path.rpartition("/")[0] + "/fault", posix.O_RDONLY)
     except OSError:
@@ -198,13 +198,13 @@ def fault(path):
 
 
 def _starts(path):
-    """Whether the daemon was started just now, by its own note or by that of whoever started it."""
-    until, _, why = fault(path)
+    """Return whether the daemon was started a moment ago, by its own fault file or that of another caller."""
+    until, _, why = read_fault(path)
     return why == "starting" and until > time.time()
 
 
-def _note_fault(path, why, first_s, last_s):
-    before = fault(path)
+def _record_fault(path, why, first_s, last_s):
+    before = read_fault(path)
     seconds = min(last_s, before[1] * 2 if before[2] == why else first_s)
     try:
         number = posix.open(path.rpartition("/")[0] + "/fault", posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC, 0o600)
@@ -214,7 +214,7 @@ def _note_fault(path, why, first_s, last_s):
         pass
 
 
-def journal(path, where, what):
+def record_problem(path, where, what):
     """Add a line to `problems.jsonl` beside the socket, for `clew doctor`. Never raises, and makes no folder."""
     line = '{"at": %d, "where": "%s", "what": "%s"}\n' % (time.time(), where, what)
     try:

@@ -16,13 +16,14 @@ QUIET = ("left alone", "removed")  # what was journalled before, or is nobody's 
 
 
 def main(path, route, *command):
+    """Send standard input to a route of the daemon and print its answer; print nothing where it cannot be asked."""
     body = sys.stdin.buffer.read()
     client = f"x-clew-client-pid: {posix.getppid()}"
     try:
-        answer = clew_ask.asked(path, route, body, command, (client,), waits=route == "hook/SessionStart")
+        answer = clew_ask.post(path, route, body, command, (client,), waits=route == "hook/SessionStart")
     except clew_ask.Unreachable as missed:
         if missed.reason not in QUIET:
-            clew_ask.journal(path, route, f"the session went on without clew: {clew_ask.REASONS[missed.reason]}")
+            clew_ask.record_problem(path, route, f"the session went on without clew: {clew_ask.REASONS[missed.reason]}")
         answer = _status(path, missed.reason) if route == "statusline" else b""
     if answer and answer != b"{}":
         sys.stdout.buffer.write(answer)
@@ -30,16 +31,16 @@ def main(path, route, *command):
 
 
 def _status(path, reason):
-    """What the status line says where the daemon does not."""
-    why = clew_ask.fault(path)[2] if reason == "left alone" else reason
+    """Return the status line for a daemon that cannot be asked."""
+    why = clew_ask.read_fault(path)[2] if reason == "left alone" else reason
     short = {"starting": "starting", "not there": "starting", "late": "does not answer", "removed": "uninstalled"}
     return f"clew off: {short.get(why, why)} (clew doctor says more)".encode()
 
 
 def run(arguments=None):
-    """Run `main` with the route that was named; the session goes on whatever it raises, and `clew doctor` tells of it.
+    """Run `main` for the route on the command line, and exit with 0 whatever it raises, so that the session goes on.
 
-    arguments  of `main`, in place of those of `clew_place`.
+    arguments  for `main`; None takes those of `clew_place`.
     """
     if arguments is None:
         import clew_place  # lazy: rendered beside this file, and not needed by who names its own
@@ -48,5 +49,5 @@ def run(arguments=None):
     try:
         main(*arguments)
     except Exception as error:
-        clew_ask.journal(arguments[0], arguments[1], type(error).__name__)
+        clew_ask.record_problem(arguments[0], arguments[1], type(error).__name__)
     posix._exit(0)

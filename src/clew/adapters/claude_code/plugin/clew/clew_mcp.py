@@ -21,6 +21,7 @@ _writing = _thread.allocate_lock()
 
 
 def main(path, *command):
+    """Answer JSON-RPC messages on standard input until it closes; tool calls are forwarded to the daemon at `path`."""
     with open(__file__.rpartition("/")[0] + "/tools.json", encoding="utf-8") as stream:
         ready = json.load(stream)
     under_way = []
@@ -30,12 +31,12 @@ def main(path, *command):
         done = _thread.allocate_lock()
         done.acquire()
         under_way = [each for each in under_way if each.locked()] + [done]
-        _thread.start_new_thread(_handled, (path, command, ready, line, done))
+        _thread.start_new_thread(_handle, (path, command, ready, line, done))
     for done in under_way:
         done.acquire(True, ANSWER_WITHIN_S)
 
 
-def _handled(path, command, ready, line, done):
+def _handle(path, command, ready, line, done):
     try:
         answer = _answer(path, command, ready, line.strip())
         if answer:
@@ -49,7 +50,7 @@ def _handled(path, command, ready, line, done):
 
 
 def _answer(path, command, ready, line):
-    """The answer to a message, b"" for one that wants none."""
+    """Return the answer to a message, b"" for one that needs none."""
     try:
         told = json.loads(line)
     except ValueError:
@@ -60,7 +61,7 @@ def _answer(path, command, ready, line):
         return b""
     name, method = told["id"], told["method"]
     if method == "tools/call":
-        return _called(path, command, line, name)
+        return _forward_call(path, command, line, name)
     if method == "initialize":
         parameters = told.get("params")
         wanted = parameters.get("protocolVersion") if isinstance(parameters, dict) else None
@@ -74,10 +75,10 @@ def _answer(path, command, ready, line):
     return _error(name, -32601, "Method not found")
 
 
-def _called(path, command, line, name):
+def _forward_call(path, command, line, name):
     told = (f"x-clew-cwd: {posix.getcwd()}", f"x-clew-client-pid: {posix.getppid()}", "accept: application/json, text/event-stream")
     try:
-        answer = clew_ask.asked(path, "mcp/", line, command, told, within_s=ANSWER_WITHIN_S, waits=True)
+        answer = clew_ask.post(path, "mcp/", line, command, told, timeout_s=ANSWER_WITHIN_S, waits=True)
         reason = "it gave no answer"
     except clew_ask.Unreachable as missed:
         answer, reason = b"", clew_ask.REASONS[missed.reason]
@@ -95,7 +96,7 @@ def _error(name, code, message):
 
 
 def run(arguments=None):
-    """Run `main` until the client closes standard input. `arguments` stand in place of those of `clew_place`."""
+    """Run `main` until the client closes standard input. `arguments` replace those of `clew_place`."""
     if arguments is None:
         import clew_place  # lazy: rendered beside this file, and not needed by who names its own
 

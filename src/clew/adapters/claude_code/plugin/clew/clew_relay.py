@@ -20,11 +20,12 @@ HELD_S = 10.0  # a client that does not finish its question is let go
 
 
 def main(path, *command):
+    """Listen on a socket beside the daemon's, print its path, and relay requests until the client ends."""
     folder = path.rpartition("/")[0]
     about = posix.lstat(folder)
     if about.st_uid != posix.geteuid() or about.st_mode & 0o177077 != 0o040000:
         return  # another user may have made it: the mod cannot look at who listens there
-    sweep(folder)
+    remove_stale_sockets(folder)
     inside = f"{folder}/r{posix.getpid()}"  # no longer than the daemon's own, whose length is limited
     listening = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     posix.umask(0o177)
@@ -42,23 +43,23 @@ def main(path, *command):
                     return
                 descriptor, _ = listening._accept()
                 over = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, descriptor)
-                _thread.start_new_thread(serve, (over, path, command))
+                _thread.start_new_thread(serve_request, (over, path, command))
     finally:
         posix.unlink(inside)
 
 
-def sweep(folder):
-    """Take away the sockets of relays that were killed with their client, and one of this process's own number."""
+def remove_stale_sockets(folder):
+    """Delete the sockets of relays that were killed, and one left under this process's own pid."""
     for name in posix.listdir(folder):
-        if name[:1] == "r" and name[1:].isdecimal() and not is_other(int(name[1:])):
+        if name[:1] == "r" and name[1:].isdecimal() and not is_other_process(int(name[1:])):
             try:
                 posix.unlink(f"{folder}/{name}")
             except FileNotFoundError:  # another relay that starts was quicker
                 pass
 
 
-def is_other(pid):
-    """Whether another process of this user has this number."""
+def is_other_process(pid):
+    """Return whether another process of this user has this pid."""
     if pid == posix.getpid():
         return False
     try:
@@ -68,18 +69,18 @@ def is_other(pid):
     return True
 
 
-def serve(over, path, command):
-    """Answer one question."""
+def serve_request(over, path, command):
+    """Relay one request to the daemon and answer it in time, with {} where the daemon does not."""
     try:
-        if clew_ask.peer_uid(over) != posix.geteuid():
+        if clew_ask.read_peer_uid(over) != posix.geteuid():
             return
         over.settimeout(HELD_S)
-        route, body = read(over)
+        route, body = read_request(over)
         try:
-            answer = clew_ask.asked(path, route, body, command, (f"x-clew-client-pid: {posix.getppid()}",)) or b"{}"
+            answer = clew_ask.post(path, route, body, command, (f"x-clew-client-pid: {posix.getppid()}",)) or b"{}"
         except clew_ask.Unreachable as missed:
             if missed.reason not in ("left alone", "removed"):
-                clew_ask.journal(path, route, f"the session went on without clew: {clew_ask.REASONS[missed.reason]}")
+                clew_ask.record_problem(path, route, f"the session went on without clew: {clew_ask.REASONS[missed.reason]}")
             answer = b"{}"
         head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\nconnection: close\r\n\r\n"
         over.sendall(head.encode() + answer)
@@ -89,8 +90,8 @@ def serve(over, path, command):
         over.close()
 
 
-def read(over):
-    """The route and the body of one HTTP request. Raises ValueError, OSError."""
+def read_request(over):
+    """Return the route and the body of one HTTP request. Raises ValueError for a malformed one, OSError."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = over.recv(65536)
@@ -114,7 +115,7 @@ def read(over):
 
 
 def run(arguments=None):
-    """Run `main` until the client ends. `arguments` stand in place of those of `clew_place`."""
+    """Run `main` until the client ends. `arguments` replace those of `clew_place`."""
     if arguments is None:
         import clew_place  # lazy: rendered beside this file, and not needed by who names its own
 
