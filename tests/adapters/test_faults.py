@@ -125,13 +125,13 @@ def test_a_mute_listener_costs_one_event_its_time_and_the_next_nothing(
     path = str(tmp_path / "serve.sock")
     began = clock.now
     with pytest.raises(ask.Unreachable, match="late"):
-        ask.asked(path, route, b"{}")
+        ask.post(path, route, b"{}")
     assert clock.now - began <= EVENTS.get(route, 1.0)
     assert mute.asked() == 1
 
     for other in EVENTS:
         with pytest.raises(ask.Unreachable, match="left alone"):
-            ask.asked(path, other, b"{}")
+            ask.post(path, other, b"{}")
     assert mute.asked() == 0
 
 
@@ -140,8 +140,8 @@ def test_a_fault_is_tried_again_later_and_later(ask: ModuleType, clock: Clock, m
     waited: list[float] = []
     for _ in range(6):
         with pytest.raises(ask.Unreachable, match="late"):
-            ask.asked(path, "hook/Stop", b"{}")
-        until_s = ask.fault(path)[0]
+            ask.post(path, "hook/Stop", b"{}")
+        until_s = ask.read_fault(path)[0]
         waited.append(round(until_s - clock.now))
         clock.now = until_s + 0.01
 
@@ -153,7 +153,7 @@ def test_a_fault_noted_by_a_clock_that_ran_ahead_does_not_hold_for_ever(ask: Mod
     (tmp_path / "fault").write_text(f"{clock.now + 10 * ask.FAULT_MAX_S:.3f} 30.000 late\n")
 
     with pytest.raises(ask.Unreachable, match="late"):
-        ask.asked(path, "hook/Stop", b"{}")
+        ask.post(path, "hook/Stop", b"{}")
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ def test_a_read_only_data_folder_is_said(ask: ModuleType, tmp_path: Path, monkey
     monkeypatch.setattr(ask, "posix", SimpleNamespace(**refused))
 
     with pytest.raises(ask.Unreachable, match="read-only"):
-        ask.asked(str(tmp_path / "serve.sock"), "hook/Stop", b"{}", ("/bin/true",))
+        ask.post(str(tmp_path / "serve.sock"), "hook/Stop", b"{}", ("/bin/true",))
 
 
 @fault("the files of the plugin are gone while a session runs", "its hooks do nothing and end with 0, so no prompt is refused")

@@ -31,7 +31,7 @@ from clew.sessions.context import DaemonContext
 HANDLER_THREADS = 12  # handlers at work at once: more wait on the store's lock anyway; guess
 PENDING_HANDLERS_MAX = 64  # handlers that wait for a thread; beyond it the answer is {} at once; guess
 BODY_BYTES_MAX = 64 * 2**20  # of a hook: a tool's whole answer; the client cuts its own long before
-# Seconds that each handler may take: less than the shims wait (`clew_ask.WITHIN_S`), so that an answer that comes too late is known here.
+# Seconds that each handler may take: less than hook scripts wait (`clew_ask.TIMEOUTS_S`), so that a late answer is known here.
 TIMEOUTS_S = {
     "hook/SessionStart": 0.85, "mod/compact": 8.5,
     "hook/UserPromptSubmit": 0.1, "mod/prompt": 0.1, "hook/PostToolUse": 0.25, "mod/append": 0.25, "statusline": 0.25,
