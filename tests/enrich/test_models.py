@@ -143,7 +143,7 @@ def test_a_server_that_reads_only_a_part_of_what_is_sent_is_found_out(
 def test_nobody_at_the_address_is_an_error_at_once(engine: Engine, repo: Path, tmp_path: Path, waits: list[float]) -> None:
     with socket.socket() as held:  # bound and not listening: who connects is refused
         held.bind(("127.0.0.1", 0))
-        with pytest.raises(ModelUnreachable, match="nobody answers there"):
+        with pytest.raises(ModelUnreachable, match="no server answers there"):
             compress(
                 engine,
                 repo,

@@ -41,15 +41,14 @@ from clew.store.originals import digest_of
 from clew.text.embed import Embedder, load_embedder
 from clew.text.secrets import mask_bytes, mask_lines
 
-PARALLEL_FILES_MIN = 48  # below it starting processes costs more than they save
-PARALLEL_BYTES_MIN = 400_000
-READ_BATCH_BYTES = 256_000  # handed to a process at once
-READ_BATCH_FILES = 256  # more, if they are small, take more memory than their bytes tell: each has its record, postings and state
-MANIFESTS_MAX = 2000
-MANIFEST_BYTES_MAX = 1_000_000
-FIRST_RUN_SOURCE = (
-    f"{TREE_SOURCE}begun"  # the source that says, until a first run has ended, who makes the records: what was killed goes on
-)
+PARALLEL_FILES_MIN = 48  # files to read; below it starting processes costs more than they save
+PARALLEL_BYTES_MIN = 400_000  # of these files together, as above
+READ_BATCH_BYTES = 256_000  # of files handed to a process at once
+READ_BATCH_FILES = 256  # handed to a process at once: many small files take more memory than their bytes, each has its records
+MANIFESTS_MAX = 2000  # package manifests that are read in one run; guess
+MANIFEST_BYTES_MAX = 1_000_000  # of one manifest; what follows is not read
+# The source that holds, until a first run has ended, the producer of its records: a run that was killed goes on where it was.
+FIRST_RUN_SOURCE = f"{TREE_SOURCE}begun"
 # A file that changed within this time before it was read may change again within the resolution of its time, which is a second
 # where times are whole seconds, else a tick of the kernel (10 ms at most; five of them).
 RACY_WINDOW_NS, RACY_WINDOW_FINE_NS = 1_000_000_000, 50_000_000
@@ -57,7 +56,7 @@ RACY_WINDOW_NS, RACY_WINDOW_FINE_NS = 1_000_000_000, 50_000_000
 
 @dataclass(slots=True)
 class IndexReport:
-    """Counts of one index run.
+    """Counts of one run of `find_file_changes`, for the report of `clew index`.
 
     seen, read, unchanged, removed, broken   files; broken ones did not parse whole.
     read_bytes, records   of the files that were read.
@@ -116,7 +115,7 @@ def find_file_changes(
     is_ours = known is not None and known.note == made_by
     is_same_shape = is_ours and before is not None and before.digest == shape
     if before is not None and not is_same_shape:
-        # Until the end nobody may believe the old shape: a run that is killed leaves imports behind that lead elsewhere.
+        # Until the end the old shape must not count: a run that is killed leaves imports behind that lead elsewhere.
         yield Delta(PRODUCER, TREE_SOURCE, is_whole=False, state=SourceState(TREE_SOURCE, note=made_by if is_ours else ""))
     if before is None and not is_ours:
         yield Delta(PRODUCER, FIRST_RUN_SOURCE, is_whole=False, state=SourceState(FIRST_RUN_SOURCE, note=made_by))
@@ -236,7 +235,7 @@ def printable_path(path: str) -> str:
 
 
 def _maker(embedder: str) -> str:
-    """Who makes the records: this release, with this model."""
+    """Return the producer of the records: this release, with this model."""
     return f"{PRODUCER} {load_embedder(embedder).name}" if embedder else PRODUCER
 
 

@@ -19,9 +19,9 @@ from clew.store.originals import digest_of
 from clew.text.embed import Embedder
 from clew.text.postings import NameUse, SearchDocument, make_literal_name, pack_postings
 
-PRODUCER = "codebase/3"
-SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature
-IMPORT_LINES_MAX = 80  # guess: more is a list of names, not what a reader looks for
+PRODUCER = "codebase/3"  # name and version of this producer in its Deltas; a new version has every file read again
+SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature, and is not stored as one
+IMPORT_LINES_MAX = 80  # shown of a file's imports; guess: more is a list of names, not what a reader looks for
 _IMPORTANCE = {"module": 0.4, "class": 0.6, "function": 0.5, "method": 0.5, "section": 0.3, "config": 0.3, "text": 0.2}
 
 
@@ -240,7 +240,7 @@ def _document(
         *((name, NameUse.REFERENCE, times) for name, times in symbol.references),
         *((base.rpartition(".")[2], NameUse.INHERIT, 1) for base in symbol.bases),
     )
-    if is_file:  # nobody defines these names: who shares one is asked of the index, and a question's links never meet them
+    if is_file:  # no symbol defines these names: only `impact` looks for files that share one
         uses += tuple((make_literal_name(literal), NameUse.MENTION, 1) for literal in facts.literals)
     signature = data[symbol.signature_start : symbol.signature_end].decode("utf-8", "replace")
     return SearchDocument(

@@ -51,7 +51,7 @@ PARSE_CPU_S_MAX = 10.0  # the last resort, for what makes each operation slow: 1
 # their allocator aborts the process. Three measures that real code keeps far below: brackets left open, bytes without
 # anything that ends an expression (by language), bytes without a letter.
 OPEN_BRACKETS_MAX = 500
-LETTERLESS_BYTES_MAX = 2_048
+LETTERLESS_BYTES_MAX = 2_048  # as above
 _END = re.compile(rb"[;,{}()\[\]]|\n[ \t]*#")
 _LIST_END = re.compile(rb"[;{}()\[\]]")
 _STATEMENT_END = re.compile(rb"[;{}]")
@@ -70,7 +70,7 @@ _JOINTS = frozenset(b".:>\\")
 _QUOTES = frozenset(b"\"'`")
 _LITERAL = re.compile(rb"[^\s\"'`\x80-\xff]*[A-Za-z][^\s\"'`\x80-\xff]*[A-Za-z0-9][^\s\"'`\x80-\xff]*")
 LITERAL_BYTES_MIN, LITERAL_BYTES_MAX = 4, 64  # shorter ones are everywhere, longer ones are data; guess
-LITERALS_MAX = 400  # of one file: with more it is a table of data; guess
+LITERALS_MAX = 400  # kept of one file; one with more is a table of data; guess
 RECEIVER_BYTES_MAX = 48  # a longer receiver is an expression, not a name to look up
 
 _DEFINITIONS: tuple[SymbolKind, ...] = get_args(SymbolKind)  # what a query may capture as a definition of this kind
@@ -197,7 +197,7 @@ def _read(language: Language, source: SourceFile, tree: Tree) -> _Reading:
 def _definitions(language: Language, source: SourceFile, captures: Mapping[str, Sequence[Node]]) -> list[Definition]:
     """Return the definitions that were captured, each once, with their bases."""
     found: dict[tuple[int, int, str, str], Definition] = {}
-    nameless: list[Definition] = []  # what they inherit is nobody's
+    nameless: list[Definition] = []  # no definition takes over what they inherit
     for kind in _DEFINITIONS:
         for node in captures.get(kind, ()):
             made = tuple(language.definition_readers.get(node.type, build_definition)(source, node, kind))

@@ -18,8 +18,8 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 
 EXACT_MATCH, LIKELY_MATCH, WEAK_MATCH = 1.0, 0.9, 0.6
-CANDIDATES_MAX = 8  # more files that end alike say nothing; guess
-PACKAGE_FILES_MAX = 40  # of a package that is imported as a whole; guess
+CANDIDATES_MAX = 8  # files that an import may mean; of more that end alike none is returned; guess
+PACKAGE_FILES_MAX = 40  # of a package that is imported as a whole; a larger one couples none; guess
 
 ImportCandidate = tuple[str, float]
 """A file that an import may mean: (its path in the repository, confidence above 0 and at most 1)."""

@@ -137,7 +137,7 @@ def _git_names(root: Path, skipped: Counter[SkipReason], problems: list[str]) ->
 
 
 def _is_ignored_by_outer(root: Path) -> bool:
-    """Say whether a folder lies, ignored, in somebody else's repository: then that one has no say about its files."""
+    """Say whether a folder lies, ignored, in another repository: then that one's rules do not apply to its files."""
     try:
         return _git(root, "check-ignore", "-q", ".").returncode == 0
     except (OSError, subprocess.TimeoutExpired):  # nothing was listed, and nothing can be: the empty list stands
@@ -285,7 +285,7 @@ _COMMENT_BLOCKS = [(start.encode(), end.encode()) for start, end in _COMMENTS["b
 _MARKER_LINES = 40
 LINE_BYTES_MEAN_MAX = 300  # over a whole head; people's code has 25 to 60, tables of numbers about 120
 LINE_BYTES_MAX = 5_000  # one such line in a head is data, or a bundle behind a licence comment
-_MINIFIED = frozenset(("javascript", "typescript", "tsx", "css", "json"))  # elsewhere a long line is a table that somebody wrote
+_MINIFIED = frozenset(("javascript", "typescript", "tsx", "css", "json"))  # elsewhere a long line is a table written by hand
 
 
 def classify_file(path: str, size: int, head: bytes) -> FileCategory:

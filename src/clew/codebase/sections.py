@@ -15,10 +15,10 @@ from clew.codebase.facts import SymbolKind
 from clew.codebase.languages.description import Definition
 from clew.codebase.languages.formats import TEXT_FORMATS, TextFormat
 
-BLOCK_LINES_MAX = 60  # one screen; guess
-BLOCK_LINES_MIN = 30  # a blank line from here on may end a block; guess
-TITLE_CHARS_MAX = 80
-INDENT_LEVELS_MAX = 3  # keys of keys of keys: the steps of a workflow's job
+BLOCK_LINES_MAX = 60  # lines of one block of plain text: one screen; guess
+BLOCK_LINES_MIN = 30  # lines after which a blank line ends a block; guess
+TITLE_CHARS_MAX = 80  # of a section's name
+INDENT_LEVELS_MAX = 3  # levels of nested keys that become sections: the steps of a workflow's job
 SUMMARY_BYTES_MAX = 4_000  # of a section's first paragraph; a longer one is no summary
 
 Heading = tuple[int, int, int, str]

@@ -16,9 +16,9 @@ from clew.task.clues import is_code_like
 from clew.task.vocabulary import EXTENSIONS
 from clew.text.tokens import TokenCounter
 
-ANSWER_SHARE_MAX = 0.5  # of what is compressed: a longer answer is not worth standing for it; guess
-ANSWER_LINE_CHARS_MAX = 600  # guess: a longer line is not one thing that is said
-CARRIED_TOKENS_MAX = 400  # handed on to the next part; guess
+ANSWER_SHARE_MAX = 0.5  # tokens of an answer for each token that it compresses; a longer one is refused; guess
+ANSWER_LINE_CHARS_MAX = 600  # a longer line is dropped: it is not one statement; guess
+CARRIED_TOKENS_MAX = 400  # of lines that are sent again with the next part; guess
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\d{1,3}[.)])\s+")
 _TOPIC = re.compile(rf"^[*_`]{{0,2}}({'|'.join(LINE_TOPICS)})[*_`]{{0,2}}\s*:[*_]{{0,2}}\s*", re.IGNORECASE)

@@ -17,11 +17,11 @@ from clew.transcript.handoff import render_handoff
 from clew.transcript.session_files import SessionFiles
 from clew.transcript.work import WorkTracker
 
-SENT_IMPORTANCE_MIN = 0.2  # what is worth less, such as thoughts and marks of the client, is not sent
-REPEATED_KINDS = frozenset({"constraint", "decision"})  # sentences of prompts and messages that are sent whole
-CHUNK_TOKENS_MIN = 200  # a shorter part is not worth a request; guess
-PIECE_SHARE_MAX = 0.25  # of a part, for one record: of a longer one its head and its tail; guess
-STATE_TOKENS_MAX = 800  # of the hand-off before a part; guess
+SENT_IMPORTANCE_MIN = 0.2  # records below it, such as a model's thoughts and the client's marks, are not sent
+REPEATED_KINDS = frozenset({"constraint", "decision"})  # kinds of records whose words stand in a prompt or message that is sent whole
+CHUNK_TOKENS_MIN = 200  # a shorter part is not sent; guess
+PIECE_SHARE_MAX = 0.25  # of a part's tokens, for one record; of a longer record its beginning and end are sent; guess
+STATE_TOKENS_MAX = 800  # of the hand-off text before a part; guess
 _TURN = "prompt"
 
 

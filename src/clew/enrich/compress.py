@@ -39,11 +39,12 @@ from clew.store.rules import is_purged
 from clew.text.tokens import TokenCounter, make_counter
 from clew.transcript.session_files import SessionFiles
 
-ANSWER_TRIES_MAX = 2  # of one part: an answer that cannot be used is asked for once more, with the reason
-REFERENCE_VOCABULARY = "o200k"  # the vocabulary that those of local models are nearest to
-COMPRESSED_IMPORTANCE = 0.5  # never above what a record of its own is worth; a packet weighs it by what it speaks of
+ANSWER_TRIES_MAX = 2  # requests for one part: after an answer that cannot be used one more is sent, with the reason
+REFERENCE_VOCABULARY = "o200k"  # tokenizer whose counts are nearest to those of local models
+COMPRESSED_IMPORTANCE = 0.5  # importance of a compressed text's record: not above that of what it was made from
 
 CompressionProgress: TypeAlias = Callable[[str, int, int], None]
+"""Function called with (what is being done, parts done, parts in all)."""
 
 
 @dataclass(slots=True)
@@ -118,12 +119,12 @@ def compress_session(
     )
     run = _Run(reader, workspace, transcript.session.id, compressor, done, counter)
     done.parts += len(parts)
-    points: Sequence[str] = ()
+    carried: Sequence[str] = ()
     kept: set[str] = set()
     for number, part in enumerate(parts, 1):
         if progress:
             progress("compressing", number - 1, len(parts))
-        request = build_prompt(part, points)
+        request = build_prompt(part, carried)
         record_id = make_id(KIND, PROMPT_VERSION, compressor.name, source, SYSTEM_PROMPT, request.text)
         with reader.snapshot(LOCAL, workspace) as snapshot:
             [status] = snapshot.statuses([record_id])
@@ -135,7 +136,7 @@ def compress_session(
             run.count(part, text)
             if not status.is_live and not dry_run:  # a later run cut the session otherwise, and this one cuts it so again
                 yield run.delta(before[0], part)
-        elif is_purged(status):  # somebody wanted it away
+        elif is_purged(status):  # it was purged on request
             done.refused.append((transcript.session.id, number, "what was made of it was purged, and is not made again"))
             continue
         elif dry_run:
@@ -153,7 +154,7 @@ def compress_session(
             done.lines += len(lines)
             yield run.delta(run.record(part, record_id, request, data), part, data)
         kept.add(record_id)
-        points = select_carried_lines(lines, counter)
+        carried = select_carried_lines(lines, counter)
     if progress:
         progress("compressing", len(parts), len(parts))
     if not dry_run:

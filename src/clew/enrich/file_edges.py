@@ -16,10 +16,10 @@ from clew.enrich.edge_producer import CoupledFile
 from clew.enrich.producers import find_producers
 from clew.records import Delta, Edge, SourceState, make_id
 
-PRODUCER = "coupling/1"
-STATE_FORMAT = "coupling/2"  # of the state of COUPLING: one that an earlier release wrote is made anew
+PRODUCER = "coupling/1"  # name and version of this producer in its Deltas
+STATE_FORMAT = "coupling/2"  # version of the state of COUPLING_SOURCE; one that an earlier release wrote is made anew
 COUPLING_SOURCE = "coupling:"  # the source that remembers what all edges were made from; those of a file are `coupling:<path>`
-EDGES_PER_FILE_MAX = 12  # of one file and one kind; guess
+EDGES_PER_FILE_MAX = 12  # of one kind; guess
 
 
 class CouplingCounts(msgspec.Struct):

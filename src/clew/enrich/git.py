@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Timer
 
-GIT_OUTPUT_BYTES_MAX = 64_000_000  # 3,000 commits of sympy are 0.8 MB; a commit that touches 100,000 files is 8 MB
+GIT_OUTPUT_BYTES_MAX = 64_000_000  # of one command: 3,000 commits of sympy are 0.8 MB; a commit that touches 100,000 files is 8 MB
 GIT_TIMEOUT_S = 60.0  # guess: 3,000 commits take 0.5 s here; a cold disk and deep trees a few times that
 
 _SETTINGS = (
@@ -60,7 +60,7 @@ def run_git(root: Path, *words: str, given: bytes = b"") -> bytes:
 
 def _answer(command: list[str], root: Path, environment: dict[str, str], given: bytes) -> bytes:
     with (
-        TemporaryFile() as complaint,  # a pipe that nobody reads would fill up and stop it
+        TemporaryFile() as complaint,  # a pipe that is not read would fill up and stop it
         subprocess.Popen(command, cwd=root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaint) as process,
     ):
         assert process.stdin is not None

@@ -25,15 +25,15 @@ from clew.records import Delta, Layer, Record, RecordText, Resolution, SourceSta
 from clew.text.postings import NameUse, SearchDocument, pack_postings
 from clew.text.secrets import mask_text
 
-PRODUCER = "history/1"
+PRODUCER = "history/1"  # name and version of this producer in its Deltas
 HISTORY_SOURCE = "history:"  # the source that remembers which commit was HEAD; blocks are `history:<their oldest commit>`
-COMMITS_MAX = 3000  # sympy: 0.3 s of git, about two years; older commits tell of files that have since changed their company
-BLOCK_COMMITS = 128  # on average; the newest block, half of it on average, is read again with each new commit
-BLOCK_COMMITS_MAX = 1024  # one block in 3,000 would be longer, and is cut where the list ends
-COMMIT_FILES_MAX = 20  # a commit that changes more is a sweep (formatting, a move, a licence) and couples nothing; bench/LOG.md
-COMMIT_IMPORTANCE = 0.2  # guess: below any code, whose history it is
-BODY_CHARS_MAX = 1000  # of a message below its first line: the reasons come first, then trailers and lists
-SUBJECT_CHARS_MAX = 200
+COMMITS_MAX = 3000  # newest commits that are read; sympy: 0.3 s of git, about two years
+BLOCK_COMMITS = 128  # commits of a block on average; the newest block is read again with each new commit
+BLOCK_COMMITS_MAX = 1024  # commits of the longest block; one block in 3,000 would be longer, and is cut where the list ends
+COMMIT_FILES_MAX = 20  # a commit that changes more files is a sweep (formatting, a move, a licence) and couples none; bench/LOG.md
+COMMIT_IMPORTANCE = 0.2  # importance of a commit's record; guess: below any code, whose history it is
+BODY_CHARS_MAX = 1000  # stored of a message below its first line: the reasons come first, then trailers and lists
+SUBJECT_CHARS_MAX = 200  # stored of a message's first line
 _HEADER = re.compile(rb"\x01[0-9a-f]{40,64}")
 _STATUS = re.compile(rb"\n?([ACDMRTUXB])\d*")
 
@@ -104,7 +104,7 @@ def find_commit_changes(
     report.commits, report.read = sum(map(len, wanted.values())), len(read)
     if is_shallow:
         report.problems.append(f"history: the clone is shallow; what changes together is known from {report.commits} commits only")
-    if before is not None:  # a run that is killed here leaves blocks of two histories, and nobody may believe them
+    if before is not None:  # a run that is killed here leaves blocks of two histories, which must not count
         yield Delta(PRODUCER, HISTORY_SOURCE, is_whole=False, state=SourceState(HISTORY_SOURCE, note=made_by))
     for source, ids in stale.items():
         yield build_block_delta(source, [read[commit] for commit in ids if commit in read], _digest(ids))

@@ -14,10 +14,10 @@ from clew.enrich.chunks import SessionChunk
 from clew.records import Trust, make_handle
 from clew.text.secrets import MASK_PREFIX, mask_text
 
-PROMPT_VERSION = "compress/1"  # in the key of every answer: another prompt is another question
-LINE_TOPICS = ("open", "decided", "failed", "found", "done")  # what a line is about, in the order in which it is handed on
-ANSWER_SHARE = 0.125  # of a part, for the answer: 6,000 tokens become about 750; guess
-ANSWER_TOKENS_MIN = 120
+PROMPT_VERSION = "compress/1"  # part of every answer's key: another prompt's answer is another record
+LINE_TOPICS = ("open", "decided", "failed", "found", "done")  # topics of an answer's lines, most wanted by the next part first
+ANSWER_SHARE = 0.125  # tokens asked for an answer for each token of a part: 6,000 become about 750; guess
+ANSWER_TOKENS_MIN = 120  # asked for the answer to a short part; guess
 WORDS_PER_TOKEN = 0.6  # of English with names of code in it; guess
 
 SYSTEM_PROMPT = f"""\
@@ -49,14 +49,14 @@ class CompressionPrompt:
     answer_tokens: int
 
 
-def build_prompt(chunk: SessionChunk, points: Sequence[str]) -> CompressionPrompt:
-    """Build the request that has a model compress one part of a session; `points` are lines kept of the part before."""
+def build_prompt(chunk: SessionChunk, carried_lines: Sequence[str]) -> CompressionPrompt:
+    """Build the request that has a model compress one part of a session; `carried_lines` are those kept of the part before."""
     parts: list[tuple[str, str]] = []
     count = 0
     if chunk.state:
         parts.append(("the state before this part", chunk.state))
-    if points:
-        parts.append(("kept of the part before", "\n".join(points)))
+    if carried_lines:
+        parts.append(("kept of the part before", "\n".join(carried_lines)))
     parts += [(_heading(piece.record.kind, piece.record.id, piece.record.trust), piece.text) for piece in chunk.pieces]
     shown: list[tuple[str, str]] = []
     for heading, text in parts:

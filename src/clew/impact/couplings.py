@@ -22,7 +22,7 @@ from clew.text.postings import NameUse, hash_term, make_literal_name
 COUPLING_KINDS = ("co-change", "sessions", "tests", "imports", "calls", "inherits", "names", "literals", "name", "folder", "proposed")
 """Every kind of coupling, in the order in which they are counted."""
 
-SHARED_FILES_MAX = 6  # a name or a literal that stands in more files couples none of them; guess
+SHARED_FILES_MAX = 6  # files with a name or literal; one in more files couples none of them; guess
 _WORD = re.compile(r"[A-Za-z][a-z]*|[0-9]+")
 _TEST_WORDS = frozenset({"test", "tests", "spec", "specs"})
 _LITERAL = re.compile(rb"[\"'`]([^\s\"'`]{4,64})[\"'`]")

@@ -27,7 +27,7 @@ COUPLING_WEIGHTS: Mapping[str, float] = {
     "folder": 0.1,
     "proposed": 0.3,  # edges of a kind that no weight was fitted for; guess
 }
-IMPACT_REASONS_MAX = 4
+IMPACT_REASONS_MAX = 4  # shown for one file
 
 
 @dataclass(slots=True)

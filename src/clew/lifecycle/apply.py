@@ -10,7 +10,7 @@ from clew.records import Delta
 from clew.store.ports import LOCAL, Writer
 
 TRANSACTION_BYTES = 8_000_000  # originals in one transaction: large enough to amortise the commit, small enough to lose little to a kill
-TRANSACTION_DELTAS = 256
+TRANSACTION_DELTAS = 256  # applied in one transaction at most
 
 
 @dataclass(slots=True)

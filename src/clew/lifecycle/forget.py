@@ -18,9 +18,9 @@ from clew.store.ports import LOCAL, PurgeResult, Reader, Snapshot, Writer
 from clew.text.secrets import mask_text
 from clew.transcript.redact import repeats_text, strip_user_text
 
-PRODUCER = "lifecycle/1"
+PRODUCER = "lifecycle/1"  # name and version of this producer in its Deltas
 DAY_NS = 86_400 * 1_000_000_000
-AGELESS_KINDS = frozenset({"constraint", "decision", "plan", "pinned"})  # what is wanted does not age
+AGELESS_KINDS = frozenset({"constraint", "decision", "plan", "pinned"})  # what the user wants does not age
 DERIVED_KINDS = frozenset({"constraint", "decision", "claim", "dead_end"})  # kinds that repeat words of the record they were made of
 
 

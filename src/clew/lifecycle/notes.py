@@ -14,12 +14,12 @@ from clew.store.originals import digest_of
 from clew.text.postings import SearchDocument, pack_postings
 from clew.text.secrets import mask_text
 
-PRODUCER = "notes/1"
-NOTES_SOURCE = "session:remembered/notes"  # among the sessions, so that what recalls what was said in them recalls these too
-NOTE_KIND = "remembered"
+PRODUCER = "notes/1"  # name and version of this producer in its Deltas
+NOTES_SOURCE = "session:remembered/notes"  # the source of all notes; a session's name, so that recall of sessions finds notes too
+NOTE_KIND = "remembered"  # kind of the records of notes
 NOTE_LAYERS = {"fact": Layer.FACT, "decision": Layer.INTENT, "constraint": Layer.INTENT, "dead end": Layer.ACTION, "state": Layer.STATE}
 NOTE_IMPORTANCE = {"fact": 0.6, "decision": 0.8, "constraint": 0.9, "dead end": 0.8, "state": 0.5}  # guess
-NOTE_NAME_CHARS_MAX = 120
+NOTE_NAME_CHARS_MAX = 120  # of a note's record name
 
 
 def build_note(

@@ -17,7 +17,7 @@ from clew.text import postings
 from clew.text.postings import SearchDocument, pack_postings
 from clew.transcript.redact import redact_lines
 
-TRANSCRIPT_KIND = "transcript"  # the kind of the records that hold a transcript's own lines
+TRANSCRIPT_KIND = "transcript"  # kind of the records that hold a transcript's own lines
 
 
 def redact_delta(reader: Reader, workspace: str, delta: Delta) -> list[Delta]:

@@ -18,7 +18,7 @@ import tree_sitter
 from clew.codebase.languages.description import Language
 from clew.codebase.languages.formats import TEXT_FORMATS
 
-LANGUAGES: dict[str, Language] = {}
+LANGUAGES: dict[str, Language] = {}  # name → language, of all that a grammar parses
 _SHEBANG = re.compile(rb"#!\s*(\S+)(?:[ \t]+(.*))?")
 
 __all__ = ["LANGUAGES", "Language", "detect_language", "load_grammar", "load_languages"]

@@ -33,8 +33,8 @@ from tree_sitter import Node
 from clew.codebase.facts import Import, SymbolKind
 from clew.codebase.path_index import ImportCandidate, PathIndex
 
-SYMBOL_NAME_BYTES_MAX = 200  # a longer "name" comes from a broken tree; nobody looks one up
-WILDCARD_NAMES = (("*", "*"),)  # what an import takes that takes everything
+SYMBOL_NAME_BYTES_MAX = 200  # a longer "name" comes from a broken tree and is dropped
+WILDCARD_NAMES = (("*", "*"),)  # the names of an import that takes everything out of a module
 
 _SPACE = re.compile(rb"\s+")
 _INDENT = re.compile(r"\n([ \t]*)[^\s]")

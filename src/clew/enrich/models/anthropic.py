@@ -11,7 +11,7 @@ from clew.enrich.models.compressor import ModelAnswer, ModelRequest
 from clew.enrich.models.json_client import JsonClient
 from clew.errors import NoCompressionModel
 
-ANTHROPIC_ENDPOINT = "anthropic"
+ANTHROPIC_ENDPOINT = "anthropic"  # the endpoint setting that means Anthropic's own address
 _URL = "https://api.anthropic.com"
 _VERSION = "2023-06-01"
 

@@ -14,7 +14,7 @@ from clew.enrich.models.json_client import JsonClient
 from clew.errors import ModelInputTruncated
 
 # Servers cut a request that is longer than their window without a word. Their vocabularies are about as good as o200k, by
-# which `Asked.tokens` is counted, and templates come on top; below this share of it, something was cut. Guess.
+# which `ModelRequest.tokens` is counted, and templates come on top; below this share of it, something was cut. Guess.
 COUNTED_SHARE_MIN = 0.8
 _THOUGHT = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)  # some servers leave a model's reasoning in its answer
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from clew.errors import NoCompressionModel
 
-REASONING_TOKENS_MAX = 4096  # guess: room for a model that thinks before it answers; what is not used is not billed
+REASONING_TOKENS_MAX = 4096  # allowed for a model that reasons before it answers; unused ones are not billed; guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,6 @@ class DisabledCompressor:
     name = "off"
     place = "nobody"
 
-    def complete(self, request: ModelRequest) -> ModelAnswer:  # noqa: ARG002  it answers nobody
+    def complete(self, request: ModelRequest) -> ModelAnswer:  # noqa: ARG002  it never answers
         """Raise CompressionOff."""
         raise NoCompressionModel

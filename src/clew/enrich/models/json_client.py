@@ -23,11 +23,11 @@ from clew.transcript.dialects.values import mapping_or_empty, text_or_empty
 Decoded = TypeVar("Decoded")
 
 REQUEST_TRIES_MAX = 4  # the first and three more: waits of 1, 2 and 4 s, unless the server names its own
-RETRY_WAIT_S = 1.0
-RETRY_WAIT_S_MAX = 120.0  # a server that asks for more is told to a person instead
+RETRY_WAIT_S = 1.0  # before the second try; doubled for each further one
+RETRY_WAIT_S_MAX = 120.0  # a server that asks for a longer wait is not tried again, and the error says so
 RESPONSE_BYTES_MAX = 4_000_000  # far more than any answer of a few thousand tokens
-RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 529})  # statuses that may be another tomorrow
-ERROR_CHARS_MAX = 300
+RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 529})  # HTTP statuses of a server that may answer later
+ERROR_CHARS_MAX = 300  # of a server's error text in our message
 
 
 def _address(url: str, end: str) -> URL:
@@ -95,7 +95,7 @@ class JsonClient:
                 raise ModelUnreachable(self.place, f"its certificate is not trusted ({why})") from None
             except aiohttp.ClientConnectorError as error:
                 is_refused = isinstance(error.os_error, ConnectionRefusedError)
-                reason = "nobody answers there" if is_refused else _reason(error.os_error)
+                reason = "no server answers there" if is_refused else _reason(error.os_error)
                 if is_refused or isinstance(error, aiohttp.ClientConnectorDNSError):
                     raise ModelUnreachable(self.place, reason) from None
                 failure = self._interrupted(reason, tried)

@@ -13,9 +13,9 @@ from clew.enrich.history import COMMIT_FILES_MAX, Commit
 from clew.records import Delta, EdgeKind, SourceState
 
 CO_CHANGE_SOURCE = "cochange:"  # the source that keeps the table; its digest is the commit that was HEAD
-PRODUCER = "cochange/1"
-CO_CHANGES_MAX = 24  # kept of a file: some of them are gone, or are not read
-CO_CHANGE_WEIGHT_MIN = 0.02  # below it a partner is chance; guess
+PRODUCER = "cochange/1"  # name and version of this producer in its Deltas
+CO_CHANGES_MAX = 24  # stored for each file; more than the edges need, as some are gone or not indexed
+CO_CHANGE_WEIGHT_MIN = 0.02  # below it two files changed together by chance; guess
 
 
 def compute_co_changes(commits: Sequence[Commit]) -> PartnerTable:

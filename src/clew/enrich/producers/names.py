@@ -16,8 +16,8 @@ from clew.codebase.languages import LANGUAGES, detect_language
 from clew.enrich.edge_producer import CoupledFile, EdgeProducer, PartnerTable
 from clew.records import EdgeKind, SourceState
 
-TEST_TARGETS_MAX = 3  # of one test: with more the name is a common word
-NAME_MATCH_WEIGHT = 0.8  # of a pair that is alone in its name; shared evenly among several; guess
+TEST_TARGETS_MAX = 3  # files that one test may check; with more its name is a common word
+NAME_MATCH_WEIGHT = 0.8  # of a test's only match by name; shared evenly among several; guess
 _PREFIX = re.compile(r"^(?:tests?[_-]+|Tests?(?=[A-Z]))")
 _SUFFIX = re.compile(r"(?:[_-]+(?:tests?|specs?|unittests?)|(?<=[a-z0-9])(?:Tests?|Specs?|TestCase|IT))$")
 _MARKS = frozenset({"test", "tests", "spec", "specs", "cy"})

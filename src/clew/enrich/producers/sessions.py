@@ -14,10 +14,10 @@ import msgspec
 from clew.enrich.edge_producer import EdgeProducer, PartnerTable, count_together
 from clew.records import Delta, EdgeKind, Record, SourceState
 
-PRODUCER = "together/1"
+PRODUCER = "together/1"  # name and version of this producer in its Deltas
 SESSION_EDITS_SOURCE = "together:"  # the source that keeps which files each session edited
-EDITING_KINDS = frozenset({"edit", "write"})  # a failed one is of kind `error`
-SESSION_FILES_MAX = 40  # a session that edits more does several things; guess, twice what a commit may
+EDITING_KINDS = frozenset({"edit", "write"})  # kinds of records that changed a file; a failed edit is of kind `error`
+SESSION_FILES_MAX = 40  # a session that edits more files does several things and couples none; guess: twice a commit's
 
 
 def find_edited_paths(records: Iterable[Record]) -> list[str]:
