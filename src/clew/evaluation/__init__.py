@@ -1,1 +1,1 @@
-"""Evaluation: what would have survived a compaction in one's own past sessions? The room of `clew eval`."""
+"""Evaluate compactions of recorded sessions: how much of what was needed later would each window hold? For `clew eval`."""

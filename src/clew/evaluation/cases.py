@@ -37,8 +37,7 @@ WINDOW_KINDS = frozenset(  # kinds of observations that stand in the window
 
 @dataclass(frozen=True, slots=True)
 class EvaluationCase:
-    """One cut of one session.
-
+    """One session, split at a point (the cut) into a history, and the calls after it that show what was needed of the history.
     line     0-based line of the transcript at which it is cut; what stands before it is history.
     kind     "compaction" where the client compacted there, else "share".
     before   the main thread's observations before the cut, in order.
@@ -59,13 +58,12 @@ class EvaluationCase:
 
     @property
     def id(self) -> str:
-        """The session and the line, which name the cut."""
+        """The case's name: `session@line`."""
         return f"{self.session}@{self.line}"
 
 
 def find_cases(path: Path, at: Sequence[int] | None = None) -> Iterator[EvaluationCase]:
-    """Yield the cuts of one transcript, in order.
-
+    """Yield the evaluation cases of one transcript, in order of their lines.
     at      lines to cut at; None takes the client's compactions, else one cut at 60 %.
     Yields  nothing for a session too short to have forgotten anything, and for files that no known client wrote.
     Raises  NotReadable for a path that cannot be opened, and for compressed data that is damaged.

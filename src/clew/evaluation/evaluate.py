@@ -1,7 +1,6 @@
-"""Evaluation: at each cut of each session, how much of what was needed later would have stood in each window?
+"""Evaluate the windows of each case of each session: how much of what was needed later does a window hold?
 
-Reads one session at a time in each process and keeps of it only numbers and a few names. A session that cannot be read is named, and
-the rest goes on. Nothing is written anywhere.
+Each process reads one session at a time. A session that cannot be read is reported, and the rest goes on. Nothing is written.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ MEASURES = ("files", "verbatim", "folded", "terms", "named", "repeats", "constra
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOptions:
-    """What is judged: budgets as shares of the history, and the size of the client's summary where there is one and `with_summary`."""
+    """Options of an evaluation: budgets as shares of the history's tokens, whether to add that of the client's summary, the tokenizer."""
 
     shares: tuple[float, ...] = BUDGET_SHARES
     with_summary: bool = True
@@ -37,8 +36,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True, slots=True)
 class WindowScore:
-    """One window: whose it is, its budget by name and in tokens, its length, and its figures by the names in MEASURES.
-
+    """The scores of one window: the arm (kind of window), its budget by name and in tokens, its length in tokens.
     values   0 to 1; None where nothing of the kind was needed.
     missing  needed files that it does not name.
     """
@@ -53,7 +51,7 @@ class WindowScore:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryCounts:
-    """What came back of a history: its bytes from the kept transcript, its records, and the handles that windows printed."""
+    """How much of a history can be restored from the store: bytes, records and printed handles, each as total and restored count."""
 
     size: int = 0
     size_back: int = 0
@@ -63,20 +61,20 @@ class RecoveryCounts:
     handles_back: int = 0
 
     def __add__(self, other: RecoveryCounts) -> RecoveryCounts:
-        """Both together."""
+        """Return the sums of both."""
         return RecoveryCounts(*(one + another for one, another in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it came back."""
+        """Whether everything was restored."""
         return (self.size, self.records, self.handles) == (self.size_back, self.records_back, self.handles_back)
 
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One cut with all its windows.
+    """The results of one evaluation case: what was needed, and the scores of each window at each budget.
 
-    request  the first line of the last request before it that says something, by which a person knows the session again.
+    request  first line of the user's last longer request in the history, to recognise the session by.
     needed   counts what was needed, by kind.
     made_ms  what making clew's records of the history took.
     """
@@ -96,7 +94,7 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptResult:
-    """What came of one transcript: its cuts, or the sentence that says why there are none to read."""
+    """The results of one transcript: those of its cases, or in `problem` why it could not be read."""
 
     path: Path
     session: str
@@ -105,7 +103,7 @@ class TranscriptResult:
 
 
 def find_main_transcripts(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """Return the transcripts of main threads at these paths, in order and each once, and what could not be looked at."""
+    """Return the transcripts of main threads (not subagents) at these paths, each once, and a sentence for each path without any."""
     found: dict[Path, None] = {}
     problems: list[str] = []
     for path in paths:
@@ -121,13 +119,13 @@ def find_main_transcripts(paths: Iterable[Path]) -> tuple[list[Path], list[str]]
 
 
 def evaluate_transcripts(paths: Sequence[Path], plan: EvaluationOptions, *, workers: int = 1) -> Iterator[TranscriptResult]:
-    """Yield what came of each transcript, in the order given. Raises UsageError for a tokenizer that nobody knows."""
+    """Yield the result of each transcript, in order. Raises UnknownTokenizer for an unknown tokenizer."""
     make_counter(plan.tokenizer)
     yield from map_in_processes(_outcome, [(path, plan) for path in paths], workers)
 
 
 def score_windows(trial: Trial, windows: Mapping[str, WindowBuilder], budgets: Mapping[str, int]) -> CaseResult:
-    """Judge the windows of one cut at these budgets."""
+    """Build the windows of one case at these budgets (tokens by name), score them, and return the case's result."""
     rows: list[WindowScore] = []
     printed: dict[str, None] = {}
     for label, budget_tokens in budgets.items():
@@ -139,7 +137,7 @@ def score_windows(trial: Trial, windows: Mapping[str, WindowBuilder], budgets: M
 
 
 def build_case_result(trial: Trial, rows: Sequence[WindowScore], printed: Iterable[str] | None) -> CaseResult:
-    """Return a cut with its rows; `printed` are the handles that clew's windows print, None where it made none."""
+    """Return the result of a case from the scores of its windows; `printed` are the handles in clew's windows, None without any."""
     case, needed, state = trial.case, trial.needs, trial.state
     return CaseResult(
         case.id,
@@ -164,7 +162,7 @@ def build_case_result(trial: Trial, rows: Sequence[WindowScore], printed: Iterab
 
 
 def score_window(trial: Trial, arm: str, label: str, budget_tokens: int, shown: SearchableWindow) -> WindowScore:
-    """Judge one window."""
+    """Return the scores of one window of a case."""
     state, wanted = trial.state, trial.needs
     constraints = [contains_text(stated.text, shown) for stated in state.constraints]
     ends = [
@@ -177,13 +175,13 @@ def score_window(trial: Trial, arm: str, label: str, budget_tokens: int, shown: 
 
 
 def compute_budgets(trial: Trial, shares: Sequence[float], *, with_summary: bool = True) -> dict[str, int]:
-    """Return the budgets of a cut in tokens, by name: the summary's size first, then the shares."""
+    """Return the budgets of a case in tokens by name: the size of the client's summary first, then these shares of the history."""
     own = {SUMMARY_BUDGET: trial.summary_tokens} if with_summary and trial.summary_tokens else {}
     return own | {f"{100 * share:.4g} %": int(trial.history_tokens * share) for share in shares}
 
 
 def check_recovery(trial: Trial, handles: Iterable[str]) -> RecoveryCounts:
-    """Bring everything of the history back from the store, record by record and handle by handle, and compare the bytes."""
+    """Restore the history from the store, record by record and handle by handle, and count what equals the original bytes."""
     made, raw = trial.compaction_input, b"".join(trial.case.lines)
     live = trial.snapshot.records_of_sources(made.source)
     ended = trial.snapshot.records([record_id for record_id, _ in trial.snapshot.stale_or_cold()])

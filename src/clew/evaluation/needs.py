@@ -1,8 +1,7 @@
-"""Needs: what the agent turned out to need after a cut, of what had stood before it.
+"""Find what an agent needed of a session's history after it was cut, from what the agent did next.
 
-Computed from what it did next, without a model: the files that it went back to, the text that its edits replaced, and the rare
-identifiers, paths and error codes in its calls. What the next prompt says, or leads to by one look-up, was not needed from
-the window and does not count.
+Counted are the files that it used again, the text that its edits replaced, and the rare identifiers, paths and error codes in its
+calls. What the next prompt says, or leads to by one look-up, was not needed from the history and does not count.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _WORDY = re.compile(r"[A-Za-z]{3}|\d{3}")
 
 @dataclass(frozen=True, slots=True)
 class NeededEdit:
-    """A later edit of text that had stood in the window. `lines` are those of the replaced text that say something."""
+    """An edit after the cut whose replaced text is in the history. `lines` are the lines of that text that are long enough to search."""
 
     path: str
     lines: tuple[str, ...]
@@ -40,7 +39,7 @@ class NeededEdit:
 
 @dataclass(frozen=True, slots=True)
 class NeededTerm:
-    """A rare identifier that a later call used. `evidence` are the lines before the cut that hold it, squeezed."""
+    """A rare identifier that a call after the cut used. `evidence` are the lines of the history that hold it, blanks collapsed."""
 
     text: str
     evidence: tuple[str, ...]
@@ -48,7 +47,7 @@ class NeededTerm:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedRead:
-    """A look that was done again with the same answer. `lines` of the answer say something."""
+    """A read-only call after the cut that repeats one of the history with the same output. `lines` are the longer lines of the output."""
 
     what: str
     lines: tuple[str, ...]
@@ -56,7 +55,7 @@ class RepeatedRead:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What was needed after a cut. Paths are relative to the folder that the session began in."""
+    """What the calls after the cut needed of the history. Paths are relative to the folder that the session began in."""
 
     files: tuple[str, ...] = ()
     edits: tuple[NeededEdit, ...] = ()
@@ -65,7 +64,7 @@ class Needs:
 
 
 def find_needs(case: EvaluationCase) -> Needs:
-    """Return what of the history the calls after the cut went back to. Cost: some passes over the session's text."""
+    """Return what the calls after a case's cut needed of its history. Cost: some passes over the session's text."""
     history = [_as_lines(piece) for piece in case.pieces]
     squeezed = ["\n".join(collapse_blanks(line) for line in text.split("\n")) for text in history]
     root = next((each.cwd for each in case.before if each.cwd), "")
@@ -88,25 +87,25 @@ def _as_lines(piece: Observation) -> str:
 
 
 def strip_line_numbers(text: str) -> str:
-    """A tool's output without the line numbers that it put in front of its lines."""
+    """Return a tool's output without the line numbers in front of its lines."""
     if not _NUMBERED.search(text[:200].lstrip("\n")):
         return text
     return "\n".join(_NUMBERED.sub("", line) for line in text.split("\n"))
 
 
 def collapse_blanks(line: str) -> str:
-    """A line without its indentation, and with one blank for each run of blanks."""
+    """Return a line without its indentation, and with one blank for each run of blanks."""
     return " ".join(line.split())
 
 
 def extract_evidence_lines(text: str) -> tuple[str, ...]:
-    """The squeezed lines that are long enough to be evidence, each once, cut at LINE_CHARS_MAX."""
+    """Return the lines of a text of at least LINE_CHARS_MIN characters, blanks collapsed, each once, cut at LINE_CHARS_MAX."""
     lines = (collapse_blanks(line)[:LINE_CHARS_MAX].strip() for line in text.split("\n"))
     return tuple(dict.fromkeys(line for line in lines if len(line) >= LINE_CHARS_MIN))
 
 
 def list_touched_files(observation: Observation, root: str) -> Iterator[tuple[str, str]]:
-    """The files that a call names, as (path relative to `root`, how)."""
+    """Yield the files that a tool call names as (path relative to `root`, "read", "edit", "write" or "search")."""
     call = observation.call or ToolCall()
     for touch in call.touches or (analyse_command(call.command).touches if call.command else ()):
         if path := relative_path(touch.path, call.workdir or observation.cwd, root):
@@ -134,7 +133,7 @@ def _edits(case: EvaluationCase, root: str, squeezed: Sequence[str]) -> Iterator
 
 
 def list_replaced_texts(call: ToolCall) -> tuple[str, ...]:
-    """The texts that an edit replaces, as it states them; of a patch all as one."""
+    """Return the texts that an edit replaces, verbatim; those of a patch joined into one."""
     olds = tuple(edit.old for edit in call.edits if edit.old)
     is_patch = bool(call.edits) and bool(call.content or call.command)
     return ("\n".join(olds),) if is_patch else olds
@@ -167,7 +166,7 @@ def _terms(case: EvaluationCase, squeezed: Sequence[str]) -> Iterator[NeededTerm
 
 
 def extract_identifiers(text: str) -> Iterator[str]:
-    """The identifiers, paths, numbers and codes of a text: words that no prose has."""
+    """Yield the identifiers, paths, numbers and codes of a text, in order: words that do not occur in prose."""
     for found in _TERM.findall(text):
         term = found.strip("./:-+~@#")
         if len(term) >= 5 and _TELLING.search(term) and _WORDY.search(term):
@@ -184,7 +183,7 @@ def _around(line: str, term: str) -> str:
 
 
 def list_input_strings(call: ToolCall) -> Iterator[str]:
-    """The strings of a call's input but for whole files that it writes."""
+    """Yield the strings in a tool call's arguments, except the content of a file that it writes."""
     return (word for word in _strings(call.arguments) if not (call.kind is ToolKind.WRITE and word == call.content))
 
 

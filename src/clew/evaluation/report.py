@@ -1,4 +1,4 @@
-"""Report: what the windows of many cuts held in the mean, at how many cuts clew's held more than another, and the worst cuts by name."""
+"""Summarise the results of many evaluation cases: mean scores of each window, clew's lead over the others, and the worst cases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WORST_OF = ("files", "verbatim", "terms")  # a cut is as bad as the mean of thes
 
 @dataclass(frozen=True, slots=True)
 class ScoreLead:
-    """Clew's mean minus another's over the cuts where both have a figure; and at how many of them it held more, and less."""
+    """clew's mean score minus another window's over the cases where both have one; in how many of them it is higher, and lower."""
 
     mean: float | None
     more: int
@@ -22,10 +22,10 @@ class ScoreLead:
 
 @dataclass(frozen=True, slots=True)
 class BudgetSummary:
-    """All windows at one budget. `cuts` is how many have it, `tokens` the median budget, `share` its median share of the history.
+    """Mean scores at one budget. `cuts` is the number of cases, `tokens` the median budget, `share` its median share of the history.
 
-    means  window → measure → mean, None where no cut has a figure.
-    leads  window → measure → how far clew's is ahead of it.
+    means  window → measure → mean, None where no case has a score.
+    leads  window → measure → clew's lead over that window.
     """
 
     budget: str
@@ -38,7 +38,7 @@ class BudgetSummary:
 
 @dataclass(frozen=True, slots=True)
 class WorstCase:
-    """A cut at which clew did badly: what had been asked there, how it scored, and the needed files that it did not name."""
+    """A case in which clew's window scored low: the user's request, the score, and the needed files that the window does not name."""
 
     cut: str
     request: str
@@ -49,7 +49,7 @@ class WorstCase:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """What came of an evaluation. Milliseconds are of making clew's records of a history, the median and the most."""
+    """The summary of an evaluation. `made_ms`, `made_ms_max`: median and maximum time to make clew's records of a history."""
 
     sessions: int
     too_short: int
@@ -65,7 +65,7 @@ class EvaluationReport:
 
 
 def build_report(outcomes: Sequence[TranscriptResult], problems: Sequence[str] = ()) -> EvaluationReport:
-    """Return the report of these transcripts; `problems` are those of finding them."""
+    """Return the report of these transcripts' results; `problems` are sentences about paths without transcripts."""
     cuts = [cut for outcome in outcomes for cut in outcome.cuts]
     names = {row.budget for cut in cuts for row in cut.rows}
     # The summary's size first, then the shares, the smallest first.
@@ -89,7 +89,7 @@ def build_report(outcomes: Sequence[TranscriptResult], problems: Sequence[str] =
 
 
 def find_worst_cases(cuts: Sequence[CaseResult], budget: str) -> tuple[WorstCase, ...]:
-    """Return the cuts at which clew's window held least, at most WORST_MAX, the worst first."""
+    """Return the cases in which clew's window scored lowest at this budget, at most WORST_MAX, the lowest first."""
     found: list[WorstCase] = []
     for cut in cuts:
         for row in cut.rows:

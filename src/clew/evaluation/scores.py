@@ -19,9 +19,9 @@ _QUOTED = re.compile(r"^[ \t]*>[ \t]?", re.MULTILINE)
 
 
 class SearchableWindow:
-    """A window as it is searched. Line numbers may stay in it: a needed line is sought within the window's lines.
+    """A window's text, prepared for searching. It may hold line numbers: a needed line is searched within the window's lines.
 
-    unfold  gives the text that stands behind the window's handles, asked only where something is missing.
+    unfold  returns the text behind the window's handles; called only where something is missing.
     """
 
     def __init__(self, window: str, unfold: Callable[[], str] | None = None) -> None:
@@ -29,17 +29,17 @@ class SearchableWindow:
 
     @cached_property
     def collapsed_lines(self) -> str:
-        """Its lines, squeezed."""
+        """The window's text with blanks collapsed in each line."""
         return _squeezed(self.window)
 
     @cached_property
     def unfolded_lines(self) -> str:
-        """The lines behind its handles, squeezed."""
+        """The text behind the window's handles with blanks collapsed in each line."""
         return _squeezed(self._unfold()) if self._unfold else ""
 
     @cached_property
     def single_line(self) -> str:
-        """All of it as one line."""
+        """The window's text as one line."""
         return join_lines(self.window)
 
 
@@ -65,7 +65,7 @@ def score_needs(shown: SearchableWindow, wanted: Needs) -> dict[str, float | Non
 
 
 def contains_name(name: str, window: str) -> bool:
-    """Whether the name stands in the window by itself, not within a longer word."""
+    """Return whether a name occurs in the window as a word of its own, not within a longer one."""
     at = window.find(name)
     while at >= 0:
         end = at + len(name)
@@ -76,12 +76,12 @@ def contains_name(name: str, window: str) -> bool:
 
 
 def contains_text(words: str, shown: SearchableWindow) -> bool:
-    """Whether words stand in a window however it breaks or quotes their lines. A hand-off may clip them behind SAID_CHARS."""
+    """Return whether the first SAID_CHARS characters of a text occur in a window, however it breaks or quotes lines."""
     return join_lines(words)[:SAID_CHARS] in shown.single_line
 
 
 def join_lines(text: str) -> str:
-    """A text as one line, without the marks in front of quoted lines."""
+    """Return a text as one line, without the marks in front of quoted lines."""
     return " ".join(_QUOTED.sub("", text).split())
 
 
@@ -94,5 +94,5 @@ def _is_spared(answer: Sequence[str], window: str) -> bool:
 
 
 def compute_share(found: Sequence[bool]) -> float | None:
-    """Return the share that is true; None of nothing."""
+    """Return the share of true values, 0 to 1; None for an empty sequence."""
     return sum(found) / len(found) if found else None

@@ -1,6 +1,6 @@
-"""Trial: one cut of a session, ready to be judged: what was needed after it, the task state at it, and clew's records up to it.
+"""Trial: one evaluation case with what is computed from it: later needs, task state, and clew's records of the history.
 
-Everything is computed at its first use and kept for all windows of the cut. The records go to a store in memory that ends with the trial.
+Each value is computed at its first use and kept for all windows of the case. The records are in an in-memory store.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from clew.usecases.compact import Compacting
 
 
 class Trial:
-    """A case with what the windows and the scores need to know of it. `counter` measures every window alike."""
+    """One evaluation case with the values computed from it, for building and scoring windows. `counter` counts the tokens of all."""
 
     def __init__(self, case: EvaluationCase, counter: TokenCounter) -> None:
         self.case, self.counter = case, counter
@@ -33,44 +33,44 @@ class Trial:
 
     @cached_property
     def needs(self) -> Needs:
-        """What was needed after the cut."""
+        """What the calls after the cut needed of the history."""
         return find_needs(self.case)
 
     @cached_property
     def texts(self) -> tuple[str, ...]:
-        """The pieces' texts, each ending in a line end, so that their lengths add up."""
+        """The texts of the history's pieces, each ending in a newline, so that their token counts add up."""
         return tuple(piece.text.rstrip("\n") + "\n" for piece in self.case.pieces)
 
     @cached_property
     def text_tokens(self) -> tuple[float, ...]:
-        """Tokens of each of `texts`."""
+        """The number of tokens of each of `texts`, not rounded."""
         return tuple(self.counter.count_unrounded_many(self.texts))
 
     @cached_property
     def history_tokens(self) -> int:
-        """Tokens of the history."""
+        """The number of tokens of the history."""
         return round(sum(self.text_tokens))
 
     @cached_property
     def summary_tokens(self) -> int:
-        """The size of the client's own summary; 0 where there is none."""
+        """The number of tokens of the client's own summary; 0 where there is none."""
         return self.counter.count(self.case.summary) if self.case.summary else 0
 
     @cached_property
     def state(self) -> TaskState:
-        """What the agent was doing at the cut, from the observations before it alone."""
+        """The task state at the cut, from the observations before it alone."""
         root = next((each.cwd for each in self.case.before if each.cwd), "")
         return state_at(self.case.before, root=root)
 
     @cached_property
     def user_messages(self) -> tuple[str, ...]:
-        """What the user said before the cut, in order."""
+        """The user's prompts before the cut, in order, without text that the client inserted."""
         prompts = (extract_typed_text(piece.text) for piece in self.case.pieces if piece.kind is ObservationKind.PROMPT)
         return tuple(words for words in prompts if words)
 
     @cached_property
     def compaction_input(self) -> Compacting:
-        """The session up to the cut as clew knows it."""
+        """The session up to the cut, prepared for compaction by clew."""
         started = time.perf_counter()
         cwd = next((each.cwd for each in self.case.before if each.cwd), "")
         folder = Path(cwd) if cwd else self.case.path.parent  # where it was held, also where that is no folder of this machine
@@ -88,21 +88,21 @@ class Trial:
         return compacting
 
     def build_packet(self, budget_tokens: int) -> Packet:
-        """Clew's window after the cut."""
+        """Return clew's window after the cut, at most `budget_tokens` long."""
         return self.compaction_input.packet(budget_tokens)
 
     @cached_property
     def snapshot(self) -> Snapshot:
-        """Clew's records of the session up to the cut."""
+        """A snapshot of clew's records of the history."""
         return self.compaction_input.store.snapshot(LOCAL, self.compaction_input.workspace)
 
     @cached_property
     def originals(self) -> OriginalCache:
-        """The texts behind clew's records."""
+        """The original texts of clew's records of the history."""
         return OriginalCache(self.snapshot)
 
     def unfold(self, handle: str) -> bytes | None:
-        """The bytes behind a handle, as `unfold` gives them; None where no record, or more than one, answers to it."""
+        """Return the original bytes behind a handle; None where it belongs to no record, or to several."""
         if handle not in self._behind:
             records = self.snapshot.records(ids) if len(ids := self.snapshot.find(handle)) == 1 else []
             self._behind[handle] = self.originals.bytes_of(records[0].full_text) if records else None

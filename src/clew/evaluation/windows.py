@@ -1,8 +1,4 @@
-"""Windows: what stands in the window after a cut, by clew, by the client's own summary, and by keeping the newest text.
-
-Each takes a trial and a budget in tokens, and all are measured by the same counter. Windows of pieces show them in the order of
-time, whole but for the last, which is cut by whole lines.
-"""
+"""Build the windows that an evaluation compares: clew's, the client's own summary, and the newest text of the history."""
 
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ _HANDLE = re.compile(rf"(?:\[|‹quoted |unfold )([0-9a-hjkmnp-tv-z]{{{HANDLE_CH
 
 @dataclass(frozen=True, slots=True)
 class CandidateWindow:
-    """What stands in the window; `unfold` gives the text behind all `handles` that are printed in it."""
+    """The text that one method puts into the context window after a cut; `unfold` returns the text behind all its `handles`."""
 
     text: str
     handles: tuple[str, ...] = ()
@@ -29,11 +25,11 @@ class CandidateWindow:
 
 
 WindowBuilder = Callable[[Trial, int], CandidateWindow | None]
-"""A trial and a budget in tokens → a window; None where there is none of this size."""
+"""Function that builds a window for a trial and a budget in tokens; None where there is none of this size."""
 
 
 def build_clew_window(trial: Trial, budget_tokens: int) -> CandidateWindow:
-    """Return what `clew compact` puts there."""
+    """Return the window that `clew compact` makes of the history, at most `budget_tokens` long."""
     packet = trial.build_packet(budget_tokens)
     shown = [entry.handle for entry in packet.entries]
     history: list[str] = []
@@ -52,21 +48,24 @@ def build_clew_window(trial: Trial, budget_tokens: int) -> CandidateWindow:
 
 
 def build_summary_window(trial: Trial, budget_tokens: int) -> CandidateWindow | None:
-    """Return the client's own summary, at its own size alone."""
+    """Return the client's own summary as a window; None unless the budget is the summary's size."""
     return CandidateWindow(trial.case.summary) if 0 < trial.summary_tokens <= budget_tokens == trial.summary_tokens else None
 
 
 def build_recent_window(trial: Trial, budget_tokens: int) -> CandidateWindow:
-    """Return the newest text."""
+    """Return a window of the newest text of the history, at most `budget_tokens` long."""
     return CandidateWindow(take_pieces_within(trial, range(len(trial.texts) - 1, -1, -1), budget_tokens, newest=True))
 
 
 WINDOW_BUILDERS: Mapping[str, WindowBuilder] = {"clew": build_clew_window, "summary": build_summary_window, "recency": build_recent_window}
-"""By the name under which reports list them."""
+"""The compared windows by the name under which reports list them."""
 
 
 def take_pieces_within(trial: Trial, order: Iterable[int], budget_tokens: int, *, newest: bool = False) -> str:
-    """Return the pieces that fit, taken in this order and shown in the order of time; the first that does not fit is cut and ends it."""
+    """Return the pieces of the history, taken in this order, that fit the budget, joined in the order of time.
+
+    The first that does not fit is cut at a line and ends the selection.
+    """
     left = float(budget_tokens)
     kept: dict[int, str] = {}
     for at in order:
@@ -81,7 +80,7 @@ def take_pieces_within(trial: Trial, order: Iterable[int], budget_tokens: int, *
 
 
 def take_lines_within(lines: Sequence[str], budget: float, counter: TokenCounter, *, newest: bool = False) -> list[str]:
-    """The first (or newest) of these lines that fit, whole; of one that alone is longer than LONG_LINE_CHARS, as much of it as fits."""
+    """Return the first (or newest) of these lines that fit a budget in tokens; of a line above LONG_LINE_CHARS as much as fits."""
     order = list(reversed(lines)) if newest else list(lines)
     kept: list[str] = []
     for line, length in zip(order, counter.count_unrounded_many([line + "\n" for line in order]), strict=True):

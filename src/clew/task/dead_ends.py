@@ -1,4 +1,4 @@
-"""Detect dead ends: attempts that failed for good or were taken back, so that the agent does not repeat them.
+"""Detect dead ends: attempts of an agent that failed for good or were undone, so that it does not repeat them.
 
 Six signs count. The user refuses a call, or turns the agent round after it has done something. A tool says that
 the way is closed (no such program, no such option, not allowed, nothing by that name, a form that a linter forbids), or a
@@ -151,8 +151,7 @@ class _Memory(msgspec.Struct, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class FinishedCall:
-    """A call that has ended, as the task sees it.
-
+    """A tool call that has ended, with what the task tracker knows of it.
     command  what its command line does, where it runs one.
     seen     the observation of its result.
     failed   did it fail, its checks judged by their output; None where nothing tells.
@@ -167,7 +166,7 @@ class FinishedCall:
 
     @property
     def is_read_only(self) -> bool:
-        """It changed nothing, so that what failed or worked before it still is the latest."""
+        """Whether the call only read or searched, and changed nothing."""
         if self.command:
             return self.command.is_query and not self.command.checks
         return self.call.kind in _LOOKING or bool(self.call.job)
@@ -175,7 +174,7 @@ class FinishedCall:
 
 @dataclass(frozen=True, slots=True)
 class DeadEndChanges:
-    """What the last observations added, by topic, and topics of what was taken back."""
+    """Dead ends that the latest observations added, as (topic, dead end), and the topics of those that they withdrew."""
 
     added: tuple[tuple[str, DeadEnd], ...]
     removed: tuple[str, ...]
@@ -185,7 +184,7 @@ _NOTHING = DeadEndChanges((), ())
 
 
 class DeadEndDetector:
-    """Sees what was said and done in a session, in order; keeps the dead ends found so far, and what may still become one."""
+    """Finds the dead ends of a session from its prompts, messages and finished tool calls, passed to it in order."""
 
     def __init__(self, memory: bytes = b"") -> None:
         self._memory = msgspec.json.decode(memory, type=_Memory) if memory else _Memory()
@@ -193,11 +192,14 @@ class DeadEndDetector:
         self._gone: dict[str, None] = {}
 
     def dump_state(self) -> bytes:
-        """What the constructor needs to go on, as JSON."""
+        """Return the detector's state as JSON; a new detector that is made with it continues from here."""
         return msgspec.json.encode(self._memory)
 
     def select_dead_ends(self) -> tuple[DeadEnd, ...]:
-        """The weightiest, at most SHOWN_MAX and SHOWN_CHARS_MAX, and of the light ones no more than fill SHOWN_MIN; the newest last."""
+        """Return the dead ends of the highest weight, at most SHOWN_MAX and SHOWN_CHARS_MAX characters, in the order of the session.
+
+        Those below WEIGHT_MIN are returned only while there are fewer than SHOWN_MIN.
+        """
         known = list(self._memory.found.values())
         order = sorted(range(len(known)), key=lambda at: (-known[at].weight, -known[at].seq, -at))[:SHOWN_MAX]
         shown: list[int] = []
@@ -210,7 +212,7 @@ class DeadEndDetector:
         return tuple(_dead_end(known[at]) for at in sorted(shown, key=lambda at: (known[at].seq, at)))
 
     def take_changes(self) -> DeadEndChanges:
-        """What changed since this was asked last."""
+        """Return the dead ends that were added or withdrawn since the last call of this method."""
         if not (self._new or self._gone):
             return _NOTHING
         known = self._memory.found
@@ -222,7 +224,7 @@ class DeadEndDetector:
     # What was said.
 
     def observe_prompt(self, words: str, observation: Observation) -> None:
-        """Take a prompt into account; one that corrects the agent makes a dead end of what it did before."""
+        """Record a prompt of the user; one that corrects the agent makes a dead end of what the agent did before it."""
         memory = self._memory
         about = self._doings()
         is_interrupted, memory.is_interrupted = memory.is_interrupted, False
@@ -244,12 +246,12 @@ class DeadEndDetector:
         memory.said, memory.changed, memory.done = "", [], 0
 
     def observe_note(self, note: Observation) -> None:
-        """Take a note of the client into account; after an interruption the next prompt is a correction."""
+        """Record a note of the client; after the note of an interruption the next prompt counts as a correction."""
         if note.tool == "interrupted":
             self._memory.is_interrupted = True
 
     def observe_message(self, text: str, observation: Observation) -> None:
-        """Take a message of the agent into account: it concedes a correction, gives an attempt up, or turns at an obstacle."""
+        """Record a message of the agent, which may accept a correction, give an attempt up, or name an obstacle."""
         memory = self._memory
         heard, memory.heard = memory.heard, None
         yielded = rate_concession(text) if heard is not None else 0.0
@@ -309,7 +311,7 @@ class DeadEndDetector:
     # What was done.
 
     def observe_call(self, attempt: FinishedCall) -> None:
-        """Take a finished call into account."""
+        """Record a finished tool call: it may fail, be refused, undo edits, or succeed where an earlier one had failed."""
         memory, call, seen = self._memory, attempt.call, attempt.observation
         key = _digest(f"{call.tool}\n{call.arguments}")
         if call.result and call.result.is_refused:
@@ -735,7 +737,7 @@ def _excerpt(old: str, new: str) -> str:
 
 
 def strip_common_lines(old: str, new: str) -> tuple[str, str]:
-    """Both sides of an edit without the lines that they share at their ends."""
+    """Return both texts of an edit without the lines that they have in common at their beginning and end."""
     before, after = old.split("\n"), new.split("\n")
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:

@@ -1,8 +1,4 @@
-"""One spelling for each file, and the files that a tool call touches.
-
-A path is given relative to the root of the work where it lies under it, absolute elsewhere, always with forward slashes.
-Nothing here looks at a disk; a path is what the conversation calls it.
-"""
+"""Normalise the paths that a session names, and list the files that a tool call names or finds. Never reads the disk."""
 
 from __future__ import annotations
 
@@ -23,10 +19,11 @@ _FOUND = re.compile(
 
 
 def relative_path(path: str, cwd: str, root: str) -> str:
-    """Return `path` as seen from `root` where it lies under it, absolute elsewhere; "" for what is no file of the work.
+    """Return a path relative to `root` if it lies under it, else absolute; with `.` and `..` resolved.
 
-    path  as a person or a tool wrote it, in the folder `cwd`.
-    root  folder of the work; "" leaves every path as it stands, but for `.` and `..`.
+    path  as a person or a tool wrote it, relative to the folder `cwd`.
+    root  folder of the repository; "" for none.
+    Returns "" for an empty path, a text of several lines, and temporary files outside `root`.
     """
     path = path.strip().replace("\\", "/") if "\\" in path and ":" in path[:3] else path.strip()
     if not path or "\n" in path:
@@ -40,12 +37,12 @@ def relative_path(path: str, cwd: str, root: str) -> str:
 
 
 def find_touched_files(call: ToolCall) -> tuple[FileTouch, ...]:
-    """Return the files that a call names, as written, or else those of its command line."""
+    """Return the files that a tool call names in its arguments, else in its command line; paths as written."""
     return call.touches or (analyse_command(call.command).touches if call.command else ())
 
 
 def decode_json_or_text(text: str) -> object:
-    """Read a call's input; a patch that was passed raw, or an input that was cut off, stays as it is."""
+    """Return the decoded JSON of a tool call's arguments, or the text itself where it is not JSON (a raw patch, a truncated input)."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):  # told apart by nothing but this
@@ -53,7 +50,7 @@ def decode_json_or_text(text: str) -> object:
 
 
 def parse_search_hits(call: ToolCall) -> Iterator[FileTouch]:
-    """Yield the files that a search has found, as its output writes them; at most `PATHS_OF_OUTPUT_MAX`, nothing when more."""
+    """Yield the files in the output of a search, paths as written; none where there are more than `PATHS_OF_OUTPUT_MAX`."""
     command = analyse_command(call.command) if call.command else None
     if command.finds_files if command else call.kind is ToolKind.SEARCH and call.query:
         found = dict.fromkeys(_FOUND.findall(call.output[:40_000]))

@@ -1,7 +1,6 @@
-"""Find the words that the user typed in a prompt, and the sentences in them that bind whatever comes later.
+"""Find the words that the user typed in a prompt, and the sentences in them that are rules for the rest of the session.
 
-A user's turn in a transcript may hold the user's words, machine notices, echoes of commands and pasted
-logs. This file takes the words out, and finds in them the sentences that bind whatever comes later.
+A user's turn in a transcript may also hold notices of the client, echoes of commands and pasted logs.
 """
 
 from __future__ import annotations
@@ -31,8 +30,7 @@ DOCUMENT_CHARS_MAX = 40_000
 
 
 def extract_typed_text(text: str) -> str:
-    """Return the user's own words in a prompt, verbatim but for the machine's blocks between them; "" for none.
-
+    """Return the words of a prompt that the user typed, verbatim, without the blocks that the client inserted; "" for none.
     A slash command becomes `/name arguments`; the client's own commands (`/clear`, `/model`, …) say nothing of the work.
     """
     if text.startswith(MACHINE_PROMPTS):
@@ -76,7 +74,7 @@ def split_sentences(line: str) -> list[str]:
 
 
 def is_assent(text: str) -> bool:
-    """Say whether a prompt only lets the agent go on: "yes", "ok, continue", "2"."""
+    """Return whether a prompt only lets the agent go on: "yes", "ok, continue", "2"."""
     return len(text) <= 60 and PATTERNS["ack"].fullmatch(text.strip()) is not None
 
 

@@ -1,7 +1,4 @@
-"""Make a task state of a bare question, where there is no session.
-
-Apart from the tracker, so that a question does not load what reads sessions.
-"""
+"""Build a task state from a question alone, where there is no session. A module of its own, so that a question loads little code."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ IDENTIFIERS_MAX = 64
 
 
 def build_question_state(question: str, found: Clues | None = None) -> TaskState:
-    """Return the same nouns for a bare question: what it names stands where recent work would stand.
+    """Return a task state made from a question alone, as if the places that it names were the files worked on last.
 
-    Its frames and paths are the working set (the newest last: what is named first matters most), its error
-    lines are open errors, its names the recent identifiers.
-    found  its clues, where they have been read already.
+    Its paths are the working set (the first named last, as the newest), its error lines the open errors, its names the recent
+    identifiers.
+    found  the question's clues, if they have been found already.
     """
     found = found or find_clues(question)
     paths = dict.fromkeys(path for path, _ in found.paths)

@@ -1,8 +1,7 @@
-"""Find the user's rules that a later sentence of theirs takes back.
+"""Find the user's rules that a later sentence of the user withdraws.
 
-Decided without a model, from the words alone, and only where they are plain: the same question answered anew, an
-order with the opposite sign about the same thing, a thing that is to be replaced, a word of withdrawal beside the
-words of the earlier rule. Where that is not plain both rules stand, and the reader sees the later one below.
+Decided from the words alone, and only where they are clear: the same question answered again, the opposite order about the same
+thing, a thing that is to be replaced, a word of withdrawal beside the words of the earlier rule. Otherwise both rules are kept.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _WORD = re.compile(r"[A-Za-z_][\w./-]*\w|\d+")
 
 
 def find_withdrawn_rules(words: str, rules: Sequence[str]) -> list[int]:
-    """Places in `rules` (sentences that bound so far, oldest first) of those that `words`, said later, take back."""
+    """Return the indices in `rules` (the user's rules so far, oldest first) of those that a later prompt, `words`, withdraws."""
     if not rules:
         return []
     said = [sentence for line in words[:PROMPT_CHARS_MAX].split("\n") for sentence in split_sentences(line)] or [words]
@@ -31,7 +30,7 @@ def find_withdrawn_rules(words: str, rules: Sequence[str]) -> list[int]:
 
 
 def is_withdrawal_of(later: str, earlier: str) -> bool:
-    """Say whether a sentence takes back one that was said before it."""
+    """Return whether a sentence of the user withdraws an earlier one."""
     if (old := _ANSWER.match(earlier)) and (new := _ANSWER.match(later)):
         return old[1] == new[1]
     of_later, of_earlier = _stems(later), _stems(earlier)

@@ -37,7 +37,7 @@ _WORDS = re.compile(r"[A-Za-z_][\w-]{2,60}")
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """What was said or printed, why ("" if not told), and how probable it is that somebody would run into it again."""
+    """A sentence that says that an attempt failed, its reason ("" for none), and the estimated probability of a repetition, 0 to 1."""
 
     text: str
     reason: str
@@ -45,10 +45,10 @@ class Setback:
 
 
 def find_setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
-    """Return what the agent says it gave up or cannot do, verbatim, the weightiest first, at most STATEMENTS_MAX.
+    """Return the sentences of an agent's message that say what it gave up or cannot do, highest weight first, at most STATEMENTS_MAX.
 
-    An obstacle counts beside a turn ("… does not exist, so I'll …", "Let me use … instead"): alone it describes something.
-    with_causes  also causes that it says it found: worth something after a failure.
+    An obstacle counts only beside a change of course ("… does not exist, so I'll …", "Let me use … instead").
+    with_causes  also return the causes of a failure that it says it found.
     """
     is_report = len(message) > REPORT_CHARS
     found: list[tuple[float, int, Setback]] = []
@@ -88,13 +88,13 @@ def find_setbacks(message: str, *, with_causes: bool = True) -> list[Setback]:
 
 
 def rate_concession(message: str) -> float:
-    """Return how plainly a message begins by conceding: 1 for "You're right" or "My mistake", 0.5 for "Got it", 0 for anything else."""
+    """Return how clearly an agent's message accepts a correction at its start: 1 for "You're right", 0.5 for "Got it", else 0."""
     found = PATTERNS["concedes"].match(message.lstrip())
     return 0.0 if found is None else 0.5 if matches_any(found[0], "soft") else 1.0
 
 
 def rate_correction(words: str) -> float:
-    """Return how plainly a prompt corrects the agent: CORRECTED, DOUBTED for a question, 0 for another request."""
+    """Return how clearly a prompt corrects the agent: CORRECTED_WEIGHT, DOUBTED_WEIGHT for a question, 0 for another request."""
     head = words[:600]
     if not matches_any(head, "turns_round"):
         return 0.0
@@ -102,7 +102,10 @@ def rate_correction(words: str) -> float:
 
 
 def find_permanent_failure(output: str) -> tuple[float, str]:
-    """Return (weight, line) of the line that says that the same call cannot succeed: no such name or option, not allowed."""
+    """Return (weight, line) of the line of an output that says that the same call cannot succeed (no such option, not allowed).
+
+    (0.0, "") where there is none.
+    """
     text = output if len(output) <= 2 * OUTPUT_CHARS else f"{output[:OUTPUT_CHARS]}\n{output[-OUTPUT_CHARS:]}"
     plain = text.lower()
     plain = plain if len(plain) == len(text) else text  # a few letters of other alphabets grow
@@ -115,7 +118,7 @@ def find_permanent_failure(output: str) -> tuple[float, str]:
 
 
 def find_too_large_notice(output: str) -> str:
-    """Return the line that says that an output was too large; "" where none does."""
+    """Return the line of a tool's output that says that the output was too large; "" where there is none."""
     head = output[:1_000]
     plain = head.lower()
     found = PATTERNS.search("too_large", plain)
@@ -123,7 +126,7 @@ def find_too_large_notice(output: str) -> str:
 
 
 def find_no_result_sentence(output: str) -> str:
-    """Return the sentence at the beginning of an answer that says that nothing was found; "" for none."""
+    """Return the sentence at the beginning of a tool's output that says that nothing was found; "" where there is none."""
     for line in output[:1_200].split("\n"):
         for part in split_sentences(line):
             sentence = part.strip(" *_#>-")
@@ -137,7 +140,7 @@ def find_no_result_sentence(output: str) -> str:
 
 
 def find_missing_lines(output: str, most: int = 3) -> list[str]:
-    """Return the lines of a failed command that say that something is not there, or that a rule of the linter forbids a form, each once."""
+    """Return the lines of a command's output that say that a thing does not exist or a linter forbids it, each once, at most `most`."""
     text = output if len(output) <= 4 * OUTPUT_CHARS else f"{output[: 2 * OUTPUT_CHARS]}\n{output[-2 * OUTPUT_CHARS :]}"
     plain = text.lower()
     plain = plain if len(plain) == len(text) else text
@@ -156,12 +159,12 @@ def find_missing_lines(output: str, most: int = 3) -> list[str]:
 
 
 def has_error_line(output: str) -> bool:
-    """Say whether a line of an output begins as errors do, though the command says that it succeeded."""
+    """Return whether a line of an output begins as error messages do."""
     return matches_any(output[:OUTPUT_CHARS].lower(), "in_error")
 
 
 def find_theories(message: str) -> list[str]:
-    """Return the sentences that suppose a cause, verbatim, at most four, the last ones."""
+    """Return the sentences of an agent's message that suppose a cause, verbatim, at most the last four."""
     found = [
         sentence
         for sentence, _ in _said_in(message[:MESSAGE_CHARS_MAX])
@@ -171,7 +174,7 @@ def find_theories(message: str) -> list[str]:
 
 
 def find_refutations(message: str) -> list[tuple[str, str, bool]]:
-    """(sentence, the one before it, does it say so plainly) of sentences at the beginning of a message that may refute a theory."""
+    """Return the sentences at the start of an agent's message that may refute a theory, each as (sentence, previous one, is explicit)."""
     found: list[tuple[str, str, bool]] = []
     before = ""
     for sentence, _ in _said_in(message[:MESSAGE_CHARS_MAX])[:REFUTING_MAX]:
@@ -186,14 +189,14 @@ def find_refutations(message: str) -> list[tuple[str, str, bool]]:
 
 
 def extract_content_words(text: str) -> frozenset[str]:
-    """Return the words of a sentence by which it is told from others: longer than three letters and not common ones, in lower case."""
+    """Return the stems, in lower case, of the words of a sentence that are longer than three letters and not common ones."""
     return frozenset(
         word[:STEM_CHARS] for each in _WORDS.findall(text) if len(word := each.lower().rstrip("s")) > 3 and word not in COMMON_WORDS
     )
 
 
 def count_shared_words(words: frozenset[str], text: str) -> int:
-    """Count how many of these `extract_content_words` words a text holds."""
+    """Return how many of these stems, made by `extract_content_words`, a text contains."""
     return sum(map(text.lower().__contains__, words))
 
 

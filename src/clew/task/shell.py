@@ -1,8 +1,4 @@
-"""Parse shell command lines with tree-sitter-bash into simple commands. Runs nothing.
-
-What the grammar does not understand is left out, and the line says that it is not whole. The bodies of here-documents
-are cut out first, as they may hold anything.
-"""
+"""Parse shell command lines with tree-sitter-bash into simple commands. The bodies of here-documents are left out."""
 
 from __future__ import annotations
 
@@ -53,7 +49,7 @@ class _Around:
 
 
 def parse_shell(command: str) -> ShellLine:
-    """Parse a command line, at most its first COMMAND_CHARS_MAX characters. Never fails. Cost: about 0.1 ms."""
+    """Parse a command line, at most its first COMMAND_CHARS_MAX characters. Parts with a syntax error are left out. Cost: about 0.1 ms."""
     source = f"{command[:COMMAND_CHARS_MAX]}\n".encode("utf-8", "replace")  # the end of a line ends a document that was cut off
     root = _without_documents(source)
     is_whole = root is not None and not root.has_error

@@ -1,10 +1,7 @@
-"""Track what the agent is doing, one observation at a time.
+"""Track an agent's task state, one observation at a time.
 
-A tracker sees raw observations in their order and answers with a TaskState at any moment. It knows
-nothing of records, packets or stores, so whatever the two pipelines conclude cannot come back as intent.
-Its memory is bounded, except for the user's own words, which are kept whole.
-
-Subagents have their own tasks: of what happens in a sidechain only the files they change count here.
+Memory is bounded, except for the user's own words, which are kept in full. Of what subagents do only the files that they change
+are tracked.
 """
 
 from __future__ import annotations
@@ -73,10 +70,10 @@ class _Recent:
 
 @dataclass(slots=True)
 class TaskTracker:
-    """Sees observations in their order; says what the task is.
+    """Computes the task state of a session from its observations, passed to `observe` in order.
 
-    question  what is asked now, when somebody asks; passed on as it is.
-    root      folder of the work; "" takes the first folder that an observation names.
+    question  the current question, copied into the state.
+    root      folder that paths are made relative to; "" takes the first working folder of an observation.
     """
 
     question: str = ""
@@ -95,10 +92,7 @@ class TaskTracker:
     _seq: int = field(default=0, init=False, repr=False)
 
     def observe(self, observation: Observation) -> None:
-        """Take one more observation into account; they come in the order in which they happened.
-
-        Raises TypeError for anything else: no record, packet or state may pass for something that happened.
-        """
+        """Update the state with the next observation of the session. Raises TypeError for anything but an Observation."""
         if not isinstance(observation, Observation):
             raise TypeError(f"a task is told from observations only, not from a {type(observation).__name__}")
         if observation.kind is ObservationKind.UNANSWERED:
@@ -128,7 +122,7 @@ class TaskTracker:
         self._window.append(_Recent(observation))
 
     def state(self) -> TaskState:
-        """Return the task as it stands now. Cost: the identifiers of what came since the last call, about 0.2 ms each."""
+        """Return the task state after all observations so far. Cost: about 0.2 ms for each observation since the last call."""
         oldest = self._seq - ERROR_AGE_MAX
         errors = [failed.what for failed in self._errors.values() if failed.parts or failed.what.seq >= oldest]
         return TaskState(
@@ -342,10 +336,10 @@ class TaskTracker:
 
 
 def state_at(observations: Iterable[Observation], *, question: str = "", root: str = "") -> TaskState:
-    """Return the state of the task after these observations, oldest first.
+    """Return the task state after these observations, which come oldest first.
 
-    question  what is asked now; the state carries it.
-    root      folder of the work, to which paths are made relative; "" takes the first that is named.
+    question  the current question, copied into the state.
+    root      folder that paths are made relative to; "" takes the first working folder of an observation.
     Cost      about 25 µs an observation, and 10 ms for the identifiers at the end.
     """
     tracker = TaskTracker(question=question, root=root)

@@ -1,4 +1,4 @@
-"""Vocabulary: the patterns and the word lists of this room. They are data: `patterns.toml`, `words.toml`, `programs.toml`."""
+"""Load the regular expressions and word lists of this package: `patterns.toml`, `words.toml`, `programs.toml`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clew.text.patterns import PatternFile
 
 
 def load_toml(name: str, beside: str = __file__) -> dict[str, Any]:
-    """Read a data file beside a module; raises tomllib.TOMLDecodeError for a broken one."""
+    """Return the content of a TOML file in the folder of the module file `beside`. Raises tomllib.TOMLDecodeError for invalid TOML."""
     return tomllib.loads((Path(beside).parent / name).read_text("utf-8"))
 
 
@@ -29,5 +29,5 @@ MACHINE_PROMPTS: tuple[str, ...] = tuple(_DATA["machine_prompts"])
 
 
 def matches_any(text: str, *names: str) -> bool:
-    """Say whether one of these patterns stands in a text."""
+    """Return whether one of these patterns of `patterns.toml` matches in a text."""
     return any(PATTERNS.search(name, text) for name in names)
