@@ -11,9 +11,9 @@ import msgspec
 
 from clew.records import ObservationKind, ToolCall
 from clew.task.tracker import TaskTracker
-from clew.transcript.follow import read_observations
+from clew.transcript.parse import TranscriptReader
 from clew.transcript.reduce.reduction import OutputContext, build_context
-from clew.transcript.session_files import find_sessions
+from clew.transcript.session_files import build_origin, find_sessions
 
 CHARS_MIN = 4000  # a shorter output is left whole by `reduce`
 CALLS_AFTER = 10
@@ -42,7 +42,7 @@ class Output:
 def outputs(folder: Path) -> Iterator[Output]:
     """Yield every output longer than CHARS_MIN of the sessions below `folder`, ordered by file and place."""
     for session in find_sessions(folder):
-        seen = list(read_observations(session.path))
+        seen = list(TranscriptReader(session.path, origin=build_origin(session)).read_observations())
         calls = [each for each in seen if each.kind is ObservationKind.CALL]
         by_id = {call.call_id: call for call in calls}
         words = [tuple(_strings(_inputs(call.arguments))) for call in calls]

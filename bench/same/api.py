@@ -64,11 +64,7 @@ class Recorded:
         self.session: SessionFiles = read_session(path)
         with open_transcript(path) as stream:
             self.lines = stream.readlines()
-        self.seen: list[Observation] = [
-            each
-            for batch in TranscriptReader(self.lines, origin=build_origin(self.session)).read_batches()
-            for each in batch.client_observations
-        ]
+        self.seen: list[Observation] = list(TranscriptReader(self.lines, origin=build_origin(self.session)).read_observations())
         self.root = next((each.cwd for each in self.seen if each.cwd), "")
 
     @property

@@ -33,12 +33,11 @@ def _verdicts(path: Path) -> list[tuple[int, str]]:
     with open_transcript(path) as stream:
         lines = stream.readlines()
     found: list[tuple[int, str]] = []
-    for batch in TranscriptReader(lines, origin=build_origin(read_session(path))).read_batches():
-        for each in batch.client_observations:
-            if each.kind is ObservationKind.RESULT and each.call and each.call.result and each.call.command:
-                command = analyse_command(each.call.command)
-                if command.checks:
-                    found.append((each.record_index, judge_check(command, each.call.result).value))
+    for each in TranscriptReader(lines, origin=build_origin(read_session(path))).read_observations():
+        if each.kind is ObservationKind.RESULT and each.call and each.call.result and each.call.command:
+            command = analyse_command(each.call.command)
+            if command.checks:
+                found.append((each.record_index, judge_check(command, each.call.result).value))
     return found
 
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.records import CheckResult, DeadEnd, OpenError, PlanStep, TaskState, UserStatement, Verdict, WorkingFile, join_text
-from clew.transcript.follow import read_observations
 from clew.transcript.handoff import render_handoff as handed_over
+from clew.transcript.parse import TranscriptReader
 from clew.transcript.work import ChangedFile, CompletedWork, WorkTracker
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def work(claude: ClaudeScript, *steps: tuple[str, str, str] | str) -> CompletedW
         inputs = {"command": given} if tool == "Bash" else {"file_path": given, "old_string": "a", "new_string": "b"}
         claude.answer(claude.call(tool, **inputs), output, is_error=output.startswith("Exit code"))
     tracker = WorkTracker("/w")
-    for seen in read_observations([claude.bytes()]):
+    for seen in TranscriptReader([claude.bytes()]).read_observations():
         tracker.observe(seen)
     return tracker.summarize()
 

@@ -14,7 +14,7 @@ from clew.records import CallOutcome, ObservationKind, PlanChange, TextReplaceme
 from clew.transcript import dialects
 from clew.transcript.dialects.claude_code import DIALECT as CLAUDE
 from clew.transcript.dialects.codex import DIALECT as CODEX
-from clew.transcript.follow import read_deltas, read_observations
+from clew.transcript.follow import read_deltas
 from clew.transcript.parse import TranscriptReader
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_a_result_carries_its_whole_call(claude: ClaudeScript) -> None:
     claude.answer(second, "No matches found")
     claude.answer(first, "Exit code 1\n1 failed", is_error=True)
 
-    seen = list(read_observations([claude.bytes()]))
+    seen = list(TranscriptReader([claude.bytes()]).read_observations())
 
     assert [each.kind.value for each in seen] == ["call", "call", "result", "result"]
     search, run = (each.call for each in seen[2:] if each.call)
@@ -129,7 +129,7 @@ def test_only_what_the_client_marks_is_a_refusal(claude: ClaudeScript) -> None:
         for told in (None, f"Exit code 1\n{words}", {"stdout": words, "stderr": "", "interrupted": False}):
             claude.answer(claude.call("Bash", command="cat notes"), words, is_error=is_error, told=told)
 
-    results = [each.call.result for each in read_observations([claude.bytes()]) if each.call and each.call.result]
+    results = [each.call.result for each in TranscriptReader([claude.bytes()]).read_observations() if each.call and each.call.result]
 
     assert [(result.is_refused, result.said) for result in results if result.is_refused or result.said] == [(True, "use sqlite")]
 

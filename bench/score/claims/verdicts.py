@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from bench.score.figure import Context, DataMissing, Figure, Value
 from clew.task.tracker import state_at
-from clew.transcript.follow import read_observations
+from clew.transcript.parse import TranscriptReader
+from clew.transcript.session_files import build_origin, read_session
 
 FILES = "*.jsonl"
 
@@ -47,7 +48,7 @@ def _verdict(context: Context, command: str, output: str) -> str:
     ]
     file = context.work / "00000000-0000-4000-8000-000000000000.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    checks = state_at(read_observations(file)).checks
+    checks = state_at(TranscriptReader(file, origin=build_origin(read_session(file))).read_observations()).checks
     if not checks:
         return "not seen"
     return checks[-1].verdict

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from clew.errors import NotReadable
 from clew.records import Observation, ObservationKind
-from clew.transcript.dialects.dialect import TranscriptOrigin
 from clew.transcript.parse import TranscriptReader, open_transcript
 from clew.transcript.session_files import build_origin, read_session
 
@@ -72,7 +71,7 @@ def find_cases(path: Path, at: Sequence[int] | None = None) -> Iterator[Evaluati
     if not session.client:
         return
     lines = _lines(path)
-    seen = [each for each in _observations(lines, build_origin(session)) if not each.agent]
+    seen = [each for each in TranscriptReader(lines, origin=build_origin(session)).read_observations() if not each.agent]
     boundaries = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY or each.kind is ObservationKind.SUMMARY]
     compactions = [line for number, line in enumerate(boundaries) if number == 0 or line - boundaries[number - 1] > 2]
     wanted = compactions or _share(seen)
@@ -101,11 +100,6 @@ def _lines(path: Path) -> list[bytes]:
             return stream.readlines()
         except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as problem:
             raise NotReadable(str(path), f"compressed data ends or is damaged: {problem}") from problem
-
-
-def _observations(lines: list[bytes], origin: TranscriptOrigin) -> Iterator[Observation]:
-    for batch in TranscriptReader(lines, origin=origin).read_batches():
-        yield from batch.client_observations
 
 
 def _share(seen: Sequence[Observation]) -> list[int]:

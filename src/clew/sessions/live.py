@@ -118,8 +118,7 @@ class TaskWatch:
         if self._carry is not None and self.transcript.stat().st_size < self._carry.offset:
             self._carry, self._tracker = None, TaskTracker(root=self.root)
         reading = TranscriptReader(self.transcript, resume_point=self._carry)
-        for batch in reading.read_batches():
-            yield from batch.client_observations
+        yield from reading.read_observations()
         self._carry = reading.resume_point()
 
 

@@ -248,14 +248,14 @@ class RecordExtractor:
         if call.is_marked_failed:
             self._failed(call, seen, f"{call.tool} {shown}", shown)
             return
-        told = call.result.view if call.result else None
+        shown_view = call.result.view if call.result else None
         lines, start = _numbered(call.output)
-        start = told.start if told and told.start else start
+        start = shown_view.start if shown_view and shown_view.start else start
         view = FileLines(path, start or 1, lines) if lines else None
         end = view.end if view else 0
-        total = told.total if told else 0
-        if told and total:
-            end = end or told.start + told.lines - 1
+        total = shown_view.total if shown_view else 0
+        if shown_view and total:
+            end = end or shown_view.start + shown_view.lines - 1
         record_id = self._enter(drafts.draft_read(call, shown, start, end, total), seen, spill=_spill(call))
         self._worked(self._ledger.record_success(f"read:{call.tool} {shown}"), record_id, seen)
         if view:
@@ -431,20 +431,20 @@ class RecordExtractor:
     def _led_nowhere(self, seen: Observation, before: int) -> None:
         """Make records of the dead ends that became known with this observation, and end those that it takes back.
 
-        before  records there were before it; the first since then is the one that told.
+        before  records there were before it; the first since then is the cause.
         """
         changes = self._detector.take_changes()
         if not (changes.added or changes.removed):
             return
         records = self._extracted.records
-        told_by = records[before].id if len(records) > before else self._memory.prompt
+        cause = records[before].id if len(records) > before else self._memory.prompt
         known = self._memory.dead_ends
         for topic in changes.removed:
             if old := known.pop(_subject(topic), ""):
-                self._end([EndedRecord(old, EndReason(EndKind.WORKED))], told_by, seen)
+                self._end([EndedRecord(old, EndReason(EndKind.WORKED))], cause, seen)
         for topic, end in changes.added:
             subject = _subject(topic)
-            record_id = self._enter(drafts.draft_dead_end(end, f"dead_end:{subject}"), seen, parent=told_by)
+            record_id = self._enter(drafts.draft_dead_end(end, f"dead_end:{subject}"), seen, parent=cause)
             if old := known.pop(subject, ""):
                 self._end([EndedRecord(old, EndReason(EndKind.TRIED_AGAIN))], record_id, seen)
             known[subject] = record_id
@@ -649,10 +649,10 @@ class RecordExtractor:
 
     def _lineage(self, seen: Observation) -> tuple[tuple[str, str], ...]:
         """Where something was observed: the branch, the folder where it is not the session's first, the exit code."""
-        told = (("branch", seen.branch),) if seen.branch else ()
+        lineage = (("branch", seen.branch),) if seen.branch else ()
         if seen.cwd and seen.cwd != self._memory.bases[0]:
-            told = (*told, ("folder", seen.cwd))
-        return told if seen.exit_code is None else (*told, ("exit code", str(seen.exit_code)))
+            lineage = (*lineage, ("folder", seen.cwd))
+        return lineage if seen.exit_code is None else (*lineage, ("exit code", str(seen.exit_code)))
 
     def _texts(self, draft: RecordDraft, data: bytes, digest: str, *, is_spilled: bool) -> tuple[RecordText, ...]:
         texts = [RecordText(Resolution.NAME, len(draft.name), draft.name)]

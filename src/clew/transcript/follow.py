@@ -63,16 +63,6 @@ class _Note(msgspec.Struct):
     tail_bytes: int = 0
 
 
-def read_observations(source: Path | Iterable[bytes]) -> Iterator[Observation]:
-    """Yield every observation of a transcript, in order, one block in memory at a time. Subagents' own files are left out.
-
-    Raises NotReadable for a path that cannot be opened.
-    """
-    origin = build_origin(read_session(source)) if isinstance(source, Path) else TranscriptOrigin()
-    for batch in TranscriptReader(source, origin=origin).read_batches():
-        yield from batch.client_observations
-
-
 def transcript_source(session: SessionFiles) -> str:
     """Return the name of the source under which a transcript's records are stored; a subagent's own file is a source of its own."""
     return f"session:{session.id}/{session.agent}" if session.agent else f"session:{session.id}"
@@ -224,7 +214,7 @@ def _has_changed(path: Path, note: _Note, head: bytes) -> bool:
     """Whether a file is another one than before: by its beginning, and by what stands right before the place where reading ended."""
     if digest_of(head) != note.head or len(head) != note.head_bytes:
         return True
-    if path.suffix in (".xz", ".gz"):  # written once, by whoever archived it
+    if path.suffix in (".xz", ".gz"):  # an archive, written once
         return False
     with path.open("rb") as file:
         file.seek(note.carry.offset - note.tail_bytes)

@@ -26,7 +26,7 @@ from clew.task.bounded import drop_oldest
 from clew.task.commands import CheckScope
 from clew.transcript.mentions import find_paths as paths_in
 
-_CLAIM = "?"  # in the place of an agent: these lines were not shown but spoken of
+_CLAIM = "?"  # in the place of an agent: these lines were not shown but claimed
 
 FILES_MAX = 1500  # guess: files with live views; the oldest are forgotten beyond it, their reads then stay live
 VIEWS_MAX = 48  # guess: live views of one file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,12 +38,7 @@ def find_rare_identifiers(text: str) -> list[tuple[str, int]]:
 
     Order: in order of appearance; rarest first when there are more than NAMES_MAX. Cost: about 30 ns a character.
     """
-    counts: dict[str, int] = {}
-    for word in _NAME.findall(text):
-        if word in counts:
-            counts[word] += 1
-        elif _score(word):
-            counts[word] = 1
+    counts = {word: count for word, count in Counter(_NAME.findall(text)).items() if _score(word)}
     if len(counts) > NAMES_MAX:
         rarest = sorted(counts, key=_score, reverse=True)[:NAMES_MAX]  # the sort is stable
         return [(word, counts[word]) for word in rarest]
@@ -115,9 +111,5 @@ def _worktree_of(inner: str) -> str:
 
 def normalize_folders(folders: Iterable[str]) -> list[str]:
     """Return the folders normalised, each once, without empty ones and the root of the file system."""
-    found: dict[str, None] = {}
-    for folder in folders:
-        clean = posixpath.normpath(folder.replace("\\", "/")) if folder else ""
-        if len(clean) > 1:
-            found.setdefault(clean)
-    return list(found)
+    normalized = (posixpath.normpath(folder.replace("\\", "/")) for folder in folders if folder)
+    return list(dict.fromkeys(folder for folder in normalized if len(folder) > 1))

@@ -71,6 +71,6 @@ def _size(path: Path) -> int:
     """Bytes to expect: of a compressed file about ten times its own."""
     try:
         size = path.stat().st_size
-    except OSError:  # gone since it was found: whoever reads it says so
+    except OSError:  # gone since it was found: reading it reports that
         return 0
     return size * 10 if path.suffix in {".xz", ".gz"} else size

@@ -144,6 +144,11 @@ class TranscriptReader:
                 pieces = (piece for piece in cast("Iterable[bytes]", self._source) if piece)
             yield from self._blocks(pieces)
 
+    def read_observations(self) -> Iterator[Observation]:
+        """Yield the client's observations in the rest of the transcript. Raises NotReadable for a file that cannot be opened."""
+        for batch in self.read_batches():
+            yield from batch.client_observations
+
     def _blocks(self, pieces: Iterator[bytes]) -> Iterator[ObservationBatch]:
         held: list[bytes] = []
         held_bytes = 0

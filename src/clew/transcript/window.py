@@ -134,17 +134,17 @@ def parse_message(message: Mapping[str, Any]) -> WindowMessage:
     content = message.get("content")
     calls: list[ToolCall] = []
     results: list[tuple[int, str, str, str]] = []
-    for place, block in enumerate(cast("list[Any]", content) if isinstance(content, list) else ()):
-        told = mapping_or_empty(block)
-        if told.get("type") == "tool_use":
-            call = DIALECT.build_tool_call(str(told.get("name")), mapping_or_empty(told.get("input")))
+    for place, item in enumerate(cast("list[Any]", content) if isinstance(content, list) else ()):
+        block = mapping_or_empty(item)
+        if block.get("type") == "tool_use":
+            call = DIALECT.build_tool_call(str(block.get("name")), mapping_or_empty(block.get("input")))
             path = call.path if call.kind in _OF_FILES else ""
-            known = ToolCall(call.tool, call.kind, str(told.get("id")), path=path, command=call.command, is_partial=call.is_partial)
+            known = ToolCall(call.tool, call.kind, str(block.get("id")), path=path, command=call.command, is_partial=call.is_partial)
             calls.append(known)
-        elif told.get("type") == "tool_result" and not told.get("is_error"):
-            text = parse_result_text(told.get("content"))
+        elif block.get("type") == "tool_result" and not block.get("is_error"):
+            text = parse_result_text(block.get("content"))
             if text is not None and len(text) >= SHORT_OUTPUT_CHARS:
-                call_id = str(told.get("tool_use_id"))
+                call_id = str(block.get("tool_use_id"))
                 results.append((place, call_id, text, f"{call_id}:{xxhash.xxh3_64_hexdigest(text.encode('utf-8', 'replace'))}"))
     return WindowMessage(str(message.get("role")), tuple(calls), tuple(results))
 
@@ -283,9 +283,9 @@ def shorten_output(output: WindowOutput, lowest: Resolution) -> str | None:
     return "\n".join(kept) if ranges else None
 
 
-def _with_notices(ranges: Sequence[tuple[int, int]], told: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _with_notices(ranges: Sequence[tuple[int, int]], notices: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The ranges, and the lines (0-based) on which the client says that it has cut the output: no fold hides that."""
-    shown = sorted({at for first, last in (*ranges, *((first + 1, last + 1) for first, last in told)) for at in range(first, last + 1)})
+    shown = sorted({at for first, last in (*ranges, *((first + 1, last + 1) for first, last in notices)) for at in range(first, last + 1)})
     joined: list[tuple[int, int]] = []
     for at in shown:
         if joined and joined[-1][1] == at - 1:
@@ -296,7 +296,7 @@ def _with_notices(ranges: Sequence[tuple[int, int]], told: Sequence[tuple[int, i
 
 
 def _unmarked(ranges: Sequence[tuple[int, int]], lines: Sequence[str]) -> list[tuple[int, int]]:
-    """The ranges without lines that look like a marker of ours: whoever reads a fold can believe every marker in it."""
+    """Return the ranges without lines that look like a marker, so that every marker in a short text is true."""
     kept: list[tuple[int, int]] = []
     for first, last in ranges:
         start = first

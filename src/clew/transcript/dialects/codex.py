@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Unpack
 
 import msgspec
@@ -318,13 +318,7 @@ class _Parser(LineParser):
             if call_id in memory.calls and message.success and bytes(message.changes)[:1] == b"{":
                 changes = mapping_or_empty(msgspec.json.decode(message.changes))
                 memory.patches[call_id] = [
-                    (
-                        path,
-                        [
-                            (hunk.old_start, hunk.old_lines, hunk.new_lines)
-                            for hunk in parse_diff_hunks(text_or_empty(mapping_or_empty(change).get("unified_diff")))
-                        ],
-                    )
+                    (path, [astuple(hunk) for hunk in parse_diff_hunks(text_or_empty(mapping_or_empty(change).get("unified_diff")))])
                     for path, change in changes.items()
                 ]
         elif kind == "token_count":

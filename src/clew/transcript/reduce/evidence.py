@@ -11,7 +11,6 @@ its first and last places; a compiler's errors never count as repeated.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from clew.text.patterns import PatternFile
@@ -53,12 +52,10 @@ def mark_evidence(lines: OutputLines, scores: LineScores, *, are_diagnostics: bo
     """
     plain, quoted, noise = lines.plain, scores.quoted, scores.noise
     candidates = [at for at in lines.find_lines_with(_WORDS, in_any_case=True) if not quoted[at] and not noise[at]]
-    if are_diagnostics:
-        candidates = _with(candidates, _places(lines), scores)
+    extra = _places(lines) if are_diagnostics else []
     if are_numbered:
-        candidates = _with(
-            candidates, [at for at in lines.scanned if ") " in lines.plain[at][:20] and _NUMBERED.match(lines.plain[at])], scores
-        )
+        extra += [at for at in lines.scanned if ") " in plain[at][:20] and _NUMBERED.match(plain[at])]
+    candidates = sorted({*candidates, *(at for at in extra if not quoted[at] and not noise[at])})
     repeats: dict[str, list[int]] = {}
     headings: set[str] = set()
     done = 0  # below a block that was read already
@@ -91,12 +88,6 @@ def mark_evidence(lines: OutputLines, scores: LineScores, *, are_diagnostics: bo
                 mark_trace(lines, scores, at)
         for at in places:
             scores.raise_utility(at, 2.0, "error, said again")
-
-
-def _with(candidates: list[int], places: Iterable[int], scores: LineScores) -> list[int]:
-    merged = set(candidates)
-    merged.update(at for at in places if not scores.quoted[at] and not scores.noise[at])
-    return sorted(merged)
 
 
 def _places(lines: OutputLines) -> list[int]:

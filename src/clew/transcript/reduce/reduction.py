@@ -32,7 +32,8 @@ class OutputContext:
 
     def with_task(self, task: TaskState) -> OutputContext:
         """Return a copy with the files, errors and names of a task state."""
-        errors = dict.fromkeys(name for error in task.open_errors for name in _names_in(error.text))
+        quoted = [find_clues(error.text) for error in task.open_errors]
+        errors = dict.fromkeys(name for found in quoted for name in (*found.dotted, *found.identifiers, *(path for path, _ in found.paths)))
         return replace(
             self,
             edited_paths=tuple(file.path for file in task.working_set if file.last in ("edit", "write")),
@@ -45,11 +46,6 @@ def build_context(result: Observation, call: Observation | None) -> OutputContex
     """Return the context of a result; `call` is used when the result does not carry its own call."""
     asked = (call.call if call else None) or result.call or ToolCall()
     return OutputContext(asked.kind, asked.command, asked.path)
-
-
-def _names_in(text: str) -> list[str]:
-    found = find_clues(text)
-    return [*found.dotted, *found.identifiers, *(path for path, _ in found.paths)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +115,7 @@ MARKER_PATTERN = re.compile(
 
 
 def format_truncation_marker(handle: str = "", lines: int = 0) -> str:
-    """Return the line below an output that the client had truncated: how to see all of it by `handle`, or that nobody stored it."""
+    """Return the line below an output that the client had truncated: how to see all of it by `handle`, or that it was not stored."""
     if not handle:
         return "[… cut by the client; the rest was not seen]"
     return f"[… cut by the client; all {lines:,} lines: clew unfold {handle}]"

@@ -97,13 +97,13 @@ def _score_events(lines: OutputLines, scores: LineScores) -> None:
             except msgspec.DecodeError:
                 continue  # a line that is no event is read like any other
     failed = {(event.package, event.test) for event in events.values() if event.action == "fail"}
-    told: dict[tuple[str, str], int] = {}
+    shown: dict[tuple[str, str], int] = {}
     for at, event in events.items():
         key = (event.package, event.test)
         scores.quoted[at] = 1
         if key in failed and (event.action in ("fail", "build-output") or (event.action == "output" and event.test)):
-            told[key] = told.get(key, 0) + 1
-            is_telling = told[key] <= 60 or ".go:" in event.output or "--- FAIL" in event.output
+            shown[key] = shown.get(key, 0) + 1
+            is_telling = shown[key] <= 60 or ".go:" in event.output or "--- FAIL" in event.output
             scores.require(at, at + 1, "a failed test", grade=2 if event.action == "fail" else 1) if is_telling else scores.raise_utility(
                 at, KEY_UTILITY, ""
             )
