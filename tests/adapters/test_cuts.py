@@ -207,7 +207,7 @@ def test_a_hand_off_says_not_seen_of_a_check_that_the_client_has_cut(place: Plac
     engine = place.hooks.context.engine()
     state = join_text(engine.hand_off(str(place.told.path), budget_tokens=1_500, tokenizer="claude", path=place.repo))
 
-    assert "- not seen: `pytest tests`" in state
+    assert "- no verdict seen: `pytest tests`" in state
     assert "passed" not in state
 
 
