@@ -34,7 +34,7 @@ from clew.codebase.path_index import PathIndex
 from clew.codebase.scan import scan_files
 from clew.engine import Engine
 from clew.lifecycle.apply import apply_deltas
-from clew.ranking.importance import compute_importance
+from clew.ranking.centrality import compute_centrality
 from clew.records import Delta
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL
@@ -155,7 +155,7 @@ def _deltas(root: Path, plain: Collection[str]) -> Iterator[Delta]:
 def _by_stability(engine: Engine, key: str, tree: Path) -> list[tuple[str, int]]:
     """(path, bytes) of the code files, the most stable first: users + 1 over changes + 1; ties by path."""
     with engine.store.snapshot(LOCAL, key) as snapshot:
-        index, known = snapshot.documents, compute_importance(snapshot)
+        index, known = snapshot.documents, compute_centrality(snapshot)
     log = subprocess.run(
         ["git", "log", f"--max-count={COMMITS}", "--name-only", "--format=", "HEAD"], cwd=tree, capture_output=True, text=True, check=True
     )

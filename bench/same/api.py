@@ -199,7 +199,6 @@ def _records(snapshot: Snapshot, held: Mapping[str, Record], prefix: str = "") -
     for record_id, standing in zip(ids, snapshot.statuses(ids), strict=True):
         record = held[record_id]
         yield Valued("record", prefix + record_id, _record(record, standing), describe_end(standing.reason, is_doubt=standing.is_live))
-        yield Valued("importance", prefix + record_id, _rounded(record.importance))
         coupled = sorted([str(edge.kind), edge.head, _rounded(edge.weight)] for edge in edges.get(record_id, ()))
         if coupled:
             yield Valued("edges", prefix + record_id, coupled)

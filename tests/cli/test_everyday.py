@@ -175,6 +175,9 @@ def test_explain_names_what_a_record_hangs_on(clew: Call, filled: Path) -> None:
     assert explained["is_live"]
     assert explained["source"] == "file:src/knots.py"
     assert any("hoist" in link["name"] for link in explained["links"])
+    assert (explained["importance"]["uses"], explained["importance"]["outcome"]) == (0, 1)
+    assert explained["importance"]["dependents"] > 0
+    assert "never used, 1 record rests on it, true now" in clew("explain", bowline["handle"], "--repo", filled).text
     assert "true now" in clew("explain", bowline["handle"], "--repo", filled).text
 
 

@@ -290,7 +290,7 @@ def what_goes_in_comes_out(store: Writer) -> None:
     records = tuple(
         Record(
             id=record_id, layer=layer, kind=odd, subject=odd, source=source, digest=odd, name=odd, texts=texts, seq=2**40, parent=odd,
-            path=odd, language=odd, session=odd, uuid=odd, agent=odd, trust=Trust.QUOTED, importance=0.1, at_ns=2**62,
+            path=odd, language=odd, session=odd, uuid=odd, agent=odd, trust=Trust.QUOTED, at_ns=2**62,
         )
         for record_id, layer in zip(ends, (Layer.INTENT, Layer.STATE), strict=True)
     )  # fmt: skip

@@ -136,7 +136,6 @@ def test_a_record_needs_nothing_but_its_row(tmp_path) -> None:
         uuid,
         agent,
         trust,
-        importance,
         texts,
         lineage,
     ) = row
@@ -159,7 +158,6 @@ def test_a_record_needs_nothing_but_its_row(tmp_path) -> None:
         uuid,
         agent,
         trust,
-        importance,
         lineage,
     )
 

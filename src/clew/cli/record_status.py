@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clew.records import Record, Status, make_handle
 from clew.records.wording import describe_end
+
+if TYPE_CHECKING:
+    from clew.ranking.importance import Importance
 
 
 def record_json(record: Record) -> dict[str, Any]:
@@ -27,7 +30,6 @@ def record_json(record: Record) -> dict[str, Any]:
         "agent": record.agent,
         "digest": record.digest,
         "trust": record.trust.name.lower(),
-        "importance": record.importance,
         "lineage": dict(record.lineage),
     }
 
@@ -53,3 +55,22 @@ def status_text(status: Status) -> str:
         state = f"no longer true: {describe_end(status.reason) or 'superseded'}{by}"
     used = f", retrieved {status.uses} times" if status.uses else ""
     return f"{state}, {status.tier.name.lower()} tier{used}"
+
+
+def importance_json(importance: Importance) -> dict[str, Any]:
+    """Return a record's importance and the parts that it was computed from."""
+    return {
+        "value": round(importance.value, 3),
+        "uses": importance.uses,
+        "dependents": round(importance.dependents, 1),
+        "outcome": importance.outcome,
+    }
+
+
+def importance_text(importance: Importance, status: Status) -> str:
+    """Return the importance in words: `0.62: used once, 3 records rest on it, true now`."""
+    rest = round(importance.dependents)
+    outcome = "no longer true" if not status.is_live else "suspect" if status.is_suspect else "true now"
+    used = "never used" if not importance.uses else "used once" if importance.uses == 1 else f"used {importance.uses} times"
+    resting = "nothing rests" if not rest else "1 record rests" if rest == 1 else f"{rest} records rest"
+    return f"{importance.value:.2f}: {used}, {resting} on it, {outcome}"

@@ -22,7 +22,6 @@ from clew.text.postings import NameUse, SearchDocument, make_literal_name, pack_
 PRODUCER = "codebase/3"  # name and version of this producer in its Deltas; a new version has every file read again
 SIGNATURE_BYTES_MAX = 400  # a longer header is data, not a signature, and is not stored as one
 IMPORT_LINES_MAX = 80  # shown of a file's imports; guess: more is a list of names, not what a reader looks for
-_IMPORTANCE = {"module": 0.4, "class": 0.6, "function": 0.5, "method": 0.5, "section": 0.3, "config": 0.3, "text": 0.2}
 
 
 class IndexNote(msgspec.Struct, array_like=True):
@@ -113,7 +112,6 @@ def build_file_delta(
             path=path,
             language=facts.language,
             trust=Trust.OBSERVED,
-            importance=_IMPORTANCE.get(symbol.kind, 0.45),
         )
         positions[at] = len(records)
         records.append(record)
@@ -142,7 +140,6 @@ def build_unread_file_delta(path: str, reason: str, *, size: int, stamp: int) ->
         name=path,
         texts=(RecordText(Resolution.NAME, len(path), inline=f"{path} ({reason}, {size} bytes, not read)"),),
         path=path,
-        importance=0.1,
     )
     document = SearchDocument(
         record.id, record.layer.value, record.kind, path, (PurePosixPath(path).name, path, "", "", ""), (path, file_source_name(path))

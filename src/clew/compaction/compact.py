@@ -53,6 +53,7 @@ SEGMENT_LINES = 3  # lines that are bought together; a longer piece is several o
 TOKENS_PER_CANDIDATE, CANDIDATES_MIN = 8, 400
 PROMPTS_SHARE = 0.1  # of the budget, for what the user said, newest first, before any line is bought; guess
 PROMPT_SHARE_MAX = 0.06  # of the budget, for one of them; what is longer is offered by its lines
+USER_WORDS_UTILITY = 0.9  # printed of a prompt that is shown before any line is bought; decides nothing
 KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
 TRIM_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
 NAME_CHARS_MAX = 100
@@ -301,7 +302,7 @@ def _entry(
     is_whole = list(runs) == [(0, len(body) - 1)]
     part = "".join(join_text(_run(record, body, first, last)) for first, last in runs)
     start, end = (runs[0][0] + 1, runs[0][1] + 1) if len(runs) == 1 else (0, 0)
-    shown = record.importance if utility is None else utility
+    shown = USER_WORDS_UTILITY if utility is None else utility
     return PacketEntry(
         record.id, make_handle(record.id), Layer(record.layer), record.kind, record.name,
         Resolution.FULL if is_whole else Resolution.FOLDED, counter.count(part), round(shown, 6),

@@ -17,7 +17,8 @@ from clew.transcript.handoff import render_handoff
 from clew.transcript.session_files import SessionFiles
 from clew.transcript.work import WorkTracker
 
-SENT_IMPORTANCE_MIN = 0.2  # records below it, such as a model's thoughts and the client's marks, are not sent
+NEVER_SENT = frozenset({"thinking", "boundary", "transcript"})  # a model's thoughts, and the client's marks
+NOT_SENT_OF_SUBAGENTS = frozenset({"search", "note", "attachment"})  # what they looked for stands in their reports
 REPEATED_KINDS = frozenset({"constraint", "decision"})  # kinds of records whose words stand in a prompt or message that is sent whole
 CHUNK_TOKENS_MIN = 200  # a shorter part is not sent; guess
 PIECE_SHARE_MAX = 0.25  # of a part's tokens, for one record; of a longer record its beginning and end are sent; guess
@@ -106,11 +107,7 @@ def _pieces(
     for delta in read_deltas(lines, session=session, root=root, observers=(observations.append,)):
         for supersession in delta.superseded:
             ended.setdefault(supersession.old, supersession.seq)
-        wanted = [
-            record
-            for record in delta.records
-            if record.importance >= SENT_IMPORTANCE_MIN and record.kind not in REPEATED_KINDS and record.id not in seen
-        ]
+        wanted = [record for record in delta.records if _is_sent(record) and record.id not in seen]
         held = set(known([record.id for record in wanted]))
         originals = {blob.digest: blob.data for blob in delta.blobs}
         for record in wanted:
@@ -121,6 +118,11 @@ def _pieces(
                 pieces.append(_piece(record, text.strip("\n"), counter, piece_tokens))
     pieces.sort(key=lambda piece: (piece.record.seq, piece.record.id))
     return pieces, ended
+
+
+def _is_sent(record: Record) -> bool:
+    is_of_subagents = bool(record.agent) and record.kind in NOT_SENT_OF_SUBAGENTS
+    return not is_of_subagents and record.kind not in NEVER_SENT and record.kind not in REPEATED_KINDS
 
 
 def _piece(record: Record, text: str, counter: TokenCounter, tokens_max: int) -> SessionPiece:

@@ -41,7 +41,6 @@ from clew.transcript.session_files import SessionFiles
 
 ANSWER_TRIES_MAX = 2  # requests for one part: after an answer that cannot be used one more is sent, with the reason
 REFERENCE_VOCABULARY = "o200k"  # tokenizer whose counts are nearest to those of local models
-COMPRESSED_IMPORTANCE = 0.5  # importance of a compressed text's record: not above that of what it was made from
 
 CompressionProgress: TypeAlias = Callable[[str, int, int], None]
 """Function called with (what is being done, parts done, parts in all)."""
@@ -226,7 +225,6 @@ class _Run:
             part.first_seq,
             session=self.session,
             trust=part.trust,
-            importance=COMPRESSED_IMPORTANCE,
             at_ns=max(piece.record.at_ns for piece in part.pieces),
         )
 

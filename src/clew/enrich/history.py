@@ -31,7 +31,6 @@ COMMITS_MAX = 3000  # newest commits that are read; sympy: 0.3 s of git, about t
 BLOCK_COMMITS = 128  # commits of a block on average; the newest block is read again with each new commit
 BLOCK_COMMITS_MAX = 1024  # commits of the longest block; one block in 3,000 would be longer, and is cut where the list ends
 COMMIT_FILES_MAX = 20  # a commit that changes more files is a sweep (formatting, a move, a licence) and couples none; bench/LOG.md
-COMMIT_IMPORTANCE = 0.2  # importance of a commit's record; guess: below any code, whose history it is
 BODY_CHARS_MAX = 1000  # stored of a message below its first line: the reasons come first, then trailers and lists
 SUBJECT_CHARS_MAX = 200  # stored of a message's first line
 _HEADER = re.compile(rb"\x01[0-9a-f]{40,64}")
@@ -215,7 +214,6 @@ def build_block_delta(source: str, reads: Sequence[CommitWithMessage], digest: s
             texts=(RecordText(Resolution.NAME, len(name), inline=name), RecordText(Resolution.FULL, len(whole), inline=whole)),
             seq=at,
             trust=Trust.OBSERVED,
-            importance=COMMIT_IMPORTANCE,
             at_ns=commit.at_s * 1_000_000_000,
         )
         records.append(record)

@@ -13,6 +13,7 @@ from functools import partial
 from clew.compaction import compressed
 from clew.errors import OriginalPurged
 from clew.lifecycle.redaction import TRANSCRIPT_KIND, build_piece_delta, redact_records
+from clew.ranking.importance import NEUTRAL, compute_importance
 from clew.records import Delta, Record, Tier
 from clew.store.ports import LOCAL, PurgeResult, Reader, Snapshot, Writer
 from clew.text.secrets import mask_text
@@ -40,15 +41,17 @@ def move_idle_records(
 ) -> ForgetReport:
     """Move the workspace's session records to the tier of their age since they were last retrieved.
 
-    A record that was never retrieved counts from when it was observed. Records of AGELESS_KINDS stay.
+    A record that was never retrieved counts from when it was observed. The days are those of a record of neutral importance: one that was
+    used, or on which others rest, stays up to twice as long, one that has ended less long. Records of AGELESS_KINDS stay.
     dry_run  reports what would move and moves nothing.
     """
     report = ForgetReport()
     with writer.snapshot(LOCAL, workspace) as snapshot:
         for state in snapshot.sources("session:"):  # one session after the other, because all of them may not fit into memory
             records = snapshot.records_of_sources(state.source)
-            for record, status in zip(records, snapshot.statuses([record.id for record in records]), strict=True):
-                idle_days = (now_ns - max(status.used_at_ns, record.at_ns or status.valid_from_ns)) / DAY_NS
+            statuses = snapshot.statuses([record.id for record in records])
+            for record, status, importance in zip(records, statuses, compute_importance(snapshot, records, statuses), strict=True):
+                idle_days = (now_ns - max(status.used_at_ns, record.at_ns or status.valid_from_ns)) / DAY_NS * NEUTRAL / importance.value
                 tier = Tier.ARCHIVED if idle_days >= archived_after_days else Tier.FOLDED if idle_days >= folded_after_days else Tier.HOT
                 if record.kind in AGELESS_KINDS or tier <= status.tier:
                     report.kept += 1

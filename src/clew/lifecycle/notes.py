@@ -18,7 +18,6 @@ PRODUCER = "notes/1"  # name and version of this producer in its Deltas
 NOTES_SOURCE = "session:remembered/notes"  # the source of all notes; a session's name, so that recall of sessions finds notes too
 NOTE_KIND = "remembered"  # kind of the records of notes
 NOTE_LAYERS = {"fact": Layer.FACT, "decision": Layer.INTENT, "constraint": Layer.INTENT, "dead end": Layer.ACTION, "state": Layer.STATE}
-NOTE_IMPORTANCE = {"fact": 0.6, "decision": 0.8, "constraint": 0.9, "dead end": 0.8, "state": 0.5}  # guess
 NOTE_NAME_CHARS_MAX = 120  # of a note's record name
 
 
@@ -51,7 +50,6 @@ def build_note(
         path=cited[0][0] if cited else "",
         session="remembered",
         trust=Trust.OBSERVED,
-        importance=NOTE_IMPORTANCE[kind],
         at_ns=at_ns,
         lineage=tuple((f"file:{path}", digest) for path, digest in cited),
     )

@@ -17,7 +17,7 @@ import numpy as np
 from clew.packet.assemble import Candidate, Option, discount_by_group
 from clew.packet.options import DisplayLimit, OriginalCache, build_options, group_name
 from clew.packet.retrieve import count_tokens, fill_budget, make_entry, render
-from clew.ranking.importance import CODE, TEST_SHARE, TYPES, Importance, compute_importance
+from clew.ranking.centrality import CODE, TEST_SHARE, TYPES, Centrality, compute_centrality
 from clew.records import FIRST_FENCE, MatchKind, MatchReason, Packet, Record, Resolution, make_handle, merge_spans, outside_span
 from clew.store.documents import Documents
 from clew.store.ports import Snapshot
@@ -34,7 +34,7 @@ README_WEIGHT = 4.0  # against the best file's 1: nothing says in fewer words wh
 README = re.compile(r"readme(\.\w+)?", re.IGNORECASE)
 UTILITY = {Resolution.NAME: 0.35, Resolution.SIGNATURE: 1.0, Resolution.FOLDED: 1.0, Resolution.FULL: 1.0}
 SHARPNESS = 2.0  # as for a question: the tenth file is worth much less than the first
-OWN_SHARE = 0.15  # what a symbol that no other file uses has of its file's importance; guess
+OWN_SHARE = 0.15  # what a symbol that no other file uses has of its file's centrality; guess
 PRIVATE_SHARE = 0.2  # what a name has of it that its language or its author calls private; guess
 GENERATED_SHARE = 0.05  # what a program wrote comes last
 GENERATED_BYTES = 1200  # of a file in which it says so; guess
@@ -69,12 +69,12 @@ class _Draft:
 def build_map(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: TokenCounter) -> Packet:
     """Return the map of a workspace, or of one folder or file of it, within `budget_tokens`.
 
-    folder   relative to the root, "" for all; importance is that of the whole workspace.
+    folder   relative to the root, "" for all; centrality is that within the whole workspace.
     counter  counts tokens for the model that will read it.
     Returns  an empty packet where nothing is indexed.
     """
     documents = snapshot.documents
-    known = compute_importance(snapshot)
+    known = compute_centrality(snapshot)
     own = _files(documents, known, folder)
     originals = OriginalCache(snapshot)
     front = _front(documents, own, folder, int(budget_tokens * FOLDERS_SHARE), counter)
@@ -122,7 +122,7 @@ def build_map(snapshot: Snapshot, *, folder: str, budget_tokens: int, counter: T
 # -- which files and symbols ------------------------------------------------------------------------
 
 
-def _files(documents: Documents, known: Importance, folder: str) -> list[int]:
+def _files(documents: Documents, known: Centrality, folder: str) -> list[int]:
     """File documents at or below a folder, the most important first; ties by path."""
     docs = np.flatnonzero(documents.search_scope(CODE).mask & (documents.parent < 0)).tolist()
     below = [doc for doc in docs if not folder or documents.path_of(doc) == folder or documents.path_of(doc).startswith(f"{folder}/")]
@@ -136,7 +136,7 @@ def _readme(documents: Documents, docs: Sequence[int]) -> int | None:
     return min(found, key=lambda doc: (documents.path_of(doc).count("/"), documents.path_of(doc)), default=None)
 
 
-def _drafts(documents: Documents, known: Importance, top: Sequence[int]) -> Iterable[_Draft]:
+def _drafts(documents: Documents, known: Centrality, top: Sequence[int]) -> Iterable[_Draft]:
     """The files and their most used symbols."""
     place = {int(documents.path_codes[doc]): doc for doc in top}
     wanted = np.zeros(len(documents.paths), np.bool_)
@@ -162,7 +162,7 @@ def _drafts(documents: Documents, known: Importance, top: Sequence[int]) -> Iter
             yield _Draft(symbol, score * share, _why_symbol(known, symbol))
 
 
-def _why_file(known: Importance, code: int) -> tuple[MatchReason, ...]:
+def _why_file(known: Centrality, code: int) -> tuple[MatchReason, ...]:
     users, uses = int(known.users[code]), int(known.uses[code])
     return tuple(
         reason
@@ -175,7 +175,7 @@ def _why_file(known: Importance, code: int) -> tuple[MatchReason, ...]:
     ) or (MatchReason(MatchKind.ALONE),)
 
 
-def _why_symbol(known: Importance, doc: int) -> tuple[MatchReason, ...]:
+def _why_symbol(known: Centrality, doc: int) -> tuple[MatchReason, ...]:
     users = int(known.used_by[doc])
     return (MatchReason(MatchKind.USERS, (users,)) if users else MatchReason(MatchKind.INTERNAL),)
 

@@ -1,167 +1,83 @@
-"""Importance: which files and symbols matter before any question is asked?
+"""Importance: compute how much would be lost with a record, before any question is asked.
 
-A file matters that many others lean on, and one that brings many others together: personalised PageRank over the
-uses between files, once along them and once against them. A symbol matters by the files that use it. Tests, documents
-and others' uses by tests count little. Knows nothing of tokens, budgets or text. Never writes.
+From three things that the store knows: how often the record was used, how many others rest on it, and whether it is still true.
+What kind of record it is does not count. Read in batches from one Snapshot. Never writes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from math import log1p
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.name_resolution import CrossFileUses
+from clew.records import EdgeKind, Record, Status
 from clew.store.ports import Snapshot
-from clew.text.postings import NameUse
 
-Doubles: TypeAlias = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float32]
 
-CODE = "file:"
-TYPES = frozenset(("class", "interface", "struct", "enum", "trait", "extension", "namespace"))
-DAMPING = 0.5  # shorter walks than the usual 0.85: what is leaned on, not what that leans on in its turn; chosen by looking at five maps
-ROUNDS = 16  # 0.5 ** 16 is below 0.01 % of what the first round moves
-TEST_SHARE = 0.1  # of a test in where the walk begins, in what it is utility, and in what its uses count; guess
-PROSE_SHARE = 0.1  # likewise of a document or a configuration file; guess
-IMPORT_SHARE = 0.5  # what an import counts beside one used name; guess
-GATHERING_SHARE = 0.7  # what bringing others together counts beside being leaned on; guess
-SURE_SHARE = 0.5  # what a use counts at least that an import, the same folder or a type's name vouches for; guess
-GUESSED_SHARE = 0.1  # of its confidence: what any other use counts; guess
-EXPLICIT = (".py", ".pyi", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx")  # languages in which names of other files come by import alone
-HANDING_ON = frozenset(("__init__.py", "index.js", "index.ts", "mod.rs", "lib.rs"))  # files that hand on what they import
-ENTRY_SHARE = 0.2  # what an entry point has beside that; guess
-# File names under which the tool chains of these languages look for a program's or a package's beginning.
-ENTRIES = frozenset((
-    "__main__.py", "main.py", "app.py", "cli.py", "manage.py", "main.rs", "lib.rs", "main.go", "main.c", "main.cc", "main.cpp",
-    "index.js", "index.ts", "main.js", "main.ts", "server.js", "server.ts", "Main.java", "Program.cs", "main.kt", "main.swift",
-))  # fmt: skip
+SUSPECT_SHARE = 0.75  # of the strength of a true record: what is left while what it was derived from has changed; guess
+ENDED_SHARE = 0.5  # likewise once it was fixed, replaced or undone; guess
+NEUTRAL = 0.5  # of a record that is true, was never used, and on which nothing rests
 
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """How central each file and symbol of a workspace is. P paths as in `Documents.paths`, n documents.
+    """The parts of a record's importance.
 
-    files     (P,) 0 to 1, 0 for a path without code or text; is_entry (P,) where a program begins.
-    users     (P,) number of other files outside the tests that use it; uses (P,) number of other files that it uses.
-    symbols   (n,) confidence-weighted number of other files that use it.
-    used_by   (n,) number of other files outside the tests that may mean it.
+    uses        number of packets that showed it; of code they are not counted.
+    dependents  number of records that rest on it: they use a name that it defines (an expected number, where several define it), cite
+                it, or were fixed by it.
+    outcome     1 for a record that is true, SUSPECT_SHARE in doubt, ENDED_SHARE when it has ended.
     """
 
-    files: Doubles
-    is_entry: NDArray[np.bool_]
-    users: NDArray[np.int64]
-    uses: NDArray[np.int64]
-    symbols: Doubles
-    used_by: NDArray[np.int64]
+    uses: int = 0
+    dependents: float = 0.0
+    outcome: float = 1.0
+
+    @property
+    def value(self) -> float:
+        """Above 0 and below 1; NEUTRAL for a true record without uses and dependents."""
+        strength = self.outcome * (1.0 + log1p(self.uses) + log1p(self.dependents))
+        return strength / (1.0 + strength)
 
 
-def compute_importance(snapshot: Snapshot) -> Importance:
-    """Return the importance of all code in a snapshot; the same for an updated index as for one built anew.
+def compute_importance(snapshot: Snapshot, records: Sequence[Record], statuses: Sequence[Status] = ()) -> list[Importance]:
+    """Return the importance of each record.
 
-    Cost  `Names.across`, and 2 × ROUNDS passes over the pairs of files of which one uses the other.
+    statuses  of the records, where the caller has read them already.
+    Cost      two batch queries for records of sessions; the index's tables of names for code.
     """
-    documents, imports = snapshot.documents, snapshot.names.imports
-    among, count, size = documents.search_scope(CODE), max(len(documents.paths), 1), max(documents.size, 1)
-    # Files are numbered by their names, so that sums are made in the same order however the index came to be.
-    order = np.array(sorted(range(len(documents.paths)), key=documents.paths.__getitem__), np.int64)
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    codes = place[documents.path_codes.astype(np.int64)]
-    files = np.flatnonzero(among.mask & (documents.parent < 0))
-    weight = np.zeros(len(order))
-    weight[codes[files]] = np.where(documents.is_prose[files], PROSE_SHARE, np.where(documents.is_test[files], TEST_SHARE, 1.0))
-    weight[among.path_words[order] <= 0] = 0.0  # only named, or empty
-    is_code = weight == 1.0
-    across = _told(snapshot)
-    users, heads = place[across.users], codes[across.heads]
-    pairs, at = np.unique(users * count + heads, return_inverse=True)
-    strength = np.sqrt(np.round(np.bincount(at, across.weights, len(pairs)), 6))  # a file's tenth name says less than its first
-    importing, imported, confidence = place[imports[0]], place[imports[1]], imports[2]
-    tails, tops = np.concatenate([pairs // count, importing]), np.concatenate([pairs % count, imported])
-    mass = np.concatenate([strength, IMPORT_SHARE * confidence.astype(np.float64)])
-    keep = (weight[tails] > 0) & (weight[tops] > 0) & (tails != tops)
-    tails, tops, mass = tails[keep], tops[keep], mass[keep]
-    leaned = _scaled(_rank(tails, tops, mass, weight))
-    # Whoever brings others together is looked for among code alone: a changelog names everything.
-    among_code = is_code[tails] & is_code[tops]
-    gathers = _scaled(_rank(tops[among_code], tails[among_code], mass[among_code], is_code.astype(np.float64)))
-    is_entry = np.array([PurePosixPath(path).name in ENTRIES for path in sorted(documents.paths)], np.bool_) & is_code
-    total = _scaled(weight * (np.sqrt(leaned) + GATHERING_SHARE * np.sqrt(gathers) + ENTRY_SHARE * is_entry))
-    sure = is_code[users] & across.is_imported
-    links = np.unique(
-        np.concatenate([users[sure] * count + heads[sure], importing[is_code[importing]] * count + imported[is_code[importing]]])
-    )
-    links = links[links // count != links % count]
-    uses = np.unique(users[sure] * size + across.heads[sure])
-    symbols = np.zeros(documents.size)
-    symbols += np.bincount(across.heads, across.weights * weight[users], documents.size)
-    return Importance(
-        files=np.round(total, 6)[place],
-        is_entry=is_entry[place],
-        users=np.bincount(links % count, minlength=len(order))[place],
-        uses=np.bincount(links // count, minlength=len(order))[place],
-        symbols=np.round(symbols, 6),
-        used_by=np.bincount(uses % size, minlength=documents.size),
-    )
+    found = statuses or snapshot.statuses([record.id for record in records])
+    counts = _count_by_edges(snapshot, [record.id for record in records if record.session])
+    if code := [record.id for record in records if not record.session]:
+        docs, owners = snapshot.documents.located(code)
+        users: list[float] = snapshot.names.count_users(docs).tolist()
+        numbers: list[int] = owners.tolist()
+        for number, count in zip(numbers, users, strict=True):
+            counts[code[number]] = max(counts.get(code[number], 0.0), count)
+    return [Importance(status.uses, counts.get(record.id, 0.0), _outcome(status)) for record, status in zip(records, found, strict=True)]
 
 
-def _told(snapshot: Snapshot) -> CrossFileUses:
-    """The uses between files that tell something, weighed by how sure they are.
-
-    A name that no import leads to may be another's: a method of a string, a local variable. Where names come through
-    imports alone, such a use of what is not a member of anything is left out, and so is a mere mention of it elsewhere.
-    """
-    documents = snapshot.documents
-    across = snapshot.names.across(CODE)
-    code = documents.path_codes.astype(np.int64)[across.heads]
-    heads = np.unique(across.heads)
-    is_type, is_member = np.zeros(documents.size, np.bool_), np.zeros(documents.size, np.bool_)
-    is_type[heads] = [documents.kind_of(doc) in TYPES for doc in heads.tolist()]
-    parents = documents.parent[heads]
-    is_member[heads] = (parents >= 0) & (documents.parent[np.maximum(parents, 0)] >= 0)
-    folders: dict[str, int] = {}
-    folder = np.array([folders.setdefault(path.rpartition("/")[0], len(folders)) for path in documents.paths], np.int64)
-    explicit = np.array([path.endswith(EXPLICIT) for path in documents.paths], np.bool_)[across.users]
-    is_led = across.is_imported | _through(snapshot, across.users, code)
-    is_near = ~explicit & (folder[across.users] == folder[code])
-    is_call = across.kinds != NameUse.REFERENCE
-    is_sure = is_led | is_near | (~explicit & is_type[across.heads])
-    keep = is_sure | (is_call & (~explicit | is_member[across.heads]))
-    weights = np.where(is_sure, np.maximum(across.weights, SURE_SHARE), GUESSED_SHARE * across.weights).astype(np.float32)
-    return CrossFileUses(across.users[keep], across.heads[keep], across.kinds[keep], weights[keep], is_sure[keep])
+def compute_code_importance(snapshot: Snapshot, docs: NDArray[np.int32]) -> Floats:
+    """Return the values (n,) float32 of `Importance` of code that is indexed and true. Uses of code are not counted."""
+    strength = np.float32(1) + np.log1p(snapshot.names.count_users(docs))
+    return (strength / (np.float32(1) + strength)).astype(np.float32)
 
 
-def _through(snapshot: Snapshot, users: NDArray[np.int64], heads: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether a file imports another through one that hands on what it imports itself, as a package's `__init__.py` does."""
-    documents = snapshot.documents
-    tails, tops, _ = snapshot.names.imports
-    hands_on = np.array([PurePosixPath(path).name in HANDING_ON for path in documents.paths], np.bool_)
-    first, second = hands_on[tops], hands_on[tails]
-    given: dict[int, list[int]] = {}
-    for tail, top in zip(tails[second].tolist(), tops[second].tolist(), strict=True):
-        given.setdefault(tail, []).append(top)
-    pairs = [tail << 32 | top for tail, mid in zip(tails[first].tolist(), tops[first].tolist(), strict=True) for top in given.get(mid, ())]
-    return np.isin(users << 32 | heads, np.array(pairs, np.int64))
+def _count_by_edges(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, float]:
+    """Count by id the claims that cite each of these, and the failures that it fixed. What a model made of a record stands in for it."""
+    resting: dict[str, set[str]] = {}
+    for edge in snapshot.edges(ids) if ids else ():
+        if edge.kind == EdgeKind.MENTIONS:
+            resting.setdefault(edge.head, set()).add(edge.tail)
+        elif edge.kind == EdgeKind.FIXES:
+            resting.setdefault(edge.tail, set()).add(edge.head)
+    return {record_id: float(len(others)) for record_id, others in resting.items()}
 
 
-def _rank(tails: NDArray[np.int64], heads: NDArray[np.int64], mass: Doubles, start: Doubles) -> Doubles:
-    """Stationary weights of a walk along tails → heads that jumps back to `start`; what leads nowhere jumps as well."""
-    total = float(start.sum())
-    if not total:
-        return start
-    jump = start / total
-    out = np.bincount(tails, mass, len(start))
-    share = mass / out[tails]
-    rank = jump
-    for _ in range(ROUNDS):
-        flow = np.bincount(heads, rank[tails] * share, len(start))
-        rank = DAMPING * flow + (1.0 - DAMPING * float(flow.sum())) * jump
-    return rank
-
-
-def _scaled(values: Doubles) -> Doubles:
-    best = float(values.max(initial=0.0))
-    return values / best if best else values
+def _outcome(status: Status) -> float:
+    return ENDED_SHARE if not status.is_live else SUSPECT_SHARE if status.is_suspect else 1.0

@@ -9,12 +9,13 @@ import numpy as np
 
 from clew.ranking.deadline import Deadline
 from clew.ranking.diffuse import Flow, WeightedDocuments, diffuse, select_heaviest
+from clew.ranking.importance import NEUTRAL, compute_code_importance
 from clew.ranking.question import Question
 from clew.ranking.seed import score_code, score_sessions
 from clew.ranking.weights import DEFAULT, Weights
 from clew.records import EdgeKind, MatchKind, MatchReason, Record, Status, Tier
 from clew.store.ports import Snapshot
-from clew.store.search import SearchResult
+from clew.store.search import CODE, SearchResult
 from clew.text.embed import Embedder
 
 # The power of the weights of sessions, which say how much of the question is held: half of it is worth a tenth. Guess; after SHARPNESS
@@ -28,6 +29,9 @@ HEAD_SHARE = 0.5  # of the utility of the file's best record, before SHARPNESS; 
 OF_SESSIONS = frozenset((EdgeKind.CONTAINS, EdgeKind.MENTIONS, EdgeKind.FIXES, EdgeKind.DERIVED_FROM))
 SUPERSEDED_SHARE = 0.04  # what a record that is no longer true keeps of its weight; guess
 FOLDED_SHARE = 0.36  # likewise one on the folded tier; guess
+# Nats that a whole unit of importance adds to the score of code, in a short question: +2 points of NDCG@10 in projects that it was not
+# chosen on. An issue's text says by itself what it is about, and turns of earlier sessions were found less often with it (bench/LOG.md).
+IMPORTANCE_GAIN = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ def rank(
     best = select_heaviest(
         snapshot, WeightedDocuments(seeds.docs[is_hot], seeds.weights[is_hot]) if is_hot.any() else seeds, candidates_max
     )
+    if question.is_short and deadline.allows("importance"):
+        best = _with_importance(snapshot, best)
     kept = best.weights >= WEIGHT_SHARE_MIN * float(best.weights[0]) if len(best.docs) else np.zeros(0, np.bool_)
     return Ranked(best.docs[kept].tolist(), best.weights[kept].tolist(), found, flow, aged)
 
@@ -133,6 +139,14 @@ def _aged(snapshot: Snapshot, seeds: WeightedDocuments) -> tuple[WeightedDocumen
         if status.tier == Tier.ARCHIVED:
             archived.append(doc)
     return WeightedDocuments(seeds.docs, weights), reasons, archived
+
+
+def _with_importance(snapshot: Snapshot, best: WeightedDocuments) -> WeightedDocuments:
+    """The same documents, code weighed by its importance as well, heaviest first."""
+    is_code = snapshot.documents.search_scope(CODE).mask[best.docs]
+    weights = best.weights.copy()
+    weights[is_code] *= np.exp(np.float32(IMPORTANCE_GAIN) * (compute_code_importance(snapshot, best.docs[is_code]) - np.float32(NEUTRAL)))
+    return select_heaviest(snapshot, WeightedDocuments(best.docs, weights), len(best.docs))
 
 
 def _share(status: Status) -> float:

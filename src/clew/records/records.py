@@ -81,7 +81,6 @@ class Record:
     seq         order within its source (line, or position in the session); ties in a packet break by it.
     path        file that it is about, "" when none.
     session, uuid  where in a conversation it was seen, "" for code.
-    importance  0 to 1, how much its loss would hurt, before any question is asked.
     at_ns       when it was observed, nanoseconds since 1970, 0 when unknown (code has no clock).
     lineage     (key, value) pairs of where it was observed, beyond the fields above: branch, folder, exit status.
     """
@@ -102,7 +101,6 @@ class Record:
     uuid: str = ""
     agent: str = ""
     trust: Trust = Trust.OBSERVED
-    importance: float = 0.5
     at_ns: int = 0
     lineage: tuple[tuple[str, str], ...] = ()
 

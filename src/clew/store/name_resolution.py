@@ -111,6 +111,20 @@ class Names:
         del heads
         return Links(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
 
+    def count_users(self, docs: Numbers) -> Floats:
+        """Return (n,) float32: how many documents use a name that each of these defines, a name's users shared among its bearers.
+
+        Cost  one look at the users and the bearers of those names; nothing is resolved, so `incoming` knows better which is meant.
+        """
+        names, owners = self._defines_of(docs)
+        unique, at = np.unique(names, return_inverse=True)
+        alive = self._documents.alive
+        users = self._count_rows("use", unique, alive & ~self._documents.is_commit)
+        share = users / np.maximum(self._count_rows("define", unique, alive), 1)
+        order = np.argsort(docs, kind="stable")
+        place = order[np.searchsorted(docs[order], owners)]
+        return np.bincount(place, share[at], len(docs)).astype(np.float32)
+
     def changing(self, docs: Numbers) -> tuple[Numbers, Numbers]:
         """Return (m,) commits that changed these files under their present names, and (m,) which of `docs` each changed."""
         names, heads = self._defines_of(docs)
@@ -185,6 +199,16 @@ class Names:
         pair = user[owner] << 32 | codes[heads[keep]]
         is_imported = np.isin(pair, keys)
         return CrossFileUses(user[owner], heads[keep], how[owner], scope[keep], is_imported)
+
+    def _count_rows(self, table: str, names: NDArray[np.uint64], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Count the rows of a table by name whose document is in the mask."""
+        total = np.zeros(len(names), np.int64)
+        for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True):
+            low, high, which = _lookup(shard, table, names)
+            rows, owner = expand_ranges(low, high)
+            inside = mask[shard[f"{table}_docs"][rows].astype(np.int64) + offset]
+            total += np.bincount(which[owner[inside]], minlength=len(names))
+        return total
 
     def _rows_in(self, table: str, mask: NDArray[np.bool_]) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.uint8]]:
         """Names, documents and, in the table of uses, kinds of the rows whose document is in the mask."""

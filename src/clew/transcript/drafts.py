@@ -14,14 +14,11 @@ from clew.records import DeadEnd, Layer, ToolCall, ToolKind, Trust, Verdict
 from clew.task.commands import CommandAnalysis
 from clew.task.outcomes import extract_failure_lines
 from clew.task.runners.verdict import CheckVerdict
-from clew.task.vocabulary import load_toml
 from clew.text.patterns import PatternFile
 from clew.transcript.statements import find_first_sentence
 
 NAME_CHARS_MAX = 140
 LINE_CHARS_MAX = 300  # a longer line is shown cut; it is data
-SUBAGENT_FACTOR = 0.7  # guess: what a subagent saw matters through its report
-IMPORTANCE_BY_KIND: dict[str, float] = load_toml("drafts.toml", __file__)["importance"]
 _PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 
 
@@ -34,7 +31,6 @@ class RecordDraft:
     signature          its most informative line.
     is_end_informative folded, it shows its last lines rather than its first.
     start, end         1-based lines of `path` that `text` shows below its first line; 0 for none.
-    importance         0 to 1; None for `IMPORTANCE_BY_KIND`.
     """
 
     layer: Layer
@@ -48,7 +44,6 @@ class RecordDraft:
     is_end_informative: bool = False
     start: int = 0
     end: int = 0
-    importance: float | None = None
 
 
 def shorten_to_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
@@ -129,7 +124,6 @@ def draft_command(call: ToolCall, line: str, parsed: CommandAnalysis, check_name
     name = f"$ {find_first_sentence(asked, NAME_CHARS_MAX)}{ending}"
     kind = "error" if has_failed else "search" if parsed.is_search and parsed.is_read_only and not check_name else "command"
     layer = Layer.STATE if check_name else Layer.FACT if parsed.is_read_only or has_failed else Layer.ACTION
-    importance = IMPORTANCE_BY_KIND["error" if has_failed else "check"] if check_name else 0.5 if has_failed else None
     return RecordDraft(
         layer,
         kind,
@@ -139,7 +133,6 @@ def draft_command(call: ToolCall, line: str, parsed: CommandAnalysis, check_name
         find_outcome_line(output, verdict.evidence if verdict else "", has_failed=has_failed),
         Trust.QUOTED if parsed.is_web else Trust.OBSERVED,
         is_end_informative=not parsed.is_search,
-        importance=importance,
     )
 
 
@@ -170,10 +163,7 @@ def draft_write(call: ToolCall, path: str) -> RecordDraft:
 def _draft_change(call: ToolCall, kind: str, name: str, text: str, signature: str, path: str) -> RecordDraft:
     subject = f"{kind}:{path}"
     if call.is_marked_failed:
-        importance = 0.1 if "Sibling tool call" in call.output[:100] else 0.4
-        return RecordDraft(
-            Layer.FACT, "error", subject, name, text, _first_line(_plain_error(call.output)), path=path, importance=importance
-        )
+        return RecordDraft(Layer.FACT, "error", subject, name, text, _first_line(_plain_error(call.output)), path=path)
     return RecordDraft(Layer.ACTION, kind, subject, name, text, signature, path=path)
 
 
@@ -181,9 +171,8 @@ def draft_failure(call: ToolCall, title: str, path: str) -> RecordDraft:
     """Build the draft of a tool call that failed and changed nothing: a missing file, a broken pattern, an unreachable server."""
     message = _plain_error(call.output)
     name = f"{shorten_to_line(title, NAME_CHARS_MAX)} → failed"
-    importance = 0.1 if "Sibling tool call" in message[:100] else 0.35
     subject, text = f"{call.kind}:{title}", f"{title}\n{call.output}"
-    return RecordDraft(Layer.FACT, "error", subject, name, text, _first_line(message), _trust_of(call), path, importance=importance)
+    return RecordDraft(Layer.FACT, "error", subject, name, text, _first_line(message), _trust_of(call), path)
 
 
 def draft_refusal(call: ToolCall, title: str, path: str) -> RecordDraft:
@@ -191,9 +180,9 @@ def draft_refusal(call: ToolCall, title: str, path: str) -> RecordDraft:
     words = call.result.said if call.result else ""
     name = f"User rejected: {shorten_to_line(title, NAME_CHARS_MAX)}"
     text = f"{name}\n{call.arguments}\n{call.output}"
-    signature, importance = shorten_to_line(words) or "no reason given", None if words else IMPORTANCE_BY_KIND["note"]
+    signature = shorten_to_line(words) or "no reason given"
     subject = f"{call.kind}:{title}"
-    return RecordDraft(Layer.INTENT, "rejection", subject, name, text, signature, path=path, is_end_informative=True, importance=importance)
+    return RecordDraft(Layer.INTENT, "rejection", subject, name, text, signature, path=path, is_end_informative=True)
 
 
 def draft_dead_end(end: DeadEnd, subject: str) -> RecordDraft:
@@ -201,8 +190,7 @@ def draft_dead_end(end: DeadEnd, subject: str) -> RecordDraft:
     layer = Layer.INTENT if end.sign in ("refused", "corrected") else Layer.FACT
     name = f"Dead end: {shorten_to_line(end.text, NAME_CHARS_MAX)}"
     text = f"Dead end ({end.sign}): {end.text}" + (f"\nWhy: {end.reason}" if end.reason else "")
-    importance = round(IMPORTANCE_BY_KIND["dead_end"] * (0.5 + end.weight / 2), 3)
-    return RecordDraft(layer, "dead_end", subject, name, text, shorten_to_line(end.reason), importance=importance)
+    return RecordDraft(layer, "dead_end", subject, name, text, shorten_to_line(end.reason))
 
 
 def draft_fetch(call: ToolCall) -> RecordDraft:

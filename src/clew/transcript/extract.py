@@ -49,7 +49,7 @@ from clew.text.postings import NameUse, SearchDocument, pack_postings
 from clew.transcript import drafts
 from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.values import int_or_zero, mapping_or_empty
-from clew.transcript.drafts import IMPORTANCE_BY_KIND, RecordDraft
+from clew.transcript.drafts import RecordDraft
 from clew.transcript.git_effects import apply_git_command
 from clew.transcript.ledger import EndedRecord, FileLines, Ledger, hash_lines
 from clew.transcript.mentions import PathResolver, find_paths, find_rare_identifiers, normalize_folders
@@ -212,7 +212,6 @@ class RecordExtractor:
                 (RecordText(Resolution.NAME, len(name), name), text),
                 seq,
                 session=session,
-                importance=0.0,
                 at_ns=at_ns,
             )
             self._extracted.records.append(record)
@@ -496,14 +495,11 @@ class RecordExtractor:
         title: str,
         *,
         subject: str = "",
-        importance: float | None = None,
         is_tail: bool = False,
     ) -> str:
         """Enter what was said or shown as it stands, under a title and its first sentence; return its id."""
         name = f"{title}: {find_first_sentence(seen.text, drafts.NAME_CHARS_MAX)}"
-        draft = RecordDraft(
-            layer, kind, f"{subject or kind}:{seen.uuid}", name, seen.text, is_end_informative=is_tail, importance=importance
-        )
+        draft = RecordDraft(layer, kind, f"{subject or kind}:{seen.uuid}", name, seen.text, is_end_informative=is_tail)
         return self._enter(draft, seen)
 
     def _said(self, words: str, seen: Observation) -> None:
@@ -605,7 +601,7 @@ class RecordExtractor:
     def _note(self, seen: Observation) -> None:
         self._detector.observe_note(seen)
         if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
-            self._words(seen, Layer.FACT, "note", "Note", importance=0.5 if seen.tool == "pr-link" else None)
+            self._words(seen, Layer.FACT, "note", "Note")
 
     # Records.
 
@@ -621,7 +617,6 @@ class RecordExtractor:
         words, original = draft.text, data
         if spill and self._spilled and (whole := self._spilled(spill)):
             original, words = whole, f"{draft.text}\n{whole.decode('utf-8', 'replace')}"
-        importance = IMPORTANCE_BY_KIND[draft.kind] if draft.importance is None else draft.importance
         record = Record(
             record_id,
             draft.layer,
@@ -639,7 +634,6 @@ class RecordExtractor:
             seen.uuid,
             seen.agent,
             draft.trust,
-            importance * drafts.SUBAGENT_FACTOR if seen.agent else importance,
             seen.at_ns,
             self._lineage(seen),
         )

@@ -22,7 +22,6 @@ from clew.transcript.extract import PRODUCER, RecordExtractor
 from clew.transcript.matching import CallMatcher
 
 ORIGINAL_KIND = "output"  # the kind of such a record
-ORIGINAL_IMPORTANCE = 0.3  # of an original: its reduced form, which a transcript holds, says what mattered; guess
 INDEXED_CHARS = 64_000  # of an original, from either end, that can be found by its words; guess
 NAME_CHARS_MAX = 120
 
@@ -109,7 +108,6 @@ def build_original_delta(result: Observation, *, call_text: str, path: str = "",
         session=result.session,
         uuid=result.uuid,
         agent=result.agent,
-        importance=ORIGINAL_IMPORTANCE,
         at_ns=result.at_ns,
     )
     words = text if len(text) <= 2 * INDEXED_CHARS else f"{text[:INDEXED_CHARS]}\n{text[-INDEXED_CHARS:]}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from clew.compaction import compressed
 from clew.packet.explain import find_links
 from clew.packet.options import OriginalCache
+from clew.ranking.importance import Importance, compute_importance
 from clew.records import EndKind, EndReason, Record, Status
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL, Reader
@@ -27,11 +28,13 @@ class Unfolded:
 class Explained:
     """Why a record is what it is: its status, its versions oldest first, what it hangs on and what hangs on it.
 
-    links  (how, name, handle, weight), heaviest first: "calls", "called by", "refers to", "contains", ….
+    importance  how much would be lost with it, in its parts.
+    links       (how, name, handle, weight), heaviest first: "calls", "called by", "refers to", "contains", ….
     """
 
     record: Record
     status: Status
+    importance: Importance
     versions: tuple[tuple[Record, Status], ...]
     links: tuple[tuple[str, str, str, float], ...]
 
@@ -56,4 +59,5 @@ def explain(store: Reader, path: Path, handle: str) -> Explained:
             status = replace(status, reason=EndReason(EndKind.INPUTS_ENDED, (ended, made_from)) if ended else None)
         versions = snapshot.of_subject(record.subject)
         statuses = snapshot.statuses([version.id for version in versions])
-        return Explained(record, status, tuple(zip(versions, statuses, strict=True)), find_links(snapshot, record))
+        [importance] = compute_importance(snapshot, [record], [status])
+        return Explained(record, status, importance, tuple(zip(versions, statuses, strict=True)), find_links(snapshot, record))

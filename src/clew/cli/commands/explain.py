@@ -11,7 +11,7 @@ from clew.cli import output
 from clew.cli.open import folder, opened
 from clew.cli.options import example, json_option, repo_option
 from clew.cli.packets import written
-from clew.cli.record_status import record_json, status_json, status_text
+from clew.cli.record_status import importance_json, importance_text, record_json, status_json, status_text
 from clew.records import make_handle, outside_span
 from clew.settings import find_workspace
 
@@ -41,6 +41,7 @@ def as_json(explained: Explained) -> dict[str, Any]:
     return {
         **record_json(explained.record),
         **status_json(explained.status),
+        "importance": importance_json(explained.importance),
         "resolutions": [{"resolution": text.resolution.label, "chars": text.chars} for text in explained.record.texts],
         "versions": [
             {"id": version.id, "handle": make_handle(version.id), **status_json(standing)} for version, standing in explained.versions
@@ -62,7 +63,7 @@ def as_text(explained: Explained) -> str:
     rows += [
         ("stands", status_text(explained.status)),
         ("trust", record.trust.name.lower()),
-        ("importance", f"{record.importance:.2f}"),
+        ("importance", importance_text(explained.importance, explained.status)),
         ("derived from", f"{record.source}, content {record.digest[:12] or 'unknown'}"),
         ("can be shown", ", ".join(f"{text.resolution.label} ({text.chars:,})" for text in record.texts)),
     ]

@@ -111,21 +111,21 @@ def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bo
     subject, digest, kind, name, parent, path, language, session, uuid, agent = words
     return (
         workspace, r.id, source, is_indexed, subject, digest, r.seq, r.at_ns, r.layer.value, kind, name, parent, path, language,
-        session, uuid, agent, int(r.trust), r.importance, texts_to_bytes(r.texts), lineage_to_stored(r.lineage),
+        session, uuid, agent, int(r.trust), texts_to_bytes(r.texts), lineage_to_stored(r.lineage),
     )  # fmt: skip
 
 
 def record_from_row(row: Sequence[Any]) -> Record:
     """Read a row of `records.by_id` and its kin; their first columns are is_live, the source's name and the row's number."""
     (_, source, _, record_id, layer, kind, subject, digest, name, texts, seq, parent, path, language, session, uuid, agent, trust,
-     importance, lineage, at_ns) = row  # fmt: skip
+     lineage, at_ns) = row  # fmt: skip
     words = (subject, source, digest, kind, name, parent, path, language, session, uuid, agent)
     if bytes in map(type, words):
         words = tuple(map(from_stored, words))
     subject, source, digest, kind, name, parent, path, language, session, uuid, agent = words
     return Record(
         record_id, _LAYERS[layer], kind, subject, source, digest, name, texts_from_bytes(texts), seq, parent, path, language, session,
-        uuid, agent, _TRUSTS[trust], importance, at_ns, lineage_from_stored(lineage),
+        uuid, agent, _TRUSTS[trust], at_ns, lineage_from_stored(lineage),
     )  # fmt: skip
 
 

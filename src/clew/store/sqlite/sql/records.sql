@@ -1,15 +1,15 @@
 -- name: upsert
 -- Add a record, or bring one that the source held before to its new position and back to life.
--- What it was used for, its tier, and since when it is true stay.
+-- What it was used for, its tier, and since when it is true stay. The column `importance` is read no more.
 INSERT INTO records (workspace, id, source, is_indexed, subject, digest, seq, at_ns, valid_from_ns, layer, kind, name,
                      parent, path, language, session, uuid, agent, trust, importance, texts, lineage)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 0, ?19, ?20)
 ON CONFLICT (workspace, id, source) DO UPDATE SET
   is_live = 1, superseded_by = '', reason = '', ended_seq = 0, valid_to_ns = 0,
   is_indexed = excluded.is_indexed, subject = excluded.subject, digest = excluded.digest, seq = excluded.seq,
   at_ns = excluded.at_ns, layer = excluded.layer, kind = excluded.kind, name = excluded.name, parent = excluded.parent,
   path = excluded.path, language = excluded.language, session = excluded.session, uuid = excluded.uuid,
-  agent = excluded.agent, trust = excluded.trust, importance = excluded.importance, texts = excluded.texts,
+  agent = excluded.agent, trust = excluded.trust, texts = excluded.texts,
   lineage = excluded.lineage;
 
 -- name: held
@@ -53,21 +53,21 @@ UPDATE records SET uses = uses + 1, used_at_ns = ? WHERE workspace = ? AND id = 
 -- The records with the ids of a JSON list, once per source that holds or held them.
 -- One statement for all: with STAT4, SQLite plans a join anew for each binding, which took eight times as long.
 SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
-       r.language, r.session, r.uuid, r.agent, r.trust, r.importance, r.lineage, r.at_ns
+       r.language, r.session, r.uuid, r.agent, r.trust, r.lineage, r.at_ns
   FROM json_each(?2) asked CROSS JOIN records r JOIN sources s ON s.source = r.source
  WHERE r.workspace = ?1 AND r.id = asked.value;
 
 -- name: by_subject
 -- Every version of a subject, once per source that holds or held it.
 SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
-       r.language, r.session, r.uuid, r.agent, r.trust, r.importance, r.lineage, r.at_ns
+       r.language, r.session, r.uuid, r.agent, r.trust, r.lineage, r.at_ns
   FROM records r JOIN sources s ON s.source = r.source
  WHERE r.workspace = ? AND r.subject = ?;
 
 -- name: by_source
 -- What a source holds, and held too where 0 is asked for.
 SELECT r.is_live, s.name, r.row, r.id, r.layer, r.kind, r.subject, r.digest, r.name, r.texts, r.seq, r.parent, r.path,
-       r.language, r.session, r.uuid, r.agent, r.trust, r.importance, r.lineage, r.at_ns
+       r.language, r.session, r.uuid, r.agent, r.trust, r.lineage, r.at_ns
   FROM sources s CROSS JOIN records r ON r.source = s.source
  WHERE s.workspace = ?1 AND s.name = ?2 AND r.workspace = ?1 AND r.is_live >= ?3;
 

@@ -1,0 +1,1 @@
+"""What does the importance of records gain where it is read: in ranking and in forgetting?"""
