@@ -61,7 +61,7 @@ def test_the_setting_builtin_names_the_shipped_model(model: Embedder) -> None:
 
 def test_a_damaged_table_is_refused_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "static.bin"
-    monkeypatch.setattr(embed, "TABLE", path)
+    monkeypatch.setattr(embed, "TABLE_PATH", path)
     for data in (b"", b"clewemb0" + bytes(100), TABLE_PATH.read_bytes()[:1000]):
         path.write_bytes(data)
         with pytest.raises(NotReadable, match="is no model"):
