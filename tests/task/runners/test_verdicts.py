@@ -8,12 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from time import process_time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clew.records import Verdict
 from clew.task.commands import analyse_command
-from clew.task.runners.formats import literal_of, runner_of, runners
+from clew.task.runners.formats import find_runner, load_runners, longest_literal
 from clew.task.runners.verdict import CheckVerdict, read_verdict
 
 OUTPUTS = [
@@ -77,18 +80,18 @@ def test_colours_line_ends_and_logs_change_nothing(tool: str, said: str, command
 
 def test_each_tool_has_an_output_for_each_verdict_that_it_prints() -> None:
     shown = {(tool, said) for tool, said, _, _ in OUTPUTS}
-    for name, tool in runners().items():
+    for name, tool in load_runners().items():
         says = {pattern.says.value for pattern in tool.patterns}
         assert (name, "failed") in shown, name
         assert "passed" not in says or (name, "passed") in shown, name
 
 
 def test_there_are_enough_tools() -> None:
-    assert len(runners()) >= 100
+    assert len(load_runners()) >= 100
 
 
 def test_a_quick_look_for_a_pattern_s_words_loses_no_line() -> None:
-    for tool in runners().values():
+    for tool in load_runners().values():
         for pattern in tool.patterns:
             for _, _, _, text in OUTPUTS:
                 found = [match[0] for match in pattern.compiled.finditer(text)]
@@ -106,7 +109,7 @@ def test_a_quick_look_for_a_pattern_s_words_loses_no_line() -> None:
     ],
 )
 def test_the_words_that_a_pattern_cannot_do_without(pattern: str, literal: str) -> None:
-    assert literal_of(pattern) == literal
+    assert longest_literal(pattern) == literal
 
 
 @pytest.mark.parametrize(
@@ -131,7 +134,7 @@ def test_the_words_that_a_pattern_cannot_do_without(pattern: str, literal: str) 
     ],
 )
 def test_the_tool_that_a_command_runs_is_known_through_launchers(command: str, tool: str | None) -> None:
-    found = runner_of(command.split())
+    found = find_runner(command.split())
     assert (found.name if found else None) == tool
 
 
@@ -263,3 +266,30 @@ def test_ten_thousand_lines_of_noise_are_read_at_their_ends() -> None:
     assert verdict("make check | cat", f"{noise}\n9 passed in 0.2s").value is Verdict.PASSED
     assert verdict("make check | cat", f"{noise}\n1 failed, 9 passed in 0.2s").value is Verdict.FAILED
     assert verdict("make check | cat", noise).value is Verdict.NOT_SEEN
+
+
+LINES = sorted({line for *_, text in OUTPUTS for line in text.split("\n")})
+COMMANDS = sorted({command for _, _, command, _ in OUTPUTS})
+
+
+@given(
+    st.lists(st.sampled_from(COMMANDS), min_size=1, max_size=3),
+    st.sampled_from([" ; ", " && ", " || ", " | tail -3 ; ", " & "]),
+    st.lists(st.one_of(st.sampled_from(LINES), st.text(max_size=40)), max_size=12),
+    st.sampled_from([None, 0, 1, 5, 124]),
+)
+def test_any_lines_are_read_without_raising_and_a_hidden_pass_has_its_line(
+    commands: list[str], between: str, lines: list[str], code: int | None
+) -> None:
+    line = between.join(commands)
+    read = verdict(line, "\n".join(lines), code)
+    if read.value is Verdict.PASSED and analyse_command(line).is_status_hidden:
+        assert read.evidence
+
+
+@pytest.mark.parametrize("filler", [" ", "1", "=", "a b ", "\t", "x:1:1: ", "Status: 1", "\r", "\x1b[0m", "… "])
+def test_no_line_takes_long(filler: str) -> None:
+    started = process_time()
+    verdict("make check; true", filler * 80_000)
+    verdict("make check; true", f"{filler * 400}\n" * 200)
+    assert process_time() - started < 3

@@ -19,6 +19,7 @@ from typing import Any
 from clew.task.vocabulary import load_toml
 
 HITS_MAX = 500  # of one pattern in one output; guess: more repeat what is known
+INDENT_MAX = 40  # of a line; guess: what is indented deeper is quoted
 EVIDENCE_CHARS_MAX = 300  # guess: a verdict's line that is longer carries payload
 
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?$")
@@ -27,7 +28,7 @@ _LAUNCHERS = frozenset(load_toml("programs.toml")["wrappers"].split())
 _SCRIPT_WORDS = frozenset(("run", "run-script", "rum", "urn"))  # what follows is the name of a script
 
 
-class Says(StrEnum):
+class LineMeaning(StrEnum):
     """What a line says of a run."""
 
     PASSED = "passed"
@@ -36,7 +37,7 @@ class Says(StrEnum):
     NOTHING = "nothing"
 
 
-class Holds(StrEnum):
+class LineCondition(StrEnum):
     """What must be shown of an output, or known of its command, so that a line that says passed counts."""
 
     ALWAYS = "always"
@@ -48,46 +49,46 @@ class Holds(StrEnum):
 
 # Keys of the files: what their lines say, and where.
 _KEYS = {
-    "summary": (Says.PASSED, Holds.ALWAYS),
-    "passed": (Says.PASSED, Holds.ALWAYS),
-    "passed_at_end": (Says.PASSED, Holds.AT_END),
-    "passed_unfiltered": (Says.PASSED, Holds.UNFILTERED),
-    "passed_if_whole": (Says.PASSED, Holds.WHOLE),
-    "passed_if_named": (Says.PASSED, Holds.NAMED),
-    "failed": (Says.FAILED, Holds.ALWAYS),
-    "details": (Says.DETAIL, Holds.ALWAYS),
-    "nothing": (Says.NOTHING, Holds.ALWAYS),
+    "summary": (LineMeaning.PASSED, LineCondition.ALWAYS),
+    "passed": (LineMeaning.PASSED, LineCondition.ALWAYS),
+    "passed_at_end": (LineMeaning.PASSED, LineCondition.AT_END),
+    "passed_unfiltered": (LineMeaning.PASSED, LineCondition.UNFILTERED),
+    "passed_if_whole": (LineMeaning.PASSED, LineCondition.WHOLE),
+    "passed_if_named": (LineMeaning.PASSED, LineCondition.NAMED),
+    "failed": (LineMeaning.FAILED, LineCondition.ALWAYS),
+    "details": (LineMeaning.DETAIL, LineCondition.ALWAYS),
+    "nothing": (LineMeaning.NOTHING, LineCondition.ALWAYS),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class MatchedLine:
     """A line of an output that a tool's file describes: its 0-based number, what it says, and which pattern found it.
 
     is_counted  it says so by a count.
     """
 
     line: int
-    says: Says
-    holds: Holds
+    says: LineMeaning
+    holds: LineCondition
     evidence: str
     pattern: int
     is_counted: bool = False
 
 
 @dataclass(frozen=True)
-class Pattern:
+class LinePattern:
     """A line, or several, that a tool prints. `literal` are characters that it always holds, "" where none are known."""
 
     source: str
-    says: Says
-    holds: Holds
+    says: LineMeaning
+    holds: LineCondition
     literal: str
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
         """The pattern for a whole line, or several, and the blanks around it."""
-        return re.compile(rf"^[ \t]*(?:{self.source})[ \t]*$", re.MULTILINE)
+        return re.compile(rf"^[ \t]{{0,{INDENT_MAX}}}(?:{self.source})[ \t]*$", re.MULTILINE)
 
     def matches(self, text: str) -> Iterator[re.Match[str]]:
         """Yield at most HITS_MAX places in a text, in order."""
@@ -113,7 +114,7 @@ class Runner:
 
     name: str
     commands: tuple[tuple[str, ...], ...]
-    patterns: tuple[Pattern, ...] = field(repr=False)
+    patterns: tuple[LinePattern, ...] = field(repr=False)
     is_test: bool = False
     hides: bool = False
     needs_command: bool = False
@@ -121,50 +122,52 @@ class Runner:
     lists_faults: bool = False
     exits: tuple[tuple[int, str], ...] = ()
 
-    def hits(self, text: str) -> list[Hit]:
+    def hits(self, text: str) -> list[MatchedLine]:
         """Return the lines that this tool's file describes, in order."""
-        found: list[Hit] = []
+        found: list[MatchedLine] = []
         for number, pattern in enumerate(self.patterns):
             for match in pattern.matches(text):
-                says = pattern.says if pattern.says is not Says.PASSED else _counted(match)
+                says = pattern.says if pattern.says is not LineMeaning.PASSED else _counted(match)
                 lines = [line.strip("= \t") for line in match[0].split("\n") if line.strip()]
-                evidence = lines[0 if says is Says.DETAIL else -1] if lines else ""
-                end = match.end() if says is not Says.DETAIL else match.start()
+                evidence = lines[0 if says is LineMeaning.DETAIL else -1] if lines else ""
+                end = match.end() if says is not LineMeaning.DETAIL else match.start()
                 found.append(
-                    Hit(text.count("\n", 0, end), says, pattern.holds, evidence[:EVIDENCE_CHARS_MAX], number, bool(match.groupdict()))
+                    MatchedLine(
+                        text.count("\n", 0, end), says, pattern.holds, evidence[:EVIDENCE_CHARS_MAX], number, bool(match.groupdict())
+                    )
                 )
         return sorted(found, key=lambda hit: (hit.line, hit.pattern))
 
 
 @cache
-def runners() -> dict[str, Runner]:
+def load_runners() -> dict[str, Runner]:
     """Return all tools by name; reading their files takes about 20 ms, once. Raises tomllib.TOMLDecodeError, KeyError for a broken file."""
     files = sorted(Path(__file__).with_name("tools").glob("*.toml"))
     return {path.stem: _runner(path.stem, tomllib.loads(path.read_text("utf-8"))) for path in files}
 
 
-def runner_of(words: Sequence[str]) -> Runner | None:
+def find_runner(words: Sequence[str]) -> Runner | None:
     """Return the tool that a command runs, through launchers; None for a script, or a tool that no file describes."""
     rest = [word.rpartition("/")[2] for word in words]
     for ending in _ENDINGS:
         rest[:1] = [rest[0].removesuffix(ending)]
     if _PYTHON.match(rest[0]):
         at = rest.index("-m") + 1 if "-m" in rest else 1
-        return runner_of(words[at:]) if at < len(words) else None
-    best = named_by(rest)
+        return find_runner(words[at:]) if at < len(words) else None
+    best = match_command(rest)
     if rest[0] not in _LAUNCHERS:
         return best
     for at in range(1, len(rest)):
         if rest[at] in _SCRIPT_WORDS and rest[0] in ("npm", "pnpm", "yarn", "bun"):
             return best
         if _PYTHON.match(rest[at]) or rest[at] in _LAUNCHERS:
-            return runner_of(words[at:]) or best
-        if (inner := named_by(rest[at:])) and not (rest[0] == "docker" and best):
+            return find_runner(words[at:]) or best
+        if (inner := match_command(rest[at:])) and not (rest[0] == "docker" and best):
             return inner
     return best
 
 
-def named_by(words: Sequence[str]) -> Runner | None:
+def match_command(words: Sequence[str]) -> Runner | None:
     """Return the tool one of whose commands these words are: its first word, then all others in any order; None for none.
 
     Of several such commands the one with the most words counts.
@@ -179,14 +182,16 @@ def named_by(words: Sequence[str]) -> Runner | None:
 @cache
 def _commands() -> dict[str, list[tuple[tuple[str, ...], Runner]]]:
     found: dict[str, list[tuple[tuple[str, ...], Runner]]] = {}
-    for runner in runners().values():
+    for runner in load_runners().values():
         for command in runner.commands:
             found.setdefault(command[0].rpartition("/")[2], []).append((command, runner))
     return found
 
 
 def _runner(name: str, data: dict[str, Any]) -> Runner:
-    patterns = [Pattern(source, says, holds, literal_of(source)) for key, (says, holds) in _KEYS.items() for source in data.get(key, ())]
+    patterns = [
+        LinePattern(source, says, holds, longest_literal(source)) for key, (says, holds) in _KEYS.items() for source in data.get(key, ())
+    ]
     return Runner(
         name,
         tuple(tuple(words.split()) for words in data["commands"]),
@@ -200,16 +205,16 @@ def _runner(name: str, data: dict[str, Any]) -> Runner:
     )
 
 
-def _counted(match: re.Match[str]) -> Says:
+def _counted(match: re.Match[str]) -> LineMeaning:
     """What a line's counts say; a line without counts says passed."""
     counts = match.groupdict()
-    if any(int(count) for name, count in counts.items() if name.startswith("bad") and count):
-        return Says.FAILED
+    if any((count or "").strip("0") for name, count in counts.items() if name.startswith("bad")):
+        return LineMeaning.FAILED
     good = [name for name in counts if name.startswith("good")]
-    return Says.PASSED if not good or any(int(counts[name] or 0) for name in good) else Says.NOTHING
+    return LineMeaning.PASSED if not good or any((counts[name] or "").strip("0") for name in good) else LineMeaning.NOTHING
 
 
-def literal_of(pattern: str) -> str:
+def longest_literal(pattern: str) -> str:
     """Return the longest run of characters that each match of a regular expression holds; "" where none is found outside of groups."""
     runs: list[str] = []
     run = ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clew.records import SimpleCommand, Verdict
 from clew.task.commands import FILTERS, PREPARATIONS, CommandAnalysis, parse_check_scope
-from clew.task.runners.formats import Hit, Holds, Runner, Says, named_by, runner_of, runners
+from clew.task.runners.formats import LineCondition, LineMeaning, MatchedLine, Runner, find_runner, load_runners, match_command
 from clew.task.truncation import parse_truncation_notice
 from clew.text.patterns import PatternFile
 
@@ -25,6 +25,7 @@ BLOCK_LINES = 8  # lines of one summary stand at most so far apart; guess
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?:]{0,32}[ -/]?[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)|[()][0AB]|[=>78])")
 _MESSAGES = PatternFile(Path(__file__).with_name("shell.toml"))
+_LONG_LINE = re.compile(r"^[^\n]{2000,}", re.MULTILINE)  # holds data, and no pattern may take long over it
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u200a\u202f", " "))
 _FILTERS = FILTERS | frozenset(("ag", "perl"))
 _SEARCHES = frozenset(("grep", "egrep", "rg", "ag"))
@@ -73,7 +74,7 @@ class _Reading:
     """
 
     value: Verdict
-    hit: Hit
+    hit: MatchedLine
     runner: Runner
     passes: int = 0
     is_summary: bool = True
@@ -112,7 +113,7 @@ def read_verdict(command: CommandAnalysis, output: str, exit_code: int | None = 
     text = "" if cut and cut.is_preview else plain(output)
     gap = _gap(text, cut.notice if cut else "", is_cut=len(output) > HEAD_CHARS + TAIL_CHARS)
     checks = list(dict.fromkeys(command.checks))
-    tools = {check: runner_of(check.words) for at, check in enumerate(checks) if not _is_run_again(check, checks[at + 1 :])}
+    tools = {check: find_runner(check.words) for at, check in enumerate(checks) if not _is_run_again(check, checks[at + 1 :])}
     run = _Run(command, text, exit_code, gap, tools)
     verdicts = [_verdict_of(run, check) for check in tools]
     for verdict in verdicts:
@@ -124,13 +125,14 @@ def read_verdict(command: CommandAnalysis, output: str, exit_code: int | None = 
 
 
 def plain(text: str) -> str:
-    """Return a text without escape sequences and carriage returns, at most its two ends."""
+    """Return a text without escape sequences, carriage returns and overlong lines, at most its two ends."""
     if len(text) > HEAD_CHARS + TAIL_CHARS:
         text = text[:HEAD_CHARS] + "\n" + text[-TAIL_CHARS:]
     if "\x1b" in text:
         text = _ESCAPES.sub("", text)
     text = text.translate(_SPACES) if not text.isascii() else text
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    text = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    return _LONG_LINE.sub("…", text)
 
 
 def _gap(text: str, notice: str, *, is_cut: bool) -> int:
@@ -199,12 +201,12 @@ def _readings(run: _Run, check: SimpleCommand, shown: _Shown) -> list[_Reading]:
     tool = run.tools[check]
     if tool and not tool.hides:
         readings = _read([tool], run.text, shown, is_named=True, is_repeated=check.is_repeated)
-        launcher = named_by(check.words[:1])
+        launcher = match_command(check.words[:1])
         if launcher and launcher.hides and all(reading.value is Verdict.NOT_SEEN for reading in readings):
             readings += _read([launcher], run.text, shown, is_named=True)
         return readings
     named = [other for other in run.tools.values() if other and not other.hides]
-    hidden = [other for other in runners().values() if not other.needs_command and other not in named]
+    hidden = [other for other in load_runners().values() if not other.needs_command and other not in named]
     prefix = _MESSAGES["prefix"]
     text = "\n".join(prefix.sub("", line) for line in run.text.split("\n"))
     return _read(hidden, text, shown, is_named=False, is_repeated=check.is_repeated)
@@ -215,17 +217,17 @@ def _read(tools: Iterable[Runner], text: str, shown: _Shown, *, is_named: bool, 
     return [reading for reading in found if reading]
 
 
-def _reading(tool: Runner, hits: list[Hit], shown: _Shown, *, is_named: bool, is_repeated: bool) -> _Reading | None:
+def _reading(tool: Runner, hits: list[MatchedLine], shown: _Shown, *, is_named: bool, is_repeated: bool) -> _Reading | None:
     """What the lines of one tool say; None where they say nothing."""
-    summaries = [hit for hit in hits if hit.says is not Says.DETAIL and _holds(hit, shown, is_named=is_named)]
-    details = [hit for hit in hits if hit.says is Says.DETAIL]
+    summaries = [hit for hit in hits if hit.says is not LineMeaning.DETAIL and _holds(hit, shown, is_named=is_named)]
+    details = [hit for hit in hits if hit.says is LineMeaning.DETAIL]
     blocks = [summaries] if tool.every or is_repeated else _blocks(summaries)
     if summaries:
-        passes = sum(hit.says is Says.PASSED for hit in (summaries if tool.every else map(_sum_up, blocks)))
+        passes = sum(hit.says is LineMeaning.PASSED for hit in (summaries if tool.every else map(_sum_up, blocks)))
         last = _sum_up(blocks[-1])
-        if last.says is Says.PASSED and details and (tool.every or details[-1].line > summaries[-1].line):
+        if last.says is LineMeaning.PASSED and details and (tool.every or details[-1].line > summaries[-1].line):
             return _Reading(Verdict.FAILED, details[-1], tool, is_summary=False)
-        value = {Says.PASSED: Verdict.PASSED, Says.FAILED: Verdict.FAILED}.get(last.says, Verdict.NOT_SEEN)
+        value = {LineMeaning.PASSED: Verdict.PASSED, LineMeaning.FAILED: Verdict.FAILED}.get(last.says, Verdict.NOT_SEEN)
         if value is Verdict.FAILED and details and len(last.evidence) < len(SHORT_LINE):
             last = details[0]
         if value is not Verdict.NOT_SEEN or not details:
@@ -233,20 +235,24 @@ def _reading(tool: Runner, hits: list[Hit], shown: _Shown, *, is_named: bool, is
     return _Reading(Verdict.FAILED, details[0], tool, is_summary=False) if details and tool.name != "crash" else None
 
 
-def _holds(hit: Hit, shown: _Shown, *, is_named: bool) -> bool:
+def _holds(hit: MatchedLine, shown: _Shown, *, is_named: bool) -> bool:
     """Say whether a line counts, as far as the output is shown."""
-    if hit.says is not Says.PASSED or hit.holds is Holds.ALWAYS:
+    if hit.says is not LineMeaning.PASSED or hit.holds is LineCondition.ALWAYS:
         return True
-    if hit.holds is Holds.NAMED:
+    if hit.holds is LineCondition.NAMED:
         return is_named
     if hit.line <= shown.after:
         return False
-    return {Holds.AT_END: shown.has_end, Holds.UNFILTERED: shown.has_end and shown.is_plain, Holds.WHOLE: shown.is_whole}[hit.holds]
+    return {
+        LineCondition.AT_END: shown.has_end,
+        LineCondition.UNFILTERED: shown.has_end and shown.is_plain,
+        LineCondition.WHOLE: shown.is_whole,
+    }[hit.holds]
 
 
-def _blocks(hits: list[Hit]) -> list[list[Hit]]:
+def _blocks(hits: list[MatchedLine]) -> list[list[MatchedLine]]:
     """Lines of one summary each: near each other, no pattern twice."""
-    blocks: list[list[Hit]] = []
+    blocks: list[list[MatchedLine]] = []
     for hit in hits:
         known = blocks[-1] if blocks else []
         if known and hit.line - known[-1].line <= BLOCK_LINES and all(hit.pattern != other.pattern for other in known):
@@ -256,11 +262,11 @@ def _blocks(hits: list[Hit]) -> list[list[Hit]]:
     return blocks
 
 
-def _sum_up(block: list[Hit]) -> Hit:
+def _sum_up(block: list[MatchedLine]) -> MatchedLine:
     """The line of a summary that decides: the most telling that says failed, else the last that says passed, else that nothing ran."""
-    if failed := [hit for hit in block if hit.says is Says.FAILED]:
+    if failed := [hit for hit in block if hit.says is LineMeaning.FAILED]:
         return max(failed, key=lambda hit: (hit.is_counted, len(hit.evidence) if len(hit.evidence) <= TELLING_CHARS_MAX else 0))
-    return next((hit for hit in reversed(block) if hit.says is Says.PASSED), block[0])
+    return next((hit for hit in reversed(block) if hit.says is LineMeaning.PASSED), block[0])
 
 
 def _best(readings: list[_Reading], shown: _Shown, *, is_named: bool) -> _Reading | None:
@@ -357,7 +363,7 @@ def _crash(text: str, best: _Reading | None) -> str:
 
 def _uncaught(text: str, shown: _Shown) -> CheckVerdict:
     """What the language that a tool is written in says of its death, where the end of the output is shown."""
-    hits = runners()["crash"].hits(text) if shown.has_end else []
+    hits = load_runners()["crash"].hits(text) if shown.has_end else []
     return CheckVerdict(Verdict.FAILED, hits[0].evidence, "crash") if hits else NOT_SEEN
 
 
