@@ -23,7 +23,7 @@ from clew.records.wording import describe_reason
 from clew.settings import Settings, find_workspace
 from clew.store.name_resolution import Names
 from clew.transcript.dialects.claude_code import DIALECT
-from clew.usecases.write import Arrival
+from clew.usecases.write import IncomingOutput
 from tests.looking import look
 
 CALC = '''"""Arithmetic on ledgers."""
@@ -214,7 +214,7 @@ def test_a_memory_of_a_file_that_has_changed_since_says_so(engine: Engine, repo:
 def test_the_files_of_a_question_come_from_the_same_ranking(engine: Engine, repo: Path) -> None:
     engine.index(repo)
 
-    found = engine.files(repo, "where is the tax rate of a country looked up?", limit=3)
+    found = engine.rank_files(repo, "where is the tax rate of a country looked up?", limit=3)
     best, packet = found.files[0], ask(engine, repo)
 
     assert (best.path, best.name, best.line, best.score) == ("pkg/tax.py", "rate_of", 4, 1.0)
@@ -228,7 +228,7 @@ def test_a_list_of_files_holds_none_that_is_gone(engine: Engine, repo: Path) -> 
     engine.index(repo)
     (repo / "pkg/tax.py").unlink()
 
-    found = engine.files(repo, "where is the tax rate of a country looked up?", limit=20)
+    found = engine.rank_files(repo, "where is the tax rate of a country looked up?", limit=20)
 
     assert "pkg/tax.py" not in {file.path for file in found.files}
     assert found.files
@@ -467,7 +467,7 @@ def test_a_compaction_adds_what_other_sessions_said_only_when_asked(
     engine.ingest([other], repo=repo)
 
     plain = engine.compact(str(session), at=None, budget_tokens=budget_tokens, tokenizer="chars4", path=repo)
-    asked = engine.compact(str(session), at=None, budget_tokens=budget_tokens, tokenizer="chars4", path=repo, has_earlier=True)
+    asked = engine.compact(str(session), at=None, budget_tokens=budget_tokens, tokenizer="chars4", path=repo, with_earlier=True)
 
     assert "Unreleased" not in plain.text
     assert "under Unreleased" in asked.text
@@ -508,9 +508,11 @@ def test_of_an_output_in_a_clients_session_only_the_original_of_a_shorter_form_i
     """What stays whole, for its size or because the agent is editing that file, the client's own transcript will hold."""
     long = "".join(f"line {number} of a log that nobody will read again\n" for number in range(2000))
 
-    def arrival(call_id: str, text: str, path: str) -> Arrival:
+    def arrival(call_id: str, text: str, path: str) -> IncomingOutput:
         asked = DIALECT.build_tool_call("Read", {"file_path": str(repo / path)})
-        return Arrival(Observation("s1", 1, 1, f"r{call_id}", ObservationKind.RESULT, text, tool="Read", call_id=call_id, call=asked))
+        return IncomingOutput(
+            Observation("s1", 1, 1, f"r{call_id}", ObservationKind.RESULT, text, tool="Read", call_id=call_id, call=asked)
+        )
 
     editing = TaskState(working_set=(WorkingFile("pkg/tax.py", "edit", 0),))
     written = engine.write(

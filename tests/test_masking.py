@@ -127,7 +127,7 @@ def test_the_journal_of_problems_is_masked(tmp_path: Path) -> None:
     context = create_daemon_context(Settings(tmp_path / "home"))
     paths = DaemonPaths(context.settings.data_dir)
     paths.journal.parent.mkdir(parents=True)
-    context.problem("hook", f"cannot read {TOKEN}")
+    context.record_error("hook", f"cannot read {TOKEN}")
 
     [told] = read_problems(paths)
     assert TOKEN not in told["what"]

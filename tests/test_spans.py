@@ -28,7 +28,7 @@ from clew.records import (
     outside_span,
     render_fenced,
 )
-from clew.sessions.fencing import KEY_FILE, sent
+from clew.sessions.fencing import KEY_FILE, render_for_model
 from clew.task.prompts import extract_typed_text, split_typed_parts
 from clew.text.tokens import TOKENIZER_FAMILIES, make_counter
 from tests.fences import opened, read
@@ -176,7 +176,7 @@ def test_the_same_text_in_the_same_session_is_the_same_bytes_in_every_process(tm
         return subprocess.run(command, env=env, capture_output=True, check=True, text=True).stdout
 
     first = told("home", "s1", "1")
-    assert told("home", "s1", "2") == first == sent((outside_span("a\nb\n"),), home=tmp_path / "home", session="s1")
+    assert told("home", "s1", "2") == first == render_for_model((outside_span("a\nb\n"),), home=tmp_path / "home", session="s1")
     assert told("home", "s2", "1") != first
     assert told("other", "s1", "1") != first
     assert opened(first).inside == ("a\nb",)

@@ -30,7 +30,7 @@ class JudgedTrial(Trial):
 
     def packet(self, budget_tokens: int) -> Packet:
         """Clew's window after the cut."""
-        return self.compaction_input.packet(budget_tokens, self.using)
+        return self.compaction_input.build_packet(budget_tokens, self.using)
 
     @cached_property
     def agreeing(self) -> tuple[int, ...]:

@@ -130,9 +130,9 @@ def windows(engine: Engine, recorded: Recorded, budgets: Sequence[int]) -> Itera
         )
         for budget in budgets:
             name = f"{recorded.session.id}@{cut}/{budget}"
-            spans = render_handoff(made.state, made.done, made.counter.count, budget, {}) if made.state.goals else ()
+            spans = render_handoff(made.state, made.work, made.counter.count, budget, {}) if made.state.goals else ()
             yield Valued("hand-off", name, _spans(spans))
-            yield from _packet("window", name, made.packet(budget))
+            yield from _packet("window", name, made.build_packet(budget))
 
 
 def recalled(engine: Engine, repository: Path, session: str, question: str) -> Iterator[Valued]:
@@ -159,7 +159,7 @@ def indexed(engine: Engine, tree: Path, name: str) -> Iterator[Valued]:
             yield Valued("file", f"{name}:{state.source}", {"status": state.status, "digest": state.digest, "records": len(held)})
             yield from _records(snapshot, held, f"{name}:")
     for budget in (1000, 8000):
-        yield from _packet("map", f"{name}/{budget}", engine.map(tree, budget_tokens=budget, tokenizer=TOKENIZER))
+        yield from _packet("map", f"{name}/{budget}", engine.build_map(tree, budget_tokens=budget, tokenizer=TOKENIZER))
 
 
 def asked(engine: Engine, tree: Path, name: str, question: str, budgets: Sequence[int]) -> Iterator[Valued]:
@@ -167,7 +167,7 @@ def asked(engine: Engine, tree: Path, name: str, question: str, budgets: Sequenc
     for budget in budgets:
         found = engine.retrieve(tree, question, budget_tokens=budget, tokenizer=TOKENIZER)
         yield from _packet("packet", f"{name}/{budget}", found)
-    listed = engine.files(tree, question, limit=20)
+    listed = engine.rank_files(tree, question, limit=20)
     files = [[each.path, _rounded(each.score), each.name, each.handle, each.line, each.records] for each in listed.files]
     yield Valued("files", name, files, [[describe_reason(reason) for reason in each.why] for each in listed.files])
     yield from _packet("prompt", name, engine.augment_prompt(tree, question, budget_tokens=1500, tokenizer=TOKENIZER))
@@ -176,7 +176,7 @@ def asked(engine: Engine, tree: Path, name: str, question: str, budgets: Sequenc
 def impacted(engine: Engine, tree: Path, name: str, file: str) -> Iterator[Valued]:
     """Yield what has to change with a file; nothing for a file that is not in the index."""
     try:
-        _, found = engine.impact(tree, [str(tree / file)], limit=20)
+        _, found = engine.find_impact(tree, [str(tree / file)], limit=20)
     except ClewError:
         return
     value = [[each.path, _rounded(each.score), _rounded(dict(sorted(each.shares.items())))] for each in found]

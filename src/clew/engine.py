@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from clew.records import Observation, Packet, Spans, TaskState, Tier
     from clew.store.ports import PurgeResult, Writer
     from clew.transcript.session_files import SessionFiles
-    from clew.usecases.compact import Compacting
-    from clew.usecases.explain import Explained, Unfolded
-    from clew.usecases.index import Indexed
-    from clew.usecases.ingest import Ingested
-    from clew.usecases.inputs import Progress
-    from clew.usecases.repair import ReadAnew
+    from clew.usecases.compact import CompactionInput
+    from clew.usecases.explain import RecordExplanation, UnfoldedRecord
+    from clew.usecases.index import IndexResult
+    from clew.usecases.ingest import IngestResult
+    from clew.usecases.inputs import ProgressCallback
+    from clew.usecases.repair import RereadResult
     from clew.usecases.status import StoreStatus
-    from clew.usecases.write import Arrival, NewNote, Written
+    from clew.usecases.write import IncomingOutput, NewNote, WriteReport
 
 
 def open_engine(
@@ -85,7 +85,7 @@ class Engine:
 
     # -- write and update -----------------------------------------------------------------------
 
-    def index(self, path: Path, *, progress: Progress | None = None) -> Indexed:
+    def index(self, path: Path, *, progress: ProgressCallback | None = None) -> IndexResult:
         """Update the index of the repository that holds `path` from its files and history; return what was read and how long it took."""
         return usecases.index.index(self.store, self.settings, path, progress=progress)
 
@@ -93,19 +93,19 @@ class Engine:
         """Read these files of a repository again, and nothing else."""
         return usecases.index.update(self.store, self.settings, path, names)
 
-    def ingest(self, paths: Sequence[Path], *, repo: Path | None = None, progress: Progress | None = None) -> Ingested:
+    def ingest(self, paths: Sequence[Path], *, repo: Path | None = None, progress: ProgressCallback | None = None) -> IngestResult:
         """Read transcripts (files, or folders of them), each from where it was last read; return counts of what was read."""
         return usecases.ingest.ingest(self.store, self.settings, paths, repo=repo, progress=progress)
 
     def write(
-        self, path: Path, happened: Sequence[Observation | Arrival | NewNote], *, task: TaskState | None = None
-    ) -> Written:  # fmt: skip
+        self, path: Path, events: Sequence[Observation | IncomingOutput | NewNote], *, task: TaskState | None = None
+    ) -> WriteReport:  # fmt: skip
         """Store events of one session (observations, tool outputs, notes), and return the text of them that the agent should read."""
-        return usecases.write.write(self.store, self.settings, path, happened, task=task)
+        return usecases.write.write(self.store, self.settings, path, events, task=task)
 
     def compress(
         self, path: Path, sessions: Sequence[str], compressor: Compressor, *, tokenizer: str, chunk_tokens: int, dry_run: bool = False,
-        progress: Progress | None = None,
+        progress: ProgressCallback | None = None,
     ) -> CompressionReport:  # fmt: skip
         """Have a model make a short text of each part of these sessions, beside the originals."""
         return usecases.compress.compress(
@@ -113,13 +113,15 @@ class Engine:
             tokenizer=tokenizer, chunk_tokens=chunk_tokens, dry_run=dry_run, progress=progress,
         )  # fmt: skip
 
-    def reread_repository(self, key: str, root: Path, transcripts: Sequence[Path], *, progress: Progress | None = None) -> ReadAnew:
+    def reread_repository(
+        self, key: str, root: Path, transcripts: Sequence[Path], *, progress: ProgressCallback | None = None
+    ) -> RereadResult:
         """Re-read a repository and its transcripts as a whole into workspace `key`, after the store was repaired."""
-        return usecases.repair.read_anew(self.store, self.settings, key, root, transcripts, progress=progress)
+        return usecases.repair.reread_workspace(self.store, self.settings, key, root, transcripts, progress=progress)
 
     def rebuild_postings(self, key: str, source: str, ids: Sequence[str]) -> int:
         """Rebuild the search index entries of recovered records of one source; return the number of records."""
-        return usecases.repair.make_findable(self.store, key, source, ids)
+        return usecases.repair.rebuild_postings(self.store, key, source, ids)
 
     # -- retrieve -------------------------------------------------------------------------------
 
@@ -132,9 +134,9 @@ class Engine:
             self.store, self.settings, path, question, budget_tokens=budget_tokens, tokenizer=tokenizer, deadline_ms=deadline_ms
         )
 
-    def files(self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
+    def rank_files(self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
         """Return the files that are relevant to a question about the repository at `path`, at most `limit`, best first."""
-        return usecases.retrieve.files(self.store, self.settings, path, question, limit=limit, deadline_ms=deadline_ms)
+        return usecases.retrieve.retrieve_files(self.store, self.settings, path, question, limit=limit, deadline_ms=deadline_ms)
 
     def recall(
         self, path: Path, question: str, *, only: Iterable[str] | None = None, exclude: Iterable[str] = (), asked_ns: int | None = None,
@@ -164,24 +166,24 @@ class Engine:
             budget_tokens=budget_tokens, tokenizer=tokenizer, session=session, seen=seen, deadline_ms=deadline_ms,
         )  # fmt: skip
 
-    def map(self, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
+    def build_map(self, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
         """Return an overview of a repository, or of the folder or file in it that `path` names: its most used files and symbols."""
-        return usecases.retrieve.overview(self.store, self.settings, path, budget_tokens=budget_tokens, tokenizer=tokenizer)
+        return usecases.retrieve.retrieve_map(self.store, self.settings, path, budget_tokens=budget_tokens, tokenizer=tokenizer)
 
-    def impact(self, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[ImpactedFile]]:
+    def find_impact(self, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[ImpactedFile]]:
         """Return what was meant by `names`, and the files that will most probably change with it."""
         return usecases.impact.impact(self.store, path, names, limit=limit)
 
-    def unfold(self, path: Path, handle: str) -> Unfolded:
+    def unfold(self, path: Path, handle: str) -> UnfoldedRecord:
         """Return the full original text of the record with this handle. Raises UnknownHandle, and OriginalPurged if it was erased."""
         return usecases.explain.unfold(self.store, path, handle)
 
-    def explain(self, path: Path, handle: str) -> Explained:
+    def explain(self, path: Path, handle: str) -> RecordExplanation:
         """Return a record with its status, links, originals and versions. Raises UnknownHandle."""
         return usecases.explain.explain(self.store, path, handle)
 
     def compact(
-        self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path, has_earlier: bool = False
+        self, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path, with_earlier: bool = False
     ) -> Packet:  # fmt: skip
         """Return a shorter text, at most `budget_tokens` long, that replaces the conversation of a session in the context window.
 
@@ -190,7 +192,7 @@ class Engine:
         """
         return usecases.compact.compact(
             self.store, self.settings, session,
-            at=at, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path, has_earlier=has_earlier,
+            at=at, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path, with_earlier=with_earlier,
         )  # fmt: skip
 
     def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> Spans:
@@ -199,13 +201,13 @@ class Engine:
 
     def load_compaction_input(
         self, session: SessionFiles, lines: Sequence[bytes], *, tokenizer: str, path: Path, root: Path | None = None
-    ) -> Compacting:
+    ) -> CompactionInput:
         """Return a session up to and including these lines of its transcript, prepared for compaction to any budget."""
-        return usecases.compact.before(self.store, session, lines, tokenizer=tokenizer, path=path, root=root)
+        return usecases.compact.load_compaction_input(self.store, session, lines, tokenizer=tokenizer, path=path, root=root)
 
-    def status(self, path: Path) -> StoreStatus:
+    def read_status(self, path: Path) -> StoreStatus:
         """Return sizes and counts of the store, and of what it holds for the repository at `path`."""
-        return usecases.status.status(self.store, self.settings, path)
+        return usecases.status.read_status(self.store, self.settings, path)
 
     # -- forget ---------------------------------------------------------------------------------
 

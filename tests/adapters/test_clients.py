@@ -67,7 +67,7 @@ def test_a_new_client_is_one_file(plumb: Path, tmp_path: Path, repo: Path, capfd
     """Its hooks are answered in its own words, and its transcripts are found."""
     context = create_daemon_context(replace(load_settings({}), data_dir=tmp_path / "home"))
     DaemonPaths(tmp_path / "home").make_dirs()
-    context.engine().index(repo)
+    context.get_engine().index(repo)
     hooks = HookHandlers(context)
     here = {"thread": "t1", "folder": str(repo)}
 

@@ -44,7 +44,7 @@ class Place:
 
     def unfolded(self, shown: str) -> str:
         handle = shown.rpartition("clew unfold ")[2][:8]
-        return self.hooks.context.engine().unfold(self.repo, handle).data.decode()
+        return self.hooks.context.get_engine().unfold(self.repo, handle).data.decode()
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def _written(file: Path) -> Path:
 def test_only_the_users_own_plain_file_in_the_clients_own_folder_is_read(place: Place, tmp_path: Path, made: Any) -> None:
     """Else the preview stays as the client gave it, its notice with it, and nothing is invented."""
     assert place.appended(place.preview(made(place, tmp_path))) is None
-    key = place.hooks.context.engine().store
+    key = place.hooks.context.get_engine().store
     assert not [state for workspace in key.workspaces() for state in look(key, workspace.key).sources("session:s1/originals")]
 
 
@@ -204,7 +204,7 @@ def test_a_cut_output_whose_file_is_gone_is_not_shown_as_whole(place: Place) -> 
 
 def test_a_hand_off_says_not_seen_of_a_check_that_the_client_has_cut(place: Place) -> None:
     place.told.calls("Bash", place.preview(place.results / "gone.txt").replace("line 9 ", "400 passed in 3.21s\n"), command="pytest tests")
-    engine = place.hooks.context.engine()
+    engine = place.hooks.context.get_engine()
     state = join_text(engine.hand_off(str(place.told.path), budget_tokens=1_500, tokenizer="claude", path=place.repo))
 
     assert "- no verdict seen: `pytest tests`" in state
@@ -216,7 +216,7 @@ def test_a_transcript_gives_the_whole_while_the_file_is_there_and_the_preview_la
     place.told.calls("Bash", place.preview(file), command="./long thing")
     outside = _written(place.project.parent.parent / "other" / "tool-results" / "b4.txt")
     place.told.calls("Bash", place.preview(outside), command="./other thing")
-    engine = place.hooks.context.engine()
+    engine = place.hooks.context.get_engine()
     engine.ingest([place.told.path], repo=place.repo)
     [key] = [workspace.key for workspace in engine.store.workspaces()]
     found = {

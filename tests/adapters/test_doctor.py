@@ -259,9 +259,9 @@ def test_a_daemon_that_hooks_leave_alone_is_found_with_the_time(well: DoctorInpu
 
 def test_prompts_that_were_too_slow_are_found_with_the_number_of_files(well: DoctorInput) -> None:
     sessions = LiveSessions(well.paths.run_dir / "sessions")
-    live = sessions.of("slow-one", cwd=str(well.root))
+    live = sessions.update("slow-one", cwd=str(well.root))
     live.late, live.late_at = 3, time.time()
-    sessions.keep(live)
+    sessions.save(live)
     [finding] = named(well, "prompts")
 
     assert "3 prompts of session slow-one" in finding.what

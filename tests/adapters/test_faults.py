@@ -24,7 +24,7 @@ from clew.adapters.claude_code.plugin_files import TEMPLATE_DIR
 from clew.adapters.daemon_files import DaemonPaths, read_problems
 from clew.adapters.http import start
 from clew.sessions.live import LiveSession
-from clew.sessions.statusline import line
+from clew.sessions.statusline import format_status_line
 from tests.adapters.daemon import over_socket, pids, until
 from tests.adapters.test_hooks import added, hooks, payload, repo, told_of  # noqa: F401  fixtures, and what they need
 from tests.adapters.test_strangers import hook, rendered
@@ -384,7 +384,7 @@ def test_prompts_that_are_always_too_slow_are_not_asked_for_a_while(hooks: Any, 
 
 
 def test_the_status_line_says_what_is_wrong_first() -> None:
-    assert line(LiveSession("s"), "database is damaged").startswith("clew database is damaged (clew doctor says more)")
+    assert format_status_line(LiveSession("s"), "database is damaged").startswith("clew database is damaged (clew doctor says more)")
 
 
 def test_what_is_missed_is_noted_for_the_doctor_once(mute: Mute, tmp_path: Path) -> None:

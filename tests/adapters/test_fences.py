@@ -51,7 +51,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     home.mkdir()
     context = create_daemon_context(replace(load_settings({}), data_dir=home))
     DaemonPaths(context.settings.data_dir).make_dirs()
-    context.engine().index(repo)
+    context.get_engine().index(repo)
     yield Place(HookHandlers(context), session_of(tmp_path, repo, "s1"), home)
     context.close()
 
@@ -94,13 +94,13 @@ def test_a_compaction_by_the_mod_fences_all_but_what_was_typed(place: Place, hel
 
 
 def test_the_same_compaction_is_the_same_bytes_and_fits_its_budget_with_its_fences(place: Place) -> None:
-    engine = place.hooks.context.engine()
+    engine = place.hooks.context.get_engine()
     for budget_tokens in (300, 1_000, 4_000):
         packets = [
             engine.compact(str(place.told.path), at=None, budget_tokens=budget_tokens, tokenizer="claude", path=place.told.cwd)
             for _ in range(2)
         ]
-        sent = [place.hooks.policy._sent(place.hooks.sessions.of("s1"), packet.spans) for packet in packets]
+        sent = [place.hooks.policy._render(place.hooks.sessions.update("s1"), packet.spans) for packet in packets]
 
         assert sent[0] == sent[1]
         assert make_counter("claude").count(sent[0]) == packets[0].tokens + packets[0].fence_tokens <= budget_tokens
@@ -133,7 +133,7 @@ def test_a_resume_fences_the_names_of_files(place: Place) -> None:
 
 def test_what_is_added_to_a_prompt_is_fenced(place: Place) -> None:
     place.hooks.handle_event("Stop", payload("Stop", place.told))
-    assert place.hooks.context.settled(20)
+    assert place.hooks.context.run_pending_jobs(20)
     asked = f"why does `frobnicate` in calc.py add one, and what is in `{NAME}`? what did the check of frobnicate say about notes?"
     for number, by in enumerate(("hook", "mod")):
         told = Told(place.told.path.with_name(f"p{number}.jsonl"), place.told.cwd, f"p{number}")
@@ -149,20 +149,20 @@ def test_what_is_added_to_a_prompt_is_fenced(place: Place) -> None:
 
 
 def test_no_printed_text_is_taken_for_an_answer_or_a_refusal_of_the_user(place: Place) -> None:
-    state = place.hooks.sessions.task(place.hooks.sessions.of("s1", transcript=str(place.told.path)), place.told.cwd)
+    state = place.hooks.sessions.read_task(place.hooks.sessions.update("s1", transcript=str(place.told.path)), place.told.cwd)
 
     assert not [stated for stated in (*state.goals, *state.constraints) if "HOSTILE" in stated.text]
 
 
 def test_the_tools_fence_their_answers(place: Place) -> None:
-    from clew.sessions.fencing import sent
+    from clew.sessions.fencing import render_for_model
 
     place.hooks.handle_event("Stop", payload("Stop", place.told))
-    assert place.hooks.context.settled(20)
-    engine, here = place.hooks.context.engine(), place.told.cwd
+    assert place.hooks.context.run_pending_jobs(20)
+    engine, here = place.hooks.context.get_engine(), place.told.cwd
 
     def asked(tool: str, **given: Any) -> str:
-        return sent(TOOL_HANDLERS[tool](engine, here, "claude", given), home=place.home, session="s1")
+        return render_for_model(TOOL_HANDLERS[tool](engine, here, "claude", given), home=place.home, session="s1")
 
     recalled = asked("recall", question="what must stay as it is in frobnicate, and what do the notes say?")
     found = place.read(recalled)

@@ -276,7 +276,7 @@ def test_at_a_cold_cache_an_old_output_is_folded_and_stays_so(context: DaemonCon
     [part] = result["content"]
     assert len(part["text"]) < len(TEXT) / 4
     handle = part["text"].partition("clew unfold ")[2][:8]
-    assert context.engine().unfold(repo, handle).data.decode() == TEXT
+    assert context.get_engine().unfold(repo, handle).data.decode() == TEXT
     before = conversation(repo, 13)
     before["messages"][3]["content"][0]["content"] = result["content"]
     assert body == before  # nothing else has changed: thinking, the system message, marks, unknown fields
@@ -338,7 +338,7 @@ def test_where_the_original_cannot_be_kept_nothing_is_folded(context: DaemonCont
     folding = RequestRewriter(context, live_sessions(context))
     folded(folding, conversation(repo, 2))
     cold(folding)
-    monkeypatch.setattr(context, "engine", _full)
+    monkeypatch.setattr(context, "get_engine", _full)
     data, sent = folded(folding, conversation(repo, 13))
 
     assert sent is data

@@ -190,14 +190,14 @@ def test_a_call_asks_for_an_index_only_where_there_never_was_one(tmp_path: Path,
 
     context = create_daemon_context(Settings(tmp_path / "home", jobs=1))
     asked: list[Path] = []
-    monkeypatch.setattr(context, "index_later", asked.append)
+    monkeypatch.setattr(context, "schedule_index", asked.append)
     repo = repository(tmp_path / "repo")
     server = McpApp(context, HookHandlers(context))
 
     server._answer("recall", {"question": "where is one added?"}, str(repo), 0)
     for file in [file for file in repo.rglob("*") if file.is_file() and ".git" not in file.parts]:
         file.unlink()
-    context.engine().index(repo)
+    context.get_engine().index(repo)
     server._answer("recall", {"question": "where is one added?"}, str(repo), 0)
     context.close()
 

@@ -55,7 +55,7 @@ def test_the_exit_codes_are_the_documented_ones() -> None:
     from clew.cli import outcome, output
 
     raised = {value.exit_code for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.ClewError)}
-    raised |= {0, outcome.DEFECT, outcome.INTERRUPTED, output.ReaderGone.exit_code}
+    raised |= {0, outcome.EXIT_DEFECT, outcome.EXIT_INTERRUPTED, output.OutputPipeClosed.exit_code}
     documented = {int(code) for code in re.findall(r"^\| (\d+) \|", DOCUMENT, re.MULTILINE)}
 
     assert raised == documented

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from clew.cli.options import Display
-from clew.cli.output import printable, sized, visible, write_json
-from clew.cli.packets import as_json, certificate, show
+from clew.cli.options import DisplayOptions
+from clew.cli.output import escape_control, escape_surrogates, format_size, write_json
+from clew.cli.packets import format_budget_use, packet_to_json, show_packet
 from clew.records import Layer, MatchKind, MatchReason, Packet, PacketEntry, Resolution, outside_span
 from tests.fences import opened
 
@@ -39,7 +39,7 @@ PACKET = Packet(
 
 
 def test_json_of_a_packet_has_every_promised_field_in_a_fixed_order() -> None:
-    value = as_json(PACKET, workspace="key", root=Path("/r"))
+    value = packet_to_json(PACKET, workspace="key", root=Path("/r"))
 
     assert list(value) == [
         "question", "workspace", "root", "tokenizer", "tokens", "fence_tokens", "budget",
@@ -53,7 +53,7 @@ def test_json_of_a_packet_has_every_promised_field_in_a_fixed_order() -> None:
 
 
 def test_names_that_are_not_utf8_have_their_bytes_escaped_in_json(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    write_json(as_json(PACKET, workspace="key", root=Path("/r\udce9")))
+    write_json(packet_to_json(PACKET, workspace="key", root=Path("/r\udce9")))
     value = json.loads(capfdbinary.readouterr().out)
 
     assert value["entries"][0]["path"] == r"src/kn\xffots.py"
@@ -61,7 +61,9 @@ def test_names_that_are_not_utf8_have_their_bytes_escaped_in_json(capfdbinary: p
 
 
 def test_without_a_terminal_the_answer_is_exactly_the_text_in_a_fence(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
-    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, display=Display(is_json=False, is_quiet=False, shows_table=None))
+    show_packet(
+        PACKET, workspace="key", root=Path("/r"), home=tmp_path, display=DisplayOptions(is_json=False, is_quiet=False, shows_table=None)
+    )
     out, err = capfdbinary.readouterr()
 
     assert opened(out.decode()).inside == (PACKET.text.removesuffix("\n"),)
@@ -69,7 +71,9 @@ def test_without_a_terminal_the_answer_is_exactly_the_text_in_a_fence(capfdbinar
 
 
 def test_quiet_says_nothing(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> None:
-    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, display=Display(is_json=False, is_quiet=True, shows_table=None))
+    show_packet(
+        PACKET, workspace="key", root=Path("/r"), home=tmp_path, display=DisplayOptions(is_json=False, is_quiet=True, shows_table=None)
+    )
 
     assert capfdbinary.readouterr().err == b""
 
@@ -77,7 +81,9 @@ def test_quiet_says_nothing(capfdbinary: pytest.CaptureFixture[bytes], tmp_path:
 def test_the_table_says_what_was_chosen_and_why_and_cannot_steer_the_terminal(
     capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
 ) -> None:
-    show(PACKET, workspace="key", root=Path("/r"), home=tmp_path, display=Display(is_json=False, is_quiet=False, shows_table=True))
+    show_packet(
+        PACKET, workspace="key", root=Path("/r"), home=tmp_path, display=DisplayOptions(is_json=False, is_quiet=False, shows_table=True)
+    )
     shown = capfdbinary.readouterr().out.decode()
 
     for part in (
@@ -94,19 +100,19 @@ def test_the_table_says_what_was_chosen_and_why_and_cannot_steer_the_terminal(
 
 
 def test_the_certificate_names_what_was_left_out() -> None:
-    assert certificate(PACKET).endswith("left out: vector: no model")
+    assert format_budget_use(PACKET).endswith("left out: vector: no model")
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [("a\udcffb", r"a\xffb"), ("\ud83d", r"\ud83d"), ("naïve 😀\n\t", "naïve 😀\n\t"), ("\x1b[0m", "\x1b[0m")]
 )
 def test_printable_can_always_be_encoded(text: str, expected: str) -> None:
-    assert printable(text) == expected
-    printable(text).encode()
+    assert escape_surrogates(text) == expected
+    escape_surrogates(text).encode()
 
 
 def test_visible_leaves_no_control_character_but_tab_and_line_end() -> None:
-    assert visible("a\tb\n\x1b]0;title\x07\x9b1m\r") == "a\tb\n\\x1b]0;title\\x07\\x9b1m\\x0d"
+    assert escape_control("a\tb\n\x1b]0;title\x07\x9b1m\r") == "a\tb\n\\x1b]0;title\\x07\\x9b1m\\x0d"
 
 
 @pytest.mark.parametrize(
@@ -122,4 +128,4 @@ def test_visible_leaves_no_control_character_but_tab_and_line_end() -> None:
     ],
 )
 def test_sizes_are_told_in_three_or_four_digits(size: int, expected: str) -> None:
-    assert sized(size) == expected
+    assert format_size(size) == expected

@@ -266,7 +266,7 @@ def test_what_stands_only_in_the_log_is_recovered_too(clew: Call, kept: Kept) ->
 
 
 def test_nothing_is_done_while_another_process_has_it_open(clew: Call, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clew.store.sqlite.repair.WAIT_S", 0.2)
+    monkeypatch.setattr("clew.store.sqlite.repair._WAIT_S", 0.2)
     script = "import apsw, sys; c = apsw.Connection(sys.argv[1]); c.execute('BEGIN IMMEDIATE'); print('open', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", script, str(kept.database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None

@@ -74,7 +74,7 @@ def test_a_language_is_one_file(tmp_path: Path) -> None:
 
     report = engine.index(root).report
     packet = engine.retrieve(root, "where is tighten defined?", budget_tokens=2000, tokenizer="chars4")
-    _, impacted = engine.impact(root, [str(root / "knot.cr")], limit=5)
+    _, impacted = engine.find_impact(root, [str(root / "knot.cr")], limit=5)
 
     assert report.languages["crystal"] == 2
     assert detect_language("run", b"#!/usr/bin/crystal\n") == "crystal"

@@ -14,7 +14,7 @@ from clew.compaction.names import NAME_FEATURES, rare_identifiers
 from clew.records import TaskState
 from clew.settings import Settings
 from clew.transcript.session_files import read_session
-from clew.usecases.compact import CHAIN_MAX, Compacting
+from clew.usecases.compact import EARLIER_COMPACTIONS_MAX, CompactionInput
 from tests.transcript.conftest import FOLDER, ClaudeScript
 
 SETTLE = [
@@ -101,22 +101,22 @@ def test_what_stood_in_the_window_stays_in_its_form(tmp_path: Path) -> None:
 def test_a_session_that_was_compacted_often_looks_back_on_the_last_times(tmp_path: Path) -> None:
     """As far as the bound, and not on none of them because there were more."""
     made = script(turns=2)
-    for number in range(CHAIN_MAX + 2):
+    for number in range(EARLIER_COMPACTIONS_MAX + 2):
         made.add(
             "system", subtype="compact_boundary", content="Conversation compacted", compactMetadata={"trigger": "auto", "preTokens": 9}
         )
         made.run(f"ls more{number}", "nothing")
     path = made.save(tmp_path / "work")
     engine = clew.open(settings=Settings(path.parent), is_in_memory=True)
-    at: Compacting | None = engine.load_compaction_input(
+    at: CompactionInput | None = engine.load_compaction_input(
         read_session(path), path.read_bytes().splitlines(keepends=True), tokenizer="chars4", path=path.parent
     )
 
     chain = 0
-    while at is not None and (at := at.earlier()) is not None:
+    while at is not None and (at := at.load_earlier()) is not None:
         chain += 1
 
-    assert chain == CHAIN_MAX
+    assert chain == EARLIER_COMPACTIONS_MAX
 
 
 def test_nets_for_other_features_are_refused() -> None:

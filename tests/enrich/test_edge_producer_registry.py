@@ -49,7 +49,7 @@ def test_a_producer_of_edges_is_one_file(tmp_path: Path, is_in_memory: bool) -> 
     (root / "docs/rope.md").write_text("# Hemp\n\nOf knots.\n")
     with clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=is_in_memory) as engine:
         indexed = engine.index(root)
-        _, impacted = engine.impact(root, [str(root / "sail.py")], limit=5)
+        _, impacted = engine.find_impact(root, [str(root / "sail.py")], limit=5)
 
     assert indexed.coupled.edges["documents"] == 1
     describes = MatchReason(MatchKind.PROPOSED, ("describes",))

@@ -173,7 +173,7 @@ def test_the_map_is_as_reviewed(tmp_path: Path) -> None:
     engine = clew.open(settings=Settings(tmp_path / "home", jobs=1), is_in_memory=True)
     engine.index(tmp_path)
 
-    packet = engine.map(tmp_path, budget_tokens=300, tokenizer="chars4")
+    packet = engine.build_map(tmp_path, budget_tokens=300, tokenizer="chars4")
 
     why = "".join(
         f"{entry.resolution.label:9} {entry.path}:{entry.start}-{entry.end} {entry.name}: {'; '.join(map(describe_reason, entry.why))}\n"

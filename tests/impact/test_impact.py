@@ -80,7 +80,7 @@ def test_what_hangs_on_a_file_is_named_with_its_reason(engine: Engine, root: Pat
     """Imports, calls, tests and shared literals, without any history."""
     engine.index(root)
 
-    _, found = engine.impact(root, [given], limit=10)
+    _, found = engine.find_impact(root, [given], limit=10)
 
     assert reason in map(describe_reason, by_path(found)[other].reasons)
 
@@ -88,7 +88,7 @@ def test_what_hangs_on_a_file_is_named_with_its_reason(engine: Engine, root: Pat
 def test_what_hangs_on_nothing_is_not_named(engine: Engine, root: Path) -> None:
     engine.index(root)
 
-    _, found = engine.impact(root, ["src/knots.py"], limit=100)
+    _, found = engine.find_impact(root, ["src/knots.py"], limit=100)
 
     assert {"far/away.py", "docs/tides.md"}.isdisjoint(by_path(found))
 
@@ -103,7 +103,7 @@ def test_commits_say_how_often_files_changed_together(engine: Engine, root: Path
     commit(root, "alone")
     engine.index(root)
 
-    _, found = engine.impact(root, ["src/knots.py"], limit=10)
+    _, found = engine.find_impact(root, ["src/knots.py"], limit=10)
 
     assert by_path(found)["far/away.py"].reasons == (MatchReason(MatchKind.CHANGED_WITH, (3, 4)),)
 
@@ -112,7 +112,7 @@ def test_a_symbol_narrows_what_is_asked(engine: Engine, root: Path) -> None:
     """Who calls one function, and not who calls the other one of its file."""
     engine.index(root)
 
-    given, found = engine.impact(root, ["src/knots.py::tie_reef"], limit=10)
+    given, found = engine.find_impact(root, ["src/knots.py::tie_reef"], limit=10)
 
     assert given == ["src/knots.py::tie_reef"]
     assert CALLS in by_path(found)["src/reefing.py"].reasons
@@ -124,15 +124,15 @@ def test_a_handle_means_its_record(engine: Engine, root: Path) -> None:
     key, _ = find_workspace(root)
     [record] = look(engine.store, key).of_subject("symbol:src/knots.py::tie_reef")
 
-    given, found = engine.impact(root, [make_handle(record.id)], limit=10)
+    given, found = engine.find_impact(root, [make_handle(record.id)], limit=10)
 
-    assert (given, found) == engine.impact(root, ["src/knots.py::tie_reef"], limit=10)
+    assert (given, found) == engine.find_impact(root, ["src/knots.py::tie_reef"], limit=10)
 
 
 def test_several_files_are_not_their_own_impact(engine: Engine, root: Path) -> None:
     engine.index(root)
 
-    _, found = engine.impact(root, ["src/knots.py", "src/sails.py"], limit=100)
+    _, found = engine.find_impact(root, ["src/knots.py", "src/sails.py"], limit=100)
 
     assert {"src/knots.py", "src/sails.py"}.isdisjoint(by_path(found))
     assert "src/reefing.py" in by_path(found)
@@ -142,7 +142,7 @@ def test_a_path_counts_from_where_one_stands(engine: Engine, root: Path, monkeyp
     engine.index(root)
     monkeypatch.chdir(root / "src")
 
-    given, _ = engine.impact(root, ["knots.py", "../web/harbour.ts", "src/sails.py"], limit=1)
+    given, _ = engine.find_impact(root, ["knots.py", "../web/harbour.ts", "src/sails.py"], limit=1)
 
     assert given == ["src/knots.py", "web/harbour.ts", "src/sails.py"]
 
@@ -152,14 +152,14 @@ def test_a_path_that_is_not_indexed_is_an_error_of_its_own(engine: Engine, root:
     engine.index(root)
 
     with pytest.raises(UnknownPath):
-        engine.impact(root, [name], limit=10)
+        engine.find_impact(root, [name], limit=10)
 
 
 def test_a_word_that_is_no_path_is_read_as_a_handle(engine: Engine, root: Path) -> None:
     engine.index(root)
 
     with pytest.raises(UnknownHandle):
-        engine.impact(root, ["zzzzzzzz"], limit=10)
+        engine.find_impact(root, ["zzzzzzzz"], limit=10)
 
 
 def test_an_index_kept_up_to_date_answers_as_one_made_anew(engine: Engine, root: Path, tmp_path: Path) -> None:
@@ -175,7 +175,8 @@ def test_an_index_kept_up_to_date_answers_as_one_made_anew(engine: Engine, root:
     fresh.index(root)
 
     kept, anew = (
-        {name: e.impact(root, [name], limit=100) for name in ("src/knots.py", "src/sails.py", "src/signals.py")} for e in (engine, fresh)
+        {name: e.find_impact(root, [name], limit=100) for name in ("src/knots.py", "src/sails.py", "src/signals.py")}
+        for e in (engine, fresh)
     )
     fresh.close()
 
@@ -188,6 +189,6 @@ def test_a_literal_that_many_files_hold_couples_none(engine: Engine, root: Path)
     write(root, {f"noise/n{number}/part{number}.py": f"P{number} = 'harbour.flag-raised'\n" for number in range(9)})
     engine.index(root)
 
-    _, found = engine.impact(root, ["src/signals.py"], limit=100)
+    _, found = engine.find_impact(root, ["src/signals.py"], limit=100)
 
     assert not any(reason.kind is MatchKind.SHARED_LITERAL for one in found for reason in one.reasons)

@@ -50,7 +50,7 @@ def engine(tmp_path: Path, root: Path) -> Engine:
 @pytest.fixture
 def survey(engine: Engine, root: Path) -> Callable[..., Packet]:
     def call(path: str = "", budget_tokens: int = 600) -> Packet:
-        return engine.map(root / path, budget_tokens=budget_tokens, tokenizer="chars4")
+        return engine.build_map(root / path, budget_tokens=budget_tokens, tokenizer="chars4")
 
     return call
 
@@ -139,7 +139,7 @@ def test_a_map_is_the_same_after_changes_as_after_a_rebuild(root: Path, tmp_path
     anew = clew.open(settings=Settings(tmp_path / "two", jobs=1), is_in_memory=True)
     anew.index(root)
 
-    first, second = (each.map(root, budget_tokens=700, tokenizer="chars4") for each in (changed, anew))
+    first, second = (each.build_map(root, budget_tokens=700, tokenizer="chars4") for each in (changed, anew))
     changed.close()
 
     assert first == second

@@ -10,13 +10,13 @@ from clew.records import EndKind, EndReason, Layer, Record, RecordText, Resoluti
 from clew.records.wording import describe_end
 from clew.store.originals import LEVEL, Compression, Compressor, unpack
 from clew.store.sqlite.codec import (
-    from_stored,
-    prefix_ranges,
-    reason_from_stored,
-    reason_to_stored,
-    texts_from_bytes,
-    texts_to_bytes,
-    to_stored,
+    compute_prefix_ranges,
+    decode_reason,
+    decode_text,
+    encode_reason,
+    encode_text,
+    pack_texts,
+    unpack_texts,
 )
 
 # Every code point, lone surrogates included: file names are not always UTF-8, and transcripts hold halves of emoji.
@@ -33,18 +33,18 @@ def sort_key(value: str | bytes) -> tuple[bool, bytes]:
 @given(any_text, any_text)
 @settings(derandomize=True)
 def test_each_str_has_one_stored_form(one: str, two: str) -> None:
-    assert from_stored(to_stored(one)) == one
-    assert (to_stored(one) == to_stored(two)) == (one == two)
-    if isinstance(to_stored(one), str):
-        assert to_stored(one).encode().decode() == one
+    assert decode_text(encode_text(one)) == one
+    assert (encode_text(one) == encode_text(two)) == (one == two)
+    if isinstance(encode_text(one), str):
+        assert encode_text(one).encode().decode() == one
 
 
 @given(any_text, any_text)
 @settings(derandomize=True, max_examples=300)
 def test_prefix_ranges_hold_what_begins_with_the_prefix_and_nothing_else(prefix: str, text: str) -> None:
-    text_low, text_high, bytes_low, bytes_high = prefix_ranges(prefix)
+    text_low, text_high, bytes_low, bytes_high = compute_prefix_ranges(prefix)
     for candidate in (text, prefix + text, text + prefix):
-        stored = to_stored(candidate)
+        stored = encode_text(candidate)
         in_texts = isinstance(stored, str) and sort_key(text_low) <= sort_key(stored) < sort_key(text_high)
         in_bytes = isinstance(stored, bytes) and bytes_low <= stored < bytes_high
         assert (in_texts or in_bytes) == candidate.startswith(prefix)
@@ -53,7 +53,7 @@ def test_prefix_ranges_hold_what_begins_with_the_prefix_and_nothing_else(prefix:
 @given(st.lists(st.builds(RecordText, st.sampled_from(Resolution), st.integers(0, 2**40), any_text, st.just("ab" * 16)), max_size=4))
 @settings(derandomize=True)
 def test_texts_come_back(texts: list[RecordText]) -> None:
-    assert texts_from_bytes(texts_to_bytes(texts)) == tuple(texts)
+    assert unpack_texts(pack_texts(texts)) == tuple(texts)
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=20).map(lambda data: data * 200))
@@ -71,7 +71,7 @@ def test_originals_come_back_and_never_grow(data: bytes) -> None:
 def test_reasons_come_back(kind: EndKind, values: list[str | int]) -> None:
     reason = EndReason(kind, tuple(values))
 
-    assert reason_from_stored(reason_to_stored(reason)) == reason
+    assert decode_reason(encode_reason(reason)) == reason
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_reasons_come_back(kind: EndKind, values: list[str | int]) -> None:
 )
 def test_the_words_that_an_earlier_release_stored_are_read_as_the_reason_that_they_name(words: str, reason: EndReason | None) -> None:
     """And are printed as before; what no release is known to have written stays as it is."""
-    assert reason_from_stored(to_stored(words)) == reason
+    assert decode_reason(encode_text(words)) == reason
     assert describe_end(reason, is_doubt=words.startswith("what it cites was")) == words
 
 

@@ -154,7 +154,7 @@ def test_two_processes_that_write_at_once_both_succeed(tmp_path: Path) -> None:
 
 def fail_half_way(store: SqliteStore) -> None:
     with store._writing() as connection:
-        connection.write("workspaces.advance", 1)
+        connection.execute("workspaces.advance", 1)
         raise ZeroDivisionError
 
 

@@ -233,7 +233,7 @@ def test_a_read_only_disk_can_be_read(filled: Path) -> None:
             (record,) = look(store, "w").records_of_sources("file:a")
             assert look(store, "w").original(record.digest) == b"body"
             assert look(store, "w").documents.count == 1
-            assert store.index_origin("w") == "snapshot"
+            assert store.describe_index_origin("w") == "snapshot"
 
 
 @pytest.mark.skipif(not shutil.which("mount") or os.getuid() != 0, reason="needs the right to mount")
@@ -352,8 +352,8 @@ def test_a_reader_sees_the_old_state_during_a_long_write(filled: Path) -> None:
 
         def write() -> None:
             with store._writing() as connection:
-                connection.write("workspaces.advance", 1)
-                connection.write("records.move", 2, 1, make_id("s", "body"))
+                connection.execute("workspaces.advance", 1)
+                connection.execute("records.move", 2, 1, make_id("s", "body"))
                 reached.set()
                 proceed.wait(10)
 

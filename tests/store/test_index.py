@@ -16,7 +16,7 @@ from clew.store.bm25 import TermList, score_words
 from clew.store.documents import Documents
 from clew.store.name_resolution import Names
 from clew.store.search import compute_similarity
-from clew.store.shard import PartKey, part_digest
+from clew.store.shard import PartKey, compute_part_digest
 from clew.text.postings import NameUse, SearchDocument, pack_postings
 from clew.text.words import WORD_CHARS_MAX, extract_terms, split_word
 
@@ -50,7 +50,7 @@ def document(path: str, name: str, body: str = "", *, uses: tuple[str, ...] = ()
 
 def part(path: str, *documents: SearchDocument, imports: tuple[tuple[str, float], ...] = ()) -> tuple[PartKey, bytes]:
     data = pack_postings(documents, imports)
-    return (f"file:{path}", 0, part_digest(data)), data
+    return (f"file:{path}", 0, compute_part_digest(data)), data
 
 
 def scores(index: Documents, question: str) -> dict[str, float]:

@@ -17,7 +17,7 @@ from clew.errors import PurgeUnfinished
 from clew.records import Blob, Edge, EdgeKind, Record, RecordText, Resolution, SourceState, make_id
 from clew.store.originals import Compression, Compressor, digest_of
 from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
-from clew.store.sqlite.indexing import Space
+from clew.store.sqlite.indexing import WorkspaceCounters
 from clew.text.postings import NameUse, SearchDocument, drop_from_postings, pack_postings, unpack_postings
 from tests.looking import look
 from tests.store.conformance import make_delta
@@ -164,9 +164,9 @@ def test_an_index_that_was_built_before_a_purge_is_not_written_after_it(store: S
     write_secrets(store, "file:a", 0, count=3)
     with contextlib.closing(SqliteStore(tmp_path / "clew.db")) as other:
         with other._reading() as connection:
-            number, generation, purges = connection.rows("workspaces.by_key", "w")[0]
-            space = Space("w", number, generation, purges)
-            _, fresh = other._indexes.write_due(connection, space)
+            number, generation, purges = connection.fetch_all("workspaces.by_key", "w")[0]
+            space = WorkspaceCounters("w", number, generation, purges)
+            _, fresh = other._indexes.write_if_due(connection, space)
         assert fresh is not None
         assert files_with(tmp_path, MARKER) != []
 

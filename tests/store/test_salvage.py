@@ -12,12 +12,12 @@ import apsw
 import pytest
 
 from clew.records import Blob, Edge, EdgeKind, EndKind, EndReason, RecordText, Resolution, SourceState, Supersession, Tier
-from clew.store import graves
 from clew.store.originals import digest_of
 from clew.store.sqlite import SqliteStore
-from clew.store.sqlite.pages import Pages
-from clew.store.sqlite.repair import damage, repair
-from clew.store.sqlite.salvage import Known
+from clew.store.sqlite.pages import DatabasePages
+from clew.store.sqlite.repair import find_damage, repair
+from clew.store.sqlite.salvage import SalvageHints
+from clew.store.tombstones import read_tombstones
 from clew.text.postings import SearchDocument, pack_postings
 from tests.looking import look
 from tests.store.conformance import make_delta
@@ -84,18 +84,18 @@ def rows_of(path: Path) -> dict[str, list[Any]]:
 
 def pages(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDONLY)
-    reading = Pages(descriptor)
-    assert sum(1 for _ in reading.rows()) > 100
+    reading = DatabasePages(descriptor)
+    assert sum(1 for _ in reading.iterate_rows()) > 100
     os.close(descriptor)
     yield from reading.damaged
 
 
 def test_of_a_sound_file_every_row_of_every_table_is_found(path: Path) -> None:
     before = rows_of(path)
-    assert damage(path) == []
+    assert find_damage(path) == []
     assert [name for name, rows in before.items() if not rows and name != "meta"] == []
 
-    repaired = repair(path, Known(buried=graves.read(path)))
+    repaired = repair(path, SalvageHints(tombstones=read_tombstones(path)))
 
     assert rows_of(path) == before
     assert (repaired.salvaged.damaged_pages, repaired.salvaged.lost, dict(repaired.salvaged.unsound)) == (0, [], {})
@@ -103,7 +103,7 @@ def test_of_a_sound_file_every_row_of_every_table_is_found(path: Path) -> None:
 
 
 def test_what_was_purged_is_listed_beside_the_database_without_its_words(path: Path) -> None:
-    listed = graves.read(path)
+    listed = read_tombstones(path)
 
     assert listed is not None
     assert {(grave.workspace, grave.kind) for grave in listed} == {(key, kind) for key in ("one", "two") for kind in ("record", "original")}
@@ -111,15 +111,15 @@ def test_what_was_purged_is_listed_beside_the_database_without_its_words(path: P
 
 
 def test_a_database_of_before_gets_its_list_when_it_is_opened(path: Path) -> None:
-    listed = graves.read(path)
+    listed = read_tombstones(path)
     path.with_name("clew.db.purged").unlink()
 
     SqliteStore(path).close()
 
-    assert graves.read(path) == listed
+    assert read_tombstones(path) == listed
 
 
 def test_where_the_list_of_what_was_purged_may_be_incomplete_that_is_said(path: Path) -> None:
     path.with_name("clew.db.purged").unlink()
 
-    assert repair(path, Known()).salvaged.unsure == ["one", "two"]
+    assert repair(path, SalvageHints()).salvaged.unsure == ["one", "two"]

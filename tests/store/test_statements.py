@@ -10,7 +10,7 @@ import pytest
 
 import clew.store.sqlite
 from clew.store.sqlite import MIGRATIONS
-from clew.store.sqlite.statements import SQL, STATEMENTS, parse
+from clew.store.sqlite.statements import SQL, STATEMENTS, parse_statements
 
 FOLDER = Path(clew.store.sqlite.__file__).parent
 
@@ -57,4 +57,4 @@ def test_every_statement_that_is_sent_exists() -> None:
 )
 def test_a_statement_without_name_sentence_or_sql_is_a_defect(text: str) -> None:
     with pytest.raises(ValueError, match="room"):
-        list(parse("room", text))
+        list(parse_statements("room", text))

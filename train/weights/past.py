@@ -24,7 +24,7 @@ from clew.enrich import history
 from clew.enrich.git import GitFailed, run_git
 from clew.records import Delta, Record
 from clew.store.documents import Documents
-from clew.store.shard import PartKey, part_digest
+from clew.store.shard import PartKey, compute_part_digest
 
 ASKED_MAX = 1000  # objects that git is asked for at once: their names fill two thirds of a pipe, so neither side waits for the other
 ASKED_BYTES = 16_000_000  # likewise bytes: what is held at once
@@ -79,7 +79,7 @@ class Past:
         if not reads:
             return
         delta = history.build_block_delta(history.HISTORY_SOURCE + reads[-1].commit.id[:16], reads, "")
-        part = (delta.source, 0, part_digest(delta.segment)), delta.segment
+        part = (delta.source, 0, compute_part_digest(delta.segment)), delta.segment
         self._told[delta.source] = part
         if self._index is not None:
             self._index = self._index.updated((), [part])
@@ -191,7 +191,7 @@ def _batches(pairs: Sequence[tuple[str, str]], sizes: dict[str, int]) -> Iterato
 
 
 def _file_of(blob: str, delta: Delta) -> _File:
-    part = (delta.source, 0, part_digest(delta.segment)) if delta.segment else None
+    part = (delta.source, 0, compute_part_digest(delta.segment)) if delta.segment else None
     return _File(blob, part, delta.segment, delta.records)
 
 

@@ -32,7 +32,7 @@ from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable
 from clew.sessions.context import FREE_BYTES_MIN as FULL_BYTES
 from clew.sessions.live import LiveSessions
 from clew.settings import CONFIG_NAME, Settings
-from clew.store.sqlite.repair import first_sign
+from clew.store.sqlite.repair import check_integrity
 
 SLOW_ANSWER_S = 0.5
 LOW_DISK_BYTES = 500 * 2**20  # guess
@@ -190,7 +190,7 @@ def _store(environment: DoctorInput) -> Iterator[Finding]:
     if find_refusal_reason(environment.root) or any(_database(environment)):
         return  # those checks say why
     with clew.open(settings=settings, is_read_only=True) as engine:
-        if not engine.status(environment.root).files:
+        if not engine.read_status(environment.root).files:
             yield build_finding("not_indexed", root=environment.root, quoted=shlex.quote(str(environment.root)))
 
 
@@ -199,7 +199,7 @@ def _database(environment: DoctorInput) -> Iterator[Finding]:
     if not database.is_file():
         return
     try:
-        said = first_sign(database, wait_s=DATABASE_LOCK_WAIT_S)
+        said = check_integrity(database, wait_s=DATABASE_LOCK_WAIT_S)
     except SchemaTooNew as error:
         yield build_finding("database_new", what=str(error).partition("\n")[0])
     except StoreBusy:
@@ -244,7 +244,7 @@ def _left_alone(environment: DoctorInput) -> Iterator[Finding]:
 
 
 def _slow(environment: DoctorInput) -> Iterator[Finding]:
-    known = LiveSessions(environment.paths.run_dir / "sessions").all()
+    known = LiveSessions(environment.paths.run_dir / "sessions").list_recent()
     here = [live for live in known if live.late > 1 and live.cwd and Path(live.cwd).is_relative_to(environment.root)]
     late = max(here, key=lambda live: live.late_at, default=None)
     if late is not None:
@@ -255,7 +255,7 @@ def _files(environment: DoctorInput) -> str:
     """Return the number of indexed files of the repository as the end of a sentence; "" where the store cannot be opened."""
     try:
         with clew.open(settings=environment.settings, is_read_only=True) as engine:
-            return f"; {engine.status(environment.root).files:,} files are indexed here"
+            return f"; {engine.read_status(environment.root).files:,} files are indexed here"
     except ClewError:  # the check of the database says why
         return ""
 

@@ -44,21 +44,21 @@ class HookHandlers:
             return {}
         live = self._live(payload, client, client_pid)
         result = handler(payload, live)
-        self.sessions.keep(live)
+        self.sessions.save(live)
         return result
 
     def record_undelivered(self, event: str, payload: dict[str, Any], answer: HookAnswer, *, client: str = DEFAULT_CLIENT) -> None:
         """Tell the session policy that an answer arrived too late or its reader had gone, so that it can be sent again."""
         live = self._live(payload, client)
         clients.load_client(client).record_undelivered(self.policy, event, answer, live)
-        self.sessions.keep(live)
+        self.sessions.save(live)
 
     def format_statusline(self, payload: dict[str, Any], *, client: str = DEFAULT_CLIENT) -> str:
         """Return the text for the client's status line, and store the window usage that the payload reports."""
         live = self._live(payload, client)
         live.window = clients.load_client(client).parse_window_usage(payload) or live.window
-        self.sessions.keep(live)
-        return statusline.line(live, self.policy.trouble(live))
+        self.sessions.save(live)
+        return statusline.format_status_line(live, self.policy.find_problem(live))
 
     def describe_sessions(self, path: str) -> dict[str, Any]:
         """Return {"sessions", "trouble"} for `clew status`: live sessions, latest first, and what keeps them from being stored.
@@ -66,13 +66,13 @@ class HookHandlers:
         path  a path in the repository whose sessions are listed; "" lists all.
         """
         root = find_workspace(Path(path))[1] if path else None
-        here = [live for live in self.sessions.all() if root is None or (live.cwd and find_workspace(Path(live.cwd))[1] == root)]
-        trouble = self.context.trouble()
-        return {"sessions": [statusline.as_json(live, trouble) for live in here], "trouble": trouble}
+        here = [live for live in self.sessions.list_recent() if root is None or (live.cwd and find_workspace(Path(live.cwd))[1] == root)]
+        trouble = self.context.find_problem()
+        return {"sessions": [statusline.session_to_json(live, trouble) for live in here], "trouble": trouble}
 
     def _live(self, payload: dict[str, Any], client: str, client_pid: int | None = None) -> LiveSession:
         session = clients.load_client(client).parse_session(payload)
-        return self.sessions.of(
+        return self.sessions.update(
             session.get("name", ""),
             cwd=session.get("cwd", ""),
             transcript=session.get("transcript", ""),

@@ -15,7 +15,7 @@ COMMANDS = (
 """In the order in which a person meets them. Each is a module of `clew.cli.commands` with a function `command`."""
 
 
-class LazyGroup(click.Group):
+class _LazyGroup(click.Group):
     """A group that imports a command's module when the command is called, or when help lists it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -27,7 +27,7 @@ class LazyGroup(click.Group):
         return importlib.import_module(f"clew.cli.commands.{cmd_name}").command if cmd_name in COMMANDS else None
 
 
-EPILOG = """\b
+_EPILOG = """\b
 Examples:
   clew index
   clew ingest
@@ -41,7 +41,7 @@ asked, 70 a defect of clew, 130 interrupted, 141 the reader of the answer went a
 """
 
 
-@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def app() -> None:
     """Keep everything that a coding agent saw, and put what matters now into one packet within a token budget."""

@@ -8,28 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clew.cli import output
-from clew.cli.options import Display
-from clew.cli.packets import QUESTION_SHOWN, WHY_SHOWN
-from clew.cli.tables import Column, table
+from clew.cli.options import DisplayOptions
+from clew.cli.packets import QUESTION_CHARS_SHOWN, REASONS_SHOWN
+from clew.cli.tables import Column, format_table
 from clew.records.wording import describe_reason
 
 if TYPE_CHECKING:
     from clew.ranking.files import FileList, RankedFile
 
 
-def show_files(found: FileList, *, workspace: str, root: Path, display: Display) -> None:
+def show_files(found: FileList, *, workspace: str, root: Path, display: DisplayOptions) -> None:
     """Write a list of files: JSON, or a table with reasons, or one path a line."""
     if display.is_json:
-        output.write_json(as_json(found, workspace=workspace, root=root))
+        output.write_json(_to_json(found, workspace=workspace, root=root))
     elif display.shows_table or (display.shows_table is None and output.is_terminal(sys.stdout)):
         output.write_text(_table(found))
     else:
-        output.write_text("".join(output.visible(file.path) + "\n" for file in found.files))
+        output.write_text("".join(output.escape_control(file.path) + "\n" for file in found.files))
         if not display.is_quiet:
-            output.say(f"clew: {_told(found)}")
+            output.write_message(f"clew: {_told(found)}")
 
 
-def as_json(found: FileList, *, workspace: str, root: Path) -> dict[str, Any]:
+def _to_json(found: FileList, *, workspace: str, root: Path) -> dict[str, Any]:
     """The list with fixed keys and no times: the same contents give the same bytes."""
     return {
         "question": found.question,
@@ -41,7 +41,7 @@ def as_json(found: FileList, *, workspace: str, root: Path) -> dict[str, Any]:
 
 
 def _told(found: FileList) -> str:
-    parts = [output.counted(len(found.files), "file")]
+    parts = [output.format_count(len(found.files), "file")]
     if found.skipped:
         parts.append("left out: " + ", ".join(found.skipped))
     return " · ".join(parts)
@@ -57,10 +57,10 @@ def _table(found: FileList) -> str:
         Column("why", ratio=5),
     )
     rows = [
-        (str(rank), _where(file), f"{file.score:.2f}", file.name, file.handle, "; ".join(map(describe_reason, file.why[:WHY_SHOWN])))
+        (str(rank), _where(file), f"{file.score:.2f}", file.name, file.handle, "; ".join(map(describe_reason, file.why[:REASONS_SHOWN])))
         for rank, file in enumerate(found.files, 1)
     ]
-    return table([found.question.strip()[:QUESTION_SHOWN], _told(found)], columns, rows)
+    return format_table([found.question.strip()[:QUESTION_CHARS_SHOWN], _told(found)], columns, rows)
 
 
 def _where(file: RankedFile) -> str:

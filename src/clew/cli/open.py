@@ -9,7 +9,7 @@ import click
 
 import clew
 from clew.cli import output
-from clew.cli.progress import progress
+from clew.cli.progress import show_progress
 
 if TYPE_CHECKING:  # the engine is imported when a command runs, not when its help is shown
     from clew.engine import Engine
@@ -18,15 +18,15 @@ if TYPE_CHECKING:  # the engine is imported when a command runs, not when its he
 _SAID = "clew.settings said"
 
 
-def opened() -> Engine:
+def open_engine() -> Engine:
     """Return the engine over the user's store, which a `with` block closes again. Raises BadSetting and every StoreError.
 
     A store that cannot be written can still be asked: whatever writes then raises StoreUnwritable.
     """
-    return clew.open(settings=settings_in_force())
+    return clew.open(settings=load_settings())
 
 
-def settings_in_force() -> Settings:
+def load_settings() -> Settings:
     """Return the settings, having said once on standard error which names of config.toml were passed over. Raises BadSetting."""
     from clew.settings import load_settings_leniently
 
@@ -36,13 +36,13 @@ def settings_in_force() -> Settings:
     context = click.get_current_context(silent=True)
     if context is None or not (context.params.get("is_quiet") or context.meta.get(_SAID)):
         for warning in chosen.warnings:
-            output.say(f"clew: warning: {warning}")
+            output.write_message(f"clew: warning: {warning}")
     if context is not None:
         context.meta[_SAID] = True
     return chosen.settings
 
 
-def folder(path: Path) -> Path:
+def check_folder(path: Path) -> Path:
     """The path, if it is a folder. Raises NotReadable otherwise."""
     from clew.errors import NotReadable
 
@@ -53,7 +53,7 @@ def folder(path: Path) -> Path:
     return path
 
 
-def own_sessions(repo: Path) -> tuple[Path, ...]:
+def find_client_transcripts(repo: Path) -> tuple[Path, ...]:
     """The folders of the clients' own transcripts of the repository at `repo`. Raises click.UsageError where there is none."""
     from clew.adapters.clients import find_transcript_dirs, load_all_clients
     from clew.settings import find_workspace
@@ -66,16 +66,16 @@ def own_sessions(repo: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def index_first(engine: Engine, path: Path, *, is_quiet: bool) -> None:
+def index_if_new(engine: Engine, path: Path, *, is_quiet: bool) -> None:
     """Index the repository that holds `path` if it never was, and say so."""
     from clew.codebase import TREE_SOURCE
     from clew.settings import find_workspace
-    from clew.usecases.inputs import state_of
+    from clew.usecases.inputs import get_source_state
 
     key, root = find_workspace(path)
-    if state_of(engine.store, key, TREE_SOURCE) is not None:
+    if get_source_state(engine.store, key, TREE_SOURCE) is not None:
         return
     if not is_quiet:
-        output.say(f"clew: {root} was never indexed; indexing it first")
-    with progress(is_quiet=is_quiet) as bar:
+        output.write_message(f"clew: {root} was never indexed; indexing it first")
+    with show_progress(is_quiet=is_quiet) as bar:
         engine.index(path, progress=bar)

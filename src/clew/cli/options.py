@@ -12,10 +12,10 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-BUDGET_MAX = 1_000_000_000  # no window is larger; beyond it a number is a slip
+_BUDGET_MAX = 1_000_000_000  # no window is larger; beyond it a number is a slip
 
 
-class Tokens(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  generic only since click 8.4
+class TokenCount(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  generic only since click 8.4
     """A whole number of tokens, 0 to BUDGET_MAX."""
 
     name = "tokens"
@@ -26,8 +26,8 @@ class Tokens(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  ge
             number = int(str(value).replace(",", ""))
         except ValueError:
             self.fail(f"{value!r} is not a whole number of tokens", param, ctx)
-        if not 0 <= number <= BUDGET_MAX:
-            self.fail(f"{number} is not between 0 and {BUDGET_MAX:,} tokens", param, ctx)
+        if not 0 <= number <= _BUDGET_MAX:
+            self.fail(f"{number} is not between 0 and {_BUDGET_MAX:,} tokens", param, ctx)
         return number
 
 
@@ -47,13 +47,17 @@ class Milliseconds(click.ParamType):  # pyright: ignore[reportMissingTypeArgumen
         return number
 
 
-FOLDER = click.Path(path_type=Path)
+FOLDER_TYPE = click.Path(path_type=Path)
 
 
 def repo_option(function: F) -> F:
     """Add `--repo PATH`."""
     return click.option(
-        "--repo", type=FOLDER, default=".", metavar="PATH", help="Repository that is meant: any folder in it. Default: the current one."
+        "--repo",
+        type=FOLDER_TYPE,
+        default=".",
+        metavar="PATH",
+        help="Repository that is meant: any folder in it. Default: the current one.",
     )(function)
 
 
@@ -79,11 +83,11 @@ def tokenizer_option(function: F) -> F:
 def budget_option(*, is_required: bool) -> Callable[[F], F]:
     """Add `--budget N`."""
     shown = "Tokens that the packet may have." + ("" if is_required else " Default: the setting, 8,192 as delivered.")
-    return click.option("--budget", "budget_tokens", type=Tokens(), metavar="N", required=is_required, help=shown)
+    return click.option("--budget", "budget_tokens", type=TokenCount(), metavar="N", required=is_required, help=shown)
 
 
 @dataclass(frozen=True, slots=True)
-class Display:
+class DisplayOptions:
     """How an answer is written: as JSON; with a table above the text, None for on a terminal alone; with nothing said beside it."""
 
     is_json: bool
@@ -96,13 +100,13 @@ def display_options(function: F) -> F:
 
     @wraps(function)
     def with_display(*arguments: Any, is_json: bool, is_quiet: bool, shows_table: bool | None, **others: Any) -> Any:
-        return function(*arguments, display=Display(is_json, is_quiet, shows_table), **others)
+        return function(*arguments, display=DisplayOptions(is_json, is_quiet, shows_table), **others)
 
     shown = "Show what was chosen and why above the text. Default: on a terminal."
     return click.option("--table/--no-table", "shows_table", default=None, help=shown)(json_option(quiet_option(cast("F", with_display))))
 
 
-def example(text: str) -> str:
+def format_examples(text: str) -> str:
     """An epilog that click does not wrap."""
     lines = text.strip().splitlines()
     return "\b\n" + "\n".join(["Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)]) + "\n"

@@ -24,8 +24,8 @@ from clew.cli import output
 from clew.cli.app import app
 from clew.errors import ClewError
 
-DEFECT = 70  # EX_SOFTWARE of sysexits.h
-INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+EXIT_DEFECT = 70  # EX_SOFTWARE of sysexits.h
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -34,29 +34,29 @@ def run(arguments: Sequence[str]) -> int:
         code = app.main(args=list(arguments), prog_name="clew", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
-        output.say(_usage(error))
+        output.write_message(_usage(error))
         return error.exit_code
-    except output.ReaderGone as error:  # nobody is left to be told
+    except output.OutputPipeClosed as error:  # nobody is left to be told
         return error.exit_code
     except ClewError as error:
         _trace()
-        output.say(f"clew: {error}")
+        output.write_message(f"clew: {error}")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         _trace()
-        output.say("clew: interrupted; what was stored before stands")
-        return INTERRUPTED
+        output.write_message("clew: interrupted; what was stored before stands")
+        return EXIT_INTERRUPTED
     except OSError as error:
         _trace()
-        output.say(f"clew: {_system_error(error)}")
+        output.write_message(f"clew: {_system_error(error)}")
         return 1
     except Exception as error:  # noqa: BLE001  the person at the terminal sees it, in one line, with where to report it
         _trace()
-        output.say(
+        output.write_message(
             f"clew: a defect of clew: {type(error).__name__}: {' '.join(str(error).split())[:300]}\n"
             "hint: please report this line, as README says under 'Reporting a defect'; CLEW_TRACEBACK=1 shows where it happened"
         )
-        return DEFECT
+        return EXIT_DEFECT
 
 
 def _usage(error: click.ClickException) -> str:

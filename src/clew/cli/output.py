@@ -14,7 +14,7 @@ from typing import Any
 
 from clew.errors import ClewError
 
-PROBLEMS_SHOWN = 20
+_PROBLEMS_SHOWN = 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line end
 
@@ -26,13 +26,13 @@ class OutputClosed(ClewError):
         super().__init__("standard output is closed, so the answer has nowhere to go\nhint: redirect it to a file or to /dev/null")
 
 
-class ReaderGone(ClewError):
+class OutputPipeClosed(ClewError):
     """Whoever read the answer has stopped reading."""
 
     exit_code = 141  # 128 + SIGPIPE, as a shell reports it
 
 
-def write(data: bytes) -> None:
+def write_bytes(data: bytes) -> None:
     """Write bytes of the answer. Raises OutputClosed, ReaderGone, or OSError as the system gives it."""
     if sys.stdout is None:
         raise OutputClosed
@@ -41,21 +41,21 @@ def write(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
-        give_up()
-        raise ReaderGone from error
+        _discard_buffered()
+        raise OutputPipeClosed from error
     except OSError:
-        give_up()
+        _discard_buffered()
         raise
 
 
 def write_text(text: str) -> None:
     """Write text of the answer."""
-    write(printable(text).encode())
+    write_bytes(escape_surrogates(text).encode())
 
 
 def write_json(value: Any) -> None:
     """Write one JSON document, its keys in the order in which they were made, with a line end."""
-    write((json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
+    write_bytes((json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
 
 
 def write_answer(value: Any, text: str, *, is_json: bool) -> None:
@@ -66,26 +66,26 @@ def write_answer(value: Any, text: str, *, is_json: bool) -> None:
         write_text(text)
 
 
-def say(text: str) -> None:
+def write_message(text: str) -> None:
     """Write a line for the person who waits. Standard error may be closed: then nobody waits."""
     if sys.stderr is None:
         return
     try:
-        sys.stderr.write(visible(text) + "\n")
+        sys.stderr.write(escape_control(text) + "\n")
         sys.stderr.flush()
     except OSError:
-        give_up(sys.stderr.fileno())
+        _discard_buffered(sys.stderr.fileno())
 
 
-def say_problems(problems: Sequence[str]) -> None:
+def write_problems(problems: Sequence[str]) -> None:
     """Say the first PROBLEMS_SHOWN problems, and how many more there are."""
-    for problem in problems[:PROBLEMS_SHOWN]:
-        say(f"clew: {problem}")
-    if len(problems) > PROBLEMS_SHOWN:
-        say(f"clew: and {len(problems) - PROBLEMS_SHOWN:,} more; --json lists them all")
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        write_message(f"clew: {problem}")
+    if len(problems) > _PROBLEMS_SHOWN:
+        write_message(f"clew: and {len(problems) - _PROBLEMS_SHOWN:,} more; --json lists them all")
 
 
-def give_up(descriptor: int = 1) -> None:
+def _discard_buffered(descriptor: int = 1) -> None:
     """Let what is still buffered go to nobody, so that the interpreter's last flush does not complain."""
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  a path object has nothing to add to /dev/null
         os.dup2(nowhere.fileno(), descriptor)
@@ -96,22 +96,22 @@ def is_terminal(stream: Any) -> bool:
     return stream is not None and stream.isatty()
 
 
-def printable(text: str) -> str:
+def escape_surrogates(text: str) -> str:
     r"""The text without lone surrogates, which neither UTF-8 nor JSON can hold: a byte of a file name becomes \xNN."""
     return _SURROGATE.sub(_escaped, text)
 
 
-def visible(text: str) -> str:
+def escape_control(text: str) -> str:
     r"""The text as it may be shown on a terminal: control characters, which could steer it, become \xNN."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", printable(text))
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", escape_surrogates(text))
 
 
-def counted(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """`1 file`, `1,500 files`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def sized(size: int) -> str:
+def format_size(size: int) -> str:
     """`812 B`, `45.3 kB`, `25.1 MB`: bytes as a person reads them, in powers of ten."""
     if size < 1000:
         return f"{size} B"
@@ -130,9 +130,9 @@ def _escaped(match: re.Match[str]) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
-        return printable(value)
+        return escape_surrogates(value)
     if isinstance(value, dict):
-        return {printable(str(key)): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+        return {escape_surrogates(str(key)): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType,reportUnknownArgumentType]
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return value

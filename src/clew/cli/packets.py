@@ -7,40 +7,42 @@ from pathlib import Path
 from typing import Any
 
 from clew.cli import output
-from clew.cli.options import Display
-from clew.cli.tables import Column, table
+from clew.cli.options import DisplayOptions
+from clew.cli.tables import Column, format_table
 from clew.records import Packet, PacketEntry, Spans, join_text
 from clew.records.wording import describe_reason
-from clew.sessions.fencing import sent
+from clew.sessions.fencing import render_for_model
 
-WHY_SHOWN = 3
-QUESTION_SHOWN = 400  # characters: an issue on standard input may have thousands
+REASONS_SHOWN = 3
+QUESTION_CHARS_SHOWN = 400  # characters: an issue on standard input may have thousands
 
 
-def show(packet: Packet, *, workspace: str, root: Path, home: Path, display: Display, title: str = "") -> None:
+def show_packet(packet: Packet, *, workspace: str, root: Path, home: Path, display: DisplayOptions, title: str = "") -> None:
     """Write a packet: JSON, or what was chosen and why above the text, or the text alone with its certificate beside it.
 
     home   the data folder, for the fence: whoever reads a pipe may be a model. A person at a terminal is shown none.
     title  stands above the table; by default the question.
     """
     if display.is_json:
-        output.write_json(as_json(packet, workspace=workspace, root=root))
+        output.write_json(packet_to_json(packet, workspace=workspace, root=root))
     elif display.shows_table or (display.shows_table is None and output.is_terminal(sys.stdout)):
         output.write_text(
-            _table(packet, title or packet.question) + "\n" + output.visible(written(packet.spans, home=home, workspace=workspace))
+            _table(packet, title or packet.question)
+            + "\n"
+            + output.escape_control(render_for_stdout(packet.spans, home=home, workspace=workspace))
         )
     else:
-        output.write_text(written(packet.spans, home=home, workspace=workspace))
+        output.write_text(render_for_stdout(packet.spans, home=home, workspace=workspace))
         if not display.is_quiet:
-            output.say(f"clew: {certificate(packet)}")
+            output.write_message(f"clew: {format_budget_use(packet)}")
 
 
-def written(spans: Spans, *, home: Path, workspace: str) -> str:
+def render_for_stdout(spans: Spans, *, home: Path, workspace: str) -> str:
     """Return a text as standard output gets it: fenced, but for a person at a terminal."""
-    return join_text(spans) if output.is_terminal(sys.stdout) else sent(spans, home=home, session=workspace)
+    return join_text(spans) if output.is_terminal(sys.stdout) else render_for_model(spans, home=home, session=workspace)
 
 
-def as_json(packet: Packet, *, workspace: str, root: Path) -> dict[str, Any]:
+def packet_to_json(packet: Packet, *, workspace: str, root: Path) -> dict[str, Any]:
     """The packet with fixed keys and no times: the same contents give the same bytes."""
     return {
         "question": packet.question,
@@ -59,7 +61,7 @@ def as_json(packet: Packet, *, workspace: str, root: Path) -> dict[str, Any]:
     }
 
 
-def certificate(packet: Packet) -> str:
+def format_budget_use(packet: Packet) -> str:
     """One line that says how well the budget was used."""
     parts = [
         f"{packet.tokens + packet.fence_tokens:,} of {packet.budget_tokens:,} tokens ({packet.tokenizer})",
@@ -114,8 +116,8 @@ def _table(packet: Packet, title: str) -> str:
         (str(rank), _what(entry), entry.handle, "whole" if entry.is_whole else entry.resolution.label, f"{entry.tokens:,}", _why(entry))
         for rank, entry in enumerate(packet.entries, 1)
     ]
-    return table([title.strip()[:QUESTION_SHOWN], certificate(packet)], columns, rows)
+    return format_table([title.strip()[:QUESTION_CHARS_SHOWN], format_budget_use(packet)], columns, rows)
 
 
 def _why(entry: PacketEntry) -> str:
-    return "; ".join(map(describe_reason, entry.why[:WHY_SHOWN]))
+    return "; ".join(map(describe_reason, entry.why[:REASONS_SHOWN]))

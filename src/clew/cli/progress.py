@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 Show = Callable[[str, int, int], None]
-PATIENCE_S = 0.4  # what takes less is over before a bar is read; rich alone costs a quarter of it
+_BAR_AFTER_S = 0.4  # what takes less is over before a bar is read; rich alone costs a quarter of it
 
 
 @contextmanager
-def progress(*, is_quiet: bool) -> Generator[Callable[[str, int, int], None] | None]:
+def show_progress(*, is_quiet: bool) -> Generator[Callable[[str, int, int], None] | None]:
     """Give a function that shows (what, done, total), or None where nobody looks."""
     if is_quiet or not is_terminal(sys.stderr):
         yield None
@@ -42,7 +42,7 @@ class _Display:
     def show(self, what: str, done: int, total: int) -> None:
         """Bring the bar of `what` to done of total."""
         if self.bar is None:
-            if time.monotonic() - self.started < PATIENCE_S:
+            if time.monotonic() - self.started < _BAR_AFTER_S:
                 return
             self.bar = _bar()
             self.bar.start()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from clew.ranking.importance import Importance
 
 
-def record_json(record: Record) -> dict[str, Any]:
+def record_to_json(record: Record) -> dict[str, Any]:
     """Who a record is and where it comes from; not its text."""
     return {
         "id": record.id,
@@ -34,7 +34,7 @@ def record_json(record: Record) -> dict[str, Any]:
     }
 
 
-def status_json(status: Status) -> dict[str, Any]:
+def status_to_json(status: Status) -> dict[str, Any]:
     """Whether a record is still true, and where it lives."""
     return {
         "is_live": status.is_live,
@@ -46,7 +46,7 @@ def status_json(status: Status) -> dict[str, Any]:
     }
 
 
-def status_text(status: Status) -> str:
+def format_status(status: Status) -> str:
     """The status in words: `true now, hot tier`."""
     by = f" by [{make_handle(status.superseded_by)}]" if status.superseded_by else ""
     if status.is_live:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from clew.cli import output
 
-WIDTH = 120  # where no terminal says how wide it is
+_WIDTH = 120  # where no terminal says how wide it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Column:
     style: str = ""
 
 
-def table(above: Sequence[str], columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+def format_table(heading_lines: Sequence[str], columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     """Return lines above (the first in bold) and a table; without rows the lines alone."""
     from rich import box
     from rich.console import Console
@@ -29,7 +29,7 @@ def table(above: Sequence[str], columns: Sequence[Column], rows: Sequence[Sequen
     from rich.text import Text
 
     is_terminal = output.is_terminal(sys.stdout)
-    console = Console(force_terminal=is_terminal, width=None if is_terminal else WIDTH, markup=False, highlight=False)
+    console = Console(force_terminal=is_terminal, width=None if is_terminal else _WIDTH, markup=False, highlight=False)
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         if column.ratio:
@@ -37,10 +37,10 @@ def table(above: Sequence[str], columns: Sequence[Column], rows: Sequence[Sequen
         else:
             grid.add_column(column.heading, no_wrap=True, justify="right" if column.is_number else "left", style=column.style)
     for row in rows:
-        grid.add_row(*(Text(output.visible(cell)) for cell in row))
+        grid.add_row(*(Text(output.escape_control(cell)) for cell in row))
     with console.capture() as captured:
-        for at, line in enumerate(above):
-            console.print(Text(output.visible(line), style="" if at else "bold"), soft_wrap=True)
+        for at, line in enumerate(heading_lines):
+            console.print(Text(output.escape_control(line), style="" if at else "bold"), soft_wrap=True)
         if rows:
             console.print(grid)
     return captured.get()

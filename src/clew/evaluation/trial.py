@@ -20,7 +20,7 @@ from clew.task.prompts import extract_typed_text
 from clew.task.tracker import state_at
 from clew.text.tokens import TokenCounter
 from clew.transcript.session_files import read_session
-from clew.usecases.compact import Compacting
+from clew.usecases.compact import CompactionInput
 
 
 class Trial:
@@ -69,7 +69,7 @@ class Trial:
         return tuple(words for words in prompts if words)
 
     @cached_property
-    def compaction_input(self) -> Compacting:
+    def compaction_input(self) -> CompactionInput:
         """The session up to the cut, prepared for compaction by clew."""
         started = time.perf_counter()
         cwd = next((each.cwd for each in self.case.before if each.cwd), "")
@@ -89,7 +89,7 @@ class Trial:
 
     def build_packet(self, budget_tokens: int) -> Packet:
         """Return clew's window after the cut, at most `budget_tokens` long."""
-        return self.compaction_input.packet(budget_tokens)
+        return self.compaction_input.build_packet(budget_tokens)
 
     @cached_property
     def snapshot(self) -> Snapshot:

@@ -22,12 +22,12 @@ from clew.errors import ClewError, SchemaTooNew, StoreBusy, StoreUnusable, Store
 from clew.settings import Settings
 from clew.text.secrets import mask_text
 
-REOPEN_AFTER_S = 2.0  # a store that could not be opened is not tried again at once: each try may wait for a lock; guess
-SAME_PROBLEM_AFTER_S = 60.0  # the same words are journalled once in this time; guess
-PROBLEMS_REMEMBERED = 64
-FIRST_PROMPT = "which names and files are in this repository?"  # words enough to be looked for
+_REOPEN_AFTER_S = 2.0  # a store that could not be opened is not tried again at once: each try may wait for a lock; guess
+_SAME_ERROR_AFTER_S = 60.0  # the same words are journalled once in this time; guess
+_RECENT_ERRORS_MAX = 64
+_WARM_UP_PROMPT = "which names and files are in this repository?"  # words enough to be looked for
 FREE_BYTES_MIN = 16 * 2**20  # less than this, and the database can soon take nothing more: guess
-TROUBLES: tuple[tuple[type[ClewError], str], ...] = (
+_STORE_ERROR_LABELS: tuple[tuple[type[ClewError], str], ...] = (
     (SchemaTooNew, "database is newer than clew"), (StoreBusy, "database is locked"), (StoreUnusable, "database is damaged"),
     (StoreUnwritable, "data folder cannot be written"), (ClewError, "database cannot be opened"),
 )  # fmt: skip
@@ -43,7 +43,7 @@ class DaemonContext:
     def __init__(self, settings: Settings, journal: Callable[[str, str], None]) -> None:
         self.settings = settings
         self.journal = journal
-        self.refused: dict[str, str] = {}
+        self.refusals: dict[str, str] = {}
         self._opening = threading.Lock()
         self._engine: Engine | None = None
         self._failed: tuple[float, ClewError] | None = None
@@ -54,12 +54,12 @@ class DaemonContext:
         self._journalled: OrderedDict[str, float] = OrderedDict()
         self._damaged: tuple[int, int] | None = None  # the file that was found damaged in use, whatever its name holds by now
 
-    def engine(self) -> Engine:
+    def get_engine(self) -> Engine:
         """Return the engine over the user's store. Raises StoreError, or what opening raised less than REOPEN_AFTER_S ago."""
         with self._opening:
             if self._engine is not None:
                 return self._engine
-            if self._failed is not None and time.monotonic() - self._failed[0] < REOPEN_AFTER_S:
+            if self._failed is not None and time.monotonic() - self._failed[0] < _REOPEN_AFTER_S:
                 raise self._failed[1]
             try:
                 self._engine = clew.open(settings=self.settings)
@@ -68,11 +68,11 @@ class DaemonContext:
                 raise
             return self._engine
 
-    def trouble(self) -> str:
+    def find_problem(self) -> str:
         """Return what keeps sessions from being remembered, in two or three words, "" for nothing."""
         if self._failed is not None and self._engine is None:
-            return next(words for kind, words in TROUBLES if isinstance(self._failed[1], kind))
-        if self._damaged is not None and self._damaged == self._file():
+            return next(words for kind, words in _STORE_ERROR_LABELS if isinstance(self._failed[1], kind))
+        if self._damaged is not None and self._damaged == self._file_identity():
             return "database is damaged"
         if self._engine is not None and self._engine.is_read_only:
             return "data folder is read-only"
@@ -81,19 +81,19 @@ class DaemonContext:
                 return "disk is full"
         return ""
 
-    def notice(self, error: BaseException) -> None:
+    def record_damage(self, error: BaseException) -> None:
         """Take note of damage that showed in the middle of a question: `trouble` says so until another file stands there."""
         if isinstance(error, StoreUnusable) and error.is_damaged:
-            self._damaged = self._file()
+            self._damaged = self._file_identity()
 
-    def _file(self) -> tuple[int, int] | None:
+    def _file_identity(self) -> tuple[int, int] | None:
         try:
             about = self.settings.database_path.stat()
         except OSError:  # it is gone, which whoever opens the next one is told
             return None
         return about.st_dev, about.st_ino
 
-    def later(self, key: str, job: Callable[[], object], *, after_s: float = 0.0) -> None:
+    def schedule(self, key: str, job: Callable[[], object], *, after_s: float = 0.0) -> None:
         """Do a job in the background, not before `after_s`. One that waits under the same key is replaced, and waits anew.
 
         What takes long waits until nobody is in a hurry: it would hold the interpreter that answers.
@@ -107,44 +107,44 @@ class DaemonContext:
                 self._worker.start()
             self._changed.notify_all()
 
-    def index_later(self, root: Path) -> None:
+    def schedule_index(self, root: Path) -> None:
         """Have a repository indexed in the background. A folder that is no repository is passed over, and `refused` says why."""
         if why := find_refusal_reason(root):
-            self.refused[str(root)] = why
+            self.refusals[str(root)] = why
         else:
-            self.later(f"index:{root}", lambda: self._index(root))
+            self.schedule(f"index:{root}", lambda: self._index(root))
 
     def _index(self, root: Path) -> None:
         """Bring an index up to date, and load it as a prompt would: the first one of a large repository waits half a second for it."""
-        engine = self.engine()
+        engine = self.get_engine()
         engine.index(root)
-        engine.augment_prompt(root, FIRST_PROMPT, budget_tokens=1, tokenizer=self.settings.tokenizer)
+        engine.augment_prompt(root, _WARM_UP_PROMPT, budget_tokens=1, tokenizer=self.settings.tokenizer)
 
-    def settled(self, timeout_s: float) -> bool:
+    def run_pending_jobs(self, timeout_s: float) -> bool:
         """Have all waiting jobs done now, and wait until none is left, at most so long. Returns whether none is."""
         with self._changed:
             self._jobs = OrderedDict((key, (0.0, job)) for key, (_, job) in self._jobs.items())
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._jobs and not self._is_busy, timeout_s)
 
-    def problem(self, where: str, error: BaseException | str) -> None:
+    def record_error(self, where: str, error: BaseException | str) -> None:
         """Journal what went wrong, for `clew doctor`. A defect leaves its trace in the log as well."""
         if isinstance(error, BaseException):
-            self.notice(error)
+            self.record_damage(error)
         what = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
         if not isinstance(error, str | ClewError | OSError):
             traceback.print_exception(error)
         key, now = f"{where}\n{what}", time.monotonic()
-        if now - self._journalled.get(key, -SAME_PROBLEM_AFTER_S) < SAME_PROBLEM_AFTER_S:
+        if now - self._journalled.get(key, -_SAME_ERROR_AFTER_S) < _SAME_ERROR_AFTER_S:
             return
         self._journalled[key] = now
-        while len(self._journalled) > PROBLEMS_REMEMBERED:
+        while len(self._journalled) > _RECENT_ERRORS_MAX:
             self._journalled.popitem(last=False)
         self.journal(where, mask_text(what))
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Finish the waiting jobs, as far as the time goes, and close the store. What was written stands in any case."""
-        is_settled = self.settled(timeout_s)
+        is_settled = self.run_pending_jobs(timeout_s)
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -159,7 +159,7 @@ class DaemonContext:
             try:
                 job()
             except Exception as error:  # noqa: BLE001 - the reader of the journal sees it; the jobs behind it go on
-                self.problem(key.partition(":")[0], error)
+                self.record_error(key.partition(":")[0], error)
 
     def _next(self) -> tuple[str, Callable[[], object]] | None:
         """The next job whose time has come, waited for; None when there will be none."""

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from clew.records import Span, derive_nonce, render_fenced
 
-KEY_BYTES = 32
+_KEY_BYTES = 32
 KEY_FILE = "fence.key"
 
 
-def sent(spans: Iterable[Span], *, home: Path, session: str) -> str:
+def render_for_model(spans: Iterable[Span], *, home: Path, session: str) -> str:
     """Return the text that a model is given.
 
     home     the data folder, whose key is made now if there is none.
@@ -34,15 +34,15 @@ def _key(home: Path) -> bytes:
     """The key of an installation. Where none can be kept (a full or read-only disk), one for this process alone: a fence holds as well."""
     path = home / "run" / KEY_FILE
     for _ in range(2):  # whoever loses the race to make it reads the winner's
-        found = _kept(path)
+        found = _read_key(path)
         if found:
             return found
         with suppress(OSError):
-            _keep(path, secrets.token_bytes(KEY_BYTES))
-    return _kept(path) or secrets.token_bytes(KEY_BYTES)
+            _write_key(path, secrets.token_bytes(_KEY_BYTES))
+    return _read_key(path) or secrets.token_bytes(_KEY_BYTES)
 
 
-def _kept(path: Path) -> bytes:
+def _read_key(path: Path) -> bytes:
     """The key in a file that is its owner's alone, and ours; b"" for anything else."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -52,11 +52,11 @@ def _kept(path: Path) -> bytes:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o077:
             return b""
-        data = stream.read(KEY_BYTES + 1)
-    return data if len(data) == KEY_BYTES else b""
+        data = stream.read(_KEY_BYTES + 1)
+    return data if len(data) == _KEY_BYTES else b""
 
 
-def _keep(path: Path, key: bytes) -> None:
+def _write_key(path: Path, key: bytes) -> None:
     """Write a key that is whole or absent. A file that stands there already is kept if it is a key, else replaced."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_name(f"{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -68,7 +68,7 @@ def _keep(path: Path, key: bytes) -> None:
         try:
             os.link(beside, path)
         except FileExistsError:
-            if not _kept(path):
+            if not _read_key(path):
                 beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from clew.sessions.context import DaemonContext
 from clew.transcript import window
 from clew.transcript.window import ConversationPricing, ConversationState, FoldedOutput, WindowOutput
 
-KEPT_MAX = 64  # conversations in memory; guess
+_CONVERSATIONS_MAX = 64  # conversations in memory; guess
 _PLAIN = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -39,19 +39,19 @@ class ConversationFolds:
         self._sent: list[tuple[int, int]] = []
         self._plain: list[int] = []
 
-    def standing(self, outputs: Sequence[WindowOutput]) -> list[tuple[WindowOutput, FoldedOutput]]:
+    def find_existing(self, outputs: Sequence[WindowOutput]) -> list[tuple[WindowOutput, FoldedOutput]]:
         """Return those of the outputs that were folded before."""
         return [(output, fold) for output in outputs if (fold := self._state.folds.get(output.key))]
 
-    def begin(self, *, model: str, ttl_s: int) -> bool:
+    def begin_request(self, *, model: str, ttl_s: int) -> bool:
         """Take note of a request, and return whether the cache still holds the one before."""
         is_warm = window.is_cache_warm(self._state, at_ns=time.time_ns(), model=model, ttl_s=ttl_s)
         self._state.ends += not is_warm
         return is_warm
 
-    def chosen(
+    def fold_outputs(
         self, outputs: Sequence[WindowOutput], chars: Sequence[int], *, calls: int, head_chars: int, is_warm: bool, ttl_s: int,
-        folder: Callable[[], Path],
+        find_cwd: Callable[[], Path],
     ) -> list[tuple[WindowOutput, FoldedOutput]]:  # fmt: skip
         """Return the outputs that are folded from now on, with their folds; they and their originals are durable.
 
@@ -65,34 +65,37 @@ class ConversationFolds:
             return []
         try:
             arrivals = [
-                usecases.write.Arrival(self._observed(wish.output), shorter=wish.text, asked=wish.output.call_text) for wish in wished
-            ]  # fmt: skip
-            shown = self.context.engine().write(folder(), arrivals).outputs
+                usecases.write.IncomingOutput(self._observed(each.output), shorter=each.text, call_text=each.output.call_text)
+                for each in wished
+            ]
+            shown = self.context.get_engine().write(find_cwd(), arrivals).outputs
             made = [(wish.output, FoldedOutput(each.text, each.handle)) for wish, each in zip(wished, shown, strict=True)]
             folds = {**self._state.folds, **{output.key: fold for output, fold in made}}
             self._write(msgspec.structs.replace(self._state, folds=folds))
         except (ClewError, OSError) as error:
-            self.context.problem("gateway", error)
+            self.context.record_error("gateway", error)
             return []
         self._state.folds = folds
         for output, _ in made:
             self._state.waited.pop(output.key, None)
         return made
 
-    def weigh(self, own: list[tuple[int, int]], plain: list[int], *, head_chars: int, model: str, ttl_s: int) -> None:
+    def record_request(self, sent: list[tuple[int, int]], unfolded: list[int], *, head_chars: int, model: str, ttl_s: int) -> None:
         """Tell the prices how much of this request stands as it stood in the last one, with folds and without.
 
         own    (name, characters) of each message as it is sent: a fold makes a message shorter, so it is another one.
         plain  characters of each message as it came.
         """
-        alike = next((at for at, (old, new) in enumerate(zip(self._sent, own, strict=False)) if old != new), min(len(self._sent), len(own)))
-        chars = [length for _, length in own]
+        alike = next(
+            (at for at, (old, new) in enumerate(zip(self._sent, sent, strict=False)) if old != new), min(len(self._sent), len(sent))
+        )
+        chars = [length for _, length in sent]
         window.record_request_cost(
-            self._weighing, self._state, folded_chars=head_chars + sum(chars), unfolded_chars=head_chars + sum(plain),
+            self._weighing, self._state, folded_chars=head_chars + sum(chars), unfolded_chars=head_chars + sum(unfolded),
             folded_unchanged_chars=head_chars + sum(chars[:alike]), unfolded_unchanged_chars=head_chars + sum(self._plain),
             model=model, ttl_s=ttl_s, at_ns=time.time_ns(),
         )  # fmt: skip
-        self._sent, self._plain = own, plain
+        self._sent, self._plain = sent, unfolded
 
     def _observed(self, output: WindowOutput) -> Observation:
         return Observation(
@@ -106,7 +109,7 @@ class ConversationFolds:
         except FileNotFoundError:
             return ConversationState()
         except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
-            self.context.problem(
+            self.context.record_error(
                 "gateway", f"the folds of {self.file.stem} cannot be read ({error}); that conversation goes on without them"
             )
             return ConversationState()
@@ -121,7 +124,7 @@ class ConversationFolds:
         beside.replace(self.file)
 
 
-class Folds:
+class FoldRegistry:
     """The folds of all conversations. Safe with threads."""
 
     def __init__(self, context: DaemonContext) -> None:
@@ -130,12 +133,12 @@ class Folds:
         self._known: OrderedDict[str, ConversationFolds] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, session: str, agent: str) -> ConversationFolds:
+    def get(self, session: str, agent: str) -> ConversationFolds:
         """Return the folds of a session, or of its subagent; KEPT_MAX of them are held in memory."""
         name = _PLAIN.sub("_", f"{session}{'-' + agent if agent else ''}")[:120]
         with self._lock:
             found = self._known.pop(name, None) or ConversationFolds(self.context, self.folder / f"{name}.json", session, agent)
             self._known[name] = found
-            while len(self._known) > KEPT_MAX:
+            while len(self._known) > _CONVERSATIONS_MAX:
                 self._known.popitem(last=False)
             return found

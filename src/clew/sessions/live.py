@@ -20,9 +20,9 @@ from clew.sessions.processes import is_alive
 from clew.task.tracker import TaskTracker
 from clew.transcript.parse import ResumePoint, TranscriptReader
 
-KEPT_MAX = 200  # files of sessions; the oldest go first. Guess
-SEEN_MAX = 500  # handles that are known to stand in one window; guess
-WATCHED_MAX = 16  # sessions whose task state is held in memory; guess
+_SESSIONS_MAX = 200  # files of sessions; the oldest go first. Guess
+SEEN_HANDLES_MAX = 500  # handles that are known to stand in one window; guess
+_TASK_READERS_MAX = 16  # sessions whose task state is held in memory; guess
 
 
 class LastPacket(msgspec.Struct):
@@ -36,7 +36,7 @@ class LastPacket(msgspec.Struct):
     why: str = ""
 
     @classmethod
-    def of(cls, kind: str, packet: Packet, took_ms: float, why: str) -> LastPacket:
+    def from_packet(cls, kind: str, packet: Packet, took_ms: float, why: str) -> LastPacket:
         """Return what the status line says of a packet."""
         layers: dict[str, int] = {}
         for entry in packet.entries:
@@ -96,7 +96,7 @@ class LiveSession(msgspec.Struct):
         return bool(self.transcript) and Path(self.transcript).is_file()
 
 
-class TaskWatch:
+class TaskStateReader:
     """The task of one session, read off its transcript as that grows."""
 
     def __init__(self, transcript: Path, root: str) -> None:
@@ -105,7 +105,7 @@ class TaskWatch:
         self._tracker = TaskTracker(root=root)
         self._lock = threading.Lock()
 
-    def state(self) -> TaskState:
+    def read_state(self) -> TaskState:
         """Read what is new, and return what the task is. A transcript that does not exist yet is an empty one."""
         with self._lock:
             for seen in self._new():
@@ -129,69 +129,71 @@ class LiveSessions:
         self.folder = folder
         self._lock = threading.RLock()
         self._known: dict[str, LiveSession] = {}
-        self._watched: dict[str, TaskWatch] = {}
+        self._task_readers: dict[str, TaskStateReader] = {}
         with suppress(OSError):
-            for file in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)[-KEPT_MAX:]:
+            for file in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime)[-_SESSIONS_MAX:]:
                 with suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):  # one that is broken is begun anew
                     live = msgspec.json.decode(file.read_bytes(), type=LiveSession)
                     self._known[live.id] = live
 
-    def of(self, name: str, *, cwd: str = "", transcript: str = "", client: str = "", client_pid: int | None = None) -> LiveSession:
+    def update(
+        self, session_id: str, *, cwd: str = "", transcript: str = "", client: str = "", client_pid: int | None = None
+    ) -> LiveSession:
         """Return a session by its id, with what is now known of it; "" and None say nothing new."""
         with self._lock:
-            live = self._known.setdefault(name, LiveSession(name))
+            live = self._known.setdefault(session_id, LiveSession(session_id))
             live.cwd, live.transcript = cwd or live.cwd, transcript or live.transcript
             live.client, live.client_pid = client or live.client, client_pid or live.client_pid
             live.at = time.time()
             return live
 
-    def known(self, name: str) -> LiveSession | None:
+    def find(self, session_id: str) -> LiveSession | None:
         """Return a session by its id, None where nothing is known of it."""
         with self._lock:
-            return self._known.get(name)
+            return self._known.get(session_id)
 
-    def keep(self, live: LiveSession) -> None:
+    def save(self, live: LiveSession) -> None:
         """Keep what is known of a session. A disk that takes nothing more costs a repetition after the next start, and no more."""
         if not live.id or not all(letter.isalnum() or letter in "-_" for letter in live.id):
             return
         with self._lock:
-            del live.seen[:-SEEN_MAX]
+            del live.seen[:-SEEN_HANDLES_MAX]
             data = msgspec.json.encode(live)
         with suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             beside = self.folder / f"{live.id}.{threading.get_ident()}"
             beside.write_bytes(data)
             beside.replace(self.folder / f"{live.id}.json")
-            if len(self._known) > KEPT_MAX:
+            if len(self._known) > _SESSIONS_MAX:
                 self._forget_oldest()
 
     def _forget_oldest(self) -> None:
         with self._lock:
             oldest = min(self._known.values(), key=lambda live: live.at)
             del self._known[oldest.id]
-            self._watched.pop(oldest.id, None)
+            self._task_readers.pop(oldest.id, None)
         (self.folder / f"{oldest.id}.json").unlink(missing_ok=True)
 
-    def task(self, live: LiveSession, root: Path) -> TaskState:
+    def read_task(self, live: LiveSession, root: Path) -> TaskState:
         """Return what the agent is doing in a session, by its transcript as it stands now."""
         with self._lock:
-            found = self._watched.pop(live.id, None)
+            found = self._task_readers.pop(live.id, None)
             if found is None or str(found.transcript) != live.transcript:
-                found = TaskWatch(Path(live.transcript), str(root))
-            self._watched[live.id] = found
-            while len(self._watched) > WATCHED_MAX:
-                del self._watched[next(iter(self._watched))]
-        return found.state()
+                found = TaskStateReader(Path(live.transcript), str(root))
+            self._task_readers[live.id] = found
+            while len(self._task_readers) > _TASK_READERS_MAX:
+                del self._task_readers[next(iter(self._task_readers))]
+        return found.read_state()
 
-    def all(self) -> list[LiveSession]:
+    def list_recent(self) -> list[LiveSession]:
         """Return all that are known, the latest first."""
         with self._lock:
             return sorted(self._known.values(), key=lambda live: (-live.at, live.id))
 
-    def alive_clients(self) -> list[int]:
+    def list_client_pids(self) -> list[int]:
         """Return the pids of clients that still run, of sessions that have not ended."""
-        return sorted({live.client_pid for live in self.all() if live.client_pid and not live.ended and is_alive(live.client_pid)})
+        return sorted({live.client_pid for live in self.list_recent() if live.client_pid and not live.ended and is_alive(live.client_pid)})
 
-    def session_of(self, client_pid: int) -> str:
+    def find_session_id(self, client_pid: int) -> str:
         """Return the id of the session that a client is in now, "" where that is not known."""
-        return next((live.id for live in self.all() if client_pid and live.client_pid == client_pid and not live.ended), "")
+        return next((live.id for live in self.list_recent() if client_pid and live.client_pid == client_pid and not live.ended), "")

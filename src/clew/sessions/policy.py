@@ -18,7 +18,7 @@ from pathlib import Path
 from clew import usecases
 from clew.records import Author, Observation, Packet, Span, Spans, clew_span, join_text, outside_span
 from clew.sessions.context import DaemonContext
-from clew.sessions.fencing import sent
+from clew.sessions.fencing import render_for_model
 from clew.sessions.live import LastPacket, LiveSession, LiveSessions
 from clew.settings import find_workspace
 from clew.text.secrets import mask_text
@@ -30,27 +30,27 @@ from clew.transcript.vocabulary import HANDOFF_HEADING
 CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and puts a longer one into a file
 # Guess. Only the state is handed over, not the lines behind it: beside the client's own summary, and in a window that was cleared on
 # purpose, a handle is enough; and all of it is written to the cache anew.
-HAND_OFF_TOKENS, NEW_SESSION_TOKENS = 1_200, 900
-EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
+_HAND_OFF_TOKENS, _NEW_SESSION_TOKENS = 1_200, 900
+_EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
 # Of the search for a prompt: 6 ms in this repository, 40 to 60 in one of 100,000 files, measured on a machine that was not idle.
-PROMPT_DEADLINE_MS = 70.0
-LATE_MAX, LATE_REST_S = 3, 120.0  # prompts in a row that were too slow; then none is asked for so long: guesses
-SAME_PROMPT_S = 5.0  # a prompt that comes by two ways comes within this
-QUIET_S = 2.0  # what a turn leaves to be taken over waits so long, and anew with each turn: a person who types on is answered first. Guess
-WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
-COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
-PREPARED_MAX = 32  # hand-offs that are held ready, of some kilobytes each; guess
-SAID_CHARS_MAX = 1_500  # of the agent's last words; guess
-SHORT_CHARS = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
+_PROMPT_DEADLINE_MS = 70.0
+_LATE_MAX, _LATE_PAUSE_S = 3, 120.0  # prompts in a row that were too slow; then none is asked for so long: guesses
+_DUPLICATE_PROMPT_S = 5.0  # a prompt that comes by two ways comes within this
+_QUIET_S = 2.0  # what a turn leaves to be taken over waits so long, and anew with each turn: a person who types on is answered first. Guess
+_WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
+_COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
+_HAND_OFFS_CACHED_MAX = 32  # hand-offs that are held ready, of some kilobytes each; guess
+_LAST_MESSAGE_CHARS_MAX = 1_500  # of the agent's last words; guess
+_OUTPUT_CHARS_MIN = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
 _BACK = "What was left out is kept: the tool `unfold` gives the exact text behind a handle in brackets, `recall` finds more."
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class SessionStart:
     """What a session that starts is given: a text for its window, and files that its client is asked to watch."""
 
     text: str
-    watched: list[str]
+    watched_paths: list[str]
 
 
 class SessionPolicy:
@@ -68,42 +68,42 @@ class SessionPolicy:
         self._preparing = threading.Lock()
         self._reading = threading.Lock()  # a transcript is taken over by one at a time: two would each begin where the last one ended
 
-    def trouble(self, live: LiveSession) -> str:
+    def find_problem(self, live: LiveSession) -> str:
         """Return what keeps a session from being served, in two or three words, "" for nothing."""
-        is_refused = live.cwd and str(find_workspace(Path(live.cwd))[1]) in self.context.refused
-        return self.context.trouble() or ("not indexed here" if is_refused else "")
+        is_refused = live.cwd and str(find_workspace(Path(live.cwd))[1]) in self.context.refusals
+        return self.context.find_problem() or ("not indexed here" if is_refused else "")
 
     # -- Sessions begin and end -------------------------------------------------------------------
 
-    def started(self, live: LiveSession, source: str) -> Started:
+    def start_session(self, live: LiveSession, source: str) -> SessionStart:
         """Return what a session is given as it starts; `source` is "startup", "resume", "clear" or "compact"."""
         live.ended, live.is_started, live.owed = "", True, ""
         if source in ("clear", "compact"):
             live.seen = []
         root = find_workspace(Path(live.cwd))[1]
-        self.context.index_later(root)
+        self.context.schedule_index(root)
         if source == "compact":
             spans = self._after_compaction(live)
         else:
-            spans = self._on_resume(live, root) if source == "resume" else self._from_before(live, is_cleared=source == "clear")
+            spans = self._on_resume(live, root) if source == "resume" else self._from_earlier_session(live, is_cleared=source == "clear")
         paths = [root / name for name in self._working_set(live, root)]
-        return Started(self._sent(live, spans), [str(path) for path in paths if path.is_file()][-WATCHED_FILES_MAX:])
+        return SessionStart(self._render(live, spans), [str(path) for path in paths if path.is_file()][-_WATCHED_FILES_MAX:])
 
-    def _sent(self, live: LiveSession, spans: Spans) -> str:
+    def _render(self, live: LiveSession, spans: Spans) -> str:
         """A text as it leaves for the model of a session: what is not the user's word or ours is fenced."""
-        return sent(spans, home=self.context.settings.data_dir, session=live.id)
+        return render_for_model(spans, home=self.context.settings.data_dir, session=live.id)
 
     def _after_compaction(self, live: LiveSession) -> Spans:
         """What of the session should stand in the window after the client's own compaction; nothing after ours."""
         if live.compacted:
             live.compacted = 0
             return ()
-        return self._handed(live, live.transcript, "this session, before it was compacted", HAND_OFF_TOKENS)
+        return self._hand_off(live, live.transcript, "this session, before it was compacted", _HAND_OFF_TOKENS)
 
     def _on_resume(self, live: LiveSession, root: Path) -> Spans:
         """Nothing, where the window has it all; else the state. And which files have changed since."""
         needs = _lacks_hand_off(Path(live.transcript))
-        spans = self._handed(live, live.transcript, "this session", HAND_OFF_TOKENS) if needs else ()
+        spans = self._hand_off(live, live.transcript, "this session", _HAND_OFF_TOKENS) if needs else ()
         changed = self._changed_since(live, root)
         if changed:
             names = ", ".join(changed[:8]) + (f" and {len(changed) - 8} more" if len(changed) > 8 else "")
@@ -111,16 +111,16 @@ class SessionPolicy:
             spans = (*spans, *((clew_span("\n"),) if spans else ()), note, outside_span(names))
         return spans
 
-    def _from_before(self, live: LiveSession, *, is_cleared: bool) -> Spans:
+    def _from_earlier_session(self, live: LiveSession, *, is_cleared: bool) -> Spans:
         """The state that the session before left behind, in the same repository."""
-        before = self._session_before(live, is_cleared=is_cleared)
+        before = self._find_earlier_transcript(live, is_cleared=is_cleared)
         if before is None:
             return ()
         if is_cleared:
-            return self._handed(live, str(before), "the session that was just cleared", HAND_OFF_TOKENS)
-        return self._handed(live, str(before), "the session before this one, in case it goes on", NEW_SESSION_TOKENS)
+            return self._hand_off(live, str(before), "the session that was just cleared", _HAND_OFF_TOKENS)
+        return self._hand_off(live, str(before), "the session before this one, in case it goes on", _NEW_SESSION_TOKENS)
 
-    def _handed(self, live: LiveSession, transcript: str, whose: str, budget: int) -> Spans:
+    def _hand_off(self, live: LiveSession, transcript: str, whose: str, budget: int) -> Spans:
         """The state of a session as one hook may say it, () for none."""
         if not transcript or not Path(transcript).is_file():
             return ()
@@ -131,7 +131,7 @@ class SessionPolicy:
             if not body:
                 return ()
             said = (clew_span(head), *body)
-            if len(self._sent(live, said)) <= CONTEXT_CHARS_MAX:
+            if len(self._render(live, said)) <= CONTEXT_CHARS_MAX:
                 took, tokens = (time.perf_counter() - started) * 1000, self._count(join_text(body))
                 live.last_packet = LastPacket("hand-off", tokens, 1, {"state": tokens}, round(took, 1), whose)
                 return said
@@ -143,35 +143,35 @@ class SessionPolicy:
         key = (transcript, budget, about.st_size, about.st_mtime_ns)
         with self._preparing:
             if key not in self._prepared:
-                engine, tokenizer = self.context.engine(), self.context.settings.tokenizer
+                engine, tokenizer = self.context.get_engine(), self.context.settings.tokenizer
                 self._prepared[key] = engine.hand_off(transcript, budget_tokens=budget, tokenizer=tokenizer, path=Path(cwd))
-                while len(self._prepared) > PREPARED_MAX:
+                while len(self._prepared) > _HAND_OFFS_CACHED_MAX:
                     self._prepared.popitem(last=False)
             return self._prepared[key]
 
-    def _session_before(self, live: LiveSession, *, is_cleared: bool) -> Path | None:
+    def _find_earlier_transcript(self, live: LiveSession, *, is_cleared: bool) -> Path | None:
         """The transcript of the session before: of a cleared one that of the same client, else the latest of the repository."""
         root = find_workspace(Path(live.cwd))[1]
-        for other in self.sessions.all():
+        for other in self.sessions.list_recent():
             is_same_place = other.cwd and find_workspace(Path(other.cwd))[1] == root
             if other.id == live.id or not is_same_place or not other.has_transcript:
                 continue
             if is_cleared and live.client_pid and other.client_pid not in (0, live.client_pid):
                 continue
-            if not is_cleared and not other.ended and other.client_pid in self.sessions.alive_clients():
+            if not is_cleared and not other.ended and other.client_pid in self.sessions.list_client_pids():
                 continue  # it goes on elsewhere, and hands nothing over
             return Path(other.transcript) if _is_recent(Path(other.transcript).stat().st_mtime) else None
         folder = self.transcripts_of(live, root)
         if folder is None:
             return None
-        known = {other.id for other in self.sessions.all()} | {live.id}
+        known = {other.id for other in self.sessions.list_recent()} | {live.id}
         found = [(file.stat().st_mtime, file) for file in folder.glob("*.jsonl") if file.stem not in known]  # of before we were here
         at, file = max(found, default=(0.0, folder))
         return file if _is_recent(at) else None
 
     def _working_set(self, live: LiveSession, root: Path) -> list[str]:
         """Files that the agent has read or written in a session, from the repository's root."""
-        return [file.path for file in self.sessions.task(live, root).working_set if file.last in ("read", "edit", "write")]
+        return [file.path for file in self.sessions.read_task(live, root).working_set if file.last in ("read", "edit", "write")]
 
     def _changed_since(self, live: LiveSession, root: Path) -> list[str]:
         """Files of the working set that were written after the session's transcript was, or are gone."""
@@ -187,12 +187,12 @@ class SessionPolicy:
 
         return list(filter(is_newer, self._working_set(live, root)))
 
-    def turn_ended(self, live: LiveSession, said_last: str = "") -> None:
+    def end_turn(self, live: LiveSession, last_message: str = "") -> None:
         """Take over what the transcript holds, once the session is quiet. `said_last` are the agent's last words."""
-        live.said_last = mask_text(said_last)[:SAID_CHARS_MAX] or live.said_last
+        live.said_last = mask_text(last_message)[:_LAST_MESSAGE_CHARS_MAX] or live.said_last
         self._ingest_later(live)
 
-    def session_ended(self, live: LiveSession, reason: str) -> None:
+    def end_session(self, live: LiveSession, reason: str) -> None:
         """Take over what the transcript holds, now, and make its hand-off ready."""
         live.ended = reason
         self._ingest_later(live)
@@ -200,71 +200,73 @@ class SessionPolicy:
     def _ingest_later(self, live: LiveSession) -> None:
         """Take over what the transcript holds, a session's subagents with it. The transcript itself is durable until then."""
         if live.has_transcript:
-            self.context.later(f"ingest:{live.id}", lambda: self._ingest(live), after_s=0.0 if live.ended else QUIET_S)
+            self.context.schedule(f"ingest:{live.id}", lambda: self._ingest(live), after_s=0.0 if live.ended else _QUIET_S)
 
     def _ingest(self, live: LiveSession) -> None:
         if live.ended and live.has_transcript:  # whoever clears it, or begins the next one, waits for its hand-off
-            self._state_of(live.transcript, live.cwd, HAND_OFF_TOKENS if live.ended == "clear" else NEW_SESSION_TOKENS)
+            self._state_of(live.transcript, live.cwd, _HAND_OFF_TOKENS if live.ended == "clear" else _NEW_SESSION_TOKENS)
         with self._reading:
-            done = self.context.engine().ingest([Path(live.transcript)], repo=Path(live.cwd))
+            done = self.context.get_engine().ingest([Path(live.transcript)], repo=Path(live.cwd))
         for problem in done.problems:
-            self.context.problem("ingest", problem)
+            self.context.record_error("ingest", problem)
 
     # -- Prompts ------------------------------------------------------------------------------------
 
-    def prompted(self, live: LiveSession, prompt: str) -> str:
+    def build_prompt_context(self, live: LiveSession, prompt: str) -> str:
         """Return what is added to a prompt: a hand-off that the session's start could not give in time, and what bears on the prompt."""
         if not live.is_started:  # the hook of its start was not answered: the machine was too slow, or the daemon not there
             live.is_started = True
-            self.context.later(f"owe:{live.id}", lambda: self._owe(live))
+            self.context.schedule(f"owe:{live.id}", lambda: self._prepare_owed(live))
         owed, live.owed, live.owed_given = live.owed, "", live.owed
-        packet = self._beside_prompt(live, prompt)
-        return "\n\n".join(part for part in (owed, self._sent(live, packet.spans) if packet else "") if part)
+        packet = self._augment_prompt(live, prompt)
+        return "\n\n".join(part for part in (owed, self._render(live, packet.spans) if packet else "") if part)
 
-    def _owe(self, live: LiveSession) -> None:
+    def _prepare_owed(self, live: LiveSession) -> None:
         """Have what a new session's start would have handed over given with its next prompt. One that has a transcript was resumed."""
         if not live.owed and not live.has_transcript:
-            live.owed = self._sent(live, self._from_before(live, is_cleared=False))
-            self.sessions.keep(live)
+            live.owed = self._render(live, self._from_earlier_session(live, is_cleared=False))
+            self.sessions.save(live)
 
-    def _beside_prompt(self, live: LiveSession, prompt: str) -> Packet | None:
+    def _augment_prompt(self, live: LiveSession, prompt: str) -> Packet | None:
         """What is worth adding to a prompt, once; None for nothing."""
         digest, now = hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest(), time.monotonic()
         before = self._prompts.get(live.id)
         self._prompts[live.id] = (digest, now)
-        if not live.cwd or (before and before[0] == digest and now - before[1] < SAME_PROMPT_S):
+        if not live.cwd or (before and before[0] == digest and now - before[1] < _DUPLICATE_PROMPT_S):
             return None
-        if live.late >= LATE_MAX and time.time() - live.late_at < LATE_REST_S:
+        if live.late >= _LATE_MAX and time.time() - live.late_at < _LATE_PAUSE_S:
             live.last_packet = LastPacket("prompt", why="the last ones were too slow, so this one was not asked")
             return None
         live.late, live.is_late = live.late if live.is_late else 0, False
         started = time.perf_counter()
         settings = self.context.settings
-        packet = self.context.engine().augment_prompt(
+        packet = self.context.get_engine().augment_prompt(
             Path(live.cwd), prompt, budget_tokens=settings.prompt_budget_tokens, tokenizer=settings.tokenizer,
-            session=live.id, seen=live.seen, deadline_ms=PROMPT_DEADLINE_MS,
+            session=live.id, seen=live.seen, deadline_ms=_PROMPT_DEADLINE_MS,
         )  # fmt: skip
         why = "bears on the prompt" if packet.entries else "nothing was worth its tokens"
-        live.last_packet = LastPacket.of("prompt", packet, (time.perf_counter() - started) * 1000, why)
+        live.last_packet = LastPacket.from_packet("prompt", packet, (time.perf_counter() - started) * 1000, why)
         live.added = [entry.handle for entry in packet.entries]
         live.seen.extend(live.added)
         return packet if packet.entries else None
 
     # -- Tools and files ------------------------------------------------------------------------------
 
-    def wants_output(self, live: LiveSession, text: str) -> bool:
+    def may_shorten(self, live: LiveSession, text: str) -> bool:
         """Return whether a tool's output is worth looking at."""
-        return len(text) >= SHORT_CHARS and bool(live.cwd)
+        return len(text) >= _OUTPUT_CHARS_MIN and bool(live.cwd)
 
-    def output_arrived(self, live: LiveSession, result: Observation, *, is_cut: bool = False, behind: bytes | None = None) -> str:
+    def shorten_output(
+        self, live: LiveSession, result: Observation, *, is_truncated: bool = False, full_output: bytes | None = None
+    ) -> str:
         """Return the shorter text that stands for a tool's output, with its original behind a handle; "" where it stays as it is.
 
         is_cut, behind  as `clew.usecases.write.Arrival` has them.
         """
         here = Path(live.cwd)
-        task = self.sessions.task(live, find_workspace(here)[1])
-        arrival = usecases.write.Arrival(result, is_cut=is_cut, behind=behind)
-        [shown] = self.context.engine().write(here, [arrival], task=task).outputs
+        task = self.sessions.read_task(live, find_workspace(here)[1])
+        arrival = usecases.write.IncomingOutput(result, is_truncated=is_truncated, full_output=full_output)
+        [shown] = self.context.get_engine().write(here, [arrival], task=task).outputs
         if not shown.handle:
             return ""
         live.seen.append(shown.handle)
@@ -276,7 +278,7 @@ class SessionPolicy:
     def _count(self, text: str) -> int:
         return make_counter(self.context.settings.tokenizer).count(text)
 
-    def file_changed(self, live: LiveSession, file: str) -> None:
+    def schedule_file_update(self, live: LiveSession, file: str) -> None:
         """Read a file of the repository again, once the session is quiet."""
         if not file or not live.cwd:
             return
@@ -284,17 +286,17 @@ class SessionPolicy:
         path = Path(os.path.normpath(Path(live.cwd) / file))
         if path.is_relative_to(root):
             name = path.relative_to(root).as_posix()
-            self.context.later(f"update:{path}", lambda: self.context.engine().update(root, [name]), after_s=QUIET_S)
+            self.context.schedule(f"update:{path}", lambda: self.context.get_engine().update(root, [name]), after_s=_QUIET_S)
 
-    def folder_changed(self, live: LiveSession, folder: str) -> None:
+    def change_folder(self, live: LiveSession, folder: str) -> None:
         """Take note that a session goes on in another folder, and index the repository there."""
         if folder and Path(folder).is_dir():
             live.cwd = folder
-            self.context.index_later(find_workspace(Path(folder))[1])
+            self.context.schedule_index(find_workspace(Path(folder))[1])
 
     # -- Compaction ---------------------------------------------------------------------------------
 
-    def compacted(self, live: LiveSession, *, window_chars: int, said_last: str, instructions: str) -> str:
+    def compact_window(self, live: LiveSession, *, window_chars: int, last_message: str, instructions: str) -> str:
         """Return our own text for the window after a compaction; "", so that the client summarises, where there is too little to tell.
 
         window_chars  characters that the window held, 0 where that is not known.
@@ -302,50 +304,52 @@ class SessionPolicy:
         """
         if not live.has_transcript:
             return ""
-        engine, settings, started = self.context.engine(), self.context.settings, time.perf_counter()
+        engine, settings, started = self.context.get_engine(), self.context.settings, time.perf_counter()
         held = window_chars / CHARS_PER_TOKEN
-        budget = min(settings.compact_budget_tokens, int(held * COMPACTED_SHARE_MAX)) if held else settings.compact_budget_tokens
+        budget = min(settings.compact_budget_tokens, int(held * _COMPACTED_SHARE_MAX)) if held else settings.compact_budget_tokens
         with self._reading:
             packet = engine.compact(live.transcript, at=None, budget_tokens=budget, tokenizer=settings.tokenizer, path=Path(live.cwd))
         if not packet.spans:  # a state without a line behind it is enough
             return ""
-        live.last_packet = LastPacket.of("compaction", packet, (time.perf_counter() - started) * 1000, "the client's window was compacted")
+        live.last_packet = LastPacket.from_packet(
+            "compaction", packet, (time.perf_counter() - started) * 1000, "the client's window was compacted"
+        )
         live.compacted, live.seen = live.compacted + 1, []
         spans = [clew_span(f"{HANDOFF_HEADING}: the conversation so far was compacted without a model. {_BACK}\n\n"), *packet.spans]
-        last = mask_text((said_last or live.said_last).strip())
+        last = mask_text((last_message or live.said_last).strip())
         if last and last[:40] not in packet.text:  # neither the transcript nor the packet has them yet
-            spans += [clew_span("\n## What the agent said last\n"), Span(Author.AGENT, last[:SAID_CHARS_MAX]), clew_span("\n")]
+            spans += [clew_span("\n## What the agent said last\n"), Span(Author.AGENT, last[:_LAST_MESSAGE_CHARS_MAX]), clew_span("\n")]
         if wish := mask_text(instructions.strip()):
             spans += [clew_span("\nThe user asked, for what follows: "), Span(Author.USER, wish), clew_span("\n")]
-        return self._sent(live, tuple(spans))
+        return self._render(live, tuple(spans))
 
     # -- Answers that reached nobody ------------------------------------------------------------------
 
-    def start_undelivered(self, live: LiveSession, text: str) -> None:
+    def record_undelivered_start(self, live: LiveSession, text: str) -> None:
         """Take note that what was said at a session's start has reached nobody: it is given with the next prompt."""
         live.owed = text
-        self._forget_last(live)
+        self._clear_last(live)
 
-    def prompt_undelivered(self, live: LiveSession) -> None:
+    def record_undelivered_prompt(self, live: LiveSession) -> None:
         """Take note that what was added to a prompt has reached nobody, and that it was too slow."""
         live.owed, live.owed_given = live.owed_given or live.owed, ""
         live.seen = [handle for handle in live.seen if handle not in live.added]
         live.late, live.late_at, live.is_late = live.late + 1, time.time(), True
         live.last_packet = LastPacket("prompt", why="its search took longer than a prompt may wait")
-        self._forget_last(live)
+        self._clear_last(live)
 
-    def output_undelivered(self, live: LiveSession) -> None:
+    def record_undelivered_output(self, live: LiveSession) -> None:
         """Take note that a shortened output has reached nobody: nothing was saved."""
         live.saved_tokens -= live.saved_last
         live.reduced -= 1 if live.saved_last else 0
-        self._forget_last(live)
+        self._clear_last(live)
 
-    def _forget_last(self, live: LiveSession) -> None:
+    def _clear_last(self, live: LiveSession) -> None:
         live.added, live.saved_last = [], 0
 
 
 def _is_recent(at: float) -> bool:
-    return time.time() - at <= EARLIER_SESSION_DAYS * 86_400
+    return time.time() - at <= _EARLIER_SESSION_DAYS * 86_400
 
 
 def _lacks_hand_off(transcript: Path) -> bool:

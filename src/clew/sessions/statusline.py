@@ -6,12 +6,12 @@ from typing import Any
 
 from clew.sessions.live import LiveSession
 
-BETWEEN = " · "
+_SEPARATOR = " · "
 
 
-def line(live: LiveSession, trouble: str = "") -> str:
+def format_status_line(live: LiveSession, problem: str = "") -> str:
     """Return the line: what is wrong, the window, what was saved of it, the cache, the last packet by layer."""
-    parts: list[str] = [f"{trouble} (clew doctor says more)"] if trouble else []
+    parts: list[str] = [f"{problem} (clew doctor says more)"] if problem else []
     window = live.window
     if window.limit_tokens:
         share = f"{window.tokens / window.limit_tokens:.0%}" if window.tokens else f"{window.used or 0:.0%}"
@@ -23,15 +23,15 @@ def line(live: LiveSession, trouble: str = "") -> str:
         parts.append(f"cache {window.cache_hits:.0%}{warmth}")
     if live.last_packet.kind:
         parts.append(_packet(live))
-    return "clew " + (BETWEEN.join(parts) if parts else "ready")
+    return "clew " + (_SEPARATOR.join(parts) if parts else "ready")
 
 
-def as_json(live: LiveSession, trouble: str = "") -> dict[str, Any]:
+def session_to_json(live: LiveSession, problem: str = "") -> dict[str, Any]:
     """A session as `clew status` shows it."""
     last, window = live.last_packet, live.window
     return {
         "session": live.id, "cwd": live.cwd, "ended": live.ended, "at": int(live.at), "has_mod": bool(live.mod_at),
-        "is_owed": bool(live.owed), "line": line(live, trouble),
+        "is_owed": bool(live.owed), "line": format_status_line(live, problem),
         "saved_tokens": live.saved_tokens, "reduced": live.reduced,
         "window": {
             "tokens": window.tokens, "limit_tokens": window.limit_tokens, "cache_hits": window.cache_hits, "is_warm": window.is_warm,

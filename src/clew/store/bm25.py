@@ -138,7 +138,7 @@ def _known(documents: Documents, asked: Sequence[TermList], searched: SearchScop
 
 
 def _rows_of(documents: Documents, key: int) -> int:
-    spans = (shard.slice_of("term", key) for shard in documents.shards)
+    spans = (shard.find_rows("term", key) for shard in documents.shards)
     return sum(span.stop - span.start for span in spans)
 
 
@@ -147,7 +147,7 @@ def _postings(
 ) -> list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]]:
     found: list[tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]] = []
     for shard, offset in zip(documents.shards, documents.offsets, strict=True):
-        rows = shard.slice_of("term", key)
+        rows = shard.find_rows("term", key)
         if rows.start == rows.stop:
             continue
         docs = shard["term_docs"][rows].astype(np.int64)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from clew.store.shard import PartKey, Shard, dump, load
+from clew.store.shard import IndexShard, PartKey, shard_from_bytes, shard_to_bytes
 from clew.text.postings import PostingsSegment, unpack_postings
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -39,16 +39,16 @@ class SearchScope:
 class Documents:
     """A searchable table. Documents are numbered base first, then overlay; `alive` says which count."""
 
-    def __init__(self, base: Shard, fresh: Sequence[tuple[PartKey, PostingsSegment]] = (), gone: Collection[PartKey] = ()) -> None:
+    def __init__(self, base: IndexShard, fresh: Sequence[tuple[PartKey, PostingsSegment]] = (), gone: Collection[PartKey] = ()) -> None:
         self._base, self._fresh, self._gone = base, tuple(fresh), frozenset(gone)
-        overlay = self._overlay = Shard.join(fresh) if fresh else None
-        self.shards: tuple[Shard, ...] = (base,) if overlay is None else (base, overlay)
+        overlay = self._overlay = IndexShard.join_parts(fresh) if fresh else None
+        self.shards: tuple[IndexShard, ...] = (base,) if overlay is None else (base, overlay)
         self.offsets: tuple[int, ...] = (0,) if overlay is None else (0, base.size)
         self.size = sum(shard.size for shard in self.shards)
         self.alive = np.ones(self.size, np.bool_)
-        for at, key in enumerate(base.meta.parts):
+        for at, key in enumerate(base.header.parts):
             if key in self._gone:
-                self.alive[base.meta.part_starts[at] : base.meta.part_starts[at + 1]] = False
+                self.alive[base.header.part_starts[at] : base.header.part_starts[at + 1]] = False
         self.count = int(self.alive.sum())
 
     # -- making ---------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ class Documents:
     def build(parts: Iterable[tuple[PartKey, bytes]]) -> Documents:
         """Join packed parts into a base without overlay."""
         ordered = sorted(parts, key=lambda part: part[0])
-        return Documents(Shard.join([(key, unpack_postings(data)) for key, data in ordered]))
+        return Documents(IndexShard.join_parts([(key, unpack_postings(data)) for key, data in ordered]))
 
     def updated(self, gone: Collection[PartKey], added: Iterable[tuple[PartKey, bytes]]) -> Documents:
         """Return an index without the parts `gone` and with the parts `added`; the base is shared.
@@ -65,7 +65,7 @@ class Documents:
         Cost: joining what differs from the base, not what is in it.
         """
         dropped = frozenset(gone)
-        base_keys = set(self._base.meta.parts)
+        base_keys = set(self._base.header.parts)
         fresh = {key: segment for key, segment in self._fresh if key not in dropped}
         still_gone = (self._gone | dropped) & base_keys
         for key, data in added:
@@ -78,8 +78,8 @@ class Documents:
     @property
     def parts(self) -> tuple[PartKey, ...]:
         """Return the keys of the parts that this table holds, ordered."""
-        keys = [key for key in self._base.meta.parts if key not in self._gone]
-        return tuple(sorted(keys + (list(self._overlay.meta.parts) if self._overlay else [])))
+        keys = [key for key in self._base.header.parts if key not in self._gone]
+        return tuple(sorted(keys + (list(self._overlay.header.parts) if self._overlay else [])))
 
     @property
     def has_overlay(self) -> bool:
@@ -90,12 +90,12 @@ class Documents:
         """Serialise the base. Only of an index without overlay: raises ValueError otherwise."""
         if self.has_overlay:
             raise ValueError("an index with an overlay is not written; build it anew")
-        return dump(self._base)
+        return shard_to_bytes(self._base)
 
     @staticmethod
     def from_bytes(data: bytes | memoryview) -> Documents:
         """Map what `to_bytes` wrote, without copying. Raises ValueError when it is damaged."""
-        return Documents(load(data))
+        return Documents(shard_from_bytes(data))
 
     # -- documents ------------------------------------------------------------------------------
 
@@ -111,18 +111,18 @@ class Documents:
     def kind_of(self, doc: int) -> str:
         """Return the kind of a document's record."""
         shard, at = self._at(doc)
-        return shard.meta.kinds[int(shard["kind"][at])]
+        return shard.header.kinds[int(shard["kind"][at])]
 
     def layer_of(self, doc: int) -> str:
         """Return the layer of a document's record."""
         shard, at = self._at(doc)
-        return shard.meta.layers[int(shard["layer"][at])]
+        return shard.header.layers[int(shard["layer"][at])]
 
     def path_of(self, doc: int) -> str:
         """Return the path of a document's file."""
         return self.paths[int(self.path_codes[doc])]
 
-    def _at(self, doc: int) -> tuple[Shard, int]:
+    def _at(self, doc: int) -> tuple[IndexShard, int]:
         return (self._base, doc) if doc < self._base.size else (self.shards[1], doc - self._base.size)
 
     def column(self, name: str) -> NDArray[Any]:
@@ -139,7 +139,7 @@ class Documents:
         """Return (n,) whether the record is part of a document, a configuration file or plain text, and not of code."""
         pieces: list[NDArray[np.bool_]] = []
         for shard in self.shards:
-            prose = np.array([kind in PROSE_KINDS for kind in shard.meta.kinds], np.bool_)
+            prose = np.array([kind in PROSE_KINDS for kind in shard.header.kinds], np.bool_)
             pieces.append(prose[shard["kind"]] if shard.size else np.zeros(0, np.bool_))
         of_kind = np.concatenate(pieces)
         # A file is prose if all that stands in it is.
@@ -157,14 +157,14 @@ class Documents:
         """Return (n,) whether the record is of one of these kinds, alive or not."""
         pieces: list[NDArray[np.bool_]] = []
         for shard in self.shards:
-            wanted = np.array([kind in kinds for kind in shard.meta.kinds], np.bool_)
+            wanted = np.array([kind in kinds for kind in shard.header.kinds], np.bool_)
             pieces.append(wanted[shard["kind"]] if shard.size else np.zeros(0, np.bool_))
         return np.concatenate(pieces)
 
     @cached_property
     def sources(self) -> list[str]:
         """Return every source that has a part here, ordered; `source_codes` are positions in it."""
-        return sorted({source for shard in self.shards for source, _, _ in shard.meta.parts})
+        return sorted({source for shard in self.shards for source, _, _ in shard.header.parts})
 
     @cached_property
     def source_codes(self) -> Numbers:
@@ -172,8 +172,8 @@ class Documents:
         number = {source: at for at, source in enumerate(self.sources)}
         pieces: list[Numbers] = []
         for shard in self.shards:
-            codes = np.array([number[source] for source, _, _ in shard.meta.parts], np.int32)
-            pieces.append(np.repeat(codes, np.diff(np.array(shard.meta.part_starts, np.int64))))
+            codes = np.array([number[source] for source, _, _ in shard.header.parts], np.int32)
+            pieces.append(np.repeat(codes, np.diff(np.array(shard.header.part_starts, np.int64))))
         return np.concatenate(pieces).astype(np.int32, copy=False)
 
     @cached_property
@@ -196,11 +196,11 @@ class Documents:
     def _path_table(self) -> tuple[list[str], Numbers]:
         base_codes = self._base["path"].astype(np.int32, copy=False)
         if not self._overlay:
-            return self._base.meta.paths, base_codes
-        names = list(self._base.meta.paths)
+            return self._base.header.paths, base_codes
+        names = list(self._base.header.paths)
         seen = {name: at for at, name in enumerate(names)}
-        moved = np.empty(len(self._overlay.meta.paths), np.int32)
-        for at, name in enumerate(self._overlay.meta.paths):
+        moved = np.empty(len(self._overlay.header.paths), np.int32)
+        for at, name in enumerate(self._overlay.header.paths):
             if name not in seen:
                 seen[name] = len(names)
                 names.append(name)
@@ -254,7 +254,7 @@ class Documents:
         keys: list[NDArray[np.int64]] = []
         weights: list[Floats] = []
         for shard, offset in zip(self.shards, self.offsets, strict=True):
-            codes = np.array([self.path_numbers[path] for path in shard.meta.paths], np.int64)
+            codes = np.array([self.path_numbers[path] for path in shard.header.paths], np.int64)
             is_here = np.zeros(len(codes), np.bool_)  # what a file imported before it was changed no longer counts
             is_here[shard["path"][self.alive[offset : offset + shard.size]].astype(np.int64)] = True
             pairs = shard["scope"].astype(np.int64)
@@ -269,13 +269,13 @@ class Documents:
     @property
     def model(self) -> str:
         """Return the name of the model that made the vectors, "" for none."""
-        return self._base.meta.model or (self._overlay.meta.model if self._overlay else "")
+        return self._base.header.model or (self._overlay.header.model if self._overlay else "")
 
     @cached_property
     def sign_bits(self) -> tuple[NDArray[np.uint8], ...]:
         """Return the signs of each shard's vectors, eight to a byte."""
         return tuple(
-            np.packbits(shard["vectors"] > 0, axis=1) if shard.meta.dims else np.zeros((shard.size, 0), np.uint8) for shard in self.shards
+            np.packbits(shard["vectors"] > 0, axis=1) if shard.header.dims else np.zeros((shard.size, 0), np.uint8) for shard in self.shards
         )
 
     def paths_like(self, quoted: str) -> list[int]:
@@ -328,8 +328,8 @@ class Documents:
         if prefix not in cache:
             mask = np.zeros(self.size, np.bool_)
             for shard, offset in zip(self.shards, self.offsets, strict=True):
-                starts = shard.meta.part_starts
-                for at, (source, _, _) in enumerate(shard.meta.parts):
+                starts = shard.header.part_starts
+                for at, (source, _, _) in enumerate(shard.header.parts):
                     if source.startswith(prefix):
                         mask[offset + starts[at] : offset + starts[at + 1]] = True
             mask &= self.alive

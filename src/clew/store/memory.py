@@ -17,7 +17,7 @@ from clew.records import Delta, Edge, Record, SourceState, Status, Tier
 from clew.store import rules
 from clew.store.documents import Documents
 from clew.store.ports import PurgeResult, RefreshResult, Snapshot, Workspace, WriteResult
-from clew.store.shard import PartKey, part_digest
+from clew.store.shard import PartKey, compute_part_digest
 from clew.text import postings
 
 
@@ -30,7 +30,7 @@ class _Holding:
     is_indexed: bool
     born: int
 
-    def end(self, said: Status) -> None:
+    def end_as(self, said: Status) -> None:
         """Take over from `said` whether, when and why it has ended; the rest of its status stays."""
         old = self.status
         self.status = replace(said, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
@@ -60,7 +60,7 @@ class _Space:
     documents: tuple[int, Documents] | None = None
     readers: int = 0  # open snapshots
 
-    def chosen(self, record_id: str) -> _Holding | None:
+    def select(self, record_id: str) -> _Holding | None:
         holders = self.holdings.get(record_id, {})
         return rules.select_holder((holding.status.is_live, source, holding) for source, holding in holders.items())
 
@@ -79,7 +79,7 @@ class MemoryStore:
 
     def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
         """See `Reader`. While it is open, whoever writes works on a copy."""
-        return Snapshot(_Reading(self._spaces.get(rules.stored_key(tenant, workspace)) or _Space("")), as_of_ns)
+        return Snapshot(_MemoryRows(self._spaces.get(rules.stored_key(tenant, workspace)) or _Space("")), as_of_ns)
 
     def close(self) -> None:
         """See `Reader`. What it held is gone."""
@@ -173,7 +173,7 @@ class MemoryStore:
         return space
 
 
-class _Reading:
+class _MemoryRows:
     """`Rows` of one workspace in memory."""
 
     def __init__(self, space: _Space) -> None:
@@ -192,12 +192,12 @@ class _Reading:
 
     def records(self, ids: Collection[str]) -> dict[str, Record]:
         """See `Rows`."""
-        return {record_id: holding.record for record_id in ids if (holding := self._space.chosen(record_id)) is not None}
+        return {record_id: holding.record for record_id in ids if (holding := self._space.select(record_id)) is not None}
 
     def statuses(self, ids: Collection[str]) -> dict[str, Status]:
         """See `Rows`."""
         purged = {record_id: self._space.purged_records[record_id] for record_id in ids if record_id in self._space.purged_records}
-        return purged | {record_id: holding.status for record_id in ids if (holding := self._space.chosen(record_id)) is not None}
+        return purged | {record_id: holding.status for record_id in ids if (holding := self._space.select(record_id)) is not None}
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
         """See `Rows`."""
@@ -216,7 +216,7 @@ class _Reading:
     def of_subject(self, subject: str) -> list[Record]:
         """See `Rows`."""
         ids = self._space.ids_of_subject.get(subject, ())
-        versions = [holding for record_id in ids if (holding := self._space.chosen(record_id)) and holding.record.subject == subject]
+        versions = [holding for record_id in ids if (holding := self._space.select(record_id)) and holding.record.subject == subject]
         return [holding.record for holding in sorted(versions, key=lambda holding: (holding.record.at_ns, holding.born))]
 
     def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
@@ -256,7 +256,7 @@ class _Reading:
         space = self._space
         if space.documents is None or space.documents[0] != space.generation:
             parts: list[tuple[PartKey, bytes]] = [
-                ((source, part, part_digest(data)), data) for source, held in space.segments.items() for part, data in held.items()
+                ((source, part, compute_part_digest(data)), data) for source, held in space.segments.items() for part, data in held.items()
             ]
             space.documents = (space.generation, Documents.build(parts))
         return space.documents[1]
@@ -293,14 +293,14 @@ def _apply(space: _Space, delta: Delta, counts: Counter[str]) -> None:
         counts["kept" if holding.status.is_live else "added"] += 1
         holding.record = record
         holding.is_indexed = bool(delta.segment) or (holding.is_indexed and not delta.is_whole)
-        holding.end(Status())
+        holding.end_as(Status())
     if is_replaced:
         staying = {record.id for record in delta.records}
         _end(space, delta, [holding for record_id, holding in before.items() if record_id not in staying], counts)
     for supersession in delta.superseded:
         said = rules.status_of_supersession(supersession)
         for holding in space.holdings.get(supersession.old, {}).values():
-            holding.end(said)
+            holding.end_as(said)
         counts["superseded"] += supersession.old in space.holdings and not said.is_live
     _replace_parts(space, replace(delta, segment=rules.drop_indexed(delta.segment, again)))
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clew.store.documents import Documents, Floats, Numbers, expand_ranges
-from clew.store.shard import Shard
+from clew.store.shard import IndexShard
 from clew.text.postings import NameUse, hash_term
 
 NAME_BEARERS_MAX = 24  # a name that more records define tells nothing; guess from the df of `__init__`, `get`, `run`
@@ -64,7 +64,7 @@ class Names:
         """Return the live documents that define `name`, ascending."""
         key = hash_term(name)
         found = [
-            shard["define_docs"][shard.slice_of("define", key)].astype(np.int32) + np.int32(offset)
+            shard["define_docs"][shard.find_rows("define", key)].astype(np.int32) + np.int32(offset)
             for shard, offset in zip(self._documents.shards, self._documents.offsets, strict=True)
         ]
         docs = np.concatenate(found) if found else np.empty(0, np.int32)
@@ -311,7 +311,7 @@ def _no_links() -> Links:
     return Links(none, none, np.empty(0, np.uint8), np.empty(0, np.float32))
 
 
-def _lookup(shard: Shard, table: str, names: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _lookup(shard: IndexShard, table: str, names: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Row ranges of the names that stand in `table`, and the positions in `names` that they answer."""
     keys, ends = shard[f"{table}_keys"], shard[f"{table}_ends"]
     if not len(keys):

@@ -169,7 +169,7 @@ def compute_similarity(documents: Documents, query: Floats, *, prefix: str) -> F
     norm = float(np.linalg.norm(query)) or 1.0
     signs = np.packbits(query > 0)
     for shard, offset, bits in zip(documents.shards, documents.offsets, documents.sign_bits, strict=True):
-        if shard.meta.model != documents.model or not shard.meta.dims or len(query) != shard.meta.dims:
+        if shard.header.model != documents.model or not shard.header.dims or len(query) != shard.header.dims:
             continue
         known = np.flatnonzero(mask[offset : offset + shard.size] & (shard["scales"] > 0))
         apart = np.bitwise_count(bits[known] ^ signs).sum(axis=1, dtype=np.int32)

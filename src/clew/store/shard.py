@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from clew.text.postings import PostingsSegment, pack_postings, unpack_postings
 
 PartKey: TypeAlias = tuple[str, int, str]  # source, part, digest of the packed bytes
-Floats: TypeAlias = NDArray[np.float32]
+_Floats: TypeAlias = NDArray[np.float32]
 
 _MAGIC = b"clewidx2"
 _ALIGN = 64
 
 
-def part_digest(data: bytes) -> str:
+def compute_part_digest(data: bytes) -> str:
     """Return the digest of one packed part: blake2b-128 in hex."""
     return blake2b(data, digest_size=16).hexdigest()
 
@@ -41,11 +41,11 @@ class ShardHeader(msgspec.Struct, array_like=True):
     arrays: list[tuple[str, str, list[int], int]]  # name, dtype, shape, offset
 
 
-class Shard:
+class IndexShard:
     """The arrays of a set of parts, n documents, each table sorted by hash for binary search."""
 
     def __init__(self, meta: ShardHeader, arrays: dict[str, NDArray[Any]]) -> None:
-        self.meta = meta
+        self.header = meta
         self.arrays = arrays
         self.ids: NDArray[np.bytes_] = arrays["ids"]
         self.size = len(self.ids)
@@ -53,7 +53,7 @@ class Shard:
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.arrays[name]
 
-    def slice_of(self, table: str, key: int) -> slice:
+    def find_rows(self, table: str, key: int) -> slice:
         """Return the rows of `table` ("term", "define" or "use") that hold this hash."""
         keys = self.arrays[f"{table}_keys"]
         at = int(np.searchsorted(keys, np.uint64(key)))
@@ -63,7 +63,7 @@ class Shard:
         return slice(int(ends[at]), int(ends[at + 1]))
 
     @staticmethod
-    def join(parts: Sequence[tuple[PartKey, PostingsSegment]]) -> Shard:
+    def join_parts(parts: Sequence[tuple[PartKey, PostingsSegment]]) -> IndexShard:
         """Join unpacked parts. Cost: one sort of all postings, about 0.1 µs each."""
         segments = [segment for _, segment in parts] or [_NOTHING]
         starts = np.concatenate([[0], np.cumsum([len(segment.ids) for segment in segments])]).astype(np.int64)
@@ -92,7 +92,7 @@ class Shard:
         meta = ShardHeader(
             [key for key, _ in parts], [int(x) for x in starts[: len(parts) + 1]], list(layers), list(kinds), list(paths), model, dims, []
         )
-        return Shard(meta, arrays)
+        return IndexShard(meta, arrays)
 
 
 _NOTHING = unpack_postings(pack_postings(()))
@@ -142,7 +142,7 @@ def _join_forward(arrays: dict[str, NDArray[Any]], size: int) -> None:
             arrays[f"{target}_{column}"] = arrays[f"{source}_{column}"][order]
 
 
-def _join_scopes(segments: Sequence[PostingsSegment], paths: _Codes) -> tuple[NDArray[np.int32], Floats]:
+def _join_scopes(segments: Sequence[PostingsSegment], paths: _Codes) -> tuple[NDArray[np.int32], _Floats]:
     rows: list[tuple[int, int]] = []
     weights: list[float] = []
     for segment in segments:
@@ -153,7 +153,7 @@ def _join_scopes(segments: Sequence[PostingsSegment], paths: _Codes) -> tuple[ND
     return np.array(rows, np.int32).reshape(-1, 2), np.array(weights, np.float32)
 
 
-def dump(shard: Shard) -> bytes:
+def shard_to_bytes(shard: IndexShard) -> bytes:
     """Serialise a shard: a header with a checksum of its own, then the arrays, aligned so that they can be mapped."""
     offset = 0
     table: list[tuple[str, str, list[int], int]] = []
@@ -161,10 +161,10 @@ def dump(shard: Shard) -> bytes:
         table.append((name, array.dtype.str, list(array.shape), offset))
         offset += -(-array.nbytes // _ALIGN) * _ALIGN
     meta = msgspec.structs.replace(
-        shard.meta,
+        shard.header,
         arrays=table,
-        parts=[(_plain(source), part, digest) for source, part, digest in shard.meta.parts],
-        paths=[_plain(path) for path in shard.meta.paths],
+        parts=[(_plain(source), part, digest) for source, part, digest in shard.header.parts],
+        paths=[_plain(path) for path in shard.header.paths],
     )
     head = msgspec.msgpack.encode(meta)
     front = _MAGIC + len(head).to_bytes(8, "little") + offset.to_bytes(8, "little") + blake2b(head, digest_size=8).digest() + head
@@ -174,7 +174,7 @@ def dump(shard: Shard) -> bytes:
     return b"".join(pieces)
 
 
-def load(data: bytes | memoryview) -> Shard:
+def shard_from_bytes(data: bytes | memoryview) -> IndexShard:
     """Map what `dump` wrote, without copying. Raises ValueError when it is damaged or of another version."""
     view = memoryview(data)
     if len(view) < 32 or bytes(view[:8]) != _MAGIC:
@@ -190,7 +190,7 @@ def load(data: bytes | memoryview) -> Shard:
     arrays = {
         name: np.frombuffer(view, dtype, int(np.prod(shape)), start + offset).reshape(shape) for name, dtype, shape, offset in meta.arrays
     }
-    return Shard(meta, arrays)
+    return IndexShard(meta, arrays)
 
 
 def _plain(name: str) -> str:

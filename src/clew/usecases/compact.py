@@ -32,16 +32,18 @@ from clew.transcript.parse import open_transcript
 from clew.transcript.session_files import SessionFiles
 from clew.transcript.work import CompletedWork, WorkTracker
 from clew.usecases import ingest
-from clew.usecases.inputs import as_sent, budget, embedder
+from clew.usecases.inputs import check_budget, load_embedder, render_for_counting
 
 # Of a compaction's budget for the hand-off, and for the last request in it beside that: the rest buys lines (bench/LOG.md).
-HANDOFF_SHARE_MAX, REQUEST_SHARE_MAX = 0.3, 0.15
-EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for what other sessions said, where that is asked for; guess
-CHAIN_MAX = 4  # compactions of one session that a later one looks back on: each is made anew, which takes as long as the first; guess
+_HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.3, 0.15
+_EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for what other sessions said, where that is asked for; guess
+EARLIER_COMPACTIONS_MAX = (
+    4  # compactions of one session that a later one looks back on: each is made anew, which takes as long as the first; guess
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Compacting:
+class CompactionInput:
     """A session up to a cut: its records in a store of their own, the task state and what was done.
 
     at_ns    when the cut is: the time of the last observation, 0 when unknown.
@@ -52,29 +54,29 @@ class Compacting:
     workspace: str
     source: str
     state: TaskState
-    done: CompletedWork
+    work: CompletedWork
     counter: TokenCounter
     at_ns: int
-    earlier: Callable[[], Compacting | None]
+    load_earlier: Callable[[], CompactionInput | None]
 
-    def packet(self, budget_tokens: int, using: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> Packet:
+    def build_packet(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> Packet:
         """Return the window after the cut, at most `budget_tokens` long; `using` other nets than the release's (see `keep`)."""
-        return self.compacted(budget_tokens, using)[0]
+        return self.select_lines(budget_tokens, networks)[0]
 
-    def compacted(self, budget_tokens: int, using: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> tuple[Packet, ShownLines]:
+    def select_lines(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> tuple[Packet, ShownLines]:
         """Return the window, and which lines of each record it shows."""
-        earlier = self.earlier()
-        kept = earlier.compacted(budget_tokens, using)[1] if earlier else None
+        earlier = self.load_earlier()
+        kept = earlier.select_lines(budget_tokens, networks)[1] if earlier else None
         with self.store.snapshot(LOCAL, self.workspace) as snapshot:
-            return self._from(snapshot, budget_tokens, kept, using)
+            return self._from(snapshot, budget_tokens, kept, networks)
 
     def _from(
         self, snapshot: Snapshot, budget_tokens: int, kept: ShownLines | None, using: tuple[ScoringNetwork, ScoringNetwork] | None
     ) -> tuple[Packet, ShownLines]:
         prompts = {record.uuid: make_handle(record.id) for record in snapshot.records_of_sources(self.source) if record.kind == "prompt"}
-        asked = min(self.counter.count(self.state.question), REQUEST_SHARE_MAX * budget_tokens)
+        asked = min(self.counter.count(self.state.question), _REQUEST_SHARE_MAX * budget_tokens)
         front = render_handoff(
-            self.state, self.done, self.counter.count, int(HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, render=as_sent
+            self.state, self.work, self.counter.count, int(_HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, render=render_for_counting
         )
         return choose_lines(
             snapshot, self.source, self.state,
@@ -84,7 +86,7 @@ class Compacting:
 
 def compact(
     store: Writer, settings: Settings, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path,
-    has_earlier: bool = False,
+    with_earlier: bool = False,
 ) -> Packet:  # fmt: skip
     """Return what of a session should stand in the window after it was cut.
 
@@ -95,10 +97,10 @@ def compact(
     Of this session nothing after the cut is looked at: the records are made anew from the lines before it.
     """
     key, _ = find_workspace(path)
-    budget_tokens = budget(budget_tokens)
-    found, lines = ingest.transcript(store, settings, key, session, path)
-    made = before(store, found, lines[: _cut(lines, at)], tokenizer=tokenizer, path=path)
-    return _with_earlier(store, settings, path, made, found.id, budget_tokens) if has_earlier else made.packet(budget_tokens)
+    budget_tokens = check_budget(budget_tokens)
+    found, lines = ingest.load_transcript(store, settings, key, session, path)
+    made = load_compaction_input(store, found, lines[: _find_line(lines, at)], tokenizer=tokenizer, path=path)
+    return _with_earlier(store, settings, path, made, found.id, budget_tokens) if with_earlier else made.build_packet(budget_tokens)
 
 
 def hand_off(store: Reader, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> Spans:
@@ -110,18 +112,18 @@ def hand_off(store: Reader, session: str, *, budget_tokens: int, tokenizer: str,
     key, _ = find_workspace(path)
     file = Path(session)
     if file.is_file():
-        found = ingest.recognised(file)
+        found = ingest.identify_session(file)
         with open_transcript(file) as stream:
             lines = stream.readlines()
     else:
-        found, lines = ingest.stored(store, key, session)
-    made = before(store, found, lines, tokenizer=tokenizer, path=path, back=0)
+        found, lines = ingest.load_stored_transcript(store, key, session)
+    made = load_compaction_input(store, found, lines, tokenizer=tokenizer, path=path, earlier_max=0)
     if not made.state.goals:
         return ()
-    return render_handoff(made.state, made.done, made.counter.count, budget(budget_tokens), {}, render=as_sent)
+    return render_handoff(made.state, made.work, made.counter.count, check_budget(budget_tokens), {}, render=render_for_counting)
 
 
-def before(
+def load_compaction_input(
     store: Reader,
     session: SessionFiles,
     lines: Sequence[bytes],
@@ -129,8 +131,8 @@ def before(
     tokenizer: str,
     path: Path,
     root: Path | None = None,
-    back: int = CHAIN_MAX,
-) -> Compacting:
+    earlier_max: int = EARLIER_COMPACTIONS_MAX,
+) -> CompactionInput:
     """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget.
 
     root  of its repository, where that is no folder of this machine; else the one that holds `path`.
@@ -149,52 +151,52 @@ def before(
     with store.snapshot(LOCAL, key) as known, prefix.snapshot(LOCAL, key) as held:
         made = compressed.copy_compressed(known, session.id, held)
     apply_deltas(prefix, key, made)
-    return Compacting(
+    return CompactionInput(
         prefix,
         key,
         transcript_source(session),
-        _asked(task.state()),
+        _with_last_request(task.state()),
         done.summarize(),
         make_counter(tokenizer),
         max((each.at_ns for each in observations), default=0),
-        cache(partial(_earlier, store, session, lines, observations, tokenizer=tokenizer, path=path, root=root, back=back)),
+        cache(partial(_load_earlier, store, session, lines, observations, tokenizer=tokenizer, path=path, root=root, back=earlier_max)),
     )
 
 
-def _earlier(
+def _load_earlier(
     store: Reader, session: SessionFiles, lines: Sequence[bytes], seen: Sequence[Observation], *, tokenizer: str, path: Path, root: Path,
     back: int,
-) -> Compacting | None:  # fmt: skip
+) -> CompactionInput | None:  # fmt: skip
     """The session at the client's last compaction in these lines, and through it at those before, `back` at most."""
     cuts = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY and not each.agent]
     if not cuts or not back:
         return None
-    return before(store, session, lines[: cuts[-1]], tokenizer=tokenizer, path=path, root=root, back=back - 1)
+    return load_compaction_input(store, session, lines[: cuts[-1]], tokenizer=tokenizer, path=path, root=root, earlier_max=back - 1)
 
 
-def _with_earlier(store: Reader, settings: Settings, path: Path, made: Compacting, session: str, budget_tokens: int) -> Packet:
+def _with_earlier(store: Reader, settings: Settings, path: Path, made: CompactionInput, session: str, budget_tokens: int) -> Packet:
     """A compaction with what other sessions said, which is paid for first, EARLIER_SHARE_MAX of the budget at most."""
     with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
         question = Question.of(made.state.question)
-        recalled = recall(snapshot, question, exclude=[session], asked_ns=made.at_ns, embedder=embedder(settings))
-        share = int(EARLIER_SHARE_MAX * budget_tokens)
+        recalled = recall(snapshot, question, exclude=[session], asked_ns=made.at_ns, embedder=load_embedder(settings))
+        share = int(_EARLIER_SHARE_MAX * budget_tokens)
         spans, entries = build_section(recalled.turns, OriginalCache(snapshot), budget_tokens=share, counter=made.counter)
-    packet = made.packet(budget_tokens - made.counter.count(as_sent(spans)))
+    packet = made.build_packet(budget_tokens - made.counter.count(render_for_counting(spans)))
     whole = merge_spans((*packet.spans, *spans))
     tokens, fence_tokens = count_tokens(whole, made.counter)
     if tokens + fence_tokens > budget_tokens:  # a tokenizer may count the whole higher than its parts
-        return made.packet(budget_tokens)
+        return made.build_packet(budget_tokens)
     return replace(
         packet, entries=(*packet.entries, *entries), spans=whole, tokens=tokens, fence_tokens=fence_tokens, budget_tokens=budget_tokens
     )
 
 
-def _asked(state: TaskState) -> TaskState:
+def _with_last_request(state: TaskState) -> TaskState:
     """The state with its last request as the question, and without a question if there was no request."""
     return replace(state, question=state.goals[-1].text if state.goals else "")
 
 
-def _cut(lines: Sequence[bytes], at: str | None) -> int:
+def _find_line(lines: Sequence[bytes], at: str | None) -> int:
     """Number of lines before the record `at`. Raises UnknownRecord."""
     if at is None:
         return len(lines)

@@ -13,13 +13,13 @@ from clew.lifecycle.apply import apply_deltas
 from clew.settings import Settings, find_workspace
 from clew.store.ports import Writer
 from clew.text.tokens import make_counter
-from clew.usecases.ingest import ingested, stored
-from clew.usecases.inputs import Progress
+from clew.usecases.ingest import ingest_transcript, load_stored_transcript
+from clew.usecases.inputs import ProgressCallback
 
 
 def compress(
     store: Writer, settings: Settings, path: Path, sessions: Sequence[str], compressor: Compressor, *, tokenizer: str, chunk_tokens: int,
-    dry_run: bool = False, progress: Progress | None = None,
+    dry_run: bool = False, progress: ProgressCallback | None = None,
 ) -> CompressionReport:  # fmt: skip
     """Have a model make a short text of each part of these sessions, and keep what can be believed of it beside the originals.
 
@@ -33,7 +33,9 @@ def compress(
     done = CompressionReport()
     counter = make_counter(tokenizer)
     for session in sessions:
-        found, lines = stored(store, key, ingested(store, settings, session, path).id if Path(session).exists() else session)
+        found, lines = load_stored_transcript(
+            store, key, ingest_transcript(store, settings, session, path).id if Path(session).exists() else session
+        )
         base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
         done.sessions += 1
         for delta in compress_session(

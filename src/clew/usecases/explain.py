@@ -12,11 +12,11 @@ from clew.ranking.importance import Importance, compute_importance
 from clew.records import EndKind, EndReason, Record, Status
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL, Reader
-from clew.usecases.inputs import record_behind
+from clew.usecases.inputs import find_record
 
 
 @dataclass(frozen=True, slots=True)
-class Unfolded:
+class UnfoldedRecord:
     """What stands behind a handle: the record, its status, and the exact bytes of its original."""
 
     record: Record
@@ -25,7 +25,7 @@ class Unfolded:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class RecordExplanation:
     """Why a record is what it is: its status, its versions oldest first, what it hangs on and what hangs on it.
 
     importance  how much would be lost with it, in its parts.
@@ -39,20 +39,20 @@ class Explained:
     links: tuple[tuple[str, str, str, float], ...]
 
 
-def unfold(store: Reader, path: Path, handle: str) -> Unfolded:
+def unfold(store: Reader, path: Path, handle: str) -> UnfoldedRecord:
     """Return the exact bytes behind a handle. Raises UnknownHandle or Purged."""
     key, _ = find_workspace(path)
     with store.snapshot(LOCAL, key) as snapshot:
-        record = record_behind(snapshot, handle)
+        record = find_record(snapshot, handle)
         [status] = snapshot.statuses([record.id])
-        return Unfolded(record, status, OriginalCache(snapshot).bytes_of(record.full_text))
+        return UnfoldedRecord(record, status, OriginalCache(snapshot).bytes_of(record.full_text))
 
 
-def explain(store: Reader, path: Path, handle: str) -> Explained:
+def explain(store: Reader, path: Path, handle: str) -> RecordExplanation:
     """Return all that the store knows of a record. Raises UnknownHandle."""
     key, _ = find_workspace(path)
     with store.snapshot(LOCAL, key) as snapshot:
-        record = record_behind(snapshot, handle)
+        record = find_record(snapshot, handle)
         [status] = snapshot.statuses([record.id])
         if record.kind == compressed.KIND and status.is_live:
             ended, made_from = compressed.count_ended_inputs(snapshot, record)
@@ -60,4 +60,4 @@ def explain(store: Reader, path: Path, handle: str) -> Explained:
         versions = snapshot.of_subject(record.subject)
         statuses = snapshot.statuses([version.id for version in versions])
         [importance] = compute_importance(snapshot, [record], [status])
-        return Explained(record, status, importance, tuple(zip(versions, statuses, strict=True)), find_links(snapshot, record))
+        return RecordExplanation(record, status, importance, tuple(zip(versions, statuses, strict=True)), find_links(snapshot, record))

@@ -13,7 +13,7 @@ from clew.lifecycle.forget import ForgetReport
 from clew.records import Tier
 from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL, PurgeResult, Writer
-from clew.usecases.inputs import record_behind, state_of
+from clew.usecases.inputs import find_record, get_source_state
 
 
 def forget(
@@ -39,14 +39,14 @@ def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str
     key, _ = find_workspace(path)
     if not source:
         return lifecycle.purge_records(store, key, _ids_behind(store, key, handles), reason=reason, now_ns=time.time_ns())
-    if state_of(store, key, source) is None:
+    if get_source_state(store, key, source) is None:
         raise UnknownHandle(source)
     gone = lifecycle.purge_whole_source(store, key, source, reason=reason, now_ns=time.time_ns())
     if source.startswith("session:"):
-        usecases.ingest.remember_edits(store, key, [source.removeprefix("session:")])
+        usecases.ingest.record_edited_files(store, key, [source.removeprefix("session:")])
     return gone
 
 
 def _ids_behind(store: Writer, key: str, handles: Sequence[str]) -> list[str]:
     with store.snapshot(LOCAL, key) as snapshot:
-        return [record_behind(snapshot, handle).id for handle in handles]
+        return [find_record(snapshot, handle).id for handle in handles]

@@ -25,12 +25,17 @@ from clew.store.ports import LOCAL, Snapshot, Writer
 from clew.text.secrets import mask_bytes
 
 T = TypeVar("T")
-FRESH_ROUNDS = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
-WRITTEN_WITHIN_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
+_REREADS_MAX = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
+_WRITE_DELAY_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
 
 
-def settled(
-    store: Writer, settings: Settings, path: Path, make: Callable[[Snapshot], T], shown: Callable[[T], Iterable[str]], deadline: Deadline
+def answer_fresh(
+    store: Writer,
+    settings: Settings,
+    path: Path,
+    answer_from: Callable[[Snapshot], T],
+    list_paths: Callable[[T], Iterable[str]],
+    deadline: Deadline,
 ) -> T:
     """Return what `make` gives once the files that it shows are as they were indexed: those that are not are read, and it is made anew.
 
@@ -43,10 +48,10 @@ def settled(
     times: CountOf[str] = CountOf()
     while True:
         with store.snapshot(LOCAL, key) as snapshot:
-            answer = make(snapshot)
+            answer = answer_from(snapshot)
             if not root.is_dir() or not deadline.allows("fresh"):
                 return answer
-            stale = [name for name in changed(snapshot, root, shown(answer)) if times[name] < FRESH_ROUNDS]
+            stale = [name for name in _find_changed(snapshot, root, list_paths(answer)) if times[name] < _REREADS_MAX]
         if not stale:
             return answer
         try:
@@ -57,7 +62,7 @@ def settled(
         times.update(stale)
 
 
-def changed(snapshot: Snapshot, root: Path, names: Iterable[str]) -> list[str]:
+def _find_changed(snapshot: Snapshot, root: Path, names: Iterable[str]) -> list[str]:
     """Return those of the files that are no longer as they were indexed. Cost: one status each, and its bytes where that differs."""
     found: list[str] = []
     for source, state in snapshot.states([f"file:{name}" for name in dict.fromkeys(names)]).items():
@@ -76,7 +81,7 @@ def changed(snapshot: Snapshot, root: Path, names: Iterable[str]) -> list[str]:
     return found
 
 
-def marked(snapshot: Snapshot, path: Path, packet: Packet) -> Packet:
+def mark_doubtful_entries(snapshot: Snapshot, path: Path, packet: Packet) -> Packet:
     """Return the packet with a reason before the others at each memory that is suspect, or whose file was written after it or is gone."""
     remembered = [entry.id for entry in packet.entries if entry.session]
     statuses = dict(zip(remembered, snapshot.statuses(remembered), strict=True))
@@ -88,23 +93,23 @@ def marked(snapshot: Snapshot, path: Path, packet: Packet) -> Packet:
         why = entry.why
         if (status := statuses.get(entry.id)) and status.is_suspect:
             why = (MatchReason(MatchKind.SUSPECT, end=status.reason), *why)
-        if (seen := seen_ns.get(entry.id)) and (became := _moved_on(root / entry.path, seen)):
+        if (seen := seen_ns.get(entry.id)) and (became := _file_change(root / entry.path, seen)):
             why = (MatchReason(became), *why)
         return entry if why is entry.why else replace(entry, why=why)
 
     return replace(packet, entries=tuple(map(with_reason, packet.entries)))
 
 
-def _moved_on(file: Path, seen_ns: int) -> MatchKind | None:
+def _file_change(file: Path, seen_ns: int) -> MatchKind | None:
     """What became of a file since it was remembered at `seen_ns`, None for nothing."""
     try:
-        is_newer = file.stat().st_mtime_ns > seen_ns + WRITTEN_WITHIN_NS
+        is_newer = file.stat().st_mtime_ns > seen_ns + _WRITE_DELAY_NS
     except OSError:
         return MatchKind.FILE_GONE
     return MatchKind.FILE_CHANGED if is_newer else None
 
 
-def count_use(store: Writer, key: str, packet: Packet) -> None:
+def record_use(store: Writer, key: str, packet: Packet) -> None:
     """Note that the memories of a packet were used, so that they do not age. A store that cannot be written is left as it is."""
     used = [entry.id for entry in packet.entries if entry.session]
     with suppress(StoreBusy, StoreUnwritable):
@@ -112,12 +117,12 @@ def count_use(store: Writer, key: str, packet: Packet) -> None:
             record_use(store, key, used, now_ns=time.time_ns())
 
 
-def files_of(packet: Packet) -> list[str]:
+def list_shown_files(packet: Packet) -> list[str]:
     """Return the paths of the files whose lines a packet shows."""
     return [entry.path for entry in packet.entries if entry.path and not entry.session]
 
 
-def doubt_notes(store: Writer, key: str, root: Path) -> None:
+def update_note_statuses(store: Writer, key: str, root: Path) -> None:
     """Doubt the notes that cite what has changed, and no longer those whose files are again as they were."""
     with store.snapshot(LOCAL, key) as snapshot:
         held = snapshot.source(notes.NOTES_SOURCE)

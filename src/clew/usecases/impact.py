@@ -11,7 +11,7 @@ from clew.impact.couplings import find_target
 from clew.impact.impact import ImpactedFile, rank_impacted_files
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL, Reader, Snapshot
-from clew.usecases.inputs import record_behind
+from clew.usecases.inputs import find_record
 
 
 def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[ImpactedFile]]:
@@ -22,7 +22,7 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
     """
     key, root = find_workspace(path)
     with store.snapshot(LOCAL, key) as snapshot:
-        meant = [_meant(snapshot, root, name) for name in names]
+        meant = [_resolve_name(snapshot, root, name) for name in names]
         given = [find_target(snapshot, file, symbol) for file, symbol in meant]
         for name, each in zip(names, given, strict=True):
             if each is None:
@@ -31,7 +31,7 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
     return [f"{file}::{symbol}" if symbol else file for file, symbol in meant], found
 
 
-def _meant(snapshot: Snapshot, root: Path, name: str) -> tuple[str, str]:
+def _resolve_name(snapshot: Snapshot, root: Path, name: str) -> tuple[str, str]:
     """The file and the symbol ("" for all of it) that a name means."""
     file, _, symbol = name.partition("::")
     for base in (Path.cwd(), root):
@@ -40,5 +40,5 @@ def _meant(snapshot: Snapshot, root: Path, name: str) -> tuple[str, str]:
             return inside, symbol
     if symbol or "/" in file or "." in file or (Path.cwd() / file).exists():  # it looks like a path
         raise UnknownPath(name)
-    record = record_behind(snapshot, name)
+    record = find_record(snapshot, name)
     return record.path, "" if record.subject.startswith("file:") else record.subject.partition("::")[2]

@@ -19,12 +19,12 @@ from clew.lifecycle.apply import ApplyTotals, apply_deltas
 from clew.records import Delta, SourceState
 from clew.settings import Settings, find_workspace
 from clew.store.ports import Writer
-from clew.usecases.freshness import doubt_notes
-from clew.usecases.inputs import Progress, state_of, states_under
+from clew.usecases.freshness import update_note_statuses
+from clew.usecases.inputs import ProgressCallback, get_source_state, list_source_states
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
+class IndexResult:
     """What `index` did. `commits` is how many of the history are known. Seconds are wall time of the whole call."""
 
     workspace: str
@@ -36,7 +36,7 @@ class Indexed:
     seconds: float
 
 
-def index(store: Writer, settings: Settings, path: Path, *, progress: Progress | None = None) -> Indexed:
+def index(store: Writer, settings: Settings, path: Path, *, progress: ProgressCallback | None = None) -> IndexResult:
     """Bring the index of the repository that holds `path` up to date.
 
     Raises NotReadable for what is no folder, NoRepository for a home folder and for folders of the system.
@@ -50,7 +50,7 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: Progress |
     if refused := find_refusal_reason(root):
         raise NoRepository(str(root), refused)
     store.open_workspace(key, str(root))
-    states = {state.source: state for prefix in ("file:", TREE_SOURCE) for state in states_under(store, key, prefix)}
+    states = {state.source: state for prefix in ("file:", TREE_SOURCE) for state in list_source_states(store, key, prefix)}
     report = file_changes.IndexReport()
     reading = partial(progress, "reading") if progress else None
     totals = apply_deltas(
@@ -59,9 +59,9 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: Progress |
     told = _read_history(store, key, root)
     report.problems.extend(told.problems)
     coupled = couple_files(store, key, list(states.values()) if not totals.deltas else None)
-    doubt_notes(store, key, root)
+    update_note_statuses(store, key, root)
     store.refresh(key)
-    return Indexed(key, root, report, totals, coupled, told.commits, time.perf_counter() - started)
+    return IndexResult(key, root, report, totals, coupled, told.commits, time.perf_counter() - started)
 
 
 def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) -> ApplyTotals:
@@ -73,13 +73,10 @@ def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) 
     if find_refusal_reason(root):
         return ApplyTotals()
     store.open_workspace(key, str(root))
-    known = [state.source.removeprefix("file:") for state in states_under(store, key, "file:")]
-    totals = apply_deltas(
-        store,
-        key,
-        file_changes.find_named_file_changes(root, list(names), known, state_of(store, key, TREE_SOURCE), embedder=settings.embedder),
-    )
-    doubt_notes(store, key, root)
+    known = [state.source.removeprefix("file:") for state in list_source_states(store, key, "file:")]
+    tree = get_source_state(store, key, TREE_SOURCE)
+    totals = apply_deltas(store, key, file_changes.find_named_file_changes(root, list(names), known, tree, embedder=settings.embedder))
+    update_note_statuses(store, key, root)
     return totals
 
 
@@ -88,27 +85,28 @@ def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None =
 
     states  of the files, where the caller has them.
     """
-    known = states_under(store, key, "file:") if states is None else states
+    known = list_source_states(store, key, "file:") if states is None else states
     files = {
         state.source.removeprefix("file:"): state.digest
         for state in known
         if state.source.startswith("file:") and state.digest and state.status == "indexed"
     }
     changes = file_edges.find_edge_changes(
-        files, state_of=partial(state_of, store, key), states=partial(states_under, store, key, file_edges.COUPLING_SOURCE)
+        files, state_of=partial(get_source_state, store, key), states=partial(list_source_states, store, key, file_edges.COUPLING_SOURCE)
     )
     apply_deltas(store, key, changes)
-    return file_edges.read_coupling_counts(state_of(store, key, file_edges.COUPLING_SOURCE))
+    return file_edges.read_coupling_counts(get_source_state(store, key, file_edges.COUPLING_SOURCE))
 
 
 def _read_history(store: Writer, key: str, root: Path) -> history.HistoryReport:
     """Bring the commits of a work tree up to date, and what they say of files that change together."""
     report = history.HistoryReport()
-    before = state_of(store, key, history.HISTORY_SOURCE)
-    apply_deltas(store, key, history.find_commit_changes(root, before, partial(states_under, store, key, history.HISTORY_SOURCE), report))
-    now, counted = state_of(store, key, history.HISTORY_SOURCE), state_of(store, key, CO_CHANGE_SOURCE)
+    before = get_source_state(store, key, history.HISTORY_SOURCE)
+    states = partial(list_source_states, store, key, history.HISTORY_SOURCE)
+    apply_deltas(store, key, history.find_commit_changes(root, before, states, report))
+    now, counted = get_source_state(store, key, history.HISTORY_SOURCE), get_source_state(store, key, CO_CHANGE_SOURCE)
     if now is not None and now.digest and not is_current(counted, now.digest):
-        commits = history.decode_commits(states_under(store, key, history.HISTORY_SOURCE))
+        commits = history.decode_commits(list_source_states(store, key, history.HISTORY_SOURCE))
         apply_deltas(store, key, [build_co_change_delta(now.digest, compute_co_changes(commits))])
     elif now is None and counted is not None:
         apply_deltas(store, key, [Delta(PRODUCER, CO_CHANGE_SOURCE, is_whole=True, state=None)])

@@ -21,13 +21,13 @@ from clew.transcript.parallel import TranscriptJob, read_all_deltas
 from clew.transcript.parse import open_transcript
 from clew.transcript.session_files import SessionFiles, find_sessions, find_start_folder, read_session
 from clew.usecases.index import couple_files
-from clew.usecases.inputs import Progress, state_of
+from clew.usecases.inputs import ProgressCallback, get_source_state
 
-BY = "engine/1"
+PRODUCER = "engine/1"
 
 
 @dataclass(slots=True)
-class Ingested:
+class IngestResult:
     """What `ingest` did, and what was not understood. `workspaces` maps the key to its root and the sessions that went there."""
 
     sessions: int = 0
@@ -42,19 +42,19 @@ class Ingested:
 
 
 def ingest(
-    store: Writer, settings: Settings, paths: Sequence[Path], *, repo: Path | None = None, progress: Progress | None = None
-) -> Ingested:
+    store: Writer, settings: Settings, paths: Sequence[Path], *, repo: Path | None = None, progress: ProgressCallback | None = None
+) -> IngestResult:
     """Read transcripts from where they were last read: files, or folders of them.
 
     repo   the repository that they belong to; None puts each where it was held.
     A session that cannot be read is a problem in the answer, and the others are read all the same.
     """
     started = time.perf_counter()
-    done = Ingested()
+    done = IngestResult()
     jobs: list[tuple[str, TranscriptJob]] = []
     for path in paths:
         try:
-            found = with_agents(path)
+            found = find_sessions_with_agents(path)
         except (NotReadable, OSError) as problem:
             done.problems.append(str(problem))
             continue
@@ -64,7 +64,8 @@ def ingest(
             key, root = find_workspace(repo) if repo else _workspace_of_session(session)
             store.open_workspace(key, str(root))
             done.workspaces.setdefault(key, (str(root), []))
-            jobs.append((key, TranscriptJob(session, state_of(store, key, transcript_source(session)), str(root), settings.embedder)))
+            state = get_source_state(store, key, transcript_source(session))
+            jobs.append((key, TranscriptJob(session, state, str(root), settings.embedder)))
     workers = settings.jobs or os.cpu_count() or 1
     for at, ((key, _), (job, said)) in enumerate(zip(jobs, read_all_deltas([job for _, job in jobs], workers), strict=True), 1):
         if progress:
@@ -78,22 +79,22 @@ def ingest(
             done.problems.append(str(problem))
     for key, (_, names) in done.workspaces.items():
         if names:
-            remember_edits(store, key, names)
+            record_edited_files(store, key, names)
             store.refresh(key)
     done.seconds = time.perf_counter() - started
     return done
 
 
-def with_agents(path: Path) -> list[SessionFiles]:
+def find_sessions_with_agents(path: Path) -> list[SessionFiles]:
     """Return the sessions of a transcript, or of a folder of them, each followed by its subagents. Raises NotReadable, OSError."""
     return [each for session in find_sessions(path) for each in (session, *(read_session(agent) for agent in session.agents))]
 
 
-def remember_edits(store: Writer, key: str, names: Iterable[str]) -> None:
+def record_edited_files(store: Writer, key: str, session_ids: Iterable[str]) -> None:
     """Note which files these sessions edited, a subagent's with its session's, and couple them."""
-    before = state_of(store, key, SESSION_EDITS_SOURCE)
+    before = get_source_state(store, key, SESSION_EDITS_SOURCE)
     known = read_session_edits(before)
-    for name in dict.fromkeys(name.partition("/")[0] for name in names):
+    for name in dict.fromkeys(name.partition("/")[0] for name in session_ids):
         with store.snapshot(LOCAL, key) as snapshot:
             sources = [state.source for state in snapshot.sources(f"session:{name}")]
             mine = [source for source in sources if source.removeprefix("session:").partition("/")[0] == name]
@@ -104,29 +105,29 @@ def remember_edits(store: Writer, key: str, names: Iterable[str]) -> None:
         couple_files(store, key)
 
 
-def transcript(store: Writer, settings: Settings, key: str, session: str, path: Path) -> tuple[SessionFiles, list[bytes]]:
+def load_transcript(store: Writer, settings: Settings, key: str, session: str, path: Path) -> tuple[SessionFiles, list[bytes]]:
     """Return a session, which is ingested where it is a file, and its lines as they stand in that file or in the store.
 
     session  the path of a transcript, or the id of an ingested session. Raises NotReadable, UnknownHandle.
     """
     file = Path(session)
     if not file.exists():
-        return stored(store, key, session)
-    found = ingested(store, settings, session, path)
+        return load_stored_transcript(store, key, session)
+    found = ingest_transcript(store, settings, session, path)
     with open_transcript(file) as stream:
         return found, stream.readlines()
 
 
-def ingested(store: Writer, settings: Settings, session: str, path: Path) -> SessionFiles:
+def ingest_transcript(store: Writer, settings: Settings, session: str, path: Path) -> SessionFiles:
     """Ingest one transcript, and return its session. Raises NotReadable."""
     file = Path(session)
     if file.is_dir():
         raise NotReadable(session, "is a folder", "name one transcript")
     ingest(store, settings, [file], repo=path)
-    return recognised(file)
+    return identify_session(file)
 
 
-def recognised(file: Path) -> SessionFiles:
+def identify_session(file: Path) -> SessionFiles:
     """Return the session of a transcript. Raises NotReadable where no known client wrote it."""
     found = read_session(file)
     if not found.client:
@@ -134,7 +135,7 @@ def recognised(file: Path) -> SessionFiles:
     return found
 
 
-def stored(store: Reader, key: str, session: str) -> tuple[SessionFiles, list[bytes]]:
+def load_stored_transcript(store: Reader, key: str, session: str) -> tuple[SessionFiles, list[bytes]]:
     """Return an ingested session, and its lines as they stand in the store: without those that were purged. Raises UnknownHandle."""
     with store.snapshot(LOCAL, key) as snapshot:
         states = [state for state in snapshot.sources(f"session:{session}") if "/" not in state.source]
@@ -150,17 +151,17 @@ def stored(store: Reader, key: str, session: str) -> tuple[SessionFiles, list[by
     return SessionFiles(Path(session), source.removeprefix("session:"), cwd=find_start_folder(lines)), lines
 
 
-def _take_session(store: Writer, key: str, session: SessionFiles, deltas: Iterable[Delta], done: Ingested, *, before: int) -> None:
+def _take_session(store: Writer, key: str, session: SessionFiles, deltas: Iterable[Delta], done: IngestResult, *, before: int) -> None:
     totals = apply_deltas(store, key, deltas)
-    state = state_of(store, key, transcript_source(session))
+    state = get_source_state(store, key, transcript_source(session))
     if state is None or state.status == UNRECOGNISED:
         done.problems.append(f"{session.path}: no known client wrote this")
         return
     if not totals.deltas:
         done.unchanged += 1
         return
-    if state_of(store, key, live_source(session.id)) is not None:  # the transcript now holds what was written live
-        apply_deltas(store, key, [Delta(BY, live_source(session.id), is_whole=True)])
+    if get_source_state(store, key, live_source(session.id)) is not None:  # the transcript now holds what was written live
+        apply_deltas(store, key, [Delta(PRODUCER, live_source(session.id), is_whole=True)])
     told = build_report(state)
     done.sessions += 1
     done.records += totals.added

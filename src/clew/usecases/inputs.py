@@ -10,40 +10,40 @@ from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.text.embed import Embedder, load_embedder
 
-Progress = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 
-def budget(tokens: int) -> int:
+def check_budget(tokens: int) -> int:
     """Return a token budget. Raises UsageError for a negative one."""
     if tokens < 0:
         raise UsageError(f"budget {tokens} is negative\nhint: a budget is a number of tokens, 0 or more")
     return tokens
 
 
-def embedder(settings: Settings) -> Embedder | None:
+def load_embedder(settings: Settings) -> Embedder | None:
     """Return the embedding model that the settings name, None for none."""
     return load_embedder(settings.embedder) if settings.embedder else None
 
 
-def state_of(store: Reader, key: str, source: str) -> SourceState | None:
+def get_source_state(store: Reader, key: str, source: str) -> SourceState | None:
     """Return the newest state of a source, for what writes between two questions; None for an unknown source."""
     with store.snapshot(LOCAL, key) as snapshot:
         return snapshot.source(source)
 
 
-def states_under(store: Reader, key: str, prefix: str) -> list[SourceState]:
+def list_source_states(store: Reader, key: str, prefix: str) -> list[SourceState]:
     """Return the newest states of the sources whose name begins with `prefix`, likewise."""
     with store.snapshot(LOCAL, key) as snapshot:
         return snapshot.sources(prefix)
 
 
-def as_sent(spans: Spans) -> str:
+def render_for_counting(spans: Spans) -> str:
     """Return a text as an adapter will send it, with a stand-in for the nonce: what is measured against a budget."""
     return render_fenced(spans, PLACEHOLDER_NONCE)
 
 
-def record_behind(snapshot: Snapshot, handle: str) -> Record:
+def find_record(snapshot: Snapshot, handle: str) -> Record:
     """Return the record that a handle means. Raises UnknownHandle where none does, or more than one."""
     wanted = handle.strip().strip("[]⟨⟩").partition(":")[0].lower()  # packets print [handle:line]
     ids = snapshot.find(wanted) if wanted else []

@@ -15,7 +15,7 @@ from clew.records import Packet
 from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL, Reader
 from clew.text.tokens import make_counter
-from clew.usecases.inputs import budget, embedder
+from clew.usecases.inputs import check_budget, load_embedder
 
 
 def recall(
@@ -47,7 +47,7 @@ def recall(
             turns_max=turns_max,
             sessions_max=sessions_max,
             confidence_min=confidence_min,
-            embedder=embedder(settings),
+            embedder=load_embedder(settings),
         )
 
 
@@ -63,5 +63,6 @@ def augment_prompt(
     with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
         return choose_additions(
             snapshot, Question.of(prompt), session=session, seen=seen, counter=make_counter(tokenizer),
-            budget_tokens=budget(budget_tokens), asked_ns=time.time_ns(), deadline=Deadline(deadline_ms), embedder=embedder(settings),
+            budget_tokens=check_budget(budget_tokens), asked_ns=time.time_ns(), deadline=Deadline(deadline_ms),
+            embedder=load_embedder(settings),
         )  # fmt: skip

@@ -20,23 +20,23 @@ from clew.store.ports import LOCAL, Writer
 from clew.text.postings import SearchDocument, pack_postings
 from clew.transcript.follow import transcript_source
 from clew.transcript.session_files import SessionFiles
-from clew.usecases.index import Indexed, index
-from clew.usecases.ingest import BY, Ingested, ingest, with_agents
-from clew.usecases.inputs import Progress, states_under
+from clew.usecases.index import IndexResult, index
+from clew.usecases.ingest import PRODUCER, IngestResult, find_sessions_with_agents, ingest
+from clew.usecases.inputs import ProgressCallback, list_source_states
 
 
 @dataclass(frozen=True, slots=True)
-class ReadAnew:
+class RereadResult:
     """What `read_anew` read; `removed` are the sessions that the store knows and that have no transcript here."""
 
-    indexed: Indexed
-    ingested: Ingested | None
-    gone: tuple[str, ...]
+    indexed: IndexResult
+    ingested: IngestResult | None
+    missing_transcripts: tuple[str, ...]
 
 
-def read_anew(
-    store: Writer, settings: Settings, key: str, root: Path, transcripts: Sequence[Path], *, progress: Progress | None = None
-) -> ReadAnew:
+def reread_workspace(
+    store: Writer, settings: Settings, key: str, root: Path, transcripts: Sequence[Path], *, progress: ProgressCallback | None = None
+) -> RereadResult:
     """Read the repository at `root` again, whole, and the sessions of which there are transcripts, as if nothing of them were known.
 
     key          of its workspace, as the store knows it.
@@ -45,23 +45,23 @@ def read_anew(
     nobody can read again, stays as it is.
     """
     derived = (TREE_SOURCE, FIRST_RUN_SOURCE, history.HISTORY_SOURCE, CO_CHANGE_SOURCE, file_edges.COUPLING_SOURCE)
-    states = [state for prefix in derived for state in states_under(store, key, prefix)]
-    apply_deltas(store, key, [Delta(BY, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
+    states = [state for prefix in derived for state in list_source_states(store, key, prefix)]
+    apply_deltas(store, key, [Delta(PRODUCER, name, is_whole=True) for name in dict.fromkeys(state.source for state in states)])
     found: list[SessionFiles] = []
     for folder in transcripts:
         with suppress(NotReadable):  # it went away: there is nothing to read
-            found += with_agents(folder)
-    known = {state.source for state in states_under(store, key, "session:")}
+            found += find_sessions_with_agents(folder)
+    known = {state.source for state in list_source_states(store, key, "session:")}
     there = sorted({transcript_source(session) for session in found} & known)
-    apply_deltas(store, key, [Delta(BY, name, is_whole=False, state=SourceState(name)) for name in there])
+    apply_deltas(store, key, [Delta(PRODUCER, name, is_whole=False, state=SourceState(name)) for name in there])
     indexed = index(store, settings, root, progress=progress)
     ingested = ingest(store, settings, transcripts, repo=root, progress=progress) if found else None
     names = {name.removeprefix("session:").partition("/")[0] for name in known - set(there) if name != "session:remembered/notes"}
     gone = sorted(names - {session.id for session in found})
-    return ReadAnew(indexed, ingested, tuple(gone))
+    return RereadResult(indexed, ingested, tuple(gone))
 
 
-def make_findable(store: Writer, key: str, source: str, ids: Sequence[str]) -> int:
+def rebuild_postings(store: Writer, key: str, source: str, ids: Sequence[str]) -> int:
     """Make postings of these records of a source anew, those that are still live and stand in no index; returns of how many.
 
     They are found by their names, paths and words. The names that code defines and uses are not among it: whoever can be read again

@@ -20,7 +20,7 @@ from clew.settings import Settings, find_workspace
 from clew.store.ports import Snapshot, Writer
 from clew.text.tokens import make_counter
 from clew.usecases import freshness
-from clew.usecases.inputs import budget, embedder
+from clew.usecases.inputs import check_budget, load_embedder
 
 
 def retrieve(
@@ -33,27 +33,29 @@ def retrieve(
     key, _ = find_workspace(path)
     deadline = Deadline(deadline_ms)
     asked, counter = Question.of(question), make_counter(tokenizer)
-    model, room = embedder(settings), budget(budget_tokens)
+    model, room = load_embedder(settings), check_budget(budget_tokens)
 
     def answer(snapshot: Snapshot) -> Packet:
         packet = assemble_packet(snapshot, asked, budget_tokens=room, counter=counter, deadline=deadline, embedder=model)
-        return freshness.marked(snapshot, path, packet)
+        return freshness.mark_doubtful_entries(snapshot, path, packet)
 
-    packet = freshness.settled(store, settings, path, answer, freshness.files_of, deadline)
+    packet = freshness.answer_fresh(store, settings, path, answer, freshness.list_shown_files, deadline)
     packet = replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped])))
-    freshness.count_use(store, key, packet)
+    freshness.record_use(store, key, packet)
     return packet
 
 
-def files(store: Writer, settings: Settings, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
+def retrieve_files(
+    store: Writer, settings: Settings, path: Path, question: str, *, limit: int, deadline_ms: float | None = None
+) -> FileList:
     """Return the files that matter for a question, at most `limit`, in order of rank."""
     deadline = Deadline(deadline_ms)
-    make = partial(rank_files, question=Question.of(question), limit=limit, deadline=deadline, embedder=embedder(settings))
-    found = freshness.settled(store, settings, path, make, lambda found: [file.path for file in found.files], deadline)
+    make = partial(rank_files, question=Question.of(question), limit=limit, deadline=deadline, embedder=load_embedder(settings))
+    found = freshness.answer_fresh(store, settings, path, make, lambda found: [file.path for file in found.files], deadline)
     return replace(found, skipped=tuple(dict.fromkeys([*deadline.skipped, *found.skipped])))
 
 
-def overview(store: Writer, settings: Settings, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
+def retrieve_map(store: Writer, settings: Settings, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
     """Return the map of the repository that holds `path`, or of the folder or file in it that `path` names.
 
     Raises NotReadable for what does not exist.
@@ -62,10 +64,10 @@ def overview(store: Writer, settings: Settings, path: Path, *, budget_tokens: in
         raise NotReadable(str(path), "does not exist")
     _, root = find_workspace(path)
     folder = path.resolve().relative_to(root).as_posix()
-    deadline, room = Deadline(), budget(budget_tokens)
+    deadline, room = Deadline(), check_budget(budget_tokens)
 
     def make(snapshot: Snapshot) -> Packet:
         return build_map(snapshot, folder="" if folder == "." else folder, budget_tokens=room, counter=make_counter(tokenizer))
 
-    packet = freshness.settled(store, settings, path, make, freshness.files_of, deadline)
+    packet = freshness.answer_fresh(store, settings, path, make, freshness.list_shown_files, deadline)
     return replace(packet, skipped=tuple(deadline.skipped))

@@ -35,7 +35,7 @@ class StoreStatus:
     workspaces: tuple[Workspace, ...]
 
 
-def status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
+def read_status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
     """Return the store at a glance, and what it holds of the repository at `path`."""
     key, _ = find_workspace(path)
     workspaces = tuple(store.workspaces())

@@ -26,11 +26,11 @@ from clew.text.secrets import mask_text
 from clew.transcript.live import build_live_delta, build_original_delta, live_source, original_record_id, originals_source
 from clew.transcript.reduce.reduce import reduce_output
 from clew.transcript.reduce.reduction import OutputContext, ReducedOutput, build_context, format_truncation_marker
-from clew.usecases.inputs import embedder, state_of
+from clew.usecases.inputs import get_source_state, load_embedder
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class IncomingOutput:
     """A tool's output on its way to the agent. What stays whole is not stored: the client's own transcript will hold it.
 
     asked    what was called, where `result` does not hold its call.
@@ -40,10 +40,10 @@ class Arrival:
     """
 
     result: Observation
-    is_cut: bool = False
-    behind: bytes | None = None
+    is_truncated: bool = False
+    full_output: bytes | None = None
     shorter: str = ""
-    asked: str = ""
+    call_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class NewNote:
 
     text: str
     kind: str = "fact"
-    about: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     subject: str = ""
 
 
@@ -70,7 +70,7 @@ class ShownOutput:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WriteReport:
     """What the agent should read of what was written, and the handles of its records.
 
     text     of the observations; outputs  one for each Arrival, in order.
@@ -83,22 +83,27 @@ class Written:
 
 
 def write(
-    store: Writer, settings: Settings, path: Path, happened: Sequence[Observation | Arrival | NewNote], *, task: TaskState | None = None
-) -> Written:
+    store: Writer,
+    settings: Settings,
+    path: Path,
+    events: Sequence[Observation | IncomingOutput | NewNote],
+    *,
+    task: TaskState | None = None,
+) -> WriteReport:
     """Remember what happened in one session, in one transaction, and return what the agent should read of it.
 
     task  what the agent is doing: names what to keep, and text of a file that it is editing is returned whole.
     Originals are durable before a shorter text is returned; the first marker of what was left out names the handle.
     Raises UsageError for an empty note or one of an unknown kind, UnknownPath for a note about what is no file of the repository.
     """
-    if not happened:
-        return Written()
+    if not events:
+        return WriteReport()
     key, root = find_workspace(path)
-    said = [(each, _cited(each, root)) for each in happened if isinstance(each, NewNote)]
+    said = [(each, _check_note(each, root)) for each in events if isinstance(each, NewNote)]
     store.open_workspace(key, str(root))
-    observations = [each for each in happened if isinstance(each, Observation)]
+    observations = [each for each in events if isinstance(each, Observation)]
     noted = [_note(store, key, note, cited, at) for at, (note, cited) in enumerate(said)]
-    arrivals = [_Arriving(each, root, task) for each in happened if isinstance(each, Arrival)]
+    arrivals = [_ReducedOutput(each, root, task) for each in events if isinstance(each, IncomingOutput)]
     deltas = [_live(store, settings, key, root, observations)] if observations else []
     apply_deltas(store, key, [*deltas, *_originals(store, key, arrivals), *(delta for delta, _ in noted)])
     if noted:
@@ -109,21 +114,21 @@ def write(
         originals.read(record.full_text for record in records)
     calls = {seen.call_id: seen for seen in observations if seen.kind is ObservationKind.CALL}
     results = {seen.uuid: (seen, calls.get(seen.call_id)) for seen in observations if seen.kind is ObservationKind.RESULT}
-    return Written(
+    return WriteReport(
         "".join(_shown(record, originals.text_of(record.full_text), results.get(record.uuid), task) for record in records),
         tuple(make_handle(record.id) for record in [*records, *(record for _, record in noted)]),
-        tuple(each.shown() for each in arrivals),
+        tuple(each.build_shown() for each in arrivals),
     )
 
 
-class _Arriving:
+class _ReducedOutput:
     """An output with what it is reduced to."""
 
-    def __init__(self, arrival: Arrival, root: Path, task: TaskState | None) -> None:
+    def __init__(self, arrival: IncomingOutput, root: Path, task: TaskState | None) -> None:
         result = arrival.result
         self.arrival = arrival
-        self.original = result if arrival.behind is None else replace(result, text=arrival.behind.decode("utf-8", "replace"))
-        self.asked, self.path = arrival.asked, ""
+        self.original = result if arrival.full_output is None else replace(result, text=arrival.full_output.decode("utf-8", "replace"))
+        self.asked, self.path = arrival.call_text, ""
         self.reduced: ReducedOutput | None = None
         if not arrival.shorter:
             context = build_context(result, None)
@@ -135,9 +140,9 @@ class _Arriving:
     @property
     def is_kept(self) -> bool:
         """Whether the agent reads something else than the original, which is kept for that."""
-        return self.reduced is None or not self.reduced.is_whole or self.arrival.behind is not None
+        return self.reduced is None or not self.reduced.is_whole or self.arrival.full_output is not None
 
-    def shown(self) -> ShownOutput:
+    def build_shown(self) -> ShownOutput:
         """The output as the agent should read it."""
         if not self.is_kept:
             return ShownOutput(self.arrival.result.text)
@@ -145,11 +150,11 @@ class _Arriving:
         if self.reduced is None:
             return ShownOutput(mask_text(self.arrival.shorter.replace("{handle}", handle)), handle)
         text = self.reduced.render(handle)
-        if self.arrival.behind is not None:
+        if self.arrival.full_output is not None:
             return ShownOutput(
                 f"{text.rstrip()}\n{format_truncation_marker(handle, lines=self.original.text.count(chr(10)) + 1)}\n", handle
             )
-        if self.arrival.is_cut and parse_truncation_notice(text) is None:  # the client's notice stands where this text does not reach
+        if self.arrival.is_truncated and parse_truncation_notice(text) is None:  # the client's notice stands where this text does not reach
             return ShownOutput(f"{text.rstrip()}\n{format_truncation_marker()}\n", handle)
         return ShownOutput(text, handle)
 
@@ -158,10 +163,10 @@ def _reduced(output: str, context: OutputContext, task: TaskState | None) -> Red
     return reduce_output(output, context.with_task(task) if task else context)
 
 
-def _originals(store: Reader, key: str, arrivals: Sequence[_Arriving]) -> list[Delta]:
+def _originals(store: Reader, key: str, arrivals: Sequence[_ReducedOutput]) -> list[Delta]:
     """Deltas that keep the originals of outputs that the agent reads in a shorter form: no transcript will hold them."""
     kept = [each for each in arrivals if each.is_kept]
-    before = state_of(store, key, originals_source(kept[0].original.session)) if kept else None
+    before = get_source_state(store, key, originals_source(kept[0].original.session)) if kept else None
     first = before.size if before else 0
     return [
         build_original_delta(each.original, call_text=each.asked, path=each.path, stored_count=first + at) for at, each in enumerate(kept)
@@ -169,16 +174,16 @@ def _originals(store: Reader, key: str, arrivals: Sequence[_Arriving]) -> list[D
 
 
 def _live(store: Reader, settings: Settings, key: str, root: Path, observations: Sequence[Observation]) -> Delta:
-    state = state_of(store, key, live_source(observations[0].session))
-    return build_live_delta(observations, state=state, root=str(root), embedder=embedder(settings))
+    state = get_source_state(store, key, live_source(observations[0].session))
+    return build_live_delta(observations, state=state, root=str(root), embedder=load_embedder(settings))
 
 
-def _cited(note: NewNote, root: Path) -> list[tuple[str, str]]:
+def _check_note(note: NewNote, root: Path) -> list[tuple[str, str]]:
     """(path, digest) of the files that a note is about."""
     if not note.text.strip() or note.kind not in notes.NOTE_LAYERS:
         raise UsageError(f"nothing to remember as {note.kind!r}\nhint: say a text, and as kind one of {', '.join(notes.NOTE_LAYERS)}")
     cited: list[tuple[str, str]] = []
-    for name in note.about:
+    for name in note.paths:
         file = Path(os.path.normpath(root / name.partition("::")[0]))
         if not file.is_relative_to(root) or not file.is_file():
             raise UnknownPath(name)

@@ -97,11 +97,11 @@ class ClaudeCodeAdapter:
         """Tell the session policy which kind of answer did not reach the client: hand-off, prompt context or shortened output."""
         if event == "SessionStart":
             said = answer.get("hookSpecificOutput") if isinstance(answer, dict) else None
-            policy.start_undelivered(live, str(_mapping(said).get("additionalContext") or ""))
+            policy.record_undelivered_start(live, str(_mapping(said).get("additionalContext") or ""))
         elif event in ("UserPromptSubmit", "mod/prompt"):
-            policy.prompt_undelivered(live)
+            policy.record_undelivered_prompt(live)
         elif event in ("PostToolUse", "mod/append"):
-            policy.output_undelivered(live)
+            policy.record_undelivered_output(live)
 
     def doctor_checks(self) -> Sequence[DoctorCheck]:
         """Return the checks of Claude Code that `clew doctor` runs."""
@@ -136,8 +136,8 @@ def _on_session_start(policy: SessionPolicy, payload: HookPayload, live: LiveSes
     source = str(payload.get("source") or "startup")
     if source in ("startup", "resume") and time.time() - live.mod_at > MOD_FRESH_S:
         live.mod_at = 0.0  # another client may have resumed it, one that has no mods
-    begun = policy.started(live, source)
-    said = {"additionalContext": begun.text, "watchPaths": begun.watched}
+    begun = policy.start_session(live, source)
+    said = {"additionalContext": begun.text, "watchPaths": begun.watched_paths}
     given = {name: value for name, value in said.items() if value}
     return {"hookSpecificOutput": {"hookEventName": "SessionStart", **given}} if given else {}
 
@@ -145,12 +145,12 @@ def _on_session_start(policy: SessionPolicy, payload: HookPayload, live: LiveSes
 def _on_prompt(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     if live.mod_at or payload.get("agent_id"):
         return {}
-    text = policy.prompted(live, str(payload.get("prompt") or ""))
+    text = policy.build_prompt_context(live, str(payload.get("prompt") or ""))
     return {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": text}} if text else {}
 
 
 def _on_tool_use(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    policy.file_changed(live, find_edited_path(payload))
+    policy.schedule_file_update(live, find_edited_path(payload))
     shown = _reduce(policy, payload, live, "" if live.mod_at else find_reducible_text(payload))
     return {"hookSpecificOutput": {"hookEventName": "PostToolUse", **build_replacement(payload, shown)}} if shown else {}
 
@@ -158,11 +158,11 @@ def _on_tool_use(policy: SessionPolicy, payload: HookPayload, live: LiveSession)
 def _on_turn_end(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     if payload.get("hook_event_name") == "Stop":
         if live.is_started and not live.mod_at:
-            policy.context.later("hooks", lambda: _restore_full_hooks(policy))
+            policy.context.schedule("hooks", lambda: _restore_full_hooks(policy))
         live.said_last = ""
-        policy.turn_ended(live, str(payload.get("last_assistant_message") or ""))
+        policy.end_turn(live, str(payload.get("last_assistant_message") or ""))
     else:
-        policy.turn_ended(live)
+        policy.end_turn(live)
     return {}
 
 
@@ -174,21 +174,21 @@ def _restore_full_hooks(policy: SessionPolicy) -> None:
 
     paths = DaemonPaths(policy.context.settings.data_dir)
     if plugin_files.installation_marker(paths).is_file() and plugin_files.write_full_hooks(paths, map(Path, read_manifest(paths).trees)):
-        policy.context.problem("plugin", "a session ran without the mod that was expected; from the next one on hooks do its work")
+        policy.context.record_error("plugin", "a session ran without the mod that was expected; from the next one on hooks do its work")
 
 
 def _on_session_end(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    policy.session_ended(live, str(payload.get("reason") or "other"))
+    policy.end_session(live, str(payload.get("reason") or "other"))
     return {}
 
 
 def _on_file_change(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    policy.file_changed(live, str(payload.get("file_path") or payload.get("path") or ""))
+    policy.schedule_file_update(live, str(payload.get("file_path") or payload.get("path") or ""))
     return {}
 
 
 def _on_folder_change(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    policy.folder_changed(live, str(payload.get("new_cwd") or payload.get("cwd") or ""))
+    policy.change_folder(live, str(payload.get("new_cwd") or payload.get("cwd") or ""))
     return {}
 
 
@@ -207,7 +207,7 @@ def _on_mod_hello(policy: SessionPolicy, payload: HookPayload, live: LiveSession
 
 
 def _on_mod_prompt(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
-    return {"context": policy.prompted(live, str(payload.get("prompt") or "")) or None}
+    return {"context": policy.build_prompt_context(live, str(payload.get("prompt") or "")) or None}
 
 
 def _on_mod_append(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
@@ -219,9 +219,9 @@ def _on_mod_append(policy: SessionPolicy, payload: HookPayload, live: LiveSessio
 def _on_mod_compact(policy: SessionPolicy, payload: HookPayload, live: LiveSession) -> HookAnswer:
     """Answer with the messages for the window after a compaction; with None, so that the client summarises, where too little is known."""
     live.transcript = live.transcript or CLIENT.find_transcript(live.cwd, live.id)
-    text = "" if payload.get("agent_id") else policy.compacted(
+    text = "" if payload.get("agent_id") else policy.compact_window(
         live, window_chars=int(payload.get("window_chars") or 0),
-        said_last=str(payload.get("said_last") or ""), instructions=str(payload.get("instructions") or ""),
+        last_message=str(payload.get("said_last") or ""), instructions=str(payload.get("instructions") or ""),
     )  # fmt: skip
     return {"messages": [{"role": "user", "content": text}] if text else None}
 
@@ -231,13 +231,13 @@ def _on_mod_compact(policy: SessionPolicy, payload: HookPayload, live: LiveSessi
 
 def _reduce(policy: SessionPolicy, payload: HookPayload, live: LiveSession, text: str, *, is_error: bool | None = None) -> str:
     """Return the shorter text for a tool output, "" where it stays as it is."""
-    if not policy.wants_output(live, text):
+    if not policy.may_shorten(live, text):
         return ""
     is_cut, file = find_truncation(payload, text)
     transcript = live.transcript or CLIENT.find_transcript(live.cwd, live.id)
     behind = read_spilled_file(Path(file), claude_code_output_dirs(transcript), bytes_max=SPILLED_BYTES_MAX) if file else None
     result = build_result(payload, text, at_ns=time.time_ns(), is_error=is_error)
-    return policy.output_arrived(live, result, is_cut=is_cut, behind=behind)
+    return policy.shorten_output(live, result, is_truncated=is_cut, full_output=behind)
 
 
 def build_result(payload: dict[str, Any], text: str, *, at_ns: int = 0, is_error: bool | None = None) -> Observation:

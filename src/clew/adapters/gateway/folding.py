@@ -18,7 +18,7 @@ import msgspec
 import xxhash
 
 from clew.sessions.context import DaemonContext
-from clew.sessions.folds import ConversationFolds, Folds
+from clew.sessions.folds import ConversationFolds, FoldRegistry
 from clew.sessions.live import LiveSessions
 from clew.transcript import window
 from clew.transcript.window import FoldedOutput, WindowMessage, WindowOutput
@@ -46,7 +46,7 @@ class RequestRewriter:
     """
 
     def __init__(self, context: DaemonContext, sessions: LiveSessions) -> None:
-        self.sessions, self.folds = sessions, Folds(context)
+        self.sessions, self.folds = sessions, FoldRegistry(context)
         self._last: WeakKeyDictionary[ConversationFolds, _ConversationCache] = WeakKeyDictionary()
 
     def rewrite(self, data: bytes, *, session: str, agent: str, is_counting: bool) -> bytes:
@@ -57,7 +57,7 @@ class RequestRewriter:
         """
         if not session:
             return data
-        folds = self.folds.of(session, agent)
+        folds = self.folds.get(session, agent)
         started = time.perf_counter()
         with folds.lock:
             request = _parse_request(data, self._last.setdefault(folds, _ConversationCache()))
@@ -67,26 +67,26 @@ class RequestRewriter:
 
     def is_fast(self, *, session: str, agent: str) -> bool:
         """Return whether the conversation's last request took so little time that a thread for the next would cost more."""
-        return self.folds.of(session, agent).took_s < FAST_S
+        return self.folds.get(session, agent).took_s < FAST_S
 
     def _rewrite(self, data: bytes, request: _ApiRequest, folds: ConversationFolds, *, is_counting: bool) -> bytes:
         outputs = window.find_outputs(request.messages)
-        request.fold(folds.standing(outputs))
+        request.fold(folds.find_existing(outputs))
         if is_counting:
             return request.encode(data)
         ttl_s, model, head = window.parse_cache_ttl_s(bytes(request.top.get("system", b""))), request.model, request.head_chars
-        is_warm = folds.begin(model=model, ttl_s=ttl_s)
+        is_warm = folds.begin_request(model=model, ttl_s=ttl_s)
         if not request.is_summary:
             calls = sum(each.role == "assistant" for each in request.messages)
             chars, folder = [len(each) for each in request.sent], partial(self._folder, request, folds.session)
-            request.fold(folds.chosen(outputs, chars, calls=calls, head_chars=head, is_warm=is_warm, ttl_s=ttl_s, folder=folder))
+            request.fold(folds.fold_outputs(outputs, chars, calls=calls, head_chars=head, is_warm=is_warm, ttl_s=ttl_s, find_cwd=folder))
         own = list(zip(request.keys, map(len, request.sent), strict=True))
-        folds.weigh(own, [len(each) for each in request.raw], head_chars=head, model=model, ttl_s=ttl_s)
+        folds.record_request(own, [len(each) for each in request.raw], head_chars=head, model=model, ttl_s=ttl_s)
         return request.encode(data)
 
     def _folder(self, request: _ApiRequest, session: str) -> Path:
         """Return the working directory of a session: as its hooks or its messages name it, else the user's home."""
-        live = self.sessions.known(session)
+        live = self.sessions.find(session)
         if live is not None and live.cwd and Path(live.cwd).is_dir():
             return Path(live.cwd)
         for raw in request.raw[:4]:

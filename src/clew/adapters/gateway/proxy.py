@@ -79,7 +79,7 @@ class GatewayApp:
                 return self.rewriter.rewrite(body, session=session, agent=agent, is_counting=is_counting)
             return await asyncio.to_thread(self.rewriter.rewrite, body, session=session, agent=agent, is_counting=is_counting)
         except Exception as error:  # noqa: BLE001 - the journal tells of it; the request goes out as it came
-            self.context.problem("gateway", error)
+            self.context.record_error("gateway", error)
             return body
 
     async def _forward(self, method: str, url: str, headers: Iterable[tuple[bytes, bytes]], body: bytes, send: Send) -> None:
@@ -102,7 +102,7 @@ class GatewayApp:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (aiohttp.ClientError, TimeoutError) as error:
-            self.context.problem("gateway", f"the upstream failed: {type(error).__name__}")
+            self.context.record_error("gateway", f"the upstream failed: {type(error).__name__}")
             if has_begun:
                 raise UpstreamInterrupted(str(error)) from None
             await _send_error(send, 502, "api_error", f"clew's gateway could not reach {self.upstream_url}: {type(error).__name__}")

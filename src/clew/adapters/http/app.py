@@ -96,7 +96,7 @@ class DaemonApp:
         client = request.path_params.get("client", DEFAULT_CLIENT)
         payload = await _read_object(request)
         if payload is None:
-            self.context.problem(name.replace("/", " "), "the client sent what is no JSON object")
+            self.context.record_error(name.replace("/", " "), "the client sent what is no JSON object")
             return _json_response({})
         pid = _client_pid(request)
 
@@ -134,7 +134,7 @@ class DaemonApp:
     ) -> HookAnswer:
         """Return the handler's answer; {} when it raises or exceeds its time, and then call `missed` with the late answer."""
         if len(self._background) >= PENDING_HANDLERS_MAX:
-            self.context.problem(name, "too much waits already; nothing was done")
+            self.context.record_error(name, "too much waits already; nothing was done")
             return {}
         within = TIMEOUTS_S.get(name, DEFAULT_TIMEOUT_S)
         started = time.monotonic()
@@ -147,7 +147,7 @@ class DaemonApp:
             return {}
         error = future.exception()
         if error is not None:
-            self.context.problem(name, error)
+            self.context.record_error(name, error)
             return {}
         return future.result()
 
@@ -155,10 +155,10 @@ class DaemonApp:
         self, name: str, started: float, ended: asyncio.Future[HookAnswer], missed: Callable[[HookAnswer], None] | None
     ) -> None:
         took = time.monotonic() - started
-        self.context.problem(name, f"took longer than the {TIMEOUTS_S.get(name, DEFAULT_TIMEOUT_S)} s that its caller waits")
+        self.context.record_error(name, f"took longer than the {TIMEOUTS_S.get(name, DEFAULT_TIMEOUT_S)} s that its caller waits")
         error = ended.exception() if not ended.cancelled() else None
         if error is not None:
-            self.context.problem(name, error)
+            self.context.record_error(name, error)
             return
         if missed is not None:
             self.executor.submit(missed, ended.result())

@@ -82,7 +82,7 @@ def main(spec: dict[str, object]) -> int:
     settings = replace(chosen.settings, data_dir=home)
     context = create_daemon_context(settings)
     for problem in (*chosen.warnings, *map(str, chosen.errors)):  # the session goes on, with the default
-        context.problem("settings", problem)
+        context.record_error("settings", problem)
     hooks = HookHandlers(context)
     address = rotate_token(DaemonPaths(home))
     mounts: dict[str, ASGIApp] = {
@@ -96,9 +96,9 @@ def main(spec: dict[str, object]) -> int:
     loopback = _loopback(context, RequestGuard(app, address)) if len(sockets) > 1 else None
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
-    context.later("open", partial(_open, context))
-    context.later("hand over", partial(_hand_over, context))
-    context.later("load", _load)
+    context.schedule("open", partial(_open, context))
+    context.schedule("hand over", partial(_hand_over, context))
+    context.schedule("load", _load)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(private, loopback, app, hooks, sockets, settings.serve_idle_s))
     context.close()
@@ -117,7 +117,7 @@ def _loopback(context: DaemonContext, app: ASGIApp) -> DaemonServer | None:
     try:
         public, secret = certificate.ensure_certificate(DaemonPaths(context.settings.data_dir))
     except OSError as error:
-        context.problem("daemon", f"no certificate for loopback: {error}; only the Unix socket is served")
+        context.record_error("daemon", f"no certificate for loopback: {error}; only the Unix socket is served")
         return None
     return DaemonServer(_config(app, ssl_certfile=str(public), ssl_keyfile=str(secret)))
 
@@ -154,16 +154,16 @@ async def _stop_when_idle(server: DaemonServer, app: DaemonApp, hooks: HookHandl
         if left <= 0 and not app.active_requests:
             break
         await asyncio.sleep(max(left, 0.2))
-    server.is_idle = bool(await asyncio.to_thread(hooks.sessions.alive_clients))
+    server.is_idle = bool(await asyncio.to_thread(hooks.sessions.list_client_pids))
     server.stop()
 
 
 def _open(context: DaemonContext) -> None:
     """Open the store before the first request waits for it."""
     try:
-        context.engine()
+        context.get_engine()
     except ClewError as error:
-        context.problem("store", error)
+        context.record_error("store", error)
 
 
 def _hand_over(context: DaemonContext) -> None:
@@ -176,7 +176,7 @@ def _hand_over(context: DaemonContext) -> None:
     starter = read_manifest(DaemonPaths(context.settings.data_dir)).starter
     source = Path(clew.__file__).parent.parent
     if starter and json.loads(starter[-1]).get("path") != str(source):
-        context.problem("daemon", f"clew {clew.__version__} of {source} is not the one that is installed, and hands over to that")
+        context.record_error("daemon", f"clew {clew.__version__} of {source} is not the one that is installed, and hands over to that")
         nothing = subprocess.DEVNULL
         subprocess.Popen(
             starter, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True, cwd=DaemonPaths(context.settings.data_dir).home

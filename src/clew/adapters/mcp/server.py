@@ -26,9 +26,9 @@ from clew.adapters.mcp.tools import SERVER_INSTRUCTIONS, TOOL_DEFINITIONS, TOOL_
 from clew.codebase import TREE_SOURCE
 from clew.errors import ClewError, UsageError
 from clew.sessions.context import DaemonContext
-from clew.sessions.fencing import sent
+from clew.sessions.fencing import render_for_model
 from clew.settings import find_workspace
-from clew.usecases.inputs import state_of
+from clew.usecases.inputs import get_source_state
 
 
 class McpApp:
@@ -68,10 +68,10 @@ class McpApp:
         try:
             text = await asyncio.to_thread(self._answer, params.name, params.arguments or {}, headers.get("x-clew-cwd", ""), client)
         except ClewError as error:
-            self.context.notice(error)
+            self.context.record_damage(error)
             return CallToolResult(content=[TextContent(type="text", text=format_error(error))], is_error=True)
         except Exception as error:  # noqa: BLE001 - the agent sees that it failed, the journal why
-            self.context.problem(f"mcp {params.name}", error)
+            self.context.record_error(f"mcp {params.name}", error)
             said = f"clew could not answer: {type(error).__name__}. Go on without it; `clew doctor` tells the user more."
             return CallToolResult(content=[TextContent(type="text", text=said)], is_error=True)
         return CallToolResult(content=[TextContent(type="text", text=text)])
@@ -84,10 +84,10 @@ class McpApp:
             found = f"{folder} is no folder on this machine" if folder else "it is not known which repository is meant"
             raise UsageError(f"{found}\nhint: give the absolute path of the repository as `repo`")
         here = Path(folder)
-        engine = self.context.engine()
+        engine = self.context.get_engine()
         key, root = find_workspace(here)
-        if state_of(engine.store, key, TREE_SOURCE) is None:
-            self.context.index_later(root)
+        if get_source_state(engine.store, key, TREE_SOURCE) is None:
+            self.context.schedule_index(root)
         spans = TOOL_HANDLERS[name](engine, here, self.context.settings.tokenizer, arguments)
         # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.
-        return sent(spans, home=self.context.settings.data_dir, session=self.hooks.sessions.session_of(client_pid) or key)
+        return render_for_model(spans, home=self.context.settings.data_dir, session=self.hooks.sessions.find_session_id(client_pid) or key)

@@ -125,7 +125,7 @@ def answer_impact(engine: Engine, folder: Path, tokenizer: str, arguments: Mappi
     wanted = _names(arguments.get("names"))
     if not wanted:
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
-    meant, found = engine.impact(folder, wanted, limit=int(arguments.get("limit") or IMPACT_FILES_DEFAULT))
+    meant, found = engine.find_impact(folder, wanted, limit=int(arguments.get("limit") or IMPACT_FILES_DEFAULT))
     if not found:
         return clew_span("No file is known to change with "), outside_span(", ".join(meant)), clew_span(".\n")
     lines = [f"{file.path} ({'; '.join(map(describe_reason, file.reasons[:3]))})" for file in found]

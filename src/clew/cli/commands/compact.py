@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from clew.cli.open import folder, opened
-from clew.cli.options import Display, budget_option, display_options, example, repo_option, tokenizer_option
-from clew.cli.packets import show
+from clew.cli.open import check_folder, open_engine
+from clew.cli.options import DisplayOptions, budget_option, display_options, format_examples, repo_option, tokenizer_option
+from clew.cli.packets import show_packet
 from clew.settings import find_workspace
 
 
 @click.command(
     short_help="What of a session should stay in the window.",
-    epilog=example("clew compact ~/.claude/projects/-home-me-src-app/5f0c….jsonl --budget 8000"),
+    epilog=format_examples("clew compact ~/.claude/projects/-home-me-src-app/5f0c….jsonl --budget 8000"),
 )
 @click.argument("session")
 @click.option("--at", metavar="RECORD", help="Cut before this record: its uuid or its 0-based line. Default: at the end.")
@@ -31,21 +31,21 @@ def command(
     budget_tokens: int,
     tokenizer: str | None,
     repo: Path,
-    display: Display,
+    display: DisplayOptions,
 ) -> None:
     """Compact SESSION (a transcript, or the id of an ingested session) into one packet that fits the token budget.
 
     What was wanted, what is still true and what was just done stand first; whatever is folded carries a handle.
     """
-    folder(repo)
+    check_folder(repo)
     key, root = find_workspace(repo)
-    with opened() as engine:
+    with open_engine() as engine:
         packet = engine.compact(
             session,
             at=at,
             budget_tokens=budget_tokens,
             tokenizer=tokenizer or engine.settings.tokenizer,
             path=repo,
-            has_earlier=has_earlier,
+            with_earlier=has_earlier,
         )
-    show(packet, workspace=key, root=root, home=engine.settings.data_dir, display=display)
+    show_packet(packet, workspace=key, root=root, home=engine.settings.data_dir, display=display)

@@ -8,28 +8,29 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, opened
-from clew.cli.options import Tokens, example, json_option, quiet_option, repo_option
-from clew.cli.progress import progress
+from clew.cli.open import check_folder, open_engine
+from clew.cli.options import TokenCount, format_examples, json_option, quiet_option, repo_option
+from clew.cli.output import format_count
+from clew.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from clew.enrich.compress import CompressionReport
 
-CHUNK_TOKENS_MIN = 500  # below it a part's instructions are longer than the part
+_CHUNK_TOKENS_MIN = 500  # below it a part's instructions are longer than the part
 
-EXAMPLE = """
+_EXAMPLE = """
 clew compress 5f0c…-session-id --endpoint http://localhost:11434/v1 --model qwen3:8b
 clew compress ~/.claude/projects/-home-me-src-app/5f0c….jsonl --endpoint anthropic --model NAME --dry-run
 """
 
 
-@click.command(short_help="Have a model make short texts of sessions, offline. Off by default.", epilog=example(EXAMPLE))
+@click.command(short_help="Have a model make short texts of sessions, offline. Off by default.", epilog=format_examples(_EXAMPLE))
 @click.argument("sessions", nargs=-1, required=True, metavar="SESSION...")
 @click.option(
     "--endpoint", metavar="URL", help="Who is asked: the URL of an OpenAI-compatible server, or `anthropic`. Default: the setting."
 )
 @click.option("--model", metavar="NAME", help="The model's name there. Default: the setting.")
-@click.option("--chunk-tokens", type=Tokens(), metavar="N", help="Tokens of a session in one request. Default: the setting, 6,000.")
+@click.option("--chunk-tokens", type=TokenCount(), metavar="N", help="Tokens of a session in one request. Default: the setting, 6,000.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
 @repo_option
 @json_option
@@ -55,13 +56,13 @@ def command(
     from clew.enrich.models import build_compressor
     from clew.settings import model_api_key
 
-    folder(repo)
-    with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
+    check_folder(repo)
+    with open_engine() as engine, show_progress(is_quiet=is_quiet or is_json) as show:
         settings = engine.settings
         where = settings.compress_endpoint if endpoint is None else endpoint
         tokens = chunk_tokens or settings.compress_chunk_tokens
-        if tokens < CHUNK_TOKENS_MIN:
-            raise click.UsageError(f"parts of {tokens} tokens are too small to be worth a request; {CHUNK_TOKENS_MIN} is the least")
+        if tokens < _CHUNK_TOKENS_MIN:
+            raise click.UsageError(f"parts of {tokens} tokens are too small to be worth a request; {_CHUNK_TOKENS_MIN} is the least")
         compressor = build_compressor(
             where, model or settings.compress_model, key=model_api_key(where), timeout_s=max(1, settings.compress_timeout_s)
         )
@@ -72,16 +73,16 @@ def command(
         done = engine.compress(
             repo, sessions, compressor, tokenizer=settings.tokenizer, chunk_tokens=tokens, dry_run=dry_run, progress=show
         )
-        place, price = compressor.place, price_of(settings.compress_price)
+        place, price = compressor.place, _parse_price(settings.compress_price)
     if is_json:
-        output.write_json(as_json(done, place=place, is_dry=dry_run, price=price))
+        output.write_json(_to_json(done, place=place, is_dry=dry_run, price=price))
         return
-    output.write_text(dry_text(done, place, price) if dry_run else as_text(done, price))
+    output.write_text(_to_dry_text(done, place, price) if dry_run else _to_text(done, price))
     for session, number, reason in done.refused:
-        output.say(f"clew: {session}, part {number}: {reason}")
+        output.write_message(f"clew: {session}, part {number}: {reason}")
 
 
-def price_of(setting: str) -> tuple[float, float] | None:
+def _parse_price(setting: str) -> tuple[float, float] | None:
     """Dollars for a million tokens of what is sent and of what comes back, None where nobody said. Raises BadSetting."""
     from clew.settings import BadSetting
 
@@ -96,12 +97,12 @@ def price_of(setting: str) -> tuple[float, float] | None:
     return sent, answered
 
 
-def dollars(price: tuple[float, float] | None, sent: int, answered: int) -> float | None:
+def _compute_cost(price: tuple[float, float] | None, sent: int, answered: int) -> float | None:
     """What so many tokens cost, None where nobody said what one does."""
     return (sent * price[0] + answered * price[1]) / 1e6 if price else None
 
 
-def as_json(done: CompressionReport, *, place: str, is_dry: bool, price: tuple[float, float] | None) -> dict[str, Any]:
+def _to_json(done: CompressionReport, *, place: str, is_dry: bool, price: tuple[float, float] | None) -> dict[str, Any]:
     """What a run did or would do, for machines. No times stand in it but `seconds`."""
     sent, answered = (done.tokens_sent, done.tokens_answered) if is_dry else (done.billed_in, done.billed_out)
     return {
@@ -116,13 +117,13 @@ def as_json(done: CompressionReport, *, place: str, is_dry: bool, price: tuple[f
         "masked": done.masked,
         "tokens": {"before": done.tokens_before, "after": done.tokens_after, "sent": done.tokens_sent, "answered": done.tokens_answered},
         "billed": {"sent": done.billed_in, "answered": done.billed_out},
-        "dollars": dollars(price, sent, answered),
+        "dollars": _compute_cost(price, sent, answered),
         "refused": [{"session": session, "part": number, "reason": reason} for session, number, reason in done.refused],
         "seconds": round(done.seconds, 3),
     }
 
 
-def as_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
+def _to_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
     """What a run did, in a few lines."""
     lines = [f"{_parts(done)}: {done.asked:,} asked for, {done.known:,} known already, in {done.seconds:.1f} s"]
     if done.tokens_before:
@@ -130,29 +131,29 @@ def as_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
         lines.append(f"{done.tokens_before:,} tokens have a text of {done.tokens_after:,} ({share:.1f} %) beside them")
     if done.asked:
         lines.append(
-            f"{output.counted(done.lines, 'line')} kept; dropped: {done.invented:,} that name what was not sent, "
+            f"{format_count(done.lines, 'line')} kept; dropped: {done.invented:,} that name what was not sent, "
             f"{done.uncited:,} that cite nothing that was"
         )
     if done.masked:
-        lines.append(f"masked before they were sent: {output.counted(done.masked, 'secret')}")
+        lines.append(f"masked before they were sent: {format_count(done.masked, 'secret')}")
     if done.billed_in or done.billed_out:
-        cost = dollars(price, done.billed_in, done.billed_out)
+        cost = _compute_cost(price, done.billed_in, done.billed_out)
         shown = f": ${cost:.4f}" if cost is not None else ""
         lines.append(f"the server counted {done.billed_in:,} tokens sent, {done.billed_out:,} answered{shown}")
-    return "".join(output.visible(line) + "\n" for line in lines)
+    return "".join(output.escape_control(line) + "\n" for line in lines)
 
 
-def dry_text(done: CompressionReport, place: str, price: tuple[float, float] | None) -> str:
+def _to_dry_text(done: CompressionReport, place: str, price: tuple[float, float] | None) -> str:
     """What a run would do, in a few lines."""
-    cost = dollars(price, done.tokens_sent, done.tokens_answered)
+    cost = _compute_cost(price, done.tokens_sent, done.tokens_answered)
     shown = f"about ${cost:.4f}" if cost is not None else "the setting `compress_price` would say what that costs"
     lines = [
         f"{_parts(done)}: {done.asked:,} would be sent to {place}, {done.known:,} known already",
         f"about {done.tokens_sent:,} tokens sent, {done.tokens_answered:,} answered: {shown}",
-        f"masked: {output.counted(done.masked, 'secret')}; nothing was sent",
+        f"masked: {format_count(done.masked, 'secret')}; nothing was sent",
     ]
-    return "".join(output.visible(line) + "\n" for line in lines)
+    return "".join(output.escape_control(line) + "\n" for line in lines)
 
 
 def _parts(done: CompressionReport) -> str:
-    return f"{output.counted(done.parts, 'part')} of {output.counted(done.sessions, 'session')}"
+    return f"{format_count(done.parts, 'part')} of {format_count(done.sessions, 'session')}"

@@ -10,13 +10,14 @@ import click
 
 from clew.adapters.daemon_files import DaemonPaths
 from clew.cli import output
-from clew.cli.open import folder
-from clew.cli.options import FOLDER, example, json_option
+from clew.cli.open import check_folder
+from clew.cli.options import FOLDER_TYPE, format_examples, json_option
+from clew.cli.output import format_count
 from clew.settings import claude_code_base_url, claude_code_dir, find_workspace, load_settings_leniently
 
 
-@click.command(short_help="Find what is wrong, and say how to mend it.", epilog=example("clew doctor"))
-@click.argument("path", type=FOLDER, default=".")
+@click.command(short_help="Find what is wrong, and say how to mend it.", epilog=format_examples("clew doctor"))
+@click.argument("path", type=FOLDER_TYPE, default=".")
 @json_option
 def command(path: Path, *, is_json: bool) -> int:
     """Look at the client, the plugin, the daemon, the journal and the store, and change nothing.
@@ -25,7 +26,7 @@ def command(path: Path, *, is_json: bool) -> int:
     """
     from clew.adapters.doctor import DoctorInput, run_checks
 
-    folder(path)
+    check_folder(path)
     chosen = load_settings_leniently()
     settings = chosen.settings
     client = claude_code_dir().absolute()
@@ -42,6 +43,6 @@ def command(path: Path, *, is_json: bool) -> int:
         f"{'✗' if each.is_wrong else '·'} {each.check}: {each.what}\n  why it matters: {each.why}\n  to mend it:     {each.mend}\n"
         for each in found
     )
-    lines.append("all is well\n" if not found else f"{output.counted(len(wrong), 'thing')} to mend\n" if wrong else "nothing to mend\n")
-    output.write_text("".join(output.visible(line) if "\x1b" in line else line for line in lines))
+    lines.append("all is well\n" if not found else f"{format_count(len(wrong), 'thing')} to mend\n" if wrong else "nothing to mend\n")
+    output.write_text("".join(output.escape_control(line) if "\x1b" in line else line for line in lines))
     return 1 if wrong else 0

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, own_sessions, settings_in_force
-from clew.cli.options import FOLDER, example, json_option, quiet_option, tokenizer_option
-from clew.cli.progress import progress
+from clew.cli.open import check_folder, find_client_transcripts, load_settings
+from clew.cli.options import FOLDER_TYPE, format_examples, json_option, quiet_option, tokenizer_option
+from clew.cli.output import format_count, format_size
+from clew.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from clew.evaluation.evaluate import TranscriptResult
     from clew.evaluation.report import BudgetSummary, EvaluationReport, ScoreLead
 
-LEGEND = "summary: the client's own summary; recency: the newest text"
-MEASURES = {
+_LEGEND = "summary: the client's own summary; recency: the newest text"
+_MEASURES = {
     "files": "needed files, named",
     "verbatim": "edited lines, verbatim",
     "folded": "… one unfold away",
@@ -34,24 +35,24 @@ MEASURES = {
     "constraints": "constraints",
     "dead_ends": "dead ends",
 }
-AGAINST = ("files", "verbatim", "terms", "named", "constraints", "dead_ends")
-MISSING_SHOWN = 3
-UNSAID = (
+_COMPARED = ("files", "verbatim", "terms", "named", "constraints", "dead_ends")
+_MISSING_SHOWN = 3
+_LIMITS = (
     "What this does not say: whether the agent would have worked as well. It sees only what was done next, with the window that there "
     "was; it counts words, so what is said in other words, as in a summary, counts as lost; and constraints and dead ends are those "
     "that clew itself found."
 )
-WIDTH_MAX = 100  # of prose; longer lines read badly
-MAIN = ("summary", "10 %")  # the budget whose table is shown whole, by what there is
+_WIDTH_MAX = 100  # of prose; longer lines read badly
+_MAIN_BUDGETS = ("summary", "10 %")  # the budget whose table is shown whole, by what there is
 
-EXAMPLE = """
+_EXAMPLE = """
 clew eval
 clew eval ~/.claude/projects --limit 30
 clew eval session.jsonl --budget 10% --budget summary
 """
 
 
-class Share(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  generic only since click 8.4
+class _WindowSize(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  generic only since click 8.4
     """A share of the history, or the size of the client's own summary."""
 
     name = "share"
@@ -70,12 +71,12 @@ class Share(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  gen
         return share
 
 
-@click.command(short_help="What would have survived in your own sessions.", epilog=example(EXAMPLE))
+@click.command(short_help="What would have survived in your own sessions.", epilog=format_examples(_EXAMPLE))
 @click.argument("sessions", type=click.Path(path_type=Path), nargs=-1, metavar="[FOLDER]...")
 @click.option(
     "--budget",
     "budgets",
-    type=Share(),
+    type=_WindowSize(),
     multiple=True,
     metavar="SHARE",
     help="Size of the windows, as a share of the history's tokens (10%), or `summary`: the size of the client's own. May be given "
@@ -83,7 +84,7 @@ class Share(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  gen
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the N transcripts that were written to last.")
 @click.option(
-    "--repo", type=FOLDER, metavar="PATH", help="Without FOLDER: the repository whose sessions are meant. Default: the current one."
+    "--repo", type=FOLDER_TYPE, metavar="PATH", help="Without FOLDER: the repository whose sessions are meant. Default: the current one."
 )
 @tokenizer_option
 @json_option
@@ -110,8 +111,8 @@ def command(
     from clew.evaluation.evaluate import BUDGET_SHARES, EvaluationOptions, evaluate_transcripts, find_main_transcripts
     from clew.evaluation.report import build_report
 
-    settings = settings_in_force()
-    places = sessions or own_sessions(folder(repo or Path()))
+    settings = load_settings()
+    places = sessions or find_client_transcripts(check_folder(repo or Path()))
     plan = EvaluationOptions(
         shares=tuple(dict.fromkeys(share for share in budgets if share)) if budgets else BUDGET_SHARES,
         with_summary=not budgets or 0.0 in budgets,
@@ -122,23 +123,23 @@ def command(
         newest = sorted(paths, key=lambda path: (-_mtime_ns(path), str(path)))[:limit]
         paths = [path for path in paths if path in set(newest)]
     outcomes: list[TranscriptResult] = []
-    with progress(is_quiet=is_quiet or is_json) as show:
+    with show_progress(is_quiet=is_quiet or is_json) as show:
         for outcome in evaluate_transcripts(paths, plan, workers=settings.jobs or os.cpu_count() or 1):
             outcomes.append(outcome)
             if show:
                 show("replaying sessions", len(outcomes), len(paths))
     report = build_report(outcomes, problems)
     if is_json:
-        output.write_json(as_json(report, outcomes, plan.tokenizer))
+        output.write_json(_to_json(report, outcomes, plan.tokenizer))
     else:
-        output.write_text(as_text(report))
+        output.write_text(_to_text(report))
         if not is_quiet:
-            output.say_problems(report.problems)
+            output.write_problems(report.problems)
     if report.problems and not report.sessions:
         raise click.exceptions.Exit(1)
 
 
-def as_json(report: EvaluationReport, outcomes: Sequence[TranscriptResult], tokenizer: str) -> dict[str, Any]:
+def _to_json(report: EvaluationReport, outcomes: Sequence[TranscriptResult], tokenizer: str) -> dict[str, Any]:
     """What an evaluation found, for machines: means, and each cut's figures."""
     value = asdict(replace(report, problems=()))
     del value["problems"]
@@ -162,15 +163,15 @@ def as_json(report: EvaluationReport, outcomes: Sequence[TranscriptResult], toke
     return {"tokenizer": tokenizer, **value, "cuts_judged": cuts, "problems": list(report.problems)}
 
 
-def as_text(report: EvaluationReport) -> str:
+def _to_text(report: EvaluationReport) -> str:
     """What an evaluation found, for a person; "" where no session was read."""
     by_name = {at.budget: at for at in report.budgets}
-    main = next((by_name[name] for name in MAIN if name in by_name), report.budgets[0] if report.budgets else None)
+    main = next((by_name[name] for name in _MAIN_BUDGETS if name in by_name), report.budgets[0] if report.budgets else None)
     parts = [_opening(report)]
     if main is not None and any(report.needed.values()):
         parts += [_means(main), _leads(main), _sizes(report, main), _worst(report)]
     if main is not None:
-        parts += [_back(report), _times(report), _prose(UNSAID)]
+        parts += [_back(report), _times(report), _prose(_LIMITS)]
     return "\n".join(part for part in parts if part)
 
 
@@ -185,51 +186,51 @@ def _opening(report: EvaluationReport) -> str:
     shares = report.cuts - report.compactions
     where = [f"{report.compactions:,} where the client compacted"] if report.compactions else []
     where += [f"{shares:,} at 60 % of a session that it never compacted"] if shares else []
-    where += [f"{output.counted(report.too_short, 'session')} too short to be judged"] if report.too_short else []
+    where += [f"{format_count(report.too_short, 'session')} too short to be judged"] if report.too_short else []
     said = (
-        f"What would have survived a compaction, at {output.counted(report.cuts, 'cut')} of {output.counted(went_on, 'session')}"
+        f"What would have survived a compaction, at {format_count(report.cuts, 'cut')} of {format_count(went_on, 'session')}"
         f" ({'; '.join(where)})."
     )
     needed = report.needed
     if not any(needed.values()):
         return _prose(f"{said} The calls after them went back to nothing that had stood before, so there is nothing to compare.")
     return _prose(
-        f"{said} The calls after each cut went back to {output.counted(needed['files'], 'file')} and "
-        f"{output.counted(needed['terms'], 'rare name')} from before it, replaced {output.counted(needed['lines'], 'line')} that had been "
-        f"shown, and repeated {output.counted(needed['repeats'], 'look')}. How much of that would have stood in a window of the same size?"
+        f"{said} The calls after each cut went back to {format_count(needed['files'], 'file')} and "
+        f"{format_count(needed['terms'], 'rare name')} from before it, replaced {format_count(needed['lines'], 'line')} that had been "
+        f"shown, and repeated {format_count(needed['repeats'], 'look')}. How much of that would have stood in a window of the same size?"
     )
 
 
 def _means(at: BudgetSummary) -> str:
-    from clew.cli.tables import Column, table
+    from clew.cli.tables import Column, format_table
 
     title = "At the size of the client's own summary" if at.budget == "summary" else f"At {at.budget} of the history"
-    above = [f"{title}: {output.counted(at.cuts, 'cut')}, {at.tokens:,} tokens ({_percent(at.share, 1)})"]
+    above = [f"{title}: {format_count(at.cuts, 'cut')}, {at.tokens:,} tokens ({_percent(at.share, 1)})"]
     columns = [Column("in %")] + [Column(arm, is_number=True, style="bold" if arm == "clew" else "") for arm in at.means]
     rows = [
         [name, *(_points(found[measure]) for found in at.means.values())]
-        for measure, name in MEASURES.items()
+        for measure, name in _MEASURES.items()
         if any(found[measure] is not None for found in at.means.values())
     ]
-    return table(above, columns, rows) + _prose(f"{LEGEND}.", indent="  ")
+    return format_table(above, columns, rows) + _prose(f"{_LEGEND}.", indent="  ")
 
 
 def _leads(at: BudgetSummary) -> str:
     """Clew's differences from the summary, where there is one, and from the newest text."""
-    from clew.cli.tables import Column, table
+    from clew.cli.tables import Column, format_table
 
     columns = [Column("points (cuts with more, with less)")] + [Column(f"clew − {arm}", is_number=True) for arm in at.leads]
     rows = [
-        [MEASURES[measure], *(_lead(found[measure]) for found in at.leads.values())]
-        for measure in AGAINST
+        [_MEASURES[measure], *(_lead(found[measure]) for found in at.leads.values())]
+        for measure in _COMPARED
         if any(found[measure].mean is not None for found in at.leads.values())
     ]
-    return table([], columns, rows) if at.leads else ""
+    return format_table([], columns, rows) if at.leads else ""
 
 
 def _sizes(report: EvaluationReport, main: BudgetSummary) -> str:
     """Clew at all other sizes, with the newest text in brackets."""
-    from clew.cli.tables import Column, table
+    from clew.cli.tables import Column, format_table
 
     others = [at for at in report.budgets if at is not main]
     if not others:
@@ -244,7 +245,7 @@ def _sizes(report: EvaluationReport, main: BudgetSummary) -> str:
         ]
         for at in others
     ]
-    return table(["At other sizes: clew (recency)"], columns, rows)
+    return format_table(["At other sizes: clew (recency)"], columns, rows)
 
 
 def _worst(report: EvaluationReport) -> str:
@@ -253,22 +254,22 @@ def _worst(report: EvaluationReport) -> str:
     budget = "the summary's size" if report.worst[0].budget == "summary" else report.worst[0].budget
     lines = [f"Worst for clew, at {budget} (mean of files, lines and names):"]
     for each in report.worst:
-        missing = ", ".join(each.missing[:MISSING_SHOWN]) + (
-            f" and {len(each.missing) - MISSING_SHOWN} more" if len(each.missing) > MISSING_SHOWN else ""
+        missing = ", ".join(each.missing[:_MISSING_SHOWN]) + (
+            f" and {len(each.missing) - _MISSING_SHOWN} more" if len(each.missing) > _MISSING_SHOWN else ""
         )
         lines.append(f"  {_percent(each.score):>5}  {each.cut}")
         if each.request:
-            lines.append(f"         asked: {textwrap.shorten(output.visible(each.request), _width() - 17, placeholder=' …')}")
+            lines.append(f"         asked: {textwrap.shorten(output.escape_control(each.request), _width() - 17, placeholder=' …')}")
         if missing:
-            lines.append(f"         not named: {output.visible(missing)}")
+            lines.append(f"         not named: {output.escape_control(missing)}")
     return "\n".join(lines) + "\n"
 
 
 def _back(report: EvaluationReport) -> str:
     back = report.recovery
     said = (
-        f"{output.sized(back.size_back)} of {output.sized(back.size)} of transcripts, {back.records_back:,} of "
-        f"{output.counted(back.records, 'record')}, {back.handles_back:,} of {output.counted(back.handles, 'handle')} that windows print"
+        f"{format_size(back.size_back)} of {format_size(back.size)} of transcripts, {back.records_back:,} of "
+        f"{format_count(back.records, 'record')}, {back.handles_back:,} of {format_count(back.handles, 'handle')} that windows print"
     )
     return _prose(f"All that was folded comes back, byte for byte: {said}." if back.is_whole else f"NOT ALL COMES BACK: {said}.")
 
@@ -290,14 +291,14 @@ def _percent(share: float, decimals: int = 0) -> str:
 
 
 def _prose(text: str, indent: str = "") -> str:
-    kept = output.visible(text).replace(" %", "\u00a0%")  # a number and its sign stay on one line
+    kept = output.escape_control(text).replace(" %", "\u00a0%")  # a number and its sign stay on one line
     filled = textwrap.fill(kept, _width(), initial_indent=indent, subsequent_indent=indent, break_long_words=False)
     return filled.replace("\u00a0%", " %") + "\n"
 
 
 def _width() -> int:
     """Of prose: the terminal's, as far as it reads well."""
-    return min(shutil.get_terminal_size((WIDTH_MAX, 24)).columns, WIDTH_MAX) if output.is_terminal(sys.stdout) else WIDTH_MAX
+    return min(shutil.get_terminal_size((_WIDTH_MAX, 24)).columns, _WIDTH_MAX) if output.is_terminal(sys.stdout) else _WIDTH_MAX
 
 
 def _mtime_ns(path: Path) -> int:

@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, opened
-from clew.cli.options import example, json_option, repo_option
+from clew.cli.open import check_folder, open_engine
+from clew.cli.options import format_examples, json_option, repo_option
+from clew.cli.output import format_count
 from clew.records import Tier, make_handle
 
 if TYPE_CHECKING:
     from clew.lifecycle.forget import ForgetReport
 
-TIERS = {"hot": Tier.HOT, "folded": Tier.FOLDED, "archived": Tier.ARCHIVED}
+_TIERS = {"hot": Tier.HOT, "folded": Tier.FOLDED, "archived": Tier.ARCHIVED}
 
 
 @click.command(
     short_help="Move what is old to cheaper tiers; delete nothing.",
-    epilog=example("clew forget --dry-run\nclew forget 3k7q2m9x --tier hot"),
+    epilog=format_examples("clew forget --dry-run\nclew forget 3k7q2m9x --tier hot"),
 )
 @click.argument("handles", nargs=-1, metavar="[HANDLE]...")
-@click.option("--tier", type=click.Choice(list(TIERS)), help="Where the named records go; hot brings them back. Default: archived.")
+@click.option("--tier", type=click.Choice(list(_TIERS)), help="Where the named records go; hot brings them back. Default: archived.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Say what would move, and move nothing.")
 @repo_option
 @json_option
@@ -34,27 +35,27 @@ def command(handles: tuple[str, ...], *, tier: str | None, is_dry_run: bool, rep
     A folded record is no longer shown in full, an archived one is found when nothing else answers. Both keep
     their original and their handle, and this command reads every one back to prove it. Only purge erases.
     """
-    folder(repo)
+    check_folder(repo)
     if tier and not handles:
         raise click.UsageError("--tier says where the named records go; name a HANDLE, or leave it out to go by age")
-    with opened() as engine:
-        forgotten = engine.forget(repo, handles=handles, tier=TIERS[tier] if tier else None, dry_run=is_dry_run)
-    output.write_answer(as_json(forgotten, is_dry_run=is_dry_run), as_text(forgotten, is_dry_run=is_dry_run), is_json=is_json)
+    with open_engine() as engine:
+        forgotten = engine.forget(repo, handles=handles, tier=_TIERS[tier] if tier else None, dry_run=is_dry_run)
+    output.write_answer(_to_json(forgotten, is_dry_run=is_dry_run), _to_text(forgotten, is_dry_run=is_dry_run), is_json=is_json)
     if forgotten.lost:
         raise click.exceptions.Exit(3)
 
 
-def as_json(forgotten: ForgetReport, *, is_dry_run: bool) -> dict[str, Any]:
+def _to_json(forgotten: ForgetReport, *, is_dry_run: bool) -> dict[str, Any]:
     """What moved, for machines."""
     return {"dry_run": is_dry_run, **asdict(forgotten)}
 
 
-def as_text(forgotten: ForgetReport, *, is_dry_run: bool) -> str:
+def _to_text(forgotten: ForgetReport, *, is_dry_run: bool) -> str:
     """What moved, in a line or two."""
     verb = "would be " if is_dry_run else ""
     lines = [f"{verb}folded {len(forgotten.folded):,}, {verb}archived {len(forgotten.archived):,}, left where they are {forgotten.kept:,}"]
     if not is_dry_run:
-        lines.append(f"read back byte for byte: {output.counted(forgotten.recalled, 'record')}")
+        lines.append(f"read back byte for byte: {format_count(forgotten.recalled, 'record')}")
     if forgotten.lost:
         lines.append("could NOT be read back: " + ", ".join(f"[{make_handle(lost)}]" for lost in forgotten.lost))
     return "".join(line + "\n" for line in lines)

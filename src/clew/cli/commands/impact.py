@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, index_first, opened
-from clew.cli.options import example, json_option, quiet_option, repo_option
-from clew.cli.packets import written
+from clew.cli.open import check_folder, index_if_new, open_engine
+from clew.cli.options import format_examples, json_option, quiet_option, repo_option
+from clew.cli.packets import render_for_stdout
 from clew.records import outside_span
 from clew.records.wording import describe_reason
 from clew.settings import find_workspace
@@ -19,17 +19,19 @@ from clew.settings import find_workspace
 if TYPE_CHECKING:
     from clew.impact.impact import ImpactedFile
 
-LIMIT = 20
+_LIMIT = 20
 
-EXAMPLE = """
+_EXAMPLE = """
 clew impact src/clew/store/ports.py
 clew impact src/clew/engine.py::Engine.index --limit 5 --json
 """
 
 
-@click.command(short_help="What else will have to change with these files.", epilog=example(EXAMPLE))
+@click.command(short_help="What else will have to change with these files.", epilog=format_examples(_EXAMPLE))
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--limit", type=click.IntRange(1, 1000), default=LIMIT, show_default=True, metavar="N", help="Files that are listed at most.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=_LIMIT, show_default=True, metavar="N", help="Files that are listed at most."
+)
 @repo_option
 @json_option
 @quiet_option
@@ -39,21 +41,21 @@ def command(paths: tuple[str, ...], *, limit: int, repo: Path, is_json: bool, is
     PATH is a file, `path::symbol`, or a handle; several count together. What is known comes from commits, imports, calls,
     shared names and literals, tests and sessions. A repository that was never indexed is indexed first.
     """
-    folder(repo)
+    check_folder(repo)
     key, root = find_workspace(repo)
-    with opened() as engine:
-        index_first(engine, repo, is_quiet=is_quiet)
-        given, found = engine.impact(repo, paths, limit=limit)
+    with open_engine() as engine:
+        index_if_new(engine, repo, is_quiet=is_quiet)
+        given, found = engine.find_impact(repo, paths, limit=limit)
         home = engine.settings.data_dir
     if is_json:
-        output.write_json(as_json(given, found, root=root))
+        output.write_json(_to_json(given, found, root=root))
         return
-    output.write_text(written((outside_span(as_text(found)),), home=home, workspace=key))
+    output.write_text(render_for_stdout((outside_span(_to_text(found)),), home=home, workspace=key))
     if not found and not is_quiet:
-        output.say(f"clew: nothing is known to change with {', '.join(given)}")
+        output.write_message(f"clew: nothing is known to change with {', '.join(given)}")
 
 
-def as_json(given: Sequence[str], found: Sequence[ImpactedFile], *, root: Path) -> dict[str, Any]:
+def _to_json(given: Sequence[str], found: Sequence[ImpactedFile], *, root: Path) -> dict[str, Any]:
     """The files with their scores, shares by kind and reasons, for machines."""
     return {
         "given": list(given),
@@ -70,9 +72,9 @@ def as_json(given: Sequence[str], found: Sequence[ImpactedFile], *, root: Path) 
     }
 
 
-def as_text(found: Sequence[ImpactedFile]) -> str:
+def _to_text(found: Sequence[ImpactedFile]) -> str:
     """One line for each file: score, path, reasons."""
-    width = max((len(output.visible(one.path)) for one in found), default=0)
-    why = (output.visible("; ".join(map(describe_reason, one.reasons))) for one in found)
+    width = max((len(output.escape_control(one.path)) for one in found), default=0)
+    why = (output.escape_control("; ".join(map(describe_reason, one.reasons))) for one in found)
     rows = zip(found, why, strict=True)
-    return "".join(f"{one.score:5.2f}  {output.visible(one.path):<{width}}  {reasons}\n" for one, reasons in rows)
+    return "".join(f"{one.score:5.2f}  {output.escape_control(one.path):<{width}}  {reasons}\n" for one, reasons in rows)

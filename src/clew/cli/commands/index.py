@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import opened
-from clew.cli.options import FOLDER, example, json_option, quiet_option
-from clew.cli.progress import progress
+from clew.cli.open import open_engine
+from clew.cli.options import FOLDER_TYPE, format_examples, json_option, quiet_option
+from clew.cli.output import format_count, format_size
+from clew.cli.progress import show_progress
 
 if TYPE_CHECKING:
-    from clew.usecases.index import Indexed
+    from clew.usecases.index import IndexResult
 
 
-@click.command(short_help="Read what changed in a repository.", epilog=example("clew index ~/src/app"))
-@click.argument("path", type=FOLDER, default=".")
+@click.command(short_help="Read what changed in a repository.", epilog=format_examples("clew index ~/src/app"))
+@click.argument("path", type=FOLDER_TYPE, default=".")
 @json_option
 @quiet_option
 def command(path: Path, *, is_json: bool, is_quiet: bool) -> None:
@@ -27,14 +28,14 @@ def command(path: Path, *, is_json: bool, is_quiet: bool) -> None:
     generated, minified, vendored and huge files are named but not read. The newest commits are read too, where the folder
     is a git work tree: files that changed together, or that are called after one another, are coupled.
     """
-    with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
+    with open_engine() as engine, show_progress(is_quiet=is_quiet or is_json) as show:
         indexed = engine.index(path, progress=show)
-    output.write_answer(as_json(indexed), as_text(indexed), is_json=is_json)
+    output.write_answer(_to_json(indexed), _to_text(indexed), is_json=is_json)
     if not is_json and not is_quiet:
-        output.say_problems(indexed.report.problems)
+        output.write_problems(indexed.report.problems)
 
 
-def as_json(indexed: Indexed) -> dict[str, Any]:
+def _to_json(indexed: IndexResult) -> dict[str, Any]:
     """What an index run did, for machines. `named` lists each file that was not read, with the reason."""
     report, totals = indexed.report, indexed.totals
     return {
@@ -65,22 +66,22 @@ def as_json(indexed: Indexed) -> dict[str, Any]:
     }
 
 
-def as_text(indexed: Indexed) -> str:
+def _to_text(indexed: IndexResult) -> str:
     """What an index run did, in a few lines."""
     report = indexed.report
     lines = [
-        f"{indexed.root}: {output.counted(report.seen, 'file')} in {indexed.seconds:.2f} s",
-        f"{report.read:,} read ({output.sized(report.read_bytes)}), {report.unchanged:,} unchanged, {report.removed:,} gone",
+        f"{indexed.root}: {format_count(report.seen, 'file')} in {indexed.seconds:.2f} s",
+        f"{report.read:,} read ({format_size(report.read_bytes)}), {report.unchanged:,} unchanged, {report.removed:,} gone",
     ]
     if report.languages:
         lines.append("read as: " + ", ".join(f"{name} {count:,}" for name, count in report.languages.most_common()))
     if report.skipped:
         lines.append("only named: " + ", ".join(f"{count:,} {reason}" for reason, count in sorted(report.skipped.items())))
     if report.broken:
-        lines.append(f"did not parse whole, but can be searched: {output.counted(report.broken, 'file')}")
+        lines.append(f"did not parse whole, but can be searched: {format_count(report.broken, 'file')}")
     coupled = indexed.coupled
     if coupled.files:
-        commits = output.counted(indexed.commits, "commit")
+        commits = format_count(indexed.commits, "commit")
         by_kind = [f"{count:,} {coupled.words[label].format(commits=commits)}" for label, count in coupled.edges.items() if count]
-        lines.append(f"coupled: {output.counted(coupled.files, 'file')}, {', '.join(by_kind)}")
-    return "".join(output.visible(line) + "\n" for line in lines)
+        lines.append(f"coupled: {format_count(coupled.files, 'file')}, {', '.join(by_kind)}")
+    return "".join(output.escape_control(line) + "\n" for line in lines)

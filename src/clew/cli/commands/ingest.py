@@ -9,23 +9,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, opened, own_sessions
-from clew.cli.options import FOLDER, example, json_option, quiet_option
-from clew.cli.progress import progress
+from clew.cli.open import check_folder, find_client_transcripts, open_engine
+from clew.cli.options import FOLDER_TYPE, format_examples, json_option, quiet_option
+from clew.cli.output import format_count, format_size
+from clew.cli.progress import show_progress
 
 if TYPE_CHECKING:
-    from clew.usecases.ingest import Ingested
+    from clew.usecases.ingest import IngestResult
 
 
-EXAMPLE = """
+_EXAMPLE = """
 clew ingest ~/.claude/projects/-home-me-src-app
 clew ingest session.jsonl --repo ~/src/app
 """
 
 
-@click.command(short_help="Remember what happened in sessions.", epilog=example(EXAMPLE))
+@click.command(short_help="Remember what happened in sessions.", epilog=format_examples(_EXAMPLE))
 @click.argument("sessions", type=click.Path(path_type=Path), nargs=-1, metavar="[SESSION]...")
-@click.option("--repo", type=FOLDER, metavar="PATH", help="Repository that the sessions belong to. Default: the one that each was held in.")
+@click.option(
+    "--repo", type=FOLDER_TYPE, metavar="PATH", help="Repository that the sessions belong to. Default: the one that each was held in."
+)
 @json_option
 @quiet_option
 def command(sessions: tuple[Path, ...], *, repo: Path | None, is_json: bool, is_quiet: bool) -> None:
@@ -35,35 +38,35 @@ def command(sessions: tuple[Path, ...], *, repo: Path | None, is_json: bool, is_
     where it ended; a line that cannot be read is counted and reported.
     """
     if repo is not None:
-        folder(repo)
+        check_folder(repo)
     if not sessions:
-        sessions = own_sessions(folder(repo or Path()))
+        sessions = find_client_transcripts(check_folder(repo or Path()))
         repo = repo or Path()
-    with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
+    with open_engine() as engine, show_progress(is_quiet=is_quiet or is_json) as show:
         ingested = engine.ingest(sessions, repo=repo, progress=show)
-    output.write_answer(as_json(ingested), as_text(ingested), is_json=is_json)
+    output.write_answer(_to_json(ingested), _to_text(ingested), is_json=is_json)
     if not is_json and not is_quiet:
-        output.say_problems(ingested.problems)
+        output.write_problems(ingested.problems)
     if ingested.problems and not ingested.sessions and not ingested.unchanged:
         raise click.exceptions.Exit(1)
 
 
-def as_json(ingested: Ingested) -> dict[str, Any]:
+def _to_json(ingested: IngestResult) -> dict[str, Any]:
     """What an ingest run did, for machines."""
     workspaces = [{"workspace": key, "root": root, "sessions": names} for key, (root, names) in sorted(ingested.workspaces.items())]
     unknown = dict(sorted(ingested.unknown.items()))
     return {**asdict(ingested), "unknown": unknown, "workspaces": workspaces, "seconds": round(ingested.seconds, 3)}
 
 
-def as_text(ingested: Ingested) -> str:
+def _to_text(ingested: IngestResult) -> str:
     """What an ingest run did, in a few lines."""
     lines = [
-        f"{output.counted(ingested.sessions, 'session')} read in {ingested.seconds:.2f} s, {ingested.unchanged:,} unchanged",
-        f"{output.counted(ingested.records, 'record')} from {output.sized(ingested.raw_bytes)}",
+        f"{format_count(ingested.sessions, 'session')} read in {ingested.seconds:.2f} s, {ingested.unchanged:,} unchanged",
+        f"{format_count(ingested.records, 'record')} from {format_size(ingested.raw_bytes)}",
     ]
-    lines.extend(f"{root}: {output.counted(len(names), 'session')}" for _, (root, names) in sorted(ingested.workspaces.items()) if names)
+    lines.extend(f"{root}: {format_count(len(names), 'session')}" for _, (root, names) in sorted(ingested.workspaces.items()) if names)
     if ingested.broken_lines:
         lines.append(f"lines that could not be read: {ingested.broken_lines:,}")
     if ingested.unknown:
         lines.append("record types that clew does not know: " + ", ".join(f"{name} {n:,}" for name, n in sorted(ingested.unknown.items())))
-    return "".join(output.visible(line) + "\n" for line in lines)
+    return "".join(output.escape_control(line) + "\n" for line in lines)

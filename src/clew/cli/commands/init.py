@@ -9,18 +9,19 @@ from pathlib import Path
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, opened, settings_in_force
-from clew.cli.options import FOLDER, example, json_option
+from clew.cli.open import check_folder, load_settings, open_engine
+from clew.cli.options import FOLDER_TYPE, format_examples, json_option
+from clew.cli.output import format_count
 from clew.settings import claude_code_base_url, claude_code_dir, extra_ca_file, find_workspace
 
-SCOPES = ("user", "project", "local")
+_SCOPES = ("user", "project", "local")
 
 
-@click.command(name="init", short_help="Connect Claude Code to clew.", epilog=example("clew init ~/src/app --scope local"))
-@click.argument("path", type=FOLDER, default=".")
+@click.command(name="init", short_help="Connect Claude Code to clew.", epilog=format_examples("clew init ~/src/app --scope local"))
+@click.argument("path", type=FOLDER_TYPE, default=".")
 @click.option(
     "--scope",
-    type=click.Choice(SCOPES),
+    type=click.Choice(_SCOPES),
     default="user",
     show_default=True,
     help="Which of Claude Code's settings enable it: yours everywhere, this repository's for everybody, or this repository's for you.",
@@ -49,8 +50,8 @@ def command(
     from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
 
-    folder(path)
-    settings = settings_in_force()
+    check_folder(path)
+    settings = load_settings()
     paths = DaemonPaths(settings.data_dir)
     _, root = find_workspace(path)
     target = InstallTarget(claude_code_dir().absolute(), root, scope)
@@ -64,9 +65,9 @@ def command(
     if without_index and settings.database_path.is_file():
         _refuse_newer(settings.database_path)
     if not (is_dry or without_index):
-        with opened() as engine:
+        with open_engine() as engine:
             done = engine.index(root)
-        indexed = f"indexed {root}: {output.counted(done.report.read + done.report.unchanged, 'file')} in {done.seconds:.1f} s"
+        indexed = f"indexed {root}: {format_count(done.report.read + done.report.unchanged, 'file')} in {done.seconds:.1f} s"
     if not is_dry:
         paths.make_dirs()
     did = installer.install(target, wanted)
@@ -81,7 +82,7 @@ def command(
     lead = "would have " if is_dry else ""
     output.write_text("".join(f"{lead}{step}\n" for step in steps) + "".join(f"note: {note}\n" for note in did.notes))
     if not is_dry:
-        output.say("clew: done. Sessions that start now have it; `clew doctor` checks it, `clew uninstall` takes it back")
+        output.write_message("clew: done. Sessions that start now have it; `clew doctor` checks it, `clew uninstall` takes it back")
 
 
 def _refuse_newer(database: Path) -> None:

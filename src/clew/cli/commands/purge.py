@@ -8,16 +8,17 @@ from pathlib import Path
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, opened
-from clew.cli.options import example, json_option, repo_option
+from clew.cli.open import check_folder, open_engine
+from clew.cli.options import format_examples, json_option, repo_option
+from clew.cli.output import format_count
 
-EXAMPLE = """
+_EXAMPLE = """
 clew purge 3k7q2m9x --reason "held a password"
 clew purge --path config/secrets.toml --reason "should not have been read" --yes
 """
 
 
-@click.command(short_help="Erase for good: the one thing that cannot be undone.", epilog=example(EXAMPLE))
+@click.command(short_help="Erase for good: the one thing that cannot be undone.", epilog=format_examples(_EXAMPLE))
 @click.argument("handles", nargs=-1, metavar="[HANDLE]...")
 @click.option("--session", metavar="ID", help="Erase a whole session, with all that was ever stored of it.")
 @click.option("--path", "file", metavar="FILE", help="Erase a file, as the index names it, with all its stored versions.")
@@ -33,20 +34,20 @@ def command(
     For secrets and privacy. Nothing brings it back; a tombstone with the reason stays. A file that is still
     there is read again by the next index: take the secret out of it, or ignore it, first.
     """
-    folder(repo)
+    check_folder(repo)
     if sum(map(bool, (handles, session, file))) != 1:
         raise click.UsageError("name what to erase: HANDLE..., or --session ID, or --path FILE, and only one of the three")
     source = f"session:{session}" if session else f"file:{file}" if file else ""
     what = source or " ".join(handles)
     if not is_sure:
         _ask(what)
-    with opened() as engine:
+    with open_engine() as engine:
         purged = engine.purge(repo, handles=handles, source=source, reason=reason)
-    erased = f"erased {output.counted(purged.records, 'record')} and {output.counted(purged.blobs, 'original')} of {purged.size:,} bytes\n"
+    erased = f"erased {format_count(purged.records, 'record')} and {format_count(purged.blobs, 'original')} of {purged.size:,} bytes\n"
     output.write_answer({"records": purged.records, "originals": purged.blobs, "bytes": purged.size}, erased, is_json=is_json)
 
 
 def _ask(what: str) -> None:
     if not output.is_terminal(sys.stdin):
         raise click.UsageError("this cannot be undone, and nobody is here to be asked; --yes says that you are sure")
-    click.confirm(f"Erase {output.visible(what)} for good?", abort=True, err=True)
+    click.confirm(f"Erase {output.escape_control(what)} for good?", abort=True, err=True)

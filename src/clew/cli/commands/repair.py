@@ -10,24 +10,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clew.cli import output
-from clew.cli.open import opened
-from clew.cli.options import example, json_option, quiet_option
-from clew.cli.progress import progress
+from clew.cli.open import open_engine
+from clew.cli.options import format_examples, json_option, quiet_option
+from clew.cli.output import format_count
+from clew.cli.progress import show_progress
 from clew.settings import find_workspace, load_settings
 
 if TYPE_CHECKING:
     from clew.adapters.daemon_files import DaemonPaths
     from clew.cli.progress import Show
     from clew.engine import Engine
-    from clew.store.sqlite.repair import Repaired
-    from clew.store.sqlite.salvage import Known, Lost
+    from clew.store.sqlite.repair import RepairResult
+    from clew.store.sqlite.salvage import LostRecord, SalvageHints
 
-LISTED_MAX = 20  # sessions that are named; --json names all
-KINDS = ("notes", "files", "sessions", "outputs", "compressed", "others")
+_LISTED_MAX = 20  # sessions that are named; --json names all
+_KINDS = ("notes", "files", "sessions", "outputs", "compressed", "others")
 
 
 @dataclass(slots=True)
-class ReadAnew:
+class _WorkspaceReread:
     """What became of one workspace. `why` says why nothing was read anew, "" where it was."""
 
     key: str
@@ -39,7 +40,7 @@ class ReadAnew:
     problems: list[str] = field(default_factory=list[str])
 
 
-@click.command(short_help="Recover what a damaged database still holds.", epilog=example("clew repair --dry-run\nclew repair"))
+@click.command(short_help="Recover what a damaged database still holds.", epilog=format_examples("clew repair --dry-run\nclew repair"))
 @click.option("--dry-run", is_flag=True, help="Say what is damaged and what could be recovered, and change nothing.")
 @json_option
 @quiet_option
@@ -52,15 +53,15 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
     """
     from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
-    from clew.store.sqlite.repair import damage, repair
+    from clew.store.sqlite.repair import find_damage, repair
 
     settings = load_settings()
-    reasons = damage(settings.database_path) if settings.database_path.is_file() else []
+    reasons = find_damage(settings.database_path) if settings.database_path.is_file() else []
     if not reasons:
         words = f"{settings.database_path} is well: nothing was done\n"
         if not settings.database_path.is_file():
             words = f"{settings.database_path}: nothing is stored yet\n"
-        output.write_answer({"is_well": True, "database": str(settings.database_path)}, output.visible(words), is_json=is_json)
+        output.write_answer({"is_well": True, "database": str(settings.database_path)}, output.escape_control(words), is_json=is_json)
         return
     paths = DaemonPaths(settings.data_dir)
     known = _known(settings.database_path, paths)
@@ -71,7 +72,7 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
     was_running = start.stop_daemon(paths)
     try:
         repaired = repair(settings.database_path, known)
-        with opened() as engine, progress(is_quiet=is_quiet or is_json) as show:
+        with open_engine() as engine, show_progress(is_quiet=is_quiet or is_json) as show:
             done = [_read_anew(engine, key, root, repaired, show) for key, root in repaired.salvaged.workspaces]
             for (key, source), ids in repaired.salvaged.unfindable.items():
                 engine.rebuild_postings(key, source, ids)
@@ -82,17 +83,17 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
     _report(settings.database_path, reasons, repaired, done, lost, is_json=is_json)
 
 
-def _known(database: Path, paths: DaemonPaths) -> Known:
+def _known(database: Path, paths: DaemonPaths) -> SalvageHints:
     """What a damaged file may no longer say: which repositories there are, how sources are called, and what was purged."""
     from clew.adapters.clients import load_all_clients
     from clew.lifecycle import notes
     from clew.sessions.live import LiveSessions
-    from clew.store import graves
-    from clew.store.sqlite.salvage import Known
+    from clew.store.sqlite.salvage import SalvageHints
+    from clew.store.tombstones import read_tombstones
     from clew.transcript.live import ORIGINAL_KIND, originals_source
     from clew.transcript.session_files import find_sessions
 
-    folders = {str(Path.cwd()), *(live.cwd for live in LiveSessions(paths.run_dir / "sessions").all() if live.cwd)}
+    folders = {str(Path.cwd()), *(live.cwd for live in LiveSessions(paths.run_dir / "sessions").list_recent() if live.cwd)}
     for folder in (folder for client in load_all_clients() for folder in client.list_transcript_dirs()):
         first = next(iter(find_sessions(folder)), None)
         folders.add(first.cwd if first else "")
@@ -105,7 +106,7 @@ def _known(database: Path, paths: DaemonPaths) -> Known:
             return f"file:{path}" if path else ""
         return originals_source(session) if kind == ORIGINAL_KIND else f"session:{session}"
 
-    return Known(roots, source_of, graves.read(database))
+    return SalvageHints(roots, source_of, read_tombstones(database))
 
 
 def _named(folder: Path) -> tuple[str, str]:
@@ -113,46 +114,48 @@ def _named(folder: Path) -> tuple[str, str]:
     return key, str(root)
 
 
-def _read_anew(engine: Engine, key: str, root: str, repaired: Repaired, show: Show | None) -> ReadAnew:
+def _read_anew(engine: Engine, key: str, root: str, repaired: RepairResult, show: Show | None) -> _WorkspaceReread:
     from clew.adapters.clients import find_transcript_dirs
     from clew.errors import ClewError
 
     if not root:
-        return ReadAnew(key, key, "nobody knows any more which folder it was; what was recovered of it stays")
+        return _WorkspaceReread(key, key, "nobody knows any more which folder it was; what was recovered of it stays")
     if not Path(root).is_dir():
-        return ReadAnew(key, root, "the folder is gone; what was recovered of it stays")
+        return _WorkspaceReread(key, root, "the folder is gone; what was recovered of it stays")
     if find_workspace(Path(root))[0] != key:
-        return ReadAnew(key, root, "the folder is now part of another repository; what was recovered of it stays")
+        return _WorkspaceReread(key, root, "the folder is now part of another repository; what was recovered of it stays")
     if key in repaired.salvaged.unsure:
         why = "something was purged from it, and the list of that is lost; `clew index` and `clew ingest` would read all of it again"
-        return ReadAnew(key, root, why)
+        return _WorkspaceReread(key, root, why)
     try:
         done = engine.reread_repository(key, Path(root), find_transcript_dirs(Path(root)), progress=show)
     except ClewError as error:
-        return ReadAnew(key, root, str(error).partition("\n")[0])
+        return _WorkspaceReread(key, root, str(error).partition("\n")[0])
     ingested = done.ingested
     problems = [*done.indexed.report.problems, *(ingested.problems if ingested else ())]
-    return ReadAnew(key, root, "", done.indexed.report.read, ingested.sessions if ingested else 0, done.gone, problems)
+    return _WorkspaceReread(
+        key, root, "", done.indexed.report.read, ingested.sessions if ingested else 0, done.missing_transcripts, problems
+    )
 
 
-def _still_lost(engine: Engine, repaired: Repaired, places: list[ReadAnew]) -> list[Lost]:
+def _still_lost(engine: Engine, repaired: RepairResult, places: list[_WorkspaceReread]) -> list[LostRecord]:
     """What indexes named, was not found, and has not come back. Of what has no id only what was not read anew is known to be lost."""
     from clew.store.ports import LOCAL
 
     read = {place.key: frozenset(place.gone) for place in places if not place.why}
 
-    def is_back(each: Lost) -> bool:
+    def is_back(each: LostRecord) -> bool:
         if each.id:
             with engine.store.snapshot(LOCAL, each.workspace) as snapshot:
                 return bool(snapshot.records([each.id]))
-        kind, gone = kind_of(each.source), read.get(each.workspace)
+        kind, gone = _classify_source(each.source), read.get(each.workspace)
         is_session = kind == "sessions" and not each.source.endswith("/live")
         return gone is not None and (kind == "files" or (is_session and each.source.split(":")[1].partition("/")[0] not in gone))
 
     return [each for each in repaired.salvaged.lost if not is_back(each)]
 
 
-def kind_of(source: str) -> str:
+def _classify_source(source: str) -> str:
     """What a source holds, in a word of KINDS."""
     if source == "session:remembered/notes":
         return "notes"
@@ -162,16 +165,18 @@ def kind_of(source: str) -> str:
 
 
 def _counted(counts: Counter[str]) -> str:
-    return ", ".join(f"{counts[kind]:,} of {kind}" for kind in KINDS if counts[kind])
+    return ", ".join(f"{counts[kind]:,} of {kind}" for kind in _KINDS if counts[kind])
 
 
-def _report(database: Path, reasons: list[str], repaired: Repaired, places: list[ReadAnew], lost: list[Lost], *, is_json: bool) -> None:
+def _report(
+    database: Path, reasons: list[str], repaired: RepairResult, places: list[_WorkspaceReread], lost: list[LostRecord], *, is_json: bool
+) -> None:
     found = repaired.salvaged
     recovered: Counter[str] = Counter()
     for (_, source), count in found.records.items():
-        recovered[kind_of(source)] += count
-    missed = Counter(kind_of(each.source) for each in found.lost)
-    still = Counter(kind_of(each.source) for each in lost)
+        recovered[_classify_source(source)] += count
+    missed = Counter(_classify_source(each.source) for each in found.lost)
+    still = Counter(_classify_source(each.source) for each in lost)
     is_dry = not repaired.set_aside
     if is_json:
         told: dict[str, Any] = {
@@ -188,11 +193,11 @@ def _report(database: Path, reasons: list[str], repaired: Repaired, places: list
     lines.extend(f"set aside as {path}" for path in repaired.set_aside)
     if repaired.log:
         lines.append(repaired.log)
-    lines.append(f"{found.damaged_pages:,} of {output.counted(found.pages, 'page')} cannot be read")
+    lines.append(f"{found.damaged_pages:,} of {format_count(found.pages, 'page')} cannot be read")
     records = _counted(recovered) or "none"
     lines.append(
-        f"{'could be recovered' if is_dry else 'recovered'}: records: {records}; {output.counted(found.rows['originals'], 'original')}, "
-        f"{output.counted(found.rows['tombstones'], 'tombstone')}"
+        f"{'could be recovered' if is_dry else 'recovered'}: records: {records}; {format_count(found.rows['originals'], 'original')}, "
+        f"{format_count(found.rows['tombstones'], 'tombstone')}"
     )
     if sum(found.unsound.values()):
         lines.append("unsound: " + ", ".join(f"{count:,} of {name}" for name, count in sorted(found.unsound.items())))
@@ -201,18 +206,18 @@ def _report(database: Path, reasons: list[str], repaired: Repaired, places: list
     lines += _places_told(places)
     if not is_dry:
         lines.append(f"lost for good, at least: {_counted(still)}" if lost else "all that is known to have been missing was read anew")
-    output.write_text("".join(output.visible(line) + "\n" for line in lines))
+    output.write_text("".join(output.escape_control(line) + "\n" for line in lines))
 
 
-def _places_told(places: list[ReadAnew]) -> list[str]:
+def _places_told(places: list[_WorkspaceReread]) -> list[str]:
     lines: list[str] = []
     for place in places:
         if place.why:
             lines.append(f"{place.root}: not read anew: {place.why}")
             continue
-        lines.append(f"{place.root}: read anew: {output.counted(place.files, 'file')}, {output.counted(place.sessions, 'session')}")
+        lines.append(f"{place.root}: read anew: {format_count(place.files, 'file')}, {format_count(place.sessions, 'session')}")
         if place.gone:
-            names = ", ".join(place.gone[:LISTED_MAX]) + (", …" if len(place.gone) > LISTED_MAX else "")
-            lines.append(f"  of {output.counted(len(place.gone), 'session')} no transcript is left, and only what was recovered: {names}")
-        lines.extend(f"  {problem}" for problem in place.problems[:LISTED_MAX])
+            names = ", ".join(place.gone[:_LISTED_MAX]) + (", …" if len(place.gone) > _LISTED_MAX else "")
+            lines.append(f"  of {format_count(len(place.gone), 'session')} no transcript is left, and only what was recovered: {names}")
+        lines.extend(f"  {problem}" for problem in place.problems[:_LISTED_MAX])
     return lines

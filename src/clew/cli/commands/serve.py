@@ -7,12 +7,12 @@ import subprocess
 import click
 
 from clew.cli import output
-from clew.cli.options import example, json_option
+from clew.cli.options import format_examples, json_option
 from clew.errors import UsageError
 from clew.settings import data_dir
 
 
-@click.command(short_help="Run the local daemon.", epilog=example("clew serve --detach"))
+@click.command(short_help="Run the local daemon.", epilog=format_examples("clew serve --detach"))
 @click.option("--detach", "is_detached", is_flag=True, help="Run it in the background, and return when it answers.")
 @click.option("--stop", "is_stop", is_flag=True, help="Stop the one that runs, after the answers under way.")
 @click.option("--status", "is_status", is_flag=True, help="Say which one runs. Exit code 1 where none does.")

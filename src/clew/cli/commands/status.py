@@ -10,27 +10,28 @@ from urllib.parse import quote
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, opened
-from clew.cli.options import example, json_option, repo_option
+from clew.cli.open import check_folder, open_engine
+from clew.cli.options import format_examples, json_option, repo_option
+from clew.cli.output import format_count, format_size
 from clew.settings import data_dir
 
 if TYPE_CHECKING:
     from clew.store.ports import Workspace
     from clew.usecases.status import StoreStatus
 
-SESSIONS_SHOWN = 5  # the latest; guess
+_SESSIONS_SHOWN = 5  # the latest; guess
 
 
-@click.command(short_help="Where the data lives, and how much there is.", epilog=example("clew status --json"))
+@click.command(short_help="Where the data lives, and how much there is.", epilog=format_examples("clew status --json"))
 @repo_option
 @json_option
 def command(*, repo: Path, is_json: bool) -> None:
     """Say where the data lives, how much there is, and what is known of this repository."""
-    folder(repo)
-    with opened() as engine:
-        status = engine.status(repo)
+    check_folder(repo)
+    with open_engine() as engine:
+        status = engine.read_status(repo)
     running = _running(repo)
-    output.write_answer({**as_json(status), "running": running}, as_text(status) + _sessions_text(running), is_json=is_json)
+    output.write_answer({**_to_json(status), "running": running}, _to_text(status) + _sessions_text(running), is_json=is_json)
 
 
 def _running(repo: Path) -> dict[str, Any] | None:
@@ -50,37 +51,37 @@ def _sessions_text(running: dict[str, Any] | None) -> str:
     if running is None:
         return "daemon   none runs; the next session starts it\n"
     lines = [f"daemon   pid {running['pid']}, up for {running['uptime_s']:.0f} s\n"]
-    for session in running.get("sessions", [])[:SESSIONS_SHOWN]:
+    for session in running.get("sessions", [])[:_SESSIONS_SHOWN]:
         ended = f", ended ({session['ended']})" if session["ended"] else ""
-        lines.append(output.visible(f"session  {session['session'][:8]}{ended}: {session['line']}") + "\n")
+        lines.append(output.escape_control(f"session  {session['session'][:8]}{ended}: {session['line']}") + "\n")
     return "".join(lines)
 
 
-def as_json(status: StoreStatus) -> dict[str, Any]:
+def _to_json(status: StoreStatus) -> dict[str, Any]:
     """The store at a glance, for machines."""
     here = _workspace_json(status.here) if status.here else None
     workspaces = [_workspace_json(workspace) for workspace in status.workspaces]
     return {**asdict(status), "database": str(status.database), "here": here, "workspaces": workspaces}
 
 
-def as_text(status: StoreStatus) -> str:
+def _to_text(status: StoreStatus) -> str:
     """The store at a glance, in lines."""
-    lines = [f"database {status.database}, {output.sized(status.database_bytes)}, schema {status.schema}"]
+    lines = [f"database {status.database}, {format_size(status.database_bytes)}, schema {status.schema}"]
     here = status.here
     if here is None:
         lines.append("nothing is stored of this repository yet: `clew index` reads its code, `clew ingest` its sessions")
     else:
         lines.append(
-            f"here     {here.root}: {output.counted(status.files, 'file')}, {output.counted(status.sessions, 'session')}, "
-            f"{here.live:,} of {output.counted(here.records, 'record')} true now"
+            f"here     {here.root}: {format_count(status.files, 'file')}, {format_count(status.sessions, 'session')}, "
+            f"{here.live:,} of {format_count(here.records, 'record')} true now"
         )
         for label, counts in (("layers", status.layers), ("kinds", status.kinds), ("tiers", status.tiers), ("named", status.skipped)):
             if counts:
                 shown = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
                 lines.append(f"{label:<8} {shown}")
     others = [workspace for workspace in status.workspaces if here is None or workspace.key != here.key]
-    lines.extend(f"also     {workspace.root}: {output.counted(workspace.records, 'record')}" for workspace in others)
-    return "".join(output.visible(line) + "\n" for line in lines)
+    lines.extend(f"also     {workspace.root}: {format_count(workspace.records, 'record')}" for workspace in others)
+    return "".join(output.escape_control(line) + "\n" for line in lines)
 
 
 def _workspace_json(workspace: Workspace) -> dict[str, Any]:

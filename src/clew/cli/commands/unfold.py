@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from clew.cli import output
-from clew.cli.open import folder, opened
-from clew.cli.options import example, json_option, repo_option
-from clew.cli.record_status import record_json, status_json
+from clew.cli.open import check_folder, open_engine
+from clew.cli.options import format_examples, json_option, repo_option
+from clew.cli.record_status import record_to_json, status_to_json
 
 
 @click.command(
-    short_help="The exact bytes behind a handle.", epilog=example("clew unfold 3k7q2m9x\nclew unfold 3k7q2m9x --repo ~/src/app > original")
+    short_help="The exact bytes behind a handle.",
+    epilog=format_examples("clew unfold 3k7q2m9x\nclew unfold 3k7q2m9x --repo ~/src/app > original"),
 )
 @click.argument("handle")
 @repo_option
@@ -25,13 +26,13 @@ def command(handle: str, *, repo: Path, is_json: bool) -> None:
 
     With --json, bytes that are UTF-8 stand in `text`, others in `base64`.
     """
-    folder(repo)
-    with opened() as engine:
+    check_folder(repo)
+    with open_engine() as engine:
         unfolded = engine.unfold(repo, handle)
     if not is_json:
-        output.write(unfolded.data)
+        output.write_bytes(unfolded.data)
         return
-    value: dict[str, Any] = {**record_json(unfolded.record), **status_json(unfolded.status), "bytes": len(unfolded.data)}
+    value: dict[str, Any] = {**record_to_json(unfolded.record), **status_to_json(unfolded.status), "bytes": len(unfolded.data)}
     try:
         value["text"] = unfolded.data.decode()
     except UnicodeDecodeError:

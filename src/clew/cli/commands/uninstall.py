@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from clew.cli import output
-from clew.cli.options import example, json_option
+from clew.cli.options import format_examples, json_option
+from clew.cli.output import format_size
 from clew.settings import data_dir
 
 
-@click.command(short_help="Take back what `clew init` did.", epilog=example("clew uninstall\nclew uninstall --all --dry-run"))
+@click.command(short_help="Take back what `clew init` did.", epilog=format_examples("clew uninstall\nclew uninstall --all --dry-run"))
 @click.option("--all", "is_all", is_flag=True, help="Also erase what clew remembers: the database, its backups and the settings.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be done, and do nothing.")
 @json_option
@@ -50,11 +51,11 @@ def command(*, is_all: bool, is_dry: bool, is_json: bool) -> None:
         ours = [each for each in ours if each.path.name not in {"run", "plugin", "installed.json"}]
     if is_all and is_stopped and not done.is_incomplete:
         left: set[Path] = {each.path for each in data_folder.delete_clew_files(paths.home)} if not is_dry else set()
-        steps.extend(f"erased {each.path} ({output.sized(each.size_bytes)})" for each in ours if each.path not in left)
+        steps.extend(f"erased {each.path} ({format_size(each.size_bytes)})" for each in ours if each.path not in left)
         notes.extend(f"{path} could not be erased" for path in sorted(left))
     elif ours:
-        names = ", ".join(f"{each.path.name} ({output.sized(each.size_bytes)})" for each in ours)
-        total = output.sized(sum(each.size_bytes for each in ours))
+        names = ", ".join(f"{each.path.name} ({format_size(each.size_bytes)})" for each in ours)
+        total = format_size(sum(each.size_bytes for each in ours))
         again = " once the above is done" if is_all else ""
         notes.append(f"{total} are kept in {paths.home}: {names}; `clew uninstall --all` erases them{again}")
     notes.extend(f"{each.path} is not clew's, and was left" for each in others)

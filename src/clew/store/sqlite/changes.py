@@ -14,8 +14,8 @@ from typing import TypeAlias
 from clew.records import Delta, Status
 from clew.store import rules
 from clew.store.originals import Compressor
-from clew.store.shard import part_digest
-from clew.store.sqlite.codec import Stored, edge_to_row, from_stored, reason_to_stored, record_to_row, state_to_row, to_stored
+from clew.store.shard import compute_part_digest
+from clew.store.sqlite.codec import StoredText, decode_text, edge_to_row, encode_reason, encode_text, record_to_row, state_to_row
 from clew.store.sqlite.connections import Connection
 
 _Held: TypeAlias = dict[str, tuple[int, bool, bool]]  # id → row, is_live, is_indexed
@@ -33,18 +33,18 @@ class _Change:
     stored_bytes: int = 0
 
 
-def apply(connection: Connection, workspace: int, deltas: Sequence[Delta]) -> Counter[str]:
+def write_deltas(connection: Connection, workspace: int, deltas: Sequence[Delta]) -> Counter[str]:
     """Check all deltas, then write them one after the other; returns the counts of `Applied`. Raises InvalidDelta, and what SQLite raises.
 
     Cost  about 25 µs a record, with its share of originals and postings (tests/store/measure.py), and one fsync a call.
     """
-    has_tombstones = connection.row("tombstones.any", workspace) is not None
+    has_tombstones = connection.fetch_one("tombstones.any", workspace) is not None
     rules.check(deltas, lambda digests: _missing(connection, workspace, digests))
     change = _Change(connection, workspace)
     for delta in deltas:
         _write(change, rules.drop_purged(delta, _refusals(change, delta)) if has_tombstones else delta, has_tombstones=has_tombstones)
     if change.blob_bytes or change.stored_bytes:
-        connection.write("workspaces.weigh", change.blob_bytes, change.stored_bytes, workspace)
+        connection.execute("workspaces.weigh", change.blob_bytes, change.stored_bytes, workspace)
     return change.counts
 
 
@@ -55,35 +55,35 @@ def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
     _write_records(change, source, delta, held)
     if is_replaced:
         _end(change, delta, held)
-        change.connection.write("edges.delete_of_source", change.workspace, source)
+        change.connection.execute("edges.delete_of_source", change.workspace, source)
     if delta.superseded:
         _supersede(change, delta)
     again = () if is_replaced else {record_id for record_id, (_, _, is_indexed) in held.items() if is_indexed}
     _write_segment(change, source, rules.drop_indexed(delta.segment, again), is_new=is_new, is_replaced=is_replaced)
     if delta.edges:
-        change.connection.write_each("edges.upsert", [edge_to_row(edge, change.workspace, source) for edge in delta.edges])
+        change.connection.execute_many("edges.upsert", [edge_to_row(edge, change.workspace, source) for edge in delta.edges])
     _write_originals(change, source, delta, has_tombstones=has_tombstones)
     if delta.state is None:
-        change.connection.write("sources.retire", source)
+        change.connection.execute("sources.retire", source)
     else:
-        change.connection.write("sources.set_state", *state_to_row(delta.state, source))
+        change.connection.execute("sources.set_state", *state_to_row(delta.state, source))
 
 
 def _source(change: _Change, name: str) -> tuple[int, bool]:
     """The number of a source, and whether it was made for this."""
-    found = change.connection.row("sources.by_name", change.workspace, to_stored(name))
+    found = change.connection.fetch_one("sources.by_name", change.workspace, encode_text(name))
     if found is not None:
         return found[0], False
-    ((source,),) = change.connection.rows("sources.add", change.workspace, to_stored(name))
+    ((source,),) = change.connection.fetch_all("sources.add", change.workspace, encode_text(name))
     return source, True
 
 
 def _held(change: _Change, source: int, delta: Delta, *, is_replaced: bool) -> _Held:
     if is_replaced:
-        rows = change.connection.rows("records.held", change.workspace, source)
+        rows = change.connection.fetch_all("records.held", change.workspace, source)
     else:  # a session grows by few records at a time, and may hold very many
         keys = [(change.workspace, record.id, source) for record in delta.records]
-        rows = change.connection.rows_for("records.held_one", keys)
+        rows = change.connection.fetch_for_keys("records.held_one", keys)
     return {record_id: (row, bool(is_live), bool(is_indexed)) for row, record_id, is_live, is_indexed in rows}
 
 
@@ -97,7 +97,7 @@ def _write_records(change: _Change, source: int, delta: Delta, held: _Held) -> N
         record_to_row(record, change.workspace, source, is_indexed=has_postings or record.id in stay_indexed) for record in delta.records
     ]
     if rows:
-        change.connection.write_each("records.upsert", rows)
+        change.connection.execute_many("records.upsert", rows)
 
 
 def _end(change: _Change, delta: Delta, held: _Held) -> None:
@@ -105,40 +105,40 @@ def _end(change: _Change, delta: Delta, held: _Held) -> None:
     staying = {record.id for record in delta.records}
     others = [held[record_id] for record_id in held.keys() - staying]
     leaving = [(row, is_live) for row, is_live, is_indexed in sorted(others) if is_live or is_indexed]
-    change.connection.write_each("records.leave", [(row,) for row, _ in leaving])
-    endings: list[tuple[str, Stored, int, int, int]] = []
+    change.connection.execute_many("records.leave", [(row,) for row, _ in leaving])
+    endings: list[tuple[str, StoredText, int, int, int]] = []
     for row, is_live in leaving:
         if not is_live:
             continue
-        ((subject,),) = change.connection.rows("records.subject", row)
-        alive = change.connection.rows("records.successors", change.workspace, subject)
-        candidates = [rules.Successor(other, from_stored(name), seq, at_ns) for other, name, seq, at_ns in alive]
+        ((subject,),) = change.connection.fetch_all("records.subject", row)
+        alive = change.connection.fetch_all("records.successors", change.workspace, subject)
+        candidates = [rules.Successor(other, decode_text(name), seq, at_ns) for other, name, seq, at_ns in alive]
         successor = rules.find_successor(delta.source, candidates)
         change.counts["retired" if successor is None else "superseded"] += 1
         ended = rules.ended_status(Status(), successor, is_source_gone=delta.state is None)
-        endings.append((ended.superseded_by, reason_to_stored(ended.reason), ended.ended_seq, ended.valid_to_ns, row))
-    change.connection.write_each("records.set_ending", endings)
+        endings.append((ended.superseded_by, encode_reason(ended.reason), ended.ended_seq, ended.valid_to_ns, row))
+    change.connection.execute_many("records.set_ending", endings)
 
 
 def _supersede(change: _Change, delta: Delta) -> None:
     for supersession in delta.superseded:
         said = rules.status_of_supersession(supersession)
-        ending = (to_stored(said.superseded_by), reason_to_stored(said.reason), said.ended_seq, said.valid_to_ns)
-        changed = change.connection.write("records.supersede", said.is_live, *ending, change.workspace, to_stored(supersession.old))
+        ending = (encode_text(said.superseded_by), encode_reason(said.reason), said.ended_seq, said.valid_to_ns)
+        changed = change.connection.execute("records.supersede", said.is_live, *ending, change.workspace, encode_text(supersession.old))
         change.counts["superseded"] += changed > 0 and not said.is_live
 
 
 def _write_segment(change: _Change, source: int, segment: bytes, *, is_new: bool, is_replaced: bool) -> None:
-    before = [] if is_new else change.connection.rows("segments.of_source", change.workspace, source)
-    digest = part_digest(segment) if segment else ""
+    before = [] if is_new else change.connection.fetch_all("segments.of_source", change.workspace, source)
+    digest = compute_part_digest(segment) if segment else ""
     if is_replaced:
         if digest and [(part, known) for _, part, known in before] == [(0, digest)]:
             return
-        change.connection.write_each("segments.delete", [(row,) for row, _, _ in before])
+        change.connection.execute_many("segments.delete", [(row,) for row, _, _ in before])
         before = []
     if digest:
         part = before[-1][1] + 1 if before else 0
-        change.connection.write("segments.add", change.workspace, source, part, digest, segment)
+        change.connection.execute("segments.add", change.workspace, source, part, digest, segment)
 
 
 def _write_originals(change: _Change, source: int, delta: Delta, *, has_tombstones: bool) -> None:
@@ -153,12 +153,12 @@ def _write_originals(change: _Change, source: int, delta: Delta, *, has_tombston
             change.blob_bytes += len(blob.data)
             change.stored_bytes += len(data)
     if rows:
-        connection.write_each("originals.add", rows)
+        connection.execute_many("originals.add", rows)
         if has_tombstones:
-            connection.write_each("tombstones.lift", [row[:2] for row in rows])
+            connection.execute_many("tombstones.lift", [row[:2] for row in rows])
     named = rules.find_originals(delta)
     if named:
-        connection.write_each("originals.name", [(workspace, source, digest) for digest in sorted(named)])
+        connection.execute_many("originals.name", [(workspace, source, digest) for digest in sorted(named)])
 
 
 def _refusals(change: _Change, delta: Delta) -> rules.PurgedKeys:
@@ -176,4 +176,4 @@ def _missing(connection: Connection, workspace: int, digests: Collection[str]) -
 
 def _found(connection: Connection, name: str, keys: Sequence[tuple[int | str, ...]]) -> set[str]:
     """The first columns of the rows that a statement answers for these keys."""
-    return {row[0] for row in connection.rows_for(name, keys)} if keys else set()
+    return {row[0] for row in connection.fetch_for_keys(name, keys)} if keys else set()

@@ -28,21 +28,21 @@ import apsw
 from clew.errors import SchemaTooNew, StoreBusy, StoreUnusable, StoreUnwritable
 from clew.store.sqlite.statements import SQL
 
-Row: TypeAlias = tuple[Any, ...]
-Value: TypeAlias = int | float | str | bytes
+SqlRow: TypeAlias = tuple[Any, ...]
+SqlValue: TypeAlias = int | float | str | bytes
 
 APPLICATION_ID = 0x636C6577  # "clew", so that `file` and SQLite tell our databases from others
 BUSY_TIMEOUT_S = 10.0
-LOG_BYTES_KEPT = 64 << 20  # guess: the log is cut back to this after a bulk operation
-CACHE_KIB = 32 << 10  # guess: holds the inner pages of every index of a million records
+_LOG_BYTES_KEPT = 64 << 20  # guess: the log is cut back to this after a bulk operation
+_CACHE_KIB = 32 << 10  # guess: holds the inner pages of every index of a million records
 _RETRY_S = 0.01
-UNREAD = "see to the disk, and to who may read it; `clew doctor` looks further"
+_UNREADABLE_HINT = "see to the disk, and to who may read it; `clew doctor` looks further"
 
 _SPACE = (apsw.FullError, apsw.ReadOnlyError, apsw.IOError, apsw.CantOpenError, apsw.PermissionsError, apsw.TooBigError)
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class DatabaseHeader:
     """What the first hundred bytes of a database say of it."""
 
     application: int
@@ -55,36 +55,36 @@ class Connection:
     def __init__(self, raw: apsw.Connection) -> None:
         self.raw: Any = raw  # apsw's own stubs type its values as unknown; rows are typed where `codec` reads them
 
-    def row(self, name: str, *values: Value) -> Row | None:
+    def fetch_one(self, name: str, *values: SqlValue) -> SqlRow | None:
         """The first row that a statement answers, or None."""
         return next(self.raw.execute(SQL[name], values), None)
 
-    def rows(self, name: str, *values: Value) -> list[Row]:
+    def fetch_all(self, name: str, *values: SqlValue) -> list[SqlRow]:
         """Every row that a statement answers."""
         return list(self.raw.execute(SQL[name], values))
 
-    def stream(self, name: str, *values: Value) -> Iterator[Row]:
+    def iterate(self, name: str, *values: SqlValue) -> Iterator[SqlRow]:
         """Every row, as it is read; end it before the transaction."""
         return iter(self.raw.execute(SQL[name], values))
 
-    def rows_for(self, name: str, keys: Iterable[Sequence[Value]]) -> list[Row]:
+    def fetch_for_keys(self, name: str, keys: Iterable[Sequence[SqlValue]]) -> list[SqlRow]:
         """Every row that a statement answers for any of these keys."""
         return list(self.raw.executemany(SQL[name], keys))
 
-    def write(self, name: str, *values: Value) -> int:
+    def execute(self, name: str, *values: SqlValue) -> int:
         """Run a statement that changes rows; returns how many it changed."""
         self.raw.execute(SQL[name], values)
         return self.raw.changes()
 
-    def write_each(self, name: str, rows: Iterable[Sequence[Value]]) -> None:
+    def execute_many(self, name: str, rows: Iterable[Sequence[SqlValue]]) -> None:
         """Run a statement that changes rows, once for each of these."""
         self.raw.executemany(SQL[name], rows)
 
-    def wait(self, seconds: float) -> None:
+    def set_busy_timeout(self, seconds: float) -> None:
         """Wait so long for another writer from now on."""
         self.raw.set_busy_timeout(int(seconds * 1000))
 
-    def pragma(self, name: str, value: Value | None = None) -> Any:
+    def pragma(self, name: str, value: SqlValue | None = None) -> Any:
         """Set or ask a pragma."""
         return self.raw.pragma(name, value) if value is not None else self.raw.pragma(name)
 
@@ -105,7 +105,7 @@ class Connection:
 
 
 @contextlib.contextmanager
-def translated(path: Path, waited_s: float, *, is_writing: bool) -> Generator[None]:
+def translate_errors(path: Path, waited_s: float, *, is_writing: bool) -> Generator[None]:
     """Turn SQLite's errors into ours. What is not named here is a defect, and rises as it is."""
     try:
         yield
@@ -114,12 +114,12 @@ def translated(path: Path, waited_s: float, *, is_writing: bool) -> Generator[No
     except _SPACE as error:
         if is_writing:
             raise StoreUnwritable(path, str(error)) from error
-        raise StoreUnusable(path, f"cannot be read ({error})", UNREAD) from error
+        raise StoreUnusable(path, f"cannot be read ({error})", _UNREADABLE_HINT) from error
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise StoreUnusable(path, f"is damaged, or not a database ({error})") from error
 
 
-def peek(path: Path) -> Header | None:
+def read_header(path: Path) -> DatabaseHeader | None:
     """Read the header without opening the database; None for a file that is missing or empty.
 
     Raises StoreUnusable for a file that is no database, is shorter than its header says, or cannot be read.
@@ -133,7 +133,7 @@ def peek(path: Path) -> Header | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreUnusable(path, f"cannot be read ({error.strerror})", UNREAD) from error
+        raise StoreUnusable(path, f"cannot be read ({error.strerror})", _UNREADABLE_HINT) from error
     if not head:
         return None
     if len(head) < 100 or not head.startswith(b"SQLite format 3\0"):
@@ -141,10 +141,10 @@ def peek(path: Path) -> Header | None:
     pages, page = int.from_bytes(head[28:32], "big"), int.from_bytes(head[16:18], "big")
     if not is_logged and head[24:28] == head[92:96] and size < pages * (page if page > 1 else 65_536):
         raise StoreUnusable(path, f"is cut off: {size:,} bytes are left of {pages * (page if page > 1 else 65_536):,}")
-    return Header(int.from_bytes(head[68:72], "big"), int.from_bytes(head[60:64], "big"))
+    return DatabaseHeader(int.from_bytes(head[68:72], "big"), int.from_bytes(head[60:64], "big"))
 
 
-def check_owner(path: Path, header: Header, known: int) -> None:
+def check_owner(path: Path, header: DatabaseHeader, known: int) -> None:
     """Raise StoreUnusable for another program's database, SchemaTooNew for a newer release's."""
     if header.application not in (0, APPLICATION_ID):
         reason = f"is a database of another program (application id {header.application:#x})"
@@ -172,26 +172,26 @@ def make_private(path: Path) -> None:
 
 def connect(path: Path, busy_timeout_s: float) -> Connection:
     """Open for reading and writing, without touching the file yet. Raises what `translated` names."""
-    with translated(path, busy_timeout_s, is_writing=True):
+    with translate_errors(path, busy_timeout_s, is_writing=True):
         connection = _open(_name(path), apsw.SQLITE_OPEN_READWRITE, busy_timeout_s)
         connection.pragma("synchronous", "full")
         connection.pragma("secure_delete", True)
         return connection
 
 
-def enter_wal(connection: Connection, path: Path, busy_timeout_s: float) -> None:
+def enable_wal(connection: Connection, path: Path, busy_timeout_s: float) -> None:
     """Switch the file to WAL if it is not there yet. Raises what `translated` names.
 
     Several processes may do so to a new file at once. SQLite answers some of them "busy" at once, whatever
     the timeout, so we wait here.
     """
     until = monotonic() + busy_timeout_s
-    with translated(path, busy_timeout_s, is_writing=True):
+    with translate_errors(path, busy_timeout_s, is_writing=True):
         while True:
             try:
                 if connection.pragma("journal_mode", "wal") != "wal":
                     raise StoreUnwritable(path, "this disk does not let several processes share memory, which WAL needs")
-                connection.pragma("journal_size_limit", LOG_BYTES_KEPT)
+                connection.pragma("journal_size_limit", _LOG_BYTES_KEPT)
                 return
             except apsw.BusyError:
                 if monotonic() >= until:
@@ -199,9 +199,9 @@ def enter_wal(connection: Connection, path: Path, busy_timeout_s: float) -> None
                 sleep(_RETRY_S)
 
 
-def connect_reading(path: Path, busy_timeout_s: float) -> Connection:
+def connect_read_only(path: Path, busy_timeout_s: float) -> Connection:
     """Open for reading only, also on a read-only disk. Raises StoreUnusable where that cannot be."""
-    with translated(path, busy_timeout_s, is_writing=False):
+    with translate_errors(path, busy_timeout_s, is_writing=False):
         try:
             connection = _open(_name(path), apsw.SQLITE_OPEN_READONLY, busy_timeout_s)
             connection.pragma("schema_version")
@@ -217,9 +217,9 @@ def connect_reading(path: Path, busy_timeout_s: float) -> Connection:
         return connection
 
 
-def header_of(connection: Connection) -> Header:
+def query_header(connection: Connection) -> DatabaseHeader:
     """The header as the newest transaction left it, which may stand in the log only."""
-    return Header(int(connection.pragma("application_id") or 0), int(connection.pragma("user_version") or 0))
+    return DatabaseHeader(int(connection.pragma("application_id") or 0), int(connection.pragma("user_version") or 0))
 
 
 def _open(name: str, flags: int, busy_timeout_s: float) -> Connection:
@@ -227,7 +227,7 @@ def _open(name: str, flags: int, busy_timeout_s: float) -> Connection:
     raw.set_busy_timeout(int(busy_timeout_s * 1000))
     connection = Connection(raw)
     connection.pragma("temp_store", 2)  # in memory: sorted rows must not reach /tmp
-    connection.pragma("cache_size", -CACHE_KIB)
+    connection.pragma("cache_size", -_CACHE_KIB)
     return connection
 
 

@@ -14,17 +14,17 @@ from pathlib import Path
 
 from clew.store.documents import Documents
 from clew.store.shard import PartKey
-from clew.store.sqlite import snapshots
-from clew.store.sqlite.codec import from_stored, to_stored
+from clew.store.sqlite import index_files
+from clew.store.sqlite.codec import decode_text, encode_text
 from clew.store.sqlite.connections import Connection
 
 OVERLAY_PARTS_MAX = 64  # guess: an overlay of so many small sources joins in a few milliseconds
-OVERLAY_SHARE_MAX = 0.10  # guess: above, laying it over at each start costs soon more than a new snapshot costs once
-REUSE_SHARE_MAX = 0.50  # guess: above, joining all anew is about as fast as laying the rest over an old snapshot
+_OVERLAY_SHARE_MAX = 0.10  # guess: above, laying it over at each start costs soon more than a new snapshot costs once
+_REUSE_SHARE_MAX = 0.50  # guess: above, joining all anew is about as fast as laying the rest over an old snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class WorkspaceCounters:
     """A workspace's number and counters; all 0 for one that does not exist."""
 
     key: str
@@ -44,7 +44,7 @@ class _Cached:
 
 
 @dataclass(slots=True)
-class Indexes:
+class IndexCache:
     """The indexes of one database. `lock` is held while one is made, so that two threads never make the same one twice."""
 
     folder: Path
@@ -52,14 +52,14 @@ class Indexes:
     lock: threading.Lock = field(default_factory=threading.Lock)
     _cached: dict[str, _Cached] = field(default_factory=dict[str, _Cached])
 
-    def get(self, connection: Connection, space: Space) -> Documents:
+    def get(self, connection: Connection, space: WorkspaceCounters) -> Documents:
         """The index of the generation that `connection` sees."""
         cached = self._cached.get(space.key)
         if cached is None or cached.generation != space.generation:
             cached = self._cached[space.key] = self._make(connection, space, cached)
         return cached.index
 
-    def origin(self, workspace: str) -> str:
+    def describe_origin(self, workspace: str) -> str:
         """Where the newest index came from, in words; "" when none was asked for."""
         cached = self._cached.get(workspace)
         return cached.origin if cached else ""
@@ -67,13 +67,13 @@ class Indexes:
     def drop(self, workspace: str) -> None:
         """Forget the index in memory and erase its snapshot. Raises OSError."""
         self._cached.pop(workspace, None)
-        snapshots.erase(self._place(workspace))
+        index_files.delete_index(self._place(workspace))
 
     def clear(self) -> None:
         """Forget every index in memory."""
         self._cached.clear()
 
-    def write_due(self, connection: Connection, space: Space) -> tuple[int, Path | None]:
+    def write_if_due(self, connection: Connection, space: WorkspaceCounters) -> tuple[int, Path | None]:
         """Write a new snapshot where one is due, for `settle` to put in place. Raises OSError.
 
         Returns how many parts have changed since the present snapshot, and the new one's file, or None.
@@ -86,16 +86,16 @@ class Indexes:
         cached = self._cached.get(space.key)
         is_ready = cached is not None and not cached.index.has_overlay and cached.base_parts == now
         index = cached.index if cached is not None and is_ready else Documents.build(_all(connection, space))
-        return changed, snapshots.write(self._place(space.key), space.generation, index.to_bytes())
+        return changed, index_files.write_index(self._place(space.key), space.generation, index.to_bytes())
 
-    def settle(self, space: Space, fresh: Path) -> None:
+    def install(self, space: WorkspaceCounters, fresh: Path) -> None:
         """Put a written snapshot in place, and answer from it from now on. Raises OSError."""
-        snapshots.settle(self._place(space.key), fresh)
+        index_files.install_index(self._place(space.key), fresh)
         loaded = self._load(space.key)
         if not isinstance(loaded, str):
             self._cached[space.key] = loaded
 
-    def _make(self, connection: Connection, space: Space, old: _Cached | None) -> _Cached:
+    def _make(self, connection: Connection, space: WorkspaceCounters, old: _Cached | None) -> _Cached:
         loaded = self._load(space.key) if old is None else "the index in memory is too old"
         if not isinstance(loaded, str) and loaded.generation == space.generation:
             return loaded
@@ -103,7 +103,7 @@ class Indexes:
         base = old
         if base is not None and len(base.base_parts ^ now) > _overlay_max(len(now)):
             base, loaded = None, self._load(space.key)
-        if not isinstance(loaded, str) and len(loaded.base_parts ^ now) <= max(OVERLAY_PARTS_MAX, len(now) * REUSE_SHARE_MAX):
+        if not isinstance(loaded, str) and len(loaded.base_parts ^ now) <= max(OVERLAY_PARTS_MAX, len(now) * _REUSE_SHARE_MAX):
             base = loaded
         if base is None:
             why = loaded if isinstance(loaded, str) else "the snapshot is too old"
@@ -113,34 +113,34 @@ class Indexes:
         return _Cached(index, space.generation, base.base_parts, f"snapshot or memory, {len(base.base_parts ^ now)} parts changed")
 
     def _load(self, workspace: str) -> _Cached | str:
-        snapshot = snapshots.read(self._place(workspace))
-        if isinstance(snapshot, str):
-            return snapshot
+        mapped = index_files.map_index(self._place(workspace))
+        if isinstance(mapped, str):
+            return mapped
         try:
-            index = Documents.from_bytes(snapshot.data)
+            index = Documents.from_bytes(mapped.data)
         except ValueError as error:
             return f"the snapshot cannot be read ({error})"
-        return _Cached(index, snapshot.generation, frozenset(index.parts), "snapshot")
+        return _Cached(index, mapped.generation, frozenset(index.parts), "snapshot")
 
-    def _place(self, workspace: str) -> snapshots.SnapshotPlace:
-        return snapshots.SnapshotPlace(self.folder, self.identity, workspace)
+    def _place(self, workspace: str) -> index_files.IndexFile:
+        return index_files.IndexFile(self.folder, self.identity, workspace)
 
 
 def _overlay_max(parts: int) -> float:
-    return max(OVERLAY_PARTS_MAX, parts * OVERLAY_SHARE_MAX)
+    return max(OVERLAY_PARTS_MAX, parts * _OVERLAY_SHARE_MAX)
 
 
-def _keys(connection: Connection, space: Space) -> frozenset[PartKey]:
-    rows = connection.rows("segments.keys", space.number)
-    return frozenset((from_stored(source), part, digest) for source, part, digest in rows)
+def _keys(connection: Connection, space: WorkspaceCounters) -> frozenset[PartKey]:
+    rows = connection.fetch_all("segments.keys", space.number)
+    return frozenset((decode_text(source), part, digest) for source, part, digest in rows)
 
 
-def _all(connection: Connection, space: Space) -> Iterator[tuple[PartKey, bytes]]:
-    for source, part, digest, data in connection.stream("segments.all", space.number):
-        yield (from_stored(source), part, digest), data
+def _all(connection: Connection, space: WorkspaceCounters) -> Iterator[tuple[PartKey, bytes]]:
+    for source, part, digest, data in connection.iterate("segments.all", space.number):
+        yield (decode_text(source), part, digest), data
 
 
-def _some(connection: Connection, space: Space, keys: Collection[PartKey]) -> Iterable[tuple[PartKey, bytes]]:
+def _some(connection: Connection, space: WorkspaceCounters, keys: Collection[PartKey]) -> Iterable[tuple[PartKey, bytes]]:
     for key in keys:
-        ((data,),) = connection.rows("segments.one", space.number, to_stored(key[0]), key[1])
+        ((data,),) = connection.fetch_all("segments.one", space.number, encode_text(key[0]), key[1])
         yield key, data

@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-Value: TypeAlias = int | float | str | bytes | None
-TableRow: TypeAlias = tuple[int | None, tuple[Value, ...]]
+CellValue: TypeAlias = int | float | str | bytes | None
+TableRow: TypeAlias = tuple[int | None, tuple[CellValue, ...]]
 """A row's number and values. The number is None in the tree of an index, or of a table without row numbers."""
 
 PAGE_BYTES = 4096  # of every database that we make
-PAYLOAD_BYTES_MAX = 1 << 30  # SQLite's own limit of a row
+_PAYLOAD_BYTES_MAX = 1 << 30  # SQLite's own limit of a row
 _INTERIOR_INDEX, _INTERIOR_TABLE, _LEAF_INDEX, _LEAF_TABLE = 0x02, 0x05, 0x0A, 0x0D
 _VALUE_BYTES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 7: 8, 8: 0, 9: 0}  # by a value's type; texts and bytes have types from 12 on
 _LOCAL_BYTES_MIN = (PAGE_BYTES - 12) * 32 // 255 - 23
@@ -29,7 +29,7 @@ _UNREADABLE = (ValueError, LookupError, struct.error)
 
 
 @dataclass(slots=True)
-class Pages:
+class DatabasePages:
     """A database file. `damaged` are the pages that are neither empty nor what a page can be, and those with a row that cannot be read."""
 
     descriptor: int
@@ -38,7 +38,7 @@ class Pages:
     _suspects: set[int] = field(default_factory=set[int])
     _continued: set[int] = field(default_factory=set[int])
 
-    def rows(self) -> Iterator[TableRow]:
+    def iterate_rows(self) -> Iterator[TableRow]:
         """Yield the rows of every page, in the order of the pages. Cost: about 10 µs a row and 20 µs a page."""
         self.count = -(-os.fstat(self.descriptor).st_size // PAGE_BYTES)
         for number in range(1, self.count + 1):
@@ -72,7 +72,7 @@ class Pages:
         if has_rowid:
             rowid, at = _varint(page, at)
             rowid -= (1 << 64) if rowid >= 1 << 63 else 0
-        if size > min(PAYLOAD_BYTES_MAX, self.count * PAGE_BYTES):
+        if size > min(_PAYLOAD_BYTES_MAX, self.count * PAGE_BYTES):
             raise ValueError
         local = _local_bytes(size, is_table=has_rowid)
         payload = page[at : at + local]
@@ -119,13 +119,13 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     return value << 8 | data[at + 8], at + 9
 
 
-def _values(payload: bytes) -> tuple[Value, ...]:
+def _values(payload: bytes) -> tuple[CellValue, ...]:
     head, at = _varint(payload, 0)
     kinds: list[int] = []
     while at < head:
         kind, at = _varint(payload, at)
         kinds.append(kind)
-    values: list[Value] = []
+    values: list[CellValue] = []
     at = head
     for kind in kinds:
         size = (kind - 12) // 2 if kind >= 12 else _VALUE_BYTES[kind]
@@ -136,7 +136,7 @@ def _values(payload: bytes) -> tuple[Value, ...]:
     return tuple(values)
 
 
-def _value(kind: int, data: bytes) -> Value:
+def _value(kind: int, data: bytes) -> CellValue:
     if kind >= 12:
         return data.decode() if kind % 2 else data
     if kind == 7:

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from clew.store.ports import PurgeResult
-from clew.store.shard import part_digest
-from clew.store.sqlite.codec import blobs_in, to_stored
+from clew.store.shard import compute_part_digest
+from clew.store.sqlite.codec import encode_text, find_blob_digests
 from clew.store.sqlite.connections import Connection
 from clew.text import postings
 
 
 def purge_records(connection: Connection, workspace: int, ids: Sequence[str], reason: str, at_ns: int) -> PurgeResult | None:
     """Erase records by id, from every source that holds or held them; None when there are none. Unknown ids leave no tombstone."""
-    keys = [(workspace, to_stored(record_id)) for record_id in dict.fromkeys(ids)]
-    rows = connection.rows_for("records.sources_of", keys)
+    keys = [(workspace, encode_text(record_id)) for record_id in dict.fromkeys(ids)]
+    rows = connection.fetch_for_keys("records.sources_of", keys)
     if not rows:
         return None
-    connection.write_each("records.delete", [(row,) for row, _, _ in rows])
+    connection.execute_many("records.delete", [(row,) for row, _, _ in rows])
     gone = sorted({record_id for _, record_id, _ in rows})
     touched = sorted({source for _, _, source in rows})
     return _bury(connection, workspace, gone, touched, (reason, at_ns))
@@ -29,45 +29,45 @@ def purge_records(connection: Connection, workspace: int, ids: Sequence[str], re
 
 def purge_source(connection: Connection, workspace: int, name: str, reason: str, at_ns: int) -> PurgeResult | None:
     """Erase a source and all that it ever held, except what another source holds too; None when there is no such source."""
-    found = connection.row("sources.by_name", workspace, to_stored(name))
+    found = connection.fetch_one("sources.by_name", workspace, encode_text(name))
     if found is None:
         return None
     source: int = found[0]
-    held = connection.rows("records.held", workspace, source)
-    connection.write_each("records.delete", [(row[0],) for row in held])
-    gone = [record_id for _, record_id, _, _ in held if connection.row("records.sources_of", workspace, record_id) is None]
-    segments = connection.rows("segments.of_source", workspace, source)
-    connection.write_each("segments.delete", [(row,) for row, _, _ in segments])
-    connection.write("edges.delete_of_source", workspace, source)
+    held = connection.fetch_all("records.held", workspace, source)
+    connection.execute_many("records.delete", [(row[0],) for row in held])
+    gone = [record_id for _, record_id, _, _ in held if connection.fetch_one("records.sources_of", workspace, record_id) is None]
+    segments = connection.fetch_all("segments.of_source", workspace, source)
+    connection.execute_many("segments.delete", [(row,) for row, _, _ in segments])
+    connection.execute("edges.delete_of_source", workspace, source)
     purge = _bury(connection, workspace, sorted(gone), [source], (reason, at_ns))
-    connection.write("sources.delete", source)
+    connection.execute("sources.delete", source)
     return purge
 
 
 def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: Sequence[int], said: tuple[str, int]) -> PurgeResult:
     """Erase what is left of these records: postings, edges, and originals that nobody needs; leave tombstones."""
-    reason, at_ns = to_stored(said[0]), said[1]
-    connection.write_each("tombstones.raise", [(workspace, "record", record_id, reason, at_ns) for record_id in gone])
-    connection.write_each("edges.delete_touching", [(workspace, record_id) for record_id in gone])
+    reason, at_ns = encode_text(said[0]), said[1]
+    connection.execute_many("tombstones.raise", [(workspace, "record", record_id, reason, at_ns) for record_id in gone])
+    connection.execute_many("edges.delete_touching", [(workspace, record_id) for record_id in gone])
     for source in touched:
         _erase_postings(connection, workspace, source, frozenset(gone))
     weights: list[tuple[int, int]] = []
     for digest in _unname(connection, workspace, touched):
-        weights += connection.rows("originals.delete", workspace, digest)
-        connection.write("tombstones.raise", workspace, "original", digest, reason, at_ns)
+        weights += connection.fetch_all("originals.delete", workspace, digest)
+        connection.execute("tombstones.raise", workspace, "original", digest, reason, at_ns)
     size = sum(weight[0] for weight in weights)
-    connection.write("workspaces.weigh", -size, -sum(weight[1] for weight in weights), workspace)
+    connection.execute("workspaces.weigh", -size, -sum(weight[1] for weight in weights), workspace)
     return PurgeResult(len(gone), len(weights), size)
 
 
 def _erase_postings(connection: Connection, workspace: int, source: int, gone: Collection[str]) -> None:
-    for row, _, _ in connection.rows("segments.of_source", workspace, source):
-        ((data,),) = connection.rows("segments.data", row)
+    for row, _, _ in connection.fetch_all("segments.of_source", workspace, source):
+        ((data,),) = connection.fetch_all("segments.data", row)
         rest = postings.drop_from_postings(data, gone)
         if not rest:
-            connection.write("segments.delete", row)
+            connection.execute("segments.delete", row)
         elif rest is not data:
-            connection.write("segments.replace", part_digest(rest), rest, row)
+            connection.execute("segments.replace", compute_part_digest(rest), rest, row)
 
 
 def _unname(connection: Connection, workspace: int, touched: Sequence[int]) -> list[str]:
@@ -75,9 +75,9 @@ def _unname(connection: Connection, workspace: int, touched: Sequence[int]) -> l
     dropped: set[str] = set()
     for source in touched:
         needed: set[str] = set()
-        for (texts,) in connection.stream("records.texts_of_source", workspace, source):
-            needed |= blobs_in(texts)
-        named = {digest for (digest,) in connection.rows("originals.of_source", workspace, source)}
-        connection.write_each("originals.unname", [(workspace, source, digest) for digest in sorted(named - needed)])
+        for (texts,) in connection.iterate("records.texts_of_source", workspace, source):
+            needed |= find_blob_digests(texts)
+        named = {digest for (digest,) in connection.fetch_all("originals.of_source", workspace, source)}
+        connection.execute_many("originals.unname", [(workspace, source, digest) for digest in sorted(named - needed)])
         dropped |= named - needed
-    return [digest for digest in sorted(dropped) if connection.row("originals.sources", workspace, digest) is None]
+    return [digest for digest in sorted(dropped) if connection.fetch_one("originals.sources", workspace, digest) is None]

@@ -16,24 +16,24 @@ from clew.records import Edge, Record, SourceState, Status
 from clew.store import originals, rules
 from clew.store.documents import Documents
 from clew.store.sqlite.codec import (
+    compute_prefix_ranges,
+    decode_text,
     edge_from_row,
-    from_stored,
+    encode_text,
     ids_to_json,
-    prefix_ranges,
     record_from_row,
     state_from_row,
     status_from_row,
-    to_stored,
 )
-from clew.store.sqlite.connections import Connection, Row, translated
-from clew.store.sqlite.indexing import Space
+from clew.store.sqlite.connections import Connection, SqlRow, translate_errors
+from clew.store.sqlite.indexing import WorkspaceCounters
 
-OPENED_BYTES_MAX = 24_000_000  # of originals kept unpacked
-RECENT_MAX = 8_000  # records kept decoded, about 1.5 kB each
+_CACHED_BYTES_MAX = 24_000_000  # of originals kept unpacked
+_CACHED_RECORDS_MAX = 8_000  # records kept decoded, about 1.5 kB each
 
 
 @dataclass(frozen=True, slots=True)
-class Recent:
+class ReadCache:
     """What was read lately of one generation of a workspace; a purge makes another generation, and so lets go of it.
 
     Never changed, because another thread may be reading it: whoever read more makes a new one.
@@ -46,17 +46,17 @@ class Recent:
     stale: list[tuple[str, Status]] | None = None
 
 
-class Reading:
+class SqliteRows:
     """`Rows` of a SQLite database. Errors of the database are raised as StoreUnusable or StoreBusy."""
 
     def __init__(
-        self, connection: Connection, space: Space, path: Path, wait_s: float, *,
-        documents: Callable[[], Documents], recent: Recent, keep: Callable[[Recent], None], give_back: Callable[[], None],
+        self, connection: Connection, space: WorkspaceCounters, path: Path, wait_s: float, *,
+        documents: Callable[[], Documents], recent: ReadCache, keep: Callable[[ReadCache], None], give_back: Callable[[], None],
     ) -> None:  # fmt: skip
         self._connection, self._space, self._path, self._wait_s = connection, space, path, wait_s
         self._documents, self._keep, self._give_back = documents, keep, give_back
         is_known = (recent.key, recent.generation) == (space.key, space.generation)
-        self._recent = recent if is_known else Recent(space.key, space.generation)
+        self._recent = recent if is_known else ReadCache(space.key, space.generation)
 
     @property
     def generation(self) -> int:
@@ -70,9 +70,9 @@ class Reading:
         fresh: dict[str, Record] = {}
         if missing:
             with self._asking() as connection:
-                rows = _chosen_rows(connection.rows("records.by_id", self._space.number, ids_to_json(missing)))
+                rows = _select_rows(connection.fetch_all("records.by_id", self._space.number, ids_to_json(missing)))
                 fresh = {record_id: record_from_row(row) for record_id, row in rows.items()}
-            kept = {**known, **fresh} if len(known) + len(fresh) <= RECENT_MAX else fresh
+            kept = {**known, **fresh} if len(known) + len(fresh) <= _CACHED_RECORDS_MAX else fresh
             self._remember(replace(self._recent, records=kept))
         return {record_id: record for record_id in ids if (record := known.get(record_id) or fresh.get(record_id)) is not None}
 
@@ -81,19 +81,19 @@ class Reading:
         number = self._space.number
         with self._asking() as connection:
             holders: dict[str, list[tuple[bool, str, Status]]] = {}
-            for row in connection.rows("records.status", number, ids_to_json(list(ids))):
-                holders.setdefault(row[0], []).append((bool(row[2]), from_stored(row[1]), status_from_row(row)))
+            for row in connection.fetch_all("records.status", number, ids_to_json(list(ids))):
+                holders.setdefault(row[0], []).append((bool(row[2]), decode_text(row[1]), status_from_row(row)))
             found = {record_id: status for record_id, held in holders.items() if (status := rules.select_holder(held)) is not None}
-            absent = [(number, "record", to_stored(record_id)) for record_id in dict.fromkeys(ids) if record_id not in found]
-            for record_id, reason, at_ns in connection.rows_for("tombstones.get", absent) if absent else ():
-                found[record_id] = rules.purged_status(from_stored(reason), at_ns)
+            absent = [(number, "record", encode_text(record_id)) for record_id in dict.fromkeys(ids) if record_id not in found]
+            for record_id, reason, at_ns in connection.fetch_for_keys("tombstones.get", absent) if absent else ():
+                found[record_id] = rules.purged_status(decode_text(reason), at_ns)
         return found
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
         """See `Rows`."""
         if self._recent.stale is None:
             with self._asking() as connection:
-                ids = [record_id for (record_id,) in connection.rows("records.stale_or_cold", self._space.number)]
+                ids = [record_id for (record_id,) in connection.fetch_all("records.stale_or_cold", self._space.number)]
             statuses = self.statuses(ids)
             self._remember(replace(self._recent, stale=[(record_id, statuses[record_id]) for record_id in ids]))
         return self._recent.stale or []
@@ -101,44 +101,46 @@ class Reading:
     def begun_after(self, at_ns: int) -> list[str]:
         """See `Rows`."""
         with self._asking() as connection:
-            return [record_id for (record_id,) in connection.rows("records.begun_after", self._space.number, at_ns)]
+            return [record_id for (record_id,) in connection.fetch_all("records.begun_after", self._space.number, at_ns)]
 
     def find(self, prefix: str, limit: int) -> list[str]:
         """See `Rows`."""
         if not prefix.isascii():
             return []
         with self._asking() as connection:
-            rows = connection.rows("records.find", self._space.number, prefix, prefix + "\x7f", limit)
+            rows = connection.fetch_all("records.find", self._space.number, prefix, prefix + "\x7f", limit)
         return [record_id for (record_id,) in rows]
 
     def of_subject(self, subject: str) -> list[Record]:
         """See `Rows`."""
         with self._asking() as connection:
-            rows = _chosen_rows(connection.rows("records.by_subject", self._space.number, to_stored(subject)))
+            rows = _select_rows(connection.fetch_all("records.by_subject", self._space.number, encode_text(subject)))
             return [record_from_row(row) for row in sorted(rows.values(), key=lambda row: (row[-1], row[2]))]
 
     def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
         """See `Rows`."""
-        keys = [(self._space.number, to_stored(source), int(not with_ended)) for source in dict.fromkeys(sources)]
+        keys = [(self._space.number, encode_text(source), int(not with_ended)) for source in dict.fromkeys(sources)]
         with self._asking() as connection:
-            return [record_from_row(row) for row in connection.rows_for("records.by_source", keys)] if keys else []
+            return [record_from_row(row) for row in connection.fetch_for_keys("records.by_source", keys)] if keys else []
 
     def states(self, prefix: str) -> list[SourceState]:
         """See `Rows`."""
         with self._asking() as connection:
-            return [state_from_row(row) for row in connection.rows("sources.states", self._space.number, *prefix_ranges(prefix))]
+            return [
+                state_from_row(row) for row in connection.fetch_all("sources.states", self._space.number, *compute_prefix_ranges(prefix))
+            ]
 
     def states_of(self, sources: Collection[str]) -> list[SourceState]:
         """See `Rows`."""
-        keys = [(self._space.number, to_stored(source)) for source in dict.fromkeys(sources)]
+        keys = [(self._space.number, encode_text(source)) for source in dict.fromkeys(sources)]
         with self._asking() as connection:
-            return [state_from_row(row) for row in connection.rows_for("sources.state", keys)] if keys else []
+            return [state_from_row(row) for row in connection.fetch_for_keys("sources.state", keys)] if keys else []
 
     def edges(self, ids: Collection[str]) -> list[tuple[Edge, str]]:
         """See `Rows`."""
         with self._asking() as connection:
-            rows = connection.rows("edges.touching", self._space.number, ids_to_json(list(ids)))
-        return [(edge_from_row(row), from_stored(row[8])) for row in rows]
+            rows = connection.fetch_all("edges.touching", self._space.number, ids_to_json(list(ids)))
+        return [(edge_from_row(row), decode_text(row[8])) for row in rows]
 
     def originals(self, digests: Collection[str]) -> dict[str, bytes]:
         """See `Rows`. Raises StoreUnusable too, when what is stored is damaged."""
@@ -149,16 +151,16 @@ class Reading:
             return found
         number = self._space.number
         with self._asking() as connection:
-            rows = connection.rows_for("originals.get", [(number, to_stored(digest)) for digest in missing])
+            rows = connection.fetch_for_keys("originals.get", [(number, encode_text(digest)) for digest in missing])
             if len(rows) < len(missing):
-                gone = connection.rows_for("tombstones.get", [(number, "original", to_stored(digest)) for digest in missing])
+                gone = connection.fetch_for_keys("tombstones.get", [(number, "original", encode_text(digest)) for digest in missing])
                 if gone:
-                    raise OriginalPurged(from_stored(gone[0][0]), from_stored(gone[0][1]))
+                    raise OriginalPurged(decode_text(gone[0][0]), decode_text(gone[0][1]))
         for digest, packing, data in rows:
             try:
-                found[from_stored(digest)] = originals.unpack(packing, data)
+                found[decode_text(digest)] = originals.unpack(packing, data)
             except ValueError as error:
-                raise StoreUnusable(self._path, f"original {from_stored(digest)} is damaged ({error})") from error
+                raise StoreUnusable(self._path, f"original {decode_text(digest)} is damaged ({error})") from error
         self._remember(replace(self._recent, originals=_within({**opened, **found}, found)))
         return found
 
@@ -171,18 +173,18 @@ class Reading:
         """See `Rows`."""
         self._give_back()
 
-    def _remember(self, recent: Recent) -> None:
+    def _remember(self, recent: ReadCache) -> None:
         self._recent = recent
         self._keep(recent)
 
     @contextlib.contextmanager
     def _asking(self) -> Generator[Connection]:
-        with translated(self._path, self._wait_s, is_writing=False), unpacking(self._path):
+        with translate_errors(self._path, self._wait_s, is_writing=False), _translate_unpack_errors(self._path):
             yield self._connection
 
 
 @contextlib.contextmanager
-def unpacking(path: Path) -> Generator[None]:
+def _translate_unpack_errors(path: Path) -> Generator[None]:
     """Turn what unpacking raises where a row is damaged and SQLite has not seen it into StoreUnusable."""
     try:
         yield
@@ -192,16 +194,16 @@ def unpacking(path: Path) -> Generator[None]:
 
 def _within(all_of_them: dict[str, bytes], last: dict[str, bytes]) -> dict[str, bytes]:
     """What is kept unpacked: all of it while there is room, else what was read last, as far as that fits."""
-    if sum(map(len, all_of_them.values())) <= OPENED_BYTES_MAX:
+    if sum(map(len, all_of_them.values())) <= _CACHED_BYTES_MAX:
         return all_of_them
-    return last if sum(map(len, last.values())) <= OPENED_BYTES_MAX else {}
+    return last if sum(map(len, last.values())) <= _CACHED_BYTES_MAX else {}
 
 
-def _chosen_rows(rows: Iterable[Row]) -> dict[str, Row]:
+def _select_rows(rows: Iterable[SqlRow]) -> dict[str, SqlRow]:
     """By record id, the row of the source that speaks for it. Rows begin as those of `records.by_id` do."""
-    found: dict[str, Row] = {}
+    found: dict[str, SqlRow] = {}
     for row in rows:
         other = found.get(row[3])
-        if other is None or (not row[0], from_stored(row[1])) < (not other[0], from_stored(other[1])):
+        if other is None or (not row[0], decode_text(row[1])) < (not other[0], decode_text(other[1])):
             found[row[3]] = row
     return found

@@ -24,34 +24,42 @@ import apsw
 
 from clew.errors import StoreBusy, StoreUnusable, StoreUnwritable
 from clew.store.sqlite import salvage
-from clew.store.sqlite.connections import APPLICATION_ID, check_owner, connect, connect_reading, header_of, peek, translated
-from clew.store.sqlite.migrations import MIGRATIONS, sync
-from clew.store.sqlite.pages import PAGE_BYTES, Pages
+from clew.store.sqlite.connections import (
+    APPLICATION_ID,
+    check_owner,
+    connect,
+    connect_read_only,
+    query_header,
+    read_header,
+    translate_errors,
+)
+from clew.store.sqlite.migrations import MIGRATIONS, sync_to_disk
+from clew.store.sqlite.pages import PAGE_BYTES, DatabasePages
 from clew.store.sqlite.store import SqliteStore
 
 # Where SQLite locks a file: "File Locking And Concurrency", section 3, https://sqlite.org/lockingv3.html
-LOCK_AT, LOCK_BYTES = 0x4000_0000, 512
-WAIT_S = 10.0  # for a process that closes the database just now
-COPIED_BYTES = 1 << 20
-SUFFIXES = ("", "-wal", "-shm")
-OURS = frozenset({"records", "sources", "originals", "tombstones", "workspaces"})
+_LOCK_AT, _LOCK_BYTES = 0x4000_0000, 512
+_WAIT_S = 10.0  # for a process that closes the database just now
+_COPIED_BYTES = 1 << 20
+_SUFFIXES = ("", "-wal", "-shm")
+_OUR_TABLES = frozenset({"records", "sources", "originals", "tombstones", "workspaces"})
 _SOUND_HEAD = b"SQLite format 3\0" + PAGE_BYTES.to_bytes(2, "big") + bytes((2, 2, 0, 64, 32, 32))  # how each of our files begins
 
 
 @dataclass(frozen=True, slots=True)
-class Repaired:
+class RepairResult:
     """What came of it.
 
     set_aside  the files that the damaged ones are now; none for a dry run.
     log        what is wrong with the database's log, "" for nothing.
     """
 
-    salvaged: salvage.Salvaged
+    salvaged: salvage.SalvageResult
     set_aside: tuple[Path, ...]
     log: str = ""
 
 
-def damage(path: Path) -> list[str]:
+def find_damage(path: Path) -> list[str]:
     """Say what is wrong with a database, by SQLite's full check and by its contents; nothing for one that is well.
 
     Raises SchemaTooNew; StoreUnusable for another program's database and for a file that may not be read; StoreBusy.
@@ -60,44 +68,44 @@ def damage(path: Path) -> list[str]:
     if not os.access(path, os.R_OK):
         raise StoreUnusable(path, "cannot be read", hint="give yourself back the right to read it")
     try:
-        with closing(connect_reading(path, WAIT_S)) as connection, translated(path, WAIT_S, is_writing=False):
-            header = header_of(connection)
+        with closing(connect_read_only(path, _WAIT_S)) as connection, translate_errors(path, _WAIT_S, is_writing=False):
+            header = query_header(connection)
             names = {str(row[0]) for row in connection.raw.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
             lines = [line for row in connection.raw.execute("PRAGMA integrity_check(20)") for line in str(row[0]).splitlines()]
             said = [line for line in lines if not line.startswith("***")]
             is_named = header.application == APPLICATION_ID
-            is_ours = is_named or names >= OURS
+            is_ours = is_named or names >= _OUR_TABLES
             if is_named:
                 check_owner(path, header, len(MIGRATIONS))
             elif not is_ours and (header.application or (names and said == ["ok"])):
                 raise StoreUnusable(path, "is a database of another program", hint="move it away, or point CLEW_HOME at another folder")
             if said != ["ok"] or (is_ours and not is_named):
                 return said if said != ["ok"] else ["its header does not say that it is a database of clew"]
-            return salvage.faults(connection.raw) if is_ours else []
+            return salvage.find_damaged_contents(connection.raw) if is_ours else []
     except StoreUnusable as error:
         if not error.is_damaged:
             raise
         return [error.reason]
 
 
-def first_sign(path: Path, *, wait_s: float) -> str:
+def check_integrity(path: Path, *, wait_s: float) -> str:
     """Say what is wrong with a database by SQLite's quick check and by asking for its write lock, "" for nothing. Changes nothing.
 
     Raises SchemaTooNew, StoreUnusable, and StoreBusy where another process has held the lock for `wait_s`.
     Cost  one pass over the file, without its indexes: about 0.3 s for 100 MB.
     """
-    header = peek(path)
+    header = read_header(path)
     if header is not None:
         check_owner(path, header, len(MIGRATIONS))
-    with closing(connect_reading(path, wait_s)) as connection, translated(path, wait_s, is_writing=False):
+    with closing(connect_read_only(path, wait_s)) as connection, translate_errors(path, wait_s, is_writing=False):
         said = str(next(iter(connection.raw.execute("PRAGMA quick_check(1)")))[0])
     if said == "ok" and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
-        with closing(connect(path, wait_s)) as connection, translated(path, wait_s, is_writing=True):
+        with closing(connect(path, wait_s)) as connection, translate_errors(path, wait_s, is_writing=True):
             connection.raw.execute("BEGIN IMMEDIATE; ROLLBACK")
     return "" if said == "ok" else said.splitlines()[-1]
 
 
-def repair(path: Path, known: salvage.Known, *, dry_run: bool = False) -> Repaired:
+def repair(path: Path, known: salvage.SalvageHints, *, dry_run: bool = False) -> RepairResult:
     """Set the database at `path` aside and put what can be recovered of it in its place; or only say what could be.
 
     Raises StoreBusy where another process has it open, StoreUnwritable where there is no room for a second one.
@@ -110,22 +118,22 @@ def repair(path: Path, known: salvage.Known, *, dry_run: bool = False) -> Repair
                 _clear(path, keeping=Path(folder))
             log, readable = _with_log(path, descriptor, Path(folder))
             try:
-                found = _fill(fresh, Pages(readable), known)
+                found = _fill(fresh, DatabasePages(readable), known)
             finally:
                 if readable != descriptor:
                     os.close(readable)
             aside = () if dry_run else _exchange(path, fresh)
         finally:
-            for suffix in SUFFIXES:
+            for suffix in _SUFFIXES:
                 fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
             shutil.rmtree(fresh.with_name(f"{fresh.name}.snapshots"), ignore_errors=True)
-    return Repaired(found, aside, log)
+    return RepairResult(found, aside, log)
 
 
 @contextlib.contextmanager
 def _translated(path: Path) -> Generator[None]:
     try:
-        with translated(path, WAIT_S, is_writing=True):
+        with translate_errors(path, _WAIT_S, is_writing=True):
             yield
     except OSError as error:
         raise StoreUnwritable(path, error.strerror or str(error)) from error
@@ -139,14 +147,14 @@ def _held(path: Path, *, is_locked: bool) -> Generator[int]:
     """
     descriptor = os.open(path, os.O_RDWR if is_locked else os.O_RDONLY)
     try:
-        until = time.monotonic() + WAIT_S
+        until = time.monotonic() + _WAIT_S
         while is_locked:
             try:
-                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, LOCK_BYTES, LOCK_AT)
+                fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCK_BYTES, _LOCK_AT)
                 break
             except (BlockingIOError, PermissionError):
                 if time.monotonic() > until:
-                    raise StoreBusy(path, WAIT_S) from None
+                    raise StoreBusy(path, _WAIT_S) from None
                 time.sleep(0.05)  # whoever holds it tells nobody when it ends
         yield descriptor
     finally:
@@ -170,7 +178,7 @@ def _with_log(path: Path, descriptor: int, folder: Path) -> tuple[str, int]:
     copy = folder / "copy"
     with copy.open("wb") as file:
         at = 0
-        while part := os.pread(descriptor, COPIED_BYTES, at):
+        while part := os.pread(descriptor, _COPIED_BYTES, at):
             file.write(part)
             at += len(part)
     shutil.copyfile(log, folder / "copy-wal")
@@ -195,9 +203,9 @@ def _replay(copy: Path) -> None:
             raise apsw.CorruptError("it is not the log of this database")
 
 
-def _fill(fresh: Path, pages: Pages, known: salvage.Known) -> salvage.Salvaged:
+def _fill(fresh: Path, pages: DatabasePages, known: salvage.SalvageHints) -> salvage.SalvageResult:
     SqliteStore(fresh).close()  # which makes the newest schema
-    with closing(connect(fresh, WAIT_S)) as connection:
+    with closing(connect(fresh, _WAIT_S)) as connection:
         found = salvage.salvage(pages, connection.raw, known)
         connection.raw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     return found
@@ -213,13 +221,13 @@ def _exchange(path: Path, fresh: Path) -> tuple[Path, ...]:
     aside: list[Path] = []
     log = path.with_name(f"{path.name}-wal")
     is_logged = log.exists() and log.stat().st_size > 0  # what lies beside an empty one says nothing
-    for suffix in SUFFIXES if is_logged else SUFFIXES[:1]:
+    for suffix in _SUFFIXES if is_logged else _SUFFIXES[:1]:
         old, new = path.with_name(path.name + suffix), path.with_name(name + suffix)
         if old.exists():
             os.link(old, new)
             aside.append(new)
-    for suffix in SUFFIXES[1:]:
+    for suffix in _SUFFIXES[1:]:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     fresh.replace(path)
-    sync(path.parent)
+    sync_to_disk(path.parent)
     return tuple(aside)

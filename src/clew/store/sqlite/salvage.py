@@ -23,22 +23,23 @@ import msgspec
 import zstandard
 
 from clew.records import Layer, Tier, Trust
-from clew.store import graves, originals
+from clew.store import originals
 from clew.store.rules import ID_LENGTH_MAX
-from clew.store.shard import part_digest
-from clew.store.sqlite.codec import blobs_in, from_stored, lineage_from_stored, texts_from_bytes, to_stored
-from clew.store.sqlite.pages import Pages, Value
+from clew.store.shard import compute_part_digest
+from clew.store.sqlite.codec import decode_text, encode_text, find_blob_digests, unpack_lineage, unpack_texts
+from clew.store.sqlite.pages import CellValue, DatabasePages
 from clew.store.sqlite.statements import SQL as SHARED
-from clew.store.sqlite.statements import parse
+from clew.store.sqlite.statements import parse_statements
+from clew.store.tombstones import Tombstone
 from clew.text import postings
 
-SQL = MappingProxyType(
+_SQL = MappingProxyType(
     {
         each.name.partition(".")[2]: each.sql
-        for each in parse("salvage", (resources.files("clew.store.sqlite") / "salvage.sql").read_text("utf-8"))
+        for each in parse_statements("salvage", (resources.files("clew.store.sqlite") / "salvage.sql").read_text("utf-8"))
     }
 )
-UNPACKING = (ValueError, TypeError, KeyError, IndexError, struct.error, zstandard.ZstdError, msgspec.MsgspecError)
+_UNPACK_ERRORS = (ValueError, TypeError, KeyError, IndexError, struct.error, zstandard.ZstdError, msgspec.MsgspecError)
 """What reading packed bytes raises where they are damaged."""
 
 _LAYERS, _TIERS, _TRUSTS = {each.value for each in Layer}, {each.value for each in Tier}, {each.value for each in Trust}
@@ -47,7 +48,7 @@ _Fields: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class LostRecord:
     """A record that an index names and that was not found. `id` is "" where only its row's number is known."""
 
     workspace: str
@@ -56,7 +57,7 @@ class Lost:
 
 
 @dataclass(slots=True)
-class Salvaged:
+class SalvageResult:
     """What was found. `rows` counts by table, `unsound` those that say of themselves that they are damaged.
 
     records        how many of each (workspace's key, source's name) the new database has.
@@ -72,13 +73,13 @@ class Salvaged:
     unsound: Counter[str] = field(default_factory=Counter[str])
     records: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     workspaces: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    lost: list[Lost] = field(default_factory=list[Lost])
+    lost: list[LostRecord] = field(default_factory=list[LostRecord])
     unfindable: dict[tuple[str, str], list[str]] = field(default_factory=dict[tuple[str, str], list[str]])
     unsure: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SalvageHints:
     """What others know, for what a damaged file no longer says.
 
     roots       key → root of the repositories that may be meant.
@@ -88,7 +89,7 @@ class Known:
 
     roots: Mapping[str, str] = field(default_factory=dict[str, str])
     source_of: Callable[[str, str, str], str] = lambda kind, session, path: ""  # noqa: ARG005
-    buried: Sequence[graves.Grave] | None = None
+    tombstones: Sequence[Tombstone] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,12 @@ class _Table:
     name: str
     columns: tuple[str, ...]
     types: tuple[str, ...]
-    defaults: tuple[Value, ...]
+    defaults: tuple[CellValue, ...]
     rowid_at: int | None
     has_rowid: bool
     least: int
 
-    def fitted(self, rowid: int | None, values: Sequence[Value]) -> tuple[Value, ...] | None:
+    def fitted(self, rowid: int | None, values: Sequence[CellValue]) -> tuple[CellValue, ...] | None:
         """The row as this table has it, None if it is no row of this table."""
         if (rowid is not None) != self.has_rowid or not self.least <= len(values) <= len(self.columns):
             return None
@@ -121,43 +122,43 @@ class _Table:
 _TYPES: dict[str, Any] = {"INTEGER": int, "REAL": int | float, "TEXT": str | bytes, "BLOB": bytes}
 
 
-def salvage(pages: Pages, connection: apsw.Connection, known: Known) -> Salvaged:
+def salvage(pages: DatabasePages, connection: apsw.Connection, known: SalvageHints) -> SalvageResult:
     """Fill an empty database of the newest schema with what `pages` still hold, in one transaction.
 
     Cost  about 30 µs a row, and what unpacking every original takes.
     """
     raw: Any = connection
-    found = Salvaged()
+    found = SalvageResult()
     tables = _tables(raw)
     raw.execute("BEGIN IMMEDIATE")
-    raw.execute(SQL["seen"])
+    raw.execute(_SQL["seen"])
     sources, keys = _fill(pages, raw, tables, found)
     found.pages, found.damaged_pages = pages.count, len(pages.damaged)
     _put_back(raw, known, sources, keys)
     _bury(raw, known, found)
     _make_whole(raw)
-    for key, source, record_id in raw.execute(SQL["lost"]):
-        found.lost.append(Lost(_text(key), _text(source), record_id))
-    for key, source, record_id in raw.execute(SQL["unfindable"]):
+    for key, source, record_id in raw.execute(_SQL["lost"]):
+        found.lost.append(LostRecord(_text(key), _text(source), record_id))
+    for key, source, record_id in raw.execute(_SQL["unfindable"]):
         found.unfindable.setdefault((_text(key), _text(source)), []).append(record_id)
-    raw.execute(SQL["settle_index"])
-    found.records = {(_text(key), _text(source)): count for key, source, count in raw.execute(SQL["counts"])}
-    found.workspaces = sorted((_text(key), _text(root)) for _, key, root, _ in raw.execute(SQL["known_workspaces"]))
+    raw.execute(_SQL["settle_index"])
+    found.records = {(_text(key), _text(source)): count for key, source, count in raw.execute(_SQL["counts"])}
+    found.workspaces = sorted((_text(key), _text(root)) for _, key, root, _ in raw.execute(_SQL["known_workspaces"]))
     for table in tables:
         ((found.rows[table.name],),) = raw.execute(f"SELECT count(*) FROM {table.name}")
     raw.execute("COMMIT")
     return found
 
 
-def faults(connection: apsw.Connection) -> list[str]:
+def find_damaged_contents(connection: apsw.Connection) -> list[str]:
     """Say what is wrong with the contents of a database that SQLite itself finds sound.
 
     Cost  one pass over all originals, texts and postings.
     """
     raw: Any = connection
     said: list[str] = []
-    for what, check in (("originals", _is_original), ("postings", _is_segment), ("texts", texts_from_bytes)):
-        damaged = sum(not _is_readable(check, row) for row in raw.execute(SQL[f"all_{what}"]))
+    for what, check in (("originals", _is_original), ("postings", _is_segment), ("texts", unpack_texts)):
+        damaged = sum(not _is_readable(check, row) for row in raw.execute(_SQL[f"all_{what}"]))
         if damaged:
             said.append(f"{damaged:,} of {what} are damaged")
     return said
@@ -166,7 +167,7 @@ def faults(connection: apsw.Connection) -> list[str]:
 def _is_readable(check: Callable[..., Any], row: Sequence[Any]) -> bool:
     try:
         return bool(check(*row))
-    except UNPACKING:
+    except _UNPACK_ERRORS:
         return False
 
 
@@ -186,15 +187,17 @@ def _tables(raw: Any) -> list[_Table]:
     return found
 
 
-def _fill(pages: Pages, raw: Any, tables: Sequence[_Table], found: Salvaged) -> tuple[dict[int, tuple[int, Value]], dict[int, Value]]:
+def _fill(
+    pages: DatabasePages, raw: Any, tables: Sequence[_Table], found: SalvageResult
+) -> tuple[dict[int, tuple[int, CellValue]], dict[int, CellValue]]:
     """Lay every row into its table. Returns, from indexes, the sources by number with workspace and name, and workspaces' keys."""
     inserts = {
         table.name: f"INSERT OR IGNORE INTO {table.name} ({', '.join(table.columns)}) VALUES ({', '.join('?' * len(table.columns))})"
         for table in tables
     }
-    sources: dict[int, tuple[int, Value]] = {}
-    keys: dict[int, Value] = {}
-    for rowid, values in pages.rows():
+    sources: dict[int, tuple[int, CellValue]] = {}
+    keys: dict[int, CellValue] = {}
+    for rowid, values in pages.iterate_rows():
         for table in tables:
             fitted = table.fitted(rowid, values)
             if fitted is None:
@@ -210,7 +213,7 @@ def _fill(pages: Pages, raw: Any, tables: Sequence[_Table], found: Salvaged) -> 
     return sources, keys
 
 
-def _learn(raw: Any, values: Sequence[Value], sources: dict[int, tuple[int, Value]], keys: dict[int, Value]) -> None:
+def _learn(raw: Any, values: Sequence[CellValue], sources: dict[int, tuple[int, CellValue]], keys: dict[int, CellValue]) -> None:
     """Learn from a row of an index what the row that it leads to says."""
     match values:
         case (str() as key, int() as workspace) if workspace > 0:
@@ -218,9 +221,9 @@ def _learn(raw: Any, values: Sequence[Value], sources: dict[int, tuple[int, Valu
         case (int() as workspace, str() | bytes() as name, int() as source) if ":" in _text(name):
             sources[source] = (workspace, name)
         case (int() as workspace, str() as record_id, int() as source, int() as number) if _is_id(record_id):
-            raw.execute(SQL["see"], (number, workspace, source, record_id))
+            raw.execute(_SQL["see"], (number, workspace, source, record_id))
         case (int() as workspace, int() as source, 0 | 1, int() as number):
-            raw.execute(SQL["see"], (number, workspace, source, ""))
+            raw.execute(_SQL["see"], (number, workspace, source, ""))
         case _:
             return
 
@@ -236,8 +239,8 @@ def _is_sound(table: str, row: _Fields) -> bool:
             return False
         match table:
             case "records":
-                texts = texts_from_bytes(row["texts"])
-                lineage_from_stored(_text(row["lineage"]))
+                texts = unpack_texts(row["texts"])
+                unpack_lineage(_text(row["lineage"]))
                 return (
                     bool(texts) and 0 < len(row["id"]) <= ID_LENGTH_MAX and row["id"].isascii() and row["id"].isprintable()
                     and row["layer"] in _LAYERS and row["tier"] in _TIERS and row["trust"] in _TRUSTS
@@ -251,39 +254,39 @@ def _is_sound(table: str, row: _Fields) -> bool:
                 return row["kind"] in {"record", "original"}
             case _:
                 return True
-    except UNPACKING:
+    except _UNPACK_ERRORS:
         return False
 
 
-def _is_original(digest: Value, size: int, packing: int, data: bytes) -> bool:
+def _is_original(digest: CellValue, size: int, packing: int, data: bytes) -> bool:
     whole = originals.unpack(packing, data)
     return len(whole) == size and originals.digest_of(whole) == digest
 
 
-def _is_segment(digest: Value, data: bytes) -> bool:
-    return part_digest(data) == digest
+def _is_segment(digest: CellValue, data: bytes) -> bool:
+    return compute_part_digest(data) == digest
 
 
-def _put_back(raw: Any, known: Known, sources: Mapping[int, tuple[int, Value]], keys: Mapping[int, Value]) -> None:
+def _put_back(raw: Any, known: SalvageHints, sources: Mapping[int, tuple[int, CellValue]], keys: Mapping[int, CellValue]) -> None:
     """Put back sources and workspaces whose own rows are lost, as far as anybody knows what they were called."""
-    for source, workspace, size, kind, session, path in list(raw.execute(SQL["homeless"])):
+    for source, workspace, size, kind, session, path in list(raw.execute(_SQL["homeless"])):
         told = _text(sources.get(source, (0, ""))[1])
         is_meant = told and (not session or _text(session) in told) and (session or not path or _text(path) in told)
-        name = to_stored(told) if is_meant else known.source_of(_text(kind), _text(session), _text(path))
+        name = encode_text(told) if is_meant else known.source_of(_text(kind), _text(session), _text(path))
         if name:
-            raw.execute(SQL["add_source"], (workspace, source, name, size))
+            raw.execute(_SQL["add_source"], (workspace, source, name, size))
     for name in ("drop_homeless_records", "drop_homeless_segments", "drop_homeless_edges"):
-        raw.execute(SQL[name])
-    taken = {_text(key) for _, key, _, _ in raw.execute(SQL["known_workspaces"])}
-    have = {number for number, _, _, _ in raw.execute(SQL["known_workspaces"])}
-    for (number,) in list(raw.execute(SQL["workspace_numbers"])):
+        raw.execute(_SQL[name])
+    taken = {_text(key) for _, key, _, _ in raw.execute(_SQL["known_workspaces"])}
+    have = {number for number, _, _, _ in raw.execute(_SQL["known_workspaces"])}
+    for (number,) in list(raw.execute(_SQL["workspace_numbers"])):
         if number in have:
             continue
-        files = [_text(name).removeprefix("file:") for (name,) in raw.execute(SQL["file_names"], (number,))]
+        files = [_text(name).removeprefix("file:") for (name,) in raw.execute(_SQL["file_names"], (number,))]
         key = _text(keys.get(number) or "") or _likeliest(files, {key: root for key, root in known.roots.items() if key not in taken})
         key = key if key and key not in taken else f"lost-{number}"
         taken.add(key)
-        raw.execute(SQL["add_workspace"], (number, key, known.roots.get(key, "")))
+        raw.execute(_SQL["add_workspace"], (number, key, known.roots.get(key, "")))
 
 
 def _likeliest(files: Sequence[str], roots: Mapping[str, str]) -> str:
@@ -293,38 +296,38 @@ def _likeliest(files: Sequence[str], roots: Mapping[str, str]) -> str:
     return best if files and counted.get(best, 0) * 2 > len(files) else ""
 
 
-def _bury(raw: Any, known: Known, found: Salvaged) -> None:
+def _bury(raw: Any, known: SalvageHints, found: SalvageResult) -> None:
     """Erase what was purged, by what the file says and by what stands beside it."""
-    numbers = {_text(key): number for number, key, _, _ in raw.execute(SQL["known_workspaces"])}
-    for grave in known.buried or ():
+    numbers = {_text(key): number for number, key, _, _ in raw.execute(_SQL["known_workspaces"])}
+    for grave in known.tombstones or ():
         if grave.workspace not in numbers:
             numbers[grave.workspace] = max(numbers.values(), default=0) + 1
-            raw.execute(SQL["add_workspace"], (numbers[grave.workspace], grave.workspace, known.roots.get(grave.workspace, "")))
-        raw.execute(SHARED["tombstones.raise"], (numbers[grave.workspace], grave.kind, grave.id, to_stored(grave.reason), grave.at_ns))
-    if known.buried is None:
-        found.unsure = sorted(_text(key) for _, key, _, purges in raw.execute(SQL["known_workspaces"]) if purges)
+            raw.execute(_SQL["add_workspace"], (numbers[grave.workspace], grave.workspace, known.roots.get(grave.workspace, "")))
+        raw.execute(SHARED["tombstones.raise"], (numbers[grave.workspace], grave.kind, grave.id, encode_text(grave.reason), grave.at_ns))
+    if known.tombstones is None:
+        found.unsure = sorted(_text(key) for _, key, _, purges in raw.execute(_SQL["known_workspaces"]) if purges)
     for name in ("drop_purged", "drop_purged_edges"):
-        raw.execute(SQL[name])
+        raw.execute(_SQL[name])
 
 
 def _make_whole(raw: Any) -> None:
     """Let go of what points at what is lost, and of originals and postings that nobody points at."""
-    there = {(workspace, digest) for workspace, digest in raw.execute(SQL["originals"])}
+    there = {(workspace, digest) for workspace, digest in raw.execute(_SQL["originals"])}
     needed: set[str] = set()
-    for row, workspace, source, data in list(raw.execute(SQL["texts"])):
-        digests = blobs_in(data)
+    for row, workspace, source, data in list(raw.execute(_SQL["texts"])):
+        digests = find_blob_digests(data)
         if any((workspace, digest) not in there for digest in digests):
             raw.execute(SHARED["records.delete"], (row,))
             continue
         needed |= digests
         for digest in sorted(digests):
             raw.execute(SHARED["originals.name"], (workspace, source, digest))
-    raw.execute(SQL["drop_names"])
-    raw.execute(SQL["drop_orphans"], (json.dumps(sorted(needed)),))
-    raw.execute(SQL["drop_names"])
-    raw.execute(SQL["lift"])
-    raw.execute(SQL["unindex"])
-    for row, workspace, source, data in list(raw.execute(SQL["segments"])):
+    raw.execute(_SQL["drop_names"])
+    raw.execute(_SQL["drop_orphans"], (json.dumps(sorted(needed)),))
+    raw.execute(_SQL["drop_names"])
+    raw.execute(_SQL["lift"])
+    raw.execute(_SQL["unindex"])
+    for row, workspace, source, data in list(raw.execute(_SQL["segments"])):
         held = {record_id for _, record_id, _, _ in raw.execute(SHARED["records.held"], (workspace, source))}
         ids = postings.read_packed_ids(data)
         rest = postings.drop_from_postings(data, frozenset(ids) - held)
@@ -332,10 +335,10 @@ def _make_whole(raw: Any) -> None:
             raw.execute(SHARED["segments.delete"], (row,))
             continue
         if rest is not data:
-            raw.execute(SHARED["segments.replace"], (part_digest(rest), rest, row))
-        raw.executemany(SQL["reindex"], [(workspace, source, record_id) for record_id in ids if record_id in held])
-    raw.execute(SQL["weigh"])
+            raw.execute(SHARED["segments.replace"], (compute_part_digest(rest), rest, row))
+        raw.executemany(_SQL["reindex"], [(workspace, source, record_id) for record_id in ids if record_id in held])
+    raw.execute(_SQL["weigh"])
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else from_stored(value)
+    return "" if value is None else decode_text(value)

@@ -15,7 +15,7 @@ _MARK = "-- name: "
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class SqlStatement:
     """One described SQL statement."""
 
     name: str
@@ -23,7 +23,7 @@ class Statement:
     sql: str
 
 
-def parse(room: str, text: str) -> Iterator[Statement]:
+def parse_statements(room: str, text: str) -> Iterator[SqlStatement]:
     """Yield the statements of one file. Raises ValueError for one that has no name, no sentence or no SQL."""
     front, *sections = text.split(_MARK)
     if front.strip():
@@ -35,21 +35,21 @@ def parse(room: str, text: str) -> Iterator[Statement]:
         sql = "\n".join(line for line in lines if not line.startswith("--")).strip().removesuffix(";")
         if not name.strip() or not about or not sql:
             raise ValueError(f"{room}.{name.strip()}: a name, a sentence and a statement are needed")
-        yield Statement(f"{room}.{name.strip()}", " ".join(about), sql)
+        yield SqlStatement(f"{room}.{name.strip()}", " ".join(about), sql)
 
 
-def load() -> dict[str, Statement]:
+def _load_statements() -> dict[str, SqlStatement]:
     """Read every file of `sql/`. Raises ValueError when a name stands twice."""
-    found: dict[str, Statement] = {}
+    found: dict[str, SqlStatement] = {}
     folder = resources.files("clew.store.sqlite") / "sql"
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".sql"):
-            for statement in parse(file.name.removesuffix(".sql"), file.read_text("utf-8")):
+            for statement in parse_statements(file.name.removesuffix(".sql"), file.read_text("utf-8")):
                 if statement.name in found:
                     raise ValueError(f"{statement.name}: stands twice")
                 found[statement.name] = statement
     return found
 
 
-STATEMENTS = MappingProxyType(load())
+STATEMENTS = MappingProxyType(_load_statements())
 SQL = MappingProxyType({name: statement.sql for name, statement in STATEMENTS.items()})

@@ -28,27 +28,28 @@ from clew.errors import (
     UnknownWorkspace,
 )
 from clew.records import Delta, Tier
-from clew.store import graves, rules
+from clew.store import rules
 from clew.store.documents import Documents
 from clew.store.ports import PurgeResult, RefreshResult, Snapshot, Workspace, WriteResult
 from clew.store.sqlite import changes, migrations, purging
-from clew.store.sqlite.codec import from_stored, to_stored
+from clew.store.sqlite.codec import decode_text, encode_text
 from clew.store.sqlite.connections import (
     BUSY_TIMEOUT_S,
     Connection,
     check_owner,
     connect,
-    connect_reading,
-    enter_wal,
-    header_of,
+    connect_read_only,
+    enable_wal,
     make_private,
-    peek,
-    translated,
+    query_header,
+    read_header,
+    translate_errors,
 )
-from clew.store.sqlite.indexing import Indexes, Space
-from clew.store.sqlite.reading import Reading, Recent
+from clew.store.sqlite.indexing import IndexCache, WorkspaceCounters
+from clew.store.sqlite.reading import ReadCache, SqliteRows
+from clew.store.tombstones import Tombstone, tombstone_path, write_tombstones
 
-TOUCH_WAIT_S = 0.02  # for another writer: that a record was used is worth no more, and an answer waits for it
+_TOUCH_WAIT_S = 0.02  # for another writer: that a record was used is worth no more, and an answer waits for it
 _POOL_MAX = 8  # guess: connections kept open for reading; more readers at once open their own for the call
 
 
@@ -70,16 +71,16 @@ class SqliteStore:
         steps           the migrations that lead to the newest schema.
         Raises StoreUnwritable, StoreBusy, StoreUnusable, SchemaTooNew; a file that is refused is left as it is.
         """
-        migrations.check(steps)
+        migrations.check_migrations(steps)
         self.path, self.busy_timeout_s, self.is_read_only = path, busy_timeout_s, is_read_only
         self._is_closed = False
         self._write_lock = threading.Lock()
         self._pool_lock = threading.Lock()
         self._idle: list[Connection] = []
-        self._recent = Recent()
+        self._recent = ReadCache()
         self._write_connection: Connection | None = None
-        self._indexes = Indexes(path.with_name(f"{path.name}.snapshots"))
-        header = peek(path)
+        self._indexes = IndexCache(path.with_name(f"{path.name}.snapshots"))
+        header = read_header(path)
         if header is not None:
             check_owner(path, header, len(steps))
         try:
@@ -88,7 +89,7 @@ class SqliteStore:
             else:
                 self._open_writing(steps)
             with self._reading() as connection:
-                ((self._indexes.identity,),) = connection.rows("meta.identity")
+                ((self._indexes.identity,),) = connection.fetch_all("meta.identity")
         except BaseException:
             self.close()
             raise
@@ -98,8 +99,8 @@ class SqliteStore:
     def workspaces(self) -> list[Workspace]:
         """See `Reader`. `stored_bytes` is what the originals take packed; `records` counts one per source that holds it."""
         with self._reading() as connection:
-            rows = connection.rows("workspaces.list")
-        described = [Workspace(from_stored(row[0]), from_stored(row[1]), *row[2:]) for row in rows]
+            rows = connection.fetch_all("workspaces.list")
+        described = [Workspace(decode_text(row[0]), decode_text(row[1]), *row[2:]) for row in rows]
         return sorted(described, key=lambda workspace: workspace.key)
 
     def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
@@ -116,18 +117,18 @@ class SqliteStore:
             with self._indexes.lock:
                 return self._indexes.get(connection, space)
 
-        def keep(recent: Recent) -> None:
+        def keep(recent: ReadCache) -> None:
             self._recent = recent
 
-        rows = Reading(
+        rows = SqliteRows(
             connection, space, self.path, self.busy_timeout_s,
             documents=documents, recent=self._recent, keep=keep, give_back=lent.close,
         )  # fmt: skip
         return Snapshot(rows, as_of_ns)
 
-    def index_origin(self, workspace: str) -> str:
+    def describe_index_origin(self, workspace: str) -> str:
         """Where the newest searchable table came from, in words, such as "snapshot"; "" before."""
-        return self._indexes.origin(workspace)
+        return self._indexes.describe_origin(workspace)
 
     def close(self) -> None:
         """See `Reader`. Waits for a write that is under way; indexes that were handed out stay usable."""
@@ -144,7 +145,7 @@ class SqliteStore:
     def open_workspace(self, key: str, root: str) -> None:
         """See `Writer`."""
         with self._writing() as connection:
-            connection.write("workspaces.open", to_stored(key), to_stored(root))
+            connection.execute("workspaces.open", encode_text(key), encode_text(root))
 
     def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
         """See `Writer`. Raises InvalidDelta and UnknownWorkspace too.
@@ -156,7 +157,7 @@ class SqliteStore:
             space = _written(connection, workspace)
             if not deltas:
                 return WriteResult(space.generation)
-            counts = changes.apply(connection, space.number, deltas)
+            counts = changes.write_deltas(connection, space.number, deltas)
             return WriteResult(_advance(connection, space), **counts)
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
@@ -165,16 +166,16 @@ class SqliteStore:
             space = _written(connection, workspace)
             moved = 0
             for record_id in dict.fromkeys(ids):
-                moved += connection.write("records.move", int(tier), space.number, to_stored(record_id)) > 0
+                moved += connection.execute("records.move", int(tier), space.number, encode_text(record_id)) > 0
             if moved:
                 _advance(connection, space)
             return moved
 
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
         """See `Writer`."""
-        with self._writing(TOUCH_WAIT_S) as connection:
+        with self._writing(_TOUCH_WAIT_S) as connection:
             number = _written(connection, workspace).number
-            connection.write_each("records.touch", [(at_ns, number, to_stored(record_id)) for record_id in dict.fromkeys(ids)])
+            connection.execute_many("records.touch", [(at_ns, number, encode_text(record_id)) for record_id in dict.fromkeys(ids)])
 
     def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> PurgeResult:
         """See `Writer`. Erases the snapshot and all backups beside the database too, because they hold copies.
@@ -208,8 +209,8 @@ class SqliteStore:
         make_private(self.path)
         connection = connect(self.path, self.busy_timeout_s)
         try:
-            migrations.inspect(connection, self.path, len(steps), self.busy_timeout_s)
-            enter_wal(connection, self.path, self.busy_timeout_s)
+            migrations.check_schema(connection, self.path, len(steps), self.busy_timeout_s)
+            enable_wal(connection, self.path, self.busy_timeout_s)
             migrations.migrate(connection, self.path, steps, self.busy_timeout_s)
         except SchemaTooNew:
             # Its log may hold what only the newer release may move into the file.
@@ -220,25 +221,25 @@ class SqliteStore:
             connection.close()
             raise
         self._write_connection = connection
-        if not graves.path_of(self.path).exists():
-            with translated(self.path, self.busy_timeout_s, is_writing=True):
+        if not tombstone_path(self.path).exists():
+            with translate_errors(self.path, self.busy_timeout_s, is_writing=True):
                 self._note_graves(connection)
 
     def _note_graves(self, connection: Connection) -> None:
         """Write what was purged beside the database, if anything was. Raises StoreUnwritable."""
-        rows = connection.rows("tombstones.all")
+        rows = connection.fetch_all("tombstones.all")
         if rows:
-            found = [graves.Grave(from_stored(row[0]), row[1], from_stored(row[2]), from_stored(row[3]), row[4]) for row in rows]
+            found = [Tombstone(decode_text(row[0]), row[1], decode_text(row[2]), decode_text(row[3]), row[4]) for row in rows]
             try:
-                graves.write(self.path, found)
+                write_tombstones(self.path, found)
             except OSError as error:
-                raise StoreUnwritable(graves.path_of(self.path), error.strerror or str(error)) from error
+                raise StoreUnwritable(tombstone_path(self.path), error.strerror or str(error)) from error
 
     def _open_reading(self, known: int, *, is_missing: bool) -> None:
         if is_missing:
             raise StoreUnusable(self.path, "does not exist, and cannot be made by a reader", "`clew index` makes it")
         with self._reading() as connection:
-            header = header_of(connection)
+            header = query_header(connection)
         check_owner(self.path, header, known)
         if header.schema != known:
             raise StoreUnwritable(self.path, f"schema {header.schema} must be migrated to {known}, and it was opened for reading only")
@@ -253,9 +254,9 @@ class SqliteStore:
                 raise StoreClosed(self.path)
             connection = self._idle.pop() if self._idle else None
         if connection is None:
-            connection = connect_reading(self.path, self.busy_timeout_s)
+            connection = connect_read_only(self.path, self.busy_timeout_s)
         try:
-            with translated(self.path, self.busy_timeout_s, is_writing=False), connection.transaction("DEFERRED"):
+            with translate_errors(self.path, self.busy_timeout_s, is_writing=False), connection.transaction("DEFERRED"):
                 yield connection
         finally:
             with self._pool_lock:
@@ -277,8 +278,8 @@ class SqliteStore:
             connection = self._write_connection
             if connection is None:
                 raise StoreClosed(self.path)
-            connection.wait(wait_s)
-            with translated(self.path, wait_s, is_writing=True), connection.transaction("IMMEDIATE"):
+            connection.set_busy_timeout(wait_s)
+            with translate_errors(self.path, wait_s, is_writing=True), connection.transaction("IMMEDIATE"):
                 yield connection
         finally:
             self._write_lock.release()
@@ -288,14 +289,14 @@ class SqliteStore:
     def _refresh(self, workspace: str) -> RefreshResult:
         with self._reading() as connection:
             space = _space(connection, workspace)
-            changed, fresh = self._indexes.write_due(connection, space)
+            changed, fresh = self._indexes.write_if_due(connection, space)
         if fresh is None:
             return RefreshResult(is_written=False, parts_changed=changed)
         try:
             with self._writing() as connection:
                 if _space(connection, workspace).purges != space.purges:  # it holds what was purged while it was written
                     return RefreshResult(is_written=False, parts_changed=changed, reason="a purge came between")
-                self._indexes.settle(space, fresh)
+                self._indexes.install(space, fresh)
         finally:
             fresh.unlink(missing_ok=True)
         return RefreshResult(is_written=True, parts_changed=changed)
@@ -307,7 +308,7 @@ class SqliteStore:
                 self._indexes.drop(workspace)
                 purge = erase(connection, space.number)
                 if purge is not None:
-                    connection.write("workspaces.count_purge", space.number)
+                    connection.execute("workspaces.count_purge", space.number)
                     self._note_graves(connection)
                     _advance(connection, space)
             except OSError as error:
@@ -339,18 +340,18 @@ class SqliteStore:
             raise PurgeUnfinished(self.path, f"{', '.join(damaged)} was set aside as damaged, and is as it was", "take it away")
 
 
-def _space(connection: Connection, workspace: str) -> Space:
-    row = connection.row("workspaces.by_key", to_stored(workspace))
-    return Space(workspace, *row) if row else Space(workspace)
+def _space(connection: Connection, workspace: str) -> WorkspaceCounters:
+    row = connection.fetch_one("workspaces.by_key", encode_text(workspace))
+    return WorkspaceCounters(workspace, *row) if row else WorkspaceCounters(workspace)
 
 
-def _written(connection: Connection, workspace: str) -> Space:
+def _written(connection: Connection, workspace: str) -> WorkspaceCounters:
     space = _space(connection, workspace)
     if not space.number:
         raise UnknownWorkspace(workspace)
     return space
 
 
-def _advance(connection: Connection, space: Space) -> int:
-    ((generation,),) = connection.rows("workspaces.advance", space.number)
+def _advance(connection: Connection, space: WorkspaceCounters) -> int:
+    ((generation,),) = connection.fetch_all("workspaces.advance", space.number)
     return generation

@@ -19,7 +19,7 @@ from pathlib import Path
 import apsw
 
 from clew.errors import StoreUnusable, StoreUnwritable
-from clew.store.sqlite.connections import APPLICATION_ID, Connection, check_owner, connect_reading, header_of, translated
+from clew.store.sqlite.connections import APPLICATION_ID, Connection, check_owner, connect_read_only, query_header, translate_errors
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
@@ -34,7 +34,7 @@ class Migration:
     sql: str
 
 
-def load() -> tuple[Migration, ...]:
+def _load_migrations() -> tuple[Migration, ...]:
     """Read the steps that ship. Raises ValueError when one lacks its paragraph, or the numbers have gaps."""
     steps: list[Migration] = []
     for file in sorted(resources.files("clew.store.sqlite.migrations").iterdir(), key=lambda entry: entry.name):
@@ -43,23 +43,23 @@ def load() -> tuple[Migration, ...]:
             sql = file.read_text("utf-8")
             why = " ".join(line[2:].strip() for line in sql.partition("\n\n")[0].splitlines() if line.startswith("--"))
             steps.append(Migration(int(named[1]), named[2], why, sql))
-    check(steps)
+    check_migrations(steps)
     return tuple(steps)
 
 
-def check(steps: Sequence[Migration]) -> None:
+def check_migrations(steps: Sequence[Migration]) -> None:
     """Raise ValueError unless the steps are numbered 1, 2, 3 … and each says why."""
     for number, step in enumerate(steps, 1):
         if step.number != number or not step.why:
             raise ValueError(f"migration {step.number} {step.name}: step {number} with a paragraph of why is needed here")
 
 
-def inspect(connection: Connection, path: Path, known: int, busy_timeout_s: float) -> int:
+def check_schema(connection: Connection, path: Path, known: int, busy_timeout_s: float) -> int:
     """Return the schema that the database is at, 0 for an empty one, without changing it.
 
     Raises SchemaTooNew, StoreUnusable (another program's, or damaged), StoreBusy.
     """
-    with translated(path, busy_timeout_s, is_writing=True):
+    with translate_errors(path, busy_timeout_s, is_writing=True):
         return _schema(connection, path, known)
 
 
@@ -69,33 +69,33 @@ def migrate(connection: Connection, path: Path, steps: Sequence[Migration], busy
     Raises SchemaTooNew, StoreUnusable (not ours, or a step failed), StoreBusy, StoreUnwritable (no room for the backup).
     """
     done, is_new = 0, False
-    with translated(path, busy_timeout_s, is_writing=True):
+    with translate_errors(path, busy_timeout_s, is_writing=True):
         while _schema(connection, path, len(steps)) < len(steps):
             with connection.transaction("IMMEDIATE"):
                 schema = _schema(connection, path, len(steps))  # another process may have been first
                 if schema < len(steps):
                     if schema and not is_new:
-                        back_up(path, schema, busy_timeout_s)
+                        _back_up(path, schema, busy_timeout_s)
                     is_new |= not schema
                     _take(connection, path, steps[schema])
                     done += 1
     return done
 
 
-def back_up(path: Path, schema: int, busy_timeout_s: float) -> Path:
+def _back_up(path: Path, schema: int, busy_timeout_s: float) -> Path:
     """Copy the database to `<database>.bak-<schema>`, mode 0600, and wait for the disk. Raises StoreUnwritable."""
     target = path.with_name(f"{path.name}.bak-{schema}")
     fresh = path.with_name(f"{path.name}.bak-{schema}.part")
     try:
         fresh.unlink(missing_ok=True)
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        with translated(path, busy_timeout_s, is_writing=True), contextlib.closing(connect_reading(path, busy_timeout_s)) as source:
+        with translate_errors(path, busy_timeout_s, is_writing=True), contextlib.closing(connect_read_only(path, busy_timeout_s)) as source:
             copy = apsw.Connection(str(fresh), flags=apsw.SQLITE_OPEN_READWRITE)
             with contextlib.closing(copy), copy.backup("main", source.raw, "main") as backup:
                 backup.step()
-        sync(fresh)
+        sync_to_disk(fresh)
         fresh.replace(target)
-        sync(path.parent)
+        sync_to_disk(path.parent)
     except OSError as error:
         raise StoreUnwritable(target, error.strerror or str(error)) from error
     finally:
@@ -107,8 +107,8 @@ def back_up(path: Path, schema: int, busy_timeout_s: float) -> Path:
 def _schema(connection: Connection, path: Path, known: int) -> int:
     # In this order: whoever makes the database now commits its tables and its name at once, so tables that were seen
     # before the header was read are another program's if the header still has no name.
-    has_tables = connection.row("meta.any_table") is not None
-    header = header_of(connection)
+    has_tables = connection.fetch_one("meta.any_table") is not None
+    header = query_header(connection)
     check_owner(path, header, known)
     if not header.application and has_tables:
         raise StoreUnusable(path, "is a database of another program", "move it away, or point CLEW_HOME at another folder")
@@ -126,7 +126,7 @@ def _take(connection: Connection, path: Path, step: Migration) -> None:
     connection.pragma("user_version", step.number)
 
 
-def sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     """Wait until a file, or the names in a folder, stand on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -135,4 +135,4 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-MIGRATIONS = load()
+MIGRATIONS = _load_migrations()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Grave:
+class Tombstone:
     """One thing that was purged: `kind` is "record" or "original", `workspace` the key."""
 
     workspace: str
@@ -23,14 +23,14 @@ class Grave:
     at_ns: int
 
 
-def path_of(database: Path) -> Path:
+def tombstone_path(database: Path) -> Path:
     """Where the list of a database lies."""
     return database.with_name(f"{database.name}.purged")
 
 
-def write(database: Path, found: Iterable[Grave]) -> None:
+def write_tombstones(database: Path, found: Iterable[Tombstone]) -> None:
     """Write the list, mode 0600, and wait for the disk. Raises OSError."""
-    target = path_of(database)
+    target = tombstone_path(database)
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
     with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         for grave in found:
@@ -40,10 +40,10 @@ def write(database: Path, found: Iterable[Grave]) -> None:
     fresh.replace(target)
 
 
-def read(database: Path) -> list[Grave] | None:
+def read_tombstones(database: Path) -> list[Tombstone] | None:
     """Read the list; None where there is none, or where it is damaged itself: then nobody may believe that it is whole."""
     try:
-        lines = path_of(database).read_text("utf-8").splitlines()
-        return [Grave(*json.loads(line)) for line in lines]
+        lines = tombstone_path(database).read_text("utf-8").splitlines()
+        return [Tombstone(*json.loads(line)) for line in lines]
     except (OSError, ValueError, TypeError):
         return None

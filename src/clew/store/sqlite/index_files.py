@@ -30,7 +30,7 @@ class MappedIndex:
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotPlace:
+class IndexFile:
     """Where the snapshot of one workspace lies. `identity` is the database's random mark, 16 bytes."""
 
     folder: Path
@@ -38,22 +38,22 @@ class SnapshotPlace:
     workspace: str
 
     @property
-    def mark(self) -> bytes:
+    def workspace_digest(self) -> bytes:
         """Sixteen bytes that stand for the workspace's key, which may be too long or too odd for a file's name."""
         return blake2b(self.workspace.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     @property
     def path(self) -> Path:
         """The snapshot's file."""
-        return self.folder / f"{self.mark.hex()}.idx"
+        return self.folder / f"{self.workspace_digest.hex()}.idx"
 
 
-def write(place: SnapshotPlace, generation: int, data: bytes) -> Path:
+def write_index(place: IndexFile, generation: int, data: bytes) -> Path:
     """Write a snapshot, mode 0600, to a file that `settle` puts in place. Raises OSError."""
     place.folder.mkdir(mode=0o700, exist_ok=True)
     fresh = place.path.with_suffix(f".{os.getpid()}.part")
     fresh.unlink(missing_ok=True)
-    head = _HEAD.pack(_MAGIC, place.identity, place.mark, generation, len(data), xxh3_64_intdigest(data))
+    head = _HEAD.pack(_MAGIC, place.identity, place.workspace_digest, generation, len(data), xxh3_64_intdigest(data))
     head += xxh3_64_intdigest(head).to_bytes(8, "little")
     try:
         with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
@@ -65,7 +65,7 @@ def write(place: SnapshotPlace, generation: int, data: bytes) -> Path:
     return fresh
 
 
-def settle(place: SnapshotPlace, fresh: Path) -> None:
+def install_index(place: IndexFile, fresh: Path) -> None:
     """Put what `write` wrote in place of the snapshot, and clear away what killed processes left. Raises OSError.
 
     Call it under the database's write lock. A second process that is about to settle finds its file gone.
@@ -76,7 +76,7 @@ def settle(place: SnapshotPlace, fresh: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def read(place: SnapshotPlace) -> MappedIndex | str:
+def map_index(place: IndexFile) -> MappedIndex | str:
     """Map the snapshot, or say why there is none.
 
     Cost  one pass over the file for the checksum, about 0.1 ms a MB when the disk's cache holds it.
@@ -94,7 +94,7 @@ def read(place: SnapshotPlace) -> MappedIndex | str:
     magic, identity, mark, generation, size, checksum = _HEAD.unpack(head)
     if magic != _MAGIC or xxh3_64_intdigest(head).to_bytes(8, "little") != bytes(mapped[_HEAD.size : _HEAD.size + 8]):
         return "the snapshot's head is damaged, or of another version"
-    if identity != place.identity or mark != place.mark:
+    if identity != place.identity or mark != place.workspace_digest:
         return "the snapshot is of another database"
     body = mapped[_BODY_AT:]
     if len(body) != size or xxh3_64_intdigest(body) != checksum:
@@ -102,11 +102,11 @@ def read(place: SnapshotPlace) -> MappedIndex | str:
     return MappedIndex(generation, body)
 
 
-def erase(place: SnapshotPlace) -> None:
+def delete_index(place: IndexFile) -> None:
     """Remove the snapshot, and half-written ones of any process. Raises OSError."""
     for path in (place.path, *_halves(place)):
         path.unlink(missing_ok=True)
 
 
-def _halves(place: SnapshotPlace) -> list[Path]:
+def _halves(place: IndexFile) -> list[Path]:
     return sorted(place.folder.glob(f"{place.path.stem}.*.part"))
