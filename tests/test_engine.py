@@ -518,7 +518,7 @@ def test_of_an_output_in_a_clients_session_only_the_original_of_a_shorter_form_i
     written = engine.write(
         repo, [arrival("1", long, "pkg/log.txt"), arrival("2", "short\n", "pkg/log.txt"), arrival("3", long, "pkg/tax.py")], task=editing
     )
-    chosen = engine.write(repo, [replace(arrival("4", long, ""), shorter="[a log, {handle}]", asked="cat log")])
+    chosen = engine.write(repo, [replace(arrival("4", long, ""), shorter="[a log, {handle}]", call_text="cat log")])
 
     shorter, short, edited = written.outputs
     assert (short.text, short.handle, edited.text, edited.handle) == ("short\n", "", long, "")

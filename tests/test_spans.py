@@ -166,8 +166,8 @@ def test_the_nonce_is_the_installations_and_the_sessions() -> None:
 
 def test_the_same_text_in_the_same_session_is_the_same_bytes_in_every_process(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from clew.sessions.fencing import sent; from clew.records import outside_span;"
-        "sys.stdout.write(sent((outside_span('a\\nb\\n'),), home=Path(sys.argv[1]), session=sys.argv[2]))"
+        "import sys; from pathlib import Path; from clew.sessions.fencing import render_for_model; from clew.records import outside_span;"
+        "sys.stdout.write(render_for_model((outside_span('a\\nb\\n'),), home=Path(sys.argv[1]), session=sys.argv[2]))"
     )
 
     def told(home: str, session: str, seed: str) -> str:

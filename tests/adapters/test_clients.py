@@ -32,12 +32,12 @@ class Plumb:
     def parse_session(self, payload): return {"name": payload["thread"], "cwd": payload["folder"], "transcript": payload.get("log", "")}
     def parse_window_usage(self, payload): return None
     def doctor_checks(self): return ()
-    def record_undelivered(self, policy, event, answer, live): policy.prompt_undelivered(live)
+    def record_undelivered(self, policy, event, answer, live): policy.record_undelivered_prompt(live)
     def build_handlers(self, policy):
-        def asked(payload, live): return {"before": policy.prompted(live, payload["words"])}
+        def asked(payload, live): return {"before": policy.build_prompt_context(live, payload["words"])}
         def ran(payload, live):
             result = Observation(live.id, 1, 1, "r", ObservationKind.RESULT, payload["out"], tool="shell", call_id=payload["id"])
-            return {"out": policy.output_arrived(live, result)} if policy.wants_output(live, payload["out"]) else {}
+            return {"out": policy.shorten_output(live, result)} if policy.may_shorten(live, payload["out"]) else {}
         return {"asked": asked, "ran": ran}
 
 CLIENT = Plumb()

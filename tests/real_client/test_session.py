@@ -133,9 +133,9 @@ def test_a_planted_secret_is_in_no_file(done: Run) -> None:
             assert SECRET.encode() not in data, file
             assert TOKEN.encode() not in data, file
     code = (
-        "import os; from pathlib import Path; from clew.cli.open import opened; from clew.settings import find_workspace\n"
+        "import os; from pathlib import Path; from clew.cli.open import open_engine; from clew.settings import find_workspace\n"
         "from clew.packet.options import OriginalCache\n"
-        "with opened() as engine:\n"
+        "with open_engine() as engine:\n"
         "    key, _ = find_workspace(Path.cwd()); originals = OriginalCache(engine.store.snapshot('local', key))\n"
         "    for state in originals.snapshot.sources():\n"
         "        for record in originals.snapshot.records_of_sources(state.source):\n"

@@ -1,7 +1,7 @@
-"""What does a person type? The only room that prints.
+"""Command line: the only package that prints.
 
-Every command is a module of `clew.cli.commands`, loaded when it is called; what a command needs of the engine is
-imported when it runs. So `clew --help` answers at once, and a cold `clew retrieve` pays for nothing but its answer.
+Each command is a module of `clew.cli.commands`, imported when it is called; the engine is imported when the command runs. So
+`clew --help` is fast, and a cold `clew retrieve` imports only what it needs.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line of this process and exit with its code. See `clew.cli.outcome` for the codes.
-
-    On Windows it says one sentence and exits with 1, before it imports anything that Windows lacks.
-    """
+    """Run this process's command line and exit with its code; on Windows print that it is not supported, and exit with 1."""
     if sys.platform == "win32":
         sys.stderr.write("clew: Windows is not supported; install clew inside WSL (Windows Subsystem for Linux), or use macOS or Linux\n")
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""The command `clew`: a group whose commands are loaded when they are called."""
+"""Application: the command group `clew`, which imports a command when it is called."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COMMANDS = (
     "init", "index", "ingest", "retrieve", "map", "impact", "compact", "compress", "eval", "unfold", "explain", "remember", "status",
     "forget", "purge", "serve", "doctor", "repair", "uninstall",
 )  # fmt: skip
-"""In the order in which a person meets them. Each is a module of `clew.cli.commands` with a function `command`."""
+"""Names of the commands in the order of the help. Each is a module of `clew.cli.commands` with a function `command`."""
 
 
 class _LazyGroup(click.Group):

@@ -1,4 +1,4 @@
-"""A ranked list of files as a machine reads it, and as a person does."""
+"""Files: print a ranked list of files as JSON, as a table, or as plain paths."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def show_files(found: FileList, *, workspace: str, root: Path, display: DisplayOptions) -> None:
-    """Write a list of files: JSON, or a table with reasons, or one path a line."""
+    """Print a ranked list of files: JSON, a table with reasons, or one path a line, as `display` says.
+
+    workspace  key of the repository; root  its folder.
+    """
     if display.is_json:
         output.write_json(_to_json(found, workspace=workspace, root=root))
     elif display.shows_table or (display.shows_table is None and output.is_terminal(sys.stdout)):
@@ -30,7 +33,7 @@ def show_files(found: FileList, *, workspace: str, root: Path, display: DisplayO
 
 
 def _to_json(found: FileList, *, workspace: str, root: Path) -> dict[str, Any]:
-    """The list with fixed keys and no times: the same contents give the same bytes."""
+    """Return the list as JSON with fixed keys and no times: the same contents give the same bytes."""
     return {
         "question": found.question,
         "workspace": workspace,

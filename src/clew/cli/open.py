@@ -1,4 +1,4 @@
-"""Opening: the one place that makes an Engine from the settings in force."""
+"""Opening: create the Engine from the user's settings, and check paths that commands are given."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _SAID = "clew.settings said"
 
 
 def open_engine() -> Engine:
-    """Return the engine over the user's store, which a `with` block closes again. Raises BadSetting and every StoreError.
+    """Open the user's store, and return an engine over it, to be closed by a `with` block. Raises BadSetting or a StoreError.
 
-    A store that cannot be written can still be asked: whatever writes then raises StoreUnwritable.
+    A store that cannot be written is opened for reading; calls that write then raise StoreUnwritable.
     """
     return clew.open(settings=load_settings())
 
 
 def load_settings() -> Settings:
-    """Return the settings, having said once on standard error which names of config.toml were passed over. Raises BadSetting."""
+    """Return the settings in force, and print once on standard error which names of config.toml are unknown. Raises BadSetting."""
     from clew.settings import load_settings_leniently
 
     chosen = load_settings_leniently()
@@ -43,7 +43,7 @@ def load_settings() -> Settings:
 
 
 def check_folder(path: Path) -> Path:
-    """The path, if it is a folder. Raises NotReadable otherwise."""
+    """Return `path` if it is a folder. Raises NotReadable otherwise."""
     from clew.errors import NotReadable
 
     if not path.exists():
@@ -54,7 +54,7 @@ def check_folder(path: Path) -> Path:
 
 
 def find_client_transcripts(repo: Path) -> tuple[Path, ...]:
-    """The folders of the clients' own transcripts of the repository at `repo`. Raises click.UsageError where there is none."""
+    """Return the folders in which clients keep their transcripts of the repository at `repo`. Raises click.UsageError if there is none."""
     from clew.adapters.clients import find_transcript_dirs, load_all_clients
     from clew.settings import find_workspace
 
@@ -67,7 +67,7 @@ def find_client_transcripts(repo: Path) -> tuple[Path, ...]:
 
 
 def index_if_new(engine: Engine, path: Path, *, is_quiet: bool) -> None:
-    """Index the repository that holds `path` if it never was, and say so."""
+    """Index the repository that holds `path` if it was never indexed, and print that on standard error."""
     from clew.codebase import TREE_SOURCE
     from clew.settings import find_workspace
     from clew.usecases.inputs import get_source_state

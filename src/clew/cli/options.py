@@ -1,4 +1,4 @@
-"""Options that several commands share, so that the same word means the same thing everywhere."""
+"""Options: command-line options and argument types that several commands share."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _BUDGET_MAX = 1_000_000_000  # no window is larger; beyond it a number is a slip
 
 
 class TokenCount(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  generic only since click 8.4
-    """A whole number of tokens, 0 to BUDGET_MAX."""
+    """The type of an option that takes a whole number of tokens, 0 to 1,000,000,000."""
 
     name = "tokens"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read `8192`, `8_192` or `8,192`."""
+        """Return the number in `8192`, `8_192` or `8,192`; anything else is a usage error."""
         try:
             number = int(str(value).replace(",", ""))
         except ValueError:
@@ -32,12 +32,12 @@ class TokenCount(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
 
 
 class Milliseconds(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]
-    """A time of 0 ms or more."""
+    """The type of an option that takes a number of milliseconds, 0 or more."""
 
     name = "milliseconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read `80` or `12.5`."""
+        """Return the number in `80` or `12.5`; anything else is a usage error."""
         try:
             number = float(value)
         except ValueError:
@@ -48,10 +48,11 @@ class Milliseconds(click.ParamType):  # pyright: ignore[reportMissingTypeArgumen
 
 
 FOLDER_TYPE = click.Path(path_type=Path)
+"""The type of an argument that takes a folder; it is checked later, by `check_folder`."""
 
 
 def repo_option(function: F) -> F:
-    """Add `--repo PATH`."""
+    """Decorate a command function with the option `--repo PATH`, passed as `repo`."""
     return click.option(
         "--repo",
         type=FOLDER_TYPE,
@@ -62,17 +63,17 @@ def repo_option(function: F) -> F:
 
 
 def json_option(function: F) -> F:
-    """Add `--json`."""
+    """Decorate a command function with the flag `--json`, passed as `is_json`."""
     return click.option("--json", "is_json", is_flag=True, help="Answer in JSON.")(function)
 
 
 def quiet_option(function: F) -> F:
-    """Add `--quiet`."""
+    """Decorate a command function with the flag `--quiet`, passed as `is_quiet`."""
     return click.option("--quiet", "-q", "is_quiet", is_flag=True, help="Say nothing on standard error but errors.")(function)
 
 
 def tokenizer_option(function: F) -> F:
-    """Add `--tokenizer NAME`."""
+    """Decorate a command function with the option `--tokenizer NAME`, passed as `tokenizer`."""
     return click.option(
         "--tokenizer",
         metavar="NAME",
@@ -81,14 +82,14 @@ def tokenizer_option(function: F) -> F:
 
 
 def budget_option(*, is_required: bool) -> Callable[[F], F]:
-    """Add `--budget N`."""
+    """Return a decorator that adds the option `--budget N`, passed as `budget_tokens`, to a command function."""
     shown = "Tokens that the packet may have." + ("" if is_required else " Default: the setting, 8,192 as delivered.")
     return click.option("--budget", "budget_tokens", type=TokenCount(), metavar="N", required=is_required, help=shown)
 
 
 @dataclass(frozen=True, slots=True)
 class DisplayOptions:
-    """How an answer is written: as JSON; with a table above the text, None for on a terminal alone; with nothing said beside it."""
+    """How a command prints its answer: as JSON; without messages on standard error; with a table (None: only on a terminal)."""
 
     is_json: bool
     is_quiet: bool
@@ -96,7 +97,7 @@ class DisplayOptions:
 
 
 def display_options(function: F) -> F:
-    """Add `--table/--no-table`, `--json` and `--quiet`, which the command gets as one `display`."""
+    """Decorate a command function with `--table/--no-table`, `--json` and `--quiet`, passed as one `display`."""
 
     @wraps(function)
     def with_display(*arguments: Any, is_json: bool, is_quiet: bool, shows_table: bool | None, **others: Any) -> Any:
@@ -107,6 +108,6 @@ def display_options(function: F) -> F:
 
 
 def format_examples(text: str) -> str:
-    """An epilog that click does not wrap."""
+    """Return lines of example calls as the epilog of a command's help, which click does not wrap."""
     lines = text.strip().splitlines()
     return "\b\n" + "\n".join(["Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)]) + "\n"

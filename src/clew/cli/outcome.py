@@ -1,14 +1,14 @@
-"""Outcomes: how a call ends. Every error becomes one sentence on standard error and an exit code, never a stack trace.
+"""Outcome: run a command line, and turn every error into one sentence on standard error and an exit code.
 
 0  done
-1  something that was named cannot be read, or the answer could not be written
-2  the words of the call, or a setting, make no sense
-3  the store refused: busy, damaged, full, read-only, or written by a newer clew
-4  no record answers to this handle, or it was purged
-5  a model could not be asked, or gave no answer that can be used
+1  a file cannot be read, or the answer could not be written
+2  wrong usage, or a setting that makes no sense
+3  the store cannot be used: busy, damaged, full, read-only, or written by a newer clew
+4  the handle is unknown, or its record was purged
+5  a model could not be asked, or gave no usable answer
 70  a defect of clew; `CLEW_TRACEBACK=1` shows where
 130  interrupted
-141  whoever read the answer stopped reading
+141  the reader of standard output closed it
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one call and return its exit code. Prints, never raises."""
+    """Run the command line `arguments` (without the program's name), and return its exit code. Prints errors, never raises."""
     try:
         code = app.main(args=list(arguments), prog_name="clew", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
         output.write_message(_usage(error))
         return error.exit_code
-    except output.OutputPipeClosed as error:  # nobody is left to be told
+    except output.OutputPipeClosed as error:  # nothing can be printed any more
         return error.exit_code
     except ClewError as error:
         _trace()
@@ -73,7 +73,7 @@ def _system_error(error: OSError) -> str:
 
 
 def _trace() -> None:
-    """Print the trace of the error at hand for whoever asked for it."""
+    """Print the stack trace of the current error if CLEW_TRACEBACK is set."""
     from clew.settings import is_traceback_enabled
 
     if is_traceback_enabled() and sys.stderr is not None:

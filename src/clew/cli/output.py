@@ -1,6 +1,6 @@
-"""Output: standard output holds the answer and nothing else; everything that is said about it goes to standard error.
+"""Output: write the answer, and nothing else, to standard output, and messages to standard error.
 
-The answer is written as UTF-8 bytes whatever the locale says, so that it can be piped, hashed and compared.
+The answer is written as UTF-8 bytes whatever the locale, so that it can be piped, hashed and compared.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line e
 
 
 class OutputClosed(ClewError):
-    """There is no standard output to write the answer to."""
+    """The process has no standard output to write the answer to."""
 
     def __init__(self) -> None:
         super().__init__("standard output is closed, so the answer has nowhere to go\nhint: redirect it to a file or to /dev/null")
 
 
 class OutputPipeClosed(ClewError):
-    """Whoever read the answer has stopped reading."""
+    """The reader of the pipe on standard output closed it."""
 
     exit_code = 141  # 128 + SIGPIPE, as a shell reports it
 
 
 def write_bytes(data: bytes) -> None:
-    """Write bytes of the answer. Raises OutputClosed, ReaderGone, or OSError as the system gives it."""
+    """Write bytes to standard output. Raises OutputClosed if there is none, OutputPipeClosed if its reader is gone, OSError."""
     if sys.stdout is None:
         raise OutputClosed
     try:
@@ -49,17 +49,17 @@ def write_bytes(data: bytes) -> None:
 
 
 def write_text(text: str) -> None:
-    """Write text of the answer."""
+    """Write text to standard output as UTF-8. Raises as `write_bytes` does."""
     write_bytes(escape_surrogates(text).encode())
 
 
 def write_json(value: Any) -> None:
-    """Write one JSON document, its keys in the order in which they were made, with a line end."""
+    """Write `value` to standard output as one JSON document, keys in their own order, with a line end. Raises as `write_bytes` does."""
     write_bytes((json.dumps(_plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode())
 
 
 def write_answer(value: Any, text: str, *, is_json: bool) -> None:
-    """Write the answer as one JSON document, or as text."""
+    """Write `value` as JSON if `is_json`, else `text`, to standard output. Raises as `write_bytes` does."""
     if is_json:
         write_json(value)
     else:
@@ -67,7 +67,7 @@ def write_answer(value: Any, text: str, *, is_json: bool) -> None:
 
 
 def write_message(text: str) -> None:
-    """Write a line for the person who waits. Standard error may be closed: then nobody waits."""
+    """Write a line to standard error, control characters escaped; does nothing if it is closed."""
     if sys.stderr is None:
         return
     try:
@@ -78,7 +78,7 @@ def write_message(text: str) -> None:
 
 
 def write_problems(problems: Sequence[str]) -> None:
-    """Say the first PROBLEMS_SHOWN problems, and how many more there are."""
+    """Write the first _PROBLEMS_SHOWN of these sentences to standard error, and how many more there are."""
     for problem in problems[:_PROBLEMS_SHOWN]:
         write_message(f"clew: {problem}")
     if len(problems) > _PROBLEMS_SHOWN:
@@ -86,33 +86,33 @@ def write_problems(problems: Sequence[str]) -> None:
 
 
 def _discard_buffered(descriptor: int = 1) -> None:
-    """Let what is still buffered go to nobody, so that the interpreter's last flush does not complain."""
+    """Redirect a descriptor to /dev/null, so that flushing what is still buffered does not fail at exit."""
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  a path object has nothing to add to /dev/null
         os.dup2(nowhere.fileno(), descriptor)
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether a person looks at this stream."""
+    """Return whether a stream is a terminal; False for None, a closed stream."""
     return stream is not None and stream.isatty()
 
 
 def escape_surrogates(text: str) -> str:
-    r"""The text without lone surrogates, which neither UTF-8 nor JSON can hold: a byte of a file name becomes \xNN."""
+    r"""Replace lone surrogates, which UTF-8 cannot encode, by escapes: a byte of a file name that is not UTF-8 becomes \xNN."""
     return _SURROGATE.sub(_escaped, text)
 
 
 def escape_control(text: str) -> str:
-    r"""The text as it may be shown on a terminal: control characters, which could steer it, become \xNN."""
+    r"""Replace control characters, which could control a terminal, and lone surrogates by escapes such as \xNN."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", escape_surrogates(text))
 
 
 def format_count(number: int, noun: str) -> str:
-    """`1 file`, `1,500 files`."""
+    """Return a number with a noun in singular or plural: `1 file`, `1,500 files`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def format_size(size: int) -> str:
-    """`812 B`, `45.3 kB`, `25.1 MB`: bytes as a person reads them, in powers of ten."""
+    """Return a number of bytes with a decimal unit: `812 B`, `45.3 kB`, `25.1 MB`."""
     if size < 1000:
         return f"{size} B"
     for unit in ("kB", "MB"):

@@ -1,4 +1,4 @@
-"""A packet as a machine reads it, and as a person does."""
+"""Packets: print a packet as JSON, as text, or as text with a table of its entries."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ QUESTION_CHARS_SHOWN = 400  # characters: an issue on standard input may have th
 
 
 def show_packet(packet: Packet, *, workspace: str, root: Path, home: Path, display: DisplayOptions, title: str = "") -> None:
-    """Write a packet: JSON, or what was chosen and why above the text, or the text alone with its certificate beside it.
+    """Print a packet: JSON, its text under a table of its entries, or its text with a line about the budget on standard error.
 
-    home   the data folder, for the fence: whoever reads a pipe may be a model. A person at a terminal is shown none.
-    title  stands above the table; by default the question.
+    home   the data folder, whose key makes the fences of text that is piped to a model; on a terminal there are no fences.
+    title  printed above the table; "" for the question.
     """
     if display.is_json:
         output.write_json(packet_to_json(packet, workspace=workspace, root=root))
@@ -38,12 +38,12 @@ def show_packet(packet: Packet, *, workspace: str, root: Path, home: Path, displ
 
 
 def render_for_stdout(spans: Spans, *, home: Path, workspace: str) -> str:
-    """Return a text as standard output gets it: fenced, but for a person at a terminal."""
+    """Return the text of `spans` for standard output: fenced for a model that reads a pipe, without fences on a terminal."""
     return join_text(spans) if output.is_terminal(sys.stdout) else render_for_model(spans, home=home, session=workspace)
 
 
 def packet_to_json(packet: Packet, *, workspace: str, root: Path) -> dict[str, Any]:
-    """The packet with fixed keys and no times: the same contents give the same bytes."""
+    """Return a packet as JSON with fixed keys and no times: the same contents give the same bytes."""
     return {
         "question": packet.question,
         "workspace": workspace,
@@ -62,7 +62,7 @@ def packet_to_json(packet: Packet, *, workspace: str, root: Path) -> dict[str, A
 
 
 def format_budget_use(packet: Packet) -> str:
-    """One line that says how well the budget was used."""
+    """Return one line about a packet: tokens of the budget, entries, shadow price, gap to the LP bound, stages left out."""
     parts = [
         f"{packet.tokens + packet.fence_tokens:,} of {packet.budget_tokens:,} tokens ({packet.tokenizer})",
         f"{len(packet.entries):,} {'entry' if len(packet.entries) == 1 else 'entries'}",

@@ -1,4 +1,4 @@
-"""Progress on long work: on standard error, only for a person, and only when it takes long enough to be wondered about."""
+"""Progress: show a progress bar for long work, on standard error and on terminals only."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 Show = Callable[[str, int, int], None]
-_BAR_AFTER_S = 0.4  # what takes less is over before a bar is read; rich alone costs a quarter of it
+_BAR_AFTER_S = 0.4  # shorter work ends before a bar is read; importing rich alone takes a quarter of it
 
 
 @contextmanager
 def show_progress(*, is_quiet: bool) -> Generator[Callable[[str, int, int], None] | None]:
-    """Give a function that shows (what, done, total), or None where nobody looks."""
+    """Open a progress bar and return a callback that updates it; None if `is_quiet` or standard error is no terminal."""
     if is_quiet or not is_terminal(sys.stderr):
         yield None
         return
@@ -32,7 +32,7 @@ def show_progress(*, is_quiet: bool) -> Generator[Callable[[str, int, int], None
 
 
 class _Display:
-    """A bar that appears after PATIENCE_S."""
+    """A progress bar that appears after _BAR_AFTER_S."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
@@ -40,7 +40,7 @@ class _Display:
         self.tasks: dict[str, TaskID] = {}
 
     def show(self, what: str, done: int, total: int) -> None:
-        """Bring the bar of `what` to done of total."""
+        """Set the bar named `what` to `done` of `total`."""
         if self.bar is None:
             if time.monotonic() - self.started < _BAR_AFTER_S:
                 return

@@ -1,4 +1,4 @@
-"""records and their status, as machines and people read them."""
+"""Record status: convert records and their status to JSON and to words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
-    """Who a record is and where it comes from; not its text."""
+    """Return a record's identity, origin and properties as JSON, without its text."""
     return {
         "id": record.id,
         "handle": make_handle(record.id),
@@ -35,7 +35,7 @@ def record_to_json(record: Record) -> dict[str, Any]:
 
 
 def status_to_json(status: Status) -> dict[str, Any]:
-    """Whether a record is still true, and where it lives."""
+    """Return a status as JSON: whether the record is still true, what replaced it, its tier and uses."""
     return {
         "is_live": status.is_live,
         "is_suspect": status.is_suspect,
@@ -47,7 +47,7 @@ def status_to_json(status: Status) -> dict[str, Any]:
 
 
 def format_status(status: Status) -> str:
-    """The status in words: `true now, hot tier`."""
+    """Return a status in words, such as `true now, hot tier`."""
     by = f" by [{make_handle(status.superseded_by)}]" if status.superseded_by else ""
     if status.is_live:
         state = f"suspect: {describe_end(status.reason, is_doubt=True)}{by}" if status.is_suspect else "true now"

@@ -1,4 +1,4 @@
-"""Tables for a person: rendered into a string, so that they reach standard output through the same door as everything else."""
+"""Tables: render tables for a terminal into a string."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from clew.cli import output
 
-_WIDTH = 120  # where no terminal says how wide it is
+_WIDTH = 120  # characters, if the output is no terminal
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A heading and how its cells stand: numbers at the right and whole; with a `ratio`, folded into that share of the width."""
+    """A table column: its heading and format. Numbers are right-aligned; with a `ratio`, cells wrap at that share of the width."""
 
     heading: str
     ratio: int = 0
@@ -22,7 +22,7 @@ class Column:
 
 
 def format_table(heading_lines: Sequence[str], columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
-    """Return lines above (the first in bold) and a table; without rows the lines alone."""
+    """Return `heading_lines` (the first in bold) and below them a table; without rows only the lines."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

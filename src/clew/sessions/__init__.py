@@ -1,1 +1,1 @@
-"""Which sessions live now, what stands in their windows, and what may be said to them at this moment?"""
+"""Sessions: state of the running agent sessions, and the policy for which text each of them is given and when."""

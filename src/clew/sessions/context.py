@@ -1,7 +1,7 @@
-"""Daemon context: what everything inside the daemon shares. One engine, one thread for later work, one journal.
+"""Daemon context: the engine, background thread and error journal that all parts of the daemon share.
 
-The store is opened when it is first needed, and again when that failed: a database that is locked, too new or on a full disk is
-an answer for whoever asked, never the end of the daemon.
+The store is opened on first use, and tried again after a failure: a database that is locked, too new or on a full disk fails the
+request that needed it, never the daemon.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from clew.settings import Settings
 from clew.text.secrets import mask_text
 
 _REOPEN_AFTER_S = 2.0  # a store that could not be opened is not tried again at once: each try may wait for a lock; guess
-_SAME_ERROR_AFTER_S = 60.0  # the same words are journalled once in this time; guess
+_SAME_ERROR_AFTER_S = 60.0  # an error with the same text is journalled once in this time; guess
 _RECENT_ERRORS_MAX = 64
-_WARM_UP_PROMPT = "which names and files are in this repository?"  # words enough to be looked for
+_WARM_UP_PROMPT = "which names and files are in this repository?"  # enough words to run every search channel
 FREE_BYTES_MIN = 16 * 2**20  # less than this, and the database can soon take nothing more: guess
 _STORE_ERROR_LABELS: tuple[tuple[type[ClewError], str], ...] = (
     (SchemaTooNew, "database is newer than clew"), (StoreBusy, "database is locked"), (StoreUnusable, "database is damaged"),
@@ -34,10 +34,10 @@ _STORE_ERROR_LABELS: tuple[tuple[type[ClewError], str], ...] = (
 
 
 class DaemonContext:
-    """The settings, the engine and the later work of one daemon. Safe with threads.
+    """The settings, engine, background jobs and error journal of one daemon. Thread-safe.
 
-    journal  notes a problem for `clew doctor`: where it arose, and what it is.
-    refused  why folders that a session was held in are not indexed, by their path.
+    journal   called with where an error occurred and its text; `clew doctor` shows the entries.
+    refusals  folder path → why a folder in which a session runs is not indexed.
     """
 
     def __init__(self, settings: Settings, journal: Callable[[str, str], None]) -> None:
@@ -52,10 +52,13 @@ class DaemonContext:
         self._worker: threading.Thread | None = None
         self._is_busy = self._is_closed = False
         self._journalled: OrderedDict[str, float] = OrderedDict()
-        self._damaged: tuple[int, int] | None = None  # the file that was found damaged in use, whatever its name holds by now
+        self._damaged: tuple[int, int] | None = None  # (device, inode) of the database file that was found damaged
 
     def get_engine(self) -> Engine:
-        """Return the engine over the user's store. Raises StoreError, or what opening raised less than REOPEN_AFTER_S ago."""
+        """Return the engine over the user's store, opening it on first use.
+
+        Raises StoreError or BadSetting when it cannot be opened, and the same error again for _REOPEN_AFTER_S seconds.
+        """
         with self._opening:
             if self._engine is not None:
                 return self._engine
@@ -69,7 +72,7 @@ class DaemonContext:
             return self._engine
 
     def find_problem(self) -> str:
-        """Return what keeps sessions from being remembered, in two or three words, "" for nothing."""
+        """Return a label of two to four words for what keeps sessions from being stored, such as "disk is full"; "" for nothing."""
         if self._failed is not None and self._engine is None:
             return next(words for kind, words in _STORE_ERROR_LABELS if isinstance(self._failed[1], kind))
         if self._damaged is not None and self._damaged == self._file_identity():
@@ -82,21 +85,22 @@ class DaemonContext:
         return ""
 
     def record_damage(self, error: BaseException) -> None:
-        """Take note of damage that showed in the middle of a question: `trouble` says so until another file stands there."""
+        """Record that the database file is damaged if `error` says so; `find_problem` reports it until the file is replaced."""
         if isinstance(error, StoreUnusable) and error.is_damaged:
             self._damaged = self._file_identity()
 
     def _file_identity(self) -> tuple[int, int] | None:
         try:
-            about = self.settings.database_path.stat()
-        except OSError:  # it is gone, which whoever opens the next one is told
+            status = self.settings.database_path.stat()
+        except OSError:  # it is gone: the next attempt to open it says so
             return None
-        return about.st_dev, about.st_ino
+        return status.st_dev, status.st_ino
 
     def schedule(self, key: str, job: Callable[[], object], *, after_s: float = 0.0) -> None:
-        """Do a job in the background, not before `after_s`. One that waits under the same key is replaced, and waits anew.
+        """Run `job` on the background thread after at least `after_s` seconds; a waiting job of the same `key` is replaced by it.
 
-        What takes long waits until nobody is in a hurry: it would hold the interpreter that answers.
+        Long work is delayed until the session is idle, because it would hold the interpreter that answers requests.
+        After `close` nothing is scheduled. An exception of the job is journalled under the key's part before ":".
         """
         with self._changed:
             if self._is_closed:
@@ -108,42 +112,45 @@ class DaemonContext:
             self._changed.notify_all()
 
     def schedule_index(self, root: Path) -> None:
-        """Have a repository indexed in the background. A folder that is no repository is passed over, and `refused` says why."""
+        """Schedule indexing of the repository at `root`; for a folder that must not be indexed, record why in `refusals` instead."""
         if why := find_refusal_reason(root):
             self.refusals[str(root)] = why
         else:
             self.schedule(f"index:{root}", lambda: self._index(root))
 
     def _index(self, root: Path) -> None:
-        """Bring an index up to date, and load it as a prompt would: the first one of a large repository waits half a second for it."""
+        """Update an index, then search it once so that it is loaded: the first prompt of a large repository would wait 0.5 s for that."""
         engine = self.get_engine()
         engine.index(root)
         engine.augment_prompt(root, _WARM_UP_PROMPT, budget_tokens=1, tokenizer=self.settings.tokenizer)
 
     def run_pending_jobs(self, timeout_s: float) -> bool:
-        """Have all waiting jobs done now, and wait until none is left, at most so long. Returns whether none is."""
+        """Run all waiting jobs now, whatever their delay, and wait for them at most `timeout_s`; return whether all have ended."""
         with self._changed:
             self._jobs = OrderedDict((key, (0.0, job)) for key, (_, job) in self._jobs.items())
             self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._jobs and not self._is_busy, timeout_s)
 
     def record_error(self, where: str, error: BaseException | str) -> None:
-        """Journal what went wrong, for `clew doctor`. A defect leaves its trace in the log as well."""
+        """Journal an error that occurred in `where`, secrets masked, unless the same was journalled in the last minute.
+
+        An exception that is neither a ClewError nor an OSError is a defect: its stack trace goes to standard error as well.
+        """
         if isinstance(error, BaseException):
             self.record_damage(error)
-        what = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
         if not isinstance(error, str | ClewError | OSError):
             traceback.print_exception(error)
-        key, now = f"{where}\n{what}", time.monotonic()
+        key, now = f"{where}\n{text}", time.monotonic()
         if now - self._journalled.get(key, -_SAME_ERROR_AFTER_S) < _SAME_ERROR_AFTER_S:
             return
         self._journalled[key] = now
         while len(self._journalled) > _RECENT_ERRORS_MAX:
             self._journalled.popitem(last=False)
-        self.journal(where, mask_text(what))
+        self.journal(where, mask_text(text))
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Finish the waiting jobs, as far as the time goes, and close the store. What was written stands in any case."""
+        """Run the waiting jobs for at most `timeout_s`, then close the store; it stays open under a job that has not ended."""
         is_settled = self.run_pending_jobs(timeout_s)
         with self._changed:
             self._is_closed = True
@@ -162,7 +169,7 @@ class DaemonContext:
                 self.record_error(key.partition(":")[0], error)
 
     def _next(self) -> tuple[str, Callable[[], object]] | None:
-        """The next job whose time has come, waited for; None when there will be none."""
+        """Wait for the next due job; None after `close` when no job is left."""
         with self._changed:
             self._is_busy = False
             self._changed.notify_all()

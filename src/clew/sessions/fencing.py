@@ -1,7 +1,7 @@
-"""Fencing: text leaves for a model through here, and what is not the user's word or clew's is fenced.
+"""Fencing: mark, in text for a model, everything that is neither the user's nor clew's own wording as quoted data.
 
-The marks hold digits made of the session's id and a key that this installation alone has, so no file can know them, and the same
-text in the same session is the same bytes: at every turn, after a resume, in another process. `clew.records.render_fenced` does the rest.
+The fence marks hold a nonce derived from the session's id and a secret key of this installation. So no quoted file can forge them,
+and the same text in the same session gives the same bytes: at every turn, after a resume, in another process.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ KEY_FILE = "fence.key"
 
 
 def render_for_model(spans: Iterable[Span], *, home: Path, session: str) -> str:
-    """Return the text that a model is given.
+    """Return the text of `spans` for a model, with fences around spans whose author is neither the user nor clew.
 
-    home     the data folder, whose key is made now if there is none.
-    session  id of the session that will read it; where none is known, a name that stays the same for its repository.
+    home     the data folder; its fence key is created if it has none.
+    session  id of the session that will read it, or another name that stays the same, such as the workspace's key.
     """
     return render_fenced(spans, derive_nonce(_key(home), session))
 
 
 @cache
 def _key(home: Path) -> bytes:
-    """The key of an installation. Where none can be kept (a full or read-only disk), one for this process alone: a fence holds as well."""
+    """Return the key of an installation. Where none can be stored (a full or read-only disk), one for this process alone."""
     path = home / "run" / KEY_FILE
-    for _ in range(2):  # whoever loses the race to make it reads the winner's
+    for _ in range(2):  # a process that loses the race to create it reads the winner's
         found = _read_key(path)
         if found:
             return found
@@ -43,21 +43,21 @@ def _key(home: Path) -> bytes:
 
 
 def _read_key(path: Path) -> bytes:
-    """The key in a file that is its owner's alone, and ours; b"" for anything else."""
+    """Return the key in a regular file that we own and nobody else can read; b"" for anything else."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:  # there is none, or it is no file: another one is made
         return b""
     with os.fdopen(descriptor, "rb") as stream:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o077:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
             return b""
         data = stream.read(_KEY_BYTES + 1)
     return data if len(data) == _KEY_BYTES else b""
 
 
 def _write_key(path: Path, key: bytes) -> None:
-    """Write a key that is whole or absent. A file that stands there already is kept if it is a key, else replaced."""
+    """Write the key atomically. An existing file is kept if it holds a key, and replaced otherwise."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_name(f"{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
     try:

@@ -1,7 +1,7 @@
-"""Folds: which old tool results of a conversation are replaced by a shorter text, and which stay replaced.
+"""Folds: replace old tool outputs of a conversation by shorter texts, and keep them replaced in every later request.
 
-What `transcript.window` chooses is made durable before it is sent. Where it cannot be stored nothing new is folded; what was folded
-before stays folded, also after a restart: each conversation's folds lie in one file under `run/folds/`.
+A fold (the shorter text with a handle to the original) is stored before it is first sent. Where it cannot be stored, nothing new is
+folded. Folds survive a restart: each conversation has one file under `run/folds/`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ _PLAIN = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class ConversationFolds:
-    """The folds of one conversation: a session, or a subagent of one. Its `lock` is held for each request. `took_s` is for the caller."""
+    """The folded tool outputs of one conversation (a session, or one of its subagents), for requests through the gateway.
+
+    lock    held by the caller for the length of a request.
+    took_s  seconds that the caller's last folding took; this class only stores it.
+    """
 
     def __init__(self, context: DaemonContext, file: Path, session: str, agent: str) -> None:
         self.context, self.file, self.session, self.agent = context, file, session, agent
@@ -40,11 +44,11 @@ class ConversationFolds:
         self._plain: list[int] = []
 
     def find_existing(self, outputs: Sequence[WindowOutput]) -> list[tuple[WindowOutput, FoldedOutput]]:
-        """Return those of the outputs that were folded before."""
+        """Return the outputs that were folded in an earlier request, each with its fold."""
         return [(output, fold) for output in outputs if (fold := self._state.folds.get(output.key))]
 
     def begin_request(self, *, model: str, ttl_s: int) -> bool:
-        """Take note of a request, and return whether the cache still holds the one before."""
+        """Record that a request to `model` begins now; return whether the prompt cache, with this lifetime, still holds the last one."""
         is_warm = window.is_cache_warm(self._state, at_ns=time.time_ns(), model=model, ttl_s=ttl_s)
         self._state.ends += not is_warm
         return is_warm
@@ -53,10 +57,12 @@ class ConversationFolds:
         self, outputs: Sequence[WindowOutput], chars: Sequence[int], *, calls: int, head_chars: int, is_warm: bool, ttl_s: int,
         find_cwd: Callable[[], Path],
     ) -> list[tuple[WindowOutput, FoldedOutput]]:  # fmt: skip
-        """Return the outputs that are folded from now on, with their folds; they and their originals are durable.
+        """Choose outputs to fold from now on, store their originals and folds, and return them; [] when that fails or none pays.
 
-        chars   of each message as it would be sent; calls  messages of the agent among them; head_chars  before the first of them.
-        folder  says where the session is held: that repository keeps the originals.
+        chars       characters of each message as it would be sent; head_chars  characters of the request before the first message.
+        calls       number of assistant messages.
+        is_warm     the prompt cache holds the last request; ttl_s  lifetime of the cache in seconds.
+        find_cwd    returns the session's working folder, whose repository keeps the originals.
         """
         wished = window.choose_folds(
             outputs, chars, self._state, self._weighing, calls=calls, head_chars=head_chars, is_warm=is_warm, ttl_s=ttl_s
@@ -81,10 +87,10 @@ class ConversationFolds:
         return made
 
     def record_request(self, sent: list[tuple[int, int]], unfolded: list[int], *, head_chars: int, model: str, ttl_s: int) -> None:
-        """Tell the prices how much of this request stands as it stood in the last one, with folds and without.
+        """Record for the cost model how many characters of this request repeat the last one's prefix, with folds and without.
 
-        own    (name, characters) of each message as it is sent: a fold makes a message shorter, so it is another one.
-        plain  characters of each message as it came.
+        sent      (name, characters) of each message as sent; a newly folded message differs from its last form.
+        unfolded  characters of each message as the client sent it.
         """
         alike = next(
             (at for at, (old, new) in enumerate(zip(self._sent, sent, strict=False)) if old != new), min(len(self._sent), len(sent))
@@ -125,7 +131,7 @@ class ConversationFolds:
 
 
 class FoldRegistry:
-    """The folds of all conversations. Safe with threads."""
+    """The ConversationFolds of all conversations, of which the last _CONVERSATIONS_MAX used are held in memory. Thread-safe."""
 
     def __init__(self, context: DaemonContext) -> None:
         self.context = context
@@ -134,7 +140,7 @@ class FoldRegistry:
         self._lock = threading.Lock()
 
     def get(self, session: str, agent: str) -> ConversationFolds:
-        """Return the folds of a session, or of its subagent; KEPT_MAX of them are held in memory."""
+        """Return the folds of a session, or of its subagent `agent` ("" for the session itself), reading their file if need be."""
         name = _PLAIN.sub("_", f"{session}{'-' + agent if agent else ''}")[:120]
         with self._lock:
             found = self._known.pop(name, None) or ConversationFolds(self.context, self.folder / f"{name}.json", session, agent)

@@ -1,8 +1,8 @@
-"""Live sessions: what is known of the sessions that run, or that ran lately.
+"""Live sessions: the daemon's state of each agent session that runs or ran lately.
 
-A few numbers and names for each, in one small file under `run/sessions/`, so that a daemon that starts anew knows what stands in
-their windows already. What was said in them is in the client's transcript, and in the store; here are only the agent's last words and a
-hand-off that is still owed, both masked.
+A few numbers and names for each, in one small file under `run/sessions/`, so that a restarted daemon knows which handles are already in
+a session's window. The conversation itself is in the client's transcript and in the store; here are only the agent's last message and
+a hand-off not yet delivered, both with secrets masked.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from clew.sessions.processes import is_alive
 from clew.task.tracker import TaskTracker
 from clew.transcript.parse import ResumePoint, TranscriptReader
 
-_SESSIONS_MAX = 200  # files of sessions; the oldest go first. Guess
-SEEN_HANDLES_MAX = 500  # handles that are known to stand in one window; guess
+_SESSIONS_MAX = 200  # session files; the oldest are deleted first. Guess
+SEEN_HANDLES_MAX = 500  # handles remembered as being in one window; guess
 _TASK_READERS_MAX = 16  # sessions whose task state is held in memory; guess
 
 
 class LastPacket(msgspec.Struct):
-    """The last packet that a session was given: what for, how long it is, in tokens by layer, and why."""
+    """Summary of the last packet that a session was given, for the status line.
+
+    kind  "prompt", "hand-off" or "compaction"; layers  tokens by layer; why  a reason in words.
+    """
 
     kind: str = msgspec.field(default="", name="door")
     tokens: int = 0
@@ -37,7 +40,7 @@ class LastPacket(msgspec.Struct):
 
     @classmethod
     def from_packet(cls, kind: str, packet: Packet, took_ms: float, why: str) -> LastPacket:
-        """Return what the status line says of a packet."""
+        """Summarize `packet`, which was built for `kind` in `took_ms` milliseconds."""
         layers: dict[str, int] = {}
         for entry in packet.entries:
             layers[entry.layer] = layers.get(entry.layer, 0) + entry.tokens
@@ -45,7 +48,7 @@ class LastPacket(msgspec.Struct):
 
 
 class WindowUsage(msgspec.Struct):
-    """The client's window, as its status line was told last. Shares are 0 to 1, None where it did not say."""
+    """Usage of the client's context window as the client last reported it. Shares are 0 to 1, None where it reported none."""
 
     tokens: int = 0
     limit_tokens: int = 0
@@ -55,15 +58,19 @@ class WindowUsage(msgspec.Struct):
 
 
 class LiveSession(msgspec.Struct):
-    """A session. `seen` are handles that stand in its window; `saved_tokens` is what shortened outputs left out of it.
+    """State of one agent session, stored as JSON under `run/sessions/`.
 
-    client               the name of the client that it runs in.
-    mod_at               when the client's mod last spoke in it, in seconds since 1970; 0 for never.
-    is_started           its start was seen here.
-    owed, owed_given     a hand-off that its start could not give in time; the one that the last prompt was given.
-    added, saved_last    what the last prompt and the last output came to, until it is known that the client has them.
-    late, late_at        prompts that were answered too late, since one was answered in time; when the last of them was.
-    is_late              the last prompt was one of them.
+    client               name of the client that it runs in.
+    mod_at               last message of the client's mod, in seconds since 1970; 0 for none.
+    seen                 handles that are in its window already.
+    saved_tokens         tokens that shortened outputs have kept out of its window; reduced  number of those outputs.
+    compacted            compactions whose following session start has not come yet.
+    is_started           the hook of its start was received.
+    owed, owed_given     hand-off that its start could not deliver in time; the one that was added to the last prompt.
+    added, saved_last    handles added to the last prompt, tokens saved by the last output, until they are known to be delivered.
+    late, late_at        consecutive prompts answered too late; time of the last of them.
+    is_late              the last prompt was answered too late.
+    ended                why the session ended, "" while it runs.
     """
 
     id: str
@@ -92,12 +99,12 @@ class LiveSession(msgspec.Struct):
 
     @property
     def has_transcript(self) -> bool:
-        """Whether the client has begun to write down what is said in it."""
+        """Whether the client has written the session's transcript file yet."""
         return bool(self.transcript) and Path(self.transcript).is_file()
 
 
 class TaskStateReader:
-    """The task of one session, read off its transcript as that grows."""
+    """Task state of one session, kept up to date by reading what its transcript gained since the last call. Thread-safe."""
 
     def __init__(self, transcript: Path, root: str) -> None:
         self.transcript, self.root = transcript, root
@@ -106,7 +113,7 @@ class TaskStateReader:
         self._lock = threading.Lock()
 
     def read_state(self) -> TaskState:
-        """Read what is new, and return what the task is. A transcript that does not exist yet is an empty one."""
+        """Read the transcript's new lines and return the task state after them; a transcript that does not exist counts as empty."""
         with self._lock:
             for seen in self._new():
                 self._tracker.observe(seen)
@@ -123,7 +130,7 @@ class TaskStateReader:
 
 
 class LiveSessions:
-    """All sessions that are known. Safe with threads."""
+    """The LiveSession of every session that runs or ran lately, loaded from and saved to `folder`. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -139,7 +146,7 @@ class LiveSessions:
     def update(
         self, session_id: str, *, cwd: str = "", transcript: str = "", client: str = "", client_pid: int | None = None
     ) -> LiveSession:
-        """Return a session by its id, with what is now known of it; "" and None say nothing new."""
+        """Return the session, created if unknown, with the given values set and its time set to now; "" and None leave a value."""
         with self._lock:
             live = self._known.setdefault(session_id, LiveSession(session_id))
             live.cwd, live.transcript = cwd or live.cwd, transcript or live.transcript
@@ -148,12 +155,15 @@ class LiveSessions:
             return live
 
     def find(self, session_id: str) -> LiveSession | None:
-        """Return a session by its id, None where nothing is known of it."""
+        """Return the session with this id, or None."""
         with self._lock:
             return self._known.get(session_id)
 
     def save(self, live: LiveSession) -> None:
-        """Keep what is known of a session. A disk that takes nothing more costs a repetition after the next start, and no more."""
+        """Write the session to its file; beyond _SESSIONS_MAX the oldest is deleted. Errors of the disk are ignored.
+
+        A state that was not saved costs repeated texts after a restart of the daemon, and no more.
+        """
         if not live.id or not all(letter.isalnum() or letter in "-_" for letter in live.id):
             return
         with self._lock:
@@ -175,7 +185,7 @@ class LiveSessions:
         (self.folder / f"{oldest.id}.json").unlink(missing_ok=True)
 
     def read_task(self, live: LiveSession, root: Path) -> TaskState:
-        """Return what the agent is doing in a session, by its transcript as it stands now."""
+        """Return the task state of a session from its transcript as it is now; `root` is its repository's root."""
         with self._lock:
             found = self._task_readers.pop(live.id, None)
             if found is None or str(found.transcript) != live.transcript:
@@ -186,14 +196,14 @@ class LiveSessions:
         return found.read_state()
 
     def list_recent(self) -> list[LiveSession]:
-        """Return all that are known, the latest first."""
+        """Return all known sessions, the last used first."""
         with self._lock:
             return sorted(self._known.values(), key=lambda live: (-live.at, live.id))
 
     def list_client_pids(self) -> list[int]:
-        """Return the pids of clients that still run, of sessions that have not ended."""
+        """Return the process ids of running clients with a session that has not ended, sorted."""
         return sorted({live.client_pid for live in self.list_recent() if live.client_pid and not live.ended and is_alive(live.client_pid)})
 
     def find_session_id(self, client_pid: int) -> str:
-        """Return the id of the session that a client is in now, "" where that is not known."""
+        """Return the id of the session that runs in the client process `client_pid`, "" if unknown."""
         return next((live.id for live in self.list_recent() if client_pid and live.client_pid == client_pid and not live.ended), "")

@@ -1,7 +1,7 @@
-"""Policy: what may be said to a session at this moment, and what is done once it has nothing to wait for.
+"""Policy: decide which text a session is given at each event, and which work is done in the background afterwards.
 
-The clients' adapters translate what happened into these calls, and what is returned into the client's words. Whatever fails is for
-the adapter to journal; the session goes on.
+The clients' adapters translate their events into these calls, and the results into the client's format. They also journal whatever
+is raised here; the session goes on.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ CONTEXT_CHARS_MAX = 9_900  # of one hook's context; the client takes 10,000 and 
 # Guess. Only the state is handed over, not the lines behind it: beside the client's own summary, and in a window that was cleared on
 # purpose, a handle is enough; and all of it is written to the cache anew.
 _HAND_OFF_TOKENS, _NEW_SESSION_TOKENS = 1_200, 900
-_EARLIER_SESSION_DAYS = 3.0  # a session before this says nothing to a new one; guess
-# Of the search for a prompt: 6 ms in this repository, 40 to 60 in one of 100,000 files, measured on a machine that was not idle.
+_EARLIER_SESSION_DAYS = 3.0  # an older session hands nothing over to a new one; guess
+# A search for a prompt takes 6 ms in this repository, 40 to 60 in one of 100,000 files, measured on a machine that was not idle.
 _PROMPT_DEADLINE_MS = 70.0
-_LATE_MAX, _LATE_PAUSE_S = 3, 120.0  # prompts in a row that were too slow; then none is asked for so long: guesses
-_DUPLICATE_PROMPT_S = 5.0  # a prompt that comes by two ways comes within this
-_QUIET_S = 2.0  # what a turn leaves to be taken over waits so long, and anew with each turn: a person who types on is answered first. Guess
+_LATE_MAX, _LATE_PAUSE_S = 3, 120.0  # after so many late searches in a row, prompts are not searched for so long: guesses
+_DUPLICATE_PROMPT_S = 5.0  # a prompt that reaches us by two ways does so within this
+_QUIET_S = 2.0  # background work waits until a session was idle for so long: a person who types on is answered first. Guess
 _WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
-_COMPACTED_SHARE_MAX = 0.4  # of what a window held: a compaction that leaves more is none. Guess
-_HAND_OFFS_CACHED_MAX = 32  # hand-offs that are held ready, of some kilobytes each; guess
-_LAST_MESSAGE_CHARS_MAX = 1_500  # of the agent's last words; guess
-_OUTPUT_CHARS_MIN = 1_500  # an output that is shorter is not looked at: no reducer saves what its marker costs. Guess
+_COMPACTED_SHARE_MAX = 0.4  # of the window's tokens before: a compaction that leaves more is useless. Guess
+_HAND_OFFS_CACHED_MAX = 32  # hand-offs held in memory, of some kilobytes each; guess
+_LAST_MESSAGE_CHARS_MAX = 1_500  # of the agent's last message; guess
+_OUTPUT_CHARS_MIN = 1_500  # a shorter output is not reduced: no reducer saves what its marker costs. Guess
 _BACK = "What was left out is kept: the tool `unfold` gives the exact text behind a handle in brackets, `recall` finds more."
 
 
 @dataclass(frozen=True, slots=True)
 class SessionStart:
-    """What a session that starts is given: a text for its window, and files that its client is asked to watch."""
+    """What a starting session is given: a text for its window, and paths of files that its client should watch for changes."""
 
     text: str
     watched_paths: list[str]
 
 
 class SessionPolicy:
-    """What may be said to the sessions of one daemon. Safe with threads.
+    """Handlers for the events of all sessions of one daemon; each returns the text to give to the session. Thread-safe.
 
-    transcripts_of  the folder in which the client of a session keeps its transcripts of a repository, None where there is none.
+    transcripts_of  returns the folder in which a session's client keeps its transcripts of a repository, None if there is none.
     """
 
     def __init__(
@@ -66,17 +66,20 @@ class SessionPolicy:
         self._prompts: dict[str, tuple[str, float]] = {}
         self._prepared: OrderedDict[tuple[str, int, int, int], Spans] = OrderedDict()
         self._preparing = threading.Lock()
-        self._reading = threading.Lock()  # a transcript is taken over by one at a time: two would each begin where the last one ended
+        self._reading = threading.Lock()  # one thread ingests a transcript at a time: two would begin at the same line
 
     def find_problem(self, live: LiveSession) -> str:
-        """Return what keeps a session from being served, in two or three words, "" for nothing."""
+        """Return a label of two to four words for what keeps a session from being stored or indexed, "" for nothing."""
         is_refused = live.cwd and str(find_workspace(Path(live.cwd))[1]) in self.context.refusals
         return self.context.find_problem() or ("not indexed here" if is_refused else "")
 
     # -- Sessions begin and end -------------------------------------------------------------------
 
     def start_session(self, live: LiveSession, source: str) -> SessionStart:
-        """Return what a session is given as it starts; `source` is "startup", "resume", "clear" or "compact"."""
+        """Record that a session starts, schedule indexing of its repository, and return its hand-off and the files to watch.
+
+        source  "startup", "resume", "clear" or "compact".
+        """
         live.ended, live.is_started, live.owed = "", True, ""
         if source in ("clear", "compact"):
             live.seen = []
@@ -90,18 +93,18 @@ class SessionPolicy:
         return SessionStart(self._render(live, spans), [str(path) for path in paths if path.is_file()][-_WATCHED_FILES_MAX:])
 
     def _render(self, live: LiveSession, spans: Spans) -> str:
-        """A text as it leaves for the model of a session: what is not the user's word or ours is fenced."""
+        """Return the fenced text of `spans` for the model of a session."""
         return render_for_model(spans, home=self.context.settings.data_dir, session=live.id)
 
     def _after_compaction(self, live: LiveSession) -> Spans:
-        """What of the session should stand in the window after the client's own compaction; nothing after ours."""
+        """Return the hand-off after the client's own compaction; () after ours, which holds it."""
         if live.compacted:
             live.compacted = 0
             return ()
         return self._hand_off(live, live.transcript, "this session, before it was compacted", _HAND_OFF_TOKENS)
 
     def _on_resume(self, live: LiveSession, root: Path) -> Spans:
-        """Nothing, where the window has it all; else the state. And which files have changed since."""
+        """Return the hand-off if the window lacks it, and the files that have changed since the session last ran."""
         needs = _lacks_hand_off(Path(live.transcript))
         spans = self._hand_off(live, live.transcript, "this session", _HAND_OFF_TOKENS) if needs else ()
         changed = self._changed_since(live, root)
@@ -112,7 +115,7 @@ class SessionPolicy:
         return spans
 
     def _from_earlier_session(self, live: LiveSession, *, is_cleared: bool) -> Spans:
-        """The state that the session before left behind, in the same repository."""
+        """Return the hand-off of the previous session of the same repository, () if there is none."""
         before = self._find_earlier_transcript(live, is_cleared=is_cleared)
         if before is None:
             return ()
@@ -121,7 +124,7 @@ class SessionPolicy:
         return self._hand_off(live, str(before), "the session before this one, in case it goes on", _NEW_SESSION_TOKENS)
 
     def _hand_off(self, live: LiveSession, transcript: str, whose: str, budget: int) -> Spans:
-        """The state of a session as one hook may say it, () for none."""
+        """Return a session's hand-off that fits into one hook's context, () if there is none or it never fits."""
         if not transcript or not Path(transcript).is_file():
             return ()
         started = time.perf_counter()
@@ -130,17 +133,17 @@ class SessionPolicy:
             body = self._state_of(transcript, live.cwd, int(budget * share))
             if not body:
                 return ()
-            said = (clew_span(head), *body)
-            if len(self._render(live, said)) <= CONTEXT_CHARS_MAX:
+            spans = (clew_span(head), *body)
+            if len(self._render(live, spans)) <= CONTEXT_CHARS_MAX:
                 took, tokens = (time.perf_counter() - started) * 1000, self._count(join_text(body))
                 live.last_packet = LastPacket("hand-off", tokens, 1, {"state": tokens}, round(took, 1), whose)
-                return said
+                return spans
         return ()
 
     def _state_of(self, transcript: str, cwd: str, budget: int) -> Spans:
-        """The state of a session's work within a budget, as it was prepared where nothing was said since."""
-        about = Path(transcript).stat()
-        key = (transcript, budget, about.st_size, about.st_mtime_ns)
+        """Return the hand-off of a transcript within a budget, from the cache while the transcript is unchanged."""
+        status = Path(transcript).stat()
+        key = (transcript, budget, status.st_size, status.st_mtime_ns)
         with self._preparing:
             if key not in self._prepared:
                 engine, tokenizer = self.context.get_engine(), self.context.settings.tokenizer
@@ -150,7 +153,7 @@ class SessionPolicy:
             return self._prepared[key]
 
     def _find_earlier_transcript(self, live: LiveSession, *, is_cleared: bool) -> Path | None:
-        """The transcript of the session before: of a cleared one that of the same client, else the latest of the repository."""
+        """Return the transcript of the previous session: after a clear that of the same client, else the latest of the repository."""
         root = find_workspace(Path(live.cwd))[1]
         for other in self.sessions.list_recent():
             is_same_place = other.cwd and find_workspace(Path(other.cwd))[1] == root
@@ -159,22 +162,22 @@ class SessionPolicy:
             if is_cleared and live.client_pid and other.client_pid not in (0, live.client_pid):
                 continue
             if not is_cleared and not other.ended and other.client_pid in self.sessions.list_client_pids():
-                continue  # it goes on elsewhere, and hands nothing over
+                continue  # it still runs in another client
             return Path(other.transcript) if _is_recent(Path(other.transcript).stat().st_mtime) else None
         folder = self.transcripts_of(live, root)
         if folder is None:
             return None
         known = {other.id for other in self.sessions.list_recent()} | {live.id}
-        found = [(file.stat().st_mtime, file) for file in folder.glob("*.jsonl") if file.stem not in known]  # of before we were here
+        found = [(file.stat().st_mtime, file) for file in folder.glob("*.jsonl") if file.stem not in known]  # from before clew was set up
         at, file = max(found, default=(0.0, folder))
         return file if _is_recent(at) else None
 
     def _working_set(self, live: LiveSession, root: Path) -> list[str]:
-        """Files that the agent has read or written in a session, from the repository's root."""
+        """Return paths, relative to the repository's root, of files that the agent read or wrote in a session."""
         return [file.path for file in self.sessions.read_task(live, root).working_set if file.last in ("read", "edit", "write")]
 
     def _changed_since(self, live: LiveSession, root: Path) -> list[str]:
-        """Files of the working set that were written after the session's transcript was, or are gone."""
+        """Return files of the working set that were modified after the session's transcript, or are gone."""
         if not live.has_transcript:
             return []
         ran_ns = Path(live.transcript).stat().st_mtime_ns
@@ -188,22 +191,22 @@ class SessionPolicy:
         return list(filter(is_newer, self._working_set(live, root)))
 
     def end_turn(self, live: LiveSession, last_message: str = "") -> None:
-        """Take over what the transcript holds, once the session is quiet. `said_last` are the agent's last words."""
+        """Store the agent's last message, and schedule ingestion of the transcript once the session is idle."""
         live.said_last = mask_text(last_message)[:_LAST_MESSAGE_CHARS_MAX] or live.said_last
         self._ingest_later(live)
 
     def end_session(self, live: LiveSession, reason: str) -> None:
-        """Take over what the transcript holds, now, and make its hand-off ready."""
+        """Record why a session ended, and schedule ingestion of its transcript and its hand-off at once."""
         live.ended = reason
         self._ingest_later(live)
 
     def _ingest_later(self, live: LiveSession) -> None:
-        """Take over what the transcript holds, a session's subagents with it. The transcript itself is durable until then."""
+        """Schedule ingestion of a session's transcript and its subagents'; until then the transcript itself is durable."""
         if live.has_transcript:
             self.context.schedule(f"ingest:{live.id}", lambda: self._ingest(live), after_s=0.0 if live.ended else _QUIET_S)
 
     def _ingest(self, live: LiveSession) -> None:
-        if live.ended and live.has_transcript:  # whoever clears it, or begins the next one, waits for its hand-off
+        if live.ended and live.has_transcript:  # cache the hand-off, for which the next session's start would wait
             self._state_of(live.transcript, live.cwd, _HAND_OFF_TOKENS if live.ended == "clear" else _NEW_SESSION_TOKENS)
         with self._reading:
             done = self.context.get_engine().ingest([Path(live.transcript)], repo=Path(live.cwd))
@@ -213,7 +216,7 @@ class SessionPolicy:
     # -- Prompts ------------------------------------------------------------------------------------
 
     def build_prompt_context(self, live: LiveSession, prompt: str) -> str:
-        """Return what is added to a prompt: a hand-off that the session's start could not give in time, and what bears on the prompt."""
+        """Return the text to add to a prompt: a hand-off that the start could not deliver in time, and relevant files and memories."""
         if not live.is_started:  # the hook of its start was not answered: the machine was too slow, or the daemon not there
             live.is_started = True
             self.context.schedule(f"owe:{live.id}", lambda: self._prepare_owed(live))
@@ -222,13 +225,13 @@ class SessionPolicy:
         return "\n\n".join(part for part in (owed, self._render(live, packet.spans) if packet else "") if part)
 
     def _prepare_owed(self, live: LiveSession) -> None:
-        """Have what a new session's start would have handed over given with its next prompt. One that has a transcript was resumed."""
+        """Prepare the hand-off that a new session's start should have given, for its next prompt. A resumed session needs none."""
         if not live.owed and not live.has_transcript:
             live.owed = self._render(live, self._from_earlier_session(live, is_cleared=False))
             self.sessions.save(live)
 
     def _augment_prompt(self, live: LiveSession, prompt: str) -> Packet | None:
-        """What is worth adding to a prompt, once; None for nothing."""
+        """Return the packet to add to a prompt; None if nothing is relevant, it was just asked, or recent searches were too slow."""
         digest, now = hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest(), time.monotonic()
         before = self._prompts.get(live.id)
         self._prompts[live.id] = (digest, now)
@@ -253,15 +256,15 @@ class SessionPolicy:
     # -- Tools and files ------------------------------------------------------------------------------
 
     def may_shorten(self, live: LiveSession, text: str) -> bool:
-        """Return whether a tool's output is worth looking at."""
+        """Return whether a tool's output is long enough, and its session's folder known, for `shorten_output`."""
         return len(text) >= _OUTPUT_CHARS_MIN and bool(live.cwd)
 
     def shorten_output(
         self, live: LiveSession, result: Observation, *, is_truncated: bool = False, full_output: bytes | None = None
     ) -> str:
-        """Return the shorter text that stands for a tool's output, with its original behind a handle; "" where it stays as it is.
+        """Return a shorter text for a tool's output, whose original is stored under the handle in it; "" if it stays as it is.
 
-        is_cut, behind  as `clew.usecases.write.Arrival` has them.
+        is_truncated  the client has shortened the output itself; full_output  what the client's file holds of it, None if nothing.
         """
         here = Path(live.cwd)
         task = self.sessions.read_task(live, find_workspace(here)[1])
@@ -279,7 +282,7 @@ class SessionPolicy:
         return make_counter(self.context.settings.tokenizer).count(text)
 
     def schedule_file_update(self, live: LiveSession, file: str) -> None:
-        """Read a file of the repository again, once the session is quiet."""
+        """Schedule an index update of a changed file once the session is idle; files outside its repository are ignored."""
         if not file or not live.cwd:
             return
         root = find_workspace(Path(live.cwd))[1]
@@ -289,7 +292,7 @@ class SessionPolicy:
             self.context.schedule(f"update:{path}", lambda: self.context.get_engine().update(root, [name]), after_s=_QUIET_S)
 
     def change_folder(self, live: LiveSession, folder: str) -> None:
-        """Take note that a session goes on in another folder, and index the repository there."""
+        """Set a session's working folder, and schedule indexing of its repository; a path that is no folder is ignored."""
         if folder and Path(folder).is_dir():
             live.cwd = folder
             self.context.schedule_index(find_workspace(Path(folder))[1])
@@ -297,10 +300,10 @@ class SessionPolicy:
     # -- Compaction ---------------------------------------------------------------------------------
 
     def compact_window(self, live: LiveSession, *, window_chars: int, last_message: str, instructions: str) -> str:
-        """Return our own text for the window after a compaction; "", so that the client summarises, where there is too little to tell.
+        """Return the text that replaces the window at a compaction; "" when there is too little, so that the client summarizes itself.
 
-        window_chars  characters that the window held, 0 where that is not known.
-        said_last     the agent's last words; instructions  the user's, for what follows.
+        window_chars  characters in the window before, 0 if unknown.
+        last_message  the agent's last message; instructions  the user's own for what follows.
         """
         if not live.has_transcript:
             return ""
@@ -309,7 +312,7 @@ class SessionPolicy:
         budget = min(settings.compact_budget_tokens, int(held * _COMPACTED_SHARE_MAX)) if held else settings.compact_budget_tokens
         with self._reading:
             packet = engine.compact(live.transcript, at=None, budget_tokens=budget, tokenizer=settings.tokenizer, path=Path(live.cwd))
-        if not packet.spans:  # a state without a line behind it is enough
+        if not packet.spans:
             return ""
         live.last_packet = LastPacket.from_packet(
             "compaction", packet, (time.perf_counter() - started) * 1000, "the client's window was compacted"
@@ -323,15 +326,15 @@ class SessionPolicy:
             spans += [clew_span("\nThe user asked, for what follows: "), Span(Author.USER, wish), clew_span("\n")]
         return self._render(live, tuple(spans))
 
-    # -- Answers that reached nobody ------------------------------------------------------------------
+    # -- Answers that did not reach the client --------------------------------------------------------
 
     def record_undelivered_start(self, live: LiveSession, text: str) -> None:
-        """Take note that what was said at a session's start has reached nobody: it is given with the next prompt."""
+        """Record that the text for a session's start did not reach the client: it is added to the next prompt."""
         live.owed = text
         self._clear_last(live)
 
     def record_undelivered_prompt(self, live: LiveSession) -> None:
-        """Take note that what was added to a prompt has reached nobody, and that it was too slow."""
+        """Record that the text for a prompt did not reach the client because it was too slow; its handles are no longer `seen`."""
         live.owed, live.owed_given = live.owed_given or live.owed, ""
         live.seen = [handle for handle in live.seen if handle not in live.added]
         live.late, live.late_at, live.is_late = live.late + 1, time.time(), True
@@ -339,7 +342,7 @@ class SessionPolicy:
         self._clear_last(live)
 
     def record_undelivered_output(self, live: LiveSession) -> None:
-        """Take note that a shortened output has reached nobody: nothing was saved."""
+        """Record that a shortened output did not reach the client: its tokens are not counted as saved."""
         live.saved_tokens -= live.saved_last
         live.reduced -= 1 if live.saved_last else 0
         self._clear_last(live)
@@ -353,7 +356,7 @@ def _is_recent(at: float) -> bool:
 
 
 def _lacks_hand_off(transcript: Path) -> bool:
-    """Whether a session was compacted and nothing of ours stands behind the last compaction in its transcript."""
+    """Return whether a transcript holds a compaction without a hand-off of ours after it."""
     if not transcript.is_file():
         return False
     is_lacking = False

@@ -1,4 +1,4 @@
-"""Status line: one line for the client's status line, and the same for `clew status`. Says what it knows, and nothing else."""
+"""Status line: describe a session in one line, for the client's status line and for `clew status`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SEPARATOR = " · "
 
 
 def format_status_line(live: LiveSession, problem: str = "") -> str:
-    """Return the line: what is wrong, the window, what was saved of it, the cache, the last packet by layer."""
+    """Return one line: `problem` if any, window usage, tokens saved, cache hits, the last packet by layer; unknown parts left out."""
     parts: list[str] = [f"{problem} (clew doctor says more)"] if problem else []
     window = live.window
     if window.limit_tokens:
@@ -27,7 +27,7 @@ def format_status_line(live: LiveSession, problem: str = "") -> str:
 
 
 def session_to_json(live: LiveSession, problem: str = "") -> dict[str, Any]:
-    """A session as `clew status` shows it."""
+    """Return a session as the JSON object that `clew status --json` shows."""
     last, window = live.last_packet, live.window
     return {
         "session": live.id, "cwd": live.cwd, "ended": live.ended, "at": int(live.at), "has_mod": bool(live.mod_at),

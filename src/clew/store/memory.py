@@ -1,8 +1,7 @@
-"""MemoryStore: the whole contract of the ports in plain dicts.
+"""MemoryStore: a store in plain dicts, for one thread, without durability.
 
-The reference that other stores are compared with, the double that tests use, and the store of choice
-where records need not outlive the process, such as a compaction over the prefix of a session. Nothing
-is optimised and nothing is durable. For one thread at a time.
+It is the reference that other stores are compared with, the test double, and the store for records that need not outlive the process,
+such as those of a compaction.
 """
 
 from __future__ import annotations
@@ -23,25 +22,25 @@ from clew.text import postings
 
 @dataclass(slots=True)
 class _Holding:
-    """A record as one source holds, or held, it. `born` orders holdings by when they first came."""
+    """A record as one source holds, or held, it. `born` numbers holdings in the order in which they were first stored."""
 
     record: Record
     status: Status
     is_indexed: bool
     born: int
 
-    def end_as(self, said: Status) -> None:
-        """Take over from `said` whether, when and why it has ended; the rest of its status stays."""
+    def end_as(self, ending: Status) -> None:
+        """Copy whether, when and why it ended from `ending`; the rest of the status stays."""
         old = self.status
-        self.status = replace(said, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
+        self.status = replace(ending, valid_from_ns=old.valid_from_ns, tier=old.tier, uses=old.uses, used_at_ns=old.used_at_ns)
 
 
 @dataclass(slots=True)
 class _Space:
     """One workspace. `holdings` is keyed by record id, then by source.
 
-    ids_of_subject only grows: what stands in it is looked up again. originals_of keeps what a source ever named.
-    purged_originals holds the reasons.
+    ids_of_subject only grows: its ids are looked up again. originals_of holds all digests that a source ever referred to.
+    purged_originals maps digests to reasons.
     """
 
     root: str
@@ -66,7 +65,7 @@ class _Space:
 
 
 class MemoryStore:
-    """A Writer in memory."""
+    """A Writer that holds everything in dicts of this process. For one thread at a time."""
 
     def __init__(self) -> None:
         self._contents: dict[str, _Space] | None = {}
@@ -74,25 +73,25 @@ class MemoryStore:
     # -- Reader ---------------------------------------------------------------------------------
 
     def workspaces(self) -> list[Workspace]:
-        """See `Reader`. Originals are not packed here, so `stored_bytes` equals `blob_bytes`."""
+        """Return every workspace, ordered by key; `stored_bytes` equals `blob_bytes`, because originals are not compressed."""
         return [_describe(key, space) for key, space in sorted(self._spaces.items())]
 
     def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
-        """See `Reader`. While it is open, whoever writes works on a copy."""
+        """Open one workspace for reading, now or as of a time; while it is open, writes go to a copy of the workspace."""
         return Snapshot(_MemoryRows(self._spaces.get(rules.stored_key(tenant, workspace)) or _Space("")), as_of_ns)
 
     def close(self) -> None:
-        """See `Reader`. What it held is gone."""
+        """Drop all contents; later calls raise StoreClosed."""
         self._contents = None
 
     # -- Writer ---------------------------------------------------------------------------------
 
     def open_workspace(self, key: str, root: str) -> None:
-        """See `Writer`."""
+        """Create the workspace if it is new, and set its folder."""
         self._spaces.setdefault(key, _Space(root)).root = root
 
     def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
-        """See `Writer`. All that can fail is checked before the first change. Raises InvalidDelta, UnknownWorkspace."""
+        """Apply all deltas or none, and return the counts of changed records. Raises InvalidDelta, UnknownWorkspace."""
         space = self._written(workspace)
         rules.check(deltas, lambda digests: set(digests) - space.originals.keys() - space.purged_originals.keys())
         if not deltas:
@@ -105,12 +104,12 @@ class MemoryStore:
         return WriteResult(space.generation, **counts)
 
     def refresh(self, workspace: str) -> RefreshResult:
-        """See `Writer`. There is nothing to prepare: nobody starts cold."""
+        """Do nothing: there is no index file. Raises StoreClosed."""
         self._spaces.get(workspace)
         return RefreshResult(is_written=False)
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
-        """See `Writer`. A record that stands there already has not moved."""
+        """Set the tier of these records, and return how many had another one. Raises UnknownWorkspace."""
         space = self._written(workspace)
         moved = 0
         for record_id in dict.fromkeys(ids):
@@ -122,14 +121,14 @@ class MemoryStore:
         return moved
 
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
-        """See `Writer`."""
+        """Count a use of each of these records at a time. Raises UnknownWorkspace."""
         space = self._written(workspace)
         for record_id in dict.fromkeys(ids):
             for holding in space.holdings.get(record_id, {}).values():
                 holding.status = replace(holding.status, uses=holding.status.uses + 1, used_at_ns=at_ns)
 
     def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> PurgeResult:
-        """See `Writer`. Unknown ids leave no tombstone."""
+        """Erase these records and the originals that only they need, leaving tombstones; unknown ids are ignored."""
         space = self._written(workspace)
         known = {record_id for record_id in ids if record_id in space.holdings}
         touched = {source for record_id in known for source in space.holdings[record_id]}
@@ -139,7 +138,7 @@ class MemoryStore:
         return _bury(space, known, touched, (reason, at_ns), is_done=bool(known))
 
     def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> PurgeResult:
-        """See `Writer`. What another source holds too stays there."""
+        """Erase a source with its records and originals, leaving tombstones; what another source also holds stays there."""
         space = self._written(workspace)
         is_known = source in space.ids_of
         gone: set[str] = set()
@@ -164,7 +163,7 @@ class MemoryStore:
         return self._contents
 
     def _written(self, workspace: str) -> _Space:
-        """The workspace to change: another one than that which open snapshots read."""
+        """Return the workspace to change, copied first if snapshots of it are open. Raises UnknownWorkspace."""
         space = self._spaces.get(workspace)
         if space is None:
             raise UnknownWorkspace(workspace)
@@ -174,66 +173,54 @@ class MemoryStore:
 
 
 class _MemoryRows:
-    """`Rows` of one workspace in memory."""
+    """The `Rows` of one workspace in memory; `documents` is built once per generation."""
 
     def __init__(self, space: _Space) -> None:
         self._space, self._is_open = space, True
         space.readers += 1
 
     def close(self) -> None:
-        """See `Rows`."""
         self._space.readers -= self._is_open
         self._is_open = False
 
     @property
     def generation(self) -> int:
-        """See `Rows`."""
         return self._space.generation
 
     def records(self, ids: Collection[str]) -> dict[str, Record]:
-        """See `Rows`."""
         return {record_id: holding.record for record_id in ids if (holding := self._space.select(record_id)) is not None}
 
     def statuses(self, ids: Collection[str]) -> dict[str, Status]:
-        """See `Rows`."""
         purged = {record_id: self._space.purged_records[record_id] for record_id in ids if record_id in self._space.purged_records}
         return purged | {record_id: holding.status for record_id in ids if (holding := self._space.select(record_id)) is not None}
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
-        """See `Rows`."""
         ids = sorted(record_id for record_id, held in self._space.holdings.items() if any(each.is_indexed for each in held.values()))
         return list(self.statuses(ids).items())
 
     def begun_after(self, at_ns: int) -> list[str]:
-        """See `Rows`."""
         return [record_id for record_id, status in self.statuses(self._space.holdings).items() if status.valid_from_ns > at_ns]
 
     def find(self, prefix: str, limit: int) -> list[str]:
-        """See `Rows`."""
         ids = self._space.holdings.keys() | self._space.purged_records.keys()
         return sorted(record_id for record_id in ids if record_id.startswith(prefix))[:limit]
 
     def of_subject(self, subject: str) -> list[Record]:
-        """See `Rows`."""
         ids = self._space.ids_of_subject.get(subject, ())
         versions = [holding for record_id in ids if (holding := self._space.select(record_id)) and holding.record.subject == subject]
         return [holding.record for holding in sorted(versions, key=lambda holding: (holding.record.at_ns, holding.born))]
 
     def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
-        """See `Rows`."""
         held = [self._space.holdings[record_id][source] for source in sources for record_id in self._space.ids_of.get(source, ())]
         return [holding.record for holding in held if with_ended or holding.status.is_live]
 
     def states(self, prefix: str) -> list[SourceState]:
-        """See `Rows`."""
         return [state for source, state in self._space.states.items() if source.startswith(prefix)]
 
     def states_of(self, sources: Collection[str]) -> list[SourceState]:
-        """See `Rows`."""
         return [self._space.states[source] for source in sources if source in self._space.states]
 
     def edges(self, ids: Collection[str]) -> list[tuple[Edge, str]]:
-        """See `Rows`."""
         space, wanted = self._space, set(ids)
         return [
             (edge, source)
@@ -245,14 +232,12 @@ class _MemoryRows:
         ]
 
     def originals(self, digests: Collection[str]) -> dict[str, bytes]:
-        """See `Rows`."""
         for digest in digests:
             if (reason := self._space.purged_originals.get(digest)) is not None:
                 raise OriginalPurged(digest, reason)
         return {digest: self._space.originals[digest] for digest in digests if digest in self._space.originals}
 
     def documents(self) -> Documents:
-        """See `Rows`. Built anew for each generation that is asked for."""
         space = self._space
         if space.documents is None or space.documents[0] != space.generation:
             parts: list[tuple[PartKey, bytes]] = [
@@ -274,7 +259,7 @@ def _has_digest(space: _Space, record_id: str, digest: str) -> bool:
 
 
 def _apply(space: _Space, delta: Delta, counts: Counter[str]) -> None:
-    """Apply one delta that was checked; nothing here can fail."""
+    """Apply one delta that was checked before; cannot fail."""
     source = delta.source
     held = space.ids_of.setdefault(source, set())
     before = {record_id: space.holdings[record_id][source] for record_id in held}
@@ -306,7 +291,7 @@ def _apply(space: _Space, delta: Delta, counts: Counter[str]) -> None:
 
 
 def _end(space: _Space, delta: Delta, leaving: Sequence[_Holding], counts: Counter[str]) -> None:
-    """End what the source no longer holds."""
+    """End the records that the source no longer holds."""
     ending = [holding for holding in leaving if holding.status.is_live]
     for holding in leaving:
         holding.is_indexed = False
@@ -328,7 +313,7 @@ def _live_of(space: _Space, subject: str) -> list[rules.Successor]:
 
 
 def _replace_parts(space: _Space, delta: Delta) -> None:
-    """Replace, or add to, the source's segment, edges, originals and state."""
+    """Replace, or add to, the source's segments, edges, originals and state."""
     source = delta.source
     if delta.is_whole or delta.state is None:
         space.segments.pop(source, None)
@@ -350,7 +335,7 @@ def _replace_parts(space: _Space, delta: Delta) -> None:
 
 
 def _bury(space: _Space, gone: Collection[str], touched: Collection[str], said: tuple[str, int], *, is_done: bool) -> PurgeResult:
-    """Erase what is left of these records, and the originals into which neither they nor another source point now."""
+    """Erase postings and edges of erased records and the originals that no source needs any more, and leave tombstones."""
     space.purged_records.update(dict.fromkeys(gone, rules.purged_status(*said)))
     for source in touched:
         parts = {part: postings.drop_from_postings(data, gone) for part, data in space.segments.get(source, {}).items()}

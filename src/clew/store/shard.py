@@ -1,7 +1,7 @@
-"""Shard: the packed postings of many parts joined into flat arrays, and back to a file that maps in milliseconds.
+"""Shard: join the packed postings of many parts into flat arrays, written to and memory-mapped from one file.
 
-Each table (words, definitions, uses) is sorted by hash, so that every look-up is a binary search, and is
-kept once more by document where a walk needs it.
+Each table (words, definitions, uses) is sorted by hash, so that every look-up is a binary search; definitions and uses are stored a
+second time sorted by document.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from clew.text.postings import PostingsSegment, pack_postings, unpack_postings
 
-PartKey: TypeAlias = tuple[str, int, str]  # source, part, digest of the packed bytes
+PartKey: TypeAlias = tuple[str, int, str]
+"""One part of an index: source, number of the part in the source, digest of its packed postings."""
 _Floats: TypeAlias = NDArray[np.float32]
 
 _MAGIC = b"clewidx2"
@@ -24,12 +25,12 @@ _ALIGN = 64
 
 
 def compute_part_digest(data: bytes) -> str:
-    """Return the digest of one packed part: blake2b-128 in hex."""
+    """Return the digest of a part's packed postings: blake2b-128 in hex."""
     return blake2b(data, digest_size=16).hexdigest()
 
 
 class ShardHeader(msgspec.Struct, array_like=True):
-    """The header of a shard: its parts and where each begins, the strings that its codes stand for, and the arrays' layout."""
+    """Header of a serialized IndexShard: its parts with the first document of each, the string tables of its codes, the array layout."""
 
     parts: list[PartKey]
     part_starts: list[int]
@@ -42,7 +43,7 @@ class ShardHeader(msgspec.Struct, array_like=True):
 
 
 class IndexShard:
-    """The arrays of a set of parts, n documents, each table sorted by hash for binary search."""
+    """The search index of a set of parts as numpy arrays by name; `size` is its number of documents (records)."""
 
     def __init__(self, meta: ShardHeader, arrays: dict[str, NDArray[Any]]) -> None:
         self.header = meta
@@ -54,7 +55,7 @@ class IndexShard:
         return self.arrays[name]
 
     def find_rows(self, table: str, key: int) -> slice:
-        """Return the rows of `table` ("term", "define" or "use") that hold this hash."""
+        """Return the slice of rows of `table` ("term", "define" or "use") that hold the hash `key`; empty if none do."""
         keys = self.arrays[f"{table}_keys"]
         at = int(np.searchsorted(keys, np.uint64(key)))
         if at == len(keys) or int(keys[at]) != key:
@@ -64,7 +65,7 @@ class IndexShard:
 
     @staticmethod
     def join_parts(parts: Sequence[tuple[PartKey, PostingsSegment]]) -> IndexShard:
-        """Join unpacked parts. Cost: one sort of all postings, about 0.1 µs each."""
+        """Build a shard from unpacked parts. Cost: one sort of all postings, about 0.1 µs each."""
         segments = [segment for _, segment in parts] or [_NOTHING]
         starts = np.concatenate([[0], np.cumsum([len(segment.ids) for segment in segments])]).astype(np.int64)
         model = next((segment.model for segment in segments if segment.model), "")
@@ -99,7 +100,7 @@ _NOTHING = unpack_postings(pack_postings(()))
 
 
 class _Codes(dict[str, int]):
-    """Numbers names in the order in which they are asked for."""
+    """Assigns numbers to names in the order in which they are first looked up."""
 
     def __missing__(self, name: str) -> int:
         code = self[name] = len(self)
@@ -130,7 +131,7 @@ def _join_table(
 
 
 def _join_forward(arrays: dict[str, NDArray[Any]], size: int) -> None:
-    """Rows of the use and define tables once more, by document."""
+    """Store the rows of the use and define tables a second time, sorted by document."""
     for source, target, columns in (("use", "forward", ("kinds", "counts")), ("define", "backward", ())):
         docs = arrays[f"{source}_docs"]
         spans = np.diff(arrays[f"{source}_ends"].astype(np.int64))
@@ -154,7 +155,7 @@ def _join_scopes(segments: Sequence[PostingsSegment], paths: _Codes) -> tuple[ND
 
 
 def shard_to_bytes(shard: IndexShard) -> bytes:
-    """Serialise a shard: a header with a checksum of its own, then the arrays, aligned so that they can be mapped."""
+    """Serialize a shard: a header with its checksum, then the arrays, aligned so that they can be memory-mapped."""
     offset = 0
     table: list[tuple[str, str, list[int], int]] = []
     for name, array in shard.arrays.items():
@@ -175,7 +176,7 @@ def shard_to_bytes(shard: IndexShard) -> bytes:
 
 
 def shard_from_bytes(data: bytes | memoryview) -> IndexShard:
-    """Map what `dump` wrote, without copying. Raises ValueError when it is damaged or of another version."""
+    """Return a shard over what `shard_to_bytes` wrote, without copying. Raises ValueError if it is damaged or of another version."""
     view = memoryview(data)
     if len(view) < 32 or bytes(view[:8]) != _MAGIC:
         raise ValueError("not an index, or one of another version")
@@ -194,7 +195,7 @@ def shard_from_bytes(data: bytes | memoryview) -> IndexShard:
 
 
 def _plain(name: str) -> str:
-    """A file name that is not UTF-8 has lone surrogates, which msgpack refuses: its bytes as Latin-1 instead."""
+    """Encode a file name's bytes as Latin-1: one that is not UTF-8 has lone surrogates, which msgpack refuses."""
     return name.encode("utf-8", "surrogatepass").decode("latin-1")
 
 

@@ -1,6 +1,6 @@
-"""Graves: what was purged, in a file of its own beside the database, so that no damage to the database brings it back.
+"""Tombstones: list of purged records and originals in a file beside the database, so that repairing the database restores none.
 
-Ids and digests with their reasons, no content. Written anew, whole, with each purge.
+Ids and digests with their reasons, no content. Each purge replaces the file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """One thing that was purged: `kind` is "record" or "original", `workspace` the key."""
+    """One purged record or original: `kind` is "record" or "original", `id` a record's id or an original's digest."""
 
     workspace: str
     kind: str
@@ -24,12 +24,12 @@ class Tombstone:
 
 
 def tombstone_path(database: Path) -> Path:
-    """Where the list of a database lies."""
+    """Return the path of the tombstone file of a database."""
     return database.with_name(f"{database.name}.purged")
 
 
 def write_tombstones(database: Path, found: Iterable[Tombstone]) -> None:
-    """Write the list, mode 0600, and wait for the disk. Raises OSError."""
+    """Replace the tombstone file of a database, mode 0600, and wait for the disk. Raises OSError."""
     target = tombstone_path(database)
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
     with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -41,7 +41,7 @@ def write_tombstones(database: Path, found: Iterable[Tombstone]) -> None:
 
 
 def read_tombstones(database: Path) -> list[Tombstone] | None:
-    """Read the list; None where there is none, or where it is damaged itself: then nobody may believe that it is whole."""
+    """Read the tombstone file of a database; None if there is none, or if it is damaged and may be incomplete."""
     try:
         lines = tombstone_path(database).read_text("utf-8").splitlines()
         return [Tombstone(*json.loads(line)) for line in lines]

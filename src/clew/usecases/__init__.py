@@ -1,7 +1,7 @@
-"""Use cases: what can be asked of clew, one file each, as functions over (store, settings).
+"""Use cases: the operations that `clew.engine.Engine` offers, one module each, as functions over (store, settings).
 
-Each module is imported when it is first named (`usecases.compact`), so that a question does not pay for the parsers of files
-and transcripts. `clew.engine.Engine` is the facade over them.
+Each module is imported when it is first named (`usecases.compact`), so that a question does not load the parsers of files and
+transcripts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import a use case by its name. Raises AttributeError where there is none."""
+    """Import and return the module of a use case. Raises AttributeError if there is none of this name."""
     try:
         return import_module(f"clew.usecases.{name}")
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Compact: what of a session should stand in the window after it was cut, and the state of its work alone."""
+"""Compact: build the window that replaces a session's conversation at a compaction, or a hand-off of its task state alone."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ from clew.transcript.work import CompletedWork, WorkTracker
 from clew.usecases import ingest
 from clew.usecases.inputs import check_budget, load_embedder, render_for_counting
 
-# Of a compaction's budget for the hand-off, and for the last request in it beside that: the rest buys lines (bench/LOG.md).
+# Shares of a compaction's budget for the hand-off and, on top, for the last request in it: the rest goes to lines (bench/LOG.md).
 _HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.3, 0.15
-_EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for what other sessions said, where that is asked for; guess
-EARLIER_COMPACTIONS_MAX = (
-    4  # compactions of one session that a later one looks back on: each is made anew, which takes as long as the first; guess
-)
+_EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for turns of other sessions, if requested; guess
+EARLIER_COMPACTIONS_MAX = 4  # of one session that a later one takes into account: each is computed again, at the same cost; guess
 
 
 @dataclass(frozen=True, slots=True)
 class CompactionInput:
-    """A session up to a cut: its records in a store of their own, the task state and what was done.
+    """A session up to the point where it is compacted: its records in a store of their own, its task state and the work done.
 
-    at_ns    when the cut is: the time of the last observation, 0 when unknown.
-    earlier  gives the same at the client's compaction before this cut: what stood in that window stays in its form while it is true.
+    source        name of the session's source in `store`; counter  counts tokens for the model that reads the result.
+    at_ns         time of the last observation, 0 when unknown.
+    load_earlier  returns the input of the client's previous compaction, None if there was none: what was shown in that window is
+                  shown in the same form while it is true.
     """
 
     store: Writer
@@ -60,11 +60,11 @@ class CompactionInput:
     load_earlier: Callable[[], CompactionInput | None]
 
     def build_packet(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> Packet:
-        """Return the window after the cut, at most `budget_tokens` long; `using` other nets than the release's (see `keep`)."""
+        """Return the compacted window, at most `budget_tokens` long; `networks` replace the shipped scoring networks."""
         return self.select_lines(budget_tokens, networks)[0]
 
     def select_lines(self, budget_tokens: int, networks: tuple[ScoringNetwork, ScoringNetwork] | None = None) -> tuple[Packet, ShownLines]:
-        """Return the window, and which lines of each record it shows."""
+        """Return the compacted window, and which lines of each record it shows."""
         earlier = self.load_earlier()
         kept = earlier.select_lines(budget_tokens, networks)[1] if earlier else None
         with self.store.snapshot(LOCAL, self.workspace) as snapshot:
@@ -88,13 +88,13 @@ def compact(
     store: Writer, settings: Settings, session: str, *, at: str | None, budget_tokens: int, tokenizer: str, path: Path,
     with_earlier: bool = False,
 ) -> Packet:  # fmt: skip
-    """Return what of a session should stand in the window after it was cut.
+    """Return a packet of at most `budget_tokens` that replaces a session's conversation: its task state and selected lines.
 
-    session  path of a transcript, which is ingested first so that every handle can be unfolded; or the id of an ingested one.
-    at       the record before which it is cut: its uuid or its 0-based line; None cuts at the end.
-    path     the repository that it belongs to.
-    has_earlier  add what bears on the last request and was said in other sessions of the repository.
-    Of this session nothing after the cut is looked at: the records are made anew from the lines before it.
+    session       path of a transcript, which is ingested first so that every handle can be unfolded; or the id of an ingested one.
+    at            the record before which the session is compacted: its uuid or 0-based line; None for the end. Later lines are not read.
+    path          the repository that it belongs to.
+    with_earlier  add turns of other sessions of the repository that are relevant for the last request.
+    Raises UnknownRecord for `at`, UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
     key, _ = find_workspace(path)
     budget_tokens = check_budget(budget_tokens)
@@ -104,10 +104,11 @@ def compact(
 
 
 def hand_off(store: Reader, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> Spans:
-    """Return the state of a session's work alone, without the lines behind it; () where it asked for nothing.
+    """Return a session's task state as text of at most `budget_tokens`, fences included; () if the user requested nothing in it.
 
-    session  as for `compact`; at most `budget_tokens` of its state are told, fences included, what matters most first. A file is read
-             and not taken over: whoever asks waits, and the handles that are told stand for its records once it is ingested.
+    session  path of a transcript, which is read but not ingested to save time (its handles can be unfolded once it is); or the id of
+             an ingested one.
+    Raises UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
     key, _ = find_workspace(path)
     file = Path(session)
@@ -133,10 +134,10 @@ def load_compaction_input(
     root: Path | None = None,
     earlier_max: int = EARLIER_COMPACTIONS_MAX,
 ) -> CompactionInput:
-    """Return what is known of a session by these lines of its transcript alone, ready to be compacted to any budget.
+    """Parse these lines of a session's transcript, and return what compacting them to any budget needs.
 
-    root  of its repository, where that is no folder of this machine; else the one that holds `path`.
-    back  earlier compactions that are looked back on, at most.
+    root         root of its repository, if that is no folder of this machine; None for the repository that holds `path`.
+    earlier_max  earlier compactions of the session that are taken into account at most.
     """
     key, held_in = find_workspace(path)
     root = root or held_in
@@ -167,7 +168,7 @@ def _load_earlier(
     store: Reader, session: SessionFiles, lines: Sequence[bytes], seen: Sequence[Observation], *, tokenizer: str, path: Path, root: Path,
     back: int,
 ) -> CompactionInput | None:  # fmt: skip
-    """The session at the client's last compaction in these lines, and through it at those before, `back` at most."""
+    """Return the input of the client's last compaction in these lines; None if there is none, or `back` is 0."""
     cuts = [each.record_index for each in seen if each.kind is ObservationKind.BOUNDARY and not each.agent]
     if not cuts or not back:
         return None
@@ -175,7 +176,7 @@ def _load_earlier(
 
 
 def _with_earlier(store: Reader, settings: Settings, path: Path, made: CompactionInput, session: str, budget_tokens: int) -> Packet:
-    """A compaction with what other sessions said, which is paid for first, EARLIER_SHARE_MAX of the budget at most."""
+    """Return a compaction with turns of other sessions, for which at most _EARLIER_SHARE_MAX of the budget is set aside."""
     with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
         question = Question.of(made.state.question)
         recalled = recall(snapshot, question, exclude=[session], asked_ns=made.at_ns, embedder=load_embedder(settings))
@@ -192,12 +193,12 @@ def _with_earlier(store: Reader, settings: Settings, path: Path, made: Compactio
 
 
 def _with_last_request(state: TaskState) -> TaskState:
-    """The state with its last request as the question, and without a question if there was no request."""
+    """Return the state with its last request as the question, "" if there was no request."""
     return replace(state, question=state.goals[-1].text if state.goals else "")
 
 
 def _find_line(lines: Sequence[bytes], at: str | None) -> int:
-    """Number of lines before the record `at`. Raises UnknownRecord."""
+    """Return the number of lines before the record `at`. Raises UnknownRecord if no line has that uuid."""
     if at is None:
         return len(lines)
     if at.isdecimal():

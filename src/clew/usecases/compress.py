@@ -1,4 +1,4 @@
-"""Compress: have a model make short texts of sessions, beside the originals."""
+"""Compress: have a language model write short texts of ingested sessions, stored beside the originals."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ def compress(
     store: Writer, settings: Settings, path: Path, sessions: Sequence[str], compressor: Compressor, *, tokenizer: str, chunk_tokens: int,
     dry_run: bool = False, progress: ProgressCallback | None = None,
 ) -> CompressionReport:  # fmt: skip
-    """Have a model make a short text of each part of these sessions, and keep what can be believed of it beside the originals.
+    """Have a model write a short text of each part of these sessions, and store the lines of it that cite their source.
 
-    sessions  each the path of a transcript, which is ingested first, or the id of an ingested one.
-    dry_run   send nothing and keep nothing, but say what would be sent.
-    Each text is durable before the next one is asked for. Raises ModelError; what was kept before stands. Raises
-    NoUsableAnswers where a model has answered and nothing of it could be kept.
+    sessions      paths of transcripts, which are ingested first, or ids of ingested sessions.
+    chunk_tokens  tokens of a session in one request, as `tokenizer` counts them.
+    dry_run       send and store nothing, but return what would be sent.
+    Each text is stored before the next request. Raises ModelError if a request fails (earlier texts stay), NoUsableAnswers if the model
+    answered and no line could be stored.
     """
     started = time.perf_counter()
     key, root = find_workspace(path)

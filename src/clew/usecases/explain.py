@@ -1,4 +1,4 @@
-"""Explain: what stands behind a handle that was printed, and why it is what it is."""
+"""Explain: look up a printed handle: its record's original bytes, status, versions and links."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from clew.usecases.inputs import find_record
 
 @dataclass(frozen=True, slots=True)
 class UnfoldedRecord:
-    """What stands behind a handle: the record, its status, and the exact bytes of its original."""
+    """The record that a handle stands for, its status, and the exact bytes of its original."""
 
     record: Record
     status: Status
@@ -26,10 +26,10 @@ class UnfoldedRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordExplanation:
-    """Why a record is what it is: its status, its versions oldest first, what it hangs on and what hangs on it.
+    """A record with its status, all versions of its subject, oldest first, and its links to other records.
 
     importance  how much would be lost with it, in its parts.
-    links       (how, name, handle, weight), heaviest first: "calls", "called by", "refers to", "contains", ….
+    links       (relation, name, handle, weight) by falling weight; relations are "calls", "called by", "refers to", "contains", ….
     """
 
     record: Record
@@ -40,7 +40,7 @@ class RecordExplanation:
 
 
 def unfold(store: Reader, path: Path, handle: str) -> UnfoldedRecord:
-    """Return the exact bytes behind a handle. Raises UnknownHandle or Purged."""
+    """Return the record that a handle stands for, with its original bytes. Raises UnknownHandle, or Purged if it was erased."""
     key, _ = find_workspace(path)
     with store.snapshot(LOCAL, key) as snapshot:
         record = find_record(snapshot, handle)
@@ -49,7 +49,7 @@ def unfold(store: Reader, path: Path, handle: str) -> UnfoldedRecord:
 
 
 def explain(store: Reader, path: Path, handle: str) -> RecordExplanation:
-    """Return all that the store knows of a record. Raises UnknownHandle."""
+    """Return a record's status, versions and links. Raises UnknownHandle."""
     key, _ = find_workspace(path)
     with store.snapshot(LOCAL, key) as snapshot:
         record = find_record(snapshot, handle)

@@ -1,4 +1,4 @@
-"""Forget: move what nobody retrieves to cheaper tiers; and purge, the one thing that erases."""
+"""Forget: move records that are not used to cheaper tiers; purge: erase records for good."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from clew.usecases.inputs import find_record, get_source_state
 def forget(
     store: Writer, settings: Settings, path: Path, *, handles: Sequence[str] = (), tier: Tier | None = None, dry_run: bool = False
 ) -> ForgetReport:
-    """Move records to a cheaper tier: the named ones to `tier`, or, with no handles, all that are old enough by the settings."""
+    """Move records to a cheaper tier: those of `handles` to `tier` (None: archived), or without handles all old enough by the settings.
+
+    With dry_run nothing moves. Raises UnknownHandle.
+    """
     key, _ = find_workspace(path)
     if handles:
         ids = _ids_behind(store, key, handles)
@@ -35,7 +38,10 @@ def forget(
 
 
 def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str = "", reason: str = "") -> PurgeResult:
-    """Erase records, or a whole source (`session:<id>`, `file:<path>`), for good. The one thing that cannot be undone."""
+    """Erase records, or a whole source (`session:<id>` or `file:<path>`), for good, leaving tombstones with the reason.
+
+    Raises UnknownHandle for an unknown handle or source.
+    """
     key, _ = find_workspace(path)
     if not source:
         return lifecycle.purge_records(store, key, _ids_behind(store, key, handles), reason=reason, now_ns=time.time_ns())

@@ -1,4 +1,4 @@
-"""Freshness: an answer shows files as they are now, marks what may no longer be true, and counts as use of what it shows."""
+"""Freshness: re-index changed files before an answer shows them, mark entries that may be outdated, and count uses."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from clew.store.ports import LOCAL, Snapshot, Writer
 from clew.text.secrets import mask_bytes
 
 T = TypeVar("T")
-_REREADS_MAX = 3  # times that one question reads a file again because it had changed; an editor that saves faster wins
-_WRITE_DELAY_NS = 60_000_000_000  # an edit is noted before it reaches the disk: a file is newer than a memory beyond this; guess
+_REREADS_MAX = 3  # of one changed file for one question; an editor that saves more often wins
+_WRITE_DELAY_NS = 60_000_000_000  # an edit is recorded before it reaches the disk: a file counts as newer beyond this; guess
 
 
 def answer_fresh(
@@ -37,12 +37,12 @@ def answer_fresh(
     list_paths: Callable[[T], Iterable[str]],
     deadline: Deadline,
 ) -> T:
-    """Return what `make` gives once the files that it shows are as they were indexed: those that are not are read, and it is made anew.
+    """Return an answer that shows files as they are now: files it shows that changed are indexed, and the answer is computed again.
 
-    make   answers from one snapshot.
-    shown  the paths of the files that an answer shows.
-    What is made anew may show other files, which are looked at in their turn; one that changes again and again is
-    read FRESH_ROUNDS times.
+    answer_from  computes an answer from one snapshot.
+    list_paths   returns the paths of the files that an answer shows.
+    Each file is indexed at most _REREADS_MAX times. If the deadline has passed, or the store cannot be written, the answer is returned
+    as it is, and the deadline's `skipped` says so.
     """
     key, root = find_workspace(path)
     times: CountOf[str] = CountOf()
@@ -63,15 +63,15 @@ def answer_fresh(
 
 
 def _find_changed(snapshot: Snapshot, root: Path, names: Iterable[str]) -> list[str]:
-    """Return those of the files that are no longer as they were indexed. Cost: one status each, and its bytes where that differs."""
+    """Return the files that differ from their indexed content. Cost: one stat each, and reading those whose size or time differ."""
     found: list[str] = []
     for source, state in snapshot.states([f"file:{name}" for name in dict.fromkeys(names)]).items():
         name = source.removeprefix("file:")
         try:
-            about = os.stat(f"{root}/{name}")  # noqa: PTH116  a Path takes longer than the look
-            if (about.st_size, compute_stamp(about)) == (state.size, state.mtime_ns):
+            status = os.stat(f"{root}/{name}")  # noqa: PTH116  a Path takes longer than the look
+            if (status.st_size, compute_stamp(status)) == (state.size, state.mtime_ns):
                 continue
-            is_equal = about.st_size == state.size and (
+            is_equal = status.st_size == state.size and (
                 not state.digest or digest_of(mask_bytes((root / name).read_bytes())) == state.digest
             )
         except OSError:  # gone, or no longer readable: its records are retired
@@ -82,7 +82,7 @@ def _find_changed(snapshot: Snapshot, root: Path, names: Iterable[str]) -> list[
 
 
 def mark_doubtful_entries(snapshot: Snapshot, path: Path, packet: Packet) -> Packet:
-    """Return the packet with a reason before the others at each memory that is suspect, or whose file was written after it or is gone."""
+    """Return the packet with a first reason added to each entry from a session that is suspect, or whose file changed since or is gone."""
     remembered = [entry.id for entry in packet.entries if entry.session]
     statuses = dict(zip(remembered, snapshot.statuses(remembered), strict=True))
     _, root = find_workspace(path)
@@ -101,7 +101,7 @@ def mark_doubtful_entries(snapshot: Snapshot, path: Path, packet: Packet) -> Pac
 
 
 def _file_change(file: Path, seen_ns: int) -> MatchKind | None:
-    """What became of a file since it was remembered at `seen_ns`, None for nothing."""
+    """Return whether a file changed or is gone since `seen_ns`, None if neither, or `seen_ns` is 0 (unknown)."""
     try:
         is_newer = file.stat().st_mtime_ns > seen_ns + _WRITE_DELAY_NS
     except OSError:
@@ -110,7 +110,7 @@ def _file_change(file: Path, seen_ns: int) -> MatchKind | None:
 
 
 def record_use(store: Writer, key: str, packet: Packet) -> None:
-    """Note that the memories of a packet were used, so that they do not age. A store that cannot be written is left as it is."""
+    """Count a use of each session record in a packet, so that it does not age. Does nothing if the store cannot be written now."""
     used = [entry.id for entry in packet.entries if entry.session]
     with suppress(StoreBusy, StoreUnwritable):
         if used:
@@ -118,12 +118,12 @@ def record_use(store: Writer, key: str, packet: Packet) -> None:
 
 
 def list_shown_files(packet: Packet) -> list[str]:
-    """Return the paths of the files whose lines a packet shows."""
+    """Return the paths of the files from which a packet shows code."""
     return [entry.path for entry in packet.entries if entry.path and not entry.session]
 
 
 def update_note_statuses(store: Writer, key: str, root: Path) -> None:
-    """Doubt the notes that cite what has changed, and no longer those whose files are again as they were."""
+    """Mark notes as suspect whose cited files have changed, and unmark those whose files are as cited again."""
     with store.snapshot(LOCAL, key) as snapshot:
         held = snapshot.source(notes.NOTES_SOURCE)
         if held is None:

@@ -1,4 +1,4 @@
-"""Impact: the files that will probably have to change with others."""
+"""Impact: find the files that will probably have to change together with given ones."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from clew.usecases.inputs import find_record
 
 
 def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[ImpactedFile]]:
-    """Return what was meant by `names`, and the files that will most probably change with it, the surest first.
+    """Return `names` resolved to `path` or `path::symbol`, and at most `limit` files that will probably change with them, best first.
 
-    names  each a path, from the current folder or from the repository's root; `path::symbol`; or a handle.
-    Raises UnknownPath for a path that is not indexed, UnknownHandle for what is neither.
+    names  paths relative to the current folder or the repository's root, `path::symbol`, or handles.
+    Raises UnknownPath for a path that is not indexed, UnknownHandle for anything else unknown.
     """
     key, root = find_workspace(path)
     with store.snapshot(LOCAL, key) as snapshot:
@@ -32,7 +32,7 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
 
 
 def _resolve_name(snapshot: Snapshot, root: Path, name: str) -> tuple[str, str]:
-    """The file and the symbol ("" for all of it) that a name means."""
+    """Return the path and the symbol ("" for the whole file) that a name means. Raises UnknownPath or UnknownHandle."""
     file, _, symbol = name.partition("::")
     for base in (Path.cwd(), root):
         full = Path(os.path.normpath(base / file))  # links are not followed: a path is what git calls it

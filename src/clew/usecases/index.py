@@ -1,4 +1,4 @@
-"""Index: bring what is known of a repository's files and history up to date."""
+"""Index: update the records of a repository's files and commits, and the edges between its files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from clew.usecases.inputs import ProgressCallback, get_source_state, list_source
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """What `index` did. `commits` is how many of the history are known. Seconds are wall time of the whole call."""
+    """What a run of `index` did: files read, records changed, edges written, commits known, wall time in seconds."""
 
     workspace: str
     root: Path
@@ -37,9 +37,9 @@ class IndexResult:
 
 
 def index(store: Writer, settings: Settings, path: Path, *, progress: ProgressCallback | None = None) -> IndexResult:
-    """Bring the index of the repository that holds `path` up to date.
+    """Update the index of the repository that holds `path`: files, commits and edges; return what changed.
 
-    Raises NotReadable for what is no folder, NoRepository for a home folder and for folders of the system.
+    Raises NotReadable if `path` is no folder, NoRepository for a home folder and for folders of the system.
     """
     started = time.perf_counter()
     if not path.exists():
@@ -65,9 +65,10 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: ProgressCa
 
 
 def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) -> ApplyTotals:
-    """Read these files of the repository at `path` again, and nothing else: what an editor or a hook calls.
+    """Update the index for some files of the repository at `path`, after an edit; return the counts of changed records.
 
-    names  relative to the repository's root; a file that is gone is retired. Nothing is read where `index` refuses.
+    names  paths relative to the repository's root; records of a file that is gone are ended.
+    Does nothing in a folder that `index` refuses.
     """
     key, root = find_workspace(path)
     if find_refusal_reason(root):
@@ -81,9 +82,9 @@ def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) 
 
 
 def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None = None) -> CouplingCounts:
-    """Bring the edges of files up to date whose content, or whose couplings, have changed.
+    """Update the coupling edges of files whose content or couplings have changed, and return counts of all edges.
 
-    states  of the files, where the caller has them.
+    states  source states of the files; None reads them from the store.
     """
     known = list_source_states(store, key, "file:") if states is None else states
     files = {
@@ -99,7 +100,7 @@ def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None =
 
 
 def _read_history(store: Writer, key: str, root: Path) -> history.HistoryReport:
-    """Bring the commits of a work tree up to date, and what they say of files that change together."""
+    """Update the records of a work tree's commits, and the stored counts of files that change together."""
     report = history.HistoryReport()
     before = get_source_state(store, key, history.HISTORY_SOURCE)
     states = partial(list_source_states, store, key, history.HISTORY_SOURCE)

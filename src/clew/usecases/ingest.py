@@ -1,4 +1,4 @@
-"""Ingest: take over what the transcripts of sessions say."""
+"""Ingest: read session transcripts into records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ PRODUCER = "engine/1"
 
 @dataclass(slots=True)
 class IngestResult:
-    """What `ingest` did, and what was not understood. `workspaces` maps the key to its root and the sessions that went there."""
+    """What a run of `ingest` did: counts, unknown record types with their number, and problems as sentences.
+
+    workspaces  workspace key → (root, ids of the sessions that were stored there).
+    """
 
     sessions: int = 0
     unchanged: int = 0
@@ -44,10 +47,10 @@ class IngestResult:
 def ingest(
     store: Writer, settings: Settings, paths: Sequence[Path], *, repo: Path | None = None, progress: ProgressCallback | None = None
 ) -> IngestResult:
-    """Read transcripts from where they were last read: files, or folders of them.
+    """Read what is new in transcripts (files, or folders of them) into records, and return what was read.
 
-    repo   the repository that they belong to; None puts each where it was held.
-    A session that cannot be read is a problem in the answer, and the others are read all the same.
+    repo  the repository to store them under; None for the one in which each session ran.
+    A transcript that cannot be read becomes a sentence in `problems`; the others are read all the same.
     """
     started = time.perf_counter()
     done = IngestResult()
@@ -86,12 +89,15 @@ def ingest(
 
 
 def find_sessions_with_agents(path: Path) -> list[SessionFiles]:
-    """Return the sessions of a transcript, or of a folder of them, each followed by its subagents. Raises NotReadable, OSError."""
+    """Return the sessions of a transcript file or of a folder of them, each followed by its subagents.
+
+    Raises NotReadable if there is no such file, OSError if it cannot be read.
+    """
     return [each for session in find_sessions(path) for each in (session, *(read_session(agent) for agent in session.agents))]
 
 
 def record_edited_files(store: Writer, key: str, session_ids: Iterable[str]) -> None:
-    """Note which files these sessions edited, a subagent's with its session's, and couple them."""
+    """Store which files these sessions edited (a subagent's count as its session's), and update the edges between them."""
     before = get_source_state(store, key, SESSION_EDITS_SOURCE)
     known = read_session_edits(before)
     for name in dict.fromkeys(name.partition("/")[0] for name in session_ids):
@@ -106,9 +112,10 @@ def record_edited_files(store: Writer, key: str, session_ids: Iterable[str]) -> 
 
 
 def load_transcript(store: Writer, settings: Settings, key: str, session: str, path: Path) -> tuple[SessionFiles, list[bytes]]:
-    """Return a session, which is ingested where it is a file, and its lines as they stand in that file or in the store.
+    """Return a session and the lines of its transcript, which is ingested first if it is a file.
 
-    session  the path of a transcript, or the id of an ingested session. Raises NotReadable, UnknownHandle.
+    session  path of a transcript, or id of an ingested session, whose lines are read from the store.
+    Raises NotReadable if the file is no transcript, UnknownHandle if the session is not stored.
     """
     file = Path(session)
     if not file.exists():
@@ -119,7 +126,7 @@ def load_transcript(store: Writer, settings: Settings, key: str, session: str, p
 
 
 def ingest_transcript(store: Writer, settings: Settings, session: str, path: Path) -> SessionFiles:
-    """Ingest one transcript, and return its session. Raises NotReadable."""
+    """Ingest the transcript at path `session`, and return its session. Raises NotReadable for a folder or a file of no known client."""
     file = Path(session)
     if file.is_dir():
         raise NotReadable(session, "is a folder", "name one transcript")
@@ -128,7 +135,7 @@ def ingest_transcript(store: Writer, settings: Settings, session: str, path: Pat
 
 
 def identify_session(file: Path) -> SessionFiles:
-    """Return the session of a transcript. Raises NotReadable where no known client wrote it."""
+    """Return the session of a transcript file. Raises NotReadable if no known client wrote it."""
     found = read_session(file)
     if not found.client:
         raise NotReadable(str(file), "no known client wrote this", "transcripts of Claude Code and Codex are understood")
@@ -136,7 +143,10 @@ def identify_session(file: Path) -> SessionFiles:
 
 
 def load_stored_transcript(store: Reader, key: str, session: str) -> tuple[SessionFiles, list[bytes]]:
-    """Return an ingested session, and its lines as they stand in the store: without those that were purged. Raises UnknownHandle."""
+    """Return an ingested session and its transcript's lines from the store, without purged ones.
+
+    Raises UnknownHandle if no session, or more than one, has an id that begins with `session`.
+    """
     with store.snapshot(LOCAL, key) as snapshot:
         states = [state for state in snapshot.sources(f"session:{session}") if "/" not in state.source]
         if len(states) != 1:
@@ -174,7 +184,7 @@ def _take_session(store: Writer, key: str, session: SessionFiles, deltas: Iterab
 
 
 def _workspace_of_session(session: SessionFiles) -> tuple[str, Path]:
-    """Where a session was held; a folder that is not on this machine is a workspace by its name."""
+    """Return key and root of the workspace in which a session ran; a folder that is not on this machine is one by its name."""
     folder = Path(session.cwd) if session.cwd else session.path.parent
     if folder.is_dir():
         return find_workspace(folder)

@@ -1,4 +1,4 @@
-"""Inputs: what use cases are asked with, checked and resolved: a budget, a counter, a model, the record behind a handle."""
+"""Inputs: check and resolve arguments that several use cases share: budgets, embedding models, source states, handles."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.text.embed import Embedder, load_embedder
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""A function that is called during long work with (name of the step, number done, total number)."""
 
 
 def check_budget(tokens: int) -> int:
-    """Return a token budget. Raises UsageError for a negative one."""
+    """Return `tokens` if it is a valid budget. Raises UsageError if it is negative."""
     if tokens < 0:
         raise UsageError(f"budget {tokens} is negative\nhint: a budget is a number of tokens, 0 or more")
     return tokens
 
 
 def load_embedder(settings: Settings) -> Embedder | None:
-    """Return the embedding model that the settings name, None for none."""
+    """Load the embedding model that the settings name; None if they name none."""
     return load_embedder(settings.embedder) if settings.embedder else None
 
 
 def get_source_state(store: Reader, key: str, source: str) -> SourceState | None:
-    """Return the newest state of a source, for what writes between two questions; None for an unknown source."""
+    """Return the current state of one source in workspace `key`, read in a transaction of its own; None for an unknown source."""
     with store.snapshot(LOCAL, key) as snapshot:
         return snapshot.source(source)
 
 
 def list_source_states(store: Reader, key: str, prefix: str) -> list[SourceState]:
-    """Return the newest states of the sources whose name begins with `prefix`, likewise."""
+    """Return the current states of the sources whose name begins with `prefix`, read in a transaction of their own."""
     with store.snapshot(LOCAL, key) as snapshot:
         return snapshot.sources(prefix)
 
 
 def render_for_counting(spans: Spans) -> str:
-    """Return a text as an adapter will send it, with a stand-in for the nonce: what is measured against a budget."""
+    """Return the text of `spans` with fences as it will be sent, a placeholder for the nonce, to count its tokens."""
     return render_fenced(spans, PLACEHOLDER_NONCE)
 
 
 def find_record(snapshot: Snapshot, handle: str) -> Record:
-    """Return the record that a handle means. Raises UnknownHandle where none does, or more than one."""
+    """Return the record that a handle stands for. Raises UnknownHandle if no record, or more than one, matches."""
     wanted = handle.strip().strip("[]⟨⟩").partition(":")[0].lower()  # packets print [handle:line]
     ids = snapshot.find(wanted) if wanted else []
     if len(ids) != 1:

@@ -1,4 +1,4 @@
-"""Recall: the turns of earlier sessions that bear on a question, and what is worth adding to a prompt that the user has typed."""
+"""Recall: find turns of earlier sessions that are relevant for a question, and context worth adding to a prompt."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def recall(
     sessions_max: int = 5,
     confidence_min: float | None = None,
 ) -> Recalled:
-    """Return the turns of earlier sessions of the repository at `path` that bear on a question, or nothing.
+    """Return turns of earlier sessions of the repository at `path` that are relevant for a question; none if none is good enough.
 
-    only, exclude   ids of sessions; the one at work is for the caller to exclude.
-    asked_ns        when it is asked; None for now.
-    confidence_min  None takes the calibrated threshold, 0 always answers.
+    only, exclude   ids of sessions to search, and not to search; the caller excludes the current one.
+    asked_ns        time of the question, None for now; it decides how old a turn is.
+    confidence_min  least probability that the answer is relevant; None for the calibrated threshold, 0 to answer always.
     """
     with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
         return recall_turns(
@@ -55,10 +55,10 @@ def augment_prompt(
     store: Reader, settings: Settings, path: Path, prompt: str, *, budget_tokens: int, tokenizer: str, session: str = "",
     seen: Collection[str] = (), deadline_ms: float | None = None,
 ) -> Packet:  # fmt: skip
-    """Return what is worth adding to a prompt, which may be nothing: likely files, and what other sessions said of it.
+    """Return context for a prompt, possibly empty: likely files, and relevant turns of other sessions.
 
-    session  the one at work, whose own words are no memory; seen  handles that stand in its window already.
-    Nothing is read anew and nothing is written: what is shown are places and beginnings, and the prompt waits.
+    session  id of the current session, which is not searched; seen  handles that are in its window already.
+    To answer fast, no changed file is read and nothing is written.
     """
     with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
         return choose_additions(

@@ -1,4 +1,4 @@
-"""Repair: read a repository anew, and make recovered records findable again, after a damaged store was set aside."""
+"""Repair: re-index a repository and its sessions, and rebuild postings of recovered records, after a damaged store was replaced."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from clew.usecases.inputs import ProgressCallback, list_source_states
 
 @dataclass(frozen=True, slots=True)
 class RereadResult:
-    """What `read_anew` read; `removed` are the sessions that the store knows and that have no transcript here."""
+    """What `reread_workspace` read; `missing_transcripts` are ids of stored sessions that have no transcript any more."""
 
     indexed: IndexResult
     ingested: IngestResult | None
@@ -37,12 +37,11 @@ class RereadResult:
 def reread_workspace(
     store: Writer, settings: Settings, key: str, root: Path, transcripts: Sequence[Path], *, progress: ProgressCallback | None = None
 ) -> RereadResult:
-    """Read the repository at `root` again, whole, and the sessions of which there are transcripts, as if nothing of them were known.
+    """Index the repository at `root` and ingest its transcripts from the start, for a store that was repaired and may have gaps.
 
-    key          of its workspace, as the store knows it.
-    transcripts  the folders of them.
-    For a store that was repaired: what it knows may have gaps that an ordinary run would take for unchanged. What has ended, and what
-    nobody can read again, stays as it is.
+    key          key of its workspace.
+    transcripts  folders of transcripts.
+    Ended records, and sessions without a transcript, stay as they are.
     """
     derived = (TREE_SOURCE, FIRST_RUN_SOURCE, history.HISTORY_SOURCE, CO_CHANGE_SOURCE, file_edges.COUPLING_SOURCE)
     states = [state for prefix in derived for state in list_source_states(store, key, prefix)]
@@ -62,10 +61,9 @@ def reread_workspace(
 
 
 def rebuild_postings(store: Writer, key: str, source: str, ids: Sequence[str]) -> int:
-    """Make postings of these records of a source anew, those that are still live and stand in no index; returns of how many.
+    """Build postings for records of a source that are live but not in the index, and return for how many.
 
-    They are found by their names, paths and words. The names that code defines and uses are not among it: whoever can be read again
-    should be.
+    They can then be found by name, path and words, but not by the names that code defines and uses: reading the file again is better.
     """
     with store.snapshot(LOCAL, key) as snapshot:
         known = snapshot.documents

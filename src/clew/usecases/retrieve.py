@@ -1,6 +1,6 @@
-"""Retrieve: what the code and the memory of a repository answer: a packet, a ranked list of files, or a map of it.
+"""Retrieve: answer a question from a repository's code and sessions with a packet or a ranked list of files, or map the repository.
 
-Files that an answer would show and that have changed since they were indexed are read again first: what is shown is what stands there now.
+Files that an answer would show and that have changed since they were indexed are indexed again first.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from clew.usecases.inputs import check_budget, load_embedder
 def retrieve(
     store: Writer, settings: Settings, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None
 ) -> Packet:
-    """Return the packet for a question to the repository at `path`. Raises UsageError, UnknownTokenizer.
+    """Return a packet of code and session records for a question about the repository at `path`, at most `budget_tokens` long.
 
-    It writes only that its entries were used, so that they do not age, never at the price of the answer.
+    deadline_ms  stages that would exceed it are left out and named in `skipped`; None for no limit.
+    Counts a use of each session record shown. Raises UsageError for a negative budget, UnknownTokenizer.
     """
     key, _ = find_workspace(path)
     deadline = Deadline(deadline_ms)
@@ -48,7 +49,7 @@ def retrieve(
 def retrieve_files(
     store: Writer, settings: Settings, path: Path, question: str, *, limit: int, deadline_ms: float | None = None
 ) -> FileList:
-    """Return the files that matter for a question, at most `limit`, in order of rank."""
+    """Return at most `limit` files that are relevant for a question about the repository at `path`, best first."""
     deadline = Deadline(deadline_ms)
     make = partial(rank_files, question=Question.of(question), limit=limit, deadline=deadline, embedder=load_embedder(settings))
     found = freshness.answer_fresh(store, settings, path, make, lambda found: [file.path for file in found.files], deadline)
@@ -56,9 +57,9 @@ def retrieve_files(
 
 
 def retrieve_map(store: Writer, settings: Settings, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
-    """Return the map of the repository that holds `path`, or of the folder or file in it that `path` names.
+    """Return a packet that maps a repository, or the folder or file in it that `path` names: its most important files and symbols.
 
-    Raises NotReadable for what does not exist.
+    Raises NotReadable if `path` does not exist.
     """
     if not path.exists():
         raise NotReadable(str(path), "does not exist")

@@ -1,4 +1,4 @@
-"""Status: the store at a glance."""
+"""Status: count what the store holds."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from clew.store.sqlite.migrations import MIGRATIONS
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """The store at a glance, counts in the order of their names.
+    """Size and schema of the database, counts of one workspace by layer, kind, tier and reason not read, and all workspaces.
 
-    here  the workspace that was asked about, None when nothing is stored of it.
+    here  the workspace in question, None if nothing is stored of it. Counts are in the order of their names.
     """
 
     database: Path
@@ -36,7 +36,7 @@ class StoreStatus:
 
 
 def read_status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
-    """Return the store at a glance, and what it holds of the repository at `path`."""
+    """Return the size of the database and counts of what it holds of the repository at `path`."""
     key, _ = find_workspace(path)
     workspaces = tuple(store.workspaces())
     here = next((workspace for workspace in workspaces if workspace.key == key), None)

@@ -1,8 +1,7 @@
-"""Write: take in what happens as it happens, make its originals durable, and return what the agent should read of it.
+"""Write: store events of a running session as they happen, and return the text that the agent should read of them.
 
-What is stored of a thing depends on what it is, and on what the agent is doing: all of an observation that no transcript will hold;
-of an output that arrives in a client's session, whose transcript is ingested later, the original where the agent reads less than
-that; and notes.
+Observations that no transcript will hold are stored whole. Of a tool output in a client's session, whose transcript is ingested later,
+the original is stored only if the agent reads a shorter text. Notes are stored as records.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ from clew.usecases.inputs import get_source_state, load_embedder
 
 @dataclass(frozen=True, slots=True)
 class IncomingOutput:
-    """A tool's output on its way to the agent. What stays whole is not stored: the client's own transcript will hold it.
+    """A tool output on its way to the agent, to be shortened. One that stays whole is not stored: the client's transcript holds it.
 
-    asked    what was called, where `result` does not hold its call.
-    is_cut   the client has cut the output already: its notice stays, and nothing here is shown as the whole.
-    behind   what the client's own file holds of such an output, without credentials: it is the original then.
-    shorter  the text that will stand for the output, where the caller has chosen one: "{handle}" in it is filled in.
+    is_truncated  the client has shortened the output already: its notice stays, and nothing is presented as the whole.
+    full_output   what the client's own file holds of such an output, secrets masked, to be stored as the original; None if nothing.
+    shorter       the text to show instead, if the caller has chosen one; "{handle}" in it is filled in.
+    call_text     the tool call in words, if `result` does not hold its call.
     """
 
     result: Observation
@@ -48,11 +47,11 @@ class IncomingOutput:
 
 @dataclass(frozen=True, slots=True)
 class NewNote:
-    """A text to be remembered for later sessions. It is doubted as soon as a file that it is about changes.
+    """A text to store for later sessions. It is marked as suspect when a file that it cites changes.
 
     kind     "fact", "decision", "constraint", "dead end" or "state".
-    about    paths from the repository's root, each with `::symbol` or without; files that are there.
-    subject  a later text of the same subject replaces it; "" for none.
+    paths    existing files that it cites, relative to the repository's root, each with or without `::symbol`.
+    subject  a later note of the same subject replaces it; "" for none.
     """
 
     text: str
@@ -63,7 +62,7 @@ class NewNote:
 
 @dataclass(frozen=True, slots=True)
 class ShownOutput:
-    """An output as the agent should read it; `handle` of its original where it is shorter, "" where it is whole."""
+    """A tool output as the agent should read it, with the handle of its stored original; handle "" if the text is whole."""
 
     text: str
     handle: str = ""
@@ -71,10 +70,10 @@ class ShownOutput:
 
 @dataclass(frozen=True, slots=True)
 class WriteReport:
-    """What the agent should read of what was written, and the handles of its records.
+    """What a call of `write` returns to the agent.
 
-    text     of the observations; outputs  one for each Arrival, in order.
-    handles  of the observations' records and of the notes.
+    text     the observations as the agent should read them; outputs  one for each IncomingOutput, in order.
+    handles  of the stored observations, then of the notes.
     """
 
     text: str = ""
@@ -90,11 +89,11 @@ def write(
     *,
     task: TaskState | None = None,
 ) -> WriteReport:
-    """Remember what happened in one session, in one transaction, and return what the agent should read of it.
+    """Store events of one session in one transaction, and return the text that the agent should read of them.
 
-    task  what the agent is doing: names what to keep, and text of a file that it is editing is returned whole.
-    Originals are durable before a shorter text is returned; the first marker of what was left out names the handle.
-    Raises UsageError for an empty note or one of an unknown kind, UnknownPath for a note about what is no file of the repository.
+    task  the agent's task state: lines that it names are kept, and text of a file that it is editing is returned whole.
+    Originals are stored before a shorter text is returned; the first marker for left-out lines names the handle.
+    Raises UsageError for a note that is empty or of an unknown kind, UnknownPath for a note that cites no file of the repository.
     """
     if not events:
         return WriteReport()
@@ -122,7 +121,7 @@ def write(
 
 
 class _ReducedOutput:
-    """An output with what it is reduced to."""
+    """An incoming output and its shorter form."""
 
     def __init__(self, arrival: IncomingOutput, root: Path, task: TaskState | None) -> None:
         result = arrival.result
@@ -139,11 +138,11 @@ class _ReducedOutput:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the agent reads something else than the original, which is kept for that."""
+        """Whether the agent reads something else than the original, which must then be stored."""
         return self.reduced is None or not self.reduced.is_whole or self.arrival.full_output is not None
 
     def build_shown(self) -> ShownOutput:
-        """The output as the agent should read it."""
+        """Return the output as the agent should read it."""
         if not self.is_kept:
             return ShownOutput(self.arrival.result.text)
         handle = make_handle(original_record_id(self.original))
@@ -164,7 +163,7 @@ def _reduced(output: str, context: OutputContext, task: TaskState | None) -> Red
 
 
 def _originals(store: Reader, key: str, arrivals: Sequence[_ReducedOutput]) -> list[Delta]:
-    """Deltas that keep the originals of outputs that the agent reads in a shorter form: no transcript will hold them."""
+    """Return deltas that store the originals of outputs that the agent reads in a shorter form: no transcript will hold them."""
     kept = [each for each in arrivals if each.is_kept]
     before = get_source_state(store, key, originals_source(kept[0].original.session)) if kept else None
     first = before.size if before else 0
@@ -179,7 +178,7 @@ def _live(store: Reader, settings: Settings, key: str, root: Path, observations:
 
 
 def _check_note(note: NewNote, root: Path) -> list[tuple[str, str]]:
-    """(path, digest) of the files that a note is about."""
+    """Return (path, digest) of the files that a note cites. Raises UsageError or UnknownPath."""
     if not note.text.strip() or note.kind not in notes.NOTE_LAYERS:
         raise UsageError(f"nothing to remember as {note.kind!r}\nhint: say a text, and as kind one of {', '.join(notes.NOTE_LAYERS)}")
     cited: list[tuple[str, str]] = []
@@ -204,7 +203,7 @@ def _note(store: Reader, key: str, note: NewNote, cited: Sequence[tuple[str, str
 
 
 def _shown(record: Record, whole: str, seen: tuple[Observation, Observation | None] | None, task: TaskState | None) -> str:
-    """A record's text as the agent reads it: what a tool answered is reduced, everything else is whole."""
+    """Return a record's text as the agent should read it: tool outputs are shortened, everything else is whole."""
     if seen is None or not whole.endswith(seen[0].text):
         return whole + "\n"
     output = seen[0].text

@@ -1,1 +1,1 @@
-"""One module for each command, loaded when it is called. Each has a function `command`."""
+"""Commands: one module for each command, imported when it is called, with a function `command`."""

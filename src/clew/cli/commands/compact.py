@@ -1,4 +1,4 @@
-"""`clew compact`: what of a session should stand in the window after it was cut."""
+"""`clew compact`: print the packet that replaces a session's conversation at a compaction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from clew.settings import find_workspace
 )
 @click.argument("session")
 @click.option("--at", metavar="RECORD", help="Cut before this record: its uuid or its 0-based line. Default: at the end.")
-@click.option("--earlier", "has_earlier", is_flag=True, help="Add what bears on the last request and was said in other sessions.")
+@click.option("--earlier", "has_earlier", is_flag=True, help="Add turns of other sessions that are relevant for the last request.")
 @budget_option(is_required=True)
 @tokenizer_option
 @repo_option
@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Compact SESSION (a transcript, or the id of an ingested session) into one packet that fits the token budget.
 
-    What was wanted, what is still true and what was just done stand first; whatever is folded carries a handle.
+    The request, what is still true and what was just done come first; folded text carries a handle.
     """
     check_folder(repo)
     key, root = find_workspace(repo)

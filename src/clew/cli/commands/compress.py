@@ -1,4 +1,4 @@
-"""`clew compress`: a model makes short texts of sessions, offline, beside the originals."""
+"""`clew compress`: have a model write short texts of sessions, stored beside the originals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ clew compress ~/.claude/projects/-home-me-src-app/5f0c….jsonl --endpoint anthr
 @click.command(short_help="Have a model make short texts of sessions, offline. Off by default.", epilog=format_examples(_EXAMPLE))
 @click.argument("sessions", nargs=-1, required=True, metavar="SESSION...")
 @click.option(
-    "--endpoint", metavar="URL", help="Who is asked: the URL of an OpenAI-compatible server, or `anthropic`. Default: the setting."
+    "--endpoint", metavar="URL", help="The model's server: the URL of an OpenAI-compatible one, or `anthropic`. Default: the setting."
 )
 @click.option("--model", metavar="NAME", help="The model's name there. Default: the setting.")
 @click.option("--chunk-tokens", type=TokenCount(), metavar="N", help="Tokens of a session in one request. Default: the setting, 6,000.")
@@ -46,12 +46,12 @@ def command(
     is_json: bool,
     is_quiet: bool,
 ) -> None:
-    """Send each SESSION (a transcript, or the id of an ingested session) in parts to a model, and keep what it makes of them.
+    """Send each SESSION (a transcript, or the id of an ingested session) in parts to a model, and store the short texts it writes.
 
-    What it makes is a record beside the originals, which stay as they are: `clew compact` may show it where there is no
-    room for them. Lines that name what does not stand in the session, or cite nothing of it, are dropped. Parts that were
+    They are stored beside the originals, which stay as they are: `clew compact` may show them when there is no space for
+    those. Lines that name things that do not occur in the session, or cite nothing of it, are dropped. Parts that were
     answered before are not sent again. What looks like a secret is masked; the rest of the session leaves this machine if
-    the server is another. Keys are read from the environment alone: CLEW_COMPRESS_KEY, or ANTHROPIC_API_KEY.
+    the server is another one. Keys are read from the environment only: CLEW_COMPRESS_KEY, or ANTHROPIC_API_KEY.
     """
     from clew.enrich.models import build_compressor
     from clew.settings import model_api_key
@@ -83,7 +83,7 @@ def command(
 
 
 def _parse_price(setting: str) -> tuple[float, float] | None:
-    """Dollars for a million tokens of what is sent and of what comes back, None where nobody said. Raises BadSetting."""
+    """Parse "1/5", dollars per million tokens sent and answered; None for "". Raises BadSetting for anything else."""
     from clew.settings import BadSetting
 
     if not setting:
@@ -98,12 +98,12 @@ def _parse_price(setting: str) -> tuple[float, float] | None:
 
 
 def _compute_cost(price: tuple[float, float] | None, sent: int, answered: int) -> float | None:
-    """What so many tokens cost, None where nobody said what one does."""
+    """Return the cost of tokens in dollars, None if the price is unknown."""
     return (sent * price[0] + answered * price[1]) / 1e6 if price else None
 
 
 def _to_json(done: CompressionReport, *, place: str, is_dry: bool, price: tuple[float, float] | None) -> dict[str, Any]:
-    """What a run did or would do, for machines. No times stand in it but `seconds`."""
+    """Return what a run did or would do as JSON; its only time is `seconds`."""
     sent, answered = (done.tokens_sent, done.tokens_answered) if is_dry else (done.billed_in, done.billed_out)
     return {
         "sent": not is_dry,
@@ -124,7 +124,7 @@ def _to_json(done: CompressionReport, *, place: str, is_dry: bool, price: tuple[
 
 
 def _to_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
-    """What a run did, in a few lines."""
+    """Return what a run did in a few lines."""
     lines = [f"{_parts(done)}: {done.asked:,} asked for, {done.known:,} known already, in {done.seconds:.1f} s"]
     if done.tokens_before:
         share = done.tokens_after / done.tokens_before * 100
@@ -144,7 +144,7 @@ def _to_text(done: CompressionReport, price: tuple[float, float] | None) -> str:
 
 
 def _to_dry_text(done: CompressionReport, place: str, price: tuple[float, float] | None) -> str:
-    """What a run would do, in a few lines."""
+    """Return what a run would do in a few lines."""
     cost = _compute_cost(price, done.tokens_sent, done.tokens_answered)
     shown = f"about ${cost:.4f}" if cost is not None else "the setting `compress_price` would say what that costs"
     lines = [

@@ -1,4 +1,4 @@
-"""`clew doctor`: what is wrong, and how to mend it."""
+"""`clew doctor`: check the installation, and print what is wrong and how to mend it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from clew.settings import claude_code_base_url, claude_code_dir, find_workspace,
 @click.argument("path", type=FOLDER_TYPE, default=".")
 @json_option
 def command(path: Path, *, is_json: bool) -> int:
-    """Look at the client, the plugin, the daemon, the journal and the store, and change nothing.
+    """Check the client, the plugin, the daemon, the journal and the store, and change nothing.
 
-    The exit code is 1 where something is wrong.
+    The exit code is 1 if something is wrong.
     """
     from clew.adapters.doctor import DoctorInput, run_checks
 

@@ -1,4 +1,4 @@
-"""`clew eval`: what would have survived a compaction in one's own sessions?"""
+"""`clew eval`: measure how much of the needed context would have survived a compaction in past sessions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _LIMITS = (
     "that clew itself found."
 )
 _WIDTH_MAX = 100  # of prose; longer lines read badly
-_MAIN_BUDGETS = ("summary", "10 %")  # the budget whose table is shown whole, by what there is
+_MAIN_BUDGETS = ("summary", "10 %")  # the first of these that was measured is shown in full
 
 _EXAMPLE = """
 clew eval
@@ -53,12 +53,12 @@ clew eval session.jsonl --budget 10% --budget summary
 
 
 class _WindowSize(click.ParamType):  # pyright: ignore[reportMissingTypeArgument]  generic only since click 8.4
-    """A share of the history, or the size of the client's own summary."""
+    """The type of an option that takes a share of the history, or the word `summary` for the size of the client's own."""
 
     name = "share"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read `10%`, `0.1` or `summary`, which is 0."""
+        """Return the share in `10%` or `0.1`, or 0 for `summary`; anything else is a usage error."""
         text = str(value).strip().lower()
         if text == "summary":
             return 0.0
@@ -99,14 +99,14 @@ def command(
     is_json: bool,
     is_quiet: bool,
 ) -> None:
-    """Replay past sessions (folders of transcripts, or files) and say what would have survived a compaction.
+    """Replay past sessions (folders of transcripts, or files) and report what would have survived a compaction.
 
     Each session is cut where the client compacted, or at 60 % of a session that it never compacted. What the agent
-    went on to do says what it needed of what stood before. Clew's window, the client's own summary and the newest text,
-    all of one size, are judged by how much of that they hold. Without FOLDER: Claude Code's own transcripts of this
+    did after the cut shows what it needed from before. Clew's window, the client's own summary and the newest text,
+    all of one size, are compared by how much of that they hold. Without FOLDER: Claude Code's own transcripts of this
     repository.
 
-    Runs on this machine alone, stores nothing, and changes no file.
+    Runs on this machine only, stores nothing, and changes no file.
     """
     from clew.evaluation.evaluate import BUDGET_SHARES, EvaluationOptions, evaluate_transcripts, find_main_transcripts
     from clew.evaluation.report import build_report
@@ -140,7 +140,7 @@ def command(
 
 
 def _to_json(report: EvaluationReport, outcomes: Sequence[TranscriptResult], tokenizer: str) -> dict[str, Any]:
-    """What an evaluation found, for machines: means, and each cut's figures."""
+    """Return an evaluation's means, and each compaction's figures, as JSON."""
     value = asdict(replace(report, problems=()))
     del value["problems"]
     cuts = [
@@ -164,7 +164,7 @@ def _to_json(report: EvaluationReport, outcomes: Sequence[TranscriptResult], tok
 
 
 def _to_text(report: EvaluationReport) -> str:
-    """What an evaluation found, for a person; "" where no session was read."""
+    """Return an evaluation as text; "" if no session was read."""
     by_name = {at.budget: at for at in report.budgets}
     main = next((by_name[name] for name in _MAIN_BUDGETS if name in by_name), report.budgets[0] if report.budgets else None)
     parts = [_opening(report)]
@@ -216,7 +216,7 @@ def _means(at: BudgetSummary) -> str:
 
 
 def _leads(at: BudgetSummary) -> str:
-    """Clew's differences from the summary, where there is one, and from the newest text."""
+    """Return the table of clew's differences from the summary, if there is one, and from the newest text."""
     from clew.cli.tables import Column, format_table
 
     columns = [Column("points (cuts with more, with less)")] + [Column(f"clew − {arm}", is_number=True) for arm in at.leads]
@@ -229,7 +229,7 @@ def _leads(at: BudgetSummary) -> str:
 
 
 def _sizes(report: EvaluationReport, main: BudgetSummary) -> str:
-    """Clew at all other sizes, with the newest text in brackets."""
+    """Return the table of clew's figures at all other sizes, with those of the newest text in brackets."""
     from clew.cli.tables import Column, format_table
 
     others = [at for at in report.budgets if at is not main]
@@ -297,7 +297,7 @@ def _prose(text: str, indent: str = "") -> str:
 
 
 def _width() -> int:
-    """Of prose: the terminal's, as far as it reads well."""
+    """Return the width of prose in characters: the terminal's, at most _WIDTH_MAX."""
     return min(shutil.get_terminal_size((_WIDTH_MAX, 24)).columns, _WIDTH_MAX) if output.is_terminal(sys.stdout) else _WIDTH_MAX
 
 

@@ -1,4 +1,4 @@
-"""`clew explain`: why a record is what it is."""
+"""`clew explain`: print a record's status, versions and links."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 _LINKS_SHOWN = 20
 
 
-@click.command(short_help="What a handle stands for, and what it hangs on.", epilog=format_examples("clew explain 3k7q2m9x"))
+@click.command(short_help="What a handle stands for, and what it is linked to.", epilog=format_examples("clew explain 3k7q2m9x"))
 @click.argument("handle")
 @repo_option
 @json_option
 def command(handle: str, *, repo: Path, is_json: bool) -> None:
-    """Say what HANDLE stands for: whether it is still true, its versions, what it hangs on and what hangs on it."""
+    """Print the record that HANDLE stands for: whether it is still true, its versions, and its links to other records."""
     check_folder(repo)
     with open_engine() as engine:
         explained, home = engine.explain(repo, handle), engine.settings.data_dir
@@ -37,7 +37,7 @@ def command(handle: str, *, repo: Path, is_json: bool) -> None:
 
 
 def _to_json(explained: RecordExplanation) -> dict[str, Any]:
-    """All that the store knows of a record, for machines."""
+    """Return a record with its status, versions and links as JSON."""
     return {
         **record_to_json(explained.record),
         **status_to_json(explained.status),
@@ -51,7 +51,7 @@ def _to_json(explained: RecordExplanation) -> dict[str, Any]:
 
 
 def _to_text(explained: RecordExplanation) -> str:
-    """All that the store knows of a record, in lines of `what: value`."""
+    """Return a record with its status, versions and links as aligned lines of label and value."""
     record = explained.record
     whole = record.full_text
     rows = [(f"[{make_handle(record.id)}]", f"{record.kind} {record.name}"), ("layer", record.layer.value)]

@@ -1,4 +1,4 @@
-"""`clew forget`: move what nobody asked for to cheaper tiers. Deletes nothing."""
+"""`clew forget`: move unused records to cheaper tiers. Deletes nothing."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _TIERS = {"hot": Tier.HOT, "folded": Tier.FOLDED, "archived": Tier.ARCHIVED}
 @repo_option
 @json_option
 def command(handles: tuple[str, ...], *, tier: str | None, is_dry_run: bool, repo: Path, is_json: bool) -> None:
-    """Move records to a cheaper tier: each HANDLE, or, with none, all that nobody retrieved for long.
+    """Move records to a cheaper tier: each HANDLE, or, with none, all that were not retrieved for long.
 
-    A folded record is no longer shown in full, an archived one is found when nothing else answers. Both keep
+    A folded record is no longer shown in full, an archived one is found only when nothing else is. Both keep
     their original and their handle, and this command reads every one back to prove it. Only purge erases.
     """
     check_folder(repo)
@@ -46,12 +46,12 @@ def command(handles: tuple[str, ...], *, tier: str | None, is_dry_run: bool, rep
 
 
 def _to_json(forgotten: ForgetReport, *, is_dry_run: bool) -> dict[str, Any]:
-    """What moved, for machines."""
+    """Return what moved as JSON."""
     return {"dry_run": is_dry_run, **asdict(forgotten)}
 
 
 def _to_text(forgotten: ForgetReport, *, is_dry_run: bool) -> str:
-    """What moved, in a line or two."""
+    """Return what moved in a line or two."""
     verb = "would be " if is_dry_run else ""
     lines = [f"{verb}folded {len(forgotten.folded):,}, {verb}archived {len(forgotten.archived):,}, left where they are {forgotten.kept:,}"]
     if not is_dry_run:

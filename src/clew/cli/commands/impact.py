@@ -1,4 +1,4 @@
-"""`clew impact`: what else will have to change?"""
+"""`clew impact`: list the files that will probably have to change with others."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def command(paths: tuple[str, ...], *, limit: int, repo: Path, is_json: bool, is
 
 
 def _to_json(given: Sequence[str], found: Sequence[ImpactedFile], *, root: Path) -> dict[str, Any]:
-    """The files with their scores, shares by kind and reasons, for machines."""
+    """Return the files with their scores, shares by kind of coupling, and reasons as JSON."""
     return {
         "given": list(given),
         "root": str(root),
@@ -73,7 +73,7 @@ def _to_json(given: Sequence[str], found: Sequence[ImpactedFile], *, root: Path)
 
 
 def _to_text(found: Sequence[ImpactedFile]) -> str:
-    """One line for each file: score, path, reasons."""
+    """Return one line for each file: score, path, reasons."""
     width = max((len(output.escape_control(one.path)) for one in found), default=0)
     why = (output.escape_control("; ".join(map(describe_reason, one.reasons))) for one in found)
     rows = zip(found, why, strict=True)

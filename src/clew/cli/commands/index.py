@@ -1,4 +1,4 @@
-"""`clew index`: bring the index of a repository up to date."""
+"""`clew index`: update the index of a repository."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def command(path: Path, *, is_json: bool, is_quiet: bool) -> None:
 
 
 def _to_json(indexed: IndexResult) -> dict[str, Any]:
-    """What an index run did, for machines. `named` lists each file that was not read, with the reason."""
+    """Return what an index run did as JSON. `named` lists each file that was not read, with the reason."""
     report, totals = indexed.report, indexed.totals
     return {
         "workspace": indexed.workspace,
@@ -67,7 +67,7 @@ def _to_json(indexed: IndexResult) -> dict[str, Any]:
 
 
 def _to_text(indexed: IndexResult) -> str:
-    """What an index run did, in a few lines."""
+    """Return what an index run did in a few lines."""
     report = indexed.report
     lines = [
         f"{indexed.root}: {format_count(report.seen, 'file')} in {indexed.seconds:.2f} s",

@@ -1,4 +1,4 @@
-"""`clew ingest`: remember what happened in sessions of a coding agent."""
+"""`clew ingest`: read transcripts of coding agents' sessions into the store."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def command(sessions: tuple[Path, ...], *, repo: Path | None, is_json: bool, is_
 
 
 def _to_json(ingested: IngestResult) -> dict[str, Any]:
-    """What an ingest run did, for machines."""
+    """Return what an ingest run did as JSON."""
     workspaces = [{"workspace": key, "root": root, "sessions": names} for key, (root, names) in sorted(ingested.workspaces.items())]
     unknown = dict(sorted(ingested.unknown.items()))
     return {**asdict(ingested), "unknown": unknown, "workspaces": workspaces, "seconds": round(ingested.seconds, 3)}
 
 
 def _to_text(ingested: IngestResult) -> str:
-    """What an ingest run did, in a few lines."""
+    """Return what an ingest run did in a few lines."""
     lines = [
         f"{format_count(ingested.sessions, 'session')} read in {ingested.seconds:.2f} s, {ingested.unchanged:,} unchanged",
         f"{format_count(ingested.records, 'record')} from {format_size(ingested.raw_bytes)}",

@@ -1,4 +1,4 @@
-"""`clew init`: connect Claude Code to clew, here."""
+"""`clew init`: index a repository, and install clew's plugin for Claude Code."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def command(
 
 
 def _refuse_newer(database: Path) -> None:
-    """Raise SchemaTooNew where a newer clew wrote the database: its plugin must not be replaced by an older one."""
+    """Raise SchemaTooNew if a newer clew wrote the database: its plugin must not be replaced by an older one."""
     from clew.errors import StoreUnwritable
     from clew.store.sqlite import SqliteStore
 

@@ -1,4 +1,4 @@
-"""`clew map`: the repository at a budget, when no question is asked."""
+"""`clew map`: print an overview of a repository within a token budget."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ clew map src/store --table
 """
 
 
-@click.command(short_help="The repository at a budget, when no question is asked.", epilog=format_examples(_EXAMPLE))
+@click.command(short_help="An overview of the repository within a token budget.", epilog=format_examples(_EXAMPLE))
 @click.argument("path", type=FOLDER_TYPE, default=".", metavar="[PATH]")
 @budget_option(is_required=False)
 @tokenizer_option
 @display_options
 def command(path: Path, *, budget_tokens: int | None, tokenizer: str | None, display: DisplayOptions) -> None:
-    """Show the most important files of the repository and their interfaces, within the token budget.
+    """Print the most important files of the repository and their interfaces, within the token budget.
 
-    PATH is a repository, or a folder or file in one; by default the folder that you are in. How many files and lines each
-    folder holds stands first. A repository that was never indexed is indexed first. Standard output is the map and nothing else.
+    PATH is a repository, or a folder or file in one; by default the current folder. The numbers of files and lines of each
+    folder come first. A repository that was never indexed is indexed first. Standard output is the map and nothing else.
     """
     key, root = find_workspace(path)
     with open_engine() as engine:

@@ -1,4 +1,4 @@
-"""`clew purge`: erase for good. The one command that cannot be undone."""
+"""`clew purge`: erase records, sessions or files from the store for good."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ clew purge --path config/secrets.toml --reason "should not have been read" --yes
 def command(
     handles: tuple[str, ...], *, session: str | None, file: str | None, reason: str, is_sure: bool, repo: Path, is_json: bool
 ) -> None:
-    """Erase what stands behind each HANDLE, or a whole session or file, from the database itself.
+    """Erase the record of each HANDLE with its original, or a whole session or file, from the database itself.
 
-    For secrets and privacy. Nothing brings it back; a tombstone with the reason stays. A file that is still
-    there is read again by the next index: take the secret out of it, or ignore it, first.
+    For secrets and privacy. It cannot be undone; a tombstone with the reason stays. A file that still exists
+    is read again by the next index: take the secret out of it, or ignore it, first.
     """
     check_folder(repo)
     if sum(map(bool, (handles, session, file))) != 1:
@@ -49,5 +49,5 @@ def command(
 
 def _ask(what: str) -> None:
     if not output.is_terminal(sys.stdin):
-        raise click.UsageError("this cannot be undone, and nobody is here to be asked; --yes says that you are sure")
+        raise click.UsageError("this cannot be undone, and there is no terminal to ask on; --yes says that you are sure")
     click.confirm(f"Erase {output.escape_control(what)} for good?", abort=True, err=True)

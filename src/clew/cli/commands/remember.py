@@ -1,4 +1,4 @@
-"""`clew remember`: keep one thing for later sessions."""
+"""`clew remember`: store a note for later sessions."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _KINDS = ("fact", "decision", "constraint", "dead end", "state")
 )
 @click.argument("text")
 @click.option("--kind", type=click.Choice(_KINDS), default="fact", show_default=True, help="What it is.")
-@click.option("--about", multiple=True, metavar="PATH", help="A file that it speaks of: when that changes, it is suspect. May be repeated.")
+@click.option("--about", multiple=True, metavar="PATH", help="A file that it cites; when that changes, it is suspect. May be repeated.")
 @click.option("--subject", default="", metavar="NAME", help="A later note of the same subject replaces this one.")
 @repo_option
 @json_option
 def command(text: str, *, kind: str, about: tuple[str, ...], subject: str, repo: Path, is_json: bool) -> None:
-    """Remember TEXT for later sessions of this repository, until it is said anew or a file that it is about changes."""
+    """Store TEXT as a note for later sessions of this repository. It is marked as suspect when a file that it cites changes."""
     check_folder(repo)
     with open_engine() as engine:
         [handle] = engine.write(repo, [usecases.write.NewNote(text, kind, about, subject)]).handles

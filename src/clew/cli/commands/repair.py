@@ -1,4 +1,4 @@
-"""`clew repair`: the way out of a damaged database."""
+"""`clew repair`: replace a damaged database by what can be recovered of it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from clew.store.sqlite.repair import RepairResult
     from clew.store.sqlite.salvage import LostRecord, SalvageHints
 
-_LISTED_MAX = 20  # sessions that are named; --json names all
+_LISTED_MAX = 20  # sessions; --json lists all
 _KINDS = ("notes", "files", "sessions", "outputs", "compressed", "others")
 
 
 @dataclass(slots=True)
 class _WorkspaceReread:
-    """What became of one workspace. `why` says why nothing was read anew, "" where it was."""
+    """What was read again of one workspace. `why` says why nothing was, "" otherwise; `gone` are sessions without a transcript."""
 
     key: str
     root: str
@@ -45,11 +45,11 @@ class _WorkspaceReread:
 @json_option
 @quiet_option
 def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
-    """Check the database, and where it is damaged set it aside, recover what it still holds, and read the rest anew.
+    """Check the database; if it is damaged, set it aside, recover what it still holds, and read the rest again.
 
-    The damaged file is kept under another name, which is said. Notes, originals and sessions are recovered as far as their pages can be
-    read; then the index is made anew from each repository, and sessions from their transcripts, where those are still there. What was
-    purged stays purged. A database that is well is left alone.
+    The damaged file is kept under another name, which is printed. Notes, originals and sessions are recovered as far as their pages can be
+    read; then each repository is indexed again, and sessions are read from their transcripts, if those still exist. What was purged stays
+    purged. An undamaged database is left as it is.
     """
     from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
@@ -84,7 +84,7 @@ def command(*, dry_run: bool, is_json: bool, is_quiet: bool) -> None:
 
 
 def _known(database: Path, paths: DaemonPaths) -> SalvageHints:
-    """What a damaged file may no longer say: which repositories there are, how sources are called, and what was purged."""
+    """Return what a damaged file may no longer hold: the repositories, how sources are named, and what was purged."""
     from clew.adapters.clients import load_all_clients
     from clew.lifecycle import notes
     from clew.sessions.live import LiveSessions
@@ -139,7 +139,7 @@ def _read_anew(engine: Engine, key: str, root: str, repaired: RepairResult, show
 
 
 def _still_lost(engine: Engine, repaired: RepairResult, places: list[_WorkspaceReread]) -> list[LostRecord]:
-    """What indexes named, was not found, and has not come back. Of what has no id only what was not read anew is known to be lost."""
+    """Return the lost records that were not read again; one without an id counts as lost if its source was not read again."""
     from clew.store.ports import LOCAL
 
     read = {place.key: frozenset(place.gone) for place in places if not place.why}
@@ -156,7 +156,7 @@ def _still_lost(engine: Engine, repaired: RepairResult, places: list[_WorkspaceR
 
 
 def _classify_source(source: str) -> str:
-    """What a source holds, in a word of KINDS."""
+    """Return what a source holds, one of _KINDS."""
     if source == "session:remembered/notes":
         return "notes"
     if source.startswith("session:"):

@@ -1,4 +1,4 @@
-"""`clew retrieve`: the packet for a question."""
+"""`clew retrieve`: print the packet for a question."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def command(
 
 
 def _read_question(question: str) -> str:
-    """Return the words of the question; `-` stands for standard input. Raises UsageError for an empty and for an endless one."""
+    """Return the question, read from standard input if it is `-`. Raises UsageError if it is empty or longer than 1 MB."""
     if question == "-":
         data = sys.stdin.buffer.read(_QUESTION_BYTES_MAX + 1) if sys.stdin else b""
         if len(data) > _QUESTION_BYTES_MAX:
             raise UsageError(f"the question is longer than {_QUESTION_BYTES_MAX >> 20} MB\nhint: quote the part that matters")
-        # Anything may be piped in; what is no text is replaced, so that the words around it still count.
+        # Anything may be piped in; bytes that are no text are replaced, so that the words around them still count.
         words = data.decode("utf-8", "replace").replace("\0", " ")
     else:
         words = output.escape_surrogates(question)

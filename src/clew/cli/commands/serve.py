@@ -1,4 +1,4 @@
-"""`clew serve`: the one local daemon, that hooks, the mod, MCP and the gateway ask."""
+"""`clew serve`: run, start, stop or query the local daemon, which hooks, the mod, MCP and the gateway use."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from clew.settings import data_dir
 def command(*, is_detached: bool, is_stop: bool, is_status: bool, is_json: bool) -> int:
     """Own the store and its warm indexes, and answer Claude Code over a private socket and over loopback with a token.
 
-    There is one for each data folder. Hooks start it when they need it, and it ends when nobody has asked for a while
-    (`serve_idle_s`); so nobody has to call this, and everybody may.
+    There is one for each data folder. Hooks start it when they need it, and it ends after a while without requests
+    (`serve_idle_s`), so there is usually no need to call this.
     """
     from clew.adapters.daemon_files import DaemonPaths, ensure_address
     from clew.adapters.http import start

@@ -1,4 +1,4 @@
-"""`clew status`: the store at a glance."""
+"""`clew status`: print where the data is, and how much there is."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SESSIONS_SHOWN = 5  # the latest; guess
 @repo_option
 @json_option
 def command(*, repo: Path, is_json: bool) -> None:
-    """Say where the data lives, how much there is, and what is known of this repository."""
+    """Print where the data is, how much there is, and what is stored of this repository."""
     check_folder(repo)
     with open_engine() as engine:
         status = engine.read_status(repo)
@@ -35,7 +35,7 @@ def command(*, repo: Path, is_json: bool) -> None:
 
 
 def _running(repo: Path) -> dict[str, Any] | None:
-    """What the daemon says of itself and of the sessions of this repository; None where none answers."""
+    """Return the daemon's own status with the sessions of this repository; None if no daemon answers."""
     from clew.adapters.daemon_files import DaemonPaths
     from clew.adapters.http import start
 
@@ -47,7 +47,7 @@ def _running(repo: Path) -> dict[str, Any] | None:
 
 
 def _sessions_text(running: dict[str, Any] | None) -> str:
-    """The daemon, and the line of each session of this repository, as the client's status line shows it."""
+    """Return lines about the daemon and each session of this repository."""
     if running is None:
         return "daemon   none runs; the next session starts it\n"
     lines = [f"daemon   pid {running['pid']}, up for {running['uptime_s']:.0f} s\n"]
@@ -58,14 +58,14 @@ def _sessions_text(running: dict[str, Any] | None) -> str:
 
 
 def _to_json(status: StoreStatus) -> dict[str, Any]:
-    """The store at a glance, for machines."""
+    """Return the store's status as JSON."""
     here = _workspace_json(status.here) if status.here else None
     workspaces = [_workspace_json(workspace) for workspace in status.workspaces]
     return {**asdict(status), "database": str(status.database), "here": here, "workspaces": workspaces}
 
 
 def _to_text(status: StoreStatus) -> str:
-    """The store at a glance, in lines."""
+    """Return the store's status in lines."""
     lines = [f"database {status.database}, {format_size(status.database_bytes)}, schema {status.schema}"]
     here = status.here
     if here is None:

@@ -1,4 +1,4 @@
-"""`clew unfold`: the exact bytes behind a handle."""
+"""`clew unfold`: print the exact original that a handle stands for."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from clew.cli.record_status import record_to_json, status_to_json
 @repo_option
 @json_option
 def command(handle: str, *, repo: Path, is_json: bool) -> None:
-    """Write the whole of what stands behind HANDLE, byte for byte as it was seen.
+    """Print the whole original that HANDLE stands for, byte for byte.
 
-    With --json, bytes that are UTF-8 stand in `text`, others in `base64`.
+    With --json, bytes that are UTF-8 are in `text`, others in `base64`.
     """
     check_folder(repo)
     with open_engine() as engine:

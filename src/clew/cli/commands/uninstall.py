@@ -1,4 +1,4 @@
-"""`clew uninstall`: take back what `clew init` did."""
+"""`clew uninstall`: undo what `clew init` did."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from clew.cli.output import format_size
 from clew.settings import data_dir
 
 
-@click.command(short_help="Take back what `clew init` did.", epilog=format_examples("clew uninstall\nclew uninstall --all --dry-run"))
-@click.option("--all", "is_all", is_flag=True, help="Also erase what clew remembers: the database, its backups and the settings.")
+@click.command(short_help="Undo what `clew init` did.", epilog=format_examples("clew uninstall\nclew uninstall --all --dry-run"))
+@click.option("--all", "is_all", is_flag=True, help="Also erase what clew has stored: the database, its backups and the settings.")
 @click.option("--dry-run", "is_dry", is_flag=True, help="Say what would be done, and do nothing.")
 @json_option
 def command(*, is_all: bool, is_dry: bool, is_json: bool) -> None:
-    """Stop the daemon and take back what `clew init` did, in all scopes.
+    """Stop the daemon and undo what `clew init` did, in all scopes.
 
-    A file that stands as it was left has its old bytes again. One that somebody has changed meanwhile loses those entries that still
-    stand as clew wrote them, and nothing else. What clew remembers stays where it is, unless `--all` is given.
+    A file that was not changed since gets its old bytes back. From one that was changed, only entries that are still as clew wrote them
+    are removed. What clew has stored is kept, unless `--all` is given.
     """
     from clew.adapters import data_folder
     from clew.adapters.claude_code.install import Installer

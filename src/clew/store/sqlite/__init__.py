@@ -1,9 +1,8 @@
-"""SQLite: the embedded store, one file per user, no server.
+"""SQLite: the embedded store, one database file per user, no server.
 
-`store` holds the ports; `connections` opens files and names what went wrong with them, `migrations`
-brings old ones up to date, `changes` and `purging` are the two ways to write, `indexing` and
-`snapshots` keep the index, `codec` turns nouns into rows. The SQL lies in `sql/`, each statement under
-its name and a sentence, and the schema in `migrations/`.
+`store` implements the ports; `connections` opens files and translates errors, `migrations` upgrades the schema, `changes` and
+`purging` write, `reading` reads, `indexing` and `index_files` hold the search index, `codec` converts records to rows. The SQL lies in
+`sql/`, each statement under its name with a describing sentence.
 """
 
 from clew.store.ports import RefreshResult

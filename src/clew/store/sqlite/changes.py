@@ -1,7 +1,7 @@
-"""Changes: write deltas, inside a transaction that somebody else opens and ends.
+"""Changes: write deltas to the database, inside the caller's transaction.
 
-A new source costs no question at all; for a whole delta of a known one, what the source holds is read
-once and compared here. Rows go in many at a time, originals are packed in the caller's thread.
+For a new source nothing is read; for a whole delta of a known one, the source's rows are read once and compared here. Rows are written
+in batches, originals are compressed in the caller's thread.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Held: TypeAlias = dict[str, tuple[int, bool, bool]]  # id → row, is_live, is_
 
 @dataclass(slots=True)
 class _Change:
-    """One call of apply: where it writes, and what it has counted."""
+    """One call of `apply_deltas`: where it writes, and its counts so far."""
 
     connection: Connection
     workspace: int
@@ -34,8 +34,9 @@ class _Change:
 
 
 def write_deltas(connection: Connection, workspace: int, deltas: Sequence[Delta]) -> Counter[str]:
-    """Check all deltas, then write them one after the other; returns the counts of `Applied`. Raises InvalidDelta, and what SQLite raises.
+    """Check all deltas, then write them in order; return numbers of records "added", "kept", "superseded" and "retired".
 
+    Raises InvalidDelta before anything is written, and errors of SQLite.
     Cost  about 25 µs a record, with its share of originals and postings (tests/store/measure.py), and one fsync a call.
     """
     has_tombstones = connection.fetch_one("tombstones.any", workspace) is not None
@@ -70,7 +71,7 @@ def _write(change: _Change, delta: Delta, *, has_tombstones: bool) -> None:
 
 
 def _source(change: _Change, name: str) -> tuple[int, bool]:
-    """The number of a source, and whether it was made for this."""
+    """Return the number of a source, and whether it was created now."""
     found = change.connection.fetch_one("sources.by_name", change.workspace, encode_text(name))
     if found is not None:
         return found[0], False
@@ -101,7 +102,7 @@ def _write_records(change: _Change, source: int, delta: Delta, held: _Held) -> N
 
 
 def _end(change: _Change, delta: Delta, held: _Held) -> None:
-    """End what the source no longer holds, first all of it, then with the successor of each."""
+    """End the records that the source no longer holds, first all of them, then set the successor of each."""
     staying = {record.id for record in delta.records}
     others = [held[record_id] for record_id in held.keys() - staying]
     leaving = [(row, is_live) for row, is_live, is_indexed in sorted(others) if is_live or is_indexed]
@@ -162,7 +163,7 @@ def _write_originals(change: _Change, source: int, delta: Delta, *, has_tombston
 
 
 def _refusals(change: _Change, delta: Delta) -> rules.PurgedKeys:
-    """What of this delta was purged before."""
+    """Return the ids and digests of this delta that were purged before."""
     connection, workspace = change.connection, change.workspace
     records = [(workspace, "record", record.id) for record in delta.records]
     originals = [(workspace, "original", blob.digest) for blob in delta.blobs]
@@ -175,5 +176,5 @@ def _missing(connection: Connection, workspace: int, digests: Collection[str]) -
 
 
 def _found(connection: Connection, name: str, keys: Sequence[tuple[int | str, ...]]) -> set[str]:
-    """The first columns of the rows that a statement answers for these keys."""
+    """Return the first column of the rows that a statement returns for these keys."""
     return {row[0] for row in connection.fetch_for_keys(name, keys)} if keys else set()

@@ -1,9 +1,8 @@
-"""Codec: nouns to rows and back, exactly.
+"""Codec: convert records, statuses, source states and edges to rows of the database and back, without loss.
 
-SQLite's TEXT is UTF-8, and not every str is: names of files may hold bytes that are not (Python keeps
-those as lone surrogates), and transcripts hold halves of emoji where JavaScript cut them. A str that is
-valid goes in as TEXT; any other goes in as BLOB, in UTF-8 with its surrogates passed through (WTF-8), so
-that each str has one stored form, equal forms mean equal strs, and bytes sort as the strs do.
+SQLite's TEXT is UTF-8, and not every str can be encoded so: file names may hold other bytes (Python keeps them as lone surrogates), and
+transcripts hold halves of emoji where JavaScript cut them. A str that is valid is stored as TEXT; any other as BLOB, in UTF-8 with its
+surrogates passed through (WTF-8), so that each str has one stored form, equal forms mean equal strs, and bytes sort as the strs do.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import msgspec
 from clew.records import Edge, EdgeKind, EndKind, EndReason, Layer, Record, RecordText, Resolution, SourceState, Status, Tier, Trust
 
 StoredText: TypeAlias = str | bytes
+"""A str as the database holds it: itself, or its WTF-8 bytes when it is no valid UTF-8."""
 _PackedText: TypeAlias = tuple[int, int, Any, str, int, int, int, int]  # Any: str or bytes, see `StoredText`
 
 _LAYERS = {layer.value: layer for layer in Layer}
@@ -35,7 +35,7 @@ _texts_decoder = msgspec.msgpack.Decoder(list[_PackedText])
 
 
 def encode_text(text: str) -> StoredText:
-    """Return `text` itself when SQLite can hold it as TEXT, its WTF-8 bytes otherwise."""
+    """Return `text` itself if SQLite can store it as TEXT, its WTF-8 bytes otherwise."""
     if text.isascii():
         return text
     try:
@@ -46,17 +46,17 @@ def encode_text(text: str) -> StoredText:
 
 
 def decode_text(value: StoredText) -> str:
-    """Return the str that `encode_text` was given."""
+    """Return the str that `encode_text` stored as `value`."""
     return value if isinstance(value, str) else value.decode("utf-8", "surrogatepass")
 
 
 def ids_to_json(ids: Sequence[str]) -> str:
-    """Return distinct ids as a JSON list. What is not ASCII is left out: it is no record's id."""
+    """Return distinct record ids as a JSON list; what is not ASCII is left out, because no record id is."""
     return _json_encoder.encode([record_id for record_id in dict.fromkeys(ids) if record_id.isascii()]).decode()
 
 
 def compute_prefix_ranges(prefix: str) -> tuple[str, StoredText, bytes, bytes]:
-    """Two ranges, low inclusive and high exclusive, of texts and of bytes: the stored forms of what begins with `prefix`."""
+    """Return (low text, high text, low bytes, high bytes), high ends excluded: the stored forms of all strs that begin with `prefix`."""
     data = prefix.encode("utf-8", "surrogatepass")
     above = data + b"\xff"  # a byte that stands in no UTF-8
     if isinstance(encode_text(prefix), bytes):
@@ -69,7 +69,7 @@ def compute_prefix_ranges(prefix: str) -> tuple[str, StoredText, bytes, bytes]:
 
 
 def pack_texts(texts: Sequence[RecordText]) -> bytes:
-    """Pack a record's texts into one value."""
+    """Encode a record's texts as one msgpack value."""
     rows = [(t.resolution, t.chars, t.inline, t.blob, t.start, t.end, t.start_line, t.end_line) for t in texts]
     try:
         return _encoder.encode(rows)
@@ -78,7 +78,7 @@ def pack_texts(texts: Sequence[RecordText]) -> bytes:
 
 
 def unpack_texts(data: bytes) -> tuple[RecordText, ...]:
-    """Read what `texts_to_bytes` wrote."""
+    """Decode what `pack_texts` encoded. Raises a msgspec error if it is damaged."""
     return tuple(
         RecordText(_RESOLUTIONS[step], chars, inline if isinstance(inline, str) else decode_text(inline), blob, start, end, first, last)
         for step, chars, inline, blob, start, end, first, last in _texts_decoder.decode(data)
@@ -86,24 +86,24 @@ def unpack_texts(data: bytes) -> tuple[RecordText, ...]:
 
 
 def find_blob_digests(data: bytes) -> set[str]:
-    """Digests of the originals that packed texts point into."""
+    """Return the digests of the originals that texts encoded by `pack_texts` refer to."""
     return {row[3] for row in _texts_decoder.decode(data) if row[3]}
 
 
 @lru_cache(maxsize=1 << 10)  # the records of a session share few
 def _pack_lineage(lineage: tuple[tuple[str, str], ...]) -> StoredText:
-    """Pack a record's lineage into one value, "" for none."""
-    return json.dumps(lineage) if lineage else ""  # escapes what is no valid text
+    """Encode a record's lineage as JSON, "" for none."""
+    return json.dumps(lineage) if lineage else ""  # escapes lone surrogates
 
 
 @lru_cache(maxsize=1 << 10)
 def unpack_lineage(value: str) -> tuple[tuple[str, str], ...]:
-    """Read what `lineage_to_stored` wrote."""
+    """Decode a record's lineage, pairs of (what, value), from its stored JSON."""
     return tuple((what, told) for what, told in json.loads(value)) if value else ()
 
 
 def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bool) -> tuple[Any, ...]:
-    """Return the parameters of `records.upsert`."""
+    """Return a record as the parameters of the statement `records.upsert`."""
     r = record
     words = (r.subject, r.digest, r.kind, r.name, r.parent, r.path, r.language, r.session, r.uuid, r.agent)
     if not "".join(words).isascii():
@@ -116,7 +116,7 @@ def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bo
 
 
 def record_from_row(row: Sequence[Any]) -> Record:
-    """Read a row of `records.by_id` and its kin; their first columns are is_live, the source's name and the row's number."""
+    """Return the record in a row of `records.by_id`, `by_subject` or `by_source`, which begin with is_live, source name, row number."""
     (_, source, _, record_id, layer, kind, subject, digest, name, texts, seq, parent, path, language, session, uuid, agent, trust,
      lineage, at_ns) = row  # fmt: skip
     words = (subject, source, digest, kind, name, parent, path, language, session, uuid, agent)
@@ -130,7 +130,7 @@ def record_from_row(row: Sequence[Any]) -> Record:
 
 
 def status_from_row(row: Sequence[Any]) -> Status:
-    """Read a row of `records.standing`; its first two columns are the record's id and the source's name."""
+    """Return the status in a row of `records.status`, which begins with record id and source name."""
     _, _, is_live, superseded_by, reason, ended_seq, valid_from_ns, valid_to_ns, tier, uses, used_at_ns = row
     replaced, why = decode_text(superseded_by), decode_reason(reason)
     return Status(bool(is_live), replaced, why, ended_seq, valid_from_ns, valid_to_ns, _TIERS[tier], uses, used_at_ns)
@@ -162,25 +162,25 @@ def _reason_from_words(words: str) -> EndReason:
 
 
 def state_to_row(state: SourceState, source: int) -> tuple[Any, ...]:
-    """Return the parameters of `sources.set_state`."""
+    """Return a source's state as the parameters of the statement `sources.set_state`."""
     return encode_text(state.digest), state.size, state.mtime_ns, encode_text(state.status), encode_text(state.note), source
 
 
 def state_from_row(row: Sequence[Any]) -> SourceState:
-    """Read a row of `sources.state`."""
+    """Return the source state in a row of `sources.state` or `sources.states`."""
     name, digest, size, mtime_ns, status, note = row
     return SourceState(decode_text(name), decode_text(digest), size, mtime_ns, decode_text(status), decode_text(note))
 
 
 def edge_to_row(edge: Edge, workspace: int, source: int) -> tuple[Any, ...]:
-    """Return the parameters of `edges.upsert`."""
+    """Return an edge as the parameters of the statement `edges.upsert`."""
     words = (edge.tail_digest, edge.head_digest, edge.by)
     ends = (encode_text(edge.tail), encode_text(edge.head))
     return (workspace, source, *ends, str(edge.kind), edge.weight, *map(encode_text, words))
 
 
 def edge_from_row(row: Sequence[Any]) -> Edge:
-    """Read a row of `edges.touching`, whose first column is its number."""
+    """Return the edge in a row of `edges.touching`, which begins with the row number."""
     _, kind, tail, head, weight, tail_digest, head_digest, by, _ = row
     return Edge(
         _EDGE_KINDS.get(kind, str(kind)),

@@ -1,4 +1,4 @@
-"""Connections: open a database file, privately, and name what goes wrong with it.
+"""Connections: open a database file with private permissions, and translate SQLite's errors.
 
 A connection that writes runs in WAL mode with synchronous=FULL: what was acknowledged survives kill −9
 and a loss of power. FULL costs one fsync per acknowledged call: 0.17 ms against 0.05 ms with NORMAL on an
@@ -43,54 +43,57 @@ _SPACE = (apsw.FullError, apsw.ReadOnlyError, apsw.IOError, apsw.CantOpenError, 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseHeader:
-    """What the first hundred bytes of a database say of it."""
+    """Application id and schema number in the header of a SQLite database file."""
 
     application: int
     schema: int
 
 
 class Connection:
-    """Sends the statements of `sql/` by name. For one thread at a time."""
+    """A SQLite connection that runs the statements of `sql/` by their names. For one thread at a time."""
 
     def __init__(self, raw: apsw.Connection) -> None:
         self.raw: Any = raw  # apsw's own stubs type its values as unknown; rows are typed where `codec` reads them
 
     def fetch_one(self, name: str, *values: SqlValue) -> SqlRow | None:
-        """The first row that a statement answers, or None."""
+        """Run a statement and return its first row, None if it has none."""
         return next(self.raw.execute(SQL[name], values), None)
 
     def fetch_all(self, name: str, *values: SqlValue) -> list[SqlRow]:
-        """Every row that a statement answers."""
+        """Run a statement and return all of its rows."""
         return list(self.raw.execute(SQL[name], values))
 
     def iterate(self, name: str, *values: SqlValue) -> Iterator[SqlRow]:
-        """Every row, as it is read; end it before the transaction."""
+        """Run a statement and yield its rows as they are read; exhaust it before the transaction ends."""
         return iter(self.raw.execute(SQL[name], values))
 
     def fetch_for_keys(self, name: str, keys: Iterable[Sequence[SqlValue]]) -> list[SqlRow]:
-        """Every row that a statement answers for any of these keys."""
+        """Run a statement once for each of these parameter tuples, and return the rows of all runs."""
         return list(self.raw.executemany(SQL[name], keys))
 
     def execute(self, name: str, *values: SqlValue) -> int:
-        """Run a statement that changes rows; returns how many it changed."""
+        """Run a statement that changes rows, and return how many it changed."""
         self.raw.execute(SQL[name], values)
         return self.raw.changes()
 
     def execute_many(self, name: str, rows: Iterable[Sequence[SqlValue]]) -> None:
-        """Run a statement that changes rows, once for each of these."""
+        """Run a statement that changes rows once for each of these parameter tuples."""
         self.raw.executemany(SQL[name], rows)
 
     def set_busy_timeout(self, seconds: float) -> None:
-        """Wait so long for another writer from now on."""
+        """Set how many seconds later statements wait for another writer before they fail."""
         self.raw.set_busy_timeout(int(seconds * 1000))
 
     def pragma(self, name: str, value: SqlValue | None = None) -> Any:
-        """Set or ask a pragma."""
+        """Set a pragma to `value`, or read it if that is None; return its value."""
         return self.raw.pragma(name, value) if value is not None else self.raw.pragma(name)
 
     @contextlib.contextmanager
     def transaction(self, how: str) -> Generator[None]:
-        """`how` is DEFERRED for reading, IMMEDIATE for writing. Commits at the end; any exception undoes all of it."""
+        """Open a transaction that is committed at the end of the `with` block, and rolled back by any exception.
+
+        how  "DEFERRED" for reading, "IMMEDIATE" for writing.
+        """
         self.raw.execute(f"BEGIN {how}")
         try:
             yield
@@ -100,13 +103,16 @@ class Connection:
                 self.raw.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the connection."""
         self.raw.close()
 
 
 @contextlib.contextmanager
 def translate_errors(path: Path, waited_s: float, *, is_writing: bool) -> Generator[None]:
-    """Turn SQLite's errors into ours. What is not named here is a defect, and rises as it is."""
+    """Raise StoreBusy, StoreUnwritable or StoreUnusable for SQLite's errors inside the `with` block; others pass, as defects.
+
+    waited_s  the busy time-out, for the message; is_writing  whether an error of the disk means that it cannot be written, or not read.
+    """
     try:
         yield
     except (apsw.BusyError, apsw.LockedError) as error:
@@ -120,7 +126,7 @@ def translate_errors(path: Path, waited_s: float, *, is_writing: bool) -> Genera
 
 
 def read_header(path: Path) -> DatabaseHeader | None:
-    """Read the header without opening the database; None for a file that is missing or empty.
+    """Read the header of a database file without opening it; None for a file that is missing or empty.
 
     Raises StoreUnusable for a file that is no database, is shorter than its header says, or cannot be read.
     """
@@ -154,9 +160,9 @@ def check_owner(path: Path, header: DatabaseHeader, known: int) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Make the file 0600 and the folders above it that are missing 0700. Raises StoreUnwritable.
+    """Create the file with mode 0600 and its missing folders with 0700, or restrict an existing file. Raises StoreUnwritable.
 
-    SQLite gives `-wal` and `-shm` the modes of the database. A folder that exists is its owner's business.
+    SQLite gives `-wal` and `-shm` the mode of the database. Folders that exist are left as they are.
     """
     try:
         missing = [folder for folder in path.parents if not folder.exists()]
@@ -171,7 +177,7 @@ def make_private(path: Path) -> None:
 
 
 def connect(path: Path, busy_timeout_s: float) -> Connection:
-    """Open for reading and writing, without touching the file yet. Raises what `translated` names."""
+    """Open a database for reading and writing, without reading the file yet. Raises as `translate_errors` does."""
     with translate_errors(path, busy_timeout_s, is_writing=True):
         connection = _open(_name(path), apsw.SQLITE_OPEN_READWRITE, busy_timeout_s)
         connection.pragma("synchronous", "full")
@@ -180,10 +186,9 @@ def connect(path: Path, busy_timeout_s: float) -> Connection:
 
 
 def enable_wal(connection: Connection, path: Path, busy_timeout_s: float) -> None:
-    """Switch the file to WAL if it is not there yet. Raises what `translated` names.
+    """Switch the database to WAL mode if need be. Raises as `translate_errors` does.
 
-    Several processes may do so to a new file at once. SQLite answers some of them "busy" at once, whatever
-    the timeout, so we wait here.
+    Several processes may do so to a new file at the same time. SQLite fails some of them with "busy" without waiting, so we wait here.
     """
     until = monotonic() + busy_timeout_s
     with translate_errors(path, busy_timeout_s, is_writing=True):
@@ -200,7 +205,7 @@ def enable_wal(connection: Connection, path: Path, busy_timeout_s: float) -> Non
 
 
 def connect_read_only(path: Path, busy_timeout_s: float) -> Connection:
-    """Open for reading only, also on a read-only disk. Raises StoreUnusable where that cannot be."""
+    """Open a database for reading only, also on a read-only disk. Raises StoreUnusable if that is not possible, StoreBusy."""
     with translate_errors(path, busy_timeout_s, is_writing=False):
         try:
             connection = _open(_name(path), apsw.SQLITE_OPEN_READONLY, busy_timeout_s)
@@ -218,7 +223,7 @@ def connect_read_only(path: Path, busy_timeout_s: float) -> Connection:
 
 
 def query_header(connection: Connection) -> DatabaseHeader:
-    """The header as the newest transaction left it, which may stand in the log only."""
+    """Return the header as of the newest transaction, which may be in the log only."""
     return DatabaseHeader(int(connection.pragma("application_id") or 0), int(connection.pragma("user_version") or 0))
 
 

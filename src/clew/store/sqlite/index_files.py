@@ -1,8 +1,7 @@
-"""Snapshots: an index as a file beside the database, mapped back instead of joined anew.
+"""Index files: write a workspace's serialized search index to a file beside the database, and memory-map it again.
 
-Only a cache: a snapshot that is missing, damaged, cut short, or of another database is left out, and
-the reason is told. The file is mapped, so that loading it costs what is read of it, and replaced by
-renaming, so that whoever has the old one mapped keeps it.
+Only a cache: a file that is missing, damaged, cut short, or of another database is not used. It is replaced by renaming, so a process
+that has the old one mapped keeps it.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _BODY_AT = 128  # a multiple of 64, so that the arrays inside stay aligned
 
 @dataclass(frozen=True, slots=True)
 class MappedIndex:
-    """A mapped snapshot: the generation that it was made from, and the serialised index."""
+    """A memory-mapped index file: the generation of the workspace that it holds, and the serialized index."""
 
     generation: int
     data: memoryview
@@ -31,7 +30,7 @@ class MappedIndex:
 
 @dataclass(frozen=True, slots=True)
 class IndexFile:
-    """Where the snapshot of one workspace lies. `identity` is the database's random mark, 16 bytes."""
+    """Names the index file of one workspace. `identity` are the 16 random bytes that name the database."""
 
     folder: Path
     identity: bytes
@@ -39,17 +38,17 @@ class IndexFile:
 
     @property
     def workspace_digest(self) -> bytes:
-        """Sixteen bytes that stand for the workspace's key, which may be too long or too odd for a file's name."""
+        """16-byte digest of the workspace's key, which may not be usable as a file name itself."""
         return blake2b(self.workspace.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     @property
     def path(self) -> Path:
-        """The snapshot's file."""
+        """Path of the index file."""
         return self.folder / f"{self.workspace_digest.hex()}.idx"
 
 
 def write_index(place: IndexFile, generation: int, data: bytes) -> Path:
-    """Write a snapshot, mode 0600, to a file that `settle` puts in place. Raises OSError."""
+    """Write a serialized index, mode 0600, to a temporary file for `install_index`, and return its path. Raises OSError."""
     place.folder.mkdir(mode=0o700, exist_ok=True)
     fresh = place.path.with_suffix(f".{os.getpid()}.part")
     fresh.unlink(missing_ok=True)
@@ -66,18 +65,18 @@ def write_index(place: IndexFile, generation: int, data: bytes) -> Path:
 
 
 def install_index(place: IndexFile, fresh: Path) -> None:
-    """Put what `write` wrote in place of the snapshot, and clear away what killed processes left. Raises OSError.
+    """Replace the index file by `fresh`, and delete temporary files that killed processes left. Raises OSError.
 
-    Call it under the database's write lock. A second process that is about to settle finds its file gone.
+    Call it under the database's write lock. A second process that is about to do so finds its temporary file gone.
     """
-    # No fsync: a snapshot that a loss of power tore is found by its checksum and made again.
+    # No fsync: a file that a loss of power tore is found by its checksum and written again.
     fresh.replace(place.path)
     for left in _halves(place):
         left.unlink(missing_ok=True)
 
 
 def map_index(place: IndexFile) -> MappedIndex | str:
-    """Map the snapshot, or say why there is none.
+    """Memory-map the index file, or return in words why it cannot be used.
 
     Cost  one pass over the file for the checksum, about 0.1 ms a MB when the disk's cache holds it.
     """
@@ -103,7 +102,7 @@ def map_index(place: IndexFile) -> MappedIndex | str:
 
 
 def delete_index(place: IndexFile) -> None:
-    """Remove the snapshot, and half-written ones of any process. Raises OSError."""
+    """Delete the index file, and temporary ones of any process. Raises OSError."""
     for path in (place.path, *_halves(place)):
         path.unlink(missing_ok=True)
 

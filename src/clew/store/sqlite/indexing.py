@@ -1,8 +1,7 @@
-"""Indexing: keep one index per workspace, and lay what changed over it instead of joining all anew.
+"""Indexing: hold one search index per workspace, and add changed parts to it instead of rebuilding it.
 
-An index is taken from memory, else from the snapshot file, else joined from every segment. What the
-database holds now is compared by (source, part, digest), so neither a stale snapshot nor a missed
-write can make an index wrong, only slower to come by.
+An index is taken from memory, else from the index file, else built from every stored segment. It is compared with the database by
+(source, part, digest), so a stale index file or a missed write can only make it slower to get, never wrong.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from clew.store.sqlite import index_files
 from clew.store.sqlite.codec import decode_text, encode_text
 from clew.store.sqlite.connections import Connection
 
-OVERLAY_PARTS_MAX = 64  # guess: an overlay of so many small sources joins in a few milliseconds
-_OVERLAY_SHARE_MAX = 0.10  # guess: above, laying it over at each start costs soon more than a new snapshot costs once
-_REUSE_SHARE_MAX = 0.50  # guess: above, joining all anew is about as fast as laying the rest over an old snapshot
+OVERLAY_PARTS_MAX = 64  # guess: so many small changed parts are joined in a few milliseconds
+_OVERLAY_SHARE_MAX = 0.10  # guess: above, joining changed parts at each start soon costs more than writing a new index file once
+_REUSE_SHARE_MAX = 0.50  # guess: above, building from all segments is about as fast as joining the rest to an old index file
 
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceCounters:
-    """A workspace's number and counters; all 0 for one that does not exist."""
+    """Row number, generation (committed writes) and purges of a workspace; all 0 for one that does not exist."""
 
     key: str
     number: int = 0
@@ -35,7 +34,7 @@ class WorkspaceCounters:
 
 @dataclass(frozen=True, slots=True)
 class _Cached:
-    """An index, the generation that it answers for, the parts of its base, and where it came from, in words."""
+    """An index with its generation, the parts that its file or last build holds, and where it came from, in words."""
 
     index: Documents
     generation: int
@@ -45,7 +44,10 @@ class _Cached:
 
 @dataclass(slots=True)
 class IndexCache:
-    """The indexes of one database. `lock` is held while one is made, so that two threads never make the same one twice."""
+    """The search indexes of one database by workspace, in memory and in files. The caller holds `lock` while one is built.
+
+    folder  of the index files; identity  16 random bytes that name the database, so that another one's files are not used.
+    """
 
     folder: Path
     identity: bytes = b""
@@ -53,30 +55,30 @@ class IndexCache:
     _cached: dict[str, _Cached] = field(default_factory=dict[str, _Cached])
 
     def get(self, connection: Connection, space: WorkspaceCounters) -> Documents:
-        """The index of the generation that `connection` sees."""
+        """Return the index of a workspace at the generation that `connection` sees, building it if need be."""
         cached = self._cached.get(space.key)
         if cached is None or cached.generation != space.generation:
             cached = self._cached[space.key] = self._make(connection, space, cached)
         return cached.index
 
     def describe_origin(self, workspace: str) -> str:
-        """Where the newest index came from, in words; "" when none was asked for."""
+        """Return in words where the workspace's index in memory came from, such as "snapshot"; "" if there is none."""
         cached = self._cached.get(workspace)
         return cached.origin if cached else ""
 
     def drop(self, workspace: str) -> None:
-        """Forget the index in memory and erase its snapshot. Raises OSError."""
+        """Drop a workspace's index from memory and delete its index file. Raises OSError."""
         self._cached.pop(workspace, None)
         index_files.delete_index(self._place(workspace))
 
     def clear(self) -> None:
-        """Forget every index in memory."""
+        """Drop every index from memory; the files stay."""
         self._cached.clear()
 
     def write_if_due(self, connection: Connection, space: WorkspaceCounters) -> tuple[int, Path | None]:
-        """Write a new snapshot where one is due, for `settle` to put in place. Raises OSError.
+        """Write a new index file if too much has changed, for `install` to put in place. Raises OSError.
 
-        Returns how many parts have changed since the present snapshot, and the new one's file, or None.
+        Returns the number of parts that changed since the present file, and the new file's path, None if none was written.
         """
         now = _keys(connection, space)
         loaded = self._load(space.key)
@@ -89,7 +91,7 @@ class IndexCache:
         return changed, index_files.write_index(self._place(space.key), space.generation, index.to_bytes())
 
     def install(self, space: WorkspaceCounters, fresh: Path) -> None:
-        """Put a written snapshot in place, and answer from it from now on. Raises OSError."""
+        """Replace the workspace's index file by `fresh`, and use it from now on. Raises OSError."""
         index_files.install_index(self._place(space.key), fresh)
         loaded = self._load(space.key)
         if not isinstance(loaded, str):

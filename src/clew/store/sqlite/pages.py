@@ -1,8 +1,8 @@
-"""Pages: the rows of a database file, read from its pages alone, for files that SQLite no longer reads.
+"""Pages: read the rows of a damaged SQLite file page by page, without its schema and trees.
 
 SQLite finds rows through the schema and the inner pages of each tree, and gives up on a table where one of them is damaged. Here
-every page is looked at by itself: a leaf says what it is in its first byte, and its rows hold their own types. What a page can no
-longer say is passed over and counted. Pages that SQLite has freed are zeroes (`connections` sets secure_delete), so nothing that was
+every page is read by itself: the first byte of a leaf says what it is, and its rows hold their own types. Pages and rows that cannot be
+read are passed over and counted. Pages that SQLite has freed are zeroes (`connections` sets secure_delete), so nothing that was
 deleted comes back.
 
 Source: "Database File Format", https://sqlite.org/fileformat2.html, sections 1.3 to 1.6 and 2.1.
@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 CellValue: TypeAlias = int | float | str | bytes | None
+"""One value of a row."""
 TableRow: TypeAlias = tuple[int | None, tuple[CellValue, ...]]
-"""A row's number and values. The number is None in the tree of an index, or of a table without row numbers."""
+"""A row's number (rowid) and values. The number is None in an index, and in a table without row numbers."""
 
-PAGE_BYTES = 4096  # of every database that we make
+PAGE_BYTES = 4096  # of every database that clew creates
 _PAYLOAD_BYTES_MAX = 1 << 30  # SQLite's own limit of a row
 _INTERIOR_INDEX, _INTERIOR_TABLE, _LEAF_INDEX, _LEAF_TABLE = 0x02, 0x05, 0x0A, 0x0D
 _VALUE_BYTES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 7: 8, 8: 0, 9: 0}  # by a value's type; texts and bytes have types from 12 on
@@ -30,7 +31,10 @@ _UNREADABLE = (ValueError, LookupError, struct.error)
 
 @dataclass(slots=True)
 class DatabasePages:
-    """A database file. `damaged` are the pages that are neither empty nor what a page can be, and those with a row that cannot be read."""
+    """The pages of an open database file, and after `iterate_rows` their number and the numbers of damaged ones.
+
+    damaged  pages of no valid kind that are not empty, and pages with a row that cannot be read.
+    """
 
     descriptor: int
     count: int = 0
@@ -39,7 +43,7 @@ class DatabasePages:
     _continued: set[int] = field(default_factory=set[int])
 
     def iterate_rows(self) -> Iterator[TableRow]:
-        """Yield the rows of every page, in the order of the pages. Cost: about 10 µs a row and 20 µs a page."""
+        """Yield the rows of tables and indexes from every page, in file order. Cost: about 10 µs a row and 20 µs a page."""
         self.count = -(-os.fstat(self.descriptor).st_size // PAGE_BYTES)
         for number in range(1, self.count + 1):
             yield from self._rows_of(number)
@@ -83,7 +87,7 @@ class DatabasePages:
         return rowid, _values(payload)
 
     def _rest(self, number: int, size: int) -> bytes:
-        """What a chain of pages holds of a row that goes on there."""
+        """Return the rest of a row from the chain of overflow pages that begins at page `number`. Raises ValueError."""
         rest = bytearray()
         chain: list[int] = []
         while len(rest) < size:
@@ -101,7 +105,7 @@ class DatabasePages:
 
 
 def _local_bytes(size: int, *, is_table: bool) -> int:
-    """How much of a row stands on its own page."""
+    """Return how many bytes of a row of `size` bytes are on its own page, not on overflow pages."""
     most = PAGE_BYTES - 35 if is_table else (PAGE_BYTES - 12) * 64 // 255 - 23
     if size <= most:
         return size

@@ -1,7 +1,7 @@
-"""Purging: erase records and originals for good, inside a transaction that somebody else opens and ends.
+"""Purging: erase records and originals for good, inside the caller's transaction.
 
-Rows are deleted with secure_delete, which zeroes what they occupied. The log, the snapshot and the
-backups are the caller's to clear, once the transaction stands.
+Rows are deleted with secure_delete, which overwrites them with zeroes. The caller clears the log, the index file and the backups after
+the transaction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from clew.text import postings
 
 
 def purge_records(connection: Connection, workspace: int, ids: Sequence[str], reason: str, at_ns: int) -> PurgeResult | None:
-    """Erase records by id, from every source that holds or held them; None when there are none. Unknown ids leave no tombstone."""
+    """Erase records by id from all their sources, leaving tombstones; return the counts, None if no id is known."""
     keys = [(workspace, encode_text(record_id)) for record_id in dict.fromkeys(ids)]
     rows = connection.fetch_for_keys("records.sources_of", keys)
     if not rows:
@@ -28,7 +28,7 @@ def purge_records(connection: Connection, workspace: int, ids: Sequence[str], re
 
 
 def purge_source(connection: Connection, workspace: int, name: str, reason: str, at_ns: int) -> PurgeResult | None:
-    """Erase a source and all that it ever held, except what another source holds too; None when there is no such source."""
+    """Erase a source and all its records, except those that another source also holds; return the counts, None if it is unknown."""
     found = connection.fetch_one("sources.by_name", workspace, encode_text(name))
     if found is None:
         return None
@@ -45,7 +45,7 @@ def purge_source(connection: Connection, workspace: int, name: str, reason: str,
 
 
 def _bury(connection: Connection, workspace: int, gone: Sequence[str], touched: Sequence[int], said: tuple[str, int]) -> PurgeResult:
-    """Erase what is left of these records: postings, edges, and originals that nobody needs; leave tombstones."""
+    """Erase postings, edges and originals that only erased records need, and leave tombstones."""
     reason, at_ns = encode_text(said[0]), said[1]
     connection.execute_many("tombstones.raise", [(workspace, "record", record_id, reason, at_ns) for record_id in gone])
     connection.execute_many("edges.delete_touching", [(workspace, record_id) for record_id in gone])
@@ -71,7 +71,7 @@ def _erase_postings(connection: Connection, workspace: int, source: int, gone: C
 
 
 def _unname(connection: Connection, workspace: int, touched: Sequence[int]) -> list[str]:
-    """Take from the touched sources what none of their records points into; returns what no source names any more."""
+    """Remove unneeded originals from the lists of the touched sources; return the digests that no source lists any more."""
     dropped: set[str] = set()
     for source in touched:
         needed: set[str] = set()

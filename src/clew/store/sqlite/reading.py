@@ -1,4 +1,4 @@
-"""Reading: the rows of one workspace, from one read transaction."""
+"""Reading: read the rows of one workspace from one read transaction."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from clew.store.sqlite.codec import (
 from clew.store.sqlite.connections import Connection, SqlRow, translate_errors
 from clew.store.sqlite.indexing import WorkspaceCounters
 
-_CACHED_BYTES_MAX = 24_000_000  # of originals kept unpacked
-_CACHED_RECORDS_MAX = 8_000  # records kept decoded, about 1.5 kB each
+_CACHED_BYTES_MAX = 24_000_000  # of originals, uncompressed
+_CACHED_RECORDS_MAX = 8_000  # decoded, about 1.5 kB each
 
 
 @dataclass(frozen=True, slots=True)
 class ReadCache:
-    """What was read lately of one generation of a workspace; a purge makes another generation, and so lets go of it.
+    """Records and originals read lately of one generation of a workspace. Immutable, because other threads may read it.
 
-    Never changed, because another thread may be reading it: whoever read more makes a new one.
+    A purge advances the generation, so nothing purged is read from here.
     """
 
     key: str = ""
@@ -47,7 +47,7 @@ class ReadCache:
 
 
 class SqliteRows:
-    """`Rows` of a SQLite database. Errors of the database are raised as StoreUnusable or StoreBusy."""
+    """The `Rows` of one workspace of a SQLite database. Every method raises StoreUnusable if a row is damaged, or StoreBusy."""
 
     def __init__(
         self, connection: Connection, space: WorkspaceCounters, path: Path, wait_s: float, *,
@@ -60,11 +60,11 @@ class SqliteRows:
 
     @property
     def generation(self) -> int:
-        """See `Rows`."""
+        """Number of committed writes of the workspace; 0 if it does not exist."""
         return self._space.generation
 
     def records(self, ids: Collection[str]) -> dict[str, Record]:
-        """See `Rows`. Cost: about 20 µs a record, 1 µs for one that was read before in this generation."""
+        """Return records by id; unknown ids are left out. Cost: about 20 µs a record, 1 µs if it was read before in this generation."""
         known = self._recent.records
         missing = [record_id for record_id in ids if record_id not in known]
         fresh: dict[str, Record] = {}
@@ -77,7 +77,7 @@ class SqliteRows:
         return {record_id: record for record_id in ids if (record := known.get(record_id) or fresh.get(record_id)) is not None}
 
     def statuses(self, ids: Collection[str]) -> dict[str, Status]:
-        """See `Rows`."""
+        """Return statuses by record id, also of purged records; unknown ids are left out."""
         number = self._space.number
         with self._asking() as connection:
             holders: dict[str, list[tuple[bool, str, Status]]] = {}
@@ -90,7 +90,7 @@ class SqliteRows:
         return found
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
-        """See `Rows`."""
+        """Return (id, Status) of indexed records that are ended or below the hot tier in one of their sources, ordered by id."""
         if self._recent.stale is None:
             with self._asking() as connection:
                 ids = [record_id for (record_id,) in connection.fetch_all("records.stale_or_cold", self._space.number)]
@@ -99,12 +99,12 @@ class SqliteRows:
         return self._recent.stale or []
 
     def begun_after(self, at_ns: int) -> list[str]:
-        """See `Rows`."""
+        """Return ids of records that became live after a time."""
         with self._asking() as connection:
             return [record_id for (record_id,) in connection.fetch_all("records.begun_after", self._space.number, at_ns)]
 
     def find(self, prefix: str, limit: int) -> list[str]:
-        """See `Rows`."""
+        """Return at most `limit` record ids that begin with `prefix`, ordered; of live, ended and purged records."""
         if not prefix.isascii():
             return []
         with self._asking() as connection:
@@ -112,38 +112,38 @@ class SqliteRows:
         return [record_id for (record_id,) in rows]
 
     def of_subject(self, subject: str) -> list[Record]:
-        """See `Rows`."""
+        """Return all records with this subject, live or ended, oldest first."""
         with self._asking() as connection:
             rows = _select_rows(connection.fetch_all("records.by_subject", self._space.number, encode_text(subject)))
             return [record_from_row(row) for row in sorted(rows.values(), key=lambda row: (row[-1], row[2]))]
 
     def of_sources(self, sources: Collection[str], *, with_ended: bool) -> list[Record]:
-        """See `Rows`."""
+        """Return the live records of these sources, and the ended ones too if asked for, in no order."""
         keys = [(self._space.number, encode_text(source), int(not with_ended)) for source in dict.fromkeys(sources)]
         with self._asking() as connection:
             return [record_from_row(row) for row in connection.fetch_for_keys("records.by_source", keys)] if keys else []
 
     def states(self, prefix: str) -> list[SourceState]:
-        """See `Rows`."""
+        """Return the states of the sources whose name begins with `prefix`, in no order."""
         with self._asking() as connection:
             return [
                 state_from_row(row) for row in connection.fetch_all("sources.states", self._space.number, *compute_prefix_ranges(prefix))
             ]
 
     def states_of(self, sources: Collection[str]) -> list[SourceState]:
-        """See `Rows`."""
+        """Return the states of these sources; unknown ones are left out."""
         keys = [(self._space.number, encode_text(source)) for source in dict.fromkeys(sources)]
         with self._asking() as connection:
             return [state_from_row(row) for row in connection.fetch_for_keys("sources.state", keys)] if keys else []
 
     def edges(self, ids: Collection[str]) -> list[tuple[Edge, str]]:
-        """See `Rows`."""
+        """Return (edge, source) of edges at any of these records whose ends still have the digests that the edge was made from."""
         with self._asking() as connection:
             rows = connection.fetch_all("edges.touching", self._space.number, ids_to_json(list(ids)))
         return [(edge_from_row(row), decode_text(row[8])) for row in rows]
 
     def originals(self, digests: Collection[str]) -> dict[str, bytes]:
-        """See `Rows`. Raises StoreUnusable too, when what is stored is damaged."""
+        """Return originals' bytes by digest; unknown digests are left out. Raises Purged for an erased one."""
         opened = self._recent.originals
         found = {digest: opened[digest] for digest in digests if digest in opened}
         missing = [digest for digest in dict.fromkeys(digests) if digest not in found]
@@ -165,12 +165,12 @@ class SqliteRows:
         return found
 
     def documents(self) -> Documents:
-        """See `Rows`."""
+        """Return the search index of this generation."""
         with self._asking():
             return self._documents()
 
     def close(self) -> None:
-        """See `Rows`."""
+        """End the read transaction and give the connection back."""
         self._give_back()
 
     def _remember(self, recent: ReadCache) -> None:
@@ -185,7 +185,7 @@ class SqliteRows:
 
 @contextlib.contextmanager
 def _translate_unpack_errors(path: Path) -> Generator[None]:
-    """Turn what unpacking raises where a row is damaged and SQLite has not seen it into StoreUnusable."""
+    """Raise StoreUnusable for errors of decoding a row, which is damaged without SQLite having noticed."""
     try:
         yield
     except (ValueError, KeyError, IndexError, TypeError, struct.error, zstandard.ZstdError, msgspec.DecodeError) as error:
@@ -193,14 +193,14 @@ def _translate_unpack_errors(path: Path) -> Generator[None]:
 
 
 def _within(all_of_them: dict[str, bytes], last: dict[str, bytes]) -> dict[str, bytes]:
-    """What is kept unpacked: all of it while there is room, else what was read last, as far as that fits."""
+    """Return the originals to cache: all of them if they fit, else those read last, else none."""
     if sum(map(len, all_of_them.values())) <= _CACHED_BYTES_MAX:
         return all_of_them
     return last if sum(map(len, last.values())) <= _CACHED_BYTES_MAX else {}
 
 
 def _select_rows(rows: Iterable[SqlRow]) -> dict[str, SqlRow]:
-    """By record id, the row of the source that speaks for it. Rows begin as those of `records.by_id` do."""
+    """Return one row per record id: that of a live source first, then of the first source by name. Rows are as in `records.by_id`."""
     found: dict[str, SqlRow] = {}
     for row in rows:
         other = found.get(row[3])

@@ -1,7 +1,7 @@
-"""Repair: set a damaged database aside, and put what can be recovered of it in its place.
+"""Repair: check a database for damage, and replace a damaged one by a new one with all that can be recovered.
 
-The damaged file stays, byte for byte, under another name. While it is read nobody else may hold it: SQLite's own lock is taken, and a
-process that has it open refuses the repair. The new file takes the old one's place in one step.
+The damaged file is kept, byte for byte, under another name. It is read under SQLite's own exclusive lock, so a repair fails while
+another process has it open. The new file replaces the old one in one step.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _SOUND_HEAD = b"SQLite format 3\0" + PAGE_BYTES.to_bytes(2, "big") + bytes((2, 2
 
 @dataclass(frozen=True, slots=True)
 class RepairResult:
-    """What came of it.
+    """What a repair recovered.
 
-    set_aside  the files that the damaged ones are now; none for a dry run.
-    log        what is wrong with the database's log, "" for nothing.
+    set_aside  new paths of the damaged files; () for a dry run.
+    log        what is wrong with the database's write-ahead log, in words; "" for nothing.
     """
 
     salvaged: salvage.SalvageResult
@@ -60,9 +60,9 @@ class RepairResult:
 
 
 def find_damage(path: Path) -> list[str]:
-    """Say what is wrong with a database, by SQLite's full check and by its contents; nothing for one that is well.
+    """Check a whole database, with SQLite's integrity check and by decoding its contents; return the faults in words, [] for none.
 
-    Raises SchemaTooNew; StoreUnusable for another program's database and for a file that may not be read; StoreBusy.
+    Raises SchemaTooNew; StoreUnusable for another program's database and for a file without read permission; StoreBusy.
     Cost  one pass over the whole file.
     """
     if not os.access(path, os.R_OK):
@@ -89,7 +89,7 @@ def find_damage(path: Path) -> list[str]:
 
 
 def check_integrity(path: Path, *, wait_s: float) -> str:
-    """Say what is wrong with a database by SQLite's quick check and by asking for its write lock, "" for nothing. Changes nothing.
+    """Check a database with SQLite's quick check and by taking its write lock; return the first fault in words, "" for none.
 
     Raises SchemaTooNew, StoreUnusable, and StoreBusy where another process has held the lock for `wait_s`.
     Cost  one pass over the file, without its indexes: about 0.3 s for 100 MB.
@@ -106,9 +106,9 @@ def check_integrity(path: Path, *, wait_s: float) -> str:
 
 
 def repair(path: Path, known: salvage.SalvageHints, *, dry_run: bool = False) -> RepairResult:
-    """Set the database at `path` aside and put what can be recovered of it in its place; or only say what could be.
+    """Replace the database at `path` by a new one with all that can be recovered; with dry_run only return what could be.
 
-    Raises StoreBusy where another process has it open, StoreUnwritable where there is no room for a second one.
+    Raises StoreBusy if another process has it open, StoreUnwritable if there is no space for a second file.
     """
     fresh = path.with_name(f"{path.name}.repairing.{os.getpid()}")
     room = partial(tempfile.TemporaryDirectory, dir=path.parent, prefix=f"{path.name}.repairing.")
@@ -141,9 +141,9 @@ def _translated(path: Path) -> Generator[None]:
 
 @contextlib.contextmanager
 def _held(path: Path, *, is_locked: bool) -> Generator[int]:
-    """Lend the file with SQLite's exclusive lock on it, which no other process may hold meanwhile. Raises StoreBusy.
+    """Open the file under SQLite's exclusive lock for the length of the `with` block. Raises StoreBusy.
 
-    Closing any other descriptor of the file in this process would give the lock back: nobody here opens it a second time.
+    Closing any other descriptor of the file in this process would release the lock, so it must not be opened a second time.
     """
     descriptor = os.open(path, os.O_RDWR if is_locked else os.O_RDONLY)
     try:
@@ -155,14 +155,14 @@ def _held(path: Path, *, is_locked: bool) -> Generator[int]:
             except (BlockingIOError, PermissionError):
                 if time.monotonic() > until:
                     raise StoreBusy(path, _WAIT_S) from None
-                time.sleep(0.05)  # whoever holds it tells nobody when it ends
+                time.sleep(0.05)  # the release of a lock cannot be waited for
         yield descriptor
     finally:
         os.close(descriptor)
 
 
 def _clear(path: Path, *, keeping: Path) -> None:
-    """Take away what a repair that was killed has left: it holds nothing that the damaged file does not."""
+    """Delete files of an earlier repair that was killed: they hold nothing that the damaged file does not."""
     for left in path.parent.glob(f"{escape(path.name)}.repairing.*"):
         if left.is_dir() and left != keeping:
             shutil.rmtree(left, ignore_errors=True)
@@ -171,7 +171,7 @@ def _clear(path: Path, *, keeping: Path) -> None:
 
 
 def _with_log(path: Path, descriptor: int, folder: Path) -> tuple[str, int]:
-    """A descriptor of the database with its log moved in, and what is wrong with the log; the file itself where it has none."""
+    """Return what is wrong with the write-ahead log, and a descriptor of a copy with the log applied; of the file itself if it has none."""
     log = path.with_name(f"{path.name}-wal")
     if not log.exists() or not log.stat().st_size:
         return "", descriptor
@@ -191,7 +191,7 @@ def _with_log(path: Path, descriptor: int, folder: Path) -> tuple[str, int]:
 
 
 def _replay(copy: Path) -> None:
-    """Have SQLite move the log of a copy into it, whatever its tables look like. Raises apsw.Error where it cannot."""
+    """Have SQLite apply the log of a copy to it, even if its tables are damaged. Raises apsw.Error if it cannot."""
     with copy.open("r+b") as file:
         file.write(_SOUND_HEAD)
     raw: Any = apsw.Connection(os.fspath(copy))
@@ -212,9 +212,9 @@ def _fill(fresh: Path, pages: DatabasePages, known: salvage.SalvageHints) -> sal
 
 
 def _exchange(path: Path, fresh: Path) -> tuple[Path, ...]:
-    """Give the damaged files another name, and the new one theirs. The name of the database is never without a file.
+    """Rename the damaged files, and give the new one their name, under which there is a file at any time; return the new paths.
 
-    Its log goes first: laid over the new file it would damage that as well.
+    The log is moved first: applied to the new file it would damage that as well.
     """
     stem = f"{path.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}"
     name = next(name for name in (stem, *(f"{stem}-{count}" for count in range(2, 100))) if not path.with_name(name).exists())

@@ -1,9 +1,8 @@
-"""Salvage: make a new database of what can still be read of a damaged one.
+"""Salvage: fill a new database with what can still be read of a damaged one.
 
-Every row that `pages` finds is laid into the tables of a new database, by its shape: how many values it has, and of which types. What
-says of itself that it is damaged stays out: an original whose bytes do not have its digest, texts and postings that cannot be unpacked.
-Then references are made whole: nothing points at what is lost, and what was purged stays purged. What was lost is told as far as
-indexes name it, which lie in other pages than the rows.
+Each row that `pages` finds is assigned to a table by its shape: how many values it has, and of which types. Damaged rows are left out:
+an original whose bytes do not have its digest, texts and postings that cannot be decoded. Then references are mended: nothing refers to
+what is lost, and what was purged stays purged. Lost records are reported as far as indexes, which are on other pages, mention them.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _SQL = MappingProxyType(
     }
 )
 _UNPACK_ERRORS = (ValueError, TypeError, KeyError, IndexError, struct.error, zstandard.ZstdError, msgspec.MsgspecError)
-"""What reading packed bytes raises where they are damaged."""
+"""Exceptions that decoding damaged bytes raises."""
 
 _LAYERS, _TIERS, _TRUSTS = {each.value for each in Layer}, {each.value for each in Tier}, {each.value for each in Trust}
 _ID_LETTERS = frozenset("0123456789abcdefghjkmnpqrstvwxyz")
@@ -49,7 +48,7 @@ _Fields: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LostRecord:
-    """A record that an index names and that was not found. `id` is "" where only its row's number is known."""
+    """A record that is mentioned in an index of the damaged file and was not found. `id` is "" if only its row number is known."""
 
     workspace: str
     source: str
@@ -58,13 +57,14 @@ class LostRecord:
 
 @dataclass(slots=True)
 class SalvageResult:
-    """What was found. `rows` counts by table, `unsound` those that say of themselves that they are damaged.
+    """What was recovered from a damaged database.
 
-    records        how many of each (workspace's key, source's name) the new database has.
-    workspaces     (key, root) of each; a root is "" where nobody knows it any more.
-    lost           what an index names and was not found.
-    unfindable     ids of records, by (workspace's key, source's name), whose postings are lost.
-    unsure         keys of workspaces that something was purged from, and whose list of that may be incomplete.
+    rows, unsound  recovered and damaged rows by table.
+    records        (workspace key, source name) → number of recovered records.
+    workspaces     (key, root) of each; root is "" if it is unknown.
+    lost           records that an index mentions and that were not found.
+    unfindable     (workspace key, source name) → ids of records whose postings are lost.
+    unsure         keys of workspaces with purges whose list may be incomplete.
     """
 
     pages: int = 0
@@ -80,11 +80,11 @@ class SalvageResult:
 
 @dataclass(frozen=True, slots=True)
 class SalvageHints:
-    """What others know, for what a damaged file no longer says.
+    """Facts from outside the damaged file, to fill in what it no longer holds.
 
-    roots       key → root of the repositories that may be meant.
-    source_of   the name of a record's source, by the record's kind, session and path; "" where that does not say it.
-    buried      what was purged, as the file beside the database says; None where there is no such file.
+    roots       workspace key → root of the repositories that it may hold.
+    source_of   returns the name of a record's source from the record's kind, session and path; "" if that is not enough.
+    tombstones  what was purged, from the file beside the database; None if there is no such file.
     """
 
     roots: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -94,7 +94,7 @@ class SalvageHints:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A table's columns in the order in which its rows hold them, and what stands for those that an older row lacks."""
+    """A table's columns in the order of its stored rows, and the default values of columns that older rows lack."""
 
     name: str
     columns: tuple[str, ...]
@@ -105,7 +105,7 @@ class _Table:
     least: int
 
     def fitted(self, rowid: int | None, values: Sequence[CellValue]) -> tuple[CellValue, ...] | None:
-        """The row as this table has it, None if it is no row of this table."""
+        """Return the values of a row of this table, None if it cannot be one."""
         if (rowid is not None) != self.has_rowid or not self.least <= len(values) <= len(self.columns):
             return None
         row = [*values, *self.defaults[len(values) :]]
@@ -123,9 +123,9 @@ _TYPES: dict[str, Any] = {"INTEGER": int, "REAL": int | float, "TEXT": str | byt
 
 
 def salvage(pages: DatabasePages, connection: apsw.Connection, known: SalvageHints) -> SalvageResult:
-    """Fill an empty database of the newest schema with what `pages` still hold, in one transaction.
+    """Fill an empty database of the newest schema with the readable rows of `pages`, in one transaction; return what was recovered.
 
-    Cost  about 30 µs a row, and what unpacking every original takes.
+    Cost  about 30 µs a row, and the time to decompress every original.
     """
     raw: Any = connection
     found = SalvageResult()
@@ -151,10 +151,7 @@ def salvage(pages: DatabasePages, connection: apsw.Connection, known: SalvageHin
 
 
 def find_damaged_contents(connection: apsw.Connection) -> list[str]:
-    """Say what is wrong with the contents of a database that SQLite itself finds sound.
-
-    Cost  one pass over all originals, texts and postings.
-    """
+    """Decode all originals, postings and texts of a database, and return in words how many of each are damaged; [] for none."""
     raw: Any = connection
     said: list[str] = []
     for what, check in (("originals", _is_original), ("postings", _is_segment), ("texts", unpack_texts)):
@@ -190,7 +187,7 @@ def _tables(raw: Any) -> list[_Table]:
 def _fill(
     pages: DatabasePages, raw: Any, tables: Sequence[_Table], found: SalvageResult
 ) -> tuple[dict[int, tuple[int, CellValue]], dict[int, CellValue]]:
-    """Lay every row into its table. Returns, from indexes, the sources by number with workspace and name, and workspaces' keys."""
+    """Insert every row into its table. Return, learnt from indexes, source number → (workspace, name), and workspace number → key."""
     inserts = {
         table.name: f"INSERT OR IGNORE INTO {table.name} ({', '.join(table.columns)}) VALUES ({', '.join('?' * len(table.columns))})"
         for table in tables
@@ -214,7 +211,7 @@ def _fill(
 
 
 def _learn(raw: Any, values: Sequence[CellValue], sources: dict[int, tuple[int, CellValue]], keys: dict[int, CellValue]) -> None:
-    """Learn from a row of an index what the row that it leads to says."""
+    """Learn ids and names of rows from a row of an index."""
     match values:
         case (str() as key, int() as workspace) if workspace > 0:
             keys[workspace] = key
@@ -233,7 +230,7 @@ def _is_id(text: str) -> bool:
 
 
 def _is_sound(table: str, row: _Fields) -> bool:
-    """Whether what a row says of itself fits what it holds."""
+    """Return whether a row's contents fit its own digests, sizes and value ranges."""
     try:
         if any(isinstance(value, str) and "\0" in value for value in row.values()):
             return False
@@ -268,7 +265,7 @@ def _is_segment(digest: CellValue, data: bytes) -> bool:
 
 
 def _put_back(raw: Any, known: SalvageHints, sources: Mapping[int, tuple[int, CellValue]], keys: Mapping[int, CellValue]) -> None:
-    """Put back sources and workspaces whose own rows are lost, as far as anybody knows what they were called."""
+    """Add rows for sources and workspaces whose own rows are lost, as far as their names can be found."""
     for source, workspace, size, kind, session, path in list(raw.execute(_SQL["homeless"])):
         told = _text(sources.get(source, (0, ""))[1])
         is_meant = told and (not session or _text(session) in told) and (session or not path or _text(path) in told)
@@ -290,14 +287,14 @@ def _put_back(raw: Any, known: SalvageHints, sources: Mapping[int, tuple[int, Ce
 
 
 def _likeliest(files: Sequence[str], roots: Mapping[str, str]) -> str:
-    """The key of the root below which most of these files are, if that are more than half of them; else ""."""
+    """Return the key of the root that contains most of these files, if more than half of them; else ""."""
     counted = {key: sum((Path(root) / name).is_file() for name in files) for key, root in roots.items()}
     best = max(sorted(counted), key=lambda key: counted[key], default="")
     return best if files and counted.get(best, 0) * 2 > len(files) else ""
 
 
 def _bury(raw: Any, known: SalvageHints, found: SalvageResult) -> None:
-    """Erase what was purged, by what the file says and by what stands beside it."""
+    """Erase what was purged, by the tombstones in the database and in the file beside it."""
     numbers = {_text(key): number for number, key, _, _ in raw.execute(_SQL["known_workspaces"])}
     for grave in known.tombstones or ():
         if grave.workspace not in numbers:
@@ -311,7 +308,7 @@ def _bury(raw: Any, known: SalvageHints, found: SalvageResult) -> None:
 
 
 def _make_whole(raw: Any) -> None:
-    """Let go of what points at what is lost, and of originals and postings that nobody points at."""
+    """Delete records that refer to lost originals, and originals and postings that no record refers to."""
     there = {(workspace, digest) for workspace, digest in raw.execute(_SQL["originals"])}
     needed: set[str] = set()
     for row, workspace, source, data in list(raw.execute(_SQL["texts"])):

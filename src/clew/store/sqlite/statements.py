@@ -1,7 +1,7 @@
-"""Statements: every SQL statement that is sent, under its name and with the sentence that describes it.
+"""Statements: load every SQL statement of `sql/` under its name.
 
-A file `sql/records.sql` holds statements that each begin with `-- name: upsert` and a comment of at
-least one sentence; it is found here as `SQL["records.upsert"]`.
+Each statement of `sql/records.sql` begins with `-- name: upsert` and a comment of at least one sentence; it is loaded as
+`SQL["records.upsert"]`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MARK = "-- name: "
 
 @dataclass(frozen=True, slots=True)
 class SqlStatement:
-    """One described SQL statement."""
+    """One SQL statement with its name and the sentence that describes it."""
 
     name: str
     about: str
@@ -24,7 +24,7 @@ class SqlStatement:
 
 
 def parse_statements(room: str, text: str) -> Iterator[SqlStatement]:
-    """Yield the statements of one file. Raises ValueError for one that has no name, no sentence or no SQL."""
+    """Yield the statements in the text of `<room>.sql`, named `<room>.<name>`. Raises ValueError if one lacks name, sentence or SQL."""
     front, *sections = text.split(_MARK)
     if front.strip():
         raise ValueError(f"{room}: SQL before the first name")
@@ -39,7 +39,7 @@ def parse_statements(room: str, text: str) -> Iterator[SqlStatement]:
 
 
 def _load_statements() -> dict[str, SqlStatement]:
-    """Read every file of `sql/`. Raises ValueError when a name stands twice."""
+    """Read every file of `sql/`. Raises ValueError if a name occurs twice."""
     found: dict[str, SqlStatement] = {}
     folder = resources.files("clew.store.sqlite") / "sql"
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):

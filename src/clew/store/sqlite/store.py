@@ -1,11 +1,10 @@
-"""SqliteStore: the contract of the ports over one database file.
+"""SqliteStore: the store in one SQLite database file.
 
-Several processes may read while one writes, and several threads may use one object: reads borrow a
-connection each from a pool and see one state per call; writes go one at a time through one connection,
-behind a lock here and SQLite's own between processes. A store must not be carried over a fork.
+Several processes may read while one writes, and several threads may use one object: each read borrows a connection from a pool; writes
+go one at a time through one connection, behind a lock here and SQLite's own between processes. A store must not be used after a fork.
 
-The index is cached by generation. What is not cached is mapped from the snapshot file beside the
-database, with what changed since laid over it; `refresh` writes a new snapshot when too much has.
+The search index is cached by generation. If it is not in memory, it is mapped from the index file beside the database, and parts that
+changed since are added; `refresh` writes a new index file if too many have.
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ from clew.store.sqlite.indexing import IndexCache, WorkspaceCounters
 from clew.store.sqlite.reading import ReadCache, SqliteRows
 from clew.store.tombstones import Tombstone, tombstone_path, write_tombstones
 
-_TOUCH_WAIT_S = 0.02  # for another writer: that a record was used is worth no more, and an answer waits for it
+_TOUCH_WAIT_S = 0.02  # for another writer: counting a use must not delay an answer by more
 _POOL_MAX = 8  # guess: connections kept open for reading; more readers at once open their own for the call
 
 
 class SqliteStore:
-    """A Writer over one SQLite database. See the module for threads, processes and the index."""
+    """A Writer over one SQLite database file, which threads may share and several processes may open."""
 
     def __init__(
         self,
@@ -64,9 +63,9 @@ class SqliteStore:
         busy_timeout_s: float = BUSY_TIMEOUT_S,
         steps: Sequence[migrations.Migration] = migrations.MIGRATIONS,
     ) -> None:
-        """Open the database, making or migrating it as needed.
+        """Open the database at `path`, creating or migrating it as needed.
 
-        is_read_only    every call of the Writer raises StoreUnwritable; works on a read-only disk where `connections` says so.
+        is_read_only    do not create or migrate it; every writing method raises StoreUnwritable. Also works on a read-only disk.
         busy_timeout_s  how long to wait for another writer.
         steps           the migrations that lead to the newest schema.
         Raises StoreUnwritable, StoreBusy, StoreUnusable, SchemaTooNew; a file that is refused is left as it is.
@@ -97,14 +96,14 @@ class SqliteStore:
     # -- Reader ---------------------------------------------------------------------------------
 
     def workspaces(self) -> list[Workspace]:
-        """See `Reader`. `stored_bytes` is what the originals take packed; `records` counts one per source that holds it."""
+        """Return every workspace, ordered by key; `records` counts a record once for each source that holds it."""
         with self._reading() as connection:
             rows = connection.fetch_all("workspaces.list")
         described = [Workspace(decode_text(row[0]), decode_text(row[1]), *row[2:]) for row in rows]
         return sorted(described, key=lambda workspace: workspace.key)
 
     def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
-        """See `Reader`. Borrows a connection until it is closed."""
+        """Open one workspace for reading, now or as of a time; it borrows a connection until it is closed."""
         lent = contextlib.ExitStack()
         connection = lent.enter_context(self._reading())
         try:
@@ -127,11 +126,11 @@ class SqliteStore:
         return Snapshot(rows, as_of_ns)
 
     def describe_index_origin(self, workspace: str) -> str:
-        """Where the newest searchable table came from, in words, such as "snapshot"; "" before."""
+        """Return in words where the index in memory came from, such as "snapshot"; "" if there is none."""
         return self._indexes.describe_origin(workspace)
 
     def close(self) -> None:
-        """See `Reader`. Waits for a write that is under way; indexes that were handed out stay usable."""
+        """Close all connections after the write under way; indexes that were handed out stay usable."""
         with self._write_lock, self._pool_lock:
             self._is_closed = True
             connections = [*self._idle, *([self._write_connection] if self._write_connection else [])]
@@ -143,15 +142,15 @@ class SqliteStore:
     # -- Writer ---------------------------------------------------------------------------------
 
     def open_workspace(self, key: str, root: str) -> None:
-        """See `Writer`."""
+        """Create the workspace if it is new, and set its folder. Raises StoreUnwritable, StoreBusy."""
         with self._writing() as connection:
             connection.execute("workspaces.open", encode_text(key), encode_text(root))
 
     def apply(self, workspace: str, deltas: Sequence[Delta]) -> WriteResult:
-        """See `Writer`. Raises InvalidDelta and UnknownWorkspace too.
+        """Apply all deltas in one transaction, and return the counts of changed records.
 
-        Many deltas in one call are much cheaper than many calls: see `changes.apply`. Never writes a
-        snapshot; call `refresh` when a series of calls has ended.
+        Many deltas in one call are much cheaper than many calls. The index file is not updated; call `refresh` after a series of calls.
+        Raises InvalidDelta, UnknownWorkspace, StoreUnwritable, StoreBusy; then nothing was stored.
         """
         with self._writing() as connection:
             space = _written(connection, workspace)
@@ -161,7 +160,7 @@ class SqliteStore:
             return WriteResult(_advance(connection, space), **counts)
 
     def move(self, workspace: str, ids: Sequence[str], tier: Tier) -> int:
-        """See `Writer`. A record that stands there already has not moved."""
+        """Set the tier of these records, and return how many had another one. Raises UnknownWorkspace, StoreUnwritable, StoreBusy."""
         with self._writing() as connection:
             space = _written(connection, workspace)
             moved = 0
@@ -172,28 +171,27 @@ class SqliteStore:
             return moved
 
     def touch(self, workspace: str, ids: Sequence[str], at_ns: int) -> None:
-        """See `Writer`."""
+        """Count a use of each of these records at a time. Raises StoreBusy after _TOUCH_WAIT_S."""
         with self._writing(_TOUCH_WAIT_S) as connection:
             number = _written(connection, workspace).number
             connection.execute_many("records.touch", [(at_ns, number, encode_text(record_id)) for record_id in dict.fromkeys(ids)])
 
     def purge(self, workspace: str, ids: Sequence[str], reason: str, at_ns: int) -> PurgeResult:
-        """See `Writer`. Erases the snapshot and all backups beside the database too, because they hold copies.
+        """Erase records, leaving tombstones, and delete the index file and all backups, which hold copies; return the counts.
 
-        Raises PurgeUnfinished when the records are erased, and another process keeps the log from being cleared.
+        Raises PurgeUnfinished if the records are erased, but a copy cannot be: in the log, a backup, or a database set aside as damaged.
         """
         return self._purge(workspace, lambda connection, number: purging.purge_records(connection, number, ids, reason, at_ns))
 
     def purge_source(self, workspace: str, source: str, reason: str, at_ns: int) -> PurgeResult:
-        """See `Writer`; what another source holds too stays there. Erases copies, and raises, as `purge` does."""
+        """Erase a source with its records, except those that another source also holds. Deletes copies and raises as `purge` does."""
         return self._purge(workspace, lambda connection, number: purging.purge_source(connection, number, source, reason, at_ns))
 
     def refresh(self, workspace: str) -> RefreshResult:
-        """Write a new snapshot of the index if there is none, or if too much has changed since it was written.
+        """Write a new index file if there is none, or if too much has changed since it was written. Call it after bulk work.
 
-        Call it when a bulk operation ends. A snapshot is only a cache: one that cannot be written fails
-        nothing, and the answer says why.
-        Cost  0 to a second per 100,000 records when one is due; a few milliseconds otherwise.
+        The file is only a cache: if it cannot be written, the result says why.
+        Cost  up to a second per 100,000 records when it is written; a few milliseconds otherwise.
         """
         if self.is_read_only:
             return RefreshResult(is_written=False, reason="the store was opened for reading only")
@@ -213,7 +211,7 @@ class SqliteStore:
             enable_wal(connection, self.path, self.busy_timeout_s)
             migrations.migrate(connection, self.path, steps, self.busy_timeout_s)
         except SchemaTooNew:
-            # Its log may hold what only the newer release may move into the file.
+            # Its log may hold what only the newer release may apply to the file.
             connection.raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             connection.close()
             raise
@@ -226,7 +224,7 @@ class SqliteStore:
                 self._note_graves(connection)
 
     def _note_graves(self, connection: Connection) -> None:
-        """Write what was purged beside the database, if anything was. Raises StoreUnwritable."""
+        """Write the tombstone file if anything was purged. Raises StoreUnwritable."""
         rows = connection.fetch_all("tombstones.all")
         if rows:
             found = [Tombstone(decode_text(row[0]), row[1], decode_text(row[2]), decode_text(row[3]), row[4]) for row in rows]
@@ -248,7 +246,7 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def _reading(self) -> Generator[Connection]:
-        """Lend a connection on which one state stands still."""
+        """Borrow a connection from the pool, in a read transaction."""
         with self._pool_lock:
             if self._is_closed:
                 raise StoreClosed(self.path)
@@ -268,7 +266,7 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def _writing(self, wait_s: float | None = None) -> Generator[Connection]:
-        """Lend the connection that writes, in a transaction that is committed, or undone by any exception."""
+        """Borrow the writing connection, in a transaction that is committed, or rolled back by any exception."""
         wait_s = self.busy_timeout_s if wait_s is None else min(wait_s, self.busy_timeout_s)
         if self.is_read_only:
             raise StoreUnwritable(self.path, "it was opened for reading only")
@@ -313,13 +311,13 @@ class SqliteStore:
                     _advance(connection, space)
             except OSError as error:
                 raise StoreUnwritable(self.path, f"the snapshot cannot be erased: {error.strerror}") from error
-        # The rows are erased for good from here on; their copies follow, also when an earlier call could not clear them.
+        # The rows are erased from here on; their copies follow, also those that an earlier call could not delete.
         with self._write_lock:
             self._scrub()
         return purge or PurgeResult(0, 0, 0)
 
     def _scrub(self) -> None:
-        """Move the log into the file and cut it, and remove the backups. Raises PurgeUnfinished."""
+        """Delete the backups, apply the log to the file and truncate it. Raises PurgeUnfinished."""
         try:
             for backup in sorted(self.path.parent.glob(f"{escape(self.path.name)}.bak-*")):
                 backup.unlink()
@@ -336,7 +334,7 @@ class SqliteStore:
             raise PurgeUnfinished(self.path, "another process still reads the state before the purge") from error
         except apsw.Error as error:
             raise PurgeUnfinished(self.path, f"the log cannot be cleared ({error})") from error
-        if damaged:  # it is the user's: only he knows whether he still hopes to find something in it
+        if damaged:  # not deleted: only the user knows whether it is still needed
             raise PurgeUnfinished(self.path, f"{', '.join(damaged)} was set aside as damaged, and is as it was", "take it away")
 
 

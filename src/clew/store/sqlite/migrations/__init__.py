@@ -1,9 +1,8 @@
-"""Migrations: bring a database of an earlier release up to date, one numbered step at a time.
+"""Migrations: upgrade the schema of a database of an earlier release, one numbered step at a time.
 
-A step is a file `0002_name.sql` that opens with a paragraph of why. Before each step of a database that
-exists a backup is written beside it, `<database>.bak-<schema>`; the step and the new number are one
-transaction, so a step that fails leaves the schema that stood before. The write lock is held from the
-question "which schema is it?" on, so two processes that open an old database migrate it once.
+A step is a file `0002_name.sql` that opens with a paragraph of why. Before each step of an existing database a backup is written beside
+it, `<database>.bak-<schema>`; the step and the new schema number are one transaction, so a failed step changes nothing. The schema is
+read under the write lock, so two processes that open an old database migrate it once.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step from schema `number` − 1 to `number`."""
+    """One step that upgrades the database from schema `number` − 1 to `number`: its SQL, and why it is needed."""
 
     number: int
     name: str
@@ -35,7 +34,7 @@ class Migration:
 
 
 def _load_migrations() -> tuple[Migration, ...]:
-    """Read the steps that ship. Raises ValueError when one lacks its paragraph, or the numbers have gaps."""
+    """Read the steps of this folder. Raises ValueError as `check_migrations` does."""
     steps: list[Migration] = []
     for file in sorted(resources.files("clew.store.sqlite.migrations").iterdir(), key=lambda entry: entry.name):
         named = _FILE.fullmatch(file.name)
@@ -48,23 +47,23 @@ def _load_migrations() -> tuple[Migration, ...]:
 
 
 def check_migrations(steps: Sequence[Migration]) -> None:
-    """Raise ValueError unless the steps are numbered 1, 2, 3 … and each says why."""
+    """Raise ValueError unless the steps are numbered 1, 2, 3 … and each has a paragraph of why."""
     for number, step in enumerate(steps, 1):
         if step.number != number or not step.why:
             raise ValueError(f"migration {step.number} {step.name}: step {number} with a paragraph of why is needed here")
 
 
 def check_schema(connection: Connection, path: Path, known: int, busy_timeout_s: float) -> int:
-    """Return the schema that the database is at, 0 for an empty one, without changing it.
+    """Return the schema number of the database, 0 for an empty one, without changing it.
 
-    Raises SchemaTooNew, StoreUnusable (another program's, or damaged), StoreBusy.
+    known  the newest schema of this release. Raises SchemaTooNew, StoreUnusable (another program's, or damaged), StoreBusy.
     """
     with translate_errors(path, busy_timeout_s, is_writing=True):
         return _schema(connection, path, known)
 
 
 def migrate(connection: Connection, path: Path, steps: Sequence[Migration], busy_timeout_s: float) -> int:
-    """Bring the database to the newest schema; returns how many steps that took, usually 0.
+    """Upgrade the database to the newest schema, and return how many steps that took, usually 0.
 
     Raises SchemaTooNew, StoreUnusable (not ours, or a step failed), StoreBusy, StoreUnwritable (no room for the backup).
     """
@@ -99,14 +98,14 @@ def _back_up(path: Path, schema: int, busy_timeout_s: float) -> Path:
     except OSError as error:
         raise StoreUnwritable(target, error.strerror or str(error)) from error
     finally:
-        with contextlib.suppress(OSError):  # whatever failed above is what the caller hears of
+        with contextlib.suppress(OSError):  # an error above is what the caller must see
             fresh.unlink(missing_ok=True)
     return target
 
 
 def _schema(connection: Connection, path: Path, known: int) -> int:
-    # In this order: whoever makes the database now commits its tables and its name at once, so tables that were seen
-    # before the header was read are another program's if the header still has no name.
+    # In this order: a process that creates the database commits its tables and its application id at once, so tables that were
+    # seen before the header was read are another program's if the header has no application id.
     has_tables = connection.fetch_one("meta.any_table") is not None
     header = query_header(connection)
     check_owner(path, header, known)
@@ -118,7 +117,7 @@ def _schema(connection: Connection, path: Path, known: int) -> int:
 def _take(connection: Connection, path: Path, step: Migration) -> None:
     try:
         for _ in connection.raw.execute(step.sql):
-            pass  # a statement that answers rows must be stepped to its end, or those after it are not run
+            pass  # a statement that returns rows must be stepped to its end, or those after it are not run
     except (apsw.SQLError, apsw.ConstraintError, apsw.MismatchError) as error:
         reason = f"migration {step.number} ({step.name}) failed and was undone: {error}"
         raise StoreUnusable(path, reason, "the database is as it was; this is a defect of clew: please report it") from error
@@ -127,7 +126,7 @@ def _take(connection: Connection, path: Path, step: Migration) -> None:
 
 
 def sync_to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a folder, stand on the disk."""
+    """Wait until a file's contents, or a folder's entries, are on the disk (fsync). Raises OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -136,3 +135,4 @@ def sync_to_disk(path: Path) -> None:
 
 
 MIGRATIONS = _load_migrations()
+"""The steps that lead to this release's schema, in order."""
