@@ -109,7 +109,7 @@ def _file_change(file: Path, seen_ns: int) -> MatchKind | None:
     return MatchKind.FILE_CHANGED if is_newer else None
 
 
-def record_use(store: Writer, key: str, packet: Packet) -> None:
+def record_packet_use(store: Writer, key: str, packet: Packet) -> None:
     """Count a use of each session record in a packet, so that it does not age. Does nothing if the store cannot be written now."""
     used = [entry.id for entry in packet.entries if entry.session]
     with suppress(StoreBusy, StoreUnwritable):

@@ -42,7 +42,7 @@ def retrieve(
 
     packet = freshness.answer_fresh(store, settings, path, answer, freshness.list_shown_files, deadline)
     packet = replace(packet, skipped=tuple(dict.fromkeys([*deadline.skipped, *packet.skipped])))
-    freshness.record_use(store, key, packet)
+    freshness.record_packet_use(store, key, packet)
     return packet
 
 
