@@ -32,7 +32,7 @@ from clew.transcript.parse import open_transcript
 from clew.transcript.session_files import SessionFiles
 from clew.transcript.work import CompletedWork, WorkTracker
 from clew.usecases import ingest
-from clew.usecases.inputs import check_budget, load_embedder, render_for_counting
+from clew.usecases.inputs import check_budget, load_configured_embedder, render_for_counting
 
 # Shares of a compaction's budget for the hand-off and, on top, for the last request in it: the rest goes to lines (bench/LOG.md).
 _HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.3, 0.15
@@ -179,7 +179,7 @@ def _with_earlier(store: Reader, settings: Settings, path: Path, made: Compactio
     """Return a compaction with turns of other sessions, for which at most _EARLIER_SHARE_MAX of the budget is set aside."""
     with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
         question = Question.of(made.state.question)
-        recalled = recall(snapshot, question, exclude=[session], asked_ns=made.at_ns, embedder=load_embedder(settings))
+        recalled = recall(snapshot, question, exclude=[session], asked_ns=made.at_ns, embedder=load_configured_embedder(settings))
         share = int(_EARLIER_SHARE_MAX * budget_tokens)
         spans, entries = build_section(recalled.turns, OriginalCache(snapshot), budget_tokens=share, counter=made.counter)
     packet = made.build_packet(budget_tokens - made.counter.count(render_for_counting(spans)))

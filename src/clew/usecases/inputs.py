@@ -21,7 +21,7 @@ def check_budget(tokens: int) -> int:
     return tokens
 
 
-def load_embedder(settings: Settings) -> Embedder | None:
+def load_configured_embedder(settings: Settings) -> Embedder | None:
     """Load the embedding model that the settings name; None if they name none."""
     return load_embedder(settings.embedder) if settings.embedder else None
 

@@ -15,7 +15,7 @@ from clew.records import Packet
 from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL, Reader
 from clew.text.tokens import make_counter
-from clew.usecases.inputs import check_budget, load_embedder
+from clew.usecases.inputs import check_budget, load_configured_embedder
 
 
 def recall(
@@ -47,7 +47,7 @@ def recall(
             turns_max=turns_max,
             sessions_max=sessions_max,
             confidence_min=confidence_min,
-            embedder=load_embedder(settings),
+            embedder=load_configured_embedder(settings),
         )
 
 
@@ -64,5 +64,5 @@ def augment_prompt(
         return choose_additions(
             snapshot, Question.of(prompt), session=session, seen=seen, counter=make_counter(tokenizer),
             budget_tokens=check_budget(budget_tokens), asked_ns=time.time_ns(), deadline=Deadline(deadline_ms),
-            embedder=load_embedder(settings),
+            embedder=load_configured_embedder(settings),
         )  # fmt: skip

@@ -20,7 +20,7 @@ from clew.settings import Settings, find_workspace
 from clew.store.ports import Snapshot, Writer
 from clew.text.tokens import make_counter
 from clew.usecases import freshness
-from clew.usecases.inputs import check_budget, load_embedder
+from clew.usecases.inputs import check_budget, load_configured_embedder
 
 
 def retrieve(
@@ -34,7 +34,7 @@ def retrieve(
     key, _ = find_workspace(path)
     deadline = Deadline(deadline_ms)
     asked, counter = Question.of(question), make_counter(tokenizer)
-    model, room = load_embedder(settings), check_budget(budget_tokens)
+    model, room = load_configured_embedder(settings), check_budget(budget_tokens)
 
     def answer(snapshot: Snapshot) -> Packet:
         packet = assemble_packet(snapshot, asked, budget_tokens=room, counter=counter, deadline=deadline, embedder=model)
@@ -51,7 +51,7 @@ def retrieve_files(
 ) -> FileList:
     """Return at most `limit` files that are relevant for a question about the repository at `path`, best first."""
     deadline = Deadline(deadline_ms)
-    make = partial(rank_files, question=Question.of(question), limit=limit, deadline=deadline, embedder=load_embedder(settings))
+    make = partial(rank_files, question=Question.of(question), limit=limit, deadline=deadline, embedder=load_configured_embedder(settings))
     found = freshness.answer_fresh(store, settings, path, make, lambda found: [file.path for file in found.files], deadline)
     return replace(found, skipped=tuple(dict.fromkeys([*deadline.skipped, *found.skipped])))
 

@@ -25,7 +25,7 @@ from clew.text.secrets import mask_text
 from clew.transcript.live import build_live_delta, build_original_delta, live_source, original_record_id, originals_source
 from clew.transcript.reduce.reduce import reduce_output
 from clew.transcript.reduce.reduction import OutputContext, ReducedOutput, build_context, format_truncation_marker
-from clew.usecases.inputs import get_source_state, load_embedder
+from clew.usecases.inputs import get_source_state, load_configured_embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def _originals(store: Reader, key: str, arrivals: Sequence[_ReducedOutput]) -> l
 
 def _live(store: Reader, settings: Settings, key: str, root: Path, observations: Sequence[Observation]) -> Delta:
     state = get_source_state(store, key, live_source(observations[0].session))
-    return build_live_delta(observations, state=state, root=str(root), embedder=load_embedder(settings))
+    return build_live_delta(observations, state=state, root=str(root), embedder=load_configured_embedder(settings))
 
 
 def _check_note(note: NewNote, root: Path) -> list[tuple[str, str]]:
