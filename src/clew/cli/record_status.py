@@ -57,7 +57,7 @@ def format_status(status: Status) -> str:
     return f"{state}, {status.tier.name.lower()} tier{used}"
 
 
-def importance_json(importance: Importance) -> dict[str, Any]:
+def importance_to_json(importance: Importance) -> dict[str, Any]:
     """Return a record's importance and the parts that it was computed from."""
     return {
         "value": round(importance.value, 3),
@@ -67,7 +67,7 @@ def importance_json(importance: Importance) -> dict[str, Any]:
     }
 
 
-def importance_text(importance: Importance, status: Status) -> str:
+def format_importance(importance: Importance, status: Status) -> str:
     """Return the importance in words: `0.62: used once, 3 records rest on it, true now`."""
     rest = round(importance.dependents)
     outcome = "no longer true" if not status.is_live else "suspect" if status.is_suspect else "true now"

@@ -11,7 +11,7 @@ from clew.cli import output
 from clew.cli.open import check_folder, open_engine
 from clew.cli.options import format_examples, json_option, repo_option
 from clew.cli.packets import render_for_stdout
-from clew.cli.record_status import format_status, record_to_json, status_to_json
+from clew.cli.record_status import format_importance, format_status, importance_to_json, record_to_json, status_to_json
 from clew.records import make_handle, outside_span
 from clew.settings import find_workspace
 
@@ -41,7 +41,7 @@ def _to_json(explained: RecordExplanation) -> dict[str, Any]:
     return {
         **record_to_json(explained.record),
         **status_to_json(explained.status),
-        "importance": importance_json(explained.importance),
+        "importance": importance_to_json(explained.importance),
         "resolutions": [{"resolution": text.resolution.label, "chars": text.chars} for text in explained.record.texts],
         "versions": [
             {"id": version.id, "handle": make_handle(version.id), **status_to_json(standing)} for version, standing in explained.versions
@@ -63,7 +63,7 @@ def _to_text(explained: RecordExplanation) -> str:
     rows += [
         ("stands", format_status(explained.status)),
         ("trust", record.trust.name.lower()),
-        ("importance", importance_text(explained.importance, explained.status)),
+        ("importance", format_importance(explained.importance, explained.status)),
         ("derived from", f"{record.source}, content {record.digest[:12] or 'unknown'}"),
         ("can be shown", ", ".join(f"{text.resolution.label} ({text.chars:,})" for text in record.texts)),
     ]

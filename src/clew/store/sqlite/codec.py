@@ -111,7 +111,7 @@ def record_to_row(record: Record, workspace: int, source: int, *, is_indexed: bo
     subject, digest, kind, name, parent, path, language, session, uuid, agent = words
     return (
         workspace, r.id, source, is_indexed, subject, digest, r.seq, r.at_ns, r.layer.value, kind, name, parent, path, language,
-        session, uuid, agent, int(r.trust), r.importance, pack_texts(r.texts), _pack_lineage(r.lineage),
+        session, uuid, agent, int(r.trust), pack_texts(r.texts), _pack_lineage(r.lineage),
     )  # fmt: skip
 
 
