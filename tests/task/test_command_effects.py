@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.task.commands import ShownFileRange, analyse_command
-from clew.task.shell import COMMAND_CHARS_MAX
+from clew.task.shell import COMMAND_CHARS_MAX, parse_shell
 
 
 @pytest.mark.parametrize(
@@ -123,3 +123,17 @@ def test_a_broken_line_is_no_look() -> None:
 @pytest.mark.parametrize("piece", ["a|", "x=(", "((", "$(", "`", "<<E\n", "a && ", "if ", '"$('])
 def test_no_line_takes_long_or_nests_too_deep(piece: str) -> None:
     analyse_command(piece * 4000)
+
+
+@pytest.mark.parametrize("odd", ["{\U000bdc42뺁", "echo {😀", "grep '{\U0010fffd' a", "x={\U000e0412}"])
+def test_no_character_crashes_the_parser(odd: str) -> None:
+    for _ in range(50):
+        parse_shell(odd)
+
+
+def test_words_of_other_alphabets_are_kept() -> None:
+    assert [simple.words for simple in parse_shell("grep 'größe 😀' café/价格.py && cat <<E\nü\nE\necho é").commands] == [
+        ("grep", "größe 😀", "café/价格.py"),
+        ("cat",),
+        ("echo", "é"),
+    ]

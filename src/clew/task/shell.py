@@ -23,6 +23,7 @@ _DOCUMENT = frozenset(("<<", "<<-", "heredoc_start", "heredoc_body", "heredoc_en
 _SEQUENCES = frozenset(("program", "compound_statement", "subshell", "do_group", "if_statement", "elif_clause", "else_clause", "case_item"))
 _SIMPLE = frozenset(("command", "declaration_command", "unset_command", "test_command"))
 _ASSIGNMENTS = frozenset(("variable_assignment", "variable_assignments"))
+_OTHERS = re.compile(rb"[\x80-\xff]")  # the grammar asks C of them what it may be asked of bytes alone, and crashes
 _GIVING_UP = frozenset(("exit", "return", "false"))  # `a || exit 1` hands on that a failed
 _LOOPS = frozenset(("for_statement", "c_style_for_statement", "while_statement"))
 _WRITING = frozenset((">", ">>", ">|", "&>", "&>>", ">&"))
@@ -51,32 +52,35 @@ class _Around:
 def parse_shell(command: str) -> ShellLine:
     """Parse a command line, at most its first COMMAND_CHARS_MAX characters. Parts with a syntax error are left out. Cost: about 0.1 ms."""
     source = f"{command[:COMMAND_CHARS_MAX]}\n".encode("utf-8", "replace")  # the end of a line ends a document that was cut off
-    root = _without_documents(source)
+    root, line = _without_documents(source)
     is_whole = root is not None and not root.has_error
     if not is_whole and b"<<" in source:  # lest a document's lines pass for commands
-        root = _without_documents(source[: source.index(b"\n", source.index(b"<<")) + 1])
+        root, line = _without_documents(source[: source.index(b"\n", source.index(b"<<")) + 1])
     if root is None:
         return ShellLine(is_whole=False)
-    walk = _Walk(is_whole)
+    walk = _Walk(line, is_whole)
     commands = tuple(walk.commands(root, _Around(is_status_lost=not is_whole)))
     return ShellLine(commands, walk.is_whole)
 
 
-def _without_documents(source: bytes) -> Node | None:
-    """The root of the syntax tree of a line without its here-documents; None where parsing takes too long."""
+def _without_documents(source: bytes) -> tuple[Node | None, bytes]:
+    """A line without its here-documents, and the root of its syntax tree, None where parsing takes too long."""
     root = _tree(source)
     if root is None or b"<<" not in source or not (spans := sorted(_documents(root), reverse=True)):
-        return root
+        return root, source
     for start, end in spans:
         source = source[:start] + source[end:]
-    return _tree(source)
+    return _tree(source), source
 
 
 def _tree(source: bytes) -> Node | None:
     """The root of the syntax tree; None where parsing takes too long."""
+    ascii_only = _OTHERS.sub(b"x", source)
     cpu_s_max = thread_time() + PARSE_CPU_S_MAX
     try:
-        return Parser(_BASH).parse(lambda offset, _: source[offset:], progress_callback=lambda _, __: thread_time() > cpu_s_max).root_node
+        return (
+            Parser(_BASH).parse(lambda offset, _: ascii_only[offset:], progress_callback=lambda _, __: thread_time() > cpu_s_max).root_node
+        )
     except ValueError:  # what it raises when the callback stopped it
         return None
 
@@ -94,11 +98,12 @@ def _documents(root: Node) -> Iterator[tuple[int, int]]:
 
 @dataclass(slots=True)
 class _Walk:
-    """One walk through a syntax tree; `is_whole` becomes False where it is too deep.
+    """One walk through the syntax tree of `source`; `is_whole` becomes False where it is too deep.
 
     options  those of `set` that let a failure of an earlier command become the status of the line: "errexit", "pipefail".
     """
 
+    source: bytes
     is_whole: bool
     options: set[str] = field(default_factory=set[str])
 
@@ -154,7 +159,9 @@ class _Walk:
     def _list(self, node: Node, around: _Around) -> Iterator[SimpleCommand]:
         """`a && b`, `a || b`: a pipe or a redirection behind it concerns b alone, though the grammar hangs it on both."""
         left, *rest = node.named_children
-        is_or = any(child.type == "||" for child in node.children) and _text(rest[0]).split(" ", 1)[0] not in _GIVING_UP if rest else False
+        is_or = (
+            any(child.type == "||" for child in node.children) and self._text(rest[0]).split(" ", 1)[0] not in _GIVING_UP if rest else False
+        )
         before = replace(around, redirects=(), is_piped=False, is_status_lost=around.is_status_lost or is_or)
         yield from self._each([left], before)
         yield from self._each(rest, replace(around, reads_pipe=False))
@@ -174,15 +181,15 @@ class _Walk:
         writes: list[str] = []
         parts = [child for child in node.children if child.type not in _ASSIGNMENTS or node.type != "command"]
         if node.type == "test_command":
-            words, parts = _text(node).split(), []
+            words, parts = self._text(node).split(), []
         for part in (*parts, *around.redirects):
             if part.type == "file_redirect":
                 target, *arguments = part.children_by_field_name("destination") or [None]
                 if target is not None and _is_write(part):
-                    writes.append(_text(target))
-                words.extend(_text(argument) for argument in arguments if argument is not None)
+                    writes.append(self._text(target))
+                words.extend(self._text(argument) for argument in arguments if argument is not None)
             elif part.type != "herestring_redirect":
-                words.append(_text(part))
+                words.append(self._text(part))
         if kept := _bare(words):
             lost = around.is_status_lost or self._loses(around)
             if kept[0] == "set":
@@ -192,6 +199,12 @@ class _Walk:
             )
         inner = replace(around, redirects=(), is_status_lost=True)
         yield from self._each((*node.named_children, *around.redirects), inner)
+
+    def _text(self, node: Node) -> str:
+        word = self.source[node.start_byte : node.end_byte].decode("utf-8", "replace").replace("\\\n", " ")
+        if '"' not in word and "'" not in word and "\\" not in word:
+            return word
+        return _QUOTES.sub(lambda found: next(group for group in found.groups() if group is not None), word)
 
     def _set(self, words: list[str]) -> None:
         """Follow `set -euo pipefail` and its like."""
@@ -209,13 +222,6 @@ def _is_write(redirect: Node) -> bool:
     return (descriptor is None or descriptor.text == b"1") and any(
         child.type in _WRITING and not (child.type == ">&" and redirect.named_children[-1].type == "number") for child in redirect.children
     )
-
-
-def _text(node: Node) -> str:
-    word = (node.text or b"").decode("utf-8", "replace").replace("\\\n", " ")
-    if '"' not in word and "'" not in word and "\\" not in word:
-        return word
-    return _QUOTES.sub(lambda found: next(group for group in found.groups() if group is not None), word)
 
 
 def _bare(words: list[str]) -> list[str]:
