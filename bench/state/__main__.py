@@ -14,16 +14,13 @@ from typing import Any
 from bench.intervals import estimate
 from bench.machine import provenance, write_result
 from bench.state import verdicts
-from bench.state.arms import ARMS, ArmInput
-from bench.state.marks import Cut, cuts, made, present
-from clew.evaluation.cases import find_cases
-from clew.evaluation.trial import Trial
+from bench.state.arms import ARMS
+from bench.state.judge import BUDGETS, judge
+from bench.state.marks import cuts
 from clew.pool import map_in_processes
-from clew.text.tokens import make_counter
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("msgspec", "numpy")
-BUDGETS = (1200, 4000)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,35 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_result(given.results / f"{source.name}.json", result)
     print(_table(result))
     return 0
-
-
-def judge(work: tuple[Cut, Path]) -> list[dict[str, Any]]:
-    """Judge one cut: a row for each arm and budget."""
-    cut, data = work
-    case = next(iter(find_cases(data / cut.project / cut.file, [cut.line])))
-    trial = Trial(case, make_counter("chars4"))
-    rows: list[dict[str, Any]] = []
-    for budget in BUDGETS:
-        for name, arm in ARMS.items():
-            text = arm(ArmInput(trial, cut, budget))
-            if not text:  # the client made no summary there
-                continue
-            conveyed = present(cut.facts, text)
-            by_kind: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-            for fact, there in zip(cut.facts, conveyed, strict=True):
-                by_kind[fact.kind][0] += fact.weight * there
-                by_kind[fact.kind][1] += fact.weight
-            rows.append(
-                {
-                    "cut": cut.cut, "project": cut.project, "session": cut.file, "is_held_out": cut.is_held_out, "kind": cut.kind,
-                    "arm": name, "budget": budget, "chars": len(text),
-                    "share": sum(has for has, _ in by_kind.values()) / sum(of for _, of in by_kind.values()),
-                    "by_kind": dict(by_kind),
-                    "claims": [f"CLAIMS {claim}" for claim in made(cut.must_not, text)],
-                    "missing": [f"missing {fact.kind}: {fact.text}" for fact, there in zip(cut.facts, conveyed, strict=True) if not there],
-                }
-            )  # fmt: skip
-    return rows
 
 
 _SPLITS = {
