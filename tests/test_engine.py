@@ -332,7 +332,9 @@ def contents(engine: Engine, root: Path) -> object:
     docs = np.flatnonzero(index.alive).astype(np.int32)
     links = Names(index).outgoing(docs)
     records: list[Record] = [
-        record for state in look(engine.store, key).sources("file:") for record in look(engine.store, key).records_of_sources(state.source)
+        record
+        for state in look(engine.store, key).source_states("file:")
+        for record in look(engine.store, key).records_of_sources(state.source)
     ]
     columns = (links.tails, links.heads, links.kinds, links.weights)
     named = sorted(
@@ -529,7 +531,7 @@ def test_of_an_output_in_a_clients_session_only_the_original_of_a_shorter_form_i
     assert engine.unfold(repo, chosen.outputs[0].handle).data.decode() == long
     kept = [
         record
-        for state in look(engine.store, find_workspace(repo)[0]).sources()
+        for state in look(engine.store, find_workspace(repo)[0]).source_states()
         for record in look(engine.store, find_workspace(repo)[0]).records_of_sources(state.source)
     ]
     assert sorted(record.name for record in kept) == ["Output of Read " + str(repo / "pkg/log.txt"), "Output of cat log"]

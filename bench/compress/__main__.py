@@ -27,7 +27,7 @@ from clew.enrich.models import DisabledCompressor, ModelAnswer, ModelRequest
 from clew.enrich.prompt import SYSTEM_PROMPT
 from clew.settings import Settings
 from clew.text.tokens import make_counter
-from clew.transcript.session_files import read_session
+from clew.transcript.session_files import find_session_files
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("msgspec", "numpy")
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the result")
     given = parser.parse_args(arguments)
     found = sorted(file for file in given.sessions.rglob("*") if file.name.endswith(SUFFIXES))[:: given.every]
-    files = [file for file in found if read_session(file).client]
+    files = [file for file in found if find_session_files(file).client]
     if not files:
         print(f"error: {given.sessions}: no session\nhint: session files end in .jsonl or .jsonl.xz", file=sys.stderr)
         return 2
@@ -144,7 +144,7 @@ def _measure(file: Path, counts: Counts) -> None:
         (repo / ".git").mkdir(parents=True)
         engine = clew.open(settings=Settings(Path(folder, "home"), jobs=1), is_in_memory=True)
         engine.ingest([file], repo=repo)
-        session = read_session(file).id
+        session = find_session_files(file).id
         started = time.perf_counter()
         told = engine.compress(repo, [session], DisabledCompressor(), tokenizer="claude", chunk_tokens=CHUNK_TOKENS, dry_run=True)
         seconds = time.perf_counter() - started

@@ -109,7 +109,7 @@ def replay(git_dir: Path, changes: Sequence[Change], work: Work, say: Callable[[
                 replayed = Replayed(change.id, change.repo, change.kind, version, list(change.files), index_s=time.perf_counter() - started)
                 snapshot = engine.store.snapshot(LOCAL, key)
                 words = snapshot.documents.search_scope("file:").path_words
-                past = decode_commits(snapshot.sources(HISTORY_SOURCE))
+                past = decode_commits(snapshot.source_states(HISTORY_SOURCE))
                 times = Counter(path for commit in past for path in commit.files)
                 allowed = sorted(path for code, path in enumerate(snapshot.documents.paths) if words[code] and is_code(path))
                 replayed.candidates = {path: times[path] for path in allowed}

@@ -183,7 +183,7 @@ def _forgetting(given: argparse.Namespace) -> Iterator[Row]:
                 record_use(engine.store, key, ids, now_ns=question.asked_ns + number * DAY_NS)
             now_ns = haystack.questions[0].asked_ns + len(haystack.questions) // 2 * DAY_NS
             with engine.store.snapshot(LOCAL, key) as snapshot:
-                records = snapshot.records_of_sources(*[state.source for state in snapshot.sources("session:")])
+                records = snapshot.records_of_sources(*[state.source for state in snapshot.source_states("session:")])
                 statuses = snapshot.statuses([record.id for record in records])
                 known = compute_importance(snapshot, records, statuses)
         idle = np.array([now_ns - max(status.used_at_ns, record.at_ns) for record, status in zip(records, statuses, strict=True)], float)

@@ -27,7 +27,7 @@ def remember(engine: Engine, path: Path, haystack: Haystack) -> int:
     key, _ = find_workspace(path)
     written = 0
     with engine.store.snapshot(LOCAL, key) as snapshot:
-        known = snapshot.states([live_source(name_of(session)) for session in haystack.sessions])
+        known = snapshot.states_of_sources([live_source(name_of(session)) for session in haystack.sessions])
     for session in haystack.sessions:
         name = name_of(session)
         if live_source(name) in known:

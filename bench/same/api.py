@@ -27,7 +27,7 @@ from clew.transcript.handoff import render_handoff
 from clew.transcript.parse import TranscriptReader, open_transcript
 from clew.transcript.reduce.reduce import reduce_output
 from clew.transcript.reduce.reduction import build_context
-from clew.transcript.session_files import SessionFiles, build_origin, find_sessions, read_session
+from clew.transcript.session_files import SessionFiles, build_origin, find_session_files, find_sessions
 
 Json = dict[str, Any]
 TOKENIZER = "claude"
@@ -61,7 +61,7 @@ class Recorded:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.session: SessionFiles = read_session(path)
+        self.session: SessionFiles = find_session_files(path)
         with open_transcript(path) as stream:
             self.lines = stream.readlines()
         self.seen: list[Observation] = list(TranscriptReader(self.lines, origin=build_origin(self.session)).read_observations())
@@ -87,15 +87,15 @@ def sessions(folder: Path) -> list[Path]:
 def ingested(engine: Engine, repository: Path, path: Path) -> Iterator[Valued]:
     """Ingest one transcript into the workspace at `repository`, and yield its records, whether they still hold or not."""
     done = engine.ingest([path], repo=repository)
-    session = read_session(path)
+    session = find_session_files(path)
     key, _ = find_workspace(repository)
-    for part in (session, *map(read_session, session.agents)):
+    for part in (session, *map(find_session_files, session.agents)):
         source = transcript_source(part)
         with engine.store.snapshot(LOCAL, key) as snapshot:
             ended = snapshot.records([record_id for record_id, _ in snapshot.stale_or_cold()])
             held = {record.id: record for record in (*snapshot.records_of_sources(source), *ended) if record.source == source}
             yield from _records(snapshot, held)
-            state = snapshot.source(source)
+            state = snapshot.source_state(source)
         yield Valued("ingested", source, {"status": state.status if state else "", "problems": len(done.problems), "records": len(held)})
 
 
@@ -154,7 +154,7 @@ def indexed(engine: Engine, tree: Path, name: str) -> Iterator[Valued]:
     key, _ = find_workspace(tree)
     yield Valued("indexed", name, {"read": done.report.read, "problems": len(done.report.problems), "commits": done.commits})
     with engine.store.snapshot(LOCAL, key) as snapshot:
-        for state in snapshot.sources("file:"):
+        for state in snapshot.source_states("file:"):
             held = {record.id: record for record in snapshot.records_of_sources(state.source)}
             yield Valued("file", f"{name}:{state.source}", {"status": state.status, "digest": state.digest, "records": len(held)})
             yield from _records(snapshot, held, f"{name}:")

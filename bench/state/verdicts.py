@@ -12,7 +12,7 @@ from clew.records import ObservationKind
 from clew.task.commands import analyse_command
 from clew.task.outcomes import judge_check
 from clew.transcript.parse import TranscriptReader, open_transcript
-from clew.transcript.session_files import build_origin, read_session
+from clew.transcript.session_files import build_origin, find_session_files
 
 
 def judged(data: Path) -> list[tuple[str, str, str]]:
@@ -33,7 +33,7 @@ def _verdicts(path: Path) -> list[tuple[int, str]]:
     with open_transcript(path) as stream:
         lines = stream.readlines()
     found: list[tuple[int, str]] = []
-    for each in TranscriptReader(lines, origin=build_origin(read_session(path))).read_observations():
+    for each in TranscriptReader(lines, origin=build_origin(find_session_files(path))).read_observations():
         if each.kind is ObservationKind.RESULT and each.call and each.call.result and each.call.command:
             command = analyse_command(each.call.command)
             if command.checks:

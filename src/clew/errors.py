@@ -51,11 +51,11 @@ class SchemaTooNew(StoreError):
 class StoreUnusable(StoreError):
     """Raised where the database file is damaged, or is not a database of clew.
 
-    is_damaged  whether `clew repair` can help; True unless another hint is given.
+    is_repairable  whether `clew repair` can help; False where `hint` names another way out.
     """
 
     def __init__(self, path: Path, reason: str, hint: str = "") -> None:
-        self.path, self.reason, self.is_damaged = path, reason, not hint
+        self.path, self.reason, self.is_repairable = path, reason, not hint
         super().__init__(f"{path}: {reason}\nhint: {hint or '`clew repair` sets it aside, and recovers what can be recovered'}")
 
 
@@ -95,7 +95,7 @@ class UnknownWorkspace(StoreError):
 
 
 class InvalidDelta(StoreError):
-    """Raised where a delta contradicts itself, which is a defect of its producer. Nothing of the call was stored."""
+    """Raised where a delta (a change proposed to the store) contradicts itself, a defect of its producer. Nothing was stored."""
 
     def __init__(self, source: str, by: str, reason: str) -> None:
         self.source, self.by, self.reason = source, by, reason
@@ -159,8 +159,8 @@ class NotReadable(ClewError):
         super().__init__(f"{path}: {reason}" + (f"\nhint: {hint}" if hint else ""))
 
 
-class NoRepository(NotReadable):
-    """Raised where a folder must not be indexed as a repository: a home folder, or one of the system."""
+class FolderNotIndexable(NotReadable):
+    """Raised where a folder must not be indexed as a repository, because it is a home folder or one of the system."""
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(path, reason, "name the folder of a repository, or start the session in one")

@@ -171,7 +171,7 @@ def test_only_the_users_own_plain_file_in_the_clients_own_folder_is_read(place: 
     """Else the preview stays as the client gave it, its notice with it, and nothing is invented."""
     assert place.appended(place.preview(made(place, tmp_path))) is None
     key = place.hooks.context.get_engine().store
-    assert not [state for workspace in key.workspaces() for state in look(key, workspace.key).sources("session:s1/originals")]
+    assert not [state for workspace in key.workspaces() for state in look(key, workspace.key).source_states("session:s1/originals")]
 
 
 RUN = "\n".join(f"tests/test_a.py::test_{number} PASSED" for number in range(150))

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from clew.adapters.claude_code.file_changes import FileChange, FilesNotWritable, apply_changes
+from clew.adapters.claude_code.file_changes import FileReplacement, FilesNotWritable, apply_changes
 from clew.adapters.claude_code.install import SCOPES, ClientFileInvalid, Installer, InstallOptions, InstallResult, InstallTarget
 from clew.adapters.claude_code.plugin_files import TOOLS_PERMISSION
 from clew.adapters.daemon_files import DaemonPaths
@@ -477,11 +477,11 @@ def test_a_write_that_fails_takes_those_before_it_back(client: Client) -> None:
     gone.chmod(0o640)
     was = tree(client.folder)
     changes = [
-        FileChange(client.settings, b"{}"),
-        FileChange(client.folder / "new" / "folder" / "file", b"new"),
-        FileChange(gone, None),
-        FileChange(client.folder / "large", b"x" * 2000),
-        FileChange(client.folder / "never", b"never"),
+        FileReplacement(client.settings, b"{}"),
+        FileReplacement(client.folder / "new" / "folder" / "file", b"new"),
+        FileReplacement(gone, None),
+        FileReplacement(client.folder / "large", b"x" * 2000),
+        FileReplacement(client.folder / "never", b"never"),
     ]
 
     assert with_files_of_at_most(1000, lambda: apply_changes(changes)).startswith(f"refused: {client.folder / 'large'}")

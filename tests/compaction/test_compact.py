@@ -13,7 +13,7 @@ from clew.compaction.lines import LINE_FEATURES, line_features
 from clew.compaction.names import NAME_FEATURES, rare_identifiers
 from clew.records import TaskState
 from clew.settings import Settings
-from clew.transcript.session_files import read_session
+from clew.transcript.session_files import find_session_files
 from clew.usecases.compact import EARLIER_COMPACTIONS_MAX, CompactionInput
 from tests.transcript.conftest import FOLDER, ClaudeScript
 
@@ -109,7 +109,7 @@ def test_a_session_that_was_compacted_often_looks_back_on_the_last_times(tmp_pat
     path = made.save(tmp_path / "work")
     engine = clew.open(settings=Settings(path.parent), is_in_memory=True)
     at: CompactionInput | None = engine.load_compaction_input(
-        read_session(path), path.read_bytes().splitlines(keepends=True), tokenizer="chars4", path=path.parent
+        find_session_files(path), path.read_bytes().splitlines(keepends=True), tokenizer="chars4", path=path.parent
     )
 
     chain = 0

@@ -512,7 +512,7 @@ def test_a_purged_session_takes_its_texts_along(engine: Engine, repo: Path, tmp_
 
     key, _ = find_workspace(repo)
     assert texts(engine, repo) == []
-    assert look(engine.store, key).source(compressed_source(SESSION)) is None
+    assert look(engine.store, key).source_state(compressed_source(SESSION)) is None
 
 
 @both_stores

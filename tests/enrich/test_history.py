@@ -80,7 +80,7 @@ def pairs(engine: Engine, root: Path, kind: EdgeKind = EdgeKind.CO_CHANGES) -> d
     key, _ = find_workspace(root)
     files = {
         make_id("code", state.source, state.digest): state.source.removeprefix("file:")
-        for state in look(engine.store, key).sources("file:")
+        for state in look(engine.store, key).source_states("file:")
     }
     edges: list[Edge] = look(engine.store, key).edges(list(files))
     return {
@@ -93,7 +93,7 @@ def contents(engine: Engine, root: Path) -> list[str]:
     key, _ = find_workspace(root)
     found: list[str] = []
     for prefix in ("history:", "cochange:", "together:", "coupling:"):
-        for state in look(engine.store, key).sources(prefix):
+        for state in look(engine.store, key).source_states(prefix):
             found.append(repr(state))
             found += [repr(record) for record in look(engine.store, key).records_of_sources(state.source)]
     return [*found, repr(sorted(pairs(engine, root).items()))]

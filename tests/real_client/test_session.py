@@ -137,7 +137,7 @@ def test_a_planted_secret_is_in_no_file(done: Run) -> None:
         "from clew.packet.options import OriginalCache\n"
         "with open_engine() as engine:\n"
         "    key, _ = find_workspace(Path.cwd()); originals = OriginalCache(engine.store.snapshot('local', key))\n"
-        "    for state in originals.snapshot.sources():\n"
+        "    for state in originals.snapshot.source_states():\n"
         "        for record in originals.snapshot.records_of_sources(state.source):\n"
         "            for text in record.texts:\n"
         "                print(originals.bytes_of(text).decode('utf-8', 'replace'))\n"

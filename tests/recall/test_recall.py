@@ -144,7 +144,7 @@ def test_a_time_is_read_as_somebody_means_it_who_asks_on_that_day(text: str, fir
     [span] = find_dates(text, ASKED)
 
     assert (span.first.isoformat(), span.last.isoformat()) == (first, last)
-    assert span.nearness(span.first) == span.nearness(span.last) == 1.0
+    assert span.compute_nearness(span.first) == span.compute_nearness(span.last) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def contents(store: Reader, workspace: str, ids: Sequence[str], digests: Sequenc
     with store.snapshot(LOCAL, workspace) as snapshot:
         records = snapshot.records(ids)
         subjects = sorted({record.subject for record in records})
-        states = snapshot.sources()
+        states = snapshot.source_states()
         documents = snapshot.documents
         return {
             "workspace": places,
@@ -207,8 +207,8 @@ def an_unknown_workspace_reads_as_empty(store: Writer) -> None:
     ):
         _expect(answer, [], "an answer about an unknown workspace")
     _expect(look(store, "elsewhere").records_of_sources("s"), [], "of_source")
-    _expect(look(store, "elsewhere").sources(), [], "sources")
-    _expect(look(store, "elsewhere").source("s"), None, "source")
+    _expect(look(store, "elsewhere").source_states(), [], "sources")
+    _expect(look(store, "elsewhere").source_state("s"), None, "source")
     _expect(look(store, "elsewhere").documents.count, 0, "documents in the index")
     _expect_raise(KeyError, lambda: look(store, "elsewhere").original("0" * 32), "an original of an unknown workspace")
 
@@ -300,7 +300,7 @@ def what_goes_in_comes_out(store: Writer) -> None:
     _expect(look(store, SPACE).records(ends), list(records), "records")
     _expect(look(store, SPACE).of_subject(odd), list(records), "of_subject")
     _expect(look(store, SPACE).records_of_sources(source), sorted(records, key=lambda record: record.id), "of_source")
-    _expect((look(store, SPACE).source(source), look(store, SPACE).sources(source)), (state, [state]), "source and sources")
+    _expect((look(store, SPACE).source_state(source), look(store, SPACE).source_states(source)), (state, [state]), "source and sources")
     _expect(look(store, SPACE).edges(ends), [edge], "edges")
     _expect(look(store, SPACE).original(digest_of(data)), data, "original")
 
@@ -330,7 +330,7 @@ def a_whole_delta_replaces_its_source(store: Writer) -> None:
     _expect(bool(standing.reason), True, "an ended record has a reason")
     _expect(look(store, SPACE).records_of_sources("file:a"), list(after.records), "of_source")
     _expect(look(store, SPACE).records([old.id]), [old], "the old version itself")
-    _expect(look(store, SPACE).source("file:a"), after.state, "state")
+    _expect(look(store, SPACE).source_state("file:a"), after.state, "state")
 
 
 @_behaviour
@@ -427,14 +427,14 @@ def a_retired_source_is_gone_and_its_records_are_ended(store: Writer) -> None:
     store.apply(SPACE, [delta, make_delta("file:b", [("t", "y")])])
     applied = store.apply(SPACE, [retirement("file:a")])
     _expect((applied.retired, applied.added), (1, 0), "retired and added")
-    _expect([state.source for state in look(store, SPACE).sources()], ["file:b"], "sources")
-    _expect(look(store, SPACE).source("file:a"), None, "state")
+    _expect([state.source for state in look(store, SPACE).source_states()], ["file:b"], "sources")
+    _expect(look(store, SPACE).source_state("file:a"), None, "state")
     _expect((_live(store, _ids(delta)), look(store, SPACE).records_of_sources("file:a")), ([False], _NONE), "live records")
     _expect(_indexed(store), [make_id("t", "y")], "documents in the index")
     _expect(look(store, SPACE).records(_ids(delta)), list(delta.records), "records")
     _expect(look(store, SPACE).original(delta.blobs[0].digest), b"x", "original")
     store.apply(SPACE, [replace(retirement("file:b"), is_whole=False), retirement("file:never")])
-    _expect((look(store, SPACE).sources(), _indexed(store)), (_NONE, _NONE), "sources and documents after all were retired")
+    _expect((look(store, SPACE).source_states(), _indexed(store)), (_NONE, _NONE), "sources and documents after all were retired")
 
 
 @_behaviour
@@ -641,7 +641,7 @@ def tenants_do_not_see_each_other(store: Writer) -> None:
     delta = make_delta("file:a", [("s", "x")])
     store.apply(SPACE, [delta])
     with store.snapshot("another", SPACE) as snapshot:
-        _expect((snapshot.generation, snapshot.records(_ids(delta)), snapshot.sources()), (0, _NONE, _NONE), "another tenant's")
+        _expect((snapshot.generation, snapshot.records(_ids(delta)), snapshot.source_states()), (0, _NONE, _NONE), "another tenant's")
         _expect(snapshot.documents.count, 0, "another tenant's documents")
 
 
@@ -804,7 +804,7 @@ def sources_are_found_by_prefix(store: Writer) -> None:
     store.apply(SPACE, [make_delta(name, []) for name in reversed(names)])
     for prefix in ("", "file:", "file:a", "file:a\udcff", "file:na", "file:naï", "file:%", "s", "x", "file:b!"):
         wanted = [name for name in sorted(names) if name.startswith(prefix)]
-        _expect([state.source for state in look(store, SPACE).sources(prefix)], wanted, f"sources that begin with {prefix!r}")
+        _expect([state.source for state in look(store, SPACE).source_states(prefix)], wanted, f"sources that begin with {prefix!r}")
 
 
 @_behaviour
@@ -972,7 +972,7 @@ def a_purged_source_is_gone_with_all_that_it_ever_held(store: Writer) -> None:
     store.apply(SPACE, [old, replace(new, blobs=(*new.blobs, raw)), other])
     purge = store.purge_source(SPACE, "file:a", "private", 5)
     _expect((purge.records, purge.blobs, purge.size), (2, 3, len("old secret" + "new secret" + "raw")), "records, originals and bytes")
-    _expect([state.source for state in look(store, SPACE).sources()], ["file:b"], "sources")
+    _expect([state.source for state in look(store, SPACE).source_states()], ["file:b"], "sources")
     ids = [*_ids(old), _ids(new)[0]]
     _expect([record.source for record in look(store, SPACE).records(ids)], ["file:b"], "records")
     _expect(look(store, SPACE).edges(ids), [], "edges")
@@ -993,7 +993,7 @@ def purging_what_is_unknown_does_nothing(store: Writer) -> None:
     _expect((look(store, SPACE).generation, look(store, SPACE).find("")), (0, _NONE), "generation and ids")
     store.apply(SPACE, [make_delta("file:a", [])])
     store.purge_source(SPACE, "file:a", "", 1)
-    _expect((look(store, SPACE).sources(), look(store, SPACE).generation), (_NONE, 2), "sources and generation")
+    _expect((look(store, SPACE).source_states(), look(store, SPACE).generation), (_NONE, 2), "sources and generation")
 
 
 # -- closing --------------------------------------------------------------------------------------

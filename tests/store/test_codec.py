@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clew.records import EndKind, EndReason, Layer, Record, RecordText, Resolution
 from clew.records.wording import describe_end
-from clew.store.originals import LEVEL, Compression, Compressor, unpack
+from clew.store.originals import LEVEL, Compression, OriginalCompressor, unpack
 from clew.store.sqlite.codec import (
     compute_prefix_ranges,
     decode_reason,
@@ -59,7 +59,7 @@ def test_texts_come_back(texts: list[RecordText]) -> None:
 @given(st.binary(max_size=300) | st.binary(max_size=20).map(lambda data: data * 200))
 @settings(derandomize=True)
 def test_originals_come_back_and_never_grow(data: bytes) -> None:
-    packing, packed = Compressor().pack(data)
+    packing, packed = OriginalCompressor().pack(data)
 
     assert unpack(packing, packed) == data
     assert len(packed) <= len(data)
@@ -101,7 +101,7 @@ def test_every_reason_has_words() -> None:
 
 
 def test_a_damaged_original_is_noticed() -> None:
-    _, packed = Compressor().pack(b"some line of text\n" * 1000)
+    _, packed = OriginalCompressor().pack(b"some line of text\n" * 1000)
     for damaged in (packed[:-1], packed[:-1] + bytes([packed[-1] ^ 1]), b"\0" * 20):
         try:
             found = unpack(Compression.ZSTD, damaged)

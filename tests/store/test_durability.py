@@ -109,7 +109,9 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
                     f"body {number}".encode() for number in acknowledged[-3:]
                 ]
                 index = look(store, "w").documents
-                held = {record.id for state in look(store, "w").sources() for record in look(store, "w").records_of_sources(state.source)}
+                held = {
+                    record.id for state in look(store, "w").source_states() for record in look(store, "w").records_of_sources(state.source)
+                }
                 assert {index.id_of(doc) for doc in range(index.size) if index.alive[doc]} == held
     assert len(acknowledged) > ROUNDS
     assert len(acknowledged) == len(set(acknowledged))
@@ -149,7 +151,7 @@ def test_two_processes_that_write_at_once_both_succeed(tmp_path: Path) -> None:
 
     assert [writer.returncode for writer in writers] == [0, 0]
     with contextlib.closing(SqliteStore(path)) as store:
-        assert (look(store, "w").generation, len(look(store, "w").sources()), look(store, "w").documents.count) == (50, 50, 50)
+        assert (look(store, "w").generation, len(look(store, "w").source_states()), look(store, "w").documents.count) == (50, 50, 50)
 
 
 def fail_half_way(store: SqliteStore) -> None:

@@ -292,7 +292,7 @@ def test_a_full_disk_stores_nothing_of_the_call_and_goes_on_when_there_is_room(p
             store.apply("w", [make_delta("file:b", [("t", "small")]), make_delta("file:c", noise)])
 
         assert "hint:" in str(refused.value)
-        assert (look(store, "w").generation, [state.source for state in look(store, "w").sources()]) == (1, ["file:a"])
+        assert (look(store, "w").generation, [state.source for state in look(store, "w").source_states()]) == (1, ["file:a"])
         assert look(store, "w").find("") == [first.records[0].id]
         connection.pragma("max_page_count", 1 << 30)
         assert store.apply("w", [make_delta("file:c", noise)]).added == 1
@@ -324,10 +324,12 @@ def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(tmp_path: Path
         refreshed = store.refresh("w")
         assert not refreshed.is_written
         assert refreshed.reason
-        assert (look(store, "w").generation, len(look(store, "w").sources())) == (acknowledged, acknowledged)
+        assert (look(store, "w").generation, len(look(store, "w").source_states())) == (acknowledged, acknowledged)
         store.close()
         with contextlib.closing(SqliteStore(folder / "clew.db", is_read_only=True)) as again:
-            assert (look(again, "w").generation, len(look(again, "w").sources()), look(again, "w").documents.count) == (acknowledged,) * 3
+            assert (look(again, "w").generation, len(look(again, "w").source_states()), look(again, "w").documents.count) == (
+                acknowledged,
+            ) * 3
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
 

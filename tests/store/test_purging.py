@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clew.errors import PurgeUnfinished
 from clew.records import Blob, Edge, EdgeKind, Record, RecordText, Resolution, SourceState, make_id
-from clew.store.originals import Compression, Compressor, digest_of
+from clew.store.originals import Compression, OriginalCompressor, digest_of
 from clew.store.sqlite import MIGRATIONS, Migration, SqliteStore
 from clew.store.sqlite.indexing import WorkspaceCounters
 from clew.text.postings import NameUse, SearchDocument, drop_from_postings, pack_postings, unpack_postings
@@ -129,7 +129,7 @@ def test_no_byte_of_a_purged_record_is_left_in_any_file(store: SqliteStore, tmp_
 def test_no_packed_byte_of_a_purged_original_is_left(store: SqliteStore, tmp_path: Path) -> None:
     """An original that was compressed is looked for as it was stored."""
     delta = make_delta("file:a", [("s", "".join(f"line {number}: {number**3}\n" for number in range(3000)))])
-    packing, packed = Compressor().pack(delta.blobs[0].data)
+    packing, packed = OriginalCompressor().pack(delta.blobs[0].data)
     assert packing is Compression.ZSTD
     store.apply("w", [delta])
     assert files_with(tmp_path, packed[1000:1040]) == ["clew.db-wal"]

@@ -14,7 +14,7 @@ from clew.records import Delta, SourceState
 from clew.store.memory import MemoryStore
 from clew.transcript.follow import UNRECOGNISED, build_report, read_deltas
 from clew.transcript.parse import TranscriptReader
-from clew.transcript.session_files import build_origin, read_session
+from clew.transcript.session_files import build_origin, find_session_files
 from tests.looking import look
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def test_observations_are_those_of_the_records_without_the_rest(busy_session: by
     path = tmp_path / f"{SOURCE[8:]}.jsonl"
     path.write_bytes(busy_session)
 
-    found = list(TranscriptReader(path, origin=build_origin(read_session(path))).read_observations())
+    found = list(TranscriptReader(path, origin=build_origin(find_session_files(path))).read_observations())
 
     assert [observation.seq for observation in found] == list(range(len(found)))
     assert {observation.session for observation in found} == {SOURCE[8:]}

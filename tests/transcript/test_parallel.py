@@ -11,7 +11,7 @@ import pytest
 from clew.records import Delta
 from clew.transcript import parallel
 from clew.transcript.parallel import TranscriptJob, read_all_deltas
-from clew.transcript.session_files import read_session
+from clew.transcript.session_files import find_session_files
 
 IDS = [f"{number}0000000-0000-4000-8000-000000000000" for number in range(4)]
 
@@ -28,7 +28,7 @@ def transcripts(tmp_path: Path) -> list[TranscriptJob]:
     for session in IDS:
         path = tmp_path / f"{session}.jsonl"
         path.write_text(line(session, 0, f"the first words of {session}"))
-        made.append(TranscriptJob(read_session(path), None, ""))
+        made.append(TranscriptJob(find_session_files(path), None, ""))
     return made
 
 

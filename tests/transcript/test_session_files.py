@@ -12,7 +12,7 @@ import pytest
 
 from clew.errors import NotReadable
 from clew.transcript.follow import read_deltas, transcript_source
-from clew.transcript.session_files import find_sessions, iterate_transcripts, load_spilled_output, read_session
+from clew.transcript.session_files import find_session_files, find_sessions, iterate_transcripts, load_spilled_output
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript, CodexScript
@@ -59,7 +59,7 @@ def test_a_session_tells_the_folder_that_it_began_in(project: Path) -> None:
 
 
 def test_a_subagents_file_is_a_source_of_its_own_under_its_session(project: Path) -> None:
-    session = read_session(project / f"{SESSION}.jsonl")
+    session = find_session_files(project / f"{SESSION}.jsonl")
     main, helper = iterate_transcripts(session)
 
     assert [transcript_source(main), transcript_source(helper)] == [f"session:{SESSION}", f"session:{SESSION}/a1b2"]
@@ -75,7 +75,7 @@ def test_the_id_is_in_the_name_or_in_the_records(claude: ClaudeScript, tmp_path:
     path = tmp_path / name
     path.write_bytes(lzma.compress(claude.bytes()) if name.endswith("xz") else claude.bytes())
 
-    assert read_session(path).id == SESSION
+    assert find_session_files(path).id == SESSION
 
 
 def test_nothing_at_a_path_says_so(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_damaged_archive_says_so(tmp_path: Path) -> None:
     path.write_bytes(b"not xz at all")
 
     with pytest.raises(NotReadable):
-        read_session(path)
+        find_session_files(path)
 
 
 def test_what_cannot_be_read_hides_no_session(project: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_only_spilled_results_are_read_whatever_a_transcript_says(project: Path) -> None:
-    session = read_session(project / f"{SESSION}.jsonl")
+    session = find_session_files(project / f"{SESSION}.jsonl")
     home = project / SESSION / "tool-results"
     (home / "b.txt").write_text("spilled")
     (home / "link.txt").symlink_to(project / "notes.txt")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bench.score.figure import Context, DataMissing, Figure, Value
 from clew.task.tracker import state_at
 from clew.transcript.parse import TranscriptReader
-from clew.transcript.session_files import build_origin, read_session
+from clew.transcript.session_files import build_origin, find_session_files
 
 FILES = "*.jsonl"
 
@@ -48,7 +48,7 @@ def _verdict(context: Context, command: str, output: str) -> str:
     ]
     file = context.work / "00000000-0000-4000-8000-000000000000.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
-    checks = state_at(TranscriptReader(file, origin=build_origin(read_session(file))).read_observations()).checks
+    checks = state_at(TranscriptReader(file, origin=build_origin(find_session_files(file))).read_observations()).checks
     if not checks:
         return "not seen"
     return checks[-1].verdict

@@ -38,7 +38,7 @@ class DaemonPaths:
 
     @property
     def run_dir(self) -> Path:
-        """Folder of all the other files, mode 0700."""
+        """Folder of the daemon's runtime files (socket, lock, certificate, …) in the data folder; mode 0700."""
         return self.home / "run"
 
     @property

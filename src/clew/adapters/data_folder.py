@@ -36,7 +36,7 @@ def list_entries(home: Path) -> list[DataFolderEntry]:
 
 
 def delete_clew_files(home: Path) -> list[DataFolderEntry]:
-    """Delete clew's own entries, and the folder once it is empty. Returns the entries that could not be deleted."""
+    """Delete clew's entries in the data folder `home`, and the folder once it is empty. Returns the entries that could not be deleted."""
     for each in list_entries(home):
         if each.is_ours:
             if each.path.is_dir() and not each.path.is_symlink():

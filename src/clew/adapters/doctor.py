@@ -206,7 +206,7 @@ def _database(environment: DoctorInput) -> Iterator[Finding]:
         yield build_finding("database_locked", database=database, waited=DATABASE_LOCK_WAIT_S, quoted=shlex.quote(str(database)))
     except StoreUnusable as error:
         what, _, hint = str(error).partition("\nhint: ")
-        yield build_finding("database_unusable", what=what, mend="clew repair" if error.is_damaged else hint)
+        yield build_finding("database_unusable", what=what, mend="clew repair" if error.is_repairable else hint)
     else:
         if said:
             yield build_finding("database_damaged", database=database, said=said)

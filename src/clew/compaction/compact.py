@@ -234,7 +234,9 @@ def _told(snapshot: Snapshot, source: str, segments: Sequence[_Segment], records
             if utility > 0:
                 name = f"{cover.record.id}:{at}"
                 offers.append(
-                    _Offer(name, cover.record.id, cover.tokens, compressed.format_lines([line.line]), line.tokens, utility, cover)
+                    _Offer(
+                        name, cover.record.id, cover.tokens, compressed.format_compressed_lines([line.line]), line.tokens, utility, cover
+                    )
                 )
     return offers
 

@@ -64,7 +64,7 @@ class CompressedText:
 
 
 def compressed_source(session: str) -> str:
-    """Return the name of the source that holds a session's compressed texts, apart from the session's own."""
+    """Return the name of the source under which a session's compressed texts are stored, apart from the session's own records."""
     return f"compressed:{session}"
 
 
@@ -88,7 +88,7 @@ def compressed_ids_containing(snapshot: Snapshot, record: Record) -> list[str]:
     Those made from its part and from every later one: each was made with the task state of the parts before it.
     """
     is_placed = record.source == f"session:{record.session}"  # what was seen live, or by a subagent, has positions of its own
-    made = _made(snapshot.source(compressed_source(record.session)))
+    made = _made(snapshot.source_state(compressed_source(record.session)))
     return [each.id for each in made if each.last >= record.seq or not is_placed]
 
 
@@ -96,13 +96,13 @@ def _made(state: SourceState | None) -> list[CompressedRange]:
     return msgspec.json.decode(state.note, type=list[CompressedRange]) if state is not None and state.note else []
 
 
-def format_lines(lines: Sequence[CompressedLine]) -> str:
-    """Return the text of these lines, as `parse_lines` reads it."""
+def format_compressed_lines(lines: Sequence[CompressedLine]) -> str:
+    """Return compressed lines as text, each as `- <sentence> [<handles>]`; the inverse of `parse_compressed_lines`."""
     return "".join(f"- {line.text} [{' '.join(line.handles)}]\n" for line in lines)
 
 
-def parse_lines(text: str) -> list[CompressedLine]:
-    """Return the lines of a compressed text; a line without handles is left out, because it cannot be checked."""
+def parse_compressed_lines(text: str) -> list[CompressedLine]:
+    """Parse what `format_compressed_lines` wrote into lines; a line without handles is left out, because it cannot be checked."""
     found = [(row[2:], _CITED.search(row)) for row in text.split("\n") if row.startswith("- ")]
     return [CompressedLine(_CITED.sub("", row), tuple(cited[1].split(" "))) for row, cited in found if cited]
 
@@ -117,7 +117,7 @@ def find_inputs(snapshot: Snapshot, ids: Sequence[str]) -> dict[str, tuple[str, 
 
 
 def count_ended_inputs(snapshot: Snapshot, record: Record) -> tuple[int, int]:
-    """Return how many of the records that a compressed one was made from are no longer live, and how many there are."""
+    """Return how many of the records that a compressed record was made from are no longer live, and how many it was made from."""
     ids = find_inputs(snapshot, [record.id])[record.id]
     return sum(not status.is_live for status in snapshot.statuses(ids)), len(ids)
 
@@ -159,10 +159,10 @@ def find_live_texts(
     found: list[CompressedText] = []
     for record in records:
         ids = {make_handle(record_id): record_id for record_id in inputs[record.id]}
-        lines = parse_lines(originals.text_of(record.full_text))
+        lines = parse_compressed_lines(originals.text_of(record.full_text))
         held = [line for line in lines if all(ids.get(handle, "") in live for handle in line.handles)]
         if held:
-            frame, *tokens = measure([join_text(render_compressed(record, "")), *(format_lines([line]) for line in held)])
+            frame, *tokens = measure([join_text(render_compressed(record, "")), *(format_compressed_lines([line]) for line in held)])
             told = tuple(
                 LiveLine(line, length, tuple(ids[handle] for handle in line.handles)) for line, length in zip(held, tokens, strict=True)
             )

@@ -11,7 +11,15 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from clew.compaction.compressed import KIND, CompressedRange, add_range, compressed_source, find_inputs, format_lines, parse_lines
+from clew.compaction.compressed import (
+    KIND,
+    CompressedRange,
+    add_range,
+    compressed_source,
+    find_inputs,
+    format_compressed_lines,
+    parse_compressed_lines,
+)
 from clew.enrich.answer_check import AnswerCheck, check_answer, select_carried_lines
 from clew.enrich.chunks import SessionChunk, split_session
 from clew.enrich.models.compressor import Compressor, ModelRequest
@@ -131,7 +139,7 @@ def compress_session(
             text = OriginalCache(snapshot).text_of(before[0].full_text) if before else ""
         if before:
             done.known += 1
-            lines = parse_lines(text)
+            lines = parse_compressed_lines(text)
             run.count(part, text)
             if not status.is_live and not dry_run:  # a later run cut the session otherwise, and this one cuts it so again
                 yield run.delta(before[0], part)
@@ -147,7 +155,7 @@ def compress_session(
                 done.refused.append((transcript.session.id, number, judged.refused))
                 continue
             lines = list(judged.lines)
-            text = format_lines(lines)
+            text = format_compressed_lines(lines)
             data = text.encode()
             run.count(part, text)
             done.lines += len(lines)
@@ -236,7 +244,7 @@ class _Run:
         with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
             others = [other for other in snapshot.records_of_sources(source) if other.id != record.id]
             inputs_by = find_inputs(snapshot, [other.id for other in others])
-            state = snapshot.source(source)
+            state = snapshot.source_state(source)
         own = {each.id for each in inputs}
         replaced = [other for other in others if not own.isdisjoint(inputs_by[other.id])]
         reason = EndReason(EndKind.COMPRESSED_AGAIN)
@@ -256,7 +264,7 @@ class _Run:
         source = compressed_source(self.session)
         ends = tuple(Supersession(record.id, "", EndReason(EndKind.PARTS_CHANGED), record.seq, record.at_ns) for record in left)
         with self.reader.snapshot(LOCAL, self.workspace) as snapshot:
-            state = snapshot.source(source) or SourceState(source)
+            state = snapshot.source_state(source) or SourceState(source)
         return Delta(PROMPT_VERSION, source, is_whole=False, superseded=ends, state=state)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from clew.errors import NotReadable
 from clew.records import Observation, ObservationKind
 from clew.transcript.parse import TranscriptReader, open_transcript
-from clew.transcript.session_files import build_origin, read_session
+from clew.transcript.session_files import build_origin, find_session_files
 
 CUT_SHARE = 0.6  # of the calls of a session without a compaction
 CALLS_AFTER_MAX = 60  # what is needed later still would have been met again on the way
@@ -63,11 +63,11 @@ class EvaluationCase:
 
 def find_cases(path: Path, at: Sequence[int] | None = None) -> Iterator[EvaluationCase]:
     """Yield the evaluation cases of one transcript, in order of their lines.
-    at      lines to cut at; None takes the client's compactions, else one cut at 60 %.
+    at      0-based lines before which to cut the transcript; None cuts where the client compacted, or once after 60 % of the tool calls.
     Yields  nothing for a session too short to have forgotten anything, and for files that no known client wrote.
     Raises  NotReadable for a path that cannot be opened, and for compressed data that is damaged.
     """
-    session = read_session(path)
+    session = find_session_files(path)
     if not session.client:
         return
     lines = _lines(path)

@@ -19,12 +19,15 @@ from clew.store.ports import LOCAL, Snapshot
 from clew.task.prompts import extract_typed_text
 from clew.task.tracker import state_at
 from clew.text.tokens import TokenCounter
-from clew.transcript.session_files import read_session
+from clew.transcript.session_files import find_session_files
 from clew.usecases.compact import CompactionInput
 
 
 class Trial:
-    """One evaluation case with the values computed from it, for building and scoring windows. `counter` counts the tokens of all."""
+    """One evaluation case (a session cut into history and future) with the values computed from it, to build and score context windows.
+
+    counter  counts the tokens of every text of the case.
+    """
 
     def __init__(self, case: EvaluationCase, counter: TokenCounter) -> None:
         self.case, self.counter = case, counter
@@ -58,7 +61,7 @@ class Trial:
 
     @cached_property
     def state(self) -> TaskState:
-        """The task state at the cut, from the observations before it alone."""
+        """The task state where the session is cut, from the observations before that place alone."""
         root = next((each.cwd for each in self.case.before if each.cwd), "")
         return state_at(self.case.before, root=root)
 
@@ -78,7 +81,7 @@ class Trial:
         engine = clew.open(settings=Settings(Path()), is_in_memory=True)
         engine.store.open_workspace(key, str(root))
         compacting = engine.load_compaction_input(
-            read_session(self.case.path),
+            find_session_files(self.case.path),
             self.case.lines,
             tokenizer=self.counter.name,
             path=folder,
@@ -93,7 +96,7 @@ class Trial:
 
     @cached_property
     def snapshot(self) -> Snapshot:
-        """A snapshot of clew's records of the history."""
+        """Snapshot of the records that clew made of the session before the cut."""
         return self.compaction_input.store.snapshot(LOCAL, self.compaction_input.workspace)
 
     @cached_property

@@ -38,13 +38,13 @@ Coupling = tuple[float, MatchReason | None]
 class ImpactTarget:
     """A file, or some symbols in it, that is going to change; the start of an impact question.
 
-    code    number of its path in the snapshot's documents.
-    docs    (k,) document numbers of its records.
-    module  id of the whole file's record; `digest` hashes the file's bytes.
+    path_code  position of its path in `Snapshot.documents.paths`.
+    docs       (k,) document numbers of its records.
+    module     id of the whole file's record; `digest` hashes the file's bytes.
     """
 
     path: str
-    code: int
+    path_code: int
     docs: DocumentNumbers
     module: str
     digest: str
@@ -55,7 +55,7 @@ def find_target(snapshot: Snapshot, path: str, symbol: str = "") -> ImpactTarget
 
     symbol  a name, or a qualified name as packets print it; "" for the whole file.
     """
-    state = snapshot.source(f"file:{path}")
+    state = snapshot.source_state(f"file:{path}")
     documents = snapshot.documents
     code = documents.path_numbers.get(path)
     if state is None or code is None:
@@ -137,9 +137,9 @@ def _commits(snapshot: Snapshot, target: ImpactTarget, paths: Mapping[str, str])
 
 def _by_imports(snapshot: Snapshot, target: ImpactTarget, found: dict[str, Coupling]) -> None:
     documents = snapshot.documents
-    tails, heads, weights = snapshot.names.imports_of(np.array([target.code], np.int32))
+    tails, heads, weights = snapshot.names.imports_of(np.array([target.path_code], np.int32))
     for tail, head, weight in zip(tails.tolist(), heads.tolist(), weights.tolist(), strict=True):
-        other, kind = (head, MatchKind.IMPORTED_BY_TARGET) if tail == target.code else (tail, MatchKind.IMPORTS_TARGET)
+        other, kind = (head, MatchKind.IMPORTED_BY_TARGET) if tail == target.path_code else (tail, MatchKind.IMPORTS_TARGET)
         _take(found, documents.paths[int(other)], float(weight), MatchReason(kind))
 
 
@@ -154,7 +154,7 @@ def _by_uses(snapshot: Snapshot, target: ImpactTarget, found: dict[str, dict[str
         others = links.heads if is_out else links.tails
         for other, use, weight in zip(others.tolist(), links.kinds.tolist(), links.weights.tolist(), strict=True):
             code = int(documents.path_codes[other])
-            if code == target.code or not mask[other]:
+            if code == target.path_code or not mask[other]:
                 continue
             key = ("inherits" if use == NameUse.INHERIT else "calls", documents.paths[code])
             sums[key] = sums.get(key, 0.0) + weight

@@ -47,7 +47,7 @@ def move_idle_records(
     """
     report = ForgetReport()
     with writer.snapshot(LOCAL, workspace) as snapshot:
-        for state in snapshot.sources("session:"):  # one session after the other, because all of them may not fit into memory
+        for state in snapshot.source_states("session:"):  # one session after the other, because all of them may not fit into memory
             records = snapshot.records_of_sources(state.source)
             statuses = snapshot.statuses([record.id for record in records])
             for record, status, importance in zip(records, statuses, compute_importance(snapshot, records, statuses), strict=True):
@@ -105,7 +105,7 @@ def purge_whole_source(writer: Writer, workspace: str, source: str, *, reason: s
     """Erase a whole source, a session or a file, with all its records ever, and with texts that a model made of it."""
     made = compressed.compressed_source(source.removeprefix("session:").partition("/")[0])
     with writer.snapshot(LOCAL, workspace) as snapshot:
-        is_compressed = source.startswith("session:") and snapshot.source(made) is not None
+        is_compressed = source.startswith("session:") and snapshot.source_state(made) is not None
     if is_compressed:
         gone = writer.purge_source(workspace, made, mask_text(reason), now_ns)
         rest = writer.purge_source(workspace, source, mask_text(reason), now_ns)
@@ -134,14 +134,14 @@ def _text_of(snapshot: Snapshot, record: Record) -> str:
 
 def _redact_note(snapshot: Snapshot, source: str, changes: list[Delta]) -> None:
     """Let go of the words that a session's source keeps for what comes next."""
-    state = snapshot.source(source)
+    state = snapshot.source_state(source)
     if state is not None and (note := strip_user_text(state.note)) != state.note:
         changes.append(Delta(PRODUCER, source, is_whole=False, state=replace(state, note=note)))
 
 
 def _redact_lines(snapshot: Snapshot, source: str, records: Sequence[Record], changes: list[Delta]) -> list[str]:
     """Put pieces of a transcript without the lines of these records in the place of those that have them; return the ids of the latter."""
-    state, replaced = snapshot.source(source), list[str]()
+    state, replaced = snapshot.source_state(source), list[str]()
     for piece in snapshot.records_of_sources(source):
         if piece.kind != TRANSCRIPT_KIND:
             continue

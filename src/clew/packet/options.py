@@ -119,7 +119,7 @@ def heading_text(group: str) -> str:
 
 
 def heading_spans(group: str) -> Spans:
-    """Return that line split by author: the group's name comes from outside."""
+    """Return the line above the entries of one file or session as spans; the group's name is marked as text that clew did not write."""
     return clew_span("=== "), outside_span(group), clew_span("\n")
 
 

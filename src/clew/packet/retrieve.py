@@ -12,7 +12,7 @@ from clew.packet.assemble import Candidate, Option, Selection, assemble, discoun
 from clew.packet.options import DisplayLimit, OriginalCache, build_options, group_name, heading_spans, heading_text
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
-from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, add_file_heads, find_reasons, rank
+from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, add_file_documents, find_reasons, rank
 from clew.ranking.weights import DEFAULT, Weights
 from clew.records import (
     FIRST_FENCE,
@@ -63,7 +63,7 @@ def retrieve(
     documents = snapshot.documents
     candidates_max = min(max(budget_tokens // TOKENS_PER_CANDIDATE, CANDIDATES_MIN), CANDIDATES_MAX)
     ranked = rank(snapshot, question, candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights)
-    ordered = add_file_heads(snapshot, ranked)
+    ordered = add_file_documents(snapshot, ranked)
     ids = documents.ids_of([doc for doc, _ in ordered])
     records = {record.id: record for record in snapshot.records(ids)}
     known = [pair for pair, record_id in zip(ordered, ids, strict=True) if record_id in records]

@@ -19,7 +19,7 @@ from clew.text.postings import NameUse
 Floats: TypeAlias = NDArray[np.float32]
 Numbers: TypeAlias = NDArray[np.int32]
 Step: TypeAlias = tuple[MatchKind, str]
-"""How the head of a step hangs on its tail: the kind of reason, and the kind of use or of edge."""
+"""How the head of a step (where the weight goes) depends on its tail (where it comes from): kind of reason, kind of use or edge."""
 
 SPREAD = 0.25  # share of its neighbours' mass that a record takes on; guess, kept small: what is reachable is not what is relevant
 FRONTIER = 32  # records whose neighbours are looked up: the heaviest

@@ -72,17 +72,17 @@ class Question:
 
     @cached_property
     def title_words(self) -> list[str]:
-        """Return the words of its first line, in order, in their case."""
+        """The words of the question's first line, in order, with their case kept."""
         return extract_words(self._parts[0])
 
     @cached_property
     def rest_words(self) -> list[str]:
-        """Return the words of all lines but the first, in order, in their case."""
+        """The words of all lines of the question but the first, in order, with their case kept."""
         return extract_words(self._parts[1])
 
     @cached_property
     def words(self) -> list[str]:
-        """Return all of its words, in order, in their case."""
+        """All words of the question, in order, with their case kept."""
         return [*self.title_words, *self.rest_words]
 
     @cached_property

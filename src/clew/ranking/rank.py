@@ -78,15 +78,15 @@ def rank(
     return Ranked(best.docs[kept].tolist(), best.weights[kept].tolist(), found, flow, aged)
 
 
-def add_file_heads(snapshot: Snapshot, ranked: Ranked) -> list[tuple[int, float]]:
-    """Return (document, weight), heaviest first, of the ranked documents and the heads of the first files, whose imports an edit needs."""
+def add_file_documents(snapshot: Snapshot, ranked: Ranked) -> list[tuple[int, float]]:
+    """Return (document, weight), heaviest first: the ranked documents, and of the first files the whole, whose imports an edit needs."""
     documents = snapshot.documents
     weights = dict(zip(ranked.docs, ranked.weights, strict=True))
     best: dict[int, float] = {}
     for doc, weight in weights.items():
         best.setdefault(int(documents.path_codes[doc]), weight)
     for code, weight in list(best.items())[:HEADS_MAX]:
-        head = int(documents.heads[code])
+        head = int(documents.file_documents[code])
         if head >= 0:
             weights[head] = max(weights.get(head, 0.0), HEAD_SHARE * weight)
     return sorted(weights.items(), key=lambda pair: (-pair[1], documents.id_of(pair[0])))

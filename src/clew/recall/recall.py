@@ -306,7 +306,7 @@ class _Times:
         if not named:
             return _Times({})
         days: dict[int, date] = {session: utc_date(at_ns) for session, at_ns in seen_ns.items() if at_ns}
-        near = {session: max(span.nearness(day) for span in named) for session, day in days.items()}
+        near = {session: max(span.compute_nearness(day) for span in named) for session, day in days.items()}
         holders = sum(near.values())
         rarity = log(1.0 + (len(near) - holders + 0.5) / (holders + 0.5)) if holders else 0.0
         return _Times({session: TIME * rarity * value for session, value in near.items() if value})

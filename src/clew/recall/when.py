@@ -59,18 +59,21 @@ _NAMED_YEAR = re.compile(rf"\b(?:in|during|since|of) {_YEAR}\b")
 
 @dataclass(frozen=True, slots=True)
 class DateSpan:
-    """Days from `first` to `last`, both inclusive, and how many days outside them may be meant as well."""
+    """Days from `first` to `last`, both inclusive.
+
+    uncertainty_days  how many days before or after them may be meant as well.
+    """
 
     first: date
     last: date
-    doubt_days: float = 0.0
+    uncertainty_days: float = 0.0
 
-    def nearness(self, day: date) -> float:
-        """Return 1 for a day inside, falling to 0 at twice `doubt_days` outside."""
+    def compute_nearness(self, day: date) -> float:
+        """Return how well a day fits: 1 inside the span, falling linearly to 0 at 2 × `uncertainty_days` before or after it."""
         apart = max((self.first - day).days, (day - self.last).days, 0)
-        if apart <= self.doubt_days:
-            return 1.0 - 0.5 * apart / max(self.doubt_days, 1.0)
-        return max(0.0, 1.0 - 0.5 * apart / max(self.doubt_days, 1.0)) if self.doubt_days else 0.0
+        if apart <= self.uncertainty_days:
+            return 1.0 - 0.5 * apart / max(self.uncertainty_days, 1.0)
+        return max(0.0, 1.0 - 0.5 * apart / max(self.uncertainty_days, 1.0)) if self.uncertainty_days else 0.0
 
 
 def utc_date(at_ns: int) -> date:

@@ -74,11 +74,11 @@ class Record:
     """One unit of memory: a piece of code, or something said or done in a session.
 
     id          made by `make_id` from subject and content, so the same bytes under the same subject are the same record.
-    source      the file or session that it was read from and is replaced with: `file:src/a.py`, `session:<id>`.
+    source      the file or session that it was read from; its records are replaced together. `file:src/a.py`, `session:<id>`.
     subject     what it is about: a newer record of the same subject supersedes it. `file:src/a.py`, `symbol:src/a.py::Foo.bar`.
     digest      content hash of what it was derived from; when that changes, it is suspect.
     texts       in ascending resolution, at least one; the last one is the full text.
-    seq         order within its source (line, or position in the session); ties in a packet break by it.
+    seq         order within its source (line, or position in the session); of equally ranked records it decides the order.
     path        file that it is about, "" when none.
     session, uuid  where in a conversation it was seen, "" for code.
     at_ns       when it was observed, nanoseconds since 1970, 0 when unknown (code has no clock).

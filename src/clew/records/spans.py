@@ -66,7 +66,7 @@ def infer_author(record: Record) -> Author:
 
 
 def join_text(spans: Iterable[Span]) -> str:
-    """Return the concatenated text of the spans, without fences."""
+    """Return the concatenated text of the spans, without the marks round text that others wrote (fences)."""
     return "".join(span.text for span in spans)
 
 

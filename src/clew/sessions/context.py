@@ -36,7 +36,7 @@ _STORE_ERROR_LABELS: tuple[tuple[type[ClewError], str], ...] = (
 class DaemonContext:
     """The settings, engine, background jobs and error journal of one daemon. Thread-safe.
 
-    journal   called with where an error occurred and its text; `clew doctor` shows the entries.
+    journal   the error log: called with where an error occurred and its text; `clew doctor` shows the entries.
     refusals  folder path → why a folder in which a session runs is not indexed.
     """
 
@@ -86,7 +86,7 @@ class DaemonContext:
 
     def record_damage(self, error: BaseException) -> None:
         """Record that the database file is damaged if `error` says so; `find_problem` reports it until the file is replaced."""
-        if isinstance(error, StoreUnusable) and error.is_damaged:
+        if isinstance(error, StoreUnusable) and error.is_repairable:
             self._damaged = self._file_identity()
 
     def _file_identity(self) -> tuple[int, int] | None:

@@ -27,8 +27,10 @@ _CONVERSATIONS_MAX = 64  # conversations in memory; guess
 _PLAIN = re.compile(r"[^A-Za-z0-9_-]")
 
 
-class ConversationFolds:
-    """The folded tool outputs of one conversation (a session, or one of its subagents), for requests through the gateway.
+class ShortenedOutputs:
+    """The tool outputs of one conversation that its requests carry in a shorter form ("folded"), for requests through the gateway.
+
+    A conversation is a session, or one of its subagents.
 
     lock    held by the caller for the length of a request.
     took_s  seconds that the caller's last folding took; this class only stores it.
@@ -130,20 +132,20 @@ class ConversationFolds:
         beside.replace(self.file)
 
 
-class FoldRegistry:
-    """The ConversationFolds of all conversations, of which the last _CONVERSATIONS_MAX used are held in memory. Thread-safe."""
+class ShortenedOutputRegistry:
+    """The ShortenedOutputs of every conversation, created or read when asked for; those used last are held in memory. Thread-safe."""
 
     def __init__(self, context: DaemonContext) -> None:
         self.context = context
         self.folder = context.settings.data_dir / "run" / "folds"
-        self._known: OrderedDict[str, ConversationFolds] = OrderedDict()
+        self._known: OrderedDict[str, ShortenedOutputs] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, session: str, agent: str) -> ConversationFolds:
-        """Return the folds of a session, or of its subagent `agent` ("" for the session itself), reading their file if need be."""
+    def get(self, session: str, agent: str) -> ShortenedOutputs:
+        """Return the shortened outputs of a session, or of its subagent `agent` ("": the session itself), from memory or their file."""
         name = _PLAIN.sub("_", f"{session}{'-' + agent if agent else ''}")[:120]
         with self._lock:
-            found = self._known.pop(name, None) or ConversationFolds(self.context, self.folder / f"{name}.json", session, agent)
+            found = self._known.pop(name, None) or ShortenedOutputs(self.context, self.folder / f"{name}.json", session, agent)
             self._known[name] = found
             while len(self._known) > _CONVERSATIONS_MAX:
                 self._known.popitem(last=False)

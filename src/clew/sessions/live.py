@@ -146,7 +146,7 @@ class LiveSessions:
     def update(
         self, session_id: str, *, cwd: str = "", transcript: str = "", client: str = "", client_pid: int | None = None
     ) -> LiveSession:
-        """Return the session, created if unknown, with the given values set and its time set to now; "" and None leave a value."""
+        """Return the session, created if unknown, with these values set and its time set to now; "" and None leave a value as it is."""
         with self._lock:
             live = self._known.setdefault(session_id, LiveSession(session_id))
             live.cwd, live.transcript = cwd or live.cwd, transcript or live.transcript

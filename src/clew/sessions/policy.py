@@ -342,7 +342,7 @@ class SessionPolicy:
         self._clear_last(live)
 
     def record_undelivered_output(self, live: LiveSession) -> None:
-        """Record that a shortened output did not reach the client: its tokens are not counted as saved."""
+        """Record that the session's latest shortened output did not reach the client: its tokens are not counted as saved."""
         live.saved_tokens -= live.saved_last
         live.reduced -= 1 if live.saved_last else 0
         self._clear_last(live)

@@ -154,7 +154,7 @@ class Documents:
         return self.is_of_kinds(frozenset((COMMIT_KIND,)))
 
     def is_of_kinds(self, kinds: Collection[str]) -> NDArray[np.bool_]:
-        """Return (n,) whether the record is of one of these kinds, alive or not."""
+        """Return (n,) whether each document's record is of one of these kinds, live or not."""
         pieces: list[NDArray[np.bool_]] = []
         for shard in self.shards:
             wanted = np.array([kind in kinds for kind in shard.header.kinds], np.bool_)
@@ -223,8 +223,8 @@ class Documents:
         return table
 
     @cached_property
-    def heads(self) -> Numbers:
-        """Return (len(paths),) the live document of each code file as a whole, −1 for none."""
+    def file_documents(self) -> Numbers:
+        """Document numbers by path: for each of `paths` that of the live document for the whole code file, −1 for none."""
         heads = np.full(len(self.paths), -1, np.int32)
         docs = np.flatnonzero(self.search_scope("file:").mask & (self.parent < 0) & ~self.is_prose).astype(np.int32)
         heads[self.path_codes[docs]] = docs

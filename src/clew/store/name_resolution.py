@@ -27,10 +27,10 @@ USE_WEIGHT: dict[NameUse, float] = {NameUse.CALL: 1.0, NameUse.REFERENCE: 0.6, N
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
-    """Couplings found by name: tails[i] uses a name that heads[i] defines, `kinds[i]` says how (see `Use`).
+class NameEdges:
+    """Edges between records, found by name: record `tails[i]` uses a name that `heads[i]` defines, in the way `kinds[i]` (a `NameUse`).
 
-    tails, heads (m,) int32 document numbers; kinds (m,) uint8; weights (m,) float32, 0 to 1.
+    tails, heads (m,) int32 document numbers; kinds (m,) uint8; weights (m,) float32, 0 to 1: how sure it is that this definition is meant.
     """
 
     tails: Numbers
@@ -85,12 +85,12 @@ class Names:
                 return docs, tail
         return np.empty(0, np.int32), ""
 
-    def outgoing(self, docs: Numbers) -> Links:
+    def outgoing(self, docs: Numbers) -> NameEdges:
         """Return links from each of these documents to the documents that define the names it uses."""
         names, tails, kinds, counts = self._uses_of(docs)
         return self._resolve(names, tails, kinds, counts)
 
-    def incoming(self, docs: Numbers) -> Links:
+    def incoming(self, docs: Numbers) -> NameEdges:
         """Return links to each of these documents from the documents that use a name it defines."""
         names, heads = self._defines_of(docs)
         if not len(names):
@@ -109,7 +109,7 @@ class Names:
         wanted[docs] = True
         keep = wanted[links.heads]
         del heads
-        return Links(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
+        return NameEdges(links.tails[keep], links.heads[keep], links.kinds[keep], links.weights[keep])
 
     def count_users(self, docs: Numbers) -> Floats:
         """Return (n,) float32: how many documents use a name that each of these defines, a name's users shared among its bearers.
@@ -255,7 +255,7 @@ class Names:
             heads.append((local[owner] + offset).astype(np.int32))
         return np.concatenate(names).astype(np.uint64, copy=False), np.concatenate(heads)
 
-    def _resolve(self, names: NDArray[np.uint64], tails: Numbers, kinds: NDArray[np.uint8], counts: NDArray[np.uint8]) -> Links:
+    def _resolve(self, names: NDArray[np.uint64], tails: Numbers, kinds: NDArray[np.uint8], counts: NDArray[np.uint8]) -> NameEdges:
         """Join used names with their bearers; the weight is use × scope, the nearest scope alone where there is one."""
         if not len(names):
             return _no_links()
@@ -283,7 +283,7 @@ class Names:
         row, head, tail, scope = row[keep], head[keep], tail[keep], scope[keep]
         use = np.array([USE_WEIGHT[how] for how in NameUse], np.float32)[kinds[row]]
         weight = use * scope * np.minimum(1.0, 0.5 + 0.25 * np.log2(counts[row].astype(np.float32) + 1.0))
-        return Links(tail.astype(np.int32), head.astype(np.int32), kinds[row], weight.astype(np.float32))
+        return NameEdges(tail.astype(np.int32), head.astype(np.int32), kinds[row], weight.astype(np.float32))
 
     def _scope(self, tail: Numbers, head: Numbers, bearers: NDArray[np.int64]) -> Floats:
         return self._between(self._documents.path_codes[tail].astype(np.int64), self._documents.path_codes[head].astype(np.int64), bearers)
@@ -306,9 +306,9 @@ class Names:
         return keys >> 32, keys & 0xFFFFFFFF, weights
 
 
-def _no_links() -> Links:
+def _no_links() -> NameEdges:
     none = np.empty(0, np.int32)
-    return Links(none, none, np.empty(0, np.uint8), np.empty(0, np.float32))
+    return NameEdges(none, none, np.empty(0, np.uint8), np.empty(0, np.float32))
 
 
 def _lookup(shard: IndexShard, table: str, names: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

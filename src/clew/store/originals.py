@@ -27,7 +27,7 @@ def digest_of(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-class Compressor:
+class OriginalCompressor:
     """Compresses originals one after the other. Not for two threads at once."""
 
     def __init__(self) -> None:

@@ -47,7 +47,10 @@ def is_purged(standing: Status) -> bool:
 
 
 def status_at(status: Status, at_ns: int) -> Status | None:
-    """Return the status that a record had at a time, None before it was stored. An end without a time counts as ended."""
+    """Return the status that a record had at `at_ns`, from its present one; None before it was stored.
+
+    A record that ended at an unknown time counts as ended at every time.
+    """
     if status.valid_from_ns > at_ns:
         return None
     if not status.is_live and status.valid_to_ns > at_ns:

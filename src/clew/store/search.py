@@ -43,9 +43,10 @@ class Query:
     """What a search looks for.
 
     words    weighted terms of the question and of the work around it; `title` of its first line, `code` of what it quotes.
-    names    (name, weight of a document that bears it, reason): names that the question or recent work spells out.
-    frames   (path, line) in stack traces; `paths` (path, line or 0) that are quoted; `touched` (path, how, weight).
-    vector   the question's embedding by the model of `Snapshot.model`; None leaves the channel out.
+    names    (name, weight that a document of this name gets, reason): names that the question or recent work spells out.
+    frames   (path, line) in stack traces; `paths` (path, line or 0) that are quoted.
+    touched  (path, how it was last used: "read", "edit", …, weight) of files worked on lately.
+    vector   the question's embedding by the model of `Snapshot.model`; None: nothing is searched by embedding.
     """
 
     words: Terms
@@ -98,7 +99,7 @@ class _Channel:
 
 
 def search(documents: Documents, names: Names, query: Query, allows: Callable[[str], bool]) -> SearchResult:
-    """Return the channels' scores of code and of sessions.
+    """Return the scores of the search channels (words, names, paths, …) for code and for sessions.
 
     allows  called before each channel that may be skipped ("files", "names", "paths", "history"), so that a deadline can skip it.
     """

@@ -30,7 +30,12 @@ def compute_part_digest(data: bytes) -> str:
 
 
 class ShardHeader(msgspec.Struct, array_like=True):
-    """Header of a serialized IndexShard: its parts with the first document of each, the string tables of its codes, the array layout."""
+    """Header of a serialized IndexShard.
+
+    parts        (source, part, digest) of what it was built from; part_starts  number of the first document of each.
+    layers, kinds, paths  tables of strings, in which the columns of integer codes are positions.
+    model, dims  embedding model and length of its vectors; "" and 0 for none.
+    """
 
     parts: list[PartKey]
     part_starts: list[int]

@@ -121,7 +121,7 @@ class Snapshot:
         return [rules.status_at(status, self._as_of_ns) or rules.UNKNOWN for status in statuses] if self._as_of_ns else statuses
 
     def stale_or_cold(self) -> list[tuple[str, Status]]:
-        """Return (id, Status) of each indexed record that is not live, or not on the hot tier; ordered by id."""
+        """Return (id, Status) of each indexed record that is no longer true, or was moved to a cheaper tier than HOT; ordered by id."""
         pairs = self._rows.stale_or_cold()
         if self._as_of_ns:
             pairs = [(key, then) for key, status in pairs if (then := rules.status_at(status, self._as_of_ns))]
@@ -146,16 +146,16 @@ class Snapshot:
             records = [record for record, status in zip(records, statuses, strict=True) if status.is_live]
         return sorted(records, key=lambda record: (place[record.source], record.seq, record.id))
 
-    def sources(self, prefix: str = "") -> list[SourceState]:
-        """Return the states of the sources whose name begins with `prefix`, ordered by source."""
+    def source_states(self, prefix: str = "") -> list[SourceState]:
+        """Return how far each source (a file, a session) has been read, for names that begin with `prefix`; ordered by name."""
         return sorted(self._rows.states(prefix), key=lambda state: state.source)
 
-    def source(self, source: str) -> SourceState | None:
-        """Return the state of one source, or None."""
-        return self.states([source]).get(source)
+    def source_state(self, source: str) -> SourceState | None:
+        """Return how far one source (a file, a session) has been read; None for an unknown one."""
+        return self.states_of_sources([source]).get(source)
 
-    def states(self, sources: Collection[str]) -> dict[str, SourceState]:
-        """Return the states of these sources by name; unknown ones are left out."""
+    def states_of_sources(self, sources: Collection[str]) -> dict[str, SourceState]:
+        """Return how far each of these sources (files, sessions) has been read, by name; unknown ones are left out."""
         return {state.source: state for state in self._rows.states_of(sources)}
 
     def edges(self, ids: Collection[str]) -> list[Edge]:

@@ -31,7 +31,7 @@ DOCUMENT_CHARS_MAX = 40_000
 
 def extract_typed_text(text: str) -> str:
     """Return the words of a prompt that the user typed, verbatim, without the blocks that the client inserted; "" for none.
-    A slash command becomes `/name arguments`; the client's own commands (`/clear`, `/model`, …) say nothing of the work.
+    A slash command becomes `/name arguments`; the client's own commands (`/clear`, `/model`, …) give "", as they say nothing of the work.
     """
     if text.startswith(MACHINE_PROMPTS):
         return ""

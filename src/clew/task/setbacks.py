@@ -140,7 +140,7 @@ def find_no_result_sentence(output: str) -> str:
 
 
 def find_missing_lines(output: str, most: int = 3) -> list[str]:
-    """Return the lines of a command's output that say that a thing does not exist or a linter forbids it, each once, at most `most`."""
+    """Return the lines of an output that say that something does not exist or is forbidden by a linter, each once, at most `most`."""
     text = output if len(output) <= 4 * OUTPUT_CHARS else f"{output[: 2 * OUTPUT_CHARS]}\n{output[-2 * OUTPUT_CHARS :]}"
     plain = text.lower()
     plain = plain if len(plain) == len(text) else text

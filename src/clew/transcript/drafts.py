@@ -79,13 +79,18 @@ def find_definition_line(text: str) -> str:
     return shorten_to_line(found[0]) if found else find_first_sentence(head, LINE_CHARS_MAX)
 
 
-def draft_sentence(layer: Layer, kind: str, words: str, trust: Trust = Trust.OBSERVED) -> RecordDraft:
-    """Build the draft of one stated sentence: a rule, a decision or a claim."""
+def build_sentence_draft(layer: Layer, kind: str, words: str, trust: Trust = Trust.OBSERVED) -> RecordDraft:
+    """Build the draft of one stated sentence.
+
+    layer  what the sentence states: a fact, an action, an intent or a state.
+    kind   "constraint", "decision" or "claim".
+    trust  how far its author may be believed.
+    """
     subject = f"{kind}:{' '.join(words.lower().split())}"
     return RecordDraft(layer, kind, subject, shorten_to_line(words, NAME_CHARS_MAX), words, trust=trust)
 
 
-def draft_read(call: ToolCall, path: str, start: int, end: int, total: int) -> RecordDraft:
+def build_read_draft(call: ToolCall, path: str, start: int, end: int, total: int) -> RecordDraft:
     """Build the draft of a file that a tool showed. Lines are 1-based; 0 when unknown."""
     where = f"{path}:{start}-{end}" if end else path
     name = f"Read {where}{f' of {total}' if total > end > 0 else ''}"
@@ -94,7 +99,7 @@ def draft_read(call: ToolCall, path: str, start: int, end: int, total: int) -> R
     return RecordDraft(Layer.FACT, "read", subject, name, text, find_definition_line(call.output), path=path, start=start, end=end)
 
 
-def draft_search(call: ToolCall, path: str) -> RecordDraft:
+def build_search_draft(call: ToolCall, path: str) -> RecordDraft:
     """Build the draft of a search by pattern, name or symbol, with the number of lines found."""
     lines = call.output.count("\n") + 1 if call.output and not (call.result and call.result.is_empty) else 0
     asked = f"{call.tool} {call.query!r}{f' in {path or call.scope}' if call.scope else ''}"
@@ -104,7 +109,7 @@ def draft_search(call: ToolCall, path: str) -> RecordDraft:
     return RecordDraft(Layer.FACT, "search", subject, name, text, _first_line(call.output), path=path)
 
 
-def draft_command(call: ToolCall, line: str, parsed: CommandAnalysis, check_name: str, verdict: CheckVerdict | None) -> RecordDraft:
+def build_command_draft(call: ToolCall, line: str, parsed: CommandAnalysis, check_name: str, verdict: CheckVerdict | None) -> RecordDraft:
     """Build the draft of a shell command with its outcome.
 
     check_name  subject of the check that it runs (tests, linter, …), "" for none.
@@ -136,7 +141,7 @@ def draft_command(call: ToolCall, line: str, parsed: CommandAnalysis, check_name
     )
 
 
-def draft_edit(call: ToolCall, path: str, other_paths: Sequence[str], start: int, end: int) -> RecordDraft:
+def build_edit_draft(call: ToolCall, path: str, other_paths: Sequence[str], start: int, end: int) -> RecordDraft:
     """Build the draft of an edit of one or several files, with the replaced and the new text."""
     where = f"{path}:{start}-{end}" if end else path
     name = f"Edit {where}{f' and {len(other_paths)} more' if other_paths else ''}{_failed(call)}"
@@ -152,7 +157,7 @@ def draft_edit(call: ToolCall, path: str, other_paths: Sequence[str], start: int
     return _draft_change(call, "edit", name, text, shorten_to_line(new), path)
 
 
-def draft_write(call: ToolCall, path: str) -> RecordDraft:
+def build_write_draft(call: ToolCall, path: str) -> RecordDraft:
     """Build the draft of a file that was written as a whole."""
     content = call.content
     lines = content.count("\n") + (not content.endswith("\n")) if content else 0
@@ -167,7 +172,7 @@ def _draft_change(call: ToolCall, kind: str, name: str, text: str, signature: st
     return RecordDraft(Layer.ACTION, kind, subject, name, text, signature, path=path)
 
 
-def draft_failure(call: ToolCall, title: str, path: str) -> RecordDraft:
+def build_failure_draft(call: ToolCall, title: str, path: str) -> RecordDraft:
     """Build the draft of a tool call that failed and changed nothing: a missing file, a broken pattern, an unreachable server."""
     message = _plain_error(call.output)
     name = f"{shorten_to_line(title, NAME_CHARS_MAX)} → failed"
@@ -175,7 +180,7 @@ def draft_failure(call: ToolCall, title: str, path: str) -> RecordDraft:
     return RecordDraft(Layer.FACT, "error", subject, name, text, _first_line(message), _trust_of(call), path)
 
 
-def draft_refusal(call: ToolCall, title: str, path: str) -> RecordDraft:
+def build_refusal_draft(call: ToolCall, title: str, path: str) -> RecordDraft:
     """Build the draft of a tool call that the user refused, with the reason they gave."""
     words = call.result.said if call.result else ""
     name = f"User rejected: {shorten_to_line(title, NAME_CHARS_MAX)}"
@@ -185,7 +190,7 @@ def draft_refusal(call: ToolCall, title: str, path: str) -> RecordDraft:
     return RecordDraft(Layer.INTENT, "rejection", subject, name, text, signature, path=path, is_end_informative=True)
 
 
-def draft_dead_end(end: DeadEnd, subject: str) -> RecordDraft:
+def build_dead_end_draft(end: DeadEnd, subject: str) -> RecordDraft:
     """Build the draft of a dead end: what was tried, how it failed and why."""
     layer = Layer.INTENT if end.sign in ("refused", "corrected") else Layer.FACT
     name = f"Dead end: {shorten_to_line(end.text, NAME_CHARS_MAX)}"
@@ -193,7 +198,7 @@ def draft_dead_end(end: DeadEnd, subject: str) -> RecordDraft:
     return RecordDraft(layer, "dead_end", subject, name, text, shorten_to_line(end.reason))
 
 
-def draft_fetch(call: ToolCall) -> RecordDraft:
+def build_fetch_draft(call: ToolCall) -> RecordDraft:
     """Build the draft of a web page or web search, whose words are quoted and not trusted."""
     what = call.url or call.query or call.arguments
     name = f"Fetched {shorten_to_line(what, NAME_CHARS_MAX)}"
@@ -201,7 +206,7 @@ def draft_fetch(call: ToolCall) -> RecordDraft:
     return RecordDraft(Layer.FACT, "fetch", f"fetch:{what}", name, text, _first_line(call.output), Trust.QUOTED)
 
 
-def draft_agent_run(call: ToolCall) -> RecordDraft:
+def build_agent_run_draft(call: ToolCall) -> RecordDraft:
     """Build the draft of a subagent's task and its report."""
     what = call.description or find_first_sentence(call.prompt, 80) or f"output of {call.job or call.tool}"
     name = f"Agent{f' ({call.agent_type})' if call.agent_type else ''}: {shorten_to_line(what, NAME_CHARS_MAX)}"
@@ -209,22 +214,22 @@ def draft_agent_run(call: ToolCall) -> RecordDraft:
     return RecordDraft(Layer.FACT, "agent", f"agent:{what}", name, text, _first_line(call.output))
 
 
-def draft_answer(call: ToolCall) -> RecordDraft:
+def build_answer_draft(call: ToolCall) -> RecordDraft:
     """Build the draft of a question that the agent asked the user, with the answer."""
     name = f"Asked: {shorten_to_line(call.question, NAME_CHARS_MAX)}"
     text = f"{name}\n{call.arguments}\n{call.output}"
     return RecordDraft(Layer.INTENT, "answer", f"answer:{call.question}", name, text, shorten_to_line(call.output), is_end_informative=True)
 
 
-def draft_plan(call: ToolCall, agent_id: str) -> RecordDraft:
-    """Build the draft of a plan that the agent put before the user."""
+def build_plan_draft(call: ToolCall, agent_id: str) -> RecordDraft:
+    """Build the draft of a plan that the agent presented to the user in this tool call; `agent_id` "" is the main agent."""
     words = call.plan or (call.result.plan if call.result else "")
     name = f"Plan: {find_first_sentence(words, NAME_CHARS_MAX)}"
     text = f"{name}\n{words if words not in call.output else ''}\n{call.output}"
     return RecordDraft(Layer.INTENT, "plan", f"plan:{agent_id or 'main'}", name, text, _first_line(words))
 
 
-def draft_todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) -> RecordDraft:
+def build_todo_draft(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) -> RecordDraft:
     """Build the draft of the agent's to-do list after this call; `steps` are (text, status) in order."""
     done = sum(status == "completed" for _, status in steps)
     current = next((step for step, status in steps if status == "in_progress"), "")
@@ -235,7 +240,7 @@ def draft_todo(call: ToolCall, agent_id: str, steps: Sequence[tuple[str, str]]) 
     return RecordDraft(Layer.STATE, "todo", f"todo:{agent_id or 'main'}", name, text, shorten_to_line(current))
 
 
-def draft_other_call(call: ToolCall) -> RecordDraft:
+def build_other_call_draft(call: ToolCall) -> RecordDraft:
     """Build the draft of a tool call of kind OTHER, named after its input."""
     arguments = call.arguments
     name = f"{call.tool or 'a tool'} {shorten_to_line(arguments, NAME_CHARS_MAX) if arguments not in ('', '{}') else ''}".rstrip()

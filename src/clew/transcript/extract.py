@@ -75,9 +75,9 @@ _TRUNCATED = re.compile(
     r"|\[Output truncated|\[\d+ lines? truncated"
 )
 _ENTERED: dict[ToolKind, Callable[[ToolCall], RecordDraft]] = {
-    ToolKind.AGENT: drafts.draft_agent_run,
-    ToolKind.QUESTION: drafts.draft_answer,
-    ToolKind.OTHER: drafts.draft_other_call,
+    ToolKind.AGENT: drafts.build_agent_run_draft,
+    ToolKind.QUESTION: drafts.build_answer_draft,
+    ToolKind.OTHER: drafts.build_other_call_draft,
 }
 _REPEATED = frozenset[str]().union(*(dialect.repeated_attachments for dialect in DIALECTS))
 
@@ -233,7 +233,7 @@ class RecordExtractor:
         elif call.is_marked_failed:
             self._failed(call, seen, drafts.describe_call(call, ""), "")
         elif call.kind is ToolKind.FETCH:
-            self._again(call, seen, drafts.draft_fetch(call), call.output, has_passed=None)
+            self._again(call, seen, drafts.build_fetch_draft(call), call.output, has_passed=None)
         else:
             record_id = self._enter(_ENTERED[call.kind](call), seen, spill=_spill(call))
             for pair in call.result.answers if call.result else ():
@@ -255,7 +255,7 @@ class RecordExtractor:
         total = shown_view.total if shown_view else 0
         if shown_view and total:
             end = end or shown_view.start + shown_view.lines - 1
-        record_id = self._enter(drafts.draft_read(call, shown, start, end, total), seen, spill=_spill(call))
+        record_id = self._enter(drafts.build_read_draft(call, shown, start, end, total), seen, spill=_spill(call))
         self._worked(self._ledger.record_success(f"read:{call.tool} {shown}"), record_id, seen)
         if view:
             self._see(record_id, view, seen)
@@ -266,7 +266,7 @@ class RecordExtractor:
         if call.is_marked_failed:
             self._failed(call, seen, drafts.describe_call(call, ""), shown)
         else:
-            self._again(call, seen, drafts.draft_search(call, shown), call.output, has_passed=None)
+            self._again(call, seen, drafts.build_search_draft(call, shown), call.output, has_passed=None)
 
     def _command(self, call: ToolCall, seen: Observation) -> None:
         line = call.command or call.typed
@@ -282,7 +282,7 @@ class RecordExtractor:
         failed = self._verdict.has_failed if self._verdict else has_failed(call.result) if call.result else None
         has_passed = None if failed is None else not failed
         check = f"check:{meant.normal_form_in(self._places.to_repository_folder(folder))}" if meant.checks else ""
-        draft = drafts.draft_command(call, line, meant, check, self._verdict)
+        draft = drafts.build_command_draft(call, line, meant, check, self._verdict)
         if check or meant.is_read_only:
             scopes = meant.check_scopes(self._places.to_repository_folder(folder))
             has_passed = has_passed if check or failed else None
@@ -340,7 +340,7 @@ class RecordExtractor:
         is_placed = sight.start > 0 and bool(lines) and not _spill(call)
         end = sight.start + len(lines) - 1 if is_placed else 0
         is_placed = is_placed and not (sight.end and end > sight.end) and len(output) <= VIEW_CHARS_MAX
-        draft = drafts.draft_read(call, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
+        draft = drafts.build_read_draft(call, shown, sight.start if is_placed else 0, end if is_placed else 0, 0)
         record_id = self._enter(replace(draft, text=f"$ {line}\n{call.output}"), seen, spill=_spill(call))
         if is_placed:
             self._see(record_id, FileLines(path, sight.start, lines), seen)
@@ -356,12 +356,12 @@ class RecordExtractor:
         hunks = changes[0].hunks if changes else ()
         start = hunks[0].old_start if hunks else 0
         end = max((hunk.old_start + max(hunk.old_lines, hunk.new_lines, 1) - 1 for hunk in hunks), default=0)
-        draft = drafts.draft_edit(call, shown, [change.path for change in changes[1:]], start, end)
+        draft = drafts.build_edit_draft(call, shown, [change.path for change in changes[1:]], start, end)
         self._wrote(call, seen, draft, lambda record_id: self._ledger.record_edits(record_id, changes, _swap(call)))
 
     def _write(self, call: ToolCall, seen: Observation) -> None:
         path = self._path_of(call, seen)
-        draft = drafts.draft_write(call, self._places.to_repository_path(path))
+        draft = drafts.build_write_draft(call, self._places.to_repository_path(path))
         self._wrote(call, seen, draft, lambda record_id: self._ledger.record_write(record_id, path))
 
     def _wrote(self, call: ToolCall, seen: Observation, draft: RecordDraft, entered: Callable[[str], list[EndedRecord]]) -> None:
@@ -376,7 +376,7 @@ class RecordExtractor:
         if not seen.agent:
             self._replan(call)
         whole = call.todo.steps if call.todo and call.todo.steps else ()
-        draft = drafts.draft_todo(call, seen.agent, whole if seen.agent else list(self._memory.tasks.values()))
+        draft = drafts.build_todo_draft(call, seen.agent, whole if seen.agent else list(self._memory.tasks.values()))
         self._again(call, seen, draft, draft.text, has_passed=None, reason=EndReason(EndKind.STEPS_CHANGED))
 
     def _replan(self, call: ToolCall) -> None:
@@ -397,18 +397,18 @@ class RecordExtractor:
         drop_oldest(tasks, TASKS_MAX)
 
     def _plan(self, call: ToolCall, seen: Observation) -> None:
-        draft = drafts.draft_plan(call, seen.agent)
+        draft = drafts.build_plan_draft(call, seen.agent)
         self._again(call, seen, draft, draft.text, has_passed=None, reason=EndReason(EndKind.PLAN_REPLACED))
 
     def _failed(self, call: ToolCall, seen: Observation, what: str, path: str) -> None:
-        draft = drafts.draft_failure(call, what, path)
+        draft = drafts.build_failure_draft(call, what, path)
         record_id = self._enter(draft, seen)
         self._settle(draft, record_id, seen, has_failed=True)
 
     def _refused(self, call: ToolCall, seen: Observation) -> None:
         path = self._path_of(call, seen) if call.kind in (ToolKind.READ, ToolKind.EDIT, ToolKind.WRITE) else ""
         shown = self._places.to_repository_path(path) if path else ""
-        self._enter(drafts.draft_refusal(call, drafts.describe_call(call, shown), shown), seen)
+        self._enter(drafts.build_refusal_draft(call, drafts.describe_call(call, shown), shown), seen)
         if call.result and call.result.said and not call.is_foreign:
             self._said(call.result.said, seen)
 
@@ -443,7 +443,7 @@ class RecordExtractor:
                 self._end([EndedRecord(old, EndReason(EndKind.WORKED))], cause, seen)
         for topic, end in changes.added:
             subject = _subject(topic)
-            record_id = self._enter(drafts.draft_dead_end(end, f"dead_end:{subject}"), seen, parent=cause)
+            record_id = self._enter(drafts.build_dead_end_draft(end, f"dead_end:{subject}"), seen, parent=cause)
             if old := known.pop(subject, ""):
                 self._end([EndedRecord(old, EndReason(EndKind.TRIED_AGAIN))], record_id, seen)
             known[subject] = record_id
@@ -515,7 +515,7 @@ class RecordExtractor:
             self._rule(sentence, seen, prompt_id, Trust.USER)
 
     def _rule(self, sentence: str, seen: Observation, parent: str, trust: Trust) -> None:
-        record_id = self._enter(drafts.draft_sentence(Layer.INTENT, "constraint", sentence, trust), seen, parent=parent)
+        record_id = self._enter(drafts.build_sentence_draft(Layer.INTENT, "constraint", sentence, trust), seen, parent=parent)
         rules = self._memory.rules
         self._end([EndedRecord(old, EndReason(EndKind.RULE_REPEATED)) for old, text in rules if text == sentence], record_id, seen)
         self._memory.rules = [*((old, text) for old, text in rules if text != sentence), (record_id, sentence)][-RULES_MAX:]
@@ -536,7 +536,7 @@ class RecordExtractor:
         stated = [(Layer.INTENT, "decision", sentence) for sentence in find_decisions(text)]
         stated += [(Layer.FACT, "claim", sentence) for sentence in find_claims(text)]
         for layer, kind, sentence in stated:
-            draft = drafts.draft_sentence(layer, kind, sentence)
+            draft = drafts.build_sentence_draft(layer, kind, sentence)
             self._cite(self._enter(draft, seen, parent=message_id), sentence)
         if not seen.agent:
             self._detector.observe_message(text, seen)

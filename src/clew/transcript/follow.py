@@ -20,7 +20,7 @@ from clew.transcript.dialects import DIALECTS
 from clew.transcript.dialects.dialect import TranscriptOrigin
 from clew.transcript.extract import PRODUCER, RecordExtractor
 from clew.transcript.parse import ObservationBatch, ResumePoint, TranscriptReader, read_first_bytes
-from clew.transcript.session_files import SessionFiles, build_origin, load_spilled_output, read_agent_label, read_session
+from clew.transcript.session_files import SessionFiles, build_origin, find_session_files, load_spilled_output, read_agent_label
 
 BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, memory about 10 times this
 HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
@@ -90,7 +90,7 @@ def read_deltas(
     Raises     NotReadable for a path that cannot be opened.
     """
     if isinstance(source, Path) and session is None:
-        session = read_session(source)
+        session = find_session_files(source)
     yield from _Follower(source, session, _note(state), root or "", embedder, observers).run(batch_bytes)
 
 

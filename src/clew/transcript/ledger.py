@@ -48,7 +48,7 @@ _NOT_CHECKED = EndReason(EndKind.NOT_CHECKED)
 
 @dataclass(frozen=True, slots=True)
 class FileLines:
-    """Lines of a file as a tool showed them. `start` is 1-based; without `lines` it is known only that the file was seen."""
+    """Lines of a file as a tool showed them to the agent. `start` is 1-based; without `lines` it is known only that the file was seen."""
 
     path: str
     start: int
@@ -133,9 +133,10 @@ class _Memory(msgspec.Struct, omit_defaults=True):
 
 
 class Ledger:
-    """Tracks which views of files, checks and edits of one session still hold.
+    """Tracks which records of one session are still true: lines of files that were shown, results of checks, edits.
 
-    Methods take the id of the record that causes a change, and return the records that it ends.
+    Each `record_…` method enters one event of the session. `record_id` is the id of the event's own record; returned are the earlier
+    records that the event makes untrue or needless.
     """
 
     def __init__(self, saved_state: bytes = b"") -> None:
@@ -152,7 +153,7 @@ class Ledger:
         return returned
 
     def record_view(self, record_id: str, view: FileLines, agent: str) -> list[EndedRecord]:
-        """Record lines that a tool showed; earlier views of these lines by the same agent end.
+        """Enter that a tool showed lines of a file, and return the earlier records of these lines by the same agent, now replaced.
 
         Cost: one hash of the lines, and of each part that an earlier view had shown.
         """
@@ -173,7 +174,7 @@ class Ledger:
         return ended
 
     def find_containing_view(self, record_id: str, path: str) -> str:
-        """Return the id of a live view by the same agent that shows all lines of this record's view, "" for none."""
+        """Return the id of another true record by the same agent that shows all lines of `path` that this record shows, "" for none."""
         views = [seen for seen in self._memory.views.get(path, ()) if not seen.by]
         own = next((seen for seen in views if seen.id == record_id), None)
         if own is None:
@@ -182,7 +183,7 @@ class Ledger:
         return next((seen.id for seen in wider if seen.end >= own.end), "")
 
     def record_claim(self, claim_id: str, name: str, line: int = 0) -> str:
-        """Record a claim about a file; return the id of the live view that it rests on, "" when none shows the file.
+        """Enter a claim about a file, and return the id of the record that shows the claimed lines as they are now, "" for none.
 
         name  the file's path, or how it ends; of several files the one seen last.
         line  that the claim names, 1-based; 0 for all that was shown.
@@ -199,9 +200,11 @@ class Ledger:
         return cited.id
 
     def record_edits(self, record_id: str, changes: Iterable[FileChange], swap: tuple[str, str] = ("", "")) -> list[EndedRecord]:
-        """Record edits: views of touched lines end, views below them move with their lines.
+        """Enter the edits of one tool call, and return the records that showed the edited lines, as they are out of date from now on.
 
-        swap  hashes of the replaced and of the new text, where there was one of each: the opposite swap undoes this edit.
+        Records of lines below an edit stay true, with their new line numbers.
+        record_id  id of the record of the tool call.
+        swap       hashes of the replaced and of the new text, where there was one of each: the opposite swap undoes this edit.
         """
         ended: list[EndedRecord] = []
         for change in changes:
@@ -225,7 +228,7 @@ class Ledger:
         return ended
 
     def record_write(self, record_id: str, path: str) -> list[EndedRecord]:
-        """Record that a file was written as a whole: every view of it ends, and so does what was written before."""
+        """Enter that a file was written as a whole, and return the records that showed or wrote it before, as they are out of date."""
         ended = self._touch_all(record_id, path, EndReason(EndKind.REWRITTEN))
         if before := self._memory.written.pop(path, ""):
             ended.append(EndedRecord(before, EndReason(EndKind.REWRITTEN)))
@@ -235,7 +238,7 @@ class Ledger:
         return [*ended, *self._concern(record_id, path)]
 
     def record_unseen_changes(self, record_id: str, paths: Iterable[str], reason: EndReason = _BY_COMMAND) -> list[EndedRecord]:
-        """Record that files changed in ways not seen: by a command or from outside, by deletion or by restoring."""
+        """Enter that files changed in unknown lines (by a command, from outside), and return all records of them, now out of date."""
         ended: list[EndedRecord] = []
         for path in paths:
             ended.extend(self._touch_all(record_id, path, reason))
@@ -246,7 +249,7 @@ class Ledger:
         return ended
 
     def record_deletions(self, record_id: str, paths: Sequence[str]) -> list[EndedRecord]:
-        """Record that files were deleted; failed checks that covered nothing else are no longer open."""
+        """Enter that files were deleted, and return the records of them and of failed checks that covered nothing else."""
         ended = self.record_unseen_changes(record_id, paths, EndReason(EndKind.DELETED))
         for subject in list(self._memory.failing):
             run = self._memory.runs[subject]
@@ -263,13 +266,13 @@ class Ledger:
     # What git does to all of it.
 
     def record_commit(self) -> None:
-        """Record a commit: the edits so far are undone only together with it."""
+        """Enter a commit: undoing it undoes the edits made since the commit before."""
         if self._memory.edits:
             self._memory.commits = [*self._memory.commits, self._memory.edits][-COMMITS_MAX:]
             self._memory.edits = {}
 
     def record_restore(self, record_id: str, paths: Iterable[str] | None = None, reason: EndReason = _PUT_BACK) -> list[EndedRecord]:
-        """Record that files are again as the last commit holds them; None for all files edited since."""
+        """Enter that files are again as the last commit holds them (None: all files edited since), and return what this makes untrue."""
         known = self._memory.edits
         ended: list[EndedRecord] = []
         for path in list(known) if paths is None else list(paths):
@@ -279,7 +282,7 @@ class Ledger:
         return ended
 
     def record_commit_undo(self, record_id: str, *, with_edits: bool) -> list[EndedRecord]:
-        """Record that the newest commit was undone, and `with_edits` all edits since it too."""
+        """Enter that the newest commit was undone, and `with_edits` all edits since it too; return the records that this makes untrue."""
         ended = self.record_restore(record_id) if with_edits else []
         frame = self._memory.commits.pop() if self._memory.commits else {}
         for path, edits in frame.items():
@@ -287,7 +290,7 @@ class Ledger:
         return ended
 
     def record_stash(self, record_id: str) -> list[EndedRecord]:
-        """Record that all edits since the last commit were stashed."""
+        """Enter that the tool call `record_id` stashed all edits since the last commit, and return the records that this makes untrue."""
         edits = dict(self._memory.edits)
         first = {path: min(edit.at for edit in laid) for path, laid in edits.items()}
         untouched = [seen.id for path in edits for seen in self._memory.views.get(path, ()) if not seen.by and seen.at < first[path]]
@@ -296,7 +299,7 @@ class Ledger:
         return ended
 
     def record_unstash(self, record_id: str) -> list[EndedRecord]:
-        """Record that the stashed edits are back."""
+        """Enter that the tool call `record_id` brought the stashed edits back, and return the records that this makes untrue."""
         stash, self._memory.stash = self._memory.stash, None
         ended: list[EndedRecord] = []
         for path, edits in stash.edits.items() if stash else ():
@@ -311,7 +314,7 @@ class Ledger:
         return ended
 
     def record_checkout(self, record_id: str, root: str, branch: str, *, is_known: bool) -> list[EndedRecord]:
-        """Record which branch is checked out below `root`.
+        """Enter which branch is checked out below `root`, and return the records that showed lines of the branch left behind.
 
         is_known  another branch was checked out, so files may differ; False where it may have been created or renamed here.
         """
@@ -424,7 +427,7 @@ class Ledger:
     def record_run(
         self, record_id: str, subject: str, text: str, *, has_passed: bool | None, scopes: Sequence[CheckScope] = ()
     ) -> tuple[list[EndedRecord], list[FixedFailure]]:
-        """Record the newest outcome of something repeatable (a check, a look, a search, a plan) and return what it ends and what it fixes.
+        """Enter the newest outcome of something repeatable (a check, a search, a plan); return records it replaces and failures it ends.
 
         subject  key of what was repeated. text  its output, compared with the last one.
         scopes   of a check: the files and tests that it covers. When it passes, narrower checks end too.
@@ -453,11 +456,11 @@ class Ledger:
         return ended, fixed
 
     def record_failure(self, record_id: str, subject: str) -> list[EndedRecord]:
-        """Record a failed call, so that a later success with the same subject ends it."""
+        """Enter a failed call, so that a later success with the same subject ends it; return the record of its previous outcome."""
         return self.record_run(record_id, subject, "", has_passed=False)[0]
 
     def record_success(self, subject: str) -> list[EndedRecord]:
-        """Record that a call succeeded; return the earlier failure of the same subject, which this ends."""
+        """Enter that a call succeeded, and return the record of the earlier failure of the same subject, which is now over."""
         if subject not in self._memory.failing:
             return []
         self._memory.failing.remove(subject)

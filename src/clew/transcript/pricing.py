@@ -19,9 +19,9 @@ SHORT_TTL_S, LONG_TTL_S = 300, 3600
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices of a provider with a prompt cache, in units per token.
+    """Prices of a token at a provider with a prompt cache, as multiples of the price of plain input.
 
-    base         plain input.
+    base         input that no cache holds; the unit.
     write_short  written to the cache for SHORT_TTL_S since its last use; write_long for LONG_TTL_S.
     read         read from the cache, which also renews it.
     output       written by the model.

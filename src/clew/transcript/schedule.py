@@ -166,7 +166,7 @@ def estimate_return_chance(kind: str, idle_calls: float, *, is_ended: bool = Fal
     """Return the chance, 0 to 1, that an output is asked for again once it is shortened.
 
     kind        of the record: "read", "command", "search", …
-    idle_calls  requests since it came, or since its file was last touched.
+    idle_calls  requests to the model since it came, or since its file was last touched.
     is_ended    something has made it false, or repeats it.
     Source      what later calls of 52 real sessions used that only this output had shown: of reads .25, .20, .13, .08 and .04 after
                 8, 16, 24, 32 and 48 requests; of all else .03 to .08 after 8 or more; of what had ended .04.

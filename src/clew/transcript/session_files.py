@@ -83,7 +83,7 @@ def find_sessions(path: Path) -> Iterator[SessionFiles]:
             if file not in claimed and (session := _found(file)):
                 yield session
     else:
-        yield read_session(path)
+        yield find_session_files(path)
 
 
 def _found(path: Path) -> SessionFiles | None:
@@ -91,14 +91,17 @@ def _found(path: Path) -> SessionFiles | None:
     if not path.is_file():
         return None
     try:
-        session = read_session(path)
+        session = find_session_files(path)
     except (NotReadable, OSError):  # it must not hide the others; reading it raises again, and that is reported
         return SessionFiles(path, _stem(path))
     return session if session.client else None
 
 
-def read_session(path: Path) -> SessionFiles:
-    """Return the session of a transcript, from its path and its first lines. Raises NotReadable for a file that cannot be opened."""
+def find_session_files(path: Path) -> SessionFiles:
+    """Return the session that a transcript belongs to (id, client, files), from its path and first lines.
+
+    Raises NotReadable for a file that cannot be opened.
+    """
     head = _head(path)
     if _is_agent(path):
         session = path.parent.parent.name if path.parent.name == _SUBAGENTS else head.session
@@ -109,10 +112,10 @@ def read_session(path: Path) -> SessionFiles:
 
 
 def iterate_transcripts(session: SessionFiles) -> Iterator[SessionFiles]:
-    """Yield the transcripts of a session: its own, then each subagent's, in the order of their names."""
+    """Yield a session's own transcript, then each subagent's by name, each as a SessionFiles whose `path` is that transcript."""
     yield session
     for path in session.agents:
-        yield read_session(path)
+        yield find_session_files(path)
 
 
 def find_start_folder(lines: Sequence[bytes]) -> str:

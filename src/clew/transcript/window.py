@@ -257,7 +257,8 @@ def choose_folds(
 def shorten_output(output: WindowOutput, lowest: Resolution) -> str | None:
     """Return an output's short text: its most informative lines, or one line; None when it stays whole.
 
-    lowest  the resolution that is allowed. `{handle}` marks where the original's handle goes.
+    In the text, `{handle}` stands where the caller puts the short id by which the agent can ask for the original.
+    lowest  the shortest form that is allowed; NAME allows a single line.
     """
     lines = output.text.split("\n")
     why = f"; {describe_end(EndReason(output.end_reason))}" if output.end_reason else ""

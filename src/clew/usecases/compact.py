@@ -90,7 +90,7 @@ def compact(
 ) -> Packet:  # fmt: skip
     """Return a packet of at most `budget_tokens` that replaces a session's conversation: its task state and selected lines.
 
-    session       path of a transcript, which is ingested first so that every handle can be unfolded; or the id of an ingested one.
+    session       path of a transcript, ingested first, so that `clew unfold` knows its handles; or the id of an ingested one.
     at            the record before which the session is compacted: its uuid or 0-based line; None for the end. Later lines are not read.
     path          the repository that it belongs to.
     with_earlier  add turns of other sessions of the repository that are relevant for the last request.

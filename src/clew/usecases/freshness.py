@@ -65,7 +65,7 @@ def answer_fresh(
 def _find_changed(snapshot: Snapshot, root: Path, names: Iterable[str]) -> list[str]:
     """Return the files that differ from their indexed content. Cost: one stat each, and reading those whose size or time differ."""
     found: list[str] = []
-    for source, state in snapshot.states([f"file:{name}" for name in dict.fromkeys(names)]).items():
+    for source, state in snapshot.states_of_sources([f"file:{name}" for name in dict.fromkeys(names)]).items():
         name = source.removeprefix("file:")
         try:
             status = os.stat(f"{root}/{name}")  # noqa: PTH116  a Path takes longer than the look
@@ -110,7 +110,10 @@ def _file_change(file: Path, seen_ns: int) -> MatchKind | None:
 
 
 def record_packet_use(store: Writer, key: str, packet: Packet) -> None:
-    """Count a use of each session record in a packet, so that it does not age. Does nothing if the store cannot be written now."""
+    """Count in workspace `key` a use of each session record that a packet shows, so that it does not age.
+
+    Does nothing if the store cannot be written now.
+    """
     used = [entry.id for entry in packet.entries if entry.session]
     with suppress(StoreBusy, StoreUnwritable):
         if used:
@@ -123,9 +126,13 @@ def list_shown_files(packet: Packet) -> list[str]:
 
 
 def update_note_statuses(store: Writer, key: str, root: Path) -> None:
-    """Mark notes as suspect whose cited files have changed, and unmark those whose files are as cited again."""
+    """Mark notes as suspect whose cited files have changed, and unmark those whose files are as cited again.
+
+    key   id of the repository's workspace in the store.
+    root  the repository's folder.
+    """
     with store.snapshot(LOCAL, key) as snapshot:
-        held = snapshot.source(notes.NOTES_SOURCE)
+        held = snapshot.source_state(notes.NOTES_SOURCE)
         if held is None:
             return
         records = snapshot.records_of_sources(notes.NOTES_SOURCE)

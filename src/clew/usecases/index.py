@@ -14,7 +14,7 @@ from clew.codebase.private_paths import find_refusal_reason
 from clew.enrich import file_edges, history
 from clew.enrich.file_edges import CouplingCounts
 from clew.enrich.producers.commits import CO_CHANGE_SOURCE, PRODUCER, build_co_change_delta, compute_co_changes, is_current
-from clew.errors import NoRepository, NotReadable
+from clew.errors import FolderNotIndexable, NotReadable
 from clew.lifecycle.apply import ApplyTotals, apply_deltas
 from clew.records import Delta, SourceState
 from clew.settings import Settings, find_workspace
@@ -37,9 +37,9 @@ class IndexResult:
 
 
 def index(store: Writer, settings: Settings, path: Path, *, progress: ProgressCallback | None = None) -> IndexResult:
-    """Update the index of the repository that holds `path`: files, commits and edges; return what changed.
+    """Update the index of the repository that holds `path`: files, commits and the edges between them; return what changed.
 
-    Raises NotReadable if `path` is no folder, NoRepository for a home folder and for folders of the system.
+    Raises NotReadable if `path` is no folder, FolderNotIndexable for a home folder and for folders of the system.
     """
     started = time.perf_counter()
     if not path.exists():
@@ -48,7 +48,7 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: ProgressCa
         raise NotReadable(str(path), "is a file", "name the folder of a repository")
     key, root = find_workspace(path)
     if refused := find_refusal_reason(root):
-        raise NoRepository(str(root), refused)
+        raise FolderNotIndexable(str(root), refused)
     store.open_workspace(key, str(root))
     states = {state.source: state for prefix in ("file:", TREE_SOURCE) for state in list_source_states(store, key, prefix)}
     report = file_changes.IndexReport()
@@ -82,8 +82,9 @@ def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) 
 
 
 def couple_files(store: Writer, key: str, states: Sequence[SourceState] | None = None) -> CouplingCounts:
-    """Update the coupling edges of files whose content or couplings have changed, and return counts of all edges.
+    """Update the edges of files whose content or couplings have changed, and return counts of all edges.
 
+    key     id of the repository's workspace in the store.
     states  source states of the files; None reads them from the store.
     """
     known = list_source_states(store, key, "file:") if states is None else states

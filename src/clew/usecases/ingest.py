@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clew.enrich.producers.sessions import SESSION_EDITS_SOURCE, build_session_edits_delta, find_edited_paths, read_session_edits
+from clew.enrich.producers.sessions import SESSION_EDITS_SOURCE, build_session_edits_delta, decode_session_edits, find_edited_paths
 from clew.errors import NotReadable, UnknownHandle
 from clew.lifecycle.apply import apply_deltas
 from clew.packet.options import OriginalCache
@@ -19,7 +19,7 @@ from clew.transcript.follow import UNRECOGNISED, build_report, transcript_source
 from clew.transcript.live import live_source
 from clew.transcript.parallel import TranscriptJob, read_all_deltas
 from clew.transcript.parse import open_transcript
-from clew.transcript.session_files import SessionFiles, find_sessions, find_start_folder, read_session
+from clew.transcript.session_files import SessionFiles, find_session_files, find_sessions, find_start_folder
 from clew.usecases.index import couple_files
 from clew.usecases.inputs import ProgressCallback, get_source_state
 
@@ -93,16 +93,16 @@ def find_sessions_with_agents(path: Path) -> list[SessionFiles]:
 
     Raises NotReadable if there is no such file, OSError if it cannot be read.
     """
-    return [each for session in find_sessions(path) for each in (session, *(read_session(agent) for agent in session.agents))]
+    return [each for session in find_sessions(path) for each in (session, *(find_session_files(agent) for agent in session.agents))]
 
 
 def record_edited_files(store: Writer, key: str, session_ids: Iterable[str]) -> None:
-    """Store which files these sessions edited (a subagent's count as its session's), and update the edges between them."""
+    """Store in workspace `key` which files these sessions edited (subagents' included), and update the edges between them."""
     before = get_source_state(store, key, SESSION_EDITS_SOURCE)
-    known = read_session_edits(before)
+    known = decode_session_edits(before)
     for name in dict.fromkeys(name.partition("/")[0] for name in session_ids):
         with store.snapshot(LOCAL, key) as snapshot:
-            sources = [state.source for state in snapshot.sources(f"session:{name}")]
+            sources = [state.source for state in snapshot.source_states(f"session:{name}")]
             mine = [source for source in sources if source.removeprefix("session:").partition("/")[0] == name]
             known[name] = find_edited_paths(snapshot.records_of_sources(*mine))
     delta = build_session_edits_delta(known)
@@ -114,7 +114,9 @@ def record_edited_files(store: Writer, key: str, session_ids: Iterable[str]) -> 
 def load_transcript(store: Writer, settings: Settings, key: str, session: str, path: Path) -> tuple[SessionFiles, list[bytes]]:
     """Return a session and the lines of its transcript, which is ingested first if it is a file.
 
+    key      id of the repository's workspace in the store.
     session  path of a transcript, or id of an ingested session, whose lines are read from the store.
+    path     the repository that it belongs to.
     Raises NotReadable if the file is no transcript, UnknownHandle if the session is not stored.
     """
     file = Path(session)
@@ -136,7 +138,7 @@ def ingest_transcript(store: Writer, settings: Settings, session: str, path: Pat
 
 def identify_session(file: Path) -> SessionFiles:
     """Return the session of a transcript file. Raises NotReadable if no known client wrote it."""
-    found = read_session(file)
+    found = find_session_files(file)
     if not found.client:
         raise NotReadable(str(file), "no known client wrote this", "transcripts of Claude Code and Codex are understood")
     return found
@@ -145,10 +147,11 @@ def identify_session(file: Path) -> SessionFiles:
 def load_stored_transcript(store: Reader, key: str, session: str) -> tuple[SessionFiles, list[bytes]]:
     """Return an ingested session and its transcript's lines from the store, without purged ones.
 
+    key  id of the repository's workspace in the store.
     Raises UnknownHandle if no session, or more than one, has an id that begins with `session`.
     """
     with store.snapshot(LOCAL, key) as snapshot:
-        states = [state for state in snapshot.sources(f"session:{session}") if "/" not in state.source]
+        states = [state for state in snapshot.source_states(f"session:{session}") if "/" not in state.source]
         if len(states) != 1:
             raise UnknownHandle(session, tuple(state.source.removeprefix("session:") for state in states))
         source = states[0].source

@@ -27,15 +27,21 @@ def load_configured_embedder(settings: Settings) -> Embedder | None:
 
 
 def get_source_state(store: Reader, key: str, source: str) -> SourceState | None:
-    """Return the current state of one source in workspace `key`, read in a transaction of its own; None for an unknown source."""
+    """Return how far one source (a file, a session) of workspace `key` has been read; None for an unknown one.
+
+    The state is read in a transaction of its own.
+    """
     with store.snapshot(LOCAL, key) as snapshot:
-        return snapshot.source(source)
+        return snapshot.source_state(source)
 
 
 def list_source_states(store: Reader, key: str, prefix: str) -> list[SourceState]:
-    """Return the current states of the sources whose name begins with `prefix`, read in a transaction of their own."""
+    """Return how far each source (a file, a session) of workspace `key` whose name begins with `prefix` has been read.
+
+    The states are read in one transaction of their own.
+    """
     with store.snapshot(LOCAL, key) as snapshot:
-        return snapshot.sources(prefix)
+        return snapshot.source_states(prefix)
 
 
 def render_for_counting(spans: Spans) -> str:

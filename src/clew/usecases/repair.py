@@ -39,7 +39,7 @@ def reread_workspace(
 ) -> RereadResult:
     """Index the repository at `root` and ingest its transcripts from the start, for a store that was repaired and may have gaps.
 
-    key          key of its workspace.
+    key          id of the repository's workspace in the store.
     transcripts  folders of transcripts.
     Ended records, and sessions without a transcript, stay as they are.
     """
@@ -61,7 +61,7 @@ def reread_workspace(
 
 
 def rebuild_postings(store: Writer, key: str, source: str, ids: Sequence[str]) -> int:
-    """Build postings for records of a source that are live but not in the index, and return for how many.
+    """Build search index entries for records of a source in workspace `key` that are live but not in the index; return for how many.
 
     They can then be found by name, path and words, but not by the names that code defines and uses: reading the file again is better.
     """
@@ -70,7 +70,7 @@ def rebuild_postings(store: Writer, key: str, source: str, ids: Sequence[str]) -
         found = frozenset(known.ids_of(known.docs_of(ids).tolist()))
         wanted = frozenset(ids) - found
         records = tuple(record for record in snapshot.records_of_sources(source) if record.id in wanted)
-        state = snapshot.source(source)
+        state = snapshot.source_state(source)
         if state is None or not records:
             return 0
         originals = OriginalCache(snapshot)

@@ -57,7 +57,7 @@ def retrieve_files(
 
 
 def retrieve_map(store: Writer, settings: Settings, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
-    """Return a packet that maps a repository, or the folder or file in it that `path` names: its most important files and symbols.
+    """Return a packet (text within `budget_tokens`) that outlines a repository, or the folder or file `path` in it, by its key files.
 
     Raises NotReadable if `path` does not exist.
     """

@@ -54,7 +54,7 @@ def read_status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
             moved = [status.tier for _, status in snapshot.stale_or_cold() if status.tier != Tier.HOT]
             tiers = {tier.name.lower(): moved.count(tier) for tier in (Tier.FOLDED, Tier.ARCHIVED)}
             tiers["hot"] = len(docs) - len(moved)
-            for state in snapshot.sources():
+            for state in snapshot.source_states():
                 files += state.source.startswith("file:")
                 sessions += state.source.startswith("session:") and "/" not in state.source
                 if state.source.startswith("file:") and state.status != "indexed":

@@ -29,7 +29,7 @@ class FilesNotWritable(ClewError):
 
 
 @dataclass(frozen=True, slots=True)
-class FileChange:
+class FileReplacement:
     """New content of a file.
 
     data  None deletes the file.
@@ -79,7 +79,7 @@ def check_writable(paths: Iterable[Path]) -> None:
             raise FilesNotWritable(path, f"the folder {folder} is read-only for you")
 
 
-def apply_changes(changes: Iterable[FileChange]) -> None:
+def apply_changes(changes: Iterable[FileReplacement]) -> None:
     """Write all changes, or none. Raises FilesNotWritable after undoing those already written.
 
     New folders get mode 0700. A file with several hard links, or of another owner, is overwritten in place to stay so.

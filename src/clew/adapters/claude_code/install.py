@@ -31,7 +31,7 @@ import msgspec
 
 import clew
 from clew.adapters.claude_code import file_changes, managed, owned_entries, plugin_files
-from clew.adapters.claude_code.file_changes import FileChange, FilesNotWritable
+from clew.adapters.claude_code.file_changes import FileReplacement, FilesNotWritable
 from clew.adapters.claude_code.owned_entries import KeyPath, OwnedEntry, as_mapping
 from clew.adapters.daemon_files import DaemonAddress, DaemonPaths, ensure_address, read_address
 from clew.adapters.http import certificate
@@ -73,7 +73,8 @@ class FileRecord(msgspec.Struct):
 class InstallManifest(msgspec.Struct):
     """Everything that `init` did on this machine, as stored in `installed.json`.
 
-    files           client files with clew's entries; `folders` and `trees` were created by `init`.
+    files           configuration files of clients to which clew added entries.
+    folders, trees  folders that `init` created: `folders` are deleted once they are empty, `trees` with all they hold.
     projects        repositories with an installation of their own; starter  the command that starts the daemon.
     """
 
@@ -164,7 +165,7 @@ class PlannedChanges:
         self._known = {Path(each.path): each for each in known}
         self._by_real = {each.real: each for each in known if each.real}
         self.drafts: dict[Path, FileDraft] = {}
-        self.own_files: list[FileChange] = []  # files of ours that go with them
+        self.own_files: list[FileReplacement] = []  # files of ours that go with them
         self.has_gateway = False
 
     def get_draft(self, path: Path) -> FileDraft:
@@ -227,7 +228,7 @@ class Installer:
         scope.
         """
         drafts = self._plan_checked(target, wanted)
-        changes: list[FileChange] = []
+        changes: list[FileReplacement] = []
         cache = target.plugin_cache / clew.__version__
         has_run = self.paths.run_dir.exists()
         if not self.is_dry:
@@ -237,7 +238,7 @@ class Installer:
             files = plugin_files.render_plugin(self.paths, has_mods=wanted.has_mods)
             changes.extend(plugin_files.plan_tree_changes(plugin_files.marketplace_dir(self.paths), files))
             changes.extend(plugin_files.plan_tree_changes(cache, plugin_files.select_plugin_files(files)))
-            changes.extend(FileChange(path, None) for path in self._outdated(target))
+            changes.extend(FileReplacement(path, None) for path in self._outdated(target))
             changes.extend(drafts.own_files)
         changes.extend(self._record_file(draft, target.scope) for draft in drafts.drafts.values() if draft.actions)
         self.result.actions.append(f"wrote the plugin: {plugin_files.marketplace_dir(self.paths)}, and the client's copy {cache}")
@@ -376,14 +377,14 @@ class Installer:
         asks = _base_url_in(drafts.get_draft(target.private_settings).value)
         before = asks or wanted.base_url
         if before and not is_gateway_url(before):
-            drafts.own_files.append(FileChange(self.paths.run_dir / "upstream", (before + "\n").encode()))
+            drafts.own_files.append(FileReplacement(self.paths.run_dir / "upstream", (before + "\n").encode()))
             self.result.notes.append(f"the gateway asks {before}, whom the client asked before")
         url = OwnedEntry(["env", "ANTHROPIC_BASE_URL"], build_gateway_url(where))
         drafts.add_entry(target.private_settings, url, "sent the client's requests through the gateway", replaces_ours=is_gateway_url(asks))
         trusted = str(env.get("NODE_EXTRA_CA_CERTS") or wanted.extra_certificates)
         if trusted not in ("", str(self.paths.trust_bundle)):
             try:
-                drafts.own_files.append(FileChange(self.paths.other_certificates, Path(trusted).read_bytes()))
+                drafts.own_files.append(FileReplacement(self.paths.other_certificates, Path(trusted).read_bytes()))
             except OSError as error:
                 raise NotReadable(
                     trusted, error.strerror or str(error), "NODE_EXTRA_CA_CERTS names it; correct it, or take it out"
@@ -411,7 +412,7 @@ class Installer:
                 entry["installedAt"] = earlier["installedAt"]
         return entry
 
-    def _record_file(self, draft: FileDraft, scope: str) -> FileChange:
+    def _record_file(self, draft: FileDraft, scope: str) -> FileReplacement:
         """Add a draft's bytes and entries to the manifest, and return the change that writes the file."""
         same = draft.current is not None and json.dumps(draft.value) == json.dumps(_parsed(draft.current))
         data = draft.current if same and draft.current is not None else _dumped(draft.value, draft.current)
@@ -429,12 +430,12 @@ class Installer:
         )
         others = [each for each in self.manifest.files if each is not draft.record]
         self.manifest.files = [*others, noted]
-        return FileChange(draft.path, data)
+        return FileReplacement(draft.path, data)
 
-    def _manifest_change(self) -> FileChange:
+    def _manifest_change(self) -> FileReplacement:
         """Return the change that writes the manifest."""
         self.manifest.version = clew.__version__
-        return FileChange(self.paths.home / MANIFEST_NAME, msgspec.json.format(msgspec.json.encode(self.manifest), indent=1), 0o600)
+        return FileReplacement(self.paths.home / MANIFEST_NAME, msgspec.json.format(msgspec.json.encode(self.manifest), indent=1), 0o600)
 
     # -- uninstall ----------------------------------------------------------------------------------
 
@@ -516,7 +517,7 @@ class Installer:
         try:
             file_changes.check_writable([path])
             if not self.is_dry:
-                file_changes.apply_changes([FileChange(path, left.data)])
+                file_changes.apply_changes([FileReplacement(path, left.data)])
         except FilesNotWritable as error:
             self.result.notes.append(f"{path} cannot be written ({error.reason}), and was left; {_by_hand(left.removed)} by hand")
             return False

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import clew
-from clew.adapters.claude_code.file_changes import FileChange, apply_changes
+from clew.adapters.claude_code.file_changes import FileReplacement, apply_changes
 from clew.adapters.daemon_files import DaemonPaths, ensure_address
 from clew.adapters.http.start import build_supervisor_command
 from clew.adapters.mcp.tools import SERVER_INSTRUCTIONS, TOOL_DEFINITIONS
@@ -89,7 +89,7 @@ def write_full_hooks(paths: DaemonPaths, trees: Iterable[Path]) -> bool:
     """
     data = render_plugin(paths)[HOOKS_FILE]
     files = [marketplace_dir(paths) / HOOKS_FILE, *(tree / clew.__version__ / "hooks" / "hooks.json" for tree in trees)]
-    changed = [FileChange(file, data, 0o600) for file in files if file.is_file() and file.read_bytes() != data]
+    changed = [FileReplacement(file, data, 0o600) for file in files if file.is_file() and file.read_bytes() != data]
     apply_changes(changed)
     return bool(changed)
 
@@ -108,15 +108,15 @@ def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def plan_tree_changes(root: Path, files: dict[str, bytes]) -> list[FileChange]:
+def plan_tree_changes(root: Path, files: dict[str, bytes]) -> list[FileReplacement]:
     """Return the changes after which `root` holds exactly these files, readable by their owner alone."""
     old = [path for path in sorted(root.rglob("*")) if path.is_file() or path.is_symlink()] if root.is_dir() else []
-    gone = [FileChange(path, None) for path in old if path.relative_to(root).as_posix() not in files]
-    return [*gone, *(FileChange(root / name, data, 0o600) for name, data in files.items())]
+    gone = [FileReplacement(path, None) for path in old if path.relative_to(root).as_posix() not in files]
+    return [*gone, *(FileReplacement(root / name, data, 0o600) for name, data in files.items())]
 
 
 def select_plugin_files(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the files inside the plugin's own folder, by their path in it."""
+    """Return those of `files` (contents by path in the marketplace) that are the plugin's own, by their path in the plugin's folder."""
     return {name.removeprefix(f"{PLUGIN_NAME}/"): data for name, data in files.items() if name.startswith(f"{PLUGIN_NAME}/")}
 
 

@@ -18,7 +18,7 @@ import msgspec
 import xxhash
 
 from clew.sessions.context import DaemonContext
-from clew.sessions.folds import ConversationFolds, FoldRegistry
+from clew.sessions.folds import ShortenedOutputRegistry, ShortenedOutputs
 from clew.sessions.live import LiveSessions
 from clew.transcript import window
 from clew.transcript.window import FoldedOutput, WindowMessage, WindowOutput
@@ -46,8 +46,8 @@ class RequestRewriter:
     """
 
     def __init__(self, context: DaemonContext, sessions: LiveSessions) -> None:
-        self.sessions, self.folds = sessions, FoldRegistry(context)
-        self._last: WeakKeyDictionary[ConversationFolds, _ConversationCache] = WeakKeyDictionary()
+        self.sessions, self.folds = sessions, ShortenedOutputRegistry(context)
+        self._last: WeakKeyDictionary[ShortenedOutputs, _ConversationCache] = WeakKeyDictionary()
 
     def rewrite(self, data: bytes, *, session: str, agent: str, is_counting: bool) -> bytes:
         """Return the body to send in place of `data`: the same bytes where nothing is shortened.
@@ -69,7 +69,7 @@ class RequestRewriter:
         """Return whether the conversation's last request took so little time that a thread for the next would cost more."""
         return self.folds.get(session, agent).took_s < FAST_S
 
-    def _rewrite(self, data: bytes, request: _ApiRequest, folds: ConversationFolds, *, is_counting: bool) -> bytes:
+    def _rewrite(self, data: bytes, request: _ApiRequest, folds: ShortenedOutputs, *, is_counting: bool) -> bytes:
         outputs = window.find_outputs(request.messages)
         request.fold(folds.find_existing(outputs))
         if is_counting:

@@ -80,7 +80,7 @@ class DaemonApp:
             self.clear_fault()
 
     def clear_fault(self) -> None:
-        """Delete the fault file, so that hook scripts ask the daemon again: it has answered, so it was slow and not hung."""
+        """Delete the fault file, so that hook scripts ask the daemon again; called when it has answered, so was slow and not hung."""
         with suppress(OSError):  # there is none, which is the rule
             self.paths.fault.unlink()
 

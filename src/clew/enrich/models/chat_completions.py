@@ -39,7 +39,10 @@ class _Reply(msgspec.Struct):
 
 
 class ChatCompressor:
-    """Client of an OpenAI-compatible server for compression requests; its URL may be given whole, up to `/v1`, or as host and port."""
+    """Client of an OpenAI-compatible chat server that writes short texts of session parts.
+
+    url  of the server, whole, up to `/v1`, or as host and port.
+    """
 
     def __init__(self, url: str, model: str, *, key: str = "", timeout_s: float, wait: Callable[[float], None] = time.sleep) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}

@@ -25,8 +25,8 @@ def find_edited_paths(records: Iterable[Record]) -> list[str]:
     return sorted({record.path for record in records if record.kind in EDITING_KINDS and record.path})
 
 
-def read_session_edits(state: SourceState | None) -> dict[str, list[str]]:
-    """Decode {session: paths it edited} from the state of SESSION_EDITS_SOURCE; empty for None."""
+def decode_session_edits(state: SourceState | None) -> dict[str, list[str]]:
+    """Decode {session id: paths it edited} from what `build_session_edits_delta` stored; empty for None."""
     return msgspec.json.decode(state.note, type=dict[str, list[str]]) if state is not None and state.note else {}
 
 
@@ -49,7 +49,7 @@ def _is_utf8(path: str) -> bool:
 
 
 def _propose(_paths: Collection[str], state: SourceState | None) -> PartnerTable:
-    return count_together(paths for paths in read_session_edits(state).values() if len(paths) <= SESSION_FILES_MAX)
+    return count_together(paths for paths in decode_session_edits(state).values() if len(paths) <= SESSION_FILES_MAX)
 
 
 SESSION_EDIT_PRODUCER = EdgeProducer(EdgeKind.EDITED_TOGETHER, _propose, "together", "by sessions", source=SESSION_EDITS_SOURCE)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from clew.records import Delta, Status
 from clew.store import rules
-from clew.store.originals import Compressor
+from clew.store.originals import OriginalCompressor
 from clew.store.shard import compute_part_digest
 from clew.store.sqlite.codec import StoredText, decode_text, edge_to_row, encode_reason, encode_text, record_to_row, state_to_row
 from clew.store.sqlite.connections import Connection
@@ -27,7 +27,7 @@ class _Change:
 
     connection: Connection
     workspace: int
-    packer: Compressor = field(default_factory=Compressor)
+    packer: OriginalCompressor = field(default_factory=OriginalCompressor)
     counts: Counter[str] = field(default_factory=Counter[str])
     blob_bytes: int = 0
     stored_bytes: int = 0

@@ -51,7 +51,7 @@ def decode_text(value: StoredText) -> str:
 
 
 def ids_to_json(ids: Sequence[str]) -> str:
-    """Return distinct record ids as a JSON list; what is not ASCII is left out, because no record id is."""
+    """Return record ids as a JSON list, each once; what is not ASCII is left out, because no record id is."""
     return _json_encoder.encode([record_id for record_id in dict.fromkeys(ids) if record_id.isascii()]).decode()
 
 
@@ -180,7 +180,7 @@ def edge_to_row(edge: Edge, workspace: int, source: int) -> tuple[Any, ...]:
 
 
 def edge_from_row(row: Sequence[Any]) -> Edge:
-    """Return the edge in a row of `edges.touching`, which begins with the row number."""
+    """Return the edge in a result row of the SQL statement `edges.touching`, whose first column is the rowid."""
     _, kind, tail, head, weight, tail_digest, head_digest, by, _ = row
     return Edge(
         _EDGE_KINDS.get(kind, str(kind)),

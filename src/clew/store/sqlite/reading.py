@@ -60,7 +60,7 @@ class SqliteRows:
 
     @property
     def generation(self) -> int:
-        """Number of committed writes of the workspace; 0 if it does not exist."""
+        """Number of committed writes of the workspace; 0 if the workspace does not exist."""
         return self._space.generation
 
     def records(self, ids: Collection[str]) -> dict[str, Record]:

@@ -83,7 +83,7 @@ def find_damage(path: Path) -> list[str]:
                 return said if said != ["ok"] else ["its header does not say that it is a database of clew"]
             return salvage.find_damaged_contents(connection.raw) if is_ours else []
     except StoreUnusable as error:
-        if not error.is_damaged:
+        if not error.is_repairable:
             raise
         return [error.reason]
 

@@ -147,7 +147,7 @@ def load_runners() -> dict[str, Runner]:
 
 
 def find_runner(words: Sequence[str]) -> Runner | None:
-    """Return the tool that a command runs, through launchers; None for a script, or a tool that no file describes."""
+    """Return the tool that a command runs, through `npx`, `uv run` and the like; None for a script or a tool without a file in `tools/`."""
     rest = [word.rpartition("/")[2] for word in words]
     for ending in _ENDINGS:
         rest[:1] = [rest[0].removesuffix(ending)]

@@ -119,4 +119,4 @@ class Dialect(ABC):
 
     @abstractmethod
     def build_tool_call(self, tool: str, inputs: Mapping[str, object], arguments: str = "") -> ToolCall:
-        """Translate a call of the client's tool into a `ToolCall`; `arguments` are its inputs as JSON text."""
+        """Translate a call of the client's tool into a `ToolCall`; `arguments` are the same inputs as the client's JSON text."""

@@ -61,10 +61,10 @@ _NO_FACTS: set[str] = set()
 
 
 def reduce_output(text: str, context: OutputContext | None = None) -> ReducedOutput:
-    """Return an output as it enters the window: shortened when that is expected to save money, else whole.
+    """Return a tool's output as it enters the context window: shortened when that is expected to save money, else whole.
 
     A shorter output is cheaper in every later request, until the agent asks for what was left out: that takes one request more and
-    brings all of it back. So it is shortened only when it saves more than that, by the chance of it. The form depends on the output
+    brings all of it back. So it is shortened only when the saving exceeds that cost times its probability. The form depends on the output
     and on its context alone. Cost: linear; 30,000 characters take about 3 ms, 30 MB some seconds.
     """
     reduced = reduce_lines(text, context)

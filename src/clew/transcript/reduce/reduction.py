@@ -16,10 +16,10 @@ TASK_NAME_CHARS_MIN = 4  # a shorter name stands in every other line
 class OutputContext:
     """What is known of a tool's output before it is read, to guide `reduce_output`.
 
-    kind, command  what the tool does and, of a shell, the command line; hints, checked against the text.
+    kind           what the tool does; a hint that is checked against the text, as is `command`, the command line of a shell.
     path           the file that it shows, "" for none.
     edited_paths   files that are being edited: an output that shows one stays whole.
-    error_names    names in the texts of the open errors.
+    error_names    names in the texts of the errors that are not yet solved.
     recent_names   files of the working set and identifiers named lately, newest last.
     """
 
@@ -121,12 +121,16 @@ def format_truncation_marker(handle: str = "", lines: int = 0) -> str:
     return f"[… cut by the client; all {lines:,} lines: clew unfold {handle}]"
 
 
-def format_omission_marker(gap: OmittedLines, lines: int, handle: str = "") -> str:
-    """Return the line that replaces omitted lines; with `lines`, the number of the whole text, it is a full sentence."""
+def format_omission_marker(gap: OmittedLines, total_lines: int, handle: str = "") -> str:
+    """Return the line that replaces omitted lines of a text.
+
+    total_lines  lines of the whole text, for a marker that is a full sentence; 0 for a short marker.
+    handle       short id by which the agent can ask for the whole text; "" for none.
+    """
     where = f"{gap.start}-{gap.end}" if gap.end > gap.start else f"{gap.start}"
     what = f": {gap.description}" if gap.description else ""
-    if not lines:
+    if not total_lines:
         return f"[… {where}{what}]"
     unit = "lines" if gap.end > gap.start else "line"
     back = f"; clew unfold {handle}" if handle else ""
-    return f"[… {unit} {where} of {lines} left out{what}{back}]"
+    return f"[… {unit} {where} of {total_lines} left out{what}{back}]"
