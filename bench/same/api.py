@@ -130,7 +130,7 @@ def windows(engine: Engine, recorded: Recorded, budgets: Sequence[int]) -> Itera
         )
         for budget in budgets:
             name = f"{recorded.session.id}@{cut}/{budget}"
-            spans = render_handoff(made.state, made.work, made.counter.count, budget, {}) if made.state.goals else ()
+            spans = render_handoff(made.state, made.counter.count, budget, {}) if made.state.goals else ()
             yield Valued("hand-off", name, _spans(spans))
             yield from _packet("window", name, made.build_packet(budget))
 

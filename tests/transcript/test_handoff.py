@@ -13,10 +13,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.records import CheckResult, DeadEnd, OpenError, PlanStep, TaskState, UserStatement, Verdict, WorkingFile, join_text
+from clew.records import (
+    CheckResult,
+    DeadEnd,
+    FileCheck,
+    FileState,
+    FileStatus,
+    OpenError,
+    PlanStep,
+    TaskState,
+    UserStatement,
+    Verdict,
+    WorkingFile,
+    join_text,
+)
+from clew.task.tracker import TaskTracker
 from clew.transcript.handoff import render_handoff as handed_over
 from clew.transcript.parse import TranscriptReader
-from clew.transcript.work import ChangedFile, CompletedWork, WorkTracker
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript
@@ -27,6 +40,7 @@ def handoff(*told: Any, **more: Any) -> str:
 
 
 REQUEST = "Round the total half up,\nand say so in the invoice.\n\nDon't touch the tax."
+PASSED = FileCheck("pytest -q", "tests", Verdict.PASSED, "3 passed in 0.1s")
 STATE = TaskState(
     goals=(UserStatement("Fix the cart.", "u0"), UserStatement("What is round_half_up?", "u1", 1), UserStatement(REQUEST, "u2", 2)),
     constraints=(UserStatement("Never push to main.", "u0"), UserStatement("Don't touch the tax.", "u2", 2)),
@@ -44,12 +58,13 @@ STATE = TaskState(
     ),
     dead_ends=(DeadEnd("src/cart.py: `a` became `b`, put back", "assert 3 == 4", "u4", 4),),
     plan=(PlanStep("read", "completed"), PlanStep("fix", "in_progress"), PlanStep("test", "pending")),
-    recent_identifiers=("round_half_up", "src/cart.py", "E0308"),
-)
-DONE = CompletedWork(
-    files_changed=(ChangedFile("src/tax.py", "write", 1, is_checked_after=True, is_committed=True), ChangedFile("src/cart.py", "edit", 3)),
+    files=(
+        FileState("src/tax.py", FileStatus.WRITTEN, checked_by=(PASSED,), was_tried=True, is_committed=True, commit="1a2b3c4"),
+        FileState("src/cart.py", FileStatus.EDITED, 3),
+    ),
     commands_ok=("npm run dev", "pytest"),
     last_message="I shall run the tests.",
+    recent_identifiers=("round_half_up", "src/cart.py", "E0308"),
 )
 GOLDEN = """\
 # Where the work stands
@@ -79,8 +94,8 @@ Don't touch the tax.
 - [ ] test
 
 ## Files changed
-- src/tax.py: written, checks passed since, committed
-- src/cart.py: edited (3 changes), not checked since
+- src/tax.py: written, tests passed since: `pytest -q`, committed as 1a2b3c4
+- src/cart.py: edited (3 changes), not checked since, no commit since
 
 ## Files read or named, latest first
 src/new.py, src/old.py, src/found.py, /home/ada/.notes/a.md
@@ -124,12 +139,12 @@ def quarter(text: str) -> int:
 
 
 def test_a_hand_off_that_fits_says_everything() -> None:
-    assert handoff(STATE, DONE, quarter, 10_000) == GOLDEN
+    assert handoff(STATE, quarter, 10_000) == GOLDEN
 
 
 @pytest.mark.parametrize("budget_tokens", [-1, 0, 1, 7, 20, 40, 80, 120, 160, 200, 240, 280, 10_000])
 def test_the_budget_is_never_exceeded(budget_tokens: int) -> None:
-    assert quarter(handoff(STATE, DONE, quarter, budget_tokens)) <= max(budget_tokens, 0)
+    assert quarter(handoff(STATE, quarter, budget_tokens)) <= max(budget_tokens, 0)
 
 
 def test_a_smaller_budget_drops_sections_in_the_documented_order() -> None:
@@ -141,15 +156,15 @@ def test_a_smaller_budget_drops_sections_in_the_documented_order() -> None:
         working_set=STATE.working_set[3:],
         checks=STATE.checks[1:],
         plan=STATE.plan[1:2],
+        files=STATE.files[1:],
         recent_identifiers=("round_half_up, E0308",),
     )
-    done = replace(DONE, files_changed=DONE.files_changed[1:])
 
     def lines(text: str) -> int:
         return text.count("\n")
 
     needed = [line for line in IN_ORDER_OF_NEED if line != "- [x] read"]
-    shown_at = [next(budget for budget in range(99) if line in handoff(state, done, lines, budget)) for line in needed]
+    shown_at = [next(budget for budget in range(99) if line in handoff(state, lines, budget)) for line in needed]
 
     assert shown_at == sorted(set(shown_at))
 
@@ -163,27 +178,27 @@ def test_of_dead_ends_the_likeliest_to_be_tried_again_are_bought_first() -> None
     )
     state = TaskState(dead_ends=ends)
 
-    shown = [handoff(state, CompletedWork(), lambda text: text.count("\n"), budget).split("\n")[3:-1] for budget in (4, 5, 6)]
+    shown = [handoff(state, lambda text: text.count("\n"), budget).split("\n")[3:-1] for budget in (4, 5, 6)]
 
     assert shown == [["- port 80 is taken"], ["- port 80 is taken", "- sed -i fails"], [f"- {end.text}" for end in ends]]
 
 
 def test_finished_steps_go_before_open_ones() -> None:
-    shown_at = [min(budget for budget in range(400) if line in handoff(STATE, DONE, quarter, budget)) for line in ("[ ] test", "[x] read")]
+    shown_at = [min(budget for budget in range(400) if line in handoff(STATE, quarter, budget)) for line in ("[ ] test", "[x] read")]
 
     assert shown_at == sorted(shown_at)
 
 
 @pytest.mark.parametrize("budget_tokens", [120, 400])
 def test_the_last_request_stays_whole_when_it_fits(budget_tokens: int) -> None:
-    assert REQUEST in handoff(STATE, DONE, quarter, budget_tokens)
+    assert REQUEST in handoff(STATE, quarter, budget_tokens)
 
 
 def test_a_request_that_does_not_fit_is_cut_between_lines_and_names_where_the_rest_is() -> None:
     long = "\n".join(f"Step {at}: do the thing number {at}." for at in range(200))
     state = replace(STATE, goals=(UserStatement("Fix the cart.", "u0"), UserStatement(long, "u9", 9)))
 
-    text = handoff(state, DONE, quarter, 600, handles={"u9": "3k9"})
+    text = handoff(state, quarter, 600, handles={"u9": "3k9"})
 
     kept = [line for line in text.split("\n") if line.startswith("Step ")]
     assert kept == long.split("\n")[: len(kept)]
@@ -195,7 +210,7 @@ def test_a_request_that_does_not_fit_is_cut_between_lines_and_names_where_the_re
 def test_a_request_of_one_long_line_is_cut_between_words() -> None:
     long = " ".join(f"word{at}" for at in range(3000))
 
-    text = handoff(TaskState(goals=(UserStatement(long, "u9"),)), CompletedWork(), quarter, 200)
+    text = handoff(TaskState(goals=(UserStatement(long, "u9"),)), quarter, 200)
 
     shown = text.split("## Last request, verbatim\n")[1].split(" [… whole: clew unfold u9]")[0]
     assert long.startswith(shown + " ")
@@ -205,15 +220,16 @@ def test_a_request_of_one_long_line_is_cut_between_words() -> None:
 def test_a_fence_that_the_cut_opened_is_closed() -> None:
     long = "Do this:\n```\n" + "\n".join(f"line {at}" for at in range(500)) + "\n```"
 
-    text = handoff(TaskState(goals=(UserStatement(long, "u9"),)), CompletedWork(), quarter, 200)
+    text = handoff(TaskState(goals=(UserStatement(long, "u9"),)), quarter, 200)
 
     assert sum(line == "```" for line in text.split("\n")) == 2
 
 
 def test_an_assent_is_shown_with_what_it_assents_to() -> None:
-    state = TaskState(goals=(UserStatement("Fix the cart.", "u0"), UserStatement("yes", "u2", 2)))
+    goals = UserStatement("Fix the cart.", "u0"), UserStatement("yes", "u2", 2)
+    state = TaskState(goals=goals, last_message="Done.", answered_message="Shall I round half up?")
 
-    text = handoff(state, CompletedWork(last_message="Done.", answered_message="Shall I round half up?"), quarter, 500)
+    text = handoff(state, quarter, 500)
 
     assert "Fix the cart.\n(then, to what the agent proposed: yes)" in text
     assert "> Shall I round half up?" in text
@@ -221,7 +237,7 @@ def test_an_assent_is_shown_with_what_it_assents_to() -> None:
 
 
 def test_an_empty_session_hands_nothing_over() -> None:
-    assert handoff(TaskState(), CompletedWork(), quarter, 1000) == ""
+    assert handoff(TaskState(), quarter, 1000) == ""
 
 
 words = st.text(alphabet="ab `\n#_-./é日", max_size=60)
@@ -241,19 +257,21 @@ def test_no_state_and_no_tokenizer_exceeds_the_budget(goals, constraints, paths,
         constraints=tuple(UserStatement(constraint) for constraint in constraints),
         working_set=tuple(WorkingFile(path, "read", at) for at, path in enumerate(paths)),
         plan=tuple(PlanStep(path, "pending") for path in paths),
+        files=tuple(FileState(path, FileStatus.EDITED) for path in paths),
+        commands_ok=tuple(paths),
+        last_message=message,
     )
-    done = CompletedWork(tuple(ChangedFile(path, "edit", 1) for path in paths), tuple(paths), message)
 
-    text = handoff(state, done, count, budget_tokens)
+    text = handoff(state, count, budget_tokens)
 
     assert text == "" or count(text) <= budget_tokens
-    assert text == handoff(state, done, count, budget_tokens)
+    assert text == handoff(state, count, budget_tokens)
 
 
 def test_the_bytes_are_the_same_in_every_process() -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import test_handoff as t;"
-        "sys.stdout.buffer.write(t.handoff(t.STATE, t.DONE, t.quarter, 200).encode())"
+        "sys.stdout.buffer.write(t.handoff(t.STATE, t.quarter, 200).encode())"
     )
     outputs = {
         subprocess.run(
@@ -265,10 +283,10 @@ def test_the_bytes_are_the_same_in_every_process() -> None:
         for seed in ("1", "2")
     }
 
-    assert outputs == {handoff(STATE, DONE, quarter, 200).encode()}
+    assert outputs == {handoff(STATE, quarter, 200).encode()}
 
 
-def work(claude: ClaudeScript, *steps: tuple[str, str, str] | str) -> CompletedWork:
+def work(claude: ClaudeScript, *steps: tuple[str, str, str] | str) -> TaskState:
     """Calls as (tool, input, output), the agent's words as strings, the user's as strings that begin with "user: "."""
     for step in steps:
         if isinstance(step, str):
@@ -277,30 +295,10 @@ def work(claude: ClaudeScript, *steps: tuple[str, str, str] | str) -> CompletedW
         tool, given, output = step
         inputs = {"command": given} if tool == "Bash" else {"file_path": given, "old_string": "a", "new_string": "b"}
         claude.answer(claude.call(tool, **inputs), output, is_error=output.startswith("Exit code"))
-    tracker = WorkTracker("/w")
+    tracker = TaskTracker(root="/w")
     for seen in TranscriptReader([claude.bytes()]).read_observations():
         tracker.observe(seen)
-    return tracker.summarize()
-
-
-def test_work_says_what_changed_and_whether_it_was_checked_and_committed(claude: ClaudeScript) -> None:
-    done = work(
-        claude,
-        ("Write", "/w/src/tax.py", "ok"),
-        ("Edit", "/w/src/tax.py", "ok"),
-        ("Edit", "/w/src/cart.py", "ok"),
-        ("Bash", "pytest", "3 passed in 0.1s"),
-        ("Bash", "git commit -am x", "ok"),
-        ("Edit", "/w/src/cart.py", "ok"),
-        ("Bash", "pytest", "Exit code 1\n1 failed"),
-        ("Edit", "/w/src/no.py", "Exit code 1"),
-        ("Read", "/w/src/read.py", "ok"),
-    )
-
-    assert done.files_changed == (
-        ChangedFile("src/tax.py", "write", 2, is_checked_after=True, is_committed=True),
-        ChangedFile("src/cart.py", "edit", 2),
-    )
+    return tracker.state()
 
 
 def test_work_keeps_commands_that_worked_and_may_be_needed_again(claude: ClaudeScript) -> None:

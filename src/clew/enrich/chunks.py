@@ -15,7 +15,6 @@ from clew.text.tokens import TokenCounter
 from clew.transcript.follow import read_deltas
 from clew.transcript.handoff import render_handoff
 from clew.transcript.session_files import SessionFiles
-from clew.transcript.work import WorkTracker
 
 NEVER_SENT = frozenset({"thinking", "boundary", "transcript"})  # a model's thoughts, and the client's marks
 NOT_SENT_OF_SUBAGENTS = frozenset({"search", "note", "attachment"})  # what they looked for stands in their reports
@@ -174,14 +173,13 @@ def _turns(pieces: Sequence[SessionPiece]) -> Iterator[list[SessionPiece]]:
 
 def _states(observations: Sequence[Observation], firsts: Sequence[int], base: str, counter: TokenCounter) -> list[str]:
     """The hand-off before each of these positions, which ascend."""
-    task, done = TaskTracker(root=base), WorkTracker(base)
+    task = TaskTracker(root=base)
     at, is_begun = 0, False
     states: list[str] = []
     for first_seq in firsts:
         while at < len(observations) and observations[at].seq < first_seq:
             task.observe(observations[at])
-            done.observe(observations[at])
             is_begun |= observations[at].kind in (ObservationKind.PROMPT, ObservationKind.CALL, ObservationKind.MESSAGE)
             at += 1
-        states.append(join_text(render_handoff(task.state(), done.summarize(), counter.count, STATE_TOKENS_MAX)) if is_begun else "")
+        states.append(join_text(render_handoff(task.state(), counter.count, STATE_TOKENS_MAX)) if is_begun else "")
     return states

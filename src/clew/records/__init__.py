@@ -23,7 +23,19 @@ from clew.records.spans import (
     outside_span,
     render_fenced,
 )
-from clew.records.task_state import CheckResult, DeadEnd, OpenError, PlanStep, TaskState, UserStatement, Verdict, WorkingFile
+from clew.records.task_state import (
+    CheckResult,
+    DeadEnd,
+    FileCheck,
+    FileState,
+    FileStatus,
+    OpenError,
+    PlanStep,
+    TaskState,
+    UserStatement,
+    Verdict,
+    WorkingFile,
+)
 from clew.records.tool_calls import (
     CallOutcome,
     FileChange,
@@ -52,6 +64,9 @@ __all__ = [
     "EndKind",
     "EndReason",
     "FileChange",
+    "FileCheck",
+    "FileState",
+    "FileStatus",
     "FileTouch",
     "FileView",
     "Hunk",

@@ -63,6 +63,62 @@ class CheckResult:
     is_stale: bool = False
 
 
+class FileStatus(StrEnum):
+    """What a session did to a file, as it stands in the work tree now."""
+
+    EDITED = "edited"
+    WRITTEN = "written"  # whole
+    REMOVED = "removed"
+    MOVED = "moved"
+    REVERTED = "reverted"  # all of the session's changes were taken back
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """The latest run of a check that covers a file, since that file's last change.
+
+    kind      "tests", "lint", "types", "build", or "check" for several of them or an unknown one.
+    is_stale  another file that it checks was changed since.
+    """
+
+    command: str
+    kind: str
+    verdict: Verdict
+    evidence: str = ""
+    uuid: str = ""
+    seq: int = 0
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file that the session changed, and what is known of it.
+
+    edits         number of calls that changed it.
+    moved_from    its earlier path, `moved_to` its later one; "" for none.
+    checked_by    runs of checks that cover it, each since its last change; newest last.
+    was_tried     a check ran since its last change, whether it covers it or not.
+    is_committed  a commit took its last change (True); none was made since (False); None where nobody knows.
+    commit        git's short hash of that commit, "" where git did not print it; `commit_uuid` the observation that says so.
+    is_stashed    its changes are in the stash, not in the work tree.
+    uuid, seq     of the observation of its last change.
+    """
+
+    path: str
+    state: FileStatus
+    edits: int = 1
+    moved_from: str = ""
+    moved_to: str = ""
+    checked_by: tuple[FileCheck, ...] = ()
+    was_tried: bool = False
+    is_committed: bool | None = False
+    commit: str = ""
+    commit_uuid: str = ""
+    is_stashed: bool = False
+    uuid: str = ""
+    seq: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class DeadEnd:
     """An attempt that was abandoned, and why it failed: listed so that the agent does not repeat it.
@@ -89,7 +145,12 @@ class PlanStep:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """What an agent is working on at one point of a session: goals, rules, files, errors, checks, plan. Newest last in every tuple."""
+    """What an agent is working on at one point of a session: goals, rules, files, errors, checks, plan. Newest last in every tuple.
+
+    files             those that the session changed, by their last change.
+    commands_ok       commands that succeeded and may be needed again.
+    last_message      the agent's latest message, whole; `answered_message` its message before the user's latest prompt.
+    """
 
     question: str = ""
     goals: tuple[UserStatement, ...] = ()
@@ -99,4 +160,8 @@ class TaskState:
     checks: tuple[CheckResult, ...] = ()
     dead_ends: tuple[DeadEnd, ...] = ()
     plan: tuple[PlanStep, ...] = ()
+    files: tuple[FileState, ...] = ()
+    commands_ok: tuple[str, ...] = ()
+    last_message: str = ""
+    answered_message: str = ""
     recent_identifiers: tuple[str, ...] = ()

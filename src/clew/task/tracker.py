@@ -26,8 +26,9 @@ from clew.records import (
 )
 from clew.task.bounded import drop_oldest
 from clew.task.clues import find_clues, is_code_like
-from clew.task.commands import CheckScope, CommandAnalysis, analyse_command
+from clew.task.commands import ASKS, READERS, CheckScope, CommandAnalysis, analyse_command
 from clew.task.dead_ends import DeadEndDetector, FinishedCall
+from clew.task.files import FileTracker
 from clew.task.late_checks import LateChecks
 from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
 from clew.task.paths import decode_json_or_text, find_touched_files, parse_search_hits, relative_path
@@ -43,11 +44,14 @@ WORKING_FILES_MAX = 256  # guess
 CHECKS_MAX = 24  # guess
 ERROR_AGE_MAX = 400  # observations after which a failed command that checks nothing is no longer open; guess
 PLAN_MAX = 64  # guess
+COMMANDS_MAX = 32  # guess
+COMMAND_CHARS_MAX = 160  # guess: what is longer was written for one occasion
 WINDOW = 50  # observations that identifiers are taken from
 WINDOW_CHARS = 8_000  # of one observation, half from each end; guess
 RESULT_IDENTIFIERS_MAX = 8  # of one result: what a tool printed says less of the task than what was asked; guess
 
 T = TypeVar("T")
+_OCCASIONAL = frozenset({"git", "mkdir", "rm", "mv", "cp", "touch", "chmod", "kill", "pkill"}) | ASKS | READERS
 _MERGING = ("merge", "rebase", "pull", "cherry-pick", "stash")
 _STATUSES = {"pending": "pending", "in_progress": "in_progress", "completed": "completed", "done": "completed"}
 
@@ -87,6 +91,10 @@ class TaskTracker:
     _checks: dict[str, _Open[CheckResult]] = field(default_factory=dict[str, _Open[CheckResult]], init=False, repr=False)
     _late: LateChecks = field(default_factory=LateChecks, init=False, repr=False)
     _detector: DeadEndDetector = field(default_factory=DeadEndDetector, init=False, repr=False)
+    _changed: FileTracker = field(default_factory=FileTracker, init=False, repr=False)
+    _commands: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)
+    _message: str = field(default="", init=False, repr=False)
+    _answered: str = field(default="", init=False, repr=False)
     _plan: dict[str, PlanStep] = field(default_factory=dict[str, PlanStep], init=False, repr=False)
     _window: deque[_Recent] = field(default_factory=lambda: deque[_Recent](maxlen=WINDOW), init=False, repr=False)
     _seq: int = field(default=0, init=False, repr=False)
@@ -99,6 +107,7 @@ class TaskTracker:
             return
         self.root = self.root or observation.cwd
         self._seq = observation.seq
+        self._changed.observe(observation, self.root)
         if observation.agent:
             self._see_subagent(observation)
             return
@@ -109,7 +118,9 @@ class TaskTracker:
             if not observation.is_meta and (words := extract_typed_text(observation.text)):
                 self._detector.observe_prompt(words, observation)
                 self._hear(words, observation)
+                self._answered = self._message
         elif kind is ObservationKind.MESSAGE:
+            self._message = observation.text
             self._detector.observe_message(observation.text, observation)
         elif kind is ObservationKind.CALL:
             self._see_call(observation)
@@ -134,6 +145,10 @@ class TaskTracker:
             checks=tuple(checked.what for checked in self._checks.values())[-CHECKS_MAX:],
             dead_ends=self._detector.select_dead_ends(),
             plan=tuple(self._plan.values())[-PLAN_MAX:],
+            files=self._changed.files(),
+            commands_ok=tuple(self._commands)[-COMMANDS_MAX:],
+            last_message=self._message,
+            answered_message=self._answered,
             recent_identifiers=self._identifiers(),
         )
 
@@ -219,10 +234,25 @@ class TaskTracker:
                     self._stale(relative_path(touch.path, call.workdir or observation.cwd, self.root), before=observation.seq)
             for touch in parse_search_hits(call):
                 self._touch(touch.path, touch.how, observation, call.workdir)
+            if command:
+                self._keep_command(call.command, command)
         folder = self._folder(call, command) if command else observation.cwd
         judged = verdict.has_failed if verdict else failed
         self._detector.observe_call(FinishedCall(call, command, observation, judged, lambda path: relative_path(path, folder, self.root)))
         self._detector.take_changes()  # whoever keeps records asks for them; here the whole is enough
+
+    def _keep_command(self, line: str, command: CommandAnalysis) -> None:
+        """Keep a command that succeeded, if it may be needed again."""
+        if command.checks or command.main is None or "<<" in line or command.main.program in _OCCASIONAL:
+            return
+        if any(simple.words[:2] == ("git", "commit") for simple in command.commands):
+            return
+        short = line.strip()
+        if len(short) > COMMAND_CHARS_MAX or "\n" in short:
+            short = command.form
+        self._commands.pop(short, None)
+        self._commands[short] = None
+        drop_oldest(self._commands, 2 * COMMANDS_MAX)
 
     def _see_late(self, call: ToolCall, observation: Observation) -> None:
         """Take the verdicts of earlier checks that a call, or a notice of the client, shows."""

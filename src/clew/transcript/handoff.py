@@ -1,6 +1,6 @@
 """Render the hand-off: the state of the work as Markdown, for the agent that continues after a compaction.
 
-Made from a TaskState and the CompletedWork without a model, the same bytes for the same input, and never longer than its
+Made from a TaskState without a model, the same bytes for the same input, and never longer than its
 budget of tokens. It says what is wanted in the user's own words, what rules hold, where the work stands, and what must not
 be tried again.
 
@@ -13,16 +13,30 @@ lines first, of dead ends the least likely to be tried again. They are shown in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from clew.records import Author, CheckResult, Span, Spans, TaskState, UserStatement, Verdict, clew_span, join_text, merge_spans
+from clew.records import (
+    Author,
+    CheckResult,
+    FileCheck,
+    FileState,
+    FileStatus,
+    Span,
+    Spans,
+    TaskState,
+    UserStatement,
+    Verdict,
+    clew_span,
+    join_text,
+    merge_spans,
+)
 from clew.task.prompts import is_assent
-from clew.transcript.work import ChangedFile, CompletedWork
 
 LINE_CHARS_MAX = 320  # guess: of one entry of a list; the whole stands in the record
 PARAGRAPH_CHARS_MAX = 1200  # of the first goal, and of what the agent said; guess
 REQUEST_LINE_CHARS_MAX = 200  # of an earlier request, which is only named; guess
+FILE_CHECKS_MAX = 3  # of one file; guess
 REST_SHARE = 0.5  # of the budget, kept for all else beside a last request that is longer than the rest; guess
 
 CountTokens = Callable[[str], int]
@@ -75,7 +89,6 @@ _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
 
 def render_handoff(
     state: TaskState,
-    work: CompletedWork,
     count: CountTokens,
     budget_tokens: int,
     handles: Mapping[str, str] | None = None,
@@ -89,7 +102,7 @@ def render_handoff(
     render   returns the text that is really sent, with its fences.
     Cost     about one count of each line, and a few of the whole.
     """
-    entries = sorted(_entries(state, work), key=lambda entry: entry.rank)
+    entries = sorted(_entries(state), key=lambda entry: entry.rank)
     request = _request(state)
     shown: list[_Entry] = []
     room = budget_tokens - count(_TITLE + "\n")
@@ -114,13 +127,13 @@ def render_handoff(
     return _rendered(shown) if shown else ()
 
 
-def _entries(state: TaskState, done: CompletedWork) -> Iterator[_Entry]:
+def _entries(state: TaskState) -> Iterator[_Entry]:
     """Every line but the last request, each with its place and its rank."""
     goals = [goal for goal in state.goals if not is_assent(goal.text)]
     if len(goals) > 1:
         yield _entry(_GOAL, 0, 0, _paragraph(goals[0].text))
-    said = done.answered_message if _after(state) else ""
-    for at, words in enumerate(dict.fromkeys((said, done.last_message))):
+    said = state.answered_message if _after(state) else ""
+    for at, words in enumerate(dict.fromkeys((said, state.last_message))):
         if words.strip():
             quoted = "\n".join(f"> {line}".rstrip() for line in _paragraph(words.strip()).split("\n"))
             yield _entry(_SAID, at, at, quoted)
@@ -137,8 +150,8 @@ def _entries(state: TaskState, done: CompletedWork) -> Iterator[_Entry]:
             yield _Entry(_PLAN, at, (_DONE_RANK, len(state.plan) - at), line)
         else:
             yield _entry(_PLAN, at, at, line)
-    yield from _listed(_CHANGED, [_changed(changed) for changed in done.files_changed])
-    changed_paths = {changed.path for changed in done.files_changed}
+    yield from _listed(_CHANGED, _changed(state.files))
+    changed_paths = {file.path for file in state.files if file.state is not FileStatus.REVERTED}
     seen = [file for file in state.working_set if file.path not in changed_paths]
     # What was read before what was only found or named, the newest first; what lies outside the work last.
     ordered = sorted(seen, key=lambda file: (file.path.startswith(("/", "~")), file.last in ("search", "mention"), -file.seq))
@@ -155,7 +168,7 @@ def _entries(state: TaskState, done: CompletedWork) -> Iterator[_Entry]:
         line = f"- {_clipped(end.text)}" + (f" — {_clipped(_joined(end.reason))}" if end.reason else "")
         yield _entry(_DEAD, at, order, line)
     known = {check.command for check in state.checks}
-    yield from _listed(_COMMANDS, [f"- `{command}`" for command in done.commands_ok if command not in known])
+    yield from _listed(_COMMANDS, [f"- `{command}`" for command in state.commands_ok if command not in known])
     names = [name for name in state.recent_identifiers if "/" not in name]
     yield from _listed(_NAMES, names)
 
@@ -232,16 +245,41 @@ def _rendered(shown: list[_Entry]) -> Spans:
     return merge_spans((*parts, clew_span("\n")))
 
 
-def _changed(changed: ChangedFile) -> str:
-    what = "written" if changed.how == "write" else "edited"
-    times = f" ({changed.edits} changes)" if changed.edits > 1 else ""
-    since = ["checks passed since" if changed.is_checked_after else "not checked since", *(["committed"] if changed.is_committed else [])]
-    return f"- {changed.path}: {what}{times}, {', '.join(since)}"
+def _changed(files: Sequence[FileState]) -> list[str]:
+    """What is known of each file that was changed; what was taken back is not listed, nor the old path of a file that is."""
+    paths = {file.path for file in files}
+    return [
+        _file_line(file)
+        for file in files
+        if (file.state is not FileStatus.REVERTED or file.is_stashed) and not (file.state is FileStatus.MOVED and file.moved_to in paths)
+    ]
+
+
+def _file_line(file: FileState) -> str:
+    if file.is_stashed:
+        return f"- {file.path}: its changes are in the stash"
+    said = [f"{file.state.value} ({file.edits} changes)" if file.edits > 1 else file.state.value]
+    said += [f"moved from {file.moved_from}"] if file.moved_from else []
+    said[0] += f" to {file.moved_to}" if file.moved_to else ""
+    said += [_file_check(check) for check in file.checked_by[-FILE_CHECKS_MAX:]]
+    said += [] if file.was_tried else ["not checked since"]
+    if file.is_committed:
+        said.append(f"committed as {file.commit}" if file.commit else "committed")
+    elif file.is_committed is False:
+        said.append("no commit since")
+    return f"- {file.path}: {', '.join(said)}"
+
+
+def _file_check(check: FileCheck) -> str:
+    verdict = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "ran, no verdict seen"}[check.verdict]
+    when = "before other files changed" if check.is_stale else "since"
+    return f"{check.kind} {verdict} {when}: `{_clipped(check.command)}`"
 
 
 def _check_line(check: CheckResult) -> str:
     verdict = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "no verdict seen"}[check.verdict]
-    return f"- {verdict}: `{check.command}`" + (f" — {_clipped(check.evidence)}" if check.evidence else "")
+    stale = " (before files changed)" if check.is_stale else ""
+    return f"- {verdict}{stale}: `{check.command}`" + (f" — {_clipped(check.evidence)}" if check.evidence else "")
 
 
 def _joined(text: str) -> str:

@@ -30,7 +30,6 @@ from clew.transcript.follow import read_deltas, transcript_source
 from clew.transcript.handoff import render_handoff
 from clew.transcript.parse import open_transcript
 from clew.transcript.session_files import SessionFiles
-from clew.transcript.work import CompletedWork, WorkTracker
 from clew.usecases import ingest
 from clew.usecases.inputs import check_budget, load_configured_embedder, render_for_counting
 
@@ -42,7 +41,7 @@ EARLIER_COMPACTIONS_MAX = 4  # of one session that a later one takes into accoun
 
 @dataclass(frozen=True, slots=True)
 class CompactionInput:
-    """A session up to the point where it is compacted: its records in a store of their own, its task state and the work done.
+    """A session up to the point where it is compacted: its records in a store of their own and its task state.
 
     source        name of the session's source in `store`; counter  counts tokens for the model that reads the result.
     at_ns         time of the last observation, 0 when unknown.
@@ -54,7 +53,6 @@ class CompactionInput:
     workspace: str
     source: str
     state: TaskState
-    work: CompletedWork
     counter: TokenCounter
     at_ns: int
     load_earlier: Callable[[], CompactionInput | None]
@@ -76,7 +74,7 @@ class CompactionInput:
         prompts = {record.uuid: make_handle(record.id) for record in snapshot.records_of_sources(self.source) if record.kind == "prompt"}
         asked = min(self.counter.count(self.state.question), _REQUEST_SHARE_MAX * budget_tokens)
         front = render_handoff(
-            self.state, self.work, self.counter.count, int(_HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, render=render_for_counting
+            self.state, self.counter.count, int(_HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, render=render_for_counting
         )
         return choose_lines(
             snapshot, self.source, self.state,
@@ -121,7 +119,7 @@ def hand_off(store: Reader, session: str, *, budget_tokens: int, tokenizer: str,
     made = load_compaction_input(store, found, lines, tokenizer=tokenizer, path=path, earlier_max=0)
     if not made.state.goals:
         return ()
-    return render_handoff(made.state, made.work, made.counter.count, check_budget(budget_tokens), {}, render=render_for_counting)
+    return render_handoff(made.state, made.counter.count, check_budget(budget_tokens), {}, render=render_for_counting)
 
 
 def load_compaction_input(
@@ -145,10 +143,8 @@ def load_compaction_input(
     prefix = MemoryStore()
     prefix.open_workspace(key, str(root))
     observations: list[Observation] = []
-    task, done = TaskTracker(root=base), WorkTracker(base)
-    apply_deltas(
-        prefix, key, read_deltas(lines, session=session, root=str(root), observers=(task.observe, done.observe, observations.append))
-    )
+    task = TaskTracker(root=base)
+    apply_deltas(prefix, key, read_deltas(lines, session=session, root=str(root), observers=(task.observe, observations.append)))
     with store.snapshot(LOCAL, key) as known, prefix.snapshot(LOCAL, key) as held:
         made = compressed.copy_compressed(known, session.id, held)
     apply_deltas(prefix, key, made)
@@ -157,7 +153,6 @@ def load_compaction_input(
         key,
         transcript_source(session),
         _with_last_request(task.state()),
-        done.summarize(),
         make_counter(tokenizer),
         max((each.at_ns for each in observations), default=0),
         cache(partial(_load_earlier, store, session, lines, observations, tokenizer=tokenizer, path=path, root=root, back=earlier_max)),
