@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from clew.records import Observation, ObservationKind
+from clew.records import Observation, ObservationKind, QuestionAnswer
 from clew.transcript.dialects import claude_code, codex
 
 CODEX_TOOLS = {"apply_patch", "exec_command", "shell", "shell_command", "update_plan"}
@@ -46,7 +46,9 @@ class Script:
         marks["is_refused"] = bool(more.get("is_error")) and output.startswith("The user doesn't want to proceed")
         result = claude_code.parse_tool_result(tool, output, **marks)  # type: ignore[arg-type]
         if tool == "AskUserQuestion":
-            result = replace(result, answers=tuple(re.findall(r'"[^"]+"="[^"]+"', output)))
+            result = replace(result, answers=tuple(QuestionAnswer(*pair) for pair in re.findall(r'"([^"]+)"="([^"]+)"', output)))
+        if tool == "Task":
+            result = replace(result, report=output)
         answered = replace(asked, result=result)
         self.add(ObservationKind.CALL, text, tool=tool, call_id=call_id, arguments=text, call=asked, **agent)
         return self.add(ObservationKind.RESULT, output, tool=tool, call_id=call_id, call=answered, **agent, **more)

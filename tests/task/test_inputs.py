@@ -26,6 +26,7 @@ from clew.records import (
     Packet,
     PacketEntry,
     PlanChange,
+    QuestionAnswer,
     Record,
     TaskState,
     TextReplacement,
@@ -41,7 +42,17 @@ from clew.task.tracker import TaskTracker, state_at
 
 DOOR = (Clues, StackFrame, TaskTracker, find_clues, state_at, build_question_state)  # what other rooms call
 PLAIN = {str, int, float, bool, bytes, type(None), ObservationKind, ToolKind, CallOutcome}
-PLAIN |= {FileChange, FileTouch, FileView, Hunk, PlanChange, TextReplacement, ToolCall, ToolResult}  # what a client recorded of a call
+PLAIN |= {
+    FileChange,
+    FileTouch,
+    FileView,
+    Hunk,
+    PlanChange,
+    QuestionAnswer,
+    TextReplacement,
+    ToolCall,
+    ToolResult,
+}  # what a client recorded of a call
 MADE_BY_PIPELINES = (Record, Delta, Edge, Packet, PacketEntry)
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules, is_assent
+from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules
+from clew.task.replies import is_assent
 
 
 @pytest.mark.parametrize(
@@ -38,12 +39,35 @@ def test_a_slash_command_with_words_is_a_request() -> None:
     assert extract_typed_text(text) == "/review the cart"
 
 
-@pytest.mark.parametrize("text", ["yes", "Ok, continue", "2", "b)", "yes please", "yeah let's do it", "go ahead!"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yes",
+        "Ok, continue",
+        "2",
+        "b)",
+        "yes please",
+        "yeah let's do it",
+        "go ahead!",
+        "option 2",
+        "approved",
+        "ok 👍",
+        "ja, mach weiter",
+        "好的",
+        "oui, vas-y",
+        "sí, adelante",
+        "はい、お願いします",
+        "да, продолжай",
+        "Yes, go on.",
+    ],
+)
 def test_assent_is_no_request(text: str) -> None:
     assert is_assent(text)
 
 
-@pytest.mark.parametrize("text", ["yes, but only in the cart", "commit", "why?", "option 3 without the tests", "push it"])
+@pytest.mark.parametrize(
+    "text", ["yes, but only in the cart", "commit", "why?", "option 3 without the tests", "停止", "stop", "2 tests fail", "push it"]
+)
 def test_a_request_is_no_assent(text: str) -> None:
     assert not is_assent(text)
 

@@ -28,17 +28,20 @@ def test_goals_are_requests_and_the_last_one_is_always_there(script) -> None:
     assert goals[0].uuid == "u0"
 
 
-def test_an_assent_stands_last_until_the_next_request(script) -> None:
+def test_an_assent_displaces_no_request_and_stands_with_what_it_answers(script) -> None:
     script.user("Fix the total")
-    script.agent("Shall I round half up?")
+    script.agent("The total is cut.\nShall I round half up?")
     script.user("yes")
-    assert [goal.text for goal in state_at(script.observations).goals] == ["Fix the total", "yes"]
+    state = state_at(script.observations)
+
+    assert [goal.text for goal in state.goals] == ["Fix the total"]
+    assert [(reply.asked, reply.text) for reply in state.replies] == [("Shall I round half up?", "yes")]
 
     script.user("now the tax")
     assert [goal.text for goal in state_at(script.observations).goals] == ["Fix the total", "now the tax"]
 
 
-def test_constraints_come_from_prompts_refusals_and_answers(script) -> None:
+def test_constraints_come_from_prompts_and_refusals_and_answers_stand_with_their_question(script) -> None:
     script.user("Fix the total. Never touch the migrations.")
     script.call(
         "Bash",
@@ -52,8 +55,8 @@ def test_constraints_come_from_prompts_refusals_and_answers(script) -> None:
     assert [stated.text for stated in state_at(script.observations).constraints] == [
         "Never touch the migrations.",
         "don't push yet, please",
-        '"Which?"="tax"',
     ]
+    assert [(reply.asked, reply.text, reply.is_typed) for reply in state_at(script.observations).replies] == [("Which?", "tax", False)]
 
 
 def test_the_working_set_says_how_each_file_was_last_touched(script) -> None:

@@ -14,14 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.records import (
+    AgentMessage,
+    AgentReport,
     CheckResult,
     DeadEnd,
+    EndedRequest,
     FileCheck,
     FileState,
     FileStatus,
     OpenError,
     PlanStep,
     TaskState,
+    UserReply,
     UserStatement,
     Verdict,
     WorkingFile,
@@ -63,14 +67,11 @@ STATE = TaskState(
         FileState("src/cart.py", FileStatus.EDITED, 3),
     ),
     commands_ok=("npm run dev", "pytest"),
-    last_message="I shall run the tests.",
+    messages=(AgentMessage("I shall run the tests.", "u6", 6),),
     recent_identifiers=("round_half_up", "src/cart.py", "E0308"),
 )
 GOLDEN = """\
 # Where the work stands
-
-## Goal, as the user stated it
-Fix the cart.
 
 ## Last request, verbatim
 Round the total half up,
@@ -78,37 +79,43 @@ and say so in the invoice.
 
 Don't touch the tax.
 
-## What the agent had just said
-> I shall run the tests.
+## What remains of it
+- [>] fix
+- [ ] test
+
+## Goal, as the user stated it
+Fix the cart.
+
+## Done, with its evidence
+- passed: `ruff check src` — All checks passed!
+
+## Failed and open
+- FAILED: `pytest`
+FAILED tests/test_cart.py::test_total - assert 3 == 4
+E   assert 3 == 4
 
 ## Constraints and remarks, in the user's words
 - Never push to main.
 - Don't touch the tax.
 
-## Earlier requests, oldest first
-- What is round_half_up?
-
-## Plan
-- [x] read
-- [>] fix
-- [ ] test
-
 ## Files changed
 - src/tax.py: written, tests passed since: `pytest -q`, committed as 1a2b3c4
 - src/cart.py: edited (3 changes), not checked since, no commit since
 
-## Files read or named, latest first
-src/new.py, src/old.py, src/found.py, /home/ada/.notes/a.md
+## What the agent said last
+> I shall run the tests.
 
-## Latest checks
-- passed: `ruff check src` — All checks passed!
-- FAILED: `pytest` — 1 failed in 0.1s
+## Earlier requests, oldest first
+- What is round_half_up?
 
-## Open errors
-- `pytest`: FAILED tests/test_cart.py::test_total - assert 3 == 4 | E   assert 3 == 4
+## Plan: finished steps
+- [x] read
 
 ## Dead ends: do not try again
 - src/cart.py: `a` became `b`, put back — assert 3 == 4
+
+## Files read or named, latest first
+src/new.py, src/old.py, src/found.py, /home/ada/.notes/a.md
 
 ## Commands that worked
 - `npm run dev`
@@ -121,12 +128,10 @@ IN_ORDER_OF_NEED = (  # one line of each section, the most needed first
     "- [>] fix",
     "- Don't touch the tax.",
     "- src/cart.py: edited",
-    "- `pytest`: FAILED",
+    "Fix the cart.",
+    "- passed: `ruff check src`",
     "src/new.py",
     "- src/cart.py: `a` became `b`, put back",
-    "- FAILED: `pytest`",
-    "Fix the cart.",
-    "> I shall run the tests.",
     "- What is round_half_up?",
     "- `npm run dev`",
     "- [x] read",
@@ -154,7 +159,9 @@ def test_a_smaller_budget_drops_sections_in_the_documented_order() -> None:
         goals=(*STATE.goals[:2], UserStatement("Round the total half up,", "u2", 2)),
         constraints=STATE.constraints[1:],
         working_set=STATE.working_set[3:],
-        checks=STATE.checks[1:],
+        checks=STATE.checks[:1],
+        open_errors=(),
+        messages=(),
         plan=STATE.plan[1:2],
         files=STATE.files[1:],
         recent_identifiers=("round_half_up, E0308",),
@@ -204,7 +211,7 @@ def test_a_request_that_does_not_fit_is_cut_between_lines_and_names_where_the_re
     assert kept == long.split("\n")[: len(kept)]
     assert len(kept) > 20
     assert f"[… {200 - len(kept)} more lines: clew unfold 3k9]" in text
-    assert "- `pytest`: FAILED" in text
+    assert "- FAILED: `pytest`" in text
 
 
 def test_a_request_of_one_long_line_is_cut_between_words() -> None:
@@ -225,15 +232,78 @@ def test_a_fence_that_the_cut_opened_is_closed() -> None:
     assert sum(line == "```" for line in text.split("\n")) == 2
 
 
-def test_an_assent_is_shown_with_what_it_assents_to() -> None:
-    goals = UserStatement("Fix the cart.", "u0"), UserStatement("yes", "u2", 2)
-    state = TaskState(goals=goals, last_message="Done.", answered_message="Shall I round half up?")
+def test_a_reply_is_shown_with_the_request_and_with_what_it_answers_or_chooses() -> None:
+    replies = (
+        UserReply("Shall I round half up?", "yes", "", "u2", 2),
+        UserReply("Which one?", "2", "Poll a table.", "u3", 3),
+        UserReply("Which colour?", "red", "red: as the logo", "u4", 4, is_typed=False),
+    )
+    state = TaskState(goals=(UserStatement("Fix the cart.", "u0"),), replies=replies, messages=(AgentMessage("Done."),))
 
     text = handoff(state, quarter, 500)
 
-    assert "Fix the cart.\n(then, to what the agent proposed: yes)" in text
-    assert "> Shall I round half up?" in text
+    assert "Fix the cart.\n(then, to the agent: yes)\n(in answer to:)\nShall I round half up?\n" in text
+    assert "(then, to the agent: 2)\n(which chooses:)\nPoll a table.\n" in text
+    assert "## Answers of the user to the agent\n- Which colour? → red (red: as the logo)\n" in text
     assert "> Done." in text
+
+
+def test_replies_to_earlier_requests_stand_among_the_answers() -> None:
+    goals = (
+        UserStatement("Fix the cart.", "u0"),
+        UserStatement("Now write the whole importer for the shop, with tests for every single row of it.", "u9", 9),
+    )
+    state = TaskState(goals=goals, replies=(UserReply("Which one?", "2", "Poll a table.", "u3", 3),))
+
+    text = handoff(state, quarter, 500)
+
+    assert "(then" not in text
+    assert "- Which one? → 2 (Poll a table.)" in text
+
+
+def test_words_that_continue_a_request_are_shown_with_it() -> None:
+    goals = UserStatement("Migrate all.", "u0"), UserStatement("also add a check", "u2", 2, is_continuation=True)
+
+    assert "Migrate all.\n(then, while the agent worked on it: also add a check)" in handoff(TaskState(goals=goals), quarter, 500)
+
+
+def test_finished_work_is_called_finished_with_its_evidence() -> None:
+    goals = UserStatement("Drop the old table.", "u0"), UserStatement("Write the importer.", "u2", 2)
+    checked = CheckResult("pytest -q", Verdict.PASSED, "3 passed", seq=5)
+    ended = EndedRequest(goals[0], False, "I've dropped it."), EndedRequest(goals[1], False, "Done.", check=checked)
+
+    text = handoff(TaskState(goals=goals, ended=ended, plan=(PlanStep("docs", "cancelled"),)), quarter, 500)
+
+    assert "- nothing that is known: the agent reported that it is finished: “Done.”; passed since: `pytest -q` — 3 passed" in text
+    assert "- Drop the old table. — done: “I've dropped it.”" in text
+    assert "## Goal" not in text
+    assert "docs" not in text
+
+
+@pytest.mark.parametrize("budget_tokens", [150, 300, 600, 1200, 4000])
+def test_the_agents_last_words_keep_their_share_from_their_end(budget_tokens: int) -> None:
+    message = "\n".join(f"Conclusion {at} of the long report that the agent wrote." for at in range(400))
+
+    text = handoff(replace(STATE, messages=(AgentMessage(message, "u8", 8),)), quarter, budget_tokens, handles={"u8": "7x2"})
+
+    lines = [line for line in text.split("\n") if line.startswith("> Conclusion")]
+    assert lines == [f"> {line}" for line in message.split("\n")[400 - len(lines) :]]
+    assert quarter("\n".join(lines)) > 0.08 * budget_tokens
+    assert f"[… {400 - len(lines)} lines before: clew unfold 7x2]" in text
+
+
+@given(
+    st.lists(st.lists(st.text(alphabet="ab .:é", min_size=1, max_size=300), min_size=1, max_size=6), min_size=1, max_size=6),
+    st.integers(200, 3000),
+)
+def test_an_open_error_stands_with_its_evidence_byte_for_byte_or_with_its_handle(errors: list[list[str]], budget_tokens: int) -> None:
+    texts = ["\n".join(lines) for lines in errors]
+    state = replace(STATE, open_errors=tuple(OpenError(text, f"check:test{at}", f"e{at}", at) for at, text in enumerate(texts)))
+
+    shown = handoff(state, quarter, budget_tokens, handles={f"e{at}": f"handle{at}" for at in range(len(texts))})
+
+    for at, text in enumerate(texts):
+        assert f"`test{at}`\n{text}\n" in shown or f"`test{at}` [… {text.count(chr(10)) + 1} lines: clew unfold handle{at}]" in shown
 
 
 def test_an_empty_session_hands_nothing_over() -> None:
@@ -259,7 +329,10 @@ def test_no_state_and_no_tokenizer_exceeds_the_budget(goals, constraints, paths,
         plan=tuple(PlanStep(path, "pending") for path in paths),
         files=tuple(FileState(path, FileStatus.EDITED) for path in paths),
         commands_ok=tuple(paths),
-        last_message=message,
+        messages=(AgentMessage(message, "um"),),
+        replies=tuple(UserReply(path, message, message, f"u{at}", at) for at, path in enumerate(paths)),
+        reports=(AgentReport("part", message, "ur", 99),),
+        open_errors=tuple(OpenError(path, f"check:{path}", f"e{at}") for at, path in enumerate(paths)),
     )
 
     text = handoff(state, count, budget_tokens)
@@ -316,7 +389,8 @@ def test_work_keeps_commands_that_worked_and_may_be_needed_again(claude: ClaudeS
     assert done.commands_ok == ("docker compose up -d", "npm install")
 
 
-def test_work_remembers_the_agents_last_words_and_those_that_a_prompt_answered(claude: ClaudeScript) -> None:
+def test_work_remembers_the_agents_last_words_and_what_a_prompt_answered(claude: ClaudeScript) -> None:
     done = work(claude, "user: fix it", "Shall I?", "user: yes", "Done.", "user: <task-notification>x</task-notification>")
 
-    assert (done.answered_message, done.last_message) == ("Shall I?", "Done.")
+    assert [(reply.asked, reply.text) for reply in done.replies] == [("Shall I?", "yes")]
+    assert done.last_message == "Done."

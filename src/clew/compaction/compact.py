@@ -37,6 +37,7 @@ from clew.records import (
     Spans,
     Status,
     TaskState,
+    Trust,
     clew_span,
     count_user_interruptions,
     infer_author,
@@ -54,6 +55,8 @@ TOKENS_PER_CANDIDATE, CANDIDATES_MIN = 8, 400
 PROMPTS_SHARE = 0.1  # of the budget, for what the user said, newest first, before any line is bought; guess
 PROMPT_SHARE_MAX = 0.06  # of the budget, for one of them; what is longer is offered by its lines
 USER_WORDS_UTILITY = 0.9  # printed of a prompt that is shown before any line is bought; decides nothing
+RECENT_SHARE = 0.3  # of what the hand-off and the prompts leave, for the last actions of the turn, before any line is bought; guess
+RECENT_NAMED_MIN = 5  # of the last actions, those that are named where their text does not fit; guess
 KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
 TRIM_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
 NAME_CHARS_MAX = 100
@@ -124,6 +127,10 @@ def compact(
     spent += counter.count_unrounded(NEXT_FENCE if written != plain else FIRST_FENCE)
     said, said_tokens = _said(records, texts, plain, budget_tokens, counter)
     shown = {number: [(0, len(bodies[number]) - 1)] for number in said}
+    room = RECENT_SHARE * (budget_tokens - spent - said_tokens)
+    recent, recent_tokens = _recent(records, statuses, bodies, plain, room, counter)
+    shown |= recent
+    said_tokens += recent_tokens
     segments = _segments(found, utilities, records, shown, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
     offers = _offers(segments, records, bodies, counter)
     told = _told(snapshot, source, segments, records, counter)
@@ -168,6 +175,54 @@ def _said(
             shown.append(number)
             spent += tokens
     return shown, spent
+
+
+def _recent(
+    records: Sequence[Record], statuses: Sequence[Status], bodies: Sequence[Sequence[str]], front: str, most: float,
+    counter: TokenCounter,
+) -> tuple[dict[int, list[tuple[int, int]]], float]:  # fmt: skip
+    """Which lines of the turn's last actions are shown, and their tokens: the newest whole while they fit, then the end of one.
+
+    Of the RECENT_NAMED_MIN newest each is at least named, with its handle.
+    """
+    shown: dict[int, list[tuple[int, int]]] = {}
+    spent = 0.0
+    is_full = False
+    for number in range(len(records) - 1, -1, -1):
+        record, body = records[number], bodies[number]
+        if record.kind == "prompt" and record.trust is Trust.USER:
+            break
+        if record.kind == "prompt" or has_ended_by(statuses[number], EDITS):
+            continue
+        if record.kind == "message" and all(line.strip() in front for line in body):
+            continue
+        head = counter.count_unrounded(_priced(record))
+        whole = head + counter.count_unrounded("\n".join(body))
+        if not is_full and spent + whole <= most:
+            shown[number] = [(0, len(body) - 1)]
+            spent += whole
+            continue
+        if not is_full and (kept := _last_lines(body, most - spent - head - 2, counter)):
+            shown[number] = [(len(body) - kept, len(body) - 1)]
+            spent += head + counter.count_unrounded("\n".join(body[-kept:]))
+        elif len(shown) < RECENT_NAMED_MIN and spent + head <= most:
+            shown[number] = []
+            spent += head
+        is_full = True
+        if len(shown) >= RECENT_NAMED_MIN:
+            break
+    return shown, spent
+
+
+def _last_lines(body: Sequence[str], most: float, counter: TokenCounter) -> int:
+    """The number of lines at the end of a text that cost at most so much."""
+    kept, spent = 0, 0.0
+    for line in reversed(body):
+        spent += counter.count_unrounded(line + "\n")
+        if spent > most:
+            break
+        kept += 1
+    return min(kept, len(body) - 1)
 
 
 def _segments(

@@ -32,7 +32,7 @@ from clew.records import (
 )
 from clew.records.wording import describe_end, describe_reason
 from clew.store.ports import Snapshot
-from clew.task.prompts import is_assent
+from clew.task.replies import is_assent
 from clew.text.embed import Embedder
 from clew.text.tokens import TokenCounter
 

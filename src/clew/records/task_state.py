@@ -10,13 +10,15 @@ from enum import StrEnum
 class UserStatement:
     """A goal or a constraint in the user's words, verbatim, and which observation holds it.
 
-    is_typed  False where the text also holds the agent's question that the user answered.
+    is_typed         False where the text also holds the agent's question that the user answered.
+    is_continuation  of a request: it was typed while the agent worked on the one before, or after stopping that work.
     """
 
     text: str
     uuid: str = ""
     seq: int = 0
     is_typed: bool = True
+    is_continuation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,60 @@ class DeadEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class UserReply:
+    """An answer of the user to the agent, with what it answers.
+
+    asked     the agent's question or proposal, in the agent's words.
+    text      the user's words, or the label that was chosen where the agent's tool asked.
+    chosen    the options that the words choose, in the agent's words; "" where there are none or it is not clear which.
+    is_typed  False for an answer to the tool that asks.
+    """
+
+    asked: str
+    text: str
+    chosen: str = ""
+    uuid: str = ""
+    seq: int = 0
+    is_typed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRequest:
+    """A request of the user that is done, or that the user cancelled.
+
+    evidence  the agent's sentence that says that it is done, or the user's words that cancel it; `evidence_uuid` where they stand.
+    check     the latest passed check since the request, with its evidence, where there is one.
+    """
+
+    request: UserStatement
+    is_cancelled: bool
+    evidence: str
+    evidence_uuid: str = ""
+    check: CheckResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentMessage:
+    """A message of the agent, whole."""
+
+    text: str
+    uuid: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReport:
+    """What a subagent reported when it ended. `title` is its task as the agent named it."""
+
+    title: str
+    text: str
+    uuid: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PlanStep:
-    """One step of the agent's own to-do list. `status` is "pending", "in_progress" or "completed"."""
+    """One step of the agent's own to-do list. `status` is "pending", "in_progress", "completed", or "cancelled" by the user."""
 
     text: str
     status: str
@@ -145,11 +199,12 @@ class PlanStep:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """What an agent is working on at one point of a session: goals, rules, files, errors, checks, plan. Newest last in every tuple.
+    """What an agent is working on at one point of a session. Newest last in every tuple.
 
-    files             those that the session changed, by their last change.
-    commands_ok       commands that succeeded and may be needed again.
-    last_message      the agent's latest message, whole; `answered_message` its message before the user's latest prompt.
+    goals    the user's requests, done or not; `ended` those of them that are done or cancelled.
+    replies  what the user answered to the agent: answers to its questions, assents, choices.
+    reports  what subagents reported last; `messages` the agent's last messages.
+    files    those that the session changed, by their last change; `commands_ok` commands that succeeded and may be needed again.
     """
 
     question: str = ""
@@ -162,6 +217,13 @@ class TaskState:
     plan: tuple[PlanStep, ...] = ()
     files: tuple[FileState, ...] = ()
     commands_ok: tuple[str, ...] = ()
-    last_message: str = ""
-    answered_message: str = ""
     recent_identifiers: tuple[str, ...] = ()
+    replies: tuple[UserReply, ...] = ()
+    ended: tuple[EndedRequest, ...] = ()
+    reports: tuple[AgentReport, ...] = ()
+    messages: tuple[AgentMessage, ...] = ()
+
+    @property
+    def last_message(self) -> str:
+        """The agent's latest message, whole; "" for none."""
+        return self.messages[-1].text if self.messages else ""

@@ -96,19 +96,33 @@ class PlanChange:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionAnswer:
+    """What the user chose where a tool asks: the question, the label or the words of the answer, and the agent's text beside the label."""
+
+    question: str
+    answer: str
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """The question and the answer in one line."""
+        return f'"{self.question}"="{self.answer}"'
+
+
+@dataclass(frozen=True, slots=True)
 class ToolResult:
     """The result of a tool call, as the client recorded it.
     text         what the model read.
     outcome      how it ended; `is_error` and `exit_code` are the marks themselves, None where there is none.
     is_refused   the user did not allow the call; `said` are the user's words with it, "" for none.
     is_unrun     the client rejected the call, so that the tool never ran.
-    answers      what the user chose where the tool asks: pairs of question and answer, verbatim.
+    answers      what the user chose where the tool asks, verbatim.
     job          id of the background job that was started; `job_exit_code` the status of one that was asked about and has ended.
     view         the lines of a file that it showed.
     changes      files that it changed, and where.
     spilled      path of the file that holds an output too long for the conversation.
     task         id given to a new step of the agent's list.
-    plan         the text of an approved plan.
+    plan         the text of an approved plan; `report` what a subagent said when it ended.
     is_empty     a search that found nothing; is_unknown_tool  the client has no tool of this name.
     """
 
@@ -119,7 +133,7 @@ class ToolResult:
     is_refused: bool = False
     said: str = ""
     is_unrun: bool = False
-    answers: tuple[str, ...] = ()
+    answers: tuple[QuestionAnswer, ...] = ()
     job: str = ""
     job_exit_code: int | None = None
     view: FileView | None = None
@@ -127,6 +141,7 @@ class ToolResult:
     spilled: str = ""
     task: str = ""
     plan: str = ""
+    report: str = ""
     is_empty: bool = False
     is_unknown_tool: bool = False
 

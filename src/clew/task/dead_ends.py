@@ -28,7 +28,8 @@ from clew.task.commands import INSTALLERS, CommandAnalysis, command_name
 from clew.task.git import GitEffect, GitEffectKind, parse_git_effect
 from clew.task.outcomes import extract_failure_lines
 from clew.task.paths import decode_json_or_text
-from clew.task.prompts import is_assent, split_sentences
+from clew.task.prompts import split_sentences
+from clew.task.replies import is_assent
 from clew.task.setbacks import (
     GAVE_UP_WEIGHT,
     count_shared_words,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from clew.task.replies import is_assent
 from clew.task.vocabulary import CLIENT_COMMANDS, MACHINE_BLOCKS, MACHINE_PROMPTS, PATTERNS, matches_any
 
 SENTENCE_CHARS_MAX = 500  # guess: longer ones are pasted text without full stops
@@ -71,11 +72,6 @@ def split_sentences(line: str) -> list[str]:
     if len(found) > 1 and len(found[0]) <= 12 and PATTERNS["initial"].fullmatch(found[0]):  # "A. is fine"
         found[:2] = [f"{found[0]} {found[1]}"]
     return found
-
-
-def is_assent(text: str) -> bool:
-    """Return whether a prompt only lets the agent go on: "yes", "ok, continue", "2"."""
-    return len(text) <= 60 and PATTERNS["ack"].fullmatch(text.strip()) is not None
 
 
 def find_stated_rules(text: str) -> tuple[str, ...]:

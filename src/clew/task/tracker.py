@@ -13,12 +13,14 @@ from typing import Generic, TypeVar, cast
 
 from clew.records import (
     CheckResult,
+    EndedRequest,
     Observation,
     ObservationKind,
     OpenError,
     PlanStep,
     TaskState,
     ToolCall,
+    ToolKind,
     ToolResult,
     UserStatement,
     Verdict,
@@ -32,12 +34,14 @@ from clew.task.files import FileTracker
 from clew.task.late_checks import LateChecks
 from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
 from clew.task.paths import decode_json_or_text, find_touched_files, parse_search_hits, relative_path
-from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules, is_assent
+from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules
 from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
+from clew.task.replies import cancelled_steps
+from clew.task.requests import ENDED_OPEN, RequestTracker
 from clew.task.rules import find_withdrawn_rules
 from clew.task.runners.verdict import CheckVerdict
+from clew.task.vocabulary import matches_any
 
-GOALS_MAX = 64  # guess: the first and the newest 63
 CONSTRAINTS_MAX = 64  # guess; the newest are kept: a later word corrects an earlier one
 IMPLIED_MAX = 24  # guess: sentences that bind without a word of command; what commands stays longer
 WORKING_FILES_MAX = 256  # guess
@@ -82,8 +86,7 @@ class TaskTracker:
 
     question: str = ""
     root: str = ""
-    _goals: list[UserStatement] = field(default_factory=list[UserStatement], init=False, repr=False)
-    _assent: UserStatement | None = field(default=None, init=False, repr=False)
+    _requests: RequestTracker = field(default_factory=RequestTracker, init=False, repr=False)
     _constraints: dict[str, UserStatement] = field(default_factory=dict[str, UserStatement], init=False, repr=False)
     _implied: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)  # of the constraints, those said in passing
     _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], init=False, repr=False)
@@ -93,8 +96,6 @@ class TaskTracker:
     _detector: DeadEndDetector = field(default_factory=DeadEndDetector, init=False, repr=False)
     _changed: FileTracker = field(default_factory=FileTracker, init=False, repr=False)
     _commands: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)
-    _message: str = field(default="", init=False, repr=False)
-    _answered: str = field(default="", init=False, repr=False)
     _plan: dict[str, PlanStep] = field(default_factory=dict[str, PlanStep], init=False, repr=False)
     _window: deque[_Recent] = field(default_factory=lambda: deque[_Recent](maxlen=WINDOW), init=False, repr=False)
     _seq: int = field(default=0, init=False, repr=False)
@@ -115,12 +116,12 @@ class TaskTracker:
         if kind is ObservationKind.PROMPT:
             if observation.call:
                 self._see_late(observation.call, observation)
+                self._see_report(observation.call, observation)
             if not observation.is_meta and (words := extract_typed_text(observation.text)):
                 self._detector.observe_prompt(words, observation)
                 self._hear(words, observation)
-                self._answered = self._message
         elif kind is ObservationKind.MESSAGE:
-            self._message = observation.text
+            self._requests.observe_message(observation)
             self._detector.observe_message(observation.text, observation)
         elif kind is ObservationKind.CALL:
             self._see_call(observation)
@@ -129,41 +130,51 @@ class TaskTracker:
         else:
             if kind is ObservationKind.NOTE:
                 self._detector.observe_note(observation)
+                if observation.tool == "interrupted":
+                    self._requests.observe_stop()
             return
         self._window.append(_Recent(observation))
 
     def state(self) -> TaskState:
         """Return the task state after all observations so far. Cost: about 0.2 ms for each observation since the last call."""
-        oldest = self._seq - ERROR_AGE_MAX
-        errors = [failed.what for failed in self._errors.values() if failed.parts or failed.what.seq >= oldest]
+        errors, current = self._open_errors(), self._find_end()
         return TaskState(
             question=self.question,
-            goals=(*self._goals, self._assent) if self._assent else tuple(self._goals),
+            goals=tuple(self._requests.goals),
             constraints=tuple(self._constraints.values())[-CONSTRAINTS_MAX:],
             working_set=tuple(self._files.values())[-WORKING_FILES_MAX:],
-            open_errors=tuple(errors)[-ERRORS_MAX:],
+            open_errors=errors[-ERRORS_MAX:],
             checks=tuple(checked.what for checked in self._checks.values())[-CHECKS_MAX:],
             dead_ends=self._detector.select_dead_ends(),
             plan=tuple(self._plan.values())[-PLAN_MAX:],
             files=self._changed.files(),
             commands_ok=tuple(self._commands)[-COMMANDS_MAX:],
-            last_message=self._message,
-            answered_message=self._answered,
             recent_identifiers=self._identifiers(),
+            replies=self._requests.replies,
+            ended=(*self._requests.ended.values(), *([current] if current else [])),
+            reports=self._requests.reports,
+            messages=self._requests.messages,
         )
+
+    def _open_errors(self) -> tuple[OpenError, ...]:
+        oldest = self._seq - ERROR_AGE_MAX
+        return tuple(failed.what for failed in self._errors.values() if failed.parts or failed.what.seq >= oldest)
+
+    def _find_end(self) -> EndedRequest | None:
+        checks = [checked.what for checked in self._checks.values()]
+        return self._requests.find_end(tuple(self._plan.values()), checks, self._open_errors())
 
     def _hear(self, words: str, observation: Observation) -> None:
         """Take the user's words: a request, an assent to what the agent proposed, and what binds from now on."""
-        stated = UserStatement(words, observation.uuid, observation.seq)
-        if is_assent(words) and self._goals:
-            self._assent = stated
-        else:
-            self._assent = None
-            self._goals = [goal for goal in self._goals if goal.text != words]
-            self._goals.append(stated)
-            if len(self._goals) > GOALS_MAX:
-                del self._goals[1]
+        current = self._find_end()
+        self._cancel_steps(words)
+        ended = set(self._requests.ended)
+        is_request = self._requests.hear(words, observation, current)
+        for text in self._requests.ended.keys() - ended:
+            self._release(self._requests.ended[text])
         self._unbind(words)
+        if not is_request:  # it stands with what it replies to
+            return
         for sentence in find_stated_rules(words):
             self._bind(sentence, observation)
         for sentence in find_implied_rules(words):
@@ -177,6 +188,26 @@ class TaskTracker:
         for path, _ in find_clues(words[:20_000]).paths if "/" in words or "." in words else ():
             self._touch(path, "mention", observation)
 
+    def _cancel_steps(self, words: str) -> None:
+        """Mark the open steps of the plan that these words of the user cancel."""
+        steps = {name: step for name, step in self._plan.items() if step.status in ENDED_OPEN}
+        names = list(steps)
+        for at in cancelled_steps(words, [step.text for step in steps.values()]):
+            self._plan[names[at]] = replace(steps[names[at]], status="cancelled")
+
+    def _release(self, ended: EndedRequest) -> None:
+        """Let go of the sentences of an ended request that ordered a single act; what it forbids or demands for good stays."""
+        for sentence, stated in list(self._constraints.items()):
+            is_of_it = stated.uuid == ended.request.uuid and stated.seq == ended.request.seq
+            if is_of_it and (matches_any(sentence, "one_act") or not matches_any(sentence, "binding", "order_at_start", "label")):
+                del self._constraints[sentence]
+                self._implied.pop(sentence, None)
+
+    def _see_report(self, call: ToolCall, observation: Observation) -> None:
+        """Take what a subagent reported when it ended."""
+        if call.result and call.result.report:
+            self._requests.observe_report(call.title, call.result.report, observation)
+
     def _unbind(self, words: str) -> None:
         """Let go of what these words take back."""
         rules = list(self._constraints)
@@ -184,16 +215,17 @@ class TaskTracker:
             del self._constraints[rules[at]]
             self._implied.pop(rules[at], None)
 
-    def _bind(self, sentence: str, observation: Observation, *, is_typed: bool = True) -> None:
+    def _bind(self, sentence: str, observation: Observation) -> None:
         self._implied.pop(sentence, None)
         self._constraints.pop(sentence, None)
-        self._constraints[sentence] = UserStatement(sentence, observation.uuid, observation.seq, is_typed)
+        self._constraints[sentence] = UserStatement(sentence, observation.uuid, observation.seq)
         drop_oldest(self._constraints, 2 * CONSTRAINTS_MAX)
 
     def _see_call(self, observation: Observation) -> None:
         call = observation.call
         if call is None:
             return
+        self._requests.observe_call()
         for touch in find_touched_files(call):
             # What a change changed is known when it has succeeded; until then the file was only named.
             self._touch(touch.path, touch.how if touch.how in ("read", "search") else "mention", observation, call.workdir)
@@ -213,8 +245,9 @@ class TaskTracker:
         if call is None or result is None or not call.arguments:  # nobody knows what was asked
             return
         for answer in result.answers:
-            self._unbind(answer)
-            self._bind(answer, observation, is_typed=False)  # the question in it is the agent's
+            self._unbind(answer.text)
+            self._requests.observe_answer(answer.question, answer.answer, answer.detail, observation)
+        self._see_report(call, observation)
         if result.said and not call.is_foreign:
             self._hear(result.said, observation)
         if call.todo:
@@ -228,6 +261,8 @@ class TaskTracker:
         if command and verdict and verdict.value is Verdict.NOT_SEEN:
             self._late.expect(call, command, observation.seq)
         if failed is False:
+            if call.kind in (ToolKind.EDIT, ToolKind.WRITE, ToolKind.COMMAND):
+                self._requests.observe_action()
             for touch in find_touched_files(call):
                 if touch.how in ("edit", "write"):
                     self._touch(touch.path, touch.how, observation, call.workdir, is_new=False)

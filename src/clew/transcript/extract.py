@@ -236,9 +236,9 @@ class RecordExtractor:
             self._again(call, seen, drafts.build_fetch_draft(call), call.output, has_passed=None)
         else:
             record_id = self._enter(_ENTERED[call.kind](call), seen, spill=_spill(call))
-            for pair in call.result.answers if call.result else ():
-                self._take_back(pair, record_id, seen)
-                self._rule(pair, seen, record_id, Trust.OBSERVED)  # the question in it is the agent's
+            for answer in call.result.answers if call.result else ():
+                self._take_back(answer.text, record_id, seen)
+                self._rule(answer.text, seen, record_id, Trust.OBSERVED)  # the question in it is the agent's
         self._tried(call, seen)
 
     def _read(self, call: ToolCall, seen: Observation) -> None:

@@ -1,14 +1,12 @@
 """Render the hand-off: the state of the work as Markdown, for the agent that continues after a compaction.
 
-Made from a TaskState without a model, the same bytes for the same input, and never longer than its
-budget of tokens. It says what is wanted in the user's own words, what rules hold, where the work stands, and what must not
-be tried again.
+Made from a TaskState without a model, the same bytes for the same input, and never longer than its budget of tokens. It says what is
+wanted in the user's own words and what remains of it, what is done and what says so, what failed, what rules hold, where the files
+stand, and what the agent and its subagents concluded.
 
-What is chosen first, until the budget is spent: the last request (whole, unless that leaves less than half for all else;
-then as many of its lines as fit), open steps of the plan, constraints, files changed, open errors, the names of the latest
-files read, dead ends, the latest checks, the first goal, what the agent last said, other files, earlier requests, commands
-that worked, finished steps, names. So a small budget drops them from the end of that list, and of each list the oldest
-lines first, of dead ends the least likely to be tried again. They are shown in another order, the one that reads best.
+Fixed shares of the budget come first: the last request with the user's replies since (whole, unless that leaves less than half for all
+else), the evidence of open errors, and what the agent said last, from its end. The rest buys lines in the order of `_BOUGHT`: a small
+budget drops them from the end of that list, and of each list the oldest lines first. They are shown in the order of `_SECTIONS`.
 """
 
 from __future__ import annotations
@@ -19,25 +17,30 @@ from dataclasses import dataclass
 from clew.records import (
     Author,
     CheckResult,
+    EndedRequest,
     FileCheck,
     FileState,
     FileStatus,
     Span,
     Spans,
     TaskState,
+    UserReply,
     UserStatement,
     Verdict,
     clew_span,
     join_text,
     merge_spans,
 )
-from clew.task.prompts import is_assent
 
 LINE_CHARS_MAX = 320  # guess: of one entry of a list; the whole stands in the record
-PARAGRAPH_CHARS_MAX = 1200  # of the first goal, and of what the agent said; guess
+PARAGRAPH_CHARS_MAX = 1200  # of the first goal; guess
 REQUEST_LINE_CHARS_MAX = 200  # of an earlier request, which is only named; guess
+ANSWER_WORDS_MAX = 12  # a shorter request that answers the agent is shown with the one before it; guess
 FILE_CHECKS_MAX = 3  # of one file; guess
 REST_SHARE = 0.5  # of the budget, kept for all else beside a last request that is longer than the rest; guess
+ERRORS_SHARE = 0.25  # of the budget, for the evidence of open errors; guess
+SAID_SHARE, REPORTS_SHARE = 0.2, 0.1  # of the budget, for what the agent and its subagents said last; guess
+SAID_TOKENS_MIN = 60  # guess: two lines
 
 CountTokens = Callable[[str], int]
 
@@ -58,33 +61,69 @@ class _Entry:
 
 _TITLE = "# Where the work stands"
 _SECTIONS = (
-    "## Goal, as the user stated it",
     "## Last request, verbatim",
-    "## What the agent had just said",
+    "## What remains of it",
+    "## Goal, as the user stated it",
+    "## Done, with its evidence",
+    "## Failed and open",
     "## Constraints and remarks, in the user's words",
-    "## Earlier requests, oldest first",
-    "## Plan",
     "## Files changed",
-    "## Files read or named, latest first",
-    "## Latest checks",
-    "## Open errors",
+    "## What the agent said last",
+    "## What subagents reported last",
+    "## Answers of the user to the agent",
+    "## Earlier requests, oldest first",
+    "## Plan: finished steps",
     "## Dead ends: do not try again",
+    "## Files read or named, latest first",
     "## Commands that worked",
     "## Names in play",
 )
-_GOAL, _REQUEST, _SAID, _BINDING, _EARLIER, _PLAN, _CHANGED, _READ, _CHECKS, _ERRORS, _DEAD, _COMMANDS, _NAMES = range(len(_SECTIONS))
-_BOUGHT = (_REQUEST, _PLAN, _BINDING, _CHANGED, _ERRORS, _READ, _DEAD, _CHECKS, _GOAL, _SAID, _EARLIER, _COMMANDS, _NAMES)
+(
+    _REQUEST, _REMAINS, _GOAL, _DONE, _FAILED, _BINDING, _CHANGED, _SAID, _REPORTS, _ANSWERS, _EARLIER, _STEPS, _DEAD, _READ, _COMMANDS,
+    _NAMES,
+) = range(len(_SECTIONS))  # fmt: skip
+_BOUGHT = (
+    _REQUEST, _REMAINS, _FAILED, _SAID, _BINDING, _CHANGED, _ANSWERS, _REPORTS, _GOAL, _DONE, _READ, _DEAD, _EARLIER, _COMMANDS, _STEPS,
+    _NAMES,
+)  # fmt: skip
 # Whose words stand in a section: the user's only where the client's record says that they were typed.
 _AUTHORS = {
     **dict.fromkeys((_GOAL, _REQUEST, _BINDING, _EARLIER), Author.USER),
-    **dict.fromkeys((_SAID, _PLAN, _DEAD, _COMMANDS), Author.AGENT),
-    **dict.fromkeys((_CHANGED, _READ, _CHECKS, _ERRORS, _NAMES), Author.OUTSIDE),
+    **dict.fromkeys((_REMAINS, _SAID, _REPORTS, _ANSWERS, _STEPS, _DEAD, _COMMANDS), Author.AGENT),
+    **dict.fromkeys((_DONE, _FAILED, _CHANGED, _READ, _NAMES), Author.OUTSIDE),
 }
 _RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind each other, parted by commas
 _READ_MAX = 30  # names of files that are bought before dead ends; guess: more than were needed again in any dev session
-_DONE_RANK = _BOUGHT.index(_COMMANDS)  # finished steps of the plan come with the commands
-_LATE_RANK = _BOUGHT.index(_SAID)  # the other files come with what the agent said
+_LATE_RANK = _BOUGHT.index(_COMMANDS)  # the other files, and checks without a verdict, come late
 _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
+_VERDICTS = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "no verdict seen"}
+
+
+class _Budget:
+    """The lines that were bought, and what is left of a budget. A section's first line pays for its heading too."""
+
+    def __init__(self, count: CountTokens, tokens: int, handles: Mapping[str, str]) -> None:
+        self.count, self.tokens, self.handles = count, tokens, handles
+        self.room = tokens - count(_TITLE + "\n")
+        self.shown: list[_Entry] = []
+        self._opened: set[int] = set()
+
+    def price(self, entry: _Entry) -> int:
+        return self.count(entry.text + "\n") + (0 if entry.section in self._opened else self.count(f"\n{_SECTIONS[entry.section]}\n"))
+
+    def buy(self, entry: _Entry, most: int | None = None) -> bool:
+        """Buy a line if it costs no more than is left, and than `most`; return whether it did."""
+        price = self.price(entry)
+        if price > self.room or (most is not None and price > most):
+            return False
+        self.room -= price
+        self.shown.append(entry)
+        self._opened.add(entry.section)
+        return True
+
+    def handle(self, uuid: str) -> str:
+        """The handle by which the record with this uuid is unfolded; the uuid itself where there is none."""
+        return self.handles.get(uuid, uuid)
 
 
 def render_handoff(
@@ -98,70 +137,72 @@ def render_handoff(
     """Return the hand-off, at most `budget_tokens` long as counted on its rendered form; () when not even one line fits.
 
     count    returns the tokens of a text for the model that reads it.
-    handles  by a prompt's uuid, the handle that `clew unfold` takes; without one the uuid itself is shown.
+    handles  by a record's uuid, the handle that `clew unfold` takes; without one the uuid itself is shown.
     render   returns the text that is really sent, with its fences.
     Cost     about one count of each line, and a few of the whole.
     """
+    budget = _Budget(count, budget_tokens, handles or {})
     entries = sorted(_entries(state), key=lambda entry: entry.rank)
-    request = _request(state)
-    shown: list[_Entry] = []
-    room = budget_tokens - count(_TITLE + "\n")
-    prices = [count(entry.text + "\n") for entry in entries]
-    if request is not None:
-        kept = min(sum(prices), int(room * REST_SHARE))
-        spans = _fitted(request, _after(state), count, room - kept - count(f"{_SECTIONS[_REQUEST]}\n\n"), handles or {})
-        if spans:
-            text = join_text(spans)
-            shown.append(_Entry(_REQUEST, 0, (0, 0), text, spans))
-            room -= count(f"\n{_SECTIONS[_REQUEST]}\n{text}\n")
-    opened = {_REQUEST} if shown else set[int]()
-    for entry, own in zip(entries, prices, strict=True):
-        price = own + (0 if entry.section in opened else count(f"\n{_SECTIONS[entry.section]}\n"))
-        if price <= room:
-            shown.append(entry)
-            opened.add(entry.section)
-            room -= price
+    _buy_request(state, budget, sum(count(entry.text + "\n") for entry in entries))
+    for entry in entries:
+        if entry.section == _REMAINS:
+            budget.buy(entry)
+    _buy_errors(state, budget)
+    said = [(message.text, message.uuid) for message in reversed(state.messages)]
+    _buy_ends(budget, _SAID, said, max(SAID_TOKENS_MIN, int(SAID_SHARE * budget_tokens)))
+    since = state.goals[-1].seq if state.goals else 0
+    reports = [(f"{report.title}: {report.text}", report.uuid) for report in reversed(state.reports) if report.seq >= since]
+    _buy_ends(budget, _REPORTS, reports, int(REPORTS_SHARE * budget_tokens))
+    for entry in entries:
+        if entry.section != _REMAINS:
+            budget.buy(entry)
     # A tokenizer may count the whole higher than its lines, and fences take their share; what was bought last goes first.
+    shown = budget.shown
     while shown and count(render(_rendered(shown))) > budget_tokens:
         shown.pop()
     return _rendered(shown) if shown else ()
 
 
 def _entries(state: TaskState) -> Iterator[_Entry]:
-    """Every line but the last request, each with its place and its rank."""
-    goals = [goal for goal in state.goals if not is_assent(goal.text)]
-    if len(goals) > 1:
+    """Every line that is bought by its rank: all but the last request, errors, and what was said."""
+    ended = {each.request.text: each for each in state.ended}
+    goals = state.goals
+    shown = {goal.text for goal in _request_chain(state)}
+    current = ended.get(goals[-1].text) if goals else None
+    if current and not current.is_cancelled:
+        spans = clew_span("- nothing that is known: the agent reported that it is finished"), *_evidence(current)
+        yield _Entry(_REMAINS, 0, (_BOUGHT.index(_REMAINS), 0), join_text(spans), spans)
+    for at, step in enumerate(state.plan):
+        if step.status in ("pending", "in_progress"):
+            yield _entry(_REMAINS, at + 1, at, f"- [{_MARKS[step.status]}] {_clipped(step.text)}")
+    steps = [f"- [x] {_clipped(step.text)}" for step in state.plan if step.status == "completed"]
+    cancelled = sum(step.status == "cancelled" for step in state.plan)
+    steps += [f"({cancelled} open steps of it were cancelled by the user)"] if cancelled else []
+    yield from _listed(_STEPS, steps)
+    if goals and goals[0].text not in ended and goals[0].text not in shown:
         yield _entry(_GOAL, 0, 0, _paragraph(goals[0].text))
-    said = state.answered_message if _after(state) else ""
-    for at, words in enumerate(dict.fromkeys((said, state.last_message))):
-        if words.strip():
-            quoted = "\n".join(f"> {line}".rstrip() for line in _paragraph(words.strip()).split("\n"))
-            yield _entry(_SAID, at, at, quoted)
-    bound = {stated.text for stated in state.constraints}
-    earlier = [goal for goal in goals[1:-1] if goal.text not in bound]
-    yield from _listed(_EARLIER, [f"- {_clipped(' '.join(goal.text.split()), REQUEST_LINE_CHARS_MAX)}" for goal in earlier])
+    yield from _done_entries(state, ended, shown)
+    for at, check in enumerate(state.checks):
+        if check.verdict is Verdict.FAILED and not _has_error(state, check):
+            yield _entry(_FAILED, at, len(state.checks) - at, _check_line(check))
+        elif check.verdict is Verdict.NOT_SEEN:
+            yield _Entry(_FAILED, at, (_LATE_RANK, len(state.checks) - at), _check_line(check))
     for at, stated in enumerate(state.constraints):  # the last one is bought first
         line = f"- {' '.join(stated.text.split())}"
         said = () if stated.is_typed else (Span(Author.AGENT, line),)
         yield _Entry(_BINDING, at, (_BOUGHT.index(_BINDING), len(state.constraints) - at), line, said)
-    for at, step in enumerate(state.plan):
-        line = f"- [{_MARKS[step.status]}] {_clipped(step.text)}"
-        if step.status == "completed":
-            yield _Entry(_PLAN, at, (_DONE_RANK, len(state.plan) - at), line)
-        else:
-            yield _entry(_PLAN, at, at, line)
     yield from _listed(_CHANGED, _changed(state.files))
+    of_request = {reply.uuid for reply in _replies_of(state)}
+    yield from _listed(_ANSWERS, [_answer_line(reply) for reply in state.replies if reply.uuid not in of_request or not reply.is_typed])
+    bound = {stated.text for stated in state.constraints} | shown | ended.keys()
+    earlier = [goal for goal in goals[1:] if goal.text not in bound]
+    yield from _listed(_EARLIER, [f"- {_request_line(goal)}" for goal in earlier])
     changed_paths = {file.path for file in state.files if file.state is not FileStatus.REVERTED}
     seen = [file for file in state.working_set if file.path not in changed_paths]
     # What was read before what was only found or named, the newest first; what lies outside the work last.
     ordered = sorted(seen, key=lambda file: (file.path.startswith(("/", "~")), file.last in ("search", "mention"), -file.seq))
     for at, file in enumerate(ordered):
         yield _entry(_READ, at, at, file.path) if at < _READ_MAX else _Entry(_READ, at, (_LATE_RANK, at), file.path)
-    yield from _listed(_CHECKS, [_check_line(check) for check in state.checks])
-    yield from _listed(
-        _ERRORS,
-        [f"- `{error.subject.partition(':')[2]}`: {_clipped(_joined(error.text), 2 * LINE_CHARS_MAX)}" for error in state.open_errors],
-    )
     likely = sorted(range(len(state.dead_ends)), key=lambda at: (-state.dead_ends[at].weight, -at))
     for order, at in enumerate(likely):
         end = state.dead_ends[at]
@@ -171,6 +212,44 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
     yield from _listed(_COMMANDS, [f"- `{command}`" for command in state.commands_ok if command not in known])
     names = [name for name in state.recent_identifiers if "/" not in name]
     yield from _listed(_NAMES, names)
+
+
+def _done_entries(state: TaskState, ended: Mapping[str, EndedRequest], shown: set[str]) -> Iterator[_Entry]:
+    """Requests that are done or cancelled, and checks that passed, each with what says so."""
+    rank = _BOUGHT.index(_DONE)
+    past = [each for text, each in ended.items() if text not in shown]
+    for at, each in enumerate(past):
+        how = "cancelled by the user" if each.is_cancelled else "done"
+        spans = clew_span("- "), Span(Author.OUTSIDE, _request_line(each.request)), clew_span(f" — {how}"), *_evidence(each)
+        yield _Entry(_DONE, at, (rank + 1, len(past) - at), join_text(spans), spans)
+    passed = [check for check in state.checks if check.verdict is Verdict.PASSED]
+    for at, check in enumerate(passed):
+        yield _Entry(_DONE, len(past) + at, (rank, len(passed) - at), _check_line(check))
+
+
+def _evidence(ended: EndedRequest) -> Spans:
+    """What says that a request is ended: the agent's or the user's words, and a check."""
+    spans = clew_span(": "), Span(Author.OUTSIDE, f"“{_clipped(_joined(ended.evidence))}”")
+    if ended.check is None:
+        return spans
+    return (
+        *spans,
+        clew_span("; passed since: "),
+        Span(Author.OUTSIDE, f"`{_clipped(ended.check.command)}` — {_clipped(ended.check.evidence)}"),
+    )
+
+
+def _request_line(request: UserStatement) -> str:
+    return _clipped(" ".join(request.text.split()), REQUEST_LINE_CHARS_MAX)
+
+
+def _answer_line(reply: UserReply) -> str:
+    chosen = f" ({_clipped(_joined(reply.chosen))})" if reply.chosen else ""
+    return f"- {_clipped(_joined(reply.asked))} → {_clipped(_joined(reply.text))}{chosen}"
+
+
+def _has_error(state: TaskState, check: CheckResult) -> bool:
+    return any(error.subject.partition(":")[2] == check.command for error in state.open_errors)
 
 
 def _listed(section: int, lines: list[str]) -> Iterator[_Entry]:
@@ -183,18 +262,104 @@ def _entry(section: int, at: int, order: int, text: str) -> _Entry:
     return _Entry(section, at, (_BOUGHT.index(section), order), text)
 
 
-def _request(state: TaskState) -> UserStatement | None:
-    """The last prompt that asks for something; an assent only where nothing else was said."""
-    asked = [goal for goal in state.goals if not is_assent(goal.text)]
-    return asked[-1] if asked else (state.goals[-1] if state.goals else None)
+# What has a share of its own.
 
 
-def _after(state: TaskState) -> Spans:
-    """The assent that came after the last request."""
-    last = state.goals[-1].text if state.goals else ""
-    if len(state.goals) <= 1 or not is_assent(last):
-        return ()
-    return clew_span("\n(then, to what the agent proposed: "), Span(Author.USER, last), clew_span(")")
+def _buy_errors(state: TaskState, budget: _Budget) -> None:
+    """Buy the open errors, the newest first: each with its evidence as it stands, or a line that says where that is."""
+    most = int(ERRORS_SHARE * budget.tokens)
+    verdicts = {check.command: check for check in state.checks}
+    for order, error in enumerate(reversed(state.open_errors)):
+        at = len(state.checks) + len(state.open_errors) - order
+        command = error.subject.partition(":")[2]
+        check = verdicts.get(command)
+        head = f"- {'FAILED' if check and check.verdict is Verdict.FAILED else 'failed'}: `{command}`"
+        head += " (before files changed)" if check and check.is_stale else ""
+        before = budget.room
+        entry = _Entry(_FAILED, at, (0, order), f"{head}\n{error.text}")
+        if not budget.buy(entry, most):
+            lines = len(error.text.split("\n"))
+            spans = Span(Author.OUTSIDE, head), clew_span(f" [… {lines} lines: clew unfold {budget.handle(error.uuid)}]")
+            budget.buy(_Entry(_FAILED, at, (0, order), join_text(spans), spans))
+        most -= before - budget.room
+
+
+def _buy_ends(budget: _Budget, section: int, texts: Sequence[tuple[str, str]], most: int) -> None:
+    """Buy texts, the first one first, within a share: each whole, or its end in whole lines with a word on where the rest is."""
+    for order, (text, uuid) in enumerate(texts):
+        before = budget.room
+        whole = "\n".join(f"> {line}".rstrip() for line in text.strip().split("\n"))
+        if not budget.buy(_Entry(section, len(texts) - order, (0, order), whole), most):
+            _buy_end(budget, _Entry(section, len(texts) - order, (0, order), whole), uuid, min(most, before))
+            return
+        most -= before - budget.room
+
+
+def _buy_end(budget: _Budget, entry: _Entry, uuid: str, most: int) -> None:
+    """Buy the last lines of an entry that cost at most so much."""
+    lines = entry.text.split("\n")
+
+    def ending(kept: int) -> _Entry:
+        mark = clew_span(f"[… {len(lines) - kept} lines before: clew unfold {budget.handle(uuid)}]\n")
+        spans = mark, Span(Author.AGENT, "\n".join(lines[len(lines) - kept :]))
+        return _Entry(entry.section, entry.at, entry.rank, join_text(spans), spans)
+
+    kept = _most(lambda kept: budget.price(ending(kept)) <= most, len(lines) - 1)
+    if kept > 0:
+        budget.buy(ending(kept))
+
+
+# The last request.
+
+
+def _request_chain(state: TaskState) -> list[UserStatement]:
+    """The last request; before it those that it is a short answer within, oldest first."""
+    chain = list(state.goals[-1:])
+    answers = {reply.uuid for reply in state.replies if reply.is_typed and reply.uuid}
+    for goal in reversed(state.goals[:-1]):
+        is_short_answer = chain[0].uuid in answers and len(chain[0].text.split()) <= ANSWER_WORDS_MAX
+        if not (is_short_answer or chain[0].is_continuation) or len(chain) > 3:
+            break
+        chain.insert(0, goal)
+    return chain
+
+
+def _replies_of(state: TaskState) -> list[UserReply]:
+    """The user's replies that stand with the last request: since it, or the one that it is; oldest first."""
+    chain = _request_chain(state)
+    return [reply for reply in state.replies if chain and (reply.seq > chain[0].seq or reply.uuid == chain[0].uuid)]
+
+
+def _after(state: TaskState, chain: Sequence[UserStatement]) -> Spans:
+    """What came after the first request of the chain: replies and additions, each with what it answers in the agent's words."""
+    spans: list[Span] = []
+    replies = {reply.uuid: reply for reply in _replies_of(state) if reply.is_typed}
+    words = [(reply.seq, reply.text, reply) for reply in replies.values() if reply.uuid != chain[0].uuid]
+    words += [(goal.seq, goal.text, None) for goal in chain[1:] if goal.uuid not in replies]
+    for _, text, reply in sorted(words, key=lambda each: each[0]):
+        lead = "then, to the agent" if reply else "then, while the agent worked on it"
+        spans += clew_span(f"\n({lead}: "), Span(Author.USER, text), clew_span(")")
+        spans += _answered(reply) if reply else ()
+    own = replies.get(chain[0].uuid)
+    return (*(_answered(own) if own else ()), *spans)
+
+
+def _answered(reply: UserReply) -> Spans:
+    """What a reply answers, or chooses, in the agent's words."""
+    if reply.chosen:
+        return clew_span("\n(which chooses:)\n"), Span(Author.AGENT, reply.chosen)
+    return (clew_span("\n(in answer to:)\n"), Span(Author.AGENT, reply.asked)) if reply.asked else ()
+
+
+def _buy_request(state: TaskState, budget: _Budget, others: int) -> None:
+    chain = _request_chain(state)
+    if not chain:
+        return
+    kept = min(others, int(budget.room * REST_SHARE))
+    room = budget.room - kept - budget.count(f"{_SECTIONS[_REQUEST]}\n\n")
+    spans = _fitted(chain[0], _after(state, chain), budget.count, room, budget.handles)
+    if spans:
+        budget.buy(_Entry(_REQUEST, 0, (0, 0), join_text(spans), spans))
 
 
 def _fitted(request: UserStatement, after: Spans, count: CountTokens, room: int, handles: Mapping[str, str]) -> Spans:
@@ -202,6 +367,9 @@ def _fitted(request: UserStatement, after: Spans, count: CountTokens, room: int,
     whole = (Span(Author.USER, request.text), *after)
     if count(join_text(whole)) <= room:
         return whole
+    while after and count(join_text(after)) > room // 2:  # the newest replies count
+        starts = [at for at, span in enumerate(after) if at and span.author is Author.CLEW and span.text.startswith("\n(then")]
+        after = after[starts[0] :] if starts else ()
     lines = request.text.split("\n")
     name = handles.get(request.uuid, request.uuid)
 
@@ -277,9 +445,8 @@ def _file_check(check: FileCheck) -> str:
 
 
 def _check_line(check: CheckResult) -> str:
-    verdict = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "no verdict seen"}[check.verdict]
     stale = " (before files changed)" if check.is_stale else ""
-    return f"- {verdict}{stale}: `{check.command}`" + (f" — {_clipped(check.evidence)}" if check.evidence else "")
+    return f"- {_VERDICTS[check.verdict]}{stale}: `{check.command}`" + (f" — {_clipped(check.evidence)}" if check.evidence else "")
 
 
 def _joined(text: str) -> str:

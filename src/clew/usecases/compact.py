@@ -34,7 +34,9 @@ from clew.usecases import ingest
 from clew.usecases.inputs import check_budget, load_configured_embedder, render_for_counting
 
 # Shares of a compaction's budget for the hand-off and, on top, for the last request in it: the rest goes to lines (bench/LOG.md).
-_HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.3, 0.15
+_HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.35, 0.15
+# Tokens of the hand-off beside its share, as claims are short and quoted lines long; and the most of a budget that it takes in all.
+_HANDOFF_TOKENS_MIN, _HANDOFF_SHARE_LIMIT = 500, 0.75
 _EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for turns of other sessions, if requested; guess
 EARLIER_COMPACTIONS_MAX = 4  # of one session that a later one takes into account: each is computed again, at the same cost; guess
 
@@ -71,11 +73,11 @@ class CompactionInput:
     def _from(
         self, snapshot: Snapshot, budget_tokens: int, kept: ShownLines | None, using: tuple[ScoringNetwork, ScoringNetwork] | None
     ) -> tuple[Packet, ShownLines]:
-        prompts = {record.uuid: make_handle(record.id) for record in snapshot.records_of_sources(self.source) if record.kind == "prompt"}
+        handles = {record.uuid: make_handle(record.id) for record in snapshot.records_of_sources(self.source) if record.uuid}
         asked = min(self.counter.count(self.state.question), _REQUEST_SHARE_MAX * budget_tokens)
-        front = render_handoff(
-            self.state, self.counter.count, int(_HANDOFF_SHARE_MAX * budget_tokens + asked), prompts, render=render_for_counting
-        )
+        share = _HANDOFF_TOKENS_MIN + _HANDOFF_SHARE_MAX * budget_tokens
+        most = int(min(share + asked, _HANDOFF_SHARE_LIMIT * budget_tokens))
+        front = render_handoff(self.state, self.counter.count, most, handles, render=render_for_counting)
         return choose_lines(
             snapshot, self.source, self.state,
             front=front, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
@@ -188,8 +190,11 @@ def _with_earlier(store: Reader, settings: Settings, path: Path, made: Compactio
 
 
 def _with_last_request(state: TaskState) -> TaskState:
-    """Return the state with its last request as the question, "" if there was no request."""
-    return replace(state, question=state.goals[-1].text if state.goals else "")
+    """Return the state with its last request and what the user chose since as the question, "" if there was no request."""
+    if not state.goals:
+        return replace(state, question="")
+    chosen = [reply.chosen for reply in state.replies if reply.is_typed and reply.chosen and reply.seq >= state.goals[-1].seq]
+    return replace(state, question="\n".join((state.goals[-1].text, *chosen)))
 
 
 def _find_line(lines: Sequence[bytes], at: str | None) -> int:

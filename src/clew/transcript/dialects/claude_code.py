@@ -22,6 +22,7 @@ from clew.records import (
     Observation,
     ObservationKind,
     PlanChange,
+    QuestionAnswer,
     TextReplacement,
     TokenUsage,
     ToolCall,
@@ -76,6 +77,13 @@ _NOTIFIED = re.compile(
     r"<summary>(Background command .{0,2000}?exit code (-?\d{1,6})\)?)</summary>",
     re.DOTALL,
 )
+_REPORTED = re.compile(
+    r"\A<task-notification>\s{0,4}<task-id>(\w{1,40})</task-id>.{0,2000}?"
+    r"<summary>Agent \"?([^\n<]{0,300}?)\"? (?:completed|finished|failed)[^\n<]{0,200}</summary>\s{0,4}<result>(.*)</result>",
+    re.DOTALL,
+)
+_LAUNCHED = re.compile(r"\s*(?:Async agent launched|Spawned successfully|Message (?:queued|sent))")
+_AGENT_TRAILER = re.compile(r"\s*agentId: \w{1,40} \(.*\Z|\s*<usage>.*\Z", re.DOTALL)
 _STEP = re.compile(r"[Tt]ask #(\w{1,20})\b")
 
 
@@ -138,6 +146,7 @@ class _ToolUseResult(msgspec.Struct, rename="camel"):
     return_code_interpretation: object = None
     background_task_id: object = None
     persisted_output_path: object = None
+    questions: object = None
     answers: object = None
 
 
@@ -227,6 +236,29 @@ def _edits(inputs: Mapping[str, object], path: str) -> tuple[TextReplacement, ..
 def _question(inputs: Mapping[str, object]) -> str:
     questions = [text_or_empty(mapping_or_empty(item).get("question")) for item in list_or_empty(inputs.get("questions"))]
     return " / ".join(question for question in questions if question) or text_or_empty(inputs.get("question"))
+
+
+def _report(text: str) -> str:
+    """What a subagent said when it ended, without what the client writes around it; "" where it still runs."""
+    return "" if _LAUNCHED.match(text) else _AGENT_TRAILER.sub("", text).strip()
+
+
+def _answers(result: _ToolUseResult) -> tuple[QuestionAnswer, ...]:
+    """What the user chose, each with the descriptions of the options that it names."""
+    found: list[QuestionAnswer] = []
+    asked = {text_or_empty(question.get("question")): question for question in map(mapping_or_empty, list_or_empty(result.questions))}
+    for question, answer in mapping_or_empty(result.answers).items():
+        options = [mapping_or_empty(option) for option in list_or_empty(asked.get(question, {}).get("options"))]
+        labels = {label for option in options if (label := text_or_empty(option.get("label")))}
+        chosen = {part.strip() for part in str(answer).split(",")} & labels or {str(answer)} & labels
+        details = [
+            f"{option['label']}: {detail}"
+            for option in options
+            if option.get("label") in chosen and (detail := text_or_empty(option.get("description")))
+        ]
+        if answer:
+            found.append(QuestionAnswer(question, str(answer), "\n".join(details)))
+    return tuple(found)
 
 
 def _todo(tool: str, inputs: Mapping[str, object]) -> PlanChange | None:
@@ -339,6 +371,11 @@ class _Parser(LineParser):
         if is_meta and (ended := _NOTIFIED.match(text)):
             call = ToolCall(job=ended[1], result=ToolResult(ended[2], CallOutcome.UNKNOWN, job_exit_code=int(ended[3])))
             return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta, call=call)
+        if is_meta and (reported := _REPORTED.match(text)):
+            call = ToolCall(
+                kind=ToolKind.AGENT, job=reported[1], title=reported[2], result=ToolResult(reported[3].strip(), report=_report(reported[3]))
+            )
+            return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta, call=call)
         return self._observed(record, index, ObservationKind.PROMPT, text, agent, is_meta=is_meta)
 
     def _result(self, record: _Line, index: int, block: Mapping[str, object], agent: str) -> Observation:
@@ -355,7 +392,12 @@ class _Parser(LineParser):
             tool,
             id=call_id,
             result=replace(
-                result, view=view, changes=changes, spilled=spilled, answers=answers if _KINDS.get(tool) is ToolKind.QUESTION else ()
+                result,
+                view=view,
+                changes=changes,
+                spilled=spilled,
+                answers=answers if _KINDS.get(tool) is ToolKind.QUESTION else (),
+                report="" if is_error or _KINDS.get(tool) is not ToolKind.AGENT else _report(text),
             ),
         )
         return self._observed(
@@ -363,7 +405,9 @@ class _Parser(LineParser):
             tool=tool, call_id=call_id, is_error=is_error, exit_code=exit_code, call=call,
         )  # fmt: skip
 
-    def _beside(self, record: _Line, text: str) -> tuple[FileView | None, tuple[FileChange, ...], str, int | None, tuple[str, ...]]:
+    def _beside(
+        self, record: _Line, text: str
+    ) -> tuple[FileView | None, tuple[FileChange, ...], str, int | None, tuple[QuestionAnswer, ...]]:
         """What `toolUseResult` says beyond the text: a view, changes, the file of a long output, the exit code of a success, answers."""
         raw = bytes(record.tool_use_result)
         cut = parse_truncation_notice(text)
@@ -380,8 +424,7 @@ class _Parser(LineParser):
         if result.structured_patch is not None and isinstance(result.file_path, str):
             return None, (FileChange(result.file_path, parse_patch_hunks(list_or_empty(result.structured_patch))),), spilled, None, ()
         is_plain = bytes(result.stdout) and not (result.interrupted or result.return_code_interpretation or result.background_task_id)
-        answers = tuple(f'"{question}"="{answer}"' for question, answer in mapping_or_empty(result.answers).items() if answer)
-        return None, (), spilled, 0 if is_plain else None, answers
+        return None, (), spilled, 0 if is_plain else None, _answers(result)
 
     def _assistant(self, record: _Line, index: int) -> list[Observation]:
         agent = self._agent(record)

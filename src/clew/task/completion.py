@@ -1,0 +1,60 @@
+"""Recognise that the agent's last message reports finished work: the sentence that says so, in seven languages.
+
+Says nothing where anything in the message leaves it open: a question, a failure, a next step. Words come from `completion.toml`.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from clew.task.vocabulary import load_toml
+
+MESSAGE_CHARS_MAX = 6_000  # of a longer message the two ends are read; guess
+EVIDENCE_CHARS_MAX = 300
+
+_DATA: dict[str, dict[str, str]] = load_toml("completion.toml")
+_FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_QUOTED = re.compile(r"`[^`\n]*`|\"[^\"\n]{0,200}\"|“[^”\n]{0,200}”|「[^」\n]{0,200}」")
+_SENTENCES = re.compile(r"(?<=[.!?:])\s+|(?<=[。！？])|\n+")
+_LEAD = re.compile(r"^[\s#*_>✅✓✔🎉-]*(?:(?:ok|okay|great|perfect|excellent|good|and|so|now|yes)\b[\s,.!:—–-]*)*")
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+
+
+def find_completion(message: str) -> str:
+    """Return the sentence of a message that says that the work is done, verbatim; "" where none does or where something is left open."""
+    plain = _FENCED.sub("\n", message)
+    if len(plain) > MESSAGE_CHARS_MAX:
+        plain = f"{plain[: MESSAGE_CHARS_MAX // 2]}\n{plain[-MESSAGE_CHARS_MAX // 2 :]}"
+    folded = _QUOTED.sub("`x`", plain.replace("’", "'")).casefold()
+    if not folded.strip() or "?" in folded or "？" in folded or _open().search(folded):
+        return ""
+    for sentence in _SENTENCES.split(plain):
+        bare = _LEAD.sub("", _QUOTED.sub("`x`", sentence.replace("’", "'")).casefold()).strip(" .!*_:。！")
+        if bare and _done().fullmatch(bare):
+            return sentence.strip()[:EVIDENCE_CHARS_MAX]
+    return ""
+
+
+def _written(phrase: str) -> str:
+    inner = r"[^\n]{0,60}?"
+    parts = [re.escape(part).replace(r"\ ", r"\s+") for part in phrase.split("*")]
+    return inner.join(parts)
+
+
+@cache
+def _done() -> re.Pattern[str]:
+    phrases = [phrase.strip() for listed in _DATA["done"].values() for phrase in listed.replace("\n", "").split("|")]
+    written = [_written(phrase.removesuffix("*")) + (r"[^\n]*" if phrase.endswith("*") else "") for phrase in filter(None, phrases)]
+    return re.compile("|".join(written))
+
+
+@cache
+def _open() -> re.Pattern[str]:
+    phrases = [phrase.strip("\n") for listed in _DATA["open"].values() for phrase in listed.replace("\n", "").split("|")]
+    written: list[str] = []
+    for phrase in filter(None, phrases):
+        is_parted = not _CJK.match(phrase)
+        end = r"(?!\w)" if is_parted and phrase[-1].isalnum() else ""
+        written.append((r"(?<!\w)" if is_parted else "") + _written(phrase.removesuffix("*")) + end)
+    return re.compile("|".join(written))

@@ -1,0 +1,128 @@
+"""Requests of a session: which is the last, what stands with it, which are done or cancelled."""
+
+from __future__ import annotations
+
+import pytest
+
+from clew.records import ObservationKind, PlanStep
+from clew.task.tracker import state_at
+
+OFFER = "Two ways:\n\n1. Keep a heap in memory.\n2. Poll a table with an index.\n\nWhich one?"
+
+
+def work_on(script, *said: str) -> None:
+    script.edit("src/a.py", "a", "b")
+    for text in said:
+        script.agent(text)
+
+
+def test_a_choice_keeps_the_request_and_tells_the_chosen_text(script) -> None:
+    script.user("Design the scheduler.")
+    script.agent(OFFER)
+    script.user("2, but every 5 seconds")
+    work_on(script, "Next I wire the worker.")
+    state = state_at(script.observations)
+
+    assert [goal.text for goal in state.goals] == ["Design the scheduler."]
+    assert [(reply.text, reply.chosen) for reply in state.replies] == [("2, but every 5 seconds", "Poll a table with an index.")]
+    assert not any("every 5" in stated.text for stated in state.constraints)
+
+
+def test_a_finished_request_says_so_with_its_evidence_and_leaves_no_order_behind(script) -> None:
+    script.user("Delete every migration under legacy/. Never touch the others.")
+    script.run("rm -r legacy/migrations")
+    script.run("pytest -q", "3 passed in 0.1s")
+    script.agent("I've deleted the legacy migrations.")
+    finished = state_at(script.observations)
+    script.user("Write the importer.")
+    after = state_at(script.observations)
+
+    assert [(end.request.text[:6], end.evidence, end.check and end.check.evidence) for end in finished.ended] == [
+        ("Delete", "I've deleted the legacy migrations.", "3 passed in 0.1s")
+    ]
+    assert [end.request.text[:6] for end in after.ended] == ["Delete"]
+    assert "Never touch the others." in [stated.text for stated in after.constraints]
+    assert not any("Delete" in stated.text for stated in after.constraints)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda script: script.run("pytest -q", "1 failed in 0.1s", fails=True),
+        lambda script: script.call("TodoWrite", {"todos": [{"content": "docs", "status": "pending"}]}),
+    ],
+    ids=["a check failed", "a step is open"],
+)
+def test_nothing_is_called_finished_against_the_evidence(script, spoil) -> None:
+    script.user("Write the importer.")
+    work_on(script)
+    spoil(script)
+    script.agent("Done.")
+
+    assert state_at(script.observations).ended == ()
+
+
+@pytest.mark.parametrize("last", ["Done. Shall I commit it?", "Next I write the tests.", "I have fixed it, but a test still fails."])
+def test_an_open_word_of_the_agent_claims_nothing(script, last: str) -> None:
+    script.user("Write the importer.")
+    work_on(script, last)
+
+    assert state_at(script.observations).ended == ()
+
+
+def test_a_call_after_the_report_or_a_doubt_of_the_user_takes_the_claim_back(script) -> None:
+    script.user("Fix the total.")
+    work_on(script, "Done.")
+    script.run("ls")
+    assert state_at(script.observations).ended == ()
+
+    script.agent("Done.")
+    script.user("it is still wrong")
+    assert state_at(script.observations).ended == ()
+
+
+def test_a_question_without_work_is_not_finished_work(script) -> None:
+    script.user("What does it do?")
+    script.agent("Done.")
+
+    assert state_at(script.observations).ended == ()
+
+
+def test_a_cancelled_plan_has_no_open_steps(script) -> None:
+    script.user("Migrate all handlers.")
+    script.call(
+        "TodoWrite", {"todos": [{"content": "handler 1", "status": "completed"}, {"content": "handler 2", "status": "in_progress"}]}
+    )
+    script.user("Forget the plan. Add a health endpoint instead.")
+    state = state_at(script.observations)
+
+    assert state.plan == (PlanStep("handler 1", "completed"), PlanStep("handler 2", "cancelled"))
+    assert [(end.request.text, end.is_cancelled) for end in state.ended] == [("Migrate all handlers.", True)]
+
+
+def test_words_typed_after_stopping_the_work_continue_the_request(script) -> None:
+    script.user("Replace the cache by SQLite.")
+    script.agent("I replace it with pickle first.")
+    script.add(ObservationKind.NOTE, "[Request interrupted by user]", tool="interrupted")
+    script.user("no pickle! sqlite as I said")
+
+    assert [(goal.text, goal.is_continuation) for goal in state_at(script.observations).goals] == [
+        ("Replace the cache by SQLite.", False),
+        ("no pickle! sqlite as I said", True),
+    ]
+
+
+def test_a_typed_answer_right_after_a_question_stands_with_it(script) -> None:
+    script.user("Fix the total.")
+    script.agent("Where shall the rounding go?")
+    script.user("into the session handler")
+
+    reply = state_at(script.observations).replies[-1]
+    assert (reply.asked, reply.text) == ("Where shall the rounding go?", "into the session handler")
+
+
+def test_what_subagents_report_is_kept(script) -> None:
+    script.user("Split the module.")
+    script.call("Task", {"description": "part A", "prompt": "do A"}, "Part A: 2 tests still fail.")
+
+    assert [(report.title, report.text) for report in state_at(script.observations).reports] == [("part A", "Part A: 2 tests still fail.")]
