@@ -95,6 +95,8 @@ _AUTHORS = {
 _RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind each other, parted by commas
 _READ_MAX = 30  # names of files that are bought before dead ends; guess: more than were needed again in any dev session
 _LATE_RANK = _BOUGHT.index(_COMMANDS)  # the other files, and checks without a verdict, come late
+# Of the budget, what the lines of a section take before those of later sections; the rest is bought when all have had theirs. Guesses.
+_SHARES = {_FAILED: 0.2, _BINDING: 0.2, _CHANGED: 0.2, _ANSWERS: 0.1, _GOAL: 0.1, _DONE: 0.1, _READ: 0.08, _DEAD: 0.08}
 _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
 _VERDICTS = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "no verdict seen"}
 
@@ -107,6 +109,7 @@ class _Budget:
         self.room = tokens - count(_TITLE + "\n")
         self.shown: list[_Entry] = []
         self._opened: set[int] = set()
+        self._spent: dict[int, int] = {}
 
     def price(self, entry: _Entry) -> int:
         return self.count(entry.text + "\n") + (0 if entry.section in self._opened else self.count(f"\n{_SECTIONS[entry.section]}\n"))
@@ -120,6 +123,16 @@ class _Budget:
         self.shown.append(entry)
         self._opened.add(entry.section)
         return True
+
+    def buy_within_share(self, entry: _Entry) -> bool:
+        """Buy a line of a section whose lines take no more than its share of the budget so far; return whether it did."""
+        share = _SHARES.get(entry.section)
+        if share is None:
+            return False
+        before = self.room
+        has_bought = self.buy(entry, int(share * self.tokens) - self._spent.get(entry.section, 0))
+        self._spent[entry.section] = self._spent.get(entry.section, 0) + before - self.room
+        return has_bought
 
     def handle(self, uuid: str) -> str:
         """The handle by which the record with this uuid is unfolded; the uuid itself where there is none."""
@@ -152,10 +165,11 @@ def render_handoff(
     _buy_ends(budget, _SAID, said, max(SAID_TOKENS_MIN, int(SAID_SHARE * budget_tokens)))
     since = state.goals[-1].seq if state.goals else 0
     reports = [(f"{report.title}: {report.text}", report.uuid) for report in reversed(state.reports) if report.seq >= since]
-    _buy_ends(budget, _REPORTS, reports, int(REPORTS_SHARE * budget_tokens))
-    for entry in entries:
-        if entry.section != _REMAINS:
-            budget.buy(entry)
+    _buy_ends(budget, _REPORTS, reports, int(REPORTS_SHARE * budget_tokens), is_both=True)
+    rest = [entry for entry in entries if entry.section != _REMAINS]
+    late = [entry for entry in rest if not budget.buy_within_share(entry)]  # so that one long list crowds out no other
+    for entry in late:
+        budget.buy(entry)
     # A tokenizer may count the whole higher than its lines, and fences take their share; what was bought last goes first.
     shown = budget.shown
     while shown and count(render(_rendered(shown))) > budget_tokens:
@@ -284,24 +298,29 @@ def _buy_errors(state: TaskState, budget: _Budget) -> None:
         most -= before - budget.room
 
 
-def _buy_ends(budget: _Budget, section: int, texts: Sequence[tuple[str, str]], most: int) -> None:
-    """Buy texts, the first one first, within a share: each whole, or its end in whole lines with a word on where the rest is."""
+def _buy_ends(budget: _Budget, section: int, texts: Sequence[tuple[str, str]], most: int, *, is_both: bool = False) -> None:
+    """Buy texts, the first one first, within a share: each whole, or its last lines with a word on where the rest is.
+
+    is_both  of a text that does not fit, as many of its first lines: reports begin with their conclusion as often as they end with it.
+    """
     for order, (text, uuid) in enumerate(texts):
         before = budget.room
         whole = "\n".join(f"> {line}".rstrip() for line in text.strip().split("\n"))
         if not budget.buy(_Entry(section, len(texts) - order, (0, order), whole), most):
-            _buy_end(budget, _Entry(section, len(texts) - order, (0, order), whole), uuid, min(most, before))
+            _buy_end(budget, _Entry(section, len(texts) - order, (0, order), whole), uuid, min(most, before), is_both=is_both)
             return
         most -= before - budget.room
 
 
-def _buy_end(budget: _Budget, entry: _Entry, uuid: str, most: int) -> None:
-    """Buy the last lines of an entry that cost at most so much."""
+def _buy_end(budget: _Budget, entry: _Entry, uuid: str, most: int, *, is_both: bool) -> None:
+    """Buy the last lines of an entry that cost at most so much, or its first and its last."""
     lines = entry.text.split("\n")
 
     def ending(kept: int) -> _Entry:
-        mark = clew_span(f"[… {len(lines) - kept} lines before: clew unfold {budget.handle(uuid)}]\n")
-        spans = mark, Span(Author.AGENT, "\n".join(lines[len(lines) - kept :]))
+        first = kept // 2 if is_both else 0
+        mark = clew_span(f"[… {len(lines) - kept} lines{'' if first else ' before'}: clew unfold {budget.handle(uuid)}]\n")
+        head = (Span(Author.AGENT, "\n".join(lines[:first])), clew_span("\n")) if first else ()
+        spans = *head, mark, Span(Author.AGENT, "\n".join(lines[len(lines) - kept + first :]))
         return _Entry(entry.section, entry.at, entry.rank, join_text(spans), spans)
 
     kept = _most(lambda kept: budget.price(ending(kept)) <= most, len(lines) - 1)
