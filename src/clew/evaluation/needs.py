@@ -55,7 +55,7 @@ class RepeatedRead:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What the calls after the cut needed of the history. Paths are relative to the folder that the session began in."""
+    """What the calls after the cut needed of the history before it. Paths are relative to the folder that the session began in."""
 
     files: tuple[str, ...] = ()
     edits: tuple[NeededEdit, ...] = ()

@@ -38,7 +38,7 @@ class WeightedDocuments:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The m steps of a diffusion: the weight `mass[i]` went from document `tails[i]` to document `heads[i]` by link `steps[kinds[i]]`."""
+    """The m steps of a diffusion: the weight `mass[i]` went from document `tails[i]` to `heads[i]` by link `steps[kinds[i]]`."""
 
     tails: Numbers
     heads: Numbers

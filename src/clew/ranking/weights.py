@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One figure for each channel of `clew.ranking.seed`.
+    """Factor of each search channel (one cheap measure of how well a record fits a question) in a record's score.
 
     word        words of the question in the record, BM25F over its fields.
     title       words of the question's first line, likewise.

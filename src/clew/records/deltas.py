@@ -25,7 +25,7 @@ class SourceState:
     size      bytes read so far (the whole file, or the offset at which a growing one is resumed).
     mtime_ns  the file's modification time when it was read; of a source that is no file, the producer's own version number.
     status    "indexed", or why its content was not indexed: "binary", "generated", "minified", …
-    note      the producer's own JSON, which the store keeps and never reads.
+    note      JSON of the producer (parser, ingester) for its next run, which the store never reads.
     """
 
     source: str

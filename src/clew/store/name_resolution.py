@@ -41,7 +41,7 @@ class NameEdges:
 
 @dataclass(frozen=True, slots=True)
 class CrossFileUses:
-    """Uses between files: file users[i] uses what document heads[i] of another file defines; each pair once per name.
+    """Uses between files: file `users[i]` uses a name that document `heads[i]` (the defining one) of another file defines; once per name.
 
     users (m,) int64 positions in `Documents.paths`; heads (m,) int64 document numbers; kinds (m,) uint8, the strongest `Use`;
     weights (m,) float32, 0 to 1: confidence that this bearer of the name is meant; is_imported (m,) an import says so.

@@ -61,7 +61,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class ChannelScores:
-    """Documents (n,) that some channel found, ascending, and the scores (n,) of each channel: 0, or up to 1 for its best.
+    """Documents (n,) that a search channel (words, names, …) found, ascending, and the scores (n,) of each: 0, or up to 1 for its best.
 
     words  scores of the terms used, by which `matching_terms` finds the terms that a document holds.
     """

@@ -27,7 +27,7 @@ class RecordDraft:
     """A record before it has an id: what `RecordExtractor` stores for one tool call or one sentence.
 
     subject            key by which a later record supersedes this one.
-    text               the full text, as `unfold` returns it.
+    text               the full text, which the agent can ask for by the record's handle.
     signature          its most informative line.
     is_end_informative folded, it shows its last lines rather than its first.
     start, end         1-based lines of `path` that `text` shows below its first line; 0 for none.

@@ -148,7 +148,7 @@ class Ledger:
         return msgspec.json.encode(self._memory)
 
     def take_restored(self) -> list[str]:
-        """Return the ids of records that became true again since the last call."""
+        """Return the ids of records that became true again since this was last called, as by an undone edit."""
         returned, self._returned = self._returned, []
         return returned
 

@@ -17,7 +17,7 @@ from clew.usecases.inputs import find_record
 
 @dataclass(frozen=True, slots=True)
 class UnfoldedRecord:
-    """The record that a handle stands for, its status, and the exact bytes of its original."""
+    """The record that a handle (its short id) stands for, its status, and the exact bytes of its original."""
 
     record: Record
     status: Status

@@ -50,7 +50,7 @@ def render_for_counting(spans: Spans) -> str:
 
 
 def find_record(snapshot: Snapshot, handle: str) -> Record:
-    """Return the record that a handle stands for. Raises UnknownHandle if no record, or more than one, matches."""
+    """Return the record that a handle (its short printed id) stands for. Raises UnknownHandle if no record, or more than one, matches."""
     wanted = handle.strip().strip("[]⟨⟩").partition(":")[0].lower()  # packets print [handle:line]
     ids = snapshot.find(wanted) if wanted else []
     if len(ids) != 1:

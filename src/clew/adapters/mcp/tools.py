@@ -81,7 +81,7 @@ def _recall_turns(engine: Engine, folder: Path, question: str, *, turns_max: int
 
 
 def answer_unfold(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  every tool is asked in one way
-    """Answer the `unfold` tool: the exact text of a handle, or the requested range of its lines, up to ANSWER_CHARS_MAX."""
+    """Answer the `unfold` tool: the exact text that a handle (a record's short id) stands for, or the requested range of its lines, up to ANSWER_CHARS_MAX."""
     handle = _text(arguments, "handle")
     found = engine.unfold(folder, handle)
     whole = found.data.decode("utf-8", "replace")
