@@ -15,6 +15,8 @@ class SimpleCommand:
     is_substituted  its output became words, or a file, of another command: `$(…)`, `<(…)`.
     is_repeated     it stands in a loop.
     is_background   the line does not wait for it: `… &`.
+    is_conditional  it may not have run: behind `||`, in an `if` or a `case`.
+    folder          of `git -C FOLDER`, as written; "" for none.
     """
 
     words: tuple[str, ...]
@@ -24,6 +26,8 @@ class SimpleCommand:
     is_substituted: bool = False
     is_repeated: bool = False
     is_background: bool = False
+    is_conditional: bool = False
+    folder: str = ""
 
     @property
     def program(self) -> str:

@@ -101,7 +101,9 @@ class FileState:
     checked_by    runs of checks that cover it, each since its last change; newest last.
     was_tried     a check ran since its last change, whether it covers it or not.
     is_committed  a commit took its last change (True); none was made since (False); None where nobody knows.
-    commit        git's short hash of that commit, "" where git did not print it; `commit_uuid` the observation that says so.
+    commit        git's short hash of that commit, "" where git did not print it, or a rebase has changed it.
+    commit_branch the branch of that commit, where another one was checked out since; else "".
+    commit_line   what git printed of that commit; `commit_uuid` the observation that holds it.
     is_stashed    its changes are in the stash, not in the work tree.
     uuid, seq     of the observation of its last change.
     """
@@ -115,6 +117,8 @@ class FileState:
     was_tried: bool = False
     is_committed: bool | None = False
     commit: str = ""
+    commit_branch: str = ""
+    commit_line: str = ""
     commit_uuid: str = ""
     is_stashed: bool = False
     uuid: str = ""

@@ -156,6 +156,7 @@ class ToolCall:
     path         the file or folder that it is about, as written; `touches` all files that it names, without those of a command line.
     command      the command line that a shell runs; `typed` what is typed into a program that runs already.
     edits        texts that it replaces; `content` the text that it writes: of a file, a notebook's cell, or a patch.
+    removes      files that it deletes; `moves` pairs of a file's path before and after. Both stand in `touches`, too.
     query        the pattern, name or question of a search, `scope` where it searches, `options` its other arguments as JSON.
     title        a short text that says what it is for: the description, pattern, address, question, skill or step.
     description, prompt, url, agent_type  of a web page or a subagent.
@@ -179,6 +180,8 @@ class ToolCall:
     typed: str = ""
     edits: tuple[TextReplacement, ...] = ()
     content: str = ""
+    removes: tuple[str, ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
     query: str = ""
     scope: str = ""
     options: str = ""

@@ -161,9 +161,9 @@ def _understood(command: str) -> CommandAnalysis:
     for simple in commands:
         if simple.program in ("cd", "pushd") and len(simple.words) > 1:
             folder = _in_folder(folder, simple.words[1])
-        written = list(_changes(simple))
+        written = list(find_changed_files(simple))
         read = ((path, "read") for path in find_read_files(simple))
-        touches.extend(FileTouch(path, _TOUCHES[how]) for path, how in (*read, *written) if how in _TOUCHES and _is_path(path))
+        touches.extend(FileTouch(path, _TOUCHES[how]) for path, how in (*read, *written) if how in _TOUCHES and is_path(path))
         changes.extend(path for path, how in written if how != "touch" and not path.startswith(("/dev/", "&")) and not path.isdigit())
         removes.extend(path for path, how in written if how == "remove")
         if simple.program in ("cd", "pushd", "set", "export"):
@@ -424,11 +424,14 @@ def find_read_files(simple: SimpleCommand) -> list[str]:
         found = _files_of_sed(simple.words[1:])
     elif simple.program in READERS:
         found = [word for word in simple.words[1:] if not word.isdigit()]
-    return [word for word in found if _is_path(word)]
+    return [word for word in found if is_path(word)]
 
 
-def _changes(simple: SimpleCommand) -> Iterator[tuple[str, str]]:
-    """The files that a command changes, and how: "write", "edit", "touch", "remove", or "other" for what moves or brings back."""
+def find_changed_files(simple: SimpleCommand) -> Iterator[tuple[str, str]]:
+    """Yield the files that a command changes, as written, and how.
+
+    Returns  pairs with "write", "edit", "touch", "remove", or "other" for what moves or brings back.
+    """
     program, words = simple.program, simple.words
     for path in simple.writes:
         yield path, "edit" if program == "sed" else "write"
@@ -487,7 +490,8 @@ def _files(words: Sequence[str]) -> list[str]:
     return [word for before, word in zip(("", *words), words, strict=False) if not word.startswith("-") and before not in _COUNTS]
 
 
-def _is_path(word: str) -> bool:
+def is_path(word: str) -> bool:
+    """Return whether a word of a command looks like the path of a file."""
     return bool(_PATH.match(word)) and not word.startswith(("-", "/dev/")) and ("." in word or "/" in word) and bool(word.strip("./~"))
 
 

@@ -1,4 +1,4 @@
-"""Infer what a successful git command did to the work tree, from its words alone; an unclear one counts as no effect."""
+"""Infer what a git command did to the work tree, from its words, and read what git printed; an unclear command counts as no effect."""
 
 from __future__ import annotations
 
@@ -8,9 +8,23 @@ from enum import StrEnum
 
 from clew.records import SimpleCommand
 
+OUTPUT_CHARS_MAX = 40_000
 _MERGES = frozenset(("pull", "merge", "rebase", "cherry-pick", "am"))
 _MAKES = frozenset(("-b", "-B", "-c", "-C", "--create", "--force-create", "--orphan"))
 _EARLIER = re.compile(r"HEAD(?:[~^]\d{0,3})+$")
+_COMMITTED = re.compile(r"^\[([^\]\n]{1,200}?)(?: \(root-commit\))? ([0-9a-f]{5,40})\] ", re.MULTILINE)
+_CHANGED = re.compile(r"^ (\d{1,6}) files? changed(?:, |$)", re.MULTILINE)
+_CREATED = re.compile(r"^ create mode \d{6} (\S.{0,400})$", re.MULTILINE)
+_PROBLEM = re.compile(
+    r"^fatal: |^error: (?:pathspec|Your|The following|Entry|unable|cannot|could not|invalid|unknown|you)"
+    r"|No local changes to save|^Aborting$",
+    re.MULTILINE,
+)
+_REFUSED = re.compile(
+    r"^(?:nothing to commit|no changes added to commit|nothing added to commit|Aborting commit)"
+    r"|^(?:fatal: |error: |On branch |HEAD detached )",
+    re.MULTILINE,
+)
 
 
 class GitEffectKind(StrEnum):
@@ -40,6 +54,63 @@ class GitEffect:
     names: tuple[str, ...] = ()
     is_elsewhere: bool = False
     is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GitCommit:
+    """A commit, as git reports that it made it: `[main 1a2b3c4] subject`.
+
+    files    number of files that it changed, None where that is not shown.
+    created  paths of the files that it added, from the root of the repository.
+    """
+
+    branch: str = ""
+    digest: str = ""
+    files: int | None = None
+    created: tuple[str, ...] = ()
+    line: str = ""
+
+
+def read_commits(output: str) -> list[GitCommit]:
+    """Return the commits that an output reports, in order."""
+    output = output[:OUTPUT_CHARS_MAX]
+    starts = list(_COMMITTED.finditer(output))
+    commits: list[GitCommit] = []
+    for at, found in enumerate(starts):
+        text = output[found.start() : starts[at + 1].start() if at + 1 < len(starts) else len(output)]
+        files = _CHANGED.search(text)
+        line = text.split("\n", 1)[0]
+        commits.append(GitCommit(found[1], found[2], int(files[1]) if files else None, tuple(_CREATED.findall(text)), line))
+    return commits
+
+
+def read_commit_summary(output: str) -> GitCommit | None:
+    """Return the commit whose counts an output shows without the line that names it; None where it shows none."""
+    files = _CHANGED.search(output[:OUTPUT_CHARS_MAX])
+    if files is None:
+        return None
+    line = output[files.start() :].split("\n", 1)[0].strip()
+    return GitCommit(files=int(files[1]), created=tuple(_CREATED.findall(output)), line=line)
+
+
+def has_git_refused(output: str) -> bool:
+    """Return whether an output without a report of a commit says, or shows by git's status, that none was made."""
+    return _REFUSED.search(output[:OUTPUT_CHARS_MAX]) is not None
+
+
+def shows_problem(output: str) -> bool:
+    """Return whether git complains in an output, or had nothing to do."""
+    return _PROBLEM.search(output[:OUTPUT_CHARS_MAX]) is not None
+
+
+def count_dropped_commits(name: str) -> int | None:
+    """Return how many commits `git reset HEAD~2` and its like go back; 0 for HEAD, None for another commit."""
+    if name in ("", "HEAD", "@"):
+        return 0
+    if not _EARLIER.match(name):
+        return None
+    steps = [(kind, int(count) if count else 1) for kind, count in re.findall(r"([~^])(\d{0,3})", name)]
+    return sum(count for _, count in steps) if all(kind == "~" or count == 1 for kind, count in steps) else None
 
 
 def parse_git_effect(simple: SimpleCommand) -> GitEffect | None:

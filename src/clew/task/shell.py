@@ -25,6 +25,7 @@ _SIMPLE = frozenset(("command", "declaration_command", "unset_command", "test_co
 _ASSIGNMENTS = frozenset(("variable_assignment", "variable_assignments"))
 _OTHERS = re.compile(rb"[\x80-\xff]")  # the grammar asks C of them what it may be asked of bytes alone, and crashes
 _GIVING_UP = frozenset(("exit", "return", "false"))  # `a || exit 1` hands on that a failed
+_CHOICES = frozenset(("if_statement", "case_statement"))
 _LOOPS = frozenset(("for_statement", "c_style_for_statement", "while_statement"))
 _WRITING = frozenset((">", ">>", ">|", "&>", "&>>", ">&"))
 _CONTROL = frozenset(("!", "{", "}", "fi", "done", "then", "do"))
@@ -46,6 +47,7 @@ class _Around:
     is_substituted: bool = False
     is_repeated: bool = False
     is_background: bool = False
+    is_conditional: bool = False
     depth: int = 0
 
 
@@ -112,8 +114,8 @@ class _Walk:
         if around.depth > DEPTH_MAX:
             self.is_whole = False
             return
-        around = replace(around, depth=around.depth + 1)
         kind = node.type
+        around = replace(around, depth=around.depth + 1, is_conditional=around.is_conditional or kind in _CHOICES)
         if kind in _SIMPLE:
             yield from self._simple(node, around)
         elif kind in _SEQUENCES:
@@ -164,7 +166,8 @@ class _Walk:
         )
         before = replace(around, redirects=(), is_piped=False, is_status_lost=around.is_status_lost or is_or)
         yield from self._each([left], before)
-        yield from self._each(rest, replace(around, reads_pipe=False))
+        is_other = any(child.type == "||" for child in node.children)
+        yield from self._each(rest, replace(around, reads_pipe=False, is_conditional=around.is_conditional or is_other))
 
     def _pipeline(self, node: Node, around: _Around) -> Iterator[SimpleCommand]:
         parts = node.named_children
@@ -190,13 +193,15 @@ class _Walk:
                 words.extend(self._text(argument) for argument in arguments if argument is not None)
             elif part.type != "herestring_redirect":
                 words.append(self._text(part))
-        if kept := _bare(words):
+        kept, folder = _bare(words)
+        if kept:
             lost = around.is_status_lost or self._loses(around)
             if kept[0] == "set":
                 self._set(kept[1:])
             yield SimpleCommand(
-                tuple(kept), tuple(writes), around.reads_pipe, lost, around.is_substituted, around.is_repeated, around.is_background
-            )
+                tuple(kept), tuple(writes), around.reads_pipe, lost, around.is_substituted, around.is_repeated, around.is_background,
+                around.is_conditional, folder,
+            )  # fmt: skip
         inner = replace(around, redirects=(), is_status_lost=True)
         yield from self._each((*node.named_children, *around.redirects), inner)
 
@@ -224,8 +229,8 @@ def _is_write(redirect: Node) -> bool:
     )
 
 
-def _bare(words: list[str]) -> list[str]:
-    """The words without wrappers and assignments in front; `git -C folder status` is `git status`."""
+def _bare(words: list[str]) -> tuple[list[str], str]:
+    """The words without wrappers and assignments in front, and the folder of `git -C folder status`, which becomes `git status`."""
     at = 0
     while at < len(words):
         word = words[at]
@@ -239,7 +244,10 @@ def _bare(words: list[str]) -> list[str]:
         else:
             break
     kept = [word for word in words[at:] if word]
+    folder = ""
     if kept[:1] == ["git"]:
         while len(kept) > 2 and kept[1].startswith("-"):
+            if kept[1] == "-C":
+                folder = kept[2]
             del kept[1 : 3 if kept[1] in ("-C", "-c") else 2]
-    return kept
+    return kept, folder

@@ -108,7 +108,6 @@ class TaskTracker:
             return
         self.root = self.root or observation.cwd
         self._seq = observation.seq
-        self._changed.observe(observation, self.root)
         if observation.agent:
             self._see_subagent(observation)
             return
@@ -128,6 +127,8 @@ class TaskTracker:
         elif kind is ObservationKind.RESULT:
             self._see_result(observation)
         else:
+            if kind is ObservationKind.ATTACHMENT and observation.tool == "edited_text_file" and observation.view:
+                self._changed.observe_foreign_change(observation.view.path, observation.cwd, self.root)
             if kind is ObservationKind.NOTE:
                 self._detector.observe_note(observation)
                 if observation.tool == "interrupted":
@@ -147,7 +148,7 @@ class TaskTracker:
             checks=tuple(checked.what for checked in self._checks.values())[-CHECKS_MAX:],
             dead_ends=self._detector.select_dead_ends(),
             plan=tuple(self._plan.values())[-PLAN_MAX:],
-            files=self._changed.files(),
+            files=self._changed.states(),
             commands_ok=tuple(self._commands)[-COMMANDS_MAX:],
             recent_identifiers=self._identifiers(),
             replies=self._requests.replies,
@@ -257,6 +258,7 @@ class TaskTracker:
         verdict = judge_check(command, result) if command and command.checks and (failed is not None or result.job) else None
         if command and (failed is not None or verdict):
             self._judge(call, command, verdict, observation)
+        self._changed.observe_call(call, observation, self.root, verdict)
         self._see_late(call, observation)
         if command and verdict and verdict.value is Verdict.NOT_SEEN:
             self._late.expect(call, command, observation.seq)
@@ -293,6 +295,7 @@ class TaskTracker:
         """Take the verdicts of earlier checks that a call, or a notice of the client, shows."""
         for late in self._late.resolve(call):
             self._judge(late.call, late.command, late.verdict, observation, ran_at=late.seq)
+            self._changed.observe_late(late, observation)
 
     def _judge(
         self, call: ToolCall, command: CommandAnalysis, verdict: CheckVerdict | None, observation: Observation, *, ran_at: int = 0
@@ -370,9 +373,14 @@ class TaskTracker:
         drop_oldest(self._files, 2 * WORKING_FILES_MAX)
 
     def _see_subagent(self, observation: Observation) -> None:
-        if observation.kind is not ObservationKind.CALL or observation.call is None:
+        call = observation.call
+        if observation.kind is ObservationKind.RESULT and call and call.result:
+            command = analyse_command(call.command) if call.command else None
+            verdict = judge_check(command, call.result) if command and command.checks else None
+            self._changed.observe_call(call, observation, self.root, verdict)
+        if observation.kind is not ObservationKind.CALL or call is None:
             return
-        for touch in observation.call.touches:
+        for touch in call.touches:
             if touch.how in ("edit", "write"):
                 self._touch(touch.path, touch.how, observation)
                 self._stale(relative_path(touch.path, observation.cwd, self.root), before=observation.seq)

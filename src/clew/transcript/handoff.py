@@ -451,7 +451,9 @@ def _file_line(file: FileState) -> str:
     said += [_file_check(check) for check in file.checked_by[-FILE_CHECKS_MAX:]]
     said += [] if file.was_tried else ["not checked since"]
     if file.is_committed:
-        said.append(f"committed as {file.commit}" if file.commit else "committed")
+        said.append(
+            "committed" + (f" as {file.commit}" if file.commit else "") + (f" on {file.commit_branch}" if file.commit_branch else "")
+        )
     elif file.is_committed is False:
         said.append("no commit since")
     return f"- {file.path}: {', '.join(said)}"

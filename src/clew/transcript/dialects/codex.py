@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
+from itertools import pairwise
 from typing import Unpack
 
 import msgspec
@@ -134,7 +135,8 @@ class Codex(Dialect):
         content = find_first_text(inputs, "input", "patch") if tool == "apply_patch" else ""
         patch = content or (command if _PATCH in command else "")
         path = find_first_text(inputs, "file_path", "path")
-        touches = [FileTouch(name.strip(), "write" if how == "Add" else "edit") for how, name in _PATCHED_FILE.findall(patch)]
+        named: list[tuple[str, str]] = _PATCHED_FILE.findall(patch)
+        touches = [FileTouch(name.strip(), "write" if how == "Add" else "edit") for how, name in named]
         if tool == "read_file" and path:
             touches = [FileTouch(path, "read")]
         options = {key: value for key, value in inputs.items() if key not in ("pattern", "query", "path")} if is_search else {}
@@ -149,6 +151,8 @@ class Codex(Dialect):
             typed=find_first_text(inputs, "chars", "input") if is_command else "",
             edits=tuple(_replacements(patch)) if patch else (),
             content=content,
+            removes=tuple(name.strip() for how, name in named if how == "Delete"),
+            moves=tuple((old.strip(), new.strip()) for (_, old), (how, new) in pairwise(named) if not how),
             query=find_first_text(inputs, "pattern", "query"),
             scope=path if is_search else "",
             options=encode_compact_json(options) if options else "",
