@@ -35,6 +35,7 @@ from clew.transcript.schedule import (
 
 SHORT_OUTPUT_CHARS = 1_500  # a shorter output is left: its marker would cost as much. Guess
 FOLDED_CHARS = 1_200  # what is left of one that is folded; as in hindsight's forms
+NAMES_CHARS_MAX = 4_000  # what names of failed tests may add to it; guess: 70 of them
 _EDITING = (ToolKind.EDIT, ToolKind.WRITE)
 _LOOKS = (ToolKind.READ, ToolKind.COMMAND, ToolKind.SEARCH, ToolKind.FETCH)
 _OF_FILES = (ToolKind.READ, *_EDITING)
@@ -266,7 +267,9 @@ def shorten_output(output: WindowOutput, lowest: Resolution) -> str | None:
         asked = " ".join(output.call_text.split())[:160]
         cut = ", cut by the client" if parse_truncation_notice(output.text) is not None else ""
         return f"[output of {asked}, {len(lines)} lines{cut}, left out{why}; clew unfold {{handle}}]"
-    ranges = _unmarked(select_lines(output.text, OutputContext(output.kind, path=output.path), FOLDED_CHARS), lines)
+    ranges = _unmarked(
+        select_lines(output.text, OutputContext(output.kind, path=output.path), FOLDED_CHARS, name_chars=NAMES_CHARS_MAX), lines
+    )
     ranges = _with_notices(ranges, find_notice_lines(output.text)) if ranges else ranges
     kept: list[str] = []
     last = 0

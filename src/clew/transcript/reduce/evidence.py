@@ -13,9 +13,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from clew.task.commands import analyse_command
+from clew.task.runners.formats import LineMeaning, find_runner
 from clew.text.patterns import PatternFile
-from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
-from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
+from clew.transcript.reduce.lines import HEAD_CHARS, LINE_CHARS_MAX, TAIL_CHARS, OutputLines
+from clew.transcript.reduce.scores import KEY_UTILITY, NAME_GRADE, SIMILAR, LineScores
 from clew.transcript.reduce.traces import is_stack_frame, mark_trace
 
 BLOCK_LINES_MAX = 60  # guess: a failure with its source and its traceback; what is longer prints data
@@ -28,7 +30,21 @@ _WORDS = (
     *("error", "fail", "exception", "panic", "fatal", "traceback", "assert", "critical", "unhandled", "uncaught", "killed", "abort"),
     *("not ok ", "✕", "✘", "✗", "✖", "×", "●", "❌", "conflict", "caused by", "undefined", "cannot ", "could not", "denied", "refused"),
     *("not found", "no such", "segmentation", "dumped", "***", "err!", "elifecycle", "timed out", "not exist", "unresolved", "unexpected"),
-    *("exit status", "exit code", "tests:", "tests run", "examples,", " passed", "ran ", "found ", "success", "with code"),
+    *(
+        "timeout",
+        "terminated",
+        "running tests:",
+        "exit status",
+        "exit code",
+        "tests:",
+        "tests run",
+        "examples,",
+        " passed",
+        "ran ",
+        "found ",
+        "success",
+        "with code",
+    ),
 )
 _PATTERNS = PatternFile(Path(__file__).with_name("patterns.toml"))
 _DIAGNOSTIC = _PATTERNS["diagnostic"]
@@ -41,6 +57,8 @@ _SAYS = _PATTERNS["says"]
 _SUMMARY = _PATTERNS["summary"]
 _KEYS = _PATTERNS["keys"]
 _ENDS = _PATTERNS["ends"]
+_SOURCE = re.compile(r"^(?:-{6,}$|\s{0,8}\d{1,6} ?\| |\s{0,12}\|)")
+_SHOWS_SOURCE = re.compile(r"^(?:-{6,}\n)?\s{0,8}\d{1,6} ?\| ")
 _NUMBERS = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\b[0-9a-f]{7,64}\b|\d+")
 
 
@@ -51,7 +69,7 @@ def mark_evidence(lines: OutputLines, scores: LineScores, *, are_diagnostics: bo
     are_numbered     failures are numbered, as mocha, rspec and PHPUnit do: what is below `2) name` is one.
     """
     plain, quoted, noise = lines.plain, scores.quoted, scores.noise
-    candidates = [at for at in lines.find_lines_with(_WORDS, in_any_case=True) if not quoted[at] and not noise[at]]
+    candidates = [at for at in lines.find_lines_with(_WORDS, in_any_case=True) if not quoted[at] and noise[at] in ("", SIMILAR)]
     extra = _places(lines) if are_diagnostics else []
     if are_numbered:
         extra += [at for at in lines.scanned if ") " in plain[at][:20] and _NUMBERED.match(plain[at])]
@@ -63,12 +81,17 @@ def mark_evidence(lines: OutputLines, scores: LineScores, *, are_diagnostics: bo
         if scores.required[at] and at < done:
             continue
         line = plain[at][:LINE_CHARS_MAX]
+        if noise[at] and not _HEADING.match(line):
+            continue  # by its form it is one of many, and only a failure's name makes it more
         if (found := _DIAGNOSTIC.match(line)) and not line.lstrip().startswith(("at ", "http")) and are_diagnostics:
             if _is_complaint(line, found.end()):
                 done = _mark_complaint(lines, scores, at)
                 continue
             if _WARNS.match(line, found.end()):
                 scores.raise_utility(at, 2.0, "warning")
+                continue
+            if found.end() >= len(line) and _SHOWS_SOURCE.match("\n".join(plain[at + 1 : at + 3])):
+                done = _mark_source(lines, scores, at)
                 continue
         if _HEADING.match(line) or (are_numbered and _NUMBERED.match(line)):
             name = line.strip()
@@ -90,6 +113,19 @@ def mark_evidence(lines: OutputLines, scores: LineScores, *, are_diagnostics: bo
             scores.raise_utility(at, 2.0, "error, said again")
 
 
+def mark_runner_failures(lines: OutputLines, scores: LineScores, command: str) -> None:
+    """Mark the lines in which a tool that the command names says that it failed, or what did, by the tool's own file."""
+    tools = {tool.name: tool for simple in analyse_command(command).commands if simple.words and (tool := find_runner(simple.words))}
+    if not tools or len(lines.text) > HEAD_CHARS + TAIL_CHARS:
+        return
+    text = lines.text if lines.plain is lines.raw else "\n".join(lines.plain)
+    for tool in tools.values():
+        for hit in tool.hits(text):
+            if hit.says in (LineMeaning.FAILED, LineMeaning.DETAIL) and not scores.quoted[hit.line]:
+                is_name = tool.is_test and hit.says is LineMeaning.DETAIL and not lines.plain[hit.line].startswith("E ")
+                scores.require(hit.line, hit.line + 1, "failure", grade=NAME_GRADE if is_name else 2)
+
+
 def _places(lines: OutputLines) -> list[int]:
     """Lines that begin with a place, of those that are near."""
     plain = lines.plain
@@ -99,7 +135,8 @@ def _places(lines: OutputLines) -> list[int]:
 def _is_complaint(line: str, end: int) -> bool:
     """What follows a place complains: it is no warning and no frame, and it says something."""
     rest = line[end:].lstrip()
-    return len(rest) > 3 and not _WARNS.match(rest) and not rest.startswith(("in ", "at ")) and any(char.isalpha() for char in rest[:40])
+    is_frame = rest.startswith(("in ", "at ", "+0x"))
+    return len(rest) > 3 and not is_frame and not _WARNS.match(rest) and any(char.isalpha() for char in rest[:40])
 
 
 def _mark_complaint(lines: OutputLines, scores: LineScores, at: int) -> int:
@@ -113,6 +150,15 @@ def _mark_complaint(lines: OutputLines, scores: LineScores, at: int) -> int:
         end += 1
     scores.require(at, at + 1, "error", grade=2)
     scores.require(at + 1, end, "what the error shows")
+    return end
+
+
+def _mark_source(lines: OutputLines, scores: LineScores, at: int) -> int:
+    """A place on a line of its own with the source below it, as image builds show where they stopped; the first line after it."""
+    end = at + 1
+    while end < len(lines) and end - at < NOTES_LINES_MAX and _SOURCE.match(lines.plain[end]):
+        end += 1
+    scores.require(at, end, "where it failed", grade=2)
     return end
 
 
@@ -130,13 +176,14 @@ def _mark_block(lines: OutputLines, scores: LineScores, at: int) -> int:
         else:
             # Without an indent a block ends at its first text after a blank line.
             is_inside = is_loose or line[0].isspace() or not blanks or line[0] in "+-E>#|❯"
-            if _HEADING.match(line) or _ENDS.match(line) or _NUMBERED.match(line) or scores.noise[end] or not is_inside:
+            is_noise = scores.noise[end] not in ("", SIMILAR)
+            if _HEADING.match(line) or _ENDS.match(line) or _NUMBERED.match(line) or is_noise or not is_inside:
                 break
             blanks = 0 if line[0].isspace() else blanks
         end += 1
     while end > at + 1 and (not plain[end - 1] or plain[end - 1].isspace()):
         end -= 1
-    scores.require(at, at + 1, "failure", grade=2)
+    scores.require(at, at + 1, "failure", grade=NAME_GRADE)
     if end - at <= BLOCK_LINES_MAX:
         scores.require(at + 1, end, "what failed, and why")
         return end

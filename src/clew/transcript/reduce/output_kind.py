@@ -32,6 +32,8 @@ class OutputKind:
     is_quoting     its lines quote (a file, a value): places and last words in them say nothing of what happened.
     is_numbered    its failures are numbered, as mocha, rspec and PHPUnit do.
     is_text        it shows a text: recently named words mark where the work is.
+    names_entries  the entries that `find_entries` returns first are named where no line of theirs is shown.
+    has_odd_lines  its lines are records: one that differs from many others of its sort stays.
     find_entries   return what lines list (files, hits): as many of these are shown as a tail of the same size would show.
     """
 
@@ -46,6 +48,8 @@ class OutputKind:
     is_quoting: bool = False
     is_numbered: bool = False
     is_text: bool = False
+    names_entries: bool = False
+    has_odd_lines: bool = False
     find_entries: tuple[Callable[[OutputLines, Iterable[int]], set[str]], ...] = ()
 
 

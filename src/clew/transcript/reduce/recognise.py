@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from clew.records import SimpleCommand, ToolKind
 from clew.task.commands import FILTERS, analyse_command, find_read_files
+from clew.task.runners.formats import find_runner
 from clew.transcript.reduce import kinds
 from clew.transcript.reduce.kinds.data import JSON
 from clew.transcript.reduce.kinds.diffs import DIFF
@@ -39,14 +40,18 @@ def recognise_kind(lines: OutputLines, context: OutputContext) -> OutputKind:
         return REPORT
     shown = [context.path] if context.kind is ToolKind.READ and context.path else []
     hints: set[OutputKind] = set()
+    is_tool = False
     if context.command:
         files, hints = _hints(context.command)
+        is_tool = any(simple.words and find_runner(simple.words) for simple in analyse_command(context.command).commands)
         shown = shown or files
     if shown and not all(path.lower().endswith(_RECORDED) for path in shown):
         return READ
     if context.kind is ToolKind.SEARCH:
         hints |= {SEARCH, LISTING}
     shares = _shares(lines)
+    if is_tool:
+        shares = {kind: 0.0 if kind in (READ, REPORT) else share for kind, share in shares.items()}
     return _chosen(shares, hints, lines)
 
 

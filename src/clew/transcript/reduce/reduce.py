@@ -14,16 +14,17 @@ Every kind scores lines, `evidence` marks those that must stay, and this module 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import accumulate, pairwise, takewhile
 
 from clew.task.truncation import find_notice_lines
-from clew.transcript.reduce.evidence import mark_evidence
+from clew.transcript.reduce.evidence import mark_evidence, mark_runner_failures
 from clew.transcript.reduce.kinds import KINDS
 from clew.transcript.reduce.kinds.reads import READ
 from clew.transcript.reduce.kinds.unknown import UNKNOWN
 from clew.transcript.reduce.lines import CHARS_PER_TOKEN, LINE_CHARS_MAX, OutputLines
+from clew.transcript.reduce.odd import find_odd_lines, mark_odd_lines
 from clew.transcript.reduce.output_kind import OutputKind
 from clew.transcript.reduce.recognise import recognise_kind
 from clew.transcript.reduce.reduction import (
@@ -35,7 +36,7 @@ from clew.transcript.reduce.reduction import (
     OutputContext,
     ReducedOutput,
 )
-from clew.transcript.reduce.scores import NAMED_UTILITY, LineScores
+from clew.transcript.reduce.scores import NAME_GRADE, NAMED_UTILITY, LineScores
 from clew.transcript.schedule import is_cheaper_shortened
 
 WHOLE_CHARS_MAX = 4000  # shorter output stays: folding it would save less than a later unfold costs; guess
@@ -45,6 +46,9 @@ FAILURE_CHARS_MAX = 24_000  # guess: above it nobody reads failure after failure
 MARKER_CHARS = 26  # of a usual marker with its line end
 NAMED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it names nothing
 RECENT_NAME_FACTOR = 1.5  # what a line that names something recent is worth more; as GUIDED it costs recall, but in reads (bench/LOG.md)
+SAMPLE_ENTRIES_MIN, SAMPLE_ENTRIES = 3, 5  # of a listing, spread over all of it; odd, so that its middle is one of them; guess
+ENTRY_NAMES_CHARS_MAX = 1200  # of names of files in the markers of a search; guess
+SAMPLE_CHARS_MIN = 2000  # of a budget that takes more than the least sample; guess
 COVER_ROUNDS_MAX = 6  # of growing until the tail of the same size shows nothing that is missing
 
 READ_CHARS_MAX = 100_000  # a read or a report beyond it is no page that somebody reads; clients cut at about this
@@ -97,17 +101,21 @@ def reduce_lines(text: str, context: OutputContext | None = None, *, budget_char
     return kept if kept and len(kept.render()) <= len(text) - max(SAVED_CHARS_MIN, SAVED_SHARE_MIN * len(text)) else _whole(lines, kind)
 
 
-def select_lines(text: str, context: OutputContext | None = None, budget_chars: int = 1200) -> list[tuple[int, int]]:
+def select_lines(
+    text: str, context: OutputContext | None = None, budget_chars: int = 1200, *, name_chars: int = 0
+) -> list[tuple[int, int]]:
     """Return the most informative lines of `text` within `budget_chars`, failures first, as 1-based inclusive ranges.
 
     The budget holds whatever is in the text, markers between the ranges included; [] when no line fits.
+
+    name_chars  what the names of failed tests may take beyond the budget.
     """
     context = context or OutputContext()
     lines = OutputLines(text)
     kind = recognise_kind(lines, context) if len(text) > budget_chars else UNKNOWN
     if len(text) <= budget_chars or (_is_edited(context) and kind is READ):
         return [(1, len(lines))] if len(lines) else []
-    kept = _kept(lines, kind, context, budget_chars, must_chars=budget_chars)
+    kept = _kept(lines, kind, context, budget_chars, must_chars=budget_chars, name_chars=name_chars)
     return list(kept.kept_ranges) if kept else []
 
 
@@ -127,19 +135,29 @@ def _is_edited(context: OutputContext) -> bool:
     )
 
 
-def _kept(lines: OutputLines, kind: OutputKind, context: OutputContext, budget: int, *, must_chars: int) -> ReducedOutput | None:
+def _kept(
+    lines: OutputLines, kind: OutputKind, context: OutputContext, budget: int, *, must_chars: int, name_chars: int = 0
+) -> ReducedOutput | None:
     """The reduction to a budget, None where it would be the whole."""
     if sum(size for size in lines.sizes if size > budget) * 2 > len(lines.text):
         return None  # one line is most of it, and lines are not cut
     scores = LineScores(lines)
     kind.score_lines(lines, scores)
+    if kind.has_odd_lines:
+        mark_odd_lines(scores, find_odd_lines(lines))
     mark_evidence(lines, scores, are_diagnostics=not kind.is_quoting, are_numbered=kind.is_numbered)
+    if context.command and not kind.is_quoting:
+        mark_runner_failures(lines, scores, context.command)
     named = _raise_named(lines, scores, context, is_text=kind.is_text)
     if not kind.is_quoting:
         _keep_ends(lines, scores)
     for first, last in find_notice_lines(lines.text):
         scores.require(first, last + 1, "the client's own cut", grade=2)
     selection = _Selection(lines, scores, kind, named)
+    if name_chars:
+        names = sum(size + MARKER_CHARS for size, must in zip(selection.sizes, scores.required, strict=True) if must >= NAME_GRADE)
+        budget += min(name_chars, names)
+        must_chars = max(must_chars, budget)
     return selection.within(budget, must_chars)
 
 
@@ -178,6 +196,16 @@ def _raise_named(lines: OutputLines, scores: LineScores, context: OutputContext,
     return named
 
 
+def _spread(count: int) -> list[int]:
+    """Return 0 to count - 1, the ends first, then the middle, then the middles of what is left."""
+    order = dict.fromkeys((count - 1, 0) if count else ())
+    step = count
+    while step > 1 and len(order) < count:
+        step = (step + 1) // 2
+        order.update(dict.fromkeys(range(0, count, step)))
+    return list(order)
+
+
 class _Selection:
     """Lines chosen one after the other, and what they take."""
 
@@ -203,6 +231,7 @@ class _Selection:
             self._keep(at)
         if most > budget and not is_over and not self._covered(budget) and len(self.lines.text) <= 2 * FAILURE_CHARS_MAX:
             return None
+        self._sample(budget, is_bound=most <= budget)
         self._fill(budget)
         if self.kind.find_entries and most > budget and not self._has_as_many():
             return None
@@ -210,6 +239,18 @@ class _Selection:
         if all(self.is_kept):
             return None
         return self._made(len(self.lines))
+
+    def _sample(self, budget: int, *, is_bound: bool) -> None:
+        """Keep entries of a listing from all over it: at any budget the first, the middle and the last one."""
+        entries = self.scores.entries
+        if len(entries) < SAMPLE_ENTRIES_MIN:
+            return
+        count = SAMPLE_ENTRIES_MIN if budget < SAMPLE_CHARS_MIN else SAMPLE_ENTRIES
+        for number in range(count):
+            at = entries[min(number * len(entries) // (count - 1), len(entries) - 1)]
+            if self.sizes[at] <= LINE_CHARS_MAX // 2:
+                self.reasons[at] = self.reasons[at] or "one of many"
+                self._keep(at, budget if is_bound else 0)
 
     def _fill(self, budget: int) -> None:
         """Keep what is worth most for its room until nothing fits, a name that was not shown yet before one that was.
@@ -251,10 +292,16 @@ class _Selection:
                         heappush(heap, (-gain(next_), next_))
 
     def _first_of(self, every: list[int], most: int) -> list[int]:
-        """Of too many lines that stay: those of the tail of this size, then names of what failed, then the rest, from the start."""
+        """Of too many lines that stay: names of what failed, those of the tail of this size, summaries, then the rest, from the start.
+
+        Where not even all names fit, they are taken from all over the output.
+        """
         must = self.scores.required
         tail = set(self._tail(most))
-        ordered = sorted(every, key=lambda at: (at not in tail, -must[at], -at if at in tail else at))
+        names = [at for at in every if must[at] >= NAME_GRADE]
+        rest = [at for at in every if must[at] < NAME_GRADE]
+        ordered = [names[at] for at in _spread(len(names))]
+        ordered += sorted(rest, key=lambda at: (at not in tail, -must[at], -at if at in tail else at))
         chosen: list[int] = []
         left = most - 2 * MARKER_CHARS
         for at in ordered:
@@ -358,6 +405,7 @@ class _Selection:
         gaps: list[OmittedLines] = []
         shown: list[str] = []
         at = 0
+        names = self._entry_names()
         while at < count:
             is_kept = self.is_kept[at]
             end = self.is_kept.find(0 if is_kept else 1, at)
@@ -367,12 +415,34 @@ class _Selection:
                 parts.append(KeptLines(at + 1, end, self.reasons[heaviest]))
                 shown.append(self.lines.render_range(at, end))
             else:
-                gaps.append(OmittedLines(at + 1, end, self._named(range(at, end))))
+                gaps.append(OmittedLines(at + 1, end, self._named(range(at, end), names)))
             at = end
         return ReducedOutput(self.lines.text, self.kind.name, count, tuple(parts), tuple(gaps), tuple(shown))
 
-    def _named(self, gap: Sequence[int]) -> str:
-        """What most lines of a gap are, and how many of them."""
+    def _entry_names(self) -> dict[str, int]:
+        """Files of a search that no shown line names, each with its first hit: as many as fit, from all over the output."""
+        if not self.kind.names_entries:
+            return {}
+        entries = self.kind.find_entries[0]
+        shown = entries(self.lines, [at for at in range(len(self.is_kept)) if self.is_kept[at]])
+        first: dict[str, int] = {}
+        for at in self.scores.entries:
+            if not self.is_kept[at]:
+                for name in entries(self.lines, (at,)) - shown:
+                    first.setdefault(name, at)
+        names = list(first)
+        left = ENTRY_NAMES_CHARS_MAX
+        chosen: set[str] = set()
+        for place in _spread(len(names)):
+            left -= len(names[place]) + 2
+            if left >= 0:
+                chosen.add(names[place])
+        return {name: first[name] for name in names if name in chosen}
+
+    def _named(self, gap: range, names: Mapping[str, int]) -> str:
+        """What most lines of a gap are, and how many of them; of a search the files that no shown line names."""
+        if inside := [name for name, at in names.items() if at in gap]:
+            return f"hits in {', '.join(inside)}"
         counts: dict[str, int] = {}
         noise = self.scores.noise
         blank = 0

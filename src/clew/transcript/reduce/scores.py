@@ -12,19 +12,23 @@ ORDINARY_UTILITY = 1.0  # an ordinary line
 HEADING_UTILITY = 4.0  # what gives the lines below it their meaning: a file's name, a hunk's head
 NAMED_UTILITY = 6.0  # the task names it
 KEY_UTILITY = 8.0  # would stay whole if there were less of it
+NAME_GRADE = 3  # of a line that names what failed
+SIMILAR = "lines like those shown"  # noise by its form alone: such a line may still name a failure
 
 
 class LineScores:
     """The scores of an output's lines, one entry for each line.
 
     utility   gain of showing it; NOISE_UTILITY is shown only where leaving it out would save nothing.
-    required  it stays whatever the budget: 1 the body of a failure, 2 what names a failure or sums up; 0 otherwise.
+    required  it stays whatever the budget: 1 the body of a failure, 2 what sums up or states an error, 3 the name of what failed;
+              0 otherwise.
     reasons   why it is shown, "" for an ordinary line.
     noise     what it is, in the plural, "" when it is no noise.
     quoted    it quotes something (a file's line, a value), so words in it say nothing of what happened.
+    entries   lines of a listing's entries, in order: its first, middle and last ones are shown at any budget.
     """
 
-    __slots__ = ("noise", "quoted", "reasons", "required", "utility")
+    __slots__ = ("entries", "noise", "quoted", "reasons", "required", "utility")
 
     def __init__(self, lines: OutputLines) -> None:
         count = len(lines)
@@ -33,6 +37,7 @@ class LineScores:
         self.reasons = [""] * count
         self.noise = [""] * count
         self.quoted = bytearray(count)
+        self.entries: list[int] = []
 
     def require(self, start: int, end: int, reason: str, *, grade: int = 1) -> None:
         """Mark the lines `start` to `end` (0-based, exclusive) as required, whatever the budget."""

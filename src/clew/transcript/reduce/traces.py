@@ -101,7 +101,9 @@ def _extent(lines: OutputLines, at: int) -> tuple[int, int]:
 
 def _is_part(line: str) -> bool:
     line = line[:LINE_CHARS_MAX]
-    return bool(line) and (is_stack_frame(line) or (line[:4].isspace() and len(line) > 4 and not line.isspace()) or _is_function(line))
+    return bool(line) and (
+        is_stack_frame(line) or ((line[:4].isspace() or line[0] == "\t") and len(line) > 4 and not line.isspace()) or _is_function(line)
+    )
 
 
 def _is_function(line: str) -> bool:

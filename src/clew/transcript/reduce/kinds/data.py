@@ -7,6 +7,7 @@ from pathlib import Path
 
 from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import OutputLines
+from clew.transcript.reduce.odd import find_odd_json_lines, find_odd_lines, mark_odd_lines
 from clew.transcript.reduce.output_kind import load_output_kind
 from clew.transcript.reduce.scores import KEY_UTILITY, NAMED_UTILITY, LineScores
 
@@ -18,12 +19,16 @@ _OPEN, _CLOSE = ("{", "["), ("}", "]", "},", "],")
 
 
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
-    """Score the lines of JSON by their depth, and elements of a list by their place in it."""
+    """Score the lines of JSON by their depth, and elements of a list by their place in it.
+
+    Records that differ from many others are required.
+    """
     plain = lines.plain
     if _is_a_value_a_line(lines):
         for count, at in enumerate(lines.scanned):
             scores.quoted[at] = 1
             scores.utility[at] = 2.0 / (1 + count)
+        mark_odd_lines(scores, find_odd_lines(lines))
         return
     element: dict[int, int] = {}  # by indent: how many elements opened there
     for at in lines.scanned:
@@ -47,6 +52,7 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
             scores.utility[at] *= 2
         if _WRONG.match(line[:300]):
             scores.raise_utility(at, max(NAMED_UTILITY, KEY_UTILITY / 2), "an error in the data")
+    mark_odd_lines(scores, find_odd_json_lines(lines))
 
 
 def _is_a_value_a_line(lines: OutputLines) -> bool:

@@ -34,12 +34,14 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
         elif _COMMIT.match(line[:300]):
             commits += 1
             scores.utility[at], scores.reasons[at] = HEADING_UTILITY / (1 + commits / HALVING_COMMITS), "commit"
+            scores.entries.append(at)
             scores.quoted[at] = 1
         elif commits:
             if scores.utility[at] == 1.0:
                 is_stat = _STAT.match(line[:400])
                 scores.utility[at] = (0.5 if is_stat else 0.3 if line.startswith("Author:") else 1.0) / (1 + commits / HALVING_COMMITS)
             scores.quoted[at] = 1
+    scores.entries = scores.entries or [at for at in lines.scanned if lines.plain[at].strip()]
 
 
 GIT = load_output_kind(__file__, score_lines)

@@ -10,11 +10,10 @@ import re
 from collections import Counter
 
 from clew.transcript.reduce.lines import OutputLines
+from clew.transcript.reduce.odd import TEMPLATE_CHARS, VARYING_WORD
 from clew.transcript.reduce.output_kind import load_output_kind
-from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
+from clew.transcript.reduce.scores import KEY_UTILITY, SIMILAR, LineScores
 
-TEMPLATE_CHARS = 200  # the beginning of a line says what it is
-_VARIES = re.compile(r"(?<!\S)[^\s\d/\"'=]*+[\d/\"'=]\S*")  # a word with a digit, a slash, a quote or a value
 _LEVEL = re.compile(r"\b(?:WARN(?:ING)?|warn(?:ing)?|level=warn)\b")
 
 
@@ -28,7 +27,7 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
 
 def score_by_template(lines: OutputLines, scores: LineScores) -> None:
     """Score lines by the rarity of their template (the line with numbers and paths masked), its first and last line highest."""
-    templates = [_VARIES.sub("*", lines.plain[at][:TEMPLATE_CHARS]) for at in lines.scanned]
+    templates = [VARYING_WORD.sub("*", lines.plain[at][:TEMPLATE_CHARS]) for at in lines.scanned]
     times = Counter(templates)
     last = {form: at for at, form in enumerate(templates)}
     seen: set[str] = set()
@@ -45,7 +44,7 @@ def score_by_template(lines: OutputLines, scores: LineScores) -> None:
             if is_end:
                 scores.reasons[at] = "first or last of its sort"
             elif often > 8:
-                scores.noise[at] = "lines like those shown"
+                scores.noise[at] = SIMILAR
         elif often == 1:
             utility *= 1.3
         seen.add(form)

@@ -20,6 +20,7 @@ _FAR = re.compile(r"(?:^|/)(?:node_modules|dist|build|vendor|\.git|coverage|targ
 def score_lines(lines: OutputLines, scores: LineScores) -> None:
     """Score search hits by how many of the same file come before them, and context lines below their hit."""
     counts: dict[str, int] = {}
+    headings: list[int] = []
     heading = ""
     hunk: list[int] = []  # context seen since the last hit or gap
     utility = 0.0  # of the last hit: context is utility a part of what it surrounds, so that a hunk is shown or left out as one
@@ -38,6 +39,7 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
             path, is_context = found[1], found[3] is not None
         elif len(line) < 300 and ("/" in line or "." in line) and " " not in line:
             heading = line
+            headings.append(at)
             scores.utility[at], scores.reasons[at] = HEADING_UTILITY, "file of a search"
             hunk, is_below = [], False
             continue
@@ -48,12 +50,14 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
             hunk.append(at)
             scores.utility[at] = CONTEXT_SHARE * utility if is_below else 0.1
             continue
+        scores.entries.append(at)
         count = counts[path] = counts.get(path, 0) + 1
         utility = 2.0 / (1 + count / HALVING_HITS) * (0.3 if len(line) > LONG_HIT_CHARS else 1.0) * (0.3 if _FAR.search(path) else 1.0)
         scores.utility[at] = utility
         for above in hunk:
             scores.utility[above] = max(scores.utility[above], CONTEXT_SHARE * utility)
         hunk, is_below = [], True
+    scores.entries = headings if len(headings) > 2 else scores.entries
 
 
 def _files(lines: OutputLines, places: Iterable[int]) -> set[str]:

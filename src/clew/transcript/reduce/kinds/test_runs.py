@@ -14,10 +14,13 @@ import msgspec
 from clew.text.patterns import PatternFile
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
 from clew.transcript.reduce.output_kind import load_output_kind
-from clew.transcript.reduce.scores import KEY_UTILITY, LineScores
+from clew.transcript.reduce.scores import KEY_UTILITY, NAME_GRADE, LineScores
 
 _PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 _PASSED = _PATTERNS["passed"]
+_STARTED = _PATTERNS["started"]
+_ENDED = _PATTERNS["ended"]
+UNFINISHED_MAX = 20  # guess: of more tests without an end the output was cut, or its runner says nothing of ends
 _OUTPUT_HEAD = re.compile(r"^(?:=== (?:RUN|CONT|NAME) {1,3}(\S{1,400})|\s{0,16}--- (PASS|FAIL|SKIP): (\S{1,400}))")
 _GO_FAILED = re.compile(r"^\s{0,16}--- FAIL: (\S{1,400})")
 _GO_ENDS = re.compile(r"^(?:PASS$|FAIL\b|ok {1,2}\t|\?  {0,4}\t|exit status|panic: |goroutine \d)")
@@ -66,6 +69,21 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
                 scores.raise_utility(at, KEY_UTILITY, "summary")
             else:
                 scores.utility[at], scores.noise[at] = 0.0, "rows of coverage"
+    _mark_unfinished(lines, scores)
+
+
+def _mark_unfinished(lines: OutputLines, scores: LineScores) -> None:
+    """Require the names of tests that began and have no end: one of them hung, or died."""
+    started: dict[str, int] = {}
+    for at in lines.scanned:
+        line = lines.plain[at][:LINE_CHARS_MAX]
+        if found := _ENDED.match(line):
+            started.pop(found[found.lastindex or 0], None)
+        elif found := _STARTED.match(line):
+            started[found[found.lastindex or 0].rstrip()] = at
+    for at in started.values() if len(started) <= UNFINISHED_MAX else ():
+        scores.noise[at] = ""
+        scores.require(at, at + 1, "a test without an end", grade=NAME_GRADE)
 
 
 def _has_failed(test: str, failed: set[str]) -> bool:
