@@ -110,6 +110,12 @@ def test_a_linter_is_a_check_of_lint_and_a_failed_test_run_stands_beside_it() ->
         ("npx tsc --noEmit", "", {"web/app.ts"}),
         ("make test", "3 passed in 0.1s", {"src/cart.py", "src/ring.py", "tests/test_cart.py"}),
         ("make test", "all fine", set()),
+        ("go test -c ./pkg", "", {"pkg/a.go"}),
+        ("npx prettier -c web", "All matched files use Prettier code style!", {"web/app.ts"}),
+        ("npx prettier -c lib", "All matched files use Prettier code style!", set()),
+        ("cd /home/ada/shop && npx vitest run --project web", " Test Files  2 passed (2)", {"web/app.ts"}),
+        ("npx vitest run --project other", " Test Files  2 passed (2)", set()),
+        ("pytest --collect-only", "3 tests collected in 0.1s", set()),
     ],
 )
 def test_a_check_counts_for_the_files_that_it_covers(command: str, output: str, covered: set[str]) -> None:
@@ -120,6 +126,16 @@ def test_a_check_counts_for_the_files_that_it_covers(command: str, output: str, 
 
     assert {path for path, file in work.files().items() if file.checked_by} == covered
     assert all(file.was_tried for file in work.files().values())
+
+
+def test_of_two_tasks_in_one_output_each_is_of_its_own_kind() -> None:
+    work = Work().edit("cart.py").run("make lint && make test", "All checks passed!\n3 passed in 0.1s")
+
+    assert work.checks("cart.py") == [("tests", "passed", "make test")]
+
+
+def test_tests_that_are_only_compiled_are_a_build() -> None:
+    assert Work().edit("pkg/a.go").run("go test -c ./pkg").checks("pkg/a.go") == [("build", "passed", "go test -c ./pkg")]
 
 
 def test_a_later_failure_takes_an_earlier_pass_back() -> None:

@@ -20,6 +20,16 @@ CHECKS = "checks"  # the kind of a task, a build tool and what else may run seve
 _GENERAL = frozenset(load_toml("coverage.toml")["kinds"][CHECKS].split())
 _TEST_ROOTS = frozenset(("tests", "test", "spec", "__tests__"))  # whoever names this folder runs all tests
 _SUBCOMMANDS = frozenset(("run", "test", "check", "lint", "build", "vet", "watch", "verify", "compile", "clippy", "nextest"))
+_TASKS = {  # what the name of a task says of it
+    "lint": re.compile(r"(?:^|[\s:_/-])(?:lint|linters?|eslint|clippy)(?:$|[\s:_-])"),
+    "types": re.compile(r"(?:^|[\s:_/-])(?:types?|typecheck|type-check|tsc|mypy)(?:$|[\s:_-])"),
+    "format": re.compile(r"(?:^|[\s:_/-])(?:fmt|format)(?:$|[\s:_-])"),
+    "tests": re.compile(r"(?:^|[\s:_/-])(?:tests?|spec|e2e|unit|integration)(?:$|[\s:_-])"),
+    "build": re.compile(r"(?:^|[\s:_/-])(?:build|compile)(?:$|[\s:_-])"),
+}
+_ONLY_LISTS = frozenset(("--collect-only", "--co", "--list", "-list", "--listTests", "--dry-run", "--list-tests"))
+_CONFIGURATIONS = (".json", ".toml", ".js", ".cjs", ".mjs", ".ts", ".cfg", ".ini", ".yml", ".yaml", ".rc")
+_PARTS = frozenset(("-p", "--package", "--project", "--filter", "-F", "-w", "--workspace", "-C", "--cwd", "--dir", "--manifest-path"))
 _READING = frozenset(("lint", "format"))  # what it says of a file depends on no other file
 _TEST_AFFIXES = re.compile(
     r"^(?:tests?|spec)[_\-.](?=.)"
@@ -50,7 +60,18 @@ class CheckRun:
             return False
         if self.kind == "build" and _subject(path) != _stem(path):  # a build leaves tests out
             return False
+        return self.reaches(path)
+
+    def reaches(self, path: str) -> bool:
+        """Return whether its targets, without the names of single tests, take this file in."""
         targets = [target for target in self.scope.targets if target not in _SUBCOMMANDS]
+        for name, _, value in (option.partition("=") for option in self.scope.options):
+            if name == "-c" and value and not value.endswith(_CONFIGURATIONS):  # of `prettier -c src`
+                targets.append(value)
+            elif name in _PARTS and value:
+                part = value.rpartition("/")[0] if value.endswith(_CONFIGURATIONS) else value.rpartition("/")[2] or value
+                if part.strip("./") and f"/{part.strip('./')}/" not in f"/{path}":
+                    return False
         return not targets or any(target.strip("./") in _TEST_ROOTS or self._reaches(target, path) for target in targets)
 
     def may_concern(self, path: str) -> bool:
@@ -86,15 +107,26 @@ def find_check_run(check: SimpleCommand, folder: str, *, printed_by: str = "") -
     """Return what a check covers.
 
     folder      in which it ran, relative to the root or absolute.
-    printed_by  name of the tool whose verdict its output holds, where it is known: says what a task such as `make test` runs.
+    printed_by  name of the tool whose verdict its output holds, where it is known: says what a task such as `make test` runs, unless the
+                task's name says that it is of another kind: of `make lint && make test` one output shows both.
     """
-    runner = find_runner(check.words)
-    name = runner.name if runner else ""
+    name = find_tool(check)
     kind = _kind(name) if name else CHECKS
-    if kind == CHECKS and printed_by and printed_by not in _GENERAL:
-        name = printed_by
-        kind = _kind(name)
-    return CheckRun(" ".join(check.words), kind, folder, parse_check_scope(check, folder), _endings().get(name, frozenset()))
+    if kind == CHECKS:
+        words = " ".join(check.words[1:])
+        kind = next((kind for kind, named in _TASKS.items() if named.search(words)), CHECKS)
+        name = "" if printed_by in _GENERAL or kind not in (CHECKS, _kind(printed_by)) else printed_by
+        kind = _kind(name) if name else kind
+    options = set(check.words[1:])
+    endings = frozenset[str]() if options & _ONLY_LISTS else _endings().get(name, frozenset())
+    kind = "build" if name == "go_test" and "-c" in options else kind
+    return CheckRun(" ".join(check.words), kind, folder, parse_check_scope(check, folder), endings)
+
+
+def find_tool(check: SimpleCommand) -> str:
+    """Return the name of the tool that a check runs, as the files of `runners/tools` are named; "" for an unknown one."""
+    runner = find_runner(check.words)
+    return runner.name if runner else ""
 
 
 @cache

@@ -23,7 +23,7 @@ from clew.records import (
     Verdict,
 )
 from clew.task.commands import CommandAnalysis, analyse_command, find_changed_files, is_path
-from clew.task.coverage import CheckRun, find_check_run
+from clew.task.coverage import CheckRun, find_check_run, find_tool
 from clew.task.git import (
     GitCommit,
     GitEffectKind,
@@ -36,7 +36,6 @@ from clew.task.git import (
 )
 from clew.task.late_checks import LateVerdict
 from clew.task.paths import relative_path
-from clew.task.runners.formats import find_runner
 from clew.task.runners.verdict import CheckVerdict
 
 FILES_MAX = 512  # guess
@@ -175,6 +174,7 @@ class FileTracker:
         self._stashes: list[dict[str, _Version]] = []
         self._begun: dict[str, dict[str, _Version]] = {}
         self._number = 0
+        self._is_unsure = False  # files went, from the disk or the index, of which nobody knows the names
 
     def states(self) -> tuple[FileState, ...]:
         """Return the files that the session changed, by their last change."""
@@ -236,7 +236,7 @@ class FileTracker:
         file = self._take(path)
         was = file.now
         is_new = how == "write" or (was.state is FileStatus.WRITTEN and was.number > 0)
-        if file.is_tracked is None and was.number == 0:
+        if file.is_tracked is None and was.number == 0 and not self._is_unsure:
             file.is_tracked = is_tracked
         state = FileStatus.WRITTEN if is_new else FileStatus.EDITED
         self._put(file, _Version(0, state, was.edits + 1, was.moved_from, "", observation.uuid, observation.seq))
@@ -259,7 +259,7 @@ class FileTracker:
             was_staged = old not in self._files or not self._files[old].is_dirty or self._files[old].staged == was
             # git stages the move without what was not staged before
             file.staged = (file.now if was_staged else replace(file.now, number=self._next_number())) if is_staged else None
-            file.is_tracked = self._files[old].is_tracked if old in self._files else None
+            file.is_tracked = True if is_staged else None
         if old:
             version = _Version(0, FileStatus.MOVED, 0, moved_to=new, uuid=observation.uuid, seq=observation.seq)
             self._let_go(self._take(old), version, is_staged=is_staged)
@@ -358,6 +358,7 @@ class FileTracker:
         for name in names:
             path = self._path(name, line)
             matched = [known for known in self._files if self._is_named(known, name, line)]
+            self._is_unsure |= is_forced
             for known in matched:
                 self._remove(known, line.observation, is_staged=is_staged)
             if path and not matched and not is_forced and not _is_glob(name):
@@ -401,7 +402,8 @@ class FileTracker:
         if folder is None:
             return
         has_own, is_named = _belongs(simple, command.checks, verdict)
-        value, evidence = verdict.value, verdict.evidence
+        value, is_own = verdict.value, len(command.checks) < 2 or find_tool(simple) == verdict.runner
+        evidence = verdict.evidence if is_own else ""  # in one output of several checks, the line of another one
         run = find_check_run(simple, self._place(folder), printed_by=verdict.runner)
         form = " ".join((run.folder, *simple.words))
         check = FileCheck(run.command[:COMMAND_CHARS_MAX], run.kind, value, evidence, seen.uuid, seen.seq if ran_at < 0 else ran_at)
@@ -417,7 +419,7 @@ class FileTracker:
                     del file.checks[form]  # it may be the one that failed
                 continue
             has_passed = any(old.verdict is Verdict.PASSED and old.kind == run.kind for old, _ in file.checks.values())
-            is_failure = value is Verdict.FAILED and has_passed and run.may_concern(file.path)
+            is_failure = value is Verdict.FAILED and has_passed and run.may_concern(file.path) and run.reaches(file.path)
             if not (run.covers(file.path) or is_failure) or file.now.state in (FileStatus.REMOVED, FileStatus.REVERTED):
                 continue
             is_stale = bool(ran_at >= 0 and known and known[0].is_stale)
@@ -456,8 +458,13 @@ class FileTracker:
         if verb in ("add", "stage"):
             self._stage(inner, repo, rest, names)
         elif verb == "rm":
-            is_cached = "--cached" in rest
-            if not is_cached:
+            if "--cached" in rest:
+                self._is_unsure = True
+                matches = self._matching(inner, names)
+                for file in self._of(repo):
+                    if matches(file.path):
+                        file.is_tracked, file.staged, file.doubtful = None, None, file.now.number
+            else:
                 self._remove_all(inner, names, is_forced="-r" in rest, is_staged=True)
         elif verb == "mv":
             self._move_all(inner, names, is_staged=True)
@@ -567,7 +574,7 @@ class FileTracker:
         count = sum(not version.moved_to for _, version in takes)
         is_exact = is_amended or report.files is None or count <= report.files
         for file, version in takes:
-            if is_exact or any(self._is_created(file.path, path) for path in report.created):
+            if is_exact or any(self._is_created(file.path, path) for path in report.listed):
                 file.taken.append((commit, version))
                 file.is_tracked = version.state is not FileStatus.REMOVED and not version.moved_to
             else:
@@ -909,7 +916,7 @@ def _belongs(simple: SimpleCommand, checks: Sequence[SimpleCommand], verdict: Ch
     """
     if len(checks) < 2 or verdict.value is not Verdict.FAILED:
         return True, True
-    tools = [found.name if (found := find_runner(check.words)) else "" for check in checks]
+    tools = [find_tool(check) for check in checks]
     is_named = tools.count(verdict.runner) == 1
     return is_named and checks[tools.index(verdict.runner)] is simple, is_named
 

@@ -14,7 +14,7 @@ _MAKES = frozenset(("-b", "-B", "-c", "-C", "--create", "--force-create", "--orp
 _EARLIER = re.compile(r"HEAD(?:[~^]\d{0,3})+$")
 _COMMITTED = re.compile(r"^\[([^\]\n]{1,200}?)(?: \(root-commit\))? ([0-9a-f]{5,40})\] ", re.MULTILINE)
 _CHANGED = re.compile(r"^ (\d{1,6}) files? changed(?:, |$)", re.MULTILINE)
-_CREATED = re.compile(r"^ create mode \d{6} (\S.{0,400})$", re.MULTILINE)
+_LISTED = re.compile(r"^ (?:create|delete) mode \d{6} (\S.{0,400})$", re.MULTILINE)
 _PROBLEM = re.compile(
     r"^fatal: |^error: (?:pathspec|Your|The following|Entry|unable|cannot|could not|invalid|unknown|you)"
     r"|No local changes to save|^Aborting$",
@@ -61,13 +61,13 @@ class GitCommit:
     """A commit, as git reports that it made it: `[main 1a2b3c4] subject`.
 
     files    number of files that it changed, None where that is not shown.
-    created  paths of the files that it added, from the root of the repository.
+    listed   paths of the files that it added or deleted, from the root of the repository.
     """
 
     branch: str = ""
     digest: str = ""
     files: int | None = None
-    created: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
     line: str = ""
 
 
@@ -80,7 +80,7 @@ def read_commits(output: str) -> list[GitCommit]:
         text = output[found.start() : starts[at + 1].start() if at + 1 < len(starts) else len(output)]
         files = _CHANGED.search(text)
         line = text.split("\n", 1)[0]
-        commits.append(GitCommit(found[1], found[2], int(files[1]) if files else None, tuple(_CREATED.findall(text)), line))
+        commits.append(GitCommit(found[1], found[2], int(files[1]) if files else None, tuple(_LISTED.findall(text)), line))
     return commits
 
 
@@ -90,7 +90,7 @@ def read_commit_summary(output: str) -> GitCommit | None:
     if files is None:
         return None
     line = output[files.start() :].split("\n", 1)[0].strip()
-    return GitCommit(files=int(files[1]), created=tuple(_CREATED.findall(output)), line=line)
+    return GitCommit(files=int(files[1]), listed=tuple(_LISTED.findall(output)), line=line)
 
 
 def has_git_refused(output: str) -> bool:

@@ -31,6 +31,7 @@ from clew.records import (
     join_text,
     merge_spans,
 )
+from clew.task.commands import PROSE_EXTENSIONS
 
 LINE_CHARS_MAX = 320  # guess: of one entry of a list; the whole stands in the record
 PARAGRAPH_CHARS_MAX = 1200  # of the first goal; guess
@@ -449,7 +450,8 @@ def _file_line(file: FileState) -> str:
     said += [f"moved from {file.moved_from}"] if file.moved_from else []
     said[0] += f" to {file.moved_to}" if file.moved_to else ""
     said += [_file_check(check) for check in file.checked_by[-FILE_CHECKS_MAX:]]
-    said += [] if file.was_tried else ["not checked since"]
+    is_prose = file.path.rpartition(".")[2].lower() in PROSE_EXTENSIONS
+    said += [] if file.was_tried or is_prose or file.state is FileStatus.REMOVED else ["not checked since"]
     if file.is_committed:
         said.append(
             "committed" + (f" as {file.commit}" if file.commit else "") + (f" on {file.commit_branch}" if file.commit_branch else "")
