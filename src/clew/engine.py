@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from clew import usecases
 from clew.errors import StoreUnwritable
@@ -194,6 +194,10 @@ class Engine:
             self.store, self.settings, session,
             at=at, budget_tokens=budget_tokens, tokenizer=tokenizer, path=path, with_earlier=with_earlier,
         )  # fmt: skip
+
+    def describe_state(self, path: Path, session: str, *, at: str | None = None) -> dict[str, Any]:
+        """Return what the agent of a session was working on before the record `at` (None: at its end), as the JSON of `clew state`."""
+        return usecases.state.describe_state(usecases.state.read_state(self.store, session, at=at, path=path))
 
     def hand_off(self, session: str, *, budget_tokens: int, tokenizer: str, path: Path) -> Spans:
         """Return the state of a session's work (goals, rules, files, errors, plan) as text; () where the user asked for nothing."""

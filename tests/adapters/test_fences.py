@@ -175,6 +175,7 @@ def test_the_tools_fence_their_answers(place: Place) -> None:
             place.read(asked("explain", handle=handle))
     assert NAME in "\n".join(place.read(asked("impact", names=["calc.py", NAME])).inside)
     place.read(asked("remember", text="HOSTILE as the agent has it", about=[NAME]))
+    assert "Never touch notes.txt" in "\n".join(place.read(asked("state", session=str(place.told.path))).inside)
 
 
 def test_an_output_that_imitates_a_marker_of_ours_is_never_shortened(place: Place) -> None:

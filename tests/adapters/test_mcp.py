@@ -82,9 +82,9 @@ def client(place: tuple[DaemonPaths, Path]) -> Iterator[Client]:
 def test_the_tools_are_few_loaded_from_the_start_and_say_what_they_change(client: Client) -> None:
     tools = {tool["name"]: tool for tool in client.ask("tools/list")["result"]["tools"]}
 
-    assert list(tools) == ["recall", "unfold", "impact", "remember", "explain"]
+    assert list(tools) == ["recall", "unfold", "impact", "remember", "explain", "state"]
     for name, tool in tools.items():
-        assert tool["_meta"] == {"anthropic/alwaysLoad": True}
+        assert (tool.get("_meta") == {"anthropic/alwaysLoad": True}) is (name != "state")  # it is looked for when it is needed
         assert tool["annotations"]["readOnlyHint"] is (name != "remember")
         assert "outputSchema" not in tool
 
@@ -160,12 +160,18 @@ def test_over_loopback_who_does_not_say_where_it_stands_is_asked(place: tuple[Da
     assert not call(question="what is add_one?", repo=str(repo)).get("isError")
 
 
+def test_the_state_of_a_session_is_told_and_a_repository_without_one_says_so(client: Client, place: tuple[DaemonPaths, Path]) -> None:
+    text, is_error = client.call("state")
+    assert is_error
+    assert "no session of this repository is known" in text
+
+
 def test_a_daemon_that_cannot_be_reached_is_an_error_of_each_call_and_the_client_goes_on(tmp_path: Path) -> None:
     client = Client(DaemonPaths(tmp_path / "home"), repository(tmp_path / "repo"))
     told = client.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={"name": "raw", "version": "1"})
 
     assert told["result"]["serverInfo"]["name"] == "clew"
-    assert len(client.ask("tools/list")["result"]["tools"]) == 5
+    assert len(client.ask("tools/list")["result"]["tools"]) == 6
     assert client.ask("tools/call", name="recall", arguments={"question": "x"})["error"]["code"] == -32000
     assert client.close() == 0
 

@@ -70,6 +70,11 @@ class HookHandlers:
         trouble = self.context.find_problem()
         return {"sessions": [statusline.session_to_json(live, trouble) for live in here], "trouble": trouble}
 
+    def describe_state(self, path: str, session: str) -> dict[str, Any]:
+        """Return the state of a session of the repository at `path` as the JSON of `clew state`, by default of the latest; {} for none."""
+        known = session or str(clients.find_latest_transcript(find_workspace(Path(path))[1]) or "")
+        return self.context.get_engine().describe_state(Path(path), known) if known else {}
+
     def _live(self, payload: dict[str, Any], client: str, client_pid: int | None = None) -> LiveSession:
         session = clients.load_client(client).parse_session(payload)
         return self.sessions.update(

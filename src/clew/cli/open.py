@@ -66,6 +66,18 @@ def find_client_transcripts(repo: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def find_latest_transcript(repo: Path) -> Path:
+    """Return the transcript of the repository's latest session. Raises click.UsageError if no client keeps any."""
+    from clew.adapters import clients
+    from clew.settings import find_workspace
+
+    find_client_transcripts(repo)  # which says where none was found
+    found = clients.find_latest_transcript(find_workspace(repo)[1])
+    if found is None:
+        raise click.UsageError("no session was named, and the client's folder of this repository holds no transcript")
+    return found
+
+
 def index_if_new(engine: Engine, path: Path, *, is_quiet: bool) -> None:
     """Index the repository that holds `path` if it was never indexed, and print that on standard error."""
     from clew.codebase import TREE_SOURCE

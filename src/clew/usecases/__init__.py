@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clew.usecases import recall as recall
     from clew.usecases import repair as repair
     from clew.usecases import retrieve as retrieve
+    from clew.usecases import state as state
     from clew.usecases import status as status
     from clew.usecases import write as write
 

@@ -99,7 +99,7 @@ def compact(
     key, _ = find_workspace(path)
     budget_tokens = check_budget(budget_tokens)
     found, lines = ingest.load_transcript(store, settings, key, session, path)
-    made = load_compaction_input(store, found, lines[: _find_line(lines, at)], tokenizer=tokenizer, path=path)
+    made = load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path)
     return _with_earlier(store, settings, path, made, found.id, budget_tokens) if with_earlier else made.build_packet(budget_tokens)
 
 
@@ -197,7 +197,7 @@ def _with_last_request(state: TaskState) -> TaskState:
     return replace(state, question="\n".join((state.goals[-1].text, *chosen)))
 
 
-def _find_line(lines: Sequence[bytes], at: str | None) -> int:
+def find_line(lines: Sequence[bytes], at: str | None) -> int:
     """Return the number of lines before the record `at`. Raises UnknownRecord if no line has that uuid."""
     if at is None:
         return len(lines)

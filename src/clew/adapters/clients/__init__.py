@@ -88,3 +88,9 @@ def load_all_clients() -> list[ClientAdapter]:
 def find_transcript_dirs(root: Path) -> list[Path]:
     """Return the folders in which any client keeps transcripts of sessions started in `root`."""
     return [found for each in load_all_clients() if (found := each.find_transcript_dir(root)) is not None]
+
+
+def find_latest_transcript(root: Path) -> Path | None:
+    """Return the transcript that was written last of sessions started in `root`, of any client; None if there is none."""
+    found = [path for folder in find_transcript_dirs(root) for path in folder.glob("*.jsonl")]
+    return max(found, key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)

@@ -63,6 +63,7 @@ class DaemonApp:
                 Route("/mod/{question}", self._mod, methods=["POST"]),
                 Route("/statusline", self._statusline, methods=["POST"]),
                 Route("/status", self._status, methods=["GET"]),
+                Route("/state", self._state, methods=["GET"]),
                 Route("/stop", self._stop, methods=["POST"]),
                 *(Mount(path, app) for path, app in (mounts or {}).items()),
             ]
@@ -116,6 +117,12 @@ class DaemonApp:
     async def _status(self, request: Request) -> Response:
         path = request.query_params.get("path", "")
         return _to_response(await self._run_handler("status", lambda: {**self._describe(), **self.hooks.describe_sessions(path)}))
+
+    async def _state(self, request: Request) -> Response:
+        query = request.query_params
+        return _to_response(
+            await self._run_handler("state", lambda: self.hooks.describe_state(query.get("path", ""), query.get("session", "")))
+        )
 
     async def _health(self, request: Request) -> Response:  # noqa: ARG002 - starlette's signature
         return _json_response(self._describe())

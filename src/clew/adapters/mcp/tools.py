@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from clew import usecases
+from clew.adapters.clients import find_latest_transcript
 from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
 from clew.packet.options import OriginalCache, attribute_text
@@ -161,6 +162,15 @@ def answer_explain(engine: Engine, folder: Path, tokenizer: str, arguments: Mapp
     return (outside_span("\n".join(lines) + "\n"),)
 
 
+def answer_state(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
+    """Answer the `state` tool: the state of a session as JSON, by default of the latest here. Raises UsageError where there is none."""
+    session = str(arguments.get("session") or find_latest_transcript(find_workspace(folder)[1]) or "")
+    if not session:
+        raise UsageError("no session of this repository is known\nhint: session: the id of an ingested one")
+    found = engine.describe_state(folder, session, at=str(arguments.get("at") or "") or None)
+    return (outside_span(json.dumps(found, ensure_ascii=False, indent=1)[:ANSWER_CHARS_MAX]),)
+
+
 def _names(value: object) -> list[str]:
     """Return a list of names; a single string counts as a list of one, as models send it."""
     return [str(name) for name in cast("list[object]", value)] if isinstance(value, list) else [str(value)] if value else []
@@ -184,5 +194,6 @@ def format_error(error: ClewError) -> str:
 
 TOOL_HANDLERS: Mapping[str, Callable[[Engine, Path, str, Mapping[str, Any]], Spans]] = {
     "recall": answer_recall, "unfold": answer_unfold, "impact": answer_impact, "remember": answer_remember, "explain": answer_explain,
+    "state": answer_state,
 }  # fmt: skip
 """What answers each tool: functions of (engine, folder, tokenizer, arguments)."""

@@ -1,0 +1,145 @@
+"""State: what the agent of a session is working on at one point, each claim with the record that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clew.records import CheckResult, EndedRequest, FileState, TaskState, Trust, UserStatement, make_handle
+from clew.settings import find_workspace
+from clew.store.ports import LOCAL, Reader
+from clew.task.tracker import TaskTracker
+from clew.transcript.follow import transcript_source
+from clew.transcript.parse import TranscriptReader, open_transcript
+from clew.transcript.session_files import build_origin
+from clew.usecases import ingest
+from clew.usecases.compact import find_line
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """The task state of a session before one line of its transcript.
+
+    line     0-based line before which the state holds: the number of lines that were read.
+    uuid     of the last observation before it, "" for none; `at_ns` its time, 0 when unknown.
+    lines    0-based line of the transcript by uuid of the record on it.
+    handles  handle of a stored record by uuid; empty where the session is not ingested.
+    """
+
+    session: str
+    line: int
+    uuid: str
+    at_ns: int
+    state: TaskState
+    lines: Mapping[str, int]
+    handles: Mapping[str, str]
+
+
+def read_state(store: Reader, session: str, *, at: str | None, path: Path) -> SessionState:
+    """Return a session's state before the record `at` (its uuid or 0-based line), or at its end.
+
+    session  path of a transcript, which is read and not ingested; or the id of an ingested session.
+    path     the repository that it belongs to.
+    Raises UnknownRecord for `at`, UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
+    """
+    key, root = find_workspace(path)
+    file = Path(session)
+    if file.exists():
+        found = ingest.identify_session(file)
+        with open_transcript(file) as stream:
+            lines = stream.readlines()
+    else:
+        found, lines = ingest.load_stored_transcript(store, key, session)
+    count = find_line(lines, at)
+    base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
+    tracker = TaskTracker(root=base)
+    numbers: dict[str, int] = {}
+    uuid, at_ns = "", 0
+    for observation in TranscriptReader(lines[:count], origin=build_origin(found)).read_observations():
+        tracker.observe(observation)
+        numbers.setdefault(observation.uuid, observation.record_index)
+        uuid, at_ns = observation.uuid, max(at_ns, observation.at_ns)
+    with store.snapshot(LOCAL, key) as snapshot:
+        records = [record for record in snapshot.records_of_sources(transcript_source(found)) if record.uuid]
+    # Several records may rest on one line, such as a prompt and the rule in it: the longest holds the others.
+    handles = {record.uuid: make_handle(record.id) for record in sorted(records, key=lambda record: (record.full_text.chars, record.id))}
+    return SessionState(found.id, count, uuid, at_ns, tracker.state(), numbers, handles)
+
+
+def describe_state(found: SessionState) -> dict[str, Any]:
+    """Return a state as a JSON object of the documented schema (docs/state.md), without what is not known."""
+    state, claim = found.state, _Claims(found)
+    ended = {each.request.uuid for each in state.ended}
+    open_goals = [goal for goal in state.goals if goal.uuid not in ended]
+    request = open_goals[-1] if open_goals else None
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "session": found.session,
+        "line": found.line,
+        "uuid": found.uuid,
+        "at_ns": found.at_ns,
+        "goal": claim.said(open_goals[0]) if open_goals else None,
+        "request": claim.said(request) if request else None,
+        "done": [claim.ended(each) for each in state.ended if not each.is_cancelled],
+        "cancelled": [claim.ended(each) for each in state.ended if each.is_cancelled],
+        "remaining": [step.text for step in state.plan if step.status in ("pending", "in_progress")],
+        "constraints": [claim.said(rule) for rule in state.constraints],
+        "checks": [claim.check(check) for check in state.checks],
+        "files": [claim.file(file) for file in state.files],
+        "errors": [claim.of(error.uuid, Trust.OBSERVED, subject=error.subject, text=error.text) for error in state.open_errors],
+        "dead_ends": [claim.of(end.uuid, Trust.OBSERVED, text=end.text, reason=end.reason, sign=end.sign) for end in state.dead_ends],
+        "plan": [{"text": step.text, "status": step.status} for step in state.plan],
+        "decisions": [
+            claim.of(reply.uuid, Trust.USER, question=reply.asked, text=reply.text, chosen=reply.chosen) for reply in state.replies
+        ],
+        "said": [claim.of(message.uuid, Trust.OBSERVED, text=message.text) for message in state.messages[-1:]],
+    }
+
+
+class _Claims:
+    """Makes claims of one state, each with the record that it rests on."""
+
+    def __init__(self, found: SessionState) -> None:
+        self._found = found
+
+    def of(self, uuid: str, trust: Trust, **fields: Any) -> dict[str, Any]:
+        """A claim with its evidence: the record's uuid, its line in the transcript, and a handle where the session is ingested."""
+        place = uuid.partition(":")[0] if uuid not in self._found.lines else uuid
+        return {
+            **fields,
+            "uuid": uuid,
+            "line": self._found.lines.get(place),
+            "handle": self._found.handles.get(place, ""),
+            "trust": trust.name.lower(),
+        }
+
+    def said(self, statement: UserStatement) -> dict[str, Any]:
+        return self.of(statement.uuid, Trust.USER, text=statement.text, is_typed=statement.is_typed)
+
+    def ended(self, each: EndedRequest) -> dict[str, Any]:
+        check = each.check and {"command": each.check.command, "verdict": each.check.verdict.value, "evidence": each.check.evidence}
+        return self.of(
+            each.evidence_uuid, Trust.USER if each.is_cancelled else Trust.OBSERVED,
+            text=each.request.text, request_uuid=each.request.uuid, evidence=each.evidence, check=check,
+        )  # fmt: skip
+
+    def check(self, check: CheckResult) -> dict[str, Any]:
+        return self.of(
+            check.uuid, Trust.OBSERVED,
+            command=check.command, verdict=check.verdict.value, evidence=check.evidence, is_stale=check.is_stale,
+        )  # fmt: skip
+
+    def file(self, file: FileState) -> dict[str, Any]:
+        checks = [
+            {"command": check.command, "kind": check.kind, "verdict": check.verdict.value, "evidence": check.evidence, "uuid": check.uuid}
+            for check in file.checked_by
+        ]
+        return self.of(
+            file.uuid, Trust.OBSERVED,
+            path=file.path, state=file.state.value, moved_from=file.moved_from, moved_to=file.moved_to, checked_by=checks,
+            is_committed=file.is_committed, commit=file.commit,
+        )  # fmt: skip
