@@ -100,7 +100,7 @@ E   assert 3 == 4
 
 ## Files changed
 - src/tax.py: written, tests passed since: `pytest -q`, committed as 1a2b3c4
-- src/cart.py: edited (3 changes), not checked since, no commit since
+- src/cart.py: edited (3 changes), not checked since, not committed
 
 ## What the agent said last
 > I shall run the tests.

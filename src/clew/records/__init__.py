@@ -27,6 +27,7 @@ from clew.records.task_state import (
     AgentMessage,
     AgentReport,
     CheckResult,
+    CommitMade,
     DeadEnd,
     EndedRequest,
     FileCheck,
@@ -39,6 +40,7 @@ from clew.records.task_state import (
     UserStatement,
     Verdict,
     WorkingFile,
+    WorkPlace,
 )
 from clew.records.tool_calls import (
     CallOutcome,
@@ -64,6 +66,7 @@ __all__ = [
     "Blob",
     "CallOutcome",
     "CheckResult",
+    "CommitMade",
     "DeadEnd",
     "Delta",
     "Edge",
@@ -110,6 +113,7 @@ __all__ = [
     "UserReply",
     "UserStatement",
     "Verdict",
+    "WorkPlace",
     "WorkingFile",
     "clew_span",
     "count_user_interruptions",

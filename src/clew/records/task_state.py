@@ -194,6 +194,34 @@ class AgentReport:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitMade:
+    """A commit of this session, as git reported it. It may have been taken back since."""
+
+    digest: str
+    subject: str
+    branch: str = ""
+    uuid: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPlace:
+    """Where the work takes place; "" for what is not known.
+
+    branch        as the client recorded it last; `folder` likewise.
+    pull_request  number of the one that a command named last.
+    pushed        what git said of the last push: which branch, at which commit.
+    commits       those of this session, newest last.
+    """
+
+    branch: str = ""
+    folder: str = ""
+    pull_request: str = ""
+    pushed: str = ""
+    commits: tuple[CommitMade, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PlanStep:
     """One step of the agent's own to-do list. `status` is "pending", "in_progress", "completed", or "cancelled" by the user."""
 
@@ -226,6 +254,7 @@ class TaskState:
     ended: tuple[EndedRequest, ...] = ()
     reports: tuple[AgentReport, ...] = ()
     messages: tuple[AgentMessage, ...] = ()
+    place: WorkPlace = WorkPlace()
 
     @property
     def last_message(self) -> str:

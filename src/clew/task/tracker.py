@@ -34,6 +34,7 @@ from clew.task.files import FileTracker
 from clew.task.late_checks import LateChecks
 from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
 from clew.task.paths import decode_json_or_text, find_touched_files, parse_search_hits, relative_path
+from clew.task.place import PlaceTracker
 from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules
 from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
 from clew.task.replies import cancelled_steps
@@ -86,6 +87,7 @@ class TaskTracker:
 
     question: str = ""
     root: str = ""
+    _place: PlaceTracker = field(default_factory=PlaceTracker, init=False, repr=False)
     _requests: RequestTracker = field(default_factory=RequestTracker, init=False, repr=False)
     _constraints: dict[str, UserStatement] = field(default_factory=dict[str, UserStatement], init=False, repr=False)
     _implied: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)  # of the constraints, those said in passing
@@ -111,6 +113,7 @@ class TaskTracker:
         if observation.agent:
             self._see_subagent(observation)
             return
+        self._place.observe(observation)
         kind = observation.kind
         if kind is ObservationKind.PROMPT:
             if observation.call:
@@ -155,6 +158,7 @@ class TaskTracker:
             ended=(*self._requests.ended.values(), *([current] if current else [])),
             reports=self._requests.reports,
             messages=self._requests.messages,
+            place=self._place.place(),
         )
 
     def _open_errors(self) -> tuple[OpenError, ...]:
@@ -255,6 +259,8 @@ class TaskTracker:
             self._change_plan(call, result)
         failed = has_failed(result)
         command = analyse_command(call.command) if call.command else None
+        if command:
+            self._place.observe_command(call, command, observation)
         verdict = judge_check(command, result) if command and command.checks and (failed is not None or result.job) else None
         if command and (failed is not None or verdict):
             self._judge(call, command, verdict, observation)

@@ -27,6 +27,7 @@ from clew.records import (
     UserReply,
     UserStatement,
     Verdict,
+    WorkPlace,
     clew_span,
     join_text,
     merge_spans,
@@ -69,6 +70,7 @@ _SECTIONS = (
     "## Failed and open",
     "## Constraints and remarks, in the user's words",
     "## Files changed",
+    "## Branch, pull request and commits",
     "## What the agent said last",
     "## What subagents reported last",
     "## Answers of the user to the agent",
@@ -80,24 +82,24 @@ _SECTIONS = (
     "## Names in play",
 )
 (
-    _REQUEST, _REMAINS, _GOAL, _DONE, _FAILED, _BINDING, _CHANGED, _SAID, _REPORTS, _ANSWERS, _EARLIER, _STEPS, _DEAD, _READ, _COMMANDS,
-    _NAMES,
+    _REQUEST, _REMAINS, _GOAL, _DONE, _FAILED, _BINDING, _CHANGED, _PLACE, _SAID, _REPORTS, _ANSWERS, _EARLIER, _STEPS, _DEAD, _READ,
+    _COMMANDS, _NAMES,
 ) = range(len(_SECTIONS))  # fmt: skip
 _BOUGHT = (
-    _REQUEST, _REMAINS, _FAILED, _SAID, _BINDING, _CHANGED, _ANSWERS, _REPORTS, _GOAL, _DONE, _READ, _DEAD, _EARLIER, _COMMANDS, _STEPS,
+    _REQUEST, _REMAINS, _FAILED, _SAID, _BINDING, _CHANGED, _PLACE, _ANSWERS, _REPORTS, _GOAL, _DONE, _READ, _DEAD, _EARLIER, _COMMANDS, _STEPS,
     _NAMES,
 )  # fmt: skip
 # Whose words stand in a section: the user's only where the client's record says that they were typed.
 _AUTHORS = {
     **dict.fromkeys((_GOAL, _REQUEST, _BINDING, _EARLIER), Author.USER),
     **dict.fromkeys((_REMAINS, _SAID, _REPORTS, _ANSWERS, _STEPS, _DEAD, _COMMANDS), Author.AGENT),
-    **dict.fromkeys((_DONE, _FAILED, _CHANGED, _READ, _NAMES), Author.OUTSIDE),
+    **dict.fromkeys((_DONE, _FAILED, _CHANGED, _PLACE, _READ, _NAMES), Author.OUTSIDE),
 }
 _RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind each other, parted by commas
 _READ_MAX = 30  # names of files that are bought before dead ends; guess: more than were needed again in any dev session
 _LATE_RANK = _BOUGHT.index(_COMMANDS)  # the other files, and checks without a verdict, come late
 # Of the budget, what the lines of a section take before those of later sections; the rest is bought when all have had theirs. Guesses.
-_SHARES = {_FAILED: 0.2, _BINDING: 0.2, _CHANGED: 0.2, _ANSWERS: 0.1, _GOAL: 0.1, _DONE: 0.1, _READ: 0.08, _DEAD: 0.08}
+_SHARES = {_FAILED: 0.2, _BINDING: 0.2, _CHANGED: 0.2, _PLACE: 0.12, _ANSWERS: 0.1, _GOAL: 0.1, _DONE: 0.1, _READ: 0.08, _DEAD: 0.08}
 _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
 _VERDICTS = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "no verdict seen"}
 
@@ -207,6 +209,7 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
         said = () if stated.is_typed else (Span(Author.AGENT, line),)
         yield _Entry(_BINDING, at, (_BOUGHT.index(_BINDING), len(state.constraints) - at), line, said)
     yield from _listed(_CHANGED, _changed(state.files))
+    yield from _place_entries(state.place)
     of_request = {reply.uuid for reply in _replies_of(state)}
     yield from _listed(_ANSWERS, [_answer_line(reply) for reply in state.replies if reply.uuid not in of_request or not reply.is_typed])
     bound = {stated.text for stated in state.constraints} | shown | ended.keys()
@@ -240,6 +243,20 @@ def _done_entries(state: TaskState, ended: Mapping[str, EndedRequest], shown: se
     passed = [check for check in state.checks if check.verdict is Verdict.PASSED]
     for at, check in enumerate(passed):
         yield _Entry(_DONE, len(past) + at, (rank, len(passed) - at), _check_line(check))
+
+
+def _place_entries(place: WorkPlace) -> Iterator[_Entry]:
+    """Branch and pull request before the commits, the newest of which is bought first."""
+    rank = _BOUGHT.index(_PLACE)
+    if place.branch:
+        yield _Entry(_PLACE, 0, (rank, 0), f"- branch: {place.branch}" + (f", in {place.folder}" if place.folder else ""))
+    if place.pull_request:
+        yield _Entry(_PLACE, 1, (rank, 1), f"- pull request: #{place.pull_request}")
+    for at, commit in enumerate(place.commits):
+        line = f"- commit made: {commit.digest} {_clipped(commit.subject, REQUEST_LINE_CHARS_MAX)}"
+        yield _Entry(_PLACE, 2 + at, (rank, 2 + len(place.commits) - at), line)
+    if place.pushed:
+        yield _Entry(_PLACE, 2 + len(place.commits), (rank, 2), f"- last push: {place.pushed}")
 
 
 def _evidence(ended: EndedRequest) -> Spans:
@@ -457,7 +474,7 @@ def _file_line(file: FileState) -> str:
             "committed" + (f" as {file.commit}" if file.commit else "") + (f" on {file.commit_branch}" if file.commit_branch else "")
         )
     elif file.is_committed is False:
-        said.append("no commit since")
+        said.append("not committed")
     return f"- {file.path}: {', '.join(said)}"
 
 
