@@ -28,7 +28,7 @@ from clew.task.replies import Reply, asks_user, find_asked, is_assent, is_cancel
 
 GOALS_MAX = 64  # guess: the first and the newest 63
 REPLIES_MAX = 48  # guess
-REPORTS_MAX = MESSAGES_MAX = 8  # guess
+REPORTS_MAX, MESSAGES_MAX = 8, 24  # guess
 ENDED_OPEN = ("pending", "in_progress")
 
 

@@ -86,8 +86,8 @@ _SECTIONS = (
     _COMMANDS, _NAMES,
 ) = range(len(_SECTIONS))  # fmt: skip
 _BOUGHT = (
-    _REQUEST, _REMAINS, _FAILED, _SAID, _BINDING, _CHANGED, _PLACE, _ANSWERS, _REPORTS, _GOAL, _DONE, _READ, _DEAD, _EARLIER, _COMMANDS, _STEPS,
-    _NAMES,
+    _REQUEST, _REMAINS, _FAILED, _SAID, _BINDING, _CHANGED, _PLACE, _ANSWERS, _REPORTS, _GOAL, _DONE, _READ, _DEAD, _EARLIER, _COMMANDS,
+    _STEPS, _NAMES,
 )  # fmt: skip
 # Whose words stand in a section: the user's only where the client's record says that they were typed.
 _AUTHORS = {
@@ -100,6 +100,7 @@ _READ_MAX = 30  # names of files that are bought before dead ends; guess: more t
 _LATE_RANK = _BOUGHT.index(_COMMANDS)  # the other files, and checks without a verdict, come late
 # Of the budget, what the lines of a section take before those of later sections; the rest is bought when all have had theirs. Guesses.
 _SHARES = {_FAILED: 0.2, _BINDING: 0.2, _CHANGED: 0.2, _PLACE: 0.12, _ANSWERS: 0.1, _GOAL: 0.1, _DONE: 0.1, _READ: 0.08, _DEAD: 0.08}
+_LAST_BOUGHT = frozenset({_COMMANDS, _STEPS, _NAMES})  # after earlier messages of the agent
 _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
 _VERDICTS = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "no verdict seen"}
 
@@ -165,14 +166,19 @@ def render_handoff(
             budget.buy(entry)
     _buy_errors(state, budget)
     said = [(message.text, message.uuid) for message in reversed(state.messages)]
-    _buy_ends(budget, _SAID, said, max(SAID_TOKENS_MIN, int(SAID_SHARE * budget_tokens)))
+    told = _buy_ends(budget, _SAID, said, max(SAID_TOKENS_MIN, int(SAID_SHARE * budget_tokens)))
     since = state.goals[-1].seq if state.goals else 0
     reports = [(f"{report.title}: {report.text}", report.uuid) for report in reversed(state.reports) if report.seq >= since]
     _buy_ends(budget, _REPORTS, reports, int(REPORTS_SHARE * budget_tokens), is_both=True)
     rest = [entry for entry in entries if entry.section != _REMAINS]
     late = [entry for entry in rest if not budget.buy_within_share(entry)]  # so that one long list crowds out no other
     for entry in late:
-        budget.buy(entry)
+        if entry.section not in _LAST_BOUGHT:
+            budget.buy(entry)
+    _buy_ends(budget, _SAID, said, budget.room, first=told)
+    for entry in late:
+        if entry.section in _LAST_BOUGHT:
+            budget.buy(entry)
     # A tokenizer may count the whole higher than its lines, and fences take their share; what was bought last goes first.
     shown = budget.shown
     while shown and count(render(_rendered(shown))) > budget_tokens:
@@ -209,6 +215,7 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
         said = () if stated.is_typed else (Span(Author.AGENT, line),)
         yield _Entry(_BINDING, at, (_BOUGHT.index(_BINDING), len(state.constraints) - at), line, said)
     yield from _listed(_CHANGED, _changed(state.files))
+    yield from _unseen(state)
     yield from _place_entries(state.place)
     of_request = {reply.uuid for reply in _replies_of(state)}
     yield from _listed(_ANSWERS, [_answer_line(reply) for reply in state.replies if reply.uuid not in of_request or not reply.is_typed])
@@ -243,6 +250,18 @@ def _done_entries(state: TaskState, ended: Mapping[str, EndedRequest], shown: se
     passed = [check for check in state.checks if check.verdict is Verdict.PASSED]
     for at, check in enumerate(passed):
         yield _Entry(_DONE, len(past) + at, (rank, len(passed) - at), _check_line(check))
+
+
+def _unseen(state: TaskState) -> Iterator[_Entry]:
+    """What the session does not hold: a change of a file, a check of what it changed."""
+    if not state.working_set:
+        return
+    if not state.files:
+        yield _entry(_CHANGED, 0, 0, "- no change of a file was seen in this session")
+    elif not state.checks:
+        yield _entry(_FAILED, 0, 0, "- no build, lint or test was seen in this session")
+    elif max(check.seq for check in state.checks) < max(file.seq for file in state.files):
+        yield _entry(_FAILED, 0, 0, "- no build, lint or test was seen since the last change of a file")
 
 
 def _place_entries(place: WorkPlace) -> Iterator[_Entry]:
@@ -316,18 +335,21 @@ def _buy_errors(state: TaskState, budget: _Budget) -> None:
         most -= before - budget.room
 
 
-def _buy_ends(budget: _Budget, section: int, texts: Sequence[tuple[str, str]], most: int, *, is_both: bool = False) -> None:
-    """Buy texts, the first one first, within a share: each whole, or its last lines with a word on where the rest is.
+def _buy_ends(budget: _Budget, section: int, texts: Sequence[tuple[str, str]], most: int, *, first: int = 0, is_both: bool = False) -> int:
+    """Buy texts from the number `first` on within a share, each whole, or its last lines with a word on where the rest is.
+
+    Returns  the number of the first text that was not bought at all.
 
     is_both  of a text that does not fit, as many of its first lines: reports begin with their conclusion as often as they end with it.
     """
-    for order, (text, uuid) in enumerate(texts):
+    for order, (text, uuid) in enumerate(texts[first:], first):
         before = budget.room
         whole = "\n".join(f"> {line}".rstrip() for line in text.strip().split("\n"))
         if not budget.buy(_Entry(section, len(texts) - order, (0, order), whole), most):
             _buy_end(budget, _Entry(section, len(texts) - order, (0, order), whole), uuid, min(most, before), is_both=is_both)
-            return
+            return order + (budget.room < before)
         most -= before - budget.room
+    return len(texts)
 
 
 def _buy_end(budget: _Budget, entry: _Entry, uuid: str, most: int, *, is_both: bool) -> None:
