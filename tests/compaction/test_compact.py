@@ -46,7 +46,7 @@ def compact(path: Path, budget_tokens: int, *, at: str | None = None) -> str:
 
 def test_lines_of_a_file_stand_as_they_are_in_it(tmp_path: Path) -> None:
     """Without the numbers that the tool printed: an edit must find them letter for letter. The first one's number stands before."""
-    text = compact(script().save(tmp_path / "work"), 400)
+    text = compact(script().save(tmp_path / "work"), 800)
 
     assert "@2\n    balance = opening_balance(entries, clock)\n" in text or "@1\n" + "\n".join(SETTLE[:2]) in text
 
@@ -92,7 +92,7 @@ def test_what_stood_in_the_window_stays_in_its_form(tmp_path: Path) -> None:
         made.run(f"ls more{number}", "\n".join(f"{line} again {number}" for line in NOISE))
     path = made.save(tmp_path / "work")
 
-    before, after = compact(path, 400, at=first_cut), compact(path, 400)
+    before, after = compact(path, 700, at=first_cut), compact(path, 700)
 
     kept = before[before.index("@") : before.index(SETTLE[1]) + len(SETTLE[1])]
     assert kept in after

@@ -6,6 +6,8 @@ import pytest
 
 from clew.records import ObservationKind, PlanStep
 from clew.task.tracker import state_at
+from clew.transcript.parse import TranscriptReader
+from tests.transcript.conftest import ClaudeScript
 
 OFFER = "Two ways:\n\n1. Keep a heap in memory.\n2. Poll a table with an index.\n\nWhich one?"
 
@@ -126,3 +128,35 @@ def test_what_subagents_report_is_kept(script) -> None:
     script.call("Task", {"description": "part A", "prompt": "do A"}, "Part A: 2 tests still fail.")
 
     assert [(report.title, report.text) for report in state_at(script.observations).reports] == [("part A", "Part A: 2 tests still fail.")]
+
+
+def test_the_place_is_known_from_the_clients_record_git_and_gh(script) -> None:
+    script.user("Fix the total.", branch="fix-total")
+    script.run("git commit -qam x", "")
+    script.run("git commit -am 'round half up'", "[fix-total 1a2b3c4] round half up\n 1 file changed")
+    script.run("git push", "To github.com:ada/shop.git\n   0a0b0c0..1a2b3c4  fix-total -> fix-total")
+    script.run("gh pr view 136 --comments", "title: x")
+    script.run("cat log.txt", "[other 9f9f9f9] not a commit of this session\nhttps://github.com/ada/shop/pull/7")
+    place = state_at(script.observations).place
+
+    assert (place.branch, place.pull_request, place.pushed) == ("fix-total", "136", "fix-total at 1a2b3c4")
+    assert [(commit.digest, commit.subject) for commit in place.commits] == [("1a2b3c4", "round half up")]
+
+
+def test_the_clients_notice_of_a_failed_background_check_is_a_failed_check(claude_notice) -> None:
+    state = state_at(claude_notice)
+
+    assert [(check.command, check.verdict.value) for check in state.checks] == [("pytest -q", "failed")]
+
+
+@pytest.fixture
+def claude_notice():
+    made = ClaudeScript()
+    made.prompt("Run the tests.")
+    call = made.call("Bash", command="pytest -q", run_in_background=True)
+    made.answer(call, "Command running in background with ID: b1a2")
+    made.prompt(
+        "<task-notification>\n<task-id>b1a2</task-id>\n<status>failed</status>\n"
+        '<summary>Background command "pytest -q" failed with exit code 1</summary>\n</task-notification>'
+    )
+    return list(TranscriptReader([made.bytes()]).read_observations())

@@ -165,7 +165,8 @@ def render_handoff(
         if entry.section == _REMAINS:
             budget.buy(entry)
     _buy_errors(state, budget)
-    said = [(message.text, message.uuid) for message in reversed(state.messages)]
+    before = state.goals[-2].seq if len(state.goals) > 1 else 0  # what was said before that may no longer be so
+    said = [(message.text, message.uuid) for message in reversed(state.messages) if message.seq >= before]
     told = _buy_ends(budget, _SAID, said, max(SAID_TOKENS_MIN, int(SAID_SHARE * budget_tokens)))
     since = state.goals[-1].seq if state.goals else 0
     reports = [(f"{report.title}: {report.text}", report.uuid) for report in reversed(state.reports) if report.seq >= since]

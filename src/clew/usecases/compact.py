@@ -34,9 +34,9 @@ from clew.usecases import ingest
 from clew.usecases.inputs import check_budget, load_configured_embedder, render_for_counting
 
 # Shares of a compaction's budget for the hand-off and, on top, for the last request in it: the rest goes to lines (bench/LOG.md).
-_HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.5, 0.15
+_HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.25, 0.15
 # Tokens of the hand-off beside its share, as claims are short and quoted lines long; and the most of a budget that it takes in all.
-_HANDOFF_TOKENS_MIN, _HANDOFF_SHARE_LIMIT = 500, 0.8
+_HANDOFF_TOKENS_MIN, _HANDOFF_SHARE_LIMIT = 800, 0.8
 _EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for turns of other sessions, if requested; guess
 EARLIER_COMPACTIONS_MAX = 4  # of one session that a later one takes into account: each is computed again, at the same cost; guess
 
