@@ -8,7 +8,7 @@ keep their form as long as they are true.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -133,7 +133,8 @@ def compact(
     said_tokens += recent_tokens
     segments = _segments(found, utilities, records, shown, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
     offers = _offers(segments, records, bodies, counter)
-    told = _told(snapshot, source, segments, records, counter)
+    live = {record.id for record, status in zip(records, statuses, strict=True) if status.is_live}
+    told = _told(snapshot, source, segments, records, live, counter)
     room = budget_tokens - spent - said_tokens
     chosen, selection = _choose(offers, room)
     if told and selection.shadow_price > 0:  # as long as everything fits, the originals say it better
@@ -273,16 +274,16 @@ def _offers(
     ]
 
 
-def _told(snapshot: Snapshot, source: str, segments: Sequence[_Segment], records: Sequence[Record], counter: TokenCounter) -> list[_Offer]:
+def _told(
+    snapshot: Snapshot, source: str, segments: Sequence[_Segment], records: Sequence[Record], live: Collection[str], counter: TokenCounter
+) -> list[_Offer]:
     """What a model made of the session: a line is worth a share of the best lines of the records that it speaks of, each once."""
     best: dict[str, float] = {}
     for segment in segments:
         record_id = records[segment.record].id
         best[record_id] = max(best.get(record_id, 0.0), segment.utility)
     offers: list[_Offer] = []
-    covers = compressed.find_live_texts(
-        snapshot, source.removeprefix("session:"), {record.id for record in records}, counter.count_unrounded_many
-    )
+    covers = compressed.find_live_texts(snapshot, source.removeprefix("session:"), live, counter.count_unrounded_many)
     for cover in covers:
         for at, line in enumerate(cover.live_lines):
             utility = compressed.LINE_SHARE * sum(best.pop(record_id, 0.0) for record_id in line.record_ids)
