@@ -293,10 +293,14 @@ def test_overwritten_states_of_a_progress_bar_are_left_out() -> None:
     assert " 50% [" not in written
 
 
-def test_one_long_line_is_not_cut() -> None:
+def test_one_long_line_is_shortened_within() -> None:
     text = json.dumps({"items": list(range(5000))})
-    assert reduce_lines(text, OutputContext(command="curl -s https://example.org")).is_whole
-    assert select_lines(text, OutputContext(), 1000) == []
+    written = reduce_lines(text, OutputContext(command="curl -s https://example.org"), budget_chars=1000).render("abcd2345")
+    assert written.startswith('{"items": [0, 1, ')
+    assert written.endswith("4999]}")
+    assert re.search(r"^\[… characters \d+-\d+ of 28901 left out; clew unfold abcd2345\]$", written, re.MULTILINE)
+    assert len(written) < 1200
+    assert select_lines(text, OutputContext(), 1000) == []  # of lines it can only take all
 
 
 # -- how long it takes ---------------------------------------------------------------------------------

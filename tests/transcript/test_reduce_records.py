@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from clew.transcript.reduce.lines import OutputLines
 from clew.transcript.reduce.odd import ODD_CHARS_MAX, find_odd_lines
+from clew.transcript.reduce.pieces import split_long_lines
 from clew.transcript.reduce.reduce import reduce_lines, select_lines
 from clew.transcript.reduce.reduction import OutputContext
 
@@ -77,6 +78,47 @@ TABLES = {
 def test_the_row_that_differs_stays(name: str, budget: int | None) -> None:
     command, rows, at = TABLES[name]
     assert rows[at] in shown(_text(*rows), command, budget).split("\n")
+
+
+ONE_LINE = {
+    **{f"json, {name}": (json.dumps(records), '"id": 143') for name, records in RECORDS.items()},
+    "json, closely": (json.dumps({"users": RECORDS["null"]}, separators=(",", ":")), '"id":143'),
+    "json below headers": (f"HTTP/1.1 200 OK\ncontent-type: application/json\n\n{json.dumps(RECORDS['null'])}\n", '"id": 143'),
+    "sql": ("INSERT INTO t VALUES " + ",".join(f"({n},'user{n}',{n % 9 if n != 222 else 'NULL'})" for n in range(900)) + ";\n", "NULL"),
+    "markup": ("<i>" + "".join(f'<j id="{n}"><s>{"ok" if n != 300 else "broken"}</s></j>' for n in range(600)) + "</i>", "broken"),
+    "numbers": (json.dumps([n % 9 if n != 700 else -4711 for n in range(3000)]), "-4711"),
+    "words": (", ".join(f"task {n} ok" if n != 400 else "task 400 FAILED" for n in range(900)), "task 400 FAILED"),
+}
+
+
+@pytest.mark.parametrize("name", ONE_LINE)
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_in_one_line_the_part_that_differs_stays_and_both_ends(name: str, budget: int | None) -> None:
+    text, odd = ONE_LINE[name]
+    written = shown(text, "./run", budget)
+    assert odd in written
+    assert written[:10] == text[:10]
+    assert written[-3:] == text[-3:]
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), min_size=1, max_size=60), min_size=20, max_size=200),
+    st.sampled_from([", ", "},{", "; ", " ", ""]),
+    st.integers(0, 3000),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_is_shown_of_long_lines_is_copied(pieces: list[str], separator: str, budget: int) -> None:
+    """Pieces joined are the text, and what is kept and left out of it is every character once, but for line breaks."""
+    text = f"head\n{separator.join(pieces * 4)}\ntail"
+    split = split_long_lines(OutputLines(text))
+    if split:
+        assert "".join(text[start:end] for start, end in split[1]) == text.replace("\n", "")
+    reduced = reduce_lines(text, OutputContext(), budget_chars=budget)
+    if reduced.counts_chars:
+        parts = sorted([*((part.start, part.end) for part in reduced.kept), *((gap.start, gap.end) for gap in reduced.omitted)])
+        covered = "".join(text[start - 1 : end] for start, end in parts)
+        assert covered.replace("\n", "") == text.replace("\n", "")
+        assert all(kept in text for kept in reduced.kept_texts)
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n"), max_size=90), max_size=200), st.integers(0, 60))

@@ -22,7 +22,7 @@ from clew.transcript.dialects.claude_code import DIALECT
 from clew.transcript.dialects.values import mapping_or_empty
 from clew.transcript.pricing import LONG_TTL_S, SHORT_TTL_S, PromptCacheModel
 from clew.transcript.reduce.lines import CHARS_PER_TOKEN
-from clew.transcript.reduce.reduce import select_lines
+from clew.transcript.reduce.reduce import reduce_lines, select_lines
 from clew.transcript.reduce.reduction import MARKER_PATTERN, OmittedLines, OutputContext, format_omission_marker
 from clew.transcript.schedule import (
     RequestContext,
@@ -284,7 +284,10 @@ def shorten_output(output: WindowOutput, lowest: Resolution) -> str | None:
                 OmittedLines(last + 1, len(lines)), 0 if kept and "{handle}" in "".join(kept) else len(lines), "{handle}"
             )
         )
-    return "\n".join(kept) if ranges else None
+    if ranges:
+        return "\n".join(kept)
+    shortened = reduce_lines(output.text, OutputContext(output.kind, path=output.path), budget_chars=FOLDED_CHARS)
+    return shortened.render("{handle}") if shortened.counts_chars else None
 
 
 def _with_notices(ranges: Sequence[tuple[int, int]], notices: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

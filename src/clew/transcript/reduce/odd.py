@@ -74,6 +74,7 @@ def mark_odd_lines(scores: LineScores, odd: Iterable[int]) -> None:
     for at in odd:
         scores.noise[at] = ""
         scores.require(at, at + 1, "differs from the others")
+        scores.odd.append(at)
 
 
 def _rarest(odd: Sequence[int]) -> list[int]:
@@ -181,7 +182,10 @@ def _odd_members(members: Sequence[tuple[int, str]]) -> list[int]:
         return []
     if len(values) <= VARIANTS_SHARE * count and values.most_common(1)[0][1] > 2 * _odd_max(count):
         return _rare(members)
-    return _rare([(at, _form(value)) for at, value in members]) or _far(members)
+    forms = [(at, _form(value, keeps_words=True)) for at, value in members]
+    if len({form for _, form in forms}) > VARIANTS_SHARE * count:
+        forms = [(at, _form(value)) for at, value in members]
+    return _rare(forms) or _far(members)
 
 
 def _rare(members: Sequence[tuple[int, object]]) -> list[int]:
@@ -194,12 +198,13 @@ def _rare(members: Sequence[tuple[int, object]]) -> list[int]:
     return rare if len(rare) <= 2 * limit else []
 
 
-def _form(value: str) -> str:
+def _form(value: str, *, keeps_words: bool = False) -> str:
     """A value with its words, numbers and hashes masked; a number by its sign."""
     value = value.strip("\",' ")
     if _NUMBER.fullmatch(value):
         return "-0" if value[0] == "-" else "0"
-    return _RUNS.sub(lambda found: {"hex": "h", "word": "a", "digits": "0"}[found.lastgroup or "word"], value[:80])
+    masks = {"hex": "h", "digits": "0", "word": "" if keeps_words else "a"}
+    return _RUNS.sub(lambda found: masks[found.lastgroup or "word"] or found[0], value[:80])
 
 
 def _far(members: Sequence[tuple[int, str]]) -> list[int]:

@@ -2,7 +2,8 @@
 
 Every kind scores lines, `evidence` marks those that must stay, and this module chooses what fits. What is guaranteed:
 
-- Whole lines, in order, their bytes copied; what is left out is counted and named.
+- Whole lines, in order, their bytes copied; what is left out is counted and named. Only where very long lines are most of the
+  output it is shortened within them: by records, elements, words.
 - Errors and failures are whole. Only where they alone are more than FAILURE_CHARS_MAX, the names of what failed go first,
   then the blocks in the order from both ends.
 - Never less evidence than the same size of tail, or of head and tail: whatever those would show of errors, failures,
@@ -26,6 +27,7 @@ from clew.transcript.reduce.kinds.unknown import UNKNOWN
 from clew.transcript.reduce.lines import CHARS_PER_TOKEN, LINE_CHARS_MAX, OutputLines
 from clew.transcript.reduce.odd import find_odd_lines, mark_odd_lines
 from clew.transcript.reduce.output_kind import OutputKind
+from clew.transcript.reduce.pieces import split_long_lines
 from clew.transcript.reduce.recognise import recognise_kind
 from clew.transcript.reduce.reduction import (
     MARKER_PATTERN,
@@ -46,9 +48,7 @@ FAILURE_CHARS_MAX = 24_000  # guess: above it nobody reads failure after failure
 MARKER_CHARS = 26  # of a usual marker with its line end
 NAMED_LINES_MAX = 12  # guess: lines that one name lifts; more of them and it names nothing
 RECENT_NAME_FACTOR = 1.5  # what a line that names something recent is worth more; as GUIDED it costs recall, but in reads (bench/LOG.md)
-SAMPLE_ENTRIES_MIN, SAMPLE_ENTRIES = 3, 5  # of a listing, spread over all of it; odd, so that its middle is one of them; guess
 ENTRY_NAMES_CHARS_MAX = 1200  # of names of files in the markers of a search; guess
-SAMPLE_CHARS_MIN = 2000  # of a budget that takes more than the least sample; guess
 COVER_ROUNDS_MAX = 6  # of growing until the tail of the same size shows nothing that is missing
 
 READ_CHARS_MAX = 100_000  # a read or a report beyond it is no page that somebody reads; clients cut at about this
@@ -92,12 +92,18 @@ def reduce_lines(text: str, context: OutputContext | None = None, *, budget_char
     kind = recognise_kind(lines, context)
     if _is_edited(context) and kind is READ:
         return _whole(lines, kind)
+    is_arriving = budget_chars is None
     if budget_chars is None:
         if (kind.budget is None and len(text) <= READ_CHARS_MAX) or ("[" in text and MARKER_PATTERN.search(text)):
             return _whole(lines, kind)
         least, share = kind.budget or (READ_CHARS_MAX // 2, 0.0)
         budget_chars = max(least, min(int(share * len(text)), BUDGET_CHARS_MAX))
-    kept = _kept(lines, kind, context, budget_chars, must_chars=max(budget_chars, FAILURE_CHARS_MAX))
+    is_readable = is_arriving and len(text) <= READ_CHARS_MAX  # shortened by records it misses .02 more of what is used next (bench/reduce)
+    split = None if is_readable else split_long_lines(lines, budget_chars, needs_records=is_arriving)
+    if split:
+        kept = _shortened_within(lines, split, context, budget_chars)
+    else:
+        kept = _kept(lines, kind, context, budget_chars, must_chars=max(budget_chars, FAILURE_CHARS_MAX))
     return kept if kept and len(kept.render()) <= len(text) - max(SAVED_CHARS_MIN, SAVED_SHARE_MIN * len(text)) else _whole(lines, kind)
 
 
@@ -108,7 +114,7 @@ def select_lines(
 
     The budget holds whatever is in the text, markers between the ranges included; [] when no line fits.
 
-    name_chars  what the names of failed tests may take beyond the budget.
+    name_chars  what names may take beyond the budget: those of failed tests, and a sample of a list.
     """
     context = context or OutputContext()
     lines = OutputLines(text)
@@ -157,8 +163,25 @@ def _kept(
     if name_chars:
         names = sum(size + MARKER_CHARS for size, must in zip(selection.sizes, scores.required, strict=True) if must >= NAME_GRADE)
         budget += min(name_chars, names)
-        must_chars = max(must_chars, budget)
+        must_chars = max(must_chars, budget + 1)
     return selection.within(budget, must_chars)
+
+
+def _shortened_within(
+    lines: OutputLines, split: tuple[OutputLines, list[tuple[int, int]]], context: OutputContext, budget: int
+) -> ReducedOutput | None:
+    """The reduction of very long lines, by their pieces; its ranges count characters."""
+    pieces, places = split
+    kind = recognise_kind(pieces, context)
+    kind = UNKNOWN if kind is READ else kind  # a text in one line has no definitions
+    kept = _kept(pieces, kind, context, budget, must_chars=budget + WHOLE_CHARS_MAX)
+    if kept is None:
+        return None
+    text = lines.text
+    parts = tuple(KeptLines(places[part.start - 1][0] + 1, places[part.end - 1][1], part.reason) for part in kept.kept)
+    gaps = tuple(OmittedLines(places[gap.start - 1][0] + 1, places[gap.end - 1][1]) for gap in kept.omitted)
+    shown = tuple(text[part.start - 1 : part.end] for part in parts)
+    return ReducedOutput(text, kept.kind, len(text), parts, gaps, shown, counts_chars=True)
 
 
 def _keep_ends(lines: OutputLines, scores: LineScores) -> None:
@@ -231,7 +254,8 @@ class _Selection:
             self._keep(at)
         if most > budget and not is_over and not self._covered(budget) and len(self.lines.text) <= 2 * FAILURE_CHARS_MAX:
             return None
-        self._sample(budget, is_bound=most <= budget)
+        if most > budget:
+            budget += self._sample() + sum(self.sizes[at] + MARKER_CHARS for at in self.scores.odd)
         self._fill(budget)
         if self.kind.find_entries and most > budget and not self._has_as_many():
             return None
@@ -240,17 +264,15 @@ class _Selection:
             return None
         return self._made(len(self.lines))
 
-    def _sample(self, budget: int, *, is_bound: bool) -> None:
-        """Keep entries of a listing from all over it: at any budget the first, the middle and the last one."""
+    def _sample(self) -> int:
+        """Keep the first, the middle and the last entry of a listing; the characters that they take."""
         entries = self.scores.entries
-        if len(entries) < SAMPLE_ENTRIES_MIN:
-            return
-        count = SAMPLE_ENTRIES_MIN if budget < SAMPLE_CHARS_MIN else SAMPLE_ENTRIES
-        for number in range(count):
-            at = entries[min(number * len(entries) // (count - 1), len(entries) - 1)]
+        before = self.chars
+        for at in (entries[0], entries[len(entries) // 2], entries[-1]) if len(entries) > 2 else ():
             if self.sizes[at] <= LINE_CHARS_MAX // 2:
                 self.reasons[at] = self.reasons[at] or "one of many"
-                self._keep(at, budget if is_bound else 0)
+                self._keep(at)
+        return self.chars - before
 
     def _fill(self, budget: int) -> None:
         """Keep what is worth most for its room until nothing fits, a name that was not shown yet before one that was.

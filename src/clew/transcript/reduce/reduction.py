@@ -72,8 +72,9 @@ class ReducedOutput:
 
     text          the whole output.
     kind          the name of its `OutputKind`.
-    line_count    number of lines in `text`.
+    line_count    number of lines in `text`, or of characters.
     kept, omitted together every line once, in order; without omitted lines the text is whole.
+    counts_chars  very long lines are shortened within: kept and omitted count characters of the text instead of lines.
     kept_texts    the text of each range in `kept`: the bytes as written, less the overwritten states of a progress bar.
     """
 
@@ -83,6 +84,7 @@ class ReducedOutput:
     kept: tuple[KeptLines, ...]
     omitted: tuple[OmittedLines, ...] = ()
     kept_texts: tuple[str, ...] = ()
+    counts_chars: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -100,7 +102,10 @@ class ReducedOutput:
             return self.text
         pieces: list[tuple[int, str]] = [(part.start, text) for part, text in zip(self.kept, self.kept_texts, strict=True)]
         for at, gap in enumerate(self.omitted):
-            pieces.append((gap.start, format_omission_marker(gap, self.line_count if at == 0 else 0, handle if at == 0 else "")))
+            marker = format_omission_marker(
+                gap, self.line_count if at == 0 else 0, handle if at == 0 else "", unit="character" if self.counts_chars else "line"
+            )
+            pieces.append((gap.start, marker))
         pieces.sort()
         text = "\n".join(piece for _, piece in pieces)
         return text + "\n" if self.text.endswith("\n") else text
@@ -108,8 +113,8 @@ class ReducedOutput:
 
 # Whatever looks like a line of ours: an output that holds one is never shortened, so that in a short form every marker is clew's.
 MARKER_PATTERN = re.compile(
-    r"^[ \t]*\[(?:… (?:(?:lines? )?\d[\d-]*(?: of \d+ left out)?|cut by the client; )|output of .*, \d+ lines[^\n]*, left out)"
-    r"[^\n]*\][ \t\r]*$",
+    r"^[ \t]*\[(?:… (?:(?:(?:line|character)s? )?\d[\d-]*(?: of \d+ left out)?|cut by the client; )"
+    r"|output of .*, \d+ lines[^\n]*, left out)[^\n]*\][ \t\r]*$",
     re.MULTILINE,
 )
 
@@ -121,16 +126,17 @@ def format_truncation_marker(handle: str = "", lines: int = 0) -> str:
     return f"[… cut by the client; all {lines:,} lines: clew unfold {handle}]"
 
 
-def format_omission_marker(gap: OmittedLines, total_lines: int, handle: str = "") -> str:
+def format_omission_marker(gap: OmittedLines, total_lines: int, handle: str = "", *, unit: str = "line") -> str:
     """Return the line that replaces omitted lines of a text.
 
     total_lines  lines of the whole text, for a marker that is a full sentence; 0 for a short marker.
     handle       short id by which the agent can ask for the whole text; "" for none.
+    unit         what start, end and total count: "line" or "character".
     """
     where = f"{gap.start}-{gap.end}" if gap.end > gap.start else f"{gap.start}"
     what = f": {gap.description}" if gap.description else ""
+    units = f"{unit}s" if gap.end > gap.start else unit
     if not total_lines:
-        return f"[… {where}{what}]"
-    unit = "lines" if gap.end > gap.start else "line"
+        return f"[… {where}{what}]" if unit == "line" else f"[… {units} {where}{what}]"
     back = f"; clew unfold {handle}" if handle else ""
-    return f"[… {unit} {where} of {total_lines} left out{what}{back}]"
+    return f"[… {units} {where} of {total_lines} left out{what}{back}]"

@@ -25,10 +25,11 @@ class LineScores:
     reasons   why it is shown, "" for an ordinary line.
     noise     what it is, in the plural, "" when it is no noise.
     quoted    it quotes something (a file's line, a value), so words in it say nothing of what happened.
+    odd       required lines that differ from many others of their sort; they take nothing from the budget of the rest.
     entries   lines of a listing's entries, in order: its first, middle and last ones are shown at any budget.
     """
 
-    __slots__ = ("entries", "noise", "quoted", "reasons", "required", "utility")
+    __slots__ = ("entries", "noise", "odd", "quoted", "reasons", "required", "utility")
 
     def __init__(self, lines: OutputLines) -> None:
         count = len(lines)
@@ -37,6 +38,7 @@ class LineScores:
         self.reasons = [""] * count
         self.noise = [""] * count
         self.quoted = bytearray(count)
+        self.odd: list[int] = []
         self.entries: list[int] = []
 
     def require(self, start: int, end: int, reason: str, *, grade: int = 1) -> None:

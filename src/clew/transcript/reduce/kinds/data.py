@@ -13,6 +13,7 @@ from clew.transcript.reduce.scores import KEY_UTILITY, NAMED_UTILITY, LineScores
 
 _PATTERNS = PatternFile(Path(__file__).with_suffix(".toml"))
 SAMPLE_ELEMENTS = 3  # guess: of a list this many show what the others look like
+VALUE_ROWS_SHARE = 0.8  # guess
 _TELLING = _PATTERNS["telling"]
 _WRONG = re.compile(r"^\s{0,80}\"(?:error|errors|stderr|exception|failure|reason)\": ?(?!null|\"\"|\[\]|\{\}|false|0\b)", re.IGNORECASE)
 _OPEN, _CLOSE = ("{", "["), ("}", "]", "},", "],")
@@ -56,12 +57,10 @@ def score_lines(lines: OutputLines, scores: LineScores) -> None:
 
 
 def _is_a_value_a_line(lines: OutputLines) -> bool:
-    opening = [lines.plain[at][:1] for at in lines.scanned if lines.plain[at]][:50]
-    return (
-        len(opening) > 1
-        and all(first in "{[" for first in opening)
-        and all(lines.plain[at].rstrip().endswith(("}", "]")) for at in list(lines.scanned)[:20] if lines.plain[at])
-    )
+    """Most lines are a value each; a few may be another's, such as headers above them."""
+    rows = [line for at in lines.scanned if (line := lines.plain[at])][:50]
+    values = sum(row[0] in "{[" and row.rstrip(", \t").endswith(("}", "]")) for row in rows)
+    return len(rows) > 1 and values >= VALUE_ROWS_SHARE * len(rows)
 
 
 JSON = load_output_kind(__file__, score_lines)
