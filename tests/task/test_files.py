@@ -115,7 +115,6 @@ def test_a_linter_is_a_check_of_lint_and_a_failed_test_run_stands_beside_it() ->
         ("npx prettier -c lib", "All matched files use Prettier code style!", set()),
         ("cd /home/ada/shop && npx vitest run --project web", " Test Files  2 passed (2)", {"web/app.ts"}),
         ("npx vitest run --project other", " Test Files  2 passed (2)", set()),
-        ("pytest --collect-only", "3 tests collected in 0.1s", set()),
     ],
 )
 def test_a_check_counts_for_the_files_that_it_covers(command: str, output: str, covered: set[str]) -> None:
@@ -126,6 +125,15 @@ def test_a_check_counts_for_the_files_that_it_covers(command: str, output: str, 
 
     assert {path for path, file in work.files().items() if file.checked_by} == covered
     assert all(file.was_tried for file in work.files().values())
+
+
+@pytest.mark.parametrize("command", ["pytest --collect-only", "npx jest --listTests", "npx playwright test --list"])
+def test_a_list_of_tests_is_no_check(command: str) -> None:
+    work = Work()
+    work.edit("src/cart.py")
+    work.run(command, "3 tests collected in 0.1s")
+
+    assert not any(file.checked_by or file.was_tried for file in work.files().values())
 
 
 def test_of_two_tasks_in_one_output_each_is_of_its_own_kind() -> None:

@@ -134,6 +134,15 @@ def test_only_what_the_client_marks_is_a_refusal(claude: ClaudeScript) -> None:
     assert [(result.is_refused, result.said) for result in results if result.is_refused or result.said] == [(True, "use sqlite")]
 
 
+def test_a_command_that_goes_on_in_the_background_has_no_outcome_yet(claude: ClaudeScript) -> None:
+    started = "Command running in background with ID: b50b67f. Output is being written to: /tmp/b50b67f.output"
+    claude.answer(claude.call("Bash", command="pnpm build", run_in_background=True), started, is_error=False)
+
+    [result] = [each.call.result for each in TranscriptReader([claude.bytes()]).read_observations() if each.call and each.call.result]
+
+    assert (result.outcome, result.job) == (CallOutcome.UNKNOWN, "b50b67f")
+
+
 def test_one_file_adds_a_dialect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "parrot.py").write_text(DIALECT_FILE)
     monkeypatch.setattr(dialects, "__path__", [*dialects.__path__, str(tmp_path)])

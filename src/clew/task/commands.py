@@ -220,10 +220,15 @@ def _form(commands: Sequence[SimpleCommand], checks: Sequence[SimpleCommand], ma
 # Checks.
 
 
+_LISTS = frozenset(("--listTests", "--list-tests", "--collect-only", "--co", "--list"))  # options by which a test runner runs nothing
+
+
 def is_check(simple: SimpleCommand) -> bool:
     """Return whether a command checks something: it tests, builds, lints or checks types."""
     words = _launched(simple.words)
     program, rest = words[0].rpartition("/")[2], words[1:]
+    if _LISTS & set(rest):
+        return False
     if program in ("ruff", "biome", "cargo-fmt") and rest[:1] == ("format",):
         return "--check" in rest
     if program == "markdownlint" and "--fix" in rest:

@@ -587,8 +587,8 @@ def parse_tool_result(tool: str, text: str, *, is_error: bool | None, exit_code:
     is_refused  the client's own record says that the user did not allow the call; the text alone never does, as any tool can print it.
     """
     kind = _KINDS.get(tool, ToolKind.OTHER)
-    is_untold = is_refused or (text.startswith(_NO_OUTCOME) and is_error is not False) or "<tool_use_error>" in text[:40]
     job = _JOB.search(text[:300]) if kind is ToolKind.COMMAND else None
+    is_untold = is_refused or job is not None or (text.startswith(_NO_OUTCOME) and is_error is not False) or "<tool_use_error>" in text[:40]
     ended = _JOB_EXIT.search(text[:600]) if text.startswith(("<retrieval_status>", "<status>")) else None
     step = _STEP.search(text) if kind is ToolKind.TODO else None
     return ToolResult(
