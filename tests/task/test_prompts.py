@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules
+from clew.task.prompts import extract_typed_text, find_stated_rules, split_sentences
 from clew.task.replies import is_assent
 
 
@@ -77,35 +77,48 @@ def test_a_request_is_no_assent(text: str) -> None:
     [
         "Never push to main.",
         "please don't touch the migrations",
-        "do not stash anything, read the files you need",
-        "Make sure the docs are consistent.",
+        "Do not rename the public methods.",
         "I don't want the token in the log.",
         "The name must not change.",
-        "Use a map instead of a list.",
-        "only change the cart",
-        "no, use the tax table",
-        "and always run the tests first",
-        "Errors should never be swallowed.",
-        "keep each commit with working code please (no half-done states)",
-        "let's not leave the tests to the very end...",
-        "I want the notice only the first time.",
-        "I'd like one client id for all environments",
-        "we should use the strong types wherever we can",
-        "let's go with B",
-        "3 but apply the changes to this branch",
-        "yes, but leave the docs alone",
-        "put it in the session handler",
-        "That is not correct, the stop hook fires at the end of a turn.",
-        "let's do this as a separate PR",
-        "it doesn’t make sense to commit in a broken state",
         "don’t amend commits",
-        "before you do that, pull in latest",
         "Always run `fmt && lint` first.",
-        "Important: the API stays as it is.",
+        "Committe niemals auf den Zweig main.",
+        "Bitte niemals die Migrationen anfassen.",
+        "Ne fais jamais de commit sur la branche main.",
+        "Il ne faut jamais toucher aux migrations.",
+        "No se debe tocar la rama main.",
+        "No hay que tocar las migraciones.",
+        "Не трогай миграции.",
+        "Нельзя трогать миграции.",
+        "绝对不要提交到 main 分支。",
+        "禁止直接推送到 main。",
+        "mainブランチには絶対にコミットしないでください。",
+        "必ず先にテストを書いてください。",
     ],
 )
-def test_sentences_that_bind_are_kept_verbatim(sentence: str) -> None:
-    assert find_stated_rules(f"Here is the thing. {sentence}\nThanks.") == (sentence,)
+def test_sentences_that_bind_are_kept_verbatim_in_seven_languages(sentence: str) -> None:
+    assert find_stated_rules(sentence) == (sentence,)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "let's never change this file (it is generated)",
+        "import paths must never be relative",
+        "return codes must never be ignored",
+        "const names must never be lower case",
+        "Never rename old => new in the API.",
+        "#3 must never be merged",
+        "$TMPDIR must never be deleted",
+        "Never call `a && b`.",
+        "Don't use foo();",
+        "TRACE=1 must never be set in production",
+        "[IMPORTANT] never push to main.",
+        "http://localhost:8080 must never be hard coded",
+    ],
+)
+def test_a_rule_that_looks_like_code_is_a_rule(sentence: str) -> None:
+    assert find_stated_rules(sentence) == (sentence,)
 
 
 @pytest.mark.parametrize(
@@ -113,58 +126,36 @@ def test_sentences_that_bind_are_kept_verbatim(sentence: str) -> None:
     [
         "I don't think that is right.",
         "Why does it never stop?",
-        "would it be easier to use a map instead of a list",
         "they always come late",
         "It must have been the cache.",
         "we have only one shop",
         "```\nnever do this\n```",
         "> you must never do this",
-        "2024-01-02 10:00 WARN you must not do this",
         "    never = always(must)",
-        "cart.go:1:2: avoid this name",
         "no problem",
         "yeah let's do it",
         "I wanted to ask about the cart.",
         "what should the name be?",
         "push it",
-        "a) why we are not passing the type",
+        "Fix the login page and add a test.",
+        "can you run the tests again",
+        "Kannst du die Tests noch einmal laufen lassen?",
+        "Der Knopf ist kaputt.",
+        "Peux-tu relancer les tests ?",
+        "¿Puedes abrir un PR?",
+        "Почему сборка падает?",
+        "请修复登录页面。",
+        "ログイン画面を修正してください。",
+        "merci, parfait",
     ],
 )
-def test_reports_questions_code_and_logs_bind_nobody(text: str) -> None:
+def test_requests_reports_questions_and_chat_bind_nobody(text: str) -> None:
     assert find_stated_rules(text) == ()
 
 
-def test_of_a_document_what_orders_or_bounds_binds() -> None:
-    text = (
-        "# Plan\n\n## Cart\nThe total is rounded in the view.\n- Do not rename `Cart`.\n- The command does NOT check the stock.\n\n"
-        "## Tax\nA new file holds the rates. Keep the old table (still needed for invoices)."
-    )
-
-    assert find_stated_rules(text) == (
-        "Do not rename `Cart`.",
-        "The command does NOT check the stock.",
-        "Keep the old table (still needed for invoices).",
-    )
-
-
-def test_a_long_document_is_read_whole() -> None:
-    text = f"# Plan\n\n## One\n{'It is so. ' * 400}\n- Never rename `Cart`.\n{'It is so. ' * 400}\n## Two\nEnd."
-
-    assert find_stated_rules(text) == ("Never rename `Cart`.",)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "can we also log the refusals?",
-        "should we also warn in that block?",
-        "A. is fine, ensure we log",
-        "intentional - keep it local!",
-        "probably makes sense to round that first",
-    ],
-)
-def test_a_wish_or_a_choice_in_passing_binds(text: str) -> None:
-    assert find_stated_rules(text) == (text,)
+def test_sentences_end_at_the_stops_of_any_script() -> None:
+    assert split_sentences("列表错了。不要提交！好吗？可以") == ["列表错了。", "不要提交！", "好吗？", "可以"]
+    assert split_sentences("Сборка падает. Почему? v1.2 готова.") == ["Сборка падает.", "Почему?", "v1.2 готова."]
 
 
 def test_what_stands_under_a_heading_of_rules_binds_in_a_document_too() -> None:
@@ -197,26 +188,3 @@ def test_of_a_pasted_log_only_the_users_ends_are_read() -> None:
 @given(st.text(max_size=600))
 def test_what_binds_stands_in_the_prompt(text: str) -> None:
     assert all(sentence in text for sentence in find_stated_rules(text))
-
-
-@pytest.mark.parametrize("text", ["the header is sticky on mobile too", "rates come from the ledger, the cart only shows them"])
-def test_what_is_said_without_a_word_of_command_is_said_in_passing(text: str) -> None:
-    assert find_implied_rules(text) == (text,)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "commit and push it please",
-        "ok, run the tests again",
-        "why is the header not sticky?",
-        "yes, go ahead",
-        "I've seen that before on mobile",
-        "the header is still not showing on mobile",
-        "ahh that would be it yes",
-        "/review the whole change with care",
-        "the header is sticky on mobile too. " * 20,
-    ],
-)
-def test_orders_for_one_act_questions_reports_and_pastes_are_not(text: str) -> None:
-    assert find_implied_rules(text) == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clew.task.rules import find_withdrawn_rules, is_withdrawal_of
+from clew.task.rules import find_withdrawn_rules
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,24 @@ from clew.task.rules import find_withdrawn_rules, is_withdrawal_of
     ],
 )
 def test_a_later_word_takes_the_earlier_one_back(earlier: str, later: str) -> None:
-    assert is_withdrawal_of(later, earlier)
+    assert find_withdrawn_rules(later, [earlier]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("Never touch the database schema.", "You can change the database schema now, I made a backup."),
+        ("The port should be 8080.", "The port should be 9090."),
+        ("Committe niemals auf den Zweig main.", "Du darfst jetzt doch auf den Zweig main committen."),
+        ("Il ne faut jamais toucher aux migrations.", "Tu peux de nouveau toucher aux migrations."),
+        ("No hay que tocar las migraciones.", "Ya puedes tocar las migraciones."),
+        ("Нельзя трогать миграции.", "Теперь можно трогать миграции."),
+        ("不要修改迁移文件。", "现在可以修改迁移文件了。"),
+        ("マイグレーションは変更しないでください。", "もうマイグレーションを変更してもいいです。"),
+    ],
+)
+def test_a_withdrawal_ends_the_rule_about_the_same_thing_in_seven_languages(earlier: str, later: str) -> None:
+    assert find_withdrawn_rules(later, [earlier, "Never log the tokens.", "禁止使用全局变量", "Тесты обязательны."]) == [0]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +53,7 @@ def test_a_later_word_takes_the_earlier_one_back(earlier: str, later: str) -> No
     ],
 )
 def test_a_word_about_something_else_takes_nothing_back(earlier: str, later: str) -> None:
-    assert not is_withdrawal_of(later, earlier)
+    assert find_withdrawn_rules(later, [earlier]) == []
 
 
 def test_of_several_rules_the_places_are_told() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from clew.records import Observation, ObservationKind, TaskState
 from clew.task.question import build_question_state
-from clew.task.tracker import IDENTIFIERS_MAX, IMPLIED_MAX, TaskTracker, state_at
+from clew.task.tracker import IDENTIFIERS_MAX, TaskTracker, state_at
 
 FAILED = "Exit code 1\nFAILED tests/test_cart.py::test_total - assert 3 == 4\n1 failed in 0.1s\n"
 
@@ -370,16 +370,6 @@ def test_every_tuple_has_its_newest_last(session: list[Observation]) -> None:
     state = state_at(session)
     for part in (state.goals, state.constraints, state.working_set, state.open_errors, state.checks, state.dead_ends):
         assert [thing.seq for thing in part] == sorted(thing.seq for thing in part)
-
-
-def test_what_was_said_in_passing_goes_before_what_was_commanded(script) -> None:
-    script.user("Never rename the cart.")
-    for at in range(IMPLIED_MAX + 5):
-        script.user(f"column {at} is shown on mobile too")
-
-    said = [stated.text for stated in state_at(script.observations).constraints]
-    assert said[0] == "Never rename the cart."
-    assert said[1:] == [f"column {at} is shown on mobile too" for at in range(5, IMPLIED_MAX + 5)]
 
 
 def test_names_are_those_mentioned_last_however_many_came_before(script) -> None:

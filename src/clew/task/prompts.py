@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from clew.task.replies import is_assent
+from clew.task.recogniser import PromptContext, load_recogniser
 from clew.task.vocabulary import CLIENT_COMMANDS, MACHINE_BLOCKS, MACHINE_PROMPTS, PATTERNS, matches_any
 
 SENTENCE_CHARS_MAX = 500  # guess: longer ones are pasted text without full stops
@@ -17,16 +17,12 @@ PASTE_END_CHARS = 1_500
 _COMMAND = re.compile(r"<command-name>/?([\w:.-]{1,100})</command-name>")
 _COMMAND_ARGUMENTS = re.compile(r"<command-args>(.{0,20000}?)</command-args>", re.DOTALL)
 
-TYPED_CHARS_MAX, TYPED_LINES_MAX = 600, 12  # guess: a longer prompt is pasted, at least in part
-ONE_ACT_WORDS_MAX = 7
 _HEADING = re.compile(r"^#{1,4} ", re.MULTILINE)
 _FENCE = re.compile(r"^\s{0,12}(?:```|~~~)")
-_CODE = re.compile(r"`[^`\n]{1,300}`")
 _BULLET = re.compile(r"^\s{0,24}(?:[-*•]|\d{1,2}[.)]|Q:|A:)\s{1,4}(?:\[[ xX]\]\s)?")
 _SLASH = re.compile(r"^/[\w:.-]{1,100} ")
 _FILLED = re.compile("\0+|[^\0]+")
 RULES_OF_SECTION_MAX = 16  # guess: a longer list is a specification, and stands in the prompt itself
-RULES_OF_DOCUMENT_MAX = 32  # guess: of one plan that is handed over, the first
 DOCUMENT_CHARS_MAX = 40_000
 
 
@@ -68,80 +64,39 @@ def split_typed_parts(text: str) -> list[tuple[str, bool]]:
 
 def split_sentences(line: str) -> list[str]:
     """Return the sentences of one line of prose; full stops inside names and numbers end nothing."""
-    found = [sentence for part in PATTERNS["sentence"].findall(line) if (sentence := part.strip(" \t\r,;"))]
+    found = [sentence for part in PATTERNS["sentence"].findall(line) if (sentence := part.rstrip().lstrip(" \t\r,;"))]
     if len(found) > 1 and len(found[0]) <= 12 and PATTERNS["initial"].fullmatch(found[0]):  # "A. is fine"
         found[:2] = [f"{found[0]} {found[1]}"]
     return found
 
 
 def find_stated_rules(text: str) -> tuple[str, ...]:
-    """Return the sentences of a prompt that forbid, demand, choose, bound or correct something, verbatim, in order, each once.
+    """Return the sentences of a prompt that bind from now on, verbatim, in order, each once, in any language.
 
-    Only prose is read: no fences, quotes, tables, log lines or code; of a pasted text only its two ends. In a
-    document (a prompt with headings), which is read whole, the first RULES_OF_DOCUMENT_MAX sentences count that order or
-    bound something, and what stands under a heading that announces rules.
+    Those that the recogniser finds likely enough to be rules, and the items of a list under a line that announces rules. Only prose is
+    read: no fences, quotes, tables or indented code; of a pasted text only its two ends.
     """
-    is_document = len(_HEADING.findall(text[:DOCUMENT_CHARS_MAX])) >= 2
     ruled = _under_rules(text) if len(text) <= DOCUMENT_CHARS_MAX else []
-    bounding = 0
-    if len(text) > PASTE_CHARS_MIN and not (is_document and len(text) <= DOCUMENT_CHARS_MAX):
-        text = f"{text[:PASTE_END_CHARS]}\n\n{text[-PASTE_END_CHARS:]}"
-    found: dict[str, None] = {}
-    for sentence in _prose(text):
-        if len(sentence) > SENTENCE_CHARS_MAX or " " not in sentence:
-            continue
-        plain = sentence.replace("’", "'")
-        if sentence in ruled or (not is_document and _is_binding(plain)):
-            found.setdefault(sentence)
-        elif is_document and bounding < RULES_OF_DOCUMENT_MAX and _bounds(plain.lstrip("*_ ")):
-            bounding += sentence not in found
-            found.setdefault(sentence)
-    for sentence in ruled:
-        found.setdefault(sentence)
-    return tuple(found)
+    headings = len(_HEADING.findall(text[:DOCUMENT_CHARS_MAX]))
+    is_pasted = len(text) > (DOCUMENT_CHARS_MAX if headings >= 2 else PASTE_CHARS_MIN)
+    parts = [text]
+    if is_pasted:  # the user's own words stand in the paragraphs at its two ends
+        parts, headings = [text[:PASTE_END_CHARS].partition("\n\n")[0], text[-PASTE_END_CHARS:].rpartition("\n\n")[2]], 0
+    sentences: list[str] = []
+    contexts: list[PromptContext] = []
+    for part in parts:
+        found, lines = _prose(part), part.count("\n") + 1
+        sentences += found
+        contexts += [PromptContext(len(part), lines, headings, at, len(found)) for at in range(len(found))]
+    recogniser = load_recogniser()
+    claimed = recogniser.is_claimed(recogniser.score(sentences, contexts), "rule").tolist()
+    listed = frozenset(ruled)
+    binding = [sentence for sentence, is_rule in zip(sentences, claimed, strict=True) if is_rule or sentence in listed]
+    return tuple(dict.fromkeys((*filter(_is_whole, binding), *ruled)))
 
 
-def _bounds(sentence: str) -> bool:
-    return matches_any(sentence, "order_at_start", "bounds")
-
-
-def find_implied_rules(text: str) -> tuple[str, ...]:
-    """Return the sentences of a short prompt that was typed which say something without a word of command, verbatim, in order.
-
-    "the header is sticky on mobile too" binds as much as "make sure that …" does, and no list of words finds it; a question,
-    an assent or an order for a single act ("push it") is left out. Empty for whatever looks pasted.
-    """
-    if len(text) > TYPED_CHARS_MAX or text.startswith("/") or text.count("\n") > TYPED_LINES_MAX:
-        return ()
-    found: dict[str, None] = {}
-    for sentence in _prose(text):
-        plain = sentence.replace("’", "'")
-        words = plain.count(" ") + 1
-        is_one_act = words <= ONE_ACT_WORDS_MAX and matches_any(plain, "one_act")
-        is_open = plain.endswith(("?", ":")) or matches_any(plain, "question", "puzzled", "tells")
-        if words >= 4 and not is_one_act and not is_open and not is_assent(plain):
-            found.setdefault(sentence)
-    return tuple(found)
-
-
-def _is_binding(sentence: str) -> bool:
-    if is_assent(sentence) or PATTERNS["lets_go"].fullmatch(sentence):
-        return False
-    if matches_any(sentence, "correction") and sentence.count(" ") >= 2 and not sentence.endswith("?"):
-        return True
-    if matches_any(sentence, "label") and sentence.count(" ") >= 3:
-        return True
-    is_order = matches_any(sentence, "order_at_start", "order")
-    if sentence.endswith("?") and matches_any(sentence, "wish"):
-        return True
-    is_question = sentence.endswith("?") or matches_any(sentence, "question")
-    if matches_any(sentence, "binding"):
-        if is_question and not is_order and not matches_any(sentence, "asked_politely"):
-            return False
-        return not matches_any(sentence, "report") or is_order
-    if is_question or sentence.endswith(":") or sentence.count(" ") < 2:
-        return False
-    return is_order or (matches_any(sentence, "wanted", "chosen") and not matches_any(sentence, "puzzled"))
+def _is_whole(sentence: str) -> bool:
+    return len(sentence) <= SENTENCE_CHARS_MAX and (" " in sentence or not sentence.isascii())
 
 
 def _under_rules(text: str) -> list[str]:
@@ -179,7 +134,7 @@ def _prose(text: str) -> list[str]:
 
 def _sentences_of(line: str) -> list[str]:
     bare = _SLASH.sub("", _BULLET.sub("", line)).strip()
-    return split_sentences(bare) if bare and not matches_any(_CODE.sub("`x`", bare), "not_prose") else []
+    return [] if not bare or bare.startswith((">", "|")) or _HEADING.match(bare) else split_sentences(bare)
 
 
 def _without(text: str, opening: str, closing: str, *, fill: str = "") -> str:

@@ -1,7 +1,8 @@
 """Find the user's rules that a later sentence of the user withdraws.
 
-Decided from the words alone, and only where they are clear: the same question answered again, the opposite order about the same
-thing, a thing that is to be replaced, a word of withdrawal beside the words of the earlier rule. Otherwise both rules are kept.
+Only where it is clear: a sentence that the recogniser takes for a withdrawal, in any language, about what the rule is about; the same
+question answered again; the same sentence with another value; the opposite order about the same thing, or a thing that is to be
+replaced, in English. Otherwise both rules are kept.
 """
 
 from __future__ import annotations
@@ -11,37 +12,58 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from clew.task.prompts import split_sentences
+from clew.task.recogniser import PromptContext, load_recogniser
 from clew.task.vocabulary import PATTERNS, PLAIN_WORDS, matches_any
 
 PROMPT_CHARS_MAX = 1_000  # of a longer prompt only the beginning withdraws anything; guess
 SHARE_MIN = 0.5  # of the earlier rule's own words that the later one must name; guess
-
+TAKEN_BACK_SHARE_MIN = 0.4  # the same, for a withdrawal: in most languages the small words of the two differ; guess
+STEM_CHARS = 6  # what is left of a word without its endings, in any language; guess
 
 _ANSWER = re.compile(r"\"([^\"\n]{1,400})\"=\"")
-_WORD = re.compile(r"[A-Za-z_][\w./-]*\w|\d+")
+_WORD = re.compile(r"[^\W\d][\w./-]*\w|\d+")
+_WRITTEN_TOGETHER = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
+_NAME = re.compile(r"\b(?=\w*[a-z0-9_])(?=\w*[A-Z0-9_])(?!\d+\b)\w{2,}|`[^`]+`")  # vLLM, USER_ID, utf8
+_VALUE = re.compile(r"\d[\w.:-]*|`[^`]+`|\"[^\"]+\"|'[^']+'")
 
 
 def find_withdrawn_rules(words: str, rules: Sequence[str]) -> list[int]:
     """Return the indices in `rules` (the user's rules so far, oldest first) of those that a later prompt, `words`, withdraws."""
     if not rules:
         return []
+    if _ANSWER.match(words):
+        return [at for at, rule in enumerate(rules) if words != rule and is_withdrawal_of(words, rule)]
     said = [sentence for line in words[:PROMPT_CHARS_MAX].split("\n") for sentence in split_sentences(line)] or [words]
-    return [at for at, rule in enumerate(rules) if any(sentence != rule and is_withdrawal_of(sentence, rule) for sentence in said)]
+    recogniser = load_recogniser()
+    contexts = [PromptContext(len(words), 1, 0, at, len(said)) for at in range(len(said))]
+    takes_back = recogniser.is_claimed(recogniser.score(said, contexts), "withdrawal").tolist()
+    pairs = list(zip(said, takes_back, strict=True))
+    return [
+        at
+        for at, rule in enumerate(rules)
+        if any(sentence != rule and is_withdrawal_of(sentence, rule, takes_back=back) for sentence, back in pairs)
+    ]
 
 
-def is_withdrawal_of(later: str, earlier: str) -> bool:
-    """Return whether a sentence of the user withdraws an earlier one."""
+def is_withdrawal_of(later: str, earlier: str, *, takes_back: bool = False) -> bool:
+    """Return whether a sentence of the user withdraws an earlier one. takes_back: the recogniser takes it for a withdrawal."""
     if (old := _ANSWER.match(earlier)) and (new := _ANSWER.match(later)):
         return old[1] == new[1]
     of_later, of_earlier = _stems(later), _stems(earlier)
     shared = of_later & of_earlier
     if not shared or not of_earlier:
         return False
-    is_about = len(shared) >= SHARE_MIN * len(of_earlier)
     plain = later.replace("’", "'")
-    if is_about and matches_any(plain, "withdraws"):
+    if takes_back and (_is_same_subject(shared, of_earlier) or frozenset(_NAME.findall(later)) & frozenset(_NAME.findall(earlier))):
+        return True
+    if _VALUE.search(earlier) and _VALUE.sub("#", later).casefold() == _VALUE.sub("#", earlier).casefold():
         return True
     return _is_opposite(plain, earlier.replace("’", "'")) or _is_replaced(plain, earlier, of_earlier)
+
+
+def _is_same_subject(shared: frozenset[str], of_earlier: frozenset[str]) -> bool:
+    is_named = any(len(stem) >= 4 or not stem.isascii() for stem in shared)
+    return is_named and len(shared) >= TAKEN_BACK_SHARE_MIN * len(of_earlier)
 
 
 def _is_opposite(later: str, earlier: str) -> bool:
@@ -79,8 +101,10 @@ def _is_replaced(later: str, earlier: str, of_earlier: frozenset[str]) -> bool:
 
 @lru_cache(maxsize=1 << 10)
 def _stems(text: str) -> frozenset[str]:
-    words: Iterable[str] = (word.lower() for word in _WORD.findall(text.replace("’", "'")))
-    return frozenset(_stem(word) for word in words if word not in PLAIN_WORDS)
+    plain = text.replace("’", "'")
+    words: Iterable[str] = (word.lower() for word in _WORD.findall(_WRITTEN_TOGETHER.sub(" ", plain)))
+    pairs = (run[at : at + 2] for run in _WRITTEN_TOGETHER.findall(plain) for at in range(len(run) - 1))
+    return frozenset((*(_stem(word) for word in words if word not in PLAIN_WORDS), *pairs))
 
 
 def _stem(word: str) -> str:
@@ -89,4 +113,4 @@ def _stem(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             word = word[: -len(ending)]
             break
-    return word.removesuffix("e")
+    return word.removesuffix("e")[:STEM_CHARS]

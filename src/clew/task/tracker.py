@@ -35,16 +35,14 @@ from clew.task.late_checks import LateChecks
 from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
 from clew.task.paths import decode_json_or_text, find_touched_files, parse_search_hits, relative_path
 from clew.task.place import PlaceTracker
-from clew.task.prompts import extract_typed_text, find_implied_rules, find_stated_rules
+from clew.task.prompts import extract_typed_text, find_stated_rules
 from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
 from clew.task.replies import cancelled_steps
 from clew.task.requests import ENDED_OPEN, RequestTracker
 from clew.task.rules import find_withdrawn_rules
 from clew.task.runners.verdict import CheckVerdict
-from clew.task.vocabulary import matches_any
 
 CONSTRAINTS_MAX = 64  # guess; the newest are kept: a later word corrects an earlier one
-IMPLIED_MAX = 24  # guess: sentences that bind without a word of command; what commands stays longer
 WORKING_FILES_MAX = 256  # guess
 CHECKS_MAX = 24  # guess
 ERROR_AGE_MAX = 400  # observations after which a failed command that checks nothing is no longer open; guess
@@ -90,7 +88,6 @@ class TaskTracker:
     _place: PlaceTracker = field(default_factory=PlaceTracker, init=False, repr=False)
     _requests: RequestTracker = field(default_factory=RequestTracker, init=False, repr=False)
     _constraints: dict[str, UserStatement] = field(default_factory=dict[str, UserStatement], init=False, repr=False)
-    _implied: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)  # of the constraints, those said in passing
     _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], init=False, repr=False)
     _errors: dict[str, _Open[OpenError]] = field(default_factory=dict[str, _Open[OpenError]], init=False, repr=False)
     _checks: dict[str, _Open[CheckResult]] = field(default_factory=dict[str, _Open[CheckResult]], init=False, repr=False)
@@ -173,23 +170,12 @@ class TaskTracker:
         """Take the user's words: a request, an assent to what the agent proposed, and what binds from now on."""
         current = self._find_end()
         self._cancel_steps(words)
-        ended = set(self._requests.ended)
         is_request = self._requests.hear(words, observation, current)
-        for text in self._requests.ended.keys() - ended:
-            self._release(self._requests.ended[text])
         self._unbind(words)
-        if not is_request:  # it stands with what it replies to
-            return
         for sentence in find_stated_rules(words):
             self._bind(sentence, observation)
-        for sentence in find_implied_rules(words):
-            if sentence not in self._constraints:
-                self._bind(sentence, observation)
-                self._implied[sentence] = None
-                if len(self._implied) > IMPLIED_MAX:
-                    oldest = next(iter(self._implied))
-                    del self._implied[oldest]
-                    self._constraints.pop(oldest, None)
+        if not is_request:  # it stands with what it replies to
+            return
         for path, _ in find_clues(words[:20_000]).paths if "/" in words or "." in words else ():
             self._touch(path, "mention", observation)
 
@@ -199,14 +185,6 @@ class TaskTracker:
         names = list(steps)
         for at in cancelled_steps(words, [step.text for step in steps.values()]):
             self._plan[names[at]] = replace(steps[names[at]], status="cancelled")
-
-    def _release(self, ended: EndedRequest) -> None:
-        """Let go of the sentences of an ended request that ordered a single act; what it forbids or demands for good stays."""
-        for sentence, stated in list(self._constraints.items()):
-            is_of_it = stated.uuid == ended.request.uuid and stated.seq == ended.request.seq
-            if is_of_it and (matches_any(sentence, "one_act") or not matches_any(sentence, "binding", "order_at_start", "label")):
-                del self._constraints[sentence]
-                self._implied.pop(sentence, None)
 
     def _see_report(self, call: ToolCall, observation: Observation) -> None:
         """Take what a subagent reported when it ended."""
@@ -218,10 +196,8 @@ class TaskTracker:
         rules = list(self._constraints)
         for at in find_withdrawn_rules(words, rules):
             del self._constraints[rules[at]]
-            self._implied.pop(rules[at], None)
 
     def _bind(self, sentence: str, observation: Observation) -> None:
-        self._implied.pop(sentence, None)
         self._constraints.pop(sentence, None)
         self._constraints[sentence] = UserStatement(sentence, observation.uuid, observation.seq)
         drop_oldest(self._constraints, 2 * CONSTRAINTS_MAX)

@@ -1,0 +1,1 @@
+"""Fit the recogniser of sentences: `python -m train.recogniser`."""

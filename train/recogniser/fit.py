@@ -1,0 +1,132 @@
+"""Fit: a multinomial regression over hashed n-grams and counts by gradient descent, then a logistic calibration of each class.
+
+Deterministic for its seed. Source of the calibration: Platt 1999.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clew.task.recogniser import BUCKETS, CLASSES, COUNTS, Floats, Grams, compute_counts, compute_grams, compute_log_odds, simplify
+from train.recogniser.examples import Example
+
+EPOCHS, BATCH, RATE = 12, 64, 8.0
+DECAY = 1e-5  # of the weights of n-grams at each step, times the rate
+IDF_SCALE = 4.0
+SENTENCES_MIN = 2  # what a single sentence holds is noise: the same figures, a smaller table
+COUNT = len(CLASSES)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Examples as numbers: n-grams, counts (n, COUNTS), classes (n,), weights (n,)."""
+
+    grams: Grams
+    counts: Floats
+    classes: NDArray[np.int64]
+    weights: Floats
+
+    def select(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]]:
+        """Return the buckets and shares of some rows, and where each row starts."""
+        ends = np.append(self.grams.starts[1:], len(self.grams.buckets))
+        sizes = (ends - self.grams.starts)[rows]
+        starts = np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)[:-1]))
+        places = np.repeat(self.grams.starts[rows] - starts, sizes) + np.arange(int(sizes.sum()))
+        return self.grams.buckets[places], self.grams.shares[places], starts
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Weights before they are rounded: `table` (BUCKETS, classes), `counts` (COUNTS, classes), `bias` (classes,)."""
+
+    table: Floats
+    counts: Floats
+    bias: Floats
+
+    def score(self, inputs: Inputs, rows: NDArray[np.int64]) -> Floats:
+        """Return (rows, classes) scores."""
+        found = [np.zeros((0, COUNT), np.float32)]
+        for part in np.array_split(rows, max(1, len(rows) // 512)):
+            if len(part):
+                buckets, shares, starts = inputs.select(part)
+                sums = np.add.reduceat(self.table[buckets] * shares[:, None], starts, axis=0)
+                found.append(sums + inputs.counts[part] @ self.counts + self.bias)
+        return np.concatenate(found).astype(np.float32)
+
+
+def read_inputs(examples: Sequence[Example]) -> Inputs:
+    """Return examples as numbers."""
+    texts = [example.text for example in examples]
+    weights = np.array([example.weight for example in examples], np.float32)
+    return Inputs(
+        compute_grams([simplify(text) for text in texts]),
+        compute_counts(texts, [example.context for example in examples]),
+        np.array([CLASSES.index(example.label) for example in examples]),
+        weights / weights.mean(),
+    )
+
+
+def fit(inputs: Inputs, rows: NDArray[np.int64], *, seed: int = 0, epochs: int = EPOCHS) -> Fitted:
+    """Return the regression fitted on these rows. Cost: about 2 s for 5,000 sentences."""
+    random = np.random.default_rng(seed)
+    scale = weigh_buckets(inputs, rows)
+    parts = [np.zeros((BUCKETS, COUNT), np.float32), np.zeros((COUNTS, COUNT), np.float32), np.zeros(COUNT, np.float32)]
+    step = 0
+    total = epochs * -(-len(rows) // BATCH)
+    for _ in range(epochs):
+        order = random.permutation(rows)
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            step += 1
+            rate = RATE * (1 - step / (total + 1))
+            buckets, shares, starts = inputs.select(batch)
+            shares = shares * scale[buckets]
+            sums = np.add.reduceat(parts[0][buckets] * shares[:, None], starts, axis=0)
+            scores = sums + inputs.counts[batch] @ parts[1] + parts[2]
+            chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+            chances /= chances.sum(axis=1, keepdims=True)
+            chances[np.arange(len(batch)), inputs.classes[batch]] -= 1
+            error = chances * (inputs.weights[batch] / len(batch))[:, None]
+            spread = np.repeat(error, np.diff(np.append(starts, len(buckets))), axis=0) * shares[:, None]
+            slope = np.stack([np.bincount(buckets, spread[:, at], BUCKETS) for at in range(COUNT)], axis=1).astype(np.float32)
+            parts[0] *= 1 - rate * DECAY
+            parts[0] -= rate * slope
+            parts[1] -= rate * (inputs.counts[batch].T @ error + DECAY * parts[1])
+            parts[2] -= rate * error.sum(axis=0)
+    parts[0] *= scale[:, None]
+    return Fitted(*(part.astype(np.float32) for part in parts))
+
+
+def weigh_buckets(inputs: Inputs, rows: NDArray[np.int64]) -> Floats:
+    """Return (BUCKETS,): what each n-gram counts for, more for one that few sentences hold, 0 for one that a single sentence holds."""
+    buckets, _, starts = inputs.select(rows)
+    owner = np.repeat(np.arange(len(rows)), np.diff(np.append(starts, len(buckets))))
+    pairs = np.unique(owner * BUCKETS + buckets)
+    counts = np.bincount(pairs % BUCKETS, minlength=BUCKETS)
+    scale = np.log((1 + len(rows)) / (1 + counts)) / IDF_SCALE
+    return np.where(counts >= SENTENCES_MIN, scale, 0).astype(np.float32)
+
+
+def calibrate(scores: Floats, inputs: Inputs, rows: NDArray[np.int64], *, rounds: int = 400) -> tuple[Floats, Floats]:
+    """Return slope and shift (classes,) of each class's logistic calibration, fitted on scores of sentences that the fit did not see."""
+    odds = compute_log_odds(scores).astype(np.float64)
+    slopes, shifts = np.ones(COUNT), np.zeros(COUNT)
+    weight = inputs.weights[rows].astype(np.float64)
+    for at in range(COUNT):
+        target = (inputs.classes[rows] == at).astype(np.float64)
+        given = np.stack((odds[:, at], np.ones(len(odds))), axis=1)
+        found = np.array([1.0, 0.0])
+        for _ in range(rounds):
+            chance = 1 / (1 + np.exp(-given @ found))
+            slope = given.T @ ((chance - target) * weight) + np.array([1e-2 * (found[0] - 1), 0])
+            curve = given.T @ (given * (weight * chance * (1 - chance))[:, None]) + 1e-2 * np.eye(2)
+            change = np.linalg.solve(curve, slope)
+            found -= change
+            if np.abs(change).max() < 1e-7:
+                break
+        slopes[at], shifts[at] = max(found[0], 0.05), found[1]
+    return slopes.astype(np.float32), shifts.astype(np.float32)
