@@ -19,7 +19,7 @@ import msgspec
 from clew.transcript.reduce.lines import LINE_CHARS_MAX, OutputLines
 from clew.transcript.reduce.scores import LineScores
 
-# All guesses; no reduction of the recorded sessions falls with them (bench/LOG.md).
+# All guesses; what they cost and keep on recorded sessions stands in bench/LOG.md.
 FAMILY_MIN = 12  # members from which on one that differs is the exception
 ODD_SHARE = 0.02  # of a family that may be odd; at least one may
 VARIANTS_SHARE = 0.2  # of a family's values that may differ before its values are compared by their form
