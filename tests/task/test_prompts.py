@@ -188,3 +188,8 @@ def test_of_a_pasted_log_only_the_users_ends_are_read() -> None:
 @given(st.text(max_size=600))
 def test_what_binds_stands_in_the_prompt(text: str) -> None:
     assert all(sentence in text for sentence in find_stated_rules(text))
+
+
+@pytest.mark.parametrize("filler", ["Der Knopf schickt das Formular doppelt ab. ", "按钮会重复提交表单。"])
+def test_a_rule_in_the_middle_of_one_long_line_is_found(filler: str) -> None:
+    assert find_stated_rules(f"{filler * 50}Never push to main. {filler * 50}") == ("Never push to main.",)

@@ -13,6 +13,7 @@ from clew.task.vocabulary import CLIENT_COMMANDS, MACHINE_BLOCKS, MACHINE_PROMPT
 SENTENCE_CHARS_MAX = 500  # guess: longer ones are pasted text without full stops
 PASTE_CHARS_MIN = 6_000  # guess: nobody types more; the user's own words stand at its two ends
 PASTE_END_CHARS = 1_500
+LONG_LINES_MAX, TYPED_CHARS_MAX = 3, 500  # guess
 
 _COMMAND = re.compile(r"<command-name>/?([\w:.-]{1,100})</command-name>")
 _COMMAND_ARGUMENTS = re.compile(r"<command-args>(.{0,20000}?)</command-args>", re.DOTALL)
@@ -87,7 +88,9 @@ def find_stated_rules(text: str) -> tuple[str, ...]:
     for part in parts:
         found, lines = _prose(part), part.count("\n") + 1
         sentences += found
-        contexts += [PromptContext(len(part), lines, headings, at, len(found)) for at in range(len(found))]
+        # A long prompt of many lines is mostly pasted, and the recogniser has learned that; one of a few long lines is typed.
+        size = len(part) if lines > LONG_LINES_MAX else min(len(part), TYPED_CHARS_MAX)
+        contexts += [PromptContext(size, lines, headings, at, len(found)) for at in range(len(found))]
     recogniser = load_recogniser()
     claimed = recogniser.is_claimed(recogniser.score(sentences, contexts), "rule").tolist()
     listed = frozenset(ruled)
@@ -125,7 +128,7 @@ def _prose(text: str) -> list[str]:
     for line in text.split("\n"):
         is_mark = _FENCE.match(line) is not None
         is_fenced ^= is_mark
-        if is_mark or is_fenced or len(line) >= 4 * SENTENCE_CHARS_MAX:
+        if is_mark or is_fenced:
             continue
         if not line.startswith(("    ", "\t")) or _BULLET.match(line):
             found.extend(_sentences_of(line))

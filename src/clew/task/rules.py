@@ -17,7 +17,7 @@ from clew.task.vocabulary import PATTERNS, PLAIN_WORDS, matches_any
 
 PROMPT_CHARS_MAX = 1_000  # of a longer prompt only the beginning withdraws anything; guess
 SHARE_MIN = 0.5  # of the earlier rule's own words that the later one must name; guess
-TAKEN_BACK_SHARE_MIN = 0.4  # the same, for a withdrawal: in most languages the small words of the two differ; guess
+TAKEN_BACK_SHARE_MIN = 0.3  # the same, for a withdrawal: in most languages the small words of the two differ; guess
 STEM_CHARS = 6  # what is left of a word without its endings, in any language; guess
 
 _ANSWER = re.compile(r"\"([^\"\n]{1,400})\"=\"")
