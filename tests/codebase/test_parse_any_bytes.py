@@ -185,3 +185,9 @@ def test_a_macro_that_is_cut_behind_a_blank_ends_with_its_header() -> None:
     data = b"#define SQUARE(x) ((x) "
 
     assert_sound(parse_file("x.h", data, "c"), data)
+
+
+def test_a_byte_that_is_no_character_stands_where_a_query_compares_names() -> None:
+    damaged = b"pub trait Drive: Move + Stop<\xff\x00(8> {\n    fn go(&self) -> u8;\n}\n\nimpl<T> Drive for Car\xff<T> {}\n"
+
+    assert_sound(parse_file("x", damaged, "rust"), damaged)

@@ -79,6 +79,8 @@ _INHERITING: frozenset[SymbolKind] = TYPE_KINDS | frozenset(("namespace",))
 _HOME_OF_VALUES: frozenset[SymbolKind] = frozenset(("module", "namespace"))
 _CUT_KINDS: frozenset[SymbolKind] = frozenset(("module", "section", "config"))
 
+_BROKEN = dict.fromkeys(range(0xDC80, 0xDD00), "?")  # how Python holds a byte that is no UTF-8
+
 ByteSpan = tuple[int, int]
 """(start, end) of a stretch of a file in bytes, half-open."""
 
@@ -95,9 +97,18 @@ def parse_file(path: str, data: bytes, language: str | None = None) -> FileFacts
     if known is None:
         reading = _Reading(find_sections(name, data))
         return _facts(path, name, data, reading, None)
-    tree = _tree(known, data)
+    tree = _tree(known, _without_broken_characters(data))
     reading = _read(known, SourceFile(data, known), tree) if tree is not None else _Reading([], is_whole=False)
     return _facts(path, name, data, reading, known if tree is not None else None)
+
+
+def _without_broken_characters(data: bytes) -> bytes:
+    """Return the bytes with "?" for each one that is no UTF-8: tree-sitter decodes what a query compares, and raises for others."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "surrogateescape").translate(_BROKEN).encode()
+    return data
 
 
 def may_exhaust_memory(language: Language, data: bytes) -> bool:
