@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clew.transcript.follow import UNRECOGNISED, build_report, read_deltas
-from clew.transcript.session_files import SessionFiles, find_sessions, iterate_transcripts
+from clew.transcript.session_files import SessionFiles, find_session_files, find_sessions
 
 FOLDER = os.environ.get("CLEW_SESSIONS", "")
 
@@ -17,7 +17,7 @@ FOLDER = os.environ.get("CLEW_SESSIONS", "")
 @pytest.mark.slow
 @pytest.mark.skipif(not FOLDER, reason="CLEW_SESSIONS names no folder of real transcripts")
 def test_real_sessions_are_read_whole_and_understood() -> None:
-    sessions = [part for session in find_sessions(Path(FOLDER)) for part in iterate_transcripts(session)]
+    sessions = [part for session in find_sessions(Path(FOLDER)) for part in (session, *map(find_session_files, session.agents))]
     unknown: Counter[str] = Counter()
     assert sessions
     for session in sessions:

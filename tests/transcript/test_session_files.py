@@ -12,7 +12,7 @@ import pytest
 
 from clew.errors import NotReadable
 from clew.transcript.follow import read_deltas, transcript_source
-from clew.transcript.session_files import find_session_files, find_sessions, iterate_transcripts, load_spilled_output
+from clew.transcript.session_files import find_session_files, find_sessions, load_spilled_output
 
 if TYPE_CHECKING:
     from conftest import ClaudeScript, CodexScript
@@ -60,7 +60,7 @@ def test_a_session_tells_the_folder_that_it_began_in(project: Path) -> None:
 
 def test_a_subagents_file_is_a_source_of_its_own_under_its_session(project: Path) -> None:
     session = find_session_files(project / f"{SESSION}.jsonl")
-    main, helper = iterate_transcripts(session)
+    main, helper = session, find_session_files(*session.agents)
 
     assert [transcript_source(main), transcript_source(helper)] == [f"session:{SESSION}", f"session:{SESSION}/a1b2"]
     (delta,) = read_deltas(helper.path)

@@ -129,11 +129,6 @@ class CommandAnalysis:
     finds_files: bool = False
     is_web: bool = False
 
-    @property
-    def is_status_hidden(self) -> bool:
-        """Whether the exit status may not be that of its checks (behind a pipe, before `;`), so that only the output shows it."""
-        return any(check.is_status_lost for check in self.checks)
-
     def normal_form_in(self, folder: str) -> str:
         """Return the normal form of the line in a folder: equal for two runs of the same checks in the same folder."""
         return f"cd {folder} && {self.form}" if folder and self.checks else self.form

@@ -111,13 +111,6 @@ def find_session_files(path: Path) -> SessionFiles:
     return SessionFiles(path, session, head.client, head.cwd, "", _agents_of(path, session))
 
 
-def iterate_transcripts(session: SessionFiles) -> Iterator[SessionFiles]:
-    """Yield a session's own transcript, then each subagent's by name, each as a SessionFiles whose `path` is that transcript."""
-    yield session
-    for path in session.agents:
-        yield find_session_files(path)
-
-
 def find_start_folder(lines: Sequence[bytes]) -> str:
     """Return the folder that a session began in, from the first lines of its transcript; "" when they do not name it."""
     return _head_of(lines[:HEAD_LINES]).cwd

@@ -187,8 +187,12 @@ def _load() -> None:
     """Import the modules that the first prompt, output and compaction need, and read their tables."""
     for name in ("recall", "compact", "write", "ingest"):
         import_module(f"clew.usecases.{name}")
-    from clew.transcript.reduce.reduce import reduce_output  # lazy: so that the daemon answers before
+    from clew.task.prompts import find_stated_rules  # lazy: so that the daemon answers before
+    from clew.task.runners.formats import load_runners  # lazy: as above
+    from clew.transcript.reduce.reduce import reduce_output  # lazy: as above
 
+    find_stated_rules("Never touch the migrations.")
+    load_runners()
     reduce_output("nothing happened here\n" * 100)
 
 
