@@ -15,6 +15,7 @@ from clew.task.tracker import state_at
 
 REFUSED = "The user doesn't want to proceed with this tool use. The tool use was rejected. To tell you how to proceed, the user said:\n"
 STOPPED = "The user doesn't want to proceed with this tool use. STOP what you are doing and wait for the user."
+AT = "/home/ada/shop/cart.py"
 RED = "Exit code 1\nFAILED tests/test_cart.py::test_total - assert 3 == 4\n1 failed in 0.1s"
 
 
@@ -22,195 +23,178 @@ def ends(script) -> list[DeadEnd]:
     return list(state_at(script.observations).dead_ends)
 
 
-def test_a_refused_call_says_what_was_meant_and_what_the_user_said(script) -> None:
-    script.user("fix the total")
-    edit = {"file_path": "/home/ada/shop/cart.py", "old_string": "total", "new_string": "round(total)"}
-    script.call("Edit", edit, f"{REFUSED}no, round in the view instead", is_error=True)
+def refuse(script, words: str = "", old: str = "return total", new: str = "return round(total)") -> None:
+    edit = {"file_path": AT, "old_string": old, "new_string": new}
+    script.call("Edit", edit, f"{REFUSED}{words}" if words else STOPPED, is_error=True)
 
+
+def test_a_refused_edit_says_what_was_meant_and_what_the_user_said_once_something_else_is_done(script) -> None:
+    script.user("fix the total")
+    refuse(script, "no, round in the view instead")
+    assert ends(script) == []
+
+    script.edit("view.py", "show(total)", "show(round(total))")
     (end,) = ends(script)
     assert (end.text, end.reason, end.sign) == (
-        "Edit cart.py: `total` became `round(total)` (refused)",
+        "Edit cart.py: `return total` became `return round(total)` (refused)",
         "no, round in the view instead",
         "refused",
     )
 
 
-def test_a_refusal_without_words_is_explained_by_the_next_prompt(script) -> None:
-    script.user("ship it")
-    script.run("git push --force", STOPPED, fails=True)
-    script.user("that is wrong, never force it")
+def test_a_refused_edit_that_is_made_after_all_is_none(script) -> None:
+    refuse(script, "let us make a branch first")
+    script.run("git checkout -b rounding", "Switched to a new branch 'rounding'")
+    assert len(ends(script)) == 1
 
-    (end,) = ends(script)
-    assert (end.text, end.reason) == ("$ git push --force (refused)", "that is wrong, never force it")
-
-
-def test_a_refused_call_that_is_allowed_later_is_no_dead_end(script) -> None:
-    script.run("make deploy", STOPPED, fails=True)
-    script.run("make deploy", "done")
-
+    script.edit("cart.py", "return total", "return round(total)")
     assert ends(script) == []
 
 
-def test_a_plan_that_is_taken_up_in_a_fresh_session_was_not_refused(script) -> None:
-    script.call("ExitPlanMode", {"plan": "# Rounding\n1. round"}, STOPPED, is_error=True)
-    script.user("Implement the following plan:\n\n# Rounding\n1. round")
+def test_refusals_without_words_are_explained_by_the_next_prompt(script) -> None:
+    refuse(script)
+    refuse(script, old="return tax", new="return round(tax)")
+    script.user("the view rounds already")
+    script.edit("view.py", "show(total)", "show(round(total))")
 
-    assert ends(script) == []
-
-
-def test_a_plan_refused_twice_is_one_dead_end_with_both_reasons(script) -> None:
-    script.call("ExitPlanMode", {"plan": "# Rounding\n1. round"}, f"{REFUSED}too complex", is_error=True)
-    script.call("ExitPlanMode", {"plan": "# Rounding\n1. round less"}, f"{REFUSED}still too complex", is_error=True)
-
-    (end,) = ends(script)
-    assert (end.text, end.reason) == ("the plan “Rounding” (refused)", "too complex / still too complex")
+    assert [end.reason for end in ends(script)] == ["the view rounds already"] * 2
 
 
-def test_a_user_who_turns_the_agent_round_ends_what_it_was_doing(script) -> None:
-    script.user("make the rows open")
-    script.agent("I'll add a click debounce to every row component.")
-    script.edit("rows.ts", "onOpen", "debounced(onOpen)")
-    script.user("no, only open on a double click, like the browser does")
-    script.agent("You're right, that is simpler.")
-
-    (end,) = ends(script)
-    assert end.text == "I'll add a click debounce to every row component. (changed rows.ts) `onOpen` became `debounced(onOpen)`"
-    assert end.reason == "no, only open on a double click, like the browser does"
-    assert end.weight == 0.8
-
-
-def test_a_correction_quotes_what_was_said_of_the_thing_it_speaks_of_and_how_the_agent_puts_it(script) -> None:
-    script.user("share the folder")
-    script.agent("I read the schema first. The invoice table gets a column for the currency. Tests come last.")
-    script.edit("schema.sql", "id int", "id int, currency text")
-    script.user("the currency should not be a column of the invoice, we have accounts for that")
-    script.agent("You're right. The currency belongs to the account instead of the invoice.")
-
-    (end,) = ends(script)
-    assert "The invoice table gets a column for the currency." in end.text
-    assert end.reason.endswith("The currency belongs to the account instead of the invoice.")
-
-
-def test_a_theory_ends_with_the_sentence_that_refutes_it(script) -> None:
-    script.agent("The upload fails because the session token may have expired before the last request.")
-    script.run("grep -rn ttl config", "config/auth.toml:3: ttl = 3600")
-    script.agent("The token lives for an hour. The upload takes four seconds, so that's not the issue.")
-
-    (end,) = ends(script)
-    assert end.text == "Theory: The upload fails because the session token may have expired before the last request."
-    assert end.reason == "The token lives for an hour. The upload takes four seconds, so that's not the issue."
-
-
-def test_a_theory_that_nothing_speaks_of_again_is_none(script) -> None:
-    script.agent("The upload fails because the session token may have expired before the last request.")
-    script.agent("The invoice view is not rounded. I round it now.")
+@pytest.mark.parametrize("words", ["yes", "/clear"])
+def test_a_refusal_that_nobody_explains_is_none(script, words: str) -> None:
+    refuse(script)
+    script.user(words)
+    script.edit("view.py", "show(total)", "show(round(total))")
 
     assert ends(script) == []
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "output", "text", "reason"),
+    ("command", "words"),
     [
-        ("Read", {"file_path": "/home/ada/shop/log.txt"}, "File content (9MB) exceeds maximum allowed size (256KB).",
-         "Read log.txt (too large)",
-         "File content (9MB) exceeds maximum allowed size (256KB)."),
-        ("Grep", {"pattern": "def frobnicate"}, "No matches found", "Searches without a match: `def frobnicate`", "No matches found"),
-        ("WebFetch", {"url": "https://example.org/api", "prompt": "Is there a bulk call?"},
-         "There is **no mention of a bulk call** in this page.",
-         "WebFetch https://example.org/api Is there a bulk call?", "There is **no mention of a bulk call** in this page."),
-    ],
-)  # fmt: skip
-def test_a_look_up_that_gave_nothing_is_a_dead_end(
-    script, tool: str, arguments: dict[str, str], output: str, text: str, reason: str
-) -> None:
-    script.call(tool, arguments, output)
-
-    (end,) = ends(script)
-    assert (end.text, end.reason) == (text, reason)
-
-
-@pytest.mark.parametrize(
-    ("output", "reason"),
-    [
-        ("cart_test.go:9:2: undefined: newTestCart\nFAIL", "cart_test.go:9:2: undefined: newTestCart"),
-        (
-            "cart.go:7:2: error is not checked (errcheck)\n\tx, _ := open(name)\n1 issues:",
-            "cart.go:7:2: error is not checked (errcheck) | x, _ := open(name)",
-        ),
-        ("Error: No tests found.\nMake sure that arguments are patterns.", "Error: No tests found."),
+        ("git commit -am 'round the total'", "is there a test for it?"),
+        ("git push", "rebase first"),
+        ("gh pr view 3", "I'll tell you what to do"),
+        ("make deploy", ""),
     ],
 )
-def test_a_check_that_says_what_is_not_there_or_not_allowed_is_a_dead_end(script, output: str, reason: str) -> None:
-    script.run("make test", f"Exit code 1\n{output}", fails=True)
-    script.run("make test", "ok")
+def test_a_refused_command_that_looks_or_delivers_or_was_refused_without_words_is_none(script, command: str, words: str) -> None:
+    script.run(command, f"{REFUSED}{words}" if words else STOPPED, fails=True)
+    script.edit("view.py", "show(total)", "show(round(total))")
 
-    (end,) = ends(script)
-    assert (end.text, end.reason) == ("$ make test (failed)", reason)
-
-
-def test_a_command_that_fails_in_the_background_is_known_by_its_own_name(script) -> None:
-    script.run("make web", "Command running in background with ID: b12")
-    script.call("TaskOutput", {"task_id": "b12"}, "error TS2305: Module has no exported member 'Cart'.")
-
-    (end,) = ends(script)
-    assert (end.text, end.reason) == ("$ make web (failed)", "error TS2305: Module has no exported member 'Cart'.")
-
-
-def test_a_look_that_failed_is_a_dead_end_until_it_works(script) -> None:
-    script.run("ls build", "Exit code 2\nls: cannot access 'build': No such file or directory", fails=True)
-
-    (end,) = ends(script)
-    assert (end.text, end.reason) == ("$ ls build (failed)", "ls: cannot access 'build': No such file or directory")
-
-    script.run("ls build", "cart.js")
     assert ends(script) == []
 
 
-def test_a_command_that_says_an_error_and_succeeds_is_a_dead_end(script) -> None:
-    script.run("seed-db --all | tail -1", "error: no such table: carts")
+def test_a_refused_command_is_a_dead_end_until_it_is_allowed(script) -> None:
+    script.run("make deploy ENV=live", f"{REFUSED}not from this machine", fails=True)
+    script.edit("view.py", "show(total)", "show(round(total))")
+    assert [(end.text, end.reason) for end in ends(script)] == [("$ make deploy ENV=live (refused)", "not from this machine")]
+
+    script.run("make deploy ENV=live", "done")
+    assert ends(script) == []
+
+
+def test_lines_that_are_replaced_after_an_objection_that_the_agent_accepts_are_a_dead_end(script) -> None:
+    script.user("keep the address")
+    script.edit("store.ts", "email: null", "email: localStorage.getItem('email')\nremember: localStorage.setItem('email', email)")
+    script.user("I would rather not keep personal data in local storage")
+    script.agent("Fair point. The server can return it with the session.")
+    script.edit("store.ts", "email: localStorage.getItem('email')\nremember: localStorage.setItem('email', email)", "email: session.email")
 
     (end,) = ends(script)
-    assert (end.text, end.reason) == ("$ seed-db --all | tail -1 (said an error)", "error: no such table: carts")
+    assert end.sign == "corrected"
+    assert end.text == "store.ts: `email: localStorage.getItem('email')` `remember: localStorage.setItem('email', email)`, replaced"
+    assert end.reason == ("I would rather not keep personal data in local storage / Fair point. The server can return it with the session.")
 
 
-def test_long_entries_leave_room_for_the_rest_of_a_hand_off(script) -> None:
-    for at in range(20):
-        script.run(f"deploy-{at} {'x' * 250}", f"Exit code 1\nunknown flag: --{at}-{'y' * 300}", fails=True)
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("great, now read it from the session", "I read it from the session now."),
+        ("it prints\n```\nTypeError: email\n```", "You're right, that is a bug."),
+    ],
+)
+def test_lines_that_are_replaced_on_the_way_are_none(script, words: str, answer: str) -> None:
+    script.edit("store.ts", "email: null", "email: localStorage.getItem('email')\nremember: localStorage.setItem('email', email)")
+    script.user(words)
+    script.agent(answer)
+    script.edit("store.ts", "email: localStorage.getItem('email')\nremember: localStorage.setItem('email', email)", "email: session.email")
 
-    found = ends(script)
-    assert 0 < sum(len(end.text) + len(end.reason) for end in found) <= SHOWN_CHARS_MAX
+    assert ends(script) == []
 
 
-def test_a_program_whose_absence_is_hidden_stays_a_dead_end(script) -> None:
-    script.run("docker ps", "Exit code 127\ncommand not found: docker", fails=True)
-    script.run("docker ps 2>/dev/null || echo none", "none")
+def test_an_edit_that_is_put_back_for_another_is_a_dead_end(script) -> None:
+    script.edit("cart.py", "def total():\n    return cents", "def total():\n    return cents / 100")
+    script.agent("The API expects cents. I put that back and divide in the view.")
+    script.edit("cart.py", "    return cents / 100\n\nRATE", "    return cents\n\nRATE")
+    assert ends(script) == []
 
-    assert [end.text for end in ends(script)] == ["$ docker ps (failed)"]
+    script.edit("view.py", "show(total)", "show(total / 100)")
+    (end,) = ends(script)
+    assert end.text == "cart.py: `return cents` became `return cents / 100`, put back"
+    assert end.reason == "The API expects cents. I put that back and divide in the view."
 
 
-def test_a_tool_that_answers_with_a_heading_is_quoted_by_its_error(script) -> None:
-    script.call(
-        "mcp__browser__click", {"element": "Save", "ref": "e14"}, "### Result\nTimeoutError: e14 is covered by a dialog", is_error=True
-    )
+def test_an_edit_that_is_put_back_before_a_green_check_was_an_experiment(script) -> None:
+    script.edit("cart.py", "return total", "return broken(total)")
+    script.run("pytest", RED, fails=True)
+    script.edit("cart.py", "return broken(total)", "return total")
+    script.run("pytest", "13 passed in 0.1s")
+    script.edit("view.py", "show(total)", "show(total / 100)")
+
+    assert ends(script) == []
+
+
+def test_what_is_taken_back_and_made_again_is_none(script) -> None:
+    script.edit("cart.py", "return total", "return round(total)")
+    script.user("is there a test for this?")
+    script.edit("cart.py", "return round(total)", "return total")
+    assert len(ends(script)) == 1
+
+    script.edit("cart.py", "return total", "return round(total)")
+    assert ends(script) == []
+
+
+@pytest.mark.parametrize("command", ["git checkout -- cart.py", "git restore cart.py", "git checkout .", "git reset --hard"])
+def test_edits_that_git_takes_back_at_the_users_word_are_a_dead_end(script, command: str) -> None:
+    script.edit("cart.py", "return total", "return round(total)")
+    script.user("roll that back, the view will do it")
+    script.run(command)
 
     (end,) = ends(script)
-    assert (end.text, end.reason) == ("mcp__browser__click Save e14 (failed)", "TimeoutError: e14 is covered by a dialog")
+    assert end.text == f"1 edit of cart.py, undone by `{command}`: `return total` became `return round(total)`"
+    assert end.reason == "roll that back, the view will do it"
 
 
-def test_a_prompt_after_an_interruption_is_a_correction(script) -> None:
-    script.user("clean up")
-    script.agent("Let me delete the fixtures of the old tests now.")
-    script.add(ObservationKind.NOTE, "[Request interrupted by user]", tool="interrupted")
-    script.user("the fixtures are used by the e2e suite")
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("git revert --no-edit HEAD", "commit round the total, reverted"),
+        ("git reset --hard HEAD~1", "commit round the total, undone by `git reset --hard HEAD~1`"),
+        ("git rebase --abort", "git rebase, given up with `git rebase --abort`"),
+    ],
+)
+def test_a_commit_or_a_rebase_that_is_given_up_is_a_dead_end(script, command: str, text: str) -> None:
+    script.edit("cart.py", "a", "b")
+    script.run("git commit -am 'round the total'", "[fix 1a2b3c4] round the total\n 1 file changed")
+    script.run(command, "ok")
+    script.user("then round in the view")
 
-    (end,) = ends(script)
-    assert end.reason == "the fixtures are used by the e2e suite"
+    assert [end.text for end in ends(script)] == [text]
 
 
-def test_a_next_request_ends_nothing(script) -> None:
-    script.user("fix the total")
-    script.agent("Fixed the total of the cart with a helper.")
-    script.user("great, now add a test for the tax")
+def test_a_file_that_is_written_and_removed_for_another_is_a_dead_end(script) -> None:
+    script.call("Write", {"file_path": "/home/ada/shop/pad.js", "content": "export const pad = 1"})
+    script.run("rm pad.js", "")
+    script.edit("view.py", "show(total)", "show(total / 100)")
+
+    assert [end.text for end in ends(script)] == ["pad.js, written and removed again"]
+
+
+def test_a_file_that_moves_is_none(script) -> None:
+    script.call("Write", {"file_path": "/home/ada/shop/pad.js", "content": "export const pad = 1"})
+    script.run("rm pad.js", "")
+    script.call("Write", {"file_path": "/home/ada/shop/lib/pad.js", "content": "export const pad = 1"})
 
     assert ends(script) == []
 
@@ -220,139 +204,114 @@ def test_a_next_request_ends_nothing(script) -> None:
     [
         ("timeout 5 make", "Exit code 127\nzsh: command not found: timeout"),
         ("rq --version", "Exit code 127\nbash: line 1: rq: command not found"),
-        ("python x.py", "Exit code 1\nModuleNotFoundError: No module named 'yaml'"),
-        ("gh issue list --flat", "Exit code 1\nunknown flag: --flat"),
-        ("docker ps", "Exit code 1\nCannot connect to the Docker daemon at unix:///var/run/docker.sock."),
+        ("python -m rq a.json", "Exit code 1\n/usr/bin/python: No module named rq"),
+        ("gh issue list --flat", "Exit code 1\nunknown flag: --flat\n\nUsage: gh issue list [flags]"),
+        ("git gc --dry-run", "Exit code 129\nerror: unknown option `dry-run'"),
         ("git checkout main", "Exit code 128\nfatal: 'main' is already checked out at '/home/ada/shop'"),
-        ("curl https://x.example", "Exit code 6\ncurl: (6) Could not resolve host: x.example"),
+        ("gh api repos/a/b/pulls/comments/12/replies -f body=x", "Exit code 1\ngh: Not Found (HTTP 404)"),
+        ("git add notes/plan.md", "Exit code 1\nThe following paths are ignored by one of your .gitignore files:\nnotes\nhint: Use -f"),
     ],
 )
-def test_a_tool_that_says_that_the_way_is_closed_is_a_dead_end(script, command: str, output: str) -> None:
+def test_a_tool_that_says_that_what_was_called_is_not_here_is_a_dead_end(script, command: str, output: str) -> None:
     script.run(command, output, fails=True)
 
     (end,) = ends(script)
     assert end.text == f"$ {command} (failed)"
-    assert end.reason in output
+    assert all(line in output for line in end.reason.split("files: ")[-1:])
     assert end.sign == "failed"
 
 
-def test_a_program_that_is_installed_after_all_is_no_dead_end(script) -> None:
-    script.run("rq a.json | head", "bash: rq: command not found")
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        ("ls build", "Exit code 2\nls: cannot access 'build': No such file or directory"),
+        ("grep -rn frobnicate src", "Exit code 1"),
+        ("git status", "Exit code 128\nfatal: unable to read 1a2b3c4"),
+        ("npm install", "Exit code 1\nnpm error network timeout"),
+        ("pytest", RED),
+        ("make test", "Exit code 1\ncart_test.go:9:2: undefined: newTestCart\nFAIL"),
+        ("make run", "Exit code 1\nCart: command not found: checkout"),
+        ("go test ./sub/...", "?   \tshop/sub\t[no test files]\nok  \tshop/cart\t0.1s"),
+    ],
+)
+def test_what_merely_failed_or_found_nothing_is_none(script, command: str, output: str) -> None:
+    script.run(command, output, fails=output.startswith("Exit"))
+    script.edit("view.py", "show(total)", "show(total / 100)")
+
+    assert ends(script) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Let me brainstorm: we could use a map, but that may not work for large carts.",
+        "My theory is that the cache is stale. Confirmed: the cache was stale.",
+        "That didn't work. Let me try another approach.",
+        "The import is missing, which is why it fails. Let me add it.",
+    ],
+)
+def test_what_the_agent_says_without_an_act_is_none(script, said: str) -> None:
+    script.user("fix it")
+    script.run("pytest", RED, fails=True)
+    script.agent(said)
+    script.edit("cart.py", "return total", "return round(total)")
+    script.run("pytest", "13 passed in 0.1s")
+
+    assert ends(script) == []
+
+
+def test_a_search_without_a_match_and_a_question_are_none(script) -> None:
+    script.call("Grep", {"pattern": "def frobnicate"}, "No matches found")
+    script.user("try again please")
+
+    assert ends(script) == []
+
+
+def test_a_program_that_is_installed_after_all_is_none(script) -> None:
+    script.run("rq a.json", "Exit code 127\nbash: rq: command not found", fails=True)
+    script.run("rq a.json 2>/dev/null || echo none", "none")  # the absence is hidden
     assert len(ends(script)) == 1
 
     script.run("rq b.json", "{}")
     assert ends(script) == []
 
 
-def test_a_tool_that_the_client_does_not_have_is_a_dead_end(script) -> None:
-    script.call("Task", {"description": "look"}, "<tool_use_error>Error: No such tool available: Task</tool_use_error>", is_error=True)
+def test_a_tool_or_a_kind_of_agent_that_the_client_does_not_have_is_a_dead_end(script) -> None:
+    script.call("Lookup", {"query": "x"}, "<tool_use_error>Error: No such tool available: Lookup</tool_use_error>", is_error=True)
+    task = {"description": "look", "prompt": "look", "subagent_type": "reader"}
+    script.call("Task", task, "Agent type 'reader' not found. Available agents: Explore", is_error=True)
 
-    assert [end.text for end in ends(script)] == ["Task look (failed)"]
+    assert [end.text for end in ends(script)] == ["Lookup x (failed)", "Task with reader (failed)"]
 
 
-def test_a_command_that_failed_and_was_replaced_by_another_way_is_a_dead_end(script) -> None:
-    script.run("git push origin fix", "Exit code 1\nerror: failed to push some refs", fails=True)
-    script.run("ls", "a.py")
+def test_a_foreign_tool_that_never_worked_is_a_dead_end_until_it_does(script) -> None:
+    script.call("mcp__tracker__search", {"query": "a"}, "(0, dist.default) is not a function", is_error=True)
     assert ends(script) == []
 
-    script.run("git push origin HEAD:fix", "done")
-    (end,) = ends(script)
-    assert end.text == "$ git push origin fix (failed; `git push origin HEAD:fix` worked)"
-    assert end.reason == "error: failed to push some refs"
+    script.call("mcp__tracker__search", {"query": "b"}, "(0, dist.default) is not a function", is_error=True)
+    assert [(end.text, end.reason) for end in ends(script)] == [("mcp__tracker__search b (failed)", "(0, dist.default) is not a function")]
 
-    script.run("git push origin fix", "done")
-    assert ends(script) == []
-
-
-def test_red_tests_that_turn_green_are_no_dead_end(script) -> None:
-    script.run("pytest", RED, fails=True)
-    script.agent("The test fails because the total is not rounded yet. Let me fix that.")
-    script.edit("cart.py", "total", "round(total)")
-    script.run("pytest", "13 passed in 0.1s")
-
+    script.call("mcp__tracker__search", {"query": "b"}, "one hit")
     assert ends(script) == []
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        "Hmm, that approach won't work. Let me rethink.",
-        "The store package can't import from cart (circular import), so I'll pass a callback instead.",
-        "My earlier assumption was wrong: the hook runs twice.",
-        "The search index doesn't support prefixes. Let me use a scan instead.",
-        "Let me revert that and return the address from the server.",
-        "I give up on the mock server; a recorded reply is enough.",
-    ],
-)
-def test_what_the_agent_says_it_gave_up_or_could_not_do_is_a_dead_end(script, said: str) -> None:
-    script.user("fix it")
-    script.agent(said)
+def test_long_entries_leave_room_for_the_rest_of_a_hand_off(script) -> None:
+    for at in range(20):
+        script.run(f"deploy-{at} --flag-{at} {'x' * 250}", f"Exit code 1\nunknown flag: --flag-{at} {'y' * 80}", fails=True)
 
-    (end,) = ends(script)
-    assert end.text in said
-    assert end.sign == "said"
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "All tests pass. Let me commit.",
-        "If the cache is cold this doesn't work, as users know.",
-        "Should we use another approach?",
-        "The cart has no rounding. Now I will add it.",
-        "I'll check whether the index supports prefixes.",
-    ],
-)
-def test_what_the_agent_says_on_its_way_is_none(script, said: str) -> None:
-    script.user("fix it")
-    script.agent(said)
-
-    assert ends(script) == []
-
-
-@pytest.mark.parametrize(
-    ("commands", "text"),
-    [
-        (["git revert --no-edit HEAD"], "commit round the total, reverted"),
-        (["git reset --hard HEAD~1"], "commit round the total, undone by `git reset --hard HEAD~1`"),
-    ],
-)
-def test_a_commit_that_is_taken_back_is_a_dead_end(script, commands: list[str], text: str) -> None:
-    script.edit("cart.py", "a", "b")
-    script.run("git commit -am 'round the total'", "[fix 1a2b3c4] round the total\n 1 file changed")
-    for command in commands:
-        script.run(command, "ok")
-
-    assert [end.text for end in ends(script)] == [text]
-
-
-def test_a_package_or_a_file_that_is_removed_again_is_a_dead_end(script) -> None:
-    script.run("npm install left-pad", "added 1 package")
-    script.call("Write", {"file_path": "/home/ada/shop/pad.js", "content": "x"})
-    script.run("npm uninstall left-pad && rm pad.js", "removed 1 package")
-
-    assert [end.text for end in ends(script)] == [
-        "package left-pad, installed and removed again",
-        "pad.js, written and removed again",
-    ]
-
-
-def test_an_edit_is_put_back_also_when_it_is_cut_otherwise(script) -> None:
-    script.edit("cart.py", "def total():\n    return cents", "def total():\n    return cents / 100")
-    script.edit("cart.py", "    return cents / 100\n\nRATE", "    return cents\n\nRATE")
-
-    (end,) = ends(script)
-    assert end.text == "cart.py: `return cents` became `return cents / 100`, put back"
+    found = ends(script)
+    assert 0 < sum(len(end.text) + len(end.reason) for end in found) <= SHOWN_CHARS_MAX
 
 
 def test_a_state_shows_the_weightiest_and_no_more_than_a_hand_off_holds(script) -> None:
-    for at in range(3 * SHOWN_MAX):
-        edit = {"file_path": f"/home/ada/shop/m{at}.py", "old_string": "a", "new_string": "b"}
-        script.call("Edit", edit, f"{REFUSED}no, not like this" if at % 2 else STOPPED, is_error=True)
+    for at in range(SHOWN_MAX):
+        script.run(f"tool{at} x", f"Exit code 127\nbash: tool{at}: command not found", fails=True)
+        refuse(script, "no, not like this", new=f"return round(total, {at})")
+    script.edit("view.py", "show(total)", "show(total / 100)")
 
     found = ends(script)
     assert len(found) == SHOWN_MAX
-    assert min(end.weight for end in found) > 0.5
+    assert {end.sign for end in found} == {"refused"}
 
 
 PIECES = st.sampled_from(
@@ -363,8 +322,8 @@ PIECES = st.sampled_from(
         ("agent", "I will add a helper to the cart first.", False),
         ("git stash", "", False),
         ("git stash pop", "", False),
-        ("git push origin a", "Exit code 1\nrejected", True),
-        ("git push origin b", "ok", False),
+        ("gh pr list --flat", "unknown flag: --flat", True),
+        ("gh pr list", "ok", False),
         ("rq x", "rq: command not found", True),
         ("make deploy", STOPPED, True),
         ("pytest", RED, True),
@@ -384,7 +343,14 @@ def play(attempts: DeadEndDetector, seq: int, piece: tuple[str, str, bool]) -> N
         attempts.observe_message(text, seen)
     elif what == "edit":
         old, _, new = text.partition(" ")
-        call = ToolCall("Edit", ToolKind.EDIT, arguments=text, path="a.py", edits=(TextReplacement("a.py", f"{old} line", f"{new} line"),))
+        change = TextReplacement("a.py", f"{old} first line\n{old} second line", f"{new} first line\n{new} second line")
+        call = ToolCall(
+            "Edit",
+            ToolKind.EDIT,
+            arguments=text,
+            path="a.py",
+            edits=(change,),
+        )
         attempts.observe_call(FinishedCall(replace(call, result=done), None, seen, has_failed=False, name_path=str))
     else:
         call = ToolCall("Bash", ToolKind.COMMAND, arguments=what, command=what, result=done)
@@ -396,7 +362,7 @@ def test_attempts_put_down_and_taken_up_again_say_the_same(pieces: list[tuple[st
     straight, cut = DeadEndDetector(), DeadEndDetector()
     for seq, piece in enumerate(pieces):
         if seq == at:
-            cut = DeadEndDetector(cut.dump_state())
+            cut = DeadEndDetector.load(cut.dump_state())
         play(straight, seq, piece)
         play(cut, seq, piece)
         assert straight.take_changes() == cut.take_changes()

@@ -166,34 +166,11 @@ def test_what_the_user_refused_has_no_outcome(script) -> None:
     assert state.open_errors == ()
 
 
-def test_an_edit_put_back_after_a_failure_is_a_dead_end_with_its_reason(script) -> None:
-    script.edit("src/cart.py", "return total", "return round(total)")
-    script.run("pytest", FAILED, fails=True)
-    script.edit("src/cart.py", "return round(total)", "return total")
-
-    (end,) = state_at(script.observations).dead_ends
-    assert end.text == "src/cart.py: `return total` became `return round(total)`, put back"
-    assert end.reason == "FAILED tests/test_cart.py::test_total - assert 3 == 4"
-
-
 def test_prints_for_debugging_that_are_taken_out_again_are_no_dead_end(script) -> None:
     script.edit("src/cart.py", "return total", "print(total)\nreturn total")
     script.edit("src/cart.py", "print(total)\nreturn total", "return total")
 
     assert state_at(script.observations).dead_ends == ()
-
-
-@pytest.mark.parametrize(
-    "command", ["git checkout -- src/cart.py", "git restore src/cart.py", "git checkout .", "git reset --hard", "git stash"]
-)
-def test_files_put_back_by_git_after_edits_are_a_dead_end(script, command: str) -> None:
-    script.edit("src/cart.py", "a", "b")
-    script.run("pytest", FAILED, fails=True)
-    script.run(command)
-
-    (end,) = state_at(script.observations).dead_ends
-    assert end.text == f"1 edit of src/cart.py, undone by `{command}`"
-    assert end.reason.startswith("FAILED tests/test_cart.py")
 
 
 @pytest.mark.parametrize(
@@ -216,15 +193,6 @@ def test_other_uses_of_git_give_nothing_up(script, commands: list[str]) -> None:
         script.run(command)
 
     assert state_at(script.observations).dead_ends == ()
-
-
-def test_the_agent_saying_so_is_a_dead_end(script) -> None:
-    script.run("pytest", FAILED, fails=True)
-    script.agent("That didn't work. Let me look at `cart.py` again.")
-    script.agent("If this doesn't work, we try another way later. Users say it doesn't work.")
-
-    (end,) = state_at(script.observations).dead_ends
-    assert (end.text, end.reason) == ("That didn't work. (after: $ pytest)", "FAILED tests/test_cart.py::test_total - assert 3 == 4")
 
 
 def test_the_plan_follows_every_kind_of_list(script) -> None:
@@ -255,7 +223,9 @@ def test_a_patch_counts_as_edits_of_its_files(script) -> None:
 
     state = state_at(script.observations)
     assert [(file.path, file.last) for file in state.working_set] == [("src/tax.py", "write"), ("src/cart.py", "edit")]
-    assert len(state.dead_ends) == 1
+
+    script.user("round in the view then")
+    assert len(state_at(script.observations).dead_ends) == 1
 
 
 def test_other_clients_shells_are_shells(script) -> None:

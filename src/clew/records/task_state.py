@@ -129,8 +129,8 @@ class FileState:
 class DeadEnd:
     """An attempt that was abandoned, and why it failed: listed so that the agent does not repeat it.
 
-    weight  estimated probability that it would be tried again, 0 to 1; a short list keeps the highest.
-    sign    how it was recognised: "refused" or "corrected" by the user, "failed", "reverted", or "said" by the agent.
+    weight  what it would cost to try it again, 0 to 1; a short list keeps the highest.
+    sign    how it was recognised: "refused" or "corrected" by the user, "reverted" by the agent, or "failed".
     """
 
     text: str
@@ -138,7 +138,7 @@ class DeadEnd:
     uuid: str = ""
     seq: int = 0
     weight: float = 0.5
-    sign: str = "said"
+    sign: str = "failed"
 
 
 @dataclass(frozen=True, slots=True)

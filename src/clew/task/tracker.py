@@ -129,10 +129,8 @@ class TaskTracker:
         else:
             if kind is ObservationKind.ATTACHMENT and observation.tool == "edited_text_file" and observation.view:
                 self._changed.observe_foreign_change(observation.view.path, observation.cwd, self.root)
-            if kind is ObservationKind.NOTE:
-                self._detector.observe_note(observation)
-                if observation.tool == "interrupted":
-                    self._requests.observe_stop()
+            if kind is ObservationKind.NOTE and observation.tool == "interrupted":
+                self._requests.observe_stop()
             return
         self._window.append(_Recent(observation))
 

@@ -23,7 +23,7 @@ def _words(name: str) -> frozenset[str]:
 
 PATTERNS = PatternFile(Path(__file__).with_name("patterns.toml"))
 EXTENSIONS, FILE_NAMES, FOLDERS, BRANDS, COMMON_CALLS = map(_words, ("extensions", "file_names", "folders", "brands", "common_calls"))
-COMMON_WORDS, PLAIN_WORDS, CLIENT_COMMANDS = map(_words, ("common", "plain", "client_commands"))
+PLAIN_WORDS, CLIENT_COMMANDS = map(_words, ("plain", "client_commands"))
 MACHINE_BLOCKS: tuple[str, ...] = tuple(_DATA["machine_blocks"])
 MACHINE_PROMPTS: tuple[str, ...] = tuple(_DATA["machine_prompts"])
 

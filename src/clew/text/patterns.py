@@ -20,7 +20,6 @@ class PatternFile(dict[str, re.Pattern[str]]):
     def __init__(self, path: Path) -> None:
         super().__init__()
         data: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-        self._marks: dict[str, list[str]] = data.pop("marks", {})
         self._fragments = {name: _BREAK.sub("", text.lstrip()) for name, text in data.pop("fragments", {}).items()}
         self._written: dict[str, str] = {}
         for name, entry in data.items():
@@ -38,9 +37,5 @@ class PatternFile(dict[str, re.Pattern[str]]):
         return text
 
     def search(self, name: str, text: str) -> re.Match[str] | None:
-        """Return the first match of the pattern of this name in a text, None for none.
-
-        Faster than a plain search where the file lists `marks` for it: strings of which each match holds at least one.
-        """
-        marks = self._marks.get(name, ())
-        return self[name].search(text) if not marks or any(map(text.__contains__, marks)) else None
+        """Return the first match of the pattern of this name in a text, None for none."""
+        return self[name].search(text)

@@ -142,7 +142,7 @@ class RecordExtractor:
         self._label = label
         self._memory = msgspec.json.decode(saved_state, type=_Memory) if saved_state else _Memory()
         self._ledger = Ledger(bytes(self._memory.ledger) if saved_state else b"")
-        self._detector = DeadEndDetector(bytes(self._memory.attempts) if saved_state else b"")
+        self._detector = DeadEndDetector.load(bytes(self._memory.attempts)) if saved_state else DeadEndDetector()
         self._root = normalize_folders([root])
         self._places = PathResolver([*self._root, *self._memory.bases])
         self._extracted = ExtractedRecords()
@@ -599,7 +599,6 @@ class RecordExtractor:
             self._words(seen, Layer.FACT, "summary", "Title" if seen.tool == "title" else "Client's own summary")
 
     def _note(self, seen: Observation) -> None:
-        self._detector.observe_note(seen)
         if seen.text.strip() and not seen.text.startswith(("<local-command-caveat>", "Caveat:", "<local-command-stdout></local")):
             self._words(seen, Layer.FACT, "note", "Note")
 
