@@ -1,14 +1,14 @@
 """Compaction: select the lines of a session that its window should hold after the client compacts it.
 
 Builds a packet with the knapsack of questions over the lines of one session's records: those that will probably be needed
-again, at the price of their tokens. The rendered hand-off comes first and is paid for first, the user's own words next, and
-the rest of the budget goes to lines. Lines that an edit has replaced are not shown; lines that an earlier compaction showed
-keep their form as long as they are true.
+again, at the price of their tokens. The turn's last actions are paid for first, the rendered hand-off next, and the rest of the budget goes to
+lines that stand in neither. Lines that an edit has replaced are not shown; lines that an earlier compaction showed keep their form as
+long as they are true.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -39,7 +39,6 @@ from clew.records import (
     TaskState,
     Trust,
     clew_span,
-    count_user_interruptions,
     infer_author,
     join_text,
     make_handle,
@@ -52,10 +51,9 @@ from clew.text.tokens import TokenCounter
 SEGMENT_LINES = 3  # lines that are bought together; a longer piece is several of them side by side
 # Segments that are measured and offered to the knapsack: one for so many tokens of the budget, more than it can show; guesses.
 TOKENS_PER_CANDIDATE, CANDIDATES_MIN = 8, 400
-PROMPTS_SHARE = 0.1  # of the budget, for what the user said, newest first, before any line is bought; guess
-PROMPT_SHARE_MAX = 0.06  # of the budget, for one of them; what is longer is offered by its lines
-USER_WORDS_UTILITY = 0.9  # printed of a prompt that is shown before any line is bought; decides nothing
-RECENT_SHARE = 0.1  # of what the hand-off and the prompts leave, for the last actions of the turn, before any line is bought; guess
+RECENT_HEADING = "## Last actions of this turn, oldest first; [handle] unfolds the rest"
+RECENT_UTILITY = 0.9  # printed of an action that is shown before any line is bought; decides nothing
+RECENT_SHARE = 0.15  # of the budget, for the last actions of the turn, before anything else is bought; guess
 RECENT_NAMED_MIN = 5  # of the last actions, those that are named where their text does not fit; guess
 KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
 TRIM_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
@@ -100,16 +98,16 @@ def compact(
     source: str,
     state: TaskState,
     *,
-    front: Spans,
+    render_front: Callable[[int], Spans],
     budget_tokens: int,
     counter: TokenCounter,
     kept: ShownLines | None = None,
     using: tuple[ScoringNetwork, ScoringNetwork] | None = None,
 ) -> tuple[Packet, ShownLines]:
-    """Return a packet of one session's lines within the budget after `front` (the hand-off), and which lines of each record it shows.
+    """Return a packet of the hand-off and one session's lines within the budget, and which lines of each record it shows.
 
     source  `session:<id>`, whose records the snapshot holds up to the compaction and no further.
-    front   text that comes first; the caller keeps it within the budget, with its fences.
+    render_front  returns the text that comes first, at most so many tokens long, with its fences.
     kept    lines that the packet of an earlier compaction of the session showed.
     using   networks that score lines and names; None takes those of the release.
     """
@@ -121,21 +119,20 @@ def compact(
     utilities = compute_utility(found, using)
     bodies = [text.split("\n") for text in texts]
     group = f"session {source.removeprefix('session:')}, in order of time; [handle] unfolds the rest"
+    recent, recent_tokens = _recent(records, statuses, bodies, RECENT_SHARE * budget_tokens, counter)
+    front = render_front(int(budget_tokens - recent_tokens))
     plain = join_text(front)
     written = render_fenced(front, PLACEHOLDER_NONCE)
-    spent = counter.count_unrounded(written) + counter.count_unrounded(heading_text(group))
+    spent = counter.count_unrounded(written) + counter.count_unrounded(heading_text(group)) + recent_tokens
     spent += counter.count_unrounded(NEXT_FENCE if written != plain else FIRST_FENCE)
-    said, said_tokens = _said(records, texts, plain, budget_tokens, counter)
-    shown = {number: [(0, len(bodies[number]) - 1)] for number in said}
-    room = RECENT_SHARE * (budget_tokens - spent - said_tokens)
-    recent, recent_tokens = _recent(records, statuses, bodies, plain, room, counter)
-    shown |= recent
-    said_tokens += recent_tokens
-    segments = _segments(found, utilities, records, shown, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
+    shown = dict(recent)
+    before = _Said(plain, *("\n".join(bodies[number][first : last + 1]) for number, spans in recent.items() for first, last in spans))
+    utilities = np.where([line in before for line in found.stripped], 0.0, utilities).astype(np.float32) if found.stripped else utilities
+    segments = _segments(found, utilities, records, kept or {}, max(CANDIDATES_MIN, budget_tokens // TOKENS_PER_CANDIDATE))
     offers = _offers(segments, records, bodies, counter)
     live = {record.id for record, status in zip(records, statuses, strict=True) if status.is_live}
     told = _told(snapshot, source, segments, records, live, counter)
-    room = budget_tokens - spent - said_tokens
+    room = budget_tokens - spent
     chosen, selection = _choose(offers, room)
     if told and selection.shadow_price > 0:  # as long as everything fits, the originals say it better
         both = _choose([*offers, *told], room)
@@ -147,7 +144,7 @@ def compact(
         shown.setdefault(segment.record, []).append((segment.first, segment.last))
         weights[segment.record] = weights.get(segment.record, 0.0) + segment.utility
     made = [told[at - len(segments)] for at in sorted(chosen) if at >= len(segments)]
-    return _packet(state, front, group, records, statuses, bodies, shown, weights, made, counter, budget_tokens, selection)
+    return _packet(state, front, group, records, statuses, bodies, shown, weights, made, counter, budget_tokens, selection, frozenset(recent))
 
 
 def main_thread_records(snapshot: Snapshot, source: str) -> tuple[list[Record], list[Status]]:
@@ -160,59 +157,49 @@ def main_thread_records(snapshot: Snapshot, source: str) -> tuple[list[Record], 
     return records, snapshot.statuses([record.id for record in records])
 
 
-def _said(
-    records: Sequence[Record], texts: Sequence[str], front: str, budget_tokens: int, counter: TokenCounter
-) -> tuple[list[int], float]:
-    """Numbers of the prompts that are shown whole, and their tokens: the newest that fit, but those that the hand-off quotes."""
-    shown: list[int] = []
-    spent = 0.0
-    for number in range(len(records) - 1, -1, -1):
-        text = texts[number].strip()
-        if records[number].kind != "prompt" or not text or text in front:
-            continue
-        tokens = counter.count_unrounded(join_text(_head(records[number])) + text + "\n")
-        tokens += count_user_interruptions(attribute_text(records[number], text)) * counter.count_unrounded(NEXT_FENCE)
-        if tokens <= PROMPT_SHARE_MAX * budget_tokens and spent + tokens <= PROMPTS_SHARE * budget_tokens:
-            shown.append(number)
-            spent += tokens
-    return shown, spent
+class _Said:
+    """Text that the window holds already: a line is in it where one of its lines holds it, whatever its blanks."""
+
+    def __init__(self, *texts: str) -> None:
+        self._text = "\n".join(" ".join(line.split()) for text in texts for line in text.split("\n"))
+
+    def __contains__(self, stripped: object) -> bool:
+        return str(stripped) in self._text
 
 
 def _recent(
-    records: Sequence[Record], statuses: Sequence[Status], bodies: Sequence[Sequence[str]], front: str, most: float,
-    counter: TokenCounter,
-) -> tuple[dict[int, list[tuple[int, int]]], float]:  # fmt: skip
+    records: Sequence[Record], statuses: Sequence[Status], bodies: Sequence[Sequence[str]], most: float, counter: TokenCounter
+) -> tuple[dict[int, list[tuple[int, int]]], float]:
     """Which lines of the turn's last actions are shown, and their tokens: the newest whole while they fit, then the end of one.
 
-    Of the RECENT_NAMED_MIN newest each is at least named, with its handle.
+    Of the RECENT_NAMED_MIN newest each is at least named, with its handle; so is one whose text an edit has made untrue.
     """
     shown: dict[int, list[tuple[int, int]]] = {}
-    spent = 0.0
+    spent = counter.count_unrounded(f"\n{RECENT_HEADING}\n{NEXT_FENCE}")
     is_full = False
     for number in range(len(records) - 1, -1, -1):
         record, body = records[number], bodies[number]
         if record.kind == "prompt" and record.trust is Trust.USER:
             break
-        if record.kind == "prompt" or has_ended_by(statuses[number], EDITS):
-            continue
-        if record.kind == "message" and all(line.strip() in front for line in body):
+        if record.kind in MESSAGE_KINDS:  # the hand-off says what was said
             continue
         head = counter.count_unrounded(_priced(record))
-        whole = head + counter.count_unrounded("\n".join(body))
-        if not is_full and spent + whole <= most:
+        whole = head + counter.count_unrounded("\n".join(body) + "\n")
+        is_true = not has_ended_by(statuses[number], EDITS)
+        if is_true and not is_full and spent + whole <= most:
             shown[number] = [(0, len(body) - 1)]
             spent += whole
             continue
-        if not is_full and (kept := _last_lines(body, most - spent - head - 2, counter)):
+        if is_true and not is_full and (kept := _last_lines(body, most - spent - head - 2, counter)):
             shown[number] = [(len(body) - kept, len(body) - 1)]
-            spent += head + counter.count_unrounded("\n".join(body[-kept:]))
+            spent += head + counter.count_unrounded("…\n" + "\n".join(body[-kept:]) + "\n")
         elif len(shown) < RECENT_NAMED_MIN and spent + head <= most:
             shown[number] = []
             spent += head
-        is_full = True
-        if len(shown) >= RECENT_NAMED_MIN:
+        is_full = is_full or is_true
+        if is_full and len(shown) >= RECENT_NAMED_MIN:
             break
-    return shown, spent
+    return (shown, spent) if shown else ({}, 0.0)
 
 
 def _last_lines(body: Sequence[str], most: float, counter: TokenCounter) -> int:
@@ -230,7 +217,6 @@ def _segments(
     found: Lines,
     utilities: Floats,
     records: Sequence[Record],
-    shown: Mapping[int, object],
     kept: ShownLines,
     limit: int,
 ) -> list[_Segment]:
@@ -245,8 +231,6 @@ def _segments(
     segments: list[tuple[float, _Segment]] = []
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         number = int(found.record[start])
-        if number in shown:
-            continue
         rows = range(start, end)
         most = max(utility[row] for row in rows)
         telling = [row for row in rows if utility[row] >= TRIM_SHARE * most]
@@ -334,12 +318,15 @@ def _packet(
     counter: TokenCounter,
     budget_tokens: int,
     selection: Selection,
+    recent: Collection[int],
 ) -> tuple[Packet, ShownLines]:
     told = _covers(made)
     runs = {number: _merged(spans) for number, spans in shown.items()}
     order = sorted(runs, key=lambda number: (-weights.get(number, float("inf")), number))
     while True:
-        spans = merge_spans((*front, *_body(group, records, statuses, bodies, runs, told)))
+        last = _body((clew_span(f"\n{RECENT_HEADING}\n"),), records, statuses, bodies, {at: runs[at] for at in runs if at in recent})
+        rest = {at: runs[at] for at in runs if at not in recent}
+        spans = merge_spans((*front, *last, *_body(heading_spans(group), records, statuses, bodies, rest, told)))
         tokens, fence_tokens = count_tokens(spans, counter)
         if tokens + fence_tokens <= budget_tokens or not order:
             break
@@ -360,7 +347,7 @@ def _entry(
     is_whole = list(runs) == [(0, len(body) - 1)]
     part = "".join(join_text(_run(record, body, first, last)) for first, last in runs)
     start, end = (runs[0][0] + 1, runs[0][1] + 1) if len(runs) == 1 else (0, 0)
-    shown = USER_WORDS_UTILITY if utility is None else utility
+    shown = RECENT_UTILITY if utility is None else utility
     return PacketEntry(
         record.id, make_handle(record.id), Layer(record.layer), record.kind, record.name,
         Resolution.FULL if is_whole else Resolution.FOLDED, counter.count(part), round(shown, 6),
@@ -393,7 +380,7 @@ def _cover_entry(record: Record, part: str, utility: float, counter: TokenCounte
 
 
 def _why(record: Record, status: Status, utility: float | None) -> tuple[MatchReason, ...]:
-    needed = MatchReason(MatchKind.USER_WORDS) if utility is None else MatchReason(MatchKind.NEEDED_AGAIN, (f"{utility:.2f}",))
+    needed = MatchReason(MatchKind.LAST_ACTION) if utility is None else MatchReason(MatchKind.NEEDED_AGAIN, (f"{utility:.2f}",))
     why = [needed, MatchReason(MatchKind.OF_KIND, (record.kind,))]
     if status.is_suspect:
         why.append(MatchReason(MatchKind.SUSPECT, end=status.reason))
@@ -403,12 +390,12 @@ def _why(record: Record, status: Status, utility: float | None) -> tuple[MatchRe
 
 
 def _body(
-    group: str,
+    heading: Spans,
     records: Sequence[Record],
     statuses: Sequence[Status],
     bodies: Sequence[Sequence[str]],
     runs: Mapping[int, Sequence[tuple[int, int]]],
-    told: Sequence[tuple[Record, Spans, float]],
+    told: Sequence[tuple[Record, Spans, float]] = (),
 ) -> Spans:
     parts = [span for _, spans, _ in told for span in spans]
     for number in sorted(runs):
@@ -419,7 +406,7 @@ def _body(
             parts += (*attribute_text(record, "\n".join(body).strip("\n")), clew_span("\n"))
         else:
             parts += (span for first, last in runs[number] for span in _run(record, body, first, last))
-    return (*heading_spans(group), *parts) if parts else ()
+    return (*heading, *parts) if parts else ()
 
 
 def _head(record: Record, *, is_old: bool = False) -> Spans:

@@ -95,7 +95,7 @@ class MatchKind(StrEnum):
     TIME = "time"  # it is of the time that the question asks for
     BESIDE = "beside"  # its neighbours hold the question's words
     RENEWED = "renewed"  # (by, sentence): it was said anew
-    USER_WORDS = "user words"
+    LAST_ACTION = "last action"  # it is one of the last of the turn
     NEEDED_AGAIN = "needed again"  # so many uses of lines like these are expected, in words
     OF_KIND = "of kind"
     REST_ENDED = "rest ended"  # only lines that still hold are shown

@@ -12,6 +12,7 @@ class UserStatement:
 
     is_typed         False where the text also holds the agent's question that the user answered.
     is_continuation  of a request: it was typed while the agent worked on the one before, or after stopping that work.
+    times            number of times that a request was typed, word for word.
     """
 
     text: str
@@ -19,6 +20,7 @@ class UserStatement:
     seq: int = 0
     is_typed: bool = True
     is_continuation: bool = False
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

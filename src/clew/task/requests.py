@@ -137,9 +137,10 @@ class RequestTracker:
             self.ended.pop(self.goals[-1].text, None)
         elif current:
             self._end(current)
+        times = 1 + sum(goal.times for goal in self.goals if goal.text == words)
         self.goals = [goal for goal in self.goals if goal.text != words]
         self.ended.pop(words, None)
-        self.goals.append(UserStatement(words, observation.uuid, observation.seq, is_continuation=is_continuation))
+        self.goals.append(UserStatement(words, observation.uuid, observation.seq, is_continuation=is_continuation, times=times))
         if len(self.goals) > GOALS_MAX:
             del self.goals[1]
         self._has_acted = self._has_acted and is_continuation

@@ -11,6 +11,9 @@ budget drops them from the end of that list, and of each list the oldest lines f
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -37,14 +40,17 @@ from clew.task.commands import PROSE_EXTENSIONS
 LINE_CHARS_MAX = 320  # guess: of one entry of a list; the whole stands in the record
 PARAGRAPH_CHARS_MAX = 1200  # of the first goal; guess
 REQUEST_LINE_CHARS_MAX = 200  # of an earlier request, which is only named; guess
+COMMAND_CHARS_MAX = 160  # guess
+RULE_PROMPT_CHARS_MAX = 160  # of a prompt that is shown whole with the rule in it; guess: two sentences
 ANSWER_WORDS_MAX = 12  # a shorter request that answers the agent is shown with the one before it; guess
 FILE_CHECKS_MAX = 3  # of one file; guess
 REST_SHARE = 0.5  # of the budget, kept for all else beside a last request that is longer than the rest; guess
-ERRORS_SHARE = 0.25  # of the budget, for the evidence of open errors; guess
+ERRORS_SHARE = 0.4  # of the budget, for the evidence of open errors; guess
 SAID_SHARE, REPORTS_SHARE = 0.2, 0.1  # of the budget, for what the agent and its subagents said last; guess
-SAID_TOKENS_MIN = 60  # guess: two lines
+SAID_TOKENS_MIN = 40  # guess: a line with its heading
 
 CountTokens = Callable[[str], int]
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ _SECTIONS = (
     _COMMANDS, _NAMES,
 ) = range(len(_SECTIONS))  # fmt: skip
 _BOUGHT = (
-    _REQUEST, _REMAINS, _FAILED, _SAID, _BINDING, _CHANGED, _PLACE, _ANSWERS, _REPORTS, _GOAL, _DONE, _READ, _DEAD, _EARLIER, _COMMANDS,
+    _REQUEST, _REMAINS, _FAILED, _SAID, _BINDING, _CHANGED, _PLACE, _ANSWERS, _REPORTS, _GOAL, _DONE, _READ, _EARLIER, _DEAD, _COMMANDS,
     _STEPS, _NAMES,
 )  # fmt: skip
 # Whose words stand in a section: the user's only where the client's record says that they were typed.
@@ -99,24 +105,32 @@ _RUNNING = frozenset({_READ, _NAMES})  # sections whose entries stand behind eac
 _READ_MAX = 30  # names of files that are bought before dead ends; guess: more than were needed again in any dev session
 _LATE_RANK = _BOUGHT.index(_COMMANDS)  # the other files, and checks without a verdict, come late
 # Of the budget, what the lines of a section take before those of later sections; the rest is bought when all have had theirs. Guesses.
-_SHARES = {_FAILED: 0.2, _BINDING: 0.2, _CHANGED: 0.2, _PLACE: 0.12, _ANSWERS: 0.1, _GOAL: 0.1, _DONE: 0.1, _READ: 0.08, _DEAD: 0.08}
+_SHARES = {
+    _FAILED: 0.2, _BINDING: 0.25, _CHANGED: 0.2, _PLACE: 0.06, _ANSWERS: 0.1, _GOAL: 0.1, _DONE: 0.1, _READ: 0.08, _DEAD: 0.08,
+    _EARLIER: 0.12,
+}  # fmt: skip
 _LAST_BOUGHT = frozenset({_COMMANDS, _STEPS, _NAMES})  # after earlier messages of the agent
 _MARKS = {"completed": "x", "in_progress": ">", "pending": " "}
 _VERDICTS = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "no verdict seen"}
 
 
 class _Budget:
-    """The lines that were bought, and what is left of a budget. A section's first line pays for its heading too."""
+    """The lines that were bought, and what is left of a budget.
 
-    def __init__(self, count: CountTokens, tokens: int, handles: Mapping[str, str]) -> None:
+    A section's first line pays for its heading too, and the first one that is not the user's for the fence around such lines.
+    """
+
+    def __init__(self, count: CountTokens, tokens: int, handles: Mapping[str, str], fence_tokens: int) -> None:
         self.count, self.tokens, self.handles = count, tokens, handles
+        self._fence_tokens = fence_tokens
         self.room = tokens - count(_TITLE + "\n")
         self.shown: list[_Entry] = []
         self._opened: set[int] = set()
         self._spent: dict[int, int] = {}
 
     def price(self, entry: _Entry) -> int:
-        return self.count(entry.text + "\n") + (0 if entry.section in self._opened else self.count(f"\n{_SECTIONS[entry.section]}\n"))
+        price = self.count(entry.text + "\n") + (0 if entry.section in self._opened else self.count(f"\n{_SECTIONS[entry.section]}\n"))
+        return price + (0 if _AUTHORS[entry.section] is Author.USER else self._fence_tokens)
 
     def buy(self, entry: _Entry, most: int | None = None) -> bool:
         """Buy a line if it costs no more than is left, and than `most`; return whether it did."""
@@ -126,6 +140,7 @@ class _Budget:
         self.room -= price
         self.shown.append(entry)
         self._opened.add(entry.section)
+        self._fence_tokens = self._fence_tokens if _AUTHORS[entry.section] is Author.USER else 0
         return True
 
     def buy_within_share(self, entry: _Entry) -> bool:
@@ -158,7 +173,8 @@ def render_handoff(
     render   returns the text that is really sent, with its fences.
     Cost     about one count of each line, and a few of the whole.
     """
-    budget = _Budget(count, budget_tokens, handles or {})
+    fenced = (Span(Author.OUTSIDE, _TITLE),)
+    budget = _Budget(count, budget_tokens, handles or {}, count(render(fenced)) - count(join_text(fenced)))
     entries = sorted(_entries(state), key=lambda entry: entry.rank)
     _buy_request(state, budget, sum(count(entry.text + "\n") for entry in entries))
     for entry in entries:
@@ -203,7 +219,8 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
     cancelled = sum(step.status == "cancelled" for step in state.plan)
     steps += [f"({cancelled} open steps of it were cancelled by the user)"] if cancelled else []
     yield from _listed(_STEPS, steps)
-    if goals and goals[0].text not in ended and goals[0].text not in shown:
+    rules = _rules(state)
+    if goals and goals[0].text not in ended and goals[0].text not in shown and f"- {_joined_words(goals[0].text)}" not in rules:
         yield _entry(_GOAL, 0, 0, _paragraph(goals[0].text))
     yield from _done_entries(state, ended, shown)
     for at, check in enumerate(state.checks):
@@ -211,18 +228,19 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
             yield _entry(_FAILED, at, len(state.checks) - at, _check_line(check))
         elif check.verdict is Verdict.NOT_SEEN:
             yield _Entry(_FAILED, at, (_LATE_RANK, len(state.checks) - at), _check_line(check))
-    for at, stated in enumerate(state.constraints):  # the last one is bought first
-        line = f"- {' '.join(stated.text.split())}"
-        said = () if stated.is_typed else (Span(Author.AGENT, line),)
-        yield _Entry(_BINDING, at, (_BOUGHT.index(_BINDING), len(state.constraints) - at), line, said)
+    for at, (line, is_typed) in enumerate(rules.items()):  # the last one is bought first
+        said = () if is_typed else (Span(Author.AGENT, line),)
+        yield _Entry(_BINDING, at, (_BOUGHT.index(_BINDING), len(rules) - at), line, said)
     yield from _listed(_CHANGED, _changed(state.files))
     yield from _unseen(state)
     yield from _place_entries(state.place)
     of_request = {reply.uuid for reply in _replies_of(state)}
     yield from _listed(_ANSWERS, [_answer_line(reply) for reply in state.replies if reply.uuid not in of_request or not reply.is_typed])
-    bound = {stated.text for stated in state.constraints} | shown | ended.keys()
-    earlier = [goal for goal in goals[1:] if goal.text not in bound]
-    yield from _listed(_EARLIER, [f"- {_request_line(goal)}" for goal in earlier])
+    said = shown | ended.keys() | ({goals[0].text} if goals else set())
+    earlier = [goal for goal in goals if goal.text not in said and f"- {_joined_words(goal.text)}" not in rules]
+    distinctive = _by_distinctive_words(goals)
+    for at, goal in enumerate(earlier):
+        yield _entry(_EARLIER, at, distinctive.index(goal), f"- {_request_line(goal)}")
     changed_paths = {file.path for file in state.files if file.state is not FileStatus.REVERTED}
     seen = [file for file in state.working_set if file.path not in changed_paths]
     # What was read before what was only found or named, the newest first; what lies outside the work last.
@@ -238,6 +256,29 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
     yield from _listed(_COMMANDS, [f"- `{command}`" for command in state.commands_ok if command not in known])
     names = [name for name in state.recent_identifiers if "/" not in name]
     yield from _listed(_NAMES, names)
+
+
+def _rules(state: TaskState) -> dict[str, bool]:
+    """The lines of the rules in force, oldest first, and whether they were typed: each with all of a short prompt that it stands in."""
+    shown = _request_chain(state)
+    prompts = {goal.uuid: _joined_words(goal.text) for goal in state.goals if goal.uuid and goal not in shown}
+    lines: dict[str, bool] = {}
+    for stated in state.constraints:
+        rule, prompt = _joined_words(stated.text), prompts.get(stated.uuid, "")
+        is_short = stated.is_typed and len(prompt) <= RULE_PROMPT_CHARS_MAX and rule in prompt
+        lines[f"- {prompt if is_short else rule}"] = stated.is_typed
+    return lines
+
+
+def _by_distinctive_words(goals: Sequence[UserStatement]) -> list[UserStatement]:
+    """The requests whose words the others use least first (mean inverse document frequency); the newer of two equals."""
+    words = [set(_WORD.findall(goal.text.casefold())) for goal in goals]
+    used: Counter[str] = Counter()
+    for own, goal in zip(words, goals, strict=True):
+        used.update(dict.fromkeys(own, goal.times))
+    total = sum(goal.times for goal in goals)
+    rarity = [sum(math.log((1 + total) / used[word]) for word in own) / max(len(own), 1) for own in words]
+    return [goals[at] for at in sorted(range(len(goals)), key=lambda at: (-rarity[at], -at))]
 
 
 def _done_entries(state: TaskState, ended: Mapping[str, EndedRequest], shown: set[str]) -> Iterator[_Entry]:
@@ -292,7 +333,11 @@ def _evidence(ended: EndedRequest) -> Spans:
 
 
 def _request_line(request: UserStatement) -> str:
-    return _clipped(" ".join(request.text.split()), REQUEST_LINE_CHARS_MAX)
+    return _clipped(_joined_words(request.text), REQUEST_LINE_CHARS_MAX)
+
+
+def _joined_words(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _answer_line(reply: UserReply) -> str:
@@ -325,7 +370,7 @@ def _buy_errors(state: TaskState, budget: _Budget) -> None:
         at = len(state.checks) + len(state.open_errors) - order
         command = error.subject.partition(":")[2]
         check = verdicts.get(command)
-        head = f"- {'FAILED' if check and check.verdict is Verdict.FAILED else 'failed'}: `{command}`"
+        head = f"- {'FAILED' if check and check.verdict is Verdict.FAILED else 'failed'}: `{_clipped(command, COMMAND_CHARS_MAX)}`"
         head += " (before files changed)" if check and check.is_stale else ""
         before = budget.room
         entry = _Entry(_FAILED, at, (0, order), f"{head}\n{error.text}")
@@ -504,12 +549,12 @@ def _file_line(file: FileState) -> str:
 def _file_check(check: FileCheck) -> str:
     verdict = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "ran, no verdict seen"}[check.verdict]
     when = "before other files changed" if check.is_stale else "since"
-    return f"{check.kind} {verdict} {when}: `{_clipped(check.command)}`"
+    return f"{check.kind} {verdict} {when}: `{_clipped(check.command, COMMAND_CHARS_MAX)}`"
 
 
 def _check_line(check: CheckResult) -> str:
     stale = " (before files changed)" if check.is_stale else ""
-    return f"- {_VERDICTS[check.verdict]}{stale}: `{check.command}`" + (f" — {_clipped(check.evidence)}" if check.evidence else "")
+    return f"- {_VERDICTS[check.verdict]}{stale}: `{_clipped(check.command, COMMAND_CHARS_MAX)}`" + (f" — {_clipped(check.evidence)}" if check.evidence else "")
 
 
 def _joined(text: str) -> str:

@@ -36,7 +36,7 @@ from clew.usecases.inputs import check_budget, load_configured_embedder, render_
 # Shares of a compaction's budget for the hand-off and, on top, for the last request in it: the rest goes to lines (bench/LOG.md).
 _HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.25, 0.15
 # Tokens of the hand-off beside its share, as claims are short and quoted lines long; and the most of a budget that it takes in all.
-_HANDOFF_TOKENS_MIN, _HANDOFF_SHARE_LIMIT = 800, 0.8
+_HANDOFF_TOKENS_MIN, _HANDOFF_SHARE_LIMIT = 800, 1.0
 _EARLIER_SHARE_MAX = 0.15  # of a compaction's budget, for turns of other sessions, if requested; guess
 EARLIER_COMPACTIONS_MAX = 4  # of one session that a later one takes into account: each is computed again, at the same cost; guess
 
@@ -77,10 +77,14 @@ class CompactionInput:
         asked = min(self.counter.count(self.state.question), _REQUEST_SHARE_MAX * budget_tokens)
         share = _HANDOFF_TOKENS_MIN + _HANDOFF_SHARE_MAX * budget_tokens
         most = int(min(share + asked, _HANDOFF_SHARE_LIMIT * budget_tokens))
-        front = render_handoff(self.state, self.counter.count, most, handles, render=render_for_counting)
+
+
+        def render(left: int) -> Spans:
+            return render_handoff(self.state, self.counter.count, min(most, left), handles, render=render_for_counting)
+
         return choose_lines(
             snapshot, self.source, self.state,
-            front=front, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
+            render_front=render, budget_tokens=budget_tokens, counter=self.counter, kept=kept, using=using,
         )  # fmt: skip
 
 
