@@ -1,9 +1,9 @@
 """Compaction: select the lines of a session that its window should hold after the client compacts it.
 
 Builds a packet with the knapsack of questions over the lines of one session's records: those that will probably be needed
-again, at the price of their tokens. The turn's last actions are paid for first, the rendered hand-off next, and the rest of the budget goes to
-lines that stand in neither. Lines that an edit has replaced are not shown; lines that an earlier compaction showed keep their form as
-long as they are true.
+again, at the price of their tokens. The turn's last actions are paid for first, the rendered hand-off next, and the rest of the budget goes
+to lines that stand in neither. Lines that an edit has replaced are not shown; lines that an earlier compaction showed keep their
+form as long as they are true.
 """
 
 from __future__ import annotations
@@ -144,7 +144,9 @@ def compact(
         shown.setdefault(segment.record, []).append((segment.first, segment.last))
         weights[segment.record] = weights.get(segment.record, 0.0) + segment.utility
     made = [told[at - len(segments)] for at in sorted(chosen) if at >= len(segments)]
-    return _packet(state, front, group, records, statuses, bodies, shown, weights, made, counter, budget_tokens, selection, frozenset(recent))
+    return _packet(
+        state, front, group, records, statuses, bodies, shown, weights, made, counter, budget_tokens, selection, frozenset(recent)
+    )
 
 
 def main_thread_records(snapshot: Snapshot, source: str) -> tuple[list[Record], list[Status]]:

@@ -236,7 +236,7 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
     yield from _place_entries(state.place)
     of_request = {reply.uuid for reply in _replies_of(state)}
     yield from _listed(_ANSWERS, [_answer_line(reply) for reply in state.replies if reply.uuid not in of_request or not reply.is_typed])
-    said = shown | ended.keys() | ({goals[0].text} if goals else set())
+    said = shown | ended.keys() | {goal.text for goal in goals[:1]}
     earlier = [goal for goal in goals if goal.text not in said and f"- {_joined_words(goal.text)}" not in rules]
     distinctive = _by_distinctive_words(goals)
     for at, goal in enumerate(earlier):
@@ -554,7 +554,9 @@ def _file_check(check: FileCheck) -> str:
 
 def _check_line(check: CheckResult) -> str:
     stale = " (before files changed)" if check.is_stale else ""
-    return f"- {_VERDICTS[check.verdict]}{stale}: `{_clipped(check.command, COMMAND_CHARS_MAX)}`" + (f" — {_clipped(check.evidence)}" if check.evidence else "")
+    return f"- {_VERDICTS[check.verdict]}{stale}: `{_clipped(check.command, COMMAND_CHARS_MAX)}`" + (
+        f" — {_clipped(check.evidence)}" if check.evidence else ""
+    )
 
 
 def _joined(text: str) -> str:

@@ -78,7 +78,6 @@ class CompactionInput:
         share = _HANDOFF_TOKENS_MIN + _HANDOFF_SHARE_MAX * budget_tokens
         most = int(min(share + asked, _HANDOFF_SHARE_LIMIT * budget_tokens))
 
-
         def render(left: int) -> Spans:
             return render_handoff(self.state, self.counter.count, min(most, left), handles, render=render_for_counting)
 
