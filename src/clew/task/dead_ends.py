@@ -14,7 +14,7 @@ written, the command runs, the program is found. Memory is bounded: of texts the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TypeVar
@@ -27,6 +27,7 @@ from clew.task.commands import CommandAnalysis, command_name
 from clew.task.git import GitEffect, GitEffectKind, parse_git_effect, read_commits
 from clew.task.outcomes import extract_failure_lines
 from clew.task.replies import is_assent
+from clew.task.unavailable import OUTPUT_CHARS, find_missing_programs, find_unknown_option, option_names
 
 DEAD_ENDS_MAX = 48  # remembered
 SHOWN_MAX = 25  # of a state: what a hand-off has room for
@@ -46,7 +47,6 @@ FAILURES_MIN = 2  # of a tool that never worked; once may be its arguments
 EXCERPT_CHARS_MAX = 120
 COMMAND_CHARS_MAX = 300
 WORDS_CHARS_MAX = 400
-OUTPUT_CHARS = 2_000  # of an output: what a tool refuses, it says first
 WEIGHTS = {"refused": 0.8, "corrected": 0.75, "reverted": 0.7, "failed": 0.5}  # guess: what costs most when it is repeated stands first
 
 T = TypeVar("T")
@@ -54,13 +54,7 @@ T = TypeVar("T")
 _ABOUT_FILES = (ToolKind.READ, ToolKind.EDIT, ToolKind.WRITE, ToolKind.SEARCH, ToolKind.TODO, ToolKind.PLAN, ToolKind.QUESTION)
 _LOOKING = (ToolKind.READ, ToolKind.SEARCH, ToolKind.TODO)
 _DELIVERING = frozenset(("commit", "push", "add", "tag"))  # git's: what the user says then is about what they deliver
-# What tools print, whatever the code around them: each names a word of the command line, which is looked for there.
-_NO_PROGRAM = re.compile(r"(?m)^(?:.{0,80}: )?(?:([\w./+-]{1,60}): (?:command )?not found$|command not found: (\S{1,60})$)")
-_NO_MODULE = re.compile(r"(?m)^\S{1,200}: No module named ([\w.]{1,60})$")
-_NO_OPTION = re.compile(
-    r"(?im)^.{0,120}\b(?:unknown|unrecognized|unrecognised|invalid|illegal|unsupported|unexpected|no such)"
-    r"(?: shorthand)? (?:option|flag|argument|switch|parameter)s?\b.{0,120}$|^.{0,80}flag provided but not defined.{0,80}$"
-)
+# What git and gh print.
 _IGNORED = re.compile(r"(?m)^The following paths are ignored by one of your \.gitignore files:\n(\S.{0,300})$")
 _ELSEWHERE = re.compile(r"(?m)^fatal: '([^'\n]{1,200})' is already (?:used by worktree|checked out) at .{1,300}$")
 _TOOL_NAME = re.compile(r"[\w.:-]{1,120}")  # another is a slip of the pen
@@ -289,15 +283,11 @@ class DeadEndDetector:
         """Enter what a command that failed says of a program, an option or a path that it was given."""
         seen, naming = attempt.observation, f"{_naming(attempt)} (failed)"
         head = attempt.call.output[:OUTPUT_CHARS]
-        for found in (*_NO_PROGRAM.finditer(head), *_NO_MODULE.finditer(head)):
-            name = next(filter(None, found.groups()))
-            if re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w-])", attempt.call.command):
-                self._enter(f"program {name}", naming, found[0].strip(), seen, "failed")
-        if found := _NO_OPTION.search(head):
-            for simple in command.commands:
-                named = [word for word in _options(simple) if re.search(rf"(?<![\w-])-{{0,2}}{re.escape(word)}(?![\w-])", found[0])]
-                for option in named[:1]:
-                    self._enter(f"option {simple.words[0]} {option}", naming, found[0].strip(), seen, "failed")
+        for name, said in find_missing_programs(attempt.call.command, attempt.call.output):
+            self._enter(f"program {name}", naming, said, seen, "failed")
+        if unknown := find_unknown_option(command.commands, attempt.call.output):
+            program, option, said = unknown
+            self._enter(f"option {program} {option}", naming, said, seen, "failed")
         if found := _IGNORED.search(head):
             self._enter(f"ignored {found[1]}", naming, " ".join(found[0].split()), seen, "failed")
         if (found := _NOT_THERE.search(head)) and command.main:
@@ -390,7 +380,7 @@ class DeadEndDetector:
     def _run(self, attempt: FinishedCall, command: CommandAnalysis) -> None:
         """See a command that succeeded: it may take something back, or do what was given up before."""
         memory, line, output = self.memory, attempt.call.command, attempt.call.output
-        if _NO_PROGRAM.search(output[:OUTPUT_CHARS]):  # behind a pipe, or followed by `;`
+        if find_missing_programs(line, output):  # behind a pipe, or followed by `;`
             self._close(attempt, command)
             return
         if command.main:
@@ -400,7 +390,7 @@ class DeadEndDetector:
             self._drop(f"program {simple.program}")
             if "-m" in simple.words[1:-1]:
                 self._drop(f"program {simple.words[simple.words.index('-m') + 1]}")
-            for option in _options(simple):
+            for option in option_names(simple):
                 self._drop(f"option {simple.words[0]} {option}")
         forms = {_form(simple) for simple in command.commands}
         for table in (memory.waiting, memory.found):
@@ -531,10 +521,6 @@ def _delivers(command: CommandAnalysis) -> bool:
 def _form(simple: SimpleCommand) -> str:
     """A command without its options: its name and what it is about."""
     return " ".join((command_name(simple), *[word for word in simple.words[1:] if not word.startswith("-")][:3]))
-
-
-def _options(simple: SimpleCommand) -> Iterable[str]:
-    return (word.partition("=")[0].lstrip("-") for word in simple.words[1:] if word.startswith("-") and len(word) > 1)
 
 
 def _lines_of_call(call: ToolCall) -> list[str]:

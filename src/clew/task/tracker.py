@@ -32,11 +32,12 @@ from clew.task.commands import ASKS, READERS, CheckScope, CommandAnalysis, analy
 from clew.task.dead_ends import DeadEndDetector, FinishedCall
 from clew.task.files import FileTracker
 from clew.task.late_checks import LateChecks
+from clew.task.open_errors import OpenErrors
 from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
 from clew.task.paths import decode_json_or_text, find_touched_files, parse_search_hits, relative_path
 from clew.task.place import PlaceTracker
 from clew.task.prompts import extract_typed_text, find_stated_rules
-from clew.task.question import ERRORS_MAX, IDENTIFIERS_MAX
+from clew.task.question import IDENTIFIERS_MAX
 from clew.task.replies import cancelled_steps
 from clew.task.requests import ENDED_OPEN, RequestTracker
 from clew.task.rules import find_withdrawn_rules
@@ -45,7 +46,6 @@ from clew.task.runners.verdict import CheckVerdict
 CONSTRAINTS_MAX = 64  # guess; the newest are kept: a later word corrects an earlier one
 WORKING_FILES_MAX = 256  # guess
 CHECKS_MAX = 24  # guess
-ERROR_AGE_MAX = 400  # observations after which a failed command that checks nothing is no longer open; guess
 PLAN_MAX = 64  # guess
 COMMANDS_MAX = 32  # guess
 COMMAND_CHARS_MAX = 160  # guess: what is longer was written for one occasion
@@ -55,7 +55,6 @@ RESULT_IDENTIFIERS_MAX = 8  # of one result: what a tool printed says less of th
 
 T = TypeVar("T")
 _OCCASIONAL = frozenset({"git", "mkdir", "rm", "mv", "cp", "touch", "chmod", "kill", "pkill"}) | ASKS | READERS
-_MERGING = ("merge", "rebase", "pull", "cherry-pick", "stash")
 _STATUSES = {"pending": "pending", "in_progress": "in_progress", "completed": "completed", "done": "completed"}
 
 
@@ -89,7 +88,7 @@ class TaskTracker:
     _requests: RequestTracker = field(default_factory=RequestTracker, init=False, repr=False)
     _constraints: dict[str, UserStatement] = field(default_factory=dict[str, UserStatement], init=False, repr=False)
     _files: dict[str, WorkingFile] = field(default_factory=dict[str, WorkingFile], init=False, repr=False)
-    _errors: dict[str, _Open[OpenError]] = field(default_factory=dict[str, _Open[OpenError]], init=False, repr=False)
+    _errors: OpenErrors = field(default_factory=OpenErrors, init=False, repr=False)
     _checks: dict[str, _Open[CheckResult]] = field(default_factory=dict[str, _Open[CheckResult]], init=False, repr=False)
     _late: LateChecks = field(default_factory=LateChecks, init=False, repr=False)
     _detector: DeadEndDetector = field(default_factory=DeadEndDetector, init=False, repr=False)
@@ -136,13 +135,13 @@ class TaskTracker:
 
     def state(self) -> TaskState:
         """Return the task state after all observations so far. Cost: about 0.2 ms for each observation since the last call."""
-        errors, current = self._open_errors(), self._find_end()
+        errors, current = self._errors.list_errors(self._seq), self._find_end()
         return TaskState(
             question=self.question,
             goals=tuple(self._requests.goals),
             constraints=tuple(self._constraints.values())[-CONSTRAINTS_MAX:],
             working_set=tuple(self._files.values())[-WORKING_FILES_MAX:],
-            open_errors=errors[-ERRORS_MAX:],
+            open_errors=errors,
             checks=tuple(checked.what for checked in self._checks.values())[-CHECKS_MAX:],
             dead_ends=self._detector.select_dead_ends(),
             plan=tuple(self._plan.values())[-PLAN_MAX:],
@@ -156,13 +155,9 @@ class TaskTracker:
             place=self._place.place(),
         )
 
-    def _open_errors(self) -> tuple[OpenError, ...]:
-        oldest = self._seq - ERROR_AGE_MAX
-        return tuple(failed.what for failed in self._errors.values() if failed.parts or failed.what.seq >= oldest)
-
     def _find_end(self) -> EndedRequest | None:
         checks = [checked.what for checked in self._checks.values()]
-        return self._requests.find_end(tuple(self._plan.values()), checks, self._open_errors())
+        return self._requests.find_end(tuple(self._plan.values()), checks, self._errors.list_errors(self._seq))
 
     def _hear(self, words: str, observation: Observation) -> None:
         """Take the user's words: a request, an assent to what the agent proposed, and what binds from now on."""
@@ -174,6 +169,7 @@ class TaskTracker:
             self._bind(sentence, observation)
         if not is_request:  # it stands with what it replies to
             return
+        self._errors.observe_request()
         for path, _ in find_clues(words[:20_000]).paths if "/" in words or "." in words else ():
             self._touch(path, "mention", observation)
 
@@ -301,18 +297,13 @@ class TaskTracker:
         if failed is None:  # an error stays open until something says otherwise
             return
         if not failed:
-            self._errors.pop(subject, None)
-            self._outdate(self._errors, parts)
-            if subject == "command:git commit":  # a commit ends whatever was being merged
-                for merging in _MERGING:
-                    self._errors.pop(f"command:git {merging}", None)
+            self._errors.observe_success(subject, command, call.output, folder)
             return
-        if not parts and command.is_query:
+        lines = extract_failure_lines(call.output)
+        if not parts and (command.is_query or not lines):  # it looked, or nobody knows what failed
             return
-        text = "\n".join(extract_failure_lines(call.output)) or "failed without output"
-        self._errors.pop(subject, None)
-        self._errors[subject] = _Open(OpenError(text, subject, observation.uuid, observation.seq), parts)
-        drop_oldest(self._errors, 2 * ERRORS_MAX)
+        error = OpenError("\n".join(lines) or "failed without output", subject, observation.uuid, observation.seq)
+        self._errors.observe_failure(error, command, call.command, call.output, folder)
 
     def _stale(self, path: str, *, before: int) -> None:
         """Note that checks of before concern a file that was changed."""
