@@ -448,10 +448,11 @@ def standings(result: Told) -> dict[str, str]:
     return found
 
 
-def test_what_led_nowhere_is_a_record_with_its_reason_and_what_told_it(claude: ClaudeScript) -> None:
+def test_what_led_nowhere_is_a_record_with_its_reason_and_what_replaced_it(claude: ClaudeScript) -> None:
     claude.prompt("round the total")
     call_id = claude.call("Edit", file_path=f"{FOLDER}/cart.py", old_string="total", new_string="round(total)")
     claude.refuse(call_id, "no, round in the view")
+    claude.edit(f"{FOLDER}/view.py", "show(total)", "show(round(total))", at=2)
     result = told(claude)
 
     (end,) = [record for record in result.records if record.kind == "dead_end"]
@@ -461,7 +462,7 @@ def test_what_led_nowhere_is_a_record_with_its_reason_and_what_told_it(claude: C
         "Dead end (refused): Edit cart.py: `total` became `round(total)` (refused)",
         "Why: no, round in the view",
     ]
-    assert told_by.kind == "rejection"
+    assert told_by.kind == "edit"
 
 
 def test_a_dead_end_that_works_after_all_ends(claude: ClaudeScript) -> None:

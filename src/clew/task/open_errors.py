@@ -123,7 +123,7 @@ def _tells(run: CheckRun, failure: OpenFailure, at: int, output: str) -> bool:
     is_same_kind = run.kind == kind or (kind == "build" and run.kind == "tests")
     if not is_same_kind or (run.folder and folder != run.folder and not folder.startswith(f"{run.folder}/")):
         return False
-    named = {next(filter(None, found)) for found in _TEST_NAME.findall(failure.error.text)}
+    named = {next(filter(None, found.groups())) for found in _TEST_NAME.finditer(failure.error.text)}
     tests = {name.rpartition(" › ")[2] if " " in name else name.rstrip(":").partition("/")[0] for name in named}
     if kind == "tests" and tests and all(_has_run(name, run, output) for name in tests):
         return True
