@@ -83,7 +83,7 @@ Don't touch the tax.
 - [>] fix
 - [ ] test
 
-## Goal, as the user stated it
+## First request of the session
 Fix the cart.
 
 ## Done, with its evidence

@@ -261,8 +261,9 @@ class TaskTracker:
         if any(simple.words[:2] == ("git", "commit") for simple in command.commands):
             return
         short = line.strip()
-        if len(short) > COMMAND_CHARS_MAX or "\n" in short:
-            short = command.form
+        is_lost = any(simple.is_status_lost or simple.is_background for simple in command.commands)
+        if command.is_query or is_lost or len(short) > COMMAND_CHARS_MAX or "\n" in short:
+            return
         self._commands.pop(short, None)
         self._commands[short] = None
         drop_oldest(self._commands, 2 * COMMANDS_MAX)

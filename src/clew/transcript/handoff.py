@@ -14,10 +14,11 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clew.records import (
+    AgentMessage,
     Author,
     CheckResult,
     EndedRequest,
@@ -47,6 +48,7 @@ FILE_CHECKS_MAX = 3  # of one file; guess
 REST_SHARE = 0.5  # of the budget, kept for all else beside a last request that is longer than the rest; guess
 ERRORS_SHARE = 0.4  # of the budget, for the evidence of open errors; guess
 SAID_SHARE, REPORTS_SHARE = 0.2, 0.1  # of the budget, for what the agent and its subagents said last; guess
+LEAD_CHARS_MAX = 200  # of a message that ends with a colon and only says what the next call is for; guess
 SAID_TOKENS_MIN = 40  # guess: a line with its heading
 
 CountTokens = Callable[[str], int]
@@ -67,11 +69,20 @@ class _Entry:
     spans: Spans = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Quote:
+    """A text of the agent or a subagent, the uuid of its record, and its place in the session."""
+
+    text: str
+    uuid: str
+    at: int
+
+
 _TITLE = "# Where the work stands"
 _SECTIONS = (
     "## Last request, verbatim",
     "## What remains of it",
-    "## Goal, as the user stated it",
+    "## First request of the session",
     "## Done, with its evidence",
     "## Failed and open",
     "## Constraints and remarks, in the user's words",
@@ -182,10 +193,12 @@ def render_handoff(
             budget.buy(entry)
     _buy_errors(state, budget)
     before = state.goals[-2].seq if len(state.goals) > 1 else 0  # what was said before that may no longer be so
-    said = [(message.text, message.uuid) for message in reversed(state.messages) if message.seq >= before]
+    said = [_Quote(message.text, message.uuid, message.seq) for message in _telling_first(state.messages) if message.seq >= before]
     told = _buy_ends(budget, _SAID, said, max(SAID_TOKENS_MIN, int(SAID_SHARE * budget_tokens)))
     since = state.goals[-1].seq if state.goals else 0
-    reports = [(f"{report.title}: {report.text}", report.uuid) for report in reversed(state.reports) if report.seq >= since]
+    reports = [
+        _Quote(f"{report.title}: {report.text}", report.uuid, report.seq) for report in reversed(state.reports) if report.seq >= since
+    ]
     _buy_ends(budget, _REPORTS, reports, int(REPORTS_SHARE * budget_tokens), is_both=True)
     rest = [entry for entry in entries if entry.section != _REMAINS]
     late = [entry for entry in rest if not budget.buy_within_share(entry)]  # so that one long list crowds out no other
@@ -231,7 +244,7 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
     for at, (line, is_typed) in enumerate(rules.items()):  # the last one is bought first
         said = () if is_typed else (Span(Author.AGENT, line),)
         yield _Entry(_BINDING, at, (_BOUGHT.index(_BINDING), len(rules) - at), line, said)
-    yield from _listed(_CHANGED, _changed(state.files))
+    yield from _listed(_CHANGED, _changed(state.files, {check.command for check in state.checks}))
     yield from _unseen(state)
     yield from _place_entries(state.place)
     of_request = {reply.uuid for reply in _replies_of(state)}
@@ -381,18 +394,30 @@ def _buy_errors(state: TaskState, budget: _Budget) -> None:
         most -= before - budget.room
 
 
-def _buy_ends(budget: _Budget, section: int, texts: Sequence[tuple[str, str]], most: int, *, first: int = 0, is_both: bool = False) -> int:
+def _telling_first(messages: Sequence[AgentMessage]) -> list[AgentMessage]:
+    """The agent's messages, each text once, newest first; last those that only lead to the call behind them ("Now the tests:")."""
+    each_once = list({message.text.strip(): message for message in messages}.values())[::-1]
+    return each_once[:1] + sorted(each_once[1:], key=_is_lead)
+
+
+def _is_lead(message: AgentMessage) -> bool:
+    text = message.text.strip()
+    return len(text) <= LEAD_CHARS_MAX and "\n" not in text and text.endswith((":", "："))
+
+
+def _buy_ends(budget: _Budget, section: int, texts: Sequence[_Quote], most: int, *, first: int = 0, is_both: bool = False) -> int:
     """Buy texts from the number `first` on within a share, each whole, or its last lines with a word on where the rest is.
 
     Returns  the number of the first text that was not bought at all.
 
     is_both  of a text that does not fit, as many of its first lines: reports begin with their conclusion as often as they end with it.
     """
-    for order, (text, uuid) in enumerate(texts[first:], first):
+    for order, quote in enumerate(texts[first:], first):
         before = budget.room
-        whole = "\n".join(f"> {line}".rstrip() for line in text.strip().split("\n"))
-        if not budget.buy(_Entry(section, len(texts) - order, (0, order), whole), most):
-            _buy_end(budget, _Entry(section, len(texts) - order, (0, order), whole), uuid, min(most, before), is_both=is_both)
+        whole = "\n".join(f"> {line}".rstrip() for line in quote.text.strip().split("\n"))
+        entry = _Entry(section, quote.at, (0, order), whole)
+        if not budget.buy(entry, most):
+            _buy_end(budget, entry, quote.uuid, min(most, before), is_both=is_both)
             return order + (budget.room < before)
         most -= before - budget.room
     return len(texts)
@@ -518,23 +543,24 @@ def _rendered(shown: list[_Entry]) -> Spans:
     return merge_spans((*parts, clew_span("\n")))
 
 
-def _changed(files: Sequence[FileState]) -> list[str]:
+def _changed(files: Sequence[FileState], shown_checks: Container[str]) -> list[str]:
     """What is known of each file that was changed; what was taken back is not listed, nor the old path of a file that is."""
     paths = {file.path for file in files}
     return [
-        _file_line(file)
+        _file_line(file, shown_checks)
         for file in files
         if (file.state is not FileStatus.REVERTED or file.is_stashed) and not (file.state is FileStatus.MOVED and file.moved_to in paths)
     ]
 
 
-def _file_line(file: FileState) -> str:
+def _file_line(file: FileState, shown_checks: Container[str]) -> str:
     if file.is_stashed:
         return f"- {file.path}: its changes are in the stash"
     said = [f"{file.state.value} ({file.edits} changes)" if file.edits > 1 else file.state.value]
     said += [f"moved from {file.moved_from}"] if file.moved_from else []
     said[0] += f" to {file.moved_to}" if file.moved_to else ""
-    said += [_file_check(check) for check in file.checked_by[-FILE_CHECKS_MAX:]]
+    checked = [check for check in file.checked_by if check.verdict is not Verdict.NOT_SEEN][-FILE_CHECKS_MAX:]
+    said += [_file_check(check, is_named=check.command not in shown_checks) for check in checked]
     is_prose = file.path.rpartition(".")[2].lower() in PROSE_EXTENSIONS
     said += [] if file.was_tried or is_prose or file.state is FileStatus.REMOVED else ["not checked since"]
     if file.is_committed:
@@ -546,10 +572,11 @@ def _file_line(file: FileState) -> str:
     return f"- {file.path}: {', '.join(said)}"
 
 
-def _file_check(check: FileCheck) -> str:
-    verdict = {Verdict.PASSED: "passed", Verdict.FAILED: "FAILED", Verdict.NOT_SEEN: "ran, no verdict seen"}[check.verdict]
+def _file_check(check: FileCheck, *, is_named: bool) -> str:
+    """The check's kind and verdict; its command where no other line says that."""
     when = "before other files changed" if check.is_stale else "since"
-    return f"{check.kind} {verdict} {when}: `{_clipped(check.command, COMMAND_CHARS_MAX)}`"
+    line = f"{check.kind} {_VERDICTS[check.verdict]} {when}"
+    return f"{line}: `{_clipped(check.command, COMMAND_CHARS_MAX)}`" if is_named else line
 
 
 def _check_line(check: CheckResult) -> str:
