@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import clew
+from clew.compaction.compact import RECENT_SHARE
 from clew.compaction.keep import ScoringNetwork, load_networks, networks_from_arrays
 from clew.compaction.lines import LINE_FEATURES, line_features
 from clew.compaction.names import NAME_FEATURES, rare_identifiers
@@ -117,6 +121,71 @@ def test_a_session_that_was_compacted_often_looks_back_on_the_last_times(tmp_pat
         chain += 1
 
     assert chain == EARLIER_COMPACTIONS_MAX
+
+
+ACTIONS = st.lists(
+    st.tuples(st.lists(st.text(alphabet="ab1 .:é", max_size=90), min_size=1, max_size=12), st.sampled_from([0, 0, 1])),
+    min_size=1,
+    max_size=9,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(ACTIONS, st.integers(300, 4000))
+def test_what_is_recent_is_intact_before_any_line_is_bought(actions: list[tuple[list[str], int]], budget_tokens: int) -> None:
+    """Of the turn's last actions each stands in front, named, and the newest byte for byte as far as their share goes."""
+    made = script(turns=3)
+    made.prompt("Now measure it.")
+    outputs: list[str] = []
+    for number, (lines, exit_code) in enumerate(actions):
+        outputs.append("\n".join(["measured", *lines, f"end of {number}"]))
+        made.run(f"./measure --run {number}", outputs[-1], exit_code)
+    with TemporaryDirectory() as folder:
+        text = compact(made.save(Path(folder) / "work"), budget_tokens)
+    front, _, bought = text.partition("=== session")
+
+    shown = [f"./measure --run {number}" in front for number in range(len(actions))]
+    assert all(shown[-5:]) or not bought
+    assert f"end of {len(actions) - 1}" in front or not bought
+    left = RECENT_SHARE * budget_tokens - 120  # five names and the heading
+    for output in reversed(outputs):
+        left -= (len(output) + 80) / 4
+        assert left < 0 or output in front
+
+
+PLANTED = (
+    "Never send private data to external services without consent from Ada Quill.",
+    "The staging API base URL is https://jjspq.internal/v2.",
+    "The production database is Postgres 15 in eu-north-5.",
+    "I want answers in metric units, signed XKX-8683.",
+    "Branch spike/hyopr-35 is based on commit 77e90d3.",
+)
+SMALL_TALK = tuple(
+    f"{what} {tail}"
+    for what in ("Walking through the queue", "Looking at the retries", "Notes on the cache")
+    for tail in ("again.", "now.")
+)
+
+
+def test_what_the_user_told_once_outlives_five_compactions_and_small_talk(tmp_path: Path) -> None:
+    """What one compaction kept the next one keeps: it reads the original, whatever stands in the window."""
+    made = ClaudeScript()
+    for number in range(30):
+        if number % 6 == 0:
+            made.prompt(PLANTED[number // 6])
+            made.tell("Noted and recorded.")
+        made.prompt(SMALL_TALK[number % len(SMALL_TALK)])
+        made.tell("Acknowledged. Continuing with the plan.")
+    kept: list[list[str]] = []
+    for _ in range(5):
+        made.add(
+            "system", subtype="compact_boundary", content="Conversation compacted", compactMetadata={"trigger": "auto", "preTokens": 900}
+        )
+        window = compact(made.save(tmp_path / "work"), 300)
+        kept.append([said for said in PLANTED if said in window])
+        made.prompt(window, isCompactSummary=True)
+
+    assert kept == [list(PLANTED)] * 5
 
 
 def test_nets_for_other_features_are_refused() -> None:

@@ -54,7 +54,8 @@ TOKENS_PER_CANDIDATE, CANDIDATES_MIN = 8, 400
 RECENT_HEADING = "## Last actions of this turn, oldest first; [handle] unfolds the rest"
 RECENT_UTILITY = 0.9  # printed of an action that is shown before any line is bought; decides nothing
 RECENT_SHARE = 0.15  # of the budget, for the last actions of the turn, before anything else is bought; guess
-RECENT_NAMED_MIN = 5  # of the last actions, those that are named where their text does not fit; guess
+RECENT_NAMED_MIN = 5  # of the last actions, those that are named where their text does not fit, if that takes no more than
+RECENT_NAMED_SHARE, RECENT_TEXT_SHARE = 0.3, 0.1  # of the budget; the second is for their text beside their names at least; guesses
 KEPT_FACTOR = 3.0  # what stood in the window before is worth so much more, as moving it costs attention and cache; guess
 TRIM_SHARE = 0.15  # of a segment's best line: lines at its ends that are worth less are left out; guess
 NAME_CHARS_MAX = 100
@@ -119,7 +120,7 @@ def compact(
     utilities = compute_utility(found, using)
     bodies = [text.split("\n") for text in texts]
     group = f"session {source.removeprefix('session:')}, in order of time; [handle] unfolds the rest"
-    recent, recent_tokens = _recent(records, statuses, bodies, RECENT_SHARE * budget_tokens, counter)
+    recent, recent_tokens = _recent(records, statuses, bodies, budget_tokens, counter)
     front = render_front(int(budget_tokens - recent_tokens))
     plain = join_text(front)
     written = render_fenced(front, PLACEHOLDER_NONCE)
@@ -170,38 +171,42 @@ class _Said:
 
 
 def _recent(
-    records: Sequence[Record], statuses: Sequence[Status], bodies: Sequence[Sequence[str]], most: float, counter: TokenCounter
+    records: Sequence[Record], statuses: Sequence[Status], bodies: Sequence[Sequence[str]], budget_tokens: int, counter: TokenCounter
 ) -> tuple[dict[int, list[tuple[int, int]]], float]:
     """Which lines of the turn's last actions are shown, and their tokens: the newest whole while they fit, then the end of one.
 
     Of the RECENT_NAMED_MIN newest each is at least named, with its handle; so is one whose text an edit has made untrue.
     """
-    shown: dict[int, list[tuple[int, int]]] = {}
-    spent = counter.count_unrounded(f"\n{RECENT_HEADING}\n{NEXT_FENCE}")
-    is_full = False
+    turn: list[int] = []
     for number in range(len(records) - 1, -1, -1):
-        record, body = records[number], bodies[number]
-        if record.kind == "prompt" and record.trust is Trust.USER:
+        if records[number].kind == "prompt" and records[number].trust is Trust.USER:
             break
-        if record.kind in MESSAGE_KINDS:  # the hand-off says what was said
+        if records[number].kind not in MESSAGE_KINDS:  # the hand-off says what was said
+            turn.append(number)
+    heads = {number: counter.count_unrounded(_priced(records[number])) for number in turn}
+    spent = counter.count_unrounded(f"\n{RECENT_HEADING}\n{NEXT_FENCE}")
+    shown: dict[int, list[tuple[int, int]]] = {}
+    for number in turn[:RECENT_NAMED_MIN]:
+        if spent + heads[number] > RECENT_NAMED_SHARE * budget_tokens:
+            break
+        shown[number] = []
+        spent += heads[number]
+    if not shown:
+        return {}, 0.0
+    most = max(RECENT_SHARE * budget_tokens, spent + RECENT_TEXT_SHARE * budget_tokens)
+    for number in turn:
+        if has_ended_by(statuses[number], EDITS):
             continue
-        head = counter.count_unrounded(_priced(record))
-        whole = head + counter.count_unrounded("\n".join(body) + "\n")
-        is_true = not has_ended_by(statuses[number], EDITS)
-        if is_true and not is_full and spent + whole <= most:
-            shown[number] = [(0, len(body) - 1)]
-            spent += whole
-            continue
-        if is_true and not is_full and (kept := _last_lines(body, most - spent - head - 2, counter)):
+        body, head = bodies[number], 0.0 if number in shown else heads[number]
+        left = most - spent - head
+        whole = counter.count_unrounded("\n".join(body) + "\n")
+        kept = len(body) if whole <= left else _last_lines(body, left - 2, counter)
+        if kept:
             shown[number] = [(len(body) - kept, len(body) - 1)]
-            spent += head + counter.count_unrounded("…\n" + "\n".join(body[-kept:]) + "\n")
-        elif len(shown) < RECENT_NAMED_MIN and spent + head <= most:
-            shown[number] = []
-            spent += head
-        is_full = is_full or is_true
-        if is_full and len(shown) >= RECENT_NAMED_MIN:
+            spent += head + (whole if kept == len(body) else counter.count_unrounded("…\n" + "\n".join(body[-kept:]) + "\n"))
+        if kept < len(body):
             break
-    return (shown, spent) if shown else ({}, 0.0)
+    return shown, spent
 
 
 def _last_lines(body: Sequence[str], most: float, counter: TokenCounter) -> int:
