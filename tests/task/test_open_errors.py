@@ -77,6 +77,10 @@ def test_a_wider_run_that_fails_replaces_the_failure_of_a_narrower_one(script) -
         ),
         ("npm run lint:all", 'Exit code 1\nnpm error Missing script: "lint:all"'),
         ("cargo test", "Exit code 101\nerror: could not find `Cargo.toml` in `/home/ada/shop` or any parent directory"),
+        (
+            "git add notes.md && git commit -m notes",
+            "Exit code 1\nThe following paths are ignored by one of your .gitignore files:\nnotes.md",
+        ),
         ("make run args=(", "Exit code 1\nzsh:1: parse error near `('"),
         ("ls build", "Exit code 1\nls: build: No such file or directory"),
         ("grep -rn frobnicate src", "Exit code 1"),
@@ -108,9 +112,20 @@ def test_a_command_that_others_replaced_is_let_go_and_a_refused_commit_is_not(sc
     assert open_subjects(script) == ["command:git commit"]
 
 
-def test_nobody_knows_of_a_failure_after_the_user_has_asked_for_two_other_things(script) -> None:
-    script.run("make deploy", "Exit code 1\nerror: no route to host", fails=True)
+def test_what_failed_is_open_as_long_as_nothing_changes(script) -> None:
+    script.run("make image", "Exit code 1\nerror: no route to host", fails=True)
     script.run("go test ./cart", f"Exit code 1\n{RED_GO}", fails=True)
+    script.user("where is the tax computed?")
+    script.user("and who calls the basket?")
+    script.user("please list all callers of the basket")
+
+    assert open_subjects(script) == ["command:make image", "check:go test ./cart"]
+
+
+def test_nobody_knows_of_a_failure_after_changes_for_two_other_requests(script) -> None:
+    script.run("make image", "Exit code 1\nerror: no route to host", fails=True)
+    script.run("go test ./cart", f"Exit code 1\n{RED_GO}", fails=True)
+    script.edit("cart/cart.go", "return total", "return round(total)")
     script.user("now write the changelog entry for the rounding")
     assert open_subjects(script) == ["check:go test ./cart"]
 

@@ -1,9 +1,9 @@
 """Keep the failures that are still open: failed checks, and failed commands of the request at hand.
 
 A failed check is closed by a later run that passed and tells anew what failed: the same scope, a wider run of the same kind, or a
-narrower one that ran the tests, or read the files, which the failure names. What is not known to be open is not claimed: a failed command
-that checks nothing is let go with the user's next request, a check with the second one. A command that never ran what it was to
-run (no such program, no such option) leaves nothing open.
+narrower one that ran the tests, or read the files, which the failure names. What is not known to be open is not claimed: once something
+was changed after it, a failed command that checks nothing is let go with the user's next request, a check with the second one. A
+command that never ran what it was to run (no such program, no such option) leaves nothing open.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class OpenFailure:
 
     parts           the scopes that no later run has told anew; [] for a command that checks nothing.
     kinds, folders  of each of them, what it checks and where it ran.
-    requests        of the user since then; `passed_by` other commands that did something.
+    requests        of the user since then; `passed_by` other commands that did something; `is_touched` whether anything has changed.
     """
 
     error: OpenError
@@ -47,6 +47,7 @@ class OpenFailure:
     folders: list[str] = field(default_factory=list[str])
     requests: int = 0
     passed_by: int = 0
+    is_touched: bool = False
 
 
 @dataclass(slots=True)
@@ -61,11 +62,17 @@ class OpenErrors:
         return tuple(failure.error for failure in known)[-ERRORS_MAX:]
 
     def observe_request(self) -> None:
-        """Note that the user asked for something else: a command that failed before is let go, but for a merge that waits for its end."""
+        """Note that the user asked for something else: what failed before the latest changes is let go."""
         for subject, failure in list(self.failures.items()):
             failure.requests += 1
-            if failure.requests >= REQUESTS_MAX or not (failure.parts or subject in _CONFLICTING):
+            most = REQUESTS_MAX if failure.parts or subject in _CONFLICTING else 1
+            if failure.is_touched and failure.requests >= most:
                 del self.failures[subject]
+
+    def observe_change(self) -> None:
+        """Note that a file was changed."""
+        for failure in self.failures.values():
+            failure.is_touched = True
 
     def observe_failure(self, error: OpenError, command: CommandAnalysis, line: str, output: str, folder: str) -> None:
         """Keep the failure of a command line; `folder` is the one that it ran in."""
@@ -95,6 +102,7 @@ class OpenErrors:
 
     def _pass_by(self) -> None:
         """Let go of commands that failed and were not run again while others did their work."""
+        self.observe_change()
         for name, failure in list(self.failures.items()):
             if not failure.parts and name not in _KEPT:
                 failure.passed_by += 1

@@ -243,6 +243,7 @@ class TaskTracker:
                 self._requests.observe_action()
             for touch in find_touched_files(call):
                 if touch.how in ("edit", "write"):
+                    self._errors.observe_change()
                     self._touch(touch.path, touch.how, observation, call.workdir, is_new=False)
                     self._stale(relative_path(touch.path, call.workdir or observation.cwd, self.root), before=observation.seq)
             for touch in parse_search_hits(call):

@@ -18,10 +18,11 @@ _NO_OPTION = re.compile(
     r"(?im)^.{0,120}\b(?:unknown|unrecognized|unrecognised|invalid|illegal|unsupported|unexpected|no such)"
     r"(?: shorthand)? (?:option|flag|argument|switch|parameter)s?\b.{0,120}$|^.{0,80}flag provided but not defined.{0,80}$"
 )
-# Package managers and builds that found nothing to run, and a shell that did not understand the line.
+# Package managers and builds that found nothing to run, git that leaves a file alone, and a shell that did not understand the line.
 _NEVER_RAN = re.compile(
     r"(?im)^.{0,80}(?:has an? \"[^\"\n]{1,60}\" script$|missing script: |command \"[^\"\n]{1,60}\" not found)"
-    r"|^error: could not find `Cargo\.toml`|^(?:zsh|bash|sh|\(eval\)):(?: line)? ?\d+: (?:parse error|no matches found|syntax error)"
+    r"|^the following paths are ignored by one of your \.gitignore files|^error: could not find `Cargo\.toml`"
+    r"|^(?:zsh|bash|sh|\(eval\)):(?: line)? ?\d+: (?:parse error|no matches found|syntax error)"
 )
 
 
