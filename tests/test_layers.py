@@ -14,7 +14,7 @@ import clew
 
 PACKAGE = Path(clew.__file__).parent
 CONTRACTS = Path(__file__).parent.parent / ".importlinter"
-READING = ("ranking", "packet", "recall", "compaction", "impact")  # which see the store, and cannot change it
+READING = ("ranking", "packet", "recall", "compaction", "impact", "augment")  # which see the store, and cannot change it
 BELOW_ENRICH = (*READING, "codebase", "transcript", "task", "store", "records", "text", "errors")
 NETWORK = {"socket", "_socket", "ssl", "http", "ftplib", "smtplib", "xmlrpc", "socketserver", "aiohttp", "httpx", "requests", "urllib3"}
 CHANGING = {"apply", "move", "touch", "purge", "purge_source"}  # what a Writer does and a Reader does not

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clew.records import Observation, Packet, Spans, TaskState, Tier
     from clew.store.ports import PurgeResult, Writer
     from clew.transcript.session_files import SessionFiles
+    from clew.usecases.augment import PromptAddition
     from clew.usecases.compact import CompactionInput
     from clew.usecases.explain import RecordExplanation, UnfoldedRecord
     from clew.usecases.index import IndexResult
@@ -154,17 +155,26 @@ class Engine:
         )  # fmt: skip
 
     def augment_prompt(
-        self, path: Path, prompt: str, *, budget_tokens: int, tokenizer: str, session: str = "", seen: Collection[str] = (),
-        deadline_ms: float | None = None,
+        self, path: Path, prompt: str, *, budget_tokens: int, tokenizer: str, task: TaskState | None = None, session: str = "",
+        seen: Collection[str] = (), deadline_ms: float | None = None,
     ) -> Packet:  # fmt: skip
-        """Return context to add to a user's prompt, at most `budget_tokens` long; a packet without entries where nothing is relevant.
+        """Return what to add to a user's prompt, at most `budget_tokens` long; a packet without entries where nothing is likely enough.
 
-        session  id of the session that the prompt belongs to; seen  ids of records that its window already holds.
+        task     what the agent was working on before the prompt; None for a prompt without a session.
+        session  id of the session that the prompt belongs to; seen  handles that its window already holds.
         """
-        return usecases.recall.augment_prompt(
-            self.store, self.settings, path, prompt,
-            budget_tokens=budget_tokens, tokenizer=tokenizer, session=session, seen=seen, deadline_ms=deadline_ms,
+        return usecases.augment.augment_prompt(
+            self.store, self.settings, path, prompt, budget_tokens=budget_tokens, tokenizer=tokenizer, task=task,
+            session=session, seen=seen, deadline_ms=deadline_ms,
         )  # fmt: skip
+
+    def augment_transcript(
+        self, transcript: str, *, at: str | None, path: Path, budget_tokens: int, tokenizer: str
+    ) -> PromptAddition:  # fmt: skip
+        """Return what is added to the prompt at record `at` of a session (None: to its last prompt)."""
+        return usecases.augment.augment_transcript(
+            self.store, self.settings, transcript, at=at, path=path, budget_tokens=budget_tokens, tokenizer=tokenizer
+        )
 
     def build_map(self, path: Path, *, budget_tokens: int, tokenizer: str) -> Packet:
         """Return an overview of a repository, or of the folder or file in it that `path` names: its most used files and symbols."""

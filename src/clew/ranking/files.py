@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
 from clew.ranking.rank import CANDIDATES_MAX, CANDIDATES_MIN, Ranked, find_reasons, rank
+from clew.ranking.seed import compute_strength
 from clew.ranking.weights import DEFAULT, Weights
 from clew.records import MatchReason, make_handle
 from clew.store.ports import Snapshot
@@ -41,11 +42,15 @@ class RankedFile:
 
 @dataclass(frozen=True, slots=True)
 class FileList:
-    """Files in order of rank, and the names of the ranking stages that were skipped."""
+    """Files in order of rank, and the names of the ranking stages that were skipped.
+
+    strength  how much of the question the best record holds, in nats before scores are made relative; 0 when nothing was found.
+    """
 
     question: str
     files: tuple[RankedFile, ...]
     skipped: tuple[str, ...] = ()
+    strength: float = 0.0
 
 
 def rank_files(
@@ -81,7 +86,7 @@ def rank_files(
         line = record.texts[0].start_line or record.full_text.start_line
         rows.append(RankedFile(path, round(score / found[0][1], 6), name, make_handle(record.id), line, len(docs), reasons[head]))
     skipped = tuple(dict.fromkeys([*deadline.skipped, *(() if embedder else ("vector: no embedder is chosen",))]))
-    return FileList(question.text, tuple(rows), skipped)
+    return FileList(question.text, tuple(rows), skipped, compute_strength(ranked.found.code, question, weights))
 
 
 def group_by_file(snapshot: Snapshot, ranked: Ranked) -> list[tuple[str, float, Sequence[int]]]:

@@ -20,12 +20,22 @@ SESSION_VECTOR_WEIGHT = 0.5  # likewise of its vector; guess
 
 def score_code(hits: ChannelScores, question: Question, weights: Weights = DEFAULT) -> Floats:
     """Return the weights (n,) of hits in code: exp(weighted sum of the channels), scaled so that the best is 1."""
+    score = _add_channels(hits, question, weights)
+    return np.exp(score - score.max()) if len(score) else score
+
+
+def compute_strength(hits: ChannelScores, question: Question, weights: Weights = DEFAULT) -> float:
+    """Return the weighted sum of the channels of the best hit in code, in nats: what `score_code` scales away. 0 without hits."""
+    return float(_add_channels(hits, question, weights).max()) if len(hits.docs) else 0.0
+
+
+def _add_channels(hits: ChannelScores, question: Question, weights: Weights) -> Floats:
     score = np.zeros(len(hits.docs), np.float32)
     left_out = {name for name, is_asked in (("is_test", question.asks_for_tests), ("is_prose", question.asks_for_prose)) if is_asked}
     for name, values in hits.channels.items():
         if name not in left_out:
             score += np.float32(getattr(weights, name)) * values
-    return np.exp(score - score.max()) if len(score) else score
+    return score
 
 
 def score_sessions(hits: ChannelScores, question: Question) -> Floats:

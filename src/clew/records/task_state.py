@@ -238,6 +238,7 @@ class TaskState:
     goals    the user's requests, done or not; `ended` those of them that are done or cancelled.
     replies  what the user answered to the agent: answers to its questions, assents, choices.
     reports  what subagents reported last; `messages` the agent's last messages.
+    prompts  positions (`Observation.seq`) of the user's last messages.
     files    those that the session changed, by their last change; `commands_ok` commands that succeeded and may be needed again.
     """
 
@@ -257,6 +258,7 @@ class TaskState:
     reports: tuple[AgentReport, ...] = ()
     messages: tuple[AgentMessage, ...] = ()
     place: WorkPlace = WorkPlace()
+    prompts: tuple[int, ...] = ()
 
     @property
     def last_message(self) -> str:

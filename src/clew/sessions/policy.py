@@ -243,11 +243,12 @@ class SessionPolicy:
         live.late, live.is_late = live.late if live.is_late else 0, False
         started = time.perf_counter()
         settings = self.context.settings
+        task = self.sessions.read_task(live, find_workspace(Path(live.cwd))[1]) if live.has_transcript else None
         packet = self.context.get_engine().augment_prompt(
-            Path(live.cwd), prompt, budget_tokens=settings.prompt_budget_tokens, tokenizer=settings.tokenizer,
+            Path(live.cwd), prompt, budget_tokens=settings.prompt_budget_tokens, tokenizer=settings.tokenizer, task=task,
             session=live.id, seen=live.seen, deadline_ms=_PROMPT_DEADLINE_MS,
         )  # fmt: skip
-        why = "bears on the prompt" if packet.entries else "nothing was worth its tokens"
+        why = "likely to be needed" if packet.entries else "nothing was likely enough to be needed"
         live.last_packet = LastPacket.from_packet("prompt", packet, (time.perf_counter() - started) * 1000, why)
         live.added = [entry.handle for entry in packet.entries]
         live.seen.extend(live.added)

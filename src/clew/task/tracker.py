@@ -47,6 +47,7 @@ CONSTRAINTS_MAX = 64  # guess; the newest are kept: a later word corrects an ear
 WORKING_FILES_MAX = 256  # guess
 CHECKS_MAX = 24  # guess
 PLAN_MAX = 64  # guess
+PROMPTS_MAX = 16  # guess
 COMMANDS_MAX = 32  # guess
 COMMAND_CHARS_MAX = 160  # guess: what is longer was written for one occasion
 WINDOW = 50  # observations that identifiers are taken from
@@ -96,6 +97,7 @@ class TaskTracker:
     _commands: dict[str, None] = field(default_factory=dict[str, None], init=False, repr=False)
     _plan: dict[str, PlanStep] = field(default_factory=dict[str, PlanStep], init=False, repr=False)
     _window: deque[_Recent] = field(default_factory=lambda: deque[_Recent](maxlen=WINDOW), init=False, repr=False)
+    _prompts: list[int] = field(default_factory=list[int], init=False, repr=False)
     _seq: int = field(default=0, init=False, repr=False)
 
     def observe(self, observation: Observation) -> None:
@@ -116,6 +118,7 @@ class TaskTracker:
                 self._see_late(observation.call, observation)
                 self._see_report(observation.call, observation)
             if not observation.is_meta and (words := extract_typed_text(observation.text)):
+                self._prompts = [*self._prompts[1 - PROMPTS_MAX :], observation.seq]
                 self._detector.observe_prompt(words, observation)
                 self._hear(words, observation)
         elif kind is ObservationKind.MESSAGE:
@@ -153,6 +156,7 @@ class TaskTracker:
             reports=self._requests.reports,
             messages=self._requests.messages,
             place=self._place.place(),
+            prompts=tuple(self._prompts),
         )
 
     def _find_end(self) -> EndedRequest | None:

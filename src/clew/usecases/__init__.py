@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from clew.usecases import augment as augment
     from clew.usecases import compact as compact
     from clew.usecases import compress as compress
     from clew.usecases import explain as explain

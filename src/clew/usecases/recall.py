@@ -1,21 +1,17 @@
-"""Recall: find turns of earlier sessions that are relevant for a question, and context worth adding to a prompt."""
+"""Recall: find turns of earlier sessions that are relevant for a question."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
-from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
-from clew.recall.augment import augment_prompt as choose_additions
 from clew.recall.recall import Recalled
 from clew.recall.recall import recall as recall_turns
-from clew.records import Packet
 from clew.settings import Settings, find_workspace
 from clew.store.ports import LOCAL, Reader
-from clew.text.tokens import make_counter
-from clew.usecases.inputs import check_budget, load_configured_embedder
+from clew.usecases.inputs import load_configured_embedder
 
 
 def recall(
@@ -49,20 +45,3 @@ def recall(
             confidence_min=confidence_min,
             embedder=load_configured_embedder(settings),
         )
-
-
-def augment_prompt(
-    store: Reader, settings: Settings, path: Path, prompt: str, *, budget_tokens: int, tokenizer: str, session: str = "",
-    seen: Collection[str] = (), deadline_ms: float | None = None,
-) -> Packet:  # fmt: skip
-    """Return context for a prompt, possibly empty: likely files, and relevant turns of other sessions.
-
-    session  id of the current session, which is not searched; seen  handles that are in its window already.
-    To answer fast, no changed file is read and nothing is written.
-    """
-    with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
-        return choose_additions(
-            snapshot, Question.of(prompt), session=session, seen=seen, counter=make_counter(tokenizer),
-            budget_tokens=check_budget(budget_tokens), asked_ns=time.time_ns(), deadline=Deadline(deadline_ms),
-            embedder=load_configured_embedder(settings),
-        )  # fmt: skip

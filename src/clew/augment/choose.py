@@ -1,0 +1,148 @@
+"""Choose what is added to a user's prompt before the agent reads it, if anything.
+
+What is added is read again in every later request, so it names places to look in, in one line each, and only those that the agent
+will probably reach for: each candidate's probability is estimated (`clew.augment.model`), and what is less likely than the threshold
+is left out. Most prompts get nothing, and nothing is added twice to one window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from clew.augment.evidence import FileCandidate, collect_candidates
+from clew.augment.model import load_model
+from clew.packet.options import OriginalCache, attribute_text
+from clew.packet.retrieve import count_tokens
+from clew.ranking.deadline import Deadline
+from clew.ranking.question import Question
+from clew.recall.recall import Turn, recall
+from clew.records import (
+    PLACEHOLDER_NONCE,
+    Layer,
+    Packet,
+    PacketEntry,
+    Record,
+    Resolution,
+    Spans,
+    TaskState,
+    clew_span,
+    join_text,
+    make_handle,
+    merge_spans,
+    outside_span,
+    render_fenced,
+)
+from clew.records.wording import describe_end, describe_reason
+from clew.store.ports import Snapshot
+from clew.task.replies import is_assent
+from clew.text.embed import Embedder
+from clew.text.tokens import TokenCounter
+
+FILES_MAX = 10  # a long plan names as many; 6 and 20 gave the same precision (bench/LOG.md)
+TURNS_MAX = 2  # guess
+REASONS_MAX = 2  # in a line
+TURN_CHARS_MAX = 280  # of one turn: its beginning; the whole is a handle away. Guess
+WORDS_MIN = 4  # of a prompt that asks for earlier talk; guess
+_OPENING = "Files that this is probably about (clew, from the index and the session; `unfold` takes the handles in brackets):"
+_SAID = "Said in earlier sessions of this repository (may be out of date):"
+
+
+def is_searchable(prompt: str) -> bool:
+    """Return whether a prompt has content to search for: it is no command and no message of the client."""
+    text = prompt.strip()
+    return bool(text) and not text.startswith(("/", "<", "!", "#"))
+
+
+def choose_additions(
+    snapshot: Snapshot, question: Question, task: TaskState, *, session: str, seen: Collection[str], counter: TokenCounter,
+    budget_tokens: int, asked_ns: int, is_file: Callable[[str], bool], deadline: Deadline, embedder: Embedder | None,
+) -> Packet:  # fmt: skip
+    """Return what to add to a prompt, at most `budget_tokens` long; a packet without entries where nothing is likely enough.
+
+    question  the prompt; task  what the agent was working on before it.
+    session   the running one, whose own turns are left out; seen  handles of the records that the window already shows.
+    is_file   whether the repository holds a file at a path, for files that are not in the index.
+    Returns   entries whose `weight` is the estimated probability that the agent reaches for them.
+    """
+    if not budget_tokens or not is_searchable(question.text):
+        return Packet(question.text, (), (), 0, budget_tokens, counter.name, 0.0, 0.0)
+    found = collect_candidates(snapshot, question, task, is_file=is_file, deadline=deadline, embedder=embedder)
+    model = load_model()
+    likely = sorted(zip(model.estimate([one.row() for one in found]), found, strict=True), key=lambda pair: (-pair[0], pair[1].path))
+    files = [pair for pair in likely if pair[0] >= model.threshold][:FILES_MAX]
+    turns: Sequence[Turn] = ()
+    if len(question.word_set) >= WORDS_MIN and not is_assent(question.text):
+        turns = recall(
+            snapshot, question, exclude=[session] if session else (), asked_ns=asked_ns, turns_max=TURNS_MAX + len(seen), embedder=embedder
+        ).turns
+    spans: Spans = ()
+    entries: list[PacketEntry] = []
+    for group, rows in ((_OPENING, _of_files(snapshot, files, seen)), (_SAID, _of_sessions(snapshot, turns, seen))):
+        is_open = False
+        for entry, text in rows:
+            more = (*spans, *([] if is_open else [clew_span(group + "\n")]), *text, clew_span("\n"))
+            if counter.count(render_fenced(more, PLACEHOLDER_NONCE)) > budget_tokens:
+                break
+            spans, is_open = more, True
+            entries.append(entry)
+    spans = merge_spans(spans)
+    tokens, fence_tokens = count_tokens(spans, counter)
+    skipped = tuple(dict.fromkeys(deadline.skipped))
+    return Packet(question.text, tuple(entries), spans, tokens, budget_tokens, counter.name, 0.0, 0.0, skipped, fence_tokens)
+
+
+def _of_files(snapshot: Snapshot, files: Sequence[tuple[float, FileCandidate]], seen: Collection[str]) -> list[tuple[PacketEntry, Spans]]:
+    rows: list[tuple[PacketEntry, Spans]] = []
+    for probability, one in files:
+        record = _find_record(snapshot, one)
+        handle = make_handle(record.id) if record else ""
+        if handle in seen:
+            continue
+        start, end = (record.full_text.start_line, record.full_text.end_line) if record and record.name != one.path else (0, 0)
+        place = f"{one.path}:{start}-{end} {record.name}" if record and start else one.path
+        why = tuple(dict.fromkeys((*one.why, *(one.found.why if one.found else ()))))[:REASONS_MAX]
+        line = " ".join(f"{place} ({'; '.join(map(describe_reason, why))})".splitlines()) if why else place
+        spans = (clew_span(f"[{handle}] "), outside_span(line)) if handle else (outside_span(line),)
+        entry = PacketEntry(
+            record.id if record else "", handle, Layer(record.layer) if record else Layer.FACT, record.kind if record else "file",
+            record.name if record else one.path, Resolution.NAME, 0, round(probability, 4), why, join_text(spans), False,
+            one.path, start, end,
+        )  # fmt: skip
+        rows.append((entry, spans))
+    return rows
+
+
+def _find_record(snapshot: Snapshot, one: FileCandidate) -> Record | None:
+    """The record that stands for a file: the symbol that the prompt is about, else the file as a whole. None if it is not indexed."""
+    documents = snapshot.documents
+    code = documents.path_numbers.get(one.path)
+    if one.found and one.found.handle:
+        ids = snapshot.find(one.found.handle)
+    elif code is not None and (doc := int(documents.file_documents[code])) >= 0:
+        ids = [documents.id_of(doc)]
+    else:
+        return None
+    return next(iter(snapshot.records(ids[:1])), None)
+
+
+def _of_sessions(snapshot: Snapshot, turns: Sequence[Turn], seen: Collection[str]) -> list[tuple[PacketEntry, Spans]]:
+    shown = [turn for turn in turns if make_handle(turn.record.id) not in seen and not turn.replaced_by][:TURNS_MAX]
+    originals = OriginalCache(snapshot)
+    originals.read(turn.record.full_text for turn in shown)
+    rows: list[tuple[PacketEntry, Spans]] = []
+    for turn, status in zip(shown, snapshot.statuses([turn.record.id for turn in shown]), strict=True):
+        record, handle = turn.record, make_handle(turn.record.id)
+        whole = " ".join(originals.text_of(record.full_text).split())
+        text = whole if len(whole) <= TURN_CHARS_MAX else whole[:TURN_CHARS_MAX].rsplit(" ", 1)[0] + " …"
+        spans = (
+            clew_span(f"[{handle}] {record.kind}"),
+            *((outside_span(f", suspect: {describe_end(status.reason, is_doubt=True)}"),) if status.is_suspect else ()),
+            clew_span(": "),
+            *attribute_text(record, text),
+        )
+        entry = PacketEntry(
+            record.id, handle, Layer(record.layer), record.kind, record.name, Resolution.SIGNATURE, 0, round(turn.score, 6), turn.why,
+            join_text(spans), len(text) == len(whole), record.path, session=record.session, uuid=record.uuid,
+        )  # fmt: skip
+        rows.append((entry, spans))
+    return rows

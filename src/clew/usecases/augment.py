@@ -1,0 +1,146 @@
+"""Augment: what is added to a prompt, of a live session or at one record of a transcript."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clew.augment.choose import choose_additions
+from clew.errors import UsageError
+from clew.ranking.deadline import Deadline
+from clew.ranking.question import Question
+from clew.records import Observation, ObservationKind, Packet, TaskState
+from clew.records.wording import describe_reason
+from clew.settings import Settings, find_workspace
+from clew.store.ports import LOCAL, Reader
+from clew.task.prompts import extract_typed_text
+from clew.task.tracker import TaskTracker
+from clew.text.tokens import make_counter
+from clew.transcript.parse import TranscriptReader, open_transcript
+from clew.transcript.session_files import build_origin
+from clew.usecases import ingest
+from clew.usecases.compact import find_line
+from clew.usecases.inputs import check_budget, load_configured_embedder
+
+SCHEMA_VERSION = 1
+
+
+def augment_prompt(
+    store: Reader, settings: Settings, path: Path, prompt: str, *, budget_tokens: int, tokenizer: str, task: TaskState | None = None,
+    session: str = "", seen: Collection[str] = (), deadline_ms: float | None = None,
+) -> Packet:  # fmt: skip
+    """Return what to add to a prompt, possibly nothing: files that the agent will probably reach for, and turns of other sessions.
+
+    task     what the agent was working on before the prompt; None for a prompt without a session.
+    session  id of the current session, which is not searched; seen  handles that are in its window already.
+    To answer fast, no changed file is read and nothing is written.
+    """
+    key, root = find_workspace(path)
+    with store.snapshot(LOCAL, key) as snapshot:
+        return choose_additions(
+            snapshot, Question.of(prompt), task or TaskState(), session=session, seen=seen, counter=make_counter(tokenizer),
+            budget_tokens=check_budget(budget_tokens), asked_ns=time.time_ns(), is_file=FileTest(root), deadline=Deadline(deadline_ms),
+            embedder=load_configured_embedder(settings),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FileTest:
+    """Tells whether a repository holds a regular file at a path inside it. Nothing is opened."""
+
+    root: Path
+
+    def __call__(self, path: str) -> bool:
+        """Return whether `path`, relative to the root, is a file below it."""
+        try:
+            return bool(path) and ".." not in path.split("/") and (self.root / path).is_file()
+        except (OSError, ValueError):  # a name too long, or with a zero byte
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class PromptAddition:
+    """What is added to the prompt at one record of a session.
+
+    uuid, line  of the prompt's record; line 0-based.  state_at  uuid of the last record that the state rests on, "" for none.
+    """
+
+    session: str
+    uuid: str
+    line: int
+    state_at: str
+    packet: Packet
+
+
+def augment_transcript(
+    store: Reader, settings: Settings, transcript: str, *, at: str | None, path: Path, budget_tokens: int, tokenizer: str
+) -> PromptAddition:
+    """Return what is added to a prompt of a session: the one at record `at` (its uuid or 0-based line), or the last.
+
+    transcript  a transcript file, or the id of an ingested session; path  the repository.
+    Raises UsageError where that record is no typed prompt, UnknownRecord for an unknown one.
+    """
+    key, root = find_workspace(path)
+    file = Path(transcript)
+    if file.exists():
+        found = ingest.identify_session(file)
+        with open_transcript(file) as stream:
+            lines = stream.readlines()
+    else:
+        found, lines = ingest.load_stored_transcript(store, key, transcript)
+    count = len(lines) if at is None else find_line(lines, at) + 1
+    observations = list(TranscriptReader(lines[:count], origin=build_origin(found)).read_observations())
+    number, prompt = _find_prompt(observations, None if at is None else count - 1)
+    tracker = TaskTracker(root=str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd)
+    for observation in observations[:number]:
+        tracker.observe(observation)
+    asked = observations[number]
+    packet = augment_prompt(
+        store, settings, path, prompt, budget_tokens=budget_tokens, tokenizer=tokenizer, task=tracker.state(), session=found.id
+    )
+    return PromptAddition(found.id, asked.uuid, asked.record_index, observations[number - 1].uuid if number else "", packet)
+
+
+def _find_prompt(observations: Sequence[Observation], line: int | None) -> tuple[int, str]:
+    """Return the number among `observations` of the typed prompt on a line, None for the last one, and its words."""
+    for number in range(len(observations) - 1, -1, -1):
+        one = observations[number]
+        if line is not None and one.record_index < line:
+            break
+        if one.kind is ObservationKind.PROMPT and not one.is_meta and not one.agent and (words := extract_typed_text(one.text)):
+            return number, words
+    raise UsageError("there is no typed prompt at this record\nhint: --at takes the uuid or the 0-based line of what the user typed")
+
+
+def describe_addition(addition: PromptAddition) -> dict[str, Any]:
+    """Return an addition as the JSON of `clew augment` (docs/augment.md)."""
+    packet = addition.packet
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "session": addition.session,
+        "uuid": addition.uuid,
+        "line": addition.line,
+        "state_at": addition.state_at,
+        "entries": [
+            {
+                "path": entry.path,
+                "start": entry.start,
+                "end": entry.end,
+                "handle": entry.handle,
+                "kind": entry.kind,
+                "name": entry.name,
+                "probability": entry.weight,
+                "tokens": entry.tokens,
+                "why": [describe_reason(reason) for reason in entry.why],
+            }
+            for entry in packet.entries
+        ],
+        "text": packet.text,
+        "tokens": packet.tokens,
+        "budget": packet.budget_tokens,
+        "tokenizer": packet.tokenizer,
+        "skipped": list(packet.skipped),
+    }

@@ -1,0 +1,1 @@
+"""Fits the model that decides what is added to a prompt."""
