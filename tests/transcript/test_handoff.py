@@ -306,6 +306,14 @@ def test_an_open_error_stands_with_its_evidence_byte_for_byte_or_with_its_handle
         assert f"`test{at}`\n{text}\n" in shown or f"`test{at}` [… {text.count(chr(10)) + 1} lines: clew unfold handle{at}]" in shown
 
 
+def test_a_check_that_a_subagent_ran_was_seen() -> None:
+    file = FileState("src/tax.py", FileStatus.EDITED, checked_by=(replace(PASSED, seq=7),), was_tried=True, seq=5)
+    seen = (WorkingFile("src/tax.py", "edit", 5),)
+
+    assert "no build, lint or test" not in handoff(TaskState(files=(file,), working_set=seen), quarter, 1000)
+    assert "no build, lint or test was seen" in handoff(TaskState(files=(replace(file, checked_by=()),), working_set=seen), quarter, 1000)
+
+
 def test_an_empty_session_hands_nothing_over() -> None:
     assert handoff(TaskState(), quarter, 1000) == ""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clew.records import (
@@ -239,12 +239,12 @@ def _entries(state: TaskState) -> Iterator[_Entry]:
     for at, check in enumerate(state.checks):
         if check.verdict is Verdict.FAILED and not _has_error(state, check):
             yield _entry(_FAILED, at, len(state.checks) - at, _check_line(check))
-        elif check.verdict is Verdict.NOT_SEEN:
+        elif check.verdict is Verdict.NOT_SEEN and not _has_error(state, check):
             yield _Entry(_FAILED, at, (_LATE_RANK, len(state.checks) - at), _check_line(check))
     for at, (line, is_typed) in enumerate(rules.items()):  # the last one is bought first
         said = () if is_typed else (Span(Author.AGENT, line),)
         yield _Entry(_BINDING, at, (_BOUGHT.index(_BINDING), len(rules) - at), line, said)
-    yield from _listed(_CHANGED, _changed(state.files, {check.command for check in state.checks}))
+    yield from _listed(_CHANGED, _changed(state.files, " ".join(f"{check.command}\n" for check in state.checks)))
     yield from _unseen(state)
     yield from _place_entries(state.place)
     of_request = {reply.uuid for reply in _replies_of(state)}
@@ -313,9 +313,11 @@ def _unseen(state: TaskState) -> Iterator[_Entry]:
         return
     if not state.files:
         yield _entry(_CHANGED, 0, 0, "- no change of a file was seen in this session")
-    elif not state.checks:
+        return
+    checked = [check.seq for check in (*state.checks, *(check for file in state.files for check in file.checked_by))]
+    if not checked:
         yield _entry(_FAILED, 0, 0, "- no build, lint or test was seen in this session")
-    elif max(check.seq for check in state.checks) < max(file.seq for file in state.files):
+    elif max(checked) < max(file.seq for file in state.files):
         yield _entry(_FAILED, 0, 0, "- no build, lint or test was seen since the last change of a file")
 
 
@@ -543,7 +545,7 @@ def _rendered(shown: list[_Entry]) -> Spans:
     return merge_spans((*parts, clew_span("\n")))
 
 
-def _changed(files: Sequence[FileState], shown_checks: Container[str]) -> list[str]:
+def _changed(files: Sequence[FileState], shown_checks: str) -> list[str]:
     """What is known of each file that was changed; what was taken back is not listed, nor the old path of a file that is."""
     paths = {file.path for file in files}
     return [
@@ -553,14 +555,14 @@ def _changed(files: Sequence[FileState], shown_checks: Container[str]) -> list[s
     ]
 
 
-def _file_line(file: FileState, shown_checks: Container[str]) -> str:
+def _file_line(file: FileState, shown_checks: str) -> str:
     if file.is_stashed:
         return f"- {file.path}: its changes are in the stash"
     said = [f"{file.state.value} ({file.edits} changes)" if file.edits > 1 else file.state.value]
     said += [f"moved from {file.moved_from}"] if file.moved_from else []
     said[0] += f" to {file.moved_to}" if file.moved_to else ""
     checked = [check for check in file.checked_by if check.verdict is not Verdict.NOT_SEEN][-FILE_CHECKS_MAX:]
-    said += [_file_check(check, is_named=check.command not in shown_checks) for check in checked]
+    said += [_file_check(check, is_named=f"{check.command}\n" not in shown_checks) for check in checked]
     is_prose = file.path.rpartition(".")[2].lower() in PROSE_EXTENSIONS
     said += [] if file.was_tried or is_prose or file.state is FileStatus.REMOVED else ["not checked since"]
     if file.is_committed:
