@@ -26,7 +26,7 @@ BATCH_BYTES = 2 << 20  # of raw lines per Delta: fewer transactions than 1 MB, m
 HEAD_BYTES = 64 << 10  # enough to tell two transcripts apart: it holds the ids and times of the first turns
 TAIL_BYTES = 4 << 10  # enough to tell the same session apart after its client wrote it anew: it holds the last records' ids
 UNRECOGNISED_BYTES_MAX = 8 << 20  # of a file without a known record before it counts as no transcript
-NOTE_VERSION = 4
+NOTE_VERSION = 5
 UNRECOGNISED = "unrecognised"  # the status of a file that no known client wrote
 
 
