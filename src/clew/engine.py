@@ -126,31 +126,35 @@ class Engine:
 
     # -- retrieve -------------------------------------------------------------------------------
 
-    def retrieve(self, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None) -> Packet:
+    def retrieve(
+        self, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None, with_sessions: bool = True
+    ) -> Packet:
         """Return the code and memory that answer a question about the repository at `path`, at most `budget_tokens` long.
 
-        deadline_ms  milliseconds after which remaining stages are skipped; None for no limit.
+        deadline_ms    milliseconds after which remaining stages are skipped; None for no limit.
+        with_sessions  False for the code alone.
         """
         return usecases.retrieve.retrieve(
-            self.store, self.settings, path, question, budget_tokens=budget_tokens, tokenizer=tokenizer, deadline_ms=deadline_ms
-        )
+            self.store, self.settings, path, question,
+            budget_tokens=budget_tokens, tokenizer=tokenizer, deadline_ms=deadline_ms, with_sessions=with_sessions,
+        )  # fmt: skip
 
     def rank_files(self, path: Path, question: str, *, limit: int, deadline_ms: float | None = None) -> FileList:
         """Return the files that are relevant to a question about the repository at `path`, at most `limit`, best first."""
         return usecases.retrieve.retrieve_files(self.store, self.settings, path, question, limit=limit, deadline_ms=deadline_ms)
 
     def recall(
-        self, path: Path, question: str, *, only: Iterable[str] | None = None, exclude: Iterable[str] = (), asked_ns: int | None = None,
-        turns_max: int = 10, sessions_max: int = 5, confidence_min: float | None = None,
+        self, path: Path, question: str, *, only: Iterable[str] | None = None, exclude: Iterable[str] = (), running: str = "",
+        asked_ns: int | None = None, turns_max: int = 10, sessions_max: int = 5, confidence_min: float | None = None,
     ) -> Recalled:  # fmt: skip
         """Return messages and tool outputs of earlier sessions that answer a question; empty where the best match is below the threshold.
 
-        only, exclude   ids of sessions to search, and to leave out.
+        only, exclude   ids of sessions to search, and to leave out; running  that of the session that asks, whose window is left out.
         asked_ns        time of the question, for words such as "yesterday"; None for now.
         confidence_min  the threshold, 0 to 1; None for the default.
         """
         return usecases.recall.recall(
-            self.store, self.settings, path, question, only=only, exclude=exclude, asked_ns=asked_ns, turns_max=turns_max,
+            self.store, self.settings, path, question, only=only, exclude=exclude, running=running, asked_ns=asked_ns, turns_max=turns_max,
             sessions_max=sessions_max, confidence_min=confidence_min,
         )  # fmt: skip
 

@@ -176,11 +176,52 @@ def is_traceback_enabled(environ: Mapping[str, str] | None = None) -> bool:
 
 def find_workspace(path: Path) -> tuple[str, Path]:
     """Return the key (16 characters) and the root of the workspace that holds `path`: its git work tree, else the folder itself."""
+    root = _find_tree(path)
+    return make_workspace_key(root), root
+
+
+def make_workspace_key(folder: Path, *more: str) -> str:
+    """Return the key of the workspace of a folder; `more` tells it from an earlier one that has the folder's key."""
+    return make_id("workspace", str(folder), *more)[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository, or a folder without one.
+
+    tree      root of the work tree that was asked about.
+    main      root of its main work tree, of which the others are made; of a bare repository its own folder.
+    identity  tells it from others, also when its folder is moved; "" where nothing does.
+    """
+
+    tree: Path
+    main: Path
+    identity: str = ""
+
+
+def find_repository(path: Path) -> Repository:
+    """Return the repository that holds `path`, also where a folder below it is gone; without one the folder itself, and no identity."""
+    tree = _find_tree(path)
+    git = tree / ".git"
+    common, main = git, tree
+    try:
+        if git.is_file():
+            common = (tree / git.read_text().removeprefix("gitdir:").strip()).resolve()
+            if (common / "commondir").is_file():  # a linked work tree
+                common = (common / (common / "commondir").read_text().strip()).resolve()
+                main = common.parent if common.name == ".git" else common
+        # Git writes this file once, and it keeps its time and its folder the number when they are moved.
+        made, folder = (common / "description").stat(), common.stat()
+    except (OSError, ValueError):
+        return Repository(tree, main)
+    return Repository(tree, main, f"{made.st_mtime_ns}-{folder.st_ino}")
+
+
+def _find_tree(path: Path) -> Path:
     start = path.resolve()
     if not start.is_dir():
         start = start.parent
-    root = next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
-    return make_id("workspace", str(root))[:16], root
+    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
 
 
 def _unknown(config: Path, name: str, names: set[str]) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from clew.adapters.daemon_files import DaemonPaths
 from clew.adapters.hooks import HookHandlers, create_daemon_context
-from clew.adapters.mcp.tools import TOOL_HANDLERS
+from clew.adapters.mcp.tools import TOOL_HANDLERS, ToolRequest
 from clew.records import derive_nonce, join_text
 from clew.sessions.fencing import KEY_FILE
 from clew.settings import load_settings
@@ -162,7 +162,7 @@ def test_the_tools_fence_their_answers(place: Place) -> None:
     engine, here = place.hooks.context.get_engine(), place.told.cwd
 
     def asked(tool: str, **given: Any) -> str:
-        return render_for_model(TOOL_HANDLERS[tool](engine, here, "claude", given), home=place.home, session="s1")
+        return render_for_model(TOOL_HANDLERS[tool](ToolRequest(engine, here, "claude"), given), home=place.home, session="s1")
 
     recalled = asked("recall", question="what must stay as it is in frobnicate, and what do the notes say?")
     found = place.read(recalled)

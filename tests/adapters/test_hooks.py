@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -123,6 +125,34 @@ def test_a_cleared_session_hands_its_state_to_the_next(hooks: HookHandlers, tmp_
     assert said.startswith(HANDOFF_HEADING)
     assert all(words in said for words in ("notes.txt", "OPS-7731", "frobnicate", "calc.py"))
     assert len(said) <= CONTEXT_CHARS_MAX
+
+
+@pytest.mark.parametrize("source", ["startup", "clear"])
+def test_a_trivial_session_between_two_others_ends_nothing(hooks: HookHandlers, tmp_path: Path, repo: Path, source: str) -> None:
+    old, trivial = told_of(tmp_path, repo), Told(tmp_path / "s2.jsonl", repo, "s2")
+    trivial.user("hi, which day is it?")
+    trivial.says("I cannot know.")
+    for told in (old, trivial):
+        hooks.handle_event("SessionStart", payload("SessionStart", told, source="startup"), client_pid=1)
+        hooks.handle_event("SessionEnd", payload("SessionEnd", told, reason="clear"), client_pid=1)
+    new = Told(tmp_path / "s3.jsonl", repo, "s3")
+
+    assert "OPS-7731" in added(hooks.handle_event("SessionStart", payload("SessionStart", new, source=source), client_pid=1))
+
+
+def test_a_hand_off_of_now_says_what_git_says_now(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:
+    old = told_of(tmp_path, repo)
+    (repo / "calc.py").write_text("def add_one(x):\n    return x + 2\n")
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+    for words in (("add", "calc.py"), ("commit", "-qm", "by hand", "calc.py")):
+        subprocess.run(["git", *identity, *words], cwd=repo, check=True)
+    hooks.handle_event("SessionEnd", payload("SessionEnd", old, reason="other"))
+    new = Told(tmp_path / "s2.jsonl", repo, "s2")
+    said = added(hooks.handle_event("SessionStart", payload("SessionStart", new, source="startup")))
+
+    assert re.search(r"calc\.py.*committed", said)
+    [file] = hooks.context.get_engine().describe_state(repo, str(old.path))["files"]
+    assert file["is_committed"] is False  # so far as the transcript says
 
 
 def test_another_clients_clear_hands_over_nothing_of_ours(hooks: HookHandlers, tmp_path: Path, repo: Path) -> None:

@@ -9,12 +9,14 @@ import pytest
 
 import clew
 from clew.engine import Engine
+from clew.recall.heading import make_turn_heading
 from clew.recall.recall import Recalled
 from clew.recall.subjects import find_replaced
 from clew.recall.when import find_dates
-from clew.records import MatchKind, MatchReason, Observation, ObservationKind
+from clew.records import MatchKind, MatchReason, Observation, ObservationKind, join_text
 from clew.records.wording import describe_reason
 from clew.settings import Settings
+from clew.usecases.write import NewNote
 
 SMALL_TALK = (
     ("hello there, how are things", "fine, what shall we do"),
@@ -110,6 +112,62 @@ def test_what_was_said_anew_stands_above_what_it_replaces_and_both_are_there(eng
     assert "pnpm instead of npm" in describe_reason(turns[1].why[0])
 
 
+def test_what_was_said_later_of_the_same_subject_stands_first_whatever_its_words(engine: Engine, tmp_path: Path) -> None:
+    small_talk(engine, tmp_path)
+    asked = "Which inference server serves the ranking model?"
+    say(engine, tmp_path, "old", "2025-02-01", asked, "We use vLLM as inference server of the ranking model, on port 8001.")
+    say(engine, tmp_path, "new", "2025-05-01", "Give the ranking model SGLang as inference server.", "Done, the ranking model has it.")
+
+    found = ask(engine, tmp_path, asked)
+
+    assert found.sessions[0][0] == found.turns[0].session == "new"
+    assert {turn.session for turn in found.turns} == {"new", "old"}
+    assert ask(engine, tmp_path, "Which inference server served the ranking model in February?").sessions[0][0] == "old"
+
+
+def test_what_the_agent_said_is_marked_where_the_user_has_replaced_it(engine: Engine, tmp_path: Path) -> None:
+    say(
+        engine,
+        tmp_path,
+        "old",
+        "2025-02-01",
+        "Which server do we use for the ranking model?",
+        "We use vLLM as server for the ranking model.",
+    )
+    say(engine, tmp_path, "new", "2025-05-01", "Switch the server of the ranking model from vLLM to SGLang.", "Done.")
+
+    turns = {turn.record.uuid: turn for turn in ask(engine, tmp_path, "server of the ranking model").turns}
+
+    assert turns["old-1"].replaced_by == turns["new-0"].record.id
+    assert "replaced by" in join_text(make_turn_heading(turns["old-1"]))
+    assert join_text(make_turn_heading(turns["new-0"])).endswith("prompt, 2025-05-01, session new")
+
+
+def test_a_replaced_note_says_so(engine: Engine, tmp_path: Path) -> None:
+    for text in ("the ranking model is served by vLLM", "the ranking model is served by SGLang"):
+        engine.write(tmp_path, [NewNote(text, subject="server")])
+
+    newer, older = ask(engine, tmp_path, "by what is the ranking model served?").turns
+
+    assert "SGLang" in newer.record.name
+    assert "replaced by" in join_text(make_turn_heading(older))
+    assert "replaced" not in join_text(make_turn_heading(newer))
+
+
+def test_the_running_session_is_asked_only_for_what_its_window_no_longer_holds(engine: Engine, tmp_path: Path) -> None:
+    at_ns = 1_700_000_000_000_000_000
+    kinds = (ObservationKind.PROMPT, ObservationKind.BOUNDARY, ObservationKind.PROMPT)
+    texts = ("the flaky upload test needs a fixed clock", "Conversation compacted", "does the flaky upload test need a fixed clock?")
+    seen = [
+        Observation("now", n, n, f"now-{n}", kind, text, at_ns=at_ns + n) for n, (kind, text) in enumerate(zip(kinds, texts, strict=True))
+    ]
+
+    engine.write(tmp_path, seen[:1])
+    assert engine.recall(tmp_path, "the flaky upload test", running="now").turns == ()
+    engine.write(tmp_path, seen[1:])
+    assert [turn.record.uuid for turn in engine.recall(tmp_path, "the flaky upload test", running="now").turns] == ["now-0"]
+
+
 def test_two_runs_and_two_stores_answer_alike(engine: Engine, tmp_path: Path) -> None:
     other = clew.open(settings=Settings(tmp_path / "other", jobs=1), is_in_memory=True)
     for each, order in ((engine, SMALL_TALK), (other, tuple(reversed(SMALL_TALK)))):
@@ -167,10 +225,10 @@ def test_what_is_no_time_is_read_as_none_or_breaks_nothing(text: str) -> None:
     ],
 )
 def test_the_latest_statement_of_a_subject_wins(older: str, newer: str) -> None:
-    said = [("older", 1, 0, older), ("newer", 2, 0, newer)]
+    said = [("older", 1, 0, older, True), ("newer", 2, 0, newer, True)]
 
     assert {old: new for old, (new, _) in find_replaced(said).items()} == {"older": "newer"}
-    assert find_replaced([("newer", 1, 0, newer), ("older", 2, 0, newer)]) == {}
+    assert find_replaced([("newer", 1, 0, newer, True), ("older", 2, 0, newer, True)]) == {}
 
 
 @pytest.mark.parametrize(
@@ -185,10 +243,10 @@ def test_the_latest_statement_of_a_subject_wins(older: str, newer: str) -> None:
     ],
 )
 def test_what_speaks_of_something_else_replaces_nothing(older: str, newer: str) -> None:
-    assert find_replaced([("older", 1, 0, older), ("newer", 2, 0, newer)]) == {}
+    assert find_replaced([("older", 1, 0, older, True), ("newer", 2, 0, newer, True)]) == {}
 
 
 def test_a_statement_that_was_replaced_twice_names_the_newest() -> None:
-    said = [("a", 1, 0, "I live in Paris."), ("b", 2, 0, "I moved to Berlin."), ("c", 3, 0, "I moved to Rome.")]
+    said = [("a", 1, 0, "I live in Paris.", True), ("b", 2, 0, "I moved to Berlin.", True), ("c", 3, 0, "I moved to Rome.", True)]
 
     assert {old: new for old, (new, _) in find_replaced(said).items()} == {"a": "c", "b": "c"}

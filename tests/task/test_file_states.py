@@ -26,6 +26,7 @@ from clew.records import (
     ToolResult,
     Verdict,
 )
+from clew.task.git import GIT_NOTE, GitCommit, GitStatus
 from clew.task.tracker import TaskTracker
 
 ROOT = "/home/ada/shop"
@@ -385,6 +386,26 @@ def test_nothing_is_committed_where_git_reports_no_commit(steps: list[tuple[str,
     assert all(check.seq > file.seq for file in files.values() for check in file.checked_by)
 
 
+def test_git_itself_is_believed_where_it_is_asked() -> None:
+    work = Work()
+    for path in ("a.py", "b.py", "c.py", "d.py", "e.py"):
+        work.edit(path)
+    work.run("git commit -am x", "[main 1a2b3c4] x\n 5 files changed").edit("b.py").run("rm e.py").edit("d.py").edit("f.py")
+    commit = GitCommit(digest="5d6e7f8", line="5d6e7f8 later")
+    names = ("a.py", "b.py", "c.py", "d.py", "e.py", "f.py")
+    status = GitStatus(names, changed=("c.py",), tracked=("a.py", "b.py", "c.py", "d.py", "f.py"), commits=((commit, ("b.py", "e.py")),))
+    before = work.files()
+    seq = len(work.observations)
+    work.observations.append(Observation("s", seq, -1, "s:git", ObservationKind.NOTE, status.encode(), tool=GIT_NOTE, cwd=ROOT))
+
+    told = {path: (file.state.value, file.is_committed, file.commit) for path, file in work.files().items()}
+    assert told == {
+        "a.py": ("edited", True, "1a2b3c4"), "b.py": ("edited", True, "5d6e7f8"), "c.py": ("edited", False, ""),
+        "d.py": ("edited", True, "1a2b3c4"), "e.py": ("removed", True, "5d6e7f8"), "f.py": ("reverted", None, ""),
+    }  # fmt: skip
+    assert (before["b.py"].is_committed, before["c.py"].is_committed) == (False, True)  # what was known before stays as it was
+
+
 # Against git itself.
 
 FILES = ("a.py", "b.py", "lib/c.py", "lib/d.py", "new.py", "lib/new.ts")
@@ -399,6 +420,10 @@ COMMANDS = (
     "git rm -q {f}", "mv {f} lib/moved{k}.py", "git mv {f} m{k}.py", "rm -rf lib", "cp {f} copy{k}.py", "git checkout -b br{k}",
     "git checkout main", "git merge main", "git clean -fd", "git status --short", "git status", "true || rm {f}",
     "false && git commit -am no", "sed -i 's/x/y{k}/' {f}", "echo 'hi {k}' >> {f}", "git diff --stat && git commit -m 'z{k}'",
+    "git rm --cached {f}", "git checkout -f", "git checkout .", "git reset --merge", "git reset --keep HEAD~1",
+    "git revert --no-commit HEAD", "git commit --include {f} -m 'i {k}'", "git commit -a --amend --no-edit", "git cherry-pick main",
+    "git add -A && git cherry-pick --continue", "git rm -rf lib", "git restore --source=HEAD~1 {f}", "git revert --no-edit HEAD~1",
+    "git stash apply", "git commit -am 'p {k}' | cat",
     "git -C lib add . && git -C lib commit -m 'l{k}'", "touch .git/refuse; git add {f}; git commit -m 'c {k}'; rm -f .git/refuse",
 )  # fmt: skip
 
@@ -423,6 +448,9 @@ def _find_false_claim(file: FileState, root: Path, first: dict[str, str]) -> str
     is_changed = file.state.value in ("edited", "written")
     if file.is_committed and _shell(f"git status --porcelain -- {file.path}", root)[1].strip():
         return "committed"
+    is_in_work = file.is_committed is False and not file.is_stashed and file.state.value != "reverted"
+    if is_in_work and not _shell(f"git status --porcelain --ignored -- {file.path}", root)[1].strip():
+        return "not committed"
     if file.commit and not file.commit_branch and _shell(f"git merge-base --is-ancestor {file.commit} HEAD", root)[0]:
         return "in this commit"
     if is_changed and not file.is_stashed and not file.commit_branch and not path.exists():

@@ -15,6 +15,7 @@ from clew.packet.options import OriginalCache, attribute_text
 from clew.packet.retrieve import count_tokens
 from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
+from clew.recall.heading import make_turn_heading
 from clew.recall.recall import Turn, recall
 from clew.records import (
     PLACEHOLDER_NONCE,
@@ -32,7 +33,7 @@ from clew.records import (
     outside_span,
     render_fenced,
 )
-from clew.records.wording import describe_end, describe_reason
+from clew.records.wording import describe_reason
 from clew.store.ports import Snapshot
 from clew.task.replies import is_assent
 from clew.text.embed import Embedder
@@ -54,11 +55,12 @@ def is_searchable(prompt: str) -> bool:
 
 
 def choose_additions(
-    snapshot: Snapshot, question: Question, task: TaskState, *, session: str, seen: Collection[str], counter: TokenCounter,
-    budget_tokens: int, asked_ns: int, is_file: Callable[[str], bool], deadline: Deadline, embedder: Embedder | None,
+    snapshot: Snapshot, memory: Snapshot, question: Question, task: TaskState, *, session: str, seen: Collection[str],
+    counter: TokenCounter, budget_tokens: int, asked_ns: int, is_file: Callable[[str], bool], deadline: Deadline, embedder: Embedder | None,
 ) -> Packet:  # fmt: skip
     """Return what to add to a prompt, at most `budget_tokens` long; a packet without entries where nothing is likely enough.
 
+    snapshot  of the code; memory  of the sessions, which work trees of one repository share.
     question  the prompt; task  what the agent was working on before it.
     session   the running one, whose own turns are left out; seen  handles of the records that the window already shows.
     is_file   whether the repository holds a file at a path, for files that are not in the index.
@@ -73,11 +75,11 @@ def choose_additions(
     turns: Sequence[Turn] = ()
     if len(question.word_set) >= WORDS_MIN and not is_assent(question.text):
         turns = recall(
-            snapshot, question, exclude=[session] if session else (), asked_ns=asked_ns, turns_max=TURNS_MAX + len(seen), embedder=embedder
+            memory, question, exclude=[session] if session else (), asked_ns=asked_ns, turns_max=TURNS_MAX + len(seen), embedder=embedder
         ).turns
     spans: Spans = ()
     entries: list[PacketEntry] = []
-    for group, rows in ((_OPENING, _of_files(snapshot, files, seen)), (_SAID, _of_sessions(snapshot, turns, seen))):
+    for group, rows in ((_OPENING, _of_files(snapshot, files, seen)), (_SAID, _of_sessions(memory, turns, seen))):
         is_open = False
         for entry, text in rows:
             more = (*spans, *([] if is_open else [clew_span(group + "\n")]), *text, clew_span("\n"))
@@ -126,17 +128,16 @@ def _find_record(snapshot: Snapshot, one: FileCandidate) -> Record | None:
 
 
 def _of_sessions(snapshot: Snapshot, turns: Sequence[Turn], seen: Collection[str]) -> list[tuple[PacketEntry, Spans]]:
-    shown = [turn for turn in turns if make_handle(turn.record.id) not in seen and not turn.replaced_by][:TURNS_MAX]
+    shown = [turn for turn in turns if make_handle(turn.record.id) not in seen and not turn.replaced_by and turn.status.is_live][:TURNS_MAX]
     originals = OriginalCache(snapshot)
     originals.read(turn.record.full_text for turn in shown)
     rows: list[tuple[PacketEntry, Spans]] = []
-    for turn, status in zip(shown, snapshot.statuses([turn.record.id for turn in shown]), strict=True):
+    for turn in shown:
         record, handle = turn.record, make_handle(turn.record.id)
         whole = " ".join(originals.text_of(record.full_text).split())
         text = whole if len(whole) <= TURN_CHARS_MAX else whole[:TURN_CHARS_MAX].rsplit(" ", 1)[0] + " …"
         spans = (
-            clew_span(f"[{handle}] {record.kind}"),
-            *((outside_span(f", suspect: {describe_end(status.reason, is_doubt=True)}"),) if status.is_suspect else ()),
+            *make_turn_heading(turn),
             clew_span(": "),
             *attribute_text(record, text),
         )

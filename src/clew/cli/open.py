@@ -81,10 +81,10 @@ def find_latest_transcript(repo: Path) -> Path:
 def index_if_new(engine: Engine, path: Path, *, is_quiet: bool) -> None:
     """Index the repository that holds `path` if it was never indexed, and print that on standard error."""
     from clew.codebase import TREE_SOURCE
-    from clew.settings import find_workspace
     from clew.usecases.inputs import get_source_state
+    from clew.usecases.places import find_code
 
-    key, root = find_workspace(path)
+    key, root = find_code(engine.store, path)
     if get_source_state(engine.store, key, TREE_SOURCE) is not None:
         return
     if not is_quiet:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clew.packet.options import LINE_CHARS_MAX, OriginalCache, attribute_text, heading_spans
+from clew.recall.heading import make_turn_heading
 from clew.recall.recall import Turn
 from clew.records import (
     PLACEHOLDER_NONCE,
@@ -56,6 +57,4 @@ def _entry(turn: Turn, resolution: Resolution, part: str, tokens: int) -> Packet
 
 
 def _shown(turn: Turn, body: str) -> Spans:
-    newer = f", said anew by [{make_handle(turn.replaced_by)}]" if turn.replaced_by else ""
-    head = f"[{make_handle(turn.record.id)}] {turn.record.kind} of session {turn.session}{newer}\n"
-    return clew_span(head), *attribute_text(turn.record, body), clew_span("\n")
+    return *make_turn_heading(turn), clew_span("\n"), *attribute_text(turn.record, body), clew_span("\n")

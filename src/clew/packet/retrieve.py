@@ -51,18 +51,23 @@ def retrieve(
     deadline: Deadline | None = None,
     embedder: Embedder | None = None,
     weights: Weights = DEFAULT,
+    with_sessions: bool = True,
 ) -> Packet:
     """Return the packet for a question within `budget_tokens`.
 
     counter   counts tokens for the model that will read the packet.
     deadline  stages that would overrun it are skipped and named in the packet.
     embedder  a local model; without one (None) the packet names the vector channel as skipped.
+    with_sessions  False for the code alone.
     Returns   an empty packet when no record was found.
     """
     deadline = deadline or Deadline()
     documents = snapshot.documents
     candidates_max = min(max(budget_tokens // TOKENS_PER_CANDIDATE, CANDIDATES_MIN), CANDIDATES_MAX)
-    ranked = rank(snapshot, question, candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights)
+    ranked = rank(
+        snapshot, question,
+        candidates_max=candidates_max, deadline=deadline, embedder=embedder, weights=weights, with_sessions=with_sessions,
+    )  # fmt: skip
     ordered = add_file_documents(snapshot, ranked)
     ids = documents.ids_of([doc for doc, _ in ordered])
     records = {record.id: record for record in snapshot.records(ids)}

@@ -53,19 +53,21 @@ def rank(
     deadline: Deadline,
     embedder: Embedder | None = None,
     weights: Weights = DEFAULT,
+    with_sessions: bool = True,
 ) -> Ranked:
-    """Return at most `candidates_max` documents that are relevant to a question, heaviest first."""
+    """Return at most `candidates_max` documents that are relevant to a question, heaviest first; of code alone unless `with_sessions`."""
     vector = None
     if embedder is not None and snapshot.documents.model == embedder.name and deadline.allows("vector"):
         vector = question.vector(embedder)
     found = snapshot.search(question.query(vector), deadline.allows)
+    said = found.sessions.docs if with_sessions else found.sessions.docs[:0]
     seeds = _together(
         WeightedDocuments(found.code.docs, score_code(found.code, question, weights)),
-        WeightedDocuments(found.sessions.docs, score_sessions(found.sessions, question) ** np.float32(SESSION_POWER)),
+        WeightedDocuments(said, score_sessions(found.sessions, question)[: len(said)] ** np.float32(SESSION_POWER)),
     )
     flow = None
     if len(seeds.docs) and deadline.allows("diffuse"):
-        seeds, flow = diffuse(snapshot, seeds, along=OF_SESSIONS)
+        seeds, flow = diffuse(snapshot, seeds, along=OF_SESSIONS if with_sessions else ())
     seeds, aged, archived = _aged(snapshot, seeds)
     is_hot = ~np.isin(seeds.docs, archived)
     # What was archived is found when nothing else answers.

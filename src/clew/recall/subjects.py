@@ -122,14 +122,14 @@ def parse_statements(text: str) -> tuple[SubjectStatement, ...]:
     return tuple(each for sentence in _sentences(text) for each in _read(sentence))
 
 
-def find_replaced(said: Iterable[tuple[str, int, int, str]]) -> dict[str, tuple[str, str]]:
-    """Return which of these texts a later one replaces, by the newest that does.
+def find_replaced(said: Iterable[tuple[str, int, int, str, bool]]) -> dict[str, tuple[str, str]]:
+    """Return which of these texts a later one of the user replaces, by the newest that does.
 
-    said     (id, at_ns, seq, text) of the user's texts.
+    said     (id, at_ns, seq, text, whether the user said it).
     Returns  id → (id of the newest that replaces it, the sentence that does).
     """
     ordered = sorted(said, key=lambda each: (each[1], each[2], each[0]))
-    read = [(record_id, parse_statements(text), text) for record_id, _, _, text in ordered]
+    read = [(record_id, parse_statements(text) if is_user else (), text) for record_id, _, _, text, is_user in ordered]
     found: dict[str, tuple[str, str]] = {}
     for at, (newer, told, _) in enumerate(read):
         for older, earlier, text in read[:at] if told else ():

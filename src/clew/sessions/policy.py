@@ -38,6 +38,7 @@ _LATE_MAX, _LATE_PAUSE_S = 3, 120.0  # after so many late searches in a row, pro
 _DUPLICATE_PROMPT_S = 5.0  # a prompt that reaches us by two ways does so within this
 _QUIET_S = 2.0  # background work waits until a session was idle for so long: a person who types on is answered first. Guess
 _WATCHED_FILES_MAX = 64  # paths that the client is asked to watch; guess
+_TRIVIAL_BYTES_MAX, _TRIVIAL_REQUESTS_MAX = 100_000, 2  # a longer session, and one with more requests, is never trivial; guess
 _COMPACTED_SHARE_MAX = 0.4  # of the window's tokens before: a compaction that leaves more is useless. Guess
 _HAND_OFFS_CACHED_MAX = 32  # hand-offs held in memory, of some kilobytes each; guess
 _LAST_MESSAGE_CHARS_MAX = 1_500  # of the agent's last message; guess
@@ -64,7 +65,7 @@ class SessionPolicy:
     ) -> None:  # fmt: skip
         self.context, self.sessions, self.transcripts_of = context, sessions, transcripts_of
         self._prompts: dict[str, tuple[str, float]] = {}
-        self._prepared: OrderedDict[tuple[str, int, int, int], Spans] = OrderedDict()
+        self._prepared: OrderedDict[tuple[str, int, int, int, int], Spans] = OrderedDict()
         self._preparing = threading.Lock()
         self._reading = threading.Lock()  # one thread ingests a transcript at a time: two would begin at the same line
 
@@ -120,7 +121,7 @@ class SessionPolicy:
         if before is None:
             return ()
         if is_cleared:
-            return self._hand_off(live, str(before), "the session that was just cleared", _HAND_OFF_TOKENS)
+            return self._hand_off(live, str(before), "the session that was cleared", _HAND_OFF_TOKENS)
         return self._hand_off(live, str(before), "the session before this one, in case it goes on", _NEW_SESSION_TOKENS)
 
     def _hand_off(self, live: LiveSession, transcript: str, whose: str, budget: int) -> Spans:
@@ -143,7 +144,7 @@ class SessionPolicy:
     def _state_of(self, transcript: str, cwd: str, budget: int) -> Spans:
         """Return the hand-off of a transcript within a budget, from the cache while the transcript is unchanged."""
         status = Path(transcript).stat()
-        key = (transcript, budget, status.st_size, status.st_mtime_ns)
+        key = (transcript, budget, status.st_size, status.st_mtime_ns, _index_stamp(Path(cwd)))
         with self._preparing:
             if key not in self._prepared:
                 engine, tokenizer = self.context.get_engine(), self.context.settings.tokenizer
@@ -153,8 +154,12 @@ class SessionPolicy:
             return self._prepared[key]
 
     def _find_earlier_transcript(self, live: LiveSession, *, is_cleared: bool) -> Path | None:
-        """Return the transcript of the previous session: after a clear that of the same client, else the latest of the repository."""
+        """Return the transcript of the previous session: after a clear that of the same client, else the latest of the repository.
+
+        A trivial session is passed over where one before it did work: the thread goes on from that.
+        """
         root = find_workspace(Path(live.cwd))[1]
+        latest: Path | None = None
         for other in self.sessions.list_recent():
             is_same_place = other.cwd and find_workspace(Path(other.cwd))[1] == root
             if other.id == live.id or not is_same_place or not other.has_transcript:
@@ -163,7 +168,14 @@ class SessionPolicy:
                 continue
             if not is_cleared and not other.ended and other.client_pid in self.sessions.list_client_pids():
                 continue  # it still runs in another client
-            return Path(other.transcript) if _is_recent(Path(other.transcript).stat().st_mtime) else None
+            found = Path(other.transcript)
+            if not _is_recent(found.stat().st_mtime):
+                return latest
+            if not self._is_trivial(other, root):
+                return found
+            latest = latest or found
+        if latest:
+            return latest
         folder = self.transcripts_of(live, root)
         if folder is None:
             return None
@@ -171,6 +183,14 @@ class SessionPolicy:
         found = [(file.stat().st_mtime, file) for file in folder.glob("*.jsonl") if file.stem not in known]  # from before clew was set up
         at, file = max(found, default=(0.0, folder))
         return file if _is_recent(at) else None
+
+    def _is_trivial(self, other: LiveSession, root: Path) -> bool:
+        """Return whether a session left no work: it is short, and changed, checked, planned and ruled nothing."""
+        if Path(other.transcript).stat().st_size > _TRIVIAL_BYTES_MAX:
+            return False
+        task = self.sessions.read_task(other, root)
+        has_work = task.files or task.checks or task.plan or task.constraints or task.open_errors
+        return not has_work and len(task.goals) <= _TRIVIAL_REQUESTS_MAX
 
     def _working_set(self, live: LiveSession, root: Path) -> list[str]:
         """Return paths, relative to the repository's root, of files that the agent read or wrote in a session."""
@@ -350,6 +370,14 @@ class SessionPolicy:
 
     def _clear_last(self, live: LiveSession) -> None:
         live.added, live.saved_last = [], 0
+
+
+def _index_stamp(cwd: Path) -> int:
+    """Return when git's index was written last, 0 where there is none: what a hand-off says of commits is of that time."""
+    try:
+        return (find_workspace(cwd)[1] / ".git/index").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _is_recent(at: float) -> bool:

@@ -76,6 +76,10 @@ class MemoryStore:
         """Return every workspace, ordered by key; `stored_bytes` equals `blob_bytes`, because originals are not compressed."""
         return [_describe(key, space) for key, space in sorted(self._spaces.items())]
 
+    def roots(self) -> list[tuple[str, str]]:
+        """Return (key, root) of every workspace, ordered by key."""
+        return sorted((key, space.root) for key, space in self._spaces.items())
+
     def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
         """Open one workspace for reading, now or as of a time; while it is open, writes go to a copy of the workspace."""
         return Snapshot(_MemoryRows(self._spaces.get(rules.stored_key(tenant, workspace)) or _Space("")), as_of_ns)

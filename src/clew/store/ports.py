@@ -67,6 +67,10 @@ class Reader(Protocol):
         """Return every workspace of the tenant LOCAL, ordered by key."""
         ...
 
+    def roots(self) -> list[tuple[str, str]]:
+        """Return (key, root) of every workspace of the tenant LOCAL, ordered by key."""
+        ...
+
     def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
         """Open one workspace of one tenant for reading at one consistent state; an unknown workspace is empty.
 

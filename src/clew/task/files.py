@@ -27,6 +27,7 @@ from clew.task.coverage import CheckRun, find_check_run, find_tool
 from clew.task.git import (
     GitCommit,
     GitEffectKind,
+    GitStatus,
     count_dropped_commits,
     has_git_refused,
     parse_git_effect,
@@ -49,6 +50,9 @@ _SAFE = frozenset(("add", "rm", "mv", "fetch", "status", "diff", "checkout", "re
 _LOOKS = frozenset(("diff", "show", "log", "stash", "merge", "pull", "status"))
 _COMMIT_VALUES = frozenset(
     ("--message", "--file", "--author", "--date", "--template", "--reuse-message", "--reedit-message", "--fixup", "--squash", "--trailer")
+)
+_ADD_FAILED = re.compile(
+    r"^(?:fatal: pathspec|The following paths are ignored|error: (?:unable|insufficient|open)|fatal: .*index)", re.MULTILINE
 )
 _STATUS = re.compile(r"[ MTADRCU?!]{2} \S")
 _ENDED = re.compile(r"^(?:Successfully rebased|Merge made by|Fast-forward|Updating [0-9a-f]{5,40}\.\.)", re.MULTILINE)
@@ -95,6 +99,7 @@ class _File:
     doubtful: int = -1
     is_tracked: bool | None = None
     is_stashed: bool = False
+    is_uncached: bool = False  # taken out of the index alone: whatever sets the index back may have set it back as well
     checks: dict[str, tuple[FileCheck, CheckRun]] = field(default_factory=dict[str, tuple[FileCheck, CheckRun]])
     was_tried: bool = False
 
@@ -106,6 +111,11 @@ class _File:
     def is_dirty(self) -> bool:
         """Whether the work tree, or the index, differs from the newest commit, as far as is known."""
         return self.now.number != self.committed.number or self.staged is not None
+
+    def doubt_if_uncached(self) -> None:
+        """Note that a file that was taken out of the index may be in it again, as it was committed."""
+        if self.is_uncached:
+            self.doubtful, self.is_tracked, self.is_uncached = self.now.number, None, False
 
     def put(self, version: _Version) -> None:
         """Set the version in the work tree; checks of another one say nothing of it."""
@@ -214,6 +224,30 @@ class FileTracker:
             known.checks, known.was_tried, known.doubtful = {}, True, known.now.number
             known.taken = [(commit, version) for commit, version in known.taken if version.number != known.now.number]
 
+    def observe_status(self, status: GitStatus, observation: Observation) -> None:
+        """Take git's own answer: what it lists is not committed; what it does not list stands as the newest commit has it."""
+        changed, tracked = set(status.changed), set(status.tracked)
+        for path in status.paths:
+            file = self._files.get(path)
+            if file is None:
+                continue
+            commit = next((commit for commit, paths in status.commits if path in paths), None)
+            is_gone = file.now.state is FileStatus.REMOVED or bool(file.now.moved_to)
+            if path in changed:
+                file.taken, file.staged, file.doubtful = [], None, -1
+                if file.now.state is FileStatus.REVERTED:
+                    del self._files[path]
+            elif is_gone and path in tracked:  # it is there again
+                del self._files[path]
+            elif commit and (is_gone or path in tracked):
+                if not file.taken or file.committed.number != file.now.number:
+                    made = _Commit(self._next_number(), commit, self._repo(observation.cwd), observation.uuid, is_known=False)
+                    file.taken.append((made, file.now))
+                file.staged, file.is_stashed = None, False
+            elif path in tracked:
+                file.put(file.committed)
+                file.staged, file.doubtful = None, -1
+
     # Changes.
 
     def _apply_tool(self, call: ToolCall, observation: Observation) -> None:
@@ -266,7 +300,7 @@ class FileTracker:
 
     def _let_go(self, file: _File, version: _Version, *, is_staged: bool) -> None:
         """Give a version to a path at which no file is left; git sees nothing of a file that it never knew."""
-        if file.now.state is FileStatus.WRITTEN and not file.is_tracked and not file.taken:
+        if (file.now.state is FileStatus.WRITTEN or file.now.moved_from) and not (file.is_tracked or file.taken or file.staged):
             file.is_tracked, file.staged = False, None
         self._put(file, version)
         if file.is_tracked is False:
@@ -447,7 +481,8 @@ class FileTracker:
         if (
             simple.is_conditional
             or simple.is_repeated
-            or (shows_problem(line.output) and verb not in ("pull", "merge", "rebase", "cherry-pick"))
+            or (shows_problem(line.output) and verb not in ("pull", "merge", "rebase", "cherry-pick", "add"))
+            or (verb == "add" and _ADD_FAILED.search(line.output))
         ):
             return False
         has_run = line.is_ok or simple.is_status_lost or simple is not line.command.commands[-1]
@@ -457,15 +492,18 @@ class FileTracker:
         names = [word for word in rest if not word.startswith("-")]
         if verb in ("add", "stage"):
             self._stage(inner, repo, rest, names)
-        elif verb == "rm":
+        elif verb == "rm" and not {"-n", "--dry-run"} & set(rest):
+            listed = re.findall(r"^rm '(.+)'$", line.output, re.MULTILINE)
             if "--cached" in rest:
-                self._is_unsure = True
-                matches = self._matching(inner, names)
-                for file in self._of(repo):
-                    if matches(file.path):
-                        file.is_tracked, file.staged, file.doubtful = None, None, file.now.number
+                self._uncache(inner, repo, names)
+            elif listed:
+                for path in listed:
+                    known = [file.path for file in self._of(repo) if self._is_created(file.path, path)]
+                    for each in known or [f"{repo}/{path}" if repo else path]:
+                        self._remove(each, inner.observation, is_staged=True)
             else:
-                self._remove_all(inner, names, is_forced="-r" in rest, is_staged=True)
+                is_deep = any("r" in word for word in rest if word.startswith("-") and word[1:2] != "-")
+                self._remove_all(inner, names, is_forced=is_deep, is_staged=True)
         elif verb == "mv":
             self._move_all(inner, names, is_staged=True)
         elif verb == "reset":
@@ -517,6 +555,7 @@ class FileTracker:
         for file in self._of(repo):
             if not matches(file.path) or (only_tracked and self._is_new(file)):
                 continue
+            file.doubt_if_uncached()
             is_gone = file.now.state is FileStatus.REMOVED or file.now.moved_to
             if is_gone and file.is_tracked is False:
                 continue
@@ -529,6 +568,16 @@ class FileTracker:
         for file in self._of(repo):
             if matches(file.path):
                 file.staged = None
+                file.doubt_if_uncached()
+
+    def _uncache(self, line: _Line, repo: str, names: Sequence[str]) -> None:
+        """Take files out of the index, so that git knows nothing of those that stay in the work tree."""
+        self._is_unsure = True
+        matches = self._matching(line, names)
+        for file in self._of(repo):
+            if matches(file.path) and file.is_tracked is not False:
+                file.is_uncached = bool(file.taken) or file.is_tracked is None
+                file.taken, file.staged, file.is_tracked = [], None, False
 
     def _commit(self, line: _Line, simple: SimpleCommand, verb: str) -> bool:
         """Let a commit take what is staged, what it names, or all; return whether it was made."""
@@ -549,11 +598,12 @@ class FileTracker:
         repo = self._repo(line.folder)
         self._begun.pop(repo, None)
         is_amended = "--amend" in rest
+        is_also_staged = bool({"-i", "--include"} & set(rest))
         matches = self._matching(line, paths)
         takes: list[tuple[_File, _Version]] = []
         doubtful: list[_File] = []
         for file in self._of(repo):
-            if paths:
+            if paths and not (is_also_staged and not matches(file.path)):
                 version = file.now if matches(file.path) else None
             elif is_all and self._is_new(file) is False:
                 version = file.now
@@ -574,7 +624,9 @@ class FileTracker:
         count = sum(not version.moved_to for _, version in takes)
         is_exact = is_amended or report.files is None or count <= report.files
         for file, version in takes:
-            if is_exact or any(self._is_created(file.path, path) for path in report.listed):
+            is_gone = version.state is FileStatus.REMOVED or bool(version.moved_to)
+            is_denied = not is_gone and any(self._is_created(file.path, path) for path in report.deleted)
+            if not is_denied and (is_exact or any(self._is_created(file.path, path) for path in report.listed)):
                 file.taken.append((commit, version))
                 file.is_tracked = version.state is not FileStatus.REMOVED and not version.moved_to
             else:
@@ -586,6 +638,8 @@ class FileTracker:
             doubtful = [file for file in self._of(repo) if file.is_dirty]
         for file in doubtful:
             file.doubtful = file.now.number
+        for file in self._of(repo):
+            file.is_uncached = False
         return True
 
     def _next_number(self) -> int:
@@ -618,7 +672,8 @@ class FileTracker:
             file.doubtful = file.now.number
 
     def _reset(self, line: _Line, repo: str, rest: Sequence[str], names: Sequence[str]) -> None:
-        is_hard, is_soft = bool({"--hard", "--merge", "--keep"} & set(rest)), "--soft" in rest
+        kept = {"--merge", "--keep"} & set(rest)  # changes that are not staged stay
+        is_hard, is_soft = "--hard" in rest or bool(kept), "--soft" in rest
         revision = next((name for name in names if self._find_commit(name) is not None or count_dropped_commits(name) is not None), "")
         paths = [name for name in names if name != revision]
         if "--" in rest:
@@ -649,7 +704,11 @@ class FileTracker:
                 file.staged = staged
                 continue
             is_new = self._is_new(file) and not was_taken
+            is_own = file.now.number not in (0, file.committed.number) and file.now != file.staged
             file.staged = None
+            file.doubt_if_uncached()
+            if kept and not was_taken and (is_own or "--keep" in kept):
+                continue
             if is_hard and is_new is None:
                 del self._files[file.path]
             elif is_hard and not is_new:
@@ -660,7 +719,7 @@ class FileTracker:
     def _forget(self, repo: str, *, with_changes: bool) -> None:
         """Note that the repository stands at an unknown commit; `with_changes` also of the work tree."""
         for file in list(self._of(repo)):
-            if (with_changes and file.taken) or (with_changes and self._is_new(file) is None):
+            if with_changes and (file.taken or file.doubtful == file.now.number or self._is_new(file) is None):
                 del self._files[file.path]
             elif with_changes and not self._is_new(file):
                 file.put(_Version())
@@ -719,6 +778,7 @@ class FileTracker:
             return
         if "CONFLICT" in line.output or "could not apply" in line.output:
             self._begun[repo] = {file.path: file.now for file in self._of(repo)}
+            self._doubt_committed(repo)
         elif "Already up to date" in line.output or "is up to date." in line.output:
             return
         if "Successfully rebased" in line.output:
@@ -733,6 +793,12 @@ class FileTracker:
             for form, (check, run) in file.checks.items():
                 file.checks[form] = replace(check, is_stale=True), run
 
+    def _doubt_committed(self, repo: str) -> None:
+        """Note that others' changes may stand in any file that was committed, and are not committed themselves."""
+        for file in self._of(repo):
+            if file.taken:
+                file.doubtful, file.taken = file.now.number, []
+
     def _rehash(self, repo: str) -> None:
         """Forget the hashes of commits that a rebase made anew."""
 
@@ -746,11 +812,17 @@ class FileTracker:
     def _take_back(self, line: _Line, repo: str, simple: SimpleCommand) -> None:
         """Apply `checkout`, `switch`, `restore` and `revert`."""
         effect = parse_git_effect(simple)
-        if "--theirs" in simple.words:  # whatever that is
+        if {"--theirs", "--ours"} & set(simple.words):  # whatever that is
             matches = self._matching(line, [word for word in simple.words[2:] if not word.startswith("-")])
             for file in [file for file in self._of(repo) if matches(file.path)]:
                 del self._files[file.path]
         if effect is None:
+            options = set(simple.words[2:])
+            if simple.words[1] == "checkout" and options & {"-f", "--force"} and all(word[:1] == "-" for word in options):
+                self._reset(line, repo, ("--hard",), ())
+            elif simple.words[1] == "revert" and {"-n", "--no-commit"} & set(simple.words):
+                for file in [file for file in self._of(repo) if file.taken or file.now.state is FileStatus.REVERTED]:
+                    del self._files[file.path]
             return
         if effect.kind is GitEffectKind.REVERT:
             self._revert(line, repo, effect.names)
@@ -789,18 +861,23 @@ class FileTracker:
 
     def _revert(self, line: _Line, repo: str, names: Sequence[str]) -> None:
         """Apply a commit that undoes earlier ones."""
+        if "CONFLICT" in line.output:
+            self._doubt_committed(repo)
         reports = [line.reports.pop(0)] if line.reports else [GitCommit()] if line.is_ok else []
         if not reports:
             return
         name = names[0] if names else "HEAD"
         own = [commit for commit in self._commits if commit.repo == repo]
-        undone = own[-1] if name in ("HEAD", "@") and own else self._find_commit(name)
+        back = count_dropped_commits(name)
+        undone = own[-1 - back] if back is not None and back < len(own) else self._find_commit(name)
+        if undone and any(not each.is_known for each in own[own.index(undone) :]):
+            undone = None
         commit = _Commit(self._next_number(), reports[0], repo, line.observation.uuid)
         self._commits.append(commit)
         for file in list(self._of(repo)):
             if undone is None or len(names) > 1:
                 file.doubtful = file.now.number
-                if file.now.state is FileStatus.REVERTED:
+                if file.now.state not in (FileStatus.EDITED, FileStatus.WRITTEN):
                     del self._files[file.path]
                 continue
             if not file.taken or all(old.number != undone.number for old, _ in file.taken):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from clew.records import SimpleCommand
 
+GIT_NOTE = "clew-git-status"  # `tool` of the note that holds git's own answer, a GitStatus
 OUTPUT_CHARS_MAX = 40_000
 _MERGES = frozenset(("pull", "merge", "rebase", "cherry-pick", "am"))
 _MAKES = frozenset(("-b", "-B", "-c", "-C", "--create", "--force-create", "--orphan"))
@@ -15,6 +17,7 @@ _EARLIER = re.compile(r"HEAD(?:[~^]\d{0,3})+$")
 _COMMITTED = re.compile(r"^\[([^\]\n]{1,200}?)(?: \(root-commit\))? ([0-9a-f]{5,40})\] ", re.MULTILINE)
 _CHANGED = re.compile(r"^ (\d{1,6}) files? changed(?:, |$)", re.MULTILINE)
 _LISTED = re.compile(r"^ (?:create|delete) mode \d{6} (\S.{0,400})$", re.MULTILINE)
+_DELETED = re.compile(r"^ delete mode \d{6} (\S.{0,400})$", re.MULTILINE)
 _PROBLEM = re.compile(
     r"^fatal: |^error: (?:pathspec|Your|The following|Entry|unable|cannot|could not|invalid|unknown|you)"
     r"|No local changes to save|^Aborting$",
@@ -61,14 +64,42 @@ class GitCommit:
     """A commit, as git reports that it made it: `[main 1a2b3c4] subject`.
 
     files    number of files that it changed, None where that is not shown.
-    listed   paths of the files that it added or deleted, from the root of the repository.
+    listed   paths of the files that it added or deleted, from the root of the repository; deleted  of those that it deleted.
     """
 
     branch: str = ""
     digest: str = ""
     files: int | None = None
     listed: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
     line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GitStatus:
+    """How files stand, as git itself says.
+
+    paths    the files that git was asked about; those of them that are `changed` (in the work tree or the index), and `tracked`.
+    commits  since the session began, newest first, each with the paths that it changed.
+    All paths are relative to the root of the work tree.
+    """
+
+    paths: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    tracked: tuple[str, ...] = ()
+    commits: tuple[tuple[GitCommit, tuple[str, ...]], ...] = ()
+
+    def encode(self) -> str:
+        """Return it as the text of an observation."""
+        commits = [{"digest": commit.digest, "line": commit.line, "paths": paths} for commit, paths in self.commits]
+        return json.dumps({"paths": self.paths, "changed": self.changed, "tracked": self.tracked, "commits": commits})
+
+    @classmethod
+    def decode(cls, text: str) -> GitStatus:
+        """Return what `encode` made the text of."""
+        held = json.loads(text)
+        commits = tuple((GitCommit(digest=each["digest"], line=each["line"]), tuple(each["paths"])) for each in held["commits"])
+        return cls(tuple(held["paths"]), tuple(held["changed"]), tuple(held["tracked"]), commits)
 
 
 def read_commits(output: str) -> list[GitCommit]:
@@ -80,7 +111,8 @@ def read_commits(output: str) -> list[GitCommit]:
         text = output[found.start() : starts[at + 1].start() if at + 1 < len(starts) else len(output)]
         files = _CHANGED.search(text)
         line = text.split("\n", 1)[0]
-        commits.append(GitCommit(found[1], found[2], int(files[1]) if files else None, tuple(_LISTED.findall(text)), line))
+        listed, deleted = tuple(_LISTED.findall(text)), tuple(_DELETED.findall(text))
+        commits.append(GitCommit(found[1], found[2], int(files[1]) if files else None, listed, deleted, line))
     return commits
 
 

@@ -31,6 +31,7 @@ from clew.task.clues import find_clues, is_code_like
 from clew.task.commands import ASKS, READERS, CheckScope, CommandAnalysis, analyse_command
 from clew.task.dead_ends import DeadEndDetector, FinishedCall
 from clew.task.files import FileTracker
+from clew.task.git import GIT_NOTE, GitStatus
 from clew.task.late_checks import LateChecks
 from clew.task.open_errors import OpenErrors
 from clew.task.outcomes import extract_failure_lines, has_failed, judge_check
@@ -131,7 +132,9 @@ class TaskTracker:
         else:
             if kind is ObservationKind.ATTACHMENT and observation.tool == "edited_text_file" and observation.view:
                 self._changed.observe_foreign_change(observation.view.path, observation.cwd, self.root)
-            if kind is ObservationKind.NOTE and observation.tool == "interrupted":
+            if kind is ObservationKind.NOTE and observation.tool == GIT_NOTE:
+                self._changed.observe_status(GitStatus.decode(observation.text), observation)
+            elif kind is ObservationKind.NOTE and observation.tool == "interrupted":
                 self._requests.observe_stop()
             return
         self._window.append(_Recent(observation))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from clew.ranking.deadline import Deadline
 from clew.ranking.question import Question
 from clew.records import Observation, ObservationKind, Packet, TaskState
 from clew.records.wording import describe_reason
-from clew.settings import Settings, find_workspace
+from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader
 from clew.task.prompts import extract_typed_text
 from clew.task.tracker import TaskTracker
@@ -24,6 +25,7 @@ from clew.transcript.session_files import build_origin
 from clew.usecases import ingest
 from clew.usecases.compact import find_line
 from clew.usecases.inputs import check_budget, load_configured_embedder
+from clew.usecases.places import find_code, find_memory
 
 SCHEMA_VERSION = 1
 
@@ -38,10 +40,10 @@ def augment_prompt(
     session  id of the current session, which is not searched; seen  handles that are in its window already.
     To answer fast, no changed file is read and nothing is written.
     """
-    key, root = find_workspace(path)
-    with store.snapshot(LOCAL, key) as snapshot:
+    (code, root), (memory, _) = find_code(store, path), find_memory(store, path)
+    with store.snapshot(LOCAL, code) as snapshot, nullcontext(snapshot) if code == memory else store.snapshot(LOCAL, memory) as remembered:
         return choose_additions(
-            snapshot, Question.of(prompt), task or TaskState(), session=session, seen=seen, counter=make_counter(tokenizer),
+            snapshot, remembered, Question.of(prompt), task or TaskState(), session=session, seen=seen, counter=make_counter(tokenizer),
             budget_tokens=check_budget(budget_tokens), asked_ns=time.time_ns(), is_file=FileTest(root), deadline=Deadline(deadline_ms),
             embedder=load_configured_embedder(settings),
         )  # fmt: skip
@@ -83,7 +85,7 @@ def augment_transcript(
     transcript  a transcript file, or the id of an ingested session; path  the repository.
     Raises UsageError where that record is no typed prompt, UnknownRecord for an unknown one.
     """
-    key, root = find_workspace(path)
+    key, root = find_memory(store, path)
     file = Path(transcript)
     if file.exists():
         found = ingest.identify_session(file)

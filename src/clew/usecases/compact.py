@@ -21,7 +21,7 @@ from clew.packet.retrieve import count_tokens
 from clew.ranking.question import Question
 from clew.recall.recall import recall
 from clew.records import Observation, ObservationKind, Packet, Spans, TaskState, make_handle, merge_spans
-from clew.settings import Settings, find_workspace
+from clew.settings import Settings
 from clew.store.memory import MemoryStore
 from clew.store.ports import LOCAL, Reader, Snapshot, Writer
 from clew.task.tracker import TaskTracker
@@ -32,6 +32,8 @@ from clew.transcript.parse import open_transcript
 from clew.transcript.session_files import SessionFiles
 from clew.usecases import ingest
 from clew.usecases.inputs import check_budget, load_configured_embedder, render_for_counting
+from clew.usecases.places import find_memory, find_session_root
+from clew.usecases.work_tree import ask_git
 
 # Shares of a compaction's budget for the hand-off and, on top, for the last request in it: the rest goes to lines (bench/LOG.md).
 _HANDOFF_SHARE_MAX, _REQUEST_SHARE_MAX = 0.25, 0.15
@@ -99,7 +101,7 @@ def compact(
     with_earlier  add turns of other sessions of the repository that are relevant for the last request.
     Raises UnknownRecord for `at`, UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
-    key, _ = find_workspace(path)
+    key, _ = find_memory(store, path)
     budget_tokens = check_budget(budget_tokens)
     found, lines = ingest.load_transcript(store, settings, key, session, path)
     made = load_compaction_input(store, found, lines[: find_line(lines, at)], tokenizer=tokenizer, path=path)
@@ -113,7 +115,7 @@ def hand_off(store: Reader, session: str, *, budget_tokens: int, tokenizer: str,
              an ingested one.
     Raises UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
-    key, _ = find_workspace(path)
+    key, _ = find_memory(store, path)
     file = Path(session)
     if file.is_file():
         found = ingest.identify_session(file)
@@ -121,7 +123,7 @@ def hand_off(store: Reader, session: str, *, budget_tokens: int, tokenizer: str,
             lines = stream.readlines()
     else:
         found, lines = ingest.load_stored_transcript(store, key, session)
-    made = load_compaction_input(store, found, lines, tokenizer=tokenizer, path=path, earlier_max=0)
+    made = load_compaction_input(store, found, lines, tokenizer=tokenizer, path=path, earlier_max=0, is_live=True)
     if not made.state.goals:
         return ()
     return render_handoff(made.state, made.counter.count, check_budget(budget_tokens), {}, render=render_for_counting)
@@ -136,20 +138,24 @@ def load_compaction_input(
     path: Path,
     root: Path | None = None,
     earlier_max: int = EARLIER_COMPACTIONS_MAX,
+    is_live: bool = False,
 ) -> CompactionInput:
     """Parse these lines of a session's transcript, and return what compacting them to any budget needs.
 
     root         root of its repository, if that is no folder of this machine; None for the repository that holds `path`.
     earlier_max  earlier compactions of the session that are taken into account at most.
+    is_live      the state is of now: git is asked how the session's files stand.
     """
-    key, held_in = find_workspace(path)
-    root = root or held_in
+    key, held_in = find_memory(store, path)
+    root = root or find_session_root(session.cwd, held_in)
     base = str(root) if not session.cwd or Path(session.cwd).is_relative_to(root) else session.cwd
     prefix = MemoryStore()
     prefix.open_workspace(key, str(root))
     observations: list[Observation] = []
     task = TaskTracker(root=base)
     apply_deltas(prefix, key, read_deltas(lines, session=session, root=str(root), observers=(task.observe, observations.append)))
+    if is_live and session.cwd and (answer := ask_git(task.state(), Path(base), observations)):
+        task.observe(answer)
     with store.snapshot(LOCAL, key) as known, prefix.snapshot(LOCAL, key) as held:
         made = compressed.copy_compressed(known, session.id, held)
     apply_deltas(prefix, key, made)
@@ -177,7 +183,7 @@ def _load_earlier(
 
 def _with_earlier(store: Reader, settings: Settings, path: Path, made: CompactionInput, session: str, budget_tokens: int) -> Packet:
     """Return a compaction with turns of other sessions, for which at most _EARLIER_SHARE_MAX of the budget is set aside."""
-    with store.snapshot(LOCAL, find_workspace(path)[0]) as snapshot:
+    with store.snapshot(LOCAL, find_memory(store, path)[0]) as snapshot:
         question = Question.of(made.state.question)
         recalled = recall(snapshot, question, exclude=[session], asked_ns=made.at_ns, embedder=load_configured_embedder(settings))
         share = int(_EARLIER_SHARE_MAX * budget_tokens)

@@ -10,11 +10,12 @@ from clew.enrich.compress import CompressionReport, StoredTranscript, compress_s
 from clew.enrich.models import Compressor
 from clew.errors import NoUsableAnswers
 from clew.lifecycle.apply import apply_deltas
-from clew.settings import Settings, find_workspace
+from clew.settings import Settings
 from clew.store.ports import Writer
 from clew.text.tokens import make_counter
 from clew.usecases.ingest import ingest_transcript, load_stored_transcript
 from clew.usecases.inputs import ProgressCallback
+from clew.usecases.places import find_memory, find_session_root
 
 
 def compress(
@@ -30,13 +31,14 @@ def compress(
     answered and no line could be stored.
     """
     started = time.perf_counter()
-    key, root = find_workspace(path)
+    key, root = find_memory(store, path)
     done = CompressionReport()
     counter = make_counter(tokenizer)
     for session in sessions:
         found, lines = load_stored_transcript(
             store, key, ingest_transcript(store, settings, session, path).id if Path(session).exists() else session
         )
+        root = find_session_root(found.cwd, root)
         base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
         done.sessions += 1
         for delta in compress_session(

@@ -10,9 +10,9 @@ from clew.packet.explain import find_links
 from clew.packet.options import OriginalCache
 from clew.ranking.importance import Importance, compute_importance
 from clew.records import EndKind, EndReason, Record, Status
-from clew.settings import find_workspace
 from clew.store.ports import LOCAL, Reader
 from clew.usecases.inputs import find_record
+from clew.usecases.places import find_holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class RecordExplanation:
 
 def unfold(store: Reader, path: Path, handle: str) -> UnfoldedRecord:
     """Return the record that a handle stands for, with its original bytes. Raises UnknownHandle, or Purged if it was erased."""
-    key, _ = find_workspace(path)
+    key = find_holder(store, path, handle)
     with store.snapshot(LOCAL, key) as snapshot:
         record = find_record(snapshot, handle)
         [status] = snapshot.statuses([record.id])
@@ -50,7 +50,7 @@ def unfold(store: Reader, path: Path, handle: str) -> UnfoldedRecord:
 
 def explain(store: Reader, path: Path, handle: str) -> RecordExplanation:
     """Return a record's status, versions and links. Raises UnknownHandle."""
-    key, _ = find_workspace(path)
+    key = find_holder(store, path, handle)
     with store.snapshot(LOCAL, key) as snapshot:
         record = find_record(snapshot, handle)
         [status] = snapshot.statuses([record.id])

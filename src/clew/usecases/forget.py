@@ -11,9 +11,10 @@ from clew.errors import UnknownHandle
 from clew.lifecycle import forget as lifecycle
 from clew.lifecycle.forget import ForgetReport
 from clew.records import Tier
-from clew.settings import Settings, find_workspace
+from clew.settings import Settings
 from clew.store.ports import LOCAL, PurgeResult, Writer
 from clew.usecases.inputs import find_record, get_source_state
+from clew.usecases.places import find_code, find_holder, find_memory
 
 
 def forget(
@@ -23,8 +24,9 @@ def forget(
 
     With dry_run nothing moves. Raises UnknownHandle.
     """
-    key, _ = find_workspace(path)
+    key, _ = find_memory(store, path)
     if handles:
+        key = find_holder(store, path, handles[0])
         ids = _ids_behind(store, key, handles)
         return lifecycle.move_records(store, key, ids, Tier.ARCHIVED if tier is None else tier, dry_run=dry_run)
     return lifecycle.move_idle_records(
@@ -42,8 +44,9 @@ def purge(store: Writer, path: Path, *, handles: Sequence[str] = (), source: str
 
     Raises UnknownHandle for an unknown handle or source.
     """
-    key, _ = find_workspace(path)
+    key, _ = find_memory(store, path) if source.startswith("session:") else find_code(store, path)
     if not source:
+        key = find_holder(store, path, handles[0]) if handles else key
         return lifecycle.purge_records(store, key, _ids_behind(store, key, handles), reason=reason, now_ns=time.time_ns())
     if get_source_state(store, key, source) is None:
         raise UnknownHandle(source)

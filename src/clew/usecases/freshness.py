@@ -23,6 +23,7 @@ from clew.settings import Settings, find_workspace
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Snapshot, Writer
 from clew.text.secrets import mask_bytes
+from clew.usecases.places import find_code
 
 T = TypeVar("T")
 _REREADS_MAX = 3  # of one changed file for one question; an editor that saves more often wins
@@ -44,7 +45,7 @@ def answer_fresh(
     Each file is indexed at most _REREADS_MAX times. If the deadline has passed, or the store cannot be written, the answer is returned
     as it is, and the deadline's `skipped` says so.
     """
-    key, root = find_workspace(path)
+    key, root = find_code(store, path)
     times: CountOf[str] = CountOf()
     while True:
         with store.snapshot(LOCAL, key) as snapshot:

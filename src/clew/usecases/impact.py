@@ -9,9 +9,9 @@ from pathlib import Path
 from clew.errors import UnknownPath
 from clew.impact.couplings import find_target
 from clew.impact.impact import ImpactedFile, rank_impacted_files
-from clew.settings import find_workspace
 from clew.store.ports import LOCAL, Reader, Snapshot
 from clew.usecases.inputs import find_record
+from clew.usecases.places import find_code
 
 
 def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tuple[list[str], list[ImpactedFile]]:
@@ -20,7 +20,7 @@ def impact(store: Reader, path: Path, names: Sequence[str], *, limit: int) -> tu
     names  paths relative to the current folder or the repository's root, `path::symbol`, or handles.
     Raises UnknownPath for a path that is not indexed, UnknownHandle for anything else unknown.
     """
-    key, root = find_workspace(path)
+    key, root = find_code(store, path)
     with store.snapshot(LOCAL, key) as snapshot:
         meant = [_resolve_name(snapshot, root, name) for name in names]
         given = [find_target(snapshot, file, symbol) for file, symbol in meant]

@@ -21,6 +21,7 @@ from clew.settings import Settings, find_workspace
 from clew.store.ports import Writer
 from clew.usecases.freshness import update_note_statuses
 from clew.usecases.inputs import ProgressCallback, get_source_state, list_source_states
+from clew.usecases.places import open_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ def index(store: Writer, settings: Settings, path: Path, *, progress: ProgressCa
         raise NotReadable(str(path), "does not exist")
     if not path.is_dir():
         raise NotReadable(str(path), "is a file", "name the folder of a repository")
-    key, root = find_workspace(path)
+    root = find_workspace(path)[1]
     if refused := find_refusal_reason(root):
         raise FolderNotIndexable(str(root), refused)
-    store.open_workspace(key, str(root))
+    key, _ = open_code(store, path)
     states = {state.source: state for prefix in ("file:", TREE_SOURCE) for state in list_source_states(store, key, prefix)}
     report = file_changes.IndexReport()
     reading = partial(progress, "reading") if progress else None
@@ -70,10 +71,10 @@ def update(store: Writer, settings: Settings, path: Path, names: Iterable[str]) 
     names  paths relative to the repository's root; records of a file that is gone are ended.
     Does nothing in a folder that `index` refuses.
     """
-    key, root = find_workspace(path)
+    root = find_workspace(path)[1]
     if find_refusal_reason(root):
         return ApplyTotals()
-    store.open_workspace(key, str(root))
+    key, _ = open_code(store, path)
     known = [state.source.removeprefix("file:") for state in list_source_states(store, key, "file:")]
     tree = get_source_state(store, key, TREE_SOURCE)
     totals = apply_deltas(store, key, file_changes.find_named_file_changes(root, list(names), known, tree, embedder=settings.embedder))

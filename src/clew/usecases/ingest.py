@@ -12,8 +12,8 @@ from clew.enrich.producers.sessions import SESSION_EDITS_SOURCE, build_session_e
 from clew.errors import NotReadable, UnknownHandle
 from clew.lifecycle.apply import apply_deltas
 from clew.packet.options import OriginalCache
-from clew.records import Delta, make_id
-from clew.settings import Settings, find_workspace
+from clew.records import Delta
+from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader, Writer
 from clew.transcript.follow import UNRECOGNISED, build_report, transcript_source
 from clew.transcript.live import live_source
@@ -22,6 +22,7 @@ from clew.transcript.parse import open_transcript
 from clew.transcript.session_files import SessionFiles, find_session_files, find_sessions, find_start_folder
 from clew.usecases.index import couple_files
 from clew.usecases.inputs import ProgressCallback, get_source_state
+from clew.usecases.places import open_session_memory
 
 PRODUCER = "engine/1"
 
@@ -64,9 +65,9 @@ def ingest(
         if not found:
             done.problems.append(f"{path}: holds no transcript of a known client")
         for session in found:
-            key, root = find_workspace(repo) if repo else _workspace_of_session(session)
-            store.open_workspace(key, str(root))
-            done.workspaces.setdefault(key, (str(root), []))
+            folder = Path(session.cwd) if session.cwd else session.path.parent
+            key, root = open_session_memory(store, transcript_source(session), folder, repo)
+            done.workspaces.setdefault(key, (dict(store.roots()).get(key, str(root)), []))
             state = get_source_state(store, key, transcript_source(session))
             jobs.append((key, TranscriptJob(session, state, str(root), settings.embedder)))
     workers = settings.jobs or os.cpu_count() or 1
@@ -184,11 +185,3 @@ def _take_session(store: Writer, key: str, session: SessionFiles, deltas: Iterab
     for kind, times in told.unknown:
         done.unknown[kind] = done.unknown.get(kind, 0) + times
     done.problems.extend(f"{session.path}: line {line} is broken ({reason}); it was kept and passed over" for line, reason in told.broken)
-
-
-def _workspace_of_session(session: SessionFiles) -> tuple[str, Path]:
-    """Return key and root of the workspace in which a session ran; a folder that is not on this machine is one by its name."""
-    folder = Path(session.cwd) if session.cwd else session.path.parent
-    if folder.is_dir():
-        return find_workspace(folder)
-    return make_id("workspace", str(folder))[:16], folder

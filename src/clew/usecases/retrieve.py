@@ -21,23 +21,28 @@ from clew.store.ports import Snapshot, Writer
 from clew.text.tokens import make_counter
 from clew.usecases import freshness
 from clew.usecases.inputs import check_budget, load_configured_embedder
+from clew.usecases.places import find_code
 
 
 def retrieve(
-    store: Writer, settings: Settings, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None
-) -> Packet:
+    store: Writer, settings: Settings, path: Path, question: str, *, budget_tokens: int, tokenizer: str, deadline_ms: float | None = None,
+    with_sessions: bool = True,
+) -> Packet:  # fmt: skip
     """Return a packet of code and session records for a question about the repository at `path`, at most `budget_tokens` long.
 
-    deadline_ms  stages that would exceed it are left out and named in `skipped`; None for no limit.
+    deadline_ms    stages that would exceed it are left out and named in `skipped`; None for no limit.
+    with_sessions  False for the code alone.
     Counts a use of each session record shown. Raises UsageError for a negative budget, UnknownTokenizer.
     """
-    key, _ = find_workspace(path)
+    key, _ = find_code(store, path)
     deadline = Deadline(deadline_ms)
     asked, counter = Question.of(question), make_counter(tokenizer)
     model, room = load_configured_embedder(settings), check_budget(budget_tokens)
 
     def answer(snapshot: Snapshot) -> Packet:
-        packet = assemble_packet(snapshot, asked, budget_tokens=room, counter=counter, deadline=deadline, embedder=model)
+        packet = assemble_packet(
+            snapshot, asked, budget_tokens=room, counter=counter, deadline=deadline, embedder=model, with_sessions=with_sessions
+        )
         return freshness.mark_doubtful_entries(snapshot, path, packet)
 
     packet = freshness.answer_fresh(store, settings, path, answer, freshness.list_shown_files, deadline)

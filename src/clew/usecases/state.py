@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from clew.records import CheckResult, EndedRequest, FileState, TaskState, Trust, UserStatement, make_handle
-from clew.settings import find_workspace
 from clew.store.ports import LOCAL, Reader
 from clew.task.tracker import TaskTracker
 from clew.transcript.follow import transcript_source
@@ -16,6 +15,7 @@ from clew.transcript.parse import TranscriptReader, open_transcript
 from clew.transcript.session_files import build_origin
 from clew.usecases import ingest
 from clew.usecases.compact import find_line
+from clew.usecases.places import find_memory, find_session_root
 
 SCHEMA_VERSION = 1
 
@@ -46,7 +46,7 @@ def read_state(store: Reader, session: str, *, at: str | None, path: Path) -> Se
     path     the repository that it belongs to.
     Raises UnknownRecord for `at`, UnknownHandle for a session that is not stored, NotReadable for a file that is no transcript.
     """
-    key, root = find_workspace(path)
+    key, root = find_memory(store, path)
     file = Path(session)
     if file.exists():
         found = ingest.identify_session(file)
@@ -55,6 +55,7 @@ def read_state(store: Reader, session: str, *, at: str | None, path: Path) -> Se
     else:
         found, lines = ingest.load_stored_transcript(store, key, session)
     count = find_line(lines, at)
+    root = find_session_root(found.cwd, root)
     base = str(root) if not found.cwd or Path(found.cwd).is_relative_to(root) else found.cwd
     tracker = TaskTracker(root=base)
     numbers: dict[str, int] = {}

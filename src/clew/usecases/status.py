@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from clew.records import Tier
-from clew.settings import Settings, find_workspace
+from clew.settings import Settings
 from clew.store.ports import LOCAL, Reader, Workspace
 from clew.store.sqlite.migrations import MIGRATIONS
+from clew.usecases.places import find_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class StoreStatus:
 
 def read_status(store: Reader, settings: Settings, path: Path) -> StoreStatus:
     """Return the size of the database and counts of what it holds of the repository at `path`."""
-    key, _ = find_workspace(path)
+    key, _ = find_code(store, path)
     workspaces = tuple(store.workspaces())
     here = next((workspace for workspace in workspaces if workspace.key == key), None)
     layers: CountOf[str] = CountOf()

@@ -17,7 +17,7 @@ from clew.lifecycle import notes
 from clew.lifecycle.apply import apply_deltas
 from clew.packet.options import OriginalCache
 from clew.records import Delta, Observation, ObservationKind, Record, TaskState, make_handle
-from clew.settings import Settings, find_workspace
+from clew.settings import Settings
 from clew.store.originals import digest_of
 from clew.store.ports import LOCAL, Reader, Writer
 from clew.task.truncation import parse_truncation_notice
@@ -26,6 +26,7 @@ from clew.transcript.live import build_live_delta, build_original_delta, live_so
 from clew.transcript.reduce.reduce import reduce_output
 from clew.transcript.reduce.reduction import OutputContext, ReducedOutput, build_context, format_truncation_marker
 from clew.usecases.inputs import get_source_state, load_configured_embedder
+from clew.usecases.places import open_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,8 @@ def write(
     """
     if not events:
         return WriteReport()
-    key, root = find_workspace(path)
+    key, root = open_memory(store, path)
     said = [(each, _check_note(each, root)) for each in events if isinstance(each, NewNote)]
-    store.open_workspace(key, str(root))
     observations = [each for each in events if isinstance(each, Observation)]
     noted = [_note(store, key, note, cited, at) for at, (note, cited) in enumerate(said)]
     arrivals = [_ReducedOutput(each, root, task) for each in events if isinstance(each, IncomingOutput)]

@@ -22,13 +22,13 @@ from starlette.types import Receive, Scope, Send
 
 from clew import __version__
 from clew.adapters.hooks import HookHandlers
-from clew.adapters.mcp.tools import SERVER_INSTRUCTIONS, TOOL_DEFINITIONS, TOOL_HANDLERS, format_error
+from clew.adapters.mcp.tools import SERVER_INSTRUCTIONS, TOOL_DEFINITIONS, TOOL_HANDLERS, ToolRequest, format_error
 from clew.codebase import TREE_SOURCE
 from clew.errors import ClewError, UsageError
 from clew.sessions.context import DaemonContext
 from clew.sessions.fencing import render_for_model
-from clew.settings import find_workspace
 from clew.usecases.inputs import get_source_state
+from clew.usecases.places import find_code
 
 
 class McpApp:
@@ -85,9 +85,10 @@ class McpApp:
             raise UsageError(f"{found}\nhint: give the absolute path of the repository as `repo`")
         here = Path(folder)
         engine = self.context.get_engine()
-        key, root = find_workspace(here)
+        key, root = find_code(engine.store, here)
         if get_source_state(engine.store, key, TREE_SOURCE) is None:
             self.context.schedule_index(root)
-        spans = TOOL_HANDLERS[name](engine, here, self.context.settings.tokenizer, arguments)
         # The protocol names no session. The one that its client is in reads the answer; failing that, whoever works in this repository.
-        return render_for_model(spans, home=self.context.settings.data_dir, session=self.hooks.sessions.find_session_id(client_pid) or key)
+        session, settings = self.hooks.sessions.find_session_id(client_pid), self.context.settings
+        spans = TOOL_HANDLERS[name](ToolRequest(engine, here, settings.tokenizer, session), arguments)
+        return render_for_model(spans, home=settings.data_dir, session=session or key)

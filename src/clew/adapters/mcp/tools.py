@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,10 +16,12 @@ from clew.adapters.clients import find_latest_transcript
 from clew.engine import Engine
 from clew.errors import ClewError, UnknownHandle, UsageError
 from clew.packet.options import OriginalCache, attribute_text
-from clew.records import Author, Span, Spans, Trust, clew_span, infer_author, make_handle, merge_spans, outside_span
+from clew.recall.heading import make_turn_heading
+from clew.records import Author, Span, Spans, clew_span, infer_author, make_handle, merge_spans, outside_span
 from clew.records.wording import describe_end, describe_reason
 from clew.settings import find_workspace
 from clew.store.ports import LOCAL
+from clew.usecases.places import find_memory
 
 ANSWER_CHARS_MAX = 28_000  # of one answer: the client takes 30,000 and puts a longer one into a file
 RECALL_TOKENS_DEFAULT, RECALL_TOKENS_MAX = 2_000, 8_000  # guess
@@ -34,7 +37,17 @@ clew keeps what this window no longer shows. "clew unfold 3k7q2m9x" or [3k7q2m9x
 TOOL_DEFINITIONS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("tools.json").read_text("utf-8"))
 
 
-def answer_recall(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """Where a tool was called: the repository's folder, and the id of the session that called it, "" where that is not known."""
+
+    engine: Engine
+    folder: Path
+    tokenizer: str
+    session: str = ""
+
+
+def answer_recall(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     """Answer the `recall` tool: turns of earlier sessions and code that bear on a question, within a token budget.
 
     Raises UsageError without a question.
@@ -44,47 +57,38 @@ def answer_recall(engine: Engine, folder: Path, tokenizer: str, arguments: Mappi
     where = str(arguments.get("where") or "all")
     parts: list[Span] = []
     if where in ("all", "history"):
-        parts += _recall_turns(engine, folder, question, turns_max=12 if where == "history" else 6)
+        parts += _recall_turns(asked, question, turns_max=12 if where == "history" else 6)
     if where in ("all", "code"):
-        packet = engine.retrieve(folder, question, budget_tokens=budget, tokenizer=tokenizer)
+        packet = asked.engine.retrieve(asked.folder, question, budget_tokens=budget, tokenizer=asked.tokenizer, with_sessions=False)
         parts += [clew_span("\n")] if parts else []
         if packet.spans:
-            parts += [clew_span(f"# From the repository and its sessions, {packet.tokens:,} tokens\n"), *packet.spans]
+            parts += [clew_span(f"# From the repository, {packet.tokens:,} tokens\n"), *packet.spans]
         else:
             parts.append(clew_span("# The repository: nothing relevant was found\n"))
     return merge_spans(parts)
 
 
-def _recall_turns(engine: Engine, folder: Path, question: str, *, turns_max: int) -> list[Span]:
-    found = engine.recall(folder, question, turns_max=turns_max)
+def _recall_turns(asked: ToolRequest, question: str, *, turns_max: int) -> list[Span]:
+    found = asked.engine.recall(asked.folder, question, running=asked.session, turns_max=turns_max)
     if not found.turns:
         return [clew_span(f"# Earlier sessions: nothing relevant was found (best match {found.confidence:.0%})\n")]
-    key, _ = find_workspace(folder)
-    with engine.store.snapshot(LOCAL, key) as snapshot:
+    key, _ = find_memory(asked.engine.store, asked.folder)
+    with asked.engine.store.snapshot(LOCAL, key) as snapshot:
         originals = OriginalCache(snapshot)
         originals.read(turn.record.full_text for turn in found.turns)
-        statuses = snapshot.statuses([turn.record.id for turn in found.turns])
     parts = [clew_span("# Said and done before (may be out of date)\n")]
-    for turn, status in zip(found.turns, statuses, strict=True):
-        record = turn.record
-        whole = originals.text_of(record.full_text).strip()
+    for turn in found.turns:
+        whole = originals.text_of(turn.record.full_text).strip()
         rest = "" if len(whole) <= RECALL_TURN_CHARS_MAX else " … (unfold for the rest)"
-        doubt = f", SUSPECT: {describe_end(status.reason, is_doubt=True)}" if status.is_suspect else ""
-        kind = "from outside" if record.trust == Trust.QUOTED else record.kind
-        newer = f", replaced by [{make_handle(turn.replaced_by)}]" if turn.replaced_by else ""
-        parts += [
-            clew_span(f"[{make_handle(record.id)}] {kind} of session {turn.session[:8]}{newer}"),
-            outside_span(doubt),
-            clew_span("\n"),
-        ]
-        parts += [*attribute_text(record, whole[:RECALL_TURN_CHARS_MAX]), clew_span(f"{rest}\n")]
+        parts += [*make_turn_heading(turn), clew_span("\n")]
+        parts += [*attribute_text(turn.record, whole[:RECALL_TURN_CHARS_MAX]), clew_span(f"{rest}\n")]
     return parts
 
 
-def answer_unfold(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  every tool is asked in one way
+def answer_unfold(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     """Answer the `unfold` tool: the exact text that a handle (a record's short id) stands for, or the requested range of its lines, up to ANSWER_CHARS_MAX."""
     handle = _text(arguments, "handle")
-    found = engine.unfold(folder, handle)
+    found = asked.engine.unfold(asked.folder, handle)
     whole = found.data.decode("utf-8", "replace")
     lines = whole.splitlines(keepends=True)
     wanted = str(arguments.get("lines") or "").strip()
@@ -121,12 +125,12 @@ def _range(wanted: str, count: int) -> tuple[int, int]:
     return start, min(end, count)
 
 
-def answer_impact(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
+def answer_impact(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     """Answer the `impact` tool: files that will probably change with the named ones, most likely first. Raises UsageError without names."""
     wanted = _names(arguments.get("names"))
     if not wanted:
         raise UsageError("no name was given\nhint: names: paths such as src/a.py, or src/a.py::Class.method, or handles")
-    meant, found = engine.find_impact(folder, wanted, limit=int(arguments.get("limit") or IMPACT_FILES_DEFAULT))
+    meant, found = asked.engine.find_impact(asked.folder, wanted, limit=int(arguments.get("limit") or IMPACT_FILES_DEFAULT))
     if not found:
         return clew_span("No file is known to change with "), outside_span(", ".join(meant)), clew_span(".\n")
     lines = [f"{file.path} ({'; '.join(map(describe_reason, file.reasons[:3]))})" for file in found]
@@ -134,19 +138,19 @@ def answer_impact(engine: Engine, folder: Path, tokenizer: str, arguments: Mappi
     return *named, outside_span("\n".join(lines)), clew_span("\n")
 
 
-def answer_remember(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
+def answer_remember(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     """Answer the `remember` tool: store a note for later sessions and return its handle. Raises UsageError without a text."""
     files = _names(arguments.get("about"))
     kind = str(arguments.get("kind") or "fact").replace("_", " ")
     note = usecases.write.NewNote(_text(arguments, "text"), kind, tuple(files), str(arguments.get("subject") or ""))
-    [handle] = engine.write(folder, [note]).handles
+    [handle] = asked.engine.write(asked.folder, [note]).handles
     until = f" It will be marked as suspect when {', '.join(files)} changes." if files else ""
     return clew_span(f"Remembered as [{handle}]."), outside_span(until)
 
 
-def answer_explain(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
+def answer_explain(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     """Answer the `explain` tool: a record's kind, status, source, other versions and links."""
-    explanation = engine.explain(folder, _text(arguments, "handle"))
+    explanation = asked.engine.explain(asked.folder, _text(arguments, "handle"))
     record, status = explanation.record, explanation.status
     why = describe_end(status.reason, is_doubt=status.is_live)
     state = f"suspect: {why}" if status.is_suspect else "true now" if status.is_live else f"no longer true: {why}"
@@ -162,12 +166,12 @@ def answer_explain(engine: Engine, folder: Path, tokenizer: str, arguments: Mapp
     return (outside_span("\n".join(lines) + "\n"),)
 
 
-def answer_state(engine: Engine, folder: Path, tokenizer: str, arguments: Mapping[str, Any]) -> Spans:  # noqa: ARG001  likewise
+def answer_state(asked: ToolRequest, arguments: Mapping[str, Any]) -> Spans:
     """Answer the `state` tool: the state of a session as JSON, by default of the latest here. Raises UsageError where there is none."""
-    session = str(arguments.get("session") or find_latest_transcript(find_workspace(folder)[1]) or "")
+    session = str(arguments.get("session") or find_latest_transcript(find_workspace(asked.folder)[1]) or "")
     if not session:
         raise UsageError("no session of this repository is known\nhint: session: the id of an ingested one")
-    found = engine.describe_state(folder, session, at=str(arguments.get("at") or "") or None)
+    found = asked.engine.describe_state(asked.folder, session, at=str(arguments.get("at") or "") or None)
     return (outside_span(json.dumps(found, ensure_ascii=False, indent=1)[:ANSWER_CHARS_MAX]),)
 
 
@@ -192,8 +196,8 @@ def format_error(error: ClewError) -> str:
     return text
 
 
-TOOL_HANDLERS: Mapping[str, Callable[[Engine, Path, str, Mapping[str, Any]], Spans]] = {
+TOOL_HANDLERS: Mapping[str, Callable[[ToolRequest, Mapping[str, Any]], Spans]] = {
     "recall": answer_recall, "unfold": answer_unfold, "impact": answer_impact, "remember": answer_remember, "explain": answer_explain,
     "state": answer_state,
 }  # fmt: skip
-"""What answers each tool: functions of (engine, folder, tokenizer, arguments)."""
+"""What answers each tool: functions of (where it was called, arguments)."""

@@ -102,6 +102,11 @@ class SqliteStore:
         described = [Workspace(decode_text(row[0]), decode_text(row[1]), *row[2:]) for row in rows]
         return sorted(described, key=lambda workspace: workspace.key)
 
+    def roots(self) -> list[tuple[str, str]]:
+        """Return (key, root) of every workspace, ordered by key."""
+        with self._reading() as connection:
+            return sorted((decode_text(key), decode_text(root)) for key, root in connection.fetch_all("workspaces.roots"))
+
     def snapshot(self, tenant: str, workspace: str, as_of_ns: int = 0) -> Snapshot:
         """Open one workspace for reading, now or as of a time; it borrows a connection until it is closed."""
         lent = contextlib.ExitStack()

@@ -7,6 +7,10 @@ SELECT w.key, w.root, w.generation,
        w.blob_bytes, w.stored_bytes
   FROM workspaces w;
 
+-- name: roots
+-- Where each workspace stood last.
+SELECT w.key, w.root FROM workspaces w;
+
 -- name: by_key
 -- The number of a workspace, its generation, and how often something was purged from it.
 SELECT workspace, generation, purges FROM workspaces WHERE key = ?;
