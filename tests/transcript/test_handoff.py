@@ -314,6 +314,16 @@ def test_a_check_that_a_subagent_ran_was_seen() -> None:
     assert "no build, lint or test was seen" in handoff(TaskState(files=(replace(file, checked_by=()),), working_set=seen), quarter, 1000)
 
 
+def test_a_failure_is_not_the_last_word_on_a_check_that_ran_since() -> None:
+    checks = (CheckResult("tsc --noEmit", Verdict.NOT_SEEN, seq=9),)
+    state = TaskState(open_errors=(OpenError("a.ts(1,1): error TS2322", "check:tsc --noEmit", "u5", 5),), checks=checks)
+
+    text = handoff(state, quarter, 1000)
+
+    assert "- no verdict seen in the last run, and failed before: `tsc --noEmit`\na.ts(1,1): error TS2322\n" in text
+    assert text.count("tsc --noEmit") == 1
+
+
 def test_an_empty_session_hands_nothing_over() -> None:
     assert handoff(TaskState(), quarter, 1000) == ""
 

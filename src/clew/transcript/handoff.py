@@ -385,7 +385,10 @@ def _buy_errors(state: TaskState, budget: _Budget) -> None:
         at = len(state.checks) + len(state.open_errors) - order
         command = error.subject.partition(":")[2]
         check = verdicts.get(command)
-        head = f"- {'FAILED' if check and check.verdict is Verdict.FAILED else 'failed'}: `{_clipped(command, COMMAND_CHARS_MAX)}`"
+        how = "failed"
+        if check and check.verdict is not Verdict.PASSED:
+            how = "FAILED" if check.verdict is Verdict.FAILED else "no verdict seen in the last run, and failed before"
+        head = f"- {how}: `{_clipped(command, COMMAND_CHARS_MAX)}`"
         head += " (before files changed)" if check and check.is_stale else ""
         before = budget.room
         entry = _Entry(_FAILED, at, (0, order), f"{head}\n{error.text}")
